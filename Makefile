@@ -1,0 +1,39 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo up down wipe run test lint bench sqlx-prepare
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
+
+demo: ## the whole story on this machine, with a temporary PostgreSQL and a built-in Kafka
+	dev/install build postgres
+	cargo run --release --locked --bin topup -- demo $(ARGS)
+
+up: ## start PostgreSQL and Kafka for development; prints their addresses
+	@dev/up
+
+down: ## stop them; their data stays
+	@dev/down
+
+wipe: ## stop them and remove their data
+	@dev/down --wipe
+
+run: ## topup with the services up, for example: make run ARGS="--help"
+	dev/install build
+	dev/with-services cargo run --release --locked --bin topup -- $(ARGS)
+
+test: ## every test, against real PostgreSQL and Kafka; ARGS go to cargo test
+	dev/install build
+	dev/with-services cargo test --locked $(ARGS)
+
+lint: ## format, clippy, documentation, scripts, docker-compose.yml
+	dev/install build
+	dev/lint
+
+bench: ## the benchmark; ARGS go to it
+	dev/install build
+	dev/with-services cargo bench --locked --bench topup $(if $(ARGS),-- $(ARGS))
+
+sqlx-prepare: ## write the snapshot of every SQL statement's parameters and columns anew
+	dev/install build
+	UPDATE_PREPARED=1 dev/with-services cargo test --locked --test it statements

@@ -1,0 +1,52 @@
+//! Customers: what is known about one, and what the batch may use of it.
+
+use super::ids::AccountId;
+
+/// A customer account as the working set holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub account_id: AccountId,
+    /// None while only a record has named it.
+    pub name: Option<String>,
+    /// Last sequence given to an event of this account.
+    pub event_sequence: i64,
+    pub closed: bool,
+}
+
+impl Account {
+    #[must_use]
+    pub fn named_by_a_record(account_id: AccountId) -> Self {
+        Self {
+            account_id,
+            name: None,
+            event_sequence: 0,
+            closed: false,
+        }
+    }
+}
+
+/// How surely a payment is known to come from an account (matching §1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Strength {
+    /// One of the account's verified payer accounts, and nobody else's.
+    Strong,
+    /// A virtual account, or a checked reference that resolves to the account.
+    Certain,
+}
+
+impl Strength {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Strong => "strong",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+/// Who a payment comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub account_id: AccountId,
+    pub strength: Strength,
+}

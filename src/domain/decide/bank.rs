@@ -1,0 +1,171 @@
+//! Bank transactions: facts. The gates of domain §4 in their order, then matching.
+
+use super::settle;
+use super::{Halt, Recording};
+use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
+use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome};
+use crate::domain::ids::PaymentId;
+use crate::domain::input::ContentHash;
+use crate::domain::money::Money;
+use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
+use crate::domain::rejection::DeadLetterReason;
+
+/// Ordinals tried for equal records without any bank id on one day; more than this many equal
+/// payments of one payer on one day are not a payment pattern but a broken feed.
+pub const ORDINAL_MAX: u32 = 32;
+
+/// The identity of a transaction: the bank's id; else statement and entry; else the content with
+/// an ordinal, because two equal payments on one day are two payments.
+#[must_use]
+pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
+    let key = match (
+        &bank.bank_transaction_id,
+        &bank.statement_id,
+        &bank.entry_reference,
+    ) {
+        (Some(id), _, _) => format!("id:{id}"),
+        (None, Some(statement), Some(entry)) => format!("entry:{statement}/{entry}"),
+        (None, _, _) => format!("print:{}:{ordinal}", hex(content_hash)),
+    };
+    BankKey {
+        bank_account: bank.bank_account.as_str().to_owned(),
+        key,
+    }
+}
+
+/// Whether the key needs an ordinal.
+#[must_use]
+pub fn needs_ordinal(bank: &BankTransaction) -> bool {
+    let by_entry = bank.statement_id.is_some() && bank.entry_reference.is_some();
+    bank.bank_transaction_id.is_none() && !by_entry
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// The payment that a bank transaction becomes: its id is a function of the bank key, so that
+/// everybody who knows the bank's record can name it.
+#[must_use]
+pub fn payment_id(key: &BankKey) -> PaymentId {
+    let readable = format!("{}:{}", key.bank_account, key.key.trim_start_matches("id:"));
+    PaymentId::parse(&format!("BANK:{readable}")).unwrap_or_else(|_| {
+        // Too long, or with characters that an id may not have: a digest of it instead.
+        PaymentId::trusted(&format!("BANK:{:032x}", fnv128(readable.as_bytes())))
+    })
+}
+
+/// FNV-1a, 128 bits: enough to tell apart the keys of one bank; the primary key guards the rest.
+fn fnv128(bytes: &[u8]) -> u128 {
+    let prime = 0x0000_0000_0100_0000_0000_0000_0000_013B_u128;
+    let basis = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    bytes.iter().fold(basis, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(prime)
+    })
+}
+
+pub(super) fn decide(
+    recording: &mut Recording<'_>,
+    bank: &BankTransaction,
+) -> Result<Outcome, Halt> {
+    let key = next_key(recording, bank);
+    // The hash of the message covers delivery details; this one is what the bank says happened.
+    let content_hash = recording.bank_hash;
+    if let Some(stored) = recording.set.bank.get(&key) {
+        let upgrade =
+            stored.disposition == BankDisposition::NotBooked && bank.status == EntryStatus::Booked;
+        let late = bank.status != EntryStatus::Booked;
+        if stored.content_hash != content_hash && !upgrade && !late {
+            let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+            return Err(Halt::Outcome(conflict));
+        }
+        if !upgrade {
+            return Ok(Outcome::Duplicate);
+        }
+    }
+    let disposition = disposition(bank);
+    let payment_id = (disposition == BankDisposition::Payment).then(|| payment_id(&key));
+    let record = BankRecord {
+        key: key.clone(),
+        content_hash,
+        disposition,
+        payment_id: payment_id.clone(),
+        transaction: bank.clone(),
+    };
+    let Some(payment_id) = payment_id else {
+        recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+        let subject = Some(format!("bank:{}", disposition.word()));
+        return Ok(Outcome::Applied { subject });
+    };
+    if recording.set.payments.contains_key(&payment_id) {
+        // Somebody recorded a payment by hand under the id that this one has by right.
+        return Err(Halt::Outcome(Outcome::DeadLettered(
+            DeadLetterReason::BankConflict,
+        )));
+    }
+    receive(recording, bank, record, payment_id.clone())?;
+    Ok(Outcome::Applied {
+        subject: Some(format!("payment:{payment_id}")),
+    })
+}
+
+/// Records the payment, matches it, and posts once what came of it.
+fn receive(
+    recording: &mut Recording<'_>,
+    bank: &BankTransaction,
+    record: BankRecord,
+    payment_id: PaymentId,
+) -> Result<(), Halt> {
+    let zero = Money::zero(bank.amount.currency());
+    let payment = Payment {
+        payment_id: payment_id.clone(),
+        account_id: None,
+        amount: bank.amount,
+        allocated: zero,
+        returned: zero,
+        refunded: zero,
+        state: PaymentState::Parked(ParkReason::NoCandidate),
+        origin: PaymentOrigin::Bank,
+        received_on: bank.effective_date(),
+        method: None,
+        reference: None,
+        remark: None,
+        event_sequence: 0,
+        recorded_at: recording.context.as_of,
+    };
+    let decision = settle::matching(recording, &payment_id, bank, bank.amount)?;
+    settle::receive_matched(recording, payment, record, decision)
+}
+
+/// The first key that is not taken by another delivery; with an id there is only one.
+fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> BankKey {
+    let hash = &recording.bank_hash;
+    let mut key = bank_key(bank, hash, 1);
+    if !needs_ordinal(bank) {
+        return key;
+    }
+    for ordinal in 1..=ORDINAL_MAX {
+        key = bank_key(bank, hash, ordinal);
+        if !recording.set.bank.contains_key(&key) {
+            break;
+        }
+    }
+    key
+}
+
+fn disposition(bank: &BankTransaction) -> BankDisposition {
+    match (bank.status, bank.direction()) {
+        (EntryStatus::Pending | EntryStatus::Information, _) => BankDisposition::NotBooked,
+        (EntryStatus::Booked, Direction::Payment) => BankDisposition::Payment,
+        (EntryStatus::Booked, Direction::Return) => BankDisposition::ReturnParked,
+        (EntryStatus::Booked, Direction::BouncedRefund) => BankDisposition::RefundBounced,
+        (EntryStatus::Booked, Direction::Outgoing) => BankDisposition::Outgoing,
+    }
+}

@@ -1,0 +1,415 @@
+//! Commands: requests that may be refused.
+
+use super::settle::{self, Part};
+use super::{Halt, Recording};
+use crate::domain::allocation::Rule;
+use crate::domain::effect::{Effect, Need, Outcome};
+use crate::domain::event::{EventKey, Fact};
+use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
+use crate::domain::input::{
+    AllocatePayment, AllocationPart, Command, CreateInvoice, RecordPayment, UpsertAccount,
+};
+use crate::domain::invoice::{Invoice, InvoiceStatus};
+use crate::domain::matching::reference;
+use crate::domain::money::{Money, MoneyError};
+use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
+use crate::domain::rejection::{DeadLetterReason, Rejection};
+
+type Result<T = Outcome> = std::result::Result<T, Halt>;
+
+pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result {
+    let queued = command
+        .account_id()
+        .is_some_and(|account_id| recording.set.waiting_accounts.contains(account_id));
+    if queued && !command.introduces() {
+        return Err(Need::Queue.into());
+    }
+    match command {
+        Command::UpsertAccount(upsert) => upsert_account(recording, upsert),
+        Command::CreateInvoice(create) => create_invoice(recording, create),
+        Command::MarkInvoiceSent {
+            invoice_id,
+            account_id,
+        } => mark_sent(recording, invoice_id, account_id),
+        Command::VoidInvoice {
+            invoice_id,
+            account_id,
+            reason,
+        } => void(recording, invoice_id, account_id, reason.clone()),
+        Command::KeepInvoice {
+            invoice_id,
+            account_id,
+            until,
+        } => {
+            let invoice = own_invoice(recording, invoice_id, account_id)?;
+            invoice.check_sendable()?;
+            recording.add(Effect::KeepInvoice {
+                invoice_id: invoice_id.clone(),
+                until: *until,
+            })?;
+            Ok(applied_invoice(invoice_id))
+        }
+        Command::RecordPayment(record) => record_payment(recording, record),
+        Command::AssignPayment {
+            payment_id,
+            account_id,
+        } => assign(recording, payment_id, account_id),
+        Command::AllocatePayment(allocate) => allocate_payment(recording, allocate),
+        Command::DeallocatePayment {
+            payment_id,
+            invoice_id,
+            account_id,
+            ..
+        } => {
+            own_payment(recording, payment_id, account_id)?;
+            own_invoice(recording, invoice_id, account_id)?;
+            let pair = (payment_id.clone(), invoice_id.clone());
+            if !recording.set.live_pairs.contains(&pair) {
+                return Err(Rejection::AllocationNotFound.into());
+            }
+            // Unspent must be proven by a usage feed that is complete; there is none yet.
+            Err(Rejection::UsageProofUnavailable.into())
+        }
+        Command::RemovePayment {
+            payment_id,
+            account_id,
+            ..
+        } => {
+            own_payment(recording, payment_id, account_id)?;
+            Err(Rejection::UsageProofUnavailable.into())
+        }
+    }
+}
+
+fn applied_invoice(invoice_id: &InvoiceId) -> Outcome {
+    Outcome::Applied {
+        subject: Some(format!("invoice:{invoice_id}")),
+    }
+}
+
+fn applied_payment(payment_id: &PaymentId) -> Outcome {
+    Outcome::Applied {
+        subject: Some(format!("payment:{payment_id}")),
+    }
+}
+
+fn open_account(recording: &Recording<'_>, account_id: &AccountId) -> Result<()> {
+    let closed = recording
+        .set
+        .accounts
+        .get(account_id)
+        .is_some_and(|account| account.closed);
+    if closed {
+        Err(Rejection::AccountClosed.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// The invoice, if it is known and belongs to the command's account.
+fn own_invoice(
+    recording: &Recording<'_>,
+    invoice_id: &InvoiceId,
+    account_id: &AccountId,
+) -> Result<Invoice> {
+    let known = recording.set.invoices.get(invoice_id).cloned();
+    let invoice = known.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
+    if invoice.account_id != *account_id {
+        return Err(Rejection::AccountMismatch.into());
+    }
+    open_account(recording, account_id)?;
+    Ok(invoice)
+}
+
+/// The payment, if it is known and belongs to the command's account, or to none yet.
+fn own_payment(
+    recording: &Recording<'_>,
+    payment_id: &PaymentId,
+    account_id: &AccountId,
+) -> Result<Payment> {
+    let known = recording.set.payments.get(payment_id).cloned();
+    let payment = known.ok_or_else(|| Need::Payment(payment_id.clone()))?;
+    if payment
+        .account_id
+        .as_ref()
+        .is_some_and(|owner| owner != account_id)
+    {
+        return Err(Rejection::AccountMismatch.into());
+    }
+    open_account(recording, account_id)?;
+    Ok(payment)
+}
+
+fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Result {
+    let taken = upsert
+        .virtual_accounts
+        .iter()
+        .flatten()
+        .any(|virtual_account| {
+            let owner = recording.set.virtual_owners.get(virtual_account);
+            owner.is_some_and(|owner| *owner != upsert.account_id)
+        });
+    open_account(recording, &upsert.account_id)?;
+    if taken {
+        return Err(Rejection::VirtualAccountTaken.into());
+    }
+    recording.add(Effect::UpsertAccount(upsert.clone()))?;
+    let account_id = upsert.account_id.clone();
+    let fact = Fact::AccountUpserted {
+        account_id: account_id.clone(),
+        name: upsert.name.clone(),
+    };
+    let subject = Some(format!("account:{account_id}"));
+    recording.publish(EventKey::Account(account_id), fact)?;
+    Ok(Outcome::Applied { subject })
+}
+
+fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Result {
+    open_account(recording, &create.account_id)?;
+    if recording.set.invoices.contains_key(&create.invoice_id) {
+        return Err(Rejection::InvoiceExists.into());
+    }
+    let invoice = Invoice {
+        invoice_id: create.invoice_id.clone(),
+        account_id: create.account_id.clone(),
+        name: create.name.clone(),
+        amount: create.amount,
+        allocated: Money::zero(create.amount.currency()),
+        status: InvoiceStatus::Draft,
+        payment_reference: reference::mint(&recording.content_hash),
+        due_date: create.due_date,
+        created_at: recording.context.as_of,
+        sent_at: None,
+        provisioned_at: None,
+        voided_at: None,
+        void_reason: None,
+        keep_until: None,
+        stale_since: None,
+    };
+    let fact = Fact::InvoiceCreated {
+        invoice_id: invoice.invoice_id.clone(),
+        account_id: invoice.account_id.clone(),
+        name: invoice.name.clone(),
+        amount: invoice.amount,
+        due_date: invoice.due_date,
+        payment_reference: invoice.payment_reference.clone(),
+    };
+    recording.add(Effect::CreateInvoice(Box::new(invoice)))?;
+    recording.publish(EventKey::Account(create.account_id.clone()), fact)?;
+    if create.send {
+        send(recording, &create.invoice_id)?;
+    }
+    Ok(applied_invoice(&create.invoice_id))
+}
+
+fn mark_sent(
+    recording: &mut Recording<'_>,
+    invoice_id: &InvoiceId,
+    account_id: &AccountId,
+) -> Result {
+    own_invoice(recording, invoice_id, account_id)?.check_sendable()?;
+    send(recording, invoice_id)?;
+    Ok(applied_invoice(invoice_id))
+}
+
+/// Sends the invoice, tells it, and decides again the payments that watched for it.
+fn send(recording: &mut Recording<'_>, invoice_id: &InvoiceId) -> Result<()> {
+    let at = recording.context.as_of;
+    recording.add(Effect::SendInvoice {
+        invoice_id: invoice_id.clone(),
+        at,
+    })?;
+    let sent = recording.set.invoices.get(invoice_id).cloned();
+    let invoice = sent.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
+    let fact = Fact::InvoiceSent {
+        invoice_id: invoice_id.clone(),
+        account_id: invoice.account_id.clone(),
+        amount_due: invoice.due()?,
+        due_date: invoice.due_date,
+        payment_reference: invoice.payment_reference.clone(),
+    };
+    recording.publish(EventKey::Account(invoice.account_id.clone()), fact)?;
+    settle::watchers_of(recording, &invoice)
+}
+
+fn void(
+    recording: &mut Recording<'_>,
+    invoice_id: &InvoiceId,
+    account_id: &AccountId,
+    reason: Option<String>,
+) -> Result {
+    let invoice = own_invoice(recording, invoice_id, account_id)?;
+    invoice.check_voidable()?;
+    let at = recording.context.as_of;
+    let effect = Effect::VoidInvoice {
+        invoice_id: invoice_id.clone(),
+        reason: reason.clone(),
+        at,
+    };
+    recording.add(effect)?;
+    let fact = Fact::InvoiceVoided {
+        invoice_id: invoice_id.clone(),
+        account_id: account_id.clone(),
+        amount: invoice.amount,
+        reason,
+    };
+    recording.publish(EventKey::Account(account_id.clone()), fact)?;
+    Ok(applied_invoice(invoice_id))
+}
+
+fn record_payment(recording: &mut Recording<'_>, record: &RecordPayment) -> Result {
+    if let Some(account_id) = &record.account_id {
+        open_account(recording, account_id)?;
+    }
+    if recording.set.payments.contains_key(&record.payment_id) {
+        return Err(Rejection::PaymentExists.into());
+    }
+    let state = match record.account_id {
+        Some(_) => PaymentState::OnAccount,
+        None => PaymentState::Parked(ParkReason::NoAccount),
+    };
+    let zero = Money::zero(record.amount.currency());
+    let payment = Payment {
+        payment_id: record.payment_id.clone(),
+        account_id: record.account_id.clone(),
+        amount: record.amount,
+        allocated: zero,
+        returned: zero,
+        refunded: zero,
+        state,
+        origin: PaymentOrigin::Manual,
+        received_on: record.received_on,
+        method: Some(record.method.clone()),
+        reference: record.reference.clone(),
+        remark: record.remark.clone(),
+        event_sequence: 0,
+        recorded_at: recording.context.as_of,
+    };
+    settle::record(recording, payment)?;
+    settle::post_received(recording, &record.payment_id, &[])?;
+    Ok(applied_payment(&record.payment_id))
+}
+
+fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &AccountId) -> Result {
+    let known = recording.set.payments.get(payment_id).cloned();
+    let payment = known.ok_or_else(|| Need::Payment(payment_id.clone()))?;
+    open_account(recording, account_id)?;
+    if payment
+        .account_id
+        .as_ref()
+        .is_some_and(|owner| owner == account_id)
+    {
+        return Err(Rejection::PaymentAlreadyAssigned.into());
+    }
+    if payment.account_id.is_some() {
+        return Err(Rejection::AccountMismatch.into());
+    }
+    check_usable(&payment)?;
+    let assigned = Effect::AssignPayment {
+        payment_id: payment_id.clone(),
+        account_id: account_id.clone(),
+    };
+    recording.add(assigned)?;
+    // A person has said whose money it is; allocating stays a step of its own.
+    recording.add(Effect::SettlePayment {
+        payment_id: payment_id.clone(),
+        state: PaymentState::OnAccount,
+        watches: Vec::new(),
+    })?;
+    Ok(applied_payment(payment_id))
+}
+
+fn check_usable(payment: &Payment) -> Result<()> {
+    match payment.state {
+        PaymentState::Returned | PaymentState::Removed => Err(Rejection::PaymentRemoved.into()),
+        PaymentState::Allocated
+        | PaymentState::PartlyAllocated
+        | PaymentState::OnAccount
+        | PaymentState::Parked(_) => Ok(()),
+    }
+}
+
+/// R1: a command names payment and invoices. All parts are done, or none.
+fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -> Result {
+    let payment_known = recording.set.payments.contains_key(&allocate.payment_id);
+    if !payment_known {
+        return Err(Need::Payment(allocate.payment_id.clone()).into());
+    }
+    for part in &allocate.allocations {
+        if !recording.set.invoices.contains_key(&part.invoice_id) {
+            return Err(Need::Invoice(part.invoice_id.clone()).into());
+        }
+    }
+    let payment = own_payment(recording, &allocate.payment_id, &allocate.account_id)?;
+    let mut invoices = Vec::with_capacity(allocate.allocations.len());
+    for part in &allocate.allocations {
+        invoices.push(own_invoice(
+            recording,
+            &part.invoice_id,
+            &allocate.account_id,
+        )?);
+    }
+    if payment.account_id.is_none() {
+        return Err(Rejection::PaymentNotAssigned.into());
+    }
+    check_usable(&payment)?;
+    let mut free = payment.unallocated()?;
+    let mut parts = Vec::with_capacity(invoices.len());
+    for (part, invoice) in allocate.allocations.iter().zip(&invoices) {
+        let amount = part_amount(recording, &payment, invoice, part, free)?;
+        free = free.sub(amount)?;
+        parts.push(Part {
+            invoice_id: part.invoice_id.clone(),
+            amount,
+        });
+    }
+    settle::check_balance_limit(recording, &allocate.account_id, &parts)?;
+    settle::post_provisioned(recording, &allocate.payment_id, Rule::R1, &parts)?;
+    Ok(applied_payment(&allocate.payment_id))
+}
+
+/// What one part allocates, after its checks in the order of precedence.
+fn part_amount(
+    recording: &Recording<'_>,
+    payment: &Payment,
+    invoice: &Invoice,
+    part: &AllocationPart,
+    free: Money,
+) -> Result<Money> {
+    invoice.check_payable()?;
+    if invoice.currency() != payment.currency() {
+        return Err(Rejection::CurrencyMismatch.into());
+    }
+    let asked = match part
+        .amount
+        .map(|amount| amount.in_currency(payment.currency()))
+    {
+        None => None,
+        Some(Ok(amount)) => Some(amount),
+        Some(Err(MoneyError::ExcessDecimals)) => {
+            return Err(Halt::Outcome(Outcome::DeadLettered(
+                DeadLetterReason::AmountScale,
+            )));
+        }
+        Some(Err(error)) => return Err(error.into()),
+    };
+    let pair = (payment.payment_id.clone(), invoice.invoice_id.clone());
+    if recording.set.live_pairs.contains(&pair) {
+        return Err(Rejection::AllocationExists.into());
+    }
+    if !free.is_positive() {
+        return Err(Rejection::NothingUnallocated.into());
+    }
+    let due = invoice.due()?;
+    let amount = match asked {
+        Some(amount) => amount,
+        None => free.min(due)?,
+    };
+    if amount.compare(free)?.is_gt() {
+        return Err(Rejection::AmountExceedsUnallocated.into());
+    }
+    if amount.compare(due)?.is_gt() {
+        return Err(Rejection::AmountExceedsDue.into());
+    }
+    Ok(amount)
+}

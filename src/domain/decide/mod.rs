@@ -1,0 +1,166 @@
+//! **decide**: what a decoded record does, as a function of the working set. No I/O, no clock, no
+//! randomness; ids and the instant come in as arguments.
+//!
+//! Order of the checks of a command, which is the order of precedence of its refusals:
+//! what it names must be known (else it waits), must belong to its account, the account must be
+//! open, then states, then currencies, then amounts.
+
+pub mod bank;
+mod command;
+mod settle;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::effect::{Decided, Effect, Need, Outcome};
+use super::event::{Cause, EventKey, Fact};
+use super::ids::IdBlock;
+use super::input::{Command, Input, Message};
+use super::matching::Policy;
+use super::rejection::Rejection;
+use super::working_set::{Stop, WorkingSet};
+
+/// What every decision of a batch shares.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub policy: &'a Policy,
+    /// The instant that decisions are taken for.
+    pub as_of: DateTime<Utc>,
+}
+
+/// What is refused or cannot go on; turned into an [`Outcome`] in one place.
+#[derive(Debug)]
+enum Halt {
+    Stop(Stop),
+    Outcome(Outcome),
+}
+
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<super::money::MoneyError> for Halt {
+    fn from(error: super::money::MoneyError) -> Self {
+        Self::Stop(Stop::from(error))
+    }
+}
+
+impl From<Rejection> for Halt {
+    fn from(rejection: Rejection) -> Self {
+        Self::Outcome(Outcome::Rejected(rejection))
+    }
+}
+
+impl From<Need> for Halt {
+    fn from(need: Need) -> Self {
+        Self::Outcome(Outcome::Waiting(need))
+    }
+}
+
+/// The effects of one record so far, applied to the working set as they are added.
+struct Recording<'a> {
+    set: &'a mut WorkingSet,
+    ids: &'a mut IdBlock,
+    context: Context<'a>,
+    cause: Arc<Cause>,
+    content_hash: super::input::ContentHash,
+    /// What the bank says happened, without how it was delivered.
+    bank_hash: super::input::ContentHash,
+    effects: Vec<Effect>,
+}
+
+impl Recording<'_> {
+    fn add(&mut self, effect: Effect) -> Result<(), Stop> {
+        self.set.apply(&effect, &self.cause)?;
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    fn publish(&mut self, key: EventKey, fact: Fact) -> Result<(), Stop> {
+        self.add(Effect::Publish {
+            key,
+            fact: Box::new(fact),
+        })
+    }
+}
+
+/// Decides one message and applies its effects to `set`.
+///
+/// # Errors
+/// [`Stop::Miss`] when `set` lacks something (load it and decide the batch again from a fresh
+/// copy), [`Stop::Corrupt`] when the data contradicts its own rules. After an error `set` is
+/// half changed and must be thrown away.
+pub fn decide(
+    set: &mut WorkingSet,
+    message: &Message,
+    ids: &mut IdBlock,
+    context: Context<'_>,
+) -> Result<Decided, Stop> {
+    let cause = Arc::new(Cause {
+        record: message.record.clone(),
+        traceparent: message.traceparent.clone(),
+        as_of: context.as_of,
+    });
+    let content_hash = message.content_hash;
+    let bank_hash = message.bank_hash;
+    let effects = Vec::new();
+    let mut recording = Recording {
+        set,
+        ids,
+        context,
+        cause,
+        content_hash,
+        bank_hash,
+        effects,
+    };
+    let result = match &message.input {
+        Input::Command(command) => command::decide(&mut recording, command),
+        Input::BankTransaction(transaction) => bank::decide(&mut recording, transaction),
+        Input::BankStatement(statement) => {
+            recording.add(Effect::RecordStatement(statement.clone()))?;
+            Ok(Outcome::Applied {
+                subject: Some(format!("statement:{}", statement.statement_id)),
+            })
+        }
+    };
+    let outcome = match result {
+        Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
+        Err(Halt::Stop(stop)) => return Err(stop),
+    };
+    if let (Outcome::Rejected(rejection), Input::Command(command)) = (&outcome, &message.input) {
+        reject(&mut recording, command, *rejection)?;
+    }
+    Ok(Decided {
+        outcome,
+        effects: recording.effects,
+    })
+}
+
+/// Tells the requester. A refusal is decided before the first effect, so nothing is undone.
+fn reject(
+    recording: &mut Recording<'_>,
+    command: &Command,
+    rejection: Rejection,
+) -> Result<(), Stop> {
+    debug_assert!(
+        recording.effects.is_empty(),
+        "a refused command must have no effect"
+    );
+    let key = match (command.account_id(), command.payment_id()) {
+        (Some(account_id), _) => EventKey::Account(account_id.clone()),
+        (None, Some(payment_id)) => EventKey::Payment(payment_id.clone()),
+        (None, None) => return Err(Stop::Corrupt("a command without account and payment")),
+    };
+    recording.publish(
+        key,
+        Fact::CommandRejected {
+            command_type: command.type_name(),
+            account_id: command.account_id().cloned(),
+            code: rejection.code(),
+            message: rejection.sentence().to_owned(),
+        },
+    )
+}

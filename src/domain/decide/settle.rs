@@ -1,0 +1,489 @@
+//! What commands and bank transactions share: recording, allocating, posting, deciding again.
+
+use super::{Halt, Recording};
+use crate::domain::account::{Account, Identity};
+use crate::domain::allocation::{Allocation, Rule};
+use crate::domain::bank::BankTransaction;
+use crate::domain::effect::{BankRecord, Effect};
+use crate::domain::event::{EventKey, Fact, SuggestedInvoice};
+use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId};
+use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
+use crate::domain::ledger::LedgerTransaction;
+use crate::domain::matching::{
+    MatchDecision, MatchOutcome, Subject, decide_match, invoice_watch_keys,
+};
+use crate::domain::money::Money;
+use crate::domain::payment::{ParkReason, Payment, PaymentState};
+use crate::domain::rejection::Rejection;
+use crate::domain::working_set::Stop;
+
+type Result<T> = std::result::Result<T, Halt>;
+
+/// One invoice's share of a payment.
+pub(super) struct Part {
+    pub invoice_id: InvoiceId,
+    pub amount: Money,
+}
+
+/// Where the events of a payment go: to its account, or to itself while it has none.
+fn event_key(payment: &Payment) -> EventKey {
+    match &payment.account_id {
+        Some(account_id) => EventKey::Account(account_id.clone()),
+        None => EventKey::Payment(payment.payment_id.clone()),
+    }
+}
+
+/// Records a payment and tells it.
+pub(super) fn record(recording: &mut Recording<'_>, payment: Payment) -> Result<()> {
+    let fact = Fact::PaymentRecorded {
+        payment_id: payment.payment_id.clone(),
+        account_id: payment.account_id.clone(),
+        amount: payment.amount,
+        received_on: payment.received_on,
+        origin: payment.origin.word(),
+    };
+    let key = event_key(&payment);
+    recording.add(Effect::RecordPayment(Box::new(payment)))?;
+    recording.publish(key, fact)?;
+    Ok(())
+}
+
+/// Posts a new payment, with the parts that are allocated at once.
+pub(super) fn post_received(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    shares: &[(AccountId, Money)],
+) -> Result<LedgerTransactionId> {
+    let id = recording.ids.ledger_transaction();
+    let payment = recording.set.payments.get(payment_id);
+    let amount = payment
+        .ok_or(Stop::Corrupt("a payment that was not recorded"))?
+        .amount;
+    let transaction = LedgerTransaction::receive(id, payment_id.clone(), amount, shares)?;
+    recording.add(Effect::Post(transaction))?;
+    Ok(id)
+}
+
+/// Refuses what would push the balance beyond what can be kept.
+pub(super) fn check_balance_limit(
+    recording: &Recording<'_>,
+    account_id: &AccountId,
+    parts: &[Part],
+) -> Result<()> {
+    let Some(first) = parts.first() else {
+        return Ok(());
+    };
+    let mut balance = recording.set.balance(account_id, first.amount.currency());
+    for part in parts {
+        balance = balance
+            .add(part.amount)
+            .map_err(|_| Rejection::BalanceLimit)?;
+    }
+    Ok(())
+}
+
+/// Allocates parts of a payment that was recorded before, and posts them.
+pub(super) fn post_provisioned(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    rule: Rule,
+    parts: &[Part],
+) -> Result<()> {
+    let id = recording.ids.ledger_transaction();
+    let shares = shares_of(recording, parts)?;
+    let transaction = LedgerTransaction::provision(id, payment_id.clone(), &shares)?;
+    recording.add(Effect::Post(transaction))?;
+    allocate_all(recording, payment_id, rule, id, parts)?;
+    let payment = payment_of(recording, payment_id)?;
+    let state = payment.settled_state()?;
+    let settled = Effect::SettlePayment {
+        payment_id: payment_id.clone(),
+        state,
+        watches: Vec::new(),
+    };
+    recording.add(settled)?;
+    Ok(())
+}
+
+fn payment_of<'a>(recording: &'a Recording<'_>, payment_id: &PaymentId) -> Result<&'a Payment> {
+    let payment = recording.set.payments.get(payment_id);
+    payment.ok_or(Halt::Stop(Stop::Corrupt("a payment that was not recorded")))
+}
+
+fn shares_of(recording: &Recording<'_>, parts: &[Part]) -> Result<Vec<(AccountId, Money)>> {
+    let missing = || Halt::Stop(Stop::Corrupt("an invoice that is not loaded"));
+    parts
+        .iter()
+        .map(|part| {
+            let invoice = recording
+                .set
+                .invoices
+                .get(&part.invoice_id)
+                .ok_or_else(missing)?;
+            Ok((invoice.account_id.clone(), part.amount))
+        })
+        .collect()
+}
+
+/// Allocation, lot, balance, invoice state and their events, for each part.
+fn allocate_all(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    rule: Rule,
+    ledger_transaction_id: LedgerTransactionId,
+    parts: &[Part],
+) -> Result<()> {
+    for part in parts {
+        let invoice = recording.set.invoices.get(&part.invoice_id);
+        let account_id = invoice
+            .ok_or(Stop::Corrupt("an invoice that is not loaded"))?
+            .account_id
+            .clone();
+        let before = recording.set.balance(&account_id, part.amount.currency());
+        let allocation = Allocation {
+            id: recording.ids.allocation(),
+            payment_id: payment_id.clone(),
+            invoice_id: part.invoice_id.clone(),
+            account_id: account_id.clone(),
+            amount: part.amount,
+            rule,
+            ledger_transaction_id,
+            lot_remaining: lot_remaining(before, part.amount)?,
+        };
+        let allocation_id = allocation.id;
+        recording.add(Effect::Allocate(allocation))?;
+        publish_allocation(
+            recording,
+            payment_id,
+            part,
+            rule,
+            &account_id,
+            allocation_id,
+        )?;
+    }
+    Ok(())
+}
+
+/// A lot opened on a negative balance burns that debt first.
+fn lot_remaining(balance_before: Money, amount: Money) -> Result<Money> {
+    if !balance_before.is_negative() {
+        return Ok(amount);
+    }
+    let after = balance_before.add(amount)?;
+    let zero = Money::zero(amount.currency());
+    Ok(if after.is_negative() { zero } else { after })
+}
+
+fn publish_allocation(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    part: &Part,
+    rule: Rule,
+    account_id: &AccountId,
+    allocation_id: crate::domain::ids::AllocationId,
+) -> Result<()> {
+    let key = EventKey::Account(account_id.clone());
+    let payment_unallocated = payment_of(recording, payment_id)?.unallocated()?;
+    let invoice = recording.set.invoices.get(&part.invoice_id);
+    let invoice = invoice.ok_or(Stop::Corrupt("an invoice that is not loaded"))?;
+    let provisioned = invoice.status == InvoiceStatus::Provisioned;
+    let invoice_amount = invoice.amount;
+    let allocated = Fact::PaymentAllocated {
+        payment_id: payment_id.clone(),
+        invoice_id: part.invoice_id.clone(),
+        account_id: account_id.clone(),
+        allocation_id,
+        amount: part.amount,
+        rule: rule.word(),
+        invoice_amount_due: invoice.due()?,
+        payment_unallocated,
+    };
+    recording.publish(key.clone(), allocated)?;
+    if provisioned {
+        let fact = Fact::InvoiceProvisioned {
+            invoice_id: part.invoice_id.clone(),
+            account_id: account_id.clone(),
+            amount: invoice_amount,
+        };
+        recording.publish(key.clone(), fact)?;
+    }
+    let balance = recording.set.balance(account_id, part.amount.currency());
+    let changed = Fact::BalanceChanged {
+        account_id: account_id.clone(),
+        delta: part.amount,
+        balance,
+        allocation_id,
+    };
+    recording.publish(key, changed)?;
+    Ok(())
+}
+
+/// Runs matching, and turns what may not be done now into a parked payment.
+pub(super) fn matching(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    bank: &BankTransaction,
+    free: Money,
+) -> Result<MatchDecision> {
+    let id = recording.ids.decision();
+    let subject = Subject {
+        payment_id,
+        bank,
+        free,
+    };
+    let context = recording.context;
+    let mut decision = decide_match(recording.set, context.policy, subject, id, context.as_of)?;
+    if let MatchOutcome::Allocate(parts) = &decision.outcome {
+        let beyond = parts.iter().any(|(invoice_id, _)| {
+            let invoice = recording.set.invoices.get(invoice_id);
+            invoice.is_none_or(|invoice| !recording.set.locked.contains(&invoice.account_id))
+        });
+        if beyond {
+            // Only accounts whose rows are locked may get money; this one is decided again.
+            return Err(Halt::Stop(Stop::Corrupt(
+                "an allocation outside the locked accounts",
+            )));
+        }
+        if over_limit(recording, parts) {
+            decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
+            decision
+                .explanation
+                .notes
+                .push("the balance would become larger than can be kept");
+        }
+    }
+    Ok(decision)
+}
+
+fn over_limit(recording: &Recording<'_>, parts: &[(InvoiceId, Money)]) -> bool {
+    let Some(invoice) = parts
+        .first()
+        .and_then(|part| recording.set.invoices.get(&part.0))
+    else {
+        return false;
+    };
+    let balance = recording
+        .set
+        .balance(&invoice.account_id, invoice.currency());
+    parts
+        .iter()
+        .try_fold(balance, |balance, part| balance.add(part.1))
+        .is_err()
+}
+
+/// The account that the decision gives the payment to, if it is sure enough.
+fn account_of(decision: &MatchDecision) -> Option<&Identity> {
+    match decision.outcome {
+        MatchOutcome::Park(
+            ParkReason::IdentityConflict
+            | ParkReason::SeveralAccounts
+            | ParkReason::InternalTransfer
+            | ParkReason::AccountClosed,
+        ) => None,
+        MatchOutcome::Allocate(_) | MatchOutcome::OnAccount | MatchOutcome::Park(_) => {
+            decision.account.as_ref()
+        }
+    }
+}
+
+/// A new bank payment: recorded, decided, posted once with what was allocated.
+pub(super) fn receive_matched(
+    recording: &mut Recording<'_>,
+    mut payment: Payment,
+    record: BankRecord,
+    decision: MatchDecision,
+) -> Result<()> {
+    let payment_id = payment.payment_id.clone();
+    let parts = parts_of(&decision);
+    let owner = match parts.first() {
+        Some(part) => recording
+            .set
+            .invoices
+            .get(&part.invoice_id)
+            .map(|i| i.account_id.clone()),
+        None => account_of(&decision).map(|identity| identity.account_id.clone()),
+    };
+    payment.account_id = owner.clone().filter(|id| recording.set.locked.contains(id));
+    if let Some(account_id) = &payment.account_id {
+        ensure_account(recording, account_id);
+    }
+    self::record(recording, payment)?;
+    recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+    let shares = shares_of(recording, &parts)?;
+    let posted = post_received(recording, &payment_id, &shares)?;
+    allocate_all(recording, &payment_id, decision.rule, posted, &parts)?;
+    conclude(recording, &payment_id, decision)
+}
+
+fn ensure_account(recording: &mut Recording<'_>, account_id: &AccountId) {
+    let accounts = &mut recording.set.accounts;
+    if !accounts.contains_key(account_id) {
+        accounts.insert(
+            account_id.clone(),
+            Account::named_by_a_record(account_id.clone()),
+        );
+    }
+}
+
+fn parts_of(decision: &MatchDecision) -> Vec<Part> {
+    match &decision.outcome {
+        MatchOutcome::Allocate(parts) => parts
+            .iter()
+            .map(|(invoice_id, amount)| Part {
+                invoice_id: invoice_id.clone(),
+                amount: *amount,
+            })
+            .collect(),
+        MatchOutcome::OnAccount | MatchOutcome::Park(_) => Vec::new(),
+    }
+}
+
+/// Stores the decision, the payment's state and its watches; tells what a person has to look at.
+fn conclude(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    decision: MatchDecision,
+) -> Result<()> {
+    let payment = payment_of(recording, payment_id)?.clone();
+    let (state, reason) = match (&decision.outcome, payment.allocated.is_zero()) {
+        (MatchOutcome::Allocate(_), _) | (_, false) => (payment.settled_state()?, None),
+        (MatchOutcome::OnAccount, true) => (PaymentState::OnAccount, Some("on_account")),
+        (MatchOutcome::Park(reason), true) => (PaymentState::Parked(*reason), Some(reason.code())),
+    };
+    let watches = decision.watches.clone();
+    let suggestions = decision.suggestions.iter().map(|entry| SuggestedInvoice {
+        invoice_id: entry.invoice_id.clone(),
+        account_id: entry.account_id.clone(),
+        amount_due: entry.amount_due,
+    });
+    let suggestions: Vec<SuggestedInvoice> = suggestions.collect();
+    recording.add(Effect::StoreDecision(Box::new(decision)))?;
+    recording.add(Effect::SettlePayment {
+        payment_id: payment_id.clone(),
+        state,
+        watches,
+    })?;
+    if let Some(reason) = reason {
+        let fact = Fact::PaymentParked {
+            payment_id: payment_id.clone(),
+            account_id: payment.account_id.clone(),
+            unallocated: payment.unallocated()?,
+            reason,
+            suggestions,
+        };
+        recording.publish(event_key(&payment), fact)?;
+    }
+    Ok(())
+}
+
+/// Decides again the payments that watched for `invoice`, oldest payment first.
+pub(super) fn watchers_of(recording: &mut Recording<'_>, invoice: &Invoice) -> Result<()> {
+    let number = number_key(&invoice.invoice_id);
+    let keys = invoice_watch_keys(
+        &invoice.payment_reference,
+        &number,
+        &invoice.account_id,
+        invoice.currency(),
+    );
+    let mut waiting: Vec<PaymentId> = keys
+        .iter()
+        .filter_map(|key| recording.set.watchers.get(key))
+        .flatten()
+        .cloned()
+        .collect();
+    waiting.sort();
+    waiting.dedup();
+    let recorded = |id: &PaymentId| recording.set.payments.get(id).map(|p| p.recorded_at);
+    waiting.sort_by_key(|id| (recorded(id), id.clone()));
+    for payment_id in waiting {
+        rematch(recording, &payment_id)?;
+    }
+    Ok(())
+}
+
+/// Decides one parked or held payment again. A decision that changes nothing is not stored.
+fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> {
+    let Some(bank) = recording
+        .set
+        .watched
+        .get(payment_id)
+        .map(|r| r.transaction.clone())
+    else {
+        return Ok(());
+    };
+    let payment = payment_of(recording, payment_id)?.clone();
+    let free = payment.unallocated()?;
+    let open = match payment.state {
+        PaymentState::Parked(_) | PaymentState::OnAccount | PaymentState::PartlyAllocated => true,
+        PaymentState::Allocated | PaymentState::Returned | PaymentState::Removed => false,
+    };
+    if !open || !free.is_positive() {
+        return Ok(());
+    }
+    let decision = matching(recording, payment_id, &bank, free)?;
+    let parts = parts_of(&decision);
+    let Some(owner) = parts
+        .first()
+        .and_then(|p| recording.set.invoices.get(&p.invoice_id))
+    else {
+        return restate(recording, &payment, decision);
+    };
+    let owner = owner.account_id.clone();
+    let paired = parts.iter().any(|part| {
+        let pair = (payment_id.clone(), part.invoice_id.clone());
+        recording.set.live_pairs.contains(&pair)
+    });
+    let foreign = payment
+        .account_id
+        .as_ref()
+        .is_some_and(|account| *account != owner);
+    if paired || foreign {
+        return Ok(());
+    }
+    if payment.account_id.is_none() {
+        let payment_id = payment_id.clone();
+        recording.add(Effect::AssignPayment {
+            payment_id,
+            account_id: owner,
+        })?;
+    }
+    let id = recording.ids.ledger_transaction();
+    let shares = shares_of(recording, &parts)?;
+    recording.add(Effect::Post(LedgerTransaction::provision(
+        id,
+        payment_id.clone(),
+        &shares,
+    )?))?;
+    allocate_all(recording, payment_id, decision.rule, id, &parts)?;
+    conclude(recording, payment_id, decision)
+}
+
+/// The payment still waits; its reason, watches or suggestions may have changed.
+fn restate(
+    recording: &mut Recording<'_>,
+    payment: &Payment,
+    decision: MatchDecision,
+) -> Result<()> {
+    let same = match (&decision.outcome, payment.state) {
+        (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,
+        (_, PaymentState::PartlyAllocated | PaymentState::OnAccount) => true,
+        (MatchOutcome::OnAccount | MatchOutcome::Allocate(_), _) | (MatchOutcome::Park(_), _) => {
+            false
+        }
+    };
+    if same {
+        return Ok(());
+    }
+    let owner = account_of(&decision).map(|identity| identity.account_id.clone());
+    if let (None, Some(account_id)) = (&payment.account_id, owner) {
+        if !recording.set.locked.contains(&account_id) {
+            return Ok(());
+        }
+        let payment_id = payment.payment_id.clone();
+        recording.add(Effect::AssignPayment {
+            payment_id,
+            account_id,
+        })?;
+    }
+    conclude(recording, &payment.payment_id, decision)
+}

@@ -1,0 +1,203 @@
+//! What a decision does, as data: the shell persists it, the working set applies it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::allocation::Allocation;
+use super::bank::BankTransaction;
+use super::event::{EventKey, Fact};
+use super::ids::{AccountId, InvoiceId, PaymentId};
+use super::input::{BankStatement, ContentHash, UpsertAccount};
+use super::invoice::Invoice;
+use super::ledger::LedgerTransaction;
+use super::matching::MatchDecision;
+use super::payment::{Payment, PaymentState};
+use super::rejection::{DeadLetterReason, Rejection};
+
+/// The identity of a bank transaction among those of its bank account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BankKey {
+    pub bank_account: String,
+    pub key: String,
+}
+
+/// What became of a bank transaction that is not (yet) a payment, or that it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BankDisposition {
+    Payment,
+    NotBooked,
+    ReturnParked,
+    RefundBounced,
+    Outgoing,
+}
+
+impl BankDisposition {
+    pub const ALL: [Self; 5] = [
+        Self::Payment,
+        Self::NotBooked,
+        Self::ReturnParked,
+        Self::RefundBounced,
+        Self::Outgoing,
+    ];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::NotBooked => "not_booked",
+            Self::ReturnParked => "return_parked",
+            Self::RefundBounced => "refund_bounced",
+            Self::Outgoing => "outgoing",
+        }
+    }
+}
+
+/// A bank transaction as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankRecord {
+    pub key: BankKey,
+    pub content_hash: ContentHash,
+    pub disposition: BankDisposition,
+    pub payment_id: Option<PaymentId>,
+    pub transaction: BankTransaction,
+}
+
+/// What a parked or held payment waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchKey(pub String);
+
+impl WatchKey {
+    #[must_use]
+    pub fn reference(reference: &str) -> Self {
+        Self(format!("ref:{reference}"))
+    }
+
+    #[must_use]
+    pub fn number(number_key: &str) -> Self {
+        Self(format!("number:{number_key}"))
+    }
+
+    #[must_use]
+    pub fn account(account_id: &AccountId, currency: super::money::Currency) -> Self {
+        Self(format!("account:{account_id}:{currency}"))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    UpsertAccount(UpsertAccount),
+    CreateInvoice(Box<Invoice>),
+    SendInvoice {
+        invoice_id: InvoiceId,
+        at: DateTime<Utc>,
+    },
+    VoidInvoice {
+        invoice_id: InvoiceId,
+        reason: Option<String>,
+        at: DateTime<Utc>,
+    },
+    /// None: never a void candidate at all.
+    KeepInvoice {
+        invoice_id: InvoiceId,
+        until: Option<NaiveDate>,
+    },
+    RecordPayment(Box<Payment>),
+    AssignPayment {
+        payment_id: PaymentId,
+        account_id: AccountId,
+    },
+    Post(LedgerTransaction),
+    Allocate(Allocation),
+    /// The payment's state after everything else, and what it waits for from now on.
+    SettlePayment {
+        payment_id: PaymentId,
+        state: PaymentState,
+        watches: Vec<WatchKey>,
+    },
+    RecordBankTransaction(Box<BankRecord>),
+    RecordStatement(BankStatement),
+    StoreDecision(Box<MatchDecision>),
+    Publish {
+        key: EventKey,
+        fact: Box<Fact>,
+    },
+}
+
+/// What a command lacks before it can be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    Invoice(InvoiceId),
+    Payment(PaymentId),
+    /// An earlier command of the same account waits.
+    Queue,
+}
+
+impl Need {
+    /// `invoice:INV-1`, `payment:PAY-1`, `queue`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Invoice(id) => format!("invoice:{id}"),
+            Self::Payment(id) => format!("payment:{id}"),
+            Self::Queue => "queue".to_owned(),
+        }
+    }
+
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invoice(_) => "invoice_unknown",
+            Self::Payment(_) => "payment_unknown",
+            Self::Queue => "behind_waiting",
+        }
+    }
+}
+
+/// How a record ended (contract §2.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Applied { subject: Option<String> },
+    Duplicate,
+    Rejected(Rejection),
+    Waiting(Need),
+    DeadLettered(DeadLetterReason),
+}
+
+impl Outcome {
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::Duplicate => "duplicate",
+            Self::Rejected(_) => "rejected",
+            Self::Waiting(_) => "waiting",
+            Self::DeadLettered(_) => "dead_lettered",
+        }
+    }
+
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Applied { .. } | Self::Duplicate => None,
+            Self::Rejected(rejection) => Some(rejection.code()),
+            Self::Waiting(need) => Some(need.code()),
+            Self::DeadLettered(reason) => Some(reason.code()),
+        }
+    }
+}
+
+/// A decision on one record: how it ended and what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    pub outcome: Outcome,
+    pub effects: Vec<Effect>,
+}
+
+impl Decided {
+    #[must_use]
+    pub fn without_effect(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            effects: Vec::new(),
+        }
+    }
+}

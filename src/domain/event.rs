@@ -1,0 +1,156 @@
+//! Facts that we publish: past tense, self-contained, one gapless sequence per key.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId};
+use super::money::Money;
+
+/// The record key of an event: the account, or the payment while no account is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventKey {
+    Account(AccountId),
+    Payment(PaymentId),
+}
+
+impl EventKey {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Account(id) => id.as_str(),
+            Self::Payment(id) => id.as_str(),
+        }
+    }
+
+    /// Keeps an account and a payment of the same name apart.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Payment(_) => "payment",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub key: EventKey,
+    /// 1, 2, 3… per key, without gaps.
+    pub sequence: i64,
+    /// The record that caused it.
+    pub cause: Arc<Cause>,
+    pub fact: Fact,
+}
+
+/// What all events of one record share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    pub record: RecordId,
+    pub traceparent: Option<String>,
+    /// The instant the decision was taken for.
+    pub as_of: DateTime<Utc>,
+}
+
+/// An invoice that a person may choose for a parked payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuggestedInvoice {
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    pub amount_due: Money,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    AccountUpserted {
+        account_id: AccountId,
+        name: String,
+    },
+    InvoiceCreated {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        name: String,
+        amount: Money,
+        due_date: Option<NaiveDate>,
+        /// ISO 11649, for the payer to quote.
+        payment_reference: String,
+    },
+    InvoiceSent {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        amount_due: Money,
+        due_date: Option<NaiveDate>,
+        payment_reference: String,
+    },
+    InvoiceProvisioned {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        amount: Money,
+    },
+    InvoiceVoided {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        amount: Money,
+        reason: Option<String>,
+    },
+    PaymentRecorded {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        amount: Money,
+        received_on: NaiveDate,
+        /// `bank` or `manual`.
+        origin: &'static str,
+    },
+    PaymentAllocated {
+        payment_id: PaymentId,
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        allocation_id: AllocationId,
+        amount: Money,
+        /// `R1`, `R2`… (docs/MATCHING.md).
+        rule: &'static str,
+        invoice_amount_due: Money,
+        payment_unallocated: Money,
+    },
+    PaymentParked {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        unallocated: Money,
+        /// Stable code, e.g. `not_sent`.
+        reason: &'static str,
+        suggestions: Vec<SuggestedInvoice>,
+    },
+    BalanceChanged {
+        account_id: AccountId,
+        /// Positive: the balance rose.
+        delta: Money,
+        balance: Money,
+        allocation_id: AllocationId,
+    },
+    CommandRejected {
+        /// `topup.invoice.void.v1`…
+        command_type: &'static str,
+        account_id: Option<AccountId>,
+        code: &'static str,
+        message: String,
+    },
+}
+
+impl Fact {
+    /// The public name of the event.
+    #[must_use]
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::AccountUpserted { .. } => "topup.account.upserted.v1",
+            Self::InvoiceCreated { .. } => "topup.invoice.created.v1",
+            Self::InvoiceSent { .. } => "topup.invoice.sent.v1",
+            Self::InvoiceProvisioned { .. } => "topup.invoice.provisioned.v1",
+            Self::InvoiceVoided { .. } => "topup.invoice.voided.v1",
+            Self::PaymentRecorded { .. } => "topup.payment.recorded.v1",
+            Self::PaymentAllocated { .. } => "topup.payment.allocated.v1",
+            Self::PaymentParked { .. } => "topup.payment.parked.v1",
+            Self::BalanceChanged { .. } => "topup.balance.changed.v1",
+            Self::CommandRejected { .. } => "topup.command.rejected.v1",
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What a decoded record asks for (a command) or reports (a bank transaction).
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::bank::BankTransaction;
+use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
+use super::money::{Amount, Currency, Money};
+
+/// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
+/// trace do not change it.
+pub type ContentHash = [u8; 32];
+
+/// A decoded record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub record: RecordId,
+    /// The instant the upstream system gives, RFC 3339.
+    pub time: DateTime<Utc>,
+    /// W3C trace context, carried through to the events this record causes.
+    pub traceparent: Option<String>,
+    pub content_hash: ContentHash,
+    /// For a bank transaction: the same without how it was delivered (status, statement, entry).
+    /// Equal to `content_hash` for everything else.
+    pub bank_hash: ContentHash,
+    pub input: Input,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    Command(Command),
+    BankTransaction(Box<BankTransaction>),
+    BankStatement(BankStatement),
+}
+
+/// A request. It may be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    UpsertAccount(UpsertAccount),
+    CreateInvoice(CreateInvoice),
+    MarkInvoiceSent {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+    },
+    VoidInvoice {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        reason: Option<String>,
+    },
+    KeepInvoice {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        until: Option<NaiveDate>,
+    },
+    RecordPayment(RecordPayment),
+    AssignPayment {
+        payment_id: PaymentId,
+        account_id: AccountId,
+    },
+    AllocatePayment(AllocatePayment),
+    DeallocatePayment {
+        payment_id: PaymentId,
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        reason: Option<String>,
+    },
+    RemovePayment {
+        payment_id: PaymentId,
+        account_id: AccountId,
+        reason: Option<String>,
+    },
+}
+
+impl Command {
+    /// The account the command is about; none only for a payment recorded without one.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&AccountId> {
+        match self {
+            Self::UpsertAccount(command) => Some(&command.account_id),
+            Self::CreateInvoice(command) => Some(&command.account_id),
+            Self::RecordPayment(command) => command.account_id.as_ref(),
+            Self::AllocatePayment(command) => Some(&command.account_id),
+            Self::MarkInvoiceSent { account_id, .. }
+            | Self::VoidInvoice { account_id, .. }
+            | Self::KeepInvoice { account_id, .. }
+            | Self::AssignPayment { account_id, .. }
+            | Self::DeallocatePayment { account_id, .. }
+            | Self::RemovePayment { account_id, .. } => Some(account_id),
+        }
+    }
+
+    /// Whether the command brings something new and so depends on nothing: it never waits.
+    #[must_use]
+    pub fn introduces(&self) -> bool {
+        match self {
+            Self::UpsertAccount(_) | Self::CreateInvoice(_) | Self::RecordPayment(_) => true,
+            Self::MarkInvoiceSent { .. }
+            | Self::VoidInvoice { .. }
+            | Self::KeepInvoice { .. }
+            | Self::AssignPayment { .. }
+            | Self::AllocatePayment(_)
+            | Self::DeallocatePayment { .. }
+            | Self::RemovePayment { .. } => false,
+        }
+    }
+
+    /// The public name of the command (contract §2.1).
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::UpsertAccount(_) => "topup.account.upsert.v1",
+            Self::CreateInvoice(_) => "topup.invoice.create.v1",
+            Self::MarkInvoiceSent { .. } => "topup.invoice.mark-sent.v1",
+            Self::VoidInvoice { .. } => "topup.invoice.void.v1",
+            Self::KeepInvoice { .. } => "topup.invoice.keep.v1",
+            Self::RecordPayment(_) => "topup.payment.record.v1",
+            Self::AssignPayment { .. } => "topup.payment.assign.v1",
+            Self::AllocatePayment(_) => "topup.payment.allocate.v1",
+            Self::DeallocatePayment { .. } => "topup.payment.deallocate.v1",
+            Self::RemovePayment { .. } => "topup.payment.remove.v1",
+        }
+    }
+
+    #[must_use]
+    pub fn payment_id(&self) -> Option<&PaymentId> {
+        match self {
+            Self::RecordPayment(command) => Some(&command.payment_id),
+            Self::AllocatePayment(command) => Some(&command.payment_id),
+            Self::AssignPayment { payment_id, .. }
+            | Self::DeallocatePayment { payment_id, .. }
+            | Self::RemovePayment { payment_id, .. } => Some(payment_id),
+            Self::UpsertAccount(_)
+            | Self::CreateInvoice(_)
+            | Self::MarkInvoiceSent { .. }
+            | Self::VoidInvoice { .. }
+            | Self::KeepInvoice { .. } => None,
+        }
+    }
+
+    /// The invoices that the command names.
+    #[must_use]
+    pub fn invoice_ids(&self) -> Vec<&InvoiceId> {
+        match self {
+            Self::CreateInvoice(command) => vec![&command.invoice_id],
+            Self::AllocatePayment(command) => command
+                .allocations
+                .iter()
+                .map(|part| &part.invoice_id)
+                .collect(),
+            Self::MarkInvoiceSent { invoice_id, .. }
+            | Self::VoidInvoice { invoice_id, .. }
+            | Self::KeepInvoice { invoice_id, .. }
+            | Self::DeallocatePayment { invoice_id, .. } => vec![invoice_id],
+            Self::UpsertAccount(_)
+            | Self::RecordPayment(_)
+            | Self::AssignPayment { .. }
+            | Self::RemovePayment { .. } => Vec::new(),
+        }
+    }
+}
+
+/// What is known about a customer. Absent parts are left as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpsertAccount {
+    pub account_id: AccountId,
+    pub name: String,
+    /// Verified payer accounts, normalised: letters and digits, upper case.
+    pub payer_accounts: Option<Vec<String>>,
+    pub virtual_accounts: Option<Vec<String>>,
+    /// One non-negative limit per currency; a balance may go down to minus this.
+    pub credit_limits: Option<Vec<Money>>,
+    pub stale_after_days: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateInvoice {
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    pub name: String,
+    /// Greater than zero, in the currency's minor units.
+    pub amount: Money,
+    pub due_date: Option<NaiveDate>,
+    /// Create and mark as sent in one step.
+    pub send: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPayment {
+    pub payment_id: PaymentId,
+    pub account_id: Option<AccountId>,
+    /// Greater than zero, in the currency's minor units.
+    pub amount: Money,
+    pub received_on: NaiveDate,
+    pub method: String,
+    pub reference: Option<String>,
+    pub remark: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllocatePayment {
+    pub payment_id: PaymentId,
+    pub account_id: AccountId,
+    /// One to fifty parts, no invoice twice; all are done or none.
+    pub allocations: Vec<AllocationPart>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllocationPart {
+    pub invoice_id: InvoiceId,
+    /// None: the smaller of what is free on the payment and due on the invoice.
+    pub amount: Option<Amount>,
+}
+
+/// The bank's own summary of a statement; kept for reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankStatement {
+    pub bank_account: BankAccountId,
+    pub statement_id: String,
+    pub currency: Currency,
+    /// May be negative, so it is not a payment amount; micros.
+    pub opening_balance: Money,
+    pub closing_balance: Money,
+    pub entries: u32,
+    /// The feed's watermark: every transaction before this instant has been delivered.
+    pub complete_through: DateTime<Utc>,
+}

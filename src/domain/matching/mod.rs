@@ -1,0 +1,197 @@
+//! Which invoice a payment pays: the first tier that yields a decision wins, and a tier decides
+//! automatically only without a rival. `docs/MATCHING.md` has the table.
+//!
+//! Ambiguity inside one account is settled by the declared order of invoices: the wallet is the
+//! same and only the document differs. Ambiguity across accounts is never settled here.
+
+pub mod reference;
+pub mod subset;
+pub mod text;
+mod tiers;
+
+use chrono::{DateTime, Utc};
+
+use super::account::Identity;
+use super::allocation::Rule;
+use super::bank::BankTransaction;
+use super::effect::WatchKey;
+use super::ids::{DecisionId, InvoiceId, PaymentId};
+use super::money::{Currency, Money};
+use super::payment::ParkReason;
+use super::working_set::{BookEntry, Stop, WorkingSet};
+
+pub use tiers::decide_match;
+
+/// Raised whenever a rule changes what it decides.
+pub const RULE_SET_VERSION: i32 = 1;
+/// Suggestions and near misses shown for one payment.
+pub const SUGGESTIONS_MAX: usize = 5;
+
+/// What to do when less than the amount due arrives with a good reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PartialPolicy {
+    /// Ask a person.
+    #[default]
+    Suggest,
+    /// Provision what arrived; the invoice stays Awaiting Payment.
+    Apply,
+}
+
+/// The configurable part of the rules.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    pub partial: PartialPolicy,
+    /// Above this an automatic decision becomes a suggestion. One limit per currency.
+    pub max_auto_amounts: Vec<Money>,
+    /// Normalised accounts of ours: money from them is a transfer, not a customer's payment.
+    pub own_accounts: Vec<String>,
+}
+
+impl Policy {
+    fn exceeds_auto_limit(&self, amount: Money) -> bool {
+        let limit = self
+            .max_auto_amounts
+            .iter()
+            .find(|limit| limit.currency() == amount.currency());
+        limit.is_some_and(|limit| amount.compare(*limit).is_ok_and(std::cmp::Ordering::is_gt))
+    }
+}
+
+/// The payment as matching sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub payment_id: &'a PaymentId,
+    pub bank: &'a BankTransaction,
+    /// What is not allocated yet; greater than zero.
+    pub free: Money,
+}
+
+/// What matching found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MatchOutcome {
+    /// In this order; the rest stays on the payment.
+    Allocate(Vec<(InvoiceId, Money)>),
+    /// The account is known and nothing fits: held there.
+    OnAccount,
+    Park(ParkReason),
+}
+
+impl MatchOutcome {
+    #[must_use]
+    pub fn word(&self, suggestions: bool) -> &'static str {
+        match self {
+            Self::Allocate(_) => "allocated",
+            Self::OnAccount => "on_account",
+            Self::Park(_) if suggestions => "suggested",
+            Self::Park(_) => "parked",
+        }
+    }
+}
+
+/// How an invoice came to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NamedBy {
+    Reference,
+    EndToEnd,
+    Number,
+    Amount,
+    Account,
+}
+
+impl NamedBy {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::EndToEnd => "end-to-end id",
+            Self::Number => "invoice number",
+            Self::Amount => "amount",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// An invoice that was considered, and why it was taken or refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub invoice: BookEntry,
+    pub named_by: NamedBy,
+    pub verdict: &'static str,
+}
+
+/// Why the decision is what it is, for a finance person.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Explanation {
+    pub identity: Option<Identity>,
+    pub candidates: Vec<Candidate>,
+    /// Open invoices with this amount: of the account, of the book; eleven means "more than ten".
+    pub same_amount_account: Option<usize>,
+    pub same_amount_book: Option<usize>,
+    pub notes: Vec<&'static str>,
+}
+
+/// A stored decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchDecision {
+    pub id: DecisionId,
+    pub payment_id: PaymentId,
+    pub rule: Rule,
+    pub free: Money,
+    pub outcome: MatchOutcome,
+    /// What a person may choose, best first.
+    pub suggestions: Vec<BookEntry>,
+    pub explanation: Explanation,
+    /// The account that the payment is known to belong to.
+    pub account: Option<Identity>,
+    /// What may settle it later.
+    pub watches: Vec<WatchKey>,
+    pub decided_at: DateTime<Utc>,
+}
+
+/// The currency of an invoice and its number, for the watch.
+#[must_use]
+pub fn invoice_watch_keys(
+    reference: &str,
+    number_key: &str,
+    account: &super::ids::AccountId,
+    currency: Currency,
+) -> [WatchKey; 3] {
+    [
+        WatchKey::reference(reference),
+        WatchKey::number(number_key),
+        WatchKey::account(account, currency),
+    ]
+}
+
+/// Who the payment comes from, without its references: the virtual account, then the payer.
+///
+/// # Errors
+/// None at present; the signature leaves room for a look-up that misses.
+pub fn identity(set: &WorkingSet, bank: &BankTransaction) -> Result<Option<Identity>, Stop> {
+    use super::account::Strength;
+    let virtual_owner = bank
+        .virtual_account
+        .as_deref()
+        .and_then(text::payer_account)
+        .and_then(|key| set.virtual_owners.get(&key));
+    if let Some(account_id) = virtual_owner {
+        let account_id = account_id.clone();
+        return Ok(Some(Identity {
+            account_id,
+            strength: Strength::Certain,
+        }));
+    }
+    let owners = bank
+        .debtor_account
+        .as_deref()
+        .and_then(text::payer_account)
+        .and_then(|key| set.payer_owners.get(&key));
+    Ok(match owners.map(|owners| (owners.len(), owners.first())) {
+        // An account that pays for several customers identifies none of them.
+        Some((1, Some(account_id))) => Some(Identity {
+            account_id: account_id.clone(),
+            strength: Strength::Strong,
+        }),
+        _ => None,
+    })
+}

@@ -1,0 +1,386 @@
+//! What a payer's text says: normalising, and the tokens that may name invoices.
+
+use std::collections::BTreeSet;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::reference;
+use crate::domain::bank::BankTransaction;
+
+/// Words that banks put where nothing was given: neither identity nor key.
+const STOP_VALUES: [&str; 6] = [
+    "NOTPROVIDED",
+    "NONREF",
+    "NONE",
+    "INVOICE",
+    "PAYMENT",
+    "NOT PROVIDED",
+];
+/// A number of fewer characters is too common to be a hit.
+const NUMBER_CHARACTERS_MIN: usize = 4;
+/// A text names at most this many invoices; R5 stops at twenty, one more shows "too many".
+const TOKENS_MAX: usize = 48;
+/// A run of joined words is split at separators into at most this many parts.
+const PARTS_MAX: usize = 6;
+
+/// Where a checked reference was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Found {
+    /// In the structured reference or the payer's text (R2).
+    Reference,
+    /// In the end-to-end id: we had issued it (R3).
+    EndToEnd,
+}
+
+/// The names of invoices that a payment may hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// References whose check digits verify, each once.
+    pub references: Vec<(String, Found)>,
+    /// Whole words that may be invoice numbers, longest first within one run of text.
+    pub numbers: Vec<Vec<String>>,
+}
+
+impl Tokens {
+    pub fn all_numbers(&self) -> impl Iterator<Item = &String> {
+        self.numbers.iter().flatten()
+    }
+}
+
+/// NFKC, upper case, no zero-width characters or soft hyphens, white space as single spaces.
+#[must_use]
+pub fn normalise(text: &str) -> String {
+    if text.is_ascii() {
+        return collapse(
+            text.bytes()
+                .map(|byte| char::from(byte.to_ascii_uppercase())),
+        );
+    }
+    let visible = text
+        .nfkc()
+        .filter(|c| !is_invisible(*c))
+        .flat_map(char::to_uppercase);
+    collapse(visible)
+}
+
+fn collapse(characters: impl Iterator<Item = char>) -> String {
+    let mut result = String::new();
+    for character in characters {
+        if character.is_whitespace() || character.is_control() {
+            if !result.is_empty() && !result.ends_with(' ') {
+                result.push(' ');
+            }
+        } else {
+            result.push(character);
+        }
+    }
+    while result.ends_with(' ') {
+        result.pop();
+    }
+    result
+}
+
+/// Zero-width characters, joiners, soft hyphen, byte-order mark, bidirectional controls.
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Letters and digits of a payer account, upper case; none if it is a stop value.
+#[must_use]
+pub fn payer_account(text: &str) -> Option<String> {
+    let key: String = text
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|character| character.to_ascii_uppercase())
+        .collect();
+    let useless = key.is_empty()
+        || key.len() > 64
+        || STOP_VALUES.contains(&key.as_str())
+        || key.bytes().all(|byte| byte == b'0');
+    (!useless).then_some(key)
+}
+
+/// The tokens of a bank transaction.
+#[must_use]
+pub fn tokens(bank: &BankTransaction) -> Tokens {
+    let mut tokens = Tokens::default();
+    let mut seen = BTreeSet::new();
+    if let Some(structured) = &bank.creditor_reference {
+        scan_line(
+            &normalise(structured),
+            Found::Reference,
+            &mut tokens,
+            &mut seen,
+        );
+    }
+    for line in &bank.unstructured {
+        scan_line(&normalise(line), Found::Reference, &mut tokens, &mut seen);
+    }
+    if bank.unstructured.len() > 1 {
+        // Banks cut at 35 characters, mid-word: what only the glued form shows must verify.
+        let glued: String = bank
+            .unstructured
+            .iter()
+            .map(|line| normalise(line))
+            .collect();
+        for word in words(&glued) {
+            push_reference(
+                &word.replace(is_separator, ""),
+                Found::Reference,
+                &mut tokens,
+                &mut seen,
+            );
+        }
+    }
+    if let Some(end_to_end_id) = &bank.end_to_end_id {
+        let key = normalise(end_to_end_id).replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        push_reference(&key, Found::EndToEnd, &mut tokens, &mut seen);
+    }
+    tokens
+}
+
+fn is_separator(character: char) -> bool {
+    matches!(character, '.' | '_' | ':' | '-')
+}
+
+/// Runs of characters that an identifier may have; neighbours are then no letters or digits.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !(c.is_alphanumeric() || is_separator(c)))
+        .map(|word| word.trim_matches(is_separator))
+        .filter(|word| !word.is_empty())
+}
+
+fn scan_line(line: &str, found: Found, tokens: &mut Tokens, seen: &mut BTreeSet<String>) {
+    scan_grouped_reference(line, found, tokens, seen);
+    for word in words(line) {
+        if tokens.numbers.len() >= TOKENS_MAX {
+            return;
+        }
+        let key = word.replace(is_separator, "");
+        if push_reference(&key, found, tokens, seen) {
+            continue;
+        }
+        let numbers: Vec<String> = number_candidates(word)
+            .into_iter()
+            .filter(|number| seen.insert(number.clone()))
+            .collect();
+        if !numbers.is_empty() {
+            tokens.numbers.push(numbers);
+        }
+    }
+}
+
+/// People write `RF18 5390 0754 7034`: groups of two to four after a word that starts with RF.
+fn scan_grouped_reference(
+    line: &str,
+    found: Found,
+    tokens: &mut Tokens,
+    seen: &mut BTreeSet<String>,
+) {
+    let parts: Vec<&str> = words(line).collect();
+    for (start, part) in parts.iter().enumerate() {
+        if !part.starts_with("RF") || part.len() > 4 {
+            continue;
+        }
+        let mut joined = String::new();
+        for part in parts.iter().skip(start).take(7) {
+            joined.push_str(part);
+            if push_reference(&joined, found, tokens, seen) {
+                break;
+            }
+        }
+    }
+}
+
+/// Adds `key`, or what it is with typed letters read as digits, if the check digits verify.
+fn push_reference(
+    key: &str,
+    found: Found,
+    tokens: &mut Tokens,
+    seen: &mut BTreeSet<String>,
+) -> bool {
+    if key.len() < 5 || tokens.references.len() >= TOKENS_MAX || !key.starts_with("RF") {
+        return false;
+    }
+    let folded = || {
+        let tail = key.chars().skip(2).map(|character| match character {
+            'O' => '0',
+            'I' | 'L' => '1',
+            'S' => '5',
+            'B' => '8',
+            other => other,
+        });
+        "RF".chars().chain(tail).collect::<String>()
+    };
+    let reference = if reference::verifies(key) {
+        key.to_owned()
+    } else {
+        folded()
+    };
+    if !reference::verifies(&reference) {
+        return false;
+    }
+    if seen.insert(reference.clone()) {
+        tokens.references.push((reference, found));
+    }
+    true
+}
+
+/// The ways in which a word may be, or hold between separators, an invoice number.
+fn number_candidates(word: &str) -> Vec<String> {
+    let significant = |text: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let characters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
+        text.is_ascii()
+            && text.len() <= crate::domain::ids::ID_BYTES_MAX
+            && digits > 0
+            && characters >= NUMBER_CHARACTERS_MIN
+            && text
+                .bytes()
+                .any(|byte| byte != b'0' && !is_separator(char::from(byte)))
+    };
+    if is_date(word) || STOP_VALUES.contains(&word) {
+        return Vec::new();
+    }
+    let mut candidates = Vec::new();
+    if significant(word) {
+        candidates.push(word.to_owned());
+    }
+    let bounds: Vec<(usize, usize)> = parts_of(word);
+    if bounds.len() < 2 || bounds.len() > PARTS_MAX {
+        return candidates;
+    }
+    for length in (1..bounds.len()).rev() {
+        for start in 0..=bounds.len().saturating_sub(length) {
+            let end = start.saturating_add(length).saturating_sub(1);
+            let (Some((from, _)), Some((_, to))) = (bounds.get(start), bounds.get(end)) else {
+                continue;
+            };
+            let Some(part) = word.get(*from..*to) else {
+                continue;
+            };
+            // Inside a longer word only something that looks like a number of ours is a hit.
+            let letters = part.bytes().any(|byte| byte.is_ascii_alphabetic());
+            if letters && significant(part) && !is_date(part) {
+                candidates.push(part.to_owned());
+            }
+        }
+    }
+    candidates
+}
+
+/// Byte ranges of the letters-and-digits parts of a word.
+fn parts_of(word: &str) -> Vec<(usize, usize)> {
+    let mut parts = Vec::new();
+    let mut start = None;
+    for (index, character) in word.char_indices() {
+        match (is_separator(character), start) {
+            (false, None) => start = Some(index),
+            (true, Some(from)) => {
+                parts.push((from, index));
+                start = None;
+            }
+            (false, Some(_)) | (true, None) => {}
+        }
+    }
+    if let Some(from) = start {
+        parts.push((from, word.len()));
+    }
+    parts
+}
+
+/// `2026-11-22`, `22.11.2026`, `20261122`: a date is no invoice number.
+fn is_date(word: &str) -> bool {
+    let plain = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'.')
+    };
+    if !plain(word) {
+        return false;
+    }
+    let digits: String = word.chars().filter(char::is_ascii_digit).collect();
+    ["%Y%m%d", "%d%m%Y"].iter().any(|format| {
+        digits.len() == 8
+            && chrono::NaiveDate::parse_from_str(&digits, format).is_ok_and(|date| {
+                ("1990".."2100").contains(&date.format("%Y").to_string().as_str())
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(lines: &[&str]) -> Tokens {
+        let mut tokens = Tokens::default();
+        let mut seen = BTreeSet::new();
+        for line in lines {
+            scan_line(&normalise(line), Found::Reference, &mut tokens, &mut seen);
+        }
+        tokens
+    }
+
+    #[test]
+    fn numbers_are_whole_words() {
+        let cases: [(&str, &[&str]); 12] = [
+            ("INV-1001", &["INV-1001"]),
+            ("pay inv-1001 now", &["INV-1001"]),
+            ("INV-1001, thanks", &["INV-1001"]),
+            ("REF:INV-1001", &["REF:INV-1001", "INV-1001"]),
+            ("INV-10011", &["INV-10011"]),
+            ("XINV-1001", &["XINV-1001"]),
+            ("ІNV-1001", &[]),
+            ("INV\u{200b}-1001", &["INV-1001"]),
+            ("ＩＮＶ－１００１", &["INV-1001"]),
+            ("inv 1001", &["1001"]),
+            ("2026-11-22 22.11.2026 20261122", &[]),
+            ("topup NOTPROVIDED 000000 abc", &[]),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<String> = scan(&[text]).all_numbers().cloned().collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn references_are_found_however_they_are_written() {
+        let expected = vec![("RF18539007547034".to_owned(), Found::Reference)];
+        for text in [
+            "RF18539007547034",
+            "payment rf18539007547034 thank you",
+            "RF18 5390 0754 7034",
+            "RF18-5390-0754-7034",
+            "RFL8S39OO754703A RF18539007547034",
+            "RF1853900754703\u{200b}4",
+            "RFI8539OO7547O34",
+        ] {
+            assert_eq!(scan(&[text]).references, expected, "{text}");
+        }
+        assert!(
+            scan(&["RF18539007547043 RF19539007547034"])
+                .references
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn the_same_reference_twice_is_one_token() {
+        assert_eq!(
+            scan(&["RF18539007547034", "RF18539007547034"])
+                .references
+                .len(),
+            1
+        );
+        assert_eq!(scan(&["INV-1001 INV-1001"]).numbers.len(), 1);
+    }
+
+    #[test]
+    fn payer_accounts_lose_their_separators() {
+        assert_eq!(payer_account("072-000 1234").as_deref(), Some("0720001234"));
+        for useless in ["", "NOTPROVIDED", "000000", "ノ"] {
+            assert_eq!(payer_account(useless), None, "{useless}");
+        }
+    }
+}

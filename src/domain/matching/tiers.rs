@@ -1,0 +1,606 @@
+//! The tiers R2 to R15, in order. Pure: reads the working set, decides, changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::subset::{Rival, rival_subset};
+use super::text::{Found, Tokens, tokens};
+use super::{
+    Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, Policy, SUGGESTIONS_MAX, Subject,
+    identity,
+};
+use crate::domain::account::{Identity, Strength};
+use crate::domain::allocation::Rule;
+use crate::domain::effect::WatchKey;
+use crate::domain::ids::{DecisionId, InvoiceId};
+use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
+use crate::domain::money::Money;
+use crate::domain::payment::ParkReason;
+use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
+
+/// The most invoices that one payment's references are allocated to (R5).
+const NAMED_MAX: usize = 20;
+/// Words of a text that are watched for an invoice that is not known yet.
+const WATCHES_MAX: usize = 8;
+
+/// Decides what `subject` pays.
+///
+/// # Errors
+/// [`Stop`] when the working set lacks something; never for anything in the payment itself.
+pub fn decide_match(
+    set: &WorkingSet,
+    policy: &Policy,
+    subject: Subject<'_>,
+    id: DecisionId,
+    as_of: DateTime<Utc>,
+) -> Result<MatchDecision, Stop> {
+    let mut matching = Matching {
+        set,
+        policy,
+        subject,
+        tokens: tokens(subject.bank),
+        known: identity(set, subject.bank)?,
+        explanation: Explanation::default(),
+        suggestions: Vec::new(),
+        account: None,
+    };
+    let (rule, outcome) = matching.run()?;
+    let account = matching.account.clone().or_else(|| matching.known.clone());
+    let watches = matching.watches(&outcome, account.as_ref());
+    let mut explanation = matching.explanation;
+    explanation.identity = account.clone();
+    Ok(MatchDecision {
+        id,
+        payment_id: subject.payment_id.clone(),
+        rule,
+        free: subject.free,
+        outcome,
+        suggestions: matching.suggestions,
+        explanation,
+        account,
+        watches,
+        decided_at: as_of,
+    })
+}
+
+type Step = (Rule, MatchOutcome);
+
+struct Matching<'a> {
+    set: &'a WorkingSet,
+    policy: &'a Policy,
+    subject: Subject<'a>,
+    tokens: Tokens,
+    /// Who the virtual account or the payer account says it is.
+    known: Option<Identity>,
+    explanation: Explanation,
+    suggestions: Vec<BookEntry>,
+    /// The account that the decision settled on, when it is not `known`.
+    account: Option<Identity>,
+}
+
+impl<'a> Matching<'a> {
+    fn run(&mut self) -> Result<Step, Stop> {
+        if let Some(reason) = self.gate() {
+            return Ok((Rule::G, MatchOutcome::Park(reason)));
+        }
+        let named = self.named();
+        let ambiguous = self.ambiguous_numbers();
+        let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
+        let step = match named.len() {
+            0 if ambiguous => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
+            0 => return self.by_identity(),
+            1 if checked || !ambiguous => self.one_named(&named)?,
+            1 => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
+            _ => self.several_named(&named)?,
+        };
+        Ok(self.two_person(step))
+    }
+
+    /// Gates of domain §4 that need the working set.
+    fn gate(&mut self) -> Option<ParkReason> {
+        let payer = self
+            .subject
+            .bank
+            .debtor_account
+            .as_deref()
+            .and_then(super::text::payer_account);
+        let own = super::text::payer_account(self.subject.bank.bank_account.as_str());
+        let internal = payer.as_ref().is_some_and(|payer| {
+            self.policy.own_accounts.contains(payer) || Some(payer) == own.as_ref()
+        });
+        if internal {
+            return Some(ParkReason::InternalTransfer);
+        }
+        let closed = self
+            .known
+            .as_ref()
+            .is_some_and(|identity| self.is_closed(identity));
+        closed.then_some(ParkReason::AccountClosed)
+    }
+
+    fn is_closed(&self, identity: &Identity) -> bool {
+        self.set
+            .accounts
+            .get(&identity.account_id)
+            .is_some_and(|account| account.closed)
+    }
+
+    /// The invoices that the text names, each with the strongest way in which it does.
+    fn named(&self) -> BTreeMap<InvoiceId, (NamedBy, &'a Invoice)> {
+        let mut named: BTreeMap<InvoiceId, (NamedBy, &'a Invoice)> = BTreeMap::new();
+        let invoice = |id: &InvoiceId| self.set.invoices.get(id);
+        for (reference, found) in &self.tokens.references {
+            let by = match found {
+                Found::Reference => NamedBy::Reference,
+                Found::EndToEnd => NamedBy::EndToEnd,
+            };
+            if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
+                named
+                    .entry(invoice.invoice_id.clone())
+                    .or_insert((by, invoice));
+            }
+        }
+        for run in &self.tokens.numbers {
+            // The longest number of a run that is one of ours wins over what it contains.
+            let hit = run.iter().find_map(|number| self.set.by_number.get(number));
+            let only = hit.filter(|ids| ids.len() == 1).and_then(BTreeSet::first);
+            if let Some(invoice) = only.and_then(invoice) {
+                named
+                    .entry(invoice.invoice_id.clone())
+                    .or_insert((NamedBy::Number, invoice));
+            }
+        }
+        named
+    }
+
+    /// Whether a plain number fits several invoices (they differ only in case).
+    fn ambiguous_numbers(&self) -> bool {
+        let numbers = self.tokens.all_numbers();
+        let mut hits = numbers.filter_map(|number| self.set.by_number.get(number));
+        hits.any(|ids| ids.len() > 1)
+    }
+
+    fn park_named(
+        &mut self,
+        rule: Rule,
+        reason: ParkReason,
+        named: &BTreeMap<InvoiceId, (NamedBy, &Invoice)>,
+    ) -> Step {
+        for (by, invoice) in named.values() {
+            self.note(invoice, *by, reason.code());
+        }
+        self.suggest(named.values().map(|(_, invoice)| *invoice));
+        (rule, MatchOutcome::Park(reason))
+    }
+
+    /// R2, R3, R4: exactly one invoice is named.
+    fn one_named(
+        &mut self,
+        named: &BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>,
+    ) -> Result<Step, Stop> {
+        let Some((by, invoice)) = named.values().next().copied() else {
+            return self.by_identity();
+        };
+        let rule = match by {
+            NamedBy::Reference => Rule::R2,
+            NamedBy::EndToEnd => Rule::R3,
+            NamedBy::Number | NamedBy::Amount | NamedBy::Account => Rule::R4,
+        };
+        if let Some(reason) = self.conflict(by, invoice) {
+            self.note(invoice, by, reason.code());
+            return Ok((rule, MatchOutcome::Park(reason)));
+        }
+        if rule == Rule::R4 && invoice.is_payable() && !self.corroborated(invoice)? {
+            self.note(invoice, by, "uncorroborated");
+            self.suggest([invoice]);
+            return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
+        }
+        if rule != Rule::R4 {
+            let account_id = invoice.account_id.clone();
+            self.account = Some(Identity {
+                account_id,
+                strength: Strength::Certain,
+            });
+        }
+        self.resolved(rule, by, invoice)
+    }
+
+    /// A reference of one customer on money that certainly, or for a plain number strongly,
+    /// comes from another.
+    fn conflict(&self, by: NamedBy, invoice: &Invoice) -> Option<ParkReason> {
+        let other = self
+            .known
+            .as_ref()
+            .filter(|known| known.account_id != invoice.account_id)?;
+        let certain = other.strength == Strength::Certain;
+        (certain || by == NamedBy::Number).then_some(ParkReason::IdentityConflict)
+    }
+
+    fn corroborated(&self, invoice: &Invoice) -> Result<bool, Stop> {
+        let known = self.known.as_ref();
+        let payer = known.is_some_and(|known| known.account_id == invoice.account_id);
+        let exact = invoice.currency() == self.subject.free.currency()
+            && invoice.due()? == self.subject.free;
+        Ok(payer || exact)
+    }
+
+    /// matching §4: the state of the invoice against the amount.
+    fn resolved(&mut self, rule: Rule, by: NamedBy, invoice: &'a Invoice) -> Result<Step, Stop> {
+        let park = match invoice.status {
+            InvoiceStatus::Draft => Some(ParkReason::NotSent),
+            InvoiceStatus::Provisioned => Some(ParkReason::AlreadyPaid),
+            InvoiceStatus::Voided => Some(ParkReason::PaidAfterVoid),
+            InvoiceStatus::AwaitingPayment if !self.same_currency(invoice) => {
+                Some(ParkReason::CurrencyMismatch)
+            }
+            InvoiceStatus::AwaitingPayment if self.account_closed(invoice) => {
+                Some(ParkReason::AccountClosed)
+            }
+            InvoiceStatus::AwaitingPayment => None,
+        };
+        if let Some(reason) = park {
+            self.note(invoice, by, reason.code());
+            if reason == ParkReason::AlreadyPaid {
+                self.suggest_same_amount(invoice)?;
+            }
+            return Ok((rule, MatchOutcome::Park(reason)));
+        }
+        let due = invoice.due()?;
+        let free = self.subject.free;
+        match free.compare(due)? {
+            std::cmp::Ordering::Less if self.policy.partial == super::PartialPolicy::Suggest => {
+                self.note(invoice, by, "partial_payment");
+                self.suggest([invoice]);
+                Ok((rule, MatchOutcome::Park(ParkReason::PartialPayment)))
+            }
+            std::cmp::Ordering::Less | std::cmp::Ordering::Equal => {
+                self.note(invoice, by, "taken");
+                Ok((
+                    rule,
+                    MatchOutcome::Allocate(vec![(invoice.invoice_id.clone(), free)]),
+                ))
+            }
+            std::cmp::Ordering::Greater => {
+                self.note(invoice, by, "taken");
+                let mut parts = vec![(invoice.invoice_id.clone(), due)];
+                self.rest(invoice, free.sub(due)?, &mut parts)?;
+                Ok((rule, MatchOutcome::Allocate(parts)))
+            }
+        }
+    }
+
+    /// What is left after an overpaid invoice is tried again at R6 to R8, same account.
+    fn rest(
+        &mut self,
+        paid: &Invoice,
+        rest: Money,
+        parts: &mut Vec<(InvoiceId, Money)>,
+    ) -> Result<(), Stop> {
+        let mut fits = self.set.exact(&paid.account_id, rest)?;
+        fits.retain(|invoice| invoice.invoice_id != paid.invoice_id && self.sent_in_time(invoice));
+        if let Some(oldest) = fits.first() {
+            self.note(oldest, NamedBy::Amount, "taken");
+            self.explanation
+                .notes
+                .push("the rest fitted another invoice of the same customer");
+            parts.push((oldest.invoice_id.clone(), rest));
+        } else {
+            self.explanation.notes.push("the rest stays on the payment");
+        }
+        Ok(())
+    }
+
+    /// R5: several invoices are named.
+    fn several_named(
+        &mut self,
+        named: &BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>,
+    ) -> Result<Step, Stop> {
+        let accounts: BTreeSet<_> = named.values().map(|(_, i)| &i.account_id).collect();
+        if accounts.len() > 1 {
+            return Ok(self.park_named(Rule::R5, ParkReason::SeveralAccounts, named));
+        }
+        let conflict = named
+            .values()
+            .find_map(|(by, invoice)| self.conflict(*by, invoice));
+        if let Some(reason) = conflict {
+            return Ok(self.park_named(Rule::R5, reason, named));
+        }
+        if named.len() > NAMED_MAX {
+            return Ok(self.park_named(Rule::R5, ParkReason::AmbiguousReference, named));
+        }
+        let Some(first) = named.values().next().map(|(_, invoice)| *invoice) else {
+            return self.by_identity();
+        };
+        let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
+        if checked {
+            let account_id = first.account_id.clone();
+            self.account = Some(Identity {
+                account_id,
+                strength: Strength::Certain,
+            });
+        }
+        let sure = checked || self.known.is_some();
+        let mut payable: Vec<&Invoice> = named
+            .values()
+            .map(|(_, invoice)| *invoice)
+            .filter(|invoice| invoice.is_payable() && self.same_currency(invoice))
+            .collect();
+        payable.sort_by_key(|invoice| invoice.order());
+        if payable.is_empty() || self.account_closed(first) {
+            return self.none_payable(named);
+        }
+        let all_payable = payable.len() == named.len();
+        let parts = self.fill(&payable)?;
+        let allocated = parts
+            .iter()
+            .try_fold(Money::zero(first_currency(first)), |sum, part| {
+                sum.add(part.1)
+            })?;
+        let exact = parts.len() == payable.len() && allocated == self.subject.free;
+        if exact || (all_payable && sure && !parts.is_empty()) {
+            for (by, invoice) in named.values() {
+                let taken = parts.iter().any(|part| part.0 == invoice.invoice_id);
+                self.note(
+                    invoice,
+                    *by,
+                    if taken { "taken" } else { "not_enough_left" },
+                );
+            }
+            return Ok((Rule::R5, MatchOutcome::Allocate(parts)));
+        }
+        Ok(self.park_named(Rule::R5, ParkReason::SumMismatch, named))
+    }
+
+    /// In the declared order, in full, as far as the money goes.
+    fn fill(&self, payable: &[&Invoice]) -> Result<Vec<(InvoiceId, Money)>, Stop> {
+        let mut left = self.subject.free;
+        let mut parts = Vec::new();
+        for invoice in payable {
+            let due = invoice.due()?;
+            if due.compare(left)?.is_le() {
+                left = left.sub(due)?;
+                parts.push((invoice.invoice_id.clone(), due));
+            }
+        }
+        Ok(parts)
+    }
+
+    fn none_payable(
+        &mut self,
+        named: &BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>,
+    ) -> Result<Step, Stop> {
+        // Draft before paid before voided: the reason that may still settle by itself first.
+        let order = |invoice: &Invoice| match invoice.status {
+            InvoiceStatus::Draft => 0,
+            InvoiceStatus::AwaitingPayment => 1,
+            InvoiceStatus::Provisioned => 2,
+            InvoiceStatus::Voided => 3,
+        };
+        let best = named
+            .values()
+            .min_by_key(|(_, invoice)| order(invoice))
+            .copied();
+        match best {
+            Some((by, invoice)) => self.resolved(Rule::R5, by, invoice),
+            None => self.by_identity(),
+        }
+    }
+
+    /// R6 to R8, R11: the account is known; R14, R15: it is not.
+    fn by_identity(&mut self) -> Result<Step, Stop> {
+        let Some(known) = self.known.clone() else {
+            return self.by_amount();
+        };
+        let free = self.subject.free;
+        let fits = self.set.exact(&known.account_id, free)?;
+        self.explanation.same_amount_account = Some(fits.len());
+        let Some(oldest) = fits.first().copied() else {
+            return self.hold(&known);
+        };
+        let rule = match (fits.len(), known.strength) {
+            (1, Strength::Certain) => Rule::R6,
+            (1, Strength::Strong) => Rule::R7,
+            _ => Rule::R8,
+        };
+        if rule == Rule::R7 {
+            self.record_rivals(&known)?;
+        }
+        if !self.sent_in_time(oldest) {
+            self.note(oldest, NamedBy::Amount, "paid_before_sent");
+            self.suggest(fits.iter().copied());
+            return Ok((rule, MatchOutcome::Park(ParkReason::PaidBeforeSent)));
+        }
+        for invoice in &fits {
+            let taken = invoice.invoice_id == oldest.invoice_id;
+            let verdict = if taken {
+                "taken"
+            } else {
+                "same_amount_but_later"
+            };
+            if taken || self.explanation.candidates.len() < SUGGESTIONS_MAX {
+                self.note(invoice, NamedBy::Amount, verdict);
+            }
+        }
+        let step = (
+            rule,
+            MatchOutcome::Allocate(vec![(oldest.invoice_id.clone(), free)]),
+        );
+        Ok(self.two_person(step))
+    }
+
+    /// R7 takes the single invoice although a group of others fits too, and says so.
+    fn record_rivals(&mut self, known: &Identity) -> Result<(), Stop> {
+        let free = self.subject.free;
+        let book = self.set.oldest(&known.account_id, free.currency())?;
+        let mut dues = Vec::with_capacity(book.len());
+        for invoice in book {
+            dues.push(invoice.due()?.to_micros()?);
+        }
+        match rival_subset(&dues, free.to_micros()?) {
+            Rival::None => {}
+            Rival::Found => self
+                .explanation
+                .notes
+                .push("a group of invoices fits as well"),
+            Rival::Unknown => {
+                self.explanation
+                    .notes
+                    .push("groups of invoices were not searched to the end");
+            }
+        }
+        Ok(())
+    }
+
+    /// R11: held on the account; the oldest invoices are suggested.
+    fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
+        let free = self.subject.free;
+        let oldest = self.set.oldest(&known.account_id, free.currency())?;
+        for invoice in oldest.iter().take(SUGGESTIONS_MAX) {
+            self.note(invoice, NamedBy::Account, "other_amount");
+        }
+        self.suggest(oldest);
+        Ok((Rule::R11, MatchOutcome::OnAccount))
+    }
+
+    /// R14, R15: nobody is known.
+    fn by_amount(&mut self) -> Result<Step, Stop> {
+        let entries = self.set.book(self.subject.free)?;
+        self.explanation.same_amount_book = Some(entries.len());
+        let (rule, reason) = match entries.len() {
+            1 => (Rule::R14, ParkReason::AmountOnly),
+            _ => (Rule::R15, ParkReason::NoCandidate),
+        };
+        for entry in entries.into_iter().take(SUGGESTIONS_MAX) {
+            let verdict = if rule == Rule::R14 {
+                "amount_only"
+            } else {
+                "amount_of_several"
+            };
+            self.explanation.candidates.push(Candidate {
+                invoice: entry.clone(),
+                named_by: NamedBy::Amount,
+                verdict,
+            });
+            if rule == Rule::R14 {
+                self.suggestions.push(entry);
+            }
+        }
+        Ok((rule, MatchOutcome::Park(reason)))
+    }
+
+    /// Above the limit a person confirms what would have been automatic.
+    fn two_person(&mut self, step: Step) -> Step {
+        let (rule, outcome) = step;
+        let MatchOutcome::Allocate(parts) = &outcome else {
+            return (rule, outcome);
+        };
+        if !self.policy.exceeds_auto_limit(self.subject.free) {
+            return (rule, outcome);
+        }
+        let invoices: Vec<&Invoice> = parts
+            .iter()
+            .filter_map(|part| self.set.invoices.get(&part.0))
+            .collect();
+        self.suggest(invoices);
+        (rule, MatchOutcome::Park(ParkReason::TwoPersonLimit))
+    }
+
+    /// An invoice of the account with the same amount, instead of the one that is paid already.
+    fn suggest_same_amount(&mut self, paid: &Invoice) -> Result<(), Stop> {
+        let fits = self.set.exact(&paid.account_id, self.subject.free)?;
+        self.suggest(fits);
+        Ok(())
+    }
+
+    fn same_currency(&self, invoice: &Invoice) -> bool {
+        invoice.currency() == self.subject.free.currency()
+    }
+
+    fn account_closed(&self, invoice: &Invoice) -> bool {
+        self.set
+            .accounts
+            .get(&invoice.account_id)
+            .is_some_and(|account| account.closed)
+    }
+
+    /// The funds count on or after the day on which the invoice was sent (UTC days).
+    fn sent_in_time(&self, invoice: &Invoice) -> bool {
+        let day = self.subject.bank.effective_date();
+        invoice
+            .sent_at
+            .is_some_and(|sent_at| day >= sent_at.date_naive())
+    }
+
+    fn note(&mut self, invoice: &Invoice, named_by: NamedBy, verdict: &'static str) {
+        self.explanation.candidates.push(Candidate {
+            invoice: entry_of(invoice),
+            named_by,
+            verdict,
+        });
+    }
+
+    fn suggest<'b>(&mut self, invoices: impl IntoIterator<Item = &'b Invoice>) {
+        for invoice in invoices {
+            if self.suggestions.len() < SUGGESTIONS_MAX && invoice.is_payable() {
+                self.suggestions.push(entry_of(invoice));
+            }
+        }
+    }
+
+    /// What may settle the payment later: the invoice being sent or created, or a new invoice of
+    /// the account that it is held for.
+    fn watches(&self, outcome: &MatchOutcome, account: Option<&Identity>) -> Vec<WatchKey> {
+        let mut keys = BTreeSet::new();
+        let allocated = match outcome {
+            MatchOutcome::Allocate(parts) => {
+                let sum = parts
+                    .iter()
+                    .try_fold(Money::zero(self.subject.free.currency()), |sum, part| {
+                        sum.add(part.1)
+                    });
+                sum.ok()
+            }
+            MatchOutcome::OnAccount | MatchOutcome::Park(_) => None,
+        };
+        if allocated == Some(self.subject.free) {
+            return Vec::new();
+        }
+        let held = !matches!(outcome, MatchOutcome::Park(_));
+        if let (true, Some(identity)) = (held, account) {
+            keys.insert(WatchKey::account(
+                &identity.account_id,
+                self.subject.free.currency(),
+            ));
+        }
+        for (reference, _) in &self.tokens.references {
+            keys.insert(WatchKey::reference(reference));
+        }
+        for invoice in self.named().values().map(|(_, invoice)| invoice) {
+            keys.insert(WatchKey::number(&number_key(&invoice.invoice_id)));
+        }
+        let unknown = self
+            .tokens
+            .all_numbers()
+            .filter(|n| !self.set.by_number.contains_key(*n));
+        for number in unknown {
+            if keys.len() >= WATCHES_MAX {
+                break;
+            }
+            keys.insert(WatchKey::number(number));
+        }
+        keys.into_iter().collect()
+    }
+}
+
+fn first_currency(invoice: &Invoice) -> crate::domain::money::Currency {
+    invoice.currency()
+}
+
+fn entry_of(invoice: &Invoice) -> BookEntry {
+    BookEntry {
+        invoice_id: invoice.invoice_id.clone(),
+        account_id: invoice.account_id.clone(),
+        amount_due: invoice.due().unwrap_or(invoice.amount),
+    }
+}

@@ -1,0 +1,22 @@
+//! **decide**: the rules of money, pure. No async, no I/O, no clock, no randomness, no serde.
+//!
+//! A record becomes a [`input::Message`]; [`decide::decide`] reads and updates the
+//! [`working_set::WorkingSet`] and returns [`effect::Effect`]s as data; the store persists them.
+//! May import: std, `rust_decimal`, chrono dates, thiserror, `unicode_normalization`,
+//! `iso_currency`.
+
+pub mod account;
+pub mod allocation;
+pub mod bank;
+pub mod decide;
+pub mod effect;
+pub mod event;
+pub mod ids;
+pub mod input;
+pub mod invoice;
+pub mod ledger;
+pub mod matching;
+pub mod money;
+pub mod payment;
+pub mod rejection;
+pub mod working_set;

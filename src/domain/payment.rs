@@ -1,0 +1,245 @@
+//! Payments: money received, from the bank feed or recorded by hand.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::ids::{AccountId, PaymentId};
+use super::money::{Currency, Money, MoneyError};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PaymentOrigin {
+    Bank,
+    Manual,
+}
+
+impl PaymentOrigin {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bank => "bank",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// Why a payment needs a person. Stable codes, in the order in which they are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ParkReason {
+    /// The payer's account is one of ours.
+    InternalTransfer,
+    /// The account that would get the money is closed.
+    AccountClosed,
+    /// The reference names one account, the virtual account another.
+    IdentityConflict,
+    /// The references name invoices of several accounts.
+    SeveralAccounts,
+    /// A plain number fits several invoices, or more than twenty are named.
+    AmbiguousReference,
+    /// The invoice is in another currency.
+    CurrencyMismatch,
+    /// The invoice has not been sent; it is decided again when it is.
+    NotSent,
+    /// The invoice is paid already: probably paid twice.
+    AlreadyPaid,
+    /// The invoice was voided before the money came.
+    PaidAfterVoid,
+    /// Less than the amount due, and the policy wants a person to say so.
+    PartialPayment,
+    /// The sum of the invoices named is not the amount.
+    SumMismatch,
+    /// A plain invoice number alone is no proof.
+    Uncorroborated,
+    /// The money counted before the invoice was sent.
+    PaidBeforeSent,
+    /// Above the amount that may be decided automatically.
+    TwoPersonLimit,
+    /// The balance would grow beyond what can be kept.
+    BalanceLimit,
+    /// Only the amount fits, one invoice in the whole book.
+    AmountOnly,
+    /// Nothing fits.
+    NoCandidate,
+    /// Recorded by hand without an account.
+    NoAccount,
+}
+
+impl ParkReason {
+    pub const ALL: [Self; 18] = [
+        Self::InternalTransfer,
+        Self::AccountClosed,
+        Self::IdentityConflict,
+        Self::SeveralAccounts,
+        Self::AmbiguousReference,
+        Self::CurrencyMismatch,
+        Self::NotSent,
+        Self::AlreadyPaid,
+        Self::PaidAfterVoid,
+        Self::PartialPayment,
+        Self::SumMismatch,
+        Self::Uncorroborated,
+        Self::PaidBeforeSent,
+        Self::TwoPersonLimit,
+        Self::BalanceLimit,
+        Self::AmountOnly,
+        Self::NoCandidate,
+        Self::NoAccount,
+    ];
+
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InternalTransfer => "internal_transfer",
+            Self::AccountClosed => "account_closed",
+            Self::IdentityConflict => "identity_conflict",
+            Self::SeveralAccounts => "several_accounts",
+            Self::AmbiguousReference => "ambiguous_reference",
+            Self::CurrencyMismatch => "currency_mismatch",
+            Self::NotSent => "not_sent",
+            Self::AlreadyPaid => "already_paid",
+            Self::PaidAfterVoid => "paid_after_void",
+            Self::PartialPayment => "partial_payment",
+            Self::SumMismatch => "sum_mismatch",
+            Self::Uncorroborated => "uncorroborated",
+            Self::PaidBeforeSent => "paid_before_sent",
+            Self::TwoPersonLimit => "two_person_limit",
+            Self::BalanceLimit => "balance_limit",
+            Self::AmountOnly => "amount_only",
+            Self::NoCandidate => "no_candidate",
+            Self::NoAccount => "no_account",
+        }
+    }
+
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// What it means, for the person who has to act.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::InternalTransfer => "The payer's account is one of our own bank accounts.",
+            Self::AccountClosed => "The customer's account is closed.",
+            Self::IdentityConflict => {
+                "The reference names one customer and the account paid into another."
+            }
+            Self::SeveralAccounts => "The references name invoices of several customers.",
+            Self::AmbiguousReference => "The reference fits more than one invoice.",
+            Self::CurrencyMismatch => "The invoice is in another currency.",
+            Self::NotSent => "The invoice has not been sent yet; it is paid when it is sent.",
+            Self::AlreadyPaid => "The invoice is paid already: probably a double payment.",
+            Self::PaidAfterVoid => "The invoice was voided: re-issue it or refund the money.",
+            Self::PartialPayment => "Less than the amount due arrived.",
+            Self::SumMismatch => "The invoices named do not add up to the amount.",
+            Self::Uncorroborated => {
+                "Only an invoice number speaks for the match: neither amount nor payer does."
+            }
+            Self::PaidBeforeSent => "The money counted before the invoice was sent.",
+            Self::TwoPersonLimit => "The amount is above the limit for automatic decisions.",
+            Self::BalanceLimit => "The balance would become larger than can be kept.",
+            Self::AmountOnly => "Only the amount fits, one invoice in the whole book.",
+            Self::NoCandidate => "Nothing in the payment points to an invoice or a customer.",
+            Self::NoAccount => "The payment was recorded without a customer.",
+        }
+    }
+}
+
+/// Where a payment stands. It is always in exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PaymentState {
+    Allocated,
+    PartlyAllocated,
+    OnAccount,
+    Parked(ParkReason),
+    Returned,
+    Removed,
+}
+
+impl PaymentState {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allocated => "allocated",
+            Self::PartlyAllocated => "partly_allocated",
+            Self::OnAccount => "on_account",
+            Self::Parked(_) => "parked",
+            Self::Returned => "returned",
+            Self::Removed => "removed",
+        }
+    }
+
+    #[must_use]
+    pub fn reason(self) -> Option<ParkReason> {
+        match self {
+            Self::Parked(reason) => Some(reason),
+            Self::Allocated
+            | Self::PartlyAllocated
+            | Self::OnAccount
+            | Self::Returned
+            | Self::Removed => None,
+        }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_words(word: &str, reason: Option<&str>) -> Option<Self> {
+        match word {
+            "allocated" => Some(Self::Allocated),
+            "partly_allocated" => Some(Self::PartlyAllocated),
+            "on_account" => Some(Self::OnAccount),
+            "parked" => ParkReason::from_code(reason?).map(Self::Parked),
+            "returned" => Some(Self::Returned),
+            "removed" => Some(Self::Removed),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    pub payment_id: PaymentId,
+    pub account_id: Option<AccountId>,
+    pub amount: Money,
+    /// Sum of the live allocations.
+    pub allocated: Money,
+    pub returned: Money,
+    pub refunded: Money,
+    pub state: PaymentState,
+    pub origin: PaymentOrigin,
+    pub received_on: NaiveDate,
+    pub method: Option<String>,
+    pub reference: Option<String>,
+    pub remark: Option<String>,
+    /// Last sequence of events keyed by this payment.
+    pub event_sequence: i64,
+    pub recorded_at: DateTime<Utc>,
+}
+
+impl Payment {
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.amount.currency()
+    }
+
+    /// `amount − live allocations − returned − refunded`.
+    ///
+    /// # Errors
+    /// [`MoneyError`] only if the row contradicts its own constraints.
+    pub fn unallocated(&self) -> Result<Money, MoneyError> {
+        self.amount
+            .sub(self.allocated)?
+            .sub(self.returned)?
+            .sub(self.refunded)
+    }
+
+    /// The state that its amounts and account say, once something is allocated.
+    ///
+    /// # Errors
+    /// As [`Self::unallocated`].
+    pub fn settled_state(&self) -> Result<PaymentState, MoneyError> {
+        Ok(if self.unallocated()?.is_zero() {
+            PaymentState::Allocated
+        } else {
+            PaymentState::PartlyAllocated
+        })
+    }
+}

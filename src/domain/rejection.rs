@@ -1,0 +1,171 @@
+//! Refusals of commands. The order of the enum is the order of precedence: when several apply,
+//! the requester is told the first.
+
+/// A business refusal, with a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rejection {
+    AccountMismatch,
+    AccountClosed,
+    InvoiceExists,
+    PaymentExists,
+    VirtualAccountTaken,
+    PaymentNotAssigned,
+    PaymentAlreadyAssigned,
+    PaymentRemoved,
+    InvoiceAlreadyVoided,
+    InvoiceVoided,
+    InvoiceAlreadyProvisioned,
+    InvoiceNotSent,
+    InvoiceHasAllocations,
+    CurrencyMismatch,
+    AllocationNotFound,
+    AllocationExists,
+    NothingUnallocated,
+    AmountExceedsUnallocated,
+    AmountExceedsDue,
+    BalanceLimit,
+    UsageProofUnavailable,
+}
+
+impl Rejection {
+    pub const ALL: [Self; 21] = [
+        Self::AccountMismatch,
+        Self::AccountClosed,
+        Self::InvoiceExists,
+        Self::PaymentExists,
+        Self::VirtualAccountTaken,
+        Self::PaymentNotAssigned,
+        Self::PaymentAlreadyAssigned,
+        Self::PaymentRemoved,
+        Self::InvoiceAlreadyVoided,
+        Self::InvoiceVoided,
+        Self::InvoiceAlreadyProvisioned,
+        Self::InvoiceNotSent,
+        Self::InvoiceHasAllocations,
+        Self::CurrencyMismatch,
+        Self::AllocationNotFound,
+        Self::AllocationExists,
+        Self::NothingUnallocated,
+        Self::AmountExceedsUnallocated,
+        Self::AmountExceedsDue,
+        Self::BalanceLimit,
+        Self::UsageProofUnavailable,
+    ];
+
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AccountMismatch => "account_mismatch",
+            Self::AccountClosed => "account_closed",
+            Self::InvoiceExists => "invoice_exists",
+            Self::PaymentExists => "payment_exists",
+            Self::VirtualAccountTaken => "virtual_account_taken",
+            Self::PaymentNotAssigned => "payment_not_assigned",
+            Self::PaymentAlreadyAssigned => "payment_already_assigned",
+            Self::PaymentRemoved => "payment_removed",
+            Self::InvoiceAlreadyVoided => "invoice_already_voided",
+            Self::InvoiceVoided => "invoice_voided",
+            Self::InvoiceAlreadyProvisioned => "invoice_already_provisioned",
+            Self::InvoiceNotSent => "invoice_not_sent",
+            Self::InvoiceHasAllocations => "invoice_has_allocations",
+            Self::CurrencyMismatch => "currency_mismatch",
+            Self::AllocationNotFound => "allocation_not_found",
+            Self::AllocationExists => "allocation_exists",
+            Self::NothingUnallocated => "nothing_unallocated",
+            Self::AmountExceedsUnallocated => "amount_exceeds_unallocated",
+            Self::AmountExceedsDue => "amount_exceeds_due",
+            Self::BalanceLimit => "balance_limit",
+            Self::UsageProofUnavailable => "usage_proof_unavailable",
+        }
+    }
+
+    /// The sentence that the requester gets.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::AccountMismatch => {
+                "The command's account is not the account of the invoice or payment it names."
+            }
+            Self::AccountClosed => "The account is closed.",
+            Self::InvoiceExists => "An invoice with this id exists already.",
+            Self::PaymentExists => "A payment with this id exists already.",
+            Self::VirtualAccountTaken => "A virtual account belongs to another customer already.",
+            Self::PaymentNotAssigned => "The payment has no account yet: assign it first.",
+            Self::PaymentAlreadyAssigned => "The payment is assigned to an account already.",
+            Self::PaymentRemoved => "The payment has been removed or returned.",
+            Self::InvoiceAlreadyVoided => "The invoice is voided already.",
+            Self::InvoiceVoided => "The invoice is voided, which is final.",
+            Self::InvoiceAlreadyProvisioned => "The invoice is provisioned and paid already.",
+            Self::InvoiceNotSent => "The invoice must be sent, or marked as sent, first.",
+            Self::InvoiceHasAllocations => {
+                "Part of the invoice is paid: de-allocate it before it can be voided."
+            }
+            Self::CurrencyMismatch => "Payment and invoice are in different currencies.",
+            Self::AllocationNotFound => "The payment is not allocated to this invoice.",
+            Self::AllocationExists => "The payment is allocated to this invoice already.",
+            Self::NothingUnallocated => "Nothing of the payment is unallocated.",
+            Self::AmountExceedsUnallocated => {
+                "The amount is larger than what is unallocated on the payment."
+            }
+            Self::AmountExceedsDue => "The amount is larger than what is due on the invoice.",
+            Self::BalanceLimit => "The balance would become larger than can be kept.",
+            Self::UsageProofUnavailable => {
+                "It cannot be proven that the money is unspent: no usage feed is connected."
+            }
+        }
+    }
+}
+
+/// Why a record that was decoded could not be processed and became a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeadLetterReason {
+    /// The same id came before with other content.
+    Conflict,
+    /// The same bank transaction came before with other content.
+    BankConflict,
+    /// More decimals than the payment's currency has.
+    AmountScale,
+    /// What a command names did not come before the deadline.
+    DependencyMissing,
+    /// The record was the cause that a whole batch failed; the log has the error.
+    Unprocessable,
+    /// The process died at this record twice before.
+    CrashLoop,
+}
+
+impl DeadLetterReason {
+    pub const ALL: [Self; 6] = [
+        Self::Conflict,
+        Self::BankConflict,
+        Self::AmountScale,
+        Self::DependencyMissing,
+        Self::Unprocessable,
+        Self::CrashLoop,
+    ];
+
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::BankConflict => "bank_conflict",
+            Self::AmountScale => "amount_scale",
+            Self::DependencyMissing => "dependency_missing",
+            Self::Unprocessable => "unprocessable",
+            Self::CrashLoop => "crash_loop",
+        }
+    }
+
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Conflict => "This id was used before with other content.",
+            Self::BankConflict => "The bank reported this transaction before with other content.",
+            Self::AmountScale => "The amount has more decimals than the currency.",
+            Self::DependencyMissing => {
+                "The invoice or payment that the command names did not become known in time."
+            }
+            Self::Unprocessable => "The database refused what this record asks for.",
+            Self::CrashLoop => "The process died twice while it worked on this record.",
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The part of the world that one batch may read and change, in memory.
+//!
+//! The store fills it under the accounts' locks; deciding reads it; each effect is applied to it
+//! at once, so that record 7 sees what record 3 did. A look-up of something that was not loaded
+//! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
+//! A complete working set (the model in the tests) never misses.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::account::Account;
+use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
+use super::event::{Cause, Event, EventKey, Fact};
+use super::ids::{AccountId, InvoiceId, PaymentId};
+use super::input::ContentHash;
+use super::invoice::{Invoice, InvoiceStatus, number_key};
+use super::money::{Currency, Money, MoneyError};
+use super::payment::Payment;
+use super::rejection::Rejection;
+
+/// How many invoices of an account a suggestion or the search for rival subsets looks at.
+pub const BOOK_OLDEST_MAX: usize = 64;
+/// Counts over the whole book stop here: "more than ten" is all that anybody needs to know.
+pub const BOOK_COUNT_MAX: usize = 11;
+
+/// A bank transaction that was recorded before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBankTransaction {
+    pub content_hash: ContentHash,
+    pub disposition: BankDisposition,
+}
+
+/// A look-up that the working set could not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Miss {
+    /// The payable invoices of an account whose due amount is exactly this many micros.
+    Exact(AccountId, String, i64),
+    /// The oldest payable invoices of an account in a currency.
+    Oldest(AccountId, String),
+    /// Payable invoices of the whole book with exactly this due amount.
+    Book(String, i64),
+}
+
+/// A few invoices of the whole book, with whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookEntry {
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    pub amount_due: Money,
+}
+
+/// Everything that a batch may read.
+#[derive(Debug, Clone, Default)]
+pub struct WorkingSet {
+    pub accounts: HashMap<AccountId, Account>,
+    /// Accounts whose rows are locked: only these may get money in this batch.
+    pub locked: HashSet<AccountId>,
+    pub payer_owners: HashMap<String, BTreeSet<AccountId>>,
+    pub virtual_owners: HashMap<String, AccountId>,
+    pub invoices: HashMap<InvoiceId, Invoice>,
+    pub by_reference: HashMap<String, InvoiceId>,
+    pub by_number: HashMap<String, BTreeSet<InvoiceId>>,
+    pub payments: HashMap<PaymentId, Payment>,
+    /// Live links of the payments that were there before.
+    pub live_pairs: HashSet<(PaymentId, InvoiceId)>,
+    pub bank: HashMap<BankKey, StoredBankTransaction>,
+    /// Bank records of payments that watch something and may be decided again.
+    pub watched: HashMap<PaymentId, BankRecord>,
+    pub watchers: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
+    pub balances: HashMap<(AccountId, Currency), Money>,
+    /// Accounts with a waiting command: later ones wait behind it.
+    pub waiting_accounts: HashSet<AccountId>,
+    pub exact: HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>,
+    pub oldest: HashMap<(AccountId, Currency), Vec<InvoiceId>>,
+    pub book: HashMap<(Currency, i64), Vec<BookEntry>>,
+    /// Invoices created or sent in this batch, by account: no list above has them.
+    fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
+    /// True when the maps hold the whole world: look-ups are computed and never miss.
+    pub complete: bool,
+    /// Events in the order in which they were published.
+    pub events: Vec<Event>,
+}
+
+/// A look-up failed because it was not loaded, or the data contradicts its own constraints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    Miss(Miss),
+    /// Money that does not add up in the database: a bug, never a business refusal.
+    Corrupt(&'static str),
+}
+
+impl From<MoneyError> for Stop {
+    fn from(_: MoneyError) -> Self {
+        Self::Corrupt("amounts of one row contradict each other")
+    }
+}
+
+impl WorkingSet {
+    /// Payable invoices of `account` with exactly `due` due, in the declared order.
+    ///
+    /// # Errors
+    /// [`Stop::Miss`] when they were not loaded.
+    pub fn exact(&self, account: &AccountId, due: Money) -> Result<Vec<&Invoice>, Stop> {
+        let micros = due.to_micros()?;
+        let currency = due.currency();
+        let key = (account.clone(), currency, micros);
+        let listed = match (self.exact.get(&key), self.complete) {
+            (Some(list), _) => list.iter().collect(),
+            (None, true) => self.ids_of(account),
+            (None, false) => {
+                let code = currency.code().to_owned();
+                return Err(Stop::Miss(Miss::Exact(account.clone(), code, micros)));
+            }
+        };
+        let mut found = self.payable_of(account, currency, listed);
+        found.retain(|invoice| invoice.due().is_ok_and(|left| left == due));
+        Ok(found)
+    }
+
+    /// The oldest payable invoices of `account`, at most [`BOOK_OLDEST_MAX`].
+    ///
+    /// # Errors
+    /// [`Stop::Miss`] when they were not loaded.
+    pub fn oldest(&self, account: &AccountId, currency: Currency) -> Result<Vec<&Invoice>, Stop> {
+        let key = (account.clone(), currency);
+        let listed = match (self.oldest.get(&key), self.complete) {
+            (Some(list), _) => list.iter().collect(),
+            (None, true) => self.ids_of(account),
+            (None, false) => {
+                let code = currency.code().to_owned();
+                return Err(Stop::Miss(Miss::Oldest(account.clone(), code)));
+            }
+        };
+        let mut found = self.payable_of(account, currency, listed);
+        found.truncate(BOOK_OLDEST_MAX);
+        Ok(found)
+    }
+
+    /// A few payable invoices of the whole book with exactly `due` due.
+    ///
+    /// # Errors
+    /// [`Stop::Miss`] when they were not loaded.
+    pub fn book(&self, due: Money) -> Result<Vec<BookEntry>, Stop> {
+        let micros = due.to_micros()?;
+        let currency = due.currency();
+        let mut entries = match (self.book.get(&(currency, micros)), self.complete) {
+            (Some(list), _) => list.clone(),
+            (None, true) => Vec::new(),
+            (None, false) => {
+                return Err(Stop::Miss(Miss::Book(currency.code().to_owned(), micros)));
+            }
+        };
+        let fits =
+            |invoice: &Invoice| invoice.is_payable() && invoice.due().is_ok_and(|left| left == due);
+        entries.retain(|entry| self.invoices.get(&entry.invoice_id).is_none_or(fits));
+        let all = self.invoices.values();
+        let changed = all.filter(|invoice| self.complete || self.is_fresh(invoice));
+        for invoice in changed.filter(|invoice| fits(invoice)) {
+            if !entries
+                .iter()
+                .any(|entry| entry.invoice_id == invoice.invoice_id)
+            {
+                entries.push(BookEntry {
+                    invoice_id: invoice.invoice_id.clone(),
+                    account_id: invoice.account_id.clone(),
+                    amount_due: due,
+                });
+            }
+        }
+        entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        entries.truncate(BOOK_COUNT_MAX);
+        Ok(entries)
+    }
+
+    fn is_fresh(&self, invoice: &Invoice) -> bool {
+        self.fresh
+            .get(&invoice.account_id)
+            .is_some_and(|ids| ids.contains(&invoice.invoice_id))
+    }
+
+    fn ids_of(&self, account: &AccountId) -> Vec<&InvoiceId> {
+        let all = self
+            .invoices
+            .values()
+            .filter(|invoice| invoice.account_id == *account);
+        all.map(|invoice| &invoice.invoice_id).collect()
+    }
+
+    fn payable_of<'a>(
+        &'a self,
+        account: &AccountId,
+        currency: Currency,
+        mut ids: Vec<&'a InvoiceId>,
+    ) -> Vec<&'a Invoice> {
+        ids.extend(self.fresh.get(account).into_iter().flatten());
+        let mut found: Vec<&Invoice> = ids
+            .into_iter()
+            .filter_map(|id| self.invoices.get(id))
+            .filter(|invoice| invoice.is_payable() && invoice.currency() == currency)
+            .collect();
+        found.sort_by_key(|invoice| invoice.order());
+        found.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        found
+    }
+
+    /// The balance of an account; zero if nothing was ever posted.
+    #[must_use]
+    pub fn balance(&self, account: &AccountId, currency: Currency) -> Money {
+        let key = (account.clone(), currency);
+        self.balances
+            .get(&key)
+            .copied()
+            .unwrap_or_else(|| Money::zero(currency))
+    }
+
+    /// Applies one effect; events get their sequence here.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] when the effect contradicts the state: the decision was wrong.
+    pub fn apply(&mut self, effect: &Effect, cause: &Arc<Cause>) -> Result<(), Stop> {
+        match effect {
+            Effect::UpsertAccount(upsert) => self.apply_upsert(upsert),
+            Effect::CreateInvoice(invoice) => self.apply_invoice(invoice),
+            Effect::SendInvoice { invoice_id, at } => {
+                let invoice = self.invoice_mut(invoice_id)?;
+                invoice.status = InvoiceStatus::AwaitingPayment;
+                invoice.sent_at = Some(*at);
+                invoice.stale_since = Some(*at);
+                let account = invoice.account_id.clone();
+                self.fresh
+                    .entry(account)
+                    .or_default()
+                    .insert(invoice_id.clone());
+            }
+            Effect::VoidInvoice {
+                invoice_id,
+                reason,
+                at,
+            } => {
+                let invoice = self.invoice_mut(invoice_id)?;
+                invoice.status = InvoiceStatus::Voided;
+                invoice.voided_at = Some(*at);
+                invoice.void_reason.clone_from(reason);
+            }
+            Effect::KeepInvoice { invoice_id, until } => {
+                let invoice = self.invoice_mut(invoice_id)?;
+                invoice.keep_until = Some(until.unwrap_or(chrono::NaiveDate::MAX));
+            }
+            Effect::RecordPayment(payment) => {
+                self.payments
+                    .insert(payment.payment_id.clone(), payment.as_ref().clone());
+            }
+            Effect::AssignPayment {
+                payment_id,
+                account_id,
+            } => {
+                self.payment_mut(payment_id)?.account_id = Some(account_id.clone());
+            }
+            Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
+            Effect::SettlePayment {
+                payment_id,
+                state,
+                watches,
+            } => {
+                self.payment_mut(payment_id)?.state = *state;
+                for payments in self.watchers.values_mut() {
+                    payments.remove(payment_id);
+                }
+                for key in watches {
+                    let payments = self.watchers.entry(key.clone()).or_default();
+                    payments.insert(payment_id.clone());
+                }
+            }
+            Effect::RecordBankTransaction(record) => {
+                let stored = StoredBankTransaction {
+                    content_hash: record.content_hash,
+                    disposition: record.disposition,
+                };
+                self.bank.insert(record.key.clone(), stored);
+                if let Some(payment_id) = &record.payment_id {
+                    self.watched
+                        .insert(payment_id.clone(), record.as_ref().clone());
+                }
+            }
+            Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
+            Effect::Post(_) | Effect::RecordStatement(_) | Effect::StoreDecision(_) => {}
+        }
+        Ok(())
+    }
+
+    fn apply_upsert(&mut self, upsert: &super::input::UpsertAccount) {
+        let account_id = &upsert.account_id;
+        let account = self
+            .accounts
+            .entry(account_id.clone())
+            .or_insert_with(|| Account::named_by_a_record(account_id.clone()));
+        account.name = Some(upsert.name.clone());
+        if let Some(payers) = &upsert.payer_accounts {
+            for owners in self.payer_owners.values_mut() {
+                owners.remove(account_id);
+            }
+            for payer in payers {
+                self.payer_owners
+                    .entry(payer.clone())
+                    .or_default()
+                    .insert(account_id.clone());
+            }
+        }
+        if let Some(virtuals) = &upsert.virtual_accounts {
+            self.virtual_owners.retain(|_, owner| owner != account_id);
+            for virtual_account in virtuals {
+                self.virtual_owners
+                    .insert(virtual_account.clone(), account_id.clone());
+            }
+        }
+    }
+
+    fn apply_invoice(&mut self, invoice: &Invoice) {
+        let id = invoice.invoice_id.clone();
+        self.by_reference
+            .insert(invoice.payment_reference.clone(), id.clone());
+        self.by_number
+            .entry(number_key(&id))
+            .or_default()
+            .insert(id.clone());
+        self.fresh
+            .entry(invoice.account_id.clone())
+            .or_default()
+            .insert(id.clone());
+        self.invoices.insert(id, invoice.clone());
+    }
+
+    fn apply_allocation(
+        &mut self,
+        allocation: &super::allocation::Allocation,
+        cause: &Arc<Cause>,
+    ) -> Result<(), Stop> {
+        let refused = |_: Rejection| Stop::Corrupt("an allocation was decided that is not allowed");
+        let invoice = self.invoice_mut(&allocation.invoice_id)?;
+        invoice
+            .allocate(allocation.amount, cause.as_of)
+            .map_err(refused)?;
+        let payment = self.payment_mut(&allocation.payment_id)?;
+        payment.allocated = payment.allocated.add(allocation.amount)?;
+        if payment.unallocated()?.is_negative() {
+            return Err(Stop::Corrupt("more was allocated than the payment has"));
+        }
+        let key = (allocation.account_id.clone(), allocation.amount.currency());
+        let balance = self.balance(&key.0, key.1).add(allocation.amount)?;
+        self.balances.insert(key, balance);
+        let pair = (allocation.payment_id.clone(), allocation.invoice_id.clone());
+        self.live_pairs.insert(pair);
+        Ok(())
+    }
+
+    fn publish(&mut self, key: &EventKey, fact: &Fact, cause: &Arc<Cause>) -> Result<(), Stop> {
+        let counter = match key {
+            EventKey::Account(id) => {
+                let missing = Stop::Corrupt("an event of an account that is not loaded");
+                &mut self.accounts.get_mut(id).ok_or(missing)?.event_sequence
+            }
+            EventKey::Payment(id) => &mut self.payment_mut(id)?.event_sequence,
+        };
+        *counter = counter.saturating_add(1);
+        let event = Event {
+            key: key.clone(),
+            sequence: *counter,
+            cause: Arc::clone(cause),
+            fact: fact.clone(),
+        };
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn invoice_mut(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {
+        self.invoices
+            .get_mut(id)
+            .ok_or(Stop::Corrupt("an invoice that is not loaded"))
+    }
+
+    fn payment_mut(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {
+        self.payments
+            .get_mut(id)
+            .ok_or(Stop::Corrupt("a payment that is not loaded"))
+    }
+}
