@@ -4,7 +4,6 @@
 -- that an operator sums is below. No index key or predicate names a column that paying an
 -- invoice changes: such an index would turn every HOT update into a full one.
 
-CREATE DOMAIN identifier AS text COLLATE "C" CHECK (VALUE ~ '^[A-Za-z0-9._:-]{1,64}$');
 CREATE DOMAIN currency_code AS text COLLATE "C" CHECK (VALUE ~ '^[A-Z]{3}$');
 
 -- One number per batch; the batch derives its ids from it (domain::ids::IdBlock).

@@ -1,2 +1,9 @@
 #![forbid(unsafe_code)]
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod kafka;
+pub mod pipeline;
+pub mod store;
+pub mod telemetry;
+pub mod wire;

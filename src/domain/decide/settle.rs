@@ -234,16 +234,6 @@ pub(super) fn matching(
     let context = recording.context;
     let mut decision = decide_match(recording.set, context.policy, subject, id, context.as_of)?;
     if let MatchOutcome::Allocate(parts) = &decision.outcome {
-        let beyond = parts.iter().any(|(invoice_id, _)| {
-            let invoice = recording.set.invoices.get(invoice_id);
-            invoice.is_none_or(|invoice| !recording.set.locked.contains(&invoice.account_id))
-        });
-        if beyond {
-            // Only accounts whose rows are locked may get money; this one is decided again.
-            return Err(Halt::Stop(Stop::Corrupt(
-                "an allocation outside the locked accounts",
-            )));
-        }
         if over_limit(recording, parts) {
             decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
             decision
@@ -286,6 +276,15 @@ fn account_of(decision: &MatchDecision) -> Option<&Identity> {
     }
 }
 
+/// Whether all the money goes to accounts whose rows this batch has locked. For a new payment it
+/// always does; a payment that is decided again may by now be due to an account that it does not.
+fn within_locks(recording: &Recording<'_>, parts: &[Part]) -> bool {
+    parts.iter().all(|part| {
+        let invoice = recording.set.invoices.get(&part.invoice_id);
+        invoice.is_some_and(|invoice| recording.set.locked.contains(&invoice.account_id))
+    })
+}
+
 /// A new bank payment: recorded, decided, posted once with what was allocated.
 pub(super) fn receive_matched(
     recording: &mut Recording<'_>,
@@ -303,7 +302,10 @@ pub(super) fn receive_matched(
             .map(|i| i.account_id.clone()),
         None => account_of(&decision).map(|identity| identity.account_id.clone()),
     };
-    payment.account_id = owner.clone().filter(|id| recording.set.locked.contains(id));
+    if !within_locks(recording, &parts) {
+        return Err(Halt::Stop(Stop::Corrupt("an allocation outside the locked accounts")));
+    }
+    payment.account_id = owner.filter(|id| recording.set.locked.contains(id));
     if let Some(account_id) = &payment.account_id {
         ensure_account(recording, account_id);
     }
@@ -437,7 +439,7 @@ fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> 
         .account_id
         .as_ref()
         .is_some_and(|account| *account != owner);
-    if paired || foreign {
+    if paired || foreign || !within_locks(recording, &parts) {
         return Ok(());
     }
     if payment.account_id.is_none() {

@@ -1,0 +1,498 @@
+//! Reads the layers, checks every value, and says of each problem: which key, what is expected,
+//! from where the value came. All problems are reported at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{File, FileFormat, Map, Source, Value, ValueKind};
+use thiserror::Error;
+
+use super::keys::{AMOUNTS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest};
+use super::show::Shown;
+use super::{Config, Secret};
+use crate::domain::matching::text;
+use crate::domain::money::{Currency, Money};
+
+/// What `*_FILE` may stand for.
+const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
+/// The usual short forms.
+const SHORT_FORMS: [(&str, &str); 2] = [
+    ("DATABASE_URL", "database.url"),
+    ("KAFKA_BROKERS", "kafka.brokers"),
+];
+const PREFIX: &str = "TOPUP__";
+/// A secret's file is one line; more than this is the wrong file.
+const SECRET_BYTES_MAX: u64 = 16_384;
+
+/// The process environment, as data so that tests can give their own.
+pub type Environment = BTreeMap<String, String>;
+
+/// What the command line says about settings.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`, else `TOPUP_CONFIG`.
+    pub file: Option<PathBuf>,
+    /// `--set section.key=value`, and flags that stand for a key.
+    pub set: Vec<(String, String)>,
+}
+
+/// What a command cannot do without.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    pub database: bool,
+    pub kafka: bool,
+}
+
+impl Needs {
+    pub const NOTHING: Self = Self {
+        database: false,
+        kafka: false,
+    };
+    pub const DATABASE: Self = Self {
+        database: true,
+        kafka: false,
+    };
+    pub const KAFKA: Self = Self {
+        database: false,
+        kafka: true,
+    };
+    pub const ALL: Self = Self {
+        database: true,
+        kafka: true,
+    };
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    #[error("unknown key `{key}` (from {origin}){}", hint.map(|h| format!("; did you mean `{h}`?"))
+        .unwrap_or_default())]
+    Unknown {
+        key: String,
+        origin: String,
+        hint: Option<&'static str>,
+    },
+    #[error("`{key}` is {found} (from {origin}); expected {expected}")]
+    Value {
+        key: String,
+        found: String,
+        expected: String,
+        origin: String,
+    },
+    #[error("`{key}` is not set; give {how}")]
+    Missing {
+        key: &'static str,
+        how: &'static str,
+    },
+    #[error("`{key}`: {problem} (from {origin})")]
+    Unreadable {
+        key: String,
+        problem: String,
+        origin: String,
+    },
+}
+
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("the configuration is not usable:{}", list(.0))]
+    Invalid(Vec<Problem>),
+    #[error("the configuration file cannot be read: {0}")]
+    File(String),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("\n  - {problem}"))
+        .collect()
+}
+
+/// Settings and where each came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub config: Config,
+    pub shown: Vec<Shown>,
+}
+
+impl Loaded {
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names everything that is wrong.
+    pub fn read(
+        flags: &Flags,
+        environment: &Environment,
+        needs: Needs,
+    ) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let file = flags.file.clone().or_else(|| config_file(environment));
+        let layers = [
+            defaults(),
+            file.as_deref().map_or(Ok(Map::new()), from_file)?,
+            short_forms(environment),
+            from_environment(environment, &mut problems),
+            from_flags(&flags.set),
+        ];
+        let values = merge(layers, &mut problems);
+        for (key, value) in &values {
+            check(key, value, &mut problems);
+        }
+        check_needs(&values, needs, &mut problems);
+        check_together(&values, &mut problems);
+        if !problems.is_empty() {
+            return Err(ConfigError::Invalid(problems));
+        }
+        let shown = Shown::all(&values);
+        let mut config = typed(values)?;
+        complete(&mut config, environment);
+        Ok(Self { config, shown })
+    }
+}
+
+fn config_file(environment: &Environment) -> Option<PathBuf> {
+    let path = environment.get("TOPUP_CONFIG")?;
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+type Layer = Map<String, Value>;
+
+fn value(origin: String, kind: impl Into<ValueKind>) -> Value {
+    Value::new(Some(&origin), kind)
+}
+
+fn defaults() -> Layer {
+    let with_default = |key: &Key| Some((key.name.to_owned(), key.default()?));
+    KEYS.iter()
+        .filter_map(with_default)
+        .map(|(name, kind)| (name, value("default".to_owned(), kind)))
+        .collect()
+}
+
+fn from_file(path: &Path) -> Result<Layer, ConfigError> {
+    let file = File::from(path).format(FileFormat::Toml).required(true);
+    let tables = file
+        .collect()
+        .map_err(|error| ConfigError::File(format!("{}: {error}", path.display())))?;
+    let mut layer = Layer::new();
+    let origin = format!("file {}", path.display());
+    for (name, found) in tables {
+        flatten(&name, found, &origin, &mut layer);
+    }
+    Ok(layer)
+}
+
+/// Tables become dotted keys; lists stay as they are.
+fn flatten(name: &str, found: Value, origin: &str, layer: &mut Layer) {
+    match found.kind {
+        ValueKind::Table(table) => {
+            for (rest, found) in table {
+                flatten(&format!("{name}.{rest}"), found, origin, layer);
+            }
+        }
+        kind => {
+            layer.insert(canonical(name), value(origin.to_owned(), kind));
+        }
+    }
+}
+
+/// Keys are lower case, currencies upper case, however they were written.
+fn canonical(name: &str) -> String {
+    let lower = name.to_lowercase();
+    match lower
+        .strip_prefix(AMOUNTS)
+        .and_then(|rest| rest.strip_prefix('.'))
+    {
+        Some(currency) => format!("{AMOUNTS}.{}", currency.to_uppercase()),
+        None => lower,
+    }
+}
+
+fn short_forms(environment: &Environment) -> Layer {
+    let set = SHORT_FORMS.iter().filter_map(|(variable, key)| {
+        let found = environment
+            .get(*variable)
+            .filter(|found| !found.is_empty())?;
+        let origin = format!("environment {variable}");
+        Some(((*key).to_owned(), value(origin, found.as_str())))
+    });
+    set.collect()
+}
+
+fn from_environment(environment: &Environment, problems: &mut Vec<Problem>) -> Layer {
+    let mut layer = Layer::new();
+    for (variable, found) in environment {
+        let Some(rest) = variable.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let origin = format!("environment {variable}");
+        let key = canonical(&rest.replace("__", "."));
+        let from = FROM_FILES
+            .iter()
+            .find(|name| key == format!("{name}_file").as_str());
+        let Some(name) = from else {
+            layer.insert(key.clone(), value(origin, text_value(&key, found)));
+            continue;
+        };
+        let direct = format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"));
+        if environment.contains_key(&direct) {
+            let problem = format!("`{direct}` and `{variable}` are both set");
+            let key = (*name).to_owned();
+            problems.push(Problem::Unreadable {
+                key,
+                problem,
+                origin,
+            });
+            continue;
+        }
+        match secret_from(Path::new(found)) {
+            Ok(secret) => {
+                let origin = format!("file named by {variable}");
+                layer.insert((*name).to_owned(), value(origin, secret.as_str()));
+            }
+            Err(problem) => problems.push(Problem::Unreadable {
+                key: (*name).to_owned(),
+                problem,
+                origin,
+            }),
+        }
+    }
+    layer
+}
+
+fn from_flags(set: &[(String, String)]) -> Layer {
+    let layer = set.iter().map(|(key, found)| {
+        let key = canonical(key);
+        let found = text_value(&key, found);
+        (key, value("flag".to_owned(), found))
+    });
+    layer.collect()
+}
+
+/// A value that came as text: lists are separated by commas.
+fn text_value(key: &str, found: &str) -> ValueKind {
+    if key != OWN_ACCOUNTS {
+        return ValueKind::from(found);
+    }
+    let parts = found
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    ValueKind::from(parts.map(str::to_owned).collect::<Vec<String>>())
+}
+
+fn secret_from(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if length.len() > SECRET_BYTES_MAX {
+        return Err(format!(
+            "{}: more than {SECRET_BYTES_MAX} bytes",
+            path.display()
+        ));
+    }
+    let read = std::fs::read_to_string(path);
+    let text = read.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Later layers win, key by key; unknown keys are reported with the layer that has them.
+fn merge(layers: [Layer; 5], problems: &mut Vec<Problem>) -> BTreeMap<String, Value> {
+    let mut merged = BTreeMap::new();
+    for layer in layers {
+        for (key, found) in layer {
+            let known =
+                find(&key).is_some_and(|key| key.name != AMOUNTS) || currency_of(&key).is_some();
+            if known {
+                merged.insert(key, found);
+            } else {
+                let hint = nearest(&key);
+                let origin = origin_of(&found);
+                problems.push(Problem::Unknown { key, origin, hint });
+            }
+        }
+    }
+    merged
+}
+
+pub(super) fn origin_of(found: &Value) -> String {
+    found.origin().unwrap_or("an unnamed layer").to_owned()
+}
+
+fn currency_of(key: &str) -> Option<&str> {
+    let currency = key.strip_prefix(AMOUNTS)?.strip_prefix('.')?;
+    (!currency.contains('.')).then_some(currency)
+}
+
+fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
+    let key = match (find(name), currency_of(name)) {
+        (Some(key), _) => key,
+        (None, Some(_)) => match find(AMOUNTS) {
+            Some(key) => key,
+            None => return,
+        },
+        (None, None) => return,
+    };
+    if is_valid(key, name, found) {
+        return;
+    }
+    let shown = if key.is_secret() {
+        "a value that is not shown".to_owned()
+    } else {
+        found_text(found)
+    };
+    problems.push(Problem::Value {
+        key: name.to_owned(),
+        found: shown,
+        expected: key.expected(),
+        origin: origin_of(found),
+    });
+}
+
+fn found_text(found: &Value) -> String {
+    match &found.kind {
+        ValueKind::Array(_) => "a list".to_owned(),
+        ValueKind::Table(_) => "a table".to_owned(),
+        ValueKind::Nil => "nothing".to_owned(),
+        _ => match found.clone().into_string() {
+            Ok(text) => format!("{text:?}"),
+            Err(_) => "of another kind".to_owned(),
+        },
+    }
+}
+
+fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
+    let string = match &found.kind {
+        ValueKind::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    match key.kind {
+        Kind::Text | Kind::Secret => string.is_some(),
+        Kind::Url => string.is_some_and(|url| {
+            url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://")
+        }),
+        Kind::Number { min, max } => {
+            let number = match &found.kind {
+                ValueKind::I64(number) => Some(*number),
+                ValueKind::String(text) => text.trim().parse().ok(),
+                _ => None,
+            };
+            number.is_some_and(|number| (min..=max).contains(&number))
+        }
+        Kind::OneOf(words) => string.is_some_and(|text| words.contains(&text)),
+        Kind::List => is_list_of_accounts(found),
+        Kind::Amounts => {
+            let currency = currency_of(name).map(Currency::parse);
+            match (currency, string) {
+                (Some(Ok(currency)), Some(text)) => {
+                    Money::parse(text, currency).is_ok_and(Money::is_positive)
+                }
+                _ => false,
+            }
+        }
+        Kind::Prefix => string.is_some_and(is_prefix),
+    }
+}
+
+fn is_list_of_accounts(found: &Value) -> bool {
+    let ValueKind::Array(values) = &found.kind else {
+        return false;
+    };
+    values.iter().all(|value| match &value.kind {
+        ValueKind::String(account) => text::payer_account(account).is_some(),
+        _ => false,
+    })
+}
+
+fn is_prefix(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=100).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn check_needs(values: &BTreeMap<String, Value>, needs: Needs, problems: &mut Vec<Problem>) {
+    let wanted = [
+        (
+            needs.database,
+            "database.url",
+            "DATABASE_URL, TOPUP__DATABASE__URL or TOPUP__DATABASE__URL_FILE",
+        ),
+        (
+            needs.kafka,
+            "kafka.brokers",
+            "KAFKA_BROKERS or TOPUP__KAFKA__BROKERS",
+        ),
+    ];
+    for (needed, key, how) in wanted {
+        let set = matches!(values.get(key).map(|found| &found.kind),
+            Some(ValueKind::String(text)) if !text.is_empty());
+        if needed && !set {
+            problems.push(Problem::Missing { key, how });
+        }
+    }
+}
+
+/// Rules that join two keys.
+fn check_together(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>) {
+    let number = |key: &str| values.get(key).and_then(|v| v.clone().into_int().ok());
+    let pairs = [
+        ("worker.lane_records", "worker.batch_records"),
+        ("kafka.max_poll_interval_ms", "kafka.session_timeout_ms"),
+    ];
+    for (large, small) in pairs {
+        if let (Some(found), Some(least)) = (number(large), number(small))
+            && found < least
+        {
+            problems.push(Problem::Value {
+                key: large.to_owned(),
+                found: found.to_string(),
+                expected: format!("at least `{small}`, which is {least}"),
+                origin: values.get(large).map(origin_of).unwrap_or_default(),
+            });
+        }
+    }
+}
+
+fn typed(values: BTreeMap<String, Value>) -> Result<Config, ConfigError> {
+    let mut builder = config::Config::builder();
+    // A section without any value must still be there.
+    for section in ["matching.max_auto_amounts"] {
+        let built = builder.set_default(section, Map::<String, Value>::new());
+        builder = built.map_err(|error| ConfigError::File(error.to_string()))?;
+    }
+    for (key, found) in values {
+        let built = builder.set_override(key, found);
+        builder = built.map_err(|error| ConfigError::File(error.to_string()))?;
+    }
+    let built = builder.build().and_then(config::Config::try_deserialize);
+    built.map_err(|error| ConfigError::File(error.to_string()))
+}
+
+/// Empty means "not set"; the client id says which process it is.
+fn complete(config: &mut Config, environment: &Environment) {
+    config.database.role = config.database.role.take().filter(|role| !role.is_empty());
+    let kafka = &mut config.kafka;
+    for optional in [&mut kafka.sasl_username, &mut kafka.ssl_ca_location] {
+        *optional = optional.take().filter(|text| !text.is_empty());
+    }
+    kafka.sasl_password = kafka
+        .sasl_password
+        .take()
+        .filter(|s: &Secret| !s.reveal().is_empty());
+    if kafka.client_id.is_empty() {
+        kafka.client_id = format!("topup-{}-{}", host_name(environment), std::process::id());
+    }
+}
+
+/// The kernel's name of this host, where there is one to read.
+fn host_name(environment: &Environment) -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let named = kernel.or_else(|| environment.get("HOSTNAME").cloned());
+    let name: String = named
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+        .take(64)
+        .collect();
+    if name.is_empty() {
+        "host".to_owned()
+    } else {
+        name
+    }
+}

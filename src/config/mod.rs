@@ -1,0 +1,254 @@
+//! Settings: defaults < file < short forms of the environment < `TOPUP__SECTION__KEY` < flags.
+//!
+//! Each value keeps the layer it came from; unknown keys are refused in every layer; secrets are
+//! never printed, not by `Debug` either. Nothing here connects to anything.
+
+mod keys;
+mod layers;
+mod show;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::domain::matching::{PartialPolicy, Policy, text};
+use crate::domain::money::{Currency, Money};
+
+pub use layers::{ConfigError, Environment, Flags, Loaded, Needs, Problem};
+pub use show::{Shown, mask_url};
+
+/// Text that is never printed.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text itself, for the one place that connects with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub database: DatabaseConfig,
+    pub kafka: KafkaConfig,
+    pub worker: WorkerConfig,
+    pub matching: MatchingConfig,
+    pub logging: LoggingConfig,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// Empty only where [`Needs`] does not ask for a database.
+    #[serde(default)]
+    pub url: Secret,
+    pub pool_size: u32,
+    pub statement_timeout_ms: u64,
+    pub lock_timeout_ms: u64,
+    pub idle_in_transaction_timeout_ms: u64,
+    /// The role that each connection takes on; none keeps the role of the URL.
+    pub role: Option<String>,
+    /// Batches that are persisted at the same time.
+    pub writers: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupProtocol {
+    Classic,
+    Consumer,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// Empty only where [`Needs`] does not ask for Kafka.
+    #[serde(default)]
+    pub brokers: String,
+    pub group_id: String,
+    /// Host name and process id where nothing is set.
+    #[serde(default)]
+    pub client_id: String,
+    pub topic_prefix: String,
+    pub group_protocol: GroupProtocol,
+    pub session_timeout_ms: u64,
+    pub max_poll_interval_ms: u64,
+    pub security_protocol: Option<String>,
+    pub sasl_mechanism: Option<String>,
+    pub sasl_username: Option<String>,
+    pub sasl_password: Option<Secret>,
+    pub ssl_ca_location: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    pub batch_records: usize,
+    pub batch_linger_ms: u64,
+    /// Records that a partition's lane holds before its partition is paused.
+    pub lane_records: usize,
+    /// How long a command waits for what it names.
+    pub waiting_deadline_seconds: u64,
+    pub sweep_interval_ms: u64,
+    pub shutdown_seconds: u64,
+    /// `source` of the events that we publish.
+    pub event_source: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartialChoice {
+    Suggest,
+    Apply,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchingConfig {
+    pub partial: PartialChoice,
+    #[serde(default)]
+    pub max_auto_amounts: BTreeMap<String, String>,
+    #[serde(default)]
+    pub own_accounts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// JSON unless standard error is a terminal.
+    Auto,
+    Json,
+    Pretty,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoggingConfig {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// The names of the five topics (contract §1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    pub commands: String,
+    pub bank_payments: String,
+    pub usage: String,
+    pub events: String,
+    pub dead_letters: String,
+}
+
+impl Topics {
+    #[must_use]
+    pub fn with_prefix(prefix: &str) -> Self {
+        let name = |rest: &str| format!("{prefix}.{rest}.v1");
+        Self {
+            commands: name("invoice-commands"),
+            bank_payments: name("bank-payments"),
+            usage: name("usage"),
+            events: name("events"),
+            dead_letters: name("dead-letters"),
+        }
+    }
+
+    #[must_use]
+    pub fn all(&self) -> [&str; 5] {
+        [
+            &self.commands,
+            &self.bank_payments,
+            &self.usage,
+            &self.events,
+            &self.dead_letters,
+        ]
+    }
+}
+
+/// Parts of the worker that run; all of them unless `--only` says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Only {
+    pub commands: bool,
+    pub bank: bool,
+    pub usage: bool,
+    pub relay: bool,
+    pub jobs: bool,
+}
+
+impl Only {
+    pub const ALL: Self = Self {
+        commands: true,
+        bank: true,
+        usage: true,
+        relay: true,
+        jobs: true,
+    };
+}
+
+impl KafkaConfig {
+    #[must_use]
+    pub fn topics(&self) -> Topics {
+        Topics::with_prefix(&self.topic_prefix)
+    }
+
+    /// The security settings under their librdkafka names.
+    #[must_use]
+    pub fn security(&self) -> BTreeMap<String, String> {
+        let password = self.sasl_password.as_ref().map(Secret::reveal);
+        let settings = [
+            ("security.protocol", self.security_protocol.as_deref()),
+            ("sasl.mechanism", self.sasl_mechanism.as_deref()),
+            ("sasl.username", self.sasl_username.as_deref()),
+            ("sasl.password", password),
+            ("ssl.ca.location", self.ssl_ca_location.as_deref()),
+        ];
+        let set = settings.into_iter().filter_map(|(key, value)| {
+            let value = value.filter(|value| !value.is_empty())?;
+            Some((key.to_owned(), value.to_owned()))
+        });
+        set.collect()
+    }
+}
+
+impl Config {
+    #[must_use]
+    pub fn topics(&self) -> Topics {
+        self.kafka.topics()
+    }
+
+    /// The rules' configurable part. Loading has checked each value, so nothing is dropped here.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let limits = &self.matching.max_auto_amounts;
+        let own = &self.matching.own_accounts;
+        Policy {
+            partial: match self.matching.partial {
+                PartialChoice::Suggest => PartialPolicy::Suggest,
+                PartialChoice::Apply => PartialPolicy::Apply,
+            },
+            max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
+            own_accounts: own
+                .iter()
+                .filter_map(|own| text::payer_account(own))
+                .collect(),
+        }
+    }
+}
+
+fn limit(currency: &str, amount: &str) -> Option<Money> {
+    Money::parse(amount, Currency::parse(currency).ok()?).ok()
+}

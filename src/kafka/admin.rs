@@ -1,0 +1,191 @@
+//! Questions to a cluster, for the command line and tests; nothing here is used by the worker.
+//!
+//! All calls block; from async code call them through `spawn_blocking`. Each uses a client of its
+//! own that is dropped at the end. An `AdminClient` in particular must not be used twice: with
+//! several calls that time out, librdkafka 2.12 can abort the process when it is dropped.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::config::unique_client_id;
+use super::context::LogContext;
+use super::error::KafkaError;
+
+/// Where a cluster is and how to get in.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub brokers: String,
+    /// Further librdkafka settings, for example TLS and SASL.
+    pub extra: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicInfo {
+    pub name: String,
+    pub partitions: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    pub name: String,
+    pub partitions: i32,
+    pub replication: i32,
+    /// For example `cleanup.policy`.
+    pub config: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionLag {
+    pub topic: String,
+    pub partition: i32,
+    pub low: i64,
+    pub high: i64,
+    /// What the group committed, if it did.
+    pub committed: Option<i64>,
+    /// Records that the group has not committed yet.
+    pub lag: i64,
+}
+
+impl Cluster {
+    pub fn new(brokers: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            extra: BTreeMap::new(),
+        }
+    }
+
+    /// All topics but Kafka's own.
+    pub fn list_topics(&self, timeout: Duration) -> Result<Vec<TopicInfo>, KafkaError> {
+        let metadata = self
+            .consumer(None)?
+            .fetch_metadata(None, timeout)
+            .map_err(KafkaError::client("metadata"))?;
+        let mut topics: Vec<TopicInfo> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| !topic.name().starts_with("__"))
+            .map(|topic| TopicInfo {
+                name: topic.name().to_owned(),
+                partitions: topic.partitions().len(),
+            })
+            .collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    /// Creates topics; those that exist already are left as they are and not reported.
+    /// Returns the names that were created.
+    pub fn create_topics(
+        &self,
+        topics: &[TopicSpec],
+        timeout: Duration,
+    ) -> Result<Vec<String>, KafkaError> {
+        let admin: AdminClient<LogContext> = self
+            .native()
+            .create_with_context(LogContext)
+            .map_err(KafkaError::client("admin client"))?;
+        let wanted: Vec<NewTopic<'_>> = topics.iter().map(new_topic).collect();
+        let options = AdminOptions::new()
+            .request_timeout(Some(timeout))
+            .operation_timeout(Some(timeout));
+        let answers = futures::executor::block_on(admin.create_topics(&wanted, &options))
+            .map_err(KafkaError::client("create topics"))?;
+        let mut created = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(name) => created.push(name),
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    return Err(KafkaError::setting(&name, format!("not created: {code}")));
+                }
+            }
+        }
+        Ok(created)
+    }
+
+    /// Ends of the log, committed offset and lag of every partition of `topics`. The group is
+    /// asked without joining it. `timeout` is for all questions together.
+    pub fn group_lag(
+        &self,
+        group_id: &str,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> Result<Vec<PartitionLag>, KafkaError> {
+        let deadline = Instant::now() + timeout;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let consumer = self.consumer(Some(group_id))?;
+        let mut wanted = TopicPartitionList::new();
+        for topic in topics {
+            let metadata = consumer
+                .fetch_metadata(Some(topic), left())
+                .map_err(KafkaError::client("metadata"))?;
+            for partition in metadata
+                .topics()
+                .iter()
+                .flat_map(|topic| topic.partitions())
+            {
+                wanted.add_partition(topic, partition.id());
+            }
+        }
+        let committed = consumer
+            .committed_offsets(wanted, left())
+            .map_err(KafkaError::client("committed offsets"))?;
+        let mut lags = Vec::with_capacity(committed.count());
+        for element in committed.elements() {
+            let (low, high) = consumer
+                .fetch_watermarks(element.topic(), element.partition(), left())
+                .map_err(KafkaError::client("watermarks"))?;
+            let committed = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            lags.push(PartitionLag {
+                topic: element.topic().to_owned(),
+                partition: element.partition(),
+                low,
+                high,
+                committed,
+                lag: high
+                    .saturating_sub(committed.unwrap_or(low).max(low))
+                    .max(0),
+            });
+        }
+        Ok(lags)
+    }
+
+    fn consumer(&self, group_id: Option<&str>) -> Result<BaseConsumer<LogContext>, KafkaError> {
+        let mut native = self.native();
+        native.set("enable.auto.commit", "false");
+        if let Some(group_id) = group_id {
+            native.set("group.id", group_id);
+        }
+        native
+            .create_with_context(LogContext)
+            .map_err(KafkaError::client("consumer"))
+    }
+
+    fn native(&self) -> ClientConfig {
+        let mut native = ClientConfig::new();
+        for (key, value) in &self.extra {
+            native.set(key, value);
+        }
+        native
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", unique_client_id("topup-admin"));
+        native
+    }
+}
+
+fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {
+    let replication = TopicReplication::Fixed(spec.replication);
+    let topic = NewTopic::new(&spec.name, spec.partitions, replication);
+    spec.config
+        .iter()
+        .fold(topic, |topic, (key, value)| topic.set(key, value))
+}

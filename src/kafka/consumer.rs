@@ -1,0 +1,141 @@
+//! Starting a consumer, and the handle to it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::config::ConsumerConfig;
+use super::context::Context;
+use super::error::KafkaError;
+use super::lane::BatchHandler;
+use super::poll_loop::PollLoop;
+use super::probe::Probe;
+use super::shared::Shared;
+use super::slots::{Key, Slots};
+use super::status::ConsumerStatus;
+
+/// Leaving the group after the lanes are through: measured 0.1 to 2 s. When the brokers are away
+/// it can take the session timeout; then the thread is left behind and the process may exit.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// A running consumer. Dropping it without `shutdown` stops it without waiting for its lanes.
+pub struct ConsumerHandle {
+    shared: Arc<Shared>,
+    report: Option<oneshot::Receiver<ShutdownReport>>,
+}
+
+/// How the end went. Nothing in it is needed for correctness: the next owner starts where the
+/// database stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// All batches in flight came to their end in time.
+    pub drained: bool,
+    /// Partitions whose batch was still in flight.
+    pub abandoned: Vec<Key>,
+    /// The group knows all offsets that the database has.
+    pub committed: bool,
+    /// The consumer left the group and is gone.
+    pub closed: bool,
+    pub took: Duration,
+}
+
+/// Joins the group and starts the lanes on `runtime`, which needs its time driver.
+pub fn start<H: BatchHandler>(
+    config: ConsumerConfig,
+    handler: Arc<H>,
+    runtime: Handle,
+) -> Result<ConsumerHandle, KafkaError> {
+    config.check()?;
+    let (events, inbox) = channel();
+    let slots = Slots::new(config.hold_retry);
+    let shared = Arc::new(Shared::new(slots, inbox, config.revoke_wait));
+    let consumer: BaseConsumer<Context> = config
+        .native()
+        .create_with_context(Context::new(shared.clone()))
+        .map_err(KafkaError::client("consumer"))?;
+    let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
+    consumer
+        .subscribe(&topics)
+        .map_err(KafkaError::client("subscribe"))?;
+    let consumer = Arc::new(consumer);
+    let (probe, probe_thread) = Probe::start(consumer.clone()).map_err(KafkaError::Thread)?;
+    let poll_loop = PollLoop {
+        consumer,
+        shared: shared.clone(),
+        handler,
+        runtime,
+        limits: config.queue_limits(),
+        events,
+        probe,
+        probe_thread,
+        runs: 0,
+    };
+    let (report_to, report) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("kafka-consumer".to_owned())
+        .spawn(move || {
+            // The handle may have been dropped; then nobody wants the report.
+            let _ = report_to.send(poll_loop.run());
+        })
+        .map_err(KafkaError::Thread)?;
+    Ok(ConsumerHandle {
+        shared,
+        report: Some(report),
+    })
+}
+
+impl ConsumerHandle {
+    /// Pauses, lets the batches in flight finish until `deadline`, commits, leaves the group.
+    /// Records that wait in a lane are not begun: the next owner reads them again. Returns at the
+    /// latest `CLOSE_GRACE` after the deadline.
+    pub async fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        let began = Instant::now();
+        self.shared.request_stop(began + deadline);
+        let given_up = || ShutdownReport {
+            drained: false,
+            abandoned: self.shared.slots().keys(),
+            committed: false,
+            closed: false,
+            took: began.elapsed(),
+        };
+        let Some(report) = self.report.take() else {
+            return given_up();
+        };
+        match tokio::time::timeout(deadline + CLOSE_GRACE, report).await {
+            Ok(Ok(report)) => report,
+            // The thread panicked, or it hangs in leaving the group.
+            Ok(Err(_)) | Err(_) => given_up(),
+        }
+    }
+
+    pub fn status(&self) -> ConsumerStatus {
+        self.shared.status()
+    }
+
+    /// Resolves when the consumer cannot go on; the process then has to end with an error. Stays
+    /// pending for ever when the consumer is shut down in order.
+    pub fn failed(&self) -> impl Future<Output = KafkaError> + Send + use<> {
+        let mut failures = self.shared.failures();
+        async move {
+            let failure = match failures.wait_for(Option::is_some).await {
+                Ok(failure) => failure.clone(),
+                Err(_) => None,
+            };
+            match failure {
+                Some(reason) => KafkaError::Fatal(reason),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Drop for ConsumerHandle {
+    fn drop(&mut self) {
+        self.shared.request_stop(Instant::now());
+    }
+}

@@ -1,0 +1,178 @@
+//! Callbacks of librdkafka. They run inside `poll`, so on the consumer thread (and inside the drop
+//! of the consumer); logs and errors go to tracing under the target `librdkafka`.
+//!
+//! A rebalance callback flips flags and waits for the batches in flight with a hard bound. It calls
+//! no database. The commit in it is a round trip; when the coordinator is away librdkafka gives
+//! up on it by itself, and a failed one costs only that records come again and are dropped.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::shared::{Shared, add};
+use super::slots::Key;
+
+/// The context of clients that only need their logs routed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LogContext;
+
+impl ClientContext for LogContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: NativeError, reason: &str) {
+        tracing::warn!(target: "librdkafka", %error, reason);
+    }
+}
+
+impl ConsumerContext for LogContext {}
+
+/// The context of the consumer.
+pub(super) struct Context {
+    shared: Arc<Shared>,
+}
+
+impl Context {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let now = Instant::now();
+        let keys = keys(partitions);
+        let mut slots = self.shared.slots();
+        for (topic, partition) in &keys {
+            slots.assign(topic, *partition, now);
+        }
+        drop(slots);
+        // Paused until the database has said where to start: see `slots`.
+        if let Err(error) = pause(consumer, &keys) {
+            tracing::warn!(%error, "new partitions could not be paused");
+        }
+        tracing::info!(partitions = ?keys, "partitions assigned");
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let lost = consumer.assignment_lost();
+        let keys = keys(partitions);
+        let mut slots = self.shared.slots();
+        for (topic, partition) in &keys {
+            slots.close(topic, *partition);
+        }
+        drop(slots);
+        // Of lost partitions nothing may be committed, so there is nothing to wait for: the fence
+        // of the next owner ends what is in flight.
+        if !lost {
+            self.shared
+                .wait_ended(consumer, &keys, self.shared.revoke_deadline());
+        }
+        let mut offsets = TopicPartitionList::new();
+        let mut slots = self.shared.slots();
+        for key in &keys {
+            let Some((next_offset, ended)) = slots.remove(&key.0, key.1) else {
+                continue;
+            };
+            if !ended {
+                let (topic, partition) = (&key.0, key.1);
+                tracing::warn!(%topic, partition, lost, "left with a batch in flight");
+            }
+            if let Some(next_offset) = next_offset {
+                add(&mut offsets, key, Offset::Offset(next_offset));
+            }
+        }
+        drop(slots);
+        tracing::info!(partitions = ?keys, lost, "partitions revoked");
+        if !lost && offsets.count() > 0 {
+            commit(consumer, &offsets);
+        }
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: NativeError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PollExceeded) {
+            // The member was evicted. The next poll joins again; the fence guards the database.
+            tracing::warn!(
+                reason,
+                "the consumer thread polled too late and left the group"
+            );
+        } else {
+            tracing::warn!(target: "librdkafka", %error, reason);
+        }
+        self.shared.note_error(format!("{error}: {reason}"));
+    }
+}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Revoke(partitions) => self.revoked(consumer, partitions),
+            Rebalance::Assign(_) => {}
+            Rebalance::Error(error) => self.shared.note_error(error.to_string()),
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => self.assigned(consumer, partitions),
+            Rebalance::Revoke(_) | Rebalance::Error(_) => {}
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        let Err(error) = result else { return };
+        match error.rdkafka_error_code() {
+            // Nothing new, or refused while the group is being shared out: the next one does it.
+            Some(RDKafkaErrorCode::NoOffset | RDKafkaErrorCode::RebalanceInProgress) => {
+                tracing::debug!(%error, "offsets not committed yet");
+            }
+            Some(_) | None => tracing::warn!(%error, "offsets not committed to the group"),
+        }
+    }
+}
+
+fn commit(consumer: &BaseConsumer<Context>, offsets: &TopicPartitionList) {
+    if let Err(error) = consumer.commit(offsets, CommitMode::Sync) {
+        tracing::warn!(%error, "offsets of revoked partitions not committed");
+    }
+}
+
+pub(super) fn pause(consumer: &BaseConsumer<Context>, keys: &[Key]) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::with_capacity(keys.len());
+    for key in keys {
+        add(&mut list, key, Offset::Invalid);
+    }
+    consumer.pause(&list)
+}
+
+fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
+    let elements = partitions.elements();
+    elements
+        .iter()
+        .map(|element| (element.topic().into(), element.partition()))
+        .collect()
+}
+
+fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => tracing::error!(target: "librdkafka", facility, message),
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, message),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, message);
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, message),
+    }
+}

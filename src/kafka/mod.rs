@@ -1,0 +1,43 @@
+//! **receive** and produce: the only place with rdkafka.
+//!
+//! Shape: one plain thread owns the consumer and never blocks; one task per assigned partition (a
+//! *lane*) hands batches to a [`BatchHandler`], which is all that the rest of the program sees.
+//!
+//! ```text
+//!  librdkafka ──poll──► consumer thread ──push──► lane queue ──batch──► lane task ──► handler
+//!                        pause/resume/seek ◄──events (opened, committed, ended)──┘
+//! ```
+//!
+//! Order: records of a partition reach its handler in offset order, each at most once per open.
+//! The database says where a partition continues; Kafka's committed offset only says it when the
+//! database does not know the partition yet, and never runs ahead of the database.
+//!
+//! Bounds: see [`ConsumerConfig`]; a lane holds at most its limits in the queue and one batch in
+//! the handler, and librdkafka holds the prefetch set in `config.rs`.
+//!
+//! May not import anything of the crate: other modules depend on this one, never the reverse.
+
+pub mod admin;
+mod config;
+mod consumer;
+mod context;
+mod error;
+mod lane;
+mod lane_task;
+pub mod mock;
+mod poll_loop;
+mod probe;
+mod producer;
+mod queue;
+mod record;
+mod shared;
+mod slots;
+mod status;
+
+pub use config::{ConsumerConfig, GroupProtocol};
+pub use consumer::{ConsumerHandle, ShutdownReport, start};
+pub use error::KafkaError;
+pub use lane::{BatchHandler, LaneCancel, Opened, Processed, Watermarks};
+pub use producer::{OutRecord, Producer, ProducerConfig, SendError};
+pub use record::{Header, Record};
+pub use status::{ConsumerStatus, PartitionPhase, PartitionStatus};

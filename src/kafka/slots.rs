@@ -1,0 +1,563 @@
+//! The table of assigned partitions and what each is doing: decisions only, no calls to Kafka.
+//!
+//! ```text
+//!             start            opened            seek done          queue full
+//!  Waiting ──────────► Opening ──────► Seeking ───────────► Flowing ──────────► Full
+//!     ▲                   │ hold                   ▲          │  ▲  drained to half │
+//!     │                   ▼                        └──────────┘  └──────────────────┘
+//!     ├───── time ────── Held                    first record too high
+//!     └──────────── fenced (from Flowing or Full)          any ──revoked, shutdown──► Closing
+//! ```
+//!
+//! A partition is paused in librdkafka in every phase but `Flowing`, so nothing is buffered while
+//! the database is being asked. Should a record come all the same, it is dropped and its offset is
+//! kept as `rewind`: the next seek goes there, so that nothing is lost and order holds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::lane::LaneCancel;
+use super::lane_task::{LaneEnd, LaneEvent, LaneNews, RunId};
+use super::queue::{LaneQueue, Push};
+use super::record::Record;
+use super::status::{PartitionPhase, PartitionStatus};
+
+/// A fenced lane opens again after this, doubled each time without a commit in between: two owners
+/// that fence each other must not turn into a storm of epochs.
+const REOPEN_DELAY: Duration = Duration::from_millis(500);
+const REOPEN_DELAY_MAX: Duration = Duration::from_secs(30);
+
+pub(super) type Key = (Arc<str>, i32);
+
+/// What the consumer thread has to do for a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action {
+    Pause,
+    Resume,
+    /// Set the position, then resume; tried again until it works.
+    Seek {
+        target: i64,
+    },
+    /// Store `next_offset` to be committed to the group.
+    Store {
+        next_offset: i64,
+    },
+    /// Start a run of the lane.
+    Start,
+    /// A lane task died: the consumer has to stop.
+    Die,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Waiting { until: Instant },
+    Opening,
+    Seeking { target: i64 },
+    Flowing,
+    Full,
+    Held { reason: String, until: Instant },
+    Closing,
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub id: RunId,
+    pub queue: Arc<LaneQueue>,
+    pub cancel: LaneCancel,
+}
+
+#[derive(Debug)]
+struct Slot {
+    phase: Phase,
+    run: Option<Running>,
+    /// What the database wants next, as far as the lane told.
+    next_offset: Option<i64>,
+    /// The first record of this assignment: where a lane without a database row starts again.
+    first: Option<i64>,
+    rewind: Option<i64>,
+    /// The target of the last seek, until the first record after it has been seen.
+    check: Option<i64>,
+    /// That seek was already a second one for the same target.
+    checked: bool,
+    reopens: u32,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Slots {
+    topics: HashMap<Arc<str>, BTreeMap<i32, Slot>>,
+    hold_retry: Duration,
+}
+
+impl Slots {
+    pub fn new(hold_retry: Duration) -> Self {
+        Self {
+            topics: HashMap::new(),
+            hold_retry,
+        }
+    }
+
+    /// A new assignment; a slot that is still there (a revoke never came) is given up.
+    pub fn assign(&mut self, topic: &str, partition: i32, now: Instant) {
+        let topic: Arc<str> = match self.topics.get_key_value(topic) {
+            Some((known, _)) => known.clone(),
+            None => topic.into(),
+        };
+        let slot = Slot {
+            phase: Phase::Waiting { until: now },
+            run: None,
+            next_offset: None,
+            first: None,
+            rewind: None,
+            check: None,
+            checked: false,
+            reopens: 0,
+            dropped: 0,
+        };
+        let old = self
+            .topics
+            .entry(topic)
+            .or_default()
+            .insert(partition, slot);
+        if let Some(run) = old.and_then(|old| old.run) {
+            run.cancel.cancel();
+        }
+    }
+
+    /// Asks the lane of a partition to stop; nothing new is started for it.
+    pub fn close(&mut self, topic: &str, partition: i32) {
+        if let Some(slot) = self.slot(topic, partition) {
+            slot.phase = Phase::Closing;
+            if let Some(run) = &slot.run {
+                run.cancel.cancel();
+            }
+        }
+    }
+
+    /// Forgets a partition. Tells its next offset and whether its lane had ended.
+    pub fn remove(&mut self, topic: &str, partition: i32) -> Option<(Option<i64>, bool)> {
+        let slot = self.topics.get_mut(topic)?.remove(&partition)?;
+        if let Some(run) = &slot.run {
+            run.cancel.cancel();
+        }
+        Some((slot.next_offset, slot.run.is_none()))
+    }
+
+    pub fn has_run(&self, topic: &str, partition: i32) -> bool {
+        let slot = self
+            .topics
+            .get(topic)
+            .and_then(|slots| slots.get(&partition));
+        slot.is_some_and(|slot| slot.run.is_some())
+    }
+
+    pub fn keys(&self) -> Vec<Key> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+
+    /// Takes one record that was polled; `copy` makes the owned record when it is wanted.
+    pub fn offer(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        copy: impl FnOnce(Arc<str>) -> Record,
+    ) -> Option<Action> {
+        let (name, slots) = self.topics.get_key_value(topic)?;
+        let name = name.clone();
+        if !slots.contains_key(&partition) {
+            return None;
+        }
+        let slot = self.slot(topic, partition)?;
+        if !matches!(slot.phase, Phase::Flowing) {
+            slot.rewind = Some(slot.rewind.map_or(offset, |low| low.min(offset)));
+            return None;
+        }
+        if let Some(target) = slot.check.take()
+            && offset > target
+        {
+            if !slot.checked {
+                slot.checked = true;
+                slot.phase = Phase::Seeking { target };
+                return Some(Action::Pause);
+            }
+            tracing::warn!(
+                topic,
+                partition,
+                target,
+                offset,
+                "no records between these offsets"
+            );
+        }
+        let queue = slot.run.as_ref().map(|run| run.queue.clone())?;
+        slot.first.get_or_insert(offset);
+        match queue.push(copy(name)) {
+            Push::Full => {
+                slot.phase = Phase::Full;
+                Some(Action::Pause)
+            }
+            Push::Taken => None,
+            Push::Repeated => {
+                slot.dropped += 1;
+                None
+            }
+        }
+    }
+
+    /// Takes in what a lane tells; news of a run that was given up change nothing.
+    pub fn hear(&mut self, event: &LaneEvent, now: Instant) -> Option<Action> {
+        let hold_retry = self.hold_retry;
+        let slot = self.slot(&event.topic, event.partition)?;
+        if slot.run.as_ref().is_none_or(|run| run.id != event.run) {
+            return None;
+        }
+        match &event.news {
+            LaneNews::Opened { next_offset } => slot.opened(*next_offset),
+            LaneNews::Committed { next_offset } => {
+                slot.next_offset = Some(*next_offset);
+                slot.reopens = 0;
+                Some(Action::Store {
+                    next_offset: *next_offset,
+                })
+            }
+            LaneNews::Dropped { records } => {
+                slot.dropped += records;
+                None
+            }
+            LaneNews::Ended(end) => slot.ended(end, event, now, hold_retry),
+        }
+    }
+
+    /// What is due now: lanes to start, positions to set, partitions to resume.
+    pub fn due(&mut self, now: Instant) -> Vec<(Key, Action)> {
+        let mut actions = Vec::new();
+        for (topic, slots) in &mut self.topics {
+            for (partition, slot) in slots {
+                if let Some(action) = slot.due(now) {
+                    actions.push(((topic.clone(), *partition), action));
+                }
+            }
+        }
+        actions
+    }
+
+    pub fn started(&mut self, topic: &str, partition: i32, run: Running) {
+        if let Some(slot) = self.slot(topic, partition) {
+            slot.phase = Phase::Opening;
+            slot.run = Some(run);
+        }
+    }
+
+    /// A seek to `target` and the resume after it worked.
+    pub fn sought(&mut self, topic: &str, partition: i32, target: i64) {
+        if let Some(slot) = self.slot(topic, partition) {
+            slot.phase = Phase::Flowing;
+            slot.check = Some(target);
+        }
+    }
+
+    /// True while something waits for a lane or a seek, so that the thread looks more often.
+    pub fn is_urgent(&self) -> bool {
+        self.iter().any(|(_, slot)| match slot.phase {
+            Phase::Opening | Phase::Seeking { .. } | Phase::Full | Phase::Closing => true,
+            Phase::Waiting { .. } | Phase::Flowing | Phase::Held { .. } => false,
+        })
+    }
+
+    pub fn status(&self) -> Vec<PartitionStatus> {
+        let mut partitions: Vec<PartitionStatus> = self
+            .iter()
+            .map(|((topic, partition), slot)| slot.status(topic, partition))
+            .collect();
+        partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        partitions
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
+        self.topics.iter().flat_map(|(topic, slots)| {
+            slots
+                .iter()
+                .map(|(partition, slot)| ((topic.clone(), *partition), slot))
+        })
+    }
+
+    fn slot(&mut self, topic: &str, partition: i32) -> Option<&mut Slot> {
+        self.topics.get_mut(topic)?.get_mut(&partition)
+    }
+}
+
+impl Slot {
+    /// The database's word first; then what this assignment has seen; else Kafka's own position.
+    fn opened(&mut self, next_offset: Option<i64>) -> Option<Action> {
+        if matches!(self.phase, Phase::Closing) {
+            return None;
+        }
+        let target = next_offset
+            .or(self.next_offset)
+            .or(self.first)
+            .or(self.rewind);
+        self.next_offset = next_offset.or(self.next_offset);
+        self.rewind = None;
+        self.checked = false;
+        match target {
+            // The next `due` seeks.
+            Some(target) => {
+                self.phase = Phase::Seeking { target };
+                None
+            }
+            None => {
+                self.phase = Phase::Flowing;
+                Some(Action::Resume)
+            }
+        }
+    }
+
+    fn ended(
+        &mut self,
+        end: &LaneEnd,
+        event: &LaneEvent,
+        now: Instant,
+        hold_retry: Duration,
+    ) -> Option<Action> {
+        let (topic, partition) = (&event.topic, event.partition);
+        self.run = None;
+        if *end == LaneEnd::Died {
+            tracing::error!(%topic, partition, "the lane died");
+            return Some(Action::Die);
+        }
+        if matches!(self.phase, Phase::Closing) {
+            return None;
+        }
+        let delay = match end {
+            LaneEnd::Held { reason } => {
+                tracing::error!(%topic, partition, reason, "partition held");
+                self.phase = Phase::Held {
+                    reason: reason.clone(),
+                    until: now + hold_retry,
+                };
+                return None;
+            }
+            LaneEnd::Reopen { why } => {
+                let delay = REOPEN_DELAY
+                    .saturating_mul(1 << self.reopens.min(10))
+                    .min(REOPEN_DELAY_MAX);
+                self.reopens += 1;
+                tracing::warn!(%topic, partition, why, ?delay, "lane opens anew");
+                delay
+            }
+            LaneEnd::Cancelled | LaneEnd::Died => REOPEN_DELAY,
+        };
+        self.phase = Phase::Waiting { until: now + delay };
+        Some(Action::Pause)
+    }
+
+    fn due(&mut self, now: Instant) -> Option<Action> {
+        match &self.phase {
+            Phase::Waiting { until } | Phase::Held { until, .. } if *until <= now => {
+                Some(Action::Start)
+            }
+            Phase::Seeking { target } => Some(Action::Seek { target: *target }),
+            Phase::Full if self.run.as_ref().is_some_and(|run| run.queue.drained()) => {
+                Some(self.drained())
+            }
+            Phase::Waiting { .. }
+            | Phase::Held { .. }
+            | Phase::Full
+            | Phase::Opening
+            | Phase::Flowing
+            | Phase::Closing => None,
+        }
+    }
+
+    fn drained(&mut self) -> Action {
+        match self.rewind.take() {
+            Some(target) => {
+                self.phase = Phase::Seeking { target };
+                Action::Seek { target }
+            }
+            None => {
+                self.phase = Phase::Flowing;
+                Action::Resume
+            }
+        }
+    }
+
+    fn status(&self, topic: Arc<str>, partition: i32) -> PartitionStatus {
+        let depth = self.run.as_ref().map_or((0, 0), |run| run.queue.depth());
+        PartitionStatus {
+            topic,
+            partition,
+            phase: match &self.phase {
+                Phase::Waiting { .. } => PartitionPhase::Waiting,
+                Phase::Opening => PartitionPhase::Opening,
+                Phase::Seeking { .. } => PartitionPhase::Seeking,
+                Phase::Flowing => PartitionPhase::Flowing,
+                Phase::Full => PartitionPhase::Full,
+                Phase::Held { reason, .. } => PartitionPhase::Held {
+                    reason: reason.clone(),
+                },
+                Phase::Closing => PartitionPhase::Closing,
+            },
+            buffered_records: depth.0,
+            buffered_bytes: depth.1,
+            next_offset: self.next_offset,
+            dropped_records: self.dropped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::queue::QueueLimits;
+
+    const T: &str = "t";
+
+    fn record(offset: i64) -> Record {
+        Record {
+            topic: T.into(),
+            partition: 0,
+            offset,
+            timestamp_ms: None,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// A table with one partition whose lane runs with a queue of two records.
+    fn opening(run: RunId) -> (Slots, Instant) {
+        let now = Instant::now();
+        let mut slots = Slots::new(Duration::from_secs(30));
+        slots.assign(T, 0, now);
+        assert_eq!(slots.due(now), [((T.into(), 0), Action::Start)]);
+        begin(&mut slots, run);
+        (slots, now)
+    }
+
+    fn begin(slots: &mut Slots, id: RunId) {
+        let limits = QueueLimits {
+            records: 2,
+            bytes: 1 << 20,
+            batch: 2,
+            linger: Duration::ZERO,
+        };
+        let running = Running {
+            id,
+            queue: Arc::new(LaneQueue::new(limits)),
+            cancel: LaneCancel::new(),
+        };
+        slots.started(T, 0, running);
+    }
+
+    fn hear(slots: &mut Slots, run: RunId, news: LaneNews, now: Instant) -> Option<Action> {
+        let event = LaneEvent {
+            topic: T.into(),
+            partition: 0,
+            run,
+            news,
+        };
+        slots.hear(&event, now)
+    }
+
+    fn offer(slots: &mut Slots, offset: i64) -> Option<Action> {
+        slots.offer(T, 0, offset, |_| record(offset))
+    }
+
+    fn opened(next_offset: Option<i64>) -> LaneNews {
+        LaneNews::Opened { next_offset }
+    }
+
+    fn fenced() -> LaneNews {
+        LaneNews::Ended(LaneEnd::Reopen { why: "fenced" })
+    }
+
+    #[test]
+    fn a_record_before_its_time_is_read_again() {
+        let (mut slots, now) = opening(1);
+        assert_eq!(offer(&mut slots, 7), None);
+        assert_eq!(offer(&mut slots, 8), None);
+        assert_eq!(hear(&mut slots, 1, opened(None), now), None);
+        assert_eq!(slots.due(now)[0].1, Action::Seek { target: 7 });
+    }
+
+    #[test]
+    fn without_a_database_row_the_position_of_kafka_holds() {
+        let (mut slots, now) = opening(1);
+        assert_eq!(hear(&mut slots, 1, opened(None), now), Some(Action::Resume));
+        assert!(slots.due(now).is_empty());
+    }
+
+    #[test]
+    fn a_seek_that_missed_is_done_once_more_and_then_believed() {
+        let (mut slots, now) = opening(1);
+        assert_eq!(hear(&mut slots, 1, opened(Some(40)), now), None);
+        slots.sought(T, 0, 40);
+        assert_eq!(offer(&mut slots, 50), Some(Action::Pause));
+        assert_eq!(slots.due(now)[0].1, Action::Seek { target: 40 });
+        slots.sought(T, 0, 40);
+        assert_eq!(offer(&mut slots, 50), None);
+        assert_eq!(slots.status()[0].buffered_records, 1);
+    }
+
+    #[test]
+    fn a_full_lane_is_paused_and_what_still_comes_is_read_again() {
+        let (mut slots, now) = opening(1);
+        hear(&mut slots, 1, opened(None), now);
+        assert_eq!(offer(&mut slots, 0), None);
+        assert_eq!(offer(&mut slots, 1), Some(Action::Pause));
+        assert_eq!(offer(&mut slots, 2), None);
+        assert!(slots.due(now).is_empty());
+        let slot = slots.slot(T, 0).unwrap();
+        slot.run.as_mut().unwrap().queue = Arc::new(LaneQueue::new(QueueLimits {
+            records: 2,
+            bytes: 1,
+            batch: 2,
+            linger: Duration::ZERO,
+        }));
+        assert_eq!(slots.due(now)[0].1, Action::Seek { target: 2 });
+    }
+
+    #[test]
+    fn fences_in_a_row_open_ever_later_and_a_commit_ends_that() {
+        let (mut slots, mut now) = opening(1);
+        let mut delays = Vec::new();
+        for run in 1..=9 {
+            hear(&mut slots, run, opened(Some(5)), now);
+            assert_eq!(hear(&mut slots, run, fenced(), now), Some(Action::Pause));
+            let before = now;
+            while slots.due(now).is_empty() {
+                now += Duration::from_millis(500);
+            }
+            delays.push((now - before).as_millis());
+            begin(&mut slots, run + 1);
+        }
+        assert_eq!(
+            delays,
+            [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]
+        );
+        let news = LaneNews::Committed { next_offset: 6 };
+        assert_eq!(
+            hear(&mut slots, 10, news, now),
+            Some(Action::Store { next_offset: 6 })
+        );
+        hear(&mut slots, 10, fenced(), now);
+        assert!(!slots.due(now + Duration::from_millis(500)).is_empty());
+    }
+
+    #[test]
+    fn an_old_run_is_not_heard() {
+        let (mut slots, now) = opening(1);
+        slots.assign(T, 0, now);
+        begin(&mut slots, 2);
+        let news = LaneNews::Committed { next_offset: 6 };
+        assert_eq!(hear(&mut slots, 1, news, now), None);
+        assert_eq!(
+            hear(&mut slots, 1, LaneNews::Ended(LaneEnd::Died), now),
+            None
+        );
+        assert_eq!(slots.status()[0].next_offset, None);
+        assert!(slots.has_run(T, 0));
+    }
+}

@@ -1,0 +1,416 @@
+//! One batch in one transaction: inbox, working set, decisions, rows.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::Pipeline;
+use crate::domain::decide::{Context, decide};
+use crate::domain::effect::{Decided, Effect, Outcome};
+use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
+use crate::domain::input::{ContentHash, Input, Message};
+use crate::domain::rejection::DeadLetterReason;
+use crate::domain::working_set::{Miss, Stop, WorkingSet};
+use crate::store::load::{self, Needs};
+use crate::store::outbox::OutboxRow;
+use crate::store::persist::{
+    self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow,
+    WaitingRow,
+};
+use crate::store::{StoreError, Tx, inbox};
+use crate::wire::{DecodeFailure, encode_event, mask};
+
+/// Rounds of loading what deciding lacked: identity, then its invoices, then the book.
+const LOAD_ROUNDS_MAX: usize = 12;
+
+/// A record with what decoding made of it.
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub raw: RawRecordRow,
+    pub decoded: Result<Message, DecodeFailure>,
+    /// The record was in the inbox before, as waiting or dead-lettered: its row is updated.
+    pub again: bool,
+}
+
+/// How each record of a batch ended, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub outcome: &'static str,
+    pub code: Option<String>,
+    /// What it changed, e.g. `payment:PAY-1`.
+    pub subject: Option<String>,
+    /// What a waiting command lacks.
+    pub needs: Option<String>,
+}
+
+/// A decided batch, ready to be written.
+#[derive(Debug)]
+pub struct Written {
+    pub ended: Vec<Ended>,
+    /// Something was recorded that a waiting command may need.
+    pub wakes_waiting: bool,
+}
+
+/// Decides and persists `items` within `tx`; the caller commits or rolls back.
+///
+/// # Errors
+/// [`StoreError`]; nothing is written then, once the caller has rolled back.
+pub async fn run_in_tx(
+    pipeline: &Pipeline,
+    tx: &mut Tx<'_>,
+    items: &[Item],
+    id_block: i64,
+    at: DateTime<Utc>,
+) -> Result<Written, StoreError> {
+    let mut work = Work::new(pipeline, items, at);
+    work.sort_out(tx).await?;
+    let mut needs = Needs::of(work.messages());
+    let mut before = load::working_set(tx, &mut needs, at).await?;
+    if items.iter().any(|item| item.again) {
+        // It has its turn: what still waits came later, or it is an operator's replay.
+        before.waiting_accounts.clear();
+    }
+    let (before, after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
+    work.record(&after, decided);
+    persist::batch_in_tx(tx, &before, &after, &work.write, at).await?;
+    let wakes_waiting = work.write.effects.iter().any(|effect| {
+        matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_))
+    });
+    let missing = StoreError::Corrupt("a record without an outcome");
+    let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
+    Ok(Written { ended, wakes_waiting })
+}
+
+struct Work<'a> {
+    pipeline: &'a Pipeline,
+    items: &'a [Item],
+    at: DateTime<Utc>,
+    /// Indexes of the items that are decided.
+    open: Vec<usize>,
+    ended: Vec<Option<Ended>>,
+    write: BatchWrite,
+}
+
+impl<'a> Work<'a> {
+    fn new(pipeline: &'a Pipeline, items: &'a [Item], at: DateTime<Utc>) -> Self {
+        let ended = vec![None; items.len()];
+        Self { pipeline, items, at, open: Vec::new(), ended, write: BatchWrite::default() }
+    }
+
+    fn messages(&self) -> impl Iterator<Item = &'a Message> {
+        let items = self.items;
+        self.open.iter().filter_map(move |index| items.get(*index)?.decoded.as_ref().ok())
+    }
+
+    /// Puts aside what was not decoded and what came before: the idempotency check is first.
+    async fn sort_out(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let items = self.items;
+        let fresh = items.iter().filter(|item| !item.again);
+        let ids: Vec<&RecordId> =
+            fresh.filter_map(|item| Some(&item.decoded.as_ref().ok()?.record)).collect();
+        let known = inbox::probe_in_tx(tx, &ids).await?;
+        let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
+        for (index, item) in items.iter().enumerate() {
+            match &item.decoded {
+                Err(failure) => self.dead_letter_undecoded(index, item, failure),
+                Ok(message) => {
+                    let earlier = known.get(&message.record).or_else(|| seen.get(&message.record));
+                    match earlier {
+                        None => {
+                            seen.insert(&message.record, message.content_hash);
+                            self.open.push(index);
+                        }
+                        Some(hash) if *hash == message.content_hash => self.repeat(index, item, message),
+                        Some(_) => self.conflict(index, item, message),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides all open items in order. What turns out to be missing is loaded, and all are
+    /// decided again from the start: deciding is pure and costs little.
+    async fn decide_all(
+        &mut self,
+        tx: &mut Tx<'_>,
+        mut before: WorkingSet,
+        needs: &Needs,
+        id_block: i64,
+    ) -> Result<(WorkingSet, WorkingSet, Vec<Decided>), StoreError> {
+        for _ in 0..LOAD_ROUNDS_MAX {
+            let mut after = before.clone();
+            let mut ids = IdBlock::new(id_block);
+            match self.decide_pass(&mut after, &mut ids) {
+                Ok(decided) => return Ok((before, after, decided)),
+                Err(Pass::Missing(missing)) => {
+                    load::misses(tx, needs, &missing, &mut before).await?;
+                }
+                Err(Pass::Corrupt(what)) => return Err(StoreError::Corrupt(what)),
+            }
+        }
+        Err(StoreError::Corrupt("deciding never had all it needs"))
+    }
+
+    fn decide_pass(
+        &self,
+        set: &mut WorkingSet,
+        ids: &mut IdBlock,
+    ) -> Result<Vec<Decided>, Pass> {
+        let policy = &self.pipeline.settings().policy;
+        let context = Context { policy, as_of: self.at };
+        let mut decided = Vec::with_capacity(self.open.len());
+        let mut missing: HashSet<Miss> = HashSet::new();
+        for message in self.messages() {
+            match decide(set, message, ids, context) {
+                Ok(done) => {
+                    if let (Outcome::Waiting(_), Input::Command(command)) =
+                        (&done.outcome, &message.input)
+                    {
+                        set.waiting_accounts.extend(command.account_id().cloned());
+                    }
+                    decided.push(done);
+                }
+                // The set is half changed now: go on only to learn what else is missing.
+                Err(Stop::Miss(miss)) => {
+                    missing.insert(miss);
+                }
+                Err(Stop::Corrupt(what)) if missing.is_empty() => return Err(Pass::Corrupt(what)),
+                Err(Stop::Corrupt(_)) => {}
+            }
+        }
+        if missing.is_empty() { Ok(decided) } else { Err(Pass::Missing(missing.into_iter().collect())) }
+    }
+
+    /// Turns decisions into rows.
+    fn record(&mut self, after: &WorkingSet, decided: Vec<Decided>) {
+        let open = std::mem::take(&mut self.open);
+        for (index, done) in open.into_iter().zip(decided) {
+            let Some(item) = self.items.get(index) else { continue };
+            let Ok(message) = &item.decoded else { continue };
+            self.record_one(index, item, message, done);
+        }
+        self.write.outbox = outbox_rows(after, &self.pipeline.settings().event_source);
+    }
+
+    fn record_one(&mut self, index: usize, item: &Item, message: &Message, done: Decided) {
+        for effect in done.effects {
+            if let Effect::StoreDecision(decision) = effect {
+                let explanation = super::explanation::to_json(&decision);
+                let cause = message.record.clone();
+                self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
+            } else {
+                self.write.effects.push(effect);
+            }
+        }
+        let code = done.outcome.code().map(str::to_owned);
+        let mut subject = None;
+        let mut needs = None;
+        match &done.outcome {
+            Outcome::Applied { subject: changed } => subject.clone_from(changed),
+            Outcome::DeadLettered(reason) => self.dead_letter(item, message, *reason),
+            Outcome::Waiting(need) => {
+                needs = Some(need.key());
+                if !item.again {
+                    self.wait(item, message, need.key());
+                }
+            }
+            Outcome::Duplicate | Outcome::Rejected(_) => {}
+        }
+        if !item.again {
+            self.write.inbox.push(InboxRow {
+                record: message.record.clone(),
+                content_hash: message.content_hash,
+                message_type: type_of(&message.input).to_owned(),
+                outcome: done.outcome.word(),
+                code: code.clone(),
+                topic: item.raw.topic.clone(),
+                partition: item.raw.partition,
+                offset: item.raw.offset,
+                subject: subject.clone(),
+            });
+        }
+        self.end(index, Ended { outcome: done.outcome.word(), code, subject, needs });
+    }
+
+    fn end(&mut self, index: usize, ended: Ended) {
+        if let Some(slot) = self.ended.get_mut(index) {
+            *slot = Some(ended);
+        }
+    }
+
+    fn wait(&mut self, item: &Item, message: &Message, needs: String) {
+        let Input::Command(command) = &message.input else { return };
+        let Some(account_id) = command.account_id() else { return };
+        self.write.waiting.push(WaitingRow {
+            raw: item.raw.clone(),
+            record: message.record.clone(),
+            wait_key: account_id.as_str().to_owned(),
+            needs,
+            patience: self.pipeline.settings().waiting_deadline,
+        });
+    }
+
+    fn dead_letter(&mut self, item: &Item, message: &Message, reason: DeadLetterReason) {
+        if item.again {
+            return;
+        }
+        self.write.dead_letters.push(DeadLetterRow {
+            raw: item.raw.clone(),
+            record: Some(message.record.clone()),
+            code: reason.code().to_owned(),
+            message: reason.sentence().to_owned(),
+        });
+    }
+
+    fn dead_letter_undecoded(&mut self, index: usize, item: &Item, failure: &DecodeFailure) {
+        let code = failure.code.code();
+        let ended = Ended {
+            outcome: "dead_lettered",
+            code: Some(code.to_owned()),
+            subject: None,
+            needs: None,
+        };
+        self.end(index, ended);
+        if item.again {
+            return;
+        }
+        let record = place_of(&item.raw);
+        self.write.inbox.push(InboxRow {
+            record: record.clone(),
+            content_hash: [0; 32],
+            message_type: "unknown".to_owned(),
+            outcome: "dead_lettered",
+            code: Some(code.to_owned()),
+            topic: item.raw.topic.clone(),
+            partition: item.raw.partition,
+            offset: item.raw.offset,
+            subject: None,
+        });
+        let mut text = format!("{} {}", failure.code.message(), mask(&failure.detail));
+        text.truncate(text.floor_char_boundary(2_000));
+        self.write.dead_letters.push(DeadLetterRow {
+            raw: item.raw.clone(),
+            record: Some(record),
+            code: code.to_owned(),
+            message: text,
+        });
+    }
+
+    /// Same id, same content: no effect.
+    fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
+        self.push_repeat(item, message, "duplicate", None);
+        let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
+        self.end(index, ended);
+    }
+
+    /// Same id, other content: a dead letter; nothing moves.
+    fn conflict(&mut self, index: usize, item: &Item, message: &Message) {
+        let code = DeadLetterReason::Conflict.code().to_owned();
+        self.push_repeat(item, message, "dead_lettered", Some(code.clone()));
+        self.dead_letter(item, message, DeadLetterReason::Conflict);
+        let ended = Ended { outcome: "dead_lettered", code: Some(code), subject: None, needs: None };
+        self.end(index, ended);
+    }
+
+    fn push_repeat(
+        &mut self,
+        item: &Item,
+        message: &Message,
+        outcome: &'static str,
+        code: Option<String>,
+    ) {
+        self.write.repeats.push(RepeatRow {
+            topic: item.raw.topic.clone(),
+            partition: item.raw.partition,
+            offset: item.raw.offset,
+            record: message.record.clone(),
+            outcome,
+            code,
+        });
+    }
+}
+
+/// Dead-letters a record without looking into it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dead_letter_raw_in_tx(
+    tx: &mut Tx<'_>,
+    raw: &RawRecordRow,
+    reason: DeadLetterReason,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let record = place_of(raw);
+    let code = reason.code().to_owned();
+    let inbox = InboxRow {
+        record: record.clone(),
+        content_hash: [0; 32],
+        message_type: "unknown".to_owned(),
+        outcome: "dead_lettered",
+        code: Some(code.clone()),
+        topic: raw.topic.clone(),
+        partition: raw.partition,
+        offset: raw.offset,
+        subject: None,
+    };
+    let letter = DeadLetterRow {
+        raw: raw.clone(),
+        record: Some(record),
+        code,
+        message: reason.sentence().to_owned(),
+    };
+    let write =
+        BatchWrite { inbox: vec![inbox], dead_letters: vec![letter], ..BatchWrite::default() };
+    let nothing = WorkingSet::default();
+    persist::batch_in_tx(tx, &nothing, &nothing, &write, at).await
+}
+
+enum Pass {
+    Missing(Vec<Miss>),
+    Corrupt(&'static str),
+}
+
+/// The identity of a record that could not be decoded: its place in the log.
+#[must_use]
+pub fn place_of(raw: &RawRecordRow) -> RecordId {
+    RecordId {
+        source: Source::trusted("kafka"),
+        id: MessageId::trusted(&format!("{}:{}:{}", raw.topic, raw.partition, raw.offset)),
+    }
+}
+
+#[must_use]
+pub fn type_of(input: &Input) -> &'static str {
+    match input {
+        Input::Command(command) => command.type_name(),
+        Input::BankTransaction(_) => "topup.bank.transaction.v1",
+        Input::BankStatement(_) => "topup.bank.statement.v1",
+    }
+}
+
+/// One row for each run of events of one key: consecutive sequences, one JSON document a line.
+fn outbox_rows(after: &WorkingSet, source: &str) -> Vec<OutboxRow> {
+    let mut rows: Vec<OutboxRow> = Vec::new();
+    let mut last = None;
+    for event in &after.events {
+        let run = (&event.key, std::sync::Arc::as_ptr(&event.cause));
+        let json = encode_event(event, source);
+        match rows.last_mut() {
+            Some(row) if last == Some(run) => {
+                row.payload.push('\n');
+                row.payload.push_str(&json);
+                row.events = row.events.saturating_add(1);
+            }
+            _ => rows.push(OutboxRow {
+                key_kind: event.key.kind(),
+                record_key: event.key.as_str().to_owned(),
+                first_sequence: event.sequence,
+                events: 1,
+                payload: json,
+            }),
+        }
+        last = Some(run);
+    }
+    rows
+}

@@ -1,0 +1,417 @@
+//! One partition's way: decode, one transaction per batch, and what to do when it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::batch::{self, Item, run_in_tx};
+use super::{Pipeline, TopicNames};
+use crate::domain::rejection::DeadLetterReason;
+use crate::kafka::{BatchHandler, Header, LaneCancel, Opened, Processed, Record, Watermarks};
+use crate::store::checkpoint::{self, Fence};
+use crate::store::error::Disposition;
+use crate::store::persist::RawRecordRow;
+use crate::store::crash_guard::{self, Guard};
+use crate::store::StoreError;
+use crate::telemetry;
+use crate::wire::{RawRecord, Topic, decode};
+
+/// First pause before a transient failure is tried again; it doubles up to the longest.
+const RETRY_FIRST: Duration = Duration::from_millis(20);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+/// A single record is tried this often before its error is taken as its own: a unique violation
+/// may be a race with another lane, which the next attempt sees as a duplicate.
+const SINGLE_ATTEMPTS: u32 = 3;
+
+/// What a lane keeps between batches.
+#[derive(Debug)]
+pub struct Lane {
+    fence: Fence,
+    topic: Topic,
+    guard: Guard,
+}
+
+impl BatchHandler for Pipeline {
+    type Lane = Lane;
+
+    async fn open(
+        &self,
+        topic: Arc<str>,
+        partition: i32,
+        watermarks: Watermarks,
+        cancel: LaneCancel,
+    ) -> Opened<Lane> {
+        let Some(kind) = self.settings().topics.kind(&topic) else {
+            return Opened::Hold { reason: format!("{topic} is not one of our topics") };
+        };
+        let mut pause = RETRY_FIRST;
+        loop {
+            match self.take_over(&topic, partition).await {
+                Ok((fence, next_offset)) => {
+                    if let Some(reason) = out_of_range(next_offset, watermarks) {
+                        return Opened::Hold { reason };
+                    }
+                    let guard = crash_guard::start(self.pool(), &fence, next_offset, self.now());
+                    match guard.await {
+                        Ok(guard) => {
+                            return Opened::Ready {
+                                lane: Lane { fence, topic: kind, guard },
+                                next_offset,
+                            };
+                        }
+                        Err(error) => log_retry(&topic, partition, &error, pause),
+                    }
+                }
+                Err(error) => log_retry(&topic, partition, &error, pause),
+            }
+            if rest(&mut pause, &cancel).await {
+                return Opened::Cancelled;
+            }
+        }
+    }
+
+    async fn process(
+        &self,
+        lane: &mut Lane,
+        batch: Vec<Record>,
+        cancel: &LaneCancel,
+    ) -> Processed {
+        let Some(last) = batch.last().map(|record| record.offset) else {
+            return Processed::Cancelled;
+        };
+        let next_offset = last.saturating_add(1);
+        let topic = lane.topic;
+        let items: Vec<Item> = if lane.guard.is_careful() {
+            return self.process_carefully(lane, batch, cancel).await;
+        } else {
+            batch.into_iter().map(|record| to_item(topic, record)).collect()
+        };
+        match self.write(&lane.fence, &items, cancel).await {
+            Step::Committed => Processed::Committed { next_offset },
+            Step::Fenced => Processed::Fenced,
+            Step::Cancelled => Processed::Cancelled,
+        }
+    }
+}
+
+/// How a group of records ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Committed,
+    Fenced,
+    Cancelled,
+}
+
+impl Pipeline {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock().now()
+    }
+
+    async fn take_over(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(Fence, Option<i64>), StoreError> {
+        let settings = self.settings();
+        let (group, owner) = (&settings.group, &settings.owner);
+        checkpoint::take(self.pool(), group, topic, partition, owner, self.now()).await
+    }
+
+    /// One record at a time, each announced before it is decoded: after a death without progress.
+    async fn process_carefully(
+        &self,
+        lane: &mut Lane,
+        batch: Vec<Record>,
+        cancel: &LaneCancel,
+    ) -> Processed {
+        let mut next_offset = 0;
+        for record in batch {
+            next_offset = record.offset.saturating_add(1);
+            let offset = record.offset;
+            let step = if lane.guard.kills(offset) {
+                let item = to_raw(record);
+                self.divert(&lane.fence, item, cancel).await
+            } else {
+                let at = self.now();
+                if let Err(error) = lane.guard.announce(self.pool(), &lane.fence, offset, at).await {
+                    tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
+                }
+                let item = to_item(lane.topic, record);
+                self.write(&lane.fence, &[item], cancel).await
+            };
+            match step {
+                Step::Committed => lane.guard.survived(),
+                Step::Fenced => return Processed::Fenced,
+                Step::Cancelled => return Processed::Cancelled,
+            }
+        }
+        Processed::Committed { next_offset }
+    }
+
+    /// Writes `items` in one transaction; bisects when one of them is refused. Groups are kept on
+    /// a stack, first record on top, so that order within the partition holds.
+    async fn write(&self, fence: &Fence, items: &[Item], cancel: &LaneCancel) -> Step {
+        let mut groups: Vec<&[Item]> = vec![items];
+        let mut pause = RETRY_FIRST;
+        let mut attempts = 0_u32;
+        while let Some(group) = groups.pop() {
+            let result = self.attempt(fence, group).await;
+            let Err(error) = result else {
+                pause = RETRY_FIRST;
+                attempts = 0;
+                continue;
+            };
+            match error.disposition() {
+                Disposition::Abandon => return Step::Fenced,
+                Disposition::Bisect if group.len() > 1 => {
+                    let (first, second) = group.split_at(group.len() / 2);
+                    groups.push(second);
+                    groups.push(first);
+                    continue;
+                }
+                Disposition::Bisect if attempts >= SINGLE_ATTEMPTS => {
+                    match self.give_up(fence, group, &error, cancel).await {
+                        Step::Committed => {
+                            attempts = 0;
+                            continue;
+                        }
+                        step => return step,
+                    }
+                }
+                Disposition::Bisect => attempts = attempts.saturating_add(1),
+                Disposition::Retry => {}
+            }
+            log_retry(&fence.topic, fence.partition, &error, pause);
+            groups.push(group);
+            if rest(&mut pause, cancel).await {
+                return Step::Cancelled;
+            }
+        }
+        Step::Committed
+    }
+
+    /// One transaction. A commit whose answer was lost is seen by the next attempt: the
+    /// checkpoint is then past these records.
+    async fn attempt(&self, fence: &Fence, items: &[Item]) -> Result<(), StoreError> {
+        let Ok(_permit) = self.writers.acquire().await else { return Err(StoreError::Fenced) };
+        let at = self.now();
+        let mut tx = self.pool().begin().await?;
+        let locked = checkpoint::lock_in_tx(&mut tx, fence).await?;
+        let done = locked.next_offset.unwrap_or(0);
+        let skip = items.iter().take_while(|item| item.raw.offset < done).count();
+        let items = items.get(skip..).unwrap_or_default();
+        let Some(last) = items.last() else {
+            tx.rollback().await?;
+            return Ok(());
+        };
+        let written = run_in_tx(self, &mut tx, items, locked.id_block, at).await?;
+        let next_offset = last.raw.offset.saturating_add(1);
+        checkpoint::advance_in_tx(&mut tx, fence, next_offset, at).await?;
+        tx.commit().await?;
+        if written.wakes_waiting {
+            self.sweep_wanted.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The record itself is the cause: it becomes a dead letter.
+    async fn give_up(
+        &self,
+        fence: &Fence,
+        group: &[Item],
+        error: &StoreError,
+        cancel: &LaneCancel,
+    ) -> Step {
+        let Some(item) = group.first() else { return Step::Committed };
+        tracing::error!(
+            topic = fence.topic,
+            partition = fence.partition,
+            offset = item.raw.offset,
+            constraint = error.constraint().unwrap_or_default(),
+            error = %telemetry::chain(error),
+            "record refused by the database: dead-lettered"
+        );
+        let reason = DeadLetterReason::Unprocessable;
+        self.dead_letter_alone(fence, item.raw.clone(), reason, cancel).await
+    }
+
+    async fn divert(&self, fence: &Fence, raw: RawRecordRow, cancel: &LaneCancel) -> Step {
+        tracing::error!(
+            topic = fence.topic,
+            partition = fence.partition,
+            offset = raw.offset,
+            "the process died at this record twice: diverted undecoded"
+        );
+        self.dead_letter_alone(fence, raw, DeadLetterReason::CrashLoop, cancel).await
+    }
+
+    async fn dead_letter_alone(
+        &self,
+        fence: &Fence,
+        raw: RawRecordRow,
+        reason: DeadLetterReason,
+        cancel: &LaneCancel,
+    ) -> Step {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let done = self.dead_letter_once(fence, &raw, reason).await;
+            let Err(error) = done else { return Step::Committed };
+            if error.disposition() == Disposition::Abandon {
+                return Step::Fenced;
+            }
+            log_retry(&fence.topic, fence.partition, &error, pause);
+            if rest(&mut pause, cancel).await {
+                return Step::Cancelled;
+            }
+        }
+    }
+}
+
+impl Pipeline {
+    async fn dead_letter_once(
+        &self,
+        fence: &Fence,
+        raw: &RawRecordRow,
+        reason: DeadLetterReason,
+    ) -> Result<(), StoreError> {
+        let at = self.now();
+        let mut tx = self.pool().begin().await?;
+        let locked = checkpoint::lock_in_tx(&mut tx, fence).await?;
+        if locked.next_offset.is_some_and(|next| next > raw.offset) {
+            tx.rollback().await?;
+            return Ok(());
+        }
+        batch::dead_letter_raw_in_tx(&mut tx, raw, reason, at).await?;
+        let next_offset = raw.offset.saturating_add(1);
+        checkpoint::advance_in_tx(&mut tx, fence, next_offset, at).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// A checkpoint beyond the log means that the topic was created anew: nothing may be skipped.
+fn out_of_range(next_offset: Option<i64>, watermarks: Watermarks) -> Option<String> {
+    let next = next_offset?;
+    if next > watermarks.high {
+        return Some(format!(
+            "the checkpoint {next} is beyond the log's end {}: was the topic created anew?",
+            watermarks.high
+        ));
+    }
+    (next < watermarks.low).then(|| {
+        format!(
+            "the checkpoint {next} is below the log's start {}: records were deleted unread",
+            watermarks.low
+        )
+    })
+}
+
+fn log_retry(topic: &str, partition: i32, error: &StoreError, pause: Duration) {
+    tracing::warn!(
+        topic,
+        partition,
+        error = %telemetry::chain(error),
+        retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+        "batch not written yet"
+    );
+}
+
+/// Rests before the next attempt; true when the lane was asked to stop meanwhile.
+async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
+    // Jitter from the clock's low digits: lanes that failed together do not return together.
+    let spread = std::time::Instant::now().elapsed().subsec_nanos() % 8;
+    let wait = *pause + Duration::from_millis(u64::from(spread));
+    *pause = pause.saturating_mul(2).min(RETRY_LONGEST);
+    tokio::select! {
+        () = tokio::time::sleep(wait) => cancel.is_cancelled(),
+        () = cancel.cancelled() => true,
+    }
+}
+
+/// Decodes a record; its bytes are kept beside what they mean.
+fn to_item(topic: Topic, record: Record) -> Item {
+    let headers: Vec<(&str, Option<&[u8]>)> =
+        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
+    let decoded = decode(&RawRecord {
+        topic,
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        headers: &headers,
+    });
+    Item { raw: to_raw(record), decoded, again: false }
+}
+
+fn to_raw(record: Record) -> RawRecordRow {
+    RawRecordRow {
+        topic: record.topic.as_ref().to_owned(),
+        partition: record.partition,
+        offset: record.offset,
+        timestamp: record.timestamp_ms.and_then(DateTime::from_timestamp_millis),
+        headers: headers_to_json(&record.headers),
+        key: record.key,
+        value: record.value,
+    }
+}
+
+/// `[{"name": …, "value_hex": …}]`; a header without a value has none.
+#[must_use]
+pub fn headers_to_json(headers: &[Header]) -> String {
+    use std::fmt::Write;
+    if headers.is_empty() {
+        return "[]".to_owned();
+    }
+    let list: Vec<serde_json::Value> = headers
+        .iter()
+        .map(|header| {
+            let hex = header.value.as_ref().map(|bytes| {
+                bytes.iter().fold(String::new(), |mut text, byte| {
+                    // Writing to a String cannot fail.
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                })
+            });
+            // A NUL cannot be kept in jsonb.
+            let name = header.name.replace('\0', "\u{fffd}");
+            serde_json::json!({ "name": name, "value_hex": hex })
+        })
+        .collect();
+    serde_json::Value::Array(list).to_string()
+}
+
+/// The headers of [`headers_to_json`].
+#[must_use]
+pub fn headers_from_json(json: &str) -> Vec<Header> {
+    #[derive(serde::Deserialize)]
+    struct Stored {
+        name: String,
+        value_hex: Option<String>,
+    }
+    let stored: Vec<Stored> = serde_json::from_str(json).unwrap_or_default();
+    let bytes = |hex: String| {
+        let pairs = hex.as_bytes().chunks(2);
+        pairs
+            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect()
+    };
+    stored
+        .into_iter()
+        .map(|header| Header { name: header.name, value: header.value_hex.map(bytes) })
+        .collect()
+}
+
+/// Decodes stored bytes again, as when they were read.
+#[must_use]
+pub fn decode_again(topics: &TopicNames, raw: &RawRecordRow) -> Option<Item> {
+    let topic = topics.kind(&raw.topic)?;
+    let headers = headers_from_json(&raw.headers);
+    let borrowed: Vec<(&str, Option<&[u8]>)> =
+        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
+    let decoded = decode(&RawRecord {
+        topic,
+        key: raw.key.as_deref(),
+        value: raw.value.as_deref(),
+        headers: &borrowed,
+    });
+    Some(Item { raw: raw.clone(), decoded, again: true })
+}

@@ -1,0 +1,103 @@
+//! What a database error means for the record that met it: decided by SQLSTATE and constraint
+//! name, never by message text.
+
+use thiserror::Error;
+
+use crate::domain::working_set::Stop;
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+    #[error("the migrations failed")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// Another worker owns this partition now.
+    #[error("this worker's lease of the partition has ended")]
+    Fenced,
+    /// A row changed although its account was locked, or an id was taken meanwhile.
+    #[error("rows changed under the batch: {0}")]
+    Raced(&'static str),
+    /// Data contradicts its own rules.
+    #[error("the data contradicts its rules: {0}")]
+    Corrupt(&'static str),
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try the same batch again, without limit: nothing is wrong with the records.
+    Retry,
+    /// One of the records causes it: find out which.
+    Bisect,
+    /// The lane is not ours any more.
+    Abandon,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Stop> for StoreError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Corrupt(what) => Self::Corrupt(what),
+            Stop::Miss(_) => Self::Corrupt("the working set still lacks something"),
+        }
+    }
+}
+
+impl StoreError {
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Database(error) => database_disposition(error),
+            Self::Migration(_) | Self::Raced(_) => Disposition::Retry,
+            Self::Fenced => Disposition::Abandon,
+            Self::Corrupt(_) => Disposition::Bisect,
+        }
+    }
+
+    /// The name of the constraint that refused, if one did.
+    #[must_use]
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.constraint(),
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::Fenced
+            | Self::Raced(_)
+            | Self::Corrupt(_) => None,
+        }
+    }
+}
+
+fn database_disposition(error: &sqlx::Error) -> Disposition {
+    let sqlx::Error::Database(error) = error else {
+        return match error {
+            // A value that cannot be encoded or decoded is the record's or the row's fault.
+            sqlx::Error::Encode(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::InvalidArgument(_) => Disposition::Bisect,
+            _ => Disposition::Retry,
+        };
+    };
+    let code = error.code().unwrap_or_default();
+    match code.as_ref() {
+        // Unique violations are races between lanes on ids: the next attempt sees the row.
+        // A lasting one is found by the bound on such retries (pipeline::attempts).
+        "23505" => Disposition::Bisect,
+        // Serialization failure, deadlock, lock not available, disk full, out of memory,
+        // too many connections.
+        "40001" | "40P01" | "55P03" | "53100" | "53200" | "53300" => Disposition::Retry,
+        // Permission, missing table, read-only: the deployment's fault, not the record's.
+        "42501" | "42P01" | "42703" | "25006" | "3D000" | "28000" | "28P01" => Disposition::Retry,
+        code if code.starts_with("08") || code.starts_with("57") || code.starts_with("58") => {
+            Disposition::Retry
+        }
+        code if code.starts_with("22") || code.starts_with("23") => Disposition::Bisect,
+        _ => Disposition::Retry,
+    }
+}

@@ -1,0 +1,119 @@
+//! **persist** and load: the only place with sqlx. Functions with `_in_tx` join the caller's
+//! transaction; a function that opens one commits it.
+//!
+//! Lock order, the same for every writer: checkpoint row, watch keys (advisory), accounts by id,
+//! payments by id. Every change of an invoice, a lot or a balance happens under the lock of its
+//! account's row, so those rows need no lock of their own. Each multi-row lock has an `ORDER BY`.
+//!
+//! Statements live in `sql/*.sql`; a test prepares each against the migrated schema.
+//! No timeout, `select!` or abort goes around a future of this module: a cancelled `begin` can
+//! lose an acknowledged write. Time limits are the server's own.
+
+pub mod checkpoint;
+pub mod crash_guard;
+pub mod dead_letters;
+pub mod error;
+pub mod inbox;
+pub mod load;
+pub mod outbox;
+pub mod persist;
+mod rows;
+pub mod waiting;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
+
+pub use error::StoreError;
+
+/// A statement of `sql/`, by file name.
+macro_rules! sql {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/", $name, ".sql"))
+    };
+}
+pub(crate) use sql;
+
+/// An open transaction.
+pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    pub url: String,
+    pub pool_size: u32,
+    pub statement_timeout: Duration,
+    pub lock_timeout: Duration,
+    pub idle_in_transaction_timeout: Duration,
+    /// Taken on with `SET ROLE`; the migrations grant it what the worker needs and no more.
+    pub role: Option<String>,
+    pub application_name: String,
+}
+
+impl ConnectOptions {
+    /// The defaults of `topup config show` for `url`.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            pool_size: 8,
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(5),
+            idle_in_transaction_timeout: Duration::from_secs(60),
+            role: Some("topup_worker".to_owned()),
+            application_name: "topup".to_owned(),
+        }
+    }
+}
+
+/// Opens a pool. Connections are made when they are first needed.
+///
+/// # Errors
+/// When the URL is malformed or the first connection fails.
+pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
+    let millis = |duration: Duration| format!("{}ms", duration.as_millis());
+    let idle = millis(options.idle_in_transaction_timeout);
+    let connect = PgConnectOptions::from_str(&options.url)?
+        .application_name(&options.application_name)
+        .options([
+            ("statement_timeout", millis(options.statement_timeout)),
+            ("lock_timeout", millis(options.lock_timeout)),
+            ("idle_in_transaction_session_timeout", idle),
+            ("synchronous_commit", "on".to_owned()),
+        ]);
+    let role = options.role.clone();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.pool_size)
+        .acquire_timeout(Duration::from_secs(30))
+        .after_connect(move |connection, _| {
+            let role = role.clone();
+            Box::pin(async move {
+                if let Some(role) = role {
+                    let query = sqlx::query("SELECT set_config('role', $1, false)").bind(role);
+                    connection.execute(query).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(connect)
+        .await?;
+    Ok(pool)
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// When a migration fails or a released one was edited.
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::migrate!("./migrations").run(pool).await.map_err(StoreError::Migration)
+}
+
+/// The next block of ids, for work that has no checkpoint to lock.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_id_block(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(sql!("next_id_block")).fetch_one(&mut **tx).await?)
+}

@@ -1,0 +1,498 @@
+//! Writes what a batch decided: one set-based statement per table, all in the batch's transaction.
+//!
+//! Order: accounts, invoices, payments, bank transactions, ledger, allocations, lots, balances,
+//! decisions, watches, records, outbox. Rows that were there before are updated under a guard on
+//! what the batch had read; a row count that differs rolls everything back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::outbox::OutboxRow;
+use super::{StoreError, Tx, sql};
+use crate::domain::effect::Effect;
+use crate::domain::ids::{AccountId, InvoiceId, PaymentId, RecordId};
+use crate::domain::input::{ContentHash, UpsertAccount};
+use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::matching::MatchDecision;
+use crate::domain::money::{Currency, Money};
+use crate::domain::working_set::WorkingSet;
+
+mod bank;
+mod money;
+mod records;
+
+pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, WaitingRow};
+
+/// A decision with its explanation as JSON and the record that caused it.
+#[derive(Debug)]
+pub struct ExplainedDecision {
+    pub decision: Box<MatchDecision>,
+    pub explanation: String,
+    pub cause: RecordId,
+}
+
+/// Everything that one batch writes.
+#[derive(Debug, Default)]
+pub struct BatchWrite {
+    /// The effects of all records, in order; decisions are in `decisions` instead.
+    pub effects: Vec<Effect>,
+    pub decisions: Vec<ExplainedDecision>,
+    pub inbox: Vec<InboxRow>,
+    pub repeats: Vec<RepeatRow>,
+    pub waiting: Vec<WaitingRow>,
+    pub dead_letters: Vec<DeadLetterRow>,
+    pub outbox: Vec<OutboxRow>,
+}
+
+/// Persists `write`; `before` is the working set as it was loaded, `after` with all effects.
+///
+/// # Errors
+/// [`StoreError::Raced`] when a guarded row changed or a record's id was taken meanwhile.
+pub async fn batch_in_tx(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    write: &BatchWrite,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let touched = Touched::of(&write.effects);
+    accounts(tx, before, after, at).await?;
+    upserts(tx, &write.effects, at).await?;
+    invoices(tx, before, after, &touched).await?;
+    payments(tx, before, after, &touched, at).await?;
+    bank::transactions(tx, &write.effects, at).await?;
+    bank::statements(tx, &write.effects, at).await?;
+    money::ledger(tx, &write.effects, at).await?;
+    money::allocations(tx, &write.effects, at).await?;
+    money::balances(tx, before, after, at).await?;
+    decisions(tx, &write.decisions).await?;
+    watches(tx, &write.effects).await?;
+    records::inbox(tx, &write.inbox, at).await?;
+    records::repeats(tx, &write.repeats, at).await?;
+    records::waiting(tx, &write.waiting, at).await?;
+    records::dead_letters(tx, &write.dead_letters, at).await?;
+    super::outbox::insert_in_tx(tx, &write.outbox, at).await
+}
+
+/// Writes dead letters, with the copies that go to Kafka.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dead_letters_in_tx(
+    tx: &mut Tx<'_>,
+    letters: &[DeadLetterRow],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    records::dead_letters(tx, letters, at).await
+}
+
+/// Money in the form in which it is at rest.
+pub(super) fn micros(money: Money) -> Result<i64, StoreError> {
+    money.to_micros().map_err(|_| StoreError::Corrupt("an amount beyond what is kept"))
+}
+
+pub(super) fn expect_rows(done: u64, rows: usize, what: &'static str) -> Result<(), StoreError> {
+    if usize::try_from(done) == Ok(rows) { Ok(()) } else { Err(StoreError::Raced(what)) }
+}
+
+/// Ids of the objects that the effects created or changed.
+#[derive(Debug, Default)]
+struct Touched {
+    new_invoices: BTreeSet<InvoiceId>,
+    changed_invoices: BTreeSet<InvoiceId>,
+    new_payments: BTreeSet<PaymentId>,
+    changed_payments: BTreeSet<PaymentId>,
+}
+
+impl Touched {
+    fn of(effects: &[Effect]) -> Self {
+        let mut touched = Self::default();
+        for effect in effects {
+            match effect {
+                Effect::CreateInvoice(invoice) => {
+                    touched.new_invoices.insert(invoice.invoice_id.clone());
+                }
+                Effect::SendInvoice { invoice_id, .. }
+                | Effect::VoidInvoice { invoice_id, .. }
+                | Effect::KeepInvoice { invoice_id, .. } => {
+                    touched.changed_invoices.insert(invoice_id.clone());
+                }
+                Effect::RecordPayment(payment) => {
+                    touched.new_payments.insert(payment.payment_id.clone());
+                }
+                Effect::AssignPayment { payment_id, .. }
+                | Effect::SettlePayment { payment_id, .. } => {
+                    touched.changed_payments.insert(payment_id.clone());
+                }
+                Effect::Allocate(allocation) => {
+                    touched.changed_invoices.insert(allocation.invoice_id.clone());
+                    touched.changed_payments.insert(allocation.payment_id.clone());
+                }
+                Effect::UpsertAccount(_)
+                | Effect::Post(_)
+                | Effect::RecordBankTransaction(_)
+                | Effect::RecordStatement(_)
+                | Effect::StoreDecision(_)
+                | Effect::Publish { .. } => {}
+            }
+        }
+        touched.changed_invoices.retain(|id| !touched.new_invoices.contains(id));
+        touched.changed_payments.retain(|id| !touched.new_payments.contains(id));
+        touched
+    }
+}
+
+/// The event sequences of the accounts.
+async fn accounts(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (mut ids, mut was, mut now) = (vec![], vec![], vec![]);
+    for (id, account) in &after.accounts {
+        let earlier = before.accounts.get(id).map_or(0, |account| account.event_sequence);
+        if earlier != account.event_sequence {
+            ids.push(id.as_str());
+            was.push(earlier);
+            now.push(account.event_sequence);
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let count = ids.len();
+    let done = sqlx::query(sql!("update_account_sequences"))
+        .bind(ids)
+        .bind(was)
+        .bind(now)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    expect_rows(done.rows_affected(), count, "an account's event sequence")
+}
+
+/// What upserts say about accounts; the last of an account in the batch wins.
+async fn upserts(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut last: BTreeMap<&AccountId, Vec<&UpsertAccount>> = BTreeMap::new();
+    for effect in effects {
+        if let Effect::UpsertAccount(upsert) = effect {
+            last.entry(&upsert.account_id).or_default().push(upsert);
+        }
+    }
+    if last.is_empty() {
+        return Ok(());
+    }
+    let (mut ids, mut names, mut stale) = (vec![], vec![], vec![]);
+    let (mut payers_of, mut payers) = (vec![], (vec![], vec![]));
+    let (mut virtuals_of, mut virtuals) = (vec![], (vec![], vec![]));
+    let (mut limits_of, mut limits) = (vec![], (vec![], vec![], vec![]));
+    for (id, upserts) in &last {
+        let id = id.as_str();
+        ids.push(id);
+        names.push(upserts.last().map(|upsert| upsert.name.as_str()));
+        let stale_days = upserts.iter().rev().find_map(|upsert| upsert.stale_after_days);
+        stale.push(stale_days.map(i32::from));
+        if let Some(list) = upserts.iter().rev().find_map(|u| u.payer_accounts.as_ref()) {
+            payers_of.push(id);
+            for payer in list.iter().collect::<BTreeSet<_>>() {
+                payers.0.push(payer.as_str());
+                payers.1.push(id);
+            }
+        }
+        if let Some(list) = upserts.iter().rev().find_map(|u| u.virtual_accounts.as_ref()) {
+            virtuals_of.push(id);
+            for virtual_account in list.iter().collect::<BTreeSet<_>>() {
+                virtuals.0.push(virtual_account.as_str());
+                virtuals.1.push(id);
+            }
+        }
+        if let Some(list) = upserts.iter().rev().find_map(|u| u.credit_limits.as_ref()) {
+            limits_of.push(id);
+            for limit in list {
+                limits.0.push(id);
+                limits.1.push(limit.currency().code().to_owned());
+                limits.2.push(micros(*limit)?);
+            }
+        }
+    }
+    let update = sqlx::query(sql!("update_accounts")).bind(ids).bind(names).bind(stale).bind(at);
+    update.execute(&mut **tx).await?;
+    let delete = sqlx::query(sql!("delete_payers")).bind(payers_of);
+    delete.execute(&mut **tx).await?;
+    let insert = sqlx::query(sql!("insert_payers")).bind(payers.0).bind(payers.1);
+    insert.execute(&mut **tx).await?;
+    let delete = sqlx::query(sql!("delete_virtuals")).bind(virtuals_of);
+    delete.execute(&mut **tx).await?;
+    let insert = sqlx::query(sql!("insert_virtuals")).bind(virtuals.0).bind(virtuals.1);
+    insert.execute(&mut **tx).await?;
+    let delete = sqlx::query(sql!("delete_limits")).bind(limits_of);
+    delete.execute(&mut **tx).await?;
+    let insert =
+        sqlx::query(sql!("insert_limits")).bind(limits.0).bind(limits.1).bind(limits.2);
+    insert.execute(&mut **tx).await?;
+    Ok(())
+}
+
+async fn invoices(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    touched: &Touched,
+) -> Result<(), StoreError> {
+    let of = |id: &InvoiceId| {
+        after.invoices.get(id).ok_or(StoreError::Corrupt("a touched invoice is gone"))
+    };
+    let created = touched.new_invoices.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    let changed = touched.changed_invoices.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    insert_invoices(tx, &created).await?;
+    let (mut paid, mut other) = (vec![], vec![]);
+    for invoice in &changed {
+        let was = before.invoices.get(&invoice.invoice_id);
+        let was = was.ok_or(StoreError::Corrupt("a changed invoice was not loaded"))?;
+        let only_paid = was.sent_at == invoice.sent_at
+            && was.voided_at == invoice.voided_at
+            && was.keep_until == invoice.keep_until
+            && was.stale_since == invoice.stale_since;
+        if only_paid { paid.push((was, *invoice)) } else { other.push((was, *invoice)) }
+    }
+    update_paid(tx, &paid).await?;
+    update_other(tx, &other).await?;
+    let all: Vec<&Invoice> = created.into_iter().chain(changed).collect();
+    payable(tx, &all).await
+}
+
+async fn insert_invoices(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreError> {
+    if invoices.is_empty() {
+        return Ok(());
+    }
+    let column = |of: fn(&Invoice) -> &str| invoices.iter().map(|i| of(i)).collect::<Vec<&str>>();
+    let stamps = |of: fn(&Invoice) -> Option<DateTime<Utc>>| {
+        invoices.iter().map(|i| of(i)).collect::<Vec<_>>()
+    };
+    let amounts = invoices.iter().map(|i| micros(i.amount)).collect::<Result<Vec<_>, _>>()?;
+    let allocated = invoices.iter().map(|i| micros(i.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let currencies: Vec<String> =
+        invoices.iter().map(|i| i.currency().code().to_owned()).collect();
+    let numbers: Vec<String> = invoices.iter().map(|i| number_key(&i.invoice_id)).collect();
+    let due_dates: Vec<_> = invoices.iter().map(|i| i.due_date).collect();
+    let created: Vec<_> = invoices.iter().map(|i| i.created_at).collect();
+    let reasons: Vec<_> = invoices.iter().map(|i| i.void_reason.as_deref()).collect();
+    let keeps: Vec<_> = invoices.iter().map(|i| keep_until(i)).collect();
+    sqlx::query(sql!("insert_invoices"))
+        .bind(column(|i| i.invoice_id.as_str()))
+        .bind(column(|i| i.account_id.as_str()))
+        .bind(column(|i| &i.name))
+        .bind(currencies)
+        .bind(amounts)
+        .bind(allocated)
+        .bind(column(|i| i.status.word()))
+        .bind(column(|i| &i.payment_reference))
+        .bind(numbers)
+        .bind(due_dates)
+        .bind(created)
+        .bind(stamps(|i| i.sent_at))
+        .bind(stamps(|i| i.provisioned_at))
+        .bind(stamps(|i| i.voided_at))
+        .bind(reasons)
+        .bind(keeps)
+        .bind(stamps(|i| i.stale_since))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// "For ever" is the last day that the column keeps comfortably.
+fn keep_until(invoice: &Invoice) -> Option<chrono::NaiveDate> {
+    let last = chrono::NaiveDate::from_ymd_opt(9999, 12, 31);
+    invoice.keep_until.map(|until| last.map_or(until, |last| until.min(last)))
+}
+
+/// Invoices of which only the allocated amount changed: the path that must be fast.
+async fn update_paid(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (mut ids, mut was, mut now, mut status, mut at) = (vec![], vec![], vec![], vec![], vec![]);
+    for (before, after) in rows {
+        ids.push(after.invoice_id.as_str());
+        was.push(micros(before.allocated)?);
+        now.push(micros(after.allocated)?);
+        status.push(after.status.word());
+        at.push(after.provisioned_at);
+    }
+    let done = sqlx::query(sql!("update_invoices_paid"))
+        .bind(ids)
+        .bind(was)
+        .bind(now)
+        .bind(status)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    expect_rows(done.rows_affected(), rows.len(), "an invoice")
+}
+
+async fn update_other(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut was = (vec![], vec![]);
+    let mut ids = vec![];
+    let (mut allocated, mut status) = (vec![], vec![]);
+    let (mut sent, mut provisioned, mut voided, mut stale) = (vec![], vec![], vec![], vec![]);
+    let (mut reasons, mut keeps) = (vec![], vec![]);
+    for (before, after) in rows {
+        ids.push(after.invoice_id.as_str());
+        was.0.push(micros(before.allocated)?);
+        was.1.push(before.status.word());
+        allocated.push(micros(after.allocated)?);
+        status.push(after.status.word());
+        sent.push(after.sent_at);
+        provisioned.push(after.provisioned_at);
+        voided.push(after.voided_at);
+        reasons.push(after.void_reason.as_deref());
+        keeps.push(keep_until(after));
+        stale.push(after.stale_since);
+    }
+    let done = sqlx::query(sql!("update_invoices"))
+        .bind(ids)
+        .bind(was.0)
+        .bind(was.1)
+        .bind(allocated)
+        .bind(status)
+        .bind(sent)
+        .bind(provisioned)
+        .bind(voided)
+        .bind(reasons)
+        .bind(keeps)
+        .bind(stale)
+        .execute(&mut **tx)
+        .await?;
+    expect_rows(done.rows_affected(), rows.len(), "an invoice")
+}
+
+/// Keeps `payable_invoices` equal to the invoices that await payment.
+async fn payable(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreError> {
+    let (open, gone): (Vec<&Invoice>, Vec<&Invoice>) =
+        invoices.iter().partition(|invoice| invoice.is_payable());
+    if !gone.is_empty() {
+        let ids: Vec<&str> = gone.iter().map(|invoice| invoice.invoice_id.as_str()).collect();
+        sqlx::query(sql!("delete_payable")).bind(ids).execute(&mut **tx).await?;
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    let (mut ids, mut accounts, mut currencies) = (vec![], vec![], vec![]);
+    let (mut dues, mut due_dates, mut sent) = (vec![], vec![], vec![]);
+    for invoice in open {
+        ids.push(invoice.invoice_id.as_str());
+        accounts.push(invoice.account_id.as_str());
+        currencies.push(invoice.currency().code().to_owned());
+        dues.push(micros(invoice.due().map_err(|_| StoreError::Corrupt("an amount due"))?)?);
+        due_dates.push(invoice.due_date);
+        sent.push(invoice.sent_at);
+    }
+    sqlx::query(sql!("upsert_payable"))
+        .bind(ids)
+        .bind(accounts)
+        .bind(currencies)
+        .bind(dues)
+        .bind(due_dates)
+        .bind(sent)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn payments(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    touched: &Touched,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let of = |id: &PaymentId| {
+        after.payments.get(id).ok_or(StoreError::Corrupt("a touched payment is gone"))
+    };
+    let created = touched.new_payments.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    money::insert_payments(tx, &created, at).await?;
+    let mut changed = Vec::with_capacity(touched.changed_payments.len());
+    for id in &touched.changed_payments {
+        let was = before.payments.get(id);
+        changed.push((was.ok_or(StoreError::Corrupt("a changed payment was not loaded"))?, of(id)?));
+    }
+    money::update_payments(tx, &changed).await
+}
+
+async fn decisions(
+    tx: &mut Tx<'_>,
+    decisions: &[ExplainedDecision],
+) -> Result<(), StoreError> {
+    if decisions.is_empty() {
+        return Ok(());
+    }
+    let all = || decisions.iter().map(|explained| explained.decision.as_ref());
+    let reason = |decision: &MatchDecision| match decision.outcome {
+        crate::domain::matching::MatchOutcome::Park(reason) => Some(reason.code()),
+        crate::domain::matching::MatchOutcome::Allocate(_)
+        | crate::domain::matching::MatchOutcome::OnAccount => None,
+    };
+    sqlx::query(sql!("insert_decisions"))
+        .bind(all().map(|d| d.id.0).collect::<Vec<_>>())
+        .bind(all().map(|d| d.payment_id.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|d| d.rule.word()).collect::<Vec<_>>())
+        .bind(crate::domain::matching::RULE_SET_VERSION)
+        .bind(all().map(|d| d.outcome.word(!d.suggestions.is_empty())).collect::<Vec<_>>())
+        .bind(all().map(reason).collect::<Vec<_>>())
+        .bind(decisions.iter().map(|d| d.explanation.as_str()).collect::<Vec<_>>())
+        .bind(decisions.iter().map(|d| d.cause.source.as_str()).collect::<Vec<_>>())
+        .bind(decisions.iter().map(|d| d.cause.id.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|d| d.decided_at).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// What the payments of the batch wait for from now on: the last word on each payment counts.
+async fn watches(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
+    let mut last: BTreeMap<&PaymentId, &Vec<crate::domain::effect::WatchKey>> = BTreeMap::new();
+    let mut recorded: BTreeSet<&PaymentId> = BTreeSet::new();
+    for effect in effects {
+        if let Effect::RecordPayment(payment) = effect {
+            recorded.insert(&payment.payment_id);
+        }
+        if let Effect::SettlePayment { payment_id, watches, .. } = effect {
+            last.insert(payment_id, watches);
+        }
+    }
+    let stale: Vec<&str> =
+        last.keys().filter(|id| !recorded.contains(*id)).map(|id| id.as_str()).collect();
+    if !stale.is_empty() {
+        sqlx::query(sql!("delete_watches")).bind(stale).execute(&mut **tx).await?;
+    }
+    let (mut keys, mut ids) = (vec![], vec![]);
+    for (payment_id, watches) in last {
+        for key in watches {
+            keys.push(key.0.as_str());
+            ids.push(payment_id.as_str());
+        }
+    }
+    if !keys.is_empty() {
+        sqlx::query(sql!("insert_watches")).bind(keys).bind(ids).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Hashes as the database takes them.
+pub(super) fn hash_bytes(hash: &ContentHash) -> Vec<u8> {
+    hash.to_vec()
+}
+
+pub(super) fn code_of(currency: Currency) -> String {
+    currency.code().to_owned()
+}

@@ -1,0 +1,124 @@
+//! Bank transactions and statements.
+
+use chrono::{DateTime, Utc};
+
+use super::{code_of, hash_bytes, micros};
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
+use crate::domain::effect::{BankRecord, Effect};
+use crate::store::{StoreError, Tx, sql};
+
+/// What cannot be kept in a text column is kept in a form that can be read.
+fn keepable(text: &str) -> String {
+    text.replace('\0', "\\0")
+}
+
+fn optional(text: Option<&String>) -> Option<String> {
+    text.map(|text| keepable(text))
+}
+
+/// `PDNG` → `BOOK` upgrades the row that is there; everything else is new.
+pub(super) async fn transactions(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let records: Vec<&BankRecord> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::RecordBankTransaction(record) => Some(record.as_ref()),
+            _ => None,
+        })
+        .collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    let all = || records.iter().copied();
+    let bank = || records.iter().map(|record| &record.transaction);
+    let amounts = bank().map(|b| micros(b.amount)).collect::<Result<Vec<_>, _>>()?;
+    let charges = bank().map(|b| b.charges.map(micros).transpose());
+    let charges = charges.collect::<Result<Vec<_>, _>>()?;
+    // A two-dimensional array must be rectangular, so each row's lines travel as one JSON array.
+    let lines: Vec<String> = bank().map(lines_json).collect();
+    sqlx::query(sql!("insert_bank_transactions"))
+        .bind(all().map(|r| r.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|r| r.key.key.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|r| hash_bytes(&r.content_hash)).collect::<Vec<_>>())
+        .bind(bank().map(status_word).collect::<Vec<_>>())
+        .bind(all().map(|r| r.disposition.word()).collect::<Vec<_>>())
+        .bind(all().map(|r| r.payment_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+        .bind(bank().map(direction_word).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.reversal).collect::<Vec<_>>())
+        .bind(bank().map(|b| code_of(b.amount.currency())).collect::<Vec<_>>())
+        .bind(amounts)
+        .bind(charges)
+        .bind(bank().map(|b| b.booking_date).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.value_date).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.bank_transaction_id.as_deref()).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.statement_id.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.entry_reference.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.end_to_end_id.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.debtor_name.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.debtor_account.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.virtual_account.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.creditor_reference.as_ref())).collect::<Vec<_>>())
+        .bind(lines)
+        .bind(bank().map(return_json).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn status_word(bank: &BankTransaction) -> &'static str {
+    match bank.status {
+        EntryStatus::Booked => "BOOK",
+        EntryStatus::Pending => "PDNG",
+        EntryStatus::Information => "INFO",
+    }
+}
+
+fn direction_word(bank: &BankTransaction) -> &'static str {
+    match bank.credit_debit {
+        CreditDebit::Credit => "CRDT",
+        CreditDebit::Debit => "DBIT",
+    }
+}
+
+fn lines_json(bank: &BankTransaction) -> String {
+    let lines: Vec<String> = bank.unstructured.iter().map(|line| keepable(line)).collect();
+    serde_json::to_string(&lines).unwrap_or_else(|_| "[]".to_owned())
+}
+
+fn return_json(bank: &BankTransaction) -> Option<String> {
+    let original = bank.return_of.as_ref()?;
+    let parts = [
+        optional(original.bank_transaction_id.as_ref()),
+        optional(original.end_to_end_id.as_ref()),
+        optional(original.reason.as_ref()),
+    ];
+    serde_json::to_string(&parts).ok()
+}
+
+pub(super) async fn statements(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for effect in effects {
+        let Effect::RecordStatement(statement) = effect else { continue };
+        let entries = i32::try_from(statement.entries)
+            .map_err(|_| StoreError::Corrupt("a number of entries"))?;
+        sqlx::query(sql!("upsert_statement"))
+            .bind(statement.bank_account.as_str())
+            .bind(keepable(&statement.statement_id))
+            .bind(code_of(statement.currency))
+            .bind(micros(statement.opening_balance)?)
+            .bind(micros(statement.closing_balance)?)
+            .bind(entries)
+            .bind(statement.complete_through)
+            .bind(at)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}

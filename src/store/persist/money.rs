@@ -1,0 +1,194 @@
+//! Payments, ledger, allocations, lots, balances.
+
+use chrono::{DateTime, Utc};
+
+use super::{code_of, expect_rows, micros};
+use crate::domain::effect::Effect;
+use crate::domain::ledger::LedgerAccount;
+use crate::domain::payment::Payment;
+use crate::domain::working_set::WorkingSet;
+use crate::store::{StoreError, Tx, sql};
+
+pub(super) async fn insert_payments(
+    tx: &mut Tx<'_>,
+    payments: &[&Payment],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if payments.is_empty() {
+        return Ok(());
+    }
+    let all = || payments.iter().copied();
+    let amounts = all().map(|p| micros(p.amount)).collect::<Result<Vec<_>, _>>()?;
+    let allocated = all().map(|p| micros(p.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
+    sqlx::query(sql!("insert_payments"))
+        .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+        .bind(all().map(|p| code_of(p.currency())).collect::<Vec<_>>())
+        .bind(amounts)
+        .bind(allocated)
+        .bind(all().map(|p| p.state.word()).collect::<Vec<_>>())
+        .bind(all().map(reason).collect::<Vec<_>>())
+        .bind(all().map(|p| p.origin.word()).collect::<Vec<_>>())
+        .bind(all().map(|p| p.received_on).collect::<Vec<_>>())
+        .bind(all().map(|p| p.method.as_deref()).collect::<Vec<_>>())
+        .bind(all().map(|p| p.reference.as_deref()).collect::<Vec<_>>())
+        .bind(all().map(|p| p.remark.as_deref()).collect::<Vec<_>>())
+        .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Payments that were there before, as (before, after).
+pub(super) async fn update_payments(
+    tx: &mut Tx<'_>,
+    payments: &[(&Payment, &Payment)],
+) -> Result<(), StoreError> {
+    if payments.is_empty() {
+        return Ok(());
+    }
+    let was = payments.iter().map(|p| micros(p.0.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let now = payments.iter().map(|p| micros(p.1.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let all = || payments.iter().map(|payment| payment.1);
+    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
+    let done = sqlx::query(sql!("update_payments"))
+        .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
+        .bind(was)
+        .bind(now)
+        .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+        .bind(all().map(|p| p.state.word()).collect::<Vec<_>>())
+        .bind(all().map(reason).collect::<Vec<_>>())
+        .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    expect_rows(done.rows_affected(), payments.len(), "a payment")
+}
+
+pub(super) async fn ledger(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (mut ids, mut kinds, mut payments) = (vec![], vec![], vec![]);
+    let (mut of, mut lines, mut accounts) = (vec![], vec![], vec![]);
+    let (mut customers, mut currencies, mut amounts) = (vec![], vec![], vec![]);
+    for effect in effects {
+        let Effect::Post(transaction) = effect else { continue };
+        if !transaction.is_balanced() {
+            return Err(StoreError::Corrupt("a ledger transaction that does not balance"));
+        }
+        ids.push(transaction.id.0);
+        kinds.push(transaction.kind.word());
+        payments.push(transaction.payment_id.as_str());
+        for (line, entry) in (1_i16..).zip(&transaction.entries) {
+            of.push(transaction.id.0);
+            lines.push(line);
+            accounts.push(entry.account.word());
+            customers.push(match &entry.account {
+                LedgerAccount::CustomerBalance(account_id) => Some(account_id.as_str()),
+                LedgerAccount::BankClearing | LedgerAccount::UnallocatedCash => None,
+            });
+            currencies.push(code_of(entry.amount.currency()));
+            amounts.push(micros(entry.amount)?);
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("insert_ledger_transactions"))
+        .bind(ids)
+        .bind(kinds)
+        .bind(payments)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(sql!("insert_ledger_entries"))
+        .bind(of)
+        .bind(lines)
+        .bind(accounts)
+        .bind(customers)
+        .bind(currencies)
+        .bind(amounts)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Allocations and the lots they open.
+pub(super) async fn allocations(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (mut ids, mut payments, mut invoices) = (vec![], vec![], vec![]);
+    let (mut accounts, mut currencies, mut amounts) = (vec![], vec![], vec![]);
+    let (mut rules, mut transactions, mut remaining) = (vec![], vec![], vec![]);
+    for effect in effects {
+        let Effect::Allocate(allocation) = effect else { continue };
+        ids.push(allocation.id.0);
+        payments.push(allocation.payment_id.as_str());
+        invoices.push(allocation.invoice_id.as_str());
+        accounts.push(allocation.account_id.as_str());
+        currencies.push(code_of(allocation.amount.currency()));
+        amounts.push(micros(allocation.amount)?);
+        rules.push(allocation.rule.word());
+        transactions.push(allocation.ledger_transaction_id.0);
+        remaining.push(micros(allocation.lot_remaining)?);
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("insert_allocations"))
+        .bind(&ids)
+        .bind(payments)
+        .bind(invoices)
+        .bind(&accounts)
+        .bind(&currencies)
+        .bind(&amounts)
+        .bind(rules)
+        .bind(transactions)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(sql!("insert_lots"))
+        .bind(ids)
+        .bind(accounts)
+        .bind(currencies)
+        .bind(amounts)
+        .bind(remaining)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The change of each balance, in the order of the accounts.
+pub(super) async fn balances(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut changes = Vec::new();
+    for ((account_id, currency), now) in &after.balances {
+        let was = before.balance(account_id, *currency);
+        if was != *now {
+            let delta = now.sub(was).map_err(|_| StoreError::Corrupt("a balance change"))?;
+            changes.push((account_id.as_str(), code_of(*currency), micros(delta)?));
+        }
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.sort();
+    sqlx::query(sql!("change_balances"))
+        .bind(changes.iter().map(|change| change.0).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.1.as_str()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.2).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

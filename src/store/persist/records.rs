@@ -1,0 +1,168 @@
+//! What became of each record: inbox, repeats, waiting commands, dead letters.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{expect_rows, hash_bytes};
+use crate::domain::ids::RecordId;
+use crate::domain::input::ContentHash;
+use crate::store::{StoreError, Tx, sql};
+
+/// Where a record was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecordRow {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: Option<DateTime<Utc>>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    /// JSON: `[{"name": …, "value_hex": …}]`.
+    pub headers: String,
+}
+
+/// A record that was seen for the first time.
+#[derive(Debug, Clone)]
+pub struct InboxRow {
+    pub record: RecordId,
+    pub content_hash: ContentHash,
+    pub message_type: String,
+    pub outcome: &'static str,
+    pub code: Option<String>,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub subject: Option<String>,
+}
+
+/// A record whose id had come before.
+#[derive(Debug, Clone)]
+pub struct RepeatRow {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub record: RecordId,
+    pub outcome: &'static str,
+    pub code: Option<String>,
+}
+
+/// A command that waits for what it names.
+#[derive(Debug, Clone)]
+pub struct WaitingRow {
+    pub raw: RawRecordRow,
+    pub record: RecordId,
+    pub wait_key: String,
+    pub needs: String,
+    pub patience: Duration,
+}
+
+/// A record that could not be processed.
+#[derive(Debug, Clone)]
+pub struct DeadLetterRow {
+    pub raw: RawRecordRow,
+    pub record: Option<RecordId>,
+    pub code: String,
+    /// Masked, at most 2 KiB.
+    pub message: String,
+}
+
+pub(super) async fn inbox(
+    tx: &mut Tx<'_>,
+    rows: &[InboxRow],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let done = sqlx::query(sql!("insert_inbox"))
+        .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| hash_bytes(&r.content_hash)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.message_type.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.outcome).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.topic.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.partition).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.subject.as_deref()).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    // Another lane may have taken an id since it was looked up: then it is a duplicate there.
+    expect_rows(done.rows_affected(), rows.len(), "a record's id")
+}
+
+pub(super) async fn repeats(
+    tx: &mut Tx<'_>,
+    rows: &[RepeatRow],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("insert_repeats"))
+        .bind(rows.iter().map(|r| r.topic.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.partition).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.outcome).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn waiting(
+    tx: &mut Tx<'_>,
+    rows: &[WaitingRow],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for row in rows {
+        sqlx::query(sql!("insert_waiting"))
+            .bind(&row.wait_key)
+            .bind(&row.raw.topic)
+            .bind(row.raw.partition)
+            .bind(row.raw.offset)
+            .bind(row.record.source.as_str())
+            .bind(row.record.id.as_str())
+            .bind(&row.needs)
+            .bind(row.raw.key.as_deref())
+            .bind(row.raw.value.as_deref().unwrap_or_default())
+            .bind(&row.raw.headers)
+            .bind(row.raw.timestamp)
+            .bind(at)
+            .bind(at + row.patience)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn dead_letters(
+    tx: &mut Tx<'_>,
+    rows: &[DeadLetterRow],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let source = |r: &DeadLetterRow| r.record.as_ref().map(|record| record.source.to_string());
+    let id = |r: &DeadLetterRow| r.record.as_ref().map(|record| record.id.to_string());
+    sqlx::query(sql!("insert_dead_letters"))
+        .bind(rows.iter().map(|r| r.raw.topic.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.raw.partition).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.raw.offset).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.raw.timestamp).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.raw.key.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.raw.value.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.raw.headers.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(source).collect::<Vec<_>>())
+        .bind(rows.iter().map(id).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.code.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.message.as_str()).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

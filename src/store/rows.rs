@@ -1,0 +1,110 @@
+//! Rows as domain values.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::StoreError;
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
+use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
+use crate::domain::invoice::{Invoice, InvoiceStatus};
+use crate::domain::money::{Currency, Money};
+use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
+
+pub(super) fn currency(code: &str) -> Result<Currency, StoreError> {
+    Currency::parse(code).map_err(|_| StoreError::Corrupt("a currency"))
+}
+
+/// Columns as `sql/load_invoices.sql` lists them.
+pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
+    let currency = currency(row.try_get("currency")?)?;
+    let status: &str = row.try_get("status")?;
+    Ok(Invoice {
+        invoice_id: InvoiceId::trusted(row.try_get("invoice_id")?),
+        account_id: AccountId::trusted(row.try_get("account_id")?),
+        name: row.try_get("name")?,
+        amount: Money::from_micros(row.try_get("amount")?, currency),
+        allocated: Money::from_micros(row.try_get("allocated")?, currency),
+        status: InvoiceStatus::from_word(status).ok_or(StoreError::Corrupt("a status"))?,
+        payment_reference: row.try_get("payment_reference")?,
+        due_date: row.try_get("due_date")?,
+        created_at: row.try_get("created_at")?,
+        sent_at: row.try_get("sent_at")?,
+        provisioned_at: row.try_get("provisioned_at")?,
+        voided_at: row.try_get("voided_at")?,
+        void_reason: row.try_get("void_reason")?,
+        keep_until: row.try_get("keep_until")?,
+        stale_since: row.try_get("stale_since")?,
+    })
+}
+
+/// Columns as `sql/load_payments.sql` lists them.
+pub(super) fn payment(row: &PgRow) -> Result<Payment, StoreError> {
+    let currency = currency(row.try_get("currency")?)?;
+    let state = PaymentState::from_words(row.try_get("state")?, row.try_get("reason")?);
+    let origin: &str = row.try_get("origin")?;
+    let money = |micros: i64| Money::from_micros(micros, currency);
+    Ok(Payment {
+        payment_id: PaymentId::trusted(row.try_get("payment_id")?),
+        account_id: row.try_get::<Option<&str>, _>("account_id")?.map(AccountId::trusted),
+        amount: money(row.try_get("amount")?),
+        allocated: money(row.try_get("allocated")?),
+        returned: money(row.try_get("returned")?),
+        refunded: money(row.try_get("refunded")?),
+        state: state.ok_or(StoreError::Corrupt("a payment state"))?,
+        origin: if origin == "bank" { PaymentOrigin::Bank } else { PaymentOrigin::Manual },
+        received_on: row.try_get("received_on")?,
+        method: row.try_get("method")?,
+        reference: row.try_get("reference")?,
+        remark: row.try_get("remark")?,
+        event_sequence: row.try_get("event_sequence")?,
+        recorded_at: row.try_get("recorded_at")?,
+    })
+}
+
+/// Columns as `sql/load_watched.sql` lists them.
+pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
+    let currency = currency(row.try_get("currency")?)?;
+    let hash: &[u8] = row.try_get("content_hash")?;
+    let disposition: &str = row.try_get("disposition")?;
+    let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == disposition);
+    let bank_account: &str = row.try_get("bank_account")?;
+    let return_of: Option<sqlx::types::Json<[Option<String>; 3]>> = row.try_get("return_of")?;
+    let charges: Option<i64> = row.try_get("charges")?;
+    Ok(BankRecord {
+        key: BankKey { bank_account: bank_account.to_owned(), key: row.try_get("bank_key")? },
+        content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
+        disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
+        payment_id: row.try_get::<Option<&str>, _>("payment_id")?.map(PaymentId::trusted),
+        transaction: BankTransaction {
+            bank_account: BankAccountId::trusted(bank_account),
+            bank_transaction_id: row.try_get("bank_transaction_id")?,
+            statement_id: row.try_get("statement_id")?,
+            entry_reference: row.try_get("entry_reference")?,
+            end_to_end_id: row.try_get("end_to_end_id")?,
+            credit_debit: match row.try_get("credit_debit")? {
+                "CRDT" => CreditDebit::Credit,
+                _ => CreditDebit::Debit,
+            },
+            status: match row.try_get("status")? {
+                "BOOK" => EntryStatus::Booked,
+                "PDNG" => EntryStatus::Pending,
+                _ => EntryStatus::Information,
+            },
+            reversal: row.try_get("reversal")?,
+            amount: Money::from_micros(row.try_get("amount")?, currency),
+            charges: charges.map(|micros| Money::from_micros(micros, currency)),
+            booking_date: row.try_get("booking_date")?,
+            value_date: row.try_get("value_date")?,
+            debtor_name: row.try_get("debtor_name")?,
+            debtor_account: row.try_get("debtor_account")?,
+            virtual_account: row.try_get("virtual_account")?,
+            creditor_reference: row.try_get("creditor_reference")?,
+            unstructured: row.try_get("unstructured")?,
+            return_of: return_of.map(|json| {
+                let [bank_transaction_id, end_to_end_id, reason] = json.0;
+                ReturnOf { bank_transaction_id, end_to_end_id, reason }
+            }),
+        },
+    })
+}

@@ -1,0 +1,1 @@
+DELETE FROM credit_limits WHERE account_id = ANY($1::text[])

@@ -1,0 +1,1 @@
+DELETE FROM payable_invoices WHERE invoice_id = ANY($1::text[])

@@ -1,0 +1,1 @@
+DELETE FROM virtual_accounts WHERE account_id = ANY($1::text[])

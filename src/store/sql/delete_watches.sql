@@ -1,0 +1,1 @@
+DELETE FROM watches WHERE payment_id = ANY($1::text[])

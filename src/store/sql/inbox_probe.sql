@@ -1,0 +1,4 @@
+SELECT i.source, i.message_id, i.content_hash
+FROM inbox i
+JOIN unnest($1::text[], $2::text[]) AS asked(source, message_id)
+  ON i.source = asked.source AND i.message_id = asked.message_id

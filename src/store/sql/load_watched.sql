@@ -1,0 +1,11 @@
+SELECT w.watch_key, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
+       b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
+       b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
+       b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
+       b.return_of
+FROM (SELECT watch_key, payment_id FROM watches WHERE watch_key = ANY($1::text[])
+      UNION
+      SELECT w.watch_key, w.payment_id
+        FROM unnest($2::text[]) AS prefix
+        JOIN watches w ON w.watch_key >= prefix AND w.watch_key < prefix || 'a') w
+JOIN bank_transactions b ON b.payment_id = w.payment_id

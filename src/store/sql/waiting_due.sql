@@ -1,0 +1,11 @@
+SELECT w.wait_key
+FROM waiting_commands w
+WHERE w.deadline <= $1
+   OR (NOT EXISTS (SELECT 1 FROM waiting_commands earlier
+                    WHERE earlier.wait_key = w.wait_key AND earlier.waiting_id < w.waiting_id)
+       AND (w.needs = 'queue'
+            OR EXISTS (SELECT 1 FROM invoices i WHERE w.needs = 'invoice:' || i.invoice_id
+                          AND i.invoice_id = substr(w.needs, 9))
+            OR EXISTS (SELECT 1 FROM payments p WHERE w.needs = 'payment:' || p.payment_id
+                          AND p.payment_id = substr(w.needs, 9))))
+GROUP BY w.wait_key ORDER BY min(w.waiting_id) LIMIT $2

@@ -1,0 +1,1 @@
+DELETE FROM waiting_commands WHERE waiting_id = ANY($1::bigint[])

@@ -1,0 +1,111 @@
+//! Commands that wait for what they name.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgPool, Row};
+
+use super::persist::RawRecordRow;
+use super::{StoreError, Tx, sql};
+use crate::domain::ids::{MessageId, RecordId, Source};
+
+/// A stored waiting command.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub id: i64,
+    pub raw: RawRecordRow,
+    pub record: RecordId,
+    pub needs: String,
+    pub deadline: DateTime<Utc>,
+}
+
+/// Keys whose first waiting command may go on, or has come to its deadline.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due_keys(
+    pool: &PgPool,
+    at: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The waiting commands of a key, in order, under the lock of its account.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_key_in_tx(
+    tx: &mut Tx<'_>,
+    key: &str,
+    limit: i64,
+) -> Result<Vec<Waiting>, StoreError> {
+    sqlx::query(sql!("lock_accounts")).bind(vec![key]).fetch_all(&mut **tx).await?;
+    let rows =
+        sqlx::query(sql!("waiting_of_key")).bind(key).bind(limit).fetch_all(&mut **tx).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Waiting {
+                id: row.try_get("waiting_id")?,
+                raw: RawRecordRow {
+                    topic: row.try_get("topic")?,
+                    partition: row.try_get("partition")?,
+                    offset: row.try_get("record_offset")?,
+                    timestamp: row.try_get("record_timestamp")?,
+                    key: row.try_get("record_key")?,
+                    value: row.try_get("record_value")?,
+                    headers: row.try_get("record_headers")?,
+                },
+                record: RecordId {
+                    source: Source::trusted(row.try_get("source")?),
+                    id: MessageId::trusted(row.try_get("message_id")?),
+                },
+                needs: row.try_get("needs")?,
+                deadline: row.try_get("deadline")?,
+            })
+        })
+        .collect()
+}
+
+/// Ends the waiting of a command.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<(), StoreError> {
+    sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Says what the first command of a key waits for now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_needs_in_tx(
+    tx: &mut Tx<'_>,
+    id: i64,
+    record: &RecordId,
+    needs: &str,
+    code: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("waiting_set_needs")).bind(id).bind(needs).execute(&mut **tx).await?;
+    super::dead_letters::update_inbox_in_tx(tx, record, "waiting", Some(code), None).await
+}
+
+/// Makes a dead letter of a waiting command.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dead_letter_in_tx(
+    tx: &mut Tx<'_>,
+    command: &Waiting,
+    code: &str,
+    message: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let letter = super::persist::DeadLetterRow {
+        raw: command.raw.clone(),
+        record: Some(command.record.clone()),
+        code: code.to_owned(),
+        message: message.to_owned(),
+    };
+    super::persist::dead_letters_in_tx(tx, &[letter], at).await
+}

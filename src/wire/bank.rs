@@ -1,0 +1,270 @@
+//! The data of bank records (contract §2.2): facts.
+//!
+//! Refusing a fact hides money, so text that people or other banks wrote (remittance, names,
+//! reasons) may be anything within its length. Identity, amounts and dates are strict.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::canonical::Canonical;
+use super::code::DecodeCode;
+use super::fields::{Fields, Zero, maybe, need};
+use super::strict::{MapOnly, Text};
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::ids::BankAccountId;
+use crate::domain::input::{BankStatement, ContentHash, Input};
+
+const DEBTOR_NAME_BYTES_MAX: usize = 512;
+const DEBTOR_ACCOUNT_BYTES_MAX: usize = 128;
+const CREDITOR_REFERENCE_BYTES_MAX: usize = 64;
+const RETURN_REASON_BYTES_MAX: usize = 512;
+/// All remittance lines together (contract §2).
+const UNSTRUCTURED_BYTES_MAX: usize = 4_096;
+const UNSTRUCTURED_LINES_MAX: usize = 100;
+const STATEMENT_ENTRIES_MAX: u32 = 1_000_000;
+
+const DIRECTIONS: [(&str, CreditDebit); 2] =
+    [("CRDT", CreditDebit::Credit), ("DBIT", CreditDebit::Debit)];
+const STATUSES: [(&str, EntryStatus); 3] = [
+    ("BOOK", EntryStatus::Booked),
+    ("PDNG", EntryStatus::Pending),
+    ("INFO", EntryStatus::Information),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransactionData<'a> {
+    #[serde(borrow)]
+    bank_account: Option<Text<'a>>,
+    #[serde(borrow)]
+    bank_transaction_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    statement_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    entry_reference: Option<Text<'a>>,
+    #[serde(borrow)]
+    end_to_end_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    credit_debit: Option<Text<'a>>,
+    #[serde(borrow)]
+    status: Option<Text<'a>>,
+    reversal: Option<bool>,
+    #[serde(borrow)]
+    amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    currency: Option<Text<'a>>,
+    #[serde(borrow)]
+    charges: Option<&'a RawValue>,
+    #[serde(borrow)]
+    booking_date: Option<Text<'a>>,
+    #[serde(borrow)]
+    value_date: Option<Text<'a>>,
+    #[serde(borrow)]
+    debtor: Option<MapOnly<DebtorData<'a>>>,
+    #[serde(borrow)]
+    virtual_account: Option<Text<'a>>,
+    #[serde(borrow)]
+    remittance: Option<MapOnly<RemittanceData<'a>>>,
+    #[serde(borrow)]
+    return_of: Option<MapOnly<ReturnOfData<'a>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct DebtorData<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    account: Option<Text<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RemittanceData<'a> {
+    #[serde(borrow)]
+    creditor_reference: Option<Text<'a>>,
+    #[serde(borrow)]
+    unstructured: Option<Vec<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReturnOfData<'a> {
+    #[serde(borrow)]
+    bank_transaction_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    end_to_end_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatementData<'a> {
+    #[serde(borrow)]
+    bank_account: Option<Text<'a>>,
+    #[serde(borrow)]
+    statement_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    currency: Option<Text<'a>>,
+    #[serde(borrow)]
+    opening_balance: Option<&'a RawValue>,
+    #[serde(borrow)]
+    closing_balance: Option<&'a RawValue>,
+    #[serde(borrow)]
+    entries: Option<&'a RawValue>,
+    #[serde(borrow)]
+    complete_through: Option<Text<'a>>,
+}
+
+pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
+    let data: TransactionData<'_> = fields.object(data)?;
+    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
+    let bank_transaction_id =
+        fields.bank_identifier(maybe("bank_transaction_id"), data.bank_transaction_id);
+    let statement_id = fields.bank_identifier(maybe("statement_id"), data.statement_id);
+    let entry_reference = fields.bank_identifier(maybe("entry_reference"), data.entry_reference);
+    let end_to_end_id = fields.bank_identifier(maybe("end_to_end_id"), data.end_to_end_id);
+    let credit_debit = fields.choice(need("credit_debit"), data.credit_debit, &DIRECTIONS);
+    let status = fields.choice(need("status"), data.status, &STATUSES);
+    let reversal = fields.flag(maybe("reversal"), data.reversal);
+    let currency = fields.currency(need("currency"), data.currency);
+    let amount = fields.money(need("amount"), data.amount, currency, Zero::Refused);
+    let charges = fields.money(maybe("charges"), data.charges, currency, Zero::Allowed);
+    let booking_date = fields.date(need("booking_date"), data.booking_date);
+    let value_date = fields.date(maybe("value_date"), data.value_date);
+    let debtor = data.debtor.map(|debtor| debtor.0).unwrap_or_default();
+    let debtor_name = fields.free_text(maybe("debtor.name"), debtor.name, DEBTOR_NAME_BYTES_MAX);
+    let account = maybe("debtor.account");
+    let debtor_account = fields.free_text(account, debtor.account, DEBTOR_ACCOUNT_BYTES_MAX);
+    let virtual_account = fields.bank_identifier(maybe("virtual_account"), data.virtual_account);
+    let remittance = data.remittance.map(|remittance| remittance.0).unwrap_or_default();
+    let reference = maybe("remittance.creditor_reference");
+    let creditor_reference =
+        fields.free_text(reference, remittance.creditor_reference, CREDITOR_REFERENCE_BYTES_MAX);
+    let unstructured = unstructured(remittance.unstructured, fields);
+    let return_of = data.return_of.map(|MapOnly(original)| return_of(original, fields));
+    Some(Input::BankTransaction(Box::new(BankTransaction {
+        bank_account: bank_account?,
+        bank_transaction_id,
+        statement_id,
+        entry_reference,
+        end_to_end_id,
+        credit_debit: credit_debit?,
+        status: status?,
+        reversal,
+        amount: amount?,
+        charges,
+        booking_date: booking_date?,
+        value_date,
+        debtor_name,
+        debtor_account,
+        virtual_account,
+        creditor_reference,
+        unstructured,
+        return_of,
+    })))
+}
+
+fn unstructured(lines: Option<Vec<Text<'_>>>, fields: &mut Fields) -> Vec<String> {
+    let at = maybe("remittance.unstructured");
+    let lines = lines.unwrap_or_default();
+    let bytes: usize = lines.iter().map(|line| line.0.len()).sum();
+    if lines.len() > UNSTRUCTURED_LINES_MAX || bytes > UNSTRUCTURED_BYTES_MAX {
+        let expected = "at most 100 lines of 4,096 bytes in all";
+        fields.refuse(DecodeCode::DataInvalid, at, expected);
+        return Vec::new();
+    }
+    let text = |(index, line)| fields.free_text(at.item(index), Some(line), UNSTRUCTURED_BYTES_MAX);
+    lines.into_iter().enumerate().filter_map(text).collect()
+}
+
+fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
+    // An empty object still says that this is a return.
+    fields.flag(maybe("return_of"), Some(true));
+    let id = maybe("return_of.bank_transaction_id");
+    let end_to_end = maybe("return_of.end_to_end_id");
+    let reason = maybe("return_of.reason");
+    ReturnOf {
+        bank_transaction_id: fields.bank_identifier(id, data.bank_transaction_id),
+        end_to_end_id: fields.bank_identifier(end_to_end, data.end_to_end_id),
+        reason: fields.free_text(reason, data.reason, RETURN_REASON_BYTES_MAX),
+    }
+}
+
+pub(super) fn statement(data: &str, fields: &mut Fields) -> Option<Input> {
+    let data: StatementData<'_> = fields.object(data)?;
+    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
+    let statement_id = fields.bank_identifier(need("statement_id"), data.statement_id);
+    let currency = fields.currency(need("currency"), data.currency);
+    let opening = fields.balance(need("opening_balance"), data.opening_balance, currency);
+    let closing = fields.balance(need("closing_balance"), data.closing_balance, currency);
+    let entries = fields.integer(need("entries"), data.entries, 0..=STATEMENT_ENTRIES_MAX);
+    let complete_through = fields.instant(need("complete_through"), data.complete_through);
+    Some(Input::BankStatement(BankStatement {
+        bank_account: bank_account?,
+        statement_id: statement_id?,
+        currency: currency?,
+        opening_balance: opening?,
+        closing_balance: closing?,
+        entries: entries?,
+        complete_through: complete_through?,
+    }))
+}
+
+/// The content of a bank transaction however it was delivered: everything but its status, its
+/// statement and its entry. The same booking, reported again in the end-of-day statement, is
+/// equal by it.
+#[must_use]
+pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
+    // Destructured, so that a new field cannot be forgotten.
+    let BankTransaction {
+        bank_account,
+        bank_transaction_id,
+        statement_id: _,
+        entry_reference: _,
+        end_to_end_id,
+        credit_debit,
+        status: _,
+        reversal,
+        amount,
+        charges,
+        booking_date,
+        value_date,
+        debtor_name,
+        debtor_account,
+        virtual_account,
+        creditor_reference,
+        unstructured,
+        return_of,
+    } = transaction;
+    let mut form = Canonical::new("bank transaction");
+    form.put("bank_account", bank_account.as_str().as_bytes());
+    form.put_text("bank_transaction_id", bank_transaction_id.as_deref());
+    form.put_text("end_to_end_id", end_to_end_id.as_deref());
+    let direction = match credit_debit {
+        CreditDebit::Credit => "CRDT",
+        CreditDebit::Debit => "DBIT",
+    };
+    form.put("credit_debit", direction.as_bytes());
+    form.put_text("reversal", reversal.then_some("true"));
+    form.put("currency", amount.currency().code().as_bytes());
+    form.put("amount", amount.number().as_bytes());
+    form.put_text("charges", charges.map(|charges| charges.number()).as_deref());
+    form.put("booking_date", booking_date.to_string().as_bytes());
+    form.put_text("value_date", value_date.map(|date| date.to_string()).as_deref());
+    form.put_text("debtor.name", debtor_name.as_deref());
+    form.put_text("debtor.account", debtor_account.as_deref());
+    form.put_text("virtual_account", virtual_account.as_deref());
+    form.put_text("remittance.creditor_reference", creditor_reference.as_deref());
+    for line in unstructured {
+        form.put("remittance.unstructured", line.as_bytes());
+    }
+    if let Some(ReturnOf { bank_transaction_id, end_to_end_id, reason }) = return_of {
+        form.put("return_of", b"true");
+        form.put_text("return_of.bank_transaction_id", bank_transaction_id.as_deref());
+        form.put_text("return_of.end_to_end_id", end_to_end_id.as_deref());
+        form.put_text("return_of.reason", reason.as_deref());
+    }
+    form.hash()
+}

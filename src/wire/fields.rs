@@ -1,0 +1,512 @@
+//! Reads the fields of one `data` object: checks each, notes the worst fault, and writes what it
+//! accepts into the canonical form, so that no field can be read and left out of the hash.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::canonical::Canonical;
+use super::code::DecodeCode;
+use super::strict::{MapOnly, Text, string_of};
+use crate::domain::ids::MalformedId;
+use crate::domain::input::ContentHash;
+use crate::domain::money::{Amount, Currency, Money, MoneyError};
+
+/// Names, reasons, remarks (contract §2), in characters.
+const LABEL_CHARACTERS_MAX: usize = 200;
+/// The longest identifier that a bank gives.
+const BANK_IDENTIFIER_BYTES_MAX: usize = 128;
+/// A bank account after normalising; an IBAN has at most 34.
+const ACCOUNT_NUMBER_BYTES_MAX: usize = 64;
+/// Nanoseconds and a numeric zone take 35 bytes.
+const INSTANT_BYTES_MAX: usize = 40;
+
+const AMOUNT: &str = "a plain decimal string such as \"100.00\"";
+
+/// Why a record's data was refused. `detail` names the field and what was expected there, never
+/// what was found.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub code: DecodeCode,
+    pub detail: String,
+}
+
+/// The place of a field. The name is its path within `data` and its tag in the canonical form.
+/// The index of a list's item stands where the name has `[]`, else behind it.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    name: &'static str,
+    index: Option<usize>,
+    required: bool,
+}
+
+pub(super) const fn need(name: &'static str) -> At {
+    At { name, index: None, required: true }
+}
+
+pub(super) const fn maybe(name: &'static str) -> At {
+    At { name, index: None, required: false }
+}
+
+impl At {
+    pub const fn item(self, index: usize) -> Self {
+        Self { index: Some(index), ..self }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (list, rest) = self.name.split_once("[]").unwrap_or((self.name, ""));
+        match self.index {
+            Some(index) => write!(f, "data.{list}[{index}]{rest}"),
+            None => write!(f, "data.{list}{rest}"),
+        }
+    }
+}
+
+/// Whether an amount may be zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zero {
+    Allowed,
+    Refused,
+}
+
+/// The reader of one `data` object.
+///
+/// Each method returns `None` for what is absent or faulty, so that every field is looked at
+/// before the reason is chosen. A required field that is absent is a fault.
+pub(super) struct Fields {
+    canonical: Canonical,
+    fault: Option<Fault>,
+}
+
+impl Fields {
+    pub fn new(kind: &'static str) -> Self {
+        Self { canonical: Canonical::new(kind), fault: None }
+    }
+
+    /// The hash of what was read, or the fault of highest precedence (the earliest of those).
+    pub fn finish(self) -> Result<ContentHash, Fault> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(self.canonical.hash()),
+        }
+    }
+
+    pub fn refuse(&mut self, code: DecodeCode, at: At, expected: &str) {
+        self.note(code, || format!("{at}: expected {expected}"));
+    }
+
+    pub fn note(&mut self, code: DecodeCode, detail: impl FnOnce() -> String) {
+        if self.fault.as_ref().is_none_or(|earlier| code < earlier.code) {
+            self.fault = Some(Fault { code, detail: detail() });
+        }
+    }
+
+    /// The strict structure: an object with no unknown field and no field of another JSON type.
+    pub fn object<'a, T: Deserialize<'a>>(&mut self, data: &'a str) -> Option<T> {
+        if !data.starts_with('{') {
+            self.note(DecodeCode::DataInvalid, || "data: expected an object".to_owned());
+            return None;
+        }
+        match serde_json::from_str::<MapOnly<T>>(data) {
+            Ok(MapOnly(fields)) => Some(fields),
+            Err(error) => {
+                // Serde's own message quotes the record, which may name people and accounts.
+                self.note(DecodeCode::DataInvalid, || {
+                    format!(
+                        "data: an unknown field, or another JSON type than expected, at line {} \
+                         column {} of data",
+                        error.line(),
+                        error.column()
+                    )
+                });
+                None
+            }
+        }
+    }
+
+    fn present<T>(&mut self, at: At, value: Option<T>) -> Option<T> {
+        if value.is_none() && at.required {
+            self.refuse(DecodeCode::DataInvalid, at, "a value, the field is required");
+        }
+        value
+    }
+
+    /// Accepts `text` if `good`, and writes it into the canonical form as it stands.
+    fn accept(
+        &mut self,
+        at: At,
+        text: Option<Text<'_>>,
+        good: impl FnOnce(&str) -> bool,
+        fault: (DecodeCode, &str),
+    ) -> Option<String> {
+        let text = self.present(at, text)?.0;
+        if !good(&text) {
+            self.refuse(fault.0, at, fault.1);
+            return None;
+        }
+        self.canonical.put(at.name, text.as_bytes());
+        Some(text.into_owned())
+    }
+
+    pub fn id<T>(
+        &mut self,
+        at: At,
+        text: Option<Text<'_>>,
+        parse: fn(&str) -> Result<T, MalformedId>,
+    ) -> Option<T> {
+        let text = self.present(at, text)?.0;
+        let Ok(id) = parse(&text) else {
+            self.refuse(DecodeCode::IdInvalid, at, "1 to 64 of A-Z a-z 0-9 . _ : -");
+            return None;
+        };
+        self.canonical.put(at.name, text.as_bytes());
+        Some(id)
+    }
+
+    /// An identifier that a bank gave: printable ASCII.
+    pub fn bank_identifier(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+        let printable = |byte| matches!(byte, b' '..=b'~');
+        let good = |text: &str| {
+            (1..=BANK_IDENTIFIER_BYTES_MAX).contains(&text.len()) && text.bytes().all(printable)
+        };
+        let expected = "1 to 128 printable ASCII characters";
+        self.accept(at, text, good, (DecodeCode::IdInvalid, expected))
+    }
+
+    /// Text that people read and that names something: never blank.
+    pub fn name(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+        let good = |text: &str| is_label(text) && !text.trim().is_empty();
+        let expected = "1 to 200 characters, none a control or direction character";
+        self.accept(at, text, good, (DecodeCode::DataInvalid, expected))
+    }
+
+    /// Text that people read: a reason, a remark.
+    pub fn label(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+        let expected = "at most 200 characters, none a control or direction character";
+        self.accept(at, text, is_label, (DecodeCode::DataInvalid, expected))
+    }
+
+    /// Text that is part of a fact: anything, within a length in bytes.
+    pub fn free_text(&mut self, at: At, text: Option<Text<'_>>, max: usize) -> Option<String> {
+        let text = self.present(at, text)?.0;
+        if text.len() > max {
+            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} bytes"));
+            return None;
+        }
+        self.canonical.put(at.name, text.as_bytes());
+        Some(text.into_owned())
+    }
+
+    /// Account numbers as keys: letters and digits, upper case; each once.
+    pub fn account_numbers(
+        &mut self,
+        at: At,
+        list: Option<Vec<Text<'_>>>,
+        max: usize,
+    ) -> Option<Vec<String>> {
+        let list = self.present(at, list)?;
+        if list.len() > max {
+            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} items"));
+            return None;
+        }
+        let mut numbers: Vec<String> = Vec::with_capacity(list.len());
+        for (index, text) in list.iter().enumerate() {
+            match account_number(&text.0) {
+                Some(number) if numbers.contains(&number) => {}
+                Some(number) => numbers.push(number),
+                None => {
+                    let expected = "1 to 64 ASCII letters and digits, beside spaces - . /";
+                    self.refuse(DecodeCode::DataInvalid, at.item(index), expected);
+                }
+            }
+        }
+        // The count tells an empty list ("none any more") from an absent one ("as it was").
+        self.count_of(at, numbers.len());
+        for number in &numbers {
+            self.canonical.put(at.name, number.as_bytes());
+        }
+        Some(numbers)
+    }
+
+    /// Writes the length of a list in front of its items.
+    pub fn count_of(&mut self, at: At, count: usize) {
+        self.canonical.put(at.name, count.to_string().as_bytes());
+    }
+
+    pub fn choice<T: Copy>(
+        &mut self,
+        at: At,
+        text: Option<Text<'_>>,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.present(at, text)?.0;
+        let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) else {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            self.refuse(DecodeCode::DataInvalid, at, &names.join(" or "));
+            return None;
+        };
+        self.canonical.put(at.name, text.as_bytes());
+        Some(*value)
+    }
+
+    /// Absent is the same as false.
+    pub fn flag(&mut self, at: At, value: Option<bool>) -> bool {
+        let value = value.unwrap_or(false);
+        if value {
+            self.canonical.put(at.name, b"true");
+        }
+        value
+    }
+
+    /// A whole number, written in digits only.
+    pub fn integer(
+        &mut self,
+        at: At,
+        raw: Option<&RawValue>,
+        range: RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let raw = self.present(at, raw)?.get();
+        let digits = raw.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(value) = raw.parse().ok().filter(|value| digits && range.contains(value)) else {
+            self.note(DecodeCode::DataInvalid, || {
+                let (least, most) = (range.start(), range.end());
+                format!("{at}: expected a whole number from {least} to {most}")
+            });
+            return None;
+        };
+        self.canonical.put(at.name, raw.as_bytes());
+        Some(value)
+    }
+
+    /// A non-negative amount whose currency is not known here.
+    pub fn amount(&mut self, at: At, raw: Option<&RawValue>, zero: Zero) -> Option<Amount> {
+        let raw = self.present(at, raw)?;
+        let text = string_of(raw.get());
+        let amount = text.as_deref().and_then(|text| Amount::parse(text).ok());
+        let (Some(text), Some(amount)) = (text, amount) else {
+            self.refuse(DecodeCode::AmountInvalid, at, AMOUNT);
+            return None;
+        };
+        if amount.is_zero() && zero == Zero::Refused {
+            self.refuse(DecodeCode::AmountInvalid, at, "an amount greater than zero");
+            return None;
+        }
+        self.canonical.put(at.name, shortest(&text).as_bytes());
+        Some(amount)
+    }
+
+    /// An amount with at most the currency's minor units. Without a currency (absent or unknown,
+    /// which is a fault of its own) only the grammar is checked.
+    pub fn money(
+        &mut self,
+        at: At,
+        raw: Option<&RawValue>,
+        currency: Option<Currency>,
+        zero: Zero,
+    ) -> Option<Money> {
+        let amount = self.amount(at, raw, zero)?;
+        self.in_currency(at, amount, currency?)
+    }
+
+    /// A balance: an amount that may be negative.
+    pub fn balance(
+        &mut self,
+        at: At,
+        raw: Option<&RawValue>,
+        currency: Option<Currency>,
+    ) -> Option<Money> {
+        let raw = self.present(at, raw)?;
+        let text = string_of(raw.get()).unwrap_or_default();
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text.as_ref()),
+        };
+        let Ok(amount) = Amount::parse(digits) else {
+            self.refuse(DecodeCode::AmountInvalid, at, AMOUNT);
+            return None;
+        };
+        let money = self.in_currency(at, amount, currency?)?;
+        // Zero has no sign, however it is written.
+        let money = if negative && !money.is_zero() { money.negated() } else { money };
+        self.canonical.put(at.name, money.number().as_bytes());
+        Some(money)
+    }
+
+    fn in_currency(&mut self, at: At, amount: Amount, currency: Currency) -> Option<Money> {
+        match amount.in_currency(currency) {
+            Ok(money) => Some(money),
+            Err(MoneyError::ExcessDecimals) => {
+                let expected = "no more decimals than the currency has";
+                self.refuse(DecodeCode::AmountScale, at, expected);
+                None
+            }
+            Err(
+                MoneyError::Malformed
+                | MoneyError::UnknownCurrency
+                | MoneyError::CurrencyMismatch
+                | MoneyError::Overflow,
+            ) => {
+                self.refuse(DecodeCode::AmountInvalid, at, AMOUNT);
+                None
+            }
+        }
+    }
+
+    pub fn currency(&mut self, at: At, text: Option<Text<'_>>) -> Option<Currency> {
+        let text = self.present(at, text)?.0;
+        let Ok(currency) = Currency::parse(&text) else {
+            self.refuse(DecodeCode::CurrencyUnknown, at, "an upper-case ISO 4217 code");
+            return None;
+        };
+        self.canonical.put(at.name, text.as_bytes());
+        Some(currency)
+    }
+
+    pub fn date(&mut self, at: At, text: Option<Text<'_>>) -> Option<NaiveDate> {
+        let text = self.present(at, text)?.0;
+        let Some(date) = calendar_date(&text) else {
+            self.refuse(DecodeCode::DateInvalid, at, "a calendar date YYYY-MM-DD");
+            return None;
+        };
+        self.canonical.put(at.name, text.as_bytes());
+        Some(date)
+    }
+
+    pub fn instant(&mut self, at: At, text: Option<Text<'_>>) -> Option<DateTime<Utc>> {
+        let text = self.present(at, text)?.0;
+        let Some(instant) = instant_of(&text) else {
+            self.refuse(DecodeCode::DateInvalid, at, "RFC 3339 with a zone, year 2000 to 2100");
+            return None;
+        };
+        let micros = instant.timestamp_micros().to_string();
+        self.canonical.put(at.name, micros.as_bytes());
+        Some(instant)
+    }
+}
+
+/// At most 200 characters, none of which could hide or reorder text on an operator's screen.
+fn is_label(text: &str) -> bool {
+    let hides = |character: char| {
+        character.is_control()
+            || matches!(
+                character,
+                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'
+                    | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            )
+    };
+    text.chars().count() <= LABEL_CHARACTERS_MAX && !text.chars().any(hides)
+}
+
+/// `12-3456 7890` → `1234567890`; `None` for other punctuation, other scripts, a bad length.
+fn account_number(text: &str) -> Option<String> {
+    let known = |byte| matches!(byte, b' ' | b'-' | b'.' | b'/') || byte.is_ascii_alphanumeric();
+    if !text.bytes().all(known) {
+        return None;
+    }
+    let mut number = text.replace([' ', '-', '.', '/'], "");
+    number.make_ascii_uppercase();
+    (1..=ACCOUNT_NUMBER_BYTES_MAX).contains(&number.len()).then_some(number)
+}
+
+/// `100.50` → `100.5`, `100.00` → `100`: one text for one amount. The grammar has already
+/// refused signs and leading zeros.
+fn shortest(amount: &str) -> &str {
+    if amount.contains('.') {
+        amount.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        amount
+    }
+}
+
+/// Reads `YYYY-MM-DD`, year 0001 to 9999.
+fn calendar_date(text: &str) -> Option<NaiveDate> {
+    let shape = |(index, byte): (usize, u8)| match index {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    if text.len() != 10 || !text.bytes().enumerate().all(shape) {
+        return None;
+    }
+    let year = text.get(..4)?.parse().ok().filter(|year| *year > 0)?;
+    let month = text.get(5..7)?.parse().ok()?;
+    let day = text.get(8..)?.parse().ok()?;
+    NaiveDate::from_ymd_opt(year, month, day)
+}
+
+/// Reads RFC 3339 with a zone, year 2000 to 2100 in UTC.
+pub(super) fn instant_of(text: &str) -> Option<DateTime<Utc>> {
+    if text.len() > INSTANT_BYTES_MAX {
+        return None;
+    }
+    let instant = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    (2000..=2100).contains(&instant.year()).then_some(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_hide_nothing() {
+        for good in ["", "Topup", "充值 — تعبئة", "emoji 💸", &"ü".repeat(200)] {
+            assert!(is_label(good), "{good}");
+        }
+        let hidden = "\0\n\t\u{7f}\u{85}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\
+                      \u{202a}\u{202e}\u{2066}\u{2069}";
+        for character in hidden.chars() {
+            assert!(!is_label(&format!("a{character}b")), "{character:?}");
+        }
+        assert!(!is_label(&"ü".repeat(201)));
+    }
+
+    #[test]
+    fn account_numbers_lose_their_separators_only() {
+        assert_eq!(account_number("sg12 3456-78.9/0").as_deref(), Some("SG1234567890"));
+        for bad in ["", " - ", "12_3", "１２３", "12\n3", "12#3", &"1".repeat(65)] {
+            assert_eq!(account_number(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn dates_are_days_that_exist() {
+        for good in ["2026-11-22", "2024-02-29", "0001-01-01", "9999-12-31"] {
+            assert_eq!(calendar_date(good).map(|date| date.to_string()).as_deref(), Some(good));
+        }
+        let bad = [
+            "2026-02-30", "2025-02-29", "0000-01-01", "2026-1-22", "26-11-22", "2026/11/22", "",
+            "2026-11-22T00:00:00Z", " 2026-11-22", "+026-11-22", "٢٠٢٦-11-22", "2026-00-10",
+        ];
+        for bad in bad {
+            assert_eq!(calendar_date(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn instants_have_a_zone_and_a_sane_year() {
+        let noon = instant_of("2026-11-22T12:00:00Z");
+        assert!(noon.is_some());
+        assert_eq!(instant_of("2026-11-22T20:00:00.000+08:00"), noon);
+        let bad = [
+            "2026-11-22T10:00:00", "2026-11-22", "2026-13-45T99:99:99Z", "1999-12-31T23:59:59Z",
+            "2101-01-01T00:00:00Z", "-262144-01-01T00:00:00Z", "", "now", "1763805600",
+        ];
+        for bad in bad {
+            assert_eq!(instant_of(bad), None, "{bad}");
+        }
+        assert_eq!(instant_of(&format!("2026-11-22T10:00:00.{}Z", "0".repeat(60_000))), None);
+    }
+
+    #[test]
+    fn one_amount_has_one_text() {
+        for (text, expected) in
+            [("100", "100"), ("100.00", "100"), ("100.50", "100.5"), ("0.0", "0"), ("10", "10")]
+        {
+            assert_eq!(shortest(text), expected);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! **decode**: a Kafka record's bytes become a [`Message`], or a [`DecodeFailure`] with a stable
+//! code; and the way out: a fact becomes an event, a dead record gets its headers.
+//!
+//! Shape of the way in, in the order of the checks (and of [`DecodeCode`]):
+//! bytes → [`envelope`] (size, UTF-8, JSON, duplicate keys, attributes) → [`decode`] (type, topic)
+//! → [`command`] or [`bank`] (strict DTO, then each field through [`fields::Fields`]) → record key.
+//!
+//! Pure and deterministic: no clock, no I/O, no state. What needs state (a duplicate, a conflict,
+//! an invoice that does not exist) is decided later. Nothing here rounds, trims or repairs.
+//! May import: serde, `serde_json`, sha2, chrono, thiserror, domain. Not rdkafka, not sqlx.
+//!
+//! [`Message`]: crate::domain::input::Message
+
+pub mod bank;
+mod canonical;
+mod code;
+pub mod command;
+pub mod dead_letter;
+pub mod decode;
+mod envelope;
+pub mod event;
+mod fields;
+mod strict;
+#[cfg(test)]
+mod tests;
+
+pub use bank::bank_content_hash;
+pub use dead_letter::{DeadLetterHeaders, Header, mask};
+pub use decode::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
+pub use event::encode_event;

@@ -1,0 +1,180 @@
+//! What serde leaves open and money cannot: duplicate keys, arrays in place of objects.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+/// Reads `T` from a JSON object only. A derived struct would also take an array, by position.
+pub(super) struct MapOnly<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for MapOnly<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = MapOnly<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(MapOnly)
+            }
+        }
+
+        deserializer.deserialize_map(Object(PhantomData))
+    }
+}
+
+/// A JSON string, borrowed unless it has escapes. Serde borrows a bare `Cow` only on request and
+/// never one inside an `Option`.
+pub(super) struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyText;
+
+        impl<'de> Visitor<'de> for AnyText {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(AnyText)
+    }
+}
+
+/// The text of a JSON string given as raw JSON; `None` for any other JSON value.
+pub(super) fn string_of(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        // A lone surrogate escape is JSON but not text.
+        return serde_json::from_str(raw).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
+}
+
+/// Where an object names a key twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeated {
+    Nowhere,
+    /// In the outermost object: its own values cannot be trusted.
+    Outermost,
+    Inside,
+}
+
+/// Looks for an object that names a key twice, anywhere in `json`, which must be valid JSON.
+///
+/// One pass with a stack on the heap, so that neither depth nor size can hurt: a record of
+/// 64 KiB has at most 13,000 keys, sorted once per object.
+pub(super) fn repeated_key(json: &str) -> Repeated {
+    let bytes = json.as_bytes();
+    let mut keys: Vec<Cow<'_, str>> = Vec::with_capacity(32);
+    // Per open container: where its keys begin, or none for an array.
+    let mut open: Vec<Option<usize>> = Vec::with_capacity(8);
+    let mut key_next = false;
+    let mut found = Repeated::Nowhere;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                let end = string_end(bytes, at);
+                if key_next {
+                    let raw = json.get(at - 1..end).unwrap_or_default();
+                    keys.push(string_of(raw).unwrap_or(Cow::Borrowed(raw)));
+                    key_next = false;
+                }
+                at = end;
+            }
+            b'{' => {
+                open.push(Some(keys.len()));
+                key_next = true;
+            }
+            b'[' => open.push(None),
+            b',' => key_next = matches!(open.last(), Some(Some(_))),
+            b'}' | b']' => {
+                key_next = false;
+                if let Some(Some(first)) = open.pop() {
+                    if has_repetition(keys.get_mut(first..).unwrap_or_default()) {
+                        let outermost = open.is_empty();
+                        found = if outermost { Repeated::Outermost } else { Repeated::Inside };
+                    }
+                    keys.truncate(first);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The index after the closing quote of the string whose text begins at `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => break,
+            b'\\' => at += 1,
+            _ => {}
+        }
+    }
+    at
+}
+
+fn has_repetition(keys: &mut [Cow<'_, str>]) -> bool {
+    // Up to sixteen keys, which is every honest object but one, comparing pairs beats sorting.
+    if keys.len() <= 16 {
+        let pair = |(index, key)| keys.iter().skip(index + 1).any(|other| other == key);
+        return keys.iter().enumerate().any(pair);
+    }
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| matches!(pair, [left, right] if left == right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_keys_are_found_wherever_they_are() {
+        let many: String = (0..5_000).map(|n| format!("\"k{n}\":0,")).collect();
+        let cases = [
+            (r#"{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}"#.to_owned(), Repeated::Nowhere),
+            (r#"{"a":"a","b":"a,\"b\":1","c":{"x":"}"}}"#.to_owned(), Repeated::Nowhere),
+            (r#"{"a":1,"a":1}"#.to_owned(), Repeated::Outermost),
+            (r#"{"a":1,"\u0061":1}"#.to_owned(), Repeated::Outermost),
+            (r#"{"a":[[{"b":1,"c":[],"b":2}]]}"#.to_owned(), Repeated::Inside),
+            (r#"{"a":{"b":1,"b":2},"z":{"c":1}}"#.to_owned(), Repeated::Inside),
+            (format!("{{{many}\"z\":0}}"), Repeated::Nowhere),
+            (format!("{{{many}\"k77\":0}}"), Repeated::Outermost),
+            ("[".repeat(60_000) + &"]".repeat(60_000), Repeated::Nowhere),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(repeated_key(&json), expected, "{:.60}", json);
+        }
+    }
+
+    #[test]
+    fn only_json_strings_have_a_text() {
+        assert_eq!(string_of(r#""100.00""#).as_deref(), Some("100.00"));
+        assert_eq!(string_of(r#""\u0031""#).as_deref(), Some("1"));
+        for raw in ["1", "null", "{}", "[\"a\"]", "true", "\"", r#""\ud800""#] {
+            assert_eq!(string_of(raw), None, "{raw}");
+        }
+    }
+}
