@@ -1,9 +1,11 @@
 #![forbid(unsafe_code)]
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod kafka;
 pub mod pipeline;
+pub mod relay;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

@@ -73,12 +73,21 @@ pub async fn run_in_tx(
     let (before, after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
     work.record(&after, decided);
     persist::batch_in_tx(tx, &before, &after, &work.write, at).await?;
-    let wakes_waiting = work.write.effects.iter().any(|effect| {
-        matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_))
-    });
+    let wakes_waiting = work
+        .write
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_)));
     let missing = StoreError::Corrupt("a record without an outcome");
-    let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
-    Ok(Written { ended, wakes_waiting })
+    let ended = work
+        .ended
+        .into_iter()
+        .collect::<Option<Vec<_>>>()
+        .ok_or(missing)?;
+    Ok(Written {
+        ended,
+        wakes_waiting,
+    })
 }
 
 struct Work<'a> {
@@ -94,33 +103,47 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(pipeline: &'a Pipeline, items: &'a [Item], at: DateTime<Utc>) -> Self {
         let ended = vec![None; items.len()];
-        Self { pipeline, items, at, open: Vec::new(), ended, write: BatchWrite::default() }
+        Self {
+            pipeline,
+            items,
+            at,
+            open: Vec::new(),
+            ended,
+            write: BatchWrite::default(),
+        }
     }
 
     fn messages(&self) -> impl Iterator<Item = &'a Message> {
         let items = self.items;
-        self.open.iter().filter_map(move |index| items.get(*index)?.decoded.as_ref().ok())
+        self.open
+            .iter()
+            .filter_map(move |index| items.get(*index)?.decoded.as_ref().ok())
     }
 
     /// Puts aside what was not decoded and what came before: the idempotency check is first.
     async fn sort_out(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let items = self.items;
         let fresh = items.iter().filter(|item| !item.again);
-        let ids: Vec<&RecordId> =
-            fresh.filter_map(|item| Some(&item.decoded.as_ref().ok()?.record)).collect();
+        let ids: Vec<&RecordId> = fresh
+            .filter_map(|item| Some(&item.decoded.as_ref().ok()?.record))
+            .collect();
         let known = inbox::probe_in_tx(tx, &ids).await?;
         let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
                 Err(failure) => self.dead_letter_undecoded(index, item, failure),
                 Ok(message) => {
-                    let earlier = known.get(&message.record).or_else(|| seen.get(&message.record));
+                    let earlier = known
+                        .get(&message.record)
+                        .or_else(|| seen.get(&message.record));
                     match earlier {
                         None => {
                             seen.insert(&message.record, message.content_hash);
                             self.open.push(index);
                         }
-                        Some(hash) if *hash == message.content_hash => self.repeat(index, item, message),
+                        Some(hash) if *hash == message.content_hash => {
+                            self.repeat(index, item, message)
+                        }
                         Some(_) => self.conflict(index, item, message),
                     }
                 }
@@ -152,13 +175,12 @@ impl<'a> Work<'a> {
         Err(StoreError::Corrupt("deciding never had all it needs"))
     }
 
-    fn decide_pass(
-        &self,
-        set: &mut WorkingSet,
-        ids: &mut IdBlock,
-    ) -> Result<Vec<Decided>, Pass> {
+    fn decide_pass(&self, set: &mut WorkingSet, ids: &mut IdBlock) -> Result<Vec<Decided>, Pass> {
         let policy = &self.pipeline.settings().policy;
-        let context = Context { policy, as_of: self.at };
+        let context = Context {
+            policy,
+            as_of: self.at,
+        };
         let mut decided = Vec::with_capacity(self.open.len());
         let mut missing: HashSet<Miss> = HashSet::new();
         for message in self.messages() {
@@ -179,14 +201,20 @@ impl<'a> Work<'a> {
                 Err(Stop::Corrupt(_)) => {}
             }
         }
-        if missing.is_empty() { Ok(decided) } else { Err(Pass::Missing(missing.into_iter().collect())) }
+        if missing.is_empty() {
+            Ok(decided)
+        } else {
+            Err(Pass::Missing(missing.into_iter().collect()))
+        }
     }
 
     /// Turns decisions into rows.
     fn record(&mut self, after: &WorkingSet, decided: Vec<Decided>) {
         let open = std::mem::take(&mut self.open);
         for (index, done) in open.into_iter().zip(decided) {
-            let Some(item) = self.items.get(index) else { continue };
+            let Some(item) = self.items.get(index) else {
+                continue;
+            };
             let Ok(message) = &item.decoded else { continue };
             self.record_one(index, item, message, done);
         }
@@ -198,7 +226,11 @@ impl<'a> Work<'a> {
             if let Effect::StoreDecision(decision) = effect {
                 let explanation = super::explanation::to_json(&decision);
                 let cause = message.record.clone();
-                self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
+                self.write.decisions.push(ExplainedDecision {
+                    decision,
+                    explanation,
+                    cause,
+                });
             } else {
                 self.write.effects.push(effect);
             }
@@ -230,7 +262,15 @@ impl<'a> Work<'a> {
                 subject: subject.clone(),
             });
         }
-        self.end(index, Ended { outcome: done.outcome.word(), code, subject, needs });
+        self.end(
+            index,
+            Ended {
+                outcome: done.outcome.word(),
+                code,
+                subject,
+                needs,
+            },
+        );
     }
 
     fn end(&mut self, index: usize, ended: Ended) {
@@ -240,8 +280,12 @@ impl<'a> Work<'a> {
     }
 
     fn wait(&mut self, item: &Item, message: &Message, needs: String) {
-        let Input::Command(command) = &message.input else { return };
-        let Some(account_id) = command.account_id() else { return };
+        let Input::Command(command) = &message.input else {
+            return;
+        };
+        let Some(account_id) = command.account_id() else {
+            return;
+        };
         self.write.waiting.push(WaitingRow {
             raw: item.raw.clone(),
             record: message.record.clone(),
@@ -300,7 +344,12 @@ impl<'a> Work<'a> {
     /// Same id, same content: no effect.
     fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
         self.push_repeat(item, message, "duplicate", None);
-        let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
+        let ended = Ended {
+            outcome: "duplicate",
+            code: None,
+            subject: None,
+            needs: None,
+        };
         self.end(index, ended);
     }
 
@@ -309,7 +358,12 @@ impl<'a> Work<'a> {
         let code = DeadLetterReason::Conflict.code().to_owned();
         self.push_repeat(item, message, "dead_lettered", Some(code.clone()));
         self.dead_letter(item, message, DeadLetterReason::Conflict);
-        let ended = Ended { outcome: "dead_lettered", code: Some(code), subject: None, needs: None };
+        let ended = Ended {
+            outcome: "dead_lettered",
+            code: Some(code),
+            subject: None,
+            needs: None,
+        };
         self.end(index, ended);
     }
 
@@ -360,8 +414,11 @@ pub async fn dead_letter_raw_in_tx(
         code,
         message: reason.sentence().to_owned(),
     };
-    let write =
-        BatchWrite { inbox: vec![inbox], dead_letters: vec![letter], ..BatchWrite::default() };
+    let write = BatchWrite {
+        inbox: vec![inbox],
+        dead_letters: vec![letter],
+        ..BatchWrite::default()
+    };
     let nothing = WorkingSet::default();
     persist::batch_in_tx(tx, &nothing, &nothing, &write, at).await
 }

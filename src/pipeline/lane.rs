@@ -6,14 +6,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::batch::{self, Item, run_in_tx};
-use super::{Pipeline, TopicNames};
+use super::{Pipeline, topic_kind};
+use crate::config::Topics;
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{BatchHandler, Header, LaneCancel, Opened, Processed, Record, Watermarks};
+use crate::store::StoreError;
 use crate::store::checkpoint::{self, Fence};
+use crate::store::crash_guard::{self, Guard};
 use crate::store::error::Disposition;
 use crate::store::persist::RawRecordRow;
-use crate::store::crash_guard::{self, Guard};
-use crate::store::StoreError;
 use crate::telemetry;
 use crate::wire::{RawRecord, Topic, decode};
 
@@ -42,8 +43,10 @@ impl BatchHandler for Pipeline {
         watermarks: Watermarks,
         cancel: LaneCancel,
     ) -> Opened<Lane> {
-        let Some(kind) = self.settings().topics.kind(&topic) else {
-            return Opened::Hold { reason: format!("{topic} is not one of our topics") };
+        let Some(kind) = topic_kind(&self.settings().topics, &topic) else {
+            return Opened::Hold {
+                reason: format!("{topic} is not one of our topics"),
+            };
         };
         let mut pause = RETRY_FIRST;
         loop {
@@ -56,7 +59,11 @@ impl BatchHandler for Pipeline {
                     match guard.await {
                         Ok(guard) => {
                             return Opened::Ready {
-                                lane: Lane { fence, topic: kind, guard },
+                                lane: Lane {
+                                    fence,
+                                    topic: kind,
+                                    guard,
+                                },
                                 next_offset,
                             };
                         }
@@ -71,12 +78,7 @@ impl BatchHandler for Pipeline {
         }
     }
 
-    async fn process(
-        &self,
-        lane: &mut Lane,
-        batch: Vec<Record>,
-        cancel: &LaneCancel,
-    ) -> Processed {
+    async fn process(&self, lane: &mut Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Processed {
         let Some(last) = batch.last().map(|record| record.offset) else {
             return Processed::Cancelled;
         };
@@ -85,7 +87,10 @@ impl BatchHandler for Pipeline {
         let items: Vec<Item> = if lane.guard.is_careful() {
             return self.process_carefully(lane, batch, cancel).await;
         } else {
-            batch.into_iter().map(|record| to_item(topic, record)).collect()
+            batch
+                .into_iter()
+                .map(|record| to_item(topic, record))
+                .collect()
         };
         match self.write(&lane.fence, &items, cancel).await {
             Step::Committed => Processed::Committed { next_offset },
@@ -134,7 +139,11 @@ impl Pipeline {
                 self.divert(&lane.fence, item, cancel).await
             } else {
                 let at = self.now();
-                if let Err(error) = lane.guard.announce(self.pool(), &lane.fence, offset, at).await {
+                if let Err(error) = lane
+                    .guard
+                    .announce(self.pool(), &lane.fence, offset, at)
+                    .await
+                {
                     tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
                 }
                 let item = to_item(lane.topic, record);
@@ -194,12 +203,17 @@ impl Pipeline {
     /// One transaction. A commit whose answer was lost is seen by the next attempt: the
     /// checkpoint is then past these records.
     async fn attempt(&self, fence: &Fence, items: &[Item]) -> Result<(), StoreError> {
-        let Ok(_permit) = self.writers.acquire().await else { return Err(StoreError::Fenced) };
+        let Ok(_permit) = self.writers.acquire().await else {
+            return Err(StoreError::Fenced);
+        };
         let at = self.now();
         let mut tx = self.pool().begin().await?;
         let locked = checkpoint::lock_in_tx(&mut tx, fence).await?;
         let done = locked.next_offset.unwrap_or(0);
-        let skip = items.iter().take_while(|item| item.raw.offset < done).count();
+        let skip = items
+            .iter()
+            .take_while(|item| item.raw.offset < done)
+            .count();
         let items = items.get(skip..).unwrap_or_default();
         let Some(last) = items.last() else {
             tx.rollback().await?;
@@ -223,7 +237,9 @@ impl Pipeline {
         error: &StoreError,
         cancel: &LaneCancel,
     ) -> Step {
-        let Some(item) = group.first() else { return Step::Committed };
+        let Some(item) = group.first() else {
+            return Step::Committed;
+        };
         tracing::error!(
             topic = fence.topic,
             partition = fence.partition,
@@ -233,7 +249,8 @@ impl Pipeline {
             "record refused by the database: dead-lettered"
         );
         let reason = DeadLetterReason::Unprocessable;
-        self.dead_letter_alone(fence, item.raw.clone(), reason, cancel).await
+        self.dead_letter_alone(fence, item.raw.clone(), reason, cancel)
+            .await
     }
 
     async fn divert(&self, fence: &Fence, raw: RawRecordRow, cancel: &LaneCancel) -> Step {
@@ -243,7 +260,8 @@ impl Pipeline {
             offset = raw.offset,
             "the process died at this record twice: diverted undecoded"
         );
-        self.dead_letter_alone(fence, raw, DeadLetterReason::CrashLoop, cancel).await
+        self.dead_letter_alone(fence, raw, DeadLetterReason::CrashLoop, cancel)
+            .await
     }
 
     async fn dead_letter_alone(
@@ -256,7 +274,9 @@ impl Pipeline {
         let mut pause = RETRY_FIRST;
         loop {
             let done = self.dead_letter_once(fence, &raw, reason).await;
-            let Err(error) = done else { return Step::Committed };
+            let Err(error) = done else {
+                return Step::Committed;
+            };
             if error.disposition() == Disposition::Abandon {
                 return Step::Fenced;
             }
@@ -331,15 +351,22 @@ async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
 
 /// Decodes a record; its bytes are kept beside what they mean.
 fn to_item(topic: Topic, record: Record) -> Item {
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
+    let headers: Vec<(&str, Option<&[u8]>)> = record
+        .headers
+        .iter()
+        .map(|h| (h.name.as_str(), h.value.as_deref()))
+        .collect();
     let decoded = decode(&RawRecord {
         topic,
         key: record.key.as_deref(),
         value: record.value.as_deref(),
         headers: &headers,
     });
-    Item { raw: to_raw(record), decoded, again: false }
+    Item {
+        raw: to_raw(record),
+        decoded,
+        again: false,
+    }
 }
 
 fn to_raw(record: Record) -> RawRecordRow {
@@ -347,7 +374,9 @@ fn to_raw(record: Record) -> RawRecordRow {
         topic: record.topic.as_ref().to_owned(),
         partition: record.partition,
         offset: record.offset,
-        timestamp: record.timestamp_ms.and_then(DateTime::from_timestamp_millis),
+        timestamp: record
+            .timestamp_ms
+            .and_then(DateTime::from_timestamp_millis),
         headers: headers_to_json(&record.headers),
         key: record.key,
         value: record.value,
@@ -396,22 +425,31 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
     };
     stored
         .into_iter()
-        .map(|header| Header { name: header.name, value: header.value_hex.map(bytes) })
+        .map(|header| Header {
+            name: header.name,
+            value: header.value_hex.map(bytes),
+        })
         .collect()
 }
 
 /// Decodes stored bytes again, as when they were read.
 #[must_use]
-pub fn decode_again(topics: &TopicNames, raw: &RawRecordRow) -> Option<Item> {
-    let topic = topics.kind(&raw.topic)?;
+pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
+    let topic = topic_kind(topics, &raw.topic)?;
     let headers = headers_from_json(&raw.headers);
-    let borrowed: Vec<(&str, Option<&[u8]>)> =
-        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
+    let borrowed: Vec<(&str, Option<&[u8]>)> = headers
+        .iter()
+        .map(|h| (h.name.as_str(), h.value.as_deref()))
+        .collect();
     let decoded = decode(&RawRecord {
         topic,
         key: raw.key.as_deref(),
         value: raw.value.as_deref(),
         headers: &borrowed,
     });
-    Some(Item { raw: raw.clone(), decoded, again: true })
+    Some(Item {
+        raw: raw.clone(),
+        decoded,
+        again: true,
+    })
 }

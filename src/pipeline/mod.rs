@@ -14,6 +14,8 @@ mod lane;
 pub mod replay;
 pub mod sweep;
 
+pub use lane::{headers_from_json, headers_to_json};
+
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -21,44 +23,21 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::config::Topics;
 use crate::domain::matching::Policy;
 use crate::wire::Topic;
 
-/// The topics by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicNames {
-    pub commands: String,
-    pub bank_payments: String,
-    pub usage: String,
-    pub events: String,
-    pub dead_letters: String,
-}
-
-impl TopicNames {
-    /// `<prefix>.invoice-commands.v1` and so on.
-    #[must_use]
-    pub fn with_prefix(prefix: &str) -> Self {
-        Self {
-            commands: format!("{prefix}.invoice-commands.v1"),
-            bank_payments: format!("{prefix}.bank-payments.v1"),
-            usage: format!("{prefix}.usage.v1"),
-            events: format!("{prefix}.events.v1"),
-            dead_letters: format!("{prefix}.dead-letters.v1"),
-        }
-    }
-
-    /// Which of ours a topic is.
-    #[must_use]
-    pub fn kind(&self, name: &str) -> Option<Topic> {
-        if name == self.commands {
-            Some(Topic::Commands)
-        } else if name == self.bank_payments {
-            Some(Topic::BankPayments)
-        } else if name == self.usage {
-            Some(Topic::Usage)
-        } else {
-            None
-        }
+/// Which of the topics that we read `name` is.
+#[must_use]
+pub fn topic_kind(topics: &Topics, name: &str) -> Option<Topic> {
+    if name == topics.commands {
+        Some(Topic::Commands)
+    } else if name == topics.bank_payments {
+        Some(Topic::BankPayments)
+    } else if name == topics.usage {
+        Some(Topic::Usage)
+    } else {
+        None
     }
 }
 
@@ -68,7 +47,7 @@ pub struct Settings {
     pub group: String,
     /// Names this worker in the checkpoints.
     pub owner: String,
-    pub topics: TopicNames,
+    pub topics: Topics,
     pub policy: Policy,
     /// How long a command waits for what it names.
     pub waiting_deadline: Duration,
@@ -94,7 +73,13 @@ impl Pipeline {
     pub fn new(pool: PgPool, settings: Settings, clock: Clock) -> Self {
         let writers = Arc::new(Semaphore::new(settings.writers.max(1)));
         let sweep_wanted = Arc::new(tokio::sync::Notify::new());
-        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted }
+        Self {
+            pool,
+            settings: Arc::new(settings),
+            clock,
+            writers,
+            sweep_wanted,
+        }
     }
 
     #[must_use]
@@ -108,8 +93,8 @@ impl Pipeline {
     }
 
     #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Resolves when a batch has recorded something that a waiting command may need.

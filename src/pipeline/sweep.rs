@@ -40,7 +40,9 @@ impl Pipeline {
         let mut tx = self.pool().begin().await?;
         let commands = waiting::lock_key_in_tx(&mut tx, key, COMMANDS_MAX).await?;
         for command in &commands {
-            let Some(ended) = self.sweep_one(&mut tx, command).await? else { break };
+            let Some(ended) = self.sweep_one(&mut tx, command).await? else {
+                break;
+            };
             if ended.outcome == "dead_lettered" {
                 swept.expired = swept.expired.saturating_add(1);
             } else {
@@ -105,6 +107,11 @@ impl Pipeline {
 }
 
 fn sentence(code: &str) -> &'static str {
-    let known = DeadLetterReason::ALL.into_iter().find(|reason| reason.code() == code);
-    known.map_or("The record could not be processed.", DeadLetterReason::sentence)
+    let known = DeadLetterReason::ALL
+        .into_iter()
+        .find(|reason| reason.code() == code);
+    known.map_or(
+        "The record could not be processed.",
+        DeadLetterReason::sentence,
+    )
 }

@@ -44,7 +44,10 @@ pub async fn start(
     let announced: i64 = row.try_get(1)?;
     let careful = starts >= 2;
     let suspect = (starts >= 3 && announced == next).then_some(announced);
-    Ok(Guard { suspect, careful_left: if careful { CAREFUL_RECORDS } else { 0 } })
+    Ok(Guard {
+        suspect,
+        careful_left: if careful { CAREFUL_RECORDS } else { 0 },
+    })
 }
 
 impl Guard {

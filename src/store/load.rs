@@ -74,7 +74,8 @@ impl Needs {
         }
         match command {
             Command::UpsertAccount(upsert) => {
-                self.virtuals.extend(upsert.virtual_accounts.iter().flatten().cloned());
+                self.virtuals
+                    .extend(upsert.virtual_accounts.iter().flatten().cloned());
             }
             Command::CreateInvoice(create) if create.send => {
                 self.sends.insert(create.invoice_id.as_str().to_owned());
@@ -95,10 +96,20 @@ impl Needs {
 
     fn add_bank(&mut self, bank: &BankTransaction) {
         let tokens = text::tokens(bank);
-        self.references.extend(tokens.references.into_iter().map(|(reference, _)| reference));
+        self.references.extend(
+            tokens
+                .references
+                .into_iter()
+                .map(|(reference, _)| reference),
+        );
         self.numbers.extend(tokens.numbers.into_iter().flatten());
-        self.payers.extend(bank.debtor_account.as_deref().and_then(text::payer_account));
-        self.virtuals.extend(bank.virtual_account.as_deref().and_then(text::payer_account));
+        self.payers
+            .extend(bank.debtor_account.as_deref().and_then(text::payer_account));
+        self.virtuals.extend(
+            bank.virtual_account
+                .as_deref()
+                .and_then(text::payer_account),
+        );
         if let Ok(micros) = bank.amount.to_micros() {
             let key = (bank.amount.currency().code().to_owned(), micros);
             let count = self.same_amount.entry(key).or_default();
@@ -127,7 +138,12 @@ pub async fn working_set(
     resolve_payers(tx, needs, &mut set).await?;
     let mut owners: BTreeSet<String> = needs.accounts.clone();
     owners.extend(found.values().cloned());
-    owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
+    owners.extend(
+        set.payer_owners
+            .values()
+            .flatten()
+            .map(|id| id.as_str().to_owned()),
+    );
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
     lock_accounts(tx, &owners, &mut set).await?;
     if !needs.sends.is_empty() {
@@ -138,7 +154,10 @@ pub async fn working_set(
         resolve_payers(tx, needs, &mut set).await?;
     }
     payments(tx, needs, &mut set).await?;
-    let ids: Vec<String> = found.into_keys().chain(needs.invoices.iter().cloned()).collect();
+    let ids: Vec<String> = found
+        .into_keys()
+        .chain(needs.invoices.iter().cloned())
+        .collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;
     if !needs.accounts.is_empty() {
@@ -156,19 +175,23 @@ async fn make_accounts_known(
         return Ok(());
     }
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    sqlx::query(sql!("accounts_make_known")).bind(ids).bind(at).execute(&mut **tx).await?;
+    sqlx::query(sql!("accounts_make_known"))
+        .bind(ids)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
-async fn bank_keys(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
+async fn bank_keys(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
     if needs.bank_keys.is_empty() {
         return Ok(());
     }
-    let accounts: Vec<&str> = needs.bank_keys.iter().map(|k| k.bank_account.as_str()).collect();
+    let accounts: Vec<&str> = needs
+        .bank_keys
+        .iter()
+        .map(|k| k.bank_account.as_str())
+        .collect();
     let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
     let rows = sqlx::query(sql!("load_bank_keys"))
         .bind(accounts)
@@ -176,12 +199,19 @@ async fn bank_keys(
         .fetch_all(&mut **tx)
         .await?;
     for row in rows {
-        let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
+        let key = BankKey {
+            bank_account: row.try_get(0)?,
+            key: row.try_get(1)?,
+        };
         let hash: &[u8] = row.try_get(2)?;
         let word: &str = row.try_get(3)?;
-        let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == word);
+        let disposition = BankDisposition::ALL
+            .into_iter()
+            .find(|known| known.word() == word);
         let stored = StoredBankTransaction {
-            content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
+            content_hash: hash
+                .try_into()
+                .map_err(|_| StoreError::Corrupt("a bank hash"))?,
             disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
         };
         set.bank.insert(key, stored);
@@ -204,7 +234,11 @@ async fn resolve_invoices(
             continue;
         }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        for row in sqlx::query(statement).bind(words).fetch_all(&mut **tx).await? {
+        for row in sqlx::query(statement)
+            .bind(words)
+            .fetch_all(&mut **tx)
+            .await?
+        {
             found.insert(row.try_get(0)?, row.try_get(1)?);
         }
     }
@@ -218,9 +252,14 @@ async fn lock_watch_keys(
     needs: &Needs,
     found: &BTreeMap<String, String>,
 ) -> Result<bool, StoreError> {
-    let known: BTreeSet<String> =
-        found.keys().map(|id| number_key(&InvoiceId::trusted(id))).collect();
-    let sends = needs.sends.iter().map(|id| number_key(&InvoiceId::trusted(id)));
+    let known: BTreeSet<String> = found
+        .keys()
+        .map(|id| number_key(&InvoiceId::trusted(id)))
+        .collect();
+    let sends = needs
+        .sends
+        .iter()
+        .map(|id| number_key(&InvoiceId::trusted(id)));
     let sends: BTreeSet<String> = sends.collect();
     let unknown = needs.numbers.difference(&known);
     let exclusive: Vec<&str> = unknown.map(String::as_str).collect();
@@ -246,11 +285,19 @@ async fn watchers(
 ) -> Result<(), StoreError> {
     let mut keys: BTreeSet<WatchKey> = BTreeSet::new();
     let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
+    let rows = sqlx::query(sql!("load_send_keys"))
+        .bind(&sends)
+        .fetch_all(&mut **tx)
+        .await?;
     for row in rows {
         let currency = rows::currency(row.try_get(3)?)?;
         let account = AccountId::trusted(row.try_get(2)?);
-        keys.extend(invoice_watch_keys(row.try_get(0)?, row.try_get(1)?, &account, currency));
+        keys.extend(invoice_watch_keys(
+            row.try_get(0)?,
+            row.try_get(1)?,
+            &account,
+            currency,
+        ));
     }
     for id in &needs.sends {
         keys.insert(WatchKey::number(&number_key(&InvoiceId::trusted(id))));
@@ -266,9 +313,14 @@ async fn watchers(
         .await?;
     for row in rows {
         let record = rows::bank_record(&row)?;
-        let Some(payment_id) = record.payment_id.clone() else { continue };
+        let Some(payment_id) = record.payment_id.clone() else {
+            continue;
+        };
         let key = WatchKey(row.try_get("watch_key")?);
-        set.watchers.entry(key).or_default().insert(payment_id.clone());
+        set.watchers
+            .entry(key)
+            .or_default()
+            .insert(payment_id.clone());
         needs.payments.insert(payment_id.as_str().to_owned());
         needs.add_bank(&record.transaction);
         set.watched.insert(payment_id, record);
@@ -283,8 +335,10 @@ async fn resolve_payers(
 ) -> Result<(), StoreError> {
     if !needs.payers.is_empty() {
         let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
-        let rows =
-            sqlx::query(sql!("resolve_payers")).bind(payers).fetch_all(&mut **tx).await?;
+        let rows = sqlx::query(sql!("resolve_payers"))
+            .bind(payers)
+            .fetch_all(&mut **tx)
+            .await?;
         for row in rows {
             let owners = set.payer_owners.entry(row.try_get(0)?).or_default();
             owners.insert(AccountId::trusted(row.try_get(1)?));
@@ -292,8 +346,10 @@ async fn resolve_payers(
     }
     if !needs.virtuals.is_empty() {
         let virtuals: Vec<&str> = needs.virtuals.iter().map(String::as_str).collect();
-        let rows =
-            sqlx::query(sql!("resolve_virtuals")).bind(virtuals).fetch_all(&mut **tx).await?;
+        let rows = sqlx::query(sql!("resolve_virtuals"))
+            .bind(virtuals)
+            .fetch_all(&mut **tx)
+            .await?;
         for row in rows {
             let owner = AccountId::trusted(row.try_get(1)?);
             set.virtual_owners.insert(row.try_get(0)?, owner);
@@ -311,7 +367,11 @@ async fn lock_accounts(
         return Ok(());
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(sql!("lock_accounts"))
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?
+    {
         let account = Account {
             account_id: AccountId::trusted(row.try_get(0)?),
             event_sequence: row.try_get(1)?,
@@ -326,21 +386,28 @@ async fn lock_accounts(
 
 /// Reads and locks the payments that are named (one without an account has no other protection),
 /// and reads their live links.
-async fn payments(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
+async fn payments(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
     if needs.payments.is_empty() {
         return Ok(());
     }
     let ids: Vec<&str> = needs.payments.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_payments")).bind(&ids).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(sql!("lock_payments"))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?
+    {
         let payment = rows::payment(&row)?;
         set.payments.insert(payment.payment_id.clone(), payment);
     }
-    for row in sqlx::query(sql!("load_live_pairs")).bind(&ids).fetch_all(&mut **tx).await? {
-        let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
+    for row in sqlx::query(sql!("load_live_pairs"))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?
+    {
+        let pair = (
+            PaymentId::trusted(row.try_get(0)?),
+            InvoiceId::trusted(row.try_get(1)?),
+        );
         set.live_pairs.insert(pair);
     }
     Ok(())
@@ -357,7 +424,11 @@ async fn invoices(
     if ids.is_empty() {
         return Ok(());
     }
-    for row in sqlx::query(sql!("load_invoices")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(sql!("load_invoices"))
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?
+    {
         index(rows::invoice(&row)?, set);
     }
     Ok(())
@@ -365,8 +436,12 @@ async fn invoices(
 
 fn index(invoice: Invoice, set: &mut WorkingSet) {
     let id = invoice.invoice_id.clone();
-    set.by_reference.insert(invoice.payment_reference.clone(), id.clone());
-    set.by_number.entry(number_key(&id)).or_default().insert(id.clone());
+    set.by_reference
+        .insert(invoice.payment_reference.clone(), id.clone());
+    set.by_number
+        .entry(number_key(&id))
+        .or_default()
+        .insert(id.clone());
     set.invoices.insert(id, invoice);
 }
 
@@ -379,10 +454,15 @@ async fn balances(
         return Ok(());
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_balances")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(sql!("load_balances"))
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?
+    {
         let currency = rows::currency(row.try_get(1)?)?;
         let key = (AccountId::trusted(row.try_get(0)?), currency);
-        set.balances.insert(key, Money::from_micros(row.try_get(2)?, currency));
+        set.balances
+            .insert(key, Money::from_micros(row.try_get(2)?, currency));
     }
     Ok(())
 }
@@ -393,9 +473,13 @@ async fn waiting_accounts(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_waiting_keys")).bind(ids).fetch_all(&mut **tx).await?;
+    let rows = sqlx::query(sql!("load_waiting_keys"))
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?;
     for row in rows {
-        set.waiting_accounts.insert(AccountId::trusted(row.try_get(0)?));
+        set.waiting_accounts
+            .insert(AccountId::trusted(row.try_get(0)?));
     }
     Ok(())
 }
@@ -428,7 +512,11 @@ async fn exact(
     let (mut accounts, mut currencies, mut dues, mut limits) = (vec![], vec![], vec![], vec![]);
     for miss in misses {
         if let Miss::Exact(account, currency, due) = miss {
-            let same = needs.same_amount.get(&(currency.clone(), *due)).copied().unwrap_or(0);
+            let same = needs
+                .same_amount
+                .get(&(currency.clone(), *due))
+                .copied()
+                .unwrap_or(0);
             accounts.push(account.as_str().to_owned());
             currencies.push(currency.clone());
             dues.push(*due);
@@ -450,23 +538,27 @@ async fn exact(
         .await?;
     for row in rows {
         let currency = rows::currency(row.try_get(1)?)?;
-        let key = (AccountId::trusted(row.try_get(0)?), currency, row.try_get(2)?);
-        set.exact.entry(key).or_default().push(InvoiceId::trusted(row.try_get(3)?));
+        let key = (
+            AccountId::trusted(row.try_get(0)?),
+            currency,
+            row.try_get(2)?,
+        );
+        set.exact
+            .entry(key)
+            .or_default()
+            .push(InvoiceId::trusted(row.try_get(3)?));
     }
     Ok(())
 }
 
-async fn oldest(
-    tx: &mut Tx<'_>,
-    misses: &[Miss],
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
+async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
     let (mut accounts, mut currencies) = (vec![], vec![]);
     for miss in misses {
         if let Miss::Oldest(account, currency) = miss {
             accounts.push(account.as_str().to_owned());
             currencies.push(currency.clone());
-            set.oldest.insert((account.clone(), rows::currency(currency)?), Vec::new());
+            set.oldest
+                .insert((account.clone(), rows::currency(currency)?), Vec::new());
         }
     }
     if accounts.is_empty() {
@@ -480,8 +572,14 @@ async fn oldest(
         .fetch_all(&mut **tx)
         .await?;
     for row in rows {
-        let key = (AccountId::trusted(row.try_get(0)?), rows::currency(row.try_get(1)?)?);
-        set.oldest.entry(key).or_default().push(InvoiceId::trusted(row.try_get(2)?));
+        let key = (
+            AccountId::trusted(row.try_get(0)?),
+            rows::currency(row.try_get(1)?)?,
+        );
+        set.oldest
+            .entry(key)
+            .or_default()
+            .push(InvoiceId::trusted(row.try_get(2)?));
     }
     Ok(())
 }
@@ -492,7 +590,8 @@ async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
         if let Miss::Book(currency, due) = miss {
             currencies.push(currency.clone());
             dues.push(*due);
-            set.book.insert((rows::currency(currency)?, *due), Vec::new());
+            set.book
+                .insert((rows::currency(currency)?, *due), Vec::new());
         }
     }
     if currencies.is_empty() {
@@ -508,11 +607,14 @@ async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
     for row in rows {
         let currency = rows::currency(row.try_get(0)?)?;
         let due: i64 = row.try_get(1)?;
-        set.book.entry((currency, due)).or_default().push(BookEntry {
-            invoice_id: InvoiceId::trusted(row.try_get(2)?),
-            account_id: AccountId::trusted(row.try_get(3)?),
-            amount_due: Money::from_micros(due, currency),
-        });
+        set.book
+            .entry((currency, due))
+            .or_default()
+            .push(BookEntry {
+                invoice_id: InvoiceId::trusted(row.try_get(2)?),
+                account_id: AccountId::trusted(row.try_get(3)?),
+                amount_due: Money::from_micros(due, currency),
+            });
     }
     Ok(())
 }

@@ -26,7 +26,11 @@ pub async fn due_keys(
     at: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).fetch_all(pool).await?;
+    let rows = sqlx::query(sql!("waiting_due"))
+        .bind(at)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -39,9 +43,15 @@ pub async fn lock_key_in_tx(
     key: &str,
     limit: i64,
 ) -> Result<Vec<Waiting>, StoreError> {
-    sqlx::query(sql!("lock_accounts")).bind(vec![key]).fetch_all(&mut **tx).await?;
-    let rows =
-        sqlx::query(sql!("waiting_of_key")).bind(key).bind(limit).fetch_all(&mut **tx).await?;
+    sqlx::query(sql!("lock_accounts"))
+        .bind(vec![key])
+        .fetch_all(&mut **tx)
+        .await?;
+    let rows = sqlx::query(sql!("waiting_of_key"))
+        .bind(key)
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Waiting {
@@ -71,7 +81,10 @@ pub async fn lock_key_in_tx(
 /// # Errors
 /// When the database fails.
 pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<(), StoreError> {
-    sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
+    sqlx::query(sql!("waiting_end"))
+        .bind(ids)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -86,7 +99,11 @@ pub async fn set_needs_in_tx(
     needs: &str,
     code: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("waiting_set_needs")).bind(id).bind(needs).execute(&mut **tx).await?;
+    sqlx::query(sql!("waiting_set_needs"))
+        .bind(id)
+        .bind(needs)
+        .execute(&mut **tx)
+        .await?;
     super::dead_letters::update_inbox_in_tx(tx, record, "waiting", Some(code), None).await
 }
 

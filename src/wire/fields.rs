@@ -44,16 +44,27 @@ pub(super) struct At {
 }
 
 pub(super) const fn need(name: &'static str) -> At {
-    At { name, index: None, required: true }
+    At {
+        name,
+        index: None,
+        required: true,
+    }
 }
 
 pub(super) const fn maybe(name: &'static str) -> At {
-    At { name, index: None, required: false }
+    At {
+        name,
+        index: None,
+        required: false,
+    }
 }
 
 impl At {
     pub const fn item(self, index: usize) -> Self {
-        Self { index: Some(index), ..self }
+        Self {
+            index: Some(index),
+            ..self
+        }
     }
 }
 
@@ -85,7 +96,10 @@ pub(super) struct Fields {
 
 impl Fields {
     pub fn new(kind: &'static str) -> Self {
-        Self { canonical: Canonical::new(kind), fault: None }
+        Self {
+            canonical: Canonical::new(kind),
+            fault: None,
+        }
     }
 
     /// The hash of what was read, or the fault of highest precedence (the earliest of those).
@@ -101,15 +115,24 @@ impl Fields {
     }
 
     pub fn note(&mut self, code: DecodeCode, detail: impl FnOnce() -> String) {
-        if self.fault.as_ref().is_none_or(|earlier| code < earlier.code) {
-            self.fault = Some(Fault { code, detail: detail() });
+        if self
+            .fault
+            .as_ref()
+            .is_none_or(|earlier| code < earlier.code)
+        {
+            self.fault = Some(Fault {
+                code,
+                detail: detail(),
+            });
         }
     }
 
     /// The strict structure: an object with no unknown field and no field of another JSON type.
     pub fn object<'a, T: Deserialize<'a>>(&mut self, data: &'a str) -> Option<T> {
         if !data.starts_with('{') {
-            self.note(DecodeCode::DataInvalid, || "data: expected an object".to_owned());
+            self.note(DecodeCode::DataInvalid, || {
+                "data: expected an object".to_owned()
+            });
             return None;
         }
         match serde_json::from_str::<MapOnly<T>>(data) {
@@ -131,7 +154,11 @@ impl Fields {
 
     fn present<T>(&mut self, at: At, value: Option<T>) -> Option<T> {
         if value.is_none() && at.required {
-            self.refuse(DecodeCode::DataInvalid, at, "a value, the field is required");
+            self.refuse(
+                DecodeCode::DataInvalid,
+                at,
+                "a value, the field is required",
+            );
         }
         value
     }
@@ -195,7 +222,9 @@ impl Fields {
     pub fn free_text(&mut self, at: At, text: Option<Text<'_>>, max: usize) -> Option<String> {
         let text = self.present(at, text)?.0;
         if text.len() > max {
-            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} bytes"));
+            self.note(DecodeCode::DataInvalid, || {
+                format!("{at}: expected at most {max} bytes")
+            });
             return None;
         }
         self.canonical.put(at.name, text.as_bytes());
@@ -211,7 +240,9 @@ impl Fields {
     ) -> Option<Vec<String>> {
         let list = self.present(at, list)?;
         if list.len() > max {
-            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} items"));
+            self.note(DecodeCode::DataInvalid, || {
+                format!("{at}: expected at most {max} items")
+            });
             return None;
         }
         let mut numbers: Vec<String> = Vec::with_capacity(list.len());
@@ -272,7 +303,11 @@ impl Fields {
     ) -> Option<u32> {
         let raw = self.present(at, raw)?.get();
         let digits = raw.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(value) = raw.parse().ok().filter(|value| digits && range.contains(value)) else {
+        let Some(value) = raw
+            .parse()
+            .ok()
+            .filter(|value| digits && range.contains(value))
+        else {
             self.note(DecodeCode::DataInvalid, || {
                 let (least, most) = (range.start(), range.end());
                 format!("{at}: expected a whole number from {least} to {most}")
@@ -332,7 +367,11 @@ impl Fields {
         };
         let money = self.in_currency(at, amount, currency?)?;
         // Zero has no sign, however it is written.
-        let money = if negative && !money.is_zero() { money.negated() } else { money };
+        let money = if negative && !money.is_zero() {
+            money.negated()
+        } else {
+            money
+        };
         self.canonical.put(at.name, money.number().as_bytes());
         Some(money)
     }
@@ -360,7 +399,11 @@ impl Fields {
     pub fn currency(&mut self, at: At, text: Option<Text<'_>>) -> Option<Currency> {
         let text = self.present(at, text)?.0;
         let Ok(currency) = Currency::parse(&text) else {
-            self.refuse(DecodeCode::CurrencyUnknown, at, "an upper-case ISO 4217 code");
+            self.refuse(
+                DecodeCode::CurrencyUnknown,
+                at,
+                "an upper-case ISO 4217 code",
+            );
             return None;
         };
         self.canonical.put(at.name, text.as_bytes());
@@ -380,7 +423,11 @@ impl Fields {
     pub fn instant(&mut self, at: At, text: Option<Text<'_>>) -> Option<DateTime<Utc>> {
         let text = self.present(at, text)?.0;
         let Some(instant) = instant_of(&text) else {
-            self.refuse(DecodeCode::DateInvalid, at, "RFC 3339 with a zone, year 2000 to 2100");
+            self.refuse(
+                DecodeCode::DateInvalid,
+                at,
+                "RFC 3339 with a zone, year 2000 to 2100",
+            );
             return None;
         };
         let micros = instant.timestamp_micros().to_string();
@@ -410,7 +457,9 @@ fn account_number(text: &str) -> Option<String> {
     }
     let mut number = text.replace([' ', '-', '.', '/'], "");
     number.make_ascii_uppercase();
-    (1..=ACCOUNT_NUMBER_BYTES_MAX).contains(&number.len()).then_some(number)
+    (1..=ACCOUNT_NUMBER_BYTES_MAX)
+        .contains(&number.len())
+        .then_some(number)
 }
 
 /// `100.50` → `100.5`, `100.00` → `100`: one text for one amount. The grammar has already
@@ -466,8 +515,19 @@ mod tests {
 
     #[test]
     fn account_numbers_lose_their_separators_only() {
-        assert_eq!(account_number("sg12 3456-78.9/0").as_deref(), Some("SG1234567890"));
-        for bad in ["", " - ", "12_3", "１２３", "12\n3", "12#3", &"1".repeat(65)] {
+        assert_eq!(
+            account_number("sg12 3456-78.9/0").as_deref(),
+            Some("SG1234567890")
+        );
+        for bad in [
+            "",
+            " - ",
+            "12_3",
+            "１２３",
+            "12\n3",
+            "12#3",
+            &"1".repeat(65),
+        ] {
             assert_eq!(account_number(bad), None, "{bad}");
         }
     }
@@ -475,11 +535,24 @@ mod tests {
     #[test]
     fn dates_are_days_that_exist() {
         for good in ["2026-11-22", "2024-02-29", "0001-01-01", "9999-12-31"] {
-            assert_eq!(calendar_date(good).map(|date| date.to_string()).as_deref(), Some(good));
+            assert_eq!(
+                calendar_date(good).map(|date| date.to_string()).as_deref(),
+                Some(good)
+            );
         }
         let bad = [
-            "2026-02-30", "2025-02-29", "0000-01-01", "2026-1-22", "26-11-22", "2026/11/22", "",
-            "2026-11-22T00:00:00Z", " 2026-11-22", "+026-11-22", "٢٠٢٦-11-22", "2026-00-10",
+            "2026-02-30",
+            "2025-02-29",
+            "0000-01-01",
+            "2026-1-22",
+            "26-11-22",
+            "2026/11/22",
+            "",
+            "2026-11-22T00:00:00Z",
+            " 2026-11-22",
+            "+026-11-22",
+            "٢٠٢٦-11-22",
+            "2026-00-10",
         ];
         for bad in bad {
             assert_eq!(calendar_date(bad), None, "{bad}");
@@ -492,20 +565,34 @@ mod tests {
         assert!(noon.is_some());
         assert_eq!(instant_of("2026-11-22T20:00:00.000+08:00"), noon);
         let bad = [
-            "2026-11-22T10:00:00", "2026-11-22", "2026-13-45T99:99:99Z", "1999-12-31T23:59:59Z",
-            "2101-01-01T00:00:00Z", "-262144-01-01T00:00:00Z", "", "now", "1763805600",
+            "2026-11-22T10:00:00",
+            "2026-11-22",
+            "2026-13-45T99:99:99Z",
+            "1999-12-31T23:59:59Z",
+            "2101-01-01T00:00:00Z",
+            "-262144-01-01T00:00:00Z",
+            "",
+            "now",
+            "1763805600",
         ];
         for bad in bad {
             assert_eq!(instant_of(bad), None, "{bad}");
         }
-        assert_eq!(instant_of(&format!("2026-11-22T10:00:00.{}Z", "0".repeat(60_000))), None);
+        assert_eq!(
+            instant_of(&format!("2026-11-22T10:00:00.{}Z", "0".repeat(60_000))),
+            None
+        );
     }
 
     #[test]
     fn one_amount_has_one_text() {
-        for (text, expected) in
-            [("100", "100"), ("100.00", "100"), ("100.50", "100.5"), ("0.0", "0"), ("10", "10")]
-        {
+        for (text, expected) in [
+            ("100", "100"),
+            ("100.00", "100"),
+            ("100.50", "100.5"),
+            ("0.0", "0"),
+            ("10", "10"),
+        ] {
             assert_eq!(shortest(text), expected);
         }
     }

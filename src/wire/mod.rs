@@ -21,8 +21,6 @@ mod envelope;
 pub mod event;
 mod fields;
 mod strict;
-#[cfg(test)]
-mod tests;
 
 pub use bank::bank_content_hash;
 pub use dead_letter::{DeadLetterHeaders, Header, mask};

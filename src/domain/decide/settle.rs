@@ -303,7 +303,9 @@ pub(super) fn receive_matched(
         None => account_of(&decision).map(|identity| identity.account_id.clone()),
     };
     if !within_locks(recording, &parts) {
-        return Err(Halt::Stop(Stop::Corrupt("an allocation outside the locked accounts")));
+        return Err(Halt::Stop(Stop::Corrupt(
+            "an allocation outside the locked accounts",
+        )));
     }
     payment.account_id = owner.filter(|id| recording.set.locked.contains(id));
     if let Some(account_id) = &payment.account_id {

@@ -18,12 +18,24 @@ pub(super) async fn insert_payments(
         return Ok(());
     }
     let all = || payments.iter().copied();
-    let amounts = all().map(|p| micros(p.amount)).collect::<Result<Vec<_>, _>>()?;
-    let allocated = all().map(|p| micros(p.allocated)).collect::<Result<Vec<_>, _>>()?;
-    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
+    let amounts = all()
+        .map(|p| micros(p.amount))
+        .collect::<Result<Vec<_>, _>>()?;
+    let allocated = all()
+        .map(|p| micros(p.allocated))
+        .collect::<Result<Vec<_>, _>>()?;
+    let reason = |p: &Payment| {
+        p.state
+            .reason()
+            .map(crate::domain::payment::ParkReason::code)
+    };
     sqlx::query(sql!("insert_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+        .bind(
+            all()
+                .map(|p| p.account_id.as_ref().map(|id| id.as_str()))
+                .collect::<Vec<_>>(),
+        )
         .bind(all().map(|p| code_of(p.currency())).collect::<Vec<_>>())
         .bind(amounts)
         .bind(allocated)
@@ -49,15 +61,29 @@ pub(super) async fn update_payments(
     if payments.is_empty() {
         return Ok(());
     }
-    let was = payments.iter().map(|p| micros(p.0.allocated)).collect::<Result<Vec<_>, _>>()?;
-    let now = payments.iter().map(|p| micros(p.1.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let was = payments
+        .iter()
+        .map(|p| micros(p.0.allocated))
+        .collect::<Result<Vec<_>, _>>()?;
+    let now = payments
+        .iter()
+        .map(|p| micros(p.1.allocated))
+        .collect::<Result<Vec<_>, _>>()?;
     let all = || payments.iter().map(|payment| payment.1);
-    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
+    let reason = |p: &Payment| {
+        p.state
+            .reason()
+            .map(crate::domain::payment::ParkReason::code)
+    };
     let done = sqlx::query(sql!("update_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
         .bind(was)
         .bind(now)
-        .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+        .bind(
+            all()
+                .map(|p| p.account_id.as_ref().map(|id| id.as_str()))
+                .collect::<Vec<_>>(),
+        )
         .bind(all().map(|p| p.state.word()).collect::<Vec<_>>())
         .bind(all().map(reason).collect::<Vec<_>>())
         .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
@@ -75,9 +101,13 @@ pub(super) async fn ledger(
     let (mut of, mut lines, mut accounts) = (vec![], vec![], vec![]);
     let (mut customers, mut currencies, mut amounts) = (vec![], vec![], vec![]);
     for effect in effects {
-        let Effect::Post(transaction) = effect else { continue };
+        let Effect::Post(transaction) = effect else {
+            continue;
+        };
         if !transaction.is_balanced() {
-            return Err(StoreError::Corrupt("a ledger transaction that does not balance"));
+            return Err(StoreError::Corrupt(
+                "a ledger transaction that does not balance",
+            ));
         }
         ids.push(transaction.id.0);
         kinds.push(transaction.kind.word());
@@ -126,7 +156,9 @@ pub(super) async fn allocations(
     let (mut accounts, mut currencies, mut amounts) = (vec![], vec![], vec![]);
     let (mut rules, mut transactions, mut remaining) = (vec![], vec![], vec![]);
     for effect in effects {
-        let Effect::Allocate(allocation) = effect else { continue };
+        let Effect::Allocate(allocation) = effect else {
+            continue;
+        };
         ids.push(allocation.id.0);
         payments.push(allocation.payment_id.as_str());
         invoices.push(allocation.invoice_id.as_str());
@@ -175,7 +207,9 @@ pub(super) async fn balances(
     for ((account_id, currency), now) in &after.balances {
         let was = before.balance(account_id, *currency);
         if was != *now {
-            let delta = now.sub(was).map_err(|_| StoreError::Corrupt("a balance change"))?;
+            let delta = now
+                .sub(was)
+                .map_err(|_| StoreError::Corrupt("a balance change"))?;
             changes.push((account_id.as_str(), code_of(*currency), micros(delta)?));
         }
     }
@@ -185,7 +219,12 @@ pub(super) async fn balances(
     changes.sort();
     sqlx::query(sql!("change_balances"))
         .bind(changes.iter().map(|change| change.0).collect::<Vec<_>>())
-        .bind(changes.iter().map(|change| change.1.as_str()).collect::<Vec<_>>())
+        .bind(
+            changes
+                .iter()
+                .map(|change| change.1.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(changes.iter().map(|change| change.2).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)

@@ -1,0 +1,261 @@
+//! Wiring: what a worker consists of, and the order in which it stops.
+//!
+//! Stop order: intake (pause, drain lanes, store offsets, leave the group), sweep, relay (one last
+//! round), pool. Each has a bound; what is not done by then is done by whoever comes next, because
+//! the database says where to go on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{Config, GroupProtocol, KafkaConfig, Only};
+use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
+use crate::pipeline::{Pipeline, Settings};
+use crate::relay::Relay;
+use crate::store::{self, ConnectOptions, StoreError};
+use crate::telemetry;
+
+#[derive(Debug, Error)]
+pub enum AppError {
+    #[error("the database could not be used")]
+    Store(#[from] StoreError),
+    #[error("Kafka could not be used")]
+    Kafka(#[from] KafkaError),
+    #[error("waiting for signals failed")]
+    Signal(#[source] std::io::Error),
+    #[error("nothing to run: --only names no part that exists")]
+    Nothing,
+}
+
+/// How to reach the database by this configuration.
+#[must_use]
+pub fn connect_options(config: &Config, application_name: &str) -> ConnectOptions {
+    let database = &config.database;
+    ConnectOptions {
+        url: database.url.reveal().to_owned(),
+        pool_size: database.pool_size,
+        statement_timeout: Duration::from_millis(database.statement_timeout_ms),
+        lock_timeout: Duration::from_millis(database.lock_timeout_ms),
+        idle_in_transaction_timeout: Duration::from_millis(database.idle_in_transaction_timeout_ms),
+        role: database.role.clone(),
+        application_name: application_name.to_owned(),
+    }
+}
+
+/// The pipeline of this configuration on an open pool.
+#[must_use]
+pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
+    let seconds = i64::try_from(config.worker.waiting_deadline_seconds).unwrap_or(i64::MAX);
+    let settings = Settings {
+        group: config.kafka.group_id.clone(),
+        owner: config.kafka.client_id.clone(),
+        topics: config.topics(),
+        policy: config.policy(),
+        waiting_deadline: chrono::Duration::seconds(seconds),
+        event_source: config.worker.event_source.clone(),
+        writers: config.database.writers,
+    };
+    Pipeline::new(pool, settings, clock)
+}
+
+/// librdkafka settings for TLS and SASL.
+#[must_use]
+pub fn kafka_security(kafka: &KafkaConfig) -> BTreeMap<String, String> {
+    let password = kafka
+        .sasl_password
+        .as_ref()
+        .map(|secret| secret.reveal().to_owned());
+    let settings = [
+        ("security.protocol", kafka.security_protocol.clone()),
+        ("sasl.mechanism", kafka.sasl_mechanism.clone()),
+        ("sasl.username", kafka.sasl_username.clone()),
+        ("sasl.password", password),
+        ("ssl.ca.location", kafka.ssl_ca_location.clone()),
+    ];
+    settings
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+}
+
+fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
+    let kafka = &config.kafka;
+    let mut consumer = ConsumerConfig::new(&kafka.brokers, &kafka.group_id, topics);
+    consumer.client_id.clone_from(&kafka.client_id);
+    consumer.protocol = match kafka.group_protocol {
+        GroupProtocol::Classic => kafka::GroupProtocol::Classic,
+        GroupProtocol::Consumer => kafka::GroupProtocol::Consumer,
+    };
+    consumer.batch_records_max = config.worker.batch_records;
+    consumer.batch_linger = Duration::from_millis(config.worker.batch_linger_ms);
+    consumer.lane_records_max = config.worker.lane_records;
+    consumer.session_timeout = Duration::from_millis(kafka.session_timeout_ms);
+    consumer.max_poll_interval = Duration::from_millis(kafka.max_poll_interval_ms);
+    consumer.extra = kafka_security(kafka);
+    consumer
+}
+
+/// A running worker.
+pub struct Worker {
+    pipeline: Pipeline,
+    consumer: Option<ConsumerHandle>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    shutdown: Duration,
+}
+
+impl Worker {
+    /// Starts the parts that `only` names.
+    ///
+    /// # Errors
+    /// When Kafka's client cannot be made or the database cannot be reached.
+    pub async fn start(config: &Config, only: Only, clock: Clock) -> Result<Self, AppError> {
+        let pool = store::connect(&connect_options(config, "topup worker")).await?;
+        let pipeline = pipeline(config, pool, clock);
+        let (stop, stopped) = watch::channel(false);
+        let topics = config.topics();
+        let mut subscribed = Vec::new();
+        if only.commands {
+            subscribed.push(topics.commands.as_str());
+        }
+        if only.bank {
+            subscribed.push(topics.bank_payments.as_str());
+        }
+        if subscribed.is_empty() && !only.relay && !only.jobs {
+            return Err(AppError::Nothing);
+        }
+        let consumer = if subscribed.is_empty() {
+            None
+        } else {
+            let settings = consumer_config(config, &subscribed);
+            let handler = Arc::new(pipeline.clone());
+            Some(kafka::start(
+                settings,
+                handler,
+                tokio::runtime::Handle::current(),
+            )?)
+        };
+        let mut tasks = Vec::new();
+        if only.relay {
+            let mut producer = ProducerConfig::new(&config.kafka.brokers);
+            producer.client_id.clone_from(&config.kafka.client_id);
+            producer.extra = kafka_security(&config.kafka);
+            let relay = Relay::new(
+                pipeline.pool().clone(),
+                Producer::new(&producer)?,
+                topics.clone(),
+                config.kafka.group_id.clone(),
+                clock,
+            );
+            let stopped = stopped.clone();
+            tasks.push(tokio::spawn(async move { relay.run(stopped).await }));
+        }
+        if only.jobs || only.commands {
+            let interval = Duration::from_millis(config.worker.sweep_interval_ms);
+            tasks.push(tokio::spawn(sweep_loop(
+                pipeline.clone(),
+                interval,
+                stopped,
+            )));
+        }
+        let shutdown = Duration::from_secs(config.worker.shutdown_seconds);
+        Ok(Self {
+            pipeline,
+            consumer,
+            tasks,
+            stop,
+            shutdown,
+        })
+    }
+
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    #[must_use]
+    pub fn status(&self) -> Option<kafka::ConsumerStatus> {
+        self.consumer.as_ref().map(ConsumerHandle::status)
+    }
+
+    /// Resolves only when the consumer has failed for good.
+    pub async fn failed(&self) -> KafkaError {
+        match &self.consumer {
+            Some(consumer) => consumer.failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops in order, within the configured bound.
+    pub async fn shutdown(mut self) {
+        if let Some(consumer) = self.consumer.take() {
+            let report = consumer.shutdown(self.shutdown).await;
+            tracing::info!(
+                drained = report.drained,
+                committed = report.committed,
+                closed = report.closed,
+                "intake stopped"
+            );
+        }
+        // A closed channel stops the tasks as well.
+        let _ = self.stop.send(true);
+        for task in self.tasks.drain(..) {
+            if task.await.is_err() {
+                tracing::error!("a task of the worker panicked");
+            }
+        }
+        self.pipeline.pool().close().await;
+    }
+}
+
+/// Releases and expires waiting commands, on time and when something they may need has come.
+async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match pipeline.sweep().await {
+            Ok(swept) if swept.released > 0 || swept.expired > 0 => {
+                tracing::info!(
+                    released = swept.released,
+                    expired = swept.expired,
+                    "waiting commands"
+                );
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %telemetry::chain(&error), "waiting commands not swept");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = pipeline.sweep_wanted() => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Runs a worker until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When it cannot start, or its consumer fails for good.
+pub async fn run_worker(config: Config, only: Only) -> Result<(), AppError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
+    let worker = Worker::start(&config, only, Clock::System).await?;
+    tracing::info!(group = config.kafka.group_id, "worker started");
+    let failure = tokio::select! {
+        _ = terminate.recv() => None,
+        result = tokio::signal::ctrl_c() => result.err().map(AppError::Signal),
+        error = worker.failed() => Some(AppError::Kafka(error)),
+    };
+    tracing::info!("worker stopping");
+    worker.shutdown().await;
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
