@@ -97,11 +97,14 @@ BEGIN
     RAISE EXCEPTION 'invoice % may not go from % to %', OLD.invoice_id, OLD.status, NEW.status
         USING ERRCODE = '23514', CONSTRAINT = 'invoice_transition';
 END $$;
+-- A batch writes the net change, so a draft that is sent and paid in one batch goes from draft to
+-- provisioned; that it was sent is what invoice_sent_is_stamped demands.
 CREATE TRIGGER invoice_transition BEFORE UPDATE ON invoices FOR EACH ROW
     WHEN (
         (OLD.status IS DISTINCT FROM NEW.status AND (OLD.status, NEW.status) NOT IN (
-            ('draft', 'awaiting_payment'), ('draft', 'voided'), ('awaiting_payment', 'provisioned'),
-            ('awaiting_payment', 'voided'), ('provisioned', 'awaiting_payment')))
+            ('draft', 'awaiting_payment'), ('draft', 'provisioned'), ('draft', 'voided'),
+            ('awaiting_payment', 'provisioned'), ('awaiting_payment', 'voided'),
+            ('provisioned', 'awaiting_payment')))
         OR (OLD.amount, OLD.account_id, OLD.currency, OLD.payment_reference)
             IS DISTINCT FROM (NEW.amount, NEW.account_id, NEW.currency, NEW.payment_reference))
     EXECUTE FUNCTION refuse_invoice_transition();

@@ -9,6 +9,7 @@
 //! No timeout, `select!` or abort goes around a future of this module: a cancelled `begin` can
 //! lose an acknowledged write. Time limits are the server's own.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod crash_guard;
 pub mod dead_letters;

@@ -5,7 +5,9 @@ use std::fmt;
 /// Why a record could not be decoded.
 ///
 /// The order is the precedence: of several reasons that apply, the first is reported. Inside
-/// `data` every field is checked before the reason is chosen.
+/// `data` every field is checked before the reason is chosen; only where its structure is wrong
+/// (`DataInvalid`) the fields are not looked at. A `time` that is no text is `EnvelopeInvalid`, a
+/// text that is no instant within the range is `DateInvalid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DecodeCode {
     EmptyValue,

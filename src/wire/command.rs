@@ -1,6 +1,6 @@
 //! The data of commands (contract §2.1): one strict DTO and one reader per type.
 //!
-//! DTO fields are raw text; [`Fields`] checks them in the order of the contract's table, which is
+//! DTO fields are raw text; `Fields` checks them in the order of the contract's table, which is
 //! also their order in the content hash.
 
 use std::collections::BTreeSet;

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::code::DecodeCode;
 use super::decode::{DecodeFailure, RawRecord};
-use super::fields::instant_of;
 use super::strict::{MapOnly, Repeated, repeated_key, string_of};
+use super::values::instant_of;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
 /// The largest value, in bytes (contract §2).

@@ -2,8 +2,10 @@
 //! code; and the way out: a fact becomes an event, a dead record gets its headers.
 //!
 //! Shape of the way in, in the order of the checks (and of [`DecodeCode`]):
-//! bytes → [`envelope`] (size, UTF-8, JSON, duplicate keys, attributes) → [`decode`] (type, topic)
-//! → [`command`] or [`bank`] (strict DTO, then each field through [`fields::Fields`]) → record key.
+//! 1. `envelope`: size, UTF-8, JSON, duplicate keys, attributes;
+//! 2. [`mod@decode`]: the type and its topic;
+//! 3. [`command`] or [`bank`]: a strict DTO, then each field through `Fields`;
+//! 4. the record key.
 //!
 //! Pure and deterministic: no clock, no I/O, no state. What needs state (a duplicate, a conflict,
 //! an invoice that does not exist) is decided later. Nothing here rounds, trims or repairs.
@@ -21,6 +23,9 @@ mod envelope;
 pub mod event;
 mod fields;
 mod strict;
+#[cfg(test)]
+mod tests;
+mod values;
 
 pub use bank::bank_content_hash;
 pub use dead_letter::{DeadLetterHeaders, Header, mask};

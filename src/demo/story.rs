@@ -1,0 +1,242 @@
+//! The story: what is played, what must come of it, what is printed.
+
+use super::DemoError;
+use super::stage::{Stage, story_error};
+use crate::pipeline::replay::Replayed;
+
+/// Plays every step; each checks that what it tells is what happened.
+pub async fn tell(stage: &Stage) -> Result<(), DemoError> {
+    invoices(stage).await?;
+    payments(stage).await?;
+    twice(stage).await?;
+    before_sent(stage).await?;
+    unknown(stage).await?;
+    dead_letters(stage).await?;
+    ending(stage).await
+}
+
+fn chapter(number: u8, title: &str) {
+    println!("\n{number}. {title}");
+}
+
+fn line(text: &str) {
+    println!("     {text}");
+}
+
+async fn expect(stage: &Stage, fixture: &str, outcome: &str) -> Result<(), DemoError> {
+    let got = stage.play(fixture).await?;
+    if got == outcome {
+        return Ok(());
+    }
+    Err(story_error(&format!(
+        "{fixture} ended {got}, the story says {outcome}"
+    )))
+}
+
+async fn invoices(stage: &Stage) -> Result<(), DemoError> {
+    chapter(
+        1,
+        "Two customers, four topup invoices; one is still a draft",
+    );
+    let fixtures = [
+        "account-acme",
+        "account-globex",
+        "invoice-1001",
+        "invoice-1002",
+        "invoice-2001",
+        "invoice-2002-draft",
+    ];
+    for fixture in fixtures {
+        expect(stage, fixture, "applied").await?;
+    }
+    stage
+        .table(
+            &[
+                "invoice",
+                "customer",
+                "amount",
+                "status",
+                "payment reference (minted)",
+            ],
+            "SELECT invoice_id, account_id, to_char(amount / 1e6, 'FM999999999990.00') || ' ' ||
+                    currency, replace(status, '_', ' '), payment_reference
+             FROM invoices ORDER BY invoice_id",
+        )
+        .await
+}
+
+async fn payments(stage: &Stage) -> Result<(), DemoError> {
+    chapter(
+        2,
+        "The bank reports money: by reference, by a known payer, and too much",
+    );
+    for fixture in [
+        "payment-by-reference",
+        "payment-by-payer",
+        "payment-overpaid",
+    ] {
+        expect(stage, fixture, "applied").await?;
+    }
+    stage
+        .table(
+            &[
+                "payment",
+                "amount",
+                "state",
+                "paid",
+                "rule",
+                "left on payment",
+            ],
+            "SELECT p.payment_id, to_char(p.amount / 1e6, 'FM999999999990.00'),
+                    replace(p.state, '_', ' '), a.invoice_id, a.rule,
+                    to_char((p.amount - p.allocated) / 1e6, 'FM999999999990.00')
+             FROM payments p LEFT JOIN allocations a USING (payment_id) ORDER BY p.recorded_at",
+        )
+        .await?;
+    line("R2: a checked reference. R7: a verified payer and one fitting invoice.");
+    balances(stage).await
+}
+
+async fn balances(stage: &Stage) -> Result<(), DemoError> {
+    stage
+        .table(
+            &["customer", "prepaid balance"],
+            "SELECT account_id, to_char(amount / 1e6, 'FM999999999990.00') || ' ' || currency
+             FROM balances ORDER BY account_id, currency",
+        )
+        .await
+}
+
+async fn twice(stage: &Stage) -> Result<(), DemoError> {
+    chapter(3, "The same payment comes again through a second feed");
+    expect(stage, "payment-again", "duplicate").await?;
+    let payments = stage.value("SELECT count(*)::text FROM payments").await?;
+    line(&format!(
+        "Outcome: duplicate. Still {payments} payments, no balance moved."
+    ));
+    Ok(())
+}
+
+async fn before_sent(stage: &Stage) -> Result<(), DemoError> {
+    chapter(4, "Money for an invoice that has not been sent");
+    expect(stage, "payment-before-sent", "applied").await?;
+    let parked = "SELECT state || ': ' || coalesce(reason, '') FROM payments
+                  WHERE payment_id LIKE '%DBS-0004'";
+    line(&format!("The payment is {}.", stage.value(parked).await?));
+    expect(stage, "invoice-2002-sent", "applied").await?;
+    let now = "SELECT i.invoice_id || ' is ' || i.status || ', paid by ' || a.payment_id
+               FROM invoices i JOIN allocations a USING (invoice_id)
+               WHERE i.invoice_id = 'INV-2002'";
+    line(&format!(
+        "The invoice is sent: {}.",
+        stage.value(now).await?
+    ));
+    Ok(())
+}
+
+async fn unknown(stage: &Stage) -> Result<(), DemoError> {
+    chapter(5, "Money from nobody we know, with hostile text");
+    expect(stage, "payment-unknown", "applied").await?;
+    let state = "SELECT state || ': ' || reason FROM payments WHERE payment_id LIKE '%DBS-0005'";
+    line(&format!(
+        "It is money all the same: recorded, {}.",
+        stage.value(state).await?
+    ));
+    Ok(())
+}
+
+async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
+    chapter(6, "A hostile record, and a command that came too early");
+    let hostile = stage.play("hostile-amount").await?;
+    line(&format!(
+        "An invoice over \"1e9\": {hostile}. Everything around it goes on."
+    ));
+    let early = stage.play("allocate-too-early").await?;
+    line(&format!("Allocate a payment nobody has reported: {early}."));
+    stage
+        .eventually("dead letter", || async {
+            let count: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM dead_letters WHERE code = 'dependency_missing'",
+            )
+            .fetch_one(stage.pool())
+            .await?;
+            Ok((count == 1).then_some(()))
+        })
+        .await?;
+    stage
+        .table(
+            &["dead letter", "code", "message"],
+            "SELECT dead_letter_id::text, code, left(message, 70) FROM dead_letters
+             WHERE status = 'open' ORDER BY dead_letter_id",
+        )
+        .await?;
+    line("Finance repairs the cause: the invoice is created, the cheque is recorded.");
+    expect(stage, "invoice-2003", "applied").await?;
+    expect(stage, "payment-cheque", "applied").await?;
+    let id: i64 = sqlx::query_scalar(
+        "SELECT dead_letter_id FROM dead_letters WHERE code = 'dependency_missing'",
+    )
+    .fetch_one(stage.pool())
+    .await?;
+    let pipeline = stage.pipeline();
+    let reason = Some("cause repaired");
+    let dry = pipeline.replay(id, "demo", reason, true).await?;
+    line(&format!("Replay, dry run: would be {}.", dry.word()));
+    let first = pipeline.replay(id, "demo", reason, false).await?;
+    let second = pipeline.replay(id, "demo", reason, false).await?;
+    line(&format!(
+        "Replay: {}. Replayed again: {}.",
+        first.word(),
+        second.word()
+    ));
+    let told = matches!(first, Replayed::Applied { .. }) && second == Replayed::AlreadyResolved;
+    if told {
+        Ok(())
+    } else {
+        Err(story_error("the replay came out differently"))
+    }
+}
+
+async fn ending(stage: &Stage) -> Result<(), DemoError> {
+    chapter(7, "How it ends");
+    balances(stage).await?;
+    stage
+        .table(
+            &["outcome of records", "count"],
+            "SELECT outcome, count(*)::text FROM (SELECT outcome FROM inbox UNION ALL
+                 SELECT outcome FROM inbox_repeats) r GROUP BY outcome ORDER BY outcome",
+        )
+        .await?;
+    stage
+        .eventually("empty outbox", || async {
+            let left: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+                    .fetch_one(stage.pool())
+                    .await?;
+            Ok((left == 0).then_some(()))
+        })
+        .await?;
+    let events = stage
+        .value("SELECT sum(events)::text FROM outbox WHERE topic = 'events'")
+        .await?;
+    line(&format!(
+        "{events} events published, in order per customer."
+    ));
+    let findings = crate::store::audit::run(stage.pool()).await?;
+    for finding in &findings {
+        line(&format!(
+            "{}: {} {}",
+            finding.code, finding.subject, finding.detail
+        ));
+    }
+    let checks = crate::store::audit::INVARIANTS.len();
+    line(&format!(
+        "{checks} invariants checked, {} findings.",
+        findings.len()
+    ));
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(story_error("the audit has findings"))
+    }
+}

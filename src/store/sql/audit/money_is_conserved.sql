@@ -1,0 +1,16 @@
+-- Bank clearing is negative: the bank holds what we owe.
+SELECT format('currency %s', currency) AS subject,
+       format('payments are %s, bank clearing %s, unallocated on payments %s, in the ledger %s',
+              coalesce(p.received, 0), coalesce(l.cleared, 0), coalesce(p.free, 0),
+              coalesce(l.free, 0)) AS detail
+  FROM (SELECT currency, sum(amount) AS received,
+               sum(amount - allocated - returned - refunded) AS free
+          FROM payments GROUP BY currency) p
+  FULL JOIN (SELECT currency,
+                    -coalesce(sum(amount) FILTER (WHERE ledger_account = 'bank_clearing'), 0)
+                        AS cleared,
+                    coalesce(sum(amount) FILTER (WHERE ledger_account = 'unallocated_cash'), 0)
+                        AS free
+               FROM ledger_entries GROUP BY currency) l USING (currency)
+ WHERE coalesce(p.received, 0) <> coalesce(l.cleared, 0)
+    OR coalesce(p.free, 0) <> coalesce(l.free, 0)

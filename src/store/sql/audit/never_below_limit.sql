@@ -1,0 +1,11 @@
+SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
+       format('after ledger transaction %s the balance was %s micros',
+              r.ledger_transaction_id, r.balance) AS detail
+  FROM (SELECT e.account_id, e.currency, e.ledger_transaction_id,
+               sum(e.amount) OVER (PARTITION BY e.account_id, e.currency
+                   ORDER BY t.posted_at, e.ledger_transaction_id
+                   RANGE UNBOUNDED PRECEDING) AS balance
+          FROM ledger_entries e JOIN ledger_transactions t USING (ledger_transaction_id)
+         WHERE e.ledger_account = 'customer_balance') r
+  LEFT JOIN credit_limits l ON l.account_id = r.account_id AND l.currency = r.currency
+ WHERE r.balance < -coalesce(l.amount, 0)

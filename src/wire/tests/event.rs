@@ -1,0 +1,275 @@
+//! The exact form of each event.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::event::{Cause, EventKey};
+use crate::domain::ids::{
+    AccountId, AllocationId, InvoiceId, MessageId, PaymentId, RecordId, Source,
+};
+use crate::domain::money::Currency;
+
+fn account() -> AccountId {
+    AccountId::trusted("ACC-1")
+}
+
+fn invoice() -> InvoiceId {
+    InvoiceId::trusted("INV-1001")
+}
+
+fn payment() -> PaymentId {
+    PaymentId::trusted("PAY-1")
+}
+
+fn sgd(text: &str) -> Money {
+    Money::parse(text, Currency::parse("SGD").expect("SGD")).expect("amount")
+}
+
+fn day() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 30).expect("date")
+}
+
+fn event(key: EventKey, traceparent: Option<&str>, fact: Fact) -> Event {
+    let cause = Cause {
+        record: RecordId {
+            source: Source::trusted("bank-gateway"),
+            id: MessageId::trusted("r-1"),
+        },
+        traceparent: traceparent.map(str::to_owned),
+        as_of: DateTime::from_timestamp(1_763_805_600, 5_999_999).expect("instant"),
+    };
+    Event {
+        key,
+        sequence: 7,
+        cause: Arc::new(cause),
+        fact,
+    }
+}
+
+/// Each fact and its `data`, exactly.
+fn facts() -> Vec<(Fact, &'static str)> {
+    let account_id = account();
+    let mut facts = invoice_facts();
+    facts.extend(payment_facts());
+    facts.extend([
+        (
+            Fact::AccountUpserted {
+                account_id: account_id.clone(),
+                name: "ACME \"é\"".into(),
+            },
+            r#"{"sequence":7,"account_id":"ACC-1","name":"ACME \"é\""}"#,
+        ),
+        (
+            Fact::BalanceChanged {
+                account_id: account_id.clone(),
+                delta: sgd("1.5").negated(),
+                balance: Money::from_micros(4_000, sgd("0").currency()),
+                allocation_id: AllocationId(12),
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","delta":"-1.50","balance":"0.004""#,
+                r#","currency":"SGD","allocation_id":"12"}"#
+            ),
+        ),
+        (
+            Fact::CommandRejected {
+                command_type: "topup.invoice.void.v1",
+                account_id: Some(account_id),
+                code: "invoice_provisioned",
+                message: "Line one\nline two".into(),
+            },
+            concat!(
+                r#"{"sequence":7,"command_id":"r-1","command_type":"topup.invoice.void.v1""#,
+                r#","account_id":"ACC-1","code":"invoice_provisioned""#,
+                r#","message":"Line one\nline two"}"#
+            ),
+        ),
+    ]);
+    facts
+}
+
+fn payment_facts() -> Vec<(Fact, &'static str)> {
+    let (account_id, invoice_id, payment_id) = (account(), invoice(), payment());
+    vec![
+        (
+            Fact::PaymentRecorded {
+                payment_id: payment_id.clone(),
+                account_id: Some(account_id.clone()),
+                amount: sgd("100"),
+                received_on: day(),
+                origin: "bank",
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1""#,
+                r#","amount":"100.00","currency":"SGD","received_on":"2026-11-30""#,
+                r#","origin":"bank"}"#
+            ),
+        ),
+        (
+            Fact::PaymentAllocated {
+                payment_id: payment_id.clone(),
+                invoice_id: invoice_id.clone(),
+                account_id: account_id.clone(),
+                allocation_id: AllocationId(9_007_199_254_740_993),
+                amount: sgd("60.5"),
+                rule: "R1",
+                invoice_amount_due: sgd("0"),
+                payment_unallocated: sgd("39.5"),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","invoice_id":"INV-1001""#,
+                r#","account_id":"ACC-1","allocation_id":"9007199254740993""#,
+                r#","amount":"60.50","currency":"SGD","rule":"R1""#,
+                r#","invoice_amount_due":"0.00","payment_unallocated":"39.50"}"#
+            ),
+        ),
+        (
+            Fact::PaymentParked {
+                payment_id: payment_id.clone(),
+                account_id: None,
+                unallocated: sgd("100"),
+                reason: "ambiguous",
+                suggestions: vec![
+                    SuggestedInvoice {
+                        invoice_id,
+                        account_id: account_id.clone(),
+                        amount_due: sgd("100"),
+                    },
+                    SuggestedInvoice {
+                        invoice_id: InvoiceId::trusted("INV-2"),
+                        account_id: account_id.clone(),
+                        amount_due: sgd("1"),
+                    },
+                ],
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","unallocated":"100.00""#,
+                r#","currency":"SGD","reason":"ambiguous""#,
+                r#","suggestions":[{"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","amount_due":"100.00","currency":"SGD"},{"invoice_id":"INV-2""#,
+                r#","account_id":"ACC-1","amount_due":"1.00","currency":"SGD"}]}"#
+            ),
+        ),
+        (
+            Fact::PaymentParked {
+                payment_id,
+                account_id: Some(account_id.clone()),
+                unallocated: sgd("100"),
+                reason: "not_sent",
+                suggestions: Vec::new(),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1""#,
+                r#","unallocated":"100.00","currency":"SGD","reason":"not_sent""#,
+                r#","suggestions":[]}"#
+            ),
+        ),
+    ]
+}
+
+fn invoice_facts() -> Vec<(Fact, &'static str)> {
+    let (account_id, invoice_id) = (account(), invoice());
+    vec![
+        (
+            Fact::InvoiceCreated {
+                invoice_id: invoice_id.clone(),
+                account_id: account_id.clone(),
+                name: "November topup".into(),
+                amount: sgd("100"),
+                due_date: Some(day()),
+                payment_reference: "RF18INV1001".into(),
+            },
+            concat!(
+                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","name":"November topup","amount":"100.00","currency":"SGD""#,
+                r#","due_date":"2026-11-30","payment_reference":"RF18INV1001"}"#
+            ),
+        ),
+        (
+            Fact::InvoiceSent {
+                invoice_id: invoice_id.clone(),
+                account_id: account_id.clone(),
+                amount_due: sgd("40"),
+                due_date: None,
+                payment_reference: "RF18INV1001".into(),
+            },
+            concat!(
+                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","amount_due":"40.00","currency":"SGD""#,
+                r#","payment_reference":"RF18INV1001"}"#
+            ),
+        ),
+        (
+            Fact::InvoiceProvisioned {
+                invoice_id: invoice_id.clone(),
+                account_id: account_id.clone(),
+                amount: sgd("100"),
+            },
+            concat!(
+                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","amount":"100.00","currency":"SGD"}"#
+            ),
+        ),
+        (
+            Fact::InvoiceVoided {
+                invoice_id,
+                account_id,
+                amount: sgd("100"),
+                reason: Some("sent twice".into()),
+            },
+            concat!(
+                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","amount":"100.00","currency":"SGD","reason":"sent twice"}"#
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn each_fact_has_its_exact_form() {
+    for (fact, data) in facts() {
+        let kind = fact.event_type();
+        let head = r#"{"specversion":"1.0","id":"account/ACC-1/7","source":"topup""#;
+        let subject = r#""subject":"ACC-1","time":"2025-11-22T10:00:00.005Z""#;
+        let form = r#""datacontenttype":"application/json","sequence":"7""#;
+        let cause = r#""causationid":"r-1","causationsource":"bank-gateway""#;
+        let expected =
+            format!(r#"{head},"type":"{kind}",{subject},{form},{cause},"data":{data}}}"#);
+        assert_eq!(
+            encode_event(&event(EventKey::Account(account()), None, fact), "topup"),
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_trace_and_a_payment_key_are_carried() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let fact = Fact::AccountUpserted {
+        account_id: account(),
+        name: String::new(),
+    };
+    let line = encode_event(
+        &event(EventKey::Payment(payment()), Some(trace), fact),
+        "topup",
+    );
+    assert!(line.contains(r#""id":"payment/PAY-1/7""#), "{line}");
+    assert!(
+        line.contains(&format!(r#""traceparent":"{trace}","data""#)),
+        "{line}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_survives_on_one_line(text in any::<String>()) {
+        let mut json = String::new();
+        push_string(&mut json, &text);
+        let breaks = json.contains(|at: char| at.is_control() || at == '\u{2028}');
+        prop_assert!(!breaks);
+        prop_assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
+    }
+}
