@@ -221,7 +221,7 @@ CREATE TABLE payments (
     state          text COLLATE "C" NOT NULL CHECK (state IN ('allocated', 'partly_allocated',
                    'on_account', 'parked', 'returned', 'removed', 'ignored')),
     -- Why it is parked or ignored, a stable code (docs/ERRORS.md).
-    reason         text COLLATE "C" CHECK (reason ~ '^[a-z_]{1,40}$'),
+    reason         text COLLATE "C" CHECK (reason ~ '^[a-z0-9_]{1,40}$'),
     origin         text COLLATE "C" NOT NULL CHECK (origin IN ('bank', 'manual')),
     received_on    date NOT NULL,
     method         text CHECK (char_length(method) <= 200),
@@ -385,7 +385,7 @@ CREATE TABLE inbox (
     message_type   text COLLATE "C" NOT NULL,
     outcome        text COLLATE "C" NOT NULL
                    CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
-    code           text COLLATE "C" CHECK (code ~ '^[a-z_]{1,40}$'),
+    code           text COLLATE "C" CHECK (code ~ '^[a-z0-9_]{1,40}$'),
     topic          text COLLATE "C" NOT NULL,
     partition      integer NOT NULL,
     record_offset  bigint NOT NULL,
@@ -448,7 +448,7 @@ CREATE TABLE dead_letters (
     record_headers   jsonb NOT NULL,
     source           text COLLATE "C",
     message_id       text COLLATE "C",
-    code             text COLLATE "C" NOT NULL CHECK (code ~ '^[a-z_]{1,40}$'),
+    code             text COLLATE "C" NOT NULL CHECK (code ~ '^[a-z0-9_]{1,40}$'),
     message          text NOT NULL CHECK (length(message) <= 2048),
     attempts         integer NOT NULL DEFAULT 1 CHECK (attempts > 0),
     first_failed_at  timestamptz NOT NULL,
@@ -457,9 +457,11 @@ CREATE TABLE dead_letters (
                      CHECK (status IN ('open', 'replayed', 'discarded')),
     resolved_at      timestamptz,
     resolution       text,
-    UNIQUE (topic, partition, record_offset),
     CHECK ((status = 'open') = (resolved_at IS NULL))
 );
+-- The bytes belong to the identity: a topic that is created anew starts its offsets again.
+CREATE UNIQUE INDEX dead_letters_place ON dead_letters
+    (topic, partition, record_offset, md5(coalesce(record_value, '')));
 CREATE INDEX dead_letters_open ON dead_letters (code, dead_letter_id) WHERE status = 'open';
 CREATE INDEX dead_letters_key ON dead_letters (topic, record_key, dead_letter_id);
 

@@ -131,7 +131,7 @@ impl<'a> Work<'a> {
         let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
-                Err(failure) => self.dead_letter_undecoded(index, item, failure),
+                Err(failure) => self.undecoded(index, item, failure, &known),
                 Ok(message) => {
                     let earlier = known
                         .get(&message.record)
@@ -307,7 +307,46 @@ impl<'a> Work<'a> {
         });
     }
 
-    fn dead_letter_undecoded(&mut self, index: usize, item: &Item, failure: &DecodeFailure) {
+    /// A record without an id of its own is known by its place, and by its bytes: the same place
+    /// with other bytes is another record (the topic was created anew).
+    fn undecoded(
+        &mut self,
+        index: usize,
+        item: &Item,
+        failure: &DecodeFailure,
+        known: &HashMap<RecordId, ContentHash>,
+    ) {
+        let hash = bytes_hash(&item.raw);
+        let place = place_of(&item.raw);
+        let exact = place_with_content(&item.raw);
+        let seen = known.get(&place) == Some(&hash) || known.contains_key(&exact);
+        if seen && !item.again {
+            self.push_repeat(item, &place, "duplicate", None);
+            let ended = Ended {
+                outcome: "duplicate",
+                code: None,
+                subject: None,
+                needs: None,
+            };
+            self.end(index, ended);
+            return;
+        }
+        let record = if known.contains_key(&place) {
+            exact
+        } else {
+            place
+        };
+        self.dead_letter_undecoded(index, item, failure, record, hash);
+    }
+
+    fn dead_letter_undecoded(
+        &mut self,
+        index: usize,
+        item: &Item,
+        failure: &DecodeFailure,
+        record: RecordId,
+        content_hash: ContentHash,
+    ) {
         let code = failure.code.code();
         let ended = Ended {
             outcome: "dead_lettered",
@@ -319,10 +358,9 @@ impl<'a> Work<'a> {
         if item.again {
             return;
         }
-        let record = place_of(&item.raw);
         self.write.inbox.push(InboxRow {
             record: record.clone(),
-            content_hash: [0; 32],
+            content_hash,
             message_type: "unknown".to_owned(),
             outcome: "dead_lettered",
             code: Some(code.to_owned()),
@@ -343,7 +381,7 @@ impl<'a> Work<'a> {
 
     /// Same id, same content: no effect.
     fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
-        self.push_repeat(item, message, "duplicate", None);
+        self.push_repeat(item, &message.record, "duplicate", None);
         let ended = Ended {
             outcome: "duplicate",
             code: None,
@@ -356,7 +394,7 @@ impl<'a> Work<'a> {
     /// Same id, other content: a dead letter; nothing moves.
     fn conflict(&mut self, index: usize, item: &Item, message: &Message) {
         let code = DeadLetterReason::Conflict.code().to_owned();
-        self.push_repeat(item, message, "dead_lettered", Some(code.clone()));
+        self.push_repeat(item, &message.record, "dead_lettered", Some(code.clone()));
         self.dead_letter(item, message, DeadLetterReason::Conflict);
         let ended = Ended {
             outcome: "dead_lettered",
@@ -370,7 +408,7 @@ impl<'a> Work<'a> {
     fn push_repeat(
         &mut self,
         item: &Item,
-        message: &Message,
+        record: &RecordId,
         outcome: &'static str,
         code: Option<String>,
     ) {
@@ -378,7 +416,7 @@ impl<'a> Work<'a> {
             topic: item.raw.topic.clone(),
             partition: item.raw.partition,
             offset: item.raw.offset,
-            record: message.record.clone(),
+            record: record.clone(),
             outcome,
             code,
         });
@@ -399,7 +437,7 @@ pub async fn dead_letter_raw_in_tx(
     let code = reason.code().to_owned();
     let inbox = InboxRow {
         record: record.clone(),
-        content_hash: [0; 32],
+        content_hash: bytes_hash(raw),
         message_type: "unknown".to_owned(),
         outcome: "dead_lettered",
         code: Some(code.clone()),
@@ -437,6 +475,22 @@ pub fn place_of(raw: &RawRecordRow) -> RecordId {
     }
 }
 
+/// The same with the first bytes of its content's hash.
+#[must_use]
+pub fn place_with_content(raw: &RawRecordRow) -> RecordId {
+    let hash = bytes_hash(raw);
+    let mut place = place_of(raw);
+    let short = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    place.id = MessageId::trusted(&format!("{}~{short:08x}", place.id));
+    place
+}
+
+fn bytes_hash(raw: &RawRecordRow) -> ContentHash {
+    use sha2::Digest;
+    sha2::Sha256::digest(raw.value.as_deref().unwrap_or_default()).into()
+}
+
+/// The public name of what was decoded.
 #[must_use]
 pub fn type_of(input: &Input) -> &'static str {
     match input {

@@ -24,6 +24,8 @@ const RETRY_LONGEST: Duration = Duration::from_secs(5);
 /// A single record is tried this often before its error is taken as its own: a unique violation
 /// may be a race with another lane, which the next attempt sees as a duplicate.
 const SINGLE_ATTEMPTS: u32 = 3;
+/// An error of an unknown kind is tried this often before a record is taken as its cause.
+const SUSPECT_ATTEMPTS: u32 = 6;
 
 /// What a lane keeps between batches.
 #[derive(Debug)]
@@ -171,12 +173,19 @@ impl Pipeline {
                 attempts = 0;
                 continue;
             };
-            match error.disposition() {
+            attempts = attempts.saturating_add(1);
+            let disposition = match error.disposition() {
+                Disposition::Suspect if attempts < SUSPECT_ATTEMPTS => Disposition::Retry,
+                Disposition::Suspect => Disposition::Bisect,
+                known => known,
+            };
+            match disposition {
                 Disposition::Abandon => return Step::Fenced,
                 Disposition::Bisect if group.len() > 1 => {
                     let (first, second) = group.split_at(group.len() / 2);
                     groups.push(second);
                     groups.push(first);
+                    attempts = 0;
                     continue;
                 }
                 Disposition::Bisect if attempts >= SINGLE_ATTEMPTS => {
@@ -188,8 +197,7 @@ impl Pipeline {
                         step => return step,
                     }
                 }
-                Disposition::Bisect => attempts = attempts.saturating_add(1),
-                Disposition::Retry => {}
+                Disposition::Bisect | Disposition::Suspect | Disposition::Retry => {}
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
             groups.push(group);

@@ -7,9 +7,9 @@ use crate::domain::rejection::DeadLetterReason;
 use crate::store::waiting::{self, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, next_id_block};
 
-/// Keys looked at in one sweep, and commands of one key in one transaction.
+/// Keys looked at in one sweep, and commands of one key before the next key has its turn.
 const KEYS_MAX: i64 = 200;
-const COMMANDS_MAX: i64 = 500;
+const COMMANDS_MAX: u32 = 500;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,22 +34,24 @@ impl Pipeline {
         Ok(total)
     }
 
-    /// Works through the commands of one key in order, until one must go on waiting.
+    /// Works through the commands of one key in order, until one must go on waiting. Each has a
+    /// transaction of its own, so that locks are taken in the order that all writers keep.
     async fn sweep_key(&self, key: &str) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let mut tx = self.pool().begin().await?;
-        let commands = waiting::lock_key_in_tx(&mut tx, key, COMMANDS_MAX).await?;
-        for command in &commands {
-            let Some(ended) = self.sweep_one(&mut tx, command).await? else {
+        for _ in 0..COMMANDS_MAX {
+            let mut tx = self.pool().begin().await?;
+            let Some(command) = waiting::lock_first_in_tx(&mut tx, key).await? else {
+                tx.rollback().await?;
                 break;
             };
-            if ended.outcome == "dead_lettered" {
-                swept.expired = swept.expired.saturating_add(1);
-            } else {
-                swept.released = swept.released.saturating_add(1);
+            let ended = self.sweep_one(&mut tx, &command).await?;
+            tx.commit().await?;
+            match ended.map(|ended| ended.outcome) {
+                None => break,
+                Some("dead_lettered") => swept.expired = swept.expired.saturating_add(1),
+                Some(_) => swept.released = swept.released.saturating_add(1),
             }
         }
-        tx.commit().await?;
         Ok(swept)
     }
 

@@ -27,6 +27,8 @@ pub enum StoreError {
 pub enum Disposition {
     /// Try the same batch again, without limit: nothing is wrong with the records.
     Retry,
+    /// Not known: try a few times, then as `Bisect`.
+    Suspect,
     /// One of the records causes it: find out which.
     Bisect,
     /// The lane is not ours any more.
@@ -53,7 +55,9 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Database(error) => database_disposition(error),
-            Self::Migration(_) | Self::Raced(_) => Disposition::Retry,
+            Self::Migration(_) => Disposition::Retry,
+            // Another lane was faster: the next attempt sees what it did.
+            Self::Raced(_) => Disposition::Suspect,
             Self::Fenced => Disposition::Abandon,
             Self::Corrupt(_) => Disposition::Bisect,
         }
@@ -98,6 +102,6 @@ fn database_disposition(error: &sqlx::Error) -> Disposition {
             Disposition::Retry
         }
         code if code.starts_with("22") || code.starts_with("23") => Disposition::Bisect,
-        _ => Disposition::Retry,
+        _ => Disposition::Suspect,
     }
 }

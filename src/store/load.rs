@@ -1,8 +1,8 @@
 //! Loads the working set of a batch: a handful of set-based statements, whatever its size.
 //!
-//! 1. accounts that commands name are made known; 2. references are resolved, without locks;
-//! 3. watch keys are locked (advisory) where a payment may begin to wait for an invoice that
-//! appears at this moment; 4. the accounts are locked by id; 5. only then are watchers, payments,
+//! First accounts that commands name are made known; then references are resolved, without locks;
+//! then watch keys are locked (advisory) where a payment may begin to wait for an invoice that
+//! appears at this moment; then the accounts are locked by id; only then are watchers, payments,
 //! invoices and balances read. What deciding still lacks is loaded by [`misses`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::outbox::OutboxRow;
 use super::{StoreError, Tx, sql};
 use crate::domain::effect::Effect;
+use crate::domain::event::EventKey;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId, RecordId};
 use crate::domain::input::{ContentHash, UpsertAccount};
 use crate::domain::invoice::{Invoice, number_key};
@@ -139,12 +140,22 @@ impl Touched {
                         .changed_payments
                         .insert(allocation.payment_id.clone());
                 }
+                // The payment's own event sequence has moved.
+                Effect::Publish {
+                    key: EventKey::Payment(payment_id),
+                    ..
+                } => {
+                    touched.changed_payments.insert(payment_id.clone());
+                }
                 Effect::UpsertAccount(_)
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::RecordStatement(_)
                 | Effect::StoreDecision(_)
-                | Effect::Publish { .. } => {}
+                | Effect::Publish {
+                    key: EventKey::Account(_),
+                    ..
+                } => {}
             }
         }
         touched

@@ -34,46 +34,42 @@ pub async fn due_keys(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The waiting commands of a key, in order, under the lock of its account.
+/// The first waiting command of a key. One sweeper at a time works on a key; the lock is advisory
+/// and comes before all row locks.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock_key_in_tx(
-    tx: &mut Tx<'_>,
-    key: &str,
-    limit: i64,
-) -> Result<Vec<Waiting>, StoreError> {
-    sqlx::query(sql!("lock_accounts"))
-        .bind(vec![key])
-        .fetch_all(&mut **tx)
-        .await?;
-    let rows = sqlx::query(sql!("waiting_of_key"))
+pub async fn lock_first_in_tx(tx: &mut Tx<'_>, key: &str) -> Result<Option<Waiting>, StoreError> {
+    sqlx::query(sql!("waiting_lock_key"))
         .bind(key)
-        .bind(limit)
-        .fetch_all(&mut **tx)
+        .execute(&mut **tx)
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Waiting {
-                id: row.try_get("waiting_id")?,
-                raw: RawRecordRow {
-                    topic: row.try_get("topic")?,
-                    partition: row.try_get("partition")?,
-                    offset: row.try_get("record_offset")?,
-                    timestamp: row.try_get("record_timestamp")?,
-                    key: row.try_get("record_key")?,
-                    value: row.try_get("record_value")?,
-                    headers: row.try_get("record_headers")?,
-                },
-                record: RecordId {
-                    source: Source::trusted(row.try_get("source")?),
-                    id: MessageId::trusted(row.try_get("message_id")?),
-                },
-                needs: row.try_get("needs")?,
-                deadline: row.try_get("deadline")?,
-            })
-        })
-        .collect()
+    let row = sqlx::query(sql!("waiting_first_of_key"))
+        .bind(key)
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.as_ref().map(of_row).transpose()
+}
+
+fn of_row(row: &sqlx::postgres::PgRow) -> Result<Waiting, StoreError> {
+    Ok(Waiting {
+        id: row.try_get("waiting_id")?,
+        raw: RawRecordRow {
+            topic: row.try_get("topic")?,
+            partition: row.try_get("partition")?,
+            offset: row.try_get("record_offset")?,
+            timestamp: row.try_get("record_timestamp")?,
+            key: row.try_get("record_key")?,
+            value: row.try_get("record_value")?,
+            headers: row.try_get("record_headers")?,
+        },
+        record: RecordId {
+            source: Source::trusted(row.try_get("source")?),
+            id: MessageId::trusted(row.try_get("message_id")?),
+        },
+        needs: row.try_get("needs")?,
+        deadline: row.try_get("deadline")?,
+    })
 }
 
 /// Ends the waiting of a command.

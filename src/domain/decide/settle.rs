@@ -233,14 +233,11 @@ pub(super) fn matching(
     };
     let context = recording.context;
     let mut decision = decide_match(recording.set, context.policy, subject, id, context.as_of)?;
-    if let MatchOutcome::Allocate(parts) = &decision.outcome {
-        if over_limit(recording, parts) {
-            decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
-            decision
-                .explanation
-                .notes
-                .push("the balance would become larger than can be kept");
-        }
+    if let MatchOutcome::Allocate(parts) = &decision.outcome
+        && over_limit(recording, parts)
+    {
+        decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
+        decision.explanation.notes.push("the balance would become larger than can be kept");
     }
     Ok(decision)
 }

@@ -8,7 +8,7 @@ WITH letters AS (
         $6::bytea[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
         AS n(topic, partition, record_offset, record_timestamp, record_key, record_value,
              headers, source, message_id, code, message)
-    ON CONFLICT (topic, partition, record_offset) DO UPDATE
+    ON CONFLICT (topic, partition, record_offset, md5(coalesce(record_value, ''))) DO UPDATE
     SET attempts = d.attempts + 1, last_failed_at = EXCLUDED.last_failed_at,
         code = EXCLUDED.code, message = EXCLUDED.message
     RETURNING dead_letter_id, record_key
