@@ -451,11 +451,6 @@ fn check_together(values: &BTreeMap<String, Value>, problems: &mut Vec<Problem>)
 
 fn typed(values: BTreeMap<String, Value>) -> Result<Config, ConfigError> {
     let mut builder = config::Config::builder();
-    // A section without any value must still be there.
-    for section in ["matching.max_auto_amounts"] {
-        let built = builder.set_default(section, Map::<String, Value>::new());
-        builder = built.map_err(|error| ConfigError::File(error.to_string()))?;
-    }
     for (key, found) in values {
         let built = builder.set_override(key, found);
         builder = built.map_err(|error| ConfigError::File(error.to_string()))?;

@@ -252,3 +252,6 @@ impl Config {
 fn limit(currency: &str, amount: &str) -> Option<Money> {
     Money::parse(amount, Currency::parse(currency).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests;

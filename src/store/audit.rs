@@ -185,7 +185,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "A8",
         "dead_letters_match_inbox",
-        "A dead letter that was not replayed is dead-lettered in the inbox, and each of those has its letter."
+        "Dead letters that were not replayed are exactly what the inbox calls dead-lettered."
     ),
     invariant!(
         "A9",

@@ -15,6 +15,7 @@ pub mod crash_guard;
 pub mod dead_letters;
 pub mod error;
 pub mod inbox;
+pub mod lines;
 pub mod load;
 pub mod outbox;
 pub mod persist;

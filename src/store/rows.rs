@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::StoreError;
+use super::{StoreError, lines};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
@@ -115,7 +115,7 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
             debtor_account: row.try_get("debtor_account")?,
             virtual_account: row.try_get("virtual_account")?,
             creditor_reference: row.try_get("creditor_reference")?,
-            unstructured: row.try_get("unstructured")?,
+            unstructured: lines::split(row.try_get("unstructured")?),
             return_of: return_of.map(|json| {
                 let [bank_transaction_id, end_to_end_id, reason] = json.0;
                 ReturnOf {

@@ -237,7 +237,10 @@ pub(super) fn matching(
         && over_limit(recording, parts)
     {
         decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
-        decision.explanation.notes.push("the balance would become larger than can be kept");
+        decision
+            .explanation
+            .notes
+            .push("the balance would become larger than can be kept");
     }
     Ok(decision)
 }

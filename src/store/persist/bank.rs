@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{code_of, hash_bytes, micros};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use crate::domain::effect::{BankRecord, Effect};
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx, lines, sql};
 
 /// What cannot be kept in a text column is kept in a form that can be read.
 fn keepable(text: &str) -> String {
@@ -39,8 +39,7 @@ pub(super) async fn transactions(
         .collect::<Result<Vec<_>, _>>()?;
     let charges = bank().map(|b| b.charges.map(micros).transpose());
     let charges = charges.collect::<Result<Vec<_>, _>>()?;
-    // A two-dimensional array must be rectangular, so each row's lines travel as one JSON array.
-    let lines: Vec<String> = bank().map(lines_json).collect();
+    let lines: Vec<Option<String>> = bank().map(|b| lines::join(&b.unstructured)).collect();
     sqlx::query(sql!("insert_bank_transactions"))
         .bind(
             all()
@@ -132,15 +131,6 @@ fn direction_word(bank: &BankTransaction) -> &'static str {
         CreditDebit::Credit => "CRDT",
         CreditDebit::Debit => "DBIT",
     }
-}
-
-fn lines_json(bank: &BankTransaction) -> String {
-    let lines: Vec<String> = bank
-        .unstructured
-        .iter()
-        .map(|line| keepable(line))
-        .collect();
-    serde_json::to_string(&lines).unwrap_or_else(|_| "[]".to_owned())
 }
 
 fn return_json(bank: &BankTransaction) -> Option<String> {

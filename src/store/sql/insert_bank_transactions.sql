@@ -6,7 +6,7 @@ SELECT n.bank_account, n.bank_key, n.content_hash, n.status, n.disposition, n.pa
     n.credit_debit, n.reversal, n.currency, n.amount, n.charges, n.booking_date, n.value_date,
     n.bank_transaction_id, n.statement_id, n.entry_reference, n.end_to_end_id, n.debtor_name,
     n.debtor_account, n.virtual_account, n.creditor_reference,
-    ARRAY(SELECT json_array_elements_text(n.lines::json)), n.return_of::jsonb, $24
+    n.lines, n.return_of::jsonb, $24
 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
     $8::boolean[], $9::text[], $10::bigint[], $11::bigint[], $12::date[], $13::date[],
     $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],

@@ -1,0 +1,112 @@
+//! Arguments that several commands share.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use clap::Args;
+
+use crate::clock::Clock;
+use crate::store::views::Page;
+
+#[derive(Debug, Clone, Args)]
+pub struct PageArgs {
+    /// Rows of one page
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
+    pub limit: i64,
+    /// The cursor that the page before ended with
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+}
+
+impl PageArgs {
+    #[must_use]
+    pub fn page(&self) -> Page {
+        Page {
+            after: self.after.clone(),
+            limit: self.limit,
+        }
+    }
+}
+
+/// A point in time: an instant, a day, or how long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    At(DateTime<Utc>),
+    Ago(Duration),
+}
+
+impl Since {
+    #[must_use]
+    pub fn instant(self, clock: Clock) -> DateTime<Utc> {
+        match self {
+            Self::At(instant) => instant,
+            Self::Ago(ago) => clock.now().checked_sub_signed(ago).unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads `2026-11-22T10:00:00Z`, `2026-11-22`, `90s`, `15m`, `2h`, `7d`.
+///
+/// # Errors
+/// What was expected instead.
+pub fn since(text: &str) -> Result<Since, String> {
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Since::At(instant.with_timezone(&Utc)));
+    }
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        let midnight = day.and_hms_opt(0, 0, 0);
+        return midnight
+            .map(|midnight| Since::At(midnight.and_utc()))
+            .ok_or_else(expected);
+    }
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let number = text
+        .strip_suffix(unit)
+        .and_then(|number| number.parse::<u32>().ok())
+        .map(i64::from);
+    let ago = match (unit, number) {
+        ('s', Some(number)) => Duration::try_seconds(number),
+        ('m', Some(number)) => Duration::try_minutes(number),
+        ('h', Some(number)) => Duration::try_hours(number),
+        ('d', Some(number)) => Duration::try_days(number),
+        _ => None,
+    };
+    ago.map(Since::Ago).ok_or_else(expected)
+}
+
+fn expected() -> String {
+    "expected an instant (2026-11-22T10:00:00Z), a day (2026-11-22) or how long ago (15m, 2h, 7d)"
+        .to_owned()
+}
+
+/// Reads `section.key=value`.
+///
+/// # Errors
+/// What was expected instead.
+pub fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| "expected section.key=value".to_owned())?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_three_forms() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 22)
+            .and_then(|day| day.and_hms_opt(0, 0, 0))
+            .expect("day")
+            .and_utc();
+        assert_eq!(since("2026-11-22"), Ok(Since::At(day)));
+        assert_eq!(since("2026-11-22T00:00:00Z"), Ok(Since::At(day)));
+        assert_eq!(since("2h"), Ok(Since::Ago(Duration::hours(2))));
+        for bad in ["", "h", "-2h", "2w", "yesterday", "2026-13-01", "é"] {
+            assert!(since(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Since::Ago(Duration::hours(2)).instant(Clock::Fixed(day)),
+            day - Duration::hours(2)
+        );
+    }
+}

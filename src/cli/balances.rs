@@ -1,0 +1,85 @@
+//! `balances list|show`.
+
+use clap::Subcommand;
+use sqlx::PgPool;
+
+use super::args::PageArgs;
+use super::error::CliError;
+use super::output::{Printer, Tabular, cell};
+use crate::store::views::accounts::{self, BalanceRow, LotRow};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum BalancesCommand {
+    /// Balances in the order of account and currency
+    #[command(after_help = "Examples:\n  topup balances list --currency SGD\n  \
+                            topup balances list --after ACC-1001/SGD --output json")]
+    List {
+        /// Only this currency
+        #[arg(long)]
+        currency: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// The balances of one account and the lots that make them
+    #[command(after_help = "Example:\n  topup balances show ACC-1001")]
+    Show { account_id: String },
+}
+
+/// # Errors
+/// What the database says, or that there is no such account.
+pub async fn run(
+    command: &BalancesCommand,
+    pool: &PgPool,
+    printer: Printer,
+) -> Result<(), CliError> {
+    match command {
+        BalancesCommand::List { currency, page } => {
+            let page = page.page();
+            printer.list(&accounts::balances(pool, currency.as_deref(), &page).await?)
+        }
+        BalancesCommand::Show { account_id } => {
+            let found = accounts::balance(pool, account_id).await?;
+            let view = found.ok_or_else(|| CliError::not_found("account", account_id))?;
+            printer.one(&view, |text| {
+                text.heading(&format!("Balances of {}", view.account_id));
+                text.table(&view.balances);
+                text.heading("Lots, the newest first");
+                text.table(&view.lots);
+            })
+        }
+    }
+}
+
+pub(super) fn balance_cells(row: &BalanceRow) -> Vec<String> {
+    vec![
+        row.account_id.clone(),
+        row.currency.clone(),
+        row.balance.clone(),
+        cell(row.credit_limit.as_ref()),
+        cell(row.updated_at.as_ref()),
+    ]
+}
+
+impl Tabular for LotRow {
+    const HEADERS: &'static [&'static str] = &[
+        "opened",
+        "currency",
+        "amount",
+        "remaining",
+        "held",
+        "invoice",
+        "payment",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.opened_at.to_string(),
+            self.currency.clone(),
+            self.amount.clone(),
+            self.remaining.clone(),
+            self.held.clone(),
+            self.invoice_id.clone(),
+            self.payment_id.clone(),
+        ]
+    }
+}

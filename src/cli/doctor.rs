@@ -1,0 +1,348 @@
+//! `doctor`: is everything in place? Each check says what to do; exit 1 if any fails.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::cluster;
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular};
+use crate::clock::Clock;
+use crate::config::{Config, KafkaConfig};
+use crate::store::views::health::{Examined, MigrationFacts, ServerFacts, TablePrivileges};
+use crate::telemetry::chain;
+
+/// PostgreSQL 14 is the oldest that is supported upstream.
+const VERSION_MIN: i32 = 140_000;
+/// Deadlines are compared with the clock of this host: a second is usual, half a minute is not.
+const SKEW_WARN_MS: i64 = 1_000;
+const SKEW_FAIL_MS: i64 = 30_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub verdict: Verdict,
+    pub check: &'static str,
+    pub found: String,
+    pub what_to_do: String,
+}
+
+fn ok(check: &'static str, found: impl Into<String>) -> Check {
+    verdict(Verdict::Ok, check, found, "")
+}
+
+fn verdict(
+    verdict: Verdict,
+    check: &'static str,
+    found: impl Into<String>,
+    what_to_do: impl Into<String>,
+) -> Check {
+    Check {
+        verdict,
+        check,
+        found: found.into(),
+        what_to_do: what_to_do.into(),
+    }
+}
+
+/// # Errors
+/// [`CliError::Output`] only: whatever is wrong with the rest is a finding.
+pub async fn run(config: &Config, printer: Printer) -> Result<Exit, CliError> {
+    let mut checks = database(config).await;
+    checks.extend(kafka(&config.kafka).await);
+    printer.rows(&checks)?;
+    let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
+    Ok(if failed { Exit::Failed } else { Exit::Ok })
+}
+
+async fn database(config: &Config) -> Vec<Check> {
+    const REACHABLE: &str = "database reachable";
+    let url = config.database.url.reveal();
+    if url.is_empty() {
+        let how = "set DATABASE_URL or TOPUP__DATABASE__URL";
+        return vec![verdict(Verdict::Fail, REACHABLE, "no URL is set", how)];
+    }
+    let mut examined = match Examined::connect(url).await {
+        Ok(examined) => examined,
+        Err(error) => {
+            let how = "check database.url, the network, and that PostgreSQL runs";
+            return vec![verdict(Verdict::Fail, REACHABLE, chain(&error), how)];
+        }
+    };
+    let mut checks = Vec::new();
+    let before = Clock::System.now();
+    match examined.server().await {
+        Ok(server) => {
+            checks.push(ok(REACHABLE, format!("PostgreSQL {}", server.version)));
+            checks.extend(judge_server(&server));
+            checks.push(judge_clock(before, Clock::System.now(), server.now));
+        }
+        Err(error) => checks.push(unanswered(REACHABLE, &error)),
+    }
+    checks.push(match examined.migrations().await {
+        Ok(facts) => judge_migrations(&facts),
+        Err(error) => unanswered("migrations", &error),
+    });
+    checks.push(match &config.database.role {
+        None => verdict(
+            Verdict::Warn,
+            "worker role",
+            "no role is set",
+            "set database.role to topup_worker, so that the worker cannot change the ledger",
+        ),
+        Some(role) => match examined.privileges(role).await {
+            Ok(tables) => judge_role(role, &tables),
+            Err(error) => unanswered("worker role", &error),
+        },
+    });
+    checks
+}
+
+fn unanswered(check: &'static str, error: &dyn std::error::Error) -> Check {
+    let how = "look at the log of the database";
+    verdict(Verdict::Fail, check, chain(error), how)
+}
+
+fn judge_server(server: &ServerFacts) -> Vec<Check> {
+    let mut checks = Vec::new();
+    checks.push(if server.version_number >= VERSION_MIN {
+        ok("database version", server.version.clone())
+    } else {
+        let how = "upgrade to PostgreSQL 14 or newer";
+        verdict(
+            Verdict::Fail,
+            "database version",
+            server.version.clone(),
+            how,
+        )
+    });
+    let setting = &server.synchronous_commit;
+    checks.push(match setting.as_str() {
+        "on" | "remote_apply" | "remote_write" | "local" => {
+            ok("synchronous_commit", setting.clone())
+        }
+        _ => verdict(
+            Verdict::Fail,
+            "synchronous_commit",
+            setting.clone(),
+            "turn it on: a commit that was told to Kafka must survive a crash",
+        ),
+    });
+    if server.fsync == "off" || server.full_page_writes == "off" {
+        let found = format!(
+            "fsync {}, full_page_writes {}",
+            server.fsync, server.full_page_writes
+        );
+        let how = "turn both on; off is only for test databases";
+        checks.push(verdict(Verdict::Warn, "crash safety", found, how));
+    }
+    if server.in_recovery {
+        let how = "connect to the primary";
+        checks.push(verdict(Verdict::Fail, "primary", "this is a standby", how));
+    }
+    checks
+}
+
+/// The database read its clock between the two instants of ours.
+fn judge_clock(before: DateTime<Utc>, after: DateTime<Utc>, database: DateTime<Utc>) -> Check {
+    let early = (before - database).num_milliseconds();
+    let late = (database - after).num_milliseconds();
+    let skew = early.max(late).max(0);
+    let found = format!("{skew} ms apart");
+    let how = "let both hosts follow the same time servers";
+    let judged = match skew {
+        SKEW_FAIL_MS.. => Verdict::Fail,
+        SKEW_WARN_MS.. => Verdict::Warn,
+        _ => return ok("clocks", found),
+    };
+    verdict(judged, "clocks", found, how)
+}
+
+fn judge_migrations(facts: &MigrationFacts) -> Check {
+    const CHECK: &str = "migrations";
+    let list = |versions: &[i64]| {
+        let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        texts.join(", ")
+    };
+    if !facts.failed.is_empty() {
+        let found = format!("not finished: {}", list(&facts.failed));
+        return verdict(
+            Verdict::Fail,
+            CHECK,
+            found,
+            "repair it by hand, then `topup migrate`",
+        );
+    }
+    if !facts.changed.is_empty() {
+        let found = format!("applied with another text: {}", list(&facts.changed));
+        let how = "use the release that the database was migrated with";
+        return verdict(Verdict::Fail, CHECK, found, how);
+    }
+    if !facts.missing.is_empty() {
+        let found = format!("missing: {}", list(&facts.missing));
+        return verdict(Verdict::Fail, CHECK, found, "run `topup migrate`");
+    }
+    if !facts.unknown.is_empty() {
+        let found = format!("newer than this program: {}", list(&facts.unknown));
+        return verdict(Verdict::Warn, CHECK, found, "use the newer release");
+    }
+    ok(CHECK, format!("{} applied, none missing", facts.applied))
+}
+
+fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
+    const CHECK: &str = "worker role";
+    let fail = |found: String, how: &str| verdict(Verdict::Fail, CHECK, found, how);
+    let Some(first) = tables.first() else {
+        return fail("no table was looked at".to_owned(), "run `topup migrate`");
+    };
+    let named = |right: fn(&TablePrivileges) -> bool| {
+        let names: Vec<&str> = tables
+            .iter()
+            .filter(|table| right(table))
+            .map(|table| table.table.as_str())
+            .collect();
+        names.join(", ")
+    };
+    if !first.role_exists {
+        return fail(format!("there is no role {role}"), "run `topup migrate`");
+    }
+    let missing = named(|table| !table.exists);
+    if !missing.is_empty() {
+        return fail(format!("no such table: {missing}"), "run `topup migrate`");
+    }
+    if first.role_is_superuser {
+        let how = "take SUPERUSER from it: privileges do not bind a superuser";
+        return fail(format!("{role} is a superuser"), how);
+    }
+    let writable = named(|table| table.may_change != Some(false));
+    if !writable.is_empty() {
+        let found = format!("{role} may change {writable}");
+        return fail(
+            found,
+            "REVOKE UPDATE, DELETE, TRUNCATE on them: they are append-only",
+        );
+    }
+    let closed = named(|table| table.may_write != Some(true));
+    if !closed.is_empty() {
+        let how = "GRANT SELECT, INSERT on them";
+        return fail(format!("{role} may not write {closed}"), how);
+    }
+    if !first.may_become {
+        let how = format!("GRANT {role} to the user of database.url");
+        return fail(format!("the user may not become {role}"), &how);
+    }
+    ok(
+        CHECK,
+        format!("{role} may append to the ledger and not change it"),
+    )
+}
+
+async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
+    const REACHABLE: &str = "Kafka reachable";
+    if kafka.brokers.is_empty() {
+        let how = "set KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
+        return vec![verdict(Verdict::Fail, REACHABLE, "no brokers are set", how)];
+    }
+    let found = match cluster::topics(kafka).await {
+        Ok(found) => found,
+        Err(error) => {
+            let how = "check kafka.brokers, the network and the security settings";
+            return vec![verdict(Verdict::Fail, REACHABLE, chain(&error), how)];
+        }
+    };
+    let mut checks = vec![ok(REACHABLE, kafka.brokers.clone())];
+    let topics = kafka.topics();
+    let missing: Vec<&str> = topics
+        .all()
+        .into_iter()
+        .filter(|name| {
+            !found
+                .iter()
+                .any(|topic| topic.name == *name && topic.partitions > 0)
+        })
+        .collect();
+    checks.push(if missing.is_empty() {
+        ok("topics", format!("all {} exist", topics.all().len()))
+    } else {
+        let how = "create them: the worker never does";
+        verdict(
+            Verdict::Fail,
+            "topics",
+            format!("missing: {}", missing.join(", ")),
+            how,
+        )
+    });
+    checks
+}
+
+impl Tabular for Check {
+    const HEADERS: &'static [&'static str] = &["", "check", "found", "what to do"];
+
+    fn cells(&self) -> Vec<String> {
+        let verdict = match self.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "FAIL",
+        };
+        vec![
+            verdict.to_owned(),
+            self.check.to_owned(),
+            self.found.clone(),
+            self.what_to_do.clone(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_judged_by_what_the_round_trip_cannot_explain() {
+        let at =
+            |ms: i64| DateTime::from_timestamp_millis(1_700_000_000_000 + ms).expect("instant");
+        let judged = |database| judge_clock(at(0), at(500), at(database)).verdict;
+        assert_eq!(judged(250), Verdict::Ok);
+        assert_eq!(judged(1_400), Verdict::Ok);
+        assert_eq!(judged(1_600), Verdict::Warn);
+        assert_eq!(judged(-40_000), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_role_that_can_change_the_ledger_fails() {
+        let table = |may_change| TablePrivileges {
+            table: "ledger_entries".to_owned(),
+            exists: true,
+            may_write: Some(true),
+            may_change: Some(may_change),
+            role_exists: true,
+            role_is_superuser: false,
+            may_become: true,
+        };
+        assert_eq!(judge_role("r", &[table(false)]).verdict, Verdict::Ok);
+        assert_eq!(judge_role("r", &[table(true)]).verdict, Verdict::Fail);
+        assert_eq!(judge_role("r", &[]).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn each_state_of_the_migrations_has_its_verdict() {
+        let facts = MigrationFacts::default();
+        assert_eq!(judge_migrations(&facts).verdict, Verdict::Ok);
+        let missing = MigrationFacts {
+            missing: vec![2],
+            ..facts.clone()
+        };
+        assert_eq!(judge_migrations(&missing).verdict, Verdict::Fail);
+        let unknown = MigrationFacts {
+            unknown: vec![9],
+            ..facts
+        };
+        assert_eq!(judge_migrations(&unknown).verdict, Verdict::Warn);
+    }
+}

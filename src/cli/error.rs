@@ -1,0 +1,79 @@
+//! How a command ends: the exit codes are a contract (0 ok, 1 error, 2 usage, 3 findings).
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::telemetry::chain;
+
+/// How a command that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Ok,
+    /// The work was done and found something wrong (`doctor`).
+    Failed,
+    /// There are findings (`audit`).
+    Findings,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0_u8,
+            Exit::Failed => 1,
+            Exit::Findings => 3,
+        })
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+pub enum CliError {
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the database refused")]
+    Database(#[from] sqlx::Error),
+    #[error("there is no {kind} `{id}`")]
+    NotFound { kind: &'static str, id: String },
+    /// The chain of a part that this module does not know, on one line.
+    #[error("{0}")]
+    Failed(String),
+    #[error("the output cannot be written")]
+    Output(#[source] std::io::Error),
+}
+
+impl CliError {
+    #[must_use]
+    pub fn failed(error: &dyn Error) -> Self {
+        Self::Failed(chain(error))
+    }
+
+    #[must_use]
+    pub fn not_found(kind: &'static str, id: &str) -> Self {
+        let id = id.to_owned();
+        Self::NotFound { kind, id }
+    }
+
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
+            Self::Database(_) | Self::NotFound { .. } | Self::Failed(_) => ExitCode::from(1),
+            // The reader has gone away, as `head` does: that is no failure.
+            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                ExitCode::SUCCESS
+            }
+            Self::Output(_) => ExitCode::from(1),
+        }
+    }
+
+    /// Whether there is anything to tell.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}

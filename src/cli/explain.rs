@@ -1,0 +1,313 @@
+//! The stored decisions on a payment, in words that a finance person understands.
+
+use super::output::Text;
+use super::payments::words;
+use crate::domain::allocation::Rule;
+use crate::domain::payment::ParkReason;
+use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
+
+const RULES: [Rule; 12] = [
+    Rule::G,
+    Rule::R1,
+    Rule::R2,
+    Rule::R3,
+    Rule::R4,
+    Rule::R5,
+    Rule::R6,
+    Rule::R7,
+    Rule::R8,
+    Rule::R11,
+    Rule::R14,
+    Rule::R15,
+];
+
+/// Counting stops here: eleven stands for "more than ten".
+const COUNT_MAX: u64 = 10;
+
+pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mut Text) {
+    let row = &payment.row;
+    text.heading(&format!(
+        "Payment {} of {} {}, received on {}: {}",
+        row.payment_id,
+        row.amount,
+        row.currency,
+        row.received_on,
+        words(&row.state)
+    ));
+    if decisions.is_empty() {
+        text.line(
+            "No decision is stored: it was recorded by hand, and a person says what it pays.",
+        );
+    }
+    for (number, decision) in (1_usize..).zip(decisions) {
+        text.heading(&format!("Decision {number} of {}", decisions.len()));
+        one(decision, text);
+    }
+    text.heading("What happens next");
+    text.line(&format!("  {}", next(payment)));
+    for watch in &payment.watches {
+        text.line(&format!("  It is decided again {}.", watch_words(watch)));
+    }
+}
+
+fn one(decision: &DecisionView, text: &mut Text) {
+    let stored = &decision.explanation;
+    let money = |amount: &str| format!("{amount} {}", stored.currency);
+    text.fields(&[
+        (
+            "when",
+            Some(format!(
+                "{}, rule set {}",
+                decision.decided_at, decision.rule_set_version
+            )),
+        ),
+        (
+            "because of",
+            Some(format!(
+                "record {}/{}",
+                decision.caused_by_source, decision.caused_by_id
+            )),
+        ),
+        ("to place", Some(money(&stored.free))),
+        ("payer", Some(payer(stored))),
+        (
+            "rule",
+            Some(format!(
+                "{}: {}",
+                decision.rule,
+                rule_sentence(&decision.rule)
+            )),
+        ),
+        ("outcome", Some(outcome(decision))),
+        ("counts", counts(stored)),
+    ]);
+    if !stored.candidates.is_empty() {
+        text.line("  Invoices that were looked at:");
+    }
+    for candidate in &stored.candidates {
+        text.line(&format!(
+            "    - {}",
+            candidate_words(candidate, &stored.currency)
+        ));
+    }
+    for allocated in &stored.allocations {
+        text.line(&format!(
+            "  {} went to invoice {}.",
+            money(&allocated.amount),
+            allocated.invoice_id
+        ));
+    }
+    for note in &stored.notes {
+        text.line(&format!("  Note: {note}."));
+    }
+    if !stored.suggestions.is_empty() {
+        text.line("  A person may choose:");
+    }
+    for suggestion in &stored.suggestions {
+        text.line(&format!(
+            "    - invoice {} of {}, {} due",
+            suggestion.invoice_id,
+            suggestion.account_id,
+            money(&suggestion.amount_due)
+        ));
+    }
+}
+
+fn payer(stored: &ExplanationView) -> String {
+    let Some(identity) = &stored.identity else {
+        return "not known: nothing names a customer".to_owned();
+    };
+    let account = &identity.account_id;
+    match identity.strength.as_str() {
+        "certain" => format!(
+            "customer {account}, for certain: by its own virtual account or a checked reference"
+        ),
+        "strong" => format!(
+            "customer {account}, strongly: the payer's account is one of its verified ones and \
+             nobody else's"
+        ),
+        other => format!("customer {account} ({other})"),
+    }
+}
+
+fn rule_sentence(word: &str) -> &'static str {
+    let rule = RULES.into_iter().find(|rule| rule.word() == word);
+    rule.map_or("a rule that this version does not know", Rule::sentence)
+}
+
+fn outcome(decision: &DecisionView) -> String {
+    let reason = decision.reason.as_deref();
+    let why = reason
+        .and_then(ParkReason::from_code)
+        .map(ParkReason::sentence);
+    let why = why.or(reason).unwrap_or_default();
+    match decision.outcome.as_str() {
+        "allocated" => "allocated without a person".to_owned(),
+        "suggested" => format!("parked with a suggestion. {why}"),
+        "parked" => format!("parked. {why}"),
+        "on_account" => "held on the customer's account: no invoice has this amount".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn counts(stored: &ExplanationView) -> Option<String> {
+    let count = |number: u64| {
+        if number > COUNT_MAX {
+            format!("more than {COUNT_MAX}")
+        } else {
+            number.to_string()
+        }
+    };
+    let of = |number: Option<u64>, whose: &str| {
+        number.map(|number| match number {
+            1 => format!("1 open invoice of {whose} has this amount"),
+            _ => format!(
+                "{} open invoices of {whose} have this amount",
+                count(number)
+            ),
+        })
+    };
+    let parts = [
+        of(stored.same_amount_account, "this customer"),
+        of(stored.same_amount_book, "all customers"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn candidate_words(candidate: &CandidateView, currency: &str) -> String {
+    let by = match candidate.named_by.as_str() {
+        "reference" => "named by its payment reference",
+        "end-to-end id" => "named by the end-to-end id",
+        "invoice number" => "named by its number",
+        "amount" => "found by its amount",
+        "account" => "an open one of the customer",
+        other => other,
+    };
+    format!(
+        "{} of {}, {} {currency} due, {by}: {}",
+        candidate.invoice_id,
+        candidate.account_id,
+        candidate.amount_due,
+        verdict(&candidate.verdict)
+    )
+}
+
+/// Why an invoice was taken or refused.
+fn verdict(word: &str) -> String {
+    let sentence = match word {
+        "taken" => "Taken.",
+        "not_enough_left" => "Refused: what was left did not cover it.",
+        "same_amount_but_later" => "Refused: an older invoice has the same amount.",
+        "other_amount" => "Refused: it has another amount.",
+        "amount_of_several" => "Refused: invoices of several customers have this amount.",
+        _ => match ParkReason::from_code(word) {
+            Some(reason) => return format!("Refused. {}", reason.sentence()),
+            None => return format!("{word}."),
+        },
+    };
+    sentence.to_owned()
+}
+
+/// What the reader may expect or has to do.
+fn next(payment: &PaymentView) -> &'static str {
+    match payment.row.state.as_str() {
+        "allocated" => "Nothing: all of it is on invoices.",
+        "partly_allocated" => {
+            "The rest stays on the payment until an invoice fits or a person acts."
+        }
+        "on_account" => {
+            "It stays on the customer's account until an invoice fits or a person acts."
+        }
+        "returned" | "removed" | "ignored" => "Nothing.",
+        _ => match payment
+            .row
+            .reason
+            .as_deref()
+            .and_then(ParkReason::from_code)
+        {
+            Some(reason) => next_of(reason),
+            None => "A person has to look at it.",
+        },
+    }
+}
+
+fn next_of(reason: ParkReason) -> &'static str {
+    match reason {
+        ParkReason::NotSent => "It is paid as soon as the invoice is sent.",
+        ParkReason::InternalTransfer => "Nothing, if it is a transfer between our own accounts.",
+        ParkReason::AccountClosed => "Refund it, or open the customer's account again.",
+        ParkReason::IdentityConflict | ParkReason::SeveralAccounts => {
+            "Ask the payer whose money it is, then assign it to that customer."
+        }
+        ParkReason::AmbiguousReference | ParkReason::SumMismatch => {
+            "Ask the payer what it is for, then allocate it."
+        }
+        ParkReason::CurrencyMismatch => "Agree on the amount with the customer, or refund it.",
+        ParkReason::AlreadyPaid => "Refund it, or allocate it to another invoice of the customer.",
+        ParkReason::PaidAfterVoid => "Issue the invoice again, or refund the money.",
+        ParkReason::PartialPayment => "Allocate what arrived, or wait for the rest.",
+        ParkReason::Uncorroborated
+        | ParkReason::PaidBeforeSent
+        | ParkReason::TwoPersonLimit
+        | ParkReason::AmountOnly => "Confirm the suggestion, or allocate it otherwise.",
+        ParkReason::BalanceLimit => "Allocate a part of it by hand, or refund it.",
+        ParkReason::NoCandidate | ParkReason::NoAccount => {
+            "Find out who paid, then assign it to a customer and allocate it."
+        }
+    }
+}
+
+fn watch_words(watch: &str) -> String {
+    match watch.split_once(':') {
+        Some(("ref", reference)) => format!("when an invoice with reference {reference} is sent"),
+        Some(("number", number)) => format!("when invoice {number} is sent"),
+        Some(("account", account)) => match account.rsplit_once(':') {
+            Some((account, currency)) => {
+                format!("when an invoice of {account} in {currency} is sent")
+            }
+            None => format!("when an invoice of {account} is sent"),
+        },
+        _ => format!("on {watch}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words that the tiers write; the codes of [`ParkReason`] come on top.
+    #[test]
+    fn every_verdict_has_a_sentence() {
+        let tiers = include_str!("../domain/matching/tiers.rs");
+        let words = [
+            "taken",
+            "not_enough_left",
+            "same_amount_but_later",
+            "other_amount",
+            "amount_of_several",
+            "amount_only",
+            "uncorroborated",
+            "partial_payment",
+            "paid_before_sent",
+        ];
+        for word in words {
+            assert!(
+                tiers.contains(&format!("\"{word}\"")),
+                "{word} is not written any more"
+            );
+            assert_ne!(verdict(word), format!("{word}."), "{word} has no sentence");
+        }
+        for reason in ParkReason::ALL {
+            assert!(verdict(reason.code()).starts_with("Refused. "));
+        }
+    }
+
+    #[test]
+    fn every_rule_has_a_sentence() {
+        for rule in RULES {
+            assert_eq!(rule_sentence(rule.word()), rule.sentence());
+        }
+        assert!(rule_sentence("R99").contains("does not know"));
+    }
+}

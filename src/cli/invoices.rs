@@ -1,0 +1,147 @@
+//! `invoices list|show`.
+
+use clap::Subcommand;
+use sqlx::PgPool;
+
+use super::args::PageArgs;
+use super::error::CliError;
+use super::output::{Printer, Tabular, Text, cell};
+use crate::store::views::invoices::{
+    self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
+};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum InvoicesCommand {
+    /// Invoices in the order of their ids
+    #[command(after_help = "Examples:\n  topup invoices list --account ACC-1001\n  \
+                            topup invoices list --status awaiting_payment --output ndjson")]
+    List {
+        /// Only of this account
+        #[arg(long)]
+        account: Option<String>,
+        /// Only in this status
+        #[arg(long, value_parser = ["draft", "awaiting_payment", "provisioned", "voided"])]
+        status: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// One invoice: its life, what is due, the reference to pay with, what paid it
+    #[command(after_help = "Examples:\n  topup invoices show INV-1001\n  \
+                            topup invoices show INV-1001 --output json")]
+    Show { invoice_id: String },
+}
+
+/// # Errors
+/// What the database says, or that there is no such invoice.
+pub async fn run(
+    command: &InvoicesCommand,
+    pool: &PgPool,
+    printer: Printer,
+) -> Result<(), CliError> {
+    match command {
+        InvoicesCommand::List {
+            account,
+            status,
+            page,
+        } => {
+            let filter = InvoiceFilter {
+                account: account.clone(),
+                status: status.clone(),
+            };
+            printer.list(&invoices::list(pool, &filter, &page.page()).await?)
+        }
+        InvoicesCommand::Show { invoice_id } => {
+            let found = invoices::show(pool, invoice_id).await?;
+            let view = found.ok_or_else(|| CliError::not_found("invoice", invoice_id))?;
+            printer.one(&view, |text| human(&view, text))
+        }
+    }
+}
+
+fn human(view: &InvoiceView, text: &mut Text) {
+    let row = &view.row;
+    text.heading(&format!(
+        "Invoice {}: {}",
+        row.invoice_id,
+        words(&row.status)
+    ));
+    text.fields(&[
+        ("name", Some(row.name.clone())),
+        ("account", Some(row.account_id.clone())),
+        ("amount", Some(format!("{} {}", row.amount, row.currency))),
+        (
+            "amount due",
+            Some(format!("{} {}", row.amount_due, row.currency)),
+        ),
+        ("payment reference", Some(row.payment_reference.clone())),
+        ("due date", row.due_date.map(|day| day.to_string())),
+        ("void reason", view.void_reason.clone()),
+        ("kept until", view.keep_until.clone()),
+    ]);
+    text.heading("Timeline");
+    text.table(&view.timeline);
+    text.heading("Allocations");
+    text.table(&view.allocations);
+}
+
+fn words(status: &str) -> &str {
+    match status {
+        "draft" => "a draft, not sent yet",
+        "awaiting_payment" => "awaiting payment",
+        "provisioned" => "provisioned (paid in full)",
+        "voided" => "voided",
+        other => other,
+    }
+}
+
+impl Tabular for InvoiceRow {
+    const HEADERS: &'static [&'static str] = &[
+        "invoice",
+        "account",
+        "status",
+        "currency",
+        "amount",
+        "due",
+        "reference",
+        "due date",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.invoice_id.clone(),
+            self.account_id.clone(),
+            self.status.clone(),
+            self.currency.clone(),
+            self.amount.clone(),
+            self.amount_due.clone(),
+            self.payment_reference.clone(),
+            cell(self.due_date.as_ref()),
+        ]
+    }
+}
+
+impl Tabular for Step {
+    const HEADERS: &'static [&'static str] = &["at", "what"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.at.to_string(), self.what.clone()]
+    }
+}
+
+impl Tabular for AllocationRow {
+    const HEADERS: &'static [&'static str] = &[
+        "at", "payment", "invoice", "amount", "currency", "rule", "reversed",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.allocated_at.to_string(),
+            self.payment_id.clone(),
+            self.invoice_id.clone(),
+            self.amount.clone(),
+            self.currency.clone(),
+            self.rule.clone(),
+            cell(self.reversed_at.as_ref()),
+        ]
+    }
+}

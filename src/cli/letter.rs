@@ -1,0 +1,149 @@
+//! One dead letter as it is shown: the record may be anything, and may name a payer.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::output::Text;
+use super::records::sentence;
+use crate::store::views::Privacy;
+use crate::store::views::dead_letters::{ActRow, LetterRow, LetterView};
+use crate::store::views::time::At;
+
+/// Fields of records that hold a payer's name or account number, at any depth.
+const PRIVATE: [&str; 8] = [
+    "name",
+    "account",
+    "debtor",
+    "payer_accounts",
+    "virtual_account",
+    "virtual_accounts",
+    "unstructured",
+    "creditor_reference",
+];
+/// What is printed of a record; one may be 64 KiB and more.
+const SHOWN_BYTES_MAX: usize = 4_096;
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    row: LetterRow,
+    record_timestamp: Option<At>,
+    key: Option<String>,
+    value_bytes: usize,
+    /// JSON as it came, or with private fields masked; None where it is not shown.
+    value: Option<String>,
+    headers: Value,
+    acts: Vec<ActRow>,
+}
+
+impl Shown {
+    pub(super) fn of(view: LetterView, privacy: Privacy) -> Self {
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let value = view.record_value.as_deref();
+        Self {
+            row: view.row,
+            record_timestamp: view.record_timestamp,
+            key: view.record_key.as_deref().map(lossy),
+            value_bytes: value.map_or(0, <[u8]>::len),
+            value: value.and_then(|bytes| match privacy {
+                Privacy::Full => Some(lossy(bytes)),
+                Privacy::Masked => masked(bytes),
+            }),
+            headers: serde_json::from_str(&view.record_headers).unwrap_or(Value::Null),
+            acts: view.acts,
+        }
+    }
+}
+
+/// Only a record that can be read can be masked; another is not shown at all.
+fn masked(bytes: &[u8]) -> Option<String> {
+    let mut document: Value = serde_json::from_slice(bytes).ok()?;
+    mask(&mut document, false);
+    serde_json::to_string(&document).ok()
+}
+
+fn mask(value: &mut Value, private: bool) {
+    match value {
+        Value::String(text) if private => *text = Privacy::Masked.text(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, private)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                mask(field, private || PRIVATE.contains(&name.as_str()));
+            }
+        }
+        Value::Number(_) if private => *value = Value::String("…".to_owned()),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
+    }
+}
+
+pub(super) fn human(shown: &Shown, text: &mut Text) {
+    let row = &shown.row;
+    text.heading(&format!(
+        "Dead letter {}: {}",
+        row.dead_letter_id, row.status
+    ));
+    let meaning = sentence(&row.code).map_or_else(String::new, |sentence| format!(": {sentence}"));
+    let record = row.source.iter().zip(&row.message_id).next();
+    text.fields(&[
+        ("code", Some(format!("{}{meaning}", row.code))),
+        ("message", Some(row.message.clone())),
+        (
+            "place",
+            Some(format!("{}:{}:{}", row.topic, row.partition, row.offset)),
+        ),
+        (
+            "record",
+            record.map(|(source, id)| format!("{source}/{id}")),
+        ),
+        ("attempts", Some(row.attempts.to_string())),
+        ("first failed", Some(row.first_failed_at.to_string())),
+        ("last failed", Some(row.last_failed_at.to_string())),
+        ("resolved", row.resolved_at.map(|at| at.to_string())),
+        ("resolution", row.resolution.clone()),
+    ]);
+    text.heading("The record as it came");
+    text.fields(&[
+        ("time", shown.record_timestamp.map(|at| at.to_string())),
+        ("key", shown.key.clone()),
+        ("size", Some(format!("{} bytes", shown.value_bytes))),
+        (
+            "headers",
+            Some(shown.headers.to_string()).filter(|headers| headers != "[]"),
+        ),
+        ("value", Some(value_words(shown))),
+    ]);
+    if !shown.acts.is_empty() {
+        text.heading("What operators did");
+        text.table(&shown.acts);
+    }
+}
+
+fn value_words(shown: &Shown) -> String {
+    match &shown.value {
+        None if shown.value_bytes == 0 => "(empty)".to_owned(),
+        None => "not readable, so it cannot be masked: --unmasked shows it".to_owned(),
+        Some(value) if value.len() > SHOWN_BYTES_MAX => {
+            let end = value.floor_char_boundary(SHOWN_BYTES_MAX);
+            format!(
+                "{}… (--output json shows all)",
+                value.get(..end).unwrap_or_default()
+            )
+        }
+        Some(value) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payers_are_masked_at_any_depth() {
+        let record = br#"{"id":"B1","data":{"debtor":{"name":"Tan Ah Seng","account":"DBS001234"},
+            "remittance":{"unstructured":["from Tan Ah Seng","1"]},"amount":"10.00"}}"#;
+        let shown = masked(record).expect("JSON");
+        assert!(!shown.contains("Tan") && !shown.contains("DBS0"), "{shown}");
+        assert!(shown.contains("B1") && shown.contains("10.00"), "{shown}");
+        assert_eq!(masked(b"name=Tan"), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! Printing: tables for people, JSON for programs. Everything that is printed passes here, where
+//! hostile characters are escaped. One write per command, so that a pipe may close at any time.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _, stdout};
+
+use clap::ValueEnum;
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::error::CliError;
+use super::escape;
+use crate::store::views::{Listed, Privacy};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document; a list is `{"items": […], "next": …}`.
+    Json,
+    /// One JSON document per line; a list is one line per item.
+    Ndjson,
+}
+
+/// A row of a table.
+pub trait Tabular {
+    const HEADERS: &'static [&'static str];
+    fn cells(&self) -> Vec<String>;
+}
+
+/// Columns of numbers stand at the right.
+const NUMBERS: [&str; 16] = [
+    "amount",
+    "due",
+    "balance",
+    "limit",
+    "unallocated",
+    "remaining",
+    "held",
+    "letters",
+    "payments",
+    "commands",
+    "accounts",
+    "total",
+    "lag",
+    "offset",
+    "partition",
+    "attempts",
+];
+
+/// How the commands print.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    pub output: Output,
+    pub privacy: Privacy,
+    bold: bool,
+}
+
+impl Printer {
+    #[must_use]
+    pub fn new(output: Output, unmasked: bool) -> Self {
+        let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            output,
+            privacy: if unmasked {
+                Privacy::Full
+            } else {
+                Privacy::Masked
+            },
+            bold: stdout().is_terminal() && unset("NO_COLOR") && !dumb,
+        }
+    }
+
+    /// A page of a list. For people the cursor of the next page stands below.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn list<T: Tabular + Serialize>(&self, listed: &Listed<T>) -> Result<(), CliError> {
+        match self.output {
+            Output::Json => write(&document(listed, true)?),
+            Output::Ndjson => self.lines(&listed.items, listed.next.as_deref()),
+            Output::Table => {
+                let mut text = self.text();
+                text.table(&listed.items);
+                if let Some(next) = &listed.next {
+                    text.line("");
+                    text.line(&format!("There are more: --after '{next}'"));
+                }
+                text.print()
+            }
+        }
+    }
+
+    /// A list that has no pages.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), CliError> {
+        match self.output {
+            Output::Json => write(&document(&rows, true)?),
+            Output::Ndjson => self.lines(rows, None),
+            Output::Table => {
+                let mut text = self.text();
+                text.table(rows);
+                text.print()
+            }
+        }
+    }
+
+    /// One thing: as JSON, or as `human` writes it.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn one<T: Serialize>(
+        &self,
+        value: &T,
+        human: impl FnOnce(&mut Text),
+    ) -> Result<(), CliError> {
+        match self.output {
+            Output::Json => write(&document(value, true)?),
+            Output::Ndjson => write(&document(value, false)?),
+            Output::Table => {
+                let mut text = self.text();
+                human(&mut text);
+                text.print()
+            }
+        }
+    }
+
+    fn text(&self) -> Text {
+        Text {
+            out: String::new(),
+            bold: self.bold,
+        }
+    }
+
+    fn lines<T: Serialize>(&self, rows: &[T], next: Option<&str>) -> Result<(), CliError> {
+        let mut out = String::new();
+        for row in rows {
+            out.push_str(&document(row, false)?);
+        }
+        write(&out)?;
+        if let Some(next) = next {
+            // Not among the items: a reader of lines must not take it for one.
+            eprintln!("there are more: --after '{}'", escape::text(next));
+        }
+        Ok(())
+    }
+}
+
+fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
+    let written = if pretty {
+        serde_json::to_string_pretty(value)
+    } else {
+        serde_json::to_string(value)
+    };
+    let text = written.map_err(|error| CliError::failed(&error))?;
+    Ok(escape::json(&text) + "\n")
+}
+
+/// Writes finished text to standard output.
+///
+/// # Errors
+/// [`CliError::Output`]; a closed pipe is one too and ends the command quietly.
+pub fn write(text: &str) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(CliError::Output)
+}
+
+/// Text for people. Each method escapes what it is given.
+pub struct Text {
+    out: String,
+    bold: bool,
+}
+
+impl Text {
+    pub fn line(&mut self, line: &str) {
+        self.out.push_str(escape::text(line).trim_end());
+        self.out.push('\n');
+    }
+
+    pub fn heading(&mut self, heading: &str) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        let heading = escape::text(heading);
+        // Writing to a String cannot fail.
+        let _ = if self.bold {
+            writeln!(self.out, "\u{1b}[1m{heading}\u{1b}[0m")
+        } else {
+            writeln!(self.out, "{heading}")
+        };
+    }
+
+    /// Names and values, one pair per line; a value that is not there is left out.
+    pub fn fields(&mut self, fields: &[(&str, Option<String>)]) {
+        let width = fields
+            .iter()
+            .filter(|(_, value)| value.is_some())
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or(0);
+        for (name, value) in fields {
+            if let Some(value) = value {
+                self.line(&format!("  {name:width$}  {value}"));
+            }
+        }
+    }
+
+    pub fn table<T: Tabular>(&mut self, rows: &[T]) {
+        if rows.is_empty() {
+            self.line("(none)");
+            return;
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(T::HEADERS.iter().map(|header| {
+            let cell = Cell::new(header);
+            if self.bold {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
+        }));
+        for row in rows {
+            table.add_row(row.cells().iter().map(|cell| escape::text(cell)));
+        }
+        for (index, header) in T::HEADERS.iter().enumerate() {
+            if let Some(column) = table.column_mut(index)
+                && NUMBERS.contains(header)
+            {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.out.push_str(&table.trim_fmt());
+        self.out.push('\n');
+    }
+
+    fn print(self) -> Result<(), CliError> {
+        write(&self.out)
+    }
+}
+
+/// A cell for something that may be missing.
+#[must_use]
+pub fn cell<T: ToString>(value: Option<&T>) -> String {
+    value.map_or_else(|| "-".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,203 @@
+//! `payments list|show|explain`.
+
+use clap::Subcommand;
+use sqlx::PgPool;
+
+use super::args::PageArgs;
+use super::error::CliError;
+use super::explain;
+use super::output::{Printer, Tabular, Text, cell};
+use crate::store::views::payments::{self, BankFacts, PaymentFilter, PaymentRow, PaymentView};
+
+const STATES: [&str; 7] = [
+    "allocated",
+    "partly_allocated",
+    "on_account",
+    "parked",
+    "returned",
+    "removed",
+    "ignored",
+];
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum PaymentsCommand {
+    /// Payments in the order of their ids
+    #[command(after_help = "Examples:\n  topup payments list --state parked\n  \
+                            topup payments list --state parked --reason not_sent\n  \
+                            topup payments list --account ACC-1001 --output ndjson")]
+    List {
+        /// Only of this account
+        #[arg(long)]
+        account: Option<String>,
+        /// Only in this state
+        #[arg(long, value_parser = STATES)]
+        state: Option<String>,
+        /// Only with this reason, a code such as `not_sent`
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// One payment: what the bank said, where the money went
+    #[command(after_help = "Examples:\n  topup payments show BANK:DBS-1:TX-1\n  \
+                            topup payments show BANK:DBS-1:TX-1 --unmasked")]
+    Show { payment_id: String },
+    /// Why a payment went where it went, in words
+    #[command(after_help = "Example:\n  topup payments explain BANK:DBS-1:TX-1")]
+    Explain { payment_id: String },
+}
+
+/// # Errors
+/// What the database says, or that there is no such payment.
+pub async fn run(
+    command: &PaymentsCommand,
+    pool: &PgPool,
+    printer: Printer,
+) -> Result<(), CliError> {
+    match command {
+        PaymentsCommand::List {
+            account,
+            state,
+            reason,
+            page,
+        } => {
+            let filter = PaymentFilter {
+                account: account.clone(),
+                state: state.clone(),
+                reason: reason.clone(),
+            };
+            printer.list(&payments::list(pool, &filter, &page.page()).await?)
+        }
+        PaymentsCommand::Show { payment_id } => {
+            let view = find(pool, payment_id, printer).await?;
+            printer.one(&view, |text| human(&view, text))
+        }
+        PaymentsCommand::Explain { payment_id } => {
+            let view = find(pool, payment_id, printer).await?;
+            let decisions = payments::decisions(pool, payment_id).await?;
+            printer.one(&decisions, |text| explain::human(&view, &decisions, text))
+        }
+    }
+}
+
+async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {
+    let found = payments::show(pool, id, printer.privacy).await?;
+    found.ok_or_else(|| CliError::not_found("payment", id))
+}
+
+fn human(view: &PaymentView, text: &mut Text) {
+    let row = &view.row;
+    let money = |amount: &str| Some(format!("{amount} {}", row.currency));
+    text.heading(&format!(
+        "Payment {}: {}",
+        row.payment_id,
+        words(&row.state)
+    ));
+    let reason = match (&row.reason, view.reason_sentence) {
+        (Some(code), Some(sentence)) => Some(format!("{sentence} ({code})")),
+        (code, _) => code.clone(),
+    };
+    text.fields(&[
+        ("reason", reason),
+        ("account", Some(cell(row.account_id.as_ref()))),
+        ("amount", money(&row.amount)),
+        ("unallocated", money(&row.unallocated)),
+        (
+            "returned",
+            money(&view.returned).filter(|_| !is_zero(&view.returned)),
+        ),
+        (
+            "refunded",
+            money(&view.refunded).filter(|_| !is_zero(&view.refunded)),
+        ),
+        ("received on", Some(row.received_on.to_string())),
+        (
+            "recorded",
+            Some(format!("{} ({})", row.recorded_at, row.origin)),
+        ),
+        ("method", view.method.clone()),
+        ("reference", view.reference.clone()),
+        ("remark", view.remark.clone()),
+        (
+            "waits for",
+            (!view.watches.is_empty()).then(|| view.watches.join(", ")),
+        ),
+    ]);
+    if let Some(bank) = &view.bank {
+        text.heading("What the bank said");
+        bank_fields(bank, text);
+    }
+    text.heading("Allocations");
+    text.table(&view.allocations);
+}
+
+fn bank_fields(bank: &BankFacts, text: &mut Text) {
+    let said = &bank.unstructured;
+    text.fields(&[
+        ("our bank account", Some(bank.bank_account.clone())),
+        ("key", Some(bank.bank_key.clone())),
+        (
+            "entry",
+            Some(format!("{} {}", bank.status, bank.credit_debit)),
+        ),
+        ("booked", Some(bank.booking_date.to_string())),
+        ("value date", bank.value_date.map(|day| day.to_string())),
+        (
+            "charges",
+            bank.charges
+                .as_ref()
+                .map(|c| format!("{c} {}", bank.currency)),
+        ),
+        ("payer", bank.debtor_name.clone()),
+        ("payer's account", bank.debtor_account.clone()),
+        ("virtual account", bank.virtual_account.clone()),
+        ("creditor reference", bank.creditor_reference.clone()),
+        ("end-to-end id", bank.end_to_end_id.clone()),
+        ("payer's text", (!said.is_empty()).then(|| said.join(" | "))),
+        ("bank's id", bank.bank_transaction_id.clone()),
+        ("statement", bank.statement_id.clone()),
+    ]);
+}
+
+fn is_zero(amount: &str) -> bool {
+    amount.chars().all(|c| matches!(c, '0' | '.'))
+}
+
+pub(super) fn words(state: &str) -> &str {
+    match state {
+        "allocated" => "allocated in full",
+        "partly_allocated" => "allocated in part",
+        "on_account" => "held on the customer's account",
+        "parked" => "parked, a person has to look at it",
+        "returned" => "returned",
+        "removed" => "removed",
+        "ignored" => "ignored",
+        other => other,
+    }
+}
+
+impl Tabular for PaymentRow {
+    const HEADERS: &'static [&'static str] = &[
+        "payment",
+        "received",
+        "account",
+        "currency",
+        "amount",
+        "unallocated",
+        "state",
+        "reason",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.payment_id.clone(),
+            self.received_on.to_string(),
+            cell(self.account_id.as_ref()),
+            self.currency.clone(),
+            self.amount.clone(),
+            self.unallocated.clone(),
+            self.state.clone(),
+            cell(self.reason.as_ref()),
+        ]
+    }
+}

@@ -1,0 +1,294 @@
+//! `publish FILE…`: writes records to Kafka as they stand in NDJSON files. Nothing of a record is
+//! checked: tests publish what is wrong on purpose.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, IsTerminal, Read, stderr, stdin};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::cluster::{self, Header, OutRecord};
+use super::error::CliError;
+use super::escape;
+use super::output::write;
+use crate::config::{Config, Topics};
+use crate::kafka::Producer;
+
+/// Records that are on their way at once.
+const BATCH: usize = 1_000;
+/// The longest line: a record of Kafka's usual limit (1 MiB), in base64, with its envelope.
+const LINE_BYTES_MAX: u64 = 2 << 20;
+
+#[derive(Debug, Clone, Args)]
+pub struct PublishArgs {
+    /// NDJSON files; `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Why a line is no record.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum LineError {
+    #[error("not a record: {0}")]
+    Json(String),
+    #[error("give `value` or `value_base64`, not both")]
+    TwoValues,
+    #[error("`value_base64` is not base64")]
+    Base64,
+    #[error("`topic` is empty")]
+    NoTopic,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    topic: String,
+    key: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, Option<String>>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    value_base64: Option<String>,
+}
+
+/// Reads one line: `{"topic", "key"?, "headers"?, "value" | "value_base64"}`. An object is sent
+/// as compact JSON with its keys, digits and repeats as they stand; a string is sent as it is.
+/// `commands`, `bank` and `usage` stand for the configured topics.
+///
+/// # Errors
+/// [`LineError`].
+pub fn parse(line: &str, topics: &Topics) -> Result<OutRecord, LineError> {
+    let read: Line<'_> =
+        serde_json::from_str(line).map_err(|error| LineError::Json(error.to_string()))?;
+    let topic = match read.topic.as_str() {
+        "" => return Err(LineError::NoTopic),
+        "commands" => topics.commands.clone(),
+        "bank" => topics.bank_payments.clone(),
+        "usage" => topics.usage.clone(),
+        _ => read.topic,
+    };
+    let value = match (read.value, read.value_base64) {
+        (Some(_), Some(_)) => return Err(LineError::TwoValues),
+        (Some(value), None) => payload(value)?,
+        (None, Some(encoded)) => Some(base64(&encoded).ok_or(LineError::Base64)?),
+        (None, None) => None,
+    };
+    let header = |(name, value): (String, Option<String>)| Header {
+        name,
+        value: value.map(String::into_bytes),
+    };
+    Ok(OutRecord {
+        topic,
+        key: read.key.map(String::into_bytes),
+        value,
+        headers: read.headers.into_iter().map(header).collect(),
+        timestamp_ms: None,
+    })
+}
+
+fn payload(value: &RawValue) -> Result<Option<Vec<u8>>, LineError> {
+    let raw = value.get();
+    if raw.starts_with('"') {
+        let text: String =
+            serde_json::from_str(raw).map_err(|error| LineError::Json(error.to_string()))?;
+        return Ok(Some(text.into_bytes()));
+    }
+    Ok((raw != "null").then(|| compact(raw).into_bytes()))
+}
+
+/// Without the white space between tokens; the rest stays byte for byte.
+fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in json.chars() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if c.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Standard alphabet, padding optional.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    if text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
+        return None;
+    }
+    let mut out = Vec::with_capacity(digits.len());
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for byte in digits.bytes() {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        held = (held << 6) | u32::from(digit);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.push(u8::try_from((held >> bits) & 0xff).ok()?);
+            held &= (1 << bits) - 1;
+        }
+    }
+    Some(out)
+}
+
+/// # Errors
+/// A file or line that cannot be read, or a record that Kafka did not take. What was sent before
+/// stays sent: the number of it is in the message.
+pub async fn run(args: &PublishArgs, config: &Config) -> Result<(), CliError> {
+    let producer = cluster::producer(&config.kafka).map_err(|error| CliError::failed(&error))?;
+    let mut sending = Sending {
+        producer,
+        topics: config.topics(),
+        batch: Vec::new(),
+        sent: 0,
+        progress: stderr().is_terminal(),
+    };
+    for file in &args.files {
+        sending.file(file).await?;
+    }
+    sending.flush().await?;
+    if sending.progress {
+        eprintln!();
+    }
+    write(&format!("{} records published\n", sending.sent))
+}
+
+struct Sending {
+    producer: Producer,
+    topics: Topics,
+    batch: Vec<OutRecord>,
+    sent: usize,
+    progress: bool,
+}
+
+impl Sending {
+    async fn file(&mut self, path: &Path) -> Result<(), CliError> {
+        let mut reader = open(path)?;
+        let mut line = String::new();
+        for number in 1_usize.. {
+            line.clear();
+            let place = || format!("{}:{number}", escape::text(&path.display().to_string()));
+            let read = (&mut reader).take(LINE_BYTES_MAX).read_line(&mut line);
+            if read.map_err(|error| CliError::Failed(format!("{}: {error}", place())))? == 0 {
+                return Ok(());
+            }
+            if line.trim().is_empty() {
+                continue;
+            }
+            let record = parse(&line, &self.topics).map_err(|error| {
+                let sent = self.sent;
+                CliError::Failed(format!("{}: {error} ({sent} records published)", place()))
+            })?;
+            self.batch.push(record);
+            if self.batch.len() >= BATCH {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), CliError> {
+        let answers = self
+            .producer
+            .send_all(std::mem::take(&mut self.batch))
+            .await;
+        for answer in answers {
+            match answer {
+                Ok(_) => self.sent += 1,
+                Err(error) => {
+                    let sent = self.sent;
+                    let problem = format!("{error} ({sent} records published before it)");
+                    return Err(CliError::Failed(problem));
+                }
+            }
+        }
+        if self.progress {
+            eprint!("\r{} records", self.sent);
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
+    if path == Path::new("-") {
+        return Ok(Box::new(BufReader::new(stdin())));
+    }
+    let file = std::fs::File::open(path).map_err(|error| {
+        let name = escape::text(&path.display().to_string());
+        CliError::Failed(format!("{name}: {error}"))
+    })?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(line: &str) -> Option<String> {
+        let topics = Topics::with_prefix("t");
+        let record = parse(line, &topics).expect("a record");
+        record
+            .value
+            .map(|value| String::from_utf8_lossy(&value).into_owned())
+    }
+
+    #[test]
+    fn values_are_sent_as_they_stand() {
+        let cases = [
+            (
+                r#"{"topic":"x","value":{ "b": 1.50, "a": " \" x", "b": 2 }}"#,
+                Some(r#"{"b":1.50,"a":" \" x","b":2}"#),
+            ),
+            (r#"{"topic":"x","value":"{not json"}"#, Some("{not json")),
+            (r#"{"topic":"x","value_base64":"aGVsbG8="}"#, Some("hello")),
+            (r#"{"topic":"x","value_base64":"aGVsbG8"}"#, Some("hello")),
+            (r#"{"topic":"x","value":null}"#, None),
+            (r#"{"topic":"x"}"#, None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(value(line).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn short_topics_follow_the_prefix() {
+        let topics = Topics::with_prefix("t");
+        let line = r#"{"topic":"bank","key":"K","headers":{"h":"v","n":null}}"#;
+        let record = parse(line, &topics).expect("a record");
+        assert_eq!(record.topic, "t.bank-payments.v1");
+        assert_eq!(record.key.as_deref(), Some(&b"K"[..]));
+        assert_eq!(record.headers.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        let topics = Topics::with_prefix("t");
+        let bad = [
+            "",
+            "[]",
+            r#"{"value":1}"#,
+            r#"{"topic":""}"#,
+            r#"{"topic":"x","value":1,"value_base64":"aa"}"#,
+            r#"{"topic":"x","value_base64":"a"}"#,
+            r#"{"topic":"x","value_base64":"a*b="}"#,
+            r#"{"topic":"x","valeu":1}"#,
+        ];
+        for line in bad {
+            assert!(parse(line, &topics).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `records list|show`: what became of each record.
+
+use chrono::Duration;
+use clap::{Args, Subcommand};
+use sqlx::PgPool;
+
+use super::args::{PageArgs, Since, since};
+use super::error::CliError;
+use super::output::{Printer, Tabular, Text, cell};
+use crate::clock::Clock;
+use crate::domain::payment::ParkReason;
+use crate::domain::rejection::{DeadLetterReason, Rejection};
+use crate::store::views::records::{
+    self, RecordCursor, RecordFilter, RecordName, RecordRow, RecordView, RepeatRow,
+};
+
+const OUTCOMES: [&str; 5] = [
+    "applied",
+    "duplicate",
+    "rejected",
+    "waiting",
+    "dead_lettered",
+];
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RecordsCommand {
+    /// Records, the newest first; of the last day unless --since says otherwise
+    #[command(
+        after_help = "Examples:\n  topup records list --outcome rejected --since 2h\n  \
+                            topup records list --source crm --since 2026-11-22\n  \
+                            topup records list --topic topup.bank-payments.v1 --output ndjson"
+    )]
+    List(ListArgs),
+    /// One record by ID, SOURCE/ID or TOPIC:PARTITION:OFFSET
+    #[command(after_help = "Examples:\n  topup records show cmd-1\n  \
+                            topup records show crm/cmd-1\n  \
+                            topup records show topup.bank-payments.v1:0:42")]
+    Show { record: String },
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Only with this outcome
+    #[arg(long, value_parser = OUTCOMES)]
+    outcome: Option<String>,
+    /// Only from this topic
+    #[arg(long)]
+    topic: Option<String>,
+    /// Only from this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only since: an instant, a day, or 15m, 2h, 7d
+    #[arg(long, value_parser = since)]
+    since: Option<Since>,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// # Errors
+/// What the database says, or that there is no such record.
+pub async fn run(
+    command: &RecordsCommand,
+    pool: &PgPool,
+    printer: Printer,
+) -> Result<(), CliError> {
+    match command {
+        RecordsCommand::List(args) => list(args, pool, printer).await,
+        RecordsCommand::Show { record } => {
+            let mut found = records::find(pool, &RecordName::parse(record)).await?;
+            if found.len() > 1 {
+                let names = found
+                    .iter()
+                    .map(|r| format!("{}/{}", r.source, r.message_id));
+                let names: Vec<String> = names.collect();
+                let problem = format!("several records are meant: {}", names.join(", "));
+                return Err(CliError::Usage(problem));
+            }
+            let row = found
+                .pop()
+                .ok_or_else(|| CliError::not_found("record", record))?;
+            let view = records::show(pool, row).await?;
+            printer.one(&view, |text| human(&view, text))
+        }
+    }
+}
+
+async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
+    let cursor = match &args.page.after {
+        None => None,
+        Some(after) => Some(RecordCursor::parse(after).ok_or_else(|| {
+            CliError::Usage("--after takes the cursor that the page before ended with".to_owned())
+        })?),
+    };
+    // A day bounds what is read; who wants more says so.
+    let since = args.since.unwrap_or(Since::Ago(Duration::days(1)));
+    let filter = RecordFilter {
+        outcome: args.outcome.clone(),
+        topic: args.topic.clone(),
+        source: args.source.clone(),
+        since: since.instant(Clock::System),
+    };
+    let listed = records::list(pool, &filter, cursor.as_ref(), &args.page.page()).await?;
+    printer.list(&listed)
+}
+
+fn human(view: &RecordView, text: &mut Text) {
+    let row = &view.row;
+    text.heading(&format!(
+        "Record {}/{}: {}",
+        row.source, row.message_id, row.outcome
+    ));
+    let code = row.code.as_ref().map(|code| match sentence(code) {
+        Some(sentence) => format!("{code}: {sentence}"),
+        None => code.clone(),
+    });
+    text.fields(&[
+        ("type", Some(row.message_type.clone())),
+        ("code", code),
+        ("about", row.subject.clone()),
+        (
+            "place",
+            Some(format!("{}:{}:{}", row.topic, row.partition, row.offset)),
+        ),
+        ("processed", Some(row.processed_at.to_string())),
+    ]);
+    if let Some(waiting) = &view.waiting {
+        text.heading("Waits");
+        text.fields(&[
+            ("for", Some(waiting.needs.clone())),
+            ("since", Some(waiting.since.to_string())),
+            ("until", Some(waiting.deadline.to_string())),
+        ]);
+    }
+    if !view.dead_letters.is_empty() {
+        text.heading("Dead letters");
+        text.table(&view.dead_letters);
+    }
+    if !view.repeats.is_empty() {
+        text.heading("Came again");
+        text.table(&view.repeats);
+    }
+    if !view.decisions.is_empty() {
+        text.heading("Decisions that it caused");
+        for decision in &view.decisions {
+            text.line(&format!(
+                "  payment {}: {} by {} (topup payments explain {})",
+                decision.payment_id, decision.outcome, decision.rule, decision.payment_id
+            ));
+        }
+    }
+    if !view.allocations.is_empty() {
+        text.heading("Allocations of what it is about");
+        text.table(&view.allocations);
+    }
+}
+
+/// What a code means, where the domain says so.
+pub(super) fn sentence(code: &str) -> Option<&'static str> {
+    let rejection = Rejection::ALL.into_iter().find(|r| r.code() == code);
+    let letter = DeadLetterReason::ALL.into_iter().find(|r| r.code() == code);
+    rejection
+        .map(Rejection::sentence)
+        .or(letter.map(DeadLetterReason::sentence))
+        .or(ParkReason::from_code(code).map(ParkReason::sentence))
+}
+
+impl Tabular for RecordRow {
+    const HEADERS: &'static [&'static str] = &[
+        "processed",
+        "source",
+        "id",
+        "type",
+        "outcome",
+        "code",
+        "about",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.processed_at.to_string(),
+            self.source.clone(),
+            self.message_id.clone(),
+            self.message_type.clone(),
+            self.outcome.clone(),
+            cell(self.code.as_ref()),
+            cell(self.subject.as_ref()),
+        ]
+    }
+}
+
+impl Tabular for RepeatRow {
+    const HEADERS: &'static [&'static str] =
+        &["seen", "topic", "partition", "offset", "outcome", "code"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.seen_at.to_string(),
+            self.topic.clone(),
+            self.partition.to_string(),
+            self.offset.to_string(),
+            self.outcome.clone(),
+            cell(self.code.as_ref()),
+        ]
+    }
+}

@@ -1,0 +1,40 @@
+//! `config check|show`.
+
+use clap::Subcommand;
+
+use super::error::CliError;
+use super::output::{Printer, Tabular, cell, write};
+use crate::config::{Loaded, Shown};
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Reads all layers and says everything that is wrong; exits 0 or 2
+    #[command(after_help = "Examples:\n  topup config check\n  \
+                            topup --config topup.toml config check")]
+    Check,
+    /// The effective settings, secrets masked, and the layer of each
+    #[command(after_help = "Examples:\n  topup config show\n  \
+                            TOPUP__WORKER__BATCH_RECORDS=500 topup config show --output json")]
+    Show,
+}
+
+/// # Errors
+/// [`CliError::Output`].
+pub fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<(), CliError> {
+    match command {
+        ConfigCommand::Check => write("The configuration is usable.\n"),
+        ConfigCommand::Show => printer.rows(&loaded.shown),
+    }
+}
+
+impl Tabular for Shown {
+    const HEADERS: &'static [&'static str] = &["key", "value", "from"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.key.clone(),
+            cell(self.value.as_ref()),
+            self.origin.clone(),
+        ]
+    }
+}

@@ -1,0 +1,179 @@
+//! `status`: lag, outbox, dead letters, waiting commands, parked money, balances.
+
+use sqlx::PgPool;
+
+use super::cluster;
+use super::error::CliError;
+use super::escape;
+use super::output::{Printer, Tabular, Text, cell};
+use crate::config::KafkaConfig;
+use crate::store::views::status::{
+    self, BalanceTotal, CheckpointRow, ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
+};
+use crate::telemetry::chain;
+
+/// # Errors
+/// What the database says. Kafka's silence is told and is no error.
+pub async fn run(pool: &PgPool, kafka: &KafkaConfig, printer: Printer) -> Result<(), CliError> {
+    let mut view = status::read(pool).await?;
+    if !kafka.brokers.is_empty()
+        && let Err(error) = add_lag(&mut view, kafka).await
+    {
+        eprintln!("the lag is not known: {}", escape::text(&chain(&error)));
+    }
+    printer.one(&view, |text| human(&view, text))
+}
+
+/// What is in the log and not in the database: the log's end less our own checkpoint.
+async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), cluster::KafkaError> {
+    let mut topics: Vec<String> = view
+        .checkpoints
+        .iter()
+        .map(|row| row.topic.clone())
+        .collect();
+    topics.sort();
+    topics.dedup();
+    for partition in cluster::ends(kafka, topics).await? {
+        for row in &mut view.checkpoints {
+            if row.topic != partition.topic || row.partition != partition.partition {
+                continue;
+            }
+            let next = row.next_offset.unwrap_or(partition.low).max(partition.low);
+            row.lag = Some(partition.high.saturating_sub(next).max(0));
+        }
+    }
+    Ok(())
+}
+
+fn human(view: &StatusView, text: &mut Text) {
+    text.heading("Checkpoints");
+    text.table(&view.checkpoints);
+    text.heading("Outbox");
+    let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);
+    text.fields(&[
+        ("unpublished", Some(view.outbox.unpublished.to_string())),
+        (
+            "oldest",
+            oldest.map(|(at, seconds)| format!("{at}, {} ago", ago(seconds))),
+        ),
+    ]);
+    text.heading("Open dead letters");
+    text.table(&view.dead_letters);
+    text.heading("Waiting commands");
+    text.table(&view.waiting);
+    text.heading("Parked payments");
+    text.table(&view.parked);
+    text.heading("Parked returns");
+    text.table(&view.parked_returns);
+    text.heading("Balances");
+    text.table(&view.balances);
+}
+
+/// A length of time in its largest two units.
+fn ago(seconds: i64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+impl Tabular for CheckpointRow {
+    const HEADERS: &'static [&'static str] = &[
+        "group",
+        "topic",
+        "partition",
+        "offset",
+        "lag",
+        "age",
+        "epoch",
+        "owner",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.consumer_group.clone(),
+            self.topic.clone(),
+            self.partition.to_string(),
+            cell(self.next_offset.as_ref()),
+            cell(self.lag.as_ref()),
+            ago(self.age_seconds),
+            self.epoch.to_string(),
+            self.owner.clone(),
+        ]
+    }
+}
+
+impl Tabular for WaitingGroup {
+    const HEADERS: &'static [&'static str] = &["for", "commands", "oldest", "next deadline"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.needs.clone(),
+            self.commands.to_string(),
+            self.oldest.to_string(),
+            self.next_deadline.to_string(),
+        ]
+    }
+}
+
+impl Tabular for ParkedGroup {
+    const HEADERS: &'static [&'static str] =
+        &["reason", "currency", "payments", "unallocated", "oldest"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.reason.clone(),
+            self.currency.clone(),
+            self.payments.to_string(),
+            self.unallocated.clone(),
+            self.oldest.to_string(),
+        ]
+    }
+}
+
+impl Tabular for ReturnsGroup {
+    const HEADERS: &'static [&'static str] = &["currency", "payments", "amount", "oldest"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.currency.clone(),
+            self.returns.to_string(),
+            self.amount.clone(),
+            self.oldest.to_string(),
+        ]
+    }
+}
+
+impl Tabular for BalanceTotal {
+    const HEADERS: &'static [&'static str] = &["currency", "accounts", "total", "below zero"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.currency.clone(),
+            self.accounts.to_string(),
+            self.total.clone(),
+            self.negative.to_string(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_has_two_units() {
+        let cases = [
+            (5, "5 s"),
+            (65, "1 min 5 s"),
+            (3_700, "1 h 1 min"),
+            (90_000, "1 d 1 h"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(ago(seconds), words);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The shape of the command line.
+
+use clap::{CommandFactory, Parser};
+
+use super::dead_letters::Call;
+use super::*;
+use crate::clock::Clock;
+use crate::config::Only;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+fn command(line: &str) -> Command {
+    match parse(line) {
+        Ok(cli) => cli.command,
+        Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_examples() {
+    fn visit(command: &clap::Command, missing: &mut Vec<String>) {
+        let leaf = command.get_subcommands().next().is_none();
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        if leaf && !help.contains("Example") {
+            missing.push(command.get_name().to_owned());
+        }
+        for command in command.get_subcommands() {
+            visit(command, missing);
+        }
+    }
+    let mut missing = Vec::new();
+    visit(&Cli::command(), &mut missing);
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn wrong_usage_exits_with_two() {
+    for line in [
+        "topup",
+        "topup nonsense",
+        "topup invoices list --status paid",
+        "topup accounts list --limit 0",
+        "topup worker --only everything",
+        "topup records list --since yesterday",
+        "topup dead-letters discard --id 1",
+        "topup publish",
+    ] {
+        match parse(line) {
+            Ok(_) => panic!("{line} was accepted"),
+            Err(error) => assert_eq!(error.exit_code(), 2, "{line}"),
+        }
+    }
+}
+
+#[test]
+fn only_names_the_parts_that_run() {
+    let Command::Worker(args) = command("topup worker --only bank,relay") else {
+        panic!("not the worker");
+    };
+    let only = args.only();
+    assert!(only.bank && only.relay && !only.commands && !only.usage && !only.jobs);
+    let Command::Worker(args) = command("topup worker") else {
+        panic!("not the worker");
+    };
+    assert_eq!(args.only(), Only::ALL);
+}
+
+#[test]
+fn a_replay_is_dry_and_selective_unless_told() {
+    let call = |line: &str| match command(&format!("{line} --operator me")) {
+        Command::DeadLetters(command) => command.call(Clock::System),
+        _ => panic!("not dead letters"),
+    };
+    let Ok(Some(Call::Replay(args))) = call("topup dead-letters replay --code conflict") else {
+        panic!("no replay");
+    };
+    assert!(args.dry_run);
+    assert_eq!(args.selection.code.as_deref(), Some("conflict"));
+    let all = call("topup dead-letters replay --all --yes");
+    assert!(matches!(all, Ok(Some(Call::Replay(args))) if !args.dry_run));
+    for vague in [
+        "topup dead-letters replay",
+        "topup dead-letters replay --all --id 1",
+    ] {
+        assert!(matches!(call(vague), Err(CliError::Usage(_))), "{vague}");
+    }
+}
+
+#[test]
+fn secrets_on_the_command_line_are_not_debug_printed() {
+    let cli = parse("topup demo --database-url postgres://u:secret@h/d").expect("parses");
+    assert!(!format!("{cli:?}").contains("secret"));
+}

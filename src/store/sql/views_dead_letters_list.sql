@@ -1,0 +1,11 @@
+-- Dead letters of any or one status in the order of their ids. Index: dead_letters_pkey.
+SELECT dead_letter_id, topic, partition, record_offset, code, message, attempts, source,
+       message_id, first_failed_at, last_failed_at, status, resolved_at, resolution
+  FROM dead_letters
+ WHERE dead_letter_id > coalesce($1::bigint, 0)
+   AND ($2::text IS NULL OR code = $2)
+   AND ($3::text IS NULL OR topic = $3)
+   AND last_failed_at >= $4
+   AND ($6::text IS NULL OR status = $6)
+ ORDER BY dead_letter_id
+ LIMIT $5

@@ -1,0 +1,13 @@
+-- Dead letters of one record: at its own place, and at those of its repeats. Indexes:
+-- inbox_repeats_record, dead_letters_topic_partition_record_offset_key.
+SELECT d.dead_letter_id, d.topic, d.partition, d.record_offset, d.code, d.message, d.attempts,
+       d.source, d.message_id, d.first_failed_at, d.last_failed_at, d.status, d.resolved_at,
+       d.resolution
+  FROM (SELECT $3::text AS topic, $4::integer AS partition, $5::bigint AS record_offset
+        UNION
+        SELECT r.topic, r.partition, r.record_offset FROM inbox_repeats r
+         WHERE r.source = $1 AND r.message_id = $2) place
+  JOIN dead_letters d ON d.topic = place.topic AND d.partition = place.partition
+                     AND d.record_offset = place.record_offset
+ ORDER BY d.dead_letter_id
+ LIMIT 100

@@ -1,0 +1,9 @@
+-- Payments in the order of their ids. Index: payments_pkey.
+SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, state,
+       reason, origin, received_on, recorded_at
+  FROM payments
+ WHERE payment_id > coalesce($1::text, '')
+   AND ($2::text IS NULL OR state = $2)
+   AND ($3::text IS NULL OR reason = $3)
+ ORDER BY payment_id
+ LIMIT $4

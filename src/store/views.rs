@@ -1,0 +1,176 @@
+//! Reads behind the command line: what is stored, as plain data. Nothing here writes or locks.
+//!
+//! Each list is paged by key (`after`), never by a count of rows to skip; the head of each SQL file
+//! names the index that serves it. Amounts leave as text in the currency's own form. Names and
+//! account numbers of payers leave masked unless the caller asks for them.
+
+pub mod accounts;
+pub mod dead_letters;
+pub mod health;
+pub mod invoices;
+pub mod payments;
+pub mod records;
+pub mod status;
+pub mod time;
+
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use crate::domain::money::{Currency, micros_to_number};
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// Whether payers' names and account numbers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    /// At most the last four characters.
+    Masked,
+    Full,
+}
+
+/// Characters of a masked text that stay.
+const SHOWN_MAX: usize = 4;
+
+impl Privacy {
+    #[must_use]
+    pub fn text(self, text: &str) -> String {
+        match self {
+            Self::Full => text.to_owned(),
+            Self::Masked => {
+                let length = text.chars().count();
+                // Never more than a third of it: of a short name nothing is left.
+                let kept = SHOWN_MAX.min(length / 3);
+                let shown: String = text.chars().skip(length.saturating_sub(kept)).collect();
+                format!("…{shown}")
+            }
+        }
+    }
+
+    fn optional(self, text: Option<String>) -> Option<String> {
+        text.map(|text| self.text(&text))
+    }
+
+    fn each(self, texts: Vec<String>) -> Vec<String> {
+        texts.iter().map(|text| self.text(text)).collect()
+    }
+}
+
+/// Which rows of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The key of the last row of the page before.
+    pub after: Option<String>,
+    pub limit: i64,
+}
+
+/// One page; `next` is there when more rows follow.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl<T> Listed<T> {
+    /// Of one row more than the page holds, which only tells that there are more.
+    fn page(mut items: Vec<T>, page: &Page, key: impl Fn(&T) -> String) -> Self {
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(key);
+        Self { items, next }
+    }
+}
+
+impl Page {
+    fn fetch(&self) -> i64 {
+        self.limit.saturating_add(1)
+    }
+}
+
+/// The amount in `column`, in the currency of the same row.
+fn amount(row: &PgRow, column: &str) -> Result<String> {
+    let micros: i64 = row.try_get(column)?;
+    number(i128::from(micros), row)
+}
+
+fn optional_amount(row: &PgRow, column: &str) -> Result<Option<String>> {
+    let micros: Option<i64> = row.try_get(column)?;
+    micros
+        .map(|micros| number(i128::from(micros), row))
+        .transpose()
+}
+
+/// A sum, which may be larger than one amount can be; it comes as text.
+fn sum(row: &PgRow, column: &str) -> Result<String> {
+    let text: Option<String> = row.try_get(column)?;
+    let micros = text.as_deref().unwrap_or("0").parse::<i128>();
+    number(micros.map_err(|error| decode(column, error))?, row)
+}
+
+fn number(micros: i128, row: &PgRow) -> Result<String> {
+    let code: String = row.try_get("currency")?;
+    let currency = Currency::parse(&code).map_err(|error| decode("currency", error))?;
+    match i64::try_from(micros) {
+        Ok(micros) => Ok(micros_to_number(micros, currency)),
+        // A sum over many accounts: whole units, and the rest of a unit as it is.
+        Err(_) => Ok(format!(
+            "{}.{:06}",
+            micros / 1_000_000,
+            (micros % 1_000_000).unsigned_abs()
+        )),
+    }
+}
+
+fn decode(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: Box::new(error),
+    }
+}
+
+/// The less by which a sum of two amounts of one row falls short: `amount - allocated - …`.
+fn difference(row: &PgRow, from: &str, less: &[&str]) -> Result<String> {
+    let mut micros = i128::from(row.try_get::<i64, _>(from)?);
+    for column in less {
+        micros = micros.saturating_sub(i128::from(row.try_get::<i64, _>(*column)?));
+    }
+    number(micros, row)
+}
+
+/// Runs one of the files that take one text and maps its rows.
+async fn rows_of<T>(
+    pool: &PgPool,
+    sql: &'static str,
+    id: &str,
+    map: impl Fn(&PgRow) -> Result<T>,
+) -> Result<Vec<T>> {
+    let rows = sqlx::query(sql).bind(id).fetch_all(pool).await?;
+    rows.iter().map(map).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masking_keeps_at_most_four_characters() {
+        let masked = |text| Privacy::Masked.text(text);
+        assert_eq!(masked("DBS0012345678"), "…5678");
+        assert_eq!(masked("Tan"), "…n");
+        assert_eq!(masked("Al"), "…");
+        assert_eq!(Privacy::Full.text("Tan"), "Tan");
+    }
+
+    #[test]
+    fn a_page_knows_whether_more_follows() {
+        let page = Page {
+            after: None,
+            limit: 2,
+        };
+        let key = |n: &i32| n.to_string();
+        assert_eq!(Listed::page(vec![1, 2], &page, key).next, None);
+        let full = Listed::page(vec![1, 2, 3], &page, key);
+        assert_eq!((full.items.len(), full.next), (2, Some("2".to_owned())));
+    }
+}

@@ -1,0 +1,147 @@
+//! Facts that `doctor` judges. It connects on its own, without the worker's role, because what is
+//! wrong may be that very role.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
+
+use super::Result;
+
+const SERVER: &str = include_str!("../sql/views_health_server.sql");
+const PRIVILEGES: &str = include_str!("../sql/views_health_privileges.sql");
+const MIGRATIONS: &str = include_str!("../sql/views_health_migrations.sql");
+const HAS_MIGRATIONS: &str = include_str!("../sql/views_health_has_migrations.sql");
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+#[derive(Debug, Clone)]
+pub struct ServerFacts {
+    pub version_number: i32,
+    pub version: String,
+    pub synchronous_commit: String,
+    pub fsync: String,
+    pub full_page_writes: String,
+    pub in_recovery: bool,
+    pub now: DateTime<Utc>,
+}
+
+/// What the role may do with one append-only table.
+#[derive(Debug, Clone)]
+pub struct TablePrivileges {
+    pub table: String,
+    pub exists: bool,
+    /// SELECT and INSERT; None when role or table is missing.
+    pub may_write: Option<bool>,
+    /// UPDATE, DELETE or TRUNCATE.
+    pub may_change: Option<bool>,
+    pub role_exists: bool,
+    pub role_is_superuser: bool,
+    /// Whether the user of the URL may take on the role.
+    pub may_become: bool,
+}
+
+/// How the migrations of this binary compare with those of the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MigrationFacts {
+    pub applied: usize,
+    /// In the binary and not in the database.
+    pub missing: Vec<i64>,
+    /// In the database and not in the binary, which is then older.
+    pub unknown: Vec<i64>,
+    /// Applied with another text.
+    pub changed: Vec<i64>,
+    /// Begun and not finished.
+    pub failed: Vec<i64>,
+}
+
+/// One connection for all questions.
+pub struct Examined {
+    connection: PgConnection,
+}
+
+impl Examined {
+    /// # Errors
+    /// Why the database cannot be reached.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let connection = PgConnection::connect(url).await?;
+        Ok(Self { connection })
+    }
+
+    /// # Errors
+    /// What the database says.
+    pub async fn server(&mut self) -> Result<ServerFacts> {
+        let row = sqlx::query(SERVER).fetch_one(&mut self.connection).await?;
+        Ok(ServerFacts {
+            version_number: row.try_get("version_number")?,
+            version: row.try_get("version")?,
+            synchronous_commit: row.try_get("synchronous_commit")?,
+            fsync: row.try_get("fsync")?,
+            full_page_writes: row.try_get("full_page_writes")?,
+            in_recovery: row.try_get("in_recovery")?,
+            now: row.try_get("now")?,
+        })
+    }
+
+    /// # Errors
+    /// What the database says.
+    pub async fn privileges(&mut self, role: &str) -> Result<Vec<TablePrivileges>> {
+        let rows = sqlx::query(PRIVILEGES)
+            .bind(role)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let table = |row: &sqlx::postgres::PgRow| {
+            Ok(TablePrivileges {
+                table: row.try_get("table_name")?,
+                exists: row.try_get("exists")?,
+                may_write: row.try_get("may_write")?,
+                may_change: row.try_get("may_change")?,
+                role_exists: row.try_get("role_exists")?,
+                role_is_superuser: row.try_get("role_is_superuser")?,
+                may_become: row.try_get("may_become")?,
+            })
+        };
+        rows.iter().map(table).collect()
+    }
+
+    /// # Errors
+    /// What the database says.
+    pub async fn migrations(&mut self) -> Result<MigrationFacts> {
+        let present = sqlx::query(HAS_MIGRATIONS)
+            .fetch_one(&mut self.connection)
+            .await?;
+        let mut applied = BTreeMap::new();
+        if present.try_get("present")? {
+            let rows = sqlx::query(MIGRATIONS)
+                .fetch_all(&mut self.connection)
+                .await?;
+            for row in rows {
+                let version: i64 = row.try_get("version")?;
+                let found: (bool, Vec<u8>) = (row.try_get("success")?, row.try_get("checksum")?);
+                applied.insert(version, found);
+            }
+        }
+        Ok(compare(applied))
+    }
+}
+
+fn compare(mut applied: BTreeMap<i64, (bool, Vec<u8>)>) -> MigrationFacts {
+    let mut facts = MigrationFacts {
+        applied: applied.len(),
+        ..MigrationFacts::default()
+    };
+    for migration in MIGRATOR.iter() {
+        match applied.remove(&migration.version) {
+            None => facts.missing.push(migration.version),
+            Some((false, _)) => facts.failed.push(migration.version),
+            Some((true, checksum)) if checksum != migration.checksum.as_ref() => {
+                facts.changed.push(migration.version);
+            }
+            Some((true, _)) => {}
+        }
+    }
+    facts.unknown.extend(applied.into_keys());
+    facts
+}

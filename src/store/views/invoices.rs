@@ -1,0 +1,200 @@
+//! Invoices and the allocations that pay them.
+
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::time::{At, Day};
+use super::{Listed, Page, Result, amount, difference, rows_of};
+
+const LIST: &str = include_str!("../sql/views_invoices_list.sql");
+const BY_ACCOUNT: &str = include_str!("../sql/views_invoices_by_account.sql");
+const SHOW: &str = include_str!("../sql/views_invoice_show.sql");
+const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_invoice.sql");
+
+#[derive(Debug, Clone, Default)]
+pub struct InvoiceFilter {
+    pub account: Option<String>,
+    pub status: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct InvoiceRow {
+    pub invoice_id: String,
+    pub account_id: String,
+    pub name: String,
+    pub currency: String,
+    pub amount: String,
+    /// Zero once it is voided: nobody owes it any more.
+    pub amount_due: String,
+    pub status: String,
+    pub payment_reference: String,
+    pub due_date: Option<Day>,
+    pub created_at: At,
+    pub sent_at: Option<At>,
+}
+
+/// One step of an invoice's life.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    pub at: At,
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct InvoiceView {
+    #[serde(flatten)]
+    pub row: InvoiceRow,
+    pub void_reason: Option<String>,
+    /// Never a void candidate before this day; `always` means never at all.
+    pub keep_until: Option<String>,
+    pub timeline: Vec<Step>,
+    pub allocations: Vec<AllocationRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct AllocationRow {
+    pub allocation_id: i64,
+    pub payment_id: String,
+    pub invoice_id: String,
+    pub account_id: String,
+    pub currency: String,
+    pub amount: String,
+    pub rule: String,
+    pub allocated_at: At,
+    pub reversed_at: Option<At>,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn list(
+    pool: &PgPool,
+    filter: &InvoiceFilter,
+    page: &Page,
+) -> Result<Listed<InvoiceRow>> {
+    let sql = match filter.account {
+        Some(_) => BY_ACCOUNT,
+        None => LIST,
+    };
+    let mut query = sqlx::query(sql)
+        .bind(&page.after)
+        .bind(&filter.status)
+        .bind(page.fetch());
+    if let Some(account) = &filter.account {
+        query = query.bind(account);
+    }
+    let rows = query.fetch_all(pool).await?;
+    let items = rows.iter().map(invoice_row).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &InvoiceRow| {
+        row.invoice_id.clone()
+    }))
+}
+
+fn invoice_row(row: &PgRow) -> Result<InvoiceRow> {
+    let status: String = row.try_get("status")?;
+    let amount_due = if status == "voided" {
+        difference(row, "amount", &["amount"])?
+    } else {
+        difference(row, "amount", &["allocated"])?
+    };
+    Ok(InvoiceRow {
+        invoice_id: row.try_get("invoice_id")?,
+        account_id: row.try_get("account_id")?,
+        name: row.try_get("name")?,
+        currency: row.try_get("currency")?,
+        amount: amount(row, "amount")?,
+        amount_due,
+        status,
+        payment_reference: row.try_get("payment_reference")?,
+        due_date: row.try_get("due_date")?,
+        created_at: row.try_get("created_at")?,
+        sent_at: row.try_get("sent_at")?,
+    })
+}
+
+/// # Errors
+/// What the database says.
+pub async fn show(pool: &PgPool, id: &str) -> Result<Option<InvoiceView>> {
+    let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
+        return Ok(None);
+    };
+    let allocations = rows_of(pool, ALLOCATIONS, id, allocation_row).await?;
+    Ok(Some(InvoiceView {
+        row: invoice_row(&row)?,
+        void_reason: row.try_get("void_reason")?,
+        keep_until: row.try_get("keep_until")?,
+        timeline: timeline(&row, &allocations)?,
+        allocations,
+    }))
+}
+
+/// What happened to the invoice, in the order of time.
+fn timeline(row: &PgRow, allocations: &[AllocationRow]) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    let stamps = [
+        ("created_at", "created as a draft"),
+        ("sent_at", "sent: it awaits payment"),
+        ("stale_since", "staleness counts from here"),
+    ];
+    let last = [
+        ("provisioned_at", "provisioned: paid in full"),
+        ("voided_at", "voided, which is final"),
+    ];
+    push_stamps(row, &stamps, &mut steps)?;
+    for paid in allocations {
+        let (payment, amount) = (&paid.payment_id, &paid.amount);
+        let what = format!(
+            "{amount} {} allocated from payment {payment} by {}",
+            paid.currency, paid.rule
+        );
+        steps.push(Step {
+            at: paid.allocated_at,
+            what,
+        });
+        if let Some(at) = paid.reversed_at {
+            let what = format!(
+                "the allocation of {amount} {} from {payment} was reversed",
+                paid.currency
+            );
+            steps.push(Step { at, what });
+        }
+    }
+    push_stamps(row, &last, &mut steps)?;
+    // A stable sort: what happened in one step stays in the order of cause.
+    steps.sort_by_key(|step| step.at);
+    let sent: Option<At> = row.try_get("sent_at")?;
+    steps.retain(|step| step.what != "staleness counts from here" || Some(step.at) != sent);
+    Ok(steps)
+}
+
+fn push_stamps(row: &PgRow, stamps: &[(&str, &str)], steps: &mut Vec<Step>) -> Result<()> {
+    for (column, what) in stamps {
+        let at: Option<At> = row.try_get(*column)?;
+        if let Some(at) = at {
+            steps.push(Step {
+                at,
+                what: (*what).to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn allocation_row(row: &PgRow) -> Result<AllocationRow> {
+    Ok(AllocationRow {
+        allocation_id: row.try_get("allocation_id")?,
+        payment_id: row.try_get("payment_id")?,
+        invoice_id: row.try_get("invoice_id")?,
+        account_id: row.try_get("account_id")?,
+        currency: row.try_get("currency")?,
+        amount: amount(row, "amount")?,
+        rule: row.try_get("rule")?,
+        allocated_at: row.try_get("allocated_at")?,
+        reversed_at: row.try_get("reversed_at")?,
+    })
+}
+
+/// Allocations of an invoice, for the record that changed it.
+pub(super) async fn allocations(pool: &PgPool, invoice_id: &str) -> Result<Vec<AllocationRow>> {
+    rows_of(pool, ALLOCATIONS, invoice_id, allocation_row).await
+}

@@ -1,0 +1,257 @@
+//! Payments: what the bank said, where the money went, and the stored decisions.
+
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::invoices::{AllocationRow, allocation_row};
+use super::time::{At, Day};
+use super::{Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, rows_of};
+use crate::domain::payment::ParkReason;
+
+const LIST: &str = include_str!("../sql/views_payments_list.sql");
+const BY_ACCOUNT: &str = include_str!("../sql/views_payments_by_account.sql");
+const SHOW: &str = include_str!("../sql/views_payment_show.sql");
+const BANK: &str = include_str!("../sql/views_bank_of_payment.sql");
+const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_payment.sql");
+const DECISIONS: &str = include_str!("../sql/views_decisions_of_payment.sql");
+
+#[derive(Debug, Clone, Default)]
+pub struct PaymentFilter {
+    pub account: Option<String>,
+    pub state: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PaymentRow {
+    pub payment_id: String,
+    pub account_id: Option<String>,
+    pub currency: String,
+    pub amount: String,
+    pub unallocated: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub origin: String,
+    pub received_on: Day,
+    pub recorded_at: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PaymentView {
+    #[serde(flatten)]
+    pub row: PaymentRow,
+    pub returned: String,
+    pub refunded: String,
+    /// What the reason means, for the person who has to act.
+    pub reason_sentence: Option<&'static str>,
+    pub method: Option<String>,
+    pub reference: Option<String>,
+    pub remark: Option<String>,
+    /// What may settle it later.
+    pub watches: Vec<String>,
+    pub bank: Option<BankFacts>,
+    pub allocations: Vec<AllocationRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct BankFacts {
+    pub bank_account: String,
+    pub bank_key: String,
+    pub status: String,
+    pub credit_debit: String,
+    pub reversal: bool,
+    pub currency: String,
+    pub amount: String,
+    pub charges: Option<String>,
+    pub booking_date: Day,
+    pub value_date: Option<Day>,
+    pub bank_transaction_id: Option<String>,
+    pub statement_id: Option<String>,
+    pub entry_reference: Option<String>,
+    pub end_to_end_id: Option<String>,
+    pub debtor_name: Option<String>,
+    pub debtor_account: Option<String>,
+    pub virtual_account: Option<String>,
+    pub creditor_reference: Option<String>,
+    pub unstructured: Vec<String>,
+    pub recorded_at: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct DecisionView {
+    pub decision_id: i64,
+    pub payment_id: String,
+    pub rule: String,
+    pub rule_set_version: i32,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub explanation: ExplanationView,
+    pub caused_by_source: String,
+    pub caused_by_id: String,
+    pub decided_at: At,
+}
+
+/// `decisions.explanation` as it is stored. A field that an older version did not write is empty.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExplanationView {
+    pub free: String,
+    pub currency: String,
+    pub identity: Option<IdentityView>,
+    pub candidates: Vec<CandidateView>,
+    /// Eleven means "more than ten".
+    pub same_amount_account: Option<u64>,
+    pub same_amount_book: Option<u64>,
+    pub notes: Vec<String>,
+    pub suggestions: Vec<SuggestionView>,
+    pub allocations: Vec<AllocatedView>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IdentityView {
+    pub account_id: String,
+    pub strength: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CandidateView {
+    pub invoice_id: String,
+    pub account_id: String,
+    pub amount_due: String,
+    pub named_by: String,
+    pub verdict: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SuggestionView {
+    pub invoice_id: String,
+    pub account_id: String,
+    pub amount_due: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AllocatedView {
+    pub invoice_id: String,
+    pub amount: String,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn list(
+    pool: &PgPool,
+    filter: &PaymentFilter,
+    page: &Page,
+) -> Result<Listed<PaymentRow>> {
+    let sql = match filter.account {
+        Some(_) => BY_ACCOUNT,
+        None => LIST,
+    };
+    let mut query = sqlx::query(sql)
+        .bind(&page.after)
+        .bind(&filter.state)
+        .bind(&filter.reason)
+        .bind(page.fetch());
+    if let Some(account) = &filter.account {
+        query = query.bind(account);
+    }
+    let rows = query.fetch_all(pool).await?;
+    let items = rows.iter().map(payment_row).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &PaymentRow| {
+        row.payment_id.clone()
+    }))
+}
+
+fn payment_row(row: &PgRow) -> Result<PaymentRow> {
+    Ok(PaymentRow {
+        payment_id: row.try_get("payment_id")?,
+        account_id: row.try_get("account_id")?,
+        currency: row.try_get("currency")?,
+        amount: amount(row, "amount")?,
+        unallocated: difference(row, "amount", &["allocated", "returned", "refunded"])?,
+        state: row.try_get("state")?,
+        reason: row.try_get("reason")?,
+        origin: row.try_get("origin")?,
+        received_on: row.try_get("received_on")?,
+        recorded_at: row.try_get("recorded_at")?,
+    })
+}
+
+/// # Errors
+/// What the database says.
+pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<PaymentView>> {
+    let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
+        return Ok(None);
+    };
+    let bank = rows_of(pool, BANK, id, |row| bank_facts(row, privacy)).await?;
+    let allocations = allocations(pool, id).await?;
+    let payment = payment_row(&row)?;
+    let reason = payment.reason.as_deref().and_then(ParkReason::from_code);
+    Ok(Some(PaymentView {
+        row: payment,
+        returned: amount(&row, "returned")?,
+        refunded: amount(&row, "refunded")?,
+        reason_sentence: reason.map(ParkReason::sentence),
+        method: row.try_get("method")?,
+        reference: row.try_get("reference")?,
+        remark: row.try_get("remark")?,
+        watches: row.try_get("watches")?,
+        bank: bank.into_iter().next(),
+        allocations,
+    }))
+}
+
+pub(super) async fn allocations(pool: &PgPool, payment_id: &str) -> Result<Vec<AllocationRow>> {
+    rows_of(pool, ALLOCATIONS, payment_id, allocation_row).await
+}
+
+fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
+    Ok(BankFacts {
+        bank_account: row.try_get("bank_account")?,
+        bank_key: row.try_get("bank_key")?,
+        status: row.try_get("status")?,
+        credit_debit: row.try_get("credit_debit")?,
+        reversal: row.try_get("reversal")?,
+        currency: row.try_get("currency")?,
+        amount: amount(row, "amount")?,
+        charges: optional_amount(row, "charges")?,
+        booking_date: row.try_get("booking_date")?,
+        value_date: row.try_get("value_date")?,
+        bank_transaction_id: row.try_get("bank_transaction_id")?,
+        statement_id: row.try_get("statement_id")?,
+        entry_reference: row.try_get("entry_reference")?,
+        end_to_end_id: row.try_get("end_to_end_id")?,
+        debtor_name: privacy.optional(row.try_get("debtor_name")?),
+        debtor_account: privacy.optional(row.try_get("debtor_account")?),
+        virtual_account: privacy.optional(row.try_get("virtual_account")?),
+        creditor_reference: row.try_get("creditor_reference")?,
+        unstructured: row.try_get("unstructured")?,
+        recorded_at: row.try_get("recorded_at")?,
+    })
+}
+
+/// The stored decisions on a payment, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn decisions(pool: &PgPool, payment_id: &str) -> Result<Vec<DecisionView>> {
+    rows_of(pool, DECISIONS, payment_id, decision).await
+}
+
+fn decision(row: &PgRow) -> Result<DecisionView> {
+    let stored: String = row.try_get("explanation")?;
+    let explanation =
+        serde_json::from_str(&stored).map_err(|error| decode("explanation", error))?;
+    Ok(DecisionView {
+        decision_id: row.try_get("decision_id")?,
+        payment_id: row.try_get("payment_id")?,
+        rule: row.try_get("rule")?,
+        rule_set_version: row.try_get("rule_set_version")?,
+        outcome: row.try_get("outcome")?,
+        reason: row.try_get("reason")?,
+        explanation,
+        caused_by_source: row.try_get("caused_by_source")?,
+        caused_by_id: row.try_get("caused_by_id")?,
+        decided_at: row.try_get("decided_at")?,
+    })
+}

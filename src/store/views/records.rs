@@ -1,0 +1,359 @@
+//! What became of each record: the inbox, later deliveries, dead letters, what it changed.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::dead_letters::{LetterRow, letter_row};
+use super::invoices::{self, AllocationRow};
+use super::payments::{self, DecisionView};
+use super::time::At;
+use super::{Listed, Page, Result};
+
+const RECENT: &str = include_str!("../sql/views_records_recent.sql");
+const BY_OUTCOME: &str = include_str!("../sql/views_records_by_outcome.sql");
+const BY_KEY: &str = include_str!("../sql/views_record_by_key.sql");
+const BY_ID: &str = include_str!("../sql/views_records_by_id.sql");
+const BY_POSITION: &str = include_str!("../sql/views_record_by_position.sql");
+const KEY_BY_POSITION: &str = include_str!("../sql/views_record_key_by_position.sql");
+const REPEATS: &str = include_str!("../sql/views_repeats_of_record.sql");
+const DEAD_LETTERS: &str = include_str!("../sql/views_dead_letters_of_record.sql");
+const WAITING: &str = include_str!("../sql/views_waiting_of_record.sql");
+const PAYMENTS: &str = include_str!("../sql/views_payments_of_record.sql");
+
+#[derive(Debug, Clone)]
+pub struct RecordFilter {
+    pub outcome: Option<String>,
+    pub topic: Option<String>,
+    pub source: Option<String>,
+    pub since: DateTime<Utc>,
+}
+
+/// Where a page of records begins: the last row of the page before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordCursor {
+    pub processed_at: DateTime<Utc>,
+    pub source: String,
+    pub message_id: String,
+}
+
+/// How a person names a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordName {
+    Id(String),
+    Key {
+        source: String,
+        id: String,
+    },
+    Position {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordRow {
+    pub source: String,
+    pub message_id: String,
+    pub message_type: String,
+    pub outcome: String,
+    pub code: Option<String>,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub subject: Option<String>,
+    pub processed_at: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RepeatRow {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub outcome: String,
+    pub code: Option<String>,
+    pub seen_at: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WaitingRow {
+    pub needs: String,
+    pub since: At,
+    pub deadline: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordView {
+    #[serde(flatten)]
+    pub row: RecordRow,
+    pub repeats: Vec<RepeatRow>,
+    pub dead_letters: Vec<LetterRow>,
+    pub waiting: Option<WaitingRow>,
+    /// Decisions that this record caused.
+    pub decisions: Vec<DecisionView>,
+    /// Live allocations of the payments and the invoice that it is about.
+    pub allocations: Vec<AllocationRow>,
+}
+
+impl RecordCursor {
+    /// Reads `TIME/SOURCE/ID`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '/');
+        let processed_at = DateTime::parse_from_rfc3339(parts.next()?).ok()?;
+        Some(Self {
+            processed_at: processed_at.with_timezone(&Utc),
+            source: parts.next()?.to_owned(),
+            message_id: parts.next()?.to_owned(),
+        })
+    }
+}
+
+impl RecordName {
+    /// `ID`, `SOURCE/ID` or `TOPIC:PARTITION:OFFSET`. Ids may hold colons, so what looks like a
+    /// position may be an id: [`find`] tries that first.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if let Some((source, id)) = text.split_once('/') {
+            return Self::Key {
+                source: source.to_owned(),
+                id: id.to_owned(),
+            };
+        }
+        let mut parts = text.rsplitn(3, ':');
+        let offset = parts.next().and_then(|part| part.parse().ok());
+        let partition = parts.next().and_then(|part| part.parse().ok());
+        match (parts.next(), partition, offset) {
+            (Some(topic), Some(partition), Some(offset)) => Self::Position {
+                topic: topic.to_owned(),
+                partition,
+                offset,
+            },
+            _ => Self::Id(text.to_owned()),
+        }
+    }
+}
+
+/// # Errors
+/// What the database says.
+pub async fn list(
+    pool: &PgPool,
+    filter: &RecordFilter,
+    cursor: Option<&RecordCursor>,
+    page: &Page,
+) -> Result<Listed<RecordRow>> {
+    let sql = match filter.outcome.as_deref() {
+        None | Some("applied") => RECENT,
+        Some(_) => BY_OUTCOME,
+    };
+    let rows = sqlx::query(sql)
+        .bind(cursor.map(|cursor| cursor.processed_at))
+        .bind(cursor.map(|cursor| cursor.source.as_str()))
+        .bind(cursor.map(|cursor| cursor.message_id.as_str()))
+        .bind(filter.since)
+        .bind(&filter.outcome)
+        .bind(&filter.topic)
+        .bind(&filter.source)
+        .bind(page.fetch())
+        .fetch_all(pool)
+        .await?;
+    let items = rows.iter().map(record_row).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &RecordRow| {
+        let at = row.processed_at.exact();
+        format!("{at}/{}/{}", row.source, row.message_id)
+    }))
+}
+
+fn record_row(row: &PgRow) -> Result<RecordRow> {
+    Ok(RecordRow {
+        source: row.try_get("source")?,
+        message_id: row.try_get("message_id")?,
+        message_type: row.try_get("message_type")?,
+        outcome: row.try_get("outcome")?,
+        code: row.try_get("code")?,
+        topic: row.try_get("topic")?,
+        partition: row.try_get("partition")?,
+        offset: row.try_get("record_offset")?,
+        subject: row.try_get("subject")?,
+        processed_at: row.try_get("processed_at")?,
+    })
+}
+
+/// The records that `name` may mean; more than one when several sources use the same id.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
+    match name {
+        RecordName::Key { source, id } => by_key(pool, source, id).await,
+        RecordName::Id(id) => by_id(pool, id).await,
+        RecordName::Position {
+            topic,
+            partition,
+            offset,
+        } => {
+            let as_id = format!("{topic}:{partition}:{offset}");
+            let found = by_id(pool, &as_id).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            by_position(pool, topic, *partition, *offset).await
+        }
+    }
+}
+
+async fn by_key(pool: &PgPool, source: &str, id: &str) -> Result<Vec<RecordRow>> {
+    let rows = sqlx::query(BY_KEY)
+        .bind(source)
+        .bind(id)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(record_row).collect()
+}
+
+async fn by_id(pool: &PgPool, id: &str) -> Result<Vec<RecordRow>> {
+    let rows = sqlx::query(BY_ID).bind(id).fetch_all(pool).await?;
+    rows.iter().map(record_row).collect()
+}
+
+async fn by_position(
+    pool: &PgPool,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Vec<RecordRow>> {
+    let keys = sqlx::query(KEY_BY_POSITION)
+        .bind(topic)
+        .bind(partition)
+        .bind(offset)
+        .fetch_all(pool)
+        .await?;
+    let mut found = Vec::new();
+    for key in keys {
+        let (source, id): (String, String) = (key.try_get("source")?, key.try_get("message_id")?);
+        found.extend(by_key(pool, &source, &id).await?);
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let rows = sqlx::query(BY_POSITION)
+        .bind(topic)
+        .bind(partition)
+        .bind(offset)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(record_row).collect()
+}
+
+/// Everything that is known about one record.
+///
+/// # Errors
+/// What the database says.
+pub async fn show(pool: &PgPool, row: RecordRow) -> Result<RecordView> {
+    let repeats = sqlx::query(REPEATS)
+        .bind(&row.source)
+        .bind(&row.message_id)
+        .fetch_all(pool)
+        .await?;
+    let letters = sqlx::query(DEAD_LETTERS)
+        .bind(&row.source)
+        .bind(&row.message_id)
+        .bind(&row.topic)
+        .bind(row.partition)
+        .bind(row.offset)
+        .fetch_all(pool)
+        .await?;
+    let waiting = sqlx::query(WAITING)
+        .bind(&row.source)
+        .bind(&row.message_id)
+        .fetch_optional(pool)
+        .await?;
+    let (decisions, allocations) = changes(pool, &row).await?;
+    Ok(RecordView {
+        repeats: repeats.iter().map(repeat_row).collect::<Result<_>>()?,
+        dead_letters: letters.iter().map(letter_row).collect::<Result<_>>()?,
+        waiting: waiting.as_ref().map(waiting_row).transpose()?,
+        decisions,
+        allocations,
+        row,
+    })
+}
+
+/// By the subject: the payment itself, or the payments that the invoice was paid from.
+async fn changes(
+    pool: &PgPool,
+    row: &RecordRow,
+) -> Result<(Vec<DecisionView>, Vec<AllocationRow>)> {
+    let subject = row.subject.as_deref().and_then(|s| s.split_once(':'));
+    let (payments, allocations) = match subject {
+        Some(("payment", id)) => (vec![id.to_owned()], payments::allocations(pool, id).await?),
+        Some(("invoice", id)) => {
+            let rows = sqlx::query(PAYMENTS).bind(id).fetch_all(pool).await?;
+            let ids = rows.iter().map(|row| row.try_get("payment_id"));
+            (
+                ids.collect::<Result<_>>()?,
+                invoices::allocations(pool, id).await?,
+            )
+        }
+        _ => (Vec::new(), Vec::new()),
+    };
+    let mut caused = Vec::new();
+    for payment_id in payments {
+        let decisions = payments::decisions(pool, &payment_id).await?;
+        let by_this = |decision: &DecisionView| {
+            decision.caused_by_source == row.source && decision.caused_by_id == row.message_id
+        };
+        caused.extend(decisions.into_iter().filter(by_this));
+    }
+    Ok((caused, allocations))
+}
+
+fn repeat_row(row: &PgRow) -> Result<RepeatRow> {
+    Ok(RepeatRow {
+        topic: row.try_get("topic")?,
+        partition: row.try_get("partition")?,
+        offset: row.try_get("record_offset")?,
+        outcome: row.try_get("outcome")?,
+        code: row.try_get("code")?,
+        seen_at: row.try_get("seen_at")?,
+    })
+}
+
+fn waiting_row(row: &PgRow) -> Result<WaitingRow> {
+    Ok(WaitingRow {
+        needs: row.try_get("needs")?,
+        since: row.try_get("since")?,
+        deadline: row.try_get("deadline")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_three_names() {
+        let key = RecordName::Key {
+            source: "crm".to_owned(),
+            id: "cmd-1".to_owned(),
+        };
+        assert_eq!(RecordName::parse("crm/cmd-1"), key);
+        let position = RecordName::Position {
+            topic: "topup.usage.v1".to_owned(),
+            partition: 3,
+            offset: 42,
+        };
+        assert_eq!(RecordName::parse("topup.usage.v1:3:42"), position);
+        assert_eq!(RecordName::parse("a:b"), RecordName::Id("a:b".to_owned()));
+    }
+
+    #[test]
+    fn a_cursor_survives_being_printed() {
+        let text = "2026-11-22T10:00:00.123456Z/crm/cmd:1";
+        let cursor = RecordCursor::parse(text).expect("cursor");
+        assert_eq!(cursor.message_id, "cmd:1");
+        assert_eq!(RecordCursor::parse("yesterday/crm/1"), None);
+    }
+}

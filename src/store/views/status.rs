@@ -1,0 +1,160 @@
+//! `status`: where the records stand, what waits, which money a person has to look at.
+
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::dead_letters::{self, GroupRow};
+use super::time::{At, Day};
+use super::{Result, sum};
+
+const CHECKPOINTS: &str = include_str!("../sql/views_status_checkpoints.sql");
+const OUTBOX: &str = include_str!("../sql/views_status_outbox.sql");
+const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
+const PARKED: &str = include_str!("../sql/views_status_parked.sql");
+const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
+const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
+
+#[derive(Debug, Clone, Serialize)]
+pub struct StatusView {
+    pub checkpoints: Vec<CheckpointRow>,
+    pub outbox: OutboxView,
+    pub dead_letters: Vec<GroupRow>,
+    pub waiting: Vec<WaitingGroup>,
+    pub parked: Vec<ParkedGroup>,
+    pub parked_returns: Vec<ReturnsGroup>,
+    pub balances: Vec<BalanceTotal>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckpointRow {
+    pub consumer_group: String,
+    pub topic: String,
+    pub partition: i32,
+    pub epoch: i64,
+    pub next_offset: Option<i64>,
+    pub owner: String,
+    pub updated_at: At,
+    pub age_seconds: i64,
+    /// Records that the database has not seen; None when Kafka was not asked or did not answer.
+    pub lag: Option<i64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OutboxView {
+    pub unpublished: i64,
+    pub oldest: Option<At>,
+    pub oldest_seconds: Option<i64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WaitingGroup {
+    pub needs: String,
+    pub commands: i64,
+    pub oldest: At,
+    pub next_deadline: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ParkedGroup {
+    pub reason: String,
+    pub currency: String,
+    pub payments: i64,
+    pub unallocated: String,
+    pub oldest: Day,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ReturnsGroup {
+    pub currency: String,
+    pub returns: i64,
+    pub amount: String,
+    pub oldest: Day,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct BalanceTotal {
+    pub currency: String,
+    pub accounts: i64,
+    pub total: String,
+    pub negative: i64,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn read(pool: &PgPool) -> Result<StatusView> {
+    let outbox = sqlx::query(OUTBOX).fetch_one(pool).await?;
+    Ok(StatusView {
+        checkpoints: rows(pool, CHECKPOINTS, checkpoint).await?,
+        outbox: OutboxView {
+            unpublished: outbox.try_get("unpublished")?,
+            oldest: outbox.try_get("oldest")?,
+            oldest_seconds: outbox.try_get("oldest_seconds")?,
+        },
+        dead_letters: dead_letters::groups(pool).await?,
+        waiting: rows(pool, WAITING, waiting).await?,
+        parked: rows(pool, PARKED, parked).await?,
+        parked_returns: rows(pool, RETURNS, returns).await?,
+        balances: rows(pool, BALANCES, balances).await?,
+    })
+}
+
+async fn rows<T>(
+    pool: &PgPool,
+    sql: &'static str,
+    map: impl Fn(&PgRow) -> Result<T>,
+) -> Result<Vec<T>> {
+    let rows = sqlx::query(sql).fetch_all(pool).await?;
+    rows.iter().map(map).collect()
+}
+
+fn checkpoint(row: &PgRow) -> Result<CheckpointRow> {
+    Ok(CheckpointRow {
+        consumer_group: row.try_get("consumer_group")?,
+        topic: row.try_get("topic")?,
+        partition: row.try_get("partition")?,
+        epoch: row.try_get("epoch")?,
+        next_offset: row.try_get("next_offset")?,
+        owner: row.try_get("owner")?,
+        updated_at: row.try_get("updated_at")?,
+        age_seconds: row.try_get("age_seconds")?,
+        lag: None,
+    })
+}
+
+fn waiting(row: &PgRow) -> Result<WaitingGroup> {
+    Ok(WaitingGroup {
+        needs: row.try_get("needs")?,
+        commands: row.try_get("commands")?,
+        oldest: row.try_get("oldest")?,
+        next_deadline: row.try_get("next_deadline")?,
+    })
+}
+
+fn parked(row: &PgRow) -> Result<ParkedGroup> {
+    Ok(ParkedGroup {
+        reason: row.try_get("reason")?,
+        currency: row.try_get("currency")?,
+        payments: row.try_get("payments")?,
+        unallocated: sum(row, "unallocated")?,
+        oldest: row.try_get("oldest")?,
+    })
+}
+
+fn returns(row: &PgRow) -> Result<ReturnsGroup> {
+    Ok(ReturnsGroup {
+        currency: row.try_get("currency")?,
+        returns: row.try_get("returns")?,
+        amount: sum(row, "amount")?,
+        oldest: row.try_get("oldest")?,
+    })
+}
+
+fn balances(row: &PgRow) -> Result<BalanceTotal> {
+    Ok(BalanceTotal {
+        currency: row.try_get("currency")?,
+        accounts: row.try_get("accounts")?,
+        total: sum(row, "total")?,
+        negative: row.try_get("negative")?,
+    })
+}

@@ -1,0 +1,472 @@
+//! Each invariant of the audit is silent on a sound book and finds its planted violation: a query
+//! that cannot fail proves nothing.
+
+#![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
+
+mod own_database;
+
+use std::collections::BTreeSet;
+
+use own_database::{Database, execute};
+use sqlx::{PgConnection, Row};
+use topup::domain::money::Currency;
+use topup::store::audit::{INVARIANTS, Invariant, run};
+
+/// A violation: what must be switched off for it to be possible at all, and the statement.
+struct Plant {
+    code: &'static str,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const fn plant(code: &'static str, name: &'static str, sql: &'static str) -> Plant {
+    Plant { code, name, sql }
+}
+
+const PLANTS: &[Plant] = &[
+    plant(
+        "I1",
+        "an unbalanced transaction",
+        "
+        UPDATE ledger_entries SET amount = -59000000
+         WHERE ledger_transaction_id = 2 AND line = 1",
+    ),
+    plant(
+        "I1",
+        "a transaction without entries",
+        "
+        INSERT INTO ledger_transactions VALUES (9, 'payment_received', 'PAY-1', now())",
+    ),
+    plant(
+        "I2",
+        "money out of nothing",
+        "
+        INSERT INTO ledger_entries VALUES (2, 3, 'fees', NULL, 'SGD', 1)",
+    ),
+    plant(
+        "I3",
+        "a balance that is too high",
+        "
+        UPDATE balances SET amount = amount + 1 WHERE account_id = 'ACC-1'",
+    ),
+    plant(
+        "I3",
+        "entries without a balance",
+        "DELETE FROM balances WHERE account_id = 'ACC-2'",
+    ),
+    plant(
+        "I4",
+        "a balance below its limit",
+        "
+        UPDATE balances SET amount = -50000001 WHERE account_id = 'ACC-1'",
+    ),
+    plant(
+        "I5",
+        "a payment given away twice",
+        "
+        UPDATE payments SET amount = 129000000 WHERE payment_id = 'PAY-1'",
+    ),
+    plant(
+        "I6",
+        "an invoice paid twice",
+        "
+        UPDATE invoices SET amount = 29000000 WHERE invoice_id = 'INV-2'",
+    ),
+    plant(
+        "I7",
+        "provisioned and not covered",
+        "
+        UPDATE allocations SET amount = 99000000 WHERE allocation_id = 1",
+    ),
+    plant(
+        "I7",
+        "covered and not provisioned",
+        "
+        UPDATE invoices SET amount = 30000000 WHERE invoice_id = 'INV-2'",
+    ),
+    plant(
+        "I8",
+        "provisioned without a time",
+        "
+        UPDATE invoices SET provisioned_at = NULL WHERE invoice_id = 'INV-1'",
+    ),
+    plant(
+        "I8",
+        "a sent draft",
+        "UPDATE invoices SET sent_at = now() WHERE invoice_id = 'INV-3'",
+    ),
+    plant(
+        "I9",
+        "an allocation that was never posted",
+        "
+        UPDATE allocations SET ledger_transaction_id = 99 WHERE allocation_id = 3",
+    ),
+    plant(
+        "I9",
+        "an allocation posted for another payment",
+        "
+        UPDATE allocations SET ledger_transaction_id = 2 WHERE allocation_id = 3",
+    ),
+    plant(
+        "I9",
+        "a reversal that was not posted",
+        "
+        UPDATE allocations SET reversed_at = now() WHERE allocation_id = 3",
+    ),
+    plant(
+        "I10",
+        "more provisioned than allocated",
+        "
+        UPDATE ledger_entries SET amount = 101000000 WHERE ledger_transaction_id = 1 AND line = 2",
+    ),
+    plant(
+        "I10",
+        "provisioned to another account",
+        "
+        UPDATE ledger_entries SET account_id = 'ACC-2' WHERE ledger_transaction_id = 1",
+    ),
+    plant(
+        "I11",
+        "one customer's money for another",
+        "
+        UPDATE payments SET account_id = 'ACC-2' WHERE payment_id = 'PAY-1'",
+    ),
+    plant(
+        "I11",
+        "dollars for yen",
+        "
+        UPDATE invoices SET currency = 'SGD' WHERE invoice_id = 'INV-5'",
+    ),
+    plant(
+        "I12",
+        "money on a voided invoice",
+        "
+        UPDATE allocations SET invoice_id = 'INV-4' WHERE allocation_id = 3",
+    ),
+    plant(
+        "I13",
+        "a voided invoice that was paid",
+        "
+        UPDATE invoices SET provisioned_at = now() WHERE invoice_id = 'INV-4'",
+    ),
+    plant(
+        "I15",
+        "one bank transaction, two keys",
+        "
+        UPDATE bank_transactions SET payment_id = 'PAY-1' WHERE bank_key = 'id:B3'",
+    ),
+    plant(
+        "I15",
+        "another amount than the bank's",
+        "
+        UPDATE bank_transactions SET amount = 131000000 WHERE bank_key = 'id:B1'",
+    ),
+    plant(
+        "I16",
+        "spent before it was there",
+        "
+        INSERT INTO ledger_transactions VALUES (8, 'provisioned', 'PAY-1', '2026-11-01Z');
+        INSERT INTO ledger_entries VALUES (8, 1, 'customer_balance', 'ACC-1', 'SGD', -50000001)",
+    ),
+    plant(
+        "I17",
+        "one record, two outcomes",
+        "
+        INSERT INTO inbox SELECT * FROM inbox WHERE message_id = 'C1'",
+    ),
+    plant(
+        "I17",
+        "one place, two records",
+        "
+        UPDATE inbox SET record_offset = 1 WHERE message_id = 'C1'",
+    ),
+    plant(
+        "I20",
+        "applied and dead",
+        "
+        UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C4'",
+    ),
+    plant(
+        "I21",
+        "an event that waits",
+        "UPDATE outbox SET published_at = NULL",
+    ),
+    plant(
+        "I25",
+        "half a cent",
+        "
+        UPDATE payments SET amount = 130005000 WHERE payment_id = 'PAY-1'",
+    ),
+    plant(
+        "I25",
+        "a hundredth of a yen",
+        "
+        UPDATE invoices SET amount = 7000010000 WHERE invoice_id = 'INV-5'",
+    ),
+    plant(
+        "I25",
+        "nothing at all",
+        "
+        UPDATE allocations SET amount = 0 WHERE allocation_id = 3",
+    ),
+    plant(
+        "I26",
+        "money that never came",
+        "
+        UPDATE payments SET amount = 131000000 WHERE payment_id = 'PAY-1'",
+    ),
+    plant(
+        "I26",
+        "a payment that vanished",
+        "DELETE FROM payments WHERE payment_id = 'PAY-2'",
+    ),
+    plant(
+        "A1",
+        "an invoice that matching cannot see",
+        "DELETE FROM payable_invoices",
+    ),
+    plant(
+        "A1",
+        "a paid invoice that is payable",
+        "
+        INSERT INTO payable_invoices VALUES ('INV-1', 'ACC-1', 'SGD', 1, NULL, now())",
+    ),
+    plant(
+        "A1",
+        "the amount before a part was paid",
+        "
+        UPDATE payable_invoices SET due = 80000000",
+    ),
+    plant(
+        "A1",
+        "another day",
+        "UPDATE payable_invoices SET due_date = '2026-12-01'",
+    ),
+    plant(
+        "A2",
+        "a payment that forgot",
+        "
+        UPDATE payments SET allocated = 0 WHERE payment_id = 'PAY-3'",
+    ),
+    plant(
+        "A3",
+        "an invoice that forgot",
+        "
+        UPDATE invoices SET allocated = 20000000 WHERE invoice_id = 'INV-2'",
+    ),
+    plant(
+        "A4",
+        "an allocation without a lot",
+        "DELETE FROM lots WHERE lot_id = 2",
+    ),
+    plant(
+        "A4",
+        "a lot of another account",
+        "
+        UPDATE lots SET account_id = 'ACC-2' WHERE lot_id = 2",
+    ),
+    plant(
+        "A4",
+        "a lot with more than it had",
+        "
+        UPDATE lots SET remaining = amount + 1 WHERE lot_id = 2",
+    ),
+    plant(
+        "A4",
+        "a lot from nowhere",
+        "
+        INSERT INTO lots VALUES (9, 'ACC-1', 'SGD', 1, 0, 0, now())",
+    ),
+    plant(
+        "A5",
+        "a lot that was burnt in secret",
+        "UPDATE lots SET remaining = 0 WHERE lot_id = 2",
+    ),
+    plant(
+        "A6",
+        "a lost event",
+        "
+        DELETE FROM outbox WHERE record_key = 'ACC-1' AND first_sequence = 1",
+    ),
+    plant(
+        "A6",
+        "an event told twice",
+        "
+        UPDATE outbox SET first_sequence = 2 WHERE first_sequence = 3",
+    ),
+    plant(
+        "A6",
+        "a counter that ran ahead",
+        "
+        UPDATE accounts SET event_sequence = 4 WHERE account_id = 'ACC-1'",
+    ),
+    plant(
+        "A6",
+        "an event that was never told",
+        "
+        UPDATE payments SET event_sequence = 1 WHERE payment_id = 'PAY-3'",
+    ),
+    plant(
+        "A7",
+        "a bank payment that no bank knows",
+        "
+        DELETE FROM bank_transactions WHERE payment_id = 'PAY-2'",
+    ),
+    plant(
+        "A7",
+        "a manual payment that a bank knows",
+        "
+        UPDATE payments SET origin = 'manual' WHERE payment_id = 'PAY-1'",
+    ),
+    plant(
+        "A8",
+        "an open letter of an applied record",
+        "
+        UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C4'",
+    ),
+    plant(
+        "A8",
+        "a replayed letter of a dead record",
+        "
+        UPDATE dead_letters SET status = 'replayed', resolved_at = now() WHERE message_id = 'C4'",
+    ),
+    plant(
+        "A8",
+        "a dead record without a letter",
+        "
+        DELETE FROM dead_letters WHERE message_id = 'C4'",
+    ),
+    plant(
+        "A8",
+        "a conflict without a letter",
+        "DELETE FROM dead_letters WHERE code = 'conflict'",
+    ),
+    plant(
+        "A9",
+        "a record that waits for nobody",
+        "DELETE FROM waiting_commands",
+    ),
+    plant(
+        "A9",
+        "a command that waits after its answer",
+        "
+        UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C3'",
+    ),
+    plant(
+        "A10",
+        "a payment that was never posted",
+        "
+        DELETE FROM ledger_entries WHERE ledger_transaction_id = 2",
+    ),
+    plant(
+        "A10",
+        "a posting without a payment",
+        "
+        UPDATE ledger_transactions SET payment_id = 'PAY-9' WHERE ledger_transaction_id = 2",
+    ),
+];
+
+/// What keeps such states out of a real database: constraints and unique indexes. Dropped inside
+/// the transaction of a plant, which is rolled back; triggers are off by the replication role.
+const UNGUARD: &str = "
+    SET LOCAL session_replication_role = replica;
+    DO $$
+    DECLARE c record;
+    BEGIN
+        FOR c IN SELECT conrelid::regclass AS relation, conname FROM pg_constraint
+                  WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
+                    AND contype IN ('f', 'c', 'u', 'p')
+                  ORDER BY (contype = 'f') DESC, (contype = 'c') DESC
+        LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.relation, c.conname);
+        END LOOP;
+    END $$;
+    DROP INDEX outbox_gapless, allocations_live_pair;";
+
+async fn found(connection: &mut PgConnection, invariant: &Invariant) -> Vec<String> {
+    let rows = sqlx::query(invariant.sql)
+        .persistent(false)
+        .fetch_all(connection)
+        .await;
+    let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", invariant.code));
+    let text = |row: &sqlx::postgres::PgRow| {
+        format!(
+            "{}: {}",
+            row.get::<String, _>("subject"),
+            row.get::<String, _>("detail")
+        )
+    };
+    rows.iter().map(text).collect()
+}
+
+fn invariant(code: &str) -> &'static Invariant {
+    let mut invariants = INVARIANTS.iter();
+    invariants
+        .find(|invariant| invariant.code == code)
+        .expect("a known code")
+}
+
+#[tokio::test]
+async fn every_invariant_finds_its_violation_and_is_silent_on_a_sound_book() {
+    let database = Database::create("teeth").await;
+    let pool = database.pool().await;
+    let findings = run(&pool).await.expect("audits");
+    assert_eq!(findings, Vec::new(), "the sound book has findings");
+    let mut toothless = Vec::new();
+    for plant in PLANTS {
+        let mut connection = pool.acquire().await.expect("connects").detach();
+        execute(&mut connection, &format!("BEGIN; {UNGUARD} {}", plant.sql)).await;
+        if found(&mut connection, invariant(plant.code))
+            .await
+            .is_empty()
+        {
+            toothless.push(format!("{} does not see {}", plant.code, plant.name));
+        }
+        execute(&mut connection, "ROLLBACK").await;
+    }
+    assert_eq!(toothless, Vec::<String>::new());
+    assert_eq!(
+        run(&pool).await.expect("audits"),
+        Vec::new(),
+        "a plant was left behind"
+    );
+    pool.close().await;
+    database.drop().await;
+}
+
+#[test]
+fn every_invariant_has_a_plant() {
+    let planted: BTreeSet<_> = PLANTS.iter().map(|plant| plant.code).collect();
+    let known: BTreeSet<_> = INVARIANTS.iter().map(|invariant| invariant.code).collect();
+    assert_eq!(planted, known);
+    assert_eq!(known.len(), INVARIANTS.len(), "a code stands twice");
+}
+
+/// The query lists the currencies whose minor units are not two; the domain has the table.
+#[test]
+fn minor_units_in_the_audit_are_those_of_the_domain() {
+    let sql = invariant("I25").sql;
+    let letters = || b'A'..=b'Z';
+    let codes =
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    for code in codes {
+        let code = String::from_utf8_lossy(&code).into_owned();
+        let Ok(currency) = Currency::parse(&code) else {
+            continue;
+        };
+        let factor = match sql
+            .split("WHEN")
+            .find(|part| part.contains(&format!("'{code}'")))
+        {
+            Some(part) => part
+                .split("THEN")
+                .nth(1)
+                .expect("a factor")
+                .split_whitespace()
+                .next(),
+            None => Some("10000"),
+        };
+        let expected = 10_i64.pow(6 - currency.minor_units()).to_string();
+        assert_eq!(factor, Some(expected.as_str()), "{code}");
+    }
+}

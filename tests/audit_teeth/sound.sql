@@ -1,0 +1,104 @@
+-- A small book in which every invariant holds: paid by the bank, paid in two steps, overpaid,
+-- parked, recorded by hand, and one record of each outcome. Amounts are micros.
+BEGIN;
+
+INSERT INTO accounts (account_id, name, event_sequence, created_at, updated_at) VALUES
+    ('ACC-1', 'Harbour Trading', 3, '2026-11-01Z', '2026-11-02Z'),
+    ('ACC-2', NULL, 2, '2026-11-01Z', '2026-11-02Z');
+INSERT INTO credit_limits VALUES ('ACC-1', 'SGD', 50000000);
+
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
+                      payment_reference, number_key, created_at, sent_at, provisioned_at,
+                      voided_at) VALUES
+    ('INV-1', 'ACC-1', 'Topup', 'SGD', 100000000, 100000000, 'provisioned', 'RF11A1', 'INV-1',
+     '2026-11-01Z', '2026-11-01Z', '2026-11-02Z', NULL),
+    ('INV-2', 'ACC-1', 'Topup', 'SGD', 80000000, 30000000, 'awaiting_payment', 'RF11A2', 'INV-2',
+     '2026-11-01Z', '2026-11-01Z', NULL, NULL),
+    ('INV-3', 'ACC-1', 'Topup', 'SGD', 20000000, 0, 'draft', 'RF11A3', 'INV-3',
+     '2026-11-01Z', NULL, NULL, NULL),
+    ('INV-4', 'ACC-2', 'Topup', 'JPY', 5000000000, 0, 'voided', 'RF11A4', 'INV-4',
+     '2026-11-01Z', '2026-11-01Z', NULL, '2026-11-02Z'),
+    ('INV-5', 'ACC-2', 'Topup', 'JPY', 7000000000, 7000000000, 'provisioned', 'RF11A5', 'INV-5',
+     '2026-11-01Z', '2026-11-01Z', '2026-11-02Z', NULL);
+INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
+    ('INV-2', 'ACC-1', 'SGD', 50000000, NULL, '2026-11-01Z');
+
+INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason, origin,
+                      received_on, event_sequence, recorded_at) VALUES
+    ('PAY-1', 'ACC-1', 'SGD', 130000000, 130000000, 'allocated', NULL, 'bank', '2026-11-02', 0,
+     '2026-11-02Z'),
+    ('PAY-2', NULL, 'SGD', 60000000, 0, 'parked', 'no_candidate', 'bank', '2026-11-02', 1,
+     '2026-11-02Z'),
+    ('PAY-3', 'ACC-2', 'JPY', 9000000000, 7000000000, 'partly_allocated', NULL, 'manual',
+     '2026-11-02', 0, '2026-11-02Z');
+INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+        payment_id, credit_debit, reversal, currency, amount, booking_date, unstructured,
+        recorded_at) VALUES
+    ('OUR-1', 'id:B1', sha256('B1'), 'BOOK', 'payment', 'PAY-1', 'CRDT', false, 'SGD', 130000000,
+     '2026-11-02', '{INV-1}', '2026-11-02Z'),
+    ('OUR-1', 'id:B2', sha256('B2'), 'BOOK', 'payment', 'PAY-2', 'CRDT', false, 'SGD', 60000000,
+     '2026-11-02', '{hello}', '2026-11-02Z'),
+    ('OUR-1', 'id:B3', sha256('B3'), 'BOOK', 'outgoing', NULL, 'DBIT', false, 'SGD', 1000000,
+     '2026-11-02', '{}', '2026-11-02Z');
+
+INSERT INTO ledger_transactions VALUES
+    (1, 'payment_provisioned', 'PAY-1', '2026-11-02Z'),
+    (2, 'payment_received', 'PAY-2', '2026-11-02Z'),
+    (3, 'payment_received', 'PAY-3', '2026-11-02Z'),
+    (4, 'provisioned', 'PAY-3', '2026-11-03Z');
+INSERT INTO ledger_entries VALUES
+    (1, 1, 'bank_clearing', NULL, 'SGD', -130000000),
+    (1, 2, 'customer_balance', 'ACC-1', 'SGD', 100000000),
+    (1, 3, 'customer_balance', 'ACC-1', 'SGD', 30000000),
+    (2, 1, 'bank_clearing', NULL, 'SGD', -60000000),
+    (2, 2, 'unallocated_cash', NULL, 'SGD', 60000000),
+    (3, 1, 'bank_clearing', NULL, 'JPY', -9000000000),
+    (3, 2, 'unallocated_cash', NULL, 'JPY', 9000000000),
+    (4, 1, 'unallocated_cash', NULL, 'JPY', -7000000000),
+    (4, 2, 'customer_balance', 'ACC-2', 'JPY', 7000000000);
+INSERT INTO balances VALUES
+    ('ACC-1', 'SGD', 130000000, '2026-11-02Z'), ('ACC-2', 'JPY', 7000000000, '2026-11-03Z');
+INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
+                         ledger_transaction_id, allocated_at) VALUES
+    (1, 'PAY-1', 'INV-1', 'ACC-1', 'SGD', 100000000, 'R5', 1, '2026-11-02Z'),
+    (2, 'PAY-1', 'INV-2', 'ACC-1', 'SGD', 30000000, 'R5', 1, '2026-11-02Z'),
+    (3, 'PAY-3', 'INV-5', 'ACC-2', 'JPY', 7000000000, 'R1', 4, '2026-11-03Z');
+INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at) VALUES
+    (1, 'ACC-1', 'SGD', 100000000, 100000000, '2026-11-02Z'),
+    (2, 'ACC-1', 'SGD', 30000000, 30000000, '2026-11-02Z'),
+    (3, 'ACC-2', 'JPY', 7000000000, 7000000000, '2026-11-03Z');
+
+INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code, topic, partition,
+                   record_offset, subject, processed_at) VALUES
+    ('crm', 'C1', sha256('1'), 'topup.invoice.create.v1', 'applied', NULL, 'c', 0, 0,
+     'invoice:INV-1', '2026-11-01Z'),
+    ('crm', 'C2', sha256('2'), 'topup.invoice.void.v1', 'rejected', 'invoice_voided', 'c', 0, 1,
+     NULL, '2026-11-01Z'),
+    ('crm', 'C3', sha256('3'), 'topup.invoice.void.v1', 'waiting', 'invoice_unknown', 'c', 0, 2,
+     NULL, '2026-11-01Z'),
+    ('crm', 'C4', sha256('4'), 'topup.invoice.void.v1', 'dead_lettered', 'dependency_missing', 'c',
+     0, 3, NULL, '2026-11-01Z'),
+    ('kafka', 'c:0:6', sha256('6'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6, NULL,
+     '2026-11-01Z');
+INSERT INTO inbox_repeats VALUES
+    ('c', 0, 4, 'crm', 'C1', 'duplicate', NULL, '2026-11-01Z'),
+    ('c', 0, 5, 'crm', 'C1', 'dead_lettered', 'conflict', '2026-11-01Z');
+INSERT INTO waiting_commands (wait_key, topic, partition, record_offset, source, message_id, needs,
+        record_value, record_headers, since, deadline) VALUES
+    ('account:ACC-1', 'c', 0, 2, 'crm', 'C3', 'invoice:INV-9', '{}', '[]', '2026-11-01Z',
+     '2026-11-02Z');
+INSERT INTO dead_letters (topic, partition, record_offset, record_headers, source, message_id,
+        code, message, first_failed_at, last_failed_at, status, resolved_at) VALUES
+    ('c', 0, 3, '[]', 'crm', 'C4', 'dependency_missing', 'm', '2026-11-01Z', '2026-11-01Z', 'open',
+     NULL),
+    ('c', 0, 5, '[]', 'crm', 'C1', 'conflict', 'm', '2026-11-01Z', '2026-11-01Z', 'discarded',
+     '2026-11-02Z'),
+    ('c', 0, 6, '[]', NULL, NULL, 'malformed', 'm', '2026-11-01Z', '2026-11-01Z', 'open', NULL);
+INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at,
+                    published_at) VALUES
+    ('events', 'account', 'ACC-1', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),
+    ('events', 'account', 'ACC-1', 3, 1, '{}', '2026-11-01Z', '2026-11-01Z'),
+    ('events', 'account', 'ACC-2', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),
+    ('events', 'payment', 'PAY-2', 1, 1, '{}', '2026-11-01Z', '2026-11-01Z');
+
+COMMIT;
