@@ -16,7 +16,12 @@ pub mod input;
 pub mod invoice;
 pub mod ledger;
 pub mod matching;
+pub mod model;
+pub mod model_gen;
 pub mod money;
 pub mod payment;
 pub mod rejection;
 pub mod working_set;
+
+#[cfg(test)]
+mod testkit;

@@ -73,7 +73,8 @@ pub struct WorkingSet {
     pub exact: HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>,
     pub oldest: HashMap<(AccountId, Currency), Vec<InvoiceId>>,
     pub book: HashMap<(Currency, i64), Vec<BookEntry>>,
-    /// Invoices created or sent in this batch, by account: no list above has them.
+    /// Invoices created, sent or paid in part in this batch, by account: the lists above were
+    /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
     pub complete: bool,
@@ -224,7 +225,8 @@ impl WorkingSet {
             Effect::SendInvoice { invoice_id, at } => {
                 let invoice = self.invoice_mut(invoice_id)?;
                 invoice.status = InvoiceStatus::AwaitingPayment;
-                invoice.sent_at = Some(*at);
+                // A re-send restarts the age, but the invoice keeps its place in the order.
+                invoice.sent_at = invoice.sent_at.or(Some(*at));
                 invoice.stale_since = Some(*at);
                 let account = invoice.account_id.clone();
                 self.fresh
@@ -340,6 +342,11 @@ impl WorkingSet {
         invoice
             .allocate(allocation.amount, cause.as_of)
             .map_err(refused)?;
+        // What is due now is not what was due when the lists above were loaded.
+        self.fresh
+            .entry(allocation.account_id.clone())
+            .or_default()
+            .insert(allocation.invoice_id.clone());
         let payment = self.payment_mut(&allocation.payment_id)?;
         payment.allocated = payment.allocated.add(allocation.amount)?;
         if payment.unallocated()?.is_negative() {

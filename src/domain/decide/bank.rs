@@ -55,7 +55,8 @@ fn hex(bytes: &[u8]) -> String {
 /// everybody who knows the bank's record can name it.
 #[must_use]
 pub fn payment_id(key: &BankKey) -> PaymentId {
-    let readable = format!("{}:{}", key.bank_account, key.key.trim_start_matches("id:"));
+    let bare = key.key.strip_prefix("id:").unwrap_or(&key.key);
+    let readable = format!("{}:{bare}", key.bank_account);
     PaymentId::parse(&format!("BANK:{readable}")).unwrap_or_else(|_| {
         // Too long, or with characters that an id may not have: a digest of it instead.
         PaymentId::trusted(&format!("BANK:{:032x}", fnv128(readable.as_bytes())))
@@ -75,7 +76,7 @@ pub(super) fn decide(
     recording: &mut Recording<'_>,
     bank: &BankTransaction,
 ) -> Result<Outcome, Halt> {
-    let key = next_key(recording, bank);
+    let key = next_key(recording, bank)?;
     // The hash of the message covers delivery details; this one is what the bank says happened.
     let content_hash = recording.bank_hash;
     if let Some(stored) = recording.set.bank.get(&key) {
@@ -144,20 +145,21 @@ fn receive(
     settle::receive_matched(recording, payment, record, decision)
 }
 
-/// The first key that is not taken by another delivery; with an id there is only one.
-fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> BankKey {
+/// The first key that no other payment has; with an id there is only one. A record that was only
+/// pending is not yet a payment: what is booked takes its place.
+fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> Result<BankKey, Halt> {
     let hash = &recording.bank_hash;
-    let mut key = bank_key(bank, hash, 1);
     if !needs_ordinal(bank) {
-        return key;
+        return Ok(bank_key(bank, hash, 1));
     }
-    for ordinal in 1..=ORDINAL_MAX {
-        key = bank_key(bank, hash, ordinal);
-        if !recording.set.bank.contains_key(&key) {
-            break;
-        }
-    }
-    key
+    let mut keys = (1..=ORDINAL_MAX).map(|ordinal| bank_key(bank, hash, ordinal));
+    let usable = keys.find(|key| {
+        let stored = recording.set.bank.get(key);
+        stored.is_none_or(|stored| stored.disposition == BankDisposition::NotBooked)
+    });
+    // Money beyond the last ordinal must be looked at; as a duplicate it would be lost.
+    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+    usable.ok_or(Halt::Outcome(conflict))
 }
 
 fn disposition(bank: &BankTransaction) -> BankDisposition {

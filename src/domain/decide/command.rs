@@ -61,8 +61,12 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             account_id,
             ..
         } => {
-            own_payment(recording, payment_id, account_id)?;
-            own_invoice(recording, invoice_id, account_id)?;
+            let payment = known_payment(recording, payment_id)?;
+            let invoice = known_invoice(recording, invoice_id)?;
+            check_owner(payment.account_id.as_ref(), account_id)?;
+            check_owner(Some(&invoice.account_id), account_id)?;
+            open_account(recording, account_id)?;
+            check_usable(&payment)?;
             let pair = (payment_id.clone(), invoice_id.clone());
             if !recording.set.live_pairs.contains(&pair) {
                 return Err(Rejection::AllocationNotFound.into());
@@ -75,7 +79,10 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             account_id,
             ..
         } => {
-            own_payment(recording, payment_id, account_id)?;
+            let payment = known_payment(recording, payment_id)?;
+            check_owner(payment.account_id.as_ref(), account_id)?;
+            open_account(recording, account_id)?;
+            check_usable(&payment)?;
             Err(Rejection::UsageProofUnavailable.into())
         }
     }
@@ -106,38 +113,35 @@ fn open_account(recording: &Recording<'_>, account_id: &AccountId) -> Result<()>
     }
 }
 
-/// The invoice, if it is known and belongs to the command's account.
+fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -> Result<Invoice> {
+    let known = recording.set.invoices.get(invoice_id).cloned();
+    known.ok_or_else(|| Need::Invoice(invoice_id.clone()).into())
+}
+
+fn known_payment(recording: &Recording<'_>, payment_id: &PaymentId) -> Result<Payment> {
+    let known = recording.set.payments.get(payment_id).cloned();
+    known.ok_or_else(|| Need::Payment(payment_id.clone()).into())
+}
+
+/// What a command names belongs to the command's account, or to none yet.
+fn check_owner(owner: Option<&AccountId>, account_id: &AccountId) -> Result<()> {
+    if owner.is_some_and(|owner| owner != account_id) {
+        Err(Rejection::AccountMismatch.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// The invoice, if it is known and belongs to the command's account, which must be open.
 fn own_invoice(
     recording: &Recording<'_>,
     invoice_id: &InvoiceId,
     account_id: &AccountId,
 ) -> Result<Invoice> {
-    let known = recording.set.invoices.get(invoice_id).cloned();
-    let invoice = known.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
-    if invoice.account_id != *account_id {
-        return Err(Rejection::AccountMismatch.into());
-    }
+    let invoice = known_invoice(recording, invoice_id)?;
+    check_owner(Some(&invoice.account_id), account_id)?;
     open_account(recording, account_id)?;
     Ok(invoice)
-}
-
-/// The payment, if it is known and belongs to the command's account, or to none yet.
-fn own_payment(
-    recording: &Recording<'_>,
-    payment_id: &PaymentId,
-    account_id: &AccountId,
-) -> Result<Payment> {
-    let known = recording.set.payments.get(payment_id).cloned();
-    let payment = known.ok_or_else(|| Need::Payment(payment_id.clone()))?;
-    if payment
-        .account_id
-        .as_ref()
-        .is_some_and(|owner| owner != account_id)
-    {
-        return Err(Rejection::AccountMismatch.into());
-    }
-    open_account(recording, account_id)?;
-    Ok(payment)
 }
 
 fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Result {
@@ -291,18 +295,11 @@ fn record_payment(recording: &mut Recording<'_>, record: &RecordPayment) -> Resu
 }
 
 fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &AccountId) -> Result {
-    let known = recording.set.payments.get(payment_id).cloned();
-    let payment = known.ok_or_else(|| Need::Payment(payment_id.clone()))?;
+    let payment = known_payment(recording, payment_id)?;
+    check_owner(payment.account_id.as_ref(), account_id)?;
     open_account(recording, account_id)?;
-    if payment
-        .account_id
-        .as_ref()
-        .is_some_and(|owner| owner == account_id)
-    {
-        return Err(Rejection::PaymentAlreadyAssigned.into());
-    }
     if payment.account_id.is_some() {
-        return Err(Rejection::AccountMismatch.into());
+        return Err(Rejection::PaymentAlreadyAssigned.into());
     }
     check_usable(&payment)?;
     let assigned = Effect::AssignPayment {
@@ -331,85 +328,103 @@ fn check_usable(payment: &Payment) -> Result<()> {
 
 /// R1: a command names payment and invoices. All parts are done, or none.
 fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -> Result {
-    let payment_known = recording.set.payments.contains_key(&allocate.payment_id);
-    if !payment_known {
-        return Err(Need::Payment(allocate.payment_id.clone()).into());
-    }
-    for part in &allocate.allocations {
-        if !recording.set.invoices.contains_key(&part.invoice_id) {
-            return Err(Need::Invoice(part.invoice_id.clone()).into());
-        }
-    }
-    let payment = own_payment(recording, &allocate.payment_id, &allocate.account_id)?;
+    let payment = known_payment(recording, &allocate.payment_id)?;
     let mut invoices = Vec::with_capacity(allocate.allocations.len());
     for part in &allocate.allocations {
-        invoices.push(own_invoice(
-            recording,
-            &part.invoice_id,
-            &allocate.account_id,
-        )?);
+        invoices.push(known_invoice(recording, &part.invoice_id)?);
     }
+    check_owner(payment.account_id.as_ref(), &allocate.account_id)?;
+    for invoice in &invoices {
+        check_owner(Some(&invoice.account_id), &allocate.account_id)?;
+    }
+    open_account(recording, &allocate.account_id)?;
     if payment.account_id.is_none() {
         return Err(Rejection::PaymentNotAssigned.into());
     }
     check_usable(&payment)?;
-    let mut free = payment.unallocated()?;
-    let mut parts = Vec::with_capacity(invoices.len());
-    for (part, invoice) in allocate.allocations.iter().zip(&invoices) {
-        let amount = part_amount(recording, &payment, invoice, part, free)?;
-        free = free.sub(amount)?;
-        parts.push(Part {
-            invoice_id: part.invoice_id.clone(),
-            amount,
-        });
+    check_invoices(&payment, &invoices)?;
+    let amounts = asked_amounts(&payment, &allocate.allocations)?;
+    let paired = allocate.allocations.iter().any(|part| {
+        let pair = (payment.payment_id.clone(), part.invoice_id.clone());
+        recording.set.live_pairs.contains(&pair)
+    });
+    if paired {
+        return Err(Rejection::AllocationExists.into());
     }
+    let parts = parts_of(&payment, &invoices, &amounts)?;
     settle::check_balance_limit(recording, &allocate.account_id, &parts)?;
     settle::post_provisioned(recording, &allocate.payment_id, Rule::R1, &parts)?;
     Ok(applied_payment(&allocate.payment_id))
 }
 
-/// What one part allocates, after its checks in the order of precedence.
-fn part_amount(
-    recording: &Recording<'_>,
-    payment: &Payment,
-    invoice: &Invoice,
-    part: &AllocationPart,
-    free: Money,
-) -> Result<Money> {
-    invoice.check_payable()?;
-    if invoice.currency() != payment.currency() {
-        return Err(Rejection::CurrencyMismatch.into());
+/// Of several invoices that cannot be paid, the requester is told the first refusal in the order
+/// of precedence, not in the order of the parts.
+fn check_invoices(payment: &Payment, invoices: &[Invoice]) -> Result<()> {
+    let refused = invoices
+        .iter()
+        .filter_map(|invoice| invoice.check_payable().err());
+    if let Some(rejection) = refused.min() {
+        return Err(rejection.into());
     }
-    let asked = match part
-        .amount
-        .map(|amount| amount.in_currency(payment.currency()))
-    {
-        None => None,
-        Some(Ok(amount)) => Some(amount),
-        Some(Err(MoneyError::ExcessDecimals)) => {
-            return Err(Halt::Outcome(Outcome::DeadLettered(
+    let same = |invoice: &Invoice| invoice.currency() == payment.currency();
+    if invoices.iter().all(same) {
+        Ok(())
+    } else {
+        Err(Rejection::CurrencyMismatch.into())
+    }
+}
+
+/// The amounts that the parts ask for, in the payment's currency.
+fn asked_amounts(payment: &Payment, parts: &[AllocationPart]) -> Result<Vec<Option<Money>>> {
+    let currency = payment.currency();
+    let in_currency =
+        |part: &AllocationPart| match part.amount.map(|amount| amount.in_currency(currency)) {
+            None => Ok(None),
+            Some(Ok(amount)) => Ok(Some(amount)),
+            Some(Err(MoneyError::ExcessDecimals)) => Err(Halt::Outcome(Outcome::DeadLettered(
                 DeadLetterReason::AmountScale,
-            )));
+            ))),
+            Some(Err(error)) => Err(error.into()),
+        };
+    parts.iter().map(in_currency).collect()
+}
+
+/// What each part allocates, in the order of the command.
+fn parts_of(
+    payment: &Payment,
+    invoices: &[Invoice],
+    amounts: &[Option<Money>],
+) -> Result<Vec<Part>> {
+    let mut free = payment.unallocated()?;
+    let mut parts = Vec::with_capacity(invoices.len());
+    let mut refused: Option<Rejection> = None;
+    for (invoice, asked) in invoices.iter().zip(amounts) {
+        let due = invoice.due()?;
+        let amount = match asked {
+            Some(amount) => *amount,
+            None => free.min(due)?,
+        };
+        let refusal = if !free.is_positive() {
+            Some(Rejection::NothingUnallocated)
+        } else if amount.compare(free)?.is_gt() {
+            Some(Rejection::AmountExceedsUnallocated)
+        } else if amount.compare(due)?.is_gt() {
+            Some(Rejection::AmountExceedsDue)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            refused = Some(refused.map_or(refusal, |earlier| earlier.min(refusal)));
+            continue;
         }
-        Some(Err(error)) => return Err(error.into()),
-    };
-    let pair = (payment.payment_id.clone(), invoice.invoice_id.clone());
-    if recording.set.live_pairs.contains(&pair) {
-        return Err(Rejection::AllocationExists.into());
+        free = free.sub(amount)?;
+        parts.push(Part {
+            invoice_id: invoice.invoice_id.clone(),
+            amount,
+        });
     }
-    if !free.is_positive() {
-        return Err(Rejection::NothingUnallocated.into());
+    match refused {
+        Some(rejection) => Err(rejection.into()),
+        None => Ok(parts),
     }
-    let due = invoice.due()?;
-    let amount = match asked {
-        Some(amount) => amount,
-        None => free.min(due)?,
-    };
-    if amount.compare(free)?.is_gt() {
-        return Err(Rejection::AmountExceedsUnallocated.into());
-    }
-    if amount.compare(due)?.is_gt() {
-        return Err(Rejection::AmountExceedsDue.into());
-    }
-    Ok(amount)
 }

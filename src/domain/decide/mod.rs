@@ -8,6 +8,8 @@
 pub mod bank;
 mod command;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

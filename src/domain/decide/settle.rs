@@ -468,21 +468,24 @@ fn restate(
     payment: &Payment,
     decision: MatchDecision,
 ) -> Result<()> {
-    let same = match (&decision.outcome, payment.state) {
-        (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,
-        (_, PaymentState::PartlyAllocated | PaymentState::OnAccount) => true,
-        (MatchOutcome::OnAccount | MatchOutcome::Allocate(_), _) | (MatchOutcome::Park(_), _) => {
-            false
-        }
-    };
-    if same {
+    let found = account_of(&decision).map(|identity| identity.account_id.clone());
+    let same =
+        match (&decision.outcome, payment.state) {
+            (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,
+            // Money held for a customer stays held, unless a person may now choose for them.
+            (MatchOutcome::Park(_), PaymentState::OnAccount) => found != payment.account_id,
+            (MatchOutcome::OnAccount, PaymentState::OnAccount)
+            | (_, PaymentState::PartlyAllocated) => true,
+            (MatchOutcome::OnAccount | MatchOutcome::Allocate(_), _)
+            | (MatchOutcome::Park(_), _) => false,
+        };
+    let owner = payment.account_id.as_ref().or(found.as_ref());
+    // The events of an account are numbered under its lock; without it, nothing can be told.
+    let untold = owner.is_some_and(|owner| !recording.set.locked.contains(owner));
+    if same || untold {
         return Ok(());
     }
-    let owner = account_of(&decision).map(|identity| identity.account_id.clone());
-    if let (None, Some(account_id)) = (&payment.account_id, owner) {
-        if !recording.set.locked.contains(&account_id) {
-            return Ok(());
-        }
+    if let (None, Some(account_id)) = (&payment.account_id, found) {
         let payment_id = payment.payment_id.clone();
         recording.add(Effect::AssignPayment {
             payment_id,

@@ -6,6 +6,8 @@
 
 pub mod reference;
 pub mod subset;
+#[cfg(test)]
+mod tests;
 pub mod text;
 mod tiers;
 
@@ -148,7 +150,7 @@ pub struct MatchDecision {
     pub decided_at: DateTime<Utc>,
 }
 
-/// The currency of an invoice and its number, for the watch.
+/// What a payment may watch for so that it is decided again when this invoice is sent.
 #[must_use]
 pub fn invoice_watch_keys(
     reference: &str,

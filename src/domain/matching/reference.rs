@@ -9,12 +9,12 @@ const BODY_LENGTH: usize = 13;
 /// No letter that is taken for a digit: O, I, L, S, B are left out, so folding them is safe.
 const BODY_ALPHABET: &[u8; 31] = b"0123456789ACDEFGHJKMNPQRTUVWXYZ";
 /// `RF`, two digits, one to twenty-one characters.
-const LENGTH: std::ops::RangeInclusive<usize> = 5..=25;
+pub(super) const LENGTH: std::ops::RangeInclusive<usize> = 5..=25;
 
 /// Mints the reference that `entropy` (a record's content hash) determines.
 #[must_use]
 pub fn mint(entropy: &[u8; 32]) -> String {
-    let mut body = String::with_capacity(LENGTH.end().saturating_add(0));
+    let mut body = String::with_capacity(BODY_LENGTH);
     // Two bytes a character: 65,536 values over 31 leave a bias below 0.05 %.
     for pair in entropy.chunks_exact(2).take(BODY_LENGTH) {
         let value = pair

@@ -13,7 +13,7 @@ use super::{
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::WatchKey;
-use crate::domain::ids::{DecisionId, InvoiceId};
+use crate::domain::ids::{AccountId, DecisionId, InvoiceId};
 use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
 use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
@@ -65,6 +65,8 @@ pub fn decide_match(
 }
 
 type Step = (Rule, MatchOutcome);
+/// The invoices that the text names, each with the strongest way in which it does.
+type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
 struct Matching<'a> {
     set: &'a WorkingSet,
@@ -81,10 +83,11 @@ struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     fn run(&mut self) -> Result<Step, Stop> {
+        let mut named = self.named();
+        self.set_aside_paid(&mut named);
         if let Some(reason) = self.gate() {
             return Ok((Rule::G, MatchOutcome::Park(reason)));
         }
-        let named = self.named();
         let ambiguous = self.ambiguous_numbers();
         let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
         let step = match named.len() {
@@ -115,20 +118,17 @@ impl<'a> Matching<'a> {
         let closed = self
             .known
             .as_ref()
-            .is_some_and(|identity| self.is_closed(identity));
+            .is_some_and(|identity| self.is_closed(&identity.account_id));
         closed.then_some(ParkReason::AccountClosed)
     }
 
-    fn is_closed(&self, identity: &Identity) -> bool {
-        self.set
-            .accounts
-            .get(&identity.account_id)
-            .is_some_and(|account| account.closed)
+    fn is_closed(&self, account_id: &AccountId) -> bool {
+        let account = self.set.accounts.get(account_id);
+        account.is_some_and(|account| account.closed)
     }
 
-    /// The invoices that the text names, each with the strongest way in which it does.
-    fn named(&self) -> BTreeMap<InvoiceId, (NamedBy, &'a Invoice)> {
-        let mut named: BTreeMap<InvoiceId, (NamedBy, &'a Invoice)> = BTreeMap::new();
+    fn named(&self) -> Named<'a> {
+        let mut named = Named::new();
         let invoice = |id: &InvoiceId| self.set.invoices.get(id);
         for (reference, found) in &self.tokens.references {
             let by = match found {
@@ -154,6 +154,26 @@ impl<'a> Matching<'a> {
         named
     }
 
+    /// What the payment pays already says nothing about its rest, except whose money it is.
+    fn set_aside_paid(&mut self, named: &mut Named<'a>) {
+        let payment_id = self.subject.payment_id;
+        let pairs = &self.set.live_pairs;
+        let pays = |id: &InvoiceId| pairs.contains(&(payment_id.clone(), id.clone()));
+        let paid = named.iter().find(|(id, _)| pays(id));
+        let owner = paid.map(|(_, (_, invoice))| invoice.account_id.clone());
+        named.retain(|id, _| !pays(id));
+        // A virtual account that was registered since outranks that, as it does a reference.
+        let known = self.known.as_ref();
+        let outranked = known.is_some_and(|known| known.strength == Strength::Certain);
+        let agrees = known.map(|known| &known.account_id) == owner.as_ref();
+        if let (Some(account_id), false) = (owner, outranked || agrees) {
+            self.known = Some(Identity {
+                account_id,
+                strength: Strength::Certain,
+            });
+        }
+    }
+
     /// Whether a plain number fits several invoices (they differ only in case).
     fn ambiguous_numbers(&self) -> bool {
         let numbers = self.tokens.all_numbers();
@@ -161,12 +181,7 @@ impl<'a> Matching<'a> {
         hits.any(|ids| ids.len() > 1)
     }
 
-    fn park_named(
-        &mut self,
-        rule: Rule,
-        reason: ParkReason,
-        named: &BTreeMap<InvoiceId, (NamedBy, &Invoice)>,
-    ) -> Step {
+    fn park_named(&mut self, rule: Rule, reason: ParkReason, named: &Named<'_>) -> Step {
         for (by, invoice) in named.values() {
             self.note(invoice, *by, reason.code());
         }
@@ -175,10 +190,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R2, R3, R4: exactly one invoice is named.
-    fn one_named(
-        &mut self,
-        named: &BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>,
-    ) -> Result<Step, Stop> {
+    fn one_named(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
         let Some((by, invoice)) = named.values().next().copied() else {
             return self.by_identity();
         };
@@ -234,7 +246,7 @@ impl<'a> Matching<'a> {
             InvoiceStatus::AwaitingPayment if !self.same_currency(invoice) => {
                 Some(ParkReason::CurrencyMismatch)
             }
-            InvoiceStatus::AwaitingPayment if self.account_closed(invoice) => {
+            InvoiceStatus::AwaitingPayment if self.is_closed(&invoice.account_id) => {
                 Some(ParkReason::AccountClosed)
             }
             InvoiceStatus::AwaitingPayment => None,
@@ -242,7 +254,8 @@ impl<'a> Matching<'a> {
         if let Some(reason) = park {
             self.note(invoice, by, reason.code());
             if reason == ParkReason::AlreadyPaid {
-                self.suggest_same_amount(invoice)?;
+                // Perhaps meant for another of the account with the same amount.
+                self.suggest(self.set.exact(&invoice.account_id, self.subject.free)?);
             }
             return Ok((rule, MatchOutcome::Park(reason)));
         }
@@ -292,10 +305,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R5: several invoices are named.
-    fn several_named(
-        &mut self,
-        named: &BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>,
-    ) -> Result<Step, Stop> {
+    fn several_named(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
         let accounts: BTreeSet<_> = named.values().map(|(_, i)| &i.account_id).collect();
         if accounts.len() > 1 {
             return Ok(self.park_named(Rule::R5, ParkReason::SeveralAccounts, named));
@@ -327,14 +337,14 @@ impl<'a> Matching<'a> {
             .filter(|invoice| invoice.is_payable() && self.same_currency(invoice))
             .collect();
         payable.sort_by_key(|invoice| invoice.order());
-        if payable.is_empty() || self.account_closed(first) {
+        if payable.is_empty() || self.is_closed(&first.account_id) {
             return self.none_payable(named);
         }
         let all_payable = payable.len() == named.len();
         let parts = self.fill(&payable)?;
         let allocated = parts
             .iter()
-            .try_fold(Money::zero(first_currency(first)), |sum, part| {
+            .try_fold(Money::zero(self.subject.free.currency()), |sum, part| {
                 sum.add(part.1)
             })?;
         let exact = parts.len() == payable.len() && allocated == self.subject.free;
@@ -366,10 +376,7 @@ impl<'a> Matching<'a> {
         Ok(parts)
     }
 
-    fn none_payable(
-        &mut self,
-        named: &BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>,
-    ) -> Result<Step, Stop> {
+    fn none_payable(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
         // Draft before paid before voided: the reason that may still settle by itself first.
         let order = |invoice: &Invoice| match invoice.status {
             InvoiceStatus::Draft => 0,
@@ -401,7 +408,7 @@ impl<'a> Matching<'a> {
         let rule = match (fits.len(), known.strength) {
             (1, Strength::Certain) => Rule::R6,
             (1, Strength::Strong) => Rule::R7,
-            _ => Rule::R8,
+            (_, Strength::Certain | Strength::Strong) => Rule::R8,
         };
         if rule == Rule::R7 {
             self.record_rivals(&known)?;
@@ -506,22 +513,8 @@ impl<'a> Matching<'a> {
         (rule, MatchOutcome::Park(ParkReason::TwoPersonLimit))
     }
 
-    /// An invoice of the account with the same amount, instead of the one that is paid already.
-    fn suggest_same_amount(&mut self, paid: &Invoice) -> Result<(), Stop> {
-        let fits = self.set.exact(&paid.account_id, self.subject.free)?;
-        self.suggest(fits);
-        Ok(())
-    }
-
     fn same_currency(&self, invoice: &Invoice) -> bool {
         invoice.currency() == self.subject.free.currency()
-    }
-
-    fn account_closed(&self, invoice: &Invoice) -> bool {
-        self.set
-            .accounts
-            .get(&invoice.account_id)
-            .is_some_and(|account| account.closed)
     }
 
     /// The funds count on or after the day on which the invoice was sent (UTC days).
@@ -591,10 +584,6 @@ impl<'a> Matching<'a> {
         }
         keys.into_iter().collect()
     }
-}
-
-fn first_currency(invoice: &Invoice) -> crate::domain::money::Currency {
-    invoice.currency()
 }
 
 fn entry_of(invoice: &Invoice) -> BookEntry {

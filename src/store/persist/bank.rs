@@ -1,10 +1,12 @@
 //! Bank transactions and statements.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{code_of, hash_bytes, micros};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
-use crate::domain::effect::{BankRecord, Effect};
+use crate::domain::effect::{BankKey, BankRecord, Effect};
 use crate::store::{StoreError, Tx, lines, sql};
 
 /// What cannot be kept in a text column is kept in a form that can be read.
@@ -22,13 +24,14 @@ pub(super) async fn transactions(
     effects: &[Effect],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let records: Vec<&BankRecord> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::RecordBankTransaction(record) => Some(record.as_ref()),
-            _ => None,
-        })
-        .collect();
+    // A pending record and its booking may be in one batch: the last of a key is what counts.
+    let mut last: BTreeMap<&BankKey, &BankRecord> = BTreeMap::new();
+    for effect in effects {
+        if let Effect::RecordBankTransaction(record) = effect {
+            last.insert(&record.key, record.as_ref());
+        }
+    }
+    let records: Vec<&BankRecord> = last.into_values().collect();
     if records.is_empty() {
         return Ok(());
     }

@@ -1,0 +1,264 @@
+//! The gates of a bank record before matching, and the dead letters that deciding makes.
+
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::effect::{BankDisposition, BankKey, Outcome};
+use crate::domain::input::Command;
+use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::rejection::DeadLetterReason;
+use crate::domain::testkit::*;
+
+fn with_status(status: EntryStatus, bank: BankTransaction) -> BankTransaction {
+    BankTransaction { status, ..bank }
+}
+
+fn disposition(desk: &Desk, key: &str) -> BankDisposition {
+    let key = BankKey {
+        bank_account: "OURS".to_owned(),
+        key: key.to_owned(),
+    };
+    desk.model.set.bank[&key].disposition
+}
+
+fn payments(desk: &Desk) -> usize {
+    desk.model.set.payments.len()
+}
+
+#[test]
+fn the_same_bank_key_is_one_payment_whatever_the_record_says() {
+    let mut desk = Desk::new();
+    assert!(matches!(
+        desk.bank(credit("1", "5")),
+        Outcome::Applied { .. }
+    ));
+    assert_eq!(desk.bank(credit("1", "5")), Outcome::Duplicate);
+    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+    let before = desk.model.summary();
+    assert_eq!(desk.bank(credit("1", "6")), conflict);
+    assert_eq!(desk.model.summary(), before);
+}
+
+#[test]
+fn a_payment_recorded_by_hand_under_the_banks_id_is_a_conflict() {
+    let mut desk = Desk::new();
+    desk.apply(Command::RecordPayment(record("BANK:OURS:1", None, "5")));
+    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+    assert_eq!(desk.bank(credit("1", "5")), conflict);
+}
+
+#[test]
+fn an_amount_with_more_decimals_than_the_currency_is_a_dead_letter() {
+    let mut desk = Desk::new();
+    desk.invoice("INV-1", "A", "1000 JPY");
+    desk.apply(Command::RecordPayment(record(
+        "PAY-1",
+        Some("A"),
+        "1000 JPY",
+    )));
+    let scale = Outcome::DeadLettered(DeadLetterReason::AmountScale);
+    assert_eq!(
+        desk.hand_in(allocate("PAY-1", "A", &[("INV-1", "0.5")])),
+        scale
+    );
+    desk.apply(allocate("PAY-1", "A", &[("INV-1", "5")]));
+}
+
+#[test]
+fn only_booked_money_moves_and_booking_upgrades_what_was_pending() {
+    for status in [EntryStatus::Pending, EntryStatus::Information] {
+        let mut desk = Desk::new();
+        desk.bank(with_status(status, credit("1", "5")));
+        assert_eq!(
+            (payments(&desk), disposition(&desk, "id:1")),
+            (0, BankDisposition::NotBooked)
+        );
+        assert_eq!(
+            desk.bank(with_status(status, credit("1", "5"))),
+            Outcome::Duplicate
+        );
+        // The amount may still change until it is booked.
+        assert!(matches!(
+            desk.bank(credit("1", "6")),
+            Outcome::Applied { .. }
+        ));
+        assert_eq!(
+            (payments(&desk), disposition(&desk, "id:1")),
+            (1, BankDisposition::Payment)
+        );
+        assert_eq!(desk.payment_now("1").amount, money("6"));
+        assert_eq!(desk.bank(credit("1", "6")), Outcome::Duplicate);
+        assert_eq!(
+            desk.bank(with_status(status, credit("1", "5"))),
+            Outcome::Duplicate
+        );
+        assert_eq!(payments(&desk), 1);
+    }
+}
+
+#[test]
+fn a_pending_record_without_an_id_is_upgraded_too() {
+    let mut desk = Desk::new();
+    let anonymous = BankTransaction {
+        bank_transaction_id: None,
+        ..credit("", "5")
+    };
+    desk.bank(with_status(EntryStatus::Pending, anonymous.clone()));
+    assert!(matches!(desk.bank(anonymous), Outcome::Applied { .. }));
+    assert_eq!(payments(&desk), 1);
+}
+
+#[test]
+fn equal_payments_of_one_day_without_an_id_are_several_payments() {
+    let mut desk = Desk::new();
+    let anonymous = || BankTransaction {
+        bank_transaction_id: None,
+        ..credit("", "5")
+    };
+    for count in 1..=3 {
+        assert!(matches!(desk.bank(anonymous()), Outcome::Applied { .. }));
+        assert_eq!(payments(&desk), count);
+    }
+    let delivered = |entry: &str| BankTransaction {
+        statement_id: Some("S-1".to_owned()),
+        entry_reference: Some(entry.to_owned()),
+        ..anonymous()
+    };
+    desk.bank(delivered("1"));
+    desk.bank(delivered("2"));
+    assert_eq!(desk.bank(delivered("1")), Outcome::Duplicate);
+    assert_eq!(payments(&desk), 5);
+}
+
+#[test]
+fn more_equal_payments_than_a_feed_can_mean_are_not_swallowed() {
+    let mut desk = Desk::new();
+    let anonymous = || BankTransaction {
+        bank_transaction_id: None,
+        ..credit("", "5")
+    };
+    for _ in 0..crate::domain::decide::bank::ORDINAL_MAX {
+        assert!(matches!(desk.bank(anonymous()), Outcome::Applied { .. }));
+    }
+    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+    assert_eq!(desk.bank(anonymous()), conflict);
+}
+
+#[test]
+fn the_direction_decides_what_is_a_payment() {
+    let with = |credit_debit, reversal, returned: bool| BankTransaction {
+        credit_debit,
+        reversal,
+        return_of: returned.then(|| ReturnOf {
+            bank_transaction_id: Some("9".to_owned()),
+            end_to_end_id: None,
+            reason: None,
+        }),
+        ..credit("1", "5")
+    };
+    let cases = [
+        (CreditDebit::Credit, false, false, BankDisposition::Payment),
+        (
+            CreditDebit::Credit,
+            true,
+            false,
+            BankDisposition::RefundBounced,
+        ),
+        (
+            CreditDebit::Debit,
+            true,
+            false,
+            BankDisposition::ReturnParked,
+        ),
+        (
+            CreditDebit::Debit,
+            false,
+            true,
+            BankDisposition::ReturnParked,
+        ),
+        (CreditDebit::Debit, false, false, BankDisposition::Outgoing),
+    ];
+    for (credit_debit, reversal, returned, expected) in cases {
+        let mut desk = Desk::new();
+        let bank = with(credit_debit, reversal, returned);
+        let outcome = desk.bank(bank.clone());
+        assert!(matches!(outcome, Outcome::Applied { .. }), "{bank:?}");
+        assert_eq!(disposition(&desk, "id:1"), expected, "{bank:?}");
+        let is_payment = expected == BankDisposition::Payment;
+        assert_eq!(payments(&desk), usize::from(is_payment), "{bank:?}");
+        assert_eq!(desk.bank(bank), Outcome::Duplicate);
+    }
+}
+
+#[test]
+fn money_between_our_own_accounts_is_parked() {
+    let mut desk = Desk::with(crate::domain::matching::Policy {
+        own_accounts: vec!["OURSECOND".to_owned()],
+        ..Default::default()
+    });
+    desk.invoice("INV-1", "A", "5");
+    for payer in ["ours", "our-second"] {
+        let mut bank = credit_from(payer, "5", payer);
+        bank.unstructured = vec![desk.reference("INV-1")];
+        desk.receive(bank);
+        assert_eq!(desk.state(payer), parked(ParkReason::InternalTransfer));
+        assert_eq!(desk.owner(payer), None);
+    }
+}
+
+#[test]
+fn money_for_a_closed_account_is_parked() {
+    let mut desk = Desk::with_customers(Default::default());
+    desk.invoice("INV-1", "A", "5");
+    desk.model
+        .set
+        .accounts
+        .get_mut(&account("A"))
+        .expect("A")
+        .closed = true;
+    desk.receive(credit_from("1", "5", "PAYERA"));
+    let reference = desk.reference("INV-1");
+    desk.receive(credit_saying("2", "5", &[&reference]));
+    for id in ["1", "2"] {
+        assert_eq!(desk.state(id), parked(ParkReason::AccountClosed), "{id}");
+    }
+}
+
+#[test]
+fn hostile_text_is_still_money() {
+    let mut desk = Desk::new();
+    let lines = [
+        "\u{202e}'; DROP TABLE payment; --\0",
+        "RF RF RF RF",
+        "INV-\u{200b}",
+        "9".repeat(4000).leak(),
+    ];
+    desk.receive(credit_saying("1", "5", &lines));
+    assert_eq!(
+        desk.state("1"),
+        PaymentState::Parked(ParkReason::NoCandidate)
+    );
+    desk.receive(credit_saying("2", "5", &[&"RF:".repeat(1365)]));
+}
+
+#[test]
+fn the_payment_of_a_bank_transaction_can_be_named_by_everybody() {
+    use crate::domain::decide::bank::payment_id;
+    let id = |key: &str| {
+        payment_id(&BankKey {
+            bank_account: "OURS".to_owned(),
+            key: key.to_owned(),
+        })
+    };
+    assert_eq!(id("id:B1").as_str(), "BANK:OURS:B1");
+    assert_ne!(id("id:B1"), id("id:id:B1"));
+    for odd in [
+        "id:with space",
+        "entry:S/1",
+        &format!("id:{}", "9".repeat(80)),
+    ] {
+        let id = id(odd);
+        assert!(
+            id.as_str().starts_with("BANK:") && id.as_str().len() == 37,
+            "{id}"
+        );
+    }
+}

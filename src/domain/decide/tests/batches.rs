@@ -1,0 +1,130 @@
+//! A batch that loads lists only when it misses them decides what a complete set decides.
+
+use proptest::prelude::*;
+
+use crate::domain::account::Account;
+use crate::domain::decide::{Context, decide};
+use crate::domain::effect::Decided;
+use crate::domain::ids::IdBlock;
+use crate::domain::input::Message;
+use crate::domain::invoice::Invoice;
+use crate::domain::matching::{PartialPolicy, Policy};
+use crate::domain::model_gen::random_log;
+use crate::domain::money::Money;
+use crate::domain::testkit::{account, currency, reloaded};
+use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, Stop, WorkingSet};
+
+const RECORDS: usize = 60;
+const BATCH: usize = 9;
+
+/// The three accounts of a random log, known and locked from the start.
+fn world() -> WorkingSet {
+    let mut set = WorkingSet::default();
+    for number in 0..3 {
+        let id = account(&format!("ACC-{number}"));
+        let named = Account::named_by_a_record(id.clone());
+        set.accounts.insert(id.clone(), named);
+        set.locked.insert(id);
+    }
+    set
+}
+
+/// What the database would answer, as it was before the batch.
+fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
+    let payable = |fits: &dyn Fn(&Invoice) -> bool| {
+        let all = before
+            .invoices
+            .values()
+            .filter(|invoice| invoice.is_payable() && fits(invoice));
+        let mut found: Vec<&Invoice> = all.collect();
+        found.sort_by_key(|invoice| invoice.order());
+        found
+    };
+    let ids = |found: Vec<&Invoice>| found.iter().map(|i| i.invoice_id.clone()).collect();
+    match miss {
+        Miss::Exact(account_id, code, micros) => {
+            let due = Money::from_micros(micros, currency(&code));
+            let found = payable(&|i| i.account_id == account_id && i.due() == Ok(due));
+            set.exact
+                .insert((account_id, currency(&code), micros), ids(found));
+        }
+        Miss::Oldest(account_id, code) => {
+            let currency = currency(&code);
+            let found = payable(&|i| i.account_id == account_id && i.currency() == currency);
+            set.oldest.insert((account_id, currency), ids(found));
+        }
+        Miss::Book(code, micros) => {
+            let due = Money::from_micros(micros, currency(&code));
+            let mut entries: Vec<BookEntry> = payable(&|i| i.due() == Ok(due))
+                .into_iter()
+                .map(|invoice| BookEntry {
+                    invoice_id: invoice.invoice_id.clone(),
+                    account_id: invoice.account_id.clone(),
+                    amount_due: due,
+                })
+                .collect();
+            entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+            // As many more as a batch may use up.
+            entries.truncate(BOOK_COUNT_MAX + BATCH);
+            set.book.insert((currency(&code), micros), entries);
+        }
+    }
+}
+
+fn decide_all(
+    set: &mut WorkingSet,
+    batch: &[Message],
+    first: i64,
+    policy: &Policy,
+) -> Result<Vec<Decided>, Stop> {
+    let decide_one = |(number, message): (i64, &Message)| {
+        let context = Context {
+            policy,
+            as_of: message.time,
+        };
+        decide(set, message, &mut IdBlock::new(number), context)
+    };
+    (first..).zip(batch).map(decide_one).collect()
+}
+
+/// Decides the batch again from a fresh copy until nothing is missing, as the service does.
+fn in_a_batch(
+    before: &WorkingSet,
+    batch: &[Message],
+    first: i64,
+    policy: &Policy,
+) -> (WorkingSet, Vec<Decided>) {
+    let mut loaded = reloaded(before);
+    loop {
+        let mut set = loaded.clone();
+        match decide_all(&mut set, batch, first, policy) {
+            Ok(decided) => return (set, decided),
+            Err(Stop::Miss(miss)) => load(before, &mut loaded, miss),
+            Err(stop) => panic!("{stop:?}"),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(super::properties::config())]
+
+    #[test]
+    fn a_batch_decides_like_a_complete_set(seed: u64, apply: bool) {
+        let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
+        let policy = Policy { partial, ..Policy::default() };
+        let mut complete = world();
+        complete.complete = true;
+        let mut batched = world();
+        let log = random_log(seed, RECORDS);
+        for (number, batch) in (0..).zip(log.chunks(BATCH)) {
+            let first = number * 100;
+            let expected = decide_all(&mut complete, batch, first, &policy);
+            let (after, decided) = in_a_batch(&batched, batch, first, &policy);
+            prop_assert_eq!(Ok(decided), expected);
+            batched = after;
+        }
+        prop_assert_eq!(batched.payments, complete.payments);
+        prop_assert_eq!(batched.invoices, complete.invoices);
+        prop_assert_eq!(batched.balances, complete.balances);
+    }
+}

@@ -1,0 +1,270 @@
+//! Every refusal of a command, and what a command that is not refused does.
+
+use crate::domain::account::Account;
+use crate::domain::effect::Outcome;
+use crate::domain::event::{EventKey, Fact};
+use crate::domain::input::Command;
+use crate::domain::invoice::InvoiceStatus;
+use crate::domain::money::{BALANCE_MAX_MICROS, Money};
+use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::rejection::Rejection;
+use crate::domain::testkit::*;
+
+/// Nothing but the store closes accounts and removes payments, so tests do it by hand.
+pub(super) fn close(desk: &mut Desk, id: &str) {
+    let named = Account::named_by_a_record(account(id));
+    let accounts = &mut desk.model.set.accounts;
+    accounts.entry(account(id)).or_insert(named).closed = true;
+}
+
+pub(super) fn take_away(desk: &mut Desk, id: &str) {
+    let payment = desk
+        .model
+        .set
+        .payments
+        .get_mut(&payment(id))
+        .expect("a payment");
+    payment.state = PaymentState::Removed;
+}
+
+pub(super) fn fill_balance(desk: &mut Desk, id: &str) {
+    let full = Money::from_micros(BALANCE_MAX_MICROS, currency("SGD"));
+    desk.model
+        .set
+        .balances
+        .insert((account(id), currency("SGD")), full);
+}
+
+/// Account A with a draft D, a sent S, a provisioned P (paid by PAID), a voided V and a partly
+/// paid H, all of 100; its payments FREE of 60, USED (nothing left), PAID. Account B with BI.
+pub(super) fn stage() -> Desk {
+    let mut desk = Desk::new();
+    desk.draft("D", "A", "100");
+    for id in ["S", "P", "V", "H"] {
+        desk.invoice(id, "A", "100");
+    }
+    desk.invoice("DOLLARS", "A", "100 USD");
+    desk.invoice("BI", "B", "100");
+    for (id, amount) in [("FREE", "60"), ("USED", "40"), ("PAID", "100")] {
+        desk.apply(Command::RecordPayment(record(id, Some("A"), amount)));
+    }
+    desk.apply(Command::RecordPayment(record("NOBODYS", None, "60")));
+    desk.apply(Command::RecordPayment(record("BS", Some("B"), "60")));
+    desk.apply(allocate("PAID", "A", &[("P", "")]));
+    desk.apply(allocate("USED", "A", &[("H", "")]));
+    desk.apply(void("V", "A"));
+    desk
+}
+
+pub(super) type Arrange = fn(&mut Desk);
+
+pub(super) fn take_virtual_account(desk: &mut Desk) {
+    let mut owner = upsert("A");
+    owner.virtual_accounts = Some(vec!["VIRTUALA".to_owned()]);
+    desk.apply(Command::UpsertAccount(owner));
+}
+
+pub(super) fn upsert_of_a_taken_virtual_account() -> Command {
+    let mut command = upsert("B");
+    command.virtual_accounts = Some(vec!["VIRTUALA".to_owned()]);
+    Command::UpsertAccount(command)
+}
+
+#[rustfmt::skip]
+fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
+    use Rejection::*;
+    let nothing: Arrange = |_| {};
+    let closed: Arrange = |desk| close(desk, "A");
+    let gone: Arrange = |desk| take_away(desk, "FREE");
+    vec![
+        (AccountMismatch, nothing, mark_sent("BI", "A")),
+        (AccountMismatch, nothing, assign("BS", "A")),
+        (AccountMismatch, nothing, allocate("BS", "A", &[("S", "")])),
+        (AccountMismatch, nothing, allocate("FREE", "A", &[("BI", "")])),
+        (AccountMismatch, nothing, remove("BS", "A")),
+        (AccountClosed, closed, keep("S", "A")),
+        (AccountClosed, closed, Command::RecordPayment(record("NEW", Some("A"), "5"))),
+        (InvoiceExists, nothing, Command::CreateInvoice(create("S", "A", "5"))),
+        (InvoiceExists, nothing, Command::CreateInvoice(create("BI", "A", "5"))),
+        (PaymentExists, nothing, Command::RecordPayment(record("FREE", None, "1"))),
+        (VirtualAccountTaken, take_virtual_account, upsert_of_a_taken_virtual_account()),
+        (PaymentNotAssigned, nothing, allocate("NOBODYS", "A", &[("S", "")])),
+        (PaymentAlreadyAssigned, nothing, assign("FREE", "A")),
+        (PaymentRemoved, |desk| take_away(desk, "NOBODYS"), assign("NOBODYS", "A")),
+        (PaymentRemoved, gone, allocate("FREE", "A", &[("S", "")])),
+        (PaymentRemoved, gone, remove("FREE", "A")),
+        (InvoiceAlreadyVoided, nothing, void("V", "A")),
+        (InvoiceVoided, nothing, mark_sent("V", "A")),
+        (InvoiceVoided, nothing, allocate("FREE", "A", &[("V", "")])),
+        (InvoiceAlreadyProvisioned, nothing, void("P", "A")),
+        (InvoiceAlreadyProvisioned, nothing, mark_sent("P", "A")),
+        (InvoiceAlreadyProvisioned, nothing, allocate("FREE", "A", &[("P", "")])),
+        (InvoiceNotSent, nothing, allocate("FREE", "A", &[("D", "")])),
+        (InvoiceHasAllocations, nothing, void("H", "A")),
+    ]
+}
+
+#[rustfmt::skip]
+fn refusals_by_amount() -> Vec<(Rejection, Arrange, Command)> {
+    use Rejection::*;
+    let nothing: Arrange = |_| {};
+    let full: Arrange = |desk| fill_balance(desk, "A");
+    let paired: Arrange = |desk| desk.apply(allocate("FREE", "A", &[("S", "10")]));
+    let small: Arrange = |desk| desk.invoice("SMALL", "A", "5");
+    vec![
+        (CurrencyMismatch, nothing, allocate("FREE", "A", &[("DOLLARS", "")])),
+        (AllocationNotFound, nothing, deallocate("FREE", "S", "A")),
+        (AllocationExists, paired, allocate("FREE", "A", &[("S", "10")])),
+        (NothingUnallocated, nothing, allocate("USED", "A", &[("S", "")])),
+        (AmountExceedsUnallocated, nothing, allocate("FREE", "A", &[("S", "61")])),
+        (AmountExceedsDue, small, allocate("FREE", "A", &[("SMALL", "6")])),
+        (BalanceLimit, full, allocate("FREE", "A", &[("S", "")])),
+        (UsageProofUnavailable, nothing, deallocate("PAID", "P", "A")),
+        (UsageProofUnavailable, nothing, remove("PAID", "A")),
+    ]
+}
+
+#[test]
+fn every_refusal_is_reached_and_told() {
+    let cases = [refusals_by_state(), refusals_by_amount()].concat();
+    for rejection in Rejection::ALL {
+        let reached = cases.iter().any(|case| case.0 == rejection);
+        assert!(reached, "no case for {rejection:?}");
+    }
+    for (expected, arrange, command) in cases {
+        let mut desk = stage();
+        arrange(&mut desk);
+        let before = desk.model.summary();
+        let outcome = desk.hand_in(command.clone());
+        assert_eq!(outcome, Outcome::Rejected(expected), "{command:?}");
+        let mut after = desk.model.summary();
+        after.events.clone_from(&before.events);
+        assert_eq!(before, after, "a refusal changes nothing: {command:?}");
+        let event = desk.model.set.events.last().expect("an event");
+        let Fact::CommandRejected {
+            code, command_type, ..
+        } = &event.fact
+        else {
+            panic!("the requester is told: {event:?}");
+        };
+        assert_eq!(
+            (*code, *command_type),
+            (expected.code(), command.type_name())
+        );
+    }
+}
+
+#[test]
+fn an_invoice_goes_from_draft_to_paid() {
+    let mut desk = Desk::new();
+    desk.draft("INV-1", "A", "100");
+    assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Draft);
+    desk.apply(mark_sent("INV-1", "A"));
+    assert_eq!(
+        desk.invoice_now("INV-1").status,
+        InvoiceStatus::AwaitingPayment
+    );
+    desk.apply(Command::RecordPayment(record("PAY-1", None, "150")));
+    desk.apply(assign("PAY-1", "A"));
+    desk.apply(allocate("PAY-1", "A", &[("INV-1", "40")]));
+    assert_eq!(
+        desk.invoice_now("INV-1").status,
+        InvoiceStatus::AwaitingPayment
+    );
+    assert_eq!(desk.balance("A"), money("40"));
+    desk.apply(Command::RecordPayment(record("PAY-2", Some("A"), "60")));
+    desk.apply(allocate("PAY-2", "A", &[("INV-1", "")]));
+    assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
+    assert_eq!(desk.invoice_now("INV-1").due(), Ok(money("0")));
+    assert_eq!(desk.balance("A"), money("100"));
+    let state = |id| desk.model.set.payments[&payment(id)].state;
+    assert_eq!(state("PAY-1"), PaymentState::PartlyAllocated);
+    assert_eq!(state("PAY-2"), PaymentState::Allocated);
+}
+
+#[test]
+fn an_allocation_is_done_in_all_its_parts_or_not_at_all() {
+    let mut desk = stage();
+    let outcome = desk.hand_in(allocate("FREE", "A", &[("S", "10"), ("D", "10")]));
+    assert_eq!(outcome, Outcome::Rejected(Rejection::InvoiceNotSent));
+    assert!(desk.invoice_now("S").allocated.is_zero());
+    let outcome = desk.hand_in(allocate("FREE", "A", &[("S", "50"), ("H", "20")]));
+    assert_eq!(
+        outcome,
+        Outcome::Rejected(Rejection::AmountExceedsUnallocated)
+    );
+    desk.apply(allocate("FREE", "A", &[("S", "40"), ("H", "")]));
+    assert_eq!(desk.invoice_now("S").allocated, money("40"));
+    assert_eq!(desk.invoice_now("H").allocated, money("60"));
+}
+
+#[test]
+fn a_draft_and_an_unpaid_invoice_may_be_voided() {
+    let mut desk = stage();
+    for id in ["D", "S"] {
+        desk.apply(void(id, "A"));
+        assert_eq!(desk.invoice_now(id).status, InvoiceStatus::Voided);
+    }
+}
+
+#[test]
+fn a_payment_recorded_by_hand_waits_for_a_person() {
+    let desk = stage();
+    let state = |id| desk.model.set.payments[&payment(id)].state;
+    assert_eq!(state("FREE"), PaymentState::OnAccount);
+    assert_eq!(
+        state("NOBODYS"),
+        PaymentState::Parked(ParkReason::NoAccount)
+    );
+}
+
+#[test]
+fn a_refusal_without_an_account_is_told_to_the_payment() {
+    let mut desk = stage();
+    desk.hand_in(Command::RecordPayment(record("NOBODYS", None, "1")));
+    let event = desk.model.set.events.last().expect("an event");
+    assert_eq!(event.key, EventKey::Payment(payment("NOBODYS")));
+    assert_eq!(event.sequence, 2);
+}
+
+#[test]
+fn a_lot_opened_on_a_debt_burns_it_first() {
+    // Balance before, balance after a hundred more, what is left in the lot.
+    let debts = [(-30, 70, 70), (-100, 0, 0), (-130, -30, 0), (5, 105, 100)];
+    for (before, after, left) in debts {
+        let units = |units: i64| Money::from_micros(units * 1_000_000, currency("SGD"));
+        let mut desk = Desk::new();
+        desk.invoice("INV-1", "A", "100");
+        let key = (account("A"), currency("SGD"));
+        desk.model.set.balances.insert(key, units(before));
+        desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "100")));
+        desk.apply(allocate("PAY-1", "A", &[("INV-1", "")]));
+        let lot = desk
+            .model
+            .allocations()
+            .next()
+            .expect("a lot")
+            .lot_remaining;
+        assert_eq!(
+            (desk.balance("A"), lot),
+            (units(after), units(left)),
+            "after {before}"
+        );
+    }
+}
+
+#[test]
+fn payer_accounts_that_are_not_named_any_more_are_forgotten() {
+    let mut desk = Desk::with_customers(crate::domain::matching::Policy::default());
+    let mut moved = upsert("A");
+    moved.payer_accounts = Some(vec!["OTHER".to_owned()]);
+    desk.apply(Command::UpsertAccount(moved));
+    desk.invoice("INV-1", "A", "100");
+    desk.receive(credit_from("1", "100", "PAYERA"));
+    assert_eq!(desk.state("1"), parked(ParkReason::AmountOnly));
+    desk.receive(credit_from("2", "100", "OTHER"));
+    assert_eq!(desk.state("2"), PaymentState::Allocated);
+    // Parts that a command leaves out stay as they are.
+    desk.apply(Command::UpsertAccount(upsert("A")));
+    assert_eq!(desk.model.set.payer_owners["OTHER"].len(), 1);
+}

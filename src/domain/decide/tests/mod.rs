@@ -1,0 +1,8 @@
+//! What deciding a record does, as tables and as properties of random logs.
+
+mod bank;
+mod batches;
+mod commands;
+mod precedence;
+mod properties;
+mod waiting;

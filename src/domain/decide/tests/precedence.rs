@@ -1,0 +1,195 @@
+//! When several refusals apply at once, the requester is told the one that comes first in
+//! [`Rejection`].
+
+use super::commands::{
+    Arrange, close, fill_balance, stage, take_away, take_virtual_account,
+    upsert_of_a_taken_virtual_account,
+};
+use crate::domain::effect::Outcome;
+use crate::domain::input::Command;
+use crate::domain::rejection::Rejection;
+use crate::domain::testkit::*;
+
+/// Why the table leaves a pair of neighbours out.
+const EXCLUSIVE: [(Rejection, Rejection); 11] = [
+    // No command creates an invoice and a payment, or a payment and a virtual account.
+    (Rejection::InvoiceExists, Rejection::PaymentExists),
+    (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
+    (
+        Rejection::VirtualAccountTaken,
+        Rejection::PaymentNotAssigned,
+    ),
+    // A payment has an account or it has none.
+    (
+        Rejection::PaymentNotAssigned,
+        Rejection::PaymentAlreadyAssigned,
+    ),
+    // The first is told to a void only, and a void names no payment; the second never to one.
+    (Rejection::PaymentRemoved, Rejection::InvoiceAlreadyVoided),
+    (Rejection::InvoiceAlreadyVoided, Rejection::InvoiceVoided),
+    // Only a void minds allocations, and it minds no draft and no currency.
+    (Rejection::InvoiceNotSent, Rejection::InvoiceHasAllocations),
+    (
+        Rejection::InvoiceHasAllocations,
+        Rejection::CurrencyMismatch,
+    ),
+    // Only a deallocation misses an allocation, only an allocation can find one.
+    (Rejection::CurrencyMismatch, Rejection::AllocationNotFound),
+    (Rejection::AllocationNotFound, Rejection::AllocationExists),
+    // Only what raises a balance meets its limit, only what lowers it needs a proof.
+    (Rejection::BalanceLimit, Rejection::UsageProofUnavailable),
+];
+
+struct Clash {
+    first: Rejection,
+    second: Rejection,
+    arrange: Arrange,
+    command: Command,
+}
+
+fn clash(first: Rejection, second: Rejection, arrange: Arrange, command: Command) -> Clash {
+    Clash {
+        first,
+        second,
+        arrange,
+        command,
+    }
+}
+
+#[rustfmt::skip]
+fn account_clashes() -> Vec<Clash> {
+    use Rejection::*;
+    let closed: Arrange = |desk| close(desk, "A");
+    vec![
+        clash(AccountMismatch, AccountClosed, closed, mark_sent("BI", "A")),
+        clash(AccountMismatch, AccountClosed, closed, void("BI", "A")),
+        clash(AccountMismatch, AccountClosed, closed, keep("BI", "A")),
+        clash(AccountMismatch, AccountClosed, closed, assign("BS", "A")),
+        clash(AccountMismatch, AccountClosed, closed, remove("BS", "A")),
+        clash(AccountMismatch, AccountClosed, closed, deallocate("BS", "S", "A")),
+        clash(AccountMismatch, AccountClosed, closed, deallocate("FREE", "BI", "A")),
+        clash(AccountMismatch, AccountClosed, closed, allocate("BS", "A", &[("S", "")])),
+        clash(AccountMismatch, AccountClosed, closed, allocate("FREE", "A", &[("BI", "")])),
+        clash(AccountMismatch, AccountClosed, closed,
+            allocate("FREE", "A", &[("S", "1"), ("BI", "1")])),
+        clash(AccountClosed, InvoiceExists, closed, Command::CreateInvoice(create("S", "A", "5"))),
+        clash(AccountClosed, PaymentExists, closed,
+            Command::RecordPayment(record("FREE", Some("A"), "5"))),
+        clash(AccountClosed, VirtualAccountTaken, |desk| {
+            take_virtual_account(desk);
+            close(desk, "B");
+        },
+            upsert_of_a_taken_virtual_account()),
+        clash(AccountClosed, PaymentNotAssigned, closed, allocate("NOBODYS", "A", &[("S", "")])),
+        clash(AccountClosed, PaymentAlreadyAssigned, closed, assign("FREE", "A")),
+        clash(AccountClosed, InvoiceAlreadyVoided, closed, void("V", "A")),
+    ]
+}
+
+#[rustfmt::skip]
+fn state_clashes() -> Vec<Clash> {
+    use Rejection::*;
+    let nothing: Arrange = |_| {};
+    let gone: Arrange = |desk| take_away(desk, "FREE");
+    vec![
+        clash(PaymentNotAssigned, PaymentRemoved, |desk| take_away(desk, "NOBODYS"),
+            allocate("NOBODYS", "A", &[("S", "")])),
+        clash(PaymentAlreadyAssigned, PaymentRemoved, gone, assign("FREE", "A")),
+        clash(PaymentRemoved, InvoiceVoided, gone, allocate("FREE", "A", &[("V", "")])),
+        clash(PaymentRemoved, AllocationNotFound, gone, deallocate("FREE", "S", "A")),
+        clash(PaymentRemoved, UsageProofUnavailable, gone, remove("FREE", "A")),
+        clash(InvoiceVoided, InvoiceAlreadyProvisioned, nothing,
+            allocate("FREE", "A", &[("P", "1"), ("V", "1")])),
+        clash(InvoiceAlreadyProvisioned, InvoiceNotSent, nothing,
+            allocate("FREE", "A", &[("D", "1"), ("P", "1")])),
+        clash(InvoiceNotSent, CurrencyMismatch, |desk| desk.draft("DRAFT-USD", "A", "5 USD"),
+            allocate("FREE", "A", &[("DRAFT-USD", "")])),
+        clash(InvoiceNotSent, CurrencyMismatch, nothing,
+            allocate("FREE", "A", &[("DOLLARS", "1"), ("D", "1")])),
+    ]
+}
+
+#[rustfmt::skip]
+fn amount_clashes() -> Vec<Clash> {
+    use Rejection::*;
+    let nothing: Arrange = |_| {};
+    let full: Arrange = |desk| fill_balance(desk, "A");
+    let small: Arrange = |desk| desk.invoice("SMALL", "A", "5");
+    vec![
+        clash(CurrencyMismatch, AllocationExists, nothing,
+            allocate("USED", "A", &[("H", "1"), ("DOLLARS", "1")])),
+        clash(AllocationExists, NothingUnallocated, nothing, allocate("USED", "A", &[("H", "1")])),
+        clash(AllocationExists, NothingUnallocated, nothing,
+            allocate("USED", "A", &[("S", "1"), ("H", "1")])),
+        clash(NothingUnallocated, AmountExceedsUnallocated, nothing,
+            allocate("USED", "A", &[("S", "1")])),
+        clash(AmountExceedsUnallocated, AmountExceedsDue, small,
+            allocate("FREE", "A", &[("SMALL", "61")])),
+        clash(AmountExceedsUnallocated, AmountExceedsDue, small,
+            allocate("FREE", "A", &[("SMALL", "6"), ("S", "61")])),
+        clash(AmountExceedsDue, BalanceLimit, |desk| {
+            desk.invoice("SMALL", "A", "5");
+            fill_balance(desk, "A");
+        }, allocate("FREE", "A", &[("SMALL", "6")])),
+        clash(AmountExceedsUnallocated, BalanceLimit, full, allocate("FREE", "A", &[("S", "61")])),
+    ]
+}
+
+#[test]
+fn the_earlier_refusal_wins() {
+    for clash in [account_clashes(), state_clashes(), amount_clashes()]
+        .into_iter()
+        .flatten()
+    {
+        assert!(
+            clash.first < clash.second,
+            "the table is in the order of the enum"
+        );
+        let mut desk = stage();
+        (clash.arrange)(&mut desk);
+        let outcome = desk.hand_in(clash.command.clone());
+        let (first, second) = (clash.first, clash.second);
+        assert_eq!(
+            outcome,
+            Outcome::Rejected(first),
+            "{first:?} before {second:?}: {:?}",
+            clash.command
+        );
+    }
+}
+
+#[test]
+fn every_pair_of_neighbours_is_shown_or_cannot_meet() {
+    let clashes: Vec<Clash> = [account_clashes(), state_clashes(), amount_clashes()]
+        .into_iter()
+        .flatten()
+        .collect();
+    for pair in Rejection::ALL.windows(2) {
+        let (first, second) = (pair[0], pair[1]);
+        assert!(first < second, "ALL is in the order of the enum");
+        let shown = clashes
+            .iter()
+            .any(|clash| (clash.first, clash.second) == (first, second));
+        let apart = EXCLUSIVE.contains(&(first, second));
+        assert!(shown != apart, "{first:?} and {second:?}");
+    }
+}
+
+#[test]
+fn what_is_unknown_comes_before_every_refusal() {
+    for command in [
+        mark_sent("UNKNOWN", "A"),
+        assign("UNKNOWN", "A"),
+        allocate("BS", "A", &[("UNKNOWN", "")]),
+        allocate("UNKNOWN", "A", &[("BI", "")]),
+        deallocate("BS", "UNKNOWN", "A"),
+    ] {
+        let mut desk = stage();
+        close(&mut desk, "A");
+        let outcome = desk.hand_in(command.clone());
+        assert!(
+            matches!(outcome, Outcome::Waiting(_)),
+            "{outcome:?} for {command:?}"
+        );
+    }
+}

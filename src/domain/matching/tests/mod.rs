@@ -1,0 +1,6 @@
+//! The tables of `docs/MATCHING.md`, row by row.
+
+mod identity;
+mod named;
+mod several;
+mod watched;

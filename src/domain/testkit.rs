@@ -1,0 +1,411 @@
+//! Shorthand for tests: a desk at which records are handed in, one after the other.
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+
+use super::allocation::Rule;
+use super::bank::{BankTransaction, CreditDebit, EntryStatus};
+use super::effect::Outcome;
+use super::ids::{AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use super::input::{
+    AllocatePayment, AllocationPart, Command, CreateInvoice, Input, Message, RecordPayment,
+    UpsertAccount,
+};
+use super::invoice::Invoice;
+use super::matching::{MatchDecision, Policy};
+use super::model::Model;
+use super::money::{Amount, Currency, Money};
+use super::payment::{ParkReason, Payment, PaymentState};
+use super::working_set::WorkingSet;
+
+pub fn account(id: &str) -> AccountId {
+    AccountId::parse(id).expect("account id")
+}
+
+pub fn invoice(id: &str) -> InvoiceId {
+    InvoiceId::parse(id).expect("invoice id")
+}
+
+pub fn payment(id: &str) -> PaymentId {
+    PaymentId::parse(id).expect("payment id")
+}
+
+/// The payment that the bank transaction `id` becomes.
+pub fn banked(id: &str) -> PaymentId {
+    payment(&format!("BANK:OURS:{id}"))
+}
+
+pub fn currency(code: &str) -> Currency {
+    Currency::parse(code).expect("currency")
+}
+
+/// `100`, `100.00` in SGD; `100 USD` in another currency.
+pub fn money(text: &str) -> Money {
+    let (amount, code) = text.split_once(' ').unwrap_or((text, "SGD"));
+    Money::parse(amount, currency(code)).expect("amount")
+}
+
+pub fn day(text: &str) -> NaiveDate {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").expect("date")
+}
+
+/// The first day at the desk.
+pub fn today() -> NaiveDate {
+    day("2026-11-02")
+}
+
+pub fn create(id: &str, owner: &str, amount: &str) -> CreateInvoice {
+    CreateInvoice {
+        invoice_id: invoice(id),
+        account_id: account(owner),
+        name: "top up".to_owned(),
+        amount: money(amount),
+        due_date: None,
+        send: true,
+    }
+}
+
+pub fn upsert(id: &str) -> UpsertAccount {
+    UpsertAccount {
+        account_id: account(id),
+        name: format!("Customer {id}"),
+        payer_accounts: None,
+        virtual_accounts: None,
+        credit_limits: None,
+        stale_after_days: None,
+    }
+}
+
+pub fn record(id: &str, owner: Option<&str>, amount: &str) -> RecordPayment {
+    RecordPayment {
+        payment_id: payment(id),
+        account_id: owner.map(account),
+        amount: money(amount),
+        received_on: today(),
+        method: "cheque".to_owned(),
+        reference: None,
+        remark: None,
+    }
+}
+
+pub fn mark_sent(id: &str, owner: &str) -> Command {
+    Command::MarkInvoiceSent {
+        invoice_id: invoice(id),
+        account_id: account(owner),
+    }
+}
+
+pub fn void(id: &str, owner: &str) -> Command {
+    Command::VoidInvoice {
+        invoice_id: invoice(id),
+        account_id: account(owner),
+        reason: None,
+    }
+}
+
+pub fn keep(id: &str, owner: &str) -> Command {
+    Command::KeepInvoice {
+        invoice_id: invoice(id),
+        account_id: account(owner),
+        until: None,
+    }
+}
+
+pub fn assign(id: &str, owner: &str) -> Command {
+    Command::AssignPayment {
+        payment_id: payment(id),
+        account_id: account(owner),
+    }
+}
+
+/// Parts as `("INV-1", "50")`; an empty amount means "as much as fits".
+pub fn allocate(id: &str, owner: &str, parts: &[(&str, &str)]) -> Command {
+    let part = |(id, amount): &(&str, &str)| AllocationPart {
+        invoice_id: invoice(id),
+        amount: (!amount.is_empty()).then(|| Amount::parse(amount).expect("amount")),
+    };
+    Command::AllocatePayment(AllocatePayment {
+        payment_id: payment(id),
+        account_id: account(owner),
+        allocations: parts.iter().map(part).collect(),
+    })
+}
+
+pub fn deallocate(id: &str, from: &str, owner: &str) -> Command {
+    Command::DeallocatePayment {
+        payment_id: payment(id),
+        invoice_id: invoice(from),
+        account_id: account(owner),
+        reason: None,
+    }
+}
+
+pub fn remove(id: &str, owner: &str) -> Command {
+    Command::RemovePayment {
+        payment_id: payment(id),
+        account_id: account(owner),
+        reason: None,
+    }
+}
+
+/// Money that arrived today and names nobody.
+pub fn credit(id: &str, amount: &str) -> BankTransaction {
+    BankTransaction {
+        bank_account: BankAccountId::trusted("OURS"),
+        bank_transaction_id: Some(id.to_owned()),
+        statement_id: None,
+        entry_reference: None,
+        end_to_end_id: None,
+        credit_debit: CreditDebit::Credit,
+        status: EntryStatus::Booked,
+        reversal: false,
+        amount: money(amount),
+        charges: None,
+        booking_date: today(),
+        value_date: None,
+        debtor_name: None,
+        debtor_account: None,
+        virtual_account: None,
+        creditor_reference: None,
+        unstructured: Vec::new(),
+        return_of: None,
+    }
+}
+
+/// As [`credit`], with the payer's lines of text.
+pub fn credit_saying(id: &str, amount: &str, lines: &[&str]) -> BankTransaction {
+    BankTransaction {
+        unstructured: lines.iter().map(|line| (*line).to_owned()).collect(),
+        ..credit(id, amount)
+    }
+}
+
+/// As [`credit`], from a payer's account.
+pub fn credit_from(id: &str, amount: &str, payer: &str) -> BankTransaction {
+    BankTransaction {
+        debtor_account: Some(payer.to_owned()),
+        ..credit(id, amount)
+    }
+}
+
+/// As [`credit`], paid into a virtual account.
+pub fn credit_into(id: &str, amount: &str, virtual_account: &str) -> BankTransaction {
+    BankTransaction {
+        virtual_account: Some(virtual_account.to_owned()),
+        ..credit(id, amount)
+    }
+}
+
+/// Hands records to a model, each with an id of its own, and looks at what came of them.
+pub struct Desk {
+    pub model: Model,
+    pub now: DateTime<Utc>,
+    handed_in: u32,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        Self::with(Policy::default())
+    }
+
+    pub fn with(policy: Policy) -> Self {
+        let noon = today().and_hms_opt(12, 0, 0).expect("noon");
+        Self {
+            model: Model::new(policy),
+            now: noon.and_utc(),
+            handed_in: 0,
+        }
+    }
+
+    /// Two customers: A pays from `PAYERA` or into `VIRTUALA`, B likewise.
+    pub fn with_customers(policy: Policy) -> Self {
+        let mut desk = Self::with(policy);
+        for name in ["A", "B"] {
+            let mut customer = upsert(name);
+            customer.payer_accounts = Some(vec![format!("PAYER{name}")]);
+            customer.virtual_accounts = Some(vec![format!("VIRTUAL{name}")]);
+            desk.apply(Command::UpsertAccount(customer));
+        }
+        desk
+    }
+
+    pub fn message(&mut self, input: Input) -> Message {
+        self.handed_in += 1;
+        // Spread over all bytes, because references are minted from them.
+        let mut state = u64::from(self.handed_in) << 32 | 0x9e37_79b9;
+        let hash = [0_u8; 32].map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .rotate_left(13);
+            state.to_be_bytes()[0]
+        });
+        let bank_hash = match &input {
+            Input::BankTransaction(bank) => print_of(bank),
+            Input::Command(_) | Input::BankStatement(_) => hash,
+        };
+        Message {
+            record: RecordId {
+                source: Source::trusted("test"),
+                id: MessageId::trusted(&format!("M{}", self.handed_in)),
+            },
+            time: self.now,
+            traceparent: None,
+            content_hash: hash,
+            bank_hash,
+            input,
+        }
+    }
+
+    pub fn feed(&mut self, message: &Message) -> Outcome {
+        let outcome = self.model.feed(message, self.now);
+        assert_eq!(self.model.stopped, None, "deciding stopped at {message:?}");
+        outcome
+    }
+
+    pub fn hand_in(&mut self, command: Command) -> Outcome {
+        let message = self.message(Input::Command(command));
+        self.feed(&message)
+    }
+
+    pub fn apply(&mut self, command: Command) {
+        let outcome = self.hand_in(command.clone());
+        assert!(
+            matches!(outcome, Outcome::Applied { .. }),
+            "{outcome:?} for {command:?}"
+        );
+    }
+
+    /// Creates and sends an invoice.
+    pub fn invoice(&mut self, id: &str, owner: &str, amount: &str) {
+        self.apply(Command::CreateInvoice(create(id, owner, amount)));
+    }
+
+    pub fn draft(&mut self, id: &str, owner: &str, amount: &str) {
+        let mut draft = create(id, owner, amount);
+        draft.send = false;
+        self.apply(Command::CreateInvoice(draft));
+    }
+
+    pub fn bank(&mut self, bank: BankTransaction) -> Outcome {
+        let message = self.message(Input::BankTransaction(Box::new(bank)));
+        self.feed(&message)
+    }
+
+    /// Hands in a bank transaction that must become a payment; where it stands and by which rule.
+    pub fn receive(&mut self, bank: BankTransaction) -> (Rule, PaymentState) {
+        let id = bank.bank_transaction_id.clone().expect("an id");
+        let outcome = self.bank(bank);
+        assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
+        (self.decision(&id).rule, self.state(&id))
+    }
+
+    pub fn pass_days(&mut self, days: u64) {
+        self.now = self
+            .now
+            .checked_add_days(Days::new(days))
+            .expect("in range");
+    }
+
+    pub fn pass_minute(&mut self) {
+        self.now += TimeDelta::minutes(1);
+    }
+
+    pub fn reference(&self, id: &str) -> String {
+        self.invoice_now(id).payment_reference.clone()
+    }
+
+    pub fn invoice_now(&self, id: &str) -> &Invoice {
+        self.model
+            .set
+            .invoices
+            .get(&invoice(id))
+            .expect("a known invoice")
+    }
+
+    pub fn payment_now(&self, id: &str) -> &Payment {
+        self.model
+            .set
+            .payments
+            .get(&banked(id))
+            .expect("a known payment")
+    }
+
+    pub fn state(&self, id: &str) -> PaymentState {
+        self.payment_now(id).state
+    }
+
+    pub fn owner(&self, id: &str) -> Option<&str> {
+        self.payment_now(id)
+            .account_id
+            .as_ref()
+            .map(AccountId::as_str)
+    }
+
+    pub fn decision(&self, id: &str) -> &MatchDecision {
+        self.model
+            .last_decision(&banked(id))
+            .expect("a decided payment")
+    }
+
+    pub fn suggested(&self, id: &str) -> Vec<&str> {
+        let entries = self.decision(id).suggestions.iter();
+        entries.map(|entry| entry.invoice_id.as_str()).collect()
+    }
+
+    /// What of each invoice the payment pays, as `INV-1 50.00 SGD`.
+    pub fn pays(&self, id: &str) -> Vec<String> {
+        let id = banked(id);
+        let own = self
+            .model
+            .allocations()
+            .filter(|part| part.payment_id == id);
+        own.map(|part| format!("{} {}", part.invoice_id, part.amount))
+            .collect()
+    }
+
+    pub fn balance(&self, owner: &str) -> Money {
+        self.model.set.balance(&account(owner), currency("SGD"))
+    }
+}
+
+pub fn parked(reason: ParkReason) -> PaymentState {
+    PaymentState::Parked(reason)
+}
+
+/// What the bank says happened, folded: equal content gives an equal hash.
+fn print_of(bank: &BankTransaction) -> [u8; 32] {
+    let mut plain = bank.clone();
+    plain.status = EntryStatus::Booked;
+    let text = format!(
+        "{plain:?}{:?}{:?}{:?}{:?}{:?}",
+        plain.value_date,
+        plain.debtor_account,
+        plain.unstructured,
+        plain.virtual_account,
+        plain.end_to_end_id
+    );
+    let mut print = [0_u8; 32];
+    for (index, byte) in text.bytes().enumerate() {
+        let slot = &mut print[index % 32];
+        *slot = slot.rotate_left(3) ^ byte;
+    }
+    print
+}
+
+/// What the next batch loads of this world: all rows, but no list of invoices by amount or age.
+pub fn reloaded(set: &WorkingSet) -> WorkingSet {
+    let mut loaded = WorkingSet::default();
+    loaded.accounts.clone_from(&set.accounts);
+    loaded.locked.clone_from(&set.locked);
+    loaded.payer_owners.clone_from(&set.payer_owners);
+    loaded.virtual_owners.clone_from(&set.virtual_owners);
+    loaded.invoices.clone_from(&set.invoices);
+    loaded.by_reference.clone_from(&set.by_reference);
+    loaded.by_number.clone_from(&set.by_number);
+    loaded.payments.clone_from(&set.payments);
+    loaded.live_pairs.clone_from(&set.live_pairs);
+    loaded.bank.clone_from(&set.bank);
+    loaded.watched.clone_from(&set.watched);
+    loaded.watchers.clone_from(&set.watchers);
+    loaded.balances.clone_from(&set.balances);
+    loaded
+}
