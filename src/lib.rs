@@ -1,7 +1,9 @@
 #![forbid(unsafe_code)]
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dead_letters;
 pub mod demo;
 pub mod domain;
 pub mod kafka;

@@ -1,12 +1,23 @@
-fn main() {
-    let runtime = tokio::runtime::Runtime::new().expect("rt");
-    tracing_subscriber::fmt()
-        .with_env_filter("warn")
-        .with_writer(std::io::stderr)
-        .init();
-    runtime.block_on(async {
-        if let Err(error) = topup::demo::run(topup::demo::DemoArgs::default()).await {
-            println!("{}", topup::telemetry::chain(&error));
+//! The `topup` binary: parses the command line, starts a runtime, hands over.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use topup::cli::{Cli, run};
+
+fn main() -> ExitCode {
+    // clap ends the process itself on wrong usage (2), --help and --version (0).
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => {
+            eprintln!("error: the runtime cannot be started: {error}");
+            ExitCode::FAILURE
         }
-    });
+    }
 }

@@ -11,9 +11,19 @@ use crate::config::{LogFormat, LoggingConfig};
 /// The longest chain that is printed; one that is longer has a cycle.
 const CHAIN_MAX: usize = 16;
 
-/// Starts logging. A second call changes nothing: tests start it more than once.
+/// Starts logging for the worker. A second call changes nothing: tests start it more than once.
 pub fn init(config: &LoggingConfig) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter(&config.level));
+    start(config, filter(&config.level));
+}
+
+/// For commands that a person runs: they tell their errors themselves, so nothing is logged
+/// unless `RUST_LOG` asks for it.
+pub fn init_quiet(config: &LoggingConfig) {
+    start(config, EnvFilter::new("off"));
+}
+
+fn start(config: &LoggingConfig, default: EnvFilter) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or(default);
     let terminal = stderr().is_terminal();
     let json = match config.format {
         LogFormat::Json => true,

@@ -176,9 +176,9 @@ const PLANTS: &[Plant] = &[
     ),
     plant(
         "I17",
-        "one place, two records",
+        "a repeat of nothing",
         "
-        UPDATE inbox SET record_offset = 1 WHERE message_id = 'C1'",
+        UPDATE inbox_repeats SET message_id = 'C9' WHERE record_offset = 4",
     ),
     plant(
         "I20",
@@ -340,6 +340,11 @@ const PLANTS: &[Plant] = &[
         "A8",
         "a conflict without a letter",
         "DELETE FROM dead_letters WHERE code = 'conflict'",
+    ),
+    plant(
+        "A8",
+        "an undecodable letter that is applied",
+        "UPDATE inbox SET outcome = 'applied' WHERE message_id = 'c:0:6'",
     ),
     plant(
         "A9",

@@ -167,21 +167,24 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let loaded = Loaded::read(&flags, &environment, cli.command.needs())?;
-    telemetry::init(&loaded.config.logging);
+    match cli.command {
+        Command::Worker(_) => telemetry::init(&loaded.config.logging),
+        _ => telemetry::init_quiet(&loaded.config.logging),
+    }
     let printer = Printer::new(cli.output, cli.unmasked);
     let config = loaded.config.clone();
     match cli.command {
         Command::Demo(args) => wiring::demo(args).await?,
         Command::Worker(args) => wiring::worker(config, args.only()).await?,
         Command::Migrate => {
-            wiring::migrate(&config.database).await?;
+            wiring::migrate(&config).await?;
             output::write("The database is at the version of this program.\n")?;
         }
         Command::Config(command) => settings::run(command, &loaded, printer)?,
         Command::Doctor => return doctor::run(&config, printer).await,
         Command::Publish(args) => publish::run(&args, &config).await?,
         command => {
-            let pool = wiring::connect(&config.database).await?;
+            let pool = wiring::connect(&config).await?;
             let looked = look(command, &pool, &config, printer).await;
             pool.close().await;
             return looked;

@@ -1,4 +1,4 @@
-//! `worker`, `demo`: what their flags mean. The work itself is `app` and `demo`.
+//! `worker`, `demo`: what their flags mean. The work itself is in `app` and `demo`.
 
 use clap::{Args, ValueEnum};
 

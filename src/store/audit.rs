@@ -124,7 +124,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I17",
         "one_outcome_per_record",
-        "Each record id, and each place of the log, has one outcome."
+        "Each record id has one outcome, and what came again had come before."
     ),
     invariant!(
         "I20",

@@ -20,6 +20,7 @@ pub mod load;
 pub mod outbox;
 pub mod persist;
 mod rows;
+pub mod views;
 pub mod waiting;
 
 use std::str::FromStr;

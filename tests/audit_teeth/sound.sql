@@ -35,11 +35,11 @@ INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, dis
         payment_id, credit_debit, reversal, currency, amount, booking_date, unstructured,
         recorded_at) VALUES
     ('OUR-1', 'id:B1', sha256('B1'), 'BOOK', 'payment', 'PAY-1', 'CRDT', false, 'SGD', 130000000,
-     '2026-11-02', '{INV-1}', '2026-11-02Z'),
+     '2026-11-02', 'INV-1', '2026-11-02Z'),
     ('OUR-1', 'id:B2', sha256('B2'), 'BOOK', 'payment', 'PAY-2', 'CRDT', false, 'SGD', 60000000,
-     '2026-11-02', '{hello}', '2026-11-02Z'),
+     '2026-11-02', 'hello', '2026-11-02Z'),
     ('OUR-1', 'id:B3', sha256('B3'), 'BOOK', 'outgoing', NULL, 'DBIT', false, 'SGD', 1000000,
-     '2026-11-02', '{}', '2026-11-02Z');
+     '2026-11-02', NULL, '2026-11-02Z');
 
 INSERT INTO ledger_transactions VALUES
     (1, 'payment_provisioned', 'PAY-1', '2026-11-02Z'),
@@ -78,22 +78,32 @@ INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code
      NULL, '2026-11-01Z'),
     ('crm', 'C4', sha256('4'), 'topup.invoice.void.v1', 'dead_lettered', 'dependency_missing', 'c',
      0, 3, NULL, '2026-11-01Z'),
-    ('kafka', 'c:0:6', sha256('6'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6, NULL,
+    ('kafka', 'c:0:6', sha256('six'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6, NULL,
+     '2026-11-01Z'),
+    -- The topic was created anew: other bytes, and a sound record, at the places of letters.
+    ('kafka', 'c:0:6~00000000', sha256('new'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6,
+     NULL, '2026-11-01Z'),
+    ('crm', 'C5', sha256('5'), 'topup.invoice.void.v1', 'applied', NULL, 'c', 0, 3, NULL,
      '2026-11-01Z');
 INSERT INTO inbox_repeats VALUES
+    -- The whole topic was read again: the place of the record itself.
+    ('c', 0, 0, 'crm', 'C1', 'duplicate', NULL, '2026-11-01Z'),
     ('c', 0, 4, 'crm', 'C1', 'duplicate', NULL, '2026-11-01Z'),
     ('c', 0, 5, 'crm', 'C1', 'dead_lettered', 'conflict', '2026-11-01Z');
 INSERT INTO waiting_commands (wait_key, topic, partition, record_offset, source, message_id, needs,
         record_value, record_headers, since, deadline) VALUES
     ('account:ACC-1', 'c', 0, 2, 'crm', 'C3', 'invoice:INV-9', '{}', '[]', '2026-11-01Z',
      '2026-11-02Z');
-INSERT INTO dead_letters (topic, partition, record_offset, record_headers, source, message_id,
-        code, message, first_failed_at, last_failed_at, status, resolved_at) VALUES
-    ('c', 0, 3, '[]', 'crm', 'C4', 'dependency_missing', 'm', '2026-11-01Z', '2026-11-01Z', 'open',
-     NULL),
-    ('c', 0, 5, '[]', 'crm', 'C1', 'conflict', 'm', '2026-11-01Z', '2026-11-01Z', 'discarded',
-     '2026-11-02Z'),
-    ('c', 0, 6, '[]', NULL, NULL, 'malformed', 'm', '2026-11-01Z', '2026-11-01Z', 'open', NULL);
+INSERT INTO dead_letters (topic, partition, record_offset, record_headers, record_value, source,
+        message_id, code, message, first_failed_at, last_failed_at, status, resolved_at) VALUES
+    ('c', 0, 3, '[]', '4', 'crm', 'C4', 'dependency_missing', 'm', '2026-11-01Z', '2026-11-01Z',
+     'open', NULL),
+    ('c', 0, 5, '[]', '1b', 'crm', 'C1', 'conflict', 'm', '2026-11-01Z', '2026-11-01Z',
+     'discarded', '2026-11-02Z'),
+    ('c', 0, 6, '[]', 'six', 'kafka', 'c:0:6', 'malformed', 'm', '2026-11-01Z', '2026-11-01Z',
+     'open', NULL),
+    ('c', 0, 6, '[]', 'new', 'kafka', 'c:0:6~00000000', 'malformed', 'm', '2026-11-01Z',
+     '2026-11-01Z', 'open', NULL);
 INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at,
                     published_at) VALUES
     ('events', 'account', 'ACC-1', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),

@@ -1,5 +1,5 @@
 -- Source and id of a repeat or a dead letter. Indexes: inbox_repeats_pkey,
--- dead_letters_topic_partition_record_offset_key.
+-- dead_letters_place.
 SELECT source, message_id
   FROM inbox_repeats
  WHERE topic = $1 AND partition = $2 AND record_offset = $3

@@ -8,6 +8,7 @@ use super::invoices::{AllocationRow, allocation_row};
 use super::time::{At, Day};
 use super::{Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, rows_of};
 use crate::domain::payment::ParkReason;
+use crate::store::lines;
 
 const LIST: &str = include_str!("../sql/views_payments_list.sql");
 const BY_ACCOUNT: &str = include_str!("../sql/views_payments_by_account.sql");
@@ -225,7 +226,7 @@ fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
         debtor_account: privacy.optional(row.try_get("debtor_account")?),
         virtual_account: privacy.optional(row.try_get("virtual_account")?),
         creditor_reference: row.try_get("creditor_reference")?,
-        unstructured: row.try_get("unstructured")?,
+        unstructured: lines::split(row.try_get("unstructured")?),
         recorded_at: row.try_get("recorded_at")?,
     })
 }
