@@ -1,27 +1,35 @@
 //! A world of its own for each test: database, topics, group, worker.
 
+mod database;
+mod direct;
+mod kafka;
+pub mod records;
+
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
+use serde_json::Value;
+use sqlx::Row;
 use topup::app::Worker;
 use topup::clock::Clock;
 use topup::config::{Config, Flags, Loaded, Needs, Only, Topics};
 use topup::kafka::admin::{Cluster, TopicSpec};
 use topup::kafka::{Header, OutRecord, Producer, ProducerConfig};
 
+pub use database::Database;
+pub use direct::Direct;
+pub use kafka::Read;
+
 /// Far beyond what any wait needs; reaching it is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub name: String,
-    pub database_url: String,
+    pub database: Database,
     pub brokers: String,
     pub topics: Topics,
-    /// As the migrating superuser.
-    pub admin: PgPool,
     pub producer: Producer,
     settings: BTreeMap<String, String>,
 }
@@ -31,50 +39,29 @@ fn env(name: &str) -> String {
 }
 
 impl World {
-    /// A new world with `partitions` partitions per topic.
+    /// A new world with two partitions per topic.
+    pub async fn new(test: &str) -> Self {
+        Self::with_partitions(test, 2).await
+    }
+
     pub async fn with_partitions(test: &str, partitions: i32) -> Self {
-        let base = env("DATABASE_URL");
+        log_if_asked();
         let brokers = env("KAFKA_BROKERS");
-        let stamp = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("after 1970")
-            .as_micros();
-        let name = format!("it_{test}_{}_{stamp}", std::process::id());
-        let options: PgConnectOptions = base.parse().expect("a database URL");
-        let mut connection = options.connect().await.expect("PostgreSQL");
-        let create = format!("CREATE DATABASE {name}");
-        connection
-            .execute(sqlx::AssertSqlSafe(create))
-            .await
-            .expect("create database");
-        connection.close().await.expect("close");
-        let cut = base.rfind('/').expect("a path");
-        let database_url = format!("{}/{name}", &base[..cut]);
-        let admin = PgPoolOptions::new()
-            .max_connections(4)
-            .connect(&database_url)
-            .await
-            .expect("own database");
-        topup::store::migrate(&admin).await.expect("migrations");
+        let database = Database::new(test).await;
+        let name = database.name.clone();
         let topics = Topics::with_prefix(&name);
         create_topics(&brokers, &topics, partitions).await;
         let mut producer = ProducerConfig::new(&brokers);
         producer.linger = Duration::from_millis(1);
         let producer = Producer::new(&producer).expect("producer");
-        let settings = BTreeMap::new();
         Self {
             name,
-            database_url,
+            database,
             brokers,
             topics,
-            admin,
             producer,
-            settings,
+            settings: BTreeMap::new(),
         }
-    }
-
-    pub async fn new(test: &str) -> Self {
-        Self::with_partitions(test, 2).await
     }
 
     /// Sets `TOPUP__SECTION__KEY` for workers started from now on.
@@ -84,24 +71,29 @@ impl World {
     }
 
     pub fn config(&self) -> Config {
+        let defaults = [
+            ("DATABASE__URL", self.database.url.as_str()),
+            ("KAFKA__BROKERS", &self.brokers),
+            ("KAFKA__TOPIC_PREFIX", &self.name),
+            ("KAFKA__GROUP_ID", &self.name),
+            ("KAFKA__SESSION_TIMEOUT_MS", "6000"),
+            ("WORKER__SWEEP_INTERVAL_MS", "100"),
+        ];
         let mut variables = self.settings.clone();
-        variables.insert("TOPUP__DATABASE__URL".to_owned(), self.database_url.clone());
-        variables.insert("TOPUP__KAFKA__BROKERS".to_owned(), self.brokers.clone());
-        variables.insert("TOPUP__KAFKA__TOPIC_PREFIX".to_owned(), self.name.clone());
-        variables.insert("TOPUP__KAFKA__GROUP_ID".to_owned(), self.name.clone());
-        variables
-            .entry("TOPUP__KAFKA__SESSION_TIMEOUT_MS".to_owned())
-            .or_insert("6000".to_owned());
-        variables
-            .entry("TOPUP__WORKER__SWEEP_INTERVAL_MS".to_owned())
-            .or_insert("100".to_owned());
-        load_config(variables)
+        for (key, value) in defaults {
+            let variable = variables.entry(format!("TOPUP__{key}"));
+            variable.or_insert_with(|| value.to_owned());
+        }
+        load_config(&variables)
     }
 
     pub async fn start(&self) -> Worker {
-        Worker::start(&self.config(), Only::ALL, Clock::System)
-            .await
-            .expect("worker starts")
+        self.start_with(&self.config()).await
+    }
+
+    pub async fn start_with(&self, config: &Config) -> Worker {
+        let worker = Worker::start(config, Only::ALL, Clock::System).await;
+        worker.expect("worker starts")
     }
 
     /// Publishes one record and waits for Kafka's answer.
@@ -117,47 +109,66 @@ impl World {
         value: Option<&[u8]>,
         headers: &[(&str, &str)],
     ) -> (i32, i64) {
-        let record = OutRecord {
-            topic: topic.to_owned(),
-            key: key.map(|key| key.as_bytes().to_vec()),
-            value: value.map(<[u8]>::to_vec),
-            headers: headers
-                .iter()
-                .map(|(name, value)| Header {
-                    name: (*name).to_owned(),
-                    value: Some(value.as_bytes().to_vec()),
-                })
-                .collect(),
-            timestamp_ms: None,
-        };
-        let delivered = self.producer.send_all(vec![record]).await;
-        *delivered.first().expect("one").as_ref().expect("delivered")
+        let mut record = out_record(topic, key, value);
+        record.headers = headers
+            .iter()
+            .map(|(name, value)| Header {
+                name: (*name).to_owned(),
+                value: Some(value.as_bytes().to_vec()),
+            })
+            .collect();
+        let places = self.publish_all(vec![record]).await;
+        *places.first().expect("one")
+    }
+
+    /// Publishes all records in order.
+    pub async fn publish_all(&self, records: Vec<OutRecord>) -> Vec<(i32, i64)> {
+        let delivered = self.producer.send_all(records).await;
+        let places = delivered.into_iter().map(|place| place.expect("delivered"));
+        places.collect()
     }
 
     /// Publishes a command of `account` under `id`.
-    pub async fn command(&self, id: &str, kind: &str, account: &str, data: &str) {
-        let value = envelope(id, "crm", &format!("topup.{kind}.v1"), data);
+    pub async fn command(&self, id: &str, kind: &str, account: &str, data: impl Display) {
+        let value = records::command(id, kind, &data);
         self.publish(&self.topics.commands, account, &value).await;
     }
 
+    /// Publishes a command and waits until it is applied.
+    pub async fn applied(&self, id: &str, kind: &str, account: &str, data: impl Display) {
+        self.command(id, kind, account, data).await;
+        assert_eq!(self.outcome(id).await, ("applied".to_owned(), None), "{id}");
+    }
+
     /// Publishes a bank transaction under `id`.
-    pub async fn bank(&self, id: &str, data: &str) {
-        let value = envelope(id, "bank-gateway", "topup.bank.transaction.v1", data);
-        self.publish(&self.topics.bank_payments, "SG-DBS-001", &value)
+    pub async fn bank(&self, id: &str, data: impl Display) {
+        let value = records::bank(id, &data);
+        self.publish(&self.topics.bank_payments, records::BANK, &value)
             .await;
     }
 
     /// Waits until the record has an outcome, and returns it with its code.
     pub async fn outcome(&self, id: &str) -> (String, Option<String>) {
-        let row = self
-            .eventually(&format!("an outcome of {id}"), || async {
-                sqlx::query("SELECT outcome, code FROM inbox WHERE message_id = $1")
-                    .bind(id)
-                    .fetch_optional(&self.admin)
-                    .await
-                    .expect("inbox")
-            })
-            .await;
+        self.outcome_in("inbox", id).await
+    }
+
+    /// Waits until the id has come a second time, and returns what became of that.
+    pub async fn repeat(&self, id: &str) -> (String, Option<String>) {
+        self.outcome_in("inbox_repeats", id).await
+    }
+
+    async fn outcome_in(&self, table: &str, id: &str) -> (String, Option<String>) {
+        let sql = format!("SELECT outcome, code FROM {table} WHERE message_id = $1");
+        let sql = sql.as_str();
+        let what = format!("an outcome of {id}");
+        let found = self.eventually(&what, || async {
+            sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
+                .bind(id)
+                .fetch_optional(&self.database.admin)
+                .await
+                .expect(table)
+        });
+        let row = found.await;
         (row.get(0), row.get(1))
     }
 
@@ -181,18 +192,12 @@ impl World {
     }
 
     /// One value of one row, as text.
-    pub async fn value(&self, sql: &'static str) -> String {
-        let sql = format!("SELECT ({sql})::text");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .fetch_one(&self.admin)
-            .await;
-        row.expect("a row")
-            .get::<Option<String>, _>(0)
-            .unwrap_or_default()
+    pub async fn value(&self, sql: &str) -> String {
+        self.database.value(sql).await
     }
 
     /// Waits until the query gives `expected`.
-    pub async fn until(&self, sql: &'static str, expected: &str) {
+    pub async fn until(&self, sql: &str, expected: &str) {
         let what = format!("{expected} from {sql}");
         self.eventually(&what, || async {
             (self.value(sql).await == expected).then_some(())
@@ -200,28 +205,94 @@ impl World {
         .await;
     }
 
-    /// Ends the test: invariants, then the database goes.
+    /// Waits until all that was decided is in Kafka.
+    pub async fn relayed(&self) {
+        let unpublished = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
+        self.until(unpublished, "0").await;
+    }
+
+    /// All events published so far, each once; their sequences are checked.
+    pub async fn events(&self) -> Vec<Event> {
+        self.relayed().await;
+        let read = kafka::read_topic(&self.brokers, &self.topics.events).await;
+        Event::all(read)
+    }
+
+    /// Everything on the dead-letters topic.
+    pub async fn dead_letter_records(&self) -> Vec<Read> {
+        self.relayed().await;
+        kafka::read_topic(&self.brokers, &self.topics.dead_letters).await
+    }
+
+    /// Ends the test: what must hold in every database, then database and topics go.
     pub async fn finish(self) {
-        self.admin.close().await;
-        let base: PgConnectOptions = env("DATABASE_URL").parse().expect("a database URL");
-        let mut connection = base.connect().await.expect("PostgreSQL");
-        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-        connection
-            .execute(sqlx::AssertSqlSafe(drop))
-            .await
-            .expect("drop database");
+        self.database.finish().await;
+        let topics = self.topics.all().map(str::to_owned);
+        kafka::delete_topics(&self.brokers, topics.to_vec()).await;
     }
 }
 
-pub fn load_config(variables: BTreeMap<String, String>) -> Config {
-    let loaded = Loaded::read(&Flags::default(), &variables, Needs::ALL);
-    loaded.expect("a configuration").config
+/// `RUST_LOG=topup=debug` shows what the workers of the tests say.
+fn log_if_asked() {
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        let log = tracing_subscriber::fmt().with_env_filter(filter);
+        // All tests of the process but the first find it installed already.
+        let _ = log.with_writer(std::io::stderr).try_init();
+    }
 }
 
-pub fn envelope(id: &str, source: &str, kind: &str, data: &str) -> String {
-    format!(
-        r#"{{"specversion":"1.0","id":"{id}","source":"{source}","type":"{kind}","time":"2026-11-22T10:00:00Z","data":{data}}}"#
-    )
+/// A record on its way out, without headers.
+pub fn out_record(topic: &str, key: Option<&str>, value: Option<&[u8]>) -> OutRecord {
+    OutRecord {
+        topic: topic.to_owned(),
+        key: key.map(|key| key.as_bytes().to_vec()),
+        value: value.map(<[u8]>::to_vec),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
+/// A published event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub record: Read,
+    pub json: Value,
+}
+
+impl Event {
+    /// The events of a topic, each once: delivery is at least once, the id never changes.
+    /// Checks that each key counts 1, 2, 3… in the order of the log.
+    fn all(read: Vec<Read>) -> Vec<Self> {
+        let mut next: BTreeMap<String, i64> = BTreeMap::new();
+        let mut events: Vec<Self> = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for record in read {
+            let json = record.json();
+            let event = Self { record, json };
+            if !seen.insert(event.text("id").to_owned()) {
+                continue;
+            }
+            let kind = event.text("id").split('/').next().expect("a kind");
+            let key = format!("{kind}/{}", event.record.key_text());
+            let sequence = next.entry(key.clone()).or_insert(0);
+            *sequence += 1;
+            assert_eq!(event.text("sequence"), sequence.to_string(), "of {key}");
+            assert_eq!(event.json["data"]["sequence"], *sequence, "of {key}");
+            events.push(event);
+        }
+        events
+    }
+
+    /// A text attribute of the envelope.
+    pub fn text(&self, name: &str) -> &str {
+        let value = self.json[name].as_str();
+        value.unwrap_or_else(|| panic!("no {name} in {}", self.json))
+    }
+}
+
+pub fn load_config(variables: &BTreeMap<String, String>) -> Config {
+    let loaded = Loaded::read(&Flags::default(), variables, Needs::ALL);
+    loaded.expect("a configuration").config
 }
 
 async fn create_topics(brokers: &str, topics: &Topics, partitions: i32) {
@@ -236,7 +307,6 @@ async fn create_topics(brokers: &str, topics: &Topics, partitions: i32) {
             config: Vec::new(),
         })
         .collect();
-    let made =
-        tokio::task::spawn_blocking(move || cluster.create_topics(&specs, Duration::from_secs(30)));
+    let made = tokio::task::spawn_blocking(move || cluster.create_topics(&specs, PATIENCE));
     made.await.expect("no panic").expect("topics");
 }

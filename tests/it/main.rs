@@ -1,5 +1,12 @@
 //! Integration tests on real PostgreSQL and real Kafka: a database and a topic prefix of its own
 //! for each test, level-triggered waits, no retries.
 
+#![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
+
+mod bank;
+mod commands;
+mod constraints;
+mod events;
 mod harness;
 mod main_job;
+mod statements;

@@ -1,0 +1,401 @@
+//! The rules of money as the database sees them: what no program can do, with any bug.
+
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use topup::store::{ConnectOptions, connect};
+
+use crate::harness::records::{
+    about_invoice, allocate, allocate_amount, draft, invoice, payment, with,
+};
+use crate::harness::{Database, Direct};
+
+/// Where the database refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Statement,
+    Commit,
+}
+
+/// Runs statements in one transaction and returns where, with which code and by which constraint
+/// they were refused.
+async fn refusal(pool: &PgPool, statements: &str) -> (Stage, String, String) {
+    let mut tx = pool.begin().await.expect("begin");
+    let done = tx.execute(AssertSqlSafe(statements.to_owned())).await;
+    let (stage, error) = match done {
+        Err(error) => (Stage::Statement, error),
+        Ok(_) => match tx.commit().await {
+            Err(error) => (Stage::Commit, error),
+            Ok(()) => panic!("not refused: {statements}"),
+        },
+    };
+    let sqlx::Error::Database(error) = &error else {
+        panic!("not refused by the database: {statements}: {error}");
+    };
+    let code = error.code().unwrap_or_default().into_owned();
+    let constraint = error.constraint().unwrap_or_default().to_owned();
+    (stage, code, constraint)
+}
+
+/// Invoices in every state and payments of two accounts, made by commands.
+async fn world(test: &str) -> Direct {
+    let mut direct = Direct::new(test).await;
+    let dollars = serde_json::json!({ "currency": "USD" });
+    let steps = [
+        ("invoice.create", draft("INV-D", "ACC-1", "10.00")),
+        ("invoice.create", invoice("INV-S", "ACC-1", "100.00")),
+        ("invoice.create", invoice("INV-H", "ACC-1", "100.00")),
+        ("invoice.create", invoice("INV-P", "ACC-1", "10.00")),
+        ("invoice.create", invoice("INV-V", "ACC-1", "10.00")),
+        ("invoice.create", invoice("INV-2", "ACC-2", "10.00")),
+        (
+            "invoice.create",
+            with(invoice("INV-U", "ACC-1", "10.00"), &dollars),
+        ),
+        ("invoice.void", about_invoice("INV-V", "ACC-1")),
+        ("payment.record", payment("PAY-1", "ACC-1", "100.00")),
+        ("payment.record", payment("PAY-2", "ACC-1", "10.00")),
+        ("payment.allocate", allocate("PAY-2", "ACC-1", "INV-P")),
+        (
+            "payment.allocate",
+            allocate_amount("PAY-1", "ACC-1", "INV-H", "40.00"),
+        ),
+    ];
+    for (number, (kind, data)) in (1..).zip(steps) {
+        let item = direct.command(&format!("c-{number}"), kind, &data);
+        direct.applied(item).await;
+    }
+    direct
+}
+
+/// Statements, stage, SQLSTATE, constraint.
+type Case = (&'static str, Stage, &'static str, &'static str);
+
+async fn all_refused(database: &Database, cases: &[Case]) {
+    for (statements, stage, code, constraint) in cases {
+        let expected = (*stage, (*code).to_owned(), (*constraint).to_owned());
+        assert_eq!(
+            refusal(&database.admin, statements).await,
+            expected,
+            "{statements}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_transaction_that_does_not_balance_is_refused() {
+    let direct = world("k_balance").await;
+    let rule = "ledger_transaction_balances";
+    let cases: [Case; 5] = [
+        // Caught by the statement that writes the entries.
+        (
+            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now());
+             INSERT INTO ledger_entries VALUES (1, 1, 'bank_clearing', NULL, 'SGD', -5),
+                                               (1, 2, 'unallocated_cash', NULL, 'SGD', 4)",
+            Stage::Statement,
+            "23514",
+            rule,
+        ),
+        // Balanced over two currencies is not balanced.
+        (
+            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now());
+             INSERT INTO ledger_entries VALUES (1, 1, 'bank_clearing', NULL, 'SGD', -5),
+                                               (1, 2, 'unallocated_cash', NULL, 'USD', 5)",
+            Stage::Statement,
+            "23514",
+            rule,
+        ),
+        // Added later to a transaction that balances.
+        (
+            "INSERT INTO ledger_entries
+             SELECT min(ledger_transaction_id), 9, 'customer_balance', 'ACC-1', 'SGD', 1
+             FROM ledger_transactions",
+            Stage::Statement,
+            "23514",
+            rule,
+        ),
+        // No entries at all: caught at commit.
+        (
+            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now())",
+            Stage::Commit,
+            "23514",
+            rule,
+        ),
+        (
+            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now());
+             INSERT INTO ledger_entries VALUES (1, 1, 'customer_balance', NULL, 'SGD', -5),
+                                               (1, 2, 'unallocated_cash', NULL, 'SGD', 5)",
+            Stage::Statement,
+            "23514",
+            "ledger_customer_entry_names_account",
+        ),
+    ];
+    all_refused(&direct.database, &cases).await;
+    direct.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_in_the_ledger_is_ever_changed_or_deleted() {
+    let direct = world("k_append").await;
+    let worker = connect(&ConnectOptions::new(&direct.database.url)).await;
+    let worker = worker.expect("a pool");
+    for table in ["ledger_transactions", "ledger_entries"] {
+        let column = "ledger_transaction_id";
+        let changes = [
+            ("UPDATE", format!("UPDATE {table} SET {column} = {column}")),
+            ("DELETE", format!("DELETE FROM {table}")),
+            ("TRUNCATE", format!("TRUNCATE {table} CASCADE")),
+        ];
+        for (privilege, change) in changes {
+            let expected = (Stage::Statement, "42501".to_owned(), String::new());
+            assert_eq!(
+                refusal(&worker, &change).await,
+                expected,
+                "worker: {change}"
+            );
+            let granted = format!("has_table_privilege('topup_worker', '{table}', '{privilege}')");
+            assert_eq!(direct.database.value(&granted).await, "false", "{change}");
+            let owner = refusal(&direct.database.admin, &change).await;
+            assert_eq!(owner, expected, "owner: {change}");
+        }
+    }
+    worker.close().await;
+    direct.finish().await;
+}
+
+/// A new allocation: payment, invoice, account, currency, amount.
+fn allocation(values: &str) -> String {
+    format!(
+        "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
+           amount, rule, ledger_transaction_id, allocated_at)
+         SELECT 1, v.*, 'R1', (SELECT min(ledger_transaction_id) FROM ledger_transactions), now()
+         FROM (VALUES ({values})) AS v"
+    )
+}
+
+#[tokio::test]
+async fn an_allocation_never_crosses_accounts_or_currencies_and_is_there_once() {
+    let direct = world("k_allocation").await;
+    let (payment, invoice) = (
+        "allocations_payment_id_account_id_currency_fkey",
+        "allocations_invoice_id_account_id_currency_fkey",
+    );
+    let cases = [
+        ("'PAY-1', 'INV-2', 'ACC-1', 'SGD', 5", "23503", invoice),
+        ("'PAY-1', 'INV-2', 'ACC-2', 'SGD', 5", "23503", payment),
+        ("'PAY-1', 'INV-U', 'ACC-1', 'SGD', 5", "23503", invoice),
+        ("'PAY-1', 'INV-U', 'ACC-1', 'USD', 5", "23503", payment),
+        (
+            "'PAY-1', 'INV-H', 'ACC-1', 'SGD', 5",
+            "23505",
+            "allocations_live_pair",
+        ),
+        (
+            "'PAY-1', 'INV-S', 'ACC-1', 'SGD', 0",
+            "23514",
+            "allocations_amount_check",
+        ),
+    ];
+    for (values, code, constraint) in cases {
+        let expected = (Stage::Statement, code.to_owned(), constraint.to_owned());
+        let found = refusal(&direct.database.admin, &allocation(values)).await;
+        assert_eq!(found, expected, "{values}");
+    }
+    direct.finish().await;
+}
+
+#[tokio::test]
+async fn an_invoice_is_provisioned_exactly_when_nothing_is_due_and_void_is_final() {
+    let direct = world("k_invoice").await;
+    let now = Stage::Statement;
+    let cases: [Case; 12] = [
+        (
+            "UPDATE invoices SET status = 'provisioned', provisioned_at = now()
+             WHERE invoice_id = 'INV-H'",
+            now,
+            "23514",
+            "invoice_provisioned_iff_covered",
+        ),
+        (
+            "UPDATE invoices SET allocated = amount WHERE invoice_id = 'INV-S'",
+            now,
+            "23514",
+            "invoice_provisioned_iff_covered",
+        ),
+        (
+            "UPDATE invoices SET status = 'provisioned', allocated = amount
+             WHERE invoice_id = 'INV-S'",
+            now,
+            "23514",
+            "invoice_provisioned_iff_stamped",
+        ),
+        (
+            "UPDATE invoices SET allocated = amount + 1 WHERE invoice_id = 'INV-S'",
+            now,
+            "23514",
+            "invoices_check",
+        ),
+        (
+            "UPDATE invoices SET status = 'voided', voided_at = now() WHERE invoice_id = 'INV-H'",
+            now,
+            "23514",
+            "invoice_allocation_needs_sent",
+        ),
+        (
+            "UPDATE invoices SET status = 'voided', voided_at = now() WHERE invoice_id = 'INV-P'",
+            now,
+            "23514",
+            "invoice_transition",
+        ),
+        (
+            "UPDATE invoices SET status = 'awaiting_payment', voided_at = NULL
+             WHERE invoice_id = 'INV-V'",
+            now,
+            "23514",
+            "invoice_transition",
+        ),
+        (
+            "UPDATE invoices SET status = 'provisioned', provisioned_at = now(),
+               allocated = amount WHERE invoice_id = 'INV-D'",
+            now,
+            "23514",
+            "invoice_sent_is_stamped",
+        ),
+        (
+            "UPDATE invoices SET status = 'draft', sent_at = NULL WHERE invoice_id = 'INV-S'",
+            now,
+            "23514",
+            "invoice_transition",
+        ),
+        (
+            "UPDATE invoices SET allocated = 5 WHERE invoice_id = 'INV-D'",
+            now,
+            "23514",
+            "invoice_allocation_needs_sent",
+        ),
+        (
+            "UPDATE invoices SET amount = amount + 1 WHERE invoice_id = 'INV-S'",
+            now,
+            "23514",
+            "invoice_transition",
+        ),
+        (
+            "UPDATE invoices SET account_id = 'ACC-2' WHERE invoice_id = 'INV-S'",
+            now,
+            "23514",
+            "invoice_transition",
+        ),
+    ];
+    all_refused(&direct.database, &cases).await;
+    direct.finish().await;
+}
+
+#[tokio::test]
+async fn a_payment_never_gives_more_than_it_has_and_its_state_follows_its_amounts() {
+    let direct = world("k_payment").await;
+    let now = Stage::Statement;
+    let cases: [Case; 8] = [
+        (
+            "UPDATE payments SET allocated = amount + 1 WHERE payment_id = 'PAY-1'",
+            now,
+            "23514",
+            "payment_never_gives_more_than_it_has",
+        ),
+        (
+            "UPDATE payments SET returned = 60000001 WHERE payment_id = 'PAY-1'",
+            now,
+            "23514",
+            "payment_never_gives_more_than_it_has",
+        ),
+        (
+            "UPDATE payments SET state = 'allocated' WHERE payment_id = 'PAY-1'",
+            now,
+            "23514",
+            "payment_state_follows_amounts",
+        ),
+        (
+            "UPDATE payments SET state = 'on_account' WHERE payment_id = 'PAY-2'",
+            now,
+            "23514",
+            "payment_state_follows_amounts",
+        ),
+        (
+            "UPDATE payments SET state = 'removed' WHERE payment_id = 'PAY-1'",
+            now,
+            "23514",
+            "payment_state_follows_amounts",
+        ),
+        (
+            "UPDATE payments SET account_id = NULL WHERE payment_id = 'PAY-1'",
+            now,
+            "23514",
+            "payment_allocation_needs_account",
+        ),
+        // The allocations refer to account and currency, so neither can be changed under them.
+        (
+            "UPDATE payments SET account_id = 'ACC-2' WHERE payment_id = 'PAY-1'",
+            now,
+            "23503",
+            "allocations_payment_id_account_id_currency_fkey",
+        ),
+        (
+            "INSERT INTO payments (payment_id, currency, amount, state, reason, origin,
+               received_on, recorded_at)
+             VALUES ('PAY-0', 'SGD', 0, 'parked', 'no_account', 'manual', now(), now())",
+            now,
+            "23514",
+            "payments_amount_check",
+        ),
+    ];
+    all_refused(&direct.database, &cases).await;
+    direct.finish().await;
+}
+
+#[tokio::test]
+async fn lots_payables_and_sequences_have_fences_of_their_own() {
+    let direct = world("k_fences").await;
+    let now = Stage::Statement;
+    let cases: [Case; 6] = [
+        (
+            "UPDATE lots SET remaining = amount + 1",
+            now,
+            "23514",
+            "lots_check",
+        ),
+        (
+            "UPDATE lots SET held = remaining + 1",
+            now,
+            "23514",
+            "lots_check1",
+        ),
+        (
+            "UPDATE payable_invoices SET due = 0",
+            now,
+            "23514",
+            "payable_invoices_due_check",
+        ),
+        (
+            "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
+               created_at) VALUES ('events', 'account', 'ACC-1', 1, 1, '{}', now())",
+            now,
+            "23505",
+            "outbox_gapless",
+        ),
+        (
+            "UPDATE inbox SET outcome = 'rejected', code = NULL",
+            now,
+            "23514",
+            "inbox_refusals_have_codes",
+        ),
+        (
+            "INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status,
+               disposition, payment_id, credit_debit, reversal, currency, amount, booking_date,
+               unstructured, recorded_at)
+             VALUES ('B', 'id:1', sha256(''), 'PDNG', 'payment', 'PAY-1', 'CRDT', false, 'SGD', 1,
+               now(), '{}', now())",
+            now,
+            "23514",
+            "bank_payment_is_booked_credit",
+        ),
+    ];
+    all_refused(&direct.database, &cases).await;
+    direct.finish().await;
+}

@@ -1,0 +1,184 @@
+//! A migrated database of its own, and what must hold in it at the end of every test.
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
+
+use super::env;
+
+pub struct Database {
+    pub name: String,
+    pub url: String,
+    /// As the migrating superuser.
+    pub admin: PgPool,
+}
+
+impl Database {
+    /// A new database with the schema; `test` is unique among the tests and at most 24 characters.
+    pub async fn new(test: &str) -> Self {
+        let stamp = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_micros();
+        let name = format!("it_{test}_{}_{stamp}", std::process::id());
+        assert!(name.len() < 64, "{name} would be cut by PostgreSQL");
+        on_server(&format!("CREATE DATABASE {name}")).await;
+        let base = env("DATABASE_URL");
+        let cut = base.rfind('/').expect("a path");
+        let url = format!("{}/{name}", &base[..cut]);
+        let admin = PgPoolOptions::new()
+            .max_connections(4)
+            .connect(&url)
+            .await
+            .expect("own database");
+        topup::store::migrate(&admin).await.expect("migrations");
+        Self { name, url, admin }
+    }
+
+    /// One value of one row, as text; empty for NULL.
+    pub async fn value(&self, sql: &str) -> String {
+        let sql = format!("SELECT ({sql})::text");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
+            .fetch_one(&self.admin)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        row.get::<Option<String>, _>(0).unwrap_or_default()
+    }
+
+    /// All rows, their columns joined by `|`.
+    pub async fn lines(&self, sql: &str) -> Vec<String> {
+        let sql = format!(
+            "SELECT concat_ws('|', VARIADIC ARRAY(SELECT v FROM json_each_text(
+            row_to_json(q)) AS e(k, v))) FROM ({sql}) AS q"
+        );
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone()))
+            .fetch_all(&self.admin)
+            .await;
+        rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Runs one statement as the superuser.
+    pub async fn execute(&self, sql: &str) {
+        let done = self
+            .admin
+            .execute(sqlx::AssertSqlSafe(sql.to_owned()))
+            .await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// What every test must leave behind: sums that agree and sequences without gaps.
+    pub async fn audit(&self) {
+        let mut findings = topup::store::audit::run(&self.admin).await.expect("audit");
+        // An outbox may hold rows: not every test runs a relay.
+        findings.retain(|finding| !finding.info);
+        assert!(findings.is_empty(), "topup audit: {findings:?}");
+        for (rule, offenders) in AUDIT {
+            let found = self.lines(offenders).await;
+            assert!(found.is_empty(), "{rule}: {found:?}");
+        }
+    }
+
+    /// Audits, then drops the database.
+    pub async fn finish(self) {
+        self.audit().await;
+        self.admin.close().await;
+        on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+    }
+}
+
+/// Runs one statement outside of any test's database.
+async fn on_server(sql: &str) {
+    let base: PgConnectOptions = env("DATABASE_URL").parse().expect("a database URL");
+    let mut connection = base.connect().await.expect("PostgreSQL");
+    let done = connection
+        .execute(sqlx::AssertSqlSafe(sql.to_owned()))
+        .await;
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.expect("close");
+}
+
+/// Each rule with the query that finds what breaks it.
+const AUDIT: [(&str, &str); 12] = [
+    (
+        "a ledger transaction balances",
+        "SELECT ledger_transaction_id, currency, sum(amount) FROM ledger_entries
+         GROUP BY 1, 2 HAVING sum(amount) <> 0",
+    ),
+    (
+        "a balance is the sum of its ledger entries",
+        "SELECT * FROM (SELECT account_id, currency::text, sum(amount) AS ledger
+           FROM ledger_entries WHERE ledger_account = 'customer_balance' GROUP BY 1, 2) l
+         FULL JOIN (SELECT account_id, currency::text, amount FROM balances) b
+           USING (account_id, currency)
+         WHERE ledger IS DISTINCT FROM amount",
+    ),
+    (
+        "cash that is not allocated is what the payments have left",
+        "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
+           WHERE ledger_account = 'unallocated_cash' GROUP BY 1) l
+         FULL JOIN (SELECT currency::text, sum(amount - allocated - returned - refunded) AS free
+           FROM payments GROUP BY 1) p USING (currency)
+         WHERE coalesce(ledger, 0) <> coalesce(free, 0)",
+    ),
+    (
+        "the bank's side is all the payments",
+        "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
+           WHERE ledger_account = 'bank_clearing' GROUP BY 1) l
+         FULL JOIN (SELECT currency::text, sum(amount) AS received FROM payments GROUP BY 1) p
+           USING (currency)
+         WHERE coalesce(-ledger, 0) <> coalesce(received, 0)",
+    ),
+    (
+        "a payment has allocated what its live allocations say",
+        "SELECT payment_id, allocated FROM payments p WHERE allocated <> (SELECT
+           coalesce(sum(a.amount), 0) FROM allocations a
+           WHERE a.payment_id = p.payment_id AND a.reversed_at IS NULL)",
+    ),
+    (
+        "an invoice has been allocated what its live allocations say",
+        "SELECT invoice_id, allocated FROM invoices i WHERE allocated <> (SELECT
+           coalesce(sum(a.amount), 0) FROM allocations a
+           WHERE a.invoice_id = i.invoice_id AND a.reversed_at IS NULL)",
+    ),
+    (
+        "each allocation opened one lot of its amount",
+        "SELECT allocation_id, a.amount, l.amount AS lot FROM allocations a
+         LEFT JOIN lots l ON l.lot_id = a.allocation_id
+         WHERE l.amount IS DISTINCT FROM a.amount OR l.account_id <> a.account_id",
+    ),
+    (
+        "payable_invoices holds exactly the invoices that await payment",
+        "(SELECT invoice_id, account_id, currency::text, amount - allocated, due_date, sent_at
+            FROM invoices WHERE status = 'awaiting_payment'
+          EXCEPT SELECT invoice_id, account_id, currency::text, due, due_date, sent_at
+            FROM payable_invoices)
+         UNION ALL
+         (SELECT invoice_id, account_id, currency::text, due, due_date, sent_at
+            FROM payable_invoices
+          EXCEPT SELECT invoice_id, account_id, currency::text, amount - allocated, due_date,
+            sent_at FROM invoices WHERE status = 'awaiting_payment')",
+    ),
+    (
+        "the events of a key are numbered without gaps",
+        "SELECT key_kind, record_key, min(first_sequence), sum(events) FROM outbox
+         WHERE topic = 'events' GROUP BY 1, 2
+         HAVING min(first_sequence) <> 1
+             OR max(first_sequence + events - 1) <> sum(events)",
+    ),
+    (
+        "an account's last sequence is that of its last event",
+        "SELECT account_id, event_sequence FROM accounts WHERE event_sequence <>
+           (SELECT coalesce(sum(events), 0) FROM outbox WHERE topic = 'events'
+             AND key_kind = 'account' AND record_key = account_id)",
+    ),
+    (
+        "what waits in the inbox waits in the queue",
+        "SELECT * FROM (SELECT source, message_id, outcome FROM inbox WHERE outcome = 'waiting') i
+         FULL JOIN (SELECT source, message_id, waiting_id FROM waiting_commands) w
+           USING (source, message_id) WHERE waiting_id IS NULL OR outcome IS NULL",
+    ),
+    (
+        "every dead letter was put in the outbox",
+        "SELECT dead_letter_id FROM dead_letters d WHERE NOT EXISTS
+           (SELECT 1 FROM outbox o WHERE o.dead_letter_id = d.dead_letter_id)",
+    ),
+];

@@ -1,0 +1,110 @@
+//! The pipeline on a database of its own, without Kafka: for tests that need many records or
+//! a fresh state for each.
+
+use topup::clock::Clock;
+use topup::config::Topics;
+use topup::domain::matching::Policy;
+use topup::pipeline::batch::{Ended, Item, run_in_tx};
+use topup::pipeline::{Pipeline, Settings};
+use topup::store::persist::RawRecordRow;
+use topup::store::{ConnectOptions, StoreError, Tx, connect, next_id_block};
+use topup::wire::{RawRecord, Topic, decode};
+
+use super::Database;
+
+pub struct Direct {
+    pub database: Database,
+    pub pipeline: Pipeline,
+    next_offset: i64,
+}
+
+impl Direct {
+    pub async fn new(test: &str) -> Self {
+        let database = Database::new(test).await;
+        let pool = connect(&ConnectOptions::new(&database.url)).await;
+        let topics = Topics::with_prefix(&database.name);
+        let settings = Settings {
+            group: database.name.clone(),
+            owner: "direct".to_owned(),
+            topics,
+            policy: Policy::default(),
+            waiting_deadline: chrono::Duration::hours(1),
+            event_source: "topup".to_owned(),
+            writers: 2,
+        };
+        let pipeline = Pipeline::new(pool.expect("a pool"), settings, Clock::System);
+        Self {
+            database,
+            pipeline,
+            next_offset: 0,
+        }
+    }
+
+    /// The next record of a topic, decoded.
+    pub fn item(&mut self, topic: Topic, key: Option<&str>, value: &[u8]) -> Item {
+        let offset = self.next_offset;
+        self.next_offset += 1;
+        item(&self.pipeline.settings().topics, topic, offset, key, value)
+    }
+
+    pub fn command(&mut self, id: &str, kind: &str, data: &impl std::fmt::Display) -> Item {
+        let value = super::records::command(id, kind, data);
+        self.item(Topic::Commands, None, value.as_bytes())
+    }
+
+    /// Processes one batch and commits it.
+    pub async fn run(&self, items: &[Item]) -> Vec<Ended> {
+        let mut tx = self.pipeline.pool().begin().await.expect("begin");
+        let ended = self.run_in(&mut tx, items).await.expect("processed");
+        tx.commit().await.expect("commit");
+        ended
+    }
+
+    /// Processes one batch in a transaction that the caller ends.
+    pub async fn run_in(&self, tx: &mut Tx<'_>, items: &[Item]) -> Result<Vec<Ended>, StoreError> {
+        let block = next_id_block(tx).await?;
+        let at = self.pipeline.clock().now();
+        Ok(run_in_tx(&self.pipeline, tx, items, block, at).await?.ended)
+    }
+
+    /// Processes one record and expects that it is applied.
+    pub async fn applied(&self, item: Item) {
+        let ended = self.run(std::slice::from_ref(&item)).await;
+        let outcome = ended.first().map(|ended| ended.outcome);
+        assert_eq!(outcome, Some("applied"), "{ended:?}: {item:?}");
+    }
+
+    pub async fn finish(self) {
+        self.pipeline.pool().close().await;
+        self.database.finish().await;
+    }
+}
+
+/// A record at `offset` of partition 0, decoded.
+pub fn item(topics: &Topics, topic: Topic, offset: i64, key: Option<&str>, value: &[u8]) -> Item {
+    let name = match topic {
+        Topic::Commands => &topics.commands,
+        Topic::BankPayments => &topics.bank_payments,
+        Topic::Usage => &topics.usage,
+    };
+    let key = key.map(str::as_bytes);
+    let decoded = decode(&RawRecord {
+        topic,
+        key,
+        value: Some(value),
+        headers: &[],
+    });
+    Item {
+        raw: RawRecordRow {
+            topic: name.clone(),
+            partition: 0,
+            offset,
+            timestamp: None,
+            key: key.map(<[u8]>::to_vec),
+            value: Some(value.to_vec()),
+            headers: "[]".to_owned(),
+        },
+        decoded,
+        again: false,
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading a topic back, and deleting topics, with the plain client.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::Value;
+
+use super::PATIENCE;
+
+/// A record as it lies in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Read {
+    /// The values of all headers of that name, as text.
+    pub fn header(&self, name: &str) -> Vec<String> {
+        let named = self.headers.iter().filter(|(header, _)| header == name);
+        named
+            .map(|(_, value)| String::from_utf8(value.clone().unwrap_or_default()).expect("text"))
+            .collect()
+    }
+
+    pub fn key_text(&self) -> String {
+        String::from_utf8(self.key.clone().expect("a key")).expect("text")
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(self.value.as_deref().expect("a value")).expect("JSON")
+    }
+}
+
+/// Everything that is in the topic now, partition after partition, in order.
+pub async fn read_topic(brokers: &str, topic: &str) -> Vec<Read> {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let reading = tokio::task::spawn_blocking(move || read_blocking(&brokers, &topic));
+    reading.await.expect("no panic")
+}
+
+fn read_blocking(brokers: &str, topic: &str) -> Vec<Read> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "it-reader")
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("consumer");
+    let metadata = consumer
+        .fetch_metadata(Some(topic), PATIENCE)
+        .expect("metadata");
+    let partitions = metadata.topics().first().expect("the topic").partitions();
+    let mut list = TopicPartitionList::new();
+    let mut left = 0;
+    for partition in partitions {
+        let id = partition.id();
+        let (low, high) = consumer
+            .fetch_watermarks(topic, id, PATIENCE)
+            .expect("watermarks");
+        left += high - low;
+        list.add_partition_offset(topic, id, Offset::Beginning)
+            .expect("a partition");
+    }
+    consumer.assign(&list).expect("assigned");
+    let started = Instant::now();
+    let mut read = Vec::new();
+    while left > 0 {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{left} records of {topic} not read"
+        );
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else {
+            continue;
+        };
+        let message = message.expect("a record");
+        left -= 1;
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            let owned = headers
+                .iter()
+                .map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)));
+            owned.collect()
+        });
+        read.push((
+            message.partition(),
+            Read {
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().map(<[u8]>::to_vec),
+                headers,
+            },
+        ));
+    }
+    read.sort_by_key(|(partition, _)| *partition);
+    read.into_iter().map(|(_, record)| record).collect()
+}
+
+/// Deletes the topics of a test, so that the broker does not collect them.
+pub async fn delete_topics(brokers: &str, topics: Vec<String>) {
+    let brokers = brokers.to_owned();
+    let deleting = tokio::task::spawn_blocking(move || {
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .create()
+            .expect("admin client");
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let deleted = futures::executor::block_on(admin.delete_topics(&names, &options));
+        deleted.expect("topics deleted");
+    });
+    deleting.await.expect("no panic");
+}

@@ -1,0 +1,75 @@
+//! Every SQL statement of the store, prepared against the migrated schema as the worker's role.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use sqlx::{AssertSqlSafe, Column, Either, Executor, SqlSafeStr, Statement, TypeInfo};
+use topup::store::{ConnectOptions, connect};
+
+use crate::harness::Database;
+
+const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/PREPARED.txt");
+
+/// The files below `folder`, in the order of their paths.
+fn statements_of(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(statements_of(&path));
+        } else if path.extension().is_some_and(|extension| extension == "sql") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Parameters and columns of each statement are what the snapshot says: a change of the schema
+/// that reaches a statement shows up here and not in production. `UPDATE_PREPARED=1` writes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
+    let database = Database::new("statements").await;
+    let pool = connect(&ConnectOptions::new(&database.url)).await;
+    let pool = pool.expect("a pool");
+    let mut connection = pool.acquire().await.expect("a connection");
+    let files = statements_of(Path::new(SQL));
+    assert!(files.len() > 50, "only {} statements found", files.len());
+    let mut prepared = String::new();
+    for file in files {
+        let name = file.strip_prefix(SQL).expect("below the folder").display();
+        let text = std::fs::read_to_string(&file).expect("the statement");
+        let sql = AssertSqlSafe(text).into_sql_str();
+        let statement = connection.prepare(sql).await;
+        let statement = statement.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let parameters = match statement.parameters() {
+            Some(Either::Left(types)) => types.iter().map(TypeInfo::name).collect::<Vec<_>>(),
+            Some(Either::Right(_)) | None => panic!("{name}: parameters of unknown types"),
+        };
+        let _ = writeln!(prepared, "{name}({})", parameters.join(", "));
+        for column in statement.columns() {
+            let _ = writeln!(
+                prepared,
+                "    {} {}",
+                column.name(),
+                column.type_info().name()
+            );
+        }
+    }
+    drop(connection);
+    pool.close().await;
+    database.finish().await;
+    if std::env::var("UPDATE_PREPARED").is_ok_and(|value| value == "1") {
+        std::fs::write(SNAPSHOT, &prepared).expect("the snapshot is written");
+    }
+    let expected = std::fs::read_to_string(SNAPSHOT).unwrap_or_default();
+    let first = prepared
+        .lines()
+        .zip(expected.lines())
+        .find(|(now, then)| now != then);
+    assert!(
+        prepared == expected,
+        "statements changed (UPDATE_PREPARED=1 accepts it); first difference: {first:?}"
+    );
+}
