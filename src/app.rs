@@ -66,10 +66,7 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
 /// librdkafka settings for TLS and SASL.
 #[must_use]
 pub fn kafka_security(kafka: &KafkaConfig) -> BTreeMap<String, String> {
-    let password = kafka
-        .sasl_password
-        .as_ref()
-        .map(|secret| secret.reveal().to_owned());
+    let password = kafka.sasl_password.as_ref().map(|secret| secret.reveal().to_owned());
     let settings = [
         ("security.protocol", kafka.security_protocol.clone()),
         ("sasl.mechanism", kafka.sasl_mechanism.clone()),
@@ -77,10 +74,7 @@ pub fn kafka_security(kafka: &KafkaConfig) -> BTreeMap<String, String> {
         ("sasl.password", password),
         ("ssl.ca.location", kafka.ssl_ca_location.clone()),
     ];
-    settings
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-        .collect()
+    settings.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
 fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
@@ -134,11 +128,7 @@ impl Worker {
         } else {
             let settings = consumer_config(config, &subscribed);
             let handler = Arc::new(pipeline.clone());
-            Some(kafka::start(
-                settings,
-                handler,
-                tokio::runtime::Handle::current(),
-            )?)
+            Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
         let mut tasks = Vec::new();
         if only.relay {
@@ -157,20 +147,10 @@ impl Worker {
         }
         if only.jobs || only.commands {
             let interval = Duration::from_millis(config.worker.sweep_interval_ms);
-            tasks.push(tokio::spawn(sweep_loop(
-                pipeline.clone(),
-                interval,
-                stopped,
-            )));
+            tasks.push(tokio::spawn(sweep_loop(pipeline.clone(), interval, stopped)));
         }
         let shutdown = Duration::from_secs(config.worker.shutdown_seconds);
-        Ok(Self {
-            pipeline,
-            consumer,
-            tasks,
-            stop,
-            shutdown,
-        })
+        Ok(Self { pipeline, consumer, tasks, stop, shutdown })
     }
 
     #[must_use]

@@ -30,10 +30,7 @@ mod tests {
     #[test]
     fn instants_have_whole_microseconds() {
         let instant = DateTime::from_timestamp(1_700_000_000, 123_456_789).expect("instant");
-        assert_eq!(
-            Clock::Fixed(instant).now().timestamp_subsec_nanos(),
-            123_456_000
-        );
+        assert_eq!(Clock::Fixed(instant).now().timestamp_subsec_nanos(), 123_456_000);
         assert_eq!(Clock::System.now().timestamp_subsec_nanos() % 1_000, 0);
     }
 }

@@ -47,24 +47,14 @@ pub async fn replay(
             Replayed::Blocked
         } else {
             pace.tick().await;
-            pipeline
-                .replay(id, &args.operator, args.reason.as_deref(), args.dry_run)
-                .await?
+            pipeline.replay(id, &args.operator, args.reason.as_deref(), args.dry_run).await?
         };
         if matches!(replayed, Replayed::StillFailing { .. }) {
             failing.insert(key);
         }
         let word = replayed.word();
-        let outcome = if args.dry_run {
-            format!("would be {word}")
-        } else {
-            word.to_owned()
-        };
-        acted.push(Acted {
-            dead_letter_id: id,
-            outcome,
-            code: replayed.code().map(str::to_owned),
-        });
+        let outcome = if args.dry_run { format!("would be {word}") } else { word.to_owned() };
+        acted.push(Acted { dead_letter_id: id, outcome, code: replayed.code().map(str::to_owned) });
     }
     Ok(acted)
 }
@@ -82,11 +72,7 @@ pub async fn discard(pool: &PgPool, args: DiscardArgs) -> Result<Vec<Acted>, Sto
         } else {
             discard_one(pool, id, &args.operator, &args.reason).await?
         };
-        acted.push(Acted {
-            dead_letter_id: id,
-            outcome: outcome.to_owned(),
-            code: None,
-        });
+        acted.push(Acted { dead_letter_id: id, outcome: outcome.to_owned(), code: None });
     }
     Ok(acted)
 }

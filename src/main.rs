@@ -10,9 +10,7 @@ use topup::cli::{Cli, run};
 fn main() -> ExitCode {
     // clap ends the process itself on wrong usage (2), --help and --version (0).
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => {

@@ -51,13 +51,7 @@ impl Relay {
         group: String,
         clock: Clock,
     ) -> Self {
-        Self {
-            pool,
-            producer,
-            topics,
-            group,
-            clock,
-        }
+        Self { pool, producer, topics, group, clock }
     }
 
     /// Publishes until `stop` says so; the round in hand is finished first.
@@ -113,11 +107,7 @@ impl Relay {
         let mut done: Vec<i64> = Vec::with_capacity(rows.len());
         let mut failed: Vec<i64> = Vec::new();
         for (outbox_id, result) in owners.into_iter().zip(delivered) {
-            let list = if result.is_ok() {
-                &mut done
-            } else {
-                &mut failed
-            };
+            let list = if result.is_ok() { &mut done } else { &mut failed };
             if list.last() != Some(&outbox_id) {
                 list.push(outbox_id);
             }
@@ -125,19 +115,12 @@ impl Relay {
         done.retain(|id| failed.binary_search(id).is_err());
         outbox::mark_published_in_tx(&mut tx, &done, self.clock.now()).await?;
         tx.commit().await?;
-        Ok(Round {
-            rows: rows.len(),
-            published: done.len(),
-        })
+        Ok(Round { rows: rows.len(), published: done.len() })
     }
 
     fn records_of(&self, row: &Unpublished) -> (i64, Vec<OutRecord>) {
         match row {
-            Unpublished::Events {
-                outbox_id,
-                record_key,
-                payload,
-            } => {
+            Unpublished::Events { outbox_id, record_key, payload } => {
                 let record = |json: &str| OutRecord {
                     topic: self.topics.events.clone(),
                     key: Some(record_key.clone().into_bytes()),
@@ -181,10 +164,7 @@ impl Relay {
             topic: self.topics.dead_letters.clone(),
             key: letter.raw.key.clone(),
             value: letter.raw.value.clone(),
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| Header { name, value })
-                .collect(),
+            headers: headers.into_iter().map(|(name, value)| Header { name, value }).collect(),
             timestamp_ms: None,
         }
     }

@@ -76,9 +76,6 @@ mod tests {
     #[test]
     fn a_chain_names_each_layer_once() {
         let inner = "x".parse::<i32>().expect_err("no number");
-        assert_eq!(
-            chain(&Outer(inner)),
-            "the batch failed: invalid digit found in string"
-        );
+        assert_eq!(chain(&Outer(inner)), "the batch failed: invalid digit found in string");
     }
 }

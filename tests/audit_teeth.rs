@@ -49,11 +49,7 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE balances SET amount = amount + 1 WHERE account_id = 'ACC-1'",
     ),
-    plant(
-        "I3",
-        "entries without a balance",
-        "DELETE FROM balances WHERE account_id = 'ACC-2'",
-    ),
+    plant("I3", "entries without a balance", "DELETE FROM balances WHERE account_id = 'ACC-2'"),
     plant(
         "I4",
         "a balance below its limit",
@@ -90,11 +86,7 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE invoices SET provisioned_at = NULL WHERE invoice_id = 'INV-1'",
     ),
-    plant(
-        "I8",
-        "a sent draft",
-        "UPDATE invoices SET sent_at = now() WHERE invoice_id = 'INV-3'",
-    ),
+    plant("I8", "a sent draft", "UPDATE invoices SET sent_at = now() WHERE invoice_id = 'INV-3'"),
     plant(
         "I9",
         "an allocation that was never posted",
@@ -186,11 +178,7 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C4'",
     ),
-    plant(
-        "I21",
-        "an event that waits",
-        "UPDATE outbox SET published_at = NULL",
-    ),
+    plant("I21", "an event that waits", "UPDATE outbox SET published_at = NULL"),
     plant(
         "I25",
         "half a cent",
@@ -215,16 +203,8 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE payments SET amount = 131000000 WHERE payment_id = 'PAY-1'",
     ),
-    plant(
-        "I26",
-        "a payment that vanished",
-        "DELETE FROM payments WHERE payment_id = 'PAY-2'",
-    ),
-    plant(
-        "A1",
-        "an invoice that matching cannot see",
-        "DELETE FROM payable_invoices",
-    ),
+    plant("I26", "a payment that vanished", "DELETE FROM payments WHERE payment_id = 'PAY-2'"),
+    plant("A1", "an invoice that matching cannot see", "DELETE FROM payable_invoices"),
     plant(
         "A1",
         "a paid invoice that is payable",
@@ -237,11 +217,7 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE payable_invoices SET due = 80000000",
     ),
-    plant(
-        "A1",
-        "another day",
-        "UPDATE payable_invoices SET due_date = '2026-12-01'",
-    ),
+    plant("A1", "another day", "UPDATE payable_invoices SET due_date = '2026-12-01'"),
     plant(
         "A2",
         "a payment that forgot",
@@ -254,11 +230,7 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE invoices SET allocated = 20000000 WHERE invoice_id = 'INV-2'",
     ),
-    plant(
-        "A4",
-        "an allocation without a lot",
-        "DELETE FROM lots WHERE lot_id = 2",
-    ),
+    plant("A4", "an allocation without a lot", "DELETE FROM lots WHERE lot_id = 2"),
     plant(
         "A4",
         "a lot of another account",
@@ -277,11 +249,7 @@ const PLANTS: &[Plant] = &[
         "
         INSERT INTO lots VALUES (9, 'ACC-1', 'SGD', 1, 0, 0, now())",
     ),
-    plant(
-        "A5",
-        "a lot that was burnt in secret",
-        "UPDATE lots SET remaining = 0 WHERE lot_id = 2",
-    ),
+    plant("A5", "a lot that was burnt in secret", "UPDATE lots SET remaining = 0 WHERE lot_id = 2"),
     plant(
         "A6",
         "a lost event",
@@ -336,21 +304,13 @@ const PLANTS: &[Plant] = &[
         "
         DELETE FROM dead_letters WHERE message_id = 'C4'",
     ),
-    plant(
-        "A8",
-        "a conflict without a letter",
-        "DELETE FROM dead_letters WHERE code = 'conflict'",
-    ),
+    plant("A8", "a conflict without a letter", "DELETE FROM dead_letters WHERE code = 'conflict'"),
     plant(
         "A8",
         "an undecodable letter that is applied",
         "UPDATE inbox SET outcome = 'applied' WHERE message_id = 'c:0:6'",
     ),
-    plant(
-        "A9",
-        "a record that waits for nobody",
-        "DELETE FROM waiting_commands",
-    ),
+    plant("A9", "a record that waits for nobody", "DELETE FROM waiting_commands"),
     plant(
         "A9",
         "a command that waits after its answer",
@@ -389,26 +349,17 @@ const UNGUARD: &str = "
     DROP INDEX outbox_gapless, allocations_live_pair;";
 
 async fn found(connection: &mut PgConnection, invariant: &Invariant) -> Vec<String> {
-    let rows = sqlx::query(invariant.sql)
-        .persistent(false)
-        .fetch_all(connection)
-        .await;
+    let rows = sqlx::query(invariant.sql).persistent(false).fetch_all(connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", invariant.code));
     let text = |row: &sqlx::postgres::PgRow| {
-        format!(
-            "{}: {}",
-            row.get::<String, _>("subject"),
-            row.get::<String, _>("detail")
-        )
+        format!("{}: {}", row.get::<String, _>("subject"), row.get::<String, _>("detail"))
     };
     rows.iter().map(text).collect()
 }
 
 fn invariant(code: &str) -> &'static Invariant {
     let mut invariants = INVARIANTS.iter();
-    invariants
-        .find(|invariant| invariant.code == code)
-        .expect("a known code")
+    invariants.find(|invariant| invariant.code == code).expect("a known code")
 }
 
 #[tokio::test]
@@ -421,20 +372,13 @@ async fn every_invariant_finds_its_violation_and_is_silent_on_a_sound_book() {
     for plant in PLANTS {
         let mut connection = pool.acquire().await.expect("connects").detach();
         execute(&mut connection, &format!("BEGIN; {UNGUARD} {}", plant.sql)).await;
-        if found(&mut connection, invariant(plant.code))
-            .await
-            .is_empty()
-        {
+        if found(&mut connection, invariant(plant.code)).await.is_empty() {
             toothless.push(format!("{} does not see {}", plant.code, plant.name));
         }
         execute(&mut connection, "ROLLBACK").await;
     }
     assert_eq!(toothless, Vec::<String>::new());
-    assert_eq!(
-        run(&pool).await.expect("audits"),
-        Vec::new(),
-        "a plant was left behind"
-    );
+    assert_eq!(run(&pool).await.expect("audits"), Vec::new(), "a plant was left behind");
     pool.close().await;
     database.drop().await;
 }
@@ -459,16 +403,8 @@ fn minor_units_in_the_audit_are_those_of_the_domain() {
         let Ok(currency) = Currency::parse(&code) else {
             continue;
         };
-        let factor = match sql
-            .split("WHEN")
-            .find(|part| part.contains(&format!("'{code}'")))
-        {
-            Some(part) => part
-                .split("THEN")
-                .nth(1)
-                .expect("a factor")
-                .split_whitespace()
-                .next(),
+        let factor = match sql.split("WHEN").find(|part| part.contains(&format!("'{code}'"))) {
+            Some(part) => part.split("THEN").nth(1).expect("a factor").split_whitespace().next(),
             None => Some("10000"),
         };
         let expected = 10_i64.pow(6 - currency.minor_units()).to_string();

@@ -33,23 +33,14 @@ async fn members_join_and_leave(protocol: GroupProtocol) {
         let first = run(config(), &database);
         eventually("the first has read", || database.count() == 3_000).await;
         let second = run(config(), &database);
-        eventually("shared out", || {
-            flowing(&first) == 3 && flowing(&second) == 3
-        })
-        .await;
+        eventually("shared out", || flowing(&first) == 3 && flowing(&second) == 3).await;
         broker.fill(3_000, 6_000).await;
         let report = first.shutdown(LIMIT).await;
-        assert!(
-            report.drained && report.committed && report.closed,
-            "{report:?}"
-        );
+        assert!(report.drained && report.committed && report.closed, "{report:?}");
         eventually("the second has all", || flowing(&second) == 6).await;
         eventually("all are read", || database.count() == 6_000).await;
         let third = run(config(), &database);
-        eventually("shared again", || {
-            flowing(&third) == 3 && flowing(&second) == 3
-        })
-        .await;
+        eventually("shared again", || flowing(&third) == 3 && flowing(&second) == 3).await;
         broker.fill(6_000, 7_000).await;
         eventually("the rest is read", || database.count() == 7_000).await;
         assert!(second.shutdown(LIMIT).await.closed);
@@ -115,22 +106,14 @@ async fn a_partition_that_never_gets_on_does_not_stop_the_others() {
     let high = |partition: i32| {
         let lags = Cluster::new(&broker.brokers).group_lag("none", &[&broker.topic], LIMIT);
         let lags = lags.unwrap();
-        lags.iter()
-            .find(|lag| lag.partition == partition)
-            .unwrap()
-            .high
+        lags.iter().find(|lag| lag.partition == partition).unwrap().high
     };
     let (zero, one) = tokio::task::block_in_place(|| (high(0), high(1)));
     assert!(zero > 0 && one > 0);
-    eventually("partition 1 is read", || {
-        database.row(1, |row| row.next_offset) == Some(one)
-    })
-    .await;
+    eventually("partition 1 is read", || database.row(1, |row| row.next_offset) == Some(one)).await;
     thief.abort();
-    eventually("partition 0 follows", || {
-        database.row(0, |row| row.next_offset) == Some(zero)
-    })
-    .await;
+    eventually("partition 0 follows", || database.row(0, |row| row.next_offset) == Some(zero))
+        .await;
     consumer.shutdown(LIMIT).await;
     database.check(1_000);
 }
@@ -216,13 +199,8 @@ async fn a_held_partition_is_reported_and_tried_again() {
     database.hold.store(true, Ordering::SeqCst);
     broker.fill(0, 100).await;
     let consumer = run(broker.config(&unique("group")), &database);
-    let held = PartitionPhase::Held {
-        reason: "high is 100".to_owned(),
-    };
-    eventually("held", || {
-        consumer.status().partitions.iter().any(|p| p.phase == held)
-    })
-    .await;
+    let held = PartitionPhase::Held { reason: "high is 100".to_owned() };
+    eventually("held", || consumer.status().partitions.iter().any(|p| p.phase == held)).await;
     eventually("tried again", || database.opens() > 2).await;
     assert_eq!(database.count(), 0);
     database.hold.store(false, Ordering::SeqCst);
@@ -248,10 +226,7 @@ async fn a_batch_that_outlives_a_rebalance_is_fenced() {
         broker.fill(0, 500).await;
         eventually("both in flight", || database.in_flight() == 2).await;
         let second = run(config(), &database);
-        eventually("one moved", || {
-            flowing(&second) == 1 && database.opens() == 3
-        })
-        .await;
+        eventually("one moved", || flowing(&second) == 1 && database.opens() == 3).await;
         database.gate.send_replace(true);
         eventually("all are read", || database.count() == 500).await;
         first.shutdown(LIMIT).await;
@@ -278,17 +253,11 @@ async fn shutdown_waits_for_the_batch_in_flight_and_nothing_comes_twice() {
         let shutdown = tokio::spawn(consumer.shutdown(LIMIT));
         database.gate.send_replace(true);
         let report = shutdown.await.unwrap();
-        assert!(
-            report.drained && report.committed && report.closed,
-            "{report:?}"
-        );
+        assert!(report.drained && report.committed && report.closed, "{report:?}");
         let done = database.count();
         assert_eq!(broker.committed(&group).await, done as i64);
         let consumer = run(config(), &database);
-        eventually("all are read", || {
-            database.count() == 300 && flowing(&consumer) == 1
-        })
-        .await;
+        eventually("all are read", || database.count() == 300 && flowing(&consumer) == 1).await;
         assert_eq!(consumer.status().partitions[0].dropped_records, 0);
         consumer.shutdown(LIMIT).await;
         database.check(300);
@@ -357,11 +326,7 @@ async fn an_idle_lane_is_quick_and_a_busy_one_batches() {
     let began = Instant::now();
     broker.fill(0, 1).await;
     eventually("read", || database.count() == 1).await;
-    assert!(
-        began.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     // While a batch is in flight the next one gathers.
     database.gate.send_replace(false);
     broker.fill(1, 2).await;
@@ -380,9 +345,8 @@ async fn an_idle_lane_is_quick_and_a_busy_one_batches() {
 async fn the_producer_keeps_the_order_of_a_key_and_stops_a_key_that_fails() {
     for broker in Broker::all(3).await {
         let producer = Producer::new(&ProducerConfig::new(&broker.brokers)).unwrap();
-        let records: Vec<OutRecord> = (0..5_000)
-            .map(|n| broker.record(&format!("k{}", n % 5), n))
-            .collect();
+        let records: Vec<OutRecord> =
+            (0..5_000).map(|n| broker.record(&format!("k{}", n % 5), n)).collect();
         let sent = producer.send_all(records).await;
         let mut last: HashMap<usize, (i32, i64)> = HashMap::new();
         for (n, sent) in sent.iter().enumerate() {
@@ -412,9 +376,7 @@ async fn the_producer_keeps_the_order_of_a_key_and_stops_a_key_that_fails() {
 async fn the_producer_waits_when_its_queue_is_full_and_reports_a_broker_that_is_away() {
     let broker = Broker::mock(1);
     let mut config = ProducerConfig::new(&broker.brokers);
-    config
-        .extra
-        .insert("queue.buffering.max.messages".into(), "10".into());
+    config.extra.insert("queue.buffering.max.messages".into(), "10".into());
     config.delivery_timeout = Duration::from_secs(2);
     let producer = Producer::new(&config).unwrap();
     let records = |from: usize| (from..from + 200).map(|n| broker.record("k", n)).collect();
@@ -437,10 +399,7 @@ async fn topics_are_listed() {
         let cluster = Cluster::new(&broker.brokers);
         let listed = tokio::task::spawn_blocking(move || cluster.list_topics(LIMIT)).await;
         let topics = listed.unwrap().unwrap();
-        let topic = topics
-            .iter()
-            .find(|topic| topic.name == broker.topic)
-            .unwrap();
+        let topic = topics.iter().find(|topic| topic.name == broker.topic).unwrap();
         assert_eq!(topic.partitions, 3);
     }
 }

@@ -17,10 +17,7 @@ use topup::store::views::records::{self, RecordFilter, RecordName};
 use topup::store::views::{Page, Privacy, status};
 
 fn page(after: Option<&str>, limit: i64) -> Page {
-    Page {
-        after: after.map(str::to_owned),
-        limit,
-    }
+    Page { after: after.map(str::to_owned), limit }
 }
 
 /// Two decisions on the parked payment: what `payments explain` reads.
@@ -59,10 +56,7 @@ async fn every_query_prepares(pool: &PgPool) {
     for folder in [sql.clone(), sql.join("audit")] {
         for entry in std::fs::read_dir(folder).expect("the folder") {
             let path = entry.expect("an entry").path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .expect("a name");
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
             let ours =
                 name.starts_with("views_") || path.parent().is_some_and(|p| p.ends_with("audit"));
             if !ours || path.extension().is_none_or(|extension| extension != "sql") {
@@ -79,111 +73,54 @@ async fn every_query_prepares(pool: &PgPool) {
 
 async fn lists_are_paged(pool: &PgPool) {
     let all = InvoiceFilter::default();
-    let first = invoices::list(pool, &all, &page(None, 3))
-        .await
-        .expect("lists");
-    assert_eq!(
-        (first.items.len(), first.next.as_deref()),
-        (3, Some("INV-3"))
-    );
-    let rest = invoices::list(pool, &all, &page(Some("INV-3"), 3))
-        .await
-        .expect("lists");
+    let first = invoices::list(pool, &all, &page(None, 3)).await.expect("lists");
+    assert_eq!((first.items.len(), first.next.as_deref()), (3, Some("INV-3")));
+    let rest = invoices::list(pool, &all, &page(Some("INV-3"), 3)).await.expect("lists");
     assert_eq!((rest.items.len(), rest.next), (2, None));
-    let of_account = InvoiceFilter {
-        account: Some("ACC-2".to_owned()),
-        status: Some("provisioned".to_owned()),
-    };
-    let found = invoices::list(pool, &of_account, &page(None, 9))
-        .await
-        .expect("lists");
+    let of_account =
+        InvoiceFilter { account: Some("ACC-2".to_owned()), status: Some("provisioned".to_owned()) };
+    let found = invoices::list(pool, &of_account, &page(None, 9)).await.expect("lists");
     assert_eq!(found.items.len(), 1);
     assert_eq!(found.items[0].amount, "7000", "yen have no decimals");
 
-    let parked = PaymentFilter {
-        state: Some("parked".to_owned()),
-        ..PaymentFilter::default()
-    };
-    let found = payments::list(pool, &parked, &page(None, 9))
-        .await
-        .expect("lists");
+    let parked = PaymentFilter { state: Some("parked".to_owned()), ..PaymentFilter::default() };
+    let found = payments::list(pool, &parked, &page(None, 9)).await.expect("lists");
     assert_eq!(found.items.len(), 1);
     assert_eq!(found.items[0].unallocated, "60.00");
 
-    let balances = accounts::balances(pool, None, &page(None, 1))
-        .await
-        .expect("lists");
+    let balances = accounts::balances(pool, None, &page(None, 1)).await.expect("lists");
     assert_eq!(balances.next.as_deref(), Some("ACC-1/SGD"));
-    let rest = accounts::balances(pool, None, &page(Some("ACC-1/SGD"), 1))
-        .await
-        .expect("lists");
+    let rest = accounts::balances(pool, None, &page(Some("ACC-1/SGD"), 1)).await.expect("lists");
     assert_eq!(rest.items[0].account_id, "ACC-2");
-    assert_eq!(
-        accounts::list(pool, &page(None, 9))
-            .await
-            .expect("lists")
-            .items
-            .len(),
-        2
-    );
+    assert_eq!(accounts::list(pool, &page(None, 9)).await.expect("lists").items.len(), 2);
 }
 
 async fn one_of_each(pool: &PgPool) {
-    let invoice = invoices::show(pool, "INV-2")
-        .await
-        .expect("reads")
-        .expect("there");
-    assert_eq!(
-        (invoice.row.amount.as_str(), invoice.row.amount_due.as_str()),
-        ("80.00", "50.00")
-    );
-    let steps: Vec<&str> = invoice
-        .timeline
-        .iter()
-        .map(|step| step.what.as_str())
-        .collect();
+    let invoice = invoices::show(pool, "INV-2").await.expect("reads").expect("there");
+    assert_eq!((invoice.row.amount.as_str(), invoice.row.amount_due.as_str()), ("80.00", "50.00"));
+    let steps: Vec<&str> = invoice.timeline.iter().map(|step| step.what.as_str()).collect();
     let paid = "30.00 SGD allocated from payment PAY-1 by R5";
-    assert_eq!(
-        steps,
-        ["created as a draft", "sent: it awaits payment", paid]
-    );
-    assert!(
-        invoices::show(pool, "INV-9")
-            .await
-            .expect("reads")
-            .is_none()
-    );
+    assert_eq!(steps, ["created as a draft", "sent: it awaits payment", paid]);
+    assert!(invoices::show(pool, "INV-9").await.expect("reads").is_none());
 
-    let masked = payments::show(pool, "PAY-2", Privacy::Masked)
-        .await
-        .expect("reads");
+    let masked = payments::show(pool, "PAY-2", Privacy::Masked).await.expect("reads");
     let bank = masked.and_then(|payment| payment.bank).expect("bank facts");
     assert_eq!(bank.debtor_name.as_deref(), Some("…eng"));
     assert_eq!(bank.debtor_account.as_deref(), Some("…5678"));
-    let full = payments::show(pool, "PAY-2", Privacy::Full)
-        .await
-        .expect("reads");
+    let full = payments::show(pool, "PAY-2", Privacy::Full).await.expect("reads");
     let bank = full.and_then(|payment| payment.bank).expect("bank facts");
     assert_eq!(bank.debtor_name.as_deref(), Some("Tan Ah Seng"));
 
     let decisions = payments::decisions(pool, "PAY-2").await.expect("reads");
     assert_eq!(decisions.len(), 2);
-    assert_eq!(
-        decisions[0].explanation.candidates[0].verdict,
-        "amount_only"
-    );
+    assert_eq!(decisions[0].explanation.candidates[0].verdict, "amount_only");
 
-    let account = accounts::show(pool, "ACC-1", Privacy::Masked)
-        .await
-        .expect("reads");
+    let account = accounts::show(pool, "ACC-1", Privacy::Masked).await.expect("reads");
     let account = account.expect("there");
     assert_eq!(account.awaiting_payment, 1);
     assert_eq!(account.balances[0].balance, "130.00");
     assert_eq!(account.balances[0].credit_limit.as_deref(), Some("50.00"));
-    let balance = accounts::balance(pool, "ACC-1")
-        .await
-        .expect("reads")
-        .expect("there");
+    let balance = accounts::balance(pool, "ACC-1").await.expect("reads").expect("there");
     assert_eq!(balance.lots.len(), 2);
 }
 
@@ -194,47 +131,30 @@ async fn records_are_found_by_each_name(pool: &PgPool) {
         source: None,
         since: chrono::DateTime::default(),
     };
-    let first = records::list(pool, &filter(None), None, &page(None, 2))
-        .await
-        .expect("lists");
+    let first = records::list(pool, &filter(None), None, &page(None, 2)).await.expect("lists");
     let cursor = first.next.as_deref().and_then(records::RecordCursor::parse);
     let rest = records::list(pool, &filter(None), cursor.as_ref(), &page(None, 9)).await;
     assert_eq!(first.items.len() + rest.expect("lists").items.len(), 7);
     let dead = filter(Some("dead_lettered"));
-    let dead = records::list(pool, &dead, None, &page(None, 9))
-        .await
-        .expect("lists");
+    let dead = records::list(pool, &dead, None, &page(None, 9)).await.expect("lists");
     assert_eq!(dead.items.len(), 3);
 
     // By id, by source and id, by the place of the record, of a repeat, of one undecodable.
-    for (name, id) in [
-        ("C1", "C1"),
-        ("crm/C1", "C1"),
-        ("c:0:0", "C1"),
-        ("c:0:4", "C1"),
-        ("c:0:6", "c:0:6"),
-    ] {
-        let found = records::find(pool, &RecordName::parse(name))
-            .await
-            .expect("reads");
+    for (name, id) in
+        [("C1", "C1"), ("crm/C1", "C1"), ("c:0:0", "C1"), ("c:0:4", "C1"), ("c:0:6", "c:0:6")]
+    {
+        let found = records::find(pool, &RecordName::parse(name)).await.expect("reads");
         assert_eq!(found.len(), 1, "{name}");
         assert_eq!(found[0].message_id, id, "{name}");
     }
-    let found = records::find(pool, &RecordName::parse("C1"))
-        .await
-        .expect("reads");
+    let found = records::find(pool, &RecordName::parse("C1")).await.expect("reads");
     let row = found.into_iter().next().expect("there");
     let view = records::show(pool, row).await.expect("reads");
     assert_eq!((view.repeats.len(), view.dead_letters.len()), (3, 1));
     assert_eq!(view.allocations.len(), 1, "INV-1 was paid once");
-    let waiting = records::find(pool, &RecordName::parse("C3"))
-        .await
-        .expect("reads");
+    let waiting = records::find(pool, &RecordName::parse("C3")).await.expect("reads");
     let waiting = records::show(pool, waiting.into_iter().next().expect("there")).await;
-    assert_eq!(
-        waiting.expect("reads").waiting.expect("waits").needs,
-        "invoice:INV-9"
-    );
+    assert_eq!(waiting.expect("reads").waiting.expect("waits").needs, "invoice:INV-9");
 }
 
 async fn letters_and_status(pool: &PgPool) {
@@ -249,10 +169,7 @@ async fn letters_and_status(pool: &PgPool) {
         assert_eq!(found.expect("lists").items.len(), letters, "{status:?}");
     }
     assert_eq!(dead_letters::groups(pool).await.expect("reads").len(), 2);
-    let shown = dead_letters::show(pool, 1)
-        .await
-        .expect("reads")
-        .expect("there");
+    let shown = dead_letters::show(pool, 1).await.expect("reads").expect("there");
     assert_eq!(shown.row.code, "dependency_missing");
 
     let view = status::read(pool).await.expect("reads");
@@ -272,14 +189,7 @@ async fn health(database: &Database) {
     assert!(migrations.missing.is_empty() && migrations.changed.is_empty());
     let tables = examined.privileges("topup_worker").await.expect("reads");
     assert_eq!(tables.len(), 4);
-    assert!(
-        tables
-            .iter()
-            .all(|t| t.may_write == Some(true) && t.may_change == Some(false))
-    );
-    let unknown = examined
-        .privileges("nobody_of_this_name")
-        .await
-        .expect("reads");
+    assert!(tables.iter().all(|t| t.may_write == Some(true) && t.may_change == Some(false)));
+    let unknown = examined.privileges("nobody_of_this_name").await.expect("reads");
     assert!(unknown.iter().all(|table| !table.role_exists));
 }

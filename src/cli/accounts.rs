@@ -49,16 +49,10 @@ fn human(view: &AccountView, text: &mut Text) {
         ("name", Some(view.name.clone().unwrap_or_else(unnamed))),
         ("closed", view.closed_at.map(|at| at.to_string())),
         ("created", Some(view.created_at.to_string())),
-        (
-            "invoices awaiting payment",
-            Some(view.awaiting_payment.to_string()),
-        ),
+        ("invoices awaiting payment", Some(view.awaiting_payment.to_string())),
         ("payer accounts", list(&view.payer_accounts)),
         ("virtual accounts", list(&view.virtual_accounts)),
-        (
-            "stale after",
-            view.stale_after_days.map(|days| format!("{days} days")),
-        ),
+        ("stale after", view.stale_after_days.map(|days| format!("{days} days"))),
     ]);
     text.heading("Balances");
     text.table(&view.balances);

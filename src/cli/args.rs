@@ -19,10 +19,7 @@ pub struct PageArgs {
 impl PageArgs {
     #[must_use]
     pub fn page(&self) -> Page {
-        Page {
-            after: self.after.clone(),
-            limit: self.limit,
-        }
+        Page { after: self.after.clone(), limit: self.limit }
     }
 }
 
@@ -53,15 +50,11 @@ pub fn since(text: &str) -> Result<Since, String> {
     }
     if let Ok(day) = text.parse::<NaiveDate>() {
         let midnight = day.and_hms_opt(0, 0, 0);
-        return midnight
-            .map(|midnight| Since::At(midnight.and_utc()))
-            .ok_or_else(expected);
+        return midnight.map(|midnight| Since::At(midnight.and_utc())).ok_or_else(expected);
     }
     let unit = text.chars().last().ok_or_else(expected)?;
-    let number = text
-        .strip_suffix(unit)
-        .and_then(|number| number.parse::<u32>().ok())
-        .map(i64::from);
+    let number =
+        text.strip_suffix(unit).and_then(|number| number.parse::<u32>().ok()).map(i64::from);
     let ago = match (unit, number) {
         ('s', Some(number)) => Duration::try_seconds(number),
         ('m', Some(number)) => Duration::try_minutes(number),
@@ -82,9 +75,8 @@ fn expected() -> String {
 /// # Errors
 /// What was expected instead.
 pub fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| "expected section.key=value".to_owned())?;
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| "expected section.key=value".to_owned())?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }
 

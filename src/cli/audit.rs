@@ -18,11 +18,7 @@ pub async fn run(pool: &PgPool, printer: Printer) -> Result<Exit, CliError> {
     if printer.output == Output::Table {
         write(&format!("{}\n", summary(violated, &findings)))?;
     }
-    Ok(if violated == 0 {
-        Exit::Ok
-    } else {
-        Exit::Findings
-    })
+    Ok(if violated == 0 { Exit::Ok } else { Exit::Findings })
 }
 
 fn summary(violated: usize, findings: &[Finding]) -> String {
@@ -30,11 +26,7 @@ fn summary(violated: usize, findings: &[Finding]) -> String {
     if violated == 0 {
         return format!("{checked} invariants checked: all of them hold.");
     }
-    let mut codes: Vec<&str> = findings
-        .iter()
-        .filter(|f| !f.info)
-        .map(|f| f.code)
-        .collect();
+    let mut codes: Vec<&str> = findings.iter().filter(|f| !f.info).map(|f| f.code).collect();
     codes.dedup();
     format!(
         "{checked} invariants checked: {violated} findings for {}; at most {FINDINGS_MAX} of each \
@@ -47,16 +39,7 @@ impl Tabular for Finding {
     const HEADERS: &'static [&'static str] = &["code", "what must hold", "subject", "detail"];
 
     fn cells(&self) -> Vec<String> {
-        let code = if self.info {
-            format!("{} (info)", self.code)
-        } else {
-            self.code.to_owned()
-        };
-        vec![
-            code,
-            self.sentence.to_owned(),
-            self.subject.clone(),
-            self.detail.clone(),
-        ]
+        let code = if self.info { format!("{} (info)", self.code) } else { self.code.to_owned() };
+        vec![code, self.sentence.to_owned(), self.subject.clone(), self.detail.clone()]
     }
 }

@@ -61,15 +61,8 @@ pub(super) fn balance_cells(row: &BalanceRow) -> Vec<String> {
 }
 
 impl Tabular for LotRow {
-    const HEADERS: &'static [&'static str] = &[
-        "opened",
-        "currency",
-        "amount",
-        "remaining",
-        "held",
-        "invoice",
-        "payment",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["opened", "currency", "amount", "remaining", "held", "invoice", "payment"];
 
     fn cells(&self) -> Vec<String> {
         vec![

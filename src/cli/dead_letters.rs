@@ -19,10 +19,8 @@ pub enum DeadLettersCommand {
     #[command(after_help = "Example:\n  topup dead-letters groups")]
     Groups,
     /// Dead letters in the order of their ids; open ones unless --status says otherwise
-    #[command(
-        after_help = "Examples:\n  topup dead-letters list --code conflict\n  \
-                            topup dead-letters list --status any --since 7d --output ndjson"
-    )]
+    #[command(after_help = "Examples:\n  topup dead-letters list --code conflict\n  \
+                            topup dead-letters list --status any --since 7d --output ndjson")]
     List(ListArgs),
     /// One dead letter, with the record as it came and what operators did
     #[command(after_help = "Examples:\n  topup dead-letters show 17\n  \
@@ -236,9 +234,7 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
         None => None,
         Some(Ok(after)) => Some(after),
         Some(Err(_)) => {
-            return Err(CliError::Usage(
-                "--after takes the id of a dead letter".to_owned(),
-            ));
+            return Err(CliError::Usage("--after takes the id of a dead letter".to_owned()));
         }
     };
     let since = args.since.map(|since| since.instant(Clock::System));
@@ -266,16 +262,8 @@ impl Tabular for GroupRow {
 }
 
 impl Tabular for LetterRow {
-    const HEADERS: &'static [&'static str] = &[
-        "id",
-        "status",
-        "code",
-        "place",
-        "record",
-        "attempts",
-        "last failed",
-        "message",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["id", "status", "code", "place", "record", "attempts", "last failed", "message"];
 
     fn cells(&self) -> Vec<String> {
         let record = match (&self.source, &self.message_id) {
@@ -315,10 +303,6 @@ impl Tabular for Acted {
     const HEADERS: &'static [&'static str] = &["id", "outcome", "code"];
 
     fn cells(&self) -> Vec<String> {
-        vec![
-            self.dead_letter_id.to_string(),
-            self.outcome.clone(),
-            cell(self.code.as_ref()),
-        ]
+        vec![self.dead_letter_id.to_string(), self.outcome.clone(), cell(self.code.as_ref())]
     }
 }

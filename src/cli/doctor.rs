@@ -43,12 +43,7 @@ fn verdict(
     found: impl Into<String>,
     what_to_do: impl Into<String>,
 ) -> Check {
-    Check {
-        verdict,
-        check,
-        found: found.into(),
-        what_to_do: what_to_do.into(),
-    }
+    Check { verdict, check, found: found.into(), what_to_do: what_to_do.into() }
 }
 
 /// # Errors
@@ -115,12 +110,7 @@ fn judge_server(server: &ServerFacts) -> Vec<Check> {
         ok("database version", server.version.clone())
     } else {
         let how = "upgrade to PostgreSQL 14 or newer";
-        verdict(
-            Verdict::Fail,
-            "database version",
-            server.version.clone(),
-            how,
-        )
+        verdict(Verdict::Fail, "database version", server.version.clone(), how)
     });
     let setting = &server.synchronous_commit;
     checks.push(match setting.as_str() {
@@ -135,10 +125,7 @@ fn judge_server(server: &ServerFacts) -> Vec<Check> {
         ),
     });
     if server.fsync == "off" || server.full_page_writes == "off" {
-        let found = format!(
-            "fsync {}, full_page_writes {}",
-            server.fsync, server.full_page_writes
-        );
+        let found = format!("fsync {}, full_page_writes {}", server.fsync, server.full_page_writes);
         let how = "turn both on; off is only for test databases";
         checks.push(verdict(Verdict::Warn, "crash safety", found, how));
     }
@@ -172,12 +159,7 @@ fn judge_migrations(facts: &MigrationFacts) -> Check {
     };
     if !facts.failed.is_empty() {
         let found = format!("not finished: {}", list(&facts.failed));
-        return verdict(
-            Verdict::Fail,
-            CHECK,
-            found,
-            "repair it by hand, then `topup migrate`",
-        );
+        return verdict(Verdict::Fail, CHECK, found, "repair it by hand, then `topup migrate`");
     }
     if !facts.changed.is_empty() {
         let found = format!("applied with another text: {}", list(&facts.changed));
@@ -202,11 +184,8 @@ fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
         return fail("no table was looked at".to_owned(), "run `topup migrate`");
     };
     let named = |right: fn(&TablePrivileges) -> bool| {
-        let names: Vec<&str> = tables
-            .iter()
-            .filter(|table| right(table))
-            .map(|table| table.table.as_str())
-            .collect();
+        let names: Vec<&str> =
+            tables.iter().filter(|table| right(table)).map(|table| table.table.as_str()).collect();
         names.join(", ")
     };
     if !first.role_exists {
@@ -223,10 +202,7 @@ fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
     let writable = named(|table| table.may_change != Some(false));
     if !writable.is_empty() {
         let found = format!("{role} may change {writable}");
-        return fail(
-            found,
-            "REVOKE UPDATE, DELETE, TRUNCATE on them: they are append-only",
-        );
+        return fail(found, "REVOKE UPDATE, DELETE, TRUNCATE on them: they are append-only");
     }
     let closed = named(|table| table.may_write != Some(true));
     if !closed.is_empty() {
@@ -237,10 +213,7 @@ fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
         let how = format!("GRANT {role} to the user of database.url");
         return fail(format!("the user may not become {role}"), &how);
     }
-    ok(
-        CHECK,
-        format!("{role} may append to the ledger and not change it"),
-    )
+    ok(CHECK, format!("{role} may append to the ledger and not change it"))
 }
 
 async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
@@ -261,22 +234,13 @@ async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
     let missing: Vec<&str> = topics
         .all()
         .into_iter()
-        .filter(|name| {
-            !found
-                .iter()
-                .any(|topic| topic.name == *name && topic.partitions > 0)
-        })
+        .filter(|name| !found.iter().any(|topic| topic.name == *name && topic.partitions > 0))
         .collect();
     checks.push(if missing.is_empty() {
         ok("topics", format!("all {} exist", topics.all().len()))
     } else {
         let how = "create them: the worker never does";
-        verdict(
-            Verdict::Fail,
-            "topics",
-            format!("missing: {}", missing.join(", ")),
-            how,
-        )
+        verdict(Verdict::Fail, "topics", format!("missing: {}", missing.join(", ")), how)
     });
     checks
 }
@@ -290,12 +254,7 @@ impl Tabular for Check {
             Verdict::Warn => "warn",
             Verdict::Fail => "FAIL",
         };
-        vec![
-            verdict.to_owned(),
-            self.check.to_owned(),
-            self.found.clone(),
-            self.what_to_do.clone(),
-        ]
+        vec![verdict.to_owned(), self.check.to_owned(), self.found.clone(), self.what_to_do.clone()]
     }
 }
 
@@ -334,15 +293,9 @@ mod tests {
     fn each_state_of_the_migrations_has_its_verdict() {
         let facts = MigrationFacts::default();
         assert_eq!(judge_migrations(&facts).verdict, Verdict::Ok);
-        let missing = MigrationFacts {
-            missing: vec![2],
-            ..facts.clone()
-        };
+        let missing = MigrationFacts { missing: vec![2], ..facts.clone() };
         assert_eq!(judge_migrations(&missing).verdict, Verdict::Fail);
-        let unknown = MigrationFacts {
-            unknown: vec![9],
-            ..facts
-        };
+        let unknown = MigrationFacts { unknown: vec![9], ..facts };
         assert_eq!(judge_migrations(&unknown).verdict, Verdict::Warn);
     }
 }

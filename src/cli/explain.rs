@@ -54,30 +54,14 @@ fn one(decision: &DecisionView, text: &mut Text) {
     let stored = &decision.explanation;
     let money = |amount: &str| format!("{amount} {}", stored.currency);
     text.fields(&[
-        (
-            "when",
-            Some(format!(
-                "{}, rule set {}",
-                decision.decided_at, decision.rule_set_version
-            )),
-        ),
+        ("when", Some(format!("{}, rule set {}", decision.decided_at, decision.rule_set_version))),
         (
             "because of",
-            Some(format!(
-                "record {}/{}",
-                decision.caused_by_source, decision.caused_by_id
-            )),
+            Some(format!("record {}/{}", decision.caused_by_source, decision.caused_by_id)),
         ),
         ("to place", Some(money(&stored.free))),
         ("payer", Some(payer(stored))),
-        (
-            "rule",
-            Some(format!(
-                "{}: {}",
-                decision.rule,
-                rule_sentence(&decision.rule)
-            )),
-        ),
+        ("rule", Some(format!("{}: {}", decision.rule, rule_sentence(&decision.rule)))),
         ("outcome", Some(outcome(decision))),
         ("counts", counts(stored)),
     ]);
@@ -85,10 +69,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
         text.line("  Invoices that were looked at:");
     }
     for candidate in &stored.candidates {
-        text.line(&format!(
-            "    - {}",
-            candidate_words(candidate, &stored.currency)
-        ));
+        text.line(&format!("    - {}", candidate_words(candidate, &stored.currency)));
     }
     for allocated in &stored.allocations {
         text.line(&format!(
@@ -137,9 +118,7 @@ fn rule_sentence(word: &str) -> &'static str {
 
 fn outcome(decision: &DecisionView) -> String {
     let reason = decision.reason.as_deref();
-    let why = reason
-        .and_then(ParkReason::from_code)
-        .map(ParkReason::sentence);
+    let why = reason.and_then(ParkReason::from_code).map(ParkReason::sentence);
     let why = why.or(reason).unwrap_or_default();
     match decision.outcome.as_str() {
         "allocated" => "allocated without a person".to_owned(),
@@ -152,19 +131,12 @@ fn outcome(decision: &DecisionView) -> String {
 
 fn counts(stored: &ExplanationView) -> Option<String> {
     let count = |number: u64| {
-        if number > COUNT_MAX {
-            format!("more than {COUNT_MAX}")
-        } else {
-            number.to_string()
-        }
+        if number > COUNT_MAX { format!("more than {COUNT_MAX}") } else { number.to_string() }
     };
     let of = |number: Option<u64>, whose: &str| {
         number.map(|number| match number {
             1 => format!("1 open invoice of {whose} has this amount"),
-            _ => format!(
-                "{} open invoices of {whose} have this amount",
-                count(number)
-            ),
+            _ => format!("{} open invoices of {whose} have this amount", count(number)),
         })
     };
     let parts = [
@@ -220,12 +192,7 @@ fn next(payment: &PaymentView) -> &'static str {
             "It stays on the customer's account until an invoice fits or a person acts."
         }
         "returned" | "removed" | "ignored" => "Nothing.",
-        _ => match payment
-            .row
-            .reason
-            .as_deref()
-            .and_then(ParkReason::from_code)
-        {
+        _ => match payment.row.reason.as_deref().and_then(ParkReason::from_code) {
             Some(reason) => next_of(reason),
             None => "A person has to look at it.",
         },
@@ -292,10 +259,7 @@ mod tests {
             "paid_before_sent",
         ];
         for word in words {
-            assert!(
-                tiers.contains(&format!("\"{word}\"")),
-                "{word} is not written any more"
-            );
+            assert!(tiers.contains(&format!("\"{word}\"")), "{word} is not written any more");
             assert_ne!(verdict(word), format!("{word}."), "{word} has no sentence");
         }
         for reason in ParkReason::ALL {

@@ -39,15 +39,8 @@ pub async fn run(
     printer: Printer,
 ) -> Result<(), CliError> {
     match command {
-        InvoicesCommand::List {
-            account,
-            status,
-            page,
-        } => {
-            let filter = InvoiceFilter {
-                account: account.clone(),
-                status: status.clone(),
-            };
+        InvoicesCommand::List { account, status, page } => {
+            let filter = InvoiceFilter { account: account.clone(), status: status.clone() };
             printer.list(&invoices::list(pool, &filter, &page.page()).await?)
         }
         InvoicesCommand::Show { invoice_id } => {
@@ -60,19 +53,12 @@ pub async fn run(
 
 fn human(view: &InvoiceView, text: &mut Text) {
     let row = &view.row;
-    text.heading(&format!(
-        "Invoice {}: {}",
-        row.invoice_id,
-        words(&row.status)
-    ));
+    text.heading(&format!("Invoice {}: {}", row.invoice_id, words(&row.status)));
     text.fields(&[
         ("name", Some(row.name.clone())),
         ("account", Some(row.account_id.clone())),
         ("amount", Some(format!("{} {}", row.amount, row.currency))),
-        (
-            "amount due",
-            Some(format!("{} {}", row.amount_due, row.currency)),
-        ),
+        ("amount due", Some(format!("{} {}", row.amount_due, row.currency))),
         ("payment reference", Some(row.payment_reference.clone())),
         ("due date", row.due_date.map(|day| day.to_string())),
         ("void reason", view.void_reason.clone()),
@@ -95,16 +81,8 @@ fn words(status: &str) -> &str {
 }
 
 impl Tabular for InvoiceRow {
-    const HEADERS: &'static [&'static str] = &[
-        "invoice",
-        "account",
-        "status",
-        "currency",
-        "amount",
-        "due",
-        "reference",
-        "due date",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["invoice", "account", "status", "currency", "amount", "due", "reference", "due date"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -129,9 +107,8 @@ impl Tabular for Step {
 }
 
 impl Tabular for AllocationRow {
-    const HEADERS: &'static [&'static str] = &[
-        "at", "payment", "invoice", "amount", "currency", "rule", "reversed",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["at", "payment", "invoice", "amount", "currency", "rule", "reversed"];
 
     fn cells(&self) -> Vec<String> {
         vec![

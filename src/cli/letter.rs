@@ -78,23 +78,14 @@ fn mask(value: &mut Value, private: bool) {
 
 pub(super) fn human(shown: &Shown, text: &mut Text) {
     let row = &shown.row;
-    text.heading(&format!(
-        "Dead letter {}: {}",
-        row.dead_letter_id, row.status
-    ));
+    text.heading(&format!("Dead letter {}: {}", row.dead_letter_id, row.status));
     let meaning = sentence(&row.code).map_or_else(String::new, |sentence| format!(": {sentence}"));
     let record = row.source.iter().zip(&row.message_id).next();
     text.fields(&[
         ("code", Some(format!("{}{meaning}", row.code))),
         ("message", Some(row.message.clone())),
-        (
-            "place",
-            Some(format!("{}:{}:{}", row.topic, row.partition, row.offset)),
-        ),
-        (
-            "record",
-            record.map(|(source, id)| format!("{source}/{id}")),
-        ),
+        ("place", Some(format!("{}:{}:{}", row.topic, row.partition, row.offset))),
+        ("record", record.map(|(source, id)| format!("{source}/{id}"))),
         ("attempts", Some(row.attempts.to_string())),
         ("first failed", Some(row.first_failed_at.to_string())),
         ("last failed", Some(row.last_failed_at.to_string())),
@@ -106,10 +97,7 @@ pub(super) fn human(shown: &Shown, text: &mut Text) {
         ("time", shown.record_timestamp.map(|at| at.to_string())),
         ("key", shown.key.clone()),
         ("size", Some(format!("{} bytes", shown.value_bytes))),
-        (
-            "headers",
-            Some(shown.headers.to_string()).filter(|headers| headers != "[]"),
-        ),
+        ("headers", Some(shown.headers.to_string()).filter(|headers| headers != "[]")),
         ("value", Some(value_words(shown))),
     ]);
     if !shown.acts.is_empty() {
@@ -124,10 +112,7 @@ fn value_words(shown: &Shown) -> String {
         None => "not readable, so it cannot be masked: --unmasked shows it".to_owned(),
         Some(value) if value.len() > SHOWN_BYTES_MAX => {
             let end = value.floor_char_boundary(SHOWN_BYTES_MAX);
-            format!(
-                "{}… (--output json shows all)",
-                value.get(..end).unwrap_or_default()
-            )
+            format!("{}… (--output json shows all)", value.get(..end).unwrap_or_default())
         }
         Some(value) => value.clone(),
     }

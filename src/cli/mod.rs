@@ -159,10 +159,7 @@ fn tell(error: &CliError) {
 }
 
 async fn execute(cli: Cli) -> Result<Exit, CliError> {
-    let flags = Flags {
-        file: cli.config,
-        set: cli.set,
-    };
+    let flags = Flags { file: cli.config, set: cli.set };
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -64,11 +64,7 @@ impl Printer {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
             output,
-            privacy: if unmasked {
-                Privacy::Full
-            } else {
-                Privacy::Masked
-            },
+            privacy: if unmasked { Privacy::Full } else { Privacy::Masked },
             bold: stdout().is_terminal() && unset("NO_COLOR") && !dumb,
         }
     }
@@ -130,10 +126,7 @@ impl Printer {
     }
 
     fn text(&self) -> Text {
-        Text {
-            out: String::new(),
-            bold: self.bold,
-        }
+        Text { out: String::new(), bold: self.bold }
     }
 
     fn lines<T: Serialize>(&self, rows: &[T], next: Option<&str>) -> Result<(), CliError> {
@@ -151,11 +144,8 @@ impl Printer {
 }
 
 fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
-    let written = if pretty {
-        serde_json::to_string_pretty(value)
-    } else {
-        serde_json::to_string(value)
-    };
+    let written =
+        if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     let text = written.map_err(|error| CliError::failed(&error))?;
     Ok(escape::json(&text) + "\n")
 }
@@ -166,9 +156,7 @@ fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
 /// [`CliError::Output`]; a closed pipe is one too and ends the command quietly.
 pub fn write(text: &str) -> Result<(), CliError> {
     let mut out = stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(CliError::Output)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
 /// Text for people. Each method escapes what it is given.
@@ -221,11 +209,7 @@ impl Text {
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(T::HEADERS.iter().map(|header| {
             let cell = Cell::new(header);
-            if self.bold {
-                cell.add_attribute(Attribute::Bold)
-            } else {
-                cell
-            }
+            if self.bold { cell.add_attribute(Attribute::Bold) } else { cell }
         }));
         for row in rows {
             table.add_row(row.cells().iter().map(|cell| escape::text(cell)));

@@ -9,15 +9,8 @@ use super::explain;
 use super::output::{Printer, Tabular, Text, cell};
 use crate::store::views::payments::{self, BankFacts, PaymentFilter, PaymentRow, PaymentView};
 
-const STATES: [&str; 7] = [
-    "allocated",
-    "partly_allocated",
-    "on_account",
-    "parked",
-    "returned",
-    "removed",
-    "ignored",
-];
+const STATES: [&str; 7] =
+    ["allocated", "partly_allocated", "on_account", "parked", "returned", "removed", "ignored"];
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum PaymentsCommand {
@@ -55,12 +48,7 @@ pub async fn run(
     printer: Printer,
 ) -> Result<(), CliError> {
     match command {
-        PaymentsCommand::List {
-            account,
-            state,
-            reason,
-            page,
-        } => {
+        PaymentsCommand::List { account, state, reason, page } => {
             let filter = PaymentFilter {
                 account: account.clone(),
                 state: state.clone(),
@@ -88,11 +76,7 @@ async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, 
 fn human(view: &PaymentView, text: &mut Text) {
     let row = &view.row;
     let money = |amount: &str| Some(format!("{amount} {}", row.currency));
-    text.heading(&format!(
-        "Payment {}: {}",
-        row.payment_id,
-        words(&row.state)
-    ));
+    text.heading(&format!("Payment {}: {}", row.payment_id, words(&row.state)));
     let reason = match (&row.reason, view.reason_sentence) {
         (Some(code), Some(sentence)) => Some(format!("{sentence} ({code})")),
         (code, _) => code.clone(),
@@ -102,26 +86,14 @@ fn human(view: &PaymentView, text: &mut Text) {
         ("account", Some(cell(row.account_id.as_ref()))),
         ("amount", money(&row.amount)),
         ("unallocated", money(&row.unallocated)),
-        (
-            "returned",
-            money(&view.returned).filter(|_| !is_zero(&view.returned)),
-        ),
-        (
-            "refunded",
-            money(&view.refunded).filter(|_| !is_zero(&view.refunded)),
-        ),
+        ("returned", money(&view.returned).filter(|_| !is_zero(&view.returned))),
+        ("refunded", money(&view.refunded).filter(|_| !is_zero(&view.refunded))),
         ("received on", Some(row.received_on.to_string())),
-        (
-            "recorded",
-            Some(format!("{} ({})", row.recorded_at, row.origin)),
-        ),
+        ("recorded", Some(format!("{} ({})", row.recorded_at, row.origin))),
         ("method", view.method.clone()),
         ("reference", view.reference.clone()),
         ("remark", view.remark.clone()),
-        (
-            "waits for",
-            (!view.watches.is_empty()).then(|| view.watches.join(", ")),
-        ),
+        ("waits for", (!view.watches.is_empty()).then(|| view.watches.join(", "))),
     ]);
     if let Some(bank) = &view.bank {
         text.heading("What the bank said");
@@ -136,18 +108,10 @@ fn bank_fields(bank: &BankFacts, text: &mut Text) {
     text.fields(&[
         ("our bank account", Some(bank.bank_account.clone())),
         ("key", Some(bank.bank_key.clone())),
-        (
-            "entry",
-            Some(format!("{} {}", bank.status, bank.credit_debit)),
-        ),
+        ("entry", Some(format!("{} {}", bank.status, bank.credit_debit))),
         ("booked", Some(bank.booking_date.to_string())),
         ("value date", bank.value_date.map(|day| day.to_string())),
-        (
-            "charges",
-            bank.charges
-                .as_ref()
-                .map(|c| format!("{c} {}", bank.currency)),
-        ),
+        ("charges", bank.charges.as_ref().map(|c| format!("{c} {}", bank.currency))),
         ("payer", bank.debtor_name.clone()),
         ("payer's account", bank.debtor_account.clone()),
         ("virtual account", bank.virtual_account.clone()),
@@ -177,16 +141,8 @@ pub(super) fn words(state: &str) -> &str {
 }
 
 impl Tabular for PaymentRow {
-    const HEADERS: &'static [&'static str] = &[
-        "payment",
-        "received",
-        "account",
-        "currency",
-        "amount",
-        "unallocated",
-        "state",
-        "reason",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["payment", "received", "account", "currency", "amount", "unallocated", "state", "reason"];
 
     fn cells(&self) -> Vec<String> {
         vec![

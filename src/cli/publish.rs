@@ -202,10 +202,7 @@ impl Sending {
     }
 
     async fn flush(&mut self) -> Result<(), CliError> {
-        let answers = self
-            .producer
-            .send_all(std::mem::take(&mut self.batch))
-            .await;
+        let answers = self.producer.send_all(std::mem::take(&mut self.batch)).await;
         for answer in answers {
             match answer {
                 Ok(_) => self.sent += 1,
@@ -241,9 +238,7 @@ mod tests {
     fn value(line: &str) -> Option<String> {
         let topics = Topics::with_prefix("t");
         let record = parse(line, &topics).expect("a record");
-        record
-            .value
-            .map(|value| String::from_utf8_lossy(&value).into_owned())
+        record.value.map(|value| String::from_utf8_lossy(&value).into_owned())
     }
 
     #[test]

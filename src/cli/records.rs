@@ -14,22 +14,14 @@ use crate::store::views::records::{
     self, RecordCursor, RecordFilter, RecordName, RecordRow, RecordView, RepeatRow,
 };
 
-const OUTCOMES: [&str; 5] = [
-    "applied",
-    "duplicate",
-    "rejected",
-    "waiting",
-    "dead_lettered",
-];
+const OUTCOMES: [&str; 5] = ["applied", "duplicate", "rejected", "waiting", "dead_lettered"];
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum RecordsCommand {
     /// Records, the newest first; of the last day unless --since says otherwise
-    #[command(
-        after_help = "Examples:\n  topup records list --outcome rejected --since 2h\n  \
+    #[command(after_help = "Examples:\n  topup records list --outcome rejected --since 2h\n  \
                             topup records list --source crm --since 2026-11-22\n  \
-                            topup records list --topic topup.bank-payments.v1 --output ndjson"
-    )]
+                            topup records list --topic topup.bank-payments.v1 --output ndjson")]
     List(ListArgs),
     /// One record by ID, SOURCE/ID or TOPIC:PARTITION:OFFSET
     #[command(after_help = "Examples:\n  topup records show cmd-1\n  \
@@ -68,16 +60,12 @@ pub async fn run(
         RecordsCommand::Show { record } => {
             let mut found = records::find(pool, &RecordName::parse(record)).await?;
             if found.len() > 1 {
-                let names = found
-                    .iter()
-                    .map(|r| format!("{}/{}", r.source, r.message_id));
+                let names = found.iter().map(|r| format!("{}/{}", r.source, r.message_id));
                 let names: Vec<String> = names.collect();
                 let problem = format!("several records are meant: {}", names.join(", "));
                 return Err(CliError::Usage(problem));
             }
-            let row = found
-                .pop()
-                .ok_or_else(|| CliError::not_found("record", record))?;
+            let row = found.pop().ok_or_else(|| CliError::not_found("record", record))?;
             let view = records::show(pool, row).await?;
             printer.one(&view, |text| human(&view, text))
         }
@@ -105,10 +93,7 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
 
 fn human(view: &RecordView, text: &mut Text) {
     let row = &view.row;
-    text.heading(&format!(
-        "Record {}/{}: {}",
-        row.source, row.message_id, row.outcome
-    ));
+    text.heading(&format!("Record {}/{}: {}", row.source, row.message_id, row.outcome));
     let code = row.code.as_ref().map(|code| match sentence(code) {
         Some(sentence) => format!("{code}: {sentence}"),
         None => code.clone(),
@@ -117,10 +102,7 @@ fn human(view: &RecordView, text: &mut Text) {
         ("type", Some(row.message_type.clone())),
         ("code", code),
         ("about", row.subject.clone()),
-        (
-            "place",
-            Some(format!("{}:{}:{}", row.topic, row.partition, row.offset)),
-        ),
+        ("place", Some(format!("{}:{}:{}", row.topic, row.partition, row.offset))),
         ("processed", Some(row.processed_at.to_string())),
     ]);
     if let Some(waiting) = &view.waiting {
@@ -165,15 +147,8 @@ pub(super) fn sentence(code: &str) -> Option<&'static str> {
 }
 
 impl Tabular for RecordRow {
-    const HEADERS: &'static [&'static str] = &[
-        "processed",
-        "source",
-        "id",
-        "type",
-        "outcome",
-        "code",
-        "about",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["processed", "source", "id", "type", "outcome", "code", "about"];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -31,10 +31,6 @@ impl Tabular for Shown {
     const HEADERS: &'static [&'static str] = &["key", "value", "from"];
 
     fn cells(&self) -> Vec<String> {
-        vec![
-            self.key.clone(),
-            cell(self.value.as_ref()),
-            self.origin.clone(),
-        ]
+        vec![self.key.clone(), cell(self.value.as_ref()), self.origin.clone()]
     }
 }

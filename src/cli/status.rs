@@ -26,11 +26,7 @@ pub async fn run(pool: &PgPool, kafka: &KafkaConfig, printer: Printer) -> Result
 
 /// What is in the log and not in the database: the log's end less our own checkpoint.
 async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), cluster::KafkaError> {
-    let mut topics: Vec<String> = view
-        .checkpoints
-        .iter()
-        .map(|row| row.topic.clone())
-        .collect();
+    let mut topics: Vec<String> = view.checkpoints.iter().map(|row| row.topic.clone()).collect();
     topics.sort();
     topics.dedup();
     for partition in cluster::ends(kafka, topics).await? {
@@ -52,10 +48,7 @@ fn human(view: &StatusView, text: &mut Text) {
     let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);
     text.fields(&[
         ("unpublished", Some(view.outbox.unpublished.to_string())),
-        (
-            "oldest",
-            oldest.map(|(at, seconds)| format!("{at}, {} ago", ago(seconds))),
-        ),
+        ("oldest", oldest.map(|(at, seconds)| format!("{at}, {} ago", ago(seconds)))),
     ]);
     text.heading("Open dead letters");
     text.table(&view.dead_letters);
@@ -81,16 +74,8 @@ fn ago(seconds: i64) -> String {
 }
 
 impl Tabular for CheckpointRow {
-    const HEADERS: &'static [&'static str] = &[
-        "group",
-        "topic",
-        "partition",
-        "offset",
-        "lag",
-        "age",
-        "epoch",
-        "owner",
-    ];
+    const HEADERS: &'static [&'static str] =
+        &["group", "topic", "partition", "offset", "lag", "age", "epoch", "owner"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -166,12 +151,7 @@ mod tests {
 
     #[test]
     fn a_length_of_time_has_two_units() {
-        let cases = [
-            (5, "5 s"),
-            (65, "1 min 5 s"),
-            (3_700, "1 h 1 min"),
-            (90_000, "1 d 1 h"),
-        ];
+        let cases = [(5, "5 s"), (65, "1 min 5 s"), (3_700, "1 h 1 min"), (90_000, "1 d 1 h")];
         for (seconds, words) in cases {
             assert_eq!(ago(seconds), words);
         }

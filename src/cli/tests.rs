@@ -27,10 +27,7 @@ fn the_definition_is_sound() {
 fn every_command_has_examples() {
     fn visit(command: &clap::Command, missing: &mut Vec<String>) {
         let leaf = command.get_subcommands().next().is_none();
-        let help = command
-            .get_after_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         if leaf && !help.contains("Example") {
             missing.push(command.get_name().to_owned());
         }
@@ -88,10 +85,7 @@ fn a_replay_is_dry_and_selective_unless_told() {
     assert_eq!(args.selection.code.as_deref(), Some("conflict"));
     let all = call("topup dead-letters replay --all --yes");
     assert!(matches!(all, Ok(Some(Call::Replay(args))) if !args.dry_run));
-    for vague in [
-        "topup dead-letters replay",
-        "topup dead-letters replay --all --id 1",
-    ] {
+    for vague in ["topup dead-letters replay", "topup dead-letters replay --all --id 1"] {
         assert!(matches!(call(vague), Err(CliError::Usage(_))), "{vague}");
     }
 }

@@ -40,11 +40,7 @@ enum Default {
 
 impl Key {
     const fn new(name: &'static str, kind: Kind, default: Default) -> Self {
-        Self {
-            name,
-            kind,
-            default,
-        }
+        Self { name, kind, default }
     }
 
     pub(super) fn default(&self) -> Option<ValueKind> {
@@ -101,12 +97,7 @@ pub(super) const KEYS: [Key; 31] = [
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
     number("database.lock_timeout_ms", 10, DAY_MS, 5_000),
-    number(
-        "database.idle_in_transaction_timeout_ms",
-        100,
-        DAY_MS,
-        60_000,
-    ),
+    number("database.idle_in_transaction_timeout_ms", 100, DAY_MS, 60_000),
     Key::new("database.role", Kind::Text, Default::Text("topup_worker")),
     number("database.writers", 1, 64, 2),
     text("kafka.brokers"),
@@ -116,16 +107,8 @@ pub(super) const KEYS: [Key; 31] = [
     word("kafka.group_protocol", &["classic", "consumer"], "classic"),
     number("kafka.session_timeout_ms", 1_000, 3_600_000, 45_000),
     number("kafka.max_poll_interval_ms", 1_000, DAY_MS, 300_000),
-    Key::new(
-        "kafka.security_protocol",
-        Kind::OneOf(PROTOCOLS),
-        Default::None,
-    ),
-    Key::new(
-        "kafka.sasl_mechanism",
-        Kind::OneOf(MECHANISMS),
-        Default::None,
-    ),
+    Key::new("kafka.security_protocol", Kind::OneOf(PROTOCOLS), Default::None),
+    Key::new("kafka.sasl_mechanism", Kind::OneOf(MECHANISMS), Default::None),
     text("kafka.sasl_username"),
     Key::new("kafka.sasl_password", Kind::Secret, Default::None),
     text("kafka.ssl_ca_location"),

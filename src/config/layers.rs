@@ -16,10 +16,8 @@ use crate::domain::money::{Currency, Money};
 /// What `*_FILE` may stand for.
 const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
 /// The usual short forms.
-const SHORT_FORMS: [(&str, &str); 2] = [
-    ("DATABASE_URL", "database.url"),
-    ("KAFKA_BROKERS", "kafka.brokers"),
-];
+const SHORT_FORMS: [(&str, &str); 2] =
+    [("DATABASE_URL", "database.url"), ("KAFKA_BROKERS", "kafka.brokers")];
 const PREFIX: &str = "TOPUP__";
 /// A secret's file is one line; more than this is the wrong file.
 const SECRET_BYTES_MAX: u64 = 16_384;
@@ -44,22 +42,10 @@ pub struct Needs {
 }
 
 impl Needs {
-    pub const NOTHING: Self = Self {
-        database: false,
-        kafka: false,
-    };
-    pub const DATABASE: Self = Self {
-        database: true,
-        kafka: false,
-    };
-    pub const KAFKA: Self = Self {
-        database: false,
-        kafka: true,
-    };
-    pub const ALL: Self = Self {
-        database: true,
-        kafka: true,
-    };
+    pub const NOTHING: Self = Self { database: false, kafka: false };
+    pub const DATABASE: Self = Self { database: true, kafka: false };
+    pub const KAFKA: Self = Self { database: false, kafka: true };
+    pub const ALL: Self = Self { database: true, kafka: true };
 }
 
 /// One thing that is wrong with the settings.
@@ -67,29 +53,13 @@ impl Needs {
 pub enum Problem {
     #[error("unknown key `{key}` (from {origin}){}", hint.map(|h| format!("; did you mean `{h}`?"))
         .unwrap_or_default())]
-    Unknown {
-        key: String,
-        origin: String,
-        hint: Option<&'static str>,
-    },
+    Unknown { key: String, origin: String, hint: Option<&'static str> },
     #[error("`{key}` is {found} (from {origin}); expected {expected}")]
-    Value {
-        key: String,
-        found: String,
-        expected: String,
-        origin: String,
-    },
+    Value { key: String, found: String, expected: String, origin: String },
     #[error("`{key}` is not set; give {how}")]
-    Missing {
-        key: &'static str,
-        how: &'static str,
-    },
+    Missing { key: &'static str, how: &'static str },
     #[error("`{key}`: {problem} (from {origin})")]
-    Unreadable {
-        key: String,
-        problem: String,
-        origin: String,
-    },
+    Unreadable { key: String, problem: String, origin: String },
 }
 
 #[derive(Debug, Error)]
@@ -101,10 +71,7 @@ pub enum ConfigError {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("\n  - {problem}"))
-        .collect()
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
 }
 
 /// Settings and where each came from.
@@ -198,10 +165,7 @@ fn flatten(name: &str, found: Value, origin: &str, layer: &mut Layer) {
 /// Keys are lower case, currencies upper case, however they were written.
 fn canonical(name: &str) -> String {
     let lower = name.to_lowercase();
-    match lower
-        .strip_prefix(AMOUNTS)
-        .and_then(|rest| rest.strip_prefix('.'))
-    {
+    match lower.strip_prefix(AMOUNTS).and_then(|rest| rest.strip_prefix('.')) {
         Some(currency) => format!("{AMOUNTS}.{}", currency.to_uppercase()),
         None => lower,
     }
@@ -209,9 +173,7 @@ fn canonical(name: &str) -> String {
 
 fn short_forms(environment: &Environment) -> Layer {
     let set = SHORT_FORMS.iter().filter_map(|(variable, key)| {
-        let found = environment
-            .get(*variable)
-            .filter(|found| !found.is_empty())?;
+        let found = environment.get(*variable).filter(|found| !found.is_empty())?;
         let origin = format!("environment {variable}");
         Some(((*key).to_owned(), value(origin, found.as_str())))
     });
@@ -226,9 +188,7 @@ fn from_environment(environment: &Environment, problems: &mut Vec<Problem>) -> L
         };
         let origin = format!("environment {variable}");
         let key = canonical(&rest.replace("__", "."));
-        let from = FROM_FILES
-            .iter()
-            .find(|name| key == format!("{name}_file").as_str());
+        let from = FROM_FILES.iter().find(|name| key == format!("{name}_file").as_str());
         let Some(name) = from else {
             layer.insert(key.clone(), value(origin, text_value(&key, found)));
             continue;
@@ -237,11 +197,7 @@ fn from_environment(environment: &Environment, problems: &mut Vec<Problem>) -> L
         if environment.contains_key(&direct) {
             let problem = format!("`{direct}` and `{variable}` are both set");
             let key = (*name).to_owned();
-            problems.push(Problem::Unreadable {
-                key,
-                problem,
-                origin,
-            });
+            problems.push(Problem::Unreadable { key, problem, origin });
             continue;
         }
         match secret_from(Path::new(found)) {
@@ -249,11 +205,9 @@ fn from_environment(environment: &Environment, problems: &mut Vec<Problem>) -> L
                 let origin = format!("file named by {variable}");
                 layer.insert((*name).to_owned(), value(origin, secret.as_str()));
             }
-            Err(problem) => problems.push(Problem::Unreadable {
-                key: (*name).to_owned(),
-                problem,
-                origin,
-            }),
+            Err(problem) => {
+                problems.push(Problem::Unreadable { key: (*name).to_owned(), problem, origin })
+            }
         }
     }
     layer
@@ -273,20 +227,14 @@ fn text_value(key: &str, found: &str) -> ValueKind {
     if key != OWN_ACCOUNTS {
         return ValueKind::from(found);
     }
-    let parts = found
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
+    let parts = found.split(',').map(str::trim).filter(|part| !part.is_empty());
     ValueKind::from(parts.map(str::to_owned).collect::<Vec<String>>())
 }
 
 fn secret_from(path: &Path) -> Result<String, String> {
     let length = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
     if length.len() > SECRET_BYTES_MAX {
-        return Err(format!(
-            "{}: more than {SECRET_BYTES_MAX} bytes",
-            path.display()
-        ));
+        return Err(format!("{}: more than {SECRET_BYTES_MAX} bytes", path.display()));
     }
     let read = std::fs::read_to_string(path);
     let text = read.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -333,11 +281,8 @@ fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
     if is_valid(key, name, found) {
         return;
     }
-    let shown = if key.is_secret() {
-        "a value that is not shown".to_owned()
-    } else {
-        found_text(found)
-    };
+    let shown =
+        if key.is_secret() { "a value that is not shown".to_owned() } else { found_text(found) };
     problems.push(Problem::Value {
         key: name.to_owned(),
         found: shown,
@@ -413,11 +358,7 @@ fn check_needs(values: &BTreeMap<String, Value>, needs: Needs, problems: &mut Ve
             "database.url",
             "DATABASE_URL, TOPUP__DATABASE__URL or TOPUP__DATABASE__URL_FILE",
         ),
-        (
-            needs.kafka,
-            "kafka.brokers",
-            "KAFKA_BROKERS or TOPUP__KAFKA__BROKERS",
-        ),
+        (needs.kafka, "kafka.brokers", "KAFKA_BROKERS or TOPUP__KAFKA__BROKERS"),
     ];
     for (needed, key, how) in wanted {
         let set = matches!(values.get(key).map(|found| &found.kind),
@@ -466,10 +407,7 @@ fn complete(config: &mut Config, environment: &Environment) {
     for optional in [&mut kafka.sasl_username, &mut kafka.ssl_ca_location] {
         *optional = optional.take().filter(|text| !text.is_empty());
     }
-    kafka.sasl_password = kafka
-        .sasl_password
-        .take()
-        .filter(|s: &Secret| !s.reveal().is_empty());
+    kafka.sasl_password = kafka.sasl_password.take().filter(|s: &Secret| !s.reveal().is_empty());
     if kafka.client_id.is_empty() {
         kafka.client_id = format!("topup-{}-{}", host_name(environment), std::process::id());
     }
@@ -485,9 +423,5 @@ fn host_name(environment: &Environment) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
         .take(64)
         .collect();
-    if name.is_empty() {
-        "host".to_owned()
-    } else {
-        name
-    }
+    if name.is_empty() { "host".to_owned() } else { name }
 }

@@ -169,13 +169,7 @@ impl Topics {
 
     #[must_use]
     pub fn all(&self) -> [&str; 5] {
-        [
-            &self.commands,
-            &self.bank_payments,
-            &self.usage,
-            &self.events,
-            &self.dead_letters,
-        ]
+        [&self.commands, &self.bank_payments, &self.usage, &self.events, &self.dead_letters]
     }
 }
 
@@ -190,13 +184,7 @@ pub struct Only {
 }
 
 impl Only {
-    pub const ALL: Self = Self {
-        commands: true,
-        bank: true,
-        usage: true,
-        relay: true,
-        jobs: true,
-    };
+    pub const ALL: Self = Self { commands: true, bank: true, usage: true, relay: true, jobs: true };
 }
 
 impl KafkaConfig {
@@ -241,10 +229,7 @@ impl Config {
                 PartialChoice::Apply => PartialPolicy::Apply,
             },
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
-            own_accounts: own
-                .iter()
-                .filter_map(|own| text::payer_account(own))
-                .collect(),
+            own_accounts: own.iter().filter_map(|own| text::payer_account(own)).collect(),
         }
     }
 }

@@ -40,20 +40,14 @@ impl Shown {
             None if generated => "generated".to_owned(),
             None => "not set".to_owned(),
         };
-        Self {
-            key: name.to_owned(),
-            value: found.map(|found| masked(key, found)),
-            origin,
-        }
+        Self { key: name.to_owned(), value: found.map(|found| masked(key, found)), origin }
     }
 }
 
 fn masked(key: &Key, found: &Value) -> String {
     let text = match &found.kind {
         ValueKind::Array(values) => {
-            let parts = values
-                .iter()
-                .filter_map(|value| value.clone().into_string().ok());
+            let parts = values.iter().filter_map(|value| value.clone().into_string().ok());
             parts.collect::<Vec<_>>().join(",")
         }
         _ => found.clone().into_string().unwrap_or_default(),
@@ -104,10 +98,7 @@ mod tests {
             ("postgres://u:secret@h:5432/d", "postgres://u:***@h:5432/d"),
             ("postgres://u:se@cret@h/d", "postgres://u:***@h/d"),
             ("postgres://u@h/d", "postgres://u@h/d"),
-            (
-                "postgres://h/d?user=u&password=secret",
-                "postgres://h/d?user=u&password=***",
-            ),
+            ("postgres://h/d?user=u&password=secret", "postgres://h/d?user=u&password=***"),
             ("host=h password=secret", "***"),
         ];
         for (url, shown) in cases {

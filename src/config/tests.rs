@@ -4,9 +4,7 @@ use super::*;
 
 fn environment(pairs: &[(&str, &str)]) -> Environment {
     let pairs = pairs.iter();
-    pairs
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn read(flags: &Flags, pairs: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
@@ -21,11 +19,7 @@ fn file(name: &str, text: &str) -> std::path::PathBuf {
 }
 
 fn origin<'a>(loaded: &'a Loaded, key: &str) -> &'a Shown {
-    loaded
-        .shown
-        .iter()
-        .find(|shown| shown.key == key)
-        .expect("a known key")
+    loaded.shown.iter().find(|shown| shown.key == key).expect("a known key")
 }
 
 #[test]
@@ -38,12 +32,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.matching.partial, PartialChoice::Suggest);
     assert_eq!(config.topics().bank_payments, "topup.bank-payments.v1");
     assert!(config.kafka.client_id.starts_with("topup-"));
-    assert!(
-        config
-            .kafka
-            .client_id
-            .ends_with(&std::process::id().to_string())
-    );
+    assert!(config.kafka.client_id.ends_with(&std::process::id().to_string()));
 }
 
 #[test]
@@ -71,20 +60,10 @@ fn later_layers_win_and_are_named() {
     assert_eq!(config.kafka.brokers, "long:1");
     assert_eq!(config.kafka.group_id, "file");
     assert_eq!(config.worker.batch_records, 9);
-    assert_eq!(
-        origin(&loaded, "database.url").origin,
-        "environment DATABASE_URL"
-    );
-    assert_eq!(
-        origin(&loaded, "kafka.brokers").origin,
-        "environment TOPUP__KAFKA__BROKERS"
-    );
+    assert_eq!(origin(&loaded, "database.url").origin, "environment DATABASE_URL");
+    assert_eq!(origin(&loaded, "kafka.brokers").origin, "environment TOPUP__KAFKA__BROKERS");
     assert_eq!(origin(&loaded, "worker.batch_records").origin, "flag");
-    assert!(
-        origin(&loaded, "database.pool_size")
-            .origin
-            .starts_with("file ")
-    );
+    assert!(origin(&loaded, "database.pool_size").origin.starts_with("file "));
     assert_eq!(origin(&loaded, "worker.lane_records").origin, "default");
 }
 
@@ -121,46 +100,28 @@ fn every_problem_is_told_with_key_and_origin() {
 fn what_a_command_needs_must_be_there() {
     let error = Loaded::read(&Flags::default(), &environment(&[]), Needs::ALL);
     let text = error.expect_err("refused").to_string();
-    assert!(
-        text.contains("`database.url` is not set; give DATABASE_URL"),
-        "{text}"
-    );
-    assert!(
-        text.contains("`kafka.brokers` is not set; give KAFKA_BROKERS"),
-        "{text}"
-    );
+    assert!(text.contains("`database.url` is not set; give DATABASE_URL"), "{text}");
+    assert!(text.contains("`kafka.brokers` is not set; give KAFKA_BROKERS"), "{text}");
     let lanes = [("TOPUP__WORKER__LANE_RECORDS", "10")];
-    let text = read(&Flags::default(), &lanes)
-        .expect_err("refused")
-        .to_string();
-    assert!(
-        text.contains("at least `worker.batch_records`, which is 1000"),
-        "{text}"
-    );
+    let text = read(&Flags::default(), &lanes).expect_err("refused").to_string();
+    assert!(text.contains("at least `worker.batch_records`, which is 1000"), "{text}");
 }
 
 #[test]
 fn secrets_come_from_files_and_are_masked() {
     let path = file("password", "hunter2\n");
     let name = path.to_str().expect("a name");
-    let pairs = [
-        ("TOPUP__KAFKA__SASL_PASSWORD_FILE", name),
-        ("DATABASE_URL", "postgres://u:secret@h/d"),
-    ];
+    let pairs =
+        [("TOPUP__KAFKA__SASL_PASSWORD_FILE", name), ("DATABASE_URL", "postgres://u:secret@h/d")];
     let loaded = read(&Flags::default(), &pairs).expect("reads");
     let password = loaded.config.kafka.sasl_password.as_ref();
     assert_eq!(password.map(Secret::reveal), Some("hunter2"));
     assert_eq!(loaded.config.kafka.security()["sasl.password"], "hunter2");
     for text in [format!("{loaded:?}"), format!("{:?}", loaded.shown)] {
-        assert!(
-            !text.contains("hunter2") && !text.contains("secret"),
-            "{text}"
-        );
+        assert!(!text.contains("hunter2") && !text.contains("secret"), "{text}");
     }
     let both = [pairs[0], ("TOPUP__KAFKA__SASL_PASSWORD", "x")];
-    let text = read(&Flags::default(), &both)
-        .expect_err("refused")
-        .to_string();
+    let text = read(&Flags::default(), &both).expect_err("refused").to_string();
     assert!(text.contains("are both set"), "{text}");
     std::fs::remove_file(path).expect("removes");
 }
@@ -184,16 +145,10 @@ fn the_policy_is_that_of_the_settings() {
 
 #[test]
 fn a_file_that_is_not_there_or_no_toml_is_told() {
-    let missing = Flags {
-        file: Some("/nowhere/topup.toml".into()),
-        ..Flags::default()
-    };
+    let missing = Flags { file: Some("/nowhere/topup.toml".into()), ..Flags::default() };
     assert!(matches!(read(&missing, &[]), Err(ConfigError::File(_))));
     let path = file("broken.toml", "[database\nurl");
-    let broken = Flags {
-        file: Some(path.clone()),
-        ..Flags::default()
-    };
+    let broken = Flags { file: Some(path.clone()), ..Flags::default() };
     assert!(matches!(read(&broken, &[]), Err(ConfigError::File(_))));
     std::fs::remove_file(path).expect("removes");
 }

@@ -84,11 +84,7 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
     println!(
         "  PostgreSQL {} and Kafka {} are up after {}",
         what(args.database_url.is_some()),
-        if args.kafka.is_some() {
-            "(yours)"
-        } else {
-            "(in this process)"
-        },
+        if args.kafka.is_some() { "(yours)" } else { "(in this process)" },
         seconds(started.elapsed()),
     );
     let admin = store::connect(&ConnectOptions {
@@ -98,11 +94,8 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
     })
     .await?;
     store::migrate(&admin).await?;
-    let config = Loaded::read(
-        &Flags::default(),
-        &settings(&database_url, &brokers, &prefix),
-        Needs::ALL,
-    )?;
+    let config =
+        Loaded::read(&Flags::default(), &settings(&database_url, &brokers, &prefix), Needs::ALL)?;
     let worker = Worker::start(&config.config, Only::ALL, Clock::System).await?;
     let stage = stage::Stage::new(worker, admin, &brokers, topics)?;
     let told = story::tell(&stage).await;
@@ -124,11 +117,7 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
 }
 
 fn seconds(duration: Duration) -> String {
-    format!(
-        "{}.{:01} s",
-        duration.as_secs(),
-        duration.subsec_millis() / 100
-    )
+    format!("{}.{:01} s", duration.as_secs(), duration.subsec_millis() / 100)
 }
 
 async fn open_broker(
@@ -138,10 +127,8 @@ async fn open_broker(
     let names: Vec<String> = topics.all().iter().map(|name| (*name).to_owned()).collect();
     let Some(brokers) = args.kafka.clone() else {
         let broker = tokio::task::spawn_blocking(move || {
-            let topics: Vec<(&str, i32)> = names
-                .iter()
-                .map(|name| (name.as_str(), PARTITIONS))
-                .collect();
+            let topics: Vec<(&str, i32)> =
+                names.iter().map(|name| (name.as_str(), PARTITIONS)).collect();
             MockKafka::start(&topics)
         });
         let broker = broker.await??;
@@ -151,12 +138,7 @@ async fn open_broker(
     let cluster = Cluster::new(&brokers);
     let specs: Vec<TopicSpec> = names
         .into_iter()
-        .map(|name| TopicSpec {
-            name,
-            partitions: PARTITIONS,
-            replication: 1,
-            config: Vec::new(),
-        })
+        .map(|name| TopicSpec { name, partitions: PARTITIONS, replication: 1, config: Vec::new() })
         .collect();
     let made =
         tokio::task::spawn_blocking(move || cluster.create_topics(&specs, Duration::from_secs(30)));
@@ -173,8 +155,5 @@ fn settings(database_url: &str, brokers: &str, prefix: &str) -> BTreeMap<String,
         ("TOPUP__WORKER__WAITING_DEADLINE_SECONDS", WAITING_SECONDS),
         ("TOPUP__WORKER__SWEEP_INTERVAL_MS", "100"),
     ];
-    pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }

@@ -27,10 +27,7 @@ pub enum PostgresError {
         source: io::Error,
     },
     #[error("{program} failed: {output}")]
-    Failed {
-        program: &'static str,
-        output: String,
-    },
+    Failed { program: &'static str, output: String },
     #[error("it did not answer in time")]
     Late,
 }
@@ -64,11 +61,7 @@ impl Temporary {
         let result = init(&programs, &folder, user).and_then(|()| {
             let server = serve(&programs, &folder, port, user)?;
             let url = format!("postgres://topup@127.0.0.1:{port}/{DATABASE}");
-            let mut started = Self {
-                folder: folder.clone(),
-                server,
-                url,
-            };
+            let mut started = Self { folder: folder.clone(), server, url };
             started.wait(&programs, port)?;
             Ok(started)
         });
@@ -88,31 +81,15 @@ impl Temporary {
         let started = Instant::now();
         while started.elapsed() < START_LIMIT {
             let ready = Command::new(programs.join("pg_isready"))
-                .args([
-                    "-q",
-                    "-h",
-                    "127.0.0.1",
-                    "-p",
-                    &port.to_string(),
-                    "-U",
-                    "topup",
-                ])
+                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "topup"])
                 .status()
                 .map_err(io_error("pg_isready did not run"))?;
             if ready.success() {
                 return Ok(());
             }
-            if self
-                .server
-                .try_wait()
-                .map_err(io_error("the server was lost"))?
-                .is_some()
-            {
+            if self.server.try_wait().map_err(io_error("the server was lost"))?.is_some() {
                 let output = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-                return Err(PostgresError::Failed {
-                    program: "postgres",
-                    output,
-                });
+                return Err(PostgresError::Failed { program: "postgres", output });
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -138,9 +115,7 @@ impl Drop for Temporary {
 /// The newest installation that has what is needed.
 fn find_programs() -> Option<PathBuf> {
     let has_all = |folder: &PathBuf| {
-        ["initdb", "postgres", "pg_isready"]
-            .iter()
-            .all(|name| folder.join(name).exists())
+        ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).exists())
     };
     let mut debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -152,11 +127,7 @@ fn find_programs() -> Option<PathBuf> {
         })
         .collect();
     debian.sort();
-    let newest = debian
-        .into_iter()
-        .rev()
-        .map(|(_, folder)| folder)
-        .find(has_all);
+    let newest = debian.into_iter().rev().map(|(_, folder)| folder).find(has_all);
     let paths = std::env::var_os("PATH").unwrap_or_default();
     newest.or_else(|| std::env::split_paths(&paths).find(has_all))
 }
@@ -182,19 +153,12 @@ fn server_user() -> Result<Option<(u32, u32)>, PostgresError> {
             Some((uid, fields.next()?.parse().ok()?))
         })
     };
-    Ok(Some(
-        ids_of("postgres")
-            .or_else(|| ids_of("nobody"))
-            .unwrap_or((65_534, 65_534)),
-    ))
+    Ok(Some(ids_of("postgres").or_else(|| ids_of("nobody")).unwrap_or((65_534, 65_534))))
 }
 
 fn free_port() -> Result<u16, PostgresError> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(io_error("no free port"))?;
-    Ok(listener
-        .local_addr()
-        .map_err(io_error("no free port"))?
-        .port())
+    Ok(listener.local_addr().map_err(io_error("no free port"))?.port())
 }
 
 fn command(program: PathBuf, folder: &Path, user: Option<(u32, u32)>) -> Command {
@@ -210,28 +174,14 @@ fn command(program: PathBuf, folder: &Path, user: Option<(u32, u32)>) -> Command
 
 fn init(programs: &Path, folder: &Path, user: Option<(u32, u32)>) -> Result<(), PostgresError> {
     let output = command(programs.join("initdb"), folder, user)
-        .args([
-            "-D",
-            "data",
-            "-U",
-            "topup",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        ])
+        .args(["-D", "data", "-U", "topup", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"])
         .output()
         .map_err(io_error("initdb did not run"))?;
     if output.status.success() {
         return Ok(());
     }
     let output = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(PostgresError::Failed {
-        program: "initdb",
-        output,
-    })
+    Err(PostgresError::Failed { program: "initdb", output })
 }
 
 fn serve(

@@ -61,12 +61,7 @@ impl Stage {
     ) -> Result<Self, DemoError> {
         let mut config = ProducerConfig::new(brokers);
         config.linger = Duration::from_millis(1);
-        Ok(Self {
-            worker,
-            pool,
-            producer: Producer::new(&config)?,
-            topics,
-        })
+        Ok(Self { worker, pool, producer: Producer::new(&config)?, topics })
     }
 
     pub fn pipeline(&self) -> &Pipeline {
@@ -91,9 +86,7 @@ impl Stage {
     /// Publishes a fixture; its place in the log as `partition:offset` and its topic.
     pub async fn publish(&self, name: &str) -> Result<(String, i32, i64), DemoError> {
         let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
-        let text = found
-            .ok_or_else(|| story_error(&format!("no fixture {name}")))?
-            .1;
+        let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
         let text = self.fill_in(text).await?;
         let fixture: Fixture = serde_json::from_str(&text)
             .map_err(|error| story_error(&format!("fixture {name}: {error}")))?;
@@ -112,27 +105,17 @@ impl Stage {
         let sent = self.producer.send_all(vec![record]).await;
         match sent.first() {
             Some(Ok((partition, offset))) => Ok((topic, *partition, *offset)),
-            _ => Err(story_error(&format!(
-                "{name} was not accepted by the broker"
-            ))),
+            _ => Err(story_error(&format!("{name} was not accepted by the broker"))),
         }
     }
 
     /// Puts in what only the running system knows: payment references and today's date.
     async fn fill_in(&self, text: &str) -> Result<String, DemoError> {
-        let today = self
-            .worker
-            .pipeline()
-            .clock()
-            .now()
-            .format("%Y-%m-%d")
-            .to_string();
+        let today = self.worker.pipeline().clock().now().format("%Y-%m-%d").to_string();
         let mut text = text.replace("{{today}}", &today);
         while let Some(start) = text.find("{{reference:") {
             let rest = text.get(start..).unwrap_or_default();
-            let end = rest
-                .find("}}")
-                .ok_or_else(|| story_error("an open placeholder"))?;
+            let end = rest.find("}}").ok_or_else(|| story_error("an open placeholder"))?;
             let invoice = rest.get(12..end).unwrap_or_default().to_owned();
             let reference: String =
                 sqlx::query_scalar("SELECT payment_reference FROM invoices WHERE invoice_id = $1")
@@ -177,19 +160,14 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Err(story_error(&format!(
-            "no {what} within {} s",
-            PATIENCE.as_secs()
-        )))
+        Err(story_error(&format!("no {what} within {} s", PATIENCE.as_secs())))
     }
 
     /// Prints what a query gives; all its columns are text.
     pub async fn table(&self, headings: &[&str], sql: &'static str) -> Result<(), DemoError> {
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
         let mut table = Table::new();
-        table
-            .load_style(UTF8_NO_BORDERS)
-            .set_header(headings.to_vec());
+        table.load_style(UTF8_NO_BORDERS).set_header(headings.to_vec());
         for row in rows {
             let mut cells = Vec::with_capacity(headings.len());
             for index in 0..headings.len() {

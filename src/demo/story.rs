@@ -28,16 +28,11 @@ async fn expect(stage: &Stage, fixture: &str, outcome: &str) -> Result<(), DemoE
     if got == outcome {
         return Ok(());
     }
-    Err(story_error(&format!(
-        "{fixture} ended {got}, the story says {outcome}"
-    )))
+    Err(story_error(&format!("{fixture} ended {got}, the story says {outcome}")))
 }
 
 async fn invoices(stage: &Stage) -> Result<(), DemoError> {
-    chapter(
-        1,
-        "Two customers, four topup invoices; one is still a draft",
-    );
+    chapter(1, "Two customers, four topup invoices; one is still a draft");
     let fixtures = [
         "account-acme",
         "account-globex",
@@ -51,13 +46,7 @@ async fn invoices(stage: &Stage) -> Result<(), DemoError> {
     }
     stage
         .table(
-            &[
-                "invoice",
-                "customer",
-                "amount",
-                "status",
-                "payment reference (minted)",
-            ],
+            &["invoice", "customer", "amount", "status", "payment reference (minted)"],
             "SELECT invoice_id, account_id, to_char(amount / 1e6, 'FM999999999990.00') || ' ' ||
                     currency, replace(status, '_', ' '), payment_reference
              FROM invoices ORDER BY invoice_id",
@@ -66,27 +55,13 @@ async fn invoices(stage: &Stage) -> Result<(), DemoError> {
 }
 
 async fn payments(stage: &Stage) -> Result<(), DemoError> {
-    chapter(
-        2,
-        "The bank reports money: by reference, by a known payer, and too much",
-    );
-    for fixture in [
-        "payment-by-reference",
-        "payment-by-payer",
-        "payment-overpaid",
-    ] {
+    chapter(2, "The bank reports money: by reference, by a known payer, and too much");
+    for fixture in ["payment-by-reference", "payment-by-payer", "payment-overpaid"] {
         expect(stage, fixture, "applied").await?;
     }
     stage
         .table(
-            &[
-                "payment",
-                "amount",
-                "state",
-                "paid",
-                "rule",
-                "left on payment",
-            ],
+            &["payment", "amount", "state", "paid", "rule", "left on payment"],
             "SELECT p.payment_id, to_char(p.amount / 1e6, 'FM999999999990.00'),
                     replace(p.state, '_', ' '), a.invoice_id, a.rule,
                     to_char((p.amount - p.allocated) / 1e6, 'FM999999999990.00')
@@ -111,9 +86,7 @@ async fn twice(stage: &Stage) -> Result<(), DemoError> {
     chapter(3, "The same payment comes again through a second feed");
     expect(stage, "payment-again", "duplicate").await?;
     let payments = stage.value("SELECT count(*)::text FROM payments").await?;
-    line(&format!(
-        "Outcome: duplicate. Still {payments} payments, no balance moved."
-    ));
+    line(&format!("Outcome: duplicate. Still {payments} payments, no balance moved."));
     Ok(())
 }
 
@@ -127,10 +100,7 @@ async fn before_sent(stage: &Stage) -> Result<(), DemoError> {
     let now = "SELECT i.invoice_id || ' is ' || i.status || ', paid by ' || a.payment_id
                FROM invoices i JOIN allocations a USING (invoice_id)
                WHERE i.invoice_id = 'INV-2002'";
-    line(&format!(
-        "The invoice is sent: {}.",
-        stage.value(now).await?
-    ));
+    line(&format!("The invoice is sent: {}.", stage.value(now).await?));
     Ok(())
 }
 
@@ -138,19 +108,14 @@ async fn unknown(stage: &Stage) -> Result<(), DemoError> {
     chapter(5, "Money from nobody we know, with hostile text");
     expect(stage, "payment-unknown", "applied").await?;
     let state = "SELECT state || ': ' || reason FROM payments WHERE payment_id LIKE '%DBS-0005'";
-    line(&format!(
-        "It is money all the same: recorded, {}.",
-        stage.value(state).await?
-    ));
+    line(&format!("It is money all the same: recorded, {}.", stage.value(state).await?));
     Ok(())
 }
 
 async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
     chapter(6, "A hostile record, and a command that came too early");
     let hostile = stage.play("hostile-amount").await?;
-    line(&format!(
-        "An invoice over \"1e9\": {hostile}. Everything around it goes on."
-    ));
+    line(&format!("An invoice over \"1e9\": {hostile}. Everything around it goes on."));
     let early = stage.play("allocate-too-early").await?;
     line(&format!("Allocate a payment nobody has reported: {early}."));
     stage
@@ -184,17 +149,9 @@ async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
     line(&format!("Replay, dry run: would be {}.", dry.word()));
     let first = pipeline.replay(id, "demo", reason, false).await?;
     let second = pipeline.replay(id, "demo", reason, false).await?;
-    line(&format!(
-        "Replay: {}. Replayed again: {}.",
-        first.word(),
-        second.word()
-    ));
+    line(&format!("Replay: {}. Replayed again: {}.", first.word(), second.word()));
     let told = matches!(first, Replayed::Applied { .. }) && second == Replayed::AlreadyResolved;
-    if told {
-        Ok(())
-    } else {
-        Err(story_error("the replay came out differently"))
-    }
+    if told { Ok(()) } else { Err(story_error("the replay came out differently")) }
 }
 
 async fn ending(stage: &Stage) -> Result<(), DemoError> {
@@ -216,27 +173,13 @@ async fn ending(stage: &Stage) -> Result<(), DemoError> {
             Ok((left == 0).then_some(()))
         })
         .await?;
-    let events = stage
-        .value("SELECT sum(events)::text FROM outbox WHERE topic = 'events'")
-        .await?;
-    line(&format!(
-        "{events} events published, in order per customer."
-    ));
+    let events = stage.value("SELECT sum(events)::text FROM outbox WHERE topic = 'events'").await?;
+    line(&format!("{events} events published, in order per customer."));
     let findings = crate::store::audit::run(stage.pool()).await?;
     for finding in &findings {
-        line(&format!(
-            "{}: {} {}",
-            finding.code, finding.subject, finding.detail
-        ));
+        line(&format!("{}: {} {}", finding.code, finding.subject, finding.detail));
     }
     let checks = crate::store::audit::INVARIANTS.len();
-    line(&format!(
-        "{checks} invariants checked, {} findings.",
-        findings.len()
-    ));
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(story_error("the audit has findings"))
-    }
+    line(&format!("{checks} invariants checked, {} findings.", findings.len()));
+    if findings.is_empty() { Ok(()) } else { Err(story_error("the audit has findings")) }
 }

@@ -16,12 +16,7 @@ pub struct Account {
 impl Account {
     #[must_use]
     pub fn named_by_a_record(account_id: AccountId) -> Self {
-        Self {
-            account_id,
-            name: None,
-            event_sequence: 0,
-            closed: false,
-        }
+        Self { account_id, name: None, event_sequence: 0, closed: false }
     }
 }
 

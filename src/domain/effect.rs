@@ -31,13 +31,8 @@ pub enum BankDisposition {
 }
 
 impl BankDisposition {
-    pub const ALL: [Self; 5] = [
-        Self::Payment,
-        Self::NotBooked,
-        Self::ReturnParked,
-        Self::RefundBounced,
-        Self::Outgoing,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Payment, Self::NotBooked, Self::ReturnParked, Self::RefundBounced, Self::Outgoing];
 
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -195,9 +190,6 @@ pub struct Decided {
 impl Decided {
     #[must_use]
     pub fn without_effect(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            effects: Vec::new(),
-        }
+        Self { outcome, effects: Vec::new() }
     }
 }

@@ -120,9 +120,7 @@ impl IdBlock {
     /// The block with ordinal `ordinal` (a database sequence gives each ordinal once).
     #[must_use]
     pub fn new(ordinal: i64) -> Self {
-        Self {
-            next: ordinal.saturating_mul(Self::SIZE),
-        }
+        Self { next: ordinal.saturating_mul(Self::SIZE) }
     }
 
     pub fn allocation(&mut self) -> AllocationId {
@@ -166,16 +164,8 @@ mod tests {
         for good in ["a", "INV-1001", "A.b_c:d-9", &"I".repeat(64)] {
             assert!(InvoiceId::parse(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "a b",
-            "INV\n1",
-            "INV\u{200b}1",
-            "ІNV",
-            "a'; DROP",
-            "a\0",
-            &"I".repeat(65),
-        ] {
+        for bad in ["", "a b", "INV\n1", "INV\u{200b}1", "ІNV", "a'; DROP", "a\0", &"I".repeat(65)]
+        {
             assert_eq!(InvoiceId::parse(bad), Err(MalformedId), "{bad}");
         }
     }

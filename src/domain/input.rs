@@ -141,11 +141,9 @@ impl Command {
     pub fn invoice_ids(&self) -> Vec<&InvoiceId> {
         match self {
             Self::CreateInvoice(command) => vec![&command.invoice_id],
-            Self::AllocatePayment(command) => command
-                .allocations
-                .iter()
-                .map(|part| &part.invoice_id)
-                .collect(),
+            Self::AllocatePayment(command) => {
+                command.allocations.iter().map(|part| &part.invoice_id).collect()
+            }
             Self::MarkInvoiceSent { invoice_id, .. }
             | Self::VoidInvoice { invoice_id, .. }
             | Self::KeepInvoice { invoice_id, .. }

@@ -18,12 +18,8 @@ pub enum InvoiceStatus {
 }
 
 impl InvoiceStatus {
-    pub const ALL: [Self; 4] = [
-        Self::Draft,
-        Self::AwaitingPayment,
-        Self::Provisioned,
-        Self::Voided,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::Draft, Self::AwaitingPayment, Self::Provisioned, Self::Voided];
 
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -142,16 +138,11 @@ impl Invoice {
     pub fn allocate(&mut self, amount: Money, at: DateTime<Utc>) -> Result<(), Rejection> {
         self.check_payable()?;
         let due = self.due().map_err(|_| Rejection::AmountExceedsDue)?;
-        let over = amount
-            .compare(due)
-            .map_err(|_| Rejection::CurrencyMismatch)?;
+        let over = amount.compare(due).map_err(|_| Rejection::CurrencyMismatch)?;
         if over.is_gt() || !amount.is_positive() {
             return Err(Rejection::AmountExceedsDue);
         }
-        self.allocated = self
-            .allocated
-            .add(amount)
-            .map_err(|_| Rejection::AmountExceedsDue)?;
+        self.allocated = self.allocated.add(amount).map_err(|_| Rejection::AmountExceedsDue)?;
         if over.is_eq() {
             self.status = InvoiceStatus::Provisioned;
             self.provisioned_at = Some(at);

@@ -68,10 +68,8 @@ impl LedgerTransaction {
         received: Money,
         provisioned: &[(AccountId, Money)],
     ) -> Result<Self, MoneyError> {
-        let mut entries = vec![LedgerEntry {
-            account: LedgerAccount::BankClearing,
-            amount: received.negated(),
-        }];
+        let mut entries =
+            vec![LedgerEntry { account: LedgerAccount::BankClearing, amount: received.negated() }];
         let mut rest = received;
         for (account_id, amount) in provisioned {
             rest = rest.sub(*amount)?;
@@ -84,22 +82,14 @@ impl LedgerTransaction {
             return Err(MoneyError::Overflow);
         }
         if !rest.is_zero() {
-            entries.push(LedgerEntry {
-                account: LedgerAccount::UnallocatedCash,
-                amount: rest,
-            });
+            entries.push(LedgerEntry { account: LedgerAccount::UnallocatedCash, amount: rest });
         }
         let kind = if provisioned.is_empty() {
             LedgerKind::PaymentReceived
         } else {
             LedgerKind::PaymentProvisioned
         };
-        Ok(Self {
-            id,
-            kind,
-            payment_id,
-            entries,
-        })
+        Ok(Self { id, kind, payment_id, entries })
     }
 
     /// Money that lay unallocated is provisioned.
@@ -126,18 +116,10 @@ impl LedgerTransaction {
         if let Some(total) = total {
             entries.insert(
                 0,
-                LedgerEntry {
-                    account: LedgerAccount::UnallocatedCash,
-                    amount: total.negated(),
-                },
+                LedgerEntry { account: LedgerAccount::UnallocatedCash, amount: total.negated() },
             );
         }
-        Ok(Self {
-            id,
-            kind: LedgerKind::Provisioned,
-            payment_id,
-            entries,
-        })
+        Ok(Self { id, kind: LedgerKind::Provisioned, payment_id, entries })
     }
 
     /// Whether the entries sum to zero; the database checks the same at commit.

@@ -86,10 +86,7 @@ pub struct AllocationSummary {
 impl Model {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        let mut model = Self {
-            policy,
-            ..Self::default()
-        };
+        let mut model = Self { policy, ..Self::default() };
         model.set.complete = true;
         model
     }
@@ -166,16 +163,10 @@ impl Model {
         }
         let mut ids = IdBlock::new(self.next_block);
         self.next_block = self.next_block.saturating_add(1);
-        let context = Context {
-            policy: &self.policy,
-            as_of,
-        };
+        let context = Context { policy: &self.policy, as_of };
         let decided = decide(&mut self.set, message, &mut ids, context);
         let kept = decided.and_then(|decided| {
-            decided
-                .effects
-                .iter()
-                .try_for_each(|effect| self.keep(effect))?;
+            decided.effects.iter().try_for_each(|effect| self.keep(effect))?;
             Ok(decided)
         });
         match kept {
@@ -317,9 +308,7 @@ impl Model {
         }
         for (account_id, queue) in &self.waiting {
             let records = queue.iter().map(|message| message.record.clone());
-            summary
-                .waiting
-                .insert(account_id.clone(), records.collect());
+            summary.waiting.insert(account_id.clone(), records.collect());
         }
         summary
     }

@@ -81,19 +81,11 @@ struct World {
 
 impl World {
     fn shared() -> Self {
-        Self {
-            tag: String::new(),
-            accounts: 3,
-            cents: 0,
-        }
+        Self { tag: String::new(), accounts: 3, cents: 0 }
     }
 
     fn of_group(group: u8) -> Self {
-        Self {
-            tag: format!("G{group}"),
-            accounts: 1,
-            cents: i64::from(group).saturating_add(1),
-        }
+        Self { tag: format!("G{group}"), accounts: 1, cents: i64::from(group).saturating_add(1) }
     }
 }
 
@@ -187,10 +179,7 @@ impl Generator {
     fn message(&self, input: Input, content_hash: ContentHash, bank_hash: ContentHash) -> Message {
         let id = format!("{}M{}", self.world.tag, self.written);
         Message {
-            record: RecordId {
-                source: Source::trusted("generator"),
-                id: MessageId::trusted(&id),
-            },
+            record: RecordId { source: Source::trusted("generator"), id: MessageId::trusted(&id) },
             time: self.now,
             traceparent: None,
             content_hash,
@@ -207,31 +196,19 @@ impl Generator {
             58..62 => {
                 let (payment_id, owner) = self.payment();
                 let account_id = self.owner_or_other(owner);
-                Command::AssignPayment {
-                    payment_id,
-                    account_id,
-                }
+                Command::AssignPayment { payment_id, account_id }
             }
             62..80 => Command::AllocatePayment(self.allocate()),
             80..82 => {
                 let (payment_id, owner) = self.payment();
                 let (invoice_id, _) = self.invoice();
                 let account_id = self.owner_or_other(owner);
-                Command::DeallocatePayment {
-                    payment_id,
-                    invoice_id,
-                    account_id,
-                    reason: None,
-                }
+                Command::DeallocatePayment { payment_id, invoice_id, account_id, reason: None }
             }
             82..84 => {
                 let (payment_id, owner) = self.payment();
                 let account_id = self.owner_or_other(owner);
-                Command::RemovePayment {
-                    payment_id,
-                    account_id,
-                    reason: None,
-                }
+                Command::RemovePayment { payment_id, account_id, reason: None }
             }
             _ => self.invoice_command(),
         }
@@ -241,20 +218,9 @@ impl Generator {
         let (invoice_id, owner) = self.invoice();
         let account_id = self.owner_or_other(owner);
         match self.random.below(10) {
-            0..2 => Command::VoidInvoice {
-                invoice_id,
-                account_id,
-                reason: None,
-            },
-            2 => Command::KeepInvoice {
-                invoice_id,
-                account_id,
-                until: None,
-            },
-            _ => Command::MarkInvoiceSent {
-                invoice_id,
-                account_id,
-            },
+            0..2 => Command::VoidInvoice { invoice_id, account_id, reason: None },
+            2 => Command::KeepInvoice { invoice_id, account_id, until: None },
+            _ => Command::MarkInvoiceSent { invoice_id, account_id },
         }
     }
 
@@ -279,10 +245,7 @@ impl Generator {
             name: format!("Customer {account_id}"),
             account_id,
             payer_accounts: Some(vec![payer]),
-            virtual_accounts: self
-                .random
-                .chance(60)
-                .then(|| vec![key_of(&virtual_account)]),
+            virtual_accounts: self.random.chance(60).then(|| vec![key_of(&virtual_account)]),
             credit_limits: None,
             stale_after_days: None,
         }
@@ -329,11 +292,7 @@ impl Generator {
                 amount: Amount::parse("50").ok().filter(|_| half),
             });
         }
-        AllocatePayment {
-            payment_id,
-            account_id,
-            allocations,
-        }
+        AllocatePayment { payment_id, account_id, allocations }
     }
 
     fn bank_transaction(&mut self) -> BankTransaction {
@@ -342,11 +301,8 @@ impl Generator {
         let named_by = format!("BANK:OURS{}:B{id}", self.world.tag);
         self.payments.push((PaymentId::trusted(&named_by), None));
         let today = self.now.date_naive();
-        let value_date = if self.random.chance(25) {
-            today.checked_sub_days(Days::new(1))
-        } else {
-            Some(today)
-        };
+        let value_date =
+            if self.random.chance(25) { today.checked_sub_days(Days::new(1)) } else { Some(today) };
         let (credit_debit, reversal) = match self.random.below(20) {
             0 => (CreditDebit::Debit, true),
             1 => (CreditDebit::Debit, false),
@@ -418,11 +374,7 @@ impl Generator {
 
     /// A number that is new, or now and then one that was given before.
     fn old_or_new(&mut self, next: u64) -> u64 {
-        if self.random.chance(10) {
-            self.random.below(next)
-        } else {
-            next
-        }
+        if self.random.chance(10) { self.random.below(next) } else { next }
     }
 
     fn invoice_id(&self, number: u64) -> InvoiceId {
@@ -480,11 +432,7 @@ impl Generator {
 
     fn amount(&mut self) -> Money {
         let units = self.random.pick(&AMOUNTS, 100);
-        let currency = if self.random.chance(8) {
-            self.other_currency
-        } else {
-            self.currency
-        };
+        let currency = if self.random.chance(8) { self.other_currency } else { self.currency };
         let cents = self.world.cents.saturating_mul(10_000);
         let micros = units.saturating_mul(MICROS_PER_UNIT).saturating_add(cents);
         Money::from_micros(micros, currency)
@@ -524,9 +472,9 @@ fn hash_of(text: &str) -> ContentHash {
     let mut hash: ContentHash = [0; 32];
     for (start, chunk) in (1_u64..).zip(hash.chunks_exact_mut(8)) {
         let seed = start.wrapping_mul(0xcbf2_9ce4_8422_2325);
-        let sum = text.bytes().fold(seed, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let sum = text
+            .bytes()
+            .fold(seed, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         // The last multiplication leaves the high bytes well mixed; fold them into the low ones.
         chunk.copy_from_slice(&(sum ^ (sum >> 29)).to_le_bytes());
     }

@@ -50,10 +50,7 @@ impl Currency {
     /// # Errors
     /// [`MoneyError::UnknownCurrency`] for anything else, lower case included.
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
-        let bytes: [u8; 3] = code
-            .as_bytes()
-            .try_into()
-            .map_err(|_| MoneyError::UnknownCurrency)?;
+        let bytes: [u8; 3] = code.as_bytes().try_into().map_err(|_| MoneyError::UnknownCurrency)?;
         let minor_units = match &bytes {
             // The codes that nearly every record carries skip the table.
             b"SGD" | b"USD" | b"EUR" | b"GBP" | b"MYR" => 2,
@@ -62,10 +59,7 @@ impl Currency {
                 .and_then(|exponent| u8::try_from(exponent).ok())
                 .ok_or(MoneyError::UnknownCurrency)?,
         };
-        Ok(Self {
-            code: bytes,
-            minor_units,
-        })
+        Ok(Self { code: bytes, minor_units })
     }
 
     #[must_use]
@@ -170,10 +164,7 @@ pub struct Money {
 impl Money {
     #[must_use]
     pub fn zero(currency: Currency) -> Self {
-        Self {
-            amount: Decimal::ZERO,
-            currency,
-        }
+        Self { amount: Decimal::ZERO, currency }
     }
 
     /// Reads an amount of at most the currency's minor units (SGD 2 decimals).
@@ -187,10 +178,7 @@ impl Money {
     /// From micros, 1e-6 of the currency's major unit.
     #[must_use]
     pub fn from_micros(micros: i64, currency: Currency) -> Self {
-        Self {
-            amount: Decimal::new(micros, SCALE_AT_REST),
-            currency,
-        }
+        Self { amount: Decimal::new(micros, SCALE_AT_REST), currency }
     }
 
     /// In micros, 1e-6 of the currency's major unit.
@@ -240,10 +228,7 @@ impl Money {
 
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "it is checked and returns a Result"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "it is checked and returns a Result")]
     pub fn add(self, other: Self) -> Result<Self, MoneyError> {
         self.same_currency(other)?;
         self.bounded(self.amount.checked_add(other.amount))
@@ -251,10 +236,7 @@ impl Money {
 
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "it is checked and returns a Result"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "it is checked and returns a Result")]
     pub fn sub(self, other: Self) -> Result<Self, MoneyError> {
         self.same_currency(other)?;
         self.bounded(self.amount.checked_sub(other.amount))
@@ -263,34 +245,20 @@ impl Money {
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`].
     pub fn min(self, other: Self) -> Result<Self, MoneyError> {
-        Ok(if self.compare(other)?.is_gt() {
-            other
-        } else {
-            self
-        })
+        Ok(if self.compare(other)?.is_gt() { other } else { self })
     }
 
     #[must_use]
     pub fn negated(self) -> Self {
-        Self {
-            amount: -self.amount,
-            currency: self.currency,
-        }
+        Self { amount: -self.amount, currency: self.currency }
     }
 
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
-        if self.currency == other.currency {
-            Ok(())
-        } else {
-            Err(MoneyError::CurrencyMismatch)
-        }
+        if self.currency == other.currency { Ok(()) } else { Err(MoneyError::CurrencyMismatch) }
     }
 
     fn bounded(self, amount: Option<Decimal>) -> Result<Self, MoneyError> {
-        let result = Self {
-            amount: amount.ok_or(MoneyError::Overflow)?,
-            currency: self.currency,
-        };
+        let result = Self { amount: amount.ok_or(MoneyError::Overflow)?, currency: self.currency };
         // Decimal addition may silently drop digits near its own limit; ours is far below it.
         if result.to_micros()?.unsigned_abs() > BALANCE_MAX_MICROS.unsigned_abs() {
             return Err(MoneyError::Overflow);
@@ -320,9 +288,7 @@ pub fn micros_to_number(micros: i64, currency: Currency) -> String {
 /// # Errors
 /// [`MoneyError::Overflow`].
 pub fn units_to_micros(units: i64) -> Result<i64, MoneyError> {
-    units
-        .checked_mul(MICROS_PER_UNIT)
-        .ok_or(MoneyError::Overflow)
+    units.checked_mul(MICROS_PER_UNIT).ok_or(MoneyError::Overflow)
 }
 
 impl fmt::Debug for Money {
@@ -347,15 +313,7 @@ mod tests {
 
     #[test]
     fn the_grammar_takes_plain_decimals_only() {
-        for good in [
-            "0",
-            "1",
-            "100",
-            "100.5",
-            "100.50",
-            "999999999999.99",
-            "0.01",
-        ] {
+        for good in ["0", "1", "100", "100.5", "100.50", "999999999999.99", "0.01"] {
             assert!(Money::parse(good, sgd()).is_ok(), "{good}");
         }
         let long = "9".repeat(10_000);
@@ -385,48 +343,26 @@ mod tests {
             long.as_str(),
         ];
         for bad in bad {
-            assert_eq!(
-                Money::parse(bad, sgd()),
-                Err(MoneyError::Malformed),
-                "{bad}"
-            );
+            assert_eq!(Money::parse(bad, sgd()), Err(MoneyError::Malformed), "{bad}");
         }
-        assert_eq!(
-            Money::parse("100.005", sgd()),
-            Err(MoneyError::ExcessDecimals)
-        );
+        assert_eq!(Money::parse("100.005", sgd()), Err(MoneyError::ExcessDecimals));
     }
 
     #[test]
     fn minor_units_follow_the_currency() {
-        let cases = [
-            ("JPY", "1000", true),
-            ("JPY", "1000.5", false),
-            ("KWD", "1.234", true),
-        ];
+        let cases = [("JPY", "1000", true), ("JPY", "1000.5", false), ("KWD", "1.234", true)];
         for (code, text, accepted) in cases {
             let currency = Currency::parse(code).expect("known");
-            assert_eq!(
-                Money::parse(text, currency).is_ok(),
-                accepted,
-                "{code} {text}"
-            );
+            assert_eq!(Money::parse(text, currency).is_ok(), accepted, "{code} {text}");
         }
         for unknown in ["XXX", "XAU", "sgd", "SG", "SGDD", "ABC", ""] {
-            assert_eq!(
-                Currency::parse(unknown),
-                Err(MoneyError::UnknownCurrency),
-                "{unknown}"
-            );
+            assert_eq!(Currency::parse(unknown), Err(MoneyError::UnknownCurrency), "{unknown}");
         }
     }
 
     #[test]
     fn amounts_print_as_they_are_written() {
-        assert_eq!(
-            Money::parse("100.5", sgd()).expect("good").to_string(),
-            "100.50 SGD"
-        );
+        assert_eq!(Money::parse("100.5", sgd()).expect("good").to_string(), "100.50 SGD");
         assert_eq!(micros_to_number(4_000, sgd()), "0.004");
         assert_eq!(micros_to_number(-1_500_000, sgd()), "-1.50");
     }
@@ -439,9 +375,6 @@ mod tests {
         let yen = Money::zero(Currency::parse("JPY").expect("JPY"));
         assert_eq!(cent.add(yen), Err(MoneyError::CurrencyMismatch));
         assert_eq!(cent.sub(cent).map(Money::is_zero), Ok(true));
-        assert_eq!(
-            cent.sub(large).and_then(|m| m.to_micros()),
-            Ok(10_000 - BALANCE_MAX_MICROS)
-        );
+        assert_eq!(cent.sub(large).and_then(|m| m.to_micros()), Ok(10_000 - BALANCE_MAX_MICROS));
     }
 }

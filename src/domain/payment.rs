@@ -225,10 +225,7 @@ impl Payment {
     /// # Errors
     /// [`MoneyError`] only if the row contradicts its own constraints.
     pub fn unallocated(&self) -> Result<Money, MoneyError> {
-        self.amount
-            .sub(self.allocated)?
-            .sub(self.returned)?
-            .sub(self.refunded)
+        self.amount.sub(self.allocated)?.sub(self.returned)?.sub(self.refunded)
     }
 
     /// The state that its amounts and account say, once something is allocated.

@@ -88,33 +88,19 @@ pub fn record(id: &str, owner: Option<&str>, amount: &str) -> RecordPayment {
 }
 
 pub fn mark_sent(id: &str, owner: &str) -> Command {
-    Command::MarkInvoiceSent {
-        invoice_id: invoice(id),
-        account_id: account(owner),
-    }
+    Command::MarkInvoiceSent { invoice_id: invoice(id), account_id: account(owner) }
 }
 
 pub fn void(id: &str, owner: &str) -> Command {
-    Command::VoidInvoice {
-        invoice_id: invoice(id),
-        account_id: account(owner),
-        reason: None,
-    }
+    Command::VoidInvoice { invoice_id: invoice(id), account_id: account(owner), reason: None }
 }
 
 pub fn keep(id: &str, owner: &str) -> Command {
-    Command::KeepInvoice {
-        invoice_id: invoice(id),
-        account_id: account(owner),
-        until: None,
-    }
+    Command::KeepInvoice { invoice_id: invoice(id), account_id: account(owner), until: None }
 }
 
 pub fn assign(id: &str, owner: &str) -> Command {
-    Command::AssignPayment {
-        payment_id: payment(id),
-        account_id: account(owner),
-    }
+    Command::AssignPayment { payment_id: payment(id), account_id: account(owner) }
 }
 
 /// Parts as `("INV-1", "50")`; an empty amount means "as much as fits".
@@ -140,11 +126,7 @@ pub fn deallocate(id: &str, from: &str, owner: &str) -> Command {
 }
 
 pub fn remove(id: &str, owner: &str) -> Command {
-    Command::RemovePayment {
-        payment_id: payment(id),
-        account_id: account(owner),
-        reason: None,
-    }
+    Command::RemovePayment { payment_id: payment(id), account_id: account(owner), reason: None }
 }
 
 /// Money that arrived today and names nobody.
@@ -181,18 +163,12 @@ pub fn credit_saying(id: &str, amount: &str, lines: &[&str]) -> BankTransaction 
 
 /// As [`credit`], from a payer's account.
 pub fn credit_from(id: &str, amount: &str, payer: &str) -> BankTransaction {
-    BankTransaction {
-        debtor_account: Some(payer.to_owned()),
-        ..credit(id, amount)
-    }
+    BankTransaction { debtor_account: Some(payer.to_owned()), ..credit(id, amount) }
 }
 
 /// As [`credit`], paid into a virtual account.
 pub fn credit_into(id: &str, amount: &str, virtual_account: &str) -> BankTransaction {
-    BankTransaction {
-        virtual_account: Some(virtual_account.to_owned()),
-        ..credit(id, amount)
-    }
+    BankTransaction { virtual_account: Some(virtual_account.to_owned()), ..credit(id, amount) }
 }
 
 /// Hands records to a model, each with an id of its own, and looks at what came of them.
@@ -209,11 +185,7 @@ impl Desk {
 
     pub fn with(policy: Policy) -> Self {
         let noon = today().and_hms_opt(12, 0, 0).expect("noon");
-        Self {
-            model: Model::new(policy),
-            now: noon.and_utc(),
-            handed_in: 0,
-        }
+        Self { model: Model::new(policy), now: noon.and_utc(), handed_in: 0 }
     }
 
     /// Two customers: A pays from `PAYERA` or into `VIRTUALA`, B likewise.
@@ -233,9 +205,7 @@ impl Desk {
         // Spread over all bytes, because references are minted from them.
         let mut state = u64::from(self.handed_in) << 32 | 0x9e37_79b9;
         let hash = [0_u8; 32].map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .rotate_left(13);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).rotate_left(13);
             state.to_be_bytes()[0]
         });
         let bank_hash = match &input {
@@ -268,10 +238,7 @@ impl Desk {
 
     pub fn apply(&mut self, command: Command) {
         let outcome = self.hand_in(command.clone());
-        assert!(
-            matches!(outcome, Outcome::Applied { .. }),
-            "{outcome:?} for {command:?}"
-        );
+        assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?} for {command:?}");
     }
 
     /// Creates and sends an invoice.
@@ -299,10 +266,7 @@ impl Desk {
     }
 
     pub fn pass_days(&mut self, days: u64) {
-        self.now = self
-            .now
-            .checked_add_days(Days::new(days))
-            .expect("in range");
+        self.now = self.now.checked_add_days(Days::new(days)).expect("in range");
     }
 
     pub fn pass_minute(&mut self) {
@@ -314,19 +278,11 @@ impl Desk {
     }
 
     pub fn invoice_now(&self, id: &str) -> &Invoice {
-        self.model
-            .set
-            .invoices
-            .get(&invoice(id))
-            .expect("a known invoice")
+        self.model.set.invoices.get(&invoice(id)).expect("a known invoice")
     }
 
     pub fn payment_now(&self, id: &str) -> &Payment {
-        self.model
-            .set
-            .payments
-            .get(&banked(id))
-            .expect("a known payment")
+        self.model.set.payments.get(&banked(id)).expect("a known payment")
     }
 
     pub fn state(&self, id: &str) -> PaymentState {
@@ -334,16 +290,11 @@ impl Desk {
     }
 
     pub fn owner(&self, id: &str) -> Option<&str> {
-        self.payment_now(id)
-            .account_id
-            .as_ref()
-            .map(AccountId::as_str)
+        self.payment_now(id).account_id.as_ref().map(AccountId::as_str)
     }
 
     pub fn decision(&self, id: &str) -> &MatchDecision {
-        self.model
-            .last_decision(&banked(id))
-            .expect("a decided payment")
+        self.model.last_decision(&banked(id)).expect("a decided payment")
     }
 
     pub fn suggested(&self, id: &str) -> Vec<&str> {
@@ -354,12 +305,8 @@ impl Desk {
     /// What of each invoice the payment pays, as `INV-1 50.00 SGD`.
     pub fn pays(&self, id: &str) -> Vec<String> {
         let id = banked(id);
-        let own = self
-            .model
-            .allocations()
-            .filter(|part| part.payment_id == id);
-        own.map(|part| format!("{} {}", part.invoice_id, part.amount))
-            .collect()
+        let own = self.model.allocations().filter(|part| part.payment_id == id);
+        own.map(|part| format!("{} {}", part.invoice_id, part.amount)).collect()
     }
 
     pub fn balance(&self, owner: &str) -> Money {

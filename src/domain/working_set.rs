@@ -157,10 +157,7 @@ impl WorkingSet {
         let all = self.invoices.values();
         let changed = all.filter(|invoice| self.complete || self.is_fresh(invoice));
         for invoice in changed.filter(|invoice| fits(invoice)) {
-            if !entries
-                .iter()
-                .any(|entry| entry.invoice_id == invoice.invoice_id)
-            {
+            if !entries.iter().any(|entry| entry.invoice_id == invoice.invoice_id) {
                 entries.push(BookEntry {
                     invoice_id: invoice.invoice_id.clone(),
                     account_id: invoice.account_id.clone(),
@@ -174,16 +171,11 @@ impl WorkingSet {
     }
 
     fn is_fresh(&self, invoice: &Invoice) -> bool {
-        self.fresh
-            .get(&invoice.account_id)
-            .is_some_and(|ids| ids.contains(&invoice.invoice_id))
+        self.fresh.get(&invoice.account_id).is_some_and(|ids| ids.contains(&invoice.invoice_id))
     }
 
     fn ids_of(&self, account: &AccountId) -> Vec<&InvoiceId> {
-        let all = self
-            .invoices
-            .values()
-            .filter(|invoice| invoice.account_id == *account);
+        let all = self.invoices.values().filter(|invoice| invoice.account_id == *account);
         all.map(|invoice| &invoice.invoice_id).collect()
     }
 
@@ -208,10 +200,7 @@ impl WorkingSet {
     #[must_use]
     pub fn balance(&self, account: &AccountId, currency: Currency) -> Money {
         let key = (account.clone(), currency);
-        self.balances
-            .get(&key)
-            .copied()
-            .unwrap_or_else(|| Money::zero(currency))
+        self.balances.get(&key).copied().unwrap_or_else(|| Money::zero(currency))
     }
 
     /// Applies one effect; events get their sequence here.
@@ -229,16 +218,9 @@ impl WorkingSet {
                 invoice.sent_at = invoice.sent_at.or(Some(*at));
                 invoice.stale_since = Some(*at);
                 let account = invoice.account_id.clone();
-                self.fresh
-                    .entry(account)
-                    .or_default()
-                    .insert(invoice_id.clone());
+                self.fresh.entry(account).or_default().insert(invoice_id.clone());
             }
-            Effect::VoidInvoice {
-                invoice_id,
-                reason,
-                at,
-            } => {
+            Effect::VoidInvoice { invoice_id, reason, at } => {
                 let invoice = self.invoice_mut(invoice_id)?;
                 invoice.status = InvoiceStatus::Voided;
                 invoice.voided_at = Some(*at);
@@ -249,21 +231,13 @@ impl WorkingSet {
                 invoice.keep_until = Some(until.unwrap_or(chrono::NaiveDate::MAX));
             }
             Effect::RecordPayment(payment) => {
-                self.payments
-                    .insert(payment.payment_id.clone(), payment.as_ref().clone());
+                self.payments.insert(payment.payment_id.clone(), payment.as_ref().clone());
             }
-            Effect::AssignPayment {
-                payment_id,
-                account_id,
-            } => {
+            Effect::AssignPayment { payment_id, account_id } => {
                 self.payment_mut(payment_id)?.account_id = Some(account_id.clone());
             }
             Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
-            Effect::SettlePayment {
-                payment_id,
-                state,
-                watches,
-            } => {
+            Effect::SettlePayment { payment_id, state, watches } => {
                 self.payment_mut(payment_id)?.state = *state;
                 for payments in self.watchers.values_mut() {
                     payments.remove(payment_id);
@@ -280,8 +254,7 @@ impl WorkingSet {
                 };
                 self.bank.insert(record.key.clone(), stored);
                 if let Some(payment_id) = &record.payment_id {
-                    self.watched
-                        .insert(payment_id.clone(), record.as_ref().clone());
+                    self.watched.insert(payment_id.clone(), record.as_ref().clone());
                 }
             }
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
@@ -302,33 +275,22 @@ impl WorkingSet {
                 owners.remove(account_id);
             }
             for payer in payers {
-                self.payer_owners
-                    .entry(payer.clone())
-                    .or_default()
-                    .insert(account_id.clone());
+                self.payer_owners.entry(payer.clone()).or_default().insert(account_id.clone());
             }
         }
         if let Some(virtuals) = &upsert.virtual_accounts {
             self.virtual_owners.retain(|_, owner| owner != account_id);
             for virtual_account in virtuals {
-                self.virtual_owners
-                    .insert(virtual_account.clone(), account_id.clone());
+                self.virtual_owners.insert(virtual_account.clone(), account_id.clone());
             }
         }
     }
 
     fn apply_invoice(&mut self, invoice: &Invoice) {
         let id = invoice.invoice_id.clone();
-        self.by_reference
-            .insert(invoice.payment_reference.clone(), id.clone());
-        self.by_number
-            .entry(number_key(&id))
-            .or_default()
-            .insert(id.clone());
-        self.fresh
-            .entry(invoice.account_id.clone())
-            .or_default()
-            .insert(id.clone());
+        self.by_reference.insert(invoice.payment_reference.clone(), id.clone());
+        self.by_number.entry(number_key(&id)).or_default().insert(id.clone());
+        self.fresh.entry(invoice.account_id.clone()).or_default().insert(id.clone());
         self.invoices.insert(id, invoice.clone());
     }
 
@@ -339,9 +301,7 @@ impl WorkingSet {
     ) -> Result<(), Stop> {
         let refused = |_: Rejection| Stop::Corrupt("an allocation was decided that is not allowed");
         let invoice = self.invoice_mut(&allocation.invoice_id)?;
-        invoice
-            .allocate(allocation.amount, cause.as_of)
-            .map_err(refused)?;
+        invoice.allocate(allocation.amount, cause.as_of).map_err(refused)?;
         // What is due now is not what was due when the lists above were loaded.
         self.fresh
             .entry(allocation.account_id.clone())
@@ -380,14 +340,10 @@ impl WorkingSet {
     }
 
     fn invoice_mut(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {
-        self.invoices
-            .get_mut(id)
-            .ok_or(Stop::Corrupt("an invoice that is not loaded"))
+        self.invoices.get_mut(id).ok_or(Stop::Corrupt("an invoice that is not loaded"))
     }
 
     fn payment_mut(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {
-        self.payments
-            .get_mut(id)
-            .ok_or(Stop::Corrupt("a payment that is not loaded"))
+        self.payments.get_mut(id).ok_or(Stop::Corrupt("a payment that is not loaded"))
     }
 }

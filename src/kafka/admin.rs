@@ -54,10 +54,7 @@ pub struct PartitionLag {
 
 impl Cluster {
     pub fn new(brokers: &str) -> Self {
-        Self {
-            brokers: brokers.to_owned(),
-            extra: BTreeMap::new(),
-        }
+        Self { brokers: brokers.to_owned(), extra: BTreeMap::new() }
     }
 
     /// All topics but Kafka's own.
@@ -91,9 +88,8 @@ impl Cluster {
             .create_with_context(LogContext)
             .map_err(KafkaError::client("admin client"))?;
         let wanted: Vec<NewTopic<'_>> = topics.iter().map(new_topic).collect();
-        let options = AdminOptions::new()
-            .request_timeout(Some(timeout))
-            .operation_timeout(Some(timeout));
+        let options =
+            AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
         let answers = futures::executor::block_on(admin.create_topics(&wanted, &options))
             .map_err(KafkaError::client("create topics"))?;
         let mut created = Vec::new();
@@ -125,11 +121,7 @@ impl Cluster {
             let metadata = consumer
                 .fetch_metadata(Some(topic), left())
                 .map_err(KafkaError::client("metadata"))?;
-            for partition in metadata
-                .topics()
-                .iter()
-                .flat_map(|topic| topic.partitions())
-            {
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 wanted.add_partition(topic, partition.id());
             }
         }
@@ -151,9 +143,7 @@ impl Cluster {
                 low,
                 high,
                 committed,
-                lag: high
-                    .saturating_sub(committed.unwrap_or(low).max(low))
-                    .max(0),
+                lag: high.saturating_sub(committed.unwrap_or(low).max(low)).max(0),
             });
         }
         Ok(lags)
@@ -165,9 +155,7 @@ impl Cluster {
         if let Some(group_id) = group_id {
             native.set("group.id", group_id);
         }
-        native
-            .create_with_context(LogContext)
-            .map_err(KafkaError::client("consumer"))
+        native.create_with_context(LogContext).map_err(KafkaError::client("consumer"))
     }
 
     fn native(&self) -> ClientConfig {
@@ -185,7 +173,5 @@ impl Cluster {
 fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {
     let replication = TopicReplication::Fixed(spec.replication);
     let topic = NewTopic::new(&spec.name, spec.partitions, replication);
-    spec.config
-        .iter()
-        .fold(topic, |topic, (key, value)| topic.set(key, value))
+    spec.config.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
 }

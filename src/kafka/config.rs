@@ -190,9 +190,7 @@ mod tests {
     fn extra_cannot_undo_safety() {
         let mut config = ConsumerConfig::new("localhost:1", "g", &["t"]);
         assert!(config.check().is_ok());
-        config
-            .extra
-            .insert("enable.auto.offset.store".into(), "true".into());
+        config.extra.insert("enable.auto.offset.store".into(), "true".into());
         assert!(matches!(config.check(), Err(KafkaError::Setting { .. })));
     }
 

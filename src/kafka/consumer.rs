@@ -59,9 +59,7 @@ pub fn start<H: BatchHandler>(
         .create_with_context(Context::new(shared.clone()))
         .map_err(KafkaError::client("consumer"))?;
     let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
-    consumer
-        .subscribe(&topics)
-        .map_err(KafkaError::client("subscribe"))?;
+    consumer.subscribe(&topics).map_err(KafkaError::client("subscribe"))?;
     let consumer = Arc::new(consumer);
     let (probe, probe_thread) = Probe::start(consumer.clone()).map_err(KafkaError::Thread)?;
     let poll_loop = PollLoop {
@@ -83,10 +81,7 @@ pub fn start<H: BatchHandler>(
             let _ = report_to.send(poll_loop.run());
         })
         .map_err(KafkaError::Thread)?;
-    Ok(ConsumerHandle {
-        shared,
-        report: Some(report),
-    })
+    Ok(ConsumerHandle { shared, report: Some(report) })
 }
 
 impl ConsumerHandle {

@@ -69,8 +69,7 @@ impl Context {
         // Of lost partitions nothing may be committed, so there is nothing to wait for: the fence
         // of the next owner ends what is in flight.
         if !lost {
-            self.shared
-                .wait_ended(consumer, &keys, self.shared.revoke_deadline());
+            self.shared.wait_ended(consumer, &keys, self.shared.revoke_deadline());
         }
         let mut offsets = TopicPartitionList::new();
         let mut slots = self.shared.slots();
@@ -102,10 +101,7 @@ impl ClientContext for Context {
     fn error(&self, error: NativeError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PollExceeded) {
             // The member was evicted. The next poll joins again; the fence guards the database.
-            tracing::warn!(
-                reason,
-                "the consumer thread polled too late and left the group"
-            );
+            tracing::warn!(reason, "the consumer thread polled too late and left the group");
         } else {
             tracing::warn!(target: "librdkafka", %error, reason);
         }
@@ -157,10 +153,7 @@ pub(super) fn pause(consumer: &BaseConsumer<Context>, keys: &[Key]) -> KafkaResu
 
 fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
     let elements = partitions.elements();
-    elements
-        .iter()
-        .map(|element| (element.topic().into(), element.partition()))
-        .collect()
+    elements.iter().map(|element| (element.topic().into(), element.partition())).collect()
 }
 
 fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -29,10 +29,7 @@ impl KafkaError {
     }
 
     pub(super) fn setting(key: &str, problem: impl Into<String>) -> Self {
-        Self::Setting {
-            key: key.to_owned(),
-            problem: problem.into(),
-        }
+        Self::Setting { key: key.to_owned(), problem: problem.into() }
     }
 
     /// The native error code, when librdkafka gave one.

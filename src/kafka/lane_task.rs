@@ -101,10 +101,7 @@ async fn drive<H: BatchHandler>(run: &LaneRun<H>) -> LaneEnd {
     let Some(watermarks) = run.probe.watermarks(topic, partition, cancel).await else {
         return LaneEnd::Cancelled;
     };
-    let opened = run
-        .handler
-        .open(topic.clone(), partition, watermarks, cancel.clone())
-        .await;
+    let opened = run.handler.open(topic.clone(), partition, watermarks, cancel.clone()).await;
     let (lane, next_offset) = match opened {
         Opened::Ready { lane, next_offset } => (lane, next_offset),
         Opened::Hold { reason } => return LaneEnd::Held { reason },
@@ -141,9 +138,7 @@ async fn work<H: BatchHandler>(
             }
             // Going on would skip the rest of the batch; a new open reads it again.
             Processed::Committed { .. } => {
-                return LaneEnd::Reopen {
-                    why: "committed less than its batch",
-                };
+                return LaneEnd::Reopen { why: "committed less than its batch" };
             }
             Processed::Fenced => return LaneEnd::Reopen { why: "fenced" },
             Processed::Cancelled => return LaneEnd::Cancelled,

@@ -31,10 +31,8 @@ pub struct MockKafka {
 impl MockKafka {
     /// Starts one broker with the given topics and their numbers of partitions.
     pub fn start(topics: &[(&str, i32)]) -> Result<Self, KafkaError> {
-        let topics: Vec<(String, i32)> = topics
-            .iter()
-            .map(|(name, partitions)| ((*name).to_owned(), *partitions))
-            .collect();
+        let topics: Vec<(String, i32)> =
+            topics.iter().map(|(name, partitions)| ((*name).to_owned(), *partitions)).collect();
         let (commands, inbox) = channel();
         let (ready, started) = channel();
         let thread = std::thread::Builder::new()
@@ -54,11 +52,7 @@ impl MockKafka {
             Ok(answer) => answer.map_err(KafkaError::client("mock cluster"))?,
             Err(_) => return Err(KafkaError::Fatal("the mock thread died".to_owned())),
         };
-        Ok(Self {
-            brokers,
-            commands,
-            thread: Some(thread),
-        })
+        Ok(Self { brokers, commands, thread: Some(thread) })
     }
 
     pub fn brokers(&self) -> &str {

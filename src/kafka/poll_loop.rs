@@ -103,13 +103,9 @@ impl<H: BatchHandler> PollLoop<H> {
             };
             let (topic, partition) = (message.topic(), message.partition());
             let copy = |name| Record::copy_of(name, &message);
-            let action = self
-                .shared
-                .slots()
-                .offer(topic, partition, message.offset(), copy);
+            let action = self.shared.slots().offer(topic, partition, message.offset(), copy);
             if let Some(action) = action {
-                self.shared
-                    .apply(&self.consumer, &(topic.into(), partition), &action);
+                self.shared.apply(&self.consumer, &(topic.into(), partition), &action);
             }
             self.shared.clear_error();
         }
@@ -128,11 +124,7 @@ impl<H: BatchHandler> PollLoop<H> {
         self.runs += 1;
         let queue = Arc::new(LaneQueue::new(self.limits));
         let cancel = LaneCancel::new();
-        let running = Running {
-            id: self.runs,
-            queue: queue.clone(),
-            cancel: cancel.clone(),
-        };
+        let running = Running { id: self.runs, queue: queue.clone(), cancel: cancel.clone() };
         self.shared.slots().started(&key.0, key.1, running);
         let reporter = Reporter {
             topic: key.0.clone(),

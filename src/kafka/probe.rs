@@ -22,11 +22,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 enum Request {
-    Watermarks {
-        topic: Arc<str>,
-        partition: i32,
-        reply: oneshot::Sender<Option<Watermarks>>,
-    },
+    Watermarks { topic: Arc<str>, partition: i32, reply: oneshot::Sender<Option<Watermarks>> },
     Stop,
 }
 
@@ -61,11 +57,7 @@ impl Probe {
     ) -> Option<Watermarks> {
         while !cancel.is_cancelled() {
             let (reply, answer) = oneshot::channel();
-            let request = Request::Watermarks {
-                topic: topic.clone(),
-                partition,
-                reply,
-            };
+            let request = Request::Watermarks { topic: topic.clone(), partition, reply };
             if self.requests.send(request).is_err() {
                 return None;
             }
@@ -85,12 +77,7 @@ impl Probe {
 }
 
 fn serve(consumer: &BaseConsumer<Context>, inbox: &Receiver<Request>) {
-    while let Ok(Request::Watermarks {
-        topic,
-        partition,
-        reply,
-    }) = inbox.recv()
-    {
+    while let Ok(Request::Watermarks { topic, partition, reply }) = inbox.recv() {
         // A cancelled lane must not make those behind it wait for a timeout.
         if reply.is_closed() {
             continue;

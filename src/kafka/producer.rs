@@ -108,10 +108,7 @@ impl ProducerConfig {
 
     fn native(&self) -> Result<ClientConfig, KafkaError> {
         if let Some(key) = self.extra.keys().find(|key| FIXED.contains(&key.as_str())) {
-            return Err(KafkaError::setting(
-                key,
-                "is fixed and cannot be set through `extra`",
-            ));
+            return Err(KafkaError::setting(key, "is fixed and cannot be set through `extra`"));
         }
         let mut native = ClientConfig::new();
         native
@@ -195,9 +192,8 @@ impl Producer {
 
 impl Client {
     fn start(config: &ClientConfig) -> Result<Arc<Self>, KafkaError> {
-        let native: Native = config
-            .create_with_context(LogContext)
-            .map_err(KafkaError::client("producer"))?;
+        let native: Native =
+            config.create_with_context(LogContext).map_err(KafkaError::client("producer"))?;
         let last = native.clone();
         let (release, released) = channel::<()>();
         std::thread::Builder::new()
@@ -208,10 +204,7 @@ impl Client {
                 drop(last);
             })
             .map_err(KafkaError::Thread)?;
-        Ok(Arc::new(Self {
-            native,
-            _release: release,
-        }))
+        Ok(Arc::new(Self { native, _release: release }))
     }
 }
 
@@ -299,9 +292,7 @@ impl Call {
 }
 
 fn code_of(error: &NativeError) -> RDKafkaErrorCode {
-    error
-        .rdkafka_error_code()
-        .unwrap_or(RDKafkaErrorCode::Unknown)
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
 }
 
 fn to_native(record: &OutRecord) -> FutureRecord<'_, [u8], [u8]> {
@@ -320,9 +311,6 @@ fn to_native(record: &OutRecord) -> FutureRecord<'_, [u8], [u8]> {
     }
     let headers = OwnedHeaders::new_with_capacity(record.headers.len());
     native.headers(record.headers.iter().fold(headers, |headers, header| {
-        headers.insert(NativeHeader {
-            key: &header.name,
-            value: header.value.as_deref(),
-        })
+        headers.insert(NativeHeader { key: &header.name, value: header.value.as_deref() })
     }))
 }

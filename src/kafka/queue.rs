@@ -52,11 +52,7 @@ pub(super) enum Push {
 
 impl LaneQueue {
     pub fn new(limits: QueueLimits) -> Self {
-        Self {
-            limits,
-            state: Mutex::default(),
-            filled: Notify::new(),
-        }
+        Self { limits, state: Mutex::default(), filled: Notify::new() }
     }
 
     pub fn push(&self, record: Record) -> Push {
@@ -165,12 +161,7 @@ mod tests {
     use super::*;
 
     fn limits() -> QueueLimits {
-        QueueLimits {
-            records: 4,
-            bytes: 1 << 20,
-            batch: 3,
-            linger: Duration::from_millis(20),
-        }
+        QueueLimits { records: 4, bytes: 1 << 20, batch: 3, linger: Duration::from_millis(20) }
     }
 
     fn record(offset: i64) -> Record {
@@ -196,10 +187,7 @@ mod tests {
         assert_eq!(queue.push(record(3)), Push::Repeated);
         assert!(!queue.drained());
         let first = queue.next_batch(&cancel, None).await.unwrap();
-        assert_eq!(
-            first.iter().map(|r| r.offset).collect::<Vec<_>>(),
-            [0, 1, 2]
-        );
+        assert_eq!(first.iter().map(|r| r.offset).collect::<Vec<_>>(), [0, 1, 2]);
         assert!(queue.drained());
         let second = queue.next_batch(&cancel, Some(Instant::now())).await;
         assert_eq!(second.unwrap().len(), 1);
@@ -210,11 +198,7 @@ mod tests {
 
     #[test]
     fn bytes_fill_a_queue_too() {
-        let queue = LaneQueue::new(QueueLimits {
-            bytes: 1_000,
-            records: 1_000,
-            ..limits()
-        });
+        let queue = LaneQueue::new(QueueLimits { bytes: 1_000, records: 1_000, ..limits() });
         let pushes: Vec<Push> = (0..6).map(|offset| queue.push(record(offset))).collect();
         assert_eq!(pushes.last(), Some(&Push::Full));
         assert_eq!(pushes.first(), Some(&Push::Taken));

@@ -97,8 +97,7 @@ impl Shared {
     /// Until when a revoke may wait; not again once a shutdown has waited already.
     pub fn revoke_deadline(&self) -> Instant {
         let deadline = Instant::now() + self.revoke_wait;
-        self.stop_requested()
-            .map_or(deadline, |stop| stop.min(deadline))
+        self.stop_requested().map_or(deadline, |stop| stop.min(deadline))
     }
 
     pub fn ended(&self) {
@@ -173,9 +172,7 @@ impl Shared {
         loop {
             self.hear(consumer, Duration::ZERO);
             let slots = self.slots();
-            let busy = keys
-                .iter()
-                .any(|(topic, partition)| slots.has_run(topic, *partition));
+            let busy = keys.iter().any(|(topic, partition)| slots.has_run(topic, *partition));
             drop(slots);
             let left = deadline.saturating_duration_since(Instant::now());
             if !busy || left.is_zero() {

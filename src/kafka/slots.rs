@@ -92,10 +92,7 @@ pub(super) struct Slots {
 
 impl Slots {
     pub fn new(hold_retry: Duration) -> Self {
-        Self {
-            topics: HashMap::new(),
-            hold_retry,
-        }
+        Self { topics: HashMap::new(), hold_retry }
     }
 
     /// A new assignment; a slot that is still there (a revoke never came) is given up.
@@ -115,11 +112,7 @@ impl Slots {
             reopens: 0,
             dropped: 0,
         };
-        let old = self
-            .topics
-            .entry(topic)
-            .or_default()
-            .insert(partition, slot);
+        let old = self.topics.entry(topic).or_default().insert(partition, slot);
         if let Some(run) = old.and_then(|old| old.run) {
             run.cancel.cancel();
         }
@@ -145,10 +138,7 @@ impl Slots {
     }
 
     pub fn has_run(&self, topic: &str, partition: i32) -> bool {
-        let slot = self
-            .topics
-            .get(topic)
-            .and_then(|slots| slots.get(&partition));
+        let slot = self.topics.get(topic).and_then(|slots| slots.get(&partition));
         slot.is_some_and(|slot| slot.run.is_some())
     }
 
@@ -182,13 +172,7 @@ impl Slots {
                 slot.phase = Phase::Seeking { target };
                 return Some(Action::Pause);
             }
-            tracing::warn!(
-                topic,
-                partition,
-                target,
-                offset,
-                "no records between these offsets"
-            );
+            tracing::warn!(topic, partition, target, offset, "no records between these offsets");
         }
         let queue = slot.run.as_ref().map(|run| run.queue.clone())?;
         slot.first.get_or_insert(offset);
@@ -217,9 +201,7 @@ impl Slots {
             LaneNews::Committed { next_offset } => {
                 slot.next_offset = Some(*next_offset);
                 slot.reopens = 0;
-                Some(Action::Store {
-                    next_offset: *next_offset,
-                })
+                Some(Action::Store { next_offset: *next_offset })
             }
             LaneNews::Dropped { records } => {
                 slot.dropped += records;
@@ -266,19 +248,15 @@ impl Slots {
     }
 
     pub fn status(&self) -> Vec<PartitionStatus> {
-        let mut partitions: Vec<PartitionStatus> = self
-            .iter()
-            .map(|((topic, partition), slot)| slot.status(topic, partition))
-            .collect();
+        let mut partitions: Vec<PartitionStatus> =
+            self.iter().map(|((topic, partition), slot)| slot.status(topic, partition)).collect();
         partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
         partitions
     }
 
     fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
         self.topics.iter().flat_map(|(topic, slots)| {
-            slots
-                .iter()
-                .map(|(partition, slot)| ((topic.clone(), *partition), slot))
+            slots.iter().map(|(partition, slot)| ((topic.clone(), *partition), slot))
         })
     }
 
@@ -293,10 +271,7 @@ impl Slot {
         if matches!(self.phase, Phase::Closing) {
             return None;
         }
-        let target = next_offset
-            .or(self.next_offset)
-            .or(self.first)
-            .or(self.rewind);
+        let target = next_offset.or(self.next_offset).or(self.first).or(self.rewind);
         self.next_offset = next_offset.or(self.next_offset);
         self.rewind = None;
         self.checked = false;
@@ -332,16 +307,12 @@ impl Slot {
         let delay = match end {
             LaneEnd::Held { reason } => {
                 tracing::error!(%topic, partition, reason, "partition held");
-                self.phase = Phase::Held {
-                    reason: reason.clone(),
-                    until: now + hold_retry,
-                };
+                self.phase = Phase::Held { reason: reason.clone(), until: now + hold_retry };
                 return None;
             }
             LaneEnd::Reopen { why } => {
-                let delay = REOPEN_DELAY
-                    .saturating_mul(1 << self.reopens.min(10))
-                    .min(REOPEN_DELAY_MAX);
+                let delay =
+                    REOPEN_DELAY.saturating_mul(1 << self.reopens.min(10)).min(REOPEN_DELAY_MAX);
                 self.reopens += 1;
                 tracing::warn!(%topic, partition, why, ?delay, "lane opens anew");
                 delay
@@ -394,9 +365,7 @@ impl Slot {
                 Phase::Seeking { .. } => PartitionPhase::Seeking,
                 Phase::Flowing => PartitionPhase::Flowing,
                 Phase::Full => PartitionPhase::Full,
-                Phase::Held { reason, .. } => PartitionPhase::Held {
-                    reason: reason.clone(),
-                },
+                Phase::Held { reason, .. } => PartitionPhase::Held { reason: reason.clone() },
                 Phase::Closing => PartitionPhase::Closing,
             },
             buffered_records: depth.0,
@@ -437,27 +406,14 @@ mod tests {
     }
 
     fn begin(slots: &mut Slots, id: RunId) {
-        let limits = QueueLimits {
-            records: 2,
-            bytes: 1 << 20,
-            batch: 2,
-            linger: Duration::ZERO,
-        };
-        let running = Running {
-            id,
-            queue: Arc::new(LaneQueue::new(limits)),
-            cancel: LaneCancel::new(),
-        };
+        let limits = QueueLimits { records: 2, bytes: 1 << 20, batch: 2, linger: Duration::ZERO };
+        let running =
+            Running { id, queue: Arc::new(LaneQueue::new(limits)), cancel: LaneCancel::new() };
         slots.started(T, 0, running);
     }
 
     fn hear(slots: &mut Slots, run: RunId, news: LaneNews, now: Instant) -> Option<Action> {
-        let event = LaneEvent {
-            topic: T.into(),
-            partition: 0,
-            run,
-            news,
-        };
+        let event = LaneEvent { topic: T.into(), partition: 0, run, news };
         slots.hear(&event, now)
     }
 
@@ -533,15 +489,9 @@ mod tests {
             delays.push((now - before).as_millis());
             begin(&mut slots, run + 1);
         }
-        assert_eq!(
-            delays,
-            [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]
-        );
+        assert_eq!(delays, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
         let news = LaneNews::Committed { next_offset: 6 };
-        assert_eq!(
-            hear(&mut slots, 10, news, now),
-            Some(Action::Store { next_offset: 6 })
-        );
+        assert_eq!(hear(&mut slots, 10, news, now), Some(Action::Store { next_offset: 6 }));
         hear(&mut slots, 10, fenced(), now);
         assert!(!slots.due(now + Duration::from_millis(500)).is_empty());
     }
@@ -553,10 +503,7 @@ mod tests {
         begin(&mut slots, 2);
         let news = LaneNews::Committed { next_offset: 6 };
         assert_eq!(hear(&mut slots, 1, news, now), None);
-        assert_eq!(
-            hear(&mut slots, 1, LaneNews::Ended(LaneEnd::Died), now),
-            None
-        );
+        assert_eq!(hear(&mut slots, 1, LaneNews::Ended(LaneEnd::Died), now), None);
         assert_eq!(slots.status()[0].next_offset, None);
         assert!(slots.has_run(T, 0));
     }

@@ -79,15 +79,8 @@ pub async fn run_in_tx(
         .iter()
         .any(|effect| matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_)));
     let missing = StoreError::Corrupt("a record without an outcome");
-    let ended = work
-        .ended
-        .into_iter()
-        .collect::<Option<Vec<_>>>()
-        .ok_or(missing)?;
-    Ok(Written {
-        ended,
-        wakes_waiting,
-    })
+    let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
+    Ok(Written { ended, wakes_waiting })
 }
 
 struct Work<'a> {
@@ -103,39 +96,27 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(pipeline: &'a Pipeline, items: &'a [Item], at: DateTime<Utc>) -> Self {
         let ended = vec![None; items.len()];
-        Self {
-            pipeline,
-            items,
-            at,
-            open: Vec::new(),
-            ended,
-            write: BatchWrite::default(),
-        }
+        Self { pipeline, items, at, open: Vec::new(), ended, write: BatchWrite::default() }
     }
 
     fn messages(&self) -> impl Iterator<Item = &'a Message> {
         let items = self.items;
-        self.open
-            .iter()
-            .filter_map(move |index| items.get(*index)?.decoded.as_ref().ok())
+        self.open.iter().filter_map(move |index| items.get(*index)?.decoded.as_ref().ok())
     }
 
     /// Puts aside what was not decoded and what came before: the idempotency check is first.
     async fn sort_out(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let items = self.items;
         let fresh = items.iter().filter(|item| !item.again);
-        let ids: Vec<&RecordId> = fresh
-            .filter_map(|item| Some(&item.decoded.as_ref().ok()?.record))
-            .collect();
+        let ids: Vec<&RecordId> =
+            fresh.filter_map(|item| Some(&item.decoded.as_ref().ok()?.record)).collect();
         let known = inbox::probe_in_tx(tx, &ids).await?;
         let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
                 Err(failure) => self.undecoded(index, item, failure, &known),
                 Ok(message) => {
-                    let earlier = known
-                        .get(&message.record)
-                        .or_else(|| seen.get(&message.record));
+                    let earlier = known.get(&message.record).or_else(|| seen.get(&message.record));
                     match earlier {
                         None => {
                             seen.insert(&message.record, message.content_hash);
@@ -167,7 +148,7 @@ impl<'a> Work<'a> {
             match self.decide_pass(&mut after, &mut ids) {
                 Ok(decided) => return Ok((before, after, decided)),
                 Err(Pass::Missing(missing)) => {
-                    load::misses(tx, needs, &missing, &mut before).await?;
+                    load::load_misses(tx, needs, &missing, &mut before).await?;
                 }
                 Err(Pass::Corrupt(what)) => return Err(StoreError::Corrupt(what)),
             }
@@ -177,10 +158,7 @@ impl<'a> Work<'a> {
 
     fn decide_pass(&self, set: &mut WorkingSet, ids: &mut IdBlock) -> Result<Vec<Decided>, Pass> {
         let policy = &self.pipeline.settings().policy;
-        let context = Context {
-            policy,
-            as_of: self.at,
-        };
+        let context = Context { policy, as_of: self.at };
         let mut decided = Vec::with_capacity(self.open.len());
         let mut missing: HashSet<Miss> = HashSet::new();
         for message in self.messages() {
@@ -226,11 +204,7 @@ impl<'a> Work<'a> {
             if let Effect::StoreDecision(decision) = effect {
                 let explanation = super::explanation::to_json(&decision);
                 let cause = message.record.clone();
-                self.write.decisions.push(ExplainedDecision {
-                    decision,
-                    explanation,
-                    cause,
-                });
+                self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
             } else {
                 self.write.effects.push(effect);
             }
@@ -262,15 +236,7 @@ impl<'a> Work<'a> {
                 subject: subject.clone(),
             });
         }
-        self.end(
-            index,
-            Ended {
-                outcome: done.outcome.word(),
-                code,
-                subject,
-                needs,
-            },
-        );
+        self.end(index, Ended { outcome: done.outcome.word(), code, subject, needs });
     }
 
     fn end(&mut self, index: usize, ended: Ended) {
@@ -322,20 +288,11 @@ impl<'a> Work<'a> {
         let seen = known.get(&place) == Some(&hash) || known.contains_key(&exact);
         if seen && !item.again {
             self.push_repeat(item, &place, "duplicate", None);
-            let ended = Ended {
-                outcome: "duplicate",
-                code: None,
-                subject: None,
-                needs: None,
-            };
+            let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
             self.end(index, ended);
             return;
         }
-        let record = if known.contains_key(&place) {
-            exact
-        } else {
-            place
-        };
+        let record = if known.contains_key(&place) { exact } else { place };
         self.dead_letter_undecoded(index, item, failure, record, hash);
     }
 
@@ -382,12 +339,7 @@ impl<'a> Work<'a> {
     /// Same id, same content: no effect.
     fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
         self.push_repeat(item, &message.record, "duplicate", None);
-        let ended = Ended {
-            outcome: "duplicate",
-            code: None,
-            subject: None,
-            needs: None,
-        };
+        let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
         self.end(index, ended);
     }
 
@@ -396,12 +348,8 @@ impl<'a> Work<'a> {
         let code = DeadLetterReason::Conflict.code().to_owned();
         self.push_repeat(item, &message.record, "dead_lettered", Some(code.clone()));
         self.dead_letter(item, message, DeadLetterReason::Conflict);
-        let ended = Ended {
-            outcome: "dead_lettered",
-            code: Some(code),
-            subject: None,
-            needs: None,
-        };
+        let ended =
+            Ended { outcome: "dead_lettered", code: Some(code), subject: None, needs: None };
         self.end(index, ended);
     }
 
@@ -452,11 +400,8 @@ pub async fn dead_letter_raw_in_tx(
         code,
         message: reason.sentence().to_owned(),
     };
-    let write = BatchWrite {
-        inbox: vec![inbox],
-        dead_letters: vec![letter],
-        ..BatchWrite::default()
-    };
+    let write =
+        BatchWrite { inbox: vec![inbox], dead_letters: vec![letter], ..BatchWrite::default() };
     let nothing = WorkingSet::default();
     persist::batch_in_tx(tx, &nothing, &nothing, &write, at).await
 }

@@ -59,27 +59,16 @@ fn invoice(entry: &BookEntry) -> ExplainedInvoice<'_> {
 #[must_use]
 pub fn to_json(decision: &MatchDecision) -> String {
     let explanation = &decision.explanation;
-    let identity = explanation.identity.as_ref().map(
-        |Identity {
-             account_id,
-             strength,
-         }| {
-            ExplainedIdentity {
-                account_id: account_id.as_str(),
-                strength: strength.word(),
-            }
-        },
-    );
-    let candidates = explanation
-        .candidates
-        .iter()
-        .map(|candidate| ExplainedCandidate {
-            invoice_id: candidate.invoice.invoice_id.as_str(),
-            account_id: candidate.invoice.account_id.as_str(),
-            amount_due: candidate.invoice.amount_due.number(),
-            named_by: candidate.named_by.word(),
-            verdict: candidate.verdict,
-        });
+    let identity = explanation.identity.as_ref().map(|Identity { account_id, strength }| {
+        ExplainedIdentity { account_id: account_id.as_str(), strength: strength.word() }
+    });
+    let candidates = explanation.candidates.iter().map(|candidate| ExplainedCandidate {
+        invoice_id: candidate.invoice.invoice_id.as_str(),
+        account_id: candidate.invoice.account_id.as_str(),
+        amount_due: candidate.invoice.amount_due.number(),
+        named_by: candidate.named_by.word(),
+        verdict: candidate.verdict,
+    });
     let allocations = match &decision.outcome {
         MatchOutcome::Allocate(parts) => parts.as_slice(),
         MatchOutcome::OnAccount | MatchOutcome::Park(_) => &[],
@@ -96,10 +85,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         suggestions: decision.suggestions.iter().map(invoice).collect(),
         allocations: allocations
             .iter()
-            .map(|(id, amount)| ExplainedPart {
-                invoice_id: id.as_str(),
-                amount: amount.number(),
-            })
+            .map(|(id, amount)| ExplainedPart { invoice_id: id.as_str(), amount: amount.number() })
             .collect(),
     };
     // A struct of strings and numbers always has a JSON form.

@@ -46,9 +46,7 @@ impl BatchHandler for Pipeline {
         cancel: LaneCancel,
     ) -> Opened<Lane> {
         let Some(kind) = topic_kind(&self.settings().topics, &topic) else {
-            return Opened::Hold {
-                reason: format!("{topic} is not one of our topics"),
-            };
+            return Opened::Hold { reason: format!("{topic} is not one of our topics") };
         };
         let mut pause = RETRY_FIRST;
         loop {
@@ -61,11 +59,7 @@ impl BatchHandler for Pipeline {
                     match guard.await {
                         Ok(guard) => {
                             return Opened::Ready {
-                                lane: Lane {
-                                    fence,
-                                    topic: kind,
-                                    guard,
-                                },
+                                lane: Lane { fence, topic: kind, guard },
                                 next_offset,
                             };
                         }
@@ -89,10 +83,7 @@ impl BatchHandler for Pipeline {
         let items: Vec<Item> = if lane.guard.is_careful() {
             return self.process_carefully(lane, batch, cancel).await;
         } else {
-            batch
-                .into_iter()
-                .map(|record| to_item(topic, record))
-                .collect()
+            batch.into_iter().map(|record| to_item(topic, record)).collect()
         };
         match self.write(&lane.fence, &items, cancel).await {
             Step::Committed => Processed::Committed { next_offset },
@@ -141,10 +132,7 @@ impl Pipeline {
                 self.divert(&lane.fence, item, cancel).await
             } else {
                 let at = self.now();
-                if let Err(error) = lane
-                    .guard
-                    .announce(self.pool(), &lane.fence, offset, at)
-                    .await
+                if let Err(error) = lane.guard.announce(self.pool(), &lane.fence, offset, at).await
                 {
                     tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
                 }
@@ -154,7 +142,14 @@ impl Pipeline {
             match step {
                 Step::Committed => lane.guard.survived(),
                 Step::Fenced => return Processed::Fenced,
-                Step::Cancelled => return Processed::Cancelled,
+                Step::Cancelled => {
+                    // A clean stop is no death: the record is not to be suspected for it.
+                    let withdrawn = lane.guard.withdraw(self.pool(), &lane.fence, self.now()).await;
+                    if let Err(error) = withdrawn {
+                        tracing::warn!(error = %telemetry::chain(&error), "crash guard not reset");
+                    }
+                    return Processed::Cancelled;
+                }
             }
         }
         Processed::Committed { next_offset }
@@ -218,10 +213,7 @@ impl Pipeline {
         let mut tx = self.pool().begin().await?;
         let locked = checkpoint::lock_in_tx(&mut tx, fence).await?;
         let done = locked.next_offset.unwrap_or(0);
-        let skip = items
-            .iter()
-            .take_while(|item| item.raw.offset < done)
-            .count();
+        let skip = items.iter().take_while(|item| item.raw.offset < done).count();
         let items = items.get(skip..).unwrap_or_default();
         let Some(last) = items.last() else {
             tx.rollback().await?;
@@ -257,8 +249,7 @@ impl Pipeline {
             "record refused by the database: dead-lettered"
         );
         let reason = DeadLetterReason::Unprocessable;
-        self.dead_letter_alone(fence, item.raw.clone(), reason, cancel)
-            .await
+        self.dead_letter_alone(fence, item.raw.clone(), reason, cancel).await
     }
 
     async fn divert(&self, fence: &Fence, raw: RawRecordRow, cancel: &LaneCancel) -> Step {
@@ -268,8 +259,7 @@ impl Pipeline {
             offset = raw.offset,
             "the process died at this record twice: diverted undecoded"
         );
-        self.dead_letter_alone(fence, raw, DeadLetterReason::CrashLoop, cancel)
-            .await
+        self.dead_letter_alone(fence, raw, DeadLetterReason::CrashLoop, cancel).await
     }
 
     async fn dead_letter_alone(
@@ -359,22 +349,15 @@ async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
 
 /// Decodes a record; its bytes are kept beside what they mean.
 fn to_item(topic: Topic, record: Record) -> Item {
-    let headers: Vec<(&str, Option<&[u8]>)> = record
-        .headers
-        .iter()
-        .map(|h| (h.name.as_str(), h.value.as_deref()))
-        .collect();
+    let headers: Vec<(&str, Option<&[u8]>)> =
+        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     let decoded = decode(&RawRecord {
         topic,
         key: record.key.as_deref(),
         value: record.value.as_deref(),
         headers: &headers,
     });
-    Item {
-        raw: to_raw(record),
-        decoded,
-        again: false,
-    }
+    Item { raw: to_raw(record), decoded, again: false }
 }
 
 fn to_raw(record: Record) -> RawRecordRow {
@@ -382,9 +365,7 @@ fn to_raw(record: Record) -> RawRecordRow {
         topic: record.topic.as_ref().to_owned(),
         partition: record.partition,
         offset: record.offset,
-        timestamp: record
-            .timestamp_ms
-            .and_then(DateTime::from_timestamp_millis),
+        timestamp: record.timestamp_ms.and_then(DateTime::from_timestamp_millis),
         headers: headers_to_json(&record.headers),
         key: record.key,
         value: record.value,
@@ -433,10 +414,7 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
     };
     stored
         .into_iter()
-        .map(|header| Header {
-            name: header.name,
-            value: header.value_hex.map(bytes),
-        })
+        .map(|header| Header { name: header.name, value: header.value_hex.map(bytes) })
         .collect()
 }
 
@@ -445,19 +423,13 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
 pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
     let topic = topic_kind(topics, &raw.topic)?;
     let headers = headers_from_json(&raw.headers);
-    let borrowed: Vec<(&str, Option<&[u8]>)> = headers
-        .iter()
-        .map(|h| (h.name.as_str(), h.value.as_deref()))
-        .collect();
+    let borrowed: Vec<(&str, Option<&[u8]>)> =
+        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     let decoded = decode(&RawRecord {
         topic,
         key: raw.key.as_deref(),
         value: raw.value.as_deref(),
         headers: &borrowed,
     });
-    Some(Item {
-        raw: raw.clone(),
-        decoded,
-        again: true,
-    })
+    Some(Item { raw: raw.clone(), decoded, again: true })
 }

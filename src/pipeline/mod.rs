@@ -73,13 +73,7 @@ impl Pipeline {
     pub fn new(pool: PgPool, settings: Settings, clock: Clock) -> Self {
         let writers = Arc::new(Semaphore::new(settings.writers.max(1)));
         let sweep_wanted = Arc::new(tokio::sync::Notify::new());
-        Self {
-            pool,
-            settings: Arc::new(settings),
-            clock,
-            writers,
-            sweep_wanted,
-        }
+        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted }
     }
 
     #[must_use]

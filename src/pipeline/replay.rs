@@ -122,30 +122,21 @@ impl Pipeline {
         letter: &DeadLetter,
     ) -> Result<Replayed, StoreError> {
         let Some(mut item) = decode_again(&self.settings().topics, &letter.raw) else {
-            return Ok(Replayed::StillFailing {
-                code: "wrong_topic".to_owned(),
-            });
+            return Ok(Replayed::StillFailing { code: "wrong_topic".to_owned() });
         };
         let record = match &item.decoded {
             Ok(message) => message.record.clone(),
             Err(failure) => {
-                return Ok(Replayed::StillFailing {
-                    code: failure.code.code().to_owned(),
-                });
+                return Ok(Replayed::StillFailing { code: failure.code.code().to_owned() });
             }
         };
         let known = inbox::state_in_tx(tx, &record).await?;
         let place = place_of(&letter.raw);
         item.again = false;
         if let Some(state) = known {
-            let same = item
-                .decoded
-                .as_ref()
-                .is_ok_and(|m| m.content_hash == state.content_hash);
+            let same = item.decoded.as_ref().is_ok_and(|m| m.content_hash == state.content_hash);
             if !same {
-                return Ok(Replayed::StillFailing {
-                    code: "conflict".to_owned(),
-                });
+                return Ok(Replayed::StillFailing { code: "conflict".to_owned() });
             }
             if state.outcome != "dead_lettered" {
                 return Ok(Replayed::AlreadyApplied);
@@ -173,9 +164,7 @@ impl Pipeline {
 fn replayed(ended: Ended) -> Replayed {
     let code = ended.code.unwrap_or_default();
     match ended.outcome {
-        "applied" => Replayed::Applied {
-            subject: ended.subject,
-        },
+        "applied" => Replayed::Applied { subject: ended.subject },
         "duplicate" => Replayed::AlreadyApplied,
         "rejected" => Replayed::Rejected { code },
         _ => Replayed::StillFailing { code },

@@ -109,11 +109,6 @@ impl Pipeline {
 }
 
 fn sentence(code: &str) -> &'static str {
-    let known = DeadLetterReason::ALL
-        .into_iter()
-        .find(|reason| reason.code() == code);
-    known.map_or(
-        "The record could not be processed.",
-        DeadLetterReason::sentence,
-    )
+    let known = DeadLetterReason::ALL.into_iter().find(|reason| reason.code() == code);
+    known.map_or("The record could not be processed.", DeadLetterReason::sentence)
 }

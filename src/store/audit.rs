@@ -51,11 +51,7 @@ pub const INVARIANTS: &[Invariant] = &[
         "transactions_balance",
         "Each ledger transaction has at least two entries and sums to zero per currency."
     ),
-    invariant!(
-        "I2",
-        "ledger_sums_to_zero",
-        "The whole ledger sums to zero in each currency."
-    ),
+    invariant!("I2", "ledger_sums_to_zero", "The whole ledger sums to zero in each currency."),
     invariant!(
         "I3",
         "balance_is_sum_of_entries",
@@ -66,16 +62,8 @@ pub const INVARIANTS: &[Invariant] = &[
         "balance_within_limit",
         "No balance is below zero by more than its credit limit."
     ),
-    invariant!(
-        "I5",
-        "payment_not_exceeded",
-        "The live allocations of a payment never exceed it."
-    ),
-    invariant!(
-        "I6",
-        "invoice_not_exceeded",
-        "The live allocations of an invoice never exceed it."
-    ),
+    invariant!("I5", "payment_not_exceeded", "The live allocations of a payment never exceed it."),
+    invariant!("I6", "invoice_not_exceeded", "The live allocations of an invoice never exceed it."),
     invariant!(
         "I7",
         "provisioned_iff_covered",
@@ -96,21 +84,9 @@ pub const INVARIANTS: &[Invariant] = &[
         "provisioned_is_allocated",
         "What a ledger transaction provisions to an account is what was allocated to its invoices."
     ),
-    invariant!(
-        "I11",
-        "same_tenant",
-        "Payment, invoice and allocation share account and currency."
-    ),
-    invariant!(
-        "I12",
-        "nothing_on_unpayable",
-        "Nothing is allocated to a draft or voided invoice."
-    ),
-    invariant!(
-        "I13",
-        "voided_was_never_paid",
-        "A voided invoice is final and was never paid."
-    ),
+    invariant!("I11", "same_tenant", "Payment, invoice and allocation share account and currency."),
+    invariant!("I12", "nothing_on_unpayable", "Nothing is allocated to a draft or voided invoice."),
+    invariant!("I13", "voided_was_never_paid", "A voided invoice is final and was never paid."),
     invariant!(
         "I15",
         "one_payment_per_transaction",
@@ -126,11 +102,7 @@ pub const INVARIANTS: &[Invariant] = &[
         "one_outcome_per_record",
         "Each record id has one outcome, and what came again had come before."
     ),
-    invariant!(
-        "I20",
-        "not_applied_and_dead",
-        "Nothing is both applied and an open dead letter."
-    ),
+    invariant!("I20", "not_applied_and_dead", "Nothing is both applied and an open dead letter."),
     invariant!(
         "I21",
         "outbox_drained",
@@ -207,9 +179,7 @@ pub async fn run(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     let mut transaction = pool.begin_with(begin).await?;
     // An audit reads whole tables: the limit of everyday statements is not meant for it.
-    sqlx::query("SET LOCAL statement_timeout = 0")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
     let mut findings = Vec::new();
     for invariant in INVARIANTS {
         let mut rows = sqlx::query(invariant.sql).fetch(&mut *transaction);

@@ -65,10 +65,7 @@ pub async fn lock_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Locked, StoreE
         .fetch_optional(&mut **tx)
         .await?
         .ok_or(StoreError::Fenced)?;
-    Ok(Locked {
-        next_offset: row.try_get(0)?,
-        id_block: row.try_get(1)?,
-    })
+    Ok(Locked { next_offset: row.try_get(0)?, id_block: row.try_get(1)? })
 }
 
 /// Advances the checkpoint together with the batch's effects.
@@ -90,9 +87,5 @@ pub async fn advance_in_tx(
         .bind(at)
         .execute(&mut **tx)
         .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::Fenced)
-    }
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }

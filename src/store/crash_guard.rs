@@ -44,10 +44,7 @@ pub async fn start(
     let announced: i64 = row.try_get(1)?;
     let careful = starts >= 2;
     let suspect = (starts >= 3 && announced == next).then_some(announced);
-    Ok(Guard {
-        suspect,
-        careful_left: if careful { CAREFUL_RECORDS } else { 0 },
-    })
+    Ok(Guard { suspect, careful_left: if careful { CAREFUL_RECORDS } else { 0 } })
 }
 
 impl Guard {
@@ -82,6 +79,19 @@ impl Guard {
             .execute(pool)
             .await?;
         Ok(())
+    }
+
+    /// Takes the announcement back: the lane stops cleanly, the record was not its death.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn withdraw(
+        &self,
+        pool: &PgPool,
+        fence: &Fence,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.announce(pool, fence, -1, at).await
     }
 
     /// One record more was handled.

@@ -55,10 +55,7 @@ pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn lock_in_tx(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeadLetter>, StoreError> {
-    let row = sqlx::query(sql!("dead_letter_lock"))
-        .bind(id)
-        .fetch_optional(&mut **tx)
-        .await?;
+    let row = sqlx::query(sql!("dead_letter_lock")).bind(id).fetch_optional(&mut **tx).await?;
     row.as_ref().map(of_row).transpose()
 }
 
@@ -91,9 +88,7 @@ pub async fn select(
         .bind(selection.limit)
         .fetch_all(pool)
         .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Closes a dead letter.

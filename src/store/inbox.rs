@@ -16,16 +16,10 @@ pub async fn probe_in_tx(
     tx: &mut Tx<'_>,
     records: &[&RecordId],
 ) -> Result<HashMap<RecordId, ContentHash>, StoreError> {
-    let sources: Vec<&str> = records
-        .iter()
-        .map(|record| record.source.as_str())
-        .collect();
+    let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let rows = sqlx::query(sql!("inbox_probe"))
-        .bind(sources)
-        .bind(ids)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows =
+        sqlx::query(sql!("inbox_probe")).bind(sources).bind(ids).fetch_all(&mut **tx).await?;
     let mut known = HashMap::with_capacity(rows.len());
     for row in rows {
         let record = RecordId {
@@ -33,9 +27,7 @@ pub async fn probe_in_tx(
             id: MessageId::trusted(row.try_get(1)?),
         };
         let hash: &[u8] = row.try_get(2)?;
-        let hash = hash
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("an inbox hash"))?;
+        let hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
         known.insert(record, hash);
     }
     Ok(known)
@@ -60,13 +52,8 @@ pub async fn state_in_tx(tx: &mut Tx<'_>, record: &RecordId) -> Result<Option<St
         .await?;
     row.map(|row| {
         let hash: &[u8] = row.try_get(0)?;
-        let content_hash = hash
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("an inbox hash"))?;
-        Ok(State {
-            content_hash,
-            outcome: row.try_get(1)?,
-        })
+        let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
+        Ok(State { content_hash, outcome: row.try_get(1)? })
     })
     .transpose()
 }

@@ -27,8 +27,7 @@ pub fn join(lines: &[String]) -> Option<String> {
 /// The lines of [`join`].
 #[must_use]
 pub fn split(text: Option<&str>) -> Vec<String> {
-    text.map(|text| text.split('\n').map(unescape).collect())
-        .unwrap_or_default()
+    text.map(|text| text.split('\n').map(unescape).collect()).unwrap_or_default()
 }
 
 fn unescape(line: &str) -> String {
@@ -55,14 +54,8 @@ mod tests {
 
     #[test]
     fn lines_come_back_as_they_were() {
-        let cases: [&[&str]; 6] = [
-            &[],
-            &[""],
-            &["a"],
-            &["", ""],
-            &["a\\n\nb", "\0INV-1001"],
-            &["\\0", "\\\\"],
-        ];
+        let cases: [&[&str]; 6] =
+            [&[], &[""], &["a"], &["", ""], &["a\\n\nb", "\0INV-1001"], &["\\0", "\\\\"]];
         for lines in cases {
             let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
             let text = join(&lines);

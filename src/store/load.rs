@@ -3,26 +3,30 @@
 //! First accounts that commands name are made known; then references are resolved, without locks;
 //! then watch keys are locked (advisory) where a payment may begin to wait for an invoice that
 //! appears at this moment; then the accounts are locked by id; only then are watchers, payments,
-//! invoices and balances read. What deciding still lacks is loaded by [`misses`].
+//! invoices and balances read. What deciding still lacks is loaded by
+//! [`load_misses`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod misses;
+mod resolve;
+
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
+
+pub use misses::misses as load_misses;
 
 use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::bank::{ORDINAL_MAX, bank_key, needs_ordinal};
-use crate::domain::effect::{BankDisposition, BankKey, WatchKey};
+use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, number_key};
-use crate::domain::matching::{invoice_watch_keys, text};
+use crate::domain::matching::{reference, text};
 use crate::domain::money::Money;
-use crate::domain::working_set::{
-    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, StoredBankTransaction, WorkingSet,
-};
+use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
 
 /// What the records of a batch name.
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ pub struct Needs {
     bank_keys: BTreeSet<BankKey>,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
+    /// References that the invoices of this batch get: a payment may wait for one already.
+    minted: BTreeSet<String>,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
 }
@@ -47,7 +53,12 @@ impl Needs {
         let mut needs = Self::default();
         for message in messages {
             match &message.input {
-                Input::Command(command) => needs.add_command(command),
+                Input::Command(command) => {
+                    needs.add_command(command);
+                    if let Command::CreateInvoice(_) = command {
+                        needs.minted.insert(reference::mint(&message.content_hash));
+                    }
+                }
                 Input::BankTransaction(bank) => {
                     let last = if needs_ordinal(bank) { ORDINAL_MAX } else { 1 };
                     for ordinal in 1..=last {
@@ -74,8 +85,7 @@ impl Needs {
         }
         match command {
             Command::UpsertAccount(upsert) => {
-                self.virtuals
-                    .extend(upsert.virtual_accounts.iter().flatten().cloned());
+                self.virtuals.extend(upsert.virtual_accounts.iter().flatten().cloned());
             }
             Command::CreateInvoice(create) if create.send => {
                 self.sends.insert(create.invoice_id.as_str().to_owned());
@@ -96,20 +106,10 @@ impl Needs {
 
     fn add_bank(&mut self, bank: &BankTransaction) {
         let tokens = text::tokens(bank);
-        self.references.extend(
-            tokens
-                .references
-                .into_iter()
-                .map(|(reference, _)| reference),
-        );
+        self.references.extend(tokens.references.into_iter().map(|(reference, _)| reference));
         self.numbers.extend(tokens.numbers.into_iter().flatten());
-        self.payers
-            .extend(bank.debtor_account.as_deref().and_then(text::payer_account));
-        self.virtuals.extend(
-            bank.virtual_account
-                .as_deref()
-                .and_then(text::payer_account),
-        );
+        self.payers.extend(bank.debtor_account.as_deref().and_then(text::payer_account));
+        self.virtuals.extend(bank.virtual_account.as_deref().and_then(text::payer_account));
         if let Ok(micros) = bank.amount.to_micros() {
             let key = (bank.amount.currency().code().to_owned(), micros);
             let count = self.same_amount.entry(key).or_default();
@@ -130,34 +130,26 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
-    let mut found = resolve_invoices(tx, needs).await?;
-    if lock_watch_keys(tx, needs, &found).await? {
+    let mut found = resolve::invoices(tx, needs).await?;
+    if resolve::lock_watch_keys(tx, needs, &found).await? {
         // An invoice may have appeared before the lock was granted.
-        found = resolve_invoices(tx, needs).await?;
+        found = resolve::invoices(tx, needs).await?;
     }
-    resolve_payers(tx, needs, &mut set).await?;
+    resolve::payers(tx, needs, &mut set).await?;
     let mut owners: BTreeSet<String> = needs.accounts.clone();
-    owners.extend(found.values().cloned());
-    owners.extend(
-        set.payer_owners
-            .values()
-            .flatten()
-            .map(|id| id.as_str().to_owned()),
-    );
+    owners.extend(found.owners.values().cloned());
+    owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
     lock_accounts(tx, &owners, &mut set).await?;
     if !needs.sends.is_empty() {
         // Under the accounts' locks, so that a payment held for one of them is not missed. What
         // else their texts name is read but not locked, and so gets no money in this batch.
-        watchers(tx, needs, &mut set).await?;
-        found.extend(resolve_invoices(tx, needs).await?);
-        resolve_payers(tx, needs, &mut set).await?;
+        resolve::watchers(tx, needs, &mut set).await?;
+        found.extend(resolve::invoices(tx, needs).await?);
+        resolve::payers(tx, needs, &mut set).await?;
     }
     payments(tx, needs, &mut set).await?;
-    let ids: Vec<String> = found
-        .into_keys()
-        .chain(needs.invoices.iter().cloned())
-        .collect();
+    let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;
     if !needs.accounts.is_empty() {
@@ -175,11 +167,7 @@ async fn make_accounts_known(
         return Ok(());
     }
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    sqlx::query(sql!("accounts_make_known"))
-        .bind(ids)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(sql!("accounts_make_known")).bind(ids).bind(at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -187,173 +175,20 @@ async fn bank_keys(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Resu
     if needs.bank_keys.is_empty() {
         return Ok(());
     }
-    let accounts: Vec<&str> = needs
-        .bank_keys
-        .iter()
-        .map(|k| k.bank_account.as_str())
-        .collect();
+    let accounts: Vec<&str> = needs.bank_keys.iter().map(|k| k.bank_account.as_str()).collect();
     let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
-    let rows = sqlx::query(sql!("load_bank_keys"))
-        .bind(accounts)
-        .bind(keys)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows =
+        sqlx::query(sql!("load_bank_keys")).bind(accounts).bind(keys).fetch_all(&mut **tx).await?;
     for row in rows {
-        let key = BankKey {
-            bank_account: row.try_get(0)?,
-            key: row.try_get(1)?,
-        };
+        let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
         let hash: &[u8] = row.try_get(2)?;
         let word: &str = row.try_get(3)?;
-        let disposition = BankDisposition::ALL
-            .into_iter()
-            .find(|known| known.word() == word);
+        let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == word);
         let stored = StoredBankTransaction {
-            content_hash: hash
-                .try_into()
-                .map_err(|_| StoreError::Corrupt("a bank hash"))?,
+            content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
             disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
         };
         set.bank.insert(key, stored);
-    }
-    Ok(())
-}
-
-/// Invoice id to account id, of everything that ids, references and numbers of the batch name.
-async fn resolve_invoices(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-) -> Result<BTreeMap<String, String>, StoreError> {
-    let mut found = BTreeMap::new();
-    let asked = [
-        (sql!("resolve_references"), &needs.references),
-        (sql!("resolve_numbers"), &needs.numbers),
-    ];
-    for (statement, words) in asked {
-        if words.is_empty() {
-            continue;
-        }
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        for row in sqlx::query(statement)
-            .bind(words)
-            .fetch_all(&mut **tx)
-            .await?
-        {
-            found.insert(row.try_get(0)?, row.try_get(1)?);
-        }
-    }
-    Ok(found)
-}
-
-/// Locks the words that a payment may begin to watch, and the invoices that may be sent, so that
-/// neither can miss the other. True when some word names no invoice yet.
-async fn lock_watch_keys(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    found: &BTreeMap<String, String>,
-) -> Result<bool, StoreError> {
-    let known: BTreeSet<String> = found
-        .keys()
-        .map(|id| number_key(&InvoiceId::trusted(id)))
-        .collect();
-    let sends = needs
-        .sends
-        .iter()
-        .map(|id| number_key(&InvoiceId::trusted(id)));
-    let sends: BTreeSet<String> = sends.collect();
-    let unknown = needs.numbers.difference(&known);
-    let exclusive: Vec<&str> = unknown.map(String::as_str).collect();
-    let shared: Vec<&str> = sends.iter().map(String::as_str).collect();
-    if exclusive.is_empty() && shared.is_empty() {
-        return Ok(false);
-    }
-    let unresolved = !exclusive.is_empty();
-    sqlx::query(sql!("lock_watch_keys"))
-        .bind(exclusive)
-        .bind(shared)
-        .execute(&mut **tx)
-        .await?;
-    Ok(unresolved)
-}
-
-/// Reads the payments that watch for invoices which this batch may send, and adds what their
-/// texts name to `needs`.
-async fn watchers(
-    tx: &mut Tx<'_>,
-    needs: &mut Needs,
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    let mut keys: BTreeSet<WatchKey> = BTreeSet::new();
-    let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_send_keys"))
-        .bind(&sends)
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        let currency = rows::currency(row.try_get(3)?)?;
-        let account = AccountId::trusted(row.try_get(2)?);
-        keys.extend(invoice_watch_keys(
-            row.try_get(0)?,
-            row.try_get(1)?,
-            &account,
-            currency,
-        ));
-    }
-    for id in &needs.sends {
-        keys.insert(WatchKey::number(&number_key(&InvoiceId::trusted(id))));
-    }
-    // An invoice that the batch creates and sends has any currency of any of its accounts.
-    let accounts: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let prefixes: Vec<String> = accounts.iter().map(|id| format!("account:{id}:")).collect();
-    let keys: Vec<&str> = keys.iter().map(|key| key.0.as_str()).collect();
-    let rows = sqlx::query(sql!("load_watched"))
-        .bind(keys)
-        .bind(prefixes)
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        let record = rows::bank_record(&row)?;
-        let Some(payment_id) = record.payment_id.clone() else {
-            continue;
-        };
-        let key = WatchKey(row.try_get("watch_key")?);
-        set.watchers
-            .entry(key)
-            .or_default()
-            .insert(payment_id.clone());
-        needs.payments.insert(payment_id.as_str().to_owned());
-        needs.add_bank(&record.transaction);
-        set.watched.insert(payment_id, record);
-    }
-    Ok(())
-}
-
-async fn resolve_payers(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    if !needs.payers.is_empty() {
-        let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
-        let rows = sqlx::query(sql!("resolve_payers"))
-            .bind(payers)
-            .fetch_all(&mut **tx)
-            .await?;
-        for row in rows {
-            let owners = set.payer_owners.entry(row.try_get(0)?).or_default();
-            owners.insert(AccountId::trusted(row.try_get(1)?));
-        }
-    }
-    if !needs.virtuals.is_empty() {
-        let virtuals: Vec<&str> = needs.virtuals.iter().map(String::as_str).collect();
-        let rows = sqlx::query(sql!("resolve_virtuals"))
-            .bind(virtuals)
-            .fetch_all(&mut **tx)
-            .await?;
-        for row in rows {
-            let owner = AccountId::trusted(row.try_get(1)?);
-            set.virtual_owners.insert(row.try_get(0)?, owner);
-        }
     }
     Ok(())
 }
@@ -367,11 +202,7 @@ async fn lock_accounts(
         return Ok(());
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_accounts"))
-        .bind(ids)
-        .fetch_all(&mut **tx)
-        .await?
-    {
+    for row in sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await? {
         let account = Account {
             account_id: AccountId::trusted(row.try_get(0)?),
             event_sequence: row.try_get(1)?,
@@ -391,23 +222,12 @@ async fn payments(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Resul
         return Ok(());
     }
     let ids: Vec<&str> = needs.payments.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_payments"))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?
-    {
+    for row in sqlx::query(sql!("lock_payments")).bind(&ids).fetch_all(&mut **tx).await? {
         let payment = rows::payment(&row)?;
         set.payments.insert(payment.payment_id.clone(), payment);
     }
-    for row in sqlx::query(sql!("load_live_pairs"))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?
-    {
-        let pair = (
-            PaymentId::trusted(row.try_get(0)?),
-            InvoiceId::trusted(row.try_get(1)?),
-        );
+    for row in sqlx::query(sql!("load_live_pairs")).bind(&ids).fetch_all(&mut **tx).await? {
+        let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
         set.live_pairs.insert(pair);
     }
     Ok(())
@@ -424,11 +244,7 @@ async fn invoices(
     if ids.is_empty() {
         return Ok(());
     }
-    for row in sqlx::query(sql!("load_invoices"))
-        .bind(ids)
-        .fetch_all(&mut **tx)
-        .await?
-    {
+    for row in sqlx::query(sql!("load_invoices")).bind(ids).fetch_all(&mut **tx).await? {
         index(rows::invoice(&row)?, set);
     }
     Ok(())
@@ -436,12 +252,8 @@ async fn invoices(
 
 fn index(invoice: Invoice, set: &mut WorkingSet) {
     let id = invoice.invoice_id.clone();
-    set.by_reference
-        .insert(invoice.payment_reference.clone(), id.clone());
-    set.by_number
-        .entry(number_key(&id))
-        .or_default()
-        .insert(id.clone());
+    set.by_reference.insert(invoice.payment_reference.clone(), id.clone());
+    set.by_number.entry(number_key(&id)).or_default().insert(id.clone());
     set.invoices.insert(id, invoice);
 }
 
@@ -454,15 +266,10 @@ async fn balances(
         return Ok(());
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_balances"))
-        .bind(ids)
-        .fetch_all(&mut **tx)
-        .await?
-    {
+    for row in sqlx::query(sql!("load_balances")).bind(ids).fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(1)?)?;
         let key = (AccountId::trusted(row.try_get(0)?), currency);
-        set.balances
-            .insert(key, Money::from_micros(row.try_get(2)?, currency));
+        set.balances.insert(key, Money::from_micros(row.try_get(2)?, currency));
     }
     Ok(())
 }
@@ -473,148 +280,9 @@ async fn waiting_accounts(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_waiting_keys"))
-        .bind(ids)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = sqlx::query(sql!("load_waiting_keys")).bind(ids).fetch_all(&mut **tx).await?;
     for row in rows {
-        set.waiting_accounts
-            .insert(AccountId::trusted(row.try_get(0)?));
-    }
-    Ok(())
-}
-
-/// Loads what deciding asked for and did not find.
-///
-/// # Errors
-/// When the database fails.
-pub async fn misses(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    misses: &[Miss],
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    exact(tx, needs, misses, set).await?;
-    oldest(tx, misses, set).await?;
-    book(tx, misses, set).await?;
-    let mut ids: Vec<String> = Vec::new();
-    let listed = set.exact.values().chain(set.oldest.values()).flatten();
-    ids.extend(listed.map(|id| id.as_str().to_owned()));
-    invoices(tx, ids, set).await
-}
-
-async fn exact(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    misses: &[Miss],
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    let (mut accounts, mut currencies, mut dues, mut limits) = (vec![], vec![], vec![], vec![]);
-    for miss in misses {
-        if let Miss::Exact(account, currency, due) = miss {
-            let same = needs
-                .same_amount
-                .get(&(currency.clone(), *due))
-                .copied()
-                .unwrap_or(0);
-            accounts.push(account.as_str().to_owned());
-            currencies.push(currency.clone());
-            dues.push(*due);
-            // Each payment of the batch may take one, and two more show whether there is a rival.
-            limits.push(same.saturating_add(8));
-            let key = (account.clone(), rows::currency(currency)?, *due);
-            set.exact.insert(key, Vec::new());
-        }
-    }
-    if accounts.is_empty() {
-        return Ok(());
-    }
-    let rows = sqlx::query(sql!("load_exact"))
-        .bind(accounts)
-        .bind(currencies)
-        .bind(dues)
-        .bind(limits)
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        let currency = rows::currency(row.try_get(1)?)?;
-        let key = (
-            AccountId::trusted(row.try_get(0)?),
-            currency,
-            row.try_get(2)?,
-        );
-        set.exact
-            .entry(key)
-            .or_default()
-            .push(InvoiceId::trusted(row.try_get(3)?));
-    }
-    Ok(())
-}
-
-async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut accounts, mut currencies) = (vec![], vec![]);
-    for miss in misses {
-        if let Miss::Oldest(account, currency) = miss {
-            accounts.push(account.as_str().to_owned());
-            currencies.push(currency.clone());
-            set.oldest
-                .insert((account.clone(), rows::currency(currency)?), Vec::new());
-        }
-    }
-    if accounts.is_empty() {
-        return Ok(());
-    }
-    let limit = i64::try_from(BOOK_OLDEST_MAX).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql!("load_oldest"))
-        .bind(accounts)
-        .bind(currencies)
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        let key = (
-            AccountId::trusted(row.try_get(0)?),
-            rows::currency(row.try_get(1)?)?,
-        );
-        set.oldest
-            .entry(key)
-            .or_default()
-            .push(InvoiceId::trusted(row.try_get(2)?));
-    }
-    Ok(())
-}
-
-async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut currencies, mut dues) = (vec![], vec![]);
-    for miss in misses {
-        if let Miss::Book(currency, due) = miss {
-            currencies.push(currency.clone());
-            dues.push(*due);
-            set.book
-                .insert((rows::currency(currency)?, *due), Vec::new());
-        }
-    }
-    if currencies.is_empty() {
-        return Ok(());
-    }
-    let limit = i64::try_from(BOOK_COUNT_MAX).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql!("load_book"))
-        .bind(currencies)
-        .bind(dues)
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        let currency = rows::currency(row.try_get(0)?)?;
-        let due: i64 = row.try_get(1)?;
-        set.book
-            .entry((currency, due))
-            .or_default()
-            .push(BookEntry {
-                invoice_id: InvoiceId::trusted(row.try_get(2)?),
-                account_id: AccountId::trusted(row.try_get(3)?),
-                amount_due: Money::from_micros(due, currency),
-            });
+        set.waiting_accounts.insert(AccountId::trusted(row.try_get(0)?));
     }
     Ok(())
 }

@@ -34,12 +34,7 @@ pub use error::StoreError;
 /// A statement of `sql/`, by file name.
 macro_rules! sql {
     ($name:literal) => {
-        include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/src/store/sql/",
-            $name,
-            ".sql"
-        ))
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/", $name, ".sql"))
     };
 }
 pub(crate) use sql;
@@ -115,10 +110,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
 /// # Errors
 /// When a migration fails or a released one was edited.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    sqlx::migrate!("./migrations")
-        .run(pool)
-        .await
-        .map_err(StoreError::Migration)
+    sqlx::migrate!("./migrations").run(pool).await.map_err(StoreError::Migration)
 }
 
 /// The next block of ids, for work that has no checkpoint to lock.
@@ -126,7 +118,5 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn next_id_block(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar(sql!("next_id_block"))
-        .fetch_one(&mut **tx)
-        .await?)
+    Ok(sqlx::query_scalar(sql!("next_id_block")).fetch_one(&mut **tx).await?)
 }

@@ -26,11 +26,7 @@ pub(super) async fn insert_in_tx(
     }
     sqlx::query(sql!("insert_outbox"))
         .bind(rows.iter().map(|r| r.key_kind).collect::<Vec<_>>())
-        .bind(
-            rows.iter()
-                .map(|r| r.record_key.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|r| r.record_key.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.first_sequence).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.events).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.payload.as_str()).collect::<Vec<_>>())
@@ -43,15 +39,8 @@ pub(super) async fn insert_in_tx(
 /// What is to be published next.
 #[derive(Debug, Clone)]
 pub enum Unpublished {
-    Events {
-        outbox_id: i64,
-        record_key: String,
-        payload: String,
-    },
-    DeadLetter {
-        outbox_id: i64,
-        letter: Box<super::dead_letters::DeadLetter>,
-    },
+    Events { outbox_id: i64, record_key: String, payload: String },
+    DeadLetter { outbox_id: i64, letter: Box<super::dead_letters::DeadLetter> },
 }
 
 /// Whether this transaction may publish: one relay at a time does, the others stand by.
@@ -59,9 +48,7 @@ pub enum Unpublished {
 /// # Errors
 /// When the database fails.
 pub async fn try_lead_in_tx(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let row = sqlx::query(sql!("outbox_lead"))
-        .fetch_one(&mut **tx)
-        .await?;
+    let row = sqlx::query(sql!("outbox_lead")).fetch_one(&mut **tx).await?;
     Ok(row.try_get(0)?)
 }
 
@@ -73,10 +60,7 @@ pub async fn unpublished_in_tx(
     tx: &mut Tx<'_>,
     limit: i64,
 ) -> Result<Vec<Unpublished>, StoreError> {
-    let rows = sqlx::query(sql!("outbox_unpublished"))
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = sqlx::query(sql!("outbox_unpublished")).bind(limit).fetch_all(&mut **tx).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let outbox_id = row.try_get("outbox_id")?;
@@ -105,10 +89,6 @@ pub async fn mark_published_in_tx(
     ids: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("outbox_mark"))
-        .bind(ids)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(sql!("outbox_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
     Ok(())
 }

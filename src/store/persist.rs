@@ -90,17 +90,11 @@ pub async fn dead_letters_in_tx(
 
 /// Money in the form in which it is at rest.
 pub(super) fn micros(money: Money) -> Result<i64, StoreError> {
-    money
-        .to_micros()
-        .map_err(|_| StoreError::Corrupt("an amount beyond what is kept"))
+    money.to_micros().map_err(|_| StoreError::Corrupt("an amount beyond what is kept"))
 }
 
 pub(super) fn expect_rows(done: u64, rows: usize, what: &'static str) -> Result<(), StoreError> {
-    if usize::try_from(done) == Ok(rows) {
-        Ok(())
-    } else {
-        Err(StoreError::Raced(what))
-    }
+    if usize::try_from(done) == Ok(rows) { Ok(()) } else { Err(StoreError::Raced(what)) }
 }
 
 /// Ids of the objects that the effects created or changed.
@@ -133,18 +127,11 @@ impl Touched {
                     touched.changed_payments.insert(payment_id.clone());
                 }
                 Effect::Allocate(allocation) => {
-                    touched
-                        .changed_invoices
-                        .insert(allocation.invoice_id.clone());
-                    touched
-                        .changed_payments
-                        .insert(allocation.payment_id.clone());
+                    touched.changed_invoices.insert(allocation.invoice_id.clone());
+                    touched.changed_payments.insert(allocation.payment_id.clone());
                 }
                 // The payment's own event sequence has moved.
-                Effect::Publish {
-                    key: EventKey::Payment(payment_id),
-                    ..
-                } => {
+                Effect::Publish { key: EventKey::Payment(payment_id), .. } => {
                     touched.changed_payments.insert(payment_id.clone());
                 }
                 Effect::UpsertAccount(_)
@@ -152,18 +139,11 @@ impl Touched {
                 | Effect::RecordBankTransaction(_)
                 | Effect::RecordStatement(_)
                 | Effect::StoreDecision(_)
-                | Effect::Publish {
-                    key: EventKey::Account(_),
-                    ..
-                } => {}
+                | Effect::Publish { key: EventKey::Account(_), .. } => {}
             }
         }
-        touched
-            .changed_invoices
-            .retain(|id| !touched.new_invoices.contains(id));
-        touched
-            .changed_payments
-            .retain(|id| !touched.new_payments.contains(id));
+        touched.changed_invoices.retain(|id| !touched.new_invoices.contains(id));
+        touched.changed_payments.retain(|id| !touched.new_payments.contains(id));
         touched
     }
 }
@@ -177,10 +157,7 @@ async fn accounts(
 ) -> Result<(), StoreError> {
     let (mut ids, mut was, mut now) = (vec![], vec![], vec![]);
     for (id, account) in &after.accounts {
-        let earlier = before
-            .accounts
-            .get(id)
-            .map_or(0, |account| account.event_sequence);
+        let earlier = before.accounts.get(id).map_or(0, |account| account.event_sequence);
         if earlier != account.event_sequence {
             ids.push(id.as_str());
             was.push(earlier);
@@ -220,10 +197,7 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
         let id = id.as_str();
         ids.push(id);
         names.push(upserts.last().map(|upsert| upsert.name.as_str()));
-        let stale_days = upserts
-            .iter()
-            .rev()
-            .find_map(|upsert| upsert.stale_after_days);
+        let stale_days = upserts.iter().rev().find_map(|upsert| upsert.stale_after_days);
         stale.push(stale_days.map(i32::from));
         if let Some(list) = upserts.iter().rev().find_map(|u| u.payer_accounts.as_ref()) {
             payers_of.push(id);
@@ -232,11 +206,7 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
                 payers.1.push(id);
             }
         }
-        if let Some(list) = upserts
-            .iter()
-            .rev()
-            .find_map(|u| u.virtual_accounts.as_ref())
-        {
+        if let Some(list) = upserts.iter().rev().find_map(|u| u.virtual_accounts.as_ref()) {
             virtuals_of.push(id);
             for virtual_account in list.iter().collect::<BTreeSet<_>>() {
                 virtuals.0.push(virtual_account.as_str());
@@ -252,30 +222,19 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
             }
         }
     }
-    let update = sqlx::query(sql!("update_accounts"))
-        .bind(ids)
-        .bind(names)
-        .bind(stale)
-        .bind(at);
+    let update = sqlx::query(sql!("update_accounts")).bind(ids).bind(names).bind(stale).bind(at);
     update.execute(&mut **tx).await?;
     let delete = sqlx::query(sql!("delete_payers")).bind(payers_of);
     delete.execute(&mut **tx).await?;
-    let insert = sqlx::query(sql!("insert_payers"))
-        .bind(payers.0)
-        .bind(payers.1);
+    let insert = sqlx::query(sql!("insert_payers")).bind(payers.0).bind(payers.1);
     insert.execute(&mut **tx).await?;
     let delete = sqlx::query(sql!("delete_virtuals")).bind(virtuals_of);
     delete.execute(&mut **tx).await?;
-    let insert = sqlx::query(sql!("insert_virtuals"))
-        .bind(virtuals.0)
-        .bind(virtuals.1);
+    let insert = sqlx::query(sql!("insert_virtuals")).bind(virtuals.0).bind(virtuals.1);
     insert.execute(&mut **tx).await?;
     let delete = sqlx::query(sql!("delete_limits")).bind(limits_of);
     delete.execute(&mut **tx).await?;
-    let insert = sqlx::query(sql!("insert_limits"))
-        .bind(limits.0)
-        .bind(limits.1)
-        .bind(limits.2);
+    let insert = sqlx::query(sql!("insert_limits")).bind(limits.0).bind(limits.1).bind(limits.2);
     insert.execute(&mut **tx).await?;
     Ok(())
 }
@@ -287,21 +246,10 @@ async fn invoices(
     touched: &Touched,
 ) -> Result<(), StoreError> {
     let of = |id: &InvoiceId| {
-        after
-            .invoices
-            .get(id)
-            .ok_or(StoreError::Corrupt("a touched invoice is gone"))
+        after.invoices.get(id).ok_or(StoreError::Corrupt("a touched invoice is gone"))
     };
-    let created = touched
-        .new_invoices
-        .iter()
-        .map(of)
-        .collect::<Result<Vec<_>, _>>()?;
-    let changed = touched
-        .changed_invoices
-        .iter()
-        .map(of)
-        .collect::<Result<Vec<_>, _>>()?;
+    let created = touched.new_invoices.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    let changed = touched.changed_invoices.iter().map(of).collect::<Result<Vec<_>, _>>()?;
     insert_invoices(tx, &created).await?;
     let (mut paid, mut other) = (vec![], vec![]);
     for invoice in &changed {
@@ -311,11 +259,7 @@ async fn invoices(
             && was.voided_at == invoice.voided_at
             && was.keep_until == invoice.keep_until
             && was.stale_since == invoice.stale_since;
-        if only_paid {
-            paid.push((was, *invoice))
-        } else {
-            other.push((was, *invoice))
-        }
+        if only_paid { paid.push((was, *invoice)) } else { other.push((was, *invoice)) }
     }
     update_paid(tx, &paid).await?;
     update_other(tx, &other).await?;
@@ -331,18 +275,9 @@ async fn insert_invoices(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), S
     let stamps = |of: fn(&Invoice) -> Option<DateTime<Utc>>| {
         invoices.iter().map(|i| of(i)).collect::<Vec<_>>()
     };
-    let amounts = invoices
-        .iter()
-        .map(|i| micros(i.amount))
-        .collect::<Result<Vec<_>, _>>()?;
-    let allocated = invoices
-        .iter()
-        .map(|i| micros(i.allocated))
-        .collect::<Result<Vec<_>, _>>()?;
-    let currencies: Vec<String> = invoices
-        .iter()
-        .map(|i| i.currency().code().to_owned())
-        .collect();
+    let amounts = invoices.iter().map(|i| micros(i.amount)).collect::<Result<Vec<_>, _>>()?;
+    let allocated = invoices.iter().map(|i| micros(i.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let currencies: Vec<String> = invoices.iter().map(|i| i.currency().code().to_owned()).collect();
     let numbers: Vec<String> = invoices.iter().map(|i| number_key(&i.invoice_id)).collect();
     let due_dates: Vec<_> = invoices.iter().map(|i| i.due_date).collect();
     let created: Vec<_> = invoices.iter().map(|i| i.created_at).collect();
@@ -374,9 +309,7 @@ async fn insert_invoices(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), S
 /// "For ever" is the last day that the column keeps comfortably.
 fn keep_until(invoice: &Invoice) -> Option<chrono::NaiveDate> {
     let last = chrono::NaiveDate::from_ymd_opt(9999, 12, 31);
-    invoice
-        .keep_until
-        .map(|until| last.map_or(until, |last| until.min(last)))
+    invoice.keep_until.map(|until| last.map_or(until, |last| until.min(last)))
 }
 
 /// Invoices of which only the allocated amount changed: the path that must be fast.
@@ -447,14 +380,8 @@ async fn payable(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreErro
     let (open, gone): (Vec<&Invoice>, Vec<&Invoice>) =
         invoices.iter().partition(|invoice| invoice.is_payable());
     if !gone.is_empty() {
-        let ids: Vec<&str> = gone
-            .iter()
-            .map(|invoice| invoice.invoice_id.as_str())
-            .collect();
-        sqlx::query(sql!("delete_payable"))
-            .bind(ids)
-            .execute(&mut **tx)
-            .await?;
+        let ids: Vec<&str> = gone.iter().map(|invoice| invoice.invoice_id.as_str()).collect();
+        sqlx::query(sql!("delete_payable")).bind(ids).execute(&mut **tx).await?;
     }
     if open.is_empty() {
         return Ok(());
@@ -465,11 +392,7 @@ async fn payable(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreErro
         ids.push(invoice.invoice_id.as_str());
         accounts.push(invoice.account_id.as_str());
         currencies.push(invoice.currency().code().to_owned());
-        dues.push(micros(
-            invoice
-                .due()
-                .map_err(|_| StoreError::Corrupt("an amount due"))?,
-        )?);
+        dues.push(micros(invoice.due().map_err(|_| StoreError::Corrupt("an amount due"))?)?);
         due_dates.push(invoice.due_date);
         sent.push(invoice.sent_at);
     }
@@ -493,24 +416,15 @@ async fn payments(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let of = |id: &PaymentId| {
-        after
-            .payments
-            .get(id)
-            .ok_or(StoreError::Corrupt("a touched payment is gone"))
+        after.payments.get(id).ok_or(StoreError::Corrupt("a touched payment is gone"))
     };
-    let created = touched
-        .new_payments
-        .iter()
-        .map(of)
-        .collect::<Result<Vec<_>, _>>()?;
+    let created = touched.new_payments.iter().map(of).collect::<Result<Vec<_>, _>>()?;
     money::insert_payments(tx, &created, at).await?;
     let mut changed = Vec::with_capacity(touched.changed_payments.len());
     for id in &touched.changed_payments {
         let was = before.payments.get(id);
-        changed.push((
-            was.ok_or(StoreError::Corrupt("a changed payment was not loaded"))?,
-            of(id)?,
-        ));
+        changed
+            .push((was.ok_or(StoreError::Corrupt("a changed payment was not loaded"))?, of(id)?));
     }
     money::update_payments(tx, &changed).await
 }
@@ -519,11 +433,7 @@ async fn decisions(tx: &mut Tx<'_>, decisions: &[ExplainedDecision]) -> Result<(
     if decisions.is_empty() {
         return Ok(());
     }
-    let all = || {
-        decisions
-            .iter()
-            .map(|explained| explained.decision.as_ref())
-    };
+    let all = || decisions.iter().map(|explained| explained.decision.as_ref());
     let reason = |decision: &MatchDecision| match decision.outcome {
         crate::domain::matching::MatchOutcome::Park(reason) => Some(reason.code()),
         crate::domain::matching::MatchOutcome::Allocate(_)
@@ -534,30 +444,11 @@ async fn decisions(tx: &mut Tx<'_>, decisions: &[ExplainedDecision]) -> Result<(
         .bind(all().map(|d| d.payment_id.as_str()).collect::<Vec<_>>())
         .bind(all().map(|d| d.rule.word()).collect::<Vec<_>>())
         .bind(crate::domain::matching::RULE_SET_VERSION)
-        .bind(
-            all()
-                .map(|d| d.outcome.word(!d.suggestions.is_empty()))
-                .collect::<Vec<_>>(),
-        )
+        .bind(all().map(|d| d.outcome.word(!d.suggestions.is_empty())).collect::<Vec<_>>())
         .bind(all().map(reason).collect::<Vec<_>>())
-        .bind(
-            decisions
-                .iter()
-                .map(|d| d.explanation.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            decisions
-                .iter()
-                .map(|d| d.cause.source.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            decisions
-                .iter()
-                .map(|d| d.cause.id.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(decisions.iter().map(|d| d.explanation.as_str()).collect::<Vec<_>>())
+        .bind(decisions.iter().map(|d| d.cause.source.as_str()).collect::<Vec<_>>())
+        .bind(decisions.iter().map(|d| d.cause.id.as_str()).collect::<Vec<_>>())
         .bind(all().map(|d| d.decided_at).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
@@ -572,25 +463,14 @@ async fn watches(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> 
         if let Effect::RecordPayment(payment) = effect {
             recorded.insert(&payment.payment_id);
         }
-        if let Effect::SettlePayment {
-            payment_id,
-            watches,
-            ..
-        } = effect
-        {
+        if let Effect::SettlePayment { payment_id, watches, .. } = effect {
             last.insert(payment_id, watches);
         }
     }
-    let stale: Vec<&str> = last
-        .keys()
-        .filter(|id| !recorded.contains(*id))
-        .map(|id| id.as_str())
-        .collect();
+    let stale: Vec<&str> =
+        last.keys().filter(|id| !recorded.contains(*id)).map(|id| id.as_str()).collect();
     if !stale.is_empty() {
-        sqlx::query(sql!("delete_watches"))
-            .bind(stale)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!("delete_watches")).bind(stale).execute(&mut **tx).await?;
     }
     let (mut keys, mut ids) = (vec![], vec![]);
     for (payment_id, watches) in last {
@@ -600,11 +480,7 @@ async fn watches(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> 
         }
     }
     if !keys.is_empty() {
-        sqlx::query(sql!("insert_watches"))
-            .bind(keys)
-            .bind(ids)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!("insert_watches")).bind(keys).bind(ids).execute(&mut **tx).await?;
     }
     Ok(())
 }

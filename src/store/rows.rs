@@ -46,19 +46,13 @@ pub(super) fn payment(row: &PgRow) -> Result<Payment, StoreError> {
     let money = |micros: i64| Money::from_micros(micros, currency);
     Ok(Payment {
         payment_id: PaymentId::trusted(row.try_get("payment_id")?),
-        account_id: row
-            .try_get::<Option<&str>, _>("account_id")?
-            .map(AccountId::trusted),
+        account_id: row.try_get::<Option<&str>, _>("account_id")?.map(AccountId::trusted),
         amount: money(row.try_get("amount")?),
         allocated: money(row.try_get("allocated")?),
         returned: money(row.try_get("returned")?),
         refunded: money(row.try_get("refunded")?),
         state: state.ok_or(StoreError::Corrupt("a payment state"))?,
-        origin: if origin == "bank" {
-            PaymentOrigin::Bank
-        } else {
-            PaymentOrigin::Manual
-        },
+        origin: if origin == "bank" { PaymentOrigin::Bank } else { PaymentOrigin::Manual },
         received_on: row.try_get("received_on")?,
         method: row.try_get("method")?,
         reference: row.try_get("reference")?,
@@ -73,24 +67,15 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
     let currency = currency(row.try_get("currency")?)?;
     let hash: &[u8] = row.try_get("content_hash")?;
     let disposition: &str = row.try_get("disposition")?;
-    let disposition = BankDisposition::ALL
-        .into_iter()
-        .find(|known| known.word() == disposition);
+    let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == disposition);
     let bank_account: &str = row.try_get("bank_account")?;
     let return_of: Option<sqlx::types::Json<[Option<String>; 3]>> = row.try_get("return_of")?;
     let charges: Option<i64> = row.try_get("charges")?;
     Ok(BankRecord {
-        key: BankKey {
-            bank_account: bank_account.to_owned(),
-            key: row.try_get("bank_key")?,
-        },
-        content_hash: hash
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("a bank hash"))?,
+        key: BankKey { bank_account: bank_account.to_owned(), key: row.try_get("bank_key")? },
+        content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
         disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
-        payment_id: row
-            .try_get::<Option<&str>, _>("payment_id")?
-            .map(PaymentId::trusted),
+        payment_id: row.try_get::<Option<&str>, _>("payment_id")?.map(PaymentId::trusted),
         transaction: BankTransaction {
             bank_account: BankAccountId::trusted(bank_account),
             bank_transaction_id: row.try_get("bank_transaction_id")?,
@@ -118,11 +103,7 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
             unstructured: lines::split(row.try_get("unstructured")?),
             return_of: return_of.map(|json| {
                 let [bank_transaction_id, end_to_end_id, reason] = json.0;
-                ReturnOf {
-                    bank_transaction_id,
-                    end_to_end_id,
-                    reason,
-                }
+                ReturnOf { bank_transaction_id, end_to_end_id, reason }
             }),
         },
     })

@@ -96,9 +96,7 @@ fn amount(row: &PgRow, column: &str) -> Result<String> {
 
 fn optional_amount(row: &PgRow, column: &str) -> Result<Option<String>> {
     let micros: Option<i64> = row.try_get(column)?;
-    micros
-        .map(|micros| number(i128::from(micros), row))
-        .transpose()
+    micros.map(|micros| number(i128::from(micros), row)).transpose()
 }
 
 /// A sum, which may be larger than one amount can be; it comes as text.
@@ -114,19 +112,12 @@ fn number(micros: i128, row: &PgRow) -> Result<String> {
     match i64::try_from(micros) {
         Ok(micros) => Ok(micros_to_number(micros, currency)),
         // A sum over many accounts: whole units, and the rest of a unit as it is.
-        Err(_) => Ok(format!(
-            "{}.{:06}",
-            micros / 1_000_000,
-            (micros % 1_000_000).unsigned_abs()
-        )),
+        Err(_) => Ok(format!("{}.{:06}", micros / 1_000_000, (micros % 1_000_000).unsigned_abs())),
     }
 }
 
 fn decode(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: Box::new(error),
-    }
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
 }
 
 /// The less by which a sum of two amounts of one row falls short: `amount - allocated - …`.
@@ -164,10 +155,7 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_more_follows() {
-        let page = Page {
-            after: None,
-            limit: 2,
-        };
+        let page = Page { after: None, limit: 2 };
         let key = |n: &i32| n.to_string();
         assert_eq!(Listed::page(vec![1, 2], &page, key).next, None);
         let full = Listed::page(vec![1, 2, 3], &page, key);

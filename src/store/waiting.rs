@@ -26,11 +26,7 @@ pub async fn due_keys(
     at: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query(sql!("waiting_due"))
-        .bind(at)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).fetch_all(pool).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -40,14 +36,8 @@ pub async fn due_keys(
 /// # Errors
 /// When the database fails.
 pub async fn lock_first_in_tx(tx: &mut Tx<'_>, key: &str) -> Result<Option<Waiting>, StoreError> {
-    sqlx::query(sql!("waiting_lock_key"))
-        .bind(key)
-        .execute(&mut **tx)
-        .await?;
-    let row = sqlx::query(sql!("waiting_first_of_key"))
-        .bind(key)
-        .fetch_optional(&mut **tx)
-        .await?;
+    sqlx::query(sql!("waiting_lock_key")).bind(key).execute(&mut **tx).await?;
+    let row = sqlx::query(sql!("waiting_first_of_key")).bind(key).fetch_optional(&mut **tx).await?;
     row.as_ref().map(of_row).transpose()
 }
 
@@ -77,10 +67,7 @@ fn of_row(row: &sqlx::postgres::PgRow) -> Result<Waiting, StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<(), StoreError> {
-    sqlx::query(sql!("waiting_end"))
-        .bind(ids)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -95,11 +82,7 @@ pub async fn set_needs_in_tx(
     needs: &str,
     code: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("waiting_set_needs"))
-        .bind(id)
-        .bind(needs)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(sql!("waiting_set_needs")).bind(id).bind(needs).execute(&mut **tx).await?;
     super::dead_letters::update_inbox_in_tx(tx, record, "waiting", Some(code), None).await
 }
 

@@ -119,11 +119,7 @@ struct StatementData<'a> {
 
 pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: TransactionData<'_> = fields.object(data)?;
-    let bank_account = fields.id(
-        need("bank_account"),
-        data.bank_account,
-        BankAccountId::parse,
-    );
+    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
     let bank_transaction_id =
         fields.bank_identifier(maybe("bank_transaction_id"), data.bank_transaction_id);
     let statement_id = fields.bank_identifier(maybe("statement_id"), data.statement_id);
@@ -142,20 +138,12 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let account = maybe("debtor.account");
     let debtor_account = fields.free_text(account, debtor.account, DEBTOR_ACCOUNT_BYTES_MAX);
     let virtual_account = fields.bank_identifier(maybe("virtual_account"), data.virtual_account);
-    let remittance = data
-        .remittance
-        .map(|remittance| remittance.0)
-        .unwrap_or_default();
+    let remittance = data.remittance.map(|remittance| remittance.0).unwrap_or_default();
     let reference = maybe("remittance.creditor_reference");
-    let creditor_reference = fields.free_text(
-        reference,
-        remittance.creditor_reference,
-        CREDITOR_REFERENCE_BYTES_MAX,
-    );
+    let creditor_reference =
+        fields.free_text(reference, remittance.creditor_reference, CREDITOR_REFERENCE_BYTES_MAX);
     let unstructured = unstructured(remittance.unstructured, fields);
-    let return_of = data
-        .return_of
-        .map(|MapOnly(original)| return_of(original, fields));
+    let return_of = data.return_of.map(|MapOnly(original)| return_of(original, fields));
     Some(Input::BankTransaction(Box::new(BankTransaction {
         bank_account: bank_account?,
         bank_transaction_id,
@@ -206,11 +194,7 @@ fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
 
 pub(super) fn statement(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: StatementData<'_> = fields.object(data)?;
-    let bank_account = fields.id(
-        need("bank_account"),
-        data.bank_account,
-        BankAccountId::parse,
-    );
+    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
     let statement_id = fields.bank_identifier(need("statement_id"), data.statement_id);
     let currency = fields.currency(need("currency"), data.currency);
     let opening = fields.balance(need("opening_balance"), data.opening_balance, currency);
@@ -266,36 +250,19 @@ pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
     form.put_text("reversal", reversal.then_some("true"));
     form.put("currency", amount.currency().code().as_bytes());
     form.put("amount", amount.number().as_bytes());
-    form.put_text(
-        "charges",
-        charges.map(|charges| charges.number()).as_deref(),
-    );
+    form.put_text("charges", charges.map(|charges| charges.number()).as_deref());
     form.put("booking_date", booking_date.to_string().as_bytes());
-    form.put_text(
-        "value_date",
-        value_date.map(|date| date.to_string()).as_deref(),
-    );
+    form.put_text("value_date", value_date.map(|date| date.to_string()).as_deref());
     form.put_text("debtor.name", debtor_name.as_deref());
     form.put_text("debtor.account", debtor_account.as_deref());
     form.put_text("virtual_account", virtual_account.as_deref());
-    form.put_text(
-        "remittance.creditor_reference",
-        creditor_reference.as_deref(),
-    );
+    form.put_text("remittance.creditor_reference", creditor_reference.as_deref());
     for line in unstructured {
         form.put("remittance.unstructured", line.as_bytes());
     }
-    if let Some(ReturnOf {
-        bank_transaction_id,
-        end_to_end_id,
-        reason,
-    }) = return_of
-    {
+    if let Some(ReturnOf { bank_transaction_id, end_to_end_id, reason }) = return_of {
         form.put("return_of", b"true");
-        form.put_text(
-            "return_of.bank_transaction_id",
-            bank_transaction_id.as_deref(),
-        );
+        form.put_text("return_of.bank_transaction_id", bank_transaction_id.as_deref());
         form.put_text("return_of.end_to_end_id", end_to_end_id.as_deref());
         form.put_text("return_of.reason", reason.as_deref());
     }

@@ -124,10 +124,7 @@ mod tests {
         let names: BTreeSet<_> = DecodeCode::ALL.iter().map(|code| code.code()).collect();
         assert_eq!(names.len(), DecodeCode::ALL.len());
         for code in DecodeCode::ALL {
-            let snake = code
-                .code()
-                .bytes()
-                .all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+            let snake = code.code().bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
             assert!(snake || code == DecodeCode::NotUtf8, "{code}");
             assert!(code.message().ends_with('.'), "{code}");
         }

@@ -202,9 +202,7 @@ pub(super) fn upsert_account(data: &str, fields: &mut Fields) -> Option<Input> {
     let virtuals = maybe("virtual_accounts");
     let virtual_accounts =
         fields.account_numbers(virtuals, data.virtual_accounts, ACCOUNT_NUMBERS_MAX);
-    let credit_limits = data
-        .credit_limits
-        .map(|limits| credit_limits(limits, fields));
+    let credit_limits = data.credit_limits.map(|limits| credit_limits(limits, fields));
     let days = maybe("stale_after_days");
     let stale = fields.integer(days, data.stale_after_days, 1..=STALE_AFTER_DAYS_MAX);
     Some(Input::Command(Command::UpsertAccount(UpsertAccount {
@@ -326,10 +324,7 @@ pub(super) fn allocate_payment(data: &str, fields: &mut Fields) -> Option<Input>
         fields.refuse(DecodeCode::DataInvalid, need("allocations"), expected);
         return None;
     }
-    let (invoice_at, amount_at) = (
-        need("allocations[].invoice_id"),
-        maybe("allocations[].amount"),
-    );
+    let (invoice_at, amount_at) = (need("allocations[].invoice_id"), maybe("allocations[].amount"));
     let mut named = BTreeSet::new();
     let mut allocations = Vec::with_capacity(parts.len());
     for (index, MapOnly(part)) in parts.into_iter().enumerate() {

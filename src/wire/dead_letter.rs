@@ -48,18 +48,9 @@ impl DeadLetterHeaders<'_> {
         let ours = [
             ("dlq.id", Some(self.id.to_owned())),
             ("dlq.original.topic", Some(self.original_topic.to_owned())),
-            (
-                "dlq.original.partition",
-                Some(self.original_partition.to_string()),
-            ),
-            (
-                "dlq.original.offset",
-                Some(self.original_offset.to_string()),
-            ),
-            (
-                "dlq.original.timestamp",
-                self.original_timestamp.map(|millis| millis.to_string()),
-            ),
+            ("dlq.original.partition", Some(self.original_partition.to_string())),
+            ("dlq.original.offset", Some(self.original_offset.to_string())),
+            ("dlq.original.timestamp", self.original_timestamp.map(|millis| millis.to_string())),
             ("dlq.consumer.group", Some(self.consumer_group.to_owned())),
             ("dlq.error.code", Some(self.error_code.to_owned())),
             ("dlq.error.message", Some(mask(self.error_message))),
@@ -114,8 +105,7 @@ pub fn mask(text: &str) -> String {
 }
 
 fn word_length(text: &str) -> usize {
-    text.find(|character: char| !character.is_alphanumeric())
-        .unwrap_or(text.len())
+    text.find(|character: char| !character.is_alphanumeric()).unwrap_or(text.len())
 }
 
 /// The length of the first word and of those that follow it, each after one space, as long as
@@ -138,10 +128,7 @@ fn grouped_length(text: &str, first: usize) -> usize {
 
 fn is_number(run: &str) -> bool {
     let characters = run.chars().filter(|character| *character != ' ').count();
-    let digits = run
-        .chars()
-        .filter(|character| character.is_numeric())
-        .count();
+    let digits = run.chars().filter(|character| character.is_numeric()).count();
     characters >= RUN_CHARACTERS_MIN && digits >= RUN_DIGITS_MIN
 }
 
@@ -232,10 +219,7 @@ mod tests {
             ("ABCDEFGH12345", "ABCDEFGH12345"),
             ("12345678", "…5678"),
             ("", ""),
-            (
-                "data.amount: expected no more decimals",
-                "data.amount: expected no more decimals",
-            ),
+            ("data.amount: expected no more decimals", "data.amount: expected no more decimals"),
         ];
         for (text, expected) in cases {
             assert_eq!(mask(text), expected);

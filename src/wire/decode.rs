@@ -54,19 +54,11 @@ struct Route {
 }
 
 const fn command_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<Input>) -> Route {
-    Route {
-        name,
-        topic: Topic::Commands,
-        read,
-    }
+    Route { name, topic: Topic::Commands, read }
 }
 
 const fn bank_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<Input>) -> Route {
-    Route {
-        name,
-        topic: Topic::BankPayments,
-        read,
-    }
+    Route { name, topic: Topic::BankPayments, read }
 }
 
 /// Every type that is read here; bank transactions, the most frequent, come first.
@@ -94,11 +86,7 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     let envelope = envelope::open(raw)?;
     let record = envelope.record;
     let fail = |record: RecordId, code, detail: String| {
-        Err(DecodeFailure {
-            code,
-            detail,
-            record: Some(record),
-        })
+        Err(DecodeFailure { code, detail, record: Some(record) })
     };
     let Some(route) = ROUTES.iter().find(|route| route.name == envelope.kind) else {
         let detail = "type: expected a record type of the contract, in this exact case";
@@ -129,25 +117,14 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     };
     let (Some(input), Some(time)) = (input, envelope.time) else {
         // Whatever is absent here has left a fault above.
-        return fail(
-            record,
-            DecodeCode::DataInvalid,
-            "data: incomplete".to_owned(),
-        );
+        return fail(record, DecodeCode::DataInvalid, "data: incomplete".to_owned());
     };
     let bank_hash = match &input {
         Input::BankTransaction(transaction) => bank_content_hash(transaction),
         Input::BankStatement(_) | Input::Command(_) => content_hash,
     };
     let traceparent = envelope.traceparent;
-    Ok(Message {
-        record,
-        time,
-        traceparent,
-        content_hash,
-        bank_hash,
-        input,
-    })
+    Ok(Message { record, time, traceparent, content_hash, bank_hash, input })
 }
 
 /// What the record key must be, if there is one; none for a payment without an account.

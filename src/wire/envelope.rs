@@ -69,11 +69,7 @@ pub(super) fn open<'a>(raw: &RawRecord<'a>) -> Result<Envelope<'a>, DecodeFailur
     let text = value_text(raw)?;
     let body = parse_body(raw, text)?;
     let binary = body.specversion.is_none() && binary_mode(raw);
-    let attributes = if binary {
-        header_attributes(raw)
-    } else {
-        body_attributes(&body)
-    };
+    let attributes = if binary { header_attributes(raw) } else { body_attributes(&body) };
     let record = record_id(&attributes);
     match repeated_key(text) {
         Repeated::Nowhere => {}
@@ -85,11 +81,7 @@ pub(super) fn open<'a>(raw: &RawRecord<'a>) -> Result<Envelope<'a>, DecodeFailur
     }
     let extension = if binary { None } else { body.traceparent };
     let traceparent = traceparent(raw, extension.map(RawValue::get));
-    let data = if binary {
-        Some(text)
-    } else {
-        body.data.map(RawValue::get)
-    };
+    let data = if binary { Some(text) } else { body.data.map(RawValue::get) };
     check(attributes, record, traceparent, data)
 }
 
@@ -122,11 +114,8 @@ fn parse_body<'a>(raw: &RawRecord<'a>, text: &'a str) -> Result<Body<'a>, Decode
     };
     let mut failure = refuse(code, early_record_id(raw));
     if code == DecodeCode::NotJson {
-        failure.detail = format!(
-            "value: expected JSON, at line {} column {}",
-            error.line(),
-            error.column()
-        );
+        failure.detail =
+            format!("value: expected JSON, at line {} column {}", error.line(), error.column());
     }
     Err(failure)
 }
@@ -136,11 +125,7 @@ fn binary_mode(raw: &RawRecord<'_>) -> bool {
     let structured = raw.header_text("content-type").is_some_and(|content_type| {
         media_type(content_type).eq_ignore_ascii_case("application/cloudevents+json")
     });
-    !structured
-        && raw
-            .headers
-            .iter()
-            .any(|(name, _)| *name == "ce_specversion")
+    !structured && raw.headers.iter().any(|(name, _)| *name == "ce_specversion")
 }
 
 fn body_attributes<'a>(body: &Body<'a>) -> Attributes<'a> {
@@ -187,11 +172,7 @@ fn header_attributes<'a>(raw: &RawRecord<'a>) -> Attributes<'a> {
 
 /// What identifies a record whose value cannot be read: only headers can tell.
 fn early_record_id(raw: &RawRecord<'_>) -> Option<RecordId> {
-    if binary_mode(raw) {
-        record_id(&header_attributes(raw))
-    } else {
-        None
-    }
+    if binary_mode(raw) { record_id(&header_attributes(raw)) } else { None }
 }
 
 fn record_id(attributes: &Attributes<'_>) -> Option<RecordId> {
@@ -199,10 +180,7 @@ fn record_id(attributes: &Attributes<'_>) -> Option<RecordId> {
     else {
         return None;
     };
-    Some(RecordId {
-        source: Source::parse(source).ok()?,
-        id: MessageId::parse(id).ok()?,
-    })
+    Some(RecordId { source: Source::parse(source).ok()?, id: MessageId::parse(id).ok()? })
 }
 
 fn check<'a>(
@@ -220,10 +198,7 @@ fn check<'a>(
         return Err(invalid(record, "specversion: expected \"1.0\""));
     }
     let Some(record) = record else {
-        return Err(invalid(
-            None,
-            "id, source: expected 1 to 64 of A-Z a-z 0-9 . _ : - each",
-        ));
+        return Err(invalid(None, "id, source: expected 1 to 64 of A-Z a-z 0-9 . _ : - each"));
     };
     let Attribute::Text(kind) = attributes.kind else {
         return Err(invalid(Some(record), "type: expected a string"));
@@ -237,18 +212,9 @@ fn check<'a>(
         Attribute::Malformed => false,
     };
     if !json {
-        return Err(invalid(
-            Some(record),
-            "datacontenttype: expected a JSON media type",
-        ));
+        return Err(invalid(Some(record), "datacontenttype: expected a JSON media type"));
     }
-    Ok(Envelope {
-        record,
-        kind,
-        time: instant_of(&time),
-        traceparent,
-        data,
-    })
+    Ok(Envelope { record, kind, time: instant_of(&time), traceparent, data })
 }
 
 fn media_type(content_type: &str) -> &str {
@@ -266,13 +232,9 @@ fn traceparent(raw: &RawRecord<'_>, extension: Option<&str>) -> Option<String> {
     let extension = extension.and_then(string_of);
     let candidate = match &extension {
         Some(text) => Some(text.as_ref()),
-        None => raw
-            .header_text("ce_traceparent")
-            .or_else(|| raw.header_text("traceparent")),
+        None => raw.header_text("ce_traceparent").or_else(|| raw.header_text("traceparent")),
     };
-    candidate
-        .filter(|text| is_traceparent(text))
-        .map(str::to_owned)
+    candidate.filter(|text| is_traceparent(text)).map(str::to_owned)
 }
 
 /// `version-trace_id-parent_id-flags` in lower-case hex, 55 characters.
@@ -283,13 +245,9 @@ fn is_traceparent(text: &str) -> bool {
     };
     let nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
     let mut parts = text.split('-');
-    let (Some(version), Some(trace), Some(parent), Some(flags), None) = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ) else {
+    let (Some(version), Some(trace), Some(parent), Some(flags), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
     let shape = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
@@ -305,11 +263,7 @@ fn refuse(code: DecodeCode, record: Option<RecordId>) -> DecodeFailure {
         DecodeCode::DuplicateKey => "value: expected every key of an object once",
         other => other.message(),
     };
-    DecodeFailure {
-        code,
-        detail: detail.to_owned(),
-        record,
-    }
+    DecodeFailure { code, detail: detail.to_owned(), record }
 }
 
 #[cfg(test)]
@@ -318,9 +272,7 @@ mod tests {
 
     #[test]
     fn traceparents_follow_the_grammar() {
-        assert!(is_traceparent(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-        ));
+        assert!(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
         let bad = [
             "",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
@@ -338,11 +290,7 @@ mod tests {
 
     #[test]
     fn json_media_types() {
-        for good in [
-            "application/json",
-            "Application/JSON; charset=utf-8",
-            "application/x+json",
-        ] {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/x+json"] {
             assert!(is_json(good), "{good}");
         }
         for bad in ["", "text/plain", "application/xml", "application/jsonx"] {

@@ -26,10 +26,7 @@ pub fn encode_event(event: &Event, source: &str) -> String {
     object.text("source", source);
     object.text("type", event.fact.event_type());
     object.text("subject", key);
-    object.text(
-        "time",
-        &cause.as_of.to_rfc3339_opts(SecondsFormat::Millis, true),
-    );
+    object.text("time", &cause.as_of.to_rfc3339_opts(SecondsFormat::Millis, true));
     object.text("datacontenttype", "application/json");
     object.text("sequence", &sequence);
     object.text("causationid", cause.record.id.as_str());
@@ -59,24 +56,14 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. } => write_payment_fact(fact, data),
-        Fact::BalanceChanged {
-            account_id,
-            delta,
-            balance,
-            allocation_id,
-        } => {
+        Fact::BalanceChanged { account_id, delta, balance, allocation_id } => {
             data.text("account_id", account_id.as_str());
             data.amount("delta", *delta);
             data.amount("balance", *balance);
             data.currency(*balance);
             data.text("allocation_id", &allocation_id.0.to_string());
         }
-        Fact::CommandRejected {
-            command_type,
-            account_id,
-            code,
-            message,
-        } => {
+        Fact::CommandRejected { command_type, account_id, code, message } => {
             data.text("command_type", command_type);
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
             data.text("code", code);
@@ -103,13 +90,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
             data.maybe_date("due_date", *due_date);
             data.text("payment_reference", payment_reference);
         }
-        Fact::InvoiceSent {
-            invoice_id,
-            account_id,
-            amount_due,
-            due_date,
-            payment_reference,
-        } => {
+        Fact::InvoiceSent { invoice_id, account_id, amount_due, due_date, payment_reference } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
             data.amount("amount_due", *amount_due);
@@ -117,22 +98,13 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
             data.maybe_date("due_date", *due_date);
             data.text("payment_reference", payment_reference);
         }
-        Fact::InvoiceProvisioned {
-            invoice_id,
-            account_id,
-            amount,
-        } => {
+        Fact::InvoiceProvisioned { invoice_id, account_id, amount } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
             data.amount("amount", *amount);
             data.currency(*amount);
         }
-        Fact::InvoiceVoided {
-            invoice_id,
-            account_id,
-            amount,
-            reason,
-        } => {
+        Fact::InvoiceVoided { invoice_id, account_id, amount, reason } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
             data.amount("amount", *amount);
@@ -150,13 +122,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
 
 fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
     match fact {
-        Fact::PaymentRecorded {
-            payment_id,
-            account_id,
-            amount,
-            received_on,
-            origin,
-        } => {
+        Fact::PaymentRecorded { payment_id, account_id, amount, received_on, origin } => {
             data.text("payment_id", payment_id.as_str());
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
             data.amount("amount", *amount);
@@ -184,13 +150,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
             data.amount("invoice_amount_due", *invoice_amount_due);
             data.amount("payment_unallocated", *payment_unallocated);
         }
-        Fact::PaymentParked {
-            payment_id,
-            account_id,
-            unallocated,
-            reason,
-            suggestions,
-        } => {
+        Fact::PaymentParked { payment_id, account_id, unallocated, reason, suggestions } => {
             data.text("payment_id", payment_id.as_str());
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
             data.amount("unallocated", *unallocated);
@@ -280,11 +240,7 @@ impl<'a> Object<'a> {
             if index > 0 {
                 self.out.push(',');
             }
-            let SuggestedInvoice {
-                invoice_id,
-                account_id,
-                amount_due,
-            } = suggestion;
+            let SuggestedInvoice { invoice_id, account_id, amount_due } = suggestion;
             let mut object = Object::open(self.out);
             object.text("invoice_id", invoice_id.as_str());
             object.text("account_id", account_id.as_str());
@@ -299,9 +255,8 @@ impl<'a> Object<'a> {
 /// A JSON string. Escaped is what JSON demands and what some readers of lines take for a line
 /// break (U+0085, U+2028, U+2029).
 fn push_string(out: &mut String, text: &str) {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
+    const HEX: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     out.push('"');
     if text.bytes().all(plain) {

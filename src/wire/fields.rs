@@ -39,27 +39,16 @@ pub(super) struct At {
 }
 
 pub(super) const fn need(name: &'static str) -> At {
-    At {
-        name,
-        index: None,
-        required: true,
-    }
+    At { name, index: None, required: true }
 }
 
 pub(super) const fn maybe(name: &'static str) -> At {
-    At {
-        name,
-        index: None,
-        required: false,
-    }
+    At { name, index: None, required: false }
 }
 
 impl At {
     pub const fn item(self, index: usize) -> Self {
-        Self {
-            index: Some(index),
-            ..self
-        }
+        Self { index: Some(index), ..self }
     }
 }
 
@@ -91,10 +80,7 @@ pub(super) struct Fields {
 
 impl Fields {
     pub fn new(kind: &'static str) -> Self {
-        Self {
-            canonical: Canonical::new(kind),
-            fault: None,
-        }
+        Self { canonical: Canonical::new(kind), fault: None }
     }
 
     /// The hash of what was read, or the fault of highest precedence (the earliest of those).
@@ -110,24 +96,15 @@ impl Fields {
     }
 
     pub fn note(&mut self, code: DecodeCode, detail: impl FnOnce() -> String) {
-        if self
-            .fault
-            .as_ref()
-            .is_none_or(|earlier| code < earlier.code)
-        {
-            self.fault = Some(Fault {
-                code,
-                detail: detail(),
-            });
+        if self.fault.as_ref().is_none_or(|earlier| code < earlier.code) {
+            self.fault = Some(Fault { code, detail: detail() });
         }
     }
 
     /// The strict structure: an object with no unknown field and no field of another JSON type.
     pub fn object<'a, T: Deserialize<'a>>(&mut self, data: &'a str) -> Option<T> {
         if !data.trim_ascii_start().starts_with('{') {
-            self.note(DecodeCode::DataInvalid, || {
-                "data: expected an object".to_owned()
-            });
+            self.note(DecodeCode::DataInvalid, || "data: expected an object".to_owned());
             return None;
         }
         match serde_json::from_str::<MapOnly<T>>(data) {
@@ -149,11 +126,7 @@ impl Fields {
 
     fn present<T>(&mut self, at: At, value: Option<T>) -> Option<T> {
         if value.is_none() && at.required {
-            self.refuse(
-                DecodeCode::DataInvalid,
-                at,
-                "a value, the field is required",
-            );
+            self.refuse(DecodeCode::DataInvalid, at, "a value, the field is required");
         }
         value
     }
@@ -217,9 +190,7 @@ impl Fields {
     pub fn free_text(&mut self, at: At, text: Option<Text<'_>>, max: usize) -> Option<String> {
         let text = self.present(at, text)?.0;
         if text.len() > max {
-            self.note(DecodeCode::DataInvalid, || {
-                format!("{at}: expected at most {max} bytes")
-            });
+            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} bytes"));
             return None;
         }
         self.canonical.put(at.name, text.as_bytes());
@@ -235,9 +206,7 @@ impl Fields {
     ) -> Option<Vec<String>> {
         let list = self.present(at, list)?;
         if list.len() > max {
-            self.note(DecodeCode::DataInvalid, || {
-                format!("{at}: expected at most {max} items")
-            });
+            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} items"));
             return None;
         }
         let mut numbers: Vec<String> = Vec::with_capacity(list.len());
@@ -298,11 +267,7 @@ impl Fields {
     ) -> Option<u32> {
         let raw = self.present(at, raw)?.get();
         let digits = raw.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(value) = raw
-            .parse()
-            .ok()
-            .filter(|value| digits && range.contains(value))
-        else {
+        let Some(value) = raw.parse().ok().filter(|value| digits && range.contains(value)) else {
             self.note(DecodeCode::DataInvalid, || {
                 let (least, most) = (range.start(), range.end());
                 format!("{at}: expected a whole number from {least} to {most}")
@@ -362,11 +327,7 @@ impl Fields {
         };
         let money = self.in_currency(at, amount, currency?)?;
         // Zero has no sign, however it is written.
-        let money = if negative && !money.is_zero() {
-            money.negated()
-        } else {
-            money
-        };
+        let money = if negative && !money.is_zero() { money.negated() } else { money };
         self.canonical.put(at.name, money.number().as_bytes());
         Some(money)
     }
@@ -394,11 +355,7 @@ impl Fields {
     pub fn currency(&mut self, at: At, text: Option<Text<'_>>) -> Option<Currency> {
         let text = self.present(at, text)?.0;
         let Ok(currency) = Currency::parse(&text) else {
-            self.refuse(
-                DecodeCode::CurrencyUnknown,
-                at,
-                "an upper-case ISO 4217 code",
-            );
+            self.refuse(DecodeCode::CurrencyUnknown, at, "an upper-case ISO 4217 code");
             return None;
         };
         self.canonical.put(at.name, text.as_bytes());
@@ -418,11 +375,7 @@ impl Fields {
     pub fn instant(&mut self, at: At, text: Option<Text<'_>>) -> Option<DateTime<Utc>> {
         let text = self.present(at, text)?.0;
         let Some(instant) = instant_of(&text) else {
-            self.refuse(
-                DecodeCode::DateInvalid,
-                at,
-                "RFC 3339 with a zone, year 2000 to 2100",
-            );
+            self.refuse(DecodeCode::DateInvalid, at, "RFC 3339 with a zone, year 2000 to 2100");
             return None;
         };
         let micros = instant.timestamp_micros().to_string();

@@ -112,11 +112,7 @@ pub(super) fn repeated_key(json: &str) -> Repeated {
                 if let Some(Some(first)) = open.pop() {
                     if has_repetition(keys.get_mut(first..).unwrap_or_default()) {
                         let outermost = open.is_empty();
-                        found = if outermost {
-                            Repeated::Outermost
-                        } else {
-                            Repeated::Inside
-                        };
+                        found = if outermost { Repeated::Outermost } else { Repeated::Inside };
                     }
                     keys.truncate(first);
                 }
@@ -147,8 +143,7 @@ fn has_repetition(keys: &mut [Cow<'_, str>]) -> bool {
         return keys.iter().enumerate().any(pair);
     }
     keys.sort_unstable();
-    keys.windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
+    keys.windows(2).any(|pair| matches!(pair, [left, right] if left == right))
 }
 
 #[cfg(test)]
@@ -159,24 +154,12 @@ mod tests {
     fn repeated_keys_are_found_wherever_they_are() {
         let many: String = (0..5_000).map(|n| format!("\"k{n}\":0,")).collect();
         let cases = [
-            (
-                r#"{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}"#.to_owned(),
-                Repeated::Nowhere,
-            ),
-            (
-                r#"{"a":"a","b":"a,\"b\":1","c":{"x":"}"}}"#.to_owned(),
-                Repeated::Nowhere,
-            ),
+            (r#"{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}"#.to_owned(), Repeated::Nowhere),
+            (r#"{"a":"a","b":"a,\"b\":1","c":{"x":"}"}}"#.to_owned(), Repeated::Nowhere),
             (r#"{"a":1,"a":1}"#.to_owned(), Repeated::Outermost),
             (r#"{"a":1,"\u0061":1}"#.to_owned(), Repeated::Outermost),
-            (
-                r#"{"a":[[{"b":1,"c":[],"b":2}]]}"#.to_owned(),
-                Repeated::Inside,
-            ),
-            (
-                r#"{"a":{"b":1,"b":2},"z":{"c":1}}"#.to_owned(),
-                Repeated::Inside,
-            ),
+            (r#"{"a":[[{"b":1,"c":[],"b":2}]]}"#.to_owned(), Repeated::Inside),
+            (r#"{"a":{"b":1,"b":2},"z":{"c":1}}"#.to_owned(), Repeated::Inside),
             (format!("{{{many}\"z\":0}}"), Repeated::Nowhere),
             (format!("{{{many}\"k77\":0}}"), Repeated::Outermost),
             ("[".repeat(60_000) + &"]".repeat(60_000), Repeated::Nowhere),

@@ -30,19 +30,13 @@ pub(super) fn account_number(text: &str) -> Option<String> {
     }
     let mut number = text.replace([' ', '-', '.', '/'], "");
     number.make_ascii_uppercase();
-    (1..=ACCOUNT_NUMBER_BYTES_MAX)
-        .contains(&number.len())
-        .then_some(number)
+    (1..=ACCOUNT_NUMBER_BYTES_MAX).contains(&number.len()).then_some(number)
 }
 
 /// `100.50` → `100.5`, `100.00` → `100`: one text for one amount. The grammar has already
 /// refused signs and leading zeros.
 pub(super) fn shortest(amount: &str) -> &str {
-    if amount.contains('.') {
-        amount.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        amount
-    }
+    if amount.contains('.') { amount.trim_end_matches('0').trim_end_matches('.') } else { amount }
 }
 
 /// Reads `YYYY-MM-DD`, year 0001 to 9999.
@@ -88,19 +82,8 @@ mod tests {
 
     #[test]
     fn account_numbers_lose_their_separators_only() {
-        assert_eq!(
-            account_number("sg12 3456-78.9/0").as_deref(),
-            Some("SG1234567890")
-        );
-        for bad in [
-            "",
-            " - ",
-            "12_3",
-            "１２３",
-            "12\n3",
-            "12#3",
-            &"1".repeat(65),
-        ] {
+        assert_eq!(account_number("sg12 3456-78.9/0").as_deref(), Some("SG1234567890"));
+        for bad in ["", " - ", "12_3", "１２３", "12\n3", "12#3", &"1".repeat(65)] {
             assert_eq!(account_number(bad), None, "{bad}");
         }
     }
@@ -108,10 +91,7 @@ mod tests {
     #[test]
     fn dates_are_days_that_exist() {
         for good in ["2026-11-22", "2024-02-29", "0001-01-01", "9999-12-31"] {
-            assert_eq!(
-                calendar_date(good).map(|date| date.to_string()).as_deref(),
-                Some(good)
-            );
+            assert_eq!(calendar_date(good).map(|date| date.to_string()).as_deref(), Some(good));
         }
         let bad = [
             "2026-02-30",
@@ -151,21 +131,14 @@ mod tests {
         for bad in bad {
             assert_eq!(instant_of(bad), None, "{bad}");
         }
-        assert_eq!(
-            instant_of(&format!("2026-11-22T10:00:00.{}Z", "0".repeat(60_000))),
-            None
-        );
+        assert_eq!(instant_of(&format!("2026-11-22T10:00:00.{}Z", "0".repeat(60_000))), None);
     }
 
     #[test]
     fn one_amount_has_one_text() {
-        for (text, expected) in [
-            ("100", "100"),
-            ("100.00", "100"),
-            ("100.50", "100.5"),
-            ("0.0", "0"),
-            ("10", "10"),
-        ] {
+        for (text, expected) in
+            [("100", "100"), ("100.00", "100"), ("100.50", "100.5"), ("0.0", "0"), ("10", "10")]
+        {
             assert_eq!(shortest(text), expected);
         }
     }

@@ -13,11 +13,7 @@ const PAYMENTS: &str = "SELECT concat_ws(' ', payment_id, state, reason, account
 
 async fn applied(world: &World, id: &str, data: Value) {
     world.bank(id, data).await;
-    assert_eq!(
-        world.outcome(id).await,
-        ("applied".to_owned(), None),
-        "{id}"
-    );
+    assert_eq!(world.outcome(id).await, ("applied".to_owned(), None), "{id}");
 }
 
 async fn create(world: &World, id: &str, data: Value) {
@@ -51,10 +47,8 @@ async fn a_payment_of_a_known_payer_pays_the_invoice_of_its_amount() {
     assert_eq!(world.database.lines(pairs).await, ["INV-2|R7"]);
     // Nothing fits: it is held on the account for a person.
     applied(&world, "b-2", with(credit("T-2", "33.00"), &debtor)).await;
-    let expected = [
-        "BANK:SG-DBS-001:T-1 allocated ACC-1 7000c",
-        "BANK:SG-DBS-001:T-2 on_account ACC-1 0c",
-    ];
+    let expected =
+        ["BANK:SG-DBS-001:T-1 allocated ACC-1 7000c", "BANK:SG-DBS-001:T-2 on_account ACC-1 0c"];
     assert_eq!(world.database.lines(PAYMENTS).await, expected);
     worker.shutdown().await;
     world.finish().await;
@@ -97,11 +91,7 @@ async fn the_rest_of_an_overpayment_stays_on_the_payment() {
     let expected = ["BANK:SG-DBS-001:T-1 partly_allocated ACC-1 10000c"];
     assert_eq!(world.database.lines(PAYMENTS).await, expected);
     let balance = "SELECT amount FROM balances";
-    assert_eq!(
-        world.value(balance).await,
-        "100000000",
-        "only what was allocated"
-    );
+    assert_eq!(world.value(balance).await, "100000000", "only what was allocated");
     // The next invoice over the rest takes it as soon as it is sent.
     create(&world, "c-2", invoice("INV-2", "ACC-1", "50.00")).await;
     world.until("SELECT state FROM payments", "allocated").await;
@@ -135,10 +125,7 @@ async fn one_payment_pays_all_invoices_that_its_references_name() {
     let worker = world.start().await;
     create(&world, "c-1", invoice("INV-1", "ACC-1", "100.00")).await;
     create(&world, "c-2", invoice("INV-2", "ACC-1", "20.50")).await;
-    let (one, two) = (
-        reference_of(&world, "INV-1").await,
-        reference_of(&world, "INV-2").await,
-    );
+    let (one, two) = (reference_of(&world, "INV-1").await, reference_of(&world, "INV-2").await);
     let text = format!("{one} and {two}");
     applied(&world, "b-1", credit_saying("T-1", "120.50", &text)).await;
     let pairs = "SELECT invoice_id, rule, amount FROM allocations ORDER BY 1";
@@ -161,14 +148,9 @@ async fn a_payment_before_its_invoice_is_sent_is_settled_by_the_sending() {
     assert_eq!(world.value(parked).await, "parked not_sent");
     assert_eq!(invoice_status(&world, "INV-1").await, "draft");
     let data = about_invoice("INV-1", "ACC-1");
-    world
-        .applied("c-2", "invoice.mark-sent", "ACC-1", data)
-        .await;
+    world.applied("c-2", "invoice.mark-sent", "ACC-1", data).await;
     assert_eq!(invoice_status(&world, "INV-1").await, "provisioned");
-    assert_eq!(
-        world.value("SELECT amount FROM balances").await,
-        "100000000"
-    );
+    assert_eq!(world.value("SELECT amount FROM balances").await, "100000000");
     assert_eq!(world.value("SELECT count(*) FROM watches").await, "0");
     worker.shutdown().await;
     world.finish().await;
@@ -178,12 +160,7 @@ async fn a_payment_before_its_invoice_is_sent_is_settled_by_the_sending() {
 async fn a_payment_before_its_invoice_exists_is_settled_by_its_number() {
     let world = World::new("b_unknown").await;
     let worker = world.start().await;
-    applied(
-        &world,
-        "b-1",
-        credit_saying("T-1", "100.00", "topup inv-1007, thanks"),
-    )
-    .await;
+    applied(&world, "b-1", credit_saying("T-1", "100.00", "topup inv-1007, thanks")).await;
     let parked = "SELECT state || ' ' || reason FROM payments";
     assert_eq!(world.value(parked).await, "parked no_candidate");
     // A longer number is another invoice.
@@ -230,17 +207,11 @@ async fn the_same_bank_id_with_another_amount_is_a_conflict_and_moves_nothing() 
     let before = world.value(rows).await;
     world.bank("b-2", credit("DBS-9", "900.00")).await;
     let conflict = Some("bank_conflict".to_owned());
-    assert_eq!(
-        world.outcome("b-2").await,
-        ("dead_lettered".to_owned(), conflict)
-    );
+    assert_eq!(world.outcome("b-2").await, ("dead_lettered".to_owned(), conflict));
     // The same envelope id with other content is a conflict too, of another kind.
     world.bank("b-1", credit("DBS-10", "100.00")).await;
     let conflict = Some("conflict".to_owned());
-    assert_eq!(
-        world.repeat("b-1").await,
-        ("dead_lettered".to_owned(), conflict)
-    );
+    assert_eq!(world.repeat("b-1").await, ("dead_lettered".to_owned(), conflict));
     assert_eq!(world.value(rows).await, before);
     let letters = "SELECT code, message_id FROM dead_letters ORDER BY code";
     let expected = ["bank_conflict|b-2", "conflict|b-1"];
@@ -280,10 +251,7 @@ async fn pending_then_booked_is_one_payment() {
 async fn equal_payments_without_a_bank_id_are_two_payments() {
     let world = World::new("b_equal").await;
     let worker = world.start().await;
-    let data = with(
-        credit("-", "25.00"),
-        &json!({ "bank_transaction_id": null }),
-    );
+    let data = with(credit("-", "25.00"), &json!({ "bank_transaction_id": null }));
     applied(&world, "b-1", data.clone()).await;
     applied(&world, "b-2", data.clone()).await;
     world.bank("b-2", data).await;
@@ -301,21 +269,13 @@ async fn what_is_no_payment_is_kept_with_the_reason_and_moves_nothing() {
     applied(&world, "b-0", credit("T-0", "100.00")).await;
     let cases = [
         ("b-1", json!({ "credit_debit": "DBIT" }), "outgoing"),
-        (
-            "b-2",
-            json!({ "credit_debit": "DBIT", "reversal": true }),
-            "return_parked",
-        ),
+        ("b-2", json!({ "credit_debit": "DBIT", "reversal": true }), "return_parked"),
         (
             "b-3",
             json!({ "credit_debit": "DBIT", "return_of": { "bank_transaction_id": "T-0" } }),
             "return_parked",
         ),
-        (
-            "b-4",
-            json!({ "credit_debit": "CRDT", "reversal": true }),
-            "refund_bounced",
-        ),
+        ("b-4", json!({ "credit_debit": "CRDT", "reversal": true }), "refund_bounced"),
         ("b-5", json!({ "status": "INFO" }), "not_booked"),
     ];
     for (id, fields, disposition) in cases {
@@ -393,9 +353,7 @@ async fn a_statement_is_kept_and_a_newer_one_of_its_id_replaces_it() {
             "complete_through": "2026-11-22T16:00:00Z",
         });
         let value = envelope(id, "bank-gateway", "topup.bank.statement.v1", &data);
-        world
-            .publish(&world.topics.bank_payments, BANK, &value)
-            .await;
+        world.publish(&world.topics.bank_payments, BANK, &value).await;
         assert_eq!(world.outcome(id).await, ("applied".to_owned(), None));
     }
     let stored = "SELECT statement_id, closing_balance, entries FROM bank_statements";

@@ -21,10 +21,7 @@ async fn every_command_changes_what_it_names() {
             "stale_after_days": 45,
         }),
     );
-    let nobodys = with(
-        payment("PAY-2", "ACC-1", "60.00"),
-        &json!({ "account_id": null }),
-    );
+    let nobodys = with(payment("PAY-2", "ACC-1", "60.00"), &json!({ "account_id": null }));
     let steps: [(&str, Value, &str, &str); 9] = [
         (
             "account.upsert",
@@ -48,10 +45,7 @@ async fn every_command_changes_what_it_names() {
         ),
         (
             "invoice.keep",
-            with(
-                about_invoice("INV-1", "ACC-1"),
-                &json!({ "until": "2027-01-31" }),
-            ),
+            with(about_invoice("INV-1", "ACC-1"), &json!({ "until": "2027-01-31" })),
             "SELECT keep_until FROM invoices WHERE invoice_id = 'INV-1'",
             "2027-01-31",
         ),
@@ -87,9 +81,7 @@ async fn every_command_changes_what_it_names() {
         ),
     ];
     let second = invoice("INV-2", "ACC-1", "5.00");
-    world
-        .applied("c-0", "invoice.create", "ACC-1", second)
-        .await;
+    world.applied("c-0", "invoice.create", "ACC-1", second).await;
     for (number, (kind, data, look, expected)) in (1..).zip(steps) {
         let id = format!("c-{number}");
         world.applied(&id, kind, "ACC-1", data).await;
@@ -101,14 +93,8 @@ async fn every_command_changes_what_it_names() {
 
 /// What the refused commands of the next test meet: invoices in every state, and payments.
 async fn fixture(world: &World) {
-    let zero = with(
-        invoice("INV-USD", "ACC-1", "10.00"),
-        &json!({ "currency": "USD" }),
-    );
-    let nobodys = with(
-        payment("PAY-N", "ACC-1", "10.00"),
-        &json!({ "account_id": null }),
-    );
+    let zero = with(invoice("INV-USD", "ACC-1", "10.00"), &json!({ "currency": "USD" }));
+    let nobodys = with(payment("PAY-N", "ACC-1", "10.00"), &json!({ "account_id": null }));
     let steps: [(&str, &str, Value); 16] = [
         (
             "ACC-2",
@@ -116,65 +102,23 @@ async fn fixture(world: &World) {
             with(account("ACC-2"), &json!({ "virtual_accounts": ["VA2"] })),
         ),
         ("ACC-1", "invoice.create", draft("INV-D", "ACC-1", "10.00")),
-        (
-            "ACC-1",
-            "invoice.create",
-            invoice("INV-S", "ACC-1", "100.00"),
-        ),
-        (
-            "ACC-1",
-            "invoice.create",
-            invoice("INV-S2", "ACC-1", "100.00"),
-        ),
-        (
-            "ACC-1",
-            "invoice.create",
-            invoice("INV-P", "ACC-1", "10.00"),
-        ),
-        (
-            "ACC-1",
-            "invoice.create",
-            invoice("INV-V", "ACC-1", "10.00"),
-        ),
+        ("ACC-1", "invoice.create", invoice("INV-S", "ACC-1", "100.00")),
+        ("ACC-1", "invoice.create", invoice("INV-S2", "ACC-1", "100.00")),
+        ("ACC-1", "invoice.create", invoice("INV-P", "ACC-1", "10.00")),
+        ("ACC-1", "invoice.create", invoice("INV-V", "ACC-1", "10.00")),
         ("ACC-1", "invoice.create", zero),
         ("ACC-1", "invoice.void", about_invoice("INV-V", "ACC-1")),
-        (
-            "ACC-1",
-            "payment.record",
-            payment("PAY-1", "ACC-1", "50.00"),
-        ),
-        (
-            "ACC-1",
-            "payment.record",
-            payment("PAY-2", "ACC-1", "10.00"),
-        ),
-        (
-            "ACC-1",
-            "payment.record",
-            payment("PAY-3", "ACC-1", "500.00"),
-        ),
+        ("ACC-1", "payment.record", payment("PAY-1", "ACC-1", "50.00")),
+        ("ACC-1", "payment.record", payment("PAY-2", "ACC-1", "10.00")),
+        ("ACC-1", "payment.record", payment("PAY-3", "ACC-1", "500.00")),
         ("ACC-1", "payment.record", nobodys),
-        (
-            "ACC-1",
-            "payment.allocate",
-            allocate("PAY-2", "ACC-1", "INV-P"),
-        ),
-        (
-            "ACC-1",
-            "payment.allocate",
-            allocate_amount("PAY-1", "ACC-1", "INV-S", "20.00"),
-        ),
+        ("ACC-1", "payment.allocate", allocate("PAY-2", "ACC-1", "INV-P")),
+        ("ACC-1", "payment.allocate", allocate_amount("PAY-1", "ACC-1", "INV-S", "20.00")),
         ("ACC-9", "account.upsert", account("ACC-9")),
-        (
-            "ACC-9",
-            "payment.record",
-            payment("PAY-9", "ACC-9", "10.00"),
-        ),
+        ("ACC-9", "payment.record", payment("PAY-9", "ACC-9", "10.00")),
     ];
     for (number, (account, kind, data)) in (1..).zip(steps) {
-        world
-            .applied(&format!("f-{number}"), kind, account, data)
-            .await;
+        world.applied(&format!("f-{number}"), kind, account, data).await;
     }
     // No command closes an account yet.
     let close = "UPDATE accounts SET closed_at = now() WHERE account_id = 'ACC-9'";
@@ -186,58 +130,18 @@ fn refusals() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let (a, pay, inv) = ("ACC-1", "payment.allocate", "invoice.create");
     let taken = with(account(a), &json!({ "virtual_accounts": ["va-2"] }));
     vec![
-        (
-            "account_mismatch",
-            "ACC-2",
-            "invoice.void",
-            about_invoice("INV-S", "ACC-2"),
-        ),
-        (
-            "account_closed",
-            "ACC-9",
-            inv,
-            draft("INV-9", "ACC-9", "1.00"),
-        ),
+        ("account_mismatch", "ACC-2", "invoice.void", about_invoice("INV-S", "ACC-2")),
+        ("account_closed", "ACC-9", inv, draft("INV-9", "ACC-9", "1.00")),
         ("invoice_exists", a, inv, draft("INV-S", a, "1.00")),
-        (
-            "payment_exists",
-            a,
-            "payment.record",
-            payment("PAY-1", a, "1.00"),
-        ),
+        ("payment_exists", a, "payment.record", payment("PAY-1", a, "1.00")),
         ("virtual_account_taken", a, "account.upsert", taken),
-        (
-            "payment_not_assigned",
-            a,
-            pay,
-            allocate("PAY-N", a, "INV-S"),
-        ),
-        (
-            "payment_already_assigned",
-            a,
-            "payment.assign",
-            about_payment("PAY-1", a),
-        ),
-        (
-            "invoice_already_voided",
-            a,
-            "invoice.void",
-            about_invoice("INV-V", a),
-        ),
+        ("payment_not_assigned", a, pay, allocate("PAY-N", a, "INV-S")),
+        ("payment_already_assigned", a, "payment.assign", about_payment("PAY-1", a)),
+        ("invoice_already_voided", a, "invoice.void", about_invoice("INV-V", a)),
         ("invoice_voided", a, pay, allocate("PAY-3", a, "INV-V")),
-        (
-            "invoice_already_provisioned",
-            a,
-            pay,
-            allocate("PAY-3", a, "INV-P"),
-        ),
+        ("invoice_already_provisioned", a, pay, allocate("PAY-3", a, "INV-P")),
         ("invoice_not_sent", a, pay, allocate("PAY-3", a, "INV-D")),
-        (
-            "invoice_has_allocations",
-            a,
-            "invoice.void",
-            about_invoice("INV-S", a),
-        ),
+        ("invoice_has_allocations", a, "invoice.void", about_invoice("INV-S", a)),
         ("currency_mismatch", a, pay, allocate("PAY-3", a, "INV-USD")),
         (
             "allocation_not_found",
@@ -247,43 +151,22 @@ fn refusals() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ),
         ("allocation_exists", a, pay, allocate("PAY-1", a, "INV-S")),
         ("nothing_unallocated", a, pay, allocate("PAY-2", a, "INV-S")),
-        (
-            "amount_exceeds_unallocated",
-            a,
-            pay,
-            allocate_amount("PAY-1", a, "INV-S2", "30.01"),
-        ),
-        (
-            "amount_exceeds_due",
-            a,
-            pay,
-            allocate_amount("PAY-3", a, "INV-S", "80.01"),
-        ),
+        ("amount_exceeds_unallocated", a, pay, allocate_amount("PAY-1", a, "INV-S2", "30.01")),
+        ("amount_exceeds_due", a, pay, allocate_amount("PAY-3", a, "INV-S", "80.01")),
         (
             "usage_proof_unavailable",
             a,
             "payment.deallocate",
             with(about_payment("PAY-1", a), &json!({ "invoice_id": "INV-S" })),
         ),
-        (
-            "usage_proof_unavailable",
-            a,
-            "payment.remove",
-            about_payment("PAY-3", a),
-        ),
+        ("usage_proof_unavailable", a, "payment.remove", about_payment("PAY-3", a)),
     ]
 }
 
 /// The codes that no record can cause yet, and why.
 const UNREACHABLE: [(&str, &str); 2] = [
-    (
-        "payment_removed",
-        "no payment is removed or returned before there is a usage feed",
-    ),
-    (
-        "balance_limit",
-        "shown by a_balance_that_cannot_be_kept_is_refused",
-    ),
+    ("payment_removed", "no payment is removed or returned before there is a usage feed"),
+    ("balance_limit", "shown by a_balance_that_cannot_be_kept_is_refused"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -308,19 +191,14 @@ async fn every_refusal_reaches_the_requester_and_changes_nothing() {
     let events = world.events().await;
     for (number, (code, account, kind, _)) in (1..).zip(refusals()) {
         let id = format!("r-{number}");
-        let answers = events
-            .iter()
-            .filter(|event| event.text("causationid") == id);
+        let answers = events.iter().filter(|event| event.text("causationid") == id);
         let answers: Vec<_> = answers.collect();
         assert_eq!(answers.len(), 1, "{id}");
         assert_eq!(answers[0].text("type"), "topup.command.rejected.v1");
         assert_eq!(answers[0].record.key_text(), account);
         assert_eq!(answers[0].json["data"]["code"], code);
         assert_eq!(answers[0].json["data"]["command_id"], id);
-        assert_eq!(
-            answers[0].json["data"]["command_type"],
-            format!("topup.{kind}.v1")
-        );
+        assert_eq!(answers[0].json["data"]["command_type"], format!("topup.{kind}.v1"));
     }
     shown.extend(UNREACHABLE.map(|(code, _)| code));
     let all = topup::domain::rejection::Rejection::ALL.map(|rejection| rejection.code());
@@ -339,9 +217,7 @@ async fn a_command_waits_for_what_it_names_and_keeps_the_order_of_its_account() 
     let data = invoice("INV-1", "ACC-1", "100.00");
     world.applied("c-1", "invoice.create", "ACC-1", data).await;
     let data = allocate("PAY-1", "ACC-1", "INV-1");
-    world
-        .command("w-1", "payment.allocate", "ACC-1", data)
-        .await;
+    world.command("w-1", "payment.allocate", "ACC-1", data).await;
     let data = about_invoice("INV-1", "ACC-1");
     world.command("w-2", "invoice.void", "ACC-1", data).await;
     let waiting = |code: &str| ("waiting".to_owned(), Some(code.to_owned()));
@@ -359,9 +235,7 @@ async fn a_command_waits_for_what_it_names_and_keeps_the_order_of_its_account() 
     world.applied("c-4", "invoice.void", "ACC-9", data).await;
     let data = payment("PAY-1", "ACC-1", "100.00");
     world.applied("c-5", "payment.record", "ACC-1", data).await;
-    world
-        .until("SELECT count(*) FROM waiting_commands", "0")
-        .await;
+    world.until("SELECT count(*) FROM waiting_commands", "0").await;
     assert_eq!(world.outcome("w-1").await, ("applied".to_owned(), None));
     // The void came after the allocation: were the order lost, it would have been applied.
     let code = Some("invoice_already_provisioned".to_owned());
@@ -381,24 +255,17 @@ async fn at_its_deadline_a_waiting_command_is_a_dead_letter() {
     let data = invoice("INV-1", "ACC-1", "100.00");
     world.applied("c-1", "invoice.create", "ACC-1", data).await;
     let data = allocate("PAY-1", "ACC-1", "INV-1");
-    world
-        .command("w-1", "payment.allocate", "ACC-1", data)
-        .await;
+    world.command("w-1", "payment.allocate", "ACC-1", data).await;
     let data = about_invoice("INV-1", "ACC-1");
     world.command("w-2", "invoice.void", "ACC-1", data).await;
     let open = "SELECT count(*) FROM waiting_commands";
     world.outcome("w-2").await;
     world.until(open, "0").await;
     let code = Some("dependency_missing".to_owned());
-    assert_eq!(
-        world.outcome("w-1").await,
-        ("dead_lettered".to_owned(), code)
-    );
+    assert_eq!(world.outcome("w-1").await, ("dead_lettered".to_owned(), code));
     assert_eq!(world.outcome("w-2").await, ("applied".to_owned(), None));
-    let letters = world
-        .database
-        .lines("SELECT source, message_id, code, status FROM dead_letters")
-        .await;
+    let letters =
+        world.database.lines("SELECT source, message_id, code, status FROM dead_letters").await;
     assert_eq!(letters, ["crm|w-1|dependency_missing|open"]);
     let records = world.dead_letter_records().await;
     assert_eq!(records.len(), 1);

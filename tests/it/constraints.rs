@@ -46,18 +46,12 @@ async fn world(test: &str) -> Direct {
         ("invoice.create", invoice("INV-P", "ACC-1", "10.00")),
         ("invoice.create", invoice("INV-V", "ACC-1", "10.00")),
         ("invoice.create", invoice("INV-2", "ACC-2", "10.00")),
-        (
-            "invoice.create",
-            with(invoice("INV-U", "ACC-1", "10.00"), &dollars),
-        ),
+        ("invoice.create", with(invoice("INV-U", "ACC-1", "10.00"), &dollars)),
         ("invoice.void", about_invoice("INV-V", "ACC-1")),
         ("payment.record", payment("PAY-1", "ACC-1", "100.00")),
         ("payment.record", payment("PAY-2", "ACC-1", "10.00")),
         ("payment.allocate", allocate("PAY-2", "ACC-1", "INV-P")),
-        (
-            "payment.allocate",
-            allocate_amount("PAY-1", "ACC-1", "INV-H", "40.00"),
-        ),
+        ("payment.allocate", allocate_amount("PAY-1", "ACC-1", "INV-H", "40.00")),
     ];
     for (number, (kind, data)) in (1..).zip(steps) {
         let item = direct.command(&format!("c-{number}"), kind, &data);
@@ -72,11 +66,7 @@ type Case = (&'static str, Stage, &'static str, &'static str);
 async fn all_refused(database: &Database, cases: &[Case]) {
     for (statements, stage, code, constraint) in cases {
         let expected = (*stage, (*code).to_owned(), (*constraint).to_owned());
-        assert_eq!(
-            refusal(&database.admin, statements).await,
-            expected,
-            "{statements}"
-        );
+        assert_eq!(refusal(&database.admin, statements).await, expected, "{statements}");
     }
 }
 
@@ -146,11 +136,7 @@ async fn nothing_in_the_ledger_is_ever_changed_or_deleted() {
         ];
         for (privilege, change) in changes {
             let expected = (Stage::Statement, "42501".to_owned(), String::new());
-            assert_eq!(
-                refusal(&worker, &change).await,
-                expected,
-                "worker: {change}"
-            );
+            assert_eq!(refusal(&worker, &change).await, expected, "worker: {change}");
             let granted = format!("has_table_privilege('topup_worker', '{table}', '{privilege}')");
             assert_eq!(direct.database.value(&granted).await, "false", "{change}");
             let owner = refusal(&direct.database.admin, &change).await;
@@ -183,16 +169,8 @@ async fn an_allocation_never_crosses_accounts_or_currencies_and_is_there_once() 
         ("'PAY-1', 'INV-2', 'ACC-2', 'SGD', 5", "23503", payment),
         ("'PAY-1', 'INV-U', 'ACC-1', 'SGD', 5", "23503", invoice),
         ("'PAY-1', 'INV-U', 'ACC-1', 'USD', 5", "23503", payment),
-        (
-            "'PAY-1', 'INV-H', 'ACC-1', 'SGD', 5",
-            "23505",
-            "allocations_live_pair",
-        ),
-        (
-            "'PAY-1', 'INV-S', 'ACC-1', 'SGD', 0",
-            "23514",
-            "allocations_amount_check",
-        ),
+        ("'PAY-1', 'INV-H', 'ACC-1', 'SGD', 5", "23505", "allocations_live_pair"),
+        ("'PAY-1', 'INV-S', 'ACC-1', 'SGD', 0", "23514", "allocations_amount_check"),
     ];
     for (values, code, constraint) in cases {
         let expected = (Stage::Statement, code.to_owned(), constraint.to_owned());
@@ -354,24 +332,9 @@ async fn lots_payables_and_sequences_have_fences_of_their_own() {
     let direct = world("k_fences").await;
     let now = Stage::Statement;
     let cases: [Case; 6] = [
-        (
-            "UPDATE lots SET remaining = amount + 1",
-            now,
-            "23514",
-            "lots_check",
-        ),
-        (
-            "UPDATE lots SET held = remaining + 1",
-            now,
-            "23514",
-            "lots_check1",
-        ),
-        (
-            "UPDATE payable_invoices SET due = 0",
-            now,
-            "23514",
-            "payable_invoices_due_check",
-        ),
+        ("UPDATE lots SET remaining = amount + 1", now, "23514", "lots_check"),
+        ("UPDATE lots SET held = remaining + 1", now, "23514", "lots_check1"),
+        ("UPDATE payable_invoices SET due = 0", now, "23514", "payable_invoices_due_check"),
         (
             "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
                created_at) VALUES ('events', 'account', 'ACC-1', 1, 1, '{}', now())",

@@ -20,10 +20,7 @@ async fn only(world: &World, kind: &str, key: &str, cause: (&str, &str)) -> Valu
 
 fn check(event: &Event, key: &str, (source, id): (&str, &str)) {
     assert_eq!(event.record.key_text(), key);
-    assert_eq!(
-        event.record.header("content-type"),
-        ["application/cloudevents+json"]
-    );
+    assert_eq!(event.record.header("content-type"), ["application/cloudevents+json"]);
     assert_eq!(event.text("specversion"), "1.0");
     assert_eq!(event.text("source"), "topup");
     assert_eq!(event.text("subject"), key);
@@ -45,10 +42,7 @@ fn check(event: &Event, key: &str, (source, id): (&str, &str)) {
 async fn account_upserted_tells_the_name() {
     let world = World::new("e_upserted").await;
     let worker = world.start().await;
-    let data = with(
-        account("ACC-1"),
-        &json!({ "payer_accounts": ["DE02120300000000202051"] }),
-    );
+    let data = with(account("ACC-1"), &json!({ "payer_accounts": ["DE02120300000000202051"] }));
     world.applied("c-1", "account.upsert", "ACC-1", data).await;
     let data = only(&world, "account.upserted", "ACC-1", ("crm", "c-1")).await;
     let expected = json!({ "sequence": 1, "account_id": "ACC-1", "name": "Customer ACC-1" });
@@ -66,15 +60,10 @@ async fn invoice_created_tells_the_payment_reference() {
     const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let world = World::new("e_created").await;
     let worker = world.start().await;
-    let data = with(
-        draft("INV-1", "ACC-1", "100.5"),
-        &json!({ "due_date": "2026-12-31" }),
-    );
+    let data = with(draft("INV-1", "ACC-1", "100.5"), &json!({ "due_date": "2026-12-31" }));
     let value = crate::harness::records::command("c-1", "invoice.create", &data);
     let (topic, value) = (&world.topics.commands, value.as_bytes());
-    world
-        .publish_raw(topic, Some("ACC-1"), Some(value), &[("traceparent", TRACE)])
-        .await;
+    world.publish_raw(topic, Some("ACC-1"), Some(value), &[("traceparent", TRACE)]).await;
     world.outcome("c-1").await;
     let events = world.events().await;
     assert_eq!(events.len(), 1, "a draft is created and nothing else");
@@ -107,9 +96,7 @@ async fn invoice_sent_tells_what_is_due() {
     let data = draft("INV-1", "ACC-1", "100.00");
     world.applied("c-1", "invoice.create", "ACC-1", data).await;
     let data = json!({ "invoice_id": "INV-1", "account_id": "ACC-1" });
-    world
-        .applied("c-2", "invoice.mark-sent", "ACC-1", data)
-        .await;
+    world.applied("c-2", "invoice.mark-sent", "ACC-1", data).await;
     let data = only(&world, "invoice.sent", "ACC-1", ("crm", "c-2")).await;
     let expected = json!({
         "sequence": 2,
@@ -152,15 +139,11 @@ async fn paid_in_two_parts(world: &World) {
     let data = payment("PAY-1", "ACC-1", "150.00");
     world.applied("c-2", "payment.record", "ACC-1", data).await;
     let data = allocate_amount("PAY-1", "ACC-1", "INV-1", "40.00");
-    world
-        .applied("c-3", "payment.allocate", "ACC-1", data)
-        .await;
+    world.applied("c-3", "payment.allocate", "ACC-1", data).await;
     let data = payment("PAY-2", "ACC-1", "60.00");
     world.applied("p-2", "payment.record", "ACC-1", data).await;
     let data = allocate("PAY-2", "ACC-1", "INV-1");
-    world
-        .applied("c-4", "payment.allocate", "ACC-1", data)
-        .await;
+    world.applied("c-4", "payment.allocate", "ACC-1", data).await;
 }
 
 /// Trigger: `topup.invoice.void.v1` was applied.
@@ -303,10 +286,7 @@ async fn balance_changed_tells_the_change_and_the_sum() {
     paid_in_two_parts(&world).await;
     let mut events = world.events().await;
     events.retain(|event| event.text("type") == "topup.balance.changed.v1");
-    let told: Vec<Value> = events
-        .iter()
-        .map(|event| event.json["data"].clone())
-        .collect();
+    let told: Vec<Value> = events.iter().map(|event| event.json["data"].clone()).collect();
     check(&events[0], "ACC-1", ("crm", "c-3"));
     check(&events[1], "ACC-1", ("crm", "c-4"));
     let ids = "SELECT string_agg(lot_id::text, ',' ORDER BY lot_id) FROM lots";
@@ -322,10 +302,7 @@ async fn balance_changed_tells_the_change_and_the_sum() {
             "allocation_id": allocation,
         })
     };
-    let expected = [
-        change(5, "40.00", "40.00", ids[0]),
-        change(9, "60.00", "100.00", ids[1]),
-    ];
+    let expected = [change(5, "40.00", "40.00", ids[0]), change(9, "60.00", "100.00", ids[1])];
     assert_eq!(told, expected);
     worker.shutdown().await;
     world.finish().await;
@@ -343,9 +320,7 @@ async fn command_rejected_answers_the_requester() {
     let data = payment("PAY-1", "ACC-1", "100.00");
     world.applied("c-2", "payment.record", "ACC-1", data).await;
     let data = allocate("PAY-1", "ACC-1", "INV-1");
-    world
-        .command("c-3", "payment.allocate", "ACC-1", data)
-        .await;
+    world.command("c-3", "payment.allocate", "ACC-1", data).await;
     let refused = ("rejected".to_owned(), Some("invoice_not_sent".to_owned()));
     assert_eq!(world.outcome("c-3").await, refused);
     let data = only(&world, "command.rejected", "ACC-1", ("crm", "c-3")).await;

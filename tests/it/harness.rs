@@ -54,20 +54,12 @@ impl World {
         let mut producer = ProducerConfig::new(&brokers);
         producer.linger = Duration::from_millis(1);
         let producer = Producer::new(&producer).expect("producer");
-        Self {
-            name,
-            database,
-            brokers,
-            topics,
-            producer,
-            settings: BTreeMap::new(),
-        }
+        Self { name, database, brokers, topics, producer, settings: BTreeMap::new() }
     }
 
     /// Sets `TOPUP__SECTION__KEY` for workers started from now on.
     pub fn set(&mut self, key: &str, value: &str) {
-        self.settings
-            .insert(format!("TOPUP__{key}"), value.to_owned());
+        self.settings.insert(format!("TOPUP__{key}"), value.to_owned());
     }
 
     pub fn config(&self) -> Config {
@@ -98,8 +90,7 @@ impl World {
 
     /// Publishes one record and waits for Kafka's answer.
     pub async fn publish(&self, topic: &str, key: &str, value: &str) -> (i32, i64) {
-        self.publish_raw(topic, Some(key), Some(value.as_bytes()), &[])
-            .await
+        self.publish_raw(topic, Some(key), Some(value.as_bytes()), &[]).await
     }
 
     pub async fn publish_raw(
@@ -143,8 +134,7 @@ impl World {
     /// Publishes a bank transaction under `id`.
     pub async fn bank(&self, id: &str, data: impl Display) {
         let value = records::bank(id, &data);
-        self.publish(&self.topics.bank_payments, records::BANK, &value)
-            .await;
+        self.publish(&self.topics.bank_payments, records::BANK, &value).await;
     }
 
     /// Waits until the record has an outcome, and returns it with its code.
@@ -183,10 +173,7 @@ impl World {
             if let Some(found) = look().await {
                 return found;
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "no {what} within {PATIENCE:?}"
-            );
+            assert!(started.elapsed() < PATIENCE, "no {what} within {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -199,10 +186,8 @@ impl World {
     /// Waits until the query gives `expected`.
     pub async fn until(&self, sql: &str, expected: &str) {
         let what = format!("{expected} from {sql}");
-        self.eventually(&what, || async {
-            (self.value(sql).await == expected).then_some(())
-        })
-        .await;
+        self.eventually(&what, || async { (self.value(sql).await == expected).then_some(()) })
+            .await;
     }
 
     /// Waits until all that was decided is in Kafka.

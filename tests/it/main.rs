@@ -6,7 +6,11 @@
 mod bank;
 mod commands;
 mod constraints;
+mod corpus;
+mod dead_letters;
 mod events;
+mod exactly_once;
 mod harness;
 mod main_job;
+mod model;
 mod statements;

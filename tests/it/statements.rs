@@ -49,12 +49,7 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
         };
         let _ = writeln!(prepared, "{name}({})", parameters.join(", "));
         for column in statement.columns() {
-            let _ = writeln!(
-                prepared,
-                "    {} {}",
-                column.name(),
-                column.type_info().name()
-            );
+            let _ = writeln!(prepared, "    {} {}", column.name(), column.type_info().name());
         }
     }
     drop(connection);
@@ -64,10 +59,7 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
         std::fs::write(SNAPSHOT, &prepared).expect("the snapshot is written");
     }
     let expected = std::fs::read_to_string(SNAPSHOT).unwrap_or_default();
-    let first = prepared
-        .lines()
-        .zip(expected.lines())
-        .find(|(now, then)| now != then);
+    let first = prepared.lines().zip(expected.lines()).find(|(now, then)| now != then);
     assert!(
         prepared == expected,
         "statements changed (UPDATE_PREPARED=1 accepts it); first difference: {first:?}"

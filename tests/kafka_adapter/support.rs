@@ -28,10 +28,7 @@ pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
 
 pub fn unique(name: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_nanos();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("{name}-{now:x}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -48,11 +45,7 @@ impl Broker {
         let topic = unique("adapter");
         let mock = MockKafka::start(&[(&topic, partitions)]).unwrap();
         let brokers = mock.brokers().to_owned();
-        Self {
-            brokers,
-            topic,
-            mock: Some(mock),
-        }
+        Self { brokers, topic, mock: Some(mock) }
     }
 
     /// The mock broker, and the real one when there is one.
@@ -60,21 +53,13 @@ impl Broker {
         let mut all = vec![Self::mock(partitions)];
         if let Ok(brokers) = std::env::var("KAFKA_BROKERS") {
             let topic = unique("adapter");
-            let spec = TopicSpec {
-                name: topic.clone(),
-                partitions,
-                replication: 1,
-                config: Vec::new(),
-            };
+            let spec =
+                TopicSpec { name: topic.clone(), partitions, replication: 1, config: Vec::new() };
             let cluster = Cluster::new(&brokers);
             let created =
                 tokio::task::spawn_blocking(move || cluster.create_topics(&[spec], LIMIT)).await;
             assert_eq!(created.unwrap().unwrap(), std::slice::from_ref(&topic));
-            all.push(Self {
-                brokers,
-                topic,
-                mock: None,
-            });
+            all.push(Self { brokers, topic, mock: None });
         }
         all
     }
@@ -99,9 +84,7 @@ impl Broker {
     /// Sends records `from..to`, spread over the partitions by their keys.
     pub async fn fill(&self, from: usize, to: usize) {
         let producer = Producer::new(&ProducerConfig::new(&self.brokers)).unwrap();
-        let records = (from..to)
-            .map(|n| self.record(&format!("key-{}", n % 97), n))
-            .collect();
+        let records = (from..to).map(|n| self.record(&format!("key-{}", n % 97), n)).collect();
         let sent = producer.send_all(records).await;
         assert!(sent.iter().all(Result::is_ok), "{sent:?}");
     }
@@ -111,20 +94,14 @@ impl Broker {
             topic: self.topic.clone(),
             key: Some(key.as_bytes().to_vec()),
             value: Some(n.to_string().into_bytes()),
-            headers: vec![Header {
-                name: "n".to_owned(),
-                value: Some(n.to_string().into_bytes()),
-            }],
+            headers: vec![Header { name: "n".to_owned(), value: Some(n.to_string().into_bytes()) }],
             timestamp_ms: Some(1_700_000_000_000),
         }
     }
 
     pub async fn committed(&self, group: &str) -> i64 {
-        let (cluster, group, topic) = (
-            Cluster::new(&self.brokers),
-            group.to_owned(),
-            self.topic.clone(),
-        );
+        let (cluster, group, topic) =
+            (Cluster::new(&self.brokers), group.to_owned(), self.topic.clone());
         let lag = tokio::task::spawn_blocking(move || cluster.group_lag(&group, &[&topic], LIMIT));
         let lags = lag.await.unwrap().unwrap();
         lags.iter().filter_map(|lag| lag.committed).sum()
@@ -172,12 +149,7 @@ impl Database {
     }
 
     pub fn count(&self) -> usize {
-        self.rows
-            .lock()
-            .unwrap()
-            .values()
-            .map(|row| row.records.len())
-            .sum()
+        self.rows.lock().unwrap().values().map(|row| row.records.len()).sum()
     }
 
     pub fn row<T>(&self, partition: i32, change: impl FnOnce(&mut Row) -> T) -> T {
@@ -231,10 +203,7 @@ impl BatchHandler for Database {
         self.row(partition, |row| {
             row.epoch += 1;
             let lane = (partition, row.epoch);
-            Opened::Ready {
-                lane,
-                next_offset: row.next_offset,
-            }
+            Opened::Ready { lane, next_offset: row.next_offset }
         })
     }
 
@@ -278,16 +247,10 @@ pub fn run(config: ConsumerConfig, database: &Arc<Database>) -> ConsumerHandle {
 
 pub fn flowing(consumer: &ConsumerHandle) -> usize {
     let partitions = consumer.status().partitions;
-    partitions
-        .iter()
-        .filter(|p| p.phase == PartitionPhase::Flowing)
-        .count()
+    partitions.iter().filter(|p| p.phase == PartitionPhase::Flowing).count()
 }
 
 pub fn full(consumer: &ConsumerHandle) -> usize {
     let partitions = consumer.status().partitions;
-    partitions
-        .iter()
-        .filter(|p| p.phase == PartitionPhase::Full)
-        .count()
+    partitions.iter().filter(|p| p.phase == PartitionPhase::Full).count()
 }

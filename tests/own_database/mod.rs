@@ -16,30 +16,15 @@ impl Database {
     pub async fn create(name: &str) -> Self {
         let url = std::env::var("DATABASE_URL").expect("DATABASE_URL names a PostgreSQL");
         let options: PgConnectOptions = url.parse().expect("DATABASE_URL is a URL");
-        let mut server = PgConnection::connect_with(&options)
-            .await
-            .expect("connects");
+        let mut server = PgConnection::connect_with(&options).await.expect("connects");
         let name = format!("cli_{name}_{}", std::process::id());
-        execute(
-            &mut server,
-            &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-        )
-        .await;
+        execute(&mut server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         execute(&mut server, &format!("CREATE DATABASE {name}")).await;
         let options = options.database(&name);
-        let mut own = PgConnection::connect_with(&options)
-            .await
-            .expect("connects");
-        sqlx::migrate!("./migrations")
-            .run(&mut own)
-            .await
-            .expect("migrates");
+        let mut own = PgConnection::connect_with(&options).await.expect("connects");
+        sqlx::migrate!("./migrations").run(&mut own).await.expect("migrates");
         execute(&mut own, SOUND).await;
-        Self {
-            name,
-            options,
-            server,
-        }
+        Self { name, options, server }
     }
 
     #[allow(dead_code, reason = "not every test that has a database needs its URL")]
@@ -50,26 +35,18 @@ impl Database {
 
     pub async fn pool(&self) -> PgPool {
         let options = self.options.clone();
-        let pool = PgPoolOptions::new()
-            .max_connections(2)
-            .connect_with(options);
+        let pool = PgPoolOptions::new().max_connections(2).connect_with(options);
         pool.await.expect("connects")
     }
 
     pub async fn drop(mut self) {
         let name = &self.name;
-        execute(
-            &mut self.server,
-            &format!("DROP DATABASE {name} WITH (FORCE)"),
-        )
-        .await;
+        execute(&mut self.server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
 }
 
 pub async fn execute(connection: &mut PgConnection, sql: &str) {
-    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-        .execute(connection)
-        .await;
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await;
     if let Err(error) = done {
         panic!("{sql}: {error}");
     }

@@ -18,19 +18,12 @@ pub const ORDINAL_MAX: u32 = 32;
 /// an ordinal, because two equal payments on one day are two payments.
 #[must_use]
 pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
-    let key = match (
-        &bank.bank_transaction_id,
-        &bank.statement_id,
-        &bank.entry_reference,
-    ) {
+    let key = match (&bank.bank_transaction_id, &bank.statement_id, &bank.entry_reference) {
         (Some(id), _, _) => format!("id:{id}"),
         (None, Some(statement), Some(entry)) => format!("entry:{statement}/{entry}"),
         (None, _, _) => format!("print:{}:{ordinal}", hex(content_hash)),
     };
-    BankKey {
-        bank_account: bank.bank_account.as_str().to_owned(),
-        key,
-    }
+    BankKey { bank_account: bank.bank_account.as_str().to_owned(), key }
 }
 
 /// Whether the key needs an ordinal.
@@ -42,13 +35,11 @@ pub fn needs_ordinal(bank: &BankTransaction) -> bool {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The payment that a bank transaction becomes: its id is a function of the bank key, so that
@@ -67,9 +58,7 @@ pub fn payment_id(key: &BankKey) -> PaymentId {
 fn fnv128(bytes: &[u8]) -> u128 {
     let prime = 0x0000_0000_0100_0000_0000_0000_0000_013B_u128;
     let basis = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
-    bytes.iter().fold(basis, |hash, byte| {
-        (hash ^ u128::from(*byte)).wrapping_mul(prime)
-    })
+    bytes.iter().fold(basis, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(prime))
 }
 
 pub(super) fn decide(
@@ -107,14 +96,10 @@ pub(super) fn decide(
     };
     if recording.set.payments.contains_key(&payment_id) {
         // Somebody recorded a payment by hand under the id that this one has by right.
-        return Err(Halt::Outcome(Outcome::DeadLettered(
-            DeadLetterReason::BankConflict,
-        )));
+        return Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::BankConflict)));
     }
     receive(recording, bank, record, payment_id.clone())?;
-    Ok(Outcome::Applied {
-        subject: Some(format!("payment:{payment_id}")),
-    })
+    Ok(Outcome::Applied { subject: Some(format!("payment:{payment_id}")) })
 }
 
 /// Records the payment, matches it, and posts once what came of it.

@@ -27,40 +27,24 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
     match command {
         Command::UpsertAccount(upsert) => upsert_account(recording, upsert),
         Command::CreateInvoice(create) => create_invoice(recording, create),
-        Command::MarkInvoiceSent {
-            invoice_id,
-            account_id,
-        } => mark_sent(recording, invoice_id, account_id),
-        Command::VoidInvoice {
-            invoice_id,
-            account_id,
-            reason,
-        } => void(recording, invoice_id, account_id, reason.clone()),
-        Command::KeepInvoice {
-            invoice_id,
-            account_id,
-            until,
-        } => {
+        Command::MarkInvoiceSent { invoice_id, account_id } => {
+            mark_sent(recording, invoice_id, account_id)
+        }
+        Command::VoidInvoice { invoice_id, account_id, reason } => {
+            void(recording, invoice_id, account_id, reason.clone())
+        }
+        Command::KeepInvoice { invoice_id, account_id, until } => {
             let invoice = own_invoice(recording, invoice_id, account_id)?;
             invoice.check_sendable()?;
-            recording.add(Effect::KeepInvoice {
-                invoice_id: invoice_id.clone(),
-                until: *until,
-            })?;
+            recording.add(Effect::KeepInvoice { invoice_id: invoice_id.clone(), until: *until })?;
             Ok(applied_invoice(invoice_id))
         }
         Command::RecordPayment(record) => record_payment(recording, record),
-        Command::AssignPayment {
-            payment_id,
-            account_id,
-        } => assign(recording, payment_id, account_id),
+        Command::AssignPayment { payment_id, account_id } => {
+            assign(recording, payment_id, account_id)
+        }
         Command::AllocatePayment(allocate) => allocate_payment(recording, allocate),
-        Command::DeallocatePayment {
-            payment_id,
-            invoice_id,
-            account_id,
-            ..
-        } => {
+        Command::DeallocatePayment { payment_id, invoice_id, account_id, .. } => {
             let payment = known_payment(recording, payment_id)?;
             let invoice = known_invoice(recording, invoice_id)?;
             check_owner(payment.account_id.as_ref(), account_id)?;
@@ -74,11 +58,7 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             // Unspent must be proven by a usage feed that is complete; there is none yet.
             Err(Rejection::UsageProofUnavailable.into())
         }
-        Command::RemovePayment {
-            payment_id,
-            account_id,
-            ..
-        } => {
+        Command::RemovePayment { payment_id, account_id, .. } => {
             let payment = known_payment(recording, payment_id)?;
             check_owner(payment.account_id.as_ref(), account_id)?;
             open_account(recording, account_id)?;
@@ -89,28 +69,16 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
 }
 
 fn applied_invoice(invoice_id: &InvoiceId) -> Outcome {
-    Outcome::Applied {
-        subject: Some(format!("invoice:{invoice_id}")),
-    }
+    Outcome::Applied { subject: Some(format!("invoice:{invoice_id}")) }
 }
 
 fn applied_payment(payment_id: &PaymentId) -> Outcome {
-    Outcome::Applied {
-        subject: Some(format!("payment:{payment_id}")),
-    }
+    Outcome::Applied { subject: Some(format!("payment:{payment_id}")) }
 }
 
 fn open_account(recording: &Recording<'_>, account_id: &AccountId) -> Result<()> {
-    let closed = recording
-        .set
-        .accounts
-        .get(account_id)
-        .is_some_and(|account| account.closed);
-    if closed {
-        Err(Rejection::AccountClosed.into())
-    } else {
-        Ok(())
-    }
+    let closed = recording.set.accounts.get(account_id).is_some_and(|account| account.closed);
+    if closed { Err(Rejection::AccountClosed.into()) } else { Ok(()) }
 }
 
 fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -> Result<Invoice> {
@@ -145,24 +113,17 @@ fn own_invoice(
 }
 
 fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Result {
-    let taken = upsert
-        .virtual_accounts
-        .iter()
-        .flatten()
-        .any(|virtual_account| {
-            let owner = recording.set.virtual_owners.get(virtual_account);
-            owner.is_some_and(|owner| *owner != upsert.account_id)
-        });
+    let taken = upsert.virtual_accounts.iter().flatten().any(|virtual_account| {
+        let owner = recording.set.virtual_owners.get(virtual_account);
+        owner.is_some_and(|owner| *owner != upsert.account_id)
+    });
     open_account(recording, &upsert.account_id)?;
     if taken {
         return Err(Rejection::VirtualAccountTaken.into());
     }
     recording.add(Effect::UpsertAccount(upsert.clone()))?;
     let account_id = upsert.account_id.clone();
-    let fact = Fact::AccountUpserted {
-        account_id: account_id.clone(),
-        name: upsert.name.clone(),
-    };
+    let fact = Fact::AccountUpserted { account_id: account_id.clone(), name: upsert.name.clone() };
     let subject = Some(format!("account:{account_id}"));
     recording.publish(EventKey::Account(account_id), fact)?;
     Ok(Outcome::Applied { subject })
@@ -219,10 +180,7 @@ fn mark_sent(
 /// Sends the invoice, tells it, and decides again the payments that watched for it.
 fn send(recording: &mut Recording<'_>, invoice_id: &InvoiceId) -> Result<()> {
     let at = recording.context.as_of;
-    recording.add(Effect::SendInvoice {
-        invoice_id: invoice_id.clone(),
-        at,
-    })?;
+    recording.add(Effect::SendInvoice { invoice_id: invoice_id.clone(), at })?;
     let sent = recording.set.invoices.get(invoice_id).cloned();
     let invoice = sent.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
     let fact = Fact::InvoiceSent {
@@ -245,11 +203,7 @@ fn void(
     let invoice = own_invoice(recording, invoice_id, account_id)?;
     invoice.check_voidable()?;
     let at = recording.context.as_of;
-    let effect = Effect::VoidInvoice {
-        invoice_id: invoice_id.clone(),
-        reason: reason.clone(),
-        at,
-    };
+    let effect = Effect::VoidInvoice { invoice_id: invoice_id.clone(), reason: reason.clone(), at };
     recording.add(effect)?;
     let fact = Fact::InvoiceVoided {
         invoice_id: invoice_id.clone(),
@@ -302,10 +256,8 @@ fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &Ac
         return Err(Rejection::PaymentAlreadyAssigned.into());
     }
     check_usable(&payment)?;
-    let assigned = Effect::AssignPayment {
-        payment_id: payment_id.clone(),
-        account_id: account_id.clone(),
-    };
+    let assigned =
+        Effect::AssignPayment { payment_id: payment_id.clone(), account_id: account_id.clone() };
     recording.add(assigned)?;
     // A person has said whose money it is; allocating stays a step of its own.
     recording.add(Effect::SettlePayment {
@@ -360,18 +312,12 @@ fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -
 /// Of several invoices that cannot be paid, the requester is told the first refusal in the order
 /// of precedence, not in the order of the parts.
 fn check_invoices(payment: &Payment, invoices: &[Invoice]) -> Result<()> {
-    let refused = invoices
-        .iter()
-        .filter_map(|invoice| invoice.check_payable().err());
+    let refused = invoices.iter().filter_map(|invoice| invoice.check_payable().err());
     if let Some(rejection) = refused.min() {
         return Err(rejection.into());
     }
     let same = |invoice: &Invoice| invoice.currency() == payment.currency();
-    if invoices.iter().all(same) {
-        Ok(())
-    } else {
-        Err(Rejection::CurrencyMismatch.into())
-    }
+    if invoices.iter().all(same) { Ok(()) } else { Err(Rejection::CurrencyMismatch.into()) }
 }
 
 /// The amounts that the parts ask for, in the payment's currency.
@@ -381,9 +327,9 @@ fn asked_amounts(payment: &Payment, parts: &[AllocationPart]) -> Result<Vec<Opti
         |part: &AllocationPart| match part.amount.map(|amount| amount.in_currency(currency)) {
             None => Ok(None),
             Some(Ok(amount)) => Ok(Some(amount)),
-            Some(Err(MoneyError::ExcessDecimals)) => Err(Halt::Outcome(Outcome::DeadLettered(
-                DeadLetterReason::AmountScale,
-            ))),
+            Some(Err(MoneyError::ExcessDecimals)) => {
+                Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::AmountScale)))
+            }
             Some(Err(error)) => Err(error.into()),
         };
     parts.iter().map(in_currency).collect()
@@ -418,10 +364,7 @@ fn parts_of(
             continue;
         }
         free = free.sub(amount)?;
-        parts.push(Part {
-            invoice_id: invoice.invoice_id.clone(),
-            amount,
-        });
+        parts.push(Part { invoice_id: invoice.invoice_id.clone(), amount });
     }
     match refused {
         Some(rejection) => Err(rejection.into()),

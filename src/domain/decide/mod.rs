@@ -82,10 +82,7 @@ impl Recording<'_> {
     }
 
     fn publish(&mut self, key: EventKey, fact: Fact) -> Result<(), Stop> {
-        self.add(Effect::Publish {
-            key,
-            fact: Box::new(fact),
-        })
+        self.add(Effect::Publish { key, fact: Box::new(fact) })
     }
 }
 
@@ -109,23 +106,13 @@ pub fn decide(
     let content_hash = message.content_hash;
     let bank_hash = message.bank_hash;
     let effects = Vec::new();
-    let mut recording = Recording {
-        set,
-        ids,
-        context,
-        cause,
-        content_hash,
-        bank_hash,
-        effects,
-    };
+    let mut recording = Recording { set, ids, context, cause, content_hash, bank_hash, effects };
     let result = match &message.input {
         Input::Command(command) => command::decide(&mut recording, command),
         Input::BankTransaction(transaction) => bank::decide(&mut recording, transaction),
         Input::BankStatement(statement) => {
             recording.add(Effect::RecordStatement(statement.clone()))?;
-            Ok(Outcome::Applied {
-                subject: Some(format!("statement:{}", statement.statement_id)),
-            })
+            Ok(Outcome::Applied { subject: Some(format!("statement:{}", statement.statement_id)) })
         }
     };
     let outcome = match result {
@@ -135,10 +122,7 @@ pub fn decide(
     if let (Outcome::Rejected(rejection), Input::Command(command)) = (&outcome, &message.input) {
         reject(&mut recording, command, *rejection)?;
     }
-    Ok(Decided {
-        outcome,
-        effects: recording.effects,
-    })
+    Ok(Decided { outcome, effects: recording.effects })
 }
 
 /// Tells the requester. A refusal is decided before the first effect, so nothing is undone.
@@ -147,10 +131,7 @@ fn reject(
     command: &Command,
     rejection: Rejection,
 ) -> Result<(), Stop> {
-    debug_assert!(
-        recording.effects.is_empty(),
-        "a refused command must have no effect"
-    );
+    debug_assert!(recording.effects.is_empty(), "a refused command must have no effect");
     let key = match (command.account_id(), command.payment_id()) {
         (Some(account_id), _) => EventKey::Account(account_id.clone()),
         (None, Some(payment_id)) => EventKey::Payment(payment_id.clone()),

@@ -56,9 +56,7 @@ pub(super) fn post_received(
 ) -> Result<LedgerTransactionId> {
     let id = recording.ids.ledger_transaction();
     let payment = recording.set.payments.get(payment_id);
-    let amount = payment
-        .ok_or(Stop::Corrupt("a payment that was not recorded"))?
-        .amount;
+    let amount = payment.ok_or(Stop::Corrupt("a payment that was not recorded"))?.amount;
     let transaction = LedgerTransaction::receive(id, payment_id.clone(), amount, shares)?;
     recording.add(Effect::Post(transaction))?;
     Ok(id)
@@ -75,9 +73,7 @@ pub(super) fn check_balance_limit(
     };
     let mut balance = recording.set.balance(account_id, first.amount.currency());
     for part in parts {
-        balance = balance
-            .add(part.amount)
-            .map_err(|_| Rejection::BalanceLimit)?;
+        balance = balance.add(part.amount).map_err(|_| Rejection::BalanceLimit)?;
     }
     Ok(())
 }
@@ -96,11 +92,8 @@ pub(super) fn post_provisioned(
     allocate_all(recording, payment_id, rule, id, parts)?;
     let payment = payment_of(recording, payment_id)?;
     let state = payment.settled_state()?;
-    let settled = Effect::SettlePayment {
-        payment_id: payment_id.clone(),
-        state,
-        watches: Vec::new(),
-    };
+    let settled =
+        Effect::SettlePayment { payment_id: payment_id.clone(), state, watches: Vec::new() };
     recording.add(settled)?;
     Ok(())
 }
@@ -115,11 +108,7 @@ fn shares_of(recording: &Recording<'_>, parts: &[Part]) -> Result<Vec<(AccountId
     parts
         .iter()
         .map(|part| {
-            let invoice = recording
-                .set
-                .invoices
-                .get(&part.invoice_id)
-                .ok_or_else(missing)?;
+            let invoice = recording.set.invoices.get(&part.invoice_id).ok_or_else(missing)?;
             Ok((invoice.account_id.clone(), part.amount))
         })
         .collect()
@@ -135,10 +124,8 @@ fn allocate_all(
 ) -> Result<()> {
     for part in parts {
         let invoice = recording.set.invoices.get(&part.invoice_id);
-        let account_id = invoice
-            .ok_or(Stop::Corrupt("an invoice that is not loaded"))?
-            .account_id
-            .clone();
+        let account_id =
+            invoice.ok_or(Stop::Corrupt("an invoice that is not loaded"))?.account_id.clone();
         let before = recording.set.balance(&account_id, part.amount.currency());
         let allocation = Allocation {
             id: recording.ids.allocation(),
@@ -152,14 +139,7 @@ fn allocate_all(
         };
         let allocation_id = allocation.id;
         recording.add(Effect::Allocate(allocation))?;
-        publish_allocation(
-            recording,
-            payment_id,
-            part,
-            rule,
-            &account_id,
-            allocation_id,
-        )?;
+        publish_allocation(recording, payment_id, part, rule, &account_id, allocation_id)?;
     }
     Ok(())
 }
@@ -226,39 +206,24 @@ pub(super) fn matching(
     free: Money,
 ) -> Result<MatchDecision> {
     let id = recording.ids.decision();
-    let subject = Subject {
-        payment_id,
-        bank,
-        free,
-    };
+    let subject = Subject { payment_id, bank, free };
     let context = recording.context;
     let mut decision = decide_match(recording.set, context.policy, subject, id, context.as_of)?;
     if let MatchOutcome::Allocate(parts) = &decision.outcome
         && over_limit(recording, parts)
     {
         decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
-        decision
-            .explanation
-            .notes
-            .push("the balance would become larger than can be kept");
+        decision.explanation.notes.push("the balance would become larger than can be kept");
     }
     Ok(decision)
 }
 
 fn over_limit(recording: &Recording<'_>, parts: &[(InvoiceId, Money)]) -> bool {
-    let Some(invoice) = parts
-        .first()
-        .and_then(|part| recording.set.invoices.get(&part.0))
-    else {
+    let Some(invoice) = parts.first().and_then(|part| recording.set.invoices.get(&part.0)) else {
         return false;
     };
-    let balance = recording
-        .set
-        .balance(&invoice.account_id, invoice.currency());
-    parts
-        .iter()
-        .try_fold(balance, |balance, part| balance.add(part.1))
-        .is_err()
+    let balance = recording.set.balance(&invoice.account_id, invoice.currency());
+    parts.iter().try_fold(balance, |balance, part| balance.add(part.1)).is_err()
 }
 
 /// The account that the decision gives the payment to, if it is sure enough.
@@ -295,17 +260,11 @@ pub(super) fn receive_matched(
     let payment_id = payment.payment_id.clone();
     let parts = parts_of(&decision);
     let owner = match parts.first() {
-        Some(part) => recording
-            .set
-            .invoices
-            .get(&part.invoice_id)
-            .map(|i| i.account_id.clone()),
+        Some(part) => recording.set.invoices.get(&part.invoice_id).map(|i| i.account_id.clone()),
         None => account_of(&decision).map(|identity| identity.account_id.clone()),
     };
     if !within_locks(recording, &parts) {
-        return Err(Halt::Stop(Stop::Corrupt(
-            "an allocation outside the locked accounts",
-        )));
+        return Err(Halt::Stop(Stop::Corrupt("an allocation outside the locked accounts")));
     }
     payment.account_id = owner.filter(|id| recording.set.locked.contains(id));
     if let Some(account_id) = &payment.account_id {
@@ -322,10 +281,7 @@ pub(super) fn receive_matched(
 fn ensure_account(recording: &mut Recording<'_>, account_id: &AccountId) {
     let accounts = &mut recording.set.accounts;
     if !accounts.contains_key(account_id) {
-        accounts.insert(
-            account_id.clone(),
-            Account::named_by_a_record(account_id.clone()),
-        );
+        accounts.insert(account_id.clone(), Account::named_by_a_record(account_id.clone()));
     }
 }
 
@@ -333,10 +289,7 @@ fn parts_of(decision: &MatchDecision) -> Vec<Part> {
     match &decision.outcome {
         MatchOutcome::Allocate(parts) => parts
             .iter()
-            .map(|(invoice_id, amount)| Part {
-                invoice_id: invoice_id.clone(),
-                amount: *amount,
-            })
+            .map(|(invoice_id, amount)| Part { invoice_id: invoice_id.clone(), amount: *amount })
             .collect(),
         MatchOutcome::OnAccount | MatchOutcome::Park(_) => Vec::new(),
     }
@@ -362,11 +315,7 @@ fn conclude(
     });
     let suggestions: Vec<SuggestedInvoice> = suggestions.collect();
     recording.add(Effect::StoreDecision(Box::new(decision)))?;
-    recording.add(Effect::SettlePayment {
-        payment_id: payment_id.clone(),
-        state,
-        watches,
-    })?;
+    recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
     if let Some(reason) = reason {
         let fact = Fact::PaymentParked {
             payment_id: payment_id.clone(),
@@ -389,12 +338,8 @@ pub(super) fn watchers_of(recording: &mut Recording<'_>, invoice: &Invoice) -> R
         &invoice.account_id,
         invoice.currency(),
     );
-    let mut waiting: Vec<PaymentId> = keys
-        .iter()
-        .filter_map(|key| recording.set.watchers.get(key))
-        .flatten()
-        .cloned()
-        .collect();
+    let mut waiting: Vec<PaymentId> =
+        keys.iter().filter_map(|key| recording.set.watchers.get(key)).flatten().cloned().collect();
     waiting.sort();
     waiting.dedup();
     let recorded = |id: &PaymentId| recording.set.payments.get(id).map(|p| p.recorded_at);
@@ -407,12 +352,7 @@ pub(super) fn watchers_of(recording: &mut Recording<'_>, invoice: &Invoice) -> R
 
 /// Decides one parked or held payment again. A decision that changes nothing is not stored.
 fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> {
-    let Some(bank) = recording
-        .set
-        .watched
-        .get(payment_id)
-        .map(|r| r.transaction.clone())
-    else {
+    let Some(bank) = recording.set.watched.get(payment_id).map(|r| r.transaction.clone()) else {
         return Ok(());
     };
     let payment = payment_of(recording, payment_id)?.clone();
@@ -426,10 +366,7 @@ fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> 
     }
     let decision = matching(recording, payment_id, &bank, free)?;
     let parts = parts_of(&decision);
-    let Some(owner) = parts
-        .first()
-        .and_then(|p| recording.set.invoices.get(&p.invoice_id))
-    else {
+    let Some(owner) = parts.first().and_then(|p| recording.set.invoices.get(&p.invoice_id)) else {
         return restate(recording, &payment, decision);
     };
     let owner = owner.account_id.clone();
@@ -437,27 +374,17 @@ fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> 
         let pair = (payment_id.clone(), part.invoice_id.clone());
         recording.set.live_pairs.contains(&pair)
     });
-    let foreign = payment
-        .account_id
-        .as_ref()
-        .is_some_and(|account| *account != owner);
+    let foreign = payment.account_id.as_ref().is_some_and(|account| *account != owner);
     if paired || foreign || !within_locks(recording, &parts) {
         return Ok(());
     }
     if payment.account_id.is_none() {
         let payment_id = payment_id.clone();
-        recording.add(Effect::AssignPayment {
-            payment_id,
-            account_id: owner,
-        })?;
+        recording.add(Effect::AssignPayment { payment_id, account_id: owner })?;
     }
     let id = recording.ids.ledger_transaction();
     let shares = shares_of(recording, &parts)?;
-    recording.add(Effect::Post(LedgerTransaction::provision(
-        id,
-        payment_id.clone(),
-        &shares,
-    )?))?;
+    recording.add(Effect::Post(LedgerTransaction::provision(id, payment_id.clone(), &shares)?))?;
     allocate_all(recording, payment_id, decision.rule, id, &parts)?;
     conclude(recording, payment_id, decision)
 }
@@ -487,10 +414,7 @@ fn restate(
     }
     if let (None, Some(account_id)) = (&payment.account_id, found) {
         let payment_id = payment.payment_id.clone();
-        recording.add(Effect::AssignPayment {
-            payment_id,
-            account_id,
-        })?;
+        recording.add(Effect::AssignPayment { payment_id, account_id })?;
     }
     conclude(recording, &payment.payment_id, decision)
 }

@@ -51,10 +51,8 @@ pub struct Policy {
 
 impl Policy {
     fn exceeds_auto_limit(&self, amount: Money) -> bool {
-        let limit = self
-            .max_auto_amounts
-            .iter()
-            .find(|limit| limit.currency() == amount.currency());
+        let limit =
+            self.max_auto_amounts.iter().find(|limit| limit.currency() == amount.currency());
         limit.is_some_and(|limit| amount.compare(*limit).is_ok_and(std::cmp::Ordering::is_gt))
     }
 }
@@ -178,10 +176,7 @@ pub fn identity(set: &WorkingSet, bank: &BankTransaction) -> Result<Option<Ident
         .and_then(|key| set.virtual_owners.get(&key));
     if let Some(account_id) = virtual_owner {
         let account_id = account_id.clone();
-        return Ok(Some(Identity {
-            account_id,
-            strength: Strength::Certain,
-        }));
+        return Ok(Some(Identity { account_id, strength: Strength::Certain }));
     }
     let owners = bank
         .debtor_account
@@ -190,10 +185,9 @@ pub fn identity(set: &WorkingSet, bank: &BankTransaction) -> Result<Option<Ident
         .and_then(|key| set.payer_owners.get(&key));
     Ok(match owners.map(|owners| (owners.len(), owners.first())) {
         // An account that pays for several customers identifies none of them.
-        Some((1, Some(account_id))) => Some(Identity {
-            account_id: account_id.clone(),
-            strength: Strength::Strong,
-        }),
+        Some((1, Some(account_id))) => {
+            Some(Identity { account_id: account_id.clone(), strength: Strength::Strong })
+        }
         _ => None,
     })
 }

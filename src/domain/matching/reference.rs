@@ -17,9 +17,7 @@ pub fn mint(entropy: &[u8; 32]) -> String {
     let mut body = String::with_capacity(BODY_LENGTH);
     // Two bytes a character: 65,536 values over 31 leave a bias below 0.05 %.
     for pair in entropy.chunks_exact(2).take(BODY_LENGTH) {
-        let value = pair
-            .iter()
-            .fold(0_usize, |value, byte| (value << 8) | usize::from(*byte));
+        let value = pair.iter().fold(0_usize, |value, byte| (value << 8) | usize::from(*byte));
         let character = BODY_ALPHABET[value % BODY_ALPHABET.len()];
         body.push(char::from(character));
     }
@@ -41,13 +39,11 @@ pub fn verifies(text: &str) -> bool {
 
 /// Mod 97 of the characters as decimal numbers; none if one is not of `0-9A-Z`.
 fn remainder(characters: impl Iterator<Item = u8>) -> Option<u32> {
-    characters
-        .into_iter()
-        .try_fold(0_u32, |sum, byte| match byte {
-            b'0'..=b'9' => Some((sum * 10 + u32::from(byte - b'0')) % 97),
-            b'A'..=b'Z' => Some((sum * 100 + u32::from(byte - b'A') + 10) % 97),
-            _ => None,
-        })
+    characters.into_iter().try_fold(0_u32, |sum, byte| match byte {
+        b'0'..=b'9' => Some((sum * 10 + u32::from(byte - b'0')) % 97),
+        b'A'..=b'Z' => Some((sum * 100 + u32::from(byte - b'A') + 10) % 97),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -57,9 +53,7 @@ mod tests {
     fn minted(seed: u8) -> String {
         let mut entropy = [seed; 32];
         for (index, byte) in entropy.iter_mut().enumerate() {
-            *byte = byte
-                .wrapping_mul(31)
-                .wrapping_add(u8::try_from(index).expect("small") * 7);
+            *byte = byte.wrapping_mul(31).wrapping_add(u8::try_from(index).expect("small") * 7);
         }
         mint(&entropy)
     }
@@ -69,14 +63,7 @@ mod tests {
         for good in ["RF18539007547034", "RF471234567890"] {
             assert!(verifies(good), "{good}");
         }
-        for bad in [
-            "",
-            "RF",
-            "RF18",
-            "RF19539007547034",
-            "rf18539007547034",
-            "XX18539007547034",
-        ] {
+        for bad in ["", "RF", "RF18", "RF19539007547034", "rf18539007547034", "XX18539007547034"] {
             assert!(!verifies(bad), "{bad}");
         }
     }
@@ -95,10 +82,7 @@ mod tests {
                     // A letter and a digit may share a remainder only where lengths differ.
                     let same_kind =
                         replacement.is_ascii_digit() == characters[position].is_ascii_digit();
-                    assert!(
-                        typo == reference || !same_kind || !verifies(&typo),
-                        "{typo}"
-                    );
+                    assert!(typo == reference || !same_kind || !verifies(&typo), "{typo}");
                 }
                 if position + 1 < characters.len() {
                     let mut swap = characters.clone();
@@ -106,10 +90,7 @@ mod tests {
                     let swap: String = swap.into_iter().collect();
                     let both_digits = characters[position].is_ascii_digit()
                         && characters[position + 1].is_ascii_digit();
-                    assert!(
-                        swap == reference || !both_digits || !verifies(&swap),
-                        "{swap}"
-                    );
+                    assert!(swap == reference || !both_digits || !verifies(&swap), "{swap}");
                 }
             }
         }

@@ -18,16 +18,10 @@ pub enum Rival {
 /// Whether two to five of `dues` (micros, all positive) add up to exactly `target`.
 #[must_use]
 pub fn rival_subset(dues: &[i64], target: i64) -> Rival {
-    let mut usable: Vec<i64> = dues
-        .iter()
-        .copied()
-        .filter(|due| *due > 0 && *due < target)
-        .collect();
+    let mut usable: Vec<i64> =
+        dues.iter().copied().filter(|due| *due > 0 && *due < target).collect();
     usable.sort_unstable_by(|left, right| right.cmp(left));
-    let mut search = Search {
-        dues: &usable,
-        nodes: 0,
-    };
+    let mut search = Search { dues: &usable, nodes: 0 };
     match search.find(0, target, SUBSET_SIZE_MAX) {
         Some(true) => Rival::Found,
         Some(false) => Rival::None,
@@ -60,11 +54,7 @@ impl Search<'_> {
                 return Some(false);
             }
             if *due <= target
-                && self.find(
-                    index.saturating_add(1),
-                    target.saturating_sub(*due),
-                    left - 1,
-                )?
+                && self.find(index.saturating_add(1), target.saturating_sub(*due), left - 1)?
             {
                 return Some(true);
             }

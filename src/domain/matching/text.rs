@@ -8,14 +8,8 @@ use super::reference;
 use crate::domain::bank::BankTransaction;
 
 /// Words that banks put where nothing was given: neither identity nor key.
-const STOP_VALUES: [&str; 6] = [
-    "NOTPROVIDED",
-    "NONREF",
-    "NONE",
-    "INVOICE",
-    "PAYMENT",
-    "NOT PROVIDED",
-];
+const STOP_VALUES: [&str; 6] =
+    ["NOTPROVIDED", "NONREF", "NONE", "INVOICE", "PAYMENT", "NOT PROVIDED"];
 /// A number of fewer characters is too common to be a hit.
 const NUMBER_CHARACTERS_MIN: usize = 4;
 /// A text names at most this many invoices; R5 stops at twenty, one more shows "too many".
@@ -53,15 +47,9 @@ impl Tokens {
 #[must_use]
 pub fn normalise(text: &str) -> String {
     if text.is_ascii() {
-        return collapse(
-            text.bytes()
-                .map(|byte| char::from(byte.to_ascii_uppercase())),
-        );
+        return collapse(text.bytes().map(|byte| char::from(byte.to_ascii_uppercase())));
     }
-    let visible = text
-        .nfkc()
-        .filter(|c| !is_invisible(*c))
-        .flat_map(char::to_uppercase);
+    let visible = text.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_uppercase);
     collapse(visible)
 }
 
@@ -110,23 +98,14 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     let mut tokens = Tokens::default();
     let mut seen = BTreeSet::new();
     if let Some(structured) = &bank.creditor_reference {
-        scan_line(
-            &normalise(structured),
-            Found::Reference,
-            &mut tokens,
-            &mut seen,
-        );
+        scan_line(&normalise(structured), Found::Reference, &mut tokens, &mut seen);
     }
     for line in &bank.unstructured {
         scan_line(&normalise(line), Found::Reference, &mut tokens, &mut seen);
     }
     if bank.unstructured.len() > 1 {
         // Banks cut at 35 characters, mid-word: what only the joined forms show must verify.
-        let lines: Vec<String> = bank
-            .unstructured
-            .iter()
-            .map(|line| normalise(line))
-            .collect();
+        let lines: Vec<String> = bank.unstructured.iter().map(|line| normalise(line)).collect();
         for joined in [lines.concat(), lines.join(" ")] {
             scan_grouped_reference(&joined, Found::Reference, &mut tokens, &mut seen);
             for word in words(&joined) {
@@ -181,10 +160,7 @@ fn scan_word_for_references(
     if push_reference(&word.replace(is_separator, ""), found, tokens, seen) {
         return true;
     }
-    let parts: Vec<&str> = word
-        .split(is_separator)
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts: Vec<&str> = word.split(is_separator).filter(|part| !part.is_empty()).collect();
     parts.len() > 1 && push_joined_parts(&parts, found, tokens, seen)
 }
 
@@ -195,10 +171,8 @@ fn scan_grouped_reference(
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) {
-    let parts: Vec<&str> = line
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts: Vec<&str> =
+        line.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
     push_joined_parts(&parts, found, tokens, seen);
 }
 
@@ -267,9 +241,7 @@ fn number_candidates(word: &str) -> Vec<String> {
             && text.len() <= crate::domain::ids::ID_BYTES_MAX
             && digits > 0
             && characters >= NUMBER_CHARACTERS_MIN
-            && text
-                .bytes()
-                .any(|byte| byte != b'0' && !is_separator(char::from(byte)))
+            && text.bytes().any(|byte| byte != b'0' && !is_separator(char::from(byte)))
     };
     if is_date(word) || STOP_VALUES.contains(&word) {
         return Vec::new();
@@ -323,10 +295,8 @@ fn parts_of(word: &str) -> Vec<(usize, usize)> {
 
 /// `2026-11-22`, `22.11.2026`, `20261122`: a date is no invoice number.
 fn is_date(word: &str) -> bool {
-    let plain = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'.')
-    };
+    let plain =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'.');
     if !plain(word) {
         return false;
     }
@@ -388,11 +358,7 @@ mod tests {
         ] {
             assert_eq!(scan(&[text]).references, expected, "{text}");
         }
-        assert!(
-            scan(&["RF18539007547043 RF19539007547034"])
-                .references
-                .is_empty()
-        );
+        assert!(scan(&["RF18539007547043 RF19539007547034"]).references.is_empty());
     }
 
     #[test]
@@ -400,9 +366,7 @@ mod tests {
         for seed in 0..500_u64 {
             let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
             let minted = reference::mint(&[0_u8; 32].map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .rotate_left(17);
+                state = state.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17);
                 state.to_be_bytes()[0]
             }));
             let characters: Vec<char> = minted.chars().collect();
@@ -423,12 +387,7 @@ mod tests {
 
     #[test]
     fn the_same_reference_twice_is_one_token() {
-        assert_eq!(
-            scan(&["RF18539007547034", "RF18539007547034"])
-                .references
-                .len(),
-            1
-        );
+        assert_eq!(scan(&["RF18539007547034", "RF18539007547034"]).references.len(), 1);
         assert_eq!(scan(&["INV-1001 INV-1001"]).numbers.len(), 1);
     }
 

@@ -102,12 +102,8 @@ impl<'a> Matching<'a> {
 
     /// Gates of domain §4 that need the working set.
     fn gate(&mut self) -> Option<ParkReason> {
-        let payer = self
-            .subject
-            .bank
-            .debtor_account
-            .as_deref()
-            .and_then(super::text::payer_account);
+        let payer =
+            self.subject.bank.debtor_account.as_deref().and_then(super::text::payer_account);
         let own = super::text::payer_account(self.subject.bank.bank_account.as_str());
         let internal = payer.as_ref().is_some_and(|payer| {
             self.policy.own_accounts.contains(payer) || Some(payer) == own.as_ref()
@@ -115,10 +111,8 @@ impl<'a> Matching<'a> {
         if internal {
             return Some(ParkReason::InternalTransfer);
         }
-        let closed = self
-            .known
-            .as_ref()
-            .is_some_and(|identity| self.is_closed(&identity.account_id));
+        let closed =
+            self.known.as_ref().is_some_and(|identity| self.is_closed(&identity.account_id));
         closed.then_some(ParkReason::AccountClosed)
     }
 
@@ -136,9 +130,7 @@ impl<'a> Matching<'a> {
                 Found::EndToEnd => NamedBy::EndToEnd,
             };
             if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
-                named
-                    .entry(invoice.invoice_id.clone())
-                    .or_insert((by, invoice));
+                named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
             }
         }
         for run in &self.tokens.numbers {
@@ -146,9 +138,7 @@ impl<'a> Matching<'a> {
             let hit = run.iter().find_map(|number| self.set.by_number.get(number));
             let only = hit.filter(|ids| ids.len() == 1).and_then(BTreeSet::first);
             if let Some(invoice) = only.and_then(invoice) {
-                named
-                    .entry(invoice.invoice_id.clone())
-                    .or_insert((NamedBy::Number, invoice));
+                named.entry(invoice.invoice_id.clone()).or_insert((NamedBy::Number, invoice));
             }
         }
         named
@@ -167,10 +157,7 @@ impl<'a> Matching<'a> {
         let outranked = known.is_some_and(|known| known.strength == Strength::Certain);
         let agrees = known.map(|known| &known.account_id) == owner.as_ref();
         if let (Some(account_id), false) = (owner, outranked || agrees) {
-            self.known = Some(Identity {
-                account_id,
-                strength: Strength::Certain,
-            });
+            self.known = Some(Identity { account_id, strength: Strength::Certain });
         }
     }
 
@@ -210,10 +197,7 @@ impl<'a> Matching<'a> {
         }
         if rule != Rule::R4 {
             let account_id = invoice.account_id.clone();
-            self.account = Some(Identity {
-                account_id,
-                strength: Strength::Certain,
-            });
+            self.account = Some(Identity { account_id, strength: Strength::Certain });
         }
         self.resolved(rule, by, invoice)
     }
@@ -221,10 +205,7 @@ impl<'a> Matching<'a> {
     /// A reference of one customer on money that certainly, or for a plain number strongly,
     /// comes from another.
     fn conflict(&self, by: NamedBy, invoice: &Invoice) -> Option<ParkReason> {
-        let other = self
-            .known
-            .as_ref()
-            .filter(|known| known.account_id != invoice.account_id)?;
+        let other = self.known.as_ref().filter(|known| known.account_id != invoice.account_id)?;
         let certain = other.strength == Strength::Certain;
         (certain || by == NamedBy::Number).then_some(ParkReason::IdentityConflict)
     }
@@ -269,10 +250,7 @@ impl<'a> Matching<'a> {
             }
             std::cmp::Ordering::Less | std::cmp::Ordering::Equal => {
                 self.note(invoice, by, "taken");
-                Ok((
-                    rule,
-                    MatchOutcome::Allocate(vec![(invoice.invoice_id.clone(), free)]),
-                ))
+                Ok((rule, MatchOutcome::Allocate(vec![(invoice.invoice_id.clone(), free)])))
             }
             std::cmp::Ordering::Greater => {
                 self.note(invoice, by, "taken");
@@ -294,9 +272,7 @@ impl<'a> Matching<'a> {
         fits.retain(|invoice| invoice.invoice_id != paid.invoice_id && self.sent_in_time(invoice));
         if let Some(oldest) = fits.first() {
             self.note(oldest, NamedBy::Amount, "taken");
-            self.explanation
-                .notes
-                .push("the rest fitted another invoice of the same customer");
+            self.explanation.notes.push("the rest fitted another invoice of the same customer");
             parts.push((oldest.invoice_id.clone(), rest));
         } else {
             self.explanation.notes.push("the rest stays on the payment");
@@ -310,9 +286,7 @@ impl<'a> Matching<'a> {
         if accounts.len() > 1 {
             return Ok(self.park_named(Rule::R5, ParkReason::SeveralAccounts, named));
         }
-        let conflict = named
-            .values()
-            .find_map(|(by, invoice)| self.conflict(*by, invoice));
+        let conflict = named.values().find_map(|(by, invoice)| self.conflict(*by, invoice));
         if let Some(reason) = conflict {
             return Ok(self.park_named(Rule::R5, reason, named));
         }
@@ -325,10 +299,7 @@ impl<'a> Matching<'a> {
         let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
         if checked {
             let account_id = first.account_id.clone();
-            self.account = Some(Identity {
-                account_id,
-                strength: Strength::Certain,
-            });
+            self.account = Some(Identity { account_id, strength: Strength::Certain });
         }
         let sure = checked || self.known.is_some();
         let mut payable: Vec<&Invoice> = named
@@ -344,18 +315,12 @@ impl<'a> Matching<'a> {
         let parts = self.fill(&payable)?;
         let allocated = parts
             .iter()
-            .try_fold(Money::zero(self.subject.free.currency()), |sum, part| {
-                sum.add(part.1)
-            })?;
+            .try_fold(Money::zero(self.subject.free.currency()), |sum, part| sum.add(part.1))?;
         let exact = parts.len() == payable.len() && allocated == self.subject.free;
         if exact || (all_payable && sure && !parts.is_empty()) {
             for (by, invoice) in named.values() {
                 let taken = parts.iter().any(|part| part.0 == invoice.invoice_id);
-                self.note(
-                    invoice,
-                    *by,
-                    if taken { "taken" } else { "not_enough_left" },
-                );
+                self.note(invoice, *by, if taken { "taken" } else { "not_enough_left" });
             }
             return Ok((Rule::R5, MatchOutcome::Allocate(parts)));
         }
@@ -384,10 +349,7 @@ impl<'a> Matching<'a> {
             InvoiceStatus::Provisioned => 2,
             InvoiceStatus::Voided => 3,
         };
-        let best = named
-            .values()
-            .min_by_key(|(_, invoice)| order(invoice))
-            .copied();
+        let best = named.values().min_by_key(|(_, invoice)| order(invoice)).copied();
         match best {
             Some((by, invoice)) => self.resolved(Rule::R5, by, invoice),
             None => self.by_identity(),
@@ -420,19 +382,12 @@ impl<'a> Matching<'a> {
         }
         for invoice in &fits {
             let taken = invoice.invoice_id == oldest.invoice_id;
-            let verdict = if taken {
-                "taken"
-            } else {
-                "same_amount_but_later"
-            };
+            let verdict = if taken { "taken" } else { "same_amount_but_later" };
             if taken || self.explanation.candidates.len() < SUGGESTIONS_MAX {
                 self.note(invoice, NamedBy::Amount, verdict);
             }
         }
-        let step = (
-            rule,
-            MatchOutcome::Allocate(vec![(oldest.invoice_id.clone(), free)]),
-        );
+        let step = (rule, MatchOutcome::Allocate(vec![(oldest.invoice_id.clone(), free)]));
         Ok(self.two_person(step))
     }
 
@@ -446,14 +401,9 @@ impl<'a> Matching<'a> {
         }
         match rival_subset(&dues, free.to_micros()?) {
             Rival::None => {}
-            Rival::Found => self
-                .explanation
-                .notes
-                .push("a group of invoices fits as well"),
+            Rival::Found => self.explanation.notes.push("a group of invoices fits as well"),
             Rival::Unknown => {
-                self.explanation
-                    .notes
-                    .push("groups of invoices were not searched to the end");
+                self.explanation.notes.push("groups of invoices were not searched to the end");
             }
         }
         Ok(())
@@ -479,11 +429,7 @@ impl<'a> Matching<'a> {
             _ => (Rule::R15, ParkReason::NoCandidate),
         };
         for entry in entries.into_iter().take(SUGGESTIONS_MAX) {
-            let verdict = if rule == Rule::R14 {
-                "amount_only"
-            } else {
-                "amount_of_several"
-            };
+            let verdict = if rule == Rule::R14 { "amount_only" } else { "amount_of_several" };
             self.explanation.candidates.push(Candidate {
                 invoice: entry.clone(),
                 named_by: NamedBy::Amount,
@@ -505,10 +451,8 @@ impl<'a> Matching<'a> {
         if !self.policy.exceeds_auto_limit(self.subject.free) {
             return (rule, outcome);
         }
-        let invoices: Vec<&Invoice> = parts
-            .iter()
-            .filter_map(|part| self.set.invoices.get(&part.0))
-            .collect();
+        let invoices: Vec<&Invoice> =
+            parts.iter().filter_map(|part| self.set.invoices.get(&part.0)).collect();
         self.suggest(invoices);
         (rule, MatchOutcome::Park(ParkReason::TwoPersonLimit))
     }
@@ -520,9 +464,7 @@ impl<'a> Matching<'a> {
     /// The funds count on or after the day on which the invoice was sent (UTC days).
     fn sent_in_time(&self, invoice: &Invoice) -> bool {
         let day = self.subject.bank.effective_date();
-        invoice
-            .sent_at
-            .is_some_and(|sent_at| day >= sent_at.date_naive())
+        invoice.sent_at.is_some_and(|sent_at| day >= sent_at.date_naive())
     }
 
     fn note(&mut self, invoice: &Invoice, named_by: NamedBy, verdict: &'static str) {
@@ -561,10 +503,7 @@ impl<'a> Matching<'a> {
         }
         let held = !matches!(outcome, MatchOutcome::Park(_));
         if let (true, Some(identity)) = (held, account) {
-            keys.insert(WatchKey::account(
-                &identity.account_id,
-                self.subject.free.currency(),
-            ));
+            keys.insert(WatchKey::account(&identity.account_id, self.subject.free.currency()));
         }
         for (reference, _) in &self.tokens.references {
             keys.insert(WatchKey::reference(reference));
@@ -572,10 +511,7 @@ impl<'a> Matching<'a> {
         for invoice in self.named().values().map(|(_, invoice)| invoice) {
             keys.insert(WatchKey::number(&number_key(&invoice.invoice_id)));
         }
-        let unknown = self
-            .tokens
-            .all_numbers()
-            .filter(|n| !self.set.by_number.contains_key(*n));
+        let unknown = self.tokens.all_numbers().filter(|n| !self.set.by_number.contains_key(*n));
         for number in unknown {
             if keys.len() >= WATCHES_MAX {
                 break;

@@ -37,82 +37,32 @@ pub(super) async fn transactions(
     }
     let all = || records.iter().copied();
     let bank = || records.iter().map(|record| &record.transaction);
-    let amounts = bank()
-        .map(|b| micros(b.amount))
-        .collect::<Result<Vec<_>, _>>()?;
+    let amounts = bank().map(|b| micros(b.amount)).collect::<Result<Vec<_>, _>>()?;
     let charges = bank().map(|b| b.charges.map(micros).transpose());
     let charges = charges.collect::<Result<Vec<_>, _>>()?;
     let lines: Vec<Option<String>> = bank().map(|b| lines::join(&b.unstructured)).collect();
     sqlx::query(sql!("insert_bank_transactions"))
-        .bind(
-            all()
-                .map(|r| r.key.bank_account.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(all().map(|r| r.key.bank_account.as_str()).collect::<Vec<_>>())
         .bind(all().map(|r| r.key.key.as_str()).collect::<Vec<_>>())
-        .bind(
-            all()
-                .map(|r| hash_bytes(&r.content_hash))
-                .collect::<Vec<_>>(),
-        )
+        .bind(all().map(|r| hash_bytes(&r.content_hash)).collect::<Vec<_>>())
         .bind(bank().map(status_word).collect::<Vec<_>>())
         .bind(all().map(|r| r.disposition.word()).collect::<Vec<_>>())
-        .bind(
-            all()
-                .map(|r| r.payment_id.as_ref().map(|id| id.as_str()))
-                .collect::<Vec<_>>(),
-        )
+        .bind(all().map(|r| r.payment_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .bind(bank().map(direction_word).collect::<Vec<_>>())
         .bind(bank().map(|b| b.reversal).collect::<Vec<_>>())
-        .bind(
-            bank()
-                .map(|b| code_of(b.amount.currency()))
-                .collect::<Vec<_>>(),
-        )
+        .bind(bank().map(|b| code_of(b.amount.currency())).collect::<Vec<_>>())
         .bind(amounts)
         .bind(charges)
         .bind(bank().map(|b| b.booking_date).collect::<Vec<_>>())
         .bind(bank().map(|b| b.value_date).collect::<Vec<_>>())
-        .bind(
-            bank()
-                .map(|b| b.bank_transaction_id.as_deref())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.statement_id.as_ref()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.entry_reference.as_ref()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.end_to_end_id.as_ref()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.debtor_name.as_ref()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.debtor_account.as_ref()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.virtual_account.as_ref()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bank()
-                .map(|b| optional(b.creditor_reference.as_ref()))
-                .collect::<Vec<_>>(),
-        )
+        .bind(bank().map(|b| b.bank_transaction_id.as_deref()).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.statement_id.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.entry_reference.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.end_to_end_id.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.debtor_name.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.debtor_account.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.virtual_account.as_ref())).collect::<Vec<_>>())
+        .bind(bank().map(|b| optional(b.creditor_reference.as_ref())).collect::<Vec<_>>())
         .bind(lines)
         .bind(bank().map(return_json).collect::<Vec<_>>())
         .bind(at)

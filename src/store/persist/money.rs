@@ -18,24 +18,12 @@ pub(super) async fn insert_payments(
         return Ok(());
     }
     let all = || payments.iter().copied();
-    let amounts = all()
-        .map(|p| micros(p.amount))
-        .collect::<Result<Vec<_>, _>>()?;
-    let allocated = all()
-        .map(|p| micros(p.allocated))
-        .collect::<Result<Vec<_>, _>>()?;
-    let reason = |p: &Payment| {
-        p.state
-            .reason()
-            .map(crate::domain::payment::ParkReason::code)
-    };
+    let amounts = all().map(|p| micros(p.amount)).collect::<Result<Vec<_>, _>>()?;
+    let allocated = all().map(|p| micros(p.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
     sqlx::query(sql!("insert_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
-        .bind(
-            all()
-                .map(|p| p.account_id.as_ref().map(|id| id.as_str()))
-                .collect::<Vec<_>>(),
-        )
+        .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .bind(all().map(|p| code_of(p.currency())).collect::<Vec<_>>())
         .bind(amounts)
         .bind(allocated)
@@ -61,29 +49,15 @@ pub(super) async fn update_payments(
     if payments.is_empty() {
         return Ok(());
     }
-    let was = payments
-        .iter()
-        .map(|p| micros(p.0.allocated))
-        .collect::<Result<Vec<_>, _>>()?;
-    let now = payments
-        .iter()
-        .map(|p| micros(p.1.allocated))
-        .collect::<Result<Vec<_>, _>>()?;
+    let was = payments.iter().map(|p| micros(p.0.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let now = payments.iter().map(|p| micros(p.1.allocated)).collect::<Result<Vec<_>, _>>()?;
     let all = || payments.iter().map(|payment| payment.1);
-    let reason = |p: &Payment| {
-        p.state
-            .reason()
-            .map(crate::domain::payment::ParkReason::code)
-    };
+    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
     let done = sqlx::query(sql!("update_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
         .bind(was)
         .bind(now)
-        .bind(
-            all()
-                .map(|p| p.account_id.as_ref().map(|id| id.as_str()))
-                .collect::<Vec<_>>(),
-        )
+        .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .bind(all().map(|p| p.state.word()).collect::<Vec<_>>())
         .bind(all().map(reason).collect::<Vec<_>>())
         .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
@@ -105,9 +79,7 @@ pub(super) async fn ledger(
             continue;
         };
         if !transaction.is_balanced() {
-            return Err(StoreError::Corrupt(
-                "a ledger transaction that does not balance",
-            ));
+            return Err(StoreError::Corrupt("a ledger transaction that does not balance"));
         }
         ids.push(transaction.id.0);
         kinds.push(transaction.kind.word());
@@ -207,9 +179,7 @@ pub(super) async fn balances(
     for ((account_id, currency), now) in &after.balances {
         let was = before.balance(account_id, *currency);
         if was != *now {
-            let delta = now
-                .sub(was)
-                .map_err(|_| StoreError::Corrupt("a balance change"))?;
+            let delta = now.sub(was).map_err(|_| StoreError::Corrupt("a balance change"))?;
             changes.push((account_id.as_str(), code_of(*currency), micros(delta)?));
         }
     }
@@ -219,12 +189,7 @@ pub(super) async fn balances(
     changes.sort();
     sqlx::query(sql!("change_balances"))
         .bind(changes.iter().map(|change| change.0).collect::<Vec<_>>())
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.1.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(changes.iter().map(|change| change.1.as_str()).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.2).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)

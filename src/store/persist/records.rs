@@ -74,36 +74,16 @@ pub(super) async fn inbox(
         return Ok(());
     }
     let done = sqlx::query(sql!("insert_inbox"))
-        .bind(
-            rows.iter()
-                .map(|r| r.record.source.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|r| r.record.id.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|r| hash_bytes(&r.content_hash))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|r| r.message_type.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| hash_bytes(&r.content_hash)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.message_type.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.outcome).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.topic.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.partition).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
-        .bind(
-            rows.iter()
-                .map(|r| r.subject.as_deref())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|r| r.subject.as_deref()).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)
         .await?;
@@ -123,16 +103,8 @@ pub(super) async fn repeats(
         .bind(rows.iter().map(|r| r.topic.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.partition).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
-        .bind(
-            rows.iter()
-                .map(|r| r.record.source.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|r| r.record.id.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.outcome).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
         .bind(at)
@@ -178,21 +150,13 @@ pub(super) async fn dead_letters(
     let source = |r: &DeadLetterRow| r.record.as_ref().map(|record| record.source.to_string());
     let id = |r: &DeadLetterRow| r.record.as_ref().map(|record| record.id.to_string());
     sqlx::query(sql!("insert_dead_letters"))
-        .bind(
-            rows.iter()
-                .map(|r| r.raw.topic.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|r| r.raw.topic.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.raw.partition).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.raw.offset).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.raw.timestamp).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.raw.key.clone()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.raw.value.clone()).collect::<Vec<_>>())
-        .bind(
-            rows.iter()
-                .map(|r| r.raw.headers.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|r| r.raw.headers.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(source).collect::<Vec<_>>())
         .bind(rows.iter().map(id).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.code.as_str()).collect::<Vec<_>>())

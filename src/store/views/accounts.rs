@@ -74,15 +74,9 @@ pub struct BalanceView {
 /// # Errors
 /// What the database says.
 pub async fn list(pool: &PgPool, page: &Page) -> Result<Listed<AccountRow>> {
-    let rows = sqlx::query(LIST)
-        .bind(&page.after)
-        .bind(page.fetch())
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query(LIST).bind(&page.after).bind(page.fetch()).fetch_all(pool).await?;
     let items = rows.iter().map(account_row).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &AccountRow| {
-        row.account_id.clone()
-    }))
+    Ok(Listed::page(items, page, |row: &AccountRow| row.account_id.clone()))
 }
 
 fn account_row(row: &PgRow) -> Result<AccountRow> {
@@ -148,33 +142,20 @@ pub async fn balances(
         .fetch_all(pool)
         .await?;
     let items = rows.iter().map(balance_row).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &BalanceRow| {
-        format!("{}/{}", row.account_id, row.currency)
-    }))
+    Ok(Listed::page(items, page, |row: &BalanceRow| format!("{}/{}", row.account_id, row.currency)))
 }
 
 /// # Errors
 /// What the database says.
 pub async fn balance(pool: &PgPool, account_id: &str) -> Result<Option<BalanceView>> {
-    let known = sqlx::query(SHOW)
-        .bind(account_id)
-        .fetch_optional(pool)
-        .await?;
+    let known = sqlx::query(SHOW).bind(account_id).fetch_optional(pool).await?;
     if known.is_none() {
         return Ok(None);
     }
     let balances = rows_of(pool, BALANCES_OF, account_id, balance_row).await?;
-    let rows = sqlx::query(LOTS_OF)
-        .bind(account_id)
-        .bind(LOTS_MAX)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query(LOTS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
     let lots = rows.iter().map(lot_row).collect::<Result<_>>()?;
-    Ok(Some(BalanceView {
-        account_id: account_id.to_owned(),
-        balances,
-        lots,
-    }))
+    Ok(Some(BalanceView { account_id: account_id.to_owned(), balances, lots }))
 }
 
 fn lot_row(row: &PgRow) -> Result<LotRow> {

@@ -108,9 +108,7 @@ pub async fn list(
     }
     let rows = query.fetch_all(pool).await?;
     let items = rows.iter().map(letter_row).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &LetterRow| {
-        row.dead_letter_id.to_string()
-    }))
+    Ok(Listed::page(items, page, |row: &LetterRow| row.dead_letter_id.to_string()))
 }
 
 pub(super) fn letter_row(row: &PgRow) -> Result<LetterRow> {

@@ -88,10 +88,7 @@ impl Examined {
     /// # Errors
     /// What the database says.
     pub async fn privileges(&mut self, role: &str) -> Result<Vec<TablePrivileges>> {
-        let rows = sqlx::query(PRIVILEGES)
-            .bind(role)
-            .fetch_all(&mut self.connection)
-            .await?;
+        let rows = sqlx::query(PRIVILEGES).bind(role).fetch_all(&mut self.connection).await?;
         let table = |row: &sqlx::postgres::PgRow| {
             Ok(TablePrivileges {
                 table: row.try_get("table_name")?,
@@ -109,14 +106,10 @@ impl Examined {
     /// # Errors
     /// What the database says.
     pub async fn migrations(&mut self) -> Result<MigrationFacts> {
-        let present = sqlx::query(HAS_MIGRATIONS)
-            .fetch_one(&mut self.connection)
-            .await?;
+        let present = sqlx::query(HAS_MIGRATIONS).fetch_one(&mut self.connection).await?;
         let mut applied = BTreeMap::new();
         if present.try_get("present")? {
-            let rows = sqlx::query(MIGRATIONS)
-                .fetch_all(&mut self.connection)
-                .await?;
+            let rows = sqlx::query(MIGRATIONS).fetch_all(&mut self.connection).await?;
             for row in rows {
                 let version: i64 = row.try_get("version")?;
                 let found: (bool, Vec<u8>) = (row.try_get("success")?, row.try_get("checksum")?);
@@ -128,10 +121,7 @@ impl Examined {
 }
 
 fn compare(mut applied: BTreeMap<i64, (bool, Vec<u8>)>) -> MigrationFacts {
-    let mut facts = MigrationFacts {
-        applied: applied.len(),
-        ..MigrationFacts::default()
-    };
+    let mut facts = MigrationFacts { applied: applied.len(), ..MigrationFacts::default() };
     for migration in MIGRATOR.iter() {
         match applied.remove(&migration.version) {
             None => facts.missing.push(migration.version),

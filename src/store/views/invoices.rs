@@ -76,18 +76,13 @@ pub async fn list(
         Some(_) => BY_ACCOUNT,
         None => LIST,
     };
-    let mut query = sqlx::query(sql)
-        .bind(&page.after)
-        .bind(&filter.status)
-        .bind(page.fetch());
+    let mut query = sqlx::query(sql).bind(&page.after).bind(&filter.status).bind(page.fetch());
     if let Some(account) = &filter.account {
         query = query.bind(account);
     }
     let rows = query.fetch_all(pool).await?;
     let items = rows.iter().map(invoice_row).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &InvoiceRow| {
-        row.invoice_id.clone()
-    }))
+    Ok(Listed::page(items, page, |row: &InvoiceRow| row.invoice_id.clone()))
 }
 
 fn invoice_row(row: &PgRow) -> Result<InvoiceRow> {
@@ -136,26 +131,17 @@ fn timeline(row: &PgRow, allocations: &[AllocationRow]) -> Result<Vec<Step>> {
         ("sent_at", "sent: it awaits payment"),
         ("stale_since", "staleness counts from here"),
     ];
-    let last = [
-        ("provisioned_at", "provisioned: paid in full"),
-        ("voided_at", "voided, which is final"),
-    ];
+    let last =
+        [("provisioned_at", "provisioned: paid in full"), ("voided_at", "voided, which is final")];
     push_stamps(row, &stamps, &mut steps)?;
     for paid in allocations {
         let (payment, amount) = (&paid.payment_id, &paid.amount);
-        let what = format!(
-            "{amount} {} allocated from payment {payment} by {}",
-            paid.currency, paid.rule
-        );
-        steps.push(Step {
-            at: paid.allocated_at,
-            what,
-        });
+        let what =
+            format!("{amount} {} allocated from payment {payment} by {}", paid.currency, paid.rule);
+        steps.push(Step { at: paid.allocated_at, what });
         if let Some(at) = paid.reversed_at {
-            let what = format!(
-                "the allocation of {amount} {} from {payment} was reversed",
-                paid.currency
-            );
+            let what =
+                format!("the allocation of {amount} {} from {payment} was reversed", paid.currency);
             steps.push(Step { at, what });
         }
     }
@@ -171,10 +157,7 @@ fn push_stamps(row: &PgRow, stamps: &[(&str, &str)], steps: &mut Vec<Step>) -> R
     for (column, what) in stamps {
         let at: Option<At> = row.try_get(*column)?;
         if let Some(at) = at {
-            steps.push(Step {
-                at,
-                what: (*what).to_owned(),
-            });
+            steps.push(Step { at, what: (*what).to_owned() });
         }
     }
     Ok(())

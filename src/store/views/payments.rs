@@ -158,9 +158,7 @@ pub async fn list(
     }
     let rows = query.fetch_all(pool).await?;
     let items = rows.iter().map(payment_row).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &PaymentRow| {
-        row.payment_id.clone()
-    }))
+    Ok(Listed::page(items, page, |row: &PaymentRow| row.payment_id.clone()))
 }
 
 fn payment_row(row: &PgRow) -> Result<PaymentRow> {

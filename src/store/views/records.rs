@@ -42,15 +42,8 @@ pub struct RecordCursor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordName {
     Id(String),
-    Key {
-        source: String,
-        id: String,
-    },
-    Position {
-        topic: String,
-        partition: i32,
-        offset: i64,
-    },
+    Key { source: String, id: String },
+    Position { topic: String, partition: i32, offset: i64 },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -117,20 +110,15 @@ impl RecordName {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         if let Some((source, id)) = text.split_once('/') {
-            return Self::Key {
-                source: source.to_owned(),
-                id: id.to_owned(),
-            };
+            return Self::Key { source: source.to_owned(), id: id.to_owned() };
         }
         let mut parts = text.rsplitn(3, ':');
         let offset = parts.next().and_then(|part| part.parse().ok());
         let partition = parts.next().and_then(|part| part.parse().ok());
         match (parts.next(), partition, offset) {
-            (Some(topic), Some(partition), Some(offset)) => Self::Position {
-                topic: topic.to_owned(),
-                partition,
-                offset,
-            },
+            (Some(topic), Some(partition), Some(offset)) => {
+                Self::Position { topic: topic.to_owned(), partition, offset }
+            }
             _ => Self::Id(text.to_owned()),
         }
     }
@@ -189,11 +177,7 @@ pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
     match name {
         RecordName::Key { source, id } => by_key(pool, source, id).await,
         RecordName::Id(id) => by_id(pool, id).await,
-        RecordName::Position {
-            topic,
-            partition,
-            offset,
-        } => {
+        RecordName::Position { topic, partition, offset } => {
             let as_id = format!("{topic}:{partition}:{offset}");
             let found = by_id(pool, &as_id).await?;
             if !found.is_empty() {
@@ -205,11 +189,7 @@ pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
 }
 
 async fn by_key(pool: &PgPool, source: &str, id: &str) -> Result<Vec<RecordRow>> {
-    let rows = sqlx::query(BY_KEY)
-        .bind(source)
-        .bind(id)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query(BY_KEY).bind(source).bind(id).fetch_all(pool).await?;
     rows.iter().map(record_row).collect()
 }
 
@@ -238,12 +218,8 @@ async fn by_position(
     if !found.is_empty() {
         return Ok(found);
     }
-    let rows = sqlx::query(BY_POSITION)
-        .bind(topic)
-        .bind(partition)
-        .bind(offset)
-        .fetch_all(pool)
-        .await?;
+    let rows =
+        sqlx::query(BY_POSITION).bind(topic).bind(partition).bind(offset).fetch_all(pool).await?;
     rows.iter().map(record_row).collect()
 }
 
@@ -252,11 +228,8 @@ async fn by_position(
 /// # Errors
 /// What the database says.
 pub async fn show(pool: &PgPool, row: RecordRow) -> Result<RecordView> {
-    let repeats = sqlx::query(REPEATS)
-        .bind(&row.source)
-        .bind(&row.message_id)
-        .fetch_all(pool)
-        .await?;
+    let repeats =
+        sqlx::query(REPEATS).bind(&row.source).bind(&row.message_id).fetch_all(pool).await?;
     let letters = sqlx::query(DEAD_LETTERS)
         .bind(&row.source)
         .bind(&row.message_id)
@@ -265,11 +238,8 @@ pub async fn show(pool: &PgPool, row: RecordRow) -> Result<RecordView> {
         .bind(row.offset)
         .fetch_all(pool)
         .await?;
-    let waiting = sqlx::query(WAITING)
-        .bind(&row.source)
-        .bind(&row.message_id)
-        .fetch_optional(pool)
-        .await?;
+    let waiting =
+        sqlx::query(WAITING).bind(&row.source).bind(&row.message_id).fetch_optional(pool).await?;
     let (decisions, allocations) = changes(pool, &row).await?;
     Ok(RecordView {
         repeats: repeats.iter().map(repeat_row).collect::<Result<_>>()?,
@@ -292,10 +262,7 @@ async fn changes(
         Some(("invoice", id)) => {
             let rows = sqlx::query(PAYMENTS).bind(id).fetch_all(pool).await?;
             let ids = rows.iter().map(|row| row.try_get("payment_id"));
-            (
-                ids.collect::<Result<_>>()?,
-                invoices::allocations(pool, id).await?,
-            )
+            (ids.collect::<Result<_>>()?, invoices::allocations(pool, id).await?)
         }
         _ => (Vec::new(), Vec::new()),
     };
@@ -335,16 +302,10 @@ mod tests {
 
     #[test]
     fn a_record_has_three_names() {
-        let key = RecordName::Key {
-            source: "crm".to_owned(),
-            id: "cmd-1".to_owned(),
-        };
+        let key = RecordName::Key { source: "crm".to_owned(), id: "cmd-1".to_owned() };
         assert_eq!(RecordName::parse("crm/cmd-1"), key);
-        let position = RecordName::Position {
-            topic: "topup.usage.v1".to_owned(),
-            partition: 3,
-            offset: 42,
-        };
+        let position =
+            RecordName::Position { topic: "topup.usage.v1".to_owned(), partition: 3, offset: 42 };
         assert_eq!(RecordName::parse("topup.usage.v1:3:42"), position);
         assert_eq!(RecordName::parse("a:b"), RecordName::Id("a:b".to_owned()));
     }

@@ -52,10 +52,7 @@ fn each_code_in_order_of_precedence() {
         };
         let failure = decode(&raw).expect_err(code.code());
         assert_eq!(failure.code, code, "{}", String::from_utf8_lossy(value));
-        assert!(
-            !failure.detail.is_empty() && failure.detail.len() <= 300,
-            "{failure}"
-        );
+        assert!(!failure.detail.is_empty() && failure.detail.len() <= 300, "{failure}");
         let readable = code > DecodeCode::DuplicateKey;
         assert_eq!(failure.record.is_some(), readable, "{code}");
     }
@@ -88,16 +85,8 @@ fn what_is_not_one_json_object() {
         let failure = decode_value(Topic::Commands, value).expect_err("bad");
         assert_eq!(failure.code, code, "{:.40}", String::from_utf8_lossy(value));
     }
-    let tombstone = RawRecord {
-        topic: Topic::Usage,
-        key: None,
-        value: None,
-        headers: &[],
-    };
-    assert_eq!(
-        decode(&tombstone).expect_err("null").code,
-        DecodeCode::EmptyValue
-    );
+    let tombstone = RawRecord { topic: Topic::Usage, key: None, value: None, headers: &[] };
+    assert_eq!(decode(&tombstone).expect_err("null").code, DecodeCode::EmptyValue);
 }
 
 #[test]
@@ -117,11 +106,7 @@ fn keys_named_twice_are_refused_everywhere() {
         ("{", r#"{"\u0069d":"r-2","#, false),
         ("{", r#"{"ext":1,"ext":1,"#, false),
         ("{", r#"{"ext":{"a":[{"b":1,"b":2}]},"#, true),
-        (
-            r#""payment_id""#,
-            r#""account_id":"ACC-1","payment_id""#,
-            true,
-        ),
+        (r#""payment_id""#, r#""account_id":"ACC-1","payment_id""#, true),
         (r#""amount""#, r#""invoice_id":"INV-9","amount""#, true),
     ];
     for (part, other, readable) in cases {
@@ -131,10 +116,7 @@ fn keys_named_twice_are_refused_everywhere() {
         assert_eq!(failure.record.is_some(), readable, "{value}");
     }
     let limits = with(UPSERT, r#""USD":"0""#, r#""SGD":"0""#);
-    assert_eq!(
-        code_of("topup.account.upsert.v1", &limits),
-        Err(DecodeCode::DuplicateKey)
-    );
+    assert_eq!(code_of("topup.account.upsert.v1", &limits), Err(DecodeCode::DuplicateKey));
 }
 
 #[test]
@@ -159,16 +141,8 @@ fn the_envelope_is_checked() {
         (time, "null", EnvelopeInvalid),
         (time, r#""2026-11-22T10:00:00""#, DateInvalid),
         (time, r#""2101-01-01T00:00:00Z""#, DateInvalid),
-        (
-            r#""source""#,
-            r#""datacontenttype":"text/xml","source""#,
-            EnvelopeInvalid,
-        ),
-        (
-            r#""source""#,
-            r#""datacontenttype":1,"source""#,
-            EnvelopeInvalid,
-        ),
+        (r#""source""#, r#""datacontenttype":"text/xml","source""#, EnvelopeInvalid),
+        (r#""source""#, r#""datacontenttype":1,"source""#, EnvelopeInvalid),
         ("invoice.mark-sent", "INVOICE.mark-sent", UnknownType),
         ("invoice.mark-sent", "match.confirm", UnknownType),
         ("invoice.mark-sent", "usage.charge", UnknownType),
@@ -181,11 +155,7 @@ fn the_envelope_is_checked() {
         assert_eq!(failure.code, code, "{value}");
     }
     let extra = r#""datacontenttype":"application/json; charset=utf-8","subject":null,"#;
-    let ignored = with(
-        &record,
-        "{",
-        &format!(r#"{{{extra}"ext":[[{{"x":1e400}}]],"#),
-    );
+    let ignored = with(&record, "{", &format!(r#"{{{extra}"ext":[[{{"x":1e400}}]],"#));
     let message = decode_value(Topic::Commands, ignored.as_bytes()).expect("extensions");
     assert_eq!(message.record.to_string(), "crm/r-1");
     assert_eq!(message.time.to_rfc3339(), "2026-11-22T10:00:00+00:00");
@@ -207,11 +177,7 @@ fn types_belong_to_their_topics() {
 fn the_key_is_the_account_if_there_is_one() {
     for (kind, topic, data) in SAMPLES {
         let value = envelope(kind, data);
-        let own: &[u8] = if topic == Topic::BankPayments {
-            b"SG-DBS-001"
-        } else {
-            b"ACC-1"
-        };
+        let own: &[u8] = if topic == Topic::BankPayments { b"SG-DBS-001" } else { b"ACC-1" };
         let keys: [(Option<&[u8]>, bool); 5] = [
             (None, true),
             (Some(own), true),
@@ -220,18 +186,9 @@ fn the_key_is_the_account_if_there_is_one() {
             (Some(b"\xff"), false),
         ];
         for (key, good) in keys {
-            let raw = RawRecord {
-                topic,
-                key,
-                value: Some(value.as_bytes()),
-                headers: &[],
-            };
+            let raw = RawRecord { topic, key, value: Some(value.as_bytes()), headers: &[] };
             let code = decode(&raw).err().map(|failure| failure.code);
-            assert_eq!(
-                code,
-                (!good).then_some(DecodeCode::KeyMismatch),
-                "{kind} {key:?}"
-            );
+            assert_eq!(code, (!good).then_some(DecodeCode::KeyMismatch), "{kind} {key:?}");
         }
     }
     let nobody = with(RECORD, r#""account_id":"ACC-1","#, "");
@@ -255,12 +212,7 @@ const CE: [(&str, Option<&[u8]>); 5] = [
 
 fn decode_binary(headers: Headers<'_>, value: &str) -> Result<Message, DecodeFailure> {
     let value = Some(value.as_bytes());
-    decode(&RawRecord {
-        topic: Topic::Commands,
-        key: Some(b"ACC-1"),
-        value,
-        headers,
-    })
+    decode(&RawRecord { topic: Topic::Commands, key: Some(b"ACC-1"), value, headers })
 }
 
 #[test]
@@ -268,19 +220,13 @@ fn binary_mode_is_the_same_message() {
     let structured = decode_data(CREATE_TYPE, CREATE).expect("structured");
     let spaced = format!("\n {CREATE}");
     assert_eq!(decode_binary(&CE, &spaced).as_ref(), Ok(&structured));
-    let typed: Vec<_> = CE
-        .into_iter()
-        .chain([json_header("application/json")])
-        .collect();
+    let typed: Vec<_> = CE.into_iter().chain([json_header("application/json")]).collect();
     assert_eq!(decode_binary(&typed, CREATE).as_ref(), Ok(&structured));
     // A structured body says so itself, whatever the headers say.
     let value = envelope(CREATE_TYPE, CREATE);
     assert_eq!(decode_binary(&CE, &value).as_ref(), Ok(&structured));
     let content_type = json_header("application/cloudevents+json; charset=UTF-8");
-    assert_eq!(
-        decode_binary(&[content_type], &value).as_ref(),
-        Ok(&structured)
-    );
+    assert_eq!(decode_binary(&[content_type], &value).as_ref(), Ok(&structured));
 }
 
 fn json_header(content_type: &'static str) -> (&'static str, Option<&'static [u8]>) {
@@ -291,18 +237,10 @@ fn json_header(content_type: &'static str) -> (&'static str, Option<&'static [u8
 fn binary_mode_is_as_strict() {
     use DecodeCode::{DataInvalid, DuplicateKey, EmptyValue, EnvelopeInvalid};
     let plus = |header| CE.into_iter().chain([header]).collect::<Vec<_>>();
-    let without = |name| {
-        CE.into_iter()
-            .filter(|(n, _)| *n != name)
-            .collect::<Vec<_>>()
-    };
+    let without = |name| CE.into_iter().filter(|(n, _)| *n != name).collect::<Vec<_>>();
     let cases = [
         (plus(json_header("text/plain")), CREATE, EnvelopeInvalid),
-        (
-            plus(json_header("application/cloudevents+json")),
-            CREATE,
-            EnvelopeInvalid,
-        ),
+        (plus(json_header("application/cloudevents+json")), CREATE, EnvelopeInvalid),
         (plus(("ce_id", Some(b"r-2"))), CREATE, EnvelopeInvalid),
         (without("ce_specversion"), CREATE, EnvelopeInvalid),
         (without("ce_id"), CREATE, EnvelopeInvalid),
@@ -321,15 +259,9 @@ fn binary_mode_is_as_strict() {
     }
     let mut bytes = CE;
     bytes[1].1 = Some(b"\xff");
-    assert_eq!(
-        decode_binary(&bytes, CREATE).expect_err("id").code,
-        EnvelopeInvalid
-    );
+    assert_eq!(decode_binary(&bytes, CREATE).expect_err("id").code, EnvelopeInvalid);
     bytes[1].1 = None;
-    assert_eq!(
-        decode_binary(&bytes, CREATE).expect_err("id").code,
-        EnvelopeInvalid
-    );
+    assert_eq!(decode_binary(&bytes, CREATE).expect_err("id").code, EnvelopeInvalid);
 }
 
 #[test]
@@ -340,18 +272,13 @@ fn the_trace_is_carried_or_ignored() {
         let value = envelope(CREATE_TYPE, CREATE);
         let extension = extension.map(|json| format!("{{\"traceparent\":{json},"));
         let value = extension.map_or(value.clone(), |extension| with(&value, "{", &extension));
-        decode_binary(headers, &value)
-            .expect("a trace never refuses")
-            .traceparent
+        decode_binary(headers, &value).expect("a trace never refuses").traceparent
     };
     let header = [("traceparent", Some(other.as_bytes()))];
     let quoted = format!("\"{good}\"");
     assert_eq!(trace(Some(&quoted), &header).as_deref(), Some(good));
     assert_eq!(trace(None, &header).as_deref(), Some(other));
-    assert_eq!(
-        trace(None, &[("ce_traceparent", Some(good.as_bytes()))]).as_deref(),
-        Some(good)
-    );
+    assert_eq!(trace(None, &[("ce_traceparent", Some(good.as_bytes()))]).as_deref(), Some(good));
     for bad in ["1", "null", "{}", "\"\"", "\"00-x\"", "\"\\ud800\""] {
         assert_eq!(trace(Some(bad), &[]), None, "{bad}");
     }
@@ -387,32 +314,12 @@ fn a_failure_quotes_nothing() {
 fn bombs_are_refused_quickly() {
     let keys: String = (0..10_000).map(|n| format!(r#""{n}":0,"#)).collect();
     let bombs = [
-        with(
-            CREATE,
-            r#""100.00""#,
-            &format!(r#""{}1""#, "0".repeat(60_000)),
-        ),
-        with(
-            CREATE,
-            r#""100.00""#,
-            &format!(r#""1{}""#, "_".repeat(60_000)),
-        ),
-        with(
-            CREATE,
-            r#""100.00""#,
-            &format!("{}{}", "[".repeat(30_000), "]".repeat(30_000)),
-        ),
-        with(
-            CREATE,
-            "{",
-            &format!("{{{}", &keys[..60_000].rsplit_once(',').expect("comma").0),
-        )
-        .replacen(r#""invoice_id""#, r#","invoice_id""#, 1),
-        format!(
-            r#"{{"x":{}1{}}}"#,
-            r#"{"a":"#.repeat(10_000),
-            "}".repeat(10_000)
-        ),
+        with(CREATE, r#""100.00""#, &format!(r#""{}1""#, "0".repeat(60_000))),
+        with(CREATE, r#""100.00""#, &format!(r#""1{}""#, "_".repeat(60_000))),
+        with(CREATE, r#""100.00""#, &format!("{}{}", "[".repeat(30_000), "]".repeat(30_000))),
+        with(CREATE, "{", &format!("{{{}", &keys[..60_000].rsplit_once(',').expect("comma").0))
+            .replacen(r#""invoice_id""#, r#","invoice_id""#, 1),
+        format!(r#"{{"x":{}1{}}}"#, r#"{"a":"#.repeat(10_000), "}".repeat(10_000)),
     ];
     for bomb in bombs {
         let code = code_of(CREATE_TYPE, &bomb).expect_err("bomb");

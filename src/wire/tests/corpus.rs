@@ -10,22 +10,10 @@ const LINES: &str = include_str!("../../../fixtures/bad-inputs.jsonl");
 
 /// Lines that are to be dead-lettered and yet decode: what refuses them is not decoding.
 const DECODE_ALL_THE_SAME: [(&str, &str); 4] = [
-    (
-        "B051",
-        "the scale depends on the payment's currency, which only the store knows",
-    ),
-    (
-        "B094",
-        "the contract allows any id of its grammar, not only UUIDs",
-    ),
-    (
-        "B182",
-        "a conflict with the command of the same id that was processed before",
-    ),
-    (
-        "B186",
-        "a conflict with the bank transaction of the same id that was recorded before",
-    ),
+    ("B051", "the scale depends on the payment's currency, which only the store knows"),
+    ("B094", "the contract allows any id of its grammar, not only UUIDs"),
+    ("B182", "a conflict with the command of the same id that was processed before"),
+    ("B186", "a conflict with the bank transaction of the same id that was recorded before"),
 ];
 
 /// How often each code is met: a line that is refused for another reason than before is noticed.
@@ -85,12 +73,7 @@ fn decode_line(line: &Line) -> Result<Message, DecodeFailure> {
         (Some(text), None) => Some(text.clone().into_bytes()),
         (None, None) => None,
     };
-    decode(&RawRecord {
-        topic,
-        key: None,
-        value: bytes.as_deref(),
-        headers: &[],
-    })
+    decode(&RawRecord { topic, key: None, value: bytes.as_deref(), headers: &[] })
 }
 
 #[test]
@@ -102,12 +85,7 @@ fn each_bad_input_is_refused_or_recorded_as_expected() {
         let result = decode_line(&line);
         let exception = exceptions.get(line.id.as_str());
         let refused = line.expected == "dead-lettered" && exception.is_none();
-        assert_eq!(
-            result.is_err(),
-            refused,
-            "{}: {result:?} {exception:?}",
-            line.id
-        );
+        assert_eq!(result.is_err(), refused, "{}: {result:?} {exception:?}", line.id);
         let code = result.map_or_else(|failure| failure.code.code(), |_| "decoded");
         *seen.entry(code).or_insert(0) += 1;
     }

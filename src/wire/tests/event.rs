@@ -34,19 +34,11 @@ fn day() -> NaiveDate {
 
 fn event(key: EventKey, traceparent: Option<&str>, fact: Fact) -> Event {
     let cause = Cause {
-        record: RecordId {
-            source: Source::trusted("bank-gateway"),
-            id: MessageId::trusted("r-1"),
-        },
+        record: RecordId { source: Source::trusted("bank-gateway"), id: MessageId::trusted("r-1") },
         traceparent: traceparent.map(str::to_owned),
         as_of: DateTime::from_timestamp(1_763_805_600, 5_999_999).expect("instant"),
     };
-    Event {
-        key,
-        sequence: 7,
-        cause: Arc::new(cause),
-        fact,
-    }
+    Event { key, sequence: 7, cause: Arc::new(cause), fact }
 }
 
 /// Each fact and its `data`, exactly.
@@ -56,10 +48,7 @@ fn facts() -> Vec<(Fact, &'static str)> {
     facts.extend(payment_facts());
     facts.extend([
         (
-            Fact::AccountUpserted {
-                account_id: account_id.clone(),
-                name: "ACME \"é\"".into(),
-            },
+            Fact::AccountUpserted { account_id: account_id.clone(), name: "ACME \"é\"".into() },
             r#"{"sequence":7,"account_id":"ACC-1","name":"ACME \"é\""}"#,
         ),
         (
@@ -248,19 +237,10 @@ fn each_fact_has_its_exact_form() {
 #[test]
 fn a_trace_and_a_payment_key_are_carried() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let fact = Fact::AccountUpserted {
-        account_id: account(),
-        name: String::new(),
-    };
-    let line = encode_event(
-        &event(EventKey::Payment(payment()), Some(trace), fact),
-        "topup",
-    );
+    let fact = Fact::AccountUpserted { account_id: account(), name: String::new() };
+    let line = encode_event(&event(EventKey::Payment(payment()), Some(trace), fact), "topup");
     assert!(line.contains(r#""id":"payment/PAY-1/7""#), "{line}");
-    assert!(
-        line.contains(&format!(r#""traceparent":"{trace}","data""#)),
-        "{line}"
-    );
+    assert!(line.contains(&format!(r#""traceparent":"{trace}","data""#)), "{line}");
 }
 
 proptest! {

@@ -59,36 +59,20 @@ fn absent_is_not_empty_but_is_null_and_false() {
     let kind = "topup.account.upsert.v1";
     let bare = r#"{"account_id":"A","name":"n"}"#;
     let and = |field: &str| with(bare, "}", &format!(",{field}}}"));
-    assert_eq!(
-        hash(kind, &and(r#""payer_accounts":null"#)),
-        hash(kind, bare)
-    );
+    assert_eq!(hash(kind, &and(r#""payer_accounts":null"#)), hash(kind, bare));
     for field in ["payer_accounts", "virtual_accounts"] {
-        assert_ne!(
-            hash(kind, &and(&format!(r#""{field}":[]"#))),
-            hash(kind, bare),
-            "{field}"
-        );
+        assert_ne!(hash(kind, &and(&format!(r#""{field}":[]"#))), hash(kind, bare), "{field}");
     }
     assert_ne!(hash(kind, &and(r#""credit_limits":{}"#)), hash(kind, bare));
     let ab = hash(kind, &and(r#""payer_accounts":["A","B"]"#));
     assert_ne!(hash(kind, &and(r#""payer_accounts":["AB"]"#)), ab);
     assert_ne!(hash(kind, &and(r#""virtual_accounts":["A","B"]"#)), ab);
     let limits = hash(kind, &and(r#""credit_limits":{"SGD":"1.50","USD":"2"}"#));
-    assert_eq!(
-        hash(kind, &and(r#""credit_limits":{"USD":"2.00","SGD":"1.5"}"#)),
-        limits
-    );
-    assert_ne!(
-        hash(kind, &and(r#""credit_limits":{"USD":"1.5","SGD":"2"}"#)),
-        limits
-    );
+    assert_eq!(hash(kind, &and(r#""credit_limits":{"USD":"2.00","SGD":"1.5"}"#)), limits);
+    assert_ne!(hash(kind, &and(r#""credit_limits":{"USD":"1.5","SGD":"2"}"#)), limits);
     let create = "topup.invoice.create.v1";
     let unsent = with(CREATE, r#","send":true"#, "");
-    assert_eq!(
-        hash(create, &with(CREATE, "true", "false")),
-        hash(create, &unsent)
-    );
+    assert_eq!(hash(create, &with(CREATE, "true", "false")), hash(create, &unsent));
     assert_ne!(hash(create, CREATE), hash(create, &unsent));
 }
 
@@ -99,27 +83,13 @@ fn every_field_counts() {
         let full = hash(kind, data);
         let parts: Vec<&str> = data.split('"').collect();
         // The odd parts are keys and texts; a text is one that no colon follows.
-        for index in (1..parts.len())
-            .step_by(2)
-            .filter(|at| !parts[at + 1].starts_with(':'))
-        {
+        for index in (1..parts.len()).step_by(2).filter(|at| !parts[at + 1].starts_with(':')) {
             let mut changed: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
-            for other in [
-                "DBIT",
-                "INFO",
-                "USD",
-                "2026-12-01",
-                "7",
-                "2026-11-24T00:00:00Z",
-            ] {
+            for other in ["DBIT", "INFO", "USD", "2026-12-01", "7", "2026-11-24T00:00:00Z"] {
                 changed[index] = other.to_owned();
                 let value = envelope(kind, &changed.join("\""));
                 if let Ok(message) = decode_value(topic, value.as_bytes()) {
-                    assert_ne!(
-                        message.content_hash, full,
-                        "{kind} {} {other}",
-                        parts[index]
-                    );
+                    assert_ne!(message.content_hash, full, "{kind} {} {other}", parts[index]);
                 }
             }
         }
@@ -128,12 +98,8 @@ fn every_field_counts() {
 
 #[test]
 fn how_a_bank_transaction_was_delivered_does_not_count() {
-    let Ok(message) = decode_data(TRANSACTION_TYPE, TRANSACTION) else {
-        panic!("sample")
-    };
-    let Input::BankTransaction(transaction) = &message.input else {
-        panic!("sample")
-    };
+    let Ok(message) = decode_data(TRANSACTION_TYPE, TRANSACTION) else { panic!("sample") };
+    let Input::BankTransaction(transaction) = &message.input else { panic!("sample") };
     assert_eq!(message.bank_hash, bank_content_hash(transaction));
     let cases = [
         ("BOOK", "PDNG", true),
@@ -183,32 +149,19 @@ fn how_a_bank_transaction_was_delivered_does_not_count() {
 /// Hashes are stored: a change of this form would turn every redelivery into a conflict.
 #[test]
 fn the_form_is_frozen() {
-    let hex = |hash: [u8; 32]| {
-        hash.iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let hex = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let message = decode_data(TRANSACTION_TYPE, TRANSACTION).expect("sample");
     assert_eq!(
         hex(message.content_hash),
-        concat!(
-            "d87aa9173b996bd9c11735ca288b88be",
-            "89d8bea60fc8e5e4ee7c8720e29c8c63"
-        )
+        concat!("d87aa9173b996bd9c11735ca288b88be", "89d8bea60fc8e5e4ee7c8720e29c8c63")
     );
     assert_eq!(
         hex(message.bank_hash),
-        concat!(
-            "db5362b0fb2ff1b1dd4d322d8cdb7bd3",
-            "4615d7705b1ff5f20d973978cac02ce8"
-        )
+        concat!("db5362b0fb2ff1b1dd4d322d8cdb7bd3", "4615d7705b1ff5f20d973978cac02ce8")
     );
     let allocate = hash(ALLOCATE_TYPE, ALLOCATE);
     assert_eq!(
         hex(allocate),
-        concat!(
-            "64e599e5a1142628d1c86ca87d9b5f18",
-            "2debd1b03ffb88b21c6f8b0bca857d49"
-        )
+        concat!("64e599e5a1142628d1c86ca87d9b5f18", "2debd1b03ffb88b21c6f8b0bca857d49")
     );
 }

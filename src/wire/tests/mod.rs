@@ -65,22 +65,14 @@ const SAMPLES: [(&str, Topic, &str); 12] = [
     ("topup.payment.allocate.v1", Topic::Commands, ALLOCATE),
     ("topup.payment.deallocate.v1", Topic::Commands, DEALLOCATE),
     ("topup.payment.remove.v1", Topic::Commands, REMOVE),
-    (
-        "topup.bank.transaction.v1",
-        Topic::BankPayments,
-        TRANSACTION,
-    ),
+    ("topup.bank.transaction.v1", Topic::BankPayments, TRANSACTION),
     ("topup.bank.statement.v1", Topic::BankPayments, STATEMENT),
 ];
 
 type Headers<'a> = &'a [(&'a str, Option<&'a [u8]>)];
 
 fn topic_of(kind: &str) -> Topic {
-    if kind.starts_with("topup.bank.") {
-        Topic::BankPayments
-    } else {
-        Topic::Commands
-    }
+    if kind.starts_with("topup.bank.") { Topic::BankPayments } else { Topic::Commands }
 }
 
 fn envelope(kind: &str, data: &str) -> String {
@@ -90,12 +82,7 @@ fn envelope(kind: &str, data: &str) -> String {
 }
 
 fn decode_value(topic: Topic, value: &[u8]) -> Result<Message, DecodeFailure> {
-    decode(&RawRecord {
-        topic,
-        key: None,
-        value: Some(value),
-        headers: &[],
-    })
+    decode(&RawRecord { topic, key: None, value: Some(value), headers: &[] })
 }
 
 /// Decodes `data` in a good envelope, on the topic of its type.
@@ -104,9 +91,7 @@ fn decode_data(kind: &str, data: &str) -> Result<Message, DecodeFailure> {
 }
 
 fn code_of(kind: &str, data: &str) -> Result<(), DecodeCode> {
-    decode_data(kind, data)
-        .map(drop)
-        .map_err(|failure| failure.code)
+    decode_data(kind, data).map(drop).map_err(|failure| failure.code)
 }
 
 fn input_of(kind: &str, data: &str) -> Input {

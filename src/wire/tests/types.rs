@@ -46,10 +46,7 @@ fn commands_become_commands() {
             due_date: Some(day("2026-11-30")),
             send: true,
         }),
-        Command::MarkInvoiceSent {
-            invoice_id: invoice_id.clone(),
-            account_id: account_id.clone(),
-        },
+        Command::MarkInvoiceSent { invoice_id: invoice_id.clone(), account_id: account_id.clone() },
         Command::VoidInvoice {
             invoice_id: invoice_id.clone(),
             account_id: account_id.clone(),
@@ -82,10 +79,7 @@ fn payment_commands() -> [Command; 5] {
             reference: owned("000123"),
             remark: owned("by hand"),
         }),
-        Command::AssignPayment {
-            payment_id: payment_id.clone(),
-            account_id: account_id.clone(),
-        },
+        Command::AssignPayment { payment_id: payment_id.clone(), account_id: account_id.clone() },
         Command::AllocatePayment(AllocatePayment {
             payment_id: payment_id.clone(),
             account_id: account_id.clone(),
@@ -94,10 +88,7 @@ fn payment_commands() -> [Command; 5] {
                     invoice_id: invoice_id.clone(),
                     amount: Some(Amount::parse("60.5").expect("amount")),
                 },
-                AllocationPart {
-                    invoice_id: InvoiceId::trusted("INV-2"),
-                    amount: None,
-                },
+                AllocationPart { invoice_id: InvoiceId::trusted("INV-2"), amount: None },
             ],
         }),
         Command::DeallocatePayment {
@@ -106,11 +97,7 @@ fn payment_commands() -> [Command; 5] {
             account_id: account_id.clone(),
             reason: owned("wrong invoice"),
         },
-        Command::RemovePayment {
-            payment_id,
-            account_id,
-            reason: owned("typed twice"),
-        },
+        Command::RemovePayment { payment_id, account_id, reason: owned("typed twice") },
     ]
 }
 
@@ -160,10 +147,7 @@ fn bank_records_become_facts() {
 #[test]
 fn the_least_of_each_type() {
     let least = [
-        (
-            "topup.account.upsert.v1",
-            r#"{"account_id":"A","name":"n"}"#,
-        ),
+        ("topup.account.upsert.v1", r#"{"account_id":"A","name":"n"}"#),
         (
             "topup.invoice.create.v1",
             concat!(
@@ -171,14 +155,8 @@ fn the_least_of_each_type() {
                 r#","currency":"JPY","due_date":null}"#
             ),
         ),
-        (
-            "topup.invoice.void.v1",
-            r#"{"invoice_id":"I","account_id":"A"}"#,
-        ),
-        (
-            "topup.invoice.keep.v1",
-            r#"{"invoice_id":"I","account_id":"A","until":null}"#,
-        ),
+        ("topup.invoice.void.v1", r#"{"invoice_id":"I","account_id":"A"}"#),
+        ("topup.invoice.keep.v1", r#"{"invoice_id":"I","account_id":"A","until":null}"#),
         (
             "topup.payment.record.v1",
             concat!(
@@ -190,14 +168,8 @@ fn the_least_of_each_type() {
             "topup.payment.allocate.v1",
             r#"{"payment_id":"P","account_id":"A","allocations":[{"invoice_id":"I"}]}"#,
         ),
-        (
-            "topup.payment.deallocate.v1",
-            r#"{"payment_id":"P","invoice_id":"I","account_id":"A"}"#,
-        ),
-        (
-            "topup.payment.remove.v1",
-            r#"{"payment_id":"P","account_id":"A"}"#,
-        ),
+        ("topup.payment.deallocate.v1", r#"{"payment_id":"P","invoice_id":"I","account_id":"A"}"#),
+        ("topup.payment.remove.v1", r#"{"payment_id":"P","account_id":"A"}"#),
         (
             "topup.bank.transaction.v1",
             concat!(
@@ -232,17 +204,9 @@ fn the_structure_is_strict() {
         );
     }
     let nested = [
-        (
-            TRANSACTION,
-            r#"{"name":"ACME PTE LTD","account":"0720001234"}"#,
-            r#"["ACME","072"]"#,
-        ),
+        (TRANSACTION, r#"{"name":"ACME PTE LTD","account":"0720001234"}"#, r#"["ACME","072"]"#),
         (TRANSACTION, r#"{"name""#, r#"{"iban":"x","name""#),
-        (
-            TRANSACTION,
-            r#"{"creditor_reference""#,
-            r#"{"x":1,"creditor_reference""#,
-        ),
+        (TRANSACTION, r#"{"creditor_reference""#, r#"{"x":1,"creditor_reference""#),
         (TRANSACTION, r#"["INV-1001","thanks"]"#, r#""INV-1001""#),
         (TRANSACTION, r#"["INV-1001","thanks"]"#, r#"["INV-1001",7]"#),
         (TRANSACTION, r#"["INV-1001","thanks"]"#, r#"["\udc00"]"#),
@@ -250,20 +214,13 @@ fn the_structure_is_strict() {
     ];
     for (data, part, other) in nested {
         let data = with(data, part, other);
-        assert_eq!(
-            code_of("topup.bank.transaction.v1", &data),
-            Err(DataInvalid),
-            "{data}"
-        );
+        assert_eq!(code_of("topup.bank.transaction.v1", &data), Err(DataInvalid), "{data}");
     }
 }
 
 /// `(part of the sample, its replacement, the code)`.
 fn table(kind: &str, cases: &[(&str, &str, Result<(), DecodeCode>)]) {
-    let (_, _, sample) = SAMPLES
-        .iter()
-        .find(|(name, _, _)| *name == kind)
-        .expect("sample");
+    let (_, _, sample) = SAMPLES.iter().find(|(name, _, _)| *name == kind).expect("sample");
     for (part, other, expected) in cases {
         let data = with(sample, part, other);
         assert_eq!(code_of(kind, &data), *expected, "{data:.600}");
@@ -347,32 +304,17 @@ fn invoice_fields() {
             (r#""100.00""#, "null", Err(DataInvalid)),
             (r#""100.00""#, r#""100.001""#, Err(AmountScale)),
             (r#""100.00""#, r#""100.000""#, Err(AmountScale)),
-            (
-                r#""100.00","currency":"SGD""#,
-                r#""100.5","currency":"JPY""#,
-                Err(AmountScale),
-            ),
-            (
-                r#""100.00","currency":"SGD""#,
-                r#""1.005","currency":"KWD""#,
-                Ok(()),
-            ),
+            (r#""100.00","currency":"SGD""#, r#""100.5","currency":"JPY""#, Err(AmountScale)),
+            (r#""100.00","currency":"SGD""#, r#""1.005","currency":"KWD""#, Ok(())),
             (r#""SGD""#, r#""XXX""#, Err(CurrencyUnknown)),
             (r#""SGD""#, r#""""#, Err(CurrencyUnknown)),
             (r#""SGD""#, "null", Err(DataInvalid)),
             (r#""2026-11-30""#, r#""2026-11-31""#, Err(DateInvalid)),
-            (
-                r#""2026-11-30""#,
-                r#""2026-11-30T00:00:00Z""#,
-                Err(DateInvalid),
-            ),
+            (r#""2026-11-30""#, r#""2026-11-30T00:00:00Z""#, Err(DateInvalid)),
             (r#"true"#, "1", Err(DataInvalid)),
         ],
     );
-    table(
-        "topup.invoice.mark-sent.v1",
-        &[(r#""ACC-1""#, r#""""#, Err(IdInvalid))],
-    );
+    table("topup.invoice.mark-sent.v1", &[(r#""ACC-1""#, r#""""#, Err(IdInvalid))]);
     table(
         "topup.invoice.void.v1",
         &[
@@ -381,10 +323,7 @@ fn invoice_fields() {
             (r#""sent twice""#, &too_long, Err(DataInvalid)),
         ],
     );
-    table(
-        "topup.invoice.keep.v1",
-        &[("2027-01-31", "2027-1-31", Err(DateInvalid))],
-    );
+    table("topup.invoice.keep.v1", &[("2027-01-31", "2027-1-31", Err(DateInvalid))]);
 }
 
 #[test]
@@ -405,9 +344,7 @@ fn payment_fields() {
     );
     let one = r#"{"invoice_id":"INV-1","amount":"60.5"},{"invoice_id":"INV-2"}"#;
     let many = |count: usize| {
-        let list: Vec<String> = (0..count)
-            .map(|n| format!(r#"{{"invoice_id":"{n}"}}"#))
-            .collect();
+        let list: Vec<String> = (0..count).map(|n| format!(r#"{{"invoice_id":"{n}"}}"#)).collect();
         list.join(",")
     };
     table(
@@ -419,11 +356,7 @@ fn payment_fields() {
             (one, r#""INV-1""#, Err(DataInvalid)),
             (one, r#"["INV-1","60.5"]"#, Err(DataInvalid)),
             (one, r#"{"amount":"1"}"#, Err(DataInvalid)),
-            (
-                one,
-                r#"{"invoice_id":"I"},{"invoice_id":"J"},{"invoice_id":"I"}"#,
-                Err(DataInvalid),
-            ),
+            (one, r#"{"invoice_id":"I"},{"invoice_id":"J"},{"invoice_id":"I"}"#, Err(DataInvalid)),
             (r#""INV-2""#, r#""inv-1""#, Ok(())),
             (r#""INV-2""#, r#""""#, Err(IdInvalid)),
             (r#""60.5""#, r#""60.123456""#, Ok(())),
@@ -437,10 +370,7 @@ fn payment_fields() {
     let detail = "data.allocations[1].invoice_id: expected 1 to 64 of A-Z a-z 0-9 . _ : -";
     assert_eq!(failure.detail, detail);
     table("topup.payment.assign.v1", &[("PAY-1", "", Err(IdInvalid))]);
-    table(
-        "topup.payment.deallocate.v1",
-        &[("INV-1", "", Err(IdInvalid))],
-    );
+    table("topup.payment.deallocate.v1", &[("INV-1", "", Err(IdInvalid))]);
     table("topup.payment.remove.v1", &[("PAY-1", "", Err(IdInvalid))]);
 }
 

@@ -1,5 +1,7 @@
 //! A migrated database of its own, and what must hold in it at the end of every test.
 
+use std::collections::BTreeMap;
+
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
 
@@ -25,11 +27,8 @@ impl Database {
         let base = env("DATABASE_URL");
         let cut = base.rfind('/').expect("a path");
         let url = format!("{}/{name}", &base[..cut]);
-        let admin = PgPoolOptions::new()
-            .max_connections(4)
-            .connect(&url)
-            .await
-            .expect("own database");
+        let admin =
+            PgPoolOptions::new().max_connections(4).connect(&url).await.expect("own database");
         topup::store::migrate(&admin).await.expect("migrations");
         Self { name, url, admin }
     }
@@ -50,18 +49,29 @@ impl Database {
             "SELECT concat_ws('|', VARIADIC ARRAY(SELECT v FROM json_each_text(
             row_to_json(q)) AS e(k, v))) FROM ({sql}) AS q"
         );
-        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone()))
-            .fetch_all(&self.admin)
-            .await;
+        let rows =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).fetch_all(&self.admin).await;
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// A hash of every row of every table but those in `without`.
+    pub async fn fingerprint(&self, without: &[&str]) -> BTreeMap<String, String> {
+        let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
+        let mut hashes = BTreeMap::new();
+        for table in self.lines(tables).await {
+            if !without.contains(&table.as_str()) {
+                let rows = "string_agg(t::text, '|' ORDER BY t::text)";
+                let hash = format!("SELECT md5(coalesce({rows}, '')) FROM {table} AS t");
+                let hash = self.value(&hash).await;
+                hashes.insert(table, hash);
+            }
+        }
+        hashes
     }
 
     /// Runs one statement as the superuser.
     pub async fn execute(&self, sql: &str) {
-        let done = self
-            .admin
-            .execute(sqlx::AssertSqlSafe(sql.to_owned()))
-            .await;
+        let done = self.admin.execute(sqlx::AssertSqlSafe(sql.to_owned())).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
@@ -89,9 +99,7 @@ impl Database {
 async fn on_server(sql: &str) {
     let base: PgConnectOptions = env("DATABASE_URL").parse().expect("a database URL");
     let mut connection = base.connect().await.expect("PostgreSQL");
-    let done = connection
-        .execute(sqlx::AssertSqlSafe(sql.to_owned()))
-        .await;
+    let done = connection.execute(sqlx::AssertSqlSafe(sql.to_owned())).await;
     done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     connection.close().await.expect("close");
 }

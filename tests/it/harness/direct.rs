@@ -1,6 +1,7 @@
 //! The pipeline on a database of its own, without Kafka: for tests that need many records or
 //! a fresh state for each.
 
+use chrono::{DateTime, Utc};
 use topup::clock::Clock;
 use topup::config::Topics;
 use topup::domain::matching::Policy;
@@ -28,16 +29,19 @@ impl Direct {
             owner: "direct".to_owned(),
             topics,
             policy: Policy::default(),
-            waiting_deadline: chrono::Duration::hours(1),
+            waiting_deadline: chrono::Duration::days(3_650),
             event_source: "topup".to_owned(),
             writers: 2,
         };
         let pipeline = Pipeline::new(pool.expect("a pool"), settings, Clock::System);
-        Self {
-            database,
-            pipeline,
-            next_offset: 0,
-        }
+        Self { database, pipeline, next_offset: 0 }
+    }
+
+    /// The same pipeline at another time.
+    pub fn at(&self, at: DateTime<Utc>) -> Pipeline {
+        let pool = self.pipeline.pool().clone();
+        let settings = self.pipeline.settings().clone();
+        Pipeline::new(pool, settings, Clock::Fixed(at))
     }
 
     /// The next record of a topic, decoded.
@@ -88,12 +92,7 @@ pub fn item(topics: &Topics, topic: Topic, offset: i64, key: Option<&str>, value
         Topic::Usage => &topics.usage,
     };
     let key = key.map(str::as_bytes);
-    let decoded = decode(&RawRecord {
-        topic,
-        key,
-        value: Some(value),
-        headers: &[],
-    });
+    let decoded = decode(&RawRecord { topic, key, value: Some(value), headers: &[] });
     Item {
         raw: RawRecordRow {
             topic: name.clone(),

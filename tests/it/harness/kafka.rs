@@ -52,38 +52,28 @@ fn read_blocking(brokers: &str, topic: &str) -> Vec<Read> {
         .set("enable.auto.commit", "false")
         .create()
         .expect("consumer");
-    let metadata = consumer
-        .fetch_metadata(Some(topic), PATIENCE)
-        .expect("metadata");
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
     let partitions = metadata.topics().first().expect("the topic").partitions();
     let mut list = TopicPartitionList::new();
     let mut left = 0;
     for partition in partitions {
         let id = partition.id();
-        let (low, high) = consumer
-            .fetch_watermarks(topic, id, PATIENCE)
-            .expect("watermarks");
+        let (low, high) = consumer.fetch_watermarks(topic, id, PATIENCE).expect("watermarks");
         left += high - low;
-        list.add_partition_offset(topic, id, Offset::Beginning)
-            .expect("a partition");
+        list.add_partition_offset(topic, id, Offset::Beginning).expect("a partition");
     }
     consumer.assign(&list).expect("assigned");
     let started = Instant::now();
     let mut read = Vec::new();
     while left > 0 {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "{left} records of {topic} not read"
-        );
+        assert!(started.elapsed() < PATIENCE, "{left} records of {topic} not read");
         let Some(message) = consumer.poll(Duration::from_millis(100)) else {
             continue;
         };
         let message = message.expect("a record");
         left -= 1;
         let headers = message.headers().map_or_else(Vec::new, |headers| {
-            let owned = headers
-                .iter()
-                .map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)));
+            let owned = headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)));
             owned.collect()
         });
         read.push((
@@ -103,10 +93,8 @@ fn read_blocking(brokers: &str, topic: &str) -> Vec<Read> {
 pub async fn delete_topics(brokers: &str, topics: Vec<String>) {
     let brokers = brokers.to_owned();
     let deleting = tokio::task::spawn_blocking(move || {
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-            .set("bootstrap.servers", &brokers)
-            .create()
-            .expect("admin client");
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("admin client");
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let deleted = futures::executor::block_on(admin.delete_topics(&names, &options));

@@ -94,17 +94,25 @@ pub fn credit(id: &str, amount: &str) -> Value {
 
 /// The same with a line of text of the payer.
 pub fn credit_saying(id: &str, amount: &str, text: &str) -> Value {
-    with(
-        credit(id, amount),
-        &json!({ "remittance": { "unstructured": [text] } }),
-    )
+    with(credit(id, amount), &json!({ "remittance": { "unstructured": [text] } }))
 }
 
 /// A structured CloudEvents envelope.
 pub fn envelope(id: &str, source: &str, kind: &str, data: &impl std::fmt::Display) -> String {
-    format!(
-        r#"{{"specversion":"1.0","id":"{id}","source":"{source}","type":"{kind}","time":"2026-11-22T10:00:00Z","data":{data}}}"#
-    )
+    let time = "2026-11-22T10:00:00Z";
+    envelope_at(id, source, kind, time, data)
+}
+
+/// The same at another time. Put together by hand, so that `data` may be any text.
+pub fn envelope_at(
+    id: &str,
+    source: &str,
+    kind: &str,
+    time: &str,
+    data: &impl std::fmt::Display,
+) -> String {
+    let head = format!(r#""specversion":"1.0","id":"{id}","source":"{source}""#);
+    format!(r#"{{{head},"type":"{kind}","time":"{time}","data":{data}}}"#)
 }
 
 /// A command in its envelope.

@@ -12,10 +12,7 @@ fn with_status(status: EntryStatus, bank: BankTransaction) -> BankTransaction {
 }
 
 fn disposition(desk: &Desk, key: &str) -> BankDisposition {
-    let key = BankKey {
-        bank_account: "OURS".to_owned(),
-        key: key.to_owned(),
-    };
+    let key = BankKey { bank_account: "OURS".to_owned(), key: key.to_owned() };
     desk.model.set.bank[&key].disposition
 }
 
@@ -26,10 +23,7 @@ fn payments(desk: &Desk) -> usize {
 #[test]
 fn the_same_bank_key_is_one_payment_whatever_the_record_says() {
     let mut desk = Desk::new();
-    assert!(matches!(
-        desk.bank(credit("1", "5")),
-        Outcome::Applied { .. }
-    ));
+    assert!(matches!(desk.bank(credit("1", "5")), Outcome::Applied { .. }));
     assert_eq!(desk.bank(credit("1", "5")), Outcome::Duplicate);
     let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
     let before = desk.model.summary();
@@ -49,16 +43,9 @@ fn a_payment_recorded_by_hand_under_the_banks_id_is_a_conflict() {
 fn an_amount_with_more_decimals_than_the_currency_is_a_dead_letter() {
     let mut desk = Desk::new();
     desk.invoice("INV-1", "A", "1000 JPY");
-    desk.apply(Command::RecordPayment(record(
-        "PAY-1",
-        Some("A"),
-        "1000 JPY",
-    )));
+    desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "1000 JPY")));
     let scale = Outcome::DeadLettered(DeadLetterReason::AmountScale);
-    assert_eq!(
-        desk.hand_in(allocate("PAY-1", "A", &[("INV-1", "0.5")])),
-        scale
-    );
+    assert_eq!(desk.hand_in(allocate("PAY-1", "A", &[("INV-1", "0.5")])), scale);
     desk.apply(allocate("PAY-1", "A", &[("INV-1", "5")]));
 }
 
@@ -67,29 +54,14 @@ fn only_booked_money_moves_and_booking_upgrades_what_was_pending() {
     for status in [EntryStatus::Pending, EntryStatus::Information] {
         let mut desk = Desk::new();
         desk.bank(with_status(status, credit("1", "5")));
-        assert_eq!(
-            (payments(&desk), disposition(&desk, "id:1")),
-            (0, BankDisposition::NotBooked)
-        );
-        assert_eq!(
-            desk.bank(with_status(status, credit("1", "5"))),
-            Outcome::Duplicate
-        );
+        assert_eq!((payments(&desk), disposition(&desk, "id:1")), (0, BankDisposition::NotBooked));
+        assert_eq!(desk.bank(with_status(status, credit("1", "5"))), Outcome::Duplicate);
         // The amount may still change until it is booked.
-        assert!(matches!(
-            desk.bank(credit("1", "6")),
-            Outcome::Applied { .. }
-        ));
-        assert_eq!(
-            (payments(&desk), disposition(&desk, "id:1")),
-            (1, BankDisposition::Payment)
-        );
+        assert!(matches!(desk.bank(credit("1", "6")), Outcome::Applied { .. }));
+        assert_eq!((payments(&desk), disposition(&desk, "id:1")), (1, BankDisposition::Payment));
         assert_eq!(desk.payment_now("1").amount, money("6"));
         assert_eq!(desk.bank(credit("1", "6")), Outcome::Duplicate);
-        assert_eq!(
-            desk.bank(with_status(status, credit("1", "5"))),
-            Outcome::Duplicate
-        );
+        assert_eq!(desk.bank(with_status(status, credit("1", "5"))), Outcome::Duplicate);
         assert_eq!(payments(&desk), 1);
     }
 }
@@ -97,10 +69,7 @@ fn only_booked_money_moves_and_booking_upgrades_what_was_pending() {
 #[test]
 fn a_pending_record_without_an_id_is_upgraded_too() {
     let mut desk = Desk::new();
-    let anonymous = BankTransaction {
-        bank_transaction_id: None,
-        ..credit("", "5")
-    };
+    let anonymous = BankTransaction { bank_transaction_id: None, ..credit("", "5") };
     desk.bank(with_status(EntryStatus::Pending, anonymous.clone()));
     assert!(matches!(desk.bank(anonymous), Outcome::Applied { .. }));
     assert_eq!(payments(&desk), 1);
@@ -109,10 +78,7 @@ fn a_pending_record_without_an_id_is_upgraded_too() {
 #[test]
 fn equal_payments_of_one_day_without_an_id_are_several_payments() {
     let mut desk = Desk::new();
-    let anonymous = || BankTransaction {
-        bank_transaction_id: None,
-        ..credit("", "5")
-    };
+    let anonymous = || BankTransaction { bank_transaction_id: None, ..credit("", "5") };
     for count in 1..=3 {
         assert!(matches!(desk.bank(anonymous()), Outcome::Applied { .. }));
         assert_eq!(payments(&desk), count);
@@ -131,10 +97,7 @@ fn equal_payments_of_one_day_without_an_id_are_several_payments() {
 #[test]
 fn more_equal_payments_than_a_feed_can_mean_are_not_swallowed() {
     let mut desk = Desk::new();
-    let anonymous = || BankTransaction {
-        bank_transaction_id: None,
-        ..credit("", "5")
-    };
+    let anonymous = || BankTransaction { bank_transaction_id: None, ..credit("", "5") };
     for _ in 0..crate::domain::decide::bank::ORDINAL_MAX {
         assert!(matches!(desk.bank(anonymous()), Outcome::Applied { .. }));
     }
@@ -156,24 +119,9 @@ fn the_direction_decides_what_is_a_payment() {
     };
     let cases = [
         (CreditDebit::Credit, false, false, BankDisposition::Payment),
-        (
-            CreditDebit::Credit,
-            true,
-            false,
-            BankDisposition::RefundBounced,
-        ),
-        (
-            CreditDebit::Debit,
-            true,
-            false,
-            BankDisposition::ReturnParked,
-        ),
-        (
-            CreditDebit::Debit,
-            false,
-            true,
-            BankDisposition::ReturnParked,
-        ),
+        (CreditDebit::Credit, true, false, BankDisposition::RefundBounced),
+        (CreditDebit::Debit, true, false, BankDisposition::ReturnParked),
+        (CreditDebit::Debit, false, true, BankDisposition::ReturnParked),
         (CreditDebit::Debit, false, false, BankDisposition::Outgoing),
     ];
     for (credit_debit, reversal, returned, expected) in cases {
@@ -208,12 +156,7 @@ fn money_between_our_own_accounts_is_parked() {
 fn money_for_a_closed_account_is_parked() {
     let mut desk = Desk::with_customers(Default::default());
     desk.invoice("INV-1", "A", "5");
-    desk.model
-        .set
-        .accounts
-        .get_mut(&account("A"))
-        .expect("A")
-        .closed = true;
+    desk.model.set.accounts.get_mut(&account("A")).expect("A").closed = true;
     desk.receive(credit_from("1", "5", "PAYERA"));
     let reference = desk.reference("INV-1");
     desk.receive(credit_saying("2", "5", &[&reference]));
@@ -232,33 +175,19 @@ fn hostile_text_is_still_money() {
         "9".repeat(4000).leak(),
     ];
     desk.receive(credit_saying("1", "5", &lines));
-    assert_eq!(
-        desk.state("1"),
-        PaymentState::Parked(ParkReason::NoCandidate)
-    );
+    assert_eq!(desk.state("1"), PaymentState::Parked(ParkReason::NoCandidate));
     desk.receive(credit_saying("2", "5", &[&"RF:".repeat(1365)]));
 }
 
 #[test]
 fn the_payment_of_a_bank_transaction_can_be_named_by_everybody() {
     use crate::domain::decide::bank::payment_id;
-    let id = |key: &str| {
-        payment_id(&BankKey {
-            bank_account: "OURS".to_owned(),
-            key: key.to_owned(),
-        })
-    };
+    let id =
+        |key: &str| payment_id(&BankKey { bank_account: "OURS".to_owned(), key: key.to_owned() });
     assert_eq!(id("id:B1").as_str(), "BANK:OURS:B1");
     assert_ne!(id("id:B1"), id("id:id:B1"));
-    for odd in [
-        "id:with space",
-        "entry:S/1",
-        &format!("id:{}", "9".repeat(80)),
-    ] {
+    for odd in ["id:with space", "entry:S/1", &format!("id:{}", "9".repeat(80))] {
         let id = id(odd);
-        assert!(
-            id.as_str().starts_with("BANK:") && id.as_str().len() == 37,
-            "{id}"
-        );
+        assert!(id.as_str().starts_with("BANK:") && id.as_str().len() == 37, "{id}");
     }
 }

@@ -32,10 +32,7 @@ fn world() -> WorkingSet {
 /// What the database would answer, as it was before the batch.
 fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
     let payable = |fits: &dyn Fn(&Invoice) -> bool| {
-        let all = before
-            .invoices
-            .values()
-            .filter(|invoice| invoice.is_payable() && fits(invoice));
+        let all = before.invoices.values().filter(|invoice| invoice.is_payable() && fits(invoice));
         let mut found: Vec<&Invoice> = all.collect();
         found.sort_by_key(|invoice| invoice.order());
         found
@@ -45,8 +42,7 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
         Miss::Exact(account_id, code, micros) => {
             let due = Money::from_micros(micros, currency(&code));
             let found = payable(&|i| i.account_id == account_id && i.due() == Ok(due));
-            set.exact
-                .insert((account_id, currency(&code), micros), ids(found));
+            set.exact.insert((account_id, currency(&code), micros), ids(found));
         }
         Miss::Oldest(account_id, code) => {
             let currency = currency(&code);
@@ -78,10 +74,7 @@ fn decide_all(
     policy: &Policy,
 ) -> Result<Vec<Decided>, Stop> {
     let decide_one = |(number, message): (i64, &Message)| {
-        let context = Context {
-            policy,
-            as_of: message.time,
-        };
+        let context = Context { policy, as_of: message.time };
         decide(set, message, &mut IdBlock::new(number), context)
     };
     (first..).zip(batch).map(decide_one).collect()

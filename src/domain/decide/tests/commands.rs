@@ -18,21 +18,13 @@ pub(super) fn close(desk: &mut Desk, id: &str) {
 }
 
 pub(super) fn take_away(desk: &mut Desk, id: &str) {
-    let payment = desk
-        .model
-        .set
-        .payments
-        .get_mut(&payment(id))
-        .expect("a payment");
+    let payment = desk.model.set.payments.get_mut(&payment(id)).expect("a payment");
     payment.state = PaymentState::Removed;
 }
 
 pub(super) fn fill_balance(desk: &mut Desk, id: &str) {
     let full = Money::from_micros(BALANCE_MAX_MICROS, currency("SGD"));
-    desk.model
-        .set
-        .balances
-        .insert((account(id), currency("SGD")), full);
+    desk.model.set.balances.insert((account(id), currency("SGD")), full);
 }
 
 /// Account A with a draft D, a sent S, a provisioned P (paid by PAID), a voided V and a partly
@@ -141,16 +133,10 @@ fn every_refusal_is_reached_and_told() {
         after.events.clone_from(&before.events);
         assert_eq!(before, after, "a refusal changes nothing: {command:?}");
         let event = desk.model.set.events.last().expect("an event");
-        let Fact::CommandRejected {
-            code, command_type, ..
-        } = &event.fact
-        else {
+        let Fact::CommandRejected { code, command_type, .. } = &event.fact else {
             panic!("the requester is told: {event:?}");
         };
-        assert_eq!(
-            (*code, *command_type),
-            (expected.code(), command.type_name())
-        );
+        assert_eq!((*code, *command_type), (expected.code(), command.type_name()));
     }
 }
 
@@ -160,17 +146,11 @@ fn an_invoice_goes_from_draft_to_paid() {
     desk.draft("INV-1", "A", "100");
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Draft);
     desk.apply(mark_sent("INV-1", "A"));
-    assert_eq!(
-        desk.invoice_now("INV-1").status,
-        InvoiceStatus::AwaitingPayment
-    );
+    assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::AwaitingPayment);
     desk.apply(Command::RecordPayment(record("PAY-1", None, "150")));
     desk.apply(assign("PAY-1", "A"));
     desk.apply(allocate("PAY-1", "A", &[("INV-1", "40")]));
-    assert_eq!(
-        desk.invoice_now("INV-1").status,
-        InvoiceStatus::AwaitingPayment
-    );
+    assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::AwaitingPayment);
     assert_eq!(desk.balance("A"), money("40"));
     desk.apply(Command::RecordPayment(record("PAY-2", Some("A"), "60")));
     desk.apply(allocate("PAY-2", "A", &[("INV-1", "")]));
@@ -189,10 +169,7 @@ fn an_allocation_is_done_in_all_its_parts_or_not_at_all() {
     assert_eq!(outcome, Outcome::Rejected(Rejection::InvoiceNotSent));
     assert!(desk.invoice_now("S").allocated.is_zero());
     let outcome = desk.hand_in(allocate("FREE", "A", &[("S", "50"), ("H", "20")]));
-    assert_eq!(
-        outcome,
-        Outcome::Rejected(Rejection::AmountExceedsUnallocated)
-    );
+    assert_eq!(outcome, Outcome::Rejected(Rejection::AmountExceedsUnallocated));
     desk.apply(allocate("FREE", "A", &[("S", "40"), ("H", "")]));
     assert_eq!(desk.invoice_now("S").allocated, money("40"));
     assert_eq!(desk.invoice_now("H").allocated, money("60"));
@@ -212,10 +189,7 @@ fn a_payment_recorded_by_hand_waits_for_a_person() {
     let desk = stage();
     let state = |id| desk.model.set.payments[&payment(id)].state;
     assert_eq!(state("FREE"), PaymentState::OnAccount);
-    assert_eq!(
-        state("NOBODYS"),
-        PaymentState::Parked(ParkReason::NoAccount)
-    );
+    assert_eq!(state("NOBODYS"), PaymentState::Parked(ParkReason::NoAccount));
 }
 
 #[test]
@@ -239,17 +213,8 @@ fn a_lot_opened_on_a_debt_burns_it_first() {
         desk.model.set.balances.insert(key, units(before));
         desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "100")));
         desk.apply(allocate("PAY-1", "A", &[("INV-1", "")]));
-        let lot = desk
-            .model
-            .allocations()
-            .next()
-            .expect("a lot")
-            .lot_remaining;
-        assert_eq!(
-            (desk.balance("A"), lot),
-            (units(after), units(left)),
-            "after {before}"
-        );
+        let lot = desk.model.allocations().next().expect("a lot").lot_remaining;
+        assert_eq!((desk.balance("A"), lot), (units(after), units(left)), "after {before}");
     }
 }
 

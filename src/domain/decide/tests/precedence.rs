@@ -15,24 +15,15 @@ const EXCLUSIVE: [(Rejection, Rejection); 11] = [
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
-    (
-        Rejection::VirtualAccountTaken,
-        Rejection::PaymentNotAssigned,
-    ),
+    (Rejection::VirtualAccountTaken, Rejection::PaymentNotAssigned),
     // A payment has an account or it has none.
-    (
-        Rejection::PaymentNotAssigned,
-        Rejection::PaymentAlreadyAssigned,
-    ),
+    (Rejection::PaymentNotAssigned, Rejection::PaymentAlreadyAssigned),
     // The first is told to a void only, and a void names no payment; the second never to one.
     (Rejection::PaymentRemoved, Rejection::InvoiceAlreadyVoided),
     (Rejection::InvoiceAlreadyVoided, Rejection::InvoiceVoided),
     // Only a void minds allocations, and it minds no draft and no currency.
     (Rejection::InvoiceNotSent, Rejection::InvoiceHasAllocations),
-    (
-        Rejection::InvoiceHasAllocations,
-        Rejection::CurrencyMismatch,
-    ),
+    (Rejection::InvoiceHasAllocations, Rejection::CurrencyMismatch),
     // Only a deallocation misses an allocation, only an allocation can find one.
     (Rejection::CurrencyMismatch, Rejection::AllocationNotFound),
     (Rejection::AllocationNotFound, Rejection::AllocationExists),
@@ -48,12 +39,7 @@ struct Clash {
 }
 
 fn clash(first: Rejection, second: Rejection, arrange: Arrange, command: Command) -> Clash {
-    Clash {
-        first,
-        second,
-        arrange,
-        command,
-    }
+    Clash { first, second, arrange, command }
 }
 
 #[rustfmt::skip]
@@ -137,14 +123,8 @@ fn amount_clashes() -> Vec<Clash> {
 
 #[test]
 fn the_earlier_refusal_wins() {
-    for clash in [account_clashes(), state_clashes(), amount_clashes()]
-        .into_iter()
-        .flatten()
-    {
-        assert!(
-            clash.first < clash.second,
-            "the table is in the order of the enum"
-        );
+    for clash in [account_clashes(), state_clashes(), amount_clashes()].into_iter().flatten() {
+        assert!(clash.first < clash.second, "the table is in the order of the enum");
         let mut desk = stage();
         (clash.arrange)(&mut desk);
         let outcome = desk.hand_in(clash.command.clone());
@@ -160,16 +140,12 @@ fn the_earlier_refusal_wins() {
 
 #[test]
 fn every_pair_of_neighbours_is_shown_or_cannot_meet() {
-    let clashes: Vec<Clash> = [account_clashes(), state_clashes(), amount_clashes()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let clashes: Vec<Clash> =
+        [account_clashes(), state_clashes(), amount_clashes()].into_iter().flatten().collect();
     for pair in Rejection::ALL.windows(2) {
         let (first, second) = (pair[0], pair[1]);
         assert!(first < second, "ALL is in the order of the enum");
-        let shown = clashes
-            .iter()
-            .any(|clash| (clash.first, clash.second) == (first, second));
+        let shown = clashes.iter().any(|clash| (clash.first, clash.second) == (first, second));
         let apart = EXCLUSIVE.contains(&(first, second));
         assert!(shown != apart, "{first:?} and {second:?}");
     }
@@ -187,9 +163,6 @@ fn what_is_unknown_comes_before_every_refusal() {
         let mut desk = stage();
         close(&mut desk, "A");
         let outcome = desk.hand_in(command.clone());
-        assert!(
-            matches!(outcome, Outcome::Waiting(_)),
-            "{outcome:?} for {command:?}"
-        );
+        assert!(matches!(outcome, Outcome::Waiting(_)), "{outcome:?} for {command:?}");
     }
 }

@@ -25,11 +25,7 @@ const RECORDS: usize = 60;
 
 fn policy(apply: bool) -> Policy {
     Policy {
-        partial: if apply {
-            PartialPolicy::Apply
-        } else {
-            PartialPolicy::Suggest
-        },
+        partial: if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest },
         max_auto_amounts: vec![crate::domain::testkit::money("249")],
         own_accounts: Vec::new(),
     }
@@ -45,9 +41,7 @@ fn fed(policy: Policy, log: &[Message]) -> Model {
 
 fn sum(currency: Currency, amounts: impl IntoIterator<Item = Money>) -> Money {
     let zero = Money::zero(currency);
-    amounts
-        .into_iter()
-        .fold(zero, |sum, amount| sum.add(amount).expect("a small sum"))
+    amounts.into_iter().fold(zero, |sum, amount| sum.add(amount).expect("a small sum"))
 }
 
 /// Money neither appears nor disappears, and every book says the same.
@@ -58,38 +52,20 @@ fn check_books(model: &Model) {
         let currency = currency(code);
         let of_currency = |amount: &Money| amount.currency() == currency;
         let ledger = summary.ledger.iter().filter(|(key, _)| key.2 == currency);
-        assert!(
-            sum(currency, ledger.map(|(_, sum)| *sum)).is_zero(),
-            "the ledger sums to zero"
-        );
-        let payments: Vec<_> = model
-            .set
-            .payments
-            .values()
-            .filter(|payment| of_currency(&payment.amount))
-            .collect();
+        assert!(sum(currency, ledger.map(|(_, sum)| *sum)).is_zero(), "the ledger sums to zero");
+        let payments: Vec<_> =
+            model.set.payments.values().filter(|payment| of_currency(&payment.amount)).collect();
         let received = sum(currency, payments.iter().map(|payment| payment.amount));
-        let unallocated = payments
-            .iter()
-            .map(|payment| payment.unallocated().expect("sums up"));
+        let unallocated = payments.iter().map(|payment| payment.unallocated().expect("sums up"));
         let unallocated = sum(currency, unallocated);
         let booked = |word: &'static str| {
             let key = (word, None, currency);
-            summary
-                .ledger
-                .get(&key)
-                .copied()
-                .unwrap_or(Money::zero(currency))
+            summary.ledger.get(&key).copied().unwrap_or(Money::zero(currency))
         };
-        assert_eq!(
-            booked(LedgerAccount::BankClearing.word()),
-            received.negated()
-        );
+        assert_eq!(booked(LedgerAccount::BankClearing.word()), received.negated());
         assert_eq!(booked(LedgerAccount::UnallocatedCash.word()), unallocated);
-        let parts: Vec<&Allocation> = model
-            .allocations()
-            .filter(|part| of_currency(&part.amount))
-            .collect();
+        let parts: Vec<&Allocation> =
+            model.allocations().filter(|part| of_currency(&part.amount)).collect();
         let allocated = sum(currency, parts.iter().map(|part| part.amount));
         assert_eq!(received.sub(unallocated), Ok(allocated));
         for account_id in model.set.accounts.keys() {
@@ -97,19 +73,11 @@ fn check_books(model: &Model) {
             let own = sum(currency, own.map(|part| part.amount));
             assert_eq!(model.set.balance(account_id, currency), own);
             let key = (account_id.clone(), currency);
-            let lots = summary
-                .lots
-                .get(&key)
-                .copied()
-                .unwrap_or(Money::zero(currency));
+            let lots = summary.lots.get(&key).copied().unwrap_or(Money::zero(currency));
             assert_eq!(lots, own, "nothing was spent, so every lot is whole");
             let customer = LedgerAccount::CustomerBalance(account_id.clone()).word();
             let key = (customer, Some(account_id.clone()), currency);
-            let posted = summary
-                .ledger
-                .get(&key)
-                .copied()
-                .unwrap_or(Money::zero(currency));
+            let posted = summary.ledger.get(&key).copied().unwrap_or(Money::zero(currency));
             assert_eq!(posted, own);
         }
     }
@@ -119,9 +87,7 @@ fn check_books(model: &Model) {
 /// Each invoice and each payment agrees with its allocations and with its state.
 fn check_documents(model: &Model) {
     for invoice in model.set.invoices.values() {
-        let own = model
-            .allocations()
-            .filter(|part| part.invoice_id == invoice.invoice_id);
+        let own = model.allocations().filter(|part| part.invoice_id == invoice.invoice_id);
         let own: Vec<&Allocation> = own.collect();
         let allocated = sum(invoice.currency(), own.iter().map(|part| part.amount));
         assert_eq!(invoice.allocated, allocated);
@@ -132,19 +98,11 @@ fn check_documents(model: &Model) {
         assert!(!unpaid || allocated.is_zero(), "{invoice:?}");
     }
     for payment in model.set.payments.values() {
-        let own = model
-            .allocations()
-            .filter(|part| part.payment_id == payment.payment_id);
+        let own = model.allocations().filter(|part| part.payment_id == payment.payment_id);
         let own: Vec<&Allocation> = own.collect();
-        assert_eq!(
-            payment.allocated,
-            sum(payment.currency(), own.iter().map(|part| part.amount))
-        );
+        assert_eq!(payment.allocated, sum(payment.currency(), own.iter().map(|part| part.amount)));
         let owner = payment.account_id.as_ref();
-        assert!(
-            own.iter().all(|part| Some(&part.account_id) == owner),
-            "{payment:?}"
-        );
+        assert!(own.iter().all(|part| Some(&part.account_id) == owner), "{payment:?}");
         let free = payment.unallocated().expect("sums up");
         let fits = match payment.state {
             PaymentState::Allocated => free.is_zero(),
@@ -169,11 +127,8 @@ fn check_sequences(model: &Model) {
 /// Feeds one message and looks at each automatic allocation at the moment before it was made.
 fn feed_watching_rivals(model: &mut Model, message: &Message) {
     let mut world = model.set.clone();
-    let cause = Arc::new(Cause {
-        record: message.record.clone(),
-        traceparent: None,
-        as_of: message.time,
-    });
+    let cause =
+        Arc::new(Cause { record: message.record.clone(), traceparent: None, as_of: message.time });
     model.feed(message, message.time);
     for effect in &model.last_effects {
         if let Effect::Allocate(allocation) = effect {
@@ -189,16 +144,12 @@ fn feed_watching_rivals(model: &mut Model, message: &Message) {
         if let Effect::Publish { .. } = effect {
             continue;
         }
-        world
-            .apply(effect, &cause)
-            .expect("what was applied once can be applied to a copy");
+        world.apply(effect, &cause).expect("what was applied once can be applied to a copy");
     }
 }
 
 fn check_rule(world: &WorkingSet, allocation: &Allocation) {
-    let free = world.payments[&allocation.payment_id]
-        .unallocated()
-        .expect("sums up");
+    let free = world.payments[&allocation.payment_id].unallocated().expect("sums up");
     let fitting = world.invoices.values().filter(|invoice| {
         invoice.account_id == allocation.account_id
             && invoice.status == InvoiceStatus::AwaitingPayment
@@ -224,9 +175,7 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let end_to_end = bank.end_to_end_id.clone().unwrap_or_default();
     let owners = |named: &dyn Fn(&crate::domain::invoice::Invoice) -> bool| {
         let invoices = world.invoices.values().filter(|invoice| named(invoice));
-        invoices
-            .map(|invoice| invoice.account_id.clone())
-            .collect::<BTreeSet<AccountId>>()
+        invoices.map(|invoice| invoice.account_id.clone()).collect::<BTreeSet<AccountId>>()
     };
     let by_reference = owners(&|invoice| {
         text.contains(&invoice.payment_reference) || end_to_end == invoice.payment_reference
@@ -234,10 +183,7 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let by_number = owners(&|invoice| text.contains(&number_key(&invoice.invoice_id)));
     let known = identity(world, bank).expect("complete");
     let account_id = &allocation.account_id;
-    if let Some(known) = known
-        .as_ref()
-        .filter(|known| known.strength == Strength::Certain)
-    {
+    if let Some(known) = known.as_ref().filter(|known| known.strength == Strength::Certain) {
         // Whoever owns the virtual account, the money never goes to another.
         assert_eq!(known.account_id, *account_id, "{allocation:?}");
     }
@@ -245,17 +191,12 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let spoken_for = match allocation.rule {
         Rule::R2 | Rule::R3 => by_reference.contains(account_id),
         Rule::R4 => by_number.contains(account_id),
-        Rule::R5 => by_reference
-            .union(&by_number)
-            .any(|owner| owner == account_id),
+        Rule::R5 => by_reference.union(&by_number).any(|owner| owner == account_id),
         _ => known.as_ref() == Some(account_id) || by_reference.contains(account_id),
     };
     assert!(spoken_for, "{allocation:?} of {bank:?}");
     let several = by_reference.len() > 1
-        && !world
-            .live_pairs
-            .iter()
-            .any(|pair| pair.0 == allocation.payment_id);
+        && !world.live_pairs.iter().any(|pair| pair.0 == allocation.payment_id);
     assert!(!several, "references of several customers: {allocation:?}");
 }
 
@@ -281,10 +222,7 @@ fn interleave(logs: &[Vec<Message>], random: &mut Random) -> Vec<Message> {
 
 /// A failing seed is printed, so no file with seeds is kept beside the code.
 pub(super) fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(256)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
 }
 
 proptest! {
@@ -396,11 +334,7 @@ fn random_logs_reach_every_corner() {
     let mut count = |what: String| *seen.entry(what).or_default() += 1;
     for seed in 0..300 {
         let log = random_log(seed, RECORDS);
-        assert_eq!(
-            log,
-            random_log(seed, RECORDS),
-            "a log is a function of its seed"
-        );
+        assert_eq!(log, random_log(seed, RECORDS), "a log is a function of its seed");
         let mut model = Model::new(policy(seed % 2 == 0));
         for message in &log {
             let outcome = model.feed(message, message.time);
@@ -416,21 +350,11 @@ fn random_logs_reach_every_corner() {
             count(format!("allocated by {:?}", part.rule));
         }
         for payment in model.set.payments.values() {
-            let reason = payment
-                .state
-                .reason()
-                .map(crate::domain::payment::ParkReason::code);
-            count(format!(
-                "{} {}",
-                payment.state.word(),
-                reason.unwrap_or_default()
-            ));
+            let reason = payment.state.reason().map(crate::domain::payment::ParkReason::code);
+            count(format!("{} {}", payment.state.word(), reason.unwrap_or_default()));
         }
     }
     for what in CORNERS {
-        assert!(
-            seen.get(what).is_some_and(|times| *times >= 3),
-            "{what} in {seen:#?}"
-        );
+        assert!(seen.get(what).is_some_and(|times| *times >= 3), "{what} in {seen:#?}");
     }
 }

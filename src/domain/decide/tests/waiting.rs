@@ -12,9 +12,7 @@ fn message(desk: &mut Desk, command: Command) -> Message {
 }
 
 fn outcome_now<'a>(desk: &'a Desk, record: &RecordId) -> &'a Outcome {
-    desk.model
-        .outcome_of(record)
-        .expect("a record that was handed in")
+    desk.model.outcome_of(record).expect("a record that was handed in")
 }
 
 #[test]
@@ -32,11 +30,7 @@ fn a_command_waits_for_what_it_names() {
     ];
     for (command, need) in cases {
         let mut desk = Desk::new();
-        assert_eq!(
-            desk.hand_in(command.clone()),
-            Outcome::Waiting(need),
-            "{command:?}"
-        );
+        assert_eq!(desk.hand_in(command.clone()), Outcome::Waiting(need), "{command:?}");
         assert!(desk.model.set.events.is_empty(), "{command:?}");
     }
 }
@@ -58,10 +52,7 @@ fn later_commands_of_the_account_keep_their_order() {
     let send_first = message(&mut desk, mark_sent("INV-1", "A"));
     let void_second = message(&mut desk, void("INV-2", "A"));
     let void_first = message(&mut desk, void("INV-1", "A"));
-    assert_eq!(
-        desk.feed(&send_first),
-        Outcome::Waiting(Need::Invoice(invoice("INV-1")))
-    );
+    assert_eq!(desk.feed(&send_first), Outcome::Waiting(Need::Invoice(invoice("INV-1"))));
     assert_eq!(desk.feed(&void_second), Outcome::Waiting(Need::Queue));
     assert_eq!(desk.feed(&void_first), Outcome::Waiting(Need::Queue));
     // Another account does not wait.
@@ -90,16 +81,10 @@ fn the_queue_stops_at_the_first_that_still_waits() {
         desk.feed(message);
     }
     desk.draft("INV-1", "A", "5");
-    assert!(matches!(
-        outcome_now(&desk, &send.record),
-        Outcome::Applied { .. }
-    ));
+    assert!(matches!(outcome_now(&desk, &send.record), Outcome::Applied { .. }));
     let waits = Outcome::Waiting(Need::Payment(payment("PAY-1")));
     assert_eq!(*outcome_now(&desk, &pay.record), waits);
-    assert_eq!(
-        *outcome_now(&desk, &last.record),
-        Outcome::Waiting(Need::Queue)
-    );
+    assert_eq!(*outcome_now(&desk, &last.record), Outcome::Waiting(Need::Queue));
     desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "5")));
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
     let refused = Outcome::Rejected(Rejection::InvoiceAlreadyProvisioned);
@@ -143,9 +128,6 @@ fn the_same_record_is_a_duplicate_and_its_id_with_other_content_a_conflict() {
     desk.feed(&first);
     let before = desk.model.summary();
     assert_eq!(desk.feed(&first), Outcome::Duplicate);
-    assert_eq!(
-        desk.feed(&other),
-        Outcome::DeadLettered(DeadLetterReason::Conflict)
-    );
+    assert_eq!(desk.feed(&other), Outcome::DeadLettered(DeadLetterReason::Conflict));
     assert_eq!(desk.model.summary(), before);
 }

@@ -8,10 +8,7 @@ use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::testkit::*;
 
 fn policy(partial: PartialPolicy) -> Policy {
-    Policy {
-        partial,
-        ..Policy::default()
-    }
+    Policy { partial, ..Policy::default() }
 }
 
 /// How a payment names INV-1.
@@ -38,10 +35,9 @@ impl Way {
         let reference = desk.reference("INV-1");
         match self {
             Self::Reference => credit_saying("1", amount, &[&reference]),
-            Self::EndToEnd => BankTransaction {
-                end_to_end_id: Some(reference),
-                ..credit("1", amount)
-            },
+            Self::EndToEnd => {
+                BankTransaction { end_to_end_id: Some(reference), ..credit("1", amount) }
+            }
             Self::Number => BankTransaction {
                 debtor_account: Some("PAYERA".to_owned()),
                 ..credit_saying("1", amount, &["INV-1"])
@@ -119,10 +115,7 @@ fn a_partial_payment_leaves_the_invoice_awaiting_the_rest() {
     let mut desk = desk_with(InvoiceStatus::AwaitingPayment, PartialPolicy::Apply);
     let reference = desk.reference("INV-1");
     desk.receive(credit_saying("1", "60", &[&reference]));
-    assert_eq!(
-        desk.invoice_now("INV-1").status,
-        InvoiceStatus::AwaitingPayment
-    );
+    assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::AwaitingPayment);
     assert_eq!(desk.balance("A"), money("60"));
     // What is due now is forty, and more than that is again an overpayment.
     desk.receive(credit_saying("2", "60", &[&reference]));
@@ -148,15 +141,9 @@ fn a_number_alone_is_no_proof() {
     let mut desk = desk_with(InvoiceStatus::AwaitingPayment, PartialPolicy::Apply);
     let got = desk.receive(saying("1", "60"));
     assert_eq!(got, (Rule::R4, parked(ParkReason::Uncorroborated)));
-    assert_eq!(
-        (desk.owner("1"), desk.suggested("1")),
-        (None, vec!["INV-1"])
-    );
+    assert_eq!((desk.owner("1"), desk.suggested("1")), (None, vec!["INV-1"]));
     // The exact amount corroborates it.
-    assert_eq!(
-        desk.receive(saying("2", "100")),
-        (Rule::R4, PaymentState::Allocated)
-    );
+    assert_eq!(desk.receive(saying("2", "100")), (Rule::R4, PaymentState::Allocated));
 }
 
 #[test]
@@ -182,30 +169,10 @@ fn who_is_certain_outranks_what_is_written() {
     // Virtual account of B: certain. Payer of B: strong, and anybody may pay for another.
     let conflict = parked(ParkReason::IdentityConflict);
     let cases = [
-        (
-            credit_into("1", "100", "VIRTUALB"),
-            reference.as_str(),
-            Rule::R2,
-            conflict,
-        ),
-        (
-            credit_into("2", "100", "VIRTUALB"),
-            "INV-1",
-            Rule::R4,
-            conflict,
-        ),
-        (
-            credit_from("3", "100", "PAYERB"),
-            "INV-1",
-            Rule::R4,
-            conflict,
-        ),
-        (
-            credit_from("4", "100", "PAYERB"),
-            &reference,
-            Rule::R2,
-            PaymentState::Allocated,
-        ),
+        (credit_into("1", "100", "VIRTUALB"), reference.as_str(), Rule::R2, conflict),
+        (credit_into("2", "100", "VIRTUALB"), "INV-1", Rule::R4, conflict),
+        (credit_from("3", "100", "PAYERB"), "INV-1", Rule::R4, conflict),
+        (credit_from("4", "100", "PAYERB"), &reference, Rule::R2, PaymentState::Allocated),
     ];
     for (mut bank, word, rule, state) in cases {
         let id = bank.bank_transaction_id.clone().expect("an id");
@@ -246,10 +213,7 @@ fn a_reference_is_read_however_it_is_written() {
         vec![format!("{head}\u{200b}{tail}")],
         vec![typed],
         // Cut by the bank in the middle of the reference.
-        vec![
-            format!("top up for november {head}"),
-            format!("{tail} thanks"),
-        ],
+        vec![format!("top up for november {head}"), format!("{tail} thanks")],
         // Cut between two groups, and inside one.
         vec![above.trim_end().to_owned(), below.trim_start().to_owned()],
         vec![spaced[..7].to_owned(), spaced[7..].to_owned()],
@@ -261,11 +225,7 @@ fn a_reference_is_read_however_it_is_written() {
         desk.invoice("INV-1", "A", "100");
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let got = desk.receive(credit_saying("1", "100", &lines));
-        assert_eq!(
-            got,
-            (Rule::R2, PaymentState::Allocated),
-            "case {number}: {lines:?}"
-        );
+        assert_eq!(got, (Rule::R2, PaymentState::Allocated), "case {number}: {lines:?}");
     }
 }
 
@@ -285,16 +245,9 @@ fn letters_typed_for_digits_are_read_where_the_check_digits_verify() {
         let typed = format!("{head}{}", typed.replace('8', "B"));
         read += u32::from(typed != reference);
         let got = desk.receive(credit_saying("1", "100", &[&typed]));
-        assert_eq!(
-            got,
-            (Rule::R2, PaymentState::Allocated),
-            "{typed} for {reference}"
-        );
+        assert_eq!(got, (Rule::R2, PaymentState::Allocated), "{typed} for {reference}");
     }
-    assert!(
-        read > 10,
-        "the references had digits that look like letters"
-    );
+    assert!(read > 10, "the references had digits that look like letters");
 }
 
 #[test]
@@ -312,10 +265,8 @@ fn a_wrong_digit_names_nobody() {
 fn the_structured_reference_counts_like_the_text() {
     let mut desk = Desk::new();
     desk.invoice("INV-1", "A", "100");
-    let bank = BankTransaction {
-        creditor_reference: Some(desk.reference("INV-1")),
-        ..credit("1", "100")
-    };
+    let bank =
+        BankTransaction { creditor_reference: Some(desk.reference("INV-1")), ..credit("1", "100") };
     assert_eq!(desk.receive(bank), (Rule::R2, PaymentState::Allocated));
 }
 
@@ -355,14 +306,8 @@ fn a_decision_beyond_the_limit_needs_two() {
         let mut bank = way.credit(&desk, "100");
         let id = format!("{number}");
         bank.bank_transaction_id = Some(id.clone());
-        assert_eq!(
-            desk.receive(bank),
-            (way.rule(), parked(ParkReason::TwoPersonLimit))
-        );
-        assert_eq!(
-            (desk.suggested(&id), desk.owner(&id)),
-            (vec!["INV-1"], Some("A"))
-        );
+        assert_eq!(desk.receive(bank), (way.rule(), parked(ParkReason::TwoPersonLimit)));
+        assert_eq!((desk.suggested(&id), desk.owner(&id)), (vec!["INV-1"], Some("A")));
     }
     let got = desk.receive(credit_from("9", "100", "PAYERA"));
     assert_eq!(got, (Rule::R7, parked(ParkReason::TwoPersonLimit)));
@@ -375,13 +320,7 @@ fn a_balance_that_cannot_be_kept_parks_the_payment() {
     let mut desk = desk_with(InvoiceStatus::AwaitingPayment, PartialPolicy::Suggest);
     let most = crate::domain::money::BALANCE_MAX_MICROS;
     let full = crate::domain::money::Money::from_micros(most, currency("SGD"));
-    desk.model
-        .set
-        .balances
-        .insert((account("A"), currency("SGD")), full);
+    desk.model.set.balances.insert((account("A"), currency("SGD")), full);
     let bank = Way::Reference.credit(&desk, "100");
-    assert_eq!(
-        desk.receive(bank),
-        (Rule::R2, parked(ParkReason::BalanceLimit))
-    );
+    assert_eq!(desk.receive(bank), (Rule::R2, parked(ParkReason::BalanceLimit)));
 }

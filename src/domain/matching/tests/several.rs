@@ -46,10 +46,7 @@ fn another_sum_pays_what_fits_only_if_the_customer_is_sure() {
         ..credit_saying("2", "140", &[NUMBERS])
     };
     // In the declared order, in full: the first, not the second, the third.
-    assert_eq!(
-        desk.receive(sure),
-        (Rule::R5, PaymentState::PartlyAllocated)
-    );
+    assert_eq!(desk.receive(sure), (Rule::R5, PaymentState::PartlyAllocated));
     assert_eq!(desk.pays("2"), ["INV-1 100.00 SGD", "INV-3 30.00 SGD"]);
     assert_eq!(desk.payment_now("2").unallocated(), Ok(money("10")));
 }
@@ -57,11 +54,8 @@ fn another_sum_pays_what_fits_only_if_the_customer_is_sure() {
 #[test]
 fn the_declared_order_is_due_date_then_sent_then_id() {
     let mut desk = Desk::with_customers(Policy::default());
-    for (id, due) in [
-        ("INV-1", None),
-        ("INV-2", Some("2026-12-02")),
-        ("INV-3", Some("2026-12-01")),
-    ] {
+    for (id, due) in [("INV-1", None), ("INV-2", Some("2026-12-02")), ("INV-3", Some("2026-12-01"))]
+    {
         let mut invoice = create(id, "A", "100");
         invoice.due_date = due.map(day);
         desk.apply(crate::domain::input::Command::CreateInvoice(invoice));
@@ -75,14 +69,8 @@ fn the_declared_order_is_due_date_then_sent_then_id() {
 fn invoices_of_several_customers_are_never_paid_together() {
     let mut desk = desk();
     let text = references(&desk, &["INV-2", "INV-9"]);
-    for (id, bank) in [
-        ("1", credit("1", "100")),
-        ("2", credit_into("2", "100", "VIRTUALA")),
-    ] {
-        let bank = BankTransaction {
-            unstructured: vec![text.clone()],
-            ..bank
-        };
+    for (id, bank) in [("1", credit("1", "100")), ("2", credit_into("2", "100", "VIRTUALA"))] {
+        let bank = BankTransaction { unstructured: vec![text.clone()], ..bank };
         let got = desk.receive(bank);
         assert_eq!(got, (Rule::R5, parked(ParkReason::SeveralAccounts)));
         assert_eq!(desk.owner(id), None);
@@ -93,14 +81,8 @@ fn invoices_of_several_customers_are_never_paid_together() {
 fn several_references_into_the_account_of_another_are_a_conflict() {
     let mut desk = desk();
     let text = references(&desk, &["INV-2", "INV-3"]);
-    let bank = BankTransaction {
-        unstructured: vec![text],
-        ..credit_into("1", "80", "VIRTUALB")
-    };
-    assert_eq!(
-        desk.receive(bank),
-        (Rule::R5, parked(ParkReason::IdentityConflict))
-    );
+    let bank = BankTransaction { unstructured: vec![text], ..credit_into("1", "80", "VIRTUALB") };
+    assert_eq!(desk.receive(bank), (Rule::R5, parked(ParkReason::IdentityConflict)));
 }
 
 #[test]

@@ -42,20 +42,13 @@ fn a_number_pays_when_its_invoice_is_created_at_last() {
     ] {
         let mut desk = desk();
         let known = bank.debtor_account.is_some();
-        let first = if known {
-            PaymentState::OnAccount
-        } else {
-            parked(ParkReason::NoCandidate)
-        };
+        let first = if known { PaymentState::OnAccount } else { parked(ParkReason::NoCandidate) };
         assert_eq!(desk.receive(bank).1, first);
         desk.draft("INV-1", "A", "100");
         assert_eq!(desk.state("1"), first, "a draft changes nothing");
         desk.apply(mark_sent("INV-1", "A"));
         assert_eq!(desk.state("1"), PaymentState::Allocated);
-        assert_eq!(
-            (desk.decision("1").rule, desk.owner("1")),
-            (Rule::R4, Some("A"))
-        );
+        assert_eq!((desk.decision("1").rule, desk.owner("1")), (Rule::R4, Some("A")));
     }
 }
 
@@ -146,10 +139,7 @@ fn money_held_for_one_customer_never_goes_to_another() {
     // Only the account of the command is locked: what B could get now is not even thought of.
     desk.model.set.locked.remove(&account("B"));
     desk.invoice("INV-1", "A", "70");
-    assert_eq!(
-        (desk.state("1"), desk.owner("1")),
-        (PaymentState::OnAccount, Some("A"))
-    );
+    assert_eq!((desk.state("1"), desk.owner("1")), (PaymentState::OnAccount, Some("A")));
     assert_eq!(desk.balance("B"), money("0"));
 }
 
@@ -175,12 +165,7 @@ fn a_decision_that_changes_nothing_is_not_told_again() {
     let decisions = desk.model.decisions.values().flatten().count();
     let told = |desk: &Desk| {
         let parked = |fact: &Fact| matches!(fact, Fact::PaymentParked { .. });
-        desk.model
-            .set
-            .events
-            .iter()
-            .filter(|event| parked(&event.fact))
-            .count()
+        desk.model.set.events.iter().filter(|event| parked(&event.fact)).count()
     };
     assert_eq!(told(&desk), 1);
     desk.invoice("INV-1", "A", "70");
@@ -190,39 +175,26 @@ fn a_decision_that_changes_nothing_is_not_told_again() {
 
 #[test]
 fn a_due_amount_that_the_batch_itself_changed_is_found() {
-    let mut desk = Desk::with_customers(Policy {
-        partial: PartialPolicy::Apply,
-        ..Policy::default()
-    });
+    let mut desk =
+        Desk::with_customers(Policy { partial: PartialPolicy::Apply, ..Policy::default() });
     desk.invoice("INV-1", "A", "100");
     // What a batch loads: the lists are those of before the batch, when a hundred was due.
     let mut set = reloaded(&desk.model.set);
     for due in [40, 60] {
         let micros = due * 1_000_000;
-        set.exact
-            .insert((account("A"), currency("SGD"), micros), Vec::new());
+        set.exact.insert((account("A"), currency("SGD"), micros), Vec::new());
         set.book.insert((currency("SGD"), micros), Vec::new());
     }
-    set.oldest
-        .insert((account("A"), currency("SGD")), vec![invoice("INV-1")]);
+    set.oldest.insert((account("A"), currency("SGD")), vec![invoice("INV-1")]);
     let reference = desk.reference("INV-1");
-    let records = [
-        credit_saying("1", "60", &[&reference]),
-        credit_from("2", "40", "PAYERA"),
-    ];
+    let records = [credit_saying("1", "60", &[&reference]), credit_from("2", "40", "PAYERA")];
     for bank in records {
         let message = desk.message(Input::BankTransaction(Box::new(bank)));
-        let context = Context {
-            policy: &desk.model.policy,
-            as_of: desk.now,
-        };
+        let context = Context { policy: &desk.model.policy, as_of: desk.now };
         let decided = decide(&mut set, &message, &mut IdBlock::new(9), context);
         let outcome = decided.expect("nothing is missing").outcome;
         assert!(matches!(outcome, Outcome::Applied { .. }));
     }
     assert_eq!(set.payments[&banked("2")].state, PaymentState::Allocated);
-    assert_eq!(
-        set.invoices[&invoice("INV-1")].status,
-        InvoiceStatus::Provisioned
-    );
+    assert_eq!(set.invoices[&invoice("INV-1")].status, InvoiceStatus::Provisioned);
 }

@@ -1,0 +1,62 @@
+//! What the command line says.
+
+use clap::{Parser, ValueEnum};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    Ours,
+    Rows,
+    Limit,
+    Variants,
+    Memory,
+    Latency,
+    Fsync,
+}
+
+#[derive(Debug, Parser)]
+pub struct Args {
+    /// Payments of the main parts.
+    #[arg(long, default_value_t = 100_000)]
+    pub payments: usize,
+    /// Customer accounts that the invoices belong to.
+    #[arg(long, default_value_t = 50_000)]
+    pub accounts: usize,
+    /// Invoices that await payment.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub invoices: usize,
+    /// Records that lie in Kafka before the worker of the memory part starts.
+    #[arg(long, default_value_t = 500_000)]
+    pub backlog: usize,
+    /// Only this part; may be given several times.
+    #[arg(long, value_enum)]
+    pub only: Vec<Part>,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    pub bench: bool,
+    /// The process that the memory part watches.
+    #[arg(long, hide = true)]
+    pub worker: bool,
+}
+
+impl Args {
+    pub fn runs(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// Payments of each variant: a fifth of the main part, so that it takes a fifth of the time.
+    pub fn variant_payments(&self) -> usize {
+        (self.payments / 5).max(1_000)
+    }
+
+    /// What the longest of the parts that run needs.
+    pub fn most_payments(&self) -> usize {
+        let memory = self.runs(Part::Memory).then_some(self.backlog);
+        let latency = self.runs(Part::Latency).then_some(crate::latency::RECORDS);
+        let most = memory.max(latency).unwrap_or(0);
+        self.payments.max(most)
+    }
+
+    pub fn needs_book(&self) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| *part != Part::Fsync)
+    }
+}

@@ -1,0 +1,382 @@
+//! All rows of some payments as columns, and the set-based statements that write them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use sqlx::{PgPool, Postgres, Row, Transaction};
+
+use crate::data::CURRENCY;
+use crate::recorded::Payment;
+
+type Tx = Transaction<'static, Postgres>;
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// Columns of all rows of some payments, ready to be bound.
+#[derive(Default)]
+pub struct Batch {
+    currency: Vec<&'static str>,
+    sources: Vec<String>,
+    messages: Vec<String>,
+    hashes: Vec<Vec<u8>>,
+    types: Vec<String>,
+    topics: Vec<String>,
+    partitions: Vec<i32>,
+    offsets: Vec<i64>,
+    subjects: Vec<String>,
+    references: Vec<String>,
+    payers: Vec<String>,
+    bank_accounts: Vec<String>,
+    bank_keys: Vec<String>,
+    bank_hashes: Vec<Vec<u8>>,
+    bank_ids: Vec<String>,
+    amounts: Vec<i64>,
+    dates: Vec<NaiveDate>,
+    end_to_end: Vec<String>,
+    debtor_names: Vec<String>,
+    debtor_accounts: Vec<String>,
+    texts: Vec<String>,
+    payments: Vec<String>,
+    owners: Vec<Option<String>>,
+    allocated: Vec<i64>,
+    states: Vec<String>,
+    reasons: Vec<Option<String>>,
+    sequences: Vec<i64>,
+    ledger: Vec<i64>,
+    ledger_kinds: Vec<String>,
+    entries: Entries,
+    links: Links,
+    decisions: Vec<i64>,
+    rules: Vec<String>,
+    outcomes: Vec<String>,
+    explanations: Vec<String>,
+    key_kinds: Vec<String>,
+    events: Vec<i16>,
+    payloads: Vec<String>,
+    watches: (Vec<String>, Vec<String>),
+    /// What each account's balance gains, in the order of the accounts.
+    gains: (Vec<String>, Vec<i64>),
+}
+
+#[derive(Default)]
+struct Entries {
+    ledger: Vec<i64>,
+    lines: Vec<i16>,
+    accounts: Vec<&'static str>,
+    owners: Vec<Option<String>>,
+    amounts: Vec<i64>,
+}
+
+#[derive(Default)]
+struct Links {
+    ids: Vec<i64>,
+    payments: Vec<String>,
+    invoices: Vec<String>,
+    owners: Vec<String>,
+    amounts: Vec<i64>,
+    rules: Vec<String>,
+    ledger: Vec<i64>,
+    /// Of those that were found by payer and amount.
+    exact: (Vec<String>, Vec<i64>),
+}
+
+impl Batch {
+    pub fn of<'a>(payments: impl Iterator<Item = &'a Payment>) -> Self {
+        let mut batch = Self::default();
+        let mut gains: BTreeMap<String, i64> = BTreeMap::new();
+        for p in payments {
+            batch.currency.push(CURRENCY);
+            batch.add_record(p);
+            batch.add_payment(p);
+            batch.add_links(p);
+            if let Some(allocation) = &p.allocation {
+                *gains.entry(allocation.account_id.clone()).or_default() += p.amount;
+            }
+        }
+        batch.gains = gains.into_iter().unzip();
+        batch
+    }
+
+    fn add_record(&mut self, p: &Payment) {
+        self.sources.push(p.source.clone());
+        self.messages.push(p.message_id.clone());
+        self.hashes.push(p.content_hash.clone());
+        self.types.push(p.message_type.clone());
+        self.topics.push(p.topic.clone());
+        self.partitions.push(p.partition);
+        self.offsets.push(p.offset);
+        self.subjects.push(p.subject.clone());
+        self.references.extend(p.reference.clone());
+        self.payers.push(p.debtor_account.clone());
+        self.bank_accounts.push(p.bank_account.clone());
+        self.bank_keys.push(p.bank_key.clone());
+        self.bank_hashes.push(p.bank_hash.clone());
+        self.bank_ids.push(p.bank_id.clone());
+        self.amounts.push(p.amount);
+        self.dates.push(p.booking_date);
+        self.end_to_end.push(p.end_to_end.clone());
+        self.debtor_names.push(p.debtor_name.clone());
+        self.debtor_accounts.push(p.debtor_account.clone());
+        self.texts.push(p.text.clone());
+    }
+
+    fn add_payment(&mut self, p: &Payment) {
+        let owner = p.allocation.as_ref().map(|allocation| allocation.account_id.clone());
+        self.payments.push(p.payment_id.clone());
+        self.allocated.push(owner.as_ref().map_or(0, |_| p.amount));
+        self.owners.push(owner);
+        self.states.push(p.state.clone());
+        self.reasons.push(p.reason.clone());
+        self.sequences.push(p.sequence);
+        self.ledger.push(p.ledger_id);
+        self.ledger_kinds.push(p.ledger_kind.clone());
+        self.decisions.push(p.decision_id);
+        self.rules.push(p.rule.clone());
+        self.outcomes.push(p.outcome.clone());
+        self.explanations.push(p.explanation.clone());
+        self.key_kinds.push(p.key_kind.clone());
+        self.events.push(p.events);
+        self.payloads.push(p.payload.clone());
+        for key in &p.watches {
+            self.watches.0.push(key.clone());
+            self.watches.1.push(p.payment_id.clone());
+        }
+    }
+
+    fn add_links(&mut self, p: &Payment) {
+        let owner = p.allocation.as_ref().map(|allocation| allocation.account_id.clone());
+        let credit = if owner.is_some() { "customer_balance" } else { "unallocated_cash" };
+        let entries = &mut self.entries;
+        for (line, account, owner, amount) in
+            [(1, "bank_clearing", None, -p.amount), (2, credit, owner, p.amount)]
+        {
+            entries.ledger.push(p.ledger_id);
+            entries.lines.push(line);
+            entries.accounts.push(account);
+            entries.owners.push(owner);
+            entries.amounts.push(amount);
+        }
+        let Some(allocation) = &p.allocation else {
+            return;
+        };
+        let links = &mut self.links;
+        links.ids.push(allocation.id);
+        links.payments.push(p.payment_id.clone());
+        links.invoices.push(allocation.invoice_id.clone());
+        links.owners.push(allocation.account_id.clone());
+        links.amounts.push(p.amount);
+        links.rules.push(p.rule.clone());
+        links.ledger.push(p.ledger_id);
+        if p.reference.is_none() {
+            links.exact.0.push(allocation.account_id.clone());
+            links.exact.1.push(p.amount);
+        }
+    }
+
+    pub async fn write(&self, pool: &PgPool) -> Result<()> {
+        let mut tx = pool.begin().await?;
+        let sequences = self.look_up(&mut tx).await?;
+        self.write_accounts(&mut tx, &sequences).await?;
+        self.write_payments(&mut tx).await?;
+        self.write_bank(&mut tx).await?;
+        self.write_ledger(&mut tx).await?;
+        self.write_links(&mut tx).await?;
+        self.write_records(&mut tx).await?;
+        self.write_outbox(&mut tx, &sequences).await?;
+        tx.commit().await
+    }
+
+    /// References, payers, the account locks, and the invoices by exact amount.
+    async fn look_up(&self, tx: &mut Tx) -> Result<HashMap<String, i64>> {
+        let references = "SELECT invoice_id, account_id FROM invoices \
+                          WHERE payment_reference = ANY($1)";
+        let found = sqlx::query(references).bind(&self.references).fetch_all(&mut **tx).await?;
+        assert_eq!(found.len(), self.references.len(), "references found");
+        let payers = "SELECT payer_account, account_id FROM payer_accounts \
+                      WHERE payer_account = ANY($1)";
+        sqlx::query(payers).bind(&self.payers).fetch_all(&mut **tx).await?;
+        let lock = "SELECT account_id, event_sequence FROM accounts WHERE account_id = ANY($1) \
+                    ORDER BY account_id FOR NO KEY UPDATE";
+        let locked = sqlx::query(lock).bind(&self.gains.0).fetch_all(&mut **tx).await?;
+        let exact = "SELECT count(p.invoice_id) FROM unnest($1::text[], $2::bigint[]) \
+                     AS asked(account_id, due) CROSS JOIN LATERAL (\
+                     SELECT invoice_id FROM payable_invoices p \
+                     WHERE p.account_id = asked.account_id AND p.currency = $3 \
+                     AND p.due = asked.due ORDER BY p.due_date, p.sent_at, p.invoice_id \
+                     LIMIT 2) p";
+        let (owners, dues) = &self.links.exact;
+        let exact = sqlx::query(exact).bind(owners).bind(dues).bind(CURRENCY);
+        exact.fetch_one(&mut **tx).await?;
+        locked.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Sequences and balances, one row per account.
+    async fn write_accounts(&self, tx: &mut Tx, was: &HashMap<String, i64>) -> Result<()> {
+        let mut now: BTreeMap<&str, i64> = BTreeMap::new();
+        for (owner, events) in self.owners.iter().zip(&self.events) {
+            if let Some(owner) = owner {
+                let start = was.get(owner).copied().unwrap_or(0);
+                *now.entry(owner).or_insert(start) += i64::from(*events);
+            }
+        }
+        let (ids, now): (Vec<&str>, Vec<i64>) = now.into_iter().unzip();
+        let update = "UPDATE accounts a SET event_sequence = n.now, updated_at = now() \
+                      FROM unnest($1::text[], $2::bigint[]) AS n(account_id, now) \
+                      WHERE a.account_id = n.account_id";
+        sqlx::query(update).bind(ids).bind(now).execute(&mut **tx).await?;
+        let gain = "INSERT INTO balances AS b (account_id, currency, amount, updated_at) \
+                    SELECT n.account_id, $3, n.amount, now() \
+                    FROM unnest($1::text[], $2::bigint[]) AS n(account_id, amount) \
+                    ON CONFLICT (account_id, currency) DO UPDATE \
+                    SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at";
+        let gain = sqlx::query(gain).bind(&self.gains.0).bind(&self.gains.1).bind(CURRENCY);
+        gain.execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    async fn write_payments(&self, tx: &mut Tx) -> Result<()> {
+        let insert = sqlx::query(
+            "INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state,
+                 reason, origin, received_on, event_sequence, recorded_at)
+             SELECT n.id, n.owner, $3, n.amount, n.allocated, n.state, n.reason, 'bank',
+                 n.received_on, n.sequence, now()
+             FROM unnest($1::text[], $2::text[], $4::bigint[], $5::bigint[], $6::text[],
+                 $7::text[], $8::date[], $9::bigint[])
+                 AS n(id, owner, amount, allocated, state, reason, received_on, sequence)",
+        );
+        let insert = insert.bind(&self.payments).bind(&self.owners).bind(CURRENCY);
+        let insert = insert.bind(&self.amounts).bind(&self.allocated).bind(&self.states);
+        let insert = insert.bind(&self.reasons).bind(&self.dates).bind(&self.sequences);
+        insert.execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    async fn write_bank(&self, tx: &mut Tx) -> Result<()> {
+        let insert = sqlx::query(
+            "INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status,
+                 disposition, payment_id, credit_debit, reversal, currency, amount, booking_date,
+                 value_date, bank_transaction_id, end_to_end_id, debtor_name, debtor_account,
+                 unstructured, recorded_at)
+             SELECT n.account, n.key, n.hash, 'BOOK', 'payment', n.payment, 'CRDT', false,
+                 n.currency, n.amount, n.booked, n.booked, n.bank_id, n.end_to_end, n.name,
+                 n.debtor, n.text, now()
+             FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[],
+                 $6::bigint[], $7::date[], $8::text[], $9::text[], $10::text[], $11::text[],
+                 $12::text[]) AS n(account, key, hash, payment, currency, amount, booked, bank_id,
+                 end_to_end, name, debtor, text)",
+        );
+        let insert = insert.bind(&self.bank_accounts).bind(&self.bank_keys);
+        let insert = insert.bind(&self.bank_hashes).bind(&self.payments).bind(&self.currency);
+        let insert = insert.bind(&self.amounts).bind(&self.dates).bind(&self.bank_ids);
+        let insert = insert.bind(&self.end_to_end).bind(&self.debtor_names);
+        let insert = insert.bind(&self.debtor_accounts).bind(&self.texts);
+        insert.execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    async fn write_ledger(&self, tx: &mut Tx) -> Result<()> {
+        let insert = "INSERT INTO ledger_transactions \
+                      (ledger_transaction_id, kind, payment_id, posted_at) \
+                      SELECT n.*, now() FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n";
+        let insert = sqlx::query(insert).bind(&self.ledger).bind(&self.ledger_kinds);
+        insert.bind(&self.payments).execute(&mut **tx).await?;
+        let insert = "INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, \
+                      account_id, currency, amount) \
+                      SELECT n.id, n.line, n.account, n.owner, $6, n.amount \
+                      FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], \
+                      $5::bigint[]) AS n(id, line, account, owner, amount)";
+        let entries = &self.entries;
+        let insert = sqlx::query(insert).bind(&entries.ledger).bind(&entries.lines);
+        let insert = insert.bind(&entries.accounts).bind(&entries.owners).bind(&entries.amounts);
+        insert.bind(CURRENCY).execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    /// Allocations, lots, invoices.
+    async fn write_links(&self, tx: &mut Tx) -> Result<()> {
+        let links = &self.links;
+        let insert = sqlx::query(
+            "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
+                 amount, rule, ledger_transaction_id, allocated_at)
+             SELECT n.id, n.payment, n.invoice, n.owner, $8, n.amount, n.rule, n.ledger, now()
+             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[],
+                 $6::text[], $7::bigint[]) AS n(id, payment, invoice, owner, amount, rule, ledger)",
+        );
+        let insert = insert.bind(&links.ids).bind(&links.payments).bind(&links.invoices);
+        let insert = insert.bind(&links.owners).bind(&links.amounts).bind(&links.rules);
+        insert.bind(&links.ledger).bind(CURRENCY).execute(&mut **tx).await?;
+        let insert = "INSERT INTO lots (lot_id, account_id, currency, amount, remaining, \
+                      opened_at) SELECT n.id, n.owner, $4, n.amount, n.amount, now() \
+                      FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(id, owner, amount)";
+        let insert = sqlx::query(insert).bind(&links.ids).bind(&links.owners).bind(&links.amounts);
+        insert.bind(CURRENCY).execute(&mut **tx).await?;
+        let update = "UPDATE invoices i SET allocated = i.allocated + n.amount, \
+                      status = 'provisioned', provisioned_at = now() \
+                      FROM unnest($1::text[], $2::bigint[]) AS n(id, amount) \
+                      WHERE i.invoice_id = n.id AND i.status = 'awaiting_payment' \
+                      AND i.allocated + n.amount = i.amount";
+        let update = sqlx::query(update).bind(&links.invoices).bind(&links.amounts);
+        let updated = update.execute(&mut **tx).await?.rows_affected();
+        assert_eq!(usize::try_from(updated), Ok(links.ids.len()), "invoices updated");
+        let delete = "DELETE FROM payable_invoices WHERE invoice_id = ANY($1)";
+        sqlx::query(delete).bind(&links.invoices).execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    /// Decisions, watches, the inbox.
+    async fn write_records(&self, tx: &mut Tx) -> Result<()> {
+        let insert = sqlx::query(
+            "INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome,
+                 reason, explanation, caused_by_source, caused_by_id, decided_at)
+             SELECT n.id, n.payment, n.rule, 1, n.outcome, n.reason, n.explanation::json, n.source,
+                 n.message, now()
+             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                 $7::text[], $8::text[])
+                 AS n(id, payment, rule, outcome, reason, explanation, source, message)",
+        );
+        let insert = insert.bind(&self.decisions).bind(&self.payments).bind(&self.rules);
+        let insert = insert.bind(&self.outcomes).bind(&self.reasons).bind(&self.explanations);
+        insert.bind(&self.sources).bind(&self.messages).execute(&mut **tx).await?;
+        let insert = "INSERT INTO watches (watch_key, payment_id) \
+                      SELECT * FROM unnest($1::text[], $2::text[])";
+        let (keys, payments) = &self.watches;
+        sqlx::query(insert).bind(keys).bind(payments).execute(&mut **tx).await?;
+        let insert = sqlx::query(
+            "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
+                 partition, record_offset, subject, processed_at)
+             SELECT n.source, n.message, n.hash, n.type, 'applied', n.topic, n.partition,
+                 n.record_offset, n.subject, now()
+             FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[],
+                 $6::integer[], $7::bigint[], $8::text[]) AS n(source, message, hash, type, topic,
+                 partition, record_offset, subject)
+             ON CONFLICT (source, message_id) DO NOTHING",
+        );
+        let insert = insert.bind(&self.sources).bind(&self.messages).bind(&self.hashes);
+        let insert = insert.bind(&self.types).bind(&self.topics).bind(&self.partitions);
+        insert.bind(&self.offsets).bind(&self.subjects).execute(&mut **tx).await?;
+        Ok(())
+    }
+
+    /// The events, with the sequences that follow from the accounts' own.
+    async fn write_outbox(&self, tx: &mut Tx, was: &HashMap<String, i64>) -> Result<()> {
+        let mut next: HashMap<&str, i64> = HashMap::new();
+        let mut keys: Vec<&str> = Vec::with_capacity(self.owners.len());
+        let mut firsts: Vec<i64> = Vec::with_capacity(self.owners.len());
+        for ((owner, payment), events) in self.owners.iter().zip(&self.payments).zip(&self.events) {
+            let key = owner.as_deref().unwrap_or(payment);
+            let start = was.get(key).map_or(1, |was| was + 1);
+            let first = next.entry(key).or_insert(start);
+            keys.push(key);
+            firsts.push(*first);
+            *first += i64::from(*events);
+        }
+        let insert = sqlx::query(
+            "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
+                 created_at)
+             SELECT 'events', n.*, now()
+             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[]) AS n",
+        );
+        let insert = insert.bind(&self.key_kinds).bind(keys).bind(firsts).bind(&self.events);
+        insert.bind(&self.payloads).execute(&mut **tx).await?;
+        Ok(())
+    }
+}

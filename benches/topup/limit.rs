@@ -1,0 +1,108 @@
+//! The limit: the same effects in the same tables under the same constraints, as set-based SQL
+//! straight from arrays in memory. No Kafka, no JSON, no decisions: what remains is what
+//! PostgreSQL itself needs for the rows, the look-ups and the account locks.
+
+use std::time::Instant;
+
+use crate::World;
+use crate::batch::Batch;
+use crate::data::Book;
+use crate::database::Database;
+use crate::machine::Cpu;
+use crate::ours::{audit, check};
+use crate::recorded::Payment;
+use crate::rows::Rate;
+
+pub const BATCH: usize = 1_000;
+
+/// How the payments are shared out to the connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shares {
+    /// As they come: batches of several connections want the same accounts and wait for each other.
+    AsTheyCome,
+    /// Each connection has accounts of its own.
+    ByAccount,
+}
+
+/// Batches for each connection.
+type Queues = Vec<Vec<Batch>>;
+
+pub async fn part(world: &World, payments: &[Payment]) -> Vec<Rate> {
+    println!("\n== limit: set-based SQL from arrays in memory, batches of {BATCH}");
+    let plan = [
+        (1, Shares::AsTheyCome, "1 connection"),
+        (2, Shares::AsTheyCome, "2 connections"),
+        (2, Shares::ByAccount, "2 connections with accounts of their own"),
+    ];
+    let mut rates = Vec::new();
+    for (index, (connections, shares, what)) in plan.into_iter().enumerate() {
+        let queues = queues(payments, connections, shares);
+        let part = format!("limit{index}");
+        let database = world.server.clone_of("base", &part).await;
+        let before = Cpu::now(&database.pool).await;
+        let seconds = all(&database, queues).await;
+        let used = Cpu::now(&database.pool).await.since(before);
+        check(&database, Book::expected(payments.len())).await;
+        audit(&database).await;
+        let rate = payments.len() as f64 / seconds;
+        let each = |seconds: f64| seconds * 1e6 / payments.len() as f64;
+        println!(
+            "limit, {what}: {rate:.0} payments/s; CPU in µs per payment: client {:.1}, PostgreSQL \
+             {:.1}; other processes took {:.0} %",
+            each(used.own),
+            each(used.postgres),
+            used.others * 100.0
+        );
+        rates.push(Rate { connections, rate });
+        world.server.drop(database).await;
+    }
+    rates
+}
+
+fn queues(payments: &[Payment], connections: u32, shares: Shares) -> Queues {
+    let count = connections as usize;
+    let mut queues: Queues = (0..count).map(|_| Vec::new()).collect();
+    match shares {
+        Shares::AsTheyCome => {
+            for (index, chunk) in payments.chunks(BATCH).enumerate() {
+                queues[index % count].push(Batch::of(chunk.iter()));
+            }
+        }
+        Shares::ByAccount => {
+            let share = |p: &Payment| {
+                let owner = p.allocation.as_ref().map(|a| &a.account_id);
+                let bytes = owner.unwrap_or(&p.payment_id).bytes();
+                bytes.map(usize::from).sum::<usize>() % count
+            };
+            for (index, queue) in queues.iter_mut().enumerate() {
+                let own: Vec<&Payment> = payments.iter().filter(|p| share(p) == index).collect();
+                queue.extend(own.chunks(BATCH).map(|c| Batch::of(c.iter().copied())));
+            }
+        }
+    }
+    queues
+}
+
+/// Seconds until all is committed.
+async fn all(database: &Database, queues: Queues) -> f64 {
+    let connections = u32::try_from(queues.len()).expect("a few");
+    let pool = database.connections(connections).await;
+    let started = Instant::now();
+    let tasks: Vec<_> = queues
+        .into_iter()
+        .map(|queue| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                for batch in &queue {
+                    batch.write(&pool).await.expect("a batch");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    pool.close().await;
+    seconds
+}

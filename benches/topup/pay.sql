@@ -1,0 +1,98 @@
+-- One payment in one call: the same steps and rows as `pay` in rows.rs.
+CREATE FUNCTION bench_pay(
+    p_source text, p_message text, p_hash bytea, p_type text, p_topic text, p_partition integer,
+    p_offset bigint, p_subject text, p_reference text, p_bank_account text, p_bank_key text,
+    p_bank_hash bytea, p_bank_id text, p_currency text, p_amount bigint, p_booked date,
+    p_end_to_end text, p_debtor_name text, p_debtor_account text, p_text text, p_payment text,
+    p_sequence bigint, p_ledger bigint, p_allocation bigint, p_decision bigint, p_rule text,
+    p_outcome text, p_reason text, p_explanation text, p_key_kind text, p_events smallint,
+    p_payload text, p_watches text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_invoice text;
+    v_account text;
+    v_sequence bigint := 0;
+    v_fits boolean;
+BEGIN
+    INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic, partition,
+                       record_offset, subject, processed_at)
+    VALUES (p_source, p_message, p_hash, p_type, 'applied', p_topic, p_partition, p_offset,
+            p_subject, now()) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN RETURN 'duplicate'; END IF;
+
+    IF p_reference IS NOT NULL THEN
+        SELECT account_id, invoice_id INTO v_account, v_invoice
+          FROM invoices WHERE payment_reference = p_reference;
+    END IF;
+    IF v_account IS NULL THEN
+        SELECT account_id INTO v_account
+          FROM payer_accounts WHERE payer_account = p_debtor_account;
+    END IF;
+    IF v_account IS NOT NULL THEN
+        SELECT event_sequence INTO v_sequence
+          FROM accounts WHERE account_id = v_account FOR NO KEY UPDATE;
+        IF v_invoice IS NOT NULL THEN
+            SELECT amount - allocated = p_amount AND status = 'awaiting_payment'
+                   AND currency = p_currency INTO v_fits
+              FROM invoices WHERE invoice_id = v_invoice;
+            IF NOT v_fits THEN v_invoice := NULL; END IF;
+        ELSE
+            SELECT invoice_id INTO v_invoice FROM payable_invoices
+             WHERE account_id = v_account AND currency = p_currency AND due = p_amount
+             ORDER BY due_date, sent_at, invoice_id LIMIT 1;
+        END IF;
+        IF v_invoice IS NULL THEN v_account := NULL; END IF;
+    END IF;
+
+    INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason,
+                          origin, received_on, event_sequence, recorded_at)
+    VALUES (p_payment, v_account, p_currency, p_amount,
+            CASE WHEN v_account IS NULL THEN 0 ELSE p_amount END,
+            CASE WHEN v_account IS NULL THEN 'parked' ELSE 'allocated' END, p_reason, 'bank',
+            p_booked, p_sequence, now());
+    INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+        payment_id, credit_debit, reversal, currency, amount, booking_date, value_date,
+        bank_transaction_id, end_to_end_id, debtor_name, debtor_account, unstructured, recorded_at)
+    VALUES (p_bank_account, p_bank_key, p_bank_hash, 'BOOK', 'payment', p_payment, 'CRDT', false,
+        p_currency, p_amount, p_booked, p_booked, p_bank_id, p_end_to_end, p_debtor_name,
+        p_debtor_account, p_text, now());
+    INSERT INTO ledger_transactions (ledger_transaction_id, kind, payment_id, posted_at)
+    VALUES (p_ledger, CASE WHEN v_account IS NULL THEN 'payment_received'
+                           ELSE 'payment_provisioned' END, p_payment, now());
+    INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, account_id, currency,
+                                amount)
+    VALUES (p_ledger, 1, 'bank_clearing', NULL, p_currency, -p_amount),
+           (p_ledger, 2, CASE WHEN v_account IS NULL THEN 'unallocated_cash'
+                              ELSE 'customer_balance' END, v_account, p_currency, p_amount);
+
+    IF v_account IS NOT NULL THEN
+        INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
+                                 amount, rule, ledger_transaction_id, allocated_at)
+        VALUES (p_allocation, p_payment, v_invoice, v_account, p_currency, p_amount, p_rule,
+                p_ledger, now());
+        INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at)
+        VALUES (p_allocation, v_account, p_currency, p_amount, p_amount, now());
+        UPDATE invoices SET allocated = allocated + p_amount, status = 'provisioned',
+                            provisioned_at = now()
+         WHERE invoice_id = v_invoice AND allocated + p_amount = amount
+           AND status = 'awaiting_payment';
+        IF NOT FOUND THEN RAISE EXCEPTION 'invoice % was not open', v_invoice; END IF;
+        DELETE FROM payable_invoices WHERE invoice_id = v_invoice;
+        INSERT INTO balances AS b (account_id, currency, amount, updated_at)
+        VALUES (v_account, p_currency, p_amount, now())
+        ON CONFLICT (account_id, currency)
+        DO UPDATE SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at;
+        UPDATE accounts SET event_sequence = event_sequence + p_events, updated_at = now()
+         WHERE account_id = v_account;
+    ELSE
+        INSERT INTO watches (watch_key, payment_id) SELECT k, p_payment FROM unnest(p_watches) k;
+    END IF;
+
+    INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
+                           explanation, caused_by_source, caused_by_id, decided_at)
+    VALUES (p_decision, p_payment, p_rule, 1, p_outcome, p_reason, p_explanation::json, p_source,
+            p_message, now());
+    INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at)
+    VALUES ('events', p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,
+            p_payload, now());
+    RETURN 'applied';
+END $$

@@ -1,0 +1,121 @@
+//! The figures of a run, and the JSON object that is its last line.
+
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::args::Args;
+use crate::latency::Latency;
+use crate::machine;
+use crate::memory::Memory;
+use crate::ours::Run;
+use crate::rows::{Rate, Rates};
+use crate::variants::Ratios;
+
+pub struct Report {
+    facts: Value,
+    pub fsync_ms: Option<f64>,
+    pub ours: Option<Run>,
+    pub rows: Rates,
+    pub limit: Vec<Rate>,
+    pub copy: Vec<Rate>,
+    pub variants: Option<Ratios>,
+    pub memory: Option<Memory>,
+    pub latency: Option<Latency>,
+}
+
+fn best(rates: &[Rate]) -> Option<f64> {
+    rates.iter().map(|rate| rate.rate).max_by(f64::total_cmp)
+}
+
+/// Three significant figures or so: what is left after run-to-run spread.
+fn short(value: Option<f64>) -> Value {
+    value.filter(|value| value.is_finite()).map_or(Value::Null, |value| {
+        let factor = if value.abs() >= 100.0 { 1.0 } else { 1_000.0 };
+        json!((value * factor).round() / factor)
+    })
+}
+
+impl Report {
+    pub fn new(world: &World, args: &Args) -> Self {
+        let commit = machine::says("git", &["rev-parse", "HEAD"]);
+        let facts = json!({
+            "cpu": machine::cpu_model(),
+            "cores": machine::cores(),
+            "memory_mib": machine::memory_mib(),
+            "kernel": machine::kernel(),
+            "postgresql": world.server.version,
+            "kafka": machine::kafka_version().unwrap_or_else(|| "unknown".to_owned()),
+            "commit": commit.unwrap_or_else(|| "unknown".to_owned()),
+            "payments": args.payments,
+            "accounts": args.accounts,
+            "invoices": args.invoices,
+            "backlog": args.backlog,
+        });
+        println!("{facts}");
+        Self {
+            facts,
+            fsync_ms: None,
+            ours: None,
+            rows: Rates::default(),
+            limit: Vec::new(),
+            copy: Vec::new(),
+            variants: None,
+            memory: None,
+            latency: None,
+        }
+    }
+
+    pub fn say_fsync(&self) {
+        if let Some(ms) = self.fsync_ms {
+            println!("8 KiB and fdatasync: {ms:.2} ms");
+        }
+    }
+
+    /// Ours against a rate.
+    fn against(&self, other: Option<f64>) -> Option<f64> {
+        Some(self.ours.as_ref()?.rate() / other?)
+    }
+
+    fn row(&self, connections: u32) -> Option<f64> {
+        let rate = self.rows.rows.iter().find(|rate| rate.connections == connections);
+        rate.map(|rate| rate.rate)
+    }
+
+    fn figures(&self) -> Vec<(&'static str, Option<f64>)> {
+        vec![
+            ("payments_per_s", self.ours.as_ref().map(Run::rate)),
+            ("ratio_row_1", self.against(self.row(1))),
+            ("ratio_row_best", self.against(best(&self.rows.rows))),
+            ("ratio_function_best", self.against(best(&self.rows.function))),
+            ("ratio_limit", self.against(best(&self.limit))),
+            ("ratio_copy_bound", self.against(best(&self.copy))),
+            ("fsync_ms", self.fsync_ms),
+            ("hot_account_ratio", self.variants.map(|ratios| ratios.hot_account)),
+            ("open_invoices_ratio", self.variants.map(|ratios| ratios.open_invoices)),
+            ("rss_mib_max", self.memory.map(|memory| memory.max_mib)),
+            ("p50_ms", self.latency.map(|latency| latency.p50_ms)),
+            ("p99_ms", self.latency.map(|latency| latency.p99_ms)),
+        ]
+    }
+
+    pub fn say_ratios(&self) {
+        println!("\n== figures");
+        for (name, value) in self.figures() {
+            match value {
+                Some(value) => println!("{name:<22} {value:>12.3}"),
+                None => println!("{name:<22} not measured"),
+            }
+        }
+        println!();
+    }
+
+    /// The object on the last line.
+    pub fn json(&self) -> Value {
+        let mut all = self.facts.clone();
+        if let Value::Object(all) = &mut all {
+            let figures = self.figures().into_iter();
+            all.extend(figures.map(|(name, value)| (name.to_owned(), short(value))));
+        }
+        all
+    }
+}

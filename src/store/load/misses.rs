@@ -1,0 +1,122 @@
+//! What deciding asked for and did not find.
+
+use sqlx::Row;
+
+use super::{Needs, invoices};
+use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::money::Money;
+use crate::domain::working_set::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, WorkingSet};
+use crate::store::{StoreError, Tx, rows, sql};
+
+/// Loads what deciding asked for and did not find.
+///
+/// # Errors
+/// When the database fails.
+pub async fn misses(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    misses: &[Miss],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    exact(tx, needs, misses, set).await?;
+    oldest(tx, misses, set).await?;
+    book(tx, misses, set).await?;
+    let mut ids: Vec<String> = Vec::new();
+    let listed = set.exact.values().chain(set.oldest.values()).flatten();
+    ids.extend(listed.map(|id| id.as_str().to_owned()));
+    invoices(tx, ids, set).await
+}
+
+async fn exact(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    misses: &[Miss],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let (mut accounts, mut currencies, mut dues, mut limits) = (vec![], vec![], vec![], vec![]);
+    for miss in misses {
+        if let Miss::Exact(account, currency, due) = miss {
+            let same = needs.same_amount.get(&(currency.clone(), *due)).copied().unwrap_or(0);
+            accounts.push(account.as_str().to_owned());
+            currencies.push(currency.clone());
+            dues.push(*due);
+            // Each payment of the batch may take one, and two more show whether there is a rival.
+            limits.push(same.saturating_add(8));
+            let key = (account.clone(), rows::currency(currency)?, *due);
+            set.exact.insert(key, Vec::new());
+        }
+    }
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(sql!("load_exact"))
+        .bind(accounts)
+        .bind(currencies)
+        .bind(dues)
+        .bind(limits)
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        let currency = rows::currency(row.try_get(1)?)?;
+        let key = (AccountId::trusted(row.try_get(0)?), currency, row.try_get(2)?);
+        set.exact.entry(key).or_default().push(InvoiceId::trusted(row.try_get(3)?));
+    }
+    Ok(())
+}
+
+async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+    let (mut accounts, mut currencies) = (vec![], vec![]);
+    for miss in misses {
+        if let Miss::Oldest(account, currency) = miss {
+            accounts.push(account.as_str().to_owned());
+            currencies.push(currency.clone());
+            set.oldest.insert((account.clone(), rows::currency(currency)?), Vec::new());
+        }
+    }
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let limit = i64::try_from(BOOK_OLDEST_MAX).unwrap_or(i64::MAX);
+    let rows = sqlx::query(sql!("load_oldest"))
+        .bind(accounts)
+        .bind(currencies)
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        let key = (AccountId::trusted(row.try_get(0)?), rows::currency(row.try_get(1)?)?);
+        set.oldest.entry(key).or_default().push(InvoiceId::trusted(row.try_get(2)?));
+    }
+    Ok(())
+}
+
+async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+    let (mut currencies, mut dues) = (vec![], vec![]);
+    for miss in misses {
+        if let Miss::Book(currency, due) = miss {
+            currencies.push(currency.clone());
+            dues.push(*due);
+            set.book.insert((rows::currency(currency)?, *due), Vec::new());
+        }
+    }
+    if currencies.is_empty() {
+        return Ok(());
+    }
+    let limit = i64::try_from(BOOK_COUNT_MAX).unwrap_or(i64::MAX);
+    let rows = sqlx::query(sql!("load_book"))
+        .bind(currencies)
+        .bind(dues)
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        let currency = rows::currency(row.try_get(0)?)?;
+        let due: i64 = row.try_get(1)?;
+        set.book.entry((currency, due)).or_default().push(BookEntry {
+            invoice_id: InvoiceId::trusted(row.try_get(2)?),
+            account_id: AccountId::trusted(row.try_get(3)?),
+            amount_due: Money::from_micros(due, currency),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Resolving what texts name, the locks of watched words, and the payments that watch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::Row;
+
+use super::Needs;
+use crate::domain::effect::WatchKey;
+use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::invoice::number_key;
+use crate::domain::matching::invoice_watch_keys;
+use crate::domain::working_set::WorkingSet;
+use crate::store::{StoreError, Tx, rows, sql};
+
+/// What references and numbers of the batch name.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Invoice id to account id.
+    pub owners: BTreeMap<String, String>,
+    references: BTreeSet<String>,
+}
+
+impl Found {
+    pub(super) fn extend(&mut self, other: Self) {
+        self.owners.extend(other.owners);
+        self.references.extend(other.references);
+    }
+}
+
+/// The invoices that references and numbers of the batch name, read without locks.
+pub(super) async fn invoices(tx: &mut Tx<'_>, needs: &Needs) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    if !needs.references.is_empty() {
+        let words: Vec<&str> = needs.references.iter().map(String::as_str).collect();
+        let query = sqlx::query(sql!("resolve_references")).bind(words);
+        for row in query.fetch_all(&mut **tx).await? {
+            found.owners.insert(row.try_get(0)?, row.try_get(1)?);
+            found.references.insert(row.try_get(2)?);
+        }
+    }
+    if !needs.numbers.is_empty() {
+        let words: Vec<&str> = needs.numbers.iter().map(String::as_str).collect();
+        let query = sqlx::query(sql!("resolve_numbers")).bind(words);
+        for row in query.fetch_all(&mut **tx).await? {
+            found.owners.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Locks the words that a payment may begin to watch, and the invoices that may be sent, so that
+/// neither can miss the other. True when some word names no invoice yet.
+///
+/// A batch of payments locks what it cannot resolve, exclusively; a batch that sends invoices
+/// locks their numbers and references, shared. A thousand sends are two thousand locks, of the
+/// server's `max_locks_per_transaction × max_connections` (256 × 200 as we set it up).
+pub(super) async fn lock_watch_keys(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    found: &Found,
+) -> Result<bool, StoreError> {
+    let key = |id: &String| number_key(&InvoiceId::trusted(id));
+    let known: BTreeSet<String> = found.owners.keys().map(key).collect();
+    let mut exclusive: Vec<&str> = needs.numbers.difference(&known).map(String::as_str).collect();
+    exclusive.extend(needs.references.difference(&found.references).map(String::as_str));
+    let mut shared: BTreeSet<String> = needs.sends.iter().map(key).collect();
+    shared.extend(needs.minted.iter().cloned());
+    if !needs.sends.is_empty() {
+        let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
+        let query = sqlx::query(sql!("load_send_keys")).bind(sends);
+        for row in query.fetch_all(&mut **tx).await? {
+            shared.insert(row.try_get(0)?);
+        }
+    }
+    if exclusive.is_empty() && shared.is_empty() {
+        return Ok(false);
+    }
+    let unresolved = !exclusive.is_empty();
+    let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
+    let query = sqlx::query(sql!("lock_watch_keys")).bind(exclusive).bind(shared);
+    query.execute(&mut **tx).await?;
+    Ok(unresolved)
+}
+
+/// Reads the payments that watch for invoices which this batch may send, and adds what their
+/// texts name to `needs`.
+pub(super) async fn watchers(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let mut keys: BTreeSet<WatchKey> = BTreeSet::new();
+    let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
+    let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
+    for row in rows {
+        let currency = rows::currency(row.try_get(3)?)?;
+        let account = AccountId::trusted(row.try_get(2)?);
+        keys.extend(invoice_watch_keys(row.try_get(0)?, row.try_get(1)?, &account, currency));
+    }
+    keys.extend(needs.minted.iter().map(|reference| WatchKey::reference(reference)));
+    for id in &needs.sends {
+        keys.insert(WatchKey::number(&number_key(&InvoiceId::trusted(id))));
+    }
+    // An invoice that the batch creates and sends has any currency of any of its accounts.
+    let accounts: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
+    let prefixes: Vec<String> = accounts.iter().map(|id| format!("account:{id}:")).collect();
+    let keys: Vec<&str> = keys.iter().map(|key| key.0.as_str()).collect();
+    let rows =
+        sqlx::query(sql!("load_watched")).bind(keys).bind(prefixes).fetch_all(&mut **tx).await?;
+    for row in rows {
+        let record = rows::bank_record(&row)?;
+        let Some(payment_id) = record.payment_id.clone() else {
+            continue;
+        };
+        let key = WatchKey(row.try_get("watch_key")?);
+        set.watchers.entry(key).or_default().insert(payment_id.clone());
+        needs.payments.insert(payment_id.as_str().to_owned());
+        needs.add_bank(&record.transaction);
+        set.watched.insert(payment_id, record);
+    }
+    Ok(())
+}
+
+/// Who the payer accounts and virtual accounts of the batch belong to.
+pub(super) async fn payers(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if !needs.payers.is_empty() {
+        let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
+        let rows = sqlx::query(sql!("resolve_payers")).bind(payers).fetch_all(&mut **tx).await?;
+        for row in rows {
+            let owners = set.payer_owners.entry(row.try_get(0)?).or_default();
+            owners.insert(AccountId::trusted(row.try_get(1)?));
+        }
+    }
+    if !needs.virtuals.is_empty() {
+        let virtuals: Vec<&str> = needs.virtuals.iter().map(String::as_str).collect();
+        let rows =
+            sqlx::query(sql!("resolve_virtuals")).bind(virtuals).fetch_all(&mut **tx).await?;
+        for row in rows {
+            let owner = AccountId::trusted(row.try_get(1)?);
+            set.virtual_owners.insert(row.try_get(0)?, owner);
+        }
+    }
+    Ok(())
+}

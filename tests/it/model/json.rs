@@ -1,0 +1,149 @@
+//! Generated messages as the records that upstream systems would send, and decoded from those.
+
+use std::collections::HashMap;
+
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+use topup::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
+use topup::domain::input::{AllocatePayment, Command, Input, Message, UpsertAccount};
+use topup::domain::matching::reference;
+use topup::domain::money::Currency;
+use topup::pipeline::batch::{Item, type_of};
+
+use super::topic_of;
+use crate::harness::Direct;
+use crate::harness::records::envelope_at;
+
+/// The log as decoded records. The generator mints payment references from hashes of its own;
+/// texts that quote one are made to quote what the service mints.
+pub fn decoded(direct: &mut Direct, log: &[Message]) -> Vec<Item> {
+    let mut minted: HashMap<String, String> = HashMap::new();
+    let mut items = Vec::new();
+    for message in log {
+        let mut data = data_of(&message.input).to_string();
+        for (generated, real) in &minted {
+            data = data.replace(generated, real);
+        }
+        let (id, source) = (message.record.id.as_str(), message.record.source.as_str());
+        let time = message.time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let record = envelope_at(id, source, type_of(&message.input), &time, &data);
+        let item = direct.item(topic_of(&message.input), None, record.as_bytes());
+        let decoded = item.decoded.as_ref();
+        let decoded = decoded.unwrap_or_else(|failure| panic!("{failure}: {record}"));
+        if let Input::Command(Command::CreateInvoice(_)) = &message.input {
+            let real = reference::mint(&decoded.content_hash);
+            minted.insert(reference::mint(&message.content_hash), real);
+        }
+        items.push(item);
+    }
+    items
+}
+
+fn data_of(input: &Input) -> Value {
+    let data = match input {
+        Input::Command(command) => command_data(command),
+        Input::BankTransaction(bank) => bank_data(bank),
+        Input::BankStatement(_) => panic!("no statements are generated"),
+    };
+    without_nulls(data)
+}
+
+/// An optional field is absent, not null.
+fn without_nulls(mut data: Value) -> Value {
+    if let Some(fields) = data.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    data
+}
+
+fn command_data(command: &Command) -> Value {
+    match command {
+        Command::UpsertAccount(upsert) => upsert_data(upsert),
+        Command::CreateInvoice(create) => json!({
+            "invoice_id": create.invoice_id.as_str(),
+            "account_id": create.account_id.as_str(),
+            "name": create.name,
+            "amount": create.amount.number(),
+            "currency": create.amount.currency().code(),
+            "due_date": create.due_date.map(|date| date.to_string()),
+            "send": create.send,
+        }),
+        Command::MarkInvoiceSent { invoice_id, account_id }
+        | Command::VoidInvoice { invoice_id, account_id, .. }
+        | Command::KeepInvoice { invoice_id, account_id, .. } => json!({
+            "invoice_id": invoice_id.as_str(),
+            "account_id": account_id.as_str(),
+        }),
+        Command::RecordPayment(record) => json!({
+            "payment_id": record.payment_id.as_str(),
+            "account_id": record.account_id.as_ref().map(|id| id.as_str()),
+            "amount": record.amount.number(),
+            "currency": record.amount.currency().code(),
+            "received_on": record.received_on.to_string(),
+            "method": record.method,
+        }),
+        Command::AssignPayment { payment_id, account_id }
+        | Command::RemovePayment { payment_id, account_id, .. } => json!({
+            "payment_id": payment_id.as_str(),
+            "account_id": account_id.as_str(),
+        }),
+        Command::AllocatePayment(allocate) => allocate_data(allocate),
+        Command::DeallocatePayment { payment_id, invoice_id, account_id, .. } => json!({
+            "payment_id": payment_id.as_str(),
+            "invoice_id": invoice_id.as_str(),
+            "account_id": account_id.as_str(),
+        }),
+    }
+}
+
+fn upsert_data(upsert: &UpsertAccount) -> Value {
+    json!({
+        "account_id": upsert.account_id.as_str(),
+        "name": upsert.name,
+        "payer_accounts": upsert.payer_accounts,
+        "virtual_accounts": upsert.virtual_accounts,
+    })
+}
+
+fn allocate_data(allocate: &AllocatePayment) -> Value {
+    let currency = Currency::parse("SGD").expect("SGD");
+    let parts = allocate.allocations.iter().map(|part| {
+        let amount = part.amount.map(|amount| amount.in_currency(currency).expect("two decimals"));
+        without_nulls(json!({
+            "invoice_id": part.invoice_id.as_str(),
+            "amount": amount.map(|amount| amount.number()),
+        }))
+    });
+    json!({
+        "payment_id": allocate.payment_id.as_str(),
+        "account_id": allocate.account_id.as_str(),
+        "allocations": parts.collect::<Vec<_>>(),
+    })
+}
+
+fn bank_data(bank: &BankTransaction) -> Value {
+    let direction = match bank.credit_debit {
+        CreditDebit::Credit => "CRDT",
+        CreditDebit::Debit => "DBIT",
+    };
+    let status = match bank.status {
+        EntryStatus::Booked => "BOOK",
+        EntryStatus::Pending => "PDNG",
+        EntryStatus::Information => "INFO",
+    };
+    json!({
+        "bank_account": bank.bank_account.as_str(),
+        "bank_transaction_id": bank.bank_transaction_id,
+        "end_to_end_id": bank.end_to_end_id,
+        "credit_debit": direction,
+        "status": status,
+        "reversal": bank.reversal,
+        "amount": bank.amount.number(),
+        "currency": bank.amount.currency().code(),
+        "booking_date": bank.booking_date.to_string(),
+        "value_date": bank.value_date.map(|date| date.to_string()),
+        "debtor": bank.debtor_account.as_ref().map(|account| json!({ "account": account })),
+        "virtual_account": bank.virtual_account,
+        "remittance": { "unstructured": bank.unstructured },
+    })
+}

@@ -1,0 +1,87 @@
+//! The state of a model and of a database as the same sorted lines of text.
+
+use topup::domain::model::Model;
+use topup::domain::money::Money;
+
+use crate::harness::Database;
+
+fn micros(money: Money) -> i64 {
+    money.to_micros().expect("micros")
+}
+
+/// Sums of zero are left out on both sides: a key that was touched and one that was not are equal.
+pub fn of_model(model: &Model) -> Vec<String> {
+    let summary = model.summary();
+    assert_eq!(summary.stopped, None, "the model never stops");
+    let mut lines = Vec::new();
+    for (id, invoice) in &summary.invoices {
+        let (allocated, due) = (micros(invoice.allocated), micros(invoice.due));
+        lines.push(format!("invoice {id} {} {allocated} {due}", invoice.status));
+    }
+    for (id, payment) in &summary.payments {
+        let account = payment.account_id.as_ref().map_or("-", |id| id.as_str());
+        let (state, reason) = (payment.state, payment.reason.unwrap_or("-"));
+        let (allocated, amount) = (micros(payment.allocated), micros(payment.amount));
+        lines.push(format!("payment {id} {account} {state} {reason} {allocated} {amount}"));
+    }
+    for ((account, currency), sum) in &summary.balances {
+        lines.push(format!("balance {account} {} {}", currency.code(), micros(*sum)));
+    }
+    for ((payment, invoice), allocation) in &summary.allocations {
+        let (account, rule) = (&allocation.account_id, allocation.rule);
+        let (amount, left) = (micros(allocation.amount), micros(allocation.lot_remaining));
+        lines.push(format!("allocation {payment} {invoice} {account} {amount} {rule} {left}"));
+    }
+    for ((word, account, currency), sum) in &summary.ledger {
+        let account = account.as_ref().map_or("-", |id| id.as_str());
+        lines.push(format!("ledger {word} {account} {} {}", currency.code(), micros(*sum)));
+    }
+    for (key, count) in &summary.events {
+        lines.push(format!("events {} {} {count}", key.kind(), key.as_str()));
+    }
+    for (account, records) in &summary.waiting {
+        let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+        lines.push(format!("waiting {account} {}", ids.join(",")));
+    }
+    for (record, (_, outcome)) in &model.inbox {
+        let word = outcome.word();
+        let told = if word == "waiting" { None } else { outcome.code() };
+        lines.push(format!("inbox {} {word} {}", record.id.as_str(), told.unwrap_or("-")));
+    }
+    lines.retain(|line| !is_zero_sum(line));
+    lines.sort();
+    lines
+}
+
+pub async fn of_database(database: &Database) -> Vec<String> {
+    const QUERIES: [&str; 8] = [
+        "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
+         FROM invoices",
+        "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
+           coalesce(reason, '-'), allocated, amount) FROM payments",
+        "SELECT concat_ws(' ', 'balance', account_id, currency, amount) FROM balances",
+        "SELECT concat_ws(' ', 'allocation', payment_id, invoice_id, a.account_id, a.amount, rule,
+           l.remaining) FROM allocations a JOIN lots l ON lot_id = allocation_id
+         WHERE reversed_at IS NULL",
+        "SELECT concat_ws(' ', 'ledger', ledger_account, coalesce(account_id, '-'), currency,
+           sum(amount)) FROM ledger_entries GROUP BY ledger_account, account_id, currency",
+        "SELECT concat_ws(' ', 'events', key_kind, record_key, sum(events)) FROM outbox
+         WHERE topic = 'events' GROUP BY key_kind, record_key",
+        "SELECT concat_ws(' ', 'waiting', wait_key, string_agg(message_id, ',' ORDER BY
+           waiting_id)) FROM waiting_commands GROUP BY wait_key",
+        "SELECT concat_ws(' ', 'inbox', message_id, outcome, CASE WHEN outcome = 'waiting' THEN '-'
+           ELSE coalesce(code, '-') END) FROM inbox",
+    ];
+    let mut lines = Vec::new();
+    for query in QUERIES {
+        lines.extend(database.lines(query).await);
+    }
+    lines.retain(|line| !is_zero_sum(line));
+    lines.sort();
+    lines
+}
+
+fn is_zero_sum(line: &str) -> bool {
+    let sum = line.starts_with("balance ") || line.starts_with("ledger ");
+    sum && line.ends_with(" 0")
+}

@@ -1,0 +1,189 @@
+//! Which module may use what. `docs/ARCHITECTURE.md` has the map.
+
+use crate::tokens::{self, Seen};
+use crate::{Finding, Source, none, sources};
+
+/// A place, the other crates that it may use, and the modules of ours that it may use.
+struct Area {
+    place: &'static str,
+    crates: &'static [&'static str],
+    modules: &'static [&'static str],
+}
+
+const AREAS: [Area; 5] = [
+    Area {
+        place: "src/domain",
+        crates: &["chrono", "iso_currency", "rust_decimal", "thiserror", "unicode_normalization"],
+        modules: &["domain"],
+    },
+    Area {
+        place: "src/wire",
+        crates: &["chrono", "serde", "serde_json", "sha2", "thiserror"],
+        modules: &["domain", "wire"],
+    },
+    Area {
+        place: "src/kafka",
+        // `config` is a module of its own there.
+        crates: &["config", "futures", "rdkafka", "thiserror", "tokio", "tracing"],
+        modules: &["kafka"],
+    },
+    Area {
+        place: "src/store",
+        crates: &["chrono", "futures", "serde", "serde_json", "sqlx", "thiserror", "tracing"],
+        modules: &["domain", "store"],
+    },
+    Area {
+        place: "src/config",
+        crates: &["config", "serde", "thiserror"],
+        modules: &["config", "domain"],
+    },
+];
+
+/// Crates that one place owns.
+const OWNED: [(&str, &str); 3] =
+    [("rdkafka", "src/kafka"), ("apalis", "src/jobs"), ("sqlx", "src/store")];
+/// Outside the store a pool may be held and handed on; no statement may be run with it.
+const HANDED_ON: &str = "sqlx::PgPool";
+/// The demo asks the database what it shows; it is no part of a worker.
+const MAY_ASK: &str = "src/demo";
+
+/// What deciding may not touch, beside other crates.
+const IMPURE: [&str; 8] = [
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+];
+const CLOCKS: [&str; 4] = ["Utc::now", "Local::now", "SystemTime::now", "Local::today"];
+const CLOCK: &str = "src/clock.rs";
+
+/// The dependencies of `Cargo.toml`, as they are written in code.
+fn dependencies(files: &[Source]) -> Vec<String> {
+    let manifest = files.iter().find(|file| file.path == "Cargo.toml");
+    let text = &manifest.expect("Cargo.toml").text;
+    let section = text.split("[dependencies]").nth(1).expect("dependencies");
+    let section = section.split("\n[").next().unwrap_or_default();
+    let names = section.lines().filter_map(|line| line.split_once('='));
+    names.map(|(name, _)| name.trim().replace('-', "_")).collect()
+}
+
+fn shipped(files: &[Source]) -> impl Iterator<Item = (&Source, Seen)> {
+    let code = files.iter().filter(|file| file.is("rs") && file.under("src"));
+    code.map(|file| (file, tokens::of(file, true)))
+}
+
+#[test]
+fn each_module_uses_what_it_may() {
+    let files = sources();
+    let crates = dependencies(&files);
+    assert!(crates.iter().any(|name| name == "sqlx"), "{crates:?}");
+    let mut findings = Vec::new();
+    for (file, seen) in shipped(&files) {
+        let Some(area) = AREAS.iter().find(|area| file.under(area.place)) else {
+            continue;
+        };
+        for (path, line) in &seen.paths {
+            let first = path.first().map(String::as_str).unwrap_or_default();
+            let second = path.get(1).map(String::as_str).unwrap_or_default();
+            let foreign = path.len() > 1 && crates.iter().any(|name| name == first);
+            if foreign && !area.crates.contains(&first) {
+                findings.push(file.finding(
+                    *line,
+                    format!("{} may not use {first}; move this to its place", area.place),
+                ));
+            }
+            let ours = first == "crate" && second.starts_with(char::is_lowercase);
+            if ours && is_module(&files, second) && !area.modules.contains(&second) {
+                findings.push(file.finding(
+                    *line,
+                    format!("{} may not use crate::{second}; hand in what is needed", area.place),
+                ));
+            }
+        }
+    }
+    none(findings);
+}
+
+fn is_module(files: &[Source], name: &str) -> bool {
+    let (file, folder) = (format!("src/{name}.rs"), format!("src/{name}/mod.rs"));
+    files.iter().any(|source| source.path == file || source.path == folder)
+}
+
+#[test]
+fn each_crate_has_one_place() {
+    let files = sources();
+    let mut findings = Vec::new();
+    for (file, seen) in shipped(&files) {
+        for (path, line) in &seen.paths {
+            let owned = OWNED.iter().find(|(name, _)| path.first().is_some_and(|p| p == name));
+            let Some((name, place)) = owned else { continue };
+            let alone = path.len() < 2;
+            let handed_on = path.join("::") == HANDED_ON;
+            let may_ask = *name == "sqlx" && file.under(MAY_ASK);
+            if alone || file.under(place) || handed_on || may_ask {
+                continue;
+            }
+            let what = format!("only {place} uses {name}; call a function there");
+            findings.push(file.finding(*line, what));
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn deciding_is_pure() {
+    let files = sources();
+    let mut findings = Vec::new();
+    for (file, seen) in shipped(&files).filter(|(file, _)| file.under("src/domain")) {
+        for (path, line) in &seen.paths {
+            let path = path.join("::");
+            if let Some(impure) = IMPURE.iter().find(|impure| path.starts_with(*impure)) {
+                let what = format!("{impure} in the domain; hand its result in as an argument");
+                findings.push(file.finding(*line, what));
+            }
+        }
+        for (word, line) in &seen.words {
+            if word == "async" || word == "await" {
+                findings.push(file.finding(*line, "async in the domain; load before deciding"));
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn one_place_reads_the_clock() {
+    let files = sources();
+    let mut findings = Vec::new();
+    for (file, seen) in shipped(&files).filter(|(file, _)| file.path != CLOCK) {
+        for (path, line) in &seen.paths {
+            let path = path.join("::");
+            if CLOCKS.iter().any(|clock| path == *clock || path.ends_with(&format!("::{clock}"))) {
+                let what = format!("{path} outside {CLOCK}; take a `Clock` or an instant");
+                findings.push(file.finding(*line, what));
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn floats_stay_away_from_money() {
+    let files = sources();
+    let mut findings: Vec<Finding> = Vec::new();
+    let near = |file: &Source| {
+        ["src/domain", "src/store", "src/wire"].iter().any(|place| file.under(place))
+    };
+    for (file, seen) in shipped(&files).filter(|(file, _)| near(file)) {
+        for (word, line) in &seen.words {
+            if word == "f32" || word == "f64" {
+                findings.push(file.finding(*line, "a float near money; use `Money` or integers"));
+            }
+        }
+    }
+    none(findings);
+}

@@ -1,0 +1,241 @@
+//! Sizes, banned items, exhaustive matches, unused files.
+
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+use crate::{Finding, Source, none, sources, tokens};
+
+const FILE_LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
+const LINE_CHARACTERS_MAX: usize = 100;
+
+/// Code that stands for code that was not written, or for a test that is not run.
+const BANNED_MACROS: [(&str, &str); 3] = [
+    ("todo", "write it, or refuse with a code"),
+    ("unimplemented", "write it, or refuse with a code"),
+    ("dbg", "use tracing, or remove it"),
+];
+
+fn rust(files: &[Source]) -> impl Iterator<Item = &Source> {
+    files.iter().filter(|file| file.is("rs"))
+}
+
+#[test]
+fn files_are_short() {
+    let files = sources();
+    let long = rust(&files).filter(|file| file.text.lines().count() > FILE_LINES_MAX);
+    none(
+        long.map(|file| {
+            let lines = file.text.lines().count();
+            file.finding(
+                lines,
+                format!("{lines} lines, at most {FILE_LINES_MAX}; split it by what it is about"),
+            )
+        })
+        .collect(),
+    );
+}
+
+#[test]
+fn lines_are_short() {
+    let files = sources();
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|f| f.is("rs") || f.is("sql") || f.is("md")) {
+        let mut fenced = false;
+        for (index, line) in file.text.lines().enumerate() {
+            if file.is("md") && line.trim_start().starts_with("```") {
+                fenced = !fenced;
+            }
+            // Tables, links and JSON cannot be broken without harm.
+            let table = file.is("md") && (line.starts_with('|') || line.contains("]("));
+            let json = file.is("rs") && line.contains("r#\"");
+            let long = line.chars().count() > LINE_CHARACTERS_MAX;
+            if long && !fenced && !table && !json {
+                let what =
+                    format!("a line of more than {LINE_CHARACTERS_MAX} characters; break it");
+                findings.push(file.finding(index + 1, what));
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn functions_are_short() {
+    struct Long<'a>(&'a Source, Vec<Finding>);
+    impl Long<'_> {
+        fn measure(&mut self, signature: &syn::Signature, block: &syn::Block) {
+            let first = signature.fn_token.span().start().line;
+            let last = block.brace_token.span.close().end().line;
+            let lines = last - first + 1;
+            if lines > FUNCTION_LINES_MAX {
+                let name = &signature.ident;
+                let what = format!(
+                    "`{name}` has {lines} lines, at most {FUNCTION_LINES_MAX}; name its parts"
+                );
+                self.1.push(self.0.finding(first, what));
+            }
+        }
+    }
+    impl<'ast> Visit<'ast> for Long<'_> {
+        fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+            self.measure(&item.sig, &item.block);
+            visit::visit_item_fn(self, item);
+        }
+        fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+            self.measure(&item.sig, &item.block);
+            visit::visit_impl_item_fn(self, item);
+        }
+        fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+            if let Some(block) = &item.default {
+                self.measure(&item.sig, block);
+            }
+            visit::visit_trait_item_fn(self, item);
+        }
+    }
+    let files = sources();
+    let mut findings = Vec::new();
+    for file in rust(&files) {
+        let mut long = Long(file, Vec::new());
+        long.visit_file(&parsed(file));
+        findings.extend(long.1);
+    }
+    none(findings);
+}
+
+fn parsed(file: &Source) -> syn::File {
+    syn::parse_file(&file.text).unwrap_or_else(|error| panic!("{}: {error}", file.path))
+}
+
+#[test]
+fn nothing_banned_is_used() {
+    let files = sources();
+    let mut findings = Vec::new();
+    for file in rust(&files) {
+        let seen = tokens::of(file, false);
+        for (name, line) in &seen.macros {
+            if let Some((_, instead)) = BANNED_MACROS.iter().find(|(banned, _)| banned == name) {
+                findings.push(file.finding(*line, format!("{name}! is banned; {instead}")));
+            }
+        }
+        for (name, line) in &seen.attributes {
+            if name == "ignore" {
+                let what = "a test that is not run proves nothing; repair it or remove it";
+                findings.push(file.finding(*line, what));
+            }
+        }
+    }
+    for file in rust(&files).filter(|file| file.under("src")) {
+        for (name, line) in &tokens::of(file, true).calls {
+            if name == "unwrap" || name == "expect" {
+                let what =
+                    format!(".{name}() outside tests; return an error that says what failed");
+                findings.push(file.finding(*line, what));
+            }
+        }
+    }
+    none(findings);
+}
+
+/// An enum of ours is matched in full, so that a new variant cannot be forgotten. `_` is for what
+/// has no list of variants: numbers, texts, options.
+#[test]
+fn the_domain_matches_in_full() {
+    struct Wild<'a>(&'a Source, Vec<Finding>);
+    impl<'ast> Visit<'ast> for Wild<'_> {
+        fn visit_expr_match(&mut self, found: &'ast syn::ExprMatch) {
+            let ours = found.arms.iter().any(|arm| names_a_variant(&arm.pat));
+            let wild = found.arms.iter().find(|arm| is_wild(&arm.pat));
+            if let (true, Some(arm)) = (ours, wild) {
+                let what = "`_` in a match on an enum of ours; name the other variants";
+                self.1.push(self.0.finding(arm.span().start().line, what));
+            }
+            visit::visit_expr_match(self, found);
+        }
+    }
+    let files = sources();
+    let mut findings = Vec::new();
+    for file in rust(&files).filter(|file| file.under("src/domain") && !file.test) {
+        let mut wild = Wild(file, Vec::new());
+        wild.visit_file(&parsed(file));
+        findings.extend(wild.1);
+    }
+    none(findings);
+}
+
+fn is_wild(pattern: &syn::Pat) -> bool {
+    matches!(pattern, syn::Pat::Wild(_))
+}
+
+/// Whether the pattern has a variant of an enum other than `Option` and `Result`.
+fn names_a_variant(pattern: &syn::Pat) -> bool {
+    struct Variant(bool);
+    impl<'ast> Visit<'ast> for Variant {
+        fn visit_path(&mut self, path: &'ast syn::Path) {
+            let mut segments = path.segments.iter().rev();
+            let last = segments.next().map(|segment| segment.ident.to_string());
+            let owner = segments.next().map(|segment| segment.ident.to_string());
+            let own = owner.is_some_and(|owner| owner.starts_with(char::is_uppercase));
+            let shared = matches!(last.as_deref(), Some("Some" | "None" | "Ok" | "Err"));
+            // `R11` is a variant, `MAX_UTC` a constant.
+            let constant = last.is_some_and(|last| last.len() > 3 && last == last.to_uppercase());
+            self.0 |= own && !shared && !constant;
+        }
+    }
+    let mut variant = Variant(false);
+    variant.visit_pat(pattern);
+    variant.0
+}
+
+#[test]
+fn each_statement_is_used() {
+    let files = sources();
+    let code: Vec<&Source> = rust(&files).filter(|file| file.under("src")).collect();
+    let statements = files.iter().filter(|file| file.is("sql") && file.under("src/store/sql"));
+    let unused = statements.filter(|statement| {
+        let name = stem(&statement.path);
+        let (quoted, path) = (format!("\"{name}\""), format!("/{name}.sql"));
+        !code.iter().any(|file| file.text.contains(&quoted) || file.text.contains(&path))
+    });
+    none(unused.map(|file| file.finding(1, "no code uses this statement; remove it")).collect());
+}
+
+#[test]
+fn each_fixture_is_used() {
+    let files = sources();
+    let code: Vec<&Source> = rust(&files).collect();
+    let fixtures = files.iter().filter(|file| file.under("fixtures"));
+    let unused = fixtures.filter(|fixture| {
+        let name = fixture.path.rsplit('/').next().unwrap_or_default();
+        let folder = fixture.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let quoted = format!("\"{}\"", stem(&fixture.path));
+        let used = |text: &str| {
+            let walked = text.contains("read_dir") && text.contains(&format!("{folder}\""));
+            text.contains(name) || walked || (text.contains(folder) && text.contains(&quoted))
+        };
+        !code.iter().any(|file| used(&file.text))
+    });
+    none(unused.map(|file| file.finding(1, "no code uses this fixture; remove it")).collect());
+}
+
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.split_once('.').map_or(name, |(stem, _)| stem)
+}
+
+#[test]
+fn no_machine_is_named() {
+    // In halves, so that this file does not find itself.
+    let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    let files = sources();
+    let mut findings = Vec::new();
+    for file in &files {
+        for (index, line) in file.text.lines().enumerate() {
+            if let Some(place) = places.iter().find(|place| line.contains(*place)) {
+                let what = format!("`{place}` is a place of one machine; use a relative path");
+                findings.push(file.finding(index + 1, what));
+            }
+        }
+    }
+    none(findings);
+}
