@@ -15,7 +15,8 @@ CREATE SEQUENCE id_blocks MINVALUE 1;
 -- id, payments by id, invoices by id. The account's row lock is the one that serialises.
 
 CREATE TABLE accounts (
-    account_id       text COLLATE "C" PRIMARY KEY CHECK (account_id !~ '[^A-Za-z0-9._:-]' AND length(account_id) BETWEEN 1 AND 64),
+    account_id       text COLLATE "C" PRIMARY KEY
+        CHECK (account_id !~ '[^A-Za-z0-9._:-]' AND length(account_id) BETWEEN 1 AND 64),
     -- NULL while the account is known only because a record named it.
     name             text CHECK (char_length(name) BETWEEN 1 AND 200),
     stale_after_days integer CHECK (stale_after_days BETWEEN 1 AND 3650),
@@ -35,7 +36,8 @@ CREATE TABLE credit_limits (
 
 -- One payer account may pay for several customers (an agent): it then identifies none of them.
 CREATE TABLE payer_accounts (
-    payer_account text COLLATE "C" NOT NULL CHECK (payer_account !~ '[^A-Z0-9]' AND length(payer_account) BETWEEN 1 AND 64),
+    payer_account text COLLATE "C" NOT NULL
+                    CHECK (payer_account !~ '[^A-Z0-9]' AND length(payer_account) BETWEEN 1 AND 64),
     account_id    text COLLATE "C" NOT NULL REFERENCES accounts,
     PRIMARY KEY (payer_account, account_id)
 );
@@ -43,7 +45,8 @@ CREATE INDEX payer_accounts_account ON payer_accounts (account_id);
 
 -- A virtual account or proxy identifies exactly one customer.
 CREATE TABLE virtual_accounts (
-    virtual_account text COLLATE "C" PRIMARY KEY CHECK (virtual_account !~ '[^A-Z0-9]' AND length(virtual_account) BETWEEN 1 AND 64),
+    virtual_account text COLLATE "C" PRIMARY KEY
+        CHECK (virtual_account !~ '[^A-Z0-9]' AND length(virtual_account) BETWEEN 1 AND 64),
     account_id      text COLLATE "C" NOT NULL REFERENCES accounts
 );
 CREATE INDEX virtual_accounts_account ON virtual_accounts (account_id);
@@ -52,7 +55,8 @@ CREATE INDEX virtual_accounts_account ON virtual_accounts (account_id);
 -- Invoices.
 
 CREATE TABLE invoices (
-    invoice_id        text COLLATE "C" PRIMARY KEY CHECK (invoice_id !~ '[^A-Za-z0-9._:-]' AND length(invoice_id) BETWEEN 1 AND 64),
+    invoice_id        text COLLATE "C" PRIMARY KEY
+        CHECK (invoice_id !~ '[^A-Za-z0-9._:-]' AND length(invoice_id) BETWEEN 1 AND 64),
     account_id        text COLLATE "C" NOT NULL REFERENCES accounts,
     name              text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     currency          currency_code NOT NULL,
@@ -134,7 +138,8 @@ CREATE INDEX payable_invoices_oldest
 CREATE TABLE ledger_transactions (
     ledger_transaction_id bigint PRIMARY KEY,
     kind                  text COLLATE "C" NOT NULL
-                          CHECK (kind IN ('payment_received', 'payment_provisioned', 'provisioned')),
+                         
+                    CHECK (kind IN ('payment_received', 'payment_provisioned', 'provisioned')),
     payment_id            text COLLATE "C" NOT NULL,
     posted_at             timestamptz NOT NULL
 );
@@ -213,7 +218,8 @@ CREATE TABLE balances (
 -- Payments.
 
 CREATE TABLE payments (
-    payment_id     text COLLATE "C" PRIMARY KEY CHECK (payment_id !~ '[^A-Za-z0-9._:-]' AND length(payment_id) BETWEEN 1 AND 64),
+    payment_id     text COLLATE "C" PRIMARY KEY
+        CHECK (payment_id !~ '[^A-Za-z0-9._:-]' AND length(payment_id) BETWEEN 1 AND 64),
     account_id     text COLLATE "C" REFERENCES accounts,
     currency       currency_code NOT NULL,
     amount         bigint NOT NULL CHECK (amount > 0 AND amount < 1000000000000000000),
@@ -223,7 +229,8 @@ CREATE TABLE payments (
     state          text COLLATE "C" NOT NULL CHECK (state IN ('allocated', 'partly_allocated',
                    'on_account', 'parked', 'returned', 'removed', 'ignored')),
     -- Why it is parked or ignored, a stable code (docs/ERRORS.md).
-    reason         text COLLATE "C" CHECK (reason !~ '[^a-z0-9_]' AND length(reason) BETWEEN 1 AND 40),
+    reason         text COLLATE "C"
+                    CHECK (reason !~ '[^a-z0-9_]' AND length(reason) BETWEEN 1 AND 40),
     origin         text COLLATE "C" NOT NULL CHECK (origin IN ('bank', 'manual')),
     received_on    date NOT NULL,
     method         text CHECK (char_length(method) <= 200),
@@ -251,7 +258,8 @@ CREATE INDEX payments_account ON payments (account_id, payment_id);
 
 -- Everything that a bank feed reported, also what moved no money.
 CREATE TABLE bank_transactions (
-    bank_account        text COLLATE "C" NOT NULL CHECK (bank_account !~ '[^A-Za-z0-9._:-]' AND length(bank_account) BETWEEN 1 AND 64),
+    bank_account        text COLLATE "C" NOT NULL
+        CHECK (bank_account !~ '[^A-Za-z0-9._:-]' AND length(bank_account) BETWEEN 1 AND 64),
     -- 'id:…' by the bank's own id, 'entry:…' by statement and entry, 'print:…' by content.
     bank_key            text COLLATE "C" NOT NULL CHECK (length(bank_key) BETWEEN 1 AND 300),
     content_hash        bytea NOT NULL CHECK (length(content_hash) = 32),
@@ -386,7 +394,8 @@ CREATE TABLE inbox (
     content_hash   bytea NOT NULL CHECK (length(content_hash) = 32),
     message_type   text COLLATE "C" NOT NULL,
     outcome        text COLLATE "C" NOT NULL
-                   CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
+                  
+        CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
     code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     topic          text COLLATE "C" NOT NULL,
     partition      integer NOT NULL,
@@ -450,7 +459,8 @@ CREATE TABLE dead_letters (
     record_headers   jsonb NOT NULL,
     source           text COLLATE "C",
     message_id       text COLLATE "C",
-    code             text COLLATE "C" NOT NULL CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
+    code             text COLLATE "C" NOT NULL
+                    CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     message          text NOT NULL CHECK (length(message) <= 2048),
     attempts         integer NOT NULL DEFAULT 1 CHECK (attempts > 0),
     first_failed_at  timestamptz NOT NULL,

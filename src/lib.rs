@@ -1,3 +1,8 @@
+//! topup: turns bank money into prepaid balance: correctly, once, and fast.
+//!
+//! The flow: receive ([`kafka`]) → decode ([`wire`]) → decide ([`domain`]) → persist ([`store`])
+//! → relay ([`relay`]); [`pipeline`] leads a batch through it, [`app`] wires it, [`cli`] looks.
+
 #![forbid(unsafe_code)]
 pub mod app;
 pub mod cli;

@@ -176,7 +176,8 @@ fn add_records(texts: &mut Texts, p: &Payment) {
     let (partition, offset, subject) = (p.partition, p.offset, &p.subject);
     put!(
         texts[0],
-        "{source}\t{message}\t{hash}\t{kind}\tapplied\t{topic}\t{partition}\t{offset}\t{subject}\tnow"
+        "{source}\t{message}\t{hash}\t{kind}\tapplied\t{topic}\t{partition}\t{offset}\t{subject}\t\
+         now"
     );
     let (account, key, hash) = (&p.bank_account, &p.bank_key, hex(&p.bank_hash));
     let (amount, booked, bank_id) = (p.amount, p.booking_date, &p.bank_id);

@@ -36,7 +36,7 @@ pub enum CliError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("the database refused")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] crate::store::DatabaseError),
     #[error("there is no {kind} `{id}`")]
     NotFound { kind: &'static str, id: String },
     /// The chain of a part that this module does not know, on one line.

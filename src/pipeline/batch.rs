@@ -108,9 +108,13 @@ impl<'a> Work<'a> {
     async fn sort_out(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let items = self.items;
         let fresh = items.iter().filter(|item| !item.again);
-        let ids: Vec<&RecordId> =
-            fresh.filter_map(|item| Some(&item.decoded.as_ref().ok()?.record)).collect();
-        let known = inbox::probe_in_tx(tx, &ids).await?;
+        let ids: Vec<RecordId> = fresh
+            .flat_map(|item| match &item.decoded {
+                Ok(message) => vec![message.record.clone()],
+                Err(_) => vec![place_of(&item.raw), place_with_content(&item.raw)],
+            })
+            .collect();
+        let known = inbox::probe_in_tx(tx, &ids.iter().collect::<Vec<_>>()).await?;
         let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
@@ -381,27 +385,40 @@ pub async fn dead_letter_raw_in_tx(
     reason: DeadLetterReason,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let record = place_of(raw);
+    let (place, exact) = (place_of(raw), place_with_content(raw));
+    let content_hash = bytes_hash(raw);
+    let known = inbox::probe_in_tx(tx, &[&place, &exact]).await?;
     let code = reason.code().to_owned();
-    let inbox = InboxRow {
-        record: record.clone(),
-        content_hash: bytes_hash(raw),
-        message_type: "unknown".to_owned(),
-        outcome: "dead_lettered",
-        code: Some(code.clone()),
-        topic: raw.topic.clone(),
-        partition: raw.partition,
-        offset: raw.offset,
-        subject: None,
-    };
-    let letter = DeadLetterRow {
-        raw: raw.clone(),
-        record: Some(record),
-        code,
-        message: reason.sentence().to_owned(),
-    };
-    let write =
-        BatchWrite { inbox: vec![inbox], dead_letters: vec![letter], ..BatchWrite::default() };
+    let mut write = BatchWrite::default();
+    if known.get(&place) == Some(&content_hash) || known.contains_key(&exact) {
+        write.repeats.push(RepeatRow {
+            topic: raw.topic.clone(),
+            partition: raw.partition,
+            offset: raw.offset,
+            record: place,
+            outcome: "duplicate",
+            code: None,
+        });
+    } else {
+        let record = if known.contains_key(&place) { exact } else { place };
+        write.inbox.push(InboxRow {
+            record: record.clone(),
+            content_hash,
+            message_type: "unknown".to_owned(),
+            outcome: "dead_lettered",
+            code: Some(code.clone()),
+            topic: raw.topic.clone(),
+            partition: raw.partition,
+            offset: raw.offset,
+            subject: None,
+        });
+        write.dead_letters.push(DeadLetterRow {
+            raw: raw.clone(),
+            record: Some(record),
+            code,
+            message: reason.sentence().to_owned(),
+        });
+    }
     let nothing = WorkingSet::default();
     persist::batch_in_tx(tx, &nothing, &nothing, &write, at).await
 }

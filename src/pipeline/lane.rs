@@ -32,7 +32,10 @@ const SUSPECT_ATTEMPTS: u32 = 6;
 pub struct Lane {
     fence: Fence,
     topic: Topic,
-    guard: Guard,
+    /// None before the first batch and after it: only a batch in flight can be a death.
+    guard: Option<Guard>,
+    /// Whether a batch was committed since the lane was opened.
+    proven: bool,
 }
 
 impl BatchHandler for Pipeline {
@@ -55,16 +58,8 @@ impl BatchHandler for Pipeline {
                     if let Some(reason) = out_of_range(next_offset, watermarks) {
                         return Opened::Hold { reason };
                     }
-                    let guard = crash_guard::start(self.pool(), &fence, next_offset, self.now());
-                    match guard.await {
-                        Ok(guard) => {
-                            return Opened::Ready {
-                                lane: Lane { fence, topic: kind, guard },
-                                next_offset,
-                            };
-                        }
-                        Err(error) => log_retry(&topic, partition, &error, pause),
-                    }
+                    let lane = Lane { fence, topic: kind, guard: None, proven: false };
+                    return Opened::Ready { lane, next_offset };
                 }
                 Err(error) => log_retry(&topic, partition, &error, pause),
             }
@@ -75,18 +70,35 @@ impl BatchHandler for Pipeline {
     }
 
     async fn process(&self, lane: &mut Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Processed {
-        let Some(last) = batch.last().map(|record| record.offset) else {
+        let ends = (batch.first().map(|r| r.offset), batch.last().map(|r| r.offset));
+        let (Some(first), Some(last)) = ends else {
             return Processed::Cancelled;
         };
-        let next_offset = last.saturating_add(1);
-        let topic = lane.topic;
-        let items: Vec<Item> = if lane.guard.is_careful() {
-            return self.process_carefully(lane, batch, cancel).await;
+        if !lane.proven && lane.guard.is_none() {
+            match crash_guard::start(self.pool(), &lane.fence, Some(first), self.now()).await {
+                Ok(guard) => lane.guard = Some(guard),
+                Err(error) => {
+                    tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
+                }
+            }
+        }
+        let careful = lane.guard.as_ref().is_some_and(Guard::is_careful);
+        let step = if careful {
+            self.write_carefully(lane, batch, cancel).await
         } else {
-            batch.into_iter().map(|record| to_item(topic, record)).collect()
+            let topic = lane.topic;
+            let items: Vec<Item> = batch.into_iter().map(|r| to_item(topic, r)).collect();
+            self.write(&lane.fence, &items, cancel).await
         };
-        match self.write(&lane.fence, &items, cancel).await {
-            Step::Committed => Processed::Committed { next_offset },
+        let still_careful = lane.guard.as_ref().is_some_and(Guard::is_careful);
+        if lane.guard.is_some() && !(still_careful && step == Step::Committed) {
+            self.end_guard(lane).await;
+        }
+        match step {
+            Step::Committed => {
+                lane.proven = true;
+                Processed::Committed { next_offset: last.saturating_add(1) }
+            }
             Step::Fenced => Processed::Fenced,
             Step::Cancelled => Processed::Cancelled,
         }
@@ -116,43 +128,40 @@ impl Pipeline {
         checkpoint::take(self.pool(), group, topic, partition, owner, self.now()).await
     }
 
+    /// The batch in flight ended in order, whatever came of it: the process is alive.
+    async fn end_guard(&self, lane: &mut Lane) {
+        lane.guard = None;
+        if let Err(error) = crash_guard::clear(self.pool(), &lane.fence).await {
+            tracing::warn!(error = %telemetry::chain(&error), "crash guard not cleared");
+        }
+    }
+
     /// One record at a time, each announced before it is decoded: after a death without progress.
-    async fn process_carefully(
+    async fn write_carefully(
         &self,
         lane: &mut Lane,
         batch: Vec<Record>,
         cancel: &LaneCancel,
-    ) -> Processed {
-        let mut next_offset = 0;
+    ) -> Step {
         for record in batch {
-            next_offset = record.offset.saturating_add(1);
             let offset = record.offset;
-            let step = if lane.guard.kills(offset) {
-                let item = to_raw(record);
-                self.divert(&lane.fence, item, cancel).await
+            let at = self.now();
+            let Some(guard) = lane.guard.as_mut() else { return Step::Cancelled };
+            let step = if guard.kills(offset) {
+                self.divert(&lane.fence, to_raw(record), cancel).await
             } else {
-                let at = self.now();
-                if let Err(error) = lane.guard.announce(self.pool(), &lane.fence, offset, at).await
-                {
+                if let Err(error) = guard.announce(self.pool(), &lane.fence, offset, at).await {
                     tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
                 }
                 let item = to_item(lane.topic, record);
                 self.write(&lane.fence, &[item], cancel).await
             };
-            match step {
-                Step::Committed => lane.guard.survived(),
-                Step::Fenced => return Processed::Fenced,
-                Step::Cancelled => {
-                    // A clean stop is no death: the record is not to be suspected for it.
-                    let withdrawn = lane.guard.withdraw(self.pool(), &lane.fence, self.now()).await;
-                    if let Err(error) = withdrawn {
-                        tracing::warn!(error = %telemetry::chain(&error), "crash guard not reset");
-                    }
-                    return Processed::Cancelled;
-                }
+            if step != Step::Committed {
+                return step;
             }
+            guard.survived();
         }
-        Processed::Committed { next_offset }
+        Step::Committed
     }
 
     /// Writes `items` in one transaction; bisects when one of them is refused. Groups are kept on

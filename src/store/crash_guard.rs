@@ -1,9 +1,10 @@
 //! Finds the record that kills the process.
 //!
-//! Each start of a partition is counted together with the checkpoint it starts from. A second
-//! start from the same checkpoint means that nothing was achieved in between: from then on, for
-//! one batch's worth of records, each is announced before it is decoded. If the process dies
-//! again, the third start knows the record and diverts it undecoded. The hot path pays nothing.
+//! The first batch after a lane is opened is noted before it is decoded, and the note is cleared
+//! when the batch has ended in order. A note that is still there at the next start, from the same
+//! offset, is a death without progress: from then on, for one batch's worth of records, each is
+//! announced before it is decoded. If the process dies again, the third start knows the record
+//! and diverts it undecoded. Later batches pay nothing; an idle partition has no note.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
@@ -81,22 +82,22 @@ impl Guard {
         Ok(())
     }
 
-    /// Takes the announcement back: the lane stops cleanly, the record was not its death.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn withdraw(
-        &self,
-        pool: &PgPool,
-        fence: &Fence,
-        at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.announce(pool, fence, -1, at).await
-    }
-
     /// One record more was handled.
     pub fn survived(&mut self) {
         self.suspect = None;
         self.careful_left = self.careful_left.saturating_sub(1);
     }
+}
+
+/// The batch ended in order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
+    sqlx::query(sql!("crash_guard_clear"))
+        .bind(&fence.topic)
+        .bind(fence.partition)
+        .execute(pool)
+        .await?;
+    Ok(())
 }

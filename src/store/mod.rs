@@ -30,6 +30,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
 pub use error::StoreError;
+/// What the database says, for those who may not name the driver.
+pub use sqlx::Error as DatabaseError;
 
 /// A statement of `sql/`, by file name.
 macro_rules! sql {

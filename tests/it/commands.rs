@@ -7,11 +7,16 @@ use crate::harness::records::{
     about_invoice, about_payment, account, allocate, allocate_amount, draft, invoice, payment, with,
 };
 
-/// Each command once, and the row that shows it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_command_changes_what_it_names() {
-    let world = World::new("c_applied").await;
-    let worker = world.start().await;
+/// A command, a query, and what the query gives once the command is applied.
+type Step = (&'static str, Value, &'static str, &'static str);
+
+fn every_command() -> Vec<Step> {
+    let mut steps = invoice_commands();
+    steps.extend(payment_commands());
+    steps
+}
+
+fn invoice_commands() -> Vec<Step> {
     let data = with(
         account("ACC-1"),
         &json!({
@@ -21,8 +26,7 @@ async fn every_command_changes_what_it_names() {
             "stale_after_days": 45,
         }),
     );
-    let nobodys = with(payment("PAY-2", "ACC-1", "60.00"), &json!({ "account_id": null }));
-    let steps: [(&str, Value, &str, &str); 9] = [
+    vec![
         (
             "account.upsert",
             data,
@@ -49,6 +53,12 @@ async fn every_command_changes_what_it_names() {
             "SELECT keep_until FROM invoices WHERE invoice_id = 'INV-1'",
             "2027-01-31",
         ),
+    ]
+}
+
+fn payment_commands() -> Vec<Step> {
+    let nobodys = with(payment("PAY-2", "ACC-1", "60.00"), &json!({ "account_id": null }));
+    vec![
         (
             "payment.record",
             payment("PAY-1", "ACC-1", "40.00"),
@@ -79,10 +89,17 @@ async fn every_command_changes_what_it_names() {
             "SELECT status FROM invoices WHERE invoice_id = 'INV-2'",
             "voided",
         ),
-    ];
+    ]
+}
+
+/// Each command once, and the row that shows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_command_changes_what_it_names() {
+    let world = World::new("c_applied").await;
+    let worker = world.start().await;
     let second = invoice("INV-2", "ACC-1", "5.00");
     world.applied("c-0", "invoice.create", "ACC-1", second).await;
-    for (number, (kind, data, look, expected)) in (1..).zip(steps) {
+    for (number, (kind, data, look, expected)) in (1..).zip(every_command()) {
         let id = format!("c-{number}");
         world.applied(&id, kind, "ACC-1", data).await;
         assert_eq!(world.value(look).await, expected, "after {kind}");
@@ -91,11 +108,12 @@ async fn every_command_changes_what_it_names() {
     world.finish().await;
 }
 
-/// What the refused commands of the next test meet: invoices in every state, and payments.
-async fn fixture(world: &World) {
+type Made = (&'static str, &'static str, Value);
+
+/// Invoices in every state.
+fn invoices_made() -> Vec<Made> {
     let zero = with(invoice("INV-USD", "ACC-1", "10.00"), &json!({ "currency": "USD" }));
-    let nobodys = with(payment("PAY-N", "ACC-1", "10.00"), &json!({ "account_id": null }));
-    let steps: [(&str, &str, Value); 16] = [
+    vec![
         (
             "ACC-2",
             "account.upsert",
@@ -108,6 +126,13 @@ async fn fixture(world: &World) {
         ("ACC-1", "invoice.create", invoice("INV-V", "ACC-1", "10.00")),
         ("ACC-1", "invoice.create", zero),
         ("ACC-1", "invoice.void", about_invoice("INV-V", "ACC-1")),
+    ]
+}
+
+/// Payments, some of them allocated.
+fn payments_made() -> Vec<Made> {
+    let nobodys = with(payment("PAY-N", "ACC-1", "10.00"), &json!({ "account_id": null }));
+    vec![
         ("ACC-1", "payment.record", payment("PAY-1", "ACC-1", "50.00")),
         ("ACC-1", "payment.record", payment("PAY-2", "ACC-1", "10.00")),
         ("ACC-1", "payment.record", payment("PAY-3", "ACC-1", "500.00")),
@@ -116,7 +141,12 @@ async fn fixture(world: &World) {
         ("ACC-1", "payment.allocate", allocate_amount("PAY-1", "ACC-1", "INV-S", "20.00")),
         ("ACC-9", "account.upsert", account("ACC-9")),
         ("ACC-9", "payment.record", payment("PAY-9", "ACC-9", "10.00")),
-    ];
+    ]
+}
+
+/// What the refused commands of the next test meet.
+async fn fixture(world: &World) {
+    let steps = invoices_made().into_iter().chain(payments_made());
     for (number, (account, kind, data)) in (1..).zip(steps) {
         world.applied(&format!("f-{number}"), kind, account, data).await;
     }
@@ -126,7 +156,15 @@ async fn fixture(world: &World) {
 }
 
 /// Refusal code, account, command. In the order of precedence of the codes.
-fn refusals() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+type Refusal = (&'static str, &'static str, &'static str, Value);
+
+fn refusals() -> Vec<Refusal> {
+    let mut all = refusals_of_names_and_states();
+    all.extend(refusals_of_amounts());
+    all
+}
+
+fn refusals_of_names_and_states() -> Vec<Refusal> {
     let (a, pay, inv) = ("ACC-1", "payment.allocate", "invoice.create");
     let taken = with(account(a), &json!({ "virtual_accounts": ["va-2"] }));
     vec![
@@ -142,6 +180,12 @@ fn refusals() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("invoice_already_provisioned", a, pay, allocate("PAY-3", a, "INV-P")),
         ("invoice_not_sent", a, pay, allocate("PAY-3", a, "INV-D")),
         ("invoice_has_allocations", a, "invoice.void", about_invoice("INV-S", a)),
+    ]
+}
+
+fn refusals_of_amounts() -> Vec<Refusal> {
+    let (a, pay) = ("ACC-1", "payment.allocate");
+    vec![
         ("currency_mismatch", a, pay, allocate("PAY-3", a, "INV-USD")),
         (
             "allocation_not_found",

@@ -181,10 +181,10 @@ async fn an_allocation_never_crosses_accounts_or_currencies_and_is_there_once() 
 }
 
 #[tokio::test]
-async fn an_invoice_is_provisioned_exactly_when_nothing_is_due_and_void_is_final() {
+async fn an_invoice_is_provisioned_exactly_when_nothing_is_due() {
     let direct = world("k_invoice").await;
     let now = Stage::Statement;
-    let cases: [Case; 12] = [
+    let cases: [Case; 5] = [
         (
             "UPDATE invoices SET status = 'provisioned', provisioned_at = now()
              WHERE invoice_id = 'INV-H'",
@@ -217,6 +217,16 @@ async fn an_invoice_is_provisioned_exactly_when_nothing_is_due_and_void_is_final
             "23514",
             "invoice_allocation_needs_sent",
         ),
+    ];
+    all_refused(&direct.database, &cases).await;
+    direct.finish().await;
+}
+
+#[tokio::test]
+async fn the_states_of_an_invoice_only_go_where_they_may_and_void_is_final() {
+    let direct = world("k_states").await;
+    let now = Stage::Statement;
+    let cases: [Case; 7] = [
         (
             "UPDATE invoices SET status = 'voided', voided_at = now() WHERE invoice_id = 'INV-P'",
             now,

@@ -1,7 +1,7 @@
 //! The main job, end to end.
 
 use crate::harness::World;
-use crate::harness::records::{credit_saying, invoice};
+use crate::harness::records::{credit_saying, envelope, invoice};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_by_reference_is_matched_and_provisioned() {
@@ -25,7 +25,7 @@ async fn a_payment_by_reference_is_matched_and_provisioned() {
 /// An upstream system can know the reference before: it is a function of the invoice's content.
 fn reference_of(data: &str) -> String {
     use topup::wire::{RawRecord, Topic, decode};
-    let value = crate::harness::envelope("any", "crm", "topup.invoice.create.v1", data);
+    let value = envelope("any", "crm", "topup.invoice.create.v1", &data);
     let raw = RawRecord {
         topic: Topic::Commands,
         key: None,
@@ -36,14 +36,13 @@ fn reference_of(data: &str) -> String {
     topup::domain::matching::reference::mint(&message.content_hash)
 }
 
-fn invoice(number: usize) -> String {
-    format!(
-        r#"{{"invoice_id":"INV-{number}","account_id":"ACC-{number}","name":"topup","amount":"100.00","currency":"SGD","send":true}}"#
-    )
+fn sent_invoice(number: usize) -> String {
+    let data = invoice(&format!("INV-{number}"), &format!("ACC-{number}"), "100.00");
+    data.to_string()
 }
 
 fn payment(number: usize) -> String {
-    let reference = reference_of(&invoice(number));
+    let reference = reference_of(&sent_invoice(number));
     format!(
         r#"{{"bank_account":"SG-DBS-001","bank_transaction_id":"T-{number}","credit_debit":"CRDT","status":"BOOK","amount":"100.00","currency":"SGD","booking_date":"2099-11-22","remittance":{{"unstructured":["{reference}"]}}}}"#
     )
@@ -56,7 +55,7 @@ async fn a_payment_by_reference_that_comes_before_its_invoice_exists_is_settled(
     world.bank("b-1", &payment(1)).await;
     assert_eq!(world.outcome("b-1").await, ("applied".to_owned(), None));
     assert_eq!(world.value("SELECT state FROM payments").await, "parked");
-    world.command("c-1", "invoice.create", "ACC-1", &invoice(1)).await;
+    world.command("c-1", "invoice.create", "ACC-1", &sent_invoice(1)).await;
     assert_eq!(world.outcome("c-1").await, ("applied".to_owned(), None));
     assert_eq!(world.value("SELECT status FROM invoices").await, "provisioned");
     worker.shutdown().await;
@@ -71,7 +70,7 @@ async fn a_backlog_of_payments_and_invoices_never_misses_a_pair() {
         world.bank(&format!("b-{number}"), &payment(number)).await;
         let account = format!("ACC-{number}");
         let id = format!("c-{number}");
-        world.command(&id, "invoice.create", &account, &invoice(number)).await;
+        world.command(&id, "invoice.create", &account, &sent_invoice(number)).await;
     }
     let worker = world.start().await;
     world.until("SELECT count(*) FROM inbox WHERE outcome = 'applied'", "120").await;

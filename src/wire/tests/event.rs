@@ -46,6 +46,7 @@ fn facts() -> Vec<(Fact, &'static str)> {
     let account_id = account();
     let mut facts = invoice_facts();
     facts.extend(payment_facts());
+    facts.extend(parked_facts());
     facts.extend([
         (
             Fact::AccountUpserted { account_id: account_id.clone(), name: "ACME \"é\"".into() },
@@ -115,6 +116,12 @@ fn payment_facts() -> Vec<(Fact, &'static str)> {
                 r#","invoice_amount_due":"0.00","payment_unallocated":"39.50"}"#
             ),
         ),
+    ]
+}
+
+fn parked_facts() -> Vec<(Fact, &'static str)> {
+    let (account_id, invoice_id, payment_id) = (account(), invoice(), payment());
+    vec![
         (
             Fact::PaymentParked {
                 payment_id: payment_id.clone(),
