@@ -53,6 +53,10 @@ use data::Book;
 use database::Server;
 use report::Report;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     if !args.bench && !args.worker {

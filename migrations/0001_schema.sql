@@ -145,7 +145,7 @@ CREATE TABLE ledger_transactions (
 );
 
 CREATE TABLE ledger_entries (
-    ledger_transaction_id bigint NOT NULL REFERENCES ledger_transactions,
+    ledger_transaction_id bigint NOT NULL,
     line                  smallint NOT NULL CHECK (line > 0),
     ledger_account        text COLLATE "C" NOT NULL CHECK (ledger_account IN
         ('bank_clearing', 'unallocated_cash', 'customer_balance', 'usage_revenue',
@@ -158,15 +158,26 @@ CREATE TABLE ledger_entries (
         CHECK ((ledger_account = 'customer_balance') = (account_id IS NOT NULL))
 );
 
--- First fence: every statement that writes entries leaves each transaction it touches balanced.
-CREATE FUNCTION check_ledger_entries_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+-- First fence: every statement that writes entries leaves each transaction it touches balanced,
+-- and writes none without its transaction. Nothing is ever deleted from the ledger, so this is
+-- what a foreign key would guard, for a whole statement at once. Plans are pinned to index
+-- look-ups: one made while the tables were small must not scan them when they are large.
+CREATE FUNCTION check_ledger_entries_balance() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE unbalanced bigint;
 BEGIN
-    SELECT e.ledger_transaction_id INTO unbalanced
-      FROM ledger_entries e
-     WHERE e.ledger_transaction_id IN (SELECT n.ledger_transaction_id FROM inserted n)
-     GROUP BY e.ledger_transaction_id, e.currency
-    HAVING sum(e.amount) <> 0
+    IF EXISTS (SELECT 1 FROM inserted n LEFT JOIN LATERAL
+                (SELECT 1 AS found FROM ledger_transactions t
+                  WHERE t.ledger_transaction_id = n.ledger_transaction_id LIMIT 1) t ON true
+                WHERE t.found IS NULL) THEN
+        RAISE EXCEPTION 'a ledger entry without its transaction'
+            USING ERRCODE = '23503', CONSTRAINT = 'ledger_entry_has_transaction';
+    END IF;
+    SELECT n.ledger_transaction_id INTO unbalanced
+      FROM (SELECT DISTINCT ledger_transaction_id FROM inserted) n
+     CROSS JOIN LATERAL (
+        SELECT 1 FROM ledger_entries e WHERE e.ledger_transaction_id = n.ledger_transaction_id
+         GROUP BY e.currency HAVING sum(e.amount) <> 0 LIMIT 1) off
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'ledger transaction % does not balance', unbalanced
@@ -179,7 +190,8 @@ CREATE TRIGGER ledger_entries_balance AFTER INSERT ON ledger_entries
     FOR EACH STATEMENT EXECUTE FUNCTION check_ledger_entries_balance();
 
 -- Second fence, at commit: a transaction has entries and they sum to zero per currency.
-CREATE FUNCTION check_ledger_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_ledger_transaction() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 DECLARE currencies integer; off integer;
 BEGIN
     SELECT count(*), count(*) FILTER (WHERE s.total <> 0 OR s.lines < 2) INTO currencies, off
@@ -267,7 +279,7 @@ CREATE TABLE bank_transactions (
     -- What became of it: a payment, or why not.
     disposition         text COLLATE "C" NOT NULL CHECK (disposition IN ('payment', 'not_booked',
                         'return_parked', 'refund_bounced', 'outgoing')),
-    payment_id          text COLLATE "C" UNIQUE REFERENCES payments,
+    payment_id          text COLLATE "C" UNIQUE,
     credit_debit        text COLLATE "C" NOT NULL CHECK (credit_debit IN ('CRDT', 'DBIT')),
     reversal            boolean NOT NULL,
     currency            currency_code NOT NULL,
@@ -318,7 +330,7 @@ CREATE TABLE allocations (
     currency              currency_code NOT NULL,
     amount                bigint NOT NULL CHECK (amount > 0),
     rule                  text COLLATE "C" NOT NULL CHECK (rule ~ '^R[0-9][0-9]?[a-z]?$'),
-    ledger_transaction_id bigint NOT NULL REFERENCES ledger_transactions,
+    ledger_transaction_id bigint NOT NULL,
     allocated_at          timestamptz NOT NULL,
     reversed_at           timestamptz,
     FOREIGN KEY (payment_id, account_id, currency)
@@ -333,7 +345,7 @@ CREATE INDEX allocations_invoice ON allocations (invoice_id);
 
 CREATE TABLE lots (
     -- The allocation that opened it: one lot per allocation, for ever.
-    lot_id     bigint PRIMARY KEY REFERENCES allocations,
+    lot_id     bigint PRIMARY KEY,
     account_id text COLLATE "C" NOT NULL,
     currency   currency_code NOT NULL,
     amount     bigint NOT NULL CHECK (amount > 0),
@@ -342,6 +354,69 @@ CREATE TABLE lots (
     opened_at  timestamptz NOT NULL,
     closed_at  timestamptz
 ) WITH (fillfactor = 90);
+
+-- What further foreign keys would guard, for a whole statement at once: an allocation has its
+-- posting, a lot its allocation (of the same account, currency and amount), a bank transaction
+-- its payment. The rows referred to are never deleted (see refuse_delete).
+CREATE FUNCTION check_allocations_posted() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM inserted n LEFT JOIN LATERAL
+                (SELECT 1 AS found FROM ledger_transactions t
+                  WHERE t.ledger_transaction_id = n.ledger_transaction_id LIMIT 1) t ON true
+                WHERE t.found IS NULL) THEN
+        RAISE EXCEPTION 'an allocation without its ledger transaction'
+            USING ERRCODE = '23503', CONSTRAINT = 'allocation_is_posted';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER allocations_posted AFTER INSERT ON allocations
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_allocations_posted();
+
+CREATE FUNCTION check_lots_allocated() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM inserted n LEFT JOIN LATERAL
+                (SELECT 1 AS found FROM allocations a
+                  WHERE a.allocation_id = n.lot_id AND a.account_id = n.account_id
+                    AND a.currency = n.currency AND a.amount = n.amount LIMIT 1) a ON true
+                WHERE a.found IS NULL) THEN
+        RAISE EXCEPTION 'a lot without its allocation'
+            USING ERRCODE = '23503', CONSTRAINT = 'lot_has_allocation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lots_allocated AFTER INSERT ON lots
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_lots_allocated();
+
+CREATE FUNCTION check_bank_payments() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM changed n LEFT JOIN LATERAL
+                (SELECT 1 AS found FROM payments p WHERE p.payment_id = n.payment_id LIMIT 1) p
+                ON true WHERE n.payment_id IS NOT NULL AND p.found IS NULL) THEN
+        RAISE EXCEPTION 'a bank transaction without its payment'
+            USING ERRCODE = '23503', CONSTRAINT = 'bank_transaction_has_payment';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bank_transactions_inserted AFTER INSERT ON bank_transactions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
+CREATE TRIGGER bank_transactions_updated AFTER UPDATE ON bank_transactions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
+
+CREATE FUNCTION refuse_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'money that was recorded is never deleted' USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER payments_stay BEFORE DELETE OR TRUNCATE ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+CREATE TRIGGER allocations_stay BEFORE DELETE OR TRUNCATE ON allocations
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 ---------------------------------------------------------------------------------------------
 -- Matching: decisions and the durable watch.

@@ -44,6 +44,7 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
         idle_in_transaction_timeout: Duration::from_millis(database.idle_in_transaction_timeout_ms),
         role: database.role.clone(),
         application_name: application_name.to_owned(),
+        by_index: false,
     }
 }
 
@@ -109,7 +110,8 @@ impl Worker {
     /// # Errors
     /// When Kafka's client cannot be made or the database cannot be reached.
     pub async fn start(config: &Config, only: Only, clock: Clock) -> Result<Self, AppError> {
-        let pool = store::connect(&connect_options(config, "topup worker")).await?;
+        let options = connect_options(config, "topup worker");
+        let pool = store::connect(&ConnectOptions { by_index: true, ..options }).await?;
         let pipeline = pipeline(config, pool, clock);
         let (stop, stopped) = watch::channel(false);
         let topics = config.topics();

@@ -119,6 +119,11 @@ impl Server {
         let _ = pool.execute(prewarm).await;
         execute(pool, "VACUUM ANALYZE").await;
         execute(pool, "CHECKPOINT").await;
+        // What the worker sets for itself, for every contender: plans that find rows by index.
+        for setting in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
+            let name = &database.name;
+            execute(pool, &format!("ALTER DATABASE {name} SET {setting} = off")).await;
+        }
         database
     }
 

@@ -73,7 +73,13 @@ pub fn variables(brokers: &str, database: &str, prefix: &str) -> BTreeMap<String
         ("TOPUP__KAFKA__TOPIC_PREFIX", prefix),
         ("TOPUP__KAFKA__GROUP_ID", prefix),
     ];
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    let mut all: BTreeMap<String, String> =
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    // To try other settings: TOPUP__WORKER__… and TOPUP__DATABASE__WRITERS of the environment.
+    all.extend(std::env::vars().filter(|(name, _)| {
+        name.starts_with("TOPUP__WORKER__") || name == "TOPUP__DATABASE__WRITERS"
+    }));
+    all
 }
 
 pub fn config(variables: &BTreeMap<String, String>) -> Config {

@@ -177,6 +177,10 @@ impl<'a> Work<'a> {
                 }
                 // The set is half changed now: go on only to learn what else is missing.
                 Err(Stop::Miss(miss)) => {
+                    if let Miss::Exact(account, currency, _) = &miss {
+                        // What fits is looked at beside its rivals: both in one round.
+                        missing.insert(Miss::Oldest(account.clone(), currency.clone()));
+                    }
                     missing.insert(miss);
                 }
                 Err(Stop::Corrupt(what)) if missing.is_empty() => return Err(Pass::Corrupt(what)),

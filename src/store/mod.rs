@@ -55,6 +55,9 @@ pub struct ConnectOptions {
     /// Taken on with `SET ROLE`; the migrations grant it what the worker needs and no more.
     pub role: Option<String>,
     pub application_name: String,
+    /// Every statement of the worker finds its rows by index. A plan that was cached while tables
+    /// were small would scan them when they are large; so scans and hash joins are off for it.
+    pub by_index: bool,
 }
 
 impl ConnectOptions {
@@ -69,6 +72,7 @@ impl ConnectOptions {
             idle_in_transaction_timeout: Duration::from_secs(60),
             role: Some("topup_worker".to_owned()),
             application_name: "topup".to_owned(),
+            by_index: false,
         }
     }
 }
@@ -88,6 +92,12 @@ pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
             ("idle_in_transaction_session_timeout", idle),
             ("synchronous_commit", "on".to_owned()),
         ]);
+    let connect = if options.by_index {
+        let off = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"];
+        connect.options(off.map(|setting| (setting, "off")))
+    } else {
+        connect
+    };
     let role = options.role.clone();
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size)
