@@ -120,6 +120,10 @@ pg_write_settings() {
     echo "fsync = on"
     echo "synchronous_commit = on"
     echo "max_wal_size = '16GB'"
+    # Old segments are used again: a new one is first written full of zeros.
+    echo "min_wal_size = '2GB'"
+    # What a large batch writes is on its way to the disk before its commit waits for it.
+    echo "wal_writer_delay = '10ms'"
     echo "checkpoint_timeout = '30min'"
     echo "shared_buffers = '${buffers_mb}MB'"
     echo "max_connections = 200"

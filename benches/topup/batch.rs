@@ -220,12 +220,14 @@ impl Batch {
         }
         let (ids, now): (Vec<&str>, Vec<i64>) = now.into_iter().unzip();
         let update = "UPDATE accounts a SET event_sequence = n.now, updated_at = now() \
-                      FROM unnest($1::text[], $2::bigint[]) AS n(account_id, now) \
+                      FROM (SELECT unnest($1::text[]) AS account_id, \
+                      unnest($2::bigint[]) AS now) AS n \
                       WHERE a.account_id = n.account_id";
         sqlx::query(update).bind(ids).bind(now).execute(&mut **tx).await?;
         let gain = "INSERT INTO balances AS b (account_id, currency, amount, updated_at) \
                     SELECT n.account_id, $3, n.amount, now() \
-                    FROM unnest($1::text[], $2::bigint[]) AS n(account_id, amount) \
+                    FROM (SELECT unnest($1::text[]) AS account_id, \
+                    unnest($2::bigint[]) AS amount) AS n \
                     ON CONFLICT (account_id, currency) DO UPDATE \
                     SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at";
         let gain = sqlx::query(gain).bind(&self.gains.0).bind(&self.gains.1).bind(CURRENCY);
@@ -239,9 +241,10 @@ impl Batch {
                  reason, origin, received_on, event_sequence, recorded_at)
              SELECT n.id, n.owner, $3, n.amount, n.allocated, n.state, n.reason, 'bank',
                  n.received_on, n.sequence, now()
-             FROM unnest($1::text[], $2::text[], $4::bigint[], $5::bigint[], $6::text[],
-                 $7::text[], $8::date[], $9::bigint[])
-                 AS n(id, owner, amount, allocated, state, reason, received_on, sequence)",
+             FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS owner,
+                 unnest($4::bigint[]) AS amount, unnest($5::bigint[]) AS allocated,
+                 unnest($6::text[]) AS state, unnest($7::text[]) AS reason,
+                 unnest($8::date[]) AS received_on, unnest($9::bigint[]) AS sequence) AS n",
         );
         let insert = insert.bind(&self.payments).bind(&self.owners).bind(CURRENCY);
         let insert = insert.bind(&self.amounts).bind(&self.allocated).bind(&self.states);
@@ -259,10 +262,12 @@ impl Batch {
              SELECT n.account, n.key, n.hash, 'BOOK', 'payment', n.payment, 'CRDT', false,
                  n.currency, n.amount, n.booked, n.booked, n.bank_id, n.end_to_end, n.name,
                  n.debtor, n.text, now()
-             FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[],
-                 $6::bigint[], $7::date[], $8::text[], $9::text[], $10::text[], $11::text[],
-                 $12::text[]) AS n(account, key, hash, payment, currency, amount, booked, bank_id,
-                 end_to_end, name, debtor, text)",
+             FROM (SELECT unnest($1::text[]) AS account, unnest($2::text[]) AS key,
+                 unnest($3::bytea[]) AS hash, unnest($4::text[]) AS payment,
+                 unnest($5::text[]) AS currency, unnest($6::bigint[]) AS amount,
+                 unnest($7::date[]) AS booked, unnest($8::text[]) AS bank_id,
+                 unnest($9::text[]) AS end_to_end, unnest($10::text[]) AS name,
+                 unnest($11::text[]) AS debtor, unnest($12::text[]) AS text) AS n",
         );
         let insert = insert.bind(&self.bank_accounts).bind(&self.bank_keys);
         let insert = insert.bind(&self.bank_hashes).bind(&self.payments).bind(&self.currency);
@@ -282,8 +287,9 @@ impl Batch {
         let insert = "INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, \
                       account_id, currency, amount) \
                       SELECT n.id, n.line, n.account, n.owner, $6, n.amount \
-                      FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], \
-                      $5::bigint[]) AS n(id, line, account, owner, amount)";
+                      FROM (SELECT unnest($1::bigint[]) AS id, \
+                      unnest($2::smallint[]) AS line, unnest($3::text[]) AS account, \
+                      unnest($4::text[]) AS owner, unnest($5::bigint[]) AS amount) AS n";
         let entries = &self.entries;
         let insert = sqlx::query(insert).bind(&entries.ledger).bind(&entries.lines);
         let insert = insert.bind(&entries.accounts).bind(&entries.owners).bind(&entries.amounts);
@@ -298,20 +304,23 @@ impl Batch {
             "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
                  amount, rule, ledger_transaction_id, allocated_at)
              SELECT n.id, n.payment, n.invoice, n.owner, $8, n.amount, n.rule, n.ledger, now()
-             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[],
-                 $6::text[], $7::bigint[]) AS n(id, payment, invoice, owner, amount, rule, ledger)",
+             FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS payment,
+                 unnest($3::text[]) AS invoice, unnest($4::text[]) AS owner,
+                 unnest($5::bigint[]) AS amount, unnest($6::text[]) AS rule,
+                 unnest($7::bigint[]) AS ledger) AS n",
         );
         let insert = insert.bind(&links.ids).bind(&links.payments).bind(&links.invoices);
         let insert = insert.bind(&links.owners).bind(&links.amounts).bind(&links.rules);
         insert.bind(&links.ledger).bind(CURRENCY).execute(&mut **tx).await?;
         let insert = "INSERT INTO lots (lot_id, account_id, currency, amount, remaining, \
                       opened_at) SELECT n.id, n.owner, $4, n.amount, n.amount, now() \
-                      FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(id, owner, amount)";
+                      FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS owner,
+                 unnest($3::bigint[]) AS amount) AS n";
         let insert = sqlx::query(insert).bind(&links.ids).bind(&links.owners).bind(&links.amounts);
         insert.bind(CURRENCY).execute(&mut **tx).await?;
         let update = "UPDATE invoices i SET allocated = i.allocated + n.amount, \
                       status = 'provisioned', provisioned_at = now() \
-                      FROM unnest($1::text[], $2::bigint[]) AS n(id, amount) \
+                      FROM (SELECT unnest($1::text[]) AS id, unnest($2::bigint[]) AS amount) AS n \
                       WHERE i.invoice_id = n.id AND i.status = 'awaiting_payment' \
                       AND i.allocated + n.amount = i.amount";
         let update = sqlx::query(update).bind(&links.invoices).bind(&links.amounts);
@@ -329,9 +338,10 @@ impl Batch {
                  reason, explanation, caused_by_source, caused_by_id, decided_at)
              SELECT n.id, n.payment, n.rule, 1, n.outcome, n.reason, n.explanation::json, n.source,
                  n.message, now()
-             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                 $7::text[], $8::text[])
-                 AS n(id, payment, rule, outcome, reason, explanation, source, message)",
+             FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS payment,
+                 unnest($3::text[]) AS rule, unnest($4::text[]) AS outcome,
+                 unnest($5::text[]) AS reason, unnest($6::text[]) AS explanation,
+                 unnest($7::text[]) AS source, unnest($8::text[]) AS message) AS n",
         );
         let insert = insert.bind(&self.decisions).bind(&self.payments).bind(&self.rules);
         let insert = insert.bind(&self.outcomes).bind(&self.reasons).bind(&self.explanations);
@@ -345,9 +355,10 @@ impl Batch {
                  partition, record_offset, subject, processed_at)
              SELECT n.source, n.message, n.hash, n.type, 'applied', n.topic, n.partition,
                  n.record_offset, n.subject, now()
-             FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[],
-                 $6::integer[], $7::bigint[], $8::text[]) AS n(source, message, hash, type, topic,
-                 partition, record_offset, subject)
+             FROM (SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS message,
+                 unnest($3::bytea[]) AS hash, unnest($4::text[]) AS type,
+                 unnest($5::text[]) AS topic, unnest($6::integer[]) AS partition,
+                 unnest($7::bigint[]) AS record_offset, unnest($8::text[]) AS subject) AS n
              ON CONFLICT (source, message_id) DO NOTHING",
         );
         let insert = insert.bind(&self.sources).bind(&self.messages).bind(&self.hashes);

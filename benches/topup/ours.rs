@@ -207,7 +207,7 @@ async fn statements(database: &Database, payments: usize) -> Vec<String> {
                FROM pg_stat_statements \
                WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
                AND query !~ 'sum\\(next_offset\\)|pg_stat_statements|pg_backend_pid|pg_wal_lsn' \
-               ORDER BY total_exec_time DESC LIMIT 15";
+               ORDER BY total_exec_time DESC LIMIT 30";
     let Ok(rows) = sqlx::query(sql).fetch_all(&database.pool).await else {
         return vec!["  (the server has no pg_stat_statements)".to_owned()];
     };

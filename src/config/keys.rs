@@ -99,7 +99,7 @@ pub(super) const KEYS: [Key; 31] = [
     number("database.lock_timeout_ms", 10, DAY_MS, 5_000),
     number("database.idle_in_transaction_timeout_ms", 100, DAY_MS, 60_000),
     Key::new("database.role", Kind::Text, Default::Text("topup_worker")),
-    number("database.writers", 1, 64, 2),
+    number("database.writers", 1, 64, 4),
     text("kafka.brokers"),
     Key::new("kafka.group_id", Kind::Text, Default::Text("topup")),
     text("kafka.client_id"),

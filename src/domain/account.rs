@@ -10,13 +10,15 @@ pub struct Account {
     pub name: Option<String>,
     /// Last sequence given to an event of this account.
     pub event_sequence: i64,
+    /// Changes whenever something that matching reads of this account does, payments apart.
+    pub book_version: i64,
     pub closed: bool,
 }
 
 impl Account {
     #[must_use]
     pub fn named_by_a_record(account_id: AccountId) -> Self {
-        Self { account_id, name: None, event_sequence: 0, closed: false }
+        Self { account_id, name: None, event_sequence: 0, book_version: 0, closed: false }
     }
 }
 

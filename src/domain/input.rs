@@ -1,9 +1,12 @@
 //! What a decoded record asks for (a command) or reports (a bank transaction).
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::bank::BankTransaction;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
+use super::matching::text::{self, Tokens};
 use super::money::{Amount, Currency, Money};
 
 /// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
@@ -22,7 +25,17 @@ pub struct Message {
     /// For a bank transaction: the same without how it was delivered (status, statement, entry).
     /// Equal to `content_hash` for everything else.
     pub bank_hash: ContentHash,
+    /// What the text of a bank transaction may name, read once. None: whoever needs it reads it.
+    pub tokens: Option<Arc<Tokens>>,
     pub input: Input,
+}
+
+impl Message {
+    /// What the text of `bank`, the transaction of this message, may name.
+    #[must_use]
+    pub fn tokens_of(&self, bank: &BankTransaction) -> Arc<Tokens> {
+        self.tokens.clone().unwrap_or_else(|| Arc::new(text::tokens(bank)))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -184,6 +184,7 @@ impl Generator {
             traceparent: None,
             content_hash,
             bank_hash,
+            tokens: None,
             input,
         }
     }

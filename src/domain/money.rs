@@ -197,6 +197,12 @@ impl Money {
         self.currency
     }
 
+    /// The currency's code, borrowed.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.currency.code()
+    }
+
     #[must_use]
     pub fn amount(self) -> Decimal {
         self.amount

@@ -221,6 +221,7 @@ impl Desk {
             traceparent: None,
             content_hash: hash,
             bank_hash,
+            tokens: None,
             input,
         }
     }

@@ -13,10 +13,11 @@ use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
 use super::event::{Cause, Event, EventKey, Fact};
 use super::ids::{AccountId, InvoiceId, PaymentId};
 use super::input::ContentHash;
-use super::invoice::{Invoice, InvoiceStatus, number_key};
+use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, number_key};
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Payment;
 use super::rejection::Rejection;
+use super::shared::Shared;
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
 pub const BOOK_OLDEST_MAX: usize = 64;
@@ -49,17 +50,54 @@ pub struct BookEntry {
     pub amount_due: Money,
 }
 
+/// What an account owes by one invoice: all that suggestions and sums need of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenInvoice {
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    /// Greater than zero.
+    pub due: Money,
+    pub order: InvoiceOrder,
+}
+
+impl OpenInvoice {
+    /// None for an invoice that does not await payment.
+    ///
+    /// # Errors
+    /// [`MoneyError`] only if the row contradicts its own constraints.
+    pub fn of(invoice: &Invoice) -> Result<Option<Self>, MoneyError> {
+        if !invoice.is_payable() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            invoice_id: invoice.invoice_id.clone(),
+            account_id: invoice.account_id.clone(),
+            due: invoice.due()?,
+            order: invoice.order(),
+        }))
+    }
+
+    #[must_use]
+    pub fn entry(&self) -> BookEntry {
+        BookEntry {
+            invoice_id: self.invoice_id.clone(),
+            account_id: self.account_id.clone(),
+            amount_due: self.due,
+        }
+    }
+}
+
 /// Everything that a batch may read.
 #[derive(Debug, Clone, Default)]
 pub struct WorkingSet {
     pub accounts: HashMap<AccountId, Account>,
     /// Accounts whose rows are locked: only these may get money in this batch.
-    pub locked: HashSet<AccountId>,
-    pub payer_owners: HashMap<String, BTreeSet<AccountId>>,
+    pub locked: Shared<HashSet<AccountId>>,
+    pub payer_owners: Shared<HashMap<String, BTreeSet<AccountId>>>,
     pub virtual_owners: HashMap<String, AccountId>,
     pub invoices: HashMap<InvoiceId, Invoice>,
-    pub by_reference: HashMap<String, InvoiceId>,
-    pub by_number: HashMap<String, BTreeSet<InvoiceId>>,
+    pub by_reference: Shared<HashMap<String, InvoiceId>>,
+    pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
     /// Live links of the payments that were there before.
     pub live_pairs: HashSet<(PaymentId, InvoiceId)>,
@@ -70,9 +108,9 @@ pub struct WorkingSet {
     pub balances: HashMap<(AccountId, Currency), Money>,
     /// Accounts with a waiting command: later ones wait behind it.
     pub waiting_accounts: HashSet<AccountId>,
-    pub exact: HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>,
-    pub oldest: HashMap<(AccountId, Currency), Vec<InvoiceId>>,
-    pub book: HashMap<(Currency, i64), Vec<BookEntry>>,
+    pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
+    pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
+    pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
@@ -80,6 +118,14 @@ pub struct WorkingSet {
     pub complete: bool,
     /// Events in the order in which they were published.
     pub events: Vec<Event>,
+}
+
+/// By how much the sequences and balances that a batch assumed differ from those that are true
+/// under the accounts' locks. Nothing is decided by either of them, so nothing else changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebase {
+    pub sequences: HashMap<AccountId, i64>,
+    pub balances: HashMap<(AccountId, Currency), Money>,
 }
 
 /// A look-up failed because it was not loaded, or the data contradicts its own constraints.
@@ -122,17 +168,37 @@ impl WorkingSet {
     ///
     /// # Errors
     /// [`Stop::Miss`] when they were not loaded.
-    pub fn oldest(&self, account: &AccountId, currency: Currency) -> Result<Vec<&Invoice>, Stop> {
+    pub fn oldest(
+        &self,
+        account: &AccountId,
+        currency: Currency,
+    ) -> Result<Vec<OpenInvoice>, Stop> {
         let key = (account.clone(), currency);
-        let listed = match (self.oldest.get(&key), self.complete) {
-            (Some(list), _) => list.iter().collect(),
-            (None, true) => self.ids_of(account),
+        let (listed, known) = match (self.oldest.get(&key), self.complete) {
+            (Some(list), _) => (list.as_slice(), Vec::new()),
+            (None, true) => (Default::default(), self.ids_of(account)),
             (None, false) => {
                 let code = currency.code().to_owned();
                 return Err(Stop::Miss(Miss::Oldest(account.clone(), code)));
             }
         };
-        let mut found = self.payable_of(account, currency, listed);
+        let mut found = Vec::with_capacity(listed.len());
+        for open in listed {
+            // An invoice that is loaded may have changed in this batch.
+            match self.invoices.get(&open.invoice_id) {
+                Some(invoice) => found.extend(OpenInvoice::of(invoice)?),
+                None => found.push(open.clone()),
+            }
+        }
+        let fresh = self.fresh.get(account).into_iter().flatten();
+        for id in fresh.chain(known) {
+            if let Some(invoice) = self.invoices.get(id) {
+                found.extend(OpenInvoice::of(invoice)?);
+            }
+        }
+        found.retain(|open| open.due.currency() == currency);
+        found.sort_by(|left, right| left.order.cmp(&right.order));
+        found.dedup_by(|left, right| left.invoice_id == right.invoice_id);
         found.truncate(BOOK_OLDEST_MAX);
         Ok(found)
     }
@@ -336,6 +402,34 @@ impl WorkingSet {
             fact: fact.clone(),
         };
         self.events.push(event);
+        Ok(())
+    }
+
+    /// Moves sequences and balances to what is true under the locks, in the state and the events.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] when a balance leaves what can be kept.
+    pub fn rebase(&mut self, by: &Rebase) -> Result<(), Stop> {
+        for (id, moved) in &by.sequences {
+            if let Some(account) = self.accounts.get_mut(id) {
+                account.event_sequence = account.event_sequence.saturating_add(*moved);
+            }
+        }
+        for (key, moved) in &by.balances {
+            let balance = self.balance(&key.0, key.1).add(*moved)?;
+            self.balances.insert(key.clone(), balance);
+        }
+        for event in &mut self.events {
+            if let EventKey::Account(id) = &event.key {
+                let moved = by.sequences.get(id).copied().unwrap_or(0);
+                event.sequence = event.sequence.saturating_add(moved);
+            }
+            if let Fact::BalanceChanged { account_id, balance, .. } = &mut event.fact
+                && let Some(moved) = by.balances.get(&(account_id.clone(), balance.currency()))
+            {
+                *balance = balance.add(*moved)?;
+            }
+        }
         Ok(())
     }
 

@@ -9,10 +9,11 @@ use crate::domain::decide::{Context, decide};
 use crate::domain::effect::{Decided, Effect, Outcome};
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
 use crate::domain::input::{ContentHash, Input, Message};
+use crate::domain::matching;
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::{Miss, Stop, WorkingSet};
-use crate::store::load::{self, Needs};
-use crate::store::outbox::OutboxRow;
+use crate::store::load::{self, Locks, Needs};
+use crate::store::outbox::{self, OutboxRow};
 use crate::store::persist::{
     self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow,
     WaitingRow,
@@ -51,7 +52,8 @@ pub struct Written {
     pub wakes_waiting: bool,
 }
 
-/// Decides and persists `items` within `tx`; the caller commits or rolls back.
+/// Decides and persists `items` within `tx`; the caller commits or rolls back. `locks` is when the
+/// caller would have the accounts locked: commands always lock first.
 ///
 /// # Errors
 /// [`StoreError`]; nothing is written then, once the caller has rolled back.
@@ -60,19 +62,24 @@ pub async fn run_in_tx(
     tx: &mut Tx<'_>,
     items: &[Item],
     id_block: i64,
+    locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<Written, StoreError> {
     let mut work = Work::new(pipeline, items, at);
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
-    let mut before = load::working_set(tx, &mut needs, at).await?;
+    let commands = work.messages().any(|m| matches!(m.input, Input::Command(_)));
+    let locks = if commands { Locks::First } else { locks };
+    let mut before = load::working_set(tx, &mut needs, locks, at).await?;
     if items.iter().any(|item| item.again) {
         // It has its turn: what still waits came later, or it is an operator's replay.
         before.waiting_accounts.clear();
     }
-    let (before, after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
-    work.record(&after, decided);
-    persist::batch_in_tx(tx, &before, &after, &work.write, at).await?;
+    let (before, mut after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
+    work.record(decided);
+    persist::batch_in_tx(tx, &before, &mut after, &work.write, locks, at).await?;
+    let events = outbox_rows(&after, &pipeline.settings().event_source);
+    outbox::insert_in_tx(tx, &events, at).await?;
     let wakes_waiting = work
         .write
         .effects
@@ -146,6 +153,16 @@ impl<'a> Work<'a> {
         needs: &Needs,
         id_block: i64,
     ) -> Result<(WorkingSet, WorkingSet, Vec<Decided>), StoreError> {
+        let mut foreseen = HashSet::new();
+        for message in self.messages() {
+            if let Input::BankTransaction(bank) = &message.input {
+                foreseen.extend(matching::foresee(&before, bank, &message.tokens_of(bank))?);
+            }
+        }
+        if !foreseen.is_empty() {
+            let foreseen: Vec<Miss> = foreseen.into_iter().collect();
+            load::load_misses(tx, needs, &foreseen, &mut before).await?;
+        }
         for _ in 0..LOAD_ROUNDS_MAX {
             let mut after = before.clone();
             let mut ids = IdBlock::new(id_block);
@@ -195,7 +212,7 @@ impl<'a> Work<'a> {
     }
 
     /// Turns decisions into rows.
-    fn record(&mut self, after: &WorkingSet, decided: Vec<Decided>) {
+    fn record(&mut self, decided: Vec<Decided>) {
         let open = std::mem::take(&mut self.open);
         for (index, done) in open.into_iter().zip(decided) {
             let Some(item) = self.items.get(index) else {
@@ -204,7 +221,6 @@ impl<'a> Work<'a> {
             let Ok(message) = &item.decoded else { continue };
             self.record_one(index, item, message, done);
         }
-        self.write.outbox = outbox_rows(after, &self.pipeline.settings().event_source);
     }
 
     fn record_one(&mut self, index: usize, item: &Item, message: &Message, done: Decided) {
@@ -235,7 +251,7 @@ impl<'a> Work<'a> {
             self.write.inbox.push(InboxRow {
                 record: message.record.clone(),
                 content_hash: message.content_hash,
-                message_type: type_of(&message.input).to_owned(),
+                message_type: type_of(&message.input),
                 outcome: done.outcome.word(),
                 code: code.clone(),
                 topic: item.raw.topic.clone(),
@@ -326,7 +342,7 @@ impl<'a> Work<'a> {
         self.write.inbox.push(InboxRow {
             record: record.clone(),
             content_hash,
-            message_type: "unknown".to_owned(),
+            message_type: "unknown",
             outcome: "dead_lettered",
             code: Some(code.to_owned()),
             topic: item.raw.topic.clone(),
@@ -408,7 +424,7 @@ pub async fn dead_letter_raw_in_tx(
         write.inbox.push(InboxRow {
             record: record.clone(),
             content_hash,
-            message_type: "unknown".to_owned(),
+            message_type: "unknown",
             outcome: "dead_lettered",
             code: Some(code.clone()),
             topic: raw.topic.clone(),
@@ -423,8 +439,8 @@ pub async fn dead_letter_raw_in_tx(
             message: reason.sentence().to_owned(),
         });
     }
-    let nothing = WorkingSet::default();
-    persist::batch_in_tx(tx, &nothing, &nothing, &write, at).await
+    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
+    persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await
 }
 
 enum Pass {

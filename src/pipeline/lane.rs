@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::store::checkpoint::{self, Fence};
 use crate::store::crash_guard::{self, Guard};
 use crate::store::error::Disposition;
+use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
 use crate::telemetry;
 use crate::wire::{RawRecord, Topic, decode};
@@ -171,13 +172,20 @@ impl Pipeline {
         let mut pause = RETRY_FIRST;
         let mut attempts = 0_u32;
         while let Some(group) = groups.pop() {
-            let result = self.attempt(fence, group).await;
+            let locks = if attempts == 0 { Locks::Last } else { Locks::First };
+            let result = self.attempt(fence, group, locks).await;
             let Err(error) = result else {
                 pause = RETRY_FIRST;
                 attempts = 0;
                 continue;
             };
             attempts = attempts.saturating_add(1);
+            if locks == Locks::Last && error.is_race() {
+                tracing::debug!(topic = %fence.topic, partition = fence.partition,
+                    error = %telemetry::chain(&error), "batch is tried again with locks first");
+                groups.push(group);
+                continue;
+            }
             let disposition = match error.disposition() {
                 Disposition::Suspect if attempts < SUSPECT_ATTEMPTS => Disposition::Retry,
                 Disposition::Suspect => Disposition::Bisect,
@@ -214,7 +222,7 @@ impl Pipeline {
 
     /// One transaction. A commit whose answer was lost is seen by the next attempt: the
     /// checkpoint is then past these records.
-    async fn attempt(&self, fence: &Fence, items: &[Item]) -> Result<(), StoreError> {
+    async fn attempt(&self, fence: &Fence, items: &[Item], locks: Locks) -> Result<(), StoreError> {
         let Ok(_permit) = self.writers.acquire().await else {
             return Err(StoreError::Fenced);
         };
@@ -228,7 +236,7 @@ impl Pipeline {
             tx.rollback().await?;
             return Ok(());
         };
-        let written = run_in_tx(self, &mut tx, items, locked.id_block, at).await?;
+        let written = run_in_tx(self, &mut tx, items, locked.id_block, locks, at).await?;
         let next_offset = last.raw.offset.saturating_add(1);
         checkpoint::advance_in_tx(&mut tx, fence, next_offset, at).await?;
         tx.commit().await?;

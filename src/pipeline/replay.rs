@@ -8,6 +8,7 @@ use super::Pipeline;
 use super::batch::{Ended, place_of, run_in_tx};
 use super::lane::decode_again;
 use crate::store::dead_letters::{self, Act, DeadLetter};
+use crate::store::load::Locks;
 use crate::store::{StoreError, Tx, inbox, next_id_block};
 
 /// What became, or would become, of a dead letter.
@@ -145,7 +146,8 @@ impl Pipeline {
         }
         let block = next_id_block(tx).await?;
         let at = self.clock().now();
-        let written = run_in_tx(self, tx, std::slice::from_ref(&item), block, at).await?;
+        let written =
+            run_in_tx(self, tx, std::slice::from_ref(&item), block, Locks::First, at).await?;
         let ended = written.ended.into_iter().next();
         let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
         let (outcome, code) = (ended.outcome, ended.code.as_deref());

@@ -4,6 +4,7 @@ use super::Pipeline;
 use super::batch::{Ended, Item, run_in_tx};
 use super::lane::decode_again;
 use crate::domain::rejection::DeadLetterReason;
+use crate::store::load::Locks;
 use crate::store::waiting::{self, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, next_id_block};
 
@@ -65,7 +66,8 @@ impl Pipeline {
         let item: Item = decode_again(&self.settings().topics, &command.raw)
             .ok_or(StoreError::Corrupt("a waiting command of another topic"))?;
         let block = next_id_block(tx).await?;
-        let written = run_in_tx(self, tx, std::slice::from_ref(&item), block, at).await?;
+        let written =
+            run_in_tx(self, tx, std::slice::from_ref(&item), block, Locks::First, at).await?;
         let ended = written.ended.into_iter().next();
         let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
         if ended.outcome == "waiting" && command.deadline > at {

@@ -63,6 +63,18 @@ impl StoreError {
         }
     }
 
+    /// Whether another writer was faster: the next attempt reads what it wrote.
+    #[must_use]
+    pub fn is_race(&self) -> bool {
+        match self {
+            Self::Raced(_) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == "23505")
+            }
+            Self::Database(_) | Self::Migration(_) | Self::Fenced | Self::Corrupt(_) => false,
+        }
+    }
+
     /// The name of the constraint that refused, if one did.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {

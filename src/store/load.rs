@@ -5,6 +5,10 @@
 //! appears at this moment; then the accounts are locked by id; only then are watchers, payments,
 //! invoices and balances read. What deciding still lacks is loaded by
 //! [`load_misses`].
+//!
+//! A batch of bank records locks its accounts last ([`Locks::Last`]): it reads each account's
+//! book version not after anything of its book, and no balances; `persist` compares the versions
+//! under the locks. ADR 0011 has the argument.
 
 mod misses;
 mod resolve;
@@ -24,6 +28,7 @@ use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{reference, text};
 use crate::domain::money::Money;
 use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
@@ -65,7 +70,7 @@ impl Needs {
                         let key = bank_key(bank, &message.bank_hash, ordinal);
                         needs.bank_keys.insert(key);
                     }
-                    needs.add_bank(bank);
+                    needs.add_bank(bank, &message.tokens_of(bank));
                 }
                 Input::BankStatement(_) => {}
             }
@@ -104,10 +109,9 @@ impl Needs {
         }
     }
 
-    fn add_bank(&mut self, bank: &BankTransaction) {
-        let tokens = text::tokens(bank);
-        self.references.extend(tokens.references.into_iter().map(|(reference, _)| reference));
-        self.numbers.extend(tokens.numbers.into_iter().flatten());
+    fn add_bank(&mut self, bank: &BankTransaction, tokens: &Tokens) {
+        self.references.extend(tokens.references.iter().map(|(reference, _)| reference.clone()));
+        self.numbers.extend(tokens.all_numbers().cloned());
         self.payers.extend(bank.debtor_account.as_deref().and_then(text::payer_account));
         self.virtuals.extend(bank.virtual_account.as_deref().and_then(text::payer_account));
         if let Ok(micros) = bank.amount.to_micros() {
@@ -118,19 +122,33 @@ impl Needs {
     }
 }
 
-/// Loads and locks what `needs` names.
+/// When a batch locks the accounts' rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// Before it reads anything of them: nothing changes under the batch.
+    First,
+    /// After it has decided, before it writes what the accounts share. What it had read must still
+    /// hold then, else the batch is rolled back and tried again with [`Locks::First`].
+    Last,
+}
+
+/// Loads what `needs` names, and locks it unless `locks` says that this comes last.
 ///
 /// # Errors
 /// When the database fails or holds what its own constraints forbid.
 pub async fn working_set(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
+    locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
     let mut found = resolve::invoices(tx, needs).await?;
+    if locks == Locks::Last {
+        found.keep_unlocked(&mut set);
+    }
     if resolve::lock_watch_keys(tx, needs, &found).await? {
         // An invoice may have appeared before the lock was granted.
         found = resolve::invoices(tx, needs).await?;
@@ -140,6 +158,11 @@ pub async fn working_set(
     owners.extend(found.owners.values().cloned());
     owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
+    if locks == Locks::Last {
+        found.keep_unlocked(&mut set);
+        read_accounts(tx, &owners, &mut set).await?;
+        return Ok(set);
+    }
     lock_accounts(tx, &owners, &mut set).await?;
     if !needs.sends.is_empty() {
         // Under the accounts' locks, so that a payment held for one of them is not missed. What
@@ -203,16 +226,59 @@ async fn lock_accounts(
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
     for row in sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await? {
-        let account = Account {
-            account_id: AccountId::trusted(row.try_get(0)?),
-            event_sequence: row.try_get(1)?,
-            closed: row.try_get(2)?,
-            name: None,
-        };
+        let account = rows::account(&row)?;
         set.locked.insert(account.account_id.clone());
         set.accounts.insert(account.account_id.clone(), account);
     }
     Ok(())
+}
+
+/// The accounts that are not known from the look-up of their invoices. All of them count as
+/// locked: they are, before anything is committed.
+async fn read_accounts(
+    tx: &mut Tx<'_>,
+    owners: &BTreeSet<String>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let unread = |id: &&str| !set.accounts.contains_key(&AccountId::trusted(id));
+    let ids: Vec<&str> = owners.iter().map(String::as_str).filter(unread).collect();
+    if !ids.is_empty() {
+        for row in sqlx::query(sql!("load_accounts")).bind(ids).fetch_all(&mut **tx).await? {
+            let account = rows::account(&row)?;
+            set.accounts.insert(account.account_id.clone(), account);
+        }
+    }
+    set.locked.extend(set.accounts.keys().cloned());
+    Ok(())
+}
+
+/// Locks the accounts of a batch that read them without locks, in the order of their ids, and
+/// returns them as they are now.
+///
+/// # Errors
+/// [`StoreError::Raced`] when what the batch read of one of them may not hold any more.
+pub async fn lock_read_accounts(
+    tx: &mut Tx<'_>,
+    read: &WorkingSet,
+) -> Result<Vec<Account>, StoreError> {
+    let ids: Vec<&str> = read.accounts.keys().map(AccountId::as_str).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await?;
+    let mut now = Vec::with_capacity(rows.len());
+    for row in rows {
+        let account = rows::account(&row)?;
+        let was = read.accounts.get(&account.account_id);
+        let holds = was.is_some_and(|was| {
+            was.book_version == account.book_version && was.closed == account.closed
+        });
+        if !holds {
+            return Err(StoreError::Raced("an account's book"));
+        }
+        now.push(account);
+    }
+    if now.len() == read.accounts.len() { Ok(now) } else { Err(StoreError::Raced("an account")) }
 }
 
 /// Reads and locks the payments that are named (one without an account has no other protection),

@@ -16,7 +16,7 @@ pub struct OutboxRow {
     pub payload: String,
 }
 
-pub(super) async fn insert_in_tx(
+pub async fn insert_in_tx(
     tx: &mut Tx<'_>,
     rows: &[OutboxRow],
     at: DateTime<Utc>,

@@ -1,23 +1,26 @@
 //! Writes what a batch decided: one set-based statement per table, all in the batch's transaction.
 //!
-//! Order: accounts, invoices, payments, bank transactions, ledger, allocations, lots, balances,
-//! decisions, watches, records, outbox. Rows that were there before are updated under a guard on
-//! what the batch had read; a row count that differs rolls everything back.
+//! First the rows that only this batch touches: created invoices, payments, bank transactions,
+//! ledger, allocations, lots, decisions, watches, records. Then, under the accounts' locks, what
+//! accounts share: their sequences, changed invoices, balances; last the outbox, whose events bear
+//! the sequences and balances. A batch that has not locked its accounts yet does so between the
+//! two ([`Locks::Last`]), so that others wait for it only a little. Rows that were there before
+//! are updated under a guard on what the batch had read; a row count that differs rolls back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::outbox::OutboxRow;
+use super::load::{self, Locks};
 use super::{StoreError, Tx, sql};
 use crate::domain::effect::Effect;
 use crate::domain::event::EventKey;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId, RecordId};
-use crate::domain::input::{ContentHash, UpsertAccount};
+use crate::domain::input::UpsertAccount;
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::MatchDecision;
-use crate::domain::money::{Currency, Money};
-use crate::domain::working_set::WorkingSet;
+use crate::domain::money::Money;
+use crate::domain::working_set::{Rebase, WorkingSet};
 
 mod bank;
 mod money;
@@ -43,37 +46,66 @@ pub struct BatchWrite {
     pub repeats: Vec<RepeatRow>,
     pub waiting: Vec<WaitingRow>,
     pub dead_letters: Vec<DeadLetterRow>,
-    pub outbox: Vec<OutboxRow>,
 }
 
-/// Persists `write`; `before` is the working set as it was loaded, `after` with all effects.
+/// Persists `write` but for the outbox; `before` is the working set as it was loaded, `after` with
+/// all effects. Afterwards the accounts are locked, and the events in `after` bear the sequences
+/// and balances that are true under the locks.
 ///
 /// # Errors
-/// [`StoreError::Raced`] when a guarded row changed or a record's id was taken meanwhile.
+/// [`StoreError::Raced`] when a guarded row changed, a record's id was taken meanwhile, or what a
+/// batch that locks last had read does not hold any more.
 pub async fn batch_in_tx(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &mut WorkingSet,
+    write: &BatchWrite,
+    locks: Locks,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let touched = Touched::of(&write.effects);
+    own_rows(tx, before, after, write, &touched, at).await?;
+    let mut rebase = Rebase::default();
+    if locks == Locks::Last {
+        // What is checked at commit is checked now, while nobody waits for us.
+        sqlx::query(sql!("check_constraints_now")).execute(&mut **tx).await?;
+        for account in load::lock_read_accounts(tx, before).await? {
+            let was = before.accounts.get(&account.account_id).map_or(0, |was| was.event_sequence);
+            let moved = account.event_sequence.saturating_sub(was);
+            if moved != 0 {
+                rebase.sequences.insert(account.account_id, moved);
+            }
+        }
+    }
+    accounts(tx, before, after, &rebase, locks, at).await?;
+    upserts(tx, &write.effects, at).await?;
+    changed_invoices(tx, before, after, &touched).await?;
+    money::balances(tx, before, after, &mut rebase, locks, at).await?;
+    after.rebase(&rebase).map_err(StoreError::from)
+}
+
+/// The rows that no other batch can have an interest in before this one commits.
+async fn own_rows(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
     write: &BatchWrite,
+    touched: &Touched,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let touched = Touched::of(&write.effects);
-    accounts(tx, before, after, at).await?;
-    upserts(tx, &write.effects, at).await?;
-    invoices(tx, before, after, &touched).await?;
-    payments(tx, before, after, &touched, at).await?;
-    bank::transactions(tx, &write.effects, at).await?;
+    let created = touched_invoices(after, &touched.new_invoices)?;
+    insert_invoices(tx, &created).await?;
+    payments(tx, before, after, touched, at).await?;
+    bank::transactions(tx, before, &write.effects, at).await?;
     bank::statements(tx, &write.effects, at).await?;
     money::ledger(tx, &write.effects, at).await?;
     money::allocations(tx, &write.effects, at).await?;
-    money::balances(tx, before, after, at).await?;
     decisions(tx, &write.decisions).await?;
     watches(tx, &write.effects).await?;
     records::inbox(tx, &write.inbox, at).await?;
     records::repeats(tx, &write.repeats, at).await?;
     records::waiting(tx, &write.waiting, at).await?;
-    records::dead_letters(tx, &write.dead_letters, at).await?;
-    super::outbox::insert_in_tx(tx, &write.outbox, at).await
+    records::dead_letters(tx, &write.dead_letters, at).await
 }
 
 /// Writes dead letters, with the copies that go to Kafka.
@@ -153,15 +185,18 @@ async fn accounts(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
+    rebase: &Rebase,
+    locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (mut ids, mut was, mut now) = (vec![], vec![], vec![]);
     for (id, account) in &after.accounts {
         let earlier = before.accounts.get(id).map_or(0, |account| account.event_sequence);
         if earlier != account.event_sequence {
+            let moved = rebase.sequences.get(id).copied().unwrap_or(0);
             ids.push(id.as_str());
-            was.push(earlier);
-            now.push(account.event_sequence);
+            was.push(earlier.saturating_add(moved));
+            now.push(account.event_sequence.saturating_add(moved));
         }
     }
     if ids.is_empty() {
@@ -173,6 +208,7 @@ async fn accounts(
         .bind(was)
         .bind(now)
         .bind(at)
+        .bind(i64::from(locks == Locks::First))
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), count, "an account's event sequence")
@@ -217,7 +253,7 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
             limits_of.push(id);
             for limit in list {
                 limits.0.push(id);
-                limits.1.push(limit.currency().code().to_owned());
+                limits.1.push(limit.code());
                 limits.2.push(micros(*limit)?);
             }
         }
@@ -239,18 +275,22 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
     Ok(())
 }
 
-async fn invoices(
+fn touched_invoices<'a>(
+    after: &'a WorkingSet,
+    ids: &BTreeSet<InvoiceId>,
+) -> Result<Vec<&'a Invoice>, StoreError> {
+    let of = |id| after.invoices.get(id).ok_or(StoreError::Corrupt("a touched invoice is gone"));
+    ids.iter().map(of).collect()
+}
+
+async fn changed_invoices(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
     touched: &Touched,
 ) -> Result<(), StoreError> {
-    let of = |id: &InvoiceId| {
-        after.invoices.get(id).ok_or(StoreError::Corrupt("a touched invoice is gone"))
-    };
-    let created = touched.new_invoices.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-    let changed = touched.changed_invoices.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-    insert_invoices(tx, &created).await?;
+    let created = touched_invoices(after, &touched.new_invoices)?;
+    let changed = touched_invoices(after, &touched.changed_invoices)?;
     let (mut paid, mut other) = (vec![], vec![]);
     for invoice in &changed {
         let was = before.invoices.get(&invoice.invoice_id);
@@ -277,7 +317,7 @@ async fn insert_invoices(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), S
     };
     let amounts = invoices.iter().map(|i| micros(i.amount)).collect::<Result<Vec<_>, _>>()?;
     let allocated = invoices.iter().map(|i| micros(i.allocated)).collect::<Result<Vec<_>, _>>()?;
-    let currencies: Vec<String> = invoices.iter().map(|i| i.currency().code().to_owned()).collect();
+    let currencies: Vec<&str> = invoices.iter().map(|i| i.amount.code()).collect();
     let numbers: Vec<String> = invoices.iter().map(|i| number_key(&i.invoice_id)).collect();
     let due_dates: Vec<_> = invoices.iter().map(|i| i.due_date).collect();
     let created: Vec<_> = invoices.iter().map(|i| i.created_at).collect();
@@ -391,7 +431,7 @@ async fn payable(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreErro
     for invoice in open {
         ids.push(invoice.invoice_id.as_str());
         accounts.push(invoice.account_id.as_str());
-        currencies.push(invoice.currency().code().to_owned());
+        currencies.push(invoice.amount.code());
         dues.push(micros(invoice.due().map_err(|_| StoreError::Corrupt("an amount due"))?)?);
         due_dates.push(invoice.due_date);
         sent.push(invoice.sent_at);
@@ -483,13 +523,4 @@ async fn watches(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> 
         sqlx::query(sql!("insert_watches")).bind(keys).bind(ids).execute(&mut **tx).await?;
     }
     Ok(())
-}
-
-/// Hashes as the database takes them.
-pub(super) fn hash_bytes(hash: &ContentHash) -> Vec<u8> {
-    hash.to_vec()
-}
-
-pub(super) fn code_of(currency: Currency) -> String {
-    currency.code().to_owned()
 }

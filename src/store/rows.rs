@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{StoreError, lines};
+use crate::domain::account::Account;
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
@@ -35,6 +36,17 @@ pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
         void_reason: row.try_get("void_reason")?,
         keep_until: row.try_get("keep_until")?,
         stale_since: row.try_get("stale_since")?,
+    })
+}
+
+/// Columns as `sql/load_accounts.sql` lists them.
+pub(super) fn account(row: &PgRow) -> Result<Account, StoreError> {
+    Ok(Account {
+        account_id: AccountId::trusted(row.try_get("account_id")?),
+        event_sequence: row.try_get("event_sequence")?,
+        book_version: row.try_get("book_version")?,
+        closed: row.try_get("closed")?,
+        name: None,
     })
 }
 

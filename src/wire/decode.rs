@@ -1,5 +1,7 @@
 //! From a record to a [`Message`]: the envelope, then the type and its topic, then the data.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 pub use super::code::DecodeCode;
@@ -8,6 +10,7 @@ use super::fields::{Fault, Fields};
 use super::{bank, bank_content_hash, command};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Message};
+use crate::domain::matching::text;
 
 /// The raw parts of a Kafka record, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -123,8 +126,12 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
         Input::BankTransaction(transaction) => bank_content_hash(transaction),
         Input::BankStatement(_) | Input::Command(_) => content_hash,
     };
+    let tokens = match &input {
+        Input::BankTransaction(transaction) => Some(Arc::new(text::tokens(transaction))),
+        Input::BankStatement(_) | Input::Command(_) => None,
+    };
     let traceparent = envelope.traceparent;
-    Ok(Message { record, time, traceparent, content_hash, bank_hash, input })
+    Ok(Message { record, time, traceparent, content_hash, bank_hash, tokens, input })
 }
 
 /// What the record key must be, if there is one; none for a payment without an account.

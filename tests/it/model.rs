@@ -14,6 +14,7 @@ use topup::domain::matching::Policy;
 use topup::domain::model::Model;
 use topup::domain::model_gen::{Random, random_log};
 use topup::pipeline::batch::{Item, run_in_tx};
+use topup::store::load::Locks;
 use topup::store::next_id_block;
 use topup::wire::Topic;
 
@@ -87,7 +88,9 @@ async fn process(direct: &Direct, batch: &[Item], now: DateTime<Utc>) -> Vec<&'s
     assert_eq!(pipeline.clock(), Clock::Fixed(now));
     let mut tx = pipeline.pool().begin().await.expect("begin");
     let block = next_id_block(&mut tx).await.expect("ids");
-    let written = run_in_tx(&pipeline, &mut tx, batch, block, now).await;
+    // Batches of bank records in both ways of locking.
+    let locks = if block % 2 == 0 { Locks::First } else { Locks::Last };
+    let written = run_in_tx(&pipeline, &mut tx, batch, block, locks, now).await;
     let written = written.expect("processed");
     tx.commit().await.expect("commit");
     pipeline.sweep().await.expect("swept");

@@ -126,7 +126,8 @@ fn receive(
         event_sequence: 0,
         recorded_at: recording.context.as_of,
     };
-    let decision = settle::matching(recording, &payment_id, bank, bank.amount)?;
+    let tokens = recording.tokens.clone();
+    let decision = settle::matching(recording, &payment_id, bank, tokens, bank.amount)?;
     settle::receive_matched(recording, payment, record, decision)
 }
 

@@ -20,6 +20,7 @@ use super::event::{Cause, EventKey, Fact};
 use super::ids::IdBlock;
 use super::input::{Command, Input, Message};
 use super::matching::Policy;
+use super::matching::text::Tokens;
 use super::rejection::Rejection;
 use super::working_set::{Stop, WorkingSet};
 
@@ -71,6 +72,8 @@ struct Recording<'a> {
     content_hash: super::input::ContentHash,
     /// What the bank says happened, without how it was delivered.
     bank_hash: super::input::ContentHash,
+    /// What the message's own text may name, if that was read before.
+    tokens: Option<Arc<Tokens>>,
     effects: Vec<Effect>,
 }
 
@@ -106,7 +109,9 @@ pub fn decide(
     let content_hash = message.content_hash;
     let bank_hash = message.bank_hash;
     let effects = Vec::new();
-    let mut recording = Recording { set, ids, context, cause, content_hash, bank_hash, effects };
+    let tokens = message.tokens.clone();
+    let mut recording =
+        Recording { set, ids, context, cause, content_hash, bank_hash, tokens, effects };
     let result = match &message.input {
         Input::Command(command) => command::decide(&mut recording, command),
         Input::BankTransaction(transaction) => bank::decide(&mut recording, transaction),

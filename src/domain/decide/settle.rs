@@ -1,5 +1,7 @@
 //! What commands and bank transactions share: recording, allocating, posting, deciding again.
 
+use std::sync::Arc;
+
 use super::{Halt, Recording};
 use crate::domain::account::{Account, Identity};
 use crate::domain::allocation::{Allocation, Rule};
@@ -9,6 +11,7 @@ use crate::domain::event::{EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId};
 use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerTransaction;
+use crate::domain::matching::text::{self, Tokens};
 use crate::domain::matching::{
     MatchDecision, MatchOutcome, Subject, decide_match, invoice_watch_keys,
 };
@@ -203,10 +206,12 @@ pub(super) fn matching(
     recording: &mut Recording<'_>,
     payment_id: &PaymentId,
     bank: &BankTransaction,
+    tokens: Option<Arc<Tokens>>,
     free: Money,
 ) -> Result<MatchDecision> {
     let id = recording.ids.decision();
-    let subject = Subject { payment_id, bank, free };
+    let tokens = tokens.unwrap_or_else(|| Arc::new(text::tokens(bank)));
+    let subject = Subject { payment_id, bank, tokens: &tokens, free };
     let context = recording.context;
     let mut decision = decide_match(recording.set, context.policy, subject, id, context.as_of)?;
     if let MatchOutcome::Allocate(parts) = &decision.outcome
@@ -364,7 +369,7 @@ fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> 
     if !open || !free.is_positive() {
         return Ok(());
     }
-    let decision = matching(recording, payment_id, &bank, free)?;
+    let decision = matching(recording, payment_id, &bank, None, free)?;
     let parts = parts_of(&decision);
     let Some(owner) = parts.first().and_then(|p| recording.set.invoices.get(&p.invoice_id)) else {
         return restate(recording, &payment, decision);

@@ -20,7 +20,8 @@ use super::effect::WatchKey;
 use super::ids::{DecisionId, InvoiceId, PaymentId};
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
-use super::working_set::{BookEntry, Stop, WorkingSet};
+use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
+use text::Tokens;
 
 pub use tiers::decide_match;
 
@@ -62,6 +63,8 @@ impl Policy {
 pub struct Subject<'a> {
     pub payment_id: &'a PaymentId,
     pub bank: &'a BankTransaction,
+    /// What its text may name.
+    pub tokens: &'a Tokens,
     /// What is not allocated yet; greater than zero.
     pub free: Money,
 }
@@ -161,6 +164,32 @@ pub fn invoice_watch_keys(
         WatchKey::number(number_key),
         WatchKey::account(account, currency),
     ]
+}
+
+/// What deciding this payment will probably look for beyond what its text names: loaded before,
+/// it spares a second pass. A wrong guess costs a look-up and changes nothing.
+///
+/// # Errors
+/// [`Stop::Corrupt`] when the amount is beyond what is kept.
+pub fn foresee(
+    set: &WorkingSet,
+    bank: &BankTransaction,
+    tokens: &Tokens,
+) -> Result<Vec<Miss>, Stop> {
+    let known = |reference: &String| set.by_reference.contains_key(reference);
+    let named = tokens.references.iter().any(|(reference, _)| known(reference))
+        || tokens.all_numbers().any(|number| set.by_number.contains_key(number));
+    if named {
+        return Ok(Vec::new());
+    }
+    let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
+    Ok(match identity(set, bank)? {
+        Some(Identity { account_id, .. }) => vec![
+            Miss::Exact(account_id.clone(), code.clone(), micros),
+            Miss::Oldest(account_id, code),
+        ],
+        None => vec![Miss::Book(code, micros)],
+    })
 }
 
 /// Who the payment comes from, without its references: the virtual account, then the payer.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::subset::{Rival, rival_subset};
-use super::text::{Found, Tokens, tokens};
+use super::text::Found;
 use super::{
     Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, Policy, SUGGESTIONS_MAX, Subject,
     identity,
@@ -39,7 +39,6 @@ pub fn decide_match(
         set,
         policy,
         subject,
-        tokens: tokens(subject.bank),
         known: identity(set, subject.bank)?,
         explanation: Explanation::default(),
         suggestions: Vec::new(),
@@ -72,7 +71,6 @@ struct Matching<'a> {
     set: &'a WorkingSet,
     policy: &'a Policy,
     subject: Subject<'a>,
-    tokens: Tokens,
     /// Who the virtual account or the payer account says it is.
     known: Option<Identity>,
     explanation: Explanation,
@@ -124,7 +122,7 @@ impl<'a> Matching<'a> {
     fn named(&self) -> Named<'a> {
         let mut named = Named::new();
         let invoice = |id: &InvoiceId| self.set.invoices.get(id);
-        for (reference, found) in &self.tokens.references {
+        for (reference, found) in &self.subject.tokens.references {
             let by = match found {
                 Found::Reference => NamedBy::Reference,
                 Found::EndToEnd => NamedBy::EndToEnd,
@@ -133,7 +131,7 @@ impl<'a> Matching<'a> {
                 named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
             }
         }
-        for run in &self.tokens.numbers {
+        for run in &self.subject.tokens.numbers {
             // The longest number of a run that is one of ours wins over what it contains.
             let hit = run.iter().find_map(|number| self.set.by_number.get(number));
             let only = hit.filter(|ids| ids.len() == 1).and_then(BTreeSet::first);
@@ -163,7 +161,7 @@ impl<'a> Matching<'a> {
 
     /// Whether a plain number fits several invoices (they differ only in case).
     fn ambiguous_numbers(&self) -> bool {
-        let numbers = self.tokens.all_numbers();
+        let numbers = self.subject.tokens.all_numbers();
         let mut hits = numbers.filter_map(|number| self.set.by_number.get(number));
         hits.any(|ids| ids.len() > 1)
     }
@@ -396,8 +394,8 @@ impl<'a> Matching<'a> {
         let free = self.subject.free;
         let book = self.set.oldest(&known.account_id, free.currency())?;
         let mut dues = Vec::with_capacity(book.len());
-        for invoice in book {
-            dues.push(invoice.due()?.to_micros()?);
+        for open in book {
+            dues.push(open.due.to_micros()?);
         }
         match rival_subset(&dues, free.to_micros()?) {
             Rival::None => {}
@@ -413,10 +411,14 @@ impl<'a> Matching<'a> {
     fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
         let free = self.subject.free;
         let oldest = self.set.oldest(&known.account_id, free.currency())?;
-        for invoice in oldest.iter().take(SUGGESTIONS_MAX) {
-            self.note(invoice, NamedBy::Account, "other_amount");
+        for open in oldest.iter().take(SUGGESTIONS_MAX) {
+            self.explanation.candidates.push(Candidate {
+                invoice: open.entry(),
+                named_by: NamedBy::Account,
+                verdict: "other_amount",
+            });
+            self.suggestions.push(open.entry());
         }
-        self.suggest(oldest);
         Ok((Rule::R11, MatchOutcome::OnAccount))
     }
 
@@ -505,13 +507,14 @@ impl<'a> Matching<'a> {
         if let (true, Some(identity)) = (held, account) {
             keys.insert(WatchKey::account(&identity.account_id, self.subject.free.currency()));
         }
-        for (reference, _) in &self.tokens.references {
+        for (reference, _) in &self.subject.tokens.references {
             keys.insert(WatchKey::reference(reference));
         }
         for invoice in self.named().values().map(|(_, invoice)| invoice) {
             keys.insert(WatchKey::number(&number_key(&invoice.invoice_id)));
         }
-        let unknown = self.tokens.all_numbers().filter(|n| !self.set.by_number.contains_key(*n));
+        let unknown =
+            self.subject.tokens.all_numbers().filter(|n| !self.set.by_number.contains_key(*n));
         for number in unknown {
             if keys.len() >= WATCHES_MAX {
                 break;

@@ -1,11 +1,14 @@
 //! What deciding asked for and did not find.
 
+use chrono::NaiveDate;
 use sqlx::Row;
 
 use super::{Needs, invoices};
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::money::Money;
-use crate::domain::working_set::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, WorkingSet};
+use crate::domain::working_set::{
+    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, WorkingSet,
+};
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// Loads what deciding asked for and did not find.
@@ -21,9 +24,8 @@ pub async fn misses(
     exact(tx, needs, misses, set).await?;
     oldest(tx, misses, set).await?;
     book(tx, misses, set).await?;
-    let mut ids: Vec<String> = Vec::new();
-    let listed = set.exact.values().chain(set.oldest.values()).flatten();
-    ids.extend(listed.map(|id| id.as_str().to_owned()));
+    let listed = set.exact.values().flatten();
+    let ids: Vec<String> = listed.map(|id| id.as_str().to_owned()).collect();
     invoices(tx, ids, set).await
 }
 
@@ -84,8 +86,18 @@ async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Resul
         .fetch_all(&mut **tx)
         .await?;
     for row in rows {
-        let key = (AccountId::trusted(row.try_get(0)?), rows::currency(row.try_get(1)?)?);
-        set.oldest.entry(key).or_default().push(InvoiceId::trusted(row.try_get(2)?));
+        let account_id = AccountId::trusted(row.try_get(0)?);
+        let currency = rows::currency(row.try_get(1)?)?;
+        let invoice_id = InvoiceId::trusted(row.try_get(2)?);
+        let due_date: Option<NaiveDate> = row.try_get(4)?;
+        let order = (due_date.unwrap_or(NaiveDate::MAX), row.try_get(5)?, invoice_id.clone());
+        let open = OpenInvoice {
+            invoice_id,
+            account_id: account_id.clone(),
+            due: Money::from_micros(row.try_get(3)?, currency),
+            order,
+        };
+        set.oldest.entry((account_id, currency)).or_default().push(open);
     }
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! Resolving what texts name, the locks of watched words, and the payments that watch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use super::Needs;
+use crate::domain::account::Account;
 use crate::domain::effect::WatchKey;
 use crate::domain::ids::{AccountId, InvoiceId};
-use crate::domain::invoice::number_key;
-use crate::domain::matching::invoice_watch_keys;
+use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::matching::{invoice_watch_keys, text};
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -18,12 +20,36 @@ pub(super) struct Found {
     /// Invoice id to account id.
     pub owners: BTreeMap<String, String>,
     references: BTreeSet<String>,
+    /// As they were when they were found, each account in the snapshot of its first invoice.
+    invoices: Vec<Invoice>,
+    accounts: HashMap<AccountId, Account>,
 }
 
 impl Found {
     pub(super) fn extend(&mut self, other: Self) {
         self.owners.extend(other.owners);
         self.references.extend(other.references);
+    }
+
+    fn add(&mut self, row: &PgRow) -> Result<&Invoice, StoreError> {
+        let invoice = rows::invoice(row)?;
+        let account = rows::account(row)?;
+        self.accounts.entry(account.account_id.clone()).or_insert(account);
+        let ids = (invoice.invoice_id.as_str(), invoice.account_id.as_str());
+        self.owners.insert(ids.0.to_owned(), ids.1.to_owned());
+        self.invoices.push(invoice);
+        self.invoices.last().ok_or(StoreError::Corrupt("an invoice that was found"))
+    }
+
+    /// Takes the accounts and invoices as they were found, for a batch that locks last. What an
+    /// earlier look-up read of an account stays: a version must not be newer than its book.
+    pub(super) fn keep_unlocked(&mut self, set: &mut WorkingSet) {
+        for (id, account) in self.accounts.drain() {
+            set.accounts.entry(id).or_insert(account);
+        }
+        for invoice in self.invoices.drain(..) {
+            super::index(invoice, set);
+        }
     }
 }
 
@@ -34,15 +60,15 @@ pub(super) async fn invoices(tx: &mut Tx<'_>, needs: &Needs) -> Result<Found, St
         let words: Vec<&str> = needs.references.iter().map(String::as_str).collect();
         let query = sqlx::query(sql!("resolve_references")).bind(words);
         for row in query.fetch_all(&mut **tx).await? {
-            found.owners.insert(row.try_get(0)?, row.try_get(1)?);
-            found.references.insert(row.try_get(2)?);
+            let reference = found.add(&row)?.payment_reference.clone();
+            found.references.insert(reference);
         }
     }
     if !needs.numbers.is_empty() {
         let words: Vec<&str> = needs.numbers.iter().map(String::as_str).collect();
         let query = sqlx::query(sql!("resolve_numbers")).bind(words);
         for row in query.fetch_all(&mut **tx).await? {
-            found.owners.insert(row.try_get(0)?, row.try_get(1)?);
+            found.add(&row)?;
         }
     }
     Ok(found)
@@ -115,7 +141,7 @@ pub(super) async fn watchers(
         let key = WatchKey(row.try_get("watch_key")?);
         set.watchers.entry(key).or_default().insert(payment_id.clone());
         needs.payments.insert(payment_id.as_str().to_owned());
-        needs.add_bank(&record.transaction);
+        needs.add_bank(&record.transaction, &text::tokens(&record.transaction));
         set.watched.insert(payment_id, record);
     }
     Ok(())

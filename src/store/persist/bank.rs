@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{code_of, hash_bytes, micros};
+use super::micros;
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use crate::domain::effect::{BankKey, BankRecord, Effect};
+use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, lines, sql};
 
 /// What cannot be kept in a text column is kept in a form that can be read.
@@ -18,9 +19,11 @@ fn optional(text: Option<&String>) -> Option<String> {
     text.map(|text| keepable(text))
 }
 
-/// `PDNG` → `BOOK` upgrades the row that is there; everything else is new.
+/// `PDNG` → `BOOK` upgrades the row that is there; everything else is new. A new one that another
+/// lane has written meanwhile is a unique violation, and a duplicate at the next attempt.
 pub(super) async fn transactions(
     tx: &mut Tx<'_>,
+    before: &WorkingSet,
     effects: &[Effect],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -31,7 +34,18 @@ pub(super) async fn transactions(
             last.insert(&record.key, record.as_ref());
         }
     }
-    let records: Vec<&BankRecord> = last.into_values().collect();
+    let (known, new): (Vec<&BankRecord>, Vec<&BankRecord>) =
+        last.into_values().partition(|record| before.bank.contains_key(&record.key));
+    write(tx, sql!("upsert_bank_transactions"), &known, at).await?;
+    write(tx, sql!("insert_bank_transactions"), &new, at).await
+}
+
+async fn write(
+    tx: &mut Tx<'_>,
+    statement: &'static str,
+    records: &[&BankRecord],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     if records.is_empty() {
         return Ok(());
     }
@@ -41,16 +55,16 @@ pub(super) async fn transactions(
     let charges = bank().map(|b| b.charges.map(micros).transpose());
     let charges = charges.collect::<Result<Vec<_>, _>>()?;
     let lines: Vec<Option<String>> = bank().map(|b| lines::join(&b.unstructured)).collect();
-    sqlx::query(sql!("insert_bank_transactions"))
+    sqlx::query(statement)
         .bind(all().map(|r| r.key.bank_account.as_str()).collect::<Vec<_>>())
         .bind(all().map(|r| r.key.key.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|r| hash_bytes(&r.content_hash)).collect::<Vec<_>>())
+        .bind(all().map(|r| r.content_hash.as_slice()).collect::<Vec<_>>())
         .bind(bank().map(status_word).collect::<Vec<_>>())
         .bind(all().map(|r| r.disposition.word()).collect::<Vec<_>>())
         .bind(all().map(|r| r.payment_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .bind(bank().map(direction_word).collect::<Vec<_>>())
         .bind(bank().map(|b| b.reversal).collect::<Vec<_>>())
-        .bind(bank().map(|b| code_of(b.amount.currency())).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.amount.code()).collect::<Vec<_>>())
         .bind(amounts)
         .bind(charges)
         .bind(bank().map(|b| b.booking_date).collect::<Vec<_>>())
@@ -110,7 +124,7 @@ pub(super) async fn statements(
         sqlx::query(sql!("upsert_statement"))
             .bind(statement.bank_account.as_str())
             .bind(keepable(&statement.statement_id))
-            .bind(code_of(statement.currency))
+            .bind(statement.currency.code())
             .bind(micros(statement.opening_balance)?)
             .bind(micros(statement.closing_balance)?)
             .bind(entries)

@@ -1,13 +1,17 @@
 //! Payments, ledger, allocations, lots, balances.
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 
-use super::{code_of, expect_rows, micros};
+use super::{expect_rows, micros};
 use crate::domain::effect::Effect;
+use crate::domain::ids::AccountId;
 use crate::domain::ledger::LedgerAccount;
+use crate::domain::money::Money;
 use crate::domain::payment::Payment;
-use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, sql};
+use crate::domain::working_set::{Rebase, WorkingSet};
+use crate::store::load::Locks;
+use crate::store::{StoreError, Tx, rows, sql};
 
 pub(super) async fn insert_payments(
     tx: &mut Tx<'_>,
@@ -24,7 +28,7 @@ pub(super) async fn insert_payments(
     sqlx::query(sql!("insert_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
         .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
-        .bind(all().map(|p| code_of(p.currency())).collect::<Vec<_>>())
+        .bind(all().map(|p| p.amount.code()).collect::<Vec<_>>())
         .bind(amounts)
         .bind(allocated)
         .bind(all().map(|p| p.state.word()).collect::<Vec<_>>())
@@ -92,7 +96,7 @@ pub(super) async fn ledger(
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.as_str()),
                 LedgerAccount::BankClearing | LedgerAccount::UnallocatedCash => None,
             });
-            currencies.push(code_of(entry.amount.currency()));
+            currencies.push(entry.amount.code());
             amounts.push(micros(entry.amount)?);
         }
     }
@@ -135,7 +139,7 @@ pub(super) async fn allocations(
         payments.push(allocation.payment_id.as_str());
         invoices.push(allocation.invoice_id.as_str());
         accounts.push(allocation.account_id.as_str());
-        currencies.push(code_of(allocation.amount.currency()));
+        currencies.push(allocation.amount.code());
         amounts.push(micros(allocation.amount)?);
         rules.push(allocation.rule.word());
         transactions.push(allocation.ledger_transaction_id.0);
@@ -168,11 +172,15 @@ pub(super) async fn allocations(
     Ok(())
 }
 
-/// The change of each balance, in the order of the accounts.
+/// The change of each balance, in the order of the accounts. A batch that locks last has not read
+/// them: it decided as if they were zero, which is the same unless one is a debt that a new lot
+/// would have cleared first. `rebase` learns what they were.
 pub(super) async fn balances(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
+    rebase: &mut Rebase,
+    locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut changes = Vec::new();
@@ -180,19 +188,32 @@ pub(super) async fn balances(
         let was = before.balance(account_id, *currency);
         if was != *now {
             let delta = now.sub(was).map_err(|_| StoreError::Corrupt("a balance change"))?;
-            changes.push((account_id.as_str(), code_of(*currency), micros(delta)?));
+            changes.push((account_id.as_str(), currency.code(), micros(delta)?));
         }
     }
     if changes.is_empty() {
         return Ok(());
     }
     changes.sort();
-    sqlx::query(sql!("change_balances"))
+    let rows = sqlx::query(sql!("change_balances"))
         .bind(changes.iter().map(|change| change.0).collect::<Vec<_>>())
-        .bind(changes.iter().map(|change| change.1.as_str()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.1).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.2).collect::<Vec<_>>())
         .bind(at)
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
+    for row in rows {
+        let currency = rows::currency(row.try_get(1)?)?;
+        let key = (AccountId::trusted(row.try_get(0)?), currency);
+        let now = Money::from_micros(row.try_get(2)?, currency);
+        let expected = after.balance(&key.0, currency);
+        let moved = now.sub(expected).map_err(|_| StoreError::Corrupt("a balance"))?;
+        if moved.is_negative() || (locks == Locks::First && !moved.is_zero()) {
+            return Err(StoreError::Raced("a balance"));
+        }
+        if !moved.is_zero() {
+            rebase.balances.insert(key, moved);
+        }
+    }
     Ok(())
 }

@@ -1,5 +1,8 @@
 INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code, topic,
     partition, record_offset, subject, processed_at)
-SELECT n.*, $11 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[],
-    $6::text[], $7::text[], $8::integer[], $9::bigint[], $10::text[]) AS n
-ON CONFLICT (source, message_id) DO NOTHING
+SELECT n.source, n.message_id, n.content_hash, n.message_type, n.outcome, n.code, $7::text,
+    $8::integer, n.record_offset, n.subject, $11
+FROM (SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS message_id,
+    unnest($3::bytea[]) AS content_hash, unnest($4::text[]) AS message_type,
+    unnest($5::text[]) AS outcome, unnest($6::text[]) AS code,
+    unnest($9::bigint[]) AS record_offset, unnest($10::text[]) AS subject) AS n

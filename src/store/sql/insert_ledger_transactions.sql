@@ -1,2 +1,4 @@
 INSERT INTO ledger_transactions (ledger_transaction_id, kind, payment_id, posted_at)
-SELECT n.*, $4 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n
+SELECT n.*, $4 FROM (SELECT unnest($1::bigint[]) AS ledger_transaction_id,
+    unnest($2::text[]) AS kind,
+    unnest($3::text[]) AS payment_id) AS n

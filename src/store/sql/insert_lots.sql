@@ -1,2 +1,4 @@
 INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at)
-SELECT n.*, $6 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS n
+SELECT n.*, $6 FROM (SELECT unnest($1::bigint[]) AS lot_id, unnest($2::text[]) AS account_id,
+    unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
+    unnest($5::bigint[]) AS remaining) AS n

@@ -1,6 +1,6 @@
 -- The decisions on one payment, oldest first. Index: decisions_payment.
 SELECT decision_id, payment_id, rule, rule_set_version, outcome, reason,
-       explanation::text AS explanation, caused_by_source, caused_by_id, decided_at
+       explanation, caused_by_source, caused_by_id, decided_at
   FROM decisions
  WHERE payment_id = $1
  ORDER BY decision_id

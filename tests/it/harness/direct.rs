@@ -7,6 +7,7 @@ use topup::config::Topics;
 use topup::domain::matching::Policy;
 use topup::pipeline::batch::{Ended, Item, run_in_tx};
 use topup::pipeline::{Pipeline, Settings};
+use topup::store::load::Locks;
 use topup::store::persist::RawRecordRow;
 use topup::store::{ConnectOptions, StoreError, Tx, connect, next_id_block};
 use topup::wire::{RawRecord, Topic, decode};
@@ -68,7 +69,7 @@ impl Direct {
     pub async fn run_in(&self, tx: &mut Tx<'_>, items: &[Item]) -> Result<Vec<Ended>, StoreError> {
         let block = next_id_block(tx).await?;
         let at = self.pipeline.clock().now();
-        Ok(run_in_tx(&self.pipeline, tx, items, block, at).await?.ended)
+        Ok(run_in_tx(&self.pipeline, tx, items, block, Locks::First, at).await?.ended)
     }
 
     /// Processes one record and expects that it is applied.

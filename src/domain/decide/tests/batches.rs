@@ -12,7 +12,7 @@ use crate::domain::matching::{PartialPolicy, Policy};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::testkit::{account, currency, reloaded};
-use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, Stop, WorkingSet};
+use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
 
 const RECORDS: usize = 60;
 const BATCH: usize = 9;
@@ -47,7 +47,9 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
         Miss::Oldest(account_id, code) => {
             let currency = currency(&code);
             let found = payable(&|i| i.account_id == account_id && i.currency() == currency);
-            set.oldest.insert((account_id, currency), ids(found));
+            let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
+            let open: Vec<OpenInvoice> = open.collect();
+            set.oldest.insert((account_id, currency), open);
         }
         Miss::Book(code, micros) => {
             let due = Money::from_micros(micros, currency(&code));

@@ -11,6 +11,7 @@ use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::{PartialPolicy, Policy};
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::testkit::*;
+use crate::domain::working_set::OpenInvoice;
 
 fn desk() -> Desk {
     Desk::with_customers(Policy::default())
@@ -185,7 +186,8 @@ fn a_due_amount_that_the_batch_itself_changed_is_found() {
         set.exact.insert((account("A"), currency("SGD"), micros), Vec::new());
         set.book.insert((currency("SGD"), micros), Vec::new());
     }
-    set.oldest.insert((account("A"), currency("SGD")), vec![invoice("INV-1")]);
+    let open = OpenInvoice::of(&set.invoices[&invoice("INV-1")]).expect("due");
+    set.oldest.insert((account("A"), currency("SGD")), open.into_iter().collect());
     let reference = desk.reference("INV-1");
     let records = [credit_saying("1", "60", &[&reference]), credit_from("2", "40", "PAYERA")];
     for bank in records {

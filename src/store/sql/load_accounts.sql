@@ -1,0 +1,2 @@
+SELECT account_id, event_sequence, book_version, closed_at IS NOT NULL AS closed
+FROM accounts WHERE account_id = ANY($1::text[])
