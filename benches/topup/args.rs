@@ -52,7 +52,9 @@ impl Args {
     pub fn most_payments(&self) -> usize {
         let memory = self.runs(Part::Memory).then_some(self.backlog);
         let latency = self.runs(Part::Latency).then_some(crate::latency::RECORDS);
-        let most = memory.max(latency).unwrap_or(0);
+        let variants =
+            self.runs(Part::Variants).then_some(self.payments + crate::variants::MEASURED);
+        let most = memory.max(latency).max(variants).unwrap_or(0);
         self.payments.max(most)
     }
 

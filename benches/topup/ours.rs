@@ -22,6 +22,8 @@ use crate::recorded::{self, Payment};
 const POLL: Duration = Duration::from_millis(5);
 /// A run without any progress for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many records are committed.
+pub const COMMITTED: &str = "SELECT coalesce(sum(next_offset), 0)::bigint FROM checkpoints";
 pub const BANK: Only =
     Only { commands: false, bank: true, usage: false, relay: false, jobs: false };
 const RELAY: Only = Only { commands: false, bank: false, usage: false, relay: true, jobs: false };
@@ -99,8 +101,7 @@ pub async fn committed(database: &Database, count: usize) {
     let mut moved = Instant::now();
     let mut last = 0;
     loop {
-        let sql = "SELECT coalesce(sum(next_offset), 0)::bigint FROM checkpoints";
-        let done = number(&database.pool, sql).await;
+        let done = number(&database.pool, COMMITTED).await;
         if done >= count {
             return;
         }
