@@ -165,16 +165,16 @@ CREATE TABLE ledger_entries (
 
 -- First fence: entries are written in the database transaction that writes their ledger
 -- transaction, never later: what was posted and checked stays as it was. (A savepoint between the
--- two makes them look apart; nothing here uses one.) Plans are pinned to index look-ups: one made
--- while the tables were small must not scan them when they are large.
+-- two makes them look apart; nothing here uses one.) A plan made while the tables were small must
+-- not scan them when they are large: see check_allocations.
 CREATE FUNCTION check_ledger_entries() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE stray bigint;
 BEGIN
     SELECT n.ledger_transaction_id INTO stray FROM inserted n
-     WHERE NOT EXISTS (SELECT 1 FROM ledger_transactions t
-                        WHERE t.ledger_transaction_id = n.ledger_transaction_id
-                          AND t.xmin = pg_current_xact_id()::xid)
+     WHERE (SELECT true FROM ledger_transactions t
+             WHERE t.ledger_transaction_id = n.ledger_transaction_id
+               AND t.xmin = pg_current_xact_id()::xid LIMIT 1) IS NULL
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'a ledger entry without a ledger transaction % written with it', stray
@@ -360,20 +360,21 @@ CREATE TABLE lots (
 -- an account, and a balance, have one that exists; a lot has its allocation (of the same account,
 -- currency and amount), a bank transaction its payment. The rows referred to are never deleted
 -- (refuse_delete), and what is compared never changes (invoice_transition,
--- payment_keeps_its_owner).
+-- payment_keeps_its_owner). Each look-up is a subquery with a LIMIT: that can only be done row by
+-- row through an index, also by a plan that was made and kept while the table was empty.
 CREATE FUNCTION check_allocations() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE broken record;
 BEGIN
-    SELECT p.payment_id AS payment, i.invoice_id AS invoice INTO broken
-      FROM changed n
-      LEFT JOIN payments p ON p.payment_id = n.payment_id
-       AND p.account_id = n.account_id AND p.currency = n.currency
-      LEFT JOIN invoices i ON i.invoice_id = n.invoice_id
-       AND i.account_id = n.account_id AND i.currency = n.currency
-      LEFT JOIN ledger_transactions t ON t.ledger_transaction_id = n.ledger_transaction_id
-     WHERE p.payment_id IS NULL OR i.invoice_id IS NULL OR t.ledger_transaction_id IS NULL
-     LIMIT 1;
+    SELECT * INTO broken FROM (
+        SELECT (SELECT true FROM payments p WHERE p.payment_id = n.payment_id
+                   AND p.account_id = n.account_id AND p.currency = n.currency LIMIT 1) AS payment,
+               (SELECT true FROM invoices i WHERE i.invoice_id = n.invoice_id
+                   AND i.account_id = n.account_id AND i.currency = n.currency LIMIT 1) AS invoice,
+               (SELECT true FROM ledger_transactions t
+                 WHERE t.ledger_transaction_id = n.ledger_transaction_id LIMIT 1) AS posting
+          FROM changed n OFFSET 0) found
+     WHERE (payment AND invoice AND posting) IS NULL LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'an allocation without its payment, invoice or ledger transaction'
             USING ERRCODE = '23503', CONSTRAINT = CASE
@@ -393,8 +394,9 @@ CREATE TRIGGER allocations_updated AFTER UPDATE ON allocations
 CREATE FUNCTION check_account_exists() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM changed n WHERE n.account_id IS NOT NULL AND NOT EXISTS
-                (SELECT 1 FROM accounts a WHERE a.account_id = n.account_id)) THEN
+    IF EXISTS (SELECT 1 FROM changed n WHERE n.account_id IS NOT NULL AND
+                (SELECT true FROM accounts a WHERE a.account_id = n.account_id LIMIT 1) IS NULL)
+    THEN
         RAISE EXCEPTION 'a row of % for an account that does not exist', TG_TABLE_NAME
             USING ERRCODE = '23503', CONSTRAINT = TG_TABLE_NAME || '_have_their_account';
     END IF;
@@ -427,10 +429,10 @@ CREATE TRIGGER payment_keeps_its_owner AFTER UPDATE ON payments FOR EACH ROW
 CREATE FUNCTION check_lots_allocated() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM inserted n WHERE NOT EXISTS
-                (SELECT 1 FROM allocations a WHERE a.allocation_id = n.lot_id
+    IF EXISTS (SELECT 1 FROM inserted n WHERE
+                (SELECT true FROM allocations a WHERE a.allocation_id = n.lot_id
                     AND a.account_id = n.account_id AND a.currency = n.currency
-                    AND a.amount = n.amount)) THEN
+                    AND a.amount = n.amount LIMIT 1) IS NULL) THEN
         RAISE EXCEPTION 'a lot without its allocation'
             USING ERRCODE = '23503', CONSTRAINT = 'lot_has_allocation';
     END IF;
@@ -443,8 +445,9 @@ CREATE TRIGGER lots_allocated AFTER INSERT ON lots
 CREATE FUNCTION check_bank_payments() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM changed n WHERE n.payment_id IS NOT NULL AND NOT EXISTS
-                (SELECT 1 FROM payments p WHERE p.payment_id = n.payment_id)) THEN
+    IF EXISTS (SELECT 1 FROM changed n WHERE n.payment_id IS NOT NULL AND
+                (SELECT true FROM payments p WHERE p.payment_id = n.payment_id LIMIT 1) IS NULL)
+    THEN
         RAISE EXCEPTION 'a bank transaction without its payment'
             USING ERRCODE = '23503', CONSTRAINT = 'bank_transaction_has_payment';
     END IF;

@@ -14,4 +14,5 @@ mod harness;
 mod late_locks;
 mod main_job;
 mod model;
+mod readme;
 mod statements;
