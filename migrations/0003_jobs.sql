@@ -43,13 +43,28 @@ CREATE TABLE job_runs (
 CREATE UNIQUE INDEX job_runs_running ON job_runs (job) WHERE state = 'running';
 CREATE INDEX job_runs_started ON job_runs (started_at);
 
+-- Every act of an operator on a job but running it, which `job_runs` keeps; never updated.
+CREATE TABLE job_acts (
+    act_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job      text COLLATE "C" NOT NULL REFERENCES jobs,
+    act      text COLLATE "C" NOT NULL CHECK (act IN ('pause', 'resume')),
+    operator text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason   text CHECK (char_length(reason) <= 200),
+    acted_at timestamptz NOT NULL
+);
+
 -- Up to when a table was pruned: the audit does not miss what was taken away on purpose.
 CREATE TABLE pruned (
     table_name text COLLATE "C" PRIMARY KEY CHECK (table_name IN ('outbox', 'inbox', 'job_runs')),
     before     timestamptz NOT NULL
 );
 
+-- For pruning and for `topup records show`: what became of a record.
+CREATE INDEX dead_letters_record ON dead_letters (source, message_id);
+
 GRANT SELECT, INSERT, UPDATE ON jobs, job_runs, pruned TO topup_worker;
+GRANT SELECT, INSERT ON job_acts TO topup_worker;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO topup_worker;
 -- Published events, outcomes of records and runs may go when they are old. Nothing that money
 -- rests on: no payment, allocation, lot, ledger row, bank transaction, decision or dead letter.
 GRANT DELETE ON job_runs, outbox, inbox, inbox_repeats TO topup_worker;

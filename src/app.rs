@@ -14,9 +14,11 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config::{Config, GroupProtocol, KafkaConfig, Only};
+use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::pipeline::{Pipeline, Settings};
 use crate::relay::Relay;
+use crate::schedule::{self, ScheduleError, Timetable};
 use crate::store::{self, ConnectOptions, StoreError};
 use crate::telemetry;
 
@@ -28,6 +30,8 @@ pub enum AppError {
     Kafka(#[from] KafkaError),
     #[error("waiting for signals failed")]
     Signal(#[source] std::io::Error),
+    #[error("the jobs could not be scheduled")]
+    Schedule(#[from] ScheduleError),
     #[error("nothing to run: --only names no part that exists")]
     Nothing,
 }
@@ -62,6 +66,46 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         writers: config.database.writers,
     };
     Pipeline::new(pool, settings, clock)
+}
+
+/// A job's schedule as it is configured.
+#[must_use]
+pub fn schedule_of(config: &Config, job: Job) -> &str {
+    let jobs = &config.jobs;
+    match job {
+        Job::Audit => &jobs.audit,
+        Job::ExpireWaiting => &jobs.expire_waiting,
+        Job::Prune => &jobs.prune,
+    }
+}
+
+/// The runner of scheduled jobs; `stop` ends it.
+///
+/// # Errors
+/// When a schedule or the time zone is not one (a checked configuration has none such).
+pub fn runner(
+    config: &Config,
+    pipeline: Pipeline,
+    stop: watch::Receiver<bool>,
+) -> Result<Runner, ScheduleError> {
+    let jobs = &config.jobs;
+    let zone = schedule::zone(&jobs.time_zone)?;
+    let mut timetables = Vec::new();
+    for job in Job::ALL {
+        let timetable = Timetable::parse(schedule_of(config, job), zone)?;
+        timetables.extend(timetable.map(|timetable| (job, timetable)));
+    }
+    let settings = JobSettings {
+        owner: config.kafka.client_id.clone(),
+        lease: Duration::from_secs(jobs.lease_seconds),
+        keep: Keep {
+            events_days: jobs.keep_events_days,
+            records_days: jobs.keep_records_days,
+            runs_days: jobs.keep_runs_days,
+        },
+        timetables,
+    };
+    Ok(Runner::new(pipeline, settings, stop))
 }
 
 /// librdkafka settings for TLS and SASL.
@@ -146,6 +190,10 @@ impl Worker {
             );
             let stopped = stopped.clone();
             tasks.push(tokio::spawn(async move { relay.run(stopped).await }));
+        }
+        if only.jobs {
+            let runner = Arc::new(runner(config, pipeline.clone(), stopped.clone())?);
+            tasks.push(tokio::spawn(runner.run()));
         }
         if only.jobs || only.commands {
             let interval = Duration::from_millis(config.worker.sweep_interval_ms);

@@ -2,6 +2,7 @@
 //!
 //! The flow: receive ([`kafka`]) → decode ([`wire`]) → decide ([`domain`]) → persist ([`store`])
 //! → relay ([`relay`]); [`pipeline`] leads a batch through it, [`app`] wires it, [`cli`] looks.
+//! [`jobs`] run by the clock.
 
 #![forbid(unsafe_code)]
 pub mod app;
@@ -11,9 +12,11 @@ pub mod config;
 pub mod dead_letters;
 pub mod demo;
 pub mod domain;
+pub mod jobs;
 pub mod kafka;
 pub mod pipeline;
 pub mod relay;
+pub mod schedule;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

@@ -12,6 +12,7 @@ mod error;
 pub mod escape;
 mod explain;
 mod invoices;
+mod jobs;
 mod letter;
 pub mod output;
 mod payments;
@@ -107,6 +108,9 @@ enum Command {
     /// Records that could not be processed
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Scheduled jobs
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
     /// Lag, outbox, dead letters, parked money
     #[command(after_help = "Examples:\n  topup status\n  topup status --output json")]
     Status,
@@ -130,6 +134,7 @@ impl Command {
             | Self::Balances(_)
             | Self::Records(_)
             | Self::DeadLetters(_)
+            | Self::Jobs(_)
             | Self::Status
             | Self::Audit => Needs::DATABASE,
         }
@@ -208,6 +213,7 @@ async fn look(
                 printer.rows(&wiring::act(call, pool, config).await?)?;
             }
         }
+        Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status => status::run(pool, &config.kafka, printer).await?,
         Command::Audit => return audit::run(pool, printer).await,
         Command::Demo(_)

@@ -1,12 +1,16 @@
 //! The doors from the command line into the rest: nothing else in `cli` names `app`, `demo`,
-//! `dead_letters` or the connecting half of the store.
+//! `dead_letters`, `jobs` or the connecting half of the store.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use super::dead_letters::{Acted, Call};
 use super::error::CliError;
 use super::worker::DemoArgs;
+use crate::clock::Clock;
 use crate::config::{Config, Only};
+use crate::jobs::{Ended, Job, Runner};
+use crate::schedule::{self, Timetable};
 use crate::{app, dead_letters, demo, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
@@ -40,6 +44,92 @@ pub(super) async fn migrate(config: &Config) -> Result<(), CliError> {
     let migrated = store::migrate(&pool).await;
     pool.close().await;
     migrated.map_err(|error| CliError::failed(&error))
+}
+
+/// The words of the jobs.
+pub(super) const JOBS: [&str; Job::ALL.len()] = Job::WORDS;
+
+/// How a run that a person wanted ended.
+pub(super) struct Ran {
+    pub done: bool,
+    pub findings: u64,
+    pub sentence: String,
+}
+
+pub(super) async fn run_job(
+    pool: &PgPool,
+    config: &Config,
+    job: &str,
+    operator: &str,
+    as_of: DateTime<Utc>,
+) -> Result<Ran, CliError> {
+    let job = known_job(job)?;
+    let ran = runner(pool, config)?.run_by(job, operator, as_of).await;
+    let ended = ran.map_err(|error| CliError::failed(&error))?;
+    let ran =
+        |done, findings, sentence: &str| Ran { done, findings, sentence: sentence.to_owned() };
+    Ok(match ended {
+        Ended::Done(report) => ran(true, report.findings, &report.summary),
+        Ended::Failed(why) => ran(false, 0, &format!("failed: {why}")),
+        Ended::Busy => ran(false, 0, "another run of it still goes on; this one was skipped"),
+        Ended::Stopped => ran(false, 0, "stopped before its end; the next runner goes on"),
+        Ended::Lost => ran(false, 0, "taken over by another runner"),
+        Ended::Taken | Ended::Paused => ran(false, 0, "somebody else has this tick"),
+    })
+}
+
+/// Makes the jobs known where no worker has done so yet.
+pub(super) async fn prepare_jobs(pool: &PgPool, config: &Config) -> Result<(), CliError> {
+    let prepared = runner(pool, config)?.prepare().await;
+    prepared.map_err(|error| CliError::failed(&error))
+}
+
+pub(super) async fn pause_job(
+    pool: &PgPool,
+    job: &str,
+    operator: &str,
+    reason: Option<&str>,
+    at: DateTime<Utc>,
+) -> Result<bool, CliError> {
+    let done = store::jobs::pause(pool, job, operator, reason, at).await;
+    done.map_err(|error| CliError::failed(&error))
+}
+
+pub(super) async fn resume_job(
+    pool: &PgPool,
+    job: &str,
+    operator: &str,
+    at: DateTime<Utc>,
+) -> Result<bool, CliError> {
+    let done = store::jobs::resume(pool, job, operator, at).await;
+    done.map_err(|error| CliError::failed(&error))
+}
+
+/// A job's schedule as configured, and its next tick.
+pub(super) fn next_run(
+    config: &Config,
+    job: &str,
+    now: DateTime<Utc>,
+) -> (String, Option<DateTime<Utc>>) {
+    let Some(job) = Job::from_word(job) else {
+        return ("unknown to this version".to_owned(), None);
+    };
+    let text = app::schedule_of(config, job).to_owned();
+    let zone = schedule::zone(&config.jobs.time_zone).ok();
+    let timetable = zone.and_then(|zone| Timetable::parse(&text, zone).ok().flatten());
+    let next = timetable.and_then(|timetable| timetable.next_after(now));
+    (text, next)
+}
+
+fn known_job(word: &str) -> Result<Job, CliError> {
+    Job::from_word(word).ok_or_else(|| CliError::Usage(format!("there is no job `{word}`")))
+}
+
+fn runner(pool: &PgPool, config: &Config) -> Result<Runner, CliError> {
+    // A person's run ends when it is done: nothing tells it to stop.
+    let (_, stop) = tokio::sync::watch::channel(false);
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    app::runner(config, pipeline, stop).map_err(|error| CliError::failed(&error))
 }
 
 pub(super) async fn act(

@@ -22,6 +22,10 @@ pub(super) enum Kind {
     Amounts,
     /// The first part of topic names.
     Prefix,
+    /// A cron expression of six fields, or `off`.
+    Schedule,
+    /// A time zone of the IANA database.
+    Zone,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +69,8 @@ impl Key {
             Kind::List => "a list of texts (in the environment: separated by commas)".to_owned(),
             Kind::Amounts => "currency = \"amount\", for example SGD = \"1000.00\"".to_owned(),
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
+            Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
+            Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
         }
     }
 }
@@ -81,6 +87,10 @@ const fn word(name: &'static str, words: &'static [&'static str], default: &'sta
     Key::new(name, Kind::OneOf(words), Default::Text(default))
 }
 
+const fn schedule(name: &'static str, default: &'static str) -> Key {
+    Key::new(name, Kind::Schedule, Default::Text(default))
+}
+
 /// One day in milliseconds and in seconds: no timeout here is meant to be longer.
 const DAY_MS: i64 = 86_400_000;
 const DAY_S: i64 = 86_400;
@@ -92,7 +102,7 @@ const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 
-pub(super) const KEYS: [Key; 31] = [
+pub(super) const KEYS: [Key; 39] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -122,6 +132,14 @@ pub(super) const KEYS: [Key; 31] = [
     word("matching.partial", &["suggest", "apply"], "suggest"),
     Key::new(AMOUNTS, Kind::Amounts, Default::None),
     Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
+    Key::new("jobs.time_zone", Kind::Zone, Default::Text("UTC")),
+    schedule("jobs.audit", "0 30 3 * * *"),
+    schedule("jobs.expire_waiting", "0 * * * * *"),
+    schedule("jobs.prune", "0 0 4 * * *"),
+    number("jobs.lease_seconds", 3, DAY_S, 60),
+    number("jobs.keep_events_days", 1, 36_500, 90),
+    number("jobs.keep_records_days", 30, 36_500, 400),
+    number("jobs.keep_runs_days", 1, 36_500, 90),
     word("logging.format", &["auto", "json", "pretty"], "auto"),
     word("logging.level", LEVELS, "info"),
 ];

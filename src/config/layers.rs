@@ -12,6 +12,7 @@ use super::show::Shown;
 use super::{Config, Secret};
 use crate::domain::matching::text;
 use crate::domain::money::{Currency, Money};
+use crate::schedule;
 
 /// What `*_FILE` may stand for.
 const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
@@ -333,6 +334,8 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
             }
         }
         Kind::Prefix => string.is_some_and(is_prefix),
+        Kind::Schedule => string.is_some_and(schedule::is_schedule),
+        Kind::Zone => string.is_some_and(|name| schedule::zone(name).is_ok()),
     }
 }
 

@@ -49,6 +49,7 @@ pub struct Config {
     pub kafka: KafkaConfig,
     pub worker: WorkerConfig,
     pub matching: MatchingConfig,
+    pub jobs: JobsConfig,
     pub logging: LoggingConfig,
 }
 
@@ -126,6 +127,21 @@ pub struct MatchingConfig {
     pub max_auto_amounts: BTreeMap<String, String>,
     #[serde(default)]
     pub own_accounts: Vec<String>,
+}
+
+/// When jobs run by themselves, and how long is kept what guards no money.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobsConfig {
+    pub time_zone: String,
+    pub audit: String,
+    pub expire_waiting: String,
+    pub prune: String,
+    /// A run that gives no sign of life for so long is taken over.
+    pub lease_seconds: u64,
+    pub keep_events_days: i64,
+    pub keep_records_days: i64,
+    pub keep_runs_days: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod dead_letters;
 pub mod health;
 pub mod invoices;
+pub mod jobs;
 pub mod payments;
 pub mod records;
 pub mod status;

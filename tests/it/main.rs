@@ -11,6 +11,7 @@ mod dead_letters;
 mod events;
 mod exactly_once;
 mod harness;
+mod jobs;
 mod late_locks;
 mod main_job;
 mod model;

@@ -10,7 +10,7 @@ struct Area {
     modules: &'static [&'static str],
 }
 
-const AREAS: [Area; 5] = [
+const AREAS: [Area; 6] = [
     Area {
         place: "src/domain",
         crates: &["chrono", "iso_currency", "rust_decimal", "thiserror", "unicode_normalization"],
@@ -35,13 +35,22 @@ const AREAS: [Area; 5] = [
     Area {
         place: "src/config",
         crates: &["config", "serde", "thiserror"],
-        modules: &["config", "domain"],
+        modules: &["config", "domain", "schedule"],
+    },
+    Area {
+        place: "src/schedule.rs",
+        crates: &["chrono", "chrono_tz", "cron", "thiserror"],
+        modules: &[],
     },
 ];
 
 /// Crates that one place owns.
-const OWNED: [(&str, &str); 3] =
-    [("rdkafka", "src/kafka"), ("apalis", "src/jobs"), ("sqlx", "src/store")];
+const OWNED: [(&str, &str); 4] = [
+    ("rdkafka", "src/kafka"),
+    ("apalis", "src/jobs"),
+    ("apalis_cron", "src/jobs"),
+    ("sqlx", "src/store"),
+];
 /// Outside the store a pool may be held and handed on; no statement may be run with it.
 const HANDED_ON: &str = "sqlx::PgPool";
 /// The demo asks the database what it shows; it is no part of a worker.

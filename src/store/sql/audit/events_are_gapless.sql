@@ -1,6 +1,10 @@
-WITH runs AS (
+-- Once the outbox was pruned, the beginning of a key may be gone, and all of a quiet one.
+WITH cut AS (
+    SELECT EXISTS (SELECT 1 FROM pruned WHERE table_name = 'outbox') AS short
+), runs AS (
     SELECT key_kind, record_key, first_sequence, first_sequence + events AS next_sequence,
-           lag(first_sequence + events, 1, 1::bigint) OVER (
+           lag(first_sequence + events, 1,
+               CASE WHEN (SELECT short FROM cut) THEN first_sequence ELSE 1 END) OVER (
                PARTITION BY key_kind, record_key ORDER BY first_sequence) AS expected
       FROM outbox WHERE topic = 'events'
 ), counters AS (
@@ -21,3 +25,4 @@ SELECT format('%s %s', coalesce(e.key_kind, c.key_kind), coalesce(e.record_key, 
   FROM ends e
   FULL JOIN counters c ON c.key_kind = e.key_kind AND c.record_key = e.record_key
  WHERE coalesce(e.last, 0) <> coalesce(c.event_sequence, 0)
+   AND NOT (e.last IS NULL AND (SELECT short FROM cut))

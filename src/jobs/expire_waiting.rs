@@ -1,0 +1,21 @@
+//! `expire-waiting`: commands that wait are released when what they name has come, and ended at
+//! their deadline. The worker sweeps by itself while it reads commands; the job does it where none
+//! does, and leaves a trace.
+
+use super::runner::{Report, Work};
+use crate::store::StoreError;
+
+pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+    let (mut released, mut expired) = (0_usize, 0_usize);
+    loop {
+        let swept = work.pipeline().sweep().await?;
+        released = released.saturating_add(swept.released);
+        expired = expired.saturating_add(swept.expired);
+        if swept.released == 0 && swept.expired == 0 || work.must_stop() {
+            break;
+        }
+        work.step().await?;
+    }
+    let summary = format!("{released} released, {expired} ended at their deadline");
+    Ok(Report { findings: 0, summary })
+}

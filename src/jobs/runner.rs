@@ -1,0 +1,401 @@
+//! Who runs a tick, and the run itself: claim, heartbeat, steps, end; take-over of what was cut
+//! off. Replicas share nothing but the tables.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::timer::{self, Due};
+use super::{Job, Misfire, audit, expire_waiting, prune};
+use crate::pipeline::Pipeline;
+use crate::schedule::Timetable;
+use crate::store::jobs::{self, Claim, Claimed, Ending, Run};
+use crate::store::{StoreError, Tx};
+use crate::telemetry;
+
+/// Ticks that wait for the runner; it only spawns, so one would do.
+const DUE_MAX: usize = 64;
+/// How often runs are looked for whose runner died.
+const TAKE_OVER_EVERY: Duration = Duration::from_secs(2);
+
+/// How long things that guard no money are kept, in days.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    pub events_days: i64,
+    pub records_days: i64,
+    pub runs_days: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct JobSettings {
+    /// Names this process in the runs.
+    pub owner: String,
+    /// A run that gives no sign of life for so long is taken over.
+    pub lease: Duration,
+    pub keep: Keep,
+    /// The jobs that run by themselves.
+    pub timetables: Vec<(Job, Timetable)>,
+}
+
+/// What a run found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub findings: u64,
+    pub summary: String,
+}
+
+/// How a claim or a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    Done(Report),
+    /// The sentence says why; the chain is in the log.
+    Failed(String),
+    /// Told to stop: the next runner goes on where this one was.
+    Stopped,
+    /// Somebody took it over, because this process gave no sign of life.
+    Lost,
+    /// Another run of the job goes on.
+    Busy,
+    /// Somebody else has this tick.
+    Taken,
+    Paused,
+}
+
+/// What a job may use while it runs.
+pub(super) struct Work<'a> {
+    runner: &'a Runner,
+    run: &'a Run,
+    lost: &'a AtomicBool,
+}
+
+impl Work<'_> {
+    pub(super) fn pool(&self) -> &PgPool {
+        self.runner.pipeline.pool()
+    }
+
+    pub(super) fn pipeline(&self) -> &Pipeline {
+        &self.runner.pipeline
+    }
+
+    pub(super) fn settings(&self) -> &JobSettings {
+        &self.runner.settings
+    }
+
+    pub(super) fn as_of(&self) -> DateTime<Utc> {
+        self.run.as_of
+    }
+
+    /// Whether the job should end at the next place where it can go on later.
+    pub(super) fn must_stop(&self) -> bool {
+        *self.runner.stop.borrow() || self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Begins a step of its own transaction: a runner that was taken over writes no more.
+    pub(super) async fn step_in_tx(
+        &self,
+        tx: &mut Tx<'_>,
+        progress: Option<&str>,
+    ) -> Result<(), StoreError> {
+        jobs::renew_in_tx(tx, self.run, self.runner.lease_until(), progress).await
+    }
+
+    /// The same between steps that have transactions elsewhere.
+    pub(super) async fn step(&self) -> Result<(), StoreError> {
+        jobs::renew(self.pool(), self.run, self.runner.lease_until()).await
+    }
+}
+
+/// Runs jobs of one process.
+#[derive(Debug)]
+pub struct Runner {
+    pipeline: Pipeline,
+    settings: JobSettings,
+    stop: watch::Receiver<bool>,
+    executed: AtomicU64,
+}
+
+impl Runner {
+    #[must_use]
+    pub fn new(pipeline: Pipeline, settings: JobSettings, stop: watch::Receiver<bool>) -> Self {
+        Self { pipeline, settings, stop, executed: AtomicU64::new(0) }
+    }
+
+    /// Runs that this process has begun, taken over ones included.
+    #[must_use]
+    pub fn executed(&self) -> u64 {
+        self.executed.load(Ordering::Relaxed)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.pipeline.clock().now()
+    }
+
+    fn lease_until(&self) -> DateTime<Utc> {
+        self.now() + self.settings.lease
+    }
+
+    /// Makes all jobs known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        let words: Vec<&str> = Job::ALL.into_iter().map(Job::word).collect();
+        jobs::ensure(self.pipeline.pool(), &words, self.now()).await
+    }
+
+    /// Runs what is due until it is told to stop, and then waits for what is in hand.
+    pub async fn run(self: Arc<Self>) {
+        let mut stop = self.stop.clone();
+        while let Err(error) = self.prepare().await {
+            tracing::warn!(error = %telemetry::chain(&error), "jobs not prepared yet");
+            tokio::select! {
+                () = tokio::time::sleep(TAKE_OVER_EVERY) => {}
+                _ = stop.changed() => return,
+            }
+        }
+        let (due, mut ticks) = mpsc::channel(DUE_MAX);
+        let mut timers = JoinSet::new();
+        for (job, timetable) in self.settings.timetables.clone() {
+            timers.spawn(timer::run(job, timetable, due.clone(), stop.clone()));
+        }
+        drop(due);
+        let mut runs = JoinSet::new();
+        let mut look = tokio::time::interval(TAKE_OVER_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !*stop.borrow() {
+            tokio::select! {
+                Some(tick) = ticks.recv() => {
+                    let runner = Arc::clone(&self);
+                    runs.spawn(async move { runner.due(tick).await });
+                }
+                _ = look.tick() => {
+                    let runner = Arc::clone(&self);
+                    runs.spawn(async move { runner.look_after().await });
+                }
+                Some(ended) = runs.join_next() => {
+                    if ended.is_err() {
+                        tracing::error!("a job panicked: its lease will end, and it is taken over");
+                    }
+                }
+                _ = stop.changed() => {}
+            }
+        }
+        while timers.join_next().await.is_some() {}
+        while runs.join_next().await.is_some() {}
+    }
+
+    /// A tick of the schedule, after those that nobody answered for.
+    async fn due(&self, tick: Due) {
+        let caught_up = self.catch_up(tick.job, tick.at).await;
+        if let Err(error) = caught_up {
+            tracing::warn!(job = tick.job.word(), error = %telemetry::chain(&error),
+                "missed ticks not looked for");
+        }
+        self.tell(tick.job, self.claim(tick.job, tick.at, "schedule").await);
+    }
+
+    /// Runs ticks before `before` that nobody ran, as far as the job wants them.
+    async fn catch_up(&self, job: Job, before: DateTime<Utc>) -> Result<(), StoreError> {
+        let most = match job.misfire() {
+            Misfire::Skip => return Ok(()),
+            Misfire::Once => 1,
+            Misfire::Backfill(most) => most,
+        };
+        let timetable = self.settings.timetables.iter().find(|(other, _)| *other == job);
+        let Some((_, timetable)) = timetable else {
+            return Ok(());
+        };
+        let last = jobs::last_tick(self.pipeline.pool(), job.word()).await?;
+        for missed in timetable.between(last, before, most) {
+            let ended = self.claim(job, missed, "misfire").await;
+            self.tell(job, ended);
+        }
+        Ok(())
+    }
+
+    /// Takes over runs whose runner gave no sign of life, and looks for ticks that were missed
+    /// while nobody was there.
+    async fn look_after(&self) {
+        for (job, _) in &self.settings.timetables {
+            if let Err(error) = self.catch_up(*job, self.now() - self.settings.lease).await {
+                tracing::warn!(job = job.word(), error = %telemetry::chain(&error),
+                    "missed ticks not looked for");
+            }
+        }
+        loop {
+            let (now, lease_until) = (self.now(), self.lease_until());
+            let owner = &self.settings.owner;
+            match jobs::take_over(self.pipeline.pool(), owner, now, lease_until).await {
+                Ok(Some(run)) => {
+                    tracing::warn!(
+                        job = run.job,
+                        epoch = run.epoch,
+                        "a run was cut off: taken over"
+                    );
+                    if let Some(job) = Job::from_word(&run.job) {
+                        let ended = self.execute(job, &run).await;
+                        self.tell(job, Ok(ended));
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(error = %telemetry::chain(&error), "runs not looked after");
+                    return;
+                }
+            }
+            if *self.stop.borrow() {
+                return;
+            }
+        }
+    }
+
+    async fn claim(
+        &self,
+        job: Job,
+        scheduled_for: DateTime<Utc>,
+        cause: &'static str,
+    ) -> Result<Ended, StoreError> {
+        self.run_claim(job, scheduled_for, cause, None, scheduled_for).await
+    }
+
+    /// Runs a job now because a person wants it, for the instant that they name.
+    ///
+    /// # Errors
+    /// When the tick cannot be claimed.
+    pub async fn run_by(
+        &self,
+        job: Job,
+        operator: &str,
+        as_of: DateTime<Utc>,
+    ) -> Result<Ended, StoreError> {
+        self.run_claim(job, self.now(), "operator", Some(operator), as_of).await
+    }
+
+    async fn run_claim(
+        &self,
+        job: Job,
+        scheduled_for: DateTime<Utc>,
+        cause: &'static str,
+        operator: Option<&str>,
+        as_of: DateTime<Utc>,
+    ) -> Result<Ended, StoreError> {
+        let claim = Claim {
+            job: job.word(),
+            scheduled_for,
+            cause,
+            operator,
+            as_of,
+            owner: &self.settings.owner,
+            lease_until: self.lease_until(),
+        };
+        Ok(match jobs::claim(self.pipeline.pool(), claim, self.now()).await? {
+            Claimed::Mine(run) => self.execute(job, &run).await,
+            Claimed::Busy => Ended::Busy,
+            Claimed::Taken => Ended::Taken,
+            Claimed::Paused => Ended::Paused,
+        })
+    }
+
+    /// Runs a claimed tick beside a heartbeat that keeps its lease.
+    async fn execute(&self, job: Job, run: &Run) -> Ended {
+        self.executed.fetch_add(1, Ordering::Relaxed);
+        let lost = AtomicBool::new(false);
+        let (end, ended) = watch::channel(false);
+        let work = Work { runner: self, run, lost: &lost };
+        let job_itself = async {
+            let result = match job {
+                Job::Audit => audit::run(&work).await,
+                Job::ExpireWaiting => expire_waiting::run(&work).await,
+                Job::Prune => prune::run(&work).await,
+            };
+            // Nobody listens any more if the heartbeat has ended.
+            let _ = end.send(true);
+            result
+        };
+        let (result, ()) = tokio::join!(job_itself, self.heartbeat(run, &lost, ended));
+        if lost.load(Ordering::Relaxed) {
+            return Ended::Lost;
+        }
+        match self.conclude(run, result).await {
+            Ok(ended) => ended,
+            Err(StoreError::Fenced) => Ended::Lost,
+            Err(error) => {
+                // The lease will end; whoever takes the run over does it again.
+                tracing::warn!(error = %telemetry::chain(&error), "a run's end was not written");
+                Ended::Stopped
+            }
+        }
+    }
+
+    async fn conclude(
+        &self,
+        run: &Run,
+        result: Result<Report, StoreError>,
+    ) -> Result<Ended, StoreError> {
+        let pool = self.pipeline.pool();
+        match result {
+            // It may have ended early: the lease ends now, and the next runner goes on.
+            Ok(_) if *self.stop.borrow() => {
+                jobs::renew(pool, run, self.now()).await?;
+                Ok(Ended::Stopped)
+            }
+            Ok(report) => {
+                let (findings, summary) = (report.findings, report.summary.as_str());
+                let ending = Ending { state: "done", findings, summary };
+                jobs::finish(pool, run, ending, self.now()).await?;
+                Ok(Ended::Done(report))
+            }
+            Err(StoreError::Fenced) => Ok(Ended::Lost),
+            Err(error) => {
+                tracing::error!(job = run.job, error = %telemetry::chain(&error), "a job failed");
+                let summary = error.to_string();
+                let ending = Ending { state: "failed", findings: 0, summary: &summary };
+                jobs::finish(pool, run, ending, self.now()).await?;
+                Ok(Ended::Failed(summary))
+            }
+        }
+    }
+
+    /// Extends the lease every third of it. A database that does not answer is no reason to give
+    /// up: the lease ends by itself, and the epoch guards what is written.
+    async fn heartbeat(&self, run: &Run, lost: &AtomicBool, mut ended: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.settings.lease / 3) => {}
+                _ = ended.changed() => return,
+            }
+            match jobs::renew(self.pipeline.pool(), run, self.lease_until()).await {
+                Ok(()) => {}
+                Err(StoreError::Fenced) => {
+                    lost.store(true, Ordering::Relaxed);
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(job = run.job, error = %telemetry::chain(&error),
+                        "a run's lease was not extended");
+                }
+            }
+        }
+    }
+
+    fn tell(&self, job: Job, ended: Result<Ended, StoreError>) {
+        let job = job.word();
+        match ended {
+            Ok(Ended::Done(report)) => {
+                tracing::info!(job, findings = report.findings, "{}", report.summary);
+            }
+            Ok(Ended::Failed(_) | Ended::Taken | Ended::Paused) => {}
+            Ok(Ended::Stopped) => tracing::info!(job, "stopped; it goes on at the next runner"),
+            Ok(Ended::Lost) => tracing::warn!(job, "taken over by another runner"),
+            Ok(Ended::Busy) => tracing::warn!(job, "skipped: the run before it still goes on"),
+            Err(error) => {
+                tracing::warn!(job, error = %telemetry::chain(&error), "a tick was not claimed");
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Scheduled jobs: which tick is run by whom, and how far it is.
+//!
+//! The row `(job, scheduled_for)` is the tick: whoever inserts it runs it. Claims of one job come
+//! one after the other, under the lock of its row in `jobs`. A run has a lease and an epoch; what
+//! it writes in a transaction begins with [`renew_in_tx`], which fails when somebody took it over.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgPool, Row};
+
+use super::{StoreError, Tx, sql};
+
+/// A tick that somebody would run.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub job: &'a str,
+    pub scheduled_for: DateTime<Utc>,
+    /// `schedule`, `misfire` or `operator`.
+    pub cause: &'static str,
+    /// The person who asked; only with cause `operator`.
+    pub operator: Option<&'a str>,
+    pub as_of: DateTime<Utc>,
+    pub owner: &'a str,
+    pub lease_until: DateTime<Utc>,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    Mine(Run),
+    /// Another run of the job goes on; the tick is recorded as skipped.
+    Busy,
+    /// Somebody else has this tick.
+    Taken,
+    Paused,
+}
+
+/// A run as its runner holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub job: String,
+    pub scheduled_for: DateTime<Utc>,
+    pub as_of: DateTime<Utc>,
+    pub epoch: i64,
+    /// Where an earlier runner was when it ended.
+    pub progress: Option<String>,
+}
+
+/// Makes the jobs known; what was due before is not missed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ensure(pool: &PgPool, jobs: &[&str], at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(sql!("jobs_ensure")).bind(jobs).bind(at).execute(pool).await?;
+    Ok(())
+}
+
+/// Claims a tick for its runner.
+///
+/// # Errors
+/// When the database fails, or the job is not known.
+pub async fn claim(
+    pool: &PgPool,
+    claim: Claim<'_>,
+    at: DateTime<Utc>,
+) -> Result<Claimed, StoreError> {
+    let mut tx = pool.begin().await?;
+    let row = sqlx::query(sql!("job_lock"))
+        .bind(claim.job)
+        .bind(claim.scheduled_for)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::Corrupt("a job that is not known"))?;
+    let (paused, taken, busy): (bool, bool, bool) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if taken {
+        tx.rollback().await?;
+        return Ok(Claimed::Taken);
+    }
+    // A person may run a paused job; the schedule may not.
+    if paused && claim.operator.is_none() {
+        tx.rollback().await?;
+        return Ok(Claimed::Paused);
+    }
+    let summary = busy.then_some("another run of this job was still going on");
+    sqlx::query(sql!("job_run_claim"))
+        .bind(claim.job)
+        .bind(claim.scheduled_for)
+        .bind(claim.cause)
+        .bind(claim.operator)
+        .bind(claim.as_of)
+        .bind(if busy { "skipped" } else { "running" })
+        .bind(claim.owner)
+        .bind(claim.lease_until)
+        .bind(at)
+        .bind(busy.then_some(at))
+        .bind(summary)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    if busy {
+        return Ok(Claimed::Busy);
+    }
+    Ok(Claimed::Mine(Run {
+        job: claim.job.to_owned(),
+        scheduled_for: claim.scheduled_for,
+        as_of: claim.as_of,
+        epoch: 1,
+        progress: None,
+    }))
+}
+
+/// Extends the lease within the transaction of a step, and notes how far it is.
+///
+/// # Errors
+/// [`StoreError::Fenced`] when somebody has taken the run over.
+pub async fn renew_in_tx(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    lease_until: DateTime<Utc>,
+    progress: Option<&str>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(sql!("job_run_renew"))
+        .bind(&run.job)
+        .bind(run.scheduled_for)
+        .bind(run.epoch)
+        .bind(lease_until)
+        .bind(progress)
+        .execute(&mut **tx)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+/// Extends the lease of a run whose step takes long.
+///
+/// # Errors
+/// [`StoreError::Fenced`] when somebody has taken the run over.
+pub async fn renew(pool: &PgPool, run: &Run, lease_until: DateTime<Utc>) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    renew_in_tx(&mut tx, run, lease_until, None).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// `done` or `failed`.
+    pub state: &'static str,
+    pub findings: u64,
+    pub summary: &'a str,
+}
+
+/// Ends a run.
+///
+/// # Errors
+/// [`StoreError::Fenced`] when somebody has taken the run over.
+pub async fn finish(
+    pool: &PgPool,
+    run: &Run,
+    ending: Ending<'_>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let summary: String = ending.summary.chars().take(2_000).collect();
+    let done = sqlx::query(sql!("job_run_finish"))
+        .bind(&run.job)
+        .bind(run.scheduled_for)
+        .bind(run.epoch)
+        .bind(ending.state)
+        .bind(i64::try_from(ending.findings).unwrap_or(i64::MAX))
+        .bind(summary)
+        .bind(at)
+        .execute(pool)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+/// Takes over one run whose lease has ended, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_over(
+    pool: &PgPool,
+    owner: &str,
+    at: DateTime<Utc>,
+    lease_until: DateTime<Utc>,
+) -> Result<Option<Run>, StoreError> {
+    let query = sqlx::query(sql!("job_run_take_over")).bind(at).bind(owner).bind(lease_until);
+    let Some(row) = query.fetch_optional(pool).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Run {
+        job: row.try_get(0)?,
+        scheduled_for: row.try_get(1)?,
+        as_of: row.try_get(2)?,
+        epoch: row.try_get(3)?,
+        progress: row.try_get(4)?,
+    }))
+}
+
+/// The last tick of the schedule that somebody answered for.
+///
+/// # Errors
+/// When the database fails, or the job is not known.
+pub async fn last_tick(pool: &PgPool, job: &str) -> Result<DateTime<Utc>, StoreError> {
+    Ok(sqlx::query_scalar(sql!("job_last_tick")).bind(job).fetch_one(pool).await?)
+}
+
+/// Pauses a job; false when it was paused before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn pause(
+    pool: &PgPool,
+    job: &str,
+    operator: &str,
+    reason: Option<&str>,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query(sql!("job_pause")).bind(job).bind(at).bind(operator).bind(reason);
+    Ok(query.execute(pool).await?.rows_affected() == 1)
+}
+
+/// Resumes a job; false when it was not paused.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resume(
+    pool: &PgPool,
+    job: &str,
+    operator: &str,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query(sql!("job_resume")).bind(job).bind(at).bind(operator);
+    Ok(query.execute(pool).await?.rows_affected() == 1)
+}
