@@ -18,7 +18,7 @@ use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::pipeline::{Pipeline, Settings};
 use crate::relay::Relay;
-use crate::schedule::{self, ScheduleError, Timetable};
+use crate::schedule::{self, Calendar, ScheduleError, Timetable};
 use crate::store::{self, ConnectOptions, StoreError};
 use crate::telemetry;
 
@@ -76,6 +76,7 @@ pub fn schedule_of(config: &Config, job: Job) -> &str {
         Job::Audit => &jobs.audit,
         Job::ExpireWaiting => &jobs.expire_waiting,
         Job::Prune => &jobs.prune,
+        Job::FlagVoidCandidates => &jobs.flag_void_candidates,
     }
 }
 
@@ -88,6 +89,14 @@ pub fn runner(
     pipeline: Pipeline,
     stop: watch::Receiver<bool>,
 ) -> Result<Runner, ScheduleError> {
+    Ok(Runner::new(pipeline, job_settings(config)?, stop))
+}
+
+/// What jobs go by.
+///
+/// # Errors
+/// As [`runner`].
+pub fn job_settings(config: &Config) -> Result<JobSettings, ScheduleError> {
     let jobs = &config.jobs;
     let zone = schedule::zone(&jobs.time_zone)?;
     let mut timetables = Vec::new();
@@ -95,7 +104,7 @@ pub fn runner(
         let timetable = Timetable::parse(schedule_of(config, job), zone)?;
         timetables.extend(timetable.map(|timetable| (job, timetable)));
     }
-    let settings = JobSettings {
+    Ok(JobSettings {
         owner: config.kafka.client_id.clone(),
         lease: Duration::from_secs(jobs.lease_seconds),
         keep: Keep {
@@ -103,9 +112,13 @@ pub fn runner(
             records_days: jobs.keep_records_days,
             runs_days: jobs.keep_runs_days,
         },
+        calendar: Calendar {
+            zone,
+            holidays: jobs.holidays.iter().filter_map(|day| schedule::day(day)).collect(),
+        },
+        stale_after_days: jobs.stale_after_days,
         timetables,
-    };
-    Ok(Runner::new(pipeline, settings, stop))
+    })
 }
 
 /// librdkafka settings for TLS and SASL.

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 pub mod app;
+pub mod candidates;
 pub mod cli;
 pub mod clock;
 pub mod config;

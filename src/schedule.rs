@@ -1,8 +1,9 @@
 //! When a job is due: a cron expression in a time zone.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
 use thiserror::Error;
 
@@ -36,6 +37,43 @@ pub fn is_schedule(text: &str) -> bool {
 /// [`ScheduleError::Zone`].
 pub fn zone(name: &str) -> Result<Tz, ScheduleError> {
     Tz::from_str(name).map_err(|_| ScheduleError::Zone(name.to_owned()))
+}
+
+/// Reads `2026-12-25`.
+#[must_use]
+pub fn day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+}
+
+/// The business days of a time zone: all but Saturdays, Sundays and holidays.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    pub zone: Tz,
+    pub holidays: BTreeSet<NaiveDate>,
+}
+
+impl Calendar {
+    /// The day that it is there.
+    #[must_use]
+    pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
+        at.with_timezone(&self.zone).date_naive()
+    }
+
+    fn is_business_day(&self, day: NaiveDate) -> bool {
+        !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && !self.holidays.contains(&day)
+    }
+
+    /// The same time of the last business day before the one of `at`: whole days are taken off,
+    /// so that on a Monday it is Friday's.
+    #[must_use]
+    pub fn one_business_day_before(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let today = self.day_of(at);
+        // A calendar without any business day ends after a month.
+        let back = (1..=31).find(|back| {
+            today.checked_sub_days(Days::new(*back)).is_some_and(|day| self.is_business_day(day))
+        });
+        at.checked_sub_days(Days::new(back.unwrap_or(31))).unwrap_or(at)
+    }
 }
 
 impl Timetable {
@@ -122,6 +160,24 @@ mod tests {
         assert_eq!(daily.between(after, before, 1), days[2..]);
         assert!(daily.between(after, at("2026-11-21T04:00:00Z"), 9).is_empty());
         assert_eq!(daily.between(after, at("2026-11-21T04:00:00.5Z"), 9), days[..1]);
+    }
+
+    #[test]
+    fn one_business_day_before_monday_is_friday_and_holidays_do_not_count() {
+        let zone = zone("Asia/Singapore").expect("a zone");
+        let holidays = BTreeSet::from([day("2026-11-20").expect("a day")]);
+        let calendar = Calendar { zone, holidays };
+        let cases = [
+            // Tuesday, Monday (Friday is a holiday), Sunday.
+            ("2026-11-24T02:00:00Z", "2026-11-23T02:00:00Z"),
+            ("2026-11-23T02:00:00Z", "2026-11-19T02:00:00Z"),
+            ("2026-11-22T02:00:00Z", "2026-11-19T02:00:00Z"),
+            // Still Sunday in UTC, but Monday there.
+            ("2026-11-29T17:00:00Z", "2026-11-27T17:00:00Z"),
+        ];
+        for (now, expected) in cases {
+            assert_eq!(calendar.one_business_day_before(at(now)), at(expected), "{now}");
+        }
     }
 
     #[test]

@@ -329,6 +329,20 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE ledger_transactions SET payment_id = 'PAY-9' WHERE ledger_transaction_id = 2",
     ),
+    plant(
+        "A11",
+        "a flag without its episode",
+        "
+        UPDATE invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
+    ),
+    plant(
+        "A11",
+        "an open episode of an invoice that is paid",
+        "
+        INSERT INTO void_candidates (invoice_id, episode, account_id, currency, amount_due,
+            stale_since, stale_after_days, feed_complete_through, flagged_at)
+        VALUES ('INV-1', 1, 'ACC-1', 'SGD', 5, '2026-01-01Z', 30, '2026-03-01Z', '2026-03-01Z')",
+    ),
 ];
 
 /// What keeps such states out of a real database: constraints and unique indexes. Dropped inside

@@ -71,7 +71,7 @@ pub struct JobArg {
 pub struct Operator {
     /// Who does it, for the audit
     #[arg(long, env = "TOPUP_OPERATOR")]
-    operator: String,
+    pub operator: String,
 }
 
 /// # Errors

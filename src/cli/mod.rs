@@ -20,6 +20,7 @@ pub mod publish;
 mod records;
 mod settings;
 mod status;
+mod void_candidates;
 mod wiring;
 mod worker;
 
@@ -108,6 +109,9 @@ enum Command {
     /// Records that could not be processed
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Invoices that have long awaited payment
+    #[command(subcommand)]
+    VoidCandidates(void_candidates::VoidCandidatesCommand),
     /// Scheduled jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
@@ -134,6 +138,7 @@ impl Command {
             | Self::Balances(_)
             | Self::Records(_)
             | Self::DeadLetters(_)
+            | Self::VoidCandidates(_)
             | Self::Jobs(_)
             | Self::Status
             | Self::Audit => Needs::DATABASE,
@@ -212,6 +217,9 @@ async fn look(
             if let Some(call) = dead_letters::run(&command, pool, printer).await? {
                 printer.rows(&wiring::act(call, pool, config).await?)?;
             }
+        }
+        Command::VoidCandidates(command) => {
+            return void_candidates::run(command, pool, config, printer).await;
         }
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status => status::run(pool, &config.kafka, printer).await?,

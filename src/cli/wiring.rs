@@ -1,12 +1,14 @@
 //! The doors from the command line into the rest: nothing else in `cli` names `app`, `demo`,
 //! `dead_letters`, `jobs` or the connecting half of the store.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgPool;
 
 use super::dead_letters::{Acted, Call};
 use super::error::CliError;
+use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
+use crate::candidates::{self, Act};
 use crate::clock::Clock;
 use crate::config::{Config, Only};
 use crate::jobs::{Ended, Job, Runner};
@@ -119,6 +121,48 @@ pub(super) fn next_run(
     let timetable = zone.and_then(|zone| Timetable::parse(&text, zone).ok().flatten());
     let next = timetable.and_then(|timetable| timetable.next_after(now));
     (text, next)
+}
+
+pub(super) async fn confirm_candidates(
+    pool: &PgPool,
+    config: &Config,
+    which: &Which,
+    reason: &str,
+) -> Result<Vec<ActedRow>, CliError> {
+    act_on(pool, config, which, &Act::Confirm { reason: reason.to_owned() }).await
+}
+
+pub(super) async fn keep_candidates(
+    pool: &PgPool,
+    config: &Config,
+    which: &Which,
+    until: Option<NaiveDate>,
+) -> Result<Vec<ActedRow>, CliError> {
+    act_on(pool, config, which, &Act::Keep { until }).await
+}
+
+async fn act_on(
+    pool: &PgPool,
+    config: &Config,
+    which: &Which,
+    act: &Act,
+) -> Result<Vec<ActedRow>, CliError> {
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    let settings = app::job_settings(config).map_err(|error| CliError::failed(&error))?;
+    let operator = &which.operator.operator;
+    let mut rows = Vec::with_capacity(which.invoices.len());
+    for invoice in &which.invoices {
+        let acted = candidates::act(&pipeline, &settings, invoice, act, operator, !which.yes).await;
+        let acted = acted.map_err(|error| CliError::failed(&error))?;
+        let word = acted.word();
+        rows.push(ActedRow {
+            invoice_id: invoice.clone(),
+            outcome: if which.yes { word.to_owned() } else { format!("would be {word}") },
+            detail: acted.detail().map(str::to_owned),
+            done: acted == candidates::Acted::Done,
+        });
+    }
+    Ok(rows)
 }
 
 fn known_job(word: &str) -> Result<Job, CliError> {

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Schedule,
     /// A time zone of the IANA database.
     Zone,
+    /// A list of days.
+    Days,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +73,10 @@ impl Key {
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
             Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
             Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
+            Kind::Days => {
+                "a list of days like 2026-12-25 (in the environment: separated by commas)"
+                    .to_owned()
+            }
         }
     }
 }
@@ -101,8 +107,9 @@ const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
+pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 39] = [
+pub(super) const KEYS: [Key; 42] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -136,6 +143,9 @@ pub(super) const KEYS: [Key; 39] = [
     schedule("jobs.audit", "0 30 3 * * *"),
     schedule("jobs.expire_waiting", "0 * * * * *"),
     schedule("jobs.prune", "0 0 4 * * *"),
+    schedule("jobs.flag_void_candidates", "0 0 5 * * *"),
+    number("jobs.stale_after_days", 1, 3_650, 30),
+    Key::new(HOLIDAYS, Kind::Days, Default::None),
     number("jobs.lease_seconds", 3, DAY_S, 60),
     number("jobs.keep_events_days", 1, 36_500, 90),
     number("jobs.keep_records_days", 30, 36_500, 400),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::keys::{AMOUNTS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest};
+use super::keys::{AMOUNTS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest};
 use super::show::Shown;
 use super::{Config, Secret};
 use crate::domain::matching::text;
@@ -225,7 +225,7 @@ fn from_flags(set: &[(String, String)]) -> Layer {
 
 /// A value that came as text: lists are separated by commas.
 fn text_value(key: &str, found: &str) -> ValueKind {
-    if key != OWN_ACCOUNTS {
+    if key != OWN_ACCOUNTS && key != HOLIDAYS {
         return ValueKind::from(found);
     }
     let parts = found.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -324,6 +324,7 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
         }
         Kind::OneOf(words) => string.is_some_and(|text| words.contains(&text)),
         Kind::List => is_list_of_accounts(found),
+        Kind::Days => is_list_of_days(found),
         Kind::Amounts => {
             let currency = currency_of(name).map(Currency::parse);
             match (currency, string) {
@@ -345,6 +346,16 @@ fn is_list_of_accounts(found: &Value) -> bool {
     };
     values.iter().all(|value| match &value.kind {
         ValueKind::String(account) => text::payer_account(account).is_some(),
+        _ => false,
+    })
+}
+
+fn is_list_of_days(found: &Value) -> bool {
+    let ValueKind::Array(values) = &found.kind else {
+        return false;
+    };
+    values.iter().all(|value| match &value.kind {
+        ValueKind::String(day) => schedule::day(day).is_some(),
         _ => false,
     })
 }

@@ -137,6 +137,12 @@ pub struct JobsConfig {
     pub audit: String,
     pub expire_waiting: String,
     pub prune: String,
+    pub flag_void_candidates: String,
+    /// For accounts that say nothing else.
+    pub stale_after_days: u16,
+    /// Days that are no business days, beside Saturdays and Sundays.
+    #[serde(default)]
+    pub holidays: Vec<String>,
     /// A run that gives no sign of life for so long is taken over.
     pub lease_seconds: u64,
     pub keep_events_days: i64,

@@ -7,7 +7,7 @@ use super::bank::BankTransaction;
 use super::event::{EventKey, Fact};
 use super::ids::{AccountId, InvoiceId, PaymentId};
 use super::input::{BankStatement, ContentHash, UpsertAccount};
-use super::invoice::Invoice;
+use super::invoice::{CandidateEnd, Invoice};
 use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
 use super::payment::{Payment, PaymentState};
@@ -94,6 +94,11 @@ pub enum Effect {
     KeepInvoice {
         invoice_id: InvoiceId,
         until: Option<NaiveDate>,
+    },
+    /// The invoice is a void candidate no more.
+    ClearCandidate {
+        invoice_id: InvoiceId,
+        end: CandidateEnd,
     },
     RecordPayment(Box<Payment>),
     AssignPayment {

@@ -93,6 +93,21 @@ pub enum Fact {
         amount: Money,
         reason: Option<String>,
     },
+    VoidCandidateFlagged {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        amount_due: Money,
+        due_date: Option<NaiveDate>,
+        /// The instant from which its age counts, and the days after which it is stale.
+        stale_since: DateTime<Utc>,
+        stale_after_days: u16,
+    },
+    VoidCandidateCleared {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        /// `paid`, `resent`, `kept`, `voided` or `not_stale`.
+        reason: &'static str,
+    },
     PaymentRecorded {
         payment_id: PaymentId,
         account_id: Option<AccountId>,
@@ -146,6 +161,8 @@ impl Fact {
             Self::InvoiceSent { .. } => "topup.invoice.sent.v1",
             Self::InvoiceProvisioned { .. } => "topup.invoice.provisioned.v1",
             Self::InvoiceVoided { .. } => "topup.invoice.voided.v1",
+            Self::VoidCandidateFlagged { .. } => "topup.invoice.void-candidate-flagged.v1",
+            Self::VoidCandidateCleared { .. } => "topup.invoice.void-candidate-cleared.v1",
             Self::PaymentRecorded { .. } => "topup.payment.recorded.v1",
             Self::PaymentAllocated { .. } => "topup.payment.allocated.v1",
             Self::PaymentParked { .. } => "topup.payment.parked.v1",

@@ -57,6 +57,35 @@ pub struct Invoice {
     pub void_reason: Option<String>,
     pub keep_until: Option<NaiveDate>,
     pub stale_since: Option<DateTime<Utc>>,
+    /// The instant for which it was flagged as a void candidate; it stays payable.
+    pub candidate_since: Option<DateTime<Utc>>,
+}
+
+/// Why an invoice is a void candidate no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CandidateEnd {
+    /// Money was allocated to it.
+    Paid,
+    /// It was sent again.
+    Resent,
+    /// Somebody wants it kept.
+    Kept,
+    Voided,
+    /// The job found that it is none any more, e.g. because money for it may be on its way.
+    NotStale,
+}
+
+impl CandidateEnd {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Resent => "resent",
+            Self::Kept => "kept",
+            Self::Voided => "voided",
+            Self::NotStale => "not_stale",
+        }
+    }
 }
 
 /// The declared order in which invoices of one account are taken: due date (none last), sent,

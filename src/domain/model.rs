@@ -202,6 +202,7 @@ impl Model {
             | Effect::SendInvoice { .. }
             | Effect::VoidInvoice { .. }
             | Effect::KeepInvoice { .. }
+            | Effect::ClearCandidate { .. }
             | Effect::RecordPayment(_)
             | Effect::AssignPayment { .. }
             | Effect::SettlePayment { .. }

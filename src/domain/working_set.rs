@@ -296,6 +296,9 @@ impl WorkingSet {
                 let invoice = self.invoice_mut(invoice_id)?;
                 invoice.keep_until = Some(until.unwrap_or(chrono::NaiveDate::MAX));
             }
+            Effect::ClearCandidate { invoice_id, .. } => {
+                self.invoice_mut(invoice_id)?.candidate_since = None;
+            }
             Effect::RecordPayment(payment) => {
                 self.payments.insert(payment.payment_id.clone(), payment.as_ref().clone());
             }

@@ -10,6 +10,7 @@
 
 mod audit;
 mod expire_waiting;
+pub mod flag_void_candidates;
 mod prune;
 pub mod runner;
 mod timer;
@@ -25,6 +26,8 @@ pub enum Job {
     ExpireWaiting,
     /// Takes away what is old and guards no money.
     Prune,
+    /// Flags invoices that have long awaited payment.
+    FlagVoidCandidates,
 }
 
 /// What becomes of ticks that nobody ran: all replicas were down, or the clock jumped.
@@ -39,10 +42,15 @@ pub enum Misfire {
 }
 
 impl Job {
-    pub const ALL: [Self; 3] = [Self::Audit, Self::ExpireWaiting, Self::Prune];
+    pub const ALL: [Self; 4] =
+        [Self::Audit, Self::ExpireWaiting, Self::Prune, Self::FlagVoidCandidates];
     /// Their words, in the same order.
-    pub const WORDS: [&'static str; Self::ALL.len()] =
-        [Self::Audit.word(), Self::ExpireWaiting.word(), Self::Prune.word()];
+    pub const WORDS: [&'static str; Self::ALL.len()] = [
+        Self::Audit.word(),
+        Self::ExpireWaiting.word(),
+        Self::Prune.word(),
+        Self::FlagVoidCandidates.word(),
+    ];
 
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -50,6 +58,7 @@ impl Job {
             Self::Audit => "audit",
             Self::ExpireWaiting => "expire-waiting",
             Self::Prune => "prune",
+            Self::FlagVoidCandidates => "flag-void-candidates",
         }
     }
 
@@ -61,8 +70,8 @@ impl Job {
     #[must_use]
     pub fn misfire(self) -> Misfire {
         match self {
-            // What it checks is the present: one check of the present makes up for all missed.
-            Self::Audit => Misfire::Once,
+            // What they look at is the present: one look makes up for all that were missed.
+            Self::Audit | Self::FlagVoidCandidates => Misfire::Once,
             Self::ExpireWaiting | Self::Prune => Misfire::Skip,
         }
     }

@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::timer::{self, Due};
-use super::{Job, Misfire, audit, expire_waiting, prune};
+use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune};
 use crate::pipeline::Pipeline;
-use crate::schedule::Timetable;
+use crate::schedule::{Calendar, Timetable};
 use crate::store::jobs::{self, Claim, Claimed, Ending, Run};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
@@ -38,6 +38,9 @@ pub struct JobSettings {
     /// A run that gives no sign of life for so long is taken over.
     pub lease: Duration,
     pub keep: Keep,
+    pub calendar: Calendar,
+    /// For accounts that say nothing else.
+    pub stale_after_days: u16,
     /// The jobs that run by themselves.
     pub timetables: Vec<(Job, Timetable)>,
 }
@@ -88,6 +91,11 @@ impl Work<'_> {
 
     pub(super) fn as_of(&self) -> DateTime<Utc> {
         self.run.as_of
+    }
+
+    /// Where an earlier runner of this tick was.
+    pub(super) fn progress(&self) -> Option<String> {
+        self.run.progress.clone()
     }
 
     /// Whether the job should end at the next place where it can go on later.
@@ -312,6 +320,7 @@ impl Runner {
                 Job::Audit => audit::run(&work).await,
                 Job::ExpireWaiting => expire_waiting::run(&work).await,
                 Job::Prune => prune::run(&work).await,
+                Job::FlagVoidCandidates => flag_void_candidates::run(&work).await,
             };
             // Nobody listens any more if the heartbeat has ended.
             let _ = end.send(true);

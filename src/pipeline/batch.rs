@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::Pipeline;
 use crate::domain::decide::{Context, decide};
 use crate::domain::effect::{Decided, Effect, Outcome};
+use crate::domain::event::Event;
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
 use crate::domain::input::{ContentHash, Input, Message};
 use crate::domain::matching;
@@ -78,7 +79,7 @@ pub async fn run_in_tx(
     let (before, mut after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
     work.record(decided);
     persist::batch_in_tx(tx, &before, &mut after, &work.write, locks, at).await?;
-    let events = outbox_rows(&after, &pipeline.settings().event_source);
+    let events = outbox_rows(&after.events, &pipeline.settings().event_source);
     outbox::insert_in_tx(tx, &events, at).await?;
     let wakes_waiting = work
         .write
@@ -483,10 +484,11 @@ pub fn type_of(input: &Input) -> &'static str {
 }
 
 /// One row for each run of events of one key: consecutive sequences, one JSON document a line.
-fn outbox_rows(after: &WorkingSet, source: &str) -> Vec<OutboxRow> {
+#[must_use]
+pub fn outbox_rows(events: &[Event], source: &str) -> Vec<OutboxRow> {
     let mut rows: Vec<OutboxRow> = Vec::new();
     let mut last = None;
-    for event in &after.events {
+    for event in events {
         let run = (&event.key, std::sync::Arc::as_ptr(&event.cause));
         let json = encode_event(event, source);
         match rows.last_mut() {

@@ -169,6 +169,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "payment_is_posted",
         "The ledger holds each payment once: what came in, and what of it is unallocated."
     ),
+    invariant!(
+        "A11",
+        "candidates_match_episodes",
+        "The void candidates are exactly the invoices with an open episode."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

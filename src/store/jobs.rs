@@ -64,14 +64,15 @@ pub async fn claim(
     at: DateTime<Utc>,
 ) -> Result<Claimed, StoreError> {
     let mut tx = pool.begin().await?;
-    let row = sqlx::query(sql!("job_lock"))
+    let paused: Option<bool> =
+        sqlx::query_scalar(sql!("job_lock")).bind(claim.job).fetch_optional(&mut *tx).await?;
+    let paused = paused.ok_or(StoreError::Corrupt("a job that is not known"))?;
+    let row = sqlx::query(sql!("job_state"))
         .bind(claim.job)
         .bind(claim.scheduled_for)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::Corrupt("a job that is not known"))?;
-    let (paused, taken, busy): (bool, bool, bool) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        .fetch_one(&mut *tx)
+        .await?;
+    let (taken, busy): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
     if taken {
         tx.rollback().await?;
         return Ok(Claimed::Taken);

@@ -23,6 +23,7 @@ pub mod persist;
 pub mod prune;
 mod rows;
 pub mod views;
+pub mod void_candidates;
 pub mod waiting;
 
 use std::str::FromStr;

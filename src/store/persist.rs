@@ -80,6 +80,7 @@ pub async fn batch_in_tx(
     accounts(tx, before, after, &rebase, locks, at).await?;
     upserts(tx, &write.effects, at).await?;
     changed_invoices(tx, before, after, &touched).await?;
+    candidates(tx, &write.effects, at).await?;
     money::balances(tx, before, after, &mut rebase, locks, at).await?;
     after.rebase(&rebase).map_err(StoreError::from)
 }
@@ -148,7 +149,8 @@ impl Touched {
                 }
                 Effect::SendInvoice { invoice_id, .. }
                 | Effect::VoidInvoice { invoice_id, .. }
-                | Effect::KeepInvoice { invoice_id, .. } => {
+                | Effect::KeepInvoice { invoice_id, .. }
+                | Effect::ClearCandidate { invoice_id, .. } => {
                     touched.changed_invoices.insert(invoice_id.clone());
                 }
                 Effect::RecordPayment(payment) => {
@@ -298,7 +300,8 @@ async fn changed_invoices(
         let only_paid = was.sent_at == invoice.sent_at
             && was.voided_at == invoice.voided_at
             && was.keep_until == invoice.keep_until
-            && was.stale_since == invoice.stale_since;
+            && was.stale_since == invoice.stale_since
+            && was.candidate_since == invoice.candidate_since;
         if only_paid { paid.push((was, *invoice)) } else { other.push((was, *invoice)) }
     }
     update_paid(tx, &paid).await?;
@@ -384,7 +387,7 @@ async fn update_other(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<
     let mut ids = vec![];
     let (mut allocated, mut status) = (vec![], vec![]);
     let (mut sent, mut provisioned, mut voided, mut stale) = (vec![], vec![], vec![], vec![]);
-    let (mut reasons, mut keeps) = (vec![], vec![]);
+    let (mut reasons, mut keeps, mut candidates) = (vec![], vec![], vec![]);
     for (before, after) in rows {
         ids.push(after.invoice_id.as_str());
         was.0.push(micros(before.allocated)?);
@@ -397,6 +400,7 @@ async fn update_other(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<
         reasons.push(after.void_reason.as_deref());
         keeps.push(keep_until(after));
         stale.push(after.stale_since);
+        candidates.push(after.candidate_since);
     }
     let done = sqlx::query(sql!("update_invoices"))
         .bind(ids)
@@ -410,9 +414,31 @@ async fn update_other(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<
         .bind(reasons)
         .bind(keeps)
         .bind(stale)
+        .bind(candidates)
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), rows.len(), "an invoice")
+}
+
+/// Ends the episodes of void candidates that are none any more.
+async fn candidates(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (mut ids, mut ends) = (vec![], vec![]);
+    for effect in effects {
+        if let Effect::ClearCandidate { invoice_id, end } = effect {
+            ids.push(invoice_id.as_str());
+            ends.push(end.word());
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let count = ids.len();
+    let query = sqlx::query(sql!("clear_candidates")).bind(ids).bind(ends).bind(at);
+    expect_rows(query.execute(&mut **tx).await?.rows_affected(), count, "a void candidate")
 }
 
 /// Keeps `payable_invoices` equal to the invoices that await payment.

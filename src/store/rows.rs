@@ -36,6 +36,7 @@ pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
         void_reason: row.try_get("void_reason")?,
         keep_until: row.try_get("keep_until")?,
         stale_since: row.try_get("stale_since")?,
+        candidate_since: row.try_get("candidate_since")?,
     })
 }
 

@@ -13,6 +13,7 @@ pub mod payments;
 pub mod records;
 pub mod status;
 pub mod time;
+pub mod void_candidates;
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;

@@ -52,7 +52,9 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         Fact::InvoiceCreated { .. }
         | Fact::InvoiceSent { .. }
         | Fact::InvoiceProvisioned { .. }
-        | Fact::InvoiceVoided { .. } => write_invoice_fact(fact, data),
+        | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. } => write_invoice_fact(fact, data),
         Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. } => write_payment_fact(fact, data),
@@ -111,6 +113,27 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
             data.currency(*amount);
             data.maybe_text("reason", reason.as_deref());
         }
+        Fact::VoidCandidateFlagged {
+            invoice_id,
+            account_id,
+            amount_due,
+            due_date,
+            stale_since,
+            stale_after_days,
+        } => {
+            data.text("invoice_id", invoice_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.amount("amount_due", *amount_due);
+            data.currency(*amount_due);
+            data.maybe_date("due_date", *due_date);
+            data.text("stale_since", &stale_since.to_rfc3339_opts(SecondsFormat::Millis, true));
+            data.bare("stale_after_days", &stale_after_days.to_string());
+        }
+        Fact::VoidCandidateCleared { invoice_id, account_id, reason } => {
+            data.text("invoice_id", invoice_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.text("reason", reason);
+        }
         Fact::AccountUpserted { .. }
         | Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
@@ -163,6 +186,8 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::InvoiceSent { .. }
         | Fact::InvoiceProvisioned { .. }
         | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. }
         | Fact::BalanceChanged { .. }
         | Fact::CommandRejected { .. } => {}
     }

@@ -1,5 +1,6 @@
 //! Scheduled jobs on a real database: each tick once, whoever dies, and nothing else changed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job, JobSettings, Keep, Runner};
-use topup::schedule::{Timetable, zone};
+use topup::schedule::{Calendar, Timetable, zone};
 use topup::store::StoreError;
 use topup::store::jobs::{self, Claim, Claimed, Ending};
 
@@ -26,7 +27,7 @@ struct Process {
     task: JoinHandle<()>,
 }
 
-fn runner(
+pub(crate) fn runner(
     direct: &Direct,
     owner: &str,
     schedule: Option<(Job, &str)>,
@@ -35,14 +36,25 @@ fn runner(
         let timetable = Timetable::parse(text, zone("UTC").expect("a zone"));
         (job, timetable.expect("a schedule").expect("not off"))
     });
-    let settings = JobSettings {
+    let settings = settings(owner, timetables.into_iter().collect());
+    let (stop, stopped) = watch::channel(false);
+    (Runner::new(direct.pipeline.clone(), settings, stopped), stop)
+}
+
+/// What jobs go by when none runs by itself.
+pub(crate) fn job_settings() -> JobSettings {
+    settings("test", Vec::new())
+}
+
+fn settings(owner: &str, timetables: Vec<(Job, Timetable)>) -> JobSettings {
+    JobSettings {
         owner: owner.to_owned(),
         lease: LEASE,
         keep: KEEP,
-        timetables: timetables.into_iter().collect(),
-    };
-    let (stop, stopped) = watch::channel(false);
-    (Runner::new(direct.pipeline.clone(), settings, stopped), stop)
+        calendar: Calendar { zone: zone("UTC").expect("a zone"), holidays: BTreeSet::new() },
+        stale_after_days: 30,
+        timetables,
+    }
 }
 
 fn start(direct: &Direct, owner: &str, schedule: Option<(Job, &str)>) -> Process {

@@ -17,3 +17,4 @@ mod main_job;
 mod model;
 mod readme;
 mod statements;
+mod void_candidates;

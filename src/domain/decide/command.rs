@@ -9,7 +9,7 @@ use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{
     AllocatePayment, AllocationPart, Command, CreateInvoice, RecordPayment, UpsertAccount,
 };
-use crate::domain::invoice::{Invoice, InvoiceStatus};
+use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
 use crate::domain::matching::reference;
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
@@ -36,6 +36,7 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
         Command::KeepInvoice { invoice_id, account_id, until } => {
             let invoice = own_invoice(recording, invoice_id, account_id)?;
             invoice.check_sendable()?;
+            settle::clear_candidate(recording, invoice_id, CandidateEnd::Kept)?;
             recording.add(Effect::KeepInvoice { invoice_id: invoice_id.clone(), until: *until })?;
             Ok(applied_invoice(invoice_id))
         }
@@ -150,6 +151,7 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
         void_reason: None,
         keep_until: None,
         stale_since: None,
+        candidate_since: None,
     };
     let fact = Fact::InvoiceCreated {
         invoice_id: invoice.invoice_id.clone(),
@@ -180,6 +182,7 @@ fn mark_sent(
 /// Sends the invoice, tells it, and decides again the payments that watched for it.
 fn send(recording: &mut Recording<'_>, invoice_id: &InvoiceId) -> Result<()> {
     let at = recording.context.as_of;
+    settle::clear_candidate(recording, invoice_id, CandidateEnd::Resent)?;
     recording.add(Effect::SendInvoice { invoice_id: invoice_id.clone(), at })?;
     let sent = recording.set.invoices.get(invoice_id).cloned();
     let invoice = sent.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
@@ -202,6 +205,7 @@ fn void(
 ) -> Result {
     let invoice = own_invoice(recording, invoice_id, account_id)?;
     invoice.check_voidable()?;
+    settle::clear_candidate(recording, invoice_id, CandidateEnd::Voided)?;
     let at = recording.context.as_of;
     let effect = Effect::VoidInvoice { invoice_id: invoice_id.clone(), reason: reason.clone(), at };
     recording.add(effect)?;

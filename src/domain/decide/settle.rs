@@ -9,7 +9,7 @@ use crate::domain::bank::BankTransaction;
 use crate::domain::effect::{BankRecord, Effect};
 use crate::domain::event::{EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId};
-use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
+use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::text::{self, Tokens};
 use crate::domain::matching::{
@@ -129,6 +129,7 @@ fn allocate_all(
         let invoice = recording.set.invoices.get(&part.invoice_id);
         let account_id =
             invoice.ok_or(Stop::Corrupt("an invoice that is not loaded"))?.account_id.clone();
+        clear_candidate(recording, &part.invoice_id, CandidateEnd::Paid)?;
         let before = recording.set.balance(&account_id, part.amount.currency());
         let allocation = Allocation {
             id: recording.ids.allocation(),
@@ -144,6 +145,27 @@ fn allocate_all(
         recording.add(Effect::Allocate(allocation))?;
         publish_allocation(recording, payment_id, part, rule, &account_id, allocation_id)?;
     }
+    Ok(())
+}
+
+/// Ends the episode of a void candidate, if the invoice is one, and tells it.
+pub(super) fn clear_candidate(
+    recording: &mut Recording<'_>,
+    invoice_id: &InvoiceId,
+    end: CandidateEnd,
+) -> Result<()> {
+    let invoice = recording.set.invoices.get(invoice_id);
+    let Some(invoice) = invoice.filter(|invoice| invoice.candidate_since.is_some()) else {
+        return Ok(());
+    };
+    let account_id = invoice.account_id.clone();
+    recording.add(Effect::ClearCandidate { invoice_id: invoice_id.clone(), end })?;
+    let fact = Fact::VoidCandidateCleared {
+        invoice_id: invoice_id.clone(),
+        account_id: account_id.clone(),
+        reason: end.word(),
+    };
+    recording.publish(EventKey::Account(account_id), fact)?;
     Ok(())
 }
 

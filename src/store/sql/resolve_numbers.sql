@@ -1,7 +1,8 @@
 -- The account in the same snapshot: its version must not be newer than what was read of its book.
 SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.status,
        i.payment_reference, i.due_date, i.created_at, i.sent_at, i.provisioned_at, i.voided_at,
-       i.void_reason, i.keep_until, i.stale_since, a.event_sequence, a.book_version,
+       i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
+       a.book_version,
        a.closed_at IS NOT NULL AS closed
 FROM invoices i JOIN accounts a ON a.account_id = i.account_id
 WHERE i.number_key = ANY($1::text[])

@@ -233,3 +233,30 @@ fn payer_accounts_that_are_not_named_any_more_are_forgotten() {
     desk.apply(Command::UpsertAccount(upsert("A")));
     assert_eq!(desk.model.set.payer_owners["OTHER"].len(), 1);
 }
+
+#[test]
+fn a_void_candidate_is_none_any_more_once_something_happens_to_it() {
+    let cases: [(Command, &str); 4] = [
+        (allocate("FREE", "A", &[("S", "10")]), "paid"),
+        (mark_sent("S", "A"), "resent"),
+        (keep("S", "A"), "kept"),
+        (void("S", "A"), "voided"),
+    ];
+    for (command, reason) in cases {
+        let mut desk = stage();
+        let now = desk.now;
+        desk.model.set.invoices.get_mut(&invoice("S")).expect("S").candidate_since = Some(now);
+        let before = desk.model.set.events.len();
+        desk.apply(command);
+        let told: Vec<&Fact> =
+            desk.model.set.events[before..].iter().map(|event| &event.fact).collect();
+        let cleared = |fact: &&&Fact| matches!(fact, Fact::VoidCandidateCleared { .. });
+        let found: Vec<_> = told.iter().filter(cleared).collect();
+        assert_eq!(found.len(), 1, "{reason}: {told:?}");
+        assert!(
+            matches!(found[0], Fact::VoidCandidateCleared { reason: said, .. } if *said == reason),
+            "{found:?}"
+        );
+        assert_eq!(desk.model.set.invoices[&invoice("S")].candidate_since, None, "{reason}");
+    }
+}

@@ -1,0 +1,100 @@
+//! `flag-void-candidates`: flags invoices that have long awaited payment, and takes the flag off
+//! those for which it does not hold any more. It decides for its tick, not for now, and never
+//! voids anything. Nothing is flagged while the bank's feed is behind, or while money that may be
+//! meant for the invoice is on its way.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sqlx::PgPool;
+
+use super::runner::{JobSettings, Report, Work};
+use crate::domain::event::Cause;
+use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::store::StoreError;
+use crate::store::outbox;
+use crate::store::void_candidates::{self as candidates, Rules};
+
+/// Invoices of a page, and the most that one transaction locks.
+const PAGE_INVOICES: i64 = 1_000;
+/// Pending bank records that are read at once, and the most words that they may name. Beyond that
+/// something is wrong with the feed, and nothing is flagged.
+const PENDING_PAGE: i64 = 1_000;
+const PENDING_WORDS_MAX: usize = 200_000;
+
+pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+    let rules = match rules(work.pool(), work.settings(), work.as_of()).await? {
+        Ok(rules) => rules,
+        Err(why) => {
+            let summary = format!("nothing flagged: {why}");
+            return Ok(Report { findings: 1, summary });
+        }
+    };
+    let cause = Arc::new(Cause {
+        record: RecordId {
+            source: Source::trusted("topup-jobs"),
+            id: MessageId::trusted(&format!("flag-void-candidates:{}", rules.as_of.timestamp())),
+        },
+        traceparent: None,
+        as_of: rules.as_of,
+    });
+    let (mut flagged, mut cleared) = (0_usize, 0_usize);
+    let mut after = work.progress().unwrap_or_default();
+    while !work.must_stop() {
+        let end = candidates::page_end(work.pool(), &after, PAGE_INVOICES).await?;
+        let wrong = candidates::page(work.pool(), &after, end.as_deref(), &rules).await?;
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, end.as_deref()).await?;
+        let changed = candidates::change_in_tx(&mut tx, &wrong, &rules, &cause).await?;
+        let source = &work.pipeline().settings().event_source;
+        let events = crate::pipeline::batch::outbox_rows(&changed.events, source);
+        outbox::insert_in_tx(&mut tx, &events, rules.as_of).await?;
+        tx.commit().await?;
+        flagged = flagged.saturating_add(changed.flagged);
+        cleared = cleared.saturating_add(changed.cleared);
+        match end {
+            Some(end) => after = end,
+            None => break,
+        }
+    }
+    Ok(Report { findings: 0, summary: format!("{flagged} flagged, {cleared} cleared") })
+}
+
+/// What a run decides by; or why nothing may be flagged.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rules(
+    pool: &PgPool,
+    settings: &JobSettings,
+    as_of: DateTime<Utc>,
+) -> Result<Result<Rules, String>, StoreError> {
+    let known = candidates::feed_complete_through(pool).await?;
+    let Some(through) = known else {
+        return Ok(Err("a bank account has never sent a statement".to_owned()));
+    };
+    if through < settings.calendar.one_business_day_before(as_of) {
+        let through = through.to_rfc3339_opts(SecondsFormat::Secs, true);
+        return Ok(Err(format!("the bank's feed is known only up to {through}")));
+    }
+    let mut pending = BTreeSet::new();
+    let mut after = (String::new(), String::new());
+    loop {
+        let page = candidates::pending(pool, &after, PENDING_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = (last.0.clone(), last.1.clone());
+        let transactions: Vec<_> = page.into_iter().map(|(_, _, bank)| bank).collect();
+        pending.extend(candidates::words_of(&transactions));
+        if pending.len() > PENDING_WORDS_MAX {
+            return Ok(Err("too many pending bank records".to_owned()));
+        }
+    }
+    Ok(Ok(Rules {
+        as_of,
+        today: settings.calendar.day_of(as_of),
+        stale_after_days: settings.stale_after_days,
+        pending: pending.into_iter().collect(),
+        feed_complete_through: through,
+    }))
+}

@@ -1,0 +1,1 @@
+SELECT DISTINCT account_id FROM invoices WHERE invoice_id = ANY($1::text[])

@@ -1,0 +1,274 @@
+//! Void candidates: flagged when nothing speaks against it, cleared when something does, and
+//! never voided by themselves.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use topup::candidates::{self, Act, Acted};
+use topup::clock::Clock;
+use topup::jobs::{Ended, Job};
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{
+    BANK, about_invoice, account, allocate, bank, credit, credit_saying, draft, envelope, invoice,
+    payment, with,
+};
+use crate::jobs::{job_settings, runner};
+
+struct Desk {
+    direct: Direct,
+    written: usize,
+}
+
+impl Desk {
+    async fn new(test: &str) -> Self {
+        Self { direct: Direct::new(test).await, written: 0 }
+    }
+
+    async fn command(&mut self, kind: &str, data: Value) {
+        self.written += 1;
+        let item = self.direct.command(&format!("c-{}", self.written), kind, &data);
+        self.direct.applied(item).await;
+    }
+
+    async fn bank(&mut self, data: Value) {
+        self.written += 1;
+        let value = bank(&format!("b-{}", self.written), &data);
+        let item = self.direct.item(Topic::BankPayments, None, value.as_bytes());
+        self.direct.applied(item).await;
+    }
+
+    /// The bank's feed is complete up to this instant.
+    async fn statement(&mut self, through: DateTime<Utc>) {
+        self.written += 1;
+        let id = format!("s-{}", self.written);
+        let data = json!({
+            "bank_account": BANK, "statement_id": id, "currency": "SGD", "entries": 0,
+            "opening_balance": "0.00", "closing_balance": "0.00",
+            "complete_through": through.to_rfc3339(),
+        });
+        let value = envelope(&id, "bank-gateway", "topup.bank.statement.v1", &data);
+        let item = self.direct.item(Topic::BankPayments, None, value.as_bytes());
+        self.direct.applied(item).await;
+    }
+
+    /// All invoices were sent so many days ago.
+    async fn age(&self, days: i64) {
+        let update = format!(
+            "UPDATE invoices SET stale_since = now() - interval '{days} days'
+                              WHERE stale_since IS NOT NULL"
+        );
+        self.direct.database.execute(&update).await;
+    }
+
+    async fn run(&self) -> Ended {
+        self.run_at(Clock::System.now()).await
+    }
+
+    async fn run_at(&self, as_of: DateTime<Utc>) -> Ended {
+        let (runner, _stop) = runner(&self.direct, "test", None);
+        runner.prepare().await.expect("prepared");
+        runner.run_by(Job::FlagVoidCandidates, "alice", as_of).await.expect("ran")
+    }
+
+    async fn candidates(&self) -> String {
+        let sql = "SELECT string_agg(invoice_id, ' ' ORDER BY invoice_id) FROM invoices
+                   WHERE candidate_since IS NOT NULL";
+        self.direct.database.value(sql).await
+    }
+
+    /// Events of this kind; a row of the outbox may hold several.
+    async fn told(&self, what: &str) -> String {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT regexp_matches(payload,
+               'topup.invoice.void-candidate-{what}.v1', 'g') FROM outbox) events"
+        );
+        self.direct.database.value(&sql).await
+    }
+
+    async fn episodes(&self) -> Vec<String> {
+        let sql = "SELECT invoice_id, episode, cleared_by FROM void_candidates
+                   ORDER BY invoice_id, episode";
+        self.direct.database.lines(sql).await
+    }
+}
+
+fn said(ended: &Ended) -> &str {
+    match ended {
+        Ended::Done(report) => &report.summary,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn only_invoices_that_nothing_speaks_for_are_flagged() {
+    let mut desk = Desk::new("vc_guards").await;
+    desk.command("account.upsert", with(account("SLOW"), &json!({ "stale_after_days": 90 }))).await;
+    let due = |date: &str| json!({ "due_date": date });
+    for (id, owner, more) in [
+        ("STALE", "A", json!({})),
+        ("PAST-DUE", "A", due("2026-01-01")),
+        ("NOT-DUE", "A", due("2099-01-01")),
+        ("KEPT", "A", json!({})),
+        ("KEPT-ONCE", "A", json!({})),
+        ("NAMED", "B", json!({})),
+        ("PENDING", "C", json!({})),
+        ("PARTLY", "D", json!({})),
+        ("PAYABLE", "E", json!({})),
+        ("SLOWLY", "SLOW", json!({})),
+    ] {
+        desk.command("invoice.create", with(invoice(id, owner, "100.00"), &more)).await;
+    }
+    desk.command("invoice.create", draft("DRAFT", "A", "100.00")).await;
+    desk.command("invoice.keep", about_invoice("KEPT", "A")).await;
+    let until = json!({ "until": "2026-01-01" });
+    desk.command("invoice.keep", with(about_invoice("KEPT-ONCE", "A"), &until)).await;
+    // Money that may be meant for them: too little with a good reference, a pending record, a
+    // payment on account, and one that is allocated in part.
+    desk.bank(credit_saying("T-1", "40.00", "pays NAMED-1 or NAMED")).await;
+    let reference = "SELECT payment_reference FROM invoices WHERE invoice_id = 'NAMED'";
+    let reference = desk.direct.database.value(reference).await;
+    desk.bank(credit_saying("T-2", "40.00", &reference)).await;
+    let reference = "SELECT payment_reference FROM invoices WHERE invoice_id = 'PENDING'";
+    let reference = desk.direct.database.value(reference).await;
+    let pending = json!({ "status": "PDNG" });
+    desk.bank(with(credit_saying("T-3", "100.00", &reference), &pending)).await;
+    desk.command("payment.record", payment("PAY-1", "E", "150.00")).await;
+    desk.command("payment.record", payment("PAY-2", "D", "30.00")).await;
+    desk.command("payment.allocate", allocate("PAY-2", "D", "PARTLY")).await;
+    desk.age(40).await;
+    desk.statement(Clock::System.now()).await;
+    assert_eq!(said(&desk.run().await), "3 flagged, 0 cleared");
+    assert_eq!(desk.candidates().await, "KEPT-ONCE PAST-DUE STALE");
+    // The same once more changes nothing.
+    assert_eq!(said(&desk.run().await), "0 flagged, 0 cleared");
+    assert_eq!(desk.told("flagged").await, "3");
+    // All of them still await payment.
+    let voided = "SELECT count(*) FROM invoices WHERE status = 'voided'";
+    assert_eq!(desk.direct.database.value(voided).await, "0");
+    desk.direct.finish().await;
+}
+
+#[tokio::test]
+async fn a_flag_ends_with_payment_sending_keeping_voiding_and_money_on_its_way() {
+    let mut desk = Desk::new("vc_clear").await;
+    for (id, owner) in [("PAID", "A"), ("SENT", "B"), ("KEPT", "C"), ("VOID", "D"), ("HOPE", "E")] {
+        desk.command("invoice.create", invoice(id, owner, "100.00")).await;
+    }
+    desk.age(31).await;
+    desk.statement(Clock::System.now()).await;
+    assert_eq!(said(&desk.run().await), "5 flagged, 0 cleared");
+    let reference = "SELECT payment_reference FROM invoices WHERE invoice_id = 'PAID'";
+    let reference = desk.direct.database.value(reference).await;
+    desk.bank(credit_saying("T-1", "100.00", &reference)).await;
+    desk.command("invoice.mark-sent", about_invoice("SENT", "B")).await;
+    desk.command("invoice.keep", about_invoice("KEPT", "C")).await;
+    desk.command("invoice.void", about_invoice("VOID", "D")).await;
+    desk.command("payment.record", payment("PAY-1", "E", "100.00")).await;
+    assert_eq!(desk.candidates().await, "HOPE");
+    assert_eq!(said(&desk.run().await), "0 flagged, 1 cleared");
+    let expected =
+        ["HOPE|1|not_stale", "KEPT|1|kept", "PAID|1|paid", "SENT|1|resent", "VOID|1|voided"];
+    assert_eq!(desk.episodes().await, expected);
+    assert_eq!(desk.told("cleared").await, "5");
+    // Stale again: a new episode. The payment on account is used up elsewhere by then.
+    desk.command("invoice.create", invoice("OTHER", "E", "100.00")).await;
+    desk.command("payment.allocate", allocate("PAY-1", "E", "OTHER")).await;
+    desk.age(31).await;
+    assert_eq!(said(&desk.run().await), "2 flagged, 0 cleared");
+    assert_eq!(desk.candidates().await, "HOPE SENT");
+    desk.direct.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_flagged_while_the_feed_is_behind() {
+    let mut desk = Desk::new("vc_feed").await;
+    desk.command("invoice.create", invoice("STALE", "A", "100.00")).await;
+    desk.age(40).await;
+    let never = desk.run().await;
+    assert_eq!(said(&never), "nothing flagged: a bank account has never sent a statement");
+    let now = Clock::System.now();
+    desk.statement(now - TimeDelta::days(6)).await;
+    assert!(said(&desk.run().await).contains("known only up to"));
+    assert_eq!(desk.candidates().await, "");
+    desk.statement(now).await;
+    // For the day before it was stale, it is not.
+    assert_eq!(said(&desk.run_at(now - TimeDelta::days(11)).await), "0 flagged, 0 cleared");
+    assert_eq!(said(&desk.run_at(now - TimeDelta::days(9)).await), "1 flagged, 0 cleared");
+    // Another account of ours that never said anything: nobody knows what it holds.
+    let other = json!({ "bank_account": "SG-OCBC-009" });
+    desk.bank(with(credit("T-9", "5.00"), &other)).await;
+    desk.age(50).await;
+    assert!(said(&desk.run().await).starts_with("nothing flagged"));
+    desk.direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_at_once_flag_each_invoice_once() {
+    let mut desk = Desk::new("vc_twice").await;
+    for number in 0..60 {
+        let owner = format!("ACC-{}", number % 7);
+        desk.command("invoice.create", invoice(&format!("INV-{number:02}"), &owner, "10.00")).await;
+    }
+    desk.age(40).await;
+    desk.statement(Clock::System.now()).await;
+    let now = Clock::System.now();
+    // Two ticks of the same job never overlap, so the second is told apart by hand.
+    let (first, second) = tokio::join!(desk.run_at(now), desk.run_at(now));
+    let mut ends = [first, second].map(|ended| match ended {
+        Ended::Done(report) => report.summary,
+        other => format!("{other:?}"),
+    });
+    ends.sort();
+    assert!(ends.contains(&"60 flagged, 0 cleared".to_owned()), "{ends:?}");
+    let episodes = "SELECT count(*) FROM void_candidates";
+    assert_eq!(desk.direct.database.value(episodes).await, "60");
+    desk.direct.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_confirms_or_keeps_and_everything_is_checked_again() {
+    let mut desk = Desk::new("vc_operator").await;
+    for id in ["GONE", "KEPT", "HOPE", "FRESH"] {
+        desk.command("invoice.create", invoice(id, &format!("OF-{id}"), "100.00")).await;
+    }
+    desk.age(31).await;
+    desk.direct
+        .database
+        .execute("UPDATE invoices SET stale_since = now() WHERE invoice_id = 'FRESH'")
+        .await;
+    desk.statement(Clock::System.now()).await;
+    assert_eq!(said(&desk.run().await), "3 flagged, 0 cleared");
+    // Money for one of them has come since.
+    desk.command("payment.record", payment("PAY-1", "OF-HOPE", "100.00")).await;
+    let settings = job_settings();
+    let confirm = Act::Confirm { reason: "customer left".to_owned() };
+    let act = async |invoice: &str, what: &Act, dry_run: bool| {
+        let pipeline = &desk.direct.pipeline;
+        let acted = candidates::act(pipeline, &settings, invoice, what, "alice", dry_run).await;
+        acted.expect("asked")
+    };
+    assert_eq!(act("GONE", &confirm, true).await, Acted::Done);
+    assert_eq!(desk.candidates().await, "GONE HOPE KEPT");
+    assert_eq!(act("GONE", &confirm, false).await, Acted::Done);
+    assert_eq!(act("GONE", &confirm, false).await, Acted::NotACandidate);
+    assert_eq!(act("HOPE", &confirm, false).await, Acted::NotStale);
+    assert_eq!(act("FRESH", &confirm, false).await, Acted::NotACandidate);
+    let keep = Act::Keep { until: None };
+    assert_eq!(act("KEPT", &keep, false).await, Acted::Done);
+    let invoices = "SELECT invoice_id, status, void_reason FROM invoices ORDER BY invoice_id";
+    let expected = [
+        "FRESH|awaiting_payment",
+        "GONE|voided|confirmed by alice: customer left",
+        "HOPE|awaiting_payment",
+        "KEPT|awaiting_payment",
+    ];
+    assert_eq!(desk.direct.database.lines(invoices).await, expected);
+    assert_eq!(desk.episodes().await, ["GONE|1|voided", "HOPE|1", "KEPT|1|kept"]);
+    let acts = "SELECT message_id, outcome FROM inbox WHERE source = 'topup-operator' ORDER BY 1";
+    let expected = ["topup.invoice.keep.v1:1:KEPT|applied", "topup.invoice.void.v1:1:GONE|applied"];
+    assert_eq!(desk.direct.database.lines(acts).await, expected);
+    // Kept for ever: it is not flagged again.
+    assert_eq!(said(&desk.run().await), "0 flagged, 1 cleared");
+    desk.direct.finish().await;
+}
