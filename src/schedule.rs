@@ -173,7 +173,7 @@ mod tests {
             ("2026-11-23T02:00:00Z", "2026-11-19T02:00:00Z"),
             ("2026-11-22T02:00:00Z", "2026-11-19T02:00:00Z"),
             // Still Sunday in UTC, but Monday there.
-            ("2026-11-29T17:00:00Z", "2026-11-27T17:00:00Z"),
+            ("2026-11-29T17:00:00Z", "2026-11-26T17:00:00Z"),
         ];
         for (now, expected) in cases {
             assert_eq!(calendar.one_business_day_before(at(now)), at(expected), "{now}");

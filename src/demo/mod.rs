@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::app::{AppError, Worker};
+use crate::app::{self, AppError, Worker};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Flags, Loaded, Needs, Only, Topics};
 use crate::kafka::KafkaError;
@@ -97,7 +97,8 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
     let config =
         Loaded::read(&Flags::default(), &settings(&database_url, &brokers, &prefix), Needs::ALL)?;
     let worker = Worker::start(&config.config, Only::ALL, Clock::System).await?;
-    let stage = stage::Stage::new(worker, admin, &brokers, topics)?;
+    let jobs = app::job_settings(&config.config).map_err(AppError::from)?;
+    let stage = stage::Stage::new(worker, admin, &brokers, topics, jobs)?;
     let told = story::tell(&stage).await;
     if told.is_ok() {
         println!("\nDone in {}. ", seconds(started.elapsed()));

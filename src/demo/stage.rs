@@ -10,6 +10,7 @@ use sqlx::{PgPool, Row};
 use super::DemoError;
 use crate::app::Worker;
 use crate::config::Topics;
+use crate::jobs::JobSettings;
 use crate::kafka::{OutRecord, Producer, ProducerConfig};
 use crate::pipeline::Pipeline;
 
@@ -36,6 +37,8 @@ const FIXTURES: &[(&str, &str)] = fixtures![
     "invoice-2002-draft",
     "invoice-2002-sent",
     "invoice-2003",
+    "invoice-3001",
+    "invoice-3002",
     "payment-again",
     "payment-before-sent",
     "payment-by-payer",
@@ -43,6 +46,7 @@ const FIXTURES: &[(&str, &str)] = fixtures![
     "payment-cheque",
     "payment-overpaid",
     "payment-unknown",
+    "statement",
 ];
 
 pub struct Stage {
@@ -50,6 +54,7 @@ pub struct Stage {
     pool: PgPool,
     producer: Producer,
     topics: Topics,
+    jobs: JobSettings,
 }
 
 impl Stage {
@@ -58,14 +63,19 @@ impl Stage {
         pool: PgPool,
         brokers: &str,
         topics: Topics,
+        jobs: JobSettings,
     ) -> Result<Self, DemoError> {
         let mut config = ProducerConfig::new(brokers);
         config.linger = Duration::from_millis(1);
-        Ok(Self { worker, pool, producer: Producer::new(&config)?, topics })
+        Ok(Self { worker, pool, producer: Producer::new(&config)?, topics, jobs })
     }
 
     pub fn pipeline(&self) -> &Pipeline {
         self.worker.pipeline()
+    }
+
+    pub fn jobs(&self) -> &JobSettings {
+        &self.jobs
     }
 
     pub fn pool(&self) -> &PgPool {
@@ -111,8 +121,11 @@ impl Stage {
 
     /// Puts in what only the running system knows: payment references and today's date.
     async fn fill_in(&self, text: &str) -> Result<String, DemoError> {
-        let today = self.worker.pipeline().clock().now().format("%Y-%m-%d").to_string();
-        let mut text = text.replace("{{today}}", &today);
+        let now = self.worker.pipeline().clock().now();
+        let later = now + chrono::Duration::days(32);
+        let day = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d").to_string();
+        let text = text.replace("{{today}}", &day(now));
+        let mut text = text.replace("{{in-32-days}}", &day(later));
         while let Some(start) = text.find("{{reference:") {
             let rest = text.get(start..).unwrap_or_default();
             let end = rest.find("}}").ok_or_else(|| story_error("an open placeholder"))?;

@@ -2,6 +2,10 @@
 
 use super::DemoError;
 use super::stage::{Stage, story_error};
+use crate::candidates;
+use crate::clock::Clock;
+use crate::jobs::{Ended, Job, Runner};
+use crate::pipeline::Pipeline;
 use crate::pipeline::replay::Replayed;
 
 /// Plays every step; each checks that what it tells is what happened.
@@ -12,6 +16,7 @@ pub async fn tell(stage: &Stage) -> Result<(), DemoError> {
     before_sent(stage).await?;
     unknown(stage).await?;
     dead_letters(stage).await?;
+    nobody_pays(stage).await?;
     ending(stage).await
 }
 
@@ -154,8 +159,46 @@ async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
     if told { Ok(()) } else { Err(story_error("the replay came out differently")) }
 }
 
+/// The job decides for an instant that is handed in, so a month passes at once.
+async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
+    chapter(7, "Two invoices that nobody pays, a month later");
+    for fixture in ["invoice-3001", "invoice-3002", "statement"] {
+        expect(stage, fixture, "applied").await?;
+    }
+    let clock = stage.pipeline().clock();
+    let later = clock.now() + chrono::Duration::days(31);
+    let (_, stop) = tokio::sync::watch::channel(false);
+    let runner = Runner::new(stage.pipeline().clone(), stage.jobs().clone(), stop);
+    runner.prepare().await?;
+    let ended = runner.run_by(Job::FlagVoidCandidates, "demo", later).await?;
+    let Ended::Done(report) = ended else {
+        return Err(story_error(&format!("the job ended {ended:?}")));
+    };
+    line(&format!("The job of that day: {}.", report.summary));
+    let keep = candidates::Act::Keep { until: None };
+    let void = candidates::Act::Confirm { reason: "customer left".to_owned() };
+    let acts = [("INV-3001", &keep, "kept"), ("INV-3002", &void, "confirmed")];
+    let month = Pipeline::new(stage.pool().clone(), stage.pipeline().settings().clone(), {
+        Clock::Fixed(later)
+    });
+    for (invoice, act, word) in acts {
+        let acted = candidates::act(&month, stage.jobs(), invoice, act, "demo", false).await?;
+        if acted != candidates::Acted::Done {
+            return Err(story_error(&format!("{invoice} could not be {word}: {acted:?}")));
+        }
+    }
+    stage
+        .table(
+            &["void candidate", "stale since", "what a person did", "invoice now"],
+            "SELECT c.invoice_id, to_char(c.stale_since, 'YYYY-MM-DD'), c.cleared_by,
+                    replace(i.status, '_', ' ') || coalesce(' (' || i.void_reason || ')', '')
+             FROM void_candidates c JOIN invoices i USING (invoice_id) ORDER BY c.invoice_id",
+        )
+        .await
+}
+
 async fn ending(stage: &Stage) -> Result<(), DemoError> {
-    chapter(7, "How it ends");
+    chapter(8, "How it ends");
     balances(stage).await?;
     stage
         .table(
