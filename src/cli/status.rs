@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::escape;
 use super::output::{Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
+use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
     self, BalanceTotal, CheckpointRow, ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
 };
@@ -60,6 +61,9 @@ fn human(view: &StatusView, text: &mut Text) {
     text.table(&view.parked_returns);
     text.heading("Balances");
     text.table(&view.balances);
+    text.heading("Jobs");
+    text.table(&view.jobs);
+    text.fields(&[("void candidates", Some(view.void_candidates.to_string()))]);
 }
 
 /// A length of time in its largest two units.
@@ -87,6 +91,22 @@ impl Tabular for CheckpointRow {
             ago(self.age_seconds),
             self.epoch.to_string(),
             self.owner.clone(),
+        ]
+    }
+}
+
+impl Tabular for JobRow {
+    const HEADERS: &'static [&'static str] = &["job", "last run", "state", "findings", "summary"];
+
+    fn cells(&self) -> Vec<String> {
+        let last = self.last.as_ref();
+        let paused = self.paused_by.as_ref().map(|by| format!("paused by {by}"));
+        vec![
+            self.job.clone(),
+            cell(last.map(|run| run.started_at).as_ref()),
+            cell(paused.as_ref().or(last.map(|run| &run.state))),
+            cell(last.map(|run| run.findings).as_ref()),
+            cell(last.and_then(|run| run.summary.as_ref())),
         ]
     }
 }

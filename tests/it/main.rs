@@ -12,6 +12,7 @@ mod events;
 mod exactly_once;
 mod harness;
 mod jobs;
+mod jobs_killed;
 mod late_locks;
 mod main_job;
 mod model;

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::dead_letters::{self, GroupRow};
+use super::jobs::{self, JobRow};
 use super::time::{At, Day};
 use super::{Result, sum};
 
@@ -13,6 +14,7 @@ const OUTBOX: &str = include_str!("../sql/views_status_outbox.sql");
 const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
 const PARKED: &str = include_str!("../sql/views_status_parked.sql");
 const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
+const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
 const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
 
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +26,10 @@ pub struct StatusView {
     pub parked: Vec<ParkedGroup>,
     pub parked_returns: Vec<ReturnsGroup>,
     pub balances: Vec<BalanceTotal>,
+    /// Invoices that are void candidates now.
+    pub void_candidates: i64,
+    /// Each job with its latest run.
+    pub jobs: Vec<JobRow>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -96,6 +102,8 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
         parked: rows(pool, PARKED, parked).await?,
         parked_returns: rows(pool, RETURNS, returns).await?,
         balances: rows(pool, BALANCES, balances).await?,
+        void_candidates: sqlx::query_scalar(CANDIDATES).fetch_one(pool).await?,
+        jobs: jobs::jobs(pool).await?,
     })
 }
 

@@ -1,0 +1,1 @@
+SELECT count(*) FROM void_candidates WHERE cleared_at IS NULL
