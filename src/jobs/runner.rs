@@ -125,12 +125,15 @@ pub struct Runner {
     settings: JobSettings,
     stop: watch::Receiver<bool>,
     executed: AtomicU64,
+    /// One look at a time: a database that hangs must not gather looks that wait for it.
+    looking: AtomicBool,
 }
 
 impl Runner {
     #[must_use]
     pub fn new(pipeline: Pipeline, settings: JobSettings, stop: watch::Receiver<bool>) -> Self {
-        Self { pipeline, settings, stop, executed: AtomicU64::new(0) }
+        let (executed, looking) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { pipeline, settings, stop, executed, looking }
     }
 
     /// Runs that this process has begun, taken over ones included.
@@ -182,8 +185,13 @@ impl Runner {
                     runs.spawn(async move { runner.due(tick).await });
                 }
                 _ = look.tick() => {
-                    let runner = Arc::clone(&self);
-                    runs.spawn(async move { runner.look_after().await });
+                    if !self.looking.swap(true, Ordering::Relaxed) {
+                        let runner = Arc::clone(&self);
+                        runs.spawn(async move {
+                            runner.look_after().await;
+                            runner.looking.store(false, Ordering::Relaxed);
+                        });
+                    }
                 }
                 Some(ended) = runs.join_next() => {
                     if ended.is_err() {
