@@ -77,6 +77,8 @@ pub fn schedule_of(config: &Config, job: Job) -> &str {
         Job::ExpireWaiting => &jobs.expire_waiting,
         Job::Prune => &jobs.prune,
         Job::FlagVoidCandidates => &jobs.flag_void_candidates,
+        Job::Reconcile => &jobs.reconcile,
+        Job::Rematch => &jobs.rematch,
     }
 }
 

@@ -17,6 +17,7 @@ mod letter;
 pub mod output;
 mod payments;
 pub mod publish;
+mod reconcile;
 mod records;
 mod settings;
 mod status;
@@ -118,6 +119,11 @@ enum Command {
     /// Lag, outbox, dead letters, parked money
     #[command(after_help = "Examples:\n  topup status\n  topup status --output json")]
     Status,
+    /// Bank statements against payments, and each account's books; exits 3 when they differ
+    #[command(after_help = "Examples:\n  topup reconcile\n  \
+                            topup reconcile --as-of 2026-11-22\n  \
+                            topup reconcile --bank-account DBS-1 --statement ST-41")]
+    Reconcile(reconcile::ReconcileArgs),
     /// Checks every invariant; exits 3 when one does not hold
     #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
     Audit,
@@ -141,6 +147,7 @@ impl Command {
             | Self::VoidCandidates(_)
             | Self::Jobs(_)
             | Self::Status
+            | Self::Reconcile(_)
             | Self::Audit => Needs::DATABASE,
         }
     }
@@ -224,6 +231,7 @@ async fn look(
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status => status::run(pool, &config.kafka, printer).await?,
         Command::Audit => return audit::run(pool, printer).await,
+        Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
         Command::Demo(_)
         | Command::Worker(_)
         | Command::Migrate

@@ -109,7 +109,7 @@ pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 42] = [
+pub(super) const KEYS: [Key; 44] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -144,6 +144,8 @@ pub(super) const KEYS: [Key; 42] = [
     schedule("jobs.expire_waiting", "0 * * * * *"),
     schedule("jobs.prune", "0 0 4 * * *"),
     schedule("jobs.flag_void_candidates", "0 0 5 * * *"),
+    schedule("jobs.reconcile", "0 30 4 * * *"),
+    schedule("jobs.rematch", "0 15 * * * *"),
     number("jobs.stale_after_days", 1, 3_650, 30),
     Key::new(HOLIDAYS, Kind::Days, Default::None),
     number("jobs.lease_seconds", 3, DAY_S, 60),

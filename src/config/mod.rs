@@ -138,6 +138,8 @@ pub struct JobsConfig {
     pub expire_waiting: String,
     pub prune: String,
     pub flag_void_candidates: String,
+    pub reconcile: String,
+    pub rematch: String,
     /// For accounts that say nothing else.
     pub stale_after_days: u16,
     /// Days that are no business days, beside Saturdays and Sundays.

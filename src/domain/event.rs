@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId};
+use super::ids::{AccountId, AllocationId, BankAccountId, InvoiceId, PaymentId, RecordId};
 use super::money::Money;
 
-/// The record key of an event: the account, or the payment while no account is known.
+/// The record key of an event: the account, or the payment while no account is known, or a bank
+/// account of ours when it is about its statements.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventKey {
     Account(AccountId),
     Payment(PaymentId),
+    Bank(BankAccountId),
 }
 
 impl EventKey {
@@ -20,6 +22,7 @@ impl EventKey {
         match self {
             Self::Account(id) => id.as_str(),
             Self::Payment(id) => id.as_str(),
+            Self::Bank(id) => id.as_str(),
         }
     }
 
@@ -29,6 +32,7 @@ impl EventKey {
         match self {
             Self::Account(_) => "account",
             Self::Payment(_) => "payment",
+            Self::Bank(_) => "bank",
         }
     }
 }
@@ -149,6 +153,29 @@ pub enum Fact {
         code: &'static str,
         message: String,
     },
+    /// Reconciliation found a difference.
+    DriftFound {
+        drift: DriftSubject,
+        /// What is there less what should be; none where entries are counted.
+        difference: Option<Money>,
+        detail: String,
+    },
+    /// A difference that was found is there no more.
+    DriftCleared {
+        drift: DriftSubject,
+    },
+}
+
+/// What a drift is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriftSubject {
+    /// `statement_sum`, `account_ledger`… (docs/OPERATIONS.md).
+    pub kind: String,
+    /// The bank account of ours or the customer's account.
+    pub of: String,
+    /// The statement, or the currency.
+    pub subject: String,
+    pub currency: String,
 }
 
 impl Fact {
@@ -168,6 +195,8 @@ impl Fact {
             Self::PaymentParked { .. } => "topup.payment.parked.v1",
             Self::BalanceChanged { .. } => "topup.balance.changed.v1",
             Self::CommandRejected { .. } => "topup.command.rejected.v1",
+            Self::DriftFound { .. } => "topup.reconciliation.drift-found.v1",
+            Self::DriftCleared { .. } => "topup.reconciliation.drift-cleared.v1",
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Input {
     Command(Command),
     BankTransaction(Box<BankTransaction>),
     BankStatement(BankStatement),
+    /// A bank payment that still has money is to be decided again; only the job asks for it.
+    Rematch(PaymentId),
 }
 
 /// A request. It may be refused.

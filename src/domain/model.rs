@@ -337,6 +337,6 @@ impl Model {
 fn account_of(message: &Message) -> Option<&AccountId> {
     match &message.input {
         Input::Command(command) => command.account_id(),
-        Input::BankTransaction(_) | Input::BankStatement(_) => None,
+        Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => None,
     }
 }

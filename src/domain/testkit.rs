@@ -210,7 +210,7 @@ impl Desk {
         });
         let bank_hash = match &input {
             Input::BankTransaction(bank) => print_of(bank),
-            Input::Command(_) | Input::BankStatement(_) => hash,
+            Input::Command(_) | Input::BankStatement(_) | Input::Rematch(_) => hash,
         };
         Message {
             record: RecordId {

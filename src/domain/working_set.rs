@@ -396,6 +396,7 @@ impl WorkingSet {
                 &mut self.accounts.get_mut(id).ok_or(missing)?.event_sequence
             }
             EventKey::Payment(id) => &mut self.payment_mut(id)?.event_sequence,
+            EventKey::Bank(_) => return Err(Stop::Corrupt("a record tells nothing of a feed")),
         };
         *counter = counter.saturating_add(1);
         let event = Event {

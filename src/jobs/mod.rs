@@ -12,6 +12,8 @@ mod audit;
 mod expire_waiting;
 pub mod flag_void_candidates;
 mod prune;
+mod reconcile;
+mod rematch;
 pub mod runner;
 mod timer;
 
@@ -28,6 +30,10 @@ pub enum Job {
     Prune,
     /// Flags invoices that have long awaited payment.
     FlagVoidCandidates,
+    /// Compares bank statements and accounts with what is recorded.
+    Reconcile,
+    /// Decides parked payments again.
+    Rematch,
 }
 
 /// What becomes of ticks that nobody ran: all replicas were down, or the clock jumped.
@@ -42,14 +48,22 @@ pub enum Misfire {
 }
 
 impl Job {
-    pub const ALL: [Self; 4] =
-        [Self::Audit, Self::ExpireWaiting, Self::Prune, Self::FlagVoidCandidates];
+    pub const ALL: [Self; 6] = [
+        Self::Audit,
+        Self::ExpireWaiting,
+        Self::Prune,
+        Self::FlagVoidCandidates,
+        Self::Reconcile,
+        Self::Rematch,
+    ];
     /// Their words, in the same order.
     pub const WORDS: [&'static str; Self::ALL.len()] = [
         Self::Audit.word(),
         Self::ExpireWaiting.word(),
         Self::Prune.word(),
         Self::FlagVoidCandidates.word(),
+        Self::Reconcile.word(),
+        Self::Rematch.word(),
     ];
 
     #[must_use]
@@ -59,6 +73,8 @@ impl Job {
             Self::ExpireWaiting => "expire-waiting",
             Self::Prune => "prune",
             Self::FlagVoidCandidates => "flag-void-candidates",
+            Self::Reconcile => "reconcile",
+            Self::Rematch => "rematch",
         }
     }
 
@@ -72,7 +88,9 @@ impl Job {
         match self {
             // What they look at is the present: one look makes up for all that were missed.
             Self::Audit | Self::FlagVoidCandidates => Misfire::Once,
-            Self::ExpireWaiting | Self::Prune => Misfire::Skip,
+            Self::ExpireWaiting | Self::Prune | Self::Rematch => Misfire::Skip,
+            // Each day has a report of its own, up to a week of them.
+            Self::Reconcile => Misfire::Backfill(7),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::timer::{self, Due};
-use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune};
+use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune, reconcile, rematch};
 use crate::pipeline::Pipeline;
 use crate::schedule::{Calendar, Timetable};
 use crate::store::jobs::{self, Claim, Claimed, Ending, Run};
@@ -329,6 +329,8 @@ impl Runner {
                 Job::ExpireWaiting => expire_waiting::run(&work).await,
                 Job::Prune => prune::run(&work).await,
                 Job::FlagVoidCandidates => flag_void_candidates::run(&work).await,
+                Job::Reconcile => reconcile::run(&work).await,
+                Job::Rematch => rematch::run(&work).await,
             };
             // Nobody listens any more if the heartbeat has ended.
             let _ = end.send(true);

@@ -51,6 +51,8 @@ pub struct Written {
     pub ended: Vec<Ended>,
     /// Something was recorded that a waiting command may need.
     pub wakes_waiting: bool,
+    /// Payments that were decided again and are not as they were.
+    pub rematched: usize,
 }
 
 /// Decides and persists `items` within `tx`; the caller commits or rolls back. `locks` is when the
@@ -86,9 +88,10 @@ pub async fn run_in_tx(
         .effects
         .iter()
         .any(|effect| matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_)));
+    let rematched = work.rematched;
     let missing = StoreError::Corrupt("a record without an outcome");
     let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
-    Ok(Written { ended, wakes_waiting })
+    Ok(Written { ended, wakes_waiting, rematched })
 }
 
 struct Work<'a> {
@@ -98,13 +101,22 @@ struct Work<'a> {
     /// Indexes of the items that are decided.
     open: Vec<usize>,
     ended: Vec<Option<Ended>>,
+    rematched: usize,
     write: BatchWrite,
 }
 
 impl<'a> Work<'a> {
     fn new(pipeline: &'a Pipeline, items: &'a [Item], at: DateTime<Utc>) -> Self {
         let ended = vec![None; items.len()];
-        Self { pipeline, items, at, open: Vec::new(), ended, write: BatchWrite::default() }
+        Self {
+            pipeline,
+            items,
+            at,
+            open: Vec::new(),
+            ended,
+            rematched: 0,
+            write: BatchWrite::default(),
+        }
     }
 
     fn messages(&self) -> impl Iterator<Item = &'a Message> {
@@ -225,6 +237,10 @@ impl<'a> Work<'a> {
     }
 
     fn record_one(&mut self, index: usize, item: &Item, message: &Message, done: Decided) {
+        // A payment that was looked at again and stays as it is leaves no trace.
+        let looked_at_again = matches!(message.input, Input::Rematch(_));
+        let idle = looked_at_again && done.effects.is_empty();
+        self.rematched = self.rematched.saturating_add(usize::from(looked_at_again && !idle));
         for effect in done.effects {
             if let Effect::StoreDecision(decision) = effect {
                 let explanation = super::explanation::to_json(&decision);
@@ -248,7 +264,7 @@ impl<'a> Work<'a> {
             }
             Outcome::Duplicate | Outcome::Rejected(_) => {}
         }
-        if !item.again {
+        if !item.again && !idle {
             self.write.inbox.push(InboxRow {
                 record: message.record.clone(),
                 content_hash: message.content_hash,
@@ -480,6 +496,7 @@ pub fn type_of(input: &Input) -> &'static str {
         Input::Command(command) => command.type_name(),
         Input::BankTransaction(_) => "topup.bank.transaction.v1",
         Input::BankStatement(_) => "topup.bank.statement.v1",
+        Input::Rematch(_) => "topup.payment.rematch",
     }
 }
 

@@ -8,6 +8,8 @@ use futures::TryStreamExt;
 use serde::Serialize;
 use sqlx::{PgPool, Row};
 
+use super::Tx;
+
 /// Rows of one invariant that are reported; a broken invariant may have millions.
 pub const FINDINGS_MAX: usize = 100;
 
@@ -181,18 +183,7 @@ pub const INVARIANTS: &[Invariant] = &[
 /// # Errors
 /// What the database says; then nothing is known about any invariant.
 pub async fn run(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut transaction = pool.begin_with(begin).await?;
-    // An audit reads whole tables: the limit of everyday statements is not meant for it.
-    sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
-    // Nor is the worker's habit of finding rows by index: here whole tables are joined.
-    for setting in [
-        "SET LOCAL enable_seqscan = on",
-        "SET LOCAL enable_hashjoin = on",
-        "SET LOCAL enable_mergejoin = on",
-    ] {
-        sqlx::query(setting).execute(&mut *transaction).await?;
-    }
+    let mut transaction = snapshot(pool).await?;
     let mut findings = Vec::new();
     for invariant in INVARIANTS {
         let mut rows = sqlx::query(invariant.sql).fetch(&mut *transaction);
@@ -212,4 +203,21 @@ pub async fn run(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
     }
     transaction.rollback().await?;
     Ok(findings)
+}
+
+/// A transaction that reads one state of the whole database, table by table.
+pub(super) async fn snapshot(pool: &PgPool) -> Result<Tx<'static>, sqlx::Error> {
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    let mut transaction = pool.begin_with(begin).await?;
+    // An audit reads whole tables: the limit of everyday statements is not meant for it.
+    sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
+    // Nor is the worker's habit of finding rows by index: here whole tables are joined.
+    for setting in [
+        "SET LOCAL enable_seqscan = on",
+        "SET LOCAL enable_hashjoin = on",
+        "SET LOCAL enable_mergejoin = on",
+    ] {
+        sqlx::query(setting).execute(&mut *transaction).await?;
+    }
+    Ok(transaction)
 }

@@ -48,6 +48,8 @@ pub struct Needs {
     sends: BTreeSet<String>,
     /// References that the invoices of this batch get: a payment may wait for one already.
     minted: BTreeSet<String>,
+    /// Payments that are decided again.
+    rematches: BTreeSet<String>,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
 }
@@ -73,6 +75,9 @@ impl Needs {
                     needs.add_bank(bank, &message.tokens_of(bank));
                 }
                 Input::BankStatement(_) => {}
+                Input::Rematch(payment_id) => {
+                    needs.rematches.insert(payment_id.as_str().to_owned());
+                }
             }
         }
         needs
@@ -145,6 +150,7 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
+    let mut owners = resolve::rematched(tx, needs, &mut set).await?;
     let mut found = resolve::invoices(tx, needs).await?;
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
@@ -154,7 +160,7 @@ pub async fn working_set(
         found = resolve::invoices(tx, needs).await?;
     }
     resolve::payers(tx, needs, &mut set).await?;
-    let mut owners: BTreeSet<String> = needs.accounts.clone();
+    owners.extend(needs.accounts.iter().cloned());
     owners.extend(found.owners.values().cloned());
     owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));

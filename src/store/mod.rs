@@ -22,6 +22,8 @@ pub mod load;
 pub mod outbox;
 pub mod persist;
 pub mod prune;
+pub mod reconcile;
+pub mod rematch;
 mod rows;
 pub mod views;
 pub mod void_candidates;

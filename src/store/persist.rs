@@ -173,7 +173,7 @@ impl Touched {
                 | Effect::RecordBankTransaction(_)
                 | Effect::RecordStatement(_)
                 | Effect::StoreDecision(_)
-                | Effect::Publish { key: EventKey::Account(_), .. } => {}
+                | Effect::Publish { key: EventKey::Account(_) | EventKey::Bank(_), .. } => {}
             }
         }
         touched.changed_invoices.retain(|id| !touched.new_invoices.contains(id));

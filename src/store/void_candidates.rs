@@ -251,7 +251,7 @@ async fn write(tx: &mut Tx<'_>, found: &[Found], rules: &Rules) -> Result<(), St
 }
 
 /// Moves the accounts' sequences past their new events.
-async fn number(
+pub(super) async fn number(
     tx: &mut Tx<'_>,
     sequences: &BTreeMap<AccountId, (i64, i64)>,
     at: DateTime<Utc>,

@@ -124,11 +124,11 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     };
     let bank_hash = match &input {
         Input::BankTransaction(transaction) => bank_content_hash(transaction),
-        Input::BankStatement(_) | Input::Command(_) => content_hash,
+        Input::BankStatement(_) | Input::Command(_) | Input::Rematch(_) => content_hash,
     };
     let tokens = match &input {
         Input::BankTransaction(transaction) => Some(Arc::new(text::tokens(transaction))),
-        Input::BankStatement(_) | Input::Command(_) => None,
+        Input::BankStatement(_) | Input::Command(_) | Input::Rematch(_) => None,
     };
     let traceparent = envelope.traceparent;
     Ok(Message { record, time, traceparent, content_hash, bank_hash, tokens, input })
@@ -140,6 +140,8 @@ fn partition_key(input: &Input) -> Option<&str> {
         Input::Command(command) => command.account_id().map(|id| id.as_str()),
         Input::BankTransaction(transaction) => Some(transaction.bank_account.as_str()),
         Input::BankStatement(statement) => Some(statement.bank_account.as_str()),
+        // No record asks for it.
+        Input::Rematch(_) => None,
     }
 }
 

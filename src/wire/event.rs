@@ -4,7 +4,7 @@
 
 use chrono::{NaiveDate, SecondsFormat};
 
-use crate::domain::event::{Event, Fact, SuggestedInvoice};
+use crate::domain::event::{DriftSubject, Event, Fact, SuggestedInvoice};
 use crate::domain::money::Money;
 
 /// An account event takes about 550 bytes.
@@ -71,7 +71,22 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
             data.text("code", code);
             data.text("message", message);
         }
+        Fact::DriftFound { drift, difference, detail } => {
+            write_drift(drift, data);
+            if let Some(difference) = difference {
+                data.amount("difference", *difference);
+            }
+            data.text("detail", detail);
+        }
+        Fact::DriftCleared { drift } => write_drift(drift, data),
     }
+}
+
+fn write_drift(drift: &DriftSubject, data: &mut Object<'_>) {
+    data.text("kind", &drift.kind);
+    data.text("of", &drift.of);
+    data.text("subject", &drift.subject);
+    data.text("currency", &drift.currency);
 }
 
 fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
@@ -139,7 +154,9 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. }
         | Fact::BalanceChanged { .. }
-        | Fact::CommandRejected { .. } => {}
+        | Fact::CommandRejected { .. }
+        | Fact::DriftFound { .. }
+        | Fact::DriftCleared { .. } => {}
     }
 }
 
@@ -189,7 +206,9 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::VoidCandidateFlagged { .. }
         | Fact::VoidCandidateCleared { .. }
         | Fact::BalanceChanged { .. }
-        | Fact::CommandRejected { .. } => {}
+        | Fact::CommandRejected { .. }
+        | Fact::DriftFound { .. }
+        | Fact::DriftCleared { .. } => {}
     }
 }
 

@@ -3,11 +3,18 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use serde_json::json;
 use topup::clock::Clock;
-use topup::jobs::Job;
+use topup::jobs::{Ended, Job};
 use topup::store::jobs::{self, Claim, Claimed};
 
 use crate::harness::Direct;
+use crate::harness::records::{
+    BANK, about_invoice, account, bank, credit, envelope, invoice, with,
+};
+use crate::jobs::runner;
+use topup::wire::Topic;
 
 /// Invoices that are stale, over so many customers.
 const INVOICES: usize = 40_000;
@@ -23,10 +30,57 @@ fn spawn(direct: &Direct) -> std::process::Child {
         .env("TOPUP__JOBS__EXPIRE_WAITING", "off")
         .env("TOPUP__JOBS__PRUNE", "off")
         .env("TOPUP__JOBS__FLAG_VOID_CANDIDATES", "off")
+        .env("TOPUP__JOBS__RECONCILE", "off")
+        .env("TOPUP__JOBS__REMATCH", "off")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("a process")
+}
+
+/// Claims a tick for a runner that is dead, then lets processes take it over and kills each, until
+/// one of them was done before its end came. Returns how many were killed.
+async fn killed_until_done(direct: &Direct, job: Job, as_of: DateTime<Utc>) -> u64 {
+    let pool = direct.pipeline.pool();
+    let now = Clock::System.now();
+    let words: Vec<&str> = Job::ALL.into_iter().map(Job::word).collect();
+    jobs::ensure(pool, &words, now).await.expect("known");
+    let claim = Claim {
+        job: job.word(),
+        scheduled_for: now,
+        cause: "schedule",
+        operator: None,
+        as_of,
+        owner: "dead",
+        lease_until: now,
+    };
+    let claimed = jobs::claim(pool, claim, now).await.expect("claimed");
+    assert!(matches!(claimed, Claimed::Mine(_)), "{claimed:?}");
+    let word = job.word();
+    let done = format!("SELECT state <> 'running' FROM job_runs WHERE job = '{word}'");
+    let cut_off =
+        "UPDATE job_runs SET lease_until = now() - interval '1 s' WHERE state = 'running'";
+    // The moments differ and are the same in every run of the test.
+    let mut state = 20_261_124_u64;
+    let mut kills = 0;
+    while direct.database.value(&done).await != "true" {
+        direct.database.execute(cut_off).await;
+        let mut process = spawn(direct);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let last = kills >= KILLS_MAX;
+        let moment = if last { 60_000 } else { 60 + (state >> 33) % 240 };
+        let until = std::time::Instant::now() + Duration::from_millis(moment);
+        while std::time::Instant::now() < until && direct.database.value(&done).await != "true" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        process.kill().expect("SIGKILL");
+        process.wait().expect("gone");
+        kills += 1;
+    }
+    let ended = format!("SELECT state FROM job_runs WHERE job = '{word}'");
+    assert_eq!(direct.database.value(&ended).await, "done", "{word}");
+    kills
 }
 
 async fn stale_book(direct: &Direct) {
@@ -55,39 +109,7 @@ async fn a_job_that_is_killed_at_any_moment_goes_on_where_it_was() {
     let direct = Direct::new("j_killed").await;
     stale_book(&direct).await;
     let now = Clock::System.now();
-    let pool = direct.pipeline.pool();
-    let words: Vec<&str> = Job::ALL.into_iter().map(Job::word).collect();
-    jobs::ensure(pool, &words, now).await.expect("known");
-    let claim = Claim {
-        job: Job::FlagVoidCandidates.word(),
-        scheduled_for: now,
-        cause: "schedule",
-        operator: None,
-        as_of: now,
-        owner: "dead",
-        lease_until: now,
-    };
-    let claimed = jobs::claim(pool, claim, now).await.expect("claimed");
-    assert!(matches!(claimed, Claimed::Mine(_)), "{claimed:?}");
-    let done = "SELECT state = 'done' FROM job_runs";
-    // The moments differ and are the same in every run of the test.
-    let mut state = 20_261_124_u64;
-    let mut kills = 0;
-    while direct.database.value(done).await != "true" {
-        direct.database.execute("UPDATE job_runs SET lease_until = now() - interval '1 s'").await;
-        let mut process = spawn(&direct);
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let last = kills >= KILLS_MAX;
-        let moment = if last { 60_000 } else { 60 + (state >> 33) % 240 };
-        let until = std::time::Instant::now() + Duration::from_millis(moment);
-        while std::time::Instant::now() < until && direct.database.value(done).await != "true" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        process.kill().expect("SIGKILL");
-        process.wait().expect("gone");
-        kills += 1;
-    }
+    let kills = killed_until_done(&direct, Job::FlagVoidCandidates, now).await;
     assert!(kills > 5, "it was over before it was killed: {kills}");
     let count = INVOICES.to_string();
     for (what, sql) in [
@@ -99,4 +121,84 @@ async fn a_job_that_is_killed_at_any_moment_goes_on_where_it_was() {
         assert_eq!(direct.database.value(sql).await, count, "{what}");
     }
     direct.finish().await;
+}
+
+/// Payments of one payer, invoices of their amounts, and a command that waits in vain for each.
+const PAYMENTS: usize = 2_000;
+
+/// A database with work for every other job.
+async fn busy(test: &str) -> Direct {
+    let mut direct = Direct::new(test).await;
+    let payer = json!({ "debtor": { "account": "DE89370400440532013000" },
+                        "booking_date": "2099-11-22" });
+    let mut items = Vec::new();
+    for number in 0..PAYMENTS {
+        let amount = format!("{}.{:02}", 10 + number / 100, number % 100);
+        let made = invoice(&format!("INV-{number}"), "ACC", &amount);
+        items.push(direct.command(&format!("i-{number}"), "invoice.create", &made));
+        let waits = about_invoice(&format!("NONE-{number}"), &format!("W-{number}"));
+        items.push(direct.command(&format!("w-{number}"), "invoice.mark-sent", &waits));
+        let value =
+            bank(&format!("b-{number}"), &with(credit(&format!("T{number}"), &amount), &payer));
+        items.push(direct.item(Topic::BankPayments, None, value.as_bytes()));
+    }
+    let statement = json!({
+        "bank_account": BANK, "statement_id": "S", "currency": "SGD", "entries": 1,
+        "opening_balance": "0.00", "closing_balance": "1.00",
+        "complete_through": "2099-11-23T00:00:00Z",
+    });
+    let value = envelope("s-1", "bank-gateway", "topup.bank.statement.v1", &statement);
+    items.push(direct.item(Topic::BankPayments, None, value.as_bytes()));
+    let payers = json!({ "payer_accounts": ["DE89370400440532013000"] });
+    items.push(direct.command("a-1", "account.upsert", &with(account("ACC"), &payers)));
+    for batch in items.chunks(1_000) {
+        direct.run(batch).await;
+    }
+    for statement in [
+        "UPDATE waiting_commands SET deadline = now() - interval '1 hour'",
+        "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
+                partition, record_offset, processed_at)
+             SELECT 'old', 'old-' || i, decode(repeat('00', 32), 'hex'), 'old', 'applied', 'old', 0,
+                i, now() - interval '500 days' FROM generate_series(1, 100000) i",
+        "ANALYZE",
+    ] {
+        direct.database.execute(statement).await;
+    }
+    direct
+}
+
+/// All that the jobs change, without the moments at which they did.
+const STATE: [&str; 8] = [
+    "SELECT payment_id, account_id, state, allocated FROM payments ORDER BY 1",
+    "SELECT payment_id, invoice_id, amount, rule FROM allocations ORDER BY 1, 2",
+    "SELECT account_id, currency, amount FROM balances",
+    "SELECT invoice_id, status, allocated FROM invoices ORDER BY 1",
+    "SELECT source, message_id, outcome, code FROM inbox ORDER BY 1, 2",
+    "SELECT kind, record_key, subject, difference FROM drifts ORDER BY 1, 2, 3",
+    "SELECT topic, partition, record_offset, code, status FROM dead_letters ORDER BY 2, 3",
+    "SELECT record_key, sum(events), max(first_sequence) FROM outbox GROUP BY 1 ORDER BY 1",
+];
+
+/// kill −9 at random in each other job, fifty rounds or until it is done: the state is that of a
+/// database in which nobody was killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_job_that_is_killed_ends_as_the_undisturbed_one() {
+    let (disturbed, calm) = (busy("j_disturbed").await, busy("j_calm").await);
+    let as_of = Clock::System.now();
+    let (runner, _stop) = runner(&calm, "test", None);
+    runner.prepare().await.expect("prepared");
+    let mut most = 0;
+    for job in [Job::ExpireWaiting, Job::Rematch, Job::Reconcile, Job::Prune, Job::Audit] {
+        let ended = runner.run_by(job, "alice", as_of).await.expect("ran");
+        assert!(matches!(ended, Ended::Done(_)), "{job:?}: {ended:?}");
+        most = most.max(killed_until_done(&disturbed, job, as_of).await);
+        for state in STATE {
+            let (left, right) =
+                (disturbed.database.lines(state).await, calm.database.lines(state).await);
+            assert_eq!(left, right, "after {job:?}: {state}");
+        }
+    }
+    assert!(most > 5, "no job was killed often: {most}");
+    disturbed.finish().await;
+    calm.finish().await;
 }

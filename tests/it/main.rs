@@ -17,5 +17,7 @@ mod late_locks;
 mod main_job;
 mod model;
 mod readme;
+mod reconcile;
+mod rematch;
 mod statements;
 mod void_candidates;

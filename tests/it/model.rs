@@ -109,6 +109,8 @@ async fn clear(direct: &Direct) {
 fn topic_of(input: &Input) -> Topic {
     match input {
         Input::Command(_) => Topic::Commands,
-        Input::BankTransaction(_) | Input::BankStatement(_) => Topic::BankPayments,
+        Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => {
+            Topic::BankPayments
+        }
     }
 }

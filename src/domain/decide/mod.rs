@@ -119,6 +119,8 @@ pub fn decide(
             recording.add(Effect::RecordStatement(statement.clone()))?;
             Ok(Outcome::Applied { subject: Some(format!("statement:{}", statement.statement_id)) })
         }
+        Input::Rematch(payment_id) => settle::rematch(&mut recording, payment_id)
+            .map(|()| Outcome::Applied { subject: Some(format!("payment:{payment_id}")) }),
     };
     let outcome = match result {
         Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,

@@ -378,7 +378,7 @@ pub(super) fn watchers_of(recording: &mut Recording<'_>, invoice: &Invoice) -> R
 }
 
 /// Decides one parked or held payment again. A decision that changes nothing is not stored.
-fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> {
+pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> {
     let Some(bank) = recording.set.watched.get(payment_id).map(|r| r.transaction.clone()) else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::event::{Cause, EventKey};
+use crate::domain::event::{Cause, DriftSubject, EventKey};
 use crate::domain::ids::{
     AccountId, AllocationId, InvoiceId, MessageId, PaymentId, RecordId, Source,
 };
@@ -46,6 +46,7 @@ fn facts() -> Vec<(Fact, &'static str)> {
     let account_id = account();
     let mut facts = invoice_facts();
     facts.extend(candidate_facts());
+    facts.extend(drift_facts());
     facts.extend(payment_facts());
     facts.extend(parked_facts());
     facts.extend([
@@ -162,6 +163,35 @@ fn parked_facts() -> Vec<(Fact, &'static str)> {
                 r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1""#,
                 r#","unallocated":"100.00","currency":"SGD","reason":"not_sent""#,
                 r#","suggestions":[]}"#
+            ),
+        ),
+    ]
+}
+
+fn drift_facts() -> Vec<(Fact, &'static str)> {
+    let drift = DriftSubject {
+        kind: "statement_sum".to_owned(),
+        of: "DBS-1".to_owned(),
+        subject: "ST-41".to_owned(),
+        currency: "SGD".to_owned(),
+    };
+    vec![
+        (
+            Fact::DriftFound {
+                drift: drift.clone(),
+                difference: Some(sgd("100")),
+                detail: "it closes with 1.00".to_owned(),
+            },
+            concat!(
+                r#"{"sequence":7,"kind":"statement_sum","of":"DBS-1","subject":"ST-41""#,
+                r#","currency":"SGD","difference":"100.00","detail":"it closes with 1.00"}"#
+            ),
+        ),
+        (
+            Fact::DriftCleared { drift },
+            concat!(
+                r#"{"sequence":7,"kind":"statement_sum","of":"DBS-1","subject":"ST-41""#,
+                r#","currency":"SGD"}"#
             ),
         ),
     ]

@@ -43,7 +43,7 @@ fn data_of(input: &Input) -> Value {
     let data = match input {
         Input::Command(command) => command_data(command),
         Input::BankTransaction(bank) => bank_data(bank),
-        Input::BankStatement(_) => panic!("no statements are generated"),
+        Input::BankStatement(_) | Input::Rematch(_) => panic!("neither is generated"),
     };
     without_nulls(data)
 }

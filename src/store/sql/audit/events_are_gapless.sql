@@ -11,6 +11,8 @@ WITH cut AS (
     SELECT 'account' AS key_kind, account_id AS record_key, event_sequence FROM accounts
     UNION ALL
     SELECT 'payment', payment_id, event_sequence FROM payments
+    UNION ALL
+    SELECT 'bank', bank_account, event_sequence FROM bank_feeds
 ), ends AS (
     SELECT key_kind, record_key, max(next_sequence) - 1 AS last FROM runs GROUP BY 1, 2
 )

@@ -1,0 +1,86 @@
+//! `reconcile`: what differs, with the rows that explain it; exit 3 when anything does.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use sqlx::PgPool;
+
+use super::args::{Since, since};
+use super::error::{CliError, Exit};
+use super::output::{Output, Printer, Tabular, cell, write};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::reconcile::{self, Drift, Entry};
+
+#[derive(Debug, Clone, Args)]
+pub struct ReconcileArgs {
+    /// By what was known then: an instant, a day, or 15m, 2h, 7d ago; now, if absent
+    #[arg(long, value_parser = since, value_name = "WHEN")]
+    as_of: Option<Since>,
+    /// Lists the recorded entries of one statement instead
+    #[arg(long, value_name = "STATEMENT", requires = "bank_account")]
+    statement: Option<String>,
+    /// The bank account of ours that issued the statement
+    #[arg(long, value_name = "BANK_ACCOUNT", requires = "statement")]
+    bank_account: Option<String>,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn run(
+    args: &ReconcileArgs,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    if let (Some(statement), Some(bank_account)) = (&args.statement, &args.bank_account) {
+        let entries = reconcile::entries(pool, bank_account, statement).await;
+        printer.rows(&entries.map_err(|error| CliError::failed(&error))?)?;
+        return Ok(Exit::Ok);
+    }
+    let as_of: DateTime<Utc> =
+        args.as_of.map_or_else(|| Clock::System.now(), |as_of| as_of.instant(Clock::System));
+    let drifts = reconcile::find(pool, as_of, &config.jobs.time_zone).await;
+    let drifts = drifts.map_err(|error| CliError::failed(&error))?;
+    if printer.output != Output::Table || !drifts.is_empty() {
+        printer.rows(&drifts)?;
+    }
+    if printer.output == Output::Table {
+        let text = match drifts.len() {
+            0 => "Statements, payments, allocations, lots, ledger and balances agree.\n".to_owned(),
+            count => format!("{count} differences.\n"),
+        };
+        write(&text)?;
+    }
+    Ok(if drifts.is_empty() { Exit::Ok } else { Exit::Findings })
+}
+
+impl Tabular for Drift {
+    const HEADERS: &'static [&'static str] = &["kind", "of", "subject", "difference", "detail"];
+
+    fn cells(&self) -> Vec<String> {
+        let difference = match self.money() {
+            Ok(Some(money)) => format!("{} {}", self.currency, money.number()),
+            Ok(None) | Err(_) => self.difference.to_string(),
+        };
+        let (kind, detail) = (self.kind.clone(), self.detail.clone());
+        vec![kind, self.of.clone(), self.subject.clone(), difference, detail]
+    }
+}
+
+impl Tabular for Entry {
+    const HEADERS: &'static [&'static str] =
+        &["bank key", "status", "direction", "amount", "booked on", "became", "payment"];
+
+    fn cells(&self) -> Vec<String> {
+        let reversal = if self.reversal { " (reversal)" } else { "" };
+        vec![
+            self.bank_key.clone(),
+            self.status.clone(),
+            format!("{}{reversal}", self.credit_debit),
+            format!("{} {}", self.currency, self.amount),
+            self.booking_date.clone(),
+            self.disposition.clone(),
+            cell(self.payment_id.as_ref()),
+        ]
+    }
+}

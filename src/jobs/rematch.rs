@@ -1,0 +1,66 @@
+//! `rematch`: decides again the bank payments that still have money to give. What is sent wakes
+//! those that watch for it at once; this job is for what nobody watches, such as a payer's account
+//! that a customer was given since. A payment that stays as it is leaves no trace.
+
+use sha2::{Digest, Sha256};
+
+use super::runner::{Report, Work};
+use crate::domain::ids::{MessageId, PaymentId, RecordId, Source};
+use crate::domain::input::{Input, Message};
+use crate::pipeline::batch::{Item, run_in_tx};
+use crate::store::load::Locks;
+use crate::store::persist::RawRecordRow;
+use crate::store::{StoreError, next_id_block, rematch};
+
+/// Payments of one transaction.
+const PAGE_PAYMENTS: i64 = 200;
+
+pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+    let as_of = work.as_of();
+    let (mut looked_at, mut changed) = (0_usize, 0_usize);
+    let mut after = work.progress().unwrap_or_default();
+    while !work.must_stop() {
+        let page = rematch::page(work.pool(), &after, PAGE_PAYMENTS, as_of).await?;
+        let Some(last) = page.last() else { break };
+        let items: Vec<Item> = page.iter().map(|id| item(work, id)).collect();
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, Some(last)).await?;
+        let block = next_id_block(&mut tx).await?;
+        let written =
+            run_in_tx(work.pipeline(), &mut tx, &items, block, Locks::First, as_of).await?;
+        tx.commit().await?;
+        looked_at = looked_at.saturating_add(items.len());
+        changed = changed.saturating_add(written.rematched);
+        after.clone_from(last);
+    }
+    Ok(Report { findings: 0, summary: format!("{looked_at} looked at again, {changed} changed") })
+}
+
+/// The job's wish as a record; partition −1 is no place in any log.
+fn item(work: &Work<'_>, payment_id: &str) -> Item {
+    let digest: [u8; 32] = Sha256::digest(payment_id.as_bytes()).into();
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let seconds = work.as_of().timestamp();
+    let message = Message {
+        record: RecordId {
+            source: Source::trusted("topup-jobs"),
+            id: MessageId::trusted(&format!("rematch:{seconds}:{hex}")),
+        },
+        time: work.as_of(),
+        traceparent: None,
+        content_hash: digest,
+        bank_hash: digest,
+        tokens: None,
+        input: Input::Rematch(PaymentId::trusted(payment_id)),
+    };
+    let raw = RawRecordRow {
+        topic: work.pipeline().settings().topics.bank_payments.clone(),
+        partition: -1,
+        offset: 0,
+        timestamp: Some(work.as_of()),
+        key: None,
+        value: None,
+        headers: "[]".to_owned(),
+    };
+    Item { raw, decoded: Ok(message), again: false }
+}

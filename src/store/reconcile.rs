@@ -1,0 +1,305 @@
+//! Reconciliation: which differences there are, which are known, and the change between the two.
+//!
+//! Differences are found in one snapshot. They are written in one transaction, with their events,
+//! under the locks of the accounts (by id) and then of the bank feeds (by id).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::{StoreError, Tx, audit, rows, sql, void_candidates};
+use crate::domain::event::{Cause, DriftSubject, Event, EventKey, Fact};
+use crate::domain::ids::{AccountId, BankAccountId};
+use crate::domain::money::Money;
+
+/// Differences of the bank's side, and of the accounts' side, that one run reports.
+pub const DRIFTS_MAX: i64 = 5_000;
+/// Entries of a statement that are listed.
+const ENTRIES_MAX: i64 = 1_000;
+/// The one kind whose difference is a number of entries and not money.
+const COUNTED: &str = "statement_entries";
+
+/// A difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Drift {
+    pub kind: String,
+    /// `bank` or `account`.
+    pub key_kind: String,
+    /// The bank account of ours, or the customer's account.
+    pub of: String,
+    /// The statement, or the currency.
+    pub subject: String,
+    pub currency: String,
+    /// What is there less what should be, in micros; a number of entries for `statement_entries`.
+    #[serde(skip)]
+    pub difference: i64,
+    pub detail: String,
+}
+
+impl Drift {
+    fn key(&self) -> EventKey {
+        if self.key_kind == "account" {
+            EventKey::Account(AccountId::trusted(&self.of))
+        } else {
+            EventKey::Bank(BankAccountId::trusted(&self.of))
+        }
+    }
+
+    fn subject(&self) -> DriftSubject {
+        DriftSubject {
+            kind: self.kind.clone(),
+            of: self.of.clone(),
+            subject: self.subject.clone(),
+            currency: self.currency.clone(),
+        }
+    }
+
+    /// The difference as money; none where entries are counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a currency that does not exist.
+    pub fn money(&self) -> Result<Option<Money>, StoreError> {
+        if self.kind == COUNTED {
+            return Ok(None);
+        }
+        let currency = rows::currency(&self.currency)?;
+        Ok(Some(Money::from_micros(self.difference, currency)))
+    }
+}
+
+/// What became of the differences that were known.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    pub opened: usize,
+    pub cleared: usize,
+    pub events: Vec<Event>,
+}
+
+/// An entry of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    pub bank_key: String,
+    pub status: String,
+    pub credit_debit: String,
+    pub reversal: bool,
+    pub currency: String,
+    pub amount: String,
+    pub booking_date: String,
+    /// What became of it: `payment`, `outgoing`…
+    pub disposition: String,
+    pub payment_id: Option<String>,
+}
+
+/// All differences, in the order of kind, key and subject. The bank's side is that of the facts
+/// known at `as_of`, its days those of `zone`; the accounts' side is as it is now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    pool: &PgPool,
+    as_of: DateTime<Utc>,
+    zone: &str,
+) -> Result<Vec<Drift>, StoreError> {
+    let mut tx = audit::snapshot(pool).await?;
+    let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(zone).bind(DRIFTS_MAX);
+    let mut rows = bank.fetch_all(&mut *tx).await?;
+    let accounts = sqlx::query(sql!("reconcile_accounts")).bind(DRIFTS_MAX);
+    rows.extend(accounts.fetch_all(&mut *tx).await?);
+    tx.rollback().await?;
+    rows.iter().map(drift).collect()
+}
+
+fn drift(row: &PgRow) -> Result<Drift, StoreError> {
+    Ok(Drift {
+        kind: row.try_get("kind")?,
+        key_kind: row.try_get("key_kind")?,
+        of: row.try_get("record_key")?,
+        subject: row.try_get("subject")?,
+        currency: row.try_get("currency")?,
+        difference: row.try_get("difference")?,
+        detail: row.try_get("detail")?,
+    })
+}
+
+/// The entries that name a statement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn entries(
+    pool: &PgPool,
+    bank_account: &str,
+    statement: &str,
+) -> Result<Vec<Entry>, StoreError> {
+    let query = sqlx::query(sql!("reconcile_entries")).bind(bank_account).bind(statement);
+    let mut found = Vec::new();
+    for row in query.bind(ENTRIES_MAX).fetch_all(pool).await? {
+        let currency = rows::currency(row.try_get("currency")?)?;
+        found.push(Entry {
+            bank_key: row.try_get("bank_key")?,
+            status: row.try_get("status")?,
+            credit_debit: row.try_get("credit_debit")?,
+            reversal: row.try_get("reversal")?,
+            currency: currency.code().to_owned(),
+            amount: Money::from_micros(row.try_get("amount")?, currency).number(),
+            booking_date: row.try_get::<NaiveDate, _>("booking_date")?.to_string(),
+            disposition: row.try_get("disposition")?,
+            payment_id: row.try_get("payment_id")?,
+        });
+    }
+    Ok(found)
+}
+
+/// Opens an episode for each difference that is new and ends those of the others. None, and
+/// nothing is written, when a later instant was reconciled before: an episode is not rewritten.
+/// The caller writes the events to the outbox and commits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn change_in_tx(
+    tx: &mut Tx<'_>,
+    found: &[Drift],
+    as_of: DateTime<Utc>,
+    cause: &Arc<Cause>,
+) -> Result<Option<Changed>, StoreError> {
+    let latest: Option<DateTime<Utc>> =
+        sqlx::query_scalar(sql!("drifts_latest")).fetch_one(&mut **tx).await?;
+    if latest.is_some_and(|latest| latest > as_of) {
+        return Ok(None);
+    }
+    let mut open: BTreeMap<DriftKey, i64> = BTreeMap::new();
+    for row in sqlx::query(sql!("drifts_lock_open")).fetch_all(&mut **tx).await? {
+        open.insert(DriftKey::of_row(&row)?, row.try_get("drift_id")?);
+    }
+    let now: BTreeMap<DriftKey, &Drift> = found.iter().map(|d| (DriftKey::of(d), d)).collect();
+    let new: Vec<&Drift> =
+        now.iter().filter(|(k, _)| !open.contains_key(k)).map(|n| *n.1).collect();
+    let gone: Vec<(&DriftKey, i64)> =
+        open.iter().filter(|(k, _)| !now.contains_key(*k)).map(|(k, id)| (k, *id)).collect();
+    let gone_drifts: Vec<Drift> = gone.iter().map(|(key, _)| key.drift()).collect();
+    let ids: Vec<i64> = gone.iter().map(|(_, id)| *id).collect();
+    insert(tx, &new, as_of).await?;
+    let done = sqlx::query(sql!("drifts_clear")).bind(&ids).bind(as_of).execute(&mut **tx).await?;
+    super::persist::expect_rows(done.rows_affected(), ids.len(), "an open drift")?;
+    let mut facts = Vec::with_capacity(new.len());
+    for drift in &new {
+        let (difference, detail) = (drift.money()?, drift.detail.clone());
+        facts.push((drift.key(), Fact::DriftFound { drift: drift.subject(), difference, detail }));
+    }
+    for drift in &gone_drifts {
+        facts.push((drift.key(), Fact::DriftCleared { drift: drift.subject() }));
+    }
+    let events = number(tx, facts, as_of, cause).await?;
+    Ok(Some(Changed { opened: new.len(), cleared: ids.len(), events }))
+}
+
+/// What makes two differences the same one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct DriftKey {
+    kind: String,
+    key_kind: String,
+    of: String,
+    subject: String,
+    currency: String,
+}
+
+impl DriftKey {
+    fn of(drift: &Drift) -> Self {
+        Self {
+            kind: drift.kind.clone(),
+            key_kind: drift.key_kind.clone(),
+            of: drift.of.clone(),
+            subject: drift.subject.clone(),
+            currency: drift.currency.clone(),
+        }
+    }
+
+    fn of_row(row: &PgRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: row.try_get("kind")?,
+            key_kind: row.try_get("key_kind")?,
+            of: row.try_get("record_key")?,
+            subject: row.try_get("subject")?,
+            currency: row.try_get("currency")?,
+        })
+    }
+
+    fn drift(&self) -> Drift {
+        Drift {
+            kind: self.kind.clone(),
+            key_kind: self.key_kind.clone(),
+            of: self.of.clone(),
+            subject: self.subject.clone(),
+            currency: self.currency.clone(),
+            difference: 0,
+            detail: String::new(),
+        }
+    }
+}
+
+async fn insert(tx: &mut Tx<'_>, new: &[&Drift], as_of: DateTime<Utc>) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let done = sqlx::query(sql!("drifts_open"))
+        .bind(new.iter().map(|d| d.kind.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|d| d.key_kind.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|d| d.of.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|d| d.subject.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|d| d.currency.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|d| d.difference).collect::<Vec<_>>())
+        .bind(new.iter().map(|d| d.detail.as_str()).collect::<Vec<_>>())
+        .bind(as_of)
+        .execute(&mut **tx)
+        .await?;
+    super::persist::expect_rows(done.rows_affected(), new.len(), "a drift")
+}
+
+/// Gives each fact the next sequence of its key, under the locks of the keys.
+async fn number(
+    tx: &mut Tx<'_>,
+    facts: Vec<(EventKey, Fact)>,
+    as_of: DateTime<Utc>,
+    cause: &Arc<Cause>,
+) -> Result<Vec<Event>, StoreError> {
+    let (mut owners, mut feeds) = (BTreeSet::new(), BTreeSet::new());
+    for (key, _) in &facts {
+        match key {
+            EventKey::Account(id) => owners.insert(id.as_str().to_owned()),
+            EventKey::Bank(id) => feeds.insert(id.as_str().to_owned()),
+            EventKey::Payment(_) => false,
+        };
+    }
+    let (owners, feeds): (Vec<String>, Vec<String>) =
+        (owners.into_iter().collect(), feeds.into_iter().collect());
+    let mut accounts: BTreeMap<AccountId, (i64, i64)> = BTreeMap::new();
+    for row in sqlx::query(sql!("lock_accounts")).bind(owners).fetch_all(&mut **tx).await? {
+        let account = rows::account(&row)?;
+        accounts.insert(account.account_id, (account.event_sequence, account.event_sequence));
+    }
+    sqlx::query(sql!("bank_feeds_known")).bind(&feeds).execute(&mut **tx).await?;
+    let mut sequences: BTreeMap<String, i64> = BTreeMap::new();
+    for row in sqlx::query(sql!("bank_feeds_lock")).bind(&feeds).fetch_all(&mut **tx).await? {
+        sequences.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    let mut events = Vec::with_capacity(facts.len());
+    for (key, fact) in facts {
+        let missing = StoreError::Raced("the key of a drift");
+        let sequence = match &key {
+            EventKey::Account(id) => accounts.get_mut(id).map(|sequence| &mut sequence.1),
+            EventKey::Bank(id) => sequences.get_mut(id.as_str()),
+            EventKey::Payment(_) => None,
+        };
+        let sequence = sequence.ok_or(missing)?;
+        *sequence = sequence.saturating_add(1);
+        let sequence = *sequence;
+        events.push(Event { key, sequence, cause: Arc::clone(cause), fact });
+    }
+    void_candidates::number(tx, &accounts, as_of).await?;
+    let (names, numbers): (Vec<String>, Vec<i64>) = sequences.into_iter().unzip();
+    sqlx::query(sql!("bank_feeds_number")).bind(names).bind(numbers).execute(&mut **tx).await?;
+    Ok(events)
+}

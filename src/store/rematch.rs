@@ -1,0 +1,21 @@
+//! Payments from the bank that still have money to give.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::{StoreError, sql};
+
+/// A page of them after the given id, recorded until `as_of`. Read without locks: whoever decides
+/// one again reads it again under its own.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    pool: &PgPool,
+    after: &str,
+    limit: i64,
+    as_of: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    let query = sqlx::query_scalar(sql!("rematch_page")).bind(after).bind(limit).bind(as_of);
+    Ok(query.fetch_all(pool).await?)
+}

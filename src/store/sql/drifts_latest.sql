@@ -1,0 +1,1 @@
+SELECT max(coalesce(cleared_at, opened_at)) FROM drifts

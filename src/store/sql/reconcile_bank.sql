@@ -1,0 +1,79 @@
+-- What the bank's statements say against what was recorded, for facts known at $1; days are those
+-- of the zone $2. An entry belongs to the statement that it names; one that names none belongs to the
+-- statement whose days hold its booking date.
+WITH known AS (
+    SELECT s.*, row_number() OVER (PARTITION BY bank_account, currency, complete_through,
+               opening_balance, closing_balance, entries ORDER BY statement_id) AS copy,
+           first_value(statement_id) OVER (PARTITION BY bank_account, currency, complete_through,
+               opening_balance, closing_balance, entries ORDER BY statement_id) AS first_id
+      FROM bank_statements s WHERE recorded_at <= $1
+), chain AS (
+    SELECT k.*, lag(statement_id) OVER w AS before_id,
+           lag(closing_balance) OVER w AS before_closing,
+           (lag(complete_through) OVER w - interval '1 microsecond') AT TIME ZONE $2 AS before_end,
+           (complete_through - interval '1 microsecond') AT TIME ZONE $2 AS at_end
+      FROM known k WHERE copy = 1
+    WINDOW w AS (PARTITION BY bank_account, currency ORDER BY complete_through, statement_id)
+), booked AS (
+    SELECT bank_account, currency, statement_id, booking_date, count(*) AS entries,
+           sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END) AS total
+      FROM bank_transactions WHERE status = 'BOOK' AND recorded_at <= $1
+     GROUP BY bank_account, currency, statement_id, booking_date
+), sums AS (
+    SELECT c.bank_account, c.currency, c.statement_id, c.opening_balance, c.closing_balance,
+           c.entries, c.before_id, c.before_closing,
+           coalesce(sum(b.entries), 0) AS found, coalesce(sum(b.total), 0) AS total
+      FROM chain c
+      LEFT JOIN booked b ON b.bank_account = c.bank_account AND b.currency = c.currency
+       AND CASE WHEN b.statement_id IS NOT NULL THEN b.statement_id = c.statement_id
+                ELSE b.booking_date <= c.at_end::date
+                     AND (c.before_end IS NULL OR b.booking_date > c.before_end::date) END
+     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+), drifts AS (
+    SELECT 'statement_sum' AS kind, bank_account, statement_id AS subject, currency,
+           opening_balance + total - closing_balance AS difference,
+           format('opens with %s, its %s recorded entries sum to %s, it closes with %s',
+                  to_char(opening_balance / 1e6, 'FM999999999999990.00####'), found,
+                  to_char(total / 1e6, 'FM999999999999990.00####'),
+                  to_char(closing_balance / 1e6, 'FM999999999999990.00####')) AS detail
+      FROM sums WHERE opening_balance + total <> closing_balance
+    UNION ALL
+    SELECT 'statement_entries', bank_account, statement_id, currency, found - entries,
+           format('has %s entries, %s are recorded', entries, found)
+      FROM sums WHERE entries <> found
+    UNION ALL
+    SELECT 'statement_gap', bank_account, statement_id, currency,
+           opening_balance - before_closing,
+           format('opens with %s, but statement %s before it closes with %s: one between them is '
+                  'missing, or one of them was issued again',
+                  to_char(opening_balance / 1e6, 'FM999999999999990.00####'), before_id,
+                  to_char(before_closing / 1e6, 'FM999999999999990.00####'))
+      FROM sums WHERE before_closing <> opening_balance
+    UNION ALL
+    SELECT 'statement_double', bank_account, statement_id, currency, 0,
+           format('says the same as statement %s', first_id)
+      FROM known WHERE copy > 1
+    UNION ALL
+    SELECT 'statement_missing', b.bank_account, b.statement_id, b.currency, sum(b.total),
+           format('%s entries booked from %s name it, a later statement came, it did not',
+                  sum(b.entries), min(b.booking_date))
+      FROM booked b
+     WHERE b.statement_id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM known k WHERE k.bank_account = b.bank_account
+                          AND k.statement_id = b.statement_id)
+       AND EXISTS (SELECT 1 FROM chain c WHERE c.bank_account = b.bank_account
+                      AND c.currency = b.currency AND c.at_end::date > b.booking_date)
+     GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'bank_payments', t.bank_account, t.currency, t.currency,
+           sum(coalesce(p.amount, 0)) - sum(t.amount),
+           format('booked credits are %s, the payments made of them %s',
+                  to_char(sum(t.amount) / 1e6, 'FM999999999999990.00####'),
+                  to_char(sum(coalesce(p.amount, 0)) / 1e6, 'FM999999999999990.00####'))
+      FROM bank_transactions t LEFT JOIN payments p ON p.payment_id = t.payment_id
+     WHERE t.disposition = 'payment' AND t.recorded_at <= $1
+     GROUP BY 2, 3 HAVING sum(t.amount) <> sum(coalesce(p.amount, 0))
+)
+SELECT kind, 'bank' AS key_kind, bank_account AS record_key, subject, currency,
+       difference::bigint AS difference, detail
+  FROM drifts ORDER BY kind, bank_account, subject, currency LIMIT $3

@@ -1,0 +1,186 @@
+//! Reconciliation: what statements and accounts say against what is recorded; told once, cleared
+//! once, whatever order the statements come in.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use topup::clock::Clock;
+use topup::jobs::{Ended, Job};
+use topup::store::reconcile::{self, Drift};
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
+use crate::jobs::runner;
+
+struct Desk {
+    direct: Direct,
+    written: usize,
+}
+
+impl Desk {
+    async fn new(test: &str) -> Self {
+        Self { direct: Direct::new(test).await, written: 0 }
+    }
+
+    async fn feed(&mut self, kind: &str, data: &Value) {
+        self.written += 1;
+        let id = format!("b-{}", self.written);
+        let value = if kind == "statement" {
+            envelope(&id, "bank-gateway", "topup.bank.statement.v1", data)
+        } else {
+            bank(&id, data)
+        };
+        let item = self.direct.item(Topic::BankPayments, None, value.as_bytes());
+        self.direct.applied(item).await;
+    }
+
+    /// An entry of `statement`, or of none, booked on a day of November.
+    async fn entry(&mut self, id: &str, statement: Option<&str>, amount: &str, day: u32) {
+        let date = format!("2026-11-{day:02}");
+        let mut data = with(credit(id, amount), &json!({ "booking_date": date }));
+        if let Some(statement) = statement {
+            data = with(data, &json!({ "statement_id": statement }));
+        }
+        self.feed("entry", &data).await;
+    }
+
+    /// A statement of a day of November.
+    async fn statement(&mut self, id: &str, balances: (&str, &str), entries: u32, day: u32) {
+        let data = json!({
+            "bank_account": BANK, "statement_id": id, "currency": "SGD", "entries": entries,
+            "opening_balance": balances.0, "closing_balance": balances.1,
+            "complete_through": format!("2026-11-{day:02}T23:59:59Z"),
+        });
+        self.feed("statement", &data).await;
+    }
+
+    async fn found(&self) -> Vec<Drift> {
+        let now = Clock::System.now();
+        reconcile::find(self.direct.pipeline.pool(), now, "UTC").await.expect("found")
+    }
+
+    async fn kinds(&self) -> Vec<String> {
+        self.found().await.into_iter().map(|d| format!("{} {}", d.kind, d.subject)).collect()
+    }
+
+    async fn run(&self, as_of: DateTime<Utc>) -> String {
+        let (runner, _stop) = runner(&self.direct, "test", None);
+        runner.prepare().await.expect("prepared");
+        match runner.run_by(Job::Reconcile, "alice", as_of).await.expect("ran") {
+            Ended::Done(report) => format!("{}: {}", report.findings, report.summary),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn told(&self, what: &str) -> String {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT regexp_matches(payload,
+               'topup.reconciliation.drift-{what}.v1', 'g') FROM outbox) events"
+        );
+        self.direct.database.value(&sql).await
+    }
+}
+
+#[tokio::test]
+async fn statements_that_agree_are_no_drift_in_any_order() {
+    let mut desk = Desk::new("rc_agree").await;
+    desk.entry("T1", Some("S1"), "100.00", 20).await;
+    desk.statement("S1", ("0.00", "100.00"), 1, 20).await;
+    desk.entry("T2", Some("S2"), "50.00", 21).await;
+    // The third day comes before the second.
+    desk.statement("S3", ("150.00", "150.00"), 0, 22).await;
+    assert_eq!(desk.kinds().await, ["statement_gap S3", "statement_missing S2"]);
+    desk.statement("S2", ("100.00", "150.00"), 1, 21).await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    // Our own money that goes out, and what is only announced.
+    let out = json!({ "credit_debit": "DBIT", "statement_id": "S4", "booking_date": "2026-11-23" });
+    desk.feed("entry", &with(credit("T3", "30.00"), &out)).await;
+    let soon = json!({ "status": "PDNG", "statement_id": "S4" });
+    desk.feed("entry", &with(credit("T4", "7.00"), &soon)).await;
+    desk.statement("S4", ("150.00", "120.00"), 1, 23).await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    desk.direct.finish().await;
+}
+
+#[tokio::test]
+async fn entries_that_name_no_statement_belong_to_the_days_of_one() {
+    let mut desk = Desk::new("rc_days").await;
+    desk.entry("T1", None, "100.00", 19).await;
+    desk.entry("T2", None, "20.00", 20).await;
+    desk.statement("S1", ("0.00", "120.00"), 2, 20).await;
+    desk.entry("T3", None, "5.00", 22).await;
+    desk.statement("S2", ("120.00", "125.00"), 1, 22).await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    desk.direct.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_missing_double_or_issued_again_is_found_told_once_and_cleared_once() {
+    let mut desk = Desk::new("rc_drift").await;
+    desk.entry("T1", Some("S1"), "100.00", 20).await;
+    desk.statement("S1", ("0.00", "160.00"), 2, 20).await;
+    let found = desk.found().await;
+    let rows: Vec<(&str, i64)> = found.iter().map(|d| (d.kind.as_str(), d.difference)).collect();
+    assert_eq!(rows, [("statement_entries", -1), ("statement_sum", -60_000_000)]);
+    assert!(found[1].detail.contains("1 recorded entries sum to 100.00"), "{}", found[1].detail);
+    let first = Clock::System.now();
+    assert_eq!(desk.run(first).await, "2: 2 drifts, 2 new, 0 gone");
+    let second = first + TimeDelta::seconds(1);
+    assert_eq!(desk.run(second).await, "2: 2 drifts, 0 new, 0 gone");
+    assert_eq!((desk.told("found").await, desk.told("cleared").await), ("2".into(), "0".into()));
+    // The entry that was missing comes, and the same statement under another name.
+    desk.entry("T2", Some("S1"), "60.00", 20).await;
+    desk.statement("S1-COPY", ("0.00", "160.00"), 2, 20).await;
+    assert_eq!(desk.kinds().await, ["statement_double S1-COPY"]);
+    let third = Clock::System.now() + TimeDelta::seconds(2);
+    assert_eq!(desk.run(third).await, "1: 1 drifts, 1 new, 2 gone");
+    assert_eq!((desk.told("found").await, desk.told("cleared").await), ("3".into(), "2".into()));
+    // Of an earlier instant it only reports.
+    assert!(desk.run(first).await.ends_with("nothing told"));
+    // Issued again: what it said before is kept, the chain is that of the new one.
+    desk.statement("S1-COPY", ("160.00", "160.00"), 0, 21).await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    let issues = "SELECT statement_id, issue, closing_balance FROM bank_statement_issues";
+    assert_eq!(desk.direct.database.lines(issues).await, ["S1-COPY|1|160000000"]);
+    desk.direct.finish().await;
+}
+
+/// What no worker does: rows are changed behind its back, in a transaction that is rolled back.
+#[tokio::test]
+async fn each_table_of_an_account_is_held_against_the_others() {
+    let mut desk = Desk::new("rc_books").await;
+    let item = desk.direct.command("c-1", "invoice.create", &invoice("INV-1", "ACC", "100.00"));
+    desk.direct.applied(item).await;
+    let text = json!({ "remittance": { "unstructured": ["INV-1"] } });
+    desk.feed("entry", &with(credit("T1", "100.00"), &text)).await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    let database = &desk.direct.database;
+    for (change, undo, kinds) in [
+        (
+            "UPDATE lots SET remaining = remaining - 5",
+            "UPDATE lots SET remaining = remaining + 5",
+            vec!["account_lots SGD"],
+        ),
+        (
+            "UPDATE balances SET amount = amount - 5",
+            "UPDATE balances SET amount = amount + 5",
+            vec!["account_ledger SGD", "account_lots SGD"],
+        ),
+        (
+            "UPDATE allocations SET reversed_at = now()",
+            "UPDATE allocations SET reversed_at = NULL",
+            vec!["account_invoices SGD", "account_payments SGD"],
+        ),
+        (
+            "UPDATE bank_transactions SET amount = amount + 5",
+            "UPDATE bank_transactions SET amount = amount - 5",
+            vec!["bank_payments SGD"],
+        ),
+    ] {
+        database.execute(change).await;
+        assert_eq!(desk.kinds().await, kinds, "{change}");
+        database.execute(undo).await;
+    }
+    assert_eq!(desk.kinds().await, [""; 0]);
+    desk.direct.finish().await;
+}
