@@ -26,6 +26,7 @@ fn spawn(direct: &Direct) -> std::process::Child {
         .args(["worker", "--only", "jobs"])
         .env("DATABASE_URL", &direct.database.url)
         .env("KAFKA_BROKERS", "127.0.0.1:9")
+        .env("TOPUP__KAFKA__TOPIC_PREFIX", &direct.database.name)
         .env("TOPUP__JOBS__AUDIT", "off")
         .env("TOPUP__JOBS__EXPIRE_WAITING", "off")
         .env("TOPUP__JOBS__PRUNE", "off")
@@ -57,7 +58,7 @@ async fn killed_until_done(direct: &Direct, job: Job, as_of: DateTime<Utc>) -> u
     let claimed = jobs::claim(pool, claim, now).await.expect("claimed");
     assert!(matches!(claimed, Claimed::Mine(_)), "{claimed:?}");
     let word = job.word();
-    let done = format!("SELECT state <> 'running' FROM job_runs WHERE job = '{word}'");
+    let done = format!("SELECT bool_and(state <> 'running') FROM job_runs WHERE job = '{word}'");
     let cut_off =
         "UPDATE job_runs SET lease_until = now() - interval '1 s' WHERE state = 'running'";
     // The moments differ and are the same in every run of the test.
@@ -78,8 +79,8 @@ async fn killed_until_done(direct: &Direct, job: Job, as_of: DateTime<Utc>) -> u
         process.wait().expect("gone");
         kills += 1;
     }
-    let ended = format!("SELECT state FROM job_runs WHERE job = '{word}'");
-    assert_eq!(direct.database.value(&ended).await, "done", "{word}");
+    let ended = format!("SELECT bool_and(state = 'done') FROM job_runs WHERE job = '{word}'");
+    assert_eq!(direct.database.value(&ended).await, "true", "{word}");
     kills
 }
 
@@ -175,30 +176,32 @@ const STATE: [&str; 8] = [
     "SELECT invoice_id, status, allocated FROM invoices ORDER BY 1",
     "SELECT source, message_id, outcome, code FROM inbox ORDER BY 1, 2",
     "SELECT kind, record_key, subject, difference FROM drifts ORDER BY 1, 2, 3",
-    "SELECT topic, partition, record_offset, code, status FROM dead_letters ORDER BY 2, 3",
+    "SELECT partition, record_offset, code, status FROM dead_letters ORDER BY 1, 2",
     "SELECT record_key, sum(events), max(first_sequence) FROM outbox GROUP BY 1 ORDER BY 1",
 ];
 
-/// kill −9 at random in each other job, fifty rounds or until it is done: the state is that of a
-/// database in which nobody was killed.
+/// kill −9 at random in each other job, fifty rounds: the state is that of a database in which
+/// nobody was killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_job_that_is_killed_ends_as_the_undisturbed_one() {
     let (disturbed, calm) = (busy("j_disturbed").await, busy("j_calm").await);
     let as_of = Clock::System.now();
     let (runner, _stop) = runner(&calm, "test", None);
     runner.prepare().await.expect("prepared");
-    let mut most = 0;
     for job in [Job::ExpireWaiting, Job::Rematch, Job::Reconcile, Job::Prune, Job::Audit] {
         let ended = runner.run_by(job, "alice", as_of).await.expect("ran");
         assert!(matches!(ended, Ended::Done(_)), "{job:?}: {ended:?}");
-        most = most.max(killed_until_done(&disturbed, job, as_of).await);
+        // Each tick after the first finds its work done; it must change nothing, killed or not.
+        let mut kills = 0;
+        while kills < KILLS_MAX {
+            kills += killed_until_done(&disturbed, job, as_of).await;
+        }
         for state in STATE {
             let (left, right) =
                 (disturbed.database.lines(state).await, calm.database.lines(state).await);
             assert_eq!(left, right, "after {job:?}: {state}");
         }
     }
-    assert!(most > 5, "no job was killed often: {most}");
     disturbed.finish().await;
     calm.finish().await;
 }
