@@ -6,14 +6,17 @@ pub mod args;
 mod audit;
 mod balances;
 pub mod cluster;
+mod csv;
 pub mod dead_letters;
 mod doctor;
 mod error;
 pub mod escape;
 mod explain;
+mod fit;
 mod invoices;
 mod jobs;
 mod letter;
+mod manual;
 pub mod output;
 mod payments;
 pub mod publish;
@@ -34,7 +37,7 @@ use crate::config::{Config, Environment, Flags, Loaded, Needs};
 use crate::telemetry::{self, chain};
 
 pub use error::{CliError, Exit};
-pub use output::{Output, Printer};
+pub use output::{Color, Output, Printer};
 pub use worker::DemoArgs;
 
 /// Matches bank payments to topup invoices and provisions prepaid balances.
@@ -57,6 +60,9 @@ pub struct Cli {
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value_t)]
     output: Output,
+    /// When escape codes are printed; also NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
     /// Show names and account numbers of payers in full
     #[arg(long, global = true)]
     unmasked: bool,
@@ -116,19 +122,30 @@ enum Command {
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
     /// Lag, outbox, dead letters, parked money
-    #[command(after_help = "Examples:\n  topup status\n  topup status --output json")]
-    Status,
+    #[command(after_help = "Examples:\n  topup status\n  topup status --output json\n  \
+                            topup status --watch 5")]
+    Status(status::StatusArgs),
     /// Checks every invariant; exits 3 when one does not hold
     #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
     Audit,
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = "Examples:\n  source <(topup completions bash)\n  \
+                            topup completions fish > ~/.config/fish/completions/topup.fish")]
+    Completions(manual::CompletionsArgs),
+    /// Prints the manual page, or writes a page for each command
+    #[command(after_help = "Examples:\n  topup man | man -l -\n  \
+                            topup man --dir ~/.local/share/man/man1")]
+    Man(manual::ManArgs),
 }
 
 impl Command {
     fn needs(&self) -> Needs {
         match self {
-            Self::Demo(_) | Self::Doctor | Self::Config(settings::ConfigCommand::Show) => {
-                Needs::NOTHING
-            }
+            Self::Demo(_)
+            | Self::Doctor
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::Publish(_) => Needs::KAFKA,
             Self::Migrate
@@ -140,7 +157,7 @@ impl Command {
             | Self::DeadLetters(_)
             | Self::VoidCandidates(_)
             | Self::Jobs(_)
-            | Self::Status
+            | Self::Status(_)
             | Self::Audit => Needs::DATABASE,
         }
     }
@@ -169,6 +186,12 @@ fn tell(error: &CliError) {
 }
 
 async fn execute(cli: Cli) -> Result<Exit, CliError> {
+    // They are about the program itself: wrong settings must not stand in their way.
+    match &cli.command {
+        Command::Completions(args) => return manual::completions(args).map(|()| Exit::Ok),
+        Command::Man(args) => return manual::man(args).map(|()| Exit::Ok),
+        _ => {}
+    }
     let flags = Flags { file: cli.config, set: cli.set };
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -178,7 +201,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Worker(_) => telemetry::init(&loaded.config.logging),
         _ => telemetry::init_quiet(&loaded.config.logging),
     }
-    let printer = Printer::new(cli.output, cli.unmasked);
+    let printer = Printer::new(cli.output, cli.unmasked, cli.color);
     let config = loaded.config.clone();
     match cli.command {
         Command::Demo(args) => wiring::demo(args).await?,
@@ -222,14 +245,16 @@ async fn look(
             return void_candidates::run(command, pool, config, printer).await;
         }
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
-        Command::Status => status::run(pool, &config.kafka, printer).await?,
+        Command::Status(args) => status::run(&args, pool, &config.kafka, printer).await?,
         Command::Audit => return audit::run(pool, printer).await,
         Command::Demo(_)
         | Command::Worker(_)
         | Command::Migrate
         | Command::Config(_)
         | Command::Doctor
-        | Command::Publish(_) => {}
+        | Command::Publish(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {}
     }
     Ok(Exit::Ok)
 }

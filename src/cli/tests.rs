@@ -51,6 +51,9 @@ fn wrong_usage_exits_with_two() {
         "topup records list --since yesterday",
         "topup dead-letters discard --id 1",
         "topup publish",
+        "topup status --watch 0",
+        "topup completions cmd",
+        "topup jobs run nonsense --operator me",
     ] {
         match parse(line) {
             Ok(_) => panic!("{line} was accepted"),
