@@ -1,5 +1,6 @@
-//! Printing: tables for people, JSON for programs, CSV for spreadsheets. Everything that is printed passes here, where
-//! hostile characters are escaped. One write per command, so that a pipe may close at any time.
+//! Printing: tables for people, JSON for programs, CSV for spreadsheets. Everything that is
+//! printed passes here, where hostile characters are escaped. One write per command, so that a
+//! pipe may close at any time.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stdout};

@@ -17,5 +17,6 @@ mod late_locks;
 mod main_job;
 mod model;
 mod readme;
+mod runbook;
 mod statements;
 mod void_candidates;
