@@ -17,6 +17,7 @@ mod invoices;
 mod jobs;
 mod letter;
 mod manual;
+mod near;
 pub mod output;
 mod payments;
 pub mod publish;
@@ -86,7 +87,7 @@ enum Command {
     )]
     Migrate,
     /// Settings
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup config check")]
     Config(settings::ConfigCommand),
     /// Checks that everything is in place
     #[command(after_help = "Examples:\n  topup doctor\n  topup doctor --output json")]
@@ -98,28 +99,28 @@ enum Command {
         A topic may also be commands, bank or usage.")]
     Publish(publish::PublishArgs),
     /// Customers
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup accounts show ACC-1001")]
     Accounts(accounts::AccountsCommand),
     /// Topup invoices
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup invoices show INV-1001")]
     Invoices(invoices::InvoicesCommand),
     /// Money received
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup payments list --state parked")]
     Payments(payments::PaymentsCommand),
     /// Prepaid balances
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup balances show ACC-1001")]
     Balances(balances::BalancesCommand),
     /// What became of each record
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup records list --outcome rejected")]
     Records(records::RecordsCommand),
     /// Records that could not be processed
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup dead-letters groups")]
     DeadLetters(dead_letters::DeadLettersCommand),
     /// Invoices that have long awaited payment
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup void-candidates list")]
     VoidCandidates(void_candidates::VoidCandidatesCommand),
     /// Scheduled jobs
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
     /// Lag, outbox, dead letters, parked money
     #[command(after_help = "Examples:\n  topup status\n  topup status --output json\n  \

@@ -6,7 +6,9 @@ use sqlx::PgPool;
 use super::args::PageArgs;
 use super::error::CliError;
 use super::explain;
+use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use crate::store::views::near::Kind;
 use crate::store::views::payments::{self, BankFacts, PaymentFilter, PaymentRow, PaymentView};
 
 const STATES: [&str; 7] =
@@ -70,7 +72,10 @@ pub async fn run(
 
 async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {
     let found = payments::show(pool, id, printer.privacy).await?;
-    found.ok_or_else(|| CliError::not_found("payment", id))
+    match found {
+        Some(view) => Ok(view),
+        None => Err(near::unknown(pool, Kind::Payment, id).await),
+    }
 }
 
 fn human(view: &PaymentView, text: &mut Text) {

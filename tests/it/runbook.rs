@@ -161,6 +161,16 @@ async fn exit_codes_are_what_the_page_says() {
     for (line, exit) in lines {
         run(&world, &Line { words: split(line), exit });
     }
+    world
+        .database
+        .execute(
+            "INSERT INTO accounts (account_id, created_at, updated_at)
+         VALUES ('ACC-1001', now(), now())",
+        )
+        .await;
+    let mistyped = Line { words: split("topup accounts show acc-100l"), exit: 1 };
+    let said = String::from_utf8_lossy(&run(&world, &mistyped).stderr).into_owned();
+    assert!(said.contains("did you mean `ACC-1001`?"), "{said}");
     let settings = run(&world, &Line { words: split("topup config show --output json"), exit: 0 });
     assert!(!settings.stdout.contains(&0x1b), "no escape codes in a pipe");
     let mut child = topup(&world, &split("config show --output ndjson"))
