@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::explain;
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use crate::domain::payment::ParkReason;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{self, BankFacts, PaymentFilter, PaymentRow, PaymentView};
 
@@ -28,7 +29,8 @@ pub enum PaymentsCommand {
         #[arg(long, value_parser = STATES)]
         state: Option<String>,
         /// Only with this reason, a code such as `not_sent`
-        #[arg(long)]
+        #[arg(long, hide_possible_values = true,
+              value_parser = ParkReason::ALL.map(ParkReason::code))]
         reason: Option<String>,
         #[command(flatten)]
         page: PageArgs,

@@ -41,18 +41,25 @@ pub async fn run(
     };
     let on_screen = output::is_terminal() && !output::is_dumb();
     let clear = if on_screen && printer.output == Output::Table { CLEAR } else { "" };
+    // One listener for all rounds: a Ctrl-C while the database is asked is not lost.
+    let stop = tokio::signal::ctrl_c();
+    tokio::pin!(stop);
     loop {
-        match show(pool, kafka, printer, clear).await {
+        let shown = tokio::select! {
+            biased;
+            _ = &mut stop => return Ok(()),
+            shown = show(pool, kafka, printer, clear) => shown,
+        };
+        match shown {
             // The pool connects anew at the next look.
-            Err(CliError::Database(error)) => {
-                let error = CliError::Database(error);
+            Err(error @ CliError::Database(_)) => {
                 eprintln!("the database does not answer: {}", escape::text(&chain(&error)));
             }
             shown => shown?,
         }
         tokio::select! {
+            _ = &mut stop => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
         }
     }
 }

@@ -62,6 +62,37 @@ fn wrong_usage_exits_with_two() {
 }
 
 #[test]
+fn a_mistyped_word_gets_its_neighbour() {
+    for (line, near) in [
+        ("topup invoice list", "'invoices'"),
+        ("topup jobs run prun --operator me", "'prune'"),
+        ("topup payments list --reason not_snt", "'not_sent'"),
+        ("topup status --outptu json", "'--output'"),
+    ] {
+        let said = parse(line).map(|_| ()).expect_err(line).to_string();
+        assert!(said.contains(near), "{line}: {said}");
+    }
+}
+
+#[test]
+fn what_changes_something_asks_who_does_it() {
+    // The environment of this process must not answer for the operator.
+    if std::env::var_os("TOPUP_OPERATOR").is_some() {
+        return;
+    }
+    for line in [
+        "topup jobs run audit",
+        "topup jobs pause audit",
+        "topup jobs resume audit",
+        "topup void-candidates confirm INV-1 --reason x",
+        "topup void-candidates keep INV-1",
+        "topup void-candidates keep INV-1 --operator=",
+    ] {
+        assert_eq!(parse(line).map(|_| ()).expect_err(line).exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
 fn only_names_the_parts_that_run() {
     let Command::Worker(args) = command("topup worker --only bank,relay") else {
         panic!("not the worker");

@@ -1,7 +1,8 @@
 //! The runbook: every command in the blocks of `docs/OPERATIONS.md` is run as it is written, and
 //! ends with the exit code that stands beside it.
 
-use std::process::{Child, Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::json;
 use topup::clock::Clock;
@@ -174,13 +175,40 @@ async fn exit_codes_are_what_the_page_says() {
     let settings = run(&world, &Line { words: split("topup config show --output json"), exit: 0 });
     assert!(!settings.stdout.contains(&0x1b), "no escape codes in a pipe");
     let mut child = topup(&world, &split("config show --output ndjson"))
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
     drop(child.stdout.take());
     let ended = child.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(0));
     assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+    world.finish().await;
+}
+
+/// It goes on until Ctrl-C, one document after another where there is no terminal, and over an
+/// error of the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_status_goes_on_until_it_is_told_to_stop() {
+    let world = World::new("watch").await;
+    world.database.execute("ALTER TABLE outbox RENAME TO away").await;
+    let mut child = topup(&world, &split("status --watch 1 --output ndjson"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut told = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    told.read_line(&mut line).expect("an error is told");
+    assert!(line.starts_with("the database does not answer"), "{line}");
+    world.database.execute("ALTER TABLE away RENAME TO outbox").await;
+    let mut shown = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for _ in 0..2 {
+        let line = shown.next().expect("a line").expect("text");
+        assert!(line.starts_with('{') && !line.contains('\u{1b}'), "{line}");
+    }
+    let asked = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(asked.is_ok_and(|status| status.success()), "it could not be told");
+    assert!(child.wait().expect("it ends").success());
     world.finish().await;
 }
