@@ -6,8 +6,10 @@ use sqlx::PgPool;
 use super::args::PageArgs;
 use super::balances::balance_cells;
 use super::error::CliError;
+use super::near;
 use super::output::{Printer, Tabular, Text, cell};
 use crate::store::views::accounts::{self, AccountRow, AccountView, BalanceRow};
+use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AccountsCommand {
@@ -35,7 +37,9 @@ pub async fn run(
         AccountsCommand::List { page } => printer.list(&accounts::list(pool, &page.page()).await?),
         AccountsCommand::Show { account_id } => {
             let found = accounts::show(pool, account_id, printer.privacy).await?;
-            let view = found.ok_or_else(|| CliError::not_found("account", account_id))?;
+            let Some(view) = found else {
+                return Err(near::unknown(pool, Kind::Account, account_id).await);
+            };
             printer.one(&view, |text| human(&view, text))
         }
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::clock::Clock;
 use crate::store::views::Page;
@@ -21,6 +22,14 @@ impl PageArgs {
     pub fn page(&self) -> Page {
         Page { after: self.after.clone(), limit: self.limit }
     }
+}
+
+/// Who acts. Whatever changes something asks for it and keeps it.
+#[derive(Debug, Clone, Args)]
+pub struct Operator {
+    /// Who does it, for the audit
+    #[arg(long, env = "TOPUP_OPERATOR", value_parser = NonEmptyStringValueParser::new())]
+    pub operator: String,
 }
 
 /// A point in time: an instant, a day, or how long ago.

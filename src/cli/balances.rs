@@ -5,8 +5,10 @@ use sqlx::PgPool;
 
 use super::args::PageArgs;
 use super::error::CliError;
+use super::near;
 use super::output::{Printer, Tabular, cell};
 use crate::store::views::accounts::{self, BalanceRow, LotRow};
+use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum BalancesCommand {
@@ -39,7 +41,9 @@ pub async fn run(
         }
         BalancesCommand::Show { account_id } => {
             let found = accounts::balance(pool, account_id).await?;
-            let view = found.ok_or_else(|| CliError::not_found("account", account_id))?;
+            let Some(view) = found else {
+                return Err(near::unknown(pool, Kind::Account, account_id).await);
+            };
             printer.one(&view, |text| {
                 text.heading(&format!("Balances of {}", view.account_id));
                 text.table(&view.balances);

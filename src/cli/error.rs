@@ -39,6 +39,8 @@ pub enum CliError {
     Database(#[from] crate::store::DatabaseError),
     #[error("there is no {kind} `{id}`")]
     NotFound { kind: &'static str, id: String },
+    #[error("there is no {kind} `{id}`; did you mean {}?", either(.near))]
+    Unknown { kind: &'static str, id: String, near: Vec<String> },
     /// The chain of a part that this module does not know, on one line.
     #[error("{0}")]
     Failed(String),
@@ -62,7 +64,9 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
-            Self::Database(_) | Self::NotFound { .. } | Self::Failed(_) => ExitCode::from(1),
+            Self::Database(_) | Self::NotFound { .. } | Self::Unknown { .. } | Self::Failed(_) => {
+                ExitCode::from(1)
+            }
             // The reader has gone away, as `head` does: that is no failure.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                 ExitCode::SUCCESS
@@ -76,4 +80,10 @@ impl CliError {
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
     }
+}
+
+/// `a` or `b`.
+fn either(near: &[String]) -> String {
+    let quoted: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
+    quoted.join(" or ")
 }

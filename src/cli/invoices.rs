@@ -5,10 +5,12 @@ use sqlx::PgPool;
 
 use super::args::PageArgs;
 use super::error::CliError;
+use super::near;
 use super::output::{Printer, Tabular, Text, cell};
 use crate::store::views::invoices::{
     self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
 };
+use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum InvoicesCommand {
@@ -45,7 +47,9 @@ pub async fn run(
         }
         InvoicesCommand::Show { invoice_id } => {
             let found = invoices::show(pool, invoice_id).await?;
-            let view = found.ok_or_else(|| CliError::not_found("invoice", invoice_id))?;
+            let Some(view) = found else {
+                return Err(near::unknown(pool, Kind::Invoice, invoice_id).await);
+            };
             printer.one(&view, |text| human(&view, text))
         }
     }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::{Since, since};
+use super::args::{Operator, Since, since};
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell, write};
 use super::wiring;
@@ -65,13 +65,6 @@ pub enum JobsCommand {
 pub struct JobArg {
     #[arg(value_parser = PossibleValuesParser::new(wiring::JOBS))]
     job: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Operator {
-    /// Who does it, for the audit
-    #[arg(long, env = "TOPUP_OPERATOR")]
-    pub operator: String,
 }
 
 /// # Errors

@@ -6,14 +6,18 @@ pub mod args;
 mod audit;
 mod balances;
 pub mod cluster;
+mod csv;
 pub mod dead_letters;
 mod doctor;
 mod error;
 pub mod escape;
 mod explain;
+mod fit;
 mod invoices;
 mod jobs;
 mod letter;
+mod manual;
+mod near;
 pub mod output;
 mod payments;
 pub mod publish;
@@ -35,7 +39,7 @@ use crate::config::{Config, Environment, Flags, Loaded, Needs};
 use crate::telemetry::{self, chain};
 
 pub use error::{CliError, Exit};
-pub use output::{Output, Printer};
+pub use output::{Color, Output, Printer};
 pub use worker::DemoArgs;
 
 /// Matches bank payments to topup invoices and provisions prepaid balances.
@@ -58,6 +62,9 @@ pub struct Cli {
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value_t)]
     output: Output,
+    /// When escape codes are printed; also NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
     /// Show names and account numbers of payers in full
     #[arg(long, global = true)]
     unmasked: bool,
@@ -81,7 +88,7 @@ enum Command {
     )]
     Migrate,
     /// Settings
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup config check")]
     Config(settings::ConfigCommand),
     /// Checks that everything is in place
     #[command(after_help = "Examples:\n  topup doctor\n  topup doctor --output json")]
@@ -93,32 +100,33 @@ enum Command {
         A topic may also be commands, bank or usage.")]
     Publish(publish::PublishArgs),
     /// Customers
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup accounts show ACC-1001")]
     Accounts(accounts::AccountsCommand),
     /// Topup invoices
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup invoices show INV-1001")]
     Invoices(invoices::InvoicesCommand),
     /// Money received
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup payments list --state parked")]
     Payments(payments::PaymentsCommand),
     /// Prepaid balances
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup balances show ACC-1001")]
     Balances(balances::BalancesCommand),
     /// What became of each record
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup records list --outcome rejected")]
     Records(records::RecordsCommand),
     /// Records that could not be processed
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup dead-letters groups")]
     DeadLetters(dead_letters::DeadLettersCommand),
     /// Invoices that have long awaited payment
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup void-candidates list")]
     VoidCandidates(void_candidates::VoidCandidatesCommand),
     /// Scheduled jobs
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
     /// Lag, outbox, dead letters, parked money
-    #[command(after_help = "Examples:\n  topup status\n  topup status --output json")]
-    Status,
+    #[command(after_help = "Examples:\n  topup status\n  topup status --output json\n  \
+                            topup status --watch 5")]
+    Status(status::StatusArgs),
     /// Bank statements against payments, and each account's books; exits 3 when they differ
     #[command(after_help = "Examples:\n  topup reconcile\n  \
                             topup reconcile --as-of 2026-11-22\n  \
@@ -127,14 +135,24 @@ enum Command {
     /// Checks every invariant; exits 3 when one does not hold
     #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
     Audit,
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = "Examples:\n  source <(topup completions bash)\n  \
+                            topup completions fish > ~/.config/fish/completions/topup.fish")]
+    Completions(manual::CompletionsArgs),
+    /// Prints the manual page, or writes a page for each command
+    #[command(after_help = "Examples:\n  topup man | man -l -\n  \
+                            topup man --dir ~/.local/share/man/man1")]
+    Man(manual::ManArgs),
 }
 
 impl Command {
     fn needs(&self) -> Needs {
         match self {
-            Self::Demo(_) | Self::Doctor | Self::Config(settings::ConfigCommand::Show) => {
-                Needs::NOTHING
-            }
+            Self::Demo(_)
+            | Self::Doctor
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::Publish(_) => Needs::KAFKA,
             Self::Migrate
@@ -146,7 +164,7 @@ impl Command {
             | Self::DeadLetters(_)
             | Self::VoidCandidates(_)
             | Self::Jobs(_)
-            | Self::Status
+            | Self::Status(_)
             | Self::Reconcile(_)
             | Self::Audit => Needs::DATABASE,
         }
@@ -176,6 +194,12 @@ fn tell(error: &CliError) {
 }
 
 async fn execute(cli: Cli) -> Result<Exit, CliError> {
+    // They are about the program itself: wrong settings must not stand in their way.
+    match &cli.command {
+        Command::Completions(args) => return manual::completions(args).map(|()| Exit::Ok),
+        Command::Man(args) => return manual::man(args).map(|()| Exit::Ok),
+        _ => {}
+    }
     let flags = Flags { file: cli.config, set: cli.set };
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -185,7 +209,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Worker(_) => telemetry::init(&loaded.config.logging),
         _ => telemetry::init_quiet(&loaded.config.logging),
     }
-    let printer = Printer::new(cli.output, cli.unmasked);
+    let printer = Printer::new(cli.output, cli.unmasked, cli.color);
     let config = loaded.config.clone();
     match cli.command {
         Command::Demo(args) => wiring::demo(args).await?,
@@ -229,7 +253,7 @@ async fn look(
             return void_candidates::run(command, pool, config, printer).await;
         }
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
-        Command::Status => status::run(pool, &config.kafka, printer).await?,
+        Command::Status(args) => status::run(&args, pool, &config.kafka, printer).await?,
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
         Command::Demo(_)
@@ -237,7 +261,9 @@ async fn look(
         | Command::Migrate
         | Command::Config(_)
         | Command::Doctor
-        | Command::Publish(_) => {}
+        | Command::Publish(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {}
     }
     Ok(Exit::Ok)
 }

@@ -1,5 +1,6 @@
-//! Printing: tables for people, JSON for programs. Everything that is printed passes here, where
-//! hostile characters are escaped. One write per command, so that a pipe may close at any time.
+//! Printing: tables for people, JSON for programs, CSV for spreadsheets. Everything that is
+//! printed passes here, where hostile characters are escaped. One write per command, so that a
+//! pipe may close at any time.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stdout};
@@ -9,7 +10,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, pre
 use serde::Serialize;
 
 use super::error::CliError;
-use super::escape;
+use super::{csv, escape, fit};
 use crate::store::views::{Listed, Privacy};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -21,6 +22,18 @@ pub enum Output {
     Json,
     /// One JSON document per line; a list is one line per item.
     Ndjson,
+    /// A header and one line per item, for lists only.
+    Csv,
+}
+
+/// Whether escape codes may be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// A row of a table.
@@ -55,17 +68,25 @@ pub struct Printer {
     pub output: Output,
     pub privacy: Privacy,
     bold: bool,
+    /// Columns of the terminal; none when the output goes elsewhere.
+    width: Option<usize>,
 }
 
 impl Printer {
     #[must_use]
-    pub fn new(output: Output, unmasked: bool) -> Self {
+    pub fn new(output: Output, unmasked: bool, color: Color) -> Self {
         let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let width = terminal_size::terminal_size_of(stdout());
+        let width = width.map(|(width, _)| usize::from(width.0)).filter(|_| is_terminal());
         Self {
             output,
             privacy: if unmasked { Privacy::Full } else { Privacy::Masked },
-            bold: stdout().is_terminal() && unset("NO_COLOR") && !dumb,
+            bold: match color {
+                Color::Auto => is_terminal() && unset("NO_COLOR") && !is_dumb(),
+                Color::Always => true,
+                Color::Never => false,
+            },
+            width,
         }
     }
 
@@ -77,6 +98,11 @@ impl Printer {
         match self.output {
             Output::Json => write(&document(listed, true)?),
             Output::Ndjson => self.lines(&listed.items, listed.next.as_deref()),
+            Output::Csv => {
+                write(&csv::document(&listed.items)?)?;
+                tell_next(listed.next.as_deref());
+                Ok(())
+            }
             Output::Table => {
                 let mut text = self.text();
                 text.table(&listed.items);
@@ -97,6 +123,7 @@ impl Printer {
         match self.output {
             Output::Json => write(&document(&rows, true)?),
             Output::Ndjson => self.lines(rows, None),
+            Output::Csv => write(&csv::document(rows)?),
             Output::Table => {
                 let mut text = self.text();
                 text.table(rows);
@@ -117,6 +144,9 @@ impl Printer {
         match self.output {
             Output::Json => write(&document(value, true)?),
             Output::Ndjson => write(&document(value, false)?),
+            Output::Csv => Err(CliError::Usage(
+                "csv is for lists; for one thing use --output json or table".to_owned(),
+            )),
             Output::Table => {
                 let mut text = self.text();
                 human(&mut text);
@@ -126,7 +156,7 @@ impl Printer {
     }
 
     fn text(&self) -> Text {
-        Text { out: String::new(), bold: self.bold }
+        Text { out: String::new(), bold: self.bold, width: self.width }
     }
 
     fn lines<T: Serialize>(&self, rows: &[T], next: Option<&str>) -> Result<(), CliError> {
@@ -135,12 +165,28 @@ impl Printer {
             out.push_str(&document(row, false)?);
         }
         write(&out)?;
-        if let Some(next) = next {
-            // Not among the items: a reader of lines must not take it for one.
-            eprintln!("there are more: --after '{}'", escape::text(next));
-        }
+        tell_next(next);
         Ok(())
     }
+}
+
+/// Not among the items: a reader of lines must not take it for one.
+fn tell_next(next: Option<&str>) {
+    if let Some(next) = next {
+        eprintln!("there are more: --after '{}'", escape::text(next));
+    }
+}
+
+/// Whether standard output is a terminal.
+#[must_use]
+pub fn is_terminal() -> bool {
+    stdout().is_terminal()
+}
+
+/// A terminal that understands no escape codes.
+#[must_use]
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
@@ -163,6 +209,7 @@ pub fn write(text: &str) -> Result<(), CliError> {
 pub struct Text {
     out: String,
     bold: bool,
+    width: Option<usize>,
 }
 
 impl Text {
@@ -206,13 +253,23 @@ impl Text {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        if self.bold {
+            table.enforce_styling();
+        }
         table.set_header(T::HEADERS.iter().map(|header| {
             let cell = Cell::new(header);
             if self.bold { cell.add_attribute(Attribute::Bold) } else { cell }
         }));
-        for row in rows {
-            table.add_row(row.cells().iter().map(|cell| escape::text(cell)));
+        let mut cells: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.cells().iter().map(|cell| escape::text(cell)).collect())
+            .collect();
+        if let Some(width) = self.width {
+            fit::shrink(T::HEADERS, &mut cells, width);
+        }
+        for row in cells {
+            table.add_row(row);
         }
         for (index, header) in T::HEADERS.iter().enumerate() {
             if let Some(column) = table.column_mut(index)

@@ -6,7 +6,10 @@ use sqlx::PgPool;
 use super::args::PageArgs;
 use super::error::CliError;
 use super::explain;
+use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use crate::domain::payment::ParkReason;
+use crate::store::views::near::Kind;
 use crate::store::views::payments::{self, BankFacts, PaymentFilter, PaymentRow, PaymentView};
 
 const STATES: [&str; 7] =
@@ -26,7 +29,8 @@ pub enum PaymentsCommand {
         #[arg(long, value_parser = STATES)]
         state: Option<String>,
         /// Only with this reason, a code such as `not_sent`
-        #[arg(long)]
+        #[arg(long, hide_possible_values = true,
+              value_parser = ParkReason::ALL.map(ParkReason::code))]
         reason: Option<String>,
         #[command(flatten)]
         page: PageArgs,
@@ -70,7 +74,10 @@ pub async fn run(
 
 async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {
     let found = payments::show(pool, id, printer.privacy).await?;
-    found.ok_or_else(|| CliError::not_found("payment", id))
+    match found {
+        Some(view) => Ok(view),
+        None => Err(near::unknown(pool, Kind::Payment, id).await),
+    }
 }
 
 fn human(view: &PaymentView, text: &mut Text) {

@@ -1,11 +1,14 @@
 //! `status`: lag, outbox, dead letters, waiting commands, parked money, balances.
 
+use std::time::Duration;
+
+use clap::Args;
 use sqlx::PgPool;
 
 use super::cluster;
 use super::error::CliError;
 use super::escape;
-use super::output::{Printer, Tabular, Text, cell};
+use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
@@ -13,14 +16,68 @@ use crate::store::views::status::{
 };
 use crate::telemetry::chain;
 
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Shows it again every so many seconds (2 if none are given), until Ctrl-C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    watch: Option<u64>,
+}
+
 /// # Errors
-/// What the database says. Kafka's silence is told and is no error.
-pub async fn run(pool: &PgPool, kafka: &KafkaConfig, printer: Printer) -> Result<(), CliError> {
+/// What the database says; while it is watched, only that the output is closed. Kafka's silence
+/// is told and is no error.
+pub async fn run(
+    args: &StatusArgs,
+    pool: &PgPool,
+    kafka: &KafkaConfig,
+    printer: Printer,
+) -> Result<(), CliError> {
+    let Some(seconds) = args.watch else {
+        return show(pool, kafka, printer, "").await;
+    };
+    let on_screen = output::is_terminal() && !output::is_dumb();
+    let clear = if on_screen && printer.output == Output::Table { CLEAR } else { "" };
+    // One listener for all rounds: a Ctrl-C while the database is asked is not lost.
+    let stop = tokio::signal::ctrl_c();
+    tokio::pin!(stop);
+    loop {
+        let shown = tokio::select! {
+            biased;
+            _ = &mut stop => return Ok(()),
+            shown = show(pool, kafka, printer, clear) => shown,
+        };
+        match shown {
+            // The pool connects anew at the next look.
+            Err(error @ CliError::Database(_)) => {
+                eprintln!("the database does not answer: {}", escape::text(&chain(&error)));
+            }
+            shown => shown?,
+        }
+        tokio::select! {
+            _ = &mut stop => return Ok(()),
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+        }
+    }
+}
+
+async fn show(
+    pool: &PgPool,
+    kafka: &KafkaConfig,
+    printer: Printer,
+    before: &str,
+) -> Result<(), CliError> {
     let mut view = status::read(pool).await?;
     if !kafka.brokers.is_empty()
         && let Err(error) = add_lag(&mut view, kafka).await
     {
         eprintln!("the lag is not known: {}", escape::text(&chain(&error)));
+    }
+    if !before.is_empty() {
+        output::write(before)?;
     }
     printer.one(&view, |text| human(&view, text))
 }

@@ -26,9 +26,8 @@ fn the_definition_is_sound() {
 #[test]
 fn every_command_has_examples() {
     fn visit(command: &clap::Command, missing: &mut Vec<String>) {
-        let leaf = command.get_subcommands().next().is_none();
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        if leaf && !help.contains("Example") {
+        if !help.contains("Example") {
             missing.push(command.get_name().to_owned());
         }
         for command in command.get_subcommands() {
@@ -51,11 +50,45 @@ fn wrong_usage_exits_with_two() {
         "topup records list --since yesterday",
         "topup dead-letters discard --id 1",
         "topup publish",
+        "topup status --watch 0",
+        "topup completions cmd",
+        "topup jobs run nonsense --operator me",
     ] {
         match parse(line) {
             Ok(_) => panic!("{line} was accepted"),
             Err(error) => assert_eq!(error.exit_code(), 2, "{line}"),
         }
+    }
+}
+
+#[test]
+fn a_mistyped_word_gets_its_neighbour() {
+    for (line, near) in [
+        ("topup invoice list", "'invoices'"),
+        ("topup jobs run prun --operator me", "'prune'"),
+        ("topup payments list --reason not_snt", "'not_sent'"),
+        ("topup status --outptu json", "'--output'"),
+    ] {
+        let said = parse(line).map(|_| ()).expect_err(line).to_string();
+        assert!(said.contains(near), "{line}: {said}");
+    }
+}
+
+#[test]
+fn what_changes_something_asks_who_does_it() {
+    // The environment of this process must not answer for the operator.
+    if std::env::var_os("TOPUP_OPERATOR").is_some() {
+        return;
+    }
+    for line in [
+        "topup jobs run audit",
+        "topup jobs pause audit",
+        "topup jobs resume audit",
+        "topup void-candidates confirm INV-1 --reason x",
+        "topup void-candidates keep INV-1",
+        "topup void-candidates keep INV-1 --operator=",
+    ] {
+        assert_eq!(parse(line).map(|_| ()).expect_err(line).exit_code(), 2, "{line}");
     }
 }
 

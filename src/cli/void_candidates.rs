@@ -5,9 +5,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::PageArgs;
+use super::args::{Operator, PageArgs};
 use super::error::{CliError, Exit};
-use super::jobs::Operator;
 use super::output::{Printer, Tabular, cell};
 use super::wiring;
 use crate::config::Config;

@@ -19,5 +19,6 @@ mod model;
 mod readme;
 mod reconcile;
 mod rematch;
+mod runbook;
 mod statements;
 mod void_candidates;

@@ -8,8 +8,8 @@ use topup::jobs::{Ended, Job};
 use topup::store::reconcile::{self, Drift};
 use topup::wire::Topic;
 
-use crate::harness::Direct;
 use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
+use crate::harness::{Database, Direct};
 use crate::jobs::runner;
 
 struct Desk {
@@ -145,7 +145,14 @@ async fn what_is_missing_double_or_issued_again_is_found_told_once_and_cleared_o
     desk.direct.finish().await;
 }
 
-/// What no worker does: rows are changed behind its back, in a transaction that is rolled back.
+/// How `topup reconcile` ends.
+fn exit_code(database: &Database) -> Option<i32> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_topup"));
+    let output = command.arg("reconcile").env("DATABASE_URL", &database.url).output();
+    output.expect("it starts").status.code()
+}
+
+/// What no worker does: rows are changed behind its back, and changed back.
 #[tokio::test]
 async fn each_table_of_an_account_is_held_against_the_others() {
     let mut desk = Desk::new("rc_books").await;
@@ -155,6 +162,7 @@ async fn each_table_of_an_account_is_held_against_the_others() {
     desk.feed("entry", &with(credit("T1", "100.00"), &text)).await;
     assert_eq!(desk.kinds().await, [""; 0]);
     let database = &desk.direct.database;
+    assert_eq!(exit_code(database), Some(0));
     for (change, undo, kinds) in [
         (
             "UPDATE lots SET remaining = remaining - 5",
@@ -179,6 +187,7 @@ async fn each_table_of_an_account_is_held_against_the_others() {
     ] {
         database.execute(change).await;
         assert_eq!(desk.kinds().await, kinds, "{change}");
+        assert_eq!(exit_code(database), Some(3), "{change}");
         database.execute(undo).await;
     }
     assert_eq!(desk.kinds().await, [""; 0]);

@@ -173,6 +173,41 @@ fn each_setting_is_documented() {
     none(findings);
 }
 
+/// From the runbook every code can be reached: its section is linked beside a command to look with,
+/// and the code's own text says what it means and what to do.
+#[test]
+fn the_runbook_reaches_every_code_and_job() {
+    let files = sources();
+    let operations = document(&files, "docs/OPERATIONS.md");
+    let errors = document(&files, "docs/ERRORS.md");
+    let runbook = operations.text.split("## Runbook").nth(1).unwrap_or_default();
+    let mut findings = Vec::new();
+    for (section, codes) in codes() {
+        let link = format!("(ERRORS.md#{})", section.to_lowercase().replace(' ', "-"));
+        let row = runbook.lines().find(|line| line.starts_with('|') && line.contains(&link));
+        if !row.is_some_and(|row| row.contains("| `topup ")) {
+            let what = format!("no row of the runbook says where to look for \"{section}\"");
+            findings.push(operations.finding(1, what));
+        }
+        for code in codes {
+            let part = errors.text.split(&format!("\n## {section}\n")).nth(1).unwrap_or_default();
+            let part = part.split("\n## ").next().unwrap_or_default();
+            let text = part.split(&format!("\n### `{code}`\n")).nth(1).unwrap_or_default();
+            let text = text.split("\n### ").next().unwrap_or_default();
+            if text.split_whitespace().count() < 8 {
+                let what = format!("`{code}`: say what it means and what to do");
+                findings.push(errors.finding(1, what));
+            }
+        }
+    }
+    for job in topup::jobs::Job::WORDS {
+        if !runbook.lines().any(|line| line.starts_with(&format!("| `{job}` |"))) {
+            findings.push(operations.finding(1, format!("the runbook has no row for {job}")));
+        }
+    }
+    none(findings);
+}
+
 #[test]
 fn links_lead_somewhere() {
     let files = sources();

@@ -1,0 +1,125 @@
+//! Makes a table as narrow as the terminal. Only columns of free text give way: an identifier or
+//! an amount that is cut is a wrong one.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Texts that end in an ellipsis where there is no room.
+const CUT: [&str; 7] = ["name", "message", "reason", "value", "owner", "summary", "what"];
+/// Sentences that a person has to read to the end: they go on in the next line.
+const WRAPPED: [&str; 4] = ["what to do", "found", "detail", "what must hold"];
+/// A column of text is never made narrower.
+const NARROWEST: usize = 12;
+/// The blank on each side of a cell.
+const PADDING: usize = 2;
+
+/// Shortens the cells of the widest text columns until a row fits, or none can give way.
+pub fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
+    let natural = |column: usize, header: &str| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.width()).max().unwrap_or(0).max(header.width())
+    };
+    let mut widths: Vec<usize> =
+        headers.iter().enumerate().map(|(column, header)| natural(column, header)).collect();
+    let may_give =
+        |header: &str, width: usize| width > NARROWEST.max(header.width()) && is_text(header);
+    loop {
+        let used: usize = widths.iter().map(|width| width.saturating_add(PADDING)).sum();
+        if used <= width {
+            break;
+        }
+        let texts = widths.iter_mut().zip(headers).filter(|(w, header)| may_give(header, **w));
+        let Some((widest, _)) = texts.max_by_key(|(width, _)| **width) else {
+            break;
+        };
+        *widest = widest.saturating_sub(1);
+    }
+    for row in rows {
+        for ((cell, header), width) in row.iter_mut().zip(headers).zip(&widths) {
+            if cell.width() > *width {
+                *cell =
+                    if WRAPPED.contains(header) { wrap(cell, *width) } else { cut(cell, *width) };
+            }
+        }
+    }
+}
+
+fn is_text(header: &str) -> bool {
+    CUT.contains(&header) || WRAPPED.contains(&header)
+}
+
+/// The start of a text and an ellipsis, in `width` columns.
+fn cut(text: &str, width: usize) -> String {
+    let mut used = 1_usize;
+    let fits = |c: &char| {
+        used = used.saturating_add(c.width().unwrap_or(0));
+        used <= width
+    };
+    let start: String = text.chars().take_while(fits).collect();
+    format!("{}…", start.trim_end())
+}
+
+/// The text in lines of `width` columns, broken between words; a longer word is broken itself.
+fn wrap(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0_usize;
+    for word in text.split(' ') {
+        let length = word.width();
+        if used > 0 && used.saturating_add(1).saturating_add(length) <= width {
+            out.push(' ');
+            used = used.saturating_add(1);
+        } else if used > 0 {
+            out.push('\n');
+            used = 0;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used.saturating_add(wide) > width {
+                out.push('\n');
+                used = 0;
+            }
+            out.push(c);
+            used = used.saturating_add(wide);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shrunk(headers: &[&str], row: &[&str], width: usize) -> Vec<String> {
+        let mut rows = vec![row.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>()];
+        shrink(headers, &mut rows, width);
+        rows.remove(0)
+    }
+
+    #[test]
+    fn only_text_gives_way() {
+        let long = "x".repeat(60);
+        let row = shrunk(&["invoice", "name", "amount"], &[&long, &long, "100.00"], 50);
+        assert_eq!(row[0], long);
+        assert_eq!((row[1].width(), row[1].ends_with('…')), (NARROWEST, true));
+        assert_eq!(row[2], "100.00");
+    }
+
+    #[test]
+    fn what_fits_stays() {
+        assert_eq!(shrunk(&["name", "due"], &["Ünï 漢字", "1.00"], 30), ["Ünï 漢字", "1.00"]);
+    }
+
+    #[test]
+    fn wide_characters_count_twice() {
+        assert_eq!(cut("漢字漢字漢字", 7), "漢字漢…");
+        assert_eq!(cut("漢字漢字漢字", 6), "漢字…");
+    }
+
+    #[test]
+    fn sentences_are_wrapped_and_nothing_of_them_is_lost() {
+        let sentence = "set DATABASE_URL or TOPUP__DATABASE__URL and try again";
+        let lines = wrap(sentence, 20);
+        assert!(lines.lines().all(|line| line.width() <= 20), "{lines}");
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(letters(&lines), letters(sentence));
+    }
+}

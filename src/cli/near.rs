@@ -1,0 +1,62 @@
+//! "Did you mean": the ids nearest to one that does not exist.
+
+use sqlx::PgPool;
+
+use super::error::CliError;
+use crate::store::views::near::{self, Kind};
+
+/// Characters that may differ.
+const DISTANCE_MAX: usize = 2;
+const NAMED_MAX: usize = 3;
+/// How many characters at the end may be the mistyped ones.
+const TAIL_MAX: usize = 3;
+
+/// The error for an id that is not there, with its neighbours if there are any. They are looked
+/// for among ids that begin alike, so that a large book costs no more than a small one.
+pub async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
+    let word = match kind {
+        Kind::Account => "account",
+        Kind::Invoice => "invoice",
+        Kind::Payment => "payment",
+    };
+    for spelling in [id.to_owned(), id.to_uppercase()] {
+        let letters: Vec<char> = spelling.chars().collect();
+        for tail in 0..=TAIL_MAX {
+            let kept = letters.len().saturating_sub(tail);
+            // An empty prefix is the whole book; a NUL is no text for the database.
+            if kept == 0 || letters.contains(&'\0') {
+                break;
+            }
+            let prefix: String = letters.iter().take(kept).collect();
+            // The answer is a courtesy: an error here must not hide the one that is told.
+            let ids = near::ids(pool, kind, &prefix).await.unwrap_or_default();
+            let nearest = nearest(id, ids);
+            if !nearest.is_empty() {
+                return CliError::Unknown { kind: word, id: id.to_owned(), near: nearest };
+            }
+        }
+    }
+    CliError::not_found(word, id)
+}
+
+fn nearest(id: &str, ids: Vec<String>) -> Vec<String> {
+    let wanted = id.to_uppercase();
+    let distance = |other: &str| strsim::osa_distance(&wanted, &other.to_uppercase());
+    let mut found: Vec<(usize, String)> =
+        ids.into_iter().map(|other| (distance(&other), other)).collect();
+    found.retain(|(distance, _)| *distance <= DISTANCE_MAX);
+    found.sort();
+    found.into_iter().take(NAMED_MAX).map(|(_, other)| other).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_come_first_and_strangers_not_at_all() {
+        let ids = ["INV-1001", "INV-101", "INV-9999", "INV-10"].map(str::to_owned).to_vec();
+        assert_eq!(nearest("INV-10l", ids), ["INV-10", "INV-101", "INV-1001"]);
+        assert!(nearest("X", vec!["ACC-1001".to_owned()]).is_empty());
+    }
+}
