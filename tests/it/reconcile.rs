@@ -122,7 +122,7 @@ async fn what_is_missing_double_or_issued_again_is_found_told_once_and_cleared_o
     let found = desk.found().await;
     let rows: Vec<(&str, i64)> = found.iter().map(|d| (d.kind.as_str(), d.difference)).collect();
     assert_eq!(rows, [("statement_entries", -1), ("statement_sum", -60_000_000)]);
-    assert!(found[1].detail.contains("1 recorded entries sum to 100.00"), "{}", found[1].detail);
+    assert!(found[1].detail.contains("1 recorded entries sum to 100.00,"), "{}", found[1].detail);
     let first = Clock::System.now();
     assert_eq!(desk.run(first).await, "2: 2 drifts, 2 new, 0 gone");
     let second = first + TimeDelta::seconds(1);

@@ -97,7 +97,8 @@ async fn seed(world: &World) {
         .command("cmd-1", "invoice.create", "ACC-1001", draft("INV-1001", "ACC-1001", "1.00"))
         .await;
     assert_eq!(world.outcome("cmd-1").await.0, "rejected");
-    world.bank("b-1", credit("TX-1", "7.77")).await;
+    let entry = with(credit("TX-1", "7.77"), &json!({ "statement_id": "S-1" }));
+    world.bank("b-1", entry).await;
     world.outcome("b-1").await;
     let statement = json!({
         "bank_account": BANK, "statement_id": "S-1", "currency": "SGD", "entries": 1,

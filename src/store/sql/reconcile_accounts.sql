@@ -33,8 +33,8 @@ WITH live AS (
 )
 SELECT kind, 'account' AS key_kind, account_id AS record_key, currency AS subject, currency,
        (is_ - should)::bigint AS difference,
-       format(words, to_char(is_ / 1e6, 'FM999999999999990.00####'),
-              to_char(should / 1e6, 'FM999999999999990.00####')) AS detail
+       format(words, to_char(is_ / 1e6, 'FM999999999999990.009999'),
+              to_char(should / 1e6, 'FM999999999999990.009999')) AS detail
   FROM (SELECT kind, account_id, currency, "is" AS is_, should, words FROM pairs) p
  WHERE is_ <> should
  ORDER BY kind, account_id, currency LIMIT $1

@@ -1,6 +1,6 @@
 -- What the bank's statements say against what was recorded, for facts known at $1; days are those
--- of the zone $2. An entry belongs to the statement that it names; one that names none belongs to the
--- statement whose days hold its booking date.
+-- of the zone $2. An entry belongs to the statement that it names; one that names none belongs to
+-- the statement whose days hold its booking date.
 WITH known AS (
     SELECT s.*, row_number() OVER (PARTITION BY bank_account, currency, complete_through,
                opening_balance, closing_balance, entries ORDER BY statement_id) AS copy,
@@ -33,9 +33,9 @@ WITH known AS (
     SELECT 'statement_sum' AS kind, bank_account, statement_id AS subject, currency,
            opening_balance + total - closing_balance AS difference,
            format('opens with %s, its %s recorded entries sum to %s, it closes with %s',
-                  to_char(opening_balance / 1e6, 'FM999999999999990.00####'), found,
-                  to_char(total / 1e6, 'FM999999999999990.00####'),
-                  to_char(closing_balance / 1e6, 'FM999999999999990.00####')) AS detail
+                  to_char(opening_balance / 1e6, 'FM999999999999990.009999'), found,
+                  to_char(total / 1e6, 'FM999999999999990.009999'),
+                  to_char(closing_balance / 1e6, 'FM999999999999990.009999')) AS detail
       FROM sums WHERE opening_balance + total <> closing_balance
     UNION ALL
     SELECT 'statement_entries', bank_account, statement_id, currency, found - entries,
@@ -46,8 +46,8 @@ WITH known AS (
            opening_balance - before_closing,
            format('opens with %s, but statement %s before it closes with %s: one between them is '
                   'missing, or one of them was issued again',
-                  to_char(opening_balance / 1e6, 'FM999999999999990.00####'), before_id,
-                  to_char(before_closing / 1e6, 'FM999999999999990.00####'))
+                  to_char(opening_balance / 1e6, 'FM999999999999990.009999'), before_id,
+                  to_char(before_closing / 1e6, 'FM999999999999990.009999'))
       FROM sums WHERE before_closing <> opening_balance
     UNION ALL
     SELECT 'statement_double', bank_account, statement_id, currency, 0,
@@ -68,8 +68,8 @@ WITH known AS (
     SELECT 'bank_payments', t.bank_account, t.currency, t.currency,
            sum(coalesce(p.amount, 0)) - sum(t.amount),
            format('booked credits are %s, the payments made of them %s',
-                  to_char(sum(t.amount) / 1e6, 'FM999999999999990.00####'),
-                  to_char(sum(coalesce(p.amount, 0)) / 1e6, 'FM999999999999990.00####'))
+                  to_char(sum(t.amount) / 1e6, 'FM999999999999990.009999'),
+                  to_char(sum(coalesce(p.amount, 0)) / 1e6, 'FM999999999999990.009999'))
       FROM bank_transactions t LEFT JOIN payments p ON p.payment_id = t.payment_id
      WHERE t.disposition = 'payment' AND t.recorded_at <= $1
      GROUP BY 2, 3 HAVING sum(t.amount) <> sum(coalesce(p.amount, 0))
