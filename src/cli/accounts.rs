@@ -57,6 +57,7 @@ fn human(view: &AccountView, text: &mut Text) {
         ("payer accounts", list(&view.payer_accounts)),
         ("virtual accounts", list(&view.virtual_accounts)),
         ("stale after", view.stale_after_days.map(|days| format!("{days} days"))),
+        ("time zone", view.time_zone.clone()),
     ]);
     text.heading("Balances");
     text.table(&view.balances);

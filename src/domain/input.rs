@@ -182,6 +182,8 @@ pub struct UpsertAccount {
     /// One non-negative limit per currency; a balance may go down to minus this.
     pub credit_limits: Option<Vec<Money>>,
     pub stale_after_days: Option<u16>,
+    /// An IANA name; the customer's days are those of it.
+    pub time_zone: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -249,6 +249,7 @@ impl Generator {
             virtual_accounts: self.random.chance(60).then(|| vec![key_of(&virtual_account)]),
             credit_limits: None,
             stale_after_days: None,
+            time_zone: None,
         }
     }
 

@@ -72,6 +72,7 @@ pub fn upsert(id: &str) -> UpsertAccount {
         virtual_accounts: None,
         credit_limits: None,
         stale_after_days: None,
+        time_zone: None,
     }
 }
 

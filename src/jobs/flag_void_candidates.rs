@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sqlx::PgPool;
 
 use super::runner::{JobSettings, Report, Work};
 use crate::domain::event::Cause;
 use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
 use crate::store::outbox;
 use crate::store::void_candidates::{self as candidates, Rules};
@@ -61,6 +62,26 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     Ok(Report { findings: 0, summary: format!("{flagged} flagged, {cleared} cleared") })
 }
 
+/// The day that it is in each zone in which the bank's feed is not more than a business day behind.
+async fn days(
+    pool: &PgPool,
+    settings: &JobSettings,
+    through: DateTime<Utc>,
+    as_of: DateTime<Utc>,
+) -> Result<Vec<(String, NaiveDate)>, StoreError> {
+    let mut calendars = vec![(String::new(), settings.calendar.clone())];
+    for name in candidates::zones(pool).await? {
+        // A zone that this version does not know is not one in which anything may be flagged.
+        if let Ok(zone) = schedule::zone(&name) {
+            let holidays = settings.calendar.holidays.clone();
+            calendars.push((name, Calendar { zone, holidays }));
+        }
+    }
+    calendars.retain(|(_, calendar)| through >= calendar.one_business_day_before(as_of));
+    let day = |(name, calendar): (String, Calendar)| (name, calendar.day_of(as_of));
+    Ok(calendars.into_iter().map(day).collect())
+}
+
 /// What a run decides by; or why nothing may be flagged.
 ///
 /// # Errors
@@ -74,7 +95,8 @@ pub async fn rules(
     let Some(through) = known else {
         return Ok(Err("a bank account has never sent a statement".to_owned()));
     };
-    if through < settings.calendar.one_business_day_before(as_of) {
+    let days = days(pool, settings, through, as_of).await?;
+    if days.is_empty() {
         let through = through.to_rfc3339_opts(SecondsFormat::Secs, true);
         return Ok(Err(format!("the bank's feed is known only up to {through}")));
     }
@@ -92,7 +114,7 @@ pub async fn rules(
     }
     Ok(Ok(Rules {
         as_of,
-        today: settings.calendar.day_of(as_of),
+        days,
         stale_after_days: settings.stale_after_days,
         pending: pending.into_iter().collect(),
         feed_complete_through: through,

@@ -227,7 +227,7 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
     if last.is_empty() {
         return Ok(());
     }
-    let (mut ids, mut names, mut stale) = (vec![], vec![], vec![]);
+    let (mut ids, mut names, mut stale, mut zones) = (vec![], vec![], vec![], vec![]);
     let (mut payers_of, mut payers) = (vec![], (vec![], vec![]));
     let (mut virtuals_of, mut virtuals) = (vec![], (vec![], vec![]));
     let (mut limits_of, mut limits) = (vec![], (vec![], vec![], vec![]));
@@ -237,6 +237,7 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
         names.push(upserts.last().map(|upsert| upsert.name.as_str()));
         let stale_days = upserts.iter().rev().find_map(|upsert| upsert.stale_after_days);
         stale.push(stale_days.map(i32::from));
+        zones.push(upserts.iter().rev().find_map(|upsert| upsert.time_zone.as_deref()));
         if let Some(list) = upserts.iter().rev().find_map(|u| u.payer_accounts.as_ref()) {
             payers_of.push(id);
             for payer in list.iter().collect::<BTreeSet<_>>() {
@@ -260,7 +261,8 @@ async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
             }
         }
     }
-    let update = sqlx::query(sql!("update_accounts")).bind(ids).bind(names).bind(stale).bind(at);
+    let update = sqlx::query(sql!("update_accounts")).bind(ids).bind(names).bind(stale);
+    let update = update.bind(at).bind(zones);
     update.execute(&mut **tx).await?;
     let delete = sqlx::query(sql!("delete_payers")).bind(payers_of);
     delete.execute(&mut **tx).await?;

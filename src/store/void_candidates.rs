@@ -21,14 +21,25 @@ use crate::domain::money::Money;
 pub struct Rules {
     /// The instant that the job decides for.
     pub as_of: DateTime<Utc>,
-    /// The day that it is then.
-    pub today: NaiveDate,
+    /// The day that it is then in each zone in which something may be flagged; the empty name is
+    /// for accounts that say nothing else.
+    pub days: Vec<(String, NaiveDate)>,
     /// For accounts that say nothing else.
     pub stale_after_days: u16,
     /// Watch words that pending bank records name: `ref:…`, `number:…`.
     pub pending: Vec<String>,
     /// Up to when the bank's feed is known: evidence.
     pub feed_complete_through: DateTime<Utc>,
+}
+
+impl Rules {
+    fn zones(&self) -> Vec<&str> {
+        self.days.iter().map(|(zone, _)| zone.as_str()).collect()
+    }
+
+    fn todays(&self) -> Vec<NaiveDate> {
+        self.days.iter().map(|(_, today)| *today).collect()
+    }
 }
 
 /// What became of a page.
@@ -46,6 +57,14 @@ pub struct Changed {
 pub async fn feed_complete_through(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
     let found = sqlx::query_scalar(sql!("candidates_feed")).fetch_optional(pool).await?;
     Ok(found.flatten())
+}
+
+/// The time zones of customers that have one of their own.
+///
+/// # Errors
+/// When the database fails.
+pub async fn zones(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar(sql!("candidates_zones")).fetch_all(pool).await?)
 }
 
 /// A page of bank records that are not booked yet, after the given key.
@@ -88,10 +107,11 @@ pub async fn page(
     let rows = sqlx::query(sql!("candidates_page"))
         .bind(rules.as_of)
         .bind(i32::from(rules.stale_after_days))
-        .bind(rules.today)
+        .bind(rules.zones())
         .bind(&rules.pending)
         .bind(after)
         .bind(until)
+        .bind(rules.todays())
         .fetch_all(pool)
         .await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -105,7 +125,8 @@ struct Found {
     due_date: Option<NaiveDate>,
     stale_since: DateTime<Utc>,
     days: i32,
-    stale: bool,
+    /// None where the bank's feed is behind: nothing is known.
+    stale: Option<bool>,
 }
 
 /// Flags and clears `invoices`, as far as it still holds under the locks of their accounts. The
@@ -127,7 +148,8 @@ pub async fn change_in_tx(
         let sequence = account.event_sequence;
         sequences.insert(account.account_id, (sequence, sequence));
     }
-    let found = under_locks(tx, invoices, rules).await?;
+    let mut found = under_locks(tx, invoices, rules).await?;
+    found.retain(|one| one.stale.is_some());
     write(tx, &found, rules).await?;
     let mut changed = Changed::default();
     for one in found {
@@ -135,7 +157,7 @@ pub async fn change_in_tx(
         let sequence = sequence.ok_or(StoreError::Raced("the owner of an invoice"))?;
         sequence.1 = sequence.1.saturating_add(1);
         let key = EventKey::Account(one.account_id.clone());
-        if one.stale {
+        if one.stale == Some(true) {
             changed.flagged = changed.flagged.saturating_add(1);
         } else {
             changed.cleared = changed.cleared.saturating_add(1);
@@ -177,7 +199,7 @@ pub async fn holds_in_tx(
 }
 
 fn fact_of(one: Found) -> Fact {
-    if one.stale {
+    if one.stale == Some(true) {
         Fact::VoidCandidateFlagged {
             invoice_id: one.invoice_id,
             account_id: one.account_id,
@@ -203,9 +225,10 @@ async fn under_locks(
     let rows = sqlx::query(sql!("candidates_of"))
         .bind(rules.as_of)
         .bind(i32::from(rules.stale_after_days))
-        .bind(rules.today)
+        .bind(rules.zones())
         .bind(&rules.pending)
         .bind(invoices)
+        .bind(rules.todays())
         .fetch_all(&mut **tx)
         .await?;
     let mut found = Vec::with_capacity(rows.len());
@@ -225,7 +248,8 @@ async fn under_locks(
 }
 
 async fn write(tx: &mut Tx<'_>, found: &[Found], rules: &Rules) -> Result<(), StoreError> {
-    let (stale, fresh): (Vec<&Found>, Vec<&Found>) = found.iter().partition(|one| one.stale);
+    let (stale, fresh): (Vec<&Found>, Vec<&Found>) =
+        found.iter().partition(|one| one.stale == Some(true));
     if !stale.is_empty() {
         let dues = stale.iter().map(|one| super::persist::micros(one.due));
         let done = sqlx::query(sql!("candidates_flag"))

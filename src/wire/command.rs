@@ -41,6 +41,8 @@ struct UpsertAccountData<'a> {
     credit_limits: Option<Limits<'a>>,
     #[serde(borrow)]
     stale_after_days: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time_zone: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +207,7 @@ pub(super) fn upsert_account(data: &str, fields: &mut Fields) -> Option<Input> {
     let credit_limits = data.credit_limits.map(|limits| credit_limits(limits, fields));
     let days = maybe("stale_after_days");
     let stale = fields.integer(days, data.stale_after_days, 1..=STALE_AFTER_DAYS_MAX);
+    let time_zone = fields.time_zone(maybe("time_zone"), data.time_zone);
     Some(Input::Command(Command::UpsertAccount(UpsertAccount {
         account_id: account_id?,
         name: name?,
@@ -212,6 +215,7 @@ pub(super) fn upsert_account(data: &str, fields: &mut Fields) -> Option<Input> {
         virtual_accounts,
         credit_limits,
         stale_after_days: stale.and_then(|days| u16::try_from(days).ok()),
+        time_zone,
     })))
 }
 

@@ -250,6 +250,16 @@ impl Fields {
     }
 
     /// Absent is the same as false.
+    /// A time zone of the IANA database.
+    pub fn time_zone(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+        let name = self.label(at, text)?;
+        if name.parse::<chrono_tz::Tz>().is_err() {
+            self.refuse(DecodeCode::DataInvalid, at, "a time zone such as Asia/Singapore");
+            return None;
+        }
+        Some(name)
+    }
+
     pub fn flag(&mut self, at: At, value: Option<bool>) -> bool {
         let value = value.unwrap_or(false);
         if value {

@@ -272,3 +272,34 @@ async fn an_operator_confirms_or_keeps_and_everything_is_checked_again() {
     assert_eq!(said(&desk.run().await), "0 flagged, 1 cleared");
     desk.direct.finish().await;
 }
+
+/// What day it is, and whether the bank's feed is a business day behind, is asked in the customer's
+/// own zone.
+#[tokio::test]
+async fn a_customer_has_the_days_of_its_own_zone() {
+    let mut desk = Desk::new("vc_zones").await;
+    for (id, zone) in [("EAST", "Pacific/Kiritimati"), ("WEST", "Pacific/Niue")] {
+        let upsert = with(account(id), &json!({ "time_zone": zone }));
+        desk.command("account.upsert", upsert).await;
+        // Due on the 20th: past it in the east on the 21st, while it is the 20th in the west.
+        let due = json!({ "due_date": "2026-11-20" });
+        desk.command("invoice.create", with(invoice(&format!("I-{id}"), id, "5.00"), &due)).await;
+    }
+    let at = |text: &str| DateTime::parse_from_rfc3339(text).expect("an instant").to_utc();
+    let sent = "UPDATE invoices SET stale_since = '2026-09-01Z'";
+    desk.direct.database.execute(sent).await;
+    desk.statement(at("2026-11-20T00:00:00Z")).await;
+    // 20 November, 20:00 in UTC: Saturday in the east, still Friday in the west.
+    let friday = at("2026-11-20T20:00:00Z");
+    assert_eq!(said(&desk.run_at(friday).await), "1 flagged, 0 cleared");
+    assert_eq!(desk.candidates().await, "I-EAST");
+    // Monday 23rd, 12:00 in UTC: in the east it is Tuesday, so the feed should be known up to
+    // Monday there; in the west it may be Friday's.
+    desk.statement(at("2026-11-20T13:00:00Z")).await;
+    let monday = at("2026-11-23T12:00:00Z");
+    let act = "UPDATE invoices SET keep_until = 'infinity' WHERE invoice_id = 'I-EAST'";
+    desk.direct.database.execute(act).await;
+    assert_eq!(said(&desk.run_at(monday).await), "1 flagged, 0 cleared");
+    assert_eq!(desk.candidates().await, "I-EAST I-WEST", "where it is behind, flags stay");
+    desk.direct.finish().await;
+}

@@ -18,7 +18,7 @@ const AREAS: [Area; 6] = [
     },
     Area {
         place: "src/wire",
-        crates: &["chrono", "serde", "serde_json", "sha2", "thiserror"],
+        crates: &["chrono", "chrono_tz", "serde", "serde_json", "sha2", "thiserror"],
         modules: &["domain", "wire"],
     },
     Area {

@@ -33,6 +33,7 @@ pub struct AccountView {
     pub created_at: At,
     pub updated_at: At,
     pub stale_after_days: Option<i32>,
+    pub time_zone: Option<String>,
     pub payer_accounts: Vec<String>,
     pub virtual_accounts: Vec<String>,
     /// Invoices that await payment.
@@ -103,6 +104,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Ac
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
         stale_after_days: row.try_get("stale_after_days")?,
+        time_zone: row.try_get("time_zone")?,
         payer_accounts: privacy.each(row.try_get("payer_accounts")?),
         virtual_accounts: privacy.each(row.try_get("virtual_accounts")?),
         awaiting_payment: row.try_get("awaiting_payment")?,

@@ -37,6 +37,7 @@ fn commands_become_commands() {
             virtual_accounts: Some(Vec::new()),
             credit_limits: Some(vec![money("500.50", "SGD"), money("0", "USD")]),
             stale_after_days: Some(45),
+            time_zone: Some("Asia/Singapore".into()),
         }),
         Command::CreateInvoice(CreateInvoice {
             invoice_id: invoice_id.clone(),
