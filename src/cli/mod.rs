@@ -16,6 +16,7 @@ mod jobs;
 mod letter;
 pub mod output;
 mod payments;
+mod progress;
 pub mod publish;
 mod records;
 mod settings;
@@ -215,7 +216,12 @@ async fn look(
         Command::Records(command) => records::run(&command, pool, printer).await?,
         Command::DeadLetters(command) => {
             if let Some(call) = dead_letters::run(&command, pool, printer).await? {
-                printer.rows(&wiring::act(call, pool, config).await?)?;
+                let done = wiring::act(call, pool, config, printer.privacy).await?;
+                printer.rows(&done.rows)?;
+                for line in done.note.iter().flat_map(|note| note.lines()) {
+                    eprintln!("{}", escape::text(line));
+                }
+                return Ok(if done.whole { Exit::Ok } else { Exit::Findings });
             }
         }
         Command::VoidCandidates(command) => {

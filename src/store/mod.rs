@@ -22,6 +22,7 @@ pub mod load;
 pub mod outbox;
 pub mod persist;
 pub mod prune;
+pub mod replay_runs;
 mod rows;
 pub mod views;
 pub mod void_candidates;
