@@ -13,6 +13,7 @@ pub mod escape;
 mod explain;
 mod invoices;
 mod jobs;
+mod keys;
 mod letter;
 pub mod output;
 mod payments;
@@ -110,6 +111,9 @@ enum Command {
     /// Records that could not be processed
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Keys whose commands wait
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Invoices that have long awaited payment
     #[command(subcommand)]
     VoidCandidates(void_candidates::VoidCandidatesCommand),
@@ -139,6 +143,7 @@ impl Command {
             | Self::Balances(_)
             | Self::Records(_)
             | Self::DeadLetters(_)
+            | Self::Keys(_)
             | Self::VoidCandidates(_)
             | Self::Jobs(_)
             | Self::Status
@@ -224,6 +229,7 @@ async fn look(
                 return Ok(if done.whole { Exit::Ok } else { Exit::Findings });
             }
         }
+        Command::Keys(command) => keys::run(&command, pool, printer).await?,
         Command::VoidCandidates(command) => {
             return void_candidates::run(command, pool, config, printer).await;
         }

@@ -10,7 +10,7 @@ use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{account, command, draft, with};
+use crate::harness::records::{account, allocate, command, draft, with};
 
 const STATES: &str = "SELECT dead_letter_id, code, status FROM dead_letters ORDER BY 1";
 const ACTS: &str = "SELECT dead_letter_id, act, outcome FROM dead_letter_acts ORDER BY act_id";
@@ -224,5 +224,23 @@ async fn letters_are_grouped_by_shape_and_selected_by_key_and_text() {
         let report = replay(&direct, &args).await;
         assert_eq!(report.letters.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2]);
     }
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parked_keys_say_what_waits_behind_what() {
+    let mut direct = with_letters("dt_parked", &["ACC-1"]).await;
+    for id in ["w-1", "w-2"] {
+        let value = command(id, "payment.allocate", &allocate("PAY-9", "ACC-1", "INV-9"));
+        let item = direct.item(Topic::Commands, Some("ACC-1"), value.as_bytes());
+        assert_eq!(direct.run(&[item]).await[0].outcome, "waiting");
+    }
+    let rows = topup::store::views::keys::parked(direct.pipeline.pool(), 10).await;
+    let rows = rows.expect("read");
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!((row.key.as_str(), row.record.as_str()), ("ACC-1", "crm/w-1"));
+    assert!(row.needs.ends_with("-9"), "{}", row.needs);
+    assert_eq!((row.behind, row.letters), (1, 1));
     direct.finish().await;
 }
