@@ -1,78 +1,263 @@
-//! What an operator does with dead letters: replay in place, discard. A dry run unless told.
+//! What an operator does with dead letters: replay in place, edit, discard. A dry run unless told.
 //!
 //! Order: oldest first, and per key: while an earlier dead letter of a key still fails, the later
-//! ones of that key are left alone. Each record has a transaction of its own, so an interrupted
-//! run may simply be run again: what was replayed is not open any more.
+//! ones of that key are left alone. A replay goes in chunks of one transaction each; a run that
+//! was cut off is resumed from its cursor, which moves in the same transactions.
+
+pub mod edit;
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::PgPool;
 
 use crate::app;
-use crate::cli::dead_letters::{Acted, DiscardArgs, ReplayArgs, Selection};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::pipeline::replay::Replayed;
-use crate::store::dead_letters::{self as stored, Act};
-use crate::store::{StoreError, dead_letters};
+use crate::pipeline::Pipeline;
+use crate::pipeline::replay::{Chunk, Replayed};
+use crate::store::StoreError;
+use crate::store::dead_letters::{self, Act, Selection, Who};
+use crate::store::replay_runs::{self, Run};
 
-fn selection(selection: &Selection) -> stored::Selection {
-    stored::Selection {
-        ids: selection.ids.clone(),
-        code: selection.code.clone(),
-        topic: selection.topic.clone(),
-        since: selection.since,
-        until: selection.until,
-        limit: selection.limit,
+/// Letters of one transaction. One of a few hundred takes some 100 ms, and that long the accounts
+/// of its letters are locked, also in a dry run.
+const CHUNK: u32 = 200;
+
+/// What to replay, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayArgs {
+    pub what: What,
+    /// Records per second; 0: as fast as it goes.
+    pub rate: u32,
+    /// Ends the run after so many failures.
+    pub stop_after: Option<u32>,
+    pub operator: String,
+    pub reason: Option<String>,
+    /// Nothing is changed.
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    Selected(Selection),
+    /// The rest of a run that was cut off.
+    Run(i64),
+}
+
+/// How a replay ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub letters: Vec<(i64, Replayed)>,
+    /// None in a dry run.
+    pub run: Option<i64>,
+    pub end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Done,
+    /// By the operator.
+    Cancelled,
+    /// After so many failures as were allowed.
+    Stopped,
+    /// There is no such run, or it is done, or it still runs.
+    NotResumed,
+}
+
+/// Told to stop by another task, and what the progress is told to.
+#[derive(Clone, Default)]
+pub struct Control {
+    pub cancelled: Arc<AtomicBool>,
+    /// Looked at so far, of all.
+    pub progress: Option<Arc<dyn Fn(u64, u64) + Send + Sync>>,
+}
+
+impl Control {
+    fn tell(&self, done: i64, total: i64) {
+        if let Some(progress) = &self.progress {
+            progress(done.unsigned_abs(), total.unsigned_abs());
+        }
     }
 }
 
 /// Replays the selected dead letters, or says what would become of each.
 ///
 /// # Errors
-/// When the database fails; what was replayed before stays replayed.
+/// When the database fails; what was replayed before stays replayed, and the run can be resumed.
 pub async fn replay(
     pool: &PgPool,
     config: &Config,
-    args: ReplayArgs,
-) -> Result<Vec<Acted>, StoreError> {
+    args: &ReplayArgs,
+    control: &Control,
+) -> Result<Report, StoreError> {
     let pipeline = app::pipeline(config, pool.clone(), Clock::System);
-    let letters = dead_letters::select(pool, &selection(&args.selection)).await?;
-    let mut failing: HashSet<String> = HashSet::new();
-    let mut acted = Vec::with_capacity(letters.len());
-    let mut pace = tokio::time::interval(Duration::from_secs(1) / args.rate.max(1));
-    for (id, key) in letters {
-        let replayed = if failing.contains(&key) {
-            Replayed::Blocked
-        } else {
-            pace.tick().await;
-            pipeline.replay(id, &args.operator, args.reason.as_deref(), args.dry_run).await?
-        };
-        if matches!(replayed, Replayed::StillFailing { .. }) {
-            failing.insert(key);
-        }
-        let word = replayed.word();
-        let outcome = if args.dry_run { format!("would be {word}") } else { word.to_owned() };
-        acted.push(Acted { dead_letter_id: id, outcome, code: replayed.code().map(str::to_owned) });
+    replay_with(&pipeline, args, control).await
+}
+
+/// The same with a pipeline of the caller's.
+///
+/// # Errors
+/// As [`replay`].
+pub async fn replay_with(
+    pipeline: &Pipeline,
+    args: &ReplayArgs,
+    control: &Control,
+) -> Result<Report, StoreError> {
+    let Some((run, failing)) = begin(pipeline, args).await? else {
+        return Ok(Report { letters: Vec::new(), run: None, end: End::NotResumed });
+    };
+    let mut replay = Replay { pipeline, args, control, run, failing, letters: Vec::new() };
+    let ended = replay.all().await;
+    let end = match &ended {
+        Ok(end) => *end,
+        // What was committed stays; whoever repaired the database resumes.
+        Err(_) => End::Cancelled,
+    };
+    let state = match end {
+        End::Done => "done",
+        End::Cancelled | End::NotResumed => "cancelled",
+        End::Stopped => "stopped",
+    };
+    if !args.dry_run {
+        let closed =
+            replay_runs::end(pipeline.pool(), &replay.run, state, pipeline.clock().now()).await;
+        // The first error says more.
+        ended?;
+        closed?;
+        return Ok(Report { letters: replay.letters, run: Some(replay.run.id), end });
     }
-    Ok(acted)
+    Ok(Report { letters: replay.letters, run: None, end: ended? })
+}
+
+async fn begin(
+    pipeline: &Pipeline,
+    args: &ReplayArgs,
+) -> Result<Option<(Run, HashSet<String>)>, StoreError> {
+    let (pool, at) = (pipeline.pool(), pipeline.clock().now());
+    let selection = match &args.what {
+        What::Run(id) => {
+            let resumed = replay_runs::resume(pool, *id, at).await?;
+            return Ok(resumed.map(|(run, failing)| (run, failing.into_iter().collect())));
+        }
+        What::Selected(selection) => selection,
+    };
+    let reason = args.reason.as_deref();
+    let run = if args.dry_run {
+        Run {
+            id: 0,
+            epoch: 0,
+            selection: selection.clone(),
+            reason: None,
+            last_letter: dead_letters::last(pool).await?,
+            cursor: 0,
+            looked_at: 0,
+        }
+    } else {
+        replay_runs::start(pool, selection, &args.operator, reason, at).await?
+    };
+    Ok(Some((run, HashSet::new())))
+}
+
+struct Replay<'a> {
+    pipeline: &'a Pipeline,
+    args: &'a ReplayArgs,
+    control: &'a Control,
+    run: Run,
+    failing: HashSet<String>,
+    letters: Vec<(i64, Replayed)>,
+}
+
+impl Replay<'_> {
+    async fn all(&mut self) -> Result<End, StoreError> {
+        let pool = self.pipeline.pool();
+        let range = (self.run.cursor, self.run.last_letter);
+        let left = dead_letters::count(pool, &self.run.selection, range).await?;
+        let total = left.saturating_add(self.run.looked_at);
+        let total = self.run.selection.limit.map_or(total, |limit| total.min(limit));
+        let mut failures_left = self.args.stop_after;
+        loop {
+            self.control.tell(self.run.looked_at, total);
+            if self.control.cancelled.load(Ordering::Relaxed) {
+                return Ok(End::Cancelled);
+            }
+            let size = self.chunk_size(failures_left);
+            if size <= 0 {
+                return Ok(End::Done);
+            }
+            let range = (self.run.cursor, self.run.last_letter);
+            let ids = dead_letters::select(pool, &self.run.selection, range, size).await?;
+            let Some(last) = ids.last().copied() else {
+                return Ok(End::Done);
+            };
+            let failed = self.chunk(&ids).await?;
+            self.run.cursor = last;
+            self.run.looked_at =
+                self.run.looked_at.saturating_add(i64::try_from(ids.len()).unwrap_or(i64::MAX));
+            failures_left = failures_left.map(|left| left.saturating_sub(failed));
+            if failures_left == Some(0) {
+                self.control.tell(self.run.looked_at, total);
+                return Ok(End::Stopped);
+            }
+        }
+    }
+
+    /// No larger than the failures that are allowed, so that there are never more.
+    fn chunk_size(&self, failures_left: Option<u32>) -> i64 {
+        let mut size = failures_left.map_or(CHUNK, |left| left.min(CHUNK));
+        if self.args.rate > 0 {
+            size = size.min(self.args.rate);
+        }
+        let limit = self.run.selection.limit;
+        let left = limit.map_or(i64::MAX, |limit| limit.saturating_sub(self.run.looked_at));
+        i64::from(size).min(left)
+    }
+
+    /// How many failed.
+    async fn chunk(&mut self, ids: &[i64]) -> Result<u32, StoreError> {
+        let chunk = Chunk {
+            ids,
+            operator: &self.args.operator,
+            reason: self.args.reason.as_deref().or(self.run.reason.as_deref()),
+            dry_run: self.args.dry_run,
+            run: Some(&self.run).filter(|_| !self.args.dry_run),
+        };
+        let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        // No rate: no pause. The pause is not shortened by what the chunk took.
+        let pause = Duration::from_secs(1).checked_div(self.args.rate).unwrap_or_default();
+        let replayed = self.pipeline.replay_chunk(chunk, &mut self.failing).await?;
+        tokio::time::sleep(pause.saturating_mul(count)).await;
+        let failed =
+            replayed.iter().filter(|(_, r)| matches!(r, Replayed::StillFailing { .. })).count();
+        self.letters.extend(replayed);
+        Ok(u32::try_from(failed).unwrap_or(u32::MAX))
+    }
 }
 
 /// Gives the selected dead letters up, with a reason; nothing is deleted.
 ///
 /// # Errors
 /// When the database fails; what was discarded before stays discarded.
-pub async fn discard(pool: &PgPool, args: DiscardArgs) -> Result<Vec<Acted>, StoreError> {
-    let letters = dead_letters::select(pool, &selection(&args.selection)).await?;
+pub async fn discard(
+    pool: &PgPool,
+    selection: &Selection,
+    operator: &str,
+    reason: &str,
+    dry_run: bool,
+) -> Result<Vec<(i64, &'static str)>, StoreError> {
+    let range = (0, dead_letters::last(pool).await?);
+    let limit = selection.limit.unwrap_or(i64::MAX);
+    let letters = dead_letters::select(pool, selection, range, limit).await?;
     let mut acted = Vec::with_capacity(letters.len());
-    for (id, _) in letters {
-        let outcome = if args.dry_run {
+    for id in letters {
+        let outcome = if dry_run {
             "would be discarded"
         } else {
-            discard_one(pool, id, &args.operator, &args.reason).await?
+            discard_one(pool, id, operator, reason).await?
         };
-        acted.push(Acted { dead_letter_id: id, outcome: outcome.to_owned(), code: None });
+        acted.push((id, outcome));
     }
     Ok(acted)
 }
@@ -85,22 +270,23 @@ async fn discard_one(
 ) -> Result<&'static str, StoreError> {
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
-    let open = dead_letters::lock_in_tx(&mut tx, id).await?;
-    if open.is_none_or(|letter| letter.status != "open") {
+    let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
+    let Some(letter) = locked.first().filter(|letter| letter.status == "open") else {
         tx.rollback().await?;
         return Ok("already_resolved");
-    }
+    };
     let act = Act {
         dead_letter_id: id,
-        act: "discard",
-        operator,
-        reason: Some(reason),
         outcome: "discarded",
         code: None,
+        status: "discarded",
+        revision_before: letter.revision,
+        revision: letter.revision,
     };
-    dead_letters::act_in_tx(&mut tx, &act, at).await?;
+    let who = Who { operator, reason: Some(reason), run: None };
+    dead_letters::act_in_tx(&mut tx, "discard", who, &[act], at).await?;
     let resolution = format!("discarded by {operator}");
-    dead_letters::resolve_in_tx(&mut tx, id, "discarded", &resolution, at).await?;
+    dead_letters::discard_in_tx(&mut tx, id, &resolution, at).await?;
     tx.commit().await?;
     Ok("discarded")
 }

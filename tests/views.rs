@@ -161,6 +161,8 @@ async fn letters_and_status(pool: &PgPool) {
     let filter = |status: Option<&str>| LetterFilter {
         code: None,
         topic: None,
+        key: None,
+        text: None,
         since: chrono::DateTime::default(),
         status: status.map(str::to_owned),
     };

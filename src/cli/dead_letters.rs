@@ -1,7 +1,6 @@
-//! `dead-letters groups|list|show|replay|discard`. The last two change something, so they are
-//! only read from the command line here and returned as a [`Call`].
+//! `dead-letters groups|list|show|edit|replay|discard`. What changes something is only read from
+//! the command line here and returned as a [`Call`].
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -10,6 +9,7 @@ use super::args::{PageArgs, Since, since};
 use super::error::CliError;
 use super::letter;
 use super::output::{Printer, Tabular, cell};
+use super::wiring::{ReplayArgs, Selection, What};
 use crate::clock::Clock;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
@@ -29,8 +29,14 @@ pub enum DeadLettersCommand {
     /// Processes records again, in order per key; only says what it would do unless --yes
     #[command(after_help = "Examples:\n  topup dead-letters replay --id 17\n  \
                             topup dead-letters replay --code conflict --since 2h --yes\n  \
-                            topup dead-letters replay --topic topup.usage.v1 --rate 50 --yes")]
+                            topup dead-letters replay --all --rate 0 --stop-after 10 --yes\n  \
+                            topup dead-letters replay --resume 3 --yes")]
     Replay(ReplayOptions),
+    /// Puts a new revision beside the original and shows what differs; replay it then
+    #[command(after_help = "Examples:\n  topup dead-letters edit 17 --file mended.json \
+                            --reason 'amount in cents'\n  \
+                            topup dead-letters edit 17 --file - --reason 'amount in cents' --yes")]
+    Edit(EditOptions),
     /// Gives records up for good; only says what it would do unless --yes
     #[command(after_help = "Example:\n  topup dead-letters discard --id 17 \
                             --reason 'sent twice by mistake' --yes")]
@@ -43,6 +49,12 @@ pub struct ListArgs {
     code: Option<String>,
     #[arg(long)]
     topic: Option<String>,
+    /// Of this record key
+    #[arg(long)]
+    key: Option<String>,
+    /// Whose original value contains this text
+    #[arg(long)]
+    text: Option<String>,
     /// Only what failed since: an instant, a day, or 15m, 2h, 7d
     #[arg(long, value_parser = since)]
     since: Option<Since>,
@@ -62,6 +74,12 @@ struct SelectionOptions {
     code: Option<String>,
     #[arg(long)]
     topic: Option<String>,
+    /// Of this record key
+    #[arg(long)]
+    key: Option<String>,
+    /// Whose original value contains this text
+    #[arg(long)]
+    text: Option<String>,
     /// Only what failed since: an instant, a day, or 15m, 2h, 7d
     #[arg(long, value_parser = since)]
     since: Option<Since>,
@@ -72,65 +90,83 @@ struct SelectionOptions {
     #[arg(long)]
     all: bool,
     /// At most so many
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(1..))]
-    limit: i64,
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+    limit: Option<i64>,
+}
+
+/// Who acts. A dry run needs no name.
+#[derive(Debug, Clone, Args)]
+struct OperatorOptions {
+    /// Who does it, for the audit; needed with --yes
+    #[arg(long, env = "TOPUP_OPERATOR")]
+    operator: Option<String>,
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+}
+
+impl OperatorOptions {
+    fn checked(&self) -> Result<String, CliError> {
+        match self.operator.as_deref().map(str::trim) {
+            Some(name) if !name.is_empty() && name.chars().count() <= 200 => Ok(name.to_owned()),
+            None if !self.yes => Ok("nobody".to_owned()),
+            _ => {
+                let problem = "say who does it: --operator NAME or TOPUP_OPERATOR";
+                Err(CliError::Usage(problem.to_owned()))
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct ReplayOptions {
     #[command(flatten)]
     selection: SelectionOptions,
-    /// Records per second
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Goes on with a run that was cancelled, stopped or killed
+    #[arg(long, value_name = "RUN")]
+    resume: Option<i64>,
+    /// Records per second; 0 or unlimited: as fast as it goes
+    #[arg(long, default_value = "100", value_parser = rate)]
     rate: u32,
-    /// Who does it, for the audit
-    #[arg(long, env = "USER", hide_env_values = true)]
-    operator: String,
+    /// Ends after so many failures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    stop_after: Option<u32>,
     #[arg(long)]
     reason: Option<String>,
-    /// Do it
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    operator: OperatorOptions,
+}
+
+fn rate(text: &str) -> Result<u32, String> {
+    if text == "unlimited" {
+        return Ok(0);
+    }
+    let rate = text.parse().ok().filter(|rate| *rate <= 100_000);
+    rate.ok_or_else(|| "expected a number up to 100000, or unlimited".to_owned())
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct DiscardOptions {
     #[command(flatten)]
     selection: SelectionOptions,
-    /// Who does it, for the audit
-    #[arg(long, env = "USER", hide_env_values = true)]
-    operator: String,
     /// Why; it is kept for ever
     #[arg(long)]
     reason: String,
-    /// Do it
+    #[command(flatten)]
+    operator: OperatorOptions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct EditOptions {
+    id: i64,
+    /// The whole new value; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    file: String,
+    /// Why; it is kept for ever
     #[arg(long)]
-    yes: bool,
-}
-
-/// Which open dead letters an operator means. All conditions must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
-    /// Empty: any.
-    pub ids: Vec<i64>,
-    pub code: Option<String>,
-    pub topic: Option<String>,
-    /// By `last_failed_at`, from here…
-    pub since: Option<DateTime<Utc>>,
-    /// …and before here.
-    pub until: Option<DateTime<Utc>>,
-    pub limit: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplayArgs {
-    pub selection: Selection,
-    /// Records per second, at least one.
-    pub rate: u32,
-    pub operator: String,
-    pub reason: Option<String>,
-    /// Nothing is changed.
-    pub dry_run: bool,
+    reason: String,
+    #[command(flatten)]
+    operator: OperatorOptions,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,11 +178,22 @@ pub struct DiscardArgs {
     pub dry_run: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditArgs {
+    pub id: i64,
+    pub file: String,
+    pub operator: String,
+    pub reason: String,
+    /// Nothing is changed.
+    pub dry_run: bool,
+}
+
 /// What the command line asks for that is not a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     Replay(ReplayArgs),
     Discard(DiscardArgs),
+    Edit(EditArgs),
 }
 
 /// What became of one dead letter, for the table that is printed after a call.
@@ -162,43 +209,71 @@ impl DeadLettersCommand {
     /// The call, if the command is one.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when nothing is selected: "all" must be said.
+    /// [`CliError::Usage`] when nothing is selected ("all" must be said), or nobody acts.
     pub fn call(&self, clock: Clock) -> Result<Option<Call>, CliError> {
-        match self {
-            Self::Groups | Self::List(_) | Self::Show { .. } => Ok(None),
-            Self::Replay(options) => Ok(Some(Call::Replay(ReplayArgs {
-                selection: options.selection.checked(clock)?,
+        Ok(Some(match self {
+            Self::Groups | Self::List(_) | Self::Show { .. } => return Ok(None),
+            Self::Replay(options) => Call::Replay(ReplayArgs {
+                what: options.what(clock)?,
                 rate: options.rate,
-                operator: options.operator.clone(),
+                stop_after: options.stop_after,
+                operator: options.operator.checked()?,
                 reason: options.reason.clone(),
-                dry_run: !options.yes,
-            }))),
-            Self::Discard(options) => Ok(Some(Call::Discard(DiscardArgs {
+                dry_run: !options.operator.yes,
+            }),
+            Self::Discard(options) => Call::Discard(DiscardArgs {
                 selection: options.selection.checked(clock)?,
-                operator: options.operator.clone(),
+                operator: options.operator.checked()?,
                 reason: options.reason.clone(),
-                dry_run: !options.yes,
-            }))),
+                dry_run: !options.operator.yes,
+            }),
+            Self::Edit(options) => Call::Edit(EditArgs {
+                id: options.id,
+                file: options.file.clone(),
+                operator: options.operator.checked()?,
+                reason: options.reason.clone(),
+                dry_run: !options.operator.yes,
+            }),
+        }))
+    }
+}
+
+impl ReplayOptions {
+    fn what(&self, clock: Clock) -> Result<What, CliError> {
+        let Some(run) = self.resume else {
+            return self.selection.checked(clock).map(What::Selected);
+        };
+        if self.selection.filtered() || self.selection.all || !self.operator.yes {
+            let problem = "--resume takes the selection of its run, and needs --yes";
+            return Err(CliError::Usage(problem.to_owned()));
         }
+        Ok(What::Run(run))
     }
 }
 
 impl SelectionOptions {
-    fn checked(&self, clock: Clock) -> Result<Selection, CliError> {
-        let filtered = !self.ids.is_empty()
+    fn filtered(&self) -> bool {
+        !self.ids.is_empty()
             || self.code.is_some()
             || self.topic.is_some()
+            || self.key.is_some()
+            || self.text.is_some()
             || self.since.is_some()
-            || self.until.is_some();
-        if filtered == self.all {
-            let problem = "say which dead letters: --id, --code, --topic, --since, --until, \
-                           or --all and none of these";
+            || self.until.is_some()
+    }
+
+    fn checked(&self, clock: Clock) -> Result<Selection, CliError> {
+        if self.filtered() == self.all {
+            let problem = "say which dead letters: --id, --code, --topic, --key, --text, --since, \
+                           --until, or --all and none of these";
             return Err(CliError::Usage(problem.to_owned()));
         }
         Ok(Selection {
             ids: self.ids.clone(),
             code: self.code.clone(),
             topic: self.topic.clone(),
+            key: self.key.clone(),
+            text: self.text.clone(),
             since: self.since.map(|since| since.instant(clock)),
             until: self.until.map(|until| until.instant(clock)),
             limit: self.limit,
@@ -224,7 +299,9 @@ pub async fn run(
             let shown = letter::Shown::of(view, printer.privacy);
             printer.one(&shown, |text| letter::human(&shown, text))?;
         }
-        DeadLettersCommand::Replay(_) | DeadLettersCommand::Discard(_) => {}
+        DeadLettersCommand::Replay(_)
+        | DeadLettersCommand::Discard(_)
+        | DeadLettersCommand::Edit(_) => {}
     }
     command.call(Clock::System)
 }
@@ -241,6 +318,8 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
     let filter = LetterFilter {
         code: args.code.clone(),
         topic: args.topic.clone(),
+        key: args.key.clone(),
+        text: args.text.clone(),
         since: since.unwrap_or_default(),
         status: Some(args.status.clone()).filter(|status| status != "any"),
     };
@@ -248,12 +327,14 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
 }
 
 impl Tabular for GroupRow {
-    const HEADERS: &'static [&'static str] = &["code", "topic", "letters", "oldest", "newest"];
+    const HEADERS: &'static [&'static str] =
+        &["code", "topic", "shape", "letters", "oldest", "newest"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.code.clone(),
             self.topic.clone(),
+            self.shape.clone(),
             self.letters.to_string(),
             self.oldest.to_string(),
             self.newest.to_string(),
@@ -285,7 +366,7 @@ impl Tabular for LetterRow {
 
 impl Tabular for ActRow {
     const HEADERS: &'static [&'static str] =
-        &["at", "act", "operator", "outcome", "code", "reason"];
+        &["at", "act", "operator", "outcome", "code", "reason", "before", "after"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -295,6 +376,8 @@ impl Tabular for ActRow {
             self.outcome.clone(),
             cell(self.code.as_ref()),
             cell(self.reason.as_ref()),
+            cell(self.before.as_ref()),
+            cell(self.after.as_ref()),
         ]
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::output::Text;
 use super::records::sentence;
 use crate::store::views::Privacy;
-use crate::store::views::dead_letters::{ActRow, LetterRow, LetterView};
+use crate::store::views::dead_letters::{ActRow, Blocks, LetterRow, LetterView};
 use crate::store::views::time::At;
 
 /// Fields of records that hold a payer's name or account number, at any depth.
@@ -33,13 +33,38 @@ pub(super) struct Shown {
     /// JSON as it came, or with private fields masked; None where it is not shown.
     value: Option<String>,
     headers: Value,
+    revisions: Vec<ShownRevision>,
+    blocks: Blocks,
     acts: Vec<ActRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ShownRevision {
+    revision: i32,
+    operator: String,
+    reason: String,
+    made_at: At,
+    /// What differs from the one before; None where it is not shown.
+    diff: Option<String>,
 }
 
 impl Shown {
     pub(super) fn of(view: LetterView, privacy: Privacy) -> Self {
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let value = view.record_value.as_deref();
+        let mut before = value.unwrap_or_default();
+        let mut revisions = Vec::with_capacity(view.revisions.len());
+        for revision in &view.revisions {
+            let now = revision.record_value.as_deref().unwrap_or_default();
+            revisions.push(ShownRevision {
+                revision: revision.revision,
+                operator: revision.operator.clone(),
+                reason: revision.reason.clone(),
+                made_at: revision.made_at,
+                diff: diff(before, now, privacy),
+            });
+            before = now;
+        }
         Self {
             row: view.row,
             record_timestamp: view.record_timestamp,
@@ -50,9 +75,36 @@ impl Shown {
                 Privacy::Masked => masked(bytes),
             }),
             headers: serde_json::from_str(&view.record_headers).unwrap_or(Value::Null),
+            revisions,
+            blocks: view.blocks,
             acts: view.acts,
         }
     }
+}
+
+/// What differs between two values, line by line of their JSON. What cannot be read cannot be
+/// masked, and is only shown in full.
+pub(super) fn diff(before: &[u8], now: &[u8], privacy: Privacy) -> Option<String> {
+    let lines = |bytes: &[u8]| {
+        let document = serde_json::from_slice::<Value>(bytes).ok().map(|mut document| {
+            if privacy == Privacy::Masked {
+                mask(&mut document, false);
+            }
+            serde_json::to_string_pretty(&document).unwrap_or_default()
+        });
+        match (document, privacy) {
+            (Some(text), _) => Some(text + "\n"),
+            (None, Privacy::Full) => Some(String::from_utf8_lossy(bytes).into_owned() + "\n"),
+            (None, Privacy::Masked) => None,
+        }
+    };
+    let (before, now) = (lines(before)?, lines(now)?);
+    let compared = similar::TextDiff::from_lines(&before, &now);
+    let unified = compared.unified_diff().context_radius(2).header("before", "after").to_string();
+    if unified.is_empty() {
+        return Some("only what is masked or spacing differs: --unmasked shows it".to_owned());
+    }
+    Some(unified)
 }
 
 /// Only a record that can be read can be masked; another is not shown at all.
@@ -100,6 +152,22 @@ pub(super) fn human(shown: &Shown, text: &mut Text) {
         ("headers", Some(shown.headers.to_string()).filter(|headers| headers != "[]")),
         ("value", Some(value_words(shown))),
     ]);
+    for revision in &shown.revisions {
+        let (number, by, at) = (revision.revision, &revision.operator, revision.made_at);
+        text.heading(&format!("Revision {number} by {by} at {at}: {}", revision.reason));
+        let hidden = "not readable, so it cannot be masked: --unmasked shows it";
+        for line in revision.diff.as_deref().unwrap_or(hidden).lines() {
+            text.line(&format!("  {line}"));
+        }
+    }
+    let Blocks { later_letters, waiting_commands } = shown.blocks;
+    if row.status == "open" && later_letters.max(waiting_commands) > 0 {
+        text.heading("What stands behind it");
+        text.fields(&[
+            ("later dead letters of its key", Some(later_letters.to_string())),
+            ("waiting commands of its key", Some(waiting_commands.to_string())),
+        ]);
+    }
     if !shown.acts.is_empty() {
         text.heading("What operators did");
         text.table(&shown.acts);
@@ -130,5 +198,17 @@ mod tests {
         assert!(!shown.contains("Tan") && !shown.contains("DBS0"), "{shown}");
         assert!(shown.contains("B1") && shown.contains("10.00"), "{shown}");
         assert_eq!(masked(b"name=Tan"), None);
+    }
+
+    #[test]
+    fn a_diff_says_what_differs_and_names_no_payer() {
+        let before = br#"{"data":{"amount":"1e9","debtor":{"name":"Tan Ah Seng"}}}"#;
+        let now = br#"{"data":{"amount":"10.00","debtor":{"name":"Tan Ah Seng"}}}"#;
+        let shown = diff(before, now, Privacy::Masked).expect("JSON");
+        assert!(shown.contains("-    \"amount\": \"1e9\""), "{shown}");
+        assert!(shown.contains("+    \"amount\": \"10.00\""), "{shown}");
+        assert!(!shown.contains("Tan"), "{shown}");
+        assert_eq!(diff(b"name=Tan", now, Privacy::Masked), None);
+        assert!(diff(b"name=Tan", now, Privacy::Full).expect("text").contains("-name=Tan"));
     }
 }

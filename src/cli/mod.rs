@@ -15,11 +15,13 @@ mod explain;
 mod fit;
 mod invoices;
 mod jobs;
+mod keys;
 mod letter;
 mod manual;
 mod near;
 pub mod output;
 mod payments;
+mod progress;
 pub mod publish;
 mod reconcile;
 mod records;
@@ -117,6 +119,9 @@ enum Command {
     /// Records that could not be processed
     #[command(subcommand, after_help = "Example:\n  topup dead-letters groups")]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Keys whose commands wait
+    #[command(subcommand, after_help = "Example:\n  topup keys parked")]
+    Keys(keys::KeysCommand),
     /// Invoices that have long awaited payment
     #[command(subcommand, after_help = "Example:\n  topup void-candidates list")]
     VoidCandidates(void_candidates::VoidCandidatesCommand),
@@ -162,6 +167,7 @@ impl Command {
             | Self::Balances(_)
             | Self::Records(_)
             | Self::DeadLetters(_)
+            | Self::Keys(_)
             | Self::VoidCandidates(_)
             | Self::Jobs(_)
             | Self::Status(_)
@@ -246,9 +252,15 @@ async fn look(
         Command::Records(command) => records::run(&command, pool, printer).await?,
         Command::DeadLetters(command) => {
             if let Some(call) = dead_letters::run(&command, pool, printer).await? {
-                printer.rows(&wiring::act(call, pool, config).await?)?;
+                let done = wiring::act(call, pool, config, printer.privacy).await?;
+                printer.rows(&done.rows)?;
+                for line in done.note.iter().flat_map(|note| note.lines()) {
+                    eprintln!("{}", escape::text(line));
+                }
+                return Ok(if done.whole { Exit::Ok } else { Exit::Findings });
             }
         }
+        Command::Keys(command) => keys::run(&command, pool, printer).await?,
         Command::VoidCandidates(command) => {
             return void_candidates::run(command, pool, config, printer).await;
         }

@@ -3,6 +3,7 @@
 use clap::{CommandFactory, Parser};
 
 use super::dead_letters::Call;
+use super::wiring::What;
 use super::*;
 use crate::clock::Clock;
 use crate::config::Only;
@@ -115,8 +116,9 @@ fn a_replay_is_dry_and_selective_unless_told() {
         panic!("no replay");
     };
     assert!(args.dry_run);
-    assert_eq!(args.selection.code.as_deref(), Some("conflict"));
-    let all = call("topup dead-letters replay --all --yes");
+    let What::Selected(selection) = &args.what else { panic!("no selection") };
+    assert_eq!(selection.code.as_deref(), Some("conflict"));
+    let all = call("topup dead-letters replay --all --yes --rate unlimited");
     assert!(matches!(all, Ok(Some(Call::Replay(args))) if !args.dry_run));
     for vague in ["topup dead-letters replay", "topup dead-letters replay --all --id 1"] {
         assert!(matches!(call(vague), Err(CliError::Usage(_))), "{vague}");

@@ -1,18 +1,27 @@
 //! The doors from the command line into the rest: nothing else in `cli` names `app`, `demo`,
 //! `dead_letters`, `jobs` or the connecting half of the store.
 
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgPool;
 
-use super::dead_letters::{Acted, Call};
+use super::dead_letters::{Acted, Call, EditArgs};
 use super::error::CliError;
 use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
 use crate::candidates::{self, Act};
 use crate::clock::Clock;
 use crate::config::{Config, Only};
+use crate::dead_letters::End;
+use crate::dead_letters::edit::Edited;
+pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::jobs::{Ended, Job, Runner};
 use crate::schedule::{self, Timetable};
+pub(super) use crate::store::dead_letters::Selection;
+use crate::store::views::Privacy;
 use crate::{app, dead_letters, demo, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
@@ -176,14 +185,99 @@ fn runner(pool: &PgPool, config: &Config) -> Result<Runner, CliError> {
     app::runner(config, pipeline, stop).map_err(|error| CliError::failed(&error))
 }
 
+/// What became of a call: rows to print, what to say beside them, whether it came to its end.
+pub(super) struct Done {
+    pub rows: Vec<Acted>,
+    pub note: Option<String>,
+    pub whole: bool,
+}
+
 pub(super) async fn act(
     call: Call,
     pool: &PgPool,
     config: &Config,
-) -> Result<Vec<Acted>, CliError> {
-    let acted = match call {
-        Call::Replay(args) => dead_letters::replay(pool, config, args).await,
-        Call::Discard(args) => dead_letters::discard(pool, args).await,
+    privacy: Privacy,
+) -> Result<Done, CliError> {
+    match call {
+        Call::Replay(args) => replay(&args, pool, config).await,
+        Call::Discard(args) => {
+            let (operator, reason) = (&args.operator, &args.reason);
+            let acted =
+                dead_letters::discard(pool, &args.selection, operator, reason, args.dry_run).await;
+            let acted = acted.map_err(|error| CliError::failed(&error))?;
+            let row = |(dead_letter_id, outcome): (i64, &str)| Acted {
+                dead_letter_id,
+                outcome: outcome.to_owned(),
+                code: None,
+            };
+            Ok(Done { rows: acted.into_iter().map(row).collect(), note: None, whole: true })
+        }
+        Call::Edit(args) => edit(&args, pool, privacy).await,
+    }
+}
+
+async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Done, CliError> {
+    let mut control = dead_letters::Control::default();
+    let cancelled = control.cancelled.clone();
+    // Ctrl-C ends the run between two chunks: what is in hand is committed or rolled back whole.
+    let watching = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+    });
+    if std::io::stderr().is_terminal() {
+        control.progress = Some(Arc::new(super::progress::draw));
+    }
+    let replayed = dead_letters::replay(pool, config, args, &control).await;
+    watching.abort();
+    let report = replayed.map_err(|error| CliError::failed(&error))?;
+    let rows = report.letters.iter().map(|(id, result)| {
+        let word = result.word();
+        let outcome = if args.dry_run { format!("would be {word}") } else { word.to_owned() };
+        Acted { dead_letter_id: *id, outcome, code: result.code().map(str::to_owned) }
+    });
+    let rows = rows.collect();
+    let how = match report.end {
+        End::Done => return Ok(Done { rows, note: None, whole: true }),
+        End::NotResumed => {
+            let problem = "there is no such run, or it is done, or it still runs";
+            return Err(CliError::Usage(problem.to_owned()));
+        }
+        End::Cancelled => "cancelled",
+        End::Stopped => "stopped after so many failures",
     };
-    acted.map_err(|error| CliError::failed(&error))
+    let resume = report.run.map_or_else(String::new, |run| {
+        format!("; go on with: topup dead-letters replay --resume {run} --yes")
+    });
+    Ok(Done { rows, note: Some(format!("{how}{resume}")), whole: false })
+}
+
+async fn edit(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Done, CliError> {
+    let read = if args.file == "-" {
+        std::io::read_to_string(std::io::stdin().lock()).map(String::into_bytes)
+    } else {
+        std::fs::read(&args.file)
+    };
+    let mut value = read.map_err(|error| CliError::failed(&error))?;
+    // Editors end a file with a line end that no record has.
+    while value.last().is_some_and(u8::is_ascii_whitespace) {
+        value.pop();
+    }
+    let (id, operator, reason) = (args.id, &args.operator, &args.reason);
+    let edited = dead_letters::edit::edit(pool, id, &value, operator, reason, args.dry_run).await;
+    let edited = edited.map_err(|error| CliError::failed(&error))?;
+    let (word, note) = match edited {
+        Edited::Unknown => return Err(CliError::not_found("dead letter", &id.to_string())),
+        Edited::AlreadyResolved => ("already_resolved".to_owned(), None),
+        Edited::Unchanged => ("unchanged".to_owned(), None),
+        Edited::Revision { number, before } => {
+            let hidden = "not readable, so it cannot be masked: --unmasked shows it";
+            let diff = super::letter::diff(&before, &value, privacy);
+            let note = diff.unwrap_or_else(|| hidden.to_owned());
+            (format!("revision {number}"), Some(note))
+        }
+    };
+    let outcome = if args.dry_run { format!("would be {word}") } else { word };
+    let row = Acted { dead_letter_id: id, outcome, code: None };
+    Ok(Done { rows: vec![row], note, whole: true })
 }

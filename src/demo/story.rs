@@ -4,6 +4,7 @@ use super::DemoError;
 use super::stage::{Stage, story_error};
 use crate::candidates;
 use crate::clock::Clock;
+use crate::dead_letters::edit::{Edited, edit};
 use crate::jobs::{Ended, Job, Runner};
 use crate::pipeline::Pipeline;
 use crate::pipeline::replay::Replayed;
@@ -156,7 +157,27 @@ async fn dead_letters(stage: &Stage) -> Result<(), DemoError> {
     let second = pipeline.replay(id, "demo", reason, false).await?;
     line(&format!("Replay: {}. Replayed again: {}.", first.word(), second.word()));
     let told = matches!(first, Replayed::Applied { .. }) && second == Replayed::AlreadyResolved;
-    if told { Ok(()) } else { Err(story_error("the replay came out differently")) }
+    if !told {
+        return Err(story_error("the replay came out differently"));
+    }
+    mended(stage).await
+}
+
+/// The hostile record, edited: its original stays, its revision is what is replayed.
+async fn mended(stage: &Stage) -> Result<(), DemoError> {
+    let hostile = "SELECT dead_letter_id, convert_from(record_value, 'UTF8') FROM dead_letters
+                   WHERE code = 'amount_invalid'";
+    let (id, value): (i64, String) = sqlx::query_as(hostile).fetch_one(stage.pool()).await?;
+    let value = value.replace("\"1e9\"", "\"10.00\"");
+    let reason = "the sender meant ten dollars";
+    let edited = edit(stage.pool(), id, value.as_bytes(), "demo", reason, false).await?;
+    if !matches!(edited, Edited::Revision { number: 1, .. }) {
+        return Err(story_error(&format!("the edit came out as {edited:?}")));
+    }
+    let replayed = stage.pipeline().replay(id, "demo", Some(reason), false).await?;
+    let word = replayed.word();
+    line(&format!("The hostile amount, edited (the original stays) and replayed: {word}."));
+    if replayed.resolves() { Ok(()) } else { Err(story_error("the edit did not help")) }
 }
 
 /// The job decides for an instant that is handed in, so a month passes at once.

@@ -20,6 +20,10 @@ pub struct DeadLetter {
     pub first_failed_at: DateTime<Utc>,
     pub last_failed_at: DateTime<Utc>,
     pub status: String,
+    /// The latest revision, whose bytes `raw` holds; 0: as it came.
+    pub revision: i32,
+    /// Topic and key: letters that share it keep their order.
+    pub order_key: String,
 }
 
 pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
@@ -47,64 +51,113 @@ pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
         first_failed_at: row.try_get("first_failed_at")?,
         last_failed_at: row.try_get("last_failed_at")?,
         status: row.try_get("status")?,
+        revision: row.try_get("revision")?,
+        order_key: row.try_get("order_key")?,
     })
 }
 
-/// Locks one dead letter; none if there is none of that number.
+/// Locks those dead letters in the order of their ids; what does not exist is left out.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock_in_tx(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeadLetter>, StoreError> {
-    let row = sqlx::query(sql!("dead_letter_lock")).bind(id).fetch_optional(&mut **tx).await?;
-    row.as_ref().map(of_row).transpose()
+pub async fn lock_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<DeadLetter>, StoreError> {
+    let rows = sqlx::query(sql!("dead_letters_lock")).bind(ids).fetch_all(&mut **tx).await?;
+    rows.iter().map(of_row).collect()
 }
 
-/// Which open dead letters an operator means.
-#[derive(Debug, Clone, Default)]
+/// Which open dead letters an operator means. All conditions must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Selection {
+    /// Empty: any.
     pub ids: Vec<i64>,
     pub code: Option<String>,
     pub topic: Option<String>,
+    pub key: Option<String>,
+    /// Occurs in the value as these very bytes.
+    pub text: Option<String>,
+    /// By `last_failed_at`, from here…
     pub since: Option<DateTime<Utc>>,
+    /// …and before here.
     pub until: Option<DateTime<Utc>>,
-    pub limit: i64,
+    pub limit: Option<i64>,
 }
 
-/// Open dead letters of a selection, oldest first, with the key whose order they keep.
+impl Selection {
+    fn ids(&self) -> Option<&[i64]> {
+        (!self.ids.is_empty()).then_some(&self.ids)
+    }
+}
+
+/// Ids of a selection's open letters behind `after` and up to `last`, oldest first.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn select(
     pool: &sqlx::PgPool,
     selection: &Selection,
-) -> Result<Vec<(i64, String)>, StoreError> {
-    let ids = (!selection.ids.is_empty()).then_some(&selection.ids);
-    let rows = sqlx::query(sql!("dead_letter_select"))
-        .bind(ids)
+    (after, last): (i64, i64),
+    limit: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let rows = sqlx::query_scalar(sql!("dead_letter_select"))
+        .bind(selection.ids())
         .bind(selection.code.as_deref())
         .bind(selection.topic.as_deref())
         .bind(selection.since)
         .bind(selection.until)
-        .bind(selection.limit)
+        .bind(limit)
+        .bind(selection.key.as_deref().map(str::as_bytes))
+        .bind(selection.text.as_deref().map(str::as_bytes))
+        .bind(after)
+        .bind(last)
         .fetch_all(pool)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    Ok(rows)
 }
 
-/// Closes a dead letter.
+/// How many those are, for a progress bar.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn resolve_in_tx(
+pub async fn count(
+    pool: &sqlx::PgPool,
+    selection: &Selection,
+    (after, last): (i64, i64),
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(sql!("dead_letters_count"))
+        .bind(selection.ids())
+        .bind(selection.code.as_deref())
+        .bind(selection.topic.as_deref())
+        .bind(selection.since)
+        .bind(selection.until)
+        .bind(selection.key.as_deref().map(str::as_bytes))
+        .bind(selection.text.as_deref().map(str::as_bytes))
+        .bind(after)
+        .bind(last)
+        .fetch_one(pool)
+        .await?;
+    Ok(count)
+}
+
+/// The number of the latest dead letter.
+///
+/// # Errors
+/// When the database fails.
+pub async fn last(pool: &sqlx::PgPool) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(sql!("dead_letters_last")).fetch_one(pool).await?)
+}
+
+/// Gives a dead letter up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn discard_in_tx(
     tx: &mut Tx<'_>,
     id: i64,
-    status: &str,
     resolution: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("dead_letter_resolve"))
+    sqlx::query(sql!("dead_letter_discard"))
         .bind(id)
-        .bind(status)
         .bind(resolution)
         .bind(at)
         .execute(&mut **tx)
@@ -112,33 +165,96 @@ pub async fn resolve_in_tx(
     Ok(())
 }
 
-/// What an operator did to a dead letter.
-#[derive(Debug, Clone)]
-pub struct Act<'a> {
-    pub dead_letter_id: i64,
-    pub act: &'static str,
+/// Who acts, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Who<'a> {
     pub operator: &'a str,
     pub reason: Option<&'a str>,
-    pub outcome: &'a str,
-    pub code: Option<&'a str>,
+    /// The run of a replay.
+    pub run: Option<i64>,
 }
 
-/// Appends to the audit of dead letters; counts another attempt when it still fails.
+/// What an operator did to one dead letter.
+#[derive(Debug, Clone)]
+pub struct Act {
+    pub dead_letter_id: i64,
+    pub outcome: &'static str,
+    pub code: Option<String>,
+    /// The letter's status and revision after it, and the revision before.
+    pub status: &'static str,
+    pub revision_before: i32,
+    pub revision: i32,
+}
+
+/// Appends to the audit of dead letters. Before the letters are changed: `before` is read here.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn act_in_tx(
     tx: &mut Tx<'_>,
-    act: &Act<'_>,
+    kind: &str,
+    who: Who<'_>,
+    acts: &[Act],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("dead_letter_act"))
-        .bind(act.dead_letter_id)
-        .bind(act.act)
-        .bind(act.operator)
-        .bind(act.reason)
-        .bind(act.outcome)
-        .bind(act.code)
+    sqlx::query(sql!("dead_letters_act"))
+        .bind(acts.iter().map(|a| a.dead_letter_id).collect::<Vec<_>>())
+        .bind(kind)
+        .bind(who.operator)
+        .bind(who.reason)
+        .bind(at)
+        .bind(who.run)
+        .bind(acts.iter().map(|a| a.outcome).collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.code.as_deref()).collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.status).collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.revision_before).collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.revision).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Counts the attempt of each replayed letter and closes those that are `replayed` now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tried_in_tx(
+    tx: &mut Tx<'_>,
+    operator: &str,
+    acts: &[Act],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let resolution = |act: &Act| format!("{} by {operator}", act.outcome);
+    sqlx::query(sql!("dead_letters_tried"))
+        .bind(acts.iter().map(|a| a.dead_letter_id).collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.status != "open").collect::<Vec<_>>())
+        .bind(acts.iter().map(resolution).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Adds a revision: the bytes that count from now on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revise_in_tx(
+    tx: &mut Tx<'_>,
+    id: i64,
+    revision: i32,
+    raw: &RawRecordRow,
+    who: Who<'_>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("dead_letter_revise"))
+        .bind(id)
+        .bind(revision)
+        .bind(raw.key.as_deref())
+        .bind(raw.value.as_deref())
+        .bind(&raw.headers)
+        .bind(who.operator)
+        .bind(who.reason)
         .bind(at)
         .execute(&mut **tx)
         .await?;

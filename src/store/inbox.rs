@@ -40,20 +40,55 @@ pub struct State {
     pub outcome: String,
 }
 
-/// The inbox row of `record`, locked.
+/// The inbox rows of those records, locked in the order of their ids.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn state_in_tx(tx: &mut Tx<'_>, record: &RecordId) -> Result<Option<State>, StoreError> {
-    let row = sqlx::query(sql!("inbox_state"))
-        .bind(record.source.as_str())
-        .bind(record.id.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
-    row.map(|row| {
-        let hash: &[u8] = row.try_get(0)?;
+pub async fn states_in_tx(
+    tx: &mut Tx<'_>,
+    records: &[RecordId],
+) -> Result<HashMap<RecordId, State>, StoreError> {
+    let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
+    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let rows =
+        sqlx::query(sql!("inbox_states")).bind(sources).bind(ids).fetch_all(&mut **tx).await?;
+    let mut states = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let record = RecordId {
+            source: Source::trusted(row.try_get(0)?),
+            id: MessageId::trusted(row.try_get(1)?),
+        };
+        let hash: &[u8] = row.try_get(2)?;
         let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
-        Ok(State { content_hash, outcome: row.try_get(1)? })
-    })
-    .transpose()
+        states.insert(record, State { content_hash, outcome: row.try_get(3)? });
+    }
+    Ok(states)
+}
+
+/// What the inbox is to say of a record that was looked at again.
+#[derive(Debug, Clone)]
+pub struct Update {
+    pub record: RecordId,
+    pub outcome: &'static str,
+    pub code: Option<String>,
+    pub subject: Option<String>,
+}
+
+/// Sets what the inbox says of those records; one that it does not know is left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn update_in_tx(tx: &mut Tx<'_>, updates: &[Update]) -> Result<(), StoreError> {
+    if updates.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("inbox_update_many"))
+        .bind(updates.iter().map(|u| u.record.source.as_str()).collect::<Vec<_>>())
+        .bind(updates.iter().map(|u| u.record.id.as_str()).collect::<Vec<_>>())
+        .bind(updates.iter().map(|u| u.outcome).collect::<Vec<_>>())
+        .bind(updates.iter().map(|u| u.code.as_deref()).collect::<Vec<_>>())
+        .bind(updates.iter().map(|u| u.subject.as_deref()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }

@@ -24,6 +24,7 @@ pub mod persist;
 pub mod prune;
 pub mod reconcile;
 pub mod rematch;
+pub mod replay_runs;
 mod rows;
 pub mod views;
 pub mod void_candidates;

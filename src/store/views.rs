@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod health;
 pub mod invoices;
 pub mod jobs;
+pub mod keys;
 pub mod near;
 pub mod payments;
 pub mod records;

@@ -8,7 +8,7 @@ use serde_json::json;
 use topup::clock::Clock;
 
 use crate::harness::World;
-use crate::harness::records::{BANK, credit, draft, envelope, invoice, with};
+use crate::harness::records::{BANK, command, credit, draft, envelope, invoice, with};
 
 /// One command of the page, and how it has to end.
 struct Line {
@@ -26,6 +26,10 @@ fn commands() -> Vec<Line> {
             continue;
         }
         if !matches!(language, Some("sh" | "console")) || line.trim().is_empty() {
+            continue;
+        }
+        // The name of the operator is in the environment of every command here.
+        if line.starts_with("export TOPUP_OPERATOR=") {
             continue;
         }
         let (command, comment) = line.split_once('#').unwrap_or((line, ""));
@@ -74,6 +78,9 @@ fn topup(world: &World, words: &[String]) -> Command {
 fn run(world: &World, line: &Line) -> Output {
     let folder = std::env::temp_dir().join(&world.name);
     std::fs::create_dir_all(&folder).expect("a folder");
+    // What an operator has written before they edit dead letter 17.
+    let mended = command("cmd-2", "invoice.create", &draft("INV-1003", "ACC-1001", "1.00"));
+    std::fs::write(folder.join("mended.json"), mended).expect("a file");
     let words = line.words.get(1..).unwrap_or_default();
     let output = topup(world, words).current_dir(&folder).output().expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);

@@ -6,6 +6,8 @@ SELECT dead_letter_id, topic, partition, record_offset, code, message, attempts,
    AND ($2::text IS NULL OR code = $2)
    AND ($3::text IS NULL OR topic = $3)
    AND last_failed_at >= $4
-   AND ($6::text IS NULL OR status = $6)
+   AND ($6::bytea IS NULL OR record_key = $6)
+   AND ($7::bytea IS NULL OR position($7 IN coalesce(record_value, '')) > 0)
+   AND ($8::text IS NULL OR status = $8)
  ORDER BY dead_letter_id
  LIMIT $5

@@ -12,12 +12,16 @@ const GROUPS: &str = include_str!("../sql/views_dead_letter_groups.sql");
 const OPEN: &str = include_str!("../sql/views_dead_letters_open.sql");
 const LIST: &str = include_str!("../sql/views_dead_letters_list.sql");
 const SHOW: &str = include_str!("../sql/views_dead_letter_show.sql");
+const REVISIONS: &str = include_str!("../sql/views_dead_letter_revisions.sql");
+const BLOCKS: &str = include_str!("../sql/views_dead_letter_blocks.sql");
 const ACTS: &str = include_str!("../sql/views_dead_letter_acts.sql");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct GroupRow {
     pub code: String,
     pub topic: String,
+    /// Type and fields, so that what was sent alike is repaired alike.
+    pub shape: String,
     pub letters: i64,
     pub oldest: At,
     pub newest: At,
@@ -27,6 +31,9 @@ pub struct GroupRow {
 pub struct LetterFilter {
     pub code: Option<String>,
     pub topic: Option<String>,
+    pub key: Option<String>,
+    /// Occurs in the value as these very bytes.
+    pub text: Option<String>,
     pub since: DateTime<Utc>,
     /// None: of any status.
     pub status: Option<String>,
@@ -59,7 +66,29 @@ pub struct LetterView {
     pub record_value: Option<Vec<u8>>,
     /// `[{"name": …, "value_hex": …}]`.
     pub record_headers: String,
+    /// The oldest first; the last one counts. Empty: it is as it came.
+    pub revisions: Vec<RevisionRow>,
+    pub blocks: Blocks,
     pub acts: Vec<ActRow>,
+}
+
+/// An edit.
+#[derive(Debug, Clone)]
+pub struct RevisionRow {
+    pub revision: i32,
+    pub record_value: Option<Vec<u8>>,
+    pub operator: String,
+    pub reason: String,
+    pub made_at: At,
+}
+
+/// What stands behind the letter.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Blocks {
+    /// Later open letters of its key.
+    pub later_letters: i64,
+    /// Commands that wait under its key.
+    pub waiting_commands: i64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -70,6 +99,9 @@ pub struct ActRow {
     pub outcome: String,
     pub code: Option<String>,
     pub acted_at: At,
+    /// Status, code, attempts and revision of the letter, as JSON.
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 /// # Errors
@@ -80,6 +112,7 @@ pub async fn groups(pool: &PgPool) -> Result<Vec<GroupRow>> {
         Ok(GroupRow {
             code: row.try_get("code")?,
             topic: row.try_get("topic")?,
+            shape: row.try_get("shape")?,
             letters: row.try_get("letters")?,
             oldest: row.try_get("oldest")?,
             newest: row.try_get("newest")?,
@@ -102,7 +135,9 @@ pub async fn list(
         .bind(&filter.code)
         .bind(&filter.topic)
         .bind(filter.since)
-        .bind(page.fetch());
+        .bind(page.fetch())
+        .bind(filter.key.as_deref().map(str::as_bytes))
+        .bind(filter.text.as_deref().map(str::as_bytes));
     if !open {
         query = query.bind(&filter.status);
     }
@@ -136,6 +171,8 @@ pub async fn show(pool: &PgPool, id: i64) -> Result<Option<LetterView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
     };
+    let revisions = sqlx::query(REVISIONS).bind(id).fetch_all(pool).await?;
+    let blocks = sqlx::query(BLOCKS).bind(id).fetch_one(pool).await?;
     let acts = sqlx::query(ACTS).bind(id).fetch_all(pool).await?;
     Ok(Some(LetterView {
         row: letter_row(&row)?,
@@ -143,8 +180,23 @@ pub async fn show(pool: &PgPool, id: i64) -> Result<Option<LetterView>> {
         record_key: row.try_get("record_key")?,
         record_value: row.try_get("record_value")?,
         record_headers: row.try_get("record_headers")?,
+        revisions: revisions.iter().map(revision_row).collect::<Result<_>>()?,
+        blocks: Blocks {
+            later_letters: blocks.try_get("later_letters")?,
+            waiting_commands: blocks.try_get("waiting_commands")?,
+        },
         acts: acts.iter().map(act_row).collect::<Result<_>>()?,
     }))
+}
+
+fn revision_row(row: &PgRow) -> Result<RevisionRow> {
+    Ok(RevisionRow {
+        revision: row.try_get("revision")?,
+        record_value: row.try_get("record_value")?,
+        operator: row.try_get("operator")?,
+        reason: row.try_get("reason")?,
+        made_at: row.try_get("made_at")?,
+    })
 }
 
 fn act_row(row: &PgRow) -> Result<ActRow> {
@@ -155,5 +207,7 @@ fn act_row(row: &PgRow) -> Result<ActRow> {
         outcome: row.try_get("outcome")?,
         code: row.try_get("code")?,
         acted_at: row.try_get("acted_at")?,
+        before: row.try_get("before")?,
+        after: row.try_get("after")?,
     })
 }

@@ -1,0 +1,43 @@
+//! `keys parked`.
+
+use clap::Subcommand;
+use sqlx::PgPool;
+
+use super::error::CliError;
+use super::output::{Printer, Tabular};
+use crate::store::views::keys::{self, ParkedRow};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysCommand {
+    /// Keys whose commands wait, with what for and how many behind it
+    #[command(after_help = "Examples:\n  topup keys parked\n  topup keys parked --output json")]
+    Parked {
+        /// At most so many, the longest parked first
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: i64,
+    },
+}
+
+/// # Errors
+/// What the database says.
+pub async fn run(command: &KeysCommand, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
+    let KeysCommand::Parked { limit } = command;
+    printer.rows(&keys::parked(pool, *limit).await?)
+}
+
+impl Tabular for ParkedRow {
+    const HEADERS: &'static [&'static str] =
+        &["key", "first command", "needs", "since", "deadline", "commands behind", "letters"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.key.clone(),
+            self.record.clone(),
+            self.needs.clone(),
+            self.since.to_string(),
+            self.deadline.to_string(),
+            self.behind.to_string(),
+            self.letters.to_string(),
+        ]
+    }
+}

@@ -1,0 +1,135 @@
+//! Runs of replays: what was selected, how far it came, and whose it is. The epoch fences whoever
+//! ran before a resume.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::{PgPool, Row};
+
+use super::dead_letters::Selection;
+use super::{StoreError, Tx, sql};
+
+/// A run that has written nothing for so long is taken to be dead: a chunk takes far less.
+const SILENT_SECONDS: i64 = 60;
+
+/// A run as its runner holds it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub id: i64,
+    pub epoch: i64,
+    pub selection: Selection,
+    pub reason: Option<String>,
+    pub last_letter: i64,
+    pub cursor: i64,
+    pub looked_at: i64,
+}
+
+/// Begins a run of what is there now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn start(
+    pool: &PgPool,
+    selection: &Selection,
+    operator: &str,
+    reason: Option<&str>,
+    at: DateTime<Utc>,
+) -> Result<Run, StoreError> {
+    let last_letter = super::dead_letters::last(pool).await?;
+    let json = serde_json::to_string(selection);
+    let json = json.map_err(|_| StoreError::Corrupt("a selection that is no JSON"))?;
+    let id = sqlx::query_scalar(sql!("replay_run_start"))
+        .bind(json)
+        .bind(operator)
+        .bind(reason)
+        .bind(last_letter)
+        .bind(at)
+        .fetch_one(pool)
+        .await?;
+    Ok(Run {
+        id,
+        epoch: 1,
+        selection: selection.clone(),
+        reason: reason.map(str::to_owned),
+        last_letter,
+        cursor: 0,
+        looked_at: 0,
+    })
+}
+
+/// Takes a run that was cancelled, stopped or killed, with the keys that failed in it; none if it
+/// is done, still runs, or never was.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resume(
+    pool: &PgPool,
+    id: i64,
+    at: DateTime<Utc>,
+) -> Result<Option<(Run, Vec<String>)>, StoreError> {
+    let silent = at - Duration::seconds(SILENT_SECONDS);
+    let row = sqlx::query(sql!("replay_run_resume"))
+        .bind(id)
+        .bind(at)
+        .bind(silent)
+        .fetch_optional(pool)
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let selection: &str = row.try_get(0)?;
+    let selection = serde_json::from_str(selection);
+    let run = Run {
+        id,
+        epoch: row.try_get("epoch")?,
+        selection: selection.map_err(|_| StoreError::Corrupt("a selection of a run"))?,
+        reason: row.try_get("reason")?,
+        last_letter: row.try_get("last_letter")?,
+        cursor: row.try_get("cursor")?,
+        looked_at: row.try_get("looked_at")?,
+    };
+    let failing = sqlx::query_scalar(sql!("replay_run_failing")).bind(id).fetch_all(pool).await?;
+    Ok(Some((run, failing)))
+}
+
+/// Moves the cursor, in the transaction that replays what lies before it.
+///
+/// # Errors
+/// [`StoreError::Fenced`] when somebody else has resumed the run.
+pub async fn advance_in_tx(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    cursor: i64,
+    looked_at: i64,
+    failed: i64,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let moved = sqlx::query(sql!("replay_run_advance"))
+        .bind(run.id)
+        .bind(run.epoch)
+        .bind(cursor)
+        .bind(looked_at)
+        .bind(failed)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    if moved.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+/// Says how a run ended.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end(
+    pool: &PgPool,
+    run: &Run,
+    state: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("replay_run_end"))
+        .bind(run.id)
+        .bind(run.epoch)
+        .bind(state)
+        .bind(at)
+        .execute(pool)
+        .await?;
+    Ok(())
+}

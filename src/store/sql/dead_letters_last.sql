@@ -1,0 +1,1 @@
+SELECT coalesce(max(dead_letter_id), 0) FROM dead_letters

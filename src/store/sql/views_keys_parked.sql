@@ -1,0 +1,12 @@
+-- Keys with waiting commands, the longest parked first: what the first one needs, and how many
+-- stand behind it. Indexes: waiting_commands_key, dead_letters_key.
+SELECT f.wait_key AS key, f.source || '/' || f.message_id AS record, f.needs, f.since, f.deadline,
+       k.commands - 1 AS behind,
+       (SELECT count(*) FROM dead_letters d
+         WHERE d.topic = f.topic AND d.record_key = convert_to(f.wait_key, 'UTF8')
+           AND d.status = 'open') AS letters
+  FROM (SELECT wait_key, min(waiting_id) AS first, count(*) AS commands
+          FROM waiting_commands GROUP BY wait_key) k
+  JOIN waiting_commands f ON f.waiting_id = k.first
+ ORDER BY f.since, f.wait_key
+ LIMIT $1

@@ -1,0 +1,43 @@
+//! Keys whose commands wait: what the first one needs, and what stands behind it.
+
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::Result;
+use super::time::At;
+
+const PARKED: &str = include_str!("../sql/views_keys_parked.sql");
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ParkedRow {
+    pub key: String,
+    /// The first command, on which all others of the key wait.
+    pub record: String,
+    /// `invoice:INV-1`, `payment:PAY-1`.
+    pub needs: String,
+    pub since: At,
+    pub deadline: At,
+    /// Commands behind the first one.
+    pub behind: i64,
+    /// Open dead letters of the key.
+    pub letters: i64,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedRow>> {
+    let rows = sqlx::query(PARKED).bind(limit).fetch_all(pool).await?;
+    let parked = |row: &PgRow| {
+        Ok(ParkedRow {
+            key: row.try_get("key")?,
+            record: row.try_get("record")?,
+            needs: row.try_get("needs")?,
+            since: row.try_get("since")?,
+            deadline: row.try_get("deadline")?,
+            behind: row.try_get("behind")?,
+            letters: row.try_get("letters")?,
+        })
+    };
+    rows.iter().map(parked).collect()
+}
