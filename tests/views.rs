@@ -118,7 +118,7 @@ async fn one_of_each(pool: &PgPool) {
     let account = accounts::show(pool, "ACC-1", Privacy::Masked).await.expect("reads");
     let account = account.expect("there");
     assert_eq!(account.awaiting_payment, 1);
-    assert_eq!(account.balances[0].balance, "130.00");
+    assert_eq!(account.balances[0].balance, "124.00");
     assert_eq!(account.balances[0].credit_limit.as_deref(), Some("50.00"));
     let balance = accounts::balance(pool, "ACC-1").await.expect("reads").expect("there");
     assert_eq!(balance.lots.len(), 2);

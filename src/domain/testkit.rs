@@ -210,7 +210,7 @@ impl Desk {
         });
         let bank_hash = match &input {
             Input::BankTransaction(bank) => print_of(bank),
-            Input::Command(_) | Input::BankStatement(_) => hash,
+            Input::Command(_) | Input::BankStatement(_) | Input::Usage(_) => hash,
         };
         Message {
             record: RecordId {
@@ -355,5 +355,6 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.watched.clone_from(&set.watched);
     loaded.watchers.clone_from(&set.watchers);
     loaded.balances.clone_from(&set.balances);
+    loaded.usage.clone_from(&set.usage);
     loaded
 }

@@ -12,6 +12,7 @@
 
 mod misses;
 mod resolve;
+mod usage;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -48,6 +49,8 @@ pub struct Needs {
     sends: BTreeSet<String>,
     /// References that the invoices of this batch get: a payment may wait for one already.
     minted: BTreeSet<String>,
+    usage: usage::UsageNeeds,
+    has_commands: bool,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
 }
@@ -72,6 +75,10 @@ impl Needs {
                     }
                     needs.add_bank(bank, &message.tokens_of(bank));
                 }
+                Input::Usage(usage) => {
+                    needs.accounts.extend(usage.account_id().map(|id| id.as_str().to_owned()));
+                    needs.usage.add(usage);
+                }
                 Input::BankStatement(_) => {}
             }
         }
@@ -79,6 +86,7 @@ impl Needs {
     }
 
     fn add_command(&mut self, command: &Command) {
+        self.has_commands = true;
         if let Some(account_id) = command.account_id() {
             self.accounts.insert(account_id.as_str().to_owned());
         }
@@ -175,7 +183,8 @@ pub async fn working_set(
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;
-    if !needs.accounts.is_empty() {
+    usage::load(tx, &needs.usage, &mut set).await?;
+    if needs.has_commands && !needs.accounts.is_empty() {
         waiting_accounts(tx, needs, &mut set).await?;
     }
     Ok(set)

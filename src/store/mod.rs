@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod persist;
 pub mod prune;
 mod rows;
+pub mod usage;
 pub mod views;
 pub mod void_candidates;
 pub mod waiting;

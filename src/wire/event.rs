@@ -4,7 +4,7 @@
 
 use chrono::{NaiveDate, SecondsFormat};
 
-use crate::domain::event::{Event, Fact, SuggestedInvoice};
+use crate::domain::event::{BalanceCause, Event, Fact, SuggestedInvoice};
 use crate::domain::money::Money;
 
 /// An account event takes about 550 bytes.
@@ -58,12 +58,8 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. } => write_payment_fact(fact, data),
-        Fact::BalanceChanged { account_id, delta, balance, allocation_id } => {
-            data.text("account_id", account_id.as_str());
-            data.amount("delta", *delta);
-            data.amount("balance", *balance);
-            data.currency(*balance);
-            data.text("allocation_id", &allocation_id.0.to_string());
+        Fact::BalanceChanged { .. } | Fact::BalanceOverdrawn { .. } | Fact::HoldExpired { .. } => {
+            write_balance_fact(fact, data)
         }
         Fact::CommandRejected { command_type, account_id, code, message } => {
             data.text("command_type", command_type);
@@ -71,6 +67,48 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
             data.text("code", code);
             data.text("message", message);
         }
+    }
+}
+
+fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
+    match fact {
+        Fact::BalanceChanged { account_id, delta, balance, cause } => {
+            data.text("account_id", account_id.as_str());
+            data.amount("delta", *delta);
+            data.amount("balance", *balance);
+            data.currency(*balance);
+            match cause {
+                BalanceCause::Allocation(id) => data.text("allocation_id", &id.0.to_string()),
+                BalanceCause::Usage { charges, refunds } => {
+                    data.bare("charges", &charges.to_string());
+                    data.bare("refunds", &refunds.to_string());
+                }
+            }
+        }
+        Fact::BalanceOverdrawn { account_id, balance, credit_limit, exceeded_by } => {
+            data.text("account_id", account_id.as_str());
+            data.amount("balance", *balance);
+            data.amount("credit_limit", *credit_limit);
+            data.amount("exceeded_by", *exceeded_by);
+            data.currency(*balance);
+        }
+        Fact::HoldExpired { account_id, hold_id, amount } => {
+            data.text("account_id", account_id.as_str());
+            data.text("hold_id", hold_id.as_str());
+            data.amount("amount", *amount);
+            data.currency(*amount);
+        }
+        Fact::AccountUpserted { .. }
+        | Fact::InvoiceCreated { .. }
+        | Fact::InvoiceSent { .. }
+        | Fact::InvoiceProvisioned { .. }
+        | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. }
+        | Fact::PaymentRecorded { .. }
+        | Fact::PaymentAllocated { .. }
+        | Fact::PaymentParked { .. }
+        | Fact::CommandRejected { .. } => {}
     }
 }
 
@@ -139,6 +177,8 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. }
         | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
         | Fact::CommandRejected { .. } => {}
     }
 }
@@ -189,6 +229,8 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::VoidCandidateFlagged { .. }
         | Fact::VoidCandidateCleared { .. }
         | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
         | Fact::CommandRejected { .. } => {}
     }
 }

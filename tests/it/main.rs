@@ -18,4 +18,5 @@ mod main_job;
 mod model;
 mod readme;
 mod statements;
+mod usage;
 mod void_candidates;

@@ -10,6 +10,7 @@ mod command;
 mod settle;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -119,6 +120,7 @@ pub fn decide(
             recording.add(Effect::RecordStatement(statement.clone()))?;
             Ok(Outcome::Applied { subject: Some(format!("statement:{}", statement.statement_id)) })
         }
+        Input::Usage(usage) => self::usage::decide(&mut recording, usage),
     };
     let outcome = match result {
         Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
