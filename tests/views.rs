@@ -177,7 +177,7 @@ async fn letters_and_status(pool: &PgPool) {
     assert_eq!(view.parked[0].unallocated, "60.00");
     assert_eq!(view.waiting[0].needs, "invoice");
     let totals: Vec<&str> = view.balances.iter().map(|b| b.total.as_str()).collect();
-    assert_eq!(totals, ["7000", "130.00"]);
+    assert_eq!(totals, ["7000", "124.00"]);
 }
 
 async fn health(database: &Database) {
