@@ -3,8 +3,9 @@
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
 //! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`. Each starts from a
-//! clone of the same template database. `docs/PERFORMANCE.md` says what the figures mean.
+//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`.
+//! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
+//! figures mean.
 //!
 //! The last line of standard output is one JSON object; everything before it is for people.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios, not money")]
