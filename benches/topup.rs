@@ -3,8 +3,9 @@
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
 //! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `memory`, `latency`, `fsync`. Each starts from a
-//! clone of the same template database. `docs/PERFORMANCE.md` says what the figures mean.
+//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`.
+//! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
+//! figures mean.
 //!
 //! The last line of standard output is one JSON object; everything before it is for people.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios, not money")]
@@ -38,6 +39,8 @@ mod recorded;
 mod report;
 #[path = "topup/rows.rs"]
 mod rows;
+#[path = "topup/usage.rs"]
+mod usage;
 #[path = "topup/variants.rs"]
 mod variants;
 
@@ -129,6 +132,9 @@ impl World {
         }
         if args.runs(Part::Variants) {
             report.variants = Some(variants::part(self, args).await);
+        }
+        if args.runs(Part::Usage) {
+            report.usage = Some(usage::part(self, args.charges).await);
         }
         if args.runs(Part::Memory) {
             report.memory = Some(memory::part(self, args.backlog).await);

@@ -56,12 +56,14 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
 #[must_use]
 pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
     let seconds = i64::try_from(config.worker.waiting_deadline_seconds).unwrap_or(i64::MAX);
+    let hold_age = i64::try_from(config.usage.hold_max_age_seconds).unwrap_or(i64::MAX);
     let settings = Settings {
         group: config.kafka.group_id.clone(),
         owner: config.kafka.client_id.clone(),
         topics: config.topics(),
         policy: config.policy(),
         waiting_deadline: chrono::Duration::seconds(seconds),
+        hold_max_age: chrono::Duration::seconds(hold_age),
         event_source: config.worker.event_source.clone(),
         writers: config.database.writers,
     };
@@ -181,6 +183,9 @@ impl Worker {
         if only.bank {
             subscribed.push(topics.bank_payments.as_str());
         }
+        if only.usage {
+            subscribed.push(topics.usage.as_str());
+        }
         if subscribed.is_empty() && !only.relay && !only.jobs {
             return Err(AppError::Nothing);
         }
@@ -210,7 +215,7 @@ impl Worker {
             let runner = Arc::new(runner(config, pipeline.clone(), stopped.clone())?);
             tasks.push(tokio::spawn(runner.run()));
         }
-        if only.jobs || only.commands {
+        if only.jobs || only.commands || only.usage {
             let interval = Duration::from_millis(config.worker.sweep_interval_ms);
             tasks.push(tokio::spawn(sweep_loop(pipeline.clone(), interval, stopped)));
         }

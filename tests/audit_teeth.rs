@@ -25,6 +25,30 @@ const fn plant(code: &'static str, name: &'static str, sql: &'static str) -> Pla
 
 const PLANTS: &[Plant] = &[
     plant(
+        "A12",
+        "a lot that lost money by no consumption",
+        "
+        UPDATE lots SET remaining = remaining - 1 WHERE lot_id = 2",
+    ),
+    plant(
+        "A13",
+        "a charge that burnt more than it is",
+        "
+        UPDATE lot_consumptions SET amount = 10000001 WHERE cause_id = 11",
+    ),
+    plant(
+        "A14",
+        "a charge that was never posted",
+        "
+        UPDATE usage_charges SET ledger_transaction_id = 99",
+    ),
+    plant(
+        "A15",
+        "more given back than was charged",
+        "
+        UPDATE usage_refunds SET amount = 10000001",
+    ),
+    plant(
         "I1",
         "an unbalanced transaction",
         "

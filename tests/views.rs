@@ -118,7 +118,7 @@ async fn one_of_each(pool: &PgPool) {
     let account = accounts::show(pool, "ACC-1", Privacy::Masked).await.expect("reads");
     let account = account.expect("there");
     assert_eq!(account.awaiting_payment, 1);
-    assert_eq!(account.balances[0].balance, "130.00");
+    assert_eq!(account.balances[0].balance, "124.00");
     assert_eq!(account.balances[0].credit_limit.as_deref(), Some("50.00"));
     let balance = accounts::balance(pool, "ACC-1").await.expect("reads").expect("there");
     assert_eq!(balance.lots.len(), 2);
@@ -179,7 +179,7 @@ async fn letters_and_status(pool: &PgPool) {
     assert_eq!(view.parked[0].unallocated, "60.00");
     assert_eq!(view.waiting[0].needs, "invoice");
     let totals: Vec<&str> = view.balances.iter().map(|b| b.total.as_str()).collect();
-    assert_eq!(totals, ["7000", "130.00"]);
+    assert_eq!(totals, ["7000", "124.00"]);
 }
 
 async fn health(database: &Database) {

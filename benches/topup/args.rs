@@ -8,6 +8,7 @@ pub enum Part {
     Rows,
     Limit,
     Variants,
+    Usage,
     Memory,
     Latency,
     Fsync,
@@ -24,6 +25,9 @@ pub struct Args {
     /// Invoices that await payment.
     #[arg(long, default_value_t = 1_000_000)]
     pub invoices: usize,
+    /// Charges of each run of the usage part.
+    #[arg(long, default_value_t = 200_000)]
+    pub charges: usize,
     /// Records that lie in Kafka before the worker of the memory part starts.
     #[arg(long, default_value_t = 500_000)]
     pub backlog: usize,
@@ -54,7 +58,8 @@ impl Args {
         let latency = self.runs(Part::Latency).then_some(crate::latency::RECORDS);
         let variants =
             self.runs(Part::Variants).then_some(self.payments + crate::variants::MEASURED);
-        let most = memory.max(latency).max(variants).unwrap_or(0);
+        let usage = self.runs(Part::Usage).then_some(crate::usage::TOPUPS);
+        let most = memory.max(latency).max(variants).max(usage).unwrap_or(0);
         self.payments.max(most)
     }
 

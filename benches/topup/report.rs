@@ -9,6 +9,7 @@ use crate::machine;
 use crate::memory::Memory;
 use crate::ours::Run;
 use crate::rows::{Rate, Rates};
+use crate::usage::Usage;
 use crate::variants::Ratios;
 
 pub struct Report {
@@ -19,6 +20,7 @@ pub struct Report {
     pub limit: Vec<Rate>,
     pub copy: Vec<Rate>,
     pub variants: Option<Ratios>,
+    pub usage: Option<Usage>,
     pub memory: Option<Memory>,
     pub latency: Option<Latency>,
 }
@@ -60,6 +62,7 @@ impl Report {
             limit: Vec::new(),
             copy: Vec::new(),
             variants: None,
+            usage: None,
             memory: None,
             latency: None,
         }
@@ -92,6 +95,8 @@ impl Report {
             ("fsync_ms", self.fsync_ms),
             ("hot_account_ratio", self.variants.map(|ratios| ratios.hot_account)),
             ("open_invoices_ratio", self.variants.map(|ratios| ratios.open_invoices)),
+            ("usage_per_s", self.usage.map(|usage| usage.per_s)),
+            ("usage_hot_per_s", self.usage.map(|usage| usage.hot_per_s)),
             ("rss_mib_max", self.memory.map(|memory| memory.max_mib)),
             ("p50_ms", self.latency.map(|latency| latency.p50_ms)),
             ("p99_ms", self.latency.map(|latency| latency.p99_ms)),

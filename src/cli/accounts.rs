@@ -78,7 +78,7 @@ impl Tabular for AccountRow {
 
 impl Tabular for BalanceRow {
     const HEADERS: &'static [&'static str] =
-        &["account", "currency", "balance", "limit", "updated"];
+        &["account", "currency", "balance", "held", "limit", "usable", "updated"];
 
     fn cells(&self) -> Vec<String> {
         balance_cells(self)

@@ -7,7 +7,7 @@ use super::args::PageArgs;
 use super::error::CliError;
 use super::near;
 use super::output::{Printer, Tabular, cell};
-use crate::store::views::accounts::{self, BalanceRow, LotRow};
+use crate::store::views::accounts::{self, BalanceRow, HoldRow, LotRow};
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -22,7 +22,7 @@ pub enum BalancesCommand {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// The balances of one account and the lots that make them
+    /// The balances of one account, the lots that make them, and the live holds on them
     #[command(after_help = "Example:\n  topup balances show ACC-1001")]
     Show { account_id: String },
 }
@@ -49,6 +49,8 @@ pub async fn run(
                 text.table(&view.balances);
                 text.heading("Lots, the newest first");
                 text.table(&view.lots);
+                text.heading("Live holds, the oldest first");
+                text.table(&view.holds);
             })
         }
     }
@@ -59,9 +61,24 @@ pub(super) fn balance_cells(row: &BalanceRow) -> Vec<String> {
         row.account_id.clone(),
         row.currency.clone(),
         row.balance.clone(),
+        row.held.clone(),
         cell(row.credit_limit.as_ref()),
+        row.usable.clone(),
         cell(row.updated_at.as_ref()),
     ]
+}
+
+impl Tabular for HoldRow {
+    const HEADERS: &'static [&'static str] = &["placed", "currency", "held", "hold"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.placed_at.to_string(),
+            self.currency.clone(),
+            self.held.clone(),
+            self.hold_id.clone(),
+        ]
+    }
 }
 
 impl Tabular for LotRow {

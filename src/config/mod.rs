@@ -49,6 +49,7 @@ pub struct Config {
     pub kafka: KafkaConfig,
     pub worker: WorkerConfig,
     pub matching: MatchingConfig,
+    pub usage: UsageConfig,
     pub jobs: JobsConfig,
     pub logging: LoggingConfig,
 }
@@ -127,6 +128,13 @@ pub struct MatchingConfig {
     pub max_auto_amounts: BTreeMap<String, String>,
     #[serde(default)]
     pub own_accounts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageConfig {
+    /// A live hold that is older than this expires.
+    pub hold_max_age_seconds: u64,
 }
 
 /// When jobs run by themselves, and how long is kept what guards no money.

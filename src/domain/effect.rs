@@ -6,12 +6,14 @@ use super::allocation::Allocation;
 use super::bank::BankTransaction;
 use super::event::{EventKey, Fact};
 use super::ids::{AccountId, InvoiceId, PaymentId};
-use super::input::{BankStatement, ContentHash, UpsertAccount};
+use super::ids::{HoldId, UsageId};
+use super::input::{BankStatement, ContentHash, Input, UpsertAccount};
 use super::invoice::{CandidateEnd, Invoice};
 use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
 use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
+use super::usage::{Charged, Hold, LotMove, Refunded};
 
 /// The identity of a bank transaction among those of its bank account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,6 +117,18 @@ pub enum Effect {
     },
     RecordBankTransaction(Box<BankRecord>),
     RecordStatement(BankStatement),
+    /// A charge; the lots it burns and the balance follow.
+    Charge(Box<Charged>),
+    Refund(Box<Refunded>),
+    /// A lot that was opened on a debt has cleared so much of it.
+    ClearDebt {
+        account_id: AccountId,
+        cleared: LotMove,
+    },
+    /// A hold as it stands from now on.
+    SetHold(Hold),
+    /// Every usage record before that instant is in the record's partition.
+    Watermark(DateTime<Utc>),
     StoreDecision(Box<MatchDecision>),
     Publish {
         key: EventKey,
@@ -127,6 +141,10 @@ pub enum Effect {
 pub enum Need {
     Invoice(InvoiceId),
     Payment(PaymentId),
+    /// The charge that a refund names.
+    Charge(AccountId, UsageId),
+    /// The hold that a release names.
+    Hold(AccountId, HoldId),
     /// An earlier command of the same account waits.
     Queue,
 }
@@ -138,6 +156,8 @@ impl Need {
         match self {
             Self::Invoice(id) => format!("invoice:{id}"),
             Self::Payment(id) => format!("payment:{id}"),
+            Self::Charge(account_id, id) => format!("usage:{account_id}/{id}"),
+            Self::Hold(account_id, id) => format!("hold:{account_id}/{id}"),
             Self::Queue => "queue".to_owned(),
         }
     }
@@ -147,8 +167,21 @@ impl Need {
         match self {
             Self::Invoice(_) => "invoice_unknown",
             Self::Payment(_) => "payment_unknown",
+            Self::Charge(..) => "usage_unknown",
+            Self::Hold(..) => "hold_unknown",
             Self::Queue => "behind_waiting",
         }
+    }
+}
+
+/// The queue that a record waits in, in order; None for what never waits. Usage waits only behind
+/// what names the same charge or hold: a refund that came too early stops no other.
+#[must_use]
+pub fn wait_key(input: &Input, need: &Need) -> Option<String> {
+    match input {
+        Input::Command(command) => command.account_id().map(|id| id.as_str().to_owned()),
+        Input::Usage(_) => Some(need.key()),
+        Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => None,
     }
 }
 

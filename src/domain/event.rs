@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::ids::{AccountId, AllocationId, BankAccountId, InvoiceId, PaymentId, RecordId};
+use super::ids::{AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId};
 use super::money::Money;
 
 /// The record key of an event: the account, or the payment while no account is known, or a bank
@@ -62,6 +62,17 @@ pub struct SuggestedInvoice {
     pub invoice_id: InvoiceId,
     pub account_id: AccountId,
     pub amount_due: Money,
+}
+
+/// Why a balance changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BalanceCause {
+    Allocation(AllocationId),
+    /// So many charges and refunds of one batch.
+    Usage {
+        charges: u32,
+        refunds: u32,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +155,21 @@ pub enum Fact {
         /// Positive: the balance rose.
         delta: Money,
         balance: Money,
-        allocation_id: AllocationId,
+        cause: BalanceCause,
+    },
+    /// Usage took the balance below its credit limit.
+    BalanceOverdrawn {
+        account_id: AccountId,
+        balance: Money,
+        credit_limit: Money,
+        /// How far beyond the limit; greater than zero.
+        exceeded_by: Money,
+    },
+    HoldExpired {
+        account_id: AccountId,
+        hold_id: HoldId,
+        /// What was still held.
+        amount: Money,
     },
     CommandRejected {
         /// `topup.invoice.void.v1`…
@@ -194,6 +219,8 @@ impl Fact {
             Self::PaymentAllocated { .. } => "topup.payment.allocated.v1",
             Self::PaymentParked { .. } => "topup.payment.parked.v1",
             Self::BalanceChanged { .. } => "topup.balance.changed.v1",
+            Self::BalanceOverdrawn { .. } => "topup.balance.overdrawn.v1",
+            Self::HoldExpired { .. } => "topup.balance.hold-expired.v1",
             Self::CommandRejected { .. } => "topup.command.rejected.v1",
             Self::DriftFound { .. } => "topup.reconciliation.drift-found.v1",
             Self::DriftCleared { .. } => "topup.reconciliation.drift-cleared.v1",

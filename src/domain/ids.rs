@@ -77,6 +77,18 @@ text_id!(
     BankAccountId
 );
 text_id!(
+    /// A charge, as the rating system names it within an account.
+    UsageId
+);
+text_id!(
+    /// A refund of a charge, within an account.
+    RefundId
+);
+text_id!(
+    /// Credit set aside for a call in progress, within an account.
+    HoldId
+);
+text_id!(
     /// The system that wrote a record (`CloudEvents` `source`).
     Source
 );
@@ -96,6 +108,10 @@ macro_rules! number_id {
 number_id!(
     /// The link of part of one payment to one invoice; its lot has the same number.
     AllocationId
+);
+number_id!(
+    /// A recorded charge or refund.
+    ChargeId
 );
 number_id!(
     /// A balanced set of ledger entries.
@@ -129,6 +145,10 @@ impl IdBlock {
 
     pub fn ledger_transaction(&mut self) -> LedgerTransactionId {
         LedgerTransactionId(self.take())
+    }
+
+    pub fn charge(&mut self) -> ChargeId {
+        ChargeId(self.take())
     }
 
     pub fn decision(&mut self) -> DecisionId {

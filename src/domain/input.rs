@@ -8,6 +8,7 @@ use super::bank::BankTransaction;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
 use super::matching::text::{self, Tokens};
 use super::money::{Amount, Currency, Money};
+use super::usage::Usage;
 
 /// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
 /// trace do not change it.
@@ -45,6 +46,21 @@ pub enum Input {
     BankStatement(BankStatement),
     /// A bank payment that still has money is to be decided again; only the job asks for it.
     Rematch(PaymentId),
+    Usage(Usage),
+}
+
+impl Input {
+    /// The account of a command.
+    #[must_use]
+    pub fn command_account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Command(command) => command.account_id(),
+            Self::BankTransaction(_)
+            | Self::BankStatement(_)
+            | Self::Usage(_)
+            | Self::Rematch(_) => None,
+        }
+    }
 }
 
 /// A request. It may be refused.

@@ -9,6 +9,7 @@ pub enum LedgerAccount {
     BankClearing,
     UnallocatedCash,
     CustomerBalance(AccountId),
+    UsageRevenue,
 }
 
 impl LedgerAccount {
@@ -18,6 +19,7 @@ impl LedgerAccount {
             Self::BankClearing => "bank_clearing",
             Self::UnallocatedCash => "unallocated_cash",
             Self::CustomerBalance(_) => "customer_balance",
+            Self::UsageRevenue => "usage_revenue",
         }
     }
 }
@@ -30,6 +32,10 @@ pub enum LedgerKind {
     PaymentProvisioned,
     /// Money that had come in before was allocated.
     Provisioned,
+    /// All that one batch charged one account.
+    UsageCharged,
+    /// All that one batch gave back to one account.
+    UsageRefunded,
 }
 
 impl LedgerKind {
@@ -39,6 +45,8 @@ impl LedgerKind {
             Self::PaymentReceived => "payment_received",
             Self::PaymentProvisioned => "payment_provisioned",
             Self::Provisioned => "provisioned",
+            Self::UsageCharged => "usage_charged",
+            Self::UsageRefunded => "usage_refunded",
         }
     }
 }
@@ -53,7 +61,8 @@ pub struct LedgerEntry {
 pub struct LedgerTransaction {
     pub id: LedgerTransactionId,
     pub kind: LedgerKind,
-    pub payment_id: PaymentId,
+    /// None for usage: its entries name the account, its charges the transaction.
+    pub payment_id: Option<PaymentId>,
     pub entries: Vec<LedgerEntry>,
 }
 
@@ -89,7 +98,7 @@ impl LedgerTransaction {
         } else {
             LedgerKind::PaymentProvisioned
         };
-        Ok(Self { id, kind, payment_id, entries })
+        Ok(Self { id, kind, payment_id: Some(payment_id), entries })
     }
 
     /// Money that lay unallocated is provisioned.
@@ -119,7 +128,22 @@ impl LedgerTransaction {
                 LedgerEntry { account: LedgerAccount::UnallocatedCash, amount: total.negated() },
             );
         }
-        Ok(Self { id, kind: LedgerKind::Provisioned, payment_id, entries })
+        Ok(Self { id, kind: LedgerKind::Provisioned, payment_id: Some(payment_id), entries })
+    }
+
+    /// A balance paid for usage, or got it back.
+    #[must_use]
+    pub fn usage(
+        id: LedgerTransactionId,
+        kind: LedgerKind,
+        account_id: AccountId,
+        to_balance: Money,
+    ) -> Self {
+        let entries = vec![
+            LedgerEntry { account: LedgerAccount::CustomerBalance(account_id), amount: to_balance },
+            LedgerEntry { account: LedgerAccount::UsageRevenue, amount: to_balance.negated() },
+        ];
+        Self { id, kind, payment_id: None, entries }
     }
 
     /// Whether the entries sum to zero; the database checks the same at commit.
@@ -153,6 +177,9 @@ mod tests {
             LedgerTransaction::receive(id, payment.clone(), hundred, &[(account.clone(), hundred)]),
             LedgerTransaction::provision(id, payment.clone(), &[(account.clone(), forty)]),
         ];
+        let spent = forty.negated();
+        let usage = LedgerTransaction::usage(id, LedgerKind::UsageCharged, account.clone(), spent);
+        assert!(usage.is_balanced());
         for case in cases {
             assert!(case.expect("posts").is_balanced());
         }

@@ -22,6 +22,7 @@ pub mod money;
 pub mod payment;
 pub mod rejection;
 pub mod shared;
+pub mod usage;
 pub mod working_set;
 
 #[cfg(test)]

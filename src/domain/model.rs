@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::account::Account;
 use super::allocation::Allocation;
-use super::decide::{Context, decide};
-use super::effect::{Effect, Need, Outcome};
+use super::decide::{self, Context};
+use super::effect::{Effect, Need, Outcome, wait_key};
 use super::event::EventKey;
 use super::ids::{AccountId, IdBlock, InvoiceId, PaymentId, RecordId};
 use super::input::{ContentHash, Input, Message};
@@ -30,8 +30,8 @@ pub struct Model {
     pub set: WorkingSet,
     pub inbox: HashMap<RecordId, (ContentHash, Outcome)>,
     pub policy: Policy,
-    /// Commands that wait, per account in the order in which they came.
-    pub waiting: BTreeMap<AccountId, VecDeque<Message>>,
+    /// What waits, per key (`wait_key`) in the order in which it came.
+    pub waiting: BTreeMap<String, VecDeque<Message>>,
     /// Every decision of matching, per payment, the newest last.
     pub decisions: BTreeMap<PaymentId, Vec<MatchDecision>>,
     /// What the last record did, including the waiting commands that it released.
@@ -55,7 +55,7 @@ pub struct Summary {
     pub lots: BTreeMap<(AccountId, Currency), Money>,
     /// How many events each key has.
     pub events: BTreeMap<EventKey, usize>,
-    pub waiting: BTreeMap<AccountId, Vec<RecordId>>,
+    pub waiting: BTreeMap<String, Vec<RecordId>>,
     pub stopped: Option<Stop>,
 }
 
@@ -93,6 +93,13 @@ impl Model {
 
     /// Takes one record. `as_of` is the instant that the decision is taken for.
     pub fn feed(&mut self, message: &Message, as_of: DateTime<Utc>) -> Outcome {
+        let outcome = self.feed_in_batch(message, as_of);
+        self.end_batch();
+        outcome
+    }
+
+    /// Takes one record of a batch that [`Self::end_batch`] ends.
+    pub fn feed_in_batch(&mut self, message: &Message, as_of: DateTime<Utc>) -> Outcome {
         self.last_effects.clear();
         if let Some((hash, _)) = self.inbox.get(&message.record) {
             return if *hash == message.content_hash {
@@ -106,16 +113,29 @@ impl Model {
             self.know(account_id);
         }
         let outcome = self.decide(message, as_of);
-        if let (Outcome::Waiting(_), Some(account_id)) = (&outcome, account_id) {
-            let queue = self.waiting.entry(account_id.clone()).or_default();
-            queue.push_back(message.clone());
-            self.set.waiting_accounts.insert(account_id);
+        if let Outcome::Waiting(need) = &outcome
+            && let Some(key) = wait_key(&message.input, need)
+        {
+            self.waiting.entry(key).or_default().push_back(message.clone());
+            self.set.waiting_accounts.extend(message.input.command_account().cloned());
         }
         self.remember(message, &outcome);
         if matches!(outcome, Outcome::Applied { .. }) {
             self.release(as_of);
         }
         outcome
+    }
+
+    /// Posts and tells what the usage records since the last time come to.
+    pub fn end_batch(&mut self) {
+        let concluded = decide::usage::conclude(&mut self.set).and_then(|effects| {
+            effects.iter().try_for_each(|effect| self.keep(effect))?;
+            Ok(effects)
+        });
+        match concluded {
+            Ok(effects) => self.last_effects.extend(effects),
+            Err(stop) => self.stopped = Some(stop),
+        }
     }
 
     /// The deadline of everything that waits has passed.
@@ -164,7 +184,7 @@ impl Model {
         let mut ids = IdBlock::new(self.next_block);
         self.next_block = self.next_block.saturating_add(1);
         let context = Context { policy: &self.policy, as_of };
-        let decided = decide(&mut self.set, message, &mut ids, context);
+        let decided = decide::decide(&mut self.set, message, &mut ids, context);
         let kept = decided.and_then(|decided| {
             decided.effects.iter().try_for_each(|effect| self.keep(effect))?;
             Ok(decided)
@@ -208,6 +228,11 @@ impl Model {
             | Effect::SettlePayment { .. }
             | Effect::RecordBankTransaction(_)
             | Effect::RecordStatement(_)
+            | Effect::Charge(_)
+            | Effect::Refund(_)
+            | Effect::ClearDebt { .. }
+            | Effect::SetHold(_)
+            | Effect::Watermark(_)
             | Effect::Publish { .. } => {}
         }
         Ok(())
@@ -219,7 +244,9 @@ impl Model {
         }
         for entry in &transaction.entries {
             let owner = match &entry.account {
-                LedgerAccount::BankClearing | LedgerAccount::UnallocatedCash => None,
+                LedgerAccount::BankClearing
+                | LedgerAccount::UnallocatedCash
+                | LedgerAccount::UsageRevenue => None,
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.clone()),
             };
             let currency = entry.amount.currency();
@@ -233,18 +260,20 @@ impl Model {
     /// Decides waiting commands again, the oldest of each account first; an account stops at the
     /// first that still waits, so its commands keep their order.
     fn release(&mut self, as_of: DateTime<Utc>) {
-        let accounts: Vec<AccountId> = self.waiting.keys().cloned().collect();
-        for account_id in accounts {
-            let Some(mut queue) = self.waiting.remove(&account_id) else {
+        let keys: Vec<String> = self.waiting.keys().cloned().collect();
+        for key in keys {
+            let Some(mut queue) = self.waiting.remove(&key) else {
                 continue;
             };
-            self.set.waiting_accounts.remove(&account_id);
+            self.set.waiting_accounts.remove(&AccountId::trusted(&key));
             while let Some(message) = queue.pop_front() {
                 if !self.may_be_decided(&message) {
                     queue.push_front(message);
                     break;
                 }
+                self.end_batch();
                 let outcome = self.decide(&message, as_of);
+                self.end_batch();
                 self.remember(&message, &outcome);
                 if matches!(outcome, Outcome::Waiting(_)) {
                     queue.push_front(message);
@@ -252,8 +281,10 @@ impl Model {
                 }
             }
             if !queue.is_empty() {
-                self.set.waiting_accounts.insert(account_id.clone());
-                self.waiting.insert(account_id, queue);
+                let first = queue.front().map(|message| &message.input);
+                let account = first.and_then(Input::command_account).cloned();
+                self.set.waiting_accounts.extend(account);
+                self.waiting.insert(key, queue);
             }
         }
     }
@@ -263,6 +294,12 @@ impl Model {
         match self.outcome_of(&message.record) {
             Some(Outcome::Waiting(Need::Invoice(id))) => self.set.invoices.contains_key(id),
             Some(Outcome::Waiting(Need::Payment(id))) => self.set.payments.contains_key(id),
+            Some(Outcome::Waiting(Need::Charge(account_id, id))) => {
+                self.set.usage.charges.contains_key(&(account_id.clone(), id.clone()))
+            }
+            Some(Outcome::Waiting(Need::Hold(account_id, id))) => {
+                self.set.usage.holds.contains_key(&(account_id.clone(), id.clone()))
+            }
             Some(Outcome::Waiting(Need::Queue)) => true,
             Some(
                 Outcome::Applied { .. }
@@ -307,26 +344,28 @@ impl Model {
             let count = summary.events.entry(event.key.clone()).or_default();
             *count = count.saturating_add(1);
         }
-        for (account_id, queue) in &self.waiting {
+        for (key, queue) in &self.waiting {
             let records = queue.iter().map(|message| message.record.clone());
-            summary.waiting.insert(account_id.clone(), records.collect());
+            summary.waiting.insert(key.clone(), records.collect());
         }
         summary
     }
 
     fn summarise_allocations(&self, summary: &mut Summary) {
         for (pair, allocation) in &self.allocations {
+            let (owner, currency) = (&allocation.account_id, allocation.amount.currency());
+            let lot = self.set.usage.lot(owner, currency, allocation.id);
+            let remaining = lot.map_or(Money::zero(currency), |lot| lot.remaining);
             let line = AllocationSummary {
                 account_id: allocation.account_id.clone(),
                 amount: allocation.amount,
                 rule: allocation.rule.word(),
-                lot_remaining: allocation.lot_remaining,
+                lot_remaining: remaining,
             };
             summary.allocations.insert(pair.clone(), line);
-            let currency = allocation.amount.currency();
             let key = (allocation.account_id.clone(), currency);
             let lots = summary.lots.entry(key).or_insert(Money::zero(currency));
-            match lots.add(allocation.lot_remaining) {
+            match lots.add(remaining) {
                 Ok(sum) => *lots = sum,
                 Err(error) => summary.stopped = Some(Stop::from(error)),
             }
@@ -337,6 +376,7 @@ impl Model {
 fn account_of(message: &Message) -> Option<&AccountId> {
     match &message.input {
         Input::Command(command) => command.account_id(),
+        Input::Usage(usage) => usage.account_id(),
         Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => None,
     }
 }

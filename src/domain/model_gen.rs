@@ -6,13 +6,17 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::bank::{BankTransaction, CreditDebit, EntryStatus};
-use super::ids::{AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use super::ids::{
+    AccountId, BankAccountId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, RefundId, Source,
+    UsageId,
+};
 use super::input::{
     AllocatePayment, AllocationPart, Command, ContentHash, CreateInvoice, Input, Message,
     RecordPayment, UpsertAccount,
 };
 use super::matching::reference;
 use super::money::{Amount, Currency, Money};
+use super::usage::{Charge, HoldAmount, Refund, Usage};
 
 /// Whole units; two of them add up to another, so that subsets rival single invoices.
 const AMOUNTS: [i64; 5] = [50, 100, 100, 150, 250];
@@ -100,6 +104,8 @@ struct Generator {
     payments: Vec<(PaymentId, Option<AccountId>)>,
     /// Ids that the bank has given.
     bank_ids: u64,
+    /// Ids of charges, refunds and holds that were given.
+    usage_ids: [u64; 3],
     now: DateTime<Utc>,
     written: u64,
 }
@@ -117,6 +123,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         invoices: Vec::new(),
         payments: Vec::new(),
         bank_ids: 0,
+        usage_ids: [0; 3],
         now: first_instant(),
         written: 0,
     };
@@ -159,6 +166,11 @@ impl Generator {
         self.written = self.written.saturating_add(1);
         let step = TimeDelta::minutes(MINUTES_PER_RECORD);
         self.now = self.now.checked_add_signed(step).unwrap_or(self.now);
+        if self.random.chance(30) {
+            let usage = self.usage();
+            let hash = hash_of(&format!("{usage:?}"));
+            return self.message(Input::Usage(usage), hash, hash);
+        }
         if self.random.chance(40) {
             let bank = self.bank_transaction();
             let print = format!("{}{}", print_of(&bank), status_word(bank.status));
@@ -223,6 +235,56 @@ impl Generator {
             2 => Command::KeepInvoice { invoice_id, account_id, until: None },
             _ => Command::MarkInvoiceSent { invoice_id, account_id },
         }
+    }
+
+    /// Charges as large as topups, so that balances often fall below zero.
+    fn usage(&mut self) -> Usage {
+        let account_id = self.account();
+        let cents = self.random.below(4_000_000);
+        let amount = Money::from_micros(
+            self.amount().to_micros().unwrap_or(0).saturating_sub(cents.cast_signed()),
+            self.currency,
+        );
+        match self.random.below(10) {
+            0..5 => Usage::Charge(Charge {
+                usage_id: UsageId::trusted(&self.numbered("U", 0, true)),
+                account_id,
+                amount,
+                occurred_at: self.now,
+                kind: "call".to_owned(),
+                hold_id: self.some_hold(),
+            }),
+            5..7 => Usage::Refund(Refund {
+                refund_id: RefundId::trusted(&self.numbered("R", 1, true)),
+                usage_id: UsageId::trusted(&self.numbered("U", 0, false)),
+                account_id,
+                amount: Money::from_micros(amount.to_micros().unwrap_or(0) / 3, self.currency),
+            }),
+            7..9 => {
+                let hold_id = HoldId::trusted(&self.numbered("H", 2, true));
+                Usage::Hold(HoldAmount { hold_id, account_id, amount })
+            }
+            _ => {
+                let hold_id = HoldId::trusted(&self.numbered("H", 2, false));
+                Usage::Release(HoldAmount { hold_id, account_id, amount })
+            }
+        }
+    }
+
+    fn some_hold(&mut self) -> Option<HoldId> {
+        let name = self.numbered("H", 2, false);
+        self.random.chance(30).then(|| HoldId::trusted(&name))
+    }
+
+    /// A new id, or one of the last few; now and then one that comes later or never.
+    fn numbered(&mut self, letter: &str, kind: usize, new: bool) -> String {
+        let next = self.usage_ids.get(kind).copied().unwrap_or(0);
+        let number =
+            if new { self.old_or_new(next) } else { next.saturating_sub(self.random.below(4)) };
+        if let Some(given) = self.usage_ids.get_mut(kind) {
+            *given = next.max(number.saturating_add(u64::from(new)));
+        }
+        format!("{letter}{}-{number}", self.world.tag)
     }
 
     fn create(&mut self) -> CreateInvoice {

@@ -148,6 +148,12 @@ impl Amount {
         Ok(Money::from_micros(self.micros, currency))
     }
 
+    /// The amount with all its decimals, for usage: balances, lots and ledger keep six.
+    #[must_use]
+    pub fn with_all_decimals(self, currency: Currency) -> Money {
+        Money::from_micros(self.micros, currency)
+    }
+
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.micros == 0

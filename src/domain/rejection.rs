@@ -123,6 +123,10 @@ pub enum DeadLetterReason {
     Conflict,
     /// The same bank transaction came before with other content.
     BankConflict,
+    /// The same charge, refund or hold came before with other content.
+    UsageConflict,
+    /// More is given back than was charged.
+    RefundExceedsCharge,
     /// More decimals than the payment's currency has.
     AmountScale,
     /// What a command names did not come before the deadline.
@@ -134,9 +138,11 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Conflict,
         Self::BankConflict,
+        Self::UsageConflict,
+        Self::RefundExceedsCharge,
         Self::AmountScale,
         Self::DependencyMissing,
         Self::Unprocessable,
@@ -148,6 +154,8 @@ impl DeadLetterReason {
         match self {
             Self::Conflict => "conflict",
             Self::BankConflict => "bank_conflict",
+            Self::UsageConflict => "usage_conflict",
+            Self::RefundExceedsCharge => "refund_exceeds_charge",
             Self::AmountScale => "amount_scale",
             Self::DependencyMissing => "dependency_missing",
             Self::Unprocessable => "unprocessable",
@@ -160,10 +168,10 @@ impl DeadLetterReason {
         match self {
             Self::Conflict => "This id was used before with other content.",
             Self::BankConflict => "The bank reported this transaction before with other content.",
+            Self::UsageConflict => "This charge, refund or hold came before with other content.",
+            Self::RefundExceedsCharge => "More would be given back than was charged.",
             Self::AmountScale => "The amount has more decimals than the currency.",
-            Self::DependencyMissing => {
-                "The invoice or payment that the command names did not become known in time."
-            }
+            Self::DependencyMissing => "What the record names did not become known in time.",
             Self::Unprocessable => "The database refused what this record asks for.",
             Self::CrashLoop => "The process died twice while it worked on this record.",
         }

@@ -211,7 +211,9 @@ impl Desk {
         });
         let bank_hash = match &input {
             Input::BankTransaction(bank) => print_of(bank),
-            Input::Command(_) | Input::BankStatement(_) | Input::Rematch(_) => hash,
+            Input::Command(_) | Input::BankStatement(_) | Input::Usage(_) | Input::Rematch(_) => {
+                hash
+            }
         };
         Message {
             record: RecordId {
@@ -356,5 +358,6 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.watched.clone_from(&set.watched);
     loaded.watchers.clone_from(&set.watchers);
     loaded.balances.clone_from(&set.balances);
+    loaded.usage.clone_from(&set.usage);
     loaded
 }

@@ -5,6 +5,8 @@
 //! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod usage;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -114,6 +116,7 @@ pub struct WorkingSet {
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
+    pub usage: usage::UsageSet,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
     pub complete: bool,
     /// Events in the order in which they were published.
@@ -327,7 +330,18 @@ impl WorkingSet {
                 }
             }
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
-            Effect::Post(_) | Effect::RecordStatement(_) | Effect::StoreDecision(_) => {}
+            Effect::Charge(charged) => self.apply_charge(charged, cause)?,
+            Effect::Refund(refunded) => self.apply_refund(refunded, cause)?,
+            Effect::SetHold(hold) => {
+                let key = (hold.account_id.clone(), hold.hold_id.clone());
+                self.usage.holds.insert(key, hold.clone());
+            }
+            // The lot was opened as what it left.
+            Effect::ClearDebt { .. }
+            | Effect::Watermark(_)
+            | Effect::Post(_)
+            | Effect::RecordStatement(_)
+            | Effect::StoreDecision(_) => {}
         }
         Ok(())
     }
@@ -345,6 +359,12 @@ impl WorkingSet {
             }
             for payer in payers {
                 self.payer_owners.entry(payer.clone()).or_default().insert(account_id.clone());
+            }
+        }
+        if let Some(limits) = &upsert.credit_limits {
+            self.usage.limits.retain(|(owner, _), _| owner != account_id);
+            for limit in limits {
+                self.usage.limits.insert((account_id.clone(), limit.currency()), *limit);
             }
         }
         if let Some(virtuals) = &upsert.virtual_accounts {
@@ -384,6 +404,16 @@ impl WorkingSet {
         let key = (allocation.account_id.clone(), allocation.amount.currency());
         let balance = self.balance(&key.0, key.1).add(allocation.amount)?;
         self.balances.insert(key, balance);
+        if self.complete || self.usage.keeps_lots {
+            let lot = super::usage::Lot {
+                id: allocation.id,
+                amount: allocation.amount,
+                remaining: allocation.lot_remaining,
+                debt_cleared: allocation.amount.sub(allocation.lot_remaining)?,
+                opened_at: cause.as_of,
+            };
+            self.usage.open(&allocation.account_id, lot);
+        }
         let pair = (allocation.payment_id.clone(), allocation.invoice_id.clone());
         self.live_pairs.insert(pair);
         Ok(())

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::Pipeline;
-use crate::domain::decide::{Context, decide};
-use crate::domain::effect::{Decided, Effect, Outcome};
+use crate::domain::decide::{Context, decide, usage};
+use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
 use crate::domain::input::{ContentHash, Input, Message};
@@ -17,7 +17,7 @@ use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::persist::{
     self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow,
-    WaitingRow,
+    WaitingRow, WatermarkRow,
 };
 use crate::store::{StoreError, Tx, inbox};
 use crate::wire::{DecodeFailure, encode_event, mask};
@@ -56,7 +56,7 @@ pub struct Written {
 }
 
 /// Decides and persists `items` within `tx`; the caller commits or rolls back. `locks` is when the
-/// caller would have the accounts locked: commands always lock first.
+/// caller would have the accounts locked: commands and usage always lock first.
 ///
 /// # Errors
 /// [`StoreError`]; nothing is written then, once the caller has rolled back.
@@ -71,15 +71,18 @@ pub async fn run_in_tx(
     let mut work = Work::new(pipeline, items, at);
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
-    let commands = work.messages().any(|m| matches!(m.input, Input::Command(_)));
-    let locks = if commands { Locks::First } else { locks };
+    let first = work.messages().any(|m| matches!(m.input, Input::Command(_) | Input::Usage(_)));
+    let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;
     if items.iter().any(|item| item.again) {
         // It has its turn: what still waits came later, or it is an operator's replay.
         before.waiting_accounts.clear();
     }
     let (before, mut after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
+    let only_usage = work.messages().all(|m| matches!(m.input, Input::Usage(_)));
+    work.write.only_usage = only_usage;
     work.record(decided);
+    work.write.effects.extend(usage::conclude(&mut after)?);
     persist::batch_in_tx(tx, &before, &mut after, &work.write, locks, at).await?;
     let events = outbox_rows(&after.events, &pipeline.settings().event_source);
     outbox::insert_in_tx(tx, &events, at).await?;
@@ -198,10 +201,8 @@ impl<'a> Work<'a> {
         for message in self.messages() {
             match decide(set, message, ids, context) {
                 Ok(done) => {
-                    if let (Outcome::Waiting(_), Input::Command(command)) =
-                        (&done.outcome, &message.input)
-                    {
-                        set.waiting_accounts.extend(command.account_id().cloned());
+                    if let Outcome::Waiting(_) = &done.outcome {
+                        set.waiting_accounts.extend(message.input.command_account().cloned());
                     }
                     decided.push(done);
                 }
@@ -246,6 +247,9 @@ impl<'a> Work<'a> {
                 let explanation = super::explanation::to_json(&decision);
                 let cause = message.record.clone();
                 self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
+            } else if let Effect::Watermark(complete_through) = effect {
+                let (topic, partition) = (item.raw.topic.clone(), item.raw.partition);
+                self.write.watermarks.push(WatermarkRow { topic, partition, complete_through });
             } else {
                 self.write.effects.push(effect);
             }
@@ -259,7 +263,7 @@ impl<'a> Work<'a> {
             Outcome::Waiting(need) => {
                 needs = Some(need.key());
                 if !item.again {
-                    self.wait(item, message, need.key());
+                    self.wait(item, message, need);
                 }
             }
             Outcome::Duplicate | Outcome::Rejected(_) => {}
@@ -286,18 +290,15 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn wait(&mut self, item: &Item, message: &Message, needs: String) {
-        let Input::Command(command) = &message.input else {
-            return;
-        };
-        let Some(account_id) = command.account_id() else {
+    fn wait(&mut self, item: &Item, message: &Message, need: &Need) {
+        let Some(wait_key) = wait_key(&message.input, need) else {
             return;
         };
         self.write.waiting.push(WaitingRow {
             raw: item.raw.clone(),
             record: message.record.clone(),
-            wait_key: account_id.as_str().to_owned(),
-            needs,
+            wait_key,
+            needs: need.key(),
             patience: self.pipeline.settings().waiting_deadline,
         });
     }
@@ -497,6 +498,7 @@ pub fn type_of(input: &Input) -> &'static str {
         Input::BankTransaction(_) => "topup.bank.transaction.v1",
         Input::BankStatement(_) => "topup.bank.statement.v1",
         Input::Rematch(_) => "topup.payment.rematch",
+        Input::Usage(usage) => usage.type_name(),
     }
 }
 

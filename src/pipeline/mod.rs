@@ -51,6 +51,8 @@ pub struct Settings {
     pub policy: Policy,
     /// How long a command waits for what it names.
     pub waiting_deadline: Duration,
+    /// A live hold that is older than this expires.
+    pub hold_max_age: Duration,
     /// `CloudEvents` source of what we publish.
     pub event_source: String,
     /// Batches written at the same time.

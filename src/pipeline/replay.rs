@@ -107,6 +107,7 @@ impl Ready<'_> {
     fn depends_on(&self, other: &Self) -> bool {
         let account = |ready: &Self| match ready.item.decoded.as_ref().map(|m| m.input.clone()) {
             Ok(Input::Command(command)) => command.account_id().cloned(),
+            Ok(Input::Usage(usage)) => usage.account_id().cloned(),
             Ok(Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_))
             | Err(_) => None,
         };

@@ -3,20 +3,30 @@
 use super::Pipeline;
 use super::batch::{Ended, Item, run_in_tx};
 use super::lane::decode_again;
+use chrono::{DateTime, Utc};
+
+use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::domain::input::{ContentHash, Input, Message};
 use crate::domain::rejection::DeadLetterReason;
+use crate::domain::usage::{HoldAmount, Usage};
 use crate::store::load::Locks;
+use crate::store::persist::RawRecordRow;
+use crate::store::usage;
 use crate::store::waiting::{self, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, next_id_block};
 
 /// Keys looked at in one sweep, and commands of one key before the next key has its turn.
 const KEYS_MAX: i64 = 200;
 const COMMANDS_MAX: u32 = 500;
+/// Holds expired in one sweep.
+const HOLDS_MAX: i64 = 500;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     pub released: usize,
     pub expired: usize,
+    pub holds_expired: usize,
 }
 
 impl Pipeline {
@@ -32,7 +42,60 @@ impl Pipeline {
             total.released = total.released.saturating_add(swept.released);
             total.expired = total.expired.saturating_add(swept.expired);
         }
+        total.holds_expired = self.expire_holds().await?;
         Ok(total)
+    }
+
+    /// Ends the holds that have come to the configured age, each in a transaction of its own and
+    /// as a record of ours: somebody else may do the same at this moment.
+    async fn expire_holds(&self) -> Result<usize, StoreError> {
+        let at = self.clock().now();
+        let before = at.checked_sub_signed(self.settings().hold_max_age).unwrap_or(at);
+        let due = usage::holds_due(self.pool(), before, HOLDS_MAX).await?;
+        let count = due.len();
+        for hold in due {
+            let item = self.expiry(hold, at);
+            let mut tx = self.pool().begin().await?;
+            let block = next_id_block(&mut tx).await?;
+            let batch = std::slice::from_ref(&item);
+            match run_in_tx(self, &mut tx, batch, block, Locks::First, at).await {
+                Ok(_) => tx.commit().await?,
+                Err(error) if error.is_race() => tx.rollback().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(count)
+    }
+
+    /// One expiry of a hold, for ever: the same again is a duplicate.
+    fn expiry(&self, hold: HoldAmount, at: DateTime<Utc>) -> Item {
+        use sha2::Digest;
+        let named = format!("expire:{}/{}", hold.account_id, hold.hold_id);
+        let content_hash: ContentHash = sha2::Sha256::digest(named.as_bytes()).into();
+        let hex: String = content_hash.iter().take(24).map(|b| format!("{b:02x}")).collect();
+        let record = RecordId {
+            source: Source::trusted("topup.holds"),
+            id: MessageId::trusted(&format!("expire:{hex}")),
+        };
+        let message = Message {
+            record,
+            time: at,
+            traceparent: None,
+            content_hash,
+            bank_hash: content_hash,
+            tokens: None,
+            input: Input::Usage(Usage::ExpireHold(hold)),
+        };
+        let raw = RawRecordRow {
+            topic: self.settings().topics.usage.clone(),
+            partition: -1,
+            offset: 0,
+            timestamp: Some(at),
+            key: None,
+            value: None,
+            headers: "[]".to_owned(),
+        };
+        Item { raw, decoded: Ok(message), again: false }
     }
 
     /// Works through the commands of one key in order, until one must go on waiting. Each has a

@@ -62,7 +62,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I4",
         "balance_within_limit",
-        "No balance is below zero by more than its credit limit."
+        "No balance is below its credit limit but by charges that nothing covered."
     ),
     invariant!("I5", "payment_not_exceeded", "The live allocations of a payment never exceed it."),
     invariant!("I6", "invoice_not_exceeded", "The live allocations of an invoice never exceed it."),
@@ -97,7 +97,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I16",
         "never_below_limit",
-        "No balance was ever below zero by more than its credit limit, entry by entry."
+        "No balance was ever below its credit limit, entry by entry, but by uncovered charges."
     ),
     invariant!(
         "I17",
@@ -176,6 +176,22 @@ pub const INVARIANTS: &[Invariant] = &[
         "candidates_match_episodes",
         "The void candidates are exactly the invoices with an open episode."
     ),
+    invariant!(
+        "A12",
+        "lot_is_its_consumptions",
+        "A lot has left what its consumptions leave of it, and cleared the debt that they say."
+    ),
+    invariant!(
+        "A13",
+        "charge_is_burnt",
+        "A charge is what it burnt of lots and what was uncovered."
+    ),
+    invariant!(
+        "A14",
+        "usage_is_posted",
+        "The charges and refunds of a ledger transaction are what it took and gave."
+    ),
+    invariant!("A15", "refunds_within_charge", "Refunds never exceed the charge they name."),
 ];
 
 /// Checks every invariant in one snapshot.

@@ -12,6 +12,7 @@
 
 mod misses;
 mod resolve;
+mod usage;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -50,6 +51,8 @@ pub struct Needs {
     minted: BTreeSet<String>,
     /// Payments that are decided again.
     rematches: BTreeSet<String>,
+    usage: usage::UsageNeeds,
+    has_commands: bool,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
 }
@@ -74,6 +77,10 @@ impl Needs {
                     }
                     needs.add_bank(bank, &message.tokens_of(bank));
                 }
+                Input::Usage(usage) => {
+                    needs.accounts.extend(usage.account_id().map(|id| id.as_str().to_owned()));
+                    needs.usage.add(usage);
+                }
                 Input::BankStatement(_) => {}
                 Input::Rematch(payment_id) => {
                     needs.rematches.insert(payment_id.as_str().to_owned());
@@ -84,6 +91,7 @@ impl Needs {
     }
 
     fn add_command(&mut self, command: &Command) {
+        self.has_commands = true;
         if let Some(account_id) = command.account_id() {
             self.accounts.insert(account_id.as_str().to_owned());
         }
@@ -181,7 +189,8 @@ pub async fn working_set(
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;
-    if !needs.accounts.is_empty() {
+    usage::load(tx, &needs.usage, &mut set).await?;
+    if needs.has_commands && !needs.accounts.is_empty() {
         waiting_accounts(tx, needs, &mut set).await?;
     }
     Ok(set)

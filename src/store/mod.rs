@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod rematch;
 pub mod replay_runs;
 mod rows;
+pub mod usage;
 pub mod views;
 pub mod void_candidates;
 pub mod waiting;

@@ -25,8 +25,10 @@ use crate::domain::working_set::{Rebase, WorkingSet};
 mod bank;
 mod money;
 mod records;
+mod usage;
 
 pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, WaitingRow};
+pub use usage::WatermarkRow;
 
 /// A decision with its explanation as JSON and the record that caused it.
 #[derive(Debug)]
@@ -46,6 +48,9 @@ pub struct BatchWrite {
     pub repeats: Vec<RepeatRow>,
     pub waiting: Vec<WaitingRow>,
     pub dead_letters: Vec<DeadLetterRow>,
+    pub watermarks: Vec<WatermarkRow>,
+    /// Nothing that matching reads changes.
+    pub only_usage: bool,
 }
 
 /// Persists `write` but for the outbox; `before` is the working set as it was loaded, `after` with
@@ -77,7 +82,8 @@ pub async fn batch_in_tx(
             }
         }
     }
-    accounts(tx, before, after, &rebase, locks, at).await?;
+    let raises_books = locks == Locks::First && !write.only_usage;
+    accounts(tx, before, after, &rebase, raises_books, at).await?;
     upserts(tx, &write.effects, at).await?;
     changed_invoices(tx, before, after, &touched).await?;
     candidates(tx, &write.effects, at).await?;
@@ -101,6 +107,7 @@ async fn own_rows(
     bank::statements(tx, &write.effects, at).await?;
     money::ledger(tx, &write.effects, at).await?;
     money::allocations(tx, &write.effects, at).await?;
+    usage::all(tx, before, after, &write.effects, &write.watermarks, at).await?;
     decisions(tx, &write.decisions).await?;
     watches(tx, &write.effects).await?;
     records::inbox(tx, &write.inbox, at).await?;
@@ -172,6 +179,11 @@ impl Touched {
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::RecordStatement(_)
+                | Effect::Charge(_)
+                | Effect::Refund(_)
+                | Effect::ClearDebt { .. }
+                | Effect::SetHold(_)
+                | Effect::Watermark(_)
                 | Effect::StoreDecision(_)
                 | Effect::Publish { key: EventKey::Account(_) | EventKey::Bank(_), .. } => {}
             }
@@ -188,7 +200,7 @@ async fn accounts(
     before: &WorkingSet,
     after: &WorkingSet,
     rebase: &Rebase,
-    locks: Locks,
+    raises_books: bool,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (mut ids, mut was, mut now) = (vec![], vec![], vec![]);
@@ -210,7 +222,7 @@ async fn accounts(
         .bind(was)
         .bind(now)
         .bind(at)
-        .bind(i64::from(locks == Locks::First))
+        .bind(i64::from(raises_books))
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), count, "an account's event sequence")

@@ -7,7 +7,7 @@ use thiserror::Error;
 pub use super::code::DecodeCode;
 use super::envelope;
 use super::fields::{Fault, Fields};
-use super::{bank, bank_content_hash, command};
+use super::{bank, bank_content_hash, command, usage};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Message};
 use crate::domain::matching::text;
@@ -64,10 +64,19 @@ const fn bank_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<In
     Route { name, topic: Topic::BankPayments, read }
 }
 
-/// Every type that is read here; bank transactions, the most frequent, come first.
-const ROUTES: [Route; 12] = [
+const fn usage_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<Input>) -> Route {
+    Route { name, topic: Topic::Usage, read }
+}
+
+/// Every type that is read here: the most frequent come first.
+const ROUTES: [Route; 17] = [
+    usage_route("topup.usage.charge.v1", usage::charge),
     bank_route("topup.bank.transaction.v1", bank::transaction),
     bank_route("topup.bank.statement.v1", bank::statement),
+    usage_route("topup.usage.refund.v1", usage::refund),
+    usage_route("topup.usage.hold.v1", usage::hold),
+    usage_route("topup.usage.release.v1", usage::release),
+    usage_route("topup.usage.watermark.v1", usage::watermark),
     command_route("topup.account.upsert.v1", command::upsert_account),
     command_route("topup.invoice.create.v1", command::create_invoice),
     command_route("topup.invoice.mark-sent.v1", command::mark_invoice_sent),
@@ -124,11 +133,13 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     };
     let bank_hash = match &input {
         Input::BankTransaction(transaction) => bank_content_hash(transaction),
-        Input::BankStatement(_) | Input::Command(_) | Input::Rematch(_) => content_hash,
+        Input::BankStatement(_) | Input::Command(_) | Input::Usage(_) | Input::Rematch(_) => {
+            content_hash
+        }
     };
     let tokens = match &input {
         Input::BankTransaction(transaction) => Some(Arc::new(text::tokens(transaction))),
-        Input::BankStatement(_) | Input::Command(_) | Input::Rematch(_) => None,
+        Input::BankStatement(_) | Input::Command(_) | Input::Usage(_) | Input::Rematch(_) => None,
     };
     let traceparent = envelope.traceparent;
     Ok(Message { record, time, traceparent, content_hash, bank_hash, tokens, input })
@@ -138,6 +149,7 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
 fn partition_key(input: &Input) -> Option<&str> {
     match input {
         Input::Command(command) => command.account_id().map(|id| id.as_str()),
+        Input::Usage(usage) => usage.account_id().map(|id| id.as_str()),
         Input::BankTransaction(transaction) => Some(transaction.bank_account.as_str()),
         Input::BankStatement(statement) => Some(statement.bank_account.as_str()),
         // No record asks for it.

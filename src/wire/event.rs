@@ -4,7 +4,7 @@
 
 use chrono::{NaiveDate, SecondsFormat};
 
-use crate::domain::event::{DriftSubject, Event, Fact, SuggestedInvoice};
+use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, SuggestedInvoice};
 use crate::domain::money::Money;
 
 /// An account event takes about 550 bytes.
@@ -58,12 +58,8 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. } => write_payment_fact(fact, data),
-        Fact::BalanceChanged { account_id, delta, balance, allocation_id } => {
-            data.text("account_id", account_id.as_str());
-            data.amount("delta", *delta);
-            data.amount("balance", *balance);
-            data.currency(*balance);
-            data.text("allocation_id", &allocation_id.0.to_string());
+        Fact::BalanceChanged { .. } | Fact::BalanceOverdrawn { .. } | Fact::HoldExpired { .. } => {
+            write_balance_fact(fact, data)
         }
         Fact::CommandRejected { command_type, account_id, code, message } => {
             data.text("command_type", command_type);
@@ -89,6 +85,50 @@ fn write_drift(drift: &DriftSubject, data: &mut Object<'_>) {
     data.text("currency", &drift.currency);
 }
 
+fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
+    match fact {
+        Fact::BalanceChanged { account_id, delta, balance, cause } => {
+            data.text("account_id", account_id.as_str());
+            data.amount("delta", *delta);
+            data.amount("balance", *balance);
+            data.currency(*balance);
+            match cause {
+                BalanceCause::Allocation(id) => data.text("allocation_id", &id.0.to_string()),
+                BalanceCause::Usage { charges, refunds } => {
+                    data.bare("charges", &charges.to_string());
+                    data.bare("refunds", &refunds.to_string());
+                }
+            }
+        }
+        Fact::BalanceOverdrawn { account_id, balance, credit_limit, exceeded_by } => {
+            data.text("account_id", account_id.as_str());
+            data.amount("balance", *balance);
+            data.amount("credit_limit", *credit_limit);
+            data.amount("exceeded_by", *exceeded_by);
+            data.currency(*balance);
+        }
+        Fact::HoldExpired { account_id, hold_id, amount } => {
+            data.text("account_id", account_id.as_str());
+            data.text("hold_id", hold_id.as_str());
+            data.amount("amount", *amount);
+            data.currency(*amount);
+        }
+        Fact::AccountUpserted { .. }
+        | Fact::InvoiceCreated { .. }
+        | Fact::InvoiceSent { .. }
+        | Fact::InvoiceProvisioned { .. }
+        | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. }
+        | Fact::PaymentRecorded { .. }
+        | Fact::PaymentAllocated { .. }
+        | Fact::PaymentParked { .. }
+        | Fact::CommandRejected { .. }
+        | Fact::DriftFound { .. }
+        | Fact::DriftCleared { .. } => {}
+    }
+}
+
 fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
     match fact {
         Fact::InvoiceCreated {
@@ -102,30 +142,26 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
             data.text("name", name);
-            data.amount("amount", *amount);
-            data.currency(*amount);
+            data.money("amount", *amount);
             data.maybe_date("due_date", *due_date);
             data.text("payment_reference", payment_reference);
         }
         Fact::InvoiceSent { invoice_id, account_id, amount_due, due_date, payment_reference } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
-            data.amount("amount_due", *amount_due);
-            data.currency(*amount_due);
+            data.money("amount_due", *amount_due);
             data.maybe_date("due_date", *due_date);
             data.text("payment_reference", payment_reference);
         }
         Fact::InvoiceProvisioned { invoice_id, account_id, amount } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
-            data.amount("amount", *amount);
-            data.currency(*amount);
+            data.money("amount", *amount);
         }
         Fact::InvoiceVoided { invoice_id, account_id, amount, reason } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
-            data.amount("amount", *amount);
-            data.currency(*amount);
+            data.money("amount", *amount);
             data.maybe_text("reason", reason.as_deref());
         }
         Fact::VoidCandidateFlagged {
@@ -138,8 +174,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
-            data.amount("amount_due", *amount_due);
-            data.currency(*amount_due);
+            data.money("amount_due", *amount_due);
             data.maybe_date("due_date", *due_date);
             data.text("stale_since", &stale_since.to_rfc3339_opts(SecondsFormat::Millis, true));
             data.bare("stale_after_days", &stale_after_days.to_string());
@@ -154,6 +189,8 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. }
         | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
@@ -206,6 +243,8 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::VoidCandidateFlagged { .. }
         | Fact::VoidCandidateCleared { .. }
         | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
@@ -263,6 +302,12 @@ impl<'a> Object<'a> {
 
     fn amount(&mut self, name: &'static str, value: Money) {
         self.text(name, &value.number());
+    }
+
+    /// An amount and the currency of the object.
+    fn money(&mut self, name: &'static str, value: Money) {
+        self.amount(name, value);
+        self.currency(value);
     }
 
     /// The currency of all amounts in this object.

@@ -318,6 +318,17 @@ impl Fields {
         self.in_currency(at, amount, currency?)
     }
 
+    /// An amount of usage: greater than zero, up to six decimals in any currency.
+    pub fn usage_amount(
+        &mut self,
+        at: At,
+        raw: Option<&RawValue>,
+        currency: Option<Currency>,
+    ) -> Option<Money> {
+        let amount = self.amount(at, raw, Zero::Refused)?;
+        Some(amount.with_all_decimals(currency?))
+    }
+
     /// A balance: an amount that may be negative.
     pub fn balance(
         &mut self,

@@ -25,6 +25,7 @@ mod fields;
 mod strict;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod values;
 
 pub use bank::bank_content_hash;

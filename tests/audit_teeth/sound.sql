@@ -42,6 +42,8 @@ INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, dis
      '2026-11-02', NULL, '2026-11-02Z');
 
 INSERT INTO ledger_transactions VALUES
+    (5, 'usage_charged', NULL, '2026-11-04Z'),
+    (6, 'usage_refunded', NULL, '2026-11-04Z'),
     (1, 'payment_provisioned', 'PAY-1', '2026-11-02Z'),
     (2, 'payment_received', 'PAY-2', '2026-11-02Z'),
     (3, 'payment_received', 'PAY-3', '2026-11-02Z'),
@@ -55,18 +57,30 @@ INSERT INTO ledger_entries VALUES
     (3, 1, 'bank_clearing', NULL, 'JPY', -9000000000),
     (3, 2, 'unallocated_cash', NULL, 'JPY', 9000000000),
     (4, 1, 'unallocated_cash', NULL, 'JPY', -7000000000),
-    (4, 2, 'customer_balance', 'ACC-2', 'JPY', 7000000000);
+    (4, 2, 'customer_balance', 'ACC-2', 'JPY', 7000000000),
+    (5, 1, 'customer_balance', 'ACC-1', 'SGD', -10000000),
+    (5, 2, 'usage_revenue', NULL, 'SGD', 10000000),
+    (6, 1, 'customer_balance', 'ACC-1', 'SGD', 4000000),
+    (6, 2, 'usage_revenue', NULL, 'SGD', -4000000);
 INSERT INTO balances VALUES
-    ('ACC-1', 'SGD', 130000000, '2026-11-02Z'), ('ACC-2', 'JPY', 7000000000, '2026-11-03Z');
+    ('ACC-1', 'SGD', 124000000, '2026-11-04Z'), ('ACC-2', 'JPY', 7000000000, '2026-11-03Z');
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
                          ledger_transaction_id, allocated_at) VALUES
     (1, 'PAY-1', 'INV-1', 'ACC-1', 'SGD', 100000000, 'R5', 1, '2026-11-02Z'),
     (2, 'PAY-1', 'INV-2', 'ACC-1', 'SGD', 30000000, 'R5', 1, '2026-11-02Z'),
     (3, 'PAY-3', 'INV-5', 'ACC-2', 'JPY', 7000000000, 'R1', 4, '2026-11-03Z');
 INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at) VALUES
-    (1, 'ACC-1', 'SGD', 100000000, 100000000, '2026-11-02Z'),
+    (1, 'ACC-1', 'SGD', 100000000, 94000000, '2026-11-02Z'),
     (2, 'ACC-1', 'SGD', 30000000, 30000000, '2026-11-02Z'),
     (3, 'ACC-2', 'JPY', 7000000000, 7000000000, '2026-11-03Z');
+
+INSERT INTO lot_consumptions VALUES
+    (11, 1, 'charge', 'ACC-1', 10000000), (12, 1, 'refund', 'ACC-1', -4000000);
+INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount, uncovered, kind,
+        occurred_at, ledger_transaction_id, charged_at) VALUES
+    ('ACC-1', 'U-1', 11, 'SGD', 10000000, 0, 'call', '2026-11-04Z', 5, '2026-11-04Z');
+INSERT INTO usage_refunds VALUES
+    ('ACC-1', 'R-1', 12, 'U-1', 'SGD', 4000000, 6, '2026-11-04Z');
 
 INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code, topic, partition,
                    record_offset, subject, processed_at) VALUES

@@ -22,4 +22,5 @@ mod reconcile;
 mod rematch;
 mod runbook;
 mod statements;
+mod usage;
 mod void_candidates;

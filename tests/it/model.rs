@@ -15,13 +15,13 @@ use topup::domain::model::Model;
 use topup::domain::model_gen::{Random, random_log};
 use topup::pipeline::batch::{Item, run_in_tx};
 use topup::store::load::Locks;
-use topup::store::next_id_block;
+use topup::store::{StoreError, next_id_block};
 use topup::wire::Topic;
 
 use crate::harness::Direct;
 
 const LOGS: u64 = 80;
-const RECORDS: usize = 40;
+const RECORDS: usize = 60;
 const BATCH_MAX: u64 = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,6 +57,7 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
                 break;
             }
         }
+        model.end_batch();
         assert_eq!(process(direct, &batch, now).await, expected, "seed {seed}");
         now += TimeDelta::minutes(240 * batch.len() as i64);
     }
@@ -77,7 +78,7 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
 fn feed(model: &mut Model, message: &Message, now: DateTime<Utc>) -> (Outcome, bool) {
     let count = |model: &Model| model.waiting.values().map(|queue| queue.len()).sum::<usize>();
     let before = count(model);
-    let outcome = model.feed(message, now);
+    let outcome = model.feed_in_batch(message, now);
     let waits = usize::from(matches!(outcome, Outcome::Waiting(_)));
     (outcome, count(model) < before + waits)
 }
@@ -90,7 +91,14 @@ async fn process(direct: &Direct, batch: &[Item], now: DateTime<Utc>) -> Vec<&'s
     let block = next_id_block(&mut tx).await.expect("ids");
     // Batches of bank records in both ways of locking.
     let locks = if block % 2 == 0 { Locks::First } else { Locks::Last };
-    let written = run_in_tx(&pipeline, &mut tx, batch, block, locks, now).await;
+    let mut written = run_in_tx(&pipeline, &mut tx, batch, block, locks, now).await;
+    if locks == Locks::Last && written.as_ref().is_err_and(StoreError::is_race) {
+        // As a lane does: a balance that is debt is known only under the lock.
+        tx.rollback().await.expect("rollback");
+        tx = pipeline.pool().begin().await.expect("begin");
+        let block = next_id_block(&mut tx).await.expect("ids");
+        written = run_in_tx(&pipeline, &mut tx, batch, block, Locks::First, now).await;
+    }
     let written = written.expect("processed");
     tx.commit().await.expect("commit");
     pipeline.sweep().await.expect("swept");
@@ -109,6 +117,7 @@ async fn clear(direct: &Direct) {
 fn topic_of(input: &Input) -> Topic {
     match input {
         Input::Command(_) => Topic::Commands,
+        Input::Usage(_) => Topic::Usage,
         Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => {
             Topic::BankPayments
         }

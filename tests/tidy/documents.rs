@@ -5,7 +5,7 @@ use std::path::Path;
 
 use topup::config::{Flags, Loaded, Needs};
 use topup::domain::effect::Need;
-use topup::domain::ids::{InvoiceId, PaymentId};
+use topup::domain::ids::{AccountId, HoldId, InvoiceId, PaymentId, UsageId};
 use topup::domain::matching::reference;
 use topup::domain::payment::ParkReason;
 use topup::domain::rejection::{DeadLetterReason, Rejection};
@@ -23,6 +23,8 @@ fn codes() -> [(&'static str, Vec<&'static str>); 5] {
     let needs = [
         Need::Invoice(InvoiceId::trusted("I")),
         Need::Payment(PaymentId::trusted("P")),
+        Need::Charge(AccountId::trusted("A"), UsageId::trusted("U")),
+        Need::Hold(AccountId::trusted("A"), HoldId::trusted("H")),
         Need::Queue,
     ];
     [

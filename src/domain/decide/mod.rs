@@ -10,6 +10,7 @@ mod command;
 mod settle;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -121,6 +122,7 @@ pub fn decide(
         }
         Input::Rematch(payment_id) => settle::rematch(&mut recording, payment_id)
             .map(|()| Outcome::Applied { subject: Some(format!("payment:{payment_id}")) }),
+        Input::Usage(usage) => self::usage::decide(&mut recording, usage),
     };
     let outcome = match result {
         Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,

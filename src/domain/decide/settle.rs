@@ -7,7 +7,7 @@ use crate::domain::account::{Account, Identity};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::BankTransaction;
 use crate::domain::effect::{BankRecord, Effect};
-use crate::domain::event::{EventKey, Fact, SuggestedInvoice};
+use crate::domain::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId};
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerTransaction;
@@ -18,6 +18,7 @@ use crate::domain::matching::{
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentState};
 use crate::domain::rejection::Rejection;
+use crate::domain::usage::{LotMove, MoveKind};
 use crate::domain::working_set::Stop;
 
 type Result<T> = std::result::Result<T, Halt>;
@@ -142,7 +143,12 @@ fn allocate_all(
             lot_remaining: lot_remaining(before, part.amount)?,
         };
         let allocation_id = allocation.id;
+        let cleared = allocation.amount.sub(allocation.lot_remaining)?;
         recording.add(Effect::Allocate(allocation))?;
+        if cleared.is_positive() {
+            let cleared = LotMove { lot_id: allocation_id, kind: MoveKind::Debt, amount: cleared };
+            recording.add(Effect::ClearDebt { account_id: account_id.clone(), cleared })?;
+        }
         publish_allocation(recording, payment_id, part, rule, &account_id, allocation_id)?;
     }
     Ok(())
@@ -217,7 +223,7 @@ fn publish_allocation(
         account_id: account_id.clone(),
         delta: part.amount,
         balance,
-        allocation_id,
+        cause: BalanceCause::Allocation(allocation_id),
     };
     recording.publish(key, changed)?;
     Ok(())
@@ -305,7 +311,7 @@ pub(super) fn receive_matched(
     conclude(recording, &payment_id, decision)
 }
 
-fn ensure_account(recording: &mut Recording<'_>, account_id: &AccountId) {
+pub(super) fn ensure_account(recording: &mut Recording<'_>, account_id: &AccountId) {
     let accounts = &mut recording.set.accounts;
     if !accounts.contains_key(account_id) {
         accounts.insert(account_id.clone(), Account::named_by_a_record(account_id.clone()));

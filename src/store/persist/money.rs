@@ -87,14 +87,16 @@ pub(super) async fn ledger(
         }
         ids.push(transaction.id.0);
         kinds.push(transaction.kind.word());
-        payments.push(transaction.payment_id.as_str());
+        payments.push(transaction.payment_id.as_ref().map(|id| id.as_str()));
         for (line, entry) in (1_i16..).zip(&transaction.entries) {
             of.push(transaction.id.0);
             lines.push(line);
             accounts.push(entry.account.word());
             customers.push(match &entry.account {
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.as_str()),
-                LedgerAccount::BankClearing | LedgerAccount::UnallocatedCash => None,
+                LedgerAccount::BankClearing
+                | LedgerAccount::UnallocatedCash
+                | LedgerAccount::UsageRevenue => None,
             });
             currencies.push(entry.amount.code());
             amounts.push(micros(entry.amount)?);

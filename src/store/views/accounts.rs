@@ -11,6 +11,7 @@ const LIST: &str = include_str!("../sql/views_accounts_list.sql");
 const SHOW: &str = include_str!("../sql/views_account_show.sql");
 const BALANCES: &str = include_str!("../sql/views_balances_list.sql");
 const BALANCES_OF: &str = include_str!("../sql/views_balances_of_account.sql");
+const HOLDS_OF: &str = include_str!("../sql/views_holds_of_account.sql");
 const LOTS_OF: &str = include_str!("../sql/views_lots_of_account.sql");
 
 /// Lots shown of one account; older ones are mostly used up.
@@ -47,6 +48,10 @@ pub struct BalanceRow {
     pub currency: String,
     pub balance: String,
     pub credit_limit: Option<String>,
+    /// What live holds set aside.
+    pub held: String,
+    /// Balance less holds plus credit limit.
+    pub usable: String,
     /// None where only a credit limit is known.
     pub updated_at: Option<At>,
 }
@@ -70,6 +75,17 @@ pub struct BalanceView {
     pub balances: Vec<BalanceRow>,
     /// The newest first.
     pub lots: Vec<LotRow>,
+    /// Live ones, the oldest first.
+    pub holds: Vec<HoldRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct HoldRow {
+    pub hold_id: String,
+    pub currency: String,
+    /// What is still held.
+    pub held: String,
+    pub placed_at: At,
 }
 
 /// # Errors
@@ -118,6 +134,8 @@ fn balance_row(row: &PgRow) -> Result<BalanceRow> {
         currency: row.try_get("currency")?,
         balance: amount(row, "amount")?,
         credit_limit: optional_amount(row, "credit_limit")?,
+        held: amount(row, "held")?,
+        usable: amount(row, "usable")?,
         updated_at: row.try_get("updated_at")?,
     })
 }
@@ -157,7 +175,18 @@ pub async fn balance(pool: &PgPool, account_id: &str) -> Result<Option<BalanceVi
     let balances = rows_of(pool, BALANCES_OF, account_id, balance_row).await?;
     let rows = sqlx::query(LOTS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
     let lots = rows.iter().map(lot_row).collect::<Result<_>>()?;
-    Ok(Some(BalanceView { account_id: account_id.to_owned(), balances, lots }))
+    let rows = sqlx::query(HOLDS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
+    let holds = rows.iter().map(hold_row).collect::<Result<_>>()?;
+    Ok(Some(BalanceView { account_id: account_id.to_owned(), balances, lots, holds }))
+}
+
+fn hold_row(row: &PgRow) -> Result<HoldRow> {
+    Ok(HoldRow {
+        hold_id: row.try_get("hold_id")?,
+        currency: row.try_get("currency")?,
+        held: amount(row, "held")?,
+        placed_at: row.try_get("placed_at")?,
+    })
 }
 
 fn lot_row(row: &PgRow) -> Result<LotRow> {

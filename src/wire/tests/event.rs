@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::event::{Cause, DriftSubject, EventKey};
 use crate::domain::ids::{
-    AccountId, AllocationId, InvoiceId, MessageId, PaymentId, RecordId, Source,
+    AccountId, AllocationId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, Source,
 };
 use crate::domain::money::Currency;
 
@@ -49,22 +49,11 @@ fn facts() -> Vec<(Fact, &'static str)> {
     facts.extend(drift_facts());
     facts.extend(payment_facts());
     facts.extend(parked_facts());
+    facts.extend(balance_facts());
     facts.extend([
         (
             Fact::AccountUpserted { account_id: account_id.clone(), name: "ACME \"é\"".into() },
             r#"{"sequence":7,"account_id":"ACC-1","name":"ACME \"é\""}"#,
-        ),
-        (
-            Fact::BalanceChanged {
-                account_id: account_id.clone(),
-                delta: sgd("1.5").negated(),
-                balance: Money::from_micros(4_000, sgd("0").currency()),
-                allocation_id: AllocationId(12),
-            },
-            concat!(
-                r#"{"sequence":7,"account_id":"ACC-1","delta":"-1.50","balance":"0.004""#,
-                r#","currency":"SGD","allocation_id":"12"}"#
-            ),
         ),
         (
             Fact::CommandRejected {
@@ -81,6 +70,56 @@ fn facts() -> Vec<(Fact, &'static str)> {
         ),
     ]);
     facts
+}
+
+fn balance_facts() -> Vec<(Fact, &'static str)> {
+    let account_id = account();
+    vec![
+        (
+            Fact::BalanceChanged {
+                account_id: account_id.clone(),
+                delta: sgd("1.5").negated(),
+                balance: Money::from_micros(4_000, sgd("0").currency()),
+                cause: BalanceCause::Allocation(AllocationId(12)),
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","delta":"-1.50","balance":"0.004""#,
+                r#","currency":"SGD","allocation_id":"12"}"#
+            ),
+        ),
+        (
+            Fact::BalanceChanged {
+                account_id: account_id.clone(),
+                delta: sgd("1.5").negated(),
+                balance: sgd("8.5"),
+                cause: BalanceCause::Usage { charges: 3, refunds: 1 },
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","delta":"-1.50","balance":"8.50""#,
+                r#","currency":"SGD","charges":3,"refunds":1}"#
+            ),
+        ),
+        (
+            Fact::BalanceOverdrawn {
+                account_id: account_id.clone(),
+                balance: sgd("60").negated(),
+                credit_limit: sgd("50"),
+                exceeded_by: sgd("10"),
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","balance":"-60.00","credit_limit":"50.00""#,
+                r#","exceeded_by":"10.00","currency":"SGD"}"#
+            ),
+        ),
+        (
+            Fact::HoldExpired {
+                account_id: account_id.clone(),
+                hold_id: HoldId::trusted("H-1"),
+                amount: sgd("2"),
+            },
+            r#"{"sequence":7,"account_id":"ACC-1","hold_id":"H-1","amount":"2.00","currency":"SGD"}"#,
+        ),
+    ]
 }
 
 fn payment_facts() -> Vec<(Fact, &'static str)> {

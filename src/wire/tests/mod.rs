@@ -55,7 +55,17 @@ const STATEMENT: &str = concat!(
 );
 
 /// Each type that is read, with data in which every field is present.
-const SAMPLES: [(&str, Topic, &str); 12] = [
+const CHARGE: &str = concat!(
+    r#"{"usage_id":"U-1","account_id":"ACC-1","amount":"0.004321","currency":"SGD","#,
+    r#""occurred_at":"2026-11-22T10:00:00Z","kind":"call","hold_id":"H-1"}"#
+);
+const REFUND: &str = concat!(
+    r#"{"refund_id":"R-1","usage_id":"U-1","account_id":"ACC-1","amount":"0.000001","#,
+    r#""currency":"JPY"}"#
+);
+const HOLD: &str = r#"{"hold_id":"H-1","account_id":"ACC-1","amount":"2","currency":"SGD"}"#;
+
+const SAMPLES: [(&str, Topic, &str); 16] = [
     ("topup.account.upsert.v1", Topic::Commands, UPSERT),
     ("topup.invoice.create.v1", Topic::Commands, CREATE),
     ("topup.invoice.mark-sent.v1", Topic::Commands, MARK_SENT),
@@ -68,12 +78,20 @@ const SAMPLES: [(&str, Topic, &str); 12] = [
     ("topup.payment.remove.v1", Topic::Commands, REMOVE),
     ("topup.bank.transaction.v1", Topic::BankPayments, TRANSACTION),
     ("topup.bank.statement.v1", Topic::BankPayments, STATEMENT),
+    ("topup.usage.charge.v1", Topic::Usage, CHARGE),
+    ("topup.usage.refund.v1", Topic::Usage, REFUND),
+    ("topup.usage.hold.v1", Topic::Usage, HOLD),
+    ("topup.usage.release.v1", Topic::Usage, HOLD),
 ];
 
 type Headers<'a> = &'a [(&'a str, Option<&'a [u8]>)];
 
 fn topic_of(kind: &str) -> Topic {
-    if kind.starts_with("topup.bank.") { Topic::BankPayments } else { Topic::Commands }
+    match kind {
+        _ if kind.starts_with("topup.bank.") => Topic::BankPayments,
+        _ if kind.starts_with("topup.usage.") => Topic::Usage,
+        _ => Topic::Commands,
+    }
 }
 
 fn envelope(kind: &str, data: &str) -> String {

@@ -449,3 +449,38 @@ fn bank_statement_fields() {
         ],
     );
 }
+
+#[test]
+fn usage_keeps_six_decimals_in_any_currency() {
+    use crate::domain::usage::Usage;
+    let read = |kind: &str, data: &str| {
+        decode_value(Topic::Usage, envelope(kind, data).as_bytes()).map(|message| message.input)
+    };
+    let Ok(Input::Usage(Usage::Charge(charge))) = read("topup.usage.charge.v1", CHARGE) else {
+        panic!("a charge");
+    };
+    assert_eq!(charge.amount.number(), "0.004321");
+    assert_eq!(charge.hold_id.map(|id| id.to_string()).as_deref(), Some("H-1"));
+    let Ok(Input::Usage(Usage::Refund(refund))) = read("topup.usage.refund.v1", REFUND) else {
+        panic!("a refund");
+    };
+    assert_eq!(refund.amount.number(), "0.000001");
+    let mark = r#"{"complete_through":"2026-11-22T18:00:00+08:00"}"#;
+    let Ok(Input::Usage(Usage::Watermark(at))) = read("topup.usage.watermark.v1", mark) else {
+        panic!("a watermark");
+    };
+    assert_eq!(at.to_rfc3339(), "2026-11-22T10:00:00+00:00");
+    for (part, other, code) in [
+        ("0.004321", "0.0043211", AmountInvalid),
+        ("0.004321", "0", AmountInvalid),
+        ("0.004321", "-1", AmountInvalid),
+        ("SGD", "XXX", CurrencyUnknown),
+        ("\"call\"", "\" \"", DataInvalid),
+        ("H-1", "H 1", IdInvalid),
+        ("10:00:00Z", "10:00:00", DateInvalid),
+    ] {
+        let failure = read("topup.usage.charge.v1", &with(CHARGE, part, other)).expect_err(other);
+
+        assert_eq!(failure.code, code, "{other}");
+    }
+}

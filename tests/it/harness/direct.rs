@@ -31,6 +31,7 @@ impl Direct {
             topics,
             policy: Policy::default(),
             waiting_deadline: chrono::Duration::days(3_650),
+            hold_max_age: chrono::Duration::days(3_650),
             event_source: "topup".to_owned(),
             writers: 2,
         };

@@ -8,6 +8,7 @@ use topup::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use topup::domain::input::{AllocatePayment, Command, Input, Message, UpsertAccount};
 use topup::domain::matching::reference;
 use topup::domain::money::Currency;
+use topup::domain::usage::{HoldAmount, Usage};
 use topup::pipeline::batch::{Item, type_of};
 
 use super::topic_of;
@@ -43,6 +44,7 @@ fn data_of(input: &Input) -> Value {
     let data = match input {
         Input::Command(command) => command_data(command),
         Input::BankTransaction(bank) => bank_data(bank),
+        Input::Usage(usage) => usage_data(usage),
         Input::BankStatement(_) | Input::Rematch(_) => panic!("neither is generated"),
     };
     without_nulls(data)
@@ -54,6 +56,39 @@ fn without_nulls(mut data: Value) -> Value {
         fields.retain(|_, value| !value.is_null());
     }
     data
+}
+
+fn usage_data(usage: &Usage) -> Value {
+    let hold_data = |hold: &HoldAmount| {
+        json!({
+            "hold_id": hold.hold_id.as_str(),
+            "account_id": hold.account_id.as_str(),
+            "amount": hold.amount.number(),
+            "currency": hold.amount.code(),
+        })
+    };
+    match usage {
+        Usage::Charge(charge) => json!({
+            "usage_id": charge.usage_id.as_str(),
+            "account_id": charge.account_id.as_str(),
+            "amount": charge.amount.number(),
+            "currency": charge.amount.code(),
+            "occurred_at": charge.occurred_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "kind": charge.kind,
+            "hold_id": charge.hold_id.as_ref().map(|id| id.as_str()),
+        }),
+        Usage::Refund(refund) => json!({
+            "refund_id": refund.refund_id.as_str(),
+            "usage_id": refund.usage_id.as_str(),
+            "account_id": refund.account_id.as_str(),
+            "amount": refund.amount.number(),
+            "currency": refund.amount.code(),
+        }),
+        Usage::Hold(hold) | Usage::Release(hold) | Usage::ExpireHold(hold) => hold_data(hold),
+        Usage::Watermark(complete_through) => json!({
+            "complete_through": complete_through.to_rfc3339_opts(SecondsFormat::Secs, true),
+        }),
+    }
 }
 
 fn command_data(command: &Command) -> Value {

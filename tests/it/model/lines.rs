@@ -43,6 +43,17 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
         lines.push(format!("waiting {account} {}", ids.join(",")));
     }
+    for hold in model.set.usage.holds.values() {
+        let (account, id, state) = (&hold.account_id, &hold.hold_id, hold.state.word());
+        let (amount, released) = (micros(hold.amount), micros(hold.released));
+        lines.push(format!("hold {account} {id} {state} {amount} {released}"));
+    }
+    for charged in model.set.usage.charges.values() {
+        let (account, id) = (&charged.charge.account_id, &charged.charge.usage_id);
+        let (amount, uncovered) = (micros(charged.charge.amount), micros(charged.uncovered));
+        let refunded = micros(charged.refunded);
+        lines.push(format!("charge {account} {id} {amount} {uncovered} {refunded}"));
+    }
     for (record, (_, outcome)) in &model.inbox {
         let word = outcome.word();
         let told = if word == "waiting" { None } else { outcome.code() };
@@ -54,7 +65,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
 }
 
 pub async fn of_database(database: &Database) -> Vec<String> {
-    const QUERIES: [&str; 8] = [
+    const QUERIES: [&str; 10] = [
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
@@ -67,6 +78,11 @@ pub async fn of_database(database: &Database) -> Vec<String> {
            sum(amount)) FROM ledger_entries GROUP BY ledger_account, account_id, currency",
         "SELECT concat_ws(' ', 'events', key_kind, record_key, sum(events)) FROM outbox
          WHERE topic = 'events' GROUP BY key_kind, record_key",
+        "SELECT concat_ws(' ', 'hold', account_id, hold_id, state, amount, released) FROM holds",
+        "SELECT concat_ws(' ', 'charge', account_id, usage_id, amount, uncovered,
+           coalesce((SELECT sum(r.amount) FROM usage_refunds r
+             WHERE (r.account_id, r.usage_id) = (c.account_id, c.usage_id)), 0))
+         FROM usage_charges c",
         "SELECT concat_ws(' ', 'waiting', wait_key, string_agg(message_id, ',' ORDER BY
            waiting_id)) FROM waiting_commands GROUP BY wait_key",
         "SELECT concat_ws(' ', 'inbox', message_id, outcome, CASE WHEN outcome = 'waiting' THEN '-'

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::domain::account::Account;
-use crate::domain::decide::{Context, decide};
+use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::Decided;
 use crate::domain::ids::IdBlock;
 use crate::domain::input::Message;
@@ -20,6 +20,7 @@ const BATCH: usize = 9;
 /// The three accounts of a random log, known and locked from the start.
 fn world() -> WorkingSet {
     let mut set = WorkingSet::default();
+    set.usage.keeps_lots = true;
     for number in 0..3 {
         let id = account(&format!("ACC-{number}"));
         let named = Account::named_by_a_record(id.clone());
@@ -79,7 +80,9 @@ fn decide_all(
         let context = Context { policy, as_of: message.time };
         decide(set, message, &mut IdBlock::new(number), context)
     };
-    (first..).zip(batch).map(decide_one).collect()
+    let decided = (first..).zip(batch).map(decide_one).collect::<Result<Vec<_>, Stop>>()?;
+    usage::conclude(set)?;
+    Ok(decided)
 }
 
 /// Decides the batch again from a fresh copy until nothing is missing, as the service does.
@@ -121,5 +124,7 @@ proptest! {
         prop_assert_eq!(batched.payments, complete.payments);
         prop_assert_eq!(batched.invoices, complete.invoices);
         prop_assert_eq!(batched.balances, complete.balances);
+        prop_assert_eq!(batched.usage.lots, complete.usage.lots);
+        prop_assert_eq!(batched.usage.holds, complete.usage.holds);
     }
 }

@@ -5,4 +5,5 @@ mod batches;
 mod commands;
 mod precedence;
 mod properties;
+mod usage;
 mod waiting;

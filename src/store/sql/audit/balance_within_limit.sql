@@ -4,3 +4,5 @@ SELECT format('account %s, %s', b.account_id, b.currency) AS subject,
   FROM balances b
   LEFT JOIN credit_limits l ON l.account_id = b.account_id AND l.currency = b.currency
  WHERE b.amount < -coalesce(l.amount, 0)
+   AND NOT EXISTS (SELECT 1 FROM usage_charges c WHERE c.account_id = b.account_id
+                      AND c.currency = b.currency AND c.uncovered > 0)

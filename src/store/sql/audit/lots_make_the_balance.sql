@@ -1,4 +1,3 @@
--- Holds while no usage exists; usage will burn lots and balance together.
 SELECT format('account %s, %s', account_id, currency) AS subject,
        format('the lots hold %s and the balance is %s micros', coalesce(l.remaining, 0),
               coalesce(b.amount, 0)) AS detail

@@ -9,3 +9,6 @@ SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
          WHERE e.ledger_account = 'customer_balance') r
   LEFT JOIN credit_limits l ON l.account_id = r.account_id AND l.currency = r.currency
  WHERE r.balance < -coalesce(l.amount, 0)
+   -- Usage is a fact: it may go beyond, and what comes in later may not yet make it good.
+   AND NOT EXISTS (SELECT 1 FROM usage_charges c WHERE c.account_id = r.account_id
+                      AND c.currency = r.currency AND c.uncovered > 0)

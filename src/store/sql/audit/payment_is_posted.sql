@@ -11,6 +11,7 @@ SELECT format('payment %s', payment_id) AS subject,
                     coalesce(sum(e.amount) FILTER (WHERE ledger_account = 'unallocated_cash'), 0)
                         AS free
                FROM ledger_transactions t JOIN ledger_entries e USING (ledger_transaction_id)
+              WHERE t.payment_id IS NOT NULL
               GROUP BY t.payment_id, e.currency) l USING (payment_id, currency)
  WHERE p.amount IS NULL
     OR p.amount <> coalesce(l.cleared, 0)

@@ -1,0 +1,103 @@
+//! Usage: charges from Kafka to committed rows, on customers that were topped up before.
+//!
+//! Twice: customers in turn with a tenth of the charges on one of them, and all on one.
+
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use topup::config::Only;
+use topup::kafka::OutRecord;
+
+use crate::World;
+use crate::database::{Database, number};
+use crate::ours;
+
+/// Topups before the charges: so many customers have a lot, or a few.
+pub const TOPUPS: usize = 20_000;
+const USAGE: Only = Only { commands: false, bank: false, usage: true, relay: false, jobs: false };
+const CHUNK: usize = 10_000;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    pub per_s: f64,
+    pub hot_per_s: f64,
+}
+
+pub async fn part(world: &World, charges: usize) -> Usage {
+    println!("\n== usage: {charges} charges from Kafka to committed rows, one worker");
+    let records = world.book.records(TOPUPS);
+    let (database, _, _) = ours::measured(world, "base", "usage", records, TOPUPS).await;
+    let sql = "SELECT DISTINCT account_id FROM lots ORDER BY account_id";
+    let owners: Vec<String> =
+        sqlx::query_scalar(sql).fetch_all(&database.pool).await.expect("customers");
+    let hot = owners.first().expect("a customer").clone();
+    let mixed = |index: usize| {
+        if index.is_multiple_of(10) { hot.clone() } else { owners[index % owners.len()].clone() }
+    };
+    let per_s = run(world, &database, "usage_mixed", charges, mixed).await;
+    let hot_per_s = run(world, &database, "usage_hot", charges, |_| hot.clone()).await;
+    ours::audit(&database).await;
+    world.server.drop(database).await;
+    Usage { per_s, hot_per_s }
+}
+
+/// Charges a second, from the start of the first batch to the last checkpoint.
+async fn run(
+    world: &World,
+    database: &Database,
+    part: &str,
+    charges: usize,
+    owner: impl Fn(usize) -> String,
+) -> f64 {
+    let topics = world.cluster.create_topics(part).await;
+    let producer = world.cluster.producer(std::time::Duration::from_millis(20));
+    let mut chunk: Vec<OutRecord> = Vec::with_capacity(CHUNK);
+    for index in 0..charges {
+        let account = owner(index);
+        chunk.push(OutRecord {
+            topic: topics.usage.clone(),
+            key: Some(account.as_bytes().to_vec()),
+            value: Some(charge(part, index, &account).into_bytes()),
+            headers: Vec::new(),
+            timestamp_ms: None,
+        });
+        if chunk.len() == CHUNK || index + 1 == charges {
+            for delivered in producer.send_all(std::mem::take(&mut chunk)).await {
+                delivered.expect("delivered");
+            }
+        }
+    }
+    let pool = &database.pool;
+    let before = usize::try_from(number(pool, ours::COMMITTED).await).expect("a count");
+    let since: DateTime<Utc> = Utc::now();
+    let started = Instant::now();
+    let worker = ours::start(world, database, part, USAGE).await;
+    ours::committed(database, before + charges).await;
+    let (ended, from_start) = (Utc::now(), started.elapsed().as_secs_f64());
+    worker.shutdown().await;
+    let first: DateTime<Utc> =
+        sqlx::query_scalar("SELECT min(processed_at) FROM inbox WHERE processed_at > $1")
+            .bind(since)
+            .fetch_one(pool)
+            .await
+            .expect("a first batch");
+    let seconds = (ended - first).as_seconds_f64();
+    let rate = charges as f64 / seconds;
+    println!("{part}: {rate:.0} charges/s ({seconds:.2} s; {from_start:.2} s from the start)");
+    rate
+}
+
+fn charge(part: &str, index: usize, account: &str) -> String {
+    format!(
+        concat!(
+            r#"{{"specversion":"1.0","id":"{0}-{1:08}","source":"rating","#,
+            r#""type":"topup.usage.charge.v1","time":"2026-11-22T10:00:00Z","data":{{"#,
+            r#""usage_id":"{0}-{1:08}","account_id":"{2}","amount":"0.0{3}","currency":"SGD","#,
+            r#""occurred_at":"2026-11-22T10:00:00Z","kind":"sms"}}}}"#
+        ),
+        part,
+        index,
+        account,
+        index % 89 + 11
+    )
+}

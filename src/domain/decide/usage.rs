@@ -1,0 +1,328 @@
+//! Usage: facts, so nothing is refused. A charge beyond all credit is recorded, and told.
+//!
+//! Charges and refunds of one account are posted together, once for each batch ([`conclude`]): one
+//! ledger transaction of each kind, one event with the new balance.
+
+use std::sync::Arc;
+
+use super::{Halt, Recording};
+use crate::domain::effect::{Effect, Need, Outcome};
+use crate::domain::event::{BalanceCause, Cause, EventKey, Fact};
+use crate::domain::ids::{AccountId, HoldId};
+use crate::domain::ledger::{LedgerKind, LedgerTransaction};
+use crate::domain::money::{Currency, Money};
+use crate::domain::rejection::DeadLetterReason;
+use crate::domain::usage::{
+    Charge, Charged, Hold, HoldAmount, HoldState, LotMove, MoveKind, Refund, Refunded, Usage,
+};
+use crate::domain::working_set::usage::Tally;
+use crate::domain::working_set::{Stop, WorkingSet};
+
+type Result<T = Outcome> = std::result::Result<T, Halt>;
+
+pub(super) fn decide(recording: &mut Recording<'_>, usage: &Usage) -> Result {
+    if let Some(account_id) = usage.account_id() {
+        super::settle::ensure_account(recording, account_id);
+    }
+    match usage {
+        Usage::Charge(charge) => self::charge(recording, charge),
+        Usage::Refund(refund) => self::refund(recording, refund),
+        Usage::Hold(hold) => place(recording, hold),
+        Usage::Release(hold) => release(recording, hold),
+        Usage::ExpireHold(hold) => expire(recording, hold),
+        Usage::Watermark(complete_through) => {
+            recording.add(Effect::Watermark(*complete_through))?;
+            Ok(Outcome::Applied { subject: Some("watermark".to_owned()) })
+        }
+    }
+}
+
+fn conflict() -> Halt {
+    Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::UsageConflict))
+}
+
+fn charge(recording: &mut Recording<'_>, charge: &Charge) -> Result {
+    let key = (charge.account_id.clone(), charge.usage_id.clone());
+    if let Some(known) = recording.set.usage.charges.get(&key) {
+        return if known.charge == *charge { Ok(Outcome::Duplicate) } else { Err(conflict()) };
+    }
+    let currency = charge.amount.currency();
+    let (burnt, uncovered) = recording.set.usage.burn(&charge.account_id, charge.amount)?;
+    let tally = recording.set.usage.tally(&charge.account_id, currency, &recording.cause);
+    let ids = &mut recording.ids;
+    let ledger_transaction_id = match tally.charge_posting {
+        Some(id) => id,
+        None => ids.ledger_transaction(),
+    };
+    let charged = Charged {
+        id: ids.charge(),
+        charge: charge.clone(),
+        burnt,
+        uncovered,
+        refunded: Money::zero(currency),
+        ledger_transaction_id,
+    };
+    recording.add(Effect::Charge(Box::new(charged)))?;
+    if let Some(hold_id) = &charge.hold_id {
+        capture(recording, &charge.account_id, hold_id, currency)?;
+    }
+    Ok(Outcome::Applied { subject: Some(format!("usage:{}", charge.usage_id)) })
+}
+
+/// The hold of a charge ends with it. One that comes later finds that it has ended.
+fn capture(
+    recording: &mut Recording<'_>,
+    account_id: &AccountId,
+    hold_id: &HoldId,
+    currency: Currency,
+) -> Result<()> {
+    let at = recording.context.as_of;
+    let zero = Money::zero(currency);
+    let known = recording.set.usage.holds.get(&(account_id.clone(), hold_id.clone()));
+    let hold = match known {
+        Some(hold) if hold.state != HoldState::Live => return Ok(()),
+        Some(hold) => hold.clone(),
+        None => Hold {
+            hold_id: hold_id.clone(),
+            account_id: account_id.clone(),
+            amount: zero,
+            released: zero,
+            state: HoldState::Live,
+            placed_at: at,
+            ended_at: None,
+        },
+    };
+    let hold = Hold { state: HoldState::Captured, ended_at: Some(at), ..hold };
+    Ok(recording.add(Effect::SetHold(hold))?)
+}
+
+/// A refund of a charge that has not come yet waits for it.
+fn refund(recording: &mut Recording<'_>, refund: &Refund) -> Result {
+    let key = (refund.account_id.clone(), refund.refund_id.clone());
+    if let Some(known) = recording.set.usage.refunds.get(&key) {
+        return if known == refund { Ok(Outcome::Duplicate) } else { Err(conflict()) };
+    }
+    let key = (refund.account_id.clone(), refund.usage_id.clone());
+    let Some(charged) = recording.set.usage.charges.get(&key).cloned() else {
+        return Err(Need::Charge(key.0, key.1).into());
+    };
+    let currency = refund.amount.currency();
+    if charged.charge.amount.currency() != currency {
+        return Err(conflict());
+    }
+    let left = charged.charge.amount.sub(charged.refunded)?;
+    if refund.amount.compare(left)?.is_gt() {
+        let reason = DeadLetterReason::RefundExceedsCharge;
+        return Err(Halt::Outcome(Outcome::DeadLettered(reason)));
+    }
+    let moves = give_back(recording.set, &charged, refund)?;
+    let tally = recording.set.usage.tally(&refund.account_id, currency, &recording.cause);
+    let ids = &mut recording.ids;
+    let ledger_transaction_id = match tally.refund_posting {
+        Some(id) => id,
+        None => ids.ledger_transaction(),
+    };
+    let refunded = Refunded {
+        id: ids.charge(),
+        refund: refund.clone(),
+        charge_id: charged.id,
+        moves,
+        ledger_transaction_id,
+    };
+    recording.add(Effect::Refund(Box::new(refunded)))?;
+    Ok(Outcome::Applied { subject: Some(format!("usage:{}", refund.usage_id)) })
+}
+
+/// What a refund gives back to which lots: in the reverse of the order in which the charge took
+/// it, what was debt first. Debt that is still there becomes less by it.
+fn give_back(set: &WorkingSet, charged: &Charged, refund: &Refund) -> Result<Vec<LotMove>> {
+    let currency = refund.amount.currency();
+    let zero = Money::zero(currency);
+    let balance = set.balance(&refund.account_id, currency);
+    let mut debt = if balance.is_negative() { balance.negated() } else { zero };
+    let (mut skip, mut left) = (charged.refunded, refund.amount);
+    // The part of `whole` that is given back now, after what was given back before.
+    let mut share = |whole: Money| -> Result<Money> {
+        let before = skip.min(whole)?;
+        skip = skip.sub(before)?;
+        let part = whole.sub(before)?.min(left)?;
+        left = left.sub(part)?;
+        Ok(part)
+    };
+    let uncovered = share(charged.uncovered)?;
+    let mut moves = Vec::new();
+    let relieved = uncovered.min(debt)?;
+    debt = debt.sub(relieved)?;
+    to_clearers(set, refund, uncovered.sub(relieved)?, &mut moves)?;
+    for burnt in charged.burnt.iter().rev() {
+        let amount = share(burnt.amount)?;
+        if !amount.is_positive() {
+            continue;
+        }
+        moves.push(LotMove { lot_id: burnt.lot_id, kind: MoveKind::Refund, amount });
+        let amount = amount.min(debt)?;
+        if amount.is_positive() {
+            debt = debt.sub(amount)?;
+            moves.push(LotMove { lot_id: burnt.lot_id, kind: MoveKind::Debt, amount });
+        }
+    }
+    Ok(moves)
+}
+
+/// Debt that later lots have cleared goes back to them, the newest first.
+fn to_clearers(
+    set: &WorkingSet,
+    refund: &Refund,
+    mut left: Money,
+    moves: &mut Vec<LotMove>,
+) -> Result<()> {
+    let key = (refund.account_id.clone(), left.currency());
+    for lot in set.usage.lots.get(&key).into_iter().flatten().rev() {
+        let amount = lot.debt_cleared.min(left)?;
+        if amount.is_positive() {
+            left = left.sub(amount)?;
+            moves.push(LotMove { lot_id: lot.id, kind: MoveKind::DebtRefund, amount });
+        }
+    }
+    if left.is_zero() { Ok(()) } else { Err(Stop::Corrupt("a debt that nothing cleared").into()) }
+}
+
+fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
+    let applied = Outcome::Applied { subject: Some(format!("hold:{}", hold.hold_id)) };
+    let key = (hold.account_id.clone(), hold.hold_id.clone());
+    match recording.set.usage.holds.get(&key) {
+        // Its charge came first.
+        Some(known) if known.amount.is_zero() => return Ok(applied),
+        Some(known) if known.amount == hold.amount => return Ok(Outcome::Duplicate),
+        Some(_) => return Err(conflict()),
+        None => {}
+    }
+    recording.add(Effect::SetHold(Hold {
+        hold_id: hold.hold_id.clone(),
+        account_id: hold.account_id.clone(),
+        amount: hold.amount,
+        released: Money::zero(hold.amount.currency()),
+        state: HoldState::Live,
+        placed_at: recording.context.as_of,
+        ended_at: None,
+    }))?;
+    Ok(applied)
+}
+
+/// Releases part of a hold, or all of it. One that has ended stays as it ended.
+fn release(recording: &mut Recording<'_>, release: &HoldAmount) -> Result {
+    let key = (release.account_id.clone(), release.hold_id.clone());
+    let Some(hold) = recording.set.usage.holds.get(&key).cloned() else {
+        return Err(Need::Hold(key.0, key.1).into());
+    };
+    let applied = Outcome::Applied { subject: Some(format!("hold:{}", release.hold_id)) };
+    if hold.amount.currency() != release.amount.currency() {
+        return Err(conflict());
+    }
+    if hold.state != HoldState::Live {
+        return Ok(applied);
+    }
+    let open = hold.amount.sub(hold.released)?;
+    let released = hold.released.add(release.amount.min(open)?)?;
+    let all = released == hold.amount;
+    let hold = Hold {
+        released,
+        state: if all { HoldState::Released } else { HoldState::Live },
+        ended_at: all.then_some(recording.context.as_of),
+        ..hold
+    };
+    recording.add(Effect::SetHold(hold))?;
+    Ok(applied)
+}
+
+/// A hold that has come to the configured age: whoever placed it has forgotten it.
+fn expire(recording: &mut Recording<'_>, named: &HoldAmount) -> Result {
+    let key = (named.account_id.clone(), named.hold_id.clone());
+    let known = recording.set.usage.holds.get(&key).cloned();
+    let Some(hold) = known.filter(|hold| hold.state == HoldState::Live) else {
+        return Ok(Outcome::Duplicate);
+    };
+    let fact = Fact::HoldExpired {
+        account_id: hold.account_id.clone(),
+        hold_id: hold.hold_id.clone(),
+        amount: hold.amount.sub(hold.released)?,
+    };
+    let ended_at = Some(recording.context.as_of);
+    recording.add(Effect::SetHold(Hold { state: HoldState::Expired, ended_at, ..hold }))?;
+    recording.publish(EventKey::Account(named.account_id.clone()), fact)?;
+    Ok(Outcome::Applied { subject: Some(format!("hold:{}", named.hold_id)) })
+}
+
+/// Ends a batch: posts what its charges and refunds come to, and tells the new balances.
+///
+/// # Errors
+/// [`Stop::Corrupt`] when the sums contradict each other.
+pub fn conclude(set: &mut WorkingSet) -> std::result::Result<Vec<Effect>, Stop> {
+    let mut effects = Vec::new();
+    for ((account_id, currency), tally) in std::mem::take(&mut set.usage.tallies) {
+        let charged = tally.charged.negated();
+        let postings = [
+            (tally.charge_posting, LedgerKind::UsageCharged, charged),
+            (tally.refund_posting, LedgerKind::UsageRefunded, tally.refunded),
+        ];
+        for (id, kind, amount) in postings {
+            if let Some(id) = id {
+                let posted = LedgerTransaction::usage(id, kind, account_id.clone(), amount);
+                effects.push(Effect::Post(posted));
+            }
+        }
+        tell(set, &account_id, currency, &tally, &mut effects)?;
+    }
+    Ok(effects)
+}
+
+fn tell(
+    set: &mut WorkingSet,
+    account_id: &AccountId,
+    currency: Currency,
+    tally: &Tally,
+    effects: &mut Vec<Effect>,
+) -> std::result::Result<(), Stop> {
+    let balance = set.balance(account_id, currency);
+    let delta = tally.refunded.sub(tally.charged)?;
+    if tally.charges > 0 || tally.refunds > 0 {
+        let (charges, refunds) = (tally.charges, tally.refunds);
+        let fact = Fact::BalanceChanged {
+            account_id: account_id.clone(),
+            delta,
+            balance,
+            cause: BalanceCause::Usage { charges, refunds },
+        };
+        publish(set, account_id, fact, &tally.cause, effects)?;
+    }
+    let Some(cause) = &tally.overdrawn_by else {
+        return Ok(());
+    };
+    let credit_limit = set.usage.limit(account_id, currency);
+    let exceeded_by = balance.add(credit_limit)?.negated();
+    if !exceeded_by.is_positive() {
+        // A refund of the same batch has made it good.
+        return Ok(());
+    }
+    let fact = Fact::BalanceOverdrawn {
+        account_id: account_id.clone(),
+        balance,
+        credit_limit,
+        exceeded_by,
+    };
+    publish(set, account_id, fact, cause, effects)
+}
+
+fn publish(
+    set: &mut WorkingSet,
+    account_id: &AccountId,
+    fact: Fact,
+    cause: &Arc<Cause>,
+    effects: &mut Vec<Effect>,
+) -> std::result::Result<(), Stop> {
+    let key = EventKey::Account(account_id.clone());
+    let effect = Effect::Publish { key, fact: Box::new(fact) };
+    set.apply(&effect, cause)?;
+    effects.push(effect);
+    Ok(())
+}

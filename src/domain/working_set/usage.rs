@@ -1,0 +1,195 @@
+//! The usage part of the working set: lots in the order in which they burn, charges, holds, and
+//! what a batch has charged each account so far.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{Stop, WorkingSet};
+use crate::domain::event::Cause;
+use crate::domain::ids::{AccountId, AllocationId, HoldId, LedgerTransactionId, RefundId, UsageId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::usage::{Charged, Hold, Lot, LotMove, MoveKind, Refund, Refunded};
+
+/// What one batch charged and gave back to one account in one currency.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    pub charged: Money,
+    pub refunded: Money,
+    pub charges: u32,
+    pub refunds: u32,
+    pub charge_posting: Option<LedgerTransactionId>,
+    pub refund_posting: Option<LedgerTransactionId>,
+    /// The last record that changed the balance.
+    pub cause: Arc<Cause>,
+    /// The last charge that went beyond the credit limit.
+    pub overdrawn_by: Option<Arc<Cause>>,
+}
+
+impl Tally {
+    fn new(currency: Currency, cause: &Arc<Cause>) -> Self {
+        let zero = Money::zero(currency);
+        Self {
+            charged: zero,
+            refunded: zero,
+            charges: 0,
+            refunds: 0,
+            charge_posting: None,
+            refund_posting: None,
+            cause: Arc::clone(cause),
+            overdrawn_by: None,
+        }
+    }
+}
+
+/// What deciding usage reads.
+#[derive(Debug, Clone, Default)]
+pub struct UsageSet {
+    /// In the order in which they burn: the oldest first.
+    pub lots: HashMap<(AccountId, Currency), Vec<Lot>>,
+    /// Whether `lots` is kept: payments alone need none.
+    pub keeps_lots: bool,
+    pub limits: HashMap<(AccountId, Currency), Money>,
+    pub charges: HashMap<(AccountId, UsageId), Charged>,
+    pub refunds: HashMap<(AccountId, RefundId), Refund>,
+    pub holds: HashMap<(AccountId, HoldId), Hold>,
+    /// Sorted, so that the events of a batch have one order.
+    pub tallies: BTreeMap<(AccountId, Currency), Tally>,
+}
+
+impl UsageSet {
+    /// Which lots `amount` burns, and what no lot has.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] only if a lot contradicts its own constraints.
+    pub fn burn(
+        &self,
+        account_id: &AccountId,
+        amount: Money,
+    ) -> Result<(Vec<LotMove>, Money), Stop> {
+        let mut left = amount;
+        let mut moves = Vec::new();
+        let key = (account_id.clone(), amount.currency());
+        for lot in self.lots.get(&key).into_iter().flatten() {
+            if left.is_zero() {
+                break;
+            }
+            let part = lot.remaining.min(left)?;
+            if part.is_positive() {
+                left = left.sub(part)?;
+                moves.push(LotMove { lot_id: lot.id, kind: MoveKind::Charge, amount: part });
+            }
+        }
+        Ok((moves, left))
+    }
+
+    #[must_use]
+    pub fn limit(&self, account_id: &AccountId, currency: Currency) -> Money {
+        let key = (account_id.clone(), currency);
+        self.limits.get(&key).copied().unwrap_or_else(|| Money::zero(currency))
+    }
+
+    #[must_use]
+    pub fn lot(
+        &self,
+        account_id: &AccountId,
+        currency: Currency,
+        id: AllocationId,
+    ) -> Option<&Lot> {
+        let lots = self.lots.get(&(account_id.clone(), currency))?;
+        lots.iter().find(|lot| lot.id == id)
+    }
+
+    /// Opens a lot behind those that are there.
+    pub fn open(&mut self, account_id: &AccountId, lot: Lot) {
+        let key = (account_id.clone(), lot.amount.currency());
+        let lots = self.lots.entry(key).or_default();
+        lots.push(lot);
+        lots.sort_by_key(|lot| (lot.opened_at, lot.id));
+    }
+
+    fn apply_moves(&mut self, account_id: &AccountId, moves: &[LotMove]) -> Result<(), Stop> {
+        for moved in moves {
+            let missing = Stop::Corrupt("a lot that is not loaded");
+            let key = (account_id.clone(), moved.amount.currency());
+            let lots = self.lots.get_mut(&key).ok_or(missing.clone())?;
+            let lot = lots.iter_mut().find(|lot| lot.id == moved.lot_id).ok_or(missing)?;
+            lot.remaining = if moved.kind.burns() {
+                lot.remaining.sub(moved.amount)?
+            } else {
+                lot.remaining.add(moved.amount)?
+            };
+            lot.debt_cleared = match moved.kind {
+                MoveKind::Charge | MoveKind::Refund => lot.debt_cleared,
+                MoveKind::Debt => lot.debt_cleared.add(moved.amount)?,
+                MoveKind::DebtRefund => lot.debt_cleared.sub(moved.amount)?,
+            };
+            let over = lot.remaining.compare(lot.amount)?.is_gt();
+            if over || lot.remaining.is_negative() || lot.debt_cleared.is_negative() {
+                return Err(Stop::Corrupt("a lot that holds more or less than it can"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What this batch did to the account so far.
+    pub fn tally(
+        &mut self,
+        account_id: &AccountId,
+        currency: Currency,
+        cause: &Arc<Cause>,
+    ) -> &mut Tally {
+        let key = (account_id.clone(), currency);
+        self.tallies.entry(key).or_insert_with(|| Tally::new(currency, cause))
+    }
+}
+
+impl WorkingSet {
+    pub(super) fn apply_charge(
+        &mut self,
+        charged: &Charged,
+        cause: &Arc<Cause>,
+    ) -> Result<(), Stop> {
+        let (account_id, amount) = (&charged.charge.account_id, charged.charge.amount);
+        self.usage.apply_moves(account_id, &charged.burnt)?;
+        let key = (account_id.clone(), amount.currency());
+        let balance = self.balance(account_id, amount.currency()).sub(amount)?;
+        let beyond = balance.add(self.usage.limit(account_id, amount.currency()))?.is_negative();
+        self.balances.insert(key, balance);
+        let tally = self.usage.tally(account_id, amount.currency(), cause);
+        tally.charged = tally.charged.add(amount)?;
+        tally.charges = tally.charges.saturating_add(1);
+        tally.charge_posting = Some(charged.ledger_transaction_id);
+        tally.cause = Arc::clone(cause);
+        if beyond {
+            tally.overdrawn_by = Some(Arc::clone(cause));
+        }
+        let key = (account_id.clone(), charged.charge.usage_id.clone());
+        self.usage.charges.insert(key, charged.clone());
+        Ok(())
+    }
+
+    pub(super) fn apply_refund(
+        &mut self,
+        refunded: &Refunded,
+        cause: &Arc<Cause>,
+    ) -> Result<(), Stop> {
+        let refund = &refunded.refund;
+        let (account_id, amount) = (&refund.account_id, refund.amount);
+        self.usage.apply_moves(account_id, &refunded.moves)?;
+        let key = (account_id.clone(), amount.currency());
+        let balance = self.balance(account_id, amount.currency()).add(amount)?;
+        self.balances.insert(key, balance);
+        let tally = self.usage.tally(account_id, amount.currency(), cause);
+        tally.refunded = tally.refunded.add(amount)?;
+        tally.refunds = tally.refunds.saturating_add(1);
+        tally.refund_posting = Some(refunded.ledger_transaction_id);
+        tally.cause = Arc::clone(cause);
+        let missing = Stop::Corrupt("a refund of a charge that is not loaded");
+        let key = (account_id.clone(), refund.usage_id.clone());
+        let charged = self.usage.charges.get_mut(&key).ok_or(missing)?;
+        charged.refunded = charged.refunded.add(amount)?;
+        let key = (account_id.clone(), refund.refund_id.clone());
+        self.usage.refunds.insert(key, refund.clone());
+        Ok(())
+    }
+}

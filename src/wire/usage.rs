@@ -1,0 +1,121 @@
+//! The data of usage records (contract §2.3).
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::fields::{Fields, maybe, need};
+use super::strict::Text;
+use crate::domain::ids::{AccountId, HoldId, RefundId, UsageId};
+use crate::domain::input::Input;
+use crate::domain::usage::{Charge, HoldAmount, Refund, Usage};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChargeData<'a> {
+    #[serde(borrow)]
+    usage_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    currency: Option<Text<'a>>,
+    #[serde(borrow)]
+    occurred_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    hold_id: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundData<'a> {
+    #[serde(borrow)]
+    refund_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    usage_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    currency: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldData<'a> {
+    #[serde(borrow)]
+    hold_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    currency: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WatermarkData<'a> {
+    #[serde(borrow)]
+    complete_through: Option<Text<'a>>,
+}
+
+pub(super) fn charge(data: &str, fields: &mut Fields) -> Option<Input> {
+    let data: ChargeData<'_> = fields.object(data)?;
+    let usage_id = fields.id(need("usage_id"), data.usage_id, UsageId::parse);
+    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
+    let currency = fields.currency(need("currency"), data.currency);
+    let amount = fields.usage_amount(need("amount"), data.amount, currency);
+    let occurred_at = fields.instant(need("occurred_at"), data.occurred_at);
+    let kind = fields.name(need("kind"), data.kind);
+    let hold_id = fields.id(maybe("hold_id"), data.hold_id, HoldId::parse);
+    Some(Input::Usage(Usage::Charge(Charge {
+        usage_id: usage_id?,
+        account_id: account_id?,
+        amount: amount?,
+        occurred_at: occurred_at?,
+        kind: kind?,
+        hold_id,
+    })))
+}
+
+pub(super) fn refund(data: &str, fields: &mut Fields) -> Option<Input> {
+    let data: RefundData<'_> = fields.object(data)?;
+    let refund_id = fields.id(need("refund_id"), data.refund_id, RefundId::parse);
+    let usage_id = fields.id(need("usage_id"), data.usage_id, UsageId::parse);
+    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
+    let currency = fields.currency(need("currency"), data.currency);
+    let amount = fields.usage_amount(need("amount"), data.amount, currency);
+    Some(Input::Usage(Usage::Refund(Refund {
+        refund_id: refund_id?,
+        usage_id: usage_id?,
+        account_id: account_id?,
+        amount: amount?,
+    })))
+}
+
+pub(super) fn hold(data: &str, fields: &mut Fields) -> Option<Input> {
+    Some(Input::Usage(Usage::Hold(hold_amount(data, fields)?)))
+}
+
+pub(super) fn release(data: &str, fields: &mut Fields) -> Option<Input> {
+    Some(Input::Usage(Usage::Release(hold_amount(data, fields)?)))
+}
+
+fn hold_amount(data: &str, fields: &mut Fields) -> Option<HoldAmount> {
+    let data: HoldData<'_> = fields.object(data)?;
+    let hold_id = fields.id(need("hold_id"), data.hold_id, HoldId::parse);
+    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
+    let currency = fields.currency(need("currency"), data.currency);
+    let amount = fields.usage_amount(need("amount"), data.amount, currency);
+    Some(HoldAmount { hold_id: hold_id?, account_id: account_id?, amount: amount? })
+}
+
+pub(super) fn watermark(data: &str, fields: &mut Fields) -> Option<Input> {
+    let data: WatermarkData<'_> = fields.object(data)?;
+    let complete_through = fields.instant(need("complete_through"), data.complete_through);
+    Some(Input::Usage(Usage::Watermark(complete_through?)))
+}
