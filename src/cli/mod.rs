@@ -17,6 +17,7 @@ mod letter;
 pub mod output;
 mod payments;
 pub mod publish;
+mod quality;
 mod records;
 mod settings;
 mod status;
@@ -118,6 +119,9 @@ enum Command {
     /// Lag, outbox, dead letters, parked money
     #[command(after_help = "Examples:\n  topup status\n  topup status --output json")]
     Status,
+    /// Measures matching on generated payments whose invoices are known; exits 3 if it fails
+    #[command(after_help = "Example:\n  topup quality --payments 200000 --seed 1")]
+    Quality(quality::QualityArgs),
     /// Checks every invariant; exits 3 when one does not hold
     #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
     Audit,
@@ -126,9 +130,10 @@ enum Command {
 impl Command {
     fn needs(&self) -> Needs {
         match self {
-            Self::Demo(_) | Self::Doctor | Self::Config(settings::ConfigCommand::Show) => {
-                Needs::NOTHING
-            }
+            Self::Demo(_)
+            | Self::Doctor
+            | Self::Quality(_)
+            | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::Publish(_) => Needs::KAFKA,
             Self::Migrate
@@ -190,6 +195,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Config(command) => settings::run(command, &loaded, printer)?,
         Command::Doctor => return doctor::run(&config, printer).await,
         Command::Publish(args) => publish::run(&args, &config).await?,
+        Command::Quality(args) => return quality::run(&args),
         command => {
             let pool = wiring::connect(&config).await?;
             let looked = look(command, &pool, &config, printer).await;
@@ -229,6 +235,7 @@ async fn look(
         | Command::Migrate
         | Command::Config(_)
         | Command::Doctor
+        | Command::Quality(_)
         | Command::Publish(_) => {}
     }
     Ok(Exit::Ok)
