@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down wipe run test lint bench sqlx-prepare
+.PHONY: help demo up down wipe run test lint bench quality sqlx-prepare
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -33,6 +33,10 @@ lint: ## format, clippy, documentation, scripts, docker-compose.yml
 bench: ## the benchmark; ARGS go to it
 	dev/install build
 	dev/with-services cargo bench --locked --bench topup $(if $(ARGS),-- $(ARGS))
+
+quality: ## how well matching does on 200,000 generated payments, per kind of mistake
+	dev/install build
+	cargo run --release --locked --bin topup -- quality $(ARGS)
 
 sqlx-prepare: ## write the snapshot of every SQL statement's parameters and columns anew
 	dev/install build

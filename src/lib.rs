@@ -13,6 +13,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod demo;
 pub mod domain;
+pub mod generate;
 pub mod jobs;
 pub mod kafka;
 pub mod pipeline;

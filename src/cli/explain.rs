@@ -6,17 +6,21 @@ use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 16] = [
     Rule::G,
     Rule::R1,
     Rule::R2,
     Rule::R3,
     Rule::R4,
+    Rule::R4b,
     Rule::R5,
     Rule::R6,
     Rule::R7,
     Rule::R8,
+    Rule::R9,
+    Rule::R10,
     Rule::R11,
+    Rule::R13,
     Rule::R14,
     Rule::R15,
 ];
@@ -152,6 +156,8 @@ fn candidate_words(candidate: &CandidateView, currency: &str) -> String {
         "reference" => "named by its payment reference",
         "end-to-end id" => "named by the end-to-end id",
         "invoice number" => "named by its number",
+        "one typing mistake away" => "one typing mistake away from a word of the text",
+        "payer name" => "its customer has the payer's name",
         "amount" => "found by its amount",
         "account" => "an open one of the customer",
         other => other,
@@ -171,6 +177,8 @@ fn verdict(word: &str) -> String {
         "taken" => "Taken.",
         "not_enough_left" => "Refused: what was left did not cover it.",
         "same_amount_but_later" => "Refused: an older invoice has the same amount.",
+        "one_mistake_away" => "Suggested: one typing mistake away, which is no proof.",
+        "one_of_the_group" => "Suggested: the group adds up to the amount.",
         "other_amount" => "Refused: it has another amount.",
         "amount_of_several" => "Refused: invoices of several customers have this amount.",
         _ => match ParkReason::from_code(word) {
@@ -217,6 +225,8 @@ fn next_of(reason: ParkReason) -> &'static str {
         ParkReason::Uncorroborated
         | ParkReason::PaidBeforeSent
         | ParkReason::TwoPersonLimit
+        | ParkReason::NearReference
+        | ParkReason::NameOnly
         | ParkReason::AmountOnly => "Confirm the suggestion, or allocate it otherwise.",
         ParkReason::BalanceLimit => "Allocate a part of it by hand, or refund it.",
         ParkReason::NoCandidate | ParkReason::NoAccount => {
@@ -246,11 +256,16 @@ mod tests {
     /// Words that the tiers write; the codes of [`ParkReason`] come on top.
     #[test]
     fn every_verdict_has_a_sentence() {
-        let tiers = include_str!("../domain/matching/tiers.rs");
+        let tiers = concat!(
+            include_str!("../domain/matching/tiers.rs"),
+            include_str!("../domain/matching/hints.rs")
+        );
         let words = [
             "taken",
             "not_enough_left",
             "same_amount_but_later",
+            "one_mistake_away",
+            "one_of_the_group",
             "other_amount",
             "amount_of_several",
             "amount_only",

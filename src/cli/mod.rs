@@ -23,6 +23,7 @@ pub mod output;
 mod payments;
 mod progress;
 pub mod publish;
+mod quality;
 mod reconcile;
 mod records;
 mod settings;
@@ -137,6 +138,9 @@ enum Command {
                             topup reconcile --as-of 2026-11-22\n  \
                             topup reconcile --bank-account DBS-1 --statement ST-41")]
     Reconcile(reconcile::ReconcileArgs),
+    /// Measures matching on generated payments whose invoices are known; exits 3 if it fails
+    #[command(after_help = "Example:\n  topup quality --payments 200000 --seed 1")]
+    Quality(quality::QualityArgs),
     /// Checks every invariant; exits 3 when one does not hold
     #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
     Audit,
@@ -157,6 +161,7 @@ impl Command {
             | Self::Doctor
             | Self::Completions(_)
             | Self::Man(_)
+            | Self::Quality(_)
             | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::Publish(_) => Needs::KAFKA,
@@ -227,6 +232,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Config(command) => settings::run(command, &loaded, printer)?,
         Command::Doctor => return doctor::run(&config, printer).await,
         Command::Publish(args) => publish::run(&args, &config).await?,
+        Command::Quality(args) => return quality::run(&args),
         command => {
             let pool = wiring::connect(&config).await?;
             let looked = look(command, &pool, &config, printer).await;
@@ -274,6 +280,7 @@ async fn look(
         | Command::Config(_)
         | Command::Doctor
         | Command::Publish(_)
+        | Command::Quality(_)
         | Command::Completions(_)
         | Command::Man(_) => {}
     }

@@ -120,10 +120,20 @@ pub enum PartialChoice {
     Apply,
 }
 
+impl PartialChoice {
+    fn policy(self) -> PartialPolicy {
+        match self {
+            Self::Suggest => PartialPolicy::Suggest,
+            Self::Apply => PartialPolicy::Apply,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MatchingConfig {
     pub partial: PartialChoice,
+    pub fee: PartialChoice,
     #[serde(default)]
     pub max_auto_amounts: BTreeMap<String, String>,
     #[serde(default)]
@@ -256,10 +266,8 @@ impl Config {
         let limits = &self.matching.max_auto_amounts;
         let own = &self.matching.own_accounts;
         Policy {
-            partial: match self.matching.partial {
-                PartialChoice::Suggest => PartialPolicy::Suggest,
-                PartialChoice::Apply => PartialPolicy::Apply,
-            },
+            partial: self.matching.partial.policy(),
+            fee: self.matching.fee.policy(),
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             own_accounts: own.iter().filter_map(|own| text::payer_account(own)).collect(),
         }

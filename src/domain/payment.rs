@@ -54,6 +54,10 @@ pub enum ParkReason {
     TwoPersonLimit,
     /// The balance would grow beyond what can be kept.
     BalanceLimit,
+    /// A word is one typing mistake away from an invoice.
+    NearReference,
+    /// The payer's name and the amount fit one invoice.
+    NameOnly,
     /// Only the amount fits, one invoice in the whole book.
     AmountOnly,
     /// Nothing fits.
@@ -63,7 +67,7 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
@@ -79,6 +83,8 @@ impl ParkReason {
         Self::PaidBeforeSent,
         Self::TwoPersonLimit,
         Self::BalanceLimit,
+        Self::NearReference,
+        Self::NameOnly,
         Self::AmountOnly,
         Self::NoCandidate,
         Self::NoAccount,
@@ -102,6 +108,8 @@ impl ParkReason {
             Self::PaidBeforeSent => "paid_before_sent",
             Self::TwoPersonLimit => "two_person_limit",
             Self::BalanceLimit => "balance_limit",
+            Self::NearReference => "near_reference",
+            Self::NameOnly => "name_only",
             Self::AmountOnly => "amount_only",
             Self::NoCandidate => "no_candidate",
             Self::NoAccount => "no_account",
@@ -136,6 +144,8 @@ impl ParkReason {
             Self::PaidBeforeSent => "The money counted before the invoice was sent.",
             Self::TwoPersonLimit => "The amount is above the limit for automatic decisions.",
             Self::BalanceLimit => "The balance would become larger than can be kept.",
+            Self::NearReference => "A word is one typing mistake away from an invoice of ours.",
+            Self::NameOnly => "Only the payer's name and the amount fit, one invoice.",
             Self::AmountOnly => "Only the amount fits, one invoice in the whole book.",
             Self::NoCandidate => "Nothing in the payment points to an invoice or a customer.",
             Self::NoAccount => "The payment was recorded without a customer.",

@@ -42,6 +42,8 @@ pub enum Miss {
     Oldest(AccountId, String),
     /// Payable invoices of the whole book with exactly this due amount.
     Book(String, i64),
+    /// Payable invoices whose reference or number is this word but for one typing mistake.
+    Near(String),
 }
 
 /// A few invoices of the whole book, with whose they are.
@@ -113,6 +115,9 @@ pub struct WorkingSet {
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
     pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
     pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
+    pub near: Shared<HashMap<String, Vec<BookEntry>>>,
+    /// Names of the customers in `book` and `near`: they are compared, and only suggest.
+    pub names: Shared<HashMap<AccountId, String>>,
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
@@ -237,6 +242,39 @@ impl WorkingSet {
         entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
         entries.truncate(BOOK_COUNT_MAX);
         Ok(entries)
+    }
+
+    /// Payable invoices that `word` may have meant, in any currency, by their ids.
+    ///
+    /// # Errors
+    /// [`Stop::Miss`] when they were not loaded.
+    pub fn near(&self, word: &str) -> Result<Vec<BookEntry>, Stop> {
+        let listed = match (self.near.get(word), self.complete) {
+            (Some(list), _) => list.as_slice(),
+            (None, true) => Default::default(),
+            (None, false) => return Err(Stop::Miss(Miss::Near(word.to_owned()))),
+        };
+        let mut entries = listed.to_vec();
+        entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
+        // What is loaded may have changed in this batch, or be new.
+        for variant in super::matching::near::variants(word) {
+            let numbers = self.by_number.get(&variant).into_iter().flatten();
+            for id in self.by_reference.get(&variant).into_iter().chain(numbers) {
+                if let Some(invoice) = self.invoices.get(id) {
+                    entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
+                }
+            }
+        }
+        entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        Ok(entries)
+    }
+
+    /// The name of a customer, if it is known here.
+    #[must_use]
+    pub fn name_of(&self, account: &AccountId) -> Option<&str> {
+        let account_name = self.accounts.get(account).and_then(|a| a.name.as_deref());
+        account_name.or_else(|| self.names.get(account).map(String::as_str))
     }
 
     fn is_fresh(&self, invoice: &Invoice) -> bool {

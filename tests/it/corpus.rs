@@ -33,10 +33,10 @@ const CONTRACT_WINS: [(&str, &str, &str); 1] = [(
 
 /// Hostile texts that name an invoice all the same, alone in the fixture (matching §2 and §3).
 const NAMES_AN_INVOICE: [(&str, &str, &str); 4] = [
-    ("B142", "R4 INV-1001", "a zero-width space is dropped"),
+    ("B142", "uncorroborated", "a zero-width space is dropped; INV-3001 is a rival"),
     ("B148", "paid_after_void", "the invoice was voided"),
-    ("B162", "R4 INV-1001", "NUL ends a word like any control character"),
-    ("B166", "R4 INV-1001", "the number and the amount corroborate each other"),
+    ("B162", "uncorroborated", "NUL ends a word like any control character; as B142"),
+    ("B166", "uncorroborated", "one digit away another customer owes the same; as B142"),
 ];
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +122,7 @@ struct Sent {
 }
 
 /// Forty customers with two invoices each: one paid by command, one by a bank payment that names
-/// its number. Five records each.
+/// its number, each for an amount of its own, so that no number has a rival. Five records each.
 fn good_records() -> Vec<Sent> {
     let mut sent = Vec::new();
     for number in 1..=40 {
@@ -131,7 +131,7 @@ fn good_records() -> Vec<Sent> {
         let paid = format!("GP-{number}");
         let commands = [
             ("invoice.create", invoice(&by_hand, &name, "31.00")),
-            ("invoice.create", invoice(&by_bank, &name, "17.00")),
+            ("invoice.create", invoice(&by_bank, &name, &format!("17.{number:02}"))),
             ("payment.record", payment(&paid, &name, "31.00")),
             ("payment.allocate", allocate(&paid, &name, &by_hand)),
         ];
@@ -144,7 +144,8 @@ fn good_records() -> Vec<Sent> {
                 value: Some(command(&id, kind, &data).into_bytes()),
             });
         }
-        let data = credit_saying(&format!("G-{number}"), "17.00", &format!("for {by_bank}"));
+        let amount = format!("17.{number:02}");
+        let data = credit_saying(&format!("G-{number}"), &amount, &format!("for {by_bank}"));
         sent.push(Sent {
             line: None,
             topic: Topic::BankPayments,
@@ -225,14 +226,15 @@ async fn check_good_records(world: &World) {
     let mut expected = BTreeSet::new();
     for number in 1..=40 {
         expected.insert(format!("GOOD-{number}|GA-{number}00|GP-{number}|R1|31000000"));
+        let micros = 17_000_000 + number * 10_000;
         expected
-            .insert(format!("GOOD-{number}|GB-{number}00|BANK:SG-DBS-001:G-{number}|R4|17000000"));
+            .insert(format!("GOOD-{number}|GB-{number}00|BANK:SG-DBS-001:G-{number}|R4|{micros}"));
     }
     let pairs = "SELECT account_id, invoice_id, payment_id, rule, amount FROM allocations";
     let found: BTreeSet<String> = world.database.lines(pairs).await.into_iter().collect();
     assert_eq!(found, expected);
     let balances = "SELECT count(*) || ' ' || min(amount) || ' ' || max(amount) FROM balances";
-    assert_eq!(world.value(balances).await, "40 48000000 48000000");
+    assert_eq!(world.value(balances).await, "40 48010000 48400000");
     let events = world.events().await;
     assert!(events.iter().all(|event| event.text("type") != "topup.command.rejected.v1"));
 }

@@ -4,6 +4,9 @@
 //! Ambiguity inside one account is settled by the declared order of invoices: the wallet is the
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
+mod hints;
+pub mod names;
+pub mod near;
 pub mod reference;
 pub mod subset;
 #[cfg(test)]
@@ -26,7 +29,7 @@ use text::Tokens;
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 1;
+pub const RULE_SET_VERSION: i32 = 2;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -44,6 +47,8 @@ pub enum PartialPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     pub partial: PartialPolicy,
+    /// As `partial`, when no more is missing than the charges that the bank declares.
+    pub fee: PartialPolicy,
     /// Above this an automatic decision becomes a suggestion. One limit per currency.
     pub max_auto_amounts: Vec<Money>,
     /// Normalised accounts of ours: money from them is a transfer, not a customer's payment.
@@ -97,6 +102,10 @@ pub enum NamedBy {
     Reference,
     EndToEnd,
     Number,
+    /// A word one typing mistake away.
+    Near,
+    /// The payer's name.
+    Name,
     Amount,
     Account,
 }
@@ -108,6 +117,8 @@ impl NamedBy {
             Self::Reference => "reference",
             Self::EndToEnd => "end-to-end id",
             Self::Number => "invoice number",
+            Self::Near => "one typing mistake away",
+            Self::Name => "payer name",
             Self::Amount => "amount",
             Self::Account => "account",
         }
@@ -177,10 +188,14 @@ pub fn foresee(
     tokens: &Tokens,
 ) -> Result<Vec<Miss>, Stop> {
     let known = |reference: &String| set.by_reference.contains_key(reference);
-    let named = tokens.references.iter().any(|(reference, _)| known(reference))
-        || tokens.all_numbers().any(|number| set.by_number.contains_key(number));
-    if named {
+    if tokens.references.iter().any(|(reference, _)| known(reference)) {
         return Ok(Vec::new());
+    }
+    let number = tokens.all_numbers().find(|number| set.by_number.contains_key(*number));
+    if let Some(number) = number {
+        // A number without a known payer is compared with its neighbours (R4).
+        let alone = identity(set, bank)?.is_none();
+        return Ok(alone.then(|| Miss::Near(number.clone())).into_iter().collect());
     }
     let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
     Ok(match identity(set, bank)? {
@@ -188,7 +203,10 @@ pub fn foresee(
             Miss::Exact(account_id.clone(), code.clone(), micros),
             Miss::Oldest(account_id, code),
         ],
-        None => vec![Miss::Book(code, micros)],
+        None => {
+            let near = tokens.near.iter().cloned().map(Miss::Near);
+            near.chain([Miss::Book(code, micros)]).collect()
+        }
     })
 }
 

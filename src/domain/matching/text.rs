@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::reference;
+use super::{near, reference};
 use crate::domain::bank::BankTransaction;
 
 /// Words that banks put where nothing was given: neither identity nor key.
@@ -14,6 +14,10 @@ const STOP_VALUES: [&str; 6] =
 const NUMBER_CHARACTERS_MIN: usize = 4;
 /// A text names at most this many invoices; R5 stops at twenty, one more shows "too many".
 const TOKENS_MAX: usize = 48;
+/// Characters of a minted reference: looked for inside a word that was glued to another.
+const GLUED: usize = 17;
+/// Words that may be mistyped references.
+const NEAR_MAX: usize = 4;
 /// `RF18 5390 0754 7034 …`: at most 25 characters in groups of four, or in one part more.
 const REFERENCE_PARTS_MAX: usize = 8;
 /// A run of joined words is split at separators into at most this many parts.
@@ -35,6 +39,8 @@ pub struct Tokens {
     pub references: Vec<(String, Found)>,
     /// Whole words that may be invoice numbers, longest first within one run of text.
     pub numbers: Vec<Vec<String>>,
+    /// Words like references of ours, as they are with typed letters read as digits.
+    pub near: Vec<String>,
 }
 
 impl Tokens {
@@ -160,8 +166,16 @@ fn scan_word_for_references(
     if push_reference(&word.replace(is_separator, ""), found, tokens, seen) {
         return true;
     }
+    let glued = word.match_indices("RF").skip_while(|(at, _)| *at == 0 && word.len() <= GLUED);
+    let mut any = false;
+    for (at, _) in glued {
+        if let Some(key) = word.get(at..at.saturating_add(GLUED)) {
+            let digits = key.bytes().skip(2).take(2).all(|byte| byte.is_ascii_digit());
+            any |= digits && reference::verifies(key) && push_reference(key, found, tokens, seen);
+        }
+    }
     let parts: Vec<&str> = word.split(is_separator).filter(|part| !part.is_empty()).collect();
-    parts.len() > 1 && push_joined_parts(&parts, found, tokens, seen)
+    any || parts.len() > 1 && push_joined_parts(&parts, found, tokens, seen)
 }
 
 /// People write `RF18 5390 0754 7034`: groups of two to four after a word that starts with RF.
@@ -220,6 +234,10 @@ fn push_reference(
     });
     let read: String = "RF".chars().chain(read).collect();
     let mut any = false;
+    let new = !tokens.near.contains(&read) && tokens.near.len() < NEAR_MAX;
+    if new && near::like_reference(&read) {
+        tokens.near.push(read.clone());
+    }
     for reference in [key.to_owned(), read] {
         if tokens.references.len() >= TOKENS_MAX || !reference::verifies(&reference) {
             continue;
@@ -359,6 +377,15 @@ mod tests {
             assert_eq!(scan(&[text]).references, expected, "{text}");
         }
         assert!(scan(&["RF18539007547043 RF19539007547034"]).references.is_empty());
+    }
+
+    #[test]
+    fn a_reference_glued_to_other_words_is_found() {
+        let minted = reference::mint(&[7; 32]);
+        for text in [format!("{minted}THANKS"), format!("TOPUP{minted}"), format!("A{minted}B")] {
+            let wanted = (minted.clone(), Found::Reference);
+            assert!(scan(&[&text]).references.contains(&wanted), "{text}");
+        }
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub fn decide_match(
         known: identity(set, subject.bank)?,
         explanation: Explanation::default(),
         suggestions: Vec::new(),
+        meant: Vec::new(),
         account: None,
     };
     let (rule, outcome) = matching.run()?;
@@ -63,18 +64,20 @@ pub fn decide_match(
     })
 }
 
-type Step = (Rule, MatchOutcome);
+pub(super) type Step = (Rule, MatchOutcome);
 /// The invoices that the text names, each with the strongest way in which it does.
 type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
-struct Matching<'a> {
-    set: &'a WorkingSet,
+pub(super) struct Matching<'a> {
+    pub(super) set: &'a WorkingSet,
     policy: &'a Policy,
-    subject: Subject<'a>,
+    pub(super) subject: Subject<'a>,
     /// Who the virtual account or the payer account says it is.
-    known: Option<Identity>,
-    explanation: Explanation,
-    suggestions: Vec<BookEntry>,
+    pub(super) known: Option<Identity>,
+    pub(super) explanation: Explanation,
+    pub(super) suggestions: Vec<BookEntry>,
+    /// Invoices of the known customer that a word nearly names, with the amount due.
+    pub(super) meant: Vec<BookEntry>,
     /// The account that the decision settled on, when it is not `known`.
     account: Option<Identity>,
 }
@@ -90,7 +93,7 @@ impl<'a> Matching<'a> {
         let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
         let step = match named.len() {
             0 if ambiguous => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
-            0 => return self.by_identity(),
+            0 => return self.unnamed(),
             1 if checked || !ambiguous => self.one_named(&named)?,
             1 => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
             _ => self.several_named(&named)?,
@@ -182,7 +185,11 @@ impl<'a> Matching<'a> {
         let rule = match by {
             NamedBy::Reference => Rule::R2,
             NamedBy::EndToEnd => Rule::R3,
-            NamedBy::Number | NamedBy::Amount | NamedBy::Account => Rule::R4,
+            NamedBy::Number
+            | NamedBy::Near
+            | NamedBy::Name
+            | NamedBy::Amount
+            | NamedBy::Account => Rule::R4,
         };
         if let Some(reason) = self.conflict(by, invoice) {
             self.note(invoice, by, reason.code());
@@ -191,6 +198,9 @@ impl<'a> Matching<'a> {
         if rule == Rule::R4 && invoice.is_payable() && !self.corroborated(invoice)? {
             self.note(invoice, by, "uncorroborated");
             self.suggest([invoice]);
+            return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
+        }
+        if rule == Rule::R4 && invoice.is_payable() && self.has_neighbour(invoice)? {
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
         if rule != Rule::R4 {
@@ -241,6 +251,10 @@ impl<'a> Matching<'a> {
         let due = invoice.due()?;
         let free = self.subject.free;
         match free.compare(due)? {
+            std::cmp::Ordering::Less if self.is_charged(due)? => {
+                let apply = [self.policy.fee, self.policy.partial];
+                Ok(self.short_by_charges(invoice, by, apply.contains(&super::PartialPolicy::Apply)))
+            }
             std::cmp::Ordering::Less if self.policy.partial == super::PartialPolicy::Suggest => {
                 self.note(invoice, by, "partial_payment");
                 self.suggest([invoice]);
@@ -355,15 +369,16 @@ impl<'a> Matching<'a> {
     }
 
     /// R6 to R8, R11: the account is known; R14, R15: it is not.
-    fn by_identity(&mut self) -> Result<Step, Stop> {
+    pub(super) fn by_identity(&mut self) -> Result<Step, Stop> {
         let Some(known) = self.known.clone() else {
             return self.by_amount();
         };
         let free = self.subject.free;
         let fits = self.set.exact(&known.account_id, free)?;
         self.explanation.same_amount_account = Some(fits.len());
-        let Some(oldest) = fits.first().copied() else {
-            return self.hold(&known);
+        let meant = fits.iter().find(|fit| self.is_meant(fit));
+        let Some(oldest) = meant.or(fits.first()).copied() else {
+            return self.no_single_fit(&known);
         };
         let rule = match (fits.len(), known.strength) {
             (1, Strength::Certain) => Rule::R6,
@@ -408,17 +423,21 @@ impl<'a> Matching<'a> {
     }
 
     /// R11: held on the account; the oldest invoices are suggested.
-    fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
+    pub(super) fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
         let free = self.subject.free;
         let oldest = self.set.oldest(&known.account_id, free.currency())?;
+        self.suggestions.append(&mut self.meant);
         for open in oldest.iter().take(SUGGESTIONS_MAX) {
             self.explanation.candidates.push(Candidate {
                 invoice: open.entry(),
                 named_by: NamedBy::Account,
                 verdict: "other_amount",
             });
-            self.suggestions.push(open.entry());
+            if !self.suggestions.contains(&open.entry()) {
+                self.suggestions.push(open.entry());
+            }
         }
+        self.suggestions.truncate(SUGGESTIONS_MAX);
         Ok((Rule::R11, MatchOutcome::OnAccount))
     }
 
@@ -426,6 +445,9 @@ impl<'a> Matching<'a> {
     fn by_amount(&mut self) -> Result<Step, Stop> {
         let entries = self.set.book(self.subject.free)?;
         self.explanation.same_amount_book = Some(entries.len());
+        if let Some(step) = self.by_name(&entries) {
+            return Ok(step);
+        }
         let (rule, reason) = match entries.len() {
             1 => (Rule::R14, ParkReason::AmountOnly),
             _ => (Rule::R15, ParkReason::NoCandidate),
@@ -459,7 +481,7 @@ impl<'a> Matching<'a> {
         (rule, MatchOutcome::Park(ParkReason::TwoPersonLimit))
     }
 
-    fn same_currency(&self, invoice: &Invoice) -> bool {
+    pub(super) fn same_currency(&self, invoice: &Invoice) -> bool {
         invoice.currency() == self.subject.free.currency()
     }
 
@@ -469,7 +491,7 @@ impl<'a> Matching<'a> {
         invoice.sent_at.is_some_and(|sent_at| day >= sent_at.date_naive())
     }
 
-    fn note(&mut self, invoice: &Invoice, named_by: NamedBy, verdict: &'static str) {
+    pub(super) fn note(&mut self, invoice: &Invoice, named_by: NamedBy, verdict: &'static str) {
         self.explanation.candidates.push(Candidate {
             invoice: entry_of(invoice),
             named_by,
@@ -525,7 +547,7 @@ impl<'a> Matching<'a> {
     }
 }
 
-fn entry_of(invoice: &Invoice) -> BookEntry {
+pub(super) fn entry_of(invoice: &Invoice) -> BookEntry {
     BookEntry {
         invoice_id: invoice.invoice_id.clone(),
         account_id: invoice.account_id.clone(),

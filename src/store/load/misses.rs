@@ -5,6 +5,7 @@ use sqlx::Row;
 
 use super::{Needs, invoices};
 use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::matching::near;
 use crate::domain::money::Money;
 use crate::domain::working_set::{
     BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, WorkingSet,
@@ -24,6 +25,7 @@ pub async fn misses(
     exact(tx, needs, misses, set).await?;
     oldest(tx, misses, set).await?;
     book(tx, misses, set).await?;
+    near(tx, misses, set).await?;
     let listed = set.exact.values().flatten();
     let ids: Vec<String> = listed.map(|id| id.as_str().to_owned()).collect();
     invoices(tx, ids, set).await
@@ -124,10 +126,46 @@ async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
     for row in rows {
         let currency = rows::currency(row.try_get(0)?)?;
         let due: i64 = row.try_get(1)?;
+        let account_id = AccountId::trusted(row.try_get(3)?);
+        keep_name(set, &account_id, row.try_get(4)?);
         set.book.entry((currency, due)).or_default().push(BookEntry {
             invoice_id: InvoiceId::trusted(row.try_get(2)?),
-            account_id: AccountId::trusted(row.try_get(3)?),
+            account_id,
             amount_due: Money::from_micros(due, currency),
+        });
+    }
+    Ok(())
+}
+
+fn keep_name(set: &mut WorkingSet, account_id: &AccountId, name: Option<String>) {
+    if let Some(name) = name {
+        set.names.insert(account_id.clone(), name);
+    }
+}
+
+async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+    let (mut words, mut variants) = (vec![], vec![]);
+    for miss in misses {
+        if let Miss::Near(word) = miss {
+            for variant in near::variants(word) {
+                words.push(word.clone());
+                variants.push(variant);
+            }
+            set.near.insert(word.clone(), Vec::new());
+        }
+    }
+    if variants.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query(sql!("load_near")).bind(words).bind(variants);
+    for row in query.fetch_all(&mut **tx).await? {
+        let account_id = AccountId::trusted(row.try_get(2)?);
+        let currency = rows::currency(row.try_get(3)?)?;
+        keep_name(set, &account_id, row.try_get(5)?);
+        set.near.entry(row.try_get(0)?).or_default().push(BookEntry {
+            invoice_id: InvoiceId::trusted(row.try_get(1)?),
+            account_id,
+            amount_due: Money::from_micros(row.try_get(4)?, currency),
         });
     }
     Ok(())

@@ -7,7 +7,8 @@ use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::Decided;
 use crate::domain::ids::IdBlock;
 use crate::domain::input::Message;
-use crate::domain::invoice::Invoice;
+use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::matching::near;
 use crate::domain::matching::{PartialPolicy, Policy};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
@@ -66,6 +67,15 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
             // As many more as a batch may use up.
             entries.truncate(BOOK_COUNT_MAX + BATCH);
             set.book.insert((currency(&code), micros), entries);
+        }
+        Miss::Near(word) => {
+            let variants = near::variants(&word);
+            let found = payable(&|i| {
+                variants.contains(&i.payment_reference)
+                    || variants.contains(&number_key(&i.invoice_id))
+            });
+            let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
+            set.near.insert(word, open.map(|open| open.entry()).collect());
         }
     }
 }

@@ -26,6 +26,7 @@ const RECORDS: usize = 60;
 fn policy(apply: bool) -> Policy {
     Policy {
         partial: if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest },
+        fee: PartialPolicy::Suggest,
         max_auto_amounts: vec![crate::domain::testkit::money("249")],
         own_accounts: Vec::new(),
     }
@@ -169,7 +170,17 @@ fn check_rule(world: &WorkingSet, allocation: &Allocation) {
         }
         (Rule::R8, count) => assert!(count > 1, "{allocation:?}"),
         (Rule::R2 | Rule::R3 | Rule::R4 | Rule::R5, _) => {}
-        (Rule::G | Rule::R11 | Rule::R14 | Rule::R15, _) => panic!("{allocation:?}"),
+        (
+            Rule::G
+            | Rule::R4b
+            | Rule::R9
+            | Rule::R10
+            | Rule::R11
+            | Rule::R13
+            | Rule::R14
+            | Rule::R15,
+            _,
+        ) => panic!("{allocation:?}"),
     }
     check_account(world, allocation);
 }

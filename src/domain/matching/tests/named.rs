@@ -251,14 +251,14 @@ fn letters_typed_for_digits_are_read_where_the_check_digits_verify() {
 }
 
 #[test]
-fn a_wrong_digit_names_nobody() {
+fn a_wrong_digit_pays_nothing() {
     let mut desk = Desk::new();
     desk.invoice("INV-1", "A", "100");
     let reference = desk.reference("INV-1");
     let (kept, last) = reference.split_at(reference.len() - 1);
     let wrong = if last == "7" { "9" } else { "7" };
     let got = desk.receive(credit_saying("1", "60", &[&format!("{kept}{wrong}")]));
-    assert_eq!(got, (Rule::R15, parked(ParkReason::NoCandidate)));
+    assert_eq!(got, (Rule::R4b, parked(ParkReason::NearReference)));
 }
 
 #[test]

@@ -1,0 +1,32 @@
+//! `topup quality`: how well matching does on payments whose invoices are known.
+
+use clap::Args;
+
+use super::error::CliError;
+use super::{Exit, output};
+use crate::domain::money::Currency;
+use crate::generate::quality::{failures, measure, table};
+
+#[derive(Debug, Clone, Args)]
+pub struct QualityArgs {
+    /// How many payments
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
+    payments: u32,
+    /// The same seed gives the same payments
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) fn run(args: &QualityArgs) -> Result<Exit, CliError> {
+    let currency = |code| {
+        Currency::parse(code).map_err(|_| CliError::Failed(format!("{code} is no currency")))
+    };
+    let currencies = [currency("SGD")?, currency("USD")?];
+    let report = measure(args.seed, args.payments, currencies).map_err(CliError::Failed)?;
+    output::write(&table(&report))?;
+    let failures = failures(&report);
+    for failure in &failures {
+        output::write(&format!("FAILED: {failure}\n"))?;
+    }
+    Ok(if failures.is_empty() { Exit::Ok } else { Exit::Findings })
+}

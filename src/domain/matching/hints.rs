@@ -1,0 +1,197 @@
+//! What speaks for an invoice without proving it: words with one mistake (R4b), groups (R9),
+//! declared charges (R10), names (R13). It suggests, and it keeps R4 from deciding.
+
+use super::subset::{Group, only_group};
+use super::tiers::{Matching, Step, entry_of};
+use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, names};
+use crate::domain::account::{Identity, Strength};
+use crate::domain::allocation::Rule;
+use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::money::Money;
+use crate::domain::payment::ParkReason;
+use crate::domain::working_set::{BookEntry, Stop};
+
+/// Plain words of a text whose neighbours are looked for.
+const NUMBERS_MAX: usize = 3;
+
+impl<'a> Matching<'a> {
+    /// No invoice is named. A mistyped reference of the known customer says which of theirs is
+    /// meant; of another customer it keeps the amount from deciding.
+    pub(super) fn unnamed(&mut self) -> Result<Step, Stop> {
+        let mut entries = Vec::new();
+        for word in &self.subject.tokens.near {
+            entries.extend(self.set.near(word)?);
+        }
+        let Some(known) = self.known.clone() else {
+            if entries.is_empty() {
+                entries = self.near_numbers()?;
+            }
+            if entries.is_empty() {
+                return self.by_identity();
+            }
+            self.push_near(entries);
+            return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::NearReference)));
+        };
+        let (own, foreign): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.account_id == known.account_id);
+        if own.is_empty() && !foreign.is_empty() && known.strength != Strength::Certain {
+            self.push_near(foreign);
+            return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::IdentityConflict)));
+        }
+        let currency = self.subject.free.currency();
+        self.meant = own.into_iter().filter(|e| e.amount_due.currency() == currency).collect();
+        self.by_identity()
+    }
+
+    /// Invoices with exactly this amount whose number is one mistake from a word of the text.
+    fn near_numbers(&self) -> Result<Vec<BookEntry>, Stop> {
+        let mut entries = Vec::new();
+        let runs = self.subject.tokens.numbers.iter().filter_map(|run| run.first());
+        for word in runs.filter(|word| word.bytes().any(|b| b.is_ascii_alphabetic())) {
+            if entries.len() < SUGGESTIONS_MAX {
+                entries.extend(self.set.near(word)?);
+            }
+        }
+        entries.retain(|entry| entry.amount_due == self.subject.free);
+        entries.truncate(NUMBERS_MAX.saturating_mul(SUGGESTIONS_MAX));
+        Ok(entries)
+    }
+
+    /// The best first: the amount, then the payer's name, then the id.
+    fn push_near(&mut self, mut entries: Vec<BookEntry>) {
+        let free = self.subject.free;
+        let key = |entry: &BookEntry| {
+            let other_amount = entry.amount_due != free;
+            (other_amount, 100_usize.saturating_sub(self.likeness(entry)), entry.invoice_id.clone())
+        };
+        entries.sort_by_cached_key(key);
+        entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        entries.truncate(SUGGESTIONS_MAX);
+        for entry in entries {
+            self.push_candidate(&entry, NamedBy::Near, "one_mistake_away");
+            self.suggestions.push(entry);
+        }
+    }
+
+    fn push_candidate(&mut self, entry: &BookEntry, named_by: NamedBy, verdict: &'static str) {
+        let invoice = entry.clone();
+        self.explanation.candidates.push(Candidate { invoice, named_by, verdict });
+    }
+
+    /// How much the payer's name is that of the entry's customer, in hundredths.
+    fn likeness(&self, entry: &BookEntry) -> usize {
+        let payer = self.subject.bank.debtor_name.as_deref();
+        let name = self.set.name_of(&entry.account_id);
+        payer.zip(name).map_or(0, |(payer, name)| names::likeness(payer, name))
+    }
+
+    /// R4 without a known payer: an invoice of another customer with the same amount, whose number
+    /// differs by one digit, is a rival, unless the payer's name speaks against it.
+    pub(super) fn has_neighbour(&mut self, invoice: &Invoice) -> Result<bool, Stop> {
+        if self.known.is_some() {
+            return Ok(false);
+        }
+        let mut rivals = self.set.near(&number_key(&invoice.invoice_id))?;
+        rivals.retain(|entry| {
+            entry.account_id != invoice.account_id && entry.amount_due == self.subject.free
+        });
+        let own = entry_of(invoice);
+        let named = self.likeness(&own) >= names::SAME
+            && rivals.iter().all(|rival| self.likeness(rival) < names::SAME);
+        if rivals.is_empty() || named {
+            return Ok(false);
+        }
+        self.note(invoice, NamedBy::Number, "uncorroborated");
+        self.suggestions.push(own);
+        let room = SUGGESTIONS_MAX.saturating_sub(1);
+        rivals.truncate(room);
+        for rival in rivals {
+            self.push_candidate(&rival, NamedBy::Near, "one_mistake_away");
+            self.suggestions.push(rival);
+        }
+        Ok(true)
+    }
+
+    /// Whether no more is missing than the charges that the bank declares.
+    pub(super) fn is_charged(&self, due: Money) -> Result<bool, Stop> {
+        let free = self.subject.free;
+        let Some(charges) = self.subject.bank.charges else {
+            return Ok(false);
+        };
+        if free.compare(due)?.is_ge() || charges.currency() != due.currency() {
+            return Ok(false);
+        }
+        Ok(due.sub(free)?.compare(charges)?.is_le())
+    }
+
+    /// R10: only what arrived is provisioned; the invoice still awaits the rest.
+    pub(super) fn short_by_charges(&mut self, invoice: &Invoice, by: NamedBy, apply: bool) -> Step {
+        self.explanation.notes.push("short by no more than the charges that the bank declares");
+        if apply {
+            self.note(invoice, by, "taken");
+            let parts = vec![(invoice.invoice_id.clone(), self.subject.free)];
+            return (Rule::R10, MatchOutcome::Allocate(parts));
+        }
+        self.note(invoice, by, "partial_payment");
+        self.suggestions.push(entry_of(invoice));
+        (Rule::R10, MatchOutcome::Park(ParkReason::PartialPayment))
+    }
+
+    pub(super) fn is_meant(&self, invoice: &Invoice) -> bool {
+        self.meant.iter().any(|entry| entry.invoice_id == invoice.invoice_id)
+    }
+
+    /// R9, R10: the customer is known and no single invoice fits; else R11. The money is held for
+    /// the customer, and what a person may choose is suggested.
+    pub(super) fn no_single_fit(&mut self, known: &Identity) -> Result<Step, Stop> {
+        let free = self.subject.free;
+        let book = self.set.oldest(&known.account_id, free.currency())?;
+        let mut dues = Vec::with_capacity(book.len());
+        let mut charged = Vec::new();
+        for open in &book {
+            dues.push(open.due.to_micros()?);
+            if self.is_charged(open.due)? {
+                charged.push(open.entry());
+            }
+        }
+        if let [only] = charged.as_slice() {
+            self.explanation.notes.push("short by no more than the charges that the bank declares");
+            self.push_candidate(only, NamedBy::Amount, "partial_payment");
+            self.suggestions.push(only.clone());
+            return Ok((Rule::R10, MatchOutcome::OnAccount));
+        }
+        match only_group(&dues, free.to_micros()?) {
+            Group::Only(places) => {
+                for open in places.iter().filter_map(|place| book.get(*place)) {
+                    self.push_candidate(&open.entry(), NamedBy::Amount, "one_of_the_group");
+                    self.suggestions.push(open.entry());
+                }
+                return Ok((Rule::R9, MatchOutcome::OnAccount));
+            }
+            Group::None => {}
+            Group::Several => self.explanation.notes.push("several groups of invoices fit"),
+            Group::Unknown => {
+                self.explanation.notes.push("groups of invoices were not searched to the end");
+            }
+        }
+        self.hold(known)
+    }
+
+    /// R13: of the invoices with this amount, one customer's name is the payer's, with one invoice.
+    pub(super) fn by_name(&mut self, entries: &[BookEntry]) -> Option<Step> {
+        if entries.len() >= crate::domain::working_set::BOOK_COUNT_MAX {
+            return None;
+        }
+        let mut alike: Vec<(usize, &BookEntry)> =
+            entries.iter().map(|entry| (self.likeness(entry), entry)).collect();
+        alike.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
+        let (best, entry) = alike.first().copied()?;
+        let runner_up = alike.get(1).map_or(0, |(likeness, _)| *likeness);
+        if best < names::SAME || runner_up.saturating_add(10) > best {
+            return None;
+        }
+        self.push_candidate(entry, NamedBy::Name, "name_only");
+        self.suggestions.push(entry.clone());
+        Some((Rule::R13, MatchOutcome::Park(ParkReason::NameOnly)))
+    }
+}

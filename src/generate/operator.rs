@@ -1,0 +1,103 @@
+//! What happens to a payment between the invoice and us.
+
+/// One way in which a payment differs from the plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operator {
+    Reference,
+    Number,
+    WrongDigit,
+    SwappedDigits,
+    NumberWrongDigit,
+    NumberSwappedDigits,
+    ZerosDropped,
+    OForZero,
+    CutAt35,
+    Glued,
+    FullWidth,
+    TwoReferences,
+    LastMonths,
+    ShortByCharges,
+    OverpaidByCent,
+    PayerUnknown,
+    Agent,
+    Twins,
+    SecondFeed,
+    PendingThenBooked,
+    Reversed,
+    BeforeSend,
+    OtherCurrency,
+    EqualAcross,
+    EqualWithin,
+}
+
+impl Operator {
+    pub const ALL: [Self; 25] = [
+        Self::Reference,
+        Self::Number,
+        Self::WrongDigit,
+        Self::SwappedDigits,
+        Self::NumberWrongDigit,
+        Self::NumberSwappedDigits,
+        Self::ZerosDropped,
+        Self::OForZero,
+        Self::CutAt35,
+        Self::Glued,
+        Self::FullWidth,
+        Self::TwoReferences,
+        Self::LastMonths,
+        Self::ShortByCharges,
+        Self::OverpaidByCent,
+        Self::PayerUnknown,
+        Self::Agent,
+        Self::Twins,
+        Self::SecondFeed,
+        Self::PendingThenBooked,
+        Self::Reversed,
+        Self::BeforeSend,
+        Self::OtherCurrency,
+        Self::EqualAcross,
+        Self::EqualWithin,
+    ];
+
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Reference => "reference, as issued",
+            Self::Number => "invoice number, as issued",
+            Self::WrongDigit => "reference, one digit wrong",
+            Self::SwappedDigits => "reference, two characters swapped",
+            Self::NumberWrongDigit => "number, one digit wrong",
+            Self::NumberSwappedDigits => "number, two digits swapped",
+            Self::ZerosDropped => "number, leading zeros dropped",
+            Self::OForZero => "reference, O for 0",
+            Self::CutAt35 => "reference, cut at 35 characters",
+            Self::Glued => "reference, glued to words",
+            Self::FullWidth => "reference, full-width",
+            Self::TwoReferences => "two references in one payment",
+            Self::LastMonths => "last month's reference",
+            Self::ShortByCharges => "short by the bank's charge",
+            Self::OverpaidByCent => "overpaid by a cent",
+            Self::PayerUnknown => "payer unknown, no text",
+            Self::Agent => "agent paying for many, reference",
+            Self::Twins => "same-day twins without bank id",
+            Self::SecondFeed => "delivered again by a second feed",
+            Self::PendingThenBooked => "pending, then booked",
+            Self::Reversed => "reversed later",
+            Self::BeforeSend => "paid before the invoice is sent",
+            Self::OtherCurrency => "other currency",
+            Self::EqualAcross => "known payer, equal amounts elsewhere",
+            Self::EqualWithin => "known payer, equal amounts of theirs",
+        }
+    }
+
+    /// Quotes the reference exactly as it was issued, for exactly the amount due.
+    #[must_use]
+    pub fn is_clean(self) -> bool {
+        matches!(self, Self::Reference)
+    }
+
+    #[must_use]
+    pub fn is_single_typo(self) -> bool {
+        matches!(self, Self::WrongDigit | Self::SwappedDigits | Self::OForZero)
+    }
+}

@@ -1,0 +1,324 @@
+//! How well matching does on generated payments, per operator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::operator::Operator;
+use super::text;
+use super::world::{CENT, Owed, World, account, payer};
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::effect::Outcome;
+use crate::domain::ids::{InvoiceId, PaymentId};
+use crate::domain::money::{Currency, Money};
+
+/// Cases of one world; then a fresh one, so that look-ups in memory stay short.
+const WORLD_CASES: usize = 400;
+
+/// How the payments of one operator ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    pub payments: u32,
+    /// On the invoices that were meant.
+    pub right: u32,
+    /// On another invoice of the same customer: the balance is right, the document is not.
+    pub other_document: u32,
+    /// Money of one customer given to another.
+    pub wrong: u32,
+    pub suggested_right: u32,
+    pub suggested_other: u32,
+    pub parked: u32,
+    /// Counted twice, not at all, or although nothing was booked.
+    pub miscounted: u32,
+}
+
+/// Per operator, in the order of [`Operator::ALL`].
+pub type Report = BTreeMap<Operator, Tally>;
+
+/// What a case leaves to be judged.
+struct Case {
+    payments: Vec<PaymentId>,
+    customer: usize,
+    meant: BTreeSet<InvoiceId>,
+    miscounted: bool,
+}
+
+/// Generates at least `payments` payments from `seed` and decides them.
+///
+/// # Errors
+/// When deciding stopped: a bug.
+pub fn measure(seed: u64, payments: u32, currencies: [Currency; 2]) -> Result<Report, String> {
+    let mut report = Report::new();
+    let mut done = 0_u32;
+    let mut worlds = seed;
+    while done < payments {
+        let mut world = World::new(worlds, currencies[0]);
+        worlds = worlds.wrapping_add(0x1_0000_0001);
+        for operator in Operator::ALL.into_iter().cycle().take(WORLD_CASES) {
+            let case = run(&mut world, operator, currencies[1]);
+            let tally = report.entry(operator).or_default();
+            tally.miscounted = tally.miscounted.saturating_add(u32::from(case.miscounted));
+            for payment in &case.payments {
+                judge(&world, payment, &case, tally);
+                done = done.saturating_add(1);
+            }
+            if let Some(stop) = &world.model.stopped {
+                return Err(format!("deciding stopped at {operator:?}: {stop:?}"));
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn judge(world: &World, payment: &PaymentId, case: &Case, tally: &mut Tally) {
+    let own = account(case.customer);
+    let parts = world.model.allocations().filter(|part| part.payment_id == *payment);
+    let parts: Vec<_> = parts.collect();
+    let suggested = world.model.last_decision(payment).and_then(|d| d.suggestions.first());
+    let counter = if parts.iter().any(|part| part.account_id != own) {
+        &mut tally.wrong
+    } else if parts.iter().any(|part| !case.meant.contains(&part.invoice_id)) {
+        &mut tally.other_document
+    } else if !parts.is_empty() {
+        &mut tally.right
+    } else {
+        match suggested {
+            Some(first) if case.meant.contains(&first.invoice_id) => &mut tally.suggested_right,
+            Some(_) => &mut tally.suggested_other,
+            None => &mut tally.parked,
+        }
+    };
+    *counter = counter.saturating_add(1);
+    tally.payments = tally.payments.saturating_add(1);
+}
+
+/// A payment of `owed` with `text`; half of them from the customer's known account.
+fn paying(world: &mut World, owed: &Owed, text: Vec<String>) -> BankTransaction {
+    let mut bank = world.credit(owed.micros, text);
+    bank.debtor_name = world.name(owed.customer);
+    if world.dice.below(2) == 0 {
+        bank.debtor_account = Some(payer(owed.customer));
+    }
+    bank
+}
+
+fn run(world: &mut World, operator: Operator, other: Currency) -> Case {
+    let mut owed = vec![match operator {
+        Operator::BeforeSend => {
+            let (customer, micros) = (world.customer(), world.amount());
+            world.owe(customer, micros, false)
+        }
+        _ => world.owe_anything(),
+    }];
+    let first = owed.first().cloned();
+    let Some(first) = first else { return nothing() };
+    let text = words(world, operator, &first);
+    let mut bank = paying(world, &first, text);
+    change(world, operator, other, &first, &mut bank, &mut owed);
+    let (outcome, payment) = world.bank(&bank);
+    let mut case = Case {
+        payments: payment.into_iter().collect(),
+        customer: first.customer,
+        meant: BTreeSet::new(),
+        miscounted: false,
+    };
+    case.miscounted = !matches!(outcome, Outcome::Applied { .. });
+    follow(world, operator, &bank, &first, &mut case);
+    if operator == Operator::LastMonths {
+        owed.remove(0);
+    }
+    case.meant = owed.into_iter().map(|owed| owed.id).collect();
+    case
+}
+
+fn nothing() -> Case {
+    Case { payments: Vec::new(), customer: 0, meant: BTreeSet::new(), miscounted: true }
+}
+
+/// What the payer writes.
+fn words(world: &mut World, operator: Operator, owed: &Owed) -> Vec<String> {
+    let (reference, number) = (owed.reference.as_str(), owed.id.as_str());
+    let dice = &mut world.dice;
+    let one = |text: String| vec![format!("Topup {text}")];
+    match operator {
+        Operator::Number => one(number.to_owned()),
+        Operator::WrongDigit => one(text::wrong_digit(reference, 2, dice)),
+        Operator::SwappedDigits => one(text::swapped(reference, 2, false, dice)),
+        Operator::NumberWrongDigit => one(text::wrong_digit(number, 6, dice)),
+        Operator::NumberSwappedDigits => one(text::swapped(number, 6, true, dice)),
+        Operator::ZerosDropped => one(number.replacen("-0", "-", 2).replacen("-0", "-", 1)),
+        Operator::OForZero => one(reference.replace('0', "O")),
+        Operator::CutAt35 => {
+            let filler = "Payment for prepaid telephone topup thanks";
+            let kept = 20_usize.saturating_add(dice.below(14));
+            let filler = filler.get(..kept).unwrap_or(filler).trim_end();
+            text::cut(&format!("{filler} {reference}"))
+        }
+        Operator::Glued => one(format!("INVOICE{reference}THANKS")),
+        Operator::FullWidth => one(text::full_width(reference)),
+        Operator::PayerUnknown | Operator::Twins => Vec::new(),
+        Operator::EqualAcross | Operator::EqualWithin => Vec::new(),
+        _ => one(reference.to_owned()),
+    }
+}
+
+/// What makes the payment differ beside its text; `owed` is what it is meant for.
+fn change(
+    world: &mut World,
+    operator: Operator,
+    other: Currency,
+    first: &Owed,
+    bank: &mut BankTransaction,
+    owed: &mut Vec<Owed>,
+) {
+    let micros = first.micros;
+    match operator {
+        Operator::TwoReferences => {
+            let amount = world.amount();
+            let second = world.owe(first.customer, amount, true);
+            bank.unstructured.push(second.reference.clone());
+            bank.amount = world.money(micros.saturating_add(second.micros));
+            owed.push(second);
+        }
+        Operator::LastMonths => {
+            let plain = world.credit(micros, vec![first.reference.clone()]);
+            world.bank(&plain);
+            owed.push(world.owe(first.customer, micros, true));
+        }
+        Operator::ShortByCharges => {
+            bank.amount = world.money(micros.saturating_sub(500 * CENT));
+            bank.charges = Some(world.money(500 * CENT));
+        }
+        Operator::OverpaidByCent => bank.amount = world.money(micros.saturating_add(CENT)),
+        Operator::Agent => {
+            bank.debtor_account = Some("AGENT0001".to_owned());
+            bank.debtor_name = Some("Payment Agents Pte Ltd".to_owned());
+        }
+        Operator::Twins | Operator::EqualWithin => {
+            bank.debtor_account = Some(payer(first.customer));
+            owed.push(world.owe(first.customer, micros, true));
+            if operator == Operator::Twins {
+                bank.bank_transaction_id = None;
+            }
+        }
+        Operator::EqualAcross => {
+            bank.debtor_account = Some(payer(first.customer));
+            let customer = world.customer();
+            world.owe(customer, micros, true);
+        }
+        Operator::OtherCurrency => bank.amount = Money::from_micros(micros, other),
+        Operator::PendingThenBooked => bank.status = EntryStatus::Pending,
+        _ => {}
+    }
+}
+
+/// What comes after the payment.
+fn follow(
+    world: &mut World,
+    operator: Operator,
+    bank: &BankTransaction,
+    first: &Owed,
+    case: &mut Case,
+) {
+    match operator {
+        Operator::Twins => {
+            let (_, second) = world.bank(bank);
+            let same = case.payments.first() == second.as_ref();
+            case.miscounted |= same || second.is_none();
+            case.payments.extend(second);
+        }
+        Operator::SecondFeed => {
+            let mut again = bank.clone();
+            again.statement_id = Some("S-2".to_owned());
+            let (outcome, payment) = world.bank(&again);
+            case.miscounted |= outcome != Outcome::Duplicate || payment.is_some();
+        }
+        Operator::PendingThenBooked => {
+            case.miscounted |= !case.payments.is_empty();
+            let booked = BankTransaction { status: EntryStatus::Booked, ..bank.clone() };
+            let (_, payment) = world.bank(&booked);
+            case.miscounted |= payment.is_none();
+            case.payments.extend(payment);
+        }
+        Operator::Reversed => {
+            let mut reversal = world.credit(first.micros, Vec::new());
+            reversal.credit_debit = CreditDebit::Debit;
+            reversal.reversal = true;
+            reversal.return_of = Some(ReturnOf {
+                bank_transaction_id: bank.bank_transaction_id.clone(),
+                end_to_end_id: None,
+                reason: None,
+            });
+            let (_, payment) = world.bank(&reversal);
+            case.miscounted |= payment.is_some();
+        }
+        Operator::BeforeSend => world.send(first),
+        _ => {}
+    }
+}
+
+/// The report as a table for `docs/MATCHING.md`.
+#[must_use]
+pub fn table(report: &Report) -> String {
+    let head = "| Payments | number | automatic, right | automatic, other invoice of the customer \
+                | automatic, **wrong customer** | suggested, right first \
+                | suggested, other first | parked | miscounted |\n\
+                |---|---|---|---|---|---|---|---|---|\n";
+    report.iter().fold(head.to_owned(), |table, (operator, t)| {
+        let line = format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            operator.words(),
+            t.payments,
+            t.right,
+            t.other_document,
+            t.wrong,
+            t.suggested_right,
+            t.suggested_other,
+            t.parked,
+            t.miscounted
+        );
+        table + &line
+    })
+}
+
+/// Which of the requirements do not hold, in words; none if all do.
+#[must_use]
+pub fn failures(report: &Report) -> Vec<String> {
+    let mut failures = Vec::new();
+    let sum = |count: &dyn Fn(&Tally) -> u32, of: &dyn Fn(Operator) -> bool| {
+        let tallies = report.iter().filter(|(operator, _)| of(**operator));
+        tallies.map(|(_, tally)| u64::from(count(tally))).sum::<u64>()
+    };
+    let all = |_: Operator| true;
+    for (count, words) in [
+        (sum(&|t| t.wrong, &all), "went to another customer"),
+        (sum(&|t| t.miscounted, &all), "were counted twice or not at all"),
+    ] {
+        if count > 0 {
+            failures.push(format!("{count} payments {words}"));
+        }
+    }
+    let clean = (sum(&|t| t.right, &Operator::is_clean), sum(&|t| t.payments, &Operator::is_clean));
+    if clean.0 * 1_000 < clean.1 * 999 {
+        failures.push(format!("only {} of {} plain references were automatic", clean.0, clean.1));
+    }
+    let good = sum(&|t| t.right.saturating_add(t.suggested_right), &Operator::is_single_typo);
+    let typos = sum(&|t| t.payments, &Operator::is_single_typo);
+    if good * 100 < typos * 95 {
+        failures.push(format!("only {good} of {typos} mistyped references were found"));
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_thousand_payments_meet_the_requirements() {
+        let currencies = ["SGD", "USD"].map(|code| Currency::parse(code).expect("currency"));
+        let report = measure(1, 5_000, currencies).expect("decided");
+        assert_eq!(failures(&report), Vec::<String>::new(), "\n{}", table(&report));
+        assert_eq!(report.len(), Operator::ALL.len());
+        let few = |seed| measure(seed, 400, currencies).expect("decided");
+        assert_eq!(few(7), few(7), "the same seed gives the same payments");
+    }
+}
