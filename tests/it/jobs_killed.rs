@@ -9,10 +9,10 @@ use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
 use topup::store::jobs::{self, Claim, Claimed};
 
-use crate::harness::Direct;
 use crate::harness::records::{
     BANK, about_invoice, account, bank, credit, envelope, invoice, with,
 };
+use crate::harness::{Direct, PATIENCE};
 use crate::jobs::runner;
 use topup::wire::Topic;
 
@@ -20,23 +20,26 @@ use topup::wire::Topic;
 const INVOICES: usize = 40_000;
 const KILLS_MAX: u64 = 50;
 
-/// A process that only runs jobs, and those only that it takes over.
-fn spawn(direct: &Direct) -> std::process::Child {
-    Command::new(env!("CARGO_BIN_EXE_topup"))
+/// A process that only runs jobs; none of them by itself.
+fn command(direct: &Direct) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
+    command
         .args(["worker", "--only", "jobs"])
         .env("DATABASE_URL", &direct.database.url)
         .env("KAFKA_BROKERS", "127.0.0.1:9")
         .env("TOPUP__KAFKA__TOPIC_PREFIX", &direct.database.name)
-        .env("TOPUP__JOBS__AUDIT", "off")
-        .env("TOPUP__JOBS__EXPIRE_WAITING", "off")
-        .env("TOPUP__JOBS__PRUNE", "off")
-        .env("TOPUP__JOBS__FLAG_VOID_CANDIDATES", "off")
-        .env("TOPUP__JOBS__RECONCILE", "off")
-        .env("TOPUP__JOBS__REMATCH", "off")
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a process")
+        .stderr(Stdio::null());
+    for job in Job::ALL {
+        let key = job.word().replace('-', "_").to_uppercase();
+        command.env(format!("TOPUP__JOBS__{key}"), "off");
+    }
+    command
+}
+
+/// The same, started: it runs what it takes over.
+fn spawn(direct: &Direct) -> std::process::Child {
+    command(direct).spawn().expect("a process")
 }
 
 /// Claims a tick for a runner that is dead, then lets processes take it over and kills each, until
@@ -204,4 +207,40 @@ async fn each_job_that_is_killed_ends_as_the_undisturbed_one() {
     }
     disturbed.finish().await;
     calm.finish().await;
+}
+
+/// The machine sleeps for some seconds, so that ticks come late: the clock of the jobs goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_was_suspended_goes_on_with_its_schedule() {
+    let direct = Direct::new("j_suspended").await;
+    let mut command = command(&direct);
+    command
+        .env("TOPUP__JOBS__EXPIRE_WAITING", "* * * * * *")
+        .env("TOPUP__JOBS__LEASE_SECONDS", "3");
+    let mut process = command.spawn().expect("a process");
+    let ran = || async {
+        let runs = direct.database.value("SELECT count(*) FROM job_runs WHERE state = 'done'");
+        runs.await.parse::<u64>().expect("a number")
+    };
+    let reaches = async |count: u64| {
+        let until = std::time::Instant::now() + PATIENCE;
+        while ran().await < count {
+            assert!(std::time::Instant::now() < until, "only {} runs of {count}", ran().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &process.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name}");
+    };
+    reaches(2).await;
+    signal("-STOP");
+    let before = ran().await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(ran().await <= before + 1, "it was not suspended");
+    signal("-CONT");
+    reaches(before + 4).await;
+    process.kill().expect("SIGKILL");
+    process.wait().expect("gone");
+    direct.finish().await;
 }
