@@ -5,6 +5,7 @@
 //! was cut off is resumed from its cursor, which moves in the same transactions.
 
 pub mod edit;
+pub mod import;
 
 use std::collections::HashSet;
 use std::sync::Arc;

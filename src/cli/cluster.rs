@@ -6,13 +6,15 @@ use tokio::task::spawn_blocking;
 
 use crate::config::KafkaConfig;
 use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo};
-use crate::kafka::{Producer, ProducerConfig};
+use crate::kafka::{Producer, ProducerConfig, Record};
 
 pub use crate::kafka::KafkaError;
 pub use crate::kafka::{Header, OutRecord};
 
 /// A person waits for the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Without any progress.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All topics that the cluster has.
 ///
@@ -38,6 +40,15 @@ pub async fn ends(
         cluster.group_lag(&group, &topics, TIMEOUT)
     });
     answer(asked.await)
+}
+
+/// Everything that is in a topic now.
+///
+/// # Errors
+/// Why Kafka did not answer.
+pub async fn records(kafka: &KafkaConfig, topic: String) -> Result<Vec<Record>, KafkaError> {
+    let cluster = cluster(kafka);
+    answer(spawn_blocking(move || cluster.read_topic(&topic, READ_TIMEOUT)).await)
 }
 
 /// A producer for `publish`.

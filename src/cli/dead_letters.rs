@@ -1,5 +1,5 @@
-//! `dead-letters groups|list|show|edit|replay|discard`. What changes something is only read from
-//! the command line here and returned as a [`Call`].
+//! `dead-letters groups|list|show|edit|import|replay|discard`. What changes something is only read
+//! from the command line here and returned as a [`Call`].
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -7,9 +7,9 @@ use sqlx::PgPool;
 
 use super::args::{PageArgs, Since, since};
 use super::error::CliError;
-use super::letter;
 use super::output::{Printer, Tabular, cell};
 use super::wiring::{ReplayArgs, Selection, What};
+use super::{import, letter};
 use crate::clock::Clock;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
@@ -37,6 +37,9 @@ pub enum DeadLettersCommand {
                             --reason 'amount in cents'\n  \
                             topup dead-letters edit 17 --file - --reason 'amount in cents' --yes")]
     Edit(EditOptions),
+    /// Takes in copies that lie elsewhere, to be replayed here
+    #[command(after_help = import::HELP)]
+    Import(import::ImportOptions),
     /// Gives records up for good; only says what it would do unless --yes
     #[command(after_help = "Example:\n  topup dead-letters discard --id 17 \
                             --reason 'sent twice by mistake' --yes")]
@@ -96,17 +99,17 @@ struct SelectionOptions {
 
 /// Who acts. A dry run needs no name.
 #[derive(Debug, Clone, Args)]
-struct OperatorOptions {
+pub(super) struct OperatorOptions {
     /// Who does it, for the audit; needed with --yes
     #[arg(long, env = "TOPUP_OPERATOR")]
     operator: Option<String>,
     /// Do it
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
 }
 
 impl OperatorOptions {
-    fn checked(&self) -> Result<String, CliError> {
+    pub(super) fn checked(&self) -> Result<String, CliError> {
         match self.operator.as_deref().map(str::trim) {
             Some(name) if !name.is_empty() && name.chars().count() <= 200 => Ok(name.to_owned()),
             None if !self.yes => Ok("nobody".to_owned()),
@@ -206,13 +209,17 @@ pub struct Acted {
 }
 
 impl DeadLettersCommand {
+    pub(super) fn reads_kafka(&self) -> bool {
+        matches!(self, Self::Import(options) if options.reads_kafka())
+    }
+
     /// The call, if the command is one.
     ///
     /// # Errors
     /// [`CliError::Usage`] when nothing is selected ("all" must be said), or nobody acts.
     pub fn call(&self, clock: Clock) -> Result<Option<Call>, CliError> {
         Ok(Some(match self {
-            Self::Groups | Self::List(_) | Self::Show { .. } => return Ok(None),
+            Self::Groups | Self::List(_) | Self::Show { .. } | Self::Import(_) => return Ok(None),
             Self::Replay(options) => Call::Replay(ReplayArgs {
                 what: options.what(clock)?,
                 rate: options.rate,
@@ -301,6 +308,7 @@ pub async fn run(
         }
         DeadLettersCommand::Replay(_)
         | DeadLettersCommand::Discard(_)
+        | DeadLettersCommand::Import(_)
         | DeadLettersCommand::Edit(_) => {}
     }
     command.call(Clock::System)

@@ -13,6 +13,7 @@ mod error;
 pub mod escape;
 mod explain;
 mod fit;
+mod import;
 mod invoices;
 mod jobs;
 mod keys;
@@ -99,7 +100,8 @@ enum Command {
     /// Writes records from NDJSON files to Kafka
     #[command(after_help = "Examples:\n  topup publish fixtures/happy.ndjson\n  \
         echo '{\"topic\":\"commands\",\"key\":\"ACC-1\",\"value\":{}}' | topup publish -\n\n\
-        Each line: {\"topic\", \"key\"?, \"headers\"?, \"value\" or \"value_base64\"}.\n\
+        Each line: {\"topic\", \"key\"?, \"headers\"?, \"headers_base64\"?,\n\
+        \"value\" or \"value_base64\"}.\n\
         A topic may also be commands, bank or usage.")]
     Publish(publish::PublishArgs),
     /// Customers
@@ -164,6 +166,7 @@ impl Command {
             | Self::Quality(_)
             | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
+            Self::DeadLetters(command) if command.reads_kafka() => Needs::ALL,
             Self::Publish(_) => Needs::KAFKA,
             Self::Migrate
             | Self::Accounts(_)
@@ -256,6 +259,9 @@ async fn look(
         Command::Payments(command) => payments::run(&command, pool, printer).await?,
         Command::Balances(command) => balances::run(&command, pool, printer).await?,
         Command::Records(command) => records::run(&command, pool, printer).await?,
+        Command::DeadLetters(dead_letters::DeadLettersCommand::Import(options)) => {
+            return import::run(&options, pool, config, printer).await;
+        }
         Command::DeadLetters(command) => {
             if let Some(call) = dead_letters::run(&command, pool, printer).await? {
                 let done = wiring::act(call, pool, config, printer.privacy).await?;

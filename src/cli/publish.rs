@@ -20,7 +20,7 @@ use crate::kafka::Producer;
 /// Records that are on their way at once.
 const BATCH: usize = 1_000;
 /// The longest line: a record of Kafka's usual limit (1 MiB), in base64, with its envelope.
-const LINE_BYTES_MAX: u64 = 2 << 20;
+pub const LINE_BYTES_MAX: u64 = 2 << 20;
 
 #[derive(Debug, Clone, Args)]
 pub struct PublishArgs {
@@ -36,7 +36,7 @@ pub enum LineError {
     Json(String),
     #[error("give `value` or `value_base64`, not both")]
     TwoValues,
-    #[error("`value_base64` is not base64")]
+    #[error("`value_base64` or a header of `headers_base64` is not base64")]
     Base64,
     #[error("`topic` is empty")]
     NoTopic,
@@ -45,46 +45,62 @@ pub enum LineError {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
-    topic: String,
+    topic: Option<String>,
     key: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, Option<String>>,
+    /// Those that are no text.
+    #[serde(default)]
+    headers_base64: BTreeMap<String, String>,
     #[serde(borrow)]
     value: Option<&'a RawValue>,
     value_base64: Option<String>,
 }
 
-/// Reads one line: `{"topic", "key"?, "headers"?, "value" | "value_base64"}`. An object is sent
-/// as compact JSON with its keys, digits and repeats as they stand; a string is sent as it is.
-/// `commands`, `bank` and `usage` stand for the configured topics.
+/// Reads one line: `{"topic", "key"?, "headers"?, "headers_base64"?, "value" | "value_base64"}`.
+/// An object is sent as compact JSON with its keys, digits and repeats as they stand; a string is
+/// sent as it is. `commands`, `bank` and `usage` stand for the configured topics.
 ///
 /// # Errors
 /// [`LineError`].
 pub fn parse(line: &str, topics: &Topics) -> Result<OutRecord, LineError> {
+    let mut record = parse_any(line)?;
+    match record.topic.as_str() {
+        "" => return Err(LineError::NoTopic),
+        "commands" => record.topic.clone_from(&topics.commands),
+        "bank" => record.topic.clone_from(&topics.bank_payments),
+        "usage" => record.topic.clone_from(&topics.usage),
+        _ => {}
+    }
+    Ok(record)
+}
+
+/// The same for a record that goes nowhere: it needs no topic.
+///
+/// # Errors
+/// [`LineError`].
+pub fn parse_any(line: &str) -> Result<OutRecord, LineError> {
     let read: Line<'_> =
         serde_json::from_str(line).map_err(|error| LineError::Json(error.to_string()))?;
-    let topic = match read.topic.as_str() {
-        "" => return Err(LineError::NoTopic),
-        "commands" => topics.commands.clone(),
-        "bank" => topics.bank_payments.clone(),
-        "usage" => topics.usage.clone(),
-        _ => read.topic,
-    };
     let value = match (read.value, read.value_base64) {
         (Some(_), Some(_)) => return Err(LineError::TwoValues),
         (Some(value), None) => payload(value)?,
         (None, Some(encoded)) => Some(base64(&encoded).ok_or(LineError::Base64)?),
         (None, None) => None,
     };
-    let header = |(name, value): (String, Option<String>)| Header {
+    let text = |(name, value): (String, Option<String>)| Header {
         name,
         value: value.map(String::into_bytes),
     };
+    let mut headers: Vec<Header> = read.headers.into_iter().map(text).collect();
+    for (name, encoded) in read.headers_base64 {
+        headers.push(Header { name, value: Some(base64(&encoded).ok_or(LineError::Base64)?) });
+    }
     Ok(OutRecord {
-        topic,
+        topic: read.topic.unwrap_or_default(),
         key: read.key.map(String::into_bytes),
         value,
-        headers: read.headers.into_iter().map(header).collect(),
+        headers,
         timestamp_ms: None,
     })
 }
@@ -220,7 +236,9 @@ impl Sending {
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
+/// # Errors
+/// A file that cannot be read.
+pub fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
     if path == Path::new("-") {
         return Ok(Box::new(BufReader::new(stdin())));
     }

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Only};
 use crate::dead_letters::End;
 use crate::dead_letters::edit::Edited;
+pub(super) use crate::dead_letters::import::{Imported, Incoming, Taken};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::jobs::{Ended, Job, Runner};
 use crate::schedule::{self, Timetable};
@@ -250,6 +251,20 @@ async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Don
         format!("; go on with: topup dead-letters replay --resume {run} --yes")
     });
     Ok(Done { rows, note: Some(format!("{how}{resume}")), whole: false })
+}
+
+/// Takes in copies of dead letters, each in a transaction of its own.
+pub(super) async fn import(
+    pool: &PgPool,
+    config: &Config,
+    letters: Vec<Incoming>,
+    (operator, reason): (&str, Option<&str>),
+    dry_run: bool,
+) -> Result<Vec<Taken>, CliError> {
+    let topics = config.topics();
+    let taken =
+        dead_letters::import::import(pool, &topics, letters, operator, reason, dry_run).await;
+    taken.map_err(|error| CliError::failed(&error))
 }
 
 async fn edit(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Done, CliError> {

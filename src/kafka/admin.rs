@@ -149,7 +149,10 @@ impl Cluster {
         Ok(lags)
     }
 
-    fn consumer(&self, group_id: Option<&str>) -> Result<BaseConsumer<LogContext>, KafkaError> {
+    pub(super) fn consumer(
+        &self,
+        group_id: Option<&str>,
+    ) -> Result<BaseConsumer<LogContext>, KafkaError> {
         let mut native = self.native();
         native.set("enable.auto.commit", "false");
         if let Some(group_id) = group_id {

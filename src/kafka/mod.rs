@@ -29,6 +29,7 @@ mod poll_loop;
 mod probe;
 mod producer;
 mod queue;
+pub mod reader;
 mod record;
 mod shared;
 mod slots;

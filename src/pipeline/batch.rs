@@ -485,7 +485,9 @@ pub fn place_with_content(raw: &RawRecordRow) -> RecordId {
     place
 }
 
-fn bytes_hash(raw: &RawRecordRow) -> ContentHash {
+/// The content hash of a record that could not be decoded.
+#[must_use]
+pub fn bytes_hash(raw: &RawRecordRow) -> ContentHash {
     use sha2::Digest;
     sha2::Sha256::digest(raw.value.as_deref().unwrap_or_default()).into()
 }

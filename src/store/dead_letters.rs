@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::persist::RawRecordRow;
+use super::persist::{DeadLetterRow, RawRecordRow};
 use super::{StoreError, Tx, sql};
 use crate::domain::ids::{MessageId, RecordId, Source};
 
@@ -212,6 +212,35 @@ pub async fn act_in_tx(
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Adds a letter that came from outside, without a copy for Kafka; none when its place and its
+/// bytes are there already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn import_in_tx(
+    tx: &mut Tx<'_>,
+    letter: &DeadLetterRow,
+    at: DateTime<Utc>,
+) -> Result<Option<i64>, StoreError> {
+    let (raw, record) = (&letter.raw, letter.record.as_ref());
+    let id = sqlx::query_scalar(sql!("dead_letter_import"))
+        .bind(&raw.topic)
+        .bind(raw.partition)
+        .bind(raw.offset)
+        .bind(raw.timestamp)
+        .bind(raw.key.as_deref())
+        .bind(raw.value.as_deref())
+        .bind(&raw.headers)
+        .bind(record.map(|record| record.source.as_str()))
+        .bind(record.map(|record| record.id.as_str()))
+        .bind(&letter.code)
+        .bind(&letter.message)
+        .bind(at)
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(id)
 }
 
 /// Counts the attempt of each replayed letter and closes those that are `replayed` now.

@@ -22,6 +22,7 @@ pub mod decode;
 mod envelope;
 pub mod event;
 mod fields;
+pub mod origin;
 mod strict;
 #[cfg(test)]
 mod tests;

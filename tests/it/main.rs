@@ -7,6 +7,7 @@ mod bank;
 mod commands;
 mod constraints;
 mod corpus;
+mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;
 mod events;

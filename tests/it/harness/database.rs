@@ -186,8 +186,10 @@ const AUDIT: [(&str, &str); 12] = [
            USING (source, message_id) WHERE waiting_id IS NULL OR outcome IS NULL",
     ),
     (
-        "every dead letter was put in the outbox",
+        "every dead letter that died here was put in the outbox",
         "SELECT dead_letter_id FROM dead_letters d WHERE NOT EXISTS
-           (SELECT 1 FROM outbox o WHERE o.dead_letter_id = d.dead_letter_id)",
+           (SELECT 1 FROM outbox o WHERE o.dead_letter_id = d.dead_letter_id)
+           AND NOT EXISTS (SELECT 1 FROM dead_letter_acts a
+            WHERE a.dead_letter_id = d.dead_letter_id AND a.act = 'import')",
     ),
 ];

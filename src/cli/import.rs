@@ -1,0 +1,150 @@
+//! `dead-letters import`: copies of dead letters from a file or a topic become letters here.
+
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use sqlx::PgPool;
+
+use super::dead_letters::OperatorOptions;
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular, cell};
+use super::publish::{self, LINE_BYTES_MAX};
+use super::wiring::{self, Incoming, Taken};
+use super::{cluster, escape};
+use crate::config::Config;
+
+pub const HELP: &str = "Examples:
+  topup dead-letters import --from-topic
+  topup dead-letters import --from-topic crm.DLT --reason 'they gave up' --yes
+  topup dead-letters import --file letters.ndjson --reason 'after the restore' --yes
+
+Each line of a file: {\"key\"?, \"headers\", \"headers_base64\"?, \"value\" or \"value_base64\"}.
+The headers say where a record came from: ours, Spring's or Kafka Connect's.";
+
+#[derive(Debug, Clone, Args)]
+#[group(id = "from", required = true, multiple = false, args = ["file", "from_topic"])]
+pub struct ImportOptions {
+    /// NDJSON, as `publish` reads it; - is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// All that is in this topic now; ours unless one is named
+    #[arg(long, value_name = "TOPIC", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "clap's way to say: with or without a value")]
+    from_topic: Option<Option<String>>,
+    /// Why; it is kept for ever, and needed with --yes
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    operator: OperatorOptions,
+}
+
+impl ImportOptions {
+    pub(super) fn reads_kafka(&self) -> bool {
+        self.from_topic.is_some()
+    }
+}
+
+/// A printed line.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    place: String,
+    outcome: String,
+    dead_letter_id: Option<i64>,
+    code: Option<String>,
+}
+
+impl Tabular for Row {
+    const HEADERS: &'static [&'static str] = &["place", "outcome", "id", "code"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.place.clone(),
+            self.outcome.clone(),
+            cell(self.dead_letter_id.as_ref()),
+            cell(self.code.as_ref()),
+        ]
+    }
+}
+
+/// # Errors
+/// What cannot be read, what Kafka or the database says, or that nobody acts.
+pub async fn run(
+    options: &ImportOptions,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    let operator = options.operator.checked()?;
+    let reason = options.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    let dry_run = !options.operator.yes;
+    if reason.is_none() && !dry_run {
+        return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
+    }
+    let letters = match (&options.file, &options.from_topic) {
+        (Some(file), _) => of_file(file)?,
+        (None, topic) => {
+            let ours = || config.topics().dead_letters;
+            of_topic(config, topic.clone().flatten().unwrap_or_else(ours)).await?
+        }
+    };
+    let taken = wiring::import(pool, config, letters, (&operator, reason), dry_run).await?;
+    let lost = taken.iter().any(|one| one.result == wiring::Imported::NoOrigin);
+    let rows: Vec<Row> = taken.into_iter().map(|one| row(one, dry_run)).collect();
+    printer.rows(&rows)?;
+    Ok(if lost { Exit::Findings } else { Exit::Ok })
+}
+
+fn row(taken: Taken, dry_run: bool) -> Row {
+    let word = taken.result.word();
+    let (stored, dead_letter_id) = match taken.result {
+        wiring::Imported::Stored(id) => (true, id),
+        _ => (false, None),
+    };
+    Row {
+        place: taken.place,
+        outcome: if stored && dry_run { format!("would be {word}") } else { word.to_owned() },
+        dead_letter_id,
+        code: taken.code,
+    }
+}
+
+async fn of_topic(config: &Config, topic: String) -> Result<Vec<Incoming>, CliError> {
+    let read = cluster::records(&config.kafka, topic).await;
+    let records = read.map_err(|error| CliError::failed(&error))?;
+    let letters = records.into_iter().map(|record| Incoming {
+        place: format!("{}:{}:{}", record.topic, record.partition, record.offset),
+        key: record.key,
+        value: record.value,
+        headers: pairs(record.headers),
+    });
+    Ok(letters.collect())
+}
+
+/// Whole, before anything is taken in: a line that is no record stops the import.
+fn of_file(path: &Path) -> Result<Vec<Incoming>, CliError> {
+    let name = escape::text(&path.display().to_string());
+    let mut reader = publish::open(path)?;
+    let mut letters = Vec::new();
+    for number in 1_usize.. {
+        let place = format!("{name}:{number}");
+        let mut line = String::new();
+        let read = (&mut reader).take(LINE_BYTES_MAX).read_line(&mut line);
+        if read.map_err(|error| CliError::Failed(format!("{place}: {error}")))? == 0 {
+            break;
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let record = publish::parse_any(&line);
+        let record = record.map_err(|error| CliError::Failed(format!("{place}: {error}")))?;
+        let (key, value) = (record.key, record.value);
+        letters.push(Incoming { place, key, value, headers: pairs(record.headers) });
+    }
+    Ok(letters)
+}
+
+fn pairs(headers: Vec<cluster::Header>) -> Vec<(String, Option<Vec<u8>>)> {
+    headers.into_iter().map(|header| (header.name, header.value)).collect()
+}

@@ -1,0 +1,243 @@
+//! Copies of dead letters that lie elsewhere are taken in: from our own topic after a loss, or from
+//! that of another program. Then they are as if they had died here, and are replayed as such.
+//!
+//! Each is a transaction of its own: an import that was cut off is repeated. Nothing goes to the
+//! outbox: the copy came from a topic, and would come again with the next import.
+
+use chrono::DateTime;
+use sqlx::PgPool;
+
+use crate::clock::Clock;
+use crate::config::Topics;
+use crate::domain::ids::RecordId;
+use crate::domain::input::{ContentHash, Message};
+use crate::domain::rejection::DeadLetterReason;
+use crate::domain::working_set::WorkingSet;
+use crate::kafka;
+use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
+use crate::pipeline::{headers_to_json, topic_kind};
+use crate::store::dead_letters::{self, Act, Who};
+use crate::store::load::Locks;
+use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
+use crate::store::{StoreError, Tx, inbox};
+use crate::wire::origin::{Origin, origin, without_origin};
+use crate::wire::{Header, RawRecord, Topic, decode};
+
+/// A copy as it lies somewhere.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Where it lies, for a copy that does not say where it came from.
+    pub place: String,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<Header>,
+}
+
+/// What became of one, or would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub place: String,
+    pub result: Imported,
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// The number it has; none in a dry run.
+    Stored(Option<i64>),
+    /// Its place and bytes, or its id and content, are a dead letter here.
+    AlreadyKnown,
+    /// Its id was processed here with this content.
+    AlreadyApplied,
+    /// Its id waits here with this content.
+    Waiting,
+    /// It came from a topic that is none of ours.
+    UnknownTopic,
+    /// Its headers do not say where it came from.
+    NoOrigin,
+}
+
+impl Imported {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stored(_) => "imported",
+            Self::AlreadyKnown => "already known",
+            Self::AlreadyApplied => "already applied",
+            Self::Waiting => "waiting here",
+            Self::UnknownTopic => "unknown topic",
+            Self::NoOrigin => "no origin",
+        }
+    }
+}
+
+/// Takes copies in, in their order, or with `dry_run` only says what would become of each.
+///
+/// # Errors
+/// When the database fails; what was taken in before stays.
+pub async fn import(
+    pool: &PgPool,
+    topics: &Topics,
+    letters: Vec<Incoming>,
+    operator: &str,
+    reason: Option<&str>,
+    dry_run: bool,
+) -> Result<Vec<Taken>, StoreError> {
+    let who = Who { operator, reason, run: None };
+    let mut taken = Vec::with_capacity(letters.len());
+    for letter in letters {
+        let Some(origin) = origin(&letter.headers) else {
+            let place = letter.place;
+            taken.push(Taken { place, result: Imported::NoOrigin, code: None });
+            continue;
+        };
+        let place = format!("{}:{}:{}", origin.topic, origin.partition, origin.offset);
+        let Some(topic) = topic_kind(topics, &origin.topic) else {
+            taken.push(Taken { place, result: Imported::UnknownTopic, code: None });
+            continue;
+        };
+        let mut tx = pool.begin().await?;
+        let (result, code) = import_in_tx(&mut tx, topic, letter, origin, who).await?;
+        let stored = matches!(result, Imported::Stored(_));
+        if stored && !dry_run {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
+        }
+        let result = if stored && dry_run { Imported::Stored(None) } else { result };
+        taken.push(Taken { place, result, code: stored.then_some(code) });
+    }
+    Ok(taken)
+}
+
+async fn import_in_tx(
+    tx: &mut Tx<'_>,
+    topic: Topic,
+    letter: Incoming,
+    origin: Origin,
+    who: Who<'_>,
+) -> Result<(Imported, String), StoreError> {
+    let at = Clock::System.now();
+    let headers = without_origin(&letter.headers);
+    let decoded = {
+        let (key, value) = (letter.key.as_deref(), letter.value.as_deref());
+        let headers: Vec<(&str, Option<&[u8]>)> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        decode(&RawRecord { topic, key, value, headers: &headers })
+    };
+    let named = |(name, value): Header| kafka::Header { name, value };
+    let raw = RawRecordRow {
+        topic: origin.topic,
+        partition: origin.partition,
+        offset: origin.offset,
+        timestamp: origin.timestamp.and_then(DateTime::from_timestamp_millis),
+        key: letter.key,
+        value: letter.value,
+        headers: headers_to_json(&headers.into_iter().map(named).collect::<Vec<_>>()),
+    };
+    let mut code = origin.code.to_owned();
+    let found = match &decoded {
+        Ok(message) => of_id(tx, message).await?,
+        Err(_) => of_place(tx, &raw).await?,
+    };
+    let mut write = BatchWrite::default();
+    let record = match found {
+        Found::Here(result, record) => {
+            let row = DeadLetterRow { raw, record: Some(record), code, message: origin.message };
+            // The same place and bytes say more than what became of the id since.
+            let new = dead_letters::import_in_tx(tx, &row, at).await?.is_some();
+            return Ok((if new { result } else { Imported::AlreadyKnown }, row.code));
+        }
+        Found::Conflict(record) => {
+            DeadLetterReason::Conflict.code().clone_into(&mut code);
+            write.repeats.push(repeat(&raw, &record));
+            record
+        }
+        Found::New(record, content_hash) => {
+            let message_type = decoded.as_ref().map_or("unknown", |m| type_of(&m.input));
+            let code = code.clone();
+            write.inbox.push(inbox_row(&raw, record.clone(), content_hash, message_type, code));
+            record
+        }
+    };
+    let row = DeadLetterRow { raw, record: Some(record), code, message: origin.message };
+    let Some(id) = dead_letters::import_in_tx(tx, &row, at).await? else {
+        return Ok((Imported::AlreadyKnown, row.code));
+    };
+    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
+    persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await?;
+    let act = Act {
+        dead_letter_id: id,
+        outcome: "imported",
+        code: Some(row.code.clone()),
+        status: "open",
+        revision_before: 0,
+        revision: 0,
+    };
+    dead_letters::act_in_tx(tx, "import", who, &[act], at).await?;
+    Ok((Imported::Stored(Some(id)), row.code))
+}
+
+enum Found {
+    New(RecordId, ContentHash),
+    /// The id has other content here.
+    Conflict(RecordId),
+    /// There is nothing to store.
+    Here(Imported, RecordId),
+}
+
+async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Found, StoreError> {
+    let record = message.record.clone();
+    let states = inbox::states_in_tx(tx, std::slice::from_ref(&record)).await?;
+    Ok(match states.get(&record) {
+        None => Found::New(record, message.content_hash),
+        Some(state) if state.content_hash != message.content_hash => Found::Conflict(record),
+        Some(state) => match state.outcome.as_str() {
+            "dead_lettered" => Found::Here(Imported::AlreadyKnown, record),
+            "waiting" => Found::Here(Imported::Waiting, record),
+            _ => Found::Here(Imported::AlreadyApplied, record),
+        },
+    })
+}
+
+/// What cannot be decoded is known by its place, as in a batch.
+async fn of_place(tx: &mut Tx<'_>, raw: &RawRecordRow) -> Result<Found, StoreError> {
+    let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
+    let known = inbox::probe_in_tx(tx, &[&place, &exact]).await?;
+    if known.get(&place) == Some(&hash) || known.contains_key(&exact) {
+        return Ok(Found::Here(Imported::AlreadyKnown, place));
+    }
+    let record = if known.contains_key(&place) { exact } else { place };
+    Ok(Found::New(record, hash))
+}
+
+fn inbox_row(
+    raw: &RawRecordRow,
+    record: RecordId,
+    content_hash: ContentHash,
+    message_type: &'static str,
+    code: String,
+) -> InboxRow {
+    InboxRow {
+        record,
+        content_hash,
+        message_type,
+        outcome: "dead_lettered",
+        code: Some(code),
+        topic: raw.topic.clone(),
+        partition: raw.partition,
+        offset: raw.offset,
+        subject: None,
+    }
+}
+
+fn repeat(raw: &RawRecordRow, record: &RecordId) -> RepeatRow {
+    RepeatRow {
+        topic: raw.topic.clone(),
+        partition: raw.partition,
+        offset: raw.offset,
+        record: record.clone(),
+        outcome: "dead_lettered",
+        code: Some(DeadLetterReason::Conflict.code().to_owned()),
+    }
+}

@@ -1,0 +1,182 @@
+//! Where a copy of a dead letter came from, in the headers of three dialects: ours, Spring's and
+//! Kafka Connect's.
+
+use super::code::DecodeCode;
+use super::dead_letter::{Header, mask};
+use crate::domain::rejection::DeadLetterReason;
+
+/// What begins so tells of a death, and is no header of the original.
+const PREFIXES: [&str; 3] = ["dlq.", "kafka_dlt-", "__connect.errors."];
+
+/// The place and the death of the original.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    /// One of ours; `unprocessable` where another program gave up.
+    pub code: &'static str,
+    /// Masked, and at most 2 KiB.
+    pub message: String,
+}
+
+/// Reads the dialect whose topic is there; none when the place is missing or garbled.
+#[must_use]
+pub fn origin(headers: &[Header]) -> Option<Origin> {
+    let found = if has(headers, "dlq.original.topic") {
+        Found {
+            topic: text(headers, "dlq.original.topic")?,
+            partition: number(headers, "dlq.original.partition")?,
+            offset: number(headers, "dlq.original.offset")?,
+            timestamp: number(headers, "dlq.original.timestamp"),
+            message: text(headers, "dlq.error.message"),
+        }
+    } else if has(headers, "__connect.errors.topic") {
+        Found {
+            topic: text(headers, "__connect.errors.topic")?,
+            partition: number(headers, "__connect.errors.partition")?,
+            offset: number(headers, "__connect.errors.offset")?,
+            timestamp: None,
+            message: text(headers, "__connect.errors.exception.message"),
+        }
+    } else {
+        let partition = bytes(headers, "kafka_dlt-original-partition")?.try_into().ok()?;
+        let long = |name| Some(i64::from_be_bytes(bytes(headers, name)?.try_into().ok()?));
+        Found {
+            topic: text(headers, "kafka_dlt-original-topic")?,
+            partition: i64::from(i32::from_be_bytes(partition)),
+            offset: long("kafka_dlt-original-offset")?,
+            timestamp: long("kafka_dlt-original-timestamp"),
+            message: text(headers, "kafka_dlt-exception-message"),
+        }
+    };
+    let partition = i32::try_from(found.partition).ok().filter(|partition| *partition >= 0)?;
+    if found.topic.is_empty() || found.offset < 0 {
+        return None;
+    }
+    // PostgreSQL keeps no NUL in a text.
+    let message = mask(&found.message.unwrap_or_default().replace('\0', "\u{fffd}"));
+    let code = text(headers, "dlq.error.code").and_then(known_code);
+    Some(Origin {
+        topic: found.topic.to_owned(),
+        partition,
+        offset: found.offset,
+        timestamp: found.timestamp,
+        code: code.unwrap_or(DeadLetterReason::Unprocessable.code()),
+        message,
+    })
+}
+
+struct Found<'a> {
+    topic: &'a str,
+    partition: i64,
+    offset: i64,
+    timestamp: Option<i64>,
+    message: Option<&'a str>,
+}
+
+/// The headers that the original had.
+#[must_use]
+pub fn without_origin(headers: &[Header]) -> Vec<Header> {
+    let original = |header: &&Header| !PREFIXES.iter().any(|prefix| header.0.starts_with(prefix));
+    headers.iter().filter(original).cloned().collect()
+}
+
+fn has(headers: &[Header], name: &str) -> bool {
+    headers.iter().any(|header| header.0 == name)
+}
+
+/// The first of that name: a second death appends.
+fn bytes<'a>(headers: &'a [Header], name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|header| header.0 == name)?.1.as_deref()
+}
+
+fn text<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    std::str::from_utf8(bytes(headers, name)?).ok()
+}
+
+fn number(headers: &[Header], name: &str) -> Option<i64> {
+    text(headers, name)?.parse().ok()
+}
+
+fn known_code(word: &str) -> Option<&'static str> {
+    let decoding = DecodeCode::ALL.into_iter().map(DecodeCode::code);
+    let deciding = DeadLetterReason::ALL.into_iter().map(DeadLetterReason::code);
+    decoding.chain(deciding).find(|code| *code == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str, value: &[u8]) -> Header {
+        (name.to_owned(), Some(value.to_vec()))
+    }
+
+    fn spring() -> Vec<Header> {
+        vec![
+            header("trace", b"t"),
+            header("kafka_dlt-original-topic", b"t.usage.v1"),
+            header("kafka_dlt-original-partition", &3_i32.to_be_bytes()),
+            header("kafka_dlt-original-offset", &77_i64.to_be_bytes()),
+            header("kafka_dlt-original-timestamp", &1_763_805_600_123_i64.to_be_bytes()),
+            header("kafka_dlt-exception-message", b"account 0720001234 failed"),
+        ]
+    }
+
+    fn expected(timestamp: Option<i64>, code: &'static str) -> Origin {
+        Origin {
+            topic: "t.usage.v1".to_owned(),
+            partition: 3,
+            offset: 77,
+            timestamp,
+            code,
+            message: "account …1234 failed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_three_dialects_are_read() {
+        let at = Some(1_763_805_600_123);
+        assert_eq!(origin(&spring()), Some(expected(at, "unprocessable")));
+        let connect = [
+            header("__connect.errors.topic", b"t.usage.v1"),
+            header("__connect.errors.partition", b"3"),
+            header("__connect.errors.offset", b"77"),
+            header("__connect.errors.exception.message", b"account 0720001234 failed"),
+        ];
+        assert_eq!(origin(&connect), Some(expected(None, "unprocessable")));
+        let mut ours = vec![
+            header("dlq.original.topic", b"t.usage.v1"),
+            header("dlq.original.partition", b"3"),
+            header("dlq.original.offset", b"77"),
+            header("dlq.original.timestamp", b"1763805600123"),
+            header("dlq.error.code", b"amount_scale"),
+            header("dlq.error.message", b"account 0720001234 failed"),
+            header("kafka_dlt-original-topic", b"t.usage.v1"),
+        ];
+        assert_eq!(origin(&ours), Some(expected(at, "amount_scale")));
+        ours[4] = header("dlq.error.code", b"of another program");
+        assert_eq!(origin(&ours), Some(expected(at, "unprocessable")));
+    }
+
+    #[test]
+    fn a_missing_or_garbled_place_is_none() {
+        assert_eq!(origin(&[]), None);
+        for missing in 1..4 {
+            let mut headers = spring();
+            headers.remove(missing);
+            assert_eq!(origin(&headers), None, "{missing}");
+            let mut headers = spring();
+            headers[missing].1 = Some(b"\xff\xff\xff\xff\xff\xff\xff\xff".to_vec());
+            assert_eq!(origin(&headers), None, "{missing}");
+        }
+    }
+
+    #[test]
+    fn only_the_original_headers_stay() {
+        assert_eq!(without_origin(&spring()), [header("trace", b"t")]);
+    }
+}
