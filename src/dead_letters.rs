@@ -248,17 +248,25 @@ pub async fn discard(
     reason: &str,
     dry_run: bool,
 ) -> Result<Vec<(i64, &'static str)>, StoreError> {
-    let range = (0, dead_letters::last(pool).await?);
-    let limit = selection.limit.unwrap_or(i64::MAX);
-    let letters = dead_letters::select(pool, selection, range, limit).await?;
-    let mut acted = Vec::with_capacity(letters.len());
-    for id in letters {
-        let outcome = if dry_run {
-            "would be discarded"
-        } else {
-            discard_one(pool, id, operator, reason).await?
-        };
-        acted.push((id, outcome));
+    let last = dead_letters::last(pool).await?;
+    let mut left = selection.limit.unwrap_or(i64::MAX);
+    let mut acted: Vec<(i64, &'static str)> = Vec::new();
+    while left > 0 {
+        let after = acted.last().map_or(0, |(id, _)| *id);
+        let size = left.min(i64::from(CHUNK));
+        let letters = dead_letters::select(pool, selection, (after, last), size).await?;
+        if letters.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(size);
+        for id in letters {
+            let outcome = if dry_run {
+                "would be discarded"
+            } else {
+                discard_one(pool, id, operator, reason).await?
+            };
+            acted.push((id, outcome));
+        }
     }
     Ok(acted)
 }

@@ -40,13 +40,14 @@ pub async fn run(
     let as_of: DateTime<Utc> =
         args.as_of.map_or_else(|| Clock::System.now(), |as_of| as_of.instant(Clock::System));
     let drifts = reconcile::find(pool, as_of, &config.jobs.time_zone).await;
-    let drifts = drifts.map_err(|error| CliError::failed(&error))?;
+    let reconcile::Found { drifts, cut_off } = drifts.map_err(|error| CliError::failed(&error))?;
     if printer.output != Output::Table || !drifts.is_empty() {
         printer.rows(&drifts)?;
     }
     if printer.output == Output::Table {
         let text = match drifts.len() {
             0 => "Statements, payments, allocations, lots, ledger and balances agree.\n".to_owned(),
+            count if cut_off => format!("{count} differences, and more.\n"),
             count => format!("{count} differences.\n"),
         };
         write(&text)?;

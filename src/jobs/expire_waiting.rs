@@ -6,16 +6,19 @@ use super::runner::{Report, Work};
 use crate::store::StoreError;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
-    let (mut released, mut expired) = (0_usize, 0_usize);
+    let (mut released, mut expired, mut holds) = (0_usize, 0_usize, 0_usize);
     loop {
         let swept = work.pipeline().sweep().await?;
         released = released.saturating_add(swept.released);
         expired = expired.saturating_add(swept.expired);
-        if swept.released == 0 && swept.expired == 0 || work.must_stop() {
+        holds = holds.saturating_add(swept.holds_expired);
+        let idle = swept.released == 0 && swept.expired == 0 && swept.holds_expired == 0;
+        if idle || work.must_stop() {
             break;
         }
         work.step().await?;
     }
-    let summary = format!("{released} released, {expired} ended at their deadline");
+    let summary =
+        format!("{released} released, {expired} ended at their deadline, {holds} holds expired");
     Ok(Report { findings: 0, summary })
 }

@@ -59,7 +59,12 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
             None => break,
         }
     }
-    Ok(Report { findings: 0, summary: format!("{flagged} flagged, {cleared} cleared") })
+    let mut summary = format!("{flagged} flagged, {cleared} cleared");
+    if rules.behind > 0 {
+        let zones = rules.behind;
+        summary.push_str(&format!("; left as they are: {zones} time zones, the feed is behind"));
+    }
+    Ok(Report { findings: u64::from(rules.behind > 0), summary })
 }
 
 /// The day that it is in each zone in which the bank's feed is not more than a business day behind.
@@ -68,18 +73,24 @@ async fn days(
     settings: &JobSettings,
     through: DateTime<Utc>,
     as_of: DateTime<Utc>,
-) -> Result<Vec<(String, NaiveDate)>, StoreError> {
+) -> Result<(Vec<(String, NaiveDate)>, usize), StoreError> {
     let mut calendars = vec![(String::new(), settings.calendar.clone())];
+    let mut behind = 0_usize;
     for name in candidates::zones(pool).await? {
         // A zone that this version does not know is not one in which anything may be flagged.
-        if let Ok(zone) = schedule::zone(&name) {
-            let holidays = settings.calendar.holidays.clone();
-            calendars.push((name, Calendar { zone, holidays }));
+        match schedule::zone(&name) {
+            Ok(zone) => {
+                let holidays = settings.calendar.holidays.clone();
+                calendars.push((name, Calendar { zone, holidays }));
+            }
+            Err(_) => behind = behind.saturating_add(1),
         }
     }
+    let all = calendars.len();
     calendars.retain(|(_, calendar)| through >= calendar.one_business_day_before(as_of));
     let day = |(name, calendar): (String, Calendar)| (name, calendar.day_of(as_of));
-    Ok(calendars.into_iter().map(day).collect())
+    behind = behind.saturating_add(all.saturating_sub(calendars.len()));
+    Ok((calendars.into_iter().map(day).collect(), behind))
 }
 
 /// What a run decides by; or why nothing may be flagged.
@@ -95,7 +106,7 @@ pub async fn rules(
     let Some(through) = known else {
         return Ok(Err("a bank account has never sent a statement".to_owned()));
     };
-    let days = days(pool, settings, through, as_of).await?;
+    let (days, behind) = days(pool, settings, through, as_of).await?;
     if days.is_empty() {
         let through = through.to_rfc3339_opts(SecondsFormat::Secs, true);
         return Ok(Err(format!("the bank's feed is known only up to {through}")));
@@ -115,6 +126,7 @@ pub async fn rules(
     Ok(Ok(Rules {
         as_of,
         days,
+        behind,
         stale_after_days: settings.stale_after_days,
         pending: pending.into_iter().collect(),
         feed_complete_through: through,

@@ -26,11 +26,12 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
             let source = &work.pipeline().settings().event_source;
             let events = crate::pipeline::batch::outbox_rows(&changed.events, source);
             outbox::insert_in_tx(&mut tx, &events, as_of).await?;
-            format!("{} new, {} gone", changed.opened, changed.cleared)
+            let more = if found.cut_off { ", more are not looked at" } else { "" };
+            format!("{} new, {} gone{more}", changed.opened, changed.cleared)
         }
     };
     tx.commit().await?;
-    let drifts = found.len();
+    let drifts = found.drifts.len();
     if drifts > 0 {
         // The metric of this job: a log line that a collector counts, by a stable name.
         tracing::warn!(metric = "topup_reconcile_drifts", drifts, "reconciliation found drift");

@@ -15,6 +15,8 @@ use super::error::KafkaError;
 use super::record::Record;
 
 const POLL: Duration = Duration::from_millis(100);
+/// Records of one reading, all of them in memory; at most 64 KiB each of ours.
+const RECORDS_MAX: usize = 200_000;
 
 impl Cluster {
     /// All records from the beginning of each partition to the end that it has now, ordered by
@@ -36,6 +38,10 @@ impl Cluster {
             if let Some(message) = consumer.poll(POLL) {
                 let message = message.map_err(KafkaError::client("read"))?;
                 heard = Instant::now();
+                if records.len() >= RECORDS_MAX {
+                    let problem = format!("{topic} has more than {RECORDS_MAX} records");
+                    return Err(KafkaError::Fatal(problem));
+                }
                 if ends.get(&message.partition()).is_some_and(|end| message.offset() < *end) {
                     records.push(Record::copy_of(name.clone(), &message));
                 }

@@ -52,14 +52,17 @@ impl Pipeline {
         let at = self.clock().now();
         let before = at.checked_sub_signed(self.settings().hold_max_age).unwrap_or(at);
         let due = usage::holds_due(self.pool(), before, HOLDS_MAX).await?;
-        let count = due.len();
+        let mut count = 0_usize;
         for hold in due {
             let item = self.expiry(hold, at);
             let mut tx = self.pool().begin().await?;
             let block = next_id_block(&mut tx).await?;
             let batch = std::slice::from_ref(&item);
             match run_in_tx(self, &mut tx, batch, block, Locks::First, at).await {
-                Ok(_) => tx.commit().await?,
+                Ok(_) => {
+                    tx.commit().await?;
+                    count = count.saturating_add(1);
+                }
                 Err(error) if error.is_race() => tx.rollback().await?,
                 Err(error) => return Err(error),
             }

@@ -97,7 +97,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I16",
         "never_below_limit",
-        "No balance was ever below its credit limit, entry by entry, but by uncovered charges."
+        "No balance was ever below its credit limit, batch by batch, but by uncovered charges."
     ),
     invariant!(
         "I17",

@@ -1,7 +1,7 @@
 //! Reconciliation: which differences there are, which are known, and the change between the two.
 //!
 //! Differences are found in one snapshot. They are written in one transaction, with their events,
-//! under the locks of the accounts (by id) and then of the bank feeds (by id).
+//! under the locks of the open differences, the accounts (by id) and the bank feeds (by id).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -94,23 +94,31 @@ pub struct Entry {
     pub payment_id: Option<String>,
 }
 
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    pub drifts: Vec<Drift>,
+    /// There are more than [`DRIFTS_MAX`] on a side: one that is not here may still be there.
+    pub cut_off: bool,
+}
+
 /// All differences, in the order of kind, key and subject. The bank's side is that of the facts
 /// known at `as_of`, its days those of `zone`; the accounts' side is as it is now.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(
-    pool: &PgPool,
-    as_of: DateTime<Utc>,
-    zone: &str,
-) -> Result<Vec<Drift>, StoreError> {
+pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Found, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
     let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(zone).bind(DRIFTS_MAX);
     let mut rows = bank.fetch_all(&mut *tx).await?;
     let accounts = sqlx::query(sql!("reconcile_accounts")).bind(DRIFTS_MAX);
-    rows.extend(accounts.fetch_all(&mut *tx).await?);
+    let accounts = accounts.fetch_all(&mut *tx).await?;
     tx.rollback().await?;
-    rows.iter().map(drift).collect()
+    let full = |rows: &[PgRow]| i64::try_from(rows.len()).is_ok_and(|rows| rows >= DRIFTS_MAX);
+    let cut_off = full(&rows) || full(&accounts);
+    rows.extend(accounts);
+    let drifts = rows.iter().map(drift).collect::<Result<_, _>>()?;
+    Ok(Found { drifts, cut_off })
 }
 
 fn drift(row: &PgRow) -> Result<Drift, StoreError> {
@@ -153,15 +161,15 @@ pub async fn entries(
     Ok(found)
 }
 
-/// Opens an episode for each difference that is new and ends those of the others. None, and
-/// nothing is written, when a later instant was reconciled before: an episode is not rewritten.
-/// The caller writes the events to the outbox and commits.
+/// Opens an episode for each difference that is new and ends those of the others, unless what was
+/// found is cut off. None, and nothing is written, when a later instant was reconciled before: an
+/// episode is not rewritten. The caller writes the events to the outbox and commits.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn change_in_tx(
     tx: &mut Tx<'_>,
-    found: &[Drift],
+    found: &Found,
     as_of: DateTime<Utc>,
     cause: &Arc<Cause>,
 ) -> Result<Option<Changed>, StoreError> {
@@ -174,11 +182,15 @@ pub async fn change_in_tx(
     for row in sqlx::query(sql!("drifts_lock_open")).fetch_all(&mut **tx).await? {
         open.insert(DriftKey::of_row(&row)?, row.try_get("drift_id")?);
     }
-    let now: BTreeMap<DriftKey, &Drift> = found.iter().map(|d| (DriftKey::of(d), d)).collect();
+    let now: BTreeMap<DriftKey, &Drift> =
+        found.drifts.iter().map(|d| (DriftKey::of(d), d)).collect();
     let new: Vec<&Drift> =
         now.iter().filter(|(k, _)| !open.contains_key(k)).map(|n| *n.1).collect();
-    let gone: Vec<(&DriftKey, i64)> =
-        open.iter().filter(|(k, _)| !now.contains_key(*k)).map(|(k, id)| (k, *id)).collect();
+    let gone: Vec<(&DriftKey, i64)> = open
+        .iter()
+        .filter(|(k, _)| !found.cut_off && !now.contains_key(*k))
+        .map(|(k, id)| (k, *id))
+        .collect();
     let gone_drifts: Vec<Drift> = gone.iter().map(|(key, _)| key.drift()).collect();
     let ids: Vec<i64> = gone.iter().map(|(_, id)| *id).collect();
     insert(tx, &new, as_of).await?;

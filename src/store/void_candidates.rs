@@ -24,6 +24,8 @@ pub struct Rules {
     /// The day that it is then in each zone in which something may be flagged; the empty name is
     /// for accounts that say nothing else.
     pub days: Vec<(String, NaiveDate)>,
+    /// Zones in which the bank's feed is behind: flags stay there as they are.
+    pub behind: usize,
     /// For accounts that say nothing else.
     pub stale_after_days: u16,
     /// Watch words that pending bank records name: `ref:…`, `number:…`.

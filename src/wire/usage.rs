@@ -1,5 +1,6 @@
 //! The data of usage records (contract §2.3).
 
+use chrono::SubsecRound;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -76,7 +77,8 @@ pub(super) fn charge(data: &str, fields: &mut Fields) -> Option<Input> {
         usage_id: usage_id?,
         account_id: account_id?,
         amount: amount?,
-        occurred_at: occurred_at?,
+        // As it is kept: the same charge under another record's id is still the same.
+        occurred_at: occurred_at?.trunc_subsecs(6),
         kind: kind?,
         hold_id,
     })))

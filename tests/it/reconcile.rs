@@ -1,11 +1,15 @@
 //! Reconciliation: what statements and accounts say against what is recorded; told once, cleared
 //! once, whatever order the statements come in.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
+use topup::domain::event::Cause;
+use topup::domain::ids::{MessageId, RecordId, Source};
 use topup::jobs::{Ended, Job};
-use topup::store::reconcile::{self, Drift};
+use topup::store::reconcile::{self, Drift, Found};
 use topup::wire::Topic;
 
 use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
@@ -56,7 +60,9 @@ impl Desk {
 
     async fn found(&self) -> Vec<Drift> {
         let now = Clock::System.now();
-        reconcile::find(self.direct.pipeline.pool(), now, "UTC").await.expect("found")
+        let found = reconcile::find(self.direct.pipeline.pool(), now, "UTC").await.expect("found");
+        assert!(!found.cut_off);
+        found.drifts
     }
 
     async fn kinds(&self) -> Vec<String> {
@@ -142,6 +148,26 @@ async fn what_is_missing_double_or_issued_again_is_found_told_once_and_cleared_o
     assert_eq!(desk.kinds().await, [""; 0]);
     let issues = "SELECT statement_id, issue, closing_balance FROM bank_statement_issues";
     assert_eq!(desk.direct.database.lines(issues).await, ["S1-COPY|1|160000000"]);
+    desk.direct.finish().await;
+}
+
+/// Of what was cut off nothing is known, so no episode ends by it.
+#[tokio::test]
+async fn what_was_cut_off_ends_no_episode() {
+    let mut desk = Desk::new("rc_cut").await;
+    desk.statement("S1", ("0.00", "1.00"), 0, 20).await;
+    let first = Clock::System.now();
+    assert_eq!(desk.run(first).await, "1: 1 drifts, 1 new, 0 gone");
+    let record = RecordId { source: Source::trusted("t"), id: MessageId::trusted("t") };
+    let at = first + TimeDelta::seconds(1);
+    for (cut_off, cleared) in [(true, 0), (false, 1)] {
+        let cause = Cause { record: record.clone(), traceparent: None, as_of: at };
+        let found = Found { drifts: Vec::new(), cut_off };
+        let mut tx = desk.direct.pipeline.pool().begin().await.expect("begin");
+        let changed = reconcile::change_in_tx(&mut tx, &found, at, &Arc::new(cause)).await;
+        assert_eq!(changed.expect("changed").map(|changed| changed.cleared), Some(cleared));
+        tx.rollback().await.expect("rollback");
+    }
     desk.direct.finish().await;
 }
 

@@ -240,3 +240,39 @@ async fn balance_changed_and_overdrawn_tell_what_usage_did() {
     worker.shutdown().await;
     world.finish().await;
 }
+
+/// Lots may be numbered in another order than they were opened: by the order of opening they burn,
+/// and by its reverse a refund gives back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_gives_back_in_the_reverse_of_the_order_of_burning() {
+    let mut direct = Direct::new("usage_reverse").await;
+    topped_up(&mut direct, 1, "10.00").await;
+    topped_up(&mut direct, 2, "10.00").await;
+    // The lot with the larger number was opened first.
+    direct.database.execute("ALTER TABLE lots DISABLE TRIGGER lot_stays").await;
+    let turned = "UPDATE lots SET opened_at = CASE lot_id WHEN (SELECT max(lot_id) FROM lots)
+                  THEN timestamptz '2026-01-01Z' ELSE '2026-01-02Z' END";
+    direct.database.execute(turned).await;
+    direct.database.execute("ALTER TABLE lots ENABLE TRIGGER lot_stays").await;
+    let item = usage(&mut direct, "u1", "charge", &charge("U1", "A", "15"));
+    direct.applied(item).await;
+    let item = usage(&mut direct, "r1", "refund", &refund("R1", "U1", "A", "5"));
+    direct.applied(item).await;
+    let lots = "SELECT string_agg(remaining::text, ' ' ORDER BY opened_at) FROM lots";
+    assert_eq!(direct.database.value(lots).await, "0 10000000");
+    direct.finish().await;
+}
+
+/// What a batch charges and gives back is posted apart; only how it left the balance counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_balance_that_was_never_below_its_limit_is_no_finding() {
+    let mut direct = Direct::new("usage_within").await;
+    topped_up(&mut direct, 1, "10.00").await;
+    let batch = [
+        usage(&mut direct, "u1", "charge", &charge("U1", "A", "10")),
+        usage(&mut direct, "r1", "refund", &refund("R1", "U1", "A", "10")),
+        usage(&mut direct, "u2", "charge", &charge("U2", "A", "10")),
+    ];
+    direct.run(&batch).await;
+    direct.finish().await;
+}

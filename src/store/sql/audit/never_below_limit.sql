@@ -3,12 +3,13 @@ SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
               r.ledger_transaction_id, r.balance) AS detail
   FROM (SELECT e.account_id, e.currency, e.ledger_transaction_id,
                sum(e.amount) OVER (PARTITION BY e.account_id, e.currency
-                   ORDER BY t.posted_at, e.ledger_transaction_id
+                   -- As each batch left it: its postings become visible together.
+                  ORDER BY t.posted_at
                    RANGE UNBOUNDED PRECEDING) AS balance
           FROM ledger_entries e JOIN ledger_transactions t USING (ledger_transaction_id)
          WHERE e.ledger_account = 'customer_balance') r
   LEFT JOIN credit_limits l ON l.account_id = r.account_id AND l.currency = r.currency
  WHERE r.balance < -coalesce(l.amount, 0)
-   -- Usage is a fact: it may go beyond, and what comes in later may not yet make it good.
-   AND NOT EXISTS (SELECT 1 FROM usage_charges c WHERE c.account_id = r.account_id
-                      AND c.currency = r.currency AND c.uncovered > 0)
+   -- Usage is a fact: what no lot covered may go beyond, and nothing else.
+   AND r.balance < -coalesce((SELECT sum(c.uncovered) FROM usage_charges c
+                               WHERE c.account_id = r.account_id AND c.currency = r.currency), 0)
