@@ -56,6 +56,7 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
 #[must_use]
 pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
     let seconds = i64::try_from(config.worker.waiting_deadline_seconds).unwrap_or(i64::MAX);
+    let proof = i64::try_from(config.usage.proof_deadline_seconds).unwrap_or(i64::MAX);
     let hold_age = i64::try_from(config.usage.hold_max_age_seconds).unwrap_or(i64::MAX);
     let settings = Settings {
         group: config.kafka.group_id.clone(),
@@ -64,6 +65,8 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         policy: config.policy(),
         waiting_deadline: chrono::Duration::seconds(seconds),
         hold_max_age: chrono::Duration::seconds(hold_age),
+        usage_proof: config.usage.proof == "watermark",
+        proof_deadline: chrono::Duration::seconds(proof),
         event_source: config.worker.event_source.clone(),
         writers: config.database.writers,
     };

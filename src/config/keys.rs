@@ -109,7 +109,7 @@ pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 46] = [
+pub(super) const KEYS: [Key; 48] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -141,6 +141,8 @@ pub(super) const KEYS: [Key; 46] = [
     Key::new(AMOUNTS, Kind::Amounts, Default::None),
     Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
     number("usage.hold_max_age_seconds", 1, 3_650 * DAY_S, DAY_S),
+    word("usage.proof", &["watermark", "none"], "watermark"),
+    number("usage.proof_deadline_seconds", 1, 30 * DAY_S, 3_600),
     Key::new("jobs.time_zone", Kind::Zone, Default::Text("UTC")),
     schedule("jobs.audit", "0 30 3 * * *"),
     schedule("jobs.expire_waiting", "0 * * * * *"),

@@ -145,6 +145,11 @@ pub struct MatchingConfig {
 pub struct UsageConfig {
     /// A live hold that is older than this expires.
     pub hold_max_age_seconds: u64,
+    /// `watermark`: what is unspent is proven by the usage feed. `none`: there is no feed, and what
+    /// is known is taken as proof.
+    pub proof: String,
+    /// How long a command waits for that proof before it is refused.
+    pub proof_deadline_seconds: u64,
 }
 
 /// When jobs run by themselves, and how long is kept what guards no money.

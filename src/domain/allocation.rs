@@ -1,7 +1,7 @@
 //! Allocations (links of part of a payment to an invoice) and the lots they open.
 
-use super::ids::{AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId};
-use super::money::Money;
+use super::ids::{AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
+use super::money::{Money, MoneyError};
 
 /// Which rule put a payment on an invoice (docs/MATCHING.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -9,6 +9,8 @@ pub enum Rule {
     /// Gates before matching: internal transfer, closed account.
     G,
     R1,
+    /// What a return had taken is allocated again, because the return was undone.
+    R1r,
     R2,
     R3,
     R4,
@@ -26,11 +28,37 @@ pub enum Rule {
 }
 
 impl Rule {
+    pub const ALL: [Self; 17] = [
+        Self::G,
+        Self::R1,
+        Self::R1r,
+        Self::R2,
+        Self::R3,
+        Self::R4,
+        Self::R4b,
+        Self::R5,
+        Self::R6,
+        Self::R7,
+        Self::R8,
+        Self::R9,
+        Self::R10,
+        Self::R11,
+        Self::R13,
+        Self::R14,
+        Self::R15,
+    ];
+
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.word() == word)
+    }
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::G => "G5",
             Self::R1 => "R1",
+            Self::R1r => "R1r",
             Self::R2 => "R2",
             Self::R3 => "R3",
             Self::R4 => "R4",
@@ -54,6 +82,7 @@ impl Rule {
         match self {
             Self::G => "a gate before matching stopped it",
             Self::R1 => "a person or an upstream system named payment and invoice",
+            Self::R1r => "the bank undid a return: what it had taken is allocated again",
             Self::R2 => "a payment reference with valid check digits names the invoice",
             Self::R3 => "the end-to-end id is one that we issued for the invoice",
             Self::R4 => "the text names the invoice number, and amount or payer agree",
@@ -72,7 +101,7 @@ impl Rule {
     }
 }
 
-/// One live link between a payment and an invoice; opens the lot of the same number.
+/// One link between a payment and an invoice; opens the lot of the same number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allocation {
     pub id: AllocationId,
@@ -86,4 +115,18 @@ pub struct Allocation {
     /// What is left in the lot: less than the amount if the balance was negative, because the
     /// first thing that a lot burns is that debt.
     pub lot_remaining: Money,
+    /// What was reversed of it since.
+    pub reversed: Money,
+    /// The undoing of a return that opened it.
+    pub restores: Option<ReturnId>,
+}
+
+impl Allocation {
+    /// What the payment still pays of the invoice by it.
+    ///
+    /// # Errors
+    /// [`MoneyError`] only if the row contradicts its own constraints.
+    pub fn live(&self) -> Result<Money, MoneyError> {
+        self.amount.sub(self.reversed)
+    }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use chrono::NaiveDate;
 
 use super::ids::BankAccountId;
+use super::matching::text::payer_account;
 use super::money::Money;
+use super::reversal::OriginalKey;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CreditDebit {
@@ -70,6 +72,13 @@ pub struct ReturnOf {
     pub reason: Option<String>,
 }
 
+/// An end-to-end id or an account as the bank wrote it, unless it is one of the words that banks
+/// write where there is none.
+#[must_use]
+pub fn identity_of(text: &str) -> Option<&str> {
+    payer_account(text).is_some().then_some(text)
+}
+
 /// What the direction gate makes of a transaction (domain §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -92,6 +101,37 @@ impl BankTransaction {
             (CreditDebit::Debit, true, _) | (CreditDebit::Debit, false, true) => Direction::Return,
             (CreditDebit::Debit, false, false) => Direction::Outgoing,
         }
+    }
+
+    /// What names the original of a return, most telling first.
+    #[must_use]
+    pub fn original_keys(&self) -> Vec<OriginalKey> {
+        let of = self.return_of.as_ref();
+        let own = self.bank_account.as_str();
+        let mut keys = Vec::new();
+        let named = of.and_then(|of| of.bank_transaction_id.as_deref());
+        // Some banks give the reversal the id of what it reverses.
+        for id in named.into_iter().chain(self.bank_transaction_id.as_deref()) {
+            keys.push(OriginalKey::bank_id(own, id));
+        }
+        let end_to_end = of.and_then(|of| of.end_to_end_id.as_deref());
+        let end_to_end = end_to_end.or(self.end_to_end_id.as_deref());
+        keys.extend(end_to_end.and_then(identity_of).map(|id| OriginalKey::end_to_end(own, id)));
+        let payer = self.debtor_account.as_deref().and_then(identity_of);
+        keys.extend(payer.map(|payer| OriginalKey::payer(own, payer, self.amount)));
+        keys
+    }
+
+    /// What a payment that this became is found by when it is returned.
+    #[must_use]
+    pub fn own_keys(&self) -> Vec<OriginalKey> {
+        let own = self.bank_account.as_str();
+        let id = self.bank_transaction_id.as_deref().map(|id| OriginalKey::bank_id(own, id));
+        let end_to_end = self.end_to_end_id.as_deref().and_then(identity_of);
+        let end_to_end = end_to_end.map(|id| OriginalKey::end_to_end(own, id));
+        let payer = self.debtor_account.as_deref().and_then(identity_of);
+        let payer = payer.map(|payer| OriginalKey::payer(own, payer, self.amount));
+        id.into_iter().chain(end_to_end).chain(payer).collect()
     }
 
     /// The day the funds count: the value date, else the booking date.

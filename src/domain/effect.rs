@@ -13,6 +13,7 @@ use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
 use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
+use super::reversal::{PaymentReturn, Reversal};
 use super::usage::{Charged, Hold, LotMove, Refunded};
 
 /// The identity of a bank transaction among those of its bank account.
@@ -27,14 +28,25 @@ pub struct BankKey {
 pub enum BankDisposition {
     Payment,
     NotBooked,
+    /// A return whose original is not known yet, or has not that much.
     ReturnParked,
+    Returned,
+    /// The bank took back a return: the money is here after all.
+    ReturnUndone,
     RefundBounced,
     Outgoing,
 }
 
 impl BankDisposition {
-    pub const ALL: [Self; 5] =
-        [Self::Payment, Self::NotBooked, Self::ReturnParked, Self::RefundBounced, Self::Outgoing];
+    pub const ALL: [Self; 7] = [
+        Self::Payment,
+        Self::NotBooked,
+        Self::ReturnParked,
+        Self::Returned,
+        Self::ReturnUndone,
+        Self::RefundBounced,
+        Self::Outgoing,
+    ];
 
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -42,6 +54,8 @@ impl BankDisposition {
             Self::Payment => "payment",
             Self::NotBooked => "not_booked",
             Self::ReturnParked => "return_parked",
+            Self::Returned => "returned",
+            Self::ReturnUndone => "return_undone",
             Self::RefundBounced => "refund_bounced",
             Self::Outgoing => "outgoing",
         }
@@ -56,6 +70,25 @@ pub struct BankRecord {
     pub disposition: BankDisposition,
     pub payment_id: Option<PaymentId>,
     pub transaction: BankTransaction,
+}
+
+/// Why a return cannot be applied yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReturnWaits {
+    /// What it returns is not known: it may be in flight.
+    NoOriginal,
+    /// More than is left of the payment.
+    ExceedsPayment,
+}
+
+impl ReturnWaits {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoOriginal => "no_original",
+            Self::ExceedsPayment => "exceeds_payment",
+        }
+    }
 }
 
 /// What a parked or held payment waits for.
@@ -109,6 +142,18 @@ pub enum Effect {
     },
     Post(LedgerTransaction),
     Allocate(Allocation),
+    Reverse(Box<Reversal>),
+    /// Automatic matching may not pair these two again.
+    LayTombstone {
+        payment_id: PaymentId,
+        invoice_id: InvoiceId,
+    },
+    Return(Box<PaymentReturn>),
+    /// A return waits, and is tried again.
+    ParkReturn {
+        key: BankKey,
+        why: ReturnWaits,
+    },
     /// The payment's state after everything else, and what it waits for from now on.
     SettlePayment {
         payment_id: PaymentId,
@@ -145,6 +190,8 @@ pub enum Need {
     Charge(AccountId, UsageId),
     /// The hold that a release names.
     Hold(AccountId, HoldId),
+    /// That all usage before that instant is known: nothing of the money is spent then.
+    Proof(DateTime<Utc>),
     /// An earlier command of the same account waits.
     Queue,
 }
@@ -158,6 +205,7 @@ impl Need {
             Self::Payment(id) => format!("payment:{id}"),
             Self::Charge(account_id, id) => format!("usage:{account_id}/{id}"),
             Self::Hold(account_id, id) => format!("hold:{account_id}/{id}"),
+            Self::Proof(through) => format!("proof:{}", through.timestamp_micros()),
             Self::Queue => "queue".to_owned(),
         }
     }
@@ -169,6 +217,7 @@ impl Need {
             Self::Payment(_) => "payment_unknown",
             Self::Charge(..) => "usage_unknown",
             Self::Hold(..) => "hold_unknown",
+            Self::Proof(_) => "usage_proof_pending",
             Self::Queue => "behind_waiting",
         }
     }
@@ -181,7 +230,10 @@ pub fn wait_key(input: &Input, need: &Need) -> Option<String> {
     match input {
         Input::Command(command) => command.account_id().map(|id| id.as_str().to_owned()),
         Input::Usage(_) => Some(need.key()),
-        Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => None,
+        Input::BankTransaction(_)
+        | Input::BankStatement(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => None,
     }
 }
 

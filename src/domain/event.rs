@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ids::{AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId};
 use super::money::Money;
+use super::reversal::ReversalKind;
 
 /// The record key of an event: the account, or the payment while no account is known, or a bank
 /// account of ours when it is about its statements.
@@ -68,6 +69,8 @@ pub struct SuggestedInvoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BalanceCause {
     Allocation(AllocationId),
+    /// A step back of the allocation.
+    Reversal(AllocationId, ReversalKind),
     /// So many charges and refunds of one batch.
     Usage {
         charges: u32,
@@ -150,6 +153,53 @@ pub enum Fact {
         reason: &'static str,
         suggestions: Vec<SuggestedInvoice>,
     },
+    PaymentDeallocated {
+        payment_id: PaymentId,
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        allocation_id: AllocationId,
+        amount: Money,
+        reason: Option<String>,
+        invoice_amount_due: Money,
+        payment_unallocated: Money,
+    },
+    /// The invoice awaits payment again.
+    PaymentDueRestored {
+        invoice_id: InvoiceId,
+        account_id: AccountId,
+        /// What is due again.
+        amount: Money,
+        amount_due: Money,
+        cause: ReversalKind,
+    },
+    PaymentRemoved {
+        payment_id: PaymentId,
+        account_id: AccountId,
+        amount: Money,
+        reason: Option<String>,
+    },
+    /// The bank took it back: of the free money first, then of unspent lots; what had been spent
+    /// was clawed back from the balance.
+    PaymentReturned {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        amount: Money,
+        from_unallocated: Money,
+        from_unspent: Money,
+        clawed_back: Money,
+        /// All that was ever returned of the payment, less what was undone.
+        returned_total: Money,
+        reason: Option<String>,
+    },
+    /// The bank undid a return.
+    PaymentReturnUndone {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        amount: Money,
+        /// What of it pays an invoice again.
+        allocated_again: Money,
+        returned_total: Money,
+    },
     BalanceChanged {
         account_id: AccountId,
         /// Positive: the balance rose.
@@ -170,6 +220,16 @@ pub enum Fact {
         hold_id: HoldId,
         /// What was still held.
         amount: Money,
+    },
+    /// The command is decided when the usage feed is known up to the instant, or refused at its
+    /// deadline.
+    CommandPendingProof {
+        command_type: &'static str,
+        account_id: AccountId,
+        payment_id: PaymentId,
+        needs_usage_through: DateTime<Utc>,
+        /// How far usage is known now.
+        usage_complete_through: Option<DateTime<Utc>>,
     },
     CommandRejected {
         /// `topup.invoice.void.v1`…
@@ -218,6 +278,12 @@ impl Fact {
             Self::PaymentRecorded { .. } => "topup.payment.recorded.v1",
             Self::PaymentAllocated { .. } => "topup.payment.allocated.v1",
             Self::PaymentParked { .. } => "topup.payment.parked.v1",
+            Self::PaymentDeallocated { .. } => "topup.payment.deallocated.v1",
+            Self::PaymentDueRestored { .. } => "topup.invoice.payment-due-restored.v1",
+            Self::PaymentRemoved { .. } => "topup.payment.removed.v1",
+            Self::PaymentReturned { .. } => "topup.payment.returned.v1",
+            Self::PaymentReturnUndone { .. } => "topup.payment.return-undone.v1",
+            Self::CommandPendingProof { .. } => "topup.command.pending-proof.v1",
             Self::BalanceChanged { .. } => "topup.balance.changed.v1",
             Self::BalanceOverdrawn { .. } => "topup.balance.overdrawn.v1",
             Self::HoldExpired { .. } => "topup.balance.hold-expired.v1",

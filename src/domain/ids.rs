@@ -121,6 +121,14 @@ number_id!(
     /// A stored matching decision.
     DecisionId
 );
+number_id!(
+    /// A step back of an allocation.
+    ReversalId
+);
+number_id!(
+    /// A return of a bank payment, or its undoing.
+    ReturnId
+);
 
 /// Numbers for one batch, handed in from outside so that deciding stays free of I/O.
 #[derive(Debug, Clone)]
@@ -153,6 +161,14 @@ impl IdBlock {
 
     pub fn decision(&mut self) -> DecisionId {
         DecisionId(self.take())
+    }
+
+    pub fn reversal(&mut self) -> ReversalId {
+        ReversalId(self.take())
+    }
+
+    pub fn payment_return(&mut self) -> ReturnId {
+        ReturnId(self.take())
     }
 
     fn take(&mut self) -> i64 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::bank::BankTransaction;
+use super::effect::BankKey;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
 use super::matching::text::{self, Tokens};
 use super::money::{Amount, Currency, Money};
@@ -28,7 +29,20 @@ pub struct Message {
     pub bank_hash: ContentHash,
     /// What the text of a bank transaction may name, read once. None: whoever needs it reads it.
     pub tokens: Option<Arc<Tokens>>,
+    /// None: it comes for the first time.
+    pub waited: Option<Waited>,
     pub input: Input,
+}
+
+/// A record that is decided again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    /// When it came for the first time.
+    pub since: DateTime<Utc>,
+    /// Its deadline has come: it may wait no longer.
+    pub over: bool,
+    /// It was told before that a proof is awaited.
+    pub told: bool,
 }
 
 impl Message {
@@ -46,6 +60,8 @@ pub enum Input {
     BankStatement(BankStatement),
     /// A bank payment that still has money is to be decided again; only the job asks for it.
     Rematch(PaymentId),
+    /// A parked return is to be tried again; only the sweep asks for it.
+    RetryReturn(BankKey),
     Usage(Usage),
 }
 
@@ -58,7 +74,8 @@ impl Input {
             Self::BankTransaction(_)
             | Self::BankStatement(_)
             | Self::Usage(_)
-            | Self::Rematch(_) => None,
+            | Self::Rematch(_)
+            | Self::RetryReturn(_) => None,
         }
     }
 }

@@ -180,6 +180,25 @@ impl Invoice {
     }
 }
 
+impl Invoice {
+    /// The state after `amount` of what was allocated went back. It awaits payment again, and its
+    /// age counts from now.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when more goes back than was allocated.
+    pub fn reopen(&mut self, amount: Money, at: DateTime<Utc>) -> Result<(), MoneyError> {
+        let left = self.allocated.sub(amount)?;
+        if left.is_negative() {
+            return Err(MoneyError::Overflow);
+        }
+        self.allocated = left;
+        self.status = InvoiceStatus::AwaitingPayment;
+        self.provisioned_at = None;
+        self.stale_since = Some(at);
+        Ok(())
+    }
+}
+
 /// The form in which invoice numbers are compared with a payer's text.
 #[must_use]
 pub fn number_key(invoice_id: &InvoiceId) -> String {

@@ -10,6 +10,8 @@ pub enum LedgerAccount {
     UnallocatedCash,
     CustomerBalance(AccountId),
     UsageRevenue,
+    /// What a customer spent of money that the bank took back.
+    ClawBackReceivable,
 }
 
 impl LedgerAccount {
@@ -20,6 +22,7 @@ impl LedgerAccount {
             Self::UnallocatedCash => "unallocated_cash",
             Self::CustomerBalance(_) => "customer_balance",
             Self::UsageRevenue => "usage_revenue",
+            Self::ClawBackReceivable => "claw_back_receivable",
         }
     }
 }
@@ -36,6 +39,16 @@ pub enum LedgerKind {
     UsageCharged,
     /// All that one batch gave back to one account.
     UsageRefunded,
+    /// A payment was taken off an invoice.
+    Deallocated,
+    /// A payment was taken off all invoices and closed.
+    PaymentRemoved,
+    /// The bank took a payment back.
+    PaymentReturned,
+    /// What had been spent of it is taken from the balance.
+    ClawBack,
+    /// The bank undid a return.
+    ReturnUndone,
 }
 
 impl LedgerKind {
@@ -47,6 +60,11 @@ impl LedgerKind {
             Self::Provisioned => "provisioned",
             Self::UsageCharged => "usage_charged",
             Self::UsageRefunded => "usage_refunded",
+            Self::Deallocated => "deallocated",
+            Self::PaymentRemoved => "payment_removed",
+            Self::PaymentReturned => "payment_returned",
+            Self::ClawBack => "claw_back",
+            Self::ReturnUndone => "return_undone",
         }
     }
 }
@@ -144,6 +162,19 @@ impl LedgerTransaction {
             LedgerEntry { account: LedgerAccount::UsageRevenue, amount: to_balance.negated() },
         ];
         Self { id, kind, payment_id: None, entries }
+    }
+
+    /// A step back of `payment_id`; entries of zero are left out.
+    #[must_use]
+    pub fn step_back(
+        id: LedgerTransactionId,
+        kind: LedgerKind,
+        payment_id: PaymentId,
+        entries: Vec<(LedgerAccount, Money)>,
+    ) -> Self {
+        let moved = entries.into_iter().filter(|(_, amount)| !amount.is_zero());
+        let entries = moved.map(|(account, amount)| LedgerEntry { account, amount }).collect();
+        Self { id, kind, payment_id: Some(payment_id), entries }
     }
 
     /// Whether the entries sum to zero; the database checks the same at commit.

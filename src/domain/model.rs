@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use super::account::Account;
 use super::allocation::Allocation;
 use super::decide::{self, Context};
-use super::effect::{Effect, Need, Outcome, wait_key};
+use super::effect::{BankKey, Effect, Need, Outcome, wait_key};
 use super::event::EventKey;
-use super::ids::{AccountId, IdBlock, InvoiceId, PaymentId, RecordId};
-use super::input::{ContentHash, Input, Message};
+use super::ids::{AccountId, IdBlock, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use super::input::{ContentHash, Input, Message, Waited};
 use super::ledger::{LedgerAccount, LedgerTransaction};
 use super::matching::{MatchDecision, Policy};
 use super::money::{Currency, Money};
@@ -38,9 +38,11 @@ pub struct Model {
     pub last_effects: Vec<Effect>,
     /// Why deciding stopped. It never does with a complete set; if it did, nothing after counts.
     pub stopped: Option<Stop>,
-    allocations: BTreeMap<(PaymentId, InvoiceId), Allocation>,
+    /// Since when each return is parked.
+    parked_at: BTreeMap<BankKey, DateTime<Utc>>,
     ledger: BTreeMap<LedgerKey, Money>,
     next_block: i64,
+    now: DateTime<Utc>,
 }
 
 /// What the model knows at one moment, in a form that can be compared and printed.
@@ -49,7 +51,8 @@ pub struct Summary {
     pub invoices: BTreeMap<InvoiceId, InvoiceSummary>,
     pub payments: BTreeMap<PaymentId, PaymentSummary>,
     pub balances: BTreeMap<(AccountId, Currency), Money>,
-    pub allocations: BTreeMap<(PaymentId, InvoiceId), AllocationSummary>,
+    /// In the order in which they were made, where a pair has several.
+    pub allocations: BTreeMap<(PaymentId, InvoiceId, usize), AllocationSummary>,
     pub ledger: BTreeMap<LedgerKey, Money>,
     /// What is left in the lots, per account.
     pub lots: BTreeMap<(AccountId, Currency), Money>,
@@ -72,6 +75,7 @@ pub struct PaymentSummary {
     pub state: &'static str,
     pub reason: Option<&'static str>,
     pub allocated: Money,
+    pub returned: Money,
     pub amount: Money,
 }
 
@@ -116,6 +120,9 @@ impl Model {
         if let Outcome::Waiting(need) = &outcome
             && let Some(key) = wait_key(&message.input, need)
         {
+            let told = matches!(need, Need::Proof(_));
+            let waited = Some(Waited { since: as_of, over: false, told });
+            let message = Message { waited, ..message.clone() };
             self.waiting.entry(key).or_default().push_back(message.clone());
             self.set.waiting_accounts.extend(message.input.command_account().cloned());
         }
@@ -139,12 +146,17 @@ impl Model {
     }
 
     /// The deadline of everything that waits has passed.
-    pub fn expire(&mut self) {
-        for message in std::mem::take(&mut self.waiting).into_values().flatten() {
-            let missing = Outcome::DeadLettered(DeadLetterReason::DependencyMissing);
-            self.remember(&message, &missing);
-        }
+    pub fn expire(&mut self, as_of: DateTime<Utc>) {
         self.set.waiting_accounts.clear();
+        for mut message in std::mem::take(&mut self.waiting).into_values().flatten() {
+            message.waited = message.waited.map(|waited| Waited { over: true, ..waited });
+            let outcome = match self.decide(&message, as_of) {
+                Outcome::Waiting(_) => Outcome::DeadLettered(DeadLetterReason::DependencyMissing),
+                decided => decided,
+            };
+            self.end_batch();
+            self.remember(&message, &outcome);
+        }
     }
 
     #[must_use]
@@ -159,7 +171,18 @@ impl Model {
 
     /// Live allocations in the order of payment and invoice.
     pub fn allocations(&self) -> impl Iterator<Item = &Allocation> {
-        self.allocations.values()
+        let all = self.set.allocations.values();
+        let mut live: Vec<_> =
+            all.filter(|link| link.live().is_ok_and(Money::is_positive)).collect();
+        live.sort_by_key(|link| (link.payment_id.clone(), link.invoice_id.clone(), link.id));
+        live.into_iter()
+    }
+
+    /// Returns and commands that wait.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        let commands: usize = self.waiting.values().map(VecDeque::len).sum();
+        commands.saturating_add(self.set.parked_returns.len())
     }
 
     fn remember(&mut self, message: &Message, outcome: &Outcome) {
@@ -181,6 +204,7 @@ impl Model {
         if self.stopped.is_some() {
             return failed;
         }
+        self.now = as_of;
         let mut ids = IdBlock::new(self.next_block);
         self.next_block = self.next_block.saturating_add(1);
         let context = Context { policy: &self.policy, as_of };
@@ -205,11 +229,17 @@ impl Model {
     fn keep(&mut self, effect: &Effect) -> Result<(), Stop> {
         match effect {
             Effect::Allocate(allocation) => {
-                let pair = (allocation.payment_id.clone(), allocation.invoice_id.clone());
-                let before = self.allocations.insert(pair, allocation.clone());
-                if before.is_some() {
+                let same = |link: &&Allocation| {
+                    link.payment_id == allocation.payment_id
+                        && link.invoice_id == allocation.invoice_id
+                        && link.restores.is_none()
+                };
+                if allocation.restores.is_none() && self.allocations().filter(same).count() > 1 {
                     return Err(Stop::Corrupt("a payment is allocated to an invoice twice"));
                 }
+            }
+            Effect::ParkReturn { key, .. } => {
+                self.parked_at.insert(key.clone(), self.now);
             }
             Effect::Post(transaction) => self.post(transaction)?,
             Effect::StoreDecision(decision) => {
@@ -226,6 +256,9 @@ impl Model {
             | Effect::RecordPayment(_)
             | Effect::AssignPayment { .. }
             | Effect::SettlePayment { .. }
+            | Effect::Reverse(_)
+            | Effect::LayTombstone { .. }
+            | Effect::Return(_)
             | Effect::RecordBankTransaction(_)
             | Effect::RecordStatement(_)
             | Effect::Charge(_)
@@ -246,7 +279,8 @@ impl Model {
             let owner = match &entry.account {
                 LedgerAccount::BankClearing
                 | LedgerAccount::UnallocatedCash
-                | LedgerAccount::UsageRevenue => None,
+                | LedgerAccount::UsageRevenue
+                | LedgerAccount::ClawBackReceivable => None,
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.clone()),
             };
             let currency = entry.amount.currency();
@@ -266,7 +300,7 @@ impl Model {
                 continue;
             };
             self.set.waiting_accounts.remove(&AccountId::trusted(&key));
-            while let Some(message) = queue.pop_front() {
+            while let Some(mut message) = queue.pop_front() {
                 if !self.may_be_decided(&message) {
                     queue.push_front(message);
                     break;
@@ -275,7 +309,10 @@ impl Model {
                 let outcome = self.decide(&message, as_of);
                 self.end_batch();
                 self.remember(&message, &outcome);
-                if matches!(outcome, Outcome::Waiting(_)) {
+                if let Outcome::Waiting(need) = &outcome {
+                    if let Some(waited) = &mut message.waited {
+                        waited.told |= matches!(need, Need::Proof(_));
+                    }
                     queue.push_front(message);
                     break;
                 }
@@ -286,6 +323,32 @@ impl Model {
                 self.set.waiting_accounts.extend(account);
                 self.waiting.insert(key, queue);
             }
+        }
+        self.retry_returns(as_of);
+    }
+
+    /// Tries parked returns again, in the order in which they came: one may undo another.
+    fn retry_returns(&mut self, as_of: DateTime<Utc>) {
+        let mut keys: Vec<BankKey> = self.set.parked_returns.keys().cloned().collect();
+        keys.sort_by_key(|key| (self.parked_at.get(key).copied(), key.clone()));
+        for key in keys {
+            let since = self.parked_at.get(&key).copied().unwrap_or(as_of);
+            let message = Message {
+                record: RecordId {
+                    source: Source::trusted("topup-returns"),
+                    id: MessageId::trusted("retry"),
+                },
+                time: since,
+                traceparent: None,
+                content_hash: [0; 32],
+                bank_hash: [0; 32],
+                tokens: None,
+                waited: Some(Waited { since, over: false, told: false }),
+                input: Input::RetryReturn(key),
+            };
+            self.end_batch();
+            self.decide(&message, as_of);
+            self.end_batch();
         }
     }
 
@@ -299,6 +362,9 @@ impl Model {
             }
             Some(Outcome::Waiting(Need::Hold(account_id, id))) => {
                 self.set.usage.holds.contains_key(&(account_id.clone(), id.clone()))
+            }
+            Some(Outcome::Waiting(Need::Proof(through))) => {
+                self.set.usage.complete_through.is_some_and(|known| known >= *through)
             }
             Some(Outcome::Waiting(Need::Queue)) => true,
             Some(
@@ -333,6 +399,7 @@ impl Model {
                 state: payment.state.word(),
                 reason: payment.state.reason().map(ParkReason::code),
                 allocated: payment.allocated,
+                returned: payment.returned,
                 amount: payment.amount,
             };
             summary.payments.insert(id.clone(), line);
@@ -352,17 +419,20 @@ impl Model {
     }
 
     fn summarise_allocations(&self, summary: &mut Summary) {
-        for (pair, allocation) in &self.allocations {
+        for allocation in self.allocations() {
             let (owner, currency) = (&allocation.account_id, allocation.amount.currency());
             let lot = self.set.usage.lot(owner, currency, allocation.id);
             let remaining = lot.map_or(Money::zero(currency), |lot| lot.remaining);
             let line = AllocationSummary {
                 account_id: allocation.account_id.clone(),
-                amount: allocation.amount,
+                amount: allocation.live().unwrap_or(allocation.amount),
                 rule: allocation.rule.word(),
                 lot_remaining: remaining,
             };
-            summary.allocations.insert(pair.clone(), line);
+            let pair = (allocation.payment_id.clone(), allocation.invoice_id.clone());
+            let beside = summary.allocations.keys();
+            let nth = beside.filter(|key| (&key.0, &key.1) == (&pair.0, &pair.1)).count();
+            summary.allocations.insert((pair.0, pair.1, nth), line);
             let key = (allocation.account_id.clone(), currency);
             let lots = summary.lots.entry(key).or_insert(Money::zero(currency));
             match lots.add(remaining) {
@@ -377,6 +447,9 @@ fn account_of(message: &Message) -> Option<&AccountId> {
     match &message.input {
         Input::Command(command) => command.account_id(),
         Input::Usage(usage) => usage.account_id(),
-        Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => None,
+        Input::BankTransaction(_)
+        | Input::BankStatement(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => None,
     }
 }

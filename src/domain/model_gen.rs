@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
-use super::bank::{BankTransaction, CreditDebit, EntryStatus};
+use super::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use super::ids::{
     AccountId, BankAccountId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, RefundId, Source,
     UsageId,
@@ -104,6 +104,8 @@ struct Generator {
     payments: Vec<(PaymentId, Option<AccountId>)>,
     /// Ids that the bank has given.
     bank_ids: u64,
+    /// Ids of bank records that took something back.
+    steps_back: Vec<String>,
     /// Ids of charges, refunds and holds that were given.
     usage_ids: [u64; 3],
     now: DateTime<Utc>,
@@ -123,6 +125,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         invoices: Vec::new(),
         payments: Vec::new(),
         bank_ids: 0,
+        steps_back: Vec::new(),
         usage_ids: [0; 3],
         now: first_instant(),
         written: 0,
@@ -197,6 +200,7 @@ impl Generator {
             content_hash,
             bank_hash,
             tokens: None,
+            waited: None,
             input,
         }
     }
@@ -211,14 +215,14 @@ impl Generator {
                 let account_id = self.owner_or_other(owner);
                 Command::AssignPayment { payment_id, account_id }
             }
-            62..80 => Command::AllocatePayment(self.allocate()),
-            80..82 => {
+            62..78 => Command::AllocatePayment(self.allocate()),
+            78..83 => {
                 let (payment_id, owner) = self.payment();
-                let (invoice_id, _) = self.invoice();
-                let account_id = self.owner_or_other(owner);
+                let (invoice_id, billed) = self.invoice();
+                let account_id = self.owner_or_other(owner.or(billed));
                 Command::DeallocatePayment { payment_id, invoice_id, account_id, reason: None }
             }
-            82..84 => {
+            83..86 => {
                 let (payment_id, owner) = self.payment();
                 let account_id = self.owner_or_other(owner);
                 Command::RemovePayment { payment_id, account_id, reason: None }
@@ -245,8 +249,14 @@ impl Generator {
             self.amount().to_micros().unwrap_or(0).saturating_sub(cents.cast_signed()),
             self.currency,
         );
-        match self.random.below(10) {
-            0..5 => Usage::Charge(Charge {
+        // Watermarks are about everybody's usage, so independent logs have none.
+        let shared = self.world.tag.is_empty();
+        match self.random.below(12) {
+            0 if shared => {
+                let ahead = TimeDelta::days(self.random.below(3).cast_signed());
+                Usage::Watermark(self.now.checked_add_signed(ahead).unwrap_or(self.now))
+            }
+            1..6 => Usage::Charge(Charge {
                 usage_id: UsageId::trusted(&self.numbered("U", 0, true)),
                 account_id,
                 amount,
@@ -254,13 +264,13 @@ impl Generator {
                 kind: "call".to_owned(),
                 hold_id: self.some_hold(),
             }),
-            5..7 => Usage::Refund(Refund {
+            6..8 => Usage::Refund(Refund {
                 refund_id: RefundId::trusted(&self.numbered("R", 1, true)),
                 usage_id: UsageId::trusted(&self.numbered("U", 0, false)),
                 account_id,
                 amount: Money::from_micros(amount.to_micros().unwrap_or(0) / 3, self.currency),
             }),
-            7..9 => {
+            8..10 => {
                 let hold_id = HoldId::trusted(&self.numbered("H", 2, true));
                 Usage::Hold(HoldAmount { hold_id, account_id, amount })
             }
@@ -368,9 +378,9 @@ impl Generator {
         let value_date =
             if self.random.chance(25) { today.checked_sub_days(Days::new(1)) } else { Some(today) };
         let (credit_debit, reversal) = match self.random.below(20) {
-            0 => (CreditDebit::Debit, true),
-            1 => (CreditDebit::Debit, false),
-            2 => (CreditDebit::Credit, true),
+            0..3 => (CreditDebit::Debit, true),
+            3 => (CreditDebit::Debit, false),
+            4 => (CreditDebit::Credit, true),
             _ => (CreditDebit::Credit, false),
         };
         let status = match self.random.below(10) {
@@ -380,13 +390,20 @@ impl Generator {
         let owner = self.account();
         let virtual_owner = format!("VA{}{owner}", self.world.tag);
         let payer = self.payer();
+        // A return is looked for by its payer when a day has passed, whoever's day that is.
+        let told_payer = !reversal || self.world.tag.is_empty();
+        let return_of = self.return_of(credit_debit, reversal);
+        let bank_id = self.random.chance(85).then(|| format!("B{id}"));
+        if reversal {
+            self.steps_back.extend(bank_id.clone());
+        }
         let named = self.random.chance(45);
         let by_end_to_end = self.random.chance(15);
         let text = self.text();
         let end_to_end_id = self.any_reference().filter(|_| by_end_to_end);
         BankTransaction {
             bank_account: BankAccountId::trusted(&format!("OURS{}", self.world.tag)),
-            bank_transaction_id: self.random.chance(85).then(|| format!("B{id}")),
+            bank_transaction_id: bank_id,
             statement_id: None,
             entry_reference: None,
             end_to_end_id,
@@ -398,12 +415,30 @@ impl Generator {
             booking_date: today,
             value_date,
             debtor_name: None,
-            debtor_account: self.random.chance(65).then_some(payer),
+            debtor_account: self.random.chance(65).then_some(payer).filter(|_| told_payer),
             virtual_account: self.random.chance(30).then_some(virtual_owner),
             creditor_reference: None,
             unstructured: if named { vec![text] } else { Vec::new() },
-            return_of: None,
+            return_of,
         }
+    }
+
+    /// A return names one of the last few bank records, a bounced one one of the last returns.
+    fn return_of(&mut self, credit_debit: CreditDebit, reversal: bool) -> Option<ReturnOf> {
+        let named = self.random.chance(70);
+        let last = self.bank_ids.saturating_sub(self.random.below(8).saturating_add(1));
+        let known = self.recent(self.steps_back.len());
+        let id = match (credit_debit, reversal) {
+            (CreditDebit::Debit, true) => Some(format!("B{last}")),
+            (CreditDebit::Credit, true) => self.steps_back.get(known).cloned(),
+            (_, false) => None,
+        };
+        let reason = Some("AC04".to_owned());
+        id.filter(|_| named).map(|id| ReturnOf {
+            bank_transaction_id: Some(id),
+            end_to_end_id: None,
+            reason,
+        })
     }
 
     /// What a payer may write: one or two references or numbers, of whichever invoice.
@@ -519,7 +554,8 @@ fn status_word(status: EntryStatus) -> &'static str {
 fn print_of(bank: &BankTransaction) -> String {
     let dates: (NaiveDate, Option<NaiveDate>) = (bank.booking_date, bank.value_date);
     format!(
-        "{bank_account}|{id:?}|{end:?}|{direction:?}|{amount}|{dates:?}|{payer:?}|{own:?}|{text:?}",
+        "{bank_account}|{id:?}|{end:?}|{direction:?}|{amount}|{dates:?}|{payer:?}|{own:?}|{text:?}\
+         |{of:?}",
         bank_account = bank.bank_account,
         id = bank.bank_transaction_id,
         end = bank.end_to_end_id,
@@ -528,6 +564,7 @@ fn print_of(bank: &BankTransaction) -> String {
         payer = bank.debtor_account,
         own = bank.virtual_account,
         text = bank.unstructured,
+        of = bank.return_of,
     )
 }
 

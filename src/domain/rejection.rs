@@ -24,11 +24,13 @@ pub enum Rejection {
     AmountExceedsUnallocated,
     AmountExceedsDue,
     BalanceLimit,
+    LotSpent,
+    LotHeld,
     UsageProofUnavailable,
 }
 
 impl Rejection {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::InvoiceExists,
@@ -49,6 +51,8 @@ impl Rejection {
         Self::AmountExceedsUnallocated,
         Self::AmountExceedsDue,
         Self::BalanceLimit,
+        Self::LotSpent,
+        Self::LotHeld,
         Self::UsageProofUnavailable,
     ];
 
@@ -75,6 +79,8 @@ impl Rejection {
             Self::AmountExceedsUnallocated => "amount_exceeds_unallocated",
             Self::AmountExceedsDue => "amount_exceeds_due",
             Self::BalanceLimit => "balance_limit",
+            Self::LotSpent => "lot_spent",
+            Self::LotHeld => "lot_held",
             Self::UsageProofUnavailable => "usage_proof_unavailable",
         }
     }
@@ -109,8 +115,10 @@ impl Rejection {
             }
             Self::AmountExceedsDue => "The amount is larger than what is due on the invoice.",
             Self::BalanceLimit => "The balance would become larger than can be kept.",
+            Self::LotSpent => "Part of the money has been spent on calls, messages or a debt.",
+            Self::LotHeld => "Part of the money is held for a call or message in progress.",
             Self::UsageProofUnavailable => {
-                "It cannot be proven that the money is unspent: no usage feed is connected."
+                "It was not proven in time that the money is unspent: the usage feed is behind."
             }
         }
     }

@@ -3,9 +3,12 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::allocation::Rule;
-use super::bank::{BankTransaction, CreditDebit, EntryStatus};
+use super::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use super::effect::Outcome;
-use super::ids::{AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use super::ids::{
+    AccountId, BankAccountId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, RefundId, Source,
+    UsageId,
+};
 use super::input::{
     AllocatePayment, AllocationPart, Command, CreateInvoice, Input, Message, RecordPayment,
     UpsertAccount,
@@ -15,6 +18,7 @@ use super::matching::{MatchDecision, Policy};
 use super::model::Model;
 use super::money::{Amount, Currency, Money};
 use super::payment::{ParkReason, Payment, PaymentState};
+use super::usage::{Charge, HoldAmount, Refund, Usage};
 use super::working_set::WorkingSet;
 
 pub fn account(id: &str) -> AccountId {
@@ -154,6 +158,25 @@ pub fn credit(id: &str, amount: &str) -> BankTransaction {
     }
 }
 
+/// The bank takes back `amount` of its transaction `of`.
+pub fn returned(id: &str, of: &str, amount: &str) -> BankTransaction {
+    BankTransaction {
+        credit_debit: CreditDebit::Debit,
+        reversal: true,
+        return_of: Some(ReturnOf {
+            bank_transaction_id: Some(of.to_owned()),
+            end_to_end_id: None,
+            reason: Some("AC04".to_owned()),
+        }),
+        ..credit(id, amount)
+    }
+}
+
+/// The bank undoes its return `of`.
+pub fn unreturned(id: &str, of: &str, amount: &str) -> BankTransaction {
+    BankTransaction { credit_debit: CreditDebit::Credit, ..returned(id, of, amount) }
+}
+
 /// As [`credit`], with the payer's lines of text.
 pub fn credit_saying(id: &str, amount: &str, lines: &[&str]) -> BankTransaction {
     BankTransaction {
@@ -211,9 +234,11 @@ impl Desk {
         });
         let bank_hash = match &input {
             Input::BankTransaction(bank) => print_of(bank),
-            Input::Command(_) | Input::BankStatement(_) | Input::Usage(_) | Input::Rematch(_) => {
-                hash
-            }
+            Input::Command(_)
+            | Input::BankStatement(_)
+            | Input::Usage(_)
+            | Input::Rematch(_)
+            | Input::RetryReturn(_) => hash,
         };
         Message {
             record: RecordId {
@@ -225,6 +250,7 @@ impl Desk {
             content_hash: hash,
             bank_hash,
             tokens: None,
+            waited: None,
             input,
         }
     }
@@ -269,6 +295,66 @@ impl Desk {
         (self.decision(&id).rule, self.state(&id))
     }
 
+    pub fn usage(&mut self, usage: Usage) {
+        let message = self.message(Input::Usage(usage.clone()));
+        let outcome = self.feed(&message);
+        assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?} for {usage:?}");
+    }
+
+    pub fn charge(&mut self, id: &str, owner: &str, amount: &str) {
+        let charge = Charge {
+            usage_id: UsageId::trusted(id),
+            account_id: account(owner),
+            amount: money(amount),
+            occurred_at: self.now,
+            kind: "call".to_owned(),
+            hold_id: None,
+        };
+        self.usage(Usage::Charge(charge));
+    }
+
+    pub fn refund(&mut self, id: &str, of: &str, owner: &str, amount: &str) {
+        let refund = Refund {
+            refund_id: RefundId::trusted(id),
+            usage_id: UsageId::trusted(of),
+            account_id: account(owner),
+            amount: money(amount),
+        };
+        self.usage(Usage::Refund(refund));
+    }
+
+    pub fn hold(&mut self, id: &str, owner: &str, amount: &str) {
+        let hold_id = HoldId::trusted(id);
+        let (account_id, amount) = (account(owner), money(amount));
+        self.usage(Usage::Hold(HoldAmount { hold_id, account_id, amount }));
+    }
+
+    pub fn release(&mut self, id: &str, owner: &str, amount: &str) {
+        let hold_id = HoldId::trusted(id);
+        let (account_id, amount) = (account(owner), money(amount));
+        self.usage(Usage::Release(HoldAmount { hold_id, account_id, amount }));
+    }
+
+    /// The usage feed is complete up to now.
+    pub fn watermark(&mut self) {
+        self.usage(Usage::Watermark(self.now));
+    }
+
+    /// What is left in each lot of an account, the oldest first.
+    pub fn lots(&self, owner: &str) -> Vec<String> {
+        let lots = self.model.set.usage.lots.get(&(account(owner), currency("SGD")));
+        lots.into_iter().flatten().map(|lot| lot.remaining.number()).collect()
+    }
+
+    /// The names of the events of the last record, without prefix and version.
+    pub fn told(&self) -> Vec<&'static str> {
+        let last = self.model.set.events.last().map(|event| event.cause.record.clone());
+        let events = self.model.set.events.iter();
+        let own = events.filter(|event| Some(&event.cause.record) == last.as_ref());
+        let bare = |name: &'static str| name.trim_start_matches("topup.").trim_end_matches(".v1");
+        own.map(|event| bare(event.fact.event_type())).collect()
+    }
+
     pub fn pass_days(&mut self, days: u64) {
         self.now = self.now.checked_add_days(Days::new(days)).expect("in range");
     }
@@ -310,7 +396,7 @@ impl Desk {
     pub fn pays(&self, id: &str) -> Vec<String> {
         let id = banked(id);
         let own = self.model.allocations().filter(|part| part.payment_id == id);
-        own.map(|part| format!("{} {}", part.invoice_id, part.amount)).collect()
+        own.map(|part| format!("{} {}", part.invoice_id, part.live().expect("live"))).collect()
     }
 
     pub fn balance(&self, owner: &str) -> Money {
@@ -354,6 +440,16 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.by_number.clone_from(&set.by_number);
     loaded.payments.clone_from(&set.payments);
     loaded.live_pairs.clone_from(&set.live_pairs);
+    loaded.allocations.clone_from(&set.allocations);
+    loaded.reversible.extend(set.payments.keys().cloned());
+    loaded.tombstones.clone_from(&set.tombstones);
+    for (payment_id, record) in &set.watched {
+        for key in record.transaction.own_keys() {
+            loaded.originals.entry(key).or_default().insert(payment_id.clone());
+        }
+    }
+    loaded.returns.clone_from(&set.returns);
+    loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.bank.clone_from(&set.bank);
     loaded.watched.clone_from(&set.watched);
     loaded.watchers.clone_from(&set.watchers);

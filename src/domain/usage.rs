@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::ids::{
     AccountId, AllocationId, ChargeId, HoldId, LedgerTransactionId, RefundId, UsageId,
 };
-use super::money::Money;
+use super::money::{Money, MoneyError};
 
 /// What a usage record reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,34 @@ pub struct Lot {
     pub remaining: Money,
     /// What it burnt of a debt and was not given back.
     pub debt_cleared: Money,
+    /// What was reversed of its allocation.
+    pub reversed: Money,
+    /// Of that, what had been spent and was not refunded since: the account owed it.
+    pub clawed_back: Money,
     pub opened_at: DateTime<Utc>,
+}
+
+impl Lot {
+    /// Opened, and nothing of it burnt since.
+    #[must_use]
+    pub fn opened(
+        id: AllocationId,
+        amount: Money,
+        remaining: Money,
+        debt_cleared: Money,
+        opened_at: DateTime<Utc>,
+    ) -> Self {
+        let zero = Money::zero(amount.currency());
+        Self { id, amount, remaining, debt_cleared, reversed: zero, clawed_back: zero, opened_at }
+    }
+
+    /// Whether nothing of what is live of it was spent on anything.
+    ///
+    /// # Errors
+    /// [`MoneyError`] only if the row contradicts its own constraints.
+    pub fn is_unspent(&self) -> Result<bool, MoneyError> {
+        Ok(self.remaining.add(self.reversed)? == self.amount)
+    }
 }
 
 /// Why a lot became less or more.
@@ -117,6 +144,8 @@ pub enum MoveKind {
     Refund,
     /// Given back by the refund of a charge that had been part of the debt.
     DebtRefund,
+    /// Taken back with the allocation that opened it.
+    Reversal,
 }
 
 impl MoveKind {
@@ -127,6 +156,7 @@ impl MoveKind {
             Self::Debt => "debt",
             Self::Refund => "refund",
             Self::DebtRefund => "debt_refund",
+            Self::Reversal => "reversal",
         }
     }
 
@@ -134,7 +164,7 @@ impl MoveKind {
     #[must_use]
     pub fn burns(self) -> bool {
         match self {
-            Self::Charge | Self::Debt => true,
+            Self::Charge | Self::Debt | Self::Reversal => true,
             Self::Refund | Self::DebtRefund => false,
         }
     }

@@ -5,20 +5,23 @@
 //! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+mod steps_back;
 pub mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::account::Account;
+use super::allocation::Allocation;
 use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
 use super::event::{Cause, Event, EventKey, Fact};
-use super::ids::{AccountId, InvoiceId, PaymentId};
+use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, number_key};
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Payment;
 use super::rejection::Rejection;
+use super::reversal::{AppliedReturn, OriginalKey};
 use super::shared::Shared;
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
@@ -105,6 +108,16 @@ pub struct WorkingSet {
     pub payments: HashMap<PaymentId, Payment>,
     /// Live links of the payments that were there before.
     pub live_pairs: HashSet<(PaymentId, InvoiceId)>,
+    /// Allocations of the payments that may go back, in the order in which they were made.
+    pub allocations: BTreeMap<AllocationId, Allocation>,
+    /// Payments of which `allocations` has all that is live.
+    pub reversible: HashSet<PaymentId>,
+    /// Pairs that a person took apart.
+    pub tombstones: HashSet<(PaymentId, InvoiceId)>,
+    /// The payments that a return may mean.
+    pub originals: HashMap<OriginalKey, BTreeSet<PaymentId>>,
+    pub returns: HashMap<BankKey, AppliedReturn>,
+    pub parked_returns: BTreeMap<BankKey, BankRecord>,
     pub bank: HashMap<BankKey, StoredBankTransaction>,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
@@ -347,6 +360,11 @@ impl WorkingSet {
                 self.payment_mut(payment_id)?.account_id = Some(account_id.clone());
             }
             Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
+            Effect::Reverse(reversal) => self.apply_reversal(reversal, cause)?,
+            Effect::LayTombstone { payment_id, invoice_id } => {
+                self.tombstones.insert((payment_id.clone(), invoice_id.clone()));
+            }
+            Effect::Return(returned) => self.apply_return(returned)?,
             Effect::SettlePayment { payment_id, state, watches } => {
                 self.payment_mut(payment_id)?.state = *state;
                 for payments in self.watchers.values_mut() {
@@ -366,8 +384,13 @@ impl WorkingSet {
                 if let Some(payment_id) = &record.payment_id {
                     self.watched.insert(payment_id.clone(), record.as_ref().clone());
                 }
+                self.index_return(record);
             }
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
+            Effect::Watermark(through) => {
+                let known = self.usage.complete_through;
+                self.usage.complete_through = known.max(Some(*through));
+            }
             Effect::Charge(charged) => self.apply_charge(charged, cause)?,
             Effect::Refund(refunded) => self.apply_refund(refunded, cause)?,
             Effect::SetHold(hold) => {
@@ -376,7 +399,7 @@ impl WorkingSet {
             }
             // The lot was opened as what it left.
             Effect::ClearDebt { .. }
-            | Effect::Watermark(_)
+            | Effect::ParkReturn { .. }
             | Effect::Post(_)
             | Effect::RecordStatement(_)
             | Effect::StoreDecision(_) => {}
@@ -443,14 +466,11 @@ impl WorkingSet {
         let balance = self.balance(&key.0, key.1).add(allocation.amount)?;
         self.balances.insert(key, balance);
         if self.complete || self.usage.keeps_lots {
-            let lot = super::usage::Lot {
-                id: allocation.id,
-                amount: allocation.amount,
-                remaining: allocation.lot_remaining,
-                debt_cleared: allocation.amount.sub(allocation.lot_remaining)?,
-                opened_at: cause.as_of,
-            };
+            let (id, amount, left) = (allocation.id, allocation.amount, allocation.lot_remaining);
+            let cleared = amount.sub(left)?;
+            let lot = super::usage::Lot::opened(id, amount, left, cleared, cause.as_of);
             self.usage.open(&allocation.account_id, lot);
+            self.allocations.insert(id, allocation.clone());
         }
         let pair = (allocation.payment_id.clone(), allocation.invoice_id.clone());
         self.live_pairs.insert(pair);

@@ -199,6 +199,7 @@ impl World {
             content_hash,
             bank_hash: bank_hash.unwrap_or(content_hash),
             tokens: None,
+            waited: None,
             input,
         };
         self.model.feed(&message, self.now)

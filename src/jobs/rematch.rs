@@ -51,6 +51,7 @@ fn item(work: &Work<'_>, payment_id: &str) -> Item {
         content_hash: digest,
         bank_hash: digest,
         tokens: None,
+        waited: None,
         input: Input::Rematch(PaymentId::trusted(payment_id)),
     };
     let raw = RawRecordRow {

@@ -71,7 +71,8 @@ pub async fn run_in_tx(
     let mut work = Work::new(pipeline, items, at);
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
-    let first = work.messages().any(|m| matches!(m.input, Input::Command(_) | Input::Usage(_)));
+    needs.proof = pipeline.proof_feed();
+    let first = work.messages().any(locks_first);
     let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;
     if items.iter().any(|item| item.again) {
@@ -95,6 +96,15 @@ pub async fn run_in_tx(
     let missing = StoreError::Corrupt("a record without an outcome");
     let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
     Ok(Written { ended, wakes_waiting, rematched })
+}
+
+/// Whether the record decides by what may change beside it, so that it must be locked before.
+fn locks_first(message: &Message) -> bool {
+    match &message.input {
+        Input::Command(_) | Input::Usage(_) | Input::RetryReturn(_) => true,
+        Input::BankTransaction(bank) => load::is_step_back(bank),
+        Input::BankStatement(_) | Input::Rematch(_) => false,
+    }
 }
 
 struct Work<'a> {
@@ -239,7 +249,7 @@ impl<'a> Work<'a> {
 
     fn record_one(&mut self, index: usize, item: &Item, message: &Message, done: Decided) {
         // A payment that was looked at again and stays as it is leaves no trace.
-        let looked_at_again = matches!(message.input, Input::Rematch(_));
+        let looked_at_again = matches!(message.input, Input::Rematch(_) | Input::RetryReturn(_));
         let idle = looked_at_again && done.effects.is_empty();
         self.rematched = self.rematched.saturating_add(usize::from(looked_at_again && !idle));
         for effect in done.effects {
@@ -299,7 +309,10 @@ impl<'a> Work<'a> {
             record: message.record.clone(),
             wait_key,
             needs: need.key(),
-            patience: self.pipeline.settings().waiting_deadline,
+            patience: match need {
+                Need::Proof(_) => self.pipeline.settings().proof_deadline,
+                _ => self.pipeline.settings().waiting_deadline,
+            },
         });
     }
 
@@ -500,6 +513,7 @@ pub fn type_of(input: &Input) -> &'static str {
         Input::BankTransaction(_) => "topup.bank.transaction.v1",
         Input::BankStatement(_) => "topup.bank.statement.v1",
         Input::Rematch(_) => "topup.payment.rematch",
+        Input::RetryReturn(_) => "topup.payment.retry-return",
         Input::Usage(usage) => usage.type_name(),
     }
 }

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::config::Topics;
 use crate::domain::matching::Policy;
+use crate::store::load::ProofFeed;
 use crate::wire::Topic;
 
 /// Which of the topics that we read `name` is.
@@ -53,6 +54,10 @@ pub struct Settings {
     pub waiting_deadline: Duration,
     /// A live hold that is older than this expires.
     pub hold_max_age: Duration,
+    /// Whether the usage feed must prove that money is unspent before it is taken off.
+    pub usage_proof: bool,
+    /// How long a command waits for that proof.
+    pub proof_deadline: Duration,
     /// `CloudEvents` source of what we publish.
     pub event_source: String,
     /// Batches written at the same time.
@@ -86,6 +91,13 @@ impl Pipeline {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The feed that proves what is unspent; none: what is known counts.
+    pub(crate) fn proof_feed(&self) -> Option<ProofFeed> {
+        let settings = &self.settings;
+        let (group, topic) = (settings.group.clone(), settings.topics.usage.clone());
+        settings.usage_proof.then_some(ProofFeed { group, topic })
     }
 
     #[must_use]

@@ -108,7 +108,12 @@ impl Ready<'_> {
         let account = |ready: &Self| match ready.item.decoded.as_ref().map(|m| m.input.clone()) {
             Ok(Input::Command(command)) => command.account_id().cloned(),
             Ok(Input::Usage(usage)) => usage.account_id().cloned(),
-            Ok(Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_))
+            Ok(
+                Input::BankTransaction(_)
+                | Input::BankStatement(_)
+                | Input::Rematch(_)
+                | Input::RetryReturn(_),
+            )
             | Err(_) => None,
         };
         let same = account(self).zip(account(other)).is_some_and(|(one, two)| one == two);

@@ -12,6 +12,7 @@
 
 mod misses;
 mod resolve;
+mod steps_back;
 mod usage;
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 pub use misses::misses as load_misses;
+pub use steps_back::{ProofFeed, is_step_back};
 
 use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;
@@ -52,6 +54,9 @@ pub struct Needs {
     /// Payments that are decided again.
     rematches: BTreeSet<String>,
     usage: usage::UsageNeeds,
+    steps_back: steps_back::StepsBack,
+    /// The feed that proves what is unspent; none: what is known is taken as proof.
+    pub proof: Option<ProofFeed>,
     has_commands: bool,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
@@ -76,6 +81,10 @@ impl Needs {
                         needs.bank_keys.insert(key);
                     }
                     needs.add_bank(bank, &message.tokens_of(bank));
+                    needs.steps_back.add_bank(bank);
+                }
+                Input::RetryReturn(key) => {
+                    needs.steps_back.parked.insert(key.clone());
                 }
                 Input::Usage(usage) => {
                     needs.accounts.extend(usage.account_id().map(|id| id.as_str().to_owned()));
@@ -111,14 +120,16 @@ impl Needs {
             Command::MarkInvoiceSent { invoice_id, .. } => {
                 self.sends.insert(invoice_id.as_str().to_owned());
             }
+            Command::DeallocatePayment { payment_id, account_id, .. }
+            | Command::RemovePayment { payment_id, account_id, .. } => {
+                self.steps_back.add_command(payment_id, account_id);
+            }
             Command::CreateInvoice(_)
             | Command::VoidInvoice { .. }
             | Command::KeepInvoice { .. }
             | Command::RecordPayment(_)
             | Command::AssignPayment { .. }
-            | Command::AllocatePayment(_)
-            | Command::DeallocatePayment { .. }
-            | Command::RemovePayment { .. } => {}
+            | Command::AllocatePayment(_) => {}
         }
     }
 
@@ -159,6 +170,7 @@ pub async fn working_set(
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
+    owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
     let mut found = resolve::invoices(tx, needs).await?;
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
@@ -186,10 +198,12 @@ pub async fn working_set(
         resolve::payers(tx, needs, &mut set).await?;
     }
     payments(tx, needs, &mut set).await?;
+    steps_back::allocations(tx, needs, &mut set).await?;
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;
     usage::load(tx, &needs.usage, &mut set).await?;
+    steps_back::lots(tx, needs, &mut set).await?;
     if needs.has_commands && !needs.accounts.is_empty() {
         waiting_accounts(tx, needs, &mut set).await?;
     }
@@ -310,6 +324,10 @@ async fn payments(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Resul
     for row in sqlx::query(sql!("load_live_pairs")).bind(&ids).fetch_all(&mut **tx).await? {
         let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
         set.live_pairs.insert(pair);
+    }
+    for row in sqlx::query(sql!("load_tombstones")).bind(&ids).fetch_all(&mut **tx).await? {
+        let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
+        set.tombstones.insert(pair);
     }
     Ok(())
 }

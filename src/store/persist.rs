@@ -25,6 +25,7 @@ use crate::domain::working_set::{Rebase, WorkingSet};
 mod bank;
 mod money;
 mod records;
+mod steps_back;
 mod usage;
 
 pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, WaitingRow};
@@ -107,7 +108,9 @@ async fn own_rows(
     bank::statements(tx, &write.effects, at).await?;
     money::ledger(tx, &write.effects, at).await?;
     money::allocations(tx, &write.effects, at).await?;
+    steps_back::all(tx, before, after, &write.effects, at).await?;
     usage::all(tx, before, after, &write.effects, &write.watermarks, at).await?;
+    steps_back::reversals(tx, &write.effects, at).await?;
     decisions(tx, &write.decisions).await?;
     watches(tx, &write.effects).await?;
     records::inbox(tx, &write.inbox, at).await?;
@@ -171,6 +174,13 @@ impl Touched {
                     touched.changed_invoices.insert(allocation.invoice_id.clone());
                     touched.changed_payments.insert(allocation.payment_id.clone());
                 }
+                Effect::Reverse(reversal) => {
+                    touched.changed_invoices.insert(reversal.invoice_id.clone());
+                    touched.changed_payments.insert(reversal.payment_id.clone());
+                }
+                Effect::Return(returned) => {
+                    touched.changed_payments.insert(returned.payment_id.clone());
+                }
                 // The payment's own event sequence has moved.
                 Effect::Publish { key: EventKey::Payment(payment_id), .. } => {
                     touched.changed_payments.insert(payment_id.clone());
@@ -182,6 +192,8 @@ impl Touched {
                 | Effect::Charge(_)
                 | Effect::Refund(_)
                 | Effect::ClearDebt { .. }
+                | Effect::LayTombstone { .. }
+                | Effect::ParkReturn { .. }
                 | Effect::SetHold(_)
                 | Effect::Watermark(_)
                 | Effect::StoreDecision(_)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
+use super::load::ProofFeed;
 use super::{StoreError, rows, sql};
 use crate::domain::ids::{AccountId, HoldId};
 use crate::domain::money::Money;
@@ -27,4 +28,19 @@ pub async fn holds_due(
         })
     };
     rows.iter().map(one).collect()
+}
+
+/// Up to when usage is known, by the watermarks of all its partitions.
+///
+/// # Errors
+/// When the database fails.
+pub async fn known_through(
+    pool: &PgPool,
+    feed: Option<&ProofFeed>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let Some(feed) = feed else {
+        return Ok(Some(DateTime::<Utc>::MAX_UTC));
+    };
+    let query = sqlx::query_scalar(sql!("usage_proof")).bind(&feed.group).bind(&feed.topic);
+    Ok(query.fetch_one(pool).await?)
 }

@@ -14,10 +14,12 @@ pub struct Waiting {
     pub raw: RawRecordRow,
     pub record: RecordId,
     pub needs: String,
+    pub since: DateTime<Utc>,
     pub deadline: DateTime<Utc>,
 }
 
-/// Keys whose first waiting command may go on, or has come to its deadline.
+/// Keys whose first waiting command may go on, or has come to its deadline. `known` is the instant
+/// up to which usage is known.
 ///
 /// # Errors
 /// When the database fails.
@@ -25,8 +27,11 @@ pub async fn due_keys(
     pool: &PgPool,
     at: DateTime<Utc>,
     limit: i64,
+    known: Option<DateTime<Utc>>,
 ) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).fetch_all(pool).await?;
+    let known = known.map(|known| known.timestamp_micros());
+    let query = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).bind(known);
+    let rows = query.fetch_all(pool).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -58,6 +63,7 @@ fn of_row(row: &sqlx::postgres::PgRow) -> Result<Waiting, StoreError> {
             id: MessageId::trusted(row.try_get("message_id")?),
         },
         needs: row.try_get("needs")?,
+        since: row.try_get("since")?,
         deadline: row.try_get("deadline")?,
     })
 }

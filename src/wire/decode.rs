@@ -133,16 +133,23 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     };
     let bank_hash = match &input {
         Input::BankTransaction(transaction) => bank_content_hash(transaction),
-        Input::BankStatement(_) | Input::Command(_) | Input::Usage(_) | Input::Rematch(_) => {
-            content_hash
-        }
+        Input::BankStatement(_)
+        | Input::Command(_)
+        | Input::Usage(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => content_hash,
     };
     let tokens = match &input {
         Input::BankTransaction(transaction) => Some(Arc::new(text::tokens(transaction))),
-        Input::BankStatement(_) | Input::Command(_) | Input::Usage(_) | Input::Rematch(_) => None,
+        Input::BankStatement(_)
+        | Input::Command(_)
+        | Input::Usage(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => None,
     };
     let traceparent = envelope.traceparent;
-    Ok(Message { record, time, traceparent, content_hash, bank_hash, tokens, input })
+    let waited = None;
+    Ok(Message { record, time, traceparent, content_hash, bank_hash, tokens, waited, input })
 }
 
 /// What the record key must be, if there is one; none for a payment without an account.
@@ -153,7 +160,7 @@ fn partition_key(input: &Input) -> Option<&str> {
         Input::BankTransaction(transaction) => Some(transaction.bank_account.as_str()),
         Input::BankStatement(statement) => Some(statement.bank_account.as_str()),
         // No record asks for it.
-        Input::Rematch(_) => None,
+        Input::Rematch(_) | Input::RetryReturn(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Written by hand: a payment makes four events, and there is nothing here that could fail.
 
-use chrono::{NaiveDate, SecondsFormat};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, SuggestedInvoice};
 use crate::domain::money::Money;
@@ -34,7 +34,7 @@ pub fn encode_event(event: &Event, source: &str) -> String {
     object.maybe_text("traceparent", cause.traceparent.as_deref());
     object.object("data", |data| {
         data.bare("sequence", &sequence);
-        if let Fact::CommandRejected { .. } = event.fact {
+        if let Fact::CommandRejected { .. } | Fact::CommandPendingProof { .. } = event.fact {
             data.text("command_id", cause.record.id.as_str());
         }
         write_fact(&event.fact, data);
@@ -58,6 +58,26 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. } => write_payment_fact(fact, data),
+        Fact::PaymentDeallocated { .. }
+        | Fact::PaymentDueRestored { .. }
+        | Fact::PaymentRemoved { .. }
+        | Fact::PaymentReturned { .. }
+        | Fact::PaymentReturnUndone { .. } => write_step_back(fact, data),
+        Fact::CommandPendingProof {
+            command_type,
+            account_id,
+            payment_id,
+            needs_usage_through,
+            usage_complete_through,
+        } => {
+            data.text("command_type", command_type);
+            data.text("account_id", account_id.as_str());
+            data.text("payment_id", payment_id.as_str());
+            data.instant("needs_usage_through", *needs_usage_through);
+            if let Some(known) = usage_complete_through {
+                data.instant("usage_complete_through", *known);
+            }
+        }
         Fact::BalanceChanged { .. } | Fact::BalanceOverdrawn { .. } | Fact::HoldExpired { .. } => {
             write_balance_fact(fact, data)
         }
@@ -94,6 +114,10 @@ fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
             data.currency(*balance);
             match cause {
                 BalanceCause::Allocation(id) => data.text("allocation_id", &id.0.to_string()),
+                BalanceCause::Reversal(id, kind) => {
+                    data.text("allocation_id", &id.0.to_string());
+                    data.text("cause", kind.word());
+                }
                 BalanceCause::Usage { charges, refunds } => {
                     data.bare("charges", &charges.to_string());
                     data.bare("refunds", &refunds.to_string());
@@ -123,6 +147,12 @@ fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. }
+        | Fact::PaymentDeallocated { .. }
+        | Fact::PaymentDueRestored { .. }
+        | Fact::PaymentRemoved { .. }
+        | Fact::PaymentReturned { .. }
+        | Fact::PaymentReturnUndone { .. }
+        | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
@@ -191,6 +221,12 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
         | Fact::HoldExpired { .. }
+        | Fact::PaymentDeallocated { .. }
+        | Fact::PaymentDueRestored { .. }
+        | Fact::PaymentRemoved { .. }
+        | Fact::PaymentReturned { .. }
+        | Fact::PaymentReturnUndone { .. }
+        | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
@@ -245,6 +281,98 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
         | Fact::HoldExpired { .. }
+        | Fact::PaymentDeallocated { .. }
+        | Fact::PaymentDueRestored { .. }
+        | Fact::PaymentRemoved { .. }
+        | Fact::PaymentReturned { .. }
+        | Fact::PaymentReturnUndone { .. }
+        | Fact::CommandPendingProof { .. }
+        | Fact::CommandRejected { .. }
+        | Fact::DriftFound { .. }
+        | Fact::DriftCleared { .. } => {}
+    }
+}
+
+fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
+    match fact {
+        Fact::PaymentDeallocated {
+            payment_id,
+            invoice_id,
+            account_id,
+            allocation_id,
+            amount,
+            reason,
+            invoice_amount_due,
+            payment_unallocated,
+        } => {
+            data.text("payment_id", payment_id.as_str());
+            data.text("invoice_id", invoice_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.text("allocation_id", &allocation_id.0.to_string());
+            data.money("amount", *amount);
+            data.maybe_text("reason", reason.as_deref());
+            data.amount("invoice_amount_due", *invoice_amount_due);
+            data.amount("payment_unallocated", *payment_unallocated);
+        }
+        Fact::PaymentDueRestored { invoice_id, account_id, amount, amount_due, cause } => {
+            data.text("invoice_id", invoice_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.money("amount", *amount);
+            data.amount("amount_due", *amount_due);
+            data.text("cause", cause.word());
+        }
+        Fact::PaymentRemoved { payment_id, account_id, amount, reason } => {
+            data.text("payment_id", payment_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.money("amount", *amount);
+            data.maybe_text("reason", reason.as_deref());
+        }
+        Fact::PaymentReturned {
+            payment_id,
+            account_id,
+            amount,
+            from_unallocated,
+            from_unspent,
+            clawed_back,
+            returned_total,
+            reason,
+        } => {
+            data.text("payment_id", payment_id.as_str());
+            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+            data.money("amount", *amount);
+            data.amount("from_unallocated", *from_unallocated);
+            data.amount("from_unspent", *from_unspent);
+            data.amount("clawed_back", *clawed_back);
+            data.amount("returned_total", *returned_total);
+            data.maybe_text("reason", reason.as_deref());
+        }
+        Fact::PaymentReturnUndone {
+            payment_id,
+            account_id,
+            amount,
+            allocated_again,
+            returned_total,
+        } => {
+            data.text("payment_id", payment_id.as_str());
+            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+            data.money("amount", *amount);
+            data.amount("allocated_again", *allocated_again);
+            data.amount("returned_total", *returned_total);
+        }
+        Fact::AccountUpserted { .. }
+        | Fact::InvoiceCreated { .. }
+        | Fact::InvoiceSent { .. }
+        | Fact::InvoiceProvisioned { .. }
+        | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. }
+        | Fact::PaymentRecorded { .. }
+        | Fact::PaymentAllocated { .. }
+        | Fact::PaymentParked { .. }
+        | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
+        | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
@@ -298,6 +426,10 @@ impl<'a> Object<'a> {
         if let Some(date) = value {
             self.text(name, &date.to_string());
         }
+    }
+
+    fn instant(&mut self, name: &'static str, value: DateTime<Utc>) {
+        self.text(name, &value.to_rfc3339_opts(SecondsFormat::Millis, true));
     }
 
     fn amount(&mut self, name: &'static str, value: Money) {

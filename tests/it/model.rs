@@ -76,11 +76,12 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
 
 /// Feeds the model; the flag says whether a waiting command was released by it.
 fn feed(model: &mut Model, message: &Message, now: DateTime<Utc>) -> (Outcome, bool) {
-    let count = |model: &Model| model.waiting.values().map(|queue| queue.len()).sum::<usize>();
-    let before = count(model);
+    let before = model.waiting_count();
     let outcome = model.feed_in_batch(message, now);
     let waits = usize::from(matches!(outcome, Outcome::Waiting(_)));
-    (outcome, count(model) < before + waits)
+    // A return of what came in the same batch is applied after it, by the sweep.
+    let returns = matches!(&message.input, Input::BankTransaction(bank) if bank.reversal);
+    (outcome, returns || model.waiting_count() < before + waits)
 }
 
 /// One batch in one transaction, then what it releases.
@@ -118,8 +119,9 @@ fn topic_of(input: &Input) -> Topic {
     match input {
         Input::Command(_) => Topic::Commands,
         Input::Usage(_) => Topic::Usage,
-        Input::BankTransaction(_) | Input::BankStatement(_) | Input::Rematch(_) => {
-            Topic::BankPayments
-        }
+        Input::BankTransaction(_)
+        | Input::BankStatement(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => Topic::BankPayments,
     }
 }

@@ -1,7 +1,6 @@
 //! Bank transactions: facts. The gates of domain §4 in their order, then matching.
 
-use super::settle;
-use super::{Halt, Recording};
+use super::{Halt, Recording, returns, settle};
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome};
 use crate::domain::ids::PaymentId;
@@ -19,11 +18,20 @@ pub const ORDINAL_MAX: u32 = 32;
 #[must_use]
 pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
     let key = match (&bank.bank_transaction_id, &bank.statement_id, &bank.entry_reference) {
+        // A reversal may bear the id of what it reverses.
+        (Some(id), _, _) if is_step_back(bank) => format!("reversal:{id}"),
         (Some(id), _, _) => format!("id:{id}"),
         (None, Some(statement), Some(entry)) => format!("entry:{statement}/{entry}"),
         (None, _, _) => format!("print:{}:{ordinal}", hex(content_hash)),
     };
     BankKey { bank_account: bank.bank_account.as_str().to_owned(), key }
+}
+
+fn is_step_back(bank: &BankTransaction) -> bool {
+    match bank.direction() {
+        Direction::Return | Direction::BouncedRefund => true,
+        Direction::Payment | Direction::Outgoing => false,
+    }
 }
 
 /// Whether the key needs an ordinal.
@@ -79,6 +87,9 @@ pub(super) fn decide(
         if !upgrade {
             return Ok(Outcome::Duplicate);
         }
+    }
+    if bank.status == EntryStatus::Booked && is_step_back(bank) {
+        return returns::receive(recording, bank, key, content_hash);
     }
     let disposition = disposition(bank);
     let payment_id = (disposition == BankDisposition::Payment).then(|| payment_id(&key));

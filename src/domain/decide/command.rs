@@ -1,7 +1,7 @@
 //! Commands: requests that may be refused.
 
 use super::settle::{self, Part};
-use super::{Halt, Recording};
+use super::{Halt, Recording, reverse};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -45,26 +45,26 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             assign(recording, payment_id, account_id)
         }
         Command::AllocatePayment(allocate) => allocate_payment(recording, allocate),
-        Command::DeallocatePayment { payment_id, invoice_id, account_id, .. } => {
+        Command::DeallocatePayment { payment_id, invoice_id, account_id, reason } => {
             let payment = known_payment(recording, payment_id)?;
             let invoice = known_invoice(recording, invoice_id)?;
             check_owner(payment.account_id.as_ref(), account_id)?;
             check_owner(Some(&invoice.account_id), account_id)?;
             open_account(recording, account_id)?;
             check_usable(&payment)?;
-            let pair = (payment_id.clone(), invoice_id.clone());
-            if !recording.set.live_pairs.contains(&pair) {
-                return Err(Rejection::AllocationNotFound.into());
-            }
-            // Unspent must be proven by a usage feed that is complete; there is none yet.
-            Err(Rejection::UsageProofUnavailable.into())
+            reverse::deallocate(recording, &payment, invoice_id, reason.clone())?;
+            Ok(applied_payment(payment_id))
         }
-        Command::RemovePayment { payment_id, account_id, .. } => {
+        Command::RemovePayment { payment_id, account_id, reason } => {
             let payment = known_payment(recording, payment_id)?;
             check_owner(payment.account_id.as_ref(), account_id)?;
             open_account(recording, account_id)?;
+            if payment.account_id.is_none() {
+                return Err(Rejection::PaymentNotAssigned.into());
+            }
             check_usable(&payment)?;
-            Err(Rejection::UsageProofUnavailable.into())
+            reverse::remove(recording, &payment, reason.clone())?;
+            Ok(applied_payment(payment_id))
         }
     }
 }

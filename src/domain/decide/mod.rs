@@ -7,6 +7,8 @@
 
 pub mod bank;
 mod command;
+mod returns;
+mod reverse;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -19,11 +21,13 @@ use chrono::{DateTime, Utc};
 use super::effect::{Decided, Effect, Need, Outcome};
 use super::event::{Cause, EventKey, Fact};
 use super::ids::IdBlock;
-use super::input::{Command, Input, Message};
+use super::input::{Command, Input, Message, Waited};
 use super::matching::Policy;
 use super::matching::text::Tokens;
 use super::rejection::Rejection;
 use super::working_set::{Stop, WorkingSet};
+
+pub use returns::named_returns;
 
 /// What every decision of a batch shares.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,9 @@ struct Recording<'a> {
     bank_hash: super::input::ContentHash,
     /// What the message's own text may name, if that was read before.
     tokens: Option<Arc<Tokens>>,
+    waited: Option<Waited>,
+    /// When it was asked for: as upstream says, but not before it came.
+    asked_at: DateTime<Utc>,
     effects: Vec<Effect>,
 }
 
@@ -111,8 +118,20 @@ pub fn decide(
     let bank_hash = message.bank_hash;
     let effects = Vec::new();
     let tokens = message.tokens.clone();
-    let mut recording =
-        Recording { set, ids, context, cause, content_hash, bank_hash, tokens, effects };
+    let waited = message.waited;
+    let asked_at = message.time.max(waited.map_or(context.as_of, |waited| waited.since));
+    let mut recording = Recording {
+        set,
+        ids,
+        context,
+        cause,
+        content_hash,
+        bank_hash,
+        tokens,
+        waited,
+        asked_at,
+        effects,
+    };
     let result = match &message.input {
         Input::Command(command) => command::decide(&mut recording, command),
         Input::BankTransaction(transaction) => bank::decide(&mut recording, transaction),
@@ -122,6 +141,7 @@ pub fn decide(
         }
         Input::Rematch(payment_id) => settle::rematch(&mut recording, payment_id)
             .map(|()| Outcome::Applied { subject: Some(format!("payment:{payment_id}")) }),
+        Input::RetryReturn(key) => returns::retry(&mut recording, key),
         Input::Usage(usage) => self::usage::decide(&mut recording, usage),
     };
     let outcome = match result {

@@ -8,7 +8,7 @@ use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::BankTransaction;
 use crate::domain::effect::{BankRecord, Effect};
 use crate::domain::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
-use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId};
+use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::text::{self, Tokens};
@@ -30,7 +30,7 @@ pub(super) struct Part {
 }
 
 /// Where the events of a payment go: to its account, or to itself while it has none.
-fn event_key(payment: &Payment) -> EventKey {
+pub(super) fn event_key(payment: &Payment) -> EventKey {
     match &payment.account_id {
         Some(account_id) => EventKey::Account(account_id.clone()),
         None => EventKey::Payment(payment.payment_id.clone()),
@@ -93,7 +93,7 @@ pub(super) fn post_provisioned(
     let shares = shares_of(recording, parts)?;
     let transaction = LedgerTransaction::provision(id, payment_id.clone(), &shares)?;
     recording.add(Effect::Post(transaction))?;
-    allocate_all(recording, payment_id, rule, id, parts)?;
+    allocate_all(recording, payment_id, (rule, None), id, parts)?;
     let payment = payment_of(recording, payment_id)?;
     let state = payment.settled_state()?;
     let settled =
@@ -119,10 +119,10 @@ fn shares_of(recording: &Recording<'_>, parts: &[Part]) -> Result<Vec<(AccountId
 }
 
 /// Allocation, lot, balance, invoice state and their events, for each part.
-fn allocate_all(
+pub(super) fn allocate_all(
     recording: &mut Recording<'_>,
     payment_id: &PaymentId,
-    rule: Rule,
+    (rule, restores): (Rule, Option<ReturnId>),
     ledger_transaction_id: LedgerTransactionId,
     parts: &[Part],
 ) -> Result<()> {
@@ -141,6 +141,8 @@ fn allocate_all(
             rule,
             ledger_transaction_id,
             lot_remaining: lot_remaining(before, part.amount)?,
+            reversed: Money::zero(part.amount.currency()),
+            restores,
         };
         let allocation_id = allocation.id;
         let cleared = allocation.amount.sub(allocation.lot_remaining)?;
@@ -307,7 +309,7 @@ pub(super) fn receive_matched(
     recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
     let shares = shares_of(recording, &parts)?;
     let posted = post_received(recording, &payment_id, &shares)?;
-    allocate_all(recording, &payment_id, decision.rule, posted, &parts)?;
+    allocate_all(recording, &payment_id, (decision.rule, None), posted, &parts)?;
     conclude(recording, &payment_id, decision)
 }
 
@@ -418,7 +420,7 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     let id = recording.ids.ledger_transaction();
     let shares = shares_of(recording, &parts)?;
     recording.add(Effect::Post(LedgerTransaction::provision(id, payment_id.clone(), &shares)?))?;
-    allocate_all(recording, payment_id, decision.rule, id, &parts)?;
+    allocate_all(recording, payment_id, (decision.rule, None), id, &parts)?;
     conclude(recording, payment_id, decision)
 }
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::{Halt, Recording};
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{BalanceCause, Cause, EventKey, Fact};
-use crate::domain::ids::{AccountId, HoldId};
+use crate::domain::ids::{AccountId, AllocationId, HoldId};
 use crate::domain::ledger::{LedgerKind, LedgerTransaction};
 use crate::domain::money::{Currency, Money};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::usage::{
-    Charge, Charged, Hold, HoldAmount, HoldState, LotMove, MoveKind, Refund, Refunded, Usage,
+    Charge, Charged, Hold, HoldAmount, HoldState, Lot, LotMove, MoveKind, Refund, Refunded, Usage,
 };
 use crate::domain::working_set::usage::Tally;
 use crate::domain::working_set::{Stop, WorkingSet};
@@ -139,7 +139,7 @@ fn give_back(set: &WorkingSet, charged: &Charged, refund: &Refund) -> Result<Vec
     let currency = refund.amount.currency();
     let zero = Money::zero(currency);
     let balance = set.balance(&refund.account_id, currency);
-    let mut debt = if balance.is_negative() { balance.negated() } else { zero };
+    let debt = if balance.is_negative() { balance.negated() } else { zero };
     let (mut skip, mut left) = (charged.refunded, refund.amount);
     // The part of `whole` that is given back now, after what was given back before.
     let mut share = |whole: Money| -> Result<Money> {
@@ -150,41 +150,75 @@ fn give_back(set: &WorkingSet, charged: &Charged, refund: &Refund) -> Result<Vec
         Ok(part)
     };
     let uncovered = share(charged.uncovered)?;
-    let mut moves = Vec::new();
-    let relieved = uncovered.min(debt)?;
-    debt = debt.sub(relieved)?;
-    to_clearers(set, refund, uncovered.sub(relieved)?, &mut moves)?;
+    let lots = set.usage.lots.get(&(refund.account_id.clone(), currency));
+    let mut gift = Gift { lots: lots.cloned().unwrap_or_default(), debt, moves: Vec::new() };
+    gift.owed_by_nobody(uncovered)?;
     for burnt in charged.burnt.iter().rev() {
         let amount = share(burnt.amount)?;
-        if !amount.is_positive() {
-            continue;
-        }
-        moves.push(LotMove { lot_id: burnt.lot_id, kind: MoveKind::Refund, amount });
-        let amount = amount.min(debt)?;
         if amount.is_positive() {
-            debt = debt.sub(amount)?;
-            moves.push(LotMove { lot_id: burnt.lot_id, kind: MoveKind::Debt, amount });
+            gift.to_lot(burnt.lot_id, MoveKind::Refund, amount)?;
         }
     }
-    Ok(moves)
+    Ok(gift.moves)
 }
 
-/// Debt that later lots have cleared goes back to them, the newest first.
-fn to_clearers(
-    set: &WorkingSet,
-    refund: &Refund,
-    mut left: Money,
-    moves: &mut Vec<LotMove>,
-) -> Result<()> {
-    let key = (refund.account_id.clone(), left.currency());
-    for lot in set.usage.lots.get(&key).into_iter().flatten().rev() {
-        let amount = lot.debt_cleared.min(left)?;
-        if amount.is_positive() {
-            left = left.sub(amount)?;
-            moves.push(LotMove { lot_id: lot.id, kind: MoveKind::DebtRefund, amount });
-        }
+/// Money that comes back, on its way to the lots.
+struct Gift {
+    /// As they are after `moves`.
+    lots: Vec<Lot>,
+    debt: Money,
+    moves: Vec<LotMove>,
+}
+
+impl Gift {
+    /// To the lot that it came from. What was clawed back for this lot is owed no more: that part
+    /// belongs to whoever stood in for it. Debt that is there takes the rest first.
+    fn to_lot(&mut self, id: AllocationId, kind: MoveKind, amount: Money) -> Result<()> {
+        let lot = self.lots.iter_mut().find(|lot| lot.id == id);
+        let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
+        let relieved = lot.clawed_back.min(amount)?;
+        lot.clawed_back = lot.clawed_back.sub(relieved)?;
+        let kept = amount.sub(relieved)?;
+        let burnt = if kind == MoveKind::Refund { kept.min(self.debt)? } else { kept.sub(kept)? };
+        lot.debt_cleared = lot.debt_cleared.add(burnt)?;
+        self.debt = self.debt.sub(burnt)?;
+        self.push(id, kind, amount)?;
+        self.push(id, MoveKind::Debt, burnt)?;
+        self.push(id, MoveKind::Reversal, relieved)?;
+        self.owed_by_nobody(relieved)
     }
-    if left.is_zero() { Ok(()) } else { Err(Stop::Corrupt("a debt that nothing cleared").into()) }
+
+    /// What was no lot's makes the debt less; what of the debt was cleared since goes back to the
+    /// lots that cleared it, the newest first.
+    fn owed_by_nobody(&mut self, amount: Money) -> Result<()> {
+        let relieved = amount.min(self.debt)?;
+        self.debt = self.debt.sub(relieved)?;
+        let mut left = amount.sub(relieved)?;
+        while left.is_positive() {
+            let mut clearers = self.lots.iter_mut().rev();
+            let newest = clearers.find(|lot| lot.debt_cleared.is_positive());
+            let lot = newest.ok_or(Stop::Corrupt("a debt that nothing cleared"))?;
+            let part = lot.debt_cleared.min(left)?;
+            lot.debt_cleared = lot.debt_cleared.sub(part)?;
+            left = left.sub(part)?;
+            let id = lot.id;
+            self.to_lot(id, MoveKind::DebtRefund, part)?;
+        }
+        Ok(())
+    }
+
+    /// One move for each lot and kind: they are kept so.
+    fn push(&mut self, lot_id: AllocationId, kind: MoveKind, amount: Money) -> Result<()> {
+        if !amount.is_positive() {
+            return Ok(());
+        }
+        let same = |moved: &&mut LotMove| moved.lot_id == lot_id && moved.kind == kind;
+        match self.moves.iter_mut().find(same) {
+            Some(moved) => moved.amount = moved.amount.add(amount)?,
+            None => self.moves.push(LotMove { lot_id, kind, amount }),
+        }
+        Ok(())
+    }
 }
 
 fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {

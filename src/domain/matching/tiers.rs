@@ -89,6 +89,9 @@ impl<'a> Matching<'a> {
         if let Some(reason) = self.gate() {
             return Ok((Rule::G, MatchOutcome::Park(reason)));
         }
+        if let Some(step) = self.taken_off(&named) {
+            return Ok(step);
+        }
         let ambiguous = self.ambiguous_numbers();
         let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
         let step = match named.len() {
@@ -115,6 +118,32 @@ impl<'a> Matching<'a> {
         let closed =
             self.known.as_ref().is_some_and(|identity| self.is_closed(&identity.account_id));
         closed.then_some(ParkReason::AccountClosed)
+    }
+
+    /// The text names an invoice that a person took this payment off: it is held for the customer,
+    /// and a person says what becomes of it.
+    fn taken_off(&mut self, named: &Named<'a>) -> Option<Step> {
+        let (by, invoice) =
+            named.values().find(|(_, invoice)| self.is_taken_off(invoice)).copied()?;
+        self.note(invoice, by, "taken_off_by_a_person");
+        let account_id = invoice.account_id.clone();
+        self.account = Some(Identity { account_id, strength: Strength::Certain });
+        Some((Rule::G, MatchOutcome::OnAccount))
+    }
+
+    fn is_taken_off(&self, invoice: &Invoice) -> bool {
+        let pair = (self.subject.payment_id.clone(), invoice.invoice_id.clone());
+        self.set.tombstones.contains(&pair)
+    }
+
+    /// Payable invoices of the account with exactly this due, but for those that a person took
+    /// this payment off.
+    pub(super) fn exact(&self, account: &AccountId, due: Money) -> Result<Vec<&'a Invoice>, Stop> {
+        let mut found = self.set.exact(account, due)?;
+        if !self.set.tombstones.is_empty() {
+            found.retain(|invoice| !self.is_taken_off(invoice));
+        }
+        Ok(found)
     }
 
     fn is_closed(&self, account_id: &AccountId) -> bool {
@@ -244,7 +273,7 @@ impl<'a> Matching<'a> {
             self.note(invoice, by, reason.code());
             if reason == ParkReason::AlreadyPaid {
                 // Perhaps meant for another of the account with the same amount.
-                self.suggest(self.set.exact(&invoice.account_id, self.subject.free)?);
+                self.suggest(self.exact(&invoice.account_id, self.subject.free)?);
             }
             return Ok((rule, MatchOutcome::Park(reason)));
         }
@@ -280,7 +309,7 @@ impl<'a> Matching<'a> {
         rest: Money,
         parts: &mut Vec<(InvoiceId, Money)>,
     ) -> Result<(), Stop> {
-        let mut fits = self.set.exact(&paid.account_id, rest)?;
+        let mut fits = self.exact(&paid.account_id, rest)?;
         fits.retain(|invoice| invoice.invoice_id != paid.invoice_id && self.sent_in_time(invoice));
         if let Some(oldest) = fits.first() {
             self.note(oldest, NamedBy::Amount, "taken");
@@ -374,7 +403,7 @@ impl<'a> Matching<'a> {
             return self.by_amount();
         };
         let free = self.subject.free;
-        let fits = self.set.exact(&known.account_id, free)?;
+        let fits = self.exact(&known.account_id, free)?;
         self.explanation.same_amount_account = Some(fits.len());
         let meant = fits.iter().find(|fit| self.is_meant(fit));
         let Some(oldest) = meant.or(fits.first()).copied() else {

@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Stop, WorkingSet};
 use crate::domain::event::Cause;
 use crate::domain::ids::{AccountId, AllocationId, HoldId, LedgerTransactionId, RefundId, UsageId};
 use crate::domain::money::{Currency, Money};
+use crate::domain::reversal::Reversal;
 use crate::domain::usage::{Charged, Hold, Lot, LotMove, MoveKind, Refund, Refunded};
 
 /// What one batch charged and gave back to one account in one currency.
@@ -49,6 +52,8 @@ pub struct UsageSet {
     /// Whether `lots` is kept: payments alone need none.
     pub keeps_lots: bool,
     pub limits: HashMap<(AccountId, Currency), Money>,
+    /// Every usage record before that instant is known.
+    pub complete_through: Option<DateTime<Utc>>,
     pub charges: HashMap<(AccountId, UsageId), Charged>,
     pub refunds: HashMap<(AccountId, RefundId), Refund>,
     pub holds: HashMap<(AccountId, HoldId), Hold>,
@@ -119,7 +124,7 @@ impl UsageSet {
                 lot.remaining.add(moved.amount)?
             };
             lot.debt_cleared = match moved.kind {
-                MoveKind::Charge | MoveKind::Refund => lot.debt_cleared,
+                MoveKind::Charge | MoveKind::Refund | MoveKind::Reversal => lot.debt_cleared,
                 MoveKind::Debt => lot.debt_cleared.add(moved.amount)?,
                 MoveKind::DebtRefund => lot.debt_cleared.sub(moved.amount)?,
             };
@@ -129,6 +134,40 @@ impl UsageSet {
             }
         }
         Ok(())
+    }
+
+    /// The lot gives what is left of it; what was spent is owed.
+    pub(super) fn apply_reversal(&mut self, reversal: &Reversal) -> Result<(), Stop> {
+        self.apply_moves(&reversal.account_id, &reversal.moves)?;
+        let missing = Stop::Corrupt("a lot that is not loaded");
+        let lot = self.lot_mut(&reversal.account_id, reversal.amount, reversal.allocation_id);
+        let lot = lot.ok_or(missing)?;
+        lot.reversed = lot.reversed.add(reversal.amount)?;
+        lot.clawed_back = lot.clawed_back.add(reversal.clawed_back)?;
+        Ok(())
+    }
+
+    /// Of what came back to a lot after its money was clawed back, so much is owed no more.
+    fn relieve(&mut self, account_id: &AccountId, moves: &[LotMove]) -> Result<(), Stop> {
+        for moved in moves.iter().filter(|moved| moved.kind == MoveKind::Reversal) {
+            let lot = self.lot_mut(account_id, moved.amount, moved.lot_id);
+            let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
+            lot.clawed_back = lot.clawed_back.sub(moved.amount)?;
+            if lot.clawed_back.is_negative() {
+                return Err(Stop::Corrupt("more was relieved than was clawed back"));
+            }
+        }
+        Ok(())
+    }
+
+    fn lot_mut(
+        &mut self,
+        account_id: &AccountId,
+        amount: Money,
+        id: AllocationId,
+    ) -> Option<&mut Lot> {
+        let lots = self.lots.get_mut(&(account_id.clone(), amount.currency()))?;
+        lots.iter_mut().find(|lot| lot.id == id)
     }
 
     /// What this batch did to the account so far.
@@ -176,6 +215,7 @@ impl WorkingSet {
         let refund = &refunded.refund;
         let (account_id, amount) = (&refund.account_id, refund.amount);
         self.usage.apply_moves(account_id, &refunded.moves)?;
+        self.usage.relieve(account_id, &refunded.moves)?;
         let key = (account_id.clone(), amount.currency());
         let balance = self.balance(account_id, amount.currency()).add(amount)?;
         self.balances.insert(key, balance);

@@ -78,7 +78,7 @@ pub(super) async fn load(
     holds(tx, needs, set).await
 }
 
-fn lot(row: &PgRow) -> Result<(AccountId, Lot), StoreError> {
+pub(super) fn lot(row: &PgRow) -> Result<(AccountId, Lot), StoreError> {
     let currency = rows::currency(row.try_get("currency")?)?;
     let money = |micros: i64| Money::from_micros(micros, currency);
     let lot = Lot {
@@ -86,6 +86,8 @@ fn lot(row: &PgRow) -> Result<(AccountId, Lot), StoreError> {
         amount: money(row.try_get("amount")?),
         remaining: money(row.try_get("remaining")?),
         debt_cleared: money(row.try_get("debt_cleared")?),
+        reversed: money(row.try_get("reversed")?),
+        clawed_back: money(row.try_get("clawed_back")?),
         opened_at: row.try_get("opened_at")?,
     };
     Ok((AccountId::trusted(row.try_get("account_id")?), lot))
@@ -214,7 +216,7 @@ async fn holds(
     Ok(())
 }
 
-fn hold(row: &PgRow) -> Result<Hold, StoreError> {
+pub(super) fn hold(row: &PgRow) -> Result<Hold, StoreError> {
     let currency = rows::currency(row.try_get("currency")?)?;
     let word: &str = row.try_get("state")?;
     let state = HoldState::ALL.into_iter().find(|state| state.word() == word);

@@ -55,6 +55,8 @@ pub(super) async fn update_payments(
     }
     let was = payments.iter().map(|p| micros(p.0.allocated)).collect::<Result<Vec<_>, _>>()?;
     let now = payments.iter().map(|p| micros(p.1.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let was_back = payments.iter().map(|p| micros(p.0.returned)).collect::<Result<Vec<_>, _>>()?;
+    let back = payments.iter().map(|p| micros(p.1.returned)).collect::<Result<Vec<_>, _>>()?;
     let all = || payments.iter().map(|payment| payment.1);
     let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
     let done = sqlx::query(sql!("update_payments"))
@@ -65,6 +67,8 @@ pub(super) async fn update_payments(
         .bind(all().map(|p| p.state.word()).collect::<Vec<_>>())
         .bind(all().map(reason).collect::<Vec<_>>())
         .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
+        .bind(was_back)
+        .bind(back)
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), payments.len(), "a payment")
@@ -96,7 +100,8 @@ pub(super) async fn ledger(
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.as_str()),
                 LedgerAccount::BankClearing
                 | LedgerAccount::UnallocatedCash
-                | LedgerAccount::UsageRevenue => None,
+                | LedgerAccount::UsageRevenue
+                | LedgerAccount::ClawBackReceivable => None,
             });
             currencies.push(entry.amount.code());
             amounts.push(micros(entry.amount)?);
@@ -133,6 +138,7 @@ pub(super) async fn allocations(
     let (mut ids, mut payments, mut invoices) = (vec![], vec![], vec![]);
     let (mut accounts, mut currencies, mut amounts) = (vec![], vec![], vec![]);
     let (mut rules, mut transactions, mut remaining) = (vec![], vec![], vec![]);
+    let mut restores = vec![];
     for effect in effects {
         let Effect::Allocate(allocation) = effect else {
             continue;
@@ -146,6 +152,7 @@ pub(super) async fn allocations(
         rules.push(allocation.rule.word());
         transactions.push(allocation.ledger_transaction_id.0);
         remaining.push(micros(allocation.lot_remaining)?);
+        restores.push(allocation.restores.map(|id| id.0));
     }
     if ids.is_empty() {
         return Ok(());
@@ -159,6 +166,7 @@ pub(super) async fn allocations(
         .bind(&amounts)
         .bind(rules)
         .bind(transactions)
+        .bind(restores)
         .bind(at)
         .execute(&mut **tx)
         .await?;

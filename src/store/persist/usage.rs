@@ -44,7 +44,7 @@ pub(super) async fn all(
     charges(tx, effects, at).await?;
     refunds(tx, effects, at).await?;
     holds(tx, effects).await?;
-    lots(tx, before, after, effects).await
+    lots(tx, before, after, effects, at).await
 }
 
 async fn charges(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -109,6 +109,7 @@ async fn consumptions(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreEr
         let (cause, account_id, moves): (i64, _, &[LotMove]) = match effect {
             Effect::Charge(c) => (c.id.0, &c.charge.account_id, &c.burnt),
             Effect::Refund(r) => (r.id.0, &r.refund.account_id, &r.moves),
+            Effect::Reverse(r) => (r.id.0, &r.account_id, &r.moves),
             Effect::ClearDebt { account_id, cleared } => {
                 (cleared.lot_id.0, account_id, std::slice::from_ref(cleared))
             }
@@ -173,32 +174,41 @@ async fn holds(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn sums_of(lot: &Lot) -> [Money; 4] {
+    [lot.remaining, lot.debt_cleared, lot.reversed, lot.clawed_back]
+}
+
 /// The net change of each lot, once for a batch; those that it opened were inserted as opened.
 async fn lots(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
     effects: &[Effect],
+    at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut earlier: HashMap<AllocationId, (Money, Money)> = HashMap::new();
+    let mut earlier: HashMap<AllocationId, [Money; 4]> = HashMap::new();
     for lot in before.usage.lots.values().flatten() {
-        earlier.insert(lot.id, (lot.remaining, lot.debt_cleared));
+        earlier.insert(lot.id, sums_of(lot));
     }
     for effect in effects {
         if let Effect::Allocate(opened) = effect {
             let cleared = opened.amount.sub(opened.lot_remaining);
             let cleared = cleared.map_err(|_| StoreError::Corrupt("a lot"))?;
-            earlier.insert(opened.id, (opened.lot_remaining, cleared));
+            let zero = Money::zero(opened.amount.currency());
+            earlier.insert(opened.id, [opened.lot_remaining, cleared, zero, zero]);
         }
     }
     let (mut ids, mut was, mut now, mut cleared) = (vec![], vec![], vec![], vec![]);
+    let (mut reversed, mut clawed_back) = (vec![], vec![]);
     let mut all: Vec<&Lot> = after.usage.lots.values().flatten().collect();
     all.sort_by_key(|lot| lot.id);
     for lot in all {
         let before = earlier.get(&lot.id).ok_or(StoreError::Corrupt("a lot from nowhere"))?;
-        if *before != (lot.remaining, lot.debt_cleared) {
+        if *before != sums_of(lot) {
             ids.push(lot.id.0);
-            was.push(micros(before.0)?);
+            was.push(micros(before[0])?);
+            reversed.push(micros(lot.reversed)?);
+            clawed_back.push(micros(lot.clawed_back)?);
             now.push(micros(lot.remaining)?);
             cleared.push(micros(lot.debt_cleared)?);
         }
@@ -208,5 +218,6 @@ async fn lots(
     }
     let count = ids.len();
     let query = sqlx::query(sql!("update_lots")).bind(ids).bind(was).bind(now).bind(cleared);
+    let query = query.bind(reversed).bind(clawed_back).bind(at);
     expect_rows(query.execute(&mut **tx).await?.rows_affected(), count, "a lot")
 }

@@ -1,6 +1,7 @@
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount,
-                         rule, ledger_transaction_id, allocated_at)
-SELECT n.*, $9 FROM (SELECT unnest($1::bigint[]) AS allocation_id, unnest($2::text[]) AS payment_id,
-    unnest($3::text[]) AS invoice_id, unnest($4::text[]) AS account_id,
-    unnest($5::text[]) AS currency, unnest($6::bigint[]) AS amount, unnest($7::text[]) AS rule,
-    unnest($8::bigint[]) AS ledger_transaction_id) AS n
+                         rule, ledger_transaction_id, restores, allocated_at)
+SELECT n.*, $10 FROM (SELECT unnest($1::bigint[]) AS allocation_id,
+    unnest($2::text[]) AS payment_id, unnest($3::text[]) AS invoice_id,
+    unnest($4::text[]) AS account_id, unnest($5::text[]) AS currency,
+    unnest($6::bigint[]) AS amount, unnest($7::text[]) AS rule,
+    unnest($8::bigint[]) AS ledger_transaction_id, unnest($9::bigint[]) AS restores) AS n

@@ -30,4 +30,5 @@ SET content_hash = EXCLUDED.content_hash, status = EXCLUDED.status,
     debtor_account = EXCLUDED.debtor_account, virtual_account = EXCLUDED.virtual_account,
     creditor_reference = EXCLUDED.creditor_reference, unstructured = EXCLUDED.unstructured,
     return_of = EXCLUDED.return_of
-WHERE b.disposition = 'not_booked'
+-- A parked return is applied in place.
+WHERE b.disposition IN ('not_booked', 'return_parked')

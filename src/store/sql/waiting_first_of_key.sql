@@ -1,3 +1,3 @@
 SELECT waiting_id, topic, partition, record_offset, record_timestamp, record_key, record_value,
-       record_headers::text AS record_headers, source, message_id, needs, deadline
+       record_headers::text AS record_headers, source, message_id, needs, since, deadline
 FROM waiting_commands WHERE wait_key = $1 ORDER BY waiting_id LIMIT 1

@@ -32,6 +32,8 @@ impl Direct {
             policy: Policy::default(),
             waiting_deadline: chrono::Duration::days(3_650),
             hold_max_age: chrono::Duration::days(3_650),
+            usage_proof: true,
+            proof_deadline: chrono::Duration::days(3_650),
             event_source: "topup".to_owned(),
             writers: 2,
         };

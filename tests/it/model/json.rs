@@ -45,7 +45,9 @@ fn data_of(input: &Input) -> Value {
         Input::Command(command) => command_data(command),
         Input::BankTransaction(bank) => bank_data(bank),
         Input::Usage(usage) => usage_data(usage),
-        Input::BankStatement(_) | Input::Rematch(_) => panic!("neither is generated"),
+        Input::BankStatement(_) | Input::Rematch(_) | Input::RetryReturn(_) => {
+            panic!("none of these is generated")
+        }
     };
     without_nulls(data)
 }
@@ -180,5 +182,8 @@ fn bank_data(bank: &BankTransaction) -> Value {
         "debtor": bank.debtor_account.as_ref().map(|account| json!({ "account": account })),
         "virtual_account": bank.virtual_account,
         "remittance": { "unstructured": bank.unstructured },
+        "return_of": bank.return_of.as_ref().map(|of| json!({
+            "bank_transaction_id": of.bank_transaction_id, "reason": of.reason,
+        })),
     })
 }

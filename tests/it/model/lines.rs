@@ -22,12 +22,15 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let account = payment.account_id.as_ref().map_or("-", |id| id.as_str());
         let (state, reason) = (payment.state, payment.reason.unwrap_or("-"));
         let (allocated, amount) = (micros(payment.allocated), micros(payment.amount));
-        lines.push(format!("payment {id} {account} {state} {reason} {allocated} {amount}"));
+        let returned = micros(payment.returned);
+        lines.push(format!(
+            "payment {id} {account} {state} {reason} {allocated} {returned} {amount}"
+        ));
     }
     for ((account, currency), sum) in &summary.balances {
         lines.push(format!("balance {account} {} {}", currency.code(), micros(*sum)));
     }
-    for ((payment, invoice), allocation) in &summary.allocations {
+    for ((payment, invoice, _), allocation) in &summary.allocations {
         let (account, rule) = (&allocation.account_id, allocation.rule);
         let (amount, left) = (micros(allocation.amount), micros(allocation.lot_remaining));
         lines.push(format!("allocation {payment} {invoice} {account} {amount} {rule} {left}"));
@@ -54,6 +57,19 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let refunded = micros(charged.refunded);
         lines.push(format!("charge {account} {id} {amount} {uncovered} {refunded}"));
     }
+    for link in model.set.allocations.values() {
+        let lots = &model.set.usage;
+        let lot = lots.lot(&link.account_id, link.amount.currency(), link.id).expect("its lot");
+        let sums = [lot.amount, lot.remaining, lot.debt_cleared, lot.reversed, lot.clawed_back];
+        let sums = sums.map(|sum| micros(sum).to_string()).join(" ");
+        lines.push(format!("lot {} {} {sums}", link.payment_id, link.invoice_id));
+    }
+    for (payment, invoice) in &model.set.tombstones {
+        lines.push(format!("tombstone {payment} {invoice}"));
+    }
+    for key in model.set.parked_returns.keys() {
+        lines.push(format!("parked {}", key.key));
+    }
     for (record, (_, outcome)) in &model.inbox {
         let word = outcome.word();
         let told = if word == "waiting" { None } else { outcome.code() };
@@ -65,14 +81,14 @@ pub fn of_model(model: &Model) -> Vec<String> {
 }
 
 pub async fn of_database(database: &Database) -> Vec<String> {
-    const QUERIES: [&str; 10] = [
+    const QUERIES: [&str; 13] = [
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
-           coalesce(reason, '-'), allocated, amount) FROM payments",
+           coalesce(reason, '-'), allocated, returned, amount) FROM payments",
         "SELECT concat_ws(' ', 'balance', account_id, currency, amount) FROM balances",
-        "SELECT concat_ws(' ', 'allocation', payment_id, invoice_id, a.account_id, a.amount, rule,
-           l.remaining) FROM allocations a JOIN lots l ON lot_id = allocation_id
+        "SELECT concat_ws(' ', 'allocation', payment_id, invoice_id, a.account_id,
+           a.amount - a.reversed, rule, l.remaining) FROM allocations a JOIN lots l ON lot_id = allocation_id
          WHERE reversed_at IS NULL",
         "SELECT concat_ws(' ', 'ledger', ledger_account, coalesce(account_id, '-'), currency,
            sum(amount)) FROM ledger_entries GROUP BY ledger_account, account_id, currency",
@@ -83,10 +99,14 @@ pub async fn of_database(database: &Database) -> Vec<String> {
            coalesce((SELECT sum(r.amount) FROM usage_refunds r
              WHERE (r.account_id, r.usage_id) = (c.account_id, c.usage_id)), 0))
          FROM usage_charges c",
+        "SELECT concat_ws(' ', 'lot', payment_id, invoice_id, l.amount, l.remaining, l.debt_cleared,
+           l.reversed, l.clawed_back) FROM allocations JOIN lots l ON lot_id = allocation_id",
+        "SELECT concat_ws(' ', 'tombstone', payment_id, invoice_id) FROM tombstones",
+        "SELECT concat_ws(' ', 'parked', bank_key) FROM parked_returns",
         "SELECT concat_ws(' ', 'waiting', wait_key, string_agg(message_id, ',' ORDER BY
            waiting_id)) FROM waiting_commands GROUP BY wait_key",
         "SELECT concat_ws(' ', 'inbox', message_id, outcome, CASE WHEN outcome = 'waiting' THEN '-'
-           ELSE coalesce(code, '-') END) FROM inbox",
+           ELSE coalesce(code, '-') END) FROM inbox WHERE source <> 'topup-returns'",
     ];
     let mut lines = Vec::new();
     for query in QUERIES {

@@ -129,7 +129,9 @@ fn the_direction_decides_what_is_a_payment() {
         let bank = with(credit_debit, reversal, returned);
         let outcome = desk.bank(bank.clone());
         assert!(matches!(outcome, Outcome::Applied { .. }), "{bank:?}");
-        assert_eq!(disposition(&desk, "id:1"), expected, "{bank:?}");
+        let is_step_back = reversal || returned;
+        let key = if is_step_back { "reversal:1" } else { "id:1" };
+        assert_eq!(disposition(&desk, key), expected, "{bank:?}");
         let is_payment = expected == BankDisposition::Payment;
         assert_eq!(payments(&desk), usize::from(is_payment), "{bank:?}");
         assert_eq!(desk.bank(bank), Outcome::Duplicate);

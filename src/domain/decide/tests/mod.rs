@@ -5,5 +5,7 @@ mod batches;
 mod commands;
 mod precedence;
 mod properties;
+mod returns;
+mod reverse;
 mod usage;
 mod waiting;

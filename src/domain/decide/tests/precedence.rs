@@ -11,7 +11,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::testkit::*;
 
 /// Why the table leaves a pair of neighbours out.
-const EXCLUSIVE: [(Rejection, Rejection); 11] = [
+const EXCLUSIVE: [(Rejection, Rejection); 12] = [
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
@@ -27,8 +27,10 @@ const EXCLUSIVE: [(Rejection, Rejection); 11] = [
     // Only a deallocation misses an allocation, only an allocation can find one.
     (Rejection::CurrencyMismatch, Rejection::AllocationNotFound),
     (Rejection::AllocationNotFound, Rejection::AllocationExists),
-    // Only what raises a balance meets its limit, only what lowers it needs a proof.
-    (Rejection::BalanceLimit, Rejection::UsageProofUnavailable),
+    // Only what raises a balance meets its limit, only what lowers it can be spent or held; what
+    // is proven to be spent needs no other proof.
+    (Rejection::BalanceLimit, Rejection::LotSpent),
+    (Rejection::LotHeld, Rejection::UsageProofUnavailable),
 ];
 
 struct Clash {
@@ -83,7 +85,7 @@ fn state_clashes() -> Vec<Clash> {
         clash(PaymentAlreadyAssigned, PaymentRemoved, gone, assign("FREE", "A")),
         clash(PaymentRemoved, InvoiceVoided, gone, allocate("FREE", "A", &[("V", "")])),
         clash(PaymentRemoved, AllocationNotFound, gone, deallocate("FREE", "S", "A")),
-        clash(PaymentRemoved, UsageProofUnavailable, gone, remove("FREE", "A")),
+        clash(PaymentRemoved, LotSpent, gone, remove("FREE", "A")),
         clash(InvoiceVoided, InvoiceAlreadyProvisioned, nothing,
             allocate("FREE", "A", &[("P", "1"), ("V", "1")])),
         clash(InvoiceAlreadyProvisioned, InvoiceNotSent, nothing,
@@ -117,6 +119,10 @@ fn amount_clashes() -> Vec<Clash> {
             desk.invoice("SMALL", "A", "5");
             fill_balance(desk, "A");
         }, allocate("FREE", "A", &[("SMALL", "6")])),
+        clash(LotSpent, LotHeld, |desk| {
+            desk.charge("U1", "A", "1");
+            desk.hold("H1", "A", "1000");
+        }, remove("PAID", "A")),
         clash(AmountExceedsUnallocated, BalanceLimit, full, allocate("FREE", "A", &[("S", "61")])),
     ]
 }

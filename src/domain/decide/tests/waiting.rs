@@ -110,7 +110,7 @@ fn at_the_deadline_a_waiting_command_is_a_dead_letter() {
     let behind = message(&mut desk, void("INV-1", "A"));
     desk.feed(&send);
     desk.feed(&behind);
-    desk.model.expire();
+    desk.model.expire(desk.now);
     let missing = Outcome::DeadLettered(DeadLetterReason::DependencyMissing);
     assert_eq!(*outcome_now(&desk, &send.record), missing);
     assert_eq!(*outcome_now(&desk, &behind.record), missing);

@@ -1,0 +1,412 @@
+//! Payments that the bank takes back, and returns that it undoes. Facts: applied to what is there,
+//! never to more than the original, and never silently. What cannot be applied yet is parked.
+
+use chrono::TimeDelta;
+
+use super::reverse::{Step, live_links, reverse};
+use super::settle::{self, Part, event_key};
+use super::{Halt, Recording};
+use crate::domain::allocation::{Allocation, Rule};
+use crate::domain::bank::{BankTransaction, Direction};
+use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome, ReturnWaits};
+use crate::domain::event::Fact;
+use crate::domain::ids::{AccountId, LedgerTransactionId, PaymentId};
+use crate::domain::input::ContentHash;
+use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
+use crate::domain::money::Money;
+use crate::domain::payment::{ParkReason, Payment, PaymentState};
+use crate::domain::reversal::{AppliedReturn, PaymentReturn, ReversalKind};
+use crate::domain::working_set::{Stop, WorkingSet};
+
+type Result<T = ()> = std::result::Result<T, Halt>;
+
+/// After so long a return that names an original which never came is looked for by its payer.
+const IN_FLIGHT: TimeDelta = TimeDelta::days(1);
+
+/// A booked return, or what undoes one.
+pub(super) fn receive(
+    recording: &mut Recording<'_>,
+    bank: &BankTransaction,
+    key: BankKey,
+    content_hash: ContentHash,
+) -> Result<Outcome> {
+    let record = BankRecord {
+        key,
+        content_hash,
+        disposition: BankDisposition::ReturnParked,
+        payment_id: None,
+        transaction: bank.clone(),
+    };
+    let waits = match bank.direction() {
+        Direction::BouncedRefund => undo(recording, &record)?,
+        Direction::Return | Direction::Payment | Direction::Outgoing => take(recording, &record)?,
+    };
+    match waits {
+        Tried::Done(subject) => Ok(Outcome::Applied { subject: Some(subject) }),
+        Tried::Waits(why) => {
+            let key = record.key.clone();
+            recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+            recording.add(Effect::ParkReturn { key, why })?;
+            Ok(Outcome::Applied { subject: Some("bank:return_parked".to_owned()) })
+        }
+    }
+}
+
+/// Tries a parked return again. One that still waits leaves no trace.
+pub(super) fn retry(recording: &mut Recording<'_>, key: &BankKey) -> Result<Outcome> {
+    let Some(record) = recording.set.parked_returns.get(key).cloned() else {
+        return Ok(Outcome::Duplicate);
+    };
+    let tried = match record.transaction.direction() {
+        Direction::BouncedRefund => undo(recording, &record)?,
+        Direction::Return | Direction::Payment | Direction::Outgoing => take(recording, &record)?,
+    };
+    Ok(match tried {
+        Tried::Done(subject) => Outcome::Applied { subject: Some(subject) },
+        Tried::Waits(_) => Outcome::Applied { subject: None },
+    })
+}
+
+enum Tried {
+    Done(String),
+    Waits(ReturnWaits),
+}
+
+fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
+    let Some(payment_id) = original(recording, &record.transaction)? else {
+        return Ok(Tried::Waits(ReturnWaits::NoOriginal));
+    };
+    let payment = payment_of(recording.set, &payment_id)?.clone();
+    let left = payment.amount.sub(payment.returned)?.sub(payment.refunded)?;
+    if record.transaction.amount.compare(left)?.is_gt() {
+        return Ok(Tried::Waits(ReturnWaits::ExceedsPayment));
+    }
+    apply(recording, record, &payment)?;
+    Ok(Tried::Done(format!("payment:{payment_id}")))
+}
+
+fn payment_of<'a>(set: &'a WorkingSet, payment_id: &PaymentId) -> Result<&'a Payment> {
+    Ok(set.payments.get(payment_id).ok_or(Stop::Corrupt("a payment that is not loaded"))?)
+}
+
+/// What the return returns: by the bank's id, then the end-to-end id; by payer and amount only if
+/// it names neither, or if what it names has not come for a day. An original that came in this
+/// very batch is found when the return is tried again.
+fn original(recording: &Recording<'_>, bank: &BankTransaction) -> Result<Option<PaymentId>> {
+    let set = &recording.set;
+    let named = bank
+        .return_of
+        .as_ref()
+        .is_some_and(|of| of.bank_transaction_id.is_some() || of.end_to_end_id.is_some());
+    let since = recording.waited.map_or(recording.context.as_of, |waited| waited.since);
+    let by_payer = !named || recording.context.as_of.signed_duration_since(since) >= IN_FLIGHT;
+    for key in bank.original_keys() {
+        let exact = key.0.starts_with("id:");
+        if key.0.starts_with("payer:") && !by_payer {
+            continue;
+        }
+        let mut fit = Vec::new();
+        for payment_id in set.originals.get(&key).into_iter().flatten() {
+            let Some(payment) = set.payments.get(payment_id) else { continue };
+            if payment.currency() == bank.amount.currency() && set.may_reverse(payment_id) {
+                fit.push(payment);
+            }
+        }
+        if !exact && fit.len() > 1 {
+            // Of several with the same words, those of that amount which are still here.
+            fit.retain(|payment| payment.amount == bank.amount && payment.returned.is_zero());
+        }
+        if let [only] = fit.as_slice() {
+            return Ok(Some(only.payment_id.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// The free money first, then what is unspent of the newest lots, then what was spent, of the
+/// newest as well. Never in proportion: that would leave dust.
+fn apply(recording: &mut Recording<'_>, record: &BankRecord, payment: &Payment) -> Result {
+    let amount = record.transaction.amount;
+    let removed = payment.state == PaymentState::Removed;
+    // What was removed is not in the books any more: nothing is left to take.
+    let free = if removed { amount } else { payment.unallocated()?.min(amount)? };
+    let links = live_links(recording.set, &payment.payment_id, None)?;
+    let plan = plan(recording.set, &links, amount.sub(free)?)?;
+    let returned = PaymentReturn {
+        id: recording.ids.payment_return(),
+        key: record.key.clone(),
+        payment_id: payment.payment_id.clone(),
+        amount,
+        unallocated: free,
+        unspent: plan.unspent,
+        clawed_back: plan.spent,
+        undoes: None,
+        reason: record.transaction.return_of.as_ref().and_then(|of| of.reason.clone()),
+    };
+    let fact = Fact::PaymentReturned {
+        payment_id: payment.payment_id.clone(),
+        account_id: payment.account_id.clone(),
+        amount,
+        from_unallocated: free,
+        from_unspent: plan.unspent,
+        clawed_back: plan.spent,
+        returned_total: payment.returned.add(amount)?,
+        reason: returned.reason.clone(),
+    };
+    let postings = if removed { None } else { Some(post(recording, payment, &returned)?) };
+    let return_id = Some(returned.id);
+    let disposition = BankDisposition::Returned;
+    let record = BankRecord { disposition, ..record.clone() };
+    recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+    recording.add(Effect::Return(Box::new(returned)))?;
+    recording.publish(event_key(payment), fact)?;
+    if let Some((taken, clawed)) = postings {
+        for (link, unspent, spent) in &plan.parts {
+            let posted = if spent.is_positive() { clawed } else { taken };
+            let step = Step { kind: ReversalKind::Returned, return_id, posted };
+            reverse(recording, link, *unspent, *spent, &step, None)?;
+        }
+    }
+    restate(recording, payment)
+}
+
+struct Plan {
+    /// Allocation, what is taken out of its lot, what is clawed back; one of the two is zero.
+    parts: Vec<(Allocation, Money, Money)>,
+    unspent: Money,
+    spent: Money,
+}
+
+fn plan(set: &WorkingSet, links: &[Allocation], amount: Money) -> Result<Plan> {
+    let zero = Money::zero(amount.currency());
+    let mut plan = Plan { parts: Vec::new(), unspent: zero, spent: zero };
+    let mut left = amount;
+    let mut spent_of = Vec::new();
+    for link in links {
+        let lot = set.usage.lot(&link.account_id, amount.currency(), link.id);
+        let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
+        let live = link.live()?;
+        let there = lot.remaining.min(live)?;
+        let part = there.min(left)?;
+        left = left.sub(part)?;
+        plan.unspent = plan.unspent.add(part)?;
+        if part.is_positive() {
+            plan.parts.push((link.clone(), part, zero));
+        }
+        spent_of.push((link, live.sub(there)?));
+    }
+    for (link, spent) in spent_of {
+        let part = spent.min(left)?;
+        left = left.sub(part)?;
+        plan.spent = plan.spent.add(part)?;
+        if part.is_positive() {
+            plan.parts.push((link.clone(), zero, part));
+        }
+    }
+    if left.is_zero() {
+        Ok(plan)
+    } else {
+        Err(Stop::Corrupt("a return of more than is there").into())
+    }
+}
+
+/// The bank has the money again; what had been spent of it is a receivable, which is set off
+/// against the balance at once.
+fn post(
+    recording: &mut Recording<'_>,
+    payment: &Payment,
+    returned: &PaymentReturn,
+) -> Result<(LedgerTransactionId, LedgerTransactionId)> {
+    let taken = recording.ids.ledger_transaction();
+    let mut entries = vec![
+        (LedgerAccount::BankClearing, returned.amount),
+        (LedgerAccount::UnallocatedCash, returned.unallocated.negated()),
+        (LedgerAccount::ClawBackReceivable, returned.clawed_back.negated()),
+    ];
+    if let Some(account_id) = &payment.account_id {
+        let balance = LedgerAccount::CustomerBalance(account_id.clone());
+        entries.push((balance, returned.unspent.negated()));
+    }
+    let payment_id = || payment.payment_id.clone();
+    let kind = LedgerKind::PaymentReturned;
+    let posting = LedgerTransaction::step_back(taken, kind, payment_id(), entries);
+    recording.add(Effect::Post(posting))?;
+    let Some(account_id) =
+        payment.account_id.clone().filter(|_| returned.clawed_back.is_positive())
+    else {
+        return Ok((taken, taken));
+    };
+    let clawed = recording.ids.ledger_transaction();
+    let entries = vec![
+        (LedgerAccount::ClawBackReceivable, returned.clawed_back),
+        (LedgerAccount::CustomerBalance(account_id), returned.clawed_back.negated()),
+    ];
+    let kind = LedgerKind::ClawBack;
+    let posting = LedgerTransaction::step_back(clawed, kind, payment_id(), entries);
+    recording.add(Effect::Post(posting))?;
+    Ok((taken, clawed))
+}
+
+/// Where the payment stands now. One that still waits for an invoice goes on waiting.
+fn restate(recording: &mut Recording<'_>, before: &Payment) -> Result {
+    let now = payment_of(recording.set, &before.payment_id)?;
+    let gone = now.returned.add(now.refunded)? == now.amount;
+    let state = match before.state {
+        PaymentState::Removed => PaymentState::Removed,
+        _ if gone => PaymentState::Returned,
+        _ if now.allocated.is_positive() => now.settled_state()?,
+        PaymentState::Returned => match now.account_id {
+            Some(_) => PaymentState::OnAccount,
+            None => PaymentState::Parked(ParkReason::NoCandidate),
+        },
+        other => other,
+    };
+    if state != before.state {
+        let payment_id = before.payment_id.clone();
+        recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?;
+    }
+    Ok(())
+}
+
+/// What comes back by a reversed debit: a return that was undone, or a refund of ours that
+/// bounced. Never a customer's payment.
+fn undo(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
+    let bank = &record.transaction;
+    let names = named_returns(bank);
+    let known = names.iter().find_map(|key| recording.set.returns.get(key));
+    let fits = |known: &&AppliedReturn| {
+        let left = known.amount.sub(known.undone);
+        left.and_then(|left| bank.amount.compare(left)).is_ok_and(|order| !order.is_gt())
+    };
+    let Some(known) = known.filter(fits).cloned() else {
+        let parked = |key: &&BankKey| {
+            let stored = recording.set.bank.get(*key);
+            stored.is_some_and(|stored| stored.disposition == BankDisposition::ReturnParked)
+        };
+        if names.iter().any(|key| parked(&key)) {
+            return Ok(Tried::Waits(ReturnWaits::NoOriginal));
+        }
+        let disposition = BankDisposition::RefundBounced;
+        let record = BankRecord { disposition, ..record.clone() };
+        recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+        return Ok(Tried::Done(format!("bank:{}", disposition.word())));
+    };
+    if !recording.set.may_reverse(&known.payment_id) {
+        return Ok(Tried::Waits(ReturnWaits::NoOriginal));
+    }
+    let payment = payment_of(recording.set, &known.payment_id)?.clone();
+    restore(recording, record, &payment, &known)?;
+    Ok(Tried::Done(format!("payment:{}", payment.payment_id)))
+}
+
+/// The returns that a reversed debit may mean, by the bank's ids.
+#[must_use]
+pub fn named_returns(bank: &BankTransaction) -> Vec<BankKey> {
+    let named = bank.return_of.as_ref().and_then(|of| of.bank_transaction_id.as_deref());
+    let ids = named.into_iter().chain(bank.bank_transaction_id.as_deref());
+    let key = |id: &str| BankKey {
+        bank_account: bank.bank_account.as_str().to_owned(),
+        key: format!("reversal:{id}"),
+    };
+    ids.map(key).collect()
+}
+
+/// The money is here after all: what the return had taken from invoices is allocated again, as
+/// far as they are still due, by new allocations with new lots; the rest is unallocated.
+fn restore(
+    recording: &mut Recording<'_>,
+    record: &BankRecord,
+    payment: &Payment,
+    known: &AppliedReturn,
+) -> Result {
+    let amount = record.transaction.amount;
+    let removed = payment.state == PaymentState::Removed;
+    let parts = if removed { Vec::new() } else { parts_of(recording, payment, known, amount)? };
+    let mut again = Money::zero(amount.currency());
+    for part in &parts {
+        again = again.add(part.amount)?;
+    }
+    let posted = recording.ids.ledger_transaction();
+    if !removed {
+        let balance = payment.account_id.clone().map(LedgerAccount::CustomerBalance);
+        let mut entries = vec![
+            (LedgerAccount::BankClearing, amount.negated()),
+            (LedgerAccount::UnallocatedCash, amount.sub(again)?),
+        ];
+        entries.extend(balance.map(|balance| (balance, again)));
+        let (kind, payment_id) = (LedgerKind::ReturnUndone, payment.payment_id.clone());
+        let posting = LedgerTransaction::step_back(posted, kind, payment_id, entries);
+        recording.add(Effect::Post(posting))?;
+    }
+    let undone = PaymentReturn {
+        id: recording.ids.payment_return(),
+        key: record.key.clone(),
+        payment_id: payment.payment_id.clone(),
+        amount,
+        unallocated: amount.sub(again)?,
+        unspent: again,
+        clawed_back: Money::zero(amount.currency()),
+        undoes: Some(known.id),
+        reason: record.transaction.return_of.as_ref().and_then(|of| of.reason.clone()),
+    };
+    let restores = Some(undone.id);
+    let disposition = BankDisposition::ReturnUndone;
+    let record = BankRecord { disposition, ..record.clone() };
+    recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+    recording.add(Effect::Return(Box::new(undone)))?;
+    let fact = Fact::PaymentReturnUndone {
+        payment_id: payment.payment_id.clone(),
+        account_id: payment.account_id.clone(),
+        amount,
+        allocated_again: again,
+        returned_total: payment.returned.sub(amount)?,
+    };
+    recording.publish(event_key(payment), fact)?;
+    settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
+    restate(recording, payment)
+}
+
+/// The invoices that get their money back, each once, in the order in which it was taken.
+fn parts_of(
+    recording: &Recording<'_>,
+    payment: &Payment,
+    known: &AppliedReturn,
+    amount: Money,
+) -> Result<Vec<Part>> {
+    let Some(account_id) = &payment.account_id else {
+        return Ok(Vec::new());
+    };
+    let mut left = amount;
+    let mut parts: Vec<Part> = Vec::new();
+    for (invoice_id, taken) in &known.parts {
+        let Some(invoice) = recording.set.invoices.get(invoice_id) else { continue };
+        if !invoice.is_payable() || invoice.account_id != *account_id {
+            continue;
+        }
+        let before = parts.iter_mut().find(|part| part.invoice_id == *invoice_id);
+        let zero = Money::zero(amount.currency());
+        let due = invoice.due()?.sub(before.as_ref().map_or(zero, |part| part.amount))?;
+        let part = taken.min(left)?.min(due)?;
+        left = left.sub(part)?;
+        match before {
+            Some(before) => before.amount = before.amount.add(part)?,
+            None if part.is_positive() => {
+                parts.push(Part { invoice_id: invoice_id.clone(), amount: part });
+            }
+            None => {}
+        }
+    }
+    if is_open(recording.set, account_id) && fits_balance(recording, account_id, &parts) {
+        Ok(parts)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+fn is_open(set: &WorkingSet, account_id: &AccountId) -> bool {
+    set.accounts.get(account_id).is_some_and(|account| !account.closed)
+}
+
+fn fits_balance(recording: &Recording<'_>, account_id: &AccountId, parts: &[Part]) -> bool {
+    settle::check_balance_limit(recording, account_id, parts).is_ok()
+}

@@ -1,0 +1,284 @@
+//! Payments that the bank takes back: from where, how much, and what becomes of the rest.
+
+use crate::domain::bank::BankTransaction;
+use crate::domain::effect::{BankDisposition, BankKey, Outcome};
+use crate::domain::event::Fact;
+use crate::domain::input::Command;
+use crate::domain::invoice::InvoiceStatus;
+use crate::domain::matching::Policy;
+use crate::domain::money::Money;
+use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::testkit::{
+    Desk, allocate, credit, credit_from, credit_saying, deallocate, money, parked, remove,
+    returned, unreturned,
+};
+
+/// A payment `1` of 300 over three invoices of 100, the oldest first.
+fn spread() -> Desk {
+    let mut desk = Desk::with_customers(Policy::default());
+    let mut references = Vec::new();
+    for id in ["I1", "I2", "I3"] {
+        desk.invoice(id, "A", "100");
+        references.push(desk.reference(id));
+        desk.pass_minute();
+    }
+    desk.bank(credit_saying("1", "300", &[&references.join(" ")]));
+    assert_eq!(desk.lots("A"), ["100.00"; 3]);
+    desk
+}
+
+fn disposition(desk: &Desk, id: &str) -> BankDisposition {
+    let key = BankKey { bank_account: "OURS".to_owned(), key: format!("reversal:{id}") };
+    desk.model.set.bank[&key].disposition
+}
+
+/// From the free money, from unspent lots, clawed back.
+fn taken(desk: &Desk) -> [Money; 3] {
+    let facts = desk.model.set.events.iter().rev().map(|event| &event.fact);
+    let told = facts.into_iter().find_map(|fact| match fact {
+        Fact::PaymentReturned { from_unallocated, from_unspent, clawed_back, .. } => {
+            Some([*from_unallocated, *from_unspent, *clawed_back])
+        }
+        _ => None,
+    });
+    told.expect("a payment was returned")
+}
+
+fn sums(texts: [&str; 3]) -> [Money; 3] {
+    texts.map(money)
+}
+
+#[test]
+fn free_money_goes_first_and_a_payment_that_waits_goes_on_waiting() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.bank(credit("1", "100"));
+    desk.bank(returned("2", "1", "40"));
+    assert_eq!(taken(&desk), sums(["40", "0", "0"]));
+    assert_eq!(desk.state("1"), parked(ParkReason::NoCandidate));
+    assert_eq!(desk.payment_now("1").unallocated(), Ok(money("60")));
+    desk.bank(returned("3", "1", "60"));
+    assert_eq!(desk.state("1"), PaymentState::Returned);
+    assert_eq!(disposition(&desk, "3"), BankDisposition::Returned);
+}
+
+#[test]
+fn edge_54_a_partial_return_over_several_invoices_takes_the_newest_unspent_lot() {
+    let mut desk = spread();
+    desk.bank(returned("2", "1", "60"));
+    assert_eq!(desk.lots("A"), ["100.00", "100.00", "40.00"]);
+    let due: Vec<_> = ["I1", "I2", "I3"].map(|id| desk.invoice_now(id).due()).to_vec();
+    assert_eq!(due, [Ok(money("0")), Ok(money("0")), Ok(money("60"))]);
+    assert_eq!(desk.invoice_now("I3").status, InvoiceStatus::AwaitingPayment);
+    assert_eq!(desk.balance("A"), money("240"));
+    assert_eq!(desk.state("1"), PaymentState::Allocated);
+    let told = ["payment.returned", "invoice.payment-due-restored", "balance.changed"];
+    assert_eq!(desk.told(), told);
+}
+
+#[test]
+fn what_is_unspent_goes_before_what_was_spent_whatever_its_age() {
+    let mut desk = spread();
+    desk.charge("U1", "A", "150");
+    // Lots: 0, 50, 100. Of 200: 100 of the third, 50 of the second, 50 of what was spent of it.
+    desk.bank(returned("2", "1", "200"));
+    assert_eq!(taken(&desk), sums(["0", "150", "50"]));
+    assert_eq!(desk.lots("A"), ["0.00", "0.00", "0.00"]);
+    assert_eq!(desk.balance("A"), money("50").negated());
+    let due: Vec<_> = ["I1", "I2", "I3"].map(|id| desk.invoice_now(id).due()).to_vec();
+    assert_eq!(due, [Ok(money("0")), Ok(money("100")), Ok(money("100"))]);
+}
+
+#[test]
+fn what_was_spent_is_clawed_back_and_the_next_topup_clears_it() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.invoice("I1", "A", "100");
+    let reference = desk.reference("I1");
+    desk.bank(credit_saying("1", "100", &[&reference]));
+    desk.charge("U1", "A", "80");
+    desk.bank(returned("2", "1", "100"));
+    assert_eq!(taken(&desk), sums(["0", "20", "80"]));
+    assert_eq!(
+        (desk.balance("A"), desk.state("1")),
+        (money("80").negated(), PaymentState::Returned)
+    );
+    assert_eq!(desk.invoice_now("I1").due(), Ok(money("100")));
+    // Paid again: the debt is cleared first.
+    desk.bank(credit_saying("3", "100", &[&reference]));
+    assert_eq!(
+        (desk.balance("A"), desk.lots("A")),
+        (money("20"), vec!["0.00".into(), "20.00".into()])
+    );
+}
+
+#[test]
+fn a_claw_back_is_taken_from_other_money_of_the_customer_the_oldest_first() {
+    let mut desk = spread();
+    desk.charge("U1", "A", "100");
+    desk.invoice("I4", "A", "50");
+    let reference = desk.reference("I4");
+    desk.bank(credit_saying("4", "50", &[&reference]));
+    // Lots 0, 100, 100, 50: the whole payment goes back, and 100 of it was spent.
+    desk.bank(returned("2", "1", "300"));
+    assert_eq!(taken(&desk), sums(["0", "200", "100"]));
+    assert_eq!(desk.lots("A"), ["0.00", "0.00", "0.00", "0.00"]);
+    assert_eq!(desk.balance("A"), money("50").negated());
+    // The charge is refunded: what stood in for it gets its money back.
+    desk.refund("R1", "U1", "A", "100");
+    assert_eq!(desk.lots("A"), ["0.00", "0.00", "0.00", "50.00"]);
+    assert_eq!(desk.balance("A"), money("50"));
+}
+
+#[test]
+fn never_more_than_the_original_goes_back() {
+    let mut desk = spread();
+    desk.bank(returned("2", "1", "200"));
+    desk.bank(returned("3", "1", "100.01"));
+    assert_eq!(disposition(&desk, "3"), BankDisposition::ReturnParked);
+    assert_eq!(desk.payment_now("1").returned, money("200"));
+    desk.bank(returned("4", "1", "100"));
+    assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::Returned, money("0")));
+    // The same record again.
+    assert_eq!(desk.bank(returned("4", "1", "100")), Outcome::Duplicate);
+}
+
+#[test]
+fn edge_55_a_return_before_its_original_waits_and_is_then_applied() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.invoice("I1", "A", "100");
+    let reference = desk.reference("I1");
+    desk.bank(returned("2", "1", "100"));
+    assert_eq!(disposition(&desk, "2"), BankDisposition::ReturnParked);
+    desk.bank(credit_saying("1", "100", &[&reference]));
+    assert_eq!(disposition(&desk, "2"), BankDisposition::Returned);
+    assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::Returned, money("0")));
+    assert_eq!(desk.invoice_now("I1").due(), Ok(money("100")));
+}
+
+#[test]
+fn edge_56_the_return_of_a_return_opens_a_new_allocation_and_a_new_lot() {
+    let mut desk = spread();
+    desk.charge("U1", "A", "30");
+    desk.bank(returned("2", "1", "120"));
+    assert_eq!(desk.lots("A"), ["70.00", "80.00", "0.00"]);
+    desk.bank(unreturned("3", "2", "120"));
+    assert_eq!(disposition(&desk, "3"), BankDisposition::ReturnUndone);
+    assert_eq!(desk.lots("A"), ["70.00", "80.00", "0.00", "100.00", "20.00"]);
+    assert_eq!(desk.pays("1"), ["I1 100.00 SGD", "I2 80.00 SGD", "I2 20.00 SGD", "I3 100.00 SGD"]);
+    let (state, balance) = (desk.state("1"), desk.balance("A"));
+    assert_eq!((state, balance), (PaymentState::Allocated, money("270")));
+    assert_eq!(desk.told()[0], "payment.return-undone");
+    // More than was returned cannot come back by it: what is more is not the customer's.
+    desk.bank(unreturned("4", "2", "1"));
+    assert_eq!(disposition(&desk, "4"), BankDisposition::RefundBounced);
+}
+
+#[test]
+fn an_undone_return_of_an_invoice_that_was_paid_meanwhile_stays_on_account() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.invoice("I1", "A", "100");
+    let reference = desk.reference("I1");
+    desk.bank(credit_saying("1", "100", &[&reference]));
+    desk.bank(returned("2", "1", "100"));
+    desk.bank(credit_saying("3", "100", &[&reference]));
+    desk.bank(unreturned("4", "2", "100"));
+    assert_eq!(desk.state("1"), PaymentState::OnAccount);
+    assert_eq!(desk.payment_now("1").unallocated(), Ok(money("100")));
+    assert_eq!(desk.balance("A"), money("100"));
+}
+
+#[test]
+fn a_bounced_refund_of_ours_is_nobodys_payment() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.bank(unreturned("9", "8", "100"));
+    assert_eq!(disposition(&desk, "9"), BankDisposition::RefundBounced);
+    assert!(desk.model.set.payments.is_empty());
+}
+
+#[test]
+fn a_return_with_the_id_of_its_original_is_found_and_is_no_conflict() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.bank(credit("1", "100"));
+    let reversal = BankTransaction { return_of: None, ..returned("1", "1", "100") };
+    desk.bank(reversal);
+    assert_eq!(desk.state("1"), PaymentState::Returned);
+}
+
+#[test]
+fn without_an_id_the_end_to_end_id_finds_it_and_then_payer_and_amount_if_they_are_unique() {
+    let by_end = |id: &str| BankTransaction {
+        end_to_end_id: Some("E2E-7".to_owned()),
+        ..credit_from(id, "100", "PAYERX")
+    };
+    let back = |id: &str, of: BankTransaction| BankTransaction {
+        return_of: None,
+        end_to_end_id: of.end_to_end_id,
+        debtor_account: of.debtor_account,
+        ..returned(id, "-", "100")
+    };
+    let mut desk = Desk::new();
+    desk.bank(by_end("1"));
+    desk.bank(credit_from("2", "100", "PAYERY"));
+    desk.bank(back("3", by_end("-")));
+    assert_eq!(desk.state("1"), PaymentState::Returned);
+    desk.bank(back("4", credit_from("-", "100", "PAYERY")));
+    assert_eq!(desk.state("2"), PaymentState::Returned);
+    // Two of the same: neither is taken.
+    desk.bank(credit_from("5", "70", "PAYERZ"));
+    desk.bank(credit_from("6", "70", "PAYERZ"));
+    let twin =
+        BankTransaction { amount: money("70"), ..back("7", credit_from("-", "1", "PAYERZ")) };
+    desk.bank(twin);
+    assert_eq!(disposition(&desk, "7"), BankDisposition::ReturnParked);
+    // NOTPROVIDED is nobody's id.
+    let useless = |id: &str| BankTransaction {
+        end_to_end_id: Some("NOTPROVIDED".to_owned()),
+        ..credit(id, "33")
+    };
+    desk.bank(useless("8"));
+    desk.bank(BankTransaction { amount: money("33"), ..back("9", useless("-")) });
+    assert_eq!(disposition(&desk, "9"), BankDisposition::ReturnParked);
+}
+
+#[test]
+fn what_names_an_original_in_flight_is_not_taken_from_another_payment_for_a_day() {
+    let mut desk = Desk::new();
+    desk.bank(credit_from("1", "100", "PAYERX"));
+    let mut back = returned("3", "2", "100");
+    back.debtor_account = Some("PAYERX".to_owned());
+    desk.bank(back);
+    desk.bank(credit_from("X", "5", "PAYERX"));
+    assert_eq!(desk.payment_now("1").returned, money("0"));
+    desk.pass_days(1);
+    desk.bank(credit_from("Y", "5", "PAYERX"));
+    assert_eq!(desk.state("1"), PaymentState::Returned);
+}
+
+#[test]
+fn a_return_after_deallocation_takes_the_free_money_and_after_removal_nothing() {
+    let mut desk = spread();
+    desk.watermark();
+    desk.apply(deallocate("BANK:OURS:1", "I1", "A"));
+    desk.bank(returned("2", "1", "100"));
+    assert_eq!(taken(&desk), sums(["100", "0", "0"]));
+    assert_eq!(desk.balance("A"), money("200"));
+    desk.apply(remove("BANK:OURS:1", "A"));
+    assert_eq!(desk.balance("A"), money("0"));
+    desk.bank(returned("3", "1", "200"));
+    assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::Removed, money("0")));
+}
+
+#[test]
+fn a_removed_payment_is_never_allocated_again_by_an_undone_return() {
+    let mut desk = spread();
+    desk.watermark();
+    desk.bank(returned("2", "1", "100"));
+    desk.apply(remove("BANK:OURS:1", "A"));
+    desk.bank(unreturned("3", "2", "100"));
+    assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::Removed, money("0")));
+    assert!(matches!(
+        desk.hand_in(allocate("BANK:OURS:1", "A", &[("I1", "")])),
+        Outcome::Rejected(_)
+    ));
+    desk.apply(Command::RecordPayment(crate::domain::testkit::record("P", Some("A"), "100")));
+    desk.apply(allocate("P", "A", &[("I1", "")]));
+}

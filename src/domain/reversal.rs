@@ -1,0 +1,106 @@
+//! Steps back: de-allocating, removing, returning. Nothing is undone in place; each step is a
+//! posting and a record of its own.
+
+use super::effect::BankKey;
+use super::ids::{
+    AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId, ReversalId,
+};
+use super::money::Money;
+use super::usage::LotMove;
+
+/// Why an allocation was reversed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReversalKind {
+    /// A command took the payment off the invoice.
+    Deallocated,
+    /// A command removed the payment.
+    Removed,
+    /// The bank took the money back.
+    Returned,
+}
+
+impl ReversalKind {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deallocated => "deallocated",
+            Self::Removed => "removed",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+/// Part of an allocation, or all that is live of it, goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    pub id: ReversalId,
+    pub kind: ReversalKind,
+    pub allocation_id: AllocationId,
+    pub payment_id: PaymentId,
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    /// Greater than zero; what the balance falls by and what is due on the invoice again.
+    pub amount: Money,
+    /// The part of it that had been spent.
+    pub clawed_back: Money,
+    /// What the allocation's own lot gives, and which other lots clear the debt that a claw-back
+    /// makes.
+    pub moves: Vec<LotMove>,
+    /// The bank's return that it is part of.
+    pub return_id: Option<ReturnId>,
+    pub reason: Option<String>,
+    pub ledger_transaction_id: LedgerTransactionId,
+}
+
+/// The bank took back a payment, or part of it, or that was undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentReturn {
+    pub id: ReturnId,
+    pub key: BankKey,
+    pub payment_id: PaymentId,
+    /// Greater than zero.
+    pub amount: Money,
+    /// What was taken of the free money, of unspent lots, and of what had been spent. Of an undone
+    /// return: what stayed free, and what was allocated again.
+    pub unallocated: Money,
+    pub unspent: Money,
+    pub clawed_back: Money,
+    /// The return that this one undoes.
+    pub undoes: Option<ReturnId>,
+    /// The bank's reason, a code of four characters as a rule.
+    pub reason: Option<String>,
+}
+
+/// A return that was applied before, and where it was taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedReturn {
+    pub id: ReturnId,
+    pub payment_id: PaymentId,
+    pub amount: Money,
+    /// How much of it was undone since.
+    pub undone: Money,
+    /// The invoices that it was taken from, in that order.
+    pub parts: Vec<(InvoiceId, Money)>,
+}
+
+/// What a return may say of its original, most telling first: the bank's id, the end-to-end id,
+/// the payer with the amount.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OriginalKey(pub String);
+
+impl OriginalKey {
+    #[must_use]
+    pub fn bank_id(bank_account: &str, id: &str) -> Self {
+        Self(format!("id:{bank_account}/{id}"))
+    }
+
+    #[must_use]
+    pub fn end_to_end(bank_account: &str, id: &str) -> Self {
+        Self(format!("e2e:{bank_account}/{id}"))
+    }
+
+    #[must_use]
+    pub fn payer(bank_account: &str, payer: &str, amount: Money) -> Self {
+        Self(format!("payer:{bank_account}/{payer}/{}/{}", amount.code(), amount.number()))
+    }
+}

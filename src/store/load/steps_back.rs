@@ -1,0 +1,299 @@
+//! What de-allocations, removals and returns need: the payments that returns mean, what is live of
+//! their allocations, the lots of their accounts, the live holds, and how far usage is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+
+use super::Needs;
+use super::usage::{hold, lot};
+use crate::domain::allocation::{Allocation, Rule};
+use crate::domain::bank::{BankTransaction, Direction, EntryStatus, identity_of};
+use crate::domain::decide::named_returns;
+use crate::domain::effect::BankKey;
+use crate::domain::ids::{
+    AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
+};
+use crate::domain::money::Money;
+use crate::domain::reversal::{AppliedReturn, OriginalKey};
+use crate::domain::working_set::WorkingSet;
+use crate::store::{StoreError, Tx, rows, sql};
+
+/// The usage feed whose watermarks prove what is unspent.
+#[derive(Debug, Clone)]
+pub struct ProofFeed {
+    pub group: String,
+    pub topic: String,
+}
+
+/// What the steps back of a batch name.
+#[derive(Debug, Default)]
+pub(super) struct StepsBack {
+    /// Parked returns that are tried again.
+    pub parked: BTreeSet<BankKey>,
+    /// Bank account and id; bank account and end-to-end id.
+    ids: BTreeSet<(String, String)>,
+    end_to_end: BTreeSet<(String, String)>,
+    /// Bank account, payer, currency, micros.
+    payers: BTreeSet<(String, String, String, i64)>,
+    undone: BTreeSet<BankKey>,
+    /// Payments of which something may go back.
+    payments: BTreeSet<String>,
+    /// Accounts that a command is about: what they hold counts.
+    commanded: BTreeSet<String>,
+}
+
+/// Whether the transaction takes something back, and so needs more than a payment does.
+#[must_use]
+pub fn is_step_back(bank: &BankTransaction) -> bool {
+    let booked = bank.status == EntryStatus::Booked;
+    booked && matches!(bank.direction(), Direction::Return | Direction::BouncedRefund)
+}
+
+impl StepsBack {
+    pub fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
+        self.payments.insert(payment_id.as_str().to_owned());
+        self.commanded.insert(account_id.as_str().to_owned());
+    }
+
+    pub fn add_bank(&mut self, bank: &BankTransaction) {
+        if !is_step_back(bank) {
+            return;
+        }
+        let own = bank.bank_account.as_str();
+        let of = bank.return_of.as_ref();
+        let named = of.and_then(|of| of.bank_transaction_id.as_deref());
+        for id in named.into_iter().chain(bank.bank_transaction_id.as_deref()) {
+            self.ids.insert((own.to_owned(), id.to_owned()));
+        }
+        let end_to_end = of.and_then(|of| of.end_to_end_id.as_deref());
+        let end_to_end = end_to_end.or(bank.end_to_end_id.as_deref()).and_then(identity_of);
+        self.end_to_end.extend(end_to_end.map(|id| (own.to_owned(), id.to_owned())));
+        let payer = bank.debtor_account.as_deref().and_then(identity_of);
+        if let (Some(payer), Ok(micros)) = (payer, bank.amount.to_micros()) {
+            let code = bank.amount.code().to_owned();
+            self.payers.insert((own.to_owned(), payer.to_owned(), code, micros));
+        }
+        if bank.direction() == Direction::BouncedRefund {
+            self.undone.extend(named_returns(bank));
+        }
+    }
+}
+
+fn columns(pairs: &BTreeSet<(String, String)>) -> (Vec<&str>, Vec<&str>) {
+    pairs.iter().map(|(own, word)| (own.as_str(), word.as_str())).unzip()
+}
+
+fn key_columns(keys: &BTreeSet<BankKey>) -> (Vec<&str>, Vec<&str>) {
+    keys.iter().map(|key| (key.bank_account.as_str(), key.key.as_str())).unzip()
+}
+
+/// Finds, without locks, the payments that returns mean; returns the accounts they belong to now.
+pub(super) async fn resolve(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut owners = BTreeSet::new();
+    parked(tx, needs, set).await?;
+    originals(tx, needs, set, &mut owners).await?;
+    returns(tx, needs, set, &mut owners).await?;
+    let steps = &needs.steps_back;
+    needs.payments.extend(steps.payments.iter().cloned());
+    if !steps.commanded.is_empty() {
+        set.usage.complete_through = match &needs.proof {
+            None => Some(DateTime::<Utc>::MAX_UTC),
+            Some(feed) => proof_in_tx(tx, feed).await?,
+        };
+    }
+    needs.usage.accounts.extend(owners.iter().cloned());
+    needs.usage.accounts.extend(steps.commanded.iter().cloned());
+    Ok(owners)
+}
+
+/// Up to when usage is known.
+pub(super) async fn proof_in_tx(
+    tx: &mut Tx<'_>,
+    feed: &ProofFeed,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let query = sqlx::query_scalar(sql!("usage_proof")).bind(&feed.group).bind(&feed.topic);
+    Ok(query.fetch_one(&mut **tx).await?)
+}
+
+async fn parked(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if needs.steps_back.parked.is_empty() {
+        return Ok(());
+    }
+    let (accounts, keys) = key_columns(&needs.steps_back.parked);
+    let query = sqlx::query(sql!("load_parked_returns")).bind(accounts).bind(keys);
+    for row in query.fetch_all(&mut **tx).await? {
+        let record = rows::bank_record(&row)?;
+        needs.steps_back.add_bank(&record.transaction);
+        needs.bank_keys.insert(record.key.clone());
+        needs.bank_keys.extend(named_returns(&record.transaction));
+        set.parked_returns.insert(record.key.clone(), record);
+    }
+    super::bank_keys(tx, needs, set).await
+}
+
+async fn originals(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let steps = &mut needs.steps_back;
+    if steps.ids.is_empty() && steps.end_to_end.is_empty() && steps.payers.is_empty() {
+        return Ok(());
+    }
+    let (by_id, by_end) = (columns(&steps.ids), columns(&steps.end_to_end));
+    let payers = || steps.payers.iter();
+    let query = sqlx::query(sql!("load_originals"))
+        .bind(by_id.0)
+        .bind(by_id.1)
+        .bind(by_end.0)
+        .bind(by_end.1)
+        .bind(payers().map(|payer| payer.0.as_str()).collect::<Vec<_>>())
+        .bind(payers().map(|payer| payer.1.as_str()).collect::<Vec<_>>())
+        .bind(payers().map(|payer| payer.2.as_str()).collect::<Vec<_>>())
+        .bind(payers().map(|payer| payer.3).collect::<Vec<_>>());
+    for row in query.fetch_all(&mut **tx).await? {
+        let how: &str = row.try_get("how")?;
+        let (own, word): (&str, &str) = (row.try_get("bank_account")?, row.try_get("word")?);
+        let key = match how {
+            "id" => OriginalKey::bank_id(own, word),
+            "e2e" => OriginalKey::end_to_end(own, word),
+            _ => {
+                let currency = rows::currency(row.try_get("currency")?)?;
+                let amount = Money::from_micros(row.try_get("amount")?, currency);
+                OriginalKey::payer(own, word, amount)
+            }
+        };
+        let payment_id = PaymentId::trusted(row.try_get("payment_id")?);
+        steps.payments.insert(payment_id.as_str().to_owned());
+        owners.extend(row.try_get::<Option<String>, _>("account_id")?);
+        set.originals.entry(key).or_default().insert(payment_id);
+    }
+    Ok(())
+}
+
+async fn returns(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let steps = &mut needs.steps_back;
+    if steps.undone.is_empty() {
+        return Ok(());
+    }
+    let (accounts, keys) = key_columns(&steps.undone);
+    let mut ids: BTreeMap<i64, BankKey> = BTreeMap::new();
+    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(keys);
+    for row in query.fetch_all(&mut **tx).await? {
+        let currency = rows::currency(row.try_get("currency")?)?;
+        let money = |micros: i64| Money::from_micros(micros, currency);
+        let key =
+            BankKey { bank_account: row.try_get("bank_account")?, key: row.try_get("bank_key")? };
+        let known = AppliedReturn {
+            id: ReturnId(row.try_get("return_id")?),
+            payment_id: PaymentId::trusted(row.try_get("payment_id")?),
+            amount: money(row.try_get("amount")?),
+            undone: money(row.try_get("undone")?),
+            parts: Vec::new(),
+        };
+        steps.payments.insert(known.payment_id.as_str().to_owned());
+        owners.extend(row.try_get::<Option<String>, _>("account_id")?);
+        ids.insert(known.id.0, key.clone());
+        set.returns.insert(key, known);
+    }
+    let numbers: Vec<i64> = ids.keys().copied().collect();
+    let query = sqlx::query(sql!("load_return_parts")).bind(numbers);
+    for row in query.fetch_all(&mut **tx).await? {
+        let key = ids.get(&row.try_get::<i64, _>(0)?);
+        let Some(known) = key.and_then(|key| set.returns.get_mut(key)) else { continue };
+        let invoice_id: &str = row.try_get(1)?;
+        needs.invoices.insert(invoice_id.to_owned());
+        let amount = Money::from_micros(row.try_get(2)?, known.amount.currency());
+        known.parts.push((InvoiceId::trusted(invoice_id), amount));
+    }
+    Ok(())
+}
+
+/// What is live of the allocations of payments that may go back, read under the locks.
+///
+/// # Errors
+/// [`StoreError::Raced`] when a payment was given to an account since it was found.
+pub(super) async fn allocations(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if needs.steps_back.payments.is_empty() {
+        return Ok(());
+    }
+    for id in &needs.steps_back.payments {
+        let payment_id = PaymentId::trusted(id);
+        let owner = set.payments.get(&payment_id).and_then(|payment| payment.account_id.as_ref());
+        if owner.is_some_and(|owner| !set.locked.contains(owner)) {
+            return Err(StoreError::Raced("a payment's owner"));
+        }
+        // Of one that this batch records itself, all that is live will be here.
+        set.reversible.insert(payment_id);
+    }
+    let ids: Vec<&str> = needs.steps_back.payments.iter().map(String::as_str).collect();
+    for row in sqlx::query(sql!("load_allocations")).bind(ids).fetch_all(&mut **tx).await? {
+        let currency = rows::currency(row.try_get("currency")?)?;
+        let money = |micros: i64| Money::from_micros(micros, currency);
+        let invoice_id: &str = row.try_get("invoice_id")?;
+        let rule: &str = row.try_get("rule")?;
+        let amount = money(row.try_get("amount")?);
+        let restores: Option<i64> = row.try_get("restores")?;
+        needs.invoices.insert(invoice_id.to_owned());
+        let allocation = Allocation {
+            id: AllocationId(row.try_get("allocation_id")?),
+            payment_id: PaymentId::trusted(row.try_get("payment_id")?),
+            invoice_id: InvoiceId::trusted(invoice_id),
+            account_id: AccountId::trusted(row.try_get("account_id")?),
+            amount,
+            rule: Rule::from_word(rule).ok_or(StoreError::Corrupt("a rule"))?,
+            ledger_transaction_id: LedgerTransactionId(row.try_get("ledger_transaction_id")?),
+            lot_remaining: amount,
+            reversed: money(row.try_get("reversed")?),
+            restores: restores.map(ReturnId),
+        };
+        set.allocations.insert(allocation.id, allocation);
+    }
+    Ok(())
+}
+
+/// The lots of those allocations, spent or not, and what the accounts of commands hold.
+pub(super) async fn lots(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = set.allocations.keys().map(|id| id.0).collect();
+    if !ids.is_empty() {
+        for row in sqlx::query(sql!("load_lots_by_id")).bind(ids).fetch_all(&mut **tx).await? {
+            let (account_id, lot) = lot(&row)?;
+            if set.usage.lot(&account_id, lot.amount.currency(), lot.id).is_none() {
+                set.usage.open(&account_id, lot);
+            }
+        }
+    }
+    if !needs.steps_back.commanded.is_empty() {
+        let ids: Vec<&str> = needs.steps_back.commanded.iter().map(String::as_str).collect();
+        for row in sqlx::query(sql!("load_live_holds")).bind(ids).fetch_all(&mut **tx).await? {
+            let hold = hold(&row)?;
+            let key = (hold.account_id.clone(), hold.hold_id.clone());
+            set.usage.holds.insert(key, hold);
+        }
+    }
+    Ok(())
+}
