@@ -328,7 +328,7 @@ impl Model {
     }
 
     /// Tries parked returns again, in the order in which they came: one may undo another.
-    fn retry_returns(&mut self, as_of: DateTime<Utc>) {
+    pub fn retry_returns(&mut self, as_of: DateTime<Utc>) {
         let mut keys: Vec<BankKey> = self.set.parked_returns.keys().cloned().collect();
         keys.sort_by_key(|key| (self.parked_at.get(key).copied(), key.clone()));
         for key in keys {
@@ -346,6 +346,13 @@ impl Model {
                 waited: Some(Waited { since, over: false, told: false }),
                 input: Input::RetryReturn(key),
             };
+            // One that waits on leaves no trace, and ends no batch.
+            let mut trial = self.set.clone();
+            let context = Context { policy: &self.policy, as_of };
+            let tried = decide::decide(&mut trial, &message, &mut IdBlock::new(0), context);
+            if tried.is_ok_and(|decided| decided.effects.is_empty()) {
+                continue;
+            }
             self.end_batch();
             self.decide(&message, as_of);
             self.end_batch();

@@ -62,7 +62,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I4",
         "balance_within_limit",
-        "No balance is below its credit limit but by charges that nothing covered."
+        "No balance is below its credit limit but by uncovered charges and claw-backs."
     ),
     invariant!("I5", "payment_not_exceeded", "The live allocations of a payment never exceed it."),
     invariant!("I6", "invoice_not_exceeded", "The live allocations of an invoice never exceed it."),
@@ -97,7 +97,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I16",
         "never_below_limit",
-        "No balance was ever below its credit limit, batch by batch, but by uncovered charges."
+        "No balance was ever below its limit, batch by batch, but by uncovered charges and claw-backs."
     ),
     invariant!(
         "I17",
@@ -192,6 +192,31 @@ pub const INVARIANTS: &[Invariant] = &[
         "The charges and refunds of a ledger transaction are what it took and gave."
     ),
     invariant!("A15", "refunds_within_charge", "Refunds never exceed the charge they name."),
+    invariant!(
+        "A16",
+        "reversals_are_posted",
+        "What a step back took from a balance is what its reversals say."
+    ),
+    invariant!(
+        "A17",
+        "reversed_is_recorded",
+        "What is reversed of an allocation and of its lot is what its reversals sum to."
+    ),
+    invariant!(
+        "A18",
+        "returns_sum_up",
+        "What is returned of a payment is what its returns sum to, less what was undone."
+    ),
+    invariant!(
+        "A19",
+        "debts_are_accounted_for",
+        "What charges and claw-backs owed is owed still, or a lot has cleared it."
+    ),
+    invariant!(
+        "A20",
+        "tombstones_are_respected",
+        "What a command took apart has a tombstone, and no rule put it together again."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

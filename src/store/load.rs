@@ -27,6 +27,7 @@ use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::bank::{ORDINAL_MAX, bank_key, needs_ordinal};
+use crate::domain::decide::named_returns;
 use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{Command, Input, Message};
@@ -82,6 +83,10 @@ impl Needs {
                     }
                     needs.add_bank(bank, &message.tokens_of(bank));
                     needs.steps_back.add_bank(bank);
+                    if is_step_back(bank) {
+                        // What it undoes may be a return that still waits.
+                        needs.bank_keys.extend(named_returns(bank));
+                    }
                 }
                 Input::RetryReturn(key) => {
                     needs.steps_back.parked.insert(key.clone());

@@ -58,6 +58,8 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
             }
         }
         model.end_batch();
+        // Time has passed, as it has for the service's sweep.
+        model.retry_returns(now);
         assert_eq!(process(direct, &batch, now).await, expected, "seed {seed}");
         now += TimeDelta::minutes(240 * batch.len() as i64);
     }

@@ -38,8 +38,9 @@ pub(super) struct StepsBack {
     /// Bank account, payer, currency, micros.
     payers: BTreeSet<(String, String, String, i64)>,
     undone: BTreeSet<BankKey>,
-    /// Payments of which something may go back.
+    /// Payments of which something may go back, and those of them that a return means.
     payments: BTreeSet<String>,
+    found: BTreeSet<String>,
     /// Accounts that a command is about: what they hold counts.
     commanded: BTreeSet<String>,
 }
@@ -176,6 +177,7 @@ async fn originals(
         };
         let payment_id = PaymentId::trusted(row.try_get("payment_id")?);
         steps.payments.insert(payment_id.as_str().to_owned());
+        steps.found.insert(payment_id.as_str().to_owned());
         owners.extend(row.try_get::<Option<String>, _>("account_id")?);
         set.originals.entry(key).or_default().insert(payment_id);
     }
@@ -208,6 +210,7 @@ async fn returns(
             parts: Vec::new(),
         };
         steps.payments.insert(known.payment_id.as_str().to_owned());
+        steps.found.insert(known.payment_id.as_str().to_owned());
         owners.extend(row.try_get::<Option<String>, _>("account_id")?);
         ids.insert(known.id.0, key.clone());
         set.returns.insert(key, known);
@@ -240,7 +243,9 @@ pub(super) async fn allocations(
     for id in &needs.steps_back.payments {
         let payment_id = PaymentId::trusted(id);
         let owner = set.payments.get(&payment_id).and_then(|payment| payment.account_id.as_ref());
-        if owner.is_some_and(|owner| !set.locked.contains(owner)) {
+        let unlocked = owner.is_some_and(|owner| !set.locked.contains(owner));
+        // A command that names somebody else's payment is refused.
+        if unlocked && needs.steps_back.found.contains(id) {
             return Err(StoreError::Raced("a payment's owner"));
         }
         // Of one that this batch records itself, all that is live will be here.

@@ -1,6 +1,6 @@
 -- What the tables of each account and currency say against each other, as they are now.
 WITH live AS (
-    SELECT account_id, currency, sum(amount) AS total FROM allocations
+    SELECT account_id, currency, sum(amount - reversed) AS total FROM allocations
      WHERE reversed_at IS NULL GROUP BY 1, 2
 ), paid AS (
     SELECT account_id, currency, sum(allocated) AS total FROM payments

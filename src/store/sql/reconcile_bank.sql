@@ -65,6 +65,14 @@ WITH known AS (
                       AND c.currency = b.currency AND c.at_end::date > b.booking_date)
      GROUP BY 2, 3, 4
     UNION ALL
+    -- A return that found no original within two days is not in flight any more.
+    SELECT 'return_parked', p.bank_account, p.bank_key, t.currency, t.amount,
+           format('the bank took back %s on %s and what it means is not known (%s)',
+                  to_char(t.amount / 1e6, 'FM999999999999990.009999'), t.booking_date, p.why)
+      FROM parked_returns p
+      JOIN bank_transactions t USING (bank_account, bank_key)
+     WHERE p.parked_at <= $1 - interval '2 days'
+    UNION ALL
     SELECT 'bank_payments', t.bank_account, t.currency, t.currency,
            sum(coalesce(p.amount, 0)) - sum(t.amount),
            format('booked credits are %s, the payments made of them %s',

@@ -124,28 +124,28 @@ const AUDIT: [(&str, &str); 12] = [
         "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
            WHERE ledger_account = 'unallocated_cash' GROUP BY 1) l
          FULL JOIN (SELECT currency::text, sum(amount - allocated - returned - refunded) AS free
-           FROM payments GROUP BY 1) p USING (currency)
+           FROM payments WHERE state <> 'removed' GROUP BY 1) p USING (currency)
          WHERE coalesce(ledger, 0) <> coalesce(free, 0)",
     ),
     (
-        "the bank's side is all the payments",
+        "the bank's side is all the payments that are here",
         "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
            WHERE ledger_account = 'bank_clearing' GROUP BY 1) l
-         FULL JOIN (SELECT currency::text, sum(amount) AS received FROM payments GROUP BY 1) p
-           USING (currency)
+         FULL JOIN (SELECT currency::text, sum(amount - returned - refunded) AS received
+           FROM payments WHERE state <> 'removed' GROUP BY 1) p USING (currency)
          WHERE coalesce(-ledger, 0) <> coalesce(received, 0)",
     ),
     (
         "a payment has allocated what its live allocations say",
         "SELECT payment_id, allocated FROM payments p WHERE allocated <> (SELECT
-           coalesce(sum(a.amount), 0) FROM allocations a
-           WHERE a.payment_id = p.payment_id AND a.reversed_at IS NULL)",
+           coalesce(sum(a.amount - a.reversed), 0) FROM allocations a
+           WHERE a.payment_id = p.payment_id)",
     ),
     (
         "an invoice has been allocated what its live allocations say",
         "SELECT invoice_id, allocated FROM invoices i WHERE allocated <> (SELECT
-           coalesce(sum(a.amount), 0) FROM allocations a
-           WHERE a.invoice_id = i.invoice_id AND a.reversed_at IS NULL)",
+           coalesce(sum(a.amount - a.reversed), 0) FROM allocations a
+           WHERE a.invoice_id = i.invoice_id)",
     ),
     (
         "each allocation opened one lot of its amount",

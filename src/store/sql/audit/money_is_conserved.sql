@@ -1,11 +1,11 @@
 -- Bank clearing is negative: the bank holds what we owe.
 SELECT format('currency %s', currency) AS subject,
-       format('payments are %s, bank clearing %s, unallocated on payments %s, in the ledger %s',
+       format('payments here are %s, bank clearing %s, unallocated on payments %s, in the ledger %s',
               coalesce(p.received, 0), coalesce(l.cleared, 0), coalesce(p.free, 0),
               coalesce(l.free, 0)) AS detail
-  FROM (SELECT currency, sum(amount) AS received,
+  FROM (SELECT currency, sum(amount - returned - refunded) AS received,
                sum(amount - allocated - returned - refunded) AS free
-          FROM payments GROUP BY currency) p
+          FROM payments WHERE state <> 'removed' GROUP BY currency) p
   FULL JOIN (SELECT currency,
                     -coalesce(sum(amount) FILTER (WHERE ledger_account = 'bank_clearing'), 0)
                         AS cleared,

@@ -10,6 +10,11 @@ SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
          WHERE e.ledger_account = 'customer_balance') r
   LEFT JOIN credit_limits l ON l.account_id = r.account_id AND l.currency = r.currency
  WHERE r.balance < -coalesce(l.amount, 0)
-   -- Usage is a fact: what no lot covered may go beyond, and nothing else.
+   -- Usage and returns are facts: what no lot covered and what was clawed back may go beyond, and
+   -- nothing else.
    AND r.balance < -coalesce((SELECT sum(c.uncovered) FROM usage_charges c
                                WHERE c.account_id = r.account_id AND c.currency = r.currency), 0)
+                  -coalesce((SELECT sum(v.clawed_back)
+                               FROM allocation_reversals v JOIN allocations a USING (allocation_id)
+                              WHERE v.clawed_back > 0 AND a.account_id = r.account_id
+                                AND a.currency = r.currency), 0)

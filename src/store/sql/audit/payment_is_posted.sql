@@ -3,7 +3,10 @@ SELECT format('payment %s', payment_id) AS subject,
             ELSE format('of %s micros, %s unallocated, the ledger has %s in, %s unallocated',
                         p.amount, p.free, coalesce(l.cleared, 0), coalesce(l.free, 0))
        END AS detail
-  FROM (SELECT payment_id, currency, amount, amount - allocated - returned - refunded AS free
+  FROM (SELECT payment_id, currency,
+               CASE state WHEN 'removed' THEN 0 ELSE amount - returned - refunded END AS amount,
+               CASE state WHEN 'removed' THEN 0
+                          ELSE amount - allocated - returned - refunded END AS free
           FROM payments) p
   FULL JOIN (SELECT t.payment_id, e.currency,
                     -coalesce(sum(e.amount) FILTER (WHERE ledger_account = 'bank_clearing'), 0)

@@ -1,6 +1,6 @@
 SELECT format('payment %s', p.payment_id) AS subject,
-       format('%s micros are allocated of %s', sum(a.amount), p.amount) AS detail
+       format('%s micros are allocated of %s', sum(a.amount - a.reversed), p.amount) AS detail
   FROM payments p
-  JOIN allocations a ON a.payment_id = p.payment_id AND a.reversed_at IS NULL
+  JOIN allocations a ON a.payment_id = p.payment_id
  GROUP BY p.payment_id, p.amount, p.returned, p.refunded
-HAVING sum(a.amount) > p.amount - p.returned - p.refunded
+HAVING sum(a.amount - a.reversed) > p.amount - p.returned - p.refunded

@@ -5,7 +5,7 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
   FROM (SELECT ledger_transaction_id, account_id, currency, sum(amount) AS total
           FROM ledger_entries JOIN ledger_transactions t USING (ledger_transaction_id)
          WHERE ledger_account = 'customer_balance'
-           AND t.kind NOT IN ('usage_charged', 'usage_refunded')
+           AND t.kind IN ('payment_provisioned', 'provisioned', 'return_undone')
          GROUP BY ledger_transaction_id, account_id, currency) e
   FULL JOIN (SELECT a.ledger_transaction_id, i.account_id, i.currency, sum(a.amount) AS total
                FROM allocations a JOIN invoices i USING (invoice_id)
