@@ -27,20 +27,29 @@ pub struct BankKey {
 pub enum BankDisposition {
     Payment,
     NotBooked,
+    /// It only announced what was booked under another id.
+    Superseded,
     ReturnParked,
     RefundBounced,
     Outgoing,
 }
 
 impl BankDisposition {
-    pub const ALL: [Self; 5] =
-        [Self::Payment, Self::NotBooked, Self::ReturnParked, Self::RefundBounced, Self::Outgoing];
+    pub const ALL: [Self; 6] = [
+        Self::Payment,
+        Self::NotBooked,
+        Self::Superseded,
+        Self::ReturnParked,
+        Self::RefundBounced,
+        Self::Outgoing,
+    ];
 
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Payment => "payment",
             Self::NotBooked => "not_booked",
+            Self::Superseded => "superseded",
             Self::ReturnParked => "return_parked",
             Self::RefundBounced => "refund_bounced",
             Self::Outgoing => "outgoing",
@@ -116,6 +125,11 @@ pub enum Effect {
         watches: Vec<WatchKey>,
     },
     RecordBankTransaction(Box<BankRecord>),
+    /// A pending record of the same bank account announced what is now booked as `by`.
+    SupersedePending {
+        pending: BankKey,
+        by: BankKey,
+    },
     RecordStatement(BankStatement),
     /// A charge; the lots it burns and the balance follow.
     Charge(Box<Charged>),

@@ -228,6 +228,7 @@ impl Model {
             | Effect::SettlePayment { .. }
             | Effect::RecordBankTransaction(_)
             | Effect::RecordStatement(_)
+            | Effect::SupersedePending { .. }
             | Effect::Charge(_)
             | Effect::Refund(_)
             | Effect::ClearDebt { .. }

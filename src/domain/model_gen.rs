@@ -395,6 +395,8 @@ impl Generator {
             reversal,
             amount: self.amount(),
             charges: None,
+            instructed: None,
+            detail: None,
             booking_date: today,
             value_date,
             debtor_name: None,

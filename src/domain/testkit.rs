@@ -143,6 +143,8 @@ pub fn credit(id: &str, amount: &str) -> BankTransaction {
         reversal: false,
         amount: money(amount),
         charges: None,
+        instructed: None,
+        detail: None,
         booking_date: today(),
         value_date: None,
         debtor_name: None,
@@ -355,6 +357,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.payments.clone_from(&set.payments);
     loaded.live_pairs.clone_from(&set.live_pairs);
     loaded.bank.clone_from(&set.bank);
+    loaded.pending.clone_from(&set.pending);
     loaded.watched.clone_from(&set.watched);
     loaded.watchers.clone_from(&set.watchers);
     loaded.balances.clone_from(&set.balances);

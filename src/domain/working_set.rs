@@ -5,6 +5,7 @@
 //! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod pending;
 pub mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -106,6 +107,8 @@ pub struct WorkingSet {
     /// Live links of the payments that were there before.
     pub live_pairs: HashSet<(PaymentId, InvoiceId)>,
     pub bank: HashMap<BankKey, StoredBankTransaction>,
+    /// Records that announce what a booking of the batch may be.
+    pub pending: pending::Pending,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
     pub watchers: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
@@ -363,8 +366,15 @@ impl WorkingSet {
                     disposition: record.disposition,
                 };
                 self.bank.insert(record.key.clone(), stored);
+                self.pending.record(record);
                 if let Some(payment_id) = &record.payment_id {
                     self.watched.insert(payment_id.clone(), record.as_ref().clone());
+                }
+            }
+            Effect::SupersedePending { pending, .. } => {
+                self.pending.remove(pending);
+                if let Some(stored) = self.bank.get_mut(pending) {
+                    stored.disposition = BankDisposition::Superseded;
                 }
             }
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
@@ -391,6 +401,9 @@ impl WorkingSet {
             .entry(account_id.clone())
             .or_insert_with(|| Account::named_by_a_record(account_id.clone()));
         account.name = Some(upsert.name.clone());
+        if let Some(name) = &upsert.time_zone {
+            account.time_zone = super::account::zone(name);
+        }
         if let Some(payers) = &upsert.payer_accounts {
             for owners in self.payer_owners.values_mut() {
                 owners.remove(account_id);

@@ -11,6 +11,7 @@
 //! under the locks. ADR 0011 has the argument.
 
 mod misses;
+mod pending;
 mod resolve;
 mod usage;
 
@@ -45,6 +46,7 @@ pub struct Needs {
     payers: BTreeSet<String>,
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
+    bookings: pending::Bookings,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
     /// References that the invoices of this batch get: a payment may wait for one already.
@@ -75,6 +77,7 @@ impl Needs {
                         let key = bank_key(bank, &message.bank_hash, ordinal);
                         needs.bank_keys.insert(key);
                     }
+                    needs.bookings.add(bank);
                     needs.add_bank(bank, &message.tokens_of(bank));
                 }
                 Input::Usage(usage) => {
@@ -158,6 +161,7 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
+    pending::load(tx, &needs.bookings, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
     let mut found = resolve::invoices(tx, needs).await?;
     if locks == Locks::Last {

@@ -169,13 +169,14 @@ fn check_rule(world: &WorkingSet, allocation: &Allocation) {
             assert_eq!(allocation.amount, free, "{allocation:?}");
         }
         (Rule::R8, count) => assert!(count > 1, "{allocation:?}"),
-        (Rule::R2 | Rule::R3 | Rule::R4 | Rule::R5, _) => {}
+        (Rule::R2 | Rule::R3 | Rule::R4 | Rule::R5 | Rule::R5b, _) => {}
         (
             Rule::G
             | Rule::R4b
             | Rule::R9
             | Rule::R10
             | Rule::R11
+            | Rule::R12
             | Rule::R13
             | Rule::R14
             | Rule::R15,
