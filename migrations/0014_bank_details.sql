@@ -30,7 +30,7 @@ ALTER TABLE bank_transactions ADD CONSTRAINT bank_transactions_disposition_check
            'refund_bounced', 'outgoing'));
 
 -- The few records that still announce money.
-CREATE INDEX bank_transactions_pending ON bank_transactions (bank_account, currency, amount)
+CREATE INDEX bank_transactions_announced ON bank_transactions (bank_account, currency, amount)
     WHERE status = 'PDNG' AND disposition = 'not_booked';
 
 ALTER TABLE drifts DROP CONSTRAINT drifts_kind_check;

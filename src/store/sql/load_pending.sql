@@ -1,5 +1,5 @@
 -- What only announced money that this batch books, perhaps under another id. While nothing is
--- pending the last condition ends it before the first look-up. Index: bank_transactions_pending.
+-- pending the last condition ends it before the first look-up. Index: bank_transactions_announced.
 SELECT b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition, b.payment_id,
        b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date, b.value_date,
        b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id, b.debtor_name,
