@@ -29,10 +29,6 @@ ALTER TABLE bank_transactions ADD CONSTRAINT bank_transactions_disposition_check
     CHECK (disposition IN ('payment', 'not_booked', 'superseded', 'return_parked',
            'refund_bounced', 'outgoing'));
 
--- The few records that still announce money.
-CREATE INDEX bank_transactions_announced ON bank_transactions (bank_account, currency, amount)
-    WHERE status = 'PDNG' AND disposition = 'not_booked';
-
 ALTER TABLE drifts DROP CONSTRAINT drifts_kind_check;
 ALTER TABLE drifts ADD CONSTRAINT drifts_kind_check CHECK (kind IN ('statement_sum',
     'statement_entries', 'statement_gap', 'statement_missing', 'statement_double', 'bank_payments',

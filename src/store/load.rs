@@ -77,7 +77,7 @@ impl Needs {
                         let key = bank_key(bank, &message.bank_hash, ordinal);
                         needs.bank_keys.insert(key);
                     }
-                    needs.bookings.add(bank);
+                    needs.bookings.add(bank, bank_key(bank, &message.bank_hash, 1));
                     needs.add_bank(bank, &message.tokens_of(bank));
                 }
                 Input::Usage(usage) => {

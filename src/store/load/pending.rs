@@ -1,6 +1,9 @@
 //! What is announced and may be booked by this batch under another id.
 
 use crate::domain::bank::{BankTransaction, EntryStatus};
+use crate::domain::decide::bank::needs_ordinal;
+use crate::domain::effect::BankKey;
+use crate::domain::money::Currency;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::pending::end_to_end;
 use crate::store::{StoreError, Tx, rows, sql};
@@ -8,18 +11,23 @@ use crate::store::{StoreError, Tx, rows, sql};
 /// Pending records that a batch looks at; more of equal amount and payer are a broken feed.
 const PENDING_MAX: i64 = 2_000;
 
-/// What tells the bookings of a batch apart, by column.
-#[derive(Debug, Default)]
-pub(super) struct Bookings {
-    bank_accounts: Vec<String>,
-    currencies: Vec<String>,
-    amounts: Vec<i64>,
-    debtor_accounts: Vec<Option<String>>,
-    end_to_end_ids: Vec<Option<String>>,
+/// What a booking has in common with the record that announced it.
+#[derive(Debug)]
+struct Booking {
+    key: BankKey,
+    /// The key is one of several: that the first is known says nothing.
+    one_of_several: bool,
+    currency: Currency,
+    micros: i64,
+    debtor_account: Option<String>,
+    end_to_end_id: Option<String>,
 }
 
+#[derive(Debug, Default)]
+pub(super) struct Bookings(Vec<Booking>);
+
 impl Bookings {
-    pub(super) fn add(&mut self, bank: &BankTransaction) {
+    pub(super) fn add(&mut self, bank: &BankTransaction, key: BankKey) {
         // What a text column cannot hold equals nothing that is stored.
         let debtor = bank.debtor_account.as_ref().filter(|account| !account.contains('\0'));
         let id = end_to_end(bank);
@@ -27,28 +35,38 @@ impl Bookings {
         if bank.status != EntryStatus::Booked || (debtor.is_none() && id.is_none()) {
             return;
         }
-        self.bank_accounts.push(bank.bank_account.as_str().to_owned());
-        self.currencies.push(bank.amount.currency().code().to_owned());
-        self.amounts.push(micros);
-        self.debtor_accounts.push(debtor.cloned());
-        self.end_to_end_ids.push(id.map(str::to_owned));
+        self.0.push(Booking {
+            key,
+            one_of_several: needs_ordinal(bank),
+            currency: bank.amount.currency(),
+            micros,
+            debtor_account: debtor.cloned(),
+            end_to_end_id: id.map(str::to_owned),
+        });
     }
 }
 
+/// Reads what the bookings that are not known yet may have been announced as. One that was
+/// announced under its own key takes the place of that, and nothing is read for it.
 pub(super) async fn load(
     tx: &mut Tx<'_>,
     bookings: &Bookings,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    if bookings.amounts.is_empty() {
+    let new = bookings
+        .0
+        .iter()
+        .filter(|booking| booking.one_of_several || !set.bank.contains_key(&booking.key));
+    let new: Vec<&Booking> = new.collect();
+    if new.is_empty() {
         return Ok(());
     }
     let rows = sqlx::query(sql!("load_pending"))
-        .bind(&bookings.bank_accounts)
-        .bind(&bookings.currencies)
-        .bind(&bookings.amounts)
-        .bind(&bookings.debtor_accounts)
-        .bind(&bookings.end_to_end_ids)
+        .bind(new.iter().map(|b| b.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|b| b.currency.code()).collect::<Vec<_>>())
+        .bind(new.iter().map(|b| b.micros).collect::<Vec<_>>())
+        .bind(new.iter().map(|b| b.debtor_account.as_deref()).collect::<Vec<_>>())
+        .bind(new.iter().map(|b| b.end_to_end_id.as_deref()).collect::<Vec<_>>())
         .bind(PENDING_MAX)
         .fetch_all(&mut **tx)
         .await?;
