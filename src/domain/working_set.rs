@@ -360,23 +360,8 @@ impl WorkingSet {
                     payments.insert(payment_id.clone());
                 }
             }
-            Effect::RecordBankTransaction(record) => {
-                let stored = StoredBankTransaction {
-                    content_hash: record.content_hash,
-                    disposition: record.disposition,
-                };
-                self.bank.insert(record.key.clone(), stored);
-                self.pending.record(record);
-                if let Some(payment_id) = &record.payment_id {
-                    self.watched.insert(payment_id.clone(), record.as_ref().clone());
-                }
-            }
-            Effect::SupersedePending { pending, .. } => {
-                self.pending.remove(pending);
-                if let Some(stored) = self.bank.get_mut(pending) {
-                    stored.disposition = BankDisposition::Superseded;
-                }
-            }
+            Effect::RecordBankTransaction(record) => self.apply_bank_record(record),
+            Effect::SupersedePending { pending, .. } => self.apply_superseded(pending),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
             Effect::Charge(charged) => self.apply_charge(charged, cause)?,
             Effect::Refund(refunded) => self.apply_refund(refunded, cause)?,

@@ -112,7 +112,7 @@ async fn edge_46_the_details_of_one_entry_are_payments_and_their_sum_is_checked(
     let drift = |difference: i64| ("entry_details".to_owned(), "S1/E1".to_owned(), difference);
     assert_eq!(desk.drifts().await, [drift(-250_000_000)]);
     let named = with(detail(40), &text);
-    assert_eq!(desk.bank(&[named.clone()]).await, ["applied"]);
+    assert_eq!(desk.bank(std::slice::from_ref(&named)).await, ["applied"]);
     assert_eq!(desk.drifts().await, []);
     // Delivered again, from a feed that says nothing of the entry but the place in it.
     let less = json!({ "entry_amount": null, "entry_details": null, "statement_id": "S1-054" });

@@ -6,6 +6,7 @@ use crate::domain::bank::{BankTransaction, EntryStatus};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::matching::text;
 use crate::domain::money::Money;
+use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
 
 /// Pending records by their amount.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +43,27 @@ impl Pending {
                 && words(other) == words(first)
         };
         same.all(|(_, other)| alike(other)).then_some(key)
+    }
+}
+
+impl WorkingSet {
+    pub(super) fn apply_bank_record(&mut self, record: &BankRecord) {
+        let stored = StoredBankTransaction {
+            content_hash: record.content_hash,
+            disposition: record.disposition,
+        };
+        self.bank.insert(record.key.clone(), stored);
+        self.pending.record(record);
+        if let Some(payment_id) = &record.payment_id {
+            self.watched.insert(payment_id.clone(), record.clone());
+        }
+    }
+
+    pub(super) fn apply_superseded(&mut self, pending: &BankKey) {
+        self.pending.remove(pending);
+        if let Some(stored) = self.bank.get_mut(pending) {
+            stored.disposition = BankDisposition::Superseded;
+        }
     }
 }
 
