@@ -229,7 +229,10 @@ fn next_of(reason: ParkReason) -> &'static str {
             "Ask the payer what it is for, then allocate it."
         }
         ParkReason::CurrencyMismatch => "Agree on the amount with the customer, or refund it.",
-        ParkReason::AlreadyPaid => "Refund it, or allocate it to another invoice of the customer.",
+        ParkReason::AlreadyPaid => {
+            "Refund it, or allocate it to another invoice of the customer. `topup invoices show` \
+             names the payment that came first."
+        }
         ParkReason::PaidAfterVoid => "Issue the invoice again, or refund the money.",
         ParkReason::PartialPayment => "Allocate what arrived, or wait for the rest.",
         ParkReason::Uncorroborated

@@ -306,7 +306,7 @@ proptest! {
 }
 
 /// Outcomes, directions, rules and states that the logs must show.
-const CORNERS: [&str; 36] = [
+const CORNERS: [&str; 38] = [
     "applied ",
     "duplicate ",
     "dead_lettered conflict",
@@ -326,6 +326,7 @@ const CORNERS: [&str; 36] = [
     "allocated by R3",
     "allocated by R4",
     "allocated by R5",
+    "allocated by R5b",
     "allocated by R6",
     "allocated by R7",
     "allocated by R8",
@@ -343,6 +344,7 @@ const CORNERS: [&str; 36] = [
     "parked two_person_limit",
     "parked no_candidate",
     "parked amount_only",
+    "bank superseded",
 ];
 
 /// The properties mean little if the logs do not reach what they are about.
@@ -366,6 +368,9 @@ fn random_logs_reach_every_corner() {
         }
         for part in model.allocations() {
             count(format!("allocated by {:?}", part.rule));
+        }
+        for stored in model.set.bank.values() {
+            count(format!("bank {}", stored.disposition.word()));
         }
         for payment in model.set.payments.values() {
             let reason = payment.state.reason().map(crate::domain::payment::ParkReason::code);
