@@ -3,7 +3,8 @@
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
 //! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`.
+//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`,
+//! `subset` (the search for a group of invoices).
 //! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
 //! figures mean.
 //!
@@ -39,6 +40,8 @@ mod recorded;
 mod report;
 #[path = "topup/rows.rs"]
 mod rows;
+#[path = "topup/subset.rs"]
+mod subset;
 #[path = "topup/usage.rs"]
 mod usage;
 #[path = "topup/variants.rs"]
@@ -114,6 +117,9 @@ impl World {
         if args.runs(Part::Fsync) {
             report.fsync_ms = Some(machine::fsync_ms());
             report.say_fsync();
+        }
+        if args.runs(Part::Subset) {
+            report.subset = Some(subset::part());
         }
         if args.needs_book() {
             self.server.seed("base", &self.book).await;

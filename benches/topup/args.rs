@@ -12,6 +12,7 @@ pub enum Part {
     Memory,
     Latency,
     Fsync,
+    Subset,
 }
 
 #[derive(Debug, Parser)]
@@ -64,6 +65,7 @@ impl Args {
     }
 
     pub fn needs_book(&self) -> bool {
-        self.only.is_empty() || self.only.iter().any(|part| *part != Part::Fsync)
+        let without = [Part::Fsync, Part::Subset];
+        self.only.is_empty() || self.only.iter().any(|part| !without.contains(part))
     }
 }

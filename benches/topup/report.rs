@@ -9,12 +9,14 @@ use crate::machine;
 use crate::memory::Memory;
 use crate::ours::Run;
 use crate::rows::{Rate, Rates};
+use crate::subset::Subset;
 use crate::usage::Usage;
 use crate::variants::Ratios;
 
 pub struct Report {
     facts: Value,
     pub fsync_ms: Option<f64>,
+    pub subset: Option<Subset>,
     pub ours: Option<Run>,
     pub rows: Rates,
     pub limit: Vec<Rate>,
@@ -57,6 +59,7 @@ impl Report {
         Self {
             facts,
             fsync_ms: None,
+            subset: None,
             ours: None,
             rows: Rates::default(),
             limit: Vec::new(),
@@ -97,6 +100,8 @@ impl Report {
             ("open_invoices_ratio", self.variants.map(|ratios| ratios.open_invoices)),
             ("usage_per_s", self.usage.map(|usage| usage.per_s)),
             ("usage_hot_per_s", self.usage.map(|usage| usage.hot_per_s)),
+            ("subset_us_max", self.subset.map(|subset| subset.us_max)),
+            ("subset_nodes_max", self.subset.map(|subset| f64::from(subset.nodes_max))),
             ("rss_mib_max", self.memory.map(|memory| memory.max_mib)),
             ("p50_ms", self.latency.map(|latency| latency.p50_ms)),
             ("p99_ms", self.latency.map(|latency| latency.p99_ms)),

@@ -6,7 +6,7 @@ use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 18] = [
     Rule::G,
     Rule::R1,
     Rule::R2,
@@ -14,12 +14,14 @@ const RULES: [Rule; 16] = [
     Rule::R4,
     Rule::R4b,
     Rule::R5,
+    Rule::R5b,
     Rule::R6,
     Rule::R7,
     Rule::R8,
     Rule::R9,
     Rule::R10,
     Rule::R11,
+    Rule::R12,
     Rule::R13,
     Rule::R14,
     Rule::R15,
@@ -64,6 +66,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
             Some(format!("record {}/{}", decision.caused_by_source, decision.caused_by_id)),
         ),
         ("to place", Some(money(&stored.free))),
+        ("bank states", stored.stated.as_ref().map(|s| format!("{} {}", s.amount, s.currency))),
         ("payer", Some(payer(stored))),
         ("rule", Some(format!("{}: {}", decision.rule, rule_sentence(&decision.rule)))),
         ("outcome", Some(outcome(decision))),
@@ -73,7 +76,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
         text.line("  Invoices that were looked at:");
     }
     for candidate in &stored.candidates {
-        text.line(&format!("    - {}", candidate_words(candidate, &stored.currency)));
+        text.line(&format!("    - {}", candidate_words(candidate, stored)));
     }
     for allocated in &stored.allocations {
         text.line(&format!(
@@ -93,7 +96,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
             "    - invoice {} of {}, {} due",
             suggestion.invoice_id,
             suggestion.account_id,
-            money(&suggestion.amount_due)
+            in_currency(&suggestion.amount_due, suggestion.currency.as_ref(), stored)
         ));
     }
 }
@@ -151,7 +154,11 @@ fn counts(stored: &ExplanationView) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn candidate_words(candidate: &CandidateView, currency: &str) -> String {
+fn in_currency(amount: &str, other: Option<&String>, stored: &ExplanationView) -> String {
+    format!("{amount} {}", other.unwrap_or(&stored.currency))
+}
+
+fn candidate_words(candidate: &CandidateView, stored: &ExplanationView) -> String {
     let by = match candidate.named_by.as_str() {
         "reference" => "named by its payment reference",
         "end-to-end id" => "named by the end-to-end id",
@@ -163,10 +170,10 @@ fn candidate_words(candidate: &CandidateView, currency: &str) -> String {
         other => other,
     };
     format!(
-        "{} of {}, {} {currency} due, {by}: {}",
+        "{} of {}, {} due, {by}: {}",
         candidate.invoice_id,
         candidate.account_id,
-        candidate.amount_due,
+        in_currency(&candidate.amount_due, candidate.currency.as_ref(), stored),
         verdict(&candidate.verdict)
     )
 }
@@ -180,6 +187,9 @@ fn verdict(word: &str) -> String {
         "one_mistake_away" => "Suggested: one typing mistake away, which is no proof.",
         "one_of_the_group" => "Suggested: the group adds up to the amount.",
         "other_amount" => "Refused: it has another amount.",
+        "would_be_paid" => "Suggested: it would be paid in full.",
+        "would_be_paid_in_part" => "Suggested: what is left would pay a part of it.",
+        "stated_by_the_bank" => "Suggested: the bank states an amount in its currency that fits.",
         "amount_of_several" => "Refused: invoices of several customers have this amount.",
         _ => match ParkReason::from_code(word) {
             Some(reason) => return format!("Refused. {}", reason.sentence()),
@@ -219,7 +229,10 @@ fn next_of(reason: ParkReason) -> &'static str {
             "Ask the payer what it is for, then allocate it."
         }
         ParkReason::CurrencyMismatch => "Agree on the amount with the customer, or refund it.",
-        ParkReason::AlreadyPaid => "Refund it, or allocate it to another invoice of the customer.",
+        ParkReason::AlreadyPaid => {
+            "Refund it, or allocate it to another invoice of the customer. `topup invoices show` \
+             names the payment that came first."
+        }
         ParkReason::PaidAfterVoid => "Issue the invoice again, or refund the money.",
         ParkReason::PartialPayment => "Allocate what arrived, or wait for the rest.",
         ParkReason::Uncorroborated
@@ -258,7 +271,9 @@ mod tests {
     fn every_verdict_has_a_sentence() {
         let tiers = concat!(
             include_str!("../domain/matching/tiers.rs"),
-            include_str!("../domain/matching/hints.rs")
+            include_str!("../domain/matching/hints.rs"),
+            include_str!("../domain/matching/several.rs"),
+            include_str!("../domain/matching/currency.rs")
         );
         let words = [
             "taken",
@@ -268,6 +283,9 @@ mod tests {
             "one_of_the_group",
             "other_amount",
             "amount_of_several",
+            "would_be_paid",
+            "would_be_paid_in_part",
+            "stated_by_the_bank",
             "amount_only",
             "uncorroborated",
             "partial_payment",

@@ -1,5 +1,7 @@
 //! Customers: what is known about one, and what the batch may use of it.
 
+use chrono_tz::Tz;
+
 use super::ids::AccountId;
 
 /// A customer account as the working set holds it.
@@ -13,12 +15,27 @@ pub struct Account {
     /// Changes whenever something that matching reads of this account does, payments apart.
     pub book_version: i64,
     pub closed: bool,
+    /// Where the customer's days begin; none: in UTC.
+    pub time_zone: Option<Tz>,
+}
+
+/// A time zone by its IANA name; none for a name that this version does not know.
+#[must_use]
+pub fn zone(name: &str) -> Option<Tz> {
+    name.parse().ok()
 }
 
 impl Account {
     #[must_use]
     pub fn named_by_a_record(account_id: AccountId) -> Self {
-        Self { account_id, name: None, event_sequence: 0, book_version: 0, closed: false }
+        Self {
+            account_id,
+            name: None,
+            event_sequence: 0,
+            book_version: 0,
+            closed: false,
+            time_zone: None,
+        }
     }
 }
 

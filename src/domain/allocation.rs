@@ -16,19 +16,21 @@ pub enum Rule {
     R4,
     R4b,
     R5,
+    R5b,
     R6,
     R7,
     R8,
     R9,
     R10,
     R11,
+    R12,
     R13,
     R14,
     R15,
 }
 
 impl Rule {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::G,
         Self::R1,
         Self::R1r,
@@ -37,12 +39,14 @@ impl Rule {
         Self::R4,
         Self::R4b,
         Self::R5,
+        Self::R5b,
         Self::R6,
         Self::R7,
         Self::R8,
         Self::R9,
         Self::R10,
         Self::R11,
+        Self::R12,
         Self::R13,
         Self::R14,
         Self::R15,
@@ -64,12 +68,14 @@ impl Rule {
             Self::R4 => "R4",
             Self::R4b => "R4b",
             Self::R5 => "R5",
+            Self::R5b => "R5b",
             Self::R6 => "R6",
             Self::R7 => "R7",
             Self::R8 => "R8",
             Self::R9 => "R9",
             Self::R10 => "R10",
             Self::R11 => "R11",
+            Self::R12 => "R12",
             Self::R13 => "R13",
             Self::R14 => "R14",
             Self::R15 => "R15",
@@ -88,12 +94,14 @@ impl Rule {
             Self::R4 => "the text names the invoice number, and amount or payer agree",
             Self::R4b => "a word of the text is one typing mistake away from an invoice",
             Self::R5 => "the text names several invoices of one customer",
+            Self::R5b => "the text names several invoices of one customer, with another sum",
             Self::R6 => "the account paid into is the customer's own, and one invoice fits",
             Self::R7 => "the payer is a verified payer of the customer, and one invoice fits",
             Self::R8 => "the customer is known and several invoices fit: the oldest is taken",
             Self::R9 => "the customer is known, and one group of invoices adds up to the amount",
             Self::R10 => "short by no more than the charges that the bank declares",
             Self::R11 => "the customer is known, but no invoice has this amount",
+            Self::R12 => "the invoice that the text names is in another currency",
             Self::R13 => "the payer's name is a customer's, and one invoice has the amount",
             Self::R14 => "nothing but the amount fits, one invoice in the whole book",
             Self::R15 => "nothing points to an invoice or a customer",
@@ -128,5 +136,20 @@ impl Allocation {
     /// [`MoneyError`] only if the row contradicts its own constraints.
     pub fn live(&self) -> Result<Money, MoneyError> {
         self.amount.sub(self.reversed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_read_as_it_was_written() {
+        for rule in Rule::ALL {
+            assert_eq!(Rule::from_word(rule.word()), Some(rule));
+        }
+        // In the order of the enum, so that a new one is missed here.
+        let last = Rule::ALL.iter().max();
+        assert_eq!((last, Rule::ALL.len()), (Some(&Rule::R15), Rule::R15 as usize + 1));
     }
 }

@@ -38,6 +38,10 @@ pub struct BankTransaction {
     pub amount: Money,
     /// Charges that the bank declares it has kept, same currency.
     pub charges: Option<Money>,
+    /// What the payer ordered, if the bank states it: perhaps in another currency.
+    pub instructed: Option<Money>,
+    /// Set for one of the transactions that the bank booked as one entry.
+    pub detail: Option<EntryDetail>,
     pub booking_date: NaiveDate,
     pub value_date: Option<NaiveDate>,
     pub debtor_name: Option<String>,
@@ -62,6 +66,17 @@ impl fmt::Debug for BankTransaction {
             .field("booking_date", &self.booking_date)
             .finish_non_exhaustive()
     }
+}
+
+/// The place of a transaction in an entry that the bank booked as one sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryDetail {
+    /// 1, 2, 3… within the entry.
+    pub index: u32,
+    /// The sum that was booked.
+    pub entry_amount: Option<Money>,
+    /// How many transactions the entry has.
+    pub entry_details: Option<u32>,
 }
 
 /// What a returned transaction says about its original.

@@ -28,6 +28,8 @@ pub struct BankKey {
 pub enum BankDisposition {
     Payment,
     NotBooked,
+    /// It only announced what was booked under another id.
+    Superseded,
     /// A return whose original is not known yet, or has not that much.
     ReturnParked,
     Returned,
@@ -38,9 +40,10 @@ pub enum BankDisposition {
 }
 
 impl BankDisposition {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Payment,
         Self::NotBooked,
+        Self::Superseded,
         Self::ReturnParked,
         Self::Returned,
         Self::ReturnUndone,
@@ -53,6 +56,7 @@ impl BankDisposition {
         match self {
             Self::Payment => "payment",
             Self::NotBooked => "not_booked",
+            Self::Superseded => "superseded",
             Self::ReturnParked => "return_parked",
             Self::Returned => "returned",
             Self::ReturnUndone => "return_undone",
@@ -161,6 +165,11 @@ pub enum Effect {
         watches: Vec<WatchKey>,
     },
     RecordBankTransaction(Box<BankRecord>),
+    /// A pending record of the same bank account announced what is now booked as `by`.
+    SupersedePending {
+        pending: BankKey,
+        by: BankKey,
+    },
     RecordStatement(BankStatement),
     /// A charge; the lots it burns and the balance follow.
     Charge(Box<Charged>),

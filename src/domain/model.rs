@@ -261,6 +261,7 @@ impl Model {
             | Effect::Return(_)
             | Effect::RecordBankTransaction(_)
             | Effect::RecordStatement(_)
+            | Effect::SupersedePending { .. }
             | Effect::Charge(_)
             | Effect::Refund(_)
             | Effect::ClearDebt { .. }

@@ -412,6 +412,8 @@ impl Generator {
             reversal,
             amount: self.amount(),
             charges: None,
+            instructed: None,
+            detail: None,
             booking_date: today,
             value_date,
             debtor_name: None,

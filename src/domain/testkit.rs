@@ -147,6 +147,8 @@ pub fn credit(id: &str, amount: &str) -> BankTransaction {
         reversal: false,
         amount: money(amount),
         charges: None,
+        instructed: None,
+        detail: None,
         booking_date: today(),
         value_date: None,
         debtor_name: None,
@@ -451,6 +453,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.returns.clone_from(&set.returns);
     loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.bank.clone_from(&set.bank);
+    loaded.pending.clone_from(&set.pending);
     loaded.watched.clone_from(&set.watched);
     loaded.watchers.clone_from(&set.watchers);
     loaded.balances.clone_from(&set.balances);

@@ -5,6 +5,7 @@
 //! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod pending;
 mod steps_back;
 pub mod usage;
 
@@ -119,6 +120,8 @@ pub struct WorkingSet {
     pub returns: HashMap<BankKey, AppliedReturn>,
     pub parked_returns: BTreeMap<BankKey, BankRecord>,
     pub bank: HashMap<BankKey, StoredBankTransaction>,
+    /// Records that announce what a booking of the batch may be.
+    pub pending: pending::Pending,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
     pub watchers: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
@@ -375,17 +378,8 @@ impl WorkingSet {
                     payments.insert(payment_id.clone());
                 }
             }
-            Effect::RecordBankTransaction(record) => {
-                let stored = StoredBankTransaction {
-                    content_hash: record.content_hash,
-                    disposition: record.disposition,
-                };
-                self.bank.insert(record.key.clone(), stored);
-                if let Some(payment_id) = &record.payment_id {
-                    self.watched.insert(payment_id.clone(), record.as_ref().clone());
-                }
-                self.index_return(record);
-            }
+            Effect::RecordBankTransaction(record) => self.apply_bank_record(record),
+            Effect::SupersedePending { pending, .. } => self.apply_superseded(pending),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
             Effect::Watermark(through) => {
                 let known = self.usage.complete_through;
@@ -414,6 +408,9 @@ impl WorkingSet {
             .entry(account_id.clone())
             .or_insert_with(|| Account::named_by_a_record(account_id.clone()));
         account.name = Some(upsert.name.clone());
+        if let Some(name) = &upsert.time_zone {
+            account.time_zone = super::account::zone(name);
+        }
         if let Some(payers) = &upsert.payer_accounts {
             for owners in self.payer_owners.values_mut() {
                 owners.remove(account_id);

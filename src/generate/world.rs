@@ -163,6 +163,8 @@ impl World {
             reversal: false,
             amount: self.money(micros),
             charges: None,
+            instructed: None,
+            detail: None,
             booking_date: today,
             value_date: today.checked_add_days(Days::new(0)),
             debtor_name: None,

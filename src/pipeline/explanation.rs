@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::account::Identity;
 use crate::domain::matching::{MatchDecision, MatchOutcome};
+use crate::domain::money::Money;
 use crate::domain::working_set::BookEntry;
 
 #[derive(Serialize)]
@@ -14,9 +15,17 @@ struct Explained<'a> {
     candidates: Vec<ExplainedCandidate<'a>>,
     same_amount_account: Option<usize>,
     same_amount_book: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stated: Option<ExplainedMoney>,
     notes: &'a [&'static str],
     suggestions: Vec<ExplainedInvoice<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExplainedMoney {
+    amount: String,
+    currency: String,
 }
 
 #[derive(Serialize)]
@@ -30,6 +39,9 @@ struct ExplainedInvoice<'a> {
     invoice_id: &'a str,
     account_id: &'a str,
     amount_due: String,
+    /// Only where it is not the payment's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -37,6 +49,8 @@ struct ExplainedCandidate<'a> {
     invoice_id: &'a str,
     account_id: &'a str,
     amount_due: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
     named_by: &'static str,
     verdict: &'static str,
 }
@@ -47,11 +61,17 @@ struct ExplainedPart<'a> {
     amount: String,
 }
 
-fn invoice(entry: &BookEntry) -> ExplainedInvoice<'_> {
+fn other_currency(entry: &BookEntry, free: Money) -> Option<String> {
+    let currency = entry.amount_due.currency();
+    (currency != free.currency()).then(|| currency.code().to_owned())
+}
+
+fn invoice(entry: &BookEntry, free: Money) -> ExplainedInvoice<'_> {
     ExplainedInvoice {
         invoice_id: entry.invoice_id.as_str(),
         account_id: entry.account_id.as_str(),
         amount_due: entry.amount_due.number(),
+        currency: other_currency(entry, free),
     }
 }
 
@@ -66,6 +86,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         invoice_id: candidate.invoice.invoice_id.as_str(),
         account_id: candidate.invoice.account_id.as_str(),
         amount_due: candidate.invoice.amount_due.number(),
+        currency: other_currency(&candidate.invoice, decision.free),
         named_by: candidate.named_by.word(),
         verdict: candidate.verdict,
     });
@@ -81,8 +102,16 @@ pub fn to_json(decision: &MatchDecision) -> String {
         candidates: candidates.collect(),
         same_amount_account: explanation.same_amount_account,
         same_amount_book: explanation.same_amount_book,
+        stated: explanation.stated.map(|stated| ExplainedMoney {
+            amount: stated.number(),
+            currency: stated.currency().code().to_owned(),
+        }),
         notes: &explanation.notes,
-        suggestions: decision.suggestions.iter().map(invoice).collect(),
+        suggestions: decision
+            .suggestions
+            .iter()
+            .map(|entry| invoice(entry, decision.free))
+            .collect(),
         allocations: allocations
             .iter()
             .map(|(id, amount)| ExplainedPart { invoice_id: id.as_str(), amount: amount.number() })

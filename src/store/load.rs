@@ -11,6 +11,7 @@
 //! under the locks. ADR 0011 has the argument.
 
 mod misses;
+mod pending;
 mod resolve;
 mod steps_back;
 mod usage;
@@ -48,6 +49,7 @@ pub struct Needs {
     payers: BTreeSet<String>,
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
+    bookings: pending::Bookings,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
     /// References that the invoices of this batch get: a payment may wait for one already.
@@ -81,6 +83,7 @@ impl Needs {
                         let key = bank_key(bank, &message.bank_hash, ordinal);
                         needs.bank_keys.insert(key);
                     }
+                    needs.bookings.add(bank, bank_key(bank, &message.bank_hash, 1));
                     needs.add_bank(bank, &message.tokens_of(bank));
                     needs.steps_back.add_bank(bank);
                     if is_step_back(bank) {
@@ -174,6 +177,7 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
+    pending::load(tx, &needs.bookings, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
     let mut found = resolve::invoices(tx, needs).await?;

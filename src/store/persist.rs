@@ -189,6 +189,7 @@ impl Touched {
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::RecordStatement(_)
+                | Effect::SupersedePending { .. }
                 | Effect::Charge(_)
                 | Effect::Refund(_)
                 | Effect::ClearDebt { .. }

@@ -4,8 +4,8 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{StoreError, lines};
-use crate::domain::account::Account;
-use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::account::{self, Account};
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus, ReturnOf};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
 use crate::domain::invoice::{Invoice, InvoiceStatus};
@@ -48,6 +48,7 @@ pub(super) fn account(row: &PgRow) -> Result<Account, StoreError> {
         book_version: row.try_get("book_version")?,
         closed: row.try_get("closed")?,
         name: None,
+        time_zone: row.try_get::<Option<&str>, _>("time_zone")?.and_then(account::zone),
     })
 }
 
@@ -107,6 +108,8 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
             reversal: row.try_get("reversal")?,
             amount: Money::from_micros(row.try_get("amount")?, currency),
             charges: charges.map(|micros| Money::from_micros(micros, currency)),
+            instructed: instructed(row)?,
+            detail: detail(row, currency)?,
             booking_date: row.try_get("booking_date")?,
             value_date: row.try_get("value_date")?,
             debtor_name: row.try_get("debtor_name")?,
@@ -120,4 +123,26 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
             }),
         },
     })
+}
+
+fn instructed(row: &PgRow) -> Result<Option<Money>, StoreError> {
+    let Some(code) = row.try_get::<Option<&str>, _>("instructed_currency")? else {
+        return Ok(None);
+    };
+    let amount = row.try_get("instructed_amount")?;
+    Ok(Some(Money::from_micros(amount, currency(code)?)))
+}
+
+fn detail(row: &PgRow, currency: Currency) -> Result<Option<EntryDetail>, StoreError> {
+    let number =
+        |number: i32| u32::try_from(number).map_err(|_| StoreError::Corrupt("a number of details"));
+    let Some(index) = row.try_get::<Option<i32>, _>("detail_index")? else {
+        return Ok(None);
+    };
+    let amount: Option<i64> = row.try_get("entry_amount")?;
+    Ok(Some(EntryDetail {
+        index: number(index)?,
+        entry_amount: amount.map(|micros| Money::from_micros(micros, currency)),
+        entry_details: row.try_get::<Option<i32>, _>("entry_details")?.map(number).transpose()?,
+    }))
 }

@@ -10,9 +10,10 @@ use super::canonical::Canonical;
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
 use super::strict::{MapOnly, Text};
-use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus, ReturnOf};
 use crate::domain::ids::BankAccountId;
 use crate::domain::input::{BankStatement, ContentHash, Input};
+use crate::domain::money::{Currency, Money};
 
 const DEBTOR_NAME_BYTES_MAX: usize = 512;
 const DEBTOR_ACCOUNT_BYTES_MAX: usize = 128;
@@ -21,6 +22,8 @@ const RETURN_REASON_BYTES_MAX: usize = 512;
 /// All remittance lines together (contract §2).
 const UNSTRUCTURED_BYTES_MAX: usize = 4_096;
 const UNSTRUCTURED_LINES_MAX: usize = 100;
+/// Transactions of one entry.
+const ENTRY_DETAILS_MAX: u32 = 100_000;
 const STATEMENT_ENTRIES_MAX: u32 = 1_000_000;
 
 const DIRECTIONS: [(&str, CreditDebit); 2] =
@@ -56,6 +59,14 @@ struct TransactionData<'a> {
     #[serde(borrow)]
     charges: Option<&'a RawValue>,
     #[serde(borrow)]
+    instructed: Option<MapOnly<InstructedData<'a>>>,
+    #[serde(borrow)]
+    detail_index: Option<&'a RawValue>,
+    #[serde(borrow)]
+    entry_amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    entry_details: Option<&'a RawValue>,
+    #[serde(borrow)]
     booking_date: Option<Text<'a>>,
     #[serde(borrow)]
     value_date: Option<Text<'a>>,
@@ -67,6 +78,15 @@ struct TransactionData<'a> {
     remittance: Option<MapOnly<RemittanceData<'a>>>,
     #[serde(borrow)]
     return_of: Option<MapOnly<ReturnOfData<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstructedData<'a> {
+    #[serde(borrow)]
+    amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    currency: Option<Text<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -131,6 +151,11 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let currency = fields.currency(need("currency"), data.currency);
     let amount = fields.money(need("amount"), data.amount, currency, Zero::Refused);
     let charges = fields.money(maybe("charges"), data.charges, currency, Zero::Allowed);
+    let instructed = data.instructed.and_then(|MapOnly(stated)| instructed(stated, fields));
+    let entry =
+        bank_transaction_id.is_some() || statement_id.is_some() && entry_reference.is_some();
+    let detail = (data.detail_index, data.entry_amount, data.entry_details);
+    let detail = self::detail(detail, currency, entry, fields);
     let booking_date = fields.date(need("booking_date"), data.booking_date);
     let value_date = fields.date(maybe("value_date"), data.value_date);
     let debtor = data.debtor.map(|debtor| debtor.0).unwrap_or_default();
@@ -155,6 +180,8 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
         reversal,
         amount: amount?,
         charges,
+        instructed,
+        detail,
         booking_date: booking_date?,
         value_date,
         debtor_name,
@@ -164,6 +191,40 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
         unstructured,
         return_of,
     })))
+}
+
+fn instructed(data: InstructedData<'_>, fields: &mut Fields) -> Option<Money> {
+    let currency = fields.currency(need("instructed.currency"), data.currency);
+    fields.money(need("instructed.amount"), data.amount, currency, Zero::Refused)
+}
+
+/// The place in an entry that was booked as one sum. `named`: whether the record says which entry.
+fn detail(
+    data: (Option<&RawValue>, Option<&RawValue>, Option<&RawValue>),
+    currency: Option<Currency>,
+    named: bool,
+    fields: &mut Fields,
+) -> Option<EntryDetail> {
+    let at = maybe("detail_index");
+    let about_entry = data.1.is_some() || data.2.is_some();
+    let index = fields.integer(at, data.0, 1..=ENTRY_DETAILS_MAX);
+    let entry_amount = fields.money(maybe("entry_amount"), data.1, currency, Zero::Refused);
+    let entry_details = fields.integer(maybe("entry_details"), data.2, 1..=ENTRY_DETAILS_MAX);
+    let Some(index) = index else {
+        if about_entry {
+            let expected = "a value, beside entry_amount and entry_details";
+            fields.refuse(DecodeCode::DataInvalid, at, expected);
+        }
+        return None;
+    };
+    if !named {
+        let expected = "it beside bank_transaction_id, or statement_id and entry_reference";
+        fields.refuse(DecodeCode::DataInvalid, at, expected);
+    }
+    if entry_details.is_some_and(|details| index > details) {
+        fields.refuse(DecodeCode::DataInvalid, at, "at most entry_details");
+    }
+    Some(EntryDetail { index, entry_amount, entry_details })
 }
 
 fn unstructured(lines: Option<Vec<Text<'_>>>, fields: &mut Fields) -> Vec<String> {
@@ -213,8 +274,8 @@ pub(super) fn statement(data: &str, fields: &mut Fields) -> Option<Input> {
 }
 
 /// The content of a bank transaction however it was delivered: everything but its status, its
-/// statement and its entry. The same booking, reported again in the end-of-day statement, is
-/// equal by it.
+/// statement, its entry and its place in that. The same booking, reported again in the end-of-day
+/// statement, is equal by it.
 #[must_use]
 pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
     // Destructured, so that a new field cannot be forgotten.
@@ -229,6 +290,8 @@ pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
         reversal,
         amount,
         charges,
+        instructed,
+        detail: _,
         booking_date,
         value_date,
         debtor_name,
@@ -251,6 +314,10 @@ pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
     form.put("currency", amount.currency().code().as_bytes());
     form.put("amount", amount.number().as_bytes());
     form.put_text("charges", charges.map(|charges| charges.number()).as_deref());
+    if let Some(stated) = instructed {
+        form.put("instructed.currency", stated.currency().code().as_bytes());
+        form.put("instructed.amount", stated.number().as_bytes());
+    }
     form.put("booking_date", booking_date.to_string().as_bytes());
     form.put_text("value_date", value_date.map(|date| date.to_string()).as_deref());
     form.put_text("debtor.name", debtor_name.as_deref());

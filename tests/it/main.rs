@@ -17,6 +17,7 @@ mod jobs;
 mod jobs_killed;
 mod late_locks;
 mod main_job;
+mod matching_rest;
 mod model;
 mod readme;
 mod reconcile;

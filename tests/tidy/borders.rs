@@ -13,7 +13,14 @@ struct Area {
 const AREAS: [Area; 6] = [
     Area {
         place: "src/domain",
-        crates: &["chrono", "iso_currency", "rust_decimal", "thiserror", "unicode_normalization"],
+        crates: &[
+            "chrono",
+            "chrono_tz",
+            "iso_currency",
+            "rust_decimal",
+            "thiserror",
+            "unicode_normalization",
+        ],
         modules: &["domain"],
     },
     Area {

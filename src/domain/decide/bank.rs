@@ -14,7 +14,8 @@ use crate::domain::rejection::DeadLetterReason;
 pub const ORDINAL_MAX: u32 = 32;
 
 /// The identity of a transaction: the bank's id; else statement and entry; else the content with
-/// an ordinal, because two equal payments on one day are two payments.
+/// an ordinal, because two equal payments on one day are two payments. Of an entry that was booked
+/// as one sum the id may be that of the entry: its details are told apart by their place in it.
 #[must_use]
 pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
     let key = match (&bank.bank_transaction_id, &bank.statement_id, &bank.entry_reference) {
@@ -23,6 +24,11 @@ pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32
         (Some(id), _, _) => format!("id:{id}"),
         (None, Some(statement), Some(entry)) => format!("entry:{statement}/{entry}"),
         (None, _, _) => format!("print:{}:{ordinal}", hex(content_hash)),
+    };
+    let key = match &bank.detail {
+        // In front, because the bank's own id may end in anything.
+        Some(detail) if !needs_ordinal(bank) => format!("detail:{}:{key}", detail.index),
+        Some(_) | None => key,
     };
     BankKey { bank_account: bank.bank_account.as_str().to_owned(), key }
 }
@@ -77,8 +83,7 @@ pub(super) fn decide(
     // The hash of the message covers delivery details; this one is what the bank says happened.
     let content_hash = recording.bank_hash;
     if let Some(stored) = recording.set.bank.get(&key) {
-        let upgrade =
-            stored.disposition == BankDisposition::NotBooked && bank.status == EntryStatus::Booked;
+        let upgrade = is_open(stored.disposition) && bank.status == EntryStatus::Booked;
         let late = bank.status != EntryStatus::Booked;
         if stored.content_hash != content_hash && !upgrade && !late {
             let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
@@ -88,8 +93,13 @@ pub(super) fn decide(
             return Ok(Outcome::Duplicate);
         }
     }
+    // What takes the place of its own pending record takes that of no other.
+    let fresh = !recording.set.bank.contains_key(&key);
+    let announced = fresh.then(|| announced(recording, bank, &key)).flatten();
     if bank.status == EntryStatus::Booked && is_step_back(bank) {
-        return returns::receive(recording, bank, key, content_hash);
+        let outcome = returns::receive(recording, bank, key, content_hash)?;
+        supersede(recording, announced)?;
+        return Ok(outcome);
     }
     let disposition = disposition(bank);
     let payment_id = (disposition == BankDisposition::Payment).then(|| payment_id(&key));
@@ -102,6 +112,7 @@ pub(super) fn decide(
     };
     let Some(payment_id) = payment_id else {
         recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+        supersede(recording, announced)?;
         let subject = Some(format!("bank:{}", disposition.word()));
         return Ok(Outcome::Applied { subject });
     };
@@ -110,7 +121,26 @@ pub(super) fn decide(
         return Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::BankConflict)));
     }
     receive(recording, bank, record, payment_id.clone())?;
+    supersede(recording, announced)?;
     Ok(Outcome::Applied { subject: Some(format!("payment:{payment_id}")) })
+}
+
+/// Whether a booking may take the place of what is stored: it is no payment yet.
+fn is_open(disposition: BankDisposition) -> bool {
+    matches!(disposition, BankDisposition::NotBooked | BankDisposition::Superseded)
+}
+
+/// The pending record under another key that announced what is now booked, and that key's end.
+fn announced(recording: &Recording<'_>, bank: &BankTransaction, by: &BankKey) -> Option<Effect> {
+    if bank.status != EntryStatus::Booked {
+        return None;
+    }
+    let pending = recording.set.pending.announced(bank).filter(|pending| *pending != by)?;
+    Some(Effect::SupersedePending { pending: pending.clone(), by: by.clone() })
+}
+
+fn supersede(recording: &mut Recording<'_>, announced: Option<Effect>) -> Result<(), Halt> {
+    announced.map_or(Ok(()), |effect| recording.add(effect)).map_err(Halt::from)
 }
 
 /// Records the payment, matches it, and posts once what came of it.
@@ -152,7 +182,7 @@ fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> Result<BankKey
     let mut keys = (1..=ORDINAL_MAX).map(|ordinal| bank_key(bank, hash, ordinal));
     let usable = keys.find(|key| {
         let stored = recording.set.bank.get(key);
-        stored.is_none_or(|stored| stored.disposition == BankDisposition::NotBooked)
+        stored.is_none_or(|stored| is_open(stored.disposition))
     });
     // Money beyond the last ordinal must be looked at; as a duplicate it would be lost.
     let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);

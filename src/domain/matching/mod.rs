@@ -4,10 +4,12 @@
 //! Ambiguity inside one account is settled by the declared order of invoices: the wallet is the
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
+mod currency;
 mod hints;
 pub mod names;
 pub mod near;
 pub mod reference;
+mod several;
 pub mod subset;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ use text::Tokens;
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 2;
+pub const RULE_SET_VERSION: i32 = 3;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -141,6 +143,8 @@ pub struct Explanation {
     /// Open invoices with this amount: of the account, of the book; eleven means "more than ten".
     pub same_amount_account: Option<usize>,
     pub same_amount_book: Option<usize>,
+    /// The amount in the invoice's currency, as the bank states it (R12).
+    pub stated: Option<Money>,
     pub notes: Vec<&'static str>,
 }
 

@@ -43,11 +43,17 @@ pub fn rival_subset(dues: &[i64], target: i64) -> Rival {
 /// The group of two to five of `dues` that adds up to exactly `target`, if there is only one.
 #[must_use]
 pub fn only_group(dues: &[i64], target: i64) -> Group {
+    searched(dues, target).0
+}
+
+/// As [`only_group`], with the steps that it took.
+#[must_use]
+pub fn searched(dues: &[i64], target: i64) -> (Group, u32) {
     let mut search = Search::of(dues, target, GROUP_NODES_MAX, 2);
     search.find(0, target, SUBSET_SIZE_MAX);
-    let spent = search.spent();
+    let (spent, nodes) = (search.spent(), search.nodes);
     let mut found = search.found.into_iter();
-    match (found.next(), found.next()) {
+    let group = match (found.next(), found.next()) {
         (Some(_), Some(_)) => Group::Several,
         (_, None) if spent => Group::Unknown,
         (Some(mut only), None) => {
@@ -55,7 +61,8 @@ pub fn only_group(dues: &[i64], target: i64) -> Group {
             Group::Only(only)
         }
         (None, _) => Group::None,
-    }
+    };
+    (group, nodes)
 }
 
 struct Search {

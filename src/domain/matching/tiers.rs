@@ -19,8 +19,6 @@ use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
 
-/// The most invoices that one payment's references are allocated to (R5).
-const NAMED_MAX: usize = 20;
 /// Words of a text that are watched for an invoice that is not known yet.
 const WATCHES_MAX: usize = 8;
 
@@ -66,7 +64,7 @@ pub fn decide_match(
 
 pub(super) type Step = (Rule, MatchOutcome);
 /// The invoices that the text names, each with the strongest way in which it does.
-type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
+pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
 pub(super) struct Matching<'a> {
     pub(super) set: &'a WorkingSet,
@@ -79,7 +77,7 @@ pub(super) struct Matching<'a> {
     /// Invoices of the known customer that a word nearly names, with the amount due.
     pub(super) meant: Vec<BookEntry>,
     /// The account that the decision settled on, when it is not `known`.
-    account: Option<Identity>,
+    pub(super) account: Option<Identity>,
 }
 
 impl<'a> Matching<'a> {
@@ -146,7 +144,7 @@ impl<'a> Matching<'a> {
         Ok(found)
     }
 
-    fn is_closed(&self, account_id: &AccountId) -> bool {
+    pub(super) fn is_closed(&self, account_id: &AccountId) -> bool {
         let account = self.set.accounts.get(account_id);
         account.is_some_and(|account| account.closed)
     }
@@ -198,7 +196,7 @@ impl<'a> Matching<'a> {
         hits.any(|ids| ids.len() > 1)
     }
 
-    fn park_named(&mut self, rule: Rule, reason: ParkReason, named: &Named<'_>) -> Step {
+    pub(super) fn park_named(&mut self, rule: Rule, reason: ParkReason, named: &Named<'_>) -> Step {
         for (by, invoice) in named.values() {
             self.note(invoice, *by, reason.code());
         }
@@ -224,12 +222,14 @@ impl<'a> Matching<'a> {
             self.note(invoice, by, reason.code());
             return Ok((rule, MatchOutcome::Park(reason)));
         }
-        if rule == Rule::R4 && invoice.is_payable() && !self.corroborated(invoice)? {
+        // In another currency nothing is decided, whatever speaks for it.
+        let payable = invoice.is_payable() && self.same_currency(invoice);
+        if rule == Rule::R4 && payable && !self.corroborated(invoice)? {
             self.note(invoice, by, "uncorroborated");
             self.suggest([invoice]);
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
-        if rule == Rule::R4 && invoice.is_payable() && self.has_neighbour(invoice)? {
+        if rule == Rule::R4 && payable && self.has_neighbour(invoice)? {
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
         if rule != Rule::R4 {
@@ -241,7 +241,7 @@ impl<'a> Matching<'a> {
 
     /// A reference of one customer on money that certainly, or for a plain number strongly,
     /// comes from another.
-    fn conflict(&self, by: NamedBy, invoice: &Invoice) -> Option<ParkReason> {
+    pub(super) fn conflict(&self, by: NamedBy, invoice: &Invoice) -> Option<ParkReason> {
         let other = self.known.as_ref().filter(|known| known.account_id != invoice.account_id)?;
         let certain = other.strength == Strength::Certain;
         (certain || by == NamedBy::Number).then_some(ParkReason::IdentityConflict)
@@ -256,13 +256,18 @@ impl<'a> Matching<'a> {
     }
 
     /// matching §4: the state of the invoice against the amount.
-    fn resolved(&mut self, rule: Rule, by: NamedBy, invoice: &'a Invoice) -> Result<Step, Stop> {
+    pub(super) fn resolved(
+        &mut self,
+        rule: Rule,
+        by: NamedBy,
+        invoice: &'a Invoice,
+    ) -> Result<Step, Stop> {
         let park = match invoice.status {
             InvoiceStatus::Draft => Some(ParkReason::NotSent),
             InvoiceStatus::Provisioned => Some(ParkReason::AlreadyPaid),
             InvoiceStatus::Voided => Some(ParkReason::PaidAfterVoid),
             InvoiceStatus::AwaitingPayment if !self.same_currency(invoice) => {
-                Some(ParkReason::CurrencyMismatch)
+                return self.other_currency(rule, by, invoice);
             }
             InvoiceStatus::AwaitingPayment if self.is_closed(&invoice.account_id) => {
                 Some(ParkReason::AccountClosed)
@@ -319,82 +324,6 @@ impl<'a> Matching<'a> {
             self.explanation.notes.push("the rest stays on the payment");
         }
         Ok(())
-    }
-
-    /// R5: several invoices are named.
-    fn several_named(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
-        let accounts: BTreeSet<_> = named.values().map(|(_, i)| &i.account_id).collect();
-        if accounts.len() > 1 {
-            return Ok(self.park_named(Rule::R5, ParkReason::SeveralAccounts, named));
-        }
-        let conflict = named.values().find_map(|(by, invoice)| self.conflict(*by, invoice));
-        if let Some(reason) = conflict {
-            return Ok(self.park_named(Rule::R5, reason, named));
-        }
-        if named.len() > NAMED_MAX {
-            return Ok(self.park_named(Rule::R5, ParkReason::AmbiguousReference, named));
-        }
-        let Some(first) = named.values().next().map(|(_, invoice)| *invoice) else {
-            return self.by_identity();
-        };
-        let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
-        if checked {
-            let account_id = first.account_id.clone();
-            self.account = Some(Identity { account_id, strength: Strength::Certain });
-        }
-        let sure = checked || self.known.is_some();
-        let mut payable: Vec<&Invoice> = named
-            .values()
-            .map(|(_, invoice)| *invoice)
-            .filter(|invoice| invoice.is_payable() && self.same_currency(invoice))
-            .collect();
-        payable.sort_by_key(|invoice| invoice.order());
-        if payable.is_empty() || self.is_closed(&first.account_id) {
-            return self.none_payable(named);
-        }
-        let all_payable = payable.len() == named.len();
-        let parts = self.fill(&payable)?;
-        let allocated = parts
-            .iter()
-            .try_fold(Money::zero(self.subject.free.currency()), |sum, part| sum.add(part.1))?;
-        let exact = parts.len() == payable.len() && allocated == self.subject.free;
-        if exact || (all_payable && sure && !parts.is_empty()) {
-            for (by, invoice) in named.values() {
-                let taken = parts.iter().any(|part| part.0 == invoice.invoice_id);
-                self.note(invoice, *by, if taken { "taken" } else { "not_enough_left" });
-            }
-            return Ok((Rule::R5, MatchOutcome::Allocate(parts)));
-        }
-        Ok(self.park_named(Rule::R5, ParkReason::SumMismatch, named))
-    }
-
-    /// In the declared order, in full, as far as the money goes.
-    fn fill(&self, payable: &[&Invoice]) -> Result<Vec<(InvoiceId, Money)>, Stop> {
-        let mut left = self.subject.free;
-        let mut parts = Vec::new();
-        for invoice in payable {
-            let due = invoice.due()?;
-            if due.compare(left)?.is_le() {
-                left = left.sub(due)?;
-                parts.push((invoice.invoice_id.clone(), due));
-            }
-        }
-        Ok(parts)
-    }
-
-    fn none_payable(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
-        // Draft before paid before voided: the reason that may still settle by itself first.
-        let order = |invoice: &Invoice| match invoice.status {
-            InvoiceStatus::Draft => 0,
-            InvoiceStatus::AwaitingPayment => 1,
-            InvoiceStatus::Provisioned => 2,
-            InvoiceStatus::Voided => 3,
-        };
-        let best = named.values().min_by_key(|(_, invoice)| order(invoice)).copied();
-        match best {
-            Some((by, invoice)) => self.resolved(Rule::R5, by, invoice),
-            None => self.by_identity(),
-        }
     }
 
     /// R6 to R8, R11: the account is known; R14, R15: it is not.
@@ -514,10 +443,15 @@ impl<'a> Matching<'a> {
         invoice.currency() == self.subject.free.currency()
     }
 
-    /// The funds count on or after the day on which the invoice was sent (UTC days).
+    /// The funds count on or after the day on which the invoice was sent: the customer's day.
     fn sent_in_time(&self, invoice: &Invoice) -> bool {
         let day = self.subject.bank.effective_date();
-        invoice.sent_at.is_some_and(|sent_at| day >= sent_at.date_naive())
+        let zone = self.set.accounts.get(&invoice.account_id).and_then(|a| a.time_zone);
+        let sent_on = |sent_at: DateTime<Utc>| match zone {
+            Some(zone) => sent_at.with_timezone(&zone).date_naive(),
+            None => sent_at.date_naive(),
+        };
+        invoice.sent_at.is_some_and(|sent_at| day >= sent_on(sent_at))
     }
 
     pub(super) fn note(&mut self, invoice: &Invoice, named_by: NamedBy, verdict: &'static str) {
@@ -528,7 +462,7 @@ impl<'a> Matching<'a> {
         });
     }
 
-    fn suggest<'b>(&mut self, invoices: impl IntoIterator<Item = &'b Invoice>) {
+    pub(super) fn suggest<'b>(&mut self, invoices: impl IntoIterator<Item = &'b Invoice>) {
         for invoice in invoices {
             if self.suggestions.len() < SUGGESTIONS_MAX && invoice.is_payable() {
                 self.suggestions.push(entry_of(invoice));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::micros;
-use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
+use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus};
 use crate::domain::effect::{BankKey, BankRecord, Effect};
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, lines, sql};
@@ -29,15 +29,39 @@ pub(super) async fn transactions(
 ) -> Result<(), StoreError> {
     // A pending record and its booking may be in one batch: the last of a key is what counts.
     let mut last: BTreeMap<&BankKey, &BankRecord> = BTreeMap::new();
+    let mut superseded: BTreeMap<&BankKey, &BankKey> = BTreeMap::new();
     for effect in effects {
         if let Effect::RecordBankTransaction(record) = effect {
             last.insert(&record.key, record.as_ref());
+            superseded.remove(&record.key);
+        }
+        if let Effect::SupersedePending { pending, by } = effect {
+            superseded.insert(pending, by);
         }
     }
     let (known, new): (Vec<&BankRecord>, Vec<&BankRecord>) =
         last.into_values().partition(|record| before.bank.contains_key(&record.key));
     write(tx, sql!("upsert_bank_transactions"), &known, at).await?;
-    write(tx, sql!("insert_bank_transactions"), &new, at).await
+    write(tx, sql!("insert_bank_transactions"), &new, at).await?;
+    supersede(tx, &superseded).await
+}
+
+/// Marks pending records whose money was booked under another key. One that another batch has
+/// marked meanwhile is a race: decided again, this booking may be what another one announced.
+async fn supersede(
+    tx: &mut Tx<'_>,
+    superseded: &BTreeMap<&BankKey, &BankKey>,
+) -> Result<(), StoreError> {
+    if superseded.is_empty() {
+        return Ok(());
+    }
+    let done = sqlx::query(sql!("supersede_pending"))
+        .bind(superseded.keys().map(|key| key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(superseded.keys().map(|key| key.key.as_str()).collect::<Vec<_>>())
+        .bind(superseded.values().map(|by| by.key.as_str()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    super::expect_rows(done.rows_affected(), superseded.len(), "a pending bank record")
 }
 
 async fn write(
@@ -54,6 +78,10 @@ async fn write(
     let amounts = bank().map(|b| micros(b.amount)).collect::<Result<Vec<_>, _>>()?;
     let charges = bank().map(|b| b.charges.map(micros).transpose());
     let charges = charges.collect::<Result<Vec<_>, _>>()?;
+    let details = bank().map(|b| Detail::of(b.detail.as_ref()));
+    let details = details.collect::<Result<Vec<_>, _>>()?;
+    let instructed = bank().map(|b| b.instructed.map(micros).transpose());
+    let instructed = instructed.collect::<Result<Vec<_>, _>>()?;
     let lines: Vec<Option<String>> = bank().map(|b| lines::join(&b.unstructured)).collect();
     sqlx::query(statement)
         .bind(all().map(|r| r.key.bank_account.as_str()).collect::<Vec<_>>())
@@ -80,9 +108,36 @@ async fn write(
         .bind(lines)
         .bind(bank().map(return_json).collect::<Vec<_>>())
         .bind(at)
+        .bind(bank().map(|b| b.instructed.as_ref().map(|sum| sum.code())).collect::<Vec<_>>())
+        .bind(instructed)
+        .bind(details.iter().map(|detail| detail.index).collect::<Vec<_>>())
+        .bind(details.iter().map(|detail| detail.entry_amount).collect::<Vec<_>>())
+        .bind(details.iter().map(|detail| detail.entry_details).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// The place in an entry as columns.
+#[derive(Default)]
+struct Detail {
+    index: Option<i32>,
+    entry_amount: Option<i64>,
+    entry_details: Option<i32>,
+}
+
+impl Detail {
+    fn of(detail: Option<&EntryDetail>) -> Result<Self, StoreError> {
+        let Some(detail) = detail else { return Ok(Self::default()) };
+        let number = |number: u32| {
+            i32::try_from(number).map_err(|_| StoreError::Corrupt("a number of details"))
+        };
+        Ok(Self {
+            index: Some(number(detail.index)?),
+            entry_amount: detail.entry_amount.map(micros).transpose()?,
+            entry_details: detail.entry_details.map(number).transpose()?,
+        })
+    }
 }
 
 fn status_word(bank: &BankTransaction) -> &'static str {

@@ -1,12 +1,14 @@
 INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
     payment_id, credit_debit, reversal, currency, amount, charges, booking_date, value_date,
     bank_transaction_id, statement_id, entry_reference, end_to_end_id, debtor_name,
-    debtor_account, virtual_account, creditor_reference, unstructured, return_of, recorded_at)
+    debtor_account, virtual_account, creditor_reference, unstructured, return_of, recorded_at,
+    instructed_currency, instructed_amount, detail_index, entry_amount, entry_details)
 SELECT n.bank_account, n.bank_key, n.content_hash, n.status, n.disposition, n.payment_id,
     n.credit_debit, n.reversal, n.currency, n.amount, n.charges, n.booking_date, n.value_date,
     n.bank_transaction_id, n.statement_id, n.entry_reference, n.end_to_end_id, n.debtor_name,
     n.debtor_account, n.virtual_account, n.creditor_reference,
-    n.lines, n.return_of::jsonb, $24
+    n.lines, n.return_of::jsonb, $24, n.instructed_currency, n.instructed_amount,
+    n.detail_index, n.entry_amount, n.entry_details
 FROM (SELECT unnest($1::text[]) AS bank_account, unnest($2::text[]) AS bank_key,
     unnest($3::bytea[]) AS content_hash, unnest($4::text[]) AS status,
     unnest($5::text[]) AS disposition, unnest($6::text[]) AS payment_id,
@@ -18,4 +20,6 @@ FROM (SELECT unnest($1::text[]) AS bank_account, unnest($2::text[]) AS bank_key,
     unnest($17::text[]) AS end_to_end_id, unnest($18::text[]) AS debtor_name,
     unnest($19::text[]) AS debtor_account, unnest($20::text[]) AS virtual_account,
     unnest($21::text[]) AS creditor_reference, unnest($22::text[]) AS lines,
-    unnest($23::text[]) AS return_of) AS n
+    unnest($23::text[]) AS return_of, unnest($25::text[]) AS instructed_currency,
+    unnest($26::bigint[]) AS instructed_amount, unnest($27::integer[]) AS detail_index,
+    unnest($28::bigint[]) AS entry_amount, unnest($29::integer[]) AS entry_details) AS n

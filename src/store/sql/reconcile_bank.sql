@@ -15,10 +15,25 @@ WITH known AS (
       FROM known k WHERE copy = 1
     WINDOW w AS (PARTITION BY bank_account, currency ORDER BY complete_through, statement_id)
 ), booked AS (
-    SELECT bank_account, currency, statement_id, booking_date, count(*) AS entries,
+    -- The details of an entry that was booked as one sum are one entry.
+    SELECT bank_account, currency, statement_id, booking_date,
+           count(*) FILTER (WHERE detail_index IS NULL)
+           + count(DISTINCT coalesce(statement_id || '/' || entry_reference, bank_transaction_id))
+               FILTER (WHERE detail_index IS NOT NULL) AS entries,
            sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END) AS total
       FROM bank_transactions WHERE status = 'BOOK' AND recorded_at <= $1
      GROUP BY bank_account, currency, statement_id, booking_date
+), split AS (
+    -- Entries that were booked as one sum, with what was delivered of them.
+    SELECT bank_account, currency,
+           coalesce(statement_id || '/' || entry_reference, bank_transaction_id) AS entry,
+           count(*) AS found, abs(sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END))
+               AS total,
+           max(entry_details) AS details, max(entry_amount) AS amount,
+           min(entry_details) AS least_details, min(entry_amount) AS least_amount
+      FROM bank_transactions
+     WHERE status = 'BOOK' AND detail_index IS NOT NULL AND recorded_at <= $1
+     GROUP BY 1, 2, 3
 ), sums AS (
     SELECT c.bank_account, c.currency, c.statement_id, c.opening_balance, c.closing_balance,
            c.entries, c.before_id, c.before_closing,
@@ -72,6 +87,15 @@ WITH known AS (
       FROM parked_returns p
       JOIN bank_transactions t USING (bank_account, bank_key)
      WHERE p.parked_at <= $1 - interval '2 days'
+    UNION ALL
+    SELECT 'entry_details', bank_account, entry, currency, coalesce(total - amount, 0),
+           format('the entry of %s has %s details; %s are recorded and sum to %s',
+                  coalesce(to_char(amount / 1e6, 'FM999999999999990.009999'), 'unknown amount'),
+                  coalesce(details::text, 'unknown'), found,
+                  to_char(total / 1e6, 'FM999999999999990.009999'))
+      FROM split
+     WHERE total <> amount OR found <> details OR least_details <> details
+        OR least_amount <> amount
     UNION ALL
     SELECT 'bank_payments', t.bank_account, t.currency, t.currency,
            sum(coalesce(p.amount, 0)) - sum(t.amount),

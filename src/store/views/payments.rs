@@ -104,9 +104,18 @@ pub struct ExplanationView {
     /// Eleven means "more than ten".
     pub same_amount_account: Option<u64>,
     pub same_amount_book: Option<u64>,
+    /// The amount in the invoice's currency, as the bank states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stated: Option<StatedView>,
     pub notes: Vec<String>,
     pub suggestions: Vec<SuggestionView>,
     pub allocations: Vec<AllocatedView>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatedView {
+    pub amount: String,
+    pub currency: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,6 +129,9 @@ pub struct CandidateView {
     pub invoice_id: String,
     pub account_id: String,
     pub amount_due: String,
+    /// Only where it is not the payment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     pub named_by: String,
     pub verdict: String,
 }
@@ -129,6 +141,8 @@ pub struct SuggestionView {
     pub invoice_id: String,
     pub account_id: String,
     pub amount_due: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod codes;
 mod corpus;
+mod details;
 mod hashes;
 mod types;
 

@@ -116,6 +116,8 @@ fn bank_records_become_facts() {
         reversal: false,
         amount: money("100", "SGD"),
         charges: Some(money("0.5", "SGD")),
+        instructed: None,
+        detail: None,
         booking_date: day("2026-11-22"),
         value_date: Some(day("2026-11-23")),
         debtor_name: owned("ACME PTE LTD"),

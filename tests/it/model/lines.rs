@@ -75,13 +75,17 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let told = if word == "waiting" { None } else { outcome.code() };
         lines.push(format!("inbox {} {word} {}", record.id.as_str(), told.unwrap_or("-")));
     }
+    for (key, stored) in &model.set.bank {
+        let (account, word) = (&key.bank_account, stored.disposition.word());
+        lines.push(format!("bank {account} {} {word}", key.key));
+    }
     lines.retain(|line| !is_zero_sum(line));
     lines.sort();
     lines
 }
 
 pub async fn of_database(database: &Database) -> Vec<String> {
-    const QUERIES: [&str; 13] = [
+    const QUERIES: [&str; 14] = [
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
@@ -103,6 +107,8 @@ pub async fn of_database(database: &Database) -> Vec<String> {
            l.reversed, l.clawed_back) FROM allocations JOIN lots l ON lot_id = allocation_id",
         "SELECT concat_ws(' ', 'tombstone', payment_id, invoice_id) FROM tombstones",
         "SELECT concat_ws(' ', 'parked', bank_key) FROM parked_returns",
+        "SELECT concat_ws(' ', 'bank', bank_account, bank_key, disposition)
+         FROM bank_transactions",
         "SELECT concat_ws(' ', 'waiting', wait_key, string_agg(message_id, ',' ORDER BY
            waiting_id)) FROM waiting_commands GROUP BY wait_key",
         "SELECT concat_ws(' ', 'inbox', message_id, outcome, CASE WHEN outcome = 'waiting' THEN '-'

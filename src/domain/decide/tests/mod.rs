@@ -3,6 +3,7 @@
 mod bank;
 mod batches;
 mod commands;
+mod details;
 mod precedence;
 mod properties;
 mod returns;

@@ -201,13 +201,14 @@ fn check_rule(world: &WorkingSet, allocation: &Allocation) {
             assert_eq!(allocation.amount, free, "{allocation:?}");
         }
         (Rule::R8, count) => assert!(count > 1, "{allocation:?}"),
-        (Rule::R2 | Rule::R3 | Rule::R4 | Rule::R5, _) => {}
+        (Rule::R2 | Rule::R3 | Rule::R4 | Rule::R5 | Rule::R5b, _) => {}
         (
             Rule::G
             | Rule::R4b
             | Rule::R9
             | Rule::R10
             | Rule::R11
+            | Rule::R12
             | Rule::R13
             | Rule::R14
             | Rule::R15,
@@ -347,7 +348,7 @@ proptest! {
 }
 
 /// Outcomes, directions, rules and states that the logs must show.
-const CORNERS: [&str; 36] = [
+const CORNERS: [&str; 38] = [
     "applied ",
     "duplicate ",
     "dead_lettered conflict",
@@ -367,6 +368,7 @@ const CORNERS: [&str; 36] = [
     "allocated by R3",
     "allocated by R4",
     "allocated by R5",
+    "allocated by R5b",
     "allocated by R6",
     "allocated by R7",
     "allocated by R8",
@@ -384,6 +386,7 @@ const CORNERS: [&str; 36] = [
     "parked two_person_limit",
     "parked no_candidate",
     "parked amount_only",
+    "bank superseded",
 ];
 
 /// The properties mean little if the logs do not reach what they are about.
@@ -407,6 +410,9 @@ fn random_logs_reach_every_corner() {
         }
         for part in model.allocations() {
             count(format!("allocated by {:?}", part.rule));
+        }
+        for stored in model.set.bank.values() {
+            count(format!("bank {}", stored.disposition.word()));
         }
         for payment in model.set.payments.values() {
             let reason = payment.state.reason().map(crate::domain::payment::ParkReason::code);

@@ -131,7 +131,8 @@ fn an_invoice_in_another_currency_is_never_paid() {
         let mut bank = way.credit(&desk, "100");
         bank.bank_transaction_id = Some(format!("{way:?}"));
         let got = desk.receive(bank);
-        assert_eq!(got, (way.rule(), parked(ParkReason::CurrencyMismatch)));
+        assert_eq!(got, (Rule::R12, parked(ParkReason::CurrencyMismatch)));
+        assert!(desk.suggested(&format!("{way:?}")).is_empty());
     }
 }
 

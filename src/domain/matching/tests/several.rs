@@ -39,14 +39,14 @@ fn an_exact_sum_pays_each_in_full() {
 fn another_sum_pays_what_fits_only_if_the_customer_is_sure() {
     let mut desk = desk();
     let got = desk.receive(credit_saying("1", "140", &[NUMBERS]));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::SumMismatch)));
+    assert_eq!(got, (Rule::R5b, parked(ParkReason::SumMismatch)));
     assert_eq!(desk.suggested("1"), ["INV-1", "INV-2", "INV-3"]);
     let sure = BankTransaction {
         debtor_account: Some("PAYERA".to_owned()),
         ..credit_saying("2", "140", &[NUMBERS])
     };
     // In the declared order, in full: the first, not the second, the third.
-    assert_eq!(desk.receive(sure), (Rule::R5, PaymentState::PartlyAllocated));
+    assert_eq!(desk.receive(sure), (Rule::R5b, PaymentState::PartlyAllocated));
     assert_eq!(desk.pays("2"), ["INV-1 100.00 SGD", "INV-3 30.00 SGD"]);
     assert_eq!(desk.payment_now("2").unallocated(), Ok(money("10")));
 }
