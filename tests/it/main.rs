@@ -18,6 +18,7 @@ mod jobs_killed;
 mod late_locks;
 mod main_job;
 mod model;
+mod quality;
 mod readme;
 mod reconcile;
 mod rematch;

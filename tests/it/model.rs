@@ -9,7 +9,7 @@
 
 mod coverage;
 mod json;
-mod lines;
+pub mod lines;
 mod time;
 
 use std::io::Write;
