@@ -3,7 +3,7 @@
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
 //! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`.
+//! `variants` (one hot account; a small book), `usage` (charges, and their own limit), `memory`, `latency`, `fsync`.
 //! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
 //! figures mean.
 //!
@@ -41,6 +41,8 @@ mod report;
 mod rows;
 #[path = "topup/usage.rs"]
 mod usage;
+#[path = "topup/usage_limit.rs"]
+mod usage_limit;
 #[path = "topup/variants.rs"]
 mod variants;
 

@@ -97,6 +97,11 @@ impl Report {
             ("open_invoices_ratio", self.variants.map(|ratios| ratios.open_invoices)),
             ("usage_per_s", self.usage.map(|usage| usage.per_s)),
             ("usage_hot_per_s", self.usage.map(|usage| usage.hot_per_s)),
+            ("usage_ratio_limit", self.usage.map(|usage| usage.per_s / usage.limit_per_s)),
+            (
+                "usage_hot_ratio_limit",
+                self.usage.map(|usage| usage.hot_per_s / usage.hot_limit_per_s),
+            ),
             ("rss_mib_max", self.memory.map(|memory| memory.max_mib)),
             ("p50_ms", self.latency.map(|latency| latency.p50_ms)),
             ("p99_ms", self.latency.map(|latency| latency.p99_ms)),
