@@ -3,7 +3,8 @@
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
 //! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `usage` (charges, and their own limit), `memory`, `latency`, `fsync`.
+//! `variants` (one hot account; a small book), `usage` (charges, and their own limit), `memory`,
+//! `latency`, `fsync`.
 //! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
 //! figures mean.
 //!
