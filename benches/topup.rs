@@ -3,8 +3,8 @@
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
 //! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `usage` (charges), `memory`, `latency`, `fsync`,
-//! `subset` (the search for a group of invoices).
+//! `variants` (one hot account; a small book), `usage` (charges, and their own limit), `memory`,
+//! `latency`, `fsync`, `subset` (the search for a group of invoices).
 //! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
 //! figures mean.
 //!
@@ -44,6 +44,8 @@ mod rows;
 mod subset;
 #[path = "topup/usage.rs"]
 mod usage;
+#[path = "topup/usage_limit.rs"]
+mod usage_limit;
 #[path = "topup/variants.rs"]
 mod variants;
 

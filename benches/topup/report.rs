@@ -100,6 +100,11 @@ impl Report {
             ("open_invoices_ratio", self.variants.map(|ratios| ratios.open_invoices)),
             ("usage_per_s", self.usage.map(|usage| usage.per_s)),
             ("usage_hot_per_s", self.usage.map(|usage| usage.hot_per_s)),
+            ("usage_ratio_limit", self.usage.map(|usage| usage.per_s / usage.limit_per_s)),
+            (
+                "usage_hot_ratio_limit",
+                self.usage.map(|usage| usage.hot_per_s / usage.hot_limit_per_s),
+            ),
             ("subset_us_max", self.subset.map(|subset| subset.us_max)),
             ("subset_nodes_max", self.subset.map(|subset| f64::from(subset.nodes_max))),
             ("rss_mib_max", self.memory.map(|memory| memory.max_mib)),

@@ -10,7 +10,7 @@ use topup::kafka::OutRecord;
 
 use crate::World;
 use crate::database::{Database, number};
-use crate::ours;
+use crate::{ours, usage_limit};
 
 /// Topups before the charges: so many customers have a lot, or a few.
 pub const TOPUPS: usize = 20_000;
@@ -21,24 +21,42 @@ const CHUNK: usize = 10_000;
 pub struct Usage {
     pub per_s: f64,
     pub hot_per_s: f64,
+    /// The best that set-based SQL from memory does with the same charges.
+    pub limit_per_s: f64,
+    pub hot_limit_per_s: f64,
 }
 
 pub async fn part(world: &World, charges: usize) -> Usage {
     println!("\n== usage: {charges} charges from Kafka to committed rows, one worker");
     let records = world.book.records(TOPUPS);
-    let (database, _, _) = ours::measured(world, "base", "usage", records, TOPUPS).await;
+    let (topped_up, _, _) = ours::measured(world, "base", "usage", records, TOPUPS).await;
     let sql = "SELECT DISTINCT account_id FROM lots ORDER BY account_id";
     let owners: Vec<String> =
-        sqlx::query_scalar(sql).fetch_all(&database.pool).await.expect("customers");
+        sqlx::query_scalar(sql).fetch_all(&topped_up.pool).await.expect("customers");
     let hot = owners.first().expect("a customer").clone();
     let mixed = |index: usize| {
         if index.is_multiple_of(10) { hot.clone() } else { owners[index % owners.len()].clone() }
     };
+    // A template has no connections.
+    topped_up.pool.close().await;
+    let database = world.server.clone_of("usage", "usage_ours").await;
     let per_s = run(world, &database, "usage_mixed", charges, mixed).await;
+    let recorded = usage_limit::read(&database, "usage_mixed").await;
     let hot_per_s = run(world, &database, "usage_hot", charges, |_| hot.clone()).await;
+    let recorded_hot = usage_limit::read(&database, "usage_hot").await;
     ours::audit(&database).await;
     world.server.drop(database).await;
-    Usage { per_s, hot_per_s }
+    let one = usage_limit::run(world, "usage", &recorded, 1).await;
+    let two = usage_limit::run(world, "usage", &recorded, 2).await;
+    let hot_limit_per_s = usage_limit::run(world, "usage", &recorded_hot, 1).await;
+    world.server.drop(topped_up).await;
+    let limit_per_s = one.max(two);
+    println!(
+        "ours against the limit: {:.2}; all on one customer: {:.2}",
+        per_s / limit_per_s,
+        hot_per_s / hot_limit_per_s
+    );
+    Usage { per_s, hot_per_s, limit_per_s, hot_limit_per_s }
 }
 
 /// Charges a second, from the start of the first batch to the last checkpoint.

@@ -13,6 +13,7 @@ mod error;
 pub mod escape;
 mod explain;
 mod fit;
+mod generate;
 mod import;
 mod invoices;
 mod jobs;
@@ -143,6 +144,12 @@ enum Command {
     /// Measures matching on generated payments whose invoices are known; exits 3 if it fails
     #[command(after_help = "Example:\n  topup quality --payments 200000 --seed 1")]
     Quality(quality::QualityArgs),
+    /// Writes made-up records, with what each payment was meant for
+    #[command(after_help = "Examples:\n  topup generate --payments 1000 > records.ndjson\n  \
+        topup generate --seed 7 --accounts 50 --operators wrong-digit,twins --truth truth.ndjson \
+        --out records.ndjson\n  topup generate --usage 500 | topup publish -\n\n\
+        Every run numbers its records from one: publish it to a database of its own.")]
+    Generate(generate::GenerateArgs),
     /// Checks every invariant; exits 3 when one does not hold
     #[command(after_help = "Examples:\n  topup audit\n  topup audit --output ndjson")]
     Audit,
@@ -164,6 +171,7 @@ impl Command {
             | Self::Completions(_)
             | Self::Man(_)
             | Self::Quality(_)
+            | Self::Generate(_)
             | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::DeadLetters(command) if command.reads_kafka() => Needs::ALL,
@@ -236,6 +244,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Doctor => return doctor::run(&config, printer).await,
         Command::Publish(args) => publish::run(&args, &config).await?,
         Command::Quality(args) => return quality::run(&args),
+        Command::Generate(args) => return generate::run(&args),
         command => {
             let pool = wiring::connect(&config).await?;
             let looked = look(command, &pool, &config, printer).await;
@@ -287,6 +296,7 @@ async fn look(
         | Command::Doctor
         | Command::Publish(_)
         | Command::Quality(_)
+        | Command::Generate(_)
         | Command::Completions(_)
         | Command::Man(_) => {}
     }

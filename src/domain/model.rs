@@ -38,6 +38,8 @@ pub struct Model {
     pub last_effects: Vec<Effect>,
     /// Why deciding stopped. It never does with a complete set; if it did, nothing after counts.
     pub stopped: Option<Stop>,
+    /// In which order the records came that wait.
+    arrivals: HashMap<RecordId, usize>,
     /// Since when each return is parked.
     parked_at: BTreeMap<BankKey, DateTime<Utc>>,
     ledger: BTreeMap<LedgerKey, Money>,
@@ -121,6 +123,7 @@ impl Model {
             && let Some(key) = wait_key(&message.input, need)
         {
             let told = matches!(need, Need::Proof(_));
+            self.arrivals.insert(message.record.clone(), self.arrivals.len());
             let waited = Some(Waited { since: as_of, over: false, told });
             let message = Message { waited, ..message.clone() };
             self.waiting.entry(key).or_default().push_back(message.clone());
@@ -295,7 +298,11 @@ impl Model {
     /// Decides waiting commands again, the oldest of each account first; an account stops at the
     /// first that still waits, so its commands keep their order.
     fn release(&mut self, as_of: DateTime<Utc>) {
-        let keys: Vec<String> = self.waiting.keys().cloned().collect();
+        let mut keys: Vec<String> = self.waiting.keys().cloned().collect();
+        keys.sort_by_key(|key| {
+            let first = self.waiting.get(key).and_then(VecDeque::front);
+            first.and_then(|message| self.arrivals.get(&message.record).copied())
+        });
         for key in keys {
             let Some(mut queue) = self.waiting.remove(&key) else {
                 continue;

@@ -104,6 +104,8 @@ struct Generator {
     payments: Vec<(PaymentId, Option<AccountId>)>,
     /// Ids that the bank has given.
     bank_ids: u64,
+    /// Pairs that a command put together, and for whom.
+    pairs: Vec<(PaymentId, InvoiceId, AccountId)>,
     /// Ids of bank records that took something back.
     steps_back: Vec<String>,
     /// Ids of charges, refunds and holds that were given.
@@ -125,6 +127,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         invoices: Vec::new(),
         payments: Vec::new(),
         bank_ids: 0,
+        pairs: Vec::new(),
         steps_back: Vec::new(),
         usage_ids: [0; 3],
         now: first_instant(),
@@ -215,11 +218,9 @@ impl Generator {
                 let account_id = self.owner_or_other(owner);
                 Command::AssignPayment { payment_id, account_id }
             }
-            62..78 => Command::AllocatePayment(self.allocate()),
-            78..83 => {
-                let (payment_id, owner) = self.payment();
-                let (invoice_id, billed) = self.invoice();
-                let account_id = self.owner_or_other(owner.or(billed));
+            62..77 => Command::AllocatePayment(self.allocate()),
+            77..83 => {
+                let (payment_id, invoice_id, account_id) = self.pair();
                 Command::DeallocatePayment { payment_id, invoice_id, account_id, reason: None }
             }
             83..86 => {
@@ -366,7 +367,21 @@ impl Generator {
                 amount: Amount::parse("50").ok().filter(|_| half),
             });
         }
+        for part in &allocations {
+            let pair = (payment_id.clone(), part.invoice_id.clone(), account_id.clone());
+            self.pairs.push(pair);
+        }
         AllocatePayment { payment_id, account_id, allocations }
+    }
+
+    /// Mostly a pair of the last few; now and then any payment and any invoice.
+    fn pair(&mut self) -> (PaymentId, InvoiceId, AccountId) {
+        let (payment_id, owner) = self.payment();
+        let (invoice_id, billed) = self.invoice();
+        let account_id = self.owner_or_other(owner.or(billed));
+        let recent = self.recent(self.pairs.len());
+        let pair = self.pairs.get(recent).cloned().filter(|_| self.random.chance(80));
+        pair.unwrap_or((payment_id, invoice_id, account_id))
     }
 
     fn bank_transaction(&mut self) -> BankTransaction {

@@ -3,8 +3,12 @@
 
 pub mod operator;
 pub mod quality;
+pub mod record;
+pub mod stream;
 mod text;
 mod world;
+
+pub use world::NOW;
 
 /// splitmix64: small, fast, and the same everywhere.
 #[derive(Debug, Clone)]

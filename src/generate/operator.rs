@@ -1,7 +1,7 @@
 //! What happens to a payment between the invoice and us.
 
 /// One way in which a payment differs from the plain one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Operator {
     Reference,
     Number,
@@ -58,6 +58,13 @@ impl Operator {
         Self::EqualAcross,
         Self::EqualWithin,
     ];
+
+    /// As it is written on the command line and in the ground truth.
+    #[must_use]
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 
     #[must_use]
     pub fn words(self) -> &'static str {

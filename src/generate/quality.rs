@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::operator::Operator;
+use super::record::Line;
 use super::text;
 use super::world::{CENT, Owed, World, account, payer};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::domain::effect::Outcome;
-use crate::domain::ids::{InvoiceId, PaymentId};
+use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
+use crate::domain::model::Model;
 use crate::domain::money::{Currency, Money};
 
 /// Cases of one world; then a fresh one, so that look-ups in memory stay short.
@@ -34,10 +36,10 @@ pub struct Tally {
 pub type Report = BTreeMap<Operator, Tally>;
 
 /// What a case leaves to be judged.
-struct Case {
-    payments: Vec<PaymentId>,
-    customer: usize,
-    meant: BTreeSet<InvoiceId>,
+pub(super) struct Case {
+    pub payments: Vec<PaymentId>,
+    pub customer: usize,
+    pub meant: BTreeSet<InvoiceId>,
     miscounted: bool,
 }
 
@@ -54,25 +56,80 @@ pub fn measure(seed: u64, payments: u32, currencies: [Currency; 2]) -> Result<Re
         worlds = worlds.wrapping_add(0x1_0000_0001);
         for operator in Operator::ALL.into_iter().cycle().take(WORLD_CASES) {
             let case = run(&mut world, operator, currencies[1]);
+            world.lines.clear();
             let tally = report.entry(operator).or_default();
             tally.miscounted = tally.miscounted.saturating_add(u32::from(case.miscounted));
             for payment in &case.payments {
                 judge(&world, payment, &case, tally);
                 done = done.saturating_add(1);
             }
-            if let Some(stop) = &world.model.stopped {
-                return Err(format!("deciding stopped at {operator:?}: {stop:?}"));
-            }
+            sound(&world, operator)?;
         }
     }
     Ok(report)
 }
 
+fn sound(world: &World, operator: Operator) -> Result<(), String> {
+    let stopped = world.model.as_ref().and_then(|model| model.stopped.as_ref());
+    match (&world.refused, stopped) {
+        (None, None) => Ok(()),
+        (Some(refused), _) => Err(format!("{operator:?}: a record that is refused: {refused}")),
+        (None, Some(stop)) => Err(format!("deciding stopped at {operator:?}: {stop:?}")),
+    }
+}
+
+/// One world as it was generated, for those who want to play it elsewhere.
+#[derive(Debug)]
+pub struct Sample {
+    pub lines: Vec<Line>,
+    /// Where it ended, decided record by record at the instant [`super::NOW`].
+    pub model: Model,
+    pub truths: Vec<Truth>,
+}
+
+/// What a payment was meant for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truth {
+    pub payment_id: PaymentId,
+    pub operator: Operator,
+    pub account_id: AccountId,
+    /// Any of them is right.
+    pub invoices: BTreeSet<InvoiceId>,
+}
+
+impl Case {
+    pub(super) fn truths(&self, operator: Operator) -> impl Iterator<Item = Truth> {
+        self.payments.iter().map(move |payment_id| Truth {
+            payment_id: payment_id.clone(),
+            operator,
+            account_id: account(self.customer),
+            invoices: self.meant.clone(),
+        })
+    }
+}
+
+/// The world that [`measure`] begins with, with its records.
+///
+/// # Errors
+/// When deciding stopped: a bug.
+pub fn sample(seed: u64, cases: usize, currencies: [Currency; 2]) -> Result<Sample, String> {
+    let mut world = World::new(seed, currencies[0]);
+    let mut truths = Vec::new();
+    for operator in Operator::ALL.into_iter().cycle().take(cases) {
+        let case = run(&mut world, operator, currencies[1]);
+        truths.extend(case.truths(operator));
+        sound(&world, operator)?;
+    }
+    let model = world.model.unwrap_or_default();
+    Ok(Sample { lines: world.lines, model, truths })
+}
+
 fn judge(world: &World, payment: &PaymentId, case: &Case, tally: &mut Tally) {
+    let Some(model) = &world.model else { return };
     let own = account(case.customer);
-    let parts = world.model.allocations().filter(|part| part.payment_id == *payment);
+    let parts = model.allocations().filter(|part| part.payment_id == *payment);
     let parts: Vec<_> = parts.collect();
-    let suggested = world.model.last_decision(payment).and_then(|d| d.suggestions.first());
+    let suggested = model.last_decision(payment).and_then(|d| d.suggestions.first());
     let counter = if parts.iter().any(|part| part.account_id != own) {
         &mut tally.wrong
     } else if parts.iter().any(|part| !case.meant.contains(&part.invoice_id)) {
@@ -100,7 +157,8 @@ fn paying(world: &mut World, owed: &Owed, text: Vec<String>) -> BankTransaction 
     bank
 }
 
-fn run(world: &mut World, operator: Operator, other: Currency) -> Case {
+/// Generates what happens to one payment, its invoices included.
+pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Case {
     let mut owed = vec![match operator {
         Operator::BeforeSend => {
             let (customer, micros) = (world.customer(), world.amount());

@@ -1,18 +1,25 @@
 //! A world of some customers with open invoices, fed to the model of the service.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde_json::{Value, json};
 
 use super::Dice;
+use super::record::{Line, bank_data};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
+use crate::domain::decide::bank::{bank_key, needs_ordinal, payment_id};
 use crate::domain::effect::{Effect, Outcome};
-use crate::domain::ids::{
-    AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
-};
-use crate::domain::input::{Command, CreateInvoice, Input, Message, UpsertAccount};
-use crate::domain::matching::Policy;
+use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
+use crate::domain::input::Message;
+use crate::domain::matching::{Policy, reference};
 use crate::domain::model::Model;
 use crate::domain::money::{Currency, Money};
+use crate::wire::Topic;
 
+/// The second of November 2026, noon.
+pub const NOW: i64 = 1_793_620_800;
+const BANK_TRANSACTION: &str = "topup.bank.transaction.v1";
 const CUSTOMERS: usize = 60;
 /// Open invoices that nobody pays on purpose: the book around the payments.
 const BACKGROUND: usize = 240;
@@ -49,28 +56,29 @@ pub(super) struct Owed {
 
 pub(super) struct World {
     pub dice: Dice,
-    pub model: Model,
-    names: Vec<String>,
+    /// What the service would do; None where records are only written down.
+    pub model: Option<Model>,
+    /// The records so far, for whoever takes them.
+    pub lines: Vec<Line>,
+    /// Where generating went wrong: a bug.
+    pub refused: Option<String>,
+    seed: u64,
+    customers: usize,
     now: DateTime<Utc>,
+    /// The day on which the bank books.
+    today: NaiveDate,
     currency: Currency,
     records: u64,
     invoices: u64,
+    /// How many payments have the same print, where the bank gives no id.
+    prints: HashMap<[u8; 32], u32>,
 }
 
 impl World {
+    /// A world of the usual size, with a model that decides.
     pub(super) fn new(seed: u64, currency: Currency) -> Self {
-        let now = NaiveDate::MIN.and_time(chrono::NaiveTime::MIN).and_utc();
-        let now = DateTime::from_timestamp(1_793_620_800, 0).unwrap_or(now);
-        let mut world = Self {
-            dice: Dice::new(seed),
-            model: Model::new(Policy::default()),
-            names: Vec::new(),
-            now,
-            currency,
-            records: 0,
-            invoices: 0,
-        };
-        world.invoices = u64::try_from(world.dice.below(80_000)).unwrap_or(0);
+        let mut world = Self::empty(seed, currency, CUSTOMERS);
+        world.model = Some(Model::new(Policy::default()));
         for customer in 0..CUSTOMERS {
             world.register(customer);
         }
@@ -80,36 +88,58 @@ impl World {
         world
     }
 
-    fn register(&mut self, customer: usize) {
-        let name = [
-            self.dice.pick(&FIRST, "Acme"),
-            self.dice.pick(&SECOND, "Trading"),
-            self.dice.pick(&FORMS, "Inc"),
-        ];
-        let name = name.join(" ");
-        self.names.push(name.clone());
+    /// Nothing in it yet; nothing is decided, and records are kept until they are taken.
+    pub(super) fn empty(seed: u64, currency: Currency, customers: usize) -> Self {
+        let now = NaiveDate::MIN.and_time(chrono::NaiveTime::MIN).and_utc();
+        let now = DateTime::from_timestamp(NOW, 0).unwrap_or(now);
+        let mut world = Self {
+            dice: Dice::new(seed),
+            model: None,
+            lines: Vec::new(),
+            refused: None,
+            seed,
+            customers,
+            now,
+            today: now.date_naive(),
+            currency,
+            records: 0,
+            invoices: 0,
+            prints: HashMap::new(),
+        };
+        world.invoices = u64::try_from(world.dice.below(80_000)).unwrap_or(0);
+        world
+    }
+
+    pub(super) fn book_on(&mut self, day: NaiveDate) {
+        self.today = day;
+    }
+
+    pub(super) fn register(&mut self, customer: usize) {
         let mut payers = vec![payer(customer)];
         if customer < 2 {
             // One agent pays for both of them, and is known to.
             payers.push("AGENT0001".to_owned());
         }
-        self.command(Command::UpsertAccount(UpsertAccount {
-            account_id: account(customer),
-            name,
-            payer_accounts: Some(payers),
-            virtual_accounts: None,
-            credit_limits: None,
-            stale_after_days: None,
-            time_zone: None,
-        }));
+        let id = account(customer);
+        let data = json!({
+            "account_id": id.as_str(),
+            "name": self.name(customer),
+            "payer_accounts": payers,
+        });
+        self.command("topup.account.upsert.v1", &id, &data);
     }
 
     pub(super) fn customer(&mut self) -> usize {
-        self.dice.below(CUSTOMERS)
+        self.dice.below(self.customers)
     }
 
+    /// A function of the seed, so that a world of any size need not keep them.
     pub(super) fn name(&self, customer: usize) -> Option<String> {
-        self.names.get(customer).cloned()
+        let customer = u64::try_from(customer).unwrap_or(0);
+        let mut dice = Dice::new(self.seed.rotate_left(32) ^ customer);
+        let name =
+            [dice.pick(&FIRST, "Acme"), dice.pick(&SECOND, "Trading"), dice.pick(&FORMS, "Inc")];
+        Some(name.join(" "))
     }
 
     pub(super) fn amount(&mut self) -> i64 {
@@ -126,22 +156,42 @@ impl World {
     pub(super) fn owe(&mut self, customer: usize, micros: i64, send: bool) -> Owed {
         self.invoices = self.invoices.saturating_add(1);
         let id = InvoiceId::trusted(&format!("INV-{:07}", self.invoices));
-        self.command(Command::CreateInvoice(CreateInvoice {
-            invoice_id: id.clone(),
-            account_id: account(customer),
-            name: "top up".to_owned(),
-            amount: self.money(micros),
-            due_date: None,
-            send,
-        }));
-        let invoice = self.model.set.invoices.get(&id);
-        let reference = invoice.map(|i| i.payment_reference.clone()).unwrap_or_default();
-        Owed { customer, id, micros, reference }
+        let account_id = account(customer);
+        let data = json!({
+            "invoice_id": id.as_str(),
+            "account_id": account_id.as_str(),
+            "name": "top up",
+            "amount": self.money(micros).number(),
+            "currency": self.currency.code(),
+            "send": send,
+        });
+        let message = self.command("topup.invoice.create.v1", &account_id, &data);
+        let reference = message.map(|message| reference::mint(&message.content_hash));
+        Owed { customer, id, micros, reference: reference.unwrap_or_default() }
     }
 
     pub(super) fn send(&mut self, owed: &Owed) {
         let account_id = account(owed.customer);
-        self.command(Command::MarkInvoiceSent { invoice_id: owed.id.clone(), account_id });
+        let data = json!({
+            "invoice_id": owed.id.as_str(),
+            "account_id": account_id.as_str(),
+        });
+        self.command("topup.invoice.mark-sent.v1", &account_id, &data);
+    }
+
+    /// A customer calls; a few cents.
+    pub(super) fn charge(&mut self) {
+        let account_id = account(self.customer());
+        let cents = i64::try_from(self.dice.below(89)).unwrap_or(0).saturating_add(11);
+        let data = json!({
+            "usage_id": format!("U{}", self.records),
+            "account_id": account_id.as_str(),
+            "amount": self.money(cents.saturating_mul(CENT)).number(),
+            "currency": self.currency.code(),
+            "occurred_at": "2026-11-02T12:00:00Z",
+            "kind": self.dice.pick(&["call", "sms"], "call"),
+        });
+        self.feed(Topic::Usage, account_id.as_str(), "topup.usage.charge.v1", &data);
     }
 
     pub(super) fn money(&self, micros: i64) -> Money {
@@ -151,7 +201,7 @@ impl World {
     /// A booked credit of today from nobody known.
     pub(super) fn credit(&mut self, micros: i64, text: Vec<String>) -> BankTransaction {
         let stranger = self.dice.roll();
-        let today = self.now.date_naive();
+        let today = self.today;
         BankTransaction {
             bank_account: BankAccountId::trusted("OURS-1"),
             bank_transaction_id: Some(format!("T{:016x}", self.dice.roll())),
@@ -176,35 +226,63 @@ impl World {
         }
     }
 
-    fn command(&mut self, command: Command) {
-        self.feed(Input::Command(command), None);
+    fn command(&mut self, kind: &str, owner: &AccountId, data: &Value) -> Option<Message> {
+        let (message, _) = self.feed(Topic::Commands, owner.as_str(), kind, data)?;
+        Some(message)
     }
 
-    /// Hands in a bank record; the payment that it became.
+    /// Hands in a bank record; the payment that it became, or would by right.
     pub(super) fn bank(&mut self, bank: &BankTransaction) -> (Outcome, Option<PaymentId>) {
-        let outcome = self.feed(Input::BankTransaction(Box::new(bank.clone())), Some(print(bank)));
-        let recorded = self.model.last_effects.iter().find_map(|effect| match effect {
-            Effect::RecordPayment(payment) => Some(payment.payment_id.clone()),
-            _ => None,
-        });
+        let key = bank.bank_account.as_str();
+        let fed = self.feed(Topic::BankPayments, key, BANK_TRANSACTION, &bank_data(bank));
+        let Some((message, outcome)) = fed else {
+            return (Outcome::Applied { subject: None }, None);
+        };
+        let recorded = match &self.model {
+            Some(model) => model.last_effects.iter().find_map(|effect| match effect {
+                Effect::RecordPayment(payment) => Some(payment.payment_id.clone()),
+                _ => None,
+            }),
+            None => self.by_right(bank, message.bank_hash),
+        };
         (outcome, recorded)
     }
 
-    fn feed(&mut self, input: Input, bank_hash: Option<[u8; 32]>) -> Outcome {
+    /// The payment that a booked credit becomes.
+    fn by_right(&mut self, bank: &BankTransaction, hash: [u8; 32]) -> Option<PaymentId> {
+        let credit = bank.credit_debit == CreditDebit::Credit && !bank.reversal;
+        if !credit || bank.status != EntryStatus::Booked {
+            return None;
+        }
+        let mut ordinal = 1;
+        if needs_ordinal(bank) {
+            let count = self.prints.entry(hash).or_default();
+            *count = count.saturating_add(1);
+            ordinal = *count;
+        }
+        Some(payment_id(&bank_key(bank, &hash, ordinal)))
+    }
+
+    /// Writes a record down, and has it decided where somebody does.
+    fn feed(
+        &mut self,
+        topic: Topic,
+        key: &str,
+        kind: &str,
+        data: &Value,
+    ) -> Option<(Message, Outcome)> {
         self.records = self.records.saturating_add(1);
-        let content_hash = self.dice.bytes();
-        let id = MessageId::trusted(&format!("M{}", self.records));
-        let message = Message {
-            record: RecordId { source: Source::trusted("generated"), id },
-            time: self.now,
-            traceparent: None,
-            content_hash,
-            bank_hash: bank_hash.unwrap_or(content_hash),
-            tokens: None,
-            waited: None,
-            input,
+        let line = Line::new(topic, key, &format!("M{}", self.records), kind, data);
+        let Some(message) = line.message() else {
+            self.refused = Some(line.value);
+            return None;
         };
-        self.model.feed(&message, self.now)
+        let outcome = match &mut self.model {
+            Some(model) => model.feed(&message, self.now),
+            None => Outcome::Applied { subject: None },
+        };
+        self.lines.push(line);
+        Some((message, outcome))
     }
 }
 
@@ -214,20 +292,4 @@ pub(super) fn account(customer: usize) -> AccountId {
 
 pub(super) fn payer(customer: usize) -> String {
     format!("SG77PAYER{customer:04}")
-}
-
-/// What the bank says happened, as 32 bytes: equal content gives equal bytes.
-fn print(bank: &BankTransaction) -> [u8; 32] {
-    let text = format!(
-        "{:?}{}{:?}{:?}{:?}{:?}",
-        bank.bank_transaction_id,
-        bank.amount,
-        bank.debtor_account,
-        bank.unstructured,
-        bank.credit_debit,
-        bank.booking_date,
-    );
-    let basis = 0xcbf2_9ce4_8422_2325_u64;
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    Dice::new(text.bytes().fold(basis, step)).bytes()
 }

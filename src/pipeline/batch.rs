@@ -101,9 +101,9 @@ pub async fn run_in_tx(
 /// Whether the record decides by what may change beside it, so that it must be locked before.
 fn locks_first(message: &Message) -> bool {
     match &message.input {
-        Input::Command(_) | Input::Usage(_) | Input::RetryReturn(_) => true,
+        Input::Command(_) | Input::Usage(_) | Input::RetryReturn(_) | Input::Rematch(_) => true,
         Input::BankTransaction(bank) => load::is_step_back(bank),
-        Input::BankStatement(_) | Input::Rematch(_) => false,
+        Input::BankStatement(_) => false,
     }
 }
 

@@ -324,7 +324,8 @@ async fn changed_invoices(
     for invoice in &changed {
         let was = before.invoices.get(&invoice.invoice_id);
         let was = was.ok_or(StoreError::Corrupt("a changed invoice was not loaded"))?;
-        let only_paid = was.sent_at == invoice.sent_at
+        let only_paid = was.is_payable()
+            && was.sent_at == invoice.sent_at
             && was.voided_at == invoice.voided_at
             && was.keep_until == invoice.keep_until
             && was.stale_since == invoice.stale_since

@@ -47,7 +47,7 @@ pub(super) fn account(row: &PgRow) -> Result<Account, StoreError> {
         event_sequence: row.try_get("event_sequence")?,
         book_version: row.try_get("book_version")?,
         closed: row.try_get("closed")?,
-        name: None,
+        name: row.try_get("account_name")?,
         time_zone: row.try_get::<Option<&str>, _>("time_zone")?.and_then(account::zone),
     })
 }

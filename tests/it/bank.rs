@@ -272,7 +272,7 @@ async fn what_is_no_payment_is_kept_with_the_reason_and_moves_nothing() {
         ("b-2", json!({ "credit_debit": "DBIT", "reversal": true }), "return_parked"),
         (
             "b-3",
-            json!({ "credit_debit": "DBIT", "return_of": { "bank_transaction_id": "T-0" } }),
+            json!({ "credit_debit": "DBIT", "return_of": { "bank_transaction_id": "T-9" } }),
             "return_parked",
         ),
         ("b-4", json!({ "credit_debit": "CRDT", "reversal": true }), "refund_bounced"),
@@ -280,7 +280,8 @@ async fn what_is_no_payment_is_kept_with_the_reason_and_moves_nothing() {
     ];
     for (id, fields, disposition) in cases {
         applied(&world, id, with(credit(id, "100.00"), &fields)).await;
-        let sql = format!("SELECT disposition FROM bank_transactions WHERE bank_key = 'id:{id}'");
+        let sql =
+            format!("SELECT disposition FROM bank_transactions WHERE bank_transaction_id = '{id}'");
         assert_eq!(world.value(&sql).await, disposition, "{fields}");
     }
     let money = "SELECT count(*) || ' ' || sum(amount - returned) FROM payments";

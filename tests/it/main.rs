@@ -19,6 +19,7 @@ mod late_locks;
 mod main_job;
 mod matching_rest;
 mod model;
+mod quality;
 mod readme;
 mod reconcile;
 mod rematch;

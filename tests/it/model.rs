@@ -1,70 +1,161 @@
-//! Random logs, fed to the pure model and to the real pipeline on PostgreSQL: both end the same.
+//! Random sequences, fed to the pure model and to the real pipeline on PostgreSQL: both end the
+//! same.
 //!
 //! The model decides one record at a time in memory; the pipeline decides batches of any size,
 //! loads what they touch, and writes the net change. What differs is a bug in loading or writing.
+//!
+//! A sequence is a function of its seed. `TOPUP_SEED` and `TOPUP_SEQUENCES` choose others, or more:
+//! what failed is repeated alone by `TOPUP_SEED=<its seed> TOPUP_SEQUENCES=1`.
 
+mod coverage;
 mod json;
-mod lines;
+pub mod lines;
+mod rematch;
+mod time;
+
+use std::io::Write;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Executor;
+use sqlx::postgres::PgPoolOptions;
 use topup::clock::Clock;
 use topup::domain::effect::Outcome;
+use topup::domain::ids::RecordId;
 use topup::domain::input::{Input, Message};
 use topup::domain::matching::Policy;
 use topup::domain::model::Model;
 use topup::domain::model_gen::{Random, random_log};
+use topup::pipeline::Pipeline;
 use topup::pipeline::batch::{Item, run_in_tx};
 use topup::store::load::Locks;
 use topup::store::{StoreError, next_id_block};
 use topup::wire::Topic;
 
 use crate::harness::Direct;
+use coverage::Coverage;
 
-const LOGS: u64 = 80;
-const RECORDS: usize = 60;
+const SEED: u64 = 0;
+const SEQUENCES: u64 = 2_000;
+/// Databases that share the sequences: while one waits for PostgreSQL, another decides.
+const DATABASES: u64 = 3;
+/// Records of a sequence.
+const SHORTEST: u64 = 5;
+const LONGEST: u64 = 60;
 const BATCH_MAX: u64 = 12;
+/// Every so many sequences, and at the end, all invariants are checked; the rows always are.
+const AUDIT_EVERY: u64 = 5;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_logs_end_on_postgresql_as_in_the_pure_model() {
-    let mut direct = Direct::new("model").await;
-    let mut settled = 0;
-    for seed in 0..LOGS {
-        settled += one_log(&mut direct, seed).await;
-        clear(&direct).await;
-    }
-    // Logs in which nothing happens would prove nothing.
-    assert!(settled > 80, "only {settled} allocations in {LOGS} logs");
-    direct.finish().await;
+/// A number from the environment, for those who repeat or widen the test.
+fn number(name: &str, otherwise: u64) -> u64 {
+    let Ok(text) = std::env::var(name) else {
+        return otherwise;
+    };
+    text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}"))
 }
 
-/// Runs one log and returns how many allocations it made.
-async fn one_log(direct: &mut Direct, seed: u64) -> usize {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_sequences_end_on_postgresql_as_in_the_pure_model() {
+    let (first, count) = (number("TOPUP_SEED", SEED), number("TOPUP_SEQUENCES", SEQUENCES));
+    // Past the test's own output, which is shown only when it fails.
+    let seeds = format!("model: TOPUP_SEED={first} TOPUP_SEQUENCES={count}\n");
+    std::io::stderr().write_all(seeds.as_bytes()).expect("standard error");
+    let share = |database| async move {
+        let mut direct = Direct::new(&format!("model{database}")).await;
+        no_waiting_for_the_disk(&mut direct).await;
+        let mut coverage = Coverage::default();
+        for index in (database..count).step_by(DATABASES as usize) {
+            let seed = first.wrapping_add(index);
+            one_sequence(&mut direct, seed, &mut coverage).await;
+            if (index / DATABASES).is_multiple_of(AUDIT_EVERY) {
+                direct.database.audit().await;
+            }
+            clear(&direct).await;
+        }
+        direct.finish().await;
+        coverage
+    };
+    let shares: Vec<_> = (0..DATABASES).map(|database| tokio::spawn(share(database))).collect();
+    let mut coverage = Coverage::default();
+    for share in shares {
+        coverage.add(share.await.expect("every sequence ends the same"));
+    }
+    println!("{coverage}");
+    // A few sequences cannot have everything.
+    if count >= SEQUENCES {
+        coverage.check();
+    }
+}
+
+/// Tells how to repeat a sequence that failed, wherever it did.
+struct Repeatable(u64);
+
+impl Drop for Repeatable {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("model: failed; repeat with TOPUP_SEED={} TOPUP_SEQUENCES=1", self.0);
+        }
+    }
+}
+
+/// Nothing here is about crashes: no commit waits for the disk.
+async fn no_waiting_for_the_disk(direct: &mut Direct) {
+    let pool = PgPoolOptions::new().max_connections(2).after_connect(|connection, _| {
+        let lazily = "SET synchronous_commit = off; SET ROLE topup_worker";
+        Box::pin(async move { connection.execute(lazily).await.map(|_| ()) })
+    });
+    let pool = pool.connect(&direct.database.url).await.expect("a pool");
+    direct.pipeline.pool().close().await;
+    let settings = direct.pipeline.settings().clone();
+    direct.pipeline = Pipeline::new(pool, settings, Clock::System);
+}
+
+async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
+    let repeatable = Repeatable(seed);
     let mut model = Model::new(Policy::default());
     let mut random = Random::new(seed);
-    let mut left = json::decoded(direct, &random_log(seed, RECORDS)).into_iter().peekable();
+    let records = SHORTEST + random.below(LONGEST - SHORTEST + 1);
+    let log = random_log(seed, usize::try_from(records).expect("few"));
+    let mut left = json::decoded(direct, &log).into_iter().peekable();
     let mut now = DateTime::from_timestamp(1_793_534_400, 0).expect("an instant");
     while left.peek().is_some() {
         let size = random.below(BATCH_MAX).saturating_add(1);
         let mut batch = Vec::new();
         let mut expected = Vec::new();
-        for item in left.by_ref() {
+        let mut usage = false;
+        // A batch's usage is told at its end, and no topic has both usage and returns.
+        while let Some(item) = left.next_if(|next| !(usage && is_step_back(next))) {
             let message = item.decoded.as_ref().expect("decoded");
-            let (outcome, released) = feed(&mut model, message, now);
+            usage |= matches!(message.input, Input::Usage(_));
+            let (outcome, tried) = feed(&mut model, message, now);
+            coverage.record(message, &outcome, &model.last_effects);
             expected.push(outcome.word());
             batch.push(item);
-            // The model releases waiting commands at once, the service after the batch.
-            if released || batch.len() as u64 >= size {
+            // The model tries waiting commands again at once, the service after the batch.
+            if tried || batch.len() as u64 >= size {
                 break;
             }
         }
+        let told = model.last_effects.len();
         model.end_batch();
         // Time has passed, as it has for the service's sweep.
         model.retry_returns(now);
+        coverage.effects(&model.last_effects[told..]);
         assert_eq!(process(direct, &batch, now).await, expected, "seed {seed}");
         now += TimeDelta::minutes(240 * batch.len() as i64);
     }
-    direct.database.audit().await;
-    let (found, wanted) = (lines::of_database(&direct.database).await, lines::of_model(&model));
+    rematch::all(direct, &mut model, now).await;
+    compare(direct, &model, seed).await;
+    if time::may_pass(&model) && random.chance(25) {
+        time::pass(direct, &mut model, now, coverage).await;
+        compare(direct, &model, seed).await;
+    }
+    coverage.sequence(&model);
+    drop(repeatable);
+}
+
+/// Every row that both have.
+async fn compare(direct: &Direct, model: &Model, seed: u64) {
+    let (found, wanted) = (lines::of_database(&direct.database).await, lines::of_model(model));
     let only = |left: &[String], right: &[String]| -> Vec<String> {
         left.iter().filter(|line| !right.contains(line)).cloned().collect()
     };
@@ -73,17 +164,29 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
         extra.is_empty() && missing.is_empty(),
         "seed {seed}: the database has {extra:#?}, the model {missing:#?}"
     );
-    model.allocations().count()
 }
 
-/// Feeds the model; the flag says whether a waiting command was released by it.
+fn is_step_back(item: &Item) -> bool {
+    let message = item.decoded.as_ref().expect("decoded");
+    matches!(&message.input, Input::BankTransaction(bank) if bank.reversal)
+}
+
+/// Feeds the model; the flag says whether a waiting command was tried again after it.
 fn feed(model: &mut Model, message: &Message, now: DateTime<Utc>) -> (Outcome, bool) {
-    let before = model.waiting_count();
+    let needs = |model: &Model| -> Vec<(RecordId, Option<Outcome>)> {
+        let waiting = model.waiting.values().flatten().map(|waiting| &waiting.record);
+        waiting.map(|record| (record.clone(), model.outcome_of(record).cloned())).collect()
+    };
+    let before = needs(model);
+    let parked = model.set.parked_returns.len();
     let outcome = model.feed_in_batch(message, now);
-    let waits = usize::from(matches!(outcome, Outcome::Waiting(_)));
+    let after = needs(model);
     // A return of what came in the same batch is applied after it, by the sweep.
     let returns = matches!(&message.input, Input::BankTransaction(bank) if bank.reversal);
-    (outcome, returns || model.waiting_count() < before + waits)
+    let tried = returns
+        || parked != model.set.parked_returns.len()
+        || before.iter().any(|waited| !after.contains(waited));
+    (outcome, tried)
 }
 
 /// One batch in one transaction, then what it releases.
@@ -108,13 +211,10 @@ async fn process(direct: &Direct, batch: &[Item], now: DateTime<Utc>) -> Vec<&'s
     written.ended.iter().map(|ended| ended.outcome).collect()
 }
 
-/// Empties every table. The ledger refuses that even to its owner, unless triggers are off.
+/// Empties every table that has rows. The ledger refuses that even to its owner, unless triggers
+/// are off.
 async fn clear(direct: &Direct) {
-    let deletes = "SELECT string_agg('DELETE FROM ' || tablename, '; ') FROM pg_tables
-                   WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'";
-    let deletes = direct.database.value(deletes).await;
-    let (off, on) = ("SET session_replication_role = replica", "RESET session_replication_role");
-    direct.database.execute(&format!("{off}; {deletes}; {on}")).await;
+    direct.database.execute(include_str!("model/clear.sql")).await;
 }
 
 fn topic_of(input: &Input) -> Topic {

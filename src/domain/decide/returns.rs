@@ -100,7 +100,16 @@ fn original(recording: &Recording<'_>, bank: &BankTransaction) -> Result<Option<
         .is_some_and(|of| of.bank_transaction_id.is_some() || of.end_to_end_id.is_some());
     let since = recording.waited.map_or(recording.context.as_of, |waited| waited.since);
     let by_payer = !named || recording.context.as_of.signed_duration_since(since) >= IN_FLIGHT;
-    for key in bank.original_keys() {
+    let keys = bank.original_keys();
+    // What came in this very batch may be meant too, and cannot be taken from yet.
+    let unready = set.watched.iter().any(|(payment_id, record)| {
+        !set.may_reverse(payment_id)
+            && record.transaction.own_keys().iter().any(|own| keys.contains(own))
+    });
+    if unready {
+        return Ok(None);
+    }
+    for key in keys {
         let exact = key.0.starts_with("id:");
         if key.0.starts_with("payer:") && !by_payer {
             continue;

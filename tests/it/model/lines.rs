@@ -1,5 +1,6 @@
 //! The state of a model and of a database as the same sorted lines of text.
 
+use topup::domain::ids::RecordId;
 use topup::domain::model::Model;
 use topup::domain::money::Money;
 
@@ -70,7 +71,8 @@ pub fn of_model(model: &Model) -> Vec<String> {
     for key in model.set.parked_returns.keys() {
         lines.push(format!("parked {}", key.key));
     }
-    for (record, (_, outcome)) in &model.inbox {
+    let own = |record: &&RecordId| record.source.as_str() != "topup-jobs";
+    for (record, (_, outcome)) in model.inbox.iter().filter(|entry| own(&entry.0)) {
         let word = outcome.word();
         let told = if word == "waiting" { None } else { outcome.code() };
         lines.push(format!("inbox {} {word} {}", record.id.as_str(), told.unwrap_or("-")));
@@ -112,7 +114,8 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'waiting', wait_key, string_agg(message_id, ',' ORDER BY
            waiting_id)) FROM waiting_commands GROUP BY wait_key",
         "SELECT concat_ws(' ', 'inbox', message_id, outcome, CASE WHEN outcome = 'waiting' THEN '-'
-           ELSE coalesce(code, '-') END) FROM inbox WHERE source <> 'topup-returns'",
+           ELSE coalesce(code, '-') END) FROM inbox
+         WHERE source NOT IN ('topup-returns', 'topup-jobs')",
     ];
     let mut lines = Vec::new();
     for query in QUERIES {

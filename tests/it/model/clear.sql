@@ -1,0 +1,15 @@
+DO $$
+DECLARE
+  name text;
+  filled boolean;
+BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT tablename FROM pg_tables
+    WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'
+  LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO filled;
+    IF filled THEN
+      EXECUTE format('DELETE FROM %I', name);
+    END IF;
+  END LOOP;
+END $$
