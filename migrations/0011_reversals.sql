@@ -206,6 +206,32 @@ CREATE TRIGGER allocation_stays BEFORE UPDATE ON allocations FOR EACH ROW
             NEW.amount, NEW.ledger_transaction_id))
     EXECUTE FUNCTION refuse_allocation_change();
 
+-- A batch writes the net change: an invoice that was unpaid and voided in one batch goes from
+-- provisioned to voided, if nothing is allocated to it any more.
+DROP TRIGGER invoice_transition ON invoices;
+CREATE TRIGGER invoice_transition BEFORE UPDATE ON invoices FOR EACH ROW
+    WHEN (
+        (OLD.status IS DISTINCT FROM NEW.status AND (OLD.status, NEW.status) NOT IN (
+            ('draft', 'awaiting_payment'), ('draft', 'provisioned'), ('draft', 'voided'),
+            ('awaiting_payment', 'provisioned'), ('awaiting_payment', 'voided'),
+            ('provisioned', 'awaiting_payment'), ('provisioned', 'voided')))
+        OR (OLD.invoice_id, OLD.amount, OLD.account_id, OLD.currency, OLD.payment_reference)
+            IS DISTINCT FROM
+           (NEW.invoice_id, NEW.amount, NEW.account_id, NEW.currency, NEW.payment_reference))
+    EXECUTE FUNCTION refuse_invoice_transition();
+CREATE FUNCTION check_unpaid_before_void() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM allocations a
+                WHERE a.invoice_id = NEW.invoice_id AND a.reversed < a.amount) THEN
+        RAISE EXCEPTION 'invoice % may not go from provisioned to voided', NEW.invoice_id
+            USING ERRCODE = '23514', CONSTRAINT = 'invoice_transition';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER invoice_unpaid_before_void BEFORE UPDATE ON invoices FOR EACH ROW
+    WHEN (OLD.status = 'provisioned' AND NEW.status = 'voided')
+    EXECUTE FUNCTION check_unpaid_before_void();
+
 ALTER TABLE drifts DROP CONSTRAINT drifts_kind_check;
 ALTER TABLE drifts ADD CONSTRAINT drifts_kind_check
     CHECK (kind IN ('statement_sum', 'statement_entries', 'statement_gap', 'statement_missing',

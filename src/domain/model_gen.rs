@@ -3,6 +3,8 @@
 //!
 //! Everything is a function of the seed; a failing seed is the whole bug report.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
@@ -104,6 +106,8 @@ struct Generator {
     payments: Vec<(PaymentId, Option<AccountId>)>,
     /// Ids that the bank has given.
     bank_ids: u64,
+    /// What is written next, now and then with other records between.
+    planned: VecDeque<Input>,
     /// Pairs that a command put together, and for whom.
     pairs: Vec<(PaymentId, InvoiceId, AccountId)>,
     /// Ids of bank records that took something back.
@@ -127,6 +131,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         invoices: Vec::new(),
         payments: Vec::new(),
         bank_ids: 0,
+        planned: VecDeque::new(),
         pairs: Vec::new(),
         steps_back: Vec::new(),
         usage_ids: [0; 3],
@@ -172,6 +177,18 @@ impl Generator {
         self.written = self.written.saturating_add(1);
         let step = TimeDelta::minutes(MINUTES_PER_RECORD);
         self.now = self.now.checked_add_signed(step).unwrap_or(self.now);
+        if self.random.chance(4) {
+            self.plan();
+        }
+        let planned = if self.random.chance(70) { self.planned.pop_front() } else { None };
+        if let Some(input) = planned {
+            let hash = hash_of(&format!("{input:?}"));
+            if let Input::Command(Command::CreateInvoice(create)) = &input {
+                let (id, owner) = (create.invoice_id.clone(), create.account_id.clone());
+                self.invoices.push((id, owner, reference::mint(&hash)));
+            }
+            return self.message(input, hash, hash);
+        }
         if self.random.chance(30) {
             let usage = self.usage();
             let hash = hash_of(&format!("{usage:?}"));
@@ -192,6 +209,39 @@ impl Generator {
             self.invoices.push((id, owner, minted));
         }
         self.message(Input::Command(command), hash, hash)
+    }
+
+    /// A topup from the invoice to the end: paid, perhaps spent in part, and taken off again.
+    fn plan(&mut self) {
+        let create = CreateInvoice { send: true, ..self.create() };
+        let (account_id, invoice_id) = (create.account_id.clone(), create.invoice_id.clone());
+        let mut paid = self.manual_payment();
+        paid.account_id = Some(account_id.clone());
+        paid.amount = create.amount;
+        let payment_id = paid.payment_id.clone();
+        let part = AllocationPart { invoice_id: invoice_id.clone(), amount: None };
+        let allocate = AllocatePayment {
+            payment_id: payment_id.clone(),
+            account_id: account_id.clone(),
+            allocations: vec![part],
+        };
+        let steps = [
+            Command::CreateInvoice(create),
+            Command::RecordPayment(paid),
+            Command::AllocatePayment(allocate),
+        ];
+        self.planned.extend(steps.map(Input::Command));
+        let shared = self.world.tag.is_empty();
+        let known = self.now.checked_add_signed(TimeDelta::days(9)).unwrap_or(self.now);
+        if shared && self.random.chance(70) {
+            self.planned.push_back(Input::Usage(Usage::Watermark(known)));
+        }
+        let last = if self.random.chance(70) {
+            Command::DeallocatePayment { payment_id, invoice_id, account_id, reason: None }
+        } else {
+            Command::RemovePayment { payment_id, account_id, reason: None }
+        };
+        self.planned.push_back(Input::Command(last));
     }
 
     fn message(&self, input: Input, content_hash: ContentHash, bank_hash: ContentHash) -> Message {
@@ -254,7 +304,7 @@ impl Generator {
         let shared = self.world.tag.is_empty();
         match self.random.below(12) {
             0 if shared => {
-                let ahead = TimeDelta::days(self.random.below(3).cast_signed());
+                let ahead = TimeDelta::days(self.random.below(8).cast_signed());
                 Usage::Watermark(self.now.checked_add_signed(ahead).unwrap_or(self.now))
             }
             1..6 => Usage::Charge(Charge {
@@ -507,7 +557,7 @@ impl Generator {
     fn invoice(&mut self) -> (InvoiceId, Option<AccountId>) {
         let index = self.recent(self.invoices.len());
         match self.invoices.get(index) {
-            Some((id, owner, _)) if !self.random.chance(5) => (id.clone(), Some(owner.clone())),
+            Some((id, owner, _)) if !self.random.chance(3) => (id.clone(), Some(owner.clone())),
             _ => {
                 let next = u64::try_from(self.invoices.len()).unwrap_or(0);
                 (self.invoice_id(next), None)

@@ -132,13 +132,14 @@ pub(super) async fn ledger(
 /// Allocations and the lots they open.
 pub(super) async fn allocations(
     tx: &mut Tx<'_>,
+    after: &WorkingSet,
     effects: &[Effect],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (mut ids, mut payments, mut invoices) = (vec![], vec![], vec![]);
     let (mut accounts, mut currencies, mut amounts) = (vec![], vec![], vec![]);
     let (mut rules, mut transactions, mut remaining) = (vec![], vec![], vec![]);
-    let mut restores = vec![];
+    let (mut restores, mut reversed) = (vec![], vec![]);
     for effect in effects {
         let Effect::Allocate(allocation) = effect else {
             continue;
@@ -153,6 +154,9 @@ pub(super) async fn allocations(
         transactions.push(allocation.ledger_transaction_id.0);
         remaining.push(micros(allocation.lot_remaining)?);
         restores.push(allocation.restores.map(|id| id.0));
+        // What the same batch took back already is inserted as such: the pair may be there again.
+        let now = after.allocations.get(&allocation.id);
+        reversed.push(now.map_or(Ok(0), |link| micros(link.reversed))?);
     }
     if ids.is_empty() {
         return Ok(());
@@ -167,6 +171,7 @@ pub(super) async fn allocations(
         .bind(rules)
         .bind(transactions)
         .bind(restores)
+        .bind(reversed)
         .bind(at)
         .execute(&mut **tx)
         .await?;

@@ -12,16 +12,15 @@ use crate::domain::reversal::{PaymentReturn, Reversal};
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, sql};
 
-/// All but the reversals themselves, which come after what they must agree with.
+/// All but the reversals themselves, which come after what they must agree with, and the
+/// allocations, which come before.
 pub(super) async fn all(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
-    after: &WorkingSet,
     effects: &[Effect],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     returns(tx, effects, at).await?;
-    allocations(tx, before, after, effects, at).await?;
     tombstones(tx, effects, at).await?;
     parked(tx, before, effects, at).await
 }
@@ -68,8 +67,9 @@ fn all_reversals(effects: &[Effect]) -> Vec<&Reversal> {
     all
 }
 
-/// How much of each allocation is reversed by now.
-async fn allocations(
+/// How much of each allocation that was there before is reversed by now. Written before new ones
+/// are: the same pair may be put together again.
+pub(super) async fn allocations(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
@@ -80,6 +80,7 @@ async fn allocations(
         all_reversals(effects).iter().map(|reversal| reversal.allocation_id).collect();
     ids.sort();
     ids.dedup();
+    ids.retain(|id| before.allocations.contains_key(id));
     if ids.is_empty() {
         return Ok(());
     }
@@ -87,8 +88,8 @@ async fn allocations(
     for id in &ids {
         let gone = StoreError::Corrupt("an allocation that is not loaded");
         now.push(micros(after.allocations.get(id).ok_or(gone)?.reversed)?);
-        // One that was made in this batch was inserted as it was made.
-        was.push(before.allocations.get(id).map_or(Ok(0), |link| micros(link.reversed))?);
+        let gone = StoreError::Corrupt("an allocation that is not loaded");
+        was.push(micros(before.allocations.get(id).ok_or(gone)?.reversed)?);
     }
     let count = ids.len();
     let done = sqlx::query(sql!("update_allocations"))

@@ -117,7 +117,7 @@ const AUDIT: [(&str, &str); 12] = [
            FROM ledger_entries WHERE ledger_account = 'customer_balance' GROUP BY 1, 2) l
          FULL JOIN (SELECT account_id, currency::text, amount FROM balances) b
            USING (account_id, currency)
-         WHERE ledger IS DISTINCT FROM amount",
+         WHERE coalesce(ledger, 0) <> coalesce(amount, 0)",
     ),
     (
         "cash that is not allocated is what the payments have left",

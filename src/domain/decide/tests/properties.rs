@@ -348,7 +348,7 @@ proptest! {
 }
 
 /// Outcomes, directions, rules and states that the logs must show.
-const CORNERS: [&str; 38] = [
+const CORNERS: [&str; 45] = [
     "applied ",
     "duplicate ",
     "dead_lettered conflict",
@@ -387,6 +387,13 @@ const CORNERS: [&str; 38] = [
     "parked no_candidate",
     "parked amount_only",
     "bank superseded",
+    "rejected lot_spent",
+    "rejected lot_held",
+    "waiting usage_proof_pending",
+    "removed ",
+    "returned ",
+    "bank returned",
+    "bank return_undone",
 ];
 
 /// The properties mean little if the logs do not reach what they are about.
@@ -394,7 +401,7 @@ const CORNERS: [&str; 38] = [
 fn random_logs_reach_every_corner() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let mut count = |what: String| *seen.entry(what).or_default() += 1;
-    for seed in 0..300 {
+    for seed in 0..800 {
         let log = random_log(seed, RECORDS);
         assert_eq!(log, random_log(seed, RECORDS), "a log is a function of its seed");
         let mut model = Model::new(policy(seed % 2 == 0));
