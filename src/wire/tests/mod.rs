@@ -2,6 +2,7 @@
 
 mod codes;
 mod corpus;
+mod edge_cases;
 mod hashes;
 mod types;
 
