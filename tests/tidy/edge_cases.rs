@@ -18,9 +18,12 @@ fn number_of(word: &str) -> Option<u8> {
     two.then(|| digits.parse().ok()).flatten()
 }
 
-/// The names of the tests of each case, with where each is.
-fn tests(files: &[Source]) -> BTreeMap<u8, BTreeMap<String, Vec<(&Source, usize)>>> {
-    let mut found: BTreeMap<u8, BTreeMap<String, Vec<(&Source, usize)>>> = BTreeMap::new();
+/// Test names, each with the files and lines where it is.
+type Named<'a> = BTreeMap<String, Vec<(&'a Source, usize)>>;
+
+/// The tests of each case.
+fn tests(files: &[Source]) -> BTreeMap<u8, Named<'_>> {
+    let mut found: BTreeMap<u8, Named<'_>> = BTreeMap::new();
     let code = files.iter().filter(|file| file.is("rs") && !file.under("tests/tidy"));
     for file in code.filter(|file| file.under("src") || file.under("tests")) {
         let words = tokens::of(file, false).words;
