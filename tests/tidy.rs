@@ -11,6 +11,8 @@ mod borders;
 mod code;
 #[path = "tidy/documents.rs"]
 mod documents;
+#[path = "tidy/edge_cases.rs"]
+mod edge_cases;
 #[path = "tidy/tokens.rs"]
 mod tokens;
 

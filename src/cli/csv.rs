@@ -74,6 +74,18 @@ mod tests {
         }
     }
 
+    /// What a payer wrote is shown, as text, in the file, in the table and in JSON: it steers
+    /// neither a spreadsheet nor a terminal.
+    #[test]
+    fn edge_70_a_payers_text_steers_no_spreadsheet_and_no_terminal() {
+        assert_eq!(cell("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        let hostile = "\u{1b}[2J\r\n1,PAID";
+        assert_eq!(escape::text(hostile), "\\u{1b}[2J\\r\\n1,PAID");
+        let file = document(&[Row("\u{1b}[2J\r\n1,PAID", "1.00")]).expect("CSV");
+        assert_eq!(file, "name,amount\r\n\"\\u{1b}[2J\\r\\n1,PAID\",1.00\r\n");
+        assert_eq!(escape::json("\"\u{9b}31m\""), "\"\\u009b31m\"");
+    }
+
     #[test]
     fn a_list_without_items_still_has_its_header() {
         assert_eq!(document::<Row>(&[]).expect("CSV"), "name,amount\r\n");

@@ -27,4 +27,6 @@ pub mod usage;
 pub mod working_set;
 
 #[cfg(test)]
+mod edge_cases;
+#[cfg(test)]
 mod testkit;

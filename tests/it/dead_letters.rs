@@ -124,7 +124,7 @@ async fn an_id_with_other_content_is_a_conflict_and_never_replaces_the_first() {
 }
 
 /// A world with one dead letter: w-1 allocates PAY-1, which did not come in time.
-async fn with_missing_payment(test: &str) -> (World, Worker) {
+pub async fn with_missing_payment(test: &str) -> (World, Worker) {
     let mut world = World::new(test).await;
     world.set("WORKER__WAITING_DEADLINE_SECONDS", "1");
     let worker = world.start().await;
@@ -136,12 +136,12 @@ async fn with_missing_payment(test: &str) -> (World, Worker) {
     (world, worker)
 }
 
-async fn payment_arrives(world: &World) {
+pub async fn payment_arrives(world: &World) {
     let data = payment("PAY-1", "ACC-1", "100.00");
     world.applied("c-2", "payment.record", "ACC-1", data).await;
 }
 
-async fn replay(worker: &Worker, dry_run: bool) -> Replayed {
+pub async fn replay(worker: &Worker, dry_run: bool) -> Replayed {
     let replayed = worker.pipeline().replay(1, "ops", Some("the payment came"), dry_run).await;
     replayed.expect("the database works")
 }

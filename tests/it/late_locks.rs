@@ -42,7 +42,7 @@ async fn by_reference(direct: &mut Direct, id: &str, invoice: &str, amount: &str
 }
 
 /// Runs one batch that locks last, and commits it.
-async fn late(direct: &Direct, item: Item) -> Result<Vec<Ended>, StoreError> {
+pub async fn late(direct: &Direct, item: Item) -> Result<Vec<Ended>, StoreError> {
     let mut tx = direct.pipeline.pool().begin().await?;
     let block = next_id_block(&mut tx).await?;
     let at = direct.pipeline.clock().now();
@@ -52,7 +52,7 @@ async fn late(direct: &Direct, item: Item) -> Result<Vec<Ended>, StoreError> {
 }
 
 /// Waits until a transaction of this database waits for another.
-async fn somebody_waits(direct: &Direct) {
+pub async fn somebody_waits(direct: &Direct) {
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let started = std::time::Instant::now();

@@ -10,6 +10,7 @@ mod corpus;
 mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;
+mod edge_cases;
 mod events;
 mod exactly_once;
 mod harness;

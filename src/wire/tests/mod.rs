@@ -3,6 +3,7 @@
 mod codes;
 mod corpus;
 mod details;
+mod edge_cases;
 mod hashes;
 mod types;
 
