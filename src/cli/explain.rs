@@ -3,6 +3,7 @@
 use super::output::Text;
 use super::payments::words;
 use crate::domain::allocation::Rule;
+use crate::domain::matching::payer::LEARNED;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
 
@@ -107,6 +108,10 @@ fn payer(stored: &ExplanationView) -> String {
         "certain" => format!(
             "customer {account}, for certain: by its own virtual account or a checked reference"
         ),
+        "strong" if stored.notes.iter().any(|note| note == LEARNED) => format!(
+            "customer {account}, strongly: a person confirmed payments from the payer's account"
+        ),
+        "weak" => format!("perhaps customer {account}: a person confirmed the account once"),
         "strong" => format!(
             "customer {account}, strongly: the payer's account is one of its verified ones and \
              nobody else's"
@@ -157,6 +162,7 @@ fn candidate_words(candidate: &CandidateView, currency: &str) -> String {
         "end-to-end id" => "named by the end-to-end id",
         "invoice number" => "named by its number",
         "one typing mistake away" => "one typing mistake away from a word of the text",
+        "payer account" => "its customer was paid from this account before",
         "payer name" => "its customer has the payer's name",
         "amount" => "found by its amount",
         "account" => "an open one of the customer",
@@ -226,6 +232,7 @@ fn next_of(reason: ParkReason) -> &'static str {
         | ParkReason::PaidBeforeSent
         | ParkReason::TwoPersonLimit
         | ParkReason::NearReference
+        | ParkReason::PayerOnly
         | ParkReason::NameOnly
         | ParkReason::AmountOnly => "Confirm the suggestion, or allocate it otherwise.",
         ParkReason::BalanceLimit => "Allocate a part of it by hand, or refund it.",

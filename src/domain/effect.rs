@@ -13,6 +13,7 @@ use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
 use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
+use super::review::ReviewEffect;
 use super::usage::{Charged, Hold, LotMove, Refunded};
 
 /// The identity of a bank transaction among those of its bank account.
@@ -130,6 +131,8 @@ pub enum Effect {
     /// Every usage record before that instant is in the record's partition.
     Watermark(DateTime<Utc>),
     StoreDecision(Box<MatchDecision>),
+    /// Suggestions, what became of them, and what is learnt.
+    Review(Box<ReviewEffect>),
     Publish {
         key: EventKey,
         fact: Box<Fact>,

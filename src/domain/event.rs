@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::ids::{AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId};
+use super::ids::{
+    AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId, SuggestionId,
+};
 use super::money::Money;
 
 /// The record key of an event: the account, or the payment while no account is known, or a bank
@@ -59,6 +61,8 @@ pub struct Cause {
 /// An invoice that a person may choose for a parked payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestedInvoice {
+    /// What to confirm; invoices that are taken together share it. None: it cannot be chosen.
+    pub suggestion_id: Option<SuggestionId>,
     pub invoice_id: InvoiceId,
     pub account_id: AccountId,
     pub amount_due: Money,

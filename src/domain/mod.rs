@@ -21,6 +21,7 @@ pub mod model_gen;
 pub mod money;
 pub mod payment;
 pub mod rejection;
+pub mod review;
 pub mod shared;
 pub mod usage;
 pub mod working_set;

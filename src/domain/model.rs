@@ -233,6 +233,7 @@ impl Model {
             | Effect::ClearDebt { .. }
             | Effect::SetHold(_)
             | Effect::Watermark(_)
+            | Effect::Review(_)
             | Effect::Publish { .. } => {}
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod review;
 pub mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -99,6 +100,8 @@ pub struct WorkingSet {
     pub locked: Shared<HashSet<AccountId>>,
     pub payer_owners: Shared<HashMap<String, BTreeSet<AccountId>>>,
     pub virtual_owners: HashMap<String, AccountId>,
+    /// What persons taught about payers' accounts.
+    pub aliases: Shared<review::Aliases>,
     pub invoices: HashMap<InvoiceId, Invoice>,
     pub by_reference: Shared<HashMap<String, InvoiceId>>,
     pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
@@ -122,6 +125,7 @@ pub struct WorkingSet {
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     pub usage: usage::UsageSet,
+    pub review: review::ReviewSet,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
     pub complete: bool,
     /// Events in the order in which they were published.
@@ -349,6 +353,7 @@ impl WorkingSet {
             Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
             Effect::SettlePayment { payment_id, state, watches } => {
                 self.payment_mut(payment_id)?.state = *state;
+                self.note_settled(payment_id, *state);
                 for payments in self.watchers.values_mut() {
                     payments.remove(payment_id);
                 }
@@ -374,12 +379,13 @@ impl WorkingSet {
                 let key = (hold.account_id.clone(), hold.hold_id.clone());
                 self.usage.holds.insert(key, hold.clone());
             }
+            Effect::StoreDecision(decision) => self.note_decision(decision),
+            Effect::Review(effect) => self.apply_review(effect)?,
             // The lot was opened as what it left.
             Effect::ClearDebt { .. }
             | Effect::Watermark(_)
             | Effect::Post(_)
-            | Effect::RecordStatement(_)
-            | Effect::StoreDecision(_) => {}
+            | Effect::RecordStatement(_) => {}
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 
 mod misses;
 mod resolve;
+mod review;
 mod usage;
 
 use std::collections::{BTreeSet, HashMap};
@@ -52,6 +53,7 @@ pub struct Needs {
     /// Payments that are decided again.
     rematches: BTreeSet<String>,
     usage: usage::UsageNeeds,
+    review: review::ReviewNeeds,
     has_commands: bool,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
@@ -92,6 +94,7 @@ impl Needs {
 
     fn add_command(&mut self, command: &Command) {
         self.has_commands = true;
+        self.review.add(command);
         if let Some(account_id) = command.account_id() {
             self.accounts.insert(account_id.as_str().to_owned());
         }
@@ -117,6 +120,8 @@ impl Needs {
             | Command::RecordPayment(_)
             | Command::AssignPayment { .. }
             | Command::AllocatePayment(_)
+            | Command::ConfirmMatch(_)
+            | Command::RejectMatch(_)
             | Command::DeallocatePayment { .. }
             | Command::RemovePayment { .. } => {}
         }
@@ -167,13 +172,19 @@ pub async fn working_set(
         // An invoice may have appeared before the lock was granted.
         found = resolve::invoices(tx, needs).await?;
     }
-    resolve::payers(tx, needs, &mut set).await?;
+    review::debtors(tx, needs, &mut set).await?;
+    let read = resolve::payers(tx, needs, &mut set).await?;
     owners.extend(needs.accounts.iter().cloned());
     owners.extend(found.owners.values().cloned());
     owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
+    let learned = set.aliases.values().flat_map(|of_payer| of_payer.keys());
+    owners.extend(learned.map(|id| id.as_str().to_owned()));
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
+        for account in read {
+            set.accounts.entry(account.account_id.clone()).or_insert(account);
+        }
         read_accounts(tx, &owners, &mut set).await?;
         return Ok(set);
     }
@@ -184,8 +195,11 @@ pub async fn working_set(
         resolve::watchers(tx, needs, &mut set).await?;
         found.extend(resolve::invoices(tx, needs).await?);
         resolve::payers(tx, needs, &mut set).await?;
+    } else {
+        review::payers_again(tx, needs, &mut set).await?;
     }
     payments(tx, needs, &mut set).await?;
+    review::load(tx, needs, &mut set).await?;
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;

@@ -7,9 +7,11 @@
 
 pub mod bank;
 mod command;
+mod review;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod unlearn;
 pub mod usage;
 
 use std::sync::Arc;

@@ -5,8 +5,10 @@
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
 mod hints;
+mod learned;
 pub mod names;
 pub mod near;
+pub mod payer;
 pub mod reference;
 pub mod subset;
 #[cfg(test)]
@@ -23,13 +25,14 @@ use super::effect::WatchKey;
 use super::ids::{DecisionId, InvoiceId, PaymentId};
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
+use super::review::AliasUse;
 use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
 use text::Tokens;
 
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 2;
+pub const RULE_SET_VERSION: i32 = 3;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -104,6 +107,8 @@ pub enum NamedBy {
     Number,
     /// A word one typing mistake away.
     Near,
+    /// A payer's account that was confirmed once.
+    Payer,
     /// The payer's name.
     Name,
     Amount,
@@ -118,6 +123,7 @@ impl NamedBy {
             Self::EndToEnd => "end-to-end id",
             Self::Number => "invoice number",
             Self::Near => "one typing mistake away",
+            Self::Payer => "payer account",
             Self::Name => "payer name",
             Self::Amount => "amount",
             Self::Account => "account",
@@ -157,6 +163,8 @@ pub struct MatchDecision {
     pub explanation: Explanation,
     /// The account that the payment is known to belong to.
     pub account: Option<Identity>,
+    /// What persons taught about the payer, if the decision rests on it.
+    pub alias: Option<AliasUse>,
     /// What may settle it later.
     pub watches: Vec<WatchKey>,
     pub decided_at: DateTime<Utc>,
@@ -215,26 +223,5 @@ pub fn foresee(
 /// # Errors
 /// None at present; the signature leaves room for a look-up that misses.
 pub fn identity(set: &WorkingSet, bank: &BankTransaction) -> Result<Option<Identity>, Stop> {
-    use super::account::Strength;
-    let virtual_owner = bank
-        .virtual_account
-        .as_deref()
-        .and_then(text::payer_account)
-        .and_then(|key| set.virtual_owners.get(&key));
-    if let Some(account_id) = virtual_owner {
-        let account_id = account_id.clone();
-        return Ok(Some(Identity { account_id, strength: Strength::Certain }));
-    }
-    let owners = bank
-        .debtor_account
-        .as_deref()
-        .and_then(text::payer_account)
-        .and_then(|key| set.payer_owners.get(&key));
-    Ok(match owners.map(|owners| (owners.len(), owners.first())) {
-        // An account that pays for several customers identifies none of them.
-        Some((1, Some(account_id))) => {
-            Some(Identity { account_id: account_id.clone(), strength: Strength::Strong })
-        }
-        _ => None,
-    })
+    Ok(payer::payer(set, bank).known)
 }

@@ -5,5 +5,6 @@ mod batches;
 mod commands;
 mod precedence;
 mod properties;
+mod review;
 mod usage;
 mod waiting;
