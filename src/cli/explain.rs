@@ -7,25 +7,6 @@ use crate::domain::matching::payer::LEARNED;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
 
-const RULES: [Rule; 16] = [
-    Rule::G,
-    Rule::R1,
-    Rule::R2,
-    Rule::R3,
-    Rule::R4,
-    Rule::R4b,
-    Rule::R5,
-    Rule::R6,
-    Rule::R7,
-    Rule::R8,
-    Rule::R9,
-    Rule::R10,
-    Rule::R11,
-    Rule::R13,
-    Rule::R14,
-    Rule::R15,
-];
-
 /// Counting stops here: eleven stands for "more than ten".
 const COUNT_MAX: u64 = 10;
 
@@ -91,7 +72,8 @@ fn one(decision: &DecisionView, text: &mut Text) {
     }
     for suggestion in &stored.suggestions {
         text.line(&format!(
-            "    - invoice {} of {}, {} due",
+            "    - {}invoice {} of {}, {} due",
+            suggestion.suggestion_id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default(),
             suggestion.invoice_id,
             suggestion.account_id,
             money(&suggestion.amount_due)
@@ -121,7 +103,7 @@ fn payer(stored: &ExplanationView) -> String {
 }
 
 fn rule_sentence(word: &str) -> &'static str {
-    let rule = RULES.into_iter().find(|rule| rule.word() == word);
+    let rule = Rule::ALL.into_iter().find(|rule| rule.word() == word);
     rule.map_or("a rule that this version does not know", Rule::sentence)
 }
 
@@ -291,7 +273,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_a_sentence() {
-        for rule in RULES {
+        for rule in Rule::ALL {
             assert_eq!(rule_sentence(rule.word()), rule.sentence());
         }
         assert!(rule_sentence("R99").contains("does not know"));

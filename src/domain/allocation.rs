@@ -26,6 +26,25 @@ pub enum Rule {
 }
 
 impl Rule {
+    pub const ALL: [Self; 16] = [
+        Self::G,
+        Self::R1,
+        Self::R2,
+        Self::R3,
+        Self::R4,
+        Self::R4b,
+        Self::R5,
+        Self::R6,
+        Self::R7,
+        Self::R8,
+        Self::R9,
+        Self::R10,
+        Self::R11,
+        Self::R13,
+        Self::R14,
+        Self::R15,
+    ];
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::account::Identity;
 use crate::domain::matching::{MatchDecision, MatchOutcome};
+use crate::domain::review::{Suggestion, suggestions};
 use crate::domain::working_set::BookEntry;
 
 #[derive(Serialize)]
@@ -15,7 +16,7 @@ struct Explained<'a> {
     same_amount_account: Option<usize>,
     same_amount_book: Option<usize>,
     notes: &'a [&'static str],
-    suggestions: Vec<ExplainedInvoice<'a>>,
+    suggestions: Vec<ExplainedSuggestion<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
 }
 
@@ -30,6 +31,13 @@ struct ExplainedInvoice<'a> {
     invoice_id: &'a str,
     account_id: &'a str,
     amount_due: String,
+}
+
+#[derive(Serialize)]
+struct ExplainedSuggestion<'a> {
+    suggestion_id: Option<&'a str>,
+    #[serde(flatten)]
+    invoice: ExplainedInvoice<'a>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +63,12 @@ fn invoice(entry: &BookEntry) -> ExplainedInvoice<'_> {
     }
 }
 
+fn suggestion<'a>(choices: &'a [Suggestion], entry: &'a BookEntry) -> ExplainedSuggestion<'a> {
+    let of = |choice: &&Suggestion| choice.parts.iter().any(|part| part.0 == entry.invoice_id);
+    let suggestion_id = choices.iter().find(of).map(|choice| choice.id.as_str());
+    ExplainedSuggestion { suggestion_id, invoice: invoice(entry) }
+}
+
 /// The explanation of `decision`, as one JSON object.
 #[must_use]
 pub fn to_json(decision: &MatchDecision) -> String {
@@ -73,6 +87,8 @@ pub fn to_json(decision: &MatchDecision) -> String {
         MatchOutcome::Allocate(parts) => parts.as_slice(),
         MatchOutcome::OnAccount | MatchOutcome::Park(_) => &[],
     };
+    let choices = suggestions(decision);
+    let suggested = |entry| suggestion(&choices, entry);
     let currency = decision.free.currency();
     let explained = Explained {
         free: decision.free.number(),
@@ -82,7 +98,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         same_amount_account: explanation.same_amount_account,
         same_amount_book: explanation.same_amount_book,
         notes: &explanation.notes,
-        suggestions: decision.suggestions.iter().map(invoice).collect(),
+        suggestions: decision.suggestions.iter().map(suggested).collect(),
         allocations: allocations
             .iter()
             .map(|(id, amount)| ExplainedPart { invoice_id: id.as_str(), amount: amount.number() })

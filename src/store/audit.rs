@@ -192,6 +192,26 @@ pub const INVARIANTS: &[Invariant] = &[
         "The charges and refunds of a ledger transaction are what it took and gave."
     ),
     invariant!("A15", "refunds_within_charge", "Refunds never exceed the charge they name."),
+    invariant!(
+        "A30",
+        "suggestions_can_be_chosen",
+        "An open suggestion is of the newest decision on a payment that has money for it."
+    ),
+    invariant!(
+        "A31",
+        "suggestions_are_of_one_customer",
+        "A suggestion names invoices of its customer and currency, for no more than the payment."
+    ),
+    invariant!(
+        "A32",
+        "confirmed_was_allocated",
+        "What a person confirmed was allocated as it was suggested."
+    ),
+    invariant!(
+        "A33",
+        "alias_is_its_history",
+        "An alias counts the payments confirmed since it was last demoted."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

@@ -25,6 +25,7 @@ pub mod prune;
 pub mod reconcile;
 pub mod rematch;
 pub mod replay_runs;
+pub mod review;
 mod rows;
 pub mod usage;
 pub mod views;

@@ -21,6 +21,7 @@ mod model;
 mod readme;
 mod reconcile;
 mod rematch;
+mod review;
 mod runbook;
 mod statements;
 mod usage;

@@ -126,6 +126,9 @@ pub struct CandidateView {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SuggestionView {
+    /// None: it cannot be chosen, or an older version wrote it.
+    #[serde(default)]
+    pub suggestion_id: Option<String>,
     pub invoice_id: String,
     pub account_id: String,
     pub amount_due: String,
