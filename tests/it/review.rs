@@ -3,9 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
+use topup::domain::effect::Effect;
+use topup::domain::ids::{AccountId, MessageId, PaymentId, RecordId, Source};
+use topup::domain::review::{Alias, AliasUse, PayerLink, ReviewEffect};
+use topup::domain::working_set::WorkingSet;
 use topup::jobs::{Ended, Job};
 use topup::pipeline::batch::Item;
 use topup::review::{Act, Acted, act};
+use topup::store::load::Locks;
+use topup::store::persist::{BatchWrite, batch_in_tx};
 use topup::store::views::review::{self as views, ReviewFilter};
 use topup::store::views::{Page, Privacy};
 use topup::wire::Topic;
@@ -134,6 +140,7 @@ async fn a_confirmed_suggestion_is_allocated_once_whoever_says_it_again() {
     desk.written = 1;
     let item = desk.next("match.confirm", &word);
     assert_eq!(desk.direct.run(&[item]).await.remove(0).outcome, "duplicate");
+    desk.written = 10;
     let word = json!({ "payment_id": paid("T1"), "suggestion_id": "1-1", "account_id": "A" });
     assert_eq!(desk.say("match.confirm", &word).await, "suggestion_unknown");
     let word = json!({ "payment_id": "UNKNOWN", "suggestion_id": "1-1", "account_id": "A" });
@@ -307,9 +314,9 @@ async fn payers_are_learnt_from_two_confirmed_payments_and_shared_by_a_third() {
     let uses = "SELECT kind, payment_id, decision_id IS NOT NULL, suggestion_id IS NOT NULL
                 FROM payer_alias_uses ORDER BY use_id";
     let expected = [
-        format!("confirmed|{}|f|t", paid("T1")),
-        format!("confirmed|{}|f|t", paid("T2")),
-        format!("used|{}|t|f", paid("T3")),
+        format!("confirmed|{}|false|true", paid("T1")),
+        format!("confirmed|{}|false|true", paid("T2")),
+        format!("used|{}|true|false", paid("T3")),
     ];
     assert_eq!(desk.lines(uses).await, expected);
     let explained = "SELECT explanation FROM decisions WHERE payment_id LIKE '%T3'";
@@ -350,6 +357,53 @@ async fn payers_are_learnt_from_two_confirmed_payments_and_shared_by_a_third() {
     assert_eq!(desk.state("T6").await, "parked|no_candidate");
     let explained = "SELECT explanation FROM decisions WHERE payment_id LIKE '%T6'";
     assert!(desk.value(explained).await.contains("shared"));
+    desk.direct.finish().await;
+}
+
+/// What a reversal does to what was learnt, as rows: nothing is known any more, each customer's
+/// book has changed, and the history says why. The audit at the end compares the two.
+#[tokio::test]
+async fn what_is_unlearnt_decides_nothing_any_more() {
+    let mut desk = Desk::new("rv_unlearn").await;
+    for id in ["T1", "T2"] {
+        desk.receive(id, "5.00", "PAYERX1").await;
+        let given = json!({ "payment_id": paid(id), "account_id": "A" });
+        desk.command("payment.assign", given).await;
+    }
+    let at = desk.direct.pipeline.clock().now();
+    let version = "SELECT book_version FROM accounts WHERE account_id = 'A'";
+    let before: i64 = desk.value(version).await.parse().expect("a number");
+    let link =
+        PayerLink { payer_account: "PAYERX1".to_owned(), account_id: AccountId::trusted("A") };
+    let on = "2099-01-05".parse().expect("a day");
+    let alias = Alias { confirmations: 0, last_used_on: on, demoted_at: Some(at) };
+    let mut after = WorkingSet::default();
+    let of_payer = after.aliases.entry(link.payer_account.clone()).or_default();
+    of_payer.insert(link.account_id.clone(), alias);
+    let unlink = ReviewEffect::Unlink {
+        used: AliasUse { link, on },
+        payment_id: PaymentId::trusted(&paid("T2")),
+        at,
+        cause: RecordId { source: Source::trusted("crm"), id: MessageId::trusted("back") },
+    };
+    let effects = vec![Effect::Review(Box::new(unlink))];
+    let write = BatchWrite { effects, ..BatchWrite::default() };
+    let mut tx = desk.direct.pipeline.pool().begin().await.expect("begin");
+    let none = WorkingSet::default();
+    let written = batch_in_tx(&mut tx, &none, &mut after, &write, Locks::First, at).await;
+    written.expect("written");
+    tx.commit().await.expect("commit");
+    let after: i64 = desk.value(version).await.parse().expect("a number");
+    assert_eq!(after, before + 1);
+    let kinds = "SELECT string_agg(kind, ' ' ORDER BY use_id) FROM payer_alias_uses";
+    assert_eq!(desk.value(kinds).await, "confirmed confirmed demoted");
+    desk.command("invoice.create", invoice("INV-1", "A", "100.00")).await;
+    desk.receive("T3", "100.00", "PAYERX1").await;
+    assert_eq!(desk.state("T3").await, "parked|amount_only");
+    // It is earned again from the start.
+    assert_eq!(desk.confirm("T3", "A").await, "applied");
+    let aliases = "SELECT confirmations, demoted_at IS NULL FROM payer_aliases";
+    assert_eq!(desk.lines(aliases).await, ["1|true"]);
     desk.direct.finish().await;
 }
 
