@@ -18,7 +18,7 @@ use super::ids::{AccountId, InvoiceId, PaymentId};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, number_key};
 use super::money::{Currency, Money, MoneyError};
-use super::payment::Payment;
+use super::payment::{Payment, PaymentState};
 use super::rejection::Rejection;
 use super::shared::Shared;
 
@@ -352,15 +352,7 @@ impl WorkingSet {
             }
             Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
             Effect::SettlePayment { payment_id, state, watches } => {
-                self.payment_mut(payment_id)?.state = *state;
-                self.note_settled(payment_id, *state);
-                for payments in self.watchers.values_mut() {
-                    payments.remove(payment_id);
-                }
-                for key in watches {
-                    let payments = self.watchers.entry(key.clone()).or_default();
-                    payments.insert(payment_id.clone());
-                }
+                self.apply_settled(payment_id, *state, watches)?;
             }
             Effect::RecordBankTransaction(record) => {
                 let stored = StoredBankTransaction {
@@ -386,6 +378,24 @@ impl WorkingSet {
             | Effect::Watermark(_)
             | Effect::Post(_)
             | Effect::RecordStatement(_) => {}
+        }
+        Ok(())
+    }
+
+    fn apply_settled(
+        &mut self,
+        payment_id: &PaymentId,
+        state: PaymentState,
+        watches: &[WatchKey],
+    ) -> Result<(), Stop> {
+        self.payment_mut(payment_id)?.state = state;
+        self.note_settled(payment_id, state);
+        for payments in self.watchers.values_mut() {
+            payments.remove(payment_id);
+        }
+        for key in watches {
+            let payments = self.watchers.entry(key.clone()).or_default();
+            payments.insert(payment_id.clone());
         }
         Ok(())
     }

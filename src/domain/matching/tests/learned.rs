@@ -1,4 +1,4 @@
-//! What persons taught about payers' accounts: shared, expired, outranked; and names that are alike.
+//! What persons taught about payers' accounts: shared, expired, outranked; names that are alike.
 
 use crate::domain::allocation::Rule;
 use crate::domain::bank::BankTransaction;
