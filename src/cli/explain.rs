@@ -5,7 +5,9 @@ use super::payments::words;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
 use crate::domain::payment::ParkReason;
-use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
+use crate::store::views::payments::{
+    CandidateView, DecisionView, ExplanationView, PaymentView, SuggestionRow,
+};
 
 /// Counting stops here: eleven stands for "more than ten".
 const COUNT_MAX: u64 = 10;
@@ -28,6 +30,13 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
     for (number, decision) in (1_usize..).zip(decisions) {
         text.heading(&format!("Decision {number} of {}", decisions.len()));
         one(decision, text);
+    }
+    let spoken = |said: &&SuggestionRow| matches!(said.status.as_str(), "confirmed" | "rejected");
+    for said in payment.suggestions.iter().filter(spoken) {
+        let invoices = said.invoices.join(" + ");
+        let by = said.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let (id, status) = (&said.suggestion_id, &said.status);
+        text.line(&format!("Suggestion {id}, invoice {invoices}: a person {status} it{by}."));
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));

@@ -5,6 +5,7 @@
 
 mod json;
 mod lines;
+mod words;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use topup::clock::Clock;
@@ -61,6 +62,7 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
         assert_eq!(process(direct, &batch, now).await, expected, "seed {seed}");
         now += TimeDelta::minutes(240 * batch.len() as i64);
     }
+    words::said(direct, &mut model, now, seed).await;
     direct.database.audit().await;
     let (found, wanted) = (lines::of_database(&direct.database).await, lines::of_model(&model));
     let only = |left: &[String], right: &[String]| -> Vec<String> {

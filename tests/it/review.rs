@@ -8,9 +8,10 @@ use topup::domain::ids::{AccountId, MessageId, PaymentId, RecordId, Source};
 use topup::domain::review::{Alias, AliasUse, PayerLink, ReviewEffect};
 use topup::domain::working_set::WorkingSet;
 use topup::jobs::{Ended, Job};
-use topup::pipeline::batch::Item;
+use topup::pipeline::batch::{Item, run_in_tx};
 use topup::review::{Act, Acted, act};
 use topup::store::load::Locks;
+use topup::store::next_id_block;
 use topup::store::persist::{BatchWrite, batch_in_tx};
 use topup::store::views::review::{self as views, ReviewFilter};
 use topup::store::views::{Page, Privacy};
@@ -357,6 +358,48 @@ async fn payers_are_learnt_from_two_confirmed_payments_and_shared_by_a_third() {
     assert_eq!(desk.state("T6").await, "parked|no_candidate");
     let explained = "SELECT explanation FROM decisions WHERE payment_id LIKE '%T6'";
     assert!(desk.value(explained).await.contains("shared"));
+    desk.direct.finish().await;
+}
+
+/// A payment is decided by what was learnt while a person gives another of the same payer to another
+/// customer: the first is tried again, and finds the payer shared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payer_who_becomes_shared_meanwhile_decides_nothing() {
+    let mut desk = Desk::new("rv_shared").await;
+    for id in ["T1", "T2", "T3"] {
+        desk.receive(id, "5.00", "PAYERX1").await;
+    }
+    for id in ["T1", "T2"] {
+        let given = json!({ "payment_id": paid(id), "account_id": "A" });
+        desk.command("payment.assign", given).await;
+    }
+    desk.command("invoice.create", invoice("INV-1", "A", "100.00")).await;
+    let given = json!({ "payment_id": paid("T3"), "account_id": "B" });
+    let share = desk.next("payment.assign", &given);
+    let from = json!({ "debtor": { "account": "PAYERX1" } });
+    let value = bank("b-T4", &with(credit("T4", "100.00"), &from));
+    let payment = desk.direct.item(Topic::BankPayments, None, value.as_bytes());
+    let pipeline = &desk.direct.pipeline;
+    let mut open = pipeline.pool().begin().await.expect("begin");
+    desk.direct.run_in(&mut open, std::slice::from_ref(&share)).await.expect("shared");
+    let late = async {
+        let mut tx = pipeline.pool().begin().await?;
+        let block = next_id_block(&mut tx).await?;
+        let at = pipeline.clock().now();
+        let batch = std::slice::from_ref(&payment);
+        run_in_tx(pipeline, &mut tx, batch, block, Locks::Last, at).await
+    };
+    let (raced, ()) = tokio::join!(late, async {
+        let waiting = "SELECT count(*) > 0 FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while desk.value(waiting).await == "false" {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        open.commit().await.expect("commit");
+    });
+    assert!(raced.expect_err("the payer is shared by now").is_race());
+    desk.direct.applied(payment).await;
+    assert_eq!(desk.state("T4").await, "parked|amount_only");
     desk.direct.finish().await;
 }
 

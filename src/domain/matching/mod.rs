@@ -206,14 +206,16 @@ pub fn foresee(
         return Ok(alone.then(|| Miss::Near(number.clone())).into_iter().collect());
     }
     let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
-    Ok(match identity(set, bank)? {
+    let payer = payer::payer(set, bank);
+    Ok(match payer.known {
         Some(Identity { account_id, .. }) => vec![
             Miss::Exact(account_id.clone(), code.clone(), micros),
             Miss::Oldest(account_id, code),
         ],
         None => {
             let near = tokens.near.iter().cloned().map(Miss::Near);
-            near.chain([Miss::Book(code, micros)]).collect()
+            let weak = payer.weak.map(|weak| Miss::Exact(weak.account_id, code.clone(), micros));
+            near.chain(weak).chain([Miss::Book(code, micros)]).collect()
         }
     })
 }
