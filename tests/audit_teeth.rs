@@ -61,6 +61,13 @@ const PLANTS: &[Plant] = &[
         UPDATE payments SET account_id = 'ACC-2' WHERE payment_id = 'PAY-2'",
     ),
     plant(
+        "A30",
+        "suggestions of two decisions at once",
+        "
+        INSERT INTO suggestions (suggestion_id, payment_id, decision_id, account_id, currency,
+            suggested_at) VALUES ('22-1', 'PAY-2', 22, 'ACC-1', 'SGD', now())",
+    ),
+    plant(
         "A31",
         "a suggestion without an invoice",
         "

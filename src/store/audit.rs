@@ -195,7 +195,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "A30",
         "suggestions_can_be_chosen",
-        "An open suggestion is of the newest decision on a payment that has money for it."
+        "The open suggestions of a payment are of one decision, and it has money for them."
     ),
     invariant!(
         "A31",

@@ -361,8 +361,8 @@ async fn payers_are_learnt_from_two_confirmed_payments_and_shared_by_a_third() {
     desk.direct.finish().await;
 }
 
-/// A payment is decided by what was learnt while a person gives another of the same payer to another
-/// customer: the first is tried again, and finds the payer shared.
+/// A payment is decided by what was learnt while a person gives another of the same payer to
+/// another customer: the first is tried again, and finds the payer shared.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payer_who_becomes_shared_meanwhile_decides_nothing() {
     let mut desk = Desk::new("rv_shared").await;

@@ -8,5 +8,6 @@ SELECT format('suggestion %s', s.suggestion_id) AS subject,
         OR p.state NOT IN ('parked', 'on_account', 'partly_allocated')
         OR p.amount - p.allocated - p.returned - p.refunded <= 0
         OR p.account_id <> s.account_id
-        OR EXISTS (SELECT 1 FROM decisions d WHERE d.payment_id = s.payment_id
-                      AND d.decision_id > s.decision_id AND d.decided_at > s.suggested_at))
+        OR EXISTS (SELECT 1 FROM suggestions o
+                    WHERE o.payment_id = s.payment_id AND o.status = 'open'
+                      AND o.decision_id <> s.decision_id))
