@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod kafka;
 pub mod pipeline;
 pub mod relay;
+pub mod review;
 pub mod schedule;
 pub mod store;
 pub mod telemetry;

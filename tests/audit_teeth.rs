@@ -49,6 +49,51 @@ const PLANTS: &[Plant] = &[
         UPDATE usage_refunds SET amount = 10000001",
     ),
     plant(
+        "A30",
+        "a suggestion for a payment that has no money left",
+        "
+        UPDATE suggestions SET payment_id = 'PAY-1' WHERE suggestion_id = '21-1'",
+    ),
+    plant(
+        "A30",
+        "a suggestion of a customer whose payment it is not",
+        "
+        UPDATE payments SET account_id = 'ACC-2' WHERE payment_id = 'PAY-2'",
+    ),
+    plant(
+        "A30",
+        "suggestions of two decisions at once",
+        "
+        INSERT INTO suggestions (suggestion_id, payment_id, decision_id, account_id, currency,
+            suggested_at) VALUES ('22-1', 'PAY-2', 22, 'ACC-1', 'SGD', now())",
+    ),
+    plant(
+        "A31",
+        "a suggestion without an invoice",
+        "
+        DELETE FROM suggestion_invoices WHERE suggestion_id = '21-1'",
+    ),
+    plant(
+        "A31",
+        "a suggestion of another customer's invoice",
+        "
+        UPDATE suggestion_invoices SET invoice_id = 'INV-5' WHERE suggestion_id = '21-1'",
+    ),
+    plant(
+        "A32",
+        "a confirmed suggestion that was never allocated",
+        "
+        UPDATE suggestions SET status = 'confirmed', resolved_at = now(),
+               resolved_by_source = 'crm', resolved_by_id = 'C9' WHERE suggestion_id = '21-1'",
+    ),
+    plant(
+        "A33",
+        "an alias that nobody confirmed twice",
+        "
+        UPDATE payer_aliases SET confirmations = 2",
+    ),
+    plant("A33", "an alias without a history", "DELETE FROM payer_alias_uses"),
+    plant(
         "I1",
         "an unbalanced transaction",
         "

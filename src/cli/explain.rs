@@ -3,29 +3,11 @@
 use super::output::Text;
 use super::payments::words;
 use crate::domain::allocation::Rule;
+use crate::domain::matching::payer::LEARNED;
 use crate::domain::payment::ParkReason;
-use crate::store::views::payments::{CandidateView, DecisionView, ExplanationView, PaymentView};
-
-const RULES: [Rule; 18] = [
-    Rule::G,
-    Rule::R1,
-    Rule::R2,
-    Rule::R3,
-    Rule::R4,
-    Rule::R4b,
-    Rule::R5,
-    Rule::R5b,
-    Rule::R6,
-    Rule::R7,
-    Rule::R8,
-    Rule::R9,
-    Rule::R10,
-    Rule::R11,
-    Rule::R12,
-    Rule::R13,
-    Rule::R14,
-    Rule::R15,
-];
+use crate::store::views::payments::{
+    CandidateView, DecisionView, ExplanationView, PaymentView, SuggestionRow,
+};
 
 /// Counting stops here: eleven stands for "more than ten".
 const COUNT_MAX: u64 = 10;
@@ -48,6 +30,13 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
     for (number, decision) in (1_usize..).zip(decisions) {
         text.heading(&format!("Decision {number} of {}", decisions.len()));
         one(decision, text);
+    }
+    let spoken = |said: &&SuggestionRow| matches!(said.status.as_str(), "confirmed" | "rejected");
+    for said in payment.suggestions.iter().filter(spoken) {
+        let invoices = said.invoices.join(" + ");
+        let by = said.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let (id, status) = (&said.suggestion_id, &said.status);
+        text.line(&format!("Suggestion {id}, invoice {invoices}: a person {status} it{by}."));
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));
@@ -93,7 +82,8 @@ fn one(decision: &DecisionView, text: &mut Text) {
     }
     for suggestion in &stored.suggestions {
         text.line(&format!(
-            "    - invoice {} of {}, {} due",
+            "    - {}invoice {} of {}, {} due",
+            suggestion.suggestion_id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default(),
             suggestion.invoice_id,
             suggestion.account_id,
             in_currency(&suggestion.amount_due, suggestion.currency.as_ref(), stored)
@@ -110,6 +100,10 @@ fn payer(stored: &ExplanationView) -> String {
         "certain" => format!(
             "customer {account}, for certain: by its own virtual account or a checked reference"
         ),
+        "strong" if stored.notes.iter().any(|note| note == LEARNED) => format!(
+            "customer {account}, strongly: a person confirmed payments from the payer's account"
+        ),
+        "weak" => format!("perhaps customer {account}: a person confirmed the account once"),
         "strong" => format!(
             "customer {account}, strongly: the payer's account is one of its verified ones and \
              nobody else's"
@@ -119,7 +113,7 @@ fn payer(stored: &ExplanationView) -> String {
 }
 
 fn rule_sentence(word: &str) -> &'static str {
-    let rule = RULES.into_iter().find(|rule| rule.word() == word);
+    let rule = Rule::ALL.into_iter().find(|rule| rule.word() == word);
     rule.map_or("a rule that this version does not know", Rule::sentence)
 }
 
@@ -164,6 +158,7 @@ fn candidate_words(candidate: &CandidateView, stored: &ExplanationView) -> Strin
         "end-to-end id" => "named by the end-to-end id",
         "invoice number" => "named by its number",
         "one typing mistake away" => "one typing mistake away from a word of the text",
+        "payer account" => "its customer was paid from this account before",
         "payer name" => "its customer has the payer's name",
         "amount" => "found by its amount",
         "account" => "an open one of the customer",
@@ -239,6 +234,7 @@ fn next_of(reason: ParkReason) -> &'static str {
         | ParkReason::PaidBeforeSent
         | ParkReason::TwoPersonLimit
         | ParkReason::NearReference
+        | ParkReason::PayerOnly
         | ParkReason::NameOnly
         | ParkReason::AmountOnly => "Confirm the suggestion, or allocate it otherwise.",
         ParkReason::BalanceLimit => "Allocate a part of it by hand, or refund it.",
@@ -302,7 +298,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_a_sentence() {
-        for rule in RULES {
+        for rule in Rule::ALL {
             assert_eq!(rule_sentence(rule.word()), rule.sentence());
         }
         assert!(rule_sentence("R99").contains("does not know"));

@@ -28,6 +28,7 @@ pub mod publish;
 mod quality;
 mod reconcile;
 mod records;
+mod review;
 mod settings;
 mod status;
 mod void_candidates;
@@ -129,6 +130,9 @@ enum Command {
     /// Invoices that have long awaited payment
     #[command(subcommand, after_help = "Example:\n  topup void-candidates list")]
     VoidCandidates(void_candidates::VoidCandidatesCommand),
+    /// Suggestions and parked payments; what a person says of them, and what that taught
+    #[command(subcommand, after_help = "Example:\n  topup review list")]
+    Review(review::ReviewCommand),
     /// Scheduled jobs
     #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
@@ -185,6 +189,7 @@ impl Command {
             | Self::DeadLetters(_)
             | Self::Keys(_)
             | Self::VoidCandidates(_)
+            | Self::Review(_)
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Reconcile(_)
@@ -285,6 +290,7 @@ async fn look(
         Command::VoidCandidates(command) => {
             return void_candidates::run(command, pool, config, printer).await;
         }
+        Command::Review(command) => return review::run(command, pool, config, printer).await,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status(args) => status::run(&args, pool, &config.kafka, printer).await?,
         Command::Audit => return audit::run(pool, printer).await,

@@ -10,7 +10,9 @@ use super::near;
 use super::output::{Printer, Tabular, Text, cell};
 use crate::domain::payment::ParkReason;
 use crate::store::views::near::Kind;
-use crate::store::views::payments::{self, BankFacts, PaymentFilter, PaymentRow, PaymentView};
+use crate::store::views::payments::{
+    self, BankFacts, PaymentFilter, PaymentRow, PaymentView, SuggestionRow,
+};
 
 const STATES: [&str; 7] =
     ["allocated", "partly_allocated", "on_account", "parked", "returned", "removed", "ignored"];
@@ -108,6 +110,10 @@ fn human(view: &PaymentView, text: &mut Text) {
     }
     text.heading("Allocations");
     text.table(&view.allocations);
+    if !view.suggestions.is_empty() {
+        text.heading("Suggestions");
+        text.table(&view.suggestions);
+    }
 }
 
 fn bank_fields(bank: &BankFacts, text: &mut Text) {
@@ -144,6 +150,23 @@ pub(super) fn words(state: &str) -> &str {
         "removed" => "removed",
         "ignored" => "ignored",
         other => other,
+    }
+}
+
+impl Tabular for SuggestionRow {
+    const HEADERS: &'static [&'static str] =
+        &["suggestion", "customer", "invoices", "amount", "currency", "status", "said"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.suggestion_id.clone(),
+            self.account_id.clone(),
+            self.invoices.join(" + "),
+            self.amount.clone(),
+            self.currency.clone(),
+            self.status.clone(),
+            cell(self.reason.as_ref()),
+        ]
     }
 }
 

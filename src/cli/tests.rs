@@ -54,6 +54,9 @@ fn wrong_usage_exits_with_two() {
         "topup status --watch 0",
         "topup completions cmd",
         "topup jobs run nonsense --operator me",
+        "topup review list --rule R99",
+        "topup review list --older-than yesterday",
+        "topup review confirm --operator me",
     ] {
         match parse(line) {
             Ok(_) => panic!("{line} was accepted"),
@@ -88,6 +91,8 @@ fn what_changes_something_asks_who_does_it() {
         "topup void-candidates confirm INV-1 --reason x",
         "topup void-candidates keep INV-1",
         "topup void-candidates keep INV-1 --operator=",
+        "topup review confirm 1-1",
+        "topup review reject 1-1 --reason x",
     ] {
         assert_eq!(parse(line).map(|_| ()).expect_err(line).exit_code(), 2, "{line}");
     }

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 
 use super::dead_letters::{Acted, Call, EditArgs};
 use super::error::CliError;
+use super::review::{SaidRow, Suggestions};
 use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
 use crate::candidates::{self, Act};
@@ -23,7 +24,7 @@ use crate::jobs::{Ended, Job, Runner};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::store::dead_letters::Selection;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, store};
+use crate::{app, dead_letters, demo, review, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
     let ran = app::run_worker(config, only).await;
@@ -170,6 +171,47 @@ async fn act_on(
             outcome: if which.yes { word.to_owned() } else { format!("would be {word}") },
             detail: acted.detail().map(str::to_owned),
             done: acted == candidates::Acted::Done,
+        });
+    }
+    Ok(rows)
+}
+
+pub(super) async fn confirm_suggestions(
+    pool: &PgPool,
+    config: &Config,
+    which: &Suggestions,
+) -> Result<Vec<SaidRow>, CliError> {
+    say(pool, config, which, review::Act::Confirm, None).await
+}
+
+pub(super) async fn reject_suggestions(
+    pool: &PgPool,
+    config: &Config,
+    which: &Suggestions,
+    reason: Option<&str>,
+) -> Result<Vec<SaidRow>, CliError> {
+    say(pool, config, which, review::Act::Reject, reason).await
+}
+
+async fn say(
+    pool: &PgPool,
+    config: &Config,
+    which: &Suggestions,
+    act: review::Act,
+    reason: Option<&str>,
+) -> Result<Vec<SaidRow>, CliError> {
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    let said = (which.operator.operator.as_str(), reason);
+    let mut rows = Vec::with_capacity(which.suggestions.len());
+    for suggestion in &which.suggestions {
+        let acted = review::act(&pipeline, suggestion, act, said, !which.yes).await;
+        let acted = acted.map_err(|error| CliError::failed(&error))?;
+        let word = acted.word();
+        rows.push(SaidRow {
+            suggestion_id: suggestion.clone(),
+            outcome: if which.yes { word.to_owned() } else { format!("would be {word}") },
+            detail: acted.detail().map(str::to_owned),
+            done: acted == review::Acted::Done,
         });
     }
     Ok(rows)

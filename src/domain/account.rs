@@ -42,7 +42,10 @@ impl Account {
 /// How surely a payment is known to come from an account (matching §1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Strength {
-    /// One of the account's verified payer accounts, and nobody else's.
+    /// A payer account that a person confirmed once: it only suggests.
+    Weak,
+    /// One of the account's verified payer accounts, or one confirmed often enough, and nobody
+    /// else's.
     Strong,
     /// A virtual account, or a checked reference that resolves to the account.
     Certain,
@@ -52,6 +55,7 @@ impl Strength {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Weak => "weak",
             Self::Strong => "strong",
             Self::Certain => "certain",
         }

@@ -14,6 +14,7 @@ use super::matching::MatchDecision;
 use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
 use super::reversal::{PaymentReturn, Reversal};
+use super::review::ReviewEffect;
 use super::usage::{Charged, Hold, LotMove, Refunded};
 
 /// The identity of a bank transaction among those of its bank account.
@@ -184,6 +185,8 @@ pub enum Effect {
     /// Every usage record before that instant is in the record's partition.
     Watermark(DateTime<Utc>),
     StoreDecision(Box<MatchDecision>),
+    /// Suggestions, what became of them, and what is learnt.
+    Review(Box<ReviewEffect>),
     Publish {
         key: EventKey,
         fact: Box<Fact>,

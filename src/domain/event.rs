@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::ids::{AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId};
+use super::ids::{
+    AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId, SuggestionId,
+};
 use super::money::Money;
 use super::reversal::ReversalKind;
 
@@ -60,6 +62,8 @@ pub struct Cause {
 /// An invoice that a person may choose for a parked payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestedInvoice {
+    /// What to confirm; invoices that are taken together share it. None: it cannot be chosen.
+    pub suggestion_id: Option<SuggestionId>,
     pub invoice_id: InvoiceId,
     pub account_id: AccountId,
     pub amount_due: Money,

@@ -89,6 +89,10 @@ text_id!(
     HoldId
 );
 text_id!(
+    /// A choice that a person has for a payment.
+    SuggestionId
+);
+text_id!(
     /// The system that wrote a record (`CloudEvents` `source`).
     Source
 );

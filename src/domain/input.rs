@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::bank::BankTransaction;
 use super::effect::BankKey;
-use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
+use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, SuggestionId};
 use super::matching::text::{self, Tokens};
 use super::money::{Amount, Currency, Money};
 use super::usage::Usage;
@@ -116,6 +116,8 @@ pub enum Command {
         account_id: AccountId,
         reason: Option<String>,
     },
+    ConfirmMatch(MatchWord),
+    RejectMatch(MatchWord),
 }
 
 impl Command {
@@ -127,6 +129,7 @@ impl Command {
             Self::CreateInvoice(command) => Some(&command.account_id),
             Self::RecordPayment(command) => command.account_id.as_ref(),
             Self::AllocatePayment(command) => Some(&command.account_id),
+            Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.account_id),
             Self::MarkInvoiceSent { account_id, .. }
             | Self::VoidInvoice { account_id, .. }
             | Self::KeepInvoice { account_id, .. }
@@ -147,6 +150,8 @@ impl Command {
             | Self::AssignPayment { .. }
             | Self::AllocatePayment(_)
             | Self::DeallocatePayment { .. }
+            | Self::ConfirmMatch(_)
+            | Self::RejectMatch(_)
             | Self::RemovePayment { .. } => false,
         }
     }
@@ -165,6 +170,8 @@ impl Command {
             Self::AllocatePayment(_) => "topup.payment.allocate.v1",
             Self::DeallocatePayment { .. } => "topup.payment.deallocate.v1",
             Self::RemovePayment { .. } => "topup.payment.remove.v1",
+            Self::ConfirmMatch(_) => "topup.match.confirm.v1",
+            Self::RejectMatch(_) => "topup.match.reject.v1",
         }
     }
 
@@ -173,6 +180,7 @@ impl Command {
         match self {
             Self::RecordPayment(command) => Some(&command.payment_id),
             Self::AllocatePayment(command) => Some(&command.payment_id),
+            Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.payment_id),
             Self::AssignPayment { payment_id, .. }
             | Self::DeallocatePayment { payment_id, .. }
             | Self::RemovePayment { payment_id, .. } => Some(payment_id),
@@ -199,6 +207,8 @@ impl Command {
             Self::UpsertAccount(_)
             | Self::RecordPayment(_)
             | Self::AssignPayment { .. }
+            | Self::ConfirmMatch(_)
+            | Self::RejectMatch(_)
             | Self::RemovePayment { .. } => Vec::new(),
         }
     }
@@ -249,6 +259,16 @@ pub struct AllocatePayment {
     pub account_id: AccountId,
     /// One to fifty parts, no invoice twice; all are done or none.
     pub allocations: Vec<AllocationPart>,
+}
+
+/// A person's word on a suggestion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchWord {
+    pub payment_id: PaymentId,
+    pub suggestion_id: SuggestionId,
+    pub account_id: AccountId,
+    /// Who says it and why; kept with the suggestion.
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,6 +22,7 @@ pub mod money;
 pub mod payment;
 pub mod rejection;
 pub mod reversal;
+pub mod review;
 pub mod shared;
 pub mod usage;
 pub mod working_set;

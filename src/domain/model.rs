@@ -270,6 +270,7 @@ impl Model {
             | Effect::ClearDebt { .. }
             | Effect::SetHold(_)
             | Effect::Watermark(_)
+            | Effect::Review(_)
             | Effect::Publish { .. } => {}
         }
         Ok(())

@@ -56,6 +56,8 @@ pub enum ParkReason {
     BalanceLimit,
     /// A word is one typing mistake away from an invoice.
     NearReference,
+    /// A payer's account that was confirmed once, and the amount, fit.
+    PayerOnly,
     /// The payer's name and the amount fit one invoice.
     NameOnly,
     /// Only the amount fits, one invoice in the whole book.
@@ -67,7 +69,7 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
@@ -84,6 +86,7 @@ impl ParkReason {
         Self::TwoPersonLimit,
         Self::BalanceLimit,
         Self::NearReference,
+        Self::PayerOnly,
         Self::NameOnly,
         Self::AmountOnly,
         Self::NoCandidate,
@@ -109,6 +112,7 @@ impl ParkReason {
             Self::TwoPersonLimit => "two_person_limit",
             Self::BalanceLimit => "balance_limit",
             Self::NearReference => "near_reference",
+            Self::PayerOnly => "payer_only",
             Self::NameOnly => "name_only",
             Self::AmountOnly => "amount_only",
             Self::NoCandidate => "no_candidate",
@@ -145,6 +149,9 @@ impl ParkReason {
             Self::TwoPersonLimit => "The amount is above the limit for automatic decisions.",
             Self::BalanceLimit => "The balance would become larger than can be kept.",
             Self::NearReference => "A word is one typing mistake away from an invoice of ours.",
+            Self::PayerOnly => {
+                "Only the amount fits, and a payer's account that was confirmed once."
+            }
             Self::NameOnly => "Only the payer's name and the amount fit, one invoice.",
             Self::AmountOnly => "Only the amount fits, one invoice in the whole book.",
             Self::NoCandidate => "Nothing in the payment points to an invoice or a customer.",

@@ -12,6 +12,8 @@ pub enum Rejection {
     PaymentNotAssigned,
     PaymentAlreadyAssigned,
     PaymentRemoved,
+    SuggestionUnknown,
+    SuggestionClosed,
     InvoiceAlreadyVoided,
     InvoiceVoided,
     InvoiceAlreadyProvisioned,
@@ -30,7 +32,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::InvoiceExists,
@@ -39,6 +41,8 @@ impl Rejection {
         Self::PaymentNotAssigned,
         Self::PaymentAlreadyAssigned,
         Self::PaymentRemoved,
+        Self::SuggestionUnknown,
+        Self::SuggestionClosed,
         Self::InvoiceAlreadyVoided,
         Self::InvoiceVoided,
         Self::InvoiceAlreadyProvisioned,
@@ -67,6 +71,8 @@ impl Rejection {
             Self::PaymentNotAssigned => "payment_not_assigned",
             Self::PaymentAlreadyAssigned => "payment_already_assigned",
             Self::PaymentRemoved => "payment_removed",
+            Self::SuggestionUnknown => "suggestion_unknown",
+            Self::SuggestionClosed => "suggestion_closed",
             Self::InvoiceAlreadyVoided => "invoice_already_voided",
             Self::InvoiceVoided => "invoice_voided",
             Self::InvoiceAlreadyProvisioned => "invoice_already_provisioned",
@@ -99,6 +105,10 @@ impl Rejection {
             Self::PaymentNotAssigned => "The payment has no account yet: assign it first.",
             Self::PaymentAlreadyAssigned => "The payment is assigned to an account already.",
             Self::PaymentRemoved => "The payment has been removed or returned.",
+            Self::SuggestionUnknown => "The payment has no suggestion with this id.",
+            Self::SuggestionClosed => {
+                "The suggestion was confirmed, rejected or superseded already."
+            }
             Self::InvoiceAlreadyVoided => "The invoice is voided already.",
             Self::InvoiceVoided => "The invoice is voided, which is final.",
             Self::InvoiceAlreadyProvisioned => "The invoice is provisioned and paid already.",

@@ -7,11 +7,11 @@ use super::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use super::effect::Outcome;
 use super::ids::{
     AccountId, BankAccountId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, RefundId, Source,
-    UsageId,
+    SuggestionId, UsageId,
 };
 use super::input::{
-    AllocatePayment, AllocationPart, Command, CreateInvoice, Input, Message, RecordPayment,
-    UpsertAccount,
+    AllocatePayment, AllocationPart, Command, CreateInvoice, Input, MatchWord, Message,
+    RecordPayment, UpsertAccount,
 };
 use super::invoice::Invoice;
 use super::matching::{MatchDecision, Policy};
@@ -132,6 +132,23 @@ pub fn deallocate(id: &str, from: &str, owner: &str) -> Command {
 
 pub fn remove(id: &str, owner: &str) -> Command {
     Command::RemovePayment { payment_id: payment(id), account_id: account(owner), reason: None }
+}
+
+pub fn confirm(id: &str, suggestion: &str, owner: &str) -> Command {
+    Command::ConfirmMatch(word(id, suggestion, owner))
+}
+
+pub fn reject(id: &str, suggestion: &str, owner: &str) -> Command {
+    Command::RejectMatch(word(id, suggestion, owner))
+}
+
+fn word(id: &str, suggestion: &str, owner: &str) -> MatchWord {
+    MatchWord {
+        payment_id: payment(id),
+        suggestion_id: SuggestionId::parse(suggestion).expect("suggestion id"),
+        account_id: account(owner),
+        reason: None,
+    }
 }
 
 /// Money that arrived today and names nobody.
@@ -458,5 +475,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.watchers.clone_from(&set.watchers);
     loaded.balances.clone_from(&set.balances);
     loaded.usage.clone_from(&set.usage);
+    loaded.aliases.clone_from(&set.aliases);
+    loaded.review.clone_from(&set.review);
     loaded
 }

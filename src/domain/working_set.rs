@@ -6,6 +6,7 @@
 //! A complete working set (the model in the tests) never misses.
 
 pub mod pending;
+pub mod review;
 mod steps_back;
 pub mod usage;
 
@@ -20,7 +21,7 @@ use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, number_key};
 use super::money::{Currency, Money, MoneyError};
-use super::payment::Payment;
+use super::payment::{Payment, PaymentState};
 use super::rejection::Rejection;
 use super::reversal::{AppliedReturn, OriginalKey};
 use super::shared::Shared;
@@ -103,6 +104,8 @@ pub struct WorkingSet {
     pub locked: Shared<HashSet<AccountId>>,
     pub payer_owners: Shared<HashMap<String, BTreeSet<AccountId>>>,
     pub virtual_owners: HashMap<String, AccountId>,
+    /// What persons taught about payers' accounts.
+    pub aliases: Shared<review::Aliases>,
     pub invoices: HashMap<InvoiceId, Invoice>,
     pub by_reference: Shared<HashMap<String, InvoiceId>>,
     pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
@@ -138,6 +141,7 @@ pub struct WorkingSet {
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     pub usage: usage::UsageSet,
+    pub review: review::ReviewSet,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
     pub complete: bool,
     /// Events in the order in which they were published.
@@ -369,14 +373,7 @@ impl WorkingSet {
             }
             Effect::Return(returned) => self.apply_return(returned)?,
             Effect::SettlePayment { payment_id, state, watches } => {
-                self.payment_mut(payment_id)?.state = *state;
-                for payments in self.watchers.values_mut() {
-                    payments.remove(payment_id);
-                }
-                for key in watches {
-                    let payments = self.watchers.entry(key.clone()).or_default();
-                    payments.insert(payment_id.clone());
-                }
+                self.apply_settled(payment_id, *state, watches)?;
             }
             Effect::RecordBankTransaction(record) => self.apply_bank_record(record),
             Effect::SupersedePending { pending, .. } => self.apply_superseded(pending),
@@ -391,12 +388,31 @@ impl WorkingSet {
                 let key = (hold.account_id.clone(), hold.hold_id.clone());
                 self.usage.holds.insert(key, hold.clone());
             }
+            Effect::StoreDecision(decision) => self.note_decision(decision),
+            Effect::Review(effect) => self.apply_review(effect)?,
             // The lot was opened as what it left.
             Effect::ClearDebt { .. }
             | Effect::ParkReturn { .. }
             | Effect::Post(_)
-            | Effect::RecordStatement(_)
-            | Effect::StoreDecision(_) => {}
+            | Effect::RecordStatement(_) => {}
+        }
+        Ok(())
+    }
+
+    fn apply_settled(
+        &mut self,
+        payment_id: &PaymentId,
+        state: PaymentState,
+        watches: &[WatchKey],
+    ) -> Result<(), Stop> {
+        self.payment_mut(payment_id)?.state = state;
+        self.note_settled(payment_id, state);
+        for payments in self.watchers.values_mut() {
+            payments.remove(payment_id);
+        }
+        for key in watches {
+            let payments = self.watchers.entry(key.clone()).or_default();
+            payments.insert(payment_id.clone());
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::domain::account::Identity;
 use crate::domain::matching::{MatchDecision, MatchOutcome};
 use crate::domain::money::Money;
+use crate::domain::review::{Suggestion, suggestions};
 use crate::domain::working_set::BookEntry;
 
 #[derive(Serialize)]
@@ -18,7 +19,7 @@ struct Explained<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stated: Option<ExplainedMoney>,
     notes: &'a [&'static str],
-    suggestions: Vec<ExplainedInvoice<'a>>,
+    suggestions: Vec<ExplainedSuggestion<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
 }
 
@@ -42,6 +43,13 @@ struct ExplainedInvoice<'a> {
     /// Only where it is not the payment's.
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ExplainedSuggestion<'a> {
+    suggestion_id: Option<&'a str>,
+    #[serde(flatten)]
+    invoice: ExplainedInvoice<'a>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +83,16 @@ fn invoice(entry: &BookEntry, free: Money) -> ExplainedInvoice<'_> {
     }
 }
 
+fn suggestion<'a>(
+    choices: &'a [Suggestion],
+    entry: &'a BookEntry,
+    free: Money,
+) -> ExplainedSuggestion<'a> {
+    let of = |choice: &&Suggestion| choice.parts.iter().any(|part| part.0 == entry.invoice_id);
+    let suggestion_id = choices.iter().find(of).map(|choice| choice.id.as_str());
+    ExplainedSuggestion { suggestion_id, invoice: invoice(entry, free) }
+}
+
 /// The explanation of `decision`, as one JSON object.
 #[must_use]
 pub fn to_json(decision: &MatchDecision) -> String {
@@ -94,6 +112,8 @@ pub fn to_json(decision: &MatchDecision) -> String {
         MatchOutcome::Allocate(parts) => parts.as_slice(),
         MatchOutcome::OnAccount | MatchOutcome::Park(_) => &[],
     };
+    let choices = suggestions(decision);
+    let suggested = |entry| suggestion(&choices, entry, decision.free);
     let currency = decision.free.currency();
     let explained = Explained {
         free: decision.free.number(),
@@ -107,11 +127,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
             currency: stated.currency().code().to_owned(),
         }),
         notes: &explanation.notes,
-        suggestions: decision
-            .suggestions
-            .iter()
-            .map(|entry| invoice(entry, decision.free))
-            .collect(),
+        suggestions: decision.suggestions.iter().map(suggested).collect(),
         allocations: allocations
             .iter()
             .map(|(id, amount)| ExplainedPart { invoice_id: id.as_str(), amount: amount.number() })

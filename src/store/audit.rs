@@ -217,6 +217,26 @@ pub const INVARIANTS: &[Invariant] = &[
         "tombstones_are_respected",
         "What a command took apart has a tombstone, and no rule put it together again."
     ),
+    invariant!(
+        "A30",
+        "suggestions_can_be_chosen",
+        "The open suggestions of a payment are of one decision, and it has money for them."
+    ),
+    invariant!(
+        "A31",
+        "suggestions_are_of_one_customer",
+        "A suggestion names invoices of its customer and currency, for no more than the payment."
+    ),
+    invariant!(
+        "A32",
+        "confirmed_was_allocated",
+        "What a person confirmed was allocated as it was suggested."
+    ),
+    invariant!(
+        "A33",
+        "alias_is_its_history",
+        "An alias counts the payments confirmed since it was last demoted."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

@@ -13,6 +13,7 @@
 mod misses;
 mod pending;
 mod resolve;
+mod review;
 mod steps_back;
 mod usage;
 
@@ -60,6 +61,7 @@ pub struct Needs {
     steps_back: steps_back::StepsBack,
     /// The feed that proves what is unspent; none: what is known is taken as proof.
     pub proof: Option<ProofFeed>,
+    review: review::ReviewNeeds,
     has_commands: bool,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
     same_amount: HashMap<(String, i64), i64>,
@@ -109,6 +111,7 @@ impl Needs {
 
     fn add_command(&mut self, command: &Command) {
         self.has_commands = true;
+        self.review.add(command);
         if let Some(account_id) = command.account_id() {
             self.accounts.insert(account_id.as_str().to_owned());
         }
@@ -137,7 +140,9 @@ impl Needs {
             | Command::KeepInvoice { .. }
             | Command::RecordPayment(_)
             | Command::AssignPayment { .. }
-            | Command::AllocatePayment(_) => {}
+            | Command::AllocatePayment(_)
+            | Command::ConfirmMatch(_)
+            | Command::RejectMatch(_) => {}
         }
     }
 
@@ -188,13 +193,19 @@ pub async fn working_set(
         // An invoice may have appeared before the lock was granted.
         found = resolve::invoices(tx, needs).await?;
     }
-    resolve::payers(tx, needs, &mut set).await?;
+    review::debtors(tx, needs, &mut set).await?;
+    let read = resolve::payers(tx, needs, &mut set).await?;
     owners.extend(needs.accounts.iter().cloned());
     owners.extend(found.owners.values().cloned());
     owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
+    let learned = set.aliases.values().flat_map(|of_payer| of_payer.keys());
+    owners.extend(learned.map(|id| id.as_str().to_owned()));
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
+        for account in read {
+            set.accounts.entry(account.account_id.clone()).or_insert(account);
+        }
         read_accounts(tx, &owners, &mut set).await?;
         return Ok(set);
     }
@@ -205,9 +216,12 @@ pub async fn working_set(
         resolve::watchers(tx, needs, &mut set).await?;
         found.extend(resolve::invoices(tx, needs).await?);
         resolve::payers(tx, needs, &mut set).await?;
+    } else {
+        review::payers_again(tx, needs, &mut set).await?;
     }
     payments(tx, needs, &mut set).await?;
     steps_back::allocations(tx, needs, &mut set).await?;
+    review::load(tx, needs, &mut set).await?;
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;

@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod rematch;
 pub mod replay_runs;
 pub mod returns;
+pub mod review;
 mod rows;
 pub mod usage;
 pub mod views;

@@ -25,6 +25,7 @@ use crate::domain::working_set::{Rebase, WorkingSet};
 mod bank;
 mod money;
 mod records;
+mod review;
 mod steps_back;
 mod usage;
 
@@ -86,6 +87,7 @@ pub async fn batch_in_tx(
     let raises_books = locks == Locks::First && !write.only_usage;
     accounts(tx, before, after, &rebase, raises_books, at).await?;
     upserts(tx, &write.effects, at).await?;
+    review::aliases(tx, after, write, at).await?;
     changed_invoices(tx, before, after, &touched).await?;
     candidates(tx, &write.effects, at).await?;
     money::balances(tx, before, after, &mut rebase, locks, at).await?;
@@ -114,6 +116,7 @@ async fn own_rows(
     steps_back::reversals(tx, &write.effects, at).await?;
     decisions(tx, &write.decisions).await?;
     watches(tx, &write.effects).await?;
+    review::suggestions(tx, before, after, write, at).await?;
     records::inbox(tx, &write.inbox, at).await?;
     records::repeats(tx, &write.repeats, at).await?;
     records::waiting(tx, &write.waiting, at).await?;
@@ -198,6 +201,7 @@ impl Touched {
                 | Effect::ParkReturn { .. }
                 | Effect::SetHold(_)
                 | Effect::Watermark(_)
+                | Effect::Review(_)
                 | Effect::StoreDecision(_)
                 | Effect::Publish { key: EventKey::Account(_) | EventKey::Bank(_), .. } => {}
             }

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod near;
 pub mod payments;
 pub mod records;
+pub mod review;
 pub mod status;
 pub mod time;
 pub mod void_candidates;

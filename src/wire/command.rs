@@ -13,9 +13,10 @@ use serde_json::value::RawValue;
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
 use super::strict::{MapOnly, Text};
-use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
+use crate::domain::ids::{AccountId, InvoiceId, PaymentId, SuggestionId};
 use crate::domain::input::{
-    AllocatePayment, AllocationPart, Command, CreateInvoice, Input, RecordPayment, UpsertAccount,
+    AllocatePayment, AllocationPart, Command, CreateInvoice, Input, MatchWord, RecordPayment,
+    UpsertAccount,
 };
 use crate::domain::money::Money;
 
@@ -162,6 +163,19 @@ struct DeallocatePaymentData<'a> {
 struct RemovePaymentData<'a> {
     #[serde(borrow)]
     payment_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MatchWordData<'a> {
+    #[serde(borrow)]
+    payment_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    suggestion_id: Option<Text<'a>>,
     #[serde(borrow)]
     account_id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -373,4 +387,26 @@ pub(super) fn remove_payment(data: &str, fields: &mut Fields) -> Option<Input> {
         account_id: account_id?,
         reason,
     }))
+}
+
+fn match_word(data: &str, fields: &mut Fields) -> Option<MatchWord> {
+    let data: MatchWordData<'_> = fields.object(data)?;
+    let payment_id = fields.id(need("payment_id"), data.payment_id, PaymentId::parse);
+    let suggestion_id = fields.id(need("suggestion_id"), data.suggestion_id, SuggestionId::parse);
+    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
+    let reason = fields.label(maybe("reason"), data.reason);
+    Some(MatchWord {
+        payment_id: payment_id?,
+        suggestion_id: suggestion_id?,
+        account_id: account_id?,
+        reason,
+    })
+}
+
+pub(super) fn confirm_match(data: &str, fields: &mut Fields) -> Option<Input> {
+    match_word(data, fields).map(|word| Input::Command(Command::ConfirmMatch(word)))
+}
+
+pub(super) fn reject_match(data: &str, fields: &mut Fields) -> Option<Input> {
+    match_word(data, fields).map(|word| Input::Command(Command::RejectMatch(word)))
 }

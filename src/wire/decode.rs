@@ -69,7 +69,7 @@ const fn usage_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<I
 }
 
 /// Every type that is read here: the most frequent come first.
-const ROUTES: [Route; 17] = [
+const ROUTES: [Route; 19] = [
     usage_route("topup.usage.charge.v1", usage::charge),
     bank_route("topup.bank.transaction.v1", bank::transaction),
     bank_route("topup.bank.statement.v1", bank::statement),
@@ -87,6 +87,8 @@ const ROUTES: [Route; 17] = [
     command_route("topup.payment.allocate.v1", command::allocate_payment),
     command_route("topup.payment.deallocate.v1", command::deallocate_payment),
     command_route("topup.payment.remove.v1", command::remove_payment),
+    command_route("topup.match.confirm.v1", command::confirm_match),
+    command_route("topup.match.reject.v1", command::reject_match),
 ];
 
 /// Decodes a record.

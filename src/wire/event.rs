@@ -461,8 +461,9 @@ impl<'a> Object<'a> {
             if index > 0 {
                 self.out.push(',');
             }
-            let SuggestedInvoice { invoice_id, account_id, amount_due } = suggestion;
+            let SuggestedInvoice { suggestion_id, invoice_id, account_id, amount_due } = suggestion;
             let mut object = Object::open(self.out);
+            object.maybe_text("suggestion_id", suggestion_id.as_ref().map(|id| id.as_str()));
             object.text("invoice_id", invoice_id.as_str());
             object.text("account_id", account_id.as_str());
             object.amount("amount_due", *amount_due);

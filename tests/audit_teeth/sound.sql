@@ -82,6 +82,17 @@ INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount, un
 INSERT INTO usage_refunds VALUES
     ('ACC-1', 'R-1', 12, 'U-1', 'SGD', 4000000, 6, '2026-11-04Z');
 
+-- A parked payment with a suggestion, and a payer that a person confirmed once.
+INSERT INTO decisions VALUES
+    (21, 'PAY-2', 'R14', 3, 'suggested', 'amount_only', '{}', 'bank', 'B2', '2026-11-02Z');
+INSERT INTO suggestions (suggestion_id, payment_id, decision_id, account_id, currency, suggested_at)
+VALUES ('21-1', 'PAY-2', 21, 'ACC-1', 'SGD', '2026-11-02Z');
+INSERT INTO suggestion_invoices VALUES ('21-1', 'INV-2', 50000000);
+INSERT INTO payer_aliases VALUES ('DBS123', 'ACC-1', 1, '2026-11-02', NULL);
+INSERT INTO payer_alias_uses (payer_account, account_id, payment_id, kind, used_on,
+        caused_by_source, caused_by_id, recorded_at) VALUES
+    ('DBS123', 'ACC-1', 'PAY-1', 'confirmed', '2026-11-02', 'crm', 'C1', '2026-11-02Z');
+
 INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code, topic, partition,
                    record_offset, subject, processed_at) VALUES
     ('crm', 'C1', sha256('1'), 'topup.invoice.create.v1', 'applied', NULL, 'c', 0, 0,

@@ -175,6 +175,12 @@ fn refusals_of_names_and_states() -> Vec<Refusal> {
         ("virtual_account_taken", a, "account.upsert", taken),
         ("payment_not_assigned", a, pay, allocate("PAY-N", a, "INV-S")),
         ("payment_already_assigned", a, "payment.assign", about_payment("PAY-1", a)),
+        (
+            "suggestion_unknown",
+            a,
+            "match.confirm",
+            with(about_payment("PAY-3", a), &json!({ "suggestion_id": "1-1" })),
+        ),
         ("invoice_already_voided", a, "invoice.void", about_invoice("INV-V", a)),
         ("invoice_voided", a, pay, allocate("PAY-3", a, "INV-V")),
         ("invoice_already_provisioned", a, pay, allocate("PAY-3", a, "INV-P")),
@@ -208,8 +214,9 @@ fn refusals_of_amounts() -> Vec<Refusal> {
 }
 
 /// The codes that no record can cause yet, and why.
-const UNREACHABLE: [(&str, &str); 2] = [
+const UNREACHABLE: [(&str, &str); 3] = [
     ("payment_removed", "no payment is removed or returned before there is a usage feed"),
+    ("suggestion_closed", "shown by of_two_that_confirm_at_once_exactly_one_wins"),
     ("balance_limit", "shown by a_balance_that_cannot_be_kept_is_refused"),
 ];
 

@@ -258,6 +258,7 @@ async fn payment_parked_tells_the_reason_and_what_to_choose_from() {
     world.outcome("b-1").await;
     let key = format!("BANK:{BANK}:T-1");
     let data = only(&world, "payment.parked", &key, ("bank-gateway", "b-1")).await;
+    let suggestion = world.value("SELECT suggestion_id FROM suggestions").await;
     let expected = json!({
         "sequence": 2,
         "payment_id": key,
@@ -265,6 +266,7 @@ async fn payment_parked_tells_the_reason_and_what_to_choose_from() {
         "currency": "SGD",
         "reason": "amount_only",
         "suggestions": [{
+            "suggestion_id": suggestion,
             "invoice_id": "INV-1",
             "account_id": "ACC-1",
             "amount_due": "100.00",

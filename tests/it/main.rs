@@ -24,6 +24,7 @@ mod quality;
 mod readme;
 mod reconcile;
 mod rematch;
+mod review;
 mod runbook;
 mod statements;
 mod usage;

@@ -12,6 +12,7 @@ mod json;
 pub mod lines;
 mod rematch;
 mod time;
+mod words;
 
 use std::io::Write;
 
@@ -149,6 +150,8 @@ async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
         time::pass(direct, &mut model, now, coverage).await;
         compare(direct, &model, seed).await;
     }
+    words::said(direct, &mut model, now, seed).await;
+    compare(direct, &model, seed).await;
     coverage.sequence(&model);
     drop(repeatable);
 }

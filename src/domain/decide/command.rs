@@ -1,5 +1,6 @@
 //! Commands: requests that may be refused.
 
+use super::review::{self, Word};
 use super::settle::{self, Part};
 use super::{Halt, Recording, reverse};
 use crate::domain::allocation::Rule;
@@ -7,7 +8,8 @@ use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{EventKey, Fact};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{
-    AllocatePayment, AllocationPart, Command, CreateInvoice, RecordPayment, UpsertAccount,
+    AllocatePayment, AllocationPart, Command, CreateInvoice, MatchWord, RecordPayment,
+    UpsertAccount,
 };
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
 use crate::domain::matching::reference;
@@ -15,7 +17,7 @@ use crate::domain::money::{Money, MoneyError};
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 
-type Result<T = Outcome> = std::result::Result<T, Halt>;
+pub(super) type Result<T = Outcome> = std::result::Result<T, Halt>;
 
 pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result {
     let queued = command
@@ -45,6 +47,8 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             assign(recording, payment_id, account_id)
         }
         Command::AllocatePayment(allocate) => allocate_payment(recording, allocate),
+        Command::ConfirmMatch(word) => review::confirm(recording, &word_of(word)),
+        Command::RejectMatch(word) => review::reject(recording, &word_of(word)),
         Command::DeallocatePayment { payment_id, invoice_id, account_id, reason } => {
             let payment = known_payment(recording, payment_id)?;
             let invoice = known_invoice(recording, invoice_id)?;
@@ -69,15 +73,24 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
     }
 }
 
+fn word_of(word: &MatchWord) -> Word<'_> {
+    Word {
+        payment_id: &word.payment_id,
+        suggestion_id: &word.suggestion_id,
+        account_id: &word.account_id,
+        reason: word.reason.as_ref(),
+    }
+}
+
 fn applied_invoice(invoice_id: &InvoiceId) -> Outcome {
     Outcome::Applied { subject: Some(format!("invoice:{invoice_id}")) }
 }
 
-fn applied_payment(payment_id: &PaymentId) -> Outcome {
+pub(super) fn applied_payment(payment_id: &PaymentId) -> Outcome {
     Outcome::Applied { subject: Some(format!("payment:{payment_id}")) }
 }
 
-fn open_account(recording: &Recording<'_>, account_id: &AccountId) -> Result<()> {
+pub(super) fn open_account(recording: &Recording<'_>, account_id: &AccountId) -> Result<()> {
     let closed = recording.set.accounts.get(account_id).is_some_and(|account| account.closed);
     if closed { Err(Rejection::AccountClosed.into()) } else { Ok(()) }
 }
@@ -87,13 +100,13 @@ fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -> Result<In
     known.ok_or_else(|| Need::Invoice(invoice_id.clone()).into())
 }
 
-fn known_payment(recording: &Recording<'_>, payment_id: &PaymentId) -> Result<Payment> {
+pub(super) fn known_payment(recording: &Recording<'_>, payment_id: &PaymentId) -> Result<Payment> {
     let known = recording.set.payments.get(payment_id).cloned();
     known.ok_or_else(|| Need::Payment(payment_id.clone()).into())
 }
 
 /// What a command names belongs to the command's account, or to none yet.
-fn check_owner(owner: Option<&AccountId>, account_id: &AccountId) -> Result<()> {
+pub(super) fn check_owner(owner: Option<&AccountId>, account_id: &AccountId) -> Result<()> {
     if owner.is_some_and(|owner| owner != account_id) {
         Err(Rejection::AccountMismatch.into())
     } else {
@@ -263,6 +276,7 @@ fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &Ac
     let assigned =
         Effect::AssignPayment { payment_id: payment_id.clone(), account_id: account_id.clone() };
     recording.add(assigned)?;
+    review::learn(recording, payment_id, account_id, None)?;
     // A person has said whose money it is; allocating stays a step of its own.
     recording.add(Effect::SettlePayment {
         payment_id: payment_id.clone(),
@@ -272,7 +286,7 @@ fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &Ac
     Ok(applied_payment(payment_id))
 }
 
-fn check_usable(payment: &Payment) -> Result<()> {
+pub(super) fn check_usable(payment: &Payment) -> Result<()> {
     match payment.state {
         PaymentState::Returned | PaymentState::Removed => Err(Rejection::PaymentRemoved.into()),
         PaymentState::Allocated
@@ -309,13 +323,14 @@ fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -
     }
     let parts = parts_of(&payment, &invoices, &amounts)?;
     settle::check_balance_limit(recording, &allocate.account_id, &parts)?;
+    review::learn(recording, &allocate.payment_id, &allocate.account_id, None)?;
     settle::post_provisioned(recording, &allocate.payment_id, Rule::R1, &parts)?;
     Ok(applied_payment(&allocate.payment_id))
 }
 
 /// Of several invoices that cannot be paid, the requester is told the first refusal in the order
 /// of precedence, not in the order of the parts.
-fn check_invoices(payment: &Payment, invoices: &[Invoice]) -> Result<()> {
+pub(super) fn check_invoices(payment: &Payment, invoices: &[Invoice]) -> Result<()> {
     let refused = invoices.iter().filter_map(|invoice| invoice.check_payable().err());
     if let Some(rejection) = refused.min() {
         return Err(rejection.into());
@@ -340,7 +355,7 @@ fn asked_amounts(payment: &Payment, parts: &[AllocationPart]) -> Result<Vec<Opti
 }
 
 /// What each part allocates, in the order of the command.
-fn parts_of(
+pub(super) fn parts_of(
     payment: &Payment,
     invoices: &[Invoice],
     amounts: &[Option<Money>],

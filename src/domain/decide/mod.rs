@@ -9,9 +9,11 @@ pub mod bank;
 mod command;
 mod returns;
 mod reverse;
+mod review;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod unlearn;
 pub mod usage;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! usage feed must prove. Nothing is changed in place: each step back is posted.
 
 use super::settle::event_key;
+use super::unlearn::unlearn;
 use super::{Halt, Recording};
 use crate::domain::allocation::Allocation;
 use crate::domain::effect::{Effect, Need, WatchKey};
@@ -49,6 +50,7 @@ pub(super) fn deallocate(
     }
     let laid = Effect::LayTombstone { payment_id, invoice_id: invoice_id.clone() };
     recording.add(laid)?;
+    unlearn(recording, &payment.payment_id)?;
     settle_again(recording, payment, &account_id)
 }
 
@@ -111,6 +113,9 @@ pub(super) fn remove(
         let zero = Money::zero(live.currency());
         let step = Step { kind: ReversalKind::Removed, return_id: None, posted };
         reverse(recording, link, live, zero, &step, reason.clone())?;
+    }
+    if !links.is_empty() {
+        unlearn(recording, &payment_id)?;
     }
     let state = PaymentState::Removed;
     Ok(recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?)

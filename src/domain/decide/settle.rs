@@ -18,6 +18,7 @@ use crate::domain::matching::{
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentState};
 use crate::domain::rejection::Rejection;
+use crate::domain::review::{self, ReviewEffect};
 use crate::domain::usage::{LotMove, MoveKind};
 use crate::domain::working_set::Stop;
 
@@ -343,7 +344,13 @@ fn conclude(
         (MatchOutcome::Park(reason), true) => (PaymentState::Parked(*reason), Some(reason.code())),
     };
     let watches = decision.watches.clone();
+    let choices = review::suggestions(&decision);
+    let chosen_by = |id: &InvoiceId| {
+        let choice = choices.iter().find(|choice| choice.parts.iter().any(|part| part.0 == *id));
+        choice.map(|choice| choice.id.clone())
+    };
     let suggestions = decision.suggestions.iter().map(|entry| SuggestedInvoice {
+        suggestion_id: chosen_by(&entry.invoice_id),
         invoice_id: entry.invoice_id.clone(),
         account_id: entry.account_id.clone(),
         amount_due: entry.amount_due,
@@ -351,6 +358,9 @@ fn conclude(
     let suggestions: Vec<SuggestedInvoice> = suggestions.collect();
     recording.add(Effect::StoreDecision(Box::new(decision)))?;
     recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
+    if !choices.is_empty() {
+        recording.add(Effect::Review(Box::new(ReviewEffect::Suggest(choices))))?;
+    }
     if let Some(reason) = reason {
         let fact = Fact::PaymentParked {
             payment_id: payment_id.clone(),

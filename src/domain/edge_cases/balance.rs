@@ -138,7 +138,7 @@ fn edge_58_a_lot_never_expires() {
     topup(&mut desk, 1, "100");
     desk.pass_days(4_000);
     topup(&mut desk, 2, "100");
-    desk.model.expire();
+    desk.model.expire(desk.now);
     assert_eq!(lots(&desk), [(money("100"), true), (money("100"), true)]);
     spend(&mut desk, "U1", "120");
     assert_eq!(lots(&desk), [(money("0"), false), (money("80"), false)]);

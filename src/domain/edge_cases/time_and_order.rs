@@ -37,7 +37,7 @@ fn edge_26_money_before_the_invoice_exists_pays_when_it_does() {
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     assert_eq!(desk.state("1"), parked(ParkReason::NoCandidate));
     assert!(desk.model.waiting.is_empty());
-    desk.model.expire();
+    desk.model.expire(desk.now);
     // The day of the payment is the day of the invoice: a later one would need a person.
     desk.draft("INV-1001", "A", "100");
     assert_eq!(desk.state("1"), parked(ParkReason::NoCandidate));

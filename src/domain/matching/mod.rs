@@ -6,8 +6,10 @@
 
 mod currency;
 mod hints;
+mod learned;
 pub mod names;
 pub mod near;
+pub mod payer;
 pub mod reference;
 mod several;
 pub mod subset;
@@ -25,6 +27,7 @@ use super::effect::WatchKey;
 use super::ids::{DecisionId, InvoiceId, PaymentId};
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
+use super::review::AliasUse;
 use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
 use text::Tokens;
 
@@ -106,6 +109,8 @@ pub enum NamedBy {
     Number,
     /// A word one typing mistake away.
     Near,
+    /// A payer's account that was confirmed once.
+    Payer,
     /// The payer's name.
     Name,
     Amount,
@@ -120,6 +125,7 @@ impl NamedBy {
             Self::EndToEnd => "end-to-end id",
             Self::Number => "invoice number",
             Self::Near => "one typing mistake away",
+            Self::Payer => "payer account",
             Self::Name => "payer name",
             Self::Amount => "amount",
             Self::Account => "account",
@@ -161,6 +167,8 @@ pub struct MatchDecision {
     pub explanation: Explanation,
     /// The account that the payment is known to belong to.
     pub account: Option<Identity>,
+    /// What persons taught about the payer, if the decision rests on it.
+    pub alias: Option<AliasUse>,
     /// What may settle it later.
     pub watches: Vec<WatchKey>,
     pub decided_at: DateTime<Utc>,
@@ -202,14 +210,16 @@ pub fn foresee(
         return Ok(alone.then(|| Miss::Near(number.clone())).into_iter().collect());
     }
     let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
-    Ok(match identity(set, bank)? {
+    let payer = payer::payer(set, bank);
+    Ok(match payer.known {
         Some(Identity { account_id, .. }) => vec![
             Miss::Exact(account_id.clone(), code.clone(), micros),
             Miss::Oldest(account_id, code),
         ],
         None => {
             let near = tokens.near.iter().cloned().map(Miss::Near);
-            near.chain([Miss::Book(code, micros)]).collect()
+            let weak = payer.weak.map(|weak| Miss::Exact(weak.account_id, code.clone(), micros));
+            near.chain(weak).chain([Miss::Book(code, micros)]).collect()
         }
     })
 }
@@ -219,26 +229,5 @@ pub fn foresee(
 /// # Errors
 /// None at present; the signature leaves room for a look-up that misses.
 pub fn identity(set: &WorkingSet, bank: &BankTransaction) -> Result<Option<Identity>, Stop> {
-    use super::account::Strength;
-    let virtual_owner = bank
-        .virtual_account
-        .as_deref()
-        .and_then(text::payer_account)
-        .and_then(|key| set.virtual_owners.get(&key));
-    if let Some(account_id) = virtual_owner {
-        let account_id = account_id.clone();
-        return Ok(Some(Identity { account_id, strength: Strength::Certain }));
-    }
-    let owners = bank
-        .debtor_account
-        .as_deref()
-        .and_then(text::payer_account)
-        .and_then(|key| set.payer_owners.get(&key));
-    Ok(match owners.map(|owners| (owners.len(), owners.first())) {
-        // An account that pays for several customers identifies none of them.
-        Some((1, Some(account_id))) => {
-            Some(Identity { account_id: account_id.clone(), strength: Strength::Strong })
-        }
-        _ => None,
-    })
+    Ok(payer::payer(set, bank).known)
 }

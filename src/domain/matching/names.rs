@@ -9,6 +9,8 @@ const LEGAL_FORMS: [&str; 16] = [
 ];
 /// Names alike by at least this many hundredths are the same.
 pub const SAME: usize = 90;
+/// A word in brackets of no more characters says where a company is.
+const PLACE_CHARACTERS_MAX: usize = 3;
 /// Longer names are compared by their beginning.
 const CHARACTERS_MAX: usize = 70;
 
@@ -25,12 +27,25 @@ pub fn likeness(left: &str, right: &str) -> usize {
 }
 
 fn plain(name: &str) -> Vec<char> {
-    let name = normalise(name).replace(|c: char| !c.is_alphanumeric(), " ");
+    let name = without_places(&normalise(name)).replace(|c: char| !c.is_alphanumeric(), " ");
     let mut words: Vec<&str> =
         name.split(' ').filter(|w| !w.is_empty() && !LEGAL_FORMS.contains(w)).collect();
     words.sort_unstable();
     words.dedup();
     words.join(" ").chars().take(CHARACTERS_MAX).collect()
+}
+
+/// Without the country or state in brackets: `(SG)`, `(M)`.
+fn without_places(name: &str) -> String {
+    let mut parts = name.split('(');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (inside, after) = part.split_once(')').unwrap_or((part, ""));
+        let place = part.contains(')') && inside.chars().count() <= PLACE_CHARACTERS_MAX;
+        plain.push(' ');
+        plain.push_str(if place { after } else { part });
+    }
+    plain
 }
 
 /// Levenshtein distance.

@@ -8,7 +8,7 @@ use super::subset::{Rival, rival_subset};
 use super::text::Found;
 use super::{
     Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, Policy, SUGGESTIONS_MAX, Subject,
-    identity,
+    payer::{Payer, payer},
 };
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
@@ -33,11 +33,13 @@ pub fn decide_match(
     id: DecisionId,
     as_of: DateTime<Utc>,
 ) -> Result<MatchDecision, Stop> {
+    let payer = payer(set, subject.bank);
     let mut matching = Matching {
         set,
         policy,
         subject,
-        known: identity(set, subject.bank)?,
+        known: payer.known.clone(),
+        payer,
         explanation: Explanation::default(),
         suggestions: Vec::new(),
         meant: Vec::new(),
@@ -46,8 +48,11 @@ pub fn decide_match(
     let (rule, outcome) = matching.run()?;
     let account = matching.account.clone().or_else(|| matching.known.clone());
     let watches = matching.watches(&outcome, account.as_ref());
+    matching.drop_rejected(rule, &outcome);
+    let alias = matching.alias_used(&outcome, account.as_ref());
     let mut explanation = matching.explanation;
-    explanation.identity = account.clone();
+    explanation.notes.extend(matching.payer.note());
+    explanation.identity = account.clone().or(matching.payer.weak);
     Ok(MatchDecision {
         id,
         payment_id: subject.payment_id.clone(),
@@ -57,6 +62,7 @@ pub fn decide_match(
         suggestions: matching.suggestions,
         explanation,
         account,
+        alias,
         watches,
         decided_at: as_of,
     })
@@ -72,6 +78,7 @@ pub(super) struct Matching<'a> {
     pub(super) subject: Subject<'a>,
     /// Who the virtual account or the payer account says it is.
     pub(super) known: Option<Identity>,
+    pub(super) payer: Payer,
     pub(super) explanation: Explanation,
     pub(super) suggestions: Vec<BookEntry>,
     /// Invoices of the known customer that a word nearly names, with the amount due.
@@ -214,6 +221,7 @@ impl<'a> Matching<'a> {
             NamedBy::EndToEnd => Rule::R3,
             NamedBy::Number
             | NamedBy::Near
+            | NamedBy::Payer
             | NamedBy::Name
             | NamedBy::Amount
             | NamedBy::Account => Rule::R4,
@@ -316,6 +324,7 @@ impl<'a> Matching<'a> {
     ) -> Result<(), Stop> {
         let mut fits = self.exact(&paid.account_id, rest)?;
         fits.retain(|invoice| invoice.invoice_id != paid.invoice_id && self.sent_in_time(invoice));
+        fits.retain(|invoice| !self.is_rejected(invoice));
         if let Some(oldest) = fits.first() {
             self.note(oldest, NamedBy::Amount, "taken");
             self.explanation.notes.push("the rest fitted another invoice of the same customer");
@@ -332,7 +341,8 @@ impl<'a> Matching<'a> {
             return self.by_amount();
         };
         let free = self.subject.free;
-        let fits = self.exact(&known.account_id, free)?;
+        let mut fits = self.exact(&known.account_id, free)?;
+        fits.retain(|invoice| !self.is_rejected(invoice));
         self.explanation.same_amount_account = Some(fits.len());
         let meant = fits.iter().find(|fit| self.is_meant(fit));
         let Some(oldest) = meant.or(fits.first()).copied() else {
@@ -340,8 +350,8 @@ impl<'a> Matching<'a> {
         };
         let rule = match (fits.len(), known.strength) {
             (1, Strength::Certain) => Rule::R6,
-            (1, Strength::Strong) => Rule::R7,
-            (_, Strength::Certain | Strength::Strong) => Rule::R8,
+            (1, Strength::Strong | Strength::Weak) => Rule::R7,
+            (_, Strength::Certain | Strength::Strong | Strength::Weak) => Rule::R8,
         };
         if rule == Rule::R7 {
             self.record_rivals(&known)?;
@@ -401,6 +411,9 @@ impl<'a> Matching<'a> {
 
     /// R14, R15: nobody is known.
     fn by_amount(&mut self) -> Result<Step, Stop> {
+        if let Some(step) = self.by_learned_payer()? {
+            return Ok(step);
+        }
         let entries = self.set.book(self.subject.free)?;
         self.explanation.same_amount_book = Some(entries.len());
         if let Some(step) = self.by_name(&entries) {

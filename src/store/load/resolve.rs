@@ -11,6 +11,7 @@ use crate::domain::effect::WatchKey;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::{invoice_watch_keys, text};
+use crate::domain::review::Alias;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -172,18 +173,21 @@ pub(super) async fn rematched(
     Ok(owners)
 }
 
-/// Who the payer accounts and virtual accounts of the batch belong to.
+/// Who the payer accounts and virtual accounts of the batch belong to. Returns the customers of the
+/// payers as they were in the snapshot in which that was read.
 pub(super) async fn payers(
     tx: &mut Tx<'_>,
     needs: &Needs,
     set: &mut WorkingSet,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Account>, StoreError> {
+    let mut read = Vec::new();
     if !needs.payers.is_empty() {
+        set.payer_owners.clear();
+        set.aliases.clear();
         let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
         let rows = sqlx::query(sql!("resolve_payers")).bind(payers).fetch_all(&mut **tx).await?;
         for row in rows {
-            let owners = set.payer_owners.entry(row.try_get(0)?).or_default();
-            owners.insert(AccountId::trusted(row.try_get(1)?));
+            read.push(payer(&row, set)?);
         }
     }
     if !needs.virtuals.is_empty() {
@@ -195,5 +199,24 @@ pub(super) async fn payers(
             set.virtual_owners.insert(row.try_get(0)?, owner);
         }
     }
-    Ok(())
+    Ok(read)
+}
+
+/// One customer of one payer's account: verified, or learnt from persons.
+fn payer(row: &PgRow, set: &mut WorkingSet) -> Result<Account, StoreError> {
+    let account = rows::account(row)?;
+    let payer_account: String = row.try_get("payer_account")?;
+    let account_id = account.account_id.clone();
+    if row.try_get("verified")? {
+        set.payer_owners.entry(payer_account).or_default().insert(account_id);
+        return Ok(account);
+    }
+    let confirmations: i32 = row.try_get("confirmations")?;
+    let alias = Alias {
+        confirmations: u32::try_from(confirmations).unwrap_or_default(),
+        last_used_on: row.try_get("last_used_on")?,
+        demoted_at: None,
+    };
+    set.aliases.entry(payer_account).or_default().insert(account_id, alias);
+    Ok(account)
 }

@@ -15,6 +15,7 @@ const BY_ACCOUNT: &str = include_str!("../sql/views_payments_by_account.sql");
 const SHOW: &str = include_str!("../sql/views_payment_show.sql");
 const BANK: &str = include_str!("../sql/views_bank_of_payment.sql");
 const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_payment.sql");
+const SUGGESTIONS: &str = include_str!("../sql/views_suggestions_of_payment.sql");
 const DECISIONS: &str = include_str!("../sql/views_decisions_of_payment.sql");
 
 #[derive(Debug, Clone, Default)]
@@ -53,6 +54,22 @@ pub struct PaymentView {
     pub watches: Vec<String>,
     pub bank: Option<BankFacts>,
     pub allocations: Vec<AllocationRow>,
+    pub suggestions: Vec<SuggestionRow>,
+}
+
+/// A choice for the payment, and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SuggestionRow {
+    pub suggestion_id: String,
+    pub account_id: String,
+    pub currency: String,
+    /// Taken together.
+    pub invoices: Vec<String>,
+    pub amount: String,
+    pub status: String,
+    /// What the person said who confirmed or rejected it.
+    pub reason: Option<String>,
+    pub resolved_at: Option<At>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -138,6 +155,9 @@ pub struct CandidateView {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SuggestionView {
+    /// None: it cannot be chosen, or an older version wrote it.
+    #[serde(default)]
+    pub suggestion_id: Option<String>,
     pub invoice_id: String,
     pub account_id: String,
     pub amount_due: String,
@@ -211,7 +231,21 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         watches: row.try_get("watches")?,
         bank: bank.into_iter().next(),
         allocations,
+        suggestions: rows_of(pool, SUGGESTIONS, id, suggestion_row).await?,
     }))
+}
+
+fn suggestion_row(row: &PgRow) -> Result<SuggestionRow> {
+    Ok(SuggestionRow {
+        suggestion_id: row.try_get("suggestion_id")?,
+        account_id: row.try_get("account_id")?,
+        currency: row.try_get("currency")?,
+        invoices: row.try_get("invoices")?,
+        amount: amount(row, "amount")?,
+        status: row.try_get("status")?,
+        reason: row.try_get("reason")?,
+        resolved_at: row.try_get("resolved_at")?,
+    })
 }
 
 pub(super) async fn allocations(pool: &PgPool, payment_id: &str) -> Result<Vec<AllocationRow>> {

@@ -144,7 +144,7 @@ fn the_envelope_is_checked() {
         (r#""source""#, r#""datacontenttype":"text/xml","source""#, EnvelopeInvalid),
         (r#""source""#, r#""datacontenttype":1,"source""#, EnvelopeInvalid),
         ("invoice.mark-sent", "INVOICE.mark-sent", UnknownType),
-        ("invoice.mark-sent", "match.confirm", UnknownType),
+        ("invoice.mark-sent", "match.undo", UnknownType),
         ("invoice.mark-sent", "usage.charge", WrongTopic),
         ("invoice.mark-sent", "usage.expire", UnknownType),
         ("mark-sent.v1", "mark-sent.v2", UnknownType),

@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::event::{Cause, DriftSubject, EventKey};
 use crate::domain::ids::{
     AccountId, AllocationId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, Source,
+    SuggestionId,
 };
 use crate::domain::money::Currency;
 
@@ -171,11 +172,13 @@ fn parked_facts() -> Vec<(Fact, &'static str)> {
                 reason: "ambiguous",
                 suggestions: vec![
                     SuggestedInvoice {
+                        suggestion_id: Some(SuggestionId::trusted("7-1")),
                         invoice_id,
                         account_id: account_id.clone(),
                         amount_due: sgd("100"),
                     },
                     SuggestedInvoice {
+                        suggestion_id: None,
                         invoice_id: InvoiceId::trusted("INV-2"),
                         account_id: account_id.clone(),
                         amount_due: sgd("1"),
@@ -185,7 +188,8 @@ fn parked_facts() -> Vec<(Fact, &'static str)> {
             concat!(
                 r#"{"sequence":7,"payment_id":"PAY-1","unallocated":"100.00""#,
                 r#","currency":"SGD","reason":"ambiguous""#,
-                r#","suggestions":[{"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","suggestions":[{"suggestion_id":"7-1","invoice_id":"INV-1001""#,
+                r#","account_id":"ACC-1""#,
                 r#","amount_due":"100.00","currency":"SGD"},{"invoice_id":"INV-2""#,
                 r#","account_id":"ACC-1","amount_due":"1.00","currency":"SGD"}]}"#
             ),

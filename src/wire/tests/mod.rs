@@ -37,6 +37,10 @@ const ALLOCATE: &str = concat!(
 const DEALLOCATE: &str =
     r#"{"payment_id":"PAY-1","invoice_id":"INV-1","account_id":"ACC-1","reason":"wrong invoice"}"#;
 const REMOVE: &str = r#"{"payment_id":"PAY-1","account_id":"ACC-1","reason":"typed twice"}"#;
+const CONFIRM: &str = concat!(
+    r#"{"payment_id":"PAY-1","suggestion_id":"7-1","account_id":"ACC-1""#,
+    r#","reason":"by alice"}"#
+);
 const TRANSACTION: &str = concat!(
     r#"{"bank_account":"SG-DBS-001","bank_transaction_id":"DBS-1""#,
     r#","statement_id":"ST 7","entry_reference":"3/1""#,
@@ -67,7 +71,7 @@ const REFUND: &str = concat!(
 );
 const HOLD: &str = r#"{"hold_id":"H-1","account_id":"ACC-1","amount":"2","currency":"SGD"}"#;
 
-const SAMPLES: [(&str, Topic, &str); 16] = [
+const SAMPLES: [(&str, Topic, &str); 18] = [
     ("topup.account.upsert.v1", Topic::Commands, UPSERT),
     ("topup.invoice.create.v1", Topic::Commands, CREATE),
     ("topup.invoice.mark-sent.v1", Topic::Commands, MARK_SENT),
@@ -78,6 +82,8 @@ const SAMPLES: [(&str, Topic, &str); 16] = [
     ("topup.payment.allocate.v1", Topic::Commands, ALLOCATE),
     ("topup.payment.deallocate.v1", Topic::Commands, DEALLOCATE),
     ("topup.payment.remove.v1", Topic::Commands, REMOVE),
+    ("topup.match.confirm.v1", Topic::Commands, CONFIRM),
+    ("topup.match.reject.v1", Topic::Commands, CONFIRM),
     ("topup.bank.transaction.v1", Topic::BankPayments, TRANSACTION),
     ("topup.bank.statement.v1", Topic::BankPayments, STATEMENT),
     ("topup.usage.charge.v1", Topic::Usage, CHARGE),

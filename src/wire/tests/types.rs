@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
-use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
+use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, SuggestionId};
 use crate::domain::input::{
-    AllocatePayment, AllocationPart, BankStatement, Command, CreateInvoice, RecordPayment,
-    UpsertAccount,
+    AllocatePayment, AllocationPart, BankStatement, Command, CreateInvoice, MatchWord,
+    RecordPayment, UpsertAccount,
 };
 use crate::domain::money::{Amount, Currency, Money};
 use DecodeCode::{
@@ -66,10 +66,16 @@ fn commands_become_commands() {
     }
 }
 
-fn payment_commands() -> [Command; 5] {
+fn payment_commands() -> [Command; 7] {
     let account_id = AccountId::trusted("ACC-1");
     let invoice_id = InvoiceId::trusted("INV-1");
     let payment_id = PaymentId::trusted("PAY-1");
+    let word = MatchWord {
+        payment_id: payment_id.clone(),
+        suggestion_id: SuggestionId::trusted("7-1"),
+        account_id: account_id.clone(),
+        reason: owned("by alice"),
+    };
     [
         Command::RecordPayment(RecordPayment {
             payment_id: payment_id.clone(),
@@ -98,7 +104,13 @@ fn payment_commands() -> [Command; 5] {
             account_id: account_id.clone(),
             reason: owned("wrong invoice"),
         },
-        Command::RemovePayment { payment_id, account_id, reason: owned("typed twice") },
+        Command::RemovePayment {
+            payment_id: payment_id.clone(),
+            account_id: account_id.clone(),
+            reason: owned("typed twice"),
+        },
+        Command::ConfirmMatch(word.clone()),
+        Command::RejectMatch(word),
     ]
 }
 
@@ -173,6 +185,8 @@ fn the_least_of_each_type() {
         ),
         ("topup.payment.deallocate.v1", r#"{"payment_id":"P","invoice_id":"I","account_id":"A"}"#),
         ("topup.payment.remove.v1", r#"{"payment_id":"P","account_id":"A"}"#),
+        ("topup.match.confirm.v1", r#"{"payment_id":"P","suggestion_id":"1-1","account_id":"A"}"#),
+        ("topup.match.reject.v1", r#"{"payment_id":"P","suggestion_id":"1-1","account_id":"A"}"#),
         (
             "topup.bank.transaction.v1",
             concat!(
@@ -375,6 +389,7 @@ fn payment_fields() {
     table("topup.payment.assign.v1", &[("PAY-1", "", Err(IdInvalid))]);
     table("topup.payment.deallocate.v1", &[("INV-1", "", Err(IdInvalid))]);
     table("topup.payment.remove.v1", &[("PAY-1", "", Err(IdInvalid))]);
+    table("topup.match.confirm.v1", &[("7-1", "", Err(IdInvalid)), ("7-1", "7/1", Err(IdInvalid))]);
 }
 
 #[test]

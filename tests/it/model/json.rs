@@ -125,6 +125,12 @@ fn command_data(command: &Command) -> Value {
             "account_id": account_id.as_str(),
         }),
         Command::AllocatePayment(allocate) => allocate_data(allocate),
+        Command::ConfirmMatch(word) | Command::RejectMatch(word) => json!({
+            "payment_id": word.payment_id.as_str(),
+            "suggestion_id": word.suggestion_id.as_str(),
+            "account_id": word.account_id.as_str(),
+            "reason": word.reason,
+        }),
         Command::DeallocatePayment { payment_id, invoice_id, account_id, .. } => json!({
             "payment_id": payment_id.as_str(),
             "invoice_id": invoice_id.as_str(),

@@ -71,6 +71,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
     for key in model.set.parked_returns.keys() {
         lines.push(format!("parked {}", key.key));
     }
+    lines.extend(of_review(model));
     let own = |record: &&RecordId| record.source.as_str() != "topup-jobs";
     for (record, (_, outcome)) in model.inbox.iter().filter(|entry| own(&entry.0)) {
         let word = outcome.word();
@@ -86,8 +87,28 @@ pub fn of_model(model: &Model) -> Vec<String> {
     lines
 }
 
+/// Suggestions without their numbers, which are those of decisions; and what was learnt.
+fn of_review(model: &Model) -> Vec<String> {
+    let mut lines = Vec::new();
+    for suggestion in model.set.review.suggestions.values().flatten() {
+        let part = |(invoice, amount): &(_, Money)| format!("{invoice} {}", micros(*amount));
+        let mut parts: Vec<String> = suggestion.parts.iter().map(part).collect();
+        parts.sort();
+        let (payment, account) = (&suggestion.payment_id, &suggestion.account_id);
+        let (status, parts) = (suggestion.status.word(), parts.join(","));
+        lines.push(format!("suggestion {payment} {account} {status} {parts}"));
+    }
+    for (payer, aliases) in &*model.set.aliases {
+        for (account, alias) in aliases {
+            let (count, last) = (alias.confirmations, alias.last_used_on);
+            lines.push(format!("alias {payer} {account} {count} {last}"));
+        }
+    }
+    lines
+}
+
 pub async fn of_database(database: &Database) -> Vec<String> {
-    const QUERIES: [&str; 14] = [
+    const QUERIES: [&str; 16] = [
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
@@ -111,6 +132,12 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'parked', bank_key) FROM parked_returns",
         "SELECT concat_ws(' ', 'bank', bank_account, bank_key, disposition)
          FROM bank_transactions",
+        "SELECT concat_ws(' ', 'suggestion', s.payment_id, s.account_id, s.status, string_agg(
+           i.invoice_id || ' ' || i.amount, ',' ORDER BY i.invoice_id || ' ' || i.amount))
+         FROM suggestions s JOIN suggestion_invoices i USING (suggestion_id)
+         GROUP BY s.suggestion_id",
+        "SELECT concat_ws(' ', 'alias', payer_account, account_id, confirmations, last_used_on)
+         FROM payer_aliases",
         "SELECT concat_ws(' ', 'waiting', wait_key, string_agg(message_id, ',' ORDER BY
            waiting_id)) FROM waiting_commands GROUP BY wait_key",
         "SELECT concat_ws(' ', 'inbox', message_id, outcome, CASE WHEN outcome = 'waiting' THEN '-'

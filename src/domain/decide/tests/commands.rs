@@ -3,11 +3,13 @@
 use crate::domain::account::Account;
 use crate::domain::effect::Outcome;
 use crate::domain::event::{EventKey, Fact};
+use crate::domain::ids::{DecisionId, SuggestionId};
 use crate::domain::input::Command;
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::money::{BALANCE_MAX_MICROS, Money};
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::rejection::Rejection;
+use crate::domain::review::{Suggestion, SuggestionStatus};
 use crate::domain::testkit::*;
 
 /// Nothing but the store closes accounts and removes payments, so tests do it by hand.
@@ -25,6 +27,19 @@ pub(super) fn take_away(desk: &mut Desk, id: &str) {
 pub(super) fn fill_balance(desk: &mut Desk, id: &str) {
     let full = Money::from_micros(BALANCE_MAX_MICROS, currency("SGD"));
     desk.model.set.balances.insert((account(id), currency("SGD")), full);
+}
+
+/// Payment FREE has the suggestion 1-1, which was refused.
+pub(super) fn refuse_before(desk: &mut Desk) {
+    let refused = Suggestion {
+        id: SuggestionId::trusted("1-1"),
+        payment_id: payment("FREE"),
+        decision_id: DecisionId(1),
+        account_id: account("A"),
+        parts: vec![(invoice("S"), money("60"))],
+        status: SuggestionStatus::Rejected,
+    };
+    desk.model.set.review.suggestions.insert(payment("FREE"), vec![refused]);
 }
 
 /// Account A with a draft D, a sent S, a provisioned P (paid by PAID), a voided V and a partly
@@ -85,6 +100,11 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
         (PaymentRemoved, |desk| take_away(desk, "NOBODYS"), assign("NOBODYS", "A")),
         (PaymentRemoved, gone, allocate("FREE", "A", &[("S", "")])),
         (PaymentRemoved, gone, remove("FREE", "A")),
+        (AccountMismatch, nothing, confirm("BS", "NONE", "A")),
+        (SuggestionUnknown, nothing, confirm("FREE", "NONE", "A")),
+        (SuggestionUnknown, nothing, reject("FREE", "NONE", "A")),
+        (SuggestionClosed, refuse_before, confirm("FREE", "1-1", "A")),
+        (SuggestionClosed, refuse_before, reject("FREE", "1-1", "A")),
         (InvoiceAlreadyVoided, nothing, void("V", "A")),
         (InvoiceVoided, nothing, mark_sent("V", "A")),
         (InvoiceVoided, nothing, allocate("FREE", "A", &[("V", "")])),

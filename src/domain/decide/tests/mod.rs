@@ -8,5 +8,6 @@ mod precedence;
 mod properties;
 mod returns;
 mod reverse;
+mod review;
 mod usage;
 mod waiting;

@@ -11,15 +11,17 @@ use crate::domain::rejection::Rejection;
 use crate::domain::testkit::*;
 
 /// Why the table leaves a pair of neighbours out.
-const EXCLUSIVE: [(Rejection, Rejection); 12] = [
+const EXCLUSIVE: [(Rejection, Rejection); 13] = [
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
     (Rejection::VirtualAccountTaken, Rejection::PaymentNotAssigned),
     // A payment has an account or it has none.
     (Rejection::PaymentNotAssigned, Rejection::PaymentAlreadyAssigned),
-    // The first is told to a void only, and a void names no payment; the second never to one.
-    (Rejection::PaymentRemoved, Rejection::InvoiceAlreadyVoided),
+    // A suggestion is known or it is not.
+    (Rejection::SuggestionUnknown, Rejection::SuggestionClosed),
+    // The second is told to a void only, and a void names no payment; the third never to one.
+    (Rejection::SuggestionClosed, Rejection::InvoiceAlreadyVoided),
     (Rejection::InvoiceAlreadyVoided, Rejection::InvoiceVoided),
     // Only a void minds allocations, and it minds no draft and no currency.
     (Rejection::InvoiceNotSent, Rejection::InvoiceHasAllocations),
@@ -83,6 +85,8 @@ fn state_clashes() -> Vec<Clash> {
         clash(PaymentNotAssigned, PaymentRemoved, |desk| take_away(desk, "NOBODYS"),
             allocate("NOBODYS", "A", &[("S", "")])),
         clash(PaymentAlreadyAssigned, PaymentRemoved, gone, assign("FREE", "A")),
+        clash(PaymentRemoved, SuggestionUnknown, gone, confirm("FREE", "NONE", "A")),
+        clash(PaymentRemoved, SuggestionUnknown, gone, reject("FREE", "NONE", "A")),
         clash(PaymentRemoved, InvoiceVoided, gone, allocate("FREE", "A", &[("V", "")])),
         clash(PaymentRemoved, AllocationNotFound, gone, deallocate("FREE", "S", "A")),
         clash(PaymentRemoved, LotSpent, gone, remove("FREE", "A")),
@@ -165,6 +169,8 @@ fn what_is_unknown_comes_before_every_refusal() {
         allocate("BS", "A", &[("UNKNOWN", "")]),
         allocate("UNKNOWN", "A", &[("BI", "")]),
         deallocate("BS", "UNKNOWN", "A"),
+        confirm("UNKNOWN", "1-1", "A"),
+        reject("UNKNOWN", "1-1", "A"),
     ] {
         let mut desk = stage();
         close(&mut desk, "A");

@@ -2,6 +2,7 @@
 
 mod hints;
 mod identity;
+mod learned;
 mod named;
 mod rest;
 mod several;

@@ -1,0 +1,183 @@
+//! What a person may choose for a payment, what they chose, and what is learnt from it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+
+use super::allocation::Rule;
+use super::ids::{AccountId, DecisionId, InvoiceId, PaymentId, RecordId, SuggestionId};
+use super::matching::{MatchDecision, MatchOutcome};
+use super::money::Money;
+use super::payment::ParkReason;
+use super::working_set::BookEntry;
+
+/// So many confirmed payments make a payer's account speak for a customer by itself.
+pub const STRONG_FROM: u32 = 2;
+/// An alias that was not used for so many days counts no more.
+pub const IDLE_DAYS_MAX: u64 = 400;
+
+/// Whether a suggestion can still be chosen, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SuggestionStatus {
+    Open,
+    /// A person chose it.
+    Confirmed,
+    /// A person refused it, for ever.
+    Rejected,
+    /// The payment was decided again, or its money went elsewhere.
+    Superseded,
+}
+
+impl SuggestionStatus {
+    pub const ALL: [Self; 4] = [Self::Open, Self::Confirmed, Self::Rejected, Self::Superseded];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Confirmed => "confirmed",
+            Self::Rejected => "rejected",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word)
+    }
+}
+
+/// One choice for a payment: an invoice, or invoices that are taken together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    pub id: SuggestionId,
+    pub payment_id: PaymentId,
+    pub decision_id: DecisionId,
+    pub account_id: AccountId,
+    /// What each invoice would get; at least one.
+    pub parts: Vec<(InvoiceId, Money)>,
+    pub status: SuggestionStatus,
+}
+
+impl Suggestion {
+    #[must_use]
+    pub fn invoices(&self) -> BTreeSet<InvoiceId> {
+        self.parts.iter().map(|part| part.0.clone()).collect()
+    }
+}
+
+/// A payer's account and the customer whom it pays for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PayerLink {
+    /// Normalised: letters and digits, upper case.
+    pub payer_account: String,
+    pub account_id: AccountId,
+}
+
+/// What confirmations say about a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias {
+    /// Payments that a person gave to the customer since it was last demoted.
+    pub confirmations: u32,
+    /// The latest day of a payment that made or used it.
+    pub last_used_on: NaiveDate,
+    /// Set while nothing was confirmed since a decision that used it was taken back.
+    pub demoted_at: Option<DateTime<Utc>>,
+}
+
+impl Alias {
+    /// Whether it counts for a payment of that day.
+    #[must_use]
+    pub fn counts_on(&self, day: NaiveDate) -> bool {
+        let last = self.last_used_on.checked_add_days(Days::new(IDLE_DAYS_MAX));
+        self.confirmations > 0 && last.is_none_or(|last| day <= last)
+    }
+
+    #[must_use]
+    pub fn is_strong(&self) -> bool {
+        self.confirmations >= STRONG_FROM
+    }
+}
+
+/// A decision rested on this link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasUse {
+    pub link: PayerLink,
+    /// The payment's day.
+    pub on: NaiveDate,
+}
+
+/// What review changes, as data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReviewEffect {
+    /// The choices of one decision; never empty.
+    Suggest(Vec<Suggestion>),
+    /// A person chose or refused.
+    Resolve {
+        payment_id: PaymentId,
+        suggestion_id: SuggestionId,
+        status: SuggestionStatus,
+        reason: Option<String>,
+        cause: RecordId,
+    },
+    /// A person gave a payment of this payer to this customer.
+    Link {
+        used: AliasUse,
+        payment_id: PaymentId,
+        suggestion_id: Option<SuggestionId>,
+        cause: RecordId,
+    },
+    /// A decision that rested on the link, or made it, was taken back.
+    Unlink { used: AliasUse, payment_id: PaymentId, at: DateTime<Utc>, cause: RecordId },
+}
+
+/// What a person may choose of a decision, best first, with the amounts: one invoice each, or all
+/// together where the rule means a group. What is in another currency cannot be chosen.
+#[must_use]
+pub fn choices(
+    rule: Rule,
+    outcome: &MatchOutcome,
+    suggested: &[BookEntry],
+    free: Money,
+) -> Vec<Vec<BookEntry>> {
+    if matches!(outcome, MatchOutcome::Allocate(_)) {
+        return Vec::new();
+    }
+    let currency = free.currency();
+    let choosable = suggested.iter().filter(|entry| entry.amount_due.currency() == currency);
+    let entries: Vec<BookEntry> = choosable.cloned().collect();
+    let together = matches!(rule, Rule::R5 | Rule::R5b | Rule::R9)
+        || *outcome == MatchOutcome::Park(ParkReason::TwoPersonLimit);
+    let accounts: BTreeSet<&AccountId> = entries.iter().map(|entry| &entry.account_id).collect();
+    let sum = entries.iter().try_fold(Money::zero(currency), |sum, e| sum.add(e.amount_due));
+    let fits = sum.is_ok_and(|sum| sum.compare(free).is_ok_and(std::cmp::Ordering::is_le));
+    if together && accounts.len() == 1 && entries.len() > 1 && fits {
+        return vec![entries];
+    }
+    entries.into_iter().map(|entry| vec![entry]).collect()
+}
+
+/// The suggestions of a decision. Their ids are the decision's, and a number: the same decision
+/// always gives the same ids.
+#[must_use]
+pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
+    let all = choices(decision.rule, &decision.outcome, &decision.suggestions, decision.free);
+    let numbered = (1_usize..).zip(all);
+    numbered
+        .filter_map(|(number, entries)| {
+            let account_id = entries.first()?.account_id.clone();
+            let amount = |entry: &BookEntry| entry.amount_due.min(decision.free).ok();
+            let parts =
+                entries.iter().map(|entry| Some((entry.invoice_id.clone(), amount(entry)?)));
+            Some(Suggestion {
+                id: SuggestionId::trusted(&format!("{}-{number}", decision.id.0)),
+                payment_id: decision.payment_id.clone(),
+                decision_id: decision.id,
+                account_id,
+                parts: parts.collect::<Option<Vec<_>>>()?,
+                status: SuggestionStatus::Open,
+            })
+        })
+        .collect()
+}
