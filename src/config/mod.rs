@@ -270,6 +270,7 @@ impl Config {
             fee: self.matching.fee.policy(),
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             own_accounts: own.iter().filter_map(|own| text::payer_account(own)).collect(),
+            ..Policy::default()
         }
     }
 }

@@ -11,7 +11,7 @@ use super::input::{
     UpsertAccount,
 };
 use super::invoice::Invoice;
-use super::matching::{MatchDecision, Policy};
+use super::matching::{MatchDecision, Policy, RuleSet};
 use super::model::Model;
 use super::money::{Amount, Currency, Money};
 use super::payment::{ParkReason, Payment, PaymentState};
@@ -185,13 +185,21 @@ impl Desk {
     }
 
     pub fn with(policy: Policy) -> Self {
+        Self::with_rules(policy.into())
+    }
+
+    pub fn with_rules(rules: RuleSet) -> Self {
         let noon = today().and_hms_opt(12, 0, 0).expect("noon");
-        Self { model: Model::new(policy), now: noon.and_utc(), handed_in: 0 }
+        Self { model: Model::new(rules), now: noon.and_utc(), handed_in: 0 }
     }
 
     /// Two customers: A pays from `PAYERA` or into `VIRTUALA`, B likewise.
     pub fn with_customers(policy: Policy) -> Self {
-        let mut desk = Self::with(policy);
+        Self::customers_with(policy.into())
+    }
+
+    pub fn customers_with(rules: RuleSet) -> Self {
+        let mut desk = Self::with_rules(rules);
         for name in ["A", "B"] {
             let mut customer = upsert(name);
             customer.payer_accounts = Some(vec![format!("PAYER{name}")]);

@@ -5,6 +5,7 @@
 //! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+mod undone;
 pub mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::account::Identity;
-use crate::domain::matching::{MatchDecision, MatchOutcome};
+use crate::domain::matching::{MatchDecision, MatchOutcome, PolicyNote};
 use crate::domain::working_set::BookEntry;
 
 #[derive(Serialize)]
@@ -15,8 +15,17 @@ struct Explained<'a> {
     same_amount_account: Option<usize>,
     same_amount_book: Option<usize>,
     notes: &'a [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<ExplainedPolicy<'a>>,
     suggestions: Vec<ExplainedInvoice<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExplainedPolicy<'a> {
+    policy: &'static str,
+    value: &'a str,
+    own: bool,
 }
 
 #[derive(Serialize)]
@@ -45,6 +54,10 @@ struct ExplainedCandidate<'a> {
 struct ExplainedPart<'a> {
     invoice_id: &'a str,
     amount: String,
+}
+
+fn policy(note: &PolicyNote) -> ExplainedPolicy<'_> {
+    ExplainedPolicy { policy: note.kind.word(), value: &note.value, own: note.own }
 }
 
 fn invoice(entry: &BookEntry) -> ExplainedInvoice<'_> {
@@ -82,6 +95,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         same_amount_account: explanation.same_amount_account,
         same_amount_book: explanation.same_amount_book,
         notes: &explanation.notes,
+        policies: explanation.policies.iter().map(policy).collect(),
         suggestions: decision.suggestions.iter().map(invoice).collect(),
         allocations: allocations
             .iter()

@@ -192,6 +192,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "The charges and refunds of a ledger transaction are what it took and gave."
     ),
     invariant!("A15", "refunds_within_charge", "Refunds never exceed the charge they name."),
+    invariant!(
+        "A34",
+        "decided_by_known_rules",
+        "Each decision names a rule set that is stored and was activated, or the configuration."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

@@ -11,6 +11,7 @@
 //! under the locks. ADR 0011 has the argument.
 
 mod misses;
+mod past;
 mod resolve;
 mod usage;
 
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 pub use misses::misses as load_misses;
+pub use past::{Past, PastPage, Period, StoredDecision, next_page, past};
 
 use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;

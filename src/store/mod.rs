@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod rematch;
 pub mod replay_runs;
 mod rows;
+pub mod rule_sets;
 pub mod usage;
 pub mod views;
 pub mod void_candidates;
@@ -40,6 +41,8 @@ use sqlx::{Executor, PgPool};
 pub use error::StoreError;
 /// What the database says, for those who may not name the driver.
 pub use sqlx::Error as DatabaseError;
+/// One connection, for those who may not name the driver.
+pub use sqlx::PgConnection as Connection;
 
 /// A statement of `sql/`, by file name.
 macro_rules! sql {

@@ -9,7 +9,7 @@ use crate::domain::ids::IdBlock;
 use crate::domain::input::Message;
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::near;
-use crate::domain::matching::{PartialPolicy, Policy};
+use crate::domain::matching::{PartialPolicy, Policy, RuleSet};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::testkit::{account, currency, reloaded};
@@ -84,10 +84,10 @@ fn decide_all(
     set: &mut WorkingSet,
     batch: &[Message],
     first: i64,
-    policy: &Policy,
+    rules: &RuleSet,
 ) -> Result<Vec<Decided>, Stop> {
     let decide_one = |(number, message): (i64, &Message)| {
-        let context = Context { policy, as_of: message.time };
+        let context = Context { rules, as_of: message.time };
         decide(set, message, &mut IdBlock::new(number), context)
     };
     let decided = (first..).zip(batch).map(decide_one).collect::<Result<Vec<_>, Stop>>()?;
@@ -100,12 +100,12 @@ fn in_a_batch(
     before: &WorkingSet,
     batch: &[Message],
     first: i64,
-    policy: &Policy,
+    rules: &RuleSet,
 ) -> (WorkingSet, Vec<Decided>) {
     let mut loaded = reloaded(before);
     loop {
         let mut set = loaded.clone();
-        match decide_all(&mut set, batch, first, policy) {
+        match decide_all(&mut set, batch, first, rules) {
             Ok(decided) => return (set, decided),
             Err(Stop::Miss(miss)) => load(before, &mut loaded, miss),
             Err(stop) => panic!("{stop:?}"),
@@ -119,15 +119,15 @@ proptest! {
     #[test]
     fn a_batch_decides_like_a_complete_set(seed: u64, apply: bool) {
         let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
-        let policy = Policy { partial, ..Policy::default() };
+        let rules = RuleSet::from(Policy { partial, ..Policy::default() });
         let mut complete = world();
         complete.complete = true;
         let mut batched = world();
         let log = random_log(seed, RECORDS);
         for (number, batch) in (0..).zip(log.chunks(BATCH)) {
             let first = number * 100;
-            let expected = decide_all(&mut complete, batch, first, &policy);
-            let (after, decided) = in_a_batch(&batched, batch, first, &policy);
+            let expected = decide_all(&mut complete, batch, first, &rules);
+            let (after, decided) = in_a_batch(&batched, batch, first, &rules);
             prop_assert_eq!(Ok(decided), expected);
             batched = after;
         }
