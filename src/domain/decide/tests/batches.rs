@@ -1,5 +1,7 @@
 //! A batch that loads lists only when it misses them decides what a complete set decides.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use crate::domain::account::Account;
@@ -9,7 +11,8 @@ use crate::domain::ids::IdBlock;
 use crate::domain::input::Message;
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::near;
-use crate::domain::matching::{PartialPolicy, Policy, RuleSet};
+use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
+use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::testkit::{account, currency, reloaded};
@@ -113,13 +116,42 @@ fn in_a_batch(
     }
 }
 
+/// Policies of some of the customers, a function of the seed.
+fn some_rules(seed: u64, global: Policy) -> RuleSet {
+    let own = |number: u64| Override {
+        partial: (number & 1 == 1).then_some(PartialPolicy::Apply),
+        equal_amount: (number & 2 == 2).then_some(EqualAmountPolicy::Suggest),
+        residual: (number & 4 == 4).then_some(ResidualPolicy::Hold),
+        fee: (number & 8 == 8).then_some(PartialPolicy::Apply),
+        ..Override::default()
+    };
+    let names = world().accounts.into_keys().collect::<BTreeSet<_>>();
+    let overrides = (0_u32..).zip(names).map(|(at, id)| (id, own(seed >> (4 * (at % 16)))));
+    RuleSet::new(1, global, overrides.collect())
+}
+
 proptest! {
     #![proptest_config(super::properties::config())]
+
+    /// A rule set that says nothing of its own decides like the configuration.
+    #[test]
+    fn an_empty_rule_set_changes_nothing(seed: u64, apply: bool) {
+        let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
+        let global = Policy { partial, ..Policy::default() };
+        let said = world().accounts.into_keys().map(|id| (id, Override::default())).collect();
+        let mut plain = crate::domain::model::Model::new(global.clone());
+        let mut empty = crate::domain::model::Model::new(RuleSet::new(7, global, said));
+        for message in random_log(seed, RECORDS) {
+            let one = plain.feed(&message, message.time);
+            prop_assert_eq!(one, empty.feed(&message, message.time));
+        }
+        prop_assert_eq!(plain.summary(), empty.summary());
+    }
 
     #[test]
     fn a_batch_decides_like_a_complete_set(seed: u64, apply: bool) {
         let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
-        let rules = RuleSet::from(Policy { partial, ..Policy::default() });
+        let rules = some_rules(seed, Policy { partial, ..Policy::default() });
         let mut complete = world();
         complete.complete = true;
         let mut batched = world();

@@ -3,5 +3,6 @@
 mod hints;
 mod identity;
 mod named;
+mod policies;
 mod several;
 mod watched;
