@@ -10,10 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use topup::clock::Clock;
 use topup::domain::effect::Outcome;
 use topup::domain::input::{Input, Message};
-use topup::domain::matching::Policy;
+use topup::domain::matching::RuleSet;
 use topup::domain::model::Model;
 use topup::domain::model_gen::{Random, random_log};
 use topup::pipeline::batch::{Item, run_in_tx};
+use topup::rules::{Activated, Request, activate};
 use topup::store::load::Locks;
 use topup::store::{StoreError, next_id_block};
 use topup::wire::Topic;
@@ -39,7 +40,7 @@ async fn random_logs_end_on_postgresql_as_in_the_pure_model() {
 
 /// Runs one log and returns how many allocations it made.
 async fn one_log(direct: &mut Direct, seed: u64) -> usize {
-    let mut model = Model::new(Policy::default());
+    let mut model = Model::new(activated(direct, seed).await);
     let mut random = Random::new(seed);
     let mut left = json::decoded(direct, &random_log(seed, RECORDS)).into_iter().peekable();
     let mut now = DateTime::from_timestamp(1_793_534_400, 0).expect("an instant");
@@ -62,6 +63,9 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
         now += TimeDelta::minutes(240 * batch.len() as i64);
     }
     direct.database.audit().await;
+    let version = seed % 2;
+    let other = format!("SELECT count(*) FROM decisions WHERE policy_version <> {version}");
+    assert_eq!(direct.database.value(&other).await, "0", "seed {seed}");
     let (found, wanted) = (lines::of_database(&direct.database).await, lines::of_model(&model));
     let only = |left: &[String], right: &[String]| -> Vec<String> {
         left.iter().filter(|line| !right.contains(line)).cloned().collect()
@@ -72,6 +76,27 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
         "seed {seed}: the database has {extra:#?}, the model {missing:#?}"
     );
     model.allocations().count()
+}
+
+/// Every second log is decided by a rule set of its own, which workers read from the database.
+async fn activated(direct: &Direct, seed: u64) -> RuleSet {
+    if seed % 2 == 0 {
+        return RuleSet::default();
+    }
+    let accounts = [
+        ("ACC-0", "partial = \"apply\"\nresidual = \"hold\""),
+        ("ACC-1", "equal_amount = \"suggest\"\nmax_auto_amount = { SGD = \"60.00\" }"),
+        ("ACC-2", "fee = \"apply\"\nresidual = \"hold\"\nequal_amount = \"suggest\""),
+    ];
+    let text: String = accounts.map(|(id, own)| format!("[accounts.{id}]\n{own}\n")).concat();
+    let path = crate::rules::file(&direct.database, "model.toml", &text);
+    let file = topup::rules::read(path.as_ref()).expect("rules");
+    let rules = file.rules.clone().numbered(1, &[]);
+    let request = Request::File(Box::new(file));
+    let pool = direct.pipeline.pool();
+    let done = activate(pool, &request, ("alice", None), Utc::now(), false).await;
+    assert_eq!(done.expect("done"), Activated::Done { version: 1, new: true, before: 0 });
+    rules
 }
 
 /// Feeds the model; the flag says whether a waiting command was released by it.

@@ -3,6 +3,6 @@ SELECT d.payment_id || '/' || d.decision_id AS subject,
             ELSE format('rule set %s was never activated', d.policy_version) END AS detail
   FROM decisions d
   LEFT JOIN rule_sets r ON r.version = d.policy_version
- WHERE r.version IS NULL
-    OR (d.policy_version > 0 AND NOT EXISTS (
+ WHERE d.policy_version > 0
+   AND (r.version IS NULL OR NOT EXISTS (
         SELECT 1 FROM rule_set_activations a WHERE a.version = d.policy_version))
