@@ -80,7 +80,7 @@ async fn one_log(direct: &mut Direct, seed: u64) -> usize {
 
 /// Every second log is decided by a rule set of its own, which workers read from the database.
 async fn activated(direct: &Direct, seed: u64) -> RuleSet {
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         return RuleSet::default();
     }
     let accounts = [

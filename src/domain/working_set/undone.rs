@@ -37,8 +37,54 @@ impl WorkingSet {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::matching::Policy;
+    use crate::domain::ids::{IdBlock, PaymentId};
+    use crate::domain::input::Input;
+    use crate::domain::matching::{
+        MatchDecision, PartialPolicy, Policy, Subject, decide_match, text,
+    };
+    use crate::domain::model::Model;
+    use crate::domain::model_gen::random_log;
     use crate::domain::testkit::*;
+
+    /// Decides the payment again as if it had not been allocated.
+    fn again(model: &Model, id: &PaymentId) -> MatchDecision {
+        let mut set = model.set.clone();
+        set.live_pairs.retain(|pair| pair.0 != *id);
+        let payment = set.payments.remove(id).expect("recorded");
+        for part in model.allocations().filter(|part| part.payment_id == *id) {
+            set.take_back(&part.invoice_id, part.amount).expect("allocated");
+        }
+        let bank = &model.set.watched[id].transaction;
+        let tokens = text::tokens(bank);
+        let subject = Subject { payment_id: id, bank, tokens: &tokens, free: payment.amount };
+        let decision = IdBlock::new(0).decision();
+        decide_match(&set, &model.rules, subject, decision, payment.recorded_at).expect("decided")
+    }
+
+    #[test]
+    fn as_if_it_had_not_been_allocated_the_same_is_decided() {
+        let mut compared = 0;
+        for seed in 0_u64..150 {
+            let partial =
+                if seed.is_multiple_of(2) { PartialPolicy::Apply } else { PartialPolicy::Suggest };
+            let mut model = Model::new(Policy { partial, ..Policy::default() });
+            for message in random_log(seed, 60) {
+                let known = model.set.payments.len();
+                model.feed(&message, message.time);
+                let received = matches!(message.input, Input::BankTransaction(_));
+                if !received || model.set.payments.len() == known {
+                    continue;
+                }
+                let fresh = model.decisions.iter().filter(|(_, all)| all.len() == 1);
+                for (id, all) in fresh.filter(|(_, all)| all[0].decided_at == message.time) {
+                    let decided = again(&model, id);
+                    assert_eq!((decided.rule, &decided.outcome), (all[0].rule, &all[0].outcome));
+                    compared += usize::from(!model.set.payments[id].allocated.is_zero());
+                }
+            }
+        }
+        assert!(compared > 100, "only {compared} were allocated");
+    }
 
     #[test]
     fn what_is_taken_back_is_due_again_wherever_it_is_looked_for() {
