@@ -218,6 +218,9 @@ impl Worker {
             let runner = Arc::new(runner(config, pipeline.clone(), stopped.clone())?);
             tasks.push(tokio::spawn(runner.run()));
         }
+        if consumer.is_some() || only.jobs {
+            tasks.push(tokio::spawn(pipeline.clone().follow_rules(stopped.clone())));
+        }
         if only.jobs || only.commands || only.usage {
             let interval = Duration::from_millis(config.worker.sweep_interval_ms);
             tasks.push(tokio::spawn(sweep_loop(pipeline.clone(), interval, stopped)));

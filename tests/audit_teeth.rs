@@ -412,6 +412,21 @@ const PLANTS: &[Plant] = &[
             stale_since, stale_after_days, feed_complete_through, flagged_at)
         VALUES ('INV-1', 1, 'ACC-1', 'SGD', 5, '2026-01-01Z', 30, '2026-03-01Z', '2026-03-01Z')",
     ),
+    plant(
+        "A34",
+        "a decision by a rule set that is not stored",
+        "
+        INSERT INTO decisions VALUES (9, 'PAY-1', 'R2', 2, 'allocated', NULL, '{}', 's', 'i',
+            now(), 99)",
+    ),
+    plant(
+        "A34",
+        "a decision by a rule set that nobody activated",
+        "
+        INSERT INTO rule_sets VALUES (5, '{} ', sha256('{} '), now(), 'alice', NULL);
+        INSERT INTO decisions VALUES (9, 'PAY-1', 'R2', 2, 'allocated', NULL, '{}', 's', 'i',
+            now(), 5)",
+    ),
 ];
 
 /// What keeps such states out of a real database: constraints and unique indexes. Dropped inside

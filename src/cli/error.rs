@@ -48,6 +48,12 @@ pub enum CliError {
     Output(#[source] std::io::Error),
 }
 
+impl From<crate::store::StoreError> for CliError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::failed(&error)
+    }
+}
+
 impl CliError {
     #[must_use]
     pub fn failed(error: &dyn Error) -> Self {

@@ -6,7 +6,7 @@ use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{
-    CandidateView, DecisionView, ExplanationView, PaymentView, SuggestionRow,
+    CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView, SuggestionRow,
 };
 
 /// Counting stops here: eleven stands for "more than ten".
@@ -49,7 +49,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
     let stored = &decision.explanation;
     let money = |amount: &str| format!("{amount} {}", stored.currency);
     text.fields(&[
-        ("when", Some(format!("{}, rule set {}", decision.decided_at, decision.rule_set_version))),
+        ("when", Some(when(decision))),
         (
             "because of",
             Some(format!("record {}/{}", decision.caused_by_source, decision.caused_by_id)),
@@ -77,6 +77,9 @@ fn one(decision: &DecisionView, text: &mut Text) {
     for note in &stored.notes {
         text.line(&format!("  Note: {note}."));
     }
+    for policy in &stored.policies {
+        text.line(&format!("  Policy: {}.", policy_words(policy, decision.policy_version)));
+    }
     if !stored.suggestions.is_empty() {
         text.line("  A person may choose:");
     }
@@ -88,6 +91,37 @@ fn one(decision: &DecisionView, text: &mut Text) {
             suggestion.account_id,
             in_currency(&suggestion.amount_due, suggestion.currency.as_ref(), stored)
         ));
+    }
+}
+
+/// When, and by which version of the rules and of their policies.
+fn when(decision: &DecisionView) -> String {
+    let policies = match decision.policy_version {
+        0 => "policies of the configuration".to_owned(),
+        version => format!("policies of rule set {version}"),
+    };
+    let (at, rules) = (decision.decided_at, decision.rule_set_version);
+    format!("{at}, version {rules} of the rules, {policies}")
+}
+
+/// Which policy had a say, and whose it is.
+fn policy_words(policy: &PolicyView, version: i32) -> String {
+    let whose = if policy.own { "of this customer" } else { "of everybody" };
+    let what = match (policy.policy.as_str(), policy.value.as_str()) {
+        ("partial", "apply") => format!("partial payments {whose} are applied"),
+        ("partial", "suggest") => format!("partial payments {whose} need a person"),
+        ("fee", "apply") => format!("payments {whose} that are short by charges are applied"),
+        ("fee", "suggest") => format!("payments {whose} that are short by charges need a person"),
+        ("equal_amount", "oldest") => format!("of equal invoices {whose} the oldest is taken"),
+        ("equal_amount", "suggest") => format!("of equal invoices {whose} a person takes one"),
+        ("residual", "match") => format!("the rest of a payment {whose} is tried again"),
+        ("residual", "hold") => format!("the rest of a payment {whose} is left on it"),
+        ("max_auto_amount", amount) => format!("above {amount} payments {whose} need a person"),
+        (other, value) => format!("{other} {whose} is {value}"),
+    };
+    match version {
+        0 => format!("{what} (the configuration)"),
+        version => format!("{what} (rule set {version})"),
     }
 }
 
@@ -125,6 +159,10 @@ fn outcome(decision: &DecisionView) -> String {
         "allocated" => "allocated without a person".to_owned(),
         "suggested" => format!("parked with a suggestion. {why}"),
         "parked" => format!("parked. {why}"),
+        "on_account" if decision.rule == Rule::R8.word() => {
+            "held on the customer's account: a person says which of the equal invoices it is"
+                .to_owned()
+        }
         "on_account" => "held on the customer's account: no invoice has this amount".to_owned(),
         other => other.to_owned(),
     }
@@ -181,6 +219,7 @@ fn verdict(word: &str) -> String {
         "same_amount_but_later" => "Refused: an older invoice has the same amount.",
         "one_mistake_away" => "Suggested: one typing mistake away, which is no proof.",
         "one_of_the_group" => "Suggested: the group adds up to the amount.",
+        "one_of_equal_amounts" => "Suggested: several invoices have this amount.",
         "other_amount" => "Refused: it has another amount.",
         "would_be_paid" => "Suggested: it would be paid in full.",
         "would_be_paid_in_part" => "Suggested: what is left would pay a part of it.",
@@ -269,7 +308,8 @@ mod tests {
             include_str!("../domain/matching/tiers.rs"),
             include_str!("../domain/matching/hints.rs"),
             include_str!("../domain/matching/several.rs"),
-            include_str!("../domain/matching/currency.rs")
+            include_str!("../domain/matching/currency.rs"),
+            include_str!("../domain/matching/policy.rs")
         );
         let words = [
             "taken",
@@ -277,6 +317,7 @@ mod tests {
             "same_amount_but_later",
             "one_mistake_away",
             "one_of_the_group",
+            "one_of_equal_amounts",
             "other_amount",
             "amount_of_several",
             "would_be_paid",

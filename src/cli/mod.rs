@@ -29,8 +29,11 @@ mod quality;
 mod reconcile;
 mod records;
 mod review;
+mod rules;
 mod settings;
+mod simulate;
 mod status;
+mod stream;
 mod void_candidates;
 mod wiring;
 mod worker;
@@ -145,6 +148,14 @@ enum Command {
                             topup reconcile --as-of 2026-11-22\n  \
                             topup reconcile --bank-account DBS-1 --statement ST-41")]
     Reconcile(reconcile::ReconcileArgs),
+    /// Policies of matching, as numbered rule sets
+    #[command(subcommand, after_help = "Example:\n  topup rules list")]
+    Rules(rules::RulesCommand),
+    /// What other rules would have decided; changes nothing
+    #[command(after_help = "Examples:\n  topup simulate --rules rules.toml --since 30d\n  \
+                            topup simulate --rules rules.toml --since 2026-11-01 \
+                            --until 2026-12-01 --account ACC-1001 --output csv")]
+    Simulate(simulate::SimulateArgs),
     /// Measures matching on generated payments whose invoices are known; exits 3 if it fails
     #[command(after_help = "Example:\n  topup quality --payments 200000 --seed 1")]
     Quality(quality::QualityArgs),
@@ -179,6 +190,7 @@ impl Command {
             | Self::Config(settings::ConfigCommand::Show) => Needs::NOTHING,
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::DeadLetters(command) if command.reads_kafka() => Needs::ALL,
+            Self::Rules(command) if !command.needs_database() => Needs::NOTHING,
             Self::Publish(_) => Needs::KAFKA,
             Self::Migrate
             | Self::Accounts(_)
@@ -193,6 +205,8 @@ impl Command {
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Reconcile(_)
+            | Self::Rules(_)
+            | Self::Simulate(_)
             | Self::Audit => Needs::DATABASE,
         }
     }
@@ -250,6 +264,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Publish(args) => publish::run(&args, &config).await?,
         Command::Quality(args) => return quality::run(&args),
         Command::Generate(args) => return generate::run(&args),
+        Command::Rules(rules::RulesCommand::Check { file }) => rules::check(&file, printer)?,
         command => {
             let pool = wiring::connect(&config).await?;
             let looked = look(command, &pool, &config, printer).await;
@@ -295,6 +310,8 @@ async fn look(
         Command::Status(args) => status::run(&args, pool, &config.kafka, printer).await?,
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
+        Command::Rules(command) => return rules::run(&command, pool, config, printer).await,
+        Command::Simulate(args) => simulate::run(&args, pool, config, printer).await?,
         Command::Demo(_)
         | Command::Worker(_)
         | Command::Migrate

@@ -57,6 +57,11 @@ fn wrong_usage_exits_with_two() {
         "topup review list --rule R99",
         "topup review list --older-than yesterday",
         "topup review confirm --operator me",
+        "topup rules activate",
+        "topup rules activate rules.toml --version 2 --operator me",
+        "topup rules activate --version -1 --operator me",
+        "topup simulate --since 1d",
+        "topup simulate --rules rules.toml --since 1d --account a/b",
     ] {
         match parse(line) {
             Ok(_) => panic!("{line} was accepted"),

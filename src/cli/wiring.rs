@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use super::dead_letters::{Acted, Call, EditArgs};
 use super::error::CliError;
 use super::review::{SaidRow, Suggestions};
+use super::rules::ActivateArgs;
 use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
 use crate::candidates::{self, Act};
@@ -20,8 +21,11 @@ use crate::dead_letters::End;
 use crate::dead_letters::edit::Edited;
 pub(super) use crate::dead_letters::import::{Imported, Incoming, Taken};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
+use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
+use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
+pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
 pub(super) use crate::store::dead_letters::Selection;
 use crate::store::views::Privacy;
 use crate::{app, dead_letters, demo, review, store};
@@ -337,4 +341,84 @@ async fn edit(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Done, 
     let outcome = if args.dry_run { format!("would be {word}") } else { word };
     let row = Acted { dead_letter_id: id, outcome, code: None };
     Ok(Done { rows: vec![row], note, whole: true })
+}
+
+/// Reads a rule file.
+pub(super) fn rule_file(path: &std::path::Path) -> Result<RuleFile, CliError> {
+    rules::read(path).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+/// A stored rule set, or the active one.
+pub(super) async fn rules(
+    pool: &PgPool,
+    config: &Config,
+    version: Option<i32>,
+) -> Result<RuleSet, CliError> {
+    let mut connection = pool.acquire().await?;
+    let configured = config.policy();
+    let read = match version {
+        Some(version) => rules::stored(&mut connection, version, &configured).await,
+        None => rules::active(&mut connection, &configured).await.map(Some),
+    };
+    let read = read.map_err(|error| CliError::failed(&error))?;
+    let id = version.unwrap_or_default().to_string();
+    read.ok_or_else(|| CliError::not_found("rule set", &id))
+}
+
+/// What an activation does, or would do.
+pub(super) struct RulesActivated {
+    pub before: RuleSet,
+    pub after: RuleSet,
+    pub sentence: String,
+}
+
+pub(super) async fn activate_rules(
+    pool: &PgPool,
+    config: &Config,
+    args: &ActivateArgs,
+) -> Result<RulesActivated, CliError> {
+    let before = rules(pool, config, None).await?;
+    let (request, after) = match (&args.file, args.version) {
+        (Some(path), _) => {
+            let file = rule_file(path)?;
+            let after = file.rules.clone();
+            (Request::File(Box::new(file)), after)
+        }
+        (None, version) => {
+            let version = version.unwrap_or_default();
+            (Request::Version(version), rules(pool, config, Some(version)).await?)
+        }
+    };
+    let by = (args.operator.operator.as_str(), args.reason.as_deref());
+    let at = Clock::System.now();
+    let done = rules::activate(pool, &request, by, at, !args.yes).await;
+    let sentence = match done.map_err(|error| CliError::failed(&error))? {
+        Activated::Unknown => {
+            let id = args.version.unwrap_or_default().to_string();
+            return Err(CliError::not_found("rule set", &id));
+        }
+        Activated::Unchanged { version } => format!("rule set {version} is active already"),
+        Activated::Done { version, new, before } => {
+            let word = if args.yes { "is active now" } else { "would be active" };
+            let stored = if new { ", stored for this" } else { "" };
+            let hint = if args.yes { "" } else { "; --yes does it" };
+            format!("rule set {version}{stored} {word}; before it was {before}{hint}")
+        }
+    };
+    Ok(RulesActivated { before, after, sentence })
+}
+
+/// Decides stored payments by the active rules and by those of a file.
+pub(super) async fn simulate(
+    pool: &PgPool,
+    config: &Config,
+    path: &std::path::Path,
+    period: &Period,
+    tell: impl FnMut(&[Difference]) -> Result<(), CliError>,
+) -> Result<Totals, CliError> {
+    let active = rules(pool, config, None).await?;
+    let own = &active.global().own_accounts;
+    // Its version is only known once it is stored.
+    let other = rule_file(path)?.rules.numbered(0, own);
+    crate::simulate::simulate(pool, (&active, &other), period, tell).await
 }

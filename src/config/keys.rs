@@ -109,7 +109,7 @@ pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 48] = [
+pub(super) const KEYS: [Key; 50] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -138,6 +138,8 @@ pub(super) const KEYS: [Key; 48] = [
     Key::new("worker.event_source", Kind::Text, Default::Text("topup")),
     word("matching.partial", &["suggest", "apply"], "suggest"),
     word("matching.fee", &["suggest", "apply"], "suggest"),
+    word("matching.equal_amount", &["oldest", "suggest"], "oldest"),
+    word("matching.residual", &["match", "hold"], "match"),
     Key::new(AMOUNTS, Kind::Amounts, Default::None),
     Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
     number("usage.hold_max_age_seconds", 1, 3_650 * DAY_S, DAY_S),

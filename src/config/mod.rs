@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::domain::matching::policy::Choice;
 use crate::domain::matching::{PartialPolicy, Policy, text};
 use crate::domain::money::{Currency, Money};
 
@@ -134,6 +135,9 @@ impl PartialChoice {
 pub struct MatchingConfig {
     pub partial: PartialChoice,
     pub fee: PartialChoice,
+    /// A word of its policy, as `residual`.
+    pub equal_amount: String,
+    pub residual: String,
     #[serde(default)]
     pub max_auto_amounts: BTreeMap<String, String>,
     #[serde(default)]
@@ -275,6 +279,8 @@ impl Config {
             fee: self.matching.fee.policy(),
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             own_accounts: own.iter().filter_map(|own| text::payer_account(own)).collect(),
+            equal_amount: Choice::from_word(&self.matching.equal_amount).unwrap_or_default(),
+            residual: Choice::from_word(&self.matching.residual).unwrap_or_default(),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Rule {
             Self::R5b => "the text names several invoices of one customer, with another sum",
             Self::R6 => "the account paid into is the customer's own, and one invoice fits",
             Self::R7 => "the payer is a verified payer of the customer, and one invoice fits",
-            Self::R8 => "the customer is known and several invoices fit: the oldest is taken",
+            Self::R8 => "the customer is known, and several invoices have the amount",
             Self::R9 => "the customer is known, and one group of invoices adds up to the amount",
             Self::R10 => "short by no more than the charges that the bank declares",
             Self::R11 => "the customer is known, but no invoice has this amount",

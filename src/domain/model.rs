@@ -15,7 +15,7 @@ use super::event::EventKey;
 use super::ids::{AccountId, IdBlock, InvoiceId, MessageId, PaymentId, RecordId, Source};
 use super::input::{ContentHash, Input, Message, Waited};
 use super::ledger::{LedgerAccount, LedgerTransaction};
-use super::matching::{MatchDecision, Policy};
+use super::matching::{MatchDecision, RuleSet};
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
 use super::rejection::DeadLetterReason;
@@ -29,7 +29,7 @@ pub type LedgerKey = (&'static str, Option<AccountId>, Currency);
 pub struct Model {
     pub set: WorkingSet,
     pub inbox: HashMap<RecordId, (ContentHash, Outcome)>,
-    pub policy: Policy,
+    pub rules: RuleSet,
     /// What waits, per key (`wait_key`) in the order in which it came.
     pub waiting: BTreeMap<String, VecDeque<Message>>,
     /// Every decision of matching, per payment, the newest last.
@@ -91,8 +91,8 @@ pub struct AllocationSummary {
 
 impl Model {
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        let mut model = Self { policy, ..Self::default() };
+    pub fn new(rules: impl Into<RuleSet>) -> Self {
+        let mut model = Self { rules: rules.into(), ..Self::default() };
         model.set.complete = true;
         model
     }
@@ -210,7 +210,7 @@ impl Model {
         self.now = as_of;
         let mut ids = IdBlock::new(self.next_block);
         self.next_block = self.next_block.saturating_add(1);
-        let context = Context { policy: &self.policy, as_of };
+        let context = Context { rules: &self.rules, as_of };
         let decided = decide::decide(&mut self.set, message, &mut ids, context);
         let kept = decided.and_then(|decided| {
             decided.effects.iter().try_for_each(|effect| self.keep(effect))?;
@@ -357,7 +357,7 @@ impl Model {
             };
             // One that waits on leaves no trace, and ends no batch.
             let mut trial = self.set.clone();
-            let context = Context { policy: &self.policy, as_of };
+            let context = Context { rules: &self.rules, as_of };
             let tried = decide::decide(&mut trial, &message, &mut IdBlock::new(0), context);
             if tried.is_ok_and(|decided| decided.effects.is_empty()) {
                 continue;

@@ -260,6 +260,14 @@ impl Money {
         Ok(if self.compare(other)?.is_gt() { other } else { self })
     }
 
+    /// Without what is less than a minor unit of the currency, towards zero.
+    ///
+    /// # Errors
+    /// None at present: the result is never larger than the amount.
+    pub fn whole_minor_units(self) -> Result<Self, MoneyError> {
+        self.bounded(Some(self.amount.trunc_with_scale(self.currency.minor_units())))
+    }
+
     #[must_use]
     pub fn negated(self) -> Self {
         Self { amount: -self.amount, currency: self.currency }

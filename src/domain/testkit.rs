@@ -14,7 +14,7 @@ use super::input::{
     RecordPayment, UpsertAccount,
 };
 use super::invoice::Invoice;
-use super::matching::{MatchDecision, Policy};
+use super::matching::{MatchDecision, Policy, RuleSet};
 use super::model::Model;
 use super::money::{Amount, Currency, Money};
 use super::payment::{ParkReason, Payment, PaymentState};
@@ -227,13 +227,21 @@ impl Desk {
     }
 
     pub fn with(policy: Policy) -> Self {
+        Self::with_rules(policy.into())
+    }
+
+    pub fn with_rules(rules: RuleSet) -> Self {
         let noon = today().and_hms_opt(12, 0, 0).expect("noon");
-        Self { model: Model::new(policy), now: noon.and_utc(), handed_in: 0 }
+        Self { model: Model::new(rules), now: noon.and_utc(), handed_in: 0 }
     }
 
     /// Two customers: A pays from `PAYERA` or into `VIRTUALA`, B likewise.
     pub fn with_customers(policy: Policy) -> Self {
-        let mut desk = Self::with(policy);
+        Self::customers_with(policy.into())
+    }
+
+    pub fn customers_with(rules: RuleSet) -> Self {
+        let mut desk = Self::with_rules(rules);
         for name in ["A", "B"] {
             let mut customer = upsert(name);
             customer.payer_accounts = Some(vec![format!("PAYER{name}")]);
@@ -330,6 +338,30 @@ impl Desk {
             hold_id: None,
         };
         self.usage(Usage::Charge(charge));
+    }
+
+    /// As [`Self::charge`], with up to six decimals.
+    pub fn charge_exactly(&mut self, id: &str, owner: &str, amount: &str) {
+        let charge = Charge {
+            usage_id: UsageId::trusted(id),
+            account_id: account(owner),
+            amount: Amount::parse(amount).expect("amount").with_all_decimals(currency("SGD")),
+            occurred_at: self.now,
+            kind: "call".to_owned(),
+            hold_id: None,
+        };
+        self.usage(Usage::Charge(charge));
+    }
+
+    /// As [`Self::refund`], with up to six decimals.
+    pub fn refund_exactly(&mut self, id: &str, of: &str, owner: &str, amount: &str) {
+        let refund = Refund {
+            refund_id: RefundId::trusted(id),
+            usage_id: UsageId::trusted(of),
+            account_id: account(owner),
+            amount: Amount::parse(amount).expect("amount").with_all_decimals(currency("SGD")),
+        };
+        self.usage(Usage::Refund(refund));
     }
 
     pub fn refund(&mut self, id: &str, of: &str, owner: &str, amount: &str) {

@@ -8,6 +8,7 @@
 pub mod pending;
 pub mod review;
 mod steps_back;
+mod undone;
 pub mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -10,7 +10,7 @@ use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
 use crate::domain::input::{ContentHash, Input, Message};
-use crate::domain::matching;
+use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::{Miss, Stop, WorkingSet};
 use crate::store::load::{self, Locks, Needs};
@@ -68,7 +68,8 @@ pub async fn run_in_tx(
     locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<Written, StoreError> {
-    let mut work = Work::new(pipeline, items, at);
+    let rules = pipeline.rules_in_tx(tx).await?;
+    let mut work = Work::new(pipeline, &rules, items, at);
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
     needs.proof = pipeline.proof_feed();
@@ -109,6 +110,8 @@ fn locks_first(message: &Message) -> bool {
 
 struct Work<'a> {
     pipeline: &'a Pipeline,
+    /// All decisions of the batch go by it.
+    rules: &'a RuleSet,
     items: &'a [Item],
     at: DateTime<Utc>,
     /// Indexes of the items that are decided.
@@ -119,10 +122,16 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(pipeline: &'a Pipeline, items: &'a [Item], at: DateTime<Utc>) -> Self {
+    fn new(
+        pipeline: &'a Pipeline,
+        rules: &'a RuleSet,
+        items: &'a [Item],
+        at: DateTime<Utc>,
+    ) -> Self {
         let ended = vec![None; items.len()];
         Self {
             pipeline,
+            rules,
             items,
             at,
             open: Vec::new(),
@@ -204,8 +213,7 @@ impl<'a> Work<'a> {
     }
 
     fn decide_pass(&self, set: &mut WorkingSet, ids: &mut IdBlock) -> Result<Vec<Decided>, Pass> {
-        let policy = &self.pipeline.settings().policy;
-        let context = Context { policy, as_of: self.at };
+        let context = Context { rules: self.rules, as_of: self.at };
         let mut decided = Vec::with_capacity(self.open.len());
         let mut missing: HashSet<Miss> = HashSet::new();
         for message in self.messages() {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::account::Identity;
-use crate::domain::matching::{MatchDecision, MatchOutcome};
+use crate::domain::matching::{MatchDecision, MatchOutcome, PolicyNote};
 use crate::domain::money::Money;
 use crate::domain::review::{Suggestion, suggestions};
 use crate::domain::working_set::BookEntry;
@@ -19,6 +19,8 @@ struct Explained<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stated: Option<ExplainedMoney>,
     notes: &'a [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<ExplainedPolicy<'a>>,
     suggestions: Vec<ExplainedSuggestion<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
 }
@@ -27,6 +29,13 @@ struct Explained<'a> {
 struct ExplainedMoney {
     amount: String,
     currency: String,
+}
+
+#[derive(Serialize)]
+struct ExplainedPolicy<'a> {
+    policy: &'static str,
+    value: &'a str,
+    own: bool,
 }
 
 #[derive(Serialize)]
@@ -72,6 +81,10 @@ struct ExplainedPart<'a> {
 fn other_currency(entry: &BookEntry, free: Money) -> Option<String> {
     let currency = entry.amount_due.currency();
     (currency != free.currency()).then(|| currency.code().to_owned())
+}
+
+fn policy(note: &PolicyNote) -> ExplainedPolicy<'_> {
+    ExplainedPolicy { policy: note.kind.word(), value: &note.value, own: note.own }
 }
 
 fn invoice(entry: &BookEntry, free: Money) -> ExplainedInvoice<'_> {
@@ -127,6 +140,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
             currency: stated.currency().code().to_owned(),
         }),
         notes: &explanation.notes,
+        policies: explanation.policies.iter().map(policy).collect(),
         suggestions: decision.suggestions.iter().map(suggested).collect(),
         allocations: allocations
             .iter()

@@ -12,6 +12,7 @@ pub mod batch;
 pub mod explanation;
 mod lane;
 pub mod replay;
+mod rules;
 pub mod sweep;
 
 pub use lane::{headers_from_json, headers_to_json};
@@ -49,6 +50,7 @@ pub struct Settings {
     /// Names this worker in the checkpoints.
     pub owner: String,
     pub topics: Topics,
+    /// Everybody's policy while no rule set is active.
     pub policy: Policy,
     /// How long a command waits for what it names.
     pub waiting_deadline: Duration,
@@ -73,6 +75,8 @@ pub struct Pipeline {
     writers: Arc<Semaphore>,
     /// Told when something was recorded that a waiting command may need.
     sweep_wanted: Arc<tokio::sync::Notify>,
+    /// What matching decides by.
+    rules: Arc<rules::Kept>,
 }
 
 impl Pipeline {
@@ -80,7 +84,8 @@ impl Pipeline {
     pub fn new(pool: PgPool, settings: Settings, clock: Clock) -> Self {
         let writers = Arc::new(Semaphore::new(settings.writers.max(1)));
         let sweep_wanted = Arc::new(tokio::sync::Notify::new());
-        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted }
+        let rules = Arc::new(rules::Kept::new(None));
+        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted, rules }
     }
 
     #[must_use]

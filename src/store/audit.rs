@@ -237,6 +237,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "alias_is_its_history",
         "An alias counts the payments confirmed since it was last demoted."
     ),
+    invariant!(
+        "A34",
+        "decided_by_known_rules",
+        "Each decision names a rule set that is stored and was activated, or the configuration."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A row changed although its account was locked, or an id was taken meanwhile.
     #[error("rows changed under the batch: {0}")]
     Raced(&'static str),
+    /// A later version of this program wrote it: an earlier one must not guess.
+    #[error("a later version of this program wrote what is stored: {0}")]
+    Unreadable(&'static str),
     /// Data contradicts its own rules.
     #[error("the data contradicts its rules: {0}")]
     Corrupt(&'static str),
@@ -55,7 +58,7 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Database(error) => database_disposition(error),
-            Self::Migration(_) => Disposition::Retry,
+            Self::Migration(_) | Self::Unreadable(_) => Disposition::Retry,
             // Another lane was faster: the next attempt sees what it did.
             Self::Raced(_) => Disposition::Suspect,
             Self::Fenced => Disposition::Abandon,
@@ -71,7 +74,11 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| code == "23505")
             }
-            Self::Database(_) | Self::Migration(_) | Self::Fenced | Self::Corrupt(_) => false,
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::Fenced
+            | Self::Unreadable(_)
+            | Self::Corrupt(_) => false,
         }
     }
 
@@ -84,6 +91,7 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Fenced
             | Self::Raced(_)
+            | Self::Unreadable(_)
             | Self::Corrupt(_) => None,
         }
     }

@@ -11,6 +11,7 @@
 //! under the locks. ADR 0011 has the argument.
 
 mod misses;
+mod past;
 mod pending;
 mod resolve;
 mod review;
@@ -23,6 +24,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 pub use misses::misses as load_misses;
+pub use past::{Past, PastPage, Period, StoredDecision, next_page, past};
 pub use steps_back::{ProofFeed, is_step_back};
 
 use super::{StoreError, Tx, rows, sql};
@@ -348,7 +350,16 @@ async fn payments(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Resul
         let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
         set.live_pairs.insert(pair);
     }
-    for row in sqlx::query(sql!("load_tombstones")).bind(&ids).fetch_all(&mut **tx).await? {
+    tombstones(tx, &ids, set).await
+}
+
+/// The invoices that persons took these payments off.
+async fn tombstones(
+    tx: &mut Tx<'_>,
+    payments: &[&str],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    for row in sqlx::query(sql!("load_tombstones")).bind(payments).fetch_all(&mut **tx).await? {
         let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
         set.tombstones.insert(pair);
     }

@@ -28,6 +28,7 @@ pub mod replay_runs;
 pub mod returns;
 pub mod review;
 mod rows;
+pub mod rule_sets;
 pub mod usage;
 pub mod views;
 pub mod void_candidates;
@@ -42,6 +43,8 @@ use sqlx::{Executor, PgPool};
 pub use error::StoreError;
 /// What the database says, for those who may not name the driver.
 pub use sqlx::Error as DatabaseError;
+/// One connection, for those who may not name the driver.
+pub use sqlx::PgConnection as Connection;
 
 /// A statement of `sql/`, by file name.
 macro_rules! sql {

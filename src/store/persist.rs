@@ -549,6 +549,7 @@ async fn decisions(tx: &mut Tx<'_>, decisions: &[ExplainedDecision]) -> Result<(
         .bind(decisions.iter().map(|d| d.cause.source.as_str()).collect::<Vec<_>>())
         .bind(decisions.iter().map(|d| d.cause.id.as_str()).collect::<Vec<_>>())
         .bind(all().map(|d| d.decided_at).collect::<Vec<_>>())
+        .bind(all().map(|d| d.policy_version).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -78,7 +78,7 @@ pub struct Listed<T> {
 
 impl<T> Listed<T> {
     /// Of one row more than the page holds, which only tells that there are more.
-    fn page(mut items: Vec<T>, page: &Page, key: impl Fn(&T) -> String) -> Self {
+    pub(super) fn page(mut items: Vec<T>, page: &Page, key: impl Fn(&T) -> String) -> Self {
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);

@@ -23,11 +23,12 @@ use topup::clock::Clock;
 use topup::domain::effect::Outcome;
 use topup::domain::ids::RecordId;
 use topup::domain::input::{Input, Message};
-use topup::domain::matching::Policy;
+use topup::domain::matching::RuleSet;
 use topup::domain::model::Model;
 use topup::domain::model_gen::{Random, random_log};
 use topup::pipeline::Pipeline;
 use topup::pipeline::batch::{Item, run_in_tx};
+use topup::rules::{Activated, Request, activate};
 use topup::store::load::Locks;
 use topup::store::{StoreError, next_id_block};
 use topup::wire::Topic;
@@ -112,7 +113,7 @@ async fn no_waiting_for_the_disk(direct: &mut Direct) {
 
 async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
     let repeatable = Repeatable(seed);
-    let mut model = Model::new(Policy::default());
+    let mut model = Model::new(activated(direct, seed).await);
     let mut random = Random::new(seed);
     let records = SHORTEST + random.below(LONGEST - SHORTEST + 1);
     let log = random_log(seed, usize::try_from(records).expect("few"));
@@ -150,6 +151,9 @@ async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
         time::pass(direct, &mut model, now, coverage).await;
         compare(direct, &model, seed).await;
     }
+    let version = seed % 2;
+    let other = format!("SELECT count(*) FROM decisions WHERE policy_version <> {version}");
+    assert_eq!(direct.database.value(&other).await, "0", "seed {seed}");
     words::said(direct, &mut model, now, seed).await;
     compare(direct, &model, seed).await;
     coverage.sequence(&model);
@@ -167,6 +171,27 @@ async fn compare(direct: &Direct, model: &Model, seed: u64) {
         extra.is_empty() && missing.is_empty(),
         "seed {seed}: the database has {extra:#?}, the model {missing:#?}"
     );
+}
+
+/// Every second log is decided by a rule set of its own, which workers read from the database.
+async fn activated(direct: &Direct, seed: u64) -> RuleSet {
+    if seed.is_multiple_of(2) {
+        return RuleSet::default();
+    }
+    let accounts = [
+        ("ACC-0", "partial = \"apply\"\nresidual = \"hold\""),
+        ("ACC-1", "equal_amount = \"suggest\"\nmax_auto_amount = { SGD = \"60.00\" }"),
+        ("ACC-2", "fee = \"apply\"\nresidual = \"hold\"\nequal_amount = \"suggest\""),
+    ];
+    let text: String = accounts.map(|(id, own)| format!("[accounts.{id}]\n{own}\n")).concat();
+    let path = crate::rules::file(&direct.database, "model.toml", &text);
+    let file = topup::rules::read(path.as_ref()).expect("rules");
+    let rules = file.rules.clone().numbered(1, &[]);
+    let request = Request::File(Box::new(file));
+    let pool = direct.pipeline.pool();
+    let done = activate(pool, &request, ("alice", None), Utc::now(), false).await;
+    assert_eq!(done.expect("done"), Activated::Done { version: 1, new: true, before: 0 });
+    rules
 }
 
 fn is_step_back(item: &Item) -> bool {

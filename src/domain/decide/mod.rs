@@ -24,7 +24,7 @@ use super::effect::{Decided, Effect, Need, Outcome};
 use super::event::{Cause, EventKey, Fact};
 use super::ids::IdBlock;
 use super::input::{Command, Input, Message, Waited};
-use super::matching::Policy;
+use super::matching::RuleSet;
 use super::matching::text::Tokens;
 use super::rejection::Rejection;
 use super::working_set::{Stop, WorkingSet};
@@ -34,7 +34,7 @@ pub use returns::named_returns;
 /// What every decision of a batch shares.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    pub policy: &'a Policy,
+    pub rules: &'a RuleSet,
     /// The instant that decisions are taken for.
     pub as_of: DateTime<Utc>,
 }

@@ -169,48 +169,59 @@ fn apply(recording: &mut Recording<'_>, record: &BankRecord, payment: &Payment) 
     recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
     recording.add(Effect::Return(Box::new(returned)))?;
     recording.publish(event_key(payment), fact)?;
-    if let Some((taken, clawed)) = postings {
-        for (link, unspent, spent) in &plan.parts {
-            let posted = if spent.is_positive() { clawed } else { taken };
-            let step = Step { kind: ReversalKind::Returned, return_id, posted };
-            reverse(recording, link, *unspent, *spent, &step, None)?;
-        }
+    let Some((taken, clawed)) = postings else {
+        return restate(recording, payment);
+    };
+    let kind = ReversalKind::Returned;
+    let zero = Money::zero(amount.currency());
+    for part in plan.parts.iter().filter(|part| part.unspent.is_positive()) {
+        let step = Step { kind, return_id, posted: taken };
+        reverse(recording, &part.link, part.unspent, zero, &step, None)?;
+    }
+    for part in plan.parts.iter().filter(|part| part.spent.is_positive()) {
+        let step = Step { kind, return_id, posted: clawed };
+        reverse(recording, &part.link, zero, part.spent, &step, None)?;
     }
     restate(recording, payment)
 }
 
 struct Plan {
-    /// Allocation, what is taken out of its lot, what is clawed back; one of the two is zero.
-    parts: Vec<(Allocation, Money, Money)>,
+    parts: Vec<Taken>,
     unspent: Money,
     spent: Money,
 }
 
+/// What goes back of one allocation.
+struct Taken {
+    link: Allocation,
+    unspent: Money,
+    spent: Money,
+}
+
+/// Usage has six decimals, invoices have their currency's: what is due again on an invoice must be
+/// an amount that can be paid, so each allocation gives whole minor units.
 fn plan(set: &WorkingSet, links: &[Allocation], amount: Money) -> Result<Plan> {
     let zero = Money::zero(amount.currency());
-    let mut plan = Plan { parts: Vec::new(), unspent: zero, spent: zero };
     let mut left = amount;
-    let mut spent_of = Vec::new();
+    let mut takes = Vec::with_capacity(links.len());
     for link in links {
         let lot = set.usage.lot(&link.account_id, amount.currency(), link.id);
         let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
-        let live = link.live()?;
-        let there = lot.remaining.min(live)?;
-        let part = there.min(left)?;
+        let there = lot.remaining.min(link.live()?)?;
+        let part = there.min(left)?.whole_minor_units()?;
         left = left.sub(part)?;
-        plan.unspent = plan.unspent.add(part)?;
-        if part.is_positive() {
-            plan.parts.push((link.clone(), part, zero));
-        }
-        spent_of.push((link, live.sub(there)?));
+        takes.push((link, there, part));
     }
-    for (link, spent) in spent_of {
-        let part = spent.min(left)?;
-        left = left.sub(part)?;
-        plan.spent = plan.spent.add(part)?;
-        if part.is_positive() {
-            plan.parts.push((link.clone(), zero, part));
-        }
+    let mut plan = Plan { parts: Vec::new(), unspent: zero, spent: zero };
+    for (link, there, part) in takes {
+        let more = link.live()?.sub(part)?.min(left)?;
+        left = left.sub(more)?;
+        let part = part.add(more)?;
+        let unspent = there.min(part)?;
+        let spent = part.sub(unspent)?;
+        plan.unspent = plan.unspent.add(unspent)?;
+        plan.spent = plan.spent.add(spent)?;
+        plan.parts.push(Taken { link: link.clone(), unspent, spent });
     }
     if left.is_zero() {
         Ok(plan)

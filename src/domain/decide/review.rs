@@ -101,7 +101,7 @@ pub(super) fn learn(
         return Ok(());
     };
     let on = payment.received_on;
-    let ours = recording.context.policy.own_accounts.contains(&payer_account);
+    let ours = recording.context.rules.global().own_accounts.contains(&payer_account);
     let verified = recording.set.payer_owners.get(&payer_account);
     let verified = verified.is_some_and(|owners| owners.contains(account_id));
     let link = PayerLink { payer_account, account_id: account_id.clone() };

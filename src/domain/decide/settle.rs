@@ -244,7 +244,7 @@ pub(super) fn matching(
     let tokens = tokens.unwrap_or_else(|| Arc::new(text::tokens(bank)));
     let subject = Subject { payment_id, bank, tokens: &tokens, free };
     let context = recording.context;
-    let mut decision = decide_match(recording.set, context.policy, subject, id, context.as_of)?;
+    let mut decision = decide_match(recording.set, context.rules, subject, id, context.as_of)?;
     if let MatchOutcome::Allocate(parts) = &decision.outcome
         && over_limit(recording, parts)
     {

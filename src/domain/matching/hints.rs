@@ -73,7 +73,12 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn push_candidate(&mut self, entry: &BookEntry, named_by: NamedBy, verdict: &'static str) {
+    pub(super) fn push_candidate(
+        &mut self,
+        entry: &BookEntry,
+        named_by: NamedBy,
+        verdict: &'static str,
+    ) {
         let invoice = entry.clone();
         self.explanation.candidates.push(Candidate { invoice, named_by, verdict });
     }

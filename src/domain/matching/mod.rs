@@ -10,6 +10,7 @@ mod learned;
 pub mod names;
 pub mod near;
 pub mod payer;
+pub mod policy;
 pub mod reference;
 mod several;
 pub mod subset;
@@ -31,42 +32,13 @@ use super::review::AliasUse;
 use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
 use text::Tokens;
 
+pub use policy::{Override, PartialPolicy, Policy, PolicyNote, RuleSet};
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
 pub const RULE_SET_VERSION: i32 = 3;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
-
-/// What to do when less than the amount due arrives with a good reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum PartialPolicy {
-    /// Ask a person.
-    #[default]
-    Suggest,
-    /// Provision what arrived; the invoice stays Awaiting Payment.
-    Apply,
-}
-
-/// The configurable part of the rules.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Policy {
-    pub partial: PartialPolicy,
-    /// As `partial`, when no more is missing than the charges that the bank declares.
-    pub fee: PartialPolicy,
-    /// Above this an automatic decision becomes a suggestion. One limit per currency.
-    pub max_auto_amounts: Vec<Money>,
-    /// Normalised accounts of ours: money from them is a transfer, not a customer's payment.
-    pub own_accounts: Vec<String>,
-}
-
-impl Policy {
-    fn exceeds_auto_limit(&self, amount: Money) -> bool {
-        let limit =
-            self.max_auto_amounts.iter().find(|limit| limit.currency() == amount.currency());
-        limit.is_some_and(|limit| amount.compare(*limit).is_ok_and(std::cmp::Ordering::is_gt))
-    }
-}
 
 /// The payment as matching sees it.
 #[derive(Debug, Clone, Copy)]
@@ -152,6 +124,8 @@ pub struct Explanation {
     /// The amount in the invoice's currency, as the bank states it (R12).
     pub stated: Option<Money>,
     pub notes: Vec<&'static str>,
+    /// The policies that had a say.
+    pub policies: Vec<PolicyNote>,
 }
 
 /// A stored decision.
@@ -160,6 +134,8 @@ pub struct MatchDecision {
     pub id: DecisionId,
     pub payment_id: PaymentId,
     pub rule: Rule,
+    /// Of the rule set that it was decided by; 0 is the configuration.
+    pub policy_version: i32,
     pub free: Money,
     pub outcome: MatchOutcome,
     /// What a person may choose, best first.

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::subset::{Rival, rival_subset};
 use super::text::Found;
 use super::{
-    Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, Policy, SUGGESTIONS_MAX, Subject,
+    Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet, SUGGESTIONS_MAX,
+    Subject,
     payer::{Payer, payer},
 };
 use crate::domain::account::{Identity, Strength};
@@ -28,7 +29,7 @@ const WATCHES_MAX: usize = 8;
 /// [`Stop`] when the working set lacks something; never for anything in the payment itself.
 pub fn decide_match(
     set: &WorkingSet,
-    policy: &Policy,
+    rules: &RuleSet,
     subject: Subject<'_>,
     id: DecisionId,
     as_of: DateTime<Utc>,
@@ -36,7 +37,7 @@ pub fn decide_match(
     let payer = payer(set, subject.bank);
     let mut matching = Matching {
         set,
-        policy,
+        rules,
         subject,
         known: payer.known.clone(),
         payer,
@@ -57,6 +58,7 @@ pub fn decide_match(
         id,
         payment_id: subject.payment_id.clone(),
         rule,
+        policy_version: rules.version(),
         free: subject.free,
         outcome,
         suggestions: matching.suggestions,
@@ -74,7 +76,7 @@ pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
 pub(super) struct Matching<'a> {
     pub(super) set: &'a WorkingSet,
-    policy: &'a Policy,
+    pub(super) rules: &'a RuleSet,
     pub(super) subject: Subject<'a>,
     /// Who the virtual account or the payer account says it is.
     pub(super) known: Option<Identity>,
@@ -101,7 +103,10 @@ impl<'a> Matching<'a> {
         let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
         let step = match named.len() {
             0 if ambiguous => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
-            0 => return self.unnamed(),
+            0 => match self.held_residual()? {
+                Some(held) => return Ok(held),
+                None => return self.unnamed(),
+            },
             1 if checked || !ambiguous => self.one_named(&named)?,
             1 => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
             _ => self.several_named(&named)?,
@@ -115,7 +120,7 @@ impl<'a> Matching<'a> {
             self.subject.bank.debtor_account.as_deref().and_then(super::text::payer_account);
         let own = super::text::payer_account(self.subject.bank.bank_account.as_str());
         let internal = payer.as_ref().is_some_and(|payer| {
-            self.policy.own_accounts.contains(payer) || Some(payer) == own.as_ref()
+            self.rules.global().own_accounts.contains(payer) || Some(payer) == own.as_ref()
         });
         if internal {
             return Some(ParkReason::InternalTransfer);
@@ -294,10 +299,10 @@ impl<'a> Matching<'a> {
         let free = self.subject.free;
         match free.compare(due)? {
             std::cmp::Ordering::Less if self.is_charged(due)? => {
-                let apply = [self.policy.fee, self.policy.partial];
-                Ok(self.short_by_charges(invoice, by, apply.contains(&super::PartialPolicy::Apply)))
+                let apply = self.applies_fee(&invoice.account_id);
+                Ok(self.short_by_charges(invoice, by, apply))
             }
-            std::cmp::Ordering::Less if self.policy.partial == super::PartialPolicy::Suggest => {
+            std::cmp::Ordering::Less if !self.applies_partial(&invoice.account_id) => {
                 self.note(invoice, by, "partial_payment");
                 self.suggest([invoice]);
                 Ok((rule, MatchOutcome::Park(ParkReason::PartialPayment)))
@@ -313,26 +318,6 @@ impl<'a> Matching<'a> {
                 Ok((rule, MatchOutcome::Allocate(parts)))
             }
         }
-    }
-
-    /// What is left after an overpaid invoice is tried again at R6 to R8, same account.
-    fn rest(
-        &mut self,
-        paid: &Invoice,
-        rest: Money,
-        parts: &mut Vec<(InvoiceId, Money)>,
-    ) -> Result<(), Stop> {
-        let mut fits = self.exact(&paid.account_id, rest)?;
-        fits.retain(|invoice| invoice.invoice_id != paid.invoice_id && self.sent_in_time(invoice));
-        fits.retain(|invoice| !self.is_rejected(invoice));
-        if let Some(oldest) = fits.first() {
-            self.note(oldest, NamedBy::Amount, "taken");
-            self.explanation.notes.push("the rest fitted another invoice of the same customer");
-            parts.push((oldest.invoice_id.clone(), rest));
-        } else {
-            self.explanation.notes.push("the rest stays on the payment");
-        }
-        Ok(())
     }
 
     /// R6 to R8, R11: the account is known; R14, R15: it is not.
@@ -355,6 +340,9 @@ impl<'a> Matching<'a> {
         };
         if rule == Rule::R7 {
             self.record_rivals(&known)?;
+        }
+        if rule == Rule::R8 && !self.takes_oldest(&known.account_id) {
+            return Ok(self.choose(&fits));
         }
         if !self.sent_in_time(oldest) {
             self.note(oldest, NamedBy::Amount, "paid_before_sent");
@@ -443,11 +431,12 @@ impl<'a> Matching<'a> {
         let MatchOutcome::Allocate(parts) = &outcome else {
             return (rule, outcome);
         };
-        if !self.policy.exceeds_auto_limit(self.subject.free) {
-            return (rule, outcome);
-        }
         let invoices: Vec<&Invoice> =
             parts.iter().filter_map(|part| self.set.invoices.get(&part.0)).collect();
+        let receives = invoices.first().map(|invoice| &invoice.account_id);
+        if !receives.is_some_and(|account| self.exceeds_auto_limit(account)) {
+            return (rule, outcome);
+        }
         self.suggest(invoices);
         (rule, MatchOutcome::Park(ParkReason::TwoPersonLimit))
     }
@@ -457,7 +446,7 @@ impl<'a> Matching<'a> {
     }
 
     /// The funds count on or after the day on which the invoice was sent: the customer's day.
-    fn sent_in_time(&self, invoice: &Invoice) -> bool {
+    pub(super) fn sent_in_time(&self, invoice: &Invoice) -> bool {
         let day = self.subject.bank.effective_date();
         let zone = self.set.accounts.get(&invoice.account_id).and_then(|a| a.time_zone);
         let sent_on = |sent_at: DateTime<Utc>| match zone {

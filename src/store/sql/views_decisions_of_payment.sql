@@ -1,5 +1,5 @@
 -- The decisions on one payment, oldest first. Index: decisions_payment.
-SELECT decision_id, payment_id, rule, rule_set_version, outcome, reason,
+SELECT decision_id, payment_id, rule, rule_set_version, policy_version, outcome, reason,
        explanation, caused_by_source, caused_by_id, decided_at
   FROM decisions
  WHERE payment_id = $1

@@ -102,6 +102,8 @@ pub struct DecisionView {
     pub payment_id: String,
     pub rule: String,
     pub rule_set_version: i32,
+    /// The rule set that was active; 0 is the configuration.
+    pub policy_version: i32,
     pub outcome: String,
     pub reason: Option<String>,
     pub explanation: ExplanationView,
@@ -125,8 +127,18 @@ pub struct ExplanationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stated: Option<StatedView>,
     pub notes: Vec<String>,
+    pub policies: Vec<PolicyView>,
     pub suggestions: Vec<SuggestionView>,
     pub allocations: Vec<AllocatedView>,
+}
+
+/// A policy that had a say.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyView {
+    pub policy: String,
+    pub value: String,
+    /// It is the customer's own, and not everybody's.
+    pub own: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -294,6 +306,7 @@ fn decision(row: &PgRow) -> Result<DecisionView> {
         payment_id: row.try_get("payment_id")?,
         rule: row.try_get("rule")?,
         rule_set_version: row.try_get("rule_set_version")?,
+        policy_version: row.try_get("policy_version")?,
         outcome: row.try_get("outcome")?,
         reason: row.try_get("reason")?,
         explanation,

@@ -1,5 +1,7 @@
 //! A batch that loads lists only when it misses them decides what a complete set decides.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use crate::domain::account::Account;
@@ -9,7 +11,8 @@ use crate::domain::ids::IdBlock;
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::near;
-use crate::domain::matching::{PartialPolicy, Policy};
+use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
+use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::testkit::{account, currency, reloaded};
@@ -92,10 +95,10 @@ fn decide_all(
     set: &mut WorkingSet,
     batch: &[Message],
     first: i64,
-    policy: &Policy,
+    rules: &RuleSet,
 ) -> Result<Vec<Decided>, Stop> {
     let decide_one = |(number, message): (i64, &Message)| {
-        let context = Context { policy, as_of: message.time };
+        let context = Context { rules, as_of: message.time };
         decide(set, message, &mut IdBlock::new(number), context)
     };
     let decided = (first..).zip(batch).map(decide_one).collect::<Result<Vec<_>, Stop>>()?;
@@ -108,7 +111,7 @@ fn in_a_batch(
     before: &WorkingSet,
     batch: &[Message],
     first: i64,
-    policy: &Policy,
+    rules: &RuleSet,
 ) -> (WorkingSet, Vec<Decided>) {
     let mut loaded = reloaded(before);
     for message in batch {
@@ -122,7 +125,7 @@ fn in_a_batch(
     }
     loop {
         let mut set = loaded.clone();
-        match decide_all(&mut set, batch, first, policy) {
+        match decide_all(&mut set, batch, first, rules) {
             Ok(decided) => return (set, decided),
             Err(Stop::Miss(miss)) => load(before, &mut loaded, miss),
             Err(stop) => panic!("{stop:?}"),
@@ -130,21 +133,50 @@ fn in_a_batch(
     }
 }
 
+/// Policies of some of the customers, a function of the seed.
+fn some_rules(seed: u64, global: Policy) -> RuleSet {
+    let own = |number: u64| Override {
+        partial: (number & 1 == 1).then_some(PartialPolicy::Apply),
+        equal_amount: (number & 2 == 2).then_some(EqualAmountPolicy::Suggest),
+        residual: (number & 4 == 4).then_some(ResidualPolicy::Hold),
+        fee: (number & 8 == 8).then_some(PartialPolicy::Apply),
+        ..Override::default()
+    };
+    let names = world().accounts.into_keys().collect::<BTreeSet<_>>();
+    let overrides = (0_u32..).zip(names).map(|(at, id)| (id, own(seed >> (4 * (at % 16)))));
+    RuleSet::new(1, global, overrides.collect())
+}
+
 proptest! {
     #![proptest_config(super::properties::config())]
+
+    /// A rule set that says nothing of its own decides like the configuration.
+    #[test]
+    fn an_empty_rule_set_changes_nothing(seed: u64, apply: bool) {
+        let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
+        let global = Policy { partial, ..Policy::default() };
+        let said = world().accounts.into_keys().map(|id| (id, Override::default())).collect();
+        let mut plain = crate::domain::model::Model::new(global.clone());
+        let mut empty = crate::domain::model::Model::new(RuleSet::new(7, global, said));
+        for message in random_log(seed, RECORDS) {
+            let one = plain.feed(&message, message.time);
+            prop_assert_eq!(one, empty.feed(&message, message.time));
+        }
+        prop_assert_eq!(plain.summary(), empty.summary());
+    }
 
     #[test]
     fn a_batch_decides_like_a_complete_set(seed: u64, apply: bool) {
         let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
-        let policy = Policy { partial, ..Policy::default() };
+        let rules = some_rules(seed, Policy { partial, ..Policy::default() });
         let mut complete = world();
         complete.complete = true;
         let mut batched = world();
         let log = random_log(seed, RECORDS);
         for (number, batch) in (0..).zip(batches(&log)) {
             let first = number * 100;
-            let expected = decide_all(&mut complete, batch, first, &policy);
-            let (after, decided) = in_a_batch(&batched, batch, first, &policy);
+            let expected = decide_all(&mut complete, batch, first, &rules);
+            let (after, decided) = in_a_batch(&batched, batch, first, &rules);
             prop_assert_eq!(Ok(decided), expected);
             batched = after;
         }

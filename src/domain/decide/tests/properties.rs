@@ -29,7 +29,7 @@ fn policy(apply: bool) -> Policy {
         partial: if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest },
         fee: PartialPolicy::Suggest,
         max_auto_amounts: vec![crate::domain::testkit::money("249")],
-        own_accounts: Vec::new(),
+        ..Policy::default()
     }
 }
 

@@ -129,6 +129,23 @@ fn a_claw_back_is_taken_from_other_money_of_the_customer_the_oldest_first() {
 }
 
 #[test]
+fn what_is_due_again_can_be_paid_whatever_was_spent() {
+    let mut desk = spread();
+    desk.charge_exactly("U1", "A", "200.123456");
+    desk.refund_exactly("R1", "U1", "A", "150.5");
+    // Lots: 50.376544 of the second came back before 50 of the first, the third is untouched.
+    let lots: Vec<String> = desk.lots("A");
+    desk.bank(returned("2", "1", "270"));
+    for id in ["I1", "I2", "I3"] {
+        let due = desk.invoice_now(id).due().expect("an amount");
+        assert_eq!(due.whole_minor_units(), Ok(due), "{id} of {lots:?}");
+    }
+    let [free, unspent, clawed] = taken(&desk);
+    assert_eq!(free, money("0"));
+    assert_eq!(unspent.add(clawed), Ok(money("270")));
+}
+
+#[test]
 fn never_more_than_the_original_goes_back() {
     let mut desk = spread();
     desk.bank(returned("2", "1", "200"));

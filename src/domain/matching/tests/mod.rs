@@ -4,6 +4,7 @@ mod hints;
 mod identity;
 mod learned;
 mod named;
+mod policies;
 mod rest;
 mod several;
 mod watched;

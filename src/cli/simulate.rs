@@ -1,0 +1,210 @@
+//! `simulate`: what other rules would have decided. It prints as it goes and changes nothing.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use sqlx::PgPool;
+
+use super::args::{Since, since};
+use super::error::CliError;
+use super::output::{Printer, Tabular};
+use super::stream::Stream;
+use super::wiring::{self, Difference, Totals, Verdict};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::ids::AccountId;
+use crate::store::views::Privacy;
+
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// The other rules, as `topup rules check` reads them
+    #[arg(long, value_name = "FILE")]
+    pub rules: PathBuf,
+    /// Payments recorded from then on: an instant, a day, or 15m, 2h, 7d ago
+    #[arg(long, value_parser = since)]
+    pub since: Since,
+    /// Payments recorded before then; now by default
+    #[arg(long, value_parser = since)]
+    pub until: Option<Since>,
+    /// Only this customer's payments
+    #[arg(long, value_parser = AccountId::parse)]
+    pub account: Option<AccountId>,
+}
+
+/// A payment that would be decided otherwise.
+#[derive(Debug, Clone, Serialize)]
+struct DifferenceRow {
+    payment_id: String,
+    payer: Option<String>,
+    amount: String,
+    currency: String,
+    change: &'static str,
+    /// What was decided last, as it is stored.
+    stored: Option<Decided>,
+    /// By the active rules, with the book of now.
+    now: Decided,
+    /// By the rules of the file, with the book of now.
+    then: Decided,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Decided {
+    rule: String,
+    outcome: String,
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pays: Vec<Pays>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Pays {
+    invoice_id: String,
+    amount: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct TotalsRow {
+    payments: u64,
+    differ: u64,
+    stored_otherwise: u64,
+    changes: Vec<ChangeRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ChangeRow {
+    change: &'static str,
+    payments: u64,
+    amount: String,
+    currency: String,
+}
+
+/// # Errors
+/// What is wrong with the file, or what the database says.
+pub async fn run(
+    args: &SimulateArgs,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<(), CliError> {
+    let since = args.since.instant(Clock::System);
+    let until = args.until.map_or_else(|| Clock::System.now(), |at| at.instant(Clock::System));
+    if since >= until {
+        return Err(CliError::Usage("--since is not before --until".to_owned()));
+    }
+    let period = wiring::Period { since, until, account: args.account.clone() };
+    let mut stream = Stream::new(printer);
+    let privacy = printer.privacy;
+    let totals = wiring::simulate(pool, config, &args.rules, &period, |page| {
+        let rows: Vec<DifferenceRow> = page.iter().map(|one| row(one, privacy)).collect();
+        stream.rows(&rows)
+    });
+    let totals = totals.await?;
+    stream.end::<DifferenceRow, _>(&totals_row(&totals), &sentences(&totals))
+}
+
+fn row(difference: &Difference, privacy: Privacy) -> DifferenceRow {
+    let past = &difference.payment;
+    let bank = &past.record.transaction;
+    let payer = bank.debtor_name.as_deref().or(bank.debtor_account.as_deref());
+    let stored = past.stored.as_ref().map(|stored| Decided {
+        rule: stored.rule.clone(),
+        outcome: stored.outcome.clone(),
+        reason: stored.reason.clone(),
+        pays: past.pays.iter().map(pays).collect(),
+    });
+    DifferenceRow {
+        payment_id: past.payment_id.to_string(),
+        payer: payer.map(|payer| privacy.text(payer)),
+        amount: past.amount.number(),
+        currency: past.amount.currency().code().to_owned(),
+        change: difference.change.word(),
+        stored,
+        now: decided(&difference.now),
+        then: decided(&difference.then),
+    }
+}
+
+fn pays(
+    (invoice_id, amount): &(crate::domain::ids::InvoiceId, crate::domain::money::Money),
+) -> Pays {
+    Pays { invoice_id: invoice_id.to_string(), amount: amount.number() }
+}
+
+fn decided(verdict: &Verdict) -> Decided {
+    Decided {
+        rule: verdict.rule.word().to_owned(),
+        outcome: verdict.outcome.to_owned(),
+        reason: verdict.reason.map(|reason| reason.code().to_owned()),
+        pays: verdict.pays.iter().map(pays).collect(),
+    }
+}
+
+impl Decided {
+    fn words(&self) -> String {
+        let mut words = format!("{} {}", self.rule, self.outcome);
+        if let Some(reason) = &self.reason {
+            words = format!("{} {reason}", self.rule);
+        }
+        let parts: Vec<String> =
+            self.pays.iter().map(|part| format!("{} {}", part.invoice_id, part.amount)).collect();
+        if parts.is_empty() { words } else { format!("{words}: {}", parts.join(", ")) }
+    }
+}
+
+impl Tabular for DifferenceRow {
+    const HEADERS: &'static [&'static str] =
+        &["payment", "payer", "amount", "currency", "change", "stored", "now", "then"];
+
+    fn cells(&self) -> Vec<String> {
+        let none = || "-".to_owned();
+        vec![
+            self.payment_id.clone(),
+            self.payer.clone().unwrap_or_else(none),
+            self.amount.clone(),
+            self.currency.clone(),
+            self.change.to_owned(),
+            self.stored.as_ref().map_or_else(none, Decided::words),
+            self.now.words(),
+            self.then.words(),
+        ]
+    }
+}
+
+fn totals_row(totals: &Totals) -> TotalsRow {
+    let changes = totals.changes.iter().map(|((change, currency), (payments, sum))| ChangeRow {
+        change: change.word(),
+        payments: *payments,
+        amount: sum.number(),
+        currency: currency.code().to_owned(),
+    });
+    TotalsRow {
+        payments: totals.payments,
+        differ: totals.differ,
+        stored_otherwise: totals.stored_otherwise,
+        changes: changes.collect(),
+    }
+}
+
+/// The sums, and what they are worth.
+fn sentences(totals: &Totals) -> Vec<String> {
+    let mut lines =
+        vec![format!("{} payments looked at, {} differ.", totals.payments, totals.differ)];
+    for ((change, _), (payments, sum)) in &totals.changes {
+        lines.push(format!("  {}: {payments}, {sum}", change.word()));
+    }
+    lines.push(
+        "Each payment was decided twice, by the active rules and by those of the file, with the \
+         book of now"
+            .to_owned(),
+    );
+    lines.push("and as if it alone had not been allocated. Nothing was changed.".to_owned());
+    if totals.stored_otherwise > 0 {
+        lines.push(format!(
+            "{} of them the active rules decide now otherwise than is stored: the book has \
+             changed since.",
+            totals.stored_otherwise
+        ));
+    }
+    lines
+}

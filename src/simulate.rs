@@ -1,0 +1,222 @@
+//! What stored payments would have been decided to by other rules. Changes nothing.
+//!
+//! The book as it was at the moment of a decision is not stored. So each payment is decided
+//! against the book of now, as if it alone had not been allocated: what it pays is due again, the
+//! rest is as it is. It is decided so twice, by the active rules and by the others, and what
+//! differs comes from the rules alone. All is read in one snapshot of a transaction that cannot
+//! write; a page of payments is in memory at a time.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::PgPool;
+
+use crate::domain::allocation::Rule;
+use crate::domain::ids::{IdBlock, InvoiceId};
+use crate::domain::matching::{self, MatchDecision, MatchOutcome, RuleSet, Subject, decide_match};
+use crate::domain::money::{Currency, Money};
+use crate::domain::payment::ParkReason;
+use crate::domain::working_set::{Miss, Stop, WorkingSet};
+pub use crate::store::load::{Past, Period, StoredDecision};
+use crate::store::load::{PastPage, load_misses, next_page, past};
+use crate::store::{StoreError, Tx};
+
+/// Rounds of loading what deciding lacked, as for a batch.
+const LOAD_ROUNDS_MAX: usize = 12;
+
+/// How a payment would be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub rule: Rule,
+    /// `allocated`, `on_account`, `suggested` or `parked`.
+    pub outcome: &'static str,
+    pub reason: Option<ParkReason>,
+    /// What it would pay.
+    pub pays: Vec<(InvoiceId, Money)>,
+}
+
+impl Verdict {
+    fn of(decision: &MatchDecision) -> Self {
+        let (reason, pays) = match &decision.outcome {
+            MatchOutcome::Allocate(parts) => (None, parts.clone()),
+            MatchOutcome::OnAccount => (None, Vec::new()),
+            MatchOutcome::Park(reason) => (Some(*reason), Vec::new()),
+        };
+        let outcome = decision.outcome.word(!decision.suggestions.is_empty());
+        Self { rule: decision.rule, outcome, reason, pays }
+    }
+
+    fn is_as_stored(&self, stored: &StoredDecision) -> bool {
+        self.rule.word() == stored.rule
+            && self.outcome == stored.outcome
+            && self.reason.map(ParkReason::code) == stored.reason.as_deref()
+    }
+}
+
+/// What kind of difference other rules make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// A person had to look; now it is paid automatically.
+    Automatic,
+    /// It was paid automatically; now a person has to look.
+    ToAPerson,
+    /// Paid automatically both times, but other invoices or amounts.
+    OtherAllocation,
+    /// The money goes the same way; rule or reason differ.
+    OtherReason,
+}
+
+impl Change {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::ToAPerson => "to_a_person",
+            Self::OtherAllocation => "other_allocation",
+            Self::OtherReason => "other_reason",
+        }
+    }
+
+    fn between(now: &Verdict, then: &Verdict) -> Option<Self> {
+        if now == then {
+            return None;
+        }
+        Some(match (now.pays.is_empty(), then.pays.is_empty()) {
+            (true, false) => Self::Automatic,
+            (false, true) => Self::ToAPerson,
+            (false, false) if now.pays != then.pays => Self::OtherAllocation,
+            (true, true) | (false, false) => Self::OtherReason,
+        })
+    }
+}
+
+/// A payment that the other rules decide otherwise.
+#[derive(Debug)]
+pub struct Difference {
+    pub payment: Past,
+    pub change: Change,
+    /// By the active rules.
+    pub now: Verdict,
+    /// By the other rules.
+    pub then: Verdict,
+}
+
+/// Sums over a simulation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Payments that were looked at.
+    pub payments: u64,
+    pub differ: u64,
+    /// Payments that the active rules decide now otherwise than is stored: the book has changed
+    /// since, a person acted, or other rules were active.
+    pub stored_otherwise: u64,
+    /// Number and amount for each kind of difference and currency.
+    pub changes: BTreeMap<(Change, Currency), (u64, Money)>,
+}
+
+impl Totals {
+    fn add(&mut self, difference: &Difference) -> Result<(), Stop> {
+        self.differ = self.differ.saturating_add(1);
+        let amount = difference.payment.amount;
+        let key = (difference.change, amount.currency());
+        let zero = (0, Money::zero(amount.currency()));
+        let (count, sum) = self.changes.entry(key).or_insert(zero);
+        *count = count.saturating_add(1);
+        *sum = sum.add(amount)?;
+        Ok(())
+    }
+}
+
+/// Decides the payments of `period` by both rule sets; `tell` gets the differences page by page,
+/// in the order in which the payments were recorded, and may end the run.
+///
+/// # Errors
+/// When the database fails, or what `tell` returns.
+pub async fn simulate<E: From<StoreError>>(
+    pool: &PgPool,
+    (active, other): (&RuleSet, &RuleSet),
+    period: &Period,
+    mut tell: impl FnMut(&[Difference]) -> Result<(), E>,
+) -> Result<Totals, E> {
+    let mut totals = Totals::default();
+    let mut tx = past(pool, period).await?;
+    while let Some(mut page) = next_page(&mut tx).await? {
+        let decided = decide_page(&mut tx, &mut page, active, other).await?;
+        let mut differences = Vec::new();
+        for (payment, (now, then)) in page.payments.into_iter().zip(decided) {
+            totals.payments = totals.payments.saturating_add(1);
+            if payment.stored.as_ref().is_some_and(|stored| !now.is_as_stored(stored)) {
+                totals.stored_otherwise = totals.stored_otherwise.saturating_add(1);
+            }
+            if let Some(change) = Change::between(&now, &then) {
+                let difference = Difference { payment, change, now, then };
+                totals.add(&difference).map_err(StoreError::from)?;
+                differences.push(difference);
+            }
+        }
+        tell(&differences)?;
+    }
+    tx.rollback().await.map_err(StoreError::from)?;
+    Ok(totals)
+}
+
+/// Both verdicts on each payment of a page. What is missing is loaded for all of them at once.
+async fn decide_page(
+    tx: &mut Tx<'_>,
+    page: &mut PastPage,
+    active: &RuleSet,
+    other: &RuleSet,
+) -> Result<Vec<(Verdict, Verdict)>, StoreError> {
+    let mut missing = HashSet::new();
+    for past in &page.payments {
+        let bank = &past.record.transaction;
+        missing.extend(matching::foresee(&page.set, bank, &past.tokens)?);
+    }
+    for _ in 0..LOAD_ROUNDS_MAX {
+        let misses: Vec<Miss> = missing.drain().collect();
+        load_misses(tx, &page.needs, &misses, &mut page.set).await?;
+        let mut decided = Vec::with_capacity(page.payments.len());
+        for past in &page.payments {
+            match both(&mut page.set, past, active, other) {
+                Ok(verdicts) => decided.push(verdicts),
+                Err(Stop::Miss(miss)) => {
+                    missing.insert(miss);
+                }
+                Err(Stop::Corrupt(what)) => return Err(StoreError::Corrupt(what)),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(decided);
+        }
+    }
+    Err(StoreError::Corrupt("deciding never had all it needs"))
+}
+
+/// Decides one payment twice, as if it had not been allocated.
+fn both(
+    set: &mut WorkingSet,
+    past: &Past,
+    active: &RuleSet,
+    other: &RuleSet,
+) -> Result<(Verdict, Verdict), Stop> {
+    let mut before = Vec::with_capacity(past.pays.len());
+    for (invoice_id, amount) in &past.pays {
+        before.push(set.take_back(invoice_id, *amount)?);
+    }
+    let decided = decide(set, past, active).and_then(|now| Ok((now, decide(set, past, other)?)));
+    for invoice in before.into_iter().rev() {
+        set.put_back(invoice);
+    }
+    decided
+}
+
+fn decide(set: &WorkingSet, past: &Past, rules: &RuleSet) -> Result<Verdict, Stop> {
+    let subject = Subject {
+        payment_id: &past.payment_id,
+        bank: &past.record.transaction,
+        tokens: &past.tokens,
+        free: past.amount,
+    };
+    let id = IdBlock::new(0).decision();
+    let decision = decide_match(set, rules, subject, id, past.recorded_at)?;
+    Ok(Verdict::of(&decision))
+}

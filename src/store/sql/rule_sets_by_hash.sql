@@ -1,0 +1,1 @@
+SELECT version FROM rule_sets WHERE content_hash = $1

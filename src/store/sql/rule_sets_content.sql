@@ -1,0 +1,1 @@
+SELECT content FROM rule_sets WHERE version = $1
