@@ -7,7 +7,8 @@ SELECT p.account_id AS owner, p.amount - p.returned - p.refunded AS free, p.reco
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
        b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
        b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
-       b.return_of
+       b.return_of, b.instructed_currency, b.instructed_amount, b.detail_index,
+       b.entry_amount, b.entry_details
   FROM payments p
   JOIN bank_transactions b ON b.payment_id = p.payment_id
   LEFT JOIN LATERAL (SELECT rule, outcome, reason FROM decisions d
