@@ -13,7 +13,7 @@ ALTER TABLE allocations ADD COLUMN reversed bigint NOT NULL DEFAULT 0
 -- The undone return that opened it again; such a link may stand beside what was left of the first.
 ALTER TABLE allocations ADD COLUMN restores bigint;
 ALTER TABLE allocations ADD CONSTRAINT allocation_reversed_iff_stamped
-    CHECK ((reversed = amount) = (reversed_at IS NOT NULL));
+    CHECK ((reversed = amount AND reversed > 0) = (reversed_at IS NOT NULL));
 DROP INDEX allocations_live_pair;
 CREATE UNIQUE INDEX allocations_live_pair ON allocations (payment_id, invoice_id)
     WHERE reversed_at IS NULL AND restores IS NULL;

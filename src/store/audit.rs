@@ -97,7 +97,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I16",
         "never_below_limit",
-        "No balance was ever below its limit, batch by batch, but by uncovered charges and claw-backs."
+        "No balance was ever below its limit, batch by batch, but by charges and claw-backs."
     ),
     invariant!(
         "I17",

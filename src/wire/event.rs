@@ -7,6 +7,8 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, SuggestedInvoice};
 use crate::domain::money::Money;
 
+mod steps_back;
+
 /// An account event takes about 550 bytes.
 const EVENT_BYTES_USUAL: usize = 640;
 
@@ -62,7 +64,7 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
-        | Fact::PaymentReturnUndone { .. } => write_step_back(fact, data),
+        | Fact::PaymentReturnUndone { .. } => steps_back::write_step_back(fact, data),
         Fact::CommandPendingProof {
             command_type,
             account_id,
@@ -194,21 +196,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
             data.money("amount", *amount);
             data.maybe_text("reason", reason.as_deref());
         }
-        Fact::VoidCandidateFlagged {
-            invoice_id,
-            account_id,
-            amount_due,
-            due_date,
-            stale_since,
-            stale_after_days,
-        } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.money("amount_due", *amount_due);
-            data.maybe_date("due_date", *due_date);
-            data.text("stale_since", &stale_since.to_rfc3339_opts(SecondsFormat::Millis, true));
-            data.bare("stale_after_days", &stale_after_days.to_string());
-        }
+        Fact::VoidCandidateFlagged { .. } => write_flagged(fact, data),
         Fact::VoidCandidateCleared { invoice_id, account_id, reason } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
@@ -231,6 +219,26 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
     }
+}
+
+fn write_flagged(fact: &Fact, data: &mut Object<'_>) {
+    let Fact::VoidCandidateFlagged {
+        invoice_id,
+        account_id,
+        amount_due,
+        due_date,
+        stale_since,
+        stale_after_days,
+    } = fact
+    else {
+        return;
+    };
+    data.text("invoice_id", invoice_id.as_str());
+    data.text("account_id", account_id.as_str());
+    data.money("amount_due", *amount_due);
+    data.maybe_date("due_date", *due_date);
+    data.instant("stale_since", *stale_since);
+    data.bare("stale_after_days", &stale_after_days.to_string());
 }
 
 fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
@@ -286,92 +294,6 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
-        | Fact::CommandPendingProof { .. }
-        | Fact::CommandRejected { .. }
-        | Fact::DriftFound { .. }
-        | Fact::DriftCleared { .. } => {}
-    }
-}
-
-fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
-    match fact {
-        Fact::PaymentDeallocated {
-            payment_id,
-            invoice_id,
-            account_id,
-            allocation_id,
-            amount,
-            reason,
-            invoice_amount_due,
-            payment_unallocated,
-        } => {
-            data.text("payment_id", payment_id.as_str());
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.text("allocation_id", &allocation_id.0.to_string());
-            data.money("amount", *amount);
-            data.maybe_text("reason", reason.as_deref());
-            data.amount("invoice_amount_due", *invoice_amount_due);
-            data.amount("payment_unallocated", *payment_unallocated);
-        }
-        Fact::PaymentDueRestored { invoice_id, account_id, amount, amount_due, cause } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.money("amount", *amount);
-            data.amount("amount_due", *amount_due);
-            data.text("cause", cause.word());
-        }
-        Fact::PaymentRemoved { payment_id, account_id, amount, reason } => {
-            data.text("payment_id", payment_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.money("amount", *amount);
-            data.maybe_text("reason", reason.as_deref());
-        }
-        Fact::PaymentReturned {
-            payment_id,
-            account_id,
-            amount,
-            from_unallocated,
-            from_unspent,
-            clawed_back,
-            returned_total,
-            reason,
-        } => {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.money("amount", *amount);
-            data.amount("from_unallocated", *from_unallocated);
-            data.amount("from_unspent", *from_unspent);
-            data.amount("clawed_back", *clawed_back);
-            data.amount("returned_total", *returned_total);
-            data.maybe_text("reason", reason.as_deref());
-        }
-        Fact::PaymentReturnUndone {
-            payment_id,
-            account_id,
-            amount,
-            allocated_again,
-            returned_total,
-        } => {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.money("amount", *amount);
-            data.amount("allocated_again", *allocated_again);
-            data.amount("returned_total", *returned_total);
-        }
-        Fact::AccountUpserted { .. }
-        | Fact::InvoiceCreated { .. }
-        | Fact::InvoiceSent { .. }
-        | Fact::InvoiceProvisioned { .. }
-        | Fact::InvoiceVoided { .. }
-        | Fact::VoidCandidateFlagged { .. }
-        | Fact::VoidCandidateCleared { .. }
-        | Fact::PaymentRecorded { .. }
-        | Fact::PaymentAllocated { .. }
-        | Fact::PaymentParked { .. }
-        | Fact::BalanceChanged { .. }
-        | Fact::BalanceOverdrawn { .. }
-        | Fact::HoldExpired { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }

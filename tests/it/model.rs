@@ -194,7 +194,7 @@ async fn activated(direct: &Direct, seed: u64) -> RuleSet {
     rules
 }
 
-fn is_step_back(item: &Item) -> bool {
+pub fn is_step_back(item: &Item) -> bool {
     let message = item.decoded.as_ref().expect("decoded");
     matches!(&message.input, Input::BankTransaction(bank) if bank.reversal)
 }

@@ -13,7 +13,7 @@ use topup::store::load::Locks;
 use topup::store::next_id_block;
 
 use crate::harness::Direct;
-use crate::model::lines;
+use crate::model::{is_step_back, lines};
 
 /// Forty of each operator.
 const CASES: usize = 1_000;
@@ -57,13 +57,17 @@ async fn play(direct: &mut Direct, sample: &Sample) {
     for (number, chunk) in items.chunks(BATCH).enumerate() {
         let mixed = number.is_multiple_of(2);
         let locks = if mixed { Locks::First } else { Locks::Last };
-        for batch in chunk.chunk_by(|left, right| mixed || left.0 == right.0) {
+        // What came in one batch with its return is taken back after it, by the sweep.
+        for batch in
+            chunk.chunk_by(|left, right| (mixed || left.0 == right.0) && !is_step_back(&left.1))
+        {
             let batch: Vec<Item> = batch.iter().map(|(_, item)| item.clone()).collect();
             let mut tx = pipeline.pool().begin().await.expect("begin");
             let block = next_id_block(&mut tx).await.expect("ids");
             let written = run_in_tx(&pipeline, &mut tx, &batch, block, locks, at).await;
             written.expect("processed");
             tx.commit().await.expect("commit");
+            pipeline.sweep().await.expect("swept");
         }
     }
 }

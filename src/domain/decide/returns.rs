@@ -271,15 +271,19 @@ fn post(
 fn restate(recording: &mut Recording<'_>, before: &Payment) -> Result {
     let now = payment_of(recording.set, &before.payment_id)?;
     let gone = now.returned.add(now.refunded)? == now.amount;
-    let state = match before.state {
-        PaymentState::Removed => PaymentState::Removed,
-        _ if gone => PaymentState::Returned,
-        _ if now.allocated.is_positive() => now.settled_state()?,
-        PaymentState::Returned => match now.account_id {
+    let state = if before.state == PaymentState::Removed {
+        before.state
+    } else if gone {
+        PaymentState::Returned
+    } else if now.allocated.is_positive() {
+        now.settled_state()?
+    } else if before.state == PaymentState::Returned {
+        match now.account_id {
             Some(_) => PaymentState::OnAccount,
             None => PaymentState::Parked(ParkReason::NoCandidate),
-        },
-        other => other,
+        }
+    } else {
+        before.state
     };
     if state != before.state {
         let payment_id = before.payment_id.clone();

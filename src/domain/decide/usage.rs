@@ -156,7 +156,7 @@ fn give_back(set: &WorkingSet, charged: &Charged, refund: &Refund) -> Result<Vec
     for burnt in charged.burnt.iter().rev() {
         let amount = share(burnt.amount)?;
         if amount.is_positive() {
-            gift.to_lot(burnt.lot_id, MoveKind::Refund, amount)?;
+            gift.give(burnt.lot_id, MoveKind::Refund, amount)?;
         }
     }
     Ok(gift.moves)
@@ -173,7 +173,7 @@ struct Gift {
 impl Gift {
     /// To the lot that it came from. What was clawed back for this lot is owed no more: that part
     /// belongs to whoever stood in for it. Debt that is there takes the rest first.
-    fn to_lot(&mut self, id: AllocationId, kind: MoveKind, amount: Money) -> Result<()> {
+    fn give(&mut self, id: AllocationId, kind: MoveKind, amount: Money) -> Result<()> {
         let lot = self.lots.iter_mut().find(|lot| lot.id == id);
         let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
         let relieved = lot.clawed_back.min(amount)?;
@@ -202,7 +202,7 @@ impl Gift {
             lot.debt_cleared = lot.debt_cleared.sub(part)?;
             left = left.sub(part)?;
             let id = lot.id;
-            self.to_lot(id, MoveKind::DebtRefund, part)?;
+            self.give(id, MoveKind::DebtRefund, part)?;
         }
         Ok(())
     }

@@ -9,8 +9,6 @@ use topup::domain::input::Message;
 use topup::domain::model::Model;
 use topup::pipeline::batch::type_of;
 
-/// What never ends as applied yet.
-
 const OUTCOMES: [&str; 5] = ["applied", "duplicate", "rejected", "waiting", "dead_lettered"];
 const CODES: [&str; 25] = [
     "account_mismatch",

@@ -47,6 +47,26 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
         lines.push(format!("waiting {account} {}", ids.join(",")));
     }
+    lines.extend(of_money(model));
+    lines.extend(of_review(model));
+    let own = |record: &&RecordId| record.source.as_str() != "topup-jobs";
+    for (record, (_, outcome)) in model.inbox.iter().filter(|entry| own(&entry.0)) {
+        let word = outcome.word();
+        let told = if word == "waiting" { None } else { outcome.code() };
+        lines.push(format!("inbox {} {word} {}", record.id.as_str(), told.unwrap_or("-")));
+    }
+    for (key, stored) in &model.set.bank {
+        let (account, word) = (&key.bank_account, stored.disposition.word());
+        lines.push(format!("bank {account} {} {word}", key.key));
+    }
+    lines.retain(|line| !is_zero_sum(line));
+    lines.sort();
+    lines
+}
+
+/// Holds, charges, lots, and what was taken apart or waits to be.
+fn of_money(model: &Model) -> Vec<String> {
+    let mut lines = Vec::new();
     for hold in model.set.usage.holds.values() {
         let (account, id, state) = (&hold.account_id, &hold.hold_id, hold.state.word());
         let (amount, released) = (micros(hold.amount), micros(hold.released));
@@ -71,19 +91,6 @@ pub fn of_model(model: &Model) -> Vec<String> {
     for key in model.set.parked_returns.keys() {
         lines.push(format!("parked {}", key.key));
     }
-    lines.extend(of_review(model));
-    let own = |record: &&RecordId| record.source.as_str() != "topup-jobs";
-    for (record, (_, outcome)) in model.inbox.iter().filter(|entry| own(&entry.0)) {
-        let word = outcome.word();
-        let told = if word == "waiting" { None } else { outcome.code() };
-        lines.push(format!("inbox {} {word} {}", record.id.as_str(), told.unwrap_or("-")));
-    }
-    for (key, stored) in &model.set.bank {
-        let (account, word) = (&key.bank_account, stored.disposition.word());
-        lines.push(format!("bank {account} {} {word}", key.key));
-    }
-    lines.retain(|line| !is_zero_sum(line));
-    lines.sort();
     lines
 }
 
@@ -115,8 +122,8 @@ pub async fn of_database(database: &Database) -> Vec<String> {
            coalesce(reason, '-'), allocated, returned, amount) FROM payments",
         "SELECT concat_ws(' ', 'balance', account_id, currency, amount) FROM balances",
         "SELECT concat_ws(' ', 'allocation', payment_id, invoice_id, a.account_id,
-           a.amount - a.reversed, rule, l.remaining) FROM allocations a JOIN lots l ON lot_id = allocation_id
-         WHERE reversed_at IS NULL",
+           a.amount - a.reversed, rule, l.remaining) FROM allocations a
+         JOIN lots l ON lot_id = allocation_id WHERE reversed_at IS NULL",
         "SELECT concat_ws(' ', 'ledger', ledger_account, coalesce(account_id, '-'), currency,
            sum(amount)) FROM ledger_entries GROUP BY ledger_account, account_id, currency",
         "SELECT concat_ws(' ', 'events', key_kind, record_key, sum(events)) FROM outbox

@@ -1,6 +1,6 @@
 -- Bank clearing is negative: the bank holds what we owe.
 SELECT format('currency %s', currency) AS subject,
-       format('payments here are %s, bank clearing %s, unallocated on payments %s, in the ledger %s',
+       format('payments here are %s, bank clearing %s, unallocated on payments %s, posted %s',
               coalesce(p.received, 0), coalesce(l.cleared, 0), coalesce(p.free, 0),
               coalesce(l.free, 0)) AS detail
   FROM (SELECT currency, sum(amount - returned - refunded) AS received,

@@ -1,0 +1,118 @@
+//! What was taken off, removed or returned.
+
+use super::Object;
+use crate::domain::event::Fact;
+
+pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
+    match fact {
+        Fact::PaymentDeallocated {
+            payment_id,
+            invoice_id,
+            account_id,
+            allocation_id,
+            amount,
+            reason,
+            invoice_amount_due,
+            payment_unallocated,
+        } => {
+            data.text("payment_id", payment_id.as_str());
+            data.text("invoice_id", invoice_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.text("allocation_id", &allocation_id.0.to_string());
+            data.money("amount", *amount);
+            data.maybe_text("reason", reason.as_deref());
+            data.amount("invoice_amount_due", *invoice_amount_due);
+            data.amount("payment_unallocated", *payment_unallocated);
+        }
+        Fact::PaymentDueRestored { invoice_id, account_id, amount, amount_due, cause } => {
+            data.text("invoice_id", invoice_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.money("amount", *amount);
+            data.amount("amount_due", *amount_due);
+            data.text("cause", cause.word());
+        }
+        Fact::PaymentRemoved { payment_id, account_id, amount, reason } => {
+            data.text("payment_id", payment_id.as_str());
+            data.text("account_id", account_id.as_str());
+            data.money("amount", *amount);
+            data.maybe_text("reason", reason.as_deref());
+        }
+        Fact::PaymentReturned { .. } | Fact::PaymentReturnUndone { .. } => {
+            write_return(fact, data);
+        }
+        Fact::AccountUpserted { .. }
+        | Fact::InvoiceCreated { .. }
+        | Fact::InvoiceSent { .. }
+        | Fact::InvoiceProvisioned { .. }
+        | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. }
+        | Fact::PaymentRecorded { .. }
+        | Fact::PaymentAllocated { .. }
+        | Fact::PaymentParked { .. }
+        | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
+        | Fact::CommandPendingProof { .. }
+        | Fact::CommandRejected { .. }
+        | Fact::DriftFound { .. }
+        | Fact::DriftCleared { .. } => {}
+    }
+}
+
+fn write_return(fact: &Fact, data: &mut Object<'_>) {
+    match fact {
+        Fact::PaymentReturned {
+            payment_id,
+            account_id,
+            amount,
+            from_unallocated,
+            from_unspent,
+            clawed_back,
+            returned_total,
+            reason,
+        } => {
+            data.text("payment_id", payment_id.as_str());
+            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+            data.money("amount", *amount);
+            data.amount("from_unallocated", *from_unallocated);
+            data.amount("from_unspent", *from_unspent);
+            data.amount("clawed_back", *clawed_back);
+            data.amount("returned_total", *returned_total);
+            data.maybe_text("reason", reason.as_deref());
+        }
+        Fact::PaymentReturnUndone {
+            payment_id,
+            account_id,
+            amount,
+            allocated_again,
+            returned_total,
+        } => {
+            data.text("payment_id", payment_id.as_str());
+            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+            data.money("amount", *amount);
+            data.amount("allocated_again", *allocated_again);
+            data.amount("returned_total", *returned_total);
+        }
+        Fact::PaymentDeallocated { .. }
+        | Fact::PaymentDueRestored { .. }
+        | Fact::PaymentRemoved { .. }
+        | Fact::AccountUpserted { .. }
+        | Fact::InvoiceCreated { .. }
+        | Fact::InvoiceSent { .. }
+        | Fact::InvoiceProvisioned { .. }
+        | Fact::InvoiceVoided { .. }
+        | Fact::VoidCandidateFlagged { .. }
+        | Fact::VoidCandidateCleared { .. }
+        | Fact::PaymentRecorded { .. }
+        | Fact::PaymentAllocated { .. }
+        | Fact::PaymentParked { .. }
+        | Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::HoldExpired { .. }
+        | Fact::CommandPendingProof { .. }
+        | Fact::CommandRejected { .. }
+        | Fact::DriftFound { .. }
+        | Fact::DriftCleared { .. } => {}
+    }
+}
