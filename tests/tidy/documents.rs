@@ -25,6 +25,7 @@ fn codes() -> [(&'static str, Vec<&'static str>); 5] {
         Need::Payment(PaymentId::trusted("P")),
         Need::Charge(AccountId::trusted("A"), UsageId::trusted("U")),
         Need::Hold(AccountId::trusted("A"), HoldId::trusted("H")),
+        Need::Proof(chrono::DateTime::UNIX_EPOCH),
         Need::Queue,
     ];
     [
