@@ -141,7 +141,9 @@ impl BankTransaction {
     #[must_use]
     pub fn own_keys(&self) -> Vec<OriginalKey> {
         let own = self.bank_account.as_str();
-        let id = self.bank_transaction_id.as_deref().map(|id| OriginalKey::bank_id(own, id));
+        // Of an entry that was booked as one sum the id may be that of all its details.
+        let alone = self.bank_transaction_id.as_deref().filter(|_| self.detail.is_none());
+        let id = alone.map(|id| OriginalKey::bank_id(own, id));
         let end_to_end = self.end_to_end_id.as_deref().and_then(identity_of);
         let end_to_end = end_to_end.map(|id| OriginalKey::end_to_end(own, id));
         let payer = self.debtor_account.as_deref().and_then(identity_of);
