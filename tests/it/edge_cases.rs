@@ -121,9 +121,7 @@ async fn edge_28_nothing_is_flagged_while_the_feed_is_three_days_late() {
     direct.finish().await;
 }
 
-/// A day ends at midnight of the customer's zone, also on the night in which clocks change. Only
-/// whether money is older than the sending is asked in the days of the customer's zone: a day more or less changes
-/// there whether a person is asked, never whose the money is.
+/// A day ends at midnight of the customer's zone, also on the night in which clocks change.
 #[tokio::test]
 async fn edge_30_days_are_those_of_the_customers_zone() {
     let zone = |id: &str, zone: &str| with(account(id), &json!({ "time_zone": zone }));
