@@ -99,7 +99,7 @@ async fn check_waits(direct: &Direct) {
     assert_eq!(outcome(direct, "d-1").await, "waiting usage_proof_pending");
     let row = "SELECT message_id || ' ' || wait_key || ' ' || split_part(needs, ':', 1)
                FROM waiting_commands";
-    assert_eq!(direct.database.value(row).await, "d-1 account:A proof");
+    assert_eq!(direct.database.value(row).await, "d-1 A proof");
     assert_eq!(told(direct, "command.pending-proof").await, "1");
     assert_eq!(told(direct, "payment.deallocated").await, "0");
 }
