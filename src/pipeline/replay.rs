@@ -18,7 +18,7 @@ use super::Pipeline;
 use super::batch::{Ended, Item, place_of, run_in_tx};
 use super::lane::decode_again;
 use crate::domain::ids::RecordId;
-use crate::domain::input::Input;
+use crate::domain::input::{Input, Waited};
 use crate::domain::rejection::DeadLetterReason;
 use crate::store::dead_letters::{self, Act, DeadLetter, Who};
 use crate::store::error::Disposition;
@@ -274,9 +274,10 @@ impl Pipeline {
             }
             match decode_again(&self.settings().topics, &letter.raw) {
                 None => self.fails(letter, "wrong_topic", failing, &mut results),
-                Some(item) => match &item.decoded {
+                Some(mut item) => match &mut item.decoded {
                     Err(failure) => self.fails(letter, failure.code.code(), failing, &mut results),
                     Ok(message) => {
+                        message.waited = asked_before(letter, &message.input);
                         let record = message.record.clone();
                         ready.push(Ready { letter, item, record });
                     }
@@ -389,6 +390,13 @@ impl Pipeline {
         let written = run_in_tx(self, tx, items, block, Locks::First, at).await?;
         Ok(written.ended)
     }
+}
+
+/// A command was given when it failed for the first time at the latest: what it needs to be known
+/// is what was so then. That a proof is missing is told to the operator, and to nobody else.
+fn asked_before(letter: &DeadLetter, input: &Input) -> Option<Waited> {
+    let since = letter.first_failed_at;
+    matches!(input, Input::Command(_)).then_some(Waited { since, over: false, told: true })
 }
 
 /// How a transaction ended.

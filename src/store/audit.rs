@@ -114,7 +114,7 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I25",
         "amounts_representable",
-        "Each amount of a payment and an invoice is positive and in its currency's minor units."
+        "Each amount of a payment, an invoice and a step back is positive and in minor units."
     ),
     invariant!(
         "I26",

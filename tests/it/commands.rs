@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::harness::World;
 use crate::harness::records::{
-    about_invoice, about_payment, account, allocate, allocate_amount, draft, invoice, payment, with,
+    about_invoice, about_payment, account, allocate, allocate_amount, draft, envelope, invoice,
+    payment, with,
 };
+use crate::usage::{charge, hold};
 
 /// A command, a query, and what the query gives once the command is applied.
 type Step = (&'static str, Value, &'static str, &'static str);
@@ -139,6 +141,9 @@ fn payments_made() -> Vec<Made> {
         ("ACC-1", "payment.record", nobodys),
         ("ACC-1", "payment.allocate", allocate("PAY-2", "ACC-1", "INV-P")),
         ("ACC-1", "payment.allocate", allocate_amount("PAY-1", "ACC-1", "INV-S", "20.00")),
+        // Nothing of it is allocated, so no proof is needed.
+        ("ACC-1", "payment.record", payment("PAY-R", "ACC-1", "10.00")),
+        ("ACC-1", "payment.remove", about_payment("PAY-R", "ACC-1")),
         ("ACC-9", "account.upsert", account("ACC-9")),
         ("ACC-9", "payment.record", payment("PAY-9", "ACC-9", "10.00")),
     ]
@@ -149,6 +154,14 @@ async fn fixture(world: &World) {
     let steps = invoices_made().into_iter().chain(payments_made());
     for (number, (account, kind, data)) in (1..).zip(steps) {
         world.applied(&format!("f-{number}"), kind, account, data).await;
+    }
+    // Of the first lot some is spent, and a call holds some of the other.
+    let spent = charge("U-1", "ACC-1", "1");
+    let held = hold("H-1", "ACC-1", "10");
+    for (id, kind, data) in [("f-u", "charge", spent), ("f-h", "hold", held)] {
+        let value = envelope(id, "rating", &format!("topup.usage.{kind}.v1"), &data);
+        world.publish(&world.topics.usage, "ACC-1", &value).await;
+        assert_eq!(world.outcome(id).await, ("applied".to_owned(), None));
     }
     // No command closes an account yet.
     let close = "UPDATE accounts SET closed_at = now() WHERE account_id = 'ACC-9'";
@@ -204,18 +217,27 @@ fn refusals_of_amounts() -> Vec<Refusal> {
         ("amount_exceeds_unallocated", a, pay, allocate_amount("PAY-1", a, "INV-S2", "30.01")),
         ("amount_exceeds_due", a, pay, allocate_amount("PAY-3", a, "INV-S", "80.01")),
         (
-            "usage_proof_unavailable",
+            "lot_spent",
+            a,
+            "payment.deallocate",
+            with(about_payment("PAY-2", a), &json!({ "invoice_id": "INV-P" })),
+        ),
+        (
+            "lot_held",
             a,
             "payment.deallocate",
             with(about_payment("PAY-1", a), &json!({ "invoice_id": "INV-S" })),
         ),
-        ("usage_proof_unavailable", a, "payment.remove", about_payment("PAY-3", a)),
+        ("payment_removed", a, pay, allocate("PAY-R", a, "INV-S")),
     ]
 }
 
-/// The codes that no record can cause yet, and why.
+/// The codes that no record can cause here, and where they are shown.
 const UNREACHABLE: [(&str, &str); 3] = [
-    ("payment_removed", "no payment is removed or returned before there is a usage feed"),
+    (
+        "usage_proof_unavailable",
+        "shown by at_its_deadline_a_step_back_without_proof_is_refused_with_an_event",
+    ),
     ("suggestion_closed", "shown by of_two_that_confirm_at_once_exactly_one_wins"),
     ("balance_limit", "shown by a_balance_that_cannot_be_kept_is_refused"),
 ];

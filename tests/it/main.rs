@@ -29,5 +29,6 @@ mod rules;
 mod runbook;
 mod simulate;
 mod statements;
+mod steps_back;
 mod usage;
 mod void_candidates;

@@ -12,6 +12,7 @@ use crate::domain::ids::{
     SuggestionId,
 };
 use crate::domain::money::Currency;
+use crate::domain::reversal::ReversalKind;
 
 fn account() -> AccountId {
     AccountId::trusted("ACC-1")
@@ -51,6 +52,9 @@ fn facts() -> Vec<(Fact, &'static str)> {
     facts.extend(payment_facts());
     facts.extend(parked_facts());
     facts.extend(balance_facts());
+    facts.extend(step_back_facts());
+    facts.extend(return_facts());
+    facts.extend(proof_facts());
     facts.extend([
         (
             Fact::AccountUpserted { account_id: account_id.clone(), name: "ACME \"é\"".into() },
@@ -119,6 +123,150 @@ fn balance_facts() -> Vec<(Fact, &'static str)> {
                 amount: sgd("2"),
             },
             r#"{"sequence":7,"account_id":"ACC-1","hold_id":"H-1","amount":"2.00","currency":"SGD"}"#,
+        ),
+    ]
+}
+
+fn step_back_facts() -> Vec<(Fact, &'static str)> {
+    let (account_id, invoice_id, payment_id) = (account(), invoice(), payment());
+    vec![
+        (
+            Fact::PaymentDeallocated {
+                payment_id: payment_id.clone(),
+                invoice_id: invoice_id.clone(),
+                account_id: account_id.clone(),
+                allocation_id: AllocationId(12),
+                amount: sgd("60.5"),
+                reason: Some("wrong invoice".into()),
+                invoice_amount_due: sgd("100"),
+                payment_unallocated: sgd("60.5"),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","invoice_id":"INV-1001""#,
+                r#","account_id":"ACC-1","allocation_id":"12","amount":"60.50""#,
+                r#","currency":"SGD","reason":"wrong invoice","invoice_amount_due":"100.00""#,
+                r#","payment_unallocated":"60.50"}"#
+            ),
+        ),
+        (
+            Fact::PaymentDueRestored {
+                invoice_id,
+                account_id: account_id.clone(),
+                amount: sgd("60.5"),
+                amount_due: sgd("100"),
+                cause: ReversalKind::Returned,
+            },
+            concat!(
+                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
+                r#","amount":"60.50","currency":"SGD","amount_due":"100.00""#,
+                r#","cause":"returned"}"#
+            ),
+        ),
+        (
+            Fact::PaymentRemoved {
+                payment_id,
+                account_id: account_id.clone(),
+                amount: sgd("100"),
+                reason: None,
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1""#,
+                r#","amount":"100.00","currency":"SGD"}"#
+            ),
+        ),
+        (
+            Fact::BalanceChanged {
+                account_id,
+                delta: sgd("60.5").negated(),
+                balance: sgd("9.5"),
+                cause: BalanceCause::Reversal(AllocationId(12), ReversalKind::Deallocated),
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","delta":"-60.50","balance":"9.50""#,
+                r#","currency":"SGD","allocation_id":"12","cause":"deallocated"}"#
+            ),
+        ),
+    ]
+}
+
+fn return_facts() -> Vec<(Fact, &'static str)> {
+    vec![
+        (
+            Fact::PaymentReturned {
+                payment_id: payment(),
+                account_id: Some(account()),
+                amount: sgd("60"),
+                from_unallocated: sgd("10"),
+                from_unspent: sgd("45.5"),
+                clawed_back: Money::from_micros(4_500_000, sgd("0").currency()),
+                returned_total: sgd("70"),
+                reason: Some("AC04".into()),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1","amount":"60.00""#,
+                r#","currency":"SGD","from_unallocated":"10.00","from_unspent":"45.50""#,
+                r#","clawed_back":"4.50","returned_total":"70.00","reason":"AC04"}"#
+            ),
+        ),
+        (
+            Fact::PaymentReturned {
+                payment_id: payment(),
+                account_id: None,
+                amount: sgd("60"),
+                from_unallocated: sgd("60"),
+                from_unspent: sgd("0"),
+                clawed_back: sgd("0"),
+                returned_total: sgd("60"),
+                reason: None,
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","amount":"60.00","currency":"SGD""#,
+                r#","from_unallocated":"60.00","from_unspent":"0.00","clawed_back":"0.00""#,
+                r#","returned_total":"60.00"}"#
+            ),
+        ),
+        (
+            Fact::PaymentReturnUndone {
+                payment_id: payment(),
+                account_id: Some(account()),
+                amount: sgd("60"),
+                allocated_again: sgd("45.5"),
+                returned_total: sgd("0"),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1","amount":"60.00""#,
+                r#","currency":"SGD","allocated_again":"45.50","returned_total":"0.00"}"#
+            ),
+        ),
+    ]
+}
+
+fn proof_facts() -> Vec<(Fact, &'static str)> {
+    let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("instant");
+    let pending = |known| Fact::CommandPendingProof {
+        command_type: "topup.payment.deallocate.v1",
+        account_id: account(),
+        payment_id: payment(),
+        needs_usage_through: at(1_763_805_600),
+        usage_complete_through: known,
+    };
+    vec![
+        (
+            pending(Some(at(1_763_802_000))),
+            concat!(
+                r#"{"sequence":7,"command_id":"r-1""#,
+                r#","command_type":"topup.payment.deallocate.v1","account_id":"ACC-1""#,
+                r#","payment_id":"PAY-1","needs_usage_through":"2025-11-22T10:00:00.000Z""#,
+                r#","usage_complete_through":"2025-11-22T09:00:00.000Z"}"#
+            ),
+        ),
+        (
+            pending(None),
+            concat!(
+                r#"{"sequence":7,"command_id":"r-1""#,
+                r#","command_type":"topup.payment.deallocate.v1","account_id":"ACC-1""#,
+                r#","payment_id":"PAY-1","needs_usage_through":"2025-11-22T10:00:00.000Z"}"#
+            ),
         ),
     ]
 }

@@ -5,7 +5,13 @@ SELECT format('%s %s', a.kind, a.id) AS subject,
         UNION ALL
         SELECT 'invoice', invoice_id, amount, currency FROM invoices
         UNION ALL
-        SELECT 'allocation', allocation_id::text, amount, currency FROM allocations) a
+        SELECT 'allocation', allocation_id::text, amount, currency FROM allocations
+        UNION ALL
+        -- A lot has six decimals: of what goes back at once, the part that was spent and the part
+        -- that was not may each have as many, and together they are what can be paid again.
+        SELECT 'reversals of allocation', r.allocation_id::text, sum(r.amount)::bigint, a.currency
+          FROM allocation_reversals r JOIN allocations a USING (allocation_id)
+         GROUP BY r.allocation_id, r.return_id, a.currency) a
  WHERE a.amount <= 0
     OR a.amount % CASE
        WHEN a.currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG',

@@ -5,7 +5,13 @@ SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
                sum(e.amount) OVER (PARTITION BY e.account_id, e.currency
                    -- As each batch left it: its postings become visible together.
                   ORDER BY t.posted_at
-                   RANGE UNBOUNDED PRECEDING) AS balance
+                   RANGE UNBOUNDED PRECEDING)
+               -- A batch is stamped when it begins, and the account may be locked by one that
+               -- began after it: of batches that overlapped the money may have come first.
+               + coalesce(sum(greatest(e.amount, 0)) OVER (PARTITION BY e.account_id, e.currency
+                  ORDER BY t.posted_at
+                   RANGE BETWEEN CURRENT ROW AND interval '5 seconds' FOLLOWING EXCLUDE GROUP), 0)
+                   AS balance
           FROM ledger_entries e JOIN ledger_transactions t USING (ledger_transaction_id)
          WHERE e.ledger_account = 'customer_balance') r
   LEFT JOIN credit_limits l ON l.account_id = r.account_id AND l.currency = r.currency

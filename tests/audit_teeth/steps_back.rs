@@ -1,0 +1,100 @@
+//! Steps back: more of the sound book, and its violations.
+
+use super::{Plant, plant};
+
+pub const BOOK: &str = include_str!("steps_back.sql");
+
+pub const PLANTS: &[Plant] = &[
+    plant(
+        "A16",
+        "a reversal that took nothing from the balance",
+        "
+        UPDATE allocation_reversals SET ledger_transaction_id = 41 WHERE reversal_id = 61",
+    ),
+    plant(
+        "A16",
+        "a step back that no reversal explains",
+        "
+        DELETE FROM allocation_reversals WHERE reversal_id = 62",
+    ),
+    plant(
+        "A17",
+        "an allocation that forgot what went back",
+        "
+        UPDATE allocations SET reversed = 29000000 WHERE allocation_id = 6",
+    ),
+    plant(
+        "A17",
+        "a lot that gave nothing back",
+        "
+        DELETE FROM lot_consumptions WHERE kind = 'reversal' AND lot_id = 5",
+    ),
+    plant(
+        "A17",
+        "reversed in full and still open",
+        "
+        UPDATE allocations SET reversed_at = NULL WHERE allocation_id = 4",
+    ),
+    plant(
+        "A17",
+        "closed and nothing reversed",
+        "
+        UPDATE allocations SET reversed_at = now() WHERE allocation_id = 3",
+    ),
+    plant(
+        "A18",
+        "a payment that forgot its return",
+        "
+        UPDATE payments SET returned = 0 WHERE payment_id = 'PAY-6'",
+    ),
+    plant(
+        "A18",
+        "a return that was taken from no invoice",
+        "
+        UPDATE payment_returns SET unspent = 0, unallocated = 60000000 WHERE return_id = 72",
+    ),
+    plant(
+        "A18",
+        "a bank transaction that is called returned and returned nothing",
+        "
+        UPDATE bank_transactions SET disposition = 'returned' WHERE bank_key = 'id:B3'",
+    ),
+    plant(
+        "A18",
+        "a parked return that nobody tries",
+        "
+        UPDATE bank_transactions SET disposition = 'return_parked' WHERE bank_key = 'id:B3'",
+    ),
+    plant(
+        "A18",
+        "a return that is applied and parked",
+        "
+        INSERT INTO parked_returns VALUES ('OUR-1', 'reversal:B4', NULL, 'no_original', now(),
+            now())",
+    ),
+    plant(
+        "A19",
+        "a claw-back that nobody owes",
+        "
+        UPDATE lots SET clawed_back = 0 WHERE lot_id = 6",
+    ),
+    plant(
+        "A19",
+        "a debt that was cleared by nothing",
+        "
+        UPDATE lots SET debt_cleared = 0 WHERE lot_id = 8",
+    ),
+    plant(
+        "A19",
+        "a charge that nobody owes",
+        "
+        UPDATE usage_charges SET uncovered = 1 WHERE usage_id = 'U-2'",
+    ),
+    plant("A20", "a pair that may be matched again", "DELETE FROM tombstones"),
+    plant(
+        "A20",
+        "a rule that put together what a person took apart",
+        "
+        INSERT INTO tombstones VALUES ('PAY-1', 'INV-1', '2026-11-01Z')",
+    ),
+];

@@ -1,0 +1,133 @@
+-- More of the sound book, of one customer: a payment that was taken off its invoice, one that was
+-- removed, one that was returned after part of it was spent, and one whose return was undone.
+BEGIN;
+
+INSERT INTO accounts (account_id, name, event_sequence, created_at, updated_at) VALUES
+    ('ACC-3', 'Orchard Foods', 0, '2026-11-01Z', '2026-11-02Z');
+
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
+                      payment_reference, number_key, created_at, sent_at, provisioned_at) VALUES
+    ('INV-6', 'ACC-3', 'Topup', 'SGD', 50000000, 0, 'awaiting_payment', 'RF11A6', 'INV-6',
+     '2026-11-01Z', '2026-11-01Z', NULL),
+    ('INV-7', 'ACC-3', 'Topup', 'SGD', 20000000, 0, 'awaiting_payment', 'RF11A7', 'INV-7',
+     '2026-11-01Z', '2026-11-01Z', NULL),
+    ('INV-8', 'ACC-3', 'Topup', 'SGD', 40000000, 10000000, 'awaiting_payment', 'RF11A8', 'INV-8',
+     '2026-11-01Z', '2026-11-01Z', NULL),
+    ('INV-9', 'ACC-3', 'Topup', 'SGD', 60000000, 60000000, 'provisioned', 'RF11A9', 'INV-9',
+     '2026-11-01Z', '2026-11-01Z', '2026-11-09Z');
+INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
+    ('INV-6', 'ACC-3', 'SGD', 50000000, NULL, '2026-11-01Z'),
+    ('INV-7', 'ACC-3', 'SGD', 20000000, NULL, '2026-11-01Z'),
+    ('INV-8', 'ACC-3', 'SGD', 30000000, NULL, '2026-11-01Z');
+
+INSERT INTO payments (payment_id, account_id, currency, amount, allocated, returned, state, origin,
+                      received_on, event_sequence, recorded_at) VALUES
+    ('PAY-4', 'ACC-3', 'SGD', 50000000, 0, 0, 'on_account', 'manual', '2026-11-02', 0,
+     '2026-11-02Z'),
+    ('PAY-5', 'ACC-3', 'SGD', 20000000, 0, 0, 'removed', 'manual', '2026-11-02', 0, '2026-11-02Z'),
+    ('PAY-6', 'ACC-3', 'SGD', 40000000, 10000000, 30000000, 'allocated', 'bank', '2026-11-02', 0,
+     '2026-11-02Z'),
+    ('PAY-7', 'ACC-3', 'SGD', 60000000, 60000000, 0, 'allocated', 'bank', '2026-11-02', 0,
+     '2026-11-02Z');
+INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+        payment_id, credit_debit, reversal, currency, amount, booking_date, recorded_at) VALUES
+    ('OUR-1', 'id:B4', sha256('B4'), 'BOOK', 'payment', 'PAY-6', 'CRDT', false, 'SGD', 40000000,
+     '2026-11-02', '2026-11-02Z'),
+    ('OUR-1', 'reversal:B4', sha256('B4R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 30000000,
+     '2026-11-06', '2026-11-06Z'),
+    ('OUR-1', 'id:B5', sha256('B5'), 'BOOK', 'payment', 'PAY-7', 'CRDT', false, 'SGD', 60000000,
+     '2026-11-02', '2026-11-02Z'),
+    ('OUR-1', 'reversal:B5', sha256('B5R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 60000000,
+     '2026-11-05', '2026-11-05Z'),
+    ('OUR-1', 'reversal:B5U', sha256('B5U'), 'BOOK', 'return_undone', NULL, 'CRDT', true, 'SGD',
+     60000000, '2026-11-09', '2026-11-09Z');
+
+INSERT INTO ledger_transactions VALUES
+    (40, 'payment_received', 'PAY-4', '2026-11-02Z'),
+    (41, 'provisioned', 'PAY-4', '2026-11-02Z'),
+    (42, 'deallocated', 'PAY-4', '2026-11-03Z'),
+    (43, 'payment_received', 'PAY-5', '2026-11-02Z'),
+    (44, 'provisioned', 'PAY-5', '2026-11-02Z'),
+    (45, 'payment_removed', 'PAY-5', '2026-11-03Z'),
+    (46, 'payment_provisioned', 'PAY-7', '2026-11-04Z'),
+    (47, 'payment_returned', 'PAY-7', '2026-11-05Z'),
+    (48, 'payment_provisioned', 'PAY-6', '2026-11-04Z'),
+    (49, 'usage_charged', NULL, '2026-11-05Z'),
+    (50, 'payment_returned', 'PAY-6', '2026-11-06Z'),
+    (51, 'claw_back', 'PAY-6', '2026-11-06Z'),
+    (52, 'return_undone', 'PAY-7', '2026-11-09Z');
+INSERT INTO ledger_entries VALUES
+    (40, 1, 'bank_clearing', NULL, 'SGD', -50000000),
+    (40, 2, 'unallocated_cash', NULL, 'SGD', 50000000),
+    (41, 1, 'unallocated_cash', NULL, 'SGD', -50000000),
+    (41, 2, 'customer_balance', 'ACC-3', 'SGD', 50000000),
+    (42, 1, 'customer_balance', 'ACC-3', 'SGD', -50000000),
+    (42, 2, 'unallocated_cash', NULL, 'SGD', 50000000),
+    (43, 1, 'bank_clearing', NULL, 'SGD', -20000000),
+    (43, 2, 'unallocated_cash', NULL, 'SGD', 20000000),
+    (44, 1, 'unallocated_cash', NULL, 'SGD', -20000000),
+    (44, 2, 'customer_balance', 'ACC-3', 'SGD', 20000000),
+    (45, 1, 'customer_balance', 'ACC-3', 'SGD', -20000000),
+    (45, 2, 'bank_clearing', NULL, 'SGD', 20000000),
+    (46, 1, 'bank_clearing', NULL, 'SGD', -60000000),
+    (46, 2, 'customer_balance', 'ACC-3', 'SGD', 60000000),
+    (47, 1, 'customer_balance', 'ACC-3', 'SGD', -60000000),
+    (47, 2, 'bank_clearing', NULL, 'SGD', 60000000),
+    (48, 1, 'bank_clearing', NULL, 'SGD', -40000000),
+    (48, 2, 'customer_balance', 'ACC-3', 'SGD', 40000000),
+    (49, 1, 'customer_balance', 'ACC-3', 'SGD', -15000000),
+    (49, 2, 'usage_revenue', NULL, 'SGD', 15000000),
+    (50, 1, 'bank_clearing', NULL, 'SGD', 30000000),
+    (50, 2, 'customer_balance', 'ACC-3', 'SGD', -25000000),
+    (50, 3, 'claw_back_receivable', NULL, 'SGD', -5000000),
+    (51, 1, 'claw_back_receivable', NULL, 'SGD', 5000000),
+    (51, 2, 'customer_balance', 'ACC-3', 'SGD', -5000000),
+    (52, 1, 'bank_clearing', NULL, 'SGD', -60000000),
+    (52, 2, 'customer_balance', 'ACC-3', 'SGD', 60000000);
+-- 40 came, 15 were spent, 30 went back: 5 were owed, which the new lot of 60 cleared.
+INSERT INTO balances VALUES ('ACC-3', 'SGD', 55000000, '2026-11-09Z');
+
+-- The return that was undone comes first: allocation 8 names what restored it.
+INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
+        ledger_transaction_id, allocated_at, reversed, reversed_at, restores) VALUES
+    (4, 'PAY-4', 'INV-6', 'ACC-3', 'SGD', 50000000, 'R1', 41, '2026-11-02Z', 50000000,
+     '2026-11-03Z', NULL),
+    (5, 'PAY-5', 'INV-7', 'ACC-3', 'SGD', 20000000, 'R1', 44, '2026-11-02Z', 20000000,
+     '2026-11-03Z', NULL),
+    (6, 'PAY-6', 'INV-8', 'ACC-3', 'SGD', 40000000, 'R2', 48, '2026-11-04Z', 30000000, NULL, NULL),
+    (7, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R2', 46, '2026-11-04Z', 60000000,
+     '2026-11-05Z', NULL),
+    (8, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R1r', 52, '2026-11-09Z', 0, NULL, 73);
+INSERT INTO lots (lot_id, account_id, currency, amount, remaining, debt_cleared, opened_at,
+                  closed_at, reversed, clawed_back) VALUES
+    (4, 'ACC-3', 'SGD', 50000000, 0, 0, '2026-11-02Z', '2026-11-03Z', 50000000, 0),
+    (5, 'ACC-3', 'SGD', 20000000, 0, 0, '2026-11-02Z', '2026-11-03Z', 20000000, 0),
+    (6, 'ACC-3', 'SGD', 40000000, 0, 0, '2026-11-04Z', NULL, 30000000, 5000000),
+    (7, 'ACC-3', 'SGD', 60000000, 0, 0, '2026-11-04Z', '2026-11-05Z', 60000000, 0),
+    (8, 'ACC-3', 'SGD', 60000000, 55000000, 5000000, '2026-11-09Z', NULL, 0, 0);
+INSERT INTO lot_consumptions VALUES
+    (61, 4, 'reversal', 'ACC-3', 50000000), (62, 5, 'reversal', 'ACC-3', 20000000),
+    (63, 7, 'reversal', 'ACC-3', 60000000), (64, 6, 'reversal', 'ACC-3', 25000000),
+    (66, 6, 'charge', 'ACC-3', 15000000), (8, 8, 'debt', 'ACC-3', 5000000);
+INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount, uncovered, kind,
+        occurred_at, ledger_transaction_id, charged_at) VALUES
+    ('ACC-3', 'U-2', 66, 'SGD', 15000000, 0, 'call', '2026-11-05Z', 49, '2026-11-05Z');
+
+INSERT INTO payment_returns (return_id, bank_account, bank_key, payment_id, undoes, currency,
+        amount, unallocated, unspent, clawed_back, reason, returned_at) VALUES
+    (71, 'OUR-1', 'reversal:B4', 'PAY-6', NULL, 'SGD', 30000000, 0, 25000000, 5000000, 'AC04',
+     '2026-11-06Z'),
+    (72, 'OUR-1', 'reversal:B5', 'PAY-7', NULL, 'SGD', 60000000, 0, 60000000, 0, NULL,
+     '2026-11-05Z'),
+    (73, 'OUR-1', 'reversal:B5U', 'PAY-7', 72, 'SGD', 60000000, 0, 60000000, 0, NULL,
+     '2026-11-09Z');
+INSERT INTO allocation_reversals (reversal_id, allocation_id, kind, amount, clawed_back, return_id,
+        reason, ledger_transaction_id, reversed_at) VALUES
+    (61, 4, 'deallocated', 50000000, 0, NULL, 'wrong invoice', 42, '2026-11-03Z'),
+    (62, 5, 'removed', 20000000, 0, NULL, NULL, 45, '2026-11-03Z'),
+    (63, 7, 'returned', 60000000, 0, 72, NULL, 47, '2026-11-05Z'),
+    (64, 6, 'returned', 25000000, 0, 71, NULL, 50, '2026-11-06Z'),
+    (65, 6, 'returned', 5000000, 5000000, 71, NULL, 51, '2026-11-06Z');
+INSERT INTO tombstones VALUES ('PAY-4', 'INV-6', '2026-11-03Z');
+
+COMMIT;
