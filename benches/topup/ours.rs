@@ -203,7 +203,7 @@ pub async fn part(world: &World, payments: usize) -> (Run, Vec<Payment>) {
 }
 
 /// Where PostgreSQL spends its time, in µs of execution per payment.
-async fn statements(database: &Database, payments: usize) -> Vec<String> {
+pub async fn statements(database: &Database, payments: usize) -> Vec<String> {
     let sql = "SELECT total_exec_time, calls, rows, regexp_replace(query, '\\s+', ' ', 'g') \
                FROM pg_stat_statements \
                WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \

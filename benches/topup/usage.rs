@@ -10,6 +10,7 @@ use topup::kafka::OutRecord;
 
 use crate::World;
 use crate::database::{Database, number};
+use crate::machine::Cpu;
 use crate::{ours, usage_limit};
 
 /// Topups before the charges: so many customers have a lot, or a few.
@@ -88,10 +89,12 @@ async fn run(
     let pool = &database.pool;
     let before = usize::try_from(number(pool, ours::COMMITTED).await).expect("a count");
     let since: DateTime<Utc> = Utc::now();
+    let cpu = Cpu::now(pool).await;
     let started = Instant::now();
     let worker = ours::start(world, database, part, USAGE).await;
     ours::committed(database, before + charges).await;
     let (ended, from_start) = (Utc::now(), started.elapsed().as_secs_f64());
+    let used = Cpu::now(pool).await.since(cpu);
     worker.shutdown().await;
     let first: DateTime<Utc> =
         sqlx::query_scalar("SELECT min(processed_at) FROM inbox WHERE processed_at > $1")
@@ -102,6 +105,18 @@ async fn run(
     let seconds = (ended - first).as_seconds_f64();
     let rate = charges as f64 / seconds;
     println!("{part}: {rate:.0} charges/s ({seconds:.2} s; {from_start:.2} s from the start)");
+    let each = |seconds: f64| seconds * 1e6 / charges as f64;
+    println!(
+        "  CPU in µs per charge: worker {:.1}, PostgreSQL {:.1}, Kafka {:.1}; other processes \
+         took {:.0} % of the machine",
+        each(used.own),
+        each(used.postgres),
+        each(used.kafka),
+        used.others * 100.0
+    );
+    for line in ours::statements(database, charges).await {
+        println!("  {line}");
+    }
     rate
 }
 

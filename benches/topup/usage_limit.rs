@@ -1,5 +1,7 @@
 //! The limit of usage: the rows that charges cause, in the same tables under the same constraints,
 //! by the worker's own statements straight from arrays in memory. No Kafka, no JSON, no decisions.
+//! What decides whether a charge may be written at all is looked up, as in the limit of payments:
+//! whether its record or the charge came before, the locked accounts, their lots and limits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -148,11 +150,14 @@ impl Batch {
     async fn write(&self, pool: &PgPool) -> Result<()> {
         let at = Utc::now();
         let mut tx = pool.begin().await?;
+        let probe = sqlx::query(sql!("inbox_probe")).bind(self.each(|c| c.source.clone()));
+        let probe = probe.bind(self.each(|c| c.message_id.clone()));
+        assert!(probe.fetch_all(&mut *tx).await?.is_empty(), "records that came before");
         let locked = sqlx::query(sql!("lock_accounts")).bind(&self.accounts);
         let locked = locked.fetch_all(&mut *tx).await?;
         let was: Vec<i64> =
             locked.iter().map(|row| row.try_get("event_sequence")).collect::<Result<_>>()?;
-        sqlx::query(sql!("load_lots")).bind(&self.accounts).fetch_all(&mut *tx).await?;
+        self.look_up(&mut tx).await?;
         self.write_ledger(&mut tx, at).await?;
         self.write_charges(&mut tx, at).await?;
         self.write_inbox(&mut tx, at).await?;
@@ -161,6 +166,16 @@ impl Batch {
         let checkpoint = "UPDATE checkpoints SET updated_at = $2 WHERE partition = $1";
         sqlx::query(checkpoint).bind(place).bind(at).execute(&mut *tx).await?;
         tx.commit().await
+    }
+
+    /// Under the locks: what is there to burn, how far it may go, and whether it was burnt before.
+    async fn look_up(&self, tx: &mut Tx) -> Result<()> {
+        sqlx::query(sql!("load_lots")).bind(&self.accounts).fetch_all(&mut **tx).await?;
+        sqlx::query(sql!("load_limits")).bind(&self.accounts).fetch_all(&mut **tx).await?;
+        let known = sqlx::query(sql!("load_charges")).bind(self.each(|c| c.account_id.clone()));
+        let known = known.bind(self.each(|c| c.usage_id.clone()));
+        assert!(known.fetch_all(&mut **tx).await?.is_empty(), "charges that came before");
+        Ok(())
     }
 
     async fn write_ledger(&self, tx: &mut Tx, at: DateTime<Utc>) -> Result<()> {

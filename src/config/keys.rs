@@ -131,7 +131,7 @@ pub(super) const KEYS: [Key; 50] = [
     text("kafka.ssl_ca_location"),
     number("worker.batch_records", 1, 10_000, 1_000),
     number("worker.batch_linger_ms", 0, 10_000, 20),
-    number("worker.lane_records", 1, 1_000_000, 4_000),
+    number("worker.lane_records", 1, 1_000_000, 8_000),
     number("worker.waiting_deadline_seconds", 1, 30 * DAY_S, 600),
     number("worker.sweep_interval_ms", 10, DAY_MS, 1_000),
     number("worker.shutdown_seconds", 1, DAY_S, 20),

@@ -14,11 +14,16 @@ use super::queue::QueueLimits;
 
 /// Prefetch of librdkafka, per partition and then in total per partition queue: its defaults
 /// (100,000 records, 64 MiB) would hold far more than a lane and are thrown away at each pause.
-/// 4,000 records are one full lane; 16 MiB are two of the default byte limit of a lane.
+/// 4,000 records fill the half of a lane that is empty when its partition flows again; 16 MiB are
+/// two of the default byte limit of a lane.
 const PREFETCH_RECORDS: u32 = 4_000;
 const PREFETCH_KBYTES: u32 = 16_384;
 /// How long fetching rests once the prefetch is full. The default second adds that much latency.
-const PREFETCH_BACKOFF_MS: u32 = 50;
+const PREFETCH_BACKOFF_MS: u32 = 20;
+/// How long the broker holds a fetch for which it has nothing. There is one fetch at a time: a
+/// partition that flows again waits until the fetch ends that went out without it, and with idle
+/// topics beside a backlog that is this long, at each pause. The default is half a second.
+const FETCH_WAIT_MS: u32 = 20;
 
 /// Settings that exactly-once and no-loss rest on; `extra` may not name them.
 const FIXED: [&str; 16] = [
@@ -87,7 +92,8 @@ impl ConsumerConfig {
             protocol: GroupProtocol::Classic,
             batch_records_max: 1_000,
             batch_linger: Duration::from_millis(20),
-            lane_records_max: 4_000,
+            // Half of it lasts for the some 200 ms until a partition that flows again delivers.
+            lane_records_max: 8_000,
             lane_bytes_max: 8 << 20,
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),
@@ -143,6 +149,7 @@ impl ConsumerConfig {
             .set("queued.min.messages", PREFETCH_RECORDS.to_string())
             .set("queued.max.messages.kbytes", PREFETCH_KBYTES.to_string())
             .set("fetch.queue.backoff.ms", PREFETCH_BACKOFF_MS.to_string())
+            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
             .set("reconnect.backoff.max.ms", "2000")
             .set("check.crcs", "true");
         for (key, value) in &self.extra {
