@@ -30,4 +30,5 @@ mod runbook;
 mod simulate;
 mod statements;
 mod usage;
+mod views_back;
 mod void_candidates;
