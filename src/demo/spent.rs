@@ -18,8 +18,8 @@ pub(super) async fn tell(stage: &Stage) -> Result<(), DemoError> {
     line("The bank returns the payment of INV-1002, account closed (AC04):");
     stage
         .table(
-            &["payment", "taken back", "was unspent", "clawed back", "invoice", "now", "due"],
-            "SELECT r.payment_id, to_char(r.amount / 1e6, 'FM999999999990.00'),
+            &["taken back", "was unspent", "clawed back", "invoice", "now", "due"],
+            "SELECT to_char(r.amount / 1e6, 'FM999999999990.00'),
                     to_char(r.unspent / 1e6, 'FM999999999990.00'),
                     to_char(r.clawed_back / 1e6, 'FM999999999990.00'), i.invoice_id,
                     replace(i.status, '_', ' '),
