@@ -82,8 +82,17 @@ impl Tabular for HoldRow {
 }
 
 impl Tabular for LotRow {
-    const HEADERS: &'static [&'static str] =
-        &["opened", "currency", "amount", "remaining", "held", "invoice", "payment"];
+    const HEADERS: &'static [&'static str] = &[
+        "opened",
+        "currency",
+        "amount",
+        "remaining",
+        "held",
+        "reversed",
+        "clawed back",
+        "invoice",
+        "payment",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -92,6 +101,8 @@ impl Tabular for LotRow {
             self.amount.clone(),
             self.remaining.clone(),
             self.held.clone(),
+            self.reversed.clone(),
+            self.clawed_back.clone(),
             self.invoice_id.clone(),
             self.payment_id.clone(),
         ]

@@ -2,6 +2,7 @@
 
 use super::output::Text;
 use super::payments::words;
+use super::steps_back;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
 use crate::domain::payment::ParkReason;
@@ -37,6 +38,9 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         let by = said.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let (id, status) = (&said.suggestion_id, &said.status);
         text.line(&format!("Suggestion {id}, invoice {invoices}: a person {status} it{by}."));
+    }
+    for apart in &payment.taken_off {
+        text.line(&steps_back::taken_off(apart));
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));

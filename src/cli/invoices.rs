@@ -7,6 +7,7 @@ use super::args::PageArgs;
 use super::error::CliError;
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use super::steps_back;
 use crate::store::views::invoices::{
     self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
 };
@@ -72,6 +73,7 @@ fn human(view: &InvoiceView, text: &mut Text) {
     text.table(&view.timeline);
     text.heading("Allocations");
     text.table(&view.allocations);
+    steps_back::reversals(&view.reversals, text);
 }
 
 fn words(status: &str) -> &str {
@@ -122,7 +124,7 @@ impl Tabular for AllocationRow {
             self.amount.clone(),
             self.currency.clone(),
             self.rule.clone(),
-            cell(self.reversed_at.as_ref()),
+            self.reversed.clone(),
         ]
     }
 }

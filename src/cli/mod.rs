@@ -33,6 +33,7 @@ mod rules;
 mod settings;
 mod simulate;
 mod status;
+mod steps_back;
 mod stream;
 mod void_candidates;
 mod wiring;

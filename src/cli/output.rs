@@ -43,7 +43,7 @@ pub trait Tabular {
 }
 
 /// Columns of numbers stand at the right.
-const NUMBERS: [&str; 16] = [
+const NUMBERS: [&str; 20] = [
     "amount",
     "due",
     "balance",
@@ -51,6 +51,10 @@ const NUMBERS: [&str; 16] = [
     "unallocated",
     "remaining",
     "held",
+    "reversed",
+    "clawed back",
+    "unspent",
+    "returns",
     "letters",
     "payments",
     "commands",

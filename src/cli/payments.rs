@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::explain;
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use super::steps_back;
 use crate::domain::payment::ParkReason;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
@@ -110,6 +111,11 @@ fn human(view: &PaymentView, text: &mut Text) {
     }
     text.heading("Allocations");
     text.table(&view.allocations);
+    steps_back::reversals(&view.reversals, text);
+    steps_back::returns(&view.returns, text);
+    for apart in &view.taken_off {
+        text.line(&steps_back::taken_off(apart));
+    }
     if !view.suggestions.is_empty() {
         text.heading("Suggestions");
         text.table(&view.suggestions);

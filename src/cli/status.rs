@@ -172,8 +172,12 @@ impl Tabular for WaitingGroup {
     const HEADERS: &'static [&'static str] = &["for", "commands", "oldest", "next deadline"];
 
     fn cells(&self) -> Vec<String> {
+        let needs = match self.needs.as_str() {
+            "proof" => "proof (a watermark of the usage feed)",
+            other => other,
+        };
         vec![
-            self.needs.clone(),
+            needs.to_owned(),
             self.commands.to_string(),
             self.oldest.to_string(),
             self.next_deadline.to_string(),
@@ -197,14 +201,20 @@ impl Tabular for ParkedGroup {
 }
 
 impl Tabular for ReturnsGroup {
-    const HEADERS: &'static [&'static str] = &["currency", "payments", "amount", "oldest"];
+    const HEADERS: &'static [&'static str] = &["why", "currency", "returns", "amount", "oldest"];
 
     fn cells(&self) -> Vec<String> {
+        let why = match self.why.as_str() {
+            "no_original" => "its payment has not come",
+            "exceeds_payment" => "more than is left of its payment",
+            other => other,
+        };
         vec![
+            why.to_owned(),
             self.currency.clone(),
             self.returns.to_string(),
             self.amount.clone(),
-            self.oldest.to_string(),
+            format!("{}, {} ago", self.oldest, ago(self.oldest_seconds)),
         ]
     }
 }

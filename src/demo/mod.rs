@@ -5,6 +5,7 @@
 //! the broker, and nothing is left behind.
 
 mod postgres;
+mod spent;
 mod stage;
 mod story;
 

@@ -45,8 +45,11 @@ const FIXTURES: &[(&str, &str)] = fixtures![
     "payment-by-reference",
     "payment-cheque",
     "payment-overpaid",
+    "payment-returned",
     "payment-unknown",
+    "remove-spent",
     "statement",
+    "usage-calls",
 ];
 
 pub struct Stage {
@@ -100,10 +103,10 @@ impl Stage {
         let text = self.fill_in(text).await?;
         let fixture: Fixture = serde_json::from_str(&text)
             .map_err(|error| story_error(&format!("fixture {name}: {error}")))?;
-        let topic = if fixture.topic == "topup.bank-payments.v1" {
-            self.topics.bank_payments.clone()
-        } else {
-            self.topics.commands.clone()
+        let topic = match fixture.topic.as_str() {
+            "topup.bank-payments.v1" => self.topics.bank_payments.clone(),
+            "topup.usage.v1" => self.topics.usage.clone(),
+            _ => self.topics.commands.clone(),
         };
         let record = OutRecord {
             topic: topic.clone(),

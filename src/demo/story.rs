@@ -1,7 +1,7 @@
 //! The story: what is played, what must come of it, what is printed.
 
-use super::DemoError;
 use super::stage::{Stage, story_error};
+use super::{DemoError, spent};
 use crate::candidates;
 use crate::clock::Clock;
 use crate::dead_letters::edit::{Edited, edit};
@@ -18,18 +18,19 @@ pub async fn tell(stage: &Stage) -> Result<(), DemoError> {
     unknown(stage).await?;
     dead_letters(stage).await?;
     nobody_pays(stage).await?;
+    spent::tell(stage).await?;
     ending(stage).await
 }
 
-fn chapter(number: u8, title: &str) {
+pub(super) fn chapter(number: u8, title: &str) {
     println!("\n{number}. {title}");
 }
 
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     println!("     {text}");
 }
 
-async fn expect(stage: &Stage, fixture: &str, outcome: &str) -> Result<(), DemoError> {
+pub(super) async fn expect(stage: &Stage, fixture: &str, outcome: &str) -> Result<(), DemoError> {
     let got = stage.play(fixture).await?;
     if got == outcome {
         return Ok(());
@@ -78,7 +79,7 @@ async fn payments(stage: &Stage) -> Result<(), DemoError> {
     balances(stage).await
 }
 
-async fn balances(stage: &Stage) -> Result<(), DemoError> {
+pub(super) async fn balances(stage: &Stage) -> Result<(), DemoError> {
     stage
         .table(
             &["customer", "prepaid balance"],
@@ -219,7 +220,7 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
 }
 
 async fn ending(stage: &Stage) -> Result<(), DemoError> {
-    chapter(8, "How it ends");
+    chapter(9, "How it ends");
     balances(stage).await?;
     stage
         .table(

@@ -31,4 +31,5 @@ mod simulate;
 mod statements;
 mod steps_back;
 mod usage;
+mod views_back;
 mod void_candidates;

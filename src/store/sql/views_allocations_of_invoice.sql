@@ -1,5 +1,5 @@
 -- All allocations of one invoice, reversed ones too. Index: allocations_invoice.
-SELECT allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
+SELECT allocation_id, payment_id, invoice_id, account_id, currency, amount, reversed, rule,
        allocated_at, reversed_at
   FROM allocations
  WHERE invoice_id = $1

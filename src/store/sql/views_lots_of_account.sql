@@ -2,6 +2,7 @@
 -- oldest money that is left, as the charges that take their place will. Indexes:
 -- invoices_account, allocations_invoice, lots_pkey, holds_live_of_account.
 SELECT l.lot_id, a.invoice_id, a.payment_id, l.currency, l.amount, l.remaining,
+       l.reversed, l.clawed_back,
        least(l.remaining, greatest(0, coalesce(h.held, 0) - (sum(l.remaining) OVER (
            PARTITION BY l.currency ORDER BY l.opened_at, l.lot_id) - l.remaining)))::bigint AS held,
        l.opened_at, l.closed_at

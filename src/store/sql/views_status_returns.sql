@@ -1,7 +1,9 @@
--- Returned bank payments that a person has to look at. Reads every bank transaction.
-SELECT currency, count(*) AS returns, sum(amount)::text AS amount,
-       min(booking_date) AS oldest
-  FROM bank_transactions
- WHERE disposition = 'return_parked'
- GROUP BY currency
- ORDER BY currency
+-- Returns of the bank that wait for what they return. Indexes: parked_returns_pkey,
+-- bank_transactions_pkey. Rows are few: each leaves when it is applied.
+SELECT p.why, b.currency, count(*) AS returns, sum(b.amount)::text AS amount,
+       min(p.parked_at) AS oldest,
+       extract(epoch FROM clock_timestamp() - min(p.parked_at))::bigint AS oldest_seconds
+  FROM parked_returns p
+  JOIN bank_transactions b ON b.bank_account = p.bank_account AND b.bank_key = p.bank_key
+ GROUP BY p.why, b.currency
+ ORDER BY p.why, b.currency

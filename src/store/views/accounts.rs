@@ -64,6 +64,10 @@ pub struct LotRow {
     pub currency: String,
     pub amount: String,
     pub remaining: String,
+    /// What went back of it.
+    pub reversed: String,
+    /// Of that, what had been spent and is owed.
+    pub clawed_back: String,
     pub held: String,
     pub opened_at: At,
     pub closed_at: Option<At>,
@@ -197,6 +201,8 @@ fn lot_row(row: &PgRow) -> Result<LotRow> {
         currency: row.try_get("currency")?,
         amount: amount(row, "amount")?,
         remaining: amount(row, "remaining")?,
+        reversed: amount(row, "reversed")?,
+        clawed_back: amount(row, "clawed_back")?,
         held: amount(row, "held")?,
         opened_at: row.try_get("opened_at")?,
         closed_at: row.try_get("closed_at")?,

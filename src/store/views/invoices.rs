@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use super::steps_back::{self, ReversalRow};
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount, difference, rows_of};
 
@@ -50,6 +51,8 @@ pub struct InvoiceView {
     pub keep_until: Option<String>,
     pub timeline: Vec<Step>,
     pub allocations: Vec<AllocationRow>,
+    /// What went back of them.
+    pub reversals: Vec<ReversalRow>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -60,6 +63,8 @@ pub struct AllocationRow {
     pub account_id: String,
     pub currency: String,
     pub amount: String,
+    /// What went back of it since.
+    pub reversed: String,
     pub rule: String,
     pub allocated_at: At,
     pub reversed_at: Option<At>,
@@ -114,17 +119,23 @@ pub async fn show(pool: &PgPool, id: &str) -> Result<Option<InvoiceView>> {
         return Ok(None);
     };
     let allocations = rows_of(pool, ALLOCATIONS, id, allocation_row).await?;
+    let reversals = steps_back::of_invoice(pool, id).await?;
     Ok(Some(InvoiceView {
         row: invoice_row(&row)?,
         void_reason: row.try_get("void_reason")?,
         keep_until: row.try_get("keep_until")?,
-        timeline: timeline(&row, &allocations)?,
+        timeline: timeline(&row, &allocations, &reversals)?,
         allocations,
+        reversals,
     }))
 }
 
 /// What happened to the invoice, in the order of time.
-fn timeline(row: &PgRow, allocations: &[AllocationRow]) -> Result<Vec<Step>> {
+fn timeline(
+    row: &PgRow,
+    allocations: &[AllocationRow],
+    reversals: &[ReversalRow],
+) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let stamps = [
         ("created_at", "created as a draft"),
@@ -139,11 +150,9 @@ fn timeline(row: &PgRow, allocations: &[AllocationRow]) -> Result<Vec<Step>> {
         let what =
             format!("{amount} {} allocated from payment {payment} by {}", paid.currency, paid.rule);
         steps.push(Step { at: paid.allocated_at, what });
-        if let Some(at) = paid.reversed_at {
-            let what =
-                format!("the allocation of {amount} {} from {payment} was reversed", paid.currency);
-            steps.push(Step { at, what });
-        }
+    }
+    for back in reversals {
+        steps.push(Step { at: back.reversed_at, what: back.sentence() });
     }
     push_stamps(row, &last, &mut steps)?;
     // A stable sort: what happened in one step stays in the order of cause.
@@ -171,6 +180,7 @@ pub(super) fn allocation_row(row: &PgRow) -> Result<AllocationRow> {
         account_id: row.try_get("account_id")?,
         currency: row.try_get("currency")?,
         amount: amount(row, "amount")?,
+        reversed: amount(row, "reversed")?,
         rule: row.try_get("rule")?,
         allocated_at: row.try_get("allocated_at")?,
         reversed_at: row.try_get("reversed_at")?,

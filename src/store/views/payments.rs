@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::invoices::{AllocationRow, allocation_row};
+use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
 use super::time::{At, Day};
 use super::{Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, rows_of};
 use crate::domain::payment::ParkReason;
@@ -54,6 +55,11 @@ pub struct PaymentView {
     pub watches: Vec<String>,
     pub bank: Option<BankFacts>,
     pub allocations: Vec<AllocationRow>,
+    /// What went back of allocations, those that are not live any more too.
+    pub reversals: Vec<ReversalRow>,
+    pub returns: Vec<ReturnRow>,
+    /// Invoices that a person took it off.
+    pub taken_off: Vec<TombstoneRow>,
     pub suggestions: Vec<SuggestionRow>,
 }
 
@@ -243,6 +249,9 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         watches: row.try_get("watches")?,
         bank: bank.into_iter().next(),
         allocations,
+        reversals: steps_back::of_payment(pool, id).await?,
+        returns: steps_back::returns(pool, id).await?,
+        taken_off: steps_back::tombstones(pool, id).await?,
         suggestions: rows_of(pool, SUGGESTIONS, id, suggestion_row).await?,
     }))
 }

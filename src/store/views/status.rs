@@ -72,10 +72,13 @@ pub struct ParkedGroup {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ReturnsGroup {
+    /// `no_original` or `exceeds_payment`.
+    pub why: String,
     pub currency: String,
     pub returns: i64,
     pub amount: String,
-    pub oldest: Day,
+    pub oldest: At,
+    pub oldest_seconds: i64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -151,10 +154,12 @@ fn parked(row: &PgRow) -> Result<ParkedGroup> {
 
 fn returns(row: &PgRow) -> Result<ReturnsGroup> {
     Ok(ReturnsGroup {
+        why: row.try_get("why")?,
         currency: row.try_get("currency")?,
         returns: row.try_get("returns")?,
         amount: sum(row, "amount")?,
         oldest: row.try_get("oldest")?,
+        oldest_seconds: row.try_get("oldest_seconds")?,
     })
 }
 

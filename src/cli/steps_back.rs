@@ -1,0 +1,118 @@
+//! What went back of payments: how the commands show it.
+
+use super::output::{Tabular, Text, cell};
+use crate::store::views::steps_back::{ReturnRow, ReversalRow, TombstoneRow};
+
+/// Nothing, not even the heading, where nothing went back.
+pub(super) fn reversals(rows: &[ReversalRow], text: &mut Text) {
+    if !rows.is_empty() {
+        text.heading("Reversals");
+        text.table(rows);
+    }
+}
+
+pub(super) fn returns(rows: &[ReturnRow], text: &mut Text) {
+    if !rows.is_empty() {
+        text.heading("Returns by the bank");
+        text.table(rows);
+    }
+}
+
+pub(super) fn taken_off(apart: &TombstoneRow) -> String {
+    format!(
+        "A person took it off invoice {} at {}: only a person puts it there again.",
+        apart.invoice_id, apart.laid_at
+    )
+}
+
+impl Tabular for ReversalRow {
+    const HEADERS: &'static [&'static str] =
+        &["at", "what", "payment", "invoice", "amount", "currency", "clawed back", "reason"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.reversed_at.to_string(),
+            self.kind.clone(),
+            self.payment_id.clone(),
+            self.invoice_id.clone(),
+            self.amount.clone(),
+            self.currency.clone(),
+            self.clawed_back.clone(),
+            cell(self.reason.as_ref()),
+        ]
+    }
+}
+
+impl Tabular for ReturnRow {
+    const HEADERS: &'static [&'static str] = &[
+        "at",
+        "what",
+        "amount",
+        "currency",
+        "unallocated",
+        "unspent",
+        "clawed back",
+        "reason",
+        "bank's key",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let what = if self.undoes.is_some() { "undone" } else { "returned" };
+        vec![
+            self.returned_at.to_string(),
+            what.to_owned(),
+            self.amount.clone(),
+            self.currency.clone(),
+            self.unallocated.clone(),
+            self.unspent.clone(),
+            self.clawed_back.clone(),
+            cell(self.reason.as_ref()),
+            self.bank_key.clone(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::views::time::At;
+
+    #[test]
+    fn every_row_has_a_cell_for_each_heading() {
+        let word = || "5.00".to_owned();
+        let reversal = ReversalRow {
+            reversal_id: 1,
+            kind: "returned".to_owned(),
+            payment_id: word(),
+            invoice_id: word(),
+            account_id: word(),
+            currency: word(),
+            amount: word(),
+            clawed_back: word(),
+            reason: None,
+            return_id: Some(2),
+            reversed_at: At(chrono::DateTime::default()),
+        };
+        assert_eq!(reversal.cells().len(), ReversalRow::HEADERS.len());
+        let mut returned = ReturnRow {
+            return_id: 2,
+            bank_account: word(),
+            bank_key: word(),
+            undoes: None,
+            currency: word(),
+            amount: word(),
+            unallocated: word(),
+            unspent: word(),
+            clawed_back: word(),
+            reason: Some("AC04".to_owned()),
+            returned_at: At(chrono::DateTime::default()),
+        };
+        assert_eq!(returned.cells().len(), ReturnRow::HEADERS.len());
+        assert_eq!(returned.cells()[1], "returned");
+        returned.undoes = Some(1);
+        assert_eq!(returned.cells()[1], "undone");
+        let apart =
+            TombstoneRow { invoice_id: "I7".to_owned(), laid_at: At(chrono::DateTime::default()) };
+        assert!(taken_off(&apart).starts_with("A person took it off invoice I7 at "));
+    }
+}
