@@ -112,7 +112,7 @@ async fn one_of_each(pool: &PgPool) {
     assert_eq!(bank.debtor_name.as_deref(), Some("Tan Ah Seng"));
 
     let decisions = payments::decisions(pool, "PAY-2").await.expect("reads");
-    assert_eq!(decisions.len(), 2);
+    assert_eq!(decisions.len(), 3);
     assert_eq!(decisions[0].explanation.candidates[0].verdict, "amount_only");
 
     let account = accounts::show(pool, "ACC-1", Privacy::Masked).await.expect("reads");
