@@ -65,3 +65,22 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
         "statements changed (UPDATE_PREPARED=1 accepts it); first difference: {first:?}"
     );
 }
+
+/// With scans switched off PostgreSQL scans only what no index serves: one such look-up for each
+/// batch reads every allocation that was ever made.
+#[tokio::test]
+async fn what_a_payment_pays_is_found_by_index() {
+    let database = Database::new("by_index").await;
+    for name in ["load_live_pairs", "load_allocations", "past_allocations"] {
+        let path = format!("{}/src/store/sql/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+        let sql = std::fs::read_to_string(path).expect("a statement").replace("$1", "ARRAY['P']");
+        let mut connection = database.admin.acquire().await.expect("a connection");
+        sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.expect("set");
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {sql}"));
+        let plan: Vec<String> =
+            sqlx::query_scalar(explain).fetch_all(&mut *connection).await.expect("a plan");
+        let scanned = plan.iter().any(|line| line.contains("Seq Scan on allocations"));
+        assert!(!scanned, "{name}: {plan:#?}");
+    }
+    database.finish().await;
+}
