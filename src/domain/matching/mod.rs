@@ -18,6 +18,7 @@ pub mod subset;
 mod tests;
 pub mod text;
 mod tiers;
+pub mod weak;
 
 use chrono::{DateTime, Utc};
 

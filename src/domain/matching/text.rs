@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{near, reference};
+use super::{near, reference, weak};
 use crate::domain::bank::BankTransaction;
 
 /// Words that banks put where nothing was given: neither identity nor key.
 const STOP_VALUES: [&str; 6] =
     ["NOTPROVIDED", "NONREF", "NONE", "INVOICE", "PAYMENT", "NOT PROVIDED"];
+/// Letters and digits of an account number.
+const PAYER_ACCOUNT_MAX: usize = 64;
 /// A number of fewer characters is too common to be a hit.
 const NUMBER_CHARACTERS_MIN: usize = 4;
 /// A text names at most this many invoices; R5 stops at twenty, one more shows "too many".
@@ -83,19 +85,13 @@ fn is_invisible(character: char) -> bool {
         | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Letters and digits of a payer account, upper case; none if it is a stop value.
+/// Letters and digits of an account number, upper case; none if it is nobody's
+/// ([`weak::is_placeholder_payer`]).
 #[must_use]
 pub fn payer_account(text: &str) -> Option<String> {
-    let key: String = text
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|character| character.to_ascii_uppercase())
-        .collect();
-    let useless = key.is_empty()
-        || key.len() > 64
-        || STOP_VALUES.contains(&key.as_str())
-        || key.bytes().all(|byte| byte == b'0');
-    (!useless).then_some(key)
+    let key = weak::fold(text);
+    let usable = key.len() <= PAYER_ACCOUNT_MAX && !weak::is_placeholder_payer(text);
+    usable.then_some(key)
 }
 
 /// The tokens of a bank transaction.

@@ -1,0 +1,522 @@
+//! Words that look like an identity and are nobody's: what banks and people write where nothing
+//! was given, masked account numbers, numbers that everybody uses. One place for all of them.
+
+use super::text::normalise;
+
+/// Where nothing was given: for an account, a name or a reference alike. Folded: letters and
+/// digits only, upper case.
+const NOTHING: [&str; 64] = [
+    "NOTPROVIDED",
+    "NOTAVAILABLE",
+    "NOTAPPLICABLE",
+    "NOTKNOWN",
+    "NOTSPECIFIED",
+    "NOTGIVEN",
+    "NOTSET",
+    "NOTPRESENT",
+    "NOTUSED",
+    "NONREF",
+    "NOREF",
+    "NOREFERENCE",
+    "NONE",
+    "NONEGIVEN",
+    "NOACCOUNT",
+    "NOIBAN",
+    "NONAME",
+    "NO",
+    "NOT",
+    "NOTHING",
+    "NA",
+    "NV",
+    "NIL",
+    "NIHIL",
+    "NULL",
+    "NUL",
+    "NAN",
+    "UNDEFINED",
+    "UNSPECIFIED",
+    "UNKNOWN",
+    "UNKNOWNPAYER",
+    "UNKNOWNSENDER",
+    "UNNAMED",
+    "UNBEKANNT",
+    "INCONNU",
+    "DESCONOCIDO",
+    "DESCONHECIDO",
+    "SCONOSCIUTO",
+    "ONBEKEND",
+    "KEINE",
+    "OHNE",
+    "AUCUN",
+    "NINGUNO",
+    "ANONYMOUS",
+    "ANON",
+    "HIDDEN",
+    "MASKED",
+    "REDACTED",
+    "PRIVATE",
+    "CONFIDENTIAL",
+    "WITHHELD",
+    "EMPTY",
+    "BLANK",
+    "DEFAULT",
+    "DUMMY",
+    "PLACEHOLDER",
+    "TBA",
+    "TBD",
+    "TEST",
+    "TESTING",
+    "EXAMPLE",
+    "SAMPLE",
+    "E2E",
+    "ENDTOEND",
+];
+/// What people call a payment, a payer or an account: it names no single one.
+const GENERAL: [&str; 78] = [
+    "PROVIDED",
+    "AVAILABLE",
+    "APPLICABLE",
+    "KNOWN",
+    "GIVEN",
+    "SPECIFIED",
+    "SET",
+    "TOPUP",
+    "TOP",
+    "UP",
+    "RELOAD",
+    "RECHARGE",
+    "CREDIT",
+    "DEPOSIT",
+    "PAYMENT",
+    "PAYMENTS",
+    "PAY",
+    "PAID",
+    "PAYNOW",
+    "PAYER",
+    "PMT",
+    "TRANSFER",
+    "TRF",
+    "TFR",
+    "XFER",
+    "GIRO",
+    "FAST",
+    "REMITTANCE",
+    "INVOICE",
+    "INVOICES",
+    "INV",
+    "BILL",
+    "BILLS",
+    "RECHNUNG",
+    "FACTURE",
+    "FACTURA",
+    "FATTURA",
+    "FACTUUR",
+    "ORDER",
+    "REFERENCE",
+    "REF",
+    "NUMBER",
+    "NUM",
+    "NR",
+    "ACCOUNT",
+    "ACCT",
+    "ACC",
+    "AC",
+    "KONTO",
+    "IBAN",
+    "BANK",
+    "CUSTOMER",
+    "CLIENT",
+    "SENDER",
+    "NAME",
+    "CASH",
+    "ATM",
+    "CHEQUE",
+    "CHECK",
+    "CARD",
+    "VARIOUS",
+    "DIVERSE",
+    "OTHER",
+    "OTHR",
+    "MISC",
+    "GENERAL",
+    "MONTHLY",
+    "MONTH",
+    "ENDING",
+    "END",
+    "TOEND",
+    "THE",
+    "FOR",
+    "OF",
+    "MY",
+    "IN",
+    "ID",
+    "THANKS",
+];
+const MONTHS: [&str; 12] =
+    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const MONTH_NAMES: [&str; 12] = [
+    "JANUARY",
+    "FEBRUARY",
+    "MARCH",
+    "APRIL",
+    "MAY",
+    "JUNE",
+    "JULY",
+    "AUGUST",
+    "SEPTEMBER",
+    "OCTOBER",
+    "NOVEMBER",
+    "DECEMBER",
+];
+/// Digits alone are nobody's reference below this many: a year, an amount, a postal code.
+const BARE_DIGITS_MIN: usize = 7;
+/// The last digits of an account number, which banks show of a masked one.
+const LAST_DIGITS_MAX: usize = 4;
+/// Characters of a reference that others are unlikely to give as well.
+const TELLING_MIN: usize = 3;
+/// A run of the letter X that stands for characters left out.
+const MASK_RUN: usize = 3;
+/// Digits after a shorter mask: `XX1234`, `X123456`.
+const MASKED_DIGITS_MAX: usize = 6;
+/// Characters that are all one are no account, from this many on.
+const PATTERN_MIN: usize = 6;
+
+/// Letters and digits, upper case.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    normalise(text).chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// Whether a payer's account number is nobody's: empty, a word for "none", masked, all one digit,
+/// or digits that only count up. Such a value identifies no customer, is not learnt, is not
+/// registered, and tells no two payments apart or together.
+#[must_use]
+pub fn is_placeholder_payer(text: &str) -> bool {
+    let normal = normalise(text);
+    let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
+    key.is_empty() || is_masked(&normal, &key) || is_pattern(&key) || only_weak_words(&normal, &key)
+}
+
+/// Whether a name says nothing about who paid.
+#[must_use]
+pub fn is_placeholder_name(text: &str) -> bool {
+    let normal = normalise(text);
+    let letters = normal.chars().any(char::is_alphabetic);
+    let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
+    let ascii = normal.is_ascii();
+    !letters || ascii && (is_masked(&normal, &key) || only_weak_words(&normal, &key))
+}
+
+/// Whether a reference that a payer gave (an end-to-end id, a text) names no single payment: a word
+/// for "none", general words, months, dates, amounts, short numbers, or nothing but these.
+#[must_use]
+pub fn is_weak_reference(text: &str) -> bool {
+    let normal = normalise(text);
+    let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
+    if is_pattern(&key) || NOTHING.contains(&key.as_str()) {
+        return true;
+    }
+    if key.bytes().all(|byte| byte.is_ascii_digit()) {
+        return key.len() < BARE_DIGITS_MIN || is_date_digits(&key);
+    }
+    let words = normal.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    let told: Vec<(usize, usize)> =
+        words.filter(|word| !NOTHING.contains(word)).map(telling).collect();
+    let letters = told.iter().fold(0_usize, |sum, word| sum.saturating_add(word.0));
+    let digits = told.iter().fold(0_usize, |sum, word| sum.saturating_add(word.1));
+    // Without a digit it is a word, which others use as well.
+    digits == 0 || letters.saturating_add(digits) < TELLING_MIN
+}
+
+/// The letters and the digits of a word that may tell it from others. Digits beside letters that
+/// say something count; alone, or beside a general word, a day, a month and a year do not.
+fn telling(word: &str) -> (usize, usize) {
+    let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let length = |sum: usize, part: &str| sum.saturating_add(part.len());
+    let letters = parts(word).filter(|part| !digits(part) && !is_general(part)).fold(0, length);
+    let counted = |part: &&str| digits(part) && (letters > 0 || !is_date_part(part));
+    (letters, parts(word).filter(counted).fold(0, length))
+}
+
+/// A weak word, or two of them glued together: `TOPUPNOV`.
+fn is_general(word: &str) -> bool {
+    let glued = |at: usize| word.split_at_checked(at);
+    let both = |(left, right): (&str, &str)| is_weak_word(left) && is_weak_word(right);
+    is_weak_word(word) || (2..word.len()).filter_map(glued).any(both)
+}
+
+/// Whether a word (folded) names nobody and nothing by itself.
+#[must_use]
+pub fn is_weak_word(word: &str) -> bool {
+    NOTHING.contains(&word) || GENERAL.contains(&word) || is_month(word)
+}
+
+/// `NOV`, `NOVEMBER`, `SEPT`.
+#[must_use]
+pub fn is_month(word: &str) -> bool {
+    MONTHS.contains(&word) || MONTH_NAMES.contains(&word) || word == "SEPT"
+}
+
+/// Letters and digits of a word apart: `INV2026` has `INV` and `2026`.
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    let kind = |c: char| c.is_ascii_digit();
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let first = kind(rest.chars().next()?);
+        let end = rest.find(|c| kind(c) != first).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        rest = after;
+        Some(part)
+    })
+}
+
+/// Every word of it says nothing: `N/A`, `NOT PROVIDED`, `ENDING 1234`.
+fn only_weak_words(normal: &str, key: &str) -> bool {
+    let weak = |word: &str| NOTHING.contains(&word) || GENERAL.contains(&word);
+    let last = |w: &str| w.len() <= LAST_DIGITS_MAX && w.bytes().all(|b| b.is_ascii_digit());
+    let words = || normal.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    weak(key) || words().any(weak) && words().all(|word| weak(word) || last(word))
+}
+
+fn is_masked(normal: &str, key: &str) -> bool {
+    let sign = |c: char| matches!(c, '*' | '•' | '●' | '·' | '∙' | '…' | '█' | '×' | '¤');
+    // `????1234`, `####1234`, `----1234`, `....1234`; one of them may only be punctuation.
+    let run = |signs: &str| signs.chars().any(|c| normal.contains(&String::from_iter([c; 3])));
+    if normal.contains(sign) || run("?#-_.=~") {
+        return true;
+    }
+    let xs = key.bytes().take_while(|byte| *byte == b'X').count();
+    let rest = key.get(xs..).unwrap_or_default();
+    let digits = rest.bytes().all(|byte| byte.is_ascii_digit());
+    key.contains(&"X".repeat(MASK_RUN)) || xs > 0 && digits && rest.len() <= MASKED_DIGITS_MAX
+}
+
+/// All one character, also behind a country code and check digits; digits that count up or down;
+/// the last digits only.
+fn is_pattern(key: &str) -> bool {
+    let bytes = key.as_bytes();
+    let alike = |bytes: &[u8]| bytes.windows(2).all(|pair| pair.first() == pair.last());
+    let counts = |step: u8| {
+        bytes.windows(2).all(|pair| match pair {
+            [left, right] => {
+                let (left, right) = (left.wrapping_sub(b'0'), right.wrapping_sub(b'0'));
+                left.wrapping_add(step) % 10 == right % 10
+            }
+            _ => true,
+        })
+    };
+    if bytes.iter().all(u8::is_ascii_digit) {
+        return bytes.len() <= LAST_DIGITS_MAX || alike(bytes) || counts(1) || counts(9);
+    }
+    let letters = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let skips = [0, letters, if letters == 2 { 4 } else { letters }];
+    skips.iter().any(|skip| {
+        let tail = bytes.get(*skip..).unwrap_or_default();
+        tail.len() >= PATTERN_MIN && alike(tail)
+    })
+}
+
+/// A day, a month or a year, or all of them together.
+fn is_date_part(digits: &str) -> bool {
+    digits.len() <= 2 || is_year(digits) || is_date_digits(digits)
+}
+
+/// `1990` to `2099`: what people mean by four such digits is a year.
+#[must_use]
+pub fn is_year(digits: &str) -> bool {
+    digits.len() == 4 && ("1990".."2100").contains(&digits)
+}
+
+/// `20261128`, `28112026`, `11282026`, `281126`, `261128`, `202611`, `112026`.
+#[must_use]
+pub fn is_date_digits(digits: &str) -> bool {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let century = |text: &str| format!("20{text}");
+    let at = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    match digits.len() {
+        8 => {
+            is_day(at(0, 4), at(4, 6), at(6, 8))
+                || is_day(at(4, 8), at(2, 4), at(0, 2))
+                || is_day(at(4, 8), at(0, 2), at(2, 4))
+        }
+        6 => {
+            let (first, middle, last) = (at(0, 2), at(2, 4), at(4, 6));
+            is_day(&century(first), middle, last)
+                || is_day(&century(last), middle, first)
+                || is_day(&century(last), first, middle)
+                || is_day(at(0, 4), last, "01")
+                || is_day(at(2, 6), first, "01")
+        }
+        _ => false,
+    }
+}
+
+fn is_day(year: &str, month: &str, day: &str) -> bool {
+    let date = |year: i32, month: u32, day: u32| chrono::NaiveDate::from_ymd_opt(year, month, day);
+    let parsed = (year.parse().ok(), month.parse().ok(), day.parse().ok());
+    match parsed {
+        (Some(year), Some(month), Some(day)) => {
+            (1990..2100).contains(&year) && date(year, month, day).is_some()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_and_masked_accounts_are_nobody() {
+        for nobody in [
+            "",
+            " ",
+            "-",
+            "N/A",
+            "n.a.",
+            "NA",
+            "UNKNOWN",
+            "unknown",
+            "NONE",
+            "None",
+            "null",
+            "NIL",
+            "NOTPROVIDED",
+            "Not provided",
+            "NOT_PROVIDED",
+            "not available",
+            "ACCOUNT UNKNOWN",
+            "no account",
+            "XXXXXX1234",
+            "xxxx-xxxx-1234",
+            "XX1234",
+            "x4321",
+            "****",
+            "****1234",
+            "**** **** 9876",
+            "•••• 1234",
+            "DE89XXXXXXXXXXXXXX3000",
+            "DE89**************3000",
+            "....1234",
+            "????????",
+            "####5678",
+            "0",
+            "000000",
+            "00-00-00 00000000",
+            "1111111111",
+            "99999999",
+            "123456789",
+            "1234567890",
+            "0123456789",
+            "12345678",
+            "987654321",
+            "1234",
+            "DE00000000000000000000",
+            "GB99999999999999999999",
+            "ending 1234",
+            "ノ",
+            "XXXXXXXXXX",
+            "＊＊＊＊１２３４",
+            "Ｎ／Ａ",
+            "IBAN",
+            "cash",
+        ] {
+            assert!(is_placeholder_payer(nobody), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn account_numbers_are_somebody() {
+        for somebody in [
+            "DE89370400440532013000",
+            "072-000-1234",
+            "0720001234",
+            "SG60ELSE",
+            "P18PAYER",
+            "PAYERA",
+            "PAYER1",
+            "sg99ours0001",
+            "AGENT0001",
+            "DE02 1203 0000 0000 2020 51",
+            "XX00c0ffee00c0ffee",
+            "123-456-001",
+            "A",
+            "alice@upi",
+            "user.name@okaxis",
+            "GB29 NWBK 6016 1331 9268 19",
+            "MT84MALT011000012345MTLCAST001S",
+            "55123",
+            "100200300",
+        ] {
+            assert!(!is_placeholder_payer(somebody), "{somebody}");
+        }
+    }
+
+    #[test]
+    fn words_that_everybody_uses_name_no_payment() {
+        for weak in [
+            "",
+            "TOPUP",
+            "Top up",
+            "top-up",
+            "N/A",
+            "NOTPROVIDED",
+            "NONREF",
+            "none",
+            "TOPUP 2026",
+            "TOPUP NOV 2026",
+            "topup 28/11/2028",
+            "2026-11-28",
+            "20261128",
+            "1500",
+            "TOPUP 1",
+            "NOV",
+            "INVOICE",
+            "PAYMENT",
+            "REF",
+            "123456789",
+            "000000",
+            "111111",
+            "SALARY",
+            "ALICE",
+            "TOPUP2026",
+            "TopUpNov26",
+            "112026",
+            "INV 1",
+            "018956",
+            "Not Provided",
+            "E2E",
+            "payment for invoice",
+            "Zahlung",
+        ] {
+            assert!(is_weak_reference(weak), "{weak}");
+        }
+        for strong in [
+            "INV-1001",
+            "RF18539007547034",
+            "E2E-7F3A",
+            "P62-E2E-1",
+            "20261128-000451-7781",
+            "7000000012345",
+            "TOPUP-ACC17-0003",
+            "MSG20261128A77",
+            "INV 71523",
+            "E2E-1-A99",
+            "0f8fad5b-d9cb-469f-a165-70867728950e",
+        ] {
+            assert!(!is_weak_reference(strong), "{strong}");
+        }
+    }
+
+    #[test]
+    fn names_that_say_nothing() {
+        for nobody in ["", "UNKNOWN", "N/A", "Not provided", "CUSTOMER", "cash", "***", "12345"] {
+            assert!(is_placeholder_name(nobody), "{nobody}");
+        }
+        for somebody in ["Acme Pte Ltd", "陳大文", "Tan Ah Seng", "Customer P20", "Ünal"] {
+            assert!(!is_placeholder_name(somebody), "{somebody}");
+        }
+    }
+}
