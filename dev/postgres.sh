@@ -107,7 +107,8 @@ pg_drop_stale_pid_file() {
 pg_accepts() { as_pg "$PG_BIN/postgres" -D "$PG_DATA" -c "$1" -C port >/dev/null 2>&1; }
 
 # Settings for money: nothing that trades safety for speed. Few, large checkpoints keep the benchmark
-# free of full-page writes.
+# free of full-page writes. Only the tests switch the disk's part off (TOPUP_PG_FSYNC=off): they kill
+# processes, never the machine, and drop all they made.
 pg_write_settings() {
   local memory_mb buffers_mb
   memory_mb=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
@@ -117,7 +118,7 @@ pg_write_settings() {
     echo "port = $1"
     # No socket: its folder would have to be private, and a deep checkout makes its name too long.
     echo "unix_socket_directories = ''"
-    echo "fsync = on"
+    echo "fsync = ${TOPUP_PG_FSYNC:-on}"
     echo "synchronous_commit = on"
     echo "max_wal_size = '16GB'"
     # Old segments are used again: a new one is first written full of zeros.
@@ -158,6 +159,17 @@ pg_up() {
   wait_ready pg_pid pg_answers || die_with_log "PostgreSQL did not start" "$PG_LOG"
   if [ -z "$(pg_psql -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'topup'")" ]; then
     pg_psql -d postgres -c 'CREATE DATABASE topup'
+  fi
+}
+
+# A server that a test run started without the disk's part, and that is wanted by hand now.
+pg_make_safe() {
+  pg_paths
+  if grep -q '^fsync = off' "$PG_DATA/topup.conf"; then
+    sed 's/^fsync = off/fsync = on/' "$PG_DATA/topup.conf" | as_pg tee "$PG_DATA/topup.conf.new" >/dev/null
+    as_pg mv "$PG_DATA/topup.conf.new" "$PG_DATA/topup.conf"
+    as_pg "$PG_BIN/pg_ctl" -D "$PG_DATA" reload >/dev/null
+    pg_psql -d postgres -c 'CHECKPOINT'
   fi
 }
 

@@ -4,6 +4,8 @@ mod database;
 mod direct;
 mod kafka;
 pub mod records;
+pub mod sound;
+mod template;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,6 +26,11 @@ pub use kafka::Read;
 
 /// Far beyond what any wait needs; reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often, or how many: less in the daily run, all of it in `make test-long`.
+pub fn by_length<T>(daily: T, long: T) -> T {
+    if std::env::var_os("TOPUP_TEST_LONG").is_some() { long } else { daily }
+}
 
 pub struct World {
     pub name: String,

@@ -12,13 +12,17 @@ use topup::store::jobs::{self, Claim, Claimed};
 use crate::harness::records::{
     BANK, about_invoice, account, bank, credit, envelope, invoice, with,
 };
-use crate::harness::{Direct, PATIENCE};
+use crate::harness::{Direct, PATIENCE, by_length};
 use crate::jobs::runner;
 use topup::wire::Topic;
 
 /// Invoices that are stale, over so many customers.
 const INVOICES: usize = 40_000;
-const KILLS_MAX: u64 = 50;
+
+/// How often a job is killed at the most.
+fn kills_max() -> u64 {
+    by_length(10, 50)
+}
 
 /// A process that only runs jobs; none of them by itself.
 fn command(direct: &Direct) -> Command {
@@ -72,7 +76,7 @@ async fn killed_until_done(direct: &Direct, job: Job, as_of: DateTime<Utc>) -> u
         let mut process = spawn(direct);
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let last = kills >= KILLS_MAX;
+        let last = kills >= kills_max();
         let moment = if last { 60_000 } else { 60 + (state >> 33) % 240 };
         let until = std::time::Instant::now() + Duration::from_millis(moment);
         while std::time::Instant::now() < until && direct.database.value(&done).await != "true" {
@@ -116,7 +120,7 @@ async fn a_job_that_is_killed_at_any_moment_goes_on_where_it_was() {
     let mut kills = killed_until_done(&direct, Job::FlagVoidCandidates, now).await;
     assert!(kills > 5, "it was over before it was killed: {kills}");
     // Further ticks find it done, and must leave it so.
-    while kills < KILLS_MAX {
+    while kills < kills_max() {
         kills += killed_until_done(&direct, Job::FlagVoidCandidates, now).await;
     }
     let count = INVOICES.to_string();
@@ -187,7 +191,7 @@ const STATE: [&str; 8] = [
     "SELECT record_key, sum(events), max(first_sequence) FROM outbox GROUP BY 1 ORDER BY 1",
 ];
 
-/// kill −9 at random in each other job, fifty rounds: the state is that of a database in which
+/// kill −9 at random in each other job, many rounds: the state is that of a database in which
 /// nobody was killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_job_that_is_killed_ends_as_the_undisturbed_one() {
@@ -200,7 +204,7 @@ async fn each_job_that_is_killed_ends_as_the_undisturbed_one() {
         assert!(matches!(ended, Ended::Done(_)), "{job:?}: {ended:?}");
         // Each tick after the first finds its work done; it must change nothing, killed or not.
         let mut kills = 0;
-        while kills < KILLS_MAX {
+        while kills < kills_max() {
             kills += killed_until_done(&disturbed, job, as_of).await;
         }
         for state in STATE {

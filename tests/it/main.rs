@@ -1,8 +1,9 @@
 //! Integration tests on real PostgreSQL and real Kafka: a database and a topic prefix of its own
-//! for each test, level-triggered waits, no retries.
+//! for each test, level-triggered waits, no retries. One binary, so that it is linked once.
 
 #![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
 
+mod audit_teeth;
 mod bank;
 mod commands;
 mod constraints;
@@ -16,6 +17,7 @@ mod exactly_once;
 mod harness;
 mod jobs;
 mod jobs_killed;
+mod kafka_adapter;
 mod late_locks;
 mod main_job;
 mod matching_rest;
@@ -31,5 +33,6 @@ mod simulate;
 mod statements;
 mod steps_back;
 mod usage;
+mod views;
 mod views_back;
 mod void_candidates;

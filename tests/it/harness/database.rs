@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
 
-use super::env;
+use super::{env, template};
 
 pub struct Database {
     pub name: String,
@@ -23,13 +23,12 @@ impl Database {
             .as_micros();
         let name = format!("it_{test}_{}_{stamp}", std::process::id());
         assert!(name.len() < 64, "{name} would be cut by PostgreSQL");
-        on_server(&format!("CREATE DATABASE {name}")).await;
+        template::copy_to(&name).await;
         let base = env("DATABASE_URL");
         let cut = base.rfind('/').expect("a path");
         let url = format!("{}/{name}", &base[..cut]);
         let admin =
             PgPoolOptions::new().max_connections(4).connect(&url).await.expect("own database");
-        topup::store::migrate(&admin).await.expect("migrations");
         Self { name, url, admin }
     }
 

@@ -1,15 +1,11 @@
 //! Each invariant of the audit is silent on a sound book and finds its planted violation: a query
 //! that cannot fail proves nothing.
 
-#![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
-
-mod own_database;
-#[path = "audit_teeth/steps_back.rs"]
 mod steps_back;
 
 use std::collections::BTreeSet;
 
-use own_database::{Database, execute};
+use crate::harness::sound::{Database, execute};
 use sqlx::{PgConnection, Row};
 use topup::domain::money::Currency;
 use topup::store::audit::{INVARIANTS, Invariant, run};

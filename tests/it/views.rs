@@ -1,12 +1,8 @@
 //! The reads behind the command line: every file prepares, and each view says what is stored.
 
-#![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
-
-mod own_database;
-
 use std::path::Path;
 
-use own_database::{Database, execute};
+use crate::harness::sound::{Database, execute};
 use sqlx::{AssertSqlSafe, Executor, PgPool, SqlSafeStr};
 use topup::store::views::accounts;
 use topup::store::views::dead_letters::{self, LetterFilter};

@@ -3,6 +3,8 @@
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
+use super::template;
+
 const SOUND: &str = include_str!("../audit_teeth/sound.sql");
 
 /// A database with the schema and the small sound book, dropped at the end.
@@ -19,10 +21,9 @@ impl Database {
         let mut server = PgConnection::connect_with(&options).await.expect("connects");
         let name = format!("cli_{name}_{}", std::process::id());
         execute(&mut server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        execute(&mut server, &format!("CREATE DATABASE {name}")).await;
+        template::copy_to(&name).await;
         let options = options.database(&name);
         let mut own = PgConnection::connect_with(&options).await.expect("connects");
-        sqlx::migrate!("./migrations").run(&mut own).await.expect("migrates");
         execute(&mut own, SOUND).await;
         Self { name, options, server }
     }
