@@ -72,7 +72,7 @@ const NOTHING: [&str; 64] = [
     "ENDTOEND",
 ];
 /// What people call a payment, a payer or an account: it names no single one.
-const GENERAL: [&str; 78] = [
+const GENERAL: [&str; 76] = [
     "PROVIDED",
     "AVAILABLE",
     "APPLICABLE",
@@ -92,7 +92,6 @@ const GENERAL: [&str; 78] = [
     "PAY",
     "PAID",
     "PAYNOW",
-    "PAYER",
     "PMT",
     "TRANSFER",
     "TRF",
@@ -135,7 +134,6 @@ const GENERAL: [&str; 78] = [
     "CARD",
     "VARIOUS",
     "DIVERSE",
-    "OTHER",
     "OTHR",
     "MISC",
     "GENERAL",
