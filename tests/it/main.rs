@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
 
 mod audit_teeth;
+mod auditor;
 mod bank;
 mod commands;
 mod constraints;

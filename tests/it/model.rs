@@ -33,6 +33,7 @@ use topup::store::load::Locks;
 use topup::store::{StoreError, next_id_block};
 use topup::wire::Topic;
 
+use crate::auditor;
 use crate::harness::{Direct, by_length};
 use coverage::Coverage;
 
@@ -124,7 +125,10 @@ async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
     let mut random = Random::new(seed);
     let records = SHORTEST + random.below(LONGEST - SHORTEST + 1);
     let log = random_log(seed, usize::try_from(records).expect("few"));
-    let mut left = json::decoded(direct, &log).into_iter().peekable();
+    let items = json::decoded(direct, &log);
+    let value = |item: &Item| serde_json::from_slice(item.raw.value.as_deref()?).ok();
+    let inputs: Vec<serde_json::Value> = items.iter().filter_map(value).collect();
+    let mut left = items.into_iter().peekable();
     let mut now = DateTime::from_timestamp(1_793_534_400, 0).expect("an instant");
     while left.peek().is_some() {
         let size = random.below(BATCH_MAX).saturating_add(1);
@@ -154,6 +158,8 @@ async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
     }
     rematch::all(direct, &mut model, now).await;
     compare(direct, &model, seed).await;
+    let found = auditor::log(&direct.database, &inputs).await;
+    assert!(found.is_empty(), "seed {seed}: {found:#?}");
     if time::may_pass(&model) && random.chance(25) {
         time::pass(direct, &mut model, now, coverage).await;
         compare(direct, &model, seed).await;
@@ -163,6 +169,8 @@ async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
     assert_eq!(direct.database.value(&other).await, "0", "seed {seed}");
     words::said(direct, &mut model, now, seed).await;
     compare(direct, &model, seed).await;
+    let found = auditor::books(&direct.database).await;
+    assert!(found.is_empty(), "seed {seed}: {found:#?}");
     coverage.sequence(&model);
     drop(repeatable);
 }

@@ -80,6 +80,8 @@ impl Database {
         // An outbox may hold rows: not every test runs a relay.
         findings.retain(|finding| !finding.info);
         assert!(findings.is_empty(), "topup audit: {findings:?}");
+        let found = crate::auditor::books(self).await;
+        assert!(found.is_empty(), "{found:#?}");
         for (rule, offenders) in AUDIT {
             let found = self.lines(offenders).await;
             assert!(found.is_empty(), "{rule}: {found:?}");
