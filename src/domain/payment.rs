@@ -143,7 +143,7 @@ impl ParkReason {
             Self::PartialPayment => "Less than the amount due arrived.",
             Self::SumMismatch => "The invoices named do not add up to the amount.",
             Self::Uncorroborated => {
-                "Only an invoice number speaks for the match: neither amount nor payer does."
+                "Only an invoice number speaks for the match, and that is not enough."
             }
             Self::PaidBeforeSent => "The money counted before the invoice was sent.",
             Self::TwoPersonLimit => "The amount is above the limit for automatic decisions.",

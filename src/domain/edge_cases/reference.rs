@@ -54,8 +54,9 @@ fn edge_02_a_wrapped_line_is_joined_where_check_digits_verify() {
 }
 
 /// A year and an amount in the text are digits that invoices end with. Only whole numbers count,
-/// and a date never does. Where an upstream system uses bare digits as its invoice numbers they
-/// do count, so we ask for no prefix: but a number alone pays nothing that nothing else speaks for.
+/// and a date or the amount itself never does. Where an upstream system uses bare digits as its
+/// invoice numbers they do count, so we ask for no prefix: but such a number pays nothing unless
+/// the payer, the name or a word before it speaks for it.
 #[test]
 fn edge_03_a_year_and_an_amount_in_the_text_are_no_numbers() {
     let text = ["INV 2026 TOPUP 1000"];
@@ -64,11 +65,19 @@ fn edge_03_a_year_and_an_amount_in_the_text_are_no_numbers() {
     let dated = ["paid 2026-11-02 and 20261102"];
     let mut bare = desk(&[("20261102", "A", "100"), ("2026", "A", "90"), ("1000", "B", "50")]);
     assert_eq!(bare.receive(credit_saying("1", "70", &dated)), NOTHING);
-    let got = bare.receive(credit_saying("2", "1000", &text));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::SeveralAccounts)));
-    let got = bare.receive(credit_saying("3", "1000", &["TOPUP 1000"]));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::Uncorroborated)));
-    assert_eq!((bare.pays("2"), bare.pays("3")), (Vec::new(), Vec::new()));
+    for (id, amount) in [("2", "1000"), ("3", "90")] {
+        let got = bare.receive(credit_saying(id, amount, &text));
+        let (rule, reason) = match id {
+            "2" => (Rule::R4, ParkReason::Uncorroborated),
+            // Here it is not the amount, and may be a number.
+            _ => (Rule::R5, ParkReason::SeveralAccounts),
+        };
+        assert_eq!(got, (rule, parked(reason)));
+    }
+    assert_eq!(bare.receive(credit_saying("4", "1000", &["TOPUP 1000"])), NOTHING);
+    for id in ["2", "3", "4"] {
+        assert_eq!(bare.pays(id), Vec::<String>::new());
+    }
 }
 
 /// A telephone number in the text is somebody's invoice number. A number needs a second witness:

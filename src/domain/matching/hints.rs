@@ -3,7 +3,7 @@
 
 use super::subset::{Group, only_group};
 use super::tiers::{Matching, Step, entry_of};
-use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, names};
+use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, names, weak};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
 use crate::domain::invoice::{Invoice, number_key};
@@ -46,7 +46,8 @@ impl<'a> Matching<'a> {
     /// Invoices with exactly this amount whose number is one mistake from a word of the text.
     fn near_numbers(&self) -> Result<Vec<BookEntry>, Stop> {
         let mut entries = Vec::new();
-        let runs = self.subject.tokens.numbers.iter().filter_map(|run| run.first());
+        let runs =
+            self.subject.tokens.numbers.iter().filter_map(|run| run.first()).map(|n| &n.word);
         for word in runs.filter(|word| word.bytes().any(|b| b.is_ascii_alphabetic())) {
             if entries.len() < SUGGESTIONS_MAX {
                 entries.extend(self.set.near(word)?);
@@ -84,8 +85,9 @@ impl<'a> Matching<'a> {
     }
 
     /// How much the payer's name is that of the entry's customer, in hundredths.
-    fn likeness(&self, entry: &BookEntry) -> usize {
+    pub(super) fn likeness(&self, entry: &BookEntry) -> usize {
         let payer = self.subject.bank.debtor_name.as_deref();
+        let payer = payer.filter(|payer| !weak::is_placeholder_name(payer));
         let name = self.set.name_of(&entry.account_id);
         payer.zip(name).map_or(0, |(payer, name)| names::likeness(payer, name))
     }

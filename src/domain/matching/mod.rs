@@ -9,10 +9,12 @@ mod hints;
 mod learned;
 pub mod names;
 pub mod near;
+pub mod numbers;
 pub mod payer;
 pub mod policy;
 pub mod reference;
 mod several;
+mod spans;
 pub mod subset;
 #[cfg(test)]
 mod tests;
@@ -31,13 +33,14 @@ use super::money::{Currency, Money};
 use super::payment::ParkReason;
 use super::review::AliasUse;
 use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
+use numbers::Number;
 use text::Tokens;
 
 pub use policy::{Override, PartialPolicy, Policy, PolicyNote, RuleSet};
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 3;
+pub const RULE_SET_VERSION: i32 = 4;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -180,8 +183,9 @@ pub fn foresee(
     if tokens.references.iter().any(|(reference, _)| known(reference)) {
         return Ok(Vec::new());
     }
-    let number = tokens.all_numbers().find(|number| set.by_number.contains_key(*number));
-    if let Some(number) = number {
+    let numbers = || tokens.numbers.iter().flatten();
+    let number = numbers().find(|number| set.by_number.contains_key(&number.word));
+    if let Some(Number { word: number, .. }) = number {
         // A number without a known payer is compared with its neighbours (R4).
         let alone = identity(set, bank)?.is_none();
         return Ok(alone.then(|| Miss::Near(number.clone())).into_iter().collect());

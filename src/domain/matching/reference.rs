@@ -37,6 +37,18 @@ pub fn verifies(text: &str) -> bool {
     check_digits && remainder(rotated) == Some(1)
 }
 
+/// Whether letters and digits are an international bank account number: the same check digits.
+pub(super) fn is_iban(text: &str) -> bool {
+    let rotated = text.bytes().skip(4).chain(text.bytes().take(4));
+    may_begin_iban(text) && remainder(rotated) == Some(1)
+}
+
+/// A country's two letters, then check digits, as far as there are any.
+pub(super) fn may_begin_iban(text: &str) -> bool {
+    let letters = text.bytes().take(2).all(|byte| byte.is_ascii_uppercase());
+    letters && text.bytes().skip(2).take(2).all(|byte| byte.is_ascii_digit())
+}
+
 /// Mod 97 of the characters as decimal numbers; none if one is not of `0-9A-Z`.
 fn remainder(characters: impl Iterator<Item = u8>) -> Option<u32> {
     characters.into_iter().try_fold(0_u32, |sum, byte| match byte {

@@ -27,6 +27,10 @@ impl<'a> Matching<'a> {
         if let Some(reason) = conflict {
             return Ok(self.park_named(Rule::R5, reason, named));
         }
+        let mut invoices = named.values().map(|(_, invoice)| *invoice);
+        if !invoices.all(|invoice| self.witnessed(invoice, named)) {
+            return Ok(self.park_named(Rule::R5, ParkReason::Uncorroborated, named));
+        }
         if named.len() > NAMED_MAX {
             return Ok(self.park_named(Rule::R5, ParkReason::AmbiguousReference, named));
         }

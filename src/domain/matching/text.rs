@@ -4,16 +4,12 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{near, reference, weak};
+use super::numbers::{self, Number, Place};
+use super::{near, reference, spans, weak};
 use crate::domain::bank::BankTransaction;
 
-/// Words that banks put where nothing was given: neither identity nor key.
-const STOP_VALUES: [&str; 6] =
-    ["NOTPROVIDED", "NONREF", "NONE", "INVOICE", "PAYMENT", "NOT PROVIDED"];
 /// Letters and digits of an account number.
 const PAYER_ACCOUNT_MAX: usize = 64;
-/// A number of fewer characters is too common to be a hit.
-const NUMBER_CHARACTERS_MIN: usize = 4;
 /// A text names at most this many invoices; R5 stops at twenty, one more shows "too many".
 const TOKENS_MAX: usize = 48;
 /// Characters of a minted reference: looked for inside a word that was glued to another.
@@ -22,8 +18,6 @@ const GLUED: usize = 17;
 const NEAR_MAX: usize = 4;
 /// `RF18 5390 0754 7034 …`: at most 25 characters in groups of four, or in one part more.
 const REFERENCE_PARTS_MAX: usize = 8;
-/// A run of joined words is split at separators into at most this many parts.
-const PARTS_MAX: usize = 6;
 
 /// Where a checked reference was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,14 +34,30 @@ pub struct Tokens {
     /// References whose check digits verify, each once.
     pub references: Vec<(String, Found)>,
     /// Whole words that may be invoice numbers, longest first within one run of text.
-    pub numbers: Vec<Vec<String>>,
+    pub numbers: Vec<Vec<Number>>,
     /// Words like references of ours, as they are with typed letters read as digits.
     pub near: Vec<String>,
 }
 
 impl Tokens {
     pub fn all_numbers(&self) -> impl Iterator<Item = &String> {
-        self.numbers.iter().flatten()
+        self.numbers.iter().flatten().map(|number| &number.word)
+    }
+
+    /// Each number once. Where the text says it twice, the better place counts.
+    fn push_numbers(&mut self, found: Vec<Number>, seen: &mut BTreeSet<String>) {
+        let mut new = Vec::new();
+        for number in found {
+            if seen.insert(number.word.clone()) {
+                new.push(number);
+            } else if !number.doubtful {
+                let known = self.numbers.iter_mut().flatten().find(|n| n.word == number.word);
+                known.into_iter().for_each(|known| known.doubtful = false);
+            }
+        }
+        if !new.is_empty() {
+            self.numbers.push(new);
+        }
     }
 }
 
@@ -99,11 +109,14 @@ pub fn payer_account(text: &str) -> Option<String> {
 pub fn tokens(bank: &BankTransaction) -> Tokens {
     let mut tokens = Tokens::default();
     let mut seen = BTreeSet::new();
+    let amounts = spans::amounts(bank);
     if let Some(structured) = &bank.creditor_reference {
-        scan_line(&normalise(structured), Found::Reference, &mut tokens, &mut seen);
+        scan_line(&normalise(structured), Place::Reference, &amounts, &mut tokens, &mut seen);
     }
     for line in &bank.unstructured {
-        scan_line(&normalise(line), Found::Reference, &mut tokens, &mut seen);
+        let line = normalise(line);
+        let place = numbers::place(&line, bank.amount.currency());
+        scan_line(&line, place, &amounts, &mut tokens, &mut seen);
     }
     if bank.unstructured.len() > 1 {
         // Banks cut at 35 characters, mid-word: what only the joined forms show must verify.
@@ -122,7 +135,7 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     tokens
 }
 
-fn is_separator(character: char) -> bool {
+pub(super) fn is_separator(character: char) -> bool {
     matches!(character, '.' | '_' | ':' | '-')
 }
 
@@ -133,21 +146,21 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-fn scan_line(line: &str, found: Found, tokens: &mut Tokens, seen: &mut BTreeSet<String>) {
-    scan_grouped_reference(line, found, tokens, seen);
+fn scan_line(
+    line: &str,
+    place: Place,
+    amounts: &[i64],
+    tokens: &mut Tokens,
+    seen: &mut BTreeSet<String>,
+) {
+    scan_grouped_reference(line, Found::Reference, tokens, seen);
+    let mut reader = numbers::Reader::new(line, place, amounts);
     for word in words(line) {
         if tokens.numbers.len() >= TOKENS_MAX {
             return;
         }
-        if scan_word_for_references(word, found, tokens, seen) {
-            continue;
-        }
-        let numbers: Vec<String> = number_candidates(word)
-            .into_iter()
-            .filter(|number| seen.insert(number.clone()))
-            .collect();
-        if !numbers.is_empty() {
-            tokens.numbers.push(numbers);
+        if !scan_word_for_references(word, Found::Reference, tokens, seen) {
+            tokens.push_numbers(reader.read(word), seen);
         }
     }
 }
@@ -246,83 +259,6 @@ fn push_reference(
     any
 }
 
-/// The ways in which a word may be, or hold between separators, an invoice number.
-fn number_candidates(word: &str) -> Vec<String> {
-    let significant = |text: &str| {
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let characters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
-        text.is_ascii()
-            && text.len() <= crate::domain::ids::ID_BYTES_MAX
-            && digits > 0
-            && characters >= NUMBER_CHARACTERS_MIN
-            && text.bytes().any(|byte| byte != b'0' && !is_separator(char::from(byte)))
-    };
-    if is_date(word) || STOP_VALUES.contains(&word) {
-        return Vec::new();
-    }
-    let mut candidates = Vec::new();
-    if significant(word) {
-        candidates.push(word.to_owned());
-    }
-    let bounds: Vec<(usize, usize)> = parts_of(word);
-    if bounds.len() < 2 || bounds.len() > PARTS_MAX {
-        return candidates;
-    }
-    for length in (1..bounds.len()).rev() {
-        for start in 0..=bounds.len().saturating_sub(length) {
-            let end = start.saturating_add(length).saturating_sub(1);
-            let (Some((from, _)), Some((_, to))) = (bounds.get(start), bounds.get(end)) else {
-                continue;
-            };
-            let Some(part) = word.get(*from..*to) else {
-                continue;
-            };
-            // Inside a longer word only something that looks like a number of ours is a hit.
-            let letters = part.bytes().any(|byte| byte.is_ascii_alphabetic());
-            if letters && significant(part) && !is_date(part) {
-                candidates.push(part.to_owned());
-            }
-        }
-    }
-    candidates
-}
-
-/// Byte ranges of the letters-and-digits parts of a word.
-fn parts_of(word: &str) -> Vec<(usize, usize)> {
-    let mut parts = Vec::new();
-    let mut start = None;
-    for (index, character) in word.char_indices() {
-        match (is_separator(character), start) {
-            (false, None) => start = Some(index),
-            (true, Some(from)) => {
-                parts.push((from, index));
-                start = None;
-            }
-            (false, Some(_)) | (true, None) => {}
-        }
-    }
-    if let Some(from) = start {
-        parts.push((from, word.len()));
-    }
-    parts
-}
-
-/// `2026-11-22`, `22.11.2026`, `20261122`: a date is no invoice number.
-fn is_date(word: &str) -> bool {
-    let plain =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'.');
-    if !plain(word) {
-        return false;
-    }
-    let digits: String = word.chars().filter(char::is_ascii_digit).collect();
-    ["%Y%m%d", "%d%m%Y"].iter().any(|format| {
-        digits.len() == 8
-            && chrono::NaiveDate::parse_from_str(&digits, format).is_ok_and(|date| {
-                ("1990".."2100").contains(&date.format("%Y").to_string().as_str())
-            })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,7 +267,7 @@ mod tests {
         let mut tokens = Tokens::default();
         let mut seen = BTreeSet::new();
         for line in lines {
-            scan_line(&normalise(line), Found::Reference, &mut tokens, &mut seen);
+            scan_line(&normalise(line), Place::Text, &[], &mut tokens, &mut seen);
         }
         tokens
     }

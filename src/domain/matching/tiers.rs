@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::numbers::Number;
 use super::subset::{Rival, rival_subset};
 use super::text::Found;
 use super::{
     Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet, SUGGESTIONS_MAX,
-    Subject,
+    Subject, names,
     payer::{Payer, payer},
 };
 use crate::domain::account::{Identity, Strength};
@@ -20,6 +21,9 @@ use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
 
+/// A note of an explanation; `payments explain` prints it as it is.
+const DOUBTFUL: &str = "a bare number names an invoice only if the payer, the payer's name or a \
+                        word such as INVOICE before it speaks for it as well";
 /// Words of a text that are watched for an invoice that is not known yet.
 const WATCHES_MAX: usize = 8;
 
@@ -44,6 +48,7 @@ pub fn decide_match(
         explanation: Explanation::default(),
         suggestions: Vec::new(),
         meant: Vec::new(),
+        doubtful: BTreeSet::new(),
         account: None,
     };
     let (rule, outcome) = matching.run()?;
@@ -85,14 +90,17 @@ pub(super) struct Matching<'a> {
     pub(super) suggestions: Vec<BookEntry>,
     /// Invoices of the known customer that a word nearly names, with the amount due.
     pub(super) meant: Vec<BookEntry>,
+    /// Invoices that only a doubtful number names.
+    pub(super) doubtful: BTreeSet<InvoiceId>,
     /// The account that the decision settled on, when it is not `known`.
     pub(super) account: Option<Identity>,
 }
 
 impl<'a> Matching<'a> {
     fn run(&mut self) -> Result<Step, Stop> {
-        let mut named = self.named();
+        let (mut named, doubtful) = self.named();
         self.set_aside_paid(&mut named);
+        self.doubtful = doubtful;
         if let Some(reason) = self.gate() {
             return Ok((Rule::G, MatchOutcome::Park(reason)));
         }
@@ -161,8 +169,10 @@ impl<'a> Matching<'a> {
         account.is_some_and(|account| account.closed)
     }
 
-    fn named(&self) -> Named<'a> {
+    /// The invoices that the text names, and those of them that only a doubtful number names.
+    fn named(&self) -> (Named<'a>, BTreeSet<InvoiceId>) {
         let mut named = Named::new();
+        let mut doubtful = BTreeSet::new();
         let invoice = |id: &InvoiceId| self.set.invoices.get(id);
         for (reference, found) in &self.subject.tokens.references {
             let by = match found {
@@ -174,14 +184,34 @@ impl<'a> Matching<'a> {
             }
         }
         for run in &self.subject.tokens.numbers {
-            // The longest number of a run that is one of ours wins over what it contains.
-            let hit = run.iter().find_map(|number| self.set.by_number.get(number));
-            let only = hit.filter(|ids| ids.len() == 1).and_then(BTreeSet::first);
-            if let Some(invoice) = only.and_then(invoice) {
-                named.entry(invoice.invoice_id.clone()).or_insert((NamedBy::Number, invoice));
+            // The longest number of a run that is one of ours wins over what it contains; numbers
+            // that were glued together stand beside each other.
+            let mut taken: Vec<&Number> = Vec::new();
+            for number in run {
+                let Some(ids) = self.set.by_number.get(&number.word) else { continue };
+                if taken.iter().any(|other| other.overlaps(number)) {
+                    continue;
+                }
+                taken.push(number);
+                let only = Some(ids).filter(|ids| ids.len() == 1).and_then(BTreeSet::first);
+                let Some(invoice) = only.and_then(invoice) else { continue };
+                let id = &invoice.invoice_id;
+                let known = named.insert(id.clone(), (NamedBy::Number, invoice));
+                match known {
+                    Some(known) => {
+                        named.insert(id.clone(), known);
+                    }
+                    None if number.doubtful => {
+                        doubtful.insert(id.clone());
+                    }
+                    None => {}
+                }
+                if !number.doubtful {
+                    doubtful.remove(id);
+                }
             }
         }
-        named
+        (named, doubtful)
     }
 
     /// What the payment pays already says nothing about its rest, except whose money it is.
@@ -237,7 +267,8 @@ impl<'a> Matching<'a> {
         }
         // In another currency nothing is decided, whatever speaks for it.
         let payable = invoice.is_payable() && self.same_currency(invoice);
-        if rule == Rule::R4 && payable && !self.corroborated(invoice)? {
+        let sure = rule != Rule::R4 || self.witnessed(invoice, named);
+        if rule == Rule::R4 && payable && !(sure && self.corroborated(invoice)?) {
             self.note(invoice, by, "uncorroborated");
             self.suggest([invoice]);
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
@@ -266,6 +297,24 @@ impl<'a> Matching<'a> {
         let exact = invoice.currency() == self.subject.free.currency()
             && invoice.due()? == self.subject.free;
         Ok(payer || exact)
+    }
+
+    /// Whether something names the customer that is not a doubtful number, nor the amount: the
+    /// payer, the payer's name, or another invoice that the text names beyond doubt.
+    pub(super) fn witnessed(&mut self, invoice: &Invoice, named: &Named<'_>) -> bool {
+        if !self.doubtful.contains(&invoice.invoice_id) {
+            return true;
+        }
+        let owner = &invoice.account_id;
+        let payer = self.known.as_ref().is_some_and(|known| known.account_id == *owner);
+        let beside = named
+            .iter()
+            .any(|(id, (_, other))| other.account_id == *owner && !self.doubtful.contains(id));
+        let witnessed = payer || beside || self.likeness(&entry_of(invoice)) >= names::SAME;
+        if !witnessed {
+            self.explanation.notes.push(DOUBTFUL);
+        }
+        witnessed
     }
 
     /// matching §4: the state of the invoice against the amount.
@@ -497,7 +546,7 @@ impl<'a> Matching<'a> {
         for (reference, _) in &self.subject.tokens.references {
             keys.insert(WatchKey::reference(reference));
         }
-        for invoice in self.named().values().map(|(_, invoice)| invoice) {
+        for invoice in self.named().0.values().map(|(_, invoice)| invoice) {
             keys.insert(WatchKey::number(&number_key(&invoice.invoice_id)));
         }
         let unknown =

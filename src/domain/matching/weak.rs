@@ -315,7 +315,8 @@ fn is_pattern(key: &str) -> bool {
 }
 
 /// A day, a month or a year, or all of them together.
-fn is_date_part(digits: &str) -> bool {
+#[must_use]
+pub fn is_date_part(digits: &str) -> bool {
     digits.len() <= 2 || is_year(digits) || is_date_digits(digits)
 }
 

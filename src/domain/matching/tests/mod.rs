@@ -1,5 +1,6 @@
 //! The tables of `docs/MATCHING.md`, row by row.
 
+mod bare;
 mod hints;
 mod identity;
 mod learned;

@@ -1,0 +1,349 @@
+//! Words of a text that may be invoice numbers, and which of them prove nothing by themselves.
+//!
+//! A bare number (digits only) is a year, a price or a house number as easily as an invoice. It is
+//! **doubtful**: it needs a witness that is not the amount. A word such as `INVOICE` right before
+//! it is one; the known payer and the customer's name are the others ([`super::tiers`]).
+
+use super::spans::{self, Span};
+use super::text::is_separator;
+use super::weak;
+use crate::domain::money::Currency;
+
+/// A number of fewer characters is too common to be a hit.
+const NUMBER_CHARACTERS_MIN: usize = 4;
+/// A word is split at separators into at most this many parts, in every way.
+const PARTS_MAX: usize = 6;
+/// A longer word may be invoice numbers glued together; each is at most this many parts.
+const GLUED_PARTS_MAX: usize = 48;
+const GLUED_LENGTH_MAX: usize = 3;
+/// Digits that stand alone on a line, where payments are booked by such numbers (Norway's KID).
+const GIRO_DIGITS_MIN: usize = 10;
+const GIRO_CURRENCIES: [&str; 1] = ["NOK"];
+/// Singapore's postal codes: `S` and six digits.
+const POSTAL_LETTER: &str = "S";
+const POSTAL_DIGITS: usize = 6;
+
+/// What says of a number that it is an invoice's.
+const INVOICE_WORDS: [&str; 16] = [
+    "INV",
+    "INVS",
+    "INVOICE",
+    "INVOICES",
+    "BILL",
+    "RECHNUNG",
+    "RECHNUNGEN",
+    "RECHNR",
+    "RG",
+    "RNR",
+    "FACTURE",
+    "FACTURA",
+    "FATTURA",
+    "FACTUUR",
+    "FAKTURA",
+    "KID",
+];
+const NUMBER_WORDS: [&str; 5] = ["NO", "NOS", "NR", "NUM", "NUMBER"];
+/// Words before `NO.` that do not say what is numbered.
+const OPENERS: [&str; 12] = [
+    "", "TOPUP", "TOP", "UP", "RELOAD", "PAYMENT", "PAYMENTS", "PAY", "PAID", "PMT", "FOR", "YOUR",
+];
+
+/// A word that may be an invoice number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    pub word: String,
+    /// It needs a witness that is not the amount.
+    pub doubtful: bool,
+    /// Where it stands, to tell what overlaps.
+    at: Span,
+}
+
+impl Number {
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.at.0 < other.at.1 && other.at.0 < self.at.1
+    }
+}
+
+/// What kind of text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// What people write.
+    Text,
+    /// A field, or a line, that holds nothing but the reference of what is paid.
+    Reference,
+}
+
+/// A line of digits alone is a reference where payments are booked by such numbers.
+pub(super) fn place(line: &str, currency: Currency) -> Place {
+    let digits = line.len() >= GIRO_DIGITS_MIN && line.bytes().all(|byte| byte.is_ascii_digit());
+    let giro = digits && GIRO_CURRENCIES.contains(&currency.code());
+    if giro { Place::Reference } else { Place::Text }
+}
+
+/// Reads the words of one line.
+pub(super) struct Reader<'a> {
+    line: &'a str,
+    place: Place,
+    amounts: &'a [i64],
+    /// Found when the first word with digits asks for it.
+    barred: Option<Vec<Span>>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(line: &'a str, place: Place, amounts: &'a [i64]) -> Self {
+        Self { line, place, amounts, barred: None }
+    }
+
+    /// The ways in which a word of the line may be, or hold between separators, numbers.
+    pub fn read(&mut self, word: &str) -> Vec<Number> {
+        if !word.is_ascii() || !word.bytes().any(|byte| byte.is_ascii_digit()) {
+            return Vec::new();
+        }
+        // A word is a slice of the line.
+        let start = (word.as_ptr() as usize).saturating_sub(self.line.as_ptr() as usize);
+        let mut found = Vec::new();
+        for (from, to) in candidates(word) {
+            let text = word.get(from..to).unwrap_or_default();
+            let at = (start.saturating_add(from), start.saturating_add(to));
+            let beside = is_beside_digits(word, from, to);
+            if let Some(doubtful) = self.doubtful(text, at, beside) {
+                found.push(Number { word: text.to_owned(), doubtful, at });
+            }
+        }
+        found
+    }
+
+    /// Whether the number needs a witness; none if it is no number of ours.
+    fn doubtful(&mut self, text: &str, at: Span, beside: bool) -> Option<bool> {
+        let letters = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if self.place == Place::Reference {
+            return Some(self.is_common(text));
+        }
+        let (line, amounts) = (self.line, self.amounts);
+        let barred = self.barred.get_or_insert_with(|| spans::barred(line, amounts));
+        let touched = barred.iter().any(|(from, to)| *from < at.1 && at.0 < *to);
+        let covered = barred.iter().any(|(from, to)| *from <= at.0 && at.1 <= *to);
+        if letters {
+            return Some(covered || beside || self.is_common(text));
+        }
+        if touched {
+            return None;
+        }
+        Some(self.is_common(text) || !is_introduced(self.line, at.0))
+    }
+
+    /// A year, a date, an amount, a postal code: too common even where a word says
+    /// that it is an invoice.
+    fn is_common(&self, text: &str) -> bool {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let mut parts = text.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty());
+        let dated = weak::is_date_digits(&digits) || parts.all(weak::is_date_part);
+        let telling = dated || spans::is_amount(&digits, self.amounts);
+        let mut words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|w| !w.is_empty());
+        let money = |word: &str| Currency::parse(word).is_ok();
+        match (words.next(), words.next()) {
+            (None, _) => telling,
+            (Some(POSTAL_LETTER), None) => digits.len() == POSTAL_DIGITS,
+            (Some(word), None) if money(word) => true,
+            (Some(first), second) => {
+                let general =
+                    |word: &str| !INVOICE_WORDS.contains(&word) && weak::is_weak_word(word);
+                telling && std::iter::once(first).chain(second).chain(words).all(general)
+            }
+        }
+    }
+}
+
+/// Whether the words right before say that a number of an invoice follows: `INVOICE`, `INV NO.`,
+/// `TOPUP NO.`, `#`.
+fn is_introduced(line: &str, from: usize) -> bool {
+    let head = line.get(..from).unwrap_or_default();
+    let (before, word) = spans::last_letters(head, 3);
+    if INVOICE_WORDS.contains(&word) {
+        return true;
+    }
+    let numbered = |word: &str| OPENERS.contains(&word) || INVOICE_WORDS.contains(&word);
+    if NUMBER_WORDS.contains(&word) {
+        let (earlier, what) = spans::last_letters(before, 3);
+        let alone = what.is_empty() && earlier.is_empty() && before.trim().is_empty();
+        return alone || !what.is_empty() && numbered(what);
+    }
+    head.ends_with('#') && numbered(word) && (!word.is_empty() || head.trim() == "#")
+}
+
+/// Whether the word goes on with digits: `INV-1001-2` is not `INV-1001`, nor is `7-INV-1001`.
+fn is_beside_digits(word: &str, from: usize, to: usize) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let after = word.get(to..).unwrap_or_default().trim_start_matches(is_separator);
+    let before = word.get(..from).unwrap_or_default();
+    let only_digits = !before.bytes().any(|byte| byte.is_ascii_alphabetic());
+    digit(after.chars().next()) || only_digits && before.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn significant(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let characters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
+    text.len() <= crate::domain::ids::ID_BYTES_MAX
+        && digits > 0
+        && characters >= NUMBER_CHARACTERS_MIN
+        && text.bytes().any(|byte| byte != b'0' && !is_separator(char::from(byte)))
+}
+
+/// The word itself, then what it holds, the longest first.
+fn candidates(word: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    if significant(word) {
+        found.push((0, word.len()));
+    }
+    let parts = parts_of(word);
+    let glued = parts.len() > PARTS_MAX;
+    if parts.len() < 2 || parts.len() > GLUED_PARTS_MAX {
+        return found;
+    }
+    let longest = if glued { GLUED_LENGTH_MAX } else { parts.len().saturating_sub(1) };
+    for length in (1..=longest).rev() {
+        for window in parts.windows(length) {
+            let (Some((from, _)), Some((_, to))) = (window.first(), window.last()) else {
+                continue;
+            };
+            let part = word.get(*from..*to).unwrap_or_default();
+            // Inside a longer word only something that looks like a number of ours is a hit.
+            let letters = |text: &str| text.bytes().any(|byte| byte.is_ascii_alphabetic());
+            let ends = part.bytes().last().is_some_and(|byte| byte.is_ascii_digit());
+            let begins = part.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
+            if letters(part) && significant(part) && (!glued || begins && ends) {
+                found.push((*from, *to));
+            }
+        }
+    }
+    found
+}
+
+/// Byte ranges of the letters-and-digits parts of a word.
+fn parts_of(word: &str) -> Vec<Span> {
+    let mut parts = Vec::new();
+    let mut start = None;
+    for (index, character) in word.char_indices() {
+        match (is_separator(character), start) {
+            (false, None) => start = Some(index),
+            (true, Some(from)) => {
+                parts.push((from, index));
+                start = None;
+            }
+            (false, Some(_)) | (true, None) => {}
+        }
+    }
+    parts.extend(start.map(|from| (from, word.len())));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of a line, each with a question mark if it is doubtful.
+    fn read(line: &str, place: Place, micros: &[i64]) -> Vec<String> {
+        let mut reader = Reader::new(line, place, micros);
+        let words = line.split(|c: char| !(c.is_alphanumeric() || is_separator(c)));
+        let found = words.map(|word| word.trim_matches(is_separator)).flat_map(|w| reader.read(w));
+        let told = |n: Number| format!("{}{}", n.word, if n.doubtful { "?" } else { "" });
+        found.map(told).collect()
+    }
+
+    #[test]
+    fn a_bare_number_is_doubtful_unless_a_word_says_what_it_is() {
+        for (line, expected) in [
+            ("TOPUP 4711", "4711?"),
+            ("4711", "4711?"),
+            ("INVOICE 4711", "4711"),
+            ("INV: 4711", "4711"),
+            ("INV NO. 4711", "4711"),
+            ("NO. 4711", "4711"),
+            ("TOPUP NO 4711", "4711"),
+            ("TOPUP #4711", "4711"),
+            ("#4711", "4711"),
+            ("RECHNUNG NR. 4711", "4711"),
+            ("HOUSE NO. 4711", "4711?"),
+            ("MAIN ST 12 NO. 4711", "4711?"),
+            ("CLUB #4711", "4711?"),
+            ("REF 4711", "4711?"),
+            ("SINGAPORE 049213", "049213?"),
+            ("91234567", "91234567?"),
+            ("9123 4567", "9123? 4567?"),
+            ("INVOICE 2027", "2027?"),
+            ("INVOICE 281126", "281126?"),
+            ("S049213", "S049213?"),
+            ("TOPUP2027", "TOPUP2027?"),
+            ("JAN-2027", "JAN-2027?"),
+            ("28NOV2028", "28NOV2028?"),
+            ("SGD1500", "SGD1500?"),
+            ("INV-2027", "INV-2027"),
+            ("TOPUP-4711", "TOPUP-4711"),
+            ("A1B2C3", "A1B2C3"),
+            ("PO-4711", "PO-4711"),
+            ("P18-1", "P18-1"),
+        ] {
+            assert_eq!(read(line, Place::Text, &[]).join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn patterns_and_amounts_are_no_numbers() {
+        for line in [
+            "TOPUP 28/11/2028",
+            "INVOICE 28/11/2028",
+            "TOPUP JAN 2027",
+            "20281128",
+            "TOPUP 1500",
+            "INVOICE 1500",
+            "1,500.00",
+            "TEL 91234567",
+            "+65 91234567",
+            "4111 1111 1111 1111",
+        ] {
+            assert_eq!(read(line, Place::Text, &[1_500_000_000]), Vec::<String>::new(), "{line}");
+        }
+        assert_eq!(read("TOPUP-1500", Place::Text, &[1_500_000_000]), ["TOPUP-1500?"]);
+    }
+
+    #[test]
+    fn a_field_for_references_says_what_its_number_is() {
+        assert_eq!(read("8827355555", Place::Reference, &[]), ["8827355555"]);
+        assert_eq!(read("2027", Place::Reference, &[]), ["2027?"]);
+        let nok = Currency::parse("NOK").expect("known");
+        let sgd = Currency::parse("SGD").expect("known");
+        assert_eq!(place("8827355555", nok), Place::Reference);
+        assert_eq!(place("8827355555", sgd), Place::Text);
+        assert_eq!(place("topup 8827355555", nok), Place::Text);
+    }
+
+    #[test]
+    fn numbers_glued_together_are_all_there() {
+        for line in [
+            "INV-1-INV-2",
+            "INV-71523-INV-71524",
+            "INV-71523.INV-71524",
+            "INV-71523:INV-71524",
+            "INV-71523,INV-71524",
+            "INV-71523/INV-71524",
+            "INV-71523+INV-71524",
+            "INV-11111-INV-22222-INV-71523-INV-71524-INV-33333-INV-44444",
+        ] {
+            let found = read(line, Place::Text, &[]);
+            let last =
+                if line.len() < 12 { ["INV-1", "INV-2"] } else { ["INV-71523", "INV-71524"] };
+            for number in last {
+                assert!(found.iter().any(|word| word == number), "{line}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_goes_on_is_another() {
+        assert_eq!(read("INV-1001-2", Place::Text, &[]), ["INV-1001-2", "INV-1001?"]);
+        assert_eq!(read("7-INV-1001", Place::Text, &[]), ["7-INV-1001", "7-INV?", "INV-1001?"]);
+        let found = read("INV-1001-NOV", Place::Text, &[]);
+        assert!(found.contains(&"INV-1001".to_owned()), "{found:?}");
+    }
+}
