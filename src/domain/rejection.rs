@@ -9,6 +9,7 @@ pub enum Rejection {
     InvoiceExists,
     PaymentExists,
     VirtualAccountTaken,
+    AccountNumberPlaceholder,
     PaymentNotAssigned,
     PaymentAlreadyAssigned,
     PaymentRemoved,
@@ -32,12 +33,13 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::InvoiceExists,
         Self::PaymentExists,
         Self::VirtualAccountTaken,
+        Self::AccountNumberPlaceholder,
         Self::PaymentNotAssigned,
         Self::PaymentAlreadyAssigned,
         Self::PaymentRemoved,
@@ -68,6 +70,7 @@ impl Rejection {
             Self::InvoiceExists => "invoice_exists",
             Self::PaymentExists => "payment_exists",
             Self::VirtualAccountTaken => "virtual_account_taken",
+            Self::AccountNumberPlaceholder => "account_number_placeholder",
             Self::PaymentNotAssigned => "payment_not_assigned",
             Self::PaymentAlreadyAssigned => "payment_already_assigned",
             Self::PaymentRemoved => "payment_removed",
@@ -102,6 +105,9 @@ impl Rejection {
             Self::InvoiceExists => "An invoice with this id exists already.",
             Self::PaymentExists => "A payment with this id exists already.",
             Self::VirtualAccountTaken => "A virtual account belongs to another customer already.",
+            Self::AccountNumberPlaceholder => {
+                "An account number is masked, or a word or digits that stand for none."
+            }
             Self::PaymentNotAssigned => "The payment has no account yet: assign it first.",
             Self::PaymentAlreadyAssigned => "The payment is assigned to an account already.",
             Self::PaymentRemoved => "The payment has been removed or returned.",

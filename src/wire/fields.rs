@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::canonical::Canonical;
 use super::code::DecodeCode;
-use super::strict::{MapOnly, Text, string_of};
+use super::strict::{MapOnly, Text, null_in, string_of};
 use super::values::{account_number, calendar_date, instant_of, is_label, shortest};
 use crate::domain::ids::MalformedId;
 use crate::domain::input::ContentHash;
@@ -105,6 +105,13 @@ impl Fields {
     pub fn object<'a, T: Deserialize<'a>>(&mut self, data: &'a str) -> Option<T> {
         if !data.trim_ascii_start().starts_with('{') {
             self.note(DecodeCode::DataInvalid, || "data: expected an object".to_owned());
+            return None;
+        }
+        if let Some(name) = null_in(data) {
+            // What is not known is left out: null is another JSON type than any field's.
+            self.note(DecodeCode::DataInvalid, || {
+                format!("data{name}: expected a value, not null; leave the field out instead")
+            });
             return None;
         }
         match serde_json::from_str::<MapOnly<T>>(data) {

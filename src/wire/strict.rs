@@ -7,6 +7,9 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
+/// No field's name is longer; what is longer is somebody's text.
+const FIELD_NAME_MAX: usize = 40;
+
 /// Reads `T` from a JSON object only. A derived struct would also take an array, by position.
 pub(super) struct MapOnly<T>(pub T);
 
@@ -123,6 +126,34 @@ pub(super) fn repeated_key(json: &str) -> Repeated {
     found
 }
 
+/// Where valid JSON holds a `null`, at any depth: `.name` of the key before it if that looks like a
+/// field's, else nothing. Most records have none, and are only searched for the word.
+pub(super) fn null_in(json: &str) -> Option<String> {
+    if !json.contains("null") {
+        return None;
+    }
+    let bytes = json.as_bytes();
+    let mut last = "";
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                let end = string_end(bytes, at);
+                last = json.get(at..end.saturating_sub(1)).unwrap_or_default();
+                at = end;
+            }
+            b'n' => {
+                let plain = last.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                let named = plain && !last.is_empty() && last.len() <= FIELD_NAME_MAX;
+                return Some(if named { format!(".{last}") } else { String::new() });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The index after the closing quote of the string whose text begins at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
@@ -149,6 +180,19 @@ fn has_repetition(keys: &mut [Cow<'_, str>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nulls_are_found_outside_of_strings() {
+        for (json, found) in [
+            (r#"{"a":"null","n":"x null"}"#, None),
+            (r#"{"null":1,"a":"\"null"}"#, None),
+            (r#"{"a":1,"amount":null}"#, Some(".amount")),
+            (r#"{"list":[{"amount" : null}]}"#, Some(".amount")),
+            (r#"{"list":["A B", null]}"#, Some("")),
+        ] {
+            assert_eq!(null_in(json).as_deref(), found, "{json}");
+        }
+    }
 
     #[test]
     fn repeated_keys_are_found_wherever_they_are() {

@@ -180,12 +180,14 @@ fn refusals() -> Vec<Refusal> {
 fn refusals_of_names_and_states() -> Vec<Refusal> {
     let (a, pay, inv) = ("ACC-1", "payment.allocate", "invoice.create");
     let taken = with(account(a), &json!({ "virtual_accounts": ["va-2"] }));
+    let masked = with(account(a), &json!({ "payer_accounts": ["XXXXXX1234"] }));
     vec![
         ("account_mismatch", "ACC-2", "invoice.void", about_invoice("INV-S", "ACC-2")),
         ("account_closed", "ACC-9", inv, draft("INV-9", "ACC-9", "1.00")),
         ("invoice_exists", a, inv, draft("INV-S", a, "1.00")),
         ("payment_exists", a, "payment.record", payment("PAY-1", a, "1.00")),
         ("virtual_account_taken", a, "account.upsert", taken),
+        ("account_number_placeholder", a, "account.upsert", masked),
         ("payment_not_assigned", a, pay, allocate("PAY-N", a, "INV-S")),
         ("payment_already_assigned", a, "payment.assign", about_payment("PAY-1", a)),
         (

@@ -12,7 +12,7 @@ use crate::domain::input::{
     UpsertAccount,
 };
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
-use crate::domain::matching::reference;
+use crate::domain::matching::{reference, weak};
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::{DeadLetterReason, Rejection};
@@ -134,6 +134,11 @@ fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Resu
     open_account(recording, &upsert.account_id)?;
     if taken {
         return Err(Rejection::VirtualAccountTaken.into());
+    }
+    let numbers = upsert.payer_accounts.iter().chain(&upsert.virtual_accounts).flatten();
+    if numbers.into_iter().any(|number| weak::is_placeholder_payer(number)) {
+        // It would make this customer of everybody whose bank masks or leaves out the account.
+        return Err(Rejection::AccountNumberPlaceholder.into());
     }
     recording.add(Effect::UpsertAccount(upsert.clone()))?;
     let account_id = upsert.account_id.clone();

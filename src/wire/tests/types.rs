@@ -158,7 +158,7 @@ fn bank_records_become_facts() {
     assert_eq!(input, Input::BankStatement(statement));
 }
 
-/// Optional parts can be left out, or be null.
+/// Optional parts can be left out.
 #[test]
 fn the_least_of_each_type() {
     let least = [
@@ -167,11 +167,11 @@ fn the_least_of_each_type() {
             "topup.invoice.create.v1",
             concat!(
                 r#"{"invoice_id":"I","account_id":"A","name":"n","amount":"1""#,
-                r#","currency":"JPY","due_date":null}"#
+                r#","currency":"JPY"}"#
             ),
         ),
         ("topup.invoice.void.v1", r#"{"invoice_id":"I","account_id":"A"}"#),
-        ("topup.invoice.keep.v1", r#"{"invoice_id":"I","account_id":"A","until":null}"#),
+        ("topup.invoice.keep.v1", r#"{"invoice_id":"I","account_id":"A"}"#),
         (
             "topup.payment.record.v1",
             concat!(
@@ -235,6 +235,40 @@ fn the_structure_is_strict() {
     }
 }
 
+/// Every field of every type, at any depth, set to null one after the other.
+#[test]
+fn null_is_another_type_than_any_field_has() {
+    for (kind, _, data) in SAMPLES {
+        let whole: serde_json::Value = serde_json::from_str(data).expect("a sample");
+        let places = places_of(&whole, "");
+        assert!(!places.is_empty(), "{kind}");
+        for place in places {
+            let mut one = whole.clone();
+            *one.pointer_mut(&place).expect("a place") = serde_json::Value::Null;
+            assert_eq!(code_of(kind, &one.to_string()), Err(DataInvalid), "{kind} {place}");
+        }
+    }
+}
+
+fn places_of(value: &serde_json::Value, at: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    let mut add = |name: String, inner: &serde_json::Value| {
+        let place = format!("{at}/{name}");
+        places.extend(places_of(inner, &place));
+        places.push(place);
+    };
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(name, inner)| add(name.clone(), inner));
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, inner)| add(at.to_string(), inner));
+        }
+        _ => {}
+    }
+    places
+}
+
 /// `(part of the sample, its replacement, the code)`.
 fn table(kind: &str, cases: &[(&str, &str, Result<(), DecodeCode>)]) {
     let (_, _, sample) = SAMPLES.iter().find(|(name, _, _)| *name == kind).expect("sample");
@@ -265,7 +299,7 @@ fn upsert_fields() {
             (payers, r#"[" - "]"#, Err(DataInvalid)),
             (payers, r#"["12_34"]"#, Err(DataInvalid)),
             (payers, r#"{"0":"12"}"#, Err(DataInvalid)),
-            ("[]", "null", Ok(())),
+            ("[]", "null", Err(DataInvalid)),
             (limits, "{}", Ok(())),
             (limits, "[]", Err(DataInvalid)),
             (limits, r#"[["SGD","1"]]"#, Err(DataInvalid)),
@@ -350,7 +384,7 @@ fn payment_fields() {
         &[
             (r#""PAY-1""#, r#""PAY/1""#, Err(IdInvalid)),
             (r#""ACC-1""#, r#""""#, Err(IdInvalid)),
-            (r#""ACC-1""#, "null", Ok(())),
+            (r#""ACC-1""#, "null", Err(DataInvalid)),
             (r#""100.00""#, r#""0""#, Err(AmountInvalid)),
             ("2026-11-22", "22.11.2026", Err(DateInvalid)),
             (r#""2026-11-22""#, "null", Err(DataInvalid)),

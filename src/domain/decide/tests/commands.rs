@@ -77,6 +77,12 @@ pub(super) fn upsert_of_a_taken_virtual_account() -> Command {
     Command::UpsertAccount(command)
 }
 
+fn upsert_of_a_placeholder() -> Command {
+    let mut command = upsert("B");
+    command.payer_accounts = Some(vec!["PAYERB".to_owned(), "XXXXXX1234".to_owned()]);
+    Command::UpsertAccount(command)
+}
+
 #[rustfmt::skip]
 fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
     use Rejection::*;
@@ -95,6 +101,7 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
         (InvoiceExists, nothing, Command::CreateInvoice(create("BI", "A", "5"))),
         (PaymentExists, nothing, Command::RecordPayment(record("FREE", None, "1"))),
         (VirtualAccountTaken, take_virtual_account, upsert_of_a_taken_virtual_account()),
+        (AccountNumberPlaceholder, nothing, upsert_of_a_placeholder()),
         (PaymentNotAssigned, nothing, allocate("NOBODYS", "A", &[("S", "")])),
         (PaymentAlreadyAssigned, nothing, assign("FREE", "A")),
         (PaymentRemoved, |desk| take_away(desk, "NOBODYS"), assign("NOBODYS", "A")),

@@ -15,7 +15,7 @@ const EXCLUSIVE: [(Rejection, Rejection); 13] = [
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
-    (Rejection::VirtualAccountTaken, Rejection::PaymentNotAssigned),
+    (Rejection::AccountNumberPlaceholder, Rejection::PaymentNotAssigned),
     // A payment has an account or it has none.
     (Rejection::PaymentNotAssigned, Rejection::PaymentAlreadyAssigned),
     // A suggestion is known or it is not.
@@ -70,6 +70,13 @@ fn account_clashes() -> Vec<Clash> {
             close(desk, "B");
         },
             upsert_of_a_taken_virtual_account()),
+        clash(VirtualAccountTaken, AccountNumberPlaceholder, take_virtual_account, {
+            let Command::UpsertAccount(mut upsert) = upsert_of_a_taken_virtual_account() else {
+                panic!("an upsert");
+            };
+            upsert.payer_accounts = Some(vec!["XXXXXX1234".to_owned()]);
+            Command::UpsertAccount(upsert)
+        }),
         clash(AccountClosed, PaymentNotAssigned, closed, allocate("NOBODYS", "A", &[("S", "")])),
         clash(AccountClosed, PaymentAlreadyAssigned, closed, assign("FREE", "A")),
         clash(AccountClosed, InvoiceAlreadyVoided, closed, void("V", "A")),
