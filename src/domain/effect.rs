@@ -9,6 +9,7 @@ use super::ids::{AccountId, InvoiceId, PaymentId};
 use super::ids::{HoldId, UsageId};
 use super::input::{BankStatement, ContentHash, Input, UpsertAccount};
 use super::invoice::{CandidateEnd, Invoice};
+use super::keys;
 use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
 use super::payment::{Payment, PaymentState};
@@ -113,7 +114,13 @@ impl WatchKey {
 
     #[must_use]
     pub fn account(account_id: &AccountId, currency: super::money::Currency) -> Self {
-        Self(format!("account:{account_id}:{currency}"))
+        Self(format!("{}{currency}", Self::account_prefix(account_id)))
+    }
+
+    /// What the keys of this account begin with, and of no other.
+    #[must_use]
+    pub fn account_prefix(account_id: &AccountId) -> String {
+        format!("account:{}:", keys::part(account_id.as_str(), ':'))
     }
 }
 
@@ -215,8 +222,12 @@ impl Need {
         match self {
             Self::Invoice(id) => format!("invoice:{id}"),
             Self::Payment(id) => format!("payment:{id}"),
-            Self::Charge(account_id, id) => format!("usage:{account_id}/{id}"),
-            Self::Hold(account_id, id) => format!("hold:{account_id}/{id}"),
+            Self::Charge(account_id, id) => {
+                format!("usage:{}", keys::joined(account_id.as_str(), id.as_str()))
+            }
+            Self::Hold(account_id, id) => {
+                format!("hold:{}", keys::joined(account_id.as_str(), id.as_str()))
+            }
             Self::Proof(through) => format!("proof:{}", through.timestamp_micros()),
             Self::Queue => "queue".to_owned(),
         }

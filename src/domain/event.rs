@@ -38,6 +38,12 @@ impl EventKey {
             Self::Bank(_) => "bank",
         }
     }
+
+    /// The id of the event with this sequence. No part but the last has a slash.
+    #[must_use]
+    pub fn event_id(&self, sequence: i64) -> String {
+        format!("{}/{}/{sequence}", self.kind(), self.as_str())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

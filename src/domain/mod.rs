@@ -14,6 +14,7 @@ pub mod event;
 pub mod ids;
 pub mod input;
 pub mod invoice;
+pub mod keys;
 pub mod ledger;
 pub mod matching;
 pub mod model;

@@ -85,22 +85,27 @@ pub struct AppliedReturn {
 
 /// What a return may say of its original, most telling first: the bank's id, the end-to-end id,
 /// the payer with the amount.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OriginalKey(pub String);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OriginalKey {
+    BankId { bank_account: String, id: String },
+    EndToEnd { bank_account: String, id: String },
+    Payer { bank_account: String, payer: String, amount: Money },
+}
 
 impl OriginalKey {
     #[must_use]
     pub fn bank_id(bank_account: &str, id: &str) -> Self {
-        Self(format!("id:{bank_account}/{id}"))
+        Self::BankId { bank_account: bank_account.to_owned(), id: id.to_owned() }
     }
 
     #[must_use]
     pub fn end_to_end(bank_account: &str, id: &str) -> Self {
-        Self(format!("e2e:{bank_account}/{id}"))
+        Self::EndToEnd { bank_account: bank_account.to_owned(), id: id.to_owned() }
     }
 
     #[must_use]
     pub fn payer(bank_account: &str, payer: &str, amount: Money) -> Self {
-        Self(format!("payer:{bank_account}/{payer}/{}/{}", amount.code(), amount.number()))
+        let (bank_account, payer) = (bank_account.to_owned(), payer.to_owned());
+        Self::Payer { bank_account, payer, amount }
     }
 }

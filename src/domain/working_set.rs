@@ -111,6 +111,8 @@ pub struct WorkingSet {
     pub by_reference: Shared<HashMap<String, InvoiceId>>,
     pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
+    /// Ids that bank payments of the batch would have, and that other payments have already.
+    pub taken: HashSet<PaymentId>,
     /// Live links of the payments that were there before.
     pub live_pairs: HashSet<(PaymentId, InvoiceId)>,
     /// Allocations of the payments that may go back, in the order in which they were made.

@@ -30,7 +30,9 @@ pub use steps_back::{ProofFeed, is_step_back};
 use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
-use crate::domain::decide::bank::{ORDINAL_MAX, bank_key, needs_ordinal};
+use crate::domain::decide::bank::{
+    ORDINAL_MAX, bank_key, needs_ordinal, payment_id, payment_id_instead,
+};
 use crate::domain::decide::named_returns;
 use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
@@ -184,6 +186,9 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
     bank_keys(tx, needs, &mut set).await?;
+    if locks == Locks::First {
+        taken_ids(tx, needs, &mut set).await?;
+    }
     pending::load(tx, &needs.bookings, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
@@ -266,6 +271,22 @@ async fn bank_keys(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Resu
             disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
         };
         set.bank.insert(key, stored);
+    }
+    Ok(())
+}
+
+/// Which ids of the batch's bank payments other payments have already. A batch that locks last
+/// finds that out when it writes, and is tried again with its locks first.
+async fn taken_ids(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
+    let new = needs.bank_keys.iter().filter(|key| !set.bank.contains_key(key));
+    let ids: Vec<PaymentId> =
+        new.flat_map(|key| [payment_id(key), payment_id_instead(key)]).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = ids.iter().map(PaymentId::as_str).collect();
+    for row in sqlx::query(sql!("load_taken_ids")).bind(ids).fetch_all(&mut **tx).await? {
+        set.taken.insert(PaymentId::trusted(row.try_get(0)?));
     }
     Ok(())
 }

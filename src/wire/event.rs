@@ -24,7 +24,7 @@ pub fn encode_event(event: &Event, source: &str) -> String {
     let mut out = String::with_capacity(EVENT_BYTES_USUAL);
     let mut object = Object::open(&mut out);
     object.text("specversion", "1.0");
-    object.text("id", &format!("{}/{key}/{sequence}", event.key.kind()));
+    object.text("id", &event.key.event_id(event.sequence));
     object.text("source", source);
     object.text("type", event.fact.event_type());
     object.text("subject", key);

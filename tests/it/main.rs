@@ -19,6 +19,7 @@ mod harness;
 mod jobs;
 mod jobs_killed;
 mod kafka_adapter;
+mod keys;
 mod late_locks;
 mod main_job;
 mod matching_rest;

@@ -5,24 +5,33 @@ use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome};
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
+use crate::domain::keys;
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::DeadLetterReason;
+use crate::domain::working_set::WorkingSet;
 
 /// Ordinals tried for equal records without any bank id on one day; more than this many equal
 /// payments of one payer on one day are not a payment pattern but a broken feed.
 pub const ORDINAL_MAX: u32 = 32;
 
+/// What a key begins with that is not simply the bank's id of a payment.
+const OTHER_KINDS: [&str; 5] = ["detail:", "entry:", "print:", "reversal:", "undone:"];
+
 /// The identity of a transaction: the bank's id; else statement and entry; else the content with
 /// an ordinal, because two equal payments on one day are two payments. Of an entry that was booked
 /// as one sum the id may be that of the entry: its details are told apart by their place in it.
+/// What comes last stands as it is; what stands before a separator is escaped.
 #[must_use]
 pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
     let key = match (&bank.bank_transaction_id, &bank.statement_id, &bank.entry_reference) {
-        // A reversal may bear the id of what it reverses.
-        (Some(id), _, _) if is_step_back(bank) => format!("reversal:{id}"),
-        (Some(id), _, _) => format!("id:{id}"),
-        (None, Some(statement), Some(entry)) => format!("entry:{statement}/{entry}"),
+        // A reversal may bear the id of what it reverses, and so may what undoes it.
+        (Some(id), _, _) => match bank.direction() {
+            Direction::Return => format!("reversal:{id}"),
+            Direction::BouncedRefund => format!("undone:{id}"),
+            Direction::Payment | Direction::Outgoing => format!("id:{id}"),
+        },
+        (None, Some(statement), Some(entry)) => format!("entry:{}", keys::joined(statement, entry)),
         (None, _, _) => format!("print:{}:{ordinal}", hex(content_hash)),
     };
     let key = match &bank.detail {
@@ -40,11 +49,12 @@ fn is_step_back(bank: &BankTransaction) -> bool {
     }
 }
 
-/// Whether the key needs an ordinal.
+/// Whether the key needs an ordinal. The same step back without any name, told again, is one: two
+/// would take the money twice.
 #[must_use]
 pub fn needs_ordinal(bank: &BankTransaction) -> bool {
     let by_entry = bank.statement_id.is_some() && bank.entry_reference.is_some();
-    bank.bank_transaction_id.is_none() && !by_entry
+    bank.bank_transaction_id.is_none() && !by_entry && !is_step_back(bank)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -57,15 +67,42 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The payment that a bank transaction becomes: its id is a function of the bank key, so that
-/// everybody who knows the bank's record can name it.
+/// everybody who knows the bank's record can name it. It can be read where no other key reads the
+/// same and it is an id by our grammar; else it is a digest, which has no second colon.
 #[must_use]
 pub fn payment_id(key: &BankKey) -> PaymentId {
-    let bare = key.key.strip_prefix("id:").unwrap_or(&key.key);
-    let readable = format!("{}:{bare}", key.bank_account);
-    PaymentId::parse(&format!("BANK:{readable}")).unwrap_or_else(|_| {
-        // Too long, or with characters that an id may not have: a digest of it instead.
-        PaymentId::trusted(&format!("BANK:{:032x}", fnv128(readable.as_bytes())))
-    })
+    match readable(key) {
+        Some(readable) => {
+            let id = PaymentId::parse(&format!("BANK:{readable}"));
+            id.unwrap_or_else(|_| digest(&readable))
+        }
+        None => digest(&format!("%{}", exact(key))),
+    }
+}
+
+/// Its id if somebody has recorded a payment by hand under the one that it has by right: what the
+/// bank booked is recorded all the same.
+#[must_use]
+pub fn payment_id_instead(key: &BankKey) -> PaymentId {
+    digest(&format!("%%{}", exact(key)))
+}
+
+/// None where another account or another kind of key could read the same.
+fn readable(key: &BankKey) -> Option<String> {
+    let bare = match key.key.strip_prefix("id:") {
+        Some(id) if OTHER_KINDS.iter().any(|kind| id.starts_with(kind)) => return None,
+        Some(id) => id,
+        None => &key.key,
+    };
+    (!key.bank_account.contains(':')).then(|| format!("{}:{bare}", key.bank_account))
+}
+
+fn exact(key: &BankKey) -> String {
+    format!("{}:{}", keys::part(&key.bank_account, ':'), key.key)
+}
+
+fn digest(text: &str) -> PaymentId {
+    PaymentId::trusted(&format!("BANK:{:032x}", fnv128(text.as_bytes())))
 }
 
 /// FNV-1a, 128 bits: enough to tell apart the keys of one bank; the primary key guards the rest.
@@ -102,7 +139,8 @@ pub(super) fn decide(
         return Ok(outcome);
     }
     let disposition = disposition(bank);
-    let payment_id = (disposition == BankDisposition::Payment).then(|| payment_id(&key));
+    let payment = disposition == BankDisposition::Payment;
+    let payment_id = payment.then(|| free_id(recording.set, &key)).transpose()?;
     let record = BankRecord {
         key: key.clone(),
         content_hash,
@@ -116,13 +154,17 @@ pub(super) fn decide(
         let subject = Some(format!("bank:{}", disposition.word()));
         return Ok(Outcome::Applied { subject });
     };
-    if recording.set.payments.contains_key(&payment_id) {
-        // Somebody recorded a payment by hand under the id that this one has by right.
-        return Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::BankConflict)));
-    }
     receive(recording, bank, record, payment_id.clone())?;
     supersede(recording, announced)?;
     Ok(Outcome::Applied { subject: Some(format!("payment:{payment_id}")) })
+}
+
+/// The id of the payment, whatever ids people have given to theirs.
+fn free_id(set: &WorkingSet, key: &BankKey) -> Result<PaymentId, Halt> {
+    let taken = |id: &PaymentId| set.payments.contains_key(id) || set.taken.contains(id);
+    let mut ids = [payment_id(key), payment_id_instead(key)].into_iter();
+    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+    ids.find(|id| !taken(id)).ok_or(Halt::Outcome(conflict))
 }
 
 /// Whether a booking may take the place of what is stored: it is no payment yet.

@@ -15,7 +15,7 @@ use crate::domain::input::ContentHash;
 use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentState};
-use crate::domain::reversal::{AppliedReturn, PaymentReturn, ReversalKind};
+use crate::domain::reversal::{AppliedReturn, OriginalKey, PaymentReturn, ReversalKind};
 use crate::domain::working_set::{Stop, WorkingSet};
 
 type Result<T = ()> = std::result::Result<T, Halt>;
@@ -110,8 +110,8 @@ fn original(recording: &Recording<'_>, bank: &BankTransaction) -> Result<Option<
         return Ok(None);
     }
     for key in keys {
-        let exact = key.0.starts_with("id:");
-        if key.0.starts_with("payer:") && !by_payer {
+        let exact = matches!(key, OriginalKey::BankId { .. });
+        if matches!(key, OriginalKey::Payer { .. }) && !by_payer {
             continue;
         }
         let mut fit = Vec::new();

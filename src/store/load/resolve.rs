@@ -130,7 +130,8 @@ pub(super) async fn watchers(
     }
     // An invoice that the batch creates and sends has any currency of any of its accounts.
     let accounts: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let prefixes: Vec<String> = accounts.iter().map(|id| format!("account:{id}:")).collect();
+    let prefix = |id: &&str| WatchKey::account_prefix(&AccountId::trusted(id));
+    let prefixes: Vec<String> = accounts.iter().map(prefix).collect();
     let keys: Vec<&str> = keys.iter().map(|key| key.0.as_str()).collect();
     let rows =
         sqlx::query(sql!("load_watched")).bind(keys).bind(prefixes).fetch_all(&mut **tx).await?;

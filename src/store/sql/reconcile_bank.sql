@@ -18,7 +18,8 @@ WITH known AS (
     -- The details of an entry that was booked as one sum are one entry.
     SELECT bank_account, currency, statement_id, booking_date,
            count(*) FILTER (WHERE detail_index IS NULL)
-           + count(DISTINCT coalesce(statement_id || '/' || entry_reference, bank_transaction_id))
+           + count(DISTINCT coalesce(key_part(statement_id) || '/' || key_part(entry_reference),
+                                     key_part(bank_transaction_id)))
                FILTER (WHERE detail_index IS NOT NULL) AS entries,
            sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END) AS total
       FROM bank_transactions WHERE status = 'BOOK' AND recorded_at <= $1
@@ -26,7 +27,8 @@ WITH known AS (
 ), split AS (
     -- Entries that were booked as one sum, with what was delivered of them.
     SELECT bank_account, currency,
-           coalesce(statement_id || '/' || entry_reference, bank_transaction_id) AS entry,
+           coalesce(key_part(statement_id) || '/' || key_part(entry_reference),
+                    key_part(bank_transaction_id)) AS entry,
            count(*) AS found, abs(sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END))
                AS total,
            max(entry_details) AS details, max(entry_amount) AS amount,

@@ -39,7 +39,7 @@ INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, dis
      '2026-11-02', '2026-11-02Z'),
     ('OUR-1', 'reversal:B5', sha256('B5R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 60000000,
      '2026-11-05', '2026-11-05Z'),
-    ('OUR-1', 'reversal:B5U', sha256('B5U'), 'BOOK', 'return_undone', NULL, 'CRDT', true, 'SGD',
+    ('OUR-1', 'undone:B5U', sha256('B5U'), 'BOOK', 'return_undone', NULL, 'CRDT', true, 'SGD',
      60000000, '2026-11-09', '2026-11-09Z');
 
 INSERT INTO ledger_transactions VALUES
@@ -119,7 +119,7 @@ INSERT INTO payment_returns (return_id, bank_account, bank_key, payment_id, undo
      '2026-11-06Z'),
     (72, 'OUR-1', 'reversal:B5', 'PAY-7', NULL, 'SGD', 60000000, 0, 60000000, 0, NULL,
      '2026-11-05Z'),
-    (73, 'OUR-1', 'reversal:B5U', 'PAY-7', 72, 'SGD', 60000000, 0, 60000000, 0, NULL,
+    (73, 'OUR-1', 'undone:B5U', 'PAY-7', 72, 'SGD', 60000000, 0, 60000000, 0, NULL,
      '2026-11-09Z');
 INSERT INTO allocation_reversals (reversal_id, allocation_id, kind, amount, clawed_back, return_id,
         reason, ledger_transaction_id, reversed_at) VALUES

@@ -32,11 +32,13 @@ fn the_same_bank_key_is_one_payment_whatever_the_record_says() {
 }
 
 #[test]
-fn a_payment_recorded_by_hand_under_the_banks_id_is_a_conflict() {
+fn what_the_bank_books_is_recorded_whatever_id_a_person_gave_to_a_payment() {
     let mut desk = Desk::new();
     desk.apply(Command::RecordPayment(record("BANK:OURS:1", None, "5")));
-    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
-    assert_eq!(desk.bank(credit("1", "5")), conflict);
+    assert!(matches!(desk.bank(credit("1", "7")), Outcome::Applied { .. }));
+    let amounts: Vec<_> = desk.model.set.payments.values().map(|p| p.amount).collect();
+    assert_eq!((amounts.len(), amounts.contains(&money("7"))), (2, true));
+    assert_eq!(desk.bank(credit("1", "7")), Outcome::Duplicate);
 }
 
 #[test]
@@ -129,8 +131,11 @@ fn the_direction_decides_what_is_a_payment() {
         let bank = with(credit_debit, reversal, returned);
         let outcome = desk.bank(bank.clone());
         assert!(matches!(outcome, Outcome::Applied { .. }), "{bank:?}");
-        let is_step_back = reversal || returned;
-        let key = if is_step_back { "reversal:1" } else { "id:1" };
+        let key = match (credit_debit, reversal || returned) {
+            (_, false) => "id:1",
+            (CreditDebit::Debit, true) => "reversal:1",
+            (CreditDebit::Credit, true) => "undone:1",
+        };
         assert_eq!(disposition(&desk, key), expected, "{bank:?}");
         let is_payment = expected == BankDisposition::Payment;
         assert_eq!(payments(&desk), usize::from(is_payment), "{bank:?}");
@@ -192,4 +197,48 @@ fn the_payment_of_a_bank_transaction_can_be_named_by_everybody() {
         let id = id(odd);
         assert!(id.as_str().starts_with("BANK:") && id.as_str().len() == 37, "{id}");
     }
+}
+
+/// What reads the same when it is joined is two payments all the same, and no other is in the way.
+#[test]
+fn two_payments_whose_names_read_the_same_when_joined_are_two() {
+    let entry = |statement: &str, entry: &str| BankTransaction {
+        bank_transaction_id: None,
+        statement_id: Some(statement.to_owned()),
+        entry_reference: Some(entry.to_owned()),
+        ..credit("-", "77")
+    };
+    let of = |account: &str, id: &str| BankTransaction {
+        bank_account: crate::domain::ids::BankAccountId::trusted(account),
+        ..credit(id, "55")
+    };
+    let detail = |id: &str| BankTransaction {
+        detail: Some(crate::domain::bank::EntryDetail {
+            index: 1,
+            entry_amount: None,
+            entry_details: None,
+        }),
+        ..credit(id, "33")
+    };
+    let mut desk = Desk::new();
+    let all = [
+        entry("2026/11", "28/1"),
+        entry("2026/11/28", "1"),
+        entry("2026%2F11", "28/1"),
+        of("DBS", "SGD:0001"),
+        of("DBS:SGD", "0001"),
+        detail("X"),
+        credit("detail:1:id:X", "34"),
+    ];
+    for bank in &all {
+        assert!(matches!(desk.bank(bank.clone()), Outcome::Applied { .. }), "{bank:?}");
+    }
+    assert_eq!(desk.model.set.payments.len(), all.len());
+    for bank in all {
+        assert_eq!(desk.bank(bank), Outcome::Duplicate);
+    }
+    // What people read stays as it was where nothing has to be escaped.
+    let named = desk.model.set.payments.keys().map(|id| id.as_str().to_owned());
+    let named: std::collections::BTreeSet<String> = named.collect();
+    assert!(named.contains("BANK:DBS:SGD:0001") && named.contains("BANK:OURS:detail:1:id:X"));
 }

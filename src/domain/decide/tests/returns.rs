@@ -28,8 +28,10 @@ fn spread() -> Desk {
 }
 
 fn disposition(desk: &Desk, id: &str) -> BankDisposition {
-    let key = BankKey { bank_account: "OURS".to_owned(), key: format!("reversal:{id}") };
-    desk.model.set.bank[&key].disposition
+    let key = |kind: &str| BankKey { bank_account: "OURS".to_owned(), key: format!("{kind}:{id}") };
+    let stored =
+        desk.model.set.bank.get(&key("reversal")).or(desk.model.set.bank.get(&key("undone")));
+    stored.expect("recorded").disposition
 }
 
 /// From the free money, from unspent lots, clawed back.
@@ -298,4 +300,34 @@ fn a_removed_payment_is_never_allocated_again_by_an_undone_return() {
     ));
     desk.apply(Command::RecordPayment(crate::domain::testkit::record("P", Some("A"), "100")));
     desk.apply(allocate("P", "A", &[("I1", "")]));
+}
+
+#[test]
+fn a_return_without_any_id_is_one_however_often_it_is_told() {
+    let mut desk = Desk::new();
+    desk.bank(credit_from("1", "100", "PAYERX"));
+    desk.bank(credit_from("2", "100", "PAYERY"));
+    let nameless = |entry: &str| BankTransaction {
+        bank_transaction_id: None,
+        statement_id: None,
+        entry_reference: Some(entry.to_owned()),
+        return_of: None,
+        debtor_account: Some("PAYERX".to_owned()),
+        ..returned("-", "-", "100")
+    };
+    desk.bank(nameless("7"));
+    assert_eq!(desk.state("1"), PaymentState::Returned);
+    // Told again, in another statement.
+    assert_eq!(desk.bank(nameless("8")), Outcome::Duplicate);
+    assert_eq!(desk.payment_now("2").returned, money("0"));
+    assert!(desk.model.set.parked_returns.is_empty());
+}
+
+#[test]
+fn what_undoes_a_return_may_have_its_id() {
+    let mut desk = Desk::new();
+    desk.bank(credit("1", "100"));
+    desk.bank(returned("2", "1", "100"));
+    desk.bank(unreturned("2", "2", "100"));
+    assert_eq!(desk.payment_now("1").returned, money("0"));
 }

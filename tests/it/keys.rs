@@ -1,0 +1,115 @@
+//! Keys that are made of several parts, on PostgreSQL: nothing that reads the same when it is
+//! joined is taken for the same.
+
+use serde_json::{Value, json};
+use topup::domain::keys;
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{bank, credit, payment, with};
+
+/// Hands in a transaction of that bank account.
+async fn booked(direct: &mut Direct, id: &str, account: &str, data: Value) -> String {
+    let data = with(data, &json!({ "bank_account": account }));
+    let item = direct.item(Topic::BankPayments, Some(account), bank(id, &data).as_bytes());
+    let ended = direct.run(std::slice::from_ref(&item)).await;
+    ended[0].outcome.to_owned()
+}
+
+fn entry(statement: &str, entry: &str, amount: &str) -> Value {
+    let by_entry = json!({
+        "bank_transaction_id": null, "statement_id": statement, "entry_reference": entry,
+    });
+    with(credit("-", amount), &by_entry)
+}
+
+const PAYMENTS: &str = "SELECT payment_id || ' ' || amount / 1000000 FROM payments
+    WHERE origin = 'bank' ORDER BY amount, payment_id";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_whose_keys_read_the_same_when_joined_are_two() {
+    let mut direct = Direct::new("keys_joined").await;
+    for (id, account, data) in [
+        ("e-1", "REVBANK", entry("2026/11", "28/1", "77.00")),
+        ("e-2", "REVBANK", entry("2026/11/28", "1", "77.00")),
+        ("c-1", "DBS", credit("SGD:0001", "55.00")),
+        ("c-2", "DBS:SGD", credit("0001", "66.00")),
+    ] {
+        assert_eq!(booked(&mut direct, id, account, data.clone()).await, "applied", "{id}");
+        let again = format!("{id}-again");
+        assert_eq!(booked(&mut direct, &again, account, data).await, "duplicate", "{id}");
+    }
+    let payments = direct.database.lines(PAYMENTS).await;
+    assert_eq!(payments.len(), 4);
+    assert_eq!(payments[0], "BANK:DBS:SGD:0001 55");
+    direct.finish().await;
+}
+
+/// A person may give any id to a payment; the bank's is recorded all the same, under another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_by_hand_under_a_banks_id_is_not_in_the_banks_way() {
+    let mut direct = Direct::new("keys_taken").await;
+    let item = direct.command("p", "payment.record", &payment("BANK:OURS:B1", "A", "5.00"));
+    direct.applied(item).await;
+    assert_eq!(booked(&mut direct, "b", "OURS", credit("B1", "7.00")).await, "applied");
+    assert_eq!(booked(&mut direct, "b2", "OURS", credit("B1", "7.00")).await, "duplicate");
+    let payments = direct.database.lines(PAYMENTS).await;
+    assert_eq!(payments.len(), 1);
+    assert!(payments[0].ends_with(" 7"), "{payments:?}");
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_escapes_a_part_as_the_program_does() {
+    let direct = Direct::new("keys_part").await;
+    for part in ["", "S", "2026/11", "%", "%2F", "a:b", "//%%", "2026/11%2F28"] {
+        let sql = format!("SELECT '=' || key_part('{part}')");
+        let expected = format!("={}", keys::part(part, '/'));
+        assert_eq!(direct.database.value(&sql).await, expected);
+    }
+    direct.finish().await;
+}
+
+/// What was recorded under a key of the old form is known under the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_an_old_key_gets_the_new_one() {
+    let mut direct = Direct::new("keys_old").await;
+    let records = [
+        entry("2026/11", "28/1", "77.00"),
+        with(entry("S%", "1", "78.00"), &json!({ "detail_index": 2, "entry_details": 3 })),
+        credit("B1", "9.00"),
+        with(
+            credit("R1", "4.00"),
+            &json!({ "credit_debit": "DBIT", "return_of": { "bank_transaction_id": "B1" } }),
+        ),
+        with(
+            credit("U1", "4.00"),
+            &json!({ "reversal": true, "return_of": { "bank_transaction_id": "R1" } }),
+        ),
+    ];
+    for (number, data) in records.iter().enumerate() {
+        let id = format!("b-{number}");
+        assert_eq!(booked(&mut direct, &id, "OURS", data.clone()).await, "applied");
+    }
+    let keys = "SELECT bank_key FROM bank_transactions ORDER BY bank_key";
+    let new = direct.database.lines(keys).await;
+    let old = "ALTER TABLE payment_returns DISABLE TRIGGER USER,
+            DROP CONSTRAINT payment_returns_bank_account_bank_key_fkey;
+        UPDATE bank_transactions SET bank_key = CASE
+            WHEN bank_key LIKE 'undone:%' THEN 'reversal:' || bank_transaction_id
+            WHEN bank_key LIKE '%entry:%' THEN replace(replace(bank_key, '%2F', '/'), '%25', '%')
+            ELSE bank_key END;
+        UPDATE payment_returns SET bank_key = replace(bank_key, 'undone:', 'reversal:');
+        ALTER TABLE payment_returns ENABLE TRIGGER USER,
+            ADD FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions;
+        DROP FUNCTION key_part(text);";
+    let migration = include_str!("../../migrations/0028_keys.sql");
+    let sql = format!("BEGIN; {old} {migration} COMMIT");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&direct.database.admin).await.expect("ran");
+    assert_eq!(direct.database.lines(keys).await, new);
+    for (number, data) in records.iter().enumerate() {
+        let id = format!("again-{number}");
+        assert_eq!(booked(&mut direct, &id, "OURS", data.clone()).await, "duplicate");
+    }
+    direct.finish().await;
+}
