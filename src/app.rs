@@ -155,6 +155,8 @@ fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
     consumer.lane_records_max = config.worker.lane_records;
     consumer.session_timeout = Duration::from_millis(kafka.session_timeout_ms);
     consumer.max_poll_interval = Duration::from_millis(kafka.max_poll_interval_ms);
+    consumer.check_every = Duration::from_millis(kafka.log_check_ms);
+    consumer.hold_retry = consumer.check_every;
     consumer.extra = kafka_security(kafka);
     consumer
 }

@@ -109,7 +109,7 @@ pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 50] = [
+pub(super) const KEYS: [Key; 51] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -124,6 +124,7 @@ pub(super) const KEYS: [Key; 50] = [
     word("kafka.group_protocol", &["classic", "consumer"], "classic"),
     number("kafka.session_timeout_ms", 1_000, 3_600_000, 45_000),
     number("kafka.max_poll_interval_ms", 1_000, DAY_MS, 300_000),
+    number("kafka.log_check_ms", 100, 3_600_000, 30_000),
     Key::new("kafka.security_protocol", Kind::OneOf(PROTOCOLS), Default::None),
     Key::new("kafka.sasl_mechanism", Kind::OneOf(MECHANISMS), Default::None),
     text("kafka.sasl_username"),

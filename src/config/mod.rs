@@ -92,6 +92,8 @@ pub struct KafkaConfig {
     pub group_protocol: GroupProtocol,
     pub session_timeout_ms: u64,
     pub max_poll_interval_ms: u64,
+    /// How often each log is compared with what was read, and a held partition is tried again.
+    pub log_check_ms: u64,
     pub security_protocol: Option<String>,
     pub sasl_mechanism: Option<String>,
     pub sasl_username: Option<String>,

@@ -25,6 +25,9 @@ const PREFETCH_BACKOFF_MS: u32 = 20;
 /// topics beside a backlog that is this long, at each pause. The default is half a second.
 const FETCH_WAIT_MS: u32 = 20;
 
+/// What a single read fetches; a batch that is larger comes whole all the same.
+const READER_BYTES: u32 = 65_536;
+
 /// Settings that exactly-once and no-loss rest on; `extra` may not name them.
 const FIXED: [&str; 16] = [
     "bootstrap.servers",
@@ -78,6 +81,8 @@ pub struct ConsumerConfig {
     pub commit_interval: Duration,
     /// How long a held partition waits before it is opened again.
     pub hold_retry: Duration,
+    /// How often a lane looks whether its log is still the one that it read.
+    pub check_every: Duration,
     /// Further librdkafka settings, for example TLS and SASL.
     pub extra: BTreeMap<String, String>,
 }
@@ -100,6 +105,7 @@ impl ConsumerConfig {
             revoke_wait: Duration::from_secs(5),
             commit_interval: Duration::from_secs(1),
             hold_retry: Duration::from_secs(30),
+            check_every: Duration::from_secs(30),
             extra: BTreeMap::new(),
         }
     }
@@ -159,7 +165,8 @@ impl ConsumerConfig {
             .set("bootstrap.servers", &self.brokers)
             .set("group.id", &self.group_id)
             .set("client.id", unique_client_id(&self.client_id))
-            .set("auto.offset.reset", "earliest")
+            // A position is only ever set by a seek: see `slots`.
+            .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("enable.auto.offset.store", "false")
             .set("enable.auto.commit", "true")
@@ -176,6 +183,32 @@ impl ConsumerConfig {
             GroupProtocol::Consumer => native.set("group.protocol", "consumer"),
         };
         native.set_log_level(RDKafkaLogLevel::Info);
+        native
+    }
+
+    /// A client that reads single records beside the consumer. It joins no group: the group's name
+    /// is only what a client without one may not assign.
+    pub(super) fn native_reader(&self) -> ClientConfig {
+        let mut native = ClientConfig::new();
+        for (key, value) in &self.extra {
+            native.set(key, value);
+        }
+        native
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", &self.group_id)
+            .set("client.id", unique_client_id(&format!("{}-reader", self.client_id)))
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("check.crcs", "true")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("allow.auto.create.topics", "false")
+            .set("statistics.interval.ms", "0")
+            .set("queued.min.messages", "1")
+            .set("fetch.message.max.bytes", READER_BYTES.to_string())
+            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
+            .set("reconnect.backoff.max.ms", "2000");
+        native.set_log_level(RDKafkaLogLevel::Error);
         native
     }
 }

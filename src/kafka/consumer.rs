@@ -61,7 +61,9 @@ pub fn start<H: BatchHandler>(
     let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(KafkaError::client("subscribe"))?;
     let consumer = Arc::new(consumer);
-    let (probe, probe_thread) = Probe::start(consumer.clone()).map_err(KafkaError::Thread)?;
+    let reader = config.native_reader();
+    let probe = Probe::start(consumer.clone(), reader, shared.errors.clone());
+    let (probe, probe_thread) = probe.map_err(KafkaError::Thread)?;
     let poll_loop = PollLoop {
         consumer,
         shared: shared.clone(),
@@ -71,6 +73,9 @@ pub fn start<H: BatchHandler>(
         events,
         probe,
         probe_thread,
+        check_every: config.check_every,
+        suspected: None,
+        out_of_range: false,
         runs: 0,
     };
     let (report_to, report) = oneshot::channel();

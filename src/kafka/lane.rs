@@ -1,7 +1,7 @@
 //! The contract between the consumer and the pipeline: what a partition's lane asks of its handler.
 //!
 //! Order of calls, per assignment of a partition: `open` once, then `process` batch after batch,
-//! never two at a time. After `Fenced` the lane is opened anew. Different partitions run in
+//! never two at a time, and `check` between them. After `Fenced` the lane is opened anew. Different partitions run in
 //! parallel. No future of a handler is ever dropped half-way by the lane: a database call that is
 //! cut off can lose an acknowledged write, so stopping is asked for through [`LaneCancel`].
 
@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
+use super::log::PartitionLog;
 use super::record::Record;
+use super::trouble::HeldAs;
 
 /// What the pipeline does with a partition. Implementations retry transient errors themselves.
 pub trait BatchHandler: Send + Sync + 'static {
@@ -19,12 +21,13 @@ pub trait BatchHandler: Send + Sync + 'static {
     type Lane: Send + 'static;
 
     /// Called when a partition is assigned, before its first record: takes the fence (epoch) in
-    /// the database. The partition is not fetched until this resolves, so it may take its time.
+    /// the database, and compares what it knows with the log. The partition is not fetched until
+    /// this resolves, so it may take its time.
     fn open(
         &self,
         topic: Arc<str>,
         partition: i32,
-        watermarks: Watermarks,
+        log: PartitionLog,
         cancel: LaneCancel,
     ) -> impl Future<Output = Opened<Self::Lane>> + Send;
 
@@ -36,26 +39,39 @@ pub trait BatchHandler: Send + Sync + 'static {
         batch: Vec<Record>,
         cancel: &LaneCancel,
     ) -> impl Future<Output = Processed> + Send;
-}
 
-/// The ends of a partition's log when it was opened: the first offset still kept, and the offset
-/// that the next record will get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watermarks {
-    pub low: i64,
-    pub high: i64,
+    /// Called between batches, from time to time: is the log still the one that was read?
+    fn check(
+        &self,
+        lane: &mut Self::Lane,
+        log: &PartitionLog,
+    ) -> impl Future<Output = Checked> + Send;
 }
 
 /// The answer to `open`.
 #[derive(Debug)]
 pub enum Opened<L> {
-    /// The partition may flow. With `next_offset` it continues exactly there, whatever the group
-    /// committed; without, at the group's committed offset or else at the start of the log.
+    /// The partition may flow: from `next_offset`, or else from the start of the log. What the
+    /// group committed does not count.
     Ready { lane: L, next_offset: Option<i64> },
-    /// The partition must not flow, for example because the topic was created anew. It stays
-    /// paused, is reported, and opened again later.
-    Hold { reason: String },
+    /// The partition must not flow. It stays paused, is reported, and opened again later.
+    Hold { held_as: HeldAs, reason: String },
     /// The handler gave up because it was asked to.
+    Cancelled,
+}
+
+/// The answer to `check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    Sound,
+    /// The log is not what the lane took it for: it has to be opened anew.
+    Changed {
+        why: String,
+    },
+    Hold {
+        held_as: HeldAs,
+        reason: String,
+    },
     Cancelled,
 }
 

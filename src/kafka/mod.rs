@@ -9,8 +9,12 @@
 //! ```
 //!
 //! Order: records of a partition reach its handler in offset order, each at most once per open.
-//! The database says where a partition continues; Kafka's committed offset only says it when the
-//! database does not know the partition yet, and never runs ahead of the database.
+//! The database says where a partition continues; one that it does not know begins at the start of
+//! its log. What the group committed is for people and their tools: nothing starts there.
+//!
+//! No record is passed over: librdkafka never sets a position by itself (`auto.offset.reset=error`),
+//! an offset that goes backwards opens the lane anew, and one that leaves others out is only
+//! believed when the log says that they are no records (see `lane_task`).
 //!
 //! Bounds: see [`ConsumerConfig`]; a lane holds at most its limits in the queue and one batch in
 //! the handler, and librdkafka holds the prefetch set in `config.rs`.
@@ -24,6 +28,7 @@ mod context;
 mod error;
 mod lane;
 mod lane_task;
+mod log;
 pub mod mock;
 mod poll_loop;
 mod probe;
@@ -34,11 +39,14 @@ mod record;
 mod shared;
 mod slots;
 mod status;
+mod trouble;
 
 pub use config::{ConsumerConfig, GroupProtocol};
 pub use consumer::{ConsumerHandle, ShutdownReport, start};
 pub use error::KafkaError;
-pub use lane::{BatchHandler, LaneCancel, Opened, Processed, Watermarks};
+pub use lane::{BatchHandler, Checked, LaneCancel, Opened, Processed};
+pub use log::{LogSilence, PartitionLog};
 pub use producer::{OutRecord, Producer, ProducerConfig, SendError};
 pub use record::{Header, Record};
 pub use status::{ConsumerStatus, PartitionPhase, PartitionStatus};
+pub use trouble::{HeldAs, Trouble};

@@ -7,6 +7,7 @@
 //! are through, commit their offsets, stop the probe, drop the consumer (it leaves the group).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use super::queue::{LaneQueue, QueueLimits};
 use super::record::Record;
 use super::shared::Shared;
 use super::slots::{Action, Key, Running};
+use super::trouble::{Meaning, meaning};
 
 /// The longest one poll waits when nothing is to be watched.
 const POLL_IDLE: Duration = Duration::from_millis(100);
@@ -42,8 +44,15 @@ pub(super) struct PollLoop<H> {
     pub events: Sender<LaneEvent>,
     pub probe: Probe,
     pub probe_thread: JoinHandle<()>,
+    pub check_every: Duration,
+    /// When all lanes were last opened anew.
+    pub suspected: Option<Instant>,
+    pub out_of_range: bool,
     pub runs: RunId,
 }
+
+/// Lanes are opened anew for an error of the client at most this often.
+const SUSPECT_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells that the thread has ended, also when it panicked.
 struct EndGuard(Arc<Shared>);
@@ -74,7 +83,16 @@ impl<H: BatchHandler> PollLoop<H> {
 
     fn turn(&mut self) {
         self.shared.hear(&self.consumer, Duration::ZERO);
-        let due = self.shared.slots().due(Instant::now());
+        let now = Instant::now();
+        if self.out_of_range && self.suspected.is_none_or(|at| now - at >= SUSPECT_EVERY) {
+            self.out_of_range = false;
+            self.suspected = Some(now);
+            let suspects = self.shared.slots().suspect_all();
+            for (key, action) in suspects {
+                self.shared.apply(&self.consumer, &key, &action);
+            }
+        }
+        let due = self.shared.slots().due(now);
         for (key, action) in due {
             if action == Action::Start {
                 self.start(&key);
@@ -86,7 +104,7 @@ impl<H: BatchHandler> PollLoop<H> {
         self.poll(if urgent { POLL_URGENT } else { POLL_IDLE });
     }
 
-    fn poll(&self, first_wait: Duration) {
+    fn poll(&mut self, first_wait: Duration) {
         let mut wait = first_wait;
         for _ in 0..POLL_RECORDS {
             // None also stands for an event that was handled, for example a rebalance.
@@ -111,8 +129,19 @@ impl<H: BatchHandler> PollLoop<H> {
         }
     }
 
-    /// The context has logged the error already. All but fatal ones heal while polling goes on.
-    fn failed(&self, error: &NativeError) {
+    /// The context has logged the error already. All but fatal ones heal while polling goes on;
+    /// a position outside its log does not, and records may have been passed over.
+    fn failed(&mut self, error: &NativeError) {
+        match meaning(error) {
+            Meaning::Outage => {}
+            Meaning::Held(_) | Meaning::Other => {
+                self.shared.errors.fetch_add(1, Ordering::AcqRel);
+            }
+            Meaning::OutOfRange => {
+                self.shared.errors.fetch_add(1, Ordering::AcqRel);
+                self.out_of_range = true;
+            }
+        }
         let fatal = matches!(error, NativeError::MessageConsumptionFatal(_))
             || error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
         if fatal {
@@ -125,6 +154,7 @@ impl<H: BatchHandler> PollLoop<H> {
         let queue = Arc::new(LaneQueue::new(self.limits));
         let cancel = LaneCancel::new();
         let running = Running { id: self.runs, queue: queue.clone(), cancel: cancel.clone() };
+        let careful = self.shared.slots().is_troubled(&key.0, key.1);
         self.shared.slots().started(&key.0, key.1, running);
         let reporter = Reporter {
             topic: key.0.clone(),
@@ -141,11 +171,13 @@ impl<H: BatchHandler> PollLoop<H> {
             queue,
             cancel,
             probe: self.probe.clone(),
+            check_every: self.check_every,
+            careful,
             reporter,
         }));
     }
 
-    fn finish(self, deadline: Instant) -> ShutdownReport {
+    fn finish(mut self, deadline: Instant) -> ShutdownReport {
         let began = Instant::now();
         let keys = self.shared.slots().keys();
         if let Err(error) = pause(&self.consumer, &keys) {
@@ -179,7 +211,7 @@ impl<H: BatchHandler> PollLoop<H> {
     }
 
     /// Polls on, so that the member stays in the group, until all lanes have ended or it is time.
-    fn drain(&self, keys: &[Key], deadline: Instant) -> Vec<Key> {
+    fn drain(&mut self, keys: &[Key], deadline: Instant) -> Vec<Key> {
         loop {
             self.shared.hear(&self.consumer, Duration::ZERO);
             let slots = self.shared.slots();

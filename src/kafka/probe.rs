@@ -1,44 +1,82 @@
-//! Watermarks without stopping the poll.
+//! Questions to the log without stopping the poll.
 //!
-//! `fetch_watermarks` blocks for a round trip, or for its timeout when the broker is away. It runs
-//! on a small thread of its own that shares the consumer's client (the call has a queue of its own
-//! inside librdkafka and is thread-safe), so neither the poll loop nor a runtime worker waits. The
-//! consumer thread stops and joins this thread before it drops the consumer.
+//! They block for a round trip, or for a timeout when the broker is away. They run on a small
+//! thread of its own, so neither the poll loop nor a runtime worker waits. The ends of a log are
+//! asked through the consumer's client (the call has a queue of its own inside librdkafka and is
+//! thread-safe); records are read by a second client that joins no group, one partition at a time,
+//! so that an error is that partition's. The consumer thread stops and joins this thread before it
+//! drops the consumer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError as NativeError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::Offset;
 use tokio::sync::oneshot;
 
-use super::context::Context;
-use super::lane::{LaneCancel, Watermarks};
+use super::context::{Context, LogContext};
+use super::lane::LaneCancel;
+use super::log::{LogSilence, PartitionLog};
+use super::record::Record;
+use super::shared::list;
+use super::trouble::{HeldAs, Meaning, Trouble, meaning, trouble};
 
 /// One question; it also bounds how long the end of the consumer waits for this thread.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(20);
 /// Between two attempts of one lane.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// What cannot be read is looked at this often before it is told.
+const LOOKS: u32 = 3;
+
+/// What a question came to.
+type Answer<T> = Result<T, Failure>;
+
+enum Failure {
+    /// Asked again after a pause.
+    NoAnswer,
+    Trouble(Trouble),
+}
 
 enum Request {
-    Watermarks { topic: Arc<str>, partition: i32, reply: oneshot::Sender<Option<Watermarks>> },
+    Ends { topic: Arc<str>, partition: i32, reply: oneshot::Sender<Answer<(i64, i64)>> },
+    First { topic: Arc<str>, partition: i32, offset: i64, reply: FirstReply },
     Stop,
 }
 
+type FirstReply = oneshot::Sender<Answer<Option<Record>>>;
+
 /// The lanes' side: cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Probe {
     requests: Sender<Request>,
+    /// Errors of the consumer after which records may have been passed over.
+    errors: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Request")
+    }
 }
 
 impl Probe {
-    pub fn start(consumer: Arc<BaseConsumer<Context>>) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(
+        consumer: Arc<BaseConsumer<Context>>,
+        reader: ClientConfig,
+        errors: Arc<AtomicU64>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (requests, inbox) = channel();
         let thread = std::thread::Builder::new()
             .name("kafka-probe".to_owned())
-            .spawn(move || serve(&consumer, &inbox))?;
-        Ok((Self { requests }, thread))
+            .spawn(move || Server { consumer, settings: reader, reader: None }.serve(&inbox))?;
+        Ok((Self { requests, errors }, thread))
     }
 
     /// Lanes that outlive a shutdown hold clones, so the thread is stopped by a message.
@@ -47,47 +85,178 @@ impl Probe {
         let _ = self.requests.send(Request::Stop);
     }
 
-    /// Asks until Kafka answers; `None` when the lane is to stop. There is no way to open a
-    /// partition safely without knowing where its log ends.
-    pub async fn watermarks(
+    /// How many errors the consumer has had so far.
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Acquire)
+    }
+
+    /// Asks until Kafka answers. There is no way to open a partition safely without knowing where
+    /// its log ends.
+    pub async fn log(
         &self,
         topic: &Arc<str>,
         partition: i32,
         cancel: &LaneCancel,
-    ) -> Option<Watermarks> {
-        while !cancel.is_cancelled() {
-            let (reply, answer) = oneshot::channel();
-            let request = Request::Watermarks { topic: topic.clone(), partition, reply };
-            if self.requests.send(request).is_err() {
-                return None;
-            }
-            tokio::select! {
-                answer = answer => if let Ok(Some(watermarks)) = answer {
-                    return Some(watermarks);
-                },
-                () = cancel.cancelled() => return None,
+    ) -> Result<PartitionLog, LogSilence> {
+        let request = |reply| Request::Ends { topic: topic.clone(), partition, reply };
+        let ends = self.ask(request, cancel).await?;
+        Ok(PartitionLog::new(ends, self.clone(), topic.clone(), partition, cancel.clone()))
+    }
+
+    /// Asks once; `None` when Kafka does not answer.
+    pub async fn log_now(
+        &self,
+        topic: &Arc<str>,
+        partition: i32,
+        cancel: &LaneCancel,
+    ) -> Option<Result<PartitionLog, LogSilence>> {
+        let request = |reply| Request::Ends { topic: topic.clone(), partition, reply };
+        let log =
+            |ends| PartitionLog::new(ends, self.clone(), topic.clone(), partition, cancel.clone());
+        self.ask_once(&request, cancel).await.map(|answer| answer.map(log))
+    }
+
+    pub async fn first_from(
+        &self,
+        topic: &Arc<str>,
+        partition: i32,
+        offset: i64,
+        cancel: &LaneCancel,
+    ) -> Result<Option<Record>, LogSilence> {
+        let request = |reply| Request::First { topic: topic.clone(), partition, offset, reply };
+        self.ask(request, cancel).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl Fn(oneshot::Sender<Answer<T>>) -> Request,
+        cancel: &LaneCancel,
+    ) -> Result<T, LogSilence> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.ask_once(&request, cancel).await {
+                // A topic that was created a moment ago is not everywhere yet.
+                Some(Err(LogSilence::Trouble(trouble)))
+                    if looks < LOOKS && trouble.held_as == HeldAs::Unreadable => {}
+                Some(answer) => return answer,
+                None => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY_DELAY) => {}
-                () = cancel.cancelled() => return None,
+                () = cancel.cancelled() => return Err(LogSilence::Cancelled),
             }
         }
-        None
+    }
+
+    async fn ask_once<T>(
+        &self,
+        request: &impl Fn(oneshot::Sender<Answer<T>>) -> Request,
+        cancel: &LaneCancel,
+    ) -> Option<Result<T, LogSilence>> {
+        let (reply, answer) = oneshot::channel();
+        if cancel.is_cancelled() || self.requests.send(request(reply)).is_err() {
+            return Some(Err(LogSilence::Cancelled));
+        }
+        tokio::select! {
+            answer = answer => match answer {
+                Ok(Ok(found)) => Some(Ok(found)),
+                Ok(Err(Failure::Trouble(trouble))) => Some(Err(LogSilence::Trouble(trouble))),
+                Ok(Err(Failure::NoAnswer)) | Err(_) => None,
+            },
+            () = cancel.cancelled() => Some(Err(LogSilence::Cancelled)),
+        }
     }
 }
 
-fn serve(consumer: &BaseConsumer<Context>, inbox: &Receiver<Request>) {
-    while let Ok(Request::Watermarks { topic, partition, reply }) = inbox.recv() {
-        // A cancelled lane must not make those behind it wait for a timeout.
-        if reply.is_closed() {
-            continue;
+struct Server {
+    consumer: Arc<BaseConsumer<Context>>,
+    settings: ClientConfig,
+    /// Made when it is first needed.
+    reader: Option<BaseConsumer<LogContext>>,
+}
+
+impl Server {
+    fn serve(mut self, inbox: &Receiver<Request>) {
+        // A cancelled lane must not make those behind it wait for a timeout; and it may have been
+        // cancelled meanwhile: then nobody listens.
+        loop {
+            match inbox.recv() {
+                Ok(Request::Ends { reply, .. }) if reply.is_closed() => {}
+                Ok(Request::First { reply, .. }) if reply.is_closed() => {}
+                Ok(Request::Ends { topic, partition, reply }) => {
+                    let answer = self.consumer.fetch_watermarks(&topic, partition, PROBE_TIMEOUT);
+                    let _ = reply.send(answer.map_err(|error| failure(&topic, partition, &error)));
+                }
+                Ok(Request::First { topic, partition, offset, reply }) => {
+                    let _ = reply.send(self.first_from(topic, partition, offset));
+                }
+                Ok(Request::Stop) | Err(_) => return,
+            }
         }
-        let answer = consumer.fetch_watermarks(&topic, partition, PROBE_TIMEOUT);
-        if let Err(error) = &answer {
-            tracing::warn!(%topic, partition, %error, "watermarks not available, asking again");
+    }
+
+    fn first_from(
+        &mut self,
+        topic: Arc<str>,
+        partition: i32,
+        offset: i64,
+    ) -> Answer<Option<Record>> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self
+                .settings
+                .create_with_context(LogContext)
+                .map_err(|error| failure(&topic, partition, &error))?,
+        };
+        let found = read(&reader, &topic, partition, offset);
+        // A reader that was given up on may still deliver; the next one is a new client.
+        if !matches!(found, Err(Failure::NoAnswer)) && reader.unassign().is_ok() {
+            self.reader = Some(reader);
         }
-        let watermarks = answer.ok().map(|(low, high)| Watermarks { low, high });
-        // The lane may have been cancelled meanwhile; then nobody listens.
-        let _ = reply.send(watermarks);
+        found
+    }
+}
+
+fn read(
+    reader: &BaseConsumer<LogContext>,
+    topic: &Arc<str>,
+    partition: i32,
+    offset: i64,
+) -> Answer<Option<Record>> {
+    let place = (topic.clone(), partition);
+    reader
+        .assign(&list(&place, Offset::Offset(offset)))
+        .map_err(|error| failure(topic, partition, &error))?;
+    let until = Instant::now() + PROBE_TIMEOUT;
+    while Instant::now() < until {
+        let error = match reader.poll(POLL) {
+            None => continue,
+            Some(Ok(message)) => {
+                let ours = message.topic() == topic.as_ref() && message.partition() == partition;
+                if ours && message.offset() >= offset {
+                    return Ok(Some(Record::copy_of(topic.clone(), &message)));
+                }
+                continue;
+            }
+            Some(Err(NativeError::PartitionEOF(at))) if at == partition => return Ok(None),
+            Some(Err(error)) => error,
+        };
+        match meaning(&error) {
+            Meaning::OutOfRange => return Ok(None),
+            Meaning::Held(held_as) => return Err(Failure::Trouble(trouble(&error, held_as))),
+            Meaning::Outage | Meaning::Other => {}
+        }
+    }
+    Err(Failure::NoAnswer)
+}
+
+fn failure(topic: &str, partition: i32, error: &NativeError) -> Failure {
+    match meaning(error) {
+        Meaning::Held(held_as) => Failure::Trouble(trouble(error, held_as)),
+        Meaning::OutOfRange | Meaning::Outage | Meaning::Other => {
+            tracing::debug!(topic, partition, %error, "the log does not answer, asking again");
+            Failure::NoAnswer
+        }
     }
 }

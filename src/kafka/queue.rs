@@ -37,7 +37,6 @@ pub(super) struct LaneQueue {
 struct QueueState {
     records: VecDeque<Record>,
     bytes: usize,
-    last_offset: Option<i64>,
 }
 
 /// What became of a pushed record.
@@ -46,8 +45,6 @@ pub(super) enum Push {
     Taken,
     /// Taken, and it was the last one that fits.
     Full,
-    /// Not above the last offset: seen before, dropped.
-    Repeated,
 }
 
 impl LaneQueue {
@@ -57,10 +54,6 @@ impl LaneQueue {
 
     pub fn push(&self, record: Record) -> Push {
         let mut state = self.lock();
-        if state.last_offset.is_some_and(|last| record.offset <= last) {
-            return Push::Repeated;
-        }
-        state.last_offset = Some(record.offset);
         state.bytes += record.weight();
         state.records.push_back(record);
         let count = state.records.len();
@@ -184,7 +177,6 @@ mod tests {
             assert_eq!(queue.push(record(offset)), Push::Taken);
         }
         assert_eq!(queue.push(record(3)), Push::Full);
-        assert_eq!(queue.push(record(3)), Push::Repeated);
         assert!(!queue.drained());
         let first = queue.next_batch(&cancel, None).await.unwrap();
         assert_eq!(first.iter().map(|r| r.offset).collect::<Vec<_>>(), [0, 1, 2]);

@@ -5,9 +5,9 @@
 //! to librdkafka. The one of the events is held while waiting for them, because only the consumer
 //! thread ever takes it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -34,6 +34,8 @@ pub(super) struct Shared {
     /// Until when lanes may finish, once the consumer is to stop.
     stop: Mutex<Option<Instant>>,
     running: AtomicBool,
+    /// Errors after which records may have been passed over; see `lane_task`.
+    pub errors: Arc<AtomicU64>,
     pub revoke_wait: Duration,
 }
 
@@ -47,6 +49,7 @@ impl Shared {
             failure: watch::Sender::new(None),
             stop: Mutex::default(),
             running: AtomicBool::new(true),
+            errors: Arc::default(),
             revoke_wait,
         }
     }
@@ -156,7 +159,15 @@ impl Shared {
         key: &Key,
         target: i64,
     ) -> Result<(), NativeError> {
-        consumer.seek(&key.0, key.1, Offset::Offset(target), SEEK_TIMEOUT)?;
+        let at = Offset::Offset(target);
+        match consumer.seek(&key.0, key.1, at, SEEK_TIMEOUT) {
+            // A position that librdkafka gave up can only be set by a new assignment.
+            Err(_) if self.slots().is_lost(&key.0, key.1) => {
+                consumer.incremental_unassign(&list(key, Offset::Invalid))?;
+                consumer.incremental_assign(&list(key, at))?;
+            }
+            sought => sought?,
+        }
         consumer.resume(&list(key, Offset::Invalid))?;
         self.slots().sought(&key.0, key.1, target);
         Ok(())

@@ -5,13 +5,17 @@
 //!  Waiting ──────────► Opening ──────► Seeking ───────────► Flowing ──────────► Full
 //!     ▲                   │ hold                   ▲          │  ▲  drained to half │
 //!     │                   ▼                        └──────────┘  └──────────────────┘
-//!     ├───── time ────── Held                    first record too high
-//!     └──────────── fenced (from Flowing or Full)          any ──revoked, shutdown──► Closing
+//!     ├───── time ────── Held              first record is another
+//!     └─ fenced, changed, out of range, backwards (from Flowing or Full)
+//!                                                     any ──revoked, shutdown──► Closing
 //! ```
 //!
 //! A partition is paused in librdkafka in every phase but `Flowing`, so nothing is buffered while
 //! the database is being asked. Should a record come all the same, it is dropped and its offset is
 //! kept as `rewind`: the next seek goes there, so that nothing is lost and order holds.
+//!
+//! Only a seek sets a position. A record below the one that is to come next means that the log was
+//! changed: the lane ends, and is opened anew. One above it goes to the lane, which asks the log.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,6 +26,7 @@ use super::lane_task::{LaneEnd, LaneEvent, LaneNews, RunId};
 use super::queue::{LaneQueue, Push};
 use super::record::Record;
 use super::status::{PartitionPhase, PartitionStatus};
+use super::trouble::HeldAs;
 
 /// A fenced lane opens again after this, doubled each time without a commit in between: two owners
 /// that fence each other must not turn into a storm of epochs.
@@ -56,7 +61,7 @@ enum Phase {
     Seeking { target: i64 },
     Flowing,
     Full,
-    Held { reason: String, until: Instant },
+    Held { held_as: HeldAs, reason: String, until: Instant },
     Closing,
 }
 
@@ -73,13 +78,17 @@ struct Slot {
     run: Option<Running>,
     /// What the database wants next, as far as the lane told.
     next_offset: Option<i64>,
-    /// The first record of this assignment: where a lane without a database row starts again.
-    first: Option<i64>,
+    /// The offset that the log should give next, once there was a seek.
+    expected: Option<i64>,
     rewind: Option<i64>,
     /// The target of the last seek, until the first record after it has been seen.
     check: Option<i64>,
     /// That seek was already a second one for the same target.
     checked: bool,
+    /// librdkafka may have given the position up: then a seek is refused.
+    lost: bool,
+    /// Why it was held last, until it flows: told once.
+    told: Option<String>,
     reopens: u32,
     dropped: u64,
 }
@@ -105,10 +114,12 @@ impl Slots {
             phase: Phase::Waiting { until: now },
             run: None,
             next_offset: None,
-            first: None,
+            expected: None,
             rewind: None,
             check: None,
             checked: false,
+            lost: false,
+            told: None,
             reopens: 0,
             dropped: 0,
         };
@@ -165,28 +176,46 @@ impl Slots {
             return None;
         }
         if let Some(target) = slot.check.take()
-            && offset > target
+            && offset != target
+            && !slot.checked
         {
-            if !slot.checked {
-                slot.checked = true;
-                slot.phase = Phase::Seeking { target };
-                return Some(Action::Pause);
-            }
-            tracing::warn!(topic, partition, target, offset, "no records between these offsets");
+            slot.checked = true;
+            slot.phase = Phase::Seeking { target };
+            return Some(Action::Pause);
+        }
+        if slot.expected.is_some_and(|expected| offset < expected) {
+            tracing::warn!(topic, partition, offset, expected = slot.expected, "the log went back");
+            return slot.suspect();
         }
         let queue = slot.run.as_ref().map(|run| run.queue.clone())?;
-        slot.first.get_or_insert(offset);
+        slot.expected = Some(offset.saturating_add(1));
         match queue.push(copy(name)) {
             Push::Full => {
                 slot.phase = Phase::Full;
                 Some(Action::Pause)
             }
             Push::Taken => None,
-            Push::Repeated => {
-                slot.dropped += 1;
-                None
+        }
+    }
+
+    /// A position was outside its log, and librdkafka does not say whose: all lanes open anew.
+    pub fn suspect_all(&mut self) -> Vec<(Key, Action)> {
+        let mut actions = Vec::new();
+        for (topic, slots) in &mut self.topics {
+            for (partition, slot) in slots {
+                slot.lost = true;
+                if let Some(action) = slot.suspect() {
+                    actions.push(((topic.clone(), *partition), action));
+                }
             }
         }
+        actions
+    }
+
+    /// Whether the position may have been given up since the last seek.
+    pub fn is_lost(&self, topic: &str, partition: i32) -> bool {
+        let slot = self.topics.get(topic).and_then(|slots| slots.get(&partition));
+        slot.is_some_and(|slot| slot.lost)
     }
 
     /// Takes in what a lane tells; news of a run that was given up change nothing.
@@ -201,6 +230,7 @@ impl Slots {
             LaneNews::Committed { next_offset } => {
                 slot.next_offset = Some(*next_offset);
                 slot.reopens = 0;
+                slot.flows(&event.topic, event.partition);
                 Some(Action::Store { next_offset: *next_offset })
             }
             LaneNews::Dropped { records } => {
@@ -224,6 +254,12 @@ impl Slots {
         actions
     }
 
+    /// Whether the last run of a lane ended in trouble.
+    pub fn is_troubled(&self, topic: &str, partition: i32) -> bool {
+        let slot = self.topics.get(topic).and_then(|slots| slots.get(&partition));
+        slot.is_some_and(Slot::is_troubled)
+    }
+
     pub fn started(&mut self, topic: &str, partition: i32, run: Running) {
         if let Some(slot) = self.slot(topic, partition) {
             slot.phase = Phase::Opening;
@@ -236,6 +272,8 @@ impl Slots {
         if let Some(slot) = self.slot(topic, partition) {
             slot.phase = Phase::Flowing;
             slot.check = Some(target);
+            slot.expected = Some(target);
+            slot.lost = false;
         }
     }
 
@@ -266,26 +304,38 @@ impl Slots {
 }
 
 impl Slot {
-    /// The database's word first; then what this assignment has seen; else Kafka's own position.
-    fn opened(&mut self, next_offset: Option<i64>) -> Option<Action> {
-        if matches!(self.phase, Phase::Closing) {
+    /// The database's word: the next `due` seeks there.
+    fn opened(&mut self, target: i64) -> Option<Action> {
+        if !matches!(self.phase, Phase::Closing) {
+            self.next_offset = Some(target);
+            self.rewind = None;
+            self.checked = false;
+            self.phase = Phase::Seeking { target };
+        }
+        None
+    }
+
+    /// Ends the run of a lane that has records in hand; its end opens it anew.
+    fn suspect(&mut self) -> Option<Action> {
+        if !matches!(self.phase, Phase::Flowing | Phase::Full | Phase::Seeking { .. }) {
             return None;
         }
-        let target = next_offset.or(self.next_offset).or(self.first).or(self.rewind);
-        self.next_offset = next_offset.or(self.next_offset);
-        self.rewind = None;
-        self.checked = false;
-        match target {
-            // The next `due` seeks.
-            Some(target) => {
-                self.phase = Phase::Seeking { target };
-                None
-            }
-            None => {
-                self.phase = Phase::Flowing;
-                Some(Action::Resume)
-            }
+        let run = self.run.as_ref()?;
+        run.cancel.cancel();
+        self.phase = Phase::Opening;
+        Some(Action::Pause)
+    }
+
+    /// What held it is over.
+    fn flows(&mut self, topic: &str, partition: i32) {
+        if self.told.take().is_some() {
+            tracing::info!(topic, partition, "partition flows again");
         }
+    }
+
+    /// Whether its last run ended in trouble.
+    fn is_troubled(&self) -> bool {
+        self.told.is_some() || self.reopens > 0
     }
 
     fn ended(
@@ -305,10 +355,14 @@ impl Slot {
             return None;
         }
         let delay = match end {
-            LaneEnd::Held { reason } => {
-                tracing::error!(%topic, partition, reason, "partition held");
-                self.phase = Phase::Held { reason: reason.clone(), until: now + hold_retry };
-                return None;
+            LaneEnd::Held { held_as, reason } => {
+                if self.told.as_ref() != Some(reason) {
+                    tracing::error!(%topic, partition, ?held_as, reason, "partition held");
+                    self.told = Some(reason.clone());
+                }
+                let (held_as, reason) = (*held_as, reason.clone());
+                self.phase = Phase::Held { held_as, reason, until: now + hold_retry };
+                return Some(Action::Pause);
             }
             LaneEnd::Reopen { why } => {
                 let delay =
@@ -365,7 +419,9 @@ impl Slot {
                 Phase::Seeking { .. } => PartitionPhase::Seeking,
                 Phase::Flowing => PartitionPhase::Flowing,
                 Phase::Full => PartitionPhase::Full,
-                Phase::Held { reason, .. } => PartitionPhase::Held { reason: reason.clone() },
+                Phase::Held { held_as, reason, .. } => {
+                    PartitionPhase::Held { held_as: *held_as, reason: reason.clone() }
+                }
                 Phase::Closing => PartitionPhase::Closing,
             },
             buffered_records: depth.0,
@@ -421,34 +477,98 @@ mod tests {
         slots.offer(T, 0, offset, |_| record(offset))
     }
 
-    fn opened(next_offset: Option<i64>) -> LaneNews {
+    fn opened(next_offset: i64) -> LaneNews {
         LaneNews::Opened { next_offset }
     }
 
     fn fenced() -> LaneNews {
-        LaneNews::Ended(LaneEnd::Reopen { why: "fenced" })
+        LaneNews::Ended(LaneEnd::Reopen { why: "fenced".to_owned() })
+    }
+
+    /// A lane that flows from `at`.
+    fn flowing(at: i64) -> (Slots, Instant) {
+        let (mut slots, now) = opening(1);
+        assert_eq!(hear(&mut slots, 1, opened(at), now), None);
+        assert_eq!(slots.due(now)[0].1, Action::Seek { target: at });
+        slots.sought(T, 0, at);
+        (slots, now)
     }
 
     #[test]
-    fn a_record_before_its_time_is_read_again() {
+    fn a_lane_starts_where_it_was_told_whatever_came_before() {
         let (mut slots, now) = opening(1);
         assert_eq!(offer(&mut slots, 7), None);
         assert_eq!(offer(&mut slots, 8), None);
-        assert_eq!(hear(&mut slots, 1, opened(None), now), None);
-        assert_eq!(slots.due(now)[0].1, Action::Seek { target: 7 });
+        assert_eq!(hear(&mut slots, 1, opened(3), now), None);
+        assert_eq!(slots.due(now)[0].1, Action::Seek { target: 3 });
+    }
+
+    /// What each offset does that comes to a lane which has had 40 and waits for 41.
+    #[test]
+    fn each_offset_has_its_consequence() {
+        let rows = [
+            ("the next", 41, None, "flowing", 2),
+            // Whether the log has none in between is the lane's to ask.
+            ("above", 50, None, "flowing", 2),
+            ("the same again", 40, Some(Action::Pause), "opening", 1),
+            ("below", 3, Some(Action::Pause), "opening", 1),
+        ];
+        for (name, offset, action, word, queued) in rows {
+            let (mut slots, now) = opening(1);
+            let limits =
+                QueueLimits { records: 9, bytes: 1 << 20, batch: 9, linger: Duration::ZERO };
+            let queue = Arc::new(LaneQueue::new(limits));
+            slots.slot(T, 0).unwrap().run.as_mut().unwrap().queue = queue.clone();
+            hear(&mut slots, 1, opened(40), now);
+            slots.sought(T, 0, 40);
+            assert_eq!(offer(&mut slots, 40), None, "{name}");
+            assert_eq!(offer(&mut slots, offset), action, "{name}");
+            assert_eq!((slots.status()[0].phase.word(), queue.depth().0), (word, queued), "{name}");
+            if action.is_some() {
+                let end = LaneNews::Ended(LaneEnd::Cancelled);
+                assert_eq!(hear(&mut slots, 1, end, now), Some(Action::Pause), "{name}");
+                let due = slots.due(now + REOPEN_DELAY);
+                assert_eq!(due[0].1, Action::Start, "{name}");
+            }
+        }
     }
 
     #[test]
-    fn without_a_database_row_the_position_of_kafka_holds() {
-        let (mut slots, now) = opening(1);
-        assert_eq!(hear(&mut slots, 1, opened(None), now), Some(Action::Resume));
-        assert!(slots.due(now).is_empty());
+    fn a_position_out_of_range_opens_all_lanes_anew_and_assigns_them_again() {
+        let (mut slots, now) = flowing(5);
+        assert_eq!(slots.suspect_all(), [((T.into(), 0), Action::Pause)]);
+        assert!(slots.suspect_all().is_empty(), "once");
+        assert!(slots.is_lost(T, 0));
+        hear(&mut slots, 1, LaneNews::Ended(LaneEnd::Cancelled), now);
+        assert_eq!(slots.due(now + REOPEN_DELAY)[0].1, Action::Start);
+        begin(&mut slots, 2);
+        hear(&mut slots, 2, opened(0), now);
+        slots.sought(T, 0, 0);
+        assert!(!slots.is_lost(T, 0));
+    }
+
+    #[test]
+    fn what_holds_a_partition_is_a_state_until_it_flows() {
+        let (mut slots, mut now) = opening(1);
+        for held_as in [HeldAs::Held, HeldAs::Unreadable, HeldAs::Unauthorised] {
+            let reason = "no".to_owned();
+            let end = LaneEnd::Held { held_as, reason: reason.clone() };
+            let run = slots.slot(T, 0).unwrap().run.as_ref().unwrap().id;
+            assert_eq!(hear(&mut slots, run, LaneNews::Ended(end), now), Some(Action::Pause));
+            assert_eq!(slots.status()[0].phase, PartitionPhase::Held { held_as, reason });
+            now += Duration::from_secs(30);
+            assert_eq!(slots.due(now)[0].1, Action::Start);
+            assert!(slots.is_troubled(T, 0), "tried with care");
+            begin(&mut slots, run + 1);
+        }
+        hear(&mut slots, 4, LaneNews::Committed { next_offset: 6 }, now);
+        assert!(!slots.is_troubled(T, 0));
     }
 
     #[test]
     fn a_seek_that_missed_is_done_once_more_and_then_believed() {
         let (mut slots, now) = opening(1);
-        assert_eq!(hear(&mut slots, 1, opened(Some(40)), now), None);
+        assert_eq!(hear(&mut slots, 1, opened(40), now), None);
         slots.sought(T, 0, 40);
         assert_eq!(offer(&mut slots, 50), Some(Action::Pause));
         assert_eq!(slots.due(now)[0].1, Action::Seek { target: 40 });
@@ -459,8 +579,7 @@ mod tests {
 
     #[test]
     fn a_full_lane_is_paused_and_what_still_comes_is_read_again() {
-        let (mut slots, now) = opening(1);
-        hear(&mut slots, 1, opened(None), now);
+        let (mut slots, now) = flowing(0);
         assert_eq!(offer(&mut slots, 0), None);
         assert_eq!(offer(&mut slots, 1), Some(Action::Pause));
         assert_eq!(offer(&mut slots, 2), None);
@@ -480,7 +599,7 @@ mod tests {
         let (mut slots, mut now) = opening(1);
         let mut delays = Vec::new();
         for run in 1..=9 {
-            hear(&mut slots, run, opened(Some(5)), now);
+            hear(&mut slots, run, opened(5), now);
             assert_eq!(hear(&mut slots, run, fenced(), now), Some(Action::Pause));
             let before = now;
             while slots.due(now).is_empty() {

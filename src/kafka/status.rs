@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::trouble::HeldAs;
+
 /// A snapshot; taking it never waits for Kafka or the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConsumerStatus {
@@ -37,12 +39,37 @@ pub enum PartitionPhase {
     Flowing,
     /// The lane is full: paused until it has drained to half.
     Full,
-    /// Must not flow; the handler said why.
+    /// Must not flow, or cannot be read. It is opened again from time to time.
     Held {
+        held_as: HeldAs,
         reason: String,
     },
     /// Leaving, because of a rebalance or a shutdown.
     Closing,
+}
+
+impl PartitionPhase {
+    /// The word for it in `topup status`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Opening | Self::Seeking => "opening",
+            Self::Flowing => "flowing",
+            Self::Full => "full",
+            Self::Held { held_as: HeldAs::Held, .. } => "held",
+            Self::Held { held_as: HeldAs::Unreadable, .. } => "unreadable",
+            Self::Held { held_as: HeldAs::Unauthorised, .. } => "unauthorised",
+            Self::Closing => "left",
+        }
+    }
+
+    /// Why it is held; nothing otherwise.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Held { reason, .. } => reason,
+            _ => "",
+        }
+    }
 }
 
 impl PartitionStatus {

@@ -6,12 +6,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::batch::{self, Item, run_in_tx};
+use super::log_place::{self, Verdict};
 use super::{Pipeline, topic_kind};
 use crate::config::Topics;
 use crate::domain::rejection::DeadLetterReason;
-use crate::kafka::{BatchHandler, Header, LaneCancel, Opened, Processed, Record, Watermarks};
+use crate::kafka::{
+    BatchHandler, Checked, Header, HeldAs, LaneCancel, LogSilence, Opened, PartitionLog, Processed,
+    Record, Trouble,
+};
 use crate::store::StoreError;
-use crate::store::checkpoint::{self, Fence};
+use crate::store::checkpoint::{self, Fence, Place};
 use crate::store::crash_guard::{self, Guard};
 use crate::store::error::Disposition;
 use crate::store::load::Locks;
@@ -33,6 +37,8 @@ const SUSPECT_ATTEMPTS: u32 = 6;
 pub struct Lane {
     fence: Fence,
     topic: Topic,
+    /// How far it was read, and what its log is known by.
+    place: Place,
     /// None before the first batch and after it: only a batch in flight can be a death.
     guard: Option<Guard>,
     /// Whether a batch was committed since the lane was opened.
@@ -46,21 +52,24 @@ impl BatchHandler for Pipeline {
         &self,
         topic: Arc<str>,
         partition: i32,
-        watermarks: Watermarks,
+        log: PartitionLog,
         cancel: LaneCancel,
     ) -> Opened<Lane> {
         let Some(kind) = topic_kind(&self.settings().topics, &topic) else {
-            return Opened::Hold { reason: format!("{topic} is not one of our topics") };
+            let reason = format!("{topic} is not one of our topics");
+            return Opened::Hold { held_as: HeldAs::Held, reason };
         };
         let mut pause = RETRY_FIRST;
         loop {
-            match self.take_over(&topic, partition).await {
-                Ok((fence, next_offset)) => {
-                    if let Some(reason) = out_of_range(next_offset, watermarks) {
-                        return Opened::Hold { reason };
-                    }
-                    let lane = Lane { fence, topic: kind, guard: None, proven: false };
+            match self.take_over(&topic, partition, &log).await {
+                Ok(Ok((fence, place))) => {
+                    let next_offset = place.next_offset;
+                    let lane = Lane { fence, topic: kind, place, guard: None, proven: false };
                     return Opened::Ready { lane, next_offset };
+                }
+                Ok(Err(LogSilence::Cancelled)) => return Opened::Cancelled,
+                Ok(Err(LogSilence::Trouble(Trouble { held_as, reason }))) => {
+                    return Opened::Hold { held_as, reason };
                 }
                 Err(error) => log_retry(&topic, partition, &error, pause),
             }
@@ -68,6 +77,29 @@ impl BatchHandler for Pipeline {
                 return Opened::Cancelled;
             }
         }
+    }
+
+    async fn check(&self, lane: &mut Lane, log: &PartitionLog) -> Checked {
+        let verdict = match log_place::judge(&lane.place, log, to_raw).await {
+            Ok(verdict) => verdict,
+            Err(LogSilence::Cancelled) => return Checked::Cancelled,
+            Err(LogSilence::Trouble(Trouble { held_as, reason })) => {
+                return Checked::Hold { held_as, reason };
+            }
+        };
+        if let Verdict::Moved { reason, .. } = verdict {
+            return Checked::Changed { why: reason };
+        }
+        // The last record was there a moment ago, in the log that has the anchor.
+        if let Some(last) = lane.place.last.filter(|last| lane.place.anchor != Some(*last)) {
+            match checkpoint::set_anchor(self.pool(), &lane.fence, last).await {
+                Ok(()) => lane.place.anchor = Some(last),
+                Err(error) => {
+                    tracing::warn!(error = %telemetry::chain(&error), "anchor not noted");
+                }
+            }
+        }
+        Checked::Sound
     }
 
     async fn process(&self, lane: &mut Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Processed {
@@ -83,6 +115,7 @@ impl BatchHandler for Pipeline {
                 }
             }
         }
+        let mark = batch.last().map(|record| log_place::mark_of(&to_raw(record.clone())));
         let careful = lane.guard.as_ref().is_some_and(Guard::is_careful);
         let step = if careful {
             self.write_carefully(lane, batch, cancel).await
@@ -98,6 +131,7 @@ impl BatchHandler for Pipeline {
         match step {
             Step::Committed => {
                 lane.proven = true;
+                lane.place.read(mark);
                 Processed::Committed { next_offset: last.saturating_add(1) }
             }
             Step::Fenced => Processed::Fenced,
@@ -119,14 +153,29 @@ impl Pipeline {
         self.clock().now()
     }
 
+    /// Takes the partition over, and goes where its log is to be read on.
     async fn take_over(
         &self,
         topic: &str,
         partition: i32,
-    ) -> Result<(Fence, Option<i64>), StoreError> {
+        log: &PartitionLog,
+    ) -> Result<Result<(Fence, Place), LogSilence>, StoreError> {
         let settings = self.settings();
         let (group, owner) = (&settings.group, &settings.owner);
-        checkpoint::take(self.pool(), group, topic, partition, owner, self.now()).await
+        let taken =
+            checkpoint::take(self.pool(), group, topic, partition, owner, self.now()).await?;
+        let (fence, place) = taken;
+        let verdict = match log_place::judge(&place, log, to_raw).await {
+            Ok(verdict) => verdict,
+            Err(silence) => return Ok(Err(silence)),
+        };
+        let Verdict::Moved { change, reason, expected, from } = verdict else {
+            return Ok(Ok((fence, place)));
+        };
+        let to = (expected, from);
+        checkpoint::log_changed(self.pool(), &fence, change, &reason, to, self.now()).await?;
+        tracing::error!(topic, partition, ?change, expected, from, reason, "the log has changed");
+        Ok(Ok((fence, Place { next_offset: Some(from), last: None, anchor: None })))
     }
 
     /// The batch in flight ended in order, whatever came of it: the process is alive.
@@ -237,8 +286,8 @@ impl Pipeline {
             return Ok(());
         };
         let written = run_in_tx(self, &mut tx, items, locked.id_block, locks, at).await?;
-        let next_offset = last.raw.offset.saturating_add(1);
-        checkpoint::advance_in_tx(&mut tx, fence, next_offset, at).await?;
+        let mark = log_place::mark_of(&last.raw);
+        checkpoint::advance_in_tx(&mut tx, fence, mark, at).await?;
         tx.commit().await?;
         if written.wakes_waiting {
             self.sweep_wanted.notify_one();
@@ -318,28 +367,10 @@ impl Pipeline {
             return Ok(());
         }
         batch::dead_letter_raw_in_tx(&mut tx, raw, reason, at).await?;
-        let next_offset = raw.offset.saturating_add(1);
-        checkpoint::advance_in_tx(&mut tx, fence, next_offset, at).await?;
+        checkpoint::advance_in_tx(&mut tx, fence, log_place::mark_of(raw), at).await?;
         tx.commit().await?;
         Ok(())
     }
-}
-
-/// A checkpoint beyond the log means that the topic was created anew: nothing may be skipped.
-fn out_of_range(next_offset: Option<i64>, watermarks: Watermarks) -> Option<String> {
-    let next = next_offset?;
-    if next > watermarks.high {
-        return Some(format!(
-            "the checkpoint {next} is beyond the log's end {}: was the topic created anew?",
-            watermarks.high
-        ));
-    }
-    (next < watermarks.low).then(|| {
-        format!(
-            "the checkpoint {next} is below the log's start {}: records were deleted unread",
-            watermarks.low
-        )
-    })
 }
 
 fn log_retry(topic: &str, partition: i32, error: &StoreError, pause: Duration) {

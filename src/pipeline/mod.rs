@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod explanation;
 mod lane;
+mod log_place;
 pub mod replay;
 mod rules;
 pub mod sweep;

@@ -1,4 +1,5 @@
-//! The next offset and the epoch of each partition: the fence against a worker that lost it.
+//! The next offset and the epoch of each partition: the fence against a worker that lost it; and
+//! what its log is known by, so that another log under the same name is not taken for it.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
@@ -12,6 +13,53 @@ pub struct Fence {
     pub topic: String,
     pub partition: i32,
     pub epoch: i64,
+}
+
+/// A record that was processed, as it can be found in the log again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub offset: i64,
+    /// Of its timestamp, key and value.
+    pub hash: [u8; 32],
+}
+
+/// How far a partition was processed, and what its log is known by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// None before the first batch.
+    pub next_offset: Option<i64>,
+    /// The last record that was processed.
+    pub last: Option<Mark>,
+    /// A record that was found in the log again since it was processed.
+    pub anchor: Option<Mark>,
+}
+
+impl Place {
+    /// All up to a record was processed. The first one is the anchor until one was looked at.
+    pub fn read(&mut self, last: Option<Mark>) {
+        let Some(last) = last else { return };
+        self.next_offset = Some(last.offset.saturating_add(1));
+        self.last = Some(last);
+        self.anchor.get_or_insert(last);
+    }
+}
+
+/// Why reading goes on at another offset than the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogChange {
+    /// Another log under the same name.
+    Replaced,
+    /// Records were deleted unread.
+    Deleted,
+}
+
+impl LogChange {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::Deleted => "deleted",
+        }
+    }
 }
 
 /// What a batch starts from.
@@ -34,7 +82,7 @@ pub async fn take(
     partition: i32,
     owner: &str,
     at: DateTime<Utc>,
-) -> Result<(Fence, Option<i64>), StoreError> {
+) -> Result<(Fence, Place), StoreError> {
     let row = sqlx::query(sql!("checkpoint_take"))
         .bind(group)
         .bind(topic)
@@ -49,7 +97,61 @@ pub async fn take(
         partition,
         epoch: row.try_get(0)?,
     };
-    Ok((fence, row.try_get(1)?))
+    let place = Place {
+        next_offset: row.try_get(1)?,
+        last: mark(row.try_get(2)?, row.try_get(3)?),
+        anchor: mark(row.try_get(4)?, row.try_get(5)?),
+    };
+    Ok((fence, place))
+}
+
+/// A hash of another length is of a newer version: there is nothing to compare.
+fn mark(offset: Option<i64>, hash: Option<Vec<u8>>) -> Option<Mark> {
+    Some(Mark { offset: offset?, hash: hash?.try_into().ok()? })
+}
+
+/// Notes a record that was found in the log again.
+///
+/// # Errors
+/// When the database fails. Nothing is noted when another worker has taken the partition.
+pub async fn set_anchor(pool: &PgPool, fence: &Fence, anchor: Mark) -> Result<(), StoreError> {
+    sqlx::query(sql!("checkpoint_anchor"))
+        .bind(&fence.group)
+        .bind(&fence.topic)
+        .bind(fence.partition)
+        .bind(fence.epoch)
+        .bind(anchor.offset)
+        .bind(anchor.hash.as_slice())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Goes on at `from` instead of `expected`, and writes down why.
+///
+/// # Errors
+/// [`StoreError::Fenced`] when another worker has taken the partition.
+pub async fn log_changed(
+    pool: &PgPool,
+    fence: &Fence,
+    change: LogChange,
+    reason: &str,
+    (expected, from): (i64, i64),
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(sql!("checkpoint_log_changed"))
+        .bind(&fence.group)
+        .bind(&fence.topic)
+        .bind(fence.partition)
+        .bind(fence.epoch)
+        .bind(change.as_str())
+        .bind(reason)
+        .bind(from)
+        .bind(at)
+        .bind(expected)
+        .execute(pool)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
 /// Locks the checkpoint for this batch.
@@ -68,14 +170,14 @@ pub async fn lock_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Locked, StoreE
     Ok(Locked { next_offset: row.try_get(0)?, id_block: row.try_get(1)? })
 }
 
-/// Advances the checkpoint together with the batch's effects.
+/// Advances the checkpoint past `last`, together with the batch's effects.
 ///
 /// # Errors
 /// [`StoreError::Fenced`] when the row is no longer ours.
 pub async fn advance_in_tx(
     tx: &mut Tx<'_>,
     fence: &Fence,
-    next_offset: i64,
+    last: Mark,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let done = sqlx::query(sql!("checkpoint_advance"))
@@ -83,8 +185,10 @@ pub async fn advance_in_tx(
         .bind(&fence.topic)
         .bind(fence.partition)
         .bind(fence.epoch)
-        .bind(next_offset)
+        .bind(last.offset.saturating_add(1))
         .bind(at)
+        .bind(last.offset)
+        .bind(last.hash.as_slice())
         .execute(&mut **tx)
         .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }

@@ -7,7 +7,7 @@ use topup::app::Worker;
 use topup::clock::Clock;
 use topup::domain::rejection::DeadLetterReason;
 use topup::kafka::{
-    BatchHandler, Header, LaneCancel, Opened, OutRecord, Processed, Record, Watermarks,
+    BatchHandler, Header, LaneCancel, Opened, OutRecord, PartitionLog, Processed, Record,
 };
 use topup::pipeline::batch::dead_letter_raw_in_tx;
 use topup::pipeline::replay::Replayed;
@@ -259,7 +259,7 @@ async fn a_record_that_kills_the_process_is_diverted_at_the_third_start() {
         let now = Clock::System.now();
         let taken = checkpoint::take(pool, &settings.group, topic, 0, "dies", now).await;
         let (fence, next) = taken.expect("the partition");
-        let guard = crash_guard::start(pool, &fence, next, now).await.expect("counted");
+        let guard = crash_guard::start(pool, &fence, next.next_offset, now).await.expect("counted");
         assert_eq!(guard.is_careful(), start == 2, "the first start is not careful");
         assert!(!guard.kills(0));
         if guard.is_careful() {
@@ -267,8 +267,8 @@ async fn a_record_that_kills_the_process_is_diverted_at_the_third_start() {
         }
         // Here the process dies.
     }
-    let watermarks = Watermarks { low: 0, high: 2 };
-    let opened = direct.pipeline.open(Arc::from(topic), 0, watermarks, LaneCancel::new()).await;
+    let log = PartitionLog::in_memory(0, 2, Vec::new());
+    let opened = direct.pipeline.open(Arc::from(topic), 0, log.clone(), LaneCancel::new()).await;
     let Opened::Ready { mut lane, next_offset } = opened else {
         panic!("the partition is not opened");
     };
@@ -316,11 +316,11 @@ async fn a_diverted_record_that_is_read_again_is_a_duplicate() {
 async fn many_starts_of_an_idle_partition_divert_nothing() {
     let direct = Direct::new("d_idle").await;
     let topic = direct.pipeline.settings().topics.commands.clone();
-    let watermarks = Watermarks { low: 0, high: 0 };
+    let log = PartitionLog::in_memory(0, 0, Vec::new());
     let mut last = None;
     for _ in 0..5 {
         let topic = Arc::from(topic.as_str());
-        let opened = direct.pipeline.open(topic, 0, watermarks, LaneCancel::new()).await;
+        let opened = direct.pipeline.open(topic, 0, log.clone(), LaneCancel::new()).await;
         let Opened::Ready { lane, .. } = opened else {
             panic!("the partition is not opened");
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use topup::app::Worker;
 use topup::clock::Clock;
-use topup::kafka::{BatchHandler, LaneCancel, Opened, OutRecord, Processed, Record, Watermarks};
+use topup::kafka::{BatchHandler, LaneCancel, Opened, OutRecord, PartitionLog, Processed, Record};
 use topup::store::checkpoint;
 
 use crate::harness::records::{
@@ -204,8 +204,8 @@ async fn a_lane_whose_fence_was_taken_rolls_back() {
     let direct = Direct::new("o_zombie").await;
     let settings = direct.pipeline.settings();
     let topic: Arc<str> = Arc::from(settings.topics.commands.as_str());
-    let watermarks = Watermarks { low: 0, high: 2 };
-    let opened = direct.pipeline.open(Arc::clone(&topic), 0, watermarks, LaneCancel::new());
+    let log = PartitionLog::in_memory(0, 2, Vec::new());
+    let opened = direct.pipeline.open(Arc::clone(&topic), 0, log, LaneCancel::new());
     let Opened::Ready { lane: mut zombie, .. } = opened.await else {
         panic!("the partition is not opened");
     };
@@ -224,8 +224,8 @@ async fn a_lane_whose_fence_was_taken_rolls_back() {
     assert_eq!(done, Processed::Committed { next_offset: 1 });
     let (pool, now) = (direct.pipeline.pool(), Clock::System.now());
     let taken = checkpoint::take(pool, &settings.group, &topic, 0, "another", now).await;
-    let (fence, next_offset) = taken.expect("taken");
-    assert_eq!((fence.epoch, next_offset), (2, Some(1)));
+    let (fence, place) = taken.expect("taken");
+    assert_eq!((fence.epoch, place.next_offset), (2, Some(1)));
     let before = direct.database.fingerprint(&[]).await;
     let batch = vec![record(1, "ACC-2")];
     let done = direct.pipeline.process(&mut zombie, batch, &cancel).await;

@@ -2,7 +2,7 @@
 
 mod database;
 mod direct;
-mod kafka;
+pub mod kafka;
 pub mod records;
 pub mod sound;
 mod template;

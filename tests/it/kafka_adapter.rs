@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use topup::kafka::admin::Cluster;
 use topup::kafka::{
-    GroupProtocol, KafkaError, OutRecord, PartitionPhase, Producer, ProducerConfig, SendError,
+    GroupProtocol, HeldAs, KafkaError, OutRecord, PartitionPhase, Producer, ProducerConfig,
+    SendError,
 };
 
 use support::{Broker, Database, LIMIT, PROTOCOLS, eventually, flowing, full, run, unique};
@@ -198,7 +199,7 @@ async fn a_held_partition_is_reported_and_tried_again() {
     database.hold.store(true, Ordering::SeqCst);
     broker.fill(0, 100).await;
     let consumer = run(broker.config(&unique("group")), &database);
-    let held = PartitionPhase::Held { reason: "high is 100".to_owned() };
+    let held = PartitionPhase::Held { held_as: HeldAs::Held, reason: "high is 100".to_owned() };
     eventually("held", || consumer.status().partitions.iter().any(|p| p.phase == held)).await;
     eventually("tried again", || database.opens() > 2).await;
     assert_eq!(database.count(), 0);

@@ -21,6 +21,7 @@ mod jobs_killed;
 mod kafka_adapter;
 mod keys;
 mod late_locks;
+mod log_changes;
 mod main_job;
 mod matching_rest;
 mod model;

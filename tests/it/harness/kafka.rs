@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -93,12 +93,49 @@ fn read_blocking(brokers: &str, topic: &str) -> Vec<Read> {
 pub async fn delete_topics(brokers: &str, topics: Vec<String>) {
     let brokers = brokers.to_owned();
     let deleting = tokio::task::spawn_blocking(move || {
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("admin client");
+        let admin = admin(&brokers);
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let deleted = futures::executor::block_on(admin.delete_topics(&names, &options));
         deleted.expect("topics deleted");
     });
     deleting.await.expect("no panic");
+}
+
+/// Creates a topic of one partition; again until the old one of that name has gone.
+pub async fn create_topic(brokers: &str, topic: &str) {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let creating = tokio::task::spawn_blocking(move || {
+        let started = Instant::now();
+        loop {
+            let admin = admin(&brokers);
+            let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+            let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+            let created = futures::executor::block_on(admin.create_topics(&[new], &options));
+            if matches!(created.as_deref(), Ok([Ok(_)])) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{topic} not created: {created:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    creating.await.expect("no panic");
+}
+
+/// Deletes the records of partition 0 below `offset`.
+pub async fn delete_records(brokers: &str, topic: &str, offset: i64) {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let deleting = tokio::task::spawn_blocking(move || {
+        let mut below = TopicPartitionList::new();
+        below.add_partition_offset(&topic, 0, Offset::Offset(offset)).expect("a partition");
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let admin = admin(&brokers);
+        let deleted = futures::executor::block_on(admin.delete_records(&below, &options));
+        deleted.expect("records deleted");
+    });
+    deleting.await.expect("no panic");
+}
+
+fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", brokers).create().expect("admin client")
 }

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use topup::kafka::admin::{Cluster, TopicSpec};
 use topup::kafka::mock::MockKafka;
 use topup::kafka::{
-    BatchHandler, ConsumerConfig, ConsumerHandle, GroupProtocol, Header, LaneCancel, Opened,
-    OutRecord, PartitionPhase, Processed, Producer, ProducerConfig, Record, Watermarks, start,
+    BatchHandler, Checked, ConsumerConfig, ConsumerHandle, GroupProtocol, Header, HeldAs,
+    LaneCancel, Opened, OutRecord, PartitionLog, PartitionPhase, Processed, Producer,
+    ProducerConfig, Record, start,
 };
 
 pub const LIMIT: Duration = Duration::from_secs(40);
@@ -192,13 +193,13 @@ impl BatchHandler for Database {
         &self,
         _topic: Arc<str>,
         partition: i32,
-        watermarks: Watermarks,
+        log: PartitionLog,
         _cancel: LaneCancel,
     ) -> Opened<Self::Lane> {
         self.opens.fetch_add(1, Ordering::SeqCst);
         if self.hold.load(Ordering::SeqCst) {
-            let reason = format!("high is {}", watermarks.high);
-            return Opened::Hold { reason };
+            let reason = format!("high is {}", log.high);
+            return Opened::Hold { held_as: HeldAs::Held, reason };
         }
         self.row(partition, |row| {
             row.epoch += 1;
@@ -238,6 +239,14 @@ impl BatchHandler for Database {
             let next_offset = row.next_offset.unwrap();
             Processed::Committed { next_offset }
         })
+    }
+
+    async fn check(&self, lane: &mut Self::Lane, log: &PartitionLog) -> Checked {
+        let next = self.row(lane.0, |row| row.next_offset).unwrap_or(log.low);
+        if (log.low..=log.high).contains(&next) {
+            return Checked::Sound;
+        }
+        Checked::Changed { why: format!("{next} is not within {}..{}", log.low, log.high) }
     }
 }
 

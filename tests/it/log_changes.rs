@@ -1,0 +1,179 @@
+//! The log changes under its reader: created anew, deleted, running and stopped. Nothing is skipped
+//! in silence, and what goes is counted.
+
+use serde_json::json;
+
+use crate::harness::records::{BANK, bank, credit, with};
+use crate::harness::{World, kafka, out_record};
+
+const CHANGES: &str = "SELECT coalesce(string_agg(concat_ws(' ', kind, expected, went_on_at, lost),
+                       ', ' ORDER BY change_id), 'none') FROM log_changes";
+
+async fn world(test: &str) -> World {
+    let mut world = World::with_partitions(test, 1).await;
+    world.set("KAFKA__LOG_CHECK_MS", "300");
+    world
+}
+
+/// Credits `from..to`, one after the other in the log.
+async fn credits(world: &World, from: usize, to: usize) {
+    let records = (from..to).map(|number| {
+        let data = with(credit(&format!("T-{number}"), "1.00"), &json!({}));
+        let value = bank(&format!("b-{number}"), &data);
+        out_record(&world.topics.bank_payments, Some(BANK), Some(value.as_bytes()))
+    });
+    world.publish_all(records.collect()).await;
+}
+
+async fn paid(world: &World, count: usize) {
+    world.until("SELECT count(*) FROM payments", &count.to_string()).await;
+}
+
+async fn create_anew(world: &World) {
+    let topic = world.topics.bank_payments.clone();
+    kafka::delete_topics(&world.brokers, vec![topic.clone()]).await;
+    kafka::create_topic(&world.brokers, &topic).await;
+}
+
+/// Each payment once, though the records of the new log have offsets that were read already.
+async fn created_anew(test: &str, new: usize, running: bool) {
+    let world = world(test).await;
+    let mut worker = world.start().await;
+    credits(&world, 0, 60).await;
+    paid(&world, 60).await;
+    if !running {
+        worker.shutdown().await;
+        create_anew(&world).await;
+        credits(&world, 60, 60 + new).await;
+        worker = world.start().await;
+    } else {
+        create_anew(&world).await;
+        credits(&world, 60, 60 + new).await;
+    }
+    paid(&world, 60 + new).await;
+    world.until("SELECT max(next_offset) FROM checkpoints", &new.to_string()).await;
+    world.until("SELECT max(incarnation) FROM checkpoints", "2").await;
+    world.until("SELECT count(*) FROM log_changes WHERE settled_at IS NULL", "1").await;
+    assert!(world.value(CHANGES).await.starts_with("replaced "));
+    // What comes next is read as ever.
+    credits(&world, 500, 503).await;
+    paid(&world, 63 + new).await;
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_anew_and_shorter_is_read_by_a_running_worker() {
+    created_anew("lc_short_run", 25, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_anew_and_longer_is_read_by_a_running_worker() {
+    created_anew("lc_long_run", 150, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_anew_and_of_the_same_length_is_read_by_a_running_worker() {
+    created_anew("lc_same_run", 60, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_anew_and_shorter_is_read_after_a_stop() {
+    created_anew("lc_short_stop", 25, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_anew_and_longer_is_read_after_a_stop() {
+    created_anew("lc_long_stop", 150, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_anew_with_the_old_records_too_doubles_nothing() {
+    let world = world("lc_again").await;
+    let worker = world.start().await;
+    credits(&world, 0, 40).await;
+    paid(&world, 40).await;
+    worker.shutdown().await;
+    create_anew(&world).await;
+    // Half of them are known, and one cannot be read at a place where another was read before.
+    let broken = |n: usize| {
+        out_record(&world.topics.bank_payments, Some(BANK), Some(format!("{{{n}").as_bytes()))
+    };
+    world.publish_all(vec![broken(1)]).await;
+    credits(&world, 20, 70).await;
+    let worker = world.start().await;
+    paid(&world, 70).await;
+    worker.shutdown().await;
+    create_anew(&world).await;
+    world.publish_all(vec![broken(2)]).await;
+    credits(&world, 20, 71).await;
+    let worker = world.start().await;
+    paid(&world, 71).await;
+    world.until("SELECT count(*) FROM dead_letters", "2").await;
+    world.until("SELECT max(incarnation) FROM checkpoints", "3").await;
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// A worker reads at offset 0 while the records up to 200 are deleted; then it reads on.
+async fn deleted_above(test: &str, running: bool) {
+    let world = world(test).await;
+    let topic = world.topics.bank_payments.clone();
+    let worker = world.start().await;
+    credits(&world, 0, 30).await;
+    paid(&world, 30).await;
+    if running {
+        // The worker cannot write, and what it has in hand is not all that is deleted.
+        let mut blocker = world.database.admin.begin().await.expect("begin");
+        sqlx::query("LOCK TABLE checkpoints").execute(&mut *blocker).await.expect("locked");
+        credits(&world, 30, 20_000).await;
+        kafka::delete_records(&world.brokers, &topic, 19_000).await;
+        blocker.rollback().await.expect("unlocked");
+        world.until("SELECT max(next_offset) FROM checkpoints", "20000").await;
+        worker.shutdown().await;
+    } else {
+        worker.shutdown().await;
+        credits(&world, 30, 1_000).await;
+        kafka::delete_records(&world.brokers, &topic, 900).await;
+        let worker = world.start().await;
+        world.until("SELECT max(next_offset) FROM checkpoints", "1000").await;
+        worker.shutdown().await;
+    }
+    // Every offset was processed, or is counted as lost.
+    let sum = "SELECT (SELECT count(*) FROM payments) + (SELECT sum(lost) FROM log_changes)
+               = (SELECT max(next_offset) FROM checkpoints)";
+    assert_eq!(world.value(sum).await, "true");
+    let changes = world.value(CHANGES).await;
+    assert!(changes.starts_with("deleted ") && !changes.contains(','), "{changes}");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_unread_under_a_running_worker_are_counted() {
+    deleted_above("lc_del_run", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_unread_while_it_is_stopped_are_counted() {
+    deleted_above("lc_del_stop", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_after_they_were_read_change_nothing() {
+    let world = world("lc_below").await;
+    let topic = world.topics.bank_payments.clone();
+    let worker = world.start().await;
+    credits(&world, 0, 50).await;
+    paid(&world, 50).await;
+    kafka::delete_records(&world.brokers, &topic, 50).await;
+    credits(&world, 50, 80).await;
+    paid(&world, 80).await;
+    worker.shutdown().await;
+    kafka::delete_records(&world.brokers, &topic, 80).await;
+    let worker = world.start().await;
+    credits(&world, 80, 90).await;
+    paid(&world, 90).await;
+    assert_eq!(world.value(CHANGES).await, "none");
+    worker.shutdown().await;
+    world.finish().await;
+}
