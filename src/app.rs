@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, P
 use crate::pipeline::{Pipeline, Settings};
 use crate::relay::Relay;
 use crate::schedule::{self, Calendar, ScheduleError, Timetable};
+use crate::store::partitions::{self, PartitionState};
 use crate::store::{self, ConnectOptions, StoreError};
 use crate::telemetry;
 
@@ -202,6 +203,10 @@ impl Worker {
             Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
         let mut tasks = Vec::new();
+        if let Some(consumer) = &consumer {
+            let telling = tell_states(pipeline.clone(), consumer.watch(), stopped.clone());
+            tasks.push(tokio::spawn(telling));
+        }
         if only.relay {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
@@ -269,6 +274,56 @@ impl Worker {
         }
         self.pipeline.pool().close().await;
     }
+}
+
+/// How often it is looked whether a partition stands otherwise, and how often all are told anew.
+const STATES_LOOK: Duration = Duration::from_secs(1);
+const STATES_TELL: Duration = Duration::from_secs(30);
+
+/// Tells the database how partitions stand, for `status` and `doctor`.
+async fn tell_states(
+    pipeline: Pipeline,
+    status: impl Fn() -> kafka::ConsumerStatus,
+    mut stop: watch::Receiver<bool>,
+) {
+    let (group, owner) = (&pipeline.settings().group, &pipeline.settings().owner);
+    let mut told: Vec<PartitionState> = Vec::new();
+    let mut told_at = Instant::now();
+    while !*stop.borrow() {
+        let now = states(&status());
+        let gone = told.iter().filter(|old| {
+            old.state != LEFT
+                && !now.iter().any(|s| (&s.topic, s.partition) == (&old.topic, old.partition))
+        });
+        let gone =
+            gone.map(|old| PartitionState { state: LEFT, reason: String::new(), ..old.clone() });
+        let news: Vec<PartitionState> = gone.chain(now.iter().cloned()).collect();
+        if news != told || (!now.is_empty() && told_at.elapsed() >= STATES_TELL) {
+            let at = pipeline.clock().now();
+            match partitions::tell(pipeline.pool(), group, owner, &news, at).await {
+                Ok(()) => (told, told_at) = (now, Instant::now()),
+                Err(error) => {
+                    tracing::debug!(error = %telemetry::chain(&error), "states not told");
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STATES_LOOK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+const LEFT: &str = "left";
+
+fn states(status: &kafka::ConsumerStatus) -> Vec<PartitionState> {
+    let state = |partition: &kafka::PartitionStatus| PartitionState {
+        topic: partition.topic.as_ref().to_owned(),
+        partition: partition.partition,
+        state: partition.phase.word(),
+        reason: partition.phase.reason().to_owned(),
+    };
+    status.partitions.iter().map(state).collect()
 }
 
 /// Releases and expires waiting commands, on time and when something they may need has come.

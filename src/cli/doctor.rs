@@ -8,7 +8,9 @@ use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular};
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig};
-use crate::store::views::health::{Examined, MigrationFacts, ServerFacts, TablePrivileges};
+use crate::store::views::health::{
+    Examined, MigrationFacts, PartitionFact, ServerFacts, TablePrivileges,
+};
 use crate::telemetry::chain;
 
 /// PostgreSQL 14 is the oldest that is supported upstream.
@@ -16,6 +18,7 @@ const VERSION_MIN: i32 = 140_000;
 /// Deadlines are compared with the clock of this host: a second is usual, half a minute is not.
 const SKEW_WARN_MS: i64 = 1_000;
 const SKEW_FAIL_MS: i64 = 30_000;
+const PARTITIONS: &str = "partitions";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -80,10 +83,20 @@ async fn database(config: &Config) -> Vec<Check> {
         }
         Err(error) => checks.push(unanswered(REACHABLE, &error)),
     }
+    let mut migrated = false;
     checks.push(match examined.migrations().await {
-        Ok(facts) => judge_migrations(&facts),
+        Ok(facts) => {
+            migrated = facts.missing.is_empty();
+            judge_migrations(&facts)
+        }
         Err(error) => unanswered("migrations", &error),
     });
+    if migrated {
+        match examined.partitions().await {
+            Ok(facts) => checks.extend(judge_partitions(&facts)),
+            Err(error) => checks.push(unanswered(PARTITIONS, &error)),
+        }
+    }
     checks.push(match &config.database.role {
         None => verdict(
             Verdict::Warn,
@@ -175,6 +188,22 @@ fn judge_migrations(facts: &MigrationFacts) -> Check {
         return verdict(Verdict::Warn, CHECK, found, "use the newer release");
     }
     ok(CHECK, format!("{} applied, none missing", facts.applied))
+}
+
+/// One finding for each, so that each says where it is.
+fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
+    if facts.is_empty() {
+        return vec![ok(PARTITIONS, "none is held, and no log has changed unsettled")];
+    }
+    let judged = |fact: &PartitionFact| {
+        let how = if fact.held {
+            "see `Held partitions` in the operations guide; records behind it wait"
+        } else {
+            "find what went unread, then `topup partitions settle`"
+        };
+        verdict(Verdict::Fail, PARTITIONS, fact.found.clone(), how)
+    };
+    facts.iter().map(judged).collect()
 }
 
 fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
@@ -287,6 +316,17 @@ mod tests {
         assert_eq!(judge_role("r", &[table(false)]).verdict, Verdict::Ok);
         assert_eq!(judge_role("r", &[table(true)]).verdict, Verdict::Fail);
         assert_eq!(judge_role("r", &[]).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn what_is_held_or_lost_fails() {
+        assert_eq!(judge_partitions(&[])[0].verdict, Verdict::Ok);
+        for held in [true, false] {
+            let fact = PartitionFact { found: "t:0".to_owned(), held };
+            let judged = judge_partitions(&[fact.clone(), fact]);
+            assert_eq!(judged.len(), 2);
+            assert!(judged.iter().all(|check| check.verdict == Verdict::Fail));
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod letter;
 mod manual;
 mod near;
 pub mod output;
+mod partitions;
 mod payments;
 mod progress;
 pub mod publish;
@@ -140,10 +141,13 @@ enum Command {
     /// Scheduled jobs
     #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
-    /// Lag, outbox, dead letters, parked money
+    /// Lag, outbox, dead letters, parked money; exits 3 when a partition is held or a log changed
     #[command(after_help = "Examples:\n  topup status\n  topup status --output json\n  \
                             topup status --watch 5")]
     Status(status::StatusArgs),
+    /// Partitions whose records cannot be read, and logs that changed under their reader
+    #[command(subcommand, after_help = "Example:\n  topup partitions changes")]
+    Partitions(partitions::PartitionsCommand),
     /// Bank statements against payments, and each account's books; exits 3 when they differ
     #[command(after_help = "Examples:\n  topup reconcile\n  \
                             topup reconcile --as-of 2026-11-22\n  \
@@ -205,6 +209,7 @@ impl Command {
             | Self::Review(_)
             | Self::Jobs(_)
             | Self::Status(_)
+            | Self::Partitions(_)
             | Self::Reconcile(_)
             | Self::Rules(_)
             | Self::Simulate(_)
@@ -308,7 +313,10 @@ async fn look(
         }
         Command::Review(command) => return review::run(command, pool, config, printer).await,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
-        Command::Status(args) => status::run(&args, pool, &config.kafka, printer).await?,
+        Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,
+        Command::Partitions(command) => {
+            return partitions::run(&command, pool, &config.kafka, printer).await;
+        }
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
         Command::Rules(command) => return rules::run(&command, pool, config, printer).await,

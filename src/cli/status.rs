@@ -6,7 +6,7 @@ use clap::Args;
 use sqlx::PgPool;
 
 use super::cluster;
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::escape;
 use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
@@ -35,7 +35,7 @@ pub async fn run(
     pool: &PgPool,
     kafka: &KafkaConfig,
     printer: Printer,
-) -> Result<(), CliError> {
+) -> Result<Exit, CliError> {
     let Some(seconds) = args.watch else {
         return show(pool, kafka, printer, "").await;
     };
@@ -47,7 +47,7 @@ pub async fn run(
     loop {
         let shown = tokio::select! {
             biased;
-            _ = &mut stop => return Ok(()),
+            _ = &mut stop => return Ok(Exit::Ok),
             shown = show(pool, kafka, printer, clear) => shown,
         };
         match shown {
@@ -55,10 +55,12 @@ pub async fn run(
             Err(error @ CliError::Database(_)) => {
                 eprintln!("the database does not answer: {}", escape::text(&chain(&error)));
             }
-            shown => shown?,
+            shown => {
+                shown?;
+            }
         }
         tokio::select! {
-            _ = &mut stop => return Ok(()),
+            _ = &mut stop => return Ok(Exit::Ok),
             () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
         }
     }
@@ -69,7 +71,7 @@ async fn show(
     kafka: &KafkaConfig,
     printer: Printer,
     before: &str,
-) -> Result<(), CliError> {
+) -> Result<Exit, CliError> {
     let mut view = status::read(pool).await?;
     if !kafka.brokers.is_empty()
         && let Err(error) = add_lag(&mut view, kafka).await
@@ -79,7 +81,9 @@ async fn show(
     if !before.is_empty() {
         output::write(before)?;
     }
-    printer.one(&view, |text| human(&view, text))
+    printer.one(&view, |text| human(&view, text))?;
+    let held = view.checkpoints.iter().any(CheckpointRow::is_held);
+    Ok(if held || !view.log_changes.is_empty() { Exit::Findings } else { Exit::Ok })
 }
 
 /// What is in the log and not in the database: the log's end less our own checkpoint.
@@ -92,8 +96,10 @@ async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), clust
             if row.topic != partition.topic || row.partition != partition.partition {
                 continue;
             }
-            let next = row.next_offset.unwrap_or(partition.low).max(partition.low);
-            row.lag = Some(partition.high.saturating_sub(next).max(0));
+            let next = row.next_offset.unwrap_or(partition.low);
+            // A log that ends before the checkpoint is another one: all of it is to be read.
+            let next = if next > partition.high { partition.low } else { next };
+            row.lag = Some(partition.high.saturating_sub(next.max(partition.low)));
         }
     }
     Ok(())
@@ -102,6 +108,13 @@ async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), clust
 fn human(view: &StatusView, text: &mut Text) {
     text.heading("Checkpoints");
     text.table(&view.checkpoints);
+    for row in view.checkpoints.iter().filter(|row| row.is_held()) {
+        text.line(&format!("{}:{} is {}: {}", row.topic, row.partition, row.state, row.reason));
+    }
+    if !view.log_changes.is_empty() {
+        text.heading("Logs that changed");
+        text.table(&view.log_changes);
+    }
     text.heading("Outbox");
     let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);
     text.fields(&[
@@ -135,14 +148,26 @@ fn ago(seconds: i64) -> String {
 }
 
 impl Tabular for CheckpointRow {
-    const HEADERS: &'static [&'static str] =
-        &["group", "topic", "partition", "offset", "lag", "age", "epoch", "owner"];
+    const HEADERS: &'static [&'static str] = &[
+        "group",
+        "topic",
+        "partition",
+        "state",
+        "since",
+        "offset",
+        "lag",
+        "age",
+        "epoch",
+        "owner",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.consumer_group.clone(),
             self.topic.clone(),
             self.partition.to_string(),
+            self.state.clone(),
+            cell(self.state_since.as_ref()),
             cell(self.next_offset.as_ref()),
             cell(self.lag.as_ref()),
             ago(self.age_seconds),

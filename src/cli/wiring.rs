@@ -27,6 +27,7 @@ use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
 pub(super) use crate::store::dead_letters::Selection;
+pub(super) use crate::store::partitions::Skip;
 use crate::store::views::Privacy;
 use crate::{app, dead_letters, demo, review, store};
 
@@ -61,6 +62,24 @@ pub(super) async fn migrate(config: &Config) -> Result<(), CliError> {
     let migrated = store::migrate(&pool).await;
     pool.close().await;
     migrated.map_err(|error| CliError::failed(&error))
+}
+
+pub(super) async fn settle_change(
+    pool: &PgPool,
+    change_id: i64,
+    operator: &str,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> Result<bool, CliError> {
+    Ok(store::partitions::settle(pool, change_id, operator, reason, at).await?)
+}
+
+pub(super) async fn skip(
+    pool: &PgPool,
+    skip: &Skip<'_>,
+    at: DateTime<Utc>,
+) -> Result<Option<(i64, i64)>, CliError> {
+    Ok(store::partitions::skip(pool, skip, at).await?)
 }
 
 /// The words of the jobs.

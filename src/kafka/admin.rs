@@ -85,7 +85,7 @@ impl Cluster {
     ) -> Result<Vec<String>, KafkaError> {
         let admin: AdminClient<LogContext> = self
             .native()
-            .create_with_context(LogContext)
+            .create_with_context(LogContext::default())
             .map_err(KafkaError::client("admin client"))?;
         let wanted: Vec<NewTopic<'_>> = topics.iter().map(new_topic).collect();
         let options =
@@ -158,7 +158,7 @@ impl Cluster {
         if let Some(group_id) = group_id {
             native.set("group.id", group_id);
         }
-        native.create_with_context(LogContext).map_err(KafkaError::client("consumer"))
+        native.create_with_context(LogContext::default()).map_err(KafkaError::client("consumer"))
     }
 
     fn native(&self) -> ClientConfig {

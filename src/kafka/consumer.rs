@@ -117,6 +117,12 @@ impl ConsumerHandle {
         self.shared.status()
     }
 
+    /// The same, for those who outlive this handle.
+    pub fn watch(&self) -> impl Fn() -> ConsumerStatus + Send + use<> {
+        let shared = self.shared.clone();
+        move || shared.status()
+    }
+
     /// Resolves when the consumer cannot go on; the process then has to end with an error. Stays
     /// pending for ever when the consumer is shut down in order.
     pub fn failed(&self) -> impl Future<Output = KafkaError> + Send + use<> {

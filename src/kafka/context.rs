@@ -15,20 +15,36 @@ use rdkafka::error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::noise::Noise;
 use super::shared::{Shared, add};
 use super::slots::Key;
 
 /// The context of clients that only need their logs routed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct LogContext;
+#[derive(Debug, Clone, Default)]
+pub(super) struct LogContext {
+    noise: Arc<Noise>,
+    /// Its errors are told by whoever asked: here they are for debugging.
+    quiet: bool,
+}
+
+impl LogContext {
+    pub fn quiet() -> Self {
+        Self { quiet: true, ..Self::default() }
+    }
+}
 
 impl ClientContext for LogContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
+        let level = if self.quiet { RDKafkaLogLevel::Debug } else { level };
+        log_line(&self.noise, level, facility, message);
     }
 
     fn error(&self, error: NativeError, reason: &str) {
-        tracing::warn!(target: "librdkafka", %error, reason);
+        if self.quiet {
+            tracing::debug!(target: "librdkafka", %error, reason);
+        } else {
+            warn_once(&self.noise, &error, reason);
+        }
     }
 }
 
@@ -37,11 +53,20 @@ impl ConsumerContext for LogContext {}
 /// The context of the consumer.
 pub(super) struct Context {
     shared: Arc<Shared>,
+    noise: Noise,
 }
 
 impl Context {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, noise: Noise::default() }
+    }
+
+    /// The brokers answer.
+    pub fn answered(&self) {
+        if self.noise.over() {
+            tracing::info!("Kafka answers again");
+        }
+        self.shared.clear_error();
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
@@ -73,20 +98,23 @@ impl Context {
             self.shared.wait_ended(consumer, &keys, self.shared.revoke_deadline());
         }
         let mut offsets = TopicPartitionList::new();
+        let mut in_flight: Vec<&Key> = Vec::new();
         let mut slots = self.shared.slots();
         for key in &keys {
             let Some((next_offset, ended)) = slots.remove(&key.0, key.1) else {
                 continue;
             };
             if !ended {
-                let (topic, partition) = (&key.0, key.1);
-                tracing::warn!(%topic, partition, lost, "left with a batch in flight");
+                in_flight.push(key);
             }
             if let Some(next_offset) = next_offset {
                 add(&mut offsets, key, Offset::Offset(next_offset));
             }
         }
         drop(slots);
+        if !in_flight.is_empty() {
+            tracing::warn!(partitions = ?in_flight, lost, "left with batches in flight");
+        }
         tracing::info!(partitions = ?keys, lost, "partitions revoked");
         if !lost && offsets.count() > 0 {
             commit(consumer, &offsets);
@@ -96,7 +124,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
+        log_line(&self.noise, level, facility, message);
     }
 
     fn error(&self, error: NativeError, reason: &str) {
@@ -104,7 +132,7 @@ impl ClientContext for Context {
             // The member was evicted. The next poll joins again; the fence guards the database.
             tracing::warn!(reason, "the consumer thread polled too late and left the group");
         } else {
-            tracing::warn!(target: "librdkafka", %error, reason);
+            warn_once(&self.noise, &error, reason);
         }
         self.shared.note_error(format!("{error}: {reason}"));
     }
@@ -179,16 +207,35 @@ fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
     elements.iter().map(|element| (element.topic().into(), element.partition())).collect()
 }
 
-fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+/// One line for each kind of error, and one a minute while it lasts.
+fn warn_once(noise: &Noise, error: &NativeError, reason: &str) {
+    let kind = error.to_string();
+    if let Some(times) = noise.tell(&kind, Instant::now()) {
+        tracing::warn!(target: "librdkafka", %error, reason, times);
+    }
+}
+
+fn log_line(noise: &Noise, level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => tracing::error!(target: "librdkafka", facility, message),
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, message),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
             tracing::info!(target: "librdkafka", facility, message);
+            return;
         }
-        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, message),
+        RDKafkaLogLevel::Debug => {
+            tracing::debug!(target: "librdkafka", facility, message);
+            return;
+        }
+        _ => {}
+    }
+    // The same line of another broker or at another offset is the same.
+    let kind: String = message.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let Some(times) = noise.tell(&format!("{facility} {kind}"), Instant::now()) else {
+        return;
+    };
+    match level {
+        RDKafkaLogLevel::Warning => {
+            tracing::warn!(target: "librdkafka", facility, message, times);
+        }
+        _ => tracing::error!(target: "librdkafka", facility, message, times),
     }
 }

@@ -1,9 +1,10 @@
 //! The contract between the consumer and the pipeline: what a partition's lane asks of its handler.
 //!
 //! Order of calls, per assignment of a partition: `open` once, then `process` batch after batch,
-//! never two at a time, and `check` between them. After `Fenced` the lane is opened anew. Different partitions run in
-//! parallel. No future of a handler is ever dropped half-way by the lane: a database call that is
-//! cut off can lose an acknowledged write, so stopping is asked for through [`LaneCancel`].
+//! never two at a time, and `check` between them. After `Fenced` the lane is opened anew. Different
+//! partitions run in parallel. No future of a handler is ever dropped half-way by the lane: a
+//! database call that is cut off can lose an acknowledged write, so stopping is asked for through
+//! [`LaneCancel`].
 
 use std::future::Future;
 use std::sync::Arc;

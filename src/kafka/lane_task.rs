@@ -1,5 +1,6 @@
 //! One run of a lane: the log's ends, `open`, then batch after batch until it is cancelled, fenced
-//! or held. It tells the consumer thread about each step by an event and never touches the consumer.
+//! or held. It tells the consumer thread about each step by an event and never touches the
+//! consumer.
 //!
 //! Offsets that are left out are proved before the batch is processed: the log must still begin
 //! at or below them (else they were deleted unread), and after an error of the client each is read

@@ -12,9 +12,9 @@
 //! The database says where a partition continues; one that it does not know begins at the start of
 //! its log. What the group committed is for people and their tools: nothing starts there.
 //!
-//! No record is passed over: librdkafka never sets a position by itself (`auto.offset.reset=error`),
-//! an offset that goes backwards opens the lane anew, and one that leaves others out is only
-//! believed when the log says that they are no records (see `lane_task`).
+//! No record is passed over: librdkafka never sets a position by itself
+//! (`auto.offset.reset=error`), an offset that goes backwards opens the lane anew, and one that
+//! leaves others out is only believed when the log says that they are no records (see `lane_task`).
 //!
 //! Bounds: see [`ConsumerConfig`]; a lane holds at most its limits in the queue and one batch in
 //! the handler, and librdkafka holds the prefetch set in `config.rs`.
@@ -30,6 +30,7 @@ mod lane;
 mod lane_task;
 mod log;
 pub mod mock;
+mod noise;
 mod poll_loop;
 mod probe;
 mod producer;

@@ -186,6 +186,9 @@ impl Server {
                 Ok(Request::First { reply, .. }) if reply.is_closed() => {}
                 Ok(Request::Ends { topic, partition, reply }) => {
                     let answer = self.consumer.fetch_watermarks(&topic, partition, PROBE_TIMEOUT);
+                    if answer.is_ok() {
+                        self.consumer.context().answered();
+                    }
                     let _ = reply.send(answer.map_err(|error| failure(&topic, partition, &error)));
                 }
                 Ok(Request::First { topic, partition, offset, reply }) => {
@@ -206,7 +209,7 @@ impl Server {
             Some(reader) => reader,
             None => self
                 .settings
-                .create_with_context(LogContext)
+                .create_with_context(LogContext::quiet())
                 .map_err(|error| failure(&topic, partition, &error))?,
         };
         let found = read(&reader, &topic, partition, offset);

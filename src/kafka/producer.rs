@@ -192,8 +192,9 @@ impl Producer {
 
 impl Client {
     fn start(config: &ClientConfig) -> Result<Arc<Self>, KafkaError> {
-        let native: Native =
-            config.create_with_context(LogContext).map_err(KafkaError::client("producer"))?;
+        let native: Native = config
+            .create_with_context(LogContext::default())
+            .map_err(KafkaError::client("producer"))?;
         let last = native.clone();
         let (release, released) = channel::<()>();
         std::thread::Builder::new()

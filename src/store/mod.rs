@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod lines;
 pub mod load;
 pub mod outbox;
+pub mod partitions;
 pub mod persist;
 pub mod prune;
 pub mod reconcile;
@@ -105,6 +106,9 @@ pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
             ("idle_in_transaction_session_timeout", idle),
             ("synchronous_commit", "on".to_owned()),
         ]);
+    // A slow statement would be logged with its whole text, at each time: the server's own log
+    // (`log_min_duration_statement`) is the place for that.
+    let connect = sqlx::ConnectOptions::disable_statement_logging(connect);
     let connect = if options.by_index {
         // A scan that has no other way costs ten billion on paper: too much not to be compiled,
         // which takes a tenth of a second even for an empty table.

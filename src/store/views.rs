@@ -11,6 +11,7 @@ pub mod invoices;
 pub mod jobs;
 pub mod keys;
 pub mod near;
+pub mod partitions;
 pub mod payments;
 pub mod records;
 pub mod review;

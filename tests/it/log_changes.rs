@@ -1,7 +1,11 @@
 //! The log changes under its reader: created anew, deleted, running and stopped. Nothing is skipped
 //! in silence, and what goes is counted.
 
+use chrono::Utc;
 use serde_json::json;
+use topup::kafka::{Producer, ProducerConfig};
+use topup::store::partitions::{self, Skip};
+use topup::store::views;
 
 use crate::harness::records::{BANK, bank, credit, with};
 use crate::harness::{World, kafka, out_record};
@@ -174,6 +178,78 @@ async fn records_deleted_after_they_were_read_change_nothing() {
     credits(&world, 80, 90).await;
     paid(&world, 90).await;
     assert_eq!(world.value(CHANGES).await, "none");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// A batch whose bytes are broken on the broker's disk is passed over by the client with an error
+/// that names no partition. The partition stands, says why, and goes on when a person says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corrupt_batch_is_a_state_with_its_reason_and_is_never_passed_over() {
+    let world = world("lc_corrupt").await;
+    for number in 0..3 {
+        credits(&world, number, number + 1).await;
+    }
+    kafka::corrupt(&world.brokers, &world.topics.bank_payments, "b-1").await;
+    let worker = world.start().await;
+    let state = "SELECT state || ': ' || reason FROM partition_states WHERE topic LIKE '%bank%'";
+    world.until(state, "unreadable: a batch of records is corrupt").await;
+    world.until("SELECT count(*) FROM payments", "1").await;
+    // What stands is told: in `status`, in `doctor`, and it is no lag of 0.
+    let status = views::status::read(&world.database.admin).await.expect("status");
+    let row = status.checkpoints.iter().find(|row| row.is_held()).expect("it is held");
+    assert_eq!((row.next_offset, row.state.as_str()), (Some(1), "unreadable"));
+    let mut examined = views::health::Examined::connect(&world.database.url).await.expect("open");
+    let facts = examined.partitions().await.expect("facts");
+    assert!(facts.iter().any(|fact| fact.held && fact.found.contains("corrupt")), "{facts:?}");
+    assert_eq!(world.value(CHANGES).await, "none");
+    let skip = Skip {
+        group: &world.name,
+        topic: &world.topics.bank_payments,
+        partition: 0,
+        low: 0,
+        to: 2,
+        operator: "alice",
+        reason: "broken on all replicas",
+    };
+    let pool = &world.database.admin;
+    let done = partitions::skip(pool, &skip, Utc::now()).await.expect("skipped");
+    assert_eq!(done.map(|(_, lost)| lost), Some(1));
+    paid(&world, 2).await;
+    world.until(state, "flowing: ").await;
+    assert_eq!(world.value(CHANGES).await, "skipped 1 2 1");
+    let again = partitions::skip(pool, &skip, Utc::now()).await.expect("asked");
+    assert_eq!(again, None, "it is beyond that offset");
+    // It stays an alarm until somebody has settled it.
+    let open = examined.partitions().await.expect("facts");
+    assert!(open.iter().any(|fact| !fact.held && fact.found.contains("1 offsets unread")));
+    let change: i64 = world.value("SELECT max(change_id) FROM log_changes").await.parse().unwrap();
+    let settled = partitions::settle(pool, change, "bob", "sent again", Utc::now()).await;
+    assert!(settled.expect("settled"));
+    let settled = partitions::settle(pool, change, "bob", "again", Utc::now()).await;
+    assert!(!settled.expect("asked"), "once");
+    assert_eq!(examined.partitions().await.expect("facts"), []);
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_each_compression_are_read() {
+    let world = world("lc_codecs").await;
+    let worker = world.start().await;
+    for (number, codec) in (0..).zip(["zstd", "lz4", "snappy", "gzip"]) {
+        let mut config = ProducerConfig::new(&world.brokers);
+        config.extra.insert("compression.type".to_owned(), codec.to_owned());
+        let producer = Producer::new(&config).expect("producer");
+        let records = (0..50).map(|n| {
+            let data = with(credit(&format!("{codec}-{n}"), "1.00"), &json!({}));
+            let value = bank(&format!("{codec}-{n}"), &data);
+            out_record(&world.topics.bank_payments, Some(BANK), Some(value.as_bytes()))
+        });
+        let sent = producer.send_all(records.collect()).await;
+        assert!(sent.iter().all(Result::is_ok), "{codec}: {sent:?}");
+        paid(&world, 50 * (number + 1)).await;
+    }
     worker.shutdown().await;
     world.finish().await;
 }

@@ -15,6 +15,8 @@ const PRIVILEGES: &str = include_str!("../sql/views_health_privileges.sql");
 const MIGRATIONS: &str = include_str!("../sql/views_health_migrations.sql");
 const HAS_MIGRATIONS: &str = include_str!("../sql/views_health_has_migrations.sql");
 
+const PARTITIONS: &str = include_str!("../sql/views_health_partitions.sql");
+
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 #[derive(Debug, Clone)]
@@ -41,6 +43,14 @@ pub struct TablePrivileges {
     pub role_is_superuser: bool,
     /// Whether the user of the URL may take on the role.
     pub may_become: bool,
+}
+
+/// A partition that does not flow, or what a log did and nobody has settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionFact {
+    pub found: String,
+    /// It does not flow now.
+    pub held: bool,
 }
 
 /// How the migrations of this binary compare with those of the database.
@@ -101,6 +111,16 @@ impl Examined {
             })
         };
         rows.iter().map(table).collect()
+    }
+
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn partitions(&mut self) -> Result<Vec<PartitionFact>> {
+        let rows = sqlx::query(PARTITIONS).fetch_all(&mut self.connection).await?;
+        let fact = |row: &sqlx::postgres::PgRow| {
+            Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("held")? })
+        };
+        rows.iter().map(fact).collect()
     }
 
     /// # Errors

@@ -6,6 +6,7 @@ use sqlx::{PgPool, Row};
 
 use super::dead_letters::{self, GroupRow};
 use super::jobs::{self, JobRow};
+use super::partitions::{self, ChangeRow};
 use super::time::{At, Day};
 use super::{Result, sum};
 
@@ -20,6 +21,8 @@ const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusView {
     pub checkpoints: Vec<CheckpointRow>,
+    /// What logs did under their readers, as long as nobody has settled it.
+    pub log_changes: Vec<ChangeRow>,
     pub outbox: OutboxView,
     pub dead_letters: Vec<GroupRow>,
     pub waiting: Vec<WaitingGroup>,
@@ -39,11 +42,26 @@ pub struct CheckpointRow {
     pub partition: i32,
     pub epoch: i64,
     pub next_offset: Option<i64>,
+    /// Raised when the log was another one than before.
+    pub incarnation: i32,
+    /// flowing, full, opening, waiting, held, unreadable, unauthorised, left, unknown.
+    pub state: String,
+    pub state_since: Option<At>,
+    /// Why it is held, unreadable or unauthorised.
+    pub reason: String,
     pub owner: String,
     pub updated_at: At,
     pub age_seconds: i64,
     /// Records that the database has not seen; None when Kafka was not asked or did not answer.
     pub lag: Option<i64>,
+}
+
+impl CheckpointRow {
+    /// Whether it does not flow, and a person has to look.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.state.as_str(), "held" | "unreadable" | "unauthorised")
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -95,6 +113,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
     let outbox = sqlx::query(OUTBOX).fetch_one(pool).await?;
     Ok(StatusView {
         checkpoints: rows(pool, CHECKPOINTS, checkpoint).await?,
+        log_changes: partitions::changes(pool, false).await?,
         outbox: OutboxView {
             unpublished: outbox.try_get("unpublished")?,
             oldest: outbox.try_get("oldest")?,
@@ -126,6 +145,10 @@ fn checkpoint(row: &PgRow) -> Result<CheckpointRow> {
         partition: row.try_get("partition")?,
         epoch: row.try_get("epoch")?,
         next_offset: row.try_get("next_offset")?,
+        incarnation: row.try_get("incarnation")?,
+        state: row.try_get("state")?,
+        state_since: row.try_get("since")?,
+        reason: row.try_get("reason")?,
         owner: row.try_get("owner")?,
         updated_at: row.try_get("updated_at")?,
         age_seconds: row.try_get("age_seconds")?,

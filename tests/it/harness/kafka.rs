@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -134,6 +134,30 @@ pub async fn delete_records(brokers: &str, topic: &str, offset: i64) {
         deleted.expect("records deleted");
     });
     deleting.await.expect("no panic");
+}
+
+/// Breaks the batch of partition 0 that holds `text`, in the file of the broker, which runs here.
+pub async fn corrupt(brokers: &str, topic: &str, text: &str) {
+    let (brokers, topic, text) = (brokers.to_owned(), topic.to_owned(), text.to_owned());
+    let breaking = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer =
+            ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a client");
+        let metadata = consumer.fetch_metadata(None, PATIENCE).expect("metadata");
+        let broker = metadata.brokers().first().expect("a broker").id();
+        let asked = [ResourceSpecifier::Broker(broker)];
+        let admin = admin(&brokers);
+        let configs = admin.describe_configs(&asked, &AdminOptions::new());
+        let configs = futures::executor::block_on(configs).expect("an answer");
+        let config = configs.first().expect("one").as_ref().expect("the broker's settings");
+        let folder = config.get("log.dirs").and_then(|entry| entry.value.clone()).expect("a path");
+        let file = format!("{folder}/{topic}-0/{:020}.log", 0);
+        let mut bytes = std::fs::read(&file).expect("the broker's file");
+        let needle = format!("\"{text}\"").into_bytes();
+        let at = bytes.windows(needle.len()).position(|window| window == needle);
+        bytes[at.expect("the record") + 1] ^= 1;
+        std::fs::write(&file, bytes).expect("written");
+    });
+    breaking.await.expect("no panic");
 }
 
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {

@@ -1,0 +1,136 @@
+//! `partitions changes|settle|skip`: what a log did under its reader, and what a person says of it.
+
+use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
+use sqlx::PgPool;
+
+use super::args::Operator;
+use super::cluster;
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular, cell, write};
+use super::wiring;
+use crate::clock::Clock;
+use crate::config::KafkaConfig;
+use crate::store::views::partitions::{self, ChangeRow};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum PartitionsCommand {
+    /// Logs that changed under their reader; exits 3 when one is open
+    #[command(after_help = "Examples:\n  topup partitions changes\n  \
+                            topup partitions changes --all --output json")]
+    Changes {
+        /// Also those that were settled
+        #[arg(long)]
+        all: bool,
+    },
+    /// Closes a change: what went unread is found, or is known to be lost
+    #[command(after_help = "Example:\n  topup partitions settle 7 --operator alice \
+                            --reason 'sent again by the bank, ticket 12'")]
+    Settle {
+        change_id: i64,
+        #[command(flatten)]
+        operator: Operator,
+        /// What was done about it
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+    /// Goes past records that cannot be read: they are counted as lost
+    #[command(after_help = "Example:\n  topup partitions skip topup.bank.payments.v1 3 --to 1042 \
+                            --operator alice --reason 'corrupt on all replicas'")]
+    Skip {
+        topic: String,
+        partition: i32,
+        /// The offset to go on at
+        #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(1..))]
+        to: i64,
+        #[command(flatten)]
+        operator: Operator,
+        /// Why they cannot be read
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+}
+
+/// # Errors
+/// What the database or Kafka says.
+pub async fn run(
+    command: &PartitionsCommand,
+    pool: &PgPool,
+    kafka: &KafkaConfig,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    match command {
+        PartitionsCommand::Changes { all } => {
+            let rows = partitions::changes(pool, *all).await?;
+            let open = rows.iter().any(|row| row.settled_at.is_none());
+            printer.rows(&rows)?;
+            return Ok(if open { Exit::Findings } else { Exit::Ok });
+        }
+        PartitionsCommand::Settle { change_id, operator, reason } => {
+            let now = Clock::System.now();
+            let who = &operator.operator;
+            if !wiring::settle_change(pool, *change_id, who, reason, now).await? {
+                let id = change_id.to_string();
+                return Err(CliError::NotFound { kind: "open change of a log", id });
+            }
+            write("Settled.\n")?;
+        }
+        PartitionsCommand::Skip { topic, partition, to, operator, reason } => {
+            let place = (topic.as_str(), *partition);
+            skip(pool, kafka, place, *to, (&operator.operator, reason)).await?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn skip(
+    pool: &PgPool,
+    kafka: &KafkaConfig,
+    (topic, partition): (&str, i32),
+    to: i64,
+    (operator, reason): (&str, &str),
+) -> Result<(), CliError> {
+    let ends = cluster::ends(kafka, vec![topic.to_owned()]).await;
+    let ends = ends.map_err(|error| CliError::failed(&error))?;
+    let id = format!("{topic}:{partition}");
+    let Some(ends) = ends.into_iter().find(|ends| ends.partition == partition) else {
+        return Err(CliError::NotFound { kind: "partition", id });
+    };
+    if to > ends.high {
+        let high = ends.high;
+        return Err(CliError::Usage(format!("{id} ends at {high}: {to} is beyond it")));
+    }
+    let skip = wiring::Skip {
+        group: &kafka.group_id,
+        topic,
+        partition,
+        low: ends.low,
+        to,
+        operator,
+        reason,
+    };
+    let Some((change_id, lost)) = wiring::skip(pool, &skip, Clock::System.now()).await? else {
+        let what = format!("{id} is not known here, or is at {to} or beyond it already");
+        return Err(CliError::Usage(what));
+    };
+    write(&format!("{id} goes on at {to}; {lost} offsets went unread (change {change_id}).\n"))
+}
+
+impl Tabular for ChangeRow {
+    const HEADERS: &'static [&'static str] =
+        &["change", "topic", "partition", "kind", "lost", "found", "settled", "reason"];
+
+    fn cells(&self) -> Vec<String> {
+        let lost = self.lost.map_or_else(|| "not known".to_owned(), |lost| lost.to_string());
+        vec![
+            self.change_id.to_string(),
+            self.topic.clone(),
+            self.partition.to_string(),
+            self.kind.clone(),
+            lost,
+            self.found_at.to_string(),
+            cell(self.settled_by.as_ref()),
+            self.settlement.as_ref().unwrap_or(&self.reason).clone(),
+        ]
+    }
+}
