@@ -248,6 +248,7 @@ fn next(payment: &PaymentView) -> &'static str {
         "on_account" => {
             "It stays on the customer's account until an invoice fits or a person acts."
         }
+        "split" => "Nothing: all of it is on its parts, which `topup payments show` lists.",
         "returned" | "removed" | "ignored" => "Nothing.",
         _ => match payment.row.reason.as_deref().and_then(ParkReason::from_code) {
             Some(reason) => next_of(reason),
@@ -261,8 +262,12 @@ fn next_of(reason: ParkReason) -> &'static str {
         ParkReason::NotSent => "It is paid as soon as the invoice is sent.",
         ParkReason::InternalTransfer => "Nothing, if it is a transfer between our own accounts.",
         ParkReason::AccountClosed => "Refund it, or open the customer's account again.",
-        ParkReason::IdentityConflict | ParkReason::SeveralAccounts => {
+        ParkReason::IdentityConflict => {
             "Ask the payer whose money it is, then assign it to that customer."
+        }
+        ParkReason::SeveralAccounts | ParkReason::SplitUndone => {
+            "Find out whose money it is, then share it out with `topup payments split`, or assign \
+             it to one customer."
         }
         ParkReason::AmbiguousReference | ParkReason::SumMismatch => {
             "Ask the payer what it is for, then allocate it."

@@ -16,6 +16,7 @@ use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
 use super::reversal::{PaymentReturn, Reversal};
 use super::review::ReviewEffect;
+use super::split::{SplitPart, TakenBack};
 use super::usage::{Charged, Hold, LotMove, Refunded};
 
 /// The identity of a bank transaction among those of its bank account.
@@ -85,6 +86,8 @@ pub enum ReturnWaits {
     NoOriginal,
     /// More than is left of the payment.
     ExceedsPayment,
+    /// Part of a payment that a person split: the bank does not say whose part.
+    SplitPayment,
 }
 
 impl ReturnWaits {
@@ -93,6 +96,7 @@ impl ReturnWaits {
         match self {
             Self::NoOriginal => "no_original",
             Self::ExceedsPayment => "exceeds_payment",
+            Self::SplitPayment => "split_payment",
         }
     }
 }
@@ -161,6 +165,10 @@ pub enum Effect {
         invoice_id: InvoiceId,
     },
     Return(Box<PaymentReturn>),
+    /// Money of a payment is that of a new one, which is recorded already.
+    Split(Box<SplitPart>),
+    /// A part goes back to the payment it was split from.
+    TakeBack(Box<TakenBack>),
     /// A return waits, and is tried again.
     ParkReturn {
         key: BankKey,

@@ -141,8 +141,10 @@ pub enum Fact {
         account_id: Option<AccountId>,
         amount: Money,
         received_on: NaiveDate,
-        /// `bank` or `manual`.
+        /// `bank`, `manual` or `split`.
         origin: &'static str,
+        /// The payment that it is a part of.
+        split_from: Option<PaymentId>,
     },
     PaymentAllocated {
         payment_id: PaymentId,
@@ -199,6 +201,26 @@ pub enum Fact {
         clawed_back: Money,
         /// All that was ever returned of the payment, less what was undone.
         returned_total: Money,
+        reason: Option<String>,
+    },
+    /// A person shared the payment, or part of it, out to other payments.
+    PaymentSplit {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        /// The sum of the parts.
+        amount: Money,
+        /// What the payment keeps.
+        unallocated: Money,
+        parts: Vec<PartFact>,
+        reason: Option<String>,
+    },
+    /// All parts went back to the payment.
+    PaymentSplitUndone {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        amount: Money,
+        unallocated: Money,
+        parts: Vec<PartFact>,
         reason: Option<String>,
     },
     /// The bank undid a return.
@@ -261,6 +283,14 @@ pub enum Fact {
     },
 }
 
+/// A part of a payment that is split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartFact {
+    pub payment_id: PaymentId,
+    pub account_id: AccountId,
+    pub amount: Money,
+}
+
 /// What a drift is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriftSubject {
@@ -293,6 +323,8 @@ impl Fact {
             Self::PaymentRemoved { .. } => "topup.payment.removed.v1",
             Self::PaymentReturned { .. } => "topup.payment.returned.v1",
             Self::PaymentReturnUndone { .. } => "topup.payment.return-undone.v1",
+            Self::PaymentSplit { .. } => "topup.payment.split-done.v1",
+            Self::PaymentSplitUndone { .. } => "topup.payment.split-undone.v1",
             Self::CommandPendingProof { .. } => "topup.command.pending-proof.v1",
             Self::BalanceChanged { .. } => "topup.balance.changed.v1",
             Self::BalanceOverdrawn { .. } => "topup.balance.overdrawn.v1",

@@ -9,6 +9,7 @@ use super::effect::BankKey;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, SuggestionId};
 use super::matching::text::{self, Tokens};
 use super::money::{Amount, Currency, Money};
+use super::split::SplitPayment;
 use super::usage::Usage;
 
 /// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
@@ -118,6 +119,13 @@ pub enum Command {
     },
     ConfirmMatch(MatchWord),
     RejectMatch(MatchWord),
+    SplitPayment(SplitPayment),
+    /// Takes back all parts that the payment has.
+    UnsplitPayment {
+        payment_id: PaymentId,
+        account_id: AccountId,
+        reason: Option<String>,
+    },
 }
 
 impl Command {
@@ -130,12 +138,14 @@ impl Command {
             Self::RecordPayment(command) => command.account_id.as_ref(),
             Self::AllocatePayment(command) => Some(&command.account_id),
             Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.account_id),
+            Self::SplitPayment(command) => Some(&command.account_id),
             Self::MarkInvoiceSent { account_id, .. }
             | Self::VoidInvoice { account_id, .. }
             | Self::KeepInvoice { account_id, .. }
             | Self::AssignPayment { account_id, .. }
             | Self::DeallocatePayment { account_id, .. }
-            | Self::RemovePayment { account_id, .. } => Some(account_id),
+            | Self::RemovePayment { account_id, .. }
+            | Self::UnsplitPayment { account_id, .. } => Some(account_id),
         }
     }
 
@@ -152,6 +162,8 @@ impl Command {
             | Self::DeallocatePayment { .. }
             | Self::ConfirmMatch(_)
             | Self::RejectMatch(_)
+            | Self::SplitPayment(_)
+            | Self::UnsplitPayment { .. }
             | Self::RemovePayment { .. } => false,
         }
     }
@@ -172,6 +184,8 @@ impl Command {
             Self::RemovePayment { .. } => "topup.payment.remove.v1",
             Self::ConfirmMatch(_) => "topup.match.confirm.v1",
             Self::RejectMatch(_) => "topup.match.reject.v1",
+            Self::SplitPayment(_) => "topup.payment.split.v1",
+            Self::UnsplitPayment { .. } => "topup.payment.unsplit.v1",
         }
     }
 
@@ -181,15 +195,27 @@ impl Command {
             Self::RecordPayment(command) => Some(&command.payment_id),
             Self::AllocatePayment(command) => Some(&command.payment_id),
             Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.payment_id),
+            Self::SplitPayment(command) => Some(&command.payment_id),
             Self::AssignPayment { payment_id, .. }
             | Self::DeallocatePayment { payment_id, .. }
-            | Self::RemovePayment { payment_id, .. } => Some(payment_id),
+            | Self::RemovePayment { payment_id, .. }
+            | Self::UnsplitPayment { payment_id, .. } => Some(payment_id),
             Self::UpsertAccount(_)
             | Self::CreateInvoice(_)
             | Self::MarkInvoiceSent { .. }
             | Self::VoidInvoice { .. }
             | Self::KeepInvoice { .. } => None,
         }
+    }
+
+    /// All accounts that the command names: a split names several.
+    #[must_use]
+    pub fn account_ids(&self) -> Vec<&AccountId> {
+        let mut all: Vec<&AccountId> = self.account_id().into_iter().collect();
+        if let Self::SplitPayment(command) = self {
+            all.extend(command.parts.iter().map(|part| &part.account_id));
+        }
+        all
     }
 
     /// The invoices that the command names.
@@ -200,6 +226,10 @@ impl Command {
             Self::AllocatePayment(command) => {
                 command.allocations.iter().map(|part| &part.invoice_id).collect()
             }
+            Self::SplitPayment(command) => {
+                let all = command.parts.iter().flat_map(|part| &part.allocations);
+                all.map(|part| &part.invoice_id).collect()
+            }
             Self::MarkInvoiceSent { invoice_id, .. }
             | Self::VoidInvoice { invoice_id, .. }
             | Self::KeepInvoice { invoice_id, .. }
@@ -209,6 +239,7 @@ impl Command {
             | Self::AssignPayment { .. }
             | Self::ConfirmMatch(_)
             | Self::RejectMatch(_)
+            | Self::UnsplitPayment { .. }
             | Self::RemovePayment { .. } => Vec::new(),
         }
     }

@@ -12,6 +12,8 @@ pub enum LedgerAccount {
     UsageRevenue,
     /// What a customer spent of money that the bank took back.
     ClawBackReceivable,
+    /// From a payment that is split to its parts, and back: it sums to zero.
+    SplitClearing,
 }
 
 impl LedgerAccount {
@@ -23,6 +25,7 @@ impl LedgerAccount {
             Self::CustomerBalance(_) => "customer_balance",
             Self::UsageRevenue => "usage_revenue",
             Self::ClawBackReceivable => "claw_back_receivable",
+            Self::SplitClearing => "split_clearing",
         }
     }
 }
@@ -49,6 +52,10 @@ pub enum LedgerKind {
     ClawBack,
     /// The bank undid a return.
     ReturnUndone,
+    /// Unallocated money went from a payment to its part; one for each of the two.
+    PaymentSplit,
+    /// A part went back to the payment it was split from.
+    SplitUndone,
 }
 
 impl LedgerKind {
@@ -65,6 +72,8 @@ impl LedgerKind {
             Self::PaymentReturned => "payment_returned",
             Self::ClawBack => "claw_back",
             Self::ReturnUndone => "return_undone",
+            Self::PaymentSplit => "payment_split",
+            Self::SplitUndone => "split_undone",
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod rejection;
 pub mod reversal;
 pub mod review;
 pub mod shared;
+pub mod split;
 pub mod usage;
 pub mod working_set;
 

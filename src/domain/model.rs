@@ -78,6 +78,7 @@ pub struct PaymentSummary {
     pub reason: Option<&'static str>,
     pub allocated: Money,
     pub returned: Money,
+    pub split: Money,
     pub amount: Money,
 }
 
@@ -114,8 +115,7 @@ impl Model {
                 Outcome::DeadLettered(DeadLetterReason::Conflict)
             };
         }
-        let account_id = account_of(message).cloned();
-        if let Some(account_id) = &account_id {
+        for account_id in accounts_of(message) {
             self.know(account_id);
         }
         let outcome = self.decide(message, as_of);
@@ -262,6 +262,8 @@ impl Model {
             | Effect::Reverse(_)
             | Effect::LayTombstone { .. }
             | Effect::Return(_)
+            | Effect::Split(_)
+            | Effect::TakeBack(_)
             | Effect::RecordBankTransaction(_)
             | Effect::RecordStatement(_)
             | Effect::SupersedePending { .. }
@@ -285,7 +287,8 @@ impl Model {
                 LedgerAccount::BankClearing
                 | LedgerAccount::UnallocatedCash
                 | LedgerAccount::UsageRevenue
-                | LedgerAccount::ClawBackReceivable => None,
+                | LedgerAccount::ClawBackReceivable
+                | LedgerAccount::SplitClearing => None,
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.clone()),
             };
             let currency = entry.amount.currency();
@@ -416,6 +419,7 @@ impl Model {
                 reason: payment.state.reason().map(ParkReason::code),
                 allocated: payment.allocated,
                 returned: payment.returned,
+                split: payment.split,
                 amount: payment.amount,
             };
             summary.payments.insert(id.clone(), line);
@@ -459,13 +463,13 @@ impl Model {
     }
 }
 
-fn account_of(message: &Message) -> Option<&AccountId> {
+fn accounts_of(message: &Message) -> Vec<&AccountId> {
     match &message.input {
-        Input::Command(command) => command.account_id(),
-        Input::Usage(usage) => usage.account_id(),
+        Input::Command(command) => command.account_ids(),
+        Input::Usage(usage) => usage.account_id().into_iter().collect(),
         Input::BankTransaction(_)
         | Input::BankStatement(_)
         | Input::Rematch(_)
-        | Input::RetryReturn(_) => None,
+        | Input::RetryReturn(_) => Vec::new(),
     }
 }

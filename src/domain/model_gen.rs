@@ -4,6 +4,7 @@
 //! Everything is a function of the seed; a failing seed is the whole bug report.
 
 mod series;
+mod splits;
 
 use std::collections::VecDeque;
 
@@ -108,6 +109,8 @@ struct Generator {
     planned: VecDeque<Input>,
     /// Pairs that a command put together, and for whom.
     pairs: Vec<(PaymentId, InvoiceId, AccountId)>,
+    /// Payments that a command split, and for whom.
+    splits: Vec<(PaymentId, AccountId)>,
     /// Ids of bank records that took something back.
     steps_back: Vec<String>,
     /// Ids of charges, refunds and holds that were given.
@@ -131,6 +134,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         bank_ids: 0,
         planned: VecDeque::new(),
         pairs: Vec::new(),
+        splits: Vec::new(),
         steps_back: Vec::new(),
         usage_ids: [0; 3],
         now: first_instant(),
@@ -177,6 +181,8 @@ impl Generator {
         self.now = self.now.checked_add_signed(step).unwrap_or(self.now);
         if self.random.chance(4) {
             self.plan();
+        } else if self.random.chance(3) {
+            self.plan_split();
         }
         let planned = if self.random.chance(70) { self.planned.pop_front() } else { None };
         if let Some(input) = planned {
@@ -185,6 +191,7 @@ impl Generator {
                 let (id, owner) = (create.invoice_id.clone(), create.account_id.clone());
                 self.invoices.push((id, owner, reference::mint(&hash)));
             }
+            self.note_parts(&input, &hash);
             return self.message(input, hash, hash);
         }
         if self.random.chance(30) {
@@ -206,7 +213,9 @@ impl Generator {
             let (id, owner) = (create.invoice_id.clone(), create.account_id.clone());
             self.invoices.push((id, owner, minted));
         }
-        self.message(Input::Command(command), hash, hash)
+        let input = Input::Command(command);
+        self.note_parts(&input, &hash);
+        self.message(input, hash, hash)
     }
 
     fn message(&self, input: Input, content_hash: ContentHash, bank_hash: ContentHash) -> Message {
@@ -226,8 +235,10 @@ impl Generator {
     fn command(&mut self) -> Command {
         match self.random.below(100) {
             0..12 => Command::UpsertAccount(self.upsert()),
-            12..47 => Command::CreateInvoice(self.create()),
-            47..58 => Command::RecordPayment(self.manual_payment()),
+            12..44 => Command::CreateInvoice(self.create()),
+            44..47 => Command::SplitPayment(self.split()),
+            47..57 => Command::RecordPayment(self.manual_payment()),
+            57 => self.unsplit(),
             58..62 => {
                 let (payment_id, owner) = self.payment();
                 let account_id = self.owner_or_other(owner);

@@ -9,15 +9,25 @@ use super::money::{Currency, Money, MoneyError};
 pub enum PaymentOrigin {
     Bank,
     Manual,
+    /// Part of another payment, which a person split.
+    Split,
 }
 
 impl PaymentOrigin {
+    pub const ALL: [Self; 3] = [Self::Bank, Self::Manual, Self::Split];
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Bank => "bank",
             Self::Manual => "manual",
+            Self::Split => "split",
         }
+    }
+
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.word() == word)
     }
 }
 
@@ -66,10 +76,12 @@ pub enum ParkReason {
     NoCandidate,
     /// Recorded by hand without an account.
     NoAccount,
+    /// It was split, and the split was undone.
+    SplitUndone,
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
@@ -91,6 +103,7 @@ impl ParkReason {
         Self::AmountOnly,
         Self::NoCandidate,
         Self::NoAccount,
+        Self::SplitUndone,
     ];
 
     #[must_use]
@@ -117,6 +130,7 @@ impl ParkReason {
             Self::AmountOnly => "amount_only",
             Self::NoCandidate => "no_candidate",
             Self::NoAccount => "no_account",
+            Self::SplitUndone => "split_undone",
         }
     }
 
@@ -156,6 +170,7 @@ impl ParkReason {
             Self::AmountOnly => "Only the amount fits, one invoice in the whole book.",
             Self::NoCandidate => "Nothing in the payment points to an invoice or a customer.",
             Self::NoAccount => "The payment was recorded without a customer.",
+            Self::SplitUndone => "The payment was split, and the split was undone.",
         }
     }
 }
@@ -169,6 +184,8 @@ pub enum PaymentState {
     Parked(ParkReason),
     Returned,
     Removed,
+    /// All that is here of it was given to other payments.
+    Split,
 }
 
 impl PaymentState {
@@ -181,6 +198,7 @@ impl PaymentState {
             Self::Parked(_) => "parked",
             Self::Returned => "returned",
             Self::Removed => "removed",
+            Self::Split => "split",
         }
     }
 
@@ -192,7 +210,8 @@ impl PaymentState {
             | Self::PartlyAllocated
             | Self::OnAccount
             | Self::Returned
-            | Self::Removed => None,
+            | Self::Removed
+            | Self::Split => None,
         }
     }
 
@@ -206,6 +225,7 @@ impl PaymentState {
             "parked" => ParkReason::from_code(reason?).map(Self::Parked),
             "returned" => Some(Self::Returned),
             "removed" => Some(Self::Removed),
+            "split" => Some(Self::Split),
             _ => None,
         }
     }
@@ -220,6 +240,8 @@ pub struct Payment {
     pub allocated: Money,
     pub returned: Money,
     pub refunded: Money,
+    /// What it gave to other payments: to its parts, or of a part back to what it was split from.
+    pub split: Money,
     pub state: PaymentState,
     pub origin: PaymentOrigin,
     pub received_on: NaiveDate,
@@ -237,12 +259,20 @@ impl Payment {
         self.amount.currency()
     }
 
-    /// `amount − live allocations − returned − refunded`.
+    /// `amount − live allocations − returned − refunded − split`.
     ///
     /// # Errors
     /// [`MoneyError`] only if the row contradicts its own constraints.
     pub fn unallocated(&self) -> Result<Money, MoneyError> {
-        self.amount.sub(self.allocated)?.sub(self.returned)?.sub(self.refunded)
+        self.left()?.sub(self.allocated)
+    }
+
+    /// What of it is still here, allocated or not: `amount − returned − refunded − split`.
+    ///
+    /// # Errors
+    /// As [`Self::unallocated`].
+    pub fn left(&self) -> Result<Money, MoneyError> {
+        self.amount.sub(self.returned)?.sub(self.refunded)?.sub(self.split)
     }
 
     /// The state that its amounts and account say, once something is allocated.

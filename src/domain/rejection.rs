@@ -13,6 +13,9 @@ pub enum Rejection {
     PaymentNotAssigned,
     PaymentAlreadyAssigned,
     PaymentRemoved,
+    PaymentSplit,
+    PaymentNotSplit,
+    PaymentIsPart,
     SuggestionUnknown,
     SuggestionClosed,
     InvoiceAlreadyVoided,
@@ -33,7 +36,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::InvoiceExists,
@@ -43,6 +46,9 @@ impl Rejection {
         Self::PaymentNotAssigned,
         Self::PaymentAlreadyAssigned,
         Self::PaymentRemoved,
+        Self::PaymentSplit,
+        Self::PaymentNotSplit,
+        Self::PaymentIsPart,
         Self::SuggestionUnknown,
         Self::SuggestionClosed,
         Self::InvoiceAlreadyVoided,
@@ -74,6 +80,9 @@ impl Rejection {
             Self::PaymentNotAssigned => "payment_not_assigned",
             Self::PaymentAlreadyAssigned => "payment_already_assigned",
             Self::PaymentRemoved => "payment_removed",
+            Self::PaymentSplit => "payment_split",
+            Self::PaymentNotSplit => "payment_not_split",
+            Self::PaymentIsPart => "payment_is_part",
             Self::SuggestionUnknown => "suggestion_unknown",
             Self::SuggestionClosed => "suggestion_closed",
             Self::InvoiceAlreadyVoided => "invoice_already_voided",
@@ -111,6 +120,9 @@ impl Rejection {
             Self::PaymentNotAssigned => "The payment has no account yet: assign it first.",
             Self::PaymentAlreadyAssigned => "The payment is assigned to an account already.",
             Self::PaymentRemoved => "The payment has been removed or returned.",
+            Self::PaymentSplit => "The payment is split: undo the split first.",
+            Self::PaymentNotSplit => "The payment is not split.",
+            Self::PaymentIsPart => "The payment is part of a split one, and is not split again.",
             Self::SuggestionUnknown => "The payment has no suggestion with this id.",
             Self::SuggestionClosed => {
                 "The suggestion was confirmed, rejected or superseded already."

@@ -18,6 +18,7 @@ use super::matching::{MatchDecision, Policy, RuleSet};
 use super::model::Model;
 use super::money::{Amount, Currency, Money};
 use super::payment::{ParkReason, Payment, PaymentState};
+use super::split::{Share, SplitPayment};
 use super::usage::{Charge, HoldAmount, Refund, Usage};
 use super::working_set::WorkingSet;
 
@@ -132,6 +133,26 @@ pub fn deallocate(id: &str, from: &str, owner: &str) -> Command {
 
 pub fn remove(id: &str, owner: &str) -> Command {
     Command::RemovePayment { payment_id: payment(id), account_id: account(owner), reason: None }
+}
+
+/// Parts as `("A", "60.50", &["INV-1"])`; without invoices the money is held on the account.
+pub fn split(id: &str, owner: &str, parts: &[(&str, &str, &[&str])]) -> Command {
+    let pays = |id: &&str| AllocationPart { invoice_id: invoice(id), amount: None };
+    let share = |(owner, amount, invoices): &(&str, &str, &[&str])| Share {
+        account_id: account(owner),
+        amount: Amount::parse(amount).expect("amount"),
+        allocations: invoices.iter().map(pays).collect(),
+    };
+    Command::SplitPayment(SplitPayment {
+        payment_id: payment(id),
+        account_id: account(owner),
+        parts: parts.iter().map(share).collect(),
+        reason: Some("a terminal's settlement".to_owned()),
+    })
+}
+
+pub fn unsplit(id: &str, owner: &str) -> Command {
+    Command::UnsplitPayment { payment_id: payment(id), account_id: account(owner), reason: None }
 }
 
 pub fn confirm(id: &str, suggestion: &str, owner: &str) -> Command {
@@ -499,6 +520,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
             loaded.originals.entry(key).or_default().insert(payment_id.clone());
         }
     }
+    loaded.parts.clone_from(&set.parts);
     loaded.returns.clone_from(&set.returns);
     loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.bank.clone_from(&set.bank);

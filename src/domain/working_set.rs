@@ -7,6 +7,7 @@
 
 pub mod pending;
 pub mod review;
+mod splits;
 mod steps_back;
 mod undone;
 pub mod usage;
@@ -125,6 +126,8 @@ pub struct WorkingSet {
     pub originals: HashMap<OriginalKey, BTreeSet<PaymentId>>,
     pub returns: HashMap<BankKey, AppliedReturn>,
     pub parked_returns: BTreeMap<BankKey, BankRecord>,
+    /// All parts that payments ever had, in the order of their numbers.
+    pub parts: HashMap<PaymentId, Vec<PaymentId>>,
     pub bank: HashMap<BankKey, StoredBankTransaction>,
     /// Records that announce what a booking of the batch may be.
     pub pending: pending::Pending,
@@ -375,6 +378,8 @@ impl WorkingSet {
                 self.tombstones.insert((payment_id.clone(), invoice_id.clone()));
             }
             Effect::Return(returned) => self.apply_return(returned)?,
+            Effect::Split(part) => self.apply_split(part)?,
+            Effect::TakeBack(taken) => self.apply_taken_back(taken)?,
             Effect::SettlePayment { payment_id, state, watches } => {
                 self.apply_settled(payment_id, *state, watches)?;
             }

@@ -116,9 +116,8 @@ impl Needs {
     fn add_command(&mut self, command: &Command) {
         self.has_commands = true;
         self.review.add(command);
-        if let Some(account_id) = command.account_id() {
-            self.accounts.insert(account_id.as_str().to_owned());
-        }
+        let accounts = command.account_ids().into_iter().map(|id| id.as_str().to_owned());
+        self.accounts.extend(accounts);
         for invoice_id in command.invoice_ids() {
             self.invoices.insert(invoice_id.as_str().to_owned());
         }
@@ -136,8 +135,15 @@ impl Needs {
                 self.sends.insert(invoice_id.as_str().to_owned());
             }
             Command::DeallocatePayment { payment_id, account_id, .. }
-            | Command::RemovePayment { payment_id, account_id, .. } => {
+            | Command::RemovePayment { payment_id, account_id, .. }
+            | Command::UnsplitPayment { payment_id, account_id, .. } => {
                 self.steps_back.add_command(payment_id, account_id);
+            }
+            // A later record of the batch may take back what the parts pay at once.
+            Command::SplitPayment(split) => {
+                for account_id in command.account_ids() {
+                    self.steps_back.add_command(&split.payment_id, account_id);
+                }
             }
             Command::CreateInvoice(_)
             | Command::VoidInvoice { .. }

@@ -26,6 +26,7 @@ mod bank;
 mod money;
 mod records;
 mod review;
+mod splits;
 mod steps_back;
 mod usage;
 
@@ -112,6 +113,7 @@ async fn own_rows(
     steps_back::allocations(tx, before, after, &write.effects, at).await?;
     money::allocations(tx, after, &write.effects, at).await?;
     steps_back::all(tx, before, &write.effects, at).await?;
+    splits::all(tx, &write.effects, at).await?;
     usage::all(tx, before, after, &write.effects, &write.watermarks, at).await?;
     steps_back::reversals(tx, &write.effects, at).await?;
     decisions(tx, &write.decisions).await?;
@@ -184,6 +186,13 @@ impl Touched {
                 }
                 Effect::Return(returned) => {
                     touched.changed_payments.insert(returned.payment_id.clone());
+                }
+                Effect::Split(part) => {
+                    touched.changed_payments.insert(part.payment_id.clone());
+                }
+                Effect::TakeBack(back) => {
+                    touched.changed_payments.insert(back.payment_id.clone());
+                    touched.changed_payments.insert(back.part_id.clone());
                 }
                 // The payment's own event sequence has moved.
                 Effect::Publish { key: EventKey::Payment(payment_id), .. } => {

@@ -19,11 +19,12 @@ use crate::domain::input::{
     UpsertAccount,
 };
 use crate::domain::money::Money;
+use crate::domain::split::PART_PREFIX;
 
 /// Payer or virtual accounts of one customer: an agent may pay from dozens.
 const ACCOUNT_NUMBERS_MAX: usize = 100;
 /// Invoices that one command may pay: all of them are locked and written in one transaction.
-const ALLOCATIONS_MAX: usize = 50;
+pub(super) const ALLOCATIONS_MAX: usize = 50;
 /// Ten years.
 const STALE_AFTER_DAYS_MAX: u32 = 3_650;
 
@@ -138,11 +139,11 @@ struct AllocatePaymentData<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AllocationPartData<'a> {
+pub(super) struct AllocationPartData<'a> {
     #[serde(borrow)]
-    invoice_id: Option<Text<'a>>,
+    pub invoice_id: Option<Text<'a>>,
     #[serde(borrow)]
-    amount: Option<&'a RawValue>,
+    pub amount: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -303,7 +304,11 @@ pub(super) fn keep_invoice(data: &str, fields: &mut Fields) -> Option<Input> {
 
 pub(super) fn record_payment(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: RecordPaymentData<'_> = fields.object(data)?;
-    let payment_id = fields.id(need("payment_id"), data.payment_id, PaymentId::parse);
+    let at = need("payment_id");
+    let payment_id = fields.id(at, data.payment_id, PaymentId::parse);
+    if payment_id.as_ref().is_some_and(|id| id.as_str().starts_with(PART_PREFIX)) {
+        fields.refuse(DecodeCode::IdInvalid, at, "an id that does not begin with SPLIT:");
+    }
     let account_id = fields.id(maybe("account_id"), data.account_id, AccountId::parse);
     let currency = fields.currency(need("currency"), data.currency);
     let amount = fields.money(need("amount"), data.amount, currency, Zero::Refused);

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
-use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, SuggestedInvoice};
+use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, PartFact, SuggestedInvoice};
 use crate::domain::money::Money;
 
 mod steps_back;
@@ -65,6 +65,16 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. } => steps_back::write_step_back(fact, data),
+        Fact::PaymentSplit { payment_id, account_id, amount, unallocated, parts, reason }
+        | Fact::PaymentSplitUndone { payment_id, account_id, amount, unallocated, parts, reason } =>
+        {
+            data.text("payment_id", payment_id.as_str());
+            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+            data.money("amount", *amount);
+            data.amount("unallocated", *unallocated);
+            data.parts(parts);
+            data.maybe_text("reason", reason.as_deref());
+        }
         Fact::CommandPendingProof {
             command_type,
             account_id,
@@ -154,6 +164,8 @@ fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
+        | Fact::PaymentSplit { .. }
+        | Fact::PaymentSplitUndone { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
@@ -214,6 +226,8 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
+        | Fact::PaymentSplit { .. }
+        | Fact::PaymentSplitUndone { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
@@ -243,13 +257,21 @@ fn write_flagged(fact: &Fact, data: &mut Object<'_>) {
 
 fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
     match fact {
-        Fact::PaymentRecorded { payment_id, account_id, amount, received_on, origin } => {
+        Fact::PaymentRecorded {
+            payment_id,
+            account_id,
+            amount,
+            received_on,
+            origin,
+            split_from,
+        } => {
             data.text("payment_id", payment_id.as_str());
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
             data.amount("amount", *amount);
             data.currency(*amount);
             data.maybe_date("received_on", Some(*received_on));
             data.text("origin", origin);
+            data.maybe_text("split_from", split_from.as_ref().map(|id| id.as_str()));
         }
         Fact::PaymentAllocated {
             payment_id,
@@ -294,6 +316,8 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
+        | Fact::PaymentSplit { .. }
+        | Fact::PaymentSplitUndone { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
@@ -374,6 +398,22 @@ impl<'a> Object<'a> {
         let mut inner = Object::open(self.out);
         write(&mut inner);
         inner.close();
+    }
+
+    fn parts(&mut self, parts: &[PartFact]) {
+        self.name("parts");
+        self.out.push('[');
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            let mut object = Object::open(self.out);
+            object.text("payment_id", part.payment_id.as_str());
+            object.text("account_id", part.account_id.as_str());
+            object.amount("amount", part.amount);
+            object.close();
+        }
+        self.out.push(']');
     }
 
     fn suggestions(&mut self, suggestions: &[SuggestedInvoice]) {

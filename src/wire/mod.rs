@@ -23,6 +23,7 @@ mod envelope;
 pub mod event;
 mod fields;
 pub mod origin;
+mod split;
 mod strict;
 #[cfg(test)]
 mod tests;

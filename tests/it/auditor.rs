@@ -101,7 +101,8 @@ async fn received(pool: &PgPool, applied: &[&Value], found: &mut Vec<String>) {
     differ("received", &credits, &sums_of_two(pool, payments).await, found);
 }
 
-/// received = allocated + free + returned + refunded + removed, in the rows and in the ledger.
+/// received = allocated + free + returned + refunded + removed + split off, in the rows and in the
+/// ledger. What a part received is what another payment split off.
 async fn payments(pool: &PgPool, found: &mut Vec<String>) {
     let live = "SELECT payment_id, '', amount - reversed FROM allocations";
     let live = sums_of_two(pool, live).await;
@@ -111,7 +112,11 @@ async fn payments(pool: &PgPool, found: &mut Vec<String>) {
     let posted = "SELECT t.payment_id, e.ledger_account, e.amount FROM ledger_entries e
         JOIN ledger_transactions t USING (ledger_transaction_id) WHERE t.payment_id IS NOT NULL";
     let posted = sums_of_two(pool, posted).await;
-    let rows = "SELECT payment_id, amount, refunded, state FROM payments";
+    let given = "SELECT payment_id, '', amount FROM payment_splits UNION ALL
+        SELECT s.payment_id, '', -u.amount FROM split_undos u JOIN payment_splits s USING (part_id)
+        UNION ALL SELECT part_id, '', amount FROM split_undos";
+    let given = sums_of_two(pool, given).await;
+    let rows = "SELECT payment_id, amount, refunded, state, origin, split FROM payments";
     for row in all(pool, rows).await {
         let id: String = row.get(0);
         let of = |sums: &Sums<(String, String)>, what: &str| {
@@ -119,15 +124,19 @@ async fn payments(pool: &PgPool, found: &mut Vec<String>) {
         };
         let gone = of(&returned, "") + Sum::from(row.get::<i64, _>(2));
         let (amount, live) = (Sum::from(row.get::<i64, _>(1)), of(&live, ""));
-        let left = amount - live - gone;
-        if left < 0 {
-            found.push(format!("{id} of {amount} gave {live} and {gone}"));
+        let given = of(&given, "");
+        let left = amount - live - gone - given;
+        if left < 0 || given != Sum::from(row.get::<i64, _>(5)) {
+            found.push(format!("{id} of {amount} gave {live}, {gone} and {given}"));
         }
         // Money of a removed payment has gone out again, by hand.
         let removed = row.get::<String, _>(3) == "removed";
         let free = if removed { 0 } else { left };
+        let part = row.get::<String, _>(4) == "split";
+        let (banked, taken) = if part { (0, amount) } else { (amount, 0) };
         for (account, wanted) in [
-            ("bank_clearing", if removed { -live } else { gone - amount }),
+            ("bank_clearing", gone - banked + if removed { left } else { 0 }),
+            ("split_clearing", given - taken),
             ("unallocated_cash", free),
             ("customer_balance", live),
             ("claw_back_receivable", 0),

@@ -33,6 +33,7 @@ mod review;
 mod rules;
 mod runbook;
 mod simulate;
+mod splits;
 mod statements;
 mod steps_back;
 mod usage;

@@ -200,6 +200,7 @@ fn receive(
         allocated: zero,
         returned: zero,
         refunded: zero,
+        split: zero,
         state: PaymentState::Parked(ParkReason::NoCandidate),
         origin: PaymentOrigin::Bank,
         received_on: bank.effective_date(),

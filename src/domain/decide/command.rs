@@ -2,7 +2,7 @@
 
 use super::review::{self, Word};
 use super::settle::{self, Part};
-use super::{Halt, Recording, reverse};
+use super::{Halt, Recording, reverse, split};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -13,7 +13,7 @@ use crate::domain::input::{
 };
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
 use crate::domain::matching::{reference, weak};
-use crate::domain::money::{Money, MoneyError};
+use crate::domain::money::{Amount, Money, MoneyError};
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 
@@ -67,8 +67,15 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
                 return Err(Rejection::PaymentNotAssigned.into());
             }
             check_usable(&payment)?;
+            if payment.split.is_positive() {
+                return Err(Rejection::PaymentSplit.into());
+            }
             reverse::remove(recording, &payment, reason.clone())?;
             Ok(applied_payment(payment_id))
+        }
+        Command::SplitPayment(command) => split::split(recording, command),
+        Command::UnsplitPayment { payment_id, account_id, reason } => {
+            split::unsplit(recording, payment_id, account_id, reason.as_ref())
         }
     }
 }
@@ -95,7 +102,7 @@ pub(super) fn open_account(recording: &Recording<'_>, account_id: &AccountId) ->
     if closed { Err(Rejection::AccountClosed.into()) } else { Ok(()) }
 }
 
-fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -> Result<Invoice> {
+pub(super) fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -> Result<Invoice> {
     let known = recording.set.invoices.get(invoice_id).cloned();
     known.ok_or_else(|| Need::Invoice(invoice_id.clone()).into())
 }
@@ -256,6 +263,7 @@ fn record_payment(recording: &mut Recording<'_>, record: &RecordPayment) -> Resu
         allocated: zero,
         returned: zero,
         refunded: zero,
+        split: zero,
         state,
         origin: PaymentOrigin::Manual,
         received_on: record.received_on,
@@ -294,6 +302,7 @@ fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &Ac
 pub(super) fn check_usable(payment: &Payment) -> Result<()> {
     match payment.state {
         PaymentState::Returned | PaymentState::Removed => Err(Rejection::PaymentRemoved.into()),
+        PaymentState::Split => Err(Rejection::PaymentSplit.into()),
         PaymentState::Allocated
         | PaymentState::PartlyAllocated
         | PaymentState::OnAccount
@@ -345,18 +354,24 @@ pub(super) fn check_invoices(payment: &Payment, invoices: &[Invoice]) -> Result<
 }
 
 /// The amounts that the parts ask for, in the payment's currency.
-fn asked_amounts(payment: &Payment, parts: &[AllocationPart]) -> Result<Vec<Option<Money>>> {
-    let currency = payment.currency();
+pub(super) fn asked_amounts(
+    payment: &Payment,
+    parts: &[AllocationPart],
+) -> Result<Vec<Option<Money>>> {
     let in_currency =
-        |part: &AllocationPart| match part.amount.map(|amount| amount.in_currency(currency)) {
-            None => Ok(None),
-            Some(Ok(amount)) => Ok(Some(amount)),
-            Some(Err(MoneyError::ExcessDecimals)) => {
-                Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::AmountScale)))
-            }
-            Some(Err(error)) => Err(error.into()),
-        };
+        |part: &AllocationPart| part.amount.map(|amount| asked(payment, amount)).transpose();
     parts.iter().map(in_currency).collect()
+}
+
+/// An amount that a command gives without a currency: the payment's.
+pub(super) fn asked(payment: &Payment, amount: Amount) -> Result<Money> {
+    match amount.in_currency(payment.currency()) {
+        Ok(amount) => Ok(amount),
+        Err(MoneyError::ExcessDecimals) => {
+            Err(Halt::Outcome(Outcome::DeadLettered(DeadLetterReason::AmountScale)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What each part allocates, in the order of the command.

@@ -11,6 +11,8 @@ mod returns;
 mod reverse;
 mod review;
 mod settle;
+mod split;
+mod split_returns;
 #[cfg(test)]
 mod tests;
 mod unlearn;

@@ -5,12 +5,12 @@ use chrono::TimeDelta;
 
 use super::reverse::{Step, live_links, reverse};
 use super::settle::{self, Part, event_key};
-use super::{Halt, Recording};
+use super::{Halt, Recording, split_returns};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::{BankTransaction, Direction};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome, ReturnWaits};
 use crate::domain::event::Fact;
-use crate::domain::ids::{AccountId, LedgerTransactionId, PaymentId};
+use crate::domain::ids::{AccountId, LedgerTransactionId, PaymentId, ReturnId};
 use crate::domain::input::ContentHash;
 use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::domain::money::Money;
@@ -77,9 +77,12 @@ fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
         return Ok(Tried::Waits(ReturnWaits::NoOriginal));
     };
     let payment = payment_of(recording.set, &payment_id)?.clone();
-    let left = payment.amount.sub(payment.returned)?.sub(payment.refunded)?;
+    let left = payment.left()?.add(split_returns::left_of_parts(recording.set, &payment_id)?)?;
     if record.transaction.amount.compare(left)?.is_gt() {
         return Ok(Tried::Waits(ReturnWaits::ExceedsPayment));
+    }
+    if !split_returns::is_decided(recording.set, &payment_id, record.transaction.amount == left)? {
+        return Ok(Tried::Waits(ReturnWaits::SplitPayment));
     }
     apply(recording, record, &payment)?;
     Ok(Tried::Done(format!("payment:{payment_id}")))
@@ -133,22 +136,34 @@ fn original(recording: &Recording<'_>, bank: &BankTransaction) -> Result<Option<
 }
 
 /// The free money first, then what is unspent of the newest lots, then what was spent, of the
-/// newest as well. Never in proportion: that would leave dust.
+/// newest as well. Never in proportion: that would leave dust. Of a payment that is split all is
+/// taken, its parts first, the last of them before the others.
 fn apply(recording: &mut Recording<'_>, record: &BankRecord, payment: &Payment) -> Result {
     let amount = record.transaction.amount;
     let removed = payment.state == PaymentState::Removed;
+    let parts = split_returns::plan_parts(recording.set, &payment.payment_id)?;
+    let given = split_returns::left_of_parts(recording.set, &payment.payment_id)?;
+    let own = amount.sub(given)?;
     // What was removed is not in the books any more: nothing is left to take.
-    let free = if removed { amount } else { payment.unallocated()?.min(amount)? };
+    let free = if removed { own } else { payment.unallocated()?.min(own)? };
     let links = live_links(recording.set, &payment.payment_id, None)?;
-    let plan = plan(recording.set, &links, amount.sub(free)?)?;
+    let plan = plan(recording.set, &links, own.sub(free)?)?;
+    let taking = Taking {
+        from: (LedgerAccount::BankClearing, amount),
+        parts: given,
+        free,
+        unspent: plan.unspent,
+        spent: plan.spent,
+    };
+    let all = split_returns::sum_with_parts(&taking, &parts)?;
     let returned = PaymentReturn {
         id: recording.ids.payment_return(),
         key: record.key.clone(),
         payment_id: payment.payment_id.clone(),
         amount,
-        unallocated: free,
-        unspent: plan.unspent,
-        clawed_back: plan.spent,
+        unallocated: all.free,
+        unspent: all.unspent,
+        clawed_back: all.spent,
         undoes: None,
         reason: record.transaction.return_of.as_ref().and_then(|of| of.reason.clone()),
     };
@@ -156,14 +171,14 @@ fn apply(recording: &mut Recording<'_>, record: &BankRecord, payment: &Payment) 
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
         amount,
-        from_unallocated: free,
-        from_unspent: plan.unspent,
-        clawed_back: plan.spent,
+        from_unallocated: all.free,
+        from_unspent: all.unspent,
+        clawed_back: all.spent,
         returned_total: payment.returned.add(amount)?,
         reason: returned.reason.clone(),
     };
-    let postings = if removed { None } else { Some(post(recording, payment, &returned)?) };
-    let return_id = Some(returned.id);
+    let postings = if removed { None } else { Some(post(recording, payment, &taking)?) };
+    let return_id = returned.id;
     let disposition = BankDisposition::Returned;
     let record = BankRecord { disposition, ..record.clone() };
     recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
@@ -172,8 +187,20 @@ fn apply(recording: &mut Recording<'_>, record: &BankRecord, payment: &Payment) 
     let Some((taken, clawed)) = postings else {
         return restate(recording, payment);
     };
-    let kind = ReversalKind::Returned;
-    let zero = Money::zero(amount.currency());
+    split_returns::take_parts(recording, payment, &parts, return_id)?;
+    reverse_planned(recording, &plan, return_id, (taken, clawed))?;
+    restate(recording, payment)
+}
+
+/// Reverses what was planned: what is unspent first, then what was spent.
+pub(super) fn reverse_planned(
+    recording: &mut Recording<'_>,
+    plan: &Plan,
+    return_id: ReturnId,
+    (taken, clawed): (LedgerTransactionId, LedgerTransactionId),
+) -> Result {
+    let (kind, return_id) = (ReversalKind::Returned, Some(return_id));
+    let zero = Money::zero(plan.unspent.currency());
     for part in plan.parts.iter().filter(|part| part.unspent.is_positive()) {
         let step = Step { kind, return_id, posted: taken };
         reverse(recording, &part.link, part.unspent, zero, &step, None)?;
@@ -182,13 +209,24 @@ fn apply(recording: &mut Recording<'_>, record: &BankRecord, payment: &Payment) 
         let step = Step { kind, return_id, posted: clawed };
         reverse(recording, &part.link, zero, part.spent, &step, None)?;
     }
-    restate(recording, payment)
+    Ok(())
 }
 
-struct Plan {
+/// What a return takes of one payment, and where the money goes.
+pub(super) struct Taking {
+    /// To the bank, or from a part to what it was split from.
+    pub from: (LedgerAccount, Money),
+    /// What its parts give.
+    pub parts: Money,
+    pub free: Money,
+    pub unspent: Money,
+    pub spent: Money,
+}
+
+pub(super) struct Plan {
     parts: Vec<Taken>,
-    unspent: Money,
-    spent: Money,
+    pub unspent: Money,
+    pub spent: Money,
 }
 
 /// What goes back of one allocation.
@@ -200,7 +238,7 @@ struct Taken {
 
 /// Usage has six decimals, invoices have their currency's: what is due again on an invoice must be
 /// an amount that can be paid, so each allocation gives whole minor units.
-fn plan(set: &WorkingSet, links: &[Allocation], amount: Money) -> Result<Plan> {
+pub(super) fn plan(set: &WorkingSet, links: &[Allocation], amount: Money) -> Result<Plan> {
     let zero = Money::zero(amount.currency());
     let mut left = amount;
     let mut takes = Vec::with_capacity(links.len());
@@ -232,34 +270,33 @@ fn plan(set: &WorkingSet, links: &[Allocation], amount: Money) -> Result<Plan> {
 
 /// The bank has the money again; what had been spent of it is a receivable, which is set off
 /// against the balance at once.
-fn post(
+pub(super) fn post(
     recording: &mut Recording<'_>,
     payment: &Payment,
-    returned: &PaymentReturn,
+    taking: &Taking,
 ) -> Result<(LedgerTransactionId, LedgerTransactionId)> {
     let taken = recording.ids.ledger_transaction();
     let mut entries = vec![
-        (LedgerAccount::BankClearing, returned.amount),
-        (LedgerAccount::UnallocatedCash, returned.unallocated.negated()),
-        (LedgerAccount::ClawBackReceivable, returned.clawed_back.negated()),
+        taking.from.clone(),
+        (LedgerAccount::SplitClearing, taking.parts.negated()),
+        (LedgerAccount::UnallocatedCash, taking.free.negated()),
+        (LedgerAccount::ClawBackReceivable, taking.spent.negated()),
     ];
     if let Some(account_id) = &payment.account_id {
         let balance = LedgerAccount::CustomerBalance(account_id.clone());
-        entries.push((balance, returned.unspent.negated()));
+        entries.push((balance, taking.unspent.negated()));
     }
     let payment_id = || payment.payment_id.clone();
     let kind = LedgerKind::PaymentReturned;
     let posting = LedgerTransaction::step_back(taken, kind, payment_id(), entries);
     recording.add(Effect::Post(posting))?;
-    let Some(account_id) =
-        payment.account_id.clone().filter(|_| returned.clawed_back.is_positive())
-    else {
+    let Some(account_id) = payment.account_id.clone().filter(|_| taking.spent.is_positive()) else {
         return Ok((taken, taken));
     };
     let clawed = recording.ids.ledger_transaction();
     let entries = vec![
-        (LedgerAccount::ClawBackReceivable, returned.clawed_back),
-        (LedgerAccount::CustomerBalance(account_id), returned.clawed_back.negated()),
+        (LedgerAccount::ClawBackReceivable, taking.spent),
+        (LedgerAccount::CustomerBalance(account_id), taking.spent.negated()),
     ];
     let kind = LedgerKind::ClawBack;
     let posting = LedgerTransaction::step_back(clawed, kind, payment_id(), entries);
@@ -277,9 +314,14 @@ fn restate(recording: &mut Recording<'_>, before: &Payment) -> Result {
         PaymentState::Returned
     } else if now.allocated.is_positive() {
         now.settled_state()?
+    } else if now.split.is_positive() && !now.unallocated()?.is_positive() {
+        PaymentState::Split
     } else if before.state == PaymentState::Returned {
         match now.account_id {
             Some(_) => PaymentState::OnAccount,
+            None if recording.set.parts_ever(&before.payment_id) > 0 => {
+                PaymentState::Parked(ParkReason::SplitUndone)
+            }
             None => PaymentState::Parked(ParkReason::NoCandidate),
         }
     } else {

@@ -67,7 +67,7 @@ fn settle_again(
     // A later invoice of the customer may still be paid by it.
     let watches = match payment.origin {
         PaymentOrigin::Bank => vec![WatchKey::account(account_id, payment.currency())],
-        PaymentOrigin::Manual => Vec::new(),
+        PaymentOrigin::Manual | PaymentOrigin::Split => Vec::new(),
     };
     let payment_id = payment.payment_id.clone();
     Ok(recording.add(Effect::SettlePayment { payment_id, state, watches })?)
@@ -141,7 +141,10 @@ pub(super) fn live_links(
     Ok(links)
 }
 
-fn sum_of(links: &[Allocation], currency: crate::domain::money::Currency) -> Result<Money> {
+pub(super) fn sum_of(
+    links: &[Allocation],
+    currency: crate::domain::money::Currency,
+) -> Result<Money> {
     let mut sum = Money::zero(currency);
     for link in links {
         sum = sum.add(link.live()?)?;
@@ -151,7 +154,7 @@ fn sum_of(links: &[Allocation], currency: crate::domain::money::Currency) -> Res
 
 /// A lot is spent when anything burnt of it, whatever the balance is; and what is held for a call
 /// in progress counts as spent. Holds lie on the money that burns first.
-fn check_unspent(set: &WorkingSet, links: &[Allocation]) -> Result {
+pub(super) fn check_unspent(set: &WorkingSet, links: &[Allocation]) -> Result {
     let Some(first) = links.first() else {
         return Ok(());
     };
@@ -177,7 +180,7 @@ fn check_unspent(set: &WorkingSet, links: &[Allocation]) -> Result {
 
 /// Usage comes later than the calls: only when all of it is known up to the moment at which the
 /// command was given is "not spent" more than a hope.
-fn prove(
+pub(super) fn prove(
     recording: &mut Recording<'_>,
     command_type: &'static str,
     account_id: &AccountId,

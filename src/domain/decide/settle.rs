@@ -40,12 +40,22 @@ pub(super) fn event_key(payment: &Payment) -> EventKey {
 
 /// Records a payment and tells it.
 pub(super) fn record(recording: &mut Recording<'_>, payment: Payment) -> Result<()> {
+    record_part(recording, payment, None)
+}
+
+/// Records a payment, which may be part of another one, and tells it.
+pub(super) fn record_part(
+    recording: &mut Recording<'_>,
+    payment: Payment,
+    split_from: Option<PaymentId>,
+) -> Result<()> {
     let fact = Fact::PaymentRecorded {
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
         amount: payment.amount,
         received_on: payment.received_on,
         origin: payment.origin.word(),
+        split_from,
     };
     let key = event_key(&payment);
     recording.add(Effect::RecordPayment(Box::new(payment)))?;
@@ -404,7 +414,10 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     let free = payment.unallocated()?;
     let open = match payment.state {
         PaymentState::Parked(_) | PaymentState::OnAccount | PaymentState::PartlyAllocated => true,
-        PaymentState::Allocated | PaymentState::Returned | PaymentState::Removed => false,
+        PaymentState::Allocated
+        | PaymentState::Returned
+        | PaymentState::Removed
+        | PaymentState::Split => false,
     };
     if !open || !free.is_positive() {
         return Ok(());

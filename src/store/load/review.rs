@@ -38,6 +38,9 @@ impl ReviewNeeds {
             | Command::MarkInvoiceSent { .. }
             | Command::VoidInvoice { .. }
             | Command::KeepInvoice { .. }
+            // Who pays for several customers at once is nobody's payer.
+            | Command::SplitPayment(_)
+            | Command::UnsplitPayment { .. }
             | Command::RecordPayment(_) => {}
         }
     }

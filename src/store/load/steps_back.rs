@@ -100,6 +100,7 @@ pub(super) async fn resolve(
     parked(tx, needs, set).await?;
     originals(tx, needs, set, &mut owners).await?;
     returns(tx, needs, set, &mut owners).await?;
+    parts(tx, needs, set, &mut owners).await?;
     let steps = &needs.steps_back;
     needs.payments.extend(steps.payments.iter().cloned());
     if !steps.commanded.is_empty() {
@@ -228,10 +229,48 @@ async fn returns(
     Ok(())
 }
 
+/// The parts of payments that are split: they go back with the payment.
+async fn parts(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let steps = &mut needs.steps_back;
+    if steps.payments.is_empty() {
+        return Ok(());
+    }
+    for (payment_id, part_id, account_id) in all_parts(tx, &steps.payments).await? {
+        steps.found.insert(part_id.as_str().to_owned());
+        owners.insert(account_id.clone());
+        if !steps.commanded.is_empty() {
+            steps.commanded.insert(account_id);
+        }
+        set.parts.entry(payment_id).or_default().push(part_id);
+    }
+    let found = set.parts.values().flatten();
+    steps.payments.extend(found.map(|id| id.as_str().to_owned()));
+    Ok(())
+}
+
+async fn all_parts(
+    tx: &mut Tx<'_>,
+    payments: &BTreeSet<String>,
+) -> Result<Vec<(PaymentId, PaymentId, String)>, StoreError> {
+    let ids: Vec<&str> = payments.iter().map(String::as_str).collect();
+    let mut all = Vec::new();
+    for row in sqlx::query(sql!("load_parts")).bind(ids).fetch_all(&mut **tx).await? {
+        let (payment_id, part_id) = (row.try_get(0)?, row.try_get(1)?);
+        let ids = (PaymentId::trusted(payment_id), PaymentId::trusted(part_id));
+        all.push((ids.0, ids.1, row.try_get(2)?));
+    }
+    Ok(all)
+}
+
 /// What is live of the allocations of payments that may go back, read under the locks.
 ///
 /// # Errors
-/// [`StoreError::Raced`] when a payment was given to an account since it was found.
+/// [`StoreError::Raced`] when a payment was given to an account, or split, since it was found.
 pub(super) async fn allocations(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
@@ -250,6 +289,10 @@ pub(super) async fn allocations(
         }
         // Of one that this batch records itself, all that is live will be here.
         set.reversible.insert(payment_id);
+    }
+    let known: usize = set.parts.values().map(Vec::len).sum();
+    if all_parts(tx, &needs.steps_back.payments).await?.len() != known {
+        return Err(StoreError::Raced("the parts of a payment"));
     }
     let ids: Vec<&str> = needs.steps_back.payments.iter().map(String::as_str).collect();
     for row in sqlx::query(sql!("load_allocations")).bind(ids).fetch_all(&mut **tx).await? {

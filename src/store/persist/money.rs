@@ -24,6 +24,7 @@ pub(super) async fn insert_payments(
     let all = || payments.iter().copied();
     let amounts = all().map(|p| micros(p.amount)).collect::<Result<Vec<_>, _>>()?;
     let allocated = all().map(|p| micros(p.allocated)).collect::<Result<Vec<_>, _>>()?;
+    let split = all().map(|p| micros(p.split)).collect::<Result<Vec<_>, _>>()?;
     let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
     sqlx::query(sql!("insert_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
@@ -39,6 +40,7 @@ pub(super) async fn insert_payments(
         .bind(all().map(|p| p.reference.as_deref()).collect::<Vec<_>>())
         .bind(all().map(|p| p.remark.as_deref()).collect::<Vec<_>>())
         .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
+        .bind(split)
         .bind(at)
         .execute(&mut **tx)
         .await?;
@@ -57,6 +59,8 @@ pub(super) async fn update_payments(
     let now = payments.iter().map(|p| micros(p.1.allocated)).collect::<Result<Vec<_>, _>>()?;
     let was_back = payments.iter().map(|p| micros(p.0.returned)).collect::<Result<Vec<_>, _>>()?;
     let back = payments.iter().map(|p| micros(p.1.returned)).collect::<Result<Vec<_>, _>>()?;
+    let was_split = payments.iter().map(|p| micros(p.0.split)).collect::<Result<Vec<_>, _>>()?;
+    let split = payments.iter().map(|p| micros(p.1.split)).collect::<Result<Vec<_>, _>>()?;
     let all = || payments.iter().map(|payment| payment.1);
     let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
     let done = sqlx::query(sql!("update_payments"))
@@ -69,6 +73,8 @@ pub(super) async fn update_payments(
         .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
         .bind(was_back)
         .bind(back)
+        .bind(was_split)
+        .bind(split)
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), payments.len(), "a payment")
@@ -101,7 +107,8 @@ pub(super) async fn ledger(
                 LedgerAccount::BankClearing
                 | LedgerAccount::UnallocatedCash
                 | LedgerAccount::UsageRevenue
-                | LedgerAccount::ClawBackReceivable => None,
+                | LedgerAccount::ClawBackReceivable
+                | LedgerAccount::SplitClearing => None,
             });
             currencies.push(entry.amount.code());
             amounts.push(micros(entry.amount)?);

@@ -1,7 +1,7 @@
 -- The bank payments of a time in the order in which they were recorded, page by page through a
 -- cursor: one pass over the table, whatever its size, and a page of it in memory.
 DECLARE past_payments NO SCROLL CURSOR FOR
-SELECT p.account_id AS owner, p.amount - p.returned - p.refunded AS free, p.recorded_at,
+SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS free, p.recorded_at,
        d.rule AS decided_rule, d.outcome AS decided_outcome, d.reason AS decided_reason,
        b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
@@ -16,6 +16,6 @@ SELECT p.account_id AS owner, p.amount - p.returned - p.refunded AS free, p.reco
                       ORDER BY decision_id DESC LIMIT 1) d ON true
  WHERE p.origin = 'bank' AND p.recorded_at >= $1::timestamptz AND p.recorded_at < $2::timestamptz
    AND ($3::text IS NULL OR p.account_id = $3)
-   AND p.state NOT IN ('returned', 'removed', 'ignored')
-   AND p.amount > p.returned + p.refunded
+   AND p.state NOT IN ('returned', 'removed', 'ignored', 'split')
+   AND p.amount > p.returned + p.refunded + p.split
  ORDER BY p.recorded_at, p.payment_id

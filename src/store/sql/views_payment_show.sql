@@ -1,6 +1,6 @@
 -- One payment. Indexes: payments_pkey, watches_payment.
-SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, state, reason,
-       origin, received_on, method, reference, remark, recorded_at,
+SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
+       reason, origin, received_on, method, reference, remark, recorded_at,
        ARRAY(SELECT w.watch_key FROM watches w WHERE w.payment_id = p.payment_id
               ORDER BY 1) AS watches
   FROM payments p

@@ -1,5 +1,5 @@
 -- Payments of one account in the order of their ids. Index: payments_account.
-SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, state,
+SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
        reason, origin, received_on, recorded_at
   FROM payments
  WHERE account_id = $5

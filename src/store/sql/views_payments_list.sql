@@ -1,5 +1,5 @@
 -- Payments in the order of their ids. Index: payments_pkey.
-SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, state,
+SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
        reason, origin, received_on, recorded_at
   FROM payments
  WHERE payment_id > coalesce($1::text, '')

@@ -2,7 +2,7 @@
 -- that has none. Reads the payments that wait; indexes: suggestions_payment, decisions_pkey,
 -- suggestion_invoices_pkey, bank_transactions_payment_id_key.
 SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p.returned,
-       p.refunded, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
+       p.refunded, p.split, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
        coalesce(i.invoices, '{}') AS invoices, coalesce(i.proposed, 0) AS proposed,
        coalesce(i.payable, true) AS payable, b.debtor_name, b.debtor_account,
        p.recorded_at::text || '/' || p.payment_id || '/' || coalesce(s.suggestion_id, '') AS place

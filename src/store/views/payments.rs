@@ -219,7 +219,7 @@ fn payment_row(row: &PgRow) -> Result<PaymentRow> {
         account_id: row.try_get("account_id")?,
         currency: row.try_get("currency")?,
         amount: amount(row, "amount")?,
-        unallocated: difference(row, "amount", &["allocated", "returned", "refunded"])?,
+        unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
         state: row.try_get("state")?,
         reason: row.try_get("reason")?,
         origin: row.try_get("origin")?,

@@ -112,7 +112,7 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
         recorded_at: row.try_get("recorded_at")?,
         account_id: suggested.or(owner),
         currency: row.try_get("currency")?,
-        unallocated: difference(row, "amount", &["allocated", "returned", "refunded"])?,
+        unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
         invoices: row.try_get("invoices")?,
         proposed: amount(row, "proposed")?,
         state: row.try_get("state")?,

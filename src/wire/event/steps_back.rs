@@ -50,6 +50,8 @@ pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. }
+        | Fact::PaymentSplit { .. }
+        | Fact::PaymentSplitUndone { .. }
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
         | Fact::HoldExpired { .. }
@@ -107,6 +109,8 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentRecorded { .. }
         | Fact::PaymentAllocated { .. }
         | Fact::PaymentParked { .. }
+        | Fact::PaymentSplit { .. }
+        | Fact::PaymentSplitUndone { .. }
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
         | Fact::HoldExpired { .. }

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::event::{Cause, DriftSubject, EventKey};
+use crate::domain::event::{Cause, DriftSubject, EventKey, PartFact};
 use crate::domain::ids::{
     AccountId, AllocationId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, Source,
     SuggestionId,
@@ -54,6 +54,7 @@ fn facts() -> Vec<(Fact, &'static str)> {
     facts.extend(balance_facts());
     facts.extend(step_back_facts());
     facts.extend(return_facts());
+    facts.extend(split_facts());
     facts.extend(proof_facts());
     facts.extend([
         (
@@ -241,6 +242,62 @@ fn return_facts() -> Vec<(Fact, &'static str)> {
     ]
 }
 
+fn split_facts() -> Vec<(Fact, &'static str)> {
+    let part = |id, owner, amount| PartFact {
+        payment_id: PaymentId::trusted(id),
+        account_id: AccountId::trusted(owner),
+        amount: sgd(amount),
+    };
+    vec![
+        (
+            Fact::PaymentSplit {
+                payment_id: payment(),
+                account_id: None,
+                amount: sgd("100.5"),
+                unallocated: sgd("0.5"),
+                parts: vec![part("SPLIT:a:1", "ACC-1", "60.5"), part("SPLIT:a:2", "ACC-2", "40")],
+                reason: Some("a settlement".into()),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","amount":"100.50","currency":"SGD""#,
+                r#","unallocated":"0.50","parts":[{"payment_id":"SPLIT:a:1","account_id":"ACC-1""#,
+                r#","amount":"60.50"},{"payment_id":"SPLIT:a:2","account_id":"ACC-2""#,
+                r#","amount":"40.00"}],"reason":"a settlement"}"#
+            ),
+        ),
+        (
+            Fact::PaymentSplitUndone {
+                payment_id: payment(),
+                account_id: Some(account()),
+                amount: sgd("40"),
+                unallocated: sgd("40"),
+                parts: vec![part("SPLIT:a:2", "ACC-2", "40")],
+                reason: None,
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1","amount":"40.00""#,
+                r#","currency":"SGD","unallocated":"40.00","parts":[{"payment_id":"SPLIT:a:2""#,
+                r#","account_id":"ACC-2","amount":"40.00"}]}"#
+            ),
+        ),
+        (
+            Fact::PaymentRecorded {
+                payment_id: PaymentId::trusted("SPLIT:a:1"),
+                account_id: Some(account()),
+                amount: sgd("60.5"),
+                received_on: day(),
+                origin: "split",
+                split_from: Some(payment()),
+            },
+            concat!(
+                r#"{"sequence":7,"payment_id":"SPLIT:a:1","account_id":"ACC-1","amount":"60.50""#,
+                r#","currency":"SGD","received_on":"2026-11-30","origin":"split""#,
+                r#","split_from":"PAY-1"}"#
+            ),
+        ),
+    ]
+}
+
 fn proof_facts() -> Vec<(Fact, &'static str)> {
     let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("instant");
     let pending = |known| Fact::CommandPendingProof {
@@ -281,6 +338,7 @@ fn payment_facts() -> Vec<(Fact, &'static str)> {
                 amount: sgd("100"),
                 received_on: day(),
                 origin: "bank",
+                split_from: None,
             },
             concat!(
                 r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1""#,

@@ -5,6 +5,7 @@ mod corpus;
 mod details;
 mod edge_cases;
 mod hashes;
+mod split;
 mod types;
 
 use super::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
@@ -37,6 +38,13 @@ const ALLOCATE: &str = concat!(
 const DEALLOCATE: &str =
     r#"{"payment_id":"PAY-1","invoice_id":"INV-1","account_id":"ACC-1","reason":"wrong invoice"}"#;
 const REMOVE: &str = r#"{"payment_id":"PAY-1","account_id":"ACC-1","reason":"typed twice"}"#;
+const SPLIT: &str = concat!(
+    r#"{"payment_id":"PAY-1","account_id":"ACC-1","parts":[{"account_id":"ACC-1""#,
+    r#","amount":"60.5","allocations":[{"invoice_id":"INV-1","amount":"60"}"#,
+    r#",{"invoice_id":"INV-2"}]},{"account_id":"ACC-2","amount":"40"}]"#,
+    r#","reason":"a settlement"}"#
+);
+const UNSPLIT: &str = r#"{"payment_id":"PAY-1","account_id":"ACC-1","reason":"wrong shares"}"#;
 const CONFIRM: &str = concat!(
     r#"{"payment_id":"PAY-1","suggestion_id":"7-1","account_id":"ACC-1""#,
     r#","reason":"by alice"}"#
@@ -71,7 +79,7 @@ const REFUND: &str = concat!(
 );
 const HOLD: &str = r#"{"hold_id":"H-1","account_id":"ACC-1","amount":"2","currency":"SGD"}"#;
 
-const SAMPLES: [(&str, Topic, &str); 18] = [
+const SAMPLES: [(&str, Topic, &str); 20] = [
     ("topup.account.upsert.v1", Topic::Commands, UPSERT),
     ("topup.invoice.create.v1", Topic::Commands, CREATE),
     ("topup.invoice.mark-sent.v1", Topic::Commands, MARK_SENT),
@@ -84,6 +92,8 @@ const SAMPLES: [(&str, Topic, &str); 18] = [
     ("topup.payment.remove.v1", Topic::Commands, REMOVE),
     ("topup.match.confirm.v1", Topic::Commands, CONFIRM),
     ("topup.match.reject.v1", Topic::Commands, CONFIRM),
+    ("topup.payment.split.v1", Topic::Commands, SPLIT),
+    ("topup.payment.unsplit.v1", Topic::Commands, UNSPLIT),
     ("topup.bank.transaction.v1", Topic::BankPayments, TRANSACTION),
     ("topup.bank.statement.v1", Topic::BankPayments, STATEMENT),
     ("topup.usage.charge.v1", Topic::Usage, CHARGE),

@@ -385,6 +385,7 @@ fn payment_fields() {
             (r#""PAY-1""#, r#""PAY/1""#, Err(IdInvalid)),
             (r#""ACC-1""#, r#""""#, Err(IdInvalid)),
             (r#""ACC-1""#, "null", Err(DataInvalid)),
+            (r#""PAY-1""#, r#""SPLIT:1""#, Err(IdInvalid)),
             (r#""100.00""#, r#""0""#, Err(AmountInvalid)),
             ("2026-11-22", "22.11.2026", Err(DateInvalid)),
             (r#""2026-11-22""#, "null", Err(DataInvalid)),

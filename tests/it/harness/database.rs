@@ -124,7 +124,8 @@ const AUDIT: [(&str, &str); 12] = [
         "cash that is not allocated is what the payments have left",
         "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
            WHERE ledger_account = 'unallocated_cash' GROUP BY 1) l
-         FULL JOIN (SELECT currency::text, sum(amount - allocated - returned - refunded) AS free
+         FULL JOIN (SELECT currency::text, sum(amount - allocated - returned - refunded - split)
+           AS free
            FROM payments WHERE state <> 'removed' GROUP BY 1) p USING (currency)
          WHERE coalesce(ledger, 0) <> coalesce(free, 0)",
     ),
@@ -132,7 +133,7 @@ const AUDIT: [(&str, &str); 12] = [
         "the bank's side is all the payments that are here",
         "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
            WHERE ledger_account = 'bank_clearing' GROUP BY 1) l
-         FULL JOIN (SELECT currency::text, sum(amount - returned - refunded) AS received
+         FULL JOIN (SELECT currency::text, sum(amount - returned - refunded - split) AS received
            FROM payments WHERE state <> 'removed' GROUP BY 1) p USING (currency)
          WHERE coalesce(-ledger, 0) <> coalesce(received, 0)",
     ),

@@ -37,7 +37,7 @@ const CODES: [&str; 25] = [
     "usage_proof_pending",
     "usage_unknown",
 ];
-const EFFECTS: [&str; 21] = [
+const EFFECTS: [&str; 23] = [
     "Allocate",
     "AssignPayment",
     "Charge",
@@ -56,18 +56,21 @@ const EFFECTS: [&str; 21] = [
     "SendInvoice",
     "SetHold",
     "SettlePayment",
+    "Split",
     "StoreDecision",
+    "TakeBack",
     "UpsertAccount",
     "VoidInvoice",
 ];
 const RULES: [&str; 8] = ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8"];
 /// How payments end.
-const PAYMENTS: [&str; 19] = [
+const PAYMENTS: [&str; 21] = [
     "allocated",
     "on_account",
     "partly_allocated",
     "removed",
     "returned",
+    "split",
     "parked: already_paid",
     "parked: amount_only",
     "parked: currency_mismatch",
@@ -80,6 +83,7 @@ const PAYMENTS: [&str; 19] = [
     "parked: paid_before_sent",
     "parked: partial_payment",
     "parked: several_accounts",
+    "parked: split_undone",
     "parked: sum_mismatch",
     "parked: uncorroborated",
 ];

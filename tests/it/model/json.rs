@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use topup::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
-use topup::domain::input::{AllocatePayment, Command, Input, Message, UpsertAccount};
+use topup::domain::input::{
+    AllocatePayment, AllocationPart, Command, Input, Message, UpsertAccount,
+};
 use topup::domain::matching::reference;
-use topup::domain::money::Currency;
+use topup::domain::money::{Amount, Currency};
+use topup::domain::split::{SplitPayment, part_id};
 use topup::domain::usage::{HoldAmount, Usage};
 use topup::pipeline::batch::{Item, type_of};
 
@@ -34,6 +37,10 @@ pub fn decoded(direct: &mut Direct, log: &[Message]) -> Vec<Item> {
         if let Input::Command(Command::CreateInvoice(_)) = &message.input {
             let real = reference::mint(&decoded.content_hash);
             minted.insert(reference::mint(&message.content_hash), real);
+        }
+        if let Input::Command(Command::SplitPayment(_)) = &message.input {
+            let ids = |hash| part_id(hash, 0).as_str().trim_end_matches('0').to_owned();
+            minted.insert(ids(&message.content_hash), ids(&decoded.content_hash));
         }
         items.push(item);
     }
@@ -120,11 +127,13 @@ fn command_data(command: &Command) -> Value {
             "method": record.method,
         }),
         Command::AssignPayment { payment_id, account_id }
-        | Command::RemovePayment { payment_id, account_id, .. } => json!({
+        | Command::RemovePayment { payment_id, account_id, .. }
+        | Command::UnsplitPayment { payment_id, account_id, .. } => json!({
             "payment_id": payment_id.as_str(),
             "account_id": account_id.as_str(),
         }),
         Command::AllocatePayment(allocate) => allocate_data(allocate),
+        Command::SplitPayment(split) => split_data(split),
         Command::ConfirmMatch(word) | Command::RejectMatch(word) => json!({
             "payment_id": word.payment_id.as_str(),
             "suggestion_id": word.suggestion_id.as_str(),
@@ -149,19 +158,41 @@ fn upsert_data(upsert: &UpsertAccount) -> Value {
 }
 
 fn allocate_data(allocate: &AllocatePayment) -> Value {
-    let currency = Currency::parse("SGD").expect("SGD");
-    let parts = allocate.allocations.iter().map(|part| {
-        let amount = part.amount.map(|amount| amount.in_currency(currency).expect("two decimals"));
-        without_nulls(json!({
-            "invoice_id": part.invoice_id.as_str(),
-            "amount": amount.map(|amount| amount.number()),
-        }))
-    });
     json!({
         "payment_id": allocate.payment_id.as_str(),
         "account_id": allocate.account_id.as_str(),
-        "allocations": parts.collect::<Vec<_>>(),
+        "allocations": allocations(&allocate.allocations),
     })
+}
+
+fn split_data(split: &SplitPayment) -> Value {
+    let parts = split.parts.iter().map(|share| {
+        json!({
+            "account_id": share.account_id.as_str(),
+            "amount": number(share.amount),
+            "allocations": allocations(&share.allocations),
+        })
+    });
+    json!({
+        "payment_id": split.payment_id.as_str(),
+        "account_id": split.account_id.as_str(),
+        "parts": parts.collect::<Vec<_>>(),
+    })
+}
+
+fn allocations(parts: &[AllocationPart]) -> Vec<Value> {
+    let part = |part: &AllocationPart| {
+        without_nulls(json!({
+            "invoice_id": part.invoice_id.as_str(),
+            "amount": part.amount.map(number),
+        }))
+    };
+    parts.iter().map(part).collect()
+}
+
+fn number(amount: Amount) -> String {
+    let currency = Currency::parse("SGD").expect("SGD");
+    amount.in_currency(currency).expect("two decimals").number()
 }
 
 fn bank_data(bank: &BankTransaction) -> Value {

@@ -23,9 +23,9 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let account = payment.account_id.as_ref().map_or("-", |id| id.as_str());
         let (state, reason) = (payment.state, payment.reason.unwrap_or("-"));
         let (allocated, amount) = (micros(payment.allocated), micros(payment.amount));
-        let returned = micros(payment.returned);
+        let (returned, split) = (micros(payment.returned), micros(payment.split));
         lines.push(format!(
-            "payment {id} {account} {state} {reason} {allocated} {returned} {amount}"
+            "payment {id} {account} {state} {reason} {allocated} {returned} {split} {amount}"
         ));
     }
     for ((account, currency), sum) in &summary.balances {
@@ -119,7 +119,7 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
-           coalesce(reason, '-'), allocated, returned, amount) FROM payments",
+           coalesce(reason, '-'), allocated, returned, split, amount) FROM payments",
         "SELECT concat_ws(' ', 'balance', account_id, currency, amount) FROM balances",
         "SELECT concat_ws(' ', 'allocation', payment_id, invoice_id, a.account_id,
            a.amount - a.reversed, rule, l.remaining) FROM allocations a

@@ -15,6 +15,7 @@ use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
 use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
+use crate::domain::split::SplitPayment;
 use crate::domain::testkit::{account, currency, reloaded};
 use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
 
@@ -117,10 +118,14 @@ fn in_a_batch(
     for message in batch {
         if let Input::Command(
             Command::DeallocatePayment { payment_id, .. }
-            | Command::RemovePayment { payment_id, .. },
+            | Command::RemovePayment { payment_id, .. }
+            | Command::UnsplitPayment { payment_id, .. }
+            | Command::SplitPayment(SplitPayment { payment_id, .. }),
         ) = &message.input
         {
             loaded.reversible.insert(payment_id.clone());
+            let parts = before.parts.get(payment_id).into_iter().flatten();
+            loaded.reversible.extend(parts.cloned());
         }
     }
     loop {

@@ -63,6 +63,26 @@ pub(super) fn stage() -> Desk {
     desk
 }
 
+/// The id that [`split_free`] gives to the part, which would depend on what came before.
+pub(super) const PART: &str = "PART";
+
+/// Splits all of FREE: all of it is A's.
+pub(super) fn split_free(desk: &mut Desk) {
+    split_onto(desk, &[]);
+}
+
+pub(super) fn split_onto(desk: &mut Desk, invoices: &[&str]) {
+    desk.apply(split("FREE", "A", &[("A", "60", invoices)]));
+    let set = &mut desk.model.set;
+    let made = set.parts.insert(payment("FREE"), vec![payment(PART)]).expect("a part");
+    let mut part = set.payments.remove(&made[0]).expect("a part");
+    part.payment_id = payment(PART);
+    set.payments.insert(payment(PART), part);
+    for link in set.allocations.values_mut().filter(|link| link.payment_id == made[0]) {
+        link.payment_id = payment(PART);
+    }
+}
+
 pub(super) type Arrange = fn(&mut Desk);
 
 pub(super) fn take_virtual_account(desk: &mut Desk) {
@@ -107,6 +127,17 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
         (PaymentRemoved, |desk| take_away(desk, "NOBODYS"), assign("NOBODYS", "A")),
         (PaymentRemoved, gone, allocate("FREE", "A", &[("S", "")])),
         (PaymentRemoved, gone, remove("FREE", "A")),
+        (AccountMismatch, nothing, split("BS", "A", &[("A", "1", &[])])),
+        (AccountMismatch, nothing, split("NOBODYS", "A", &[("B", "1", &[])])),
+        (AccountMismatch, nothing, split("FREE", "A", &[("B", "1", &["S"])])),
+        (AccountClosed, |desk| close(desk, "B"), split("FREE", "A", &[("B", "1", &[])])),
+        (AccountMismatch, split_free, unsplit("FREE", "B")),
+        (PaymentRemoved, gone, split("FREE", "A", &[("B", "1", &[])])),
+        (PaymentSplit, split_free, split("FREE", "A", &[("B", "1", &[])])),
+        (PaymentSplit, split_free, remove("FREE", "A")),
+        (PaymentSplit, split_free, allocate("FREE", "A", &[("S", "")])),
+        (PaymentNotSplit, nothing, unsplit("FREE", "A")),
+        (PaymentIsPart, split_free, split(PART, "A", &[("B", "1", &[])])),
         (AccountMismatch, nothing, confirm("BS", "NONE", "A")),
         (SuggestionUnknown, nothing, confirm("FREE", "NONE", "A")),
         (SuggestionUnknown, nothing, reject("FREE", "NONE", "A")),
@@ -143,6 +174,8 @@ fn refusals_by_amount() -> Vec<(Rejection, Arrange, Command)> {
         (LotSpent, spent, deallocate("PAID", "P", "A")),
         (LotSpent, spent, remove("PAID", "A")),
         (LotHeld, held, deallocate("PAID", "P", "A")),
+        (AmountExceedsUnallocated, nothing,
+            split("FREE", "A", &[("A", "30", &[]), ("B", "31", &[])])),
     ]
 }
 

@@ -9,5 +9,6 @@ mod properties;
 mod returns;
 mod reverse;
 mod review;
+mod split;
 mod usage;
 mod waiting;

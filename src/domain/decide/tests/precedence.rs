@@ -2,8 +2,8 @@
 //! [`Rejection`].
 
 use super::commands::{
-    Arrange, close, fill_balance, stage, take_away, take_virtual_account,
-    upsert_of_a_taken_virtual_account,
+    Arrange, PART, close, fill_balance, split_free, split_onto, stage, take_away,
+    take_virtual_account, upsert_of_a_taken_virtual_account,
 };
 use crate::domain::effect::Outcome;
 use crate::domain::input::Command;
@@ -11,13 +11,19 @@ use crate::domain::rejection::Rejection;
 use crate::domain::testkit::*;
 
 /// Why the table leaves a pair of neighbours out.
-const EXCLUSIVE: [(Rejection, Rejection); 13] = [
+const EXCLUSIVE: [(Rejection, Rejection); 17] = [
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
     (Rejection::AccountNumberPlaceholder, Rejection::PaymentNotAssigned),
     // A payment has an account or it has none.
     (Rejection::PaymentNotAssigned, Rejection::PaymentAlreadyAssigned),
+    // What was removed has nothing split off; only the undoing of a split misses one, and only a
+    // split minds that it is of a part; neither names a suggestion.
+    (Rejection::PaymentRemoved, Rejection::PaymentSplit),
+    (Rejection::PaymentSplit, Rejection::PaymentNotSplit),
+    (Rejection::PaymentNotSplit, Rejection::PaymentIsPart),
+    (Rejection::PaymentIsPart, Rejection::SuggestionUnknown),
     // A suggestion is known or it is not.
     (Rejection::SuggestionUnknown, Rejection::SuggestionClosed),
     // The second is told to a void only, and a void names no payment; the third never to one.
@@ -92,6 +98,18 @@ fn state_clashes() -> Vec<Clash> {
         clash(PaymentNotAssigned, PaymentRemoved, |desk| take_away(desk, "NOBODYS"),
             allocate("NOBODYS", "A", &[("S", "")])),
         clash(PaymentAlreadyAssigned, PaymentRemoved, gone, assign("FREE", "A")),
+        clash(PaymentRemoved, PaymentIsPart, |desk| {
+            split_free(desk);
+            take_away(desk, PART);
+        }, split(PART, "A", &[("B", "1", &[])])),
+        clash(PaymentSplit, InvoiceVoided, split_free, split("FREE", "A", &[("A", "1", &["V"])])),
+        clash(PaymentIsPart, CurrencyMismatch, split_free,
+            split(PART, "A", &[("A", "1", &["DOLLARS"])])),
+        clash(PaymentRemoved, LotSpent, |desk| {
+            split_onto(desk, &["S"]);
+            desk.charge("U1", "A", "1000");
+            take_away(desk, PART);
+        }, unsplit("FREE", "A")),
         clash(PaymentRemoved, SuggestionUnknown, gone, confirm("FREE", "NONE", "A")),
         clash(PaymentRemoved, SuggestionUnknown, gone, reject("FREE", "NONE", "A")),
         clash(PaymentRemoved, InvoiceVoided, gone, allocate("FREE", "A", &[("V", "")])),
@@ -120,6 +138,8 @@ fn amount_clashes() -> Vec<Clash> {
         clash(AllocationExists, NothingUnallocated, nothing, allocate("USED", "A", &[("H", "1")])),
         clash(AllocationExists, NothingUnallocated, nothing,
             allocate("USED", "A", &[("S", "1"), ("H", "1")])),
+        clash(NothingUnallocated, AmountExceedsUnallocated, nothing,
+            split("USED", "A", &[("A", "1", &[])])),
         clash(NothingUnallocated, AmountExceedsUnallocated, nothing,
             allocate("USED", "A", &[("S", "1")])),
         clash(AmountExceedsUnallocated, AmountExceedsDue, small,
@@ -178,6 +198,9 @@ fn what_is_unknown_comes_before_every_refusal() {
         deallocate("BS", "UNKNOWN", "A"),
         confirm("UNKNOWN", "1-1", "A"),
         reject("UNKNOWN", "1-1", "A"),
+        split("UNKNOWN", "A", &[("B", "1", &[])]),
+        split("BS", "A", &[("A", "1", &["UNKNOWN"])]),
+        unsplit("UNKNOWN", "A"),
     ] {
         let mut desk = stage();
         close(&mut desk, "A");

@@ -63,8 +63,7 @@ fn check_books(model: &Model) {
             model.set.payments.values().filter(|payment| of_currency(&payment.amount)).collect();
         let here = |payment: &&&Payment| payment.state != PaymentState::Removed;
         let payments: Vec<_> = payments.iter().filter(here).collect();
-        let received =
-            payments.iter().map(|p| p.amount.sub(p.returned).expect("no more than it has"));
+        let received = payments.iter().map(|p| p.left().expect("no more than it has"));
         let received = sum(currency, received);
         let unallocated = payments.iter().map(|payment| payment.unallocated().expect("sums up"));
         let unallocated = sum(currency, unallocated);
@@ -75,6 +74,7 @@ fn check_books(model: &Model) {
         assert_eq!(booked(LedgerAccount::BankClearing.word()), received.negated());
         assert_eq!(booked(LedgerAccount::UnallocatedCash.word()), unallocated);
         assert!(booked(LedgerAccount::ClawBackReceivable.word()).is_zero());
+        assert!(booked(LedgerAccount::SplitClearing.word()).is_zero());
         let parts: Vec<&Allocation> =
             model.allocations().filter(|part| of_currency(&part.amount)).collect();
         let allocated = sum(currency, parts.iter().map(live));
@@ -135,6 +135,12 @@ fn check_documents(model: &Model) {
         let unpaid = matches!(invoice.status, InvoiceStatus::Draft | InvoiceStatus::Voided);
         assert!(!unpaid || allocated.is_zero(), "{invoice:?}");
     }
+    for (payment_id, parts) in &model.set.parts {
+        let whole = &model.set.payments[payment_id];
+        let parts: Vec<&Payment> = parts.iter().map(|id| &model.set.payments[id]).collect();
+        let given = parts.iter().map(|part| part.amount.sub(part.split).expect("its own"));
+        assert_eq!(whole.split, sum(whole.currency(), given), "{whole:?} {parts:?}");
+    }
     for payment in model.set.payments.values() {
         let own = model.allocations().filter(|part| part.payment_id == payment.payment_id);
         let own: Vec<&Allocation> = own.collect();
@@ -147,8 +153,9 @@ fn check_documents(model: &Model) {
             PaymentState::PartlyAllocated => free.is_positive() && !own.is_empty(),
             PaymentState::OnAccount => free.is_positive() && own.is_empty() && owner.is_some(),
             PaymentState::Parked(_) => free.is_positive() && own.is_empty(),
-            PaymentState::Returned => payment.returned == payment.amount,
+            PaymentState::Returned => payment.left().is_ok_and(Money::is_zero) && own.is_empty(),
             PaymentState::Removed => own.is_empty(),
+            PaymentState::Split => free.is_zero() && own.is_empty() && payment.split.is_positive(),
         };
         assert!(fits, "{payment:?}");
     }

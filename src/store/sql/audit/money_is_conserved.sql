@@ -3,8 +3,8 @@ SELECT format('currency %s', currency) AS subject,
        format('payments here are %s, bank clearing %s, unallocated on payments %s, posted %s',
               coalesce(p.received, 0), coalesce(l.cleared, 0), coalesce(p.free, 0),
               coalesce(l.free, 0)) AS detail
-  FROM (SELECT currency, sum(amount - returned - refunded) AS received,
-               sum(amount - allocated - returned - refunded) AS free
+  FROM (SELECT currency, sum(amount - returned - refunded - split) AS received,
+               sum(amount - allocated - returned - refunded - split) AS free
           FROM payments WHERE state <> 'removed' GROUP BY currency) p
   FULL JOIN (SELECT currency,
                     -coalesce(sum(amount) FILTER (WHERE ledger_account = 'bank_clearing'), 0)

@@ -4,13 +4,14 @@ SELECT format('payment %s', payment_id) AS subject,
                         p.amount, p.free, coalesce(l.cleared, 0), coalesce(l.free, 0))
        END AS detail
   FROM (SELECT payment_id, currency,
-               CASE state WHEN 'removed' THEN 0 ELSE amount - returned - refunded END AS amount,
                CASE state WHEN 'removed' THEN 0
-                          ELSE amount - allocated - returned - refunded END AS free
+                          ELSE amount - returned - refunded - split END AS amount,
+               CASE state WHEN 'removed' THEN 0
+                          ELSE amount - allocated - returned - refunded - split END AS free
           FROM payments) p
   FULL JOIN (SELECT t.payment_id, e.currency,
-                    -coalesce(sum(e.amount) FILTER (WHERE ledger_account = 'bank_clearing'), 0)
-                        AS cleared,
+                    -coalesce(sum(e.amount) FILTER (WHERE ledger_account
+                        IN ('bank_clearing', 'split_clearing')), 0) AS cleared,
                     coalesce(sum(e.amount) FILTER (WHERE ledger_account = 'unallocated_cash'), 0)
                         AS free
                FROM ledger_transactions t JOIN ledger_entries e USING (ledger_transaction_id)

@@ -6,9 +6,10 @@ SELECT format('payment %s', p.payment_id) AS subject,
   LEFT JOIN (SELECT payment_id, sum(CASE WHEN undoes IS NULL THEN amount ELSE -amount END) AS total,
                     sum(CASE WHEN undoes IS NULL THEN unspent + clawed_back ELSE 0 END) AS taken
                FROM payment_returns GROUP BY payment_id) r USING (payment_id)
-  LEFT JOIN (SELECT a.payment_id, sum(v.amount) AS total
-               FROM allocation_reversals v JOIN allocations a USING (allocation_id)
-              WHERE v.kind = 'returned' GROUP BY a.payment_id) v USING (payment_id)
+  -- Of a payment that is split, the allocations of its parts too.
+  LEFT JOIN (SELECT k.payment_id, sum(v.amount) AS total
+               FROM allocation_reversals v JOIN payment_returns k USING (return_id)
+              WHERE v.kind = 'returned' GROUP BY k.payment_id) v USING (payment_id)
  WHERE p.returned <> coalesce(r.total, 0) OR coalesce(r.taken, 0) <> coalesce(v.total, 0)
 UNION ALL
 SELECT format('bank transaction %s of %s', b.bank_key, b.bank_account),

@@ -5,7 +5,8 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
   FROM (SELECT ledger_transaction_id, account_id, currency, -sum(amount) AS total
           FROM ledger_entries JOIN ledger_transactions t USING (ledger_transaction_id)
          WHERE ledger_account = 'customer_balance'
-           AND t.kind IN ('deallocated', 'payment_removed', 'payment_returned', 'claw_back')
+           AND t.kind IN ('deallocated', 'payment_removed', 'payment_returned', 'claw_back',
+                          'split_undone')
          GROUP BY ledger_transaction_id, account_id, currency) e
   FULL JOIN (SELECT v.ledger_transaction_id, a.account_id, a.currency, sum(v.amount) AS total
                FROM allocation_reversals v JOIN allocations a USING (allocation_id)

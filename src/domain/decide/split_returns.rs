@@ -1,0 +1,125 @@
+//! The bank takes back a payment that is split. It does not say whose part it means, so only the
+//! whole is taken without a person: each part goes back to the payment, spent or not, and with it
+//! to the bank.
+
+use super::Recording;
+use super::returns::{Plan, Taking, plan, post, reverse_planned};
+use super::reverse::live_links;
+use super::settle::event_key;
+use crate::domain::effect::Effect;
+use crate::domain::event::Fact;
+use crate::domain::ids::{PaymentId, ReturnId};
+use crate::domain::ledger::LedgerAccount;
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, PaymentState};
+use crate::domain::split::TakenBack;
+use crate::domain::working_set::{Stop, WorkingSet};
+
+type Result<T = ()> = std::result::Result<T, super::Halt>;
+
+/// What a return takes of one part.
+pub(super) struct PartTaken {
+    part: Payment,
+    free: Money,
+    plan: Plan,
+}
+
+/// What is left of all parts of the payment.
+pub(super) fn left_of_parts(set: &WorkingSet, payment_id: &PaymentId) -> Result<Money> {
+    let payment = set.payments.get(payment_id);
+    let payment = payment.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
+    let mut left = Money::zero(payment.currency());
+    for part in set.parts_of(payment_id)? {
+        left = left.add(part.left()?)?;
+    }
+    Ok(left)
+}
+
+/// Whether a return of a payment can be taken without a person: it has no parts, or all that is
+/// left goes back (`whole`) and nobody took a part out of the books meanwhile.
+pub(super) fn is_decided(set: &WorkingSet, payment_id: &PaymentId, whole: bool) -> Result<bool> {
+    let parts = set.parts_of(payment_id)?;
+    let there =
+        |part: &Payment| part.state != PaymentState::Removed && set.may_reverse(&part.payment_id);
+    Ok(parts.is_empty() || (whole && parts.iter().all(there)))
+}
+
+/// What each part gives, the last part first: all that is left of it.
+pub(super) fn plan_parts(set: &WorkingSet, payment_id: &PaymentId) -> Result<Vec<PartTaken>> {
+    let mut taken = Vec::new();
+    for part in set.parts_of(payment_id)? {
+        let left = part.left()?;
+        if left.is_positive() {
+            let links = live_links(set, &part.payment_id, None)?;
+            let free = part.unallocated()?;
+            let plan = plan(set, &links, left.sub(free)?)?;
+            taken.push(PartTaken { part, free, plan });
+        }
+    }
+    Ok(taken)
+}
+
+/// What a return takes of the payment and its parts together.
+pub(super) fn sum_with_parts(own: &Taking, parts: &[PartTaken]) -> Result<Taking> {
+    let (mut free, mut unspent, mut spent) = (own.free, own.unspent, own.spent);
+    for taken in parts {
+        free = free.add(taken.free)?;
+        unspent = unspent.add(taken.plan.unspent)?;
+        spent = spent.add(taken.plan.spent)?;
+    }
+    Ok(Taking { from: own.from.clone(), parts: own.parts, free, unspent, spent })
+}
+
+/// Takes all parts back to the payment, whatever was spent of them.
+pub(super) fn take_parts(
+    recording: &mut Recording<'_>,
+    payment: &Payment,
+    parts: &[PartTaken],
+    return_id: ReturnId,
+) -> Result {
+    for taken in parts {
+        take_part(recording, payment, taken, return_id)?;
+    }
+    Ok(())
+}
+
+fn take_part(
+    recording: &mut Recording<'_>,
+    payment: &Payment,
+    taken: &PartTaken,
+    return_id: ReturnId,
+) -> Result {
+    let part = &taken.part;
+    let amount = part.left()?;
+    let zero = Money::zero(amount.currency());
+    let taking = Taking {
+        from: (LedgerAccount::SplitClearing, amount),
+        parts: zero,
+        free: taken.free,
+        unspent: taken.plan.unspent,
+        spent: taken.plan.spent,
+    };
+    let posted = post(recording, part, &taking)?;
+    let fact = Fact::PaymentReturned {
+        payment_id: part.payment_id.clone(),
+        account_id: part.account_id.clone(),
+        amount,
+        from_unallocated: taking.free,
+        from_unspent: taking.unspent,
+        clawed_back: taking.spent,
+        returned_total: part.returned.add(amount)?,
+        reason: None,
+    };
+    recording.publish(event_key(part), fact)?;
+    reverse_planned(recording, &taken.plan, return_id, posted)?;
+    recording.add(Effect::TakeBack(Box::new(TakenBack {
+        part_id: part.payment_id.clone(),
+        payment_id: payment.payment_id.clone(),
+        amount,
+        return_id: Some(return_id),
+        reason: None,
+        ledger_transaction_id: posted.0,
+    })))?;
+    let (payment_id, state) = (part.payment_id.clone(), PaymentState::Returned);
+    Ok(recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?)
+}

@@ -1,0 +1,261 @@
+//! One payment for several customers on PostgreSQL: shared out, undone, returned by the bank; and
+//! what the database refuses.
+
+use serde_json::{Value, json};
+use topup::pipeline::batch::Item;
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{
+    about_payment, allocate, bank, credit_saying, invoice, payment, with,
+};
+use crate::steps_back::{outcome, taken_back, told, without_proof};
+use crate::usage::{charge, until_written, usage};
+
+const SETTLED: &str = "BANK:SG-DBS-001:T-1";
+
+/// A settlement of 100.50 that names an invoice of A over 60.50 and one of B over 40.00.
+async fn settlement(test: &str) -> Direct {
+    let mut direct = without_proof(test).await;
+    for (id, account, amount) in [("INV-1", "A", "60.50"), ("INV-2", "B", "40.00")] {
+        let made = direct.command(id, "invoice.create", &invoice(id, account, amount));
+        direct.applied(made).await;
+    }
+    let sql = "SELECT string_agg(payment_reference, ' ' ORDER BY invoice_id) FROM invoices";
+    let text = direct.database.value(sql).await;
+    let value = bank("b-1", &credit_saying("T-1", "100.50", &text));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    direct
+}
+
+fn split(direct: &mut Direct, id: &str, account: &str, parts: &Value) -> Item {
+    let data = with(about_payment(SETTLED, account), &json!({ "parts": parts }));
+    direct.command(id, "payment.split", &data)
+}
+
+fn unsplit(direct: &mut Direct, id: &str, account: &str) -> Item {
+    direct.command(id, "payment.unsplit", &about_payment(SETTLED, account))
+}
+
+/// Each customer gets what the invoice of theirs is over.
+fn both() -> Value {
+    json!([
+        { "account_id": "A", "amount": "60.50", "allocations": [{ "invoice_id": "INV-1" }] },
+        { "account_id": "B", "amount": "40", "allocations": [{ "invoice_id": "INV-2" }] },
+    ])
+}
+
+async fn stands(direct: &Direct) -> Vec<String> {
+    let sql = "SELECT line FROM (
+         SELECT 1 AS part, CASE origin WHEN 'split' THEN 'part ' || account_id ELSE origin END
+                || ' ' || state || coalesce(' ' || reason, '') || ' ' || allocated / 10000 || ' '
+                || split / 10000 || ' ' || returned / 10000 AS line FROM payments
+         UNION ALL SELECT 2, invoice_id || ' ' || status FROM invoices
+         UNION ALL SELECT 3, 'balance ' || account_id || ' ' || amount / 10000 FROM balances
+       ) q ORDER BY part, line";
+    direct.database.lines(sql).await
+}
+
+const SHARED: [&str; 7] = [
+    "bank split 0 10050 0",
+    "part A allocated 6050 0 0",
+    "part B allocated 4000 0 0",
+    "INV-1 provisioned",
+    "INV-2 provisioned",
+    "balance A 6050",
+    "balance B 4000",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_customer_of_a_settlement_gets_the_own_part() {
+    let mut direct = settlement("sp_shared").await;
+    assert_eq!(stands(&direct).await[0], "bank parked several_accounts 0 0 0");
+    // What was the only way: no allocation crosses from one customer to another.
+    let assign = direct.command("as", "payment.assign", &about_payment(SETTLED, "A"));
+    let across = direct.command("al", "payment.allocate", &allocate(SETTLED, "B", "INV-2"));
+    direct.applied(assign).await;
+    direct.run(&[across]).await;
+    assert_eq!(outcome(&direct, "al").await, "rejected account_mismatch");
+    let item = split(&mut direct, "s-1", "A", &both());
+    direct.applied(item).await;
+    assert_eq!(stands(&direct).await, SHARED);
+    assert_eq!(told(&direct, "payment.split-done").await, "1");
+    // The same command again under another id has nothing left to give.
+    let again = split(&mut direct, "s-2", "A", &both());
+    direct.run(&[again]).await;
+    assert_eq!(outcome(&direct, "s-2").await, "rejected payment_split");
+    let forms = "SELECT count(*) FROM payment_splits
+        WHERE part_id ~ '^SPLIT:[0-9a-f]{32}:[12]$' AND payment_id = 'BANK:SG-DBS-001:T-1'";
+    assert_eq!(direct.database.value(forms).await, "2");
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_and_its_undoing_in_one_batch_or_in_several() {
+    for together in [true, false] {
+        let mut direct = settlement(&format!("sp_undo_{together}")).await;
+        let made = split(&mut direct, "s-1", "B", &both());
+        let undone = unsplit(&mut direct, "u-1", "A");
+        let again = split(&mut direct, "s-2", "B", &both());
+        let all = [made, undone, again];
+        for batch in all.chunks(if together { 3 } else { 1 }) {
+            let ended = direct.run(batch).await;
+            assert!(ended.iter().all(|ended| ended.outcome == "applied"), "{ended:?}");
+        }
+        let (mut expected, gone) = (SHARED.to_vec(), ["part A removed 0 6050 0"]);
+        expected.splice(2..2, gone);
+        expected.insert(4, "part B removed 0 4000 0");
+        assert_eq!(stands(&direct).await, expected);
+        assert_eq!(told(&direct, "payment.split-undone").await, "1");
+        direct.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_is_not_undone_when_one_part_is_spent() {
+    let mut direct = settlement("sp_spent").await;
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
+    let spent = usage(&mut direct, "U1", "charge", &charge("U1", "B", "0.01"));
+    direct.applied(spent).await;
+    let undone = unsplit(&mut direct, "u-1", "A");
+    direct.run(&[undone]).await;
+    assert_eq!(outcome(&direct, "u-1").await, "rejected lot_spent");
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bank_takes_back_the_whole_and_gives_it_again() {
+    let mut direct = settlement("sp_returned").await;
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
+    let spent = usage(&mut direct, "U1", "charge", &charge("U1", "B", "15"));
+    direct.applied(spent).await;
+    let back = taken_back(&mut direct, "R-1", "T-1", "100.50");
+    direct.applied(back).await;
+    let expected = [
+        "bank returned 0 0 10050",
+        "part A returned 0 6050 0",
+        "part B returned 0 4000 0",
+        "INV-1 awaiting_payment",
+        "INV-2 awaiting_payment",
+        "balance A 0",
+        "balance B -1500",
+    ];
+    assert_eq!(stands(&direct).await, expected);
+    assert_eq!(told(&direct, "payment.returned").await, "3");
+    let fields = json!({ "reversal": true, "return_of": { "bank_transaction_id": "R-1" } });
+    let again = with(crate::harness::records::credit("R-2", "100.50"), &fields);
+    let value = bank("b-3", &again);
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    assert_eq!(stands(&direct).await[0], "bank parked split_undone 0 0 0");
+    let anew = split(&mut direct, "s-2", "A", &both());
+    direct.applied(anew).await;
+    assert_eq!(
+        direct.database.value("SELECT split FROM payments WHERE origin = 'bank'").await,
+        "100500000"
+    );
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_of_one_part_waits_for_a_person() {
+    let mut direct = settlement("sp_part_back").await;
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
+    let back = taken_back(&mut direct, "R-1", "T-1", "40.00");
+    direct.applied(back).await;
+    assert_eq!(stands(&direct).await, SHARED);
+    let why = "SELECT why FROM parked_returns";
+    assert_eq!(direct.database.value(why).await, "split_payment");
+    let undone = unsplit(&mut direct, "u-1", "B");
+    direct.applied(undone).await;
+    direct.pipeline.sweep().await.expect("swept");
+    assert_eq!(stands(&direct).await[0], "bank parked split_undone 0 0 4000");
+    direct.finish().await;
+}
+
+/// A split and a return of the bank at the same moment: the parts and the bank never have the same
+/// money.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_and_a_return_at_once() {
+    let mut direct = settlement("sp_race").await;
+    for round in 0..10 {
+        let made = split(&mut direct, &format!("s-{round}"), "A", &both());
+        let back = taken_back(&mut direct, &format!("R-{round}"), "T-1", "100.50");
+        let (first, second) = (direct.pipeline.clone(), direct.pipeline.clone());
+        let one = tokio::spawn(async move { until_written(&first, made).await });
+        let two = tokio::spawn(async move { until_written(&second, back).await });
+        one.await.expect("written");
+        two.await.expect("written");
+        assert_eq!(stands(&direct).await[0], "bank returned 0 0 10050");
+        let fields = json!({ "reversal": true,
+            "return_of": { "bank_transaction_id": format!("R-{round}") } });
+        let again = crate::harness::records::credit(&format!("Z-{round}"), "100.50");
+        let value = bank(&format!("z-{round}"), &with(again, &fields));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+        direct.database.audit().await;
+    }
+    direct.finish().await;
+}
+
+/// Statements that no program may run, and the rule that refuses each.
+#[tokio::test]
+async fn the_database_refuses_a_split_that_does_not_add_up() {
+    let mut direct = settlement("sp_refused").await;
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
+    let other = direct.command("p-1", "payment.record", &payment("PAY-1", "A", "10.00"));
+    direct.applied(other).await;
+    let child = "INSERT INTO payments (payment_id, account_id, currency, amount, state, origin,
+        received_on, recorded_at) VALUES ('SPLIT:x:1', 'B', 'SGD', 5000000, 'on_account', 'split',
+        (SELECT received_on FROM payments WHERE payment_id = 'PAY-1'), now());";
+    let give = "UPDATE payments SET split = split + 5000000 WHERE payment_id = 'PAY-1';";
+    let part = |from: &str, account: &str, amount: &str| {
+        format!(
+            "INSERT INTO payment_splits VALUES ('SPLIT:x:1', '{from}', 1, '{account}', 'SGD',
+               {amount}, NULL, 1, now());"
+        )
+    };
+    let a_part = "(SELECT min(part_id) FROM payment_splits)";
+    let cases = [
+        ("splits_sum_up", format!("{child}{}", part("PAY-1", "B", "5000000"))),
+        ("split_is_posted", format!("{child}{give}{}", part("PAY-1", "B", "5000000"))),
+        ("split_part_is_of_its_payment", format!("{child}{give}{}", part("PAY-1", "A", "5000000"))),
+        ("split_part_is_of_its_payment", format!("{child}{give}{}", part("PAY-1", "B", "4000000"))),
+        ("split_part_is_another_payment", part("SPLIT:x:1", "B", "1")),
+        (
+            "payment_never_gives_more_than_it_has",
+            "UPDATE payments SET split = 10000001 WHERE payment_id = 'PAY-1'".to_owned(),
+        ),
+        (
+            "payment_part_is_owned",
+            "UPDATE payments SET origin = 'split' WHERE payment_id = 'PAY-1'".to_owned(),
+        ),
+        (
+            "payment_part_is_whole",
+            format!(
+                "UPDATE payments SET (allocated, split) = (allocated - 1, 1)
+                   WHERE payment_id = {a_part}"
+            ),
+        ),
+        (
+            "split_undo_is_of_its_part",
+            format!("INSERT INTO split_undos VALUES ({a_part}, 1, NULL, NULL, 1, now())"),
+        ),
+        ("", "DELETE FROM payment_splits".to_owned()),
+        ("", "UPDATE payment_splits SET amount = 1".to_owned()),
+    ];
+    for (constraint, statements) in cases {
+        let mut tx = direct.database.admin.begin().await.expect("begin");
+        let done = sqlx::Executor::execute(&mut *tx, sqlx::AssertSqlSafe(statements.clone())).await;
+        let refused = done.expect_err(&statements);
+        let error = refused.as_database_error().expect("the database's");
+        assert_eq!(error.constraint().unwrap_or_default(), constraint, "{statements}: {error}");
+        tx.rollback().await.expect("rollback");
+    }
+    direct.finish().await;
+}
