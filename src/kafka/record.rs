@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 
 /// What a record costs besides its bytes (the structs themselves, allocator slack); it keeps a
 /// flood of empty records within the lane's byte limit.
@@ -24,6 +24,7 @@ pub struct Record {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
+    /// A name that is not UTF-8 is here as `hex:` and its bytes: see [`name_of`].
     pub name: String,
     pub value: Option<Vec<u8>>,
 }
@@ -31,13 +32,11 @@ pub struct Header {
 impl Record {
     pub(super) fn copy_of(topic: Arc<str>, message: &BorrowedMessage<'_>) -> Self {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
-            headers
-                .iter()
-                .map(|header| Header {
-                    name: header.key.to_owned(),
-                    value: header.value.map(<[u8]>::to_vec),
-                })
-                .collect()
+            let named = |header: native_headers::Header| Header {
+                name: name_of(header.name),
+                value: header.value,
+            };
+            native_headers::all(headers).into_iter().map(named).collect()
         });
         Self {
             topic,
@@ -61,5 +60,25 @@ impl Record {
             + headers
             + self.key.as_ref().map_or(0, Vec::len)
             + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Nobody has to send names in UTF-8. One that is not stays recognisable, and says what it was.
+fn name_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let hex = error.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        format!("hex:{}", hex.collect::<String>())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_no_known_letters_is_kept_as_its_bytes() {
+        assert_eq!(name_of(b"trace".to_vec()), "trace");
+        assert_eq!(name_of("größe".into()), "größe");
+        assert_eq!(name_of(vec![0xff, 0x00, 0x41]), "hex:ff0041");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 
 use super::batch::{self, Item, run_in_tx};
 use super::log_place::{self, Verdict};
@@ -408,12 +408,19 @@ fn to_item(topic: Topic, record: Record) -> Item {
     Item { raw: to_raw(record), decoded, again: false }
 }
 
+/// A sender may write any number. One that no calendar of ours has, and no database can keep, is
+/// no time.
+fn time_of(millis: i64) -> Option<DateTime<Utc>> {
+    let time = DateTime::from_timestamp_millis(millis)?;
+    (1..=9999).contains(&time.year()).then_some(time)
+}
+
 fn to_raw(record: Record) -> RawRecordRow {
     RawRecordRow {
         topic: record.topic.as_ref().to_owned(),
         partition: record.partition,
         offset: record.offset,
-        timestamp: record.timestamp_ms.and_then(DateTime::from_timestamp_millis),
+        timestamp: record.timestamp_ms.and_then(time_of),
         headers: headers_to_json(&record.headers),
         key: record.key,
         value: record.value,

@@ -6,6 +6,7 @@ pub mod kafka;
 pub mod records;
 pub mod sound;
 mod template;
+pub mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

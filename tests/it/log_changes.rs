@@ -8,7 +8,7 @@ use topup::store::partitions::{self, Skip};
 use topup::store::views;
 
 use crate::harness::records::{BANK, bank, credit, with};
-use crate::harness::{World, kafka, out_record};
+use crate::harness::{World, kafka, out_record, wire};
 
 const CHANGES: &str = "SELECT coalesce(string_agg(concat_ws(' ', kind, expected, went_on_at, lost),
                        ', ' ORDER BY change_id), 'none') FROM log_changes";
@@ -250,6 +250,45 @@ async fn batches_of_each_compression_are_read() {
         assert!(sent.iter().all(Result::is_ok), "{codec}: {sent:?}");
         paid(&world, 50 * (number + 1)).await;
     }
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// Whatever a broker takes: times before there was writing, header names in no letters. The record
+/// has its outcome, those around it are applied, and the worker lives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_any_time_and_with_any_header_name_has_its_outcome() {
+    let world = world("lc_hostile").await;
+    let topic = world.topics.bank_payments.clone();
+    kafka::take_any_time(&world.brokers, &topic).await;
+    let worker = world.start().await;
+    credits(&world, 0, 1).await;
+    let headers: [(&[u8], Option<&[u8]>); 3] =
+        [(&[0xff, 0xfe, b'x'], Some(b"1")), (b"", None), ("größe".as_bytes(), Some(&[0]))];
+    let times = [-300_000_000_000_000, -1, 0, i64::MAX, i64::MIN, 253_402_300_800_000];
+    for (number, timestamp) in (1..).zip(times) {
+        let data = with(credit(&format!("T-{number}"), "1.00"), &json!({}));
+        let money = bank(&format!("b-{number}"), &data);
+        for value in [b"{".as_slice(), money.as_bytes()] {
+            let raw = wire::Raw {
+                topic: &topic,
+                timestamp,
+                key: Some(BANK.as_bytes()),
+                value: Some(value),
+                headers: &headers,
+            };
+            wire::produce(&world.brokers, &raw);
+        }
+    }
+    credits(&world, 7, 8).await;
+    paid(&world, 8).await;
+    world.until("SELECT count(*) FROM dead_letters", "6").await;
+    let kept = "SELECT string_agg(DISTINCT record_headers::text, ' ') FROM dead_letters";
+    let kept = world.value(kept).await;
+    assert!(kept.contains("hex:fffe78") && kept.contains("größe"), "{kept}");
+    let timed = "SELECT count(record_timestamp) FROM dead_letters";
+    assert_eq!(world.value(timed).await, "1", "a time that no calendar has is none");
+    assert_eq!(world.dead_letter_records().await.len(), 6);
     worker.shutdown().await;
     world.finish().await;
 }

@@ -29,6 +29,7 @@ mod quality;
 mod readme;
 mod reconcile;
 mod rematch;
+mod restored;
 mod review;
 mod rules;
 mod runbook;

@@ -31,7 +31,15 @@ const AREAS: [Area; 6] = [
     Area {
         place: "src/kafka",
         // `config` is a module of its own there.
-        crates: &["config", "futures", "rdkafka", "thiserror", "tokio", "tracing"],
+        crates: &[
+            "config",
+            "futures",
+            "native_headers",
+            "rdkafka",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
         modules: &["kafka"],
     },
     Area {
@@ -52,8 +60,9 @@ const AREAS: [Area; 6] = [
 ];
 
 /// Crates that one place owns.
-const OWNED: [(&str, &str); 4] = [
+const OWNED: [(&str, &str); 5] = [
     ("rdkafka", "src/kafka"),
+    ("native_headers", "src/kafka"),
     ("apalis", "src/jobs"),
     ("apalis_cron", "src/jobs"),
     ("sqlx", "src/store"),

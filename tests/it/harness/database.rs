@@ -27,8 +27,7 @@ impl Database {
         let base = env("DATABASE_URL");
         let cut = base.rfind('/').expect("a path");
         let url = format!("{}/{name}", &base[..cut]);
-        let admin =
-            PgPoolOptions::new().max_connections(4).connect(&url).await.expect("own database");
+        let admin = connected(&url).await;
         Self { name, url, admin }
     }
 
@@ -74,6 +73,21 @@ impl Database {
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// Keeps a copy of everything as it is now; no worker may be connected.
+    pub async fn backup(&mut self) {
+        self.admin.close().await;
+        on_server(&format!("CREATE DATABASE {0}_b TEMPLATE {0}", self.name)).await;
+        self.admin = connected(&self.url).await;
+    }
+
+    /// Puts the copy in the place of what is there now.
+    pub async fn restore(&mut self) {
+        self.admin.close().await;
+        on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+        on_server(&format!("ALTER DATABASE {0}_b RENAME TO {0}", self.name)).await;
+        self.admin = connected(&self.url).await;
+    }
+
     /// What every test must leave behind: sums that agree and sequences without gaps.
     pub async fn audit(&self) {
         let mut findings = topup::store::audit::run(&self.admin).await.expect("audit");
@@ -94,6 +108,10 @@ impl Database {
         self.admin.close().await;
         on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }
+}
+
+async fn connected(url: &str) -> PgPool {
+    PgPoolOptions::new().max_connections(4).connect(url).await.expect("own database")
 }
 
 /// Runs one statement outside of any test's database.

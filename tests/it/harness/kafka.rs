@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -162,4 +165,33 @@ pub async fn corrupt(brokers: &str, topic: &str, text: &str) {
 
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", brokers).create().expect("admin client")
+}
+
+/// Gives a topic more partitions.
+pub async fn add_partitions(brokers: &str, topic: &str, count: usize) {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let adding = tokio::task::spawn_blocking(move || {
+        let admin = admin(&brokers);
+        let more = [NewPartitions::new(&topic, count)];
+        let added = admin.create_partitions(&more, &AdminOptions::new());
+        let added = futures::executor::block_on(added).expect("an answer");
+        assert!(added.iter().all(Result::is_ok), "{added:?}");
+    });
+    adding.await.expect("no panic");
+}
+
+/// Lets a topic take records of any time.
+pub async fn take_any_time(brokers: &str, topic: &str) {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let altering = tokio::task::spawn_blocking(move || {
+        let ever = i64::MAX.to_string();
+        let change = AlterConfig::new(ResourceSpecifier::Topic(&topic))
+            .set("message.timestamp.before.max.ms", &ever)
+            .set("message.timestamp.after.max.ms", &ever);
+        let admin = admin(&brokers);
+        let altered = admin.alter_configs([&change], &AdminOptions::new());
+        let altered = futures::executor::block_on(altered).expect("an answer");
+        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+    });
+    altering.await.expect("no panic");
 }
