@@ -20,9 +20,6 @@ pub use crate::store::load::{Past, Period, StoredDecision};
 use crate::store::load::{PastPage, load_misses, next_page, past};
 use crate::store::{StoreError, Tx};
 
-/// Rounds of loading what deciding lacked, as for a batch.
-const LOAD_ROUNDS_MAX: usize = 12;
-
 /// How a payment would be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -171,24 +168,26 @@ async fn decide_page(
         let bank = &past.record.transaction;
         missing.extend(matching::foresee(&page.set, bank, &past.tokens)?);
     }
-    for _ in 0..LOAD_ROUNDS_MAX {
+    let mut loaded = HashSet::new();
+    loop {
         let misses: Vec<Miss> = missing.drain().collect();
+        loaded.extend(misses.iter().cloned());
         load_misses(tx, &page.needs, &misses, &mut page.set).await?;
         let mut decided = Vec::with_capacity(page.payments.len());
         for past in &page.payments {
             match both(&mut page.set, past, active, other) {
                 Ok(verdicts) => decided.push(verdicts),
-                Err(Stop::Miss(miss)) => {
-                    missing.insert(miss);
-                }
+                Err(Stop::Miss(missed)) => missing.extend(missed),
                 Err(Stop::Corrupt(what)) => return Err(StoreError::Corrupt(what)),
             }
         }
         if missing.is_empty() {
             return Ok(decided);
         }
+        if missing.is_subset(&loaded) {
+            return Err(StoreError::Corrupt("what was loaded is asked for again"));
+        }
     }
-    Err(StoreError::Corrupt("deciding never had all it needs"))
 }
 
 /// Decides one payment twice, as if it had not been allocated.
@@ -217,6 +216,7 @@ fn decide(set: &WorkingSet, past: &Past, rules: &RuleSet) -> Result<Verdict, Sto
         free: past.amount,
     };
     let id = IdBlock::new(0).decision();
-    let decision = decide_match(set, rules, subject, id, past.recorded_at)?;
+    let decided = decide_match(set, rules, subject, id, past.recorded_at);
+    let decision = set.unless_missed(decided)?;
     Ok(Verdict::of(&decision))
 }

@@ -287,6 +287,9 @@ fn next_of(reason: ParkReason) -> &'static str {
         | ParkReason::NameOnly
         | ParkReason::AmountOnly => "Confirm the suggestion, or allocate it otherwise.",
         ParkReason::BalanceLimit => "Allocate a part of it by hand, or refund it.",
+        ParkReason::Undecided => {
+            "Nothing: the rematch job decides it. If it stays so, look into the worker's log."
+        }
         ParkReason::NoCandidate | ParkReason::NoAccount => {
             "Find out who paid, then assign it to a customer and allocate it."
         }

@@ -151,6 +151,21 @@ impl BankTransaction {
         id.into_iter().chain(end_to_end).chain(payer).collect()
     }
 
+    /// The same money without what people wrote and without whom it came from: what is left when
+    /// nothing else of a record can be stored.
+    #[must_use]
+    pub fn without_texts(&self) -> Self {
+        Self {
+            end_to_end_id: None,
+            debtor_name: None,
+            debtor_account: None,
+            virtual_account: None,
+            creditor_reference: None,
+            unstructured: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// The day the funds count: the value date, else the booking date.
     #[must_use]
     pub fn effective_date(&self) -> NaiveDate {

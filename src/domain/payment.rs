@@ -78,10 +78,12 @@ pub enum ParkReason {
     NoAccount,
     /// It was split, and the split was undone.
     SplitUndone,
+    /// Matching could not finish, for a fault of ours: the money is recorded, nothing is decided.
+    Undecided,
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
@@ -104,6 +106,7 @@ impl ParkReason {
         Self::NoCandidate,
         Self::NoAccount,
         Self::SplitUndone,
+        Self::Undecided,
     ];
 
     #[must_use]
@@ -131,6 +134,7 @@ impl ParkReason {
             Self::NoCandidate => "no_candidate",
             Self::NoAccount => "no_account",
             Self::SplitUndone => "split_undone",
+            Self::Undecided => "undecided",
         }
     }
 
@@ -171,6 +175,9 @@ impl ParkReason {
             Self::NoCandidate => "Nothing in the payment points to an invoice or a customer.",
             Self::NoAccount => "The payment was recorded without a customer.",
             Self::SplitUndone => "The payment was split, and the split was undone.",
+            Self::Undecided => {
+                "The money is recorded; matching could not finish and is tried again."
+            }
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! The store fills it under the accounts' locks; deciding reads it; each effect is applied to it
 //! at once, so that record 7 sees what record 3 did. A look-up of something that was not loaded
-//! is recorded as a [`Miss`]: the store loads it and the batch is decided again from the start.
+//! is noted as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+mod missing;
 pub mod pending;
 pub mod review;
 mod splits;
@@ -152,6 +153,7 @@ pub struct WorkingSet {
     pub complete: bool,
     /// Events in the order in which they were published.
     pub events: Vec<Event>,
+    missing: missing::Missing,
 }
 
 /// By how much the sequences and balances that a batch assumed differ from those that are true
@@ -165,7 +167,8 @@ pub struct Rebase {
 /// A look-up failed because it was not loaded, or the data contradicts its own constraints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    Miss(Miss),
+    /// All that one decision looked for in vain; never empty.
+    Miss(BTreeSet<Miss>),
     /// Money that does not add up in the database: a bug, never a business refusal.
     Corrupt(&'static str),
 }
@@ -179,8 +182,10 @@ impl From<MoneyError> for Stop {
 impl WorkingSet {
     /// Payable invoices of `account` with exactly `due` due, in the declared order.
     ///
+    /// None, and a miss is noted, when they were not loaded.
+    ///
     /// # Errors
-    /// [`Stop::Miss`] when they were not loaded.
+    /// [`Stop::Corrupt`] when an amount contradicts its row.
     pub fn exact(&self, account: &AccountId, due: Money) -> Result<Vec<&Invoice>, Stop> {
         let micros = due.to_micros()?;
         let currency = due.currency();
@@ -190,7 +195,8 @@ impl WorkingSet {
             (None, true) => self.ids_of(account),
             (None, false) => {
                 let code = currency.code().to_owned();
-                return Err(Stop::Miss(Miss::Exact(account.clone(), code, micros)));
+                self.misses(Miss::Exact(account.clone(), code, micros));
+                return Ok(Vec::new());
             }
         };
         let mut found = self.payable_of(account, currency, listed);
@@ -200,8 +206,10 @@ impl WorkingSet {
 
     /// The oldest payable invoices of `account`, at most [`BOOK_OLDEST_MAX`].
     ///
+    /// None, and a miss is noted, when they were not loaded.
+    ///
     /// # Errors
-    /// [`Stop::Miss`] when they were not loaded.
+    /// [`Stop::Corrupt`] when an amount contradicts its row.
     pub fn oldest(
         &self,
         account: &AccountId,
@@ -212,8 +220,8 @@ impl WorkingSet {
             (Some(list), _) => (list.as_slice(), Vec::new()),
             (None, true) => (Default::default(), self.ids_of(account)),
             (None, false) => {
-                let code = currency.code().to_owned();
-                return Err(Stop::Miss(Miss::Oldest(account.clone(), code)));
+                self.misses(Miss::Oldest(account.clone(), currency.code().to_owned()));
+                return Ok(Vec::new());
             }
         };
         let mut found = Vec::with_capacity(listed.len());
@@ -239,8 +247,10 @@ impl WorkingSet {
 
     /// A few payable invoices of the whole book with exactly `due` due.
     ///
+    /// None, and a miss is noted, when they were not loaded.
+    ///
     /// # Errors
-    /// [`Stop::Miss`] when they were not loaded.
+    /// [`Stop::Corrupt`] when an amount contradicts its row.
     pub fn book(&self, due: Money) -> Result<Vec<BookEntry>, Stop> {
         let micros = due.to_micros()?;
         let currency = due.currency();
@@ -248,7 +258,8 @@ impl WorkingSet {
             (Some(list), _) => list.clone(),
             (None, true) => Vec::new(),
             (None, false) => {
-                return Err(Stop::Miss(Miss::Book(currency.code().to_owned(), micros)));
+                self.misses(Miss::Book(currency.code().to_owned(), micros));
+                return Ok(Vec::new());
             }
         };
         let fits =
@@ -272,13 +283,18 @@ impl WorkingSet {
 
     /// Payable invoices that `word` may have meant, in any currency, by their ids.
     ///
+    /// None, and a miss is noted, when they were not loaded.
+    ///
     /// # Errors
-    /// [`Stop::Miss`] when they were not loaded.
+    /// [`Stop::Corrupt`] when an amount contradicts its row.
     pub fn near(&self, word: &str) -> Result<Vec<BookEntry>, Stop> {
         let listed = match (self.near.get(word), self.complete) {
             (Some(list), _) => list.as_slice(),
             (None, true) => Default::default(),
-            (None, false) => return Err(Stop::Miss(Miss::Near(word.to_owned()))),
+            (None, false) => {
+                self.misses(Miss::Near(word.to_owned()));
+                return Ok(Vec::new());
+            }
         };
         let mut entries = listed.to_vec();
         entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));

@@ -1,6 +1,7 @@
 //! One batch in one transaction: inbox, working set, decisions, rows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -10,6 +11,7 @@ use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
 use crate::domain::input::{ContentHash, Input, Message};
+use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::{Miss, Stop, WorkingSet};
@@ -22,9 +24,6 @@ use crate::store::persist::{
 use crate::store::{StoreError, Tx, inbox};
 use crate::wire::{DecodeFailure, encode_event, mask};
 
-/// Rounds of loading what deciding lacked: identity, then its invoices, then the book.
-const LOAD_ROUNDS_MAX: usize = 12;
-
 /// A record with what decoding made of it.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -32,6 +31,25 @@ pub struct Item {
     pub decoded: Result<Message, DecodeFailure>,
     /// The record was in the inbox before, as waiting or dead-lettered: its row is updated.
     pub again: bool,
+}
+
+impl Item {
+    /// The bank's fact with nothing of it looked at: recorded, and decided later. `bare` leaves
+    /// out its texts as well. None for anything else than a fact of the bank.
+    #[must_use]
+    pub fn only_recorded(&self, bare: bool) -> Option<Self> {
+        let Ok(Message { input: Input::BankTransaction(bank), .. }) = &self.decoded else {
+            return None;
+        };
+        let mut item = self.clone();
+        if let Ok(message) = &mut item.decoded {
+            message.tokens = Some(Arc::new(Tokens::unread()));
+            if bare {
+                message.input = Input::BankTransaction(Box::new(bank.without_texts()));
+            }
+        }
+        Some(item)
+    }
 }
 
 /// How each record of a batch ended, in order.
@@ -188,34 +206,39 @@ impl<'a> Work<'a> {
         needs: &Needs,
         id_block: i64,
     ) -> Result<(WorkingSet, WorkingSet, Vec<Decided>), StoreError> {
-        let mut foreseen = HashSet::new();
+        let mut loaded: BTreeSet<Miss> = BTreeSet::new();
         for message in self.messages() {
             if let Input::BankTransaction(bank) = &message.input {
-                foreseen.extend(matching::foresee(&before, bank, &message.tokens_of(bank))?);
+                loaded.extend(matching::foresee(&before, bank, &message.tokens_of(bank))?);
             }
         }
-        if !foreseen.is_empty() {
-            let foreseen: Vec<Miss> = foreseen.into_iter().collect();
+        if !loaded.is_empty() {
+            let foreseen: Vec<Miss> = loaded.iter().cloned().collect();
             load::load_misses(tx, needs, &foreseen, &mut before).await?;
         }
-        for _ in 0..LOAD_ROUNDS_MAX {
+        // Each round loads something new, so that there is an end, however much is looked for.
+        loop {
             let mut after = before.clone();
             let mut ids = IdBlock::new(id_block);
             match self.decide_pass(&mut after, &mut ids) {
                 Ok(decided) => return Ok((before, after, decided)),
                 Err(Pass::Missing(missing)) => {
-                    load::load_misses(tx, needs, &missing, &mut before).await?;
+                    let fresh: Vec<Miss> = missing.difference(&loaded).cloned().collect();
+                    if fresh.is_empty() {
+                        return Err(StoreError::Corrupt("what was loaded is asked for again"));
+                    }
+                    load::load_misses(tx, needs, &fresh, &mut before).await?;
+                    loaded.extend(fresh);
                 }
                 Err(Pass::Corrupt(what)) => return Err(StoreError::Corrupt(what)),
             }
         }
-        Err(StoreError::Corrupt("deciding never had all it needs"))
     }
 
     fn decide_pass(&self, set: &mut WorkingSet, ids: &mut IdBlock) -> Result<Vec<Decided>, Pass> {
         let context = Context { rules: self.rules, as_of: self.at };
         let mut decided = Vec::with_capacity(self.open.len());
-        let mut missing: HashSet<Miss> = HashSet::new();
+        let mut missing: BTreeSet<Miss> = BTreeSet::new();
         for message in self.messages() {
             match decide(set, message, ids, context) {
                 Ok(done) => {
@@ -225,22 +248,12 @@ impl<'a> Work<'a> {
                     decided.push(done);
                 }
                 // The set is half changed now: go on only to learn what else is missing.
-                Err(Stop::Miss(miss)) => {
-                    if let Miss::Exact(account, currency, _) = &miss {
-                        // What fits is looked at beside its rivals: both in one round.
-                        missing.insert(Miss::Oldest(account.clone(), currency.clone()));
-                    }
-                    missing.insert(miss);
-                }
+                Err(Stop::Miss(missed)) => missing.extend(missed),
                 Err(Stop::Corrupt(what)) if missing.is_empty() => return Err(Pass::Corrupt(what)),
                 Err(Stop::Corrupt(_)) => {}
             }
         }
-        if missing.is_empty() {
-            Ok(decided)
-        } else {
-            Err(Pass::Missing(missing.into_iter().collect()))
-        }
+        if missing.is_empty() { Ok(decided) } else { Err(Pass::Missing(missing)) }
     }
 
     /// Turns decisions into rows.
@@ -434,19 +447,24 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Dead-letters a record without looking into it.
+/// Dead-letters a record without deciding it. One that was decoded is filed under its own id,
+/// another under its place.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn dead_letter_raw_in_tx(
     tx: &mut Tx<'_>,
     raw: &RawRecordRow,
+    decoded: Option<&Message>,
     reason: DeadLetterReason,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (place, exact) = (place_of(raw), place_with_content(raw));
     let content_hash = bytes_hash(raw);
-    let known = inbox::probe_in_tx(tx, &[&place, &exact]).await?;
+    let mut ids = vec![&place, &exact];
+    ids.extend(decoded.map(|message| &message.record));
+    let known = inbox::probe_in_tx(tx, &ids).await?;
+    let named = decoded.filter(|message| !known.contains_key(&message.record));
     let code = reason.code().to_owned();
     let mut write = BatchWrite::default();
     if known.get(&place) == Some(&content_hash) || known.contains_key(&exact) {
@@ -459,11 +477,12 @@ pub async fn dead_letter_raw_in_tx(
             code: None,
         });
     } else {
-        let record = if known.contains_key(&place) { exact } else { place };
+        let unnamed = if known.contains_key(&place) { exact } else { place };
+        let record = named.map_or(unnamed, |message| message.record.clone());
         write.inbox.push(InboxRow {
             record: record.clone(),
-            content_hash,
-            message_type: "unknown",
+            content_hash: named.map_or(content_hash, |message| message.content_hash),
+            message_type: named.map_or("unknown", |message| type_of(&message.input)),
             outcome: "dead_lettered",
             code: Some(code.clone()),
             topic: raw.topic.clone(),
@@ -483,7 +502,7 @@ pub async fn dead_letter_raw_in_tx(
 }
 
 enum Pass {
-    Missing(Vec<Miss>),
+    Missing(BTreeSet<Miss>),
     Corrupt(&'static str),
 }
 

@@ -9,6 +9,7 @@ use super::batch::{self, Item, run_in_tx};
 use super::log_place::{self, Verdict};
 use super::{Pipeline, topic_kind};
 use crate::config::Topics;
+use crate::domain::input::Message;
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{
     BatchHandler, Checked, Header, HeldAs, LaneCancel, LogSilence, Opened, PartitionLog, Processed,
@@ -31,6 +32,8 @@ const RETRY_LONGEST: Duration = Duration::from_secs(5);
 const SINGLE_ATTEMPTS: u32 = 3;
 /// An error of an unknown kind is tried this often before a record is taken as its cause.
 const SUSPECT_ATTEMPTS: u32 = 6;
+/// The same once the batch has been halved, or where each attempt may last as long as a statement.
+const SUSPECT_ATTEMPTS_FEW: u32 = 2;
 
 /// What a lane keeps between batches.
 #[derive(Debug)]
@@ -140,6 +143,34 @@ impl BatchHandler for Pipeline {
     }
 }
 
+/// What to do next about a group that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Again,
+    Halve,
+    /// It is one record, and it is the cause.
+    GiveUp,
+    Abandon,
+}
+
+/// `attempts` have failed with a group of `records`, the last one with `error`; the batch that it
+/// is a part of had `of`.
+fn next_step(error: &StoreError, attempts: u32, records: usize, of: usize) -> Next {
+    let few = error.is_cut_off() || records < of;
+    let patience = if few { SUSPECT_ATTEMPTS_FEW } else { SUSPECT_ATTEMPTS };
+    let known = match error.disposition() {
+        Disposition::Suspect if attempts < patience => Disposition::Retry,
+        Disposition::Suspect => Disposition::Bisect,
+        known => known,
+    };
+    match known {
+        Disposition::Abandon => Next::Abandon,
+        Disposition::Bisect if records > 1 => Next::Halve,
+        Disposition::Bisect if attempts >= SINGLE_ATTEMPTS => Next::GiveUp,
+        Disposition::Bisect | Disposition::Suspect | Disposition::Retry => Next::Again,
+    }
+}
+
 /// How a group of records ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -235,30 +266,24 @@ impl Pipeline {
                 groups.push(group);
                 continue;
             }
-            let disposition = match error.disposition() {
-                Disposition::Suspect if attempts < SUSPECT_ATTEMPTS => Disposition::Retry,
-                Disposition::Suspect => Disposition::Bisect,
-                known => known,
-            };
-            match disposition {
-                Disposition::Abandon => return Step::Fenced,
-                Disposition::Bisect if group.len() > 1 => {
+            match next_step(&error, attempts, group.len(), items.len()) {
+                Next::Abandon => return Step::Fenced,
+                Next::Halve => {
                     let (first, second) = group.split_at(group.len() / 2);
                     groups.push(second);
                     groups.push(first);
-                    attempts = 0;
+                    // Other records, another chance.
+                    (attempts, pause) = (0, RETRY_FIRST);
                     continue;
                 }
-                Disposition::Bisect if attempts >= SINGLE_ATTEMPTS => {
-                    match self.give_up(fence, group, &error, cancel).await {
-                        Step::Committed => {
-                            attempts = 0;
-                            continue;
-                        }
-                        step => return step,
+                Next::GiveUp => match self.give_up(fence, group, &error, cancel).await {
+                    Step::Committed => {
+                        (attempts, pause) = (0, RETRY_FIRST);
+                        continue;
                     }
-                }
-                Disposition::Bisect | Disposition::Suspect | Disposition::Retry => {}
+                    step => return step,
+                },
+                Next::Again => {}
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
             groups.push(group);
@@ -295,7 +320,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The record itself is the cause: it becomes a dead letter.
+    /// The record itself is the cause. Money that the bank booked is recorded all the same, with
+    /// nothing looked at; anything else becomes a dead letter.
     async fn give_up(
         &self,
         fence: &Fence,
@@ -306,16 +332,56 @@ impl Pipeline {
         let Some(item) = group.first() else {
             return Step::Committed;
         };
+        let (topic, partition, offset) = (&fence.topic, fence.partition, item.raw.offset);
+        let constraint = error.constraint().unwrap_or_default();
+        for bare in [false, true] {
+            let Some(item) = item.only_recorded(bare) else { break };
+            if let Some(step) = self.only_record(fence, &item, cancel).await {
+                tracing::error!(
+                    topic,
+                    partition,
+                    offset,
+                    constraint,
+                    without_texts = bare,
+                    error = %telemetry::chain(error),
+                    "matching could not finish: the bank's record is kept, undecided"
+                );
+                return step;
+            }
+        }
         tracing::error!(
-            topic = fence.topic,
-            partition = fence.partition,
-            offset = item.raw.offset,
-            constraint = error.constraint().unwrap_or_default(),
+            topic,
+            partition,
+            offset,
+            constraint,
             error = %telemetry::chain(error),
             "record refused by the database: dead-lettered"
         );
         let reason = DeadLetterReason::Unprocessable;
-        self.dead_letter_alone(fence, item.raw.clone(), reason, cancel).await
+        let decoded = item.decoded.as_ref().ok();
+        self.dead_letter_alone(fence, &item.raw, decoded, reason, cancel).await
+    }
+
+    /// Records one fact of the bank; None when the database refuses that too.
+    async fn only_record(&self, fence: &Fence, item: &Item, cancel: &LaneCancel) -> Option<Step> {
+        let mut pause = RETRY_FIRST;
+        let mut attempts = 0_u32;
+        loop {
+            let items = std::slice::from_ref(item);
+            let Err(error) = self.attempt(fence, items, Locks::First).await else {
+                return Some(Step::Committed);
+            };
+            attempts = attempts.saturating_add(1);
+            match next_step(&error, attempts, 1, 1) {
+                Next::Abandon => return Some(Step::Fenced),
+                Next::GiveUp => return None,
+                Next::Again | Next::Halve => {}
+            }
+            log_retry(&fence.topic, fence.partition, &error, pause);
+            if rest(&mut pause, cancel).await {
+                return Some(Step::Cancelled);
+            }
+        }
     }
 
     async fn divert(&self, fence: &Fence, raw: RawRecordRow, cancel: &LaneCancel) -> Step {
@@ -325,19 +391,20 @@ impl Pipeline {
             offset = raw.offset,
             "the process died at this record twice: diverted undecoded"
         );
-        self.dead_letter_alone(fence, raw, DeadLetterReason::CrashLoop, cancel).await
+        self.dead_letter_alone(fence, &raw, None, DeadLetterReason::CrashLoop, cancel).await
     }
 
     async fn dead_letter_alone(
         &self,
         fence: &Fence,
-        raw: RawRecordRow,
+        raw: &RawRecordRow,
+        decoded: Option<&Message>,
         reason: DeadLetterReason,
         cancel: &LaneCancel,
     ) -> Step {
         let mut pause = RETRY_FIRST;
         loop {
-            let done = self.dead_letter_once(fence, &raw, reason).await;
+            let done = self.dead_letter_once(fence, raw, decoded, reason).await;
             let Err(error) = done else {
                 return Step::Committed;
             };
@@ -357,6 +424,7 @@ impl Pipeline {
         &self,
         fence: &Fence,
         raw: &RawRecordRow,
+        decoded: Option<&Message>,
         reason: DeadLetterReason,
     ) -> Result<(), StoreError> {
         let at = self.now();
@@ -366,7 +434,7 @@ impl Pipeline {
             tx.rollback().await?;
             return Ok(());
         }
-        batch::dead_letter_raw_in_tx(&mut tx, raw, reason, at).await?;
+        batch::dead_letter_raw_in_tx(&mut tx, raw, decoded, reason, at).await?;
         checkpoint::advance_in_tx(&mut tx, fence, log_place::mark_of(raw), at).await?;
         tx.commit().await?;
         Ok(())

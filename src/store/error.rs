@@ -82,6 +82,13 @@ impl StoreError {
         }
     }
 
+    /// Whether it was cut off by a time limit: each further attempt may take as long.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| code == "57014"))
+    }
+
     /// The name of the constraint that refused, if one did.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {
@@ -113,9 +120,10 @@ fn database_disposition(error: &sqlx::Error) -> Disposition {
         // Unique violations are races between lanes on ids: the next attempt sees the row.
         // A lasting one is found by the bound on such retries (pipeline::attempts).
         "23505" => Disposition::Bisect,
-        // Serialization failure, deadlock, lock not available, disk full, out of memory,
-        // too many connections.
-        "40001" | "40P01" | "55P03" | "53100" | "53200" | "53300" => Disposition::Retry,
+        // Serialization failure, deadlock, lock not available, disk full, too many connections.
+        "40001" | "40P01" | "55P03" | "53100" | "53300" => Disposition::Retry,
+        // Out of memory or of locks, or cut off by its time limit: perhaps by what the batch is.
+        "53200" | "57014" => Disposition::Suspect,
         // Permission, missing table, read-only: the deployment's fault, not the record's.
         "42501" | "42P01" | "42703" | "25006" | "3D000" | "28000" | "28P01" => Disposition::Retry,
         code if code.starts_with("08") || code.starts_with("57") || code.starts_with("58") => {

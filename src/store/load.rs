@@ -90,7 +90,11 @@ impl Needs {
                         needs.bank_keys.insert(key);
                     }
                     needs.bookings.add(bank, bank_key(bank, &message.bank_hash, 1));
-                    needs.add_bank(bank, &message.tokens_of(bank));
+                    let tokens = message.tokens_of(bank);
+                    if tokens.unread {
+                        continue;
+                    }
+                    needs.add_bank(bank, &tokens);
                     needs.steps_back.add_bank(bank);
                     if is_step_back(bank) {
                         // What it undoes may be a return that still waits.

@@ -377,7 +377,9 @@ async fn the_producer_waits_when_its_queue_is_full_and_reports_a_broker_that_is_
     let broker = Broker::mock(1);
     let mut config = ProducerConfig::new(&broker.brokers);
     config.extra.insert("queue.buffering.max.messages".into(), "10".into());
-    config.delivery_timeout = Duration::from_secs(2);
+    // Well above the longest pause before it tries to connect again.
+    config.extra.insert("reconnect.backoff.max.ms".into(), "200".into());
+    config.delivery_timeout = Duration::from_secs(4);
     let producer = Producer::new(&config).unwrap();
     let records = |from: usize| (from..from + 200).map(|n| broker.record("k", n)).collect();
     let sent = producer.send_all(records(0)).await;

@@ -15,6 +15,7 @@ mod dead_letters;
 mod edge_cases;
 mod events;
 mod exactly_once;
+mod flow;
 mod harness;
 mod jobs;
 mod jobs_killed;

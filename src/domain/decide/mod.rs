@@ -113,6 +113,16 @@ pub fn decide(
     ids: &mut IdBlock,
     context: Context<'_>,
 ) -> Result<Decided, Stop> {
+    let decided = decide_on(set, message, ids, context);
+    set.unless_missed(decided)
+}
+
+fn decide_on(
+    set: &mut WorkingSet,
+    message: &Message,
+    ids: &mut IdBlock,
+    context: Context<'_>,
+) -> Result<Decided, Stop> {
     let cause = Arc::new(Cause {
         record: message.record.clone(),
         traceparent: message.traceparent.clone(),

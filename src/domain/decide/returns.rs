@@ -37,7 +37,14 @@ pub(super) fn receive(
         payment_id: None,
         transaction: bank.clone(),
     };
+    let unread = recording.tokens.as_ref().is_some_and(|tokens| tokens.unread);
     let waits = match bank.direction() {
+        // Recorded and no more: the sweep looks for its original.
+        Direction::BouncedRefund | Direction::Return | Direction::Payment | Direction::Outgoing
+            if unread =>
+        {
+            Tried::Waits(ReturnWaits::NoOriginal)
+        }
         Direction::BouncedRefund => undo(recording, &record)?,
         Direction::Return | Direction::Payment | Direction::Outgoing => take(recording, &record)?,
     };

@@ -254,6 +254,9 @@ pub(super) fn matching(
     let tokens = tokens.unwrap_or_else(|| Arc::new(text::tokens(bank)));
     let subject = Subject { payment_id, bank, tokens: &tokens, free };
     let context = recording.context;
+    if subject.tokens.unread {
+        return Ok(MatchDecision::put_off(subject, id, context.rules.version(), context.as_of));
+    }
     let mut decision = decide_match(recording.set, context.rules, subject, id, context.as_of)?;
     if let MatchOutcome::Allocate(parts) = &decision.outcome
         && over_limit(recording, parts)
@@ -279,7 +282,8 @@ fn account_of(decision: &MatchDecision) -> Option<&Identity> {
             ParkReason::IdentityConflict
             | ParkReason::SeveralAccounts
             | ParkReason::InternalTransfer
-            | ParkReason::AccountClosed,
+            | ParkReason::AccountClosed
+            | ParkReason::Undecided,
         ) => None,
         MatchOutcome::Allocate(_) | MatchOutcome::OnAccount | MatchOutcome::Park(_) => {
             decision.account.as_ref()

@@ -154,6 +154,32 @@ pub struct MatchDecision {
     pub decided_at: DateTime<Utc>,
 }
 
+impl MatchDecision {
+    /// Nothing is decided: matching could not finish. The rematch job decides it.
+    #[must_use]
+    pub fn put_off(
+        subject: Subject<'_>,
+        id: DecisionId,
+        policy_version: i32,
+        decided_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            payment_id: subject.payment_id.clone(),
+            rule: Rule::G,
+            policy_version,
+            free: subject.free,
+            outcome: MatchOutcome::Park(ParkReason::Undecided),
+            suggestions: Vec::new(),
+            explanation: Explanation::default(),
+            account: None,
+            alias: None,
+            watches: Vec::new(),
+            decided_at,
+        }
+    }
+}
+
 /// What a payment may watch for so that it is decided again when this invoice is sent.
 #[must_use]
 pub fn invoice_watch_keys(
@@ -179,6 +205,9 @@ pub fn foresee(
     bank: &BankTransaction,
     tokens: &Tokens,
 ) -> Result<Vec<Miss>, Stop> {
+    if tokens.unread {
+        return Ok(Vec::new());
+    }
     let known = |reference: &String| set.by_reference.contains_key(reference);
     if tokens.references.iter().any(|(reference, _)| known(reference)) {
         return Ok(Vec::new());

@@ -37,9 +37,17 @@ pub struct Tokens {
     pub numbers: Vec<Vec<Number>>,
     /// Words like references of ours, as they are with typed letters read as digits.
     pub near: Vec<String>,
+    /// Nothing of the payment is to be looked at: it is recorded and decided later.
+    pub unread: bool,
 }
 
 impl Tokens {
+    /// For a payment that is only recorded.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self { unread: true, ..Self::default() }
+    }
+
     pub fn all_numbers(&self) -> impl Iterator<Item = &String> {
         self.numbers.iter().flatten().map(|number| &number.word)
     }

@@ -29,8 +29,11 @@ const WATCHES_MAX: usize = 8;
 
 /// Decides what `subject` pays.
 ///
+/// What the working set lacks is noted there: who calls this alone asks
+/// [`WorkingSet::unless_missed`] before the decision means anything.
+///
 /// # Errors
-/// [`Stop`] when the working set lacks something; never for anything in the payment itself.
+/// [`Stop`] when rows contradict each other; never for anything in the payment itself.
 pub fn decide_match(
     set: &WorkingSet,
     rules: &RuleSet,

@@ -21,6 +21,8 @@ use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, OpenInvoice, S
 
 const RECORDS: usize = 60;
 const BATCH: usize = 9;
+/// Passes until nothing is missing: as deep as look-ups depend on each other, and no deeper.
+const ROUNDS_MAX: usize = 6;
 
 /// The three accounts of a random log, known and locked from the start.
 fn world() -> WorkingSet {
@@ -102,7 +104,17 @@ fn decide_all(
         let context = Context { rules, as_of: message.time };
         decide(set, message, &mut IdBlock::new(number), context)
     };
-    let decided = (first..).zip(batch).map(decide_one).collect::<Result<Vec<_>, Stop>>()?;
+    // What comes after a record that lacks something may lack more: all are asked, as in a batch.
+    let decided: Vec<_> = (first..).zip(batch).map(decide_one).collect();
+    let missing = decided.iter().filter_map(|decided| match decided {
+        Err(Stop::Miss(missing)) => Some(missing.clone()),
+        Ok(_) | Err(Stop::Corrupt(_)) => None,
+    });
+    let missing: BTreeSet<Miss> = missing.flatten().collect();
+    if !missing.is_empty() {
+        return Err(Stop::Miss(missing));
+    }
+    let decided = decided.into_iter().collect::<Result<Vec<_>, Stop>>()?;
     usage::conclude(set)?;
     Ok(decided)
 }
@@ -128,14 +140,18 @@ fn in_a_batch(
             loaded.reversible.extend(parts.cloned());
         }
     }
-    loop {
+    // Each round tells all that it lacks, so that their number does not grow with the batch.
+    for _ in 0..ROUNDS_MAX {
         let mut set = loaded.clone();
         match decide_all(&mut set, batch, first, rules) {
             Ok(decided) => return (set, decided),
-            Err(Stop::Miss(miss)) => load(before, &mut loaded, miss),
+            Err(Stop::Miss(misses)) => {
+                misses.into_iter().for_each(|miss| load(before, &mut loaded, miss));
+            }
             Err(stop) => panic!("{stop:?}"),
         }
     }
+    panic!("it always lacks something more");
 }
 
 /// Policies of some of the customers, a function of the seed.
