@@ -22,6 +22,7 @@ pub mod review;
 pub mod rules;
 pub mod schedule;
 pub mod simulate;
+pub mod splits;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 use super::output::Text;
 use super::payments::words;
+use super::splits;
 use super::steps_back;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
@@ -24,9 +25,9 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         words(&row.state)
     ));
     if decisions.is_empty() {
-        text.line(
-            "No decision is stored: it was recorded by hand, and a person says what it pays.",
-        );
+        let what =
+            if row.origin == "split" { "is part of a split" } else { "was recorded by hand" };
+        text.line(&format!("No decision is stored: it {what}, and a person says what it pays."));
     }
     for (number, decision) in (1_usize..).zip(decisions) {
         text.heading(&format!("Decision {number} of {}", decisions.len()));
@@ -41,6 +42,9 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
     }
     for apart in &payment.taken_off {
         text.line(&steps_back::taken_off(apart));
+    }
+    for told in splits::told(&payment.parts, &row.payment_id) {
+        text.line(&told);
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));

@@ -33,6 +33,7 @@ mod review;
 mod rules;
 mod settings;
 mod simulate;
+mod splits;
 mod status;
 mod steps_back;
 mod stream;
@@ -291,7 +292,7 @@ async fn look(
     match command {
         Command::Accounts(command) => accounts::run(&command, pool, printer).await?,
         Command::Invoices(command) => invoices::run(&command, pool, printer).await?,
-        Command::Payments(command) => payments::run(&command, pool, printer).await?,
+        Command::Payments(command) => return payments::run(&command, pool, config, printer).await,
         Command::Balances(command) => balances::run(&command, pool, printer).await?,
         Command::Records(command) => records::run(&command, pool, printer).await?,
         Command::DeadLetters(dead_letters::DeadLettersCommand::Import(options)) => {

@@ -1,22 +1,33 @@
-//! `payments list|show|explain`.
+//! `payments list|show|explain|split|unsplit`.
 
 use clap::Subcommand;
 use sqlx::PgPool;
 
 use super::args::PageArgs;
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::explain;
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use super::splits::{self, SplitArgs, UnsplitArgs};
 use super::steps_back;
+use super::wiring::SplitAct;
+use crate::config::Config;
 use crate::domain::payment::ParkReason;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
     self, BankFacts, PaymentFilter, PaymentRow, PaymentView, SuggestionRow,
 };
 
-const STATES: [&str; 7] =
-    ["allocated", "partly_allocated", "on_account", "parked", "returned", "removed", "ignored"];
+const STATES: [&str; 8] = [
+    "allocated",
+    "partly_allocated",
+    "on_account",
+    "parked",
+    "returned",
+    "removed",
+    "ignored",
+    "split",
+];
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum PaymentsCommand {
@@ -45,6 +56,15 @@ pub enum PaymentsCommand {
     /// Why a payment went where it went, in words
     #[command(after_help = "Example:\n  topup payments explain BANK:DBS-1:TX-1")]
     Explain { payment_id: String },
+    /// Shares a payment out to several customers: each gets a payment of its own
+    #[command(after_help = "Example:\n  topup payments split BANK:DBS-1:TX-1 \
+                            --part ACC-1001=60.50/INV-1001 --part ACC-1002=40.00 \
+                            --operator alice --reason 'settlement of 22 November' --yes")]
+    Split(SplitArgs),
+    /// Takes back all parts of a payment, while nothing of them is spent
+    #[command(after_help = "Example:\n  topup payments unsplit BANK:DBS-1:TX-1 \
+                            --operator alice --reason 'other shares' --yes")]
+    Unsplit(UnsplitArgs),
 }
 
 /// # Errors
@@ -52,27 +72,38 @@ pub enum PaymentsCommand {
 pub async fn run(
     command: &PaymentsCommand,
     pool: &PgPool,
+    config: &Config,
     printer: Printer,
-) -> Result<(), CliError> {
+) -> Result<Exit, CliError> {
+    let services = (pool, config);
     match command {
+        PaymentsCommand::Split(args) => {
+            let act = SplitAct::Split(args.parts.clone());
+            return splits::run(&args.payment_id, &act, &args.how, services, printer).await;
+        }
+        PaymentsCommand::Unsplit(args) => {
+            let (id, act) = (&args.payment_id, SplitAct::Unsplit);
+            return splits::run(id, &act, &args.how, services, printer).await;
+        }
         PaymentsCommand::List { account, state, reason, page } => {
             let filter = PaymentFilter {
                 account: account.clone(),
                 state: state.clone(),
                 reason: reason.clone(),
             };
-            printer.list(&payments::list(pool, &filter, &page.page()).await?)
+            printer.list(&payments::list(pool, &filter, &page.page()).await?)?;
         }
         PaymentsCommand::Show { payment_id } => {
             let view = find(pool, payment_id, printer).await?;
-            printer.one(&view, |text| human(&view, text))
+            printer.one(&view, |text| human(&view, text))?;
         }
         PaymentsCommand::Explain { payment_id } => {
             let view = find(pool, payment_id, printer).await?;
             let decisions = payments::decisions(pool, payment_id).await?;
-            printer.one(&decisions, |text| explain::human(&view, &decisions, text))
+            printer.one(&decisions, |text| explain::human(&view, &decisions, text))?;
         }
     }
+    Ok(Exit::Ok)
 }
 
 async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {
@@ -98,6 +129,7 @@ fn human(view: &PaymentView, text: &mut Text) {
         ("unallocated", money(&row.unallocated)),
         ("returned", money(&view.returned).filter(|_| !is_zero(&view.returned))),
         ("refunded", money(&view.refunded).filter(|_| !is_zero(&view.refunded))),
+        (given_word(&row.origin), money(&view.split).filter(|_| !is_zero(&view.split))),
         ("received on", Some(row.received_on.to_string())),
         ("recorded", Some(format!("{} ({})", row.recorded_at, row.origin))),
         ("method", view.method.clone()),
@@ -111,6 +143,7 @@ fn human(view: &PaymentView, text: &mut Text) {
     }
     text.heading("Allocations");
     text.table(&view.allocations);
+    splits::parts(&view.parts, &row.payment_id, text);
     steps_back::reversals(&view.reversals, text);
     steps_back::returns(&view.returns, text);
     for apart in &view.taken_off {
@@ -142,6 +175,11 @@ fn bank_fields(bank: &BankFacts, text: &mut Text) {
     ]);
 }
 
+/// A part gives back what another payment gave to it.
+fn given_word(origin: &str) -> &'static str {
+    if origin == "split" { "given back" } else { "given to parts" }
+}
+
 fn is_zero(amount: &str) -> bool {
     amount.chars().all(|c| matches!(c, '0' | '.'))
 }
@@ -154,6 +192,7 @@ pub(super) fn words(state: &str) -> &str {
         "parked" => "parked, a person has to look at it",
         "returned" => "returned",
         "removed" => "removed",
+        "split" => "shared out to several customers",
         "ignored" => "ignored",
         other => other,
     }

@@ -12,6 +12,7 @@ use super::dead_letters::{Acted, Call, EditArgs};
 use super::error::CliError;
 use super::review::{SaidRow, Suggestions};
 use super::rules::ActivateArgs;
+use super::splits::{How, SplitRow};
 use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
 use crate::candidates::{self, Act};
@@ -26,10 +27,11 @@ use crate::jobs::{Ended, Job, Runner};
 use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
+pub(super) use crate::splits::{Act as SplitAct, Share};
 pub(super) use crate::store::dead_letters::Selection;
 pub(super) use crate::store::partitions::Skip;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, review, store};
+use crate::{app, dead_letters, demo, review, splits, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
     let ran = app::run_worker(config, only).await;
@@ -238,6 +240,26 @@ async fn say(
         });
     }
     Ok(rows)
+}
+
+pub(super) async fn split(
+    pool: &PgPool,
+    config: &Config,
+    payment_id: &str,
+    act: &SplitAct,
+    how: &How,
+) -> Result<SplitRow, CliError> {
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    let said = (how.operator.operator.as_str(), how.reason.as_str());
+    let acted = splits::act(&pipeline, payment_id, act, said, !how.yes).await;
+    let acted = acted.map_err(|error| CliError::failed(&error))?;
+    let word = acted.word();
+    Ok(SplitRow {
+        payment_id: payment_id.to_owned(),
+        outcome: if how.yes { word.to_owned() } else { format!("would be {word}") },
+        detail: acted.detail().map(str::to_owned),
+        done: matches!(acted, splits::Acted::Done | splits::Acted::Waits(_)),
+    })
 }
 
 fn known_job(word: &str) -> Result<Job, CliError> {

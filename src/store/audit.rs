@@ -242,6 +242,21 @@ pub const INVARIANTS: &[Invariant] = &[
         "decided_by_known_rules",
         "Each decision names a rule set that is stored and was activated, or the configuration."
     ),
+    invariant!(
+        "A40",
+        "splits_sum_up",
+        "A payment gave what its parts have, and each part is what it was split from."
+    ),
+    invariant!(
+        "A41",
+        "splits_are_posted",
+        "What went from a payment to its parts, or back, is posted for each, and sums to zero."
+    ),
+    invariant!(
+        "A42",
+        "returns_take_their_own",
+        "A return takes of the payment that it returns, and of the parts of that."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

@@ -30,6 +30,7 @@ pub mod returns;
 pub mod review;
 mod rows;
 pub mod rule_sets;
+pub mod splits;
 pub mod usage;
 pub mod views;
 pub mod void_candidates;

@@ -15,6 +15,7 @@ pub mod partitions;
 pub mod payments;
 pub mod records;
 pub mod review;
+pub mod splits;
 pub mod status;
 pub mod steps_back;
 pub mod time;

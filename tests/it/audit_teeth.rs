@@ -1,6 +1,7 @@
 //! Each invariant of the audit is silent on a sound book and finds its planted violation: a query
 //! that cannot fail proves nothing.
 
+mod splits;
 mod steps_back;
 
 use std::collections::BTreeSet;
@@ -428,7 +429,7 @@ const PLANTS: &[Plant] = &[
 ];
 
 fn all() -> impl Iterator<Item = &'static Plant> {
-    PLANTS.iter().chain(steps_back::PLANTS)
+    PLANTS.iter().chain(steps_back::PLANTS).chain(splits::PLANTS)
 }
 
 /// What keeps such states out of a real database: constraints and unique indexes. Dropped inside
@@ -468,6 +469,7 @@ async fn every_invariant_finds_its_violation_and_is_silent_on_a_sound_book() {
     let pool = database.pool().await;
     let mut connection = pool.acquire().await.expect("connects").detach();
     execute(&mut connection, steps_back::BOOK).await;
+    execute(&mut connection, splits::BOOK).await;
     let findings = run(&pool).await.expect("audits");
     assert_eq!(findings, Vec::new(), "the sound book has findings");
     let mut toothless = Vec::new();

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::invoices::{AllocationRow, allocation_row};
+use super::splits::{self, PartRow};
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
 use super::time::{At, Day};
 use super::{Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, rows_of};
@@ -46,6 +47,8 @@ pub struct PaymentView {
     pub row: PaymentRow,
     pub returned: String,
     pub refunded: String,
+    /// What was given to parts; of a part, what went back to what it was split from.
+    pub split: String,
     /// What the reason means, for the person who has to act.
     pub reason_sentence: Option<&'static str>,
     pub method: Option<String>,
@@ -61,6 +64,8 @@ pub struct PaymentView {
     /// Invoices that a person took it off.
     pub taken_off: Vec<TombstoneRow>,
     pub suggestions: Vec<SuggestionRow>,
+    /// The parts that it was split into, or of a part the row that says of what.
+    pub parts: Vec<PartRow>,
 }
 
 /// A choice for the payment, and what became of it.
@@ -242,6 +247,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         row: payment,
         returned: amount(&row, "returned")?,
         refunded: amount(&row, "refunded")?,
+        split: amount(&row, "split")?,
         reason_sentence: reason.map(ParkReason::sentence),
         method: row.try_get("method")?,
         reference: row.try_get("reference")?,
@@ -253,6 +259,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         returns: steps_back::returns(pool, id).await?,
         taken_off: steps_back::tombstones(pool, id).await?,
         suggestions: rows_of(pool, SUGGESTIONS, id, suggestion_row).await?,
+        parts: splits::parts(pool, id).await?,
     }))
 }
 

@@ -1,0 +1,108 @@
+-- More of the sound book: a payment that was split for two customers, of which one part went back
+-- by a command that undid another split; and one that the bank took back with its part.
+BEGIN;
+
+INSERT INTO accounts (account_id, name, event_sequence, created_at, updated_at) VALUES
+    ('ACC-4', 'Lim Brothers', 0, '2026-11-01Z', '2026-11-02Z'),
+    ('ACC-5', 'Tan and Sons', 0, '2026-11-01Z', '2026-11-02Z');
+
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
+                      payment_reference, number_key, created_at, sent_at, provisioned_at) VALUES
+    ('INV-10', 'ACC-5', 'Topup', 'SGD', 30000000, 30000000, 'provisioned', 'RF11B1', 'INV-10',
+     '2026-11-01Z', '2026-11-01Z', '2026-11-03Z'),
+    ('INV-11', 'ACC-5', 'Topup', 'SGD', 10000000, 0, 'awaiting_payment', 'RF11B2', 'INV-11',
+     '2026-11-01Z', '2026-11-01Z', NULL);
+INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
+    ('INV-11', 'ACC-5', 'SGD', 10000000, NULL, '2026-11-01Z');
+
+INSERT INTO payments (payment_id, account_id, currency, amount, allocated, returned, split, state,
+                      origin, received_on, event_sequence, recorded_at) VALUES
+    ('PAY-8', 'ACC-4', 'SGD', 100000000, 0, 0, 30000000, 'on_account', 'manual', '2026-11-02', 0,
+     '2026-11-02Z'),
+    ('SPLIT:book:1', 'ACC-5', 'SGD', 30000000, 30000000, 0, 0, 'allocated', 'split', '2026-11-02',
+     0, '2026-11-03Z'),
+    ('SPLIT:book:2', 'ACC-4', 'SGD', 70000000, 0, 0, 70000000, 'removed', 'split', '2026-11-02', 0,
+     '2026-11-03Z'),
+    ('PAY-9', NULL, 'SGD', 10000000, 0, 10000000, 0, 'returned', 'bank', '2026-11-02', 0,
+     '2026-11-02Z'),
+    ('SPLIT:book:3', 'ACC-5', 'SGD', 10000000, 0, 0, 10000000, 'returned', 'split', '2026-11-02', 0,
+     '2026-11-03Z');
+INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+        payment_id, credit_debit, reversal, currency, amount, booking_date, recorded_at) VALUES
+    ('OUR-1', 'id:B6', sha256('B6'), 'BOOK', 'payment', 'PAY-9', 'CRDT', false, 'SGD', 10000000,
+     '2026-11-02', '2026-11-02Z'),
+    ('OUR-1', 'reversal:B6', sha256('B6R'), 'BOOK', 'returned', NULL, 'DBIT', true, 'SGD', 10000000,
+     '2026-11-06', '2026-11-06Z');
+
+INSERT INTO ledger_transactions VALUES
+    (80, 'payment_received', 'PAY-8', '2026-11-02Z'),
+    (81, 'payment_split', 'PAY-8', '2026-11-03Z'),
+    (82, 'payment_split', 'SPLIT:book:1', '2026-11-03Z'),
+    (83, 'provisioned', 'SPLIT:book:1', '2026-11-03Z'),
+    (84, 'payment_split', 'SPLIT:book:2', '2026-11-03Z'),
+    (85, 'split_undone', 'PAY-8', '2026-11-04Z'),
+    (86, 'split_undone', 'SPLIT:book:2', '2026-11-04Z'),
+    (87, 'payment_received', 'PAY-9', '2026-11-02Z'),
+    (88, 'payment_split', 'PAY-9', '2026-11-03Z'),
+    (89, 'payment_split', 'SPLIT:book:3', '2026-11-03Z'),
+    (90, 'provisioned', 'SPLIT:book:3', '2026-11-03Z'),
+    (91, 'payment_returned', 'SPLIT:book:3', '2026-11-06Z'),
+    (92, 'payment_returned', 'PAY-9', '2026-11-06Z');
+INSERT INTO ledger_entries VALUES
+    (80, 1, 'bank_clearing', NULL, 'SGD', -100000000),
+    (80, 2, 'unallocated_cash', NULL, 'SGD', 100000000),
+    (81, 1, 'unallocated_cash', NULL, 'SGD', -100000000),
+    (81, 2, 'split_clearing', NULL, 'SGD', 100000000),
+    (82, 1, 'split_clearing', NULL, 'SGD', -30000000),
+    (82, 2, 'unallocated_cash', NULL, 'SGD', 30000000),
+    (83, 1, 'unallocated_cash', NULL, 'SGD', -30000000),
+    (83, 2, 'customer_balance', 'ACC-5', 'SGD', 30000000),
+    (84, 1, 'split_clearing', NULL, 'SGD', -70000000),
+    (84, 2, 'unallocated_cash', NULL, 'SGD', 70000000),
+    (85, 1, 'split_clearing', NULL, 'SGD', -70000000),
+    (85, 2, 'unallocated_cash', NULL, 'SGD', 70000000),
+    (86, 1, 'unallocated_cash', NULL, 'SGD', -70000000),
+    (86, 2, 'split_clearing', NULL, 'SGD', 70000000),
+    (87, 1, 'bank_clearing', NULL, 'SGD', -10000000),
+    (87, 2, 'unallocated_cash', NULL, 'SGD', 10000000),
+    (88, 1, 'unallocated_cash', NULL, 'SGD', -10000000),
+    (88, 2, 'split_clearing', NULL, 'SGD', 10000000),
+    (89, 1, 'split_clearing', NULL, 'SGD', -10000000),
+    (89, 2, 'unallocated_cash', NULL, 'SGD', 10000000),
+    (90, 1, 'unallocated_cash', NULL, 'SGD', -10000000),
+    (90, 2, 'customer_balance', 'ACC-5', 'SGD', 10000000),
+    (91, 1, 'customer_balance', 'ACC-5', 'SGD', -10000000),
+    (91, 2, 'split_clearing', NULL, 'SGD', 10000000),
+    (92, 1, 'split_clearing', NULL, 'SGD', -10000000),
+    (92, 2, 'bank_clearing', NULL, 'SGD', 10000000);
+INSERT INTO balances VALUES ('ACC-5', 'SGD', 30000000, '2026-11-06Z');
+
+INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
+        ledger_transaction_id, allocated_at, reversed, reversed_at) VALUES
+    (9, 'SPLIT:book:1', 'INV-10', 'ACC-5', 'SGD', 30000000, 'R1', 83, '2026-11-03Z', 0, NULL),
+    (10, 'SPLIT:book:3', 'INV-11', 'ACC-5', 'SGD', 10000000, 'R1', 90, '2026-11-03Z', 10000000,
+     '2026-11-06Z');
+INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at, closed_at, reversed)
+VALUES
+    (9, 'ACC-5', 'SGD', 30000000, 30000000, '2026-11-03Z', NULL, 0),
+    (10, 'ACC-5', 'SGD', 10000000, 0, '2026-11-03Z', '2026-11-06Z', 10000000);
+INSERT INTO lot_consumptions VALUES (68, 10, 'reversal', 'ACC-5', 10000000);
+
+INSERT INTO payment_returns (return_id, bank_account, bank_key, payment_id, undoes, currency,
+        amount, unallocated, unspent, clawed_back, reason, returned_at) VALUES
+    (74, 'OUR-1', 'reversal:B6', 'PAY-9', NULL, 'SGD', 10000000, 0, 10000000, 0, 'AC04',
+     '2026-11-06Z');
+INSERT INTO allocation_reversals (reversal_id, allocation_id, kind, amount, clawed_back, return_id,
+        reason, ledger_transaction_id, reversed_at) VALUES
+    (68, 10, 'returned', 10000000, 0, 74, NULL, 91, '2026-11-06Z');
+WITH made AS (
+    INSERT INTO payment_splits VALUES
+        ('SPLIT:book:1', 'PAY-8', 1, 'ACC-5', 'SGD', 30000000, 'shared', 82, '2026-11-03Z'),
+        ('SPLIT:book:2', 'PAY-8', 2, 'ACC-4', 'SGD', 70000000, 'shared', 84, '2026-11-03Z'),
+        ('SPLIT:book:3', 'PAY-9', 1, 'ACC-5', 'SGD', 10000000, NULL, 89, '2026-11-03Z')
+)
+INSERT INTO split_undos VALUES
+    ('SPLIT:book:2', 70000000, NULL, 'other shares', 86, '2026-11-04Z'),
+    ('SPLIT:book:3', 10000000, 74, NULL, 91, '2026-11-06Z');
+
+COMMIT;
