@@ -88,6 +88,9 @@ fn one(decision: &DecisionView, text: &mut Text) {
     for policy in &stored.policies {
         text.line(&format!("  Policy: {}.", policy_words(policy, decision.policy_version)));
     }
+    if let Some(earlier) = &stored.looks_like {
+        text.line(&format!("  It may be the same money as payment {earlier}."));
+    }
     if !stored.suggestions.is_empty() {
         text.line("  A person may choose:");
     }
@@ -264,6 +267,10 @@ fn next(payment: &PaymentView) -> &'static str {
 fn next_of(reason: ParkReason) -> &'static str {
     match reason {
         ParkReason::NotSent => "It is paid as soon as the invoice is sent.",
+        ParkReason::PossibleDuplicate => {
+            "Compare both with the bank's statement. A second payment: assign it to its customer. \
+             The same money: remove it, under the customer of the other."
+        }
         ParkReason::InternalTransfer => "Nothing, if it is a transfer between our own accounts.",
         ParkReason::AccountClosed => "Refund it, or open the customer's account again.",
         ParkReason::IdentityConflict => {

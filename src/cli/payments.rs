@@ -124,6 +124,7 @@ fn human(view: &PaymentView, text: &mut Text) {
     };
     text.fields(&[
         ("reason", reason),
+        ("looks like", row.looks_like.clone()),
         ("account", Some(cell(row.account_id.as_ref()))),
         ("amount", money(&row.amount)),
         ("unallocated", money(&row.unallocated)),
@@ -228,7 +229,10 @@ impl Tabular for PaymentRow {
             self.amount.clone(),
             self.unallocated.clone(),
             self.state.clone(),
-            cell(self.reason.as_ref()),
+            match &self.looks_like {
+                Some(earlier) => format!("{} of {earlier}", cell(self.reason.as_ref())),
+                None => cell(self.reason.as_ref()),
+            },
         ]
     }
 }

@@ -18,6 +18,7 @@ use super::reversal::{PaymentReturn, Reversal};
 use super::review::ReviewEffect;
 use super::split::{SplitPart, TakenBack};
 use super::usage::{Charged, Hold, LotMove, Refunded};
+use super::working_set::lookalikes::Delivery;
 
 /// The identity of a bank transaction among those of its bank account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +78,15 @@ pub struct BankRecord {
     pub disposition: BankDisposition,
     pub payment_id: Option<PaymentId>,
     pub transaction: BankTransaction,
+}
+
+/// How a payment came that the bank gave no id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithoutBankId {
+    pub record: BankRecord,
+    pub delivery: Delivery,
+    /// The earlier payment that it may be again.
+    pub looks_like: Option<PaymentId>,
 }
 
 /// Why a return cannot be applied yet.
@@ -181,6 +191,8 @@ pub enum Effect {
         watches: Vec<WatchKey>,
     },
     RecordBankTransaction(Box<BankRecord>),
+    /// Beside it, for a payment that the bank gave no id.
+    DeliveredWithoutId(Box<WithoutBankId>),
     /// A pending record of the same bank account announced what is now booked as `by`.
     SupersedePending {
         pending: BankKey,

@@ -265,6 +265,7 @@ impl Model {
             | Effect::Split(_)
             | Effect::TakeBack(_)
             | Effect::RecordBankTransaction(_)
+            | Effect::DeliveredWithoutId(_)
             | Effect::RecordStatement(_)
             | Effect::SupersedePending { .. }
             | Effect::Charge(_)

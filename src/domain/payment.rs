@@ -34,6 +34,8 @@ impl PaymentOrigin {
 /// Why a payment needs a person. Stable codes, in the order in which they are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ParkReason {
+    /// The bank gave no id, and an earlier payment says the same or less.
+    PossibleDuplicate,
     /// The payer's account is one of ours.
     InternalTransfer,
     /// The account that would get the money is closed.
@@ -83,7 +85,8 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
+        Self::PossibleDuplicate,
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
@@ -112,6 +115,7 @@ impl ParkReason {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
+            Self::PossibleDuplicate => "possible_duplicate",
             Self::InternalTransfer => "internal_transfer",
             Self::AccountClosed => "account_closed",
             Self::IdentityConflict => "identity_conflict",
@@ -147,6 +151,9 @@ impl ParkReason {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
+            Self::PossibleDuplicate => {
+                "The same money may have been recorded before: the bank gives it no id."
+            }
             Self::InternalTransfer => "The payer's account is one of our own bank accounts.",
             Self::AccountClosed => "The customer's account is closed.",
             Self::IdentityConflict => {

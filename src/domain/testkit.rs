@@ -525,6 +525,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.bank.clone_from(&set.bank);
     loaded.pending.clone_from(&set.pending);
+    loaded.lookalikes.clone_from(&set.lookalikes);
     loaded.watched.clone_from(&set.watched);
     loaded.watchers.clone_from(&set.watchers);
     loaded.balances.clone_from(&set.balances);

@@ -5,6 +5,7 @@
 //! is noted as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod lookalikes;
 mod missing;
 pub mod pending;
 pub mod review;
@@ -132,6 +133,8 @@ pub struct WorkingSet {
     pub bank: HashMap<BankKey, StoredBankTransaction>,
     /// Records that announce what a booking of the batch may be.
     pub pending: pending::Pending,
+    /// Payments without a bank id of the days and amounts of the batch.
+    pub lookalikes: lookalikes::Lookalikes,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
     pub watchers: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
@@ -400,6 +403,9 @@ impl WorkingSet {
                 self.apply_settled(payment_id, *state, watches)?;
             }
             Effect::RecordBankTransaction(record) => self.apply_bank_record(record),
+            Effect::DeliveredWithoutId(came) => {
+                self.lookalikes.record(&came.record, Some(came.delivery.clone()));
+            }
             Effect::SupersedePending { pending, .. } => self.apply_superseded(pending),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
             Effect::Watermark(through) => {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::account::Identity;
+use crate::domain::ids::PaymentId;
 use crate::domain::matching::{MatchDecision, MatchOutcome, PolicyNote};
 use crate::domain::money::Money;
 use crate::domain::review::{Suggestion, suggestions};
@@ -19,6 +20,8 @@ struct Explained<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stated: Option<ExplainedMoney>,
     notes: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks_like: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<ExplainedPolicy<'a>>,
     suggestions: Vec<ExplainedSuggestion<'a>>,
@@ -140,6 +143,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
             currency: stated.currency().code().to_owned(),
         }),
         notes: &explanation.notes,
+        looks_like: explanation.looks_like.as_ref().map(PaymentId::as_str),
         policies: explanation.policies.iter().map(policy).collect(),
         suggestions: decision.suggestions.iter().map(suggested).collect(),
         allocations: allocations

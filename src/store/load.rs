@@ -10,6 +10,7 @@
 //! book version not after anything of its book, and no balances; `persist` compares the versions
 //! under the locks. ADR 0011 has the argument.
 
+mod lookalikes;
 mod misses;
 mod past;
 mod pending;
@@ -61,6 +62,7 @@ pub struct Needs {
     minted: BTreeSet<String>,
     /// Payments that are decided again.
     rematches: BTreeSet<String>,
+    lookalikes: lookalikes::Sought,
     usage: usage::UsageNeeds,
     steps_back: steps_back::StepsBack,
     /// The feed that proves what is unspent; none: what is known is taken as proof.
@@ -90,6 +92,7 @@ impl Needs {
                         needs.bank_keys.insert(key);
                     }
                     needs.bookings.add(bank, bank_key(bank, &message.bank_hash, 1));
+                    needs.lookalikes.add(bank);
                     let tokens = message.tokens_of(bank);
                     if tokens.unread {
                         continue;
@@ -200,6 +203,7 @@ pub async fn working_set(
         taken_ids(tx, needs, &mut set).await?;
     }
     pending::load(tx, &needs.bookings, &mut set).await?;
+    lookalikes::load(tx, &needs.lookalikes, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
     let mut found = resolve::invoices(tx, needs).await?;

@@ -108,6 +108,7 @@ async fn own_rows(
     insert_invoices(tx, &created).await?;
     payments(tx, before, after, touched, at).await?;
     bank::transactions(tx, before, &write.effects, at).await?;
+    bank::without_id(tx, &write.effects).await?;
     bank::statements(tx, &write.effects, at).await?;
     money::ledger(tx, &write.effects, at).await?;
     steps_back::allocations(tx, before, after, &write.effects, at).await?;
@@ -201,6 +202,7 @@ impl Touched {
                 Effect::UpsertAccount(_)
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
+                | Effect::DeliveredWithoutId(_)
                 | Effect::RecordStatement(_)
                 | Effect::SupersedePending { .. }
                 | Effect::Charge(_)

@@ -26,6 +26,7 @@ mod log_changes;
 mod main_job;
 mod matching_rest;
 mod model;
+mod possible_duplicate;
 mod quality;
 mod readme;
 mod reconcile;

@@ -2,14 +2,16 @@
 
 use super::{Halt, Recording, returns, settle};
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
-use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome};
+use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome, WithoutBankId};
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
 use crate::domain::keys;
+use crate::domain::matching::MatchDecision;
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::lookalikes::Delivery;
 
 /// Ordinals tried for equal records without any bank id on one day; more than this many equal
 /// payments of one payer on one day are not a payment pattern but a broken feed.
@@ -210,9 +212,29 @@ fn receive(
         event_sequence: 0,
         recorded_at: recording.context.as_of,
     };
+    if bank.bank_transaction_id.is_some() {
+        let decision = match_new(recording, bank, &payment_id)?;
+        return settle::receive_matched(recording, payment, record, decision);
+    }
+    let source = recording.cause.record.source.clone();
+    let delivery = Delivery { source, at: recording.written_at };
+    let earlier = recording.set.lookalikes.earlier(bank, &recording.bank_hash, &delivery).cloned();
+    let decision = match &earlier {
+        Some(earlier) => settle::possible_duplicate(recording, &payment_id, bank, earlier),
+        None => match_new(recording, bank, &payment_id)?,
+    };
+    settle::receive_matched(recording, payment, record.clone(), decision)?;
+    let came = WithoutBankId { record, delivery, looks_like: earlier };
+    Ok(recording.add(Effect::DeliveredWithoutId(Box::new(came)))?)
+}
+
+fn match_new(
+    recording: &mut Recording<'_>,
+    bank: &BankTransaction,
+    payment_id: &PaymentId,
+) -> Result<MatchDecision, Halt> {
     let tokens = recording.tokens.clone();
-    let decision = settle::matching(recording, &payment_id, bank, tokens, bank.amount)?;
-    settle::receive_matched(recording, payment, record, decision)
+    settle::matching(recording, payment_id, bank, tokens, bank.amount)
 }
 
 /// The first key that no other payment has; with an id there is only one. A record that was only

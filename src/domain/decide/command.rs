@@ -63,9 +63,13 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             let payment = known_payment(recording, payment_id)?;
             check_owner(payment.account_id.as_ref(), account_id)?;
             open_account(recording, account_id)?;
-            if payment.account_id.is_none() {
-                return Err(Rejection::PaymentNotAssigned.into());
-            }
+            // Recorded twice: its removal says whose the money is not.
+            let twice = payment.state == PaymentState::Parked(ParkReason::PossibleDuplicate);
+            let payment = match payment.account_id {
+                None if twice => taken_for_twice(recording, payment, account_id)?,
+                None => return Err(Rejection::PaymentNotAssigned.into()),
+                Some(_) => payment,
+            };
             check_usable(&payment)?;
             if payment.split.is_positive() {
                 return Err(Rejection::PaymentSplit.into());
@@ -297,6 +301,17 @@ fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &Ac
         watches: Vec::new(),
     })?;
     Ok(applied_payment(payment_id))
+}
+
+/// The customer under whom a payment that was recorded twice is removed. Nothing is learnt of it.
+fn taken_for_twice(
+    recording: &mut Recording<'_>,
+    payment: Payment,
+    account_id: &AccountId,
+) -> Result<Payment> {
+    let (payment_id, account_id) = (payment.payment_id.clone(), account_id.clone());
+    recording.add(Effect::AssignPayment { payment_id, account_id: account_id.clone() })?;
+    Ok(Payment { account_id: Some(account_id), ..payment })
 }
 
 pub(super) fn check_usable(payment: &Payment) -> Result<()> {

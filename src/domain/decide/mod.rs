@@ -84,6 +84,8 @@ struct Recording<'a> {
     /// What the message's own text may name, if that was read before.
     tokens: Option<Arc<Tokens>>,
     waited: Option<Waited>,
+    /// When it was written, as its source says.
+    written_at: DateTime<Utc>,
     /// When it was asked for: as upstream says, but not before it came.
     asked_at: DateTime<Utc>,
     effects: Vec<Effect>,
@@ -143,6 +145,7 @@ fn decide_on(
         bank_hash,
         tokens,
         waited,
+        written_at: message.time,
         asked_at,
         effects,
     };

@@ -13,7 +13,7 @@ use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::text::{self, Tokens};
 use crate::domain::matching::{
-    MatchDecision, MatchOutcome, Subject, decide_match, invoice_watch_keys,
+    Explanation, MatchDecision, MatchOutcome, Subject, decide_match, invoice_watch_keys,
 };
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentState};
@@ -267,6 +267,29 @@ pub(super) fn matching(
     Ok(decision)
 }
 
+/// The decision that a person has to say whether this is money that `earlier` is already.
+pub(super) fn possible_duplicate(
+    recording: &mut Recording<'_>,
+    payment_id: &PaymentId,
+    bank: &BankTransaction,
+    earlier: &PaymentId,
+) -> MatchDecision {
+    MatchDecision {
+        id: recording.ids.decision(),
+        payment_id: payment_id.clone(),
+        rule: Rule::G,
+        policy_version: recording.context.rules.version(),
+        free: bank.amount,
+        outcome: MatchOutcome::Park(ParkReason::PossibleDuplicate),
+        suggestions: Vec::new(),
+        explanation: Explanation { looks_like: Some(earlier.clone()), ..Explanation::default() },
+        account: None,
+        alias: None,
+        watches: Vec::new(),
+        decided_at: recording.context.as_of,
+    }
+}
+
 fn over_limit(recording: &Recording<'_>, parts: &[(InvoiceId, Money)]) -> bool {
     let Some(invoice) = parts.first().and_then(|part| recording.set.invoices.get(&part.0)) else {
         return false;
@@ -417,6 +440,8 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     let payment = payment_of(recording, payment_id)?.clone();
     let free = payment.unallocated()?;
     let open = match payment.state {
+        // A person says first whether it is money at all that was not there before.
+        PaymentState::Parked(ParkReason::PossibleDuplicate) => false,
         PaymentState::Parked(_) | PaymentState::OnAccount | PaymentState::PartlyAllocated => true,
         PaymentState::Allocated
         | PaymentState::Returned

@@ -128,6 +128,8 @@ pub struct Explanation {
     /// The amount in the invoice's currency, as the bank states it (R12).
     pub stated: Option<Money>,
     pub notes: Vec<&'static str>,
+    /// The earlier payment that this one may be again.
+    pub looks_like: Option<PaymentId>,
     /// The policies that had a say.
     pub policies: Vec<PolicyNote>,
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::micros;
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus};
 use crate::domain::effect::{BankKey, BankRecord, Effect};
+use crate::domain::ids::PaymentId;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, lines, sql};
 
@@ -62,6 +63,33 @@ async fn supersede(
         .execute(&mut **tx)
         .await?;
     super::expect_rows(done.rows_affected(), superseded.len(), "a pending bank record")
+}
+
+/// How payments came that the bank gave no id.
+pub(super) async fn without_id(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
+    let came = || {
+        effects.iter().filter_map(|effect| match effect {
+            Effect::DeliveredWithoutId(came) => Some(came.as_ref()),
+            _ => None,
+        })
+    };
+    if came().next().is_none() {
+        return Ok(());
+    }
+    let bank = || came().map(|came| &came.record.transaction);
+    let id = |id: &Option<PaymentId>| id.as_ref().map(|id| id.as_str().to_owned());
+    sqlx::query(sql!("insert_without_bank_id"))
+        .bind(came().map(|came| id(&came.record.payment_id)).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.booking_date).collect::<Vec<_>>())
+        .bind(bank().map(|b| b.amount.code()).collect::<Vec<_>>())
+        .bind(bank().map(|b| micros(b.amount)).collect::<Result<Vec<_>, _>>()?)
+        .bind(came().map(|came| came.delivery.source.as_str()).collect::<Vec<_>>())
+        .bind(came().map(|came| came.delivery.at).collect::<Vec<_>>())
+        .bind(came().map(|came| id(&came.looks_like)).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 async fn write(

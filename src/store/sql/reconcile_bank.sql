@@ -23,6 +23,10 @@ WITH known AS (
                FILTER (WHERE detail_index IS NOT NULL) AS entries,
            sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END) AS total
       FROM bank_transactions WHERE status = 'BOOK' AND recorded_at <= $1
+       -- What a person took for the same money as an earlier payment is no entry of its own.
+       AND NOT EXISTS (SELECT 1 FROM payments_without_bank_id d JOIN payments p USING (payment_id)
+                        WHERE d.payment_id = bank_transactions.payment_id
+                          AND d.looks_like IS NOT NULL AND p.state = 'removed')
      GROUP BY bank_account, currency, statement_id, booking_date
 ), split AS (
     -- Entries that were booked as one sum, with what was delivered of them.

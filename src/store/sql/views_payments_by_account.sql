@@ -1,6 +1,8 @@
 -- Payments of one account in the order of their ids. Index: payments_account.
 SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
-       reason, origin, received_on, recorded_at
+       reason, origin, received_on, recorded_at,
+       (SELECT w.looks_like FROM payments_without_bank_id w
+         WHERE w.payment_id = payments.payment_id) AS looks_like
   FROM payments
  WHERE account_id = $5
    AND payment_id > coalesce($1::text, '')

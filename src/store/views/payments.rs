@@ -36,6 +36,9 @@ pub struct PaymentRow {
     pub unallocated: String,
     pub state: String,
     pub reason: Option<String>,
+    /// The earlier payment that this one may be again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
     pub origin: String,
     pub received_on: Day,
     pub recorded_at: At,
@@ -138,6 +141,9 @@ pub struct ExplanationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stated: Option<StatedView>,
     pub notes: Vec<String>,
+    /// The earlier payment that this one may be again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
     pub policies: Vec<PolicyView>,
     pub suggestions: Vec<SuggestionView>,
     pub allocations: Vec<AllocatedView>,
@@ -227,6 +233,7 @@ fn payment_row(row: &PgRow) -> Result<PaymentRow> {
         unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
         state: row.try_get("state")?,
         reason: row.try_get("reason")?,
+        looks_like: row.try_get("looks_like")?,
         origin: row.try_get("origin")?,
         received_on: row.try_get("received_on")?,
         recorded_at: row.try_get("recorded_at")?,

@@ -242,3 +242,123 @@ fn two_payments_whose_names_read_the_same_when_joined_are_two() {
     let named: std::collections::BTreeSet<String> = named.collect();
     assert!(named.contains("BANK:DBS:SGD:0001") && named.contains("BANK:OURS:detail:1:id:X"));
 }
+
+/// Without a bank's id: what the bank tells more of later, or exports again, is a person's to say.
+mod without_id {
+    use super::*;
+    use crate::domain::effect::Effect;
+    use crate::domain::ids::{PaymentId, Source};
+    use crate::domain::input::Input;
+
+    fn saying(text: &str) -> BankTransaction {
+        BankTransaction {
+            bank_transaction_id: None,
+            debtor_account: Some("PAYERA".to_owned()),
+            ..credit_saying("1", "50", &[text])
+        }
+    }
+
+    fn desk() -> Desk {
+        let mut desk = Desk::with_customers(crate::domain::matching::Policy::default());
+        desk.invoice("INV-1", "A", "50");
+        desk.invoice("INV-2", "A", "50");
+        desk
+    }
+
+    fn send(desk: &mut Desk, bank: BankTransaction, source: &str, minutes: i64) -> PaymentId {
+        let mut message = desk.message(Input::BankTransaction(Box::new(bank)));
+        message.record.source = Source::trusted(source);
+        message.time = desk.now + chrono::TimeDelta::minutes(minutes);
+        assert!(matches!(desk.feed(&message), Outcome::Applied { .. }));
+        let recorded = desk.model.last_effects.iter().find_map(|effect| match effect {
+            Effect::RecordPayment(payment) => Some(payment.payment_id.clone()),
+            _ => None,
+        });
+        recorded.expect("a payment")
+    }
+
+    fn state(desk: &Desk, id: &PaymentId) -> PaymentState {
+        desk.model.set.payments[id].state
+    }
+
+    const AGAIN: PaymentState = PaymentState::Parked(ParkReason::PossibleDuplicate);
+
+    #[test]
+    fn an_enriched_text_is_parked_beside_the_first() {
+        let mut desk = desk();
+        let first = send(&mut desk, saying("Topup"), "bank", 0);
+        let second = send(&mut desk, saying("Topup *1728888 Aut. 4989889"), "bank", 0);
+        assert_eq!((state(&desk, &first), state(&desk, &second)), (PaymentState::Allocated, AGAIN));
+        let decision = desk.model.last_decision(&second).expect("a decision");
+        assert_eq!(decision.explanation.looks_like.as_ref(), Some(&first));
+        assert_eq!(desk.balance("A"), money("50"));
+        // Nothing but a person decides it again.
+        let again = desk.message(Input::Rematch(second.clone()));
+        desk.feed(&again);
+        desk.invoice("INV-3", "A", "50");
+        assert_eq!(state(&desk, &second), AGAIN);
+    }
+
+    #[test]
+    fn equal_rows_are_two_payments_in_one_delivery_only() {
+        let mut twins = desk();
+        for _ in 0..2 {
+            let id = send(&mut twins, saying("Topup"), "bank", 0);
+            assert_eq!(state(&twins, &id), PaymentState::Allocated);
+        }
+        for (source, minutes) in [("csv", 0), ("bank", 60)] {
+            let mut desk = desk();
+            send(&mut desk, saying("Topup"), "bank", 0);
+            let again = send(&mut desk, saying("Topup"), source, minutes);
+            assert_eq!(state(&desk, &again), AGAIN, "{source}");
+        }
+        let row = |statement: &str, entry: &str| BankTransaction {
+            statement_id: Some(statement.to_owned()),
+            entry_reference: Some(entry.to_owned()),
+            ..saying("Topup")
+        };
+        for (statement, expected) in [("S-1", PaymentState::Allocated), ("S-2", AGAIN)] {
+            let mut desk = desk();
+            send(&mut desk, row("S-1", "1"), "bank", 0);
+            let second = send(&mut desk, row(statement, "2"), "bank", 600);
+            assert_eq!(state(&desk, &second), expected, "{statement}");
+        }
+    }
+
+    #[test]
+    fn other_money_is_no_duplicate() {
+        let first = saying("Topup");
+        let others = [
+            BankTransaction { amount: money("51"), ..first.clone() },
+            BankTransaction { debtor_account: Some("PAYERB".to_owned()), ..first.clone() },
+            BankTransaction { booking_date: day("2026-01-05"), ..first.clone() },
+            BankTransaction { bank_transaction_id: Some("77".to_owned()), ..first.clone() },
+            saying("Rent"),
+        ];
+        for other in others {
+            let mut desk = desk();
+            send(&mut desk, first.clone(), "bank", 0);
+            let second = send(&mut desk, other, "csv", 0);
+            assert_ne!(state(&desk, &second), AGAIN);
+        }
+    }
+
+    #[test]
+    fn a_person_says_that_it_is_a_second_payment_or_the_same_money() {
+        let mut desk = desk();
+        send(&mut desk, saying("Topup"), "bank", 0);
+        let second = send(&mut desk, saying("Topup now"), "bank", 0);
+        desk.apply(assign(second.as_str(), "A"));
+        assert_eq!(state(&desk, &second), PaymentState::OnAccount);
+        desk.apply(allocate(second.as_str(), "A", &[("INV-2", "")]));
+        assert_eq!(desk.balance("A"), money("100"));
+
+        let mut desk = self::desk();
+        send(&mut desk, saying("Topup"), "bank", 0);
+        let second = send(&mut desk, saying("Topup now"), "bank", 0);
+        desk.apply(remove(second.as_str(), "A"));
+        assert_eq!(state(&desk, &second), PaymentState::Removed);
+        assert_eq!(desk.balance("A"), money("50"));
+        assert!(desk.model.set.aliases.is_empty());
+    }
+}

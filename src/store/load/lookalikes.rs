@@ -1,0 +1,60 @@
+//! Earlier payments without a bank id that a record of the batch may be again.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::Row;
+
+use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
+use crate::domain::ids::Source;
+use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::lookalikes::Delivery;
+use crate::store::{StoreError, Tx, rows, sql};
+
+/// Equal amounts of one day that a record is compared with.
+const COMPARED_MAX: i64 = 200;
+
+/// The bank accounts, days and amounts of a batch's payments without a bank id.
+#[derive(Debug, Default)]
+pub(super) struct Sought(BTreeSet<(String, NaiveDate, String, i64)>);
+
+impl Sought {
+    pub(super) fn add(&mut self, bank: &BankTransaction) {
+        let payment = bank.status == EntryStatus::Booked && bank.direction() == Direction::Payment;
+        if let (true, None, Ok(micros)) =
+            (payment, &bank.bank_transaction_id, bank.amount.to_micros())
+        {
+            let account = bank.bank_account.as_str().to_owned();
+            let currency = bank.amount.code().to_owned();
+            self.0.insert((account, bank.booking_date, currency, micros));
+        }
+    }
+}
+
+/// Reads them; nothing is asked if the bank gives ids.
+pub(super) async fn load(
+    tx: &mut Tx<'_>,
+    sought: &Sought,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if sought.0.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(sql!("load_lookalikes"))
+        .bind(sought.0.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
+        .bind(sought.0.iter().map(|key| key.1).collect::<Vec<_>>())
+        .bind(sought.0.iter().map(|key| key.2.as_str()).collect::<Vec<_>>())
+        .bind(sought.0.iter().map(|key| key.3).collect::<Vec<_>>())
+        .bind(COMPARED_MAX)
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        let source: Option<&str> = row.try_get("source")?;
+        let at: Option<DateTime<Utc>> = row.try_get("delivered_at")?;
+        let delivery = source.zip(at);
+        let delivery =
+            delivery.map(|(source, at)| Delivery { source: Source::trusted(source), at });
+        set.lookalikes.record(&rows::bank_record(&row)?, delivery);
+    }
+    Ok(())
+}
