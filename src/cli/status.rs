@@ -232,6 +232,9 @@ impl Tabular for ReturnsGroup {
         let why = match self.why.as_str() {
             "no_original" => "its payment has not come",
             "exceeds_payment" => "more than is left of its payment",
+            "contradicted" => "what it names has another payer or amount",
+            "no_return" => "what it undoes is not known yet",
+            "fee_above_limit" => "the bank's fee is more than the payment",
             other => other,
         };
         vec![

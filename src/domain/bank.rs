@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::ids::BankAccountId;
 use super::matching::text::payer_account;
+use super::matching::weak::is_weak_reference;
 use super::money::Money;
 use super::reversal::OriginalKey;
 
@@ -94,6 +95,11 @@ pub fn identity_of(text: &str) -> Option<&str> {
     payer_account(text).is_some().then_some(text)
 }
 
+/// An end-to-end id that names one payment: payers write `TOPUP` or `N/A` there as well.
+fn end_to_end_of(text: &str) -> Option<&str> {
+    identity_of(text).filter(|id| !is_weak_reference(id))
+}
+
 /// What the direction gate makes of a transaction (domain §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -128,13 +134,32 @@ impl BankTransaction {
         // Some banks give the reversal the id of what it reverses.
         for id in named.into_iter().chain(self.bank_transaction_id.as_deref()) {
             keys.push(OriginalKey::bank_id(own, id));
+            keys.push(OriginalKey::detail(own, id, self.amount));
         }
-        let end_to_end = of.and_then(|of| of.end_to_end_id.as_deref());
-        let end_to_end = end_to_end.or(self.end_to_end_id.as_deref());
-        keys.extend(end_to_end.and_then(identity_of).map(|id| OriginalKey::end_to_end(own, id)));
-        let payer = self.debtor_account.as_deref().and_then(identity_of);
-        keys.extend(payer.map(|payer| OriginalKey::payer(own, payer, self.amount)));
+        keys.extend(self.original_end_to_end().map(|id| OriginalKey::end_to_end(own, id)));
+        for amount in [Some(self.amount), self.stated_original()].into_iter().flatten() {
+            let payer = self.debtor_account.as_deref().and_then(identity_of);
+            keys.extend(payer.map(|payer| OriginalKey::payer(own, payer, amount)));
+        }
         keys
+    }
+
+    /// The end-to-end id of what a return returns.
+    #[must_use]
+    pub fn original_end_to_end(&self) -> Option<&str> {
+        let of = self.return_of.as_ref().and_then(|of| of.end_to_end_id.as_deref());
+        of.or(self.end_to_end_id.as_deref()).and_then(end_to_end_of)
+    }
+
+    /// What the bank says that the original was, where it takes its fee in the same booking.
+    #[must_use]
+    pub fn stated_original(&self) -> Option<Money> {
+        let stated = self.instructed.filter(|sum| sum.currency() == self.amount.currency());
+        let by_charges = self.charges.and_then(|charges| self.amount.sub(charges).ok());
+        let original = stated.or(by_charges)?;
+        let fee = self.amount.sub(original).ok()?;
+        let agrees = stated.is_none() || self.charges.is_none_or(|charges| charges == fee);
+        (agrees && original.is_positive() && fee.is_positive()).then_some(original)
     }
 
     /// What a payment that this became is found by when it is returned.
@@ -142,9 +167,11 @@ impl BankTransaction {
     pub fn own_keys(&self) -> Vec<OriginalKey> {
         let own = self.bank_account.as_str();
         // Of an entry that was booked as one sum the id may be that of all its details.
-        let alone = self.bank_transaction_id.as_deref().filter(|_| self.detail.is_none());
-        let id = alone.map(|id| OriginalKey::bank_id(own, id));
-        let end_to_end = self.end_to_end_id.as_deref().and_then(identity_of);
+        let id = self.bank_transaction_id.as_deref().map(|id| match self.detail {
+            None => OriginalKey::bank_id(own, id),
+            Some(_) => OriginalKey::detail(own, id, self.amount),
+        });
+        let end_to_end = self.end_to_end_id.as_deref().and_then(end_to_end_of);
         let end_to_end = end_to_end.map(|id| OriginalKey::end_to_end(own, id));
         let payer = self.debtor_account.as_deref().and_then(identity_of);
         let payer = payer.map(|payer| OriginalKey::payer(own, payer, self.amount));

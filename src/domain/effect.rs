@@ -98,6 +98,12 @@ pub enum ReturnWaits {
     ExceedsPayment,
     /// Part of a payment that a person split: the bank does not say whose part.
     SplitPayment,
+    /// What it says of its original fits a payment of another payer or amount.
+    Contradicted,
+    /// What it undoes is not known: it may be in flight.
+    NoReturn,
+    /// The bank took more as its fee than a fee may be.
+    FeeAboveLimit,
 }
 
 impl ReturnWaits {
@@ -107,6 +113,9 @@ impl ReturnWaits {
             Self::NoOriginal => "no_original",
             Self::ExceedsPayment => "exceeds_payment",
             Self::SplitPayment => "split_payment",
+            Self::Contradicted => "contradicted",
+            Self::NoReturn => "no_return",
+            Self::FeeAboveLimit => "fee_above_limit",
         }
     }
 }

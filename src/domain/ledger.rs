@@ -14,6 +14,8 @@ pub enum LedgerAccount {
     ClawBackReceivable,
     /// From a payment that is split to its parts, and back: it sums to zero.
     SplitClearing,
+    /// What banks took for themselves.
+    Fees,
 }
 
 impl LedgerAccount {
@@ -26,6 +28,7 @@ impl LedgerAccount {
             Self::UsageRevenue => "usage_revenue",
             Self::ClawBackReceivable => "claw_back_receivable",
             Self::SplitClearing => "split_clearing",
+            Self::Fees => "fees",
         }
     }
 }

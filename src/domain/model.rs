@@ -279,6 +279,15 @@ impl Model {
         Ok(())
     }
 
+    /// What is posted to an account of ours, over all bank accounts, in the one currency used.
+    #[cfg(test)]
+    #[must_use]
+    pub fn ledger_of(&self, account: &str) -> Money {
+        let mut sums = self.ledger.iter().filter(|(key, _)| key.0 == account);
+        let zero = || Money::zero(super::money::Currency::parse("SGD").expect("a currency"));
+        sums.next().map_or_else(zero, |(_, sum)| *sum)
+    }
+
     fn post(&mut self, transaction: &LedgerTransaction) -> Result<(), Stop> {
         if !transaction.is_balanced() {
             return Err(Stop::Corrupt("a ledger transaction does not balance"));
@@ -289,7 +298,8 @@ impl Model {
                 | LedgerAccount::UnallocatedCash
                 | LedgerAccount::UsageRevenue
                 | LedgerAccount::ClawBackReceivable
-                | LedgerAccount::SplitClearing => None,
+                | LedgerAccount::SplitClearing
+                | LedgerAccount::Fees => None,
                 LedgerAccount::CustomerBalance(account_id) => Some(account_id.clone()),
             };
             let currency = entry.amount.currency();

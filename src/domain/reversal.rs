@@ -5,7 +5,7 @@ use super::effect::BankKey;
 use super::ids::{
     AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId, ReversalId,
 };
-use super::money::Money;
+use super::money::{Money, MoneyError};
 use super::usage::LotMove;
 
 /// Why an allocation was reversed.
@@ -63,31 +63,68 @@ pub struct PaymentReturn {
     /// What was taken of the free money, of unspent lots, and of what had been spent. Of an undone
     /// return: what stayed free, and what was allocated again.
     pub unallocated: Money,
+    /// The part of `unallocated` that was not in the books any more, as the payment was removed: it
+    /// is recorded and not posted.
+    pub removed: Money,
+    /// What the bank took beyond the payment as its fee, or gave back of that: the house's.
+    pub fee: Money,
+    /// What went out by hand when the payment was removed: counted as refunded from now on, since
+    /// the payment has money again.
+    pub now_refunded: Money,
     pub unspent: Money,
     pub clawed_back: Money,
     /// The return that this one undoes.
     pub undoes: Option<ReturnId>,
     /// The bank's reason, a code of four characters as a rule.
     pub reason: Option<String>,
+    /// The bank's own id of it: of an entry that was booked as one sum perhaps that of the entry.
+    pub bank_transaction_id: Option<String>,
+    /// None where nothing was in the books.
+    pub ledger_transaction_id: Option<LedgerTransactionId>,
 }
 
 /// A return that was applied before, and where it was taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedReturn {
     pub id: ReturnId,
+    pub bank_account: String,
+    pub bank_transaction_id: Option<String>,
     pub payment_id: PaymentId,
     pub amount: Money,
     /// How much of it was undone since.
     pub undone: Money,
+    /// What of it was removed money, and what the bank took besides as its fee, as far as that was
+    /// not undone.
+    pub removed: Money,
+    pub fee: Money,
     /// The invoices that it was taken from, in that order.
     pub parts: Vec<(InvoiceId, Money)>,
 }
 
-/// What a return may say of its original, most telling first: the bank's id, the end-to-end id,
-/// the payer with the amount.
+impl AppliedReturn {
+    /// What of the payment may still come back.
+    ///
+    /// # Errors
+    /// [`MoneyError`] only if the row contradicts its own constraints.
+    pub fn left(&self) -> Result<Money, MoneyError> {
+        self.amount.sub(self.undone)
+    }
+
+    /// The same with the fee.
+    ///
+    /// # Errors
+    /// As [`Self::left`].
+    pub fn left_with_fee(&self) -> Result<Money, MoneyError> {
+        self.left()?.add(self.fee)
+    }
+}
+
+/// What a return may say of its original, most telling first: the bank's id, that of the entry that
+/// it is a detail of with the amount, the end-to-end id, the payer with the amount.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OriginalKey {
     BankId { bank_account: String, id: String },
+    Detail { bank_account: String, id: String, amount: Money },
     EndToEnd { bank_account: String, id: String },
     Payer { bank_account: String, payer: String, amount: Money },
 }
@@ -96,6 +133,11 @@ impl OriginalKey {
     #[must_use]
     pub fn bank_id(bank_account: &str, id: &str) -> Self {
         Self::BankId { bank_account: bank_account.to_owned(), id: id.to_owned() }
+    }
+
+    #[must_use]
+    pub fn detail(bank_account: &str, id: &str, amount: Money) -> Self {
+        Self::Detail { bank_account: bank_account.to_owned(), id: id.to_owned(), amount }
     }
 
     #[must_use]

@@ -519,6 +519,9 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
         for key in record.transaction.own_keys() {
             loaded.originals.entry(key).or_default().insert(payment_id.clone());
         }
+        let payer = record.transaction.debtor_account.as_deref();
+        let payer = payer.and_then(crate::domain::matching::text::payer_account);
+        loaded.original_payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
     }
     loaded.parts.clone_from(&set.parts);
     loaded.returns.clone_from(&set.returns);

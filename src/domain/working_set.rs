@@ -21,7 +21,7 @@ use super::account::Account;
 use super::allocation::Allocation;
 use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
 use super::event::{Cause, Event, EventKey, Fact};
-use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId};
+use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, ReturnId};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, number_key};
 use super::money::{Currency, Money, MoneyError};
@@ -126,7 +126,9 @@ pub struct WorkingSet {
     pub tombstones: HashSet<(PaymentId, InvoiceId)>,
     /// The payments that a return may mean.
     pub originals: HashMap<OriginalKey, BTreeSet<PaymentId>>,
-    pub returns: HashMap<BankKey, AppliedReturn>,
+    /// The payers of those, as keys, where the bank says who paid.
+    pub original_payers: HashMap<PaymentId, String>,
+    pub returns: BTreeMap<ReturnId, AppliedReturn>,
     pub parked_returns: BTreeMap<BankKey, BankRecord>,
     /// All parts that payments ever had, in the order of their numbers.
     pub parts: HashMap<PaymentId, Vec<PaymentId>>,

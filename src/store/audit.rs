@@ -122,6 +122,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "What came in is on balances or unallocated: payments, bank clearing and allocations agree."
     ),
     invariant!(
+        "A50",
+        "bank_clearing_is_booked",
+        "Per bank account, bank clearing has what the bank booked of customers' money."
+    ),
+    invariant!(
         "A1",
         "payable_is_awaiting",
         "The payable invoices are exactly those that await payment, with the same facts."

@@ -34,7 +34,7 @@ use crate::domain::bank::BankTransaction;
 use crate::domain::decide::bank::{
     ORDINAL_MAX, bank_key, needs_ordinal, payment_id, payment_id_instead,
 };
-use crate::domain::decide::named_returns;
+use crate::domain::decide::named_records;
 use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{Command, Input, Message};
@@ -101,7 +101,7 @@ impl Needs {
                     needs.steps_back.add_bank(bank);
                     if is_step_back(bank) {
                         // What it undoes may be a return that still waits.
-                        needs.bank_keys.extend(named_returns(bank));
+                        needs.bank_keys.extend(named_records(bank));
                     }
                 }
                 Input::RetryReturn(key) => {

@@ -141,7 +141,9 @@ async fn payments(pool: &PgPool, found: &mut Vec<String>) {
             ("customer_balance", live),
             ("claw_back_receivable", 0),
         ] {
-            let there = of(&posted, account);
+            // What the bank took beside a return, as its fee, is the house's.
+            let fees = if account == "bank_clearing" { of(&posted, "fees") } else { 0 };
+            let there = of(&posted, account) + fees;
             if there != wanted {
                 found.push(format!("{id}: {account} was posted {there}, not {wanted}"));
             }
@@ -205,7 +207,7 @@ async fn balances(pool: &PgPool, found: &mut Vec<String>) {
 
 /// What the bank took back was applied once, or waits.
 async fn returns(pool: &PgPool, found: &mut Vec<String>) {
-    let applied = "SELECT bank_account, bank_key, amount FROM payment_returns";
+    let applied = "SELECT bank_account, bank_key, amount + fee FROM payment_returns";
     let applied = sums_of_two(pool, applied).await;
     let said = "SELECT bank_account, bank_key, amount FROM bank_transactions
         WHERE disposition IN ('returned', 'return_undone')";

@@ -1,6 +1,7 @@
 //! De-allocating, removing and returning on PostgreSQL: the proof that nothing was spent, and what
 //! the database refuses. What returns do, races, and what is told are below.
 
+mod originals;
 mod races;
 mod returns;
 mod told;

@@ -7,6 +7,7 @@
 
 pub mod bank;
 mod command;
+mod originals;
 mod returns;
 mod reverse;
 mod review;
@@ -15,6 +16,7 @@ mod split;
 mod split_returns;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod unlearn;
 pub mod usage;
 
@@ -31,7 +33,7 @@ use super::matching::text::Tokens;
 use super::rejection::Rejection;
 use super::working_set::{Stop, WorkingSet};
 
-pub use returns::named_returns;
+pub use undo::named_records;
 
 /// What every decision of a batch shares.
 #[derive(Debug, Clone, Copy)]

@@ -67,7 +67,8 @@ pub(super) fn sum_with_parts(own: &Taking, parts: &[PartTaken]) -> Result<Taking
         unspent = unspent.add(taken.plan.unspent)?;
         spent = spent.add(taken.plan.spent)?;
     }
-    Ok(Taking { from: own.from.clone(), parts: own.parts, free, unspent, spent })
+    let (from, parts, fee) = (own.from.clone(), own.parts, own.fee);
+    Ok(Taking { from, parts, free, unspent, spent, fee })
 }
 
 /// Takes all parts back to the payment, whatever was spent of them.
@@ -98,6 +99,7 @@ fn take_part(
         free: taken.free,
         unspent: taken.plan.unspent,
         spent: taken.plan.spent,
+        fee: zero,
     };
     let posted = post(recording, part, &taking)?;
     let fact = Fact::PaymentReturned {

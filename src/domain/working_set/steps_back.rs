@@ -6,6 +6,7 @@ use super::{Stop, WorkingSet};
 use crate::domain::effect::{BankDisposition, BankRecord};
 use crate::domain::event::Cause;
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::matching::text::payer_account;
 use crate::domain::money::{Currency, Money};
 use crate::domain::reversal::{AppliedReturn, PaymentReturn, Reversal};
 use crate::domain::usage::HoldState;
@@ -31,7 +32,7 @@ impl WorkingSet {
         let balance = self.balance(&key.0, key.1).sub(reversal.amount)?;
         self.balances.insert(key, balance);
         self.usage.apply_reversal(reversal)?;
-        let taken_by = self.returns.values_mut().find(|known| Some(known.id) == reversal.return_id);
+        let taken_by = reversal.return_id.and_then(|id| self.returns.get_mut(&id));
         if let Some(taken_by) = taken_by {
             taken_by.parts.push((reversal.invoice_id.clone(), reversal.amount));
         }
@@ -49,12 +50,14 @@ impl WorkingSet {
     pub(super) fn apply_return(&mut self, returned: &PaymentReturn) -> Result<(), Stop> {
         let amount = returned.amount;
         if let Some(undone) = &returned.undoes {
-            let mut known = self.returns.values_mut();
             let missing = Stop::Corrupt("a return that is not loaded");
-            let known = known.find(|known| known.id == *undone).ok_or(missing)?;
+            let known = self.returns.get_mut(undone).ok_or(missing)?;
             known.undone = known.undone.add(amount)?;
+            known.removed = known.removed.sub(returned.removed)?;
+            known.fee = known.fee.sub(returned.fee)?;
             let payment = self.payment_mut(&returned.payment_id)?;
             payment.returned = payment.returned.sub(amount)?;
+            payment.refunded = payment.refunded.add(returned.now_refunded)?;
             return Ok(());
         }
         let payment = self.payment_mut(&returned.payment_id)?;
@@ -65,13 +68,17 @@ impl WorkingSet {
         }
         let applied = AppliedReturn {
             id: returned.id,
+            bank_account: returned.key.bank_account.clone(),
+            bank_transaction_id: returned.bank_transaction_id.clone(),
             payment_id: returned.payment_id.clone(),
             amount,
             undone: Money::zero(amount.currency()),
+            removed: returned.removed,
+            fee: returned.fee,
             // The reversals that follow say where it was taken from.
             parts: Vec::new(),
         };
-        self.returns.insert(returned.key.clone(), applied);
+        self.returns.insert(returned.id, applied);
         Ok(())
     }
 
@@ -81,6 +88,8 @@ impl WorkingSet {
             for key in record.transaction.own_keys() {
                 self.originals.entry(key).or_default().insert(payment_id.clone());
             }
+            let payer = record.transaction.debtor_account.as_deref().and_then(payer_account);
+            self.original_payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
         }
         if record.disposition == BankDisposition::ReturnParked {
             self.parked_returns.insert(record.key.clone(), record.clone());

@@ -1,7 +1,7 @@
 //! What de-allocations, removals and returns need: the payments that returns mean, what is live of
 //! their allocations, the lots of their accounts, the live holds, and how far usage is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -10,11 +10,12 @@ use super::Needs;
 use super::usage::{hold, lot};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus, identity_of};
-use crate::domain::decide::named_returns;
+use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{
     AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
 };
+use crate::domain::matching::text::payer_account;
 use crate::domain::money::Money;
 use crate::domain::reversal::{AppliedReturn, OriginalKey};
 use crate::domain::working_set::WorkingSet;
@@ -32,12 +33,14 @@ pub struct ProofFeed {
 pub(super) struct StepsBack {
     /// Parked returns that are tried again.
     pub parked: BTreeSet<BankKey>,
-    /// Bank account and id; bank account and end-to-end id.
-    ids: BTreeSet<(String, String)>,
+    /// Bank account and id, with currency and micros for the details of an entry of that id; bank
+    /// account and end-to-end id.
+    ids: BTreeSet<(String, String, String, i64)>,
     end_to_end: BTreeSet<(String, String)>,
     /// Bank account, payer, currency, micros.
     payers: BTreeSet<(String, String, String, i64)>,
-    undone: BTreeSet<BankKey>,
+    /// Bank account and id of what is undone.
+    undone: BTreeSet<(String, String)>,
     /// Payments of which something may go back, and those of them that a return means.
     payments: BTreeSet<String>,
     found: BTreeSet<String>,
@@ -65,19 +68,22 @@ impl StepsBack {
         let own = bank.bank_account.as_str();
         let of = bank.return_of.as_ref();
         let named = of.and_then(|of| of.bank_transaction_id.as_deref());
+        let undoes = bank.direction() == Direction::BouncedRefund;
+        let code = || bank.amount.code().to_owned();
         for id in named.into_iter().chain(bank.bank_transaction_id.as_deref()) {
-            self.ids.insert((own.to_owned(), id.to_owned()));
+            let micros = bank.amount.to_micros().unwrap_or_default();
+            self.ids.insert((own.to_owned(), id.to_owned(), code(), micros));
+            if undoes {
+                self.undone.insert((own.to_owned(), id.to_owned()));
+            }
         }
-        let end_to_end = of.and_then(|of| of.end_to_end_id.as_deref());
-        let end_to_end = end_to_end.or(bank.end_to_end_id.as_deref()).and_then(identity_of);
+        let end_to_end = bank.original_end_to_end();
         self.end_to_end.extend(end_to_end.map(|id| (own.to_owned(), id.to_owned())));
         let payer = bank.debtor_account.as_deref().and_then(identity_of);
-        if let (Some(payer), Ok(micros)) = (payer, bank.amount.to_micros()) {
-            let code = bank.amount.code().to_owned();
-            self.payers.insert((own.to_owned(), payer.to_owned(), code, micros));
-        }
-        if bank.direction() == Direction::BouncedRefund {
-            self.undone.extend(named_returns(bank));
+        for amount in [Some(bank.amount), bank.stated_original()].into_iter().flatten() {
+            if let (Some(payer), Ok(micros)) = (payer, amount.to_micros()) {
+                self.payers.insert((own.to_owned(), payer.to_owned(), code(), micros));
+            }
         }
     }
 }
@@ -137,7 +143,7 @@ async fn parked(
         let record = rows::bank_record(&row)?;
         needs.steps_back.add_bank(&record.transaction);
         needs.bank_keys.insert(record.key.clone());
-        needs.bank_keys.extend(named_returns(&record.transaction));
+        needs.bank_keys.extend(named_records(&record.transaction));
         set.parked_returns.insert(record.key.clone(), record);
     }
     super::bank_keys(tx, needs, set).await
@@ -153,33 +159,36 @@ async fn originals(
     if steps.ids.is_empty() && steps.end_to_end.is_empty() && steps.payers.is_empty() {
         return Ok(());
     }
-    let (by_id, by_end) = (columns(&steps.ids), columns(&steps.end_to_end));
-    let payers = || steps.payers.iter();
+    let by_end = columns(&steps.end_to_end);
+    let (ids, payers) = (|| steps.ids.iter(), || steps.payers.iter());
     let query = sqlx::query(sql!("load_originals"))
-        .bind(by_id.0)
-        .bind(by_id.1)
+        .bind(ids().map(|id| id.0.as_str()).collect::<Vec<_>>())
+        .bind(ids().map(|id| id.1.as_str()).collect::<Vec<_>>())
         .bind(by_end.0)
         .bind(by_end.1)
         .bind(payers().map(|payer| payer.0.as_str()).collect::<Vec<_>>())
         .bind(payers().map(|payer| payer.1.as_str()).collect::<Vec<_>>())
         .bind(payers().map(|payer| payer.2.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.3).collect::<Vec<_>>());
+        .bind(payers().map(|payer| payer.3).collect::<Vec<_>>())
+        .bind(ids().map(|id| id.2.as_str()).collect::<Vec<_>>())
+        .bind(ids().map(|id| id.3).collect::<Vec<_>>());
     for row in query.fetch_all(&mut **tx).await? {
         let how: &str = row.try_get("how")?;
         let (own, word): (&str, &str) = (row.try_get("bank_account")?, row.try_get("word")?);
+        let currency = rows::currency(row.try_get("currency")?)?;
+        let amount = Money::from_micros(row.try_get("amount")?, currency);
         let key = match how {
             "id" => OriginalKey::bank_id(own, word),
+            "detail" => OriginalKey::detail(own, word, amount),
             "e2e" => OriginalKey::end_to_end(own, word),
-            _ => {
-                let currency = rows::currency(row.try_get("currency")?)?;
-                let amount = Money::from_micros(row.try_get("amount")?, currency);
-                OriginalKey::payer(own, word, amount)
-            }
+            _ => OriginalKey::payer(own, word, amount),
         };
         let payment_id = PaymentId::trusted(row.try_get("payment_id")?);
         steps.payments.insert(payment_id.as_str().to_owned());
         steps.found.insert(payment_id.as_str().to_owned());
         owners.extend(row.try_get::<Option<String>, _>("account_id")?);
+        let payer = row.try_get::<Option<&str>, _>("debtor_account")?.and_then(payer_account);
+        set.original_payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
         set.originals.entry(key).or_default().insert(payment_id);
     }
     Ok(())
@@ -195,32 +204,32 @@ async fn returns(
     if steps.undone.is_empty() {
         return Ok(());
     }
-    let (accounts, keys) = key_columns(&steps.undone);
-    let mut ids: BTreeMap<i64, BankKey> = BTreeMap::new();
-    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(keys);
+    let (accounts, ids) = columns(&steps.undone);
+    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(ids);
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get("currency")?)?;
         let money = |micros: i64| Money::from_micros(micros, currency);
-        let key =
-            BankKey { bank_account: row.try_get("bank_account")?, key: row.try_get("bank_key")? };
         let known = AppliedReturn {
             id: ReturnId(row.try_get("return_id")?),
+            bank_account: row.try_get("bank_account")?,
+            bank_transaction_id: row.try_get("bank_transaction_id")?,
             payment_id: PaymentId::trusted(row.try_get("payment_id")?),
             amount: money(row.try_get("amount")?),
             undone: money(row.try_get("undone")?),
+            removed: money(row.try_get("removed")?),
+            fee: money(row.try_get("fee")?),
             parts: Vec::new(),
         };
         steps.payments.insert(known.payment_id.as_str().to_owned());
         steps.found.insert(known.payment_id.as_str().to_owned());
         owners.extend(row.try_get::<Option<String>, _>("account_id")?);
-        ids.insert(known.id.0, key.clone());
-        set.returns.insert(key, known);
+        set.returns.insert(known.id, known);
     }
-    let numbers: Vec<i64> = ids.keys().copied().collect();
+    let numbers: Vec<i64> = set.returns.keys().map(|id| id.0).collect();
     let query = sqlx::query(sql!("load_return_parts")).bind(numbers);
     for row in query.fetch_all(&mut **tx).await? {
-        let key = ids.get(&row.try_get::<i64, _>(0)?);
-        let Some(known) = key.and_then(|key| set.returns.get_mut(key)) else { continue };
+        let known = set.returns.get_mut(&ReturnId(row.try_get(0)?));
+        let Some(known) = known else { continue };
         let invoice_id: &str = row.try_get(1)?;
         needs.invoices.insert(invoice_id.to_owned());
         let amount = Money::from_micros(row.try_get(2)?, known.amount.currency());

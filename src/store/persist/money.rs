@@ -75,6 +75,7 @@ pub(super) async fn update_payments(
         .bind(back)
         .bind(was_split)
         .bind(split)
+        .bind(payments.iter().map(|p| micros(p.1.refunded)).collect::<Result<Vec<_>, _>>()?)
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), payments.len(), "a payment")
@@ -108,7 +109,8 @@ pub(super) async fn ledger(
                 | LedgerAccount::UnallocatedCash
                 | LedgerAccount::UsageRevenue
                 | LedgerAccount::ClawBackReceivable
-                | LedgerAccount::SplitClearing => None,
+                | LedgerAccount::SplitClearing
+                | LedgerAccount::Fees => None,
             });
             currencies.push(entry.amount.code());
             amounts.push(micros(entry.amount)?);

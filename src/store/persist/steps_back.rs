@@ -52,6 +52,10 @@ async fn returns(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
         .bind(column(|r| r.clawed_back)?)
         .bind(all.iter().map(reason).collect::<Vec<_>>())
         .bind(at)
+        .bind(column(|r| r.removed)?)
+        .bind(column(|r| r.fee)?)
+        .bind(all.iter().map(|r| r.bank_transaction_id.as_deref()).collect::<Vec<_>>())
+        .bind(all.iter().map(|r| r.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -42,6 +42,19 @@ pub const PLANTS: &[Plant] = &[
         UPDATE allocations SET reversed_at = now() WHERE allocation_id = 3",
     ),
     plant(
+        "A50",
+        "an undone return of which a part was not posted",
+        "
+        UPDATE bank_transactions SET amount = 61000000 WHERE bank_key = 'undone:B5U'",
+    ),
+    plant(
+        "A50",
+        "a return that was taken from removed money and posted all the same",
+        "
+        UPDATE payment_returns SET removed = 5000000, unallocated = 5000000, unspent = 20000000
+         WHERE return_id = 71",
+    ),
+    plant(
         "A18",
         "a payment that forgot its return",
         "

@@ -270,6 +270,9 @@ async fn a_refund_of_ours_that_bounced_is_no_payment() {
     let mut direct = Direct::new("sb_bounced").await;
     let item = direct.command("a", "account.upsert", &account("A"));
     direct.applied(item).await;
+    let outgoing = with(credit("OUR-REFUND", "40.00"), &json!({ "credit_debit": "DBIT" }));
+    let item = direct.item(Topic::BankPayments, None, bank("out", &outgoing).as_bytes());
+    direct.applied(item).await;
     let item = undone(&mut direct, "U1", "OUR-REFUND", "40.00");
     direct.applied(item).await;
     assert_eq!(disposition(&direct, "U1").await, "refund_bounced");

@@ -1,9 +1,8 @@
 //! Payments that the bank takes back: from where, how much, and what becomes of the rest.
 
-use crate::domain::bank::BankTransaction;
+use crate::domain::bank::{BankTransaction, EntryDetail, ReturnOf};
 use crate::domain::effect::{BankDisposition, BankKey, Outcome};
 use crate::domain::event::Fact;
-use crate::domain::input::Command;
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::Policy;
 use crate::domain::money::Money;
@@ -208,7 +207,17 @@ fn an_undone_return_of_an_invoice_that_was_paid_meanwhile_stays_on_account() {
 #[test]
 fn a_bounced_refund_of_ours_is_nobodys_payment() {
     let mut desk = Desk::with_customers(Policy::default());
+    let nameless = BankTransaction { return_of: None, ..unreturned("7", "-", "100") };
+    desk.bank(nameless);
+    assert_eq!(disposition(&desk, "7"), BankDisposition::RefundBounced);
+    // What it names may be in flight; our own debit comes, and it was that.
     desk.bank(unreturned("9", "8", "100"));
+    assert_eq!(disposition(&desk, "9"), BankDisposition::ReturnParked);
+    let outgoing = BankTransaction {
+        credit_debit: crate::domain::bank::CreditDebit::Debit,
+        ..credit("8", "100")
+    };
+    desk.bank(outgoing);
     assert_eq!(disposition(&desk, "9"), BankDisposition::RefundBounced);
     assert!(desk.model.set.payments.is_empty());
 }
@@ -287,19 +296,177 @@ fn a_return_after_deallocation_takes_the_free_money_and_after_removal_nothing() 
 }
 
 #[test]
-fn a_removed_payment_is_never_allocated_again_by_an_undone_return() {
+fn a_removed_payment_has_money_again_when_a_return_is_undone_and_a_person_says_for_what() {
     let mut desk = spread();
     desk.watermark();
     desk.bank(returned("2", "1", "100"));
     desk.apply(remove("BANK:OURS:1", "A"));
+    desk.bank(unreturned("3", "2", "40"));
+    desk.bank(unreturned("4", "2", "60"));
+    assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::OnAccount, money("0")));
+    let payment = desk.payment_now("1");
+    // 200 went out by hand; the 100 that came back are free.
+    assert_eq!((payment.refunded, payment.unallocated()), (money("200"), Ok(money("100"))));
+    desk.apply(allocate("BANK:OURS:1", "A", &[("I1", "")]));
+    assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::Allocated, money("100")));
+    let sums = desk.model.ledger_of("bank_clearing");
+    assert_eq!(sums, money("100").negated());
+}
+
+#[test]
+fn what_is_undone_of_removed_money_stays_removed() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.invoice("I1", "A", "100");
+    let reference = desk.reference("I1");
+    desk.bank(credit_saying("1", "100", &[&reference]));
+    desk.watermark();
+    desk.apply(remove("BANK:OURS:1", "A"));
+    desk.bank(returned("2", "1", "100"));
     desk.bank(unreturned("3", "2", "100"));
+    assert_eq!(disposition(&desk, "3"), BankDisposition::ReturnUndone);
     assert_eq!((desk.state("1"), desk.balance("A")), (PaymentState::Removed, money("0")));
-    assert!(matches!(
-        desk.hand_in(allocate("BANK:OURS:1", "A", &[("I1", "")])),
-        Outcome::Rejected(_)
-    ));
-    desk.apply(Command::RecordPayment(crate::domain::testkit::record("P", Some("A"), "100")));
-    desk.apply(allocate("P", "A", &[("I1", "")]));
+    assert_eq!(desk.payment_now("1").returned, money("0"));
+}
+
+/// A detail of an entry is undone by the entry's id: alone, by its amount, by what names it; and if
+/// that names two of them, by nobody.
+#[test]
+fn a_return_that_is_a_detail_of_an_entry_can_be_undone() {
+    let detail = |index: u32, bank: BankTransaction| BankTransaction {
+        detail: Some(EntryDetail { index, entry_amount: None, entry_details: None }),
+        ..bank
+    };
+    let mut desk = Desk::new();
+    for (id, amount, payer) in [("1", "40", "PX"), ("2", "50", "PY"), ("3", "50", "PZ")] {
+        desk.bank(credit_from(id, amount, payer));
+    }
+    for (index, id, amount) in [(1, "1", "40"), (2, "2", "50"), (3, "3", "50")] {
+        desk.bank(detail(index, returned("R", id, amount)));
+    }
+    let back = |desk: &Desk| ["1", "2", "3"].map(|id| desk.payment_now(id).returned);
+    assert_eq!(back(&desk), [money("40"), money("50"), money("50")]);
+    desk.bank(unreturned("U1", "R", "40"));
+    assert_eq!(back(&desk), [money("0"), money("50"), money("50")]);
+    desk.bank(unreturned("U2", "R", "50"));
+    assert_eq!(disposition(&desk, "U2"), BankDisposition::ReturnParked);
+    let told = BankTransaction {
+        debtor_account: Some("PZ".to_owned()),
+        ..detail(1, unreturned("U3", "R", "50"))
+    };
+    desk.bank(told);
+    assert_eq!(back(&desk)[2], money("0"));
+    // The one that waited knows now which is meant.
+    assert_eq!(back(&desk)[1], money("0"));
+    assert!(desk.model.set.parked_returns.is_empty());
+}
+
+#[test]
+fn what_undoes_a_return_may_come_first_and_may_name_the_payment() {
+    let mut desk = Desk::new();
+    desk.bank(credit("1", "100"));
+    desk.bank(unreturned("3", "2", "100"));
+    assert_eq!(disposition(&desk, "3"), BankDisposition::ReturnParked);
+    desk.bank(returned("2", "1", "100"));
+    assert_eq!(disposition(&desk, "3"), BankDisposition::ReturnUndone);
+    assert_eq!(desk.payment_now("1").returned, money("0"));
+    desk.bank(returned("4", "1", "30"));
+    desk.bank(unreturned("5", "1", "30"));
+    assert_eq!(desk.payment_now("1").returned, money("0"));
+}
+
+#[test]
+fn a_detail_of_an_entry_is_found_by_the_entrys_id_its_amount_and_its_payer() {
+    let detail = |index: u32, bank: BankTransaction| BankTransaction {
+        detail: Some(EntryDetail { index, entry_amount: None, entry_details: None }),
+        ..bank
+    };
+    let mut desk = Desk::new();
+    for (index, amount, payer) in [(1, "40", "PX"), (2, "50", "PY"), (3, "50", "PZ")] {
+        desk.bank(detail(index, credit_from("E", amount, payer)));
+    }
+    desk.bank(returned("R1", "E", "40"));
+    desk.bank(returned("R2", "E", "50"));
+    let by_payer = returned("R3", "E", "50");
+    desk.bank(BankTransaction { debtor_account: Some("PZ".to_owned()), ..by_payer });
+    let of = |index: u32| desk.payment_now(&format!("detail:{index}:id:E")).returned;
+    assert_eq!([of(1), of(3)], [money("40"), money("50")]);
+    // Of the two of 50 one is left.
+    assert_eq!(of(2), money("50"));
+}
+
+/// Anybody may write `TOPUP`; and an id that is somebody's is nobody else's.
+#[test]
+fn a_weak_word_another_payer_or_another_amount_takes_nothing() {
+    let by_end = |id: &str, end: &str, payer: &str, amount: &str| BankTransaction {
+        end_to_end_id: Some(end.to_owned()),
+        ..credit_from(id, amount, payer)
+    };
+    let back = |id: &str, end: &str, payer: Option<&str>, amount: &str| BankTransaction {
+        debtor_account: payer.map(str::to_owned),
+        return_of: Some(ReturnOf {
+            bank_transaction_id: None,
+            end_to_end_id: Some(end.to_owned()),
+            reason: None,
+        }),
+        ..returned(id, "-", amount)
+    };
+    for (end, payer, other, amount, taken) in [
+        ("TOPUP", "DE62FIRST", Some("DE62SECOND"), "50", false),
+        ("TOPUP", "DE62FIRST", None, "80", false),
+        ("N/A", "DE62FIRST", Some("DE62SECOND"), "80", false),
+        ("NOTPROVIDED", "XXXXXX1234", Some("XXXXXX1234"), "80", false),
+        ("E2E-4711-A", "DE62FIRST", Some("DE62SECOND"), "80", false),
+        ("E2E-4711-A", "DE62FIRST", None, "50", false),
+        ("E2E-4711-A", "DE62FIRST", None, "80", true),
+        ("E2E-4711-A", "DE62FIRST", Some("DE62FIRST"), "50", true),
+        // Our own account is no payer that contradicts.
+        ("E2E-4711-A", "DE62FIRST", Some("OURS"), "80", true),
+    ] {
+        let mut desk = Desk::new();
+        desk.bank(by_end("1", end, payer, "80"));
+        desk.bank(back("2", end, other, amount));
+        let returned = desk.payment_now("1").returned;
+        assert_eq!(returned.is_positive(), taken, "{end} {payer} {other:?} {amount}");
+    }
+}
+
+#[test]
+fn a_return_with_the_banks_fee_in_it_takes_the_payment_and_the_fee_is_the_houses() {
+    let sum = |text: &str| (!text.is_empty()).then(|| money(text));
+    for (amount, charges, stated, why) in [
+        ("103.22", "3", "100.22", None),
+        ("103.22", "3", "", None),
+        ("103.22", "", "100.22", None),
+        ("103.22", "", "", Some("exceeds_payment")),
+        ("103.22", "2", "100.22", Some("exceeds_payment")),
+        ("103.22", "2.99", "", Some("exceeds_payment")),
+        ("300.22", "200", "100.22", Some("fee_above_limit")),
+    ] {
+        let mut desk = Desk::with_customers(Policy::default());
+        desk.invoice("I1", "A", "100.22");
+        let reference = desk.reference("I1");
+        desk.bank(credit_saying("1", "100.22", &[&reference]));
+        let back = BankTransaction {
+            charges: sum(charges),
+            instructed: sum(stated),
+            ..returned("2", "1", amount)
+        };
+        desk.bank(back.clone());
+        let taken = desk.payment_now("1").returned;
+        assert_eq!(taken, if why.is_none() { money("100.22") } else { money("0") }, "{amount}");
+        if why.is_some() {
+            assert_eq!(disposition(&desk, "2"), BankDisposition::ReturnParked);
+            continue;
+        }
+        assert_eq!(desk.balance("A"), money("0"));
+        assert_eq!(desk.model.ledger_of("fees"), money("3").negated());
+        assert_eq!(desk.model.ledger_of("bank_clearing"), money("3"));
+        // Undone in full, the fee comes back as well.
+        desk.bank(unreturned("3", "2", amount));
+        assert_eq!(desk.balance("A"), money("100.22"));
+        assert_eq!(desk.model.ledger_of("fees"), money("0"));
+        assert_eq!(desk.model.ledger_of("bank_clearing"), money("100.22").negated());
+    }
 }
 
 #[test]

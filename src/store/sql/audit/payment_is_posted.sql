@@ -11,7 +11,7 @@ SELECT format('payment %s', payment_id) AS subject,
           FROM payments) p
   FULL JOIN (SELECT t.payment_id, e.currency,
                     -coalesce(sum(e.amount) FILTER (WHERE ledger_account
-                        IN ('bank_clearing', 'split_clearing')), 0) AS cleared,
+                        IN ('bank_clearing', 'split_clearing', 'fees')), 0) AS cleared,
                     coalesce(sum(e.amount) FILTER (WHERE ledger_account = 'unallocated_cash'), 0)
                         AS free
                FROM ledger_transactions t JOIN ledger_entries e USING (ledger_transaction_id)

@@ -1,0 +1,114 @@
+//! Which payment a return returns. Money goes out of a customer's payment only on what names that
+//! payment: a word that anybody may write is nobody's, and payer or amount must not say otherwise.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use super::Recording;
+use crate::domain::bank::BankTransaction;
+use crate::domain::ids::PaymentId;
+use crate::domain::matching::text::payer_account;
+use crate::domain::payment::Payment;
+use crate::domain::reversal::OriginalKey;
+
+/// After so long a return that names an original which never came is looked for by its payer.
+const IN_FLIGHT: TimeDelta = TimeDelta::days(1);
+
+pub(super) enum Found {
+    Payment(PaymentId),
+    /// What it names is a payment of another payer or amount.
+    Contradicted,
+    Nothing,
+}
+
+/// By the bank's id, then the end-to-end id; by payer and amount only if it names neither, or if
+/// what it names has not come for a day. An original that came in this very batch is found when
+/// the return is tried again.
+pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Found {
+    let set = &recording.set;
+    let named = bank
+        .return_of
+        .as_ref()
+        .is_some_and(|of| of.bank_transaction_id.is_some() || of.end_to_end_id.is_some());
+    let since = recording.waited.map_or(recording.context.as_of, |waited| waited.since);
+    let by_payer = !named || recording.context.as_of.signed_duration_since(since) >= IN_FLIGHT;
+    let keys = bank.original_keys();
+    // What came in this very batch may be meant too, and cannot be taken from yet.
+    let unready = set.watched.iter().any(|(payment_id, record)| {
+        !set.may_reverse(payment_id)
+            && record.transaction.own_keys().iter().any(|own| keys.contains(own))
+    });
+    if unready {
+        return Found::Nothing;
+    }
+    let mut contradicted = false;
+    for key in &keys {
+        if matches!(key, OriginalKey::Payer { .. }) && !by_payer {
+            continue;
+        }
+        let mut fit = Vec::new();
+        for payment_id in set.originals.get(key).into_iter().flatten() {
+            let Some(payment) = set.payments.get(payment_id) else { continue };
+            if payment.currency() == bank.amount.currency() && set.may_reverse(payment_id) {
+                fit.push(payment);
+            }
+        }
+        let named_any = !fit.is_empty();
+        if matches!(key, OriginalKey::EndToEnd { .. } | OriginalKey::Detail { .. }) {
+            fit.retain(|payment| agrees(recording, bank, payment));
+            contradicted |= named_any && fit.is_empty();
+        }
+        if !matches!(key, OriginalKey::BankId { .. }) {
+            narrow(recording, bank, &keys, &mut fit);
+        }
+        if let [only] = fit.as_slice() {
+            return Found::Payment(only.payment_id.clone());
+        }
+    }
+    if contradicted { Found::Contradicted } else { Found::Nothing }
+}
+
+/// Whether payer and amount let it be this payment: no other payer, and the whole amount unless
+/// the payer is known to be the same. The payers of both must be somebody for that.
+fn agrees(recording: &Recording<'_>, bank: &BankTransaction, payment: &Payment) -> bool {
+    let whole = is_whole(bank, payment);
+    let theirs = recording.set.original_payers.get(&payment.payment_id);
+    match (payer_of(recording, bank), theirs) {
+        (Some(payer), Some(theirs)) => payer == *theirs,
+        (None, _) | (_, None) => whole,
+    }
+}
+
+fn is_whole(bank: &BankTransaction, payment: &Payment) -> bool {
+    payment.amount == bank.amount || bank.stated_original() == Some(payment.amount)
+}
+
+/// Whom the bank names as the payer of what it takes back, unless it names ourselves.
+fn payer_of(recording: &Recording<'_>, bank: &BankTransaction) -> Option<String> {
+    let payer = bank.debtor_account.as_deref().and_then(payer_account)?;
+    let own = payer_account(bank.bank_account.as_str());
+    let ours = own.as_ref() == Some(&payer)
+        || recording.context.rules.global().own_accounts.contains(&payer);
+    (!ours).then_some(payer)
+}
+
+/// Of several with the same words those that more of what the return says fits, then those of that
+/// amount of which nothing has gone back yet.
+fn narrow(
+    recording: &Recording<'_>,
+    bank: &BankTransaction,
+    keys: &[OriginalKey],
+    fit: &mut Vec<&Payment>,
+) {
+    for key in keys {
+        let other: Option<&BTreeSet<PaymentId>> = recording.set.originals.get(key);
+        let Some(other) = other.filter(|_| fit.len() > 1) else { continue };
+        if fit.iter().any(|payment| other.contains(&payment.payment_id)) {
+            fit.retain(|payment| other.contains(&payment.payment_id));
+        }
+    }
+    if fit.len() > 1 {
+        fit.retain(|payment| is_whole(bank, payment) && payment.returned.is_zero());
+    }
+}
