@@ -58,6 +58,10 @@ fn invoice_commands() -> Vec<Step> {
     ]
 }
 
+fn one_part(account: &str, amount: &str) -> Value {
+    json!({ "parts": [{ "account_id": account, "amount": amount }] })
+}
+
 fn payment_commands() -> Vec<Step> {
     let nobodys = with(payment("PAY-2", "ACC-1", "60.00"), &json!({ "account_id": null }));
     vec![
@@ -84,6 +88,18 @@ fn payment_commands() -> Vec<Step> {
             about_payment("PAY-2", "ACC-1"),
             "SELECT state || ' ' || account_id FROM payments WHERE payment_id = 'PAY-2'",
             "on_account ACC-1",
+        ),
+        (
+            "payment.split",
+            with(about_payment("PAY-2", "ACC-1"), &one_part("ACC-2", "60.00")),
+            "SELECT string_agg(state, ' ' ORDER BY origin) FROM payments WHERE amount = 60000000",
+            "split on_account",
+        ),
+        (
+            "payment.unsplit",
+            about_payment("PAY-2", "ACC-1"),
+            "SELECT string_agg(state, ' ' ORDER BY origin) FROM payments WHERE amount = 60000000",
+            "on_account removed",
         ),
         (
             "invoice.void",
@@ -144,6 +160,12 @@ fn payments_made() -> Vec<Made> {
         // Nothing of it is allocated, so no proof is needed.
         ("ACC-1", "payment.record", payment("PAY-R", "ACC-1", "10.00")),
         ("ACC-1", "payment.remove", about_payment("PAY-R", "ACC-1")),
+        ("ACC-1", "payment.record", payment("PAY-S", "ACC-1", "10.00")),
+        (
+            "ACC-1",
+            "payment.split",
+            with(about_payment("PAY-S", "ACC-1"), &one_part("ACC-2", "10.00")),
+        ),
         ("ACC-9", "account.upsert", account("ACC-9")),
         ("ACC-9", "payment.record", payment("PAY-9", "ACC-9", "10.00")),
     ]
@@ -190,6 +212,8 @@ fn refusals_of_names_and_states() -> Vec<Refusal> {
         ("account_number_placeholder", a, "account.upsert", masked),
         ("payment_not_assigned", a, pay, allocate("PAY-N", a, "INV-S")),
         ("payment_already_assigned", a, "payment.assign", about_payment("PAY-1", a)),
+        ("payment_split", a, "payment.remove", about_payment("PAY-S", a)),
+        ("payment_not_split", a, "payment.unsplit", about_payment("PAY-1", a)),
         (
             "suggestion_unknown",
             a,
@@ -235,7 +259,8 @@ fn refusals_of_amounts() -> Vec<Refusal> {
 }
 
 /// The codes that no record can cause here, and where they are shown.
-const UNREACHABLE: [(&str, &str); 3] = [
+const UNREACHABLE: [(&str, &str); 4] = [
+    ("payment_is_part", "shown by a_part_is_not_split_again"),
     (
         "usage_proof_unavailable",
         "shown by at_its_deadline_a_step_back_without_proof_is_refused_with_an_event",

@@ -177,6 +177,49 @@ async fn a_return_of_one_part_waits_for_a_person() {
     direct.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_is_not_split_again() {
+    let mut direct = settlement("sp_again").await;
+    let parts = json!([{ "account_id": "A", "amount": "60.50" }]);
+    let made = split(&mut direct, "s-1", "A", &parts);
+    direct.applied(made).await;
+    let part = direct.database.value("SELECT part_id FROM payment_splits").await;
+    let parts = json!({ "parts": [{ "account_id": "B", "amount": "1" }] });
+    let data = with(about_payment(&part, "A"), &parts);
+    let again = direct.command("s-2", "payment.split", &data);
+    direct.run(&[again]).await;
+    assert_eq!(outcome(&direct, "s-2").await, "rejected payment_is_part");
+    // What was not given to anybody is still there, and may be.
+    assert_eq!(stands(&direct).await[0], "bank parked several_accounts 0 6050 0");
+    let rest = json!([{ "account_id": "B", "amount": "40" }]);
+    let made = split(&mut direct, "s-3", "B", &rest);
+    direct.applied(made).await;
+    assert_eq!(stands(&direct).await[0], "bank split 0 10050 0");
+    direct.finish().await;
+}
+
+/// What people did before there was a split: it works still, and the books agree.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shared_out_by_hand_by_removing_and_recording_again() {
+    let mut direct = settlement("sp_by_hand").await;
+    let steps = [
+        ("payment.assign", about_payment(SETTLED, "A")),
+        ("payment.allocate", allocate(SETTLED, "A", "INV-1")),
+        ("payment.remove", about_payment(SETTLED, "A")),
+        ("payment.record", payment("PAY-A", "A", "60.50")),
+        ("payment.record", payment("PAY-B", "B", "40.00")),
+        ("payment.allocate", allocate("PAY-A", "A", "INV-1")),
+        ("payment.allocate", allocate("PAY-B", "B", "INV-2")),
+    ];
+    for (number, (kind, data)) in (1..).zip(steps) {
+        let item = direct.command(&format!("h-{number}"), kind, &data);
+        direct.applied(item).await;
+    }
+    let balances = "SELECT string_agg(account_id || amount / 10000, ' ' ORDER BY 1) FROM balances";
+    assert_eq!(direct.database.value(balances).await, "A6050 B4000");
+    direct.finish().await;
+}
+
 /// A split and a return of the bank at the same moment: the parts and the bank never have the same
 /// money.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
