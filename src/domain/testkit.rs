@@ -530,7 +530,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.pending.clone_from(&set.pending);
     loaded.lookalikes.clone_from(&set.lookalikes);
     loaded.watched.clone_from(&set.watched);
-    loaded.watchers.clone_from(&set.watchers);
+    loaded.watches_as(set);
     loaded.balances.clone_from(&set.balances);
     loaded.usage.clone_from(&set.usage);
     loaded.aliases.clone_from(&set.aliases);

@@ -13,6 +13,7 @@ mod splits;
 mod steps_back;
 mod undone;
 pub mod usage;
+pub mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -139,7 +140,7 @@ pub struct WorkingSet {
     pub lookalikes: lookalikes::Lookalikes,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
-    pub watchers: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
+    watching: watching::Watching,
     pub balances: HashMap<(AccountId, Currency), Money>,
     /// Accounts with a waiting command: later ones wait behind it.
     pub waiting_accounts: HashSet<AccountId>,
@@ -439,12 +440,9 @@ impl WorkingSet {
     ) -> Result<(), Stop> {
         self.payment_mut(payment_id)?.state = state;
         self.note_settled(payment_id, state);
-        for payments in self.watchers.values_mut() {
-            payments.remove(payment_id);
-        }
+        self.watch_no_more(payment_id);
         for key in watches {
-            let payments = self.watchers.entry(key.clone()).or_default();
-            payments.insert(payment_id.clone());
+            self.watch(key.clone(), payment_id);
         }
         Ok(())
     }

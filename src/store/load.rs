@@ -41,7 +41,7 @@ use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{reference, text};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
 
 /// What the records of a batch name.
@@ -58,6 +58,9 @@ pub struct Needs {
     bookings: pending::Bookings,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
+    /// What invoices that are created here, and may be sent here, are about: account, currency
+    /// and micros.
+    created: BTreeSet<(String, Currency, i64)>,
     /// References that the invoices of this batch get: a payment may wait for one already.
     minted: BTreeSet<String>,
     /// Payments that are decided again.
@@ -81,8 +84,13 @@ impl Needs {
             match &message.input {
                 Input::Command(command) => {
                     needs.add_command(command);
-                    if let Command::CreateInvoice(_) = command {
+                    if let Command::CreateInvoice(create) = command {
                         needs.minted.insert(reference::mint(&message.content_hash));
+                        if let Ok(micros) = create.amount.to_micros() {
+                            let account_id = create.account_id.as_str().to_owned();
+                            let currency = create.amount.currency();
+                            needs.created.insert((account_id, currency, micros));
+                        }
                     }
                 }
                 Input::BankTransaction(bank) => {

@@ -36,6 +36,7 @@ mod review;
 mod rules;
 mod runbook;
 mod simulate;
+mod size;
 mod splits;
 mod statements;
 mod steps_back;

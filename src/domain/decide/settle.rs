@@ -9,12 +9,10 @@ use crate::domain::bank::BankTransaction;
 use crate::domain::effect::{BankRecord, Effect};
 use crate::domain::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
-use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus, number_key};
+use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::text::{self, Tokens};
-use crate::domain::matching::{
-    Explanation, MatchDecision, MatchOutcome, Subject, decide_match, invoice_watch_keys,
-};
+use crate::domain::matching::{Explanation, MatchDecision, MatchOutcome, Subject, decide_match};
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentState};
 use crate::domain::rejection::Rejection;
@@ -413,19 +411,7 @@ fn conclude(
 
 /// Decides again the payments that watched for `invoice`, oldest payment first.
 pub(super) fn watchers_of(recording: &mut Recording<'_>, invoice: &Invoice) -> Result<()> {
-    let number = number_key(&invoice.invoice_id);
-    let keys = invoice_watch_keys(
-        &invoice.payment_reference,
-        &number,
-        &invoice.account_id,
-        invoice.currency(),
-    );
-    let mut waiting: Vec<PaymentId> =
-        keys.iter().filter_map(|key| recording.set.watchers.get(key)).flatten().cloned().collect();
-    waiting.sort();
-    waiting.dedup();
-    let recorded = |id: &PaymentId| recording.set.payments.get(id).map(|p| p.recorded_at);
-    waiting.sort_by_key(|id| (recorded(id), id.clone()));
+    let waiting = recording.set.watchers_of(invoice);
     for payment_id in waiting {
         rematch(recording, &payment_id)?;
     }

@@ -29,7 +29,7 @@ use super::allocation::Rule;
 use super::bank::BankTransaction;
 use super::effect::WatchKey;
 use super::ids::{DecisionId, InvoiceId, PaymentId};
-use super::money::{Currency, Money};
+use super::money::Money;
 use super::payment::ParkReason;
 use super::review::AliasUse;
 use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
@@ -180,21 +180,6 @@ impl MatchDecision {
             decided_at,
         }
     }
-}
-
-/// What a payment may watch for so that it is decided again when this invoice is sent.
-#[must_use]
-pub fn invoice_watch_keys(
-    reference: &str,
-    number_key: &str,
-    account: &super::ids::AccountId,
-    currency: Currency,
-) -> [WatchKey; 3] {
-    [
-        WatchKey::reference(reference),
-        WatchKey::number(number_key),
-        WatchKey::account(account, currency),
-    ]
 }
 
 /// What deciding this payment will probably look for beyond what its text names: loaded before,

@@ -10,9 +10,13 @@ use crate::domain::account::Account;
 use crate::domain::effect::WatchKey;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::{Invoice, number_key};
-use crate::domain::matching::{invoice_watch_keys, text};
+use crate::domain::matching::text;
+use crate::domain::money::Currency;
 use crate::domain::review::Alias;
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::watching::{
+    WATCHERS_EXACT_MAX, WATCHERS_HELD_MAX, WATCHERS_NAMED_MAX,
+};
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// What references and numbers of the batch name.
@@ -109,6 +113,54 @@ pub(super) async fn lock_watch_keys(
     Ok(unresolved)
 }
 
+/// What the invoices are that this batch may send: the keys of their names, and whose, in which
+/// currency and how much they are.
+struct Sent {
+    named: BTreeSet<WatchKey>,
+    held: BTreeSet<(String, Currency, i64)>,
+}
+
+async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
+    let mut named: BTreeSet<WatchKey> = BTreeSet::new();
+    let mut held = needs.created.clone();
+    let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
+    let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
+    for row in rows {
+        named.insert(WatchKey::reference(row.try_get(0)?));
+        named.insert(WatchKey::number(row.try_get(1)?));
+        held.insert((row.try_get(2)?, rows::currency(row.try_get(3)?)?, row.try_get(4)?));
+    }
+    named.extend(needs.minted.iter().map(|reference| WatchKey::reference(reference)));
+    for id in &needs.sends {
+        named.insert(WatchKey::number(&number_key(&InvoiceId::trusted(id))));
+    }
+    Ok(Sent { named, held })
+}
+
+async fn watched_rows(tx: &mut Tx<'_>, sent: &Sent) -> Result<Vec<PgRow>, StoreError> {
+    let (mut keys, mut accounts) = (Vec::new(), Vec::new());
+    let (mut currencies, mut dues) = (Vec::new(), Vec::new());
+    for (account_id, currency, due) in &sent.held {
+        keys.push(WatchKey::account(&AccountId::trusted(account_id), *currency).0);
+        accounts.push(account_id.as_str());
+        currencies.push(currency.code().to_owned());
+        dues.push(*due);
+    }
+    let limit = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = sqlx::query(sql!("load_watched"))
+        .bind(sent.named.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
+        .bind(keys)
+        .bind(accounts)
+        .bind(currencies)
+        .bind(dues)
+        .bind(limit(WATCHERS_NAMED_MAX))
+        .bind(limit(WATCHERS_HELD_MAX))
+        .bind(limit(WATCHERS_EXACT_MAX))
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows)
+}
+
 /// Reads the payments that watch for invoices which this batch may send, and adds what their
 /// texts name to `needs`.
 pub(super) async fn watchers(
@@ -116,32 +168,15 @@ pub(super) async fn watchers(
     needs: &mut Needs,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let mut keys: BTreeSet<WatchKey> = BTreeSet::new();
-    let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
-    for row in rows {
-        let currency = rows::currency(row.try_get(3)?)?;
-        let account = AccountId::trusted(row.try_get(2)?);
-        keys.extend(invoice_watch_keys(row.try_get(0)?, row.try_get(1)?, &account, currency));
-    }
-    keys.extend(needs.minted.iter().map(|reference| WatchKey::reference(reference)));
-    for id in &needs.sends {
-        keys.insert(WatchKey::number(&number_key(&InvoiceId::trusted(id))));
-    }
-    // An invoice that the batch creates and sends has any currency of any of its accounts.
-    let accounts: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let prefix = |id: &&str| WatchKey::account_prefix(&AccountId::trusted(id));
-    let prefixes: Vec<String> = accounts.iter().map(prefix).collect();
-    let keys: Vec<&str> = keys.iter().map(|key| key.0.as_str()).collect();
-    let rows =
-        sqlx::query(sql!("load_watched")).bind(keys).bind(prefixes).fetch_all(&mut **tx).await?;
+    let sent = sent(tx, needs).await?;
+    let rows = watched_rows(tx, &sent).await?;
     for row in rows {
         let record = rows::bank_record(&row)?;
         let Some(payment_id) = record.payment_id.clone() else {
             continue;
         };
         let key = WatchKey(row.try_get("watch_key")?);
-        set.watchers.entry(key).or_default().insert(payment_id.clone());
+        set.watch(key, &payment_id);
         needs.payments.insert(payment_id.as_str().to_owned());
         needs.add_bank(&record.transaction, &text::tokens(&record.transaction));
         set.watched.insert(payment_id, record);
