@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use rdkafka::error::KafkaError as NativeError;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::error::KafkaError;
 
@@ -18,6 +19,7 @@ type Cluster = MockCluster<'static, DefaultProducerContext>;
 enum Command {
     Down,
     Up,
+    Refuse(usize),
     Stop,
 }
 
@@ -68,6 +70,11 @@ impl MockKafka {
         self.tell(Command::Up);
     }
 
+    /// Answers the next so many questions for the ends of a log as to somebody who may not ask.
+    pub fn refuse(&self, times: usize) {
+        self.tell(Command::Refuse(times));
+    }
+
     fn tell(&self, command: Command) {
         // The thread ends only with this value.
         let _ = self.commands.send(command);
@@ -99,6 +106,11 @@ fn serve(cluster: &Cluster, inbox: &Receiver<Command>) {
         let done = match inbox.recv() {
             Ok(Command::Down) => cluster.broker_down(ALL),
             Ok(Command::Up) => cluster.broker_up(ALL),
+            Ok(Command::Refuse(times)) => {
+                let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+                cluster.request_errors(RDKafkaApiKey::ListOffsets, &vec![refused; times]);
+                Ok(())
+            }
             Ok(Command::Stop) | Err(_) => return,
         };
         if let Err(error) = done {

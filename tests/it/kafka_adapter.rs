@@ -210,6 +210,26 @@ async fn a_held_partition_is_reported_and_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_we_may_not_read_is_a_state_and_flows_once_we_may() {
+    let broker = Broker::mock(1);
+    let database = Database::new();
+    broker.fill(0, 100).await;
+    broker.mock.as_ref().unwrap().refuse(8);
+    let consumer = run(broker.config(&unique("group")), &database);
+    let state = || {
+        let phases = consumer.status().partitions.into_iter().map(|p| p.phase);
+        phases.map(|phase| (phase.word(), phase.reason().to_owned())).next()
+    };
+    let told = ("unauthorised", "the broker does not let us read the topic".to_owned());
+    eventually("unauthorised", || state() == Some(told.clone())).await;
+    assert_eq!(database.opens(), 0, "it is not opened");
+    eventually("all are read", || database.count() == 100).await;
+    eventually("it flows", || state() == Some(("flowing", String::new()))).await;
+    consumer.shutdown(LIMIT).await;
+    database.check(100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_outlives_a_rebalance_is_fenced() {
     for (broker, protocol) in Broker::all_with_protocols(2).await {
         let database = Database::new();

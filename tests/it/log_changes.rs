@@ -1,14 +1,18 @@
 //! The log changes under its reader: created anew, deleted, running and stopped. Nothing is skipped
 //! in silence, and what goes is counted.
 
-use chrono::Utc;
+use std::process::Command;
+use std::sync::Arc;
+
 use serde_json::json;
-use topup::kafka::{Producer, ProducerConfig};
-use topup::store::partitions::{self, Skip};
+use topup::kafka::{
+    BatchHandler, Checked, LaneCancel, Opened, PartitionLog, Processed, Producer, ProducerConfig,
+    Record,
+};
 use topup::store::views;
 
 use crate::harness::records::{BANK, bank, credit, with};
-use crate::harness::{World, kafka, out_record, wire};
+use crate::harness::{Direct, World, kafka, out_record, wire};
 
 const CHANGES: &str = "SELECT coalesce(string_agg(concat_ws(' ', kind, expected, went_on_at, lost),
                        ', ' ORDER BY change_id), 'none') FROM log_changes";
@@ -31,6 +35,22 @@ async fn credits(world: &World, from: usize, to: usize) {
 
 async fn paid(world: &World, count: usize) {
     world.until("SELECT count(*) FROM payments", &count.to_string()).await;
+}
+
+/// What the command printed, when it ended with `exit`.
+fn topup(world: &World, words: &[&str], exit: i32) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_topup"))
+        .args(words)
+        .env("DATABASE_URL", &world.database.url)
+        .env("KAFKA_BROKERS", &world.brokers)
+        .env("TOPUP__KAFKA__GROUP_ID", &world.name)
+        .env("TOPUP__KAFKA__TOPIC_PREFIX", &world.name)
+        .output()
+        .expect("it starts");
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    let text = text.concat();
+    assert_eq!(output.status.code(), Some(exit), "{words:?}: {text}");
+    text
 }
 
 async fn create_anew(world: &World) {
@@ -203,31 +223,29 @@ async fn a_corrupt_batch_is_a_state_with_its_reason_and_is_never_passed_over() {
     let facts = examined.partitions().await.expect("facts");
     assert!(facts.iter().any(|fact| fact.held && fact.found.contains("corrupt")), "{facts:?}");
     assert_eq!(world.value(CHANGES).await, "none");
-    let skip = Skip {
-        group: &world.name,
-        topic: &world.topics.bank_payments,
-        partition: 0,
-        low: 0,
-        to: 2,
-        operator: "alice",
-        reason: "broken on all replicas",
-    };
-    let pool = &world.database.admin;
-    let done = partitions::skip(pool, &skip, Utc::now()).await.expect("skipped");
-    assert_eq!(done.map(|(_, lost)| lost), Some(1));
+    let said = topup(&world, &["status"], 3);
+    assert!(said.contains("is unreadable: a batch of records is corrupt"), "{said}");
+    assert!(topup(&world, &["doctor"], 1).contains("is unreadable"));
+    let topic = world.topics.bank_payments.as_str();
+    let skip =
+        ["partitions", "skip", topic, "0", "--operator", "alice", "--reason", "broken", "--to"];
+    topup(&world, &[&skip[..], &["4"]].concat(), 2);
+    topup(&world, &[&skip[..], &["2"]].concat(), 0);
     paid(&world, 2).await;
     world.until(state, "flowing: ").await;
     assert_eq!(world.value(CHANGES).await, "skipped 1 2 1");
-    let again = partitions::skip(pool, &skip, Utc::now()).await.expect("asked");
-    assert_eq!(again, None, "it is beyond that offset");
+    topup(&world, &[&skip[..], &["2"]].concat(), 2);
     // It stays an alarm until somebody has settled it.
-    let open = examined.partitions().await.expect("facts");
-    assert!(open.iter().any(|fact| !fact.held && fact.found.contains("1 offsets unread")));
-    let change: i64 = world.value("SELECT max(change_id) FROM log_changes").await.parse().unwrap();
-    let settled = partitions::settle(pool, change, "bob", "sent again", Utc::now()).await;
-    assert!(settled.expect("settled"));
-    let settled = partitions::settle(pool, change, "bob", "again", Utc::now()).await;
-    assert!(!settled.expect("asked"), "once");
+    let open = topup(&world, &["partitions", "changes"], 3);
+    assert!(open.contains("skipped") && open.contains("broken"), "{open}");
+    topup(&world, &["status"], 3);
+    assert!(topup(&world, &["doctor"], 1).contains("1 offsets unread"));
+    let change = world.value("SELECT max(change_id) FROM log_changes").await;
+    let settle = ["partitions", "settle", &change, "--operator", "bob", "--reason", "sent again"];
+    topup(&world, &settle, 0);
+    topup(&world, &settle, 1);
+    topup(&world, &["partitions", "changes"], 0);
+    topup(&world, &["status"], 0);
     assert_eq!(examined.partitions().await.expect("facts"), []);
     worker.shutdown().await;
     world.finish().await;
@@ -291,4 +309,93 @@ async fn a_record_of_any_time_and_with_any_header_name_has_its_outcome() {
     assert_eq!(world.dead_letter_records().await.len(), 6);
     worker.shutdown().await;
     world.finish().await;
+}
+
+/// Ends of transactions and what was aborted are no records: nothing is lost, nothing is alarmed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offsets_without_records_are_no_loss() {
+    let world = world("lc_transactions").await;
+    let worker = world.start().await;
+    let of = |range: std::ops::Range<i32>, commit: bool| {
+        let one = |n: i32| {
+            let data = with(credit(&format!("T-{n}"), "1.00"), &json!({}));
+            bank(&format!("b-{n}"), &data)
+        };
+        (range.map(one).collect::<Vec<String>>(), commit)
+    };
+    let topic = world.topics.bank_payments.clone();
+    let lists = vec![of(0..5, true), of(5..9, false), of(9..10, true), of(10..30, true)];
+    kafka::transactions(&world.brokers, &topic, lists).await;
+    paid(&world, 26).await;
+    // The last offset of the log is the end of a transaction: nothing more comes, and that is right.
+    let lists = vec![of(30..31, false)];
+    kafka::transactions(&world.brokers, &topic, lists).await;
+    world.until("SELECT bool_and(anchor_offset = last_offset) FROM checkpoints", "true").await;
+    kafka::transactions(&world.brokers, &topic, vec![of(31..33, true)]).await;
+    paid(&world, 28).await;
+    assert_eq!(world.value(CHANGES).await, "none");
+    let epoch = "SELECT epoch FROM checkpoints WHERE topic LIKE '%bank%'";
+    assert_eq!(world.value(epoch).await, "1", "it was never opened anew");
+    worker.shutdown().await;
+    let worker = world.start().await;
+    kafka::transactions(&world.brokers, &topic, vec![of(33..34, true)]).await;
+    paid(&world, 29).await;
+    assert_eq!(world.value(CHANGES).await, "none");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// Each thing that a log can do between two openings and under an open lane, with what the
+/// checkpoint and the list of changes say then.
+#[tokio::test]
+async fn each_change_of_a_log_moves_the_checkpoint_and_is_listed() {
+    let direct = Direct::new("lc_table").await;
+    let topic: Arc<str> = Arc::from(direct.pipeline.settings().topics.bank_payments.as_str());
+    let record = |offset: i64, name: &str| Record {
+        topic: topic.clone(),
+        partition: 0,
+        offset,
+        timestamp_ms: Some(1_700_000_000_000),
+        key: None,
+        value: Some(format!("{{{name}{offset}").into_bytes()),
+        headers: Vec::new(),
+    };
+    let log = |low: i64, parts: &[(&str, std::ops::Range<i64>)]| {
+        let all = parts.iter().flat_map(|(name, range)| range.clone().map(|n| record(n, name)));
+        let all: Vec<Record> = all.filter(|record| record.offset >= low).collect();
+        PartitionLog::in_memory(low, parts.last().map_or(low, |(_, range)| range.end), all)
+    };
+    let rows = [
+        ("as it was", log(0, &[("a", 0..10)]), 6, "none"),
+        ("created anew, shorter", log(0, &[("b", 0..4)]), 0, "replaced 6 0"),
+        ("created anew, longer", log(0, &[("b", 0..10)]), 0, "replaced 6 0"),
+        ("created anew, empty", log(0, &[("b", 0..0)]), 0, "replaced 6 0"),
+        ("cut short", log(0, &[("a", 0..4)]), 0, "replaced 6 0"),
+        ("cut short, written on", log(0, &[("a", 0..4), ("b", 4..10)]), 0, "replaced 6 0"),
+        ("cut short behind us", log(0, &[("a", 0..6)]), 6, "none"),
+        ("deleted below", log(3, &[("a", 0..10)]), 6, "none"),
+        ("deleted to the next", log(6, &[("a", 0..10)]), 6, "none"),
+        ("deleted above", log(8, &[("a", 0..10)]), 8, "deleted 6 8 2"),
+        ("all deleted", log(10, &[("a", 0..10)]), 10, "deleted 6 10 4"),
+    ];
+    for (partition, (name, log, next, changes)) in (0..).zip(rows) {
+        let open = |log: PartitionLog| {
+            direct.pipeline.open(topic.clone(), partition, log, LaneCancel::new())
+        };
+        let first = PartitionLog::in_memory(0, 6, Vec::new());
+        let Opened::Ready { mut lane, next_offset: None } = open(first).await else {
+            panic!("{name}: not opened");
+        };
+        let batch = (0..6).map(|n| Record { partition, ..record(n, "a") }).collect();
+        let done = direct.pipeline.process(&mut lane, batch, &LaneCancel::new()).await;
+        assert_eq!(done, Processed::Committed { next_offset: 6 }, "{name}");
+        let sound = direct.pipeline.check(&mut lane, &log).await == Checked::Sound;
+        assert_eq!(sound, changes == "none", "{name}: under an open lane");
+        let opened = open(log).await;
+        let Opened::Ready { next_offset, .. } = opened else { panic!("{name}: {opened:?}") };
+        assert_eq!(next_offset, Some(next), "{name}");
+        let listed = format!("{CHANGES} WHERE partition = {partition}");
+        assert_eq!(direct.database.value(&listed).await, changes, "{name}");
+    }
+    direct.finish().await;
 }

@@ -10,6 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 
@@ -165,6 +166,34 @@ pub async fn corrupt(brokers: &str, topic: &str, text: &str) {
 
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", brokers).create().expect("admin client")
+}
+
+/// Writes each list of values to partition 0 in a transaction of its own, committed or not.
+pub async fn transactions(brokers: &str, topic: &str, lists: Vec<(Vec<String>, bool)>) {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let writing = tokio::task::spawn_blocking(move || {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .set("transactional.id", &topic)
+            .create()
+            .expect("a producer");
+        producer.init_transactions(PATIENCE).expect("begins");
+        for (values, commit) in lists {
+            producer.begin_transaction().expect("begun");
+            for value in &values {
+                let record: BaseRecord<'_, str, String> = BaseRecord::to(&topic).payload(value);
+                producer.send(record.partition(0)).expect("sent");
+            }
+            producer.flush(PATIENCE).expect("written");
+            let ended = if commit {
+                producer.commit_transaction(PATIENCE)
+            } else {
+                producer.abort_transaction(PATIENCE)
+            };
+            ended.expect("ended");
+        }
+    });
+    writing.await.expect("no panic");
 }
 
 /// Gives a topic more partitions.
