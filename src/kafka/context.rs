@@ -18,6 +18,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::noise::Noise;
 use super::shared::{Shared, add};
 use super::slots::Key;
+use super::trouble::{Meaning, meaning};
 
 /// The context of clients that only need their logs routed.
 #[derive(Debug, Clone, Default)]
@@ -112,8 +113,9 @@ impl Context {
             }
         }
         drop(slots);
-        if !in_flight.is_empty() {
-            tracing::warn!(partitions = ?in_flight, lost, "left with batches in flight");
+        // Of lost partitions nothing was waited for: an idle lane had no time to end either.
+        if !lost && !in_flight.is_empty() {
+            tracing::warn!(partitions = ?in_flight, "left with batches in flight");
         }
         tracing::info!(partitions = ?keys, lost, "partitions revoked");
         if !lost && offsets.count() > 0 {
@@ -183,7 +185,13 @@ impl ConsumerContext for Context {
             Some(RDKafkaErrorCode::NoOffset | RDKafkaErrorCode::RebalanceInProgress) => {
                 tracing::debug!(%error, "offsets not committed yet");
             }
-            Some(_) | None => tracing::warn!(%error, "offsets not committed to the group"),
+            // Each partition says its own; the database knows the offsets anyway.
+            Some(_) | None => {
+                let kind = format!("commit {error}");
+                if let Some(times) = self.noise.tell(&kind, Instant::now()) {
+                    tracing::warn!(%error, times, "offsets not committed to the group");
+                }
+            }
         }
     }
 }
@@ -209,13 +217,19 @@ fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
 
 /// One line for each kind of error, and one a minute while it lasts.
 fn warn_once(noise: &Noise, error: &NativeError, reason: &str) {
-    let kind = error.to_string();
+    // Of an outage each broker and each connection says its own.
+    let kind = match meaning(error) {
+        Meaning::Outage => "outage".to_owned(),
+        _ => error.to_string(),
+    };
     if let Some(times) = noise.tell(&kind, Instant::now()) {
         tracing::warn!(target: "librdkafka", %error, reason, times);
     }
 }
 
 fn log_line(noise: &Noise, level: RDKafkaLogLevel, facility: &str, message: &str) {
+    // The same comes as an error, and is told by that.
+    let level = if facility == "FAIL" { RDKafkaLogLevel::Debug } else { level };
     match level {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
             tracing::info!(target: "librdkafka", facility, message);

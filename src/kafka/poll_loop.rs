@@ -134,7 +134,7 @@ impl<H: BatchHandler> PollLoop<H> {
     fn failed(&mut self, error: &NativeError) {
         match meaning(error) {
             Meaning::Outage => {}
-            Meaning::Held(_) | Meaning::Other => {
+            Meaning::Held(_) | Meaning::NotThere | Meaning::Other => {
                 self.shared.errors.fetch_add(1, Ordering::AcqRel);
             }
             Meaning::OutOfRange => {

@@ -25,7 +25,7 @@ use super::lane::LaneCancel;
 use super::log::{LogSilence, PartitionLog};
 use super::record::Record;
 use super::shared::list;
-use super::trouble::{HeldAs, Meaning, Trouble, meaning, trouble};
+use super::trouble::{HeldAs, Meaning, Trouble, meaning, not_there, trouble};
 
 /// One question; it also bounds how long the end of the consumer waits for this thread.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -189,7 +189,8 @@ impl Server {
                     if answer.is_ok() {
                         self.consumer.context().answered();
                     }
-                    let _ = reply.send(answer.map_err(|error| failure(&topic, partition, &error)));
+                    let answer = answer.map_err(|error| self.failure(&topic, partition, &error));
+                    let _ = reply.send(answer);
                 }
                 Ok(Request::First { topic, partition, offset, reply }) => {
                     let _ = reply.send(self.first_from(topic, partition, offset));
@@ -210,9 +211,10 @@ impl Server {
             None => self
                 .settings
                 .create_with_context(LogContext::quiet())
-                .map_err(|error| failure(&topic, partition, &error))?,
+                .map_err(|error| self.failure(&topic, partition, &error))?,
         };
-        let found = read(&reader, &topic, partition, offset);
+        let found = read(&reader, &topic, partition, offset)
+            .unwrap_or_else(|error| Err(self.failure(&topic, partition, &error)));
         // A reader that was given up on may still deliver; the next one is a new client.
         if !matches!(found, Err(Failure::NoAnswer)) && reader.unassign().is_ok() {
             self.reader = Some(reader);
@@ -221,16 +223,37 @@ impl Server {
     }
 }
 
+impl Server {
+    fn failure(&self, topic: &str, partition: i32, error: &NativeError) -> Failure {
+        match meaning(error) {
+            Meaning::Held(held_as) => Failure::Trouble(trouble(error, held_as)),
+            Meaning::NotThere if self.is_missing(topic, partition) => Failure::Trouble(not_there()),
+            Meaning::NotThere | Meaning::OutOfRange | Meaning::Outage | Meaning::Other => {
+                tracing::debug!(topic, partition, %error, "the log does not answer, asking again");
+                Failure::NoAnswer
+            }
+        }
+    }
+
+    /// Whether a broker says so; no broker says nothing.
+    fn is_missing(&self, topic: &str, partition: i32) -> bool {
+        let metadata = self.consumer.fetch_metadata(Some(topic), PROBE_TIMEOUT);
+        metadata.is_ok_and(|metadata| {
+            let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+            !partitions.any(|known| known.id() == partition)
+        })
+    }
+}
+
+/// Outside: an error of the client; inside: what the log says.
 fn read(
     reader: &BaseConsumer<LogContext>,
     topic: &Arc<str>,
     partition: i32,
     offset: i64,
-) -> Answer<Option<Record>> {
+) -> Result<Answer<Option<Record>>, NativeError> {
     let place = (topic.clone(), partition);
-    reader
-        .assign(&list(&place, Offset::Offset(offset)))
-        .map_err(|error| failure(topic, partition, &error))?;
+    reader.assign(&list(&place, Offset::Offset(offset)))?;
     let until = Instant::now() + PROBE_TIMEOUT;
     while Instant::now() < until {
         let error = match reader.poll(POLL) {
@@ -238,28 +261,18 @@ fn read(
             Some(Ok(message)) => {
                 let ours = message.topic() == topic.as_ref() && message.partition() == partition;
                 if ours && message.offset() >= offset {
-                    return Ok(Some(Record::copy_of(topic.clone(), &message)));
+                    return Ok(Ok(Some(Record::copy_of(topic.clone(), &message))));
                 }
                 continue;
             }
-            Some(Err(NativeError::PartitionEOF(at))) if at == partition => return Ok(None),
+            Some(Err(NativeError::PartitionEOF(at))) if at == partition => return Ok(Ok(None)),
             Some(Err(error)) => error,
         };
         match meaning(&error) {
-            Meaning::OutOfRange => return Ok(None),
-            Meaning::Held(held_as) => return Err(Failure::Trouble(trouble(&error, held_as))),
+            Meaning::OutOfRange => return Ok(Ok(None)),
+            Meaning::Held(_) | Meaning::NotThere => return Err(error),
             Meaning::Outage | Meaning::Other => {}
         }
     }
-    Err(Failure::NoAnswer)
-}
-
-fn failure(topic: &str, partition: i32, error: &NativeError) -> Failure {
-    match meaning(error) {
-        Meaning::Held(held_as) => Failure::Trouble(trouble(error, held_as)),
-        Meaning::OutOfRange | Meaning::Outage | Meaning::Other => {
-            tracing::debug!(topic, partition, %error, "the log does not answer, asking again");
-            Failure::NoAnswer
-        }
-    }
+    Ok(Err(Failure::NoAnswer))
 }

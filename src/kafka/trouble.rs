@@ -28,8 +28,17 @@ pub(super) enum Meaning {
     /// The position is outside the log.
     OutOfRange,
     Held(HeldAs),
+    /// The client does not know the partition; whether it is there, the broker has to say.
+    NotThere,
     /// Not known to mean anything; it may have passed over records.
     Other,
+}
+
+const NOT_THERE: &str = "the topic or the partition is not there";
+
+/// The broker says that there is no such partition.
+pub(super) fn not_there() -> Trouble {
+    Trouble { held_as: HeldAs::Unreadable, reason: NOT_THERE.to_owned() }
 }
 
 pub(super) fn meaning(error: &NativeError) -> Meaning {
@@ -48,9 +57,9 @@ pub(super) fn meaning(error: &NativeError) -> Meaning {
         | Code::InvalidMessageSize
         | Code::MessageSizeTooLarge
         | Code::UnsupportedCompressionType
-        | Code::UnknownTopic
-        | Code::UnknownPartition
         | Code::UnknownTopicOrPartition => Meaning::Held(HeldAs::Unreadable),
+        // The client's own word for a partition without a leader: also while no broker answers.
+        Code::UnknownTopic | Code::UnknownPartition => Meaning::NotThere,
         Code::AllBrokersDown
         | Code::BrokerTransportFailure
         | Code::Resolve
@@ -79,9 +88,7 @@ pub(super) fn trouble(error: &NativeError, held_as: HeldAs) -> Trouble {
         Some(Code::TopicAuthorizationFailed) => {
             "the broker does not let us read the topic".to_owned()
         }
-        Some(Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicOrPartition) => {
-            "the topic or the partition is not there".to_owned()
-        }
+        Some(Code::UnknownTopicOrPartition) => NOT_THERE.to_owned(),
         Some(code) => code.to_string(),
         None => error.to_string(),
     };
