@@ -143,7 +143,7 @@ impl Cluster {
                 low,
                 high,
                 committed,
-                lag: high.saturating_sub(committed.unwrap_or(low).max(low)).max(0),
+                lag: lag((low, high), committed),
             });
         }
         Ok(lags)
@@ -173,8 +173,33 @@ impl Cluster {
     }
 }
 
+/// Beyond the log's end means another log: all of it is to be read.
+fn lag((low, high): (i64, i64), committed: Option<i64>) -> i64 {
+    let next = committed.filter(|next| *next <= high).unwrap_or(low);
+    high.saturating_sub(next.max(low))
+}
+
 fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {
     let replication = TopicReplication::Fixed(spec.replication);
     let topic = NewTopic::new(&spec.name, spec.partitions, replication);
     spec.config.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_shorter_than_what_was_read_has_a_lag() {
+        let rows = [
+            ((0, 9), None, 9),
+            ((4, 9), None, 5),
+            ((0, 9), Some(9), 0),
+            ((4, 9), Some(2), 5),
+            ((0, 9), Some(20), 9),
+        ];
+        for (ends, committed, expected) in rows {
+            assert_eq!(lag(ends, committed), expected, "{ends:?} {committed:?}");
+        }
+    }
 }

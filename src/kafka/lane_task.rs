@@ -307,3 +307,27 @@ fn gaps(mut next: i64, batch: &[Record]) -> Vec<(i64, i64)> {
     }
     gaps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_run_of_offsets_that_is_left_out_is_a_gap() {
+        let batch = |offsets: &[i64]| {
+            let record = |offset: &i64| Record {
+                topic: "t".into(),
+                partition: 0,
+                offset: *offset,
+                timestamp_ms: None,
+                key: None,
+                value: None,
+                headers: Vec::new(),
+            };
+            offsets.iter().map(record).collect::<Vec<Record>>()
+        };
+        assert_eq!(gaps(5, &batch(&[5, 6, 7])), []);
+        assert_eq!(gaps(5, &batch(&[7, 8, 10])), [(5, 7), (9, 10)]);
+        assert_eq!(gaps(5, &[]), []);
+    }
+}

@@ -327,7 +327,7 @@ async fn offsets_without_records_are_no_loss() {
     let lists = vec![of(0..5, true), of(5..9, false), of(9..10, true), of(10..30, true)];
     kafka::transactions(&world.brokers, &topic, lists).await;
     paid(&world, 26).await;
-    // The last offset of the log is the end of a transaction: nothing more comes, and that is right.
+    // The last offset of the log is the end of a transaction: nothing more comes, rightly.
     let lists = vec![of(30..31, false)];
     kafka::transactions(&world.brokers, &topic, lists).await;
     world.until("SELECT bool_and(anchor_offset = last_offset) FROM checkpoints", "true").await;
