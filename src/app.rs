@@ -1,8 +1,9 @@
 //! Wiring: what a worker consists of, and the order in which it stops.
 //!
 //! Stop order: intake (pause, drain lanes, store offsets, leave the group), sweep, relay (one last
-//! round), pool. Each has a bound; what is not done by then is done by whoever comes next, because
-//! the database says where to go on.
+//! round), pool. Each has a bound, and nothing is cut off: a step that is not through in time is
+//! left alone, and the process ends. What is not done by then is done by whoever comes next,
+//! because the database says where to go on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,6 +163,14 @@ fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
     consumer
 }
 
+/// What comes after the intake may take so long in all: tasks finish what they have in hand.
+/// With `worker.shutdown_seconds` and what leaving the group takes (5 s), the intake's bound, a
+/// worker stops within `shutdown_seconds` + 8 s whatever is away. Nothing is cut off before:
+/// what is in hand when the process ends is rolled back by the database, or was committed.
+const TASKS_GRACE: Duration = Duration::from_secs(2);
+/// Giving connections back.
+const POOL_GRACE: Duration = Duration::from_secs(1);
+
 /// A running worker.
 pub struct Worker {
     pipeline: Pipeline,
@@ -254,8 +263,10 @@ impl Worker {
         }
     }
 
-    /// Stops in order, within the configured bound.
+    /// Stops in order, each step within its bound. A step that is not through by then is left
+    /// alone, not cut off: the process may end, and whoever comes next goes on from the database.
     pub async fn shutdown(mut self) {
+        let end = Instant::now() + self.shutdown + kafka::CLOSE_GRACE + TASKS_GRACE;
         if let Some(consumer) = self.consumer.take() {
             let report = consumer.shutdown(self.shutdown).await;
             tracing::info!(
@@ -267,12 +278,19 @@ impl Worker {
         }
         // A closed channel stops the tasks as well.
         let _ = self.stop.send(true);
+        let mut left = 0_usize;
         for task in self.tasks.drain(..) {
-            if task.await.is_err() {
-                tracing::error!("a task of the worker panicked");
+            // What is dropped when time runs out is the handle: the task itself goes on.
+            match tokio::time::timeout_at(end.into(), task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => tracing::error!("a task of the worker panicked"),
+                Err(_) => left = left.saturating_add(1),
             }
         }
-        self.pipeline.pool().close().await;
+        let closed = tokio::time::timeout(POOL_GRACE, self.pipeline.pool().close()).await;
+        if left > 0 || closed.is_err() {
+            tracing::warn!(tasks = left, "not all came to its end in time: the process ends");
+        }
     }
 }
 
@@ -358,7 +376,12 @@ async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Rec
 pub async fn run_worker(config: Config, only: Only) -> Result<(), AppError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
-    let worker = Worker::start(&config, only, Clock::System).await?;
+    // The database may not answer: who wants to stop need not wait for a start.
+    let worker = tokio::select! {
+        worker = Worker::start(&config, only, Clock::System) => worker?,
+        _ = terminate.recv() => return Ok(()),
+        result = tokio::signal::ctrl_c() => return result.map_err(AppError::Signal),
+    };
     tracing::info!(group = config.kafka.group_id, "worker started");
     let failure = tokio::select! {
         _ = terminate.recv() => None,

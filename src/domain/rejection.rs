@@ -169,7 +169,7 @@ pub enum DeadLetterReason {
     DependencyMissing,
     /// The record was the cause that a whole batch failed; the log has the error.
     Unprocessable,
-    /// The process died at this record twice before.
+    /// The process died twice while it worked on this record and on nothing else.
     CrashLoop,
 }
 

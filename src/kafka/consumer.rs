@@ -21,7 +21,7 @@ use super::status::ConsumerStatus;
 
 /// Leaving the group after the lanes are through: measured 0.1 to 2 s. When the brokers are away
 /// it can take the session timeout; then the thread is left behind and the process may exit.
-const CLOSE_GRACE: Duration = Duration::from_secs(5);
+pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 /// A running consumer. Dropping it without `shutdown` stops it without waiting for its lanes.
 pub struct ConsumerHandle {

@@ -86,6 +86,31 @@ pub async fn run_in_tx(
     locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<Written, StoreError> {
+    // It has its turn already: what still waits came later.
+    let turn = if items.iter().any(|item| item.again) { Turn::First } else { Turn::Queue };
+    run_in_turn_in_tx(pipeline, tx, items, (id_block, turn), locks, at).await
+}
+
+/// Whether what comes goes behind the waiting commands of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Queue,
+    /// Before them: they came later, or an operator replays it.
+    First,
+}
+
+/// As [`run_in_tx`], with or without respect to what waits.
+///
+/// # Errors
+/// As [`run_in_tx`].
+pub async fn run_in_turn_in_tx(
+    pipeline: &Pipeline,
+    tx: &mut Tx<'_>,
+    items: &[Item],
+    (id_block, turn): (i64, Turn),
+    locks: Locks,
+    at: DateTime<Utc>,
+) -> Result<Written, StoreError> {
     let rules = pipeline.rules_in_tx(tx).await?;
     let mut work = Work::new(pipeline, &rules, items, at);
     work.sort_out(tx).await?;
@@ -94,8 +119,7 @@ pub async fn run_in_tx(
     let first = work.messages().any(locks_first);
     let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;
-    if items.iter().any(|item| item.again) {
-        // It has its turn: what still waits came later, or it is an operator's replay.
+    if turn == Turn::First {
         before.waiting_accounts.clear();
     }
     let (before, mut after, decided) = work.decide_all(tx, before, &needs, id_block).await?;

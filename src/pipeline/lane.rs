@@ -1,5 +1,7 @@
 //! One partition's way: decode, one transaction per batch, and what to do when it fails.
 
+mod careful;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +113,7 @@ impl BatchHandler for Pipeline {
             return Processed::Cancelled;
         };
         if !lane.proven && lane.guard.is_none() {
-            match crash_guard::start(self.pool(), &lane.fence, Some(first), self.now()).await {
+            match crash_guard::start(self.pool(), &lane.fence, first..=last, self.now()).await {
                 Ok(guard) => lane.guard = Some(guard),
                 Err(error) => {
                     tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
@@ -123,12 +125,11 @@ impl BatchHandler for Pipeline {
         let step = if careful {
             self.write_carefully(lane, batch, cancel).await
         } else {
-            let topic = lane.topic;
-            let items: Vec<Item> = batch.into_iter().map(|r| to_item(topic, r)).collect();
-            self.write(&lane.fence, &items, cancel).await
+            self.write_records(lane, batch, cancel).await
         };
-        let still_careful = lane.guard.as_ref().is_some_and(Guard::is_careful);
-        if lane.guard.is_some() && !(still_careful && step == Step::Committed) {
+        // Suspects that were not tried yet stay so, whoever goes on with the partition.
+        let suspected = lane.guard.as_ref().is_some_and(Guard::is_careful);
+        if lane.guard.is_some() && !suspected {
             self.end_guard(lane).await;
         }
         match step {
@@ -217,32 +218,12 @@ impl Pipeline {
         }
     }
 
-    /// One record at a time, each announced before it is decoded: after a death without progress.
-    async fn write_carefully(
-        &self,
-        lane: &mut Lane,
-        batch: Vec<Record>,
-        cancel: &LaneCancel,
-    ) -> Step {
-        for record in batch {
-            let offset = record.offset;
-            let at = self.now();
-            let Some(guard) = lane.guard.as_mut() else { return Step::Cancelled };
-            let step = if guard.kills(offset) {
-                self.divert(&lane.fence, to_raw(record), cancel).await
-            } else {
-                if let Err(error) = guard.announce(self.pool(), &lane.fence, offset, at).await {
-                    tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
-                }
-                let item = to_item(lane.topic, record);
-                self.write(&lane.fence, &[item], cancel).await
-            };
-            if step != Step::Committed {
-                return step;
-            }
-            guard.survived();
-        }
-        Step::Committed
+    /// Records that nobody suspects: beside all others.
+    async fn write_records(&self, lane: &Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Step {
+        let turn = self.turn().await;
+        let items: Vec<Item> = batch.into_iter().map(|r| to_item(lane.topic, r)).collect();
+        drop(turn);
+        self.write(&lane.fence, &items, cancel).await
     }
 
     /// Writes `items` in one transaction; bisects when one of them is refused. Groups are kept on
@@ -253,7 +234,9 @@ impl Pipeline {
         let mut attempts = 0_u32;
         while let Some(group) = groups.pop() {
             let locks = if attempts == 0 { Locks::Last } else { Locks::First };
+            let turn = self.turn().await;
             let result = self.attempt(fence, group, locks).await;
+            drop(turn);
             let Err(error) = result else {
                 pause = RETRY_FIRST;
                 attempts = 0;
@@ -368,7 +351,10 @@ impl Pipeline {
         let mut attempts = 0_u32;
         loop {
             let items = std::slice::from_ref(item);
-            let Err(error) = self.attempt(fence, items, Locks::First).await else {
+            let turn = self.turn().await;
+            let result = self.attempt(fence, items, Locks::First).await;
+            drop(turn);
+            let Err(error) = result else {
                 return Some(Step::Committed);
             };
             attempts = attempts.saturating_add(1);
@@ -382,16 +368,6 @@ impl Pipeline {
                 return Some(Step::Cancelled);
             }
         }
-    }
-
-    async fn divert(&self, fence: &Fence, raw: RawRecordRow, cancel: &LaneCancel) -> Step {
-        tracing::error!(
-            topic = fence.topic,
-            partition = fence.partition,
-            offset = raw.offset,
-            "the process died at this record twice: diverted undecoded"
-        );
-        self.dead_letter_alone(fence, &raw, None, DeadLetterReason::CrashLoop, cancel).await
     }
 
     async fn dead_letter_alone(

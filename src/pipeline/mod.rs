@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
 
 use crate::clock::Clock;
 use crate::config::Topics;
@@ -78,6 +78,8 @@ pub struct Pipeline {
     sweep_wanted: Arc<tokio::sync::Notify>,
     /// What matching decides by.
     rules: Arc<rules::Kept>,
+    /// Held by who decodes or decides; alone by who tries a record that may kill the process.
+    turns: Arc<RwLock<()>>,
 }
 
 impl Pipeline {
@@ -86,7 +88,8 @@ impl Pipeline {
         let writers = Arc::new(Semaphore::new(settings.writers.max(1)));
         let sweep_wanted = Arc::new(tokio::sync::Notify::new());
         let rules = Arc::new(rules::Kept::new(None));
-        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted, rules }
+        let turns = Arc::new(RwLock::new(()));
+        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted, rules, turns }
     }
 
     #[must_use]
@@ -104,6 +107,16 @@ impl Pipeline {
         let settings = &self.settings;
         let (group, topic) = (settings.group.clone(), settings.topics.usage.clone());
         settings.usage_proof.then_some(ProofFeed { group, topic })
+    }
+
+    /// A turn beside others. Never two at a time, and none while a transaction is open.
+    pub(crate) async fn turn(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.turns).read_owned().await
+    }
+
+    /// A turn in which nothing else of this process is decoded or decided.
+    pub(crate) async fn turn_alone(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.turns).write_owned().await
     }
 
     #[must_use]

@@ -9,13 +9,13 @@
 //! became of another (same key, same account), or the database refuses, the transaction is rolled
 //! back and the halves of the chunk have one each, down to a single letter. No savepoints: the
 //! ledger's checks tell what this transaction wrote by its number, and a savepoint has another.
-//! Locks: letters by id, then inbox rows by id, then what [`run_in_tx`] locks. Two operators at
-//! the same letters: the second waits, and finds them resolved.
+//! Locks: letters by id, then inbox rows by id, then what [`run_in_turn_in_tx`] locks. Two
+//! operators at the same letters: the second waits, and finds them resolved.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Pipeline;
-use super::batch::{Ended, Item, place_of, run_in_tx};
+use super::batch::{Ended, Item, Turn, place_of, run_in_turn_in_tx};
 use super::lane::decode_again;
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
@@ -387,7 +387,8 @@ impl Pipeline {
         }
         let block = next_id_block(tx).await?;
         let at = self.clock().now();
-        let written = run_in_tx(self, tx, items, block, Locks::First, at).await?;
+        let turn = (block, Turn::First);
+        let written = run_in_turn_in_tx(self, tx, items, turn, Locks::First, at).await?;
         Ok(written.ended)
     }
 }

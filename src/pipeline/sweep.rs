@@ -62,6 +62,7 @@ impl Pipeline {
         let mut count = 0_usize;
         for (key, since) in due {
             let item = self.return_again(&key, since, at);
+            let _turn = self.turn().await;
             let mut tx = self.pool().begin().await?;
             let block = next_id_block(&mut tx).await?;
             let batch = std::slice::from_ref(&item);
@@ -102,6 +103,7 @@ impl Pipeline {
         let mut count = 0_usize;
         for hold in due {
             let item = self.expiry(hold, at);
+            let _turn = self.turn().await;
             let mut tx = self.pool().begin().await?;
             let block = next_id_block(&mut tx).await?;
             let batch = std::slice::from_ref(&item);
@@ -130,6 +132,7 @@ impl Pipeline {
     async fn sweep_key(&self, key: &str) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         for _ in 0..COMMANDS_MAX {
+            let _turn = self.turn().await;
             let mut tx = self.pool().begin().await?;
             let Some(command) = waiting::lock_first_in_tx(&mut tx, key).await? else {
                 tx.rollback().await?;

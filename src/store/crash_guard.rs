@@ -1,10 +1,16 @@
-//! Finds the record that kills the process.
+//! Finds the record that kills the process, and blames no other.
 //!
 //! The first batch after a lane is opened is noted before it is decoded, and the note is cleared
-//! when the batch has ended in order. A note that is still there at the next start, from the same
-//! offset, is a death without progress: from then on, for one batch's worth of records, each is
-//! announced before it is decoded. If the process dies again, the third start knows the record
-//! and diverts it undecoded. Later batches pay nothing; an idle partition has no note.
+//! when the batch has ended in order. A note that is still there at the next start is a death
+//! with these offsets in hand: they are suspects, and no more than that, for somebody outside may
+//! have killed the process. Suspects are tried in parts of one thirty-second, each announced, and
+//! while one is on trial nothing else of the process is decoded or decided. A death on trial
+//! leaves that part as the suspects; what survives is suspected no more. So 1,000 suspects cost 32
+//! transactions, and two deaths lead to one record. A record is diverted when the process died
+//! twice while exactly this record was on trial, alone. An attempt that ends with an error is
+//! survived: a database that is away blames nobody. Later batches pay nothing.
+
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
@@ -12,56 +18,105 @@ use sqlx::{PgPool, Row};
 use super::checkpoint::Fence;
 use super::{StoreError, sql};
 
-/// Records handled one at a time after a start without progress: the largest batch.
-const CAREFUL_RECORDS: u32 = 1_000;
+/// Into so many parts suspects are divided.
+const PARTS: u64 = 32;
+/// A record is diverted after so many deaths at it alone.
+const DEATHS_ALONE: i32 = 2;
+
+type Offsets = RangeInclusive<i64>;
 
 /// What the lane knows about earlier deaths.
 #[derive(Debug)]
 pub struct Guard {
-    /// The record that was announced when the process died, if it was the next one.
-    suspect: Option<i64>,
-    careful_left: u32,
+    /// One of these may have killed the process; none: no death is known.
+    suspects: Option<Offsets>,
+    /// Deaths while the only suspect was on trial alone.
+    alone_deaths: i32,
+    /// So many records are tried at once.
+    part: usize,
 }
 
-/// Counts this start.
+/// What is written down.
+struct Note {
+    suspects: Offsets,
+    trial: Option<Offsets>,
+    alone: bool,
+    alone_deaths: i32,
+}
+
+/// Takes in what the last death left, and notes the batch that is about to be decoded.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn start(
     pool: &PgPool,
     fence: &Fence,
-    next_offset: Option<i64>,
+    batch: Offsets,
     at: DateTime<Utc>,
 ) -> Result<Guard, StoreError> {
-    let next = next_offset.unwrap_or(0);
-    let row = sqlx::query(sql!("crash_guard_start"))
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(next)
-        .bind(at)
-        .fetch_one(pool)
-        .await?;
-    let starts: i32 = row.try_get(0)?;
-    let announced: i64 = row.try_get(1)?;
-    let careful = starts >= 2;
-    let suspect = (starts >= 3 && announced == next).then_some(announced);
-    Ok(Guard { suspect, careful_left: if careful { CAREFUL_RECORDS } else { 0 } })
+    let guard = Guard::after(read(pool, fence).await?, *batch.start());
+    let note = match &guard.suspects {
+        Some(suspects) => Note {
+            suspects: suspects.clone(),
+            trial: None,
+            alone: false,
+            alone_deaths: guard.alone_deaths,
+        },
+        None => Note { suspects: batch.clone(), trial: Some(batch), alone: false, alone_deaths: 0 },
+    };
+    write(pool, fence, &note, at).await?;
+    Ok(guard)
 }
 
 impl Guard {
-    /// Whether records are handled one at a time.
+    /// What follows from a note, if the partition goes on at `next`.
+    fn after(note: Option<Note>, next: i64) -> Self {
+        let Some(note) = note else {
+            return Self::new(None, 0);
+        };
+        match note.trial {
+            Some(trial) if trial.contains(&next) => {
+                let one = trial.start() == trial.end();
+                let deaths =
+                    if note.alone && one { note.alone_deaths.saturating_add(1) } else { 0 };
+                Self::new(Some(next..=*trial.end()), deaths)
+            }
+            _ if note.suspects.contains(&next) => {
+                let same = *note.suspects.start() == next;
+                let deaths = if same { note.alone_deaths } else { 0 };
+                Self::new(Some(next..=*note.suspects.end()), deaths)
+            }
+            _ => Self::new(None, 0),
+        }
+    }
+
+    fn new(suspects: Option<Offsets>, alone_deaths: i32) -> Self {
+        let width = suspects.as_ref().map_or(0, |s| s.end().abs_diff(*s.start()).saturating_add(1));
+        let part = usize::try_from(width.div_ceil(PARTS)).unwrap_or(usize::MAX).max(1);
+        Self { suspects, alone_deaths, part }
+    }
+
+    /// Whether there are suspects, that is to say, parts to be tried apart.
     #[must_use]
     pub fn is_careful(&self) -> bool {
-        self.careful_left > 0
+        self.suspects.is_some()
     }
 
-    /// Whether the process died at this record before.
+    /// Whether the process died at this record before, and at nothing else, often enough.
     #[must_use]
     pub fn kills(&self, offset: i64) -> bool {
-        self.suspect == Some(offset)
+        self.alone_deaths >= DEATHS_ALONE && self.suspects == Some(offset..=offset)
     }
 
-    /// Writes down that this record is about to be decoded.
+    /// How many of the records with these offsets, in order, are to be tried at once. Zero: none
+    /// of them is a suspect.
+    #[must_use]
+    pub fn part_of(&self, offsets: impl Iterator<Item = i64>) -> usize {
+        let Some(suspects) = &self.suspects else { return 0 };
+        offsets.take(self.part).take_while(|offset| offset <= suspects.end()).count()
+    }
+
+    /// Writes down that these records, and nothing else, are about to be decoded.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,24 +124,80 @@ impl Guard {
         &self,
         pool: &PgPool,
         fence: &Fence,
-        offset: i64,
+        trial: Offsets,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        sqlx::query(sql!("crash_guard_announce"))
-            .bind(&fence.topic)
-            .bind(fence.partition)
-            .bind(offset)
-            .bind(at)
-            .execute(pool)
-            .await?;
-        Ok(())
+        self.note(pool, fence, Some(trial), at).await
     }
 
-    /// One record more was handled.
-    pub fn survived(&mut self) {
-        self.suspect = None;
-        self.careful_left = self.careful_left.saturating_sub(1);
+    /// The attempt failed, and the process lives: nothing is on trial until the next one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn withdraw(
+        &self,
+        pool: &PgPool,
+        fence: &Fence,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.note(pool, fence, None, at).await
     }
+
+    async fn note(
+        &self,
+        pool: &PgPool,
+        fence: &Fence,
+        trial: Option<Offsets>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let Some(suspects) = self.suspects.clone() else { return Ok(()) };
+        let note = Note { suspects, trial, alone: true, alone_deaths: self.alone_deaths };
+        write(pool, fence, &note, at).await
+    }
+
+    /// The records up to `last` were handled.
+    pub fn survived(&mut self, last: i64) {
+        self.alone_deaths = 0;
+        self.suspects = self.suspects.take().and_then(|suspects| {
+            let next = last.checked_add(1)?;
+            (next <= *suspects.end()).then(|| next..=*suspects.end())
+        });
+    }
+}
+
+async fn read(pool: &PgPool, fence: &Fence) -> Result<Option<Note>, StoreError> {
+    let query = sqlx::query(sql!("crash_guard_read")).bind(&fence.topic).bind(fence.partition);
+    let Some(row) = query.fetch_optional(pool).await? else {
+        return Ok(None);
+    };
+    let trial: (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(Some(Note {
+        suspects: row.try_get(0)?..=row.try_get(1)?,
+        trial: trial.0.zip(trial.1).map(|(first, last)| first..=last),
+        alone: row.try_get(4)?,
+        alone_deaths: row.try_get(5)?,
+    }))
+}
+
+async fn write(
+    pool: &PgPool,
+    fence: &Fence,
+    note: &Note,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("crash_guard_note"))
+        .bind(&fence.topic)
+        .bind(fence.partition)
+        .bind(note.suspects.start())
+        .bind(note.suspects.end())
+        .bind(note.trial.as_ref().map(RangeInclusive::start))
+        .bind(note.trial.as_ref().map(RangeInclusive::end))
+        .bind(note.alone && note.trial.is_some())
+        .bind(note.alone_deaths)
+        .bind(at)
+        .execute(pool)
+        .await?;
+    Ok(())
 }
 
 /// The batch ended in order.
@@ -100,4 +211,65 @@ pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
         .execute(pool)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that dies whenever `deadly` is in hand: how often, until it is diverted.
+    fn deaths_until_diverted(count: i64, deadly: i64) -> u32 {
+        let mut note: Option<Note> = None;
+        let mut next = 0_i64;
+        for deaths in 0..20 {
+            let mut guard = Guard::after(note, next);
+            if guard.suspects.is_none() {
+                let batch = next..=count - 1;
+                let trial = Some(batch.clone());
+                note = Some(Note { suspects: batch, trial, alone: false, alone_deaths: 0 });
+                continue;
+            }
+            loop {
+                if guard.kills(next) {
+                    assert_eq!(next, deadly, "the wrong one is diverted");
+                    return deaths;
+                }
+                let part = i64::try_from(guard.part_of(next..count)).expect("small");
+                assert!(part > 0, "the deadly one was not tried");
+                let trial = next..=next + part - 1;
+                if trial.contains(&deadly) {
+                    let suspects = guard.suspects.clone().expect("suspects");
+                    let alone_deaths = guard.alone_deaths;
+                    note = Some(Note { suspects, trial: Some(trial), alone: true, alone_deaths });
+                    break;
+                }
+                guard.survived(*trial.end());
+                next = trial.end() + 1;
+            }
+        }
+        panic!("never diverted");
+    }
+
+    #[test]
+    fn a_deadly_record_is_found_within_five_deaths() {
+        for (count, deadly) in [(1, 0), (2, 1), (31, 30), (32, 0), (1_000, 999), (1_000, 517)] {
+            let deaths = deaths_until_diverted(count, deadly);
+            assert!(deaths <= 5, "{deaths} deaths for {deadly} of {count}");
+        }
+    }
+
+    /// The kind of trial decides: a death beside others, or with others on trial, blames nobody.
+    #[test]
+    fn only_deaths_alone_count() {
+        let note = |trial: Offsets, alone, alone_deaths| {
+            Some(Note { suspects: 5..=5, trial: Some(trial), alone, alone_deaths })
+        };
+        assert_eq!(Guard::after(note(5..=5, false, 1), 5).alone_deaths, 0);
+        assert_eq!(Guard::after(note(5..=6, true, 1), 5).alone_deaths, 0);
+        assert!(Guard::after(note(5..=5, true, 1), 5).kills(5));
+        assert!(!Guard::after(note(5..=5, true, 0), 5).kills(5));
+        assert!(!Guard::after(note(5..=5, true, 1), 6).is_careful());
+        let waits = Some(Note { suspects: 5..=9, trial: None, alone: false, alone_deaths: 0 });
+        assert_eq!(Guard::after(waits, 7).suspects, Some(7..=9));
+    }
 }

@@ -247,23 +247,24 @@ fn record(direct: &Direct, offset: i64, value: &str) -> Record {
     }
 }
 
-/// The process dies twice at the first record of the partition: the third start does not look
-/// into it, and goes on with the next.
+/// The process dies with the first batch in hand, and then twice with its first record alone: the
+/// next start does not look into it, and goes on with the next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_that_kills_the_process_is_diverted_at_the_third_start() {
+async fn a_record_that_kills_the_process_twice_alone_is_diverted() {
     let direct = Direct::new("d_crash").await;
     let pool = direct.pipeline.pool();
     let settings = direct.pipeline.settings();
     let topic = settings.topics.commands.as_str();
-    for start in 1..=2 {
+    for start in 1..=3 {
         let now = Clock::System.now();
         let taken = checkpoint::take(pool, &settings.group, topic, 0, "dies", now).await;
-        let (fence, next) = taken.expect("the partition");
-        let guard = crash_guard::start(pool, &fence, next.next_offset, now).await.expect("counted");
-        assert_eq!(guard.is_careful(), start == 2, "the first start is not careful");
+        let (fence, _) = taken.expect("the partition");
+        let guard = crash_guard::start(pool, &fence, 0..=1, now).await.expect("counted");
+        assert_eq!(guard.is_careful(), start > 1, "the first start is not careful");
         assert!(!guard.kills(0));
         if guard.is_careful() {
-            guard.announce(pool, &fence, 0, now).await.expect("announced");
+            assert_eq!(guard.part_of(0..2), 1);
+            guard.announce(pool, &fence, 0..=0, now).await.expect("announced");
         }
         // Here the process dies.
     }
