@@ -370,9 +370,13 @@ fn parts_of(decision: &MatchDecision) -> Vec<Part> {
 fn conclude(
     recording: &mut Recording<'_>,
     payment_id: &PaymentId,
-    decision: MatchDecision,
+    mut decision: MatchDecision,
 ) -> Result<()> {
     let payment = payment_of(recording, payment_id)?.clone();
+    if let Some(owner) = &payment.account_id {
+        // It is decided again, and by now names another customer too: their invoices are no choice.
+        decision.suggestions.retain(|entry| entry.account_id == *owner);
+    }
     let (state, reason) = match (&decision.outcome, payment.allocated.is_zero()) {
         (MatchOutcome::Allocate(_), _) | (_, false) => (payment.settled_state()?, None),
         (MatchOutcome::OnAccount, true) => (PaymentState::OnAccount, Some("on_account")),

@@ -143,6 +143,23 @@ fn what_was_suggested_of_the_customer_stays_when_they_are_found() {
     assert_eq!(taught(&desk, "PAYERX", "A"), Some(1));
 }
 
+/// The customer is found by a draft, and then the text names another customer's invoice too.
+#[test]
+fn what_is_suggested_later_is_of_the_customer_who_was_found() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.draft("INV-1001", "B", "100");
+    let reference = desk.reference("INV-1001");
+    let text = format!("{reference} and INV-1002");
+    let got = desk.receive(credit_saying("1", "100", &[&text]));
+    assert_eq!((got.1, desk.owner("1")), (parked(ParkReason::NotSent), Some("B")));
+    desk.invoice("INV-1002", "A", "100");
+    assert_eq!(desk.state("1"), parked(ParkReason::SeveralAccounts));
+    let open = |known: &&Suggestion| known.status == SuggestionStatus::Open;
+    let all = all(&desk, "1");
+    let foreign = all.iter().filter(open).find(|known| known.account_id == account("A"));
+    assert_eq!(foreign, None);
+}
+
 #[test]
 fn money_that_went_elsewhere_supersedes_what_was_suggested() {
     let mut desk = amount_only("PAYERX");
