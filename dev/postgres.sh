@@ -128,7 +128,6 @@ pg_write_settings() {
     echo "checkpoint_timeout = '30min'"
     echo "shared_buffers = '${buffers_mb}MB'"
     echo "max_connections = 200"
-    echo "max_locks_per_transaction = 256"
     if pg_accepts wal_compression=lz4; then
       echo "wal_compression = lz4"
     fi

@@ -116,6 +116,9 @@ pub async fn run_in_turn_in_tx(
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
     needs.proof = pipeline.proof_feed();
+    // Only lanes halve; what they bring is new and has a place in a log.
+    needs.may_be_halved =
+        items.len() > 1 && items.iter().all(|item| !item.again && item.raw.partition >= 0);
     let first = work.messages().any(locks_first);
     let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// A later version of this program wrote it: an earlier one must not guess.
     #[error("a later version of this program wrote what is stored: {0}")]
     Unreadable(&'static str),
+    /// The batch would take more locks than one transaction should: it is to be halved.
+    #[error("the batch names too many words that no invoice has yet")]
+    TooWide,
     /// Data contradicts its own rules.
     #[error("the data contradicts its rules: {0}")]
     Corrupt(&'static str),
@@ -62,7 +65,7 @@ impl StoreError {
             // Another lane was faster: the next attempt sees what it did.
             Self::Raced(_) => Disposition::Suspect,
             Self::Fenced => Disposition::Abandon,
-            Self::Corrupt(_) => Disposition::Bisect,
+            Self::Corrupt(_) | Self::TooWide => Disposition::Bisect,
         }
     }
 
@@ -77,6 +80,7 @@ impl StoreError {
             Self::Database(_)
             | Self::Migration(_)
             | Self::Fenced
+            | Self::TooWide
             | Self::Unreadable(_)
             | Self::Corrupt(_) => false,
         }
@@ -98,6 +102,7 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Fenced
             | Self::Raced(_)
+            | Self::TooWide
             | Self::Unreadable(_)
             | Self::Corrupt(_) => None,
         }

@@ -56,6 +56,8 @@ pub struct Needs {
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
     bookings: pending::Bookings,
+    /// Whether whoever runs the batch halves it when it is too wide for one transaction.
+    pub may_be_halved: bool,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
     /// What invoices that are created here, and may be sent here, are about: account, currency

@@ -5,9 +5,9 @@ use serde_json::json;
 use topup::wire::Topic;
 
 use crate::harness::records::{
-    account, allocate, bank, credit, credit_saying, invoice, payment, with,
+    BANK, account, allocate, bank, credit, credit_saying, invoice, payment, with,
 };
-use crate::harness::{Direct, World};
+use crate::harness::{Direct, World, out_record};
 use crate::rules::topup;
 
 const PAYER: &str = "DE89370400440532013000";
@@ -168,6 +168,46 @@ async fn a_command_that_is_refused_is_found_by_its_id() {
     assert_eq!(world.outcome("link").await, refused);
     let letter = "SELECT message_id FROM dead_letters";
     assert_eq!(world.value(letter).await, "link");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// A feed of texts full of words that no invoice has: one batch of them takes a bounded number of
+/// locks, so that it and everybody else goes on with PostgreSQL as it comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_full_of_unknown_words_do_not_fill_the_lock_table() {
+    const PAYMENTS: usize = 120;
+    let world = World::with_partitions("flow_locks", 1).await;
+    // The worker finds them all at once.
+    let records = (0..PAYMENTS)
+        .map(|number| {
+            let words: Vec<String> = (0..12).map(|word| format!("AB{number}-{word}")).collect();
+            let value = bank(
+                &format!("W{number}"),
+                &credit_saying(&format!("W{number}"), "7.77", &words.join(" ")),
+            );
+            out_record(&world.topics.bank_payments, Some(BANK), Some(value.as_bytes()))
+        })
+        .collect();
+    world.publish_all(records).await;
+    let most = world.database.admin.clone();
+    let worker = world.start().await;
+    let watch = tokio::spawn(async move {
+        let sql = "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM pg_locks
+            WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
+                WHERE datname = current_database()) GROUP BY pid) per";
+        let mut most_seen = 0_i64;
+        for _ in 0..400 {
+            let now: i64 = sqlx::query_scalar(sql).fetch_one(&most).await.expect("locks");
+            most_seen = most_seen.max(now);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        most_seen
+    });
+    let parked = "SELECT count(*) FROM payments WHERE state = 'parked'";
+    world.until(parked, &PAYMENTS.to_string()).await;
+    let most_seen = watch.await.expect("no panic");
+    assert!(most_seen <= 512 + 8, "one transaction held {most_seen} locks");
     worker.shutdown().await;
     world.finish().await;
 }

@@ -79,12 +79,20 @@ pub(super) async fn invoices(tx: &mut Tx<'_>, needs: &Needs) -> Result<Found, St
     Ok(found)
 }
 
+/// Words that one batch locks at the most: with eight batches at once on one server, 4,096 of the
+/// 6,900 locks that PostgreSQL has room for as it comes.
+pub const WATCH_LOCKS_MAX: usize = 512;
+
 /// Locks the words that a payment may begin to watch, and the invoices that may be sent, so that
 /// neither can miss the other. True when some word names no invoice yet.
 ///
 /// A batch of payments locks what it cannot resolve, exclusively; a batch that sends invoices
-/// locks their numbers and references, shared. A thousand sends are two thousand locks, of the
-/// server's `max_locks_per_transaction × max_connections` (256 × 200 as we set it up).
+/// locks their numbers and references, shared.
+///
+/// All transactions of the server share one table of locks: by default 64 × (100 connections and
+/// a few), some 6,900. So one batch takes at most [`WATCH_LOCKS_MAX`]; a wider one is halved, and
+/// where that cannot be, words beyond it are not locked: a payment that begins to wait at the very
+/// moment in which its invoice is sent is then found by the rematch job.
 pub(super) async fn lock_watch_keys(
     tx: &mut Tx<'_>,
     needs: &Needs,
@@ -107,7 +115,14 @@ pub(super) async fn lock_watch_keys(
         return Ok(false);
     }
     let unresolved = !exclusive.is_empty();
-    let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
+    let mut shared: Vec<&str> = shared.iter().map(String::as_str).collect();
+    if exclusive.len().saturating_add(shared.len()) > WATCH_LOCKS_MAX {
+        if needs.may_be_halved {
+            return Err(StoreError::TooWide);
+        }
+        shared.truncate(WATCH_LOCKS_MAX);
+        exclusive.truncate(WATCH_LOCKS_MAX.saturating_sub(shared.len()));
+    }
     let query = sqlx::query(sql!("lock_watch_keys")).bind(exclusive).bind(shared);
     query.execute(&mut **tx).await?;
     Ok(unresolved)
