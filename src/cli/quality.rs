@@ -5,6 +5,7 @@ use clap::Args;
 use super::error::CliError;
 use super::{Exit, output};
 use crate::domain::money::Currency;
+use crate::generate::hostile;
 use crate::generate::quality::{failures, measure, table};
 
 #[derive(Debug, Clone, Args)]
@@ -17,6 +18,9 @@ pub struct QualityArgs {
     seed: u64,
 }
 
+/// One payment of so many is of a hostile world, beside the others.
+const HOSTILE_SHARE: u32 = 10;
+
 pub(super) fn run(args: &QualityArgs) -> Result<Exit, CliError> {
     let currency = |code| {
         Currency::parse(code).map_err(|_| CliError::Failed(format!("{code} is no currency")))
@@ -24,7 +28,11 @@ pub(super) fn run(args: &QualityArgs) -> Result<Exit, CliError> {
     let currencies = [currency("SGD")?, currency("USD")?];
     let report = measure(args.seed, args.payments, currencies).map_err(CliError::Failed)?;
     output::write(&table(&report))?;
-    let failures = failures(&report);
+    let hostile = hostile::measure(args.seed, args.payments / HOSTILE_SHARE, currencies[0]);
+    let hostile = hostile.map_err(CliError::Failed)?;
+    output::write(&hostile::table(&hostile))?;
+    let mut failures = failures(&report);
+    failures.extend(hostile::failures(&hostile));
     for failure in &failures {
         output::write(&format!("FAILED: {failure}\n"))?;
     }

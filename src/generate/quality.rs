@@ -40,7 +40,7 @@ pub(super) struct Case {
     pub payments: Vec<PaymentId>,
     pub customer: usize,
     pub meant: BTreeSet<InvoiceId>,
-    miscounted: bool,
+    pub miscounted: bool,
 }
 
 /// Generates at least `payments` payments from `seed` and decides them.
@@ -69,7 +69,7 @@ pub fn measure(seed: u64, payments: u32, currencies: [Currency; 2]) -> Result<Re
     Ok(report)
 }
 
-fn sound(world: &World, operator: Operator) -> Result<(), String> {
+pub(super) fn sound(world: &World, operator: impl std::fmt::Debug) -> Result<(), String> {
     let stopped = world.model.as_ref().and_then(|model| model.stopped.as_ref());
     match (&world.refused, stopped) {
         (None, None) => Ok(()),
@@ -124,7 +124,7 @@ pub fn sample(seed: u64, cases: usize, currencies: [Currency; 2]) -> Result<Samp
     Ok(Sample { lines: world.lines, model, truths })
 }
 
-fn judge(world: &World, payment: &PaymentId, case: &Case, tally: &mut Tally) {
+pub(super) fn judge(world: &World, payment: &PaymentId, case: &Case, tally: &mut Tally) {
     let Some(model) = &world.model else { return };
     let own = account(case.customer);
     let parts = model.allocations().filter(|part| part.payment_id == *payment);
@@ -320,21 +320,23 @@ pub fn table(report: &Report) -> String {
                 | automatic, **wrong customer** | suggested, right first \
                 | suggested, other first | parked | miscounted |\n\
                 |---|---|---|---|---|---|---|---|---|\n";
-    report.iter().fold(head.to_owned(), |table, (operator, t)| {
-        let line = format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-            operator.words(),
-            t.payments,
-            t.right,
-            t.other_document,
-            t.wrong,
-            t.suggested_right,
-            t.suggested_other,
-            t.parked,
-            t.miscounted
-        );
-        table + &line
-    })
+    report.iter().fold(head.to_owned(), |table, (operator, t)| table + &row(operator.words(), t))
+}
+
+/// One row of the table.
+pub(super) fn row(words: &str, t: &Tally) -> String {
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        words,
+        t.payments,
+        t.right,
+        t.other_document,
+        t.wrong,
+        t.suggested_right,
+        t.suggested_other,
+        t.parked,
+        t.miscounted
+    )
 }
 
 /// Which of the requirements do not hold, in words; none if all do.

@@ -16,13 +16,19 @@ pub struct Line {
 }
 
 impl Line {
-    pub(super) fn new(topic: Topic, key: &str, id: &str, kind: &str, data: &Value) -> Self {
+    pub(super) fn new(
+        topic: Topic,
+        key: &str,
+        (id, time): (&str, &str),
+        kind: &str,
+        data: &Value,
+    ) -> Self {
         let value = json!({
             "specversion": "1.0",
             "id": id,
             "source": "generated",
             "type": kind,
-            "time": TIME,
+            "time": time,
             "data": data,
         });
         Self { topic, key: key.to_owned(), value: value.to_string() }
@@ -50,7 +56,7 @@ impl Line {
 }
 
 /// When all that is generated was sent.
-const TIME: &str = "2026-11-02T12:00:00Z";
+pub(super) const TIME: &str = "2026-11-02T12:00:00Z";
 
 pub(super) fn bank_data(bank: &BankTransaction) -> Value {
     let mut data = Map::new();

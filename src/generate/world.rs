@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use super::Dice;
-use super::record::{Line, bank_data};
+use super::record::{Line, TIME, bank_data};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use crate::domain::decide::bank::{bank_key, needs_ordinal, payment_id};
 use crate::domain::effect::{Effect, Outcome};
@@ -62,6 +62,8 @@ pub(super) struct World {
     pub lines: Vec<Line>,
     /// Where generating went wrong: a bug.
     pub refused: Option<String>,
+    /// What the next records say of when they were written.
+    pub time: &'static str,
     seed: u64,
     customers: usize,
     now: DateTime<Utc>,
@@ -97,6 +99,7 @@ impl World {
             model: None,
             lines: Vec::new(),
             refused: None,
+            time: TIME,
             seed,
             customers,
             now,
@@ -155,7 +158,13 @@ impl World {
 
     pub(super) fn owe(&mut self, customer: usize, micros: i64, send: bool) -> Owed {
         self.invoices = self.invoices.saturating_add(1);
-        let id = InvoiceId::trusted(&format!("INV-{:07}", self.invoices));
+        let id = format!("INV-{:07}", self.invoices);
+        self.owe_as(&id, customer, micros, send)
+    }
+
+    /// The same under an id of the customer's own making.
+    pub(super) fn owe_as(&mut self, id: &str, customer: usize, micros: i64, send: bool) -> Owed {
+        let id = InvoiceId::trusted(id);
         let account_id = account(customer);
         let data = json!({
             "invoice_id": id.as_str(),
@@ -226,7 +235,12 @@ impl World {
         }
     }
 
-    fn command(&mut self, kind: &str, owner: &AccountId, data: &Value) -> Option<Message> {
+    pub(super) fn command(
+        &mut self,
+        kind: &str,
+        owner: &AccountId,
+        data: &Value,
+    ) -> Option<Message> {
         let (message, _) = self.feed(Topic::Commands, owner.as_str(), kind, data)?;
         Some(message)
     }
@@ -272,7 +286,8 @@ impl World {
         data: &Value,
     ) -> Option<(Message, Outcome)> {
         self.records = self.records.saturating_add(1);
-        let line = Line::new(topic, key, &format!("M{}", self.records), kind, data);
+        let id = format!("M{}", self.records);
+        let line = Line::new(topic, key, (&id, self.time), kind, data);
         let Some(message) = line.message() else {
             self.refused = Some(line.value);
             return None;

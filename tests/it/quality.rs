@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use topup::domain::money::Currency;
 use topup::generate::NOW;
+use topup::generate::hostile::{self, Hostile};
 use topup::generate::operator::Operator;
 use topup::generate::quality::{Sample, Truth, sample};
 use topup::pipeline::batch::{Item, run_in_tx};
@@ -18,6 +19,8 @@ use crate::model::{is_step_back, lines};
 /// Forty of each operator.
 const CASES: usize = 1_000;
 const BATCH: usize = 50;
+/// Four of each kind.
+const HOSTILE_CASES: usize = 4 * Hostile::ALL.len();
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn generated_payments_end_on_postgresql_as_in_memory_and_none_with_another_customer() {
@@ -40,6 +43,41 @@ async fn generated_payments_end_on_postgresql_as_in_memory_and_none_with_another
     // What is sure is never left to a person.
     for operator in [Operator::Reference, Operator::Glued, Operator::SecondFeed] {
         assert_eq!(right.get(&operator), Some(&(CASES / Operator::ALL.len())), "{operator:?}");
+    }
+    direct.finish().await;
+}
+
+/// Ids that are years, payers that are nobody, texts and amounts at their limits, wrong clocks, any
+/// order: every record has an outcome, every payment its owner or nobody, as in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_hostile_worlds_every_record_has_an_outcome_and_no_money_the_wrong_customer() {
+    let currency = Currency::parse("SGD").expect("a currency");
+    let (sample, owners) = hostile::sample(3, HOSTILE_CASES, currency).expect("decided");
+    let mut direct = Direct::new("hostile").await;
+    play(&mut direct, &sample).await;
+
+    let in_memory = lines::of_model(&sample.model);
+    let on_postgresql = lines::of_database(&direct.database).await;
+    let differ: Vec<_> = on_postgresql
+        .iter()
+        .filter(|line| !in_memory.contains(line))
+        .chain(in_memory.iter().filter(|line| !on_postgresql.contains(line)))
+        .collect();
+    assert!(differ.is_empty(), "{differ:#?}");
+
+    let outcomes = "SELECT count(*) FROM inbox WHERE source = 'generated'";
+    assert_eq!(direct.database.value(outcomes).await, sample.lines.len().to_string());
+    let lost = "SELECT count(*) FROM inbox WHERE outcome NOT IN ('applied', 'rejected')";
+    assert_eq!(direct.database.value(lost).await, "0");
+    let pairs = "SELECT payment_id, account_id FROM allocations";
+    let pairs: BTreeSet<String> = direct.database.lines(pairs).await.into_iter().collect();
+    for owner in owners {
+        let id = owner.payment_id.as_str();
+        let own = owner.account_id.as_ref().map(|account| format!("{id}|{account}"));
+        let parts = pairs.iter().filter(|pair| pair.split('|').next() == Some(id));
+        for part in parts {
+            assert_eq!(Some(part), own.as_ref(), "another customer's: {owner:?}");
+        }
     }
     direct.finish().await;
 }
