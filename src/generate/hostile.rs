@@ -1,6 +1,7 @@
 //! Worlds that do not share our assumptions: ids that are years or prices, payers without an
-//! account number, texts and amounts at their limits, feeds with wrong clocks, records in any order.
-//! Whatever happens in them, no money goes to another customer and every payment is recorded once.
+//! account number, texts and amounts at their limits, feeds with wrong clocks, records in any
+//! order. Whatever happens in them, no money goes to another customer and every payment is recorded
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
