@@ -261,9 +261,9 @@ impl Generator {
     fn invoice_command(&mut self) -> Command {
         let (invoice_id, owner) = self.invoice();
         let account_id = self.owner_or_other(owner);
-        match self.random.below(10) {
-            0..2 => Command::VoidInvoice { invoice_id, account_id, reason: None },
-            2 => Command::KeepInvoice { invoice_id, account_id, until: None },
+        match self.random.below(20) {
+            0..4 => Command::VoidInvoice { invoice_id, account_id, reason: None },
+            4..7 => Command::KeepInvoice { invoice_id, account_id, until: None },
             _ => Command::MarkInvoiceSent { invoice_id, account_id },
         }
     }
