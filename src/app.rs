@@ -23,6 +23,7 @@ use crate::schedule::{self, Calendar, ScheduleError, Timetable};
 use crate::store::partitions::{self, PartitionState};
 use crate::store::{self, ConnectOptions, StoreError};
 use crate::telemetry;
+use crate::timekeeper;
 
 #[derive(Debug, Error)]
 pub enum AppError {
@@ -59,6 +60,7 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
 pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
     let seconds = i64::try_from(config.worker.waiting_deadline_seconds).unwrap_or(i64::MAX);
     let proof = i64::try_from(config.usage.proof_deadline_seconds).unwrap_or(i64::MAX);
+    let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
     let hold_age = i64::try_from(config.usage.hold_max_age_seconds).unwrap_or(i64::MAX);
     let settings = Settings {
         group: config.kafka.group_id.clone(),
@@ -68,6 +70,7 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         waiting_deadline: chrono::Duration::seconds(seconds),
         hold_max_age: chrono::Duration::seconds(hold_age),
         usage_proof: config.usage.proof == "watermark",
+        clock_skew: chrono::Duration::seconds(skew),
         proof_deadline: chrono::Duration::seconds(proof),
         event_source: config.worker.event_source.clone(),
         writers: config.database.writers,
@@ -188,6 +191,7 @@ impl Worker {
     pub async fn start(config: &Config, only: Only, clock: Clock) -> Result<Self, AppError> {
         let options = connect_options(config, "topup worker");
         let pool = store::connect(&ConnectOptions { by_index: true, ..options }).await?;
+        let clock = timekeeper::clock_of(&pool, clock).await?;
         let pipeline = pipeline(config, pool, clock);
         let (stop, stopped) = watch::channel(false);
         let topics = config.topics();
@@ -212,6 +216,7 @@ impl Worker {
             Some(kafka::start(settings, handler, tokio::runtime::Handle::current())?)
         };
         let mut tasks = Vec::new();
+        tasks.push(tokio::spawn(timekeeper::keep(pipeline.clone(), stopped.clone())));
         if let Some(consumer) = &consumer {
             let telling = tell_states(pipeline.clone(), consumer.watch(), stopped.clone());
             tasks.push(tokio::spawn(telling));

@@ -83,7 +83,7 @@ pub async fn act(
 ) -> Result<Acted, StoreError> {
     let at = pipeline.clock().now();
     let rules = match act {
-        Act::Confirm { .. } => match rules(pipeline.pool(), settings, at).await? {
+        Act::Confirm { .. } => match rules(pipeline, settings, at).await? {
             Ok(rules) => Some(rules),
             Err(why) => return Ok(Acted::FeedBehind(why)),
         },

@@ -25,4 +25,5 @@ pub mod simulate;
 pub mod splits;
 pub mod store;
 pub mod telemetry;
+pub mod timekeeper;
 pub mod wire;

@@ -37,6 +37,7 @@ mod splits;
 mod status;
 mod steps_back;
 mod stream;
+mod usage;
 mod void_candidates;
 mod wiring;
 mod worker;
@@ -149,6 +150,9 @@ enum Command {
     /// Partitions whose records cannot be read, and logs that changed under their reader
     #[command(subcommand, after_help = "Example:\n  topup partitions changes")]
     Partitions(partitions::PartitionsCommand),
+    /// How far usage is known, which proves that money is unspent
+    #[command(subcommand, after_help = "Example:\n  topup usage watermarks")]
+    Usage(usage::UsageCommand),
     /// Bank statements against payments, and each account's books; exits 3 when they differ
     #[command(after_help = "Examples:\n  topup reconcile\n  \
                             topup reconcile --as-of 2026-11-22\n  \
@@ -211,6 +215,7 @@ impl Command {
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Partitions(_)
+            | Self::Usage(_)
             | Self::Reconcile(_)
             | Self::Rules(_)
             | Self::Simulate(_)
@@ -318,6 +323,7 @@ async fn look(
         Command::Partitions(command) => {
             return partitions::run(&command, pool, &config.kafka, printer).await;
         }
+        Command::Usage(command) => return usage::run(&command, pool, config, printer).await,
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
         Command::Rules(command) => return rules::run(&command, pool, config, printer).await,

@@ -83,7 +83,8 @@ async fn show(
     }
     printer.one(&view, |text| human(&view, text))?;
     let held = view.checkpoints.iter().any(CheckpointRow::is_held);
-    Ok(if held || !view.log_changes.is_empty() { Exit::Findings } else { Exit::Ok })
+    let trouble = held || !view.log_changes.is_empty() || !view.wrong_clocks.is_empty();
+    Ok(if trouble { Exit::Findings } else { Exit::Ok })
 }
 
 /// What is in the log and not in the database: the log's end less our own checkpoint.
@@ -114,6 +115,13 @@ fn human(view: &StatusView, text: &mut Text) {
     if !view.log_changes.is_empty() {
         text.heading("Logs that changed");
         text.table(&view.log_changes);
+    }
+    for row in &view.wrong_clocks {
+        let (owner, ahead, since) = (&row.owner, row.ahead_ms, row.since);
+        text.line(&format!(
+            "The clock of {owner} is {ahead} ms ahead since {since}: it is not ready, and runs no \
+             job."
+        ));
     }
     text.heading("Outbox");
     let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);

@@ -51,7 +51,17 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), CliError> {
 pub(super) async fn connect(config: &Config) -> Result<PgPool, CliError> {
     let options = app::connect_options(config, "topup-cli");
     let connected = store::connect(&options).await;
-    connected.map_err(|error| CliError::failed(&error))
+    let pool = connected.map_err(|error| CliError::failed(&error))?;
+    // What a person does is dated by the database, as what a worker does.
+    let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
+    if let Some(now) = store::clock::now(&pool).await? {
+        let off = (Clock::System.now() - now).num_seconds();
+        if off.saturating_abs() > skew {
+            eprintln!("this machine's clock is {off} s ahead: the database's is used");
+            Clock::correct(now);
+        }
+    }
+    Ok(pool)
 }
 
 /// As the user of the URL: the worker's role may not create tables, and before the first
@@ -74,6 +84,15 @@ pub(super) async fn settle_change(
     at: DateTime<Utc>,
 ) -> Result<bool, CliError> {
     Ok(store::partitions::settle(pool, change_id, operator, reason, at).await?)
+}
+
+pub(super) async fn reset_watermark(
+    pool: &PgPool,
+    place: (&str, i32),
+    who: (&str, &str),
+    at: DateTime<Utc>,
+) -> Result<bool, CliError> {
+    Ok(store::usage::reset_watermark(pool, place, who, at).await?)
 }
 
 pub(super) async fn skip(

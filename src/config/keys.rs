@@ -109,7 +109,7 @@ pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 51] = [
+pub(super) const KEYS: [Key; 52] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -136,6 +136,7 @@ pub(super) const KEYS: [Key; 51] = [
     number("worker.waiting_deadline_seconds", 1, 30 * DAY_S, 600),
     number("worker.sweep_interval_ms", 10, DAY_MS, 1_000),
     number("worker.shutdown_seconds", 1, DAY_S, 20),
+    number("worker.clock_skew_seconds", 1, DAY_S, 30),
     Key::new("worker.event_source", Kind::Text, Default::Text("topup")),
     word("matching.partial", &["suggest", "apply"], "suggest"),
     word("matching.fee", &["suggest", "apply"], "suggest"),

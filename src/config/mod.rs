@@ -112,6 +112,8 @@ pub struct WorkerConfig {
     pub waiting_deadline_seconds: u64,
     pub sweep_interval_ms: u64,
     pub shutdown_seconds: u64,
+    /// By how much clocks may differ: ours and the database's, ours and a feed's.
+    pub clock_skew_seconds: u64,
     /// `source` of the events that we publish.
     pub event_source: String,
 }

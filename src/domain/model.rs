@@ -3,7 +3,7 @@
 //! It has no database, batch or clock, so it is short enough to be believed. Tests compare what
 //! the real service ends with against the [`Summary`] of a model that was fed the same records.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 
@@ -42,6 +42,9 @@ pub struct Model {
     arrivals: HashMap<RecordId, usize>,
     /// Since when each return is parked.
     parked_at: BTreeMap<BankKey, DateTime<Utc>>,
+    /// Whose usage is a dead letter; and those of the batch in hand.
+    dead_usage: HashSet<AccountId>,
+    conflicts: Vec<AccountId>,
     ledger: BTreeMap<LedgerKey, Money>,
     next_block: i64,
     now: DateTime<Utc>,
@@ -90,6 +93,11 @@ pub struct AllocationSummary {
     pub lot_remaining: Money,
 }
 
+/// Clocks may differ by a day here: logs are made with larger steps than real ones.
+fn claims_until(as_of: DateTime<Utc>) -> DateTime<Utc> {
+    as_of.checked_add_signed(chrono::TimeDelta::days(1)).unwrap_or(as_of)
+}
+
 impl Model {
     #[must_use]
     pub fn new(rules: impl Into<RuleSet>) -> Self {
@@ -109,11 +117,13 @@ impl Model {
     pub fn feed_in_batch(&mut self, message: &Message, as_of: DateTime<Utc>) -> Outcome {
         self.last_effects.clear();
         if let Some((hash, _)) = self.inbox.get(&message.record) {
-            return if *hash == message.content_hash {
-                Outcome::Duplicate
-            } else {
-                Outcome::DeadLettered(DeadLetterReason::Conflict)
-            };
+            if *hash == message.content_hash {
+                return Outcome::Duplicate;
+            }
+            if let Input::Usage(usage) = &message.input {
+                self.conflicts.extend(usage.account_id().cloned());
+            }
+            return Outcome::DeadLettered(DeadLetterReason::Conflict);
         }
         for account_id in accounts_of(message) {
             self.know(account_id);
@@ -138,6 +148,8 @@ impl Model {
 
     /// Posts and tells what the usage records since the last time come to.
     pub fn end_batch(&mut self) {
+        // What was put aside before the batch was decided counts from the next one on.
+        self.dead_usage.extend(self.conflicts.drain(..));
         let concluded = decide::usage::conclude(&mut self.set).and_then(|effects| {
             effects.iter().try_for_each(|effect| self.keep(effect))?;
             Ok(effects)
@@ -189,6 +201,9 @@ impl Model {
     }
 
     fn remember(&mut self, message: &Message, outcome: &Outcome) {
+        if let (Input::Usage(usage), Outcome::DeadLettered(_)) = (&message.input, outcome) {
+            self.dead_usage.extend(usage.account_id().cloned());
+        }
         let entry = (message.content_hash, outcome.clone());
         self.inbox.insert(message.record.clone(), entry);
     }
@@ -208,9 +223,10 @@ impl Model {
             return failed;
         }
         self.now = as_of;
+        self.set.usage.unproven = self.open_usage();
         let mut ids = IdBlock::new(self.next_block);
         self.next_block = self.next_block.saturating_add(1);
-        let context = Context { rules: &self.rules, as_of };
+        let context = Context { rules: &self.rules, as_of, claims_until: claims_until(as_of) };
         let decided = decide::decide(&mut self.set, message, &mut ids, context);
         let kept = decided.and_then(|decided| {
             decided.effects.iter().try_for_each(|effect| self.keep(effect))?;
@@ -226,6 +242,16 @@ impl Model {
                 failed
             }
         }
+    }
+
+    /// Whose usage is not all known, because something of it is dead or waits.
+    fn open_usage(&self) -> HashSet<AccountId> {
+        let usage = |message: &Message| {
+            let Input::Usage(usage) = &message.input else { return None };
+            usage.account_id().cloned()
+        };
+        let waits = self.waiting.values().flatten().filter_map(usage);
+        self.dead_usage.iter().cloned().chain(waits).collect()
     }
 
     /// What the working set does not keep, because only the database has it.
@@ -371,7 +397,7 @@ impl Model {
             };
             // One that waits on leaves no trace, and ends no batch.
             let mut trial = self.set.clone();
-            let context = Context { rules: &self.rules, as_of };
+            let context = Context { rules: &self.rules, as_of, claims_until: claims_until(as_of) };
             let tried = decide::decide(&mut trial, &message, &mut IdBlock::new(0), context);
             if tried.is_ok_and(|decided| decided.effects.is_empty()) {
                 continue;

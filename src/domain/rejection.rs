@@ -165,6 +165,8 @@ pub enum DeadLetterReason {
     RefundExceedsCharge,
     /// More decimals than the payment's currency has.
     AmountScale,
+    /// It says that all is known up to an instant that has not come.
+    ClaimInFuture,
     /// What a command names did not come before the deadline.
     DependencyMissing,
     /// The record was the cause that a whole batch failed; the log has the error.
@@ -174,12 +176,13 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Conflict,
         Self::BankConflict,
         Self::UsageConflict,
         Self::RefundExceedsCharge,
         Self::AmountScale,
+        Self::ClaimInFuture,
         Self::DependencyMissing,
         Self::Unprocessable,
         Self::CrashLoop,
@@ -193,6 +196,7 @@ impl DeadLetterReason {
             Self::UsageConflict => "usage_conflict",
             Self::RefundExceedsCharge => "refund_exceeds_charge",
             Self::AmountScale => "amount_scale",
+            Self::ClaimInFuture => "claim_in_future",
             Self::DependencyMissing => "dependency_missing",
             Self::Unprocessable => "unprocessable",
             Self::CrashLoop => "crash_loop",
@@ -207,6 +211,7 @@ impl DeadLetterReason {
             Self::UsageConflict => "This charge, refund or hold came before with other content.",
             Self::RefundExceedsCharge => "More would be given back than was charged.",
             Self::AmountScale => "The amount has more decimals than the currency.",
+            Self::ClaimInFuture => "It says that all is known up to a time that has not come.",
             Self::DependencyMissing => "What the record names did not become known in time.",
             Self::Unprocessable => "The database refused what this record asks for.",
             Self::CrashLoop => "The process died twice while it worked on this record.",

@@ -236,3 +236,13 @@ pub struct Hold {
     pub placed_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
 }
+
+/// Whose a record of the usage topic may be that could not be processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concerns {
+    /// It is no record of anybody's usage.
+    Nobody,
+    One(String),
+    /// It does not say.
+    All,
+}

@@ -12,6 +12,7 @@ use sqlx::PgPool;
 use super::runner::{JobSettings, Report, Work};
 use crate::domain::event::Cause;
 use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::pipeline::Pipeline;
 use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
 use crate::store::outbox;
@@ -25,7 +26,7 @@ const PENDING_PAGE: i64 = 1_000;
 const PENDING_WORDS_MAX: usize = 200_000;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
-    let rules = match rules(work.pool(), work.settings(), work.as_of()).await? {
+    let rules = match rules(work.pipeline(), work.settings(), work.as_of()).await? {
         Ok(rules) => rules,
         Err(why) => {
             let summary = format!("nothing flagged: {why}");
@@ -98,11 +99,15 @@ async fn days(
 /// # Errors
 /// When the database fails.
 pub async fn rules(
-    pool: &PgPool,
+    pipeline: &Pipeline,
     settings: &JobSettings,
     as_of: DateTime<Utc>,
 ) -> Result<Result<Rules, String>, StoreError> {
-    let known = candidates::feed_complete_through(pool).await?;
+    let (pool, ours) = (pipeline.pool(), pipeline.settings());
+    if let Some(why) = candidates::feed_open(pool, &ours.group, &ours.topics.bank_payments).await? {
+        return Ok(Err(why));
+    }
+    let known = candidates::feed_complete_through(pool, ours.clock_skew).await?;
     let Some(through) = known else {
         return Ok(Err("a bank account has never sent a statement".to_owned()));
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::Pipeline;
+use super::{Pipeline, Turn};
 use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
@@ -91,14 +91,6 @@ pub async fn run_in_tx(
     run_in_turn_in_tx(pipeline, tx, items, (id_block, turn), locks, at).await
 }
 
-/// Whether what comes goes behind the waiting commands of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    Queue,
-    /// Before them: they came later, or an operator replays it.
-    First,
-}
-
 /// As [`run_in_tx`], with or without respect to what waits.
 ///
 /// # Errors
@@ -115,7 +107,7 @@ pub async fn run_in_turn_in_tx(
     let mut work = Work::new(pipeline, &rules, items, at);
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
-    needs.proof = pipeline.proof_feed();
+    needs.proof = pipeline.proof_feed(at);
     // Only lanes halve; what they bring is new and has a place in a log.
     needs.may_be_halved =
         items.len() > 1 && items.iter().all(|item| !item.again && item.raw.partition >= 0);
@@ -263,7 +255,8 @@ impl<'a> Work<'a> {
     }
 
     fn decide_pass(&self, set: &mut WorkingSet, ids: &mut IdBlock) -> Result<Vec<Decided>, Pass> {
-        let context = Context { rules: self.rules, as_of: self.at };
+        let claims_until = self.pipeline.claims_until(self.at);
+        let context = Context { rules: self.rules, as_of: self.at, claims_until };
         let mut decided = Vec::with_capacity(self.open.len());
         let mut missing: BTreeSet<Miss> = BTreeSet::new();
         for message in self.messages() {
@@ -307,7 +300,9 @@ impl<'a> Work<'a> {
                 self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
             } else if let Effect::Watermark(complete_through) = effect {
                 let (topic, partition) = (item.raw.topic.clone(), item.raw.partition);
-                self.write.watermarks.push(WatermarkRow { topic, partition, complete_through });
+                let claims_until = self.pipeline.claims_until(self.at);
+                let row = WatermarkRow { topic, partition, complete_through, claims_until };
+                self.write.watermarks.push(row);
             } else {
                 self.write.effects.push(effect);
             }

@@ -20,7 +20,7 @@ pub use lane::{headers_from_json, headers_to_json};
 
 use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use sqlx::PgPool;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
 
@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::Topics;
 use crate::domain::matching::Policy;
 use crate::store::load::ProofFeed;
-use crate::wire::Topic;
+use crate::wire::{Topic, usage_account};
 
 /// Which of the topics that we read `name` is.
 #[must_use]
@@ -42,6 +42,14 @@ pub fn topic_kind(topics: &Topics, name: &str) -> Option<Topic> {
     } else {
         None
     }
+}
+
+/// Whether what comes goes behind the waiting commands of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Queue,
+    /// Before them: they came later, or an operator replays it.
+    First,
 }
 
 /// What the pipeline needs to know.
@@ -59,6 +67,8 @@ pub struct Settings {
     pub hold_max_age: Duration,
     /// Whether the usage feed must prove that money is unspent before it is taken off.
     pub usage_proof: bool,
+    /// By how much clocks may differ: ours and the database's, ours and a feed's.
+    pub clock_skew: Duration,
     /// How long a command waits for that proof.
     pub proof_deadline: Duration,
     /// `CloudEvents` source of what we publish.
@@ -102,11 +112,29 @@ impl Pipeline {
         &self.settings
     }
 
+    /// Who says at `at` that all is known up to a later instant than this is not believed.
+    #[must_use]
+    pub fn claims_until(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.checked_add_signed(self.settings.clock_skew).unwrap_or(at)
+    }
+
+    /// Whether this machine's clock is the database's, as nearly as clocks are to be.
+    #[must_use]
+    pub fn clock_is_right(&self) -> bool {
+        self.clock.off_by().abs() <= self.settings.clock_skew
+    }
+
     /// The feed that proves what is unspent; none: what is known counts.
-    pub(crate) fn proof_feed(&self) -> Option<ProofFeed> {
+    pub(crate) fn proof_feed(&self, at: DateTime<Utc>) -> Option<ProofFeed> {
         let settings = &self.settings;
+        let claims_until = self.claims_until(at);
         let (group, topic) = (settings.group.clone(), settings.topics.usage.clone());
-        settings.usage_proof.then_some(ProofFeed { group, topic })
+        settings.usage_proof.then_some(ProofFeed {
+            group,
+            topic,
+            claims_until,
+            concerns: usage_account,
+        })
     }
 
     /// A turn beside others. Never two at a time, and none while a transaction is open.

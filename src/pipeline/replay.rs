@@ -14,9 +14,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Pipeline;
-use super::batch::{Ended, Item, Turn, place_of, run_in_turn_in_tx};
+use super::batch::{Ended, Item, place_of, run_in_turn_in_tx};
 use super::lane::decode_again;
+use super::{Pipeline, Turn};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
 use crate::domain::rejection::DeadLetterReason;

@@ -42,7 +42,7 @@ impl Pipeline {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut total = Swept::default();
         let at = self.clock().now();
-        let known = usage::known_through(self.pool(), self.proof_feed().as_ref()).await?;
+        let known = usage::known_through(self.pool(), self.proof_feed(at).as_ref()).await?;
         let keys = waiting::due_keys(self.pool(), at, KEYS_MAX, known).await?;
         for key in keys {
             let swept = self.sweep_key(&key).await?;

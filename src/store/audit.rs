@@ -248,6 +248,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "Each decision names a rule set that is stored and was activated, or the configuration."
     ),
     invariant!(
+        "A70",
+        "watermarks_are_of_the_past",
+        "No watermark of the usage feed says that all is known up to a time to come."
+    ),
+    invariant!(
         "A40",
         "splits_sum_up",
         "A payment gave what its parts have, and each part is what it was split from."

@@ -12,6 +12,7 @@
 
 pub mod audit;
 pub mod checkpoint;
+pub mod clock;
 pub mod crash_guard;
 pub mod dead_letters;
 pub mod error;

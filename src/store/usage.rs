@@ -42,5 +42,22 @@ pub async fn known_through(
         return Ok(Some(DateTime::<Utc>::MAX_UTC));
     };
     let query = sqlx::query_scalar(sql!("usage_proof")).bind(&feed.group).bind(&feed.topic);
+    let query = query.bind(feed.claims_until);
     Ok(query.fetch_one(pool).await?)
+}
+
+/// Takes a watermark back: how far the partition is known, is not known any more until the feed
+/// says so again. False when there is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn reset_watermark(
+    pool: &PgPool,
+    (topic, partition): (&str, i32),
+    (operator, reason): (&str, &str),
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query(sql!("watermark_reset")).bind(topic).bind(partition);
+    let done = query.bind(operator).bind(reason).bind(at).execute(pool).await?;
+    Ok(done.rows_affected() == 1)
 }

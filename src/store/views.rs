@@ -20,6 +20,7 @@ pub mod status;
 pub mod steps_back;
 pub mod time;
 pub mod void_candidates;
+pub mod watermarks;
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use sqlx::{PgPool, Row};
 
 use super::{StoreError, Tx, rows, sql};
@@ -52,13 +52,30 @@ pub struct Changed {
     pub events: Vec<Event>,
 }
 
-/// Up to when the feeds of all bank accounts are known; none when one of them never said.
+/// Up to when the feeds of all bank accounts are known; none when one of them never said. A
+/// statement that was complete up to more than `skew` after it was recorded says nothing.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn feed_complete_through(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let found = sqlx::query_scalar(sql!("candidates_feed")).fetch_optional(pool).await?;
-    Ok(found.flatten())
+pub async fn feed_complete_through(
+    pool: &PgPool,
+    skew: Duration,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let query = sqlx::query_scalar(sql!("candidates_feed")).bind(skew);
+    Ok(query.fetch_optional(pool).await?.flatten())
+}
+
+/// Why nothing may be concluded from what the bank has not said: something it said is open.
+///
+/// # Errors
+/// When the database fails.
+pub async fn feed_open(
+    pool: &PgPool,
+    group: &str,
+    topic: &str,
+) -> Result<Option<String>, StoreError> {
+    let query = sqlx::query_scalar(sql!("candidates_open")).bind(group).bind(topic);
+    Ok(query.fetch_one(pool).await?)
 }
 
 /// The time zones of customers that have one of their own.

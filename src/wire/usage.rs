@@ -8,7 +8,7 @@ use super::fields::{Fields, maybe, need};
 use super::strict::Text;
 use crate::domain::ids::{AccountId, HoldId, RefundId, UsageId};
 use crate::domain::input::Input;
-use crate::domain::usage::{Charge, HoldAmount, Refund, Usage};
+use crate::domain::usage::{Charge, Concerns, HoldAmount, Refund, Usage};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,4 +120,21 @@ pub(super) fn watermark(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: WatermarkData<'_> = fields.object(data)?;
     let complete_through = fields.instant(need("complete_through"), data.complete_through);
     Some(Input::Usage(Usage::Watermark(complete_through?)))
+}
+
+/// Reads who is meant, of a record that may have any fault.
+#[must_use]
+pub fn usage_account(value: &[u8]) -> Concerns {
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(value) else {
+        return Concerns::All;
+    };
+    let text =
+        |value: Option<&serde_json::Value>| value.and_then(|v| v.as_str()).map(str::to_owned);
+    if text(json.get("type")).as_deref() == Some("topup.usage.watermark.v1") {
+        return Concerns::Nobody;
+    }
+    let account = text(json.get("data").and_then(|data| data.get("account_id")));
+    // What is no account's name may be meant to be anybody's.
+    let account = account.filter(|id| AccountId::parse(id).is_ok());
+    account.map_or(Concerns::All, Concerns::One)
 }

@@ -412,6 +412,12 @@ const PLANTS: &[Plant] = &[
         VALUES ('INV-1', 1, 'ACC-1', 'SGD', 5, '2026-01-01Z', 30, '2026-03-01Z', '2026-03-01Z')",
     ),
     plant(
+        "A70",
+        "a watermark of a year to come",
+        "
+        INSERT INTO usage_watermarks VALUES ('usage', 0, '2999-01-01Z', now())",
+    ),
+    plant(
         "A34",
         "a decision by a rule set that is not stored",
         "

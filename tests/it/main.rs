@@ -6,6 +6,7 @@
 mod audit_teeth;
 mod auditor;
 mod bank;
+mod clock;
 mod commands;
 mod constraints;
 mod corpus;
@@ -28,6 +29,7 @@ mod main_job;
 mod matching_rest;
 mod model;
 mod possible_duplicate;
+mod proof;
 mod quality;
 mod readme;
 mod reconcile;

@@ -71,6 +71,10 @@ async fn random_sequences_end_on_postgresql_as_in_the_pure_model() {
     std::io::stderr().write_all(seeds.as_bytes()).expect("standard error");
     let share = |database| async move {
         let mut direct = Direct::new(&format!("model{database}")).await;
+        // As in the model.
+        let mut settings = direct.pipeline.settings().clone();
+        settings.clock_skew = TimeDelta::days(1);
+        direct.pipeline = Pipeline::new(direct.pipeline.pool().clone(), settings, Clock::System);
         no_waiting_for_the_disk(&mut direct).await;
         let mut coverage = Coverage::default();
         for index in (database..count).step_by(DATABASES as usize) {

@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub rules: &'a RuleSet,
     /// The instant that decisions are taken for.
     pub as_of: DateTime<Utc>,
+    /// "Complete up to" is believed up to this instant: now, and what clocks may differ by.
+    pub claims_until: DateTime<Utc>,
 }
 
 /// What is refused or cannot go on; turned into an [`Outcome`] in one place.
@@ -169,6 +171,12 @@ fn decide_on(
     };
     if let (Outcome::Rejected(rejection), Input::Command(command)) = (&outcome, &message.input) {
         reject(&mut recording, command, *rejection)?;
+    }
+    if let (Outcome::DeadLettered(_) | Outcome::Waiting(_), Input::Usage(usage)) =
+        (&outcome, &message.input)
+    {
+        // It may be a charge: what is behind it in the batch must not count on the rest.
+        recording.set.usage.unproven.extend(usage.account_id().cloned());
     }
     Ok(Decided { outcome, effects: recording.effects })
 }

@@ -186,7 +186,11 @@ pub(super) fn prove(
     account_id: &AccountId,
     payment_id: &PaymentId,
 ) -> Result {
-    let (known, needed) = (recording.set.usage.complete_through, recording.asked_at);
+    let usage = &recording.set.usage;
+    // A record that is dead or waits may be a charge of this account.
+    let open = usage.unproven.contains(account_id);
+    let known = usage.complete_through.filter(|_| !open);
+    let needed = recording.asked_at;
     if known.is_some_and(|known| known >= needed) {
         return Ok(());
     }

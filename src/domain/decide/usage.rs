@@ -31,6 +31,11 @@ pub(super) fn decide(recording: &mut Recording<'_>, usage: &Usage) -> Result {
         Usage::Release(hold) => release(recording, hold),
         Usage::ExpireHold(hold) => expire(recording, hold),
         Usage::Watermark(complete_through) => {
+            if *complete_through > recording.context.claims_until {
+                // Nobody knows what is to come.
+                let reason = DeadLetterReason::ClaimInFuture;
+                return Err(Halt::Outcome(Outcome::DeadLettered(reason)));
+            }
             recording.add(Effect::Watermark(*complete_through))?;
             Ok(Outcome::Applied { subject: Some("watermark".to_owned()) })
         }

@@ -30,7 +30,7 @@ impl Generator {
         ];
         self.planned.extend(steps.map(Input::Command));
         let shared = self.world.tag.is_empty();
-        let known = self.now.checked_add_signed(TimeDelta::days(9)).unwrap_or(self.now);
+        let known = self.now.checked_add_signed(TimeDelta::hours(12)).unwrap_or(self.now);
         if shared && self.random.chance(70) {
             self.planned.push_back(Input::Usage(Usage::Watermark(known)));
         }
@@ -54,7 +54,7 @@ impl Generator {
         let shared = self.world.tag.is_empty();
         match self.random.below(12) {
             0 if shared => {
-                let ahead = TimeDelta::days(self.random.below(8).cast_signed());
+                let ahead = TimeDelta::hours(self.random.below(12).cast_signed());
                 Usage::Watermark(self.now.checked_add_signed(ahead).unwrap_or(self.now))
             }
             1..6 => Usage::Charge(Charge {

@@ -21,7 +21,7 @@ impl Generator {
         self.planned.push_back(Input::BankTransaction(Box::new(credit)));
         self.planned.push_back(Input::Command(Command::SplitPayment(split)));
         let shared = self.world.tag.is_empty();
-        let known = self.now.checked_add_signed(chrono::TimeDelta::days(9)).unwrap_or(self.now);
+        let known = self.now.checked_add_signed(chrono::TimeDelta::hours(12)).unwrap_or(self.now);
         if shared && self.random.chance(70) {
             self.planned.push_back(Input::Usage(Usage::Watermark(known)));
         }

@@ -1,7 +1,7 @@
 //! The usage part of the working set: lots in the order in which they burn, charges, holds, and
 //! what a batch has charged each account so far.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -54,6 +54,8 @@ pub struct UsageSet {
     pub limits: HashMap<(AccountId, Currency), Money>,
     /// Every usage record before that instant is known.
     pub complete_through: Option<DateTime<Utc>>,
+    /// Accounts that an open dead letter or a waiting record of the feed names.
+    pub unproven: HashSet<AccountId>,
     pub charges: HashMap<(AccountId, UsageId), Charged>,
     pub refunds: HashMap<(AccountId, RefundId), Refund>,
     pub holds: HashMap<(AccountId, HoldId), Hold>,

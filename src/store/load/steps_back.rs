@@ -1,7 +1,7 @@
 //! What de-allocations, removals and returns need: the payments that returns mean, what is live of
 //! their allocations, the lots of their accounts, the live holds, and how far usage is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -18,6 +18,7 @@ use crate::domain::ids::{
 use crate::domain::matching::text::payer_account;
 use crate::domain::money::Money;
 use crate::domain::reversal::{AppliedReturn, OriginalKey};
+use crate::domain::usage::Concerns;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -26,7 +27,14 @@ use crate::store::{StoreError, Tx, rows, sql};
 pub struct ProofFeed {
     pub group: String,
     pub topic: String,
+    /// A watermark beyond this instant proves nothing.
+    pub claims_until: DateTime<Utc>,
+    /// Reads whose usage a record of the feed may be, whatever is wrong with it.
+    pub concerns: fn(&[u8]) -> Concerns,
 }
+
+/// So many open records of the feed are looked into; where there are more, nothing is proven.
+const OPEN_RECORDS_MAX: i64 = 1_000;
 
 /// What the steps back of a batch name.
 #[derive(Debug, Default)]
@@ -112,7 +120,7 @@ pub(super) async fn resolve(
     if !steps.commanded.is_empty() {
         set.usage.complete_through = match &needs.proof {
             None => Some(DateTime::<Utc>::MAX_UTC),
-            Some(feed) => proof_in_tx(tx, feed).await?,
+            Some(feed) => proof_in_tx(tx, feed, &mut set.usage.unproven).await?,
         };
     }
     needs.usage.accounts.extend(owners.iter().cloned());
@@ -120,13 +128,31 @@ pub(super) async fn resolve(
     Ok(owners)
 }
 
-/// Up to when usage is known.
-pub(super) async fn proof_in_tx(
+/// Up to when usage is known, and for which accounts it is not: those of what is open. What does
+/// not say whose it is may be anybody's.
+async fn proof_in_tx(
     tx: &mut Tx<'_>,
     feed: &ProofFeed,
+    unproven: &mut HashSet<AccountId>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let query = sqlx::query_scalar(sql!("usage_proof")).bind(&feed.group).bind(&feed.topic);
-    Ok(query.fetch_one(&mut **tx).await?)
+    let known = query.bind(feed.claims_until).fetch_one(&mut **tx).await?;
+    let query = sqlx::query_scalar(sql!("usage_open_records")).bind(&feed.topic);
+    let open: Vec<Option<Vec<u8>>> =
+        query.bind(OPEN_RECORDS_MAX.saturating_add(1)).fetch_all(&mut **tx).await?;
+    if i64::try_from(open.len()).unwrap_or(i64::MAX) > OPEN_RECORDS_MAX {
+        return Ok(None);
+    }
+    for value in open {
+        match (feed.concerns)(value.as_deref().unwrap_or_default()) {
+            Concerns::Nobody => {}
+            Concerns::One(account_id) => {
+                unproven.insert(AccountId::trusted(&account_id));
+            }
+            Concerns::All => return Ok(None),
+        }
+    }
+    Ok(known)
 }
 
 async fn parked(

@@ -18,6 +18,8 @@ pub struct WatermarkRow {
     pub topic: String,
     pub partition: i32,
     pub complete_through: DateTime<Utc>,
+    /// What is beyond this instant is not believed.
+    pub claims_until: DateTime<Utc>,
 }
 
 pub(super) async fn all(
@@ -35,6 +37,7 @@ pub(super) async fn all(
             .bind(row.partition)
             .bind(row.complete_through)
             .bind(at)
+            .bind(row.claims_until)
             .execute(&mut **tx)
             .await?;
     }

@@ -16,6 +16,7 @@ const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
 const PARKED: &str = include_str!("../sql/views_status_parked.sql");
 const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
 const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
+const CLOCKS: &str = include_str!("../sql/views_status_clocks.sql");
 const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
 
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +24,8 @@ pub struct StatusView {
     pub checkpoints: Vec<CheckpointRow>,
     /// What logs did under their readers, as long as nobody has settled it.
     pub log_changes: Vec<ChangeRow>,
+    /// Workers whose clock is wrong: they run no job.
+    pub wrong_clocks: Vec<ClockRow>,
     pub outbox: OutboxView,
     pub dead_letters: Vec<GroupRow>,
     pub waiting: Vec<WaitingGroup>,
@@ -62,6 +65,14 @@ impl CheckpointRow {
     pub fn is_held(&self) -> bool {
         matches!(self.state.as_str(), "held" | "unreadable" | "unauthorised")
     }
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ClockRow {
+    pub owner: String,
+    /// Milliseconds; below zero it is behind.
+    pub ahead_ms: i64,
+    pub since: At,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -114,6 +125,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
     Ok(StatusView {
         checkpoints: rows(pool, CHECKPOINTS, checkpoint).await?,
         log_changes: partitions::changes(pool, false).await?,
+        wrong_clocks: rows(pool, CLOCKS, clock).await?,
         outbox: OutboxView {
             unpublished: outbox.try_get("unpublished")?,
             oldest: outbox.try_get("oldest")?,
@@ -153,6 +165,14 @@ fn checkpoint(row: &PgRow) -> Result<CheckpointRow> {
         updated_at: row.try_get("updated_at")?,
         age_seconds: row.try_get("age_seconds")?,
         lag: None,
+    })
+}
+
+fn clock(row: &PgRow) -> Result<ClockRow> {
+    Ok(ClockRow {
+        owner: row.try_get("owner")?,
+        ahead_ms: row.try_get("ahead_ms")?,
+        since: row.try_get("since")?,
     })
 }
 

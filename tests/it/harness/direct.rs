@@ -33,6 +33,7 @@ impl Direct {
             waiting_deadline: chrono::Duration::days(3_650),
             hold_max_age: chrono::Duration::days(3_650),
             usage_proof: true,
+            clock_skew: chrono::Duration::seconds(30),
             proof_deadline: chrono::Duration::days(3_650),
             event_source: "topup".to_owned(),
             writers: 2,

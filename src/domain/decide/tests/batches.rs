@@ -101,7 +101,11 @@ fn decide_all(
     rules: &RuleSet,
 ) -> Result<Vec<Decided>, Stop> {
     let decide_one = |(number, message): (i64, &Message)| {
-        let context = Context { rules, as_of: message.time };
+        let context = Context {
+            rules,
+            as_of: message.time,
+            claims_until: chrono::DateTime::<chrono::Utc>::MAX_UTC,
+        };
         decide(set, message, &mut IdBlock::new(number), context)
     };
     // What comes after a record that lacks something may lack more: all are asked, as in a batch.

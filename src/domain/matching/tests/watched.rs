@@ -192,7 +192,11 @@ fn a_due_amount_that_the_batch_itself_changed_is_found() {
     let records = [credit_saying("1", "60", &[&reference]), credit_from("2", "40", "PAYERA")];
     for bank in records {
         let message = desk.message(Input::BankTransaction(Box::new(bank)));
-        let context = Context { rules: &desk.model.rules, as_of: desk.now };
+        let context = Context {
+            rules: &desk.model.rules,
+            as_of: desk.now,
+            claims_until: chrono::DateTime::<chrono::Utc>::MAX_UTC,
+        };
         let decided = decide(&mut set, &message, &mut IdBlock::new(9), context);
         let outcome = decided.expect("nothing is missing").outcome;
         assert!(matches!(outcome, Outcome::Applied { .. }));

@@ -1,0 +1,77 @@
+//! `usage watermarks|reset`: how far usage is known, and taking that back.
+
+use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
+use sqlx::PgPool;
+
+use super::args::Operator;
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular, write};
+use super::wiring;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::views::watermarks::{self, WatermarkRow};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum UsageCommand {
+    /// Up to when usage is known, by partition; exits 3 when one says so of the future
+    #[command(after_help = "Example:\n  topup usage watermarks")]
+    Watermarks,
+    /// Takes a watermark back: nothing is proven until the feed says it again
+    #[command(after_help = "Example:\n  topup usage reset topup.usage.v1 3 --operator alice \
+                            --reason 'the feed had a wrong clock'")]
+    Reset {
+        topic: String,
+        partition: i32,
+        #[command(flatten)]
+        operator: Operator,
+        /// Why it is not to be believed
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+}
+
+/// # Errors
+/// What the database says.
+pub async fn run(
+    command: &UsageCommand,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    let now = Clock::System.now();
+    match command {
+        UsageCommand::Watermarks => {
+            let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
+            let skew = chrono::Duration::try_seconds(skew).unwrap_or_default();
+            let rows = watermarks::all(pool, now.checked_add_signed(skew).unwrap_or(now)).await?;
+            printer.rows(&rows)?;
+            let future = rows.iter().any(|row| row.in_future);
+            Ok(if future { Exit::Findings } else { Exit::Ok })
+        }
+        UsageCommand::Reset { topic, partition, operator, reason } => {
+            let (place, who) = ((topic.as_str(), *partition), operator.operator.as_str());
+            if !wiring::reset_watermark(pool, place, (who, reason), now).await? {
+                let id = format!("{topic}:{partition}");
+                return Err(CliError::NotFound { kind: "watermark", id });
+            }
+            write("Taken back: nothing is proven until the feed says it again.\n")?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+impl Tabular for WatermarkRow {
+    const HEADERS: &'static [&'static str] =
+        &["topic", "partition", "complete through", "told", "believed"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.topic.clone(),
+            self.partition.to_string(),
+            self.complete_through.to_string(),
+            self.updated_at.to_string(),
+            if self.in_future { "no: it is in the future" } else { "yes" }.to_owned(),
+        ]
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM worker_clocks WHERE owner = $1

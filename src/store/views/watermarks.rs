@@ -1,0 +1,38 @@
+//! How far the partitions of usage are known.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Row};
+
+use super::Result;
+use super::time::At;
+
+const WATERMARKS: &str = include_str!("../sql/views_watermarks.sql");
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WatermarkRow {
+    pub topic: String,
+    pub partition: i32,
+    pub complete_through: At,
+    pub updated_at: At,
+    /// It lies beyond what is believed, and proves nothing.
+    pub in_future: bool,
+}
+
+/// All of them; what lies beyond `claims_until` is not believed.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(pool: &PgPool, claims_until: DateTime<Utc>) -> Result<Vec<WatermarkRow>> {
+    let rows = sqlx::query(WATERMARKS).bind(claims_until).fetch_all(pool).await?;
+    let one = |row: &sqlx::postgres::PgRow| {
+        Ok(WatermarkRow {
+            topic: row.try_get("topic")?,
+            partition: row.try_get("partition")?,
+            complete_through: row.try_get("complete_through")?,
+            updated_at: row.try_get("updated_at")?,
+            in_future: row.try_get("in_future")?,
+        })
+    };
+    rows.iter().map(one).collect()
+}
