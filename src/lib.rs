@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod kafka;
 pub mod pipeline;
 pub mod relay;
+pub mod returns;
 pub mod review;
 pub mod rules;
 pub mod schedule;

@@ -29,6 +29,7 @@ pub mod publish;
 mod quality;
 mod reconcile;
 mod records;
+mod returns;
 mod review;
 mod rules;
 mod settings;
@@ -140,6 +141,9 @@ enum Command {
     /// Suggestions and parked payments; what a person says of them, and what that taught
     #[command(subcommand, after_help = "Example:\n  topup review list")]
     Review(review::ReviewCommand),
+    /// Payments that the bank takes back and that nobody knows yet
+    #[command(subcommand, after_help = "Example:\n  topup returns list")]
+    Returns(returns::ReturnsCommand),
     /// Scheduled jobs
     #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
@@ -212,6 +216,7 @@ impl Command {
             | Self::Keys(_)
             | Self::VoidCandidates(_)
             | Self::Review(_)
+            | Self::Returns(_)
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Partitions(_)
@@ -318,6 +323,7 @@ async fn look(
             return void_candidates::run(command, pool, config, printer).await;
         }
         Command::Review(command) => return review::run(command, pool, config, printer).await,
+        Command::Returns(command) => return returns::run(&command, pool, config, printer).await,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,
         Command::Partitions(command) => {

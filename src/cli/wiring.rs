@@ -10,6 +10,7 @@ use sqlx::PgPool;
 
 use super::dead_letters::{Acted, Call, EditArgs};
 use super::error::CliError;
+use super::returns::ResolvedRow;
 use super::review::{SaidRow, Suggestions};
 use super::rules::ActivateArgs;
 use super::splits::{How, SplitRow};
@@ -24,6 +25,7 @@ pub(super) use crate::dead_letters::import::{Imported, Incoming, Taken};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
+pub(super) use crate::returns::{Act as ReturnAct, Which as WhichReturn};
 use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
@@ -31,7 +33,7 @@ pub(super) use crate::splits::{Act as SplitAct, Share};
 pub(super) use crate::store::dead_letters::Selection;
 pub(super) use crate::store::partitions::Skip;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, review, splits, store};
+use crate::{app, dead_letters, demo, returns, review, splits, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
     let ran = app::run_worker(config, only).await;
@@ -278,6 +280,26 @@ pub(super) async fn split(
         outcome: if how.yes { word.to_owned() } else { format!("would be {word}") },
         detail: acted.detail().map(str::to_owned),
         done: matches!(acted, splits::Acted::Done | splits::Acted::Waits(_)),
+    })
+}
+
+pub(super) async fn resolve_return(
+    pool: &PgPool,
+    config: &Config,
+    which: &WhichReturn,
+    act: &ReturnAct,
+    said: (&str, &str),
+    yes: bool,
+) -> Result<ResolvedRow, CliError> {
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    let acted = returns::act(&pipeline, which, act, said, !yes).await;
+    let (word, detail) = acted.map_err(|error| CliError::failed(&error))?;
+    Ok(ResolvedRow {
+        bank_account: which.bank_account.clone(),
+        bank_key: which.bank_key.clone(),
+        outcome: if yes { word.to_owned() } else { format!("would be {word}") },
+        detail,
+        done: word == "done",
     })
 }
 

@@ -39,18 +39,21 @@ pub enum BankDisposition {
     Returned,
     /// The bank took back a return: the money is here after all.
     ReturnUndone,
+    /// A person ended a parked return: it takes nothing.
+    ReturnEnded,
     RefundBounced,
     Outgoing,
 }
 
 impl BankDisposition {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Payment,
         Self::NotBooked,
         Self::Superseded,
         Self::ReturnParked,
         Self::Returned,
         Self::ReturnUndone,
+        Self::ReturnEnded,
         Self::RefundBounced,
         Self::Outgoing,
     ];
@@ -64,6 +67,7 @@ impl BankDisposition {
             Self::ReturnParked => "return_parked",
             Self::Returned => "returned",
             Self::ReturnUndone => "return_undone",
+            Self::ReturnEnded => "return_ended",
             Self::RefundBounced => "refund_bounced",
             Self::Outgoing => "outgoing",
         }

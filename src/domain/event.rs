@@ -214,6 +214,14 @@ pub enum Fact {
         parts: Vec<PartFact>,
         reason: Option<String>,
     },
+    /// A person ended a parked return.
+    ReturnEnded {
+        account_id: AccountId,
+        bank_account: BankAccountId,
+        bank_key: String,
+        amount: Money,
+        reason: Option<String>,
+    },
     /// All parts went back to the payment.
     PaymentSplitUndone {
         payment_id: PaymentId,
@@ -325,6 +333,7 @@ impl Fact {
             Self::PaymentReturnUndone { .. } => "topup.payment.return-undone.v1",
             Self::PaymentSplit { .. } => "topup.payment.split-done.v1",
             Self::PaymentSplitUndone { .. } => "topup.payment.split-undone.v1",
+            Self::ReturnEnded { .. } => "topup.return.ended.v1",
             Self::CommandPendingProof { .. } => "topup.command.pending-proof.v1",
             Self::BalanceChanged { .. } => "topup.balance.changed.v1",
             Self::BalanceOverdrawn { .. } => "topup.balance.overdrawn.v1",

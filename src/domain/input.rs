@@ -120,6 +120,7 @@ pub enum Command {
     ConfirmMatch(MatchWord),
     RejectMatch(MatchWord),
     SplitPayment(SplitPayment),
+    ResolveReturn(ResolveReturn),
     /// Takes back all parts that the payment has.
     UnsplitPayment {
         payment_id: PaymentId,
@@ -139,6 +140,7 @@ impl Command {
             Self::AllocatePayment(command) => Some(&command.account_id),
             Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.account_id),
             Self::SplitPayment(command) => Some(&command.account_id),
+            Self::ResolveReturn(command) => Some(&command.account_id),
             Self::MarkInvoiceSent { account_id, .. }
             | Self::VoidInvoice { account_id, .. }
             | Self::KeepInvoice { account_id, .. }
@@ -163,6 +165,7 @@ impl Command {
             | Self::ConfirmMatch(_)
             | Self::RejectMatch(_)
             | Self::SplitPayment(_)
+            | Self::ResolveReturn(_)
             | Self::UnsplitPayment { .. }
             | Self::RemovePayment { .. } => false,
         }
@@ -185,6 +188,7 @@ impl Command {
             Self::ConfirmMatch(_) => "topup.match.confirm.v1",
             Self::RejectMatch(_) => "topup.match.reject.v1",
             Self::SplitPayment(_) => "topup.payment.split.v1",
+            Self::ResolveReturn(_) => "topup.return.resolve.v1",
             Self::UnsplitPayment { .. } => "topup.payment.unsplit.v1",
         }
     }
@@ -204,6 +208,7 @@ impl Command {
             | Self::CreateInvoice(_)
             | Self::MarkInvoiceSent { .. }
             | Self::VoidInvoice { .. }
+            | Self::ResolveReturn(_)
             | Self::KeepInvoice { .. } => None,
         }
     }
@@ -239,10 +244,29 @@ impl Command {
             | Self::AssignPayment { .. }
             | Self::ConfirmMatch(_)
             | Self::RejectMatch(_)
+            | Self::ResolveReturn(_)
             | Self::UnsplitPayment { .. }
             | Self::RemovePayment { .. } => Vec::new(),
         }
     }
+}
+
+/// What a person says of a parked return.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveReturn {
+    /// The customer whose money it is about.
+    pub account_id: AccountId,
+    pub key: BankKey,
+    pub word: ReturnWord,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReturnWord {
+    /// It takes this of each payment; with one payment the amount may be absent: what is not fee.
+    Take { payments: Vec<(PaymentId, Option<Amount>)>, fee: Option<Amount> },
+    /// It takes nothing: it was settled in another way.
+    End,
 }
 
 /// What is known about a customer. Absent parts are left as they are.

@@ -16,6 +16,8 @@ pub enum Rejection {
     PaymentSplit,
     PaymentNotSplit,
     PaymentIsPart,
+    ReturnNotParked,
+    ReturnMismatch,
     SuggestionUnknown,
     SuggestionClosed,
     InvoiceAlreadyVoided,
@@ -36,7 +38,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::InvoiceExists,
@@ -49,6 +51,8 @@ impl Rejection {
         Self::PaymentSplit,
         Self::PaymentNotSplit,
         Self::PaymentIsPart,
+        Self::ReturnNotParked,
+        Self::ReturnMismatch,
         Self::SuggestionUnknown,
         Self::SuggestionClosed,
         Self::InvoiceAlreadyVoided,
@@ -83,6 +87,8 @@ impl Rejection {
             Self::PaymentSplit => "payment_split",
             Self::PaymentNotSplit => "payment_not_split",
             Self::PaymentIsPart => "payment_is_part",
+            Self::ReturnNotParked => "return_not_parked",
+            Self::ReturnMismatch => "return_mismatch",
             Self::SuggestionUnknown => "suggestion_unknown",
             Self::SuggestionClosed => "suggestion_closed",
             Self::InvoiceAlreadyVoided => "invoice_already_voided",
@@ -123,6 +129,10 @@ impl Rejection {
             Self::PaymentSplit => "The payment is split: undo the split first.",
             Self::PaymentNotSplit => "The payment is not split.",
             Self::PaymentIsPart => "The payment is part of a split one, and is not split again.",
+            Self::ReturnNotParked => "No return of this bank account and key is parked.",
+            Self::ReturnMismatch => {
+                "The payments and the fee are not the return, or a payment has not that much left."
+            }
             Self::SuggestionUnknown => "The payment has no suggestion with this id.",
             Self::SuggestionClosed => {
                 "The suggestion was confirmed, rejected or superseded already."

@@ -162,6 +162,7 @@ impl Needs {
                     self.steps_back.add_command(&split.payment_id, account_id);
                 }
             }
+            Command::ResolveReturn(resolve) => self.steps_back.add_resolved(resolve),
             Command::CreateInvoice(_)
             | Command::VoidInvoice { .. }
             | Command::KeepInvoice { .. }

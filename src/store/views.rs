@@ -14,6 +14,7 @@ pub mod near;
 pub mod partitions;
 pub mod payments;
 pub mod records;
+pub mod returns;
 pub mod review;
 pub mod splits;
 pub mod status;

@@ -7,7 +7,7 @@ use thiserror::Error;
 pub use super::code::DecodeCode;
 use super::envelope;
 use super::fields::{Fault, Fields};
-use super::{bank, bank_content_hash, command, split, usage};
+use super::{bank, bank_content_hash, command, returns, split, usage};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Message};
 use crate::domain::matching::text;
@@ -69,7 +69,7 @@ const fn usage_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<I
 }
 
 /// Every type that is read here: the most frequent come first.
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 22] = [
     usage_route("topup.usage.charge.v1", usage::charge),
     bank_route("topup.bank.transaction.v1", bank::transaction),
     bank_route("topup.bank.statement.v1", bank::statement),
@@ -91,6 +91,7 @@ const ROUTES: [Route; 21] = [
     command_route("topup.match.reject.v1", command::reject_match),
     command_route("topup.payment.split.v1", split::split_payment),
     command_route("topup.payment.unsplit.v1", split::unsplit_payment),
+    command_route("topup.return.resolve.v1", returns::resolve_return),
 ];
 
 /// Decodes a record.

@@ -64,7 +64,8 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
         | Fact::PaymentReturned { .. }
-        | Fact::PaymentReturnUndone { .. } => steps_back::write_step_back(fact, data),
+        | Fact::PaymentReturnUndone { .. }
+        | Fact::ReturnEnded { .. } => steps_back::write_step_back(fact, data),
         Fact::PaymentSplit { payment_id, account_id, amount, unallocated, parts, reason }
         | Fact::PaymentSplitUndone { payment_id, account_id, amount, unallocated, parts, reason } =>
         {
@@ -166,6 +167,7 @@ fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentReturnUndone { .. }
         | Fact::PaymentSplit { .. }
         | Fact::PaymentSplitUndone { .. }
+        | Fact::ReturnEnded { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
@@ -228,6 +230,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentReturnUndone { .. }
         | Fact::PaymentSplit { .. }
         | Fact::PaymentSplitUndone { .. }
+        | Fact::ReturnEnded { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
@@ -318,6 +321,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentReturnUndone { .. }
         | Fact::PaymentSplit { .. }
         | Fact::PaymentSplitUndone { .. }
+        | Fact::ReturnEnded { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }

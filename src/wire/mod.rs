@@ -23,6 +23,7 @@ mod envelope;
 pub mod event;
 mod fields;
 pub mod origin;
+mod returns;
 mod split;
 mod strict;
 #[cfg(test)]

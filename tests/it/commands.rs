@@ -255,11 +255,20 @@ fn refusals_of_amounts() -> Vec<Refusal> {
             with(about_payment("PAY-1", a), &json!({ "invoice_id": "INV-S" })),
         ),
         ("payment_removed", a, pay, allocate("PAY-R", a, "INV-S")),
+        (
+            "return_not_parked",
+            a,
+            "return.resolve",
+            json!({
+                "account_id": a, "bank_account": "OURS", "bank_key": "reversal:R", "action": "end",
+            }),
+        ),
     ]
 }
 
 /// The codes that no record can cause here, and where they are shown.
-const UNREACHABLE: [(&str, &str); 4] = [
+const UNREACHABLE: [(&str, &str); 5] = [
+    ("return_mismatch", "shown by a_person_shares_a_parked_return_out_and_its_drift_clears"),
     ("payment_is_part", "shown by a_part_is_not_split_again"),
     (
         "usage_proof_unavailable",

@@ -3,6 +3,7 @@
 
 mod originals;
 mod races;
+mod resolved;
 mod returns;
 mod told;
 

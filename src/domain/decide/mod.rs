@@ -8,6 +8,7 @@
 pub mod bank;
 mod command;
 mod originals;
+mod resolve;
 mod returns;
 mod reverse;
 mod review;

@@ -131,7 +131,7 @@ fn share(bank: &BankTransaction, whole_payment: Money, left: Money) -> Result<Sh
 /// The free money first, then what is unspent of the newest lots, then what was spent, of the
 /// newest as well. Never in proportion: that would leave dust. Of a payment that is split all is
 /// taken, its parts first, the last of them before the others.
-fn apply(
+pub(super) fn apply(
     recording: &mut Recording<'_>,
     record: &BankRecord,
     payment: &Payment,

@@ -13,13 +13,14 @@ use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, PaymentState};
 use crate::domain::reversal::{AppliedReturn, OriginalKey, PaymentReturn};
-use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::{Stop, WorkingSet};
 
 type Result<T = ()> = std::result::Result<T, Halt>;
 
 /// What a reversed debit is.
 enum Meant {
-    Return(AppliedReturn),
+    /// One, or all that a person made of one booking.
+    Returns(Vec<AppliedReturn>),
     /// Money of ours that came back.
     Ours,
     /// What it names is not known, or fits several.
@@ -30,12 +31,18 @@ enum Meant {
 /// bounced. Never a customer's payment.
 pub(super) fn undo(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
     match meant(recording.set, &record.transaction)? {
-        Meant::Return(known) if recording.set.may_reverse(&known.payment_id) => {
-            let payment = payment_of(recording.set, &known.payment_id)?.clone();
-            restore(recording, record, &payment, &known)?;
-            Ok(Tried::Done(format!("payment:{}", payment.payment_id)))
+        Meant::Returns(all) if all.iter().all(|r| recording.set.may_reverse(&r.payment_id)) => {
+            let mut left = record.transaction.amount;
+            for known in &all {
+                let payment = payment_of(recording.set, &known.payment_id)?.clone();
+                let amount = left.min(known.left_with_fee()?)?;
+                left = left.sub(amount)?;
+                restore(recording, record, &payment, (known, amount))?;
+            }
+            let first = all.first().map(|known| known.payment_id.as_str());
+            Ok(Tried::Done(format!("payment:{}", first.unwrap_or_default())))
         }
-        Meant::Return(_) | Meant::Unknown => Ok(Tried::Waits(ReturnWaits::NoReturn)),
+        Meant::Returns(_) | Meant::Unknown => Ok(Tried::Waits(ReturnWaits::NoReturn)),
         Meant::Ours => {
             let disposition = BankDisposition::RefundBounced;
             let record = BankRecord { disposition, ..record.clone() };
@@ -64,11 +71,14 @@ fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
         match (open.as_slice(), exact.as_slice(), told.as_slice()) {
             ([], ..) => {}
             ([only], ..) if !bank.amount.compare(only.left_with_fee()?)?.is_gt() => {
-                return Ok(Meant::Return((*only).clone()));
+                return Ok(Meant::Returns(vec![(*only).clone()]));
             }
             // More than was returned cannot come back by it: what is more is not the customer's.
             ([_], ..) => return Ok(Meant::Ours),
-            (_, [only], _) | (_, _, [only]) => return Ok(Meant::Return((*only).clone())),
+            (_, [only], _) | (_, _, [only]) => return Ok(Meant::Returns(vec![(*only).clone()])),
+            (all, ..) if sum_of(all)? == bank.amount => {
+                return Ok(Meant::Returns(all.iter().copied().cloned().collect()));
+            }
             _ => return Ok(Meant::Unknown),
         }
         if !known.is_empty() {
@@ -82,6 +92,12 @@ fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
     }
     let ours = returns.iter().any(|key| stored(key) == Some(BankDisposition::Outgoing));
     Ok(if named.is_none() || ours { Meant::Ours } else { Meant::Unknown })
+}
+
+fn sum_of(returns: &[&AppliedReturn]) -> Result<Money> {
+    let mut all = returns.iter();
+    let first = all.next().ok_or(Stop::Corrupt("a sum of no returns"))?.left_with_fee()?;
+    all.try_fold(first, |sum, known| Ok(sum.add(known.left_with_fee()?)?))
 }
 
 /// The returns that the bank's id may name.
@@ -141,9 +157,9 @@ fn restore(
     recording: &mut Recording<'_>,
     record: &BankRecord,
     payment: &Payment,
-    known: &AppliedReturn,
+    (known, amount): (&AppliedReturn, Money),
 ) -> Result {
-    let back = back(record.transaction.amount, known)?;
+    let back = back(amount, known)?;
     let amount = back.payment;
     let in_books = amount.sub(back.removed)?;
     let removed = payment.state == PaymentState::Removed;

@@ -40,6 +40,7 @@ impl ReviewNeeds {
             | Command::KeepInvoice { .. }
             // Who pays for several customers at once is nobody's payer.
             | Command::SplitPayment(_)
+            | Command::ResolveReturn(_)
             | Command::UnsplitPayment { .. }
             | Command::RecordPayment(_) => {}
         }

@@ -15,6 +15,7 @@ use crate::domain::effect::BankKey;
 use crate::domain::ids::{
     AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
 };
+use crate::domain::input::{ResolveReturn, ReturnWord};
 use crate::domain::matching::text::payer_account;
 use crate::domain::money::Money;
 use crate::domain::reversal::{AppliedReturn, OriginalKey};
@@ -52,6 +53,8 @@ pub(super) struct StepsBack {
     /// Payments of which something may go back, and those of them that a return means.
     payments: BTreeSet<String>,
     found: BTreeSet<String>,
+    /// Payments that a person says a return takes.
+    resolved: BTreeSet<String>,
     /// Accounts that a command is about: what they hold counts.
     commanded: BTreeSet<String>,
 }
@@ -67,6 +70,13 @@ impl StepsBack {
     pub fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
         self.payments.insert(payment_id.as_str().to_owned());
         self.commanded.insert(account_id.as_str().to_owned());
+    }
+
+    pub fn add_resolved(&mut self, command: &ResolveReturn) {
+        self.parked.insert(command.key.clone());
+        if let ReturnWord::Take { payments, .. } = &command.word {
+            self.resolved.extend(payments.iter().map(|(id, _)| id.as_str().to_owned()));
+        }
     }
 
     pub fn add_bank(&mut self, bank: &BankTransaction) {
@@ -113,6 +123,7 @@ pub(super) async fn resolve(
     let mut owners = BTreeSet::new();
     parked(tx, needs, set).await?;
     originals(tx, needs, set, &mut owners).await?;
+    resolved(tx, needs, &mut owners).await?;
     returns(tx, needs, set, &mut owners).await?;
     parts(tx, needs, set, &mut owners).await?;
     let steps = &needs.steps_back;
@@ -173,6 +184,27 @@ async fn parked(
         set.parked_returns.insert(record.key.clone(), record);
     }
     super::bank_keys(tx, needs, set).await
+}
+
+/// Whose the payments are that a person names.
+async fn resolved(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let steps = &mut needs.steps_back;
+    if steps.resolved.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = steps.resolved.iter().map(String::as_str).collect();
+    let rows = sqlx::query(sql!("load_payment_owners")).bind(ids).fetch_all(&mut **tx).await?;
+    for row in rows {
+        let payment_id: &str = row.try_get(0)?;
+        steps.payments.insert(payment_id.to_owned());
+        steps.found.insert(payment_id.to_owned());
+        owners.extend(row.try_get::<Option<String>, _>(1)?);
+    }
+    Ok(())
 }
 
 async fn originals(

@@ -1,6 +1,6 @@
 //! De-allocations, removals, returns: what went back, tombstones, and returns that wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -177,8 +177,13 @@ async fn parked(
         }
     }
     if !keys.is_empty() {
+        // A return that a person took has several records of one key.
+        let ended: BTreeSet<(&str, &str)> = accounts.into_iter().zip(keys).collect();
+        let (accounts, keys): (Vec<&str>, Vec<&str>) = ended.iter().copied().unzip();
         let query = sqlx::query(sql!("delete_parked_returns")).bind(accounts).bind(keys);
-        query.execute(&mut **tx).await?;
+        let done = query.execute(&mut **tx).await?;
+        // Whoever ends it first has it: a person and the sweep may both mean to.
+        expect_rows(done.rows_affected(), ended.len(), "a parked return")?;
     }
     if !waits.is_empty() {
         sqlx::query(sql!("insert_parked_returns"))

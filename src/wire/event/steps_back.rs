@@ -37,9 +37,9 @@ pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
             data.money("amount", *amount);
             data.maybe_text("reason", reason.as_deref());
         }
-        Fact::PaymentReturned { .. } | Fact::PaymentReturnUndone { .. } => {
-            write_return(fact, data);
-        }
+        Fact::PaymentReturned { .. }
+        | Fact::PaymentReturnUndone { .. }
+        | Fact::ReturnEnded { .. } => write_return(fact, data),
         Fact::AccountUpserted { .. }
         | Fact::InvoiceCreated { .. }
         | Fact::InvoiceSent { .. }
@@ -81,6 +81,13 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
             data.amount("from_unspent", *from_unspent);
             data.amount("clawed_back", *clawed_back);
             data.amount("returned_total", *returned_total);
+            data.maybe_text("reason", reason.as_deref());
+        }
+        Fact::ReturnEnded { account_id, bank_account, bank_key, amount, reason } => {
+            data.text("account_id", account_id.as_str());
+            data.text("bank_account", bank_account.as_str());
+            data.text("bank_key", bank_key);
+            data.money("amount", *amount);
             data.maybe_text("reason", reason.as_deref());
         }
         Fact::PaymentReturnUndone {

@@ -281,6 +281,20 @@ fn split_facts() -> Vec<(Fact, &'static str)> {
             ),
         ),
         (
+            Fact::ReturnEnded {
+                account_id: account(),
+                bank_account: crate::domain::ids::BankAccountId::trusted("OURS"),
+                bank_key: "reversal:R/1".to_owned(),
+                amount: sgd("40"),
+                reason: Some("paid back by card".to_owned()),
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","bank_account":"OURS""#,
+                r#","bank_key":"reversal:R/1","amount":"40.00","currency":"SGD""#,
+                r#","reason":"paid back by card"}"#
+            ),
+        ),
+        (
             Fact::PaymentRecorded {
                 payment_id: PaymentId::trusted("SPLIT:a:1"),
                 account_id: Some(account()),

@@ -79,7 +79,13 @@ const REFUND: &str = concat!(
 );
 const HOLD: &str = r#"{"hold_id":"H-1","account_id":"ACC-1","amount":"2","currency":"SGD"}"#;
 
-const SAMPLES: [(&str, Topic, &str); 20] = [
+const RESOLVE: &str = concat!(
+    r#"{"account_id":"ACC-1","bank_account":"OURS","bank_key":"reversal:R/1""#,
+    r#","action":"take","payments":[{"payment_id":"PAY-1","amount":"60.5"},"#,
+    r#"{"payment_id":"PAY-2","amount":"40"}],"fee":"3","reason":"the bank said so"}"#
+);
+
+const SAMPLES: [(&str, Topic, &str); 21] = [
     ("topup.account.upsert.v1", Topic::Commands, UPSERT),
     ("topup.invoice.create.v1", Topic::Commands, CREATE),
     ("topup.invoice.mark-sent.v1", Topic::Commands, MARK_SENT),
@@ -94,6 +100,7 @@ const SAMPLES: [(&str, Topic, &str); 20] = [
     ("topup.match.reject.v1", Topic::Commands, CONFIRM),
     ("topup.payment.split.v1", Topic::Commands, SPLIT),
     ("topup.payment.unsplit.v1", Topic::Commands, UNSPLIT),
+    ("topup.return.resolve.v1", Topic::Commands, RESOLVE),
     ("topup.bank.transaction.v1", Topic::BankPayments, TRANSACTION),
     ("topup.bank.statement.v1", Topic::BankPayments, STATEMENT),
     ("topup.usage.charge.v1", Topic::Usage, CHARGE),

@@ -80,6 +80,33 @@ fn a_split_is_read_strictly() {
     }
 }
 
+#[test]
+fn a_word_on_a_parked_return_takes_payments_or_none() {
+    const RETURN: &str = "topup.return.resolve.v1";
+    let cases = [
+        (r#""action":"take""#, r#""action":"end""#, Err(DataInvalid)),
+        (r#""action":"take""#, r#""action":"split""#, Err(DataInvalid)),
+        ("PAY-2", "PAY-1", Err(DataInvalid)),
+        (r#","amount":"40""#, "", Err(DataInvalid)),
+        (r#","fee":"3""#, "", Ok(())),
+        (r#","fee":"3""#, r#","fee":"0""#, Err(AmountInvalid)),
+        (r#","reason":"the bank said so""#, "", Ok(())),
+        ("OURS", "", Err(IdInvalid)),
+        (r#","amount":"60.5"},{"payment_id":"PAY-2","amount":"40"}"#, "}", Ok(())),
+        (
+            r#"[{"payment_id":"PAY-1","amount":"60.5"},{"payment_id":"PAY-2","amount":"40"}]"#,
+            "[]",
+            Err(DataInvalid),
+        ),
+    ];
+    for (old, new, expected) in cases {
+        let data = with(super::RESOLVE, old, new);
+        assert_eq!(code_of(RETURN, &data), expected, "{data}");
+    }
+    let end = r#"{"account_id":"A","bank_account":"OURS","bank_key":"print:1","action":"end"}"#;
+    assert_eq!(code_of(RETURN, end), Ok(()));
+}
+
 /// What one part pays is never taken for what another pays.
 #[test]
 fn the_parts_of_a_split_are_kept_apart_in_its_content() {

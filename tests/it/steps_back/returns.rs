@@ -194,7 +194,7 @@ async fn a_return_before_its_original_is_applied_when_that_comes() {
     direct.finish().await;
 }
 
-async fn reconciled(direct: &Direct) -> String {
+pub async fn reconciled(direct: &Direct) -> String {
     let (runner, _stop) = runner(direct, "test", None);
     runner.prepare().await.expect("prepared");
     match runner.run_by(Job::Reconcile, "alice", Clock::System.now()).await.expect("ran") {

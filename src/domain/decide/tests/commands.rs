@@ -1,10 +1,10 @@
 //! Every refusal of a command, and what a command that is not refused does.
 
 use crate::domain::account::Account;
-use crate::domain::effect::Outcome;
+use crate::domain::effect::{BankKey, Outcome};
 use crate::domain::event::{EventKey, Fact};
-use crate::domain::ids::{DecisionId, SuggestionId};
-use crate::domain::input::Command;
+use crate::domain::ids::{AccountId, DecisionId, PaymentId, SuggestionId};
+use crate::domain::input::{Command, ResolveReturn, ReturnWord};
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::money::{BALANCE_MAX_MICROS, Money};
 use crate::domain::payment::{ParkReason, PaymentState};
@@ -103,6 +103,27 @@ fn upsert_of_a_placeholder() -> Command {
     Command::UpsertAccount(command)
 }
 
+/// Of those payments, each all that the return still lacks; of none, it ends.
+fn resolve(payments: &[&str]) -> Command {
+    let payments: Vec<_> = payments.iter().map(|id| (PaymentId::trusted(id), None)).collect();
+    let word = if payments.is_empty() {
+        ReturnWord::End
+    } else {
+        ReturnWord::Take { payments, fee: None }
+    };
+    let key = BankKey { bank_account: "OURS".to_owned(), key: "reversal:R".to_owned() };
+    let account_id = AccountId::trusted("A");
+    Command::ResolveReturn(ResolveReturn { account_id, key, word, reason: None })
+}
+
+fn park_return(desk: &mut Desk) {
+    desk.bank(crate::domain::testkit::returned("R", "NEVER", "5000"));
+}
+
+fn park_dollars(desk: &mut Desk) {
+    desk.bank(crate::domain::testkit::returned("R", "NEVER", "5 USD"));
+}
+
 #[rustfmt::skip]
 fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
     use Rejection::*;
@@ -138,6 +159,12 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
         (PaymentSplit, split_free, allocate("FREE", "A", &[("S", "")])),
         (PaymentNotSplit, nothing, unsplit("FREE", "A")),
         (PaymentIsPart, split_free, split(PART, "A", &[("B", "1", &[])])),
+        (AccountMismatch, nothing, resolve(&["BS"])),
+        (PaymentSplit, split_free, resolve(&["FREE"])),
+        (ReturnNotParked, nothing, resolve(&["FREE"])),
+        (ReturnNotParked, nothing, resolve(&[])),
+        (ReturnMismatch, park_return, resolve(&["FREE"])),
+        (CurrencyMismatch, park_dollars, resolve(&["FREE"])),
         (AccountMismatch, nothing, confirm("BS", "NONE", "A")),
         (SuggestionUnknown, nothing, confirm("FREE", "NONE", "A")),
         (SuggestionUnknown, nothing, reject("FREE", "NONE", "A")),

@@ -11,7 +11,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::testkit::*;
 
 /// Why the table leaves a pair of neighbours out.
-const EXCLUSIVE: [(Rejection, Rejection); 17] = [
+const EXCLUSIVE: [(Rejection, Rejection); 19] = [
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
@@ -23,7 +23,10 @@ const EXCLUSIVE: [(Rejection, Rejection); 17] = [
     (Rejection::PaymentRemoved, Rejection::PaymentSplit),
     (Rejection::PaymentSplit, Rejection::PaymentNotSplit),
     (Rejection::PaymentNotSplit, Rejection::PaymentIsPart),
-    (Rejection::PaymentIsPart, Rejection::SuggestionUnknown),
+    // Only a word on a return misses one, and then knows nothing of its amount.
+    (Rejection::PaymentIsPart, Rejection::ReturnNotParked),
+    (Rejection::ReturnNotParked, Rejection::ReturnMismatch),
+    (Rejection::ReturnMismatch, Rejection::SuggestionUnknown),
     // A suggestion is known or it is not.
     (Rejection::SuggestionUnknown, Rejection::SuggestionClosed),
     // The second is told to a void only, and a void names no payment; the third never to one.

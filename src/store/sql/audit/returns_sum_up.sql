@@ -21,5 +21,5 @@ SELECT format('bank transaction %s of %s', b.bank_key, b.bank_account),
  WHERE b.disposition IN ('returned', 'return_undone', 'return_parked')
     OR r.return_id IS NOT NULL OR k.bank_key IS NOT NULL
  GROUP BY b.bank_account, b.bank_key, b.disposition
-HAVING (count(r.return_id) = 1) <> (b.disposition IN ('returned', 'return_undone'))
-    OR (count(k.bank_key) = 1) <> (b.disposition = 'return_parked')
+HAVING (count(DISTINCT r.return_id) > 0) <> (b.disposition IN ('returned', 'return_undone'))
+    OR (count(k.bank_key) > 0) <> (b.disposition = 'return_parked')

@@ -1,0 +1,45 @@
+//! Returns that wait for what they return.
+
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::time::At;
+use super::{Result, amount};
+
+const PARKED: &str = include_str!("../sql/views_parked_returns.sql");
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ParkedReturn {
+    pub bank_account: String,
+    pub bank_key: String,
+    pub amount: String,
+    pub currency: String,
+    pub booking_date: String,
+    /// The bank's id of what it returns or undoes.
+    pub names: Option<String>,
+    pub why: String,
+    pub parked_at: At,
+    pub tried_at: At,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedReturn>> {
+    let rows = sqlx::query(PARKED).bind(limit).fetch_all(pool).await?;
+    let parked = |row: &PgRow| {
+        let booked: chrono::NaiveDate = row.try_get("booking_date")?;
+        Ok(ParkedReturn {
+            bank_account: row.try_get("bank_account")?,
+            bank_key: row.try_get("bank_key")?,
+            amount: amount(row, "amount")?,
+            currency: row.try_get("currency")?,
+            booking_date: booked.to_string(),
+            names: row.try_get("names")?,
+            why: row.try_get("why")?,
+            parked_at: row.try_get("parked_at")?,
+            tried_at: row.try_get("tried_at")?,
+        })
+    };
+    rows.iter().map(parked).collect()
+}
