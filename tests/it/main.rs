@@ -48,3 +48,4 @@ mod usage;
 mod views;
 mod views_back;
 mod void_candidates;
+mod watch_race;
