@@ -1,10 +1,18 @@
 //! **relay**: outbox rows to Kafka, at least once, in order per key.
 //!
-//! One relay leads at a time (a transaction-scoped advisory lock); others stand by, so two may
-//! run. Rows are sent in `outbox_id` order, which is the order of each key, and marked only when
-//! Kafka has acknowledged them. When a row fails, its key stops there: later rows of the key stay
-//! unpublished and go first the next time.
+//! Three shares are published apart, so that none holds another back: events, events that could
+//! not be published before, and copies of dead letters. One relay leads each (a transaction-scoped
+//! advisory lock); others stand by, so two may run. Rows are taken by number and by bytes, sent in
+//! `outbox_id` order, which is the order of each key, and marked only when Kafka has acknowledged
+//! them.
+//!
+//! An event that Kafka refuses holds its key and no other: later rows of the key join it, and go
+//! after it. A copy of a dead letter that is too large for its topic goes without its value, then
+//! as a pointer.
 
+mod send;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -12,18 +20,26 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Topics;
-use crate::kafka::{Header, OutRecord, Producer};
+use crate::kafka::{Header, OutRecord, Producer, SendError};
 use crate::pipeline::headers_from_json;
-use crate::store::StoreError;
 use crate::store::dead_letters::DeadLetter;
-use crate::store::outbox::{self, Unpublished};
+use crate::store::outbox::{self, Events, Key, Letter, Share, Window};
+use crate::store::{StoreError, Tx};
 use crate::telemetry;
-use crate::wire::DeadLetterHeaders;
+use crate::wire::{DeadLetterHeaders, mask};
 
-/// Rows taken at once: a few milliseconds of sending, far below the idle-in-transaction limit.
-const ROWS_MAX: i64 = 2_000;
+use send::Refused;
+
+/// Taken at once: a few milliseconds of sending, far below the idle-in-transaction limit, and
+/// memory that does not grow with what waits.
+const EVENTS: Window = Window { rows: 2_000, bytes: 8_388_608 };
+/// Held keys that are tried at once.
+const HELD: Window = Window { rows: 100, bytes: 4_194_304 };
+const LETTERS: Window = Window { rows: 64, bytes: 4_194_304 };
 /// How often an idle relay looks.
 const IDLE: Duration = Duration::from_millis(50);
+const IDLE_HELD: Duration = Duration::from_secs(1);
+const IDLE_LETTERS: Duration = Duration::from_millis(200);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
 /// Publishes the outbox.
@@ -36,10 +52,13 @@ pub struct Relay {
 }
 
 /// What one round did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Round {
-    pub rows: usize,
-    pub published: usize,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Round {
+    rows: usize,
+    /// Rows that were published, or held because Kafka refused one of their key.
+    moved: usize,
+    /// What was not published and is tried again, masked, and why.
+    failed: Option<(String, String)>,
 }
 
 impl Relay {
@@ -54,23 +73,32 @@ impl Relay {
         Self { pool, producer, topics, group, clock }
     }
 
-    /// Publishes until `stop` says so; the round in hand is finished first.
-    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let mut pause = IDLE;
+    /// Publishes until `stop` says so; the rounds in hand are finished first.
+    pub async fn run(&self, stop: watch::Receiver<bool>) {
+        tokio::join!(
+            self.keep_on(Share::Events, IDLE, stop.clone()),
+            self.keep_on(Share::Held, IDLE_HELD, stop.clone()),
+            self.keep_on(Share::Letters, IDLE_LETTERS, stop),
+        );
+    }
+
+    async fn keep_on(&self, share: Share, idle: Duration, mut stop: watch::Receiver<bool>) {
+        let mut pause = idle;
         while !*stop.borrow() {
-            match self.round().await {
-                Ok(round) if round.published > 0 && round.published == round.rows => {
-                    pause = IDLE;
+            match self.round(share).await {
+                Ok(round) if round.moved > 0 && round.failed.is_none() => {
+                    pause = idle;
                     continue;
                 }
-                Ok(round) if round.rows == 0 => pause = IDLE,
+                Ok(round) if round.rows == 0 => pause = idle,
                 Ok(round) => {
-                    let left = round.rows.saturating_sub(round.published);
-                    tracing::warn!(rows = left, "events were not acknowledged: sent again");
+                    let rows = round.rows.saturating_sub(round.moved);
+                    let (first, code) = round.failed.unwrap_or_default();
+                    tracing::warn!(?share, rows, first, code, "not acknowledged: sent again");
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
                 Err(error) => {
-                    tracing::warn!(error = %telemetry::chain(&error), "outbox not read");
+                    tracing::warn!(?share, error = %telemetry::chain(&error), "outbox not read");
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
             }
@@ -82,90 +110,92 @@ impl Relay {
     }
 
     /// One round: takes the lead, sends, marks. Does nothing while another relay leads.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn round(&self) -> Result<Round, StoreError> {
+    async fn round(&self, share: Share) -> Result<Round, StoreError> {
         let mut tx = self.pool.begin().await?;
-        if !outbox::try_lead_in_tx(&mut tx).await? {
+        let mut round = Round::default();
+        if outbox::try_lead_in_tx(&mut tx, share).await? {
+            round = match share {
+                Share::Events => self.events_in_tx(&mut tx).await?,
+                Share::Held => self.held_in_tx(&mut tx).await?,
+                Share::Letters => self.letters_in_tx(&mut tx).await?,
+            };
+        }
+        if round.moved > 0 || round.failed.is_some() {
+            tx.commit().await?;
+        } else {
             tx.rollback().await?;
+        }
+        Ok(round)
+    }
+
+    async fn events_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
+        let rows = outbox::events_in_tx(tx, EVENTS).await?;
+        let taken = rows.len();
+        if taken == 0 {
             return Ok(Round::default());
         }
-        let rows = outbox::unpublished_in_tx(&mut tx, ROWS_MAX).await?;
+        let (behind, rows): (Vec<Events>, Vec<Events>) =
+            rows.into_iter().partition(|row| row.behind);
+        let sent = self.send_events(&rows).await;
+        let mut held: Vec<i64> = behind.iter().map(|row| row.outbox_id).collect();
+        // They have a code already, which stays.
+        let mut keys: BTreeMap<Key, String> =
+            behind.into_iter().map(|row| (row.key, "AfterFailure".to_owned())).collect();
+        let mut failed = None;
+        for refused in sent.refused {
+            // While nothing at all gets through it is not the key: nothing is held for that.
+            if refused.too_large || sent.reached {
+                tracing::error!(
+                    key_kind = refused.key.kind,
+                    key = mask(&refused.key.key),
+                    code = refused.code,
+                    rows = refused.ids.len(),
+                    "Kafka refused an event: the events of this key are held"
+                );
+                held.extend(&refused.ids);
+                keys.insert(refused.key, refused.code);
+            } else if failed.is_none() {
+                failed = Some((mask(&refused.key.key), refused.code));
+            }
+        }
+        outbox::mark_published_in_tx(tx, &sent.done, self.clock.now()).await?;
+        outbox::hold_in_tx(tx, &held, &keys.into_iter().collect::<Vec<_>>()).await?;
+        let moved = sent.done.len().saturating_add(held.len());
+        Ok(Round { rows: taken, moved, failed })
+    }
+
+    /// Held keys, each tried again when it is due.
+    async fn held_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
+        let rows = outbox::held_in_tx(tx, HELD).await?;
+        let mut keys: Vec<Key> = rows.iter().map(|row| row.key.clone()).collect();
+        keys.sort();
+        keys.dedup();
+        if keys.is_empty() {
+            return Ok(Round::default());
+        }
+        let sent = self.send_events(&rows).await;
+        outbox::lock_holds_in_tx(tx, &keys).await?;
+        outbox::mark_published_in_tx(tx, &sent.done, self.clock.now()).await?;
+        let failed: Vec<(Key, String)> =
+            sent.refused.iter().map(|one| (one.key.clone(), one.code.clone())).collect();
+        outbox::holds_failed_in_tx(tx, &failed).await?;
+        outbox::end_holds_in_tx(tx, &keys).await?;
+        for Refused { key, code, .. } in &sent.refused {
+            let key_name = mask(&key.key);
+            tracing::warn!(key_kind = key.kind, key = key_name, code, "events are still held");
+        }
+        // What failed is due later: the others go on at once.
+        let moved = sent.done.len().saturating_add(failed.len());
+        Ok(Round { rows: rows.len(), moved, failed: None })
+    }
+
+    async fn letters_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
+        let rows = outbox::letters_in_tx(tx, LETTERS).await?;
         if rows.is_empty() {
-            tx.rollback().await?;
             return Ok(Round::default());
         }
-        let mut owners = Vec::new();
-        let mut records = Vec::new();
-        for row in &rows {
-            let (outbox_id, row_records) = self.records_of(row);
-            owners.extend(row_records.iter().map(|_| outbox_id));
-            records.extend(row_records);
-        }
-        let delivered = self.producer.send_all(records).await;
-        let mut done: Vec<i64> = Vec::with_capacity(rows.len());
-        let mut failed: Vec<i64> = Vec::new();
-        for (outbox_id, result) in owners.into_iter().zip(delivered) {
-            let list = if result.is_ok() { &mut done } else { &mut failed };
-            if list.last() != Some(&outbox_id) {
-                list.push(outbox_id);
-            }
-        }
-        done.retain(|id| failed.binary_search(id).is_err());
-        outbox::mark_published_in_tx(&mut tx, &done, self.clock.now()).await?;
-        tx.commit().await?;
-        Ok(Round { rows: rows.len(), published: done.len() })
-    }
-
-    fn records_of(&self, row: &Unpublished) -> (i64, Vec<OutRecord>) {
-        match row {
-            Unpublished::Events { outbox_id, record_key, payload } => {
-                let record = |json: &str| OutRecord {
-                    topic: self.topics.events.clone(),
-                    key: Some(record_key.clone().into_bytes()),
-                    value: Some(json.as_bytes().to_vec()),
-                    headers: vec![Header {
-                        name: "content-type".to_owned(),
-                        value: Some(b"application/cloudevents+json".to_vec()),
-                    }],
-                    timestamp_ms: None,
-                };
-                (*outbox_id, payload.split('\n').map(record).collect())
-            }
-            Unpublished::DeadLetter { outbox_id, letter } => {
-                (*outbox_id, vec![self.dead_letter_record(letter)])
-            }
-        }
-    }
-
-    /// Key, value and headers of the original unchanged, plus what we know of its death.
-    fn dead_letter_record(&self, letter: &DeadLetter) -> OutRecord {
-        let original: Vec<(String, Option<Vec<u8>>)> = headers_from_json(&letter.raw.headers)
-            .into_iter()
-            .map(|header| (header.name, header.value))
-            .collect();
-        let id = letter.id.to_string();
-        let headers = DeadLetterHeaders {
-            id: &id,
-            original_topic: &letter.raw.topic,
-            original_partition: letter.raw.partition,
-            original_offset: letter.raw.offset,
-            original_timestamp: letter.raw.timestamp.map(|at| at.timestamp_millis()),
-            consumer_group: &self.group,
-            error_code: &letter.code,
-            error_message: &letter.message,
-            attempts: u32::try_from(letter.attempts).unwrap_or(u32::MAX),
-            first_failed_at: letter.first_failed_at,
-            last_failed_at: letter.last_failed_at,
-        };
-        let headers = headers.merged(&original);
-        OutRecord {
-            topic: self.topics.dead_letters.clone(),
-            key: letter.raw.key.clone(),
-            value: letter.raw.value.clone(),
-            headers: headers.into_iter().map(|(name, value)| Header { name, value }).collect(),
-            timestamp_ms: None,
-        }
+        let (done, failed) = self.send_letters(&rows).await;
+        outbox::mark_published_in_tx(tx, &done, self.clock.now()).await?;
+        Ok(Round { rows: rows.len(), moved: done.len(), failed })
     }
 }

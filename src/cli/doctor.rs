@@ -19,6 +19,7 @@ const VERSION_MIN: i32 = 140_000;
 const SKEW_WARN_MS: i64 = 1_000;
 const SKEW_FAIL_MS: i64 = 30_000;
 const PARTITIONS: &str = "partitions";
+const RELAY: &str = "events published";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -95,6 +96,10 @@ async fn database(config: &Config) -> Vec<Check> {
         match examined.partitions().await {
             Ok(facts) => checks.extend(judge_partitions(&facts)),
             Err(error) => checks.push(unanswered(PARTITIONS, &error)),
+        }
+        match examined.relay().await {
+            Ok(facts) => checks.extend(judge_relay(&facts)),
+            Err(error) => checks.push(unanswered(RELAY, &error)),
         }
     }
     checks.push(match &config.database.role {
@@ -202,6 +207,21 @@ fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
             "find what went unread, then `topup partitions settle`"
         };
         verdict(Verdict::Fail, PARTITIONS, fact.found.clone(), how)
+    };
+    facts.iter().map(judged).collect()
+}
+
+fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
+    if facts.is_empty() {
+        return vec![ok(RELAY, "nothing is held, and nothing waits for long")];
+    }
+    let judged = |fact: &PartitionFact| {
+        let (judged, how) = if fact.held {
+            (Verdict::Fail, "see `Held events` in the operations guide; other keys go on")
+        } else {
+            (Verdict::Warn, "look whether a worker with the relay runs, and at its log")
+        };
+        verdict(judged, RELAY, fact.found.clone(), how)
     };
     facts.iter().map(judged).collect()
 }

@@ -90,7 +90,9 @@ pub async fn run(
         }
     };
     let taken = wiring::import(pool, config, letters, (&operator, reason), dry_run).await?;
-    let lost = taken.iter().any(|one| one.result == wiring::Imported::NoOrigin);
+    let lost = taken
+        .iter()
+        .any(|one| matches!(one.result, wiring::Imported::NoOrigin | wiring::Imported::Partial));
     let rows: Vec<Row> = taken.into_iter().map(|one| row(one, dry_run)).collect();
     printer.rows(&rows)?;
     Ok(if lost { Exit::Findings } else { Exit::Ok })

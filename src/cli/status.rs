@@ -12,7 +12,7 @@ use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
-    self, BalanceTotal, CheckpointRow, ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
+    self, BalanceTotal, CheckpointRow, HeldKey, ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
 };
 use crate::telemetry::chain;
 
@@ -83,6 +83,7 @@ async fn show(
     }
     printer.one(&view, |text| human(&view, text))?;
     let held = view.checkpoints.iter().any(CheckpointRow::is_held);
+    let held = held || !view.outbox.held_keys.is_empty();
     let trouble = held || !view.log_changes.is_empty() || !view.wrong_clocks.is_empty();
     Ok(if trouble { Exit::Findings } else { Exit::Ok })
 }
@@ -127,8 +128,14 @@ fn human(view: &StatusView, text: &mut Text) {
     let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);
     text.fields(&[
         ("unpublished", Some(view.outbox.unpublished.to_string())),
+        ("held", Some(view.outbox.held.to_string())),
+        ("copies of dead letters", Some(view.outbox.copies.to_string())),
         ("oldest", oldest.map(|(at, seconds)| format!("{at}, {} ago", ago(seconds)))),
     ]);
+    if !view.outbox.held_keys.is_empty() {
+        text.heading("Keys whose events are held");
+        text.table(&view.outbox.held_keys);
+    }
     text.heading("Open dead letters");
     text.table(&view.dead_letters);
     text.heading("Waiting commands");
@@ -181,6 +188,22 @@ impl Tabular for CheckpointRow {
             ago(self.age_seconds),
             self.epoch.to_string(),
             self.owner.clone(),
+        ]
+    }
+}
+
+impl Tabular for HeldKey {
+    const HEADERS: &'static [&'static str] =
+        &["key", "code", "rows", "attempts", "since", "next try"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            format!("{} {}", self.key_kind, self.key),
+            self.code.clone(),
+            self.rows.to_string(),
+            self.attempts.to_string(),
+            self.since.to_string(),
+            self.next_try.to_string(),
         ]
     }
 }

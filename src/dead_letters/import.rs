@@ -4,7 +4,6 @@
 //! Each is a transaction of its own: an import that was cut off is repeated. Nothing goes to the
 //! outbox: the copy came from a topic, and would come again with the next import.
 
-use chrono::DateTime;
 use sqlx::PgPool;
 
 use crate::clock::Clock;
@@ -15,12 +14,12 @@ use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::WorkingSet;
 use crate::kafka;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
-use crate::pipeline::{headers_to_json, topic_kind};
+use crate::pipeline::{headers_to_json, time_of, topic_kind};
 use crate::store::dead_letters::{self, Act, Who};
 use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx, inbox};
-use crate::wire::origin::{Origin, origin, without_origin};
+use crate::wire::origin::{Origin, is_partial, origin, without_origin};
 use crate::wire::{Header, RawRecord, Topic, decode};
 
 /// A copy as it lies somewhere.
@@ -55,6 +54,8 @@ pub enum Imported {
     UnknownTopic,
     /// Its headers do not say where it came from.
     NoOrigin,
+    /// The copy was made without the value of the original.
+    Partial,
 }
 
 impl Imported {
@@ -67,6 +68,7 @@ impl Imported {
             Self::Waiting => "waiting here",
             Self::UnknownTopic => "unknown topic",
             Self::NoOrigin => "no origin",
+            Self::Partial => "a copy without its value",
         }
     }
 }
@@ -92,6 +94,10 @@ pub async fn import(
             continue;
         };
         let place = format!("{}:{}:{}", origin.topic, origin.partition, origin.offset);
+        if is_partial(&letter.headers) {
+            taken.push(Taken { place, result: Imported::Partial, code: None });
+            continue;
+        }
         let Some(topic) = topic_kind(topics, &origin.topic) else {
             taken.push(Taken { place, result: Imported::UnknownTopic, code: None });
             continue;
@@ -130,7 +136,7 @@ async fn import_in_tx(
         topic: origin.topic,
         partition: origin.partition,
         offset: origin.offset,
-        timestamp: origin.timestamp.and_then(DateTime::from_timestamp_millis),
+        timestamp: origin.timestamp.and_then(time_of),
         key: letter.key,
         value: letter.value,
         headers: headers_to_json(&headers.into_iter().map(named).collect::<Vec<_>>()),

@@ -31,6 +31,8 @@ use super::record::Header;
 /// Bound of what waits inside librdkafka: 32 MiB or 20,000 records, about 20 relay batches.
 const QUEUE_KBYTES: u32 = 32_768;
 const QUEUE_RECORDS: u32 = 20_000;
+/// The client's own bound of a record. The brokers' is what counts: below this they are asked.
+const RECORD_BYTES_MAX: usize = 16_777_216;
 /// When the queue is full of other callers' records there is no own delivery to wait for.
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(10);
 
@@ -69,6 +71,16 @@ pub struct OutRecord {
     pub timestamp_ms: Option<i64>,
 }
 
+impl OutRecord {
+    /// What the record carries, without what Kafka adds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|header| header.name.len() + length(&header.value));
+        length(&self.key) + length(&self.value) + headers.sum::<usize>()
+    }
+}
+
 /// Why a record was not delivered, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
@@ -78,6 +90,27 @@ pub enum SendError {
     /// Not sent, because an earlier record of its key in the same call had failed.
     #[error("record not sent: an earlier one of its key failed")]
     AfterFailure,
+}
+
+impl SendError {
+    /// Whether the record, or the batch that it was sent in, was too large.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        use RDKafkaErrorCode::{InvalidMessageSize, MessageBatchTooLarge, MessageSizeTooLarge};
+        matches!(
+            self,
+            Self::Failed { code: MessageSizeTooLarge | MessageBatchTooLarge | InvalidMessageSize }
+        )
+    }
+
+    /// What Kafka or the client answered, in one word.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Failed { code } => format!("{code:?}"),
+            Self::AfterFailure => "AfterFailure".to_owned(),
+        }
+    }
 }
 
 /// Cheap to share by `Arc`; several tasks may send at once.
@@ -115,6 +148,7 @@ impl ProducerConfig {
             .set("compression.type", "lz4")
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
             .set("queue.buffering.max.messages", QUEUE_RECORDS.to_string())
+            .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
             .set("reconnect.backoff.max.ms", "2000");
         for (key, value) in &self.extra {
             native.set(key, value);
@@ -228,6 +262,11 @@ impl Call {
 
     async fn send(&mut self, native: &Native, index: usize, record: &OutRecord, all: &[OutRecord]) {
         loop {
+            // It would wait for room in the queue for ever.
+            if record.bytes() > RECORD_BYTES_MAX {
+                self.fail(index, RDKafkaErrorCode::MessageSizeTooLarge, all);
+                return;
+            }
             // Looked at again after each wait: a report may have failed the key meanwhile.
             if self.is_stopped(record) {
                 return;

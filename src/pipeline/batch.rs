@@ -469,27 +469,27 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Dead-letters a record without deciding it. One that was decoded is filed under its own id,
-/// another under its place.
+/// Dead-letters a record without deciding it, with what is kept and said of it. One that was
+/// decoded is filed under its own id, another under its place.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn dead_letter_raw_in_tx(
     tx: &mut Tx<'_>,
     raw: &RawRecordRow,
+    (kept, sentence): (RawRecordRow, String),
     decoded: Option<&Message>,
     reason: DeadLetterReason,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (place, exact) = (place_of(raw), place_with_content(raw));
-    let content_hash = bytes_hash(raw);
+    let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
     let mut ids = vec![&place, &exact];
     ids.extend(decoded.map(|message| &message.record));
     let known = inbox::probe_in_tx(tx, &ids).await?;
     let named = decoded.filter(|message| !known.contains_key(&message.record));
     let code = reason.code().to_owned();
     let mut write = BatchWrite::default();
-    if known.get(&place) == Some(&content_hash) || known.contains_key(&exact) {
+    if known.get(&place) == Some(&hash) || known.contains_key(&exact) {
         write.repeats.push(RepeatRow {
             topic: raw.topic.clone(),
             partition: raw.partition,
@@ -503,7 +503,7 @@ pub async fn dead_letter_raw_in_tx(
         let record = named.map_or(unnamed, |message| message.record.clone());
         write.inbox.push(InboxRow {
             record: record.clone(),
-            content_hash: named.map_or(content_hash, |message| message.content_hash),
+            content_hash: named.map_or(hash, |message| message.content_hash),
             message_type: named.map_or("unknown", |message| type_of(&message.input)),
             outcome: "dead_lettered",
             code: Some(code.clone()),
@@ -513,10 +513,10 @@ pub async fn dead_letter_raw_in_tx(
             subject: None,
         });
         write.dead_letters.push(DeadLetterRow {
-            raw: raw.clone(),
+            raw: kept,
             record: Some(record),
             code,
-            message: reason.sentence().to_owned(),
+            message: sentence,
         });
     }
     let (before, mut after) = (WorkingSet::default(), WorkingSet::default());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike, Utc};
 
 use super::batch::{self, Item, run_in_tx};
+use super::last_resort::{self, Keeps};
 use super::log_place::{self, Verdict};
 use super::{Pipeline, topic_kind};
 use crate::config::Topics;
@@ -379,13 +380,21 @@ impl Pipeline {
         cancel: &LaneCancel,
     ) -> Step {
         let mut pause = RETRY_FIRST;
+        let (mut keeps, mut attempts) = (Keeps::All, 0_u32);
         loop {
-            let done = self.dead_letter_once(fence, raw, decoded, reason).await;
+            let done = self.dead_letter_once(fence, raw, keeps, decoded, reason).await;
             let Err(error) = done else {
                 return Step::Committed;
             };
-            if error.disposition() == Disposition::Abandon {
-                return Step::Fenced;
+            attempts = attempts.saturating_add(1);
+            match error.disposition() {
+                Disposition::Abandon => return Step::Fenced,
+                Disposition::Retry => {}
+                Disposition::Suspect | Disposition::Bisect => {
+                    if attempts >= last_resort::patience(&error) {
+                        (keeps, attempts) = (keeps.less(), 0);
+                    }
+                }
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
@@ -400,6 +409,7 @@ impl Pipeline {
         &self,
         fence: &Fence,
         raw: &RawRecordRow,
+        keeps: Keeps,
         decoded: Option<&Message>,
         reason: DeadLetterReason,
     ) -> Result<(), StoreError> {
@@ -410,7 +420,8 @@ impl Pipeline {
             tx.rollback().await?;
             return Ok(());
         }
-        batch::dead_letter_raw_in_tx(&mut tx, raw, decoded, reason, at).await?;
+        let kept = (keeps.of(raw), format!("{}{}", reason.sentence(), keeps.sentence()));
+        batch::dead_letter_raw_in_tx(&mut tx, raw, kept, decoded, reason, at).await?;
         checkpoint::advance_in_tx(&mut tx, fence, log_place::mark_of(raw), at).await?;
         tx.commit().await?;
         Ok(())
@@ -454,7 +465,8 @@ fn to_item(topic: Topic, record: Record) -> Item {
 
 /// A sender may write any number. One that no calendar of ours has, and no database can keep, is
 /// no time.
-fn time_of(millis: i64) -> Option<DateTime<Utc>> {
+#[must_use]
+pub fn time_of(millis: i64) -> Option<DateTime<Utc>> {
     let time = DateTime::from_timestamp_millis(millis)?;
     (1..=9999).contains(&time.year()).then_some(time)
 }

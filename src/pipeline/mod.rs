@@ -11,12 +11,13 @@
 pub mod batch;
 pub mod explanation;
 mod lane;
+mod last_resort;
 mod log_place;
 pub mod replay;
 mod rules;
 pub mod sweep;
 
-pub use lane::{headers_from_json, headers_to_json};
+pub use lane::{headers_from_json, headers_to_json, time_of};
 
 use std::sync::Arc;
 

@@ -93,6 +93,13 @@ impl StoreError {
             if error.code().is_some_and(|code| code == "57014"))
     }
 
+    /// Whether the server had not enough of something, or took too long.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| code == "57014" || code.starts_with("53")))
+    }
+
     /// The name of the constraint that refused, if one did.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {

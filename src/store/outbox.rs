@@ -36,48 +36,105 @@ pub async fn insert_in_tx(
     Ok(())
 }
 
-/// What is to be published next.
+/// Events of one key that are to be published.
 #[derive(Debug, Clone)]
-pub enum Unpublished {
-    Events { outbox_id: i64, record_key: String, payload: String },
-    DeadLetter { outbox_id: i64, letter: Box<super::dead_letters::DeadLetter> },
+pub struct Events {
+    pub outbox_id: i64,
+    pub key: Key,
+    pub payload: String,
+    /// An earlier event of the key is held: this one joins it.
+    pub behind: bool,
 }
 
-/// Whether this transaction may publish: one relay at a time does, the others stand by.
+/// Whose events are in order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub kind: String,
+    pub key: String,
+}
+
+/// The copy of a dead letter that is to be published.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub outbox_id: i64,
+    pub letter: super::dead_letters::DeadLetter,
+}
+
+/// How much is taken at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    pub rows: i64,
+    pub bytes: i64,
+}
+
+/// What is published apart from the rest, so that it never holds the rest back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    Events,
+    /// Events that could not be published before.
+    Held,
+    /// Copies of dead letters.
+    Letters,
+}
+
+impl Share {
+    fn lock(self) -> &'static str {
+        match self {
+            Self::Events => "topup:relay",
+            Self::Held => "topup:relay:held",
+            Self::Letters => "topup:relay:letters",
+        }
+    }
+}
+
+/// Whether this transaction may publish that share: one relay at a time does, the others stand by.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn try_lead_in_tx(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let row = sqlx::query(sql!("outbox_lead")).fetch_one(&mut **tx).await?;
+pub async fn try_lead_in_tx(tx: &mut Tx<'_>, share: Share) -> Result<bool, StoreError> {
+    let row = sqlx::query(sql!("outbox_lead")).bind(share.lock()).fetch_one(&mut **tx).await?;
     Ok(row.try_get(0)?)
 }
 
-/// The oldest unpublished rows.
+/// The oldest events that are not held.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn unpublished_in_tx(
-    tx: &mut Tx<'_>,
-    limit: i64,
-) -> Result<Vec<Unpublished>, StoreError> {
-    let rows = sqlx::query(sql!("outbox_unpublished")).bind(limit).fetch_all(&mut **tx).await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let outbox_id = row.try_get("outbox_id")?;
-        let dead_letter_id: Option<i64> = row.try_get("dead_letter_id")?;
-        found.push(match dead_letter_id {
-            None => Unpublished::Events {
-                outbox_id,
-                record_key: row.try_get("outbox_key")?,
-                payload: row.try_get("payload")?,
-            },
-            Some(_) => {
-                let letter = Box::new(super::dead_letters::of_row(&row)?);
-                Unpublished::DeadLetter { outbox_id, letter }
-            }
-        });
-    }
-    Ok(found)
+pub async fn events_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
+    let query = sqlx::query(sql!("outbox_events")).bind(window.rows).bind(window.bytes);
+    query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
+}
+
+/// The oldest events of held keys that are due; the rows of the window count keys.
+///
+/// # Errors
+/// When the database fails.
+pub async fn held_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
+    let query = sqlx::query(sql!("outbox_held_due")).bind(window.rows).bind(window.bytes);
+    query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
+}
+
+fn events_of(row: &sqlx::postgres::PgRow) -> Result<Events, StoreError> {
+    Ok(Events {
+        outbox_id: row.try_get("outbox_id")?,
+        key: Key { kind: row.try_get("key_kind")?, key: row.try_get("record_key")? },
+        payload: row.try_get("payload")?,
+        behind: row.try_get("behind")?,
+    })
+}
+
+/// The oldest copies of dead letters.
+///
+/// # Errors
+/// When the database fails.
+pub async fn letters_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Letter>, StoreError> {
+    let query = sqlx::query(sql!("outbox_letters")).bind(window.rows).bind(window.bytes);
+    let rows = query.fetch_all(&mut **tx).await?;
+    let letter = |row: &sqlx::postgres::PgRow| {
+        let letter = super::dead_letters::of_row(row)?;
+        Ok(Letter { outbox_id: row.try_get("outbox_id")?, letter })
+    };
+    rows.iter().map(letter).collect()
 }
 
 /// Marks rows that Kafka has acknowledged.
@@ -90,5 +147,69 @@ pub async fn mark_published_in_tx(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(sql!("outbox_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Holds those rows, and the keys that they are of with what Kafka answered for each.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold_in_tx(
+    tx: &mut Tx<'_>,
+    ids: &[i64],
+    keys: &[(Key, String)],
+) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    with_codes(tx, sql!("relay_holds_add"), keys).await?;
+    sqlx::query(sql!("outbox_hold")).bind(ids).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Keeps others from holding more rows of those keys until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_holds_in_tx(tx: &mut Tx<'_>, keys: &[Key]) -> Result<(), StoreError> {
+    of_keys(tx, sql!("relay_holds_lock"), keys).await
+}
+
+/// Releases those keys of which nothing is held any more. They are locked before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_holds_in_tx(tx: &mut Tx<'_>, keys: &[Key]) -> Result<(), StoreError> {
+    of_keys(tx, sql!("relay_holds_end"), keys).await
+}
+
+/// Notes that held keys failed again; each is tried later than before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holds_failed_in_tx(tx: &mut Tx<'_>, keys: &[(Key, String)]) -> Result<(), StoreError> {
+    with_codes(tx, sql!("relay_holds_failed"), keys).await
+}
+
+async fn of_keys(tx: &mut Tx<'_>, sql: &'static str, keys: &[Key]) -> Result<(), StoreError> {
+    sqlx::query(sql)
+        .bind(keys.iter().map(|key| key.kind.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn with_codes(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    keys: &[(Key, String)],
+) -> Result<(), StoreError> {
+    sqlx::query(sql)
+        .bind(keys.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }

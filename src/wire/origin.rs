@@ -77,6 +77,12 @@ struct Found<'a> {
     message: Option<&'a str>,
 }
 
+/// Whether the copy was made without the value of the original, as that was too large.
+#[must_use]
+pub fn is_partial(headers: &[Header]) -> bool {
+    has(headers, "dlq.copy")
+}
+
 /// The headers that the original had.
 #[must_use]
 pub fn without_origin(headers: &[Header]) -> Vec<Header> {

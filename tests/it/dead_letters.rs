@@ -302,7 +302,8 @@ async fn a_diverted_record_that_is_read_again_is_a_duplicate() {
     for expected in ["0", "1"] {
         let mut tx = pool.begin().await.expect("begin");
         let (reason, now) = (DeadLetterReason::Unprocessable, Clock::System.now());
-        let written = dead_letter_raw_in_tx(&mut tx, &item.raw, None, reason, now).await;
+        let kept = (item.raw.clone(), reason.sentence().to_owned());
+        let written = dead_letter_raw_in_tx(&mut tx, &item.raw, kept, None, reason, now).await;
         written.expect("written");
         tx.commit().await.expect("commit");
         assert_eq!(direct.database.lines(LETTERS).await, ["unprocessable|open|1"]);

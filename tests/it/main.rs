@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
 
+mod any_bytes;
 mod audit_teeth;
 mod auditor;
 mod bank;
@@ -33,6 +34,7 @@ mod proof;
 mod quality;
 mod readme;
 mod reconcile;
+mod relay;
 mod rematch;
 mod restored;
 mod review;

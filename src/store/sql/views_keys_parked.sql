@@ -3,7 +3,7 @@
 SELECT f.wait_key AS key, f.source || '/' || f.message_id AS record, f.needs, f.since, f.deadline,
        k.commands - 1 AS behind,
        (SELECT count(*) FROM dead_letters d
-         WHERE d.topic = f.topic AND d.record_key = convert_to(f.wait_key, 'UTF8')
+         WHERE d.topic = f.topic AND md5(d.record_key) = md5(convert_to(f.wait_key, 'UTF8'))
            AND d.status = 'open') AS letters
   FROM (SELECT wait_key, min(waiting_id) AS first, count(*) AS commands
           FROM waiting_commands GROUP BY wait_key) k

@@ -15,6 +15,7 @@ const PRIVILEGES: &str = include_str!("../sql/views_health_privileges.sql");
 const MIGRATIONS: &str = include_str!("../sql/views_health_migrations.sql");
 const HAS_MIGRATIONS: &str = include_str!("../sql/views_health_has_migrations.sql");
 
+const RELAY: &str = include_str!("../sql/views_health_relay.sql");
 const PARTITIONS: &str = include_str!("../sql/views_health_partitions.sql");
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -119,6 +120,19 @@ impl Examined {
         let rows = sqlx::query(PARTITIONS).fetch_all(&mut self.connection).await?;
         let fact = |row: &sqlx::postgres::PgRow| {
             Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("held")? })
+        };
+        rows.iter().map(fact).collect()
+    }
+
+    /// What is not published, and whether a key is held: in words.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn relay(&mut self) -> Result<Vec<PartitionFact>> {
+        let rows = sqlx::query(RELAY).fetch_all(&mut self.connection).await?;
+        let fact = |row: &sqlx::postgres::PgRow| {
+            let kind: &str = row.try_get("kind")?;
+            Ok(PartitionFact { found: row.try_get("found")?, held: kind == "held" })
         };
         rows.iter().map(fact).collect()
     }

@@ -12,6 +12,7 @@ use super::{Result, sum};
 
 const CHECKPOINTS: &str = include_str!("../sql/views_status_checkpoints.sql");
 const OUTBOX: &str = include_str!("../sql/views_status_outbox.sql");
+const HOLDS: &str = include_str!("../sql/views_relay_holds.sql");
 const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
 const PARKED: &str = include_str!("../sql/views_status_parked.sql");
 const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
@@ -80,6 +81,24 @@ pub struct OutboxView {
     pub unpublished: i64,
     pub oldest: Option<At>,
     pub oldest_seconds: Option<i64>,
+    /// Of those, rows of held keys, and copies of dead letters.
+    pub held: i64,
+    pub copies: i64,
+    /// Keys whose next event Kafka refused, the longest held first.
+    pub held_keys: Vec<HeldKey>,
+}
+
+/// A key whose events are not published.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeldKey {
+    pub key_kind: String,
+    pub key: String,
+    /// What Kafka or its client answered.
+    pub code: String,
+    pub rows: i64,
+    pub attempts: i32,
+    pub since: At,
+    pub next_try: At,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -130,6 +149,9 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
             unpublished: outbox.try_get("unpublished")?,
             oldest: outbox.try_get("oldest")?,
             oldest_seconds: outbox.try_get("oldest_seconds")?,
+            held: outbox.try_get("held")?,
+            copies: outbox.try_get("copies")?,
+            held_keys: rows(pool, HOLDS, held_key).await?,
         },
         dead_letters: dead_letters::groups(pool).await?,
         waiting: rows(pool, WAITING, waiting).await?,
@@ -173,6 +195,18 @@ fn clock(row: &PgRow) -> Result<ClockRow> {
         owner: row.try_get("owner")?,
         ahead_ms: row.try_get("ahead_ms")?,
         since: row.try_get("since")?,
+    })
+}
+
+fn held_key(row: &PgRow) -> Result<HeldKey> {
+    Ok(HeldKey {
+        key_kind: row.try_get("key_kind")?,
+        key: row.try_get("record_key")?,
+        code: row.try_get("code")?,
+        rows: row.try_get("rows")?,
+        attempts: row.try_get("attempts")?,
+        since: row.try_get("since")?,
+        next_try: row.try_get("next_try")?,
     })
 }
 

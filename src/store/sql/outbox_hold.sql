@@ -1,0 +1,1 @@
+UPDATE outbox SET held = true WHERE outbox_id = ANY($1::bigint[])

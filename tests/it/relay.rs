@@ -1,0 +1,149 @@
+//! The relay: nothing that Kafka refuses holds back what it takes.
+
+use topup::app::Worker;
+use topup::clock::Clock;
+use topup::config::Only;
+use topup::kafka::{Header, OutRecord};
+use topup::store::prune::{self, Pruned};
+use topup::store::views::status;
+
+use crate::harness::World;
+use crate::harness::records::{account, draft};
+
+/// What a broker with its usual settings takes of a record, about.
+const BROKER_MAX: usize = 1_048_588;
+
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(next).collect()
+}
+
+fn hostile(topic: &str, value: Option<Vec<u8>>, headers: Vec<Header>) -> OutRecord {
+    OutRecord { topic: topic.to_owned(), key: None, value, headers, timestamp_ms: None }
+}
+
+/// A record as large as the broker takes has no room for our headers: its copy goes without the
+/// value, and where the headers are too large, as a pointer. Events and smaller copies are not
+/// held back, and nothing is left over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_too_large_is_cut_down_and_holds_nothing_back() {
+    let world = World::with_partitions("r_large", 1).await;
+    let topic = world.topics.commands.as_str();
+    let large = BROKER_MAX - 300;
+    for length in [999_790, 1_000_008, large, large, large, large, large, large] {
+        world.publish_all(vec![hostile(topic, Some(noise(length)), Vec::new())]).await;
+    }
+    let header = Header { name: "large".to_owned(), value: Some(noise(large)) };
+    world.publish_all(vec![hostile(topic, Some(b"{".to_vec()), vec![header])]).await;
+    let mut keyed = hostile(topic, None, Vec::new());
+    keyed.key = Some(noise(large));
+    world.publish_all(vec![keyed, hostile(topic, Some(b"small".to_vec()), Vec::new())]).await;
+    let worker = world.start().await;
+    world.applied("after", "account.upsert", "ACC", account("ACC")).await;
+    let copies = world.dead_letter_records().await;
+    let how = |copy: &crate::harness::Read| copy.header("dlq.copy").first().cloned();
+    let forms: Vec<String> =
+        copies.iter().map(|copy| how(copy).unwrap_or_else(|| "full".to_owned())).collect();
+    let count = |form: &str| forms.iter().filter(|one| *one == form).count();
+    assert_eq!((count("full"), count("headers"), count("pointer")), (3, 6, 2), "{forms:?}");
+    for copy in &copies {
+        assert_eq!(copy.header("dlq.id").len(), 1);
+        assert_eq!(copy.value.is_some(), how(copy).is_none());
+    }
+    let ids: std::collections::BTreeSet<String> =
+        copies.iter().flat_map(|copy| copy.header("dlq.id")).collect();
+    assert_eq!(ids.len(), 11, "each letter is named once");
+    assert_eq!(world.events().await.len(), 1);
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// An event that Kafka refuses holds its key: what is behind it waits in order, all others are
+/// published, old rows are pruned, and `status` says which key, since when and why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_refused_holds_its_key_only() {
+    let world = World::with_partitions("r_held", 1).await;
+    let deciding = Only { relay: false, ..Only::ALL };
+    let worker = Worker::start(&world.config(), deciding, Clock::System).await.expect("starts");
+    world.applied("big-1", "account.upsert", "BIG", account("BIG")).await;
+    let first = "SELECT payload FROM outbox WHERE record_key = 'BIG'";
+    let payload = world.value(first).await;
+    let inflate = "UPDATE outbox SET payload =
+        (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 100000) i)
+        WHERE record_key = 'BIG'";
+    world.database.execute(inflate).await;
+    for number in 0..3 {
+        let id = format!("big-i-{number}");
+        world.applied(&id, "invoice.create", "BIG", draft(&id, "BIG", "1.00")).await;
+        let id = format!("ok-{number}");
+        world.applied(&id, "account.upsert", &id, account(&id)).await;
+    }
+    let relaying = Only { commands: false, bank: false, usage: false, jobs: false, ..Only::ALL };
+    let relay = Worker::start(&world.config(), relaying, Clock::System).await.expect("starts");
+    let waiting = "SELECT string_agg(DISTINCT record_key || ' ' || held, ',') FROM outbox
+                   WHERE published_at IS NULL";
+    world.until(waiting, "BIG true").await;
+    // One more of that key joins it.
+    world.applied("big-last", "account.upsert", "BIG", account("BIG")).await;
+    world.applied("ok-last", "account.upsert", "ok-last", account("ok-last")).await;
+    world.until(waiting, "BIG true").await;
+    let view = status::read(&world.database.admin).await.expect("a status").outbox;
+    assert_eq!((view.unpublished, view.held, view.held_keys.len()), (5, 5, 1), "{view:?}");
+    let key = &view.held_keys[0];
+    assert_eq!((key.key.as_str(), key.code.as_str(), key.rows), ("BIG", "MessageSizeTooLarge", 5));
+    // Its rows do not keep others from being pruned.
+    let before = chrono::Utc::now() + chrono::Duration::hours(1);
+    let bound = prune::outbox_bound(&world.database.admin, before).await.expect("a bound");
+    let mut tx = world.database.admin.begin().await.expect("a transaction");
+    let gone = prune::page_in_tx(&mut tx, Pruned::Outbox, before, bound, 2).await.expect("pruned");
+    tx.rollback().await.expect("rolled back");
+    assert_eq!(gone, 2);
+    // Once Kafka takes it, everything of the key follows in order.
+    let restore = format!(
+        "UPDATE outbox SET payload = '{payload}'
+        WHERE record_key = 'BIG' AND first_sequence = 1",
+        payload = payload.replace('\'', "''")
+    );
+    world.database.execute(&restore).await;
+    let events = world.events().await;
+    assert_eq!(events.iter().filter(|event| event.record.key_text() == "BIG").count(), 5);
+    world.until("SELECT count(*) FROM relay_holds", "0").await;
+    worker.shutdown().await;
+    relay.shutdown().await;
+    world.finish().await;
+}
+
+/// What the database refuses of a dead letter is left out; the partition goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_that_is_refused_keeps_less() {
+    let world = World::with_partitions("r_refused", 1).await;
+    for sql in [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+            IF position('\\x6e6f'::bytea IN coalesce(NEW.record_value, '')) > 0
+               OR NEW.record_headers::text LIKE '%never%' THEN
+                RAISE EXCEPTION 'refused' USING ERRCODE = '54000';
+            END IF;
+            RETURN NEW;
+         END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON dead_letters
+         FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ] {
+        world.database.execute(sql).await;
+    }
+    let topic = world.topics.commands.as_str();
+    let header = Header { name: "never".to_owned(), value: None };
+    world.publish_all(vec![hostile(topic, Some(b"yes".to_vec()), vec![header])]).await;
+    world.publish_all(vec![hostile(topic, Some(b"no".to_vec()), Vec::new())]).await;
+    let worker = world.start().await;
+    world.applied("after", "account.upsert", "ACC", account("ACC")).await;
+    let kept = "SELECT record_offset, coalesce(encode(record_value, 'escape'), '-'),
+                record_headers, message LIKE '%only in the log.' FROM dead_letters ORDER BY 1";
+    assert_eq!(world.database.lines(kept).await, ["0|yes|[]|true", "1|-|[]|true"]);
+    worker.shutdown().await;
+    world.finish().await;
+}
