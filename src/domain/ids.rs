@@ -195,6 +195,30 @@ impl fmt::Display for RecordId {
     }
 }
 
+/// The sources of records that we make ourselves. Nobody else may use them: a record from outside
+/// under one of them could take the id of an act of ours.
+pub mod own_source {
+    /// What jobs decide.
+    pub const JOBS: &str = "topup-jobs";
+    /// What the sweep tries again.
+    pub const RETURNS: &str = "topup-returns";
+    pub const HOLDS: &str = "topup.holds";
+    /// What persons do by the command line.
+    pub const OPERATOR: &str = "topup-operator";
+    /// Records without an id of their own are known by their place in the log.
+    pub const PLACE: &str = "kafka";
+
+    pub const ALL: [&str; 5] = [JOBS, RETURNS, HOLDS, OPERATOR, PLACE];
+}
+
+impl Source {
+    /// Whether only records that we make ourselves may have it.
+    #[must_use]
+    pub fn is_our_own(&self) -> bool {
+        own_source::ALL.contains(&self.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

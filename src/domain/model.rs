@@ -12,7 +12,9 @@ use super::allocation::Allocation;
 use super::decide::{self, Context};
 use super::effect::{BankKey, Effect, Need, Outcome, wait_key};
 use super::event::EventKey;
-use super::ids::{AccountId, IdBlock, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use super::ids::{
+    AccountId, IdBlock, InvoiceId, MessageId, PaymentId, RecordId, Source, own_source,
+};
 use super::input::{ContentHash, Input, Message, Waited};
 use super::ledger::{LedgerAccount, LedgerTransaction};
 use super::matching::{MatchDecision, RuleSet};
@@ -384,7 +386,7 @@ impl Model {
             let since = self.parked_at.get(&key).copied().unwrap_or(as_of);
             let message = Message {
                 record: RecordId {
-                    source: Source::trusted("topup-returns"),
+                    source: Source::trusted(own_source::RETURNS),
                     id: MessageId::trusted("retry"),
                 },
                 time: since,

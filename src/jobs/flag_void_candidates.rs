@@ -11,7 +11,7 @@ use sqlx::PgPool;
 
 use super::runner::{JobSettings, Report, Work};
 use crate::domain::event::Cause;
-use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::pipeline::Pipeline;
 use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
@@ -35,7 +35,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     };
     let cause = Arc::new(Cause {
         record: RecordId {
-            source: Source::trusted("topup-jobs"),
+            source: Source::trusted(own_source::JOBS),
             id: MessageId::trusted(&format!("flag-void-candidates:{}", rules.as_of.timestamp())),
         },
         traceparent: None,

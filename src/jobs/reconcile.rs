@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::runner::{Report, Work};
 use crate::domain::event::Cause;
-use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::store::{StoreError, outbox, reconcile};
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
@@ -13,7 +13,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let zone = work.settings().calendar.zone.name();
     let found = reconcile::find(work.pool(), as_of, zone).await?;
     let record = RecordId {
-        source: Source::trusted("topup-jobs"),
+        source: Source::trusted(own_source::JOBS),
         id: MessageId::trusted(&format!("reconcile:{}", as_of.timestamp())),
     };
     let cause = Arc::new(Cause { record, traceparent: None, as_of });

@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use super::runner::{Report, Work};
-use crate::domain::ids::{MessageId, PaymentId, RecordId, Source};
+use crate::domain::ids::{MessageId, PaymentId, RecordId, Source, own_source};
 use crate::domain::input::{Input, Message};
 use crate::pipeline::batch::{Item, run_in_tx};
 use crate::store::load::Locks;
@@ -43,7 +43,7 @@ fn item(work: &Work<'_>, payment_id: &str) -> Item {
     let seconds = work.as_of().timestamp();
     let message = Message {
         record: RecordId {
-            source: Source::trusted("topup-jobs"),
+            source: Source::trusted(own_source::JOBS),
             id: MessageId::trusted(&format!("rematch:{seconds}:{hex}")),
         },
         time: work.as_of(),

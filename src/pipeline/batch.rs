@@ -9,7 +9,7 @@ use super::{Pipeline, Turn};
 use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
-use crate::domain::ids::{IdBlock, MessageId, RecordId, Source};
+use crate::domain::ids::{IdBlock, MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message};
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{self, RuleSet};
@@ -532,7 +532,7 @@ enum Pass {
 #[must_use]
 pub fn place_of(raw: &RawRecordRow) -> RecordId {
     RecordId {
-        source: Source::trusted("kafka"),
+        source: Source::trusted(own_source::PLACE),
         id: MessageId::trusted(&format!("{}:{}:{}", raw.topic, raw.partition, raw.offset)),
     }
 }

@@ -25,7 +25,7 @@ use crate::store::error::Disposition;
 use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
 use crate::telemetry;
-use crate::wire::{RawRecord, Topic, decode};
+use crate::wire::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
 
 /// First pause before a transient failure is tried again; it doubles up to the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(20);
@@ -460,7 +460,23 @@ fn to_item(topic: Topic, record: Record) -> Item {
         value: record.value.as_deref(),
         headers: &headers,
     });
-    Item { raw: to_raw(record), decoded, again: false }
+    let raw = to_raw(record);
+    let decoded = unless_reserved(decoded, &raw);
+    Item { raw, decoded, again: false }
+}
+
+/// Sources of ours are for what we make ourselves, which has no place in any log.
+fn unless_reserved(
+    decoded: Result<Message, DecodeFailure>,
+    raw: &RawRecordRow,
+) -> Result<Message, DecodeFailure> {
+    match decoded {
+        Ok(message) if raw.partition >= 0 && message.record.source.is_our_own() => {
+            let code = DecodeCode::SourceReserved;
+            Err(DecodeFailure { code, detail: code.message().to_owned(), record: None })
+        }
+        decoded => decoded,
+    }
 }
 
 /// A sender may write any number. One that no calendar of ours has, and no database can keep, is
@@ -542,5 +558,6 @@ pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
         value: raw.value.as_deref(),
         headers: &borrowed,
     });
+    let decoded = unless_reserved(decoded, raw);
     Some(Item { raw: raw.clone(), decoded, again: true })
 }

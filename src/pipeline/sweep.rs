@@ -6,7 +6,7 @@ use super::lane::decode_again;
 use chrono::{DateTime, Utc};
 
 use crate::domain::effect::BankKey;
-use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message, Waited};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::usage::{HoldAmount, Usage};
@@ -89,7 +89,13 @@ impl Pipeline {
         let topic = self.settings().topics.bank_payments.clone();
         let message = Message {
             waited,
-            ..own_message("topup-returns", "return", &named, Input::RetryReturn(key.clone()), at)
+            ..own_message(
+                own_source::RETURNS,
+                "return",
+                &named,
+                Input::RetryReturn(key.clone()),
+                at,
+            )
         };
         own_item(topic, message, at)
     }
@@ -123,7 +129,7 @@ impl Pipeline {
     fn expiry(&self, hold: HoldAmount, at: DateTime<Utc>) -> Item {
         let named = format!("expire:{}/{}", hold.account_id, hold.hold_id);
         let input = Input::Usage(Usage::ExpireHold(hold));
-        let message = own_message("topup.holds", "expire", &named, input, at);
+        let message = own_message(own_source::HOLDS, "expire", &named, input, at);
         own_item(self.settings().topics.usage.clone(), message, at)
     }
 

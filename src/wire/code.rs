@@ -17,6 +17,7 @@ pub enum DecodeCode {
     NotAnObject,
     DuplicateKey,
     EnvelopeInvalid,
+    SourceReserved,
     UnknownType,
     WrongTopic,
     DataInvalid,
@@ -30,7 +31,7 @@ pub enum DecodeCode {
 
 impl DecodeCode {
     /// All codes, in order of precedence.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::EmptyValue,
         Self::TooLarge,
         Self::NotUtf8,
@@ -38,6 +39,7 @@ impl DecodeCode {
         Self::NotAnObject,
         Self::DuplicateKey,
         Self::EnvelopeInvalid,
+        Self::SourceReserved,
         Self::UnknownType,
         Self::WrongTopic,
         Self::DataInvalid,
@@ -60,6 +62,7 @@ impl DecodeCode {
             Self::NotAnObject => "not_an_object",
             Self::DuplicateKey => "duplicate_key",
             Self::EnvelopeInvalid => "envelope_invalid",
+            Self::SourceReserved => "source_reserved",
             Self::UnknownType => "unknown_type",
             Self::WrongTopic => "wrong_topic",
             Self::DataInvalid => "data_invalid",
@@ -86,6 +89,7 @@ impl DecodeCode {
                 "A CloudEvents attribute (specversion, id, source, type, time, datacontenttype) \
                  is missing or malformed."
             }
+            Self::SourceReserved => "This source is one of topup's own: nobody else may use it.",
             Self::UnknownType => "No record type of this name is known here.",
             Self::WrongTopic => "The record's type belongs on another topic.",
             Self::DataInvalid => {

@@ -5,7 +5,7 @@ use serde_json::json;
 use topup::wire::Topic;
 
 use crate::harness::records::{
-    BANK, account, allocate, bank, credit, credit_saying, invoice, payment, with,
+    BANK, account, allocate, bank, credit, credit_saying, envelope, invoice, payment, with,
 };
 use crate::harness::{Direct, World, out_record};
 use crate::rules::topup;
@@ -208,6 +208,26 @@ async fn texts_full_of_unknown_words_do_not_fill_the_lock_table() {
     world.until(parked, &PAYMENTS.to_string()).await;
     let most_seen = watch.await.expect("no panic");
     assert!(most_seen <= 512 + 8, "one transaction held {most_seen} locks");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// A record under a source of ours could take the id of an act of ours before it happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_of_our_own_are_refused_from_outside() {
+    let world = World::with_partitions("flow_sources", 1).await;
+    let worker = world.start().await;
+    for source in topup::domain::ids::own_source::ALL {
+        let data = invoice(&format!("INV-{source}"), "ACC", "5.00");
+        let value = envelope("rematch:1", source, "topup.invoice.create.v1", &data);
+        world.publish(&world.topics.commands, "ACC", &value).await;
+    }
+    world.applied("next", "account.upsert", "ACC", account("ACC")).await;
+    let refused = "SELECT count(*) FROM dead_letters WHERE code = 'source_reserved'";
+    assert_eq!(world.value(refused).await, "5");
+    assert_eq!(world.value("SELECT count(*) FROM invoices").await, "0");
+    let filed = "SELECT count(*) FROM inbox WHERE message_id = 'rematch:1'";
+    assert_eq!(world.value(filed).await, "0", "no id of ours is taken");
     worker.shutdown().await;
     world.finish().await;
 }
