@@ -16,7 +16,7 @@ use crate::store::{StoreError, next_id_block};
 use crate::wire::{RawRecord, Topic, decode};
 
 /// The `source` of operators' acts.
-const SOURCE: &str = "topup-operator";
+const SOURCE: &str = crate::domain::ids::own_source::OPERATOR;
 /// A reason has at most so many characters (contract §2).
 const REASON_MAX: usize = 200;
 

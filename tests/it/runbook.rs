@@ -20,7 +20,9 @@ struct Line {
 fn commands() -> Vec<Line> {
     let mut language = None;
     let mut found = Vec::new();
-    for line in include_str!("../../docs/OPERATIONS.md").lines() {
+    // A command may go on in the next line, as in a shell.
+    let page = include_str!("../../docs/OPERATIONS.md").replace("\\\n", " ");
+    for line in page.lines() {
         if let Some(fence) = line.strip_prefix("```") {
             language = if language.is_some() { None } else { Some(fence) };
             continue;
