@@ -103,6 +103,8 @@ pub struct Totals {
     /// Payments that were looked at.
     pub payments: u64,
     pub differ: u64,
+    /// Payments that only a later version of this program can read: not looked at.
+    pub unreadable: u64,
     /// Payments that the active rules decide now otherwise than is stored: the book has changed
     /// since, a person acted, or other rules were active.
     pub stored_otherwise: u64,
@@ -137,6 +139,7 @@ pub async fn simulate<E: From<StoreError>>(
     let mut totals = Totals::default();
     let mut tx = past(pool, period).await?;
     while let Some(mut page) = next_page(&mut tx).await? {
+        totals.unreadable = totals.unreadable.saturating_add(page.unreadable);
         let decided = decide_page(&mut tx, &mut page, active, other).await?;
         let mut differences = Vec::new();
         for (payment, (now, then)) in page.payments.into_iter().zip(decided) {

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use sqlx::PgPool;
 
 use super::error::CliError;
-use super::output::{Printer, Tabular};
+use super::output::{Printer, Tabular, cell};
 use crate::store::views::keys::{self, ParkedRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -26,8 +26,17 @@ pub async fn run(command: &KeysCommand, pool: &PgPool, printer: Printer) -> Resu
 }
 
 impl Tabular for ParkedRow {
-    const HEADERS: &'static [&'static str] =
-        &["key", "first command", "needs", "since", "deadline", "commands behind", "letters"];
+    const HEADERS: &'static [&'static str] = &[
+        "key",
+        "first command",
+        "needs",
+        "since",
+        "deadline",
+        "commands behind",
+        "letters",
+        "attempts",
+        "failure",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -38,6 +47,8 @@ impl Tabular for ParkedRow {
             self.deadline.to_string(),
             self.behind.to_string(),
             self.letters.to_string(),
+            self.attempts.to_string(),
+            cell(self.failure.as_ref()),
         ]
     }
 }

@@ -39,6 +39,10 @@ pub async fn run(
     }
     let as_of: DateTime<Utc> =
         args.as_of.map_or_else(|| Clock::System.now(), |as_of| as_of.instant(Clock::System));
+    if as_of > Clock::System.now() {
+        let why = "--as-of is after now: nothing is known of it yet";
+        return Err(CliError::Usage(why.to_owned()));
+    }
     let drifts = reconcile::find(pool, as_of, &config.jobs.time_zone).await;
     let reconcile::Found { drifts, cut_off } = drifts.map_err(|error| CliError::failed(&error))?;
     if printer.output != Output::Table || !drifts.is_empty() {

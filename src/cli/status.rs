@@ -12,7 +12,8 @@ use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
-    self, BalanceTotal, CheckpointRow, HeldKey, ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
+    self, BalanceTotal, CheckpointRow, FailingGroup, HeldKey, ParkedGroup, ReturnsGroup,
+    StatusView, WaitingGroup,
 };
 use crate::telemetry::chain;
 
@@ -144,6 +145,8 @@ fn human(view: &StatusView, text: &mut Text) {
     text.table(&view.parked);
     text.heading("Parked returns");
     text.table(&view.parked_returns);
+    text.heading("Failing items");
+    text.table(&view.failing);
     text.heading("Balances");
     text.table(&view.balances);
     text.heading("Jobs");
@@ -274,6 +277,20 @@ impl Tabular for ReturnsGroup {
             self.returns.to_string(),
             self.amount.clone(),
             format!("{}, {} ago", self.oldest, ago(self.oldest_seconds)),
+        ]
+    }
+}
+
+impl Tabular for FailingGroup {
+    const HEADERS: &'static [&'static str] = &["kind", "why", "items", "attempts", "since"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.kind.clone(),
+            self.code.clone(),
+            self.items.to_string(),
+            self.most_attempts.to_string(),
+            self.since.to_string(),
         ]
     }
 }

@@ -131,6 +131,10 @@ pub(super) async fn run_job(
         Ended::Done(report) => ran(true, report.findings, &report.summary),
         Ended::Failed(why) => ran(false, 0, &format!("failed: {why}")),
         Ended::Busy => ran(false, 0, "another run of it still goes on; this one was skipped"),
+        Ended::NotYet => {
+            let why = "refused: --as-of is after now, and a job decides for no instant to come";
+            ran(false, 0, why)
+        }
         Ended::Stopped => ran(false, 0, "stopped before its end; the next runner goes on"),
         Ended::Lost => ran(false, 0, "taken over by another runner"),
         Ended::Taken | Ended::Paused => ran(false, 0, "somebody else has this tick"),

@@ -234,6 +234,7 @@ fn inbox_row(
         partition: raw.partition,
         offset: raw.offset,
         subject: None,
+        guards: true,
     }
 }
 

@@ -181,7 +181,7 @@ async fn mended(stage: &Stage) -> Result<(), DemoError> {
     if replayed.resolves() { Ok(()) } else { Err(story_error("the edit did not help")) }
 }
 
-/// The job decides for an instant that is handed in, so a month passes at once.
+/// The clock of this chapter is a month ahead, so a month passes at once.
 async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     chapter(7, "Two invoices that nobody pays, a month later");
     for fixture in ["invoice-3001", "invoice-3002", "statement"] {
@@ -190,7 +190,10 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     let clock = stage.pipeline().clock();
     let later = clock.now() + chrono::Duration::days(31);
     let (_, stop) = tokio::sync::watch::channel(false);
-    let runner = Runner::new(stage.pipeline().clone(), stage.jobs().clone(), stop);
+    let month = Pipeline::new(stage.pool().clone(), stage.pipeline().settings().clone(), {
+        Clock::Fixed(later)
+    });
+    let runner = Runner::new(month.clone(), stage.jobs().clone(), stop);
     runner.prepare().await?;
     let ended = runner.run_by(Job::FlagVoidCandidates, "demo", later).await?;
     let Ended::Done(report) = ended else {
@@ -200,9 +203,6 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     let keep = candidates::Act::Keep { until: None };
     let void = candidates::Act::Confirm { reason: "customer left".to_owned() };
     let acts = [("INV-3001", &keep, "kept"), ("INV-3002", &void, "confirmed")];
-    let month = Pipeline::new(stage.pool().clone(), stage.pipeline().settings().clone(), {
-        Clock::Fixed(later)
-    });
     for (invoice, act, word) in acts {
         let acted = candidates::act(&month, stage.jobs(), invoice, act, "demo", false).await?;
         if acted != candidates::Acted::Done {

@@ -6,19 +6,23 @@ use super::runner::{Report, Work};
 use crate::store::StoreError;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
-    let (mut released, mut expired, mut holds) = (0_usize, 0_usize, 0_usize);
+    let (mut released, mut expired, mut holds, mut failed) = (0_usize, 0_usize, 0_usize, 0_usize);
     loop {
         let swept = work.pipeline().sweep().await?;
         released = released.saturating_add(swept.released);
         expired = expired.saturating_add(swept.expired);
         holds = holds.saturating_add(swept.holds_expired);
+        failed = failed.saturating_add(swept.failed);
         let idle = swept.released == 0 && swept.expired == 0 && swept.holds_expired == 0;
         if idle || work.must_stop() {
             break;
         }
         work.step().await?;
     }
-    let summary =
+    let mut summary =
         format!("{released} released, {expired} ended at their deadline, {holds} holds expired");
-    Ok(Report { findings: 0, summary })
+    if failed > 0 {
+        summary.push_str(&format!(", {failed} failed: they are tried again by themselves"));
+    }
+    Ok(Report { findings: u64::try_from(failed).unwrap_or(u64::MAX), summary })
 }

@@ -15,6 +15,7 @@ use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::pipeline::Pipeline;
 use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
+use crate::store::failing::{self, Kind};
 use crate::store::outbox;
 use crate::store::void_candidates::{self as candidates, Rules};
 
@@ -41,20 +42,15 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         traceparent: None,
         as_of: rules.as_of,
     });
-    let (mut flagged, mut cleared) = (0_usize, 0_usize);
+    let (mut flagged, mut cleared, mut failed) = (0_usize, 0_usize, 0_usize);
     let mut after = work.progress().unwrap_or_default();
     while !work.must_stop() {
         let end = candidates::page_end(work.pool(), &after, PAGE_INVOICES).await?;
         let wrong = candidates::page(work.pool(), &after, end.as_deref(), &rules).await?;
-        let mut tx = work.pool().begin().await?;
-        work.step_in_tx(&mut tx, end.as_deref()).await?;
-        let changed = candidates::change_in_tx(&mut tx, &wrong, &rules, &cause).await?;
-        let source = &work.pipeline().settings().event_source;
-        let events = crate::pipeline::batch::outbox_rows(&changed.events, source);
-        outbox::insert_in_tx(&mut tx, &events, rules.as_of).await?;
-        tx.commit().await?;
-        flagged = flagged.saturating_add(changed.flagged);
-        cleared = cleared.saturating_add(changed.cleared);
+        let changed = change(work, &wrong, end.as_deref(), &rules, &cause).await?;
+        flagged = flagged.saturating_add(changed.0);
+        cleared = cleared.saturating_add(changed.1);
+        failed = failed.saturating_add(changed.2);
         match end {
             Some(end) => after = end,
             None => break,
@@ -65,7 +61,68 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         let zones = rules.behind;
         summary.push_str(&format!("; left as they are: {zones} time zones, the feed is behind"));
     }
-    Ok(Report { findings: u64::from(rules.behind > 0), summary })
+    if failed > 0 {
+        summary.push_str(&format!("; {failed} failed and are left as they are"));
+    }
+    Ok(Report { findings: u64::from(rules.behind > 0 || failed > 0), summary })
+}
+
+/// Changes the flags of a page in one transaction. An invoice that fails is found by halving: its
+/// failure is noted, and the others go on. How many were flagged, cleared, and failed.
+async fn change(
+    work: &Work<'_>,
+    wrong: &[String],
+    end: Option<&str>,
+    rules: &Rules,
+    cause: &Arc<Cause>,
+) -> Result<(usize, usize, usize), StoreError> {
+    let (mut flagged, mut cleared, mut failed) = (0_usize, 0_usize, 0_usize);
+    let mut groups = vec![wrong];
+    while let Some(group) = groups.pop() {
+        let error = match change_group(work, group, rules, cause).await {
+            Ok(changed) => {
+                flagged = flagged.saturating_add(changed.flagged);
+                cleared = cleared.saturating_add(changed.cleared);
+                failing::clear(work.pool(), Kind::Candidate, group).await?;
+                continue;
+            }
+            Err(StoreError::Fenced) => return Err(StoreError::Fenced),
+            Err(error) if !error.is_answered() => return Err(error),
+            Err(error) => error,
+        };
+        match group {
+            [] => return Err(error),
+            [one] => {
+                failed = failed.saturating_add(1);
+                failing::note(work.pool(), Kind::Candidate, one, &error, work.now()).await?;
+            }
+            several => {
+                let (first, second) = several.split_at(several.len() / 2);
+                groups.push(second);
+                groups.push(first);
+            }
+        }
+    }
+    let mut tx = work.pool().begin().await?;
+    work.step_in_tx(&mut tx, end).await?;
+    tx.commit().await?;
+    Ok((flagged, cleared, failed))
+}
+
+async fn change_group(
+    work: &Work<'_>,
+    group: &[String],
+    rules: &Rules,
+    cause: &Arc<Cause>,
+) -> Result<candidates::Changed, StoreError> {
+    let mut tx = work.pool().begin().await?;
+    work.step_in_tx(&mut tx, None).await?;
+    let changed = candidates::change_in_tx(&mut tx, group, rules, cause).await?;
+    let source = &work.pipeline().settings().event_source;
+    let events = crate::pipeline::batch::outbox_rows(&changed.events, source);
+    outbox::insert_in_tx(&mut tx, &events, rules.as_of).await?;
+    tx.commit().await?;
+    Ok(changed)
 }
 
 /// The day that it is in each zone in which the bank's feed is not more than a business day behind.

@@ -6,37 +6,57 @@ use chrono::Duration;
 
 use super::runner::{Report, Work};
 use crate::store::StoreError;
+use crate::store::failing::{self, Kind};
 use crate::store::prune::{self, Pruned};
 
 /// Rows of one transaction.
 const PAGE_ROWS: i64 = 5_000;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
-    let keep = work.settings().keep;
     let mut counts = Vec::new();
+    let mut failed = 0_u64;
     for what in Pruned::ALL {
-        let days = match what {
-            Pruned::Outbox => keep.events_days,
-            Pruned::Inbox => keep.records_days,
-            Pruned::JobRuns => keep.runs_days,
-        };
-        let before = work.as_of() - Duration::days(days);
-        let bound = match what {
-            Pruned::Outbox => prune::outbox_bound(work.pool(), before).await?,
-            Pruned::Inbox | Pruned::JobRuns => None,
-        };
-        let mut total = 0_u64;
-        while !work.must_stop() {
-            let mut tx = work.pool().begin().await?;
-            work.step_in_tx(&mut tx, None).await?;
-            let done = prune::page_in_tx(&mut tx, what, before, bound, PAGE_ROWS).await?;
-            tx.commit().await?;
-            total = total.saturating_add(done);
-            if done == 0 {
-                break;
+        let table = what.table();
+        match prune_table(work, what).await {
+            Ok(total) => {
+                counts.push(format!("{total} of {table}"));
+                failing::clear(work.pool(), Kind::Prune, &[table.to_owned()]).await?;
+            }
+            Err(StoreError::Fenced) => return Err(StoreError::Fenced),
+            // The other tables are none the worse for it.
+            Err(error) => {
+                failing::note(work.pool(), Kind::Prune, table, &error, work.now()).await?;
+                counts.push(format!("not all of {table}: {}", error.code()));
+                failed = failed.saturating_add(1);
             }
         }
-        counts.push(format!("{total} of {}", what.table()));
     }
-    Ok(Report { findings: 0, summary: format!("deleted {}", counts.join(", ")) })
+    failing::forget(work.pool(), work.now()).await?;
+    Ok(Report { findings: failed, summary: format!("deleted {}", counts.join(", ")) })
+}
+
+async fn prune_table(work: &Work<'_>, what: Pruned) -> Result<u64, StoreError> {
+    let keep = work.settings().keep;
+    let days = match what {
+        Pruned::Outbox => keep.events_days,
+        Pruned::Inbox => keep.records_days,
+        Pruned::JobRuns => keep.runs_days,
+    };
+    let before = work.as_of() - Duration::days(days);
+    let bound = match what {
+        Pruned::Outbox => prune::outbox_bound(work.pool(), before).await?,
+        Pruned::Inbox | Pruned::JobRuns => None,
+    };
+    let mut total = 0_u64;
+    while !work.must_stop() {
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, None).await?;
+        let done = prune::page_in_tx(&mut tx, what, before, bound, PAGE_ROWS).await?;
+        tx.commit().await?;
+        total = total.saturating_add(done);
+        if done == 0 {
+            break;
+        }
+    }
+    Ok(total)
 }

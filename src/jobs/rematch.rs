@@ -8,6 +8,7 @@ use super::runner::{Report, Work};
 use crate::domain::ids::{MessageId, PaymentId, RecordId, Source, own_source};
 use crate::domain::input::{Input, Message};
 use crate::pipeline::batch::{Item, run_in_tx};
+use crate::store::failing::{self, Kind};
 use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
 use crate::store::{StoreError, next_id_block, rematch};
@@ -17,23 +18,70 @@ const PAGE_PAYMENTS: i64 = 200;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let as_of = work.as_of();
-    let (mut looked_at, mut changed) = (0_usize, 0_usize);
+    let mut done = Done::default();
     let mut after = work.progress().unwrap_or_default();
     while !work.must_stop() {
         let page = rematch::page(work.pool(), &after, PAGE_PAYMENTS, as_of).await?;
         let Some(last) = page.last() else { break };
-        let items: Vec<Item> = page.iter().map(|id| item(work, id)).collect();
-        let mut tx = work.pool().begin().await?;
-        work.step_in_tx(&mut tx, Some(last)).await?;
-        let block = next_id_block(&mut tx).await?;
-        let written =
-            run_in_tx(work.pipeline(), &mut tx, &items, block, Locks::First, as_of).await?;
-        tx.commit().await?;
-        looked_at = looked_at.saturating_add(items.len());
-        changed = changed.saturating_add(written.rematched);
+        decide(work, &page, &mut done).await?;
         after.clone_from(last);
     }
-    Ok(Report { findings: 0, summary: format!("{looked_at} looked at again, {changed} changed") })
+    let Done { looked_at, changed, failed } = done;
+    let mut summary = format!("{looked_at} looked at again, {changed} changed");
+    if failed > 0 {
+        summary.push_str(&format!(", {failed} failed and are left as they are"));
+    }
+    Ok(Report { findings: u64::try_from(failed).unwrap_or(u64::MAX), summary })
+}
+
+#[derive(Default)]
+struct Done {
+    looked_at: usize,
+    changed: usize,
+    failed: usize,
+}
+
+/// Decides a page of payments in one transaction. One that fails is found by halving: its failure
+/// is noted, and the others go on.
+async fn decide(work: &Work<'_>, page: &[String], done: &mut Done) -> Result<(), StoreError> {
+    let mut groups = vec![page];
+    while let Some(group) = groups.pop() {
+        let Some(last) = group.last() else { continue };
+        let error = match decide_group(work, group, last).await {
+            Ok(changed) => {
+                done.looked_at = done.looked_at.saturating_add(group.len());
+                done.changed = done.changed.saturating_add(changed);
+                failing::clear(work.pool(), Kind::Rematch, group).await?;
+                continue;
+            }
+            Err(StoreError::Fenced) => return Err(StoreError::Fenced),
+            Err(error) if !error.is_answered() => return Err(error),
+            Err(error) => error,
+        };
+        if group.len() > 1 {
+            let (first, second) = group.split_at(group.len() / 2);
+            groups.push(second);
+            groups.push(first);
+        } else {
+            done.failed = done.failed.saturating_add(1);
+            failing::note(work.pool(), Kind::Rematch, last, &error, work.now()).await?;
+        }
+        if work.must_stop() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn decide_group(work: &Work<'_>, group: &[String], last: &str) -> Result<usize, StoreError> {
+    let items: Vec<Item> = group.iter().map(|id| item(work, id)).collect();
+    let mut tx = work.pool().begin().await?;
+    work.step_in_tx(&mut tx, Some(last)).await?;
+    let block = next_id_block(&mut tx).await?;
+    let as_of = work.as_of();
+    let written = run_in_tx(work.pipeline(), &mut tx, &items, block, Locks::First, as_of).await?;
+    tx.commit().await?;
+    Ok(written.rematched)
 }
 
 /// The job's wish as a record; partition −1 is no place in any log.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,6 +22,9 @@ use crate::telemetry;
 const DUE_MAX: usize = 64;
 /// How often runs are looked for whose runner died.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(2);
+
+/// A tick comes at its instant: by so little may a clock that was set meanwhile be behind it.
+const AHEAD_MAX: TimeDelta = TimeDelta::seconds(1);
 
 /// How long things that guard no money are kept, in days.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +70,8 @@ pub enum Ended {
     /// Somebody else has this tick.
     Taken,
     Paused,
+    /// The instant that it would decide for has not come: nothing was claimed, nothing done.
+    NotYet,
 }
 
 /// What a job may use while it runs.
@@ -91,6 +96,10 @@ impl Work<'_> {
 
     pub(super) fn as_of(&self) -> DateTime<Utc> {
         self.run.as_of
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.runner.now()
     }
 
     /// Where an earlier runner of this tick was.
@@ -307,6 +316,10 @@ impl Runner {
         operator: Option<&str>,
         as_of: DateTime<Utc>,
     ) -> Result<Ended, StoreError> {
+        let now = self.now();
+        if as_of > now + AHEAD_MAX {
+            return Ok(Ended::NotYet);
+        }
         let claim = Claim {
             job: job.word(),
             scheduled_for,
@@ -316,7 +329,7 @@ impl Runner {
             owner: &self.settings.owner,
             lease_until: self.lease_until(),
         };
-        Ok(match jobs::claim(self.pipeline.pool(), claim, self.now()).await? {
+        Ok(match jobs::claim(self.pipeline.pool(), claim, now).await? {
             Claimed::Mine(run) => self.execute(job, &run).await,
             Claimed::Busy => Ended::Busy,
             Claimed::Taken => Ended::Taken,
@@ -418,6 +431,9 @@ impl Runner {
             Ok(Ended::Failed(_) | Ended::Taken | Ended::Paused) => {}
             Ok(Ended::Stopped) => tracing::info!(job, "stopped; it goes on at the next runner"),
             Ok(Ended::Lost) => tracing::warn!(job, "taken over by another runner"),
+            Ok(Ended::NotYet) => {
+                tracing::warn!(job, "not run: its instant is after this machine's clock");
+            }
             Ok(Ended::Busy) => tracing::warn!(job, "skipped: the run before it still goes on"),
             Err(error) => {
                 tracing::warn!(job, error = %telemetry::chain(&error), "a tick was not claimed");

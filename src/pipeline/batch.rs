@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{Pipeline, Turn};
-use crate::domain::decide::{Context, decide, usage};
+use crate::domain::decide::{Context, decide, guards, usage};
 use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source, own_source};
@@ -332,6 +332,7 @@ impl<'a> Work<'a> {
                 partition: item.raw.partition,
                 offset: item.raw.offset,
                 subject: subject.clone(),
+                guards: guards(&message.input),
             });
         }
         self.end(index, Ended { outcome: done.outcome.word(), code, subject, needs });
@@ -423,6 +424,7 @@ impl<'a> Work<'a> {
             partition: item.raw.partition,
             offset: item.raw.offset,
             subject: None,
+            guards: true,
         });
         let mut text = format!("{} {}", failure.code.message(), mask(&failure.detail));
         text.truncate(text.floor_char_boundary(2_000));
@@ -511,6 +513,7 @@ pub async fn dead_letter_raw_in_tx(
             partition: raw.partition,
             offset: raw.offset,
             subject: None,
+            guards: true,
         });
         write.dead_letters.push(DeadLetterRow {
             raw: kept,

@@ -152,6 +152,8 @@ enum Next {
     Halve,
     /// It is one record, and it is the cause.
     GiveUp,
+    /// It is one record, and it meets what only a later version can read.
+    Keep,
     Abandon,
 }
 
@@ -167,9 +169,12 @@ fn next_step(error: &StoreError, attempts: u32, records: usize, of: usize) -> Ne
     };
     match known {
         Disposition::Abandon => Next::Abandon,
-        Disposition::Bisect if records > 1 => Next::Halve,
+        Disposition::Bisect | Disposition::Unread if records > 1 => Next::Halve,
         Disposition::Bisect if attempts >= SINGLE_ATTEMPTS => Next::GiveUp,
-        Disposition::Bisect | Disposition::Suspect | Disposition::Retry => Next::Again,
+        Disposition::Unread if attempts >= SINGLE_ATTEMPTS => Next::Keep,
+        Disposition::Bisect | Disposition::Unread | Disposition::Suspect | Disposition::Retry => {
+            Next::Again
+        }
     }
 }
 
@@ -267,6 +272,14 @@ impl Pipeline {
                     }
                     step => return step,
                 },
+                Next::Keep => match self.keep(fence, group, cancel).await {
+                    Some(Step::Committed) => {
+                        (attempts, pause) = (0, RETRY_FIRST);
+                        continue;
+                    }
+                    Some(step) => return step,
+                    None => {}
+                },
                 Next::Again => {}
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
@@ -346,6 +359,20 @@ impl Pipeline {
         self.dead_letter_alone(fence, &item.raw, decoded, reason, cancel).await
     }
 
+    /// A fact of the bank is recorded, to be decided by a later version. None for anything else: it
+    /// waits for a worker that can read what it meets, and is never a dead letter for it.
+    async fn keep(&self, fence: &Fence, group: &[Item], cancel: &LaneCancel) -> Option<Step> {
+        let item = group.first()?.only_recorded(false)?;
+        let step = self.only_record(fence, &item, cancel).await?;
+        tracing::warn!(
+            topic = fence.topic,
+            partition = fence.partition,
+            offset = item.raw.offset,
+            "a later version wrote what this record meets: it is kept, undecided"
+        );
+        Some(step)
+    }
+
     /// Records one fact of the bank; None when the database refuses that too.
     async fn only_record(&self, fence: &Fence, item: &Item, cancel: &LaneCancel) -> Option<Step> {
         let mut pause = RETRY_FIRST;
@@ -361,7 +388,7 @@ impl Pipeline {
             attempts = attempts.saturating_add(1);
             match next_step(&error, attempts, 1, 1) {
                 Next::Abandon => return Some(Step::Fenced),
-                Next::GiveUp => return None,
+                Next::GiveUp | Next::Keep => return None,
                 Next::Again | Next::Halve => {}
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
@@ -389,7 +416,7 @@ impl Pipeline {
             attempts = attempts.saturating_add(1);
             match error.disposition() {
                 Disposition::Abandon => return Step::Fenced,
-                Disposition::Retry => {}
+                Disposition::Retry | Disposition::Unread => {}
                 Disposition::Suspect | Disposition::Bisect => {
                     if attempts >= last_resort::patience(&error) {
                         (keeps, attempts) = (keeps.less(), 0);

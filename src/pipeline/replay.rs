@@ -413,7 +413,7 @@ enum Attempt {
 fn refused(error: StoreError, alone: bool) -> Result<Attempt, StoreError> {
     match error.disposition() {
         Disposition::Retry | Disposition::Abandon => Err(error),
-        Disposition::Suspect | Disposition::Bisect if alone => {
+        Disposition::Suspect | Disposition::Bisect | Disposition::Unread if alone => {
             tracing::warn!(
                 error = crate::telemetry::chain(&error),
                 "a dead letter was refused by the database again"
@@ -421,7 +421,7 @@ fn refused(error: StoreError, alone: bool) -> Result<Attempt, StoreError> {
             let code = DeadLetterReason::Unprocessable.code().to_owned();
             Ok(Attempt::Alone(Replayed::StillFailing { code }))
         }
-        Disposition::Suspect | Disposition::Bisect => Ok(Attempt::Apart),
+        Disposition::Suspect | Disposition::Bisect | Disposition::Unread => Ok(Attempt::Apart),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waiting commands: released when what they name has come, ended at their deadline.
 
 use super::Pipeline;
-use super::batch::{Ended, Item, run_in_tx};
+use super::batch::{Ended, Item, Written, run_in_tx};
 use super::lane::decode_again;
 use chrono::{DateTime, Utc};
 
@@ -10,19 +10,25 @@ use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message, Waited};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::usage::{HoldAmount, Usage};
+use crate::store::error::Disposition;
+use crate::store::failing::{self, Kind};
 use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
 use crate::store::usage;
 use crate::store::waiting::{self, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, next_id_block, returns};
 
-/// Keys looked at in one sweep, and commands of one key before the next key has its turn.
+/// Keys looked at in one sweep, and commands of one key before the next key has its turn. As many
+/// again have their turn among those that failed before: neither stands in the way of the other.
 const KEYS_MAX: i64 = 200;
-const COMMANDS_MAX: u32 = 500;
+const COMMANDS_MAX: u32 = 100;
 /// Holds expired in one sweep.
 const HOLDS_MAX: i64 = 500;
 /// Parked returns tried in one sweep.
 const RETURNS_MAX: i64 = 200;
+/// A waiting command that is itself the cause of its failure is a dead letter after so many
+/// attempts: about four minutes, in which those behind it wait.
+const GIVE_UP_AFTER: i32 = 8;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,54 +38,100 @@ pub struct Swept {
     pub holds_expired: usize,
     /// Parked returns that were applied.
     pub returns_applied: usize,
+    /// Items that failed: each is tried again by itself, later each time.
+    pub failed: usize,
+}
+
+impl Swept {
+    fn add(&mut self, more: Self) {
+        self.released = self.released.saturating_add(more.released);
+        self.expired = self.expired.saturating_add(more.expired);
+        self.holds_expired = self.holds_expired.saturating_add(more.holds_expired);
+        self.returns_applied = self.returns_applied.saturating_add(more.returns_applied);
+        self.failed = self.failed.saturating_add(more.failed);
+    }
 }
 
 impl Pipeline {
-    /// Releases and expires what is due. Safe to run in several workers at the same time.
+    /// Releases and expires what is due: what never failed first, then what failed before and has
+    /// its turn again. Safe to run in several workers at the same time.
     ///
     /// # Errors
-    /// When the database fails; what was done for other keys stays done.
+    /// When the database cannot be reached. What one item does to itself is no error: it is noted,
+    /// and the next one goes on.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut total = Swept::default();
-        let at = self.clock().now();
-        let known = usage::known_through(self.pool(), self.proof_feed(at).as_ref()).await?;
-        let keys = waiting::due_keys(self.pool(), at, KEYS_MAX, known).await?;
-        for key in keys {
-            let swept = self.sweep_key(&key).await?;
-            total.released = total.released.saturating_add(swept.released);
-            total.expired = total.expired.saturating_add(swept.expired);
+        for again in [false, true] {
+            let at = self.clock().now();
+            total.add(self.retry_returns(at, again).await?);
+            total.add(self.expire_holds(at, again).await?);
+            let known = usage::known_through(self.pool(), self.proof_feed(at).as_ref()).await?;
+            for key in waiting::due_keys(self.pool(), at, KEYS_MAX, known, again).await? {
+                total.add(self.sweep_key(&key, again).await?);
+            }
         }
-        total.returns_applied = self.retry_returns().await?;
-        total.holds_expired = self.expire_holds().await?;
         Ok(total)
     }
 
     /// Tries parked returns again, each in a transaction of its own. Somebody else may do the same
     /// at this moment: who comes second finds it parked no more.
-    async fn retry_returns(&self) -> Result<usize, StoreError> {
-        let at = self.clock().now();
-        let due = returns::due(self.pool(), at, RETURNS_MAX).await?;
-        let mut count = 0_usize;
-        for (key, since) in due {
+    async fn retry_returns(&self, at: DateTime<Utc>, again: bool) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        for (key, since) in returns::due(self.pool(), at, RETURNS_MAX, again).await? {
             let item = self.return_again(&key, since, at);
-            let _turn = self.turn().await;
-            let mut tx = self.pool().begin().await?;
-            let block = next_id_block(&mut tx).await?;
-            let batch = std::slice::from_ref(&item);
-            match run_in_tx(self, &mut tx, batch, block, Locks::First, at).await {
-                Ok(written) if written.rematched > 0 => {
-                    tx.commit().await?;
-                    count = count.saturating_add(1);
+            let name = format!("{}/{}", key.bank_account, key.key);
+            match self.alone(Kind::Return, &name, &item, again, at).await? {
+                None => swept.failed = swept.failed.saturating_add(1),
+                Some(written) if written.rematched > 0 => {
+                    swept.returns_applied = swept.returns_applied.saturating_add(1);
                 }
-                Ok(_) => {
-                    tx.rollback().await?;
-                    returns::tried(self.pool(), &key, at).await?;
+                Some(written) => {
+                    let ended = written.ended.first().and_then(|ended| ended.subject.as_deref());
+                    let why = ended.and_then(|subject| subject.strip_prefix("waits:"));
+                    returns::tried(self.pool(), &key, why, at).await?;
                 }
-                Err(error) if error.is_race() => tx.rollback().await?,
-                Err(error) => return Err(error),
             }
         }
-        Ok(count)
+        Ok(swept)
+    }
+
+    /// One item in a transaction of its own; None when it failed, which is noted. What changes
+    /// nothing leaves no trace.
+    async fn alone(
+        &self,
+        kind: Kind,
+        name: &str,
+        item: &Item,
+        again: bool,
+        at: DateTime<Utc>,
+    ) -> Result<Option<Written>, StoreError> {
+        match self.try_one(item, at).await {
+            Ok(written) => {
+                if again {
+                    failing::clear(self.pool(), kind, &[name.to_owned()]).await?;
+                }
+                Ok(Some(written))
+            }
+            Err(error) => {
+                failing::note(self.pool(), kind, name, &error, at).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn try_one(&self, item: &Item, at: DateTime<Utc>) -> Result<Written, StoreError> {
+        let _turn = self.turn().await;
+        let mut tx = self.pool().begin().await?;
+        let block = next_id_block(&mut tx).await?;
+        let batch = std::slice::from_ref(item);
+        let written = run_in_tx(self, &mut tx, batch, block, Locks::First, at).await?;
+        let retried = matches!(&item.decoded, Ok(m) if matches!(m.input, Input::RetryReturn(_)));
+        if retried && written.rematched == 0 {
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
+        Ok(written)
     }
 
     /// A return is applied once, for ever: the same again is a duplicate.
@@ -102,27 +154,18 @@ impl Pipeline {
 
     /// Ends the holds that have come to the configured age, each in a transaction of its own and
     /// as a record of ours: somebody else may do the same at this moment.
-    async fn expire_holds(&self) -> Result<usize, StoreError> {
-        let at = self.clock().now();
+    async fn expire_holds(&self, at: DateTime<Utc>, again: bool) -> Result<Swept, StoreError> {
         let before = at.checked_sub_signed(self.settings().hold_max_age).unwrap_or(at);
-        let due = usage::holds_due(self.pool(), before, HOLDS_MAX).await?;
-        let mut count = 0_usize;
-        for hold in due {
+        let mut swept = Swept::default();
+        for hold in usage::holds_due(self.pool(), before, HOLDS_MAX, again, at).await? {
+            let name = format!("{}/{}", hold.account_id, hold.hold_id);
             let item = self.expiry(hold, at);
-            let _turn = self.turn().await;
-            let mut tx = self.pool().begin().await?;
-            let block = next_id_block(&mut tx).await?;
-            let batch = std::slice::from_ref(&item);
-            match run_in_tx(self, &mut tx, batch, block, Locks::First, at).await {
-                Ok(_) => {
-                    tx.commit().await?;
-                    count = count.saturating_add(1);
-                }
-                Err(error) if error.is_race() => tx.rollback().await?,
-                Err(error) => return Err(error),
+            match self.alone(Kind::Hold, &name, &item, again, at).await? {
+                None => swept.failed = swept.failed.saturating_add(1),
+                Some(_) => swept.holds_expired = swept.holds_expired.saturating_add(1),
             }
         }
-        Ok(count)
+        Ok(swept)
     }
 
     /// One expiry of a hold, for ever: the same again is a duplicate.
@@ -133,26 +176,80 @@ impl Pipeline {
         own_item(self.settings().topics.usage.clone(), message, at)
     }
 
-    /// Works through the commands of one key in order, until one must go on waiting. Each has a
-    /// transaction of its own, so that locks are taken in the order that all writers keep.
-    async fn sweep_key(&self, key: &str) -> Result<Swept, StoreError> {
+    /// Works through the commands of one key in order, until one must go on waiting or fails. Each
+    /// has a transaction of its own, so that locks are taken in the order that all writers keep.
+    async fn sweep_key(&self, key: &str, mut again: bool) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         for _ in 0..COMMANDS_MAX {
-            let _turn = self.turn().await;
-            let mut tx = self.pool().begin().await?;
-            let Some(command) = waiting::lock_first_in_tx(&mut tx, key).await? else {
-                tx.rollback().await?;
-                break;
-            };
-            let ended = self.sweep_one(&mut tx, &command).await?;
-            tx.commit().await?;
-            match ended.map(|ended| ended.outcome) {
-                None => break,
-                Some("dead_lettered") => swept.expired = swept.expired.saturating_add(1),
-                Some(_) => swept.released = swept.released.saturating_add(1),
+            let mut at_hand = None;
+            match self.first_of(key, &mut at_hand, again).await {
+                Ok(None) => break,
+                Ok(Some("dead_lettered")) => swept.expired = swept.expired.saturating_add(1),
+                Ok(Some(_)) => swept.released = swept.released.saturating_add(1),
+                Err(error) => {
+                    swept.failed = swept.failed.saturating_add(1);
+                    self.turn_failed(at_hand.as_ref(), error).await?;
+                    break;
+                }
             }
+            again = false;
         }
         Ok(swept)
+    }
+
+    /// The first command of a key has its turn, and is left in `at_hand`. None: it goes on waiting.
+    async fn first_of(
+        &self,
+        key: &str,
+        at_hand: &mut Option<Waiting>,
+        again: bool,
+    ) -> Result<Option<&'static str>, StoreError> {
+        let _turn = self.turn().await;
+        let mut tx = self.pool().begin().await?;
+        let Some(command) = waiting::lock_first_in_tx(&mut tx, key).await? else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
+        let command = at_hand.insert(command);
+        let ended = self.sweep_one(&mut tx, command).await?;
+        tx.commit().await?;
+        if again {
+            failing::clear(self.pool(), Kind::Command, &[command.id.to_string()]).await?;
+        }
+        Ok(ended.map(|ended| ended.outcome))
+    }
+
+    /// Its key waits for the next attempt, and no other does. One that is itself the cause becomes
+    /// a dead letter in the end, so that those behind it go on.
+    async fn turn_failed(
+        &self,
+        command: Option<&Waiting>,
+        error: StoreError,
+    ) -> Result<(), StoreError> {
+        let Some(command) = command else {
+            return if error.is_answered() { Ok(()) } else { Err(error) };
+        };
+        let at = self.clock().now();
+        let item = command.id.to_string();
+        let attempts = failing::note(self.pool(), Kind::Command, &item, &error, at).await?;
+        let own_fault = matches!(error.disposition(), Disposition::Bisect | Disposition::Suspect);
+        if !own_fault || attempts < GIVE_UP_AFTER {
+            return Ok(());
+        }
+        let reason = DeadLetterReason::Unprocessable;
+        let _turn = self.turn().await;
+        let mut tx = self.pool().begin().await?;
+        if waiting::end_in_tx(&mut tx, &[command.id]).await? {
+            waiting::dead_letter_in_tx(&mut tx, command, reason.code(), reason.sentence(), at)
+                .await?;
+            let code = Some(reason.code());
+            let record = &command.record;
+            dead_letters::update_inbox_in_tx(&mut tx, record, "dead_lettered", code, None).await?;
+        }
+        tx.commit().await?;
+        tracing::error!(record = %command.record, code = error.code(),
+            "a waiting command fails by itself: dead-lettered");
+        failing::clear(self.pool(), Kind::Command, &[item]).await
     }
 
     /// None: it goes on waiting, and so does all behind it.

@@ -37,6 +37,9 @@ pub enum Disposition {
     Suspect,
     /// One of the records causes it: find out which.
     Bisect,
+    /// A record meets a row that only a later version can read: neither is at fault. The others
+    /// go on without it.
+    Unread,
     /// The lane is not ours any more.
     Abandon,
 }
@@ -61,7 +64,8 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Database(error) => database_disposition(error),
-            Self::Migration(_) | Self::Unreadable(_) => Disposition::Retry,
+            Self::Migration(_) => Disposition::Retry,
+            Self::Unreadable(_) => Disposition::Unread,
             // Another lane was faster: the next attempt sees what it did.
             Self::Raced(_) => Disposition::Suspect,
             Self::Fenced => Disposition::Abandon,
@@ -98,6 +102,32 @@ impl StoreError {
     pub fn is_shortage(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))
             if error.code().is_some_and(|code| code == "57014" || code.starts_with("53")))
+    }
+
+    /// What failed, in a word or two and without data: the server's code and the constraint.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let code = match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                let constraint = error.constraint().unwrap_or_default();
+                format!("{} {constraint}", error.code().unwrap_or_default())
+            }
+            Self::Database(_) => "database".to_owned(),
+            Self::Migration(_) => "migration".to_owned(),
+            Self::Fenced => "fenced".to_owned(),
+            Self::Raced(_) => "raced".to_owned(),
+            Self::Unreadable(_) => "unreadable".to_owned(),
+            Self::TooWide => "too_wide".to_owned(),
+            Self::Corrupt(_) => "corrupt".to_owned(),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ' ';
+        code.trim().chars().filter(|c| plain(*c)).take(100).collect()
+    }
+
+    /// Whether the server answered, so that another item may well succeed.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        !matches!(self, Self::Database(error) if !matches!(error, sqlx::Error::Database(_)))
     }
 
     /// The name of the constraint that refused, if one did.

@@ -293,7 +293,7 @@ async fn bank_keys(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Resu
         let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == word);
         let stored = StoredBankTransaction {
             content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
-            disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
+            disposition: disposition.ok_or(StoreError::Unreadable("a disposition"))?,
         };
         set.bank.insert(key, stored);
     }

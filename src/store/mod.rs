@@ -16,6 +16,7 @@ pub mod clock;
 pub mod crash_guard;
 pub mod dead_letters;
 pub mod error;
+pub mod failing;
 pub mod inbox;
 pub mod jobs;
 pub mod lines;

@@ -13,7 +13,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
 
 pub(super) fn currency(code: &str) -> Result<Currency, StoreError> {
-    Currency::parse(code).map_err(|_| StoreError::Corrupt("a currency"))
+    Currency::parse(code).map_err(|_| StoreError::Unreadable("a currency"))
 }
 
 /// Columns as `sql/load_invoices.sql` lists them.
@@ -26,7 +26,7 @@ pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
         name: row.try_get("name")?,
         amount: Money::from_micros(row.try_get("amount")?, currency),
         allocated: Money::from_micros(row.try_get("allocated")?, currency),
-        status: InvoiceStatus::from_word(status).ok_or(StoreError::Corrupt("a status"))?,
+        status: InvoiceStatus::from_word(status).ok_or(StoreError::Unreadable("a status"))?,
         payment_reference: row.try_get("payment_reference")?,
         due_date: row.try_get("due_date")?,
         created_at: row.try_get("created_at")?,
@@ -66,8 +66,8 @@ pub(super) fn payment(row: &PgRow) -> Result<Payment, StoreError> {
         returned: money(row.try_get("returned")?),
         refunded: money(row.try_get("refunded")?),
         split: money(row.try_get("split")?),
-        state: state.ok_or(StoreError::Corrupt("a payment state"))?,
-        origin: PaymentOrigin::from_word(origin).ok_or(StoreError::Corrupt("an origin"))?,
+        state: state.ok_or(StoreError::Unreadable("a payment state"))?,
+        origin: PaymentOrigin::from_word(origin).ok_or(StoreError::Unreadable("an origin"))?,
         received_on: row.try_get("received_on")?,
         method: row.try_get("method")?,
         reference: row.try_get("reference")?,
@@ -89,7 +89,7 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
     Ok(BankRecord {
         key: BankKey { bank_account: bank_account.to_owned(), key: row.try_get("bank_key")? },
         content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
-        disposition: disposition.ok_or(StoreError::Corrupt("a disposition"))?,
+        disposition: disposition.ok_or(StoreError::Unreadable("a disposition"))?,
         payment_id: row.try_get::<Option<&str>, _>("payment_id")?.map(PaymentId::trusted),
         transaction: BankTransaction {
             bank_account: BankAccountId::trusted(bank_account),
@@ -99,12 +99,14 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
             end_to_end_id: row.try_get("end_to_end_id")?,
             credit_debit: match row.try_get("credit_debit")? {
                 "CRDT" => CreditDebit::Credit,
-                _ => CreditDebit::Debit,
+                "DBIT" => CreditDebit::Debit,
+                _ => return Err(StoreError::Unreadable("a direction")),
             },
             status: match row.try_get("status")? {
                 "BOOK" => EntryStatus::Booked,
                 "PDNG" => EntryStatus::Pending,
-                _ => EntryStatus::Information,
+                "INFO" => EntryStatus::Information,
+                _ => return Err(StoreError::Unreadable("the status of an entry")),
             },
             reversal: row.try_get("reversal")?,
             amount: Money::from_micros(row.try_get("amount")?, currency),

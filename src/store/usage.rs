@@ -9,7 +9,8 @@ use crate::domain::ids::{AccountId, HoldId};
 use crate::domain::money::Money;
 use crate::domain::usage::HoldAmount;
 
-/// Live holds that were placed at or before `before`, the oldest first.
+/// Live holds that were placed at or before `before`, the oldest first; `again` asks for those that
+/// failed before. One that this version cannot read is left to another.
 ///
 /// # Errors
 /// When the database fails.
@@ -17,17 +18,21 @@ pub async fn holds_due(
     pool: &PgPool,
     before: DateTime<Utc>,
     limit: i64,
+    again: bool,
+    at: DateTime<Utc>,
 ) -> Result<Vec<HoldAmount>, StoreError> {
-    let rows = sqlx::query(sql!("holds_due")).bind(before).bind(limit).fetch_all(pool).await?;
-    let one = |row: &sqlx::postgres::PgRow| {
-        let currency = rows::currency(row.try_get("currency")?)?;
-        Ok(HoldAmount {
+    let query = sqlx::query(sql!("holds_due")).bind(before).bind(limit).bind(again).bind(at);
+    let rows = query.fetch_all(pool).await?;
+    let mut due = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Ok(currency) = rows::currency(row.try_get("currency")?) else { continue };
+        due.push(HoldAmount {
             hold_id: HoldId::trusted(row.try_get("hold_id")?),
             account_id: AccountId::trusted(row.try_get("account_id")?),
             amount: Money::from_micros(row.try_get("amount")?, currency),
-        })
-    };
-    rows.iter().map(one).collect()
+        });
+    }
+    Ok(due)
 }
 
 /// Up to when usage is known, by the watermarks of all its partitions.

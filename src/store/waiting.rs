@@ -19,7 +19,7 @@ pub struct Waiting {
 }
 
 /// Keys whose first waiting command may go on, or has come to its deadline. `known` is the instant
-/// up to which usage is known.
+/// up to which usage is known; `again` asks for those that failed before.
 ///
 /// # Errors
 /// When the database fails.
@@ -28,20 +28,25 @@ pub async fn due_keys(
     at: DateTime<Utc>,
     limit: i64,
     known: Option<DateTime<Utc>>,
+    again: bool,
 ) -> Result<Vec<String>, StoreError> {
     let known = known.map(|known| known.timestamp_micros());
-    let query = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).bind(known);
+    let query = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).bind(known).bind(again);
     let rows = query.fetch_all(pool).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The first waiting command of a key. One sweeper at a time works on a key; the lock is advisory
-/// and comes before all row locks.
+/// The first waiting command of a key; none too while another sweeper works on it. The lock is
+/// advisory and comes before all row locks.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn lock_first_in_tx(tx: &mut Tx<'_>, key: &str) -> Result<Option<Waiting>, StoreError> {
-    sqlx::query(sql!("waiting_lock_key")).bind(key).execute(&mut **tx).await?;
+    let lock = sqlx::query_scalar(sql!("waiting_lock_key")).bind(key);
+    let mine: bool = lock.fetch_one(&mut **tx).await?;
+    if !mine {
+        return Ok(None);
+    }
     let row = sqlx::query(sql!("waiting_first_of_key")).bind(key).fetch_optional(&mut **tx).await?;
     row.as_ref().map(of_row).transpose()
 }
@@ -68,13 +73,13 @@ fn of_row(row: &sqlx::postgres::PgRow) -> Result<Waiting, StoreError> {
     })
 }
 
-/// Ends the waiting of a command.
+/// Ends the waiting of commands; false when none of them waits any more.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<(), StoreError> {
-    sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
-    Ok(())
+pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<bool, StoreError> {
+    let done = sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Says what the first command of a key waits for now.

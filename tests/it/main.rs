@@ -20,6 +20,7 @@ mod events;
 mod exactly_once;
 mod flow;
 mod harness;
+mod isolation;
 mod jobs;
 mod jobs_killed;
 mod kafka_adapter;

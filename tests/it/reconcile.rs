@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use std::cell::Cell;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
@@ -14,16 +16,17 @@ use topup::wire::Topic;
 
 use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
 use crate::harness::{Database, Direct};
-use crate::jobs::runner;
+use crate::jobs::runner_at;
 
 struct Desk {
     direct: Direct,
     written: usize,
+    runs: Cell<i64>,
 }
 
 impl Desk {
     async fn new(test: &str) -> Self {
-        Self { direct: Direct::new(test).await, written: 0 }
+        Self { direct: Direct::new(test).await, written: 0, runs: Cell::new(0) }
     }
 
     async fn feed(&mut self, kind: &str, data: &Value) {
@@ -70,7 +73,10 @@ impl Desk {
     }
 
     async fn run(&self, as_of: DateTime<Utc>) -> String {
-        let (runner, _stop) = runner(&self.direct, "test", None);
+        // Each run is a tick of its own.
+        self.runs.set(self.runs.get() + 1);
+        let at = as_of + TimeDelta::milliseconds(self.runs.get());
+        let (runner, _stop) = runner_at(&self.direct, at);
         runner.prepare().await.expect("prepared");
         match runner.run_by(Job::Reconcile, "alice", as_of).await.expect("ran") {
             Ended::Done(report) => format!("{}: {}", report.findings, report.summary),
@@ -220,4 +226,91 @@ async fn each_table_of_an_account_is_held_against_the_others() {
     }
     assert_eq!(desk.kinds().await, [""; 0]);
     desk.direct.finish().await;
+}
+
+impl Desk {
+    /// A statement in a currency, complete to the end of a day.
+    async fn stated(
+        &mut self,
+        id: &str,
+        currency: &str,
+        sums: (&str, &str),
+        entries: u32,
+        day: &str,
+    ) {
+        let data = json!({
+            "bank_account": "SG-DBS-001", "statement_id": id, "currency": currency,
+            "opening_balance": sums.0, "closing_balance": sums.1, "entries": entries,
+            "complete_through": format!("{day}T23:00:00Z"),
+        });
+        self.feed("statement", &data).await;
+    }
+
+    async fn booked(&mut self, id: &str, statement: Option<&str>, money: (&str, &str), day: &str) {
+        let fields = json!({
+            "statement_id": statement, "currency": money.1, "booking_date": day,
+        });
+        self.feed("entry", &with(credit(id, money.0), &fields)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_statement_is_told_apart_by_its_currency() {
+    let mut desk = Desk::new("rc_currency").await;
+    desk.booked("A", Some("S-1"), ("40.03", "SGD"), "2026-11-20").await;
+    desk.stated("S-1", "SGD", ("0.00", "40.03"), 1, "2026-11-20").await;
+    desk.booked("B", Some("S-1"), ("25.00", "USD"), "2026-11-20").await;
+    desk.stated("S-1", "USD", ("0.00", "25.00"), 1, "2026-11-20").await;
+    desk.booked("C", Some("S-2"), ("1.00", "USD"), "2026-11-20").await;
+    desk.stated("S-2", "SGD", ("40.03", "40.03"), 0, "2026-11-21").await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    let stored = "SELECT string_agg(currency || ' ' || closing_balance / 10000, ', ' ORDER BY
+                      statement_id, currency) FROM bank_statements";
+    assert_eq!(desk.direct.database.value(stored).await, "SGD 4003, USD 2500, SGD 4003");
+    assert_eq!(desk.direct.database.value("SELECT count(*) FROM bank_statement_issues").await, "0");
+    desk.direct.finish().await;
+}
+
+#[tokio::test]
+async fn a_number_that_the_bank_uses_again_each_year_is_another_statement() {
+    let mut desk = Desk::new("rc_year").await;
+    desk.booked("A", Some("1"), ("50.02", "SGD"), "2025-01-02").await;
+    desk.stated("1", "SGD", ("0.00", "50.02"), 1, "2025-01-02").await;
+    desk.booked("B", Some("2"), ("70.00", "SGD"), "2025-01-03").await;
+    desk.stated("2", "SGD", ("50.02", "120.02"), 1, "2025-01-03").await;
+    desk.booked("C", Some("1"), ("30.00", "SGD"), "2026-01-02").await;
+    desk.stated("1", "SGD", ("120.02", "150.02"), 1, "2026-01-02").await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    desk.booked("D", Some("1"), ("5.00", "SGD"), "2026-01-02").await;
+    assert_eq!(desk.kinds().await, ["statement_entries 1@2026", "statement_sum 1@2026"]);
+    // Issued again: of that year, and of no other.
+    desk.stated("1", "SGD", ("120.02", "155.02"), 2, "2026-01-02").await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    assert_eq!(desk.direct.database.value("SELECT count(*) FROM bank_statements").await, "3");
+    desk.direct.finish().await;
+}
+
+/// Daily statements, and one of the whole month over the same entries: nothing counts twice, named
+/// or not; and a month that says something else than its days is a difference.
+#[tokio::test]
+async fn a_statement_over_the_same_entries_counts_nothing_twice() {
+    for (test, named) in [("rc_month_named", true), ("rc_month_days", false)] {
+        let mut desk = Desk::new(test).await;
+        let mut open = 0;
+        for day in 1..=4 {
+            let (date, id) = (format!("2026-10-{day:02}"), format!("D{day}"));
+            desk.booked(&format!("T{day}"), named.then_some(id.as_str()), ("10.00", "SGD"), &date)
+                .await;
+            let sums = (format!("{open}.00"), format!("{}.00", open + 10));
+            desk.stated(&id, "SGD", (&sums.0, &sums.1), 1, &date).await;
+            open += 10;
+        }
+        desk.stated("M10", "SGD", ("0.00", "40.00"), 4, "2026-10-04").await;
+        desk.booked("T5", named.then_some("D5"), ("2.00", "SGD"), "2026-11-01").await;
+        desk.stated("D5", "SGD", ("40.00", "42.00"), 1, "2026-11-01").await;
+        assert_eq!(desk.kinds().await, [""; 0], "{test}");
+        desk.stated("M10", "SGD", ("0.00", "39.00"), 4, "2026-10-04").await;
+        assert!(!desk.kinds().await.is_empty(), "{test}");
+        desk.direct.finish().await;
+    }
 }

@@ -46,6 +46,36 @@ pub struct Context<'a> {
     pub claims_until: DateTime<Utc>,
 }
 
+/// Whether only its id tells the same record, sent again, from a new one. Such an outcome is kept
+/// for ever. All else has a key of its own: the invoice, the payment, the charge, the refund or
+/// the hold that it brings, or the bank's name for the entry.
+#[must_use]
+pub fn guards(input: &Input) -> bool {
+    match input {
+        Input::Command(command) => match command {
+            Command::CreateInvoice(_) | Command::RecordPayment(_) => false,
+            Command::UpsertAccount(_)
+            | Command::MarkInvoiceSent { .. }
+            | Command::VoidInvoice { .. }
+            | Command::KeepInvoice { .. }
+            | Command::AssignPayment { .. }
+            | Command::AllocatePayment(_)
+            | Command::DeallocatePayment { .. }
+            | Command::RemovePayment { .. }
+            | Command::ConfirmMatch(_)
+            | Command::RejectMatch(_)
+            | Command::SplitPayment(_)
+            | Command::UnsplitPayment { .. }
+            | Command::ResolveReturn(_) => true,
+        },
+        // Two equal credits without any name are two payments.
+        Input::BankTransaction(bank) => bank::needs_ordinal(bank),
+        // The latest statement of a name counts: an earlier one must not come back.
+        Input::BankStatement(_) => true,
+        Input::Usage(_) | Input::Rematch(_) | Input::RetryReturn(_) => false,
+    }
+}
+
 /// What is refused or cannot go on; turned into an [`Outcome`] in one place.
 #[derive(Debug)]
 enum Halt {

@@ -66,7 +66,7 @@ pub(super) fn retry(recording: &mut Recording<'_>, key: &BankKey) -> Result<Outc
     };
     Ok(match tried {
         Tried::Done(subject) => Outcome::Applied { subject: Some(subject) },
-        Tried::Waits(_) => Outcome::Applied { subject: None },
+        Tried::Waits(why) => Outcome::Applied { subject: Some(format!("waits:{}", why.word())) },
     })
 }
 

@@ -81,7 +81,7 @@ impl Pipeline {
             drop(turn);
             match error.disposition() {
                 Disposition::Abandon => return Step::Fenced,
-                Disposition::Bisect => break,
+                Disposition::Bisect | Disposition::Unread => break,
                 Disposition::Suspect | Disposition::Retry => {
                     log_retry(&fence.topic, fence.partition, &error, pause);
                 }

@@ -49,6 +49,8 @@ pub struct PastPage {
     pub payments: Vec<Past>,
     pub set: WorkingSet,
     pub needs: Needs,
+    /// Payments that only a later version of this program can read: left out.
+    pub unreadable: u64,
 }
 
 /// Opens the cursor over the payments of a period, in a transaction that reads only.
@@ -76,9 +78,17 @@ pub async fn next_page(tx: &mut Tx<'_>) -> Result<Option<PastPage>, StoreError> 
         return Ok(None);
     }
     let mut needs = Needs::default();
+    let mut unreadable = 0_u64;
     let mut payments = Vec::with_capacity(rows.len());
     for row in rows {
-        let record = rows::bank_record(&row)?;
+        let record = match rows::bank_record(&row) {
+            Ok(record) => record,
+            Err(StoreError::Unreadable(_)) => {
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let Some(payment_id) = record.payment_id.clone() else {
             continue;
         };
@@ -106,7 +116,7 @@ pub async fn next_page(tx: &mut Tx<'_>) -> Result<Option<PastPage>, StoreError> 
     }
     pays(tx, &mut payments).await?;
     let set = looked_at(tx, &needs, &payments).await?;
-    Ok(Some(PastPage { payments, set, needs }))
+    Ok(Some(PastPage { payments, set, needs, unreadable }))
 }
 
 async fn pays(tx: &mut Tx<'_>, payments: &mut [Past]) -> Result<(), StoreError> {

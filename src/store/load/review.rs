@@ -142,7 +142,7 @@ fn suggested(
         decision_id: DecisionId(row.try_get("decision_id")?),
         account_id: AccountId::trusted(row.try_get("account_id")?),
         parts: vec![part],
-        status: status.ok_or(StoreError::Corrupt("a suggestion's status"))?,
+        status: status.ok_or(StoreError::Unreadable("a suggestion's status"))?,
     });
     Ok(ids)
 }

@@ -376,7 +376,7 @@ pub(super) async fn allocations(
             invoice_id: InvoiceId::trusted(invoice_id),
             account_id: AccountId::trusted(row.try_get("account_id")?),
             amount,
-            rule: Rule::from_word(rule).ok_or(StoreError::Corrupt("a rule"))?,
+            rule: Rule::from_word(rule).ok_or(StoreError::Unreadable("a rule"))?,
             ledger_transaction_id: LedgerTransactionId(row.try_get("ledger_transaction_id")?),
             lot_remaining: amount,
             reversed: money(row.try_get("reversed")?),

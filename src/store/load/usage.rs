@@ -225,7 +225,7 @@ pub(super) fn hold(row: &PgRow) -> Result<Hold, StoreError> {
         account_id: AccountId::trusted(row.try_get("account_id")?),
         amount: Money::from_micros(row.try_get("amount")?, currency),
         released: Money::from_micros(row.try_get("released")?, currency),
-        state: state.ok_or(StoreError::Corrupt("the state of a hold"))?,
+        state: state.ok_or(StoreError::Unreadable("the state of a hold"))?,
         placed_at: row.try_get("placed_at")?,
         ended_at: row.try_get("ended_at")?,
     })

@@ -31,6 +31,9 @@ pub struct InboxRow {
     pub partition: i32,
     pub offset: i64,
     pub subject: Option<String>,
+    /// Whether this row is all that tells the same record, sent again, from a new one: it stays
+    /// for ever then (`decide::guards`).
+    pub guards: bool,
 }
 
 /// A record whose id had come before.
@@ -101,6 +104,7 @@ async fn inbox_of_partition(
         .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.subject.as_deref()).collect::<Vec<_>>())
         .bind(at)
+        .bind(rows.iter().map(|r| r.guards).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,19 +1,22 @@
 -- What the bank's statements say against what was recorded, for facts known at $1; days are those
 -- of the zone $2. An entry belongs to the statement that it names; one that names none belongs to
 -- the statement whose days hold its booking date.
-WITH known AS (
+WITH listed AS (
     SELECT s.*, row_number() OVER (PARTITION BY bank_account, currency, complete_through,
                opening_balance, closing_balance, entries ORDER BY statement_id) AS copy,
            first_value(statement_id) OVER (PARTITION BY bank_account, currency, complete_through,
                opening_balance, closing_balance, entries ORDER BY statement_id) AS first_id
       FROM bank_statements s WHERE recorded_at <= $1
-), chain AS (
-    SELECT k.*, lag(statement_id) OVER w AS before_id,
-           lag(closing_balance) OVER w AS before_closing,
-           (lag(complete_through) OVER w - interval '1 microsecond') AT TIME ZONE $2 AS before_end,
-           (complete_through - interval '1 microsecond') AT TIME ZONE $2 AS at_end
-      FROM known k WHERE copy = 1
-    WINDOW w AS (PARTITION BY bank_account, currency ORDER BY complete_through, statement_id)
+), named AS (
+    -- A number that the bank used again: which of the statements an entry means is by its day.
+    SELECT k.*, (lag(complete_through) OVER w - interval '1 microsecond') AT TIME ZONE $2
+                AS same_before,
+           (complete_through - interval '1 microsecond') AT TIME ZONE $2 AS same_end,
+           lead(complete_through) OVER w IS NOT NULL AS same_after,
+           statement_id || CASE WHEN count(*) OVER (PARTITION BY bank_account, currency,
+               statement_id) > 1 THEN '@' || year ELSE '' END AS subject
+      FROM listed k
+    WINDOW w AS (PARTITION BY bank_account, currency, statement_id ORDER BY complete_through)
 ), booked AS (
     -- The details of an entry that was booked as one sum are one entry.
     SELECT bank_account, currency, statement_id, booking_date,
@@ -28,6 +31,33 @@ WITH known AS (
                         WHERE d.payment_id = bank_transactions.payment_id
                           AND d.looks_like IS NOT NULL AND p.state = 'removed')
      GROUP BY bank_account, currency, statement_id, booking_date
+), known AS (
+    -- One over the same entries as several shorter ones before it counts nothing of its own.
+    SELECT n.*, copy = 1 AND entries > 0
+           AND NOT EXISTS (SELECT 1 FROM booked b WHERE b.bank_account = n.bank_account
+                              AND b.currency = n.currency AND b.statement_id = n.statement_id)
+           AND EXISTS (
+        SELECT 1 FROM named f
+         WHERE f.copy = 1 AND f.bank_account = n.bank_account AND f.currency = n.currency
+           AND f.opening_balance = n.opening_balance
+           AND f.complete_through < n.complete_through
+           AND f.complete_through > n.complete_through - interval '400 days'
+           AND (SELECT count(*) > 1 AND sum(t.entries) = n.entries
+                       AND sum(t.closing_balance - t.opening_balance)
+                           = n.closing_balance - n.opening_balance
+                  FROM named t
+                 WHERE t.copy = 1 AND t.bank_account = n.bank_account AND t.currency = n.currency
+                   AND (t.statement_id, t.year) <> (n.statement_id, n.year)
+                   AND t.complete_through >= f.complete_through
+                   AND t.complete_through <= n.complete_through)) AS overview
+      FROM named n
+), chain AS (
+    SELECT k.*, lag(subject) OVER w AS before_id,
+           lag(closing_balance) OVER w AS before_closing,
+           (lag(complete_through) OVER w - interval '1 microsecond') AT TIME ZONE $2 AS before_end,
+           (complete_through - interval '1 microsecond') AT TIME ZONE $2 AS at_end
+      FROM known k WHERE copy = 1 AND NOT overview
+    WINDOW w AS (PARTITION BY bank_account, currency ORDER BY complete_through, statement_id)
 ), split AS (
     -- Entries that were booked as one sum, with what was delivered of them.
     SELECT bank_account, currency,
@@ -41,12 +71,14 @@ WITH known AS (
      WHERE status = 'BOOK' AND detail_index IS NOT NULL AND recorded_at <= $1
      GROUP BY 1, 2, 3
 ), sums AS (
-    SELECT c.bank_account, c.currency, c.statement_id, c.opening_balance, c.closing_balance,
-           c.entries, c.before_id, c.before_closing,
+    SELECT c.bank_account, c.currency, c.subject AS statement_id, c.opening_balance,
+           c.closing_balance, c.entries, c.before_id, c.before_closing,
            coalesce(sum(b.entries), 0) AS found, coalesce(sum(b.total), 0) AS total
       FROM chain c
       LEFT JOIN booked b ON b.bank_account = c.bank_account AND b.currency = c.currency
        AND CASE WHEN b.statement_id IS NOT NULL THEN b.statement_id = c.statement_id
+                     AND (c.same_before IS NULL OR b.booking_date > c.same_before::date)
+                     AND (NOT c.same_after OR b.booking_date <= c.same_end::date)
                 ELSE b.booking_date <= c.at_end::date
                      AND (c.before_end IS NULL OR b.booking_date > c.before_end::date) END
      GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
@@ -71,7 +103,7 @@ WITH known AS (
                   to_char(before_closing / 1e6, 'FM999999999999990.009999'))
       FROM sums WHERE before_closing <> opening_balance
     UNION ALL
-    SELECT 'statement_double', bank_account, statement_id, currency, 0,
+    SELECT 'statement_double', bank_account, subject, currency, 0,
            format('says the same as statement %s', first_id)
       FROM known WHERE copy > 1
     UNION ALL
@@ -81,7 +113,7 @@ WITH known AS (
       FROM booked b
      WHERE b.statement_id IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM known k WHERE k.bank_account = b.bank_account
-                          AND k.statement_id = b.statement_id)
+                          AND k.currency = b.currency AND k.statement_id = b.statement_id)
        AND EXISTS (SELECT 1 FROM chain c WHERE c.bank_account = b.bank_account
                       AND c.currency = b.currency AND c.at_end::date > b.booking_date)
      GROUP BY 2, 3, 4

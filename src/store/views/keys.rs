@@ -22,6 +22,10 @@ pub struct ParkedRow {
     pub behind: i64,
     /// Open dead letters of the key.
     pub letters: i64,
+    /// How often the first one failed when it had its turn.
+    pub attempts: i32,
+    /// Why it failed last.
+    pub failure: Option<String>,
 }
 
 /// # Errors
@@ -37,6 +41,8 @@ pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedRow>> {
             deadline: row.try_get("deadline")?,
             behind: row.try_get("behind")?,
             letters: row.try_get("letters")?,
+            attempts: row.try_get("attempts")?,
+            failure: row.try_get("failure")?,
         })
     };
     rows.iter().map(parked).collect()

@@ -16,6 +16,7 @@ const HOLDS: &str = include_str!("../sql/views_relay_holds.sql");
 const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
 const PARKED: &str = include_str!("../sql/views_status_parked.sql");
 const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
+const FAILING: &str = include_str!("../sql/views_status_failing.sql");
 const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
 const CLOCKS: &str = include_str!("../sql/views_status_clocks.sql");
 const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
@@ -32,6 +33,8 @@ pub struct StatusView {
     pub waiting: Vec<WaitingGroup>,
     pub parked: Vec<ParkedGroup>,
     pub parked_returns: Vec<ReturnsGroup>,
+    /// What failed when its turn came, and is tried again by itself.
+    pub failing: Vec<FailingGroup>,
     pub balances: Vec<BalanceTotal>,
     /// Invoices that are void candidates now.
     pub void_candidates: i64,
@@ -130,6 +133,17 @@ pub struct ReturnsGroup {
 }
 
 #[derive(Debug, Clone, Serialize)]
+pub struct FailingGroup {
+    /// command, return, hold, rematch, candidate, prune.
+    pub kind: String,
+    /// The server's code and the constraint, or a word.
+    pub code: String,
+    pub items: i64,
+    pub most_attempts: i32,
+    pub since: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
 pub struct BalanceTotal {
     pub currency: String,
     pub accounts: i64,
@@ -157,6 +171,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
         waiting: rows(pool, WAITING, waiting).await?,
         parked: rows(pool, PARKED, parked).await?,
         parked_returns: rows(pool, RETURNS, returns).await?,
+        failing: rows(pool, FAILING, failing).await?,
         balances: rows(pool, BALANCES, balances).await?,
         void_candidates: sqlx::query_scalar(CANDIDATES).fetch_one(pool).await?,
         jobs: jobs::jobs(pool).await?,
@@ -237,6 +252,16 @@ fn returns(row: &PgRow) -> Result<ReturnsGroup> {
         amount: sum(row, "amount")?,
         oldest: row.try_get("oldest")?,
         oldest_seconds: row.try_get("oldest_seconds")?,
+    })
+}
+
+fn failing(row: &PgRow) -> Result<FailingGroup> {
+    Ok(FailingGroup {
+        kind: row.try_get("kind")?,
+        code: row.try_get("code")?,
+        items: row.try_get("items")?,
+        most_attempts: row.try_get("most_attempts")?,
+        since: row.try_get("since")?,
     })
 }
 

@@ -88,6 +88,14 @@ impl Database {
         self.admin = connected(&self.url).await;
     }
 
+    /// Runs a statement that must be refused; returns the name of what refused it.
+    pub async fn refused(&self, sql: &str) -> String {
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.admin).await;
+        let error = done.expect_err("refused");
+        let error = error.as_database_error().expect("by the database");
+        error.constraint().unwrap_or_default().to_owned()
+    }
+
     /// What every test must leave behind: sums that agree and sequences without gaps.
     pub async fn audit(&self) {
         let mut findings = topup::store::audit::run(&self.admin).await.expect("audit");

@@ -1,0 +1,85 @@
+//! Items that failed when their turn came: each is tried again by itself, and stands in the way of
+//! no other.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::{StoreError, sql};
+
+/// What may fail by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A waiting command, by its number.
+    Command,
+    /// A parked return.
+    Return,
+    /// A live hold that is to expire.
+    Hold,
+    /// A payment that is to be decided again.
+    Rematch,
+    /// An invoice whose flag as a void candidate is to change.
+    Candidate,
+    /// A table that is to be pruned.
+    Prune,
+}
+
+impl Kind {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Return => "return",
+            Self::Hold => "hold",
+            Self::Rematch => "rematch",
+            Self::Candidate => "candidate",
+            Self::Prune => "prune",
+        }
+    }
+}
+
+/// Notes that it failed; returns how often it has by now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note(
+    pool: &PgPool,
+    kind: Kind,
+    item: &str,
+    error: &StoreError,
+    at: DateTime<Utc>,
+) -> Result<i32, StoreError> {
+    let query = sqlx::query_scalar(sql!("failing_note")).bind(kind.word()).bind(item);
+    let attempts: i32 = query.bind(error.code()).bind(at).fetch_one(pool).await?;
+    if attempts == 1 {
+        // Once; `status` has it from now on.
+        tracing::warn!(
+            kind = kind.word(),
+            code = error.code(),
+            "one item failed: it is tried again by itself, the others go on"
+        );
+    } else {
+        tracing::debug!(kind = kind.word(), item, attempts, "an item failed again");
+    }
+    Ok(attempts)
+}
+
+/// They succeeded, or are gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear(pool: &PgPool, kind: Kind, items: &[String]) -> Result<(), StoreError> {
+    if !items.is_empty() {
+        let query = sqlx::query(sql!("failing_clear")).bind(kind.word()).bind(items);
+        query.execute(pool).await?;
+    }
+    Ok(())
+}
+
+/// Forgets what nobody has tried for a day: it is not there any more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(sql!("failing_forget")).bind(at).execute(pool).await?;
+    Ok(())
+}

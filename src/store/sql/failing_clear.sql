@@ -1,0 +1,1 @@
+DELETE FROM failing_items WHERE kind = $1 AND item = ANY($2::text[])

@@ -1,0 +1,282 @@
+//! One item's failure is that item's: what waits, what is parked, what is old, and what another
+//! version wrote.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use topup::clock::Clock;
+use topup::jobs::{Ended, Job};
+use topup::pipeline::batch::Item;
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{
+    about_invoice, account, allocate, bank, credit, draft, invoice, payment, with,
+};
+use crate::jobs::runner_at;
+use crate::steps_back::taken_back;
+
+/// A credit, a charge and acts of people come again after their outcomes were pruned: each has its
+/// effect once, for ever.
+#[tokio::test]
+async fn pruning_lets_nothing_happen_twice() {
+    let mut direct = Direct::new("iso_prune").await;
+    let nameless = with(credit("T-1", "321.00"), &json!({ "bank_transaction_id": null }));
+    let named = credit("T-2", "77.00");
+    let mut items = Vec::new();
+    for (id, data) in [("b-1", &nameless), ("b-2", &named)] {
+        items.push(direct.item(Topic::BankPayments, None, bank(id, data).as_bytes()));
+    }
+    let steps = [
+        ("invoice.create", invoice("INV-1", "ACC-1", "100.00")),
+        ("invoice.create", invoice("INV-2", "ACC-1", "9.00")),
+        ("payment.record", payment("PAY-1", "ACC-1", "100.00")),
+        ("payment.allocate", allocate("PAY-1", "ACC-1", "INV-1")),
+        ("invoice.keep", about_invoice("INV-2", "ACC-1")),
+    ];
+    for (number, (kind, data)) in (1..).zip(steps) {
+        items.push(direct.command(&format!("c-{number}"), kind, &data));
+    }
+    let applied = items.len().to_string();
+    for item in &items {
+        direct.run(std::slice::from_ref(item)).await;
+    }
+    let outcomes = "SELECT count(*) FROM inbox WHERE outcome = 'applied'";
+    assert_eq!(direct.database.value(outcomes).await, applied);
+    let tables = ["outbox", "inbox", "inbox_repeats", "job_runs", "jobs", "pruned", "accounts"];
+    let before = direct.database.fingerprint(&tables).await;
+    let later = Clock::System.now() + TimeDelta::days(500);
+    let (runner, _stop) = runner_at(&direct, later);
+    runner.prepare().await.expect("prepared");
+    let ended = runner.run_by(Job::Prune, "alice", later).await.expect("ran");
+    assert!(matches!(ended, Ended::Done(_)), "{ended:?}");
+    assert_eq!(direct.database.value("SELECT count(*) FROM inbox").await, "3");
+    for item in &items {
+        direct.run(std::slice::from_ref(item)).await;
+    }
+    assert_eq!(direct.database.fingerprint(&tables).await, before);
+    let refused = direct.database.refused("DELETE FROM inbox WHERE message_id = 'b-1'").await;
+    assert_eq!(refused, "inbox_guard_stays");
+    direct.finish().await;
+}
+
+/// An instant to come is nobody's business yet: nothing is pruned, flagged or told for it.
+#[tokio::test]
+async fn no_job_decides_for_an_instant_to_come() {
+    let direct = Direct::new("iso_future").await;
+    let now = Clock::System.now();
+    let (runner, _stop) = runner_at(&direct, now);
+    runner.prepare().await.expect("prepared");
+    for job in Job::ALL {
+        let ended = runner.run_by(job, "alice", now + TimeDelta::days(1)).await.expect("answered");
+        assert_eq!(ended, Ended::NotYet, "{job:?}");
+    }
+    assert_eq!(direct.database.value("SELECT count(*) FROM job_runs").await, "0");
+    let ahead = "INSERT INTO job_runs (job, scheduled_for, cause, operator, as_of, state, owner,
+                     lease_until, started_at)
+                 VALUES ('prune', now(), 'operator', 'alice', now() + interval '1 year',
+                     'running', 'x', now(), now())";
+    assert_eq!(direct.database.refused(ahead).await, "job_run_is_of_the_past");
+    direct.finish().await;
+}
+
+/// Makes the database refuse every change of these rows of `table`, as a fault of them would.
+async fn refuse(direct: &Direct, table: &str, when: &str) {
+    let sql = format!(
+        "CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514', CONSTRAINT = 'test'; END $$"
+    );
+    direct.database.execute(&sql).await;
+    let sql = format!(
+        "CREATE TRIGGER refuse_{table} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW
+             WHEN ({when}) EXECUTE FUNCTION refuse_{table}()"
+    );
+    direct.database.execute(&sql).await;
+}
+
+async fn accept(direct: &Direct, table: &str) {
+    direct.database.execute(&format!("DROP TRIGGER refuse_{table} ON {table}")).await;
+}
+
+async fn command(direct: &mut Direct, id: &str, kind: &str, data: Value) {
+    let item = direct.command(id, kind, &data);
+    direct.run(std::slice::from_ref(&item)).await;
+}
+
+/// A customer whose invoice is to be sent before it is known, and becomes known: due.
+async fn sent_too_early(direct: &mut Direct, account: &str) {
+    let invoice_id = format!("{account}-X");
+    let send = about_invoice(&invoice_id, account);
+    command(direct, &format!("s-{account}"), "invoice.mark-sent", send).await;
+    let create = draft(&invoice_id, account, "5.00");
+    command(direct, &format!("c-{account}"), "invoice.create", create).await;
+}
+
+const ATTEMPTS: &str = "SELECT string_agg(DISTINCT kind || ' ' || code || ' ' || attempts, ', ')
+                        FROM failing_items";
+
+/// 250 customers' commands fail when their turn comes, for ever; the 251st customer's has its turn
+/// in the very next sweep. Those that fail back off, each by itself, and end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_commands_that_fail_stop_no_other_customer() {
+    let mut direct = Direct::new("iso_waiting").await;
+    for number in 0..250 {
+        sent_too_early(&mut direct, &format!("BAD-{number}")).await;
+    }
+    refuse(&direct, "invoices", "NEW.account_id LIKE 'BAD-%' AND NEW.status <> 'draft'").await;
+    let now = Clock::System.now();
+    let swept = direct.at(now).sweep().await.expect("swept");
+    assert_eq!((swept.failed, swept.released), (200, 0));
+    sent_too_early(&mut direct, "GOOD").await;
+    let swept = direct.at(now).sweep().await.expect("swept");
+    assert_eq!((swept.failed, swept.released), (50, 1), "those that never failed come first");
+    let swept = direct.at(now).sweep().await.expect("swept");
+    assert_eq!((swept.failed, swept.released), (0, 0), "what failed is not tried at once again");
+    assert_eq!(direct.database.value(ATTEMPTS).await, "command 23514 test 1");
+    let status = topup::store::views::status::read(direct.pipeline.pool()).await.expect("status");
+    assert_eq!((status.failing.len(), status.failing[0].items), (1, 250));
+    let parked = topup::store::views::keys::parked(direct.pipeline.pool(), 1).await.expect("keys");
+    assert_eq!((parked[0].attempts, parked[0].failure.as_deref()), (1, Some("23514 test")));
+    // All but one are sound again.
+    accept(&direct, "invoices").await;
+    direct.database.execute("DROP FUNCTION refuse_invoices").await;
+    refuse(&direct, "invoices", "NEW.account_id = 'BAD-7' AND NEW.status <> 'draft'").await;
+    command(&mut direct, "keep", "invoice.keep", about_invoice("BAD-7-X", "BAD-7")).await;
+    let mut released = 0;
+    for minutes in 1..=10 {
+        released +=
+            direct.at(now + TimeDelta::minutes(5 * minutes)).sweep().await.expect("ok").released;
+    }
+    // The last one is itself the cause: a dead letter in the end, and what stood behind it went on.
+    assert_eq!(released, 250);
+    let letters = "SELECT string_agg(code, ' ') FROM dead_letters";
+    assert_eq!(direct.database.value(letters).await, "unprocessable");
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    let early = "UPDATE failing_items SET attempts = attempts + 2";
+    direct
+        .database
+        .execute("INSERT INTO failing_items VALUES ('hold', 'x', 1, 'x', now(), now())")
+        .await;
+    assert_eq!(direct.database.refused(early).await, "failing_item_counts");
+    accept(&direct, "invoices").await;
+    direct.finish().await;
+}
+
+/// 220 customers wait for the proof of their usage; what stands behind is past its deadline. None
+/// of it stands before a customer whose payment has come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_that_wait_for_proof_do_not_starve_another() {
+    let mut direct = Direct::new("iso_proof").await;
+    let mut rounds: Vec<Vec<Item>> = (0..4).map(|_| Vec::new()).collect();
+    for number in 0..220 {
+        let (account, pay, inv) =
+            (format!("W{number}"), format!("P{number}"), format!("I{number}"));
+        let pair = json!({ "payment_id": pay, "account_id": account, "invoice_id": inv });
+        let steps = [
+            (0, "invoice.create", invoice(&inv, &account, "1.00")),
+            (0, "payment.record", payment(&pay, &account, "1.00")),
+            (1, "payment.allocate", allocate(&pay, &account, &inv)),
+            (2, "payment.deallocate", pair),
+            (3, "invoice.void", about_invoice(&inv, &account)),
+        ];
+        for (round, kind, data) in steps {
+            rounds[round].push(direct.command(&format!("{kind}-{number}"), kind, &data));
+        }
+    }
+    for round in rounds {
+        direct.run(&round).await;
+    }
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "440");
+    let late = "UPDATE waiting_commands SET deadline = now() WHERE needs NOT LIKE 'proof:%'";
+    direct.database.execute(late).await;
+    command(&mut direct, "v-1", "invoice.create", invoice("V-1", "VICTIM", "10.00")).await;
+    command(&mut direct, "v-2", "payment.allocate", allocate("V-P", "VICTIM", "V-1")).await;
+    command(&mut direct, "v-3", "payment.record", payment("V-P", "VICTIM", "10.00")).await;
+    let swept = direct.pipeline.sweep().await.expect("swept");
+    assert_eq!((swept.released, swept.expired, swept.failed), (1, 0, 0));
+    let victim = "SELECT status FROM invoices WHERE invoice_id = 'V-1'";
+    assert_eq!(direct.database.value(victim).await, "provisioned");
+    direct.finish().await;
+}
+
+/// A return that fails and one whose original is too small stand in the way of no other, and are
+/// not tried again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parked_returns_are_tried_each_by_itself() {
+    let mut direct = Direct::new("iso_returns").await;
+    for (id, of, amount) in [("R1", "B1", "40.00"), ("R2", "B2", "40.00"), ("R3", "B3", "40.00")] {
+        let item = taken_back(&mut direct, id, of, amount);
+        direct.applied(item).await;
+    }
+    assert_eq!(direct.pipeline.sweep().await.expect("swept").returns_applied, 0);
+    for (id, amount) in [("B1", "100.00"), ("B2", "10.00"), ("B3", "100.00")] {
+        let value = bank(&format!("bank-{id}"), &credit(id, amount));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+    }
+    refuse(&direct, "payment_returns", "NEW.bank_key = 'reversal:R1'").await;
+    let swept = direct.pipeline.sweep().await.expect("swept");
+    assert_eq!((swept.returns_applied, swept.failed), (1, 1));
+    let whys = "SELECT string_agg(substr(bank_key, 10) || ' ' || why, ', ' ORDER BY bank_key)
+                FROM parked_returns";
+    assert_eq!(direct.database.value(whys).await, "R1 no_original, R2 exceeds_payment");
+    let tried = "SELECT string_agg(tried_at::text, ' ' ORDER BY bank_key) FROM parked_returns";
+    let before = direct.database.value(tried).await;
+    let now = Clock::System.now();
+    assert_eq!(direct.at(now).sweep().await.expect("swept").failed, 0);
+    assert_eq!(direct.database.value(tried).await, before, "neither is tried at once again");
+    assert_eq!(direct.at(now + TimeDelta::seconds(5)).sweep().await.expect("swept").failed, 1);
+    assert_eq!(direct.database.value(ATTEMPTS).await, "return 23514 test 2");
+    accept(&direct, "payment_returns").await;
+    let swept = direct.at(now + TimeDelta::minutes(5)).sweep().await.expect("swept");
+    assert_eq!((swept.returns_applied, swept.failed), (1, 0));
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    direct.finish().await;
+}
+
+/// One payment that cannot be decided, and one that a later version has to read, keep `rematch`
+/// from no other. The run says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rematch_leaves_out_what_fails_and_what_it_cannot_read() {
+    let mut direct = Direct::new("iso_rematch").await;
+    command(&mut direct, "c-1", "account.upsert", account("ACC")).await;
+    for id in ["T1", "T2", "T3", "T4"] {
+        let payer = json!({ "debtor": { "account": "DE89370400440532013000" } });
+        let value = bank(id, &with(credit(id, "9.00"), &payer));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+    }
+    let payers = json!({ "payer_accounts": ["DE89370400440532013000"] });
+    command(&mut direct, "c-2", "account.upsert", with(account("ACC"), &payers)).await;
+    refuse(&direct, "payments", "NEW.payment_id LIKE '%T2'").await;
+    let reason = "ALTER TABLE payments DISABLE TRIGGER refuse_payments;
+                  UPDATE payments SET reason = 'known_later' WHERE payment_id LIKE '%T3';
+                  ALTER TABLE payments ENABLE TRIGGER refuse_payments";
+    for statement in reason.split(';') {
+        direct.database.execute(statement).await;
+    }
+    let now = Clock::System.now();
+    let (runner, _stop) = runner_at(&direct, now);
+    runner.prepare().await.expect("prepared");
+    let Ended::Done(report) = runner.run_by(Job::Rematch, "alice", now).await.expect("ran") else {
+        panic!("not done");
+    };
+    assert_eq!(report.summary, "2 looked at again, 2 changed, 2 failed and are left as they are");
+    assert_eq!(report.findings, 2);
+    let failing = "SELECT string_agg(code, ', ' ORDER BY item) FROM failing_items";
+    assert_eq!(direct.database.value(failing).await, "23514 test, unreadable");
+    accept(&direct, "payments").await;
+    direct
+        .database
+        .execute("UPDATE payments SET reason = 'no_candidate' WHERE reason = 'known_later'")
+        .await;
+    let later = now + TimeDelta::seconds(1);
+    let (runner, _stop) = runner_at(&direct, later);
+    let Ended::Done(report) = runner.run_by(Job::Rematch, "alice", later).await.expect("ran")
+    else {
+        panic!("not done");
+    };
+    assert_eq!(report.summary, "4 looked at again, 2 changed");
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    direct.finish().await;
+}
