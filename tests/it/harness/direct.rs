@@ -61,11 +61,24 @@ impl Direct {
         self.item(Topic::Commands, None, value.as_bytes())
     }
 
-    /// Processes one batch and commits it.
+    /// Processes one batch and commits it; one that is too wide is halved, as a lane does it.
     pub async fn run(&self, items: &[Item]) -> Vec<Ended> {
-        let mut tx = self.pipeline.pool().begin().await.expect("begin");
-        let ended = self.run_in(&mut tx, items).await.expect("processed");
-        tx.commit().await.expect("commit");
+        let mut ended = Vec::with_capacity(items.len());
+        let mut groups = vec![items];
+        while let Some(group) = groups.pop() {
+            let mut tx = self.pipeline.pool().begin().await.expect("begin");
+            match self.run_in(&mut tx, group).await {
+                Err(StoreError::TooWide) => {
+                    tx.rollback().await.expect("rollback");
+                    let (first, second) = group.split_at(group.len() / 2);
+                    groups.extend([second, first]);
+                }
+                done => {
+                    ended.extend(done.expect("processed"));
+                    tx.commit().await.expect("commit");
+                }
+            }
+        }
         ended
     }
 
