@@ -7,7 +7,9 @@
 //! while one is on trial nothing else of the process is decoded or decided. A death on trial
 //! leaves that part as the suspects; what survives is suspected no more. So 1,000 suspects cost 32
 //! transactions, and two deaths lead to one record. A record is diverted when the process died
-//! twice while exactly this record was on trial, alone. An attempt that ends with an error is
+//! twice while exactly this record was on trial, alone, and the only suspect. Before such a trial the
+//! process must have lived for a while: who is killed from outside soon after each start, or at any
+//! moment, dies in that while, and nobody is blamed. An attempt that ends with an error is
 //! survived: a database that is away blames nobody. Later batches pay nothing.
 
 use std::ops::RangeInclusive;
@@ -76,9 +78,10 @@ impl Guard {
         };
         match note.trial {
             Some(trial) if trial.contains(&next) => {
-                let one = trial.start() == trial.end();
-                let deaths =
-                    if note.alone && one { note.alone_deaths.saturating_add(1) } else { 0 };
+                // One of several that were tried in haste is not blamed yet.
+                let last = note.suspects == trial && trial.start() == trial.end();
+                let counts = note.alone && last;
+                let deaths = if counts { note.alone_deaths.saturating_add(1) } else { 0 };
                 Self::new(Some(next..=*trial.end()), deaths)
             }
             _ if note.suspects.contains(&next) => {
@@ -100,6 +103,13 @@ impl Guard {
     #[must_use]
     pub fn is_careful(&self) -> bool {
         self.suspects.is_some()
+    }
+
+    /// Whether one suspect is left: a death at it counts, so it is tried only when the process has
+    /// lived for a while.
+    #[must_use]
+    pub fn is_down_to_one(&self) -> bool {
+        self.suspects.as_ref().is_some_and(|suspects| suspects.start() == suspects.end())
     }
 
     /// Whether the process died at this record before, and at nothing else, often enough.
@@ -251,10 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn a_deadly_record_is_found_within_five_deaths() {
+    fn a_deadly_record_is_found_within_six_deaths() {
         for (count, deadly) in [(1, 0), (2, 1), (31, 30), (32, 0), (1_000, 999), (1_000, 517)] {
             let deaths = deaths_until_diverted(count, deadly);
-            assert!(deaths <= 5, "{deaths} deaths for {deadly} of {count}");
+            assert!(deaths <= 6, "{deaths} deaths for {deadly} of {count}");
         }
     }
 
@@ -266,6 +276,9 @@ mod tests {
         };
         assert_eq!(Guard::after(note(5..=5, false, 1), 5).alone_deaths, 0);
         assert_eq!(Guard::after(note(5..=6, true, 1), 5).alone_deaths, 0);
+        let among = Note { suspects: 5..=9, trial: Some(5..=5), alone: true, alone_deaths: 0 };
+        let guard = Guard::after(Some(among), 5);
+        assert_eq!((guard.alone_deaths, guard.is_down_to_one()), (0, true));
         assert!(Guard::after(note(5..=5, true, 1), 5).kills(5));
         assert!(!Guard::after(note(5..=5, true, 0), 5).kills(5));
         assert!(!Guard::after(note(5..=5, true, 1), 6).is_careful());

@@ -247,15 +247,15 @@ fn record(direct: &Direct, offset: i64, value: &str) -> Record {
     }
 }
 
-/// The process dies with the first batch in hand, and then twice with its first record alone: the
-/// next start does not look into it, and goes on with the next.
+/// The process dies with the first batch in hand, then with its first record, and then twice with
+/// that as the only suspect: the next start does not look into it, and goes on with the next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_kills_the_process_twice_alone_is_diverted() {
     let direct = Direct::new("d_crash").await;
     let pool = direct.pipeline.pool();
     let settings = direct.pipeline.settings();
     let topic = settings.topics.commands.as_str();
-    for start in 1..=3 {
+    for start in 1..=4 {
         let now = Clock::System.now();
         let taken = checkpoint::take(pool, &settings.group, topic, 0, "dies", now).await;
         let (fence, _) = taken.expect("the partition");

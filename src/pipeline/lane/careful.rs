@@ -1,5 +1,7 @@
 //! What is done with records in hand at a death: tried in parts, each alone in the process.
 
+use std::time::Duration;
+
 use super::{Lane, RETRY_FIRST, Step, log_retry, rest, to_item, to_raw};
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{LaneCancel, Record};
@@ -16,7 +18,20 @@ use crate::wire::Topic;
 /// death is no killer.
 const ALONE_ATTEMPTS: u32 = 6;
 
+/// How long the process must have lived before a record is tried whose trial counts; up to as much
+/// again is added, so that who kills at a fixed time after a start does not meet it.
+const LIVE_FIRST: Duration = Duration::from_millis(1_500);
+
 impl Pipeline {
+    /// Rests with nothing on trial; true when the lane was asked to stop meanwhile.
+    async fn live_a_while(&self, cancel: &LaneCancel) -> bool {
+        let spread = self.clock().now().timestamp_subsec_micros() % 1_500;
+        tokio::select! {
+            () = tokio::time::sleep(LIVE_FIRST + Duration::from_millis(spread.into())) => false,
+            () = cancel.cancelled() => true,
+        }
+    }
+
     /// The suspects in parts, each announced and alone in the process; then the rest.
     pub(super) async fn write_carefully(
         &self,
@@ -36,6 +51,8 @@ impl Pipeline {
             let part = std::mem::replace(&mut batch, rest);
             let step = if guard.kills(first) {
                 self.divert(&lane.fence, part, cancel).await
+            } else if guard.is_down_to_one() && self.live_a_while(cancel).await {
+                Step::Cancelled
             } else {
                 self.try_alone(guard, &lane.fence, lane.topic, part, cancel).await
             };
