@@ -7,7 +7,8 @@
 //! while one is on trial nothing else of the process is decoded or decided. A death on trial
 //! leaves that part as the suspects; what survives is suspected no more. So 1,000 suspects cost 32
 //! transactions, and two deaths lead to one record. A record is diverted when the process died
-//! twice while exactly this record was on trial, alone, and the only suspect. Before such a trial the
+//! twice while exactly this record was on trial, alone, and the only suspect. Before such a trial
+//! the
 //! process must have lived for a while: who is killed from outside soon after each start, or at any
 //! moment, dies in that while, and nobody is blamed. An attempt that ends with an error is
 //! survived: a database that is away blames nobody. Later batches pay nothing.

@@ -8,7 +8,7 @@ use serde_json::json;
 use topup::clock::Clock;
 
 use crate::harness::World;
-use crate::harness::records::{BANK, command, credit, draft, envelope, invoice, with};
+use crate::harness::records::{BANK, bank, command, credit, draft, envelope, invoice, with};
 
 /// One command of the page, and how it has to end.
 struct Line {
@@ -129,6 +129,19 @@ async fn seed(world: &World) {
     let flag = ["jobs", "run", "flag-void-candidates"].map(str::to_owned);
     topup(world, &flag).output().expect("it starts");
     assert_eq!(world.value("SELECT count(*) FROM void_candidates").await, "2");
+    // A settlement of two customers, into another bank account.
+    let account = "DBS-1";
+    let fields = json!({ "bank_account": account, "statement_id": "S-7" });
+    let settlement = with(credit("TX-7", "100.50"), &fields);
+    let value = bank("b-7", &settlement);
+    world.publish(&world.topics.bank_payments, account, &value).await;
+    assert_eq!(world.outcome("b-7").await.0, "applied");
+    let fields =
+        json!({ "bank_account": account, "statement_id": "S-7", "closing_balance": "100.50" });
+    let statement = with(statement, &fields);
+    let value = envelope("s-7", "bank-gateway", "topup.bank.statement.v1", &statement);
+    world.publish(&world.topics.bank_payments, account, &value).await;
+    assert_eq!(world.outcome("s-7").await.0, "applied");
 }
 
 fn stop(mut worker: Child) {
