@@ -114,7 +114,7 @@ pub(super) const KEYS: [Key; 52] = [
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
     number("database.lock_timeout_ms", 10, DAY_MS, 5_000),
-    number("database.idle_in_transaction_timeout_ms", 100, DAY_MS, 60_000),
+    number("database.idle_in_transaction_timeout_ms", 100, DAY_MS, 35_000),
     Key::new("database.role", Kind::Text, Default::Text("topup_worker")),
     number("database.writers", 1, 64, 4),
     text("kafka.brokers"),

@@ -24,7 +24,7 @@ pub struct Record {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// A name that is not UTF-8 is here as `hex:` and its bytes: see [`name_of`].
+    /// A name that is not UTF-8 is here as `hex:` and its bytes: see `name_of`.
     pub name: String,
     pub value: Option<Vec<u8>>,
 }

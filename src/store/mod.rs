@@ -86,7 +86,7 @@ impl ConnectOptions {
             pool_size: 8,
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
-            idle_in_transaction_timeout: Duration::from_secs(60),
+            idle_in_transaction_timeout: Duration::from_secs(35),
             role: Some("topup_worker".to_owned()),
             application_name: "topup".to_owned(),
             by_index: false,

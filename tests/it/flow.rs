@@ -231,3 +231,38 @@ async fn sources_of_our_own_are_refused_from_outside() {
     worker.shutdown().await;
     world.finish().await;
 }
+
+/// A process that stands still with a transaction open (suspended, or a machine that hangs) loses
+/// its locks at the server's limit, and who stands by takes over. The limit is beyond the time that
+/// the relay may wait for Kafka, and no more than 35 seconds as it comes.
+#[tokio::test]
+async fn a_process_that_stands_still_loses_its_locks() {
+    use std::time::Duration;
+    use topup::kafka::ProducerConfig;
+    use topup::store::{ConnectOptions, connect};
+    let direct = Direct::new("flow_frozen").await;
+    let mut options = ConnectOptions::new(&direct.database.url);
+    assert!(options.idle_in_transaction_timeout <= Duration::from_secs(35));
+    let delivery = ProducerConfig::new("127.0.0.1:9").delivery_timeout;
+    assert!(options.idle_in_transaction_timeout > delivery);
+    options.idle_in_transaction_timeout = Duration::from_millis(700);
+    let (frozen, standby) = (connect(&options).await, connect(&options).await);
+    let (frozen, standby) = (frozen.expect("a pool"), standby.expect("a pool"));
+    let lead = "SELECT pg_try_advisory_xact_lock(hashtextextended('relay', 0))";
+    let mut held = frozen.begin().await.expect("begin");
+    let leads: bool = sqlx::query_scalar(lead).fetch_one(&mut *held).await.expect("asked");
+    assert!(leads);
+    let refused: bool = sqlx::query_scalar(lead).fetch_one(&standby).await.expect("asked");
+    assert!(!refused, "two lead");
+    let started = std::time::Instant::now();
+    while !sqlx::query_scalar::<_, bool>(lead).fetch_one(&standby).await.expect("asked") {
+        assert!(started.elapsed() < crate::harness::PATIENCE, "nobody took over");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Who wakes up cannot commit what it had begun.
+    assert!(sqlx::query("SELECT 1").execute(&mut *held).await.is_err());
+    drop(held);
+    frozen.close().await;
+    standby.close().await;
+    direct.finish().await;
+}

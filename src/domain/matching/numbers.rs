@@ -2,7 +2,7 @@
 //!
 //! A bare number (digits only) is a year, a price or a house number as easily as an invoice. It is
 //! **doubtful**: it needs a witness that is not the amount. A word such as `INVOICE` right before
-//! it is one; the known payer and the customer's name are the others ([`super::tiers`]).
+//! it is one; the known payer and the customer's name are the others (`tiers.rs`).
 
 use super::spans::{self, Span};
 use super::text::is_separator;
