@@ -94,7 +94,7 @@ async fn in_tx(
 /// accounts are our own in any version. None if there is no such version.
 ///
 /// # Errors
-/// [`StoreError::Unreadable`] for what a later version of this program wrote.
+/// [`StoreError::RulesTooNew`] for what a later version of this program wrote.
 pub async fn stored(
     connection: &mut Connection,
     version: i32,
@@ -106,7 +106,7 @@ pub async fn stored(
     let Some(content) = stored_sets::content(connection, version).await? else {
         return Ok(None);
     };
-    let rules = from_content(&content).map_err(|_| StoreError::Unreadable("a rule set"))?;
+    let rules = from_content(&content).map_err(|_| StoreError::RulesTooNew)?;
     Ok(Some(rules.numbered(version, &configured.own_accounts)))
 }
 

@@ -20,6 +20,10 @@ pub enum StoreError {
     /// A later version of this program wrote it: an earlier one must not guess.
     #[error("a later version of this program wrote what is stored: {0}")]
     Unreadable(&'static str),
+    /// The active rule set is of a later version: no record can be decided until this program is
+    /// updated, and none is to blame.
+    #[error("the active rule set is of a later version of this program")]
+    RulesTooNew,
     /// The batch would take more locks than one transaction should: it is to be halved.
     #[error("the batch names too many words that no invoice has yet")]
     TooWide,
@@ -64,7 +68,7 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Database(error) => database_disposition(error),
-            Self::Migration(_) => Disposition::Retry,
+            Self::Migration(_) | Self::RulesTooNew => Disposition::Retry,
             Self::Unreadable(_) => Disposition::Unread,
             // Another lane was faster: the next attempt sees what it did.
             Self::Raced(_) => Disposition::Suspect,
@@ -85,6 +89,7 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Fenced
             | Self::TooWide
+            | Self::RulesTooNew
             | Self::Unreadable(_)
             | Self::Corrupt(_) => false,
         }
@@ -113,7 +118,7 @@ impl StoreError {
                 format!("{} {constraint}", error.code().unwrap_or_default())
             }
             Self::Database(_) => "database".to_owned(),
-            Self::Migration(_) => "migration".to_owned(),
+            Self::Migration(_) | Self::RulesTooNew => "migration".to_owned(),
             Self::Fenced => "fenced".to_owned(),
             Self::Raced(_) => "raced".to_owned(),
             Self::Unreadable(_) => "unreadable".to_owned(),
@@ -140,6 +145,7 @@ impl StoreError {
             | Self::Fenced
             | Self::Raced(_)
             | Self::TooWide
+            | Self::RulesTooNew
             | Self::Unreadable(_)
             | Self::Corrupt(_) => None,
         }
