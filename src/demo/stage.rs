@@ -13,6 +13,11 @@ use crate::config::Topics;
 use crate::jobs::JobSettings;
 use crate::kafka::{OutRecord, Producer, ProducerConfig};
 use crate::pipeline::Pipeline;
+use crate::pipeline::batch::{Item, run_in_tx};
+use crate::store::load::Locks;
+use crate::store::next_id_block;
+use crate::store::persist::RawRecordRow;
+use crate::wire::{RawRecord, Topic, decode};
 
 /// Far beyond what any step takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -122,13 +127,45 @@ impl Stage {
         }
     }
 
+    /// Has a bank's record processed at the time of `pipeline`, as a worker of that day would.
+    pub async fn process_then(&self, pipeline: &Pipeline, name: &str) -> Result<(), DemoError> {
+        let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
+        let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
+        let text = self.fill_in(text).await?;
+        let fixture: Fixture = serde_json::from_str(&text)
+            .map_err(|error| story_error(&format!("fixture {name}: {error}")))?;
+        let value = fixture.value.get().as_bytes();
+        let key = Some(fixture.key.as_bytes());
+        let topic = Topic::BankPayments;
+        let decoded = decode(&RawRecord { topic, key, value: Some(value), headers: &[] });
+        let raw = RawRecordRow {
+            topic: self.topics.bank_payments.clone(),
+            partition: -1,
+            offset: 0,
+            timestamp: None,
+            key: Some(fixture.key.clone().into_bytes()),
+            value: Some(value.to_vec()),
+            headers: "[]".to_owned(),
+        };
+        let item = Item { raw, decoded, again: false };
+        let mut tx = self.pool.begin().await?;
+        let block = next_id_block(&mut tx).await?;
+        let at = pipeline.clock().now();
+        let written = run_in_tx(pipeline, &mut tx, &[item], block, Locks::First, at).await?;
+        tx.commit().await?;
+        match written.ended.first() {
+            Some(ended) if ended.outcome == "applied" => Ok(()),
+            ended => Err(story_error(&format!("{name} ended {ended:?}"))),
+        }
+    }
+
     /// Puts in what only the running system knows: payment references and today's date.
     async fn fill_in(&self, text: &str) -> Result<String, DemoError> {
         let now = self.worker.pipeline().clock().now();
-        let later = now + chrono::Duration::days(32);
+        let later = now + chrono::Duration::days(31);
         let day = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d").to_string();
         let text = text.replace("{{today}}", &day(now));
-        let mut text = text.replace("{{in-32-days}}", &day(later));
+        let mut text = text.replace("{{in-31-days}}", &day(later));
         while let Some(start) = text.find("{{reference:") {
             let rest = text.get(start..).unwrap_or_default();
             let end = rest.find("}}").ok_or_else(|| story_error("an open placeholder"))?;

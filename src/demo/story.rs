@@ -184,7 +184,7 @@ async fn mended(stage: &Stage) -> Result<(), DemoError> {
 /// The clock of this chapter is a month ahead, so a month passes at once.
 async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     chapter(7, "Two invoices that nobody pays, a month later");
-    for fixture in ["invoice-3001", "invoice-3002", "statement"] {
+    for fixture in ["invoice-3001", "invoice-3002"] {
         expect(stage, fixture, "applied").await?;
     }
     let clock = stage.pipeline().clock();
@@ -193,6 +193,8 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     let month = Pipeline::new(stage.pool().clone(), stage.pipeline().settings().clone(), {
         Clock::Fixed(later)
     });
+    // The bank's statement of that day: one that speaks of the future would prove nothing.
+    stage.process_then(&month, "statement").await?;
     let runner = Runner::new(month.clone(), stage.jobs().clone(), stop);
     runner.prepare().await?;
     let ended = runner.run_by(Job::FlagVoidCandidates, "demo", later).await?;

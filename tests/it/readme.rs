@@ -106,3 +106,13 @@ async fn the_quick_start_ends_with_a_provisioned_balance() {
     std::fs::remove_dir_all(&folder).expect("the copies are removed");
     world.finish().await;
 }
+
+/// The first command of the page: the whole story, on parts of its own.
+#[test]
+fn the_demo_ends_without_findings() {
+    let output = Command::new(env!("CARGO_BIN_EXE_topup")).arg("demo").output().expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (said, told) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}{told}");
+    assert!(said.contains("invariants checked, 0 findings."), "{said}");
+}
