@@ -16,6 +16,7 @@ pub mod domain;
 pub mod generate;
 pub mod jobs;
 pub mod kafka;
+pub mod masked;
 pub mod pipeline;
 pub mod relay;
 pub mod returns;

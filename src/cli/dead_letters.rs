@@ -1,11 +1,13 @@
 //! `dead-letters groups|list|show|edit|import|replay|discard`. What changes something is only read
 //! from the command line here and returned as a [`Call`].
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
 use super::args::{PageArgs, Since, since};
+use super::edit::{self, EditArgs, EditOptions};
 use super::error::CliError;
 use super::output::{Printer, Tabular, cell};
 use super::wiring::{ReplayArgs, Selection, What};
@@ -33,10 +35,8 @@ pub enum DeadLettersCommand {
                             topup dead-letters replay --resume 3 --yes")]
     Replay(ReplayOptions),
     /// Puts a new revision beside the original and shows what differs; replay it then
-    #[command(after_help = "Examples:\n  topup dead-letters edit 17 --file mended.json \
-                            --reason 'amount in cents'\n  \
-                            topup dead-letters edit 17 --file - --reason 'amount in cents' --yes")]
-    Edit(EditOptions),
+    #[command(after_help = edit::HELP)]
+    Edit(Box<EditOptions>),
     /// Takes in copies that lie elsewhere, to be replayed here
     #[command(after_help = import::HELP)]
     Import(import::ImportOptions),
@@ -69,19 +69,19 @@ pub struct ListArgs {
 
 /// Which dead letters; only open ones are ever meant.
 #[derive(Debug, Clone, Args)]
-struct SelectionOptions {
+pub(super) struct SelectionOptions {
     /// This one; may be given several times
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<i64>,
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     code: Option<String>,
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     topic: Option<String>,
     /// Of this record key
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     key: Option<String>,
     /// Whose original value contains this text
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     text: Option<String>,
     /// Only what failed since: an instant, a day, or 15m, 2h, 7d
     #[arg(long, value_parser = since)]
@@ -155,36 +155,18 @@ pub struct DiscardOptions {
     /// Why; it is kept for ever
     #[arg(long)]
     reason: String,
-    #[command(flatten)]
-    operator: OperatorOptions,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct EditOptions {
-    id: i64,
-    /// The whole new value; - reads standard input
-    #[arg(long, value_name = "FILE")]
-    file: String,
-    /// Why; it is kept for ever
+    /// Also what the bank said: money that came and will be in no book
     #[arg(long)]
-    reason: String,
+    yes_bank_facts: bool,
     #[command(flatten)]
     operator: OperatorOptions,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscardArgs {
+    /// Bank facts too.
+    pub bank_facts: bool,
     pub selection: Selection,
-    pub operator: String,
-    pub reason: String,
-    /// Nothing is changed.
-    pub dry_run: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EditArgs {
-    pub id: i64,
-    pub file: String,
     pub operator: String,
     pub reason: String,
     /// Nothing is changed.
@@ -229,18 +211,13 @@ impl DeadLettersCommand {
                 dry_run: !options.operator.yes,
             }),
             Self::Discard(options) => Call::Discard(DiscardArgs {
-                selection: options.selection.checked(clock)?,
+                selection: options.selection.narrowed(clock)?,
                 operator: options.operator.checked()?,
                 reason: options.reason.clone(),
                 dry_run: !options.operator.yes,
+                bank_facts: options.yes_bank_facts,
             }),
-            Self::Edit(options) => Call::Edit(EditArgs {
-                id: options.id,
-                file: options.file.clone(),
-                operator: options.operator.checked()?,
-                reason: options.reason.clone(),
-                dry_run: !options.operator.yes,
-            }),
+            Self::Edit(options) => Call::Edit(options.args(clock)?),
         }))
     }
 }
@@ -269,10 +246,24 @@ impl SelectionOptions {
             || self.until.is_some()
     }
 
-    fn checked(&self, clock: Clock) -> Result<Selection, CliError> {
+    /// For what cannot be taken back: `--all` alone is no selection.
+    pub(super) fn narrowed(&self, clock: Clock) -> Result<Selection, CliError> {
+        if self.filtered() {
+            return self.checked(clock);
+        }
+        let problem = "empty_selection: say which dead letters, by --id, --code, --topic, --key, \
+                       --text, --since or --until; all of them is no answer here";
+        Err(CliError::Usage(problem.to_owned()))
+    }
+
+    pub(super) fn names_nothing(&self) -> bool {
+        !self.filtered() && !self.all && self.limit.is_none()
+    }
+
+    pub(super) fn checked(&self, clock: Clock) -> Result<Selection, CliError> {
         if self.filtered() == self.all {
-            let problem = "say which dead letters: --id, --code, --topic, --key, --text, --since, \
-                           --until, or --all and none of these";
+            let problem = "empty_selection: say which dead letters: --id, --code, --topic, --key, \
+                           --text, --since, --until, or --all and none of these";
             return Err(CliError::Usage(problem.to_owned()));
         }
         Ok(Selection {

@@ -8,6 +8,10 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::telemetry::chain;
 
+/// Codes of what the command line refuses, in `docs/ERRORS.md`.
+pub const CODES: [&str; 4] =
+    [crate::masked::CODE, "patch_unfit", "empty_selection", "bank_facts_meant"];
+
 /// How a command that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

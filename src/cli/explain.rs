@@ -292,7 +292,7 @@ fn next_of(reason: ParkReason) -> &'static str {
         ParkReason::PartialPayment => "Allocate what arrived, or wait for the rest.",
         ParkReason::Uncorroborated
         | ParkReason::PaidBeforeSent
-        | ParkReason::TwoPersonLimit
+        | ParkReason::AboveAutoLimit
         | ParkReason::NearReference
         | ParkReason::PayerOnly
         | ParkReason::NameOnly

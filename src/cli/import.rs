@@ -33,6 +33,9 @@ pub struct ImportOptions {
     #[arg(long, value_name = "TOPIC", num_args = 0..=1)]
     #[allow(clippy::option_option, reason = "clap's way to say: with or without a value")]
     from_topic: Option<Option<String>>,
+    /// A text that looks like our mask is meant as it stands
+    #[arg(long)]
+    not_masked: bool,
     /// Why; it is kept for ever, and needed with --yes
     #[arg(long)]
     reason: Option<String>,
@@ -82,17 +85,21 @@ pub async fn run(
     if reason.is_none() && !dry_run {
         return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
     }
-    let letters = match (&options.file, &options.from_topic) {
+    let mut letters = match (&options.file, &options.from_topic) {
         (Some(file), _) => of_file(file)?,
         (None, topic) => {
             let ours = || config.topics().dead_letters;
             of_topic(config, topic.clone().flatten().unwrap_or_else(ours)).await?
         }
     };
+    for letter in &mut letters {
+        letter.not_masked = options.not_masked;
+    }
     let taken = wiring::import(pool, config, letters, (&operator, reason), dry_run).await?;
-    let lost = taken
-        .iter()
-        .any(|one| matches!(one.result, wiring::Imported::NoOrigin | wiring::Imported::Partial));
+    let lost = taken.iter().any(|one| {
+        use wiring::Imported::{Masked, NoOrigin, Partial};
+        matches!(one.result, NoOrigin | Partial | Masked)
+    });
     let rows: Vec<Row> = taken.into_iter().map(|one| row(one, dry_run)).collect();
     printer.rows(&rows)?;
     Ok(if lost { Exit::Findings } else { Exit::Ok })
@@ -120,6 +127,7 @@ async fn of_topic(config: &Config, topic: String) -> Result<Vec<Incoming>, CliEr
         key: record.key,
         value: record.value,
         headers: pairs(record.headers),
+        not_masked: false,
     });
     Ok(letters.collect())
 }
@@ -142,7 +150,13 @@ fn of_file(path: &Path) -> Result<Vec<Incoming>, CliError> {
         let record = publish::parse_any(&line);
         let record = record.map_err(|error| CliError::Failed(format!("{place}: {error}")))?;
         let (key, value) = (record.key, record.value);
-        letters.push(Incoming { place, key, value, headers: pairs(record.headers) });
+        letters.push(Incoming {
+            place,
+            key,
+            value,
+            headers: pairs(record.headers),
+            not_masked: false,
+        });
     }
     Ok(letters)
 }

@@ -5,21 +5,11 @@ use serde_json::Value;
 
 use super::output::Text;
 use super::records::sentence;
+use crate::masked::is_private;
 use crate::store::views::Privacy;
 use crate::store::views::dead_letters::{ActRow, Blocks, LetterRow, LetterView};
 use crate::store::views::time::At;
 
-/// Fields of records that hold a payer's name or account number, at any depth.
-const PRIVATE: [&str; 8] = [
-    "name",
-    "account",
-    "debtor",
-    "payer_accounts",
-    "virtual_account",
-    "virtual_accounts",
-    "unstructured",
-    "creditor_reference",
-];
 /// What is printed of a record; one may be 64 KiB and more.
 const SHOWN_BYTES_MAX: usize = 4_096;
 
@@ -30,6 +20,8 @@ pub(super) struct Shown {
     record_timestamp: Option<At>,
     key: Option<String>,
     value_bytes: usize,
+    /// Whether `value` and the revisions are masked: what is masked is not to be written back.
+    masked: bool,
     /// JSON as it came, or with private fields masked; None where it is not shown.
     value: Option<String>,
     headers: Value,
@@ -70,6 +62,7 @@ impl Shown {
             record_timestamp: view.record_timestamp,
             key: view.record_key.as_deref().map(lossy),
             value_bytes: value.map_or(0, <[u8]>::len),
+            masked: privacy.is_masked(),
             value: value.and_then(|bytes| match privacy {
                 Privacy::Full => Some(lossy(bytes)),
                 Privacy::Masked => masked(bytes),
@@ -120,7 +113,7 @@ fn mask(value: &mut Value, private: bool) {
         Value::Array(items) => items.iter_mut().for_each(|item| mask(item, private)),
         Value::Object(fields) => {
             for (name, field) in fields {
-                mask(field, private || PRIVATE.contains(&name.as_str()));
+                mask(field, private || is_private(name));
             }
         }
         Value::Number(_) if private => *value = Value::String("…".to_owned()),

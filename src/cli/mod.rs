@@ -9,6 +9,7 @@ pub mod cluster;
 mod csv;
 pub mod dead_letters;
 mod doctor;
+mod edit;
 mod error;
 pub mod escape;
 mod explain;
@@ -29,6 +30,7 @@ pub mod publish;
 mod quality;
 mod reconcile;
 mod records;
+mod reshape;
 mod returns;
 mod review;
 mod rules;
@@ -52,7 +54,7 @@ use sqlx::PgPool;
 use crate::config::{Config, Environment, Flags, Loaded, Needs};
 use crate::telemetry::{self, chain};
 
-pub use error::{CliError, Exit};
+pub use error::{CODES, CliError, Exit};
 pub use output::{Color, Output, Printer};
 pub use worker::DemoArgs;
 

@@ -12,10 +12,11 @@ use thiserror::Error;
 
 use super::cluster::{self, Header, OutRecord};
 use super::error::CliError;
-use super::escape;
 use super::output::write;
+use super::{escape, reshape};
 use crate::config::{Config, Topics};
 use crate::kafka::Producer;
+use crate::masked;
 
 /// Records that are on their way at once.
 const BATCH: usize = 1_000;
@@ -27,6 +28,9 @@ pub struct PublishArgs {
     /// NDJSON files; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// A text that looks like our mask is meant as it stands
+    #[arg(long)]
+    not_masked: bool,
 }
 
 /// Why a line is no record.
@@ -112,25 +116,7 @@ fn payload(value: &RawValue) -> Result<Option<Vec<u8>>, LineError> {
             serde_json::from_str(raw).map_err(|error| LineError::Json(error.to_string()))?;
         return Ok(Some(text.into_bytes()));
     }
-    Ok((raw != "null").then(|| compact(raw).into_bytes()))
-}
-
-/// Without the white space between tokens; the rest stays byte for byte.
-fn compact(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in json.chars() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        out.push(c);
-    }
-    out
+    Ok((raw != "null").then(|| reshape::compact(raw).into_bytes()))
 }
 
 /// Standard alphabet, padding optional.
@@ -171,6 +157,7 @@ pub async fn run(args: &PublishArgs, config: &Config) -> Result<(), CliError> {
         topics: config.topics(),
         batch: Vec::new(),
         sent: 0,
+        not_masked: args.not_masked,
         progress: stderr().is_terminal(),
     };
     for file in &args.files {
@@ -188,6 +175,7 @@ struct Sending {
     topics: Topics,
     batch: Vec<OutRecord>,
     sent: usize,
+    not_masked: bool,
     progress: bool,
 }
 
@@ -209,6 +197,12 @@ impl Sending {
                 let sent = self.sent;
                 CliError::Failed(format!("{}: {error} ({sent} records published)", place()))
             })?;
+            let held = record.value.as_deref().and_then(|value| masked::held(value, None));
+            if let Some(held) = held.filter(|_| !self.not_masked) {
+                let (sent, refusal) = (self.sent, masked::refusal(&held));
+                let problem = format!("{}: {refusal} ({sent} records published)", place());
+                return Err(CliError::Failed(problem));
+            }
             self.batch.push(record);
             if self.batch.len() >= BATCH {
                 self.flush().await?;

@@ -33,8 +33,15 @@ pub async fn run(
     printer: Printer,
 ) -> Result<Exit, CliError> {
     if let (Some(statement), Some(bank_account)) = (&args.statement, &args.bank_account) {
-        let entries = reconcile::entries(pool, bank_account, statement).await;
-        printer.rows(&entries.map_err(|error| CliError::failed(&error))?)?;
+        let zone = &config.jobs.time_zone;
+        let entries = reconcile::entries(pool, bank_account, statement, zone).await;
+        let entries = entries.map_err(|error| CliError::failed(&error))?;
+        printer.rows(&entries)?;
+        if printer.output == Output::Table {
+            let counted = entries.iter().filter(|entry| entry.counted).count();
+            let left = entries.len().saturating_sub(counted);
+            write(&format!("\n{counted} entries are counted, {left} are not.\n"))?;
+        }
         return Ok(Exit::Ok);
     }
     let as_of: DateTime<Utc> =
@@ -74,7 +81,7 @@ impl Tabular for Drift {
 
 impl Tabular for Entry {
     const HEADERS: &'static [&'static str] =
-        &["bank key", "status", "direction", "amount", "booked on", "became", "payment"];
+        &["bank key", "status", "direction", "amount", "booked on", "counted", "became", "payment"];
 
     fn cells(&self) -> Vec<String> {
         let reversal = if self.reversal { " (reversal)" } else { "" };
@@ -84,6 +91,11 @@ impl Tabular for Entry {
             format!("{}{reversal}", self.credit_debit),
             format!("{} {}", self.currency, self.amount),
             self.booking_date.clone(),
+            match (self.counted, self.named) {
+                (false, _) => "no".to_owned(),
+                (true, true) => "it names it".to_owned(),
+                (true, false) => "by its day".to_owned(),
+            },
             self.disposition.clone(),
             cell(self.payment_id.as_ref()),
         ]

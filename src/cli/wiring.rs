@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgPool;
 
-use super::dead_letters::{Acted, Call, EditArgs};
+use super::dead_letters::{Acted, Call, DiscardArgs};
 use super::error::CliError;
 use super::returns::ResolvedRow;
 use super::review::{SaidRow, Suggestions};
@@ -20,7 +20,7 @@ use crate::candidates::{self, Act};
 use crate::clock::Clock;
 use crate::config::{Config, Only};
 use crate::dead_letters::End;
-use crate::dead_letters::edit::Edited;
+pub(super) use crate::dead_letters::edit::{Change, Edited, NewKey, NewValue};
 pub(super) use crate::dead_letters::import::{Imported, Incoming, Taken};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
@@ -333,20 +333,35 @@ pub(super) async fn act(
 ) -> Result<Done, CliError> {
     match call {
         Call::Replay(args) => replay(&args, pool, config).await,
-        Call::Discard(args) => {
-            let (operator, reason) = (&args.operator, &args.reason);
-            let acted =
-                dead_letters::discard(pool, &args.selection, operator, reason, args.dry_run).await;
-            let acted = acted.map_err(|error| CliError::failed(&error))?;
-            let row = |(dead_letter_id, outcome): (i64, &str)| Acted {
-                dead_letter_id,
-                outcome: outcome.to_owned(),
-                code: None,
-            };
-            Ok(Done { rows: acted.into_iter().map(row).collect(), note: None, whole: true })
-        }
-        Call::Edit(args) => edit(&args, pool, privacy).await,
+        Call::Discard(args) => discard(&args, pool, config).await,
+        Call::Edit(args) => super::edit::run(args, pool, privacy).await,
     }
+}
+
+/// First it says what the selection means; what the bank said is asked for a second time.
+async fn discard(args: &DiscardArgs, pool: &PgPool, config: &Config) -> Result<Done, CliError> {
+    let bank = config.topics().bank_payments;
+    let meant = store::dead_letters::meant(pool, &args.selection, &bank).await?;
+    let store::dead_letters::Meant { open, bank_facts, resolved } = meant;
+    let note = format!(
+        "{open} open letters fit, {bank_facts} of them are bank facts; {resolved} more fit and are \
+         replayed or discarded already"
+    );
+    if bank_facts > 0 && !args.bank_facts && !args.dry_run {
+        return Err(CliError::Failed(format!(
+            "bank_facts_meant: {note}. Nothing is discarded: what the bank booked is money that \
+             came. Narrow the selection, or say --yes-bank-facts as well"
+        )));
+    }
+    let (operator, reason) = (&args.operator, &args.reason);
+    let acted =
+        dead_letters::discard(pool, &args.selection, operator, reason, args.dry_run).await?;
+    let row = |(dead_letter_id, outcome): (i64, &str)| Acted {
+        dead_letter_id,
+        outcome: outcome.to_owned(),
+        code: None,
+    };
+    Ok(Done { rows: acted.into_iter().map(row).collect(), note: Some(note), whole: true })
 }
 
 async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Done, CliError> {
@@ -399,34 +414,28 @@ pub(super) async fn import(
     taken.map_err(|error| CliError::failed(&error))
 }
 
-async fn edit(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Done, CliError> {
-    let read = if args.file == "-" {
-        std::io::read_to_string(std::io::stdin().lock()).map(String::into_bytes)
-    } else {
-        std::fs::read(&args.file)
-    };
-    let mut value = read.map_err(|error| CliError::failed(&error))?;
-    // Editors end a file with a line end that no record has.
-    while value.last().is_some_and(u8::is_ascii_whitespace) {
-        value.pop();
-    }
-    let (id, operator, reason) = (args.id, &args.operator, &args.reason);
-    let edited = dead_letters::edit::edit(pool, id, &value, operator, reason, args.dry_run).await;
-    let edited = edited.map_err(|error| CliError::failed(&error))?;
-    let (word, note) = match edited {
-        Edited::Unknown => return Err(CliError::not_found("dead letter", &id.to_string())),
-        Edited::AlreadyResolved => ("already_resolved".to_owned(), None),
-        Edited::Unchanged => ("unchanged".to_owned(), None),
-        Edited::Revision { number, before } => {
-            let hidden = "not readable, so it cannot be masked: --unmasked shows it";
-            let diff = super::letter::diff(&before, &value, privacy);
-            let note = diff.unwrap_or_else(|| hidden.to_owned());
-            (format!("revision {number}"), Some(note))
-        }
-    };
-    let outcome = if args.dry_run { format!("would be {word}") } else { word };
-    let row = Acted { dead_letter_id: id, outcome, code: None };
-    Ok(Done { rows: vec![row], note, whole: true })
+pub(super) async fn edit_letter(
+    pool: &PgPool,
+    id: i64,
+    change: &Change,
+    said: (&str, &str),
+    dry_run: bool,
+) -> Result<Edited, CliError> {
+    Ok(dead_letters::edit::revise(pool, id, change, said, dry_run).await?)
+}
+
+pub(super) async fn edit_letters(
+    pool: &PgPool,
+    selection: &Selection,
+    change: &Change,
+    said: (&str, &str),
+    dry_run: bool,
+) -> Result<Vec<(i64, Edited)>, CliError> {
+    Ok(dead_letters::edit::revise_all(pool, selection, change, said, dry_run).await?)
+}
+
+pub(super) async fn letter_bytes(pool: &PgPool, id: i64) -> Result<Option<Vec<u8>>, CliError> {
+    Ok(dead_letters::edit::current(pool, id).await?)
 }
 
 /// Reads a rule file.

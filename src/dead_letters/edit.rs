@@ -1,24 +1,60 @@
 //! An edit of a dead letter: a new revision beside the original, which stays as it came.
 
+use json_patch::Patch;
+use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::clock::Clock;
+use crate::masked;
 use crate::store::StoreError;
-use crate::store::dead_letters::{self, Act, Who};
+use crate::store::dead_letters::{self, Act, DeadLetter, Selection, Who};
+use crate::wire::{DecodeCode, RawRecord, Topic, decode};
+
+/// Letters that are looked for at a time.
+const CHUNK: i64 = 200;
+
+/// What an edit makes of a letter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    pub value: NewValue,
+    pub key: NewKey,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NewValue {
+    #[default]
+    Same,
+    Whole(Vec<u8>),
+    /// RFC 6902, on what the latest revision holds.
+    Patched(Patch),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NewKey {
+    #[default]
+    Same,
+    None,
+    Bytes(Vec<u8>),
+}
 
 /// What became of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edited {
-    /// The revision it is, or would be, and what it replaces.
+    /// The revision it is, or would be, what it replaces, and what it holds.
     Revision {
         number: i32,
         before: Vec<u8>,
+        after: Vec<u8>,
     },
     /// The latest revision has these very bytes.
     Unchanged,
     /// Replayed or discarded before.
     AlreadyResolved,
     Unknown,
+    /// It would write our mask over what the mask stands for, at this place.
+    Masked(String),
+    /// Why the patch does not fit this letter.
+    Unfit(String),
 }
 
 /// Makes `value` the latest revision of an open letter, or with `dry_run` only compares.
@@ -33,41 +69,202 @@ pub async fn edit(
     reason: &str,
     dry_run: bool,
 ) -> Result<Edited, StoreError> {
+    let change = Change { value: NewValue::Whole(value.to_vec()), key: NewKey::Same };
+    revise(pool, id, &change, (operator, reason), dry_run).await
+}
+
+/// The same with any change.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revise(
+    pool: &PgPool,
+    id: i64,
+    change: &Change,
+    (operator, reason): (&str, &str),
+    dry_run: bool,
+) -> Result<Edited, StoreError> {
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
-    let found = match locked.into_iter().next() {
-        None => Err(Edited::Unknown),
-        Some(letter) if letter.status != "open" => Err(Edited::AlreadyResolved),
-        Some(letter) if letter.raw.value.as_deref() == Some(value) => Err(Edited::Unchanged),
-        Some(letter) => Ok(letter),
+    let Some(letter) = locked.into_iter().next() else {
+        tx.rollback().await?;
+        return Ok(Edited::Unknown);
     };
-    let letter = match found {
-        Ok(letter) => letter,
+    let number = letter.revision.saturating_add(1);
+    let before = letter.raw.value.clone().unwrap_or_default();
+    let revision_before = letter.revision;
+    let raw = match changed(letter, change) {
+        Ok(letter) => letter.raw,
         Err(edited) => {
             tx.rollback().await?;
             return Ok(edited);
         }
     };
-    let number = letter.revision.saturating_add(1);
-    let before = letter.raw.value.clone().unwrap_or_default();
+    let after = raw.value.clone().unwrap_or_default();
     if dry_run {
         tx.rollback().await?;
-        return Ok(Edited::Revision { number, before });
+        return Ok(Edited::Revision { number, before, after });
     }
-    let mut raw = letter.raw;
-    raw.value = Some(value.to_vec());
     let who = Who { operator, reason: Some(reason), run: None };
     let act = Act {
         dead_letter_id: id,
         outcome: "edited",
         code: None,
         status: "open",
-        revision_before: letter.revision,
+        revision_before,
         revision: number,
     };
     dead_letters::act_in_tx(&mut tx, "edit", who, &[act], at).await?;
     dead_letters::revise_in_tx(&mut tx, id, number, &raw, who, at).await?;
     tx.commit().await?;
-    Ok(Edited::Revision { number, before })
+    Ok(Edited::Revision { number, before, after })
+}
+
+/// The letter as the change makes it, or why not.
+fn changed(mut letter: DeadLetter, change: &Change) -> Result<DeadLetter, Edited> {
+    if letter.status != "open" {
+        return Err(Edited::AlreadyResolved);
+    }
+    let was = (letter.raw.key.clone(), letter.raw.value.clone());
+    match &change.value {
+        NewValue::Same => {}
+        NewValue::Whole(value) => letter.raw.value = Some(value.clone()),
+        NewValue::Patched(patch) => {
+            let value = patched(was.1.as_deref().unwrap_or_default(), patch);
+            letter.raw.value = Some(value.map_err(Edited::Unfit)?);
+        }
+    }
+    match &change.key {
+        NewKey::Same => {}
+        NewKey::None => letter.raw.key = None,
+        NewKey::Bytes(key) => letter.raw.key = Some(key.clone()),
+    }
+    if (&letter.raw.key, &letter.raw.value) == (&was.0, &was.1) {
+        return Err(Edited::Unchanged);
+    }
+    let held = letter.raw.value.as_deref().and_then(|now| masked::held(now, was.1.as_deref()));
+    match held {
+        Some(place) => Err(Edited::Masked(place)),
+        None => Ok(letter),
+    }
+}
+
+/// A patch sees a document, so what a document cannot keep is not patched: a key that stands twice,
+/// a number with more digits than are read.
+fn patched(value: &[u8], patch: &Patch) -> Result<Vec<u8>, String> {
+    let record = RawRecord { topic: Topic::Commands, key: None, value: Some(value), headers: &[] };
+    if decode(&record).is_err_and(|failure| failure.code == DecodeCode::DuplicateKey) {
+        return Err("a key stands twice in it: edit the whole value".to_owned());
+    }
+    let mut document: Value =
+        serde_json::from_slice(value).map_err(|_| "its value is no JSON document".to_owned())?;
+    if !numbers_stay(value) {
+        return Err("a number in it would lose digits: edit the whole value".to_owned());
+    }
+    json_patch::patch(&mut document, patch)
+        .map_err(|error| format!("operation {} of the patch: {}", error.operation, error.kind))?;
+    serde_json::to_vec(&document).map_err(|error| error.to_string())
+}
+
+/// Whether each number is written as it is read.
+fn numbers_stay(json: &[u8]) -> bool {
+    let (mut in_string, mut escaped) = (false, false);
+    let mut number = String::new();
+    for byte in json.iter().copied().chain([b' ']) {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        in_string = byte == b'"';
+        if byte.is_ascii_digit() || (!number.is_empty() && b"+-.eE".contains(&byte)) || byte == b'-'
+        {
+            number.push(char::from(byte));
+        } else if !number.is_empty() {
+            let read = serde_json::from_str::<Value>(&number).map(|read| read.to_string());
+            if read.ok().as_deref() != Some(number.as_str()) {
+                return false;
+            }
+            number.clear();
+        }
+    }
+    true
+}
+
+/// The same change to each open letter of a selection, each in a transaction of its own.
+///
+/// # Errors
+/// When the database fails; what was edited before stays edited.
+pub async fn revise_all(
+    pool: &PgPool,
+    selection: &Selection,
+    change: &Change,
+    said: (&str, &str),
+    dry_run: bool,
+) -> Result<Vec<(i64, Edited)>, StoreError> {
+    let last = dead_letters::last(pool).await?;
+    let mut left = selection.limit.unwrap_or(i64::MAX);
+    let mut all: Vec<(i64, Edited)> = Vec::new();
+    while left > 0 {
+        let after = all.last().map_or(0, |(id, _)| *id);
+        let size = left.min(CHUNK);
+        let ids = dead_letters::select(pool, selection, (after, last), size).await?;
+        if ids.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(size);
+        for id in ids {
+            all.push((id, revise(pool, id, change, said, dry_run).await?));
+        }
+    }
+    Ok(all)
+}
+
+/// The bytes that count of a letter, for an editor; none when there is no such letter.
+///
+/// # Errors
+/// When the database fails.
+pub async fn current(pool: &PgPool, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut tx = pool.begin().await?;
+    let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
+    tx.rollback().await?;
+    Ok(locked.into_iter().next().map(|letter| letter.raw.value.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(text: &str) -> Patch {
+        serde_json::from_str(text).expect("a patch")
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_keeps_the_rest() {
+        let value = r#"{"data":{"amount":"1e9","name":"Tan Ah Seng","n":12,"m":-3}}"#;
+        let ten = patch(r#"[{"op":"replace","path":"/data/amount","value":"10.00"}]"#);
+        let now = patched(value.as_bytes(), &ten).expect("patched");
+        let now: Value = serde_json::from_slice(&now).expect("JSON");
+        let expected = r#"{"data":{"amount":"10.00","name":"Tan Ah Seng","n":12,"m":-3}}"#;
+        assert_eq!(now, serde_json::from_str::<Value>(expected).expect("JSON"));
+    }
+
+    #[test]
+    fn what_a_document_cannot_keep_is_not_patched() {
+        let noop = patch("[]");
+        for value in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":12345678901234567890123}"#,
+            r#"{"a":1.10}"#,
+            r#"{"a":1e5}"#,
+            "name=Tan",
+            "",
+        ] {
+            assert!(patched(value.as_bytes(), &noop).is_err(), "{value}");
+        }
+        assert!(patched(br#"{"a":"1.10","b":[-1,0,17]}"#, &noop).is_ok());
+        let missing = patch(r#"[{"op":"replace","path":"/b","value":1}]"#);
+        assert!(patched(br#"{"a":1}"#, &missing).is_err());
+    }
 }

@@ -13,6 +13,7 @@ use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::WorkingSet;
 use crate::kafka;
+use crate::masked;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
 use crate::store::dead_letters::{self, Act, Who};
@@ -30,6 +31,8 @@ pub struct Incoming {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<Header>,
+    /// A text that looks like our mask is meant as it stands.
+    pub not_masked: bool,
 }
 
 /// What became of one, or would.
@@ -56,6 +59,8 @@ pub enum Imported {
     NoOrigin,
     /// The copy was made without the value of the original.
     Partial,
+    /// The copy was made of a masked view.
+    Masked,
 }
 
 impl Imported {
@@ -69,6 +74,7 @@ impl Imported {
             Self::UnknownTopic => "unknown topic",
             Self::NoOrigin => "no origin",
             Self::Partial => "a copy without its value",
+            Self::Masked => "a masked copy",
         }
     }
 }
@@ -102,6 +108,12 @@ pub async fn import(
             taken.push(Taken { place, result: Imported::UnknownTopic, code: None });
             continue;
         };
+        let held = letter.value.as_deref().and_then(|value| masked::held(value, None));
+        if held.is_some() && !letter.not_masked {
+            let code = Some(masked::CODE.to_owned());
+            taken.push(Taken { place, result: Imported::Masked, code });
+            continue;
+        }
         let mut tx = pool.begin().await?;
         let (result, code) = import_in_tx(&mut tx, topic, letter, origin, who).await?;
         let stored = matches!(result, Imported::Stored(_));

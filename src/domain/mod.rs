@@ -16,6 +16,7 @@ pub mod input;
 pub mod invoice;
 pub mod keys;
 pub mod ledger;
+pub mod mask;
 pub mod matching;
 pub mod model;
 pub mod model_gen;

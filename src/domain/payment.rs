@@ -63,7 +63,7 @@ pub enum ParkReason {
     /// The money counted before the invoice was sent.
     PaidBeforeSent,
     /// Above the amount that may be decided automatically.
-    TwoPersonLimit,
+    AboveAutoLimit,
     /// The balance would grow beyond what can be kept.
     BalanceLimit,
     /// A word is one typing mistake away from an invoice.
@@ -100,7 +100,7 @@ impl ParkReason {
         Self::SumMismatch,
         Self::Uncorroborated,
         Self::PaidBeforeSent,
-        Self::TwoPersonLimit,
+        Self::AboveAutoLimit,
         Self::BalanceLimit,
         Self::NearReference,
         Self::PayerOnly,
@@ -129,7 +129,7 @@ impl ParkReason {
             Self::SumMismatch => "sum_mismatch",
             Self::Uncorroborated => "uncorroborated",
             Self::PaidBeforeSent => "paid_before_sent",
-            Self::TwoPersonLimit => "two_person_limit",
+            Self::AboveAutoLimit => "above_auto_limit",
             Self::BalanceLimit => "balance_limit",
             Self::NearReference => "near_reference",
             Self::PayerOnly => "payer_only",
@@ -144,6 +144,8 @@ impl ParkReason {
 
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
+        // As it was called before, and is stored where it was decided then.
+        let code = if code == "two_person_limit" { "above_auto_limit" } else { code };
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 
@@ -171,7 +173,7 @@ impl ParkReason {
                 "Only an invoice number speaks for the match, and that is not enough."
             }
             Self::PaidBeforeSent => "The money counted before the invoice was sent.",
-            Self::TwoPersonLimit => "The amount is above the limit for automatic decisions.",
+            Self::AboveAutoLimit => "The amount is above the limit for automatic decisions.",
             Self::BalanceLimit => "The balance would become larger than can be kept.",
             Self::NearReference => "A word is one typing mistake away from an invoice of ours.",
             Self::PayerOnly => {

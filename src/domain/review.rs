@@ -148,7 +148,7 @@ pub fn choices(
     let choosable = suggested.iter().filter(|entry| entry.amount_due.currency() == currency);
     let entries: Vec<BookEntry> = choosable.cloned().collect();
     let together = matches!(rule, Rule::R5 | Rule::R5b | Rule::R9)
-        || *outcome == MatchOutcome::Park(ParkReason::TwoPersonLimit);
+        || *outcome == MatchOutcome::Park(ParkReason::AboveAutoLimit);
     let accounts: BTreeSet<&AccountId> = entries.iter().map(|entry| &entry.account_id).collect();
     let sum = entries.iter().try_fold(Money::zero(currency), |sum, e| sum.add(e.amount_due));
     let fits = sum.is_ok_and(|sum| sum.compare(free).is_ok_and(std::cmp::Ordering::is_le));

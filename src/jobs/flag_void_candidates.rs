@@ -59,12 +59,20 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let mut summary = format!("{flagged} flagged, {cleared} cleared");
     if rules.behind > 0 {
         let zones = rules.behind;
-        summary.push_str(&format!("; left as they are: {zones} time zones, the feed is behind"));
+        let whose = behind_name(work.pool(), work.pipeline().settings().clock_skew).await?;
+        summary.push_str(&format!(
+            "; left as they are: {zones} time zones, the feed of bank account {whose} is behind"
+        ));
     }
     if failed > 0 {
         summary.push_str(&format!("; {failed} failed and are left as they are"));
     }
     Ok(Report { findings: u64::from(rules.behind > 0 || failed > 0), summary })
+}
+
+/// The bank account that blocks the rest: whoever runs this asks its bank.
+async fn behind_name(pool: &PgPool, skew: chrono::Duration) -> Result<String, StoreError> {
+    Ok(candidates::feed_behind(pool, skew).await?.unwrap_or_else(|| "?".to_owned()))
 }
 
 /// Changes the flags of a page in one transaction. An invoice that fails is found by halving: its
@@ -166,12 +174,18 @@ pub async fn rules(
     }
     let known = candidates::feed_complete_through(pool, ours.clock_skew).await?;
     let Some(through) = known else {
-        return Ok(Err("a bank account has never sent a statement".to_owned()));
+        let silent = candidates::feed_behind(pool, ours.clock_skew).await?;
+        return Ok(Err(match silent {
+            Some(whose) => format!("bank account {whose} has never sent a statement"),
+            None => "no bank account has ever sent a statement".to_owned(),
+        }));
     };
     let (days, behind) = days(pool, settings, through, as_of).await?;
     if days.is_empty() {
         let through = through.to_rfc3339_opts(SecondsFormat::Secs, true);
-        return Ok(Err(format!("the bank's feed is known only up to {through}")));
+        let whose = behind_name(pool, ours.clock_skew).await?;
+        let why = format!("the feed of bank account {whose} is known only up to {through}");
+        return Ok(Err(why));
     }
     let mut pending = BTreeSet::new();
     let mut after = (String::new(), String::new());

@@ -138,6 +138,43 @@ pub async fn count(
     Ok(count)
 }
 
+/// What a selection means, before anything is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meant {
+    pub open: i64,
+    /// Of those, the bank's: money that the bank booked, and never a request.
+    pub bank_facts: i64,
+    /// They fit, but are replayed or discarded already.
+    pub resolved: i64,
+}
+
+/// Counts what a selection means; `bank` is the topic of bank records.
+///
+/// # Errors
+/// When the database fails.
+pub async fn meant(
+    pool: &sqlx::PgPool,
+    selection: &Selection,
+    bank: &str,
+) -> Result<Meant, StoreError> {
+    let row = sqlx::query(sql!("dead_letters_meant"))
+        .bind(selection.ids())
+        .bind(selection.code.as_deref())
+        .bind(selection.topic.as_deref())
+        .bind(selection.since)
+        .bind(selection.until)
+        .bind(selection.key.as_deref().map(str::as_bytes))
+        .bind(selection.text.as_deref().map(str::as_bytes))
+        .bind(bank)
+        .fetch_one(pool)
+        .await?;
+    Ok(Meant {
+        open: row.try_get("open")?,
+        bank_facts: row.try_get("facts")?,
+        resolved: row.try_get("resolved")?,
+    })
+}
+
 /// The number of the latest dead letter.
 ///
 /// # Errors

@@ -92,6 +92,10 @@ pub struct Entry {
     /// What became of it: `payment`, `outgoing`…
     pub disposition: String,
     pub payment_id: Option<String>,
+    /// Whether it names the statement; else its day is one of the statement's.
+    pub named: bool,
+    /// Whether it counts: it is booked, and not the same money as another entry.
+    pub counted: bool,
 }
 
 /// What was found.
@@ -133,7 +137,7 @@ fn drift(row: &PgRow) -> Result<Drift, StoreError> {
     })
 }
 
-/// The entries that name a statement.
+/// The entries of a statement: those that name it, and those of its days that name none.
 ///
 /// # Errors
 /// When the database fails.
@@ -141,10 +145,11 @@ pub async fn entries(
     pool: &PgPool,
     bank_account: &str,
     statement: &str,
+    zone: &str,
 ) -> Result<Vec<Entry>, StoreError> {
     let query = sqlx::query(sql!("reconcile_entries")).bind(bank_account).bind(statement);
     let mut found = Vec::new();
-    for row in query.bind(ENTRIES_MAX).fetch_all(pool).await? {
+    for row in query.bind(ENTRIES_MAX).bind(zone).fetch_all(pool).await? {
         let currency = rows::currency(row.try_get("currency")?)?;
         found.push(Entry {
             bank_key: row.try_get("bank_key")?,
@@ -156,6 +161,8 @@ pub async fn entries(
             booking_date: row.try_get::<NaiveDate, _>("booking_date")?.to_string(),
             disposition: row.try_get("disposition")?,
             payment_id: row.try_get("payment_id")?,
+            named: row.try_get("named")?,
+            counted: row.try_get("counted")?,
         });
     }
     Ok(found)

@@ -27,7 +27,9 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use crate::domain::mask;
 use crate::domain::money::{Currency, micros_to_number};
+use crate::domain::payment::ParkReason;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -39,22 +41,27 @@ pub enum Privacy {
     Full,
 }
 
-/// Characters of a masked text that stay.
-const SHOWN_MAX: usize = 4;
-
 impl Privacy {
     #[must_use]
     pub fn text(self, text: &str) -> String {
         match self {
             Self::Full => text.to_owned(),
-            Self::Masked => {
-                let length = text.chars().count();
-                // Never more than a third of it: of a short name nothing is left.
-                let kept = SHOWN_MAX.min(length / 3);
-                let shown: String = text.chars().skip(length.saturating_sub(kept)).collect();
-                format!("…{shown}")
-            }
+            Self::Masked => mask::hide(text),
         }
+    }
+
+    /// A text of a person: what may be a card's or an account's number in it is hidden.
+    fn within(self, text: &str) -> String {
+        match self {
+            Self::Full => text.to_owned(),
+            Self::Masked => mask::hide_numbers(text),
+        }
+    }
+
+    /// Whether what is shown is masked: JSON says so.
+    #[must_use]
+    pub fn is_masked(self) -> bool {
+        self == Self::Masked
     }
 
     fn optional(self, text: Option<String>) -> Option<String> {
@@ -96,6 +103,13 @@ impl Page {
     fn fetch(&self) -> i64 {
         self.limit.saturating_add(1)
     }
+}
+
+/// The reason of a parked payment, under the name that it has now.
+fn park_reason(row: &PgRow) -> Result<Option<String>> {
+    let stored: Option<String> = row.try_get("reason")?;
+    let named = |stored: &String| ParkReason::from_code(stored).map(ParkReason::code);
+    Ok(stored.as_ref().and_then(named).map(str::to_owned).or(stored))
 }
 
 /// The amount in `column`, in the currency of the same row.

@@ -65,6 +65,15 @@ pub async fn feed_complete_through(
     Ok(query.fetch_optional(pool).await?.flatten())
 }
 
+/// The bank account whose feed is known for the shortest time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn feed_behind(pool: &PgPool, skew: Duration) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query(sql!("candidates_feed_behind")).bind(skew).fetch_optional(pool).await?;
+    Ok(row.map(|row| row.try_get("bank_account")).transpose()?)
+}
+
 /// Why nothing may be concluded from what the bank has not said: something it said is open.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ mod keys;
 mod late_locks;
 mod log_changes;
 mod main_job;
+mod masked_edits;
 mod matching_rest;
 mod model;
 mod possible_duplicate;

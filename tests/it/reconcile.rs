@@ -126,6 +126,28 @@ async fn entries_that_name_no_statement_belong_to_the_days_of_one() {
     desk.direct.finish().await;
 }
 
+/// The list that explains a difference has what the difference counts, and says why.
+#[tokio::test]
+async fn the_entries_of_a_statement_are_those_that_it_counts() {
+    let mut desk = Desk::new("rc_entries").await;
+    desk.statement("S1", ("0.00", "100.00"), 1, 20).await;
+    desk.entry("T1", Some("S1"), "100.00", 20).await;
+    desk.statement("S2", ("100.00", "157.00"), 2, 21).await;
+    desk.entry("T2", Some("S2"), "50.00", 21).await;
+    desk.entry("T3", None, "7.00", 21).await;
+    desk.entry("T4", None, "9.00", 22).await;
+    let soon = json!({ "status": "PDNG", "statement_id": "S2", "booking_date": "2026-11-21" });
+    desk.feed("entry", &with(credit("T5", "1.00"), &soon)).await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    let pool = desk.direct.pipeline.pool();
+    let listed = reconcile::entries(pool, BANK, "S2", "UTC").await.expect("listed");
+    let listed: Vec<(&str, bool, bool)> =
+        listed.iter().map(|e| (e.bank_key.as_str(), e.named, e.counted)).collect();
+    let expected = [("id:T2", true, true), ("id:T3", false, true), ("id:T5", true, false)];
+    assert_eq!(listed, expected);
+    desk.direct.finish().await;
+}
+
 #[tokio::test]
 async fn what_is_missing_double_or_issued_again_is_found_told_once_and_cleared_once() {
     let mut desk = Desk::new("rc_drift").await;

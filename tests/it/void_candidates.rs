@@ -186,7 +186,7 @@ async fn nothing_is_flagged_while_the_feed_is_behind() {
     desk.command("invoice.create", invoice("STALE", "A", "100.00")).await;
     desk.age(40).await;
     let never = desk.run().await;
-    assert_eq!(said(&never), "nothing flagged: a bank account has never sent a statement");
+    assert_eq!(said(&never), "nothing flagged: no bank account has ever sent a statement");
     let now = Clock::System.now();
     desk.statement(now - TimeDelta::days(6)).await;
     assert!(said(&desk.run().await).contains("known only up to"));
@@ -299,7 +299,8 @@ async fn a_customer_has_the_days_of_its_own_zone() {
     let monday = at("2026-11-23T12:00:00Z");
     let act = "UPDATE invoices SET keep_until = 'infinity' WHERE invoice_id = 'I-EAST'";
     desk.direct.database.execute(act).await;
-    let summary = "1 flagged, 0 cleared; left as they are: 1 time zones, the feed is behind";
+    let summary = "1 flagged, 0 cleared; left as they are: 1 time zones, the feed of bank \
+                   account SG-DBS-001 is behind";
     assert_eq!(said(&desk.run_at(monday).await), summary);
     assert_eq!(desk.candidates().await, "I-EAST I-WEST", "where it is behind, flags stay");
     desk.direct.finish().await;

@@ -490,7 +490,7 @@ impl<'a> Matching<'a> {
             return (rule, outcome);
         }
         self.suggest(invoices);
-        (rule, MatchOutcome::Park(ParkReason::TwoPersonLimit))
+        (rule, MatchOutcome::Park(ParkReason::AboveAutoLimit))
     }
 
     pub(super) fn same_currency(&self, invoice: &Invoice) -> bool {

@@ -7,6 +7,7 @@ SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, 
  WHERE account_id = $5
    AND payment_id > coalesce($1::text, '')
    AND ($2::text IS NULL OR state = $2)
-   AND ($3::text IS NULL OR reason = $3)
+   AND ($3::text IS NULL OR reason = $3
+        OR reason = 'two_person_limit' AND $3 = 'above_auto_limit')
  ORDER BY payment_id
  LIMIT $4

@@ -22,7 +22,8 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
    AND ($1::text IS NULL OR (p.recorded_at, p.payment_id, coalesce(s.suggestion_id, ''))
         > (split_part($1, '/', 1)::timestamptz, split_part($1, '/', 2), split_part($1, '/', 3)))
    AND ($2::text IS NULL OR coalesce(s.account_id, p.account_id) = $2)
-   AND ($3::text IS NULL OR p.reason = $3)
+   AND ($3::text IS NULL OR p.reason = $3
+        OR p.reason = 'two_person_limit' AND $3 = 'above_auto_limit')
    AND ($4::text IS NULL OR d.rule = $4)
    AND ($5::timestamptz IS NULL OR p.recorded_at < $5)
  ORDER BY p.recorded_at, p.payment_id, coalesce(s.suggestion_id, '')

@@ -35,6 +35,8 @@ pub struct AccountView {
     pub updated_at: At,
     pub stale_after_days: Option<i32>,
     pub time_zone: Option<String>,
+    /// Whether numbers are masked here.
+    pub masked: bool,
     pub payer_accounts: Vec<String>,
     pub virtual_accounts: Vec<String>,
     /// Invoices that await payment.
@@ -125,6 +127,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Ac
         updated_at: row.try_get("updated_at")?,
         stale_after_days: row.try_get("stale_after_days")?,
         time_zone: row.try_get("time_zone")?,
+        masked: privacy.is_masked(),
         payer_accounts: privacy.each(row.try_get("payer_accounts")?),
         virtual_accounts: privacy.each(row.try_get("virtual_accounts")?),
         awaiting_payment: row.try_get("awaiting_payment")?,

@@ -8,7 +8,10 @@ use super::invoices::{AllocationRow, allocation_row};
 use super::splits::{self, PartRow};
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
 use super::time::{At, Day};
-use super::{Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, rows_of};
+use super::{
+    Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, park_reason,
+    rows_of,
+};
 use crate::domain::payment::ParkReason;
 use crate::store::lines;
 
@@ -102,6 +105,8 @@ pub struct BankFacts {
     pub statement_id: Option<String>,
     pub entry_reference: Option<String>,
     pub end_to_end_id: Option<String>,
+    /// Whether names and numbers of the payer are masked here.
+    pub masked: bool,
     pub debtor_name: Option<String>,
     pub debtor_account: Option<String>,
     pub virtual_account: Option<String>,
@@ -232,7 +237,7 @@ fn payment_row(row: &PgRow) -> Result<PaymentRow> {
         amount: amount(row, "amount")?,
         unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
         state: row.try_get("state")?,
-        reason: row.try_get("reason")?,
+        reason: park_reason(row)?,
         looks_like: row.try_get("looks_like")?,
         origin: row.try_get("origin")?,
         received_on: row.try_get("received_on")?,
@@ -257,8 +262,8 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         split: amount(&row, "split")?,
         reason_sentence: reason.map(ParkReason::sentence),
         method: row.try_get("method")?,
-        reference: row.try_get("reference")?,
-        remark: row.try_get("remark")?,
+        reference: said(&row, "reference", privacy)?,
+        remark: said(&row, "remark", privacy)?,
         watches: row.try_get("watches")?,
         bank: bank.into_iter().next(),
         allocations,
@@ -287,6 +292,12 @@ pub(super) async fn allocations(pool: &PgPool, payment_id: &str) -> Result<Vec<A
     rows_of(pool, ALLOCATIONS, payment_id, allocation_row).await
 }
 
+/// What a person wrote, which may hold the number of a card.
+fn said(row: &PgRow, column: &str, privacy: Privacy) -> Result<Option<String>> {
+    let text: Option<String> = row.try_get(column)?;
+    Ok(text.map(|text| privacy.within(&text)))
+}
+
 fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
     Ok(BankFacts {
         bank_account: row.try_get("bank_account")?,
@@ -302,12 +313,16 @@ fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
         bank_transaction_id: row.try_get("bank_transaction_id")?,
         statement_id: row.try_get("statement_id")?,
         entry_reference: row.try_get("entry_reference")?,
-        end_to_end_id: row.try_get("end_to_end_id")?,
+        end_to_end_id: said(row, "end_to_end_id", privacy)?,
+        masked: privacy.is_masked(),
         debtor_name: privacy.optional(row.try_get("debtor_name")?),
         debtor_account: privacy.optional(row.try_get("debtor_account")?),
         virtual_account: privacy.optional(row.try_get("virtual_account")?),
         creditor_reference: row.try_get("creditor_reference")?,
-        unstructured: lines::split(row.try_get("unstructured")?),
+        unstructured: lines::split(row.try_get("unstructured")?)
+            .iter()
+            .map(|line| privacy.within(line))
+            .collect(),
         recorded_at: row.try_get("recorded_at")?,
     })
 }
@@ -331,7 +346,7 @@ fn decision(row: &PgRow) -> Result<DecisionView> {
         rule_set_version: row.try_get("rule_set_version")?,
         policy_version: row.try_get("policy_version")?,
         outcome: row.try_get("outcome")?,
-        reason: row.try_get("reason")?,
+        reason: park_reason(row)?,
         explanation,
         caused_by_source: row.try_get("caused_by_source")?,
         caused_by_id: row.try_get("caused_by_id")?,

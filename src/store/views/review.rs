@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
-use super::{Listed, Page, Privacy, Result, amount, difference};
+use super::{Listed, Page, Privacy, Result, amount, difference, park_reason};
 use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
 use crate::domain::review::STRONG_FROM;
@@ -40,6 +40,8 @@ pub struct ReviewRow {
     pub state: String,
     pub reason: Option<String>,
     pub rule: Option<String>,
+    /// Whether names and numbers are masked here.
+    pub masked: bool,
     pub payer_name: Option<String>,
     pub payer_account: Option<String>,
     /// What speaks for it, in words.
@@ -51,6 +53,8 @@ pub struct ReviewRow {
 /// A payer's account that persons gave to a customer.
 #[derive(Debug, Clone, Serialize)]
 pub struct AliasRow {
+    /// Whether the number is masked here.
+    pub masked: bool,
     pub payer_account: String,
     pub account_id: String,
     /// `strong`, `weak`, `shared` or `demoted`.
@@ -66,6 +70,8 @@ pub struct AliasRow {
 #[derive(Debug, Clone, Serialize)]
 pub struct UseRow {
     pub use_id: i64,
+    /// Whether the number is masked here.
+    pub masked: bool,
     pub payer_account: String,
     pub account_id: String,
     pub kind: String,
@@ -102,7 +108,7 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
     let suggested: Option<String> = row.try_get("account_id")?;
     let owner: Option<String> = row.try_get("owner")?;
     let suggestion_id: Option<String> = row.try_get("suggestion_id")?;
-    let reason: Option<String> = row.try_get("reason")?;
+    let reason = park_reason(row)?;
     let rule: Option<String> = row.try_get("rule")?;
     let payable: bool = row.try_get("payable")?;
     Ok(ReviewRow {
@@ -118,6 +124,7 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
         state: row.try_get("state")?,
         reason,
         rule,
+        masked: privacy.is_masked(),
         payer_name: privacy.optional(row.try_get("debtor_name")?),
         payer_account: privacy.optional(row.try_get("debtor_account")?),
         place: row.try_get("place")?,
@@ -165,6 +172,7 @@ fn alias(row: &PgRow, privacy: Privacy) -> Result<AliasRow> {
     };
     Ok(AliasRow {
         place: format!("{payer_account}/{account_id}"),
+        masked: privacy.is_masked(),
         payer_account: privacy.text(&payer_account),
         account_id,
         strength,
@@ -194,6 +202,7 @@ fn used(row: &PgRow, privacy: Privacy) -> Result<UseRow> {
         (row.try_get("caused_by_source")?, row.try_get("caused_by_id")?);
     Ok(UseRow {
         use_id: row.try_get("use_id")?,
+        masked: privacy.is_masked(),
         payer_account: privacy.text(row.try_get("payer_account")?),
         account_id: row.try_get("account_id")?,
         kind: row.try_get("kind")?,

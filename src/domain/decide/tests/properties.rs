@@ -390,7 +390,7 @@ const CORNERS: [&str; 45] = [
     "parked several_accounts",
     "parked currency_mismatch",
     "parked paid_before_sent",
-    "parked two_person_limit",
+    "parked above_auto_limit",
     "parked no_candidate",
     "parked amount_only",
     "bank superseded",

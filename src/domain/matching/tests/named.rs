@@ -307,11 +307,11 @@ fn a_decision_beyond_the_limit_needs_two() {
         let mut bank = way.credit(&desk, "100");
         let id = format!("{number}");
         bank.bank_transaction_id = Some(id.clone());
-        assert_eq!(desk.receive(bank), (way.rule(), parked(ParkReason::TwoPersonLimit)));
+        assert_eq!(desk.receive(bank), (way.rule(), parked(ParkReason::AboveAutoLimit)));
         assert_eq!((desk.suggested(&id), desk.owner(&id)), (vec!["INV-1"], Some("A")));
     }
     let got = desk.receive(credit_from("9", "100", "PAYERA"));
-    assert_eq!(got, (Rule::R7, parked(ParkReason::TwoPersonLimit)));
+    assert_eq!(got, (Rule::R7, parked(ParkReason::AboveAutoLimit)));
     let got = desk.receive(credit_saying("10", "100 USD", &[&dollars]));
     assert_eq!(got, (Rule::R2, PaymentState::Allocated));
 }

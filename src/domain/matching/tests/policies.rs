@@ -260,7 +260,7 @@ fn max_auto_amount_is_that_of_whoever_gets_the_money() {
                 let (_, state) = desk.receive(bank);
                 let case = format!("{whose:?} {amount} {index}");
                 if whose.counts() && above {
-                    assert_eq!(state, parked(ParkReason::TwoPersonLimit), "{case}");
+                    assert_eq!(state, parked(ParkReason::AboveAutoLimit), "{case}");
                     let value = format!("{amount} SGD");
                     let own = whose == Whose::Own;
                     assert_eq!(told(&desk, PolicyKind::MaxAutoAmount), [(value, own)], "{case}");
@@ -278,8 +278,8 @@ fn a_customers_limit_overrides_everybodys() {
     for (own, state) in [
         (limit(None), PaymentState::Allocated),
         (limit(Some("500")), PaymentState::Allocated),
-        (limit(Some("10")), parked(ParkReason::TwoPersonLimit)),
-        (Override::default(), parked(ParkReason::TwoPersonLimit)),
+        (limit(Some("10")), parked(ParkReason::AboveAutoLimit)),
+        (Override::default(), parked(ParkReason::AboveAutoLimit)),
     ] {
         let own = BTreeMap::from([(account("A"), own)]);
         let mut desk = Desk::customers_with(RuleSet::new(4, everybody.clone(), own.clone()));
@@ -289,6 +289,6 @@ fn a_customers_limit_overrides_everybodys() {
         assert_eq!(desk.receive(bank).1, state, "{own:?}");
         // Another customer has only everybody's.
         let bank = credit_saying("2", "100", &[&desk.reference("INV-4")]);
-        assert_eq!(desk.receive(bank).1, parked(ParkReason::TwoPersonLimit));
+        assert_eq!(desk.receive(bank).1, parked(ParkReason::AboveAutoLimit));
     }
 }

@@ -1,0 +1,264 @@
+//! `dead-letters edit`: the whole new value, a JSON patch, or the real bytes in an editor.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sqlx::PgPool;
+
+use super::dead_letters::{Acted, OperatorOptions, SelectionOptions};
+use super::error::CliError;
+use super::wiring::{self, Change, Edited, NewKey, NewValue, Selection};
+use super::{letter, reshape};
+use crate::clock::Clock;
+use crate::masked;
+use crate::store::views::Privacy;
+
+pub const HELP: &str = "Examples:
+  topup dead-letters edit 17 --unmasked --reason 'amount in cents'
+  topup dead-letters edit 17 --file mended.json --reason 'amount in cents' --yes
+  topup dead-letters edit --code amount_invalid --reason 'their fault of 3 May' \\
+    --patch '[{\"op\": \"replace\", \"path\": \"/data/amount\", \"value\": \"10.00\"}]'
+
+Without --file, --patch or --key the value is opened in $VISUAL or $EDITOR; that shows names and
+numbers of payers, so it needs --unmasked. A patch is RFC 6902, given itself, as a file, or as -.";
+
+#[derive(Debug, Clone, Args)]
+pub struct EditOptions {
+    /// This dead letter; several are named by --id, --code and so on, and only patched
+    letter: Option<i64>,
+    #[command(flatten)]
+    selection: SelectionOptions,
+    /// The whole new value; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "patch")]
+    file: Option<String>,
+    /// A JSON patch: itself, or a file that holds it; - reads standard input
+    #[arg(long, value_name = "PATCH")]
+    patch: Option<String>,
+    /// The record's new key
+    #[arg(long = "record-key", value_name = "KEY")]
+    record_key: Option<String>,
+    /// Takes the record's key away
+    #[arg(long, conflicts_with = "record_key")]
+    no_record_key: bool,
+    /// Why; it is kept for ever
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    operator: OperatorOptions,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditArgs {
+    which: Which,
+    value: Source,
+    key: NewKey,
+    operator: String,
+    reason: String,
+    /// Nothing is changed.
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Which {
+    One(i64),
+    Selected(Selection),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Same,
+    File(String),
+    Patch(String),
+    Editor,
+}
+
+impl EditOptions {
+    pub(super) fn args(&self, clock: Clock) -> Result<EditArgs, CliError> {
+        let which = match self.letter {
+            Some(id) if self.selection.names_nothing() => Which::One(id),
+            Some(_) => {
+                let problem = "give one dead letter, or a selection, not both";
+                return Err(CliError::Usage(problem.to_owned()));
+            }
+            None => Which::Selected(self.selection.narrowed(clock)?),
+        };
+        let key = match (&self.record_key, self.no_record_key) {
+            (Some(key), _) => NewKey::Bytes(key.clone().into_bytes()),
+            (None, true) => NewKey::None,
+            (None, false) => NewKey::Same,
+        };
+        let value = match (&self.file, &self.patch) {
+            (Some(file), _) => Source::File(file.clone()),
+            (None, Some(patch)) => Source::Patch(patch.clone()),
+            (None, None) if key != NewKey::Same => Source::Same,
+            (None, None) => Source::Editor,
+        };
+        if matches!((&which, &value), (Which::Selected(_), Source::File(_) | Source::Editor)) {
+            let problem = "several dead letters take a --patch or a --record-key: one value for \
+                           all of them would make them one record";
+            return Err(CliError::Usage(problem.to_owned()));
+        }
+        Ok(EditArgs {
+            which,
+            value,
+            key,
+            operator: self.operator.checked()?,
+            reason: self.reason.clone(),
+            dry_run: !self.operator.yes,
+        })
+    }
+}
+
+/// # Errors
+/// What cannot be read, or what the database says.
+pub(super) async fn run(
+    args: EditArgs,
+    pool: &PgPool,
+    privacy: Privacy,
+) -> Result<wiring::Done, CliError> {
+    let value = match &args.value {
+        Source::Same => NewValue::Same,
+        Source::File(file) => NewValue::Whole(trimmed(read(file)?)),
+        Source::Patch(patch) => NewValue::Patched(read_patch(patch)?),
+        Source::Editor => NewValue::Whole(edited(&args, pool, privacy).await?),
+    };
+    let change = Change { value, key: args.key.clone() };
+    let said = (args.operator.as_str(), args.reason.as_str());
+    let edited = match &args.which {
+        Which::One(id) => {
+            vec![(*id, wiring::edit_letter(pool, *id, &change, said, args.dry_run).await?)]
+        }
+        Which::Selected(selection) => {
+            wiring::edit_letters(pool, selection, &change, said, args.dry_run).await?
+        }
+    };
+    told(&args, edited, privacy)
+}
+
+/// Rows to print, and the first difference: those of a group are alike.
+fn told(
+    args: &EditArgs,
+    edited: Vec<(i64, Edited)>,
+    privacy: Privacy,
+) -> Result<wiring::Done, CliError> {
+    let mut note = None;
+    let mut rows = Vec::with_capacity(edited.len());
+    let (mut fit, mut whole) = (0_usize, true);
+    for (id, edited) in edited {
+        let (word, code) = match edited {
+            Edited::Unknown => {
+                return Err(CliError::not_found("dead letter", &id.to_string()));
+            }
+            Edited::Masked(place) if matches!(args.which, Which::One(_)) => {
+                return Err(CliError::Failed(masked::refusal(&place)));
+            }
+            Edited::Masked(_) => ("refused".to_owned(), Some(masked::CODE.to_owned())),
+            Edited::Unfit(why) => (format!("refused: {why}"), Some("patch_unfit".to_owned())),
+            Edited::AlreadyResolved => ("already_resolved".to_owned(), None),
+            Edited::Unchanged => ("unchanged".to_owned(), None),
+            Edited::Revision { number, before, after } => {
+                fit = fit.saturating_add(1);
+                let hidden = "not readable, so it cannot be masked: --unmasked shows it";
+                note.get_or_insert_with(|| {
+                    letter::diff(&before, &after, privacy).unwrap_or_else(|| hidden.to_owned())
+                });
+                (format!("revision {number}"), None)
+            }
+        };
+        whole &= code.is_none();
+        let done = word.starts_with("revision");
+        let outcome = if args.dry_run && done { format!("would be {word}") } else { word };
+        rows.push(Acted { dead_letter_id: id, outcome, code });
+    }
+    let (all, left) = (rows.len(), rows.len().saturating_sub(fit));
+    if all != 1 {
+        let word = if args.dry_run { "would be edited" } else { "edited" };
+        let counts = format!("{all} letters: {fit} {word}, {left} left as they are");
+        note = Some(note.map_or_else(|| counts.clone(), |diff| format!("{counts}\n{diff}")));
+    }
+    Ok(wiring::Done { rows, note, whole })
+}
+
+fn read(file: &str) -> Result<Vec<u8>, CliError> {
+    let read = if file == "-" {
+        std::io::read_to_string(std::io::stdin().lock()).map(String::into_bytes)
+    } else {
+        std::fs::read(file)
+    };
+    read.map_err(|error| CliError::failed(&error))
+}
+
+/// Editors end a file with a line end that no record has.
+fn trimmed(mut value: Vec<u8>) -> Vec<u8> {
+    while value.last().is_some_and(u8::is_ascii_whitespace) {
+        value.pop();
+    }
+    value
+}
+
+fn read_patch(given: &str) -> Result<json_patch::Patch, CliError> {
+    let bytes =
+        if given.trim_start().starts_with('[') { given.as_bytes().to_vec() } else { read(given)? };
+    serde_json::from_slice(&bytes)
+        .map_err(|error| CliError::Usage(format!("this is no JSON patch (RFC 6902): {error}")))
+}
+
+/// What a person makes of the bytes that count now. They are shown in full, so the right to see
+/// them must be asked for; the file is the user's alone and is removed.
+async fn edited(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Vec<u8>, CliError> {
+    let Which::One(id) = args.which else {
+        return Err(CliError::Usage("an editor takes one dead letter".to_owned()));
+    };
+    if privacy == Privacy::Masked {
+        let problem = "an editor shows names and numbers of payers in full: say --unmasked, or \
+                       give --file or --patch";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
+    let now = wiring::letter_bytes(pool, id).await?;
+    let now = now.ok_or_else(|| CliError::not_found("dead letter", &id.to_string()))?;
+    let spread = std::str::from_utf8(&now).ok().map(reshape::spread);
+    let shown = spread.map_or_else(|| now.clone(), String::into_bytes);
+    let path = std::env::temp_dir().join(format!("topup-{id}-{}.json", std::process::id()));
+    let written = in_editor(&path, &shown);
+    // What cannot be removed is told below by what could not be read.
+    let _ = std::fs::remove_file(&path);
+    let written = trimmed(written?);
+    if trimmed(shown) == written {
+        return Ok(now);
+    }
+    Ok(match std::str::from_utf8(&written) {
+        Ok(text) if text.starts_with('{') => reshape::compact(text).into_bytes(),
+        _ => written,
+    })
+}
+
+fn in_editor(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, CliError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let failed = |error: std::io::Error| CliError::failed(&error);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
+    drop(file);
+    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
+    let editor = editor.ok().filter(|editor| !editor.trim().is_empty());
+    let editor = editor.ok_or_else(|| {
+        CliError::Usage("set VISUAL or EDITOR, or give --file or --patch".to_owned())
+    })?;
+    // As a shell: an editor is often set with options.
+    let path: PathBuf = path.to_owned();
+    let ended = std::process::Command::new("sh")
+        .args(["-c", &format!("{editor} \"$1\""), "sh"])
+        .arg(&path)
+        .status()
+        .map_err(failed)?;
+    if !ended.success() {
+        return Err(CliError::Failed(format!("the editor ended with {ended}: nothing is changed")));
+    }
+    std::fs::read(&path).map_err(failed)
+}
