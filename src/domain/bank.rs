@@ -96,7 +96,8 @@ pub fn identity_of(text: &str) -> Option<&str> {
 }
 
 /// An end-to-end id that names one payment: payers write `TOPUP` or `N/A` there as well.
-fn end_to_end_of(text: &str) -> Option<&str> {
+#[must_use]
+pub fn end_to_end_of(text: &str) -> Option<&str> {
     identity_of(text).filter(|id| !is_weak_reference(id))
 }
 

@@ -527,6 +527,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.returns.clone_from(&set.returns);
     loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.bank.clone_from(&set.bank);
+    loaded.equal_rows.clone_from(&set.equal_rows);
     loaded.pending.clone_from(&set.pending);
     loaded.lookalikes.clone_from(&set.lookalikes);
     loaded.watched.clone_from(&set.watched);

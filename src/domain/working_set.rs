@@ -5,6 +5,7 @@
 //! is noted as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod equal_rows;
 pub mod lookalikes;
 mod missing;
 pub mod pending;
@@ -134,6 +135,8 @@ pub struct WorkingSet {
     /// All parts that payments ever had, in the order of their numbers.
     pub parts: HashMap<PaymentId, Vec<PaymentId>>,
     pub bank: HashMap<BankKey, StoredBankTransaction>,
+    /// The last of the records of `bank` that have no id and are equal.
+    pub equal_rows: equal_rows::EqualRows,
     /// Records that announce what a booking of the batch may be.
     pub pending: pending::Pending,
     /// Payments without a bank id of the days and amounts of the batch.
@@ -409,7 +412,7 @@ impl WorkingSet {
             Effect::DeliveredWithoutId(came) => {
                 self.lookalikes.record(&came.record, Some(came.delivery.clone()));
             }
-            Effect::SupersedePending { pending, .. } => self.apply_superseded(pending),
+            Effect::SupersedePending { pending, by } => self.apply_superseded(pending, by),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
             Effect::Watermark(through) => {
                 let known = self.usage.complete_through;

@@ -10,6 +10,7 @@
 //! book version not after anything of its book, and no balances; `persist` compares the versions
 //! under the locks. ADR 0011 has the argument.
 
+mod bank_facts;
 mod lookalikes;
 mod misses;
 mod past;
@@ -31,18 +32,15 @@ pub use steps_back::{ProofFeed, is_step_back};
 use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
-use crate::domain::decide::bank::{
-    ORDINAL_MAX, bank_key, needs_ordinal, payment_id, payment_id_instead,
-};
 use crate::domain::decide::named_records;
-use crate::domain::effect::{BankDisposition, BankKey};
+use crate::domain::effect::BankKey;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
-use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
+use crate::domain::working_set::WorkingSet;
 
 /// What the records of a batch name.
 #[derive(Debug, Default)]
@@ -55,7 +53,8 @@ pub struct Needs {
     payers: BTreeSet<String>,
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
-    bookings: pending::Bookings,
+    bank_facts: bank_facts::BankFacts,
+    announced: pending::Announced,
     /// Whether whoever runs the batch halves it when it is too wide for one transaction.
     pub may_be_halved: bool,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
@@ -96,12 +95,9 @@ impl Needs {
                     }
                 }
                 Input::BankTransaction(bank) => {
-                    let last = if needs_ordinal(bank) { ORDINAL_MAX } else { 1 };
-                    for ordinal in 1..=last {
-                        let key = bank_key(bank, &message.bank_hash, ordinal);
-                        needs.bank_keys.insert(key);
-                    }
-                    needs.bookings.add(bank, bank_key(bank, &message.bank_hash, 1));
+                    let key = needs.bank_facts.add(bank, &message.bank_hash);
+                    needs.announced.add(bank, key.as_ref());
+                    needs.bank_keys.extend(key);
                     needs.lookalikes.add(bank);
                     let tokens = message.tokens_of(bank);
                     if tokens.unread {
@@ -209,11 +205,11 @@ pub async fn working_set(
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
-    bank_keys(tx, needs, &mut set).await?;
+    bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {
-        taken_ids(tx, needs, &mut set).await?;
+        bank_facts::taken_ids(tx, needs, &mut set).await?;
     }
-    pending::load(tx, &needs.bookings, &mut set).await?;
+    pending::load(tx, &needs.announced, &mut set).await?;
     lookalikes::load(tx, &needs.lookalikes, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
@@ -275,44 +271,6 @@ async fn make_accounts_known(
     }
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
     sqlx::query(sql!("accounts_make_known")).bind(ids).bind(at).execute(&mut **tx).await?;
-    Ok(())
-}
-
-async fn bank_keys(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    if needs.bank_keys.is_empty() {
-        return Ok(());
-    }
-    let accounts: Vec<&str> = needs.bank_keys.iter().map(|k| k.bank_account.as_str()).collect();
-    let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
-    let rows =
-        sqlx::query(sql!("load_bank_keys")).bind(accounts).bind(keys).fetch_all(&mut **tx).await?;
-    for row in rows {
-        let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
-        let hash: &[u8] = row.try_get(2)?;
-        let word: &str = row.try_get(3)?;
-        let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == word);
-        let stored = StoredBankTransaction {
-            content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?,
-            disposition: disposition.ok_or(StoreError::Unreadable("a disposition"))?,
-        };
-        set.bank.insert(key, stored);
-    }
-    Ok(())
-}
-
-/// Which ids of the batch's bank payments other payments have already. A batch that locks last
-/// finds that out when it writes, and is tried again with its locks first.
-async fn taken_ids(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    let new = needs.bank_keys.iter().filter(|key| !set.bank.contains_key(key));
-    let ids: Vec<PaymentId> =
-        new.flat_map(|key| [payment_id(key), payment_id_instead(key)]).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = ids.iter().map(PaymentId::as_str).collect();
-    for row in sqlx::query(sql!("load_taken_ids")).bind(ids).fetch_all(&mut **tx).await? {
-        set.taken.insert(PaymentId::trusted(row.try_get(0)?));
-    }
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! **persist** and load: the only place with sqlx. Functions with `_in_tx` join the caller's
 //! transaction; a function that opens one commits it.
 //!
-//! Lock order, the same for every writer: checkpoint row, watch keys (advisory), accounts by id,
-//! payments by id. Every change of an invoice, a lot or a balance happens under the lock of its
-//! account's row, so those rows need no lock of their own. Each multi-row lock has an `ORDER BY`.
+//! Lock order, the same for every writer: checkpoint row, bank accounts (advisory), watch keys
+//! (advisory), accounts by id, payments by id. Every change of an invoice, a lot or a balance
+//! happens under the lock of its account's row, so those rows need no lock of their own. Each
+//! multi-row lock has an `ORDER BY`.
 //! Rows that are new may be inserted before their account is locked: nobody else knows them yet.
 //!
 //! Statements live in `sql/*.sql`; a test prepares each against the migrated schema.

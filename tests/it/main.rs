@@ -42,6 +42,7 @@ mod restored;
 mod review;
 mod rules;
 mod runbook;
+mod same_money;
 mod simulate;
 mod size;
 mod splits;

@@ -1,5 +1,7 @@
 //! Bank transactions: facts. The gates of domain §4 in their order, then matching.
 
+use chrono::{DateTime, Utc};
+
 use super::{Halt, Recording, returns, settle};
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome, WithoutBankId};
@@ -10,12 +12,7 @@ use crate::domain::matching::MatchDecision;
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::DeadLetterReason;
-use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::lookalikes::Delivery;
-
-/// Ordinals tried for equal records without any bank id on one day; more than this many equal
-/// payments of one payer on one day are not a payment pattern but a broken feed.
-pub const ORDINAL_MAX: u32 = 32;
 
 /// What a key begins with that is not simply the bank's id of a payment.
 const OTHER_KINDS: [&str; 5] = ["detail:", "entry:", "print:", "reversal:", "undone:"];
@@ -34,7 +31,7 @@ pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32
             Direction::Payment | Direction::Outgoing => format!("id:{id}"),
         },
         (None, Some(statement), Some(entry)) => format!("entry:{}", keys::joined(statement, entry)),
-        (None, _, _) => format!("print:{}:{ordinal}", hex(content_hash)),
+        (None, _, _) => format!("{}{ordinal}", print_of(content_hash)),
     };
     let key = match &bank.detail {
         // In front, because the bank's own id may end in anything.
@@ -57,6 +54,12 @@ fn is_step_back(bank: &BankTransaction) -> bool {
 pub fn needs_ordinal(bank: &BankTransaction) -> bool {
     let by_entry = bank.statement_id.is_some() && bank.entry_reference.is_some();
     bank.bank_transaction_id.is_none() && !by_entry && !is_step_back(bank)
+}
+
+/// What the keys of equal records without any id begin with; their ordinal follows.
+#[must_use]
+pub fn print_of(content_hash: &ContentHash) -> String {
+    format!("print:{}:", hex(content_hash))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -89,6 +92,12 @@ pub fn payment_id_instead(key: &BankKey) -> PaymentId {
     digest(&format!("%%{}", exact(key)))
 }
 
+/// Its id if people have taken both of those: nobody can know it before, and a record of the bank
+/// is never refused for the want of one.
+fn payment_id_at_last(key: &BankKey, as_of: DateTime<Utc>) -> PaymentId {
+    digest(&format!("%%%{}:{}", as_of.timestamp_micros(), exact(key)))
+}
+
 /// None where another account or another kind of key could read the same.
 fn readable(key: &BankKey) -> Option<String> {
     let bare = match key.key.strip_prefix("id:") {
@@ -118,7 +127,7 @@ pub(super) fn decide(
     recording: &mut Recording<'_>,
     bank: &BankTransaction,
 ) -> Result<Outcome, Halt> {
-    let key = next_key(recording, bank)?;
+    let key = next_key(recording, bank);
     // The hash of the message covers delivery details; this one is what the bank says happened.
     let content_hash = recording.bank_hash;
     if let Some(stored) = recording.set.bank.get(&key) {
@@ -142,7 +151,7 @@ pub(super) fn decide(
     }
     let disposition = disposition(bank);
     let payment = disposition == BankDisposition::Payment;
-    let payment_id = payment.then(|| free_id(recording.set, &key)).transpose()?;
+    let payment_id = payment.then(|| free_id(recording, &key));
     let record = BankRecord {
         key: key.clone(),
         content_hash,
@@ -162,11 +171,12 @@ pub(super) fn decide(
 }
 
 /// The id of the payment, whatever ids people have given to theirs.
-fn free_id(set: &WorkingSet, key: &BankKey) -> Result<PaymentId, Halt> {
+fn free_id(recording: &Recording<'_>, key: &BankKey) -> PaymentId {
+    let set = &recording.set;
     let taken = |id: &PaymentId| set.payments.contains_key(id) || set.taken.contains(id);
     let mut ids = [payment_id(key), payment_id_instead(key)].into_iter();
-    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
-    ids.find(|id| !taken(id)).ok_or(Halt::Outcome(conflict))
+    let free = ids.find(|id| !taken(id));
+    free.unwrap_or_else(|| payment_id_at_last(key, recording.context.as_of))
 }
 
 /// Whether a booking may take the place of what is stored: it is no payment yet.
@@ -174,13 +184,17 @@ fn is_open(disposition: BankDisposition) -> bool {
     matches!(disposition, BankDisposition::NotBooked | BankDisposition::Superseded)
 }
 
-/// The pending record under another key that announced what is now booked, and that key's end.
-fn announced(recording: &Recording<'_>, bank: &BankTransaction, by: &BankKey) -> Option<Effect> {
-    if bank.status != EntryStatus::Booked {
-        return None;
-    }
-    let pending = recording.set.pending.announced(bank).filter(|pending| *pending != by)?;
-    Some(Effect::SupersedePending { pending: pending.clone(), by: by.clone() })
+/// That a pending record under another key announced what is now booked, or that what is announced
+/// now is booked already under another key.
+fn announced(recording: &Recording<'_>, bank: &BankTransaction, key: &BankKey) -> Option<Effect> {
+    let known = &recording.set.pending;
+    let (pending, by) = match bank.status {
+        EntryStatus::Booked => (known.announced(bank)?, key),
+        EntryStatus::Pending => (key, known.announced_late(bank)?),
+        EntryStatus::Information => return None,
+    };
+    let (pending, by) = (pending.clone(), by.clone());
+    (pending != by).then_some(Effect::SupersedePending { pending, by })
 }
 
 fn supersede(recording: &mut Recording<'_>, announced: Option<Effect>) -> Result<(), Halt> {
@@ -238,20 +252,18 @@ fn match_new(
 }
 
 /// The first key that no other payment has; with an id there is only one. A record that was only
-/// pending is not yet a payment: what is booked takes its place.
-fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> Result<BankKey, Halt> {
+/// pending is not yet a payment: what is booked takes its place. It is the last of its equals,
+/// because each new one would have taken its place.
+fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> BankKey {
     let hash = &recording.bank_hash;
     if !needs_ordinal(bank) {
-        return Ok(bank_key(bank, hash, 1));
+        return bank_key(bank, hash, 1);
     }
-    let mut keys = (1..=ORDINAL_MAX).map(|ordinal| bank_key(bank, hash, ordinal));
-    let usable = keys.find(|key| {
-        let stored = recording.set.bank.get(key);
-        stored.is_none_or(|stored| is_open(stored.disposition))
-    });
-    // Money beyond the last ordinal must be looked at; as a duplicate it would be lost.
-    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
-    usable.ok_or(Halt::Outcome(conflict))
+    let last = recording.set.equal_rows.last(bank.bank_account.as_str(), &print_of(hash));
+    let stored = |key: &BankKey| recording.set.bank.get(key).map(|stored| stored.disposition);
+    let key = bank_key(bank, hash, last.max(1));
+    let free = stored(&key).is_none_or(is_open);
+    if free { key } else { bank_key(bank, hash, last.saturating_add(1)) }
 }
 
 fn disposition(bank: &BankTransaction) -> BankDisposition {

@@ -1,7 +1,7 @@
 //! Payments that the bank gave no id. Where the bank enriches a text after booking, or a gateway
 //! exports a day again, the same money comes under another fingerprint; a person says which it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -11,6 +11,7 @@ use crate::domain::ids::{BankAccountId, PaymentId, Source};
 use crate::domain::input::ContentHash;
 use crate::domain::matching::{names, text, weak};
 use crate::domain::money::Money;
+use crate::domain::working_set::pending::payer;
 
 /// Equal rows of one delivery are written within this of each other.
 const ONE_DELIVERY: TimeDelta = TimeDelta::minutes(10);
@@ -22,21 +23,33 @@ pub struct Delivery {
     pub at: DateTime<Utc>,
 }
 
-/// A payment without a bank id, with what tells whether another is the same money.
+/// Payments without a bank id that say the same and name the same statement.
 #[derive(Debug, Clone)]
-pub struct Lookalike {
-    pub payment_id: PaymentId,
-    pub content_hash: ContentHash,
-    pub transaction: BankTransaction,
-    /// None for what was recorded before deliveries were kept.
-    pub delivery: Option<Delivery>,
+struct Equals {
+    transaction: BankTransaction,
+    content_hash: ContentHash,
+    first: PaymentId,
+    /// One of those that came before deliveries were kept.
+    undelivered: Option<PaymentId>,
+    /// The first and the last delivery of each source.
+    delivered: BTreeMap<Source, [(DateTime<Utc>, PaymentId); 2]>,
 }
 
 type SameMoney = (BankAccountId, NaiveDate, Money);
+type Said = (ContentHash, Option<String>);
 
 /// Payments without a bank id by bank account, day and amount.
 #[derive(Debug, Clone, Default)]
-pub struct Lookalikes(HashMap<SameMoney, Vec<Lookalike>>);
+pub struct Lookalikes(HashMap<SameMoney, OneDay>);
+
+#[derive(Debug, Clone, Default)]
+struct OneDay {
+    known: HashSet<PaymentId>,
+    /// In the order in which they came.
+    equals: Vec<Equals>,
+    by_said: HashMap<Said, usize>,
+    by_payer: HashMap<Option<String>, Vec<usize>>,
+}
 
 fn same_money(bank: &BankTransaction) -> SameMoney {
     (bank.bank_account.clone(), bank.booking_date, bank.amount)
@@ -45,14 +58,26 @@ fn same_money(bank: &BankTransaction) -> SameMoney {
 impl Lookalikes {
     pub fn record(&mut self, record: &BankRecord, delivery: Option<Delivery>) {
         let Some(payment_id) = &record.payment_id else { return };
-        let known = self.0.entry(same_money(&record.transaction)).or_default();
-        if !known.iter().any(|other| other.payment_id == *payment_id) {
-            known.push(Lookalike {
-                payment_id: payment_id.clone(),
+        let bank = &record.transaction;
+        let day = self.0.entry(same_money(bank)).or_default();
+        if !day.known.insert(payment_id.clone()) {
+            return;
+        }
+        let next = day.equals.len();
+        let said = (record.content_hash, bank.statement_id.clone());
+        let at = *day.by_said.entry(said).or_insert(next);
+        if at == next {
+            day.by_payer.entry(payer(bank)).or_default().push(next);
+            day.equals.push(Equals {
+                transaction: bank.clone(),
                 content_hash: record.content_hash,
-                transaction: record.transaction.clone(),
-                delivery,
+                first: payment_id.clone(),
+                undelivered: None,
+                delivered: BTreeMap::new(),
             });
+        }
+        if let Some(equals) = day.equals.get_mut(at) {
+            equals.came(payment_id, delivery);
         }
     }
 
@@ -64,12 +89,69 @@ impl Lookalikes {
         hash: &ContentHash,
         delivery: &Delivery,
     ) -> Option<&PaymentId> {
-        let known = self.0.get(&same_money(bank))?;
-        let again = |other: &&Lookalike| {
-            let twins = other.content_hash == *hash && of_one_delivery(bank, delivery, other);
-            !twins && !of_one_statement(bank, &other.transaction) && alike(bank, &other.transaction)
+        let day = self.0.get(&same_money(bank))?;
+        let again = |at: &usize| -> Option<&PaymentId> {
+            let other = day.equals.get(*at)?;
+            let earlier = other.apart_from(bank, hash, delivery)?;
+            let same =
+                !of_one_statement(bank, &other.transaction) && alike(bank, &other.transaction);
+            same.then_some(earlier)
         };
-        known.iter().find(again).map(|other| &other.payment_id)
+        match payer(bank) {
+            None => (0..day.equals.len()).find_map(|at| again(&at)),
+            // Whoever is another payer is not looked at.
+            own => {
+                let groups = [day.by_payer.get(&own), day.by_payer.get(&None)];
+                let mut found: Vec<(usize, &PaymentId)> = Vec::new();
+                for group in groups.into_iter().flatten() {
+                    found.extend(group.iter().find_map(|at| Some((*at, again(at)?))));
+                }
+                found.into_iter().min().map(|(_, earlier)| earlier)
+            }
+        }
+    }
+}
+
+impl Equals {
+    fn came(&mut self, payment_id: &PaymentId, delivery: Option<Delivery>) {
+        let Some(Delivery { source, at }) = delivery else {
+            self.undelivered.get_or_insert_with(|| payment_id.clone());
+            return;
+        };
+        let one = (at, payment_id.clone());
+        match self.delivered.get_mut(&source) {
+            None => {
+                self.delivered.insert(source, [one.clone(), one]);
+            }
+            Some([first, _]) if at < first.0 => *first = one,
+            Some([_, last]) if at > last.0 => *last = one,
+            Some(_) => {}
+        }
+    }
+
+    /// One of them, unless the record is one more row of their delivery: equal rows that one
+    /// source wrote at one go are as many payments.
+    fn apart_from(
+        &self,
+        bank: &BankTransaction,
+        hash: &ContentHash,
+        delivery: &Delivery,
+    ) -> Option<&PaymentId> {
+        let equal = self.content_hash == *hash;
+        if !equal || bank.statement_id != self.transaction.statement_id {
+            return Some(&self.first);
+        }
+        let apart =
+            |(at, _): &&(DateTime<Utc>, PaymentId)| (delivery.at - *at).abs() > ONE_DELIVERY;
+        let other = |(source, all): (&Source, &'_ [(DateTime<Utc>, PaymentId); 2])| {
+            *source != delivery.source || all.iter().any(|one| apart(&one))
+        };
+        if let Some(earlier) = &self.undelivered {
+            return Some(earlier);
+        }
+        let (source, [first, last]) = self.delivered.iter().find(|one| other(*one))?;
+        let of_first = *source != delivery.source || apart(&first);
+        Some(if of_first { &first.1 } else { &last.1 })
     }
 }
 
@@ -78,22 +160,12 @@ fn of_one_statement(left: &BankTransaction, right: &BankTransaction) -> bool {
     left.statement_id.is_some() && left.statement_id == right.statement_id
 }
 
-/// Equal rows that one source wrote at one go are as many payments.
-fn of_one_delivery(bank: &BankTransaction, delivery: &Delivery, other: &Lookalike) -> bool {
-    let Some(earlier) = &other.delivery else { return false };
-    bank.statement_id == other.transaction.statement_id
-        && earlier.source == delivery.source
-        && (delivery.at - earlier.at).abs() <= ONE_DELIVERY
-}
-
 /// Whether nothing that both say tells them apart: the payer, the end-to-end id, the place in an
 /// entry, and of their texts one holds the other.
 fn alike(left: &BankTransaction, right: &BankTransaction) -> bool {
     let differ = |left: Option<String>, right: Option<String>| {
         left.zip(right).is_some_and(|(left, right)| left != right)
     };
-    let payer =
-        |bank: &BankTransaction| bank.debtor_account.as_deref().and_then(text::payer_account);
     let name = |bank: &BankTransaction| {
         bank.debtor_name.clone().filter(|name| !weak::is_placeholder_name(name))
     };

@@ -2,94 +2,149 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::bank::{BankTransaction, EntryStatus};
+use chrono::Days;
+
+use crate::domain::bank::{BankTransaction, EntryStatus, end_to_end_of};
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::matching::text;
 use crate::domain::money::Money;
-use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
+use crate::domain::working_set::WorkingSet;
 
-/// Pending records by their amount.
+/// Days after the announced one within which a booking may be what is announced after it.
+pub const LATE_DAYS: Days = Days::new(7);
+
+type ByAmount = HashMap<Money, BTreeMap<BankKey, BankTransaction>>;
+
+/// Pending records by their amount, and the bookings that no record announced.
 #[derive(Debug, Clone, Default)]
-pub struct Pending(HashMap<Money, BTreeMap<BankKey, BankTransaction>>);
+pub struct Pending {
+    pending: ByAmount,
+    booked: ByAmount,
+    /// Whether the batch announces something that may be booked already.
+    pub looks_back: bool,
+}
 
 impl Pending {
     /// Takes a record as it stands now; only one that still announces money is kept.
     pub fn record(&mut self, record: &BankRecord) {
-        self.remove(&record.key);
         let bank = &record.transaction;
-        if bank.status == EntryStatus::Pending && record.disposition == BankDisposition::NotBooked {
-            let group = self.0.entry(bank.amount).or_default();
-            group.insert(record.key.clone(), bank.clone());
-        }
+        let open =
+            bank.status == EntryStatus::Pending && record.disposition == BankDisposition::NotBooked;
+        take(&mut self.pending, record, open);
     }
 
-    pub fn remove(&mut self, key: &BankKey) {
-        self.0.retain(|_, group| {
-            group.remove(key);
-            !group.is_empty()
-        });
+    /// Takes a booking that nothing announced.
+    pub fn booked(&mut self, record: &BankRecord) {
+        take(&mut self.booked, record, record.transaction.status == EntryStatus::Booked);
+    }
+
+    /// `pending` has announced what is booked as `by`.
+    pub fn superseded(&mut self, pending: &BankKey, by: &BankKey) {
+        for (all, key) in [(&mut self.pending, pending), (&mut self.booked, by)] {
+            all.retain(|_, group| {
+                group.remove(key);
+                !group.is_empty()
+            });
+        }
     }
 
     /// The record that announced `booked`. Of several that nobody could tell apart it is the first
     /// by key; if they differ in what they say, it is none.
     #[must_use]
     pub fn announced(&self, booked: &BankTransaction) -> Option<&BankKey> {
-        let group = self.0.get(&booked.amount)?;
-        let mut same = group.iter().filter(|(_, pending)| is_same(pending, booked));
-        let (key, first) = same.next()?;
-        let alike = |other: &BankTransaction| {
-            other.debtor_account == first.debtor_account
-                && other.end_to_end_id == first.end_to_end_id
-                && words(other) == words(first)
-        };
-        same.all(|(_, other)| alike(other)).then_some(key)
+        only_or_alike(self.pending.get(&booked.amount)?, |pending| is_same(pending, booked))
     }
+
+    /// What is booked already of that which `pending` announces: on its day, or in the week after.
+    #[must_use]
+    pub fn announced_late(&self, pending: &BankTransaction) -> Option<&BankKey> {
+        let from = pending.booking_date;
+        let to = from.checked_add_days(LATE_DAYS).unwrap_or(from);
+        only_or_alike(self.booked.get(&pending.amount)?, |booked| {
+            (from..=to).contains(&booked.booking_date) && is_same(pending, booked)
+        })
+    }
+}
+
+/// Keeps a record or not, in place of what was kept of its key.
+fn take(all: &mut ByAmount, record: &BankRecord, keep: bool) {
+    let bank = &record.transaction;
+    if keep {
+        let group = all.entry(bank.amount).or_default();
+        group.insert(record.key.clone(), bank.clone());
+    } else if let Some(group) = all.get_mut(&bank.amount) {
+        group.remove(&record.key);
+    }
+}
+
+fn only_or_alike(
+    group: &BTreeMap<BankKey, BankTransaction>,
+    fits: impl Fn(&BankTransaction) -> bool,
+) -> Option<&BankKey> {
+    let mut same = group.iter().filter(|(_, bank)| fits(bank));
+    let (key, first) = same.next()?;
+    let alike = |other: &BankTransaction| {
+        payer(other) == payer(first)
+            && end_to_end(other) == end_to_end(first)
+            && words(other) == words(first)
+    };
+    same.all(|(_, other)| alike(other)).then_some(key)
 }
 
 impl WorkingSet {
     pub(super) fn apply_bank_record(&mut self, record: &BankRecord) {
-        let stored = StoredBankTransaction {
-            content_hash: record.content_hash,
-            disposition: record.disposition,
-        };
-        self.bank.insert(record.key.clone(), stored);
+        // One that takes the place of its own pending record was announced by that.
+        let fresh = !self.bank.contains_key(&record.key);
+        self.know_bank(record.key.clone(), record.content_hash, record.disposition);
         self.pending.record(record);
+        if fresh && (self.complete || self.pending.looks_back) {
+            self.pending.booked(record);
+        }
         if let Some(payment_id) = &record.payment_id {
             self.watched.insert(payment_id.clone(), record.clone());
         }
         self.index_return(record);
     }
 
-    pub(super) fn apply_superseded(&mut self, pending: &BankKey) {
-        self.pending.remove(pending);
+    pub(super) fn apply_superseded(&mut self, pending: &BankKey, by: &BankKey) {
+        self.pending.superseded(pending, by);
         if let Some(stored) = self.bank.get_mut(pending) {
             stored.disposition = BankDisposition::Superseded;
         }
     }
 }
 
-/// Whether both speak of one transfer: the same bank account, direction and amount, and the same
-/// end-to-end id; where one of them has none, the same payer's account and the same names of
-/// invoices in the text. Dates may differ: that is what booking changes.
+/// Whether both speak of one transfer: the same bank account, direction and amount, no other
+/// payer, and the same end-to-end id; where one of them has none, the same payer's account and the
+/// same names of invoices in the text. Dates may differ: that is what booking changes. Whom a bank
+/// masks, and words that anybody writes, are nobody's.
 fn is_same(pending: &BankTransaction, booked: &BankTransaction) -> bool {
     let plain = |bank: &BankTransaction| (bank.credit_debit, bank.reversal, bank.amount);
     if pending.bank_account != booked.bank_account || plain(pending) != plain(booked) {
         return false;
     }
+    let payers = (payer(pending), payer(booked));
+    if payers.0.is_some() && payers.1.is_some() && payers.0 != payers.1 {
+        return false;
+    }
     match (end_to_end(pending), end_to_end(booked)) {
         (Some(announced), Some(given)) => announced == given,
         (None, _) | (_, None) => {
-            pending.debtor_account.is_some()
-                && pending.debtor_account == booked.debtor_account
-                && words(pending) == words(booked)
+            payers.0.is_some() && payers.0 == payers.1 && words(pending) == words(booked)
         }
     }
 }
 
-/// The end-to-end id, unless it says that there is none.
+/// The end-to-end id, unless anybody may have given the same.
 #[must_use]
 pub fn end_to_end(bank: &BankTransaction) -> Option<&str> {
-    bank.end_to_end_id.as_deref().filter(|id| text::payer_account(id).is_some())
+    bank.end_to_end_id.as_deref().and_then(end_to_end_of)
+}
+
+/// The payer's account as it is compared, unless it is nobody's.
+#[must_use]
+pub fn payer(bank: &BankTransaction) -> Option<String> {
+    bank.debtor_account.as_deref().and_then(text::payer_account)
 }
 
 fn words(bank: &BankTransaction) -> (Vec<String>, Vec<String>) {

@@ -9,14 +9,17 @@ use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::ids::Source;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::lookalikes::Delivery;
+use crate::domain::working_set::pending::payer;
 use crate::store::{StoreError, Tx, rows, sql};
 
-/// Equal amounts of one day that a record is compared with.
-const COMPARED_MAX: i64 = 200;
+/// Equal amounts of one payer and day that a record is compared with: the first that came.
+const OF_ONE_PAYER_MAX: i64 = 200;
+/// And of nobody, where the text alone tells them apart.
+const OF_NOBODY_MAX: i64 = 5_000;
 
-/// The bank accounts, days and amounts of a batch's payments without a bank id.
+/// The bank accounts, days, amounts and payers of a batch's payments without a bank id.
 #[derive(Debug, Default)]
-pub(super) struct Sought(BTreeSet<(String, NaiveDate, String, i64)>);
+pub(super) struct Sought(BTreeSet<(String, NaiveDate, String, i64, Option<String>)>);
 
 impl Sought {
     pub(super) fn add(&mut self, bank: &BankTransaction) {
@@ -26,7 +29,7 @@ impl Sought {
         {
             let account = bank.bank_account.as_str().to_owned();
             let currency = bank.amount.code().to_owned();
-            self.0.insert((account, bank.booking_date, currency, micros));
+            self.0.insert((account, bank.booking_date, currency, micros, payer(bank)));
         }
     }
 }
@@ -45,7 +48,9 @@ pub(super) async fn load(
         .bind(sought.0.iter().map(|key| key.1).collect::<Vec<_>>())
         .bind(sought.0.iter().map(|key| key.2.as_str()).collect::<Vec<_>>())
         .bind(sought.0.iter().map(|key| key.3).collect::<Vec<_>>())
-        .bind(COMPARED_MAX)
+        .bind(sought.0.iter().map(|key| key.4.as_deref()).collect::<Vec<_>>())
+        .bind(OF_ONE_PAYER_MAX)
+        .bind(OF_NOBODY_MAX)
         .fetch_all(&mut **tx)
         .await?;
     for row in rows {

@@ -9,6 +9,7 @@ use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus
 use crate::domain::effect::{BankKey, BankRecord, Effect};
 use crate::domain::ids::PaymentId;
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::pending::payer;
 use crate::store::{StoreError, Tx, lines, sql};
 
 /// What cannot be kept in a text column is kept in a form that can be read.
@@ -87,6 +88,7 @@ pub(super) async fn without_id(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<()
         .bind(came().map(|came| came.delivery.source.as_str()).collect::<Vec<_>>())
         .bind(came().map(|came| came.delivery.at).collect::<Vec<_>>())
         .bind(came().map(|came| id(&came.looks_like)).collect::<Vec<_>>())
+        .bind(bank().map(payer).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! The gates of a bank record before matching, and the dead letters that deciding makes.
 
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
+use crate::domain::decide::bank::{bank_key, payment_id, payment_id_instead};
 use crate::domain::effect::{BankDisposition, BankKey, Outcome};
 use crate::domain::input::Command;
 use crate::domain::payment::{ParkReason, PaymentState};
@@ -97,14 +98,30 @@ fn equal_payments_of_one_day_without_an_id_are_several_payments() {
 }
 
 #[test]
-fn more_equal_payments_than_a_feed_can_mean_are_not_swallowed() {
+fn any_number_of_equal_rows_are_as_many_payments() {
     let mut desk = Desk::new();
     let anonymous = || BankTransaction { bank_transaction_id: None, ..credit("", "5") };
-    for _ in 0..crate::domain::decide::bank::ORDINAL_MAX {
+    for count in 1..=120 {
         assert!(matches!(desk.bank(anonymous()), Outcome::Applied { .. }));
+        assert_eq!(payments(&desk), count);
     }
-    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
-    assert_eq!(desk.bank(anonymous()), conflict);
+    // One that is only pending has a place of its own, which its booking takes.
+    desk.bank(BankTransaction { status: EntryStatus::Pending, ..anonymous() });
+    assert_eq!(desk.model.set.bank.len(), 121);
+    desk.bank(anonymous());
+    assert_eq!((payments(&desk), desk.model.set.bank.len()), (121, 121));
+}
+
+#[test]
+fn a_booked_credit_is_a_payment_whatever_ids_are_taken() {
+    let mut desk = Desk::new();
+    let bank = credit("1", "5");
+    let key = bank_key(&bank, &[0; 32], 1);
+    for id in [payment_id(&key), payment_id_instead(&key)] {
+        desk.model.set.taken.insert(id);
+    }
+    assert!(matches!(desk.bank(bank), Outcome::Applied { .. }));
+    assert_eq!(payments(&desk), 1);
 }
 
 #[test]

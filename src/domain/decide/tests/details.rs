@@ -132,10 +132,22 @@ fn only_the_same_transfer_takes_the_place_of_what_was_announced() {
         (from("1"), debit, false),
         (from("1"), announced(from("2")), false),
         // The end-to-end id decides where both have one.
-        (with_id(credit("1", "5"), "E-1"), with_id(from("2"), "E-1"), true),
-        (with_id(from("1"), "E-1"), with_id(from("2"), "E-2"), false),
+        (with_id(credit("1", "5"), "E2E-7F3A"), with_id(from("2"), "E2E-7F3A"), true),
+        (with_id(from("1"), "E2E-7F3A"), with_id(from("2"), "E2E-7F3B"), false),
         (with_id(credit("1", "5"), "NOTPROVIDED"), with_id(credit("2", "5"), "NOTPROVIDED"), false),
-        (with_id(from("1"), "NOTPROVIDED"), with_id(from("2"), "E-2"), true),
+        (with_id(from("1"), "NOTPROVIDED"), with_id(from("2"), "E2E-7F3B"), true),
+        // Words that anybody writes and masked accounts are nobody's.
+        (with_id(credit("1", "5"), "TOPUP"), with_id(credit("2", "5"), "TOPUP"), false),
+        (with_id(from("1"), "TOPUP"), with_id(from("2"), "N/A"), true),
+        (credit_from("1", "5", "N/A"), credit_from("2", "5", "N/A"), false),
+        (credit_from("1", "5", "XXXXXX1234"), credit_from("2", "5", "XXXXXX1234"), false),
+        (credit_from("1", "5", "DE62-0001"), credit_from("2", "5", "de62 0001"), true),
+        // No other payer, whatever the end-to-end id.
+        (
+            with_id(from("1"), "E2E-7F3A"),
+            with_id(credit_from("2", "5", "OTHER"), "E2E-7F3A"),
+            false,
+        ),
     ];
     for (number, (pending, booked, same)) in cases.into_iter().enumerate() {
         let mut desk = Desk::new();
@@ -144,6 +156,39 @@ fn only_the_same_transfer_takes_the_place_of_what_was_announced() {
         let expected = if same { BankDisposition::Superseded } else { BankDisposition::NotBooked };
         assert_eq!(disposition(&desk, "id:1"), expected, "case {number}");
     }
+}
+
+#[test]
+fn what_is_announced_after_its_booking_is_no_money_to_come() {
+    let from = |id: &str| credit_from(id, "5", "PAYER");
+    let on =
+        |bank: BankTransaction, date: &str| BankTransaction { booking_date: day(date), ..bank };
+    let cases = [
+        (from("2"), from("1"), true),
+        (on(from("2"), "2026-11-09"), on(from("1"), "2026-11-05"), true),
+        // Booked before it was announced for, or long after: another transfer.
+        (on(from("2"), "2026-11-04"), on(from("1"), "2026-11-05"), false),
+        (on(from("2"), "2026-11-29"), on(from("1"), "2026-11-05"), false),
+        (from("2"), credit_from("1", "5", "OTHER"), false),
+        (credit_from("2", "5", "N/A"), credit_from("1", "5", "N/A"), false),
+    ];
+    for (number, (booked, pending, same)) in cases.into_iter().enumerate() {
+        let mut desk = Desk::new();
+        desk.bank(booked);
+        desk.bank(announced(pending.clone()));
+        let expected = if same { BankDisposition::Superseded } else { BankDisposition::NotBooked };
+        assert_eq!(disposition(&desk, "id:1"), expected, "case {number}");
+        // A second one of the kind announces money that is not booked yet.
+        let second = BankTransaction { bank_transaction_id: Some("3".to_owned()), ..pending };
+        desk.bank(announced(second));
+        assert_eq!(disposition(&desk, "id:3"), BankDisposition::NotBooked, "case {number}");
+    }
+    // A booking that had its own announcement was announced.
+    let mut desk = Desk::new();
+    desk.bank(announced(from("2")));
+    desk.bank(from("2"));
+    desk.bank(announced(from("1")));
+    assert_eq!(disposition(&desk, "id:1"), BankDisposition::NotBooked);
 }
 
 #[test]
@@ -163,8 +208,8 @@ fn of_several_that_were_announced_one_is_booked_if_they_are_alike() {
         end_to_end_id: Some(id.to_owned()),
         ..bank
     };
-    desk.bank(announced(id(from("1"), "E-1")));
-    desk.bank(announced(id(from("2"), "E-2")));
+    desk.bank(announced(id(from("1"), "E2E-7F3A")));
+    desk.bank(announced(id(from("2"), "E2E-7F3B")));
     desk.bank(from("3"));
     assert_eq!(both(&desk), (BankDisposition::NotBooked, BankDisposition::NotBooked));
 }

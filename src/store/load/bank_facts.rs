@@ -1,0 +1,167 @@
+//! Which of a batch's bank records are recorded already, and the locks by which two batches see
+//! each other that bring the same money in two ways.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::Needs;
+use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
+use crate::domain::decide::bank::{
+    bank_key, needs_ordinal, payment_id, payment_id_instead, print_of,
+};
+use crate::domain::effect::{BankDisposition, BankKey};
+use crate::domain::ids::PaymentId;
+use crate::domain::input::ContentHash;
+use crate::domain::working_set::WorkingSet;
+use crate::store::{StoreError, Tx, sql};
+
+/// What a batch has of the bank's facts.
+#[derive(Debug, Default)]
+pub(super) struct BankFacts {
+    /// Equal records without any id: bank account and print, with a record of them and how many.
+    equal: BTreeMap<(String, String), Equal>,
+    /// Bank accounts with money that has no id, with announced money, with booked money.
+    without_id: BTreeSet<String>,
+    announced: BTreeSet<String>,
+    booked: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Equal {
+    bank: BankTransaction,
+    hash: ContentHash,
+    count: u32,
+}
+
+impl BankFacts {
+    /// Takes note of a record; returns its key if that does not depend on its equals.
+    pub fn add(&mut self, bank: &BankTransaction, hash: &ContentHash) -> Option<BankKey> {
+        let account = || bank.bank_account.as_str().to_owned();
+        match bank.status {
+            EntryStatus::Pending => {
+                self.announced.insert(account());
+            }
+            EntryStatus::Booked => {
+                if !self.booked.contains(bank.bank_account.as_str()) {
+                    self.booked.insert(account());
+                }
+                let payment = bank.direction() == Direction::Payment;
+                if payment && bank.bank_transaction_id.is_none() {
+                    self.without_id.insert(account());
+                }
+            }
+            EntryStatus::Information => {}
+        }
+        if !needs_ordinal(bank) {
+            return Some(bank_key(bank, hash, 1));
+        }
+        let equal = self.equal.entry((account(), print_of(hash)));
+        let equal = equal.or_insert_with(|| Equal { bank: bank.clone(), hash: *hash, count: 0 });
+        equal.count = equal.count.saturating_add(1);
+        None
+    }
+
+    /// Locks what must be held alone; what is left to be shared is locked by the first look-up.
+    async fn lock(&self, tx: &mut Tx<'_>) -> Result<BTreeSet<String>, StoreError> {
+        if self.without_id.is_empty() && self.announced.is_empty() {
+            return Ok(self.booked.clone());
+        }
+        let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+        sqlx::query(sql!("lock_bank_facts"))
+            .bind(list(&self.without_id))
+            .bind(list(&self.announced))
+            .bind(list(&self.booked))
+            .execute(&mut **tx)
+            .await?;
+        Ok(BTreeSet::new())
+    }
+}
+
+/// Locks and reads what is recorded of the batch's bank records. After this nothing of the same
+/// money is committed beside the batch.
+pub(super) async fn load(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let shared = needs.bank_facts.lock(tx).await?;
+    keys(tx, needs, &shared, set).await?;
+    last_equal(tx, &needs.bank_facts, set).await
+}
+
+/// Reads the keys that are known by name.
+pub(super) async fn keys(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    shared: &BTreeSet<String>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if needs.bank_keys.is_empty() {
+        return Ok(());
+    }
+    let accounts: Vec<&str> = needs.bank_keys.iter().map(|k| k.bank_account.as_str()).collect();
+    let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
+    let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
+    let query = sqlx::query(sql!("load_bank_keys")).bind(accounts).bind(keys).bind(shared);
+    for row in query.fetch_all(&mut **tx).await? {
+        know(&row, set)?;
+    }
+    Ok(())
+}
+
+async fn last_equal(
+    tx: &mut Tx<'_>,
+    facts: &BankFacts,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if facts.equal.is_empty() {
+        return Ok(());
+    }
+    let (accounts, prints): (Vec<&str>, Vec<&str>) =
+        facts.equal.keys().map(|(account, print)| (account.as_str(), print.as_str())).unzip();
+    let query = sqlx::query(sql!("load_last_equal")).bind(accounts).bind(prints);
+    for row in query.fetch_all(&mut **tx).await? {
+        know(&row, set)?;
+    }
+    Ok(())
+}
+
+fn know(row: &PgRow, set: &mut WorkingSet) -> Result<(), StoreError> {
+    let Some(key) = row.try_get::<Option<String>, _>("bank_key")? else { return Ok(()) };
+    let key = BankKey { bank_account: row.try_get("bank_account")?, key };
+    let hash: &[u8] = row.try_get("content_hash")?;
+    let word: &str = row.try_get("disposition")?;
+    let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == word);
+    let hash = hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?;
+    set.know_bank(key, hash, disposition.ok_or(StoreError::Unreadable("a disposition"))?);
+    Ok(())
+}
+
+/// Which ids of the batch's bank payments other payments have already. A batch that locks last
+/// finds that out when it writes, and is tried again with its locks first.
+pub(super) async fn taken_ids(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let mut new: Vec<BankKey> =
+        needs.bank_keys.iter().filter(|key| !set.bank.contains_key(key)).cloned().collect();
+    for ((account, print), equal) in &needs.bank_facts.equal {
+        let last = set.equal_rows.last(account, print);
+        // The last may be one that is not booked yet.
+        let ordinals = last.max(1)..=last.saturating_add(equal.count);
+        new.extend(ordinals.map(|ordinal| bank_key(&equal.bank, &equal.hash, ordinal)));
+    }
+    let ids: Vec<PaymentId> =
+        new.iter().flat_map(|key| [payment_id(key), payment_id_instead(key)]).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = ids.iter().map(PaymentId::as_str).collect();
+    for row in sqlx::query(sql!("load_taken_ids")).bind(ids).fetch_all(&mut **tx).await? {
+        set.taken.insert(PaymentId::trusted(row.try_get(0)?));
+    }
+    Ok(())
+}
