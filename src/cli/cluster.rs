@@ -9,6 +9,7 @@ use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo};
 use crate::kafka::{Producer, ProducerConfig, Record};
 
 pub use crate::kafka::KafkaError;
+pub use crate::kafka::reader::Tail;
 pub use crate::kafka::{Header, OutRecord};
 
 /// A person waits for the answer.
@@ -40,6 +41,21 @@ pub async fn ends(
         cluster.group_lag(&group, &topics, TIMEOUT)
     });
     answer(asked.await)
+}
+
+/// Those of `tails` that hold no record, only what transactions leave in a log.
+///
+/// # Errors
+/// Why Kafka did not answer.
+pub async fn without_records(
+    kafka: &KafkaConfig,
+    tails: Vec<Tail>,
+) -> Result<Vec<Tail>, KafkaError> {
+    if tails.is_empty() {
+        return Ok(tails);
+    }
+    let cluster = cluster(kafka);
+    answer(spawn_blocking(move || cluster.without_records(tails, TIMEOUT)).await)
 }
 
 /// Everything that is in a topic now.

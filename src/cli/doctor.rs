@@ -130,6 +130,12 @@ fn judge_server(server: &ServerFacts) -> Vec<Check> {
         let how = "upgrade to PostgreSQL 14 or newer";
         verdict(Verdict::Fail, "database version", server.version.clone(), how)
     });
+    checks.push(if server.encoding == "UTF8" {
+        ok("database encoding", server.encoding.clone())
+    } else {
+        let how = "create the database with ENCODING 'UTF8': names are kept in any script";
+        verdict(Verdict::Fail, "database encoding", server.encoding.clone(), how)
+    });
     let setting = &server.synchronous_commit;
     checks.push(match setting.as_str() {
         "on" | "remote_apply" | "remote_write" | "local" => {

@@ -144,10 +144,10 @@ fn of_file(path: &Path) -> Result<Vec<Incoming>, CliError> {
         if read.map_err(|error| CliError::Failed(format!("{place}: {error}")))? == 0 {
             break;
         }
-        if line.trim().is_empty() {
+        if publish::is_blank(&line) {
             continue;
         }
-        let record = publish::parse_any(&line);
+        let record = publish::parse_any(line.trim_start_matches('\u{feff}'));
         let record = record.map_err(|error| CliError::Failed(format!("{place}: {error}")))?;
         let (key, value) = (record.key, record.value);
         letters.push(Incoming {

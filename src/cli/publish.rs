@@ -17,6 +17,7 @@ use super::{escape, reshape};
 use crate::config::{Config, Topics};
 use crate::kafka::Producer;
 use crate::masked;
+use crate::wire::base64;
 
 /// Records that are on their way at once.
 const BATCH: usize = 1_000;
@@ -89,7 +90,7 @@ pub fn parse_any(line: &str) -> Result<OutRecord, LineError> {
     let value = match (read.value, read.value_base64) {
         (Some(_), Some(_)) => return Err(LineError::TwoValues),
         (Some(value), None) => payload(value)?,
-        (None, Some(encoded)) => Some(base64(&encoded).ok_or(LineError::Base64)?),
+        (None, Some(encoded)) => Some(base64::decode(&encoded).ok_or(LineError::Base64)?),
         (None, None) => None,
     };
     let text = |(name, value): (String, Option<String>)| Header {
@@ -98,7 +99,8 @@ pub fn parse_any(line: &str) -> Result<OutRecord, LineError> {
     };
     let mut headers: Vec<Header> = read.headers.into_iter().map(text).collect();
     for (name, encoded) in read.headers_base64 {
-        headers.push(Header { name, value: Some(base64(&encoded).ok_or(LineError::Base64)?) });
+        headers
+            .push(Header { name, value: Some(base64::decode(&encoded).ok_or(LineError::Base64)?) });
     }
     Ok(OutRecord {
         topic: read.topic.unwrap_or_default(),
@@ -117,34 +119,6 @@ fn payload(value: &RawValue) -> Result<Option<Vec<u8>>, LineError> {
         return Ok(Some(text.into_bytes()));
     }
     Ok((raw != "null").then(|| reshape::compact(raw).into_bytes()))
-}
-
-/// Standard alphabet, padding optional.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    if text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
-        return None;
-    }
-    let mut out = Vec::with_capacity(digits.len());
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for byte in digits.bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        held = (held << 6) | u32::from(digit);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push(u8::try_from((held >> bits) & 0xff).ok()?);
-            held &= (1 << bits) - 1;
-        }
-    }
-    Some(out)
 }
 
 /// # Errors
@@ -190,13 +164,15 @@ impl Sending {
             if read.map_err(|error| CliError::Failed(format!("{}: {error}", place())))? == 0 {
                 return Ok(());
             }
-            if line.trim().is_empty() {
+            if is_blank(&line) {
                 continue;
             }
-            let record = parse(&line, &self.topics).map_err(|error| {
-                let sent = self.sent;
-                CliError::Failed(format!("{}: {error} ({sent} records published)", place()))
-            })?;
+            // A file that was put together from several has a mark where each begins.
+            let record =
+                parse(line.trim_start_matches('\u{feff}'), &self.topics).map_err(|error| {
+                    let sent = self.sent;
+                    CliError::Failed(format!("{}: {error} ({sent} records published)", place()))
+                })?;
             let held = record.value.as_deref().and_then(|value| masked::held(value, None));
             if let Some(held) = held.filter(|_| !self.not_masked) {
                 let (sent, refusal) = (self.sent, masked::refusal(&held));
@@ -228,6 +204,11 @@ impl Sending {
         }
         Ok(())
     }
+}
+
+/// Whether a line holds nothing, a byte-order mark apart.
+pub fn is_blank(line: &str) -> bool {
+    line.trim_start_matches('\u{feff}').trim().is_empty()
 }
 
 /// # Errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use sqlx::PgPool;
 
-use super::cluster;
+use super::cluster::{self, Tail};
 use super::error::{CliError, Exit};
 use super::escape;
 use super::output::{self, Output, Printer, Tabular, Text, cell};
@@ -94,6 +94,7 @@ async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), clust
     let mut topics: Vec<String> = view.checkpoints.iter().map(|row| row.topic.clone()).collect();
     topics.sort();
     topics.dedup();
+    let mut tails = Vec::new();
     for partition in cluster::ends(kafka, topics).await? {
         for row in &mut view.checkpoints {
             if row.topic != partition.topic || row.partition != partition.partition {
@@ -102,8 +103,19 @@ async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), clust
             let next = row.next_offset.unwrap_or(partition.low);
             // A log that ends before the checkpoint is another one: all of it is to be read.
             let next = if next > partition.high { partition.low } else { next };
-            row.lag = Some(partition.high.saturating_sub(next.max(partition.low)));
+            let from = next.max(partition.low);
+            row.lag = Some(partition.high.saturating_sub(from));
+            if from < partition.high {
+                let (topic, end) = (partition.topic.clone(), partition.high);
+                tails.push(Tail { topic, partition: partition.partition, from, end });
+            }
         }
+    }
+    // A transaction ends with a mark that takes an offset and is no record.
+    for tail in cluster::without_records(kafka, tails).await? {
+        let of =
+            |row: &&mut CheckpointRow| row.topic == tail.topic && row.partition == tail.partition;
+        view.checkpoints.iter_mut().filter(of).for_each(|row| row.lag = Some(0));
     }
     Ok(())
 }

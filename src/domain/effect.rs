@@ -153,7 +153,8 @@ impl WatchKey {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    UpsertAccount(UpsertAccount),
+    /// With the time at which it was written, as its source says.
+    UpsertAccount(UpsertAccount, DateTime<Utc>),
     CreateInvoice(Box<Invoice>),
     SendInvoice {
         invoice_id: InvoiceId,

@@ -8,9 +8,9 @@ use thiserror::Error;
 /// The longest identifier, in bytes (contract §2).
 pub const ID_BYTES_MAX: usize = 64;
 
-/// An identifier outside `^[A-Za-z0-9._:-]{1,64}$`.
+/// An identifier outside its grammar: `^[A-Za-z0-9._:-]{1,64}$`, unless it is a producer's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("an identifier is 1 to 64 characters of A-Z a-z 0-9 . _ : -")]
+#[error("an identifier has another length, or characters that it may not have")]
 pub struct MalformedId;
 
 /// Whether `text` is an identifier by the contract's grammar.
@@ -21,8 +21,53 @@ pub fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= ID_BYTES_MAX && text.bytes().all(allowed)
 }
 
+/// The longest id of a record, and of what a producer numbers itself, in characters.
+pub const PRODUCER_ID_MAX: usize = 128;
+/// The longest source of a record, in bytes.
+pub const SOURCE_BYTES_MAX: usize = 255;
+
+/// Whether `text` is an id that a rating or charging system gave: visible ASCII characters.
+#[must_use]
+pub fn is_producer_id(text: &str) -> bool {
+    (1..=PRODUCER_ID_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether `text` can be the id of a record: visible characters of any script.
+#[must_use]
+pub fn is_message_id(text: &str) -> bool {
+    let hidden = |character: char| {
+        character.is_control()
+            || character.is_whitespace()
+            || matches!(
+                character,
+                '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            )
+    };
+    (1..=PRODUCER_ID_MAX).contains(&text.chars().count()) && !text.chars().any(hidden)
+}
+
+/// Whether `text` is made as a URI reference is (RFC 3986): its characters, whole escapes, at most
+/// one fragment.
+#[must_use]
+pub fn is_source(text: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    let whole = |rest: &str| {
+        let mut digits = rest.bytes().take(2);
+        digits.len() == 2 && digits.all(|byte| byte.is_ascii_hexdigit())
+    };
+    (1..=SOURCE_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(allowed)
+        && text.split('%').skip(1).all(whole)
+        && text.matches('#').count() <= 1
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
+        text_id!($(#[$doc])* $name, is_id);
+    };
+    ($(#[$doc:meta])* $name:ident, $grammar:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
@@ -31,7 +76,7 @@ macro_rules! text_id {
             /// # Errors
             /// [`MalformedId`].
             pub fn parse(text: &str) -> Result<Self, MalformedId> {
-                if is_id(text) { Ok(Self(Arc::from(text))) } else { Err(MalformedId) }
+                if $grammar(text) { Ok(Self(Arc::from(text))) } else { Err(MalformedId) }
             }
 
             /// Wraps what the database holds, which has the same CHECK as [`Self::parse`].
@@ -78,15 +123,15 @@ text_id!(
 );
 text_id!(
     /// A charge, as the rating system names it within an account.
-    UsageId
+    UsageId, is_producer_id
 );
 text_id!(
     /// A refund of a charge, within an account.
-    RefundId
+    RefundId, is_producer_id
 );
 text_id!(
     /// Credit set aside for a call in progress, within an account.
-    HoldId
+    HoldId, is_producer_id
 );
 text_id!(
     /// A choice that a person has for a payment.
@@ -94,11 +139,11 @@ text_id!(
 );
 text_id!(
     /// The system that wrote a record (`CloudEvents` `source`).
-    Source
+    Source, is_source
 );
 text_id!(
     /// The idempotency id of a record within its source.
-    MessageId
+    MessageId, is_message_id
 );
 
 macro_rules! number_id {
@@ -231,6 +276,39 @@ mod tests {
         for bad in ["", "a b", "INV\n1", "INV\u{200b}1", "ІNV", "a'; DROP", "a\0", &"I".repeat(65)]
         {
             assert_eq!(InvoiceId::parse(bad), Err(MalformedId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn records_are_named_as_cloudevents_name_them() {
+        for good in [
+            "/billing/crm",
+            "https://crm.example.com/a?b=c;d#e",
+            "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66",
+            "mailto:billing@example.com",
+            "../up/%20there",
+            "crm",
+            &"s".repeat(255),
+        ] {
+            assert!(Source::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a%2", "a%zz", "a#b#c", "ü", "a<b>", "a\\b", &"s".repeat(256)] {
+            assert_eq!(Source::parse(bad), Err(MalformedId), "{bad}");
+        }
+        for good in ["name:crm;lsn:29274832;txId:565", "a/b", "{}", "№1", "注文1", &"ü".repeat(128)]
+        {
+            assert!(MessageId::parse(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "a b", "a\n", "a\u{200b}", "\u{feff}a", "a\0", "\u{202e}a", &"i".repeat(129)]
+        {
+            assert_eq!(MessageId::parse(bad), Err(MalformedId), "{bad}");
+        }
+        for good in ["cdr;7/1", "a|b", &"u".repeat(128)] {
+            assert!(UsageId::parse(good).is_ok() && HoldId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "ü", "a\u{7f}", &"u".repeat(129)] {
+            assert!(UsageId::parse(bad).is_err() && RefundId::parse(bad).is_err(), "{bad}");
         }
     }
 }

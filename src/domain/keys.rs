@@ -14,6 +14,13 @@ pub fn part(text: &str, separator: char) -> Cow<'_, str> {
     Cow::Owned(text.replace('%', "%25").replace(separator, &escaped))
 }
 
+/// A part as it was before [`part`] escaped it.
+#[must_use]
+pub fn whole(part: &str, separator: char) -> String {
+    let escaped = format!("%{:02X}", u32::from(separator));
+    part.replace(&escaped, separator.encode_utf8(&mut [0; 4])).replace("%25", "%")
+}
+
 /// Two parts with a slash between them.
 #[must_use]
 pub fn joined(first: &str, second: &str) -> String {

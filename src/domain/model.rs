@@ -278,7 +278,7 @@ impl Model {
                 let decisions = self.decisions.entry(payment_id).or_default();
                 decisions.push(decision.as_ref().clone());
             }
-            Effect::UpsertAccount(_)
+            Effect::UpsertAccount(..)
             | Effect::CreateInvoice(_)
             | Effect::SendInvoice { .. }
             | Effect::VoidInvoice { .. }

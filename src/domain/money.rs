@@ -1,7 +1,8 @@
 //! Money: a decimal amount in one ISO 4217 currency.
 //!
 //! Amounts enter only through [`Money::parse`], whose grammar is stricter than that of any
-//! decimal library: no sign, no exponent, no separator, no leading zero, at most twenty bytes.
+//! decimal library: no sign, no exponent, no separator, no leading zero, at most forty bytes. Zeros
+//! at the end of the decimals carry nothing: however many are written, the amount is the same.
 //! At rest an amount is a whole number of *micros* (1e-6 of the major unit), see
 //! `docs/decisions/0001-money-as-scaled-bigint.md`. Nothing here rounds; what does not fit is
 //! an error.
@@ -15,8 +16,9 @@ use thiserror::Error;
 pub const SCALE_AT_REST: u32 = 6;
 /// `10^SCALE_AT_REST`.
 const MICROS_PER_UNIT: i64 = 1_000_000;
-/// Twelve integer digits, a point and six decimals are nineteen bytes.
-const AMOUNT_BYTES_MAX: usize = 20;
+/// Twelve integer digits, a point and six decimals are nineteen bytes; the rest are zeros that a
+/// producer of fixed scale adds at the end.
+const AMOUNT_BYTES_MAX: usize = 40;
 /// Twelve integer digits: 999,999,999,999 major units are 1e18 micros, an eighth of `i64::MAX`.
 const INTEGER_DIGITS_MAX: usize = 12;
 /// The largest balance, nine million million major units: 9e18 micros still fit an `i64`.
@@ -96,7 +98,8 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// Reads `^(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$`, at most twenty bytes.
+    /// Reads `^(0|[1-9][0-9]{0,11})(\.[0-9]{1,6}0*)?$`, at most forty bytes. Zeros at the end
+    /// are no decimals: `2900.00` has none, `29.2900` two.
     ///
     /// # Errors
     /// [`MoneyError::Malformed`] for any other text.
@@ -115,7 +118,7 @@ impl Amount {
         }
         let fraction = match fraction {
             Some([]) => return Err(MoneyError::Malformed),
-            Some(digits) => digits,
+            Some(digits) => without_end_zeros(digits),
             None => &[],
         };
         let decimals = u32::try_from(fraction.len()).map_err(|_| MoneyError::Malformed)?;
@@ -158,6 +161,14 @@ impl Amount {
     pub fn is_zero(self) -> bool {
         self.micros == 0
     }
+}
+
+/// The digits up to the last that is no zero.
+fn without_end_zeros(mut digits: &[u8]) -> &[u8] {
+    while let [rest @ .., b'0'] = digits {
+        digits = rest;
+    }
+    digits
 }
 
 /// An amount of money: a decimal with at most six decimals, and its currency.

@@ -71,7 +71,7 @@ impl Usage {
 pub struct Charge {
     pub usage_id: UsageId,
     pub account_id: AccountId,
-    /// Greater than zero, up to six decimals.
+    /// Up to six decimals; zero is a free or failed call.
     pub amount: Money,
     pub occurred_at: DateTime<Utc>,
     pub kind: String,
@@ -189,7 +189,8 @@ pub struct Charged {
     /// What no lot had: it is debt, or was when it was charged.
     pub uncovered: Money,
     pub refunded: Money,
-    pub ledger_transaction_id: LedgerTransactionId,
+    /// None for a charge of nothing: it is only remembered.
+    pub ledger_transaction_id: Option<LedgerTransactionId>,
 }
 
 /// A refund that was recorded.
@@ -199,7 +200,8 @@ pub struct Refunded {
     pub refund: Refund,
     pub charge_id: ChargeId,
     pub moves: Vec<LotMove>,
-    pub ledger_transaction_id: LedgerTransactionId,
+    /// None for a refund of nothing.
+    pub ledger_transaction_id: Option<LedgerTransactionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -367,7 +367,7 @@ impl WorkingSet {
     /// [`Stop::Corrupt`] when the effect contradicts the state: the decision was wrong.
     pub fn apply(&mut self, effect: &Effect, cause: &Arc<Cause>) -> Result<(), Stop> {
         match effect {
-            Effect::UpsertAccount(upsert) => self.apply_upsert(upsert),
+            Effect::UpsertAccount(upsert, _) => self.apply_upsert(upsert),
             Effect::CreateInvoice(invoice) => self.apply_invoice(invoice),
             Effect::SendInvoice { invoice_id, at } => {
                 let invoice = self.invoice_mut(invoice_id)?;

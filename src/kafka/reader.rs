@@ -60,6 +60,52 @@ impl Cluster {
     }
 }
 
+/// A part of a log: from an offset to where the log ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    pub topic: String,
+    pub partition: i32,
+    pub from: i64,
+    pub end: i64,
+}
+
+impl Cluster {
+    /// Those of `tails` in which no record is: all that is there are the marks with which
+    /// transactions end, or records of transactions that were aborted. Blocks; what is not known
+    /// after `patience` counts as holding a record.
+    pub fn without_records(
+        &self,
+        mut tails: Vec<Tail>,
+        patience: Duration,
+    ) -> Result<Vec<Tail>, KafkaError> {
+        let until = Instant::now() + patience;
+        let consumer = self.consumer(Some("topup-reader"))?;
+        let mut list = TopicPartitionList::new();
+        for tail in &tails {
+            list.add_partition_offset(&tail.topic, tail.partition, Offset::Offset(tail.from))
+                .map_err(KafkaError::client("assign"))?;
+        }
+        consumer.assign(&list).map_err(KafkaError::client("assign"))?;
+        let mut empty = Vec::new();
+        while !tails.is_empty() && Instant::now() < until {
+            if let Some(Ok(message)) = consumer.poll(POLL) {
+                let of = |tail: &Tail| {
+                    tail.topic == message.topic() && tail.partition == message.partition()
+                };
+                tails.retain(|tail| !of(tail));
+            }
+            let positions = consumer.position().map_err(KafkaError::client("position"))?;
+            let through = |tail: &Tail| {
+                let element = positions.find_partition(&tail.topic, tail.partition);
+                matches!(element.map(|e| e.offset()), Some(Offset::Offset(at)) if at >= tail.end)
+            };
+            empty.extend(tails.iter().filter(|tail| through(tail)).cloned());
+            tails.retain(|tail| !through(tail));
+        }
+        Ok(empty)
+    }
+}
+
 /// Where the partitions that hold something end.
 fn ends(
     consumer: &BaseConsumer<LogContext>,

@@ -12,6 +12,8 @@
 //! Locks: letters by id, then inbox rows by id, then what [`run_in_turn_in_tx`] locks. Two
 //! operators at the same letters: the second waits, and finds them resolved.
 
+mod described;
+
 use std::collections::{HashMap, HashSet};
 
 use super::batch::{Ended, Item, place_of, run_in_turn_in_tx};
@@ -44,7 +46,8 @@ pub enum Replayed {
     StillFailing {
         code: String,
     },
-    /// Its id took effect, or was refused, with other content meanwhile: nothing is left to do.
+    /// Its id took effect, or was refused, with other content meanwhile, or the customer was
+    /// described anew since: nothing is left to do.
     Obsolete,
     /// Replayed or discarded before.
     AlreadyResolved,
@@ -344,6 +347,9 @@ impl Pipeline {
             let state = states.get(&one.record);
             one.item.again = state.is_some();
             found.push(state.and_then(|state| known(one, state)));
+        }
+        if described::mark(tx, ready, &mut found).await? {
+            return Ok(Some(Attempt::Apart));
         }
         let open: Vec<usize> =
             (0..ready.len()).filter(|at| found.get(*at).is_some_and(Option::is_none)).collect();

@@ -1,5 +1,7 @@
 //! Dead letters: records that could not be processed, kept unchanged.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -54,6 +56,18 @@ pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
         revision: row.try_get("revision")?,
         order_key: row.try_get("order_key")?,
     })
+}
+
+/// When each of these customers was described last, as the records said that did.
+///
+/// # Errors
+/// When the database fails.
+pub async fn described_in_tx(
+    tx: &mut Tx<'_>,
+    accounts: &[&str],
+) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+    let rows = sqlx::query(sql!("accounts_described")).bind(accounts).fetch_all(&mut **tx).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Locks those dead letters in the order of their ids; what does not exist is left out.

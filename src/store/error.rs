@@ -11,6 +11,9 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
     #[error("the migrations failed")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// Text of another encoding would be cut or changed.
+    #[error("the database keeps text as {0}: create it with ENCODING 'UTF8'")]
+    NotUtf8(String),
     /// Another worker owns this partition now.
     #[error("this worker's lease of the partition has ended")]
     Fenced,
@@ -68,7 +71,7 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Database(error) => database_disposition(error),
-            Self::Migration(_) | Self::RulesTooNew => Disposition::Retry,
+            Self::Migration(_) | Self::NotUtf8(_) | Self::RulesTooNew => Disposition::Retry,
             Self::Unreadable(_) => Disposition::Unread,
             // Another lane was faster: the next attempt sees what it did.
             Self::Raced(_) => Disposition::Suspect,
@@ -87,6 +90,7 @@ impl StoreError {
             }
             Self::Database(_)
             | Self::Migration(_)
+            | Self::NotUtf8(_)
             | Self::Fenced
             | Self::TooWide
             | Self::RulesTooNew
@@ -118,7 +122,7 @@ impl StoreError {
                 format!("{} {constraint}", error.code().unwrap_or_default())
             }
             Self::Database(_) => "database".to_owned(),
-            Self::Migration(_) | Self::RulesTooNew => "migration".to_owned(),
+            Self::Migration(_) | Self::NotUtf8(_) | Self::RulesTooNew => "migration".to_owned(),
             Self::Fenced => "fenced".to_owned(),
             Self::Raced(_) => "raced".to_owned(),
             Self::Unreadable(_) => "unreadable".to_owned(),
@@ -142,6 +146,7 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => error.constraint(),
             Self::Database(_)
             | Self::Migration(_)
+            | Self::NotUtf8(_)
             | Self::Fenced
             | Self::Raced(_)
             | Self::TooWide

@@ -143,8 +143,12 @@ pub async fn connect(options: &ConnectOptions) -> Result<PgPool, StoreError> {
 /// Brings the schema up to date.
 ///
 /// # Errors
-/// When a migration fails or a released one was edited.
+/// When the database does not keep text as UTF-8, a migration fails, or a released one was edited.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    let encoding: String = sqlx::query_scalar(sql!("server_encoding")).fetch_one(pool).await?;
+    if encoding != "UTF8" {
+        return Err(StoreError::NotUtf8(encoding));
+    }
     sqlx::migrate!("./migrations").run(pool).await.map_err(StoreError::Migration)
 }
 

@@ -15,13 +15,13 @@ use super::load::{self, Locks};
 use super::{StoreError, Tx, sql};
 use crate::domain::effect::Effect;
 use crate::domain::event::EventKey;
-use crate::domain::ids::{AccountId, InvoiceId, PaymentId, RecordId};
-use crate::domain::input::UpsertAccount;
+use crate::domain::ids::{InvoiceId, PaymentId, RecordId};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::MatchDecision;
 use crate::domain::money::Money;
 use crate::domain::working_set::{Rebase, WorkingSet};
 
+mod accounts;
 mod bank;
 mod money;
 mod records;
@@ -87,7 +87,7 @@ pub async fn batch_in_tx(
     }
     let raises_books = locks == Locks::First && !write.only_usage;
     accounts(tx, before, after, &rebase, raises_books, at).await?;
-    upserts(tx, &write.effects, at).await?;
+    accounts::upserts(tx, &write.effects, at).await?;
     review::aliases(tx, after, write, at).await?;
     changed_invoices(tx, before, after, &touched).await?;
     candidates(tx, &write.effects, at).await?;
@@ -199,7 +199,7 @@ impl Touched {
                 Effect::Publish { key: EventKey::Payment(payment_id), .. } => {
                     touched.changed_payments.insert(payment_id.clone());
                 }
-                Effect::UpsertAccount(_)
+                Effect::UpsertAccount(..)
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::DeliveredWithoutId(_)
@@ -255,69 +255,6 @@ async fn accounts(
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), count, "an account's event sequence")
-}
-
-/// What upserts say about accounts; the last of an account in the batch wins.
-async fn upserts(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Result<(), StoreError> {
-    let mut last: BTreeMap<&AccountId, Vec<&UpsertAccount>> = BTreeMap::new();
-    for effect in effects {
-        if let Effect::UpsertAccount(upsert) = effect {
-            last.entry(&upsert.account_id).or_default().push(upsert);
-        }
-    }
-    if last.is_empty() {
-        return Ok(());
-    }
-    let (mut ids, mut names, mut stale, mut zones) = (vec![], vec![], vec![], vec![]);
-    let (mut payers_of, mut payers) = (vec![], (vec![], vec![]));
-    let (mut virtuals_of, mut virtuals) = (vec![], (vec![], vec![]));
-    let (mut limits_of, mut limits) = (vec![], (vec![], vec![], vec![]));
-    for (id, upserts) in &last {
-        let id = id.as_str();
-        ids.push(id);
-        names.push(upserts.last().map(|upsert| upsert.name.as_str()));
-        let stale_days = upserts.iter().rev().find_map(|upsert| upsert.stale_after_days);
-        stale.push(stale_days.map(i32::from));
-        zones.push(upserts.iter().rev().find_map(|upsert| upsert.time_zone.as_deref()));
-        if let Some(list) = upserts.iter().rev().find_map(|u| u.payer_accounts.as_ref()) {
-            payers_of.push(id);
-            for payer in list.iter().collect::<BTreeSet<_>>() {
-                payers.0.push(payer.as_str());
-                payers.1.push(id);
-            }
-        }
-        if let Some(list) = upserts.iter().rev().find_map(|u| u.virtual_accounts.as_ref()) {
-            virtuals_of.push(id);
-            for virtual_account in list.iter().collect::<BTreeSet<_>>() {
-                virtuals.0.push(virtual_account.as_str());
-                virtuals.1.push(id);
-            }
-        }
-        if let Some(list) = upserts.iter().rev().find_map(|u| u.credit_limits.as_ref()) {
-            limits_of.push(id);
-            for limit in list {
-                limits.0.push(id);
-                limits.1.push(limit.code());
-                limits.2.push(micros(*limit)?);
-            }
-        }
-    }
-    let update = sqlx::query(sql!("update_accounts")).bind(ids).bind(names).bind(stale);
-    let update = update.bind(at).bind(zones);
-    update.execute(&mut **tx).await?;
-    let delete = sqlx::query(sql!("delete_payers")).bind(payers_of);
-    delete.execute(&mut **tx).await?;
-    let insert = sqlx::query(sql!("insert_payers")).bind(payers.0).bind(payers.1);
-    insert.execute(&mut **tx).await?;
-    let delete = sqlx::query(sql!("delete_virtuals")).bind(virtuals_of);
-    delete.execute(&mut **tx).await?;
-    let insert = sqlx::query(sql!("insert_virtuals")).bind(virtuals.0).bind(virtuals.1);
-    insert.execute(&mut **tx).await?;
-    let delete = sqlx::query(sql!("delete_limits")).bind(limits_of);
-    delete.execute(&mut **tx).await?;
-    let insert = sqlx::query(sql!("insert_limits")).bind(limits.0).bind(limits.1).bind(limits.2);
-    insert.execute(&mut **tx).await?;
-    Ok(())
 }
 
 fn touched_invoices<'a>(

@@ -7,6 +7,7 @@ use thiserror::Error;
 pub use super::code::DecodeCode;
 use super::envelope;
 use super::fields::{Fault, Fields};
+use super::strict::string_of;
 use super::{bank, bank_content_hash, command, returns, split, usage};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Message};
@@ -115,14 +116,14 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     }
     let mut fields = Fields::new(route.name);
     // An absent object lacks every field; to read it as `null` says so.
-    let input = (route.read)(envelope.data.unwrap_or("null"), &mut fields);
+    let input = (route.read)(envelope.data.as_deref().unwrap_or("null"), &mut fields);
     if envelope.time.is_none() {
         fields.note(DecodeCode::DateInvalid, || {
             "time: expected RFC 3339 with a zone, year 2000 to 2100".to_owned()
         });
     }
     if let Some((input, key)) = input.as_ref().zip(raw.key)
-        && partition_key(input).is_some_and(|expected| expected.as_bytes() != key)
+        && partition_key(input).is_some_and(|expected| !is_key(key, expected))
     {
         fields.note(DecodeCode::KeyMismatch, || {
             format!("key: expected data.{}", key_field(route.topic))
@@ -167,6 +168,16 @@ fn partition_key(input: &Input) -> Option<&str> {
         // No record asks for it.
         Input::Rematch(_) | Input::RetryReturn(_) => None,
     }
+}
+
+/// Whether a record's key is `expected`: as text, or as the JSON string that some serialisers make
+/// of a text.
+fn is_key(key: &[u8], expected: &str) -> bool {
+    let quoted = || {
+        let text = std::str::from_utf8(key).ok()?;
+        string_of(text).map(|text| text == expected)
+    };
+    key == expected.as_bytes() || quoted().unwrap_or(false)
 }
 
 fn key_field(topic: Topic) -> &'static str {

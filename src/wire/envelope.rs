@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::base64;
 use super::code::DecodeCode;
 use super::decode::{DecodeFailure, RawRecord};
 use super::strict::{MapOnly, Repeated, repeated_key, string_of};
@@ -24,7 +25,7 @@ pub(super) struct Envelope<'a> {
     pub time: Option<DateTime<Utc>>,
     pub traceparent: Option<String>,
     /// Raw JSON.
-    pub data: Option<&'a str>,
+    pub data: Option<Cow<'a, str>>,
 }
 
 /// The attributes of the body that mean something here, as raw JSON. Others are ignored.
@@ -46,6 +47,8 @@ struct Body<'a> {
     traceparent: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data_base64: Option<&'a RawValue>,
 }
 
 /// An attribute as found: absent, text, or something that is not text.
@@ -81,8 +84,42 @@ pub(super) fn open<'a>(raw: &RawRecord<'a>) -> Result<Envelope<'a>, DecodeFailur
     }
     let extension = if binary { None } else { body.traceparent };
     let traceparent = traceparent(raw, extension.map(RawValue::get));
-    let data = if binary { Some(text) } else { body.data.map(RawValue::get) };
+    let data = if binary { Some(Cow::Borrowed(text)) } else { data_of(&body, record.as_ref())? };
     check(attributes, record, traceparent, data)
+}
+
+/// The data as it stands, or as base64 of the same.
+fn data_of<'a>(
+    body: &Body<'a>,
+    record: Option<&RecordId>,
+) -> Result<Option<Cow<'a, str>>, DecodeFailure> {
+    let Some(encoded) = body.data_base64 else {
+        return Ok(body.data.map(|data| Cow::Borrowed(data.get())));
+    };
+    let fail = |detail: &str| DecodeFailure {
+        code: DecodeCode::EnvelopeInvalid,
+        detail: detail.to_owned(),
+        record: record.cloned(),
+    };
+    if body.data.is_some() {
+        return Err(fail("data, data_base64: expected one of them"));
+    }
+    let bytes = string_of(encoded.get()).and_then(|text| base64::decode(&text));
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(|| fail("data_base64: expected base64 of UTF-8 text"))?;
+    let text = without_mark(&text).to_owned();
+    if serde_json::from_str::<IgnoredAny>(&text).is_err() {
+        return Err(fail("data_base64: expected base64 of JSON"));
+    }
+    if repeated_key(&text) != Repeated::Nowhere {
+        return Err(refuse(DecodeCode::DuplicateKey, record.cloned()));
+    }
+    Ok(Some(Cow::Owned(text)))
+}
+
+/// Without the byte-order mark that some editors and libraries write first.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn value_text<'a>(raw: &RawRecord<'a>) -> Result<&'a str, DecodeFailure> {
@@ -92,7 +129,9 @@ fn value_text<'a>(raw: &RawRecord<'a>) -> Result<&'a str, DecodeFailure> {
     if value.len() > VALUE_BYTES_MAX {
         return Err(early(DecodeCode::TooLarge));
     }
-    std::str::from_utf8(value).map_err(|_| early(DecodeCode::NotUtf8))
+    let text = std::str::from_utf8(value).map_err(|_| early(DecodeCode::NotUtf8))?;
+    let text = without_mark(text);
+    if text.is_empty() { Err(early(DecodeCode::EmptyValue)) } else { Ok(text) }
 }
 
 fn parse_body<'a>(raw: &RawRecord<'a>, text: &'a str) -> Result<Body<'a>, DecodeFailure> {
@@ -187,7 +226,7 @@ fn check<'a>(
     attributes: Attributes<'a>,
     record: Option<RecordId>,
     traceparent: Option<String>,
-    data: Option<&'a str>,
+    data: Option<Cow<'a, str>>,
 ) -> Result<Envelope<'a>, DecodeFailure> {
     let invalid = |record, detail: &str| DecodeFailure {
         code: DecodeCode::EnvelopeInvalid,
@@ -198,7 +237,10 @@ fn check<'a>(
         return Err(invalid(record, "specversion: expected \"1.0\""));
     }
     let Some(record) = record else {
-        return Err(invalid(None, "id, source: expected 1 to 64 of A-Z a-z 0-9 . _ : - each"));
+        return Err(invalid(
+            None,
+            "id, source: expected 1 to 128 visible characters; a URI reference of at most 255",
+        ));
     };
     let Attribute::Text(kind) = attributes.kind else {
         return Err(invalid(Some(record), "type: expected a string"));

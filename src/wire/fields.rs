@@ -170,6 +170,22 @@ impl Fields {
         Some(id)
     }
 
+    /// An id that a rating or charging system gave: visible ASCII.
+    pub fn producer_id<T>(
+        &mut self,
+        at: At,
+        text: Option<Text<'_>>,
+        parse: fn(&str) -> Result<T, MalformedId>,
+    ) -> Option<T> {
+        let text = self.present(at, text)?.0;
+        let Ok(id) = parse(&text) else {
+            self.refuse(DecodeCode::IdInvalid, at, "1 to 128 visible ASCII characters");
+            return None;
+        };
+        self.canonical.put(at.name, text.as_bytes());
+        Some(id)
+    }
+
     /// An identifier that a bank gave: printable ASCII.
     pub fn bank_identifier(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
         let printable = |byte| matches!(byte, b' '..=b'~');
@@ -325,14 +341,14 @@ impl Fields {
         self.in_currency(at, amount, currency?)
     }
 
-    /// An amount of usage: greater than zero, up to six decimals in any currency.
+    /// An amount of usage: up to six decimals in any currency. Zero is a free or failed call.
     pub fn usage_amount(
         &mut self,
         at: At,
         raw: Option<&RawValue>,
         currency: Option<Currency>,
     ) -> Option<Money> {
-        let amount = self.amount(at, raw, Zero::Refused)?;
+        let amount = self.amount(at, raw, Zero::Allowed)?;
         Some(amount.with_all_decimals(currency?))
     }
 

@@ -14,6 +14,7 @@
 //! [`Message`]: crate::domain::input::Message
 
 pub mod bank;
+pub mod base64;
 mod canonical;
 mod code;
 pub mod command;

@@ -1,12 +1,19 @@
-//! Where a copy of a dead letter came from, in the headers of three dialects: ours, Spring's and
-//! Kafka Connect's.
+//! Where a copy of a dead letter came from, in the headers of four dialects: ours, the two of
+//! Spring (its dead letters and its retry topics) and Kafka Connect's.
 
 use super::code::DecodeCode;
 use super::dead_letter::{Header, mask};
 use crate::domain::rejection::DeadLetterReason;
 
 /// What begins so tells of a death, and is no header of the original.
-const PREFIXES: [&str; 3] = ["dlq.", "kafka_dlt-", "__connect.errors."];
+const PREFIXES: [&str; 6] = [
+    "dlq.",
+    "kafka_dlt-",
+    "kafka_original-",
+    "kafka_exception-",
+    "retry_topic-",
+    "__connect.errors.",
+];
 
 /// The place and the death of the original.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,16 +48,10 @@ pub fn origin(headers: &[Header]) -> Option<Origin> {
             timestamp: None,
             message: text(headers, "__connect.errors.exception.message"),
         }
+    } else if has(headers, "kafka_dlt-original-topic") {
+        of_spring(headers, "kafka_dlt-original-", "kafka_dlt-exception-message")?
     } else {
-        let partition = bytes(headers, "kafka_dlt-original-partition")?.try_into().ok()?;
-        let long = |name| Some(i64::from_be_bytes(bytes(headers, name)?.try_into().ok()?));
-        Found {
-            topic: text(headers, "kafka_dlt-original-topic")?,
-            partition: i64::from(i32::from_be_bytes(partition)),
-            offset: long("kafka_dlt-original-offset")?,
-            timestamp: long("kafka_dlt-original-timestamp"),
-            message: text(headers, "kafka_dlt-exception-message"),
-        }
+        of_spring(headers, "kafka_original-", "kafka_exception-message")?
     };
     let partition = i32::try_from(found.partition).ok().filter(|partition| *partition >= 0)?;
     if found.topic.is_empty() || found.offset < 0 {
@@ -66,6 +67,20 @@ pub fn origin(headers: &[Header]) -> Option<Origin> {
         timestamp: found.timestamp,
         code: code.unwrap_or(DeadLetterReason::Unprocessable.code()),
         message,
+    })
+}
+
+/// Numbers are big-endian bytes; the headers of the two dialects differ in how they begin.
+fn of_spring<'a>(headers: &'a [Header], prefix: &str, message: &str) -> Option<Found<'a>> {
+    let named = |name: &str| bytes(headers, &format!("{prefix}{name}"));
+    let long = |name: &str| Some(i64::from_be_bytes(named(name)?.try_into().ok()?));
+    let partition = named("partition")?.try_into().ok()?;
+    Some(Found {
+        topic: std::str::from_utf8(named("topic")?).ok()?,
+        partition: i64::from(i32::from_be_bytes(partition)),
+        offset: long("offset")?,
+        timestamp: long("timestamp"),
+        message: text(headers, message),
     })
 }
 
@@ -144,9 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn the_three_dialects_are_read() {
+    fn the_four_dialects_are_read() {
         let at = Some(1_763_805_600_123);
         assert_eq!(origin(&spring()), Some(expected(at, "unprocessable")));
+        // A retry topic says it under other names, and what it adds is no header of the original.
+        let retried: Vec<Header> = spring()
+            .into_iter()
+            .map(|(name, value)| (name.replace("kafka_dlt-", "kafka_"), value))
+            .chain([header("retry_topic-attempts", &3_i32.to_be_bytes())])
+            .collect();
+        assert_eq!(origin(&retried), Some(expected(at, "unprocessable")));
+        assert_eq!(without_origin(&retried), [header("trace", b"t")]);
         let connect = [
             header("__connect.errors.topic", b"t.usage.v1"),
             header("__connect.errors.partition", b"3"),

@@ -4,6 +4,7 @@ use chrono::SubsecRound;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::base64;
 use super::fields::{Fields, maybe, need};
 use super::strict::Text;
 use crate::domain::ids::{AccountId, HoldId, RefundId, UsageId};
@@ -66,13 +67,13 @@ struct WatermarkData<'a> {
 
 pub(super) fn charge(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: ChargeData<'_> = fields.object(data)?;
-    let usage_id = fields.id(need("usage_id"), data.usage_id, UsageId::parse);
+    let usage_id = fields.producer_id(need("usage_id"), data.usage_id, UsageId::parse);
     let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
     let currency = fields.currency(need("currency"), data.currency);
     let amount = fields.usage_amount(need("amount"), data.amount, currency);
     let occurred_at = fields.instant(need("occurred_at"), data.occurred_at);
     let kind = fields.name(need("kind"), data.kind);
-    let hold_id = fields.id(maybe("hold_id"), data.hold_id, HoldId::parse);
+    let hold_id = fields.producer_id(maybe("hold_id"), data.hold_id, HoldId::parse);
     Some(Input::Usage(Usage::Charge(Charge {
         usage_id: usage_id?,
         account_id: account_id?,
@@ -86,8 +87,8 @@ pub(super) fn charge(data: &str, fields: &mut Fields) -> Option<Input> {
 
 pub(super) fn refund(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: RefundData<'_> = fields.object(data)?;
-    let refund_id = fields.id(need("refund_id"), data.refund_id, RefundId::parse);
-    let usage_id = fields.id(need("usage_id"), data.usage_id, UsageId::parse);
+    let refund_id = fields.producer_id(need("refund_id"), data.refund_id, RefundId::parse);
+    let usage_id = fields.producer_id(need("usage_id"), data.usage_id, UsageId::parse);
     let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
     let currency = fields.currency(need("currency"), data.currency);
     let amount = fields.usage_amount(need("amount"), data.amount, currency);
@@ -109,7 +110,7 @@ pub(super) fn release(data: &str, fields: &mut Fields) -> Option<Input> {
 
 fn hold_amount(data: &str, fields: &mut Fields) -> Option<HoldAmount> {
     let data: HoldData<'_> = fields.object(data)?;
-    let hold_id = fields.id(need("hold_id"), data.hold_id, HoldId::parse);
+    let hold_id = fields.producer_id(need("hold_id"), data.hold_id, HoldId::parse);
     let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
     let currency = fields.currency(need("currency"), data.currency);
     let amount = fields.usage_amount(need("amount"), data.amount, currency);
@@ -125,6 +126,7 @@ pub(super) fn watermark(data: &str, fields: &mut Fields) -> Option<Input> {
 /// Reads who is meant, of a record that may have any fault.
 #[must_use]
 pub fn usage_account(value: &[u8]) -> Concerns {
+    let value = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value);
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(value) else {
         return Concerns::All;
     };
@@ -133,7 +135,10 @@ pub fn usage_account(value: &[u8]) -> Concerns {
     if text(json.get("type")).as_deref() == Some("topup.usage.watermark.v1") {
         return Concerns::Nobody;
     }
-    let account = text(json.get("data").and_then(|data| data.get("account_id")));
+    let encoded = json.get("data_base64").and_then(|data| base64::decode(data.as_str()?));
+    let decoded = encoded.and_then(|data| serde_json::from_slice(&data).ok());
+    let data: Option<&serde_json::Value> = decoded.as_ref().or_else(|| json.get("data"));
+    let account = text(data.and_then(|data| data.get("account_id")));
     // What is no account's name may be meant to be anybody's.
     let account = account.filter(|id| AccountId::parse(id).is_ok());
     account.map_or(Concerns::All, Concerns::One)

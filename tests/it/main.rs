@@ -19,6 +19,7 @@ mod edge_cases;
 mod events;
 mod exactly_once;
 mod flow;
+mod generous;
 mod harness;
 mod isolation;
 mod jobs;

@@ -152,7 +152,9 @@ fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Resu
         // It would make this customer of everybody whose bank masks or leaves out the account.
         return Err(Rejection::AccountNumberPlaceholder.into());
     }
-    recording.add(Effect::UpsertAccount(upsert.clone()))?;
+    // A clock that runs ahead must not make later words old.
+    let written_at = recording.written_at.min(recording.context.as_of);
+    recording.add(Effect::UpsertAccount(upsert.clone(), written_at))?;
     let account_id = upsert.account_id.clone();
     let fact = Fact::AccountUpserted { account_id: account_id.clone(), name: upsert.name.clone() };
     let subject = Some(format!("account:{account_id}"));

@@ -53,14 +53,15 @@ fn charge(recording: &mut Recording<'_>, charge: &Charge) -> Result {
     }
     let currency = charge.amount.currency();
     let (burnt, uncovered) = recording.set.usage.burn(&charge.account_id, charge.amount)?;
-    let tally = recording.set.usage.tally(&charge.account_id, currency, &recording.cause);
-    let ids = &mut recording.ids;
-    let ledger_transaction_id = match tally.charge_posting {
-        Some(id) => id,
-        None => ids.ledger_transaction(),
+    let ledger_transaction_id = if charge.amount.is_zero() {
+        None
+    } else {
+        let tally = recording.set.usage.tally(&charge.account_id, currency, &recording.cause);
+        let new = || recording.ids.ledger_transaction();
+        Some(tally.charge_posting.unwrap_or_else(new))
     };
     let charged = Charged {
-        id: ids.charge(),
+        id: recording.ids.charge(),
         charge: charge.clone(),
         burnt,
         uncovered,
@@ -121,14 +122,15 @@ fn refund(recording: &mut Recording<'_>, refund: &Refund) -> Result {
         return Err(Halt::Outcome(Outcome::DeadLettered(reason)));
     }
     let moves = give_back(recording.set, &charged, refund)?;
-    let tally = recording.set.usage.tally(&refund.account_id, currency, &recording.cause);
-    let ids = &mut recording.ids;
-    let ledger_transaction_id = match tally.refund_posting {
-        Some(id) => id,
-        None => ids.ledger_transaction(),
+    let ledger_transaction_id = if refund.amount.is_zero() {
+        None
+    } else {
+        let tally = recording.set.usage.tally(&refund.account_id, currency, &recording.cause);
+        let new = || recording.ids.ledger_transaction();
+        Some(tally.refund_posting.unwrap_or_else(new))
     };
     let refunded = Refunded {
-        id: ids.charge(),
+        id: recording.ids.charge(),
         refund: refund.clone(),
         charge_id: charged.id,
         moves,
@@ -226,15 +228,21 @@ impl Gift {
     }
 }
 
+/// Sets what is held from now on: a call that goes on has its hold made larger, or smaller, under
+/// the same id. The age of the hold begins anew with it.
 fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
     let applied = Outcome::Applied { subject: Some(format!("hold:{}", hold.hold_id)) };
     let key = (hold.account_id.clone(), hold.hold_id.clone());
-    match recording.set.usage.holds.get(&key) {
-        // Its charge came first.
-        Some(known) if known.amount.is_zero() => return Ok(applied),
+    match recording.set.usage.holds.get(&key).cloned() {
+        Some(known) if known.amount.currency() != hold.amount.currency() => {
+            return Err(conflict());
+        }
         Some(known) if known.amount == hold.amount => return Ok(Outcome::Duplicate),
-        Some(_) => return Err(conflict()),
-        None => {}
+        // It has ended, perhaps by a charge that came first.
+        Some(known) if known.state != HoldState::Live => return Ok(applied),
+        Some(_) if hold.amount.is_zero() => return end_of_hold(recording, &key, applied),
+        None if hold.amount.is_zero() => return Ok(applied),
+        Some(_) | None => {}
     }
     recording.add(Effect::SetHold(Hold {
         hold_id: hold.hold_id.clone(),
@@ -245,6 +253,20 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
         placed_at: recording.context.as_of,
         ended_at: None,
     }))?;
+    Ok(applied)
+}
+
+/// Nothing is held any more.
+fn end_of_hold(
+    recording: &mut Recording<'_>,
+    key: &(AccountId, HoldId),
+    applied: Outcome,
+) -> Result {
+    let known = recording.set.usage.holds.get(key).cloned();
+    let hold = known.ok_or(Stop::Corrupt("a hold that is not loaded"))?;
+    let ended_at = Some(recording.context.as_of);
+    let (released, state) = (hold.amount, HoldState::Released);
+    recording.add(Effect::SetHold(Hold { released, state, ended_at, ..hold }))?;
     Ok(applied)
 }
 
@@ -264,6 +286,9 @@ fn release(recording: &mut Recording<'_>, release: &HoldAmount) -> Result {
     let open = hold.amount.sub(hold.released)?;
     let released = hold.released.add(release.amount.min(open)?)?;
     let all = released == hold.amount;
+    if released == hold.released {
+        return Ok(applied);
+    }
     let hold = Hold {
         released,
         state: if all { HoldState::Released } else { HoldState::Live },

@@ -191,6 +191,11 @@ impl WorkingSet {
         cause: &Arc<Cause>,
     ) -> Result<(), Stop> {
         let (account_id, amount) = (&charged.charge.account_id, charged.charge.amount);
+        let name = (account_id.clone(), charged.charge.usage_id.clone());
+        self.usage.charges.insert(name, charged.clone());
+        let Some(posting) = charged.ledger_transaction_id else {
+            return Ok(());
+        };
         self.usage.apply_moves(account_id, &charged.burnt)?;
         let key = (account_id.clone(), amount.currency());
         let balance = self.balance(account_id, amount.currency()).sub(amount)?;
@@ -199,13 +204,11 @@ impl WorkingSet {
         let tally = self.usage.tally(account_id, amount.currency(), cause);
         tally.charged = tally.charged.add(amount)?;
         tally.charges = tally.charges.saturating_add(1);
-        tally.charge_posting = Some(charged.ledger_transaction_id);
+        tally.charge_posting = Some(posting);
         tally.cause = Arc::clone(cause);
         if beyond {
             tally.overdrawn_by = Some(Arc::clone(cause));
         }
-        let key = (account_id.clone(), charged.charge.usage_id.clone());
-        self.usage.charges.insert(key, charged.clone());
         Ok(())
     }
 
@@ -216,6 +219,11 @@ impl WorkingSet {
     ) -> Result<(), Stop> {
         let refund = &refunded.refund;
         let (account_id, amount) = (&refund.account_id, refund.amount);
+        let name = (account_id.clone(), refund.refund_id.clone());
+        self.usage.refunds.insert(name, refund.clone());
+        let Some(posting) = refunded.ledger_transaction_id else {
+            return Ok(());
+        };
         self.usage.apply_moves(account_id, &refunded.moves)?;
         self.usage.relieve(account_id, &refunded.moves)?;
         let key = (account_id.clone(), amount.currency());
@@ -224,14 +232,12 @@ impl WorkingSet {
         let tally = self.usage.tally(account_id, amount.currency(), cause);
         tally.refunded = tally.refunded.add(amount)?;
         tally.refunds = tally.refunds.saturating_add(1);
-        tally.refund_posting = Some(refunded.ledger_transaction_id);
+        tally.refund_posting = Some(posting);
         tally.cause = Arc::clone(cause);
         let missing = Stop::Corrupt("a refund of a charge that is not loaded");
         let key = (account_id.clone(), refund.usage_id.clone());
         let charged = self.usage.charges.get_mut(&key).ok_or(missing)?;
         charged.refunded = charged.refunded.add(amount)?;
-        let key = (account_id.clone(), refund.refund_id.clone());
-        self.usage.refunds.insert(key, refund.clone());
         Ok(())
     }
 }

@@ -120,7 +120,9 @@ async fn charges(
             burnt: Vec::new(),
             uncovered: Money::from_micros(row.try_get("uncovered")?, currency),
             refunded: Money::zero(currency),
-            ledger_transaction_id: LedgerTransactionId(row.try_get("ledger_transaction_id")?),
+            ledger_transaction_id: row
+                .try_get::<Option<i64>, _>("ledger_transaction_id")?
+                .map(LedgerTransactionId),
         };
         set.usage.charges.insert(key, charged);
     }

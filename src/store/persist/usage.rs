@@ -73,7 +73,7 @@ async fn charges(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
         .bind(all.iter().map(|c| c.charge.kind.as_str()).collect::<Vec<_>>())
         .bind(all.iter().map(hold).collect::<Vec<_>>())
         .bind(all.iter().map(|c| c.charge.occurred_at).collect::<Vec<_>>())
-        .bind(all.iter().map(|c| c.ledger_transaction_id.0).collect::<Vec<_>>())
+        .bind(all.iter().map(|c| c.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)
         .await?;
@@ -98,7 +98,7 @@ async fn refunds(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
         .bind(all.iter().map(|r| r.refund.usage_id.as_str()).collect::<Vec<_>>())
         .bind(all.iter().map(|r| r.refund.amount.code()).collect::<Vec<_>>())
         .bind(amounts)
-        .bind(all.iter().map(|r| r.ledger_transaction_id.0).collect::<Vec<_>>())
+        .bind(all.iter().map(|r| r.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)
         .await?;

@@ -1,6 +1,7 @@
 UPDATE accounts a SET name = n.name, updated_at = $4,
        stale_after_days = coalesce(n.stale_after_days, a.stale_after_days),
-       time_zone = coalesce(n.time_zone, a.time_zone)
-FROM unnest($1::text[], $2::text[], $3::integer[], $5::text[])
-    AS n(account_id, name, stale_after_days, time_zone)
+       time_zone = coalesce(n.time_zone, a.time_zone),
+       described_at = greatest(a.described_at, n.described_at)
+FROM unnest($1::text[], $2::text[], $3::integer[], $5::text[], $6::timestamptz[])
+    AS n(account_id, name, stale_after_days, time_zone, described_at)
 WHERE a.account_id = n.account_id

@@ -2,4 +2,5 @@ INSERT INTO holds (account_id, hold_id, currency, amount, released, state, place
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
                      $7::timestamptz[], $8::timestamptz[])
 ON CONFLICT (account_id, hold_id) DO UPDATE
-SET released = EXCLUDED.released, state = EXCLUDED.state, ended_at = EXCLUDED.ended_at
+SET amount = EXCLUDED.amount, released = EXCLUDED.released, state = EXCLUDED.state,
+    placed_at = EXCLUDED.placed_at, ended_at = EXCLUDED.ended_at

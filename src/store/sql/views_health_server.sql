@@ -4,5 +4,6 @@ SELECT current_setting('server_version_num')::integer AS version_number,
        current_setting('synchronous_commit') AS synchronous_commit,
        current_setting('fsync') AS fsync,
        current_setting('full_page_writes') AS full_page_writes,
+       current_setting('server_encoding') AS encoding,
        pg_is_in_recovery() AS in_recovery,
        clock_timestamp() AS now

@@ -17,8 +17,8 @@ WHERE NOT EXISTS (SELECT 1 FROM waiting_commands earlier
                      AND p.payment_id = substr(w.needs, 9))
        OR EXISTS (SELECT 1 FROM usage_charges c WHERE w.needs LIKE 'usage:%'
                      AND c.account_id = split_part(substr(w.needs, 7), '/', 1)
-                     AND c.usage_id = split_part(w.needs, '/', 2))
+                     AND c.usage_id = key_whole(split_part(w.needs, '/', 2)))
        OR EXISTS (SELECT 1 FROM holds h WHERE w.needs LIKE 'hold:%'
                      AND h.account_id = split_part(substr(w.needs, 6), '/', 1)
-                     AND h.hold_id = split_part(w.needs, '/', 2)))
+                     AND h.hold_id = key_whole(split_part(w.needs, '/', 2))))
 ORDER BY coalesce(f.tried_at, w.since), w.waiting_id LIMIT $2

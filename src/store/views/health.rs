@@ -27,6 +27,8 @@ pub struct ServerFacts {
     pub synchronous_commit: String,
     pub fsync: String,
     pub full_page_writes: String,
+    /// How the database keeps text.
+    pub encoding: String,
     pub in_recovery: bool,
     pub now: DateTime<Utc>,
 }
@@ -91,6 +93,7 @@ impl Examined {
             synchronous_commit: row.try_get("synchronous_commit")?,
             fsync: row.try_get("fsync")?,
             full_page_writes: row.try_get("full_page_writes")?,
+            encoding: row.try_get("encoding")?,
             in_recovery: row.try_get("in_recovery")?,
             now: row.try_get("now")?,
         })

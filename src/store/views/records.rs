@@ -10,6 +10,7 @@ use super::invoices::{self, AllocationRow};
 use super::payments::{self, DecisionView};
 use super::time::At;
 use super::{Listed, Page, Result};
+use crate::domain::keys;
 
 const RECENT: &str = include_str!("../sql/views_records_recent.sql");
 const BY_OUTCOME: &str = include_str!("../sql/views_records_by_outcome.sql");
@@ -91,14 +92,14 @@ pub struct RecordView {
 }
 
 impl RecordCursor {
-    /// Reads `TIME/SOURCE/ID`.
+    /// Reads `TIME/SOURCE/ID`, with slashes of the source escaped.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '/');
         let processed_at = DateTime::parse_from_rfc3339(parts.next()?).ok()?;
         Some(Self {
             processed_at: processed_at.with_timezone(&Utc),
-            source: parts.next()?.to_owned(),
+            source: keys::whole(parts.next()?, '/'),
             message_id: parts.next()?.to_owned(),
         })
     }
@@ -150,7 +151,7 @@ pub async fn list(
     let items = rows.iter().map(record_row).collect::<Result<_>>()?;
     Ok(Listed::page(items, page, |row: &RecordRow| {
         let at = row.processed_at.exact();
-        format!("{at}/{}/{}", row.source, row.message_id)
+        format!("{at}/{}/{}", keys::part(&row.source, '/'), row.message_id)
     }))
 }
 
@@ -175,7 +176,7 @@ fn record_row(row: &PgRow) -> Result<RecordRow> {
 /// What the database says.
 pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
     match name {
-        RecordName::Key { source, id } => by_key(pool, source, id).await,
+        RecordName::Key { source, id } => by_slashes(pool, &format!("{source}/{id}")).await,
         RecordName::Id(id) => by_id(pool, id).await,
         RecordName::Position { topic, partition, offset } => {
             let as_id = format!("{topic}:{partition}:{offset}");
@@ -191,6 +192,16 @@ pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
 async fn by_key(pool: &PgPool, source: &str, id: &str) -> Result<Vec<RecordRow>> {
     let rows = sqlx::query(BY_KEY).bind(source).bind(id).fetch_all(pool).await?;
     rows.iter().map(record_row).collect()
+}
+
+/// A source may hold slashes, and so may an id: each slash may be the one between them.
+async fn by_slashes(pool: &PgPool, text: &str) -> Result<Vec<RecordRow>> {
+    let mut found = by_id(pool, text).await?;
+    for (at, _) in text.match_indices('/') {
+        let (source, id) = (text.get(..at), text.get(at.saturating_add(1)..));
+        found.extend(by_key(pool, source.unwrap_or_default(), id.unwrap_or_default()).await?);
+    }
+    Ok(found)
 }
 
 async fn by_id(pool: &PgPool, id: &str) -> Result<Vec<RecordRow>> {
@@ -316,5 +327,8 @@ mod tests {
         let cursor = RecordCursor::parse(text).expect("cursor");
         assert_eq!(cursor.message_id, "cmd:1");
         assert_eq!(RecordCursor::parse("yesterday/crm/1"), None);
+        let text = "2026-11-22T10:00:00.123456Z/%2Fbilling%2Fa%2520b/x/1";
+        let cursor = RecordCursor::parse(text).expect("cursor");
+        assert_eq!((cursor.source.as_str(), cursor.message_id.as_str()), ("/billing/a%20b", "x/1"));
     }
 }

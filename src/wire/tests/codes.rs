@@ -75,7 +75,7 @@ fn what_is_not_one_json_object() {
         (b"{\"a\":1,}", DecodeCode::NotJson),
         (b"{\"a\":\"\n\"}", DecodeCode::NotJson),
         (b"{\"\\ud800\":1}", DecodeCode::NotJson),
-        (b"\xef\xbb\xbf{}", DecodeCode::NotJson),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", DecodeCode::NotJson),
         (b"\xff\xfe{\0}\0", DecodeCode::NotUtf8),
         (b"null", DecodeCode::NotAnObject),
         (b"1e400", DecodeCode::NotAnObject),
@@ -126,18 +126,19 @@ fn the_envelope_is_checked() {
     use DecodeCode::{DateInvalid, EnvelopeInvalid, UnknownType, WrongTopic};
     let record = envelope("topup.invoice.mark-sent.v1", MARK_SENT);
     let time = r#""2026-11-22T10:00:00Z""#;
-    let long = format!("\"{}\"", "r".repeat(65));
+    let long = format!("\"{}\"", "r".repeat(129));
     let cases = [
         (r#""specversion":"1.0","#, "", EnvelopeInvalid),
         (r#""1.0""#, "1.0", EnvelopeInvalid),
         (r#""id":"r-1","#, "", EnvelopeInvalid),
         (r#""r-1""#, "null", EnvelopeInvalid),
         (r#""r-1""#, r#""""#, EnvelopeInvalid),
-        (r#""r-1""#, r#""a/b""#, EnvelopeInvalid),
+        (r#""r-1""#, r#""a b""#, EnvelopeInvalid),
         (r#""r-1""#, long.as_str(), EnvelopeInvalid),
         (r#""source":"crm","#, "", EnvelopeInvalid),
         (r#""crm""#, r#""\ud800""#, EnvelopeInvalid),
         (r#""crm""#, r#"["crm"]"#, EnvelopeInvalid),
+        (r#""crm""#, r#""c rm""#, EnvelopeInvalid),
         (r#""type":"#, r#""typ":"#, EnvelopeInvalid),
         (time, "1763805600", EnvelopeInvalid),
         (time, "null", EnvelopeInvalid),

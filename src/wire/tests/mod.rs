@@ -4,6 +4,7 @@ mod codes;
 mod corpus;
 mod details;
 mod edge_cases;
+mod generous;
 mod hashes;
 mod split;
 mod types;

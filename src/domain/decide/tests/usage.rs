@@ -140,7 +140,9 @@ fn facts_that_contradict_earlier_ones_are_dead_letters() {
     assert_eq!(feed(&mut desk, more), dead(DeadLetterReason::RefundExceedsCharge));
     applied(&mut desk, Usage::Hold(held("H1", "5")));
     assert_eq!(feed(&mut desk, Usage::Hold(held("H1", "5"))), Outcome::Duplicate);
-    let other = Usage::Hold(held("H1", "6"));
+    let mut other = held("H1", "6");
+    other.amount = Money::zero(currency("USD"));
+    let other = Usage::Hold(other);
     assert_eq!(feed(&mut desk, other), dead(DeadLetterReason::UsageConflict));
     assert_eq!(balance(&desk), "-2.00");
 }
@@ -218,4 +220,72 @@ fn a_batch_tells_one_balance_and_one_overdraft_for_each_account() {
     assert_eq!((delta.number(), balance.number()), ("-7.00".into(), "-7.00".into()));
     let Fact::BalanceOverdrawn { exceeded_by, .. } = over else { panic!("{over:?}") };
     assert_eq!(exceeded_by.number(), "2.00");
+}
+
+/// Free and failed calls: remembered, so that each counts once; no money moves and no event tells
+/// of a balance.
+#[test]
+fn a_charge_of_nothing_is_remembered_and_ends_its_hold() {
+    let mut desk = Desk::new();
+    topup(&mut desk, 1, "10");
+    applied(&mut desk, Usage::Hold(held("H1", "5")));
+    let before = desk.model.set.events.len();
+    let free = charge(&desk, "U1", "0", Some("H1"));
+    applied(&mut desk, free.clone());
+    assert_eq!(feed(&mut desk, free), Outcome::Duplicate);
+    let hold = &desk.model.set.usage.holds[&(account("A"), HoldId::trusted("H1"))];
+    assert_eq!(hold.state, HoldState::Captured);
+    let dead = Outcome::DeadLettered(DeadLetterReason::UsageConflict);
+    let costs = charge(&desk, "U1", "0.01", Some("H1"));
+    assert_eq!(feed(&mut desk, costs), dead);
+    applied(&mut desk, refund("R1", "U1", "0"));
+    assert_eq!(feed(&mut desk, refund("R1", "U1", "0")), Outcome::Duplicate);
+    assert_eq!(desk.model.set.events.len(), before);
+    assert_eq!((balance(&desk).as_str(), lots(&desk)), ("10.00", vec!["10.00".to_owned()]));
+    // Beside one that costs, it is not counted among what changed the balance.
+    for (id, amount) in [("U2", "0"), ("U3", "4"), ("U4", "0")] {
+        let usage = charge(&desk, id, amount, None);
+        let message = desk.message(Input::Usage(usage));
+        desk.model.feed_in_batch(&message, desk.now);
+    }
+    desk.model.end_batch();
+    let told: Vec<&Fact> = desk.model.set.events[before..].iter().map(|e| &e.fact).collect();
+    let [Fact::BalanceChanged { balance, cause, .. }] = told[..] else { panic!("{told:?}") };
+    assert_eq!(balance.number(), "6.00");
+    assert_eq!(*cause, crate::domain::event::BalanceCause::Usage { charges: 1, refunds: 0 });
+}
+
+/// Online charging asks for more, or gives some back, while the call goes on.
+#[test]
+fn a_hold_is_set_anew_under_its_id() {
+    let mut desk = Desk::new();
+    let of = |desk: &Desk, id: &str| {
+        let hold = &desk.model.set.usage.holds[&(account("A"), HoldId::trusted(id))];
+        let open = hold.amount.sub(hold.released).expect("open");
+        (open.number(), hold.state, hold.placed_at)
+    };
+    applied(&mut desk, Usage::Hold(held("H1", "2")));
+    let placed = of(&desk, "H1").2;
+    desk.now += chrono::TimeDelta::minutes(5);
+    applied(&mut desk, Usage::Hold(held("H1", "5")));
+    assert_eq!(of(&desk, "H1"), ("5.00".to_owned(), HoldState::Live, desk.now));
+    assert!(of(&desk, "H1").2 > placed);
+    assert_eq!(feed(&mut desk, Usage::Hold(held("H1", "5"))), Outcome::Duplicate);
+    applied(&mut desk, Usage::Release(held("H1", "1")));
+    applied(&mut desk, Usage::Hold(held("H1", "3")));
+    assert_eq!(of(&desk, "H1").0, "3.00");
+    applied(&mut desk, Usage::Release(held("H1", "0")));
+    assert_eq!((of(&desk, "H1").0.as_str(), of(&desk, "H1").1), ("3.00", HoldState::Live));
+    applied(&mut desk, Usage::Hold(held("H1", "0")));
+    assert_eq!((of(&desk, "H1").0.as_str(), of(&desk, "H1").1), ("0.00", HoldState::Released));
+    // What has ended stays so; a hold of nothing holds nothing.
+    applied(&mut desk, Usage::Hold(held("H1", "9")));
+    assert_eq!(of(&desk, "H1").1, HoldState::Released);
+    applied(&mut desk, Usage::Hold(held("H2", "0")));
+    assert!(!desk.model.set.usage.holds.contains_key(&(account("A"), HoldId::trusted("H2"))));
+    let capture = charge(&desk, "U1", "1", Some("H3"));
+    applied(&mut desk, Usage::Hold(held("H3", "2")));
+    applied(&mut desk, capture);
+    applied(&mut desk, Usage::Hold(held("H3", "4")));
+    assert_eq!(of(&desk, "H3").1, HoldState::Captured);
 }

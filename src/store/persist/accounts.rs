@@ -1,0 +1,101 @@
+//! What commands say about customers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::micros;
+use crate::domain::effect::Effect;
+use crate::domain::ids::AccountId;
+use crate::domain::input::UpsertAccount;
+use crate::domain::money::Money;
+use crate::store::{StoreError, Tx, sql};
+
+type Pairs<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+/// What upserts say about accounts; the last of an account in the batch wins.
+pub(super) async fn upserts(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut last: Told<'_> = BTreeMap::new();
+    for effect in effects {
+        if let Effect::UpsertAccount(upsert, written_at) = effect {
+            last.entry(&upsert.account_id).or_default().push((upsert, *written_at));
+        }
+    }
+    if last.is_empty() {
+        return Ok(());
+    }
+    described(tx, &last, at).await?;
+    let payers = numbers(&last, |upsert| upsert.payer_accounts.as_ref());
+    sqlx::query(sql!("delete_payers")).bind(payers.0).execute(&mut **tx).await?;
+    let (payer, owner) = payers.1;
+    sqlx::query(sql!("insert_payers")).bind(payer).bind(owner).execute(&mut **tx).await?;
+    let virtuals = numbers(&last, |upsert| upsert.virtual_accounts.as_ref());
+    sqlx::query(sql!("delete_virtuals")).bind(virtuals.0).execute(&mut **tx).await?;
+    let (number, owner) = virtuals.1;
+    sqlx::query(sql!("insert_virtuals")).bind(number).bind(owner).execute(&mut **tx).await?;
+    let (mut of, mut limits) = (vec![], vec![]);
+    for (id, told) in &last {
+        if let Some(list) = newest(told, |upsert| upsert.credit_limits.as_ref()) {
+            of.push(id.as_str());
+            limits.extend(list.iter().map(|limit: &Money| (id.as_str(), *limit)));
+        }
+    }
+    let amounts = limits.iter().map(|(_, limit)| micros(*limit)).collect::<Result<Vec<_>, _>>()?;
+    sqlx::query(sql!("delete_limits")).bind(of).execute(&mut **tx).await?;
+    sqlx::query(sql!("insert_limits"))
+        .bind(limits.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(limits.iter().map(|(_, limit)| limit.code()).collect::<Vec<_>>())
+        .bind(amounts)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+type Told<'a> = BTreeMap<&'a AccountId, Vec<(&'a UpsertAccount, DateTime<Utc>)>>;
+
+/// The last that said something about it.
+fn newest<'a, T>(
+    told: &[(&'a UpsertAccount, DateTime<Utc>)],
+    part: impl Fn(&'a UpsertAccount) -> Option<T>,
+) -> Option<T> {
+    told.iter().rev().find_map(|(upsert, _)| part(upsert))
+}
+
+/// Whose list of account numbers is replaced, and the numbers with their owners.
+fn numbers<'a>(
+    last: &Told<'a>,
+    list: impl Fn(&'a UpsertAccount) -> Option<&'a Vec<String>>,
+) -> (Vec<&'a str>, Pairs<'a>) {
+    let (mut of, mut numbers, mut owners) = (vec![], vec![], vec![]);
+    for (id, told) in last {
+        if let Some(list) = newest(told, &list) {
+            of.push(id.as_str());
+            for number in list.iter().collect::<BTreeSet<_>>() {
+                numbers.push(number.as_str());
+                owners.push(id.as_str());
+            }
+        }
+    }
+    (of, (numbers, owners))
+}
+
+async fn described(tx: &mut Tx<'_>, last: &Told<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let names = last.values().map(|told| newest(told, |upsert| Some(upsert.name.as_str())));
+    let stale = last.values().map(|told| newest(told, |u| u.stale_after_days).map(i32::from));
+    let zones = last.values().map(|told| newest(told, |upsert| upsert.time_zone.as_deref()));
+    let times = last.values().map(|told| told.iter().map(|(_, at)| *at).max());
+    sqlx::query(sql!("update_accounts"))
+        .bind(last.keys().map(|id| id.as_str()).collect::<Vec<_>>())
+        .bind(names.collect::<Vec<_>>())
+        .bind(stale.collect::<Vec<_>>())
+        .bind(at)
+        .bind(zones.collect::<Vec<_>>())
+        .bind(times.collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
