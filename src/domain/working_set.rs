@@ -7,6 +7,7 @@
 
 pub mod equal_rows;
 pub mod lookalikes;
+pub mod lots;
 mod missing;
 pub mod pending;
 pub mod review;
@@ -55,6 +56,8 @@ pub enum Miss {
     Book(String, i64),
     /// Payable invoices whose reference or number is this word but for one typing mistake.
     Near(String),
+    /// More lots of an account in a currency than the so many that were read for this walk.
+    Lots(lots::Walk, AccountId, String, usize),
 }
 
 /// A few invoices of the whole book, with whose they are.

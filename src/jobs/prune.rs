@@ -7,7 +7,7 @@ use chrono::Duration;
 use super::runner::{Report, Work};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
-use crate::store::prune::{self, Pruned};
+use crate::store::prune::{self, After, Pruned};
 
 /// Rows of one transaction.
 const PAGE_ROWS: i64 = 5_000;
@@ -43,20 +43,15 @@ async fn prune_table(work: &Work<'_>, what: Pruned) -> Result<u64, StoreError> {
         Pruned::JobRuns => keep.runs_days,
     };
     let before = work.as_of() - Duration::days(days);
-    let bound = match what {
-        Pruned::Outbox => prune::outbox_bound(work.pool(), before).await?,
-        Pruned::Inbox | Pruned::JobRuns => None,
-    };
     let mut total = 0_u64;
-    while !work.must_stop() {
+    let mut next = Some(After::Start);
+    while let Some(after) = next.filter(|_| !work.must_stop()) {
         let mut tx = work.pool().begin().await?;
         work.step_in_tx(&mut tx, None).await?;
-        let done = prune::page_in_tx(&mut tx, what, before, bound, PAGE_ROWS).await?;
+        let page = prune::page_in_tx(&mut tx, what, before, after, PAGE_ROWS).await?;
         tx.commit().await?;
-        total = total.saturating_add(done);
-        if done == 0 {
-            break;
-        }
+        total = total.saturating_add(page.deleted);
+        next = page.next;
     }
     Ok(total)
 }

@@ -248,6 +248,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "Each decision names a rule set that is stored and was activated, or the configuration."
     ),
     invariant!(
+        "A51",
+        "open_payments_have_money",
+        "The open payments are exactly those that have money to give, with the same facts."
+    ),
+    invariant!(
         "A70",
         "watermarks_are_of_the_past",
         "No watermark of the usage feed says that all is known up to a time to come."

@@ -12,6 +12,7 @@
 
 mod bank_facts;
 mod lookalikes;
+mod lots;
 mod misses;
 mod past;
 mod pending;

@@ -2,7 +2,7 @@
 //! A page at a time, each in the caller's transaction.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::Row;
 
 use super::{StoreError, Tx, sql};
 
@@ -30,15 +30,24 @@ impl Pruned {
     }
 }
 
-/// The first row of the outbox that must stay; none when all may go.
-///
-/// # Errors
-/// When the database fails.
-pub async fn outbox_bound(pool: &PgPool, before: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
-    Ok(sqlx::query_scalar(sql!("prune_outbox_bound")).bind(before).fetch_one(pool).await?)
+/// What a page came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    pub deleted: u64,
+    /// Behind what the next page begins; none when there is no more.
+    pub next: Option<After>,
 }
 
-/// Deletes at most `rows` of what is older than `before`; returns how many.
+/// Where a page ended. What stays of it is not read again in the same run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It was deleted: the next page begins where this one did.
+    Start,
+    Instant(DateTime<Utc>),
+    Row(i64),
+}
+
+/// Deletes what is older than `before` in the next page of about `rows` rows.
 ///
 /// # Errors
 /// When the database fails.
@@ -46,28 +55,52 @@ pub async fn page_in_tx(
     tx: &mut Tx<'_>,
     what: Pruned,
     before: DateTime<Utc>,
-    outbox_bound: Option<i64>,
+    after: After,
     rows: i64,
-) -> Result<u64, StoreError> {
-    let mark = sqlx::query(sql!("prune_mark")).bind(what.table()).bind(before);
-    let done = match what {
+) -> Result<Page, StoreError> {
+    let page = match what {
         Pruned::Outbox => {
-            let page = sqlx::query(sql!("prune_outbox")).bind(outbox_bound).bind(rows);
-            page.bind(before).execute(&mut **tx).await?.rows_affected()
+            let row = if let After::Row(row) = after { row } else { i64::MIN };
+            let query = sqlx::query(sql!("prune_outbox")).bind(row).bind(rows).bind(before);
+            let found = query.fetch_one(&mut **tx).await?;
+            let until: Option<i64> = found.try_get(0)?;
+            Page { deleted: count(found.try_get(1)?), next: until.map(After::Row) }
         }
-        Pruned::Inbox => {
-            let repeats = sqlx::query(sql!("prune_repeats")).bind(before).bind(rows);
-            let repeats = repeats.execute(&mut **tx).await?.rows_affected();
-            let page = sqlx::query(sql!("prune_inbox")).bind(before).bind(rows);
-            repeats.saturating_add(page.execute(&mut **tx).await?.rows_affected())
-        }
+        Pruned::Inbox => inbox_page(tx, before, after, rows).await?,
         Pruned::JobRuns => {
-            let page = sqlx::query(sql!("prune_job_runs")).bind(before).bind(rows);
-            page.execute(&mut **tx).await?.rows_affected()
+            let query = sqlx::query(sql!("prune_job_runs")).bind(before).bind(rows);
+            let deleted = query.execute(&mut **tx).await?.rows_affected();
+            Page { deleted, next: (deleted > 0).then_some(After::Start) }
         }
     };
-    if done > 0 {
+    if page.deleted > 0 {
+        let mark = sqlx::query(sql!("prune_mark")).bind(what.table()).bind(before);
         mark.execute(&mut **tx).await?;
     }
-    Ok(done)
+    Ok(page)
+}
+
+/// Repeats go first: who was repeated lately stays.
+async fn inbox_page(
+    tx: &mut Tx<'_>,
+    before: DateTime<Utc>,
+    after: After,
+    rows: i64,
+) -> Result<Page, StoreError> {
+    if after == After::Start {
+        let repeats = sqlx::query(sql!("prune_repeats")).bind(before).bind(rows);
+        let deleted = repeats.execute(&mut **tx).await?.rows_affected();
+        if deleted > 0 {
+            return Ok(Page { deleted, next: Some(After::Start) });
+        }
+    }
+    let instant = if let After::Instant(instant) = after { Some(instant) } else { None };
+    let query = sqlx::query(sql!("prune_inbox")).bind(before).bind(rows).bind(instant);
+    let found = query.fetch_one(&mut **tx).await?;
+    let until: Option<DateTime<Utc>> = found.try_get(0)?;
+    Ok(Page { deleted: count(found.try_get(1)?), next: until.map(After::Instant) })
+}
+
+fn count(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
 }

@@ -412,6 +412,24 @@ const PLANTS: &[Plant] = &[
         VALUES ('INV-1', 1, 'ACC-1', 'SGD', 5, '2026-01-01Z', 30, '2026-03-01Z', '2026-03-01Z')",
     ),
     plant(
+        "A51",
+        "an open payment that has less than it says",
+        "
+        UPDATE open_payments SET free = free + 1",
+    ),
+    plant(
+        "A51",
+        "a payment with money that is not among the open ones",
+        "
+        DELETE FROM open_payments",
+    ),
+    plant(
+        "A51",
+        "an open payment that gave all that it had",
+        "
+        INSERT INTO open_payments VALUES ('PAY-1', true, 'ACC-1', 'SGD', 5)",
+    ),
+    plant(
         "A70",
         "a watermark of a year to come",
         "

@@ -159,23 +159,22 @@ pub(super) fn check_unspent(set: &WorkingSet, links: &[Allocation]) -> Result {
         return Ok(());
     };
     let (account_id, currency) = (&first.account_id, first.amount.currency());
-    let mut held = set.held(account_id, currency)?;
-    let mut under_hold = false;
-    let lots = set.usage.lots.get(&(account_id.clone(), currency));
-    let mut seen = 0_usize;
-    for lot in lots.into_iter().flatten() {
-        let asked = links.iter().any(|link| link.id == lot.id);
-        if asked && !lot.is_unspent()? {
+    for link in links {
+        let lot = set.usage.lot(account_id, currency, link.id);
+        if !lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?.is_unspent()? {
             return Err(Rejection::LotSpent.into());
         }
-        under_hold |= asked && held.is_positive();
-        seen = seen.saturating_add(usize::from(asked));
+    }
+    let mut held = set.held(account_id, currency)?;
+    let mut lots = set.burning(account_id, currency);
+    while held.is_positive() {
+        let Some(lot) = lots.next() else { break };
+        if links.iter().any(|link| link.id == lot.id) {
+            return Err(Rejection::LotHeld.into());
+        }
         held = held.sub(held.min(lot.remaining)?)?;
     }
-    if seen != links.len() {
-        return Err(Stop::Corrupt("a lot that is not loaded").into());
-    }
-    if under_hold { Err(Rejection::LotHeld.into()) } else { Ok(()) }
+    Ok(())
 }
 
 /// Usage comes later than the calls: only when all of it is known up to the moment at which the
@@ -229,13 +228,14 @@ pub(super) fn reverse(
     reason: Option<String>,
 ) -> Result {
     let amount = unspent.add(spent)?;
-    let key = (link.account_id.clone(), amount.currency());
     let mut moves = Vec::new();
     if unspent.is_positive() {
         moves.push(LotMove { lot_id: link.id, kind: MoveKind::Reversal, amount: unspent });
     }
     let mut left = spent;
-    for lot in recording.set.usage.lots.get(&key).into_iter().flatten() {
+    let mut lots = recording.set.burning(&link.account_id, amount.currency());
+    while left.is_positive() {
+        let Some(lot) = lots.next() else { break };
         let there = if lot.id == link.id { lot.remaining.sub(unspent)? } else { lot.remaining };
         let part = there.min(left)?;
         if part.is_positive() {
@@ -243,6 +243,7 @@ pub(super) fn reverse(
             moves.push(LotMove { lot_id: lot.id, kind: MoveKind::Debt, amount: part });
         }
     }
+    drop(lots);
     let reversal = Reversal {
         id: recording.ids.reversal(),
         kind: step.kind,

@@ -15,6 +15,7 @@ use crate::domain::rejection::DeadLetterReason;
 use crate::domain::usage::{
     Charge, Charged, Hold, HoldAmount, HoldState, Lot, LotMove, MoveKind, Refund, Refunded, Usage,
 };
+use crate::domain::working_set::lots::Walk;
 use crate::domain::working_set::usage::Tally;
 use crate::domain::working_set::{Stop, WorkingSet};
 
@@ -52,7 +53,7 @@ fn charge(recording: &mut Recording<'_>, charge: &Charge) -> Result {
         return if known.charge == *charge { Ok(Outcome::Duplicate) } else { Err(conflict()) };
     }
     let currency = charge.amount.currency();
-    let (burnt, uncovered) = recording.set.usage.burn(&charge.account_id, charge.amount)?;
+    let (burnt, uncovered) = recording.set.burn(&charge.account_id, charge.amount)?;
     let ledger_transaction_id = if charge.amount.is_zero() {
         None
     } else {
@@ -158,7 +159,9 @@ fn give_back(set: &WorkingSet, charged: &Charged, refund: &Refund) -> Result<Vec
     };
     let uncovered = share(charged.uncovered)?;
     let lots = set.usage.lots.get(&(refund.account_id.clone(), currency));
-    let mut gift = Gift { lots: lots.cloned().unwrap_or_default(), debt, moves: Vec::new() };
+    let lots = lots.cloned().unwrap_or_default();
+    let of = (&refund.account_id, currency);
+    let mut gift = Gift { set, of, lots, debt, moves: Vec::new() };
     gift.owed_by_nobody(uncovered)?;
     for burnt in charged.burnt.iter().rev() {
         let amount = share(burnt.amount)?;
@@ -170,14 +173,16 @@ fn give_back(set: &WorkingSet, charged: &Charged, refund: &Refund) -> Result<Vec
 }
 
 /// Money that comes back, on its way to the lots.
-struct Gift {
+struct Gift<'a> {
+    set: &'a WorkingSet,
+    of: (&'a AccountId, Currency),
     /// As they are after `moves`.
     lots: Vec<Lot>,
     debt: Money,
     moves: Vec<LotMove>,
 }
 
-impl Gift {
+impl Gift<'_> {
     /// To the lot that it came from. What was clawed back for this lot is owed no more: that part
     /// belongs to whoever stood in for it. Debt that is there takes the rest first.
     fn give(&mut self, id: AllocationId, kind: MoveKind, amount: Money) -> Result<()> {
@@ -202,9 +207,15 @@ impl Gift {
         self.debt = self.debt.sub(relieved)?;
         let mut left = amount.sub(relieved)?;
         while left.is_positive() {
-            let mut clearers = self.lots.iter_mut().rev();
-            let newest = clearers.find(|lot| lot.debt_cleared.is_positive());
-            let lot = newest.ok_or(Stop::Corrupt("a debt that nothing cleared"))?;
+            let newest = self.lots.iter().rposition(|lot| lot.debt_cleared.is_positive());
+            let there = newest.and_then(|at| self.lots.get(at));
+            let (account_id, currency) = self.of;
+            if self.set.walked(Walk::Cleared, account_id, currency, there).is_none() {
+                // A newer one may not be loaded, which is noted; or there is none at all.
+                return Err(Stop::Corrupt("a debt that nothing cleared").into());
+            }
+            let lot = newest.and_then(|at| self.lots.get_mut(at));
+            let lot = lot.ok_or(Stop::Corrupt("a debt that nothing cleared"))?;
             let part = lot.debt_cleared.min(left)?;
             lot.debt_cleared = lot.debt_cleared.sub(part)?;
             left = left.sub(part)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::lots::{Reached, Walk, order};
 use super::{Stop, WorkingSet};
 use crate::domain::event::Cause;
 use crate::domain::ids::{AccountId, AllocationId, HoldId, LedgerTransactionId, RefundId, UsageId};
@@ -47,8 +48,10 @@ impl Tally {
 /// What deciding usage reads.
 #[derive(Debug, Clone, Default)]
 pub struct UsageSet {
-    /// In the order in which they burn: the oldest first.
+    /// In the order in which they burn: the oldest first. Those that were needed so far.
     pub lots: HashMap<(AccountId, Currency), Vec<Lot>>,
+    /// How far `lots` has all of them.
+    pub reached: HashMap<(Walk, AccountId, Currency), Reached>,
     /// Whether `lots` is kept: payments alone need none.
     pub keeps_lots: bool,
     pub limits: HashMap<(AccountId, Currency), Money>,
@@ -64,31 +67,6 @@ pub struct UsageSet {
 }
 
 impl UsageSet {
-    /// Which lots `amount` burns, and what no lot has.
-    ///
-    /// # Errors
-    /// [`Stop::Corrupt`] only if a lot contradicts its own constraints.
-    pub fn burn(
-        &self,
-        account_id: &AccountId,
-        amount: Money,
-    ) -> Result<(Vec<LotMove>, Money), Stop> {
-        let mut left = amount;
-        let mut moves = Vec::new();
-        let key = (account_id.clone(), amount.currency());
-        for lot in self.lots.get(&key).into_iter().flatten() {
-            if left.is_zero() {
-                break;
-            }
-            let part = lot.remaining.min(left)?;
-            if part.is_positive() {
-                left = left.sub(part)?;
-                moves.push(LotMove { lot_id: lot.id, kind: MoveKind::Charge, amount: part });
-            }
-        }
-        Ok((moves, left))
-    }
-
     #[must_use]
     pub fn limit(&self, account_id: &AccountId, currency: Currency) -> Money {
         let key = (account_id.clone(), currency);
@@ -111,7 +89,7 @@ impl UsageSet {
         let key = (account_id.clone(), lot.amount.currency());
         let lots = self.lots.entry(key).or_default();
         lots.push(lot);
-        lots.sort_by_key(|lot| (lot.opened_at, lot.id));
+        lots.sort_by_key(order);
     }
 
     fn apply_moves(&mut self, account_id: &AccountId, moves: &[LotMove]) -> Result<(), Stop> {
@@ -185,6 +163,29 @@ impl UsageSet {
 }
 
 impl WorkingSet {
+    /// Which lots `amount` burns, and what no lot has.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] only if a lot contradicts its own constraints.
+    pub fn burn(
+        &self,
+        account_id: &AccountId,
+        amount: Money,
+    ) -> Result<(Vec<LotMove>, Money), Stop> {
+        let mut left = amount;
+        let mut moves = Vec::new();
+        let mut lots = self.burning(account_id, amount.currency());
+        while left.is_positive() {
+            let Some(lot) = lots.next() else { break };
+            let part = lot.remaining.min(left)?;
+            if part.is_positive() {
+                left = left.sub(part)?;
+                moves.push(LotMove { lot_id: lot.id, kind: MoveKind::Charge, amount: part });
+            }
+        }
+        Ok((moves, left))
+    }
+
     pub(super) fn apply_charge(
         &mut self,
         charged: &Charged,

@@ -26,6 +26,7 @@ pub async fn misses(
     oldest(tx, misses, set).await?;
     book(tx, misses, set).await?;
     near(tx, misses, set).await?;
+    super::lots::misses(tx, misses, set).await?;
     let listed = set.exact.values().flatten();
     let ids: Vec<String> = listed.map(|id| id.as_str().to_owned()).collect();
     invoices(tx, ids, set).await

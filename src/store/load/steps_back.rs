@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use super::Needs;
-use super::usage::{hold, lot};
+use super::usage::hold;
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus, identity_of};
 use crate::domain::decide::named_records;
@@ -394,14 +394,7 @@ pub(super) async fn lots(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = set.allocations.keys().map(|id| id.0).collect();
-    if !ids.is_empty() {
-        for row in sqlx::query(sql!("load_lots_by_id")).bind(ids).fetch_all(&mut **tx).await? {
-            let (account_id, lot) = lot(&row)?;
-            if set.usage.lot(&account_id, lot.amount.currency(), lot.id).is_none() {
-                set.usage.open(&account_id, lot);
-            }
-        }
-    }
+    super::lots::by_id(tx, ids, set).await?;
     if !needs.steps_back.commanded.is_empty() {
         let ids: Vec<&str> = needs.steps_back.commanded.iter().map(String::as_str).collect();
         for row in sqlx::query(sql!("load_live_holds")).bind(ids).fetch_all(&mut **tx).await? {

@@ -1,11 +1,12 @@
 //! What usage records touch: open lots, limits, the charges, refunds and holds that they name.
 //! All of it is read under the accounts' locks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::lots;
 use crate::domain::ids::{
     AccountId, AllocationId, ChargeId, HoldId, LedgerTransactionId, RefundId, UsageId,
 };
@@ -22,6 +23,8 @@ type Pairs = BTreeSet<(String, String)>;
 #[derive(Debug, Default)]
 pub(super) struct UsageNeeds {
     pub accounts: BTreeSet<String>,
+    /// What charges come to, in micros: account and currency.
+    charged: BTreeMap<(String, String), i64>,
     charges: Pairs,
     /// Of these the lots are needed that they burnt.
     refunded: Pairs,
@@ -41,6 +44,12 @@ impl UsageNeeds {
         }
         if let Some(hold_id) = usage.hold_id() {
             self.holds.insert(of(hold_id.as_str()));
+        }
+        if let Usage::Charge(charge) = usage {
+            let code = charge.amount.currency().code().to_owned();
+            let key = (account_id.as_str().to_owned(), code);
+            let sum = self.charged.entry(key).or_default();
+            *sum = sum.saturating_add(charge.amount.to_micros().unwrap_or(i64::MAX));
         }
         if let Usage::Refund(refund) = usage {
             self.refunds.insert(of(refund.refund_id.as_str()));
@@ -68,13 +77,9 @@ pub(super) async fn load(
         let key = (AccountId::trusted(row.try_get(0)?), currency);
         set.usage.limits.insert(key, Money::from_micros(row.try_get(2)?, currency));
     }
-    for row in sqlx::query(sql!("load_lots")).bind(&ids).fetch_all(&mut **tx).await? {
-        let (account_id, lot) = lot(&row)?;
-        let key = (account_id, lot.amount.currency());
-        set.usage.lots.entry(key).or_default().push(lot);
-    }
+    lots::for_charges(tx, &needs.charged, set).await?;
     charges(tx, needs, set).await?;
-    refunds(tx, needs, &ids, set).await?;
+    refunds(tx, needs, set).await?;
     holds(tx, needs, set).await
 }
 
@@ -134,7 +139,6 @@ async fn charges(
 async fn refunds(
     tx: &mut Tx<'_>,
     needs: &UsageNeeds,
-    owners: &[&str],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     if needs.refunds.is_empty() {
@@ -162,15 +166,8 @@ async fn refunds(
             charged.refunded = Money::from_micros(row.try_get(2)?, currency);
         }
     }
-    let lots = burnt(tx, needs, set).await?;
-    let query = sqlx::query(sql!("load_lots_for_refunds")).bind(owners).bind(lots);
-    for row in query.fetch_all(&mut **tx).await? {
-        let (account_id, lot) = lot(&row)?;
-        if set.usage.lot(&account_id, lot.amount.currency(), lot.id).is_none() {
-            set.usage.open(&account_id, lot);
-        }
-    }
-    Ok(())
+    let burnt = burnt(tx, needs, set).await?;
+    lots::by_id(tx, burnt, set).await
 }
 
 /// What the charges burnt that are refunded, in the order in which they did; returns the lots.

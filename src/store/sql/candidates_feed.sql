@@ -1,10 +1,24 @@
--- Up to when every bank account's feed is known; no row for an account means that nothing is.
-SELECT min(through) FROM (
-    SELECT b.bank_account, max(s.complete_through) AS through
-    FROM (SELECT bank_account FROM bank_transactions
-          UNION SELECT bank_account FROM bank_statements) b
-    LEFT JOIN bank_statements s ON s.bank_account = b.bank_account
-         -- Who speaks of the future knows nothing.
-         AND s.complete_through <= s.recorded_at + $1
-    GROUP BY b.bank_account) f
-HAVING bool_and(through IS NOT NULL)
+-- Up to when every bank account's feed is known; no row for an account means that nothing is. The
+-- accounts are found one after the other, and of each the latest statement.
+-- Indexes: bank_transactions_pkey, bank_statements_through.
+WITH RECURSIVE booked (bank_account) AS (
+    (SELECT bank_account FROM bank_transactions ORDER BY bank_account LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.bank_account FROM bank_transactions t WHERE t.bank_account > b.bank_account
+            ORDER BY t.bank_account LIMIT 1)
+    FROM booked b WHERE b.bank_account IS NOT NULL),
+told (bank_account) AS (
+    (SELECT bank_account FROM bank_statements ORDER BY bank_account LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.bank_account FROM bank_statements s WHERE s.bank_account > t.bank_account
+            ORDER BY s.bank_account LIMIT 1)
+    FROM told t WHERE t.bank_account IS NOT NULL),
+feeds AS (SELECT bank_account FROM booked UNION SELECT bank_account FROM told)
+SELECT min(f.through) FROM (
+    SELECT (SELECT s.complete_through FROM bank_statements s
+             WHERE s.bank_account = b.bank_account
+               -- Who speaks of the future knows nothing.
+               AND s.complete_through <= s.recorded_at + $1
+             ORDER BY s.complete_through DESC LIMIT 1) AS through
+    FROM feeds b WHERE b.bank_account IS NOT NULL) f
+HAVING bool_and(f.through IS NOT NULL)

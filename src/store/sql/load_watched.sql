@@ -19,10 +19,9 @@ FROM (SELECT w.watch_key, w.payment_id
       SELECT w.watch_key, w.payment_id
         FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[])
                AS sent(watch_key, account_id, currency, due)
-       CROSS JOIN LATERAL (SELECT p.payment_id FROM payments p
+       CROSS JOIN LATERAL (SELECT p.payment_id FROM open_payments p
               WHERE p.account_id = sent.account_id AND p.currency = sent.currency
-                AND p.state IN ('on_account', 'parked', 'partly_allocated')
-                AND p.amount - p.allocated - p.returned - p.refunded - p.split = sent.due
+                AND p.free = sent.due
               ORDER BY p.payment_id LIMIT $8) p
         JOIN watches w ON w.watch_key = sent.watch_key AND w.payment_id = p.payment_id) w
 JOIN bank_transactions b ON b.payment_id = w.payment_id

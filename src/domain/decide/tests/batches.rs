@@ -1,13 +1,13 @@
 //! A batch that loads lists only when it misses them decides what a complete set decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
 
 use crate::domain::account::Account;
 use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::Decided;
-use crate::domain::ids::IdBlock;
+use crate::domain::ids::{AccountId, AllocationId, IdBlock, PaymentId};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::near;
@@ -17,12 +17,16 @@ use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::split::SplitPayment;
 use crate::domain::testkit::{account, currency, reloaded};
+use crate::domain::usage::{Lot, Usage};
+use crate::domain::working_set::lots::{Reach, Walk, order};
 use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
 
 const RECORDS: usize = 60;
 const BATCH: usize = 9;
 /// Passes until nothing is missing: as deep as look-ups depend on each other, and no deeper.
-const ROUNDS_MAX: usize = 6;
+const ROUNDS_MAX: usize = 12;
+/// Lots of a first page: so few that nearly every walk misses.
+const LOTS: usize = 1;
 
 /// The three accounts of a random log, known and locked from the start.
 fn world() -> WorkingSet {
@@ -91,7 +95,77 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
             let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
             set.near.insert(word, open.map(|open| open.entry()).collect());
         }
+        Miss::Lots(walk, account_id, code, _) => load_lots(before, set, walk, &account_id, &code),
     }
+}
+
+/// The next page of a walk over an account's lots.
+fn load_lots(
+    before: &WorkingSet,
+    set: &mut WorkingSet,
+    walk: Walk,
+    account_id: &AccountId,
+    code: &str,
+) {
+    let currency = currency(code);
+    let known = set.usage.reached(walk, account_id, currency);
+    let of = before.usage.lots.get(&(account_id.clone(), currency));
+    let mut found: Vec<Lot> = of.into_iter().flatten().cloned().collect();
+    found.retain(|lot| match walk {
+        Walk::Open => lot.remaining.is_positive(),
+        Walk::Cleared => lot.debt_cleared.is_positive(),
+    });
+    if walk == Walk::Cleared {
+        found.reverse();
+    }
+    found.retain(|lot| match (known.reach, walk) {
+        (Reach::Nothing, _) => true,
+        (Reach::To(last), Walk::Open) => order(lot) > last,
+        (Reach::To(last), Walk::Cleared) => order(lot) < last,
+        (Reach::All, _) => panic!("all lots are loaded, and more are asked for"),
+    });
+    let size = known.read.max(LOTS);
+    let all = found.len() < size;
+    found.truncate(size);
+    set.usage.load(walk, account_id, currency, found, all);
+}
+
+/// Leaves the lots that the store reads by their numbers: those of refunded charges, and those of
+/// payments that may go back.
+fn forget_lots(before: &WorkingSet, loaded: &mut WorkingSet, batch: &[Message]) {
+    let mut kept: HashSet<AllocationId> = HashSet::new();
+    let mut named: HashSet<PaymentId> = HashSet::new();
+    for message in batch {
+        match &message.input {
+            Input::Usage(Usage::Refund(refund)) => {
+                let key = (refund.account_id.clone(), refund.usage_id.clone());
+                let burnt = before.usage.charges.get(&key).into_iter().flat_map(|c| &c.burnt);
+                kept.extend(burnt.map(|burnt| burnt.lot_id));
+            }
+            Input::Command(command) => named.extend(command.payment_id().cloned()),
+            // What they mean is any payment.
+            Input::BankTransaction(bank) if !bank.reversal => {}
+            Input::BankTransaction(_) => named.extend(before.payments.keys().cloned()),
+            _ => {}
+        }
+    }
+    let parts: Vec<PaymentId> =
+        named.iter().filter_map(|id| before.parts.get(id)).flatten().cloned().collect();
+    named.extend(parts);
+    let links = before.allocations.values().filter(|link| named.contains(&link.payment_id));
+    kept.extend(links.map(|link| link.id));
+    loaded.usage.reached.clear();
+    for lots in loaded.usage.lots.values_mut() {
+        lots.retain(|lot| kept.contains(&lot.id));
+    }
+}
+
+/// What the batch did not load is as it was.
+fn remember_lots(before: &WorkingSet, after: &mut WorkingSet) {
+    for ((account_id, currency), lots) in &before.usage.lots {
+        after.usage.keep(account_id, *currency, lots.clone());
+    }
+    after.usage.lots.retain(|_, lots| !lots.is_empty());
 }
 
 fn decide_all(
@@ -144,11 +218,15 @@ fn in_a_batch(
             loaded.reversible.extend(parts.cloned());
         }
     }
+    forget_lots(before, &mut loaded, batch);
     // Each round tells all that it lacks, so that their number does not grow with the batch.
     for _ in 0..ROUNDS_MAX {
         let mut set = loaded.clone();
         match decide_all(&mut set, batch, first, rules) {
-            Ok(decided) => return (set, decided),
+            Ok(decided) => {
+                remember_lots(before, &mut set);
+                return (set, decided);
+            }
             Err(Stop::Miss(misses)) => {
                 misses.into_iter().for_each(|miss| load(before, &mut loaded, miss));
             }

@@ -1,0 +1,12 @@
+-- The next lots that cleared a debt, the newest first, before the last that was read of each
+-- account. Index: lots_cleared_order.
+SELECT n.account_id, n.currency, l.lot_id, l.amount, l.remaining, l.debt_cleared, l.reversed,
+       l.clawed_back, l.opened_at
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[])
+     AS n(account_id, currency, before_at, before_id, rows)
+CROSS JOIN LATERAL (
+    SELECT lot_id, amount, remaining, debt_cleared, reversed, clawed_back, opened_at FROM lots
+     WHERE account_id = n.account_id AND currency = n.currency AND debt_cleared > 0
+       AND (opened_at, lot_id) < (coalesce(n.before_at, 'infinity'), n.before_id)
+     ORDER BY opened_at DESC, lot_id DESC LIMIT n.rows) l
+ORDER BY n.account_id, n.currency, l.opened_at DESC, l.lot_id DESC

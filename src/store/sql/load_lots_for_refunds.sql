@@ -1,7 +1,0 @@
-SELECT lot_id, account_id, currency, amount, remaining, debt_cleared, reversed, clawed_back,
-       opened_at
-FROM lots WHERE account_id = ANY($1::text[]) AND debt_cleared > 0
-UNION
-SELECT lot_id, account_id, currency, amount, remaining, debt_cleared, reversed, clawed_back,
-       opened_at
-FROM lots WHERE lot_id = ANY($2::bigint[])
