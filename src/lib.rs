@@ -17,6 +17,7 @@ pub mod generate;
 pub mod jobs;
 pub mod kafka;
 pub mod masked;
+pub mod orders;
 pub mod pipeline;
 pub mod relay;
 pub mod returns;

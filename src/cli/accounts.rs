@@ -1,13 +1,16 @@
-//! `accounts list|show`.
+//! `accounts list|show`; the verbs are in `account_verbs`.
 
 use clap::Subcommand;
 use sqlx::PgPool;
 
+use super::account_verbs::{self, AccountVerb};
 use super::args::PageArgs;
 use super::balances::balance_cells;
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use super::verbs::Place;
+use crate::config::Config;
 use crate::store::views::accounts::{self, AccountRow, AccountView, BalanceRow};
 use crate::store::views::near::Kind;
 
@@ -24,6 +27,8 @@ pub enum AccountsCommand {
     #[command(after_help = "Examples:\n  topup accounts show ACC-1001\n  \
                             topup accounts show ACC-1001 --unmasked")]
     Show { account_id: String },
+    #[command(flatten)]
+    Verb(AccountVerb),
 }
 
 /// # Errors
@@ -31,18 +36,25 @@ pub enum AccountsCommand {
 pub async fn run(
     command: &AccountsCommand,
     pool: &PgPool,
+    config: &Config,
     printer: Printer,
-) -> Result<(), CliError> {
+) -> Result<Exit, CliError> {
     match command {
-        AccountsCommand::List { page } => printer.list(&accounts::list(pool, &page.page()).await?),
+        AccountsCommand::Verb(verb) => {
+            return account_verbs::run(verb, Place { pool, config, printer }).await;
+        }
+        AccountsCommand::List { page } => {
+            printer.list(&accounts::list(pool, &page.page()).await?)?;
+        }
         AccountsCommand::Show { account_id } => {
             let found = accounts::show(pool, account_id, printer.privacy).await?;
             let Some(view) = found else {
                 return Err(near::unknown(pool, Kind::Account, account_id).await);
             };
-            printer.one(&view, |text| human(&view, text))
+            printer.one(&view, |text| human(&view, text))?;
         }
     }
+    Ok(Exit::Ok)
 }
 
 fn human(view: &AccountView, text: &mut Text) {

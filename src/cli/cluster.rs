@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
+use super::error::CliError;
 use crate::config::KafkaConfig;
-use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo};
+use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo, TopicSpec};
 use crate::kafka::{Producer, ProducerConfig, Record};
 
 pub use crate::kafka::KafkaError;
@@ -65,6 +66,75 @@ pub async fn without_records(
 pub async fn records(kafka: &KafkaConfig, topic: String) -> Result<Vec<Record>, KafkaError> {
     let cluster = cluster(kafka);
     answer(spawn_blocking(move || cluster.read_topic(&topic, READ_TIMEOUT)).await)
+}
+
+/// Makes the topics that are missing, and names them.
+///
+/// # Errors
+/// Why Kafka did not make one.
+pub async fn create_topics(
+    kafka: &KafkaConfig,
+    names: Vec<String>,
+    partitions: i32,
+    replication: Option<i32>,
+) -> Result<Vec<String>, KafkaError> {
+    let cluster = cluster(kafka);
+    let specs: Vec<TopicSpec> = names
+        .into_iter()
+        .map(|name| TopicSpec {
+            name,
+            partitions,
+            // As the broker is set.
+            replication: replication.unwrap_or(-1),
+            config: Vec::new(),
+        })
+        .collect();
+    answer(spawn_blocking(move || cluster.create_topics(&specs, READ_TIMEOUT)).await)
+}
+
+/// Tells at once which of these topics are missing: a producer would try for half a minute.
+///
+/// # Errors
+/// That one is missing, or why Kafka did not answer.
+pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), CliError> {
+    if kafka.brokers.is_empty() {
+        let problem = "no brokers are set: KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
+    let found = topics(kafka).await.map_err(|error| CliError::failed(&error))?;
+    let there = |name: &str| found.iter().any(|topic| topic.name == name && topic.partitions > 0);
+    let missing: Vec<&str> = wanted.iter().copied().filter(|name| !there(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::Failed(format!(
+        "topic_missing: Kafka has no topic {}; `topup topics create` makes those of topup",
+        missing.join(", ")
+    )))
+}
+
+/// Sends one record and waits for Kafka's answer.
+///
+/// # Errors
+/// Why Kafka did not take it.
+pub async fn send(
+    kafka: &KafkaConfig,
+    topic: String,
+    key: Option<&str>,
+    value: &[u8],
+) -> Result<(), CliError> {
+    let producer = producer(kafka).map_err(|error| CliError::failed(&error))?;
+    let record = OutRecord {
+        topic,
+        key: key.map(|key| key.as_bytes().to_vec()),
+        value: Some(value.to_vec()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
+    for answer in producer.send_all(vec![record]).await {
+        answer.map_err(|error| CliError::failed(&error))?;
+    }
+    Ok(())
 }
 
 /// A producer for `publish`.

@@ -294,7 +294,7 @@ async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
     checks.push(if missing.is_empty() {
         ok("topics", format!("all {} exist", topics.all().len()))
     } else {
-        let how = "create them: the worker never does";
+        let how = "`topup topics create`, or `topup doctor --fix`: the worker never does";
         verdict(Verdict::Fail, "topics", format!("missing: {}", missing.join(", ")), how)
     });
     checks

@@ -9,8 +9,14 @@ use crate::config::ConfigError;
 use crate::telemetry::chain;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 4] =
-    [crate::masked::CODE, "patch_unfit", "empty_selection", "bank_facts_meant"];
+pub const CODES: [&str; 6] = [
+    crate::masked::CODE,
+    "patch_unfit",
+    "empty_selection",
+    "bank_facts_meant",
+    "topic_missing",
+    "no_outcome_yet",
+];
 
 /// How a command that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,16 @@
-//! `invoices list|show`.
+//! `invoices list|show`; the verbs are in `invoice_verbs`.
 
 use clap::Subcommand;
 use sqlx::PgPool;
 
 use super::args::PageArgs;
-use super::error::CliError;
+use super::error::{CliError, Exit};
+use super::invoice_verbs::{self, InvoiceVerb};
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
 use super::steps_back;
+use super::verbs::Place;
+use crate::config::Config;
 use crate::store::views::invoices::{
     self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
 };
@@ -32,6 +35,8 @@ pub enum InvoicesCommand {
     #[command(after_help = "Examples:\n  topup invoices show INV-1001\n  \
                             topup invoices show INV-1001 --output json")]
     Show { invoice_id: String },
+    #[command(flatten)]
+    Verb(InvoiceVerb),
 }
 
 /// # Errors
@@ -39,21 +44,26 @@ pub enum InvoicesCommand {
 pub async fn run(
     command: &InvoicesCommand,
     pool: &PgPool,
+    config: &Config,
     printer: Printer,
-) -> Result<(), CliError> {
+) -> Result<Exit, CliError> {
     match command {
+        InvoicesCommand::Verb(verb) => {
+            return invoice_verbs::run(verb, Place { pool, config, printer }).await;
+        }
         InvoicesCommand::List { account, status, page } => {
             let filter = InvoiceFilter { account: account.clone(), status: status.clone() };
-            printer.list(&invoices::list(pool, &filter, &page.page()).await?)
+            printer.list(&invoices::list(pool, &filter, &page.page()).await?)?;
         }
         InvoicesCommand::Show { invoice_id } => {
             let found = invoices::show(pool, invoice_id).await?;
             let Some(view) = found else {
                 return Err(near::unknown(pool, Kind::Invoice, invoice_id).await);
             };
-            printer.one(&view, |text| human(&view, text))
+            printer.one(&view, |text| human(&view, text))?;
         }
     }
+    Ok(Exit::Ok)
 }
 
 fn human(view: &InvoiceView, text: &mut Text) {

@@ -1,6 +1,7 @@
 //! The command line: one binary, one file per noun (contract §3). It parses, asks, prints; rules
 //! and SQL live elsewhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings.
 
+mod account_verbs;
 mod accounts;
 pub mod args;
 mod audit;
@@ -16,6 +17,7 @@ mod explain;
 mod fit;
 mod generate;
 mod import;
+mod invoice_verbs;
 mod invoices;
 mod jobs;
 mod keys;
@@ -24,9 +26,11 @@ mod manual;
 mod near;
 pub mod output;
 mod partitions;
+mod payment_verbs;
 mod payments;
 mod progress;
 pub mod publish;
+mod publish_check;
 mod quality;
 mod reconcile;
 mod records;
@@ -40,7 +44,9 @@ mod splits;
 mod status;
 mod steps_back;
 mod stream;
+mod topics;
 mod usage;
+mod verbs;
 mod void_candidates;
 mod wiring;
 mod worker;
@@ -107,15 +113,24 @@ enum Command {
     #[command(subcommand, after_help = "Example:\n  topup config check")]
     Config(settings::ConfigCommand),
     /// Checks that everything is in place
-    #[command(after_help = "Examples:\n  topup doctor\n  topup doctor --output json")]
-    Doctor,
+    #[command(after_help = "Examples:\n  topup doctor\n  topup doctor --output json\n  \
+                            topup doctor --fix")]
+    Doctor {
+        /// Makes the topics that are missing first
+        #[arg(long)]
+        fix: bool,
+    },
     /// Writes records from NDJSON files to Kafka
     #[command(after_help = "Examples:\n  topup publish fixtures/happy.ndjson\n  \
         echo '{\"topic\":\"commands\",\"key\":\"ACC-1\",\"value\":{}}' | topup publish -\n\n\
         Each line: {\"topic\", \"key\"?, \"headers\"?, \"headers_base64\"?,\n\
         \"value\" or \"value_base64\"}.\n\
-        A topic may also be commands, bank or usage.")]
+        A topic may also be commands, bank or usage.\n\
+        --check only says which lines a worker could not read; --wait prints each outcome.")]
     Publish(publish::PublishArgs),
+    /// Topics that topup reads and writes
+    #[command(subcommand, after_help = "Example:\n  topup topics create")]
+    Topics(topics::TopicsCommand),
     /// Customers
     #[command(subcommand, after_help = "Example:\n  topup accounts show ACC-1001")]
     Accounts(accounts::AccountsCommand),
@@ -198,7 +213,7 @@ impl Command {
     fn needs(&self) -> Needs {
         match self {
             Self::Demo(_)
-            | Self::Doctor
+            | Self::Doctor { .. }
             | Self::Completions(_)
             | Self::Man(_)
             | Self::Quality(_)
@@ -207,7 +222,8 @@ impl Command {
             Self::Worker(_) | Self::Config(settings::ConfigCommand::Check) => Needs::ALL,
             Self::DeadLetters(command) if command.reads_kafka() => Needs::ALL,
             Self::Rules(command) if !command.needs_database() => Needs::NOTHING,
-            Self::Publish(_) => Needs::KAFKA,
+            Self::Publish(args) => args.needs(),
+            Self::Topics(_) => Needs::KAFKA,
             Self::Migrate
             | Self::Accounts(_)
             | Self::Invoices(_)
@@ -279,8 +295,20 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
             output::write("The database is at the version of this program.\n")?;
         }
         Command::Config(command) => settings::run(command, &loaded, printer)?,
-        Command::Doctor => return doctor::run(&config, printer).await,
-        Command::Publish(args) => publish::run(&args, &config).await?,
+        Command::Doctor { fix } => {
+            if fix {
+                topics::make_missing(&config).await?;
+            }
+            return doctor::run(&config, printer).await;
+        }
+        Command::Publish(args) if args.needs().database => {
+            let pool = wiring::connect(&config).await?;
+            let published = publish::run(&args, &config, Some(&pool), printer).await;
+            pool.close().await;
+            return published;
+        }
+        Command::Publish(args) => return publish::run(&args, &config, None, printer).await,
+        Command::Topics(command) => topics::run(&command, &config, printer).await?,
         Command::Quality(args) => return quality::run(&args),
         Command::Generate(args) => return generate::run(&args),
         Command::Rules(rules::RulesCommand::Check { file }) => rules::check(&file, printer)?,
@@ -302,8 +330,8 @@ async fn look(
     printer: Printer,
 ) -> Result<Exit, CliError> {
     match command {
-        Command::Accounts(command) => accounts::run(&command, pool, printer).await?,
-        Command::Invoices(command) => invoices::run(&command, pool, printer).await?,
+        Command::Accounts(command) => return accounts::run(&command, pool, config, printer).await,
+        Command::Invoices(command) => return invoices::run(&command, pool, config, printer).await,
         Command::Payments(command) => return payments::run(&command, pool, config, printer).await,
         Command::Balances(command) => balances::run(&command, pool, printer).await?,
         Command::Records(command) => records::run(&command, pool, printer).await?,
@@ -340,8 +368,9 @@ async fn look(
         | Command::Worker(_)
         | Command::Migrate
         | Command::Config(_)
-        | Command::Doctor
+        | Command::Doctor { .. }
         | Command::Publish(_)
+        | Command::Topics(_)
         | Command::Quality(_)
         | Command::Generate(_)
         | Command::Completions(_)

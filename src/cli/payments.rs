@@ -1,4 +1,4 @@
-//! `payments list|show|explain|split|unsplit`.
+//! `payments list|show|explain|split|unsplit`; the verbs are in `payment_verbs`.
 
 use clap::Subcommand;
 use sqlx::PgPool;
@@ -8,8 +8,10 @@ use super::error::{CliError, Exit};
 use super::explain;
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
+use super::payment_verbs::{self, PaymentVerb};
 use super::splits::{self, SplitArgs, UnsplitArgs};
 use super::steps_back;
+use super::verbs::Place;
 use super::wiring::SplitAct;
 use crate::config::Config;
 use crate::domain::payment::ParkReason;
@@ -65,6 +67,8 @@ pub enum PaymentsCommand {
     #[command(after_help = "Example:\n  topup payments unsplit BANK:DBS-1:TX-1 \
                             --operator alice --reason 'other shares' --yes")]
     Unsplit(UnsplitArgs),
+    #[command(flatten)]
+    Verb(PaymentVerb),
 }
 
 /// # Errors
@@ -77,6 +81,9 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let services = (pool, config);
     match command {
+        PaymentsCommand::Verb(verb) => {
+            return payment_verbs::run(verb, Place { pool, config, printer }).await;
+        }
         PaymentsCommand::Split(args) => {
             let act = SplitAct::Split(args.parts.clone());
             return splits::run(&args.payment_id, &act, &args.how, services, printer).await;

@@ -1,20 +1,22 @@
 //! `publish FILE…`: writes records to Kafka as they stand in NDJSON files. Nothing of a record is
-//! checked: tests publish what is wrong on purpose.
+//! checked unless `--check` asks for it: tests publish what is wrong on purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, IsTerminal, Read, stderr, stdin};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sqlx::PgPool;
 use thiserror::Error;
 
 use super::cluster::{self, Header, OutRecord};
-use super::error::CliError;
-use super::output::write;
+use super::error::{CliError, Exit};
+use super::output::{Printer, write};
 use super::{escape, reshape};
-use crate::config::{Config, Topics};
+use crate::config::{Config, Needs, Topics};
 use crate::kafka::Producer;
 use crate::masked;
 use crate::wire::base64;
@@ -32,6 +34,28 @@ pub struct PublishArgs {
     /// A text that looks like our mask is meant as it stands
     #[arg(long)]
     not_masked: bool,
+    /// Only says which lines a worker could not read; nothing is sent
+    #[arg(long, conflicts_with = "wait")]
+    check: bool,
+    /// Waits until each record is processed, and prints what became of it
+    #[arg(long)]
+    wait: bool,
+    /// How long the outcome of the last record is waited for
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    wait_seconds: u64,
+}
+
+impl PublishArgs {
+    /// What must be set for it.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        match (self.check, self.wait) {
+            (true, _) => Needs::NOTHING,
+            (false, true) => Needs::ALL,
+            (false, false) => Needs::KAFKA,
+        }
+    }
 }
 
 /// Why a line is no record.
@@ -124,13 +148,24 @@ fn payload(value: &RawValue) -> Result<Option<Vec<u8>>, LineError> {
 /// # Errors
 /// A file or line that cannot be read, or a record that Kafka did not take. What was sent before
 /// stays sent: the number of it is in the message.
-pub async fn run(args: &PublishArgs, config: &Config) -> Result<(), CliError> {
+pub async fn run(
+    args: &PublishArgs,
+    config: &Config,
+    pool: Option<&PgPool>,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    if args.check {
+        return super::publish_check::run(&args.files, &config.topics(), printer);
+    }
     let producer = cluster::producer(&config.kafka).map_err(|error| CliError::failed(&error))?;
     let mut sending = Sending {
         producer,
+        config,
         topics: config.topics(),
+        there: BTreeSet::new(),
         batch: Vec::new(),
-        sent: 0,
+        sent: Vec::new(),
+        count: 0,
         not_masked: args.not_masked,
         progress: stderr().is_terminal(),
     };
@@ -141,19 +176,28 @@ pub async fn run(args: &PublishArgs, config: &Config) -> Result<(), CliError> {
     if sending.progress {
         eprintln!();
     }
-    write(&format!("{} records published\n", sending.sent))
+    let Some(pool) = pool.filter(|_| args.wait) else {
+        return write(&format!("{} records published\n", sending.count)).map(|()| Exit::Ok);
+    };
+    let patience = Duration::from_secs(args.wait_seconds);
+    super::publish_check::outcomes(&sending.sent, pool, patience, printer).await
 }
 
-struct Sending {
+struct Sending<'a> {
     producer: Producer,
+    config: &'a Config,
     topics: Topics,
+    /// Topics that Kafka has: asked once for each.
+    there: BTreeSet<String>,
     batch: Vec<OutRecord>,
-    sent: usize,
+    /// Where each record lies now.
+    sent: Vec<(String, i32, i64)>,
+    count: usize,
     not_masked: bool,
     progress: bool,
 }
 
-impl Sending {
+impl Sending<'_> {
     async fn file(&mut self, path: &Path) -> Result<(), CliError> {
         let mut reader = open(path)?;
         let mut line = String::new();
@@ -170,14 +214,18 @@ impl Sending {
             // A file that was put together from several has a mark where each begins.
             let record =
                 parse(line.trim_start_matches('\u{feff}'), &self.topics).map_err(|error| {
-                    let sent = self.sent;
+                    let sent = self.count;
                     CliError::Failed(format!("{}: {error} ({sent} records published)", place()))
                 })?;
             let held = record.value.as_deref().and_then(|value| masked::held(value, None));
             if let Some(held) = held.filter(|_| !self.not_masked) {
-                let (sent, refusal) = (self.sent, masked::refusal(&held));
+                let (sent, refusal) = (self.count, masked::refusal(&held));
                 let problem = format!("{}: {refusal} ({sent} records published)", place());
                 return Err(CliError::Failed(problem));
+            }
+            if !self.there.contains(&record.topic) {
+                cluster::check_topics(&self.config.kafka, &[&record.topic]).await?;
+                self.there.insert(record.topic.clone());
             }
             self.batch.push(record);
             if self.batch.len() >= BATCH {
@@ -188,19 +236,24 @@ impl Sending {
     }
 
     async fn flush(&mut self) -> Result<(), CliError> {
-        let answers = self.producer.send_all(std::mem::take(&mut self.batch)).await;
-        for answer in answers {
+        let batch = std::mem::take(&mut self.batch);
+        let topics: Vec<String> = batch.iter().map(|record| record.topic.clone()).collect();
+        let answers = self.producer.send_all(batch).await;
+        for (topic, answer) in topics.into_iter().zip(answers) {
             match answer {
-                Ok(_) => self.sent += 1,
+                Ok((partition, offset)) => {
+                    self.count += 1;
+                    self.sent.push((topic, partition, offset));
+                }
                 Err(error) => {
-                    let sent = self.sent;
+                    let sent = self.count;
                     let problem = format!("{error} ({sent} records published before it)");
                     return Err(CliError::Failed(problem));
                 }
             }
         }
         if self.progress {
-            eprint!("\r{} records", self.sent);
+            eprint!("\r{} records", self.count);
         }
         Ok(())
     }

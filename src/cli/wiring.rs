@@ -25,6 +25,7 @@ pub(super) use crate::dead_letters::import::{Imported, Incoming, Taken};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
+pub(super) use crate::orders::{Order, Tried, Written};
 pub(super) use crate::returns::{Act as ReturnAct, Which as WhichReturn};
 use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
@@ -33,7 +34,7 @@ pub(super) use crate::splits::{Act as SplitAct, Share};
 pub(super) use crate::store::dead_letters::Selection;
 pub(super) use crate::store::partitions::Skip;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, returns, review, splits, store};
+use crate::{app, dead_letters, demo, orders, returns, review, splits, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
     let ran = app::run_worker(config, only).await;
@@ -436,6 +437,44 @@ pub(super) async fn edit_letters(
 
 pub(super) async fn letter_bytes(pool: &PgPool, id: i64) -> Result<Option<Vec<u8>>, CliError> {
     Ok(dead_letters::edit::current(pool, id).await?)
+}
+
+/// The order as a record; what makes it none is wrong usage.
+pub(super) fn write_order(
+    pool: &PgPool,
+    config: &Config,
+    order: &Order,
+    at: DateTime<Utc>,
+) -> Result<Written, CliError> {
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    orders::write(&pipeline, order, at)
+        .map_err(|failure| CliError::Usage(format!("{}: {}", failure.code, failure.detail)))
+}
+
+pub(super) async fn try_order(
+    pool: &PgPool,
+    config: &Config,
+    written: &Written,
+    at: DateTime<Utc>,
+) -> Result<Tried, CliError> {
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    Ok(orders::try_out(&pipeline, written, at).await?)
+}
+
+/// Keeps who asks for it, and why.
+pub(super) async fn note_order(
+    pool: &PgPool,
+    order: &Order,
+    written: &Written,
+) -> Result<(), CliError> {
+    let asked = store::orders::Asked {
+        record: &written.record,
+        command_type: written.kind,
+        operator: &order.operator,
+        reason: order.reason.as_deref(),
+        subjects: &written.subjects(),
+    };
+    Ok(store::orders::note(pool, asked, Clock::System.now()).await?)
 }
 
 /// Reads a rule file.

@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod jobs;
 pub mod lines;
 pub mod load;
+pub mod orders;
 pub mod outbox;
 pub mod partitions;
 pub mod persist;

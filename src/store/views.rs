@@ -17,6 +17,7 @@ pub mod records;
 pub mod returns;
 pub mod review;
 pub mod splits;
+pub mod standing;
 pub mod status;
 pub mod steps_back;
 pub mod time;

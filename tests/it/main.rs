@@ -51,6 +51,7 @@ mod statements;
 mod steps_back;
 mod stopping;
 mod usage;
+mod verbs;
 mod views;
 mod views_back;
 mod void_candidates;

@@ -82,9 +82,11 @@ fn run(world: &World, line: &Line) -> Output {
     std::fs::create_dir_all(&folder).expect("a folder");
     // What an operator has written before they edit dead letter 17.
     let mended = command("cmd-2", "invoice.create", &draft("INV-1003", "ACC-1001", "1.00"));
-    std::fs::write(folder.join("mended.json"), mended).expect("a file");
+    std::fs::write(folder.join("mended.json"), &mended).expect("a file");
     let patch = r#"[{"op": "replace", "path": "/data/amount", "value": "1.00"}]"#;
     std::fs::write(folder.join("patch.json"), patch).expect("a file");
+    let record = json!({ "topic": "commands", "key": "ACC-1001", "value": mended }).to_string();
+    std::fs::write(folder.join("mended.ndjson"), record).expect("a file");
     let rules = "[accounts.ACC-1001]\npartial = \"apply\"\n";
     std::fs::write(folder.join("rules.toml"), rules).expect("a file");
     let words = line.words.get(1..).unwrap_or_default();

@@ -1,0 +1,67 @@
+//! `accounts upsert|close|reopen`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+
+use super::error::{CliError, Exit};
+use super::verbs::{Ask, Fields, Place, ask};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum AccountVerb {
+    /// Tells what is known of a customer; what is not given stays as it is
+    #[command(after_help = "Examples:\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
+        --operator alice --yes\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
+        --payer-account DE89370400440532013000 --credit-limit SGD=50.00 --operator alice")]
+    Upsert(Box<UpsertArgs>),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct UpsertArgs {
+    account_id: String,
+    #[arg(long)]
+    name: String,
+    /// A payer's account of this customer; all that are given replace those that are known
+    #[arg(long = "payer-account", value_name = "NUMBER")]
+    payer_accounts: Vec<String>,
+    /// An account that only this customer pays into; the same
+    #[arg(long = "virtual-account", value_name = "NUMBER")]
+    virtual_accounts: Vec<String>,
+    /// How far the balance may go below zero: CURRENCY=AMOUNT
+    #[arg(long = "credit-limit", value_name = "CURRENCY=AMOUNT", value_parser = limit)]
+    credit_limits: Vec<(String, String)>,
+    /// Days after which an invoice that is not paid may be voided
+    #[arg(long, value_name = "DAYS")]
+    stale_after_days: Option<u32>,
+    /// An IANA name, such as Asia/Singapore
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+fn limit(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(currency, _)| !currency.is_empty());
+    let (currency, amount) = parts.ok_or("expected CURRENCY=AMOUNT")?;
+    Ok((currency.to_owned(), amount.to_owned()))
+}
+
+/// # Errors
+/// As [`ask`].
+pub async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError> {
+    match verb {
+        AccountVerb::Upsert(args) => {
+            let some = |numbers: &[String]| (!numbers.is_empty()).then(|| numbers.to_vec());
+            let limits: Map<String, Value> =
+                args.credit_limits.iter().map(|(c, a)| (c.clone(), a.clone().into())).collect();
+            let fields = Fields::default()
+                .with("account_id", args.account_id.as_str())
+                .with("name", args.name.as_str())
+                .maybe("payer_accounts", some(&args.payer_accounts))
+                .maybe("virtual_accounts", some(&args.virtual_accounts))
+                .maybe("credit_limits", (!limits.is_empty()).then_some(Value::Object(limits)))
+                .maybe("stale_after_days", args.stale_after_days)
+                .maybe("time_zone", args.time_zone.as_deref());
+            ask(place, &args.ask, "topup.account.upsert.v1", fields).await
+        }
+    }
+}

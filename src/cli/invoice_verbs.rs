@@ -1,0 +1,107 @@
+//! `invoices create|send|void|keep`.
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+
+use super::error::{CliError, Exit};
+use super::near;
+use super::verbs::{Ask, Fields, Place, ask};
+use crate::store::views::invoices;
+use crate::store::views::near::Kind;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum InvoiceVerb {
+    /// Creates an invoice; with --send it awaits payment at once
+    #[command(after_help = "Example:\n  topup invoices create INV-1001 --account ACC-1001 \
+        --amount 100.00 --currency SGD --name 'November topup' --send --operator alice --yes")]
+    Create(Box<CreateArgs>),
+    /// Marks an invoice as sent; of one that is sent its age starts anew
+    #[command(after_help = "Example:\n  topup invoices send INV-1001 --operator alice --yes")]
+    Send(OneArgs),
+    /// Voids an invoice for good, while nothing is allocated to it
+    #[command(after_help = "Example:\n  topup invoices void INV-1001 --operator alice \
+        --reason 'customer left' --yes")]
+    Void(OneArgs),
+    /// Never calls it a void candidate before a day, or at all
+    #[command(after_help = "Example:\n  topup invoices keep INV-1001 --until 2027-01-31 \
+        --operator alice --yes")]
+    Keep(KeepArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CreateArgs {
+    invoice_id: String,
+    /// The customer
+    #[arg(long)]
+    account: String,
+    #[arg(long)]
+    amount: String,
+    #[arg(long)]
+    currency: String,
+    #[arg(long)]
+    name: String,
+    #[arg(long, value_name = "DAY")]
+    due_date: Option<NaiveDate>,
+    /// It awaits payment at once
+    #[arg(long)]
+    send: bool,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OneArgs {
+    invoice_id: String,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KeepArgs {
+    invoice_id: String,
+    /// The first day on which it may be a candidate again
+    #[arg(long, value_name = "DAY")]
+    until: Option<NaiveDate>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+/// # Errors
+/// As [`ask`].
+pub async fn run(verb: &InvoiceVerb, place: Place<'_>) -> Result<Exit, CliError> {
+    match verb {
+        InvoiceVerb::Create(args) => {
+            let fields = Fields::default()
+                .with("invoice_id", args.invoice_id.as_str())
+                .with("account_id", args.account.as_str())
+                .with("name", args.name.as_str())
+                .with("amount", args.amount.as_str())
+                .with("currency", args.currency.as_str())
+                .maybe("due_date", args.due_date.map(|day| day.to_string()))
+                .with("send", args.send);
+            ask(place, &args.ask, "topup.invoice.create.v1", fields).await
+        }
+        InvoiceVerb::Send(args) => {
+            let fields = of(&args.invoice_id, place).await?;
+            ask(place, &args.ask, "topup.invoice.mark-sent.v1", fields).await
+        }
+        InvoiceVerb::Void(args) => {
+            let fields = of(&args.invoice_id, place).await?;
+            ask(place, &args.ask, "topup.invoice.void.v1", fields).await
+        }
+        InvoiceVerb::Keep(args) => {
+            let fields = of(&args.invoice_id, place).await?;
+            let fields = fields.maybe("until", args.until.map(|day| day.to_string()));
+            ask(place, &args.ask, "topup.invoice.keep.v1", fields).await
+        }
+    }
+}
+
+/// An invoice and its customer.
+async fn of(invoice_id: &str, place: Place<'_>) -> Result<Fields, CliError> {
+    let Some(view) = invoices::show(place.pool, invoice_id).await? else {
+        return Err(near::unknown(place.pool, Kind::Invoice, invoice_id).await);
+    };
+    let row = view.row;
+    Ok(Fields::default().with("invoice_id", row.invoice_id).with("account_id", row.account_id))
+}

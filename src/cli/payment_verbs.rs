@@ -1,0 +1,166 @@
+//! `payments record|assign|allocate|deallocate|remove`.
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::error::{CliError, Exit};
+use super::near;
+use super::verbs::{Ask, Fields, Place, ask};
+use crate::store::views::near::Kind;
+use crate::store::views::{Privacy, payments};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum PaymentVerb {
+    /// Records money that does not come through the bank's feed
+    #[command(after_help = "Example:\n  topup payments record CASH-7 --account ACC-1001 \
+        --amount 50.00 --currency SGD --received-on 2026-11-22 --method cash \
+        --operator alice --yes")]
+    Record(Box<RecordArgs>),
+    /// Says whose money it is; it is held on the customer's account
+    #[command(after_help = "Example:\n  topup payments assign BANK:DBS-1:TX-1 \
+        --account ACC-1001 --operator alice --yes")]
+    Assign(AssignArgs),
+    /// Pays invoices with it
+    #[command(after_help = "Examples:\n  topup payments allocate BANK:DBS-1:TX-1 \
+        --invoice INV-1001 --operator alice --yes\n  topup payments allocate BANK:DBS-1:TX-1 \
+        --invoice INV-1001=60.00 --invoice INV-1002 --operator alice")]
+    Allocate(AllocateArgs),
+    /// Takes it off an invoice, while nothing of it is spent
+    #[command(after_help = "Example:\n  topup payments deallocate BANK:DBS-1:TX-1 \
+        --invoice INV-1001 --operator alice --reason 'meant for INV-1002' --yes")]
+    Deallocate(DeallocateArgs),
+    /// Takes it off all its invoices and closes it: it was recorded by mistake
+    #[command(after_help = "Example:\n  topup payments remove CASH-7 --operator alice \
+        --reason 'typed twice' --yes")]
+    Remove(OneArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RecordArgs {
+    payment_id: String,
+    /// The customer, if known
+    #[arg(long)]
+    account: Option<String>,
+    #[arg(long)]
+    amount: String,
+    #[arg(long)]
+    currency: String,
+    #[arg(long, value_name = "DAY")]
+    received_on: NaiveDate,
+    /// How it came: cash, cheque…
+    #[arg(long)]
+    method: String,
+    #[arg(long)]
+    reference: Option<String>,
+    #[arg(long)]
+    remark: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct AssignArgs {
+    payment_id: String,
+    #[arg(long)]
+    account: String,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct AllocateArgs {
+    payment_id: String,
+    /// INVOICE, or INVOICE=AMOUNT; without an amount as much as fits
+    #[arg(long = "invoice", value_name = "INVOICE", required = true)]
+    invoices: Vec<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DeallocateArgs {
+    payment_id: String,
+    #[arg(long)]
+    invoice: String,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OneArgs {
+    payment_id: String,
+    /// The customer; only of a payment that has none yet
+    #[arg(long)]
+    account: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+/// # Errors
+/// As [`ask`].
+pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError> {
+    match verb {
+        PaymentVerb::Record(args) => {
+            let fields = Fields::default()
+                .with("payment_id", args.payment_id.as_str())
+                .maybe("account_id", args.account.as_deref())
+                .with("amount", args.amount.as_str())
+                .with("currency", args.currency.as_str())
+                .with("received_on", args.received_on.to_string())
+                .with("method", args.method.as_str())
+                .maybe("reference", args.reference.as_deref())
+                .maybe("remark", args.remark.as_deref());
+            ask(place, &args.ask, "topup.payment.record.v1", fields).await
+        }
+        PaymentVerb::Assign(args) => {
+            let (payment, _) = known(&args.payment_id, place).await?;
+            let fields = Fields::default()
+                .with("payment_id", payment)
+                .with("account_id", args.account.as_str());
+            ask(place, &args.ask, "topup.payment.assign.v1", fields).await
+        }
+        PaymentVerb::Allocate(args) => {
+            let fields = of(&args.payment_id, None, place).await?;
+            let parts: Vec<Value> = args.invoices.iter().map(|text| part(text)).collect();
+            let fields = fields.with("allocations", parts);
+            ask(place, &args.ask, "topup.payment.allocate.v1", fields).await
+        }
+        PaymentVerb::Deallocate(args) => {
+            let fields = of(&args.payment_id, None, place).await?;
+            let fields = fields.with("invoice_id", args.invoice.as_str());
+            ask(place, &args.ask, "topup.payment.deallocate.v1", fields).await
+        }
+        PaymentVerb::Remove(args) => {
+            let fields = of(&args.payment_id, args.account.as_deref(), place).await?;
+            ask(place, &args.ask, "topup.payment.remove.v1", fields).await
+        }
+    }
+}
+
+fn part(text: &str) -> Value {
+    match text.split_once('=') {
+        Some((invoice, amount)) => json!({ "invoice_id": invoice, "amount": amount }),
+        None => json!({ "invoice_id": text }),
+    }
+}
+
+/// A payment, and whose it is.
+async fn known(id: &str, place: Place<'_>) -> Result<(String, Option<String>), CliError> {
+    match payments::show(place.pool, id, Privacy::Masked).await? {
+        Some(view) => Ok((view.row.payment_id, view.row.account_id)),
+        None => Err(near::unknown(place.pool, Kind::Payment, id).await),
+    }
+}
+
+/// A payment and the customer under whom the command is given.
+async fn of(id: &str, account: Option<&str>, place: Place<'_>) -> Result<Fields, CliError> {
+    let (payment, owner) = known(id, place).await?;
+    let Some(account) = owner.as_deref().or(account) else {
+        return Err(CliError::Failed(format!(
+            "payment_not_assigned: payment {payment} has no customer yet; say whose it is with \
+             `topup payments assign {payment} --account ACCOUNT`"
+        )));
+    };
+    Ok(Fields::default().with("payment_id", payment.as_str()).with("account_id", account))
+}

@@ -1,0 +1,158 @@
+//! `publish --check`: what a worker would say of each line. `publish --wait`: what it said.
+
+use std::io::{BufRead, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::PgPool;
+
+use super::error::{CliError, Exit};
+use super::escape;
+use super::output::{Printer, Tabular, cell, write};
+use super::publish::{LINE_BYTES_MAX, is_blank, open, parse};
+use super::records::sentence;
+use super::verbs::outcome_of;
+use crate::config::Topics;
+use crate::masked;
+use crate::store::views::records::RecordName;
+use crate::wire::{RawRecord, Topic, decode};
+
+/// A line that a worker could not read.
+#[derive(Debug, Clone, Serialize)]
+struct Fault {
+    place: String,
+    code: String,
+    detail: String,
+}
+
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn run(files: &[PathBuf], topics: &Topics, printer: Printer) -> Result<Exit, CliError> {
+    let mut faults = Vec::new();
+    let mut lines = 0_usize;
+    for file in files {
+        let name = escape::text(&file.display().to_string());
+        let mut reader = open(file)?;
+        let mut line = String::new();
+        for number in 1_usize.. {
+            line.clear();
+            let place = format!("{name}:{number}");
+            let read = (&mut reader).take(LINE_BYTES_MAX).read_line(&mut line);
+            if read.map_err(|error| CliError::Failed(format!("{place}: {error}")))? == 0 {
+                break;
+            }
+            if is_blank(&line) {
+                continue;
+            }
+            lines = lines.saturating_add(1);
+            if let Some((code, detail)) = fault_of(line.trim_start_matches('\u{feff}'), topics) {
+                faults.push(Fault { place, code, detail });
+            }
+        }
+    }
+    printer.rows(&faults)?;
+    if printer.output == super::output::Output::Table {
+        write(&format!("{lines} records, {} of them cannot be read\n", faults.len()))?;
+    }
+    Ok(if faults.is_empty() { Exit::Ok } else { Exit::Failed })
+}
+
+fn fault_of(line: &str, topics: &Topics) -> Option<(String, String)> {
+    let record = match parse(line, topics) {
+        Ok(record) => record,
+        Err(error) => return Some(("not_a_record".to_owned(), error.to_string())),
+    };
+    let topic = if record.topic == topics.commands {
+        Topic::Commands
+    } else if record.topic == topics.bank_payments {
+        Topic::BankPayments
+    } else if record.topic == topics.usage {
+        Topic::Usage
+    } else {
+        let problem = format!("no worker reads topic {}", record.topic);
+        return Some(("topic_unknown".to_owned(), problem));
+    };
+    let (key, value) = (record.key.as_deref(), record.value.as_deref());
+    let headers: Vec<(&str, Option<&[u8]>)> =
+        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
+    if let Some(place) = value.and_then(|value| masked::held(value, None)) {
+        return Some((masked::CODE.to_owned(), masked::refusal(&place)));
+    }
+    match decode(&RawRecord { topic, key, value, headers: &headers }) {
+        Ok(message) if message.record.source.is_our_own() => {
+            let detail = "source: this one is topup's own".to_owned();
+            Some(("source_reserved".to_owned(), detail))
+        }
+        Ok(_) => None,
+        Err(failure) => Some((failure.code.to_string(), failure.detail)),
+    }
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Serialize)]
+struct Ended {
+    place: String,
+    record: Option<String>,
+    outcome: String,
+    code: Option<String>,
+    sentence: Option<String>,
+}
+
+/// Prints the outcome of each record. `patience` is for the first that has none yet.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn outcomes(
+    sent: &[(String, i32, i64)],
+    pool: &PgPool,
+    patience: Duration,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    let mut rows = Vec::with_capacity(sent.len());
+    let mut patience = patience;
+    for (topic, partition, offset) in sent {
+        let name =
+            RecordName::Position { topic: topic.clone(), partition: *partition, offset: *offset };
+        let row = outcome_of(pool, &name, patience).await?;
+        if row.is_none() {
+            patience = Duration::ZERO;
+        }
+        rows.push(Ended {
+            place: format!("{topic}:{partition}:{offset}"),
+            record: row.as_ref().map(|row| format!("{}/{}", row.source, row.message_id)),
+            outcome: row.as_ref().map_or("not read yet", |row| row.outcome.as_str()).to_owned(),
+            sentence: row
+                .as_ref()
+                .and_then(|row| row.code.as_deref())
+                .and_then(sentence)
+                .map(str::to_owned),
+            code: row.and_then(|row| row.code),
+        });
+    }
+    printer.rows(&rows)?;
+    let done = |row: &Ended| matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
+    Ok(if rows.iter().all(done) { Exit::Ok } else { Exit::Findings })
+}
+
+impl Tabular for Fault {
+    const HEADERS: &'static [&'static str] = &["place", "code", "detail"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.place.clone(), self.code.clone(), self.detail.clone()]
+    }
+}
+
+impl Tabular for Ended {
+    const HEADERS: &'static [&'static str] = &["place", "record", "outcome", "code", "detail"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.place.clone(),
+            cell(self.record.as_ref()),
+            self.outcome.clone(),
+            cell(self.code.as_ref()),
+            cell(self.sentence.as_ref()),
+        ]
+    }
+}

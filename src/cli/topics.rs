@@ -1,0 +1,88 @@
+//! `topics list|create`: the topics that topup reads and writes.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::cluster;
+use super::error::CliError;
+use super::output::{Printer, Tabular};
+use crate::config::Config;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum TopicsCommand {
+    /// Topics of this prefix, and how many partitions each has
+    #[command(after_help = "Example:\n  topup topics list")]
+    List,
+    /// Makes those that are missing; those that exist stay as they are
+    #[command(after_help = "Examples:\n  topup topics create\n  \
+                            topup topics create --partitions 12 --replication 3")]
+    Create(CreateArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CreateArgs {
+    /// As many as you will ever want workers for: changing it later breaks the order of keys
+    #[arg(long, default_value_t = PARTITIONS,
+          value_parser = clap::value_parser!(i32).range(1..=1_000))]
+    partitions: i32,
+    /// Copies of each; without it as many as the broker is set to make
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=20))]
+    replication: Option<i32>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    topic: String,
+    /// None: it is missing.
+    partitions: Option<usize>,
+    created: bool,
+}
+
+/// Partitions of a topic where nobody said how many.
+const PARTITIONS: i32 = 12;
+
+/// Makes what is missing, for `doctor --fix`.
+///
+/// # Errors
+/// What Kafka says.
+pub async fn make_missing(config: &Config) -> Result<(), CliError> {
+    let names = config.topics().all().iter().map(ToString::to_string).collect();
+    let made = cluster::create_topics(&config.kafka, names, PARTITIONS, None).await;
+    made.map(|_| ()).map_err(|error| CliError::failed(&error))
+}
+
+/// # Errors
+/// What Kafka says.
+pub async fn run(
+    command: &TopicsCommand,
+    config: &Config,
+    printer: Printer,
+) -> Result<(), CliError> {
+    let topics = config.topics();
+    let mut created = Vec::new();
+    if let TopicsCommand::Create(args) = command {
+        let names = topics.all().iter().map(ToString::to_string).collect();
+        let made =
+            cluster::create_topics(&config.kafka, names, args.partitions, args.replication).await;
+        created = made.map_err(|error| CliError::failed(&error))?;
+    }
+    let found = cluster::topics(&config.kafka).await.map_err(|error| CliError::failed(&error))?;
+    let row = |name: &str| {
+        let there = found.iter().find(|topic| topic.name == name);
+        let created = created.iter().any(|created| created == name);
+        Row { topic: name.to_owned(), partitions: there.map(|topic| topic.partitions), created }
+    };
+    let rows: Vec<Row> = topics.all().into_iter().map(row).collect();
+    printer.rows(&rows)
+}
+
+impl Tabular for Row {
+    const HEADERS: &'static [&'static str] = &["topic", "partitions", ""];
+
+    fn cells(&self) -> Vec<String> {
+        let partitions =
+            self.partitions.map_or_else(|| "missing".to_owned(), |count| count.to_string());
+        let word = if self.created { "created" } else { "" };
+        vec![self.topic.clone(), partitions, word.to_owned()]
+    }
+}

@@ -1,0 +1,278 @@
+//! Verbs for people: each is the ordinary command. It is tried out first; with `--yes` it goes to
+//! its topic, and what became of it is waited for.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::PgPool;
+
+use super::dead_letters::OperatorOptions;
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular, Text, cell};
+use super::records::sentence;
+use super::wiring::{self, Order, Tried, Written};
+use super::{cluster, near};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::masked;
+use crate::store::views::near::Kind;
+use crate::store::views::records::{self, RecordName, RecordRow};
+use crate::store::views::standing::{self, Difference};
+
+/// How often is looked for the outcome.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Who asks, why, and how far the command is followed.
+#[derive(Debug, Clone, Args)]
+pub struct Ask {
+    #[command(flatten)]
+    pub operator: OperatorOptions,
+    /// Why; it is kept for ever
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// The command's own id; the same again has no effect
+    #[arg(long, value_name = "ID")]
+    pub command_id: Option<String>,
+    /// Ends as soon as the command is in its topic
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long the outcome is waited for
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub wait_seconds: u64,
+}
+
+/// The fields of a command; what is absent is left out.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Map<String, Value>);
+
+impl Fields {
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+/// What became of the command, or would.
+#[derive(Debug, Clone, Serialize)]
+struct Told {
+    command: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    dry_run: bool,
+    /// `applied`, `rejected`…; `sent` when nobody waited for it.
+    outcome: String,
+    code: Option<String>,
+    sentence: Option<String>,
+    /// What it waits for.
+    waits_for: Option<String>,
+    changes: Vec<Difference>,
+}
+
+/// Where a command is tried and sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub pool: &'a PgPool,
+    pub config: &'a Config,
+    pub printer: Printer,
+}
+
+/// Tries the command out, and with `--yes` sends it.
+///
+/// # Errors
+/// What makes it no command, what the database or Kafka says, or that nobody acts.
+pub async fn ask(
+    place: Place<'_>,
+    ask: &Ask,
+    kind: &'static str,
+    fields: Fields,
+) -> Result<Exit, CliError> {
+    let Place { pool, config, printer } = place;
+    let reason = ask.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_none() && ask.operator.yes && takes_money_or_rights(kind) {
+        return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
+    }
+    let order = Order {
+        kind,
+        data: fields.0,
+        operator: ask.operator.checked()?,
+        reason: reason.map(str::to_owned),
+        id: ask.command_id.clone(),
+    };
+    let at = Clock::System.now();
+    let written = wiring::write_order(pool, config, &order, at)?;
+    if let Some(held) = masked::held(&written.value, None) {
+        return Err(CliError::Failed(masked::refusal(&held)));
+    }
+    let tried = wiring::try_order(pool, config, &written, at).await?;
+    refuse_unknown(pool, &tried).await?;
+    if !ask.operator.yes || tried.outcome == "rejected" {
+        let done = tried.outcome != "rejected" && tried.outcome != "dead_lettered";
+        let outcome = if ask.operator.yes { "" } else { "would be " };
+        let told = Told {
+            command: written.record.id.to_string(),
+            kind,
+            dry_run: true,
+            outcome: format!("{outcome}{}", tried.outcome),
+            sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
+            code: tried.code,
+            waits_for: tried.needs.as_deref().map(needs_words),
+            changes: tried.changes,
+        };
+        printer.one(&told, |text| human(&told, text))?;
+        return Ok(if done { Exit::Ok } else { Exit::Failed });
+    }
+    send(place, ask, &order, &written).await
+}
+
+/// A reason is asked for where something is taken away.
+fn takes_money_or_rights(kind: &str) -> bool {
+    !matches!(
+        kind,
+        "topup.account.upsert.v1"
+            | "topup.account.reopen.v1"
+            | "topup.invoice.create.v1"
+            | "topup.invoice.mark-sent.v1"
+            | "topup.invoice.keep.v1"
+            | "topup.payment.record.v1"
+            | "topup.payment.assign.v1"
+            | "topup.payment.allocate.v1"
+    )
+}
+
+/// A person who names what nobody knows has mistyped it: their command does not wait for it.
+async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<(), CliError> {
+    let named = tried.needs.as_deref().filter(|_| tried.outcome == "waiting");
+    let kind = match named.and_then(|needs| needs.split_once(':')) {
+        Some(("invoice", id)) => (Kind::Invoice, id),
+        Some(("payment", id)) => (Kind::Payment, id),
+        _ => return Ok(()),
+    };
+    Err(near::unknown(pool, kind.0, kind.1).await)
+}
+
+async fn send(
+    place: Place<'_>,
+    ask: &Ask,
+    order: &Order,
+    written: &Written,
+) -> Result<Exit, CliError> {
+    let Place { pool, config, printer } = place;
+    let before = standing::of(pool, &written.about).await?;
+    cluster::check_topics(&config.kafka, &[&config.topics().commands]).await?;
+    wiring::note_order(pool, order, written).await?;
+    let topic = config.topics().commands;
+    cluster::send(&config.kafka, topic, written.key.as_deref(), &written.value).await?;
+    let id = written.record.id.to_string();
+    let mut told = Told {
+        command: id.clone(),
+        kind: written.kind,
+        dry_run: false,
+        outcome: "sent".to_owned(),
+        code: None,
+        sentence: None,
+        waits_for: None,
+        changes: Vec::new(),
+    };
+    if ask.no_wait {
+        printer.one(&told, |text| human(&told, text))?;
+        return Ok(Exit::Ok);
+    }
+    let source = written.record.source.to_string();
+    let name = RecordName::Key { source, id: id.clone() };
+    let patience = Duration::from_secs(ask.wait_seconds);
+    let Some(row) = outcome_of(pool, &name, patience).await? else {
+        let seconds = ask.wait_seconds;
+        return Err(CliError::Failed(format!(
+            "no_outcome_yet: the command is in its topic, and after {seconds} s no worker has read \
+             it; look whether one runs, and at `topup records show {id}`"
+        )));
+    };
+    told.outcome.clone_from(&row.outcome);
+    told.sentence = row.code.as_deref().and_then(sentence).map(str::to_owned);
+    told.code.clone_from(&row.code);
+    if row.outcome == "waiting" {
+        let view = records::show(pool, row.clone()).await?;
+        told.waits_for = view.waiting.map(|waiting| needs_words(&waiting.needs));
+    }
+    told.changes = before.differences(&standing::of(pool, &written.about).await?);
+    printer.one(&told, |text| human(&told, text))?;
+    Ok(match row.outcome.as_str() {
+        "applied" | "duplicate" | "waiting" => Exit::Ok,
+        _ => Exit::Failed,
+    })
+}
+
+/// What became of a record, once something did.
+///
+/// # Errors
+/// What the database says.
+pub async fn outcome_of(
+    pool: &PgPool,
+    name: &RecordName,
+    patience: Duration,
+) -> Result<Option<RecordRow>, CliError> {
+    let mut left = patience;
+    loop {
+        if let Some(row) = records::find(pool, name).await?.into_iter().next() {
+            return Ok(Some(row));
+        }
+        if left.is_zero() {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_EVERY.min(left)).await;
+        left = left.saturating_sub(LOOK_EVERY);
+    }
+}
+
+/// What a command waits for, in words.
+pub(super) fn needs_words(needs: &str) -> String {
+    match needs.split_once(':') {
+        Some(("invoice", id)) => format!("invoice {id}, which is not known yet"),
+        Some(("payment", id)) => format!("payment {id}, which is not known yet"),
+        Some(("proof", _)) => "the usage feed: it must be known up to the command".to_owned(),
+        _ if needs == "queue" => "an earlier command of this customer".to_owned(),
+        _ => needs.to_owned(),
+    }
+}
+
+fn human(told: &Told, text: &mut Text) {
+    text.heading(&format!("{}: {}", told.kind, told.outcome));
+    let code = told.code.as_ref().map(|code| match &told.sentence {
+        Some(sentence) => format!("{code}: {sentence}"),
+        None => code.clone(),
+    });
+    text.fields(&[
+        ("command", Some(told.command.clone()).filter(|_| !told.dry_run)),
+        ("code", code),
+        ("waits for", told.waits_for.clone()),
+    ]);
+    if !told.changes.is_empty() {
+        text.heading(if told.dry_run { "What would change" } else { "What changed" });
+        text.table(&told.changes);
+    }
+    if told.dry_run && told.outcome.starts_with("would be applied") {
+        text.line("");
+        text.line("Nothing is done yet: --yes does it.");
+    }
+}
+
+impl Tabular for Difference {
+    const HEADERS: &'static [&'static str] = &["of", "what", "before", "after"];
+
+    fn cells(&self) -> Vec<String> {
+        let (before, after) = (cell(self.before.as_ref()), cell(self.after.as_ref()));
+        vec![self.of.clone(), self.what.to_owned(), before, after]
+    }
+}

@@ -1,0 +1,169 @@
+//! What a person asks for by the command line: the ordinary command under an id of its own. It is
+//! tried out first, in a transaction that is rolled back, so that the person reads what it does.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
+
+use crate::domain::ids::{MessageId, RecordId, Source};
+use crate::domain::input::{Command, Input};
+use crate::pipeline::Pipeline;
+use crate::pipeline::batch::{Item, run_in_tx};
+use crate::store::load::Locks;
+use crate::store::persist::RawRecordRow;
+use crate::store::views::standing::{self, About, Difference};
+use crate::store::{StoreError, next_id_block};
+use crate::wire::{DecodeFailure, RawRecord, Topic, decode};
+
+/// The `source` of commands that persons wrote here. They come back by the topic, so it is none of
+/// ours.
+pub const SOURCE: &str = "operators";
+/// A reason in a command has at most so many characters (contract §2).
+const REASON_MAX: usize = 200;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub kind: &'static str,
+    pub data: Map<String, Value>,
+    pub operator: String,
+    pub reason: Option<String>,
+    /// The command's own id; without one it is made of content, person and time.
+    pub id: Option<String>,
+}
+
+/// A command, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Written {
+    pub record: RecordId,
+    pub kind: &'static str,
+    pub value: Vec<u8>,
+    pub key: Option<String>,
+    pub about: About,
+    item: Item,
+}
+
+/// What it would do.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    pub outcome: &'static str,
+    pub code: Option<String>,
+    pub needs: Option<String>,
+    pub changes: Vec<Difference>,
+}
+
+/// The order as a record of the topic of commands. Where the command has a reason, person and
+/// reason are in it.
+///
+/// # Errors
+/// What makes it no command: the field, and what is expected there.
+pub fn write(
+    pipeline: &Pipeline,
+    order: &Order,
+    at: DateTime<Utc>,
+) -> Result<Written, DecodeFailure> {
+    use sha2::Digest;
+    let mut data = order.data.clone();
+    if takes_reason(order.kind) {
+        let said = match &order.reason {
+            Some(reason) => format!("by {}: {reason}", order.operator),
+            None => format!("by {}", order.operator),
+        };
+        let said: String = said.chars().take(REASON_MAX).collect();
+        data.insert("reason".to_owned(), Value::String(said));
+    }
+    let data = Value::Object(data);
+    let id = order.id.clone().unwrap_or_else(|| {
+        let mark = format!("{}|{data}|{}|{}", order.kind, order.operator, at.timestamp_micros());
+        let digest = sha2::Sha256::digest(mark.as_bytes());
+        let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        format!("op-{hex}")
+    });
+    let value = serde_json::json!({
+        "specversion": "1.0",
+        "id": id,
+        "source": SOURCE,
+        "type": order.kind,
+        "time": at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "data": data,
+    });
+    let value = value.to_string().into_bytes();
+    let topic = Topic::Commands;
+    let decoded = decode(&RawRecord { topic, key: None, value: Some(&value), headers: &[] });
+    let message = decoded.clone()?;
+    let (key, about) = match &message.input {
+        Input::Command(command) => (command.account_id().map(ToString::to_string), about(command)),
+        _ => (None, About::default()),
+    };
+    let raw = RawRecordRow {
+        topic: pipeline.settings().topics.commands.clone(),
+        partition: -1,
+        offset: 0,
+        timestamp: Some(at),
+        key: None,
+        value: Some(value.clone()),
+        headers: "[]".to_owned(),
+    };
+    let record = RecordId { source: Source::trusted(SOURCE), id: MessageId::trusted(&id) };
+    let item = Item { raw, decoded, again: false };
+    Ok(Written { record, kind: order.kind, value, key, about, item })
+}
+
+fn takes_reason(kind: &str) -> bool {
+    matches!(
+        kind,
+        "topup.invoice.void.v1"
+            | "topup.payment.deallocate.v1"
+            | "topup.payment.remove.v1"
+            | "topup.match.confirm.v1"
+            | "topup.match.reject.v1"
+    )
+}
+
+fn about(command: &Command) -> About {
+    let texts = |ids: Vec<String>| ids;
+    About {
+        payments: texts(command.payment_id().into_iter().map(ToString::to_string).collect()),
+        invoices: texts(command.invoice_ids().into_iter().map(ToString::to_string).collect()),
+        accounts: texts(command.account_ids().into_iter().map(ToString::to_string).collect()),
+    }
+}
+
+impl Written {
+    /// What it names, as it is kept beside person and reason.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<String> {
+        let named = |kind: &str, ids: &[String]| {
+            ids.iter().map(|id| format!("{kind}:{id}")).collect::<Vec<_>>()
+        };
+        let mut all = named("payment", &self.about.payments);
+        all.extend(named("invoice", &self.about.invoices));
+        all.extend(named("account", &self.about.accounts));
+        all
+    }
+}
+
+/// Decides the command as a worker would, and takes it back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn try_out(
+    pipeline: &Pipeline,
+    written: &Written,
+    at: DateTime<Utc>,
+) -> Result<Tried, StoreError> {
+    let mut tx = pipeline.pool().begin().await?;
+    let before = standing::within(&mut tx, &written.about).await?;
+    let block = next_id_block(&mut tx).await?;
+    let batch = std::slice::from_ref(&written.item);
+    let ran = run_in_tx(pipeline, &mut tx, batch, block, Locks::First, at).await?;
+    let after = standing::within(&mut tx, &written.about).await?;
+    tx.rollback().await?;
+    let ended = ran.ended.into_iter().next();
+    let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
+    Ok(Tried {
+        outcome: ended.outcome,
+        code: ended.code,
+        needs: ended.needs,
+        changes: before.differences(&after),
+    })
+}

@@ -1,0 +1,19 @@
+-- How things stand that a command may change: payments $1, invoices $2 and those that the payments
+-- pay, accounts $3 and their balances. Indexes: primary keys, allocations_payment.
+SELECT 'account' AS kind, account_id AS id, NULL AS currency,
+       CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state, name AS text,
+       NULL::bigint AS amount
+  FROM accounts WHERE account_id = ANY($3)
+UNION ALL
+SELECT 'balance', account_id, currency, NULL, NULL, amount
+  FROM balances WHERE account_id = ANY($3)
+UNION ALL
+SELECT 'invoice', invoice_id, currency, status, NULL, amount - allocated
+  FROM invoices
+ WHERE invoice_id = ANY($2)
+    OR invoice_id IN (SELECT invoice_id FROM allocations WHERE payment_id = ANY($1))
+UNION ALL
+SELECT 'payment', payment_id, currency, state || coalesce(' (' || reason || ')', ''), account_id,
+       amount - allocated - returned - refunded - split
+  FROM payments WHERE payment_id = ANY($1)
+ ORDER BY 1, 2, 3
