@@ -10,6 +10,10 @@ use super::matching::weak::is_weak_reference;
 use super::money::Money;
 use super::reversal::OriginalKey;
 
+/// How the mark begins that stands where a text was too long to be kept. What begins so is no text
+/// of a payer.
+pub const CUT_MARK: &str = "[cut: ";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CreditDebit {
     Credit,

@@ -199,7 +199,13 @@ impl Invoice {
     }
 }
 
-/// The form in which invoice numbers are compared with a payer's text.
+/// The form by which invoices are looked up, however their number is written in a payer's text.
+#[must_use]
+pub fn folded_key(invoice_id: &InvoiceId) -> String {
+    super::matching::fold::fold(invoice_id.as_str())
+}
+
+/// The form in which a payer's text has the invoice's number exactly.
 #[must_use]
 pub fn number_key(invoice_id: &InvoiceId) -> String {
     invoice_id.as_str().to_ascii_uppercase()

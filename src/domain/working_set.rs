@@ -26,7 +26,8 @@ use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
 use super::event::{Cause, Event, EventKey, Fact};
 use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, ReturnId};
 use super::input::ContentHash;
-use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, number_key};
+use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, folded_key};
+use super::matching::near::Word;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::{Payment, PaymentState};
 use super::rejection::Rejection;
@@ -55,7 +56,7 @@ pub enum Miss {
     /// Payable invoices of the whole book with exactly this due amount.
     Book(String, i64),
     /// Payable invoices whose reference or number is this word but for one typing mistake.
-    Near(String),
+    Near(Word),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(lots::Walk, AccountId, String, usize),
 }
@@ -117,6 +118,7 @@ pub struct WorkingSet {
     pub aliases: Shared<review::Aliases>,
     pub invoices: HashMap<InvoiceId, Invoice>,
     pub by_reference: Shared<HashMap<String, InvoiceId>>,
+    /// By the folded number: several may be alike.
     pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
     /// Ids that bank payments of the batch would have, and that other payments have already.
@@ -153,7 +155,7 @@ pub struct WorkingSet {
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
     pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
     pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
-    pub near: Shared<HashMap<String, Vec<BookEntry>>>,
+    pub near: Shared<HashMap<Word, Vec<BookEntry>>>,
     /// Names of the customers in `book` and `near`: they are compared, and only suggest.
     pub names: Shared<HashMap<AccountId, String>>,
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
@@ -299,19 +301,19 @@ impl WorkingSet {
     ///
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.
-    pub fn near(&self, word: &str) -> Result<Vec<BookEntry>, Stop> {
+    pub fn near(&self, word: &Word) -> Result<Vec<BookEntry>, Stop> {
         let listed = match (self.near.get(word), self.complete) {
             (Some(list), _) => list.as_slice(),
             (None, true) => Default::default(),
             (None, false) => {
-                self.misses(Miss::Near(word.to_owned()));
+                self.misses(Miss::Near(word.clone()));
                 return Ok(Vec::new());
             }
         };
         let mut entries = listed.to_vec();
         entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
         // What is loaded may have changed in this batch, or be new.
-        for variant in super::matching::near::variants(word) {
+        for variant in word.variants() {
             let numbers = self.by_number.get(&variant).into_iter().flatten();
             for id in self.by_reference.get(&variant).into_iter().chain(numbers) {
                 if let Some(invoice) = self.invoices.get(id) {
@@ -488,7 +490,7 @@ impl WorkingSet {
     fn apply_invoice(&mut self, invoice: &Invoice) {
         let id = invoice.invoice_id.clone();
         self.by_reference.insert(invoice.payment_reference.clone(), id.clone());
-        self.by_number.entry(number_key(&id)).or_default().insert(id.clone());
+        self.by_number.entry(folded_key(&id)).or_default().insert(id.clone());
         self.fresh.entry(invoice.account_id.clone()).or_default().insert(id.clone());
         self.invoices.insert(id, invoice.clone());
     }

@@ -37,7 +37,7 @@ use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::input::{Command, Input, Message};
-use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::invoice::{Invoice, folded_key};
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
@@ -50,7 +50,9 @@ pub struct Needs {
     invoices: BTreeSet<String>,
     payments: BTreeSet<String>,
     references: BTreeSet<String>,
+    /// Folded numbers that texts may name, and those of them that payments may begin to await.
     numbers: BTreeSet<String>,
+    awaited: BTreeSet<String>,
     payers: BTreeSet<String>,
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
@@ -173,7 +175,12 @@ impl Needs {
 
     fn add_bank(&mut self, bank: &BankTransaction, tokens: &Tokens) {
         self.references.extend(tokens.references.iter().map(|(reference, _)| reference.clone()));
-        self.numbers.extend(tokens.all_numbers().cloned());
+        for number in tokens.numbers.iter().flatten() {
+            self.numbers.insert(number.key.clone());
+            if number.awaited {
+                self.awaited.insert(number.key.clone());
+            }
+        }
         self.payers.extend(bank.debtor_account.as_deref().and_then(text::payer_account));
         self.virtuals.extend(bank.virtual_account.as_deref().and_then(text::payer_account));
         if let Ok(micros) = bank.amount.to_micros() {
@@ -391,7 +398,7 @@ async fn invoices(
 fn index(invoice: Invoice, set: &mut WorkingSet) {
     let id = invoice.invoice_id.clone();
     set.by_reference.insert(invoice.payment_reference.clone(), id.clone());
-    set.by_number.entry(number_key(&id)).or_default().insert(id.clone());
+    set.by_number.entry(folded_key(&id)).or_default().insert(id.clone());
     set.invoices.insert(id, invoice);
 }
 

@@ -1,7 +1,8 @@
 //! The data of bank records (contract §2.2): facts.
 //!
 //! Refusing a fact hides money, so text that people or other banks wrote (remittance, names,
-//! reasons) may be anything within its length. Identity, amounts and dates are strict.
+//! reasons) may be anything; what is longer than what is kept is cut and marked. Identity, amounts
+//! and dates are strict.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,11 +18,11 @@ use crate::domain::money::{Currency, Money};
 
 const DEBTOR_NAME_BYTES_MAX: usize = 512;
 const DEBTOR_ACCOUNT_BYTES_MAX: usize = 128;
-const CREDITOR_REFERENCE_BYTES_MAX: usize = 64;
+const CREDITOR_REFERENCE_BYTES_MAX: usize = 140;
 const RETURN_REASON_BYTES_MAX: usize = 512;
-/// All remittance lines together (contract §2).
-const UNSTRUCTURED_BYTES_MAX: usize = 4_096;
-const UNSTRUCTURED_LINES_MAX: usize = 100;
+/// What is kept of all remittance lines together (contract §2).
+const UNSTRUCTURED_BYTES_MAX: usize = 16_384;
+const UNSTRUCTURED_LINES_MAX: usize = 250;
 /// Transactions of one entry.
 const ENTRY_DETAILS_MAX: u32 = 100_000;
 const STATEMENT_ENTRIES_MAX: u32 = 1_000_000;
@@ -159,15 +160,17 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let booking_date = fields.date(need("booking_date"), data.booking_date);
     let value_date = fields.date(maybe("value_date"), data.value_date);
     let debtor = data.debtor.map(|debtor| debtor.0).unwrap_or_default();
-    let debtor_name = fields.free_text(maybe("debtor.name"), debtor.name, DEBTOR_NAME_BYTES_MAX);
+    let debtor_name = fields.fact_text(maybe("debtor.name"), debtor.name, DEBTOR_NAME_BYTES_MAX);
     let account = maybe("debtor.account");
-    let debtor_account = fields.free_text(account, debtor.account, DEBTOR_ACCOUNT_BYTES_MAX);
+    let debtor_account = fields.fact_text(account, debtor.account, DEBTOR_ACCOUNT_BYTES_MAX);
     let virtual_account = fields.bank_identifier(maybe("virtual_account"), data.virtual_account);
     let remittance = data.remittance.map(|remittance| remittance.0).unwrap_or_default();
     let reference = maybe("remittance.creditor_reference");
     let creditor_reference =
-        fields.free_text(reference, remittance.creditor_reference, CREDITOR_REFERENCE_BYTES_MAX);
-    let unstructured = unstructured(remittance.unstructured, fields);
+        fields.fact_text(reference, remittance.creditor_reference, CREDITOR_REFERENCE_BYTES_MAX);
+    let lines = maybe("remittance.unstructured");
+    let max = (UNSTRUCTURED_LINES_MAX, UNSTRUCTURED_BYTES_MAX);
+    let unstructured = fields.fact_lines(lines, remittance.unstructured, max);
     let return_of = data.return_of.map(|MapOnly(original)| return_of(original, fields));
     Some(Input::BankTransaction(Box::new(BankTransaction {
         bank_account: bank_account?,
@@ -227,19 +230,6 @@ fn detail(
     Some(EntryDetail { index, entry_amount, entry_details })
 }
 
-fn unstructured(lines: Option<Vec<Text<'_>>>, fields: &mut Fields) -> Vec<String> {
-    let at = maybe("remittance.unstructured");
-    let lines = lines.unwrap_or_default();
-    let bytes: usize = lines.iter().map(|line| line.0.len()).sum();
-    if lines.len() > UNSTRUCTURED_LINES_MAX || bytes > UNSTRUCTURED_BYTES_MAX {
-        let expected = "at most 100 lines of 4,096 bytes in all";
-        fields.refuse(DecodeCode::DataInvalid, at, expected);
-        return Vec::new();
-    }
-    let text = |(index, line)| fields.free_text(at.item(index), Some(line), UNSTRUCTURED_BYTES_MAX);
-    lines.into_iter().enumerate().filter_map(text).collect()
-}
-
 fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
     // An empty object still says that this is a return.
     fields.flag(maybe("return_of"), Some(true));
@@ -249,7 +239,7 @@ fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
     ReturnOf {
         bank_transaction_id: fields.bank_identifier(id, data.bank_transaction_id),
         end_to_end_id: fields.bank_identifier(end_to_end, data.end_to_end_id),
-        reason: fields.free_text(reason, data.reason, RETURN_REASON_BYTES_MAX),
+        reason: fields.fact_text(reason, data.reason, RETURN_REASON_BYTES_MAX),
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::canonical::Canonical;
 use super::code::DecodeCode;
+use super::kept;
 use super::strict::{MapOnly, Text, null_in, string_of};
 use super::values::{account_number, calendar_date, instant_of, is_label, shortest};
 use crate::domain::ids::MalformedId;
@@ -218,6 +219,28 @@ impl Fields {
         }
         self.canonical.put(at.name, text.as_bytes());
         Some(text.into_owned())
+    }
+
+    /// The same, but what is longer is cut and marked: a fact is not refused for its length.
+    pub fn fact_text(&mut self, at: At, text: Option<Text<'_>>, max: usize) -> Option<String> {
+        let text = kept::text(self.present(at, text)?.0, max);
+        self.canonical.put(at.name, text.as_bytes());
+        Some(text)
+    }
+
+    /// Lines of a fact, cut and marked beyond `max` lines and bytes.
+    pub fn fact_lines(
+        &mut self,
+        at: At,
+        lines: Option<Vec<Text<'_>>>,
+        max: (usize, usize),
+    ) -> Vec<String> {
+        let lines = lines.unwrap_or_default().into_iter().map(|line| line.0).collect();
+        let kept = kept::lines(lines, max.0, max.1);
+        for line in &kept {
+            self.canonical.put(at.name, line.as_bytes());
+        }
+        kept
     }
 
     /// Account numbers as keys: letters and digits, upper case; each once.

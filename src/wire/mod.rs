@@ -23,6 +23,7 @@ pub mod decode;
 mod envelope;
 pub mod event;
 mod fields;
+mod kept;
 pub mod origin;
 mod returns;
 mod split;

@@ -35,6 +35,7 @@ mod model;
 mod possible_duplicate;
 mod proof;
 mod quality;
+mod reading;
 mod readme;
 mod reconcile;
 mod relay;

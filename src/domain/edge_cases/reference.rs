@@ -19,15 +19,15 @@ fn desk(invoices: &[(&str, &str, &str)]) -> Desk {
     desk
 }
 
-/// The number of one invoice stands inside a longer number. It is not the shorter one: at most the
-/// amount suggests that, as it would without any text.
+/// The number of one invoice stands inside a longer number. It is not the shorter one: at most that
+/// is suggested, as a digit too many with the amount that is due.
 #[test]
 fn edge_01_a_number_inside_a_longer_one_is_no_hit() {
     let mut desk = desk(&[("TI-1001", "A", "100")]);
     let got = desk.receive(credit_saying("1", "70", &["TI-10012"]));
     assert_eq!(got, NOTHING);
     let got = desk.receive(credit_saying("2", "100", &["TI-10012"]));
-    assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)));
+    assert_eq!(got, (Rule::R4b, parked(ParkReason::NearReference)));
     assert_eq!((desk.suggested("2"), desk.pays("2")), (vec!["TI-1001"], Vec::new()));
     desk.invoice("TI-10012", "B", "55");
     let got = desk.receive(credit_saying("3", "55", &["TI-10012"]));
@@ -172,14 +172,14 @@ fn edge_08_full_width_and_invisible_characters_are_read_as_the_plain_ones() {
 }
 
 /// The letter O is typed for a zero. Where check digits verify it is read as the zero; in a plain
-/// number it stays a letter: no hit on the number with the zero, only the amount suggests that.
+/// number it is a mistake: no hit on the number with the zero, with the amount it is suggested.
 #[test]
 fn edge_09_a_letter_typed_for_a_digit_is_read_only_under_check_digits() {
     let mut desk = desk(&[("TI-0001", "A", "100")]);
     let got = desk.receive(credit_saying("1", "70", &["TI-O001"]));
     assert_eq!(got, NOTHING);
     let got = desk.receive(credit_saying("2", "100", &["TI-O001"]));
-    assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)));
+    assert_eq!(got, (Rule::R4b, parked(ParkReason::NearReference)));
     let zero = (0..40).map(|number| format!("INV-{number}")).find(|id| {
         desk.invoice(id, "A", "5");
         desk.reference(id)[4..].contains('0')

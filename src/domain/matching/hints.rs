@@ -1,61 +1,96 @@
 //! What speaks for an invoice without proving it: words with one mistake (R4b), groups (R9),
 //! declared charges (R10), names (R13). It suggests, and it keeps R4 from deciding.
 
+use super::near::Word;
 use super::subset::{Group, only_group};
 use super::tiers::{Matching, Step, entry_of};
 use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, names, weak};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
+use crate::domain::ids::AccountId;
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop};
 
-/// Plain words of a text whose neighbours are looked for.
-const NUMBERS_MAX: usize = 3;
-
 impl<'a> Matching<'a> {
-    /// No invoice is named. A mistyped reference of the known customer says which of theirs is
-    /// meant; of another customer it keeps the amount from deciding.
+    /// No invoice is named. A mistyped word says which of the known customer's invoices is meant; a
+    /// mistyped reference of another customer keeps the amount from deciding.
     pub(super) fn unnamed(&mut self) -> Result<Step, Stop> {
-        let mut entries = Vec::new();
-        for word in &self.subject.tokens.near {
-            entries.extend(self.set.near(word)?);
-        }
+        let (references, numbers) = self.mistyped()?;
         let Some(known) = self.known.clone() else {
-            if entries.is_empty() {
-                entries = self.near_numbers()?;
-            }
+            let free = self.subject.free;
+            let exact = numbers.into_iter().filter(|entry| entry.amount_due == free);
+            let entries: Vec<_> = if references.is_empty() { exact.collect() } else { references };
             if entries.is_empty() {
                 return self.by_identity();
             }
             self.push_near(entries);
             return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::NearReference)));
         };
-        let (own, foreign): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|entry| entry.account_id == known.account_id);
+        let (mut own, foreign): (Vec<_>, Vec<_>) =
+            references.into_iter().partition(|entry| entry.account_id == known.account_id);
         if own.is_empty() && !foreign.is_empty() && known.strength != Strength::Certain {
             self.push_near(foreign);
             return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::IdentityConflict)));
         }
+        // Other customers have numbers like these as well: that says nothing.
+        own.extend(numbers.into_iter().filter(|entry| entry.account_id == known.account_id));
         let currency = self.subject.free.currency();
         self.meant = own.into_iter().filter(|e| e.amount_due.currency() == currency).collect();
         self.by_identity()
     }
 
-    /// Invoices with exactly this amount whose number is one mistake from a word of the text.
-    fn near_numbers(&self) -> Result<Vec<BookEntry>, Stop> {
-        let mut entries = Vec::new();
-        let runs =
-            self.subject.tokens.numbers.iter().filter_map(|run| run.first()).map(|n| &n.word);
-        for word in runs.filter(|word| word.bytes().any(|b| b.is_ascii_alphabetic())) {
-            if entries.len() < SUGGESTIONS_MAX {
-                entries.extend(self.set.near(word)?);
-            }
+    /// Invoices one mistake away from words like references, and from words like numbers.
+    fn mistyped(&self) -> Result<(Vec<BookEntry>, Vec<BookEntry>), Stop> {
+        let (mut references, mut numbers) = (Vec::new(), Vec::new());
+        for word in self.subject.tokens.mistyped(self.known.is_some()) {
+            let found = self.set.near(&word)?;
+            if word.is_reference() { &mut references } else { &mut numbers }.extend(found);
         }
-        entries.retain(|entry| entry.amount_due == self.subject.free);
-        entries.truncate(NUMBERS_MAX.saturating_mul(SUGGESTIONS_MAX));
-        Ok(entries)
+        Ok((references, numbers))
+    }
+
+    /// A number of another customer than the payer's: perhaps one of the payer's own was meant.
+    pub(super) fn suggest_near_own(&mut self, invoice: &Invoice) -> Result<(), Stop> {
+        let Some(known) = self.known.clone() else { return Ok(()) };
+        let own = self.near_of(&known.account_id, invoice)?;
+        for entry in own {
+            self.push_candidate(&entry, NamedBy::Near, "one_mistake_away");
+            self.suggestions.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Invoices of the customer with exactly the amount and a number like that of `invoice`.
+    fn near_of(&self, owner: &AccountId, invoice: &Invoice) -> Result<Vec<BookEntry>, Stop> {
+        let mut near = self.set.near(&Word::Mistyped(number_key(&invoice.invoice_id)))?;
+        near.retain(|entry| {
+            entry.account_id == *owner
+                && entry.amount_due == self.subject.free
+                && entry.invoice_id != invoice.invoice_id
+        });
+        near.truncate(SUGGESTIONS_MAX.saturating_sub(1));
+        Ok(near)
+    }
+
+    /// R4 of a known payer: the amount is that of another of their invoices, whose number is one
+    /// mistake away. A person says which is meant.
+    pub(super) fn mistaken(&mut self, invoice: &Invoice) -> Result<bool, Stop> {
+        if self.known.is_none() || invoice.due()? == self.subject.free {
+            return Ok(false);
+        }
+        let near = self.near_of(&invoice.account_id, invoice)?;
+        if near.is_empty() {
+            return Ok(false);
+        }
+        for entry in near {
+            self.push_candidate(&entry, NamedBy::Near, "one_mistake_away");
+            self.suggestions.push(entry);
+        }
+        self.note(invoice, NamedBy::Number, "uncorroborated");
+        self.suggestions.push(entry_of(invoice));
+        Ok(true)
     }
 
     /// The best first: the amount, then the payer's name, then the id.
@@ -98,7 +133,7 @@ impl<'a> Matching<'a> {
         if self.known.is_some() {
             return Ok(false);
         }
-        let mut rivals = self.set.near(&number_key(&invoice.invoice_id))?;
+        let mut rivals = self.set.near(&Word::Neighbour(number_key(&invoice.invoice_id)))?;
         rivals.retain(|entry| {
             entry.account_id != invoice.account_id && entry.amount_due == self.subject.free
         });

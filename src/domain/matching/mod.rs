@@ -5,8 +5,11 @@
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
 mod currency;
+pub mod fold;
 mod hints;
+mod joined;
 mod learned;
+mod named;
 pub mod names;
 pub mod near;
 pub mod numbers;
@@ -29,10 +32,12 @@ use super::allocation::Rule;
 use super::bank::BankTransaction;
 use super::effect::WatchKey;
 use super::ids::{DecisionId, InvoiceId, PaymentId};
+use super::invoice::number_key;
 use super::money::Money;
 use super::payment::ParkReason;
 use super::review::AliasUse;
 use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
+use near::Word;
 use numbers::Number;
 use text::Tokens;
 
@@ -40,7 +45,7 @@ pub use policy::{Override, PartialPolicy, Policy, PolicyNote, RuleSet};
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 4;
+pub const RULE_SET_VERSION: i32 = 5;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -200,21 +205,24 @@ pub fn foresee(
         return Ok(Vec::new());
     }
     let numbers = || tokens.numbers.iter().flatten();
-    let number = numbers().find(|number| set.by_number.contains_key(&number.word));
-    if let Some(Number { word: number, .. }) = number {
+    let found = numbers().find_map(|number: &Number| set.by_number.get(&number.key));
+    if let Some(id) = found.and_then(|ids| ids.first()) {
         // A number without a known payer is compared with its neighbours (R4).
         let alone = identity(set, bank)?.is_none();
-        return Ok(alone.then(|| Miss::Near(number.clone())).into_iter().collect());
+        let neighbours = Word::Neighbour(number_key(id));
+        return Ok(alone.then_some(Miss::Near(neighbours)).into_iter().collect());
     }
     let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
     let payer = payer::payer(set, bank);
+    let near = tokens.mistyped(payer.known.is_some()).into_iter().map(Miss::Near);
     Ok(match payer.known {
-        Some(Identity { account_id, .. }) => vec![
-            Miss::Exact(account_id.clone(), code.clone(), micros),
-            Miss::Oldest(account_id, code),
-        ],
+        Some(Identity { account_id, .. }) => near
+            .chain([
+                Miss::Exact(account_id.clone(), code.clone(), micros),
+                Miss::Oldest(account_id, code),
+            ])
+            .collect(),
         None => {
-            let near = tokens.near.iter().cloned().map(Miss::Near);
             let weak = payer.weak.map(|weak| Miss::Exact(weak.account_id, code.clone(), micros));
             near.chain(weak).chain([Miss::Book(code, micros)]).collect()
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::reference;
+use super::{fold, reference};
 
 /// References that we mint have this many characters.
 const MINTED: usize = 17;
@@ -10,8 +10,35 @@ const MINTED: usize = 17;
 const ALPHABET: &[u8; 31] = b"0123456789ACDEFGHJKMNPQRTUVWXYZ";
 /// Numbers longer than this have too many neighbours to be worth a look.
 const NUMBER_MAX: usize = 24;
-/// Zeros that a person may leave out after the letters of a number.
-const ZEROS_MAX: usize = 4;
+/// Letters before a number that may be mistyped, and what may be typed for them.
+const PREFIX_MAX: usize = 8;
+
+/// A word whose neighbours are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Word {
+    /// What a payer may have mistyped: a reference, or a number with its zeros.
+    Mistyped(String),
+    /// The number of an invoice of ours: those that a payer may have meant as well.
+    Neighbour(String),
+}
+
+impl Word {
+    /// Whether it is like a reference of ours.
+    #[must_use]
+    pub fn is_reference(&self) -> bool {
+        matches!(self, Self::Mistyped(word) if like_reference(word))
+    }
+
+    /// What is looked for: references, and folded numbers.
+    #[must_use]
+    pub fn variants(&self) -> BTreeSet<String> {
+        match self {
+            Self::Mistyped(word) if like_reference(word) => references(word.as_bytes()),
+            Self::Mistyped(word) => numbers(&fold::with_zeros(word), true),
+            Self::Neighbour(word) => numbers(&fold::with_zeros(word), false),
+        }
+    }
+}
 
 /// Whether `word` may be a reference of ours with one mistake in it.
 #[must_use]
@@ -21,13 +48,7 @@ pub fn like_reference(word: &str) -> bool {
     plain && (MINTED - 1..=MINTED + 1).contains(&bytes.len()) && word.starts_with("RF")
 }
 
-/// What `word` may have been before one mistake: of references only those whose check digits
-/// verify (one in 97), of numbers the word itself, one other digit, two swapped, zeros dropped.
-#[must_use]
-pub fn variants(word: &str) -> BTreeSet<String> {
-    if like_reference(word) { references(word.as_bytes()) } else { numbers(word.as_bytes()) }
-}
-
+/// Only those whose check digits verify: one in 97.
 fn references(word: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut keep = |bytes: Vec<u8>| {
@@ -61,37 +82,81 @@ fn references(word: &[u8]) -> BTreeSet<String> {
     found
 }
 
-fn numbers(word: &[u8]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut keep = |bytes: Vec<u8>| {
-        found.extend(String::from_utf8(bytes).ok());
-    };
-    keep(word.to_vec());
-    if word.len() > NUMBER_MAX {
+/// The number itself; one other digit, two swapped. `mistyped`: also one digit missing or too many,
+/// one other letter before it, two of them swapped, a hyphen left out or put in.
+fn numbers(word: &str, mistyped: bool) -> BTreeSet<String> {
+    let bytes = word.as_bytes();
+    let mut found = BTreeSet::from([fold::fold(word)]);
+    if bytes.len() > NUMBER_MAX {
         return found;
     }
-    for at in 0..word.len() {
-        let (head, tail) = word.split_at(at);
-        if let [digit, rest @ ..] = tail
-            && digit.is_ascii_digit()
-        {
+    let mut keep = |parts: [&[u8]; 3]| {
+        let text = String::from_utf8(parts.concat()).unwrap_or_default();
+        found.insert(fold::fold(&text));
+    };
+    let first = bytes.iter().position(u8::is_ascii_digit).unwrap_or(bytes.len());
+    for at in 0..bytes.len() {
+        let (head, tail) = bytes.split_at(at);
+        let (Some((this, rest)), next) = (tail.split_first(), tail.get(1)) else { continue };
+        if *this == b'-' {
+            keep([head, b"", rest]);
+        }
+        if this.is_ascii_digit() {
             for other in b"0123456789" {
-                keep([head, &[*other], rest].concat());
+                keep([head, &[*other], rest]);
+                if mistyped {
+                    keep([head, &[*this, *other], rest]);
+                }
+            }
+            if mistyped {
+                keep([head, b"", rest]);
+                keep([head, b"-", tail]);
             }
         }
-        if let [left, right, beyond @ ..] = tail
-            && left.is_ascii_digit()
-            && right.is_ascii_digit()
-        {
-            keep([head, &[*right, *left], beyond].concat());
+        let Some(next) = next else { continue };
+        if this.is_ascii_digit() && next.is_ascii_digit() {
+            keep([head, &[*next, *this], rest.get(1..).unwrap_or_default()]);
         }
     }
-    let first = word.iter().position(u8::is_ascii_digit).unwrap_or(0);
-    let (head, tail) = word.split_at(first);
-    for zeros in 1..=ZEROS_MAX {
-        keep([head, &b"0000"[..zeros], tail].concat());
+    if mistyped && first <= PREFIX_MAX {
+        prefixes(bytes, first, &mut keep);
     }
     found
+}
+
+/// Another letter in place of one before the first digit, or of that digit; two swapped; one too
+/// many; digits that were typed as letters.
+fn prefixes(bytes: &[u8], first: usize, keep: &mut impl FnMut([&[u8]; 3])) {
+    for at in 0..first {
+        let (head, tail) = bytes.split_at(at);
+        let rest = tail.get(1..).unwrap_or_default();
+        for other in b'A'..=b'Z' {
+            keep([head, &[other], rest]);
+        }
+        keep([head, b"", rest]);
+        if let [left, right, beyond @ ..] = tail
+            && at + 1 < first
+        {
+            keep([head, &[*right, *left], beyond]);
+        }
+    }
+    // `1NV-71014`: the first character was meant to be a letter.
+    if let (0, Some((_, rest))) = (first, bytes.split_first())
+        && rest.first().is_some_and(u8::is_ascii_alphabetic)
+    {
+        for other in b'A'..=b'Z' {
+            keep([b"", &[other], rest]);
+        }
+    }
+    let read = |byte: &u8| match byte {
+        b'O' => b'0',
+        b'I' | b'L' => b'1',
+        b'S' => b'5',
+        b'B' => b'8',
+        other => *other,
+    };
+    let tail: Vec<u8> = bytes.iter().skip(first).map(read).collect();
+    keep([bytes.get(..first).unwrap_or_default(), &tail, b""]);
 }
 
 #[cfg(test)]
@@ -114,7 +179,7 @@ mod tests {
             }
             for case in cases {
                 let case = String::from_utf8(case).expect("ASCII");
-                let found = variants(&case);
+                let found = Word::Mistyped(case.clone()).variants();
                 assert!(found.contains(&minted), "{case}");
                 assert!(found.len() < 40, "{case}: {}", found.len());
             }
@@ -123,10 +188,36 @@ mod tests {
 
     #[test]
     fn neighbours_of_a_number_are_few_and_the_word_is_one() {
-        let found = variants("INV-1024");
-        for near in ["INV-1024", "INV-1025", "INV-0124", "INV-1042", "INV-00001024"] {
+        let found = Word::Neighbour("INV-1024".to_owned()).variants();
+        for near in ["INV1024", "INV1025", "INV124", "INV1042", "INV1204"] {
             assert!(found.contains(near), "{near}");
         }
-        assert!(!found.contains("INV-2025") && found.len() < 60);
+        assert!(!found.contains("INV2025") && found.len() < 50, "{}", found.len());
+    }
+
+    #[test]
+    fn a_mistyped_number_has_the_one_that_was_meant_among_its_neighbours() {
+        for typed in [
+            "INV-7214",
+            "INV-702014",
+            "INV-720144",
+            "INV-72041",
+            "INV-72015",
+            "IMV-72014",
+            "IVN-72014",
+            "1NV-72014",
+            "INNV-72014",
+            "INV-720I4",
+            "INV-7-2014",
+            "INV72014",
+            "inv/072014",
+        ] {
+            let found = Word::Mistyped(typed.to_uppercase()).variants();
+            assert!(found.contains("INV72014"), "{typed}");
+            assert!(found.len() < 400, "{typed}: {}", found.len());
+        }
+        let glued = Word::Mistyped("INV202600013".to_owned()).variants();
+        assert!(glued.contains("INV2026-13"), "{glued:?}");
+        assert!(Word::Mistyped("9".repeat(64)).variants().len() == 1);
     }
 }

@@ -4,9 +4,10 @@
 //! **doubtful**: it needs a witness that is not the amount. A word such as `INVOICE` right before
 //! it is one; the known payer and the customer's name are the others (`tiers.rs`).
 
+use super::fold::{fold, is_beside_numbers};
 use super::spans::{self, Span};
 use super::text::is_separator;
-use super::weak;
+use super::{joined, weak};
 use crate::domain::money::Currency;
 
 /// A number of fewer characters is too common to be a hit.
@@ -23,8 +24,14 @@ const GIRO_CURRENCIES: [&str; 1] = ["NOK"];
 const POSTAL_LETTER: &str = "S";
 const POSTAL_DIGITS: usize = 6;
 
+/// Letters and digits that stand in one word without marks: a number of ours has so many at least.
+const GLUED_DIGITS_MIN: usize = 3;
+const GLUED_LETTERS_MIN: usize = 2;
+/// Numbers of a word that letters and digits make without marks between them.
+const GLUED_NUMBERS_MAX: usize = 12;
+
 /// What says of a number that it is an invoice's.
-const INVOICE_WORDS: [&str; 16] = [
+const INVOICE_WORDS: [&str; 46] = [
     "INV",
     "INVS",
     "INVOICE",
@@ -41,8 +48,40 @@ const INVOICE_WORDS: [&str; 16] = [
     "FACTUUR",
     "FAKTURA",
     "KID",
+    "FATURA",
+    "FAKTUR",
+    "FAKTURY",
+    "FACT",
+    "FACTURANR",
+    "FACTUURNR",
+    "FAKTURANR",
+    "RECHNUNGSNR",
+    "RECHNUNGSNUMMER",
+    "LASKU",
+    "LASKUNRO",
+    "RAČUN",
+    "SZÁMLA",
+    "СЧЕТ",
+    "СЧЁТ",
+    "СЧЕТУ",
+    "СЧЁТУ",
+    "СЧЕТА",
+    "РАХУНОК",
+    "ΤΙΜΟΛΟΓΙΟ",
+    "فاتورة",
+    "الفاتورة",
+    "請求書",
+    "請求書番号",
+    "请求书",
+    "发票",
+    "發票",
+    "發票號碼",
+    "发票号",
+    "ใบแจ้งหนี้",
 ];
-const NUMBER_WORDS: [&str; 5] = ["NO", "NOS", "NR", "NUM", "NUMBER"];
+/// Those of them that are written without a space before them.
+const INVOICE_WORDS_BESIDE: [&str; 5] = ["請求書", "請求書番号", "发票", "發票", "ใบแจ้งหนี้"];
+const NUMBER_WORDS: [&str; 8] = ["NO", "NOS", "NR", "NUM", "NUMBER", "NUMMER", "NRO", "番号"];
 /// Words before `NO.` that do not say what is numbered.
 const OPENERS: [&str; 12] = [
     "", "TOPUP", "TOP", "UP", "RELOAD", "PAYMENT", "PAYMENTS", "PAY", "PAID", "PMT", "FOR", "YOUR",
@@ -51,14 +90,31 @@ const OPENERS: [&str; 12] = [
 /// A word that may be an invoice number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
+    /// As it is written, upper case.
     pub word: String,
+    /// The same folded: what is looked up.
+    pub key: String,
     /// It needs a witness that is not the amount.
     pub doubtful: bool,
+    /// A word of the text by itself: what it is one mistake away from may be meant.
+    pub whole: bool,
+    /// Whether the payment waits under a lock for an invoice with this number.
+    pub awaited: bool,
     /// Where it stands, to tell what overlaps.
-    at: Span,
+    pub(super) at: Span,
 }
 
 impl Number {
+    pub(super) fn new(word: &str, doubtful: bool, at: Span) -> Self {
+        let (word, key) = (word.to_owned(), fold(word));
+        Self { word, key, doubtful, whole: false, awaited: true, at }
+    }
+
+    /// Its bytes in the line.
+    pub(super) fn length(&self) -> usize {
+        self.at.1.saturating_sub(self.at.0)
+    }
+
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.at.0 < other.at.1 && other.at.0 < self.at.1
@@ -88,11 +144,12 @@ pub(super) struct Reader<'a> {
     amounts: &'a [i64],
     /// Found when the first word with digits asks for it.
     barred: Option<Vec<Span>>,
+    reach: usize,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(line: &'a str, place: Place, amounts: &'a [i64]) -> Self {
-        Self { line, place, amounts, barred: None }
+        Self { line, place, amounts, barred: None, reach: spans::reach(line) }
     }
 
     /// The ways in which a word of the line may be, or hold between separators, numbers.
@@ -102,16 +159,48 @@ impl<'a> Reader<'a> {
         }
         // A word is a slice of the line.
         let start = (word.as_ptr() as usize).saturating_sub(self.line.as_ptr() as usize);
-        let mut found = Vec::new();
+        let mut found: Vec<Number> = Vec::new();
+        if !self.reaches(start.saturating_add(word.len())) {
+            return found;
+        }
         for (from, to) in candidates(word) {
             let text = word.get(from..to).unwrap_or_default();
             let at = (start.saturating_add(from), start.saturating_add(to));
             let beside = is_beside_digits(word, from, to);
             if let Some(doubtful) = self.doubtful(text, at, beside) {
-                found.push(Number { word: text.to_owned(), doubtful, at });
+                let whole = found.is_empty();
+                found.push(Number { whole, ..Number::new(text, doubtful, at) });
+            }
+        }
+        for (from, to) in glued(word) {
+            let text = word.get(from..to).unwrap_or_default();
+            let at = (start.saturating_add(from), start.saturating_add(to));
+            let beside = is_beside_digits(word, from, to) || is_short_suffix(word, to);
+            if let Some(doubtful) = self.doubtful(text, at, beside) {
+                found.push(Number { awaited: false, ..Number::new(text, doubtful, at) });
             }
         }
         found
+    }
+
+    /// Whether what ends there is read: a line with very many numbers is only read in part.
+    pub fn reaches(&self, end: usize) -> bool {
+        end <= self.reach
+    }
+
+    pub fn line(&self) -> &'a str {
+        self.line
+    }
+
+    /// Whether something in the line is there that is no number: a date, an amount, a phone.
+    pub fn is_barred(&mut self, at: Span) -> bool {
+        let (line, amounts) = (self.line, self.amounts);
+        let barred = self.barred.get_or_insert_with(|| spans::barred(line, amounts));
+        self.place == Place::Text && barred.iter().any(|(from, to)| *from < at.1 && at.0 < *to)
+    }
+
+    pub fn is_reference(&self) -> bool {
+        self.place == Place::Reference
     }
 
     /// Whether the number needs a witness; none if it is no number of ours.
@@ -135,7 +224,7 @@ impl<'a> Reader<'a> {
 
     /// A year, a date, an amount, a postal code: too common even where a word says
     /// that it is an invoice.
-    fn is_common(&self, text: &str) -> bool {
+    pub fn is_common(&self, text: &str) -> bool {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         let mut parts = text.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty());
         let dated = weak::is_date_digits(&digits) || parts.all(weak::is_date_part);
@@ -157,19 +246,71 @@ impl<'a> Reader<'a> {
 
 /// Whether the words right before say that a number of an invoice follows: `INVOICE`, `INV NO.`,
 /// `TOPUP NO.`, `#`.
-fn is_introduced(line: &str, from: usize) -> bool {
+pub(super) fn is_introduced(line: &str, from: usize) -> bool {
     let head = line.get(..from).unwrap_or_default();
     let (before, word) = spans::last_letters(head, 3);
-    if INVOICE_WORDS.contains(&word) {
+    if is_invoice_word(word) {
         return true;
     }
-    let numbered = |word: &str| OPENERS.contains(&word) || INVOICE_WORDS.contains(&word);
+    let numbered = |word: &str| OPENERS.contains(&word) || is_invoice_word(word);
     if NUMBER_WORDS.contains(&word) {
         let (earlier, what) = spans::last_letters(before, 3);
         let alone = what.is_empty() && earlier.is_empty() && before.trim().is_empty();
         return alone || !what.is_empty() && numbered(what);
     }
     head.ends_with('#') && numbered(word) && (!word.is_empty() || head.trim() == "#")
+}
+
+/// `INVOICE`, `请求书`; also right behind other letters where words have no spaces.
+pub(super) fn is_invoice_word(word: &str) -> bool {
+    let beside = || word.chars().next().is_some_and(is_beside_numbers);
+    INVOICE_WORDS.contains(&word)
+        || beside() && INVOICE_WORDS_BESIDE.iter().any(|known| word.ends_with(known))
+}
+
+/// `NO`, `NR`: what follows is a number.
+pub(super) fn is_number_word(word: &str) -> bool {
+    NUMBER_WORDS.contains(&word)
+}
+
+/// One or two letters right behind: `INV71014A` may be another invoice than `INV71014`.
+fn is_short_suffix(word: &str, to: usize) -> bool {
+    let tail = word.get(to..).unwrap_or_default();
+    let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
+    (1..=2).contains(&letters)
+}
+
+/// Letters and digits in one part of a word, where that part has more than them: `INV1001INV1002`,
+/// `TOPUPINV1001`, `INV1001THANKS`.
+fn glued(word: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    for (start, end) in parts_of(word) {
+        let part = word.get(start..end).unwrap_or_default();
+        let mut at = 0;
+        while found.len() < GLUED_NUMBERS_MAX {
+            let rest = part.get(at..).unwrap_or_default();
+            let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let tail = rest.get(letters..).unwrap_or_default();
+            let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+            if letters == 0 && digits == 0 {
+                break;
+            }
+            let to = at.saturating_add(letters).saturating_add(digits);
+            if letters >= GLUED_LETTERS_MIN && digits >= GLUED_DIGITS_MIN {
+                let head = rest.get(..letters).unwrap_or_default();
+                let known = INVOICE_WORDS.iter().filter(|known| head.ends_with(**known));
+                let longest = known.map(|known| known.len()).max();
+                let inner = longest.filter(|length| *length < letters);
+                let begins = [Some(at), inner.map(|length| at + letters - length)];
+                let spans = begins.into_iter().flatten().map(|from| (start + from, start + to));
+                if joined::begins_number(head) {
+                    found.extend(spans.filter(|span| *span != (start, end)));
+                }
+            }
+            at = to;
+        }
+    }
+    found
 }
 
 /// Whether the word goes on with digits: `INV-1001-2` is not `INV-1001`, nor is `7-INV-1001`.
@@ -181,7 +322,7 @@ fn is_beside_digits(word: &str, from: usize, to: usize) -> bool {
     digit(after.chars().next()) || only_digits && before.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-fn significant(text: &str) -> bool {
+pub(super) fn significant(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let characters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
     text.len() <= crate::domain::ids::ID_BYTES_MAX

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::tiers::{Matching, Named, Step};
+use super::named::Named;
+use super::tiers::{Matching, Step};
 use super::{MatchOutcome, NamedBy};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;

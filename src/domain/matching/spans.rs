@@ -137,6 +137,22 @@ pub(super) fn barred(text: &str, amounts: &[i64]) -> Vec<Span> {
     line.found
 }
 
+/// Up to where a line is looked at: what stands behind so many runs of digits is not read.
+pub(super) fn reach(text: &str) -> usize {
+    let digit = |byte: &u8| byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let ends = bytes
+        .iter()
+        .enumerate()
+        .filter(|(at, byte)| digit(byte) && !bytes.get(at.saturating_add(1)).is_some_and(digit));
+    ends.map(|(at, _)| at.saturating_add(1)).nth(RUNS_MAX).map_or(text.len(), |end| end - 1)
+}
+
+/// Whether a word says of the number behind it that it is something else than an invoice's.
+pub(super) fn is_other_number(word: &str) -> bool {
+    OTHER_NUMBERS.contains(&word)
+}
+
 fn runs(text: &str) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
     let mut at = 0;
@@ -227,7 +243,10 @@ impl<'a> Line<'a> {
         let Some(first) = self.run(at) else { return };
         let head = self.text.get(..first.from).unwrap_or_default();
         let abroad = first.text.starts_with("00") && first.text.len() >= 10;
-        if head.ends_with('+') || abroad {
+        // In `4711+4712` the sign stands between two numbers.
+        let sign = head.strip_suffix('+');
+        let alone = |head: &str| !head.ends_with(|c: char| c.is_ascii_alphanumeric());
+        if sign.is_some_and(alone) || abroad {
             let to = self.groups_to(at, PHONE_MAX);
             self.bar(first.from, to);
         }

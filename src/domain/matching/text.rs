@@ -4,17 +4,22 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::near::Word;
 use super::numbers::{self, Number, Place};
-use super::{near, reference, spans, weak};
-use crate::domain::bank::BankTransaction;
+use super::{fold, joined, near, reference, spans, weak};
+use crate::domain::bank::{BankTransaction, CUT_MARK};
 
 /// Letters and digits of an account number.
 const PAYER_ACCOUNT_MAX: usize = 64;
-/// A text names at most this many invoices; R5 stops at twenty, one more shows "too many".
-const TOKENS_MAX: usize = 48;
+/// References of one text; what is beyond is not read.
+const TOKENS_MAX: usize = 128;
+/// Ways in which the words of one text may be numbers; what is beyond is not read.
+const NUMBERS_MAX: usize = 400;
+/// A minted reference without its first two letters.
+const BARE: usize = 15;
 /// Characters of a minted reference: looked for inside a word that was glued to another.
 const GLUED: usize = 17;
-/// Words that may be mistyped references.
+/// Words that may be mistyped: references, and numbers of one line. All together twice as many.
 const NEAR_MAX: usize = 4;
 /// `RF18 5390 0754 7034 …`: at most 25 characters in groups of four, or in one part more.
 const REFERENCE_PARTS_MAX: usize = 8;
@@ -48,8 +53,37 @@ impl Tokens {
         Self { unread: true, ..Self::default() }
     }
 
+    /// The keys of all numbers.
     pub fn all_numbers(&self) -> impl Iterator<Item = &String> {
-        self.numbers.iter().flatten().map(|number| &number.word)
+        self.numbers.iter().flatten().map(|number| &number.key)
+    }
+
+    /// Words that may be mistyped. Digits alone are like too many, unless the payer is known.
+    #[must_use]
+    pub fn mistyped(&self, payer_is_known: bool) -> Vec<Word> {
+        let mut words: Vec<Word> = self.near.iter().cloned().map(Word::Mistyped).collect();
+        for run in &self.numbers {
+            let mut chosen: Vec<&Number> = Vec::new();
+            for number in run.iter().filter(|number| number.whole) {
+                let letters = number.word.bytes().any(|byte| byte.is_ascii_alphabetic());
+                let apart = !chosen.iter().any(|other| other.overlaps(number));
+                if (letters || payer_is_known) && apart && chosen.len() < NEAR_MAX {
+                    chosen.push(number);
+                }
+            }
+            let room = NEAR_MAX.saturating_mul(2).saturating_sub(words.len());
+            let chosen = chosen.into_iter().take(room);
+            words.extend(chosen.map(|number| Word::Mistyped(number.word.clone())));
+        }
+        words
+    }
+
+    fn names_nothing(&self) -> bool {
+        self.references.is_empty() && self.numbers.is_empty() && self.near.is_empty()
+    }
+
+    fn count(&self) -> usize {
+        self.numbers.iter().map(Vec::len).sum()
     }
 
     /// Each number once. Where the text says it twice, the better place counts.
@@ -69,14 +103,17 @@ impl Tokens {
     }
 }
 
-/// NFKC, upper case, no zero-width characters or soft hyphens, white space as single spaces.
+/// NFKC, upper case, digits of any script and dashes as ASCII, no zero-width characters or soft
+/// hyphens, white space as single spaces.
 #[must_use]
 pub fn normalise(text: &str) -> String {
     if text.is_ascii() {
         return collapse(text.bytes().map(|byte| char::from(byte.to_ascii_uppercase())));
     }
+    // `№INV-1` is a number behind a word, not the word NOINV.
+    let text = text.replace('№', " NO. ");
     let visible = text.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_uppercase);
-    collapse(visible)
+    collapse(visible.map(fold::plain))
 }
 
 fn collapse(characters: impl Iterator<Item = char>) -> String {
@@ -121,14 +158,14 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     if let Some(structured) = &bank.creditor_reference {
         scan_line(&normalise(structured), Place::Reference, &amounts, &mut tokens, &mut seen);
     }
-    for line in &bank.unstructured {
-        let line = normalise(line);
-        let place = numbers::place(&line, bank.amount.currency());
-        scan_line(&line, place, &amounts, &mut tokens, &mut seen);
+    let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));
+    let lines: Vec<String> = written.map(|line| dashed(normalise(line))).collect();
+    for line in &lines {
+        let place = numbers::place(line, bank.amount.currency());
+        scan_line(line, place, &amounts, &mut tokens, &mut seen);
     }
-    if bank.unstructured.len() > 1 {
+    if lines.len() > 1 {
         // Banks cut at 35 characters, mid-word: what only the joined forms show must verify.
-        let lines: Vec<String> = bank.unstructured.iter().map(|line| normalise(line)).collect();
         for joined in [lines.concat(), lines.join(" ")] {
             scan_grouped_reference(&joined, Found::Reference, &mut tokens, &mut seen);
             for word in words(&joined) {
@@ -140,16 +177,58 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
         let key = normalise(end_to_end_id).replace(|c: char| !c.is_ascii_alphanumeric(), "");
         push_reference(&key, Found::EndToEnd, &mut tokens, &mut seen);
     }
+    if tokens.names_nothing() {
+        elsewhere(bank, &amounts, &mut tokens, &mut seen);
+    }
     tokens
+}
+
+/// Where the text names nothing: the end-to-end id, which some banks let payers write, and the
+/// payer's name, before which Japan's payers write what they pay. Neither is waited for.
+fn elsewhere(
+    bank: &BankTransaction,
+    amounts: &[i64],
+    tokens: &mut Tokens,
+    seen: &mut BTreeSet<String>,
+) {
+    let given = bank.end_to_end_id.as_deref().filter(|id| !weak::is_weak_reference(id));
+    let given = given.map(normalise);
+    let name = bank.debtor_name.as_deref().map(normalise);
+    let first = name.as_deref().and_then(|name| name.split_once(' ')).map(|(first, _)| first);
+    for (text, doubtful) in [(given.as_deref(), false), (first, true)] {
+        let Some(text) = text else { continue };
+        let found = numbers::Reader::new(text, Place::Text, amounts).read(text);
+        let whole = found.into_iter().filter(|number| number.whole).map(|number| {
+            let doubtful = doubtful || number.doubtful;
+            Number { awaited: false, doubtful, ..number }
+        });
+        tokens.push_numbers(whole.collect(), seen);
+    }
+}
+
+/// A long vowel sign between a letter and a digit is a dash.
+fn dashed(line: String) -> String {
+    if !line.contains('ー') {
+        return line;
+    }
+    let characters: Vec<char> = line.chars().collect();
+    let ascii = |c: Option<&char>| c.is_some_and(char::is_ascii_alphanumeric);
+    let plain = |(at, character): (usize, &char)| {
+        let before = at.checked_sub(1).and_then(|before| characters.get(before));
+        let between = ascii(before) && ascii(characters.get(at.saturating_add(1)));
+        if *character == 'ー' && between { '-' } else { *character }
+    };
+    characters.iter().enumerate().map(plain).collect()
 }
 
 pub(super) fn is_separator(character: char) -> bool {
     matches!(character, '.' | '_' | ':' | '-')
 }
 
-/// Runs of characters that an identifier may have; neighbours are then no letters or digits.
+/// Runs of characters that an identifier may have; neighbours are then no letters or digits, or
+/// letters of a script that has no spaces between words.
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| !(c.is_alphanumeric() || is_separator(c)))
+    line.split(|c: char| !(c.is_alphanumeric() || is_separator(c)) || fold::is_beside_numbers(c))
         .map(|word| word.trim_matches(is_separator))
         .filter(|word| !word.is_empty())
 }
@@ -163,14 +242,17 @@ fn scan_line(
 ) {
     scan_grouped_reference(line, Found::Reference, tokens, seen);
     let mut reader = numbers::Reader::new(line, place, amounts);
+    let room = NUMBERS_MAX.saturating_sub(tokens.count());
+    let mut found = Vec::new();
     for word in words(line) {
-        if tokens.numbers.len() >= TOKENS_MAX {
-            return;
-        }
-        if !scan_word_for_references(word, Found::Reference, tokens, seen) {
-            tokens.push_numbers(reader.read(word), seen);
+        if !scan_word_for_references(word, Found::Reference, tokens, seen) && found.len() < room {
+            found.extend(reader.read(word));
         }
     }
+    found.extend(joined::numbers(&mut reader, room.saturating_sub(found.len())));
+    // The longest that is one of ours wins over what it contains.
+    found.sort_by_key(|number| std::cmp::Reverse(number.length()));
+    tokens.push_numbers(found, seen);
 }
 
 /// A word, or what it holds between separators: `RF18…`, `RF18-5390-…`, `REF:RF18…-NOV`.
@@ -180,7 +262,8 @@ fn scan_word_for_references(
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) -> bool {
-    if push_reference(&word.replace(is_separator, ""), found, tokens, seen) {
+    let plain = word.replace(is_separator, "");
+    if push_reference(&plain, found, tokens, seen) || push_bare(&plain, found, tokens, seen) {
         return true;
     }
     let glued = word.match_indices("RF").skip_while(|(at, _)| *at == 0 && word.len() <= GLUED);
@@ -232,6 +315,18 @@ fn push_joined_parts(
     any
 }
 
+/// A reference of ours without its first letters, or with other ones: the check digits tell.
+fn push_bare(word: &str, found: Found, tokens: &mut Tokens, seen: &mut BTreeSet<String>) -> bool {
+    let body = match word.len() {
+        BARE => word,
+        GLUED => word.get(2..).unwrap_or_default(),
+        _ => return false,
+    };
+    let digits = body.bytes().take(2).all(|byte| byte.is_ascii_digit());
+    let key = format!("RF{body}");
+    digits && reference::verifies(&key) && push_reference(&key, found, tokens, seen)
+}
+
 /// Adds `key`, and what it is with typed letters read as digits, where the check digits verify.
 fn push_reference(
     key: &str,
@@ -275,14 +370,14 @@ mod tests {
         let mut tokens = Tokens::default();
         let mut seen = BTreeSet::new();
         for line in lines {
-            scan_line(&normalise(line), Place::Text, &[], &mut tokens, &mut seen);
+            scan_line(&dashed(normalise(line)), Place::Text, &[], &mut tokens, &mut seen);
         }
         tokens
     }
 
     #[test]
     fn numbers_are_whole_words() {
-        let cases: [(&str, &[&str]); 12] = [
+        let cases: [(&str, &[&str]); 22] = [
             ("INV-1001", &["INV-1001"]),
             ("pay inv-1001 now", &["INV-1001"]),
             ("INV-1001, thanks", &["INV-1001"]),
@@ -292,12 +387,24 @@ mod tests {
             ("ІNV-1001", &[]),
             ("INV\u{200b}-1001", &["INV-1001"]),
             ("ＩＮＶ－１００１", &["INV-1001"]),
-            ("inv 1001", &["1001"]),
+            ("inv 1001", &["INV 1001", "1001"]),
+            ("支払INV-71010ありがとう", &["INV-71010"]),
+            ("ชำระINV-71010ครับ", &["INV-71010"]),
+            ("№INV-71011 от", &["INV-71011"]),
+            ("INV–71012", &["INV-71012"]),
+            ("INVー71012", &["INV-71012"]),
+            ("فاتورة INV-٧١٠٤٢", &["INV-71042"]),
+            ("INV71015 thanks", &["INV71015"]),
+            ("INV71015INV71016", &["INV71015INV71016", "INV71015", "INV71016"]),
+            ("TOPUPINV71014THANKS", &["TOPUPINV71014THANKS", "TOPUPINV71014", "INV71014"]),
+            ("29JGFNZ1E4J6CQE", &[]),
             ("2026-11-22 22.11.2026 20261122", &[]),
             ("topup NOTPROVIDED 000000 abc", &[]),
         ];
         for (text, expected) in cases {
-            let found: Vec<String> = scan(&[text]).all_numbers().cloned().collect();
+            let tokens = scan(&[text]);
+            let found: Vec<&str> =
+                tokens.numbers.iter().flatten().map(|number| number.word.as_str()).collect();
             assert_eq!(found, expected, "{text}");
         }
     }
@@ -313,10 +420,15 @@ mod tests {
             "RFL8S39OO754703A RF18539007547034",
             "RF1853900754703\u{200b}4",
             "RFI8539OO7547O34",
+            "お支払いRF18539007547034です",
         ] {
             assert_eq!(scan(&[text]).references, expected, "{text}");
         }
         assert!(scan(&["RF18539007547043 RF19539007547034"]).references.is_empty());
+        let minted = reference::mint(&[9; 32]);
+        for text in [minted.replacen("RF", "", 1), minted.replacen("RF", "RE", 1)] {
+            assert_eq!(scan(&[&text]).references, [(minted.clone(), Found::Reference)], "{text}");
+        }
     }
 
     #[test]

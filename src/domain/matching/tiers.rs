@@ -1,12 +1,11 @@
 //! The tiers R2 to R15, in order. Pure: reads the working set, decides, changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::numbers::Number;
+use super::named::{Found, Named};
 use super::subset::{Rival, rival_subset};
-use super::text::Found;
 use super::{
     Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet, SUGGESTIONS_MAX,
     Subject, names,
@@ -79,8 +78,6 @@ pub fn decide_match(
 }
 
 pub(super) type Step = (Rule, MatchOutcome);
-/// The invoices that the text names, each with the strongest way in which it does.
-pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
 pub(super) struct Matching<'a> {
     pub(super) set: &'a WorkingSet,
@@ -101,7 +98,7 @@ pub(super) struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     fn run(&mut self) -> Result<Step, Stop> {
-        let (mut named, doubtful) = self.named();
+        let Found { mut named, doubtful, ambiguous } = self.named();
         self.set_aside_paid(&mut named);
         self.doubtful = doubtful;
         if let Some(reason) = self.gate() {
@@ -110,15 +107,15 @@ impl<'a> Matching<'a> {
         if let Some(step) = self.taken_off(&named) {
             return Ok(step);
         }
-        let ambiguous = self.ambiguous_numbers();
+        let one = ambiguous.is_empty();
         let checked = named.values().any(|(by, _)| *by != NamedBy::Number);
         let step = match named.len() {
-            0 if ambiguous => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
+            0 if !one => self.several_alike(&ambiguous),
             0 => match self.held_residual()? {
                 Some(held) => return Ok(held),
                 None => return self.unnamed(),
             },
-            1 if checked || !ambiguous => self.one_named(&named)?,
+            1 if checked || one => self.one_named(&named)?,
             1 => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
             _ => self.several_named(&named)?,
         };
@@ -172,75 +169,6 @@ impl<'a> Matching<'a> {
         account.is_some_and(|account| account.closed)
     }
 
-    /// The invoices that the text names, and those of them that only a doubtful number names.
-    fn named(&self) -> (Named<'a>, BTreeSet<InvoiceId>) {
-        let mut named = Named::new();
-        let mut doubtful = BTreeSet::new();
-        let invoice = |id: &InvoiceId| self.set.invoices.get(id);
-        for (reference, found) in &self.subject.tokens.references {
-            let by = match found {
-                Found::Reference => NamedBy::Reference,
-                Found::EndToEnd => NamedBy::EndToEnd,
-            };
-            if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
-                named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
-            }
-        }
-        for run in &self.subject.tokens.numbers {
-            // The longest number of a run that is one of ours wins over what it contains; numbers
-            // that were glued together stand beside each other.
-            let mut taken: Vec<&Number> = Vec::new();
-            for number in run {
-                let Some(ids) = self.set.by_number.get(&number.word) else { continue };
-                if taken.iter().any(|other| other.overlaps(number)) {
-                    continue;
-                }
-                taken.push(number);
-                let only = Some(ids).filter(|ids| ids.len() == 1).and_then(BTreeSet::first);
-                let Some(invoice) = only.and_then(invoice) else { continue };
-                let id = &invoice.invoice_id;
-                let known = named.insert(id.clone(), (NamedBy::Number, invoice));
-                match known {
-                    Some(known) => {
-                        named.insert(id.clone(), known);
-                    }
-                    None if number.doubtful => {
-                        doubtful.insert(id.clone());
-                    }
-                    None => {}
-                }
-                if !number.doubtful {
-                    doubtful.remove(id);
-                }
-            }
-        }
-        (named, doubtful)
-    }
-
-    /// What the payment pays already says nothing about its rest, except whose money it is.
-    fn set_aside_paid(&mut self, named: &mut Named<'a>) {
-        let payment_id = self.subject.payment_id;
-        let pairs = &self.set.live_pairs;
-        let pays = |id: &InvoiceId| pairs.contains(&(payment_id.clone(), id.clone()));
-        let paid = named.iter().find(|(id, _)| pays(id));
-        let owner = paid.map(|(_, (_, invoice))| invoice.account_id.clone());
-        named.retain(|id, _| !pays(id));
-        // A virtual account that was registered since outranks that, as it does a reference.
-        let known = self.known.as_ref();
-        let outranked = known.is_some_and(|known| known.strength == Strength::Certain);
-        let agrees = known.map(|known| &known.account_id) == owner.as_ref();
-        if let (Some(account_id), false) = (owner, outranked || agrees) {
-            self.known = Some(Identity { account_id, strength: Strength::Certain });
-        }
-    }
-
-    /// Whether a plain number fits several invoices (they differ only in case).
-    fn ambiguous_numbers(&self) -> bool {
-        let numbers = self.subject.tokens.all_numbers();
-        let mut hits = numbers.filter_map(|number| self.set.by_number.get(number));
-        hits.any(|ids| ids.len() > 1)
-    }
-
     pub(super) fn park_named(&mut self, rule: Rule, reason: ParkReason, named: &Named<'_>) -> Step {
         for (by, invoice) in named.values() {
             self.note(invoice, *by, reason.code());
@@ -266,6 +194,7 @@ impl<'a> Matching<'a> {
         };
         if let Some(reason) = self.conflict(by, invoice) {
             self.note(invoice, by, reason.code());
+            self.suggest_near_own(invoice)?;
             return Ok((rule, MatchOutcome::Park(reason)));
         }
         // In another currency nothing is decided, whatever speaks for it.
@@ -276,7 +205,10 @@ impl<'a> Matching<'a> {
             self.suggest([invoice]);
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
-        if rule == Rule::R4 && payable && self.has_neighbour(invoice)? {
+        if rule == Rule::R4
+            && payable
+            && (self.has_neighbour(invoice)? || self.mistaken(invoice)?)
+        {
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
         if rule != Rule::R4 {
@@ -381,8 +313,8 @@ impl<'a> Matching<'a> {
         let mut fits = self.exact(&known.account_id, free)?;
         fits.retain(|invoice| !self.is_rejected(invoice));
         self.explanation.same_amount_account = Some(fits.len());
-        let meant = fits.iter().find(|fit| self.is_meant(fit));
-        let Some(oldest) = meant.or(fits.first()).copied() else {
+        let meant: Vec<_> = fits.iter().copied().filter(|fit| self.is_meant(fit)).collect();
+        let Some(oldest) = meant.first().or(fits.first()).copied() else {
             return self.no_single_fit(&known);
         };
         let rule = match (fits.len(), known.strength) {
@@ -393,7 +325,7 @@ impl<'a> Matching<'a> {
         if rule == Rule::R7 {
             self.record_rivals(&known)?;
         }
-        if rule == Rule::R8 && !self.takes_oldest(&known.account_id) {
+        if rule == Rule::R8 && (meant.len() > 1 || !self.takes_oldest(&known.account_id)) {
             return Ok(self.choose(&fits));
         }
         if !self.sent_in_time(oldest) {
@@ -549,16 +481,15 @@ impl<'a> Matching<'a> {
         for (reference, _) in &self.subject.tokens.references {
             keys.insert(WatchKey::reference(reference));
         }
-        for invoice in self.named().0.values().map(|(_, invoice)| invoice) {
+        let named = self.named().named;
+        for invoice in named.values().map(|(_, invoice)| invoice) {
             keys.insert(WatchKey::number(&number_key(&invoice.invoice_id)));
         }
-        let unknown =
-            self.subject.tokens.all_numbers().filter(|n| !self.set.by_number.contains_key(*n));
-        for number in unknown {
+        for number in self.unknown_numbers() {
             if keys.len() >= WATCHES_MAX {
                 break;
             }
-            keys.insert(WatchKey::number(number));
+            keys.insert(WatchKey::number(&number.key));
         }
         keys.into_iter().collect()
     }

@@ -111,7 +111,8 @@ mod tests {
         set.exact.insert((a.clone(), due.currency(), micros), Vec::new());
         set.oldest.insert((a.clone(), due.currency()), Vec::new());
         set.book.insert((due.currency(), micros), Vec::new());
-        set.near.insert(reference.clone(), Vec::new());
+        set.near
+            .insert(crate::domain::matching::near::Word::Mistyped(reference.clone()), Vec::new());
         assert_eq!(set.exact(&a, due), Ok(Vec::new()));
         let before = set.take_back(&invoice("INV-1001"), due).expect("it was paid");
         assert_eq!(set.exact(&a, due).expect("loaded").len(), 1);

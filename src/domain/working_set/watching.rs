@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::WorkingSet;
 use crate::domain::effect::WatchKey;
 use crate::domain::ids::PaymentId;
-use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::invoice::{Invoice, folded_key, number_key};
 
 /// How many payments an invoice that is sent has decided again at once: of those that name it, of
 /// those whose money is exactly its amount, and of the others that are held for its customer. What
@@ -50,6 +50,7 @@ impl WorkingSet {
         let named = [
             WatchKey::reference(&invoice.payment_reference),
             WatchKey::number(&number_key(&invoice.invoice_id)),
+            WatchKey::number(&folded_key(&invoice.invoice_id)),
         ];
         let held = WatchKey::account(&invoice.account_id, invoice.currency());
         let fits = |id: &&PaymentId| {

@@ -5,7 +5,6 @@ use sqlx::Row;
 
 use super::{Needs, invoices};
 use crate::domain::ids::{AccountId, InvoiceId};
-use crate::domain::matching::near;
 use crate::domain::money::Money;
 use crate::domain::working_set::{
     BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, WorkingSet,
@@ -145,25 +144,30 @@ fn keep_name(set: &mut WorkingSet, account_id: &AccountId, name: Option<String>)
 }
 
 async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut words, mut variants) = (vec![], vec![]);
+    let (mut asked, mut places, mut variants) = (vec![], vec![], vec![]);
     for miss in misses {
         if let Miss::Near(word) = miss {
-            for variant in near::variants(word) {
-                words.push(word.clone());
+            let place = i32::try_from(asked.len()).unwrap_or(i32::MAX);
+            for variant in word.variants() {
+                places.push(place);
                 variants.push(variant);
             }
             set.near.insert(word.clone(), Vec::new());
+            asked.push(word);
         }
     }
     if variants.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query(sql!("load_near")).bind(words).bind(variants);
+    let query = sqlx::query(sql!("load_near")).bind(places).bind(variants);
     for row in query.fetch_all(&mut **tx).await? {
+        let place: i32 = row.try_get(0)?;
+        let word = usize::try_from(place).ok().and_then(|place| asked.get(place));
+        let word = *word.ok_or(StoreError::Corrupt("a word that was asked for"))?;
         let account_id = AccountId::trusted(row.try_get(2)?);
         let currency = rows::currency(row.try_get(3)?)?;
         keep_name(set, &account_id, row.try_get(5)?);
-        set.near.entry(row.try_get(0)?).or_default().push(BookEntry {
+        set.near.entry(word.clone()).or_default().push(BookEntry {
             invoice_id: InvoiceId::trusted(row.try_get(1)?),
             account_id,
             amount_due: Money::from_micros(row.try_get(4)?, currency),

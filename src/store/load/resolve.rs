@@ -9,7 +9,7 @@ use super::Needs;
 use crate::domain::account::Account;
 use crate::domain::effect::WatchKey;
 use crate::domain::ids::{AccountId, InvoiceId};
-use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::invoice::{Invoice, folded_key, number_key};
 use crate::domain::matching::text;
 use crate::domain::money::Currency;
 use crate::domain::review::Alias;
@@ -98,9 +98,9 @@ pub(super) async fn lock_watch_keys(
     needs: &Needs,
     found: &Found,
 ) -> Result<bool, StoreError> {
-    let key = |id: &String| number_key(&InvoiceId::trusted(id));
+    let key = |id: &String| folded_key(&InvoiceId::trusted(id));
     let known: BTreeSet<String> = found.owners.keys().map(key).collect();
-    let mut exclusive: Vec<&str> = needs.numbers.difference(&known).map(String::as_str).collect();
+    let mut exclusive: Vec<&str> = needs.awaited.difference(&known).map(String::as_str).collect();
     exclusive.extend(needs.references.difference(&found.references).map(String::as_str));
     let mut shared: BTreeSet<String> = needs.sends.iter().map(key).collect();
     shared.extend(needs.minted.iter().cloned());
@@ -142,12 +142,13 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
     let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
     for row in rows {
         named.insert(WatchKey::reference(row.try_get(0)?));
-        named.insert(WatchKey::number(row.try_get(1)?));
         held.insert((row.try_get(2)?, rows::currency(row.try_get(3)?)?, row.try_get(4)?));
     }
     named.extend(needs.minted.iter().map(|reference| WatchKey::reference(reference)));
     for id in &needs.sends {
-        named.insert(WatchKey::number(&number_key(&InvoiceId::trusted(id))));
+        let id = InvoiceId::trusted(id);
+        named.insert(WatchKey::number(&number_key(&id)));
+        named.insert(WatchKey::number(&folded_key(&id)));
     }
     Ok(Sent { named, held })
 }

@@ -7,7 +7,7 @@ SELECT invoice_id, account_id, stale FROM (
            AND (f.due_date IS NULL OR f.due_date < z.today)
            AND (f.keep_until IS NULL OR f.keep_until <= z.today)
            AND NOT ('ref:' || f.payment_reference = ANY($4::text[])
-                    OR 'number:' || f.number_key = ANY($4::text[])) AS stale
+                    OR 'number:' || folded_number(f.invoice_id) = ANY($4::text[])) AS stale
     FROM candidate_facts f
     JOIN unnest($3::text[], $7::date[]) AS z(zone, today) ON z.zone = coalesce(f.time_zone, '')
     WHERE f.invoice_id > $5 AND ($6::text IS NULL OR f.invoice_id <= $6)) page

@@ -5,4 +5,4 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.
        a.book_version, a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone
 FROM invoices i JOIN accounts a ON a.account_id = i.account_id
-WHERE i.number_key = ANY($1::text[])
+WHERE i.folded_key = ANY($1::text[])

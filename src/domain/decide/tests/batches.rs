@@ -9,8 +9,8 @@ use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::Decided;
 use crate::domain::ids::{AccountId, AllocationId, IdBlock, PaymentId};
 use crate::domain::input::{Command, Input, Message};
-use crate::domain::invoice::{Invoice, number_key};
-use crate::domain::matching::near;
+use crate::domain::invoice::{Invoice, folded_key};
+
 use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
 use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
 use crate::domain::model_gen::random_log;
@@ -87,10 +87,10 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
             set.book.insert((currency(&code), micros), entries);
         }
         Miss::Near(word) => {
-            let variants = near::variants(&word);
+            let variants = word.variants();
             let found = payable(&|i| {
                 variants.contains(&i.payment_reference)
-                    || variants.contains(&number_key(&i.invoice_id))
+                    || variants.contains(&folded_key(&i.invoice_id))
             });
             let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
             set.near.insert(word, open.map(|open| open.entry()).collect());

@@ -6,6 +6,7 @@ mod identity;
 mod learned;
 mod named;
 mod policies;
+mod reading;
 mod rest;
 mod several;
 mod watched;

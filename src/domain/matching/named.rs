@@ -1,0 +1,142 @@
+//! The invoices that a payer's text names: by references with valid check digits, and by numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::numbers::Number;
+use super::tiers::{Matching, Step};
+use super::{MatchOutcome, NamedBy, fold, text};
+use crate::domain::account::{Identity, Strength};
+use crate::domain::allocation::Rule;
+use crate::domain::ids::InvoiceId;
+use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::payment::ParkReason;
+
+/// Invoices, each with the strongest way in which the text names it.
+pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
+
+/// What the text names.
+#[derive(Default)]
+pub(super) struct Found<'a> {
+    pub named: Named<'a>,
+    /// Those of them that only a doubtful number names.
+    pub doubtful: BTreeSet<InvoiceId>,
+    /// Invoices of which one is named, and the text does not say which.
+    pub ambiguous: BTreeSet<InvoiceId>,
+}
+
+/// How a number of a text is that of an invoice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// As we wrote it, but for upper and lower case.
+    Exactly,
+    /// With other marks or spaces.
+    Otherwise,
+}
+
+impl<'a> Matching<'a> {
+    pub(super) fn named(&self) -> Found<'a> {
+        let mut found = Found::default();
+        let invoice = |id: &InvoiceId| self.set.invoices.get(id);
+        for (reference, place) in &self.subject.tokens.references {
+            let by = match place {
+                text::Found::Reference => NamedBy::Reference,
+                text::Found::EndToEnd => NamedBy::EndToEnd,
+            };
+            if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
+                found.named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
+            }
+        }
+        for run in &self.subject.tokens.numbers {
+            // What is written as we write it wins over what is written otherwise, then the longest
+            // that is one of ours over what it contains; numbers that were glued together stand
+            // beside each other.
+            let mut taken: Vec<&Number> = Vec::new();
+            for written in [Written::Exactly, Written::Otherwise] {
+                for number in run {
+                    let ids = self.written(number, written);
+                    if !ids.is_empty() && !taken.iter().any(|other| other.overlaps(number)) {
+                        taken.push(number);
+                        self.add(number, &ids, &mut found);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The invoices whose number it is.
+    fn written(&self, number: &Number, written: Written) -> Vec<&'a InvoiceId> {
+        let alike = self.set.by_number.get(&number.key).into_iter().flatten();
+        match written {
+            Written::Exactly => alike.filter(|id| number_key(id) == number.word).collect(),
+            Written::Otherwise => alike.collect(),
+        }
+    }
+
+    fn add(&self, number: &Number, ids: &[&'a InvoiceId], found: &mut Found<'a>) {
+        let [id] = ids else {
+            found.ambiguous.extend(ids.iter().map(|id| (*id).clone()));
+            return;
+        };
+        let Some(invoice) = self.set.invoices.get(*id) else { return };
+        // Another number of zeros is another number as often as not.
+        let zeros = fold::with_zeros(&number.word) != fold::with_zeros(id.as_str());
+        let doubtful = number.doubtful || zeros;
+        match found.named.get(*id) {
+            None => {
+                found.named.insert((*id).clone(), (NamedBy::Number, invoice));
+                if doubtful {
+                    found.doubtful.insert((*id).clone());
+                }
+            }
+            Some(_) if !doubtful => {
+                found.doubtful.remove(*id);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Numbers of the text that no invoice has yet, those first that are waited for.
+    pub(super) fn unknown_numbers(&self) -> impl Iterator<Item = &'a Number> {
+        let tokens = self.subject.tokens;
+        let known = |number: &&Number| self.set.by_number.contains_key(&number.key);
+        let apart = move |run: &'a Vec<Number>| {
+            let hits: Vec<&Number> = run.iter().filter(known).collect();
+            run.iter().filter(move |number| !hits.iter().any(|hit| hit.overlaps(number)))
+        };
+        let mut unknown: Vec<&'a Number> = tokens.numbers.iter().flat_map(apart).collect();
+        unknown.sort_by_key(|number| !number.awaited);
+        unknown.into_iter()
+    }
+
+    /// The text fits several invoices alike: a person says which.
+    pub(super) fn several_alike(&mut self, ids: &BTreeSet<InvoiceId>) -> Step {
+        let invoices = ids.iter().filter_map(|id| self.set.invoices.get(id));
+        let mut invoices: Vec<&Invoice> = invoices.collect();
+        let free = self.subject.free;
+        invoices.sort_by_key(|invoice| invoice.due().ok() != Some(free));
+        let reason = ParkReason::AmbiguousReference;
+        for invoice in invoices.iter().take(super::SUGGESTIONS_MAX) {
+            self.note(invoice, NamedBy::Number, reason.code());
+        }
+        self.suggest(invoices);
+        (Rule::R4, MatchOutcome::Park(reason))
+    }
+
+    /// What the payment pays already says nothing about its rest, except whose money it is.
+    pub(super) fn set_aside_paid(&mut self, named: &mut Named<'a>) {
+        let payment_id = self.subject.payment_id;
+        let pairs = &self.set.live_pairs;
+        let pays = |id: &InvoiceId| pairs.contains(&(payment_id.clone(), id.clone()));
+        let paid = named.iter().find(|(id, _)| pays(id));
+        let owner = paid.map(|(_, (_, invoice))| invoice.account_id.clone());
+        named.retain(|id, _| !pays(id));
+        // A virtual account that was registered since outranks that, as it does a reference.
+        let known = self.known.as_ref();
+        let outranked = known.is_some_and(|known| known.strength == Strength::Certain);
+        let agrees = known.map(|known| &known.account_id) == owner.as_ref();
+        if let (Some(account_id), false) = (owner, outranked || agrees) {
+            self.known = Some(Identity { account_id, strength: Strength::Certain });
+        }
+    }
+}
