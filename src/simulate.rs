@@ -17,7 +17,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{Miss, Stop, WorkingSet};
 pub use crate::store::load::{Past, Period, StoredDecision};
-use crate::store::load::{PastPage, load_misses, next_page, past};
+use crate::store::load::{PastPage, load_misses, next_page, past, with_book};
 use crate::store::{StoreError, Tx};
 
 /// How a payment would be decided.
@@ -138,11 +138,12 @@ pub async fn simulate<E: From<StoreError>>(
 ) -> Result<Totals, E> {
     let mut totals = Totals::default();
     let mut tx = past(pool, period).await?;
-    while let Some(mut page) = next_page(&mut tx).await? {
-        totals.unreadable = totals.unreadable.saturating_add(page.unreadable);
-        let decided = decide_page(&mut tx, &mut page, active, other).await?;
+    while let Some((payments, unreadable)) = next_page(&mut tx).await? {
+        totals.unreadable = totals.unreadable.saturating_add(unreadable);
+        let (decided, left_out) = decide_payments(&mut tx, payments, active, other).await?;
+        totals.unreadable = totals.unreadable.saturating_add(left_out);
         let mut differences = Vec::new();
-        for (payment, (now, then)) in page.payments.into_iter().zip(decided) {
+        for (payment, (now, then)) in decided {
             totals.payments = totals.payments.saturating_add(1);
             if payment.stored.as_ref().is_some_and(|stored| !now.is_as_stored(stored)) {
                 totals.stored_otherwise = totals.stored_otherwise.saturating_add(1);
@@ -157,6 +158,37 @@ pub async fn simulate<E: From<StoreError>>(
     }
     tx.rollback().await.map_err(StoreError::from)?;
     Ok(totals)
+}
+
+/// Both verdicts on each payment, in order. One that meets what only a later version can read is
+/// found by halving and left out; how many were.
+async fn decide_payments(
+    tx: &mut Tx<'_>,
+    payments: Vec<Past>,
+    active: &RuleSet,
+    other: &RuleSet,
+) -> Result<(Vec<(Past, (Verdict, Verdict))>, u64), StoreError> {
+    let (mut all, mut left_out) = (Vec::with_capacity(payments.len()), 0_u64);
+    let mut groups = vec![payments];
+    while let Some(mut group) = groups.pop() {
+        let decided = match with_book(tx, group.clone()).await {
+            Ok(mut page) => {
+                let verdicts = decide_page(tx, &mut page, active, other).await;
+                verdicts.map(|verdicts| page.payments.into_iter().zip(verdicts))
+            }
+            Err(error) => Err(error),
+        };
+        match decided {
+            Ok(decided) => all.extend(decided),
+            Err(error) if !error.is_unreadable() => return Err(error),
+            Err(_) if group.len() > 1 => {
+                let second = group.split_off(group.len() / 2);
+                groups.extend([second, group]);
+            }
+            Err(_) => left_out = left_out.saturating_add(1),
+        }
+    }
+    Ok((all, left_out))
 }
 
 /// Both verdicts on each payment of a page. What is missing is loaded for all of them at once.

@@ -247,6 +247,8 @@ pub enum Need {
     Proof(DateTime<Utc>),
     /// An earlier command of the same account waits.
     Queue,
+    /// A worker that can read what a later version of this program wrote.
+    Version,
 }
 
 impl Need {
@@ -264,6 +266,7 @@ impl Need {
             }
             Self::Proof(through) => format!("proof:{}", through.timestamp_micros()),
             Self::Queue => "queue".to_owned(),
+            Self::Version => "version".to_owned(),
         }
     }
 
@@ -276,6 +279,7 @@ impl Need {
             Self::Hold(..) => "hold_unknown",
             Self::Proof(_) => "usage_proof_pending",
             Self::Queue => "behind_waiting",
+            Self::Version => "needs_later_version",
         }
     }
 }

@@ -424,7 +424,7 @@ impl Model {
             Some(Outcome::Waiting(Need::Proof(through))) => {
                 self.set.usage.complete_through.is_some_and(|known| known >= *through)
             }
-            Some(Outcome::Waiting(Need::Queue)) => true,
+            Some(Outcome::Waiting(Need::Queue | Need::Version)) => true,
             Some(
                 Outcome::Applied { .. }
                 | Outcome::Duplicate

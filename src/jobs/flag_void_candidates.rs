@@ -67,7 +67,12 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     if failed > 0 {
         summary.push_str(&format!("; {failed} failed and are left as they are"));
     }
-    Ok(Report { findings: u64::from(rules.behind > 0 || failed > 0), summary })
+    if rules.unreadable > 0 {
+        let unreadable = rules.unreadable;
+        summary.push_str(&format!("; a later version wrote {unreadable} pending bank records"));
+    }
+    let findings = rules.behind > 0 || failed > 0 || rules.unreadable > 0;
+    Ok(Report { findings: u64::from(findings), summary })
 }
 
 /// The bank account that blocks the rest: whoever runs this asks its bank.
@@ -187,13 +192,14 @@ pub async fn rules(
         let why = format!("the feed of bank account {whose} is known only up to {through}");
         return Ok(Err(why));
     }
-    let mut pending = BTreeSet::new();
+    let (mut pending, mut unreadable) = (BTreeSet::new(), 0_u64);
     let mut after = (String::new(), String::new());
     loop {
         let page = candidates::pending(pool, &after, PENDING_PAGE).await?;
-        let Some(last) = page.last() else { break };
+        let Some(last) = page.records.last() else { break };
         after = (last.0.clone(), last.1.clone());
-        let transactions: Vec<_> = page.into_iter().map(|(_, _, bank)| bank).collect();
+        unreadable = unreadable.saturating_add(page.unreadable);
+        let transactions: Vec<_> = page.records.into_iter().map(|(_, _, bank)| bank).collect();
         pending.extend(candidates::words_of(&transactions));
         if pending.len() > PENDING_WORDS_MAX {
             return Ok(Err("too many pending bank records".to_owned()));
@@ -205,6 +211,7 @@ pub async fn rules(
         behind,
         stale_after_days: settings.stale_after_days,
         pending: pending.into_iter().collect(),
+        unreadable,
         feed_complete_through: through,
     }))
 }

@@ -1,6 +1,7 @@
 //! One partition's way: decode, one transaction per batch, and what to do when it fails.
 
 mod careful;
+mod later;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -272,13 +273,12 @@ impl Pipeline {
                     }
                     step => return step,
                 },
-                Next::Keep => match self.keep(fence, group, cancel).await {
-                    Some(Step::Committed) => {
+                Next::Keep => match self.keep(fence, group, &error, cancel).await {
+                    Step::Committed => {
                         (attempts, pause) = (0, RETRY_FIRST);
                         continue;
                     }
-                    Some(step) => return step,
-                    None => {}
+                    step => return step,
                 },
                 Next::Again => {}
             }
@@ -357,45 +357,6 @@ impl Pipeline {
         let reason = DeadLetterReason::Unprocessable;
         let decoded = item.decoded.as_ref().ok();
         self.dead_letter_alone(fence, &item.raw, decoded, reason, cancel).await
-    }
-
-    /// A fact of the bank is recorded, to be decided by a later version. None for anything else: it
-    /// waits for a worker that can read what it meets, and is never a dead letter for it.
-    async fn keep(&self, fence: &Fence, group: &[Item], cancel: &LaneCancel) -> Option<Step> {
-        let item = group.first()?.only_recorded(false)?;
-        let step = self.only_record(fence, &item, cancel).await?;
-        tracing::warn!(
-            topic = fence.topic,
-            partition = fence.partition,
-            offset = item.raw.offset,
-            "a later version wrote what this record meets: it is kept, undecided"
-        );
-        Some(step)
-    }
-
-    /// Records one fact of the bank; None when the database refuses that too.
-    async fn only_record(&self, fence: &Fence, item: &Item, cancel: &LaneCancel) -> Option<Step> {
-        let mut pause = RETRY_FIRST;
-        let mut attempts = 0_u32;
-        loop {
-            let items = std::slice::from_ref(item);
-            let turn = self.turn().await;
-            let result = self.attempt(fence, items, Locks::First).await;
-            drop(turn);
-            let Err(error) = result else {
-                return Some(Step::Committed);
-            };
-            attempts = attempts.saturating_add(1);
-            match next_step(&error, attempts, 1, 1) {
-                Next::Abandon => return Some(Step::Fenced),
-                Next::GiveUp | Next::Keep => return None,
-                Next::Again | Next::Halve => {}
-            }
-            log_retry(&fence.topic, fence.partition, &error, pause);
-            if rest(&mut pause, cancel).await {
-                return Some(Step::Cancelled);
-            }
-        }
     }
 
     async fn dead_letter_alone(

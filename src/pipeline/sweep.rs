@@ -233,7 +233,9 @@ impl Pipeline {
         let item = command.id.to_string();
         let attempts = failing::note(self.pool(), Kind::Command, &item, &error, at).await?;
         let own_fault = matches!(error.disposition(), Disposition::Bisect | Disposition::Suspect);
-        if !own_fault || attempts < GIVE_UP_AFTER {
+        // A fact of the bank is tried on: what it meets is not its fault.
+        let fact = command.raw.topic == self.settings().topics.bank_payments;
+        if !own_fault || fact || attempts < GIVE_UP_AFTER {
             return Ok(());
         }
         let reason = DeadLetterReason::Unprocessable;

@@ -70,6 +70,7 @@ impl StoreError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
+            Self::Database(_) if self.is_unreadable() => Disposition::Unread,
             Self::Database(error) => database_disposition(error),
             Self::Migration(_) | Self::NotUtf8(_) | Self::RulesTooNew => Disposition::Retry,
             Self::Unreadable(_) => Disposition::Unread,
@@ -99,6 +100,25 @@ impl StoreError {
         }
     }
 
+    /// Whether a row has what only a later version of this program can read: a word, or a value of
+    /// another form.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Unreadable(_) => true,
+            Self::Database(error) => {
+                matches!(error, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })
+            }
+            Self::Migration(_)
+            | Self::NotUtf8(_)
+            | Self::Fenced
+            | Self::Raced(_)
+            | Self::TooWide
+            | Self::RulesTooNew
+            | Self::Corrupt(_) => false,
+        }
+    }
+
     /// Whether it was cut off by a time limit: each further attempt may take as long.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
@@ -121,6 +141,7 @@ impl StoreError {
                 let constraint = error.constraint().unwrap_or_default();
                 format!("{} {constraint}", error.code().unwrap_or_default())
             }
+            Self::Database(_) if self.is_unreadable() => "unreadable".to_owned(),
             Self::Database(_) => "database".to_owned(),
             Self::Migration(_) | Self::NotUtf8(_) | Self::RulesTooNew => "migration".to_owned(),
             Self::Fenced => "fenced".to_owned(),
@@ -136,7 +157,9 @@ impl StoreError {
     /// Whether the server answered, so that another item may well succeed.
     #[must_use]
     pub fn is_answered(&self) -> bool {
-        !matches!(self, Self::Database(error) if !matches!(error, sqlx::Error::Database(_)))
+        let unanswered =
+            matches!(self, Self::Database(error) if !matches!(error, sqlx::Error::Database(_)));
+        !unanswered || self.is_unreadable()
     }
 
     /// The name of the constraint that refused, if one did.
@@ -160,11 +183,8 @@ impl StoreError {
 fn database_disposition(error: &sqlx::Error) -> Disposition {
     let sqlx::Error::Database(error) = error else {
         return match error {
-            // A value that cannot be encoded or decoded is the record's or the row's fault.
-            sqlx::Error::Encode(_)
-            | sqlx::Error::Decode(_)
-            | sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::InvalidArgument(_) => Disposition::Bisect,
+            // A value that cannot be encoded is the record's fault.
+            sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => Disposition::Bisect,
             _ => Disposition::Retry,
         };
     };
@@ -178,7 +198,10 @@ fn database_disposition(error: &sqlx::Error) -> Disposition {
         // Out of memory or of locks, or cut off by its time limit: perhaps by what the batch is.
         "53200" | "57014" => Disposition::Suspect,
         // Permission, missing table, read-only: the deployment's fault, not the record's.
-        "42501" | "42P01" | "42703" | "25006" | "3D000" | "28000" | "28P01" => Disposition::Retry,
+        // So is a statement that was prepared before a column got another type.
+        "42501" | "42P01" | "42703" | "25006" | "3D000" | "28000" | "28P01" | "0A000" => {
+            Disposition::Retry
+        }
         code if code.starts_with("08") || code.starts_with("57") || code.starts_with("58") => {
             Disposition::Retry
         }

@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 pub use misses::misses as load_misses;
-pub use past::{Past, PastPage, Period, StoredDecision, next_page, past};
+pub use past::{Past, PastPage, Period, StoredDecision, next_page, past, with_book};
 pub use steps_back::{ProofFeed, is_step_back};
 
 use super::{StoreError, Tx, rows, sql};

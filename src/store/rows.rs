@@ -128,6 +128,43 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
     })
 }
 
+/// None for what only a later version can read: it stays as it is, and hinders nothing here.
+pub(super) fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error) if error.is_unreadable() => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// What the words of a record are read from that only a later version can read as a whole. All
+/// else of it says nothing.
+pub(super) fn only_texts(row: &PgRow) -> Result<BankTransaction, StoreError> {
+    let currency = currency(row.try_get("currency")?).or_else(|_| currency("SGD"))?;
+    let booking_date = row.try_get("booking_date")?;
+    Ok(BankTransaction {
+        bank_account: BankAccountId::trusted(row.try_get("bank_account")?),
+        bank_transaction_id: None,
+        statement_id: None,
+        entry_reference: None,
+        end_to_end_id: row.try_get("end_to_end_id")?,
+        credit_debit: CreditDebit::Credit,
+        status: EntryStatus::Pending,
+        reversal: false,
+        amount: Money::zero(currency),
+        charges: None,
+        instructed: None,
+        detail: None,
+        booking_date,
+        value_date: None,
+        debtor_name: None,
+        debtor_account: None,
+        virtual_account: None,
+        creditor_reference: row.try_get("creditor_reference")?,
+        unstructured: lines::split(row.try_get("unstructured")?),
+        return_of: None,
+    })
+}
+
 fn instructed(row: &PgRow) -> Result<Option<Money>, StoreError> {
     let Some(code) = row.try_get::<Option<&str>, _>("instructed_currency")? else {
         return Ok(None);

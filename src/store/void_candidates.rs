@@ -30,6 +30,8 @@ pub struct Rules {
     pub stale_after_days: u16,
     /// Watch words that pending bank records name: `ref:…`, `number:…`.
     pub pending: Vec<String>,
+    /// How many of those records a later version wrote: only their texts were read.
+    pub unreadable: u64,
     /// Up to when the bank's feed is known: evidence.
     pub feed_complete_through: DateTime<Utc>,
 }
@@ -95,6 +97,15 @@ pub async fn zones(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(sql!("candidates_zones")).fetch_all(pool).await?)
 }
 
+/// Bank records that are not booked yet.
+#[derive(Debug, Default)]
+pub struct Announced {
+    /// With the bank account and the key of each, by which they are sorted.
+    pub records: Vec<(String, String, BankTransaction)>,
+    /// How many of them a later version wrote: only their texts are read.
+    pub unreadable: u64,
+}
+
 /// A page of bank records that are not booked yet, after the given key.
 ///
 /// # Errors
@@ -103,12 +114,19 @@ pub async fn pending(
     pool: &PgPool,
     after: &(String, String),
     limit: i64,
-) -> Result<Vec<(String, String, BankTransaction)>, StoreError> {
+) -> Result<Announced, StoreError> {
     let query = sqlx::query(sql!("candidates_pending")).bind(&after.0).bind(&after.1).bind(limit);
-    let mut page = Vec::new();
+    let mut page = Announced::default();
     for row in query.fetch_all(pool).await? {
-        let record = rows::bank_record(&row)?;
-        page.push((record.key.bank_account, record.key.key, record.transaction));
+        let transaction = match rows::bank_record(&row) {
+            Ok(record) => record.transaction,
+            Err(error) if error.is_unreadable() => {
+                page.unreadable = page.unreadable.saturating_add(1);
+                rows::only_texts(&row)?
+            }
+            Err(error) => return Err(error),
+        };
+        page.records.push((row.try_get("bank_account")?, row.try_get("bank_key")?, transaction));
     }
     Ok(page)
 }

@@ -13,25 +13,32 @@ use crate::harness::records::{account, bank, command, credit, invoice, with};
 use crate::harness::{Direct, World, by_length, out_record};
 
 /// A worker in a process of its own.
-fn spawn(world: &World) -> Child {
+pub fn spawn(world: &World) -> Child {
+    spawn_only(world, &["--only", "commands,bank"])
+}
+
+/// The same with other parts.
+pub fn spawn_only(world: &World, parts: &[&str]) -> Child {
     let log = match std::env::var_os("RUST_LOG") {
         Some(_) => Stdio::inherit(),
         None => Stdio::null(),
     };
     Command::new(env!("CARGO_BIN_EXE_topup"))
-        .args(["worker", "--only", "commands,bank"])
+        .arg("worker")
+        .args(parts)
         .env("DATABASE_URL", &world.database.url)
         .env("KAFKA_BROKERS", &world.brokers)
         .env("TOPUP__KAFKA__TOPIC_PREFIX", &world.name)
         .env("TOPUP__KAFKA__GROUP_ID", &world.name)
         .env("TOPUP__KAFKA__SESSION_TIMEOUT_MS", "6000")
+        .envs(world.settings())
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
         .expect("a process")
 }
 
-fn kill(mut process: Child) {
+pub fn kill(mut process: Child) {
     process.kill().expect("SIGKILL");
     process.wait().expect("gone");
 }

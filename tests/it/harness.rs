@@ -70,6 +70,11 @@ impl World {
         self.settings.insert(format!("TOPUP__{key}"), value.to_owned());
     }
 
+    /// What was set, for a worker in a process of its own.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
     pub fn config(&self) -> Config {
         let defaults = [
             ("DATABASE__URL", self.database.url.as_str()),

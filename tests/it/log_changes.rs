@@ -11,7 +11,7 @@ use topup::kafka::{
 };
 use topup::store::views;
 
-use crate::harness::records::{BANK, bank, credit, with};
+use crate::harness::records::{BANK, account, bank, credit, with};
 use crate::harness::{Direct, World, kafka, out_record, wire};
 
 const CHANGES: &str = "SELECT coalesce(string_agg(concat_ws(' ', kind, expected, went_on_at, lost),
@@ -38,7 +38,7 @@ async fn paid(world: &World, count: usize) {
 }
 
 /// What the command printed, when it ended with `exit`.
-fn topup(world: &World, words: &[&str], exit: i32) -> String {
+pub fn topup(world: &World, words: &[&str], exit: i32) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_topup"))
         .args(words)
         .env("DATABASE_URL", &world.database.url)
@@ -198,6 +198,32 @@ async fn records_deleted_after_they_were_read_change_nothing() {
     credits(&world, 80, 90).await;
     paid(&world, 90).await;
     assert_eq!(world.value(CHANGES).await, "none");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// A topic goes and is not created anew: its partition is a state that is told, everything else
+/// goes on, and so does the partition when the topic comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_goes_is_a_state_until_it_comes_back() {
+    let world = world("lc_gone").await;
+    let worker = world.start().await;
+    credits(&world, 0, 20).await;
+    paid(&world, 20).await;
+    let topic = world.topics.bank_payments.clone();
+    kafka::delete_topics(&world.brokers, vec![topic.clone()]).await;
+    let state = "SELECT state || ': ' || reason FROM partition_states WHERE topic LIKE '%bank%'";
+    world.until(state, "unreadable: the topic or the partition is not there").await;
+    let said = topup(&world, &["status"], 3);
+    assert!(said.contains("is unreadable: the topic or the partition is not there"), "{said}");
+    topup(&world, &["doctor"], 1);
+    let known = account("ACC-1");
+    world.applied("c-1", "account.upsert", "ACC-1", known).await;
+    kafka::create_topic(&world.brokers, &topic).await;
+    credits(&world, 20, 45).await;
+    paid(&world, 45).await;
+    world.until(state, "flowing: ").await;
+    world.until("SELECT count(*) FROM log_changes WHERE settled_at IS NULL", "1").await;
     worker.shutdown().await;
     world.finish().await;
 }

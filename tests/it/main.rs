@@ -51,6 +51,7 @@ mod splits;
 mod statements;
 mod steps_back;
 mod stopping;
+mod upgrade;
 mod usage;
 mod verbs;
 mod views;

@@ -65,7 +65,7 @@ impl Desk {
     async fn pending(&self) -> Vec<String> {
         let first = (String::new(), String::new());
         let page = void_candidates::pending(self.direct.pipeline.pool(), &first, 100).await;
-        page.expect("pending").into_iter().map(|(_, key, _)| key).collect()
+        page.expect("pending").records.into_iter().map(|(_, key, _)| key).collect()
     }
 
     async fn dispositions(&self) -> Vec<String> {

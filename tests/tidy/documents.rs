@@ -27,6 +27,7 @@ fn codes() -> [(&'static str, Vec<&'static str>); 6] {
         Need::Hold(AccountId::trusted("A"), HoldId::trusted("H")),
         Need::Proof(chrono::DateTime::UNIX_EPOCH),
         Need::Queue,
+        Need::Version,
     ];
     [
         ("Refusals of commands", Rejection::ALL.map(Rejection::code).to_vec()),

@@ -30,7 +30,7 @@ pub struct StoredDecision {
 }
 
 /// One payment as it was received.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Past {
     pub payment_id: PaymentId,
     pub record: BankRecord,
@@ -49,8 +49,6 @@ pub struct PastPage {
     pub payments: Vec<Past>,
     pub set: WorkingSet,
     pub needs: Needs,
-    /// Payments that only a later version of this program can read: left out.
-    pub unreadable: u64,
 }
 
 /// Opens the cursor over the payments of a period, in a transaction that reads only.
@@ -68,55 +66,67 @@ pub async fn past(pool: &PgPool, period: &Period) -> Result<Tx<'static>, StoreEr
     Ok(tx)
 }
 
-/// The next page; none at the end.
+/// The next payments; none at the end. The number is of those that only a later version of this
+/// program can read: they are left out.
 ///
 /// # Errors
 /// When the database fails or holds what its own constraints forbid.
-pub async fn next_page(tx: &mut Tx<'_>) -> Result<Option<PastPage>, StoreError> {
+pub async fn next_page(tx: &mut Tx<'_>) -> Result<Option<(Vec<Past>, u64)>, StoreError> {
     let rows = sqlx::query(sql!("past_payments_next")).fetch_all(&mut **tx).await?;
     if rows.is_empty() {
         return Ok(None);
     }
-    let mut needs = Needs::default();
     let mut unreadable = 0_u64;
     let mut payments = Vec::with_capacity(rows.len());
-    for row in rows {
-        let record = match rows::bank_record(&row) {
-            Ok(record) => record,
-            Err(StoreError::Unreadable(_)) => {
-                unreadable = unreadable.saturating_add(1);
-                continue;
-            }
+    for row in &rows {
+        match one(row) {
+            Ok(past) => payments.extend(past),
+            Err(error) if error.is_unreadable() => unreadable = unreadable.saturating_add(1),
             Err(error) => return Err(error),
-        };
-        let Some(payment_id) = record.payment_id.clone() else {
-            continue;
-        };
-        let tokens = text::tokens(&record.transaction);
-        needs.add_bank(&record.transaction, &tokens);
-        let rule: Option<String> = row.try_get("decided_rule")?;
-        let stored = match rule {
-            Some(rule) => Some(StoredDecision {
-                rule,
-                outcome: row.try_get("decided_outcome")?,
-                reason: row.try_get("decided_reason")?,
-            }),
-            None => None,
-        };
-        let currency = record.transaction.amount.currency();
-        payments.push(Past {
-            payment_id,
-            tokens,
-            amount: Money::from_micros(row.try_get("free")?, currency),
-            recorded_at: row.try_get("recorded_at")?,
-            stored,
-            pays: Vec::new(),
-            record,
-        });
+        }
+    }
+    Ok(Some((payments, unreadable)))
+}
+
+fn one(row: &sqlx::postgres::PgRow) -> Result<Option<Past>, StoreError> {
+    let record = rows::bank_record(row)?;
+    let Some(payment_id) = record.payment_id.clone() else {
+        return Ok(None);
+    };
+    let rule: Option<String> = row.try_get("decided_rule")?;
+    let stored = match rule {
+        Some(rule) => Some(StoredDecision {
+            rule,
+            outcome: row.try_get("decided_outcome")?,
+            reason: row.try_get("decided_reason")?,
+        }),
+        None => None,
+    };
+    let currency = record.transaction.amount.currency();
+    Ok(Some(Past {
+        payment_id,
+        tokens: text::tokens(&record.transaction),
+        amount: Money::from_micros(row.try_get("free")?, currency),
+        recorded_at: row.try_get("recorded_at")?,
+        stored,
+        pays: Vec::new(),
+        record,
+    }))
+}
+
+/// What deciding these payments again needs.
+///
+/// # Errors
+/// When the database fails; [`StoreError::is_unreadable`] when one of them meets what only a later
+/// version can read.
+pub async fn with_book(tx: &mut Tx<'_>, mut payments: Vec<Past>) -> Result<PastPage, StoreError> {
+    let mut needs = Needs::default();
+    for past in &payments {
+        needs.add_bank(&past.record.transaction, &past.tokens);
     }
     pays(tx, &mut payments).await?;
     let set = looked_at(tx, &needs, &payments).await?;
-    Ok(Some(PastPage { payments, set, needs, unreadable }))
+    Ok(PastPage { payments, set, needs })
 }
 
 async fn pays(tx: &mut Tx<'_>, payments: &mut [Past]) -> Result<(), StoreError> {

@@ -92,7 +92,9 @@ pub(super) async fn load(
     if !bookings.is_empty() {
         let query = sqlx::query(sql!("load_pending"));
         for row in of(query, &bookings).bind(ALIKE_MAX).fetch_all(&mut **tx).await? {
-            set.pending.record(&rows::bank_record(&row)?);
+            if let Some(record) = rows::readable(rows::bank_record(&row))? {
+                set.pending.record(&record);
+            }
         }
     }
     let pending = new(set, &announced.pending);
@@ -106,7 +108,9 @@ pub(super) async fn load(
     let query = of(sqlx::query(sql!("load_announced_late")), &pending);
     let query = query.bind(pending.iter().map(|one| one.day).collect::<Vec<_>>());
     for row in query.bind(first).bind(last).fetch_all(&mut **tx).await? {
-        set.pending.booked(&rows::bank_record(&row)?);
+        if let Some(record) = rows::readable(rows::bank_record(&row))? {
+            set.pending.booked(&record);
+        }
     }
     Ok(())
 }

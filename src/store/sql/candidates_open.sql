@@ -2,6 +2,8 @@
 SELECT CASE
     WHEN EXISTS (SELECT 1 FROM dead_letters WHERE topic = $2 AND status = 'open')
         THEN 'a record of the bank is an open dead letter'
+    WHEN EXISTS (SELECT 1 FROM waiting_commands WHERE topic = $2)
+        THEN 'a record of the bank waits for a later version of this program'
     WHEN EXISTS (SELECT 1 FROM log_changes c WHERE c.settled_at IS NULL
                   AND c.consumer_group = $1 AND c.topic = $2)
         THEN 'the log of the bank''s records changed, and nobody has settled it'

@@ -8,7 +8,7 @@ WHERE NOT EXISTS (SELECT 1 FROM waiting_commands earlier
                    WHERE earlier.wait_key = w.wait_key AND earlier.waiting_id < w.waiting_id)
   AND CASE WHEN $4 THEN next_try(f.tried_at, f.attempts) <= $1 ELSE f.item IS NULL END
   AND (w.deadline <= $1
-       OR w.needs = 'queue'
+       OR w.needs IN ('queue', 'version')
        -- Usage is known up to the instant that its proof needs, in microseconds.
        OR CASE WHEN w.needs LIKE 'proof:%' THEN substr(w.needs, 7)::bigint <= $3 END
        OR EXISTS (SELECT 1 FROM invoices i WHERE w.needs = 'invoice:' || i.invoice_id
