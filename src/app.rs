@@ -221,6 +221,10 @@ impl Worker {
             let telling = tell_states(pipeline.clone(), consumer.watch(), stopped.clone());
             tasks.push(tokio::spawn(telling));
         }
+        if let Some(consumer) = consumer.as_ref().filter(|_| only.usage) {
+            let counting = count_partitions(pipeline.clone(), consumer.topics(), stopped.clone());
+            tasks.push(tokio::spawn(counting));
+        }
         if only.relay {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
@@ -332,6 +336,33 @@ async fn tell_states(
         }
         tokio::select! {
             () = tokio::time::sleep(STATES_LOOK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// How often Kafka is asked how many partitions there are. A proof waits for the next answer.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+
+/// Tells the database how many partitions the usage topic has: what lies in one that nobody has
+/// opened yet is not known.
+async fn count_partitions(
+    pipeline: Pipeline,
+    topics: kafka::Topics,
+    mut stop: watch::Receiver<bool>,
+) {
+    let (group, topic) = (&pipeline.settings().group, &pipeline.settings().topics.usage);
+    while !*stop.borrow() {
+        let at = pipeline.clock().now();
+        let count = topics.partitions(topic).await.and_then(|count| i32::try_from(count).ok());
+        if let Some(count) = count {
+            let told = partitions::tell_count(pipeline.pool(), group, topic, count, at).await;
+            if let Err(error) = told {
+                tracing::debug!(error = %telemetry::chain(&error), "partitions not told");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNT_EVERY) => {}
             _ = stop.changed() => {}
         }
     }

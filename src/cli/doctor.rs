@@ -20,6 +20,7 @@ const SKEW_WARN_MS: i64 = 1_000;
 const SKEW_FAIL_MS: i64 = 30_000;
 const PARTITIONS: &str = "partitions";
 const RELAY: &str = "events published";
+const STATEMENTS: &str = "bank statements";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +97,10 @@ async fn database(config: &Config) -> Vec<Check> {
         match examined.partitions().await {
             Ok(facts) => checks.extend(judge_partitions(&facts)),
             Err(error) => checks.push(unanswered(PARTITIONS, &error)),
+        }
+        match examined.future_statements().await {
+            Ok(found) => checks.push(judge_statements(&found)),
+            Err(error) => checks.push(unanswered(STATEMENTS, &error)),
         }
         match examined.relay().await {
             Ok(facts) => checks.extend(judge_relay(&facts)),
@@ -215,6 +220,18 @@ fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
         verdict(Verdict::Fail, PARTITIONS, fact.found.clone(), how)
     };
     facts.iter().map(judged).collect()
+}
+
+fn judge_statements(found: &[String]) -> Check {
+    let Some(first) = found.first() else {
+        return ok(STATEMENTS, "none speaks of the future");
+    };
+    let more = match found.len() {
+        1 => String::new(),
+        count => format!(", and {} more", count.saturating_sub(1)),
+    };
+    let how = "it proves nothing (statement_in_future): `topup statements reset`";
+    verdict(Verdict::Warn, STATEMENTS, format!("{first}{more}"), how)
 }
 
 fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {

@@ -41,6 +41,7 @@ mod rules;
 mod settings;
 mod simulate;
 mod splits;
+mod statements;
 mod status;
 mod steps_back;
 mod stream;
@@ -174,6 +175,9 @@ enum Command {
     /// How far usage is known, which proves that money is unspent
     #[command(subcommand, after_help = "Example:\n  topup usage watermarks")]
     Usage(usage::UsageCommand),
+    /// What the bank's statements say; taking back one that is not to be believed
+    #[command(subcommand, after_help = "Example:\n  topup statements list")]
+    Statements(statements::StatementsCommand),
     /// Bank statements against payments, and each account's books; exits 3 when they differ
     #[command(after_help = "Examples:\n  topup reconcile\n  \
                             topup reconcile --as-of 2026-11-22\n  \
@@ -239,6 +243,7 @@ impl Command {
             | Self::Status(_)
             | Self::Partitions(_)
             | Self::Usage(_)
+            | Self::Statements(_)
             | Self::Reconcile(_)
             | Self::Rules(_)
             | Self::Simulate(_)
@@ -360,6 +365,9 @@ async fn look(
             return partitions::run(&command, pool, &config.kafka, printer).await;
         }
         Command::Usage(command) => return usage::run(&command, pool, config, printer).await,
+        Command::Statements(command) => {
+            return statements::run(&command, pool, config, printer).await;
+        }
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
         Command::Rules(command) => return rules::run(&command, pool, config, printer).await,

@@ -10,6 +10,7 @@ use super::output::{Output, Printer, Tabular, cell, write};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::reconcile::{self, Drift, Entry};
+use crate::store::statements;
 
 #[derive(Debug, Clone, Args)]
 pub struct ReconcileArgs {
@@ -51,7 +52,10 @@ pub async fn run(
         return Err(CliError::Usage(why.to_owned()));
     }
     let drifts = reconcile::find(pool, as_of, &config.jobs.time_zone).await;
-    let reconcile::Found { drifts, cut_off } = drifts.map_err(|error| CliError::failed(&error))?;
+    let found = drifts.map_err(|error| CliError::failed(&error))?;
+    let reconcile::Found { mut drifts, cut_off } = found;
+    let future = statements::of_the_future(pool, as_of).await;
+    drifts.extend(future.map_err(|error| CliError::failed(&error))?);
     if printer.output != Output::Table || !drifts.is_empty() {
         printer.rows(&drifts)?;
     }

@@ -86,6 +86,7 @@ async fn show(
     let held = view.checkpoints.iter().any(CheckpointRow::is_held);
     let held = held || !view.outbox.held_keys.is_empty();
     let trouble = held || !view.log_changes.is_empty() || !view.wrong_clocks.is_empty();
+    let trouble = trouble || !view.future_statements.is_empty();
     Ok(if trouble { Exit::Findings } else { Exit::Ok })
 }
 
@@ -135,6 +136,14 @@ fn human(view: &StatusView, text: &mut Text) {
         text.line(&format!(
             "The clock of {owner} is {ahead} ms ahead since {since}: it is not ready, and runs no \
              job."
+        ));
+    }
+    for row in &view.future_statements {
+        let (id, of, currency) = (&row.statement_id, &row.bank_account, &row.currency);
+        text.line(&format!(
+            "Statement {id} of {of} ({currency}) is complete through {}: it proves nothing \
+             (statement_in_future).",
+            row.complete_through
         ));
     }
     text.heading("Outbox");

@@ -98,6 +98,16 @@ pub(super) async fn reset_watermark(
     Ok(store::usage::reset_watermark(pool, place, who, at).await?)
 }
 
+pub(super) async fn reset_statement(
+    pool: &PgPool,
+    key: (&str, &str, &str),
+    complete_through: DateTime<Utc>,
+    who: (&str, &str),
+    at: DateTime<Utc>,
+) -> Result<bool, CliError> {
+    Ok(store::statements::reset(pool, key, complete_through, who, at).await?)
+}
+
 pub(super) async fn skip(
     pool: &PgPool,
     skip: &Skip<'_>,

@@ -17,6 +17,7 @@ use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
 use crate::store::outbox;
+use crate::store::statements;
 use crate::store::void_candidates::{self as candidates, Rules};
 
 /// Invoices of a page, and the most that one transaction locks.
@@ -77,7 +78,8 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
 
 /// The bank account that blocks the rest: whoever runs this asks its bank.
 async fn behind_name(pool: &PgPool, skew: chrono::Duration) -> Result<String, StoreError> {
-    Ok(candidates::feed_behind(pool, skew).await?.unwrap_or_else(|| "?".to_owned()))
+    let behind = candidates::feed_behind(pool, skew).await?;
+    Ok(behind.map_or_else(|| "?".to_owned(), |(whose, _)| whose))
 }
 
 /// Changes the flags of a page in one transaction. An invoice that fails is found by halving: its
@@ -181,7 +183,11 @@ pub async fn rules(
     let Some(through) = known else {
         let silent = candidates::feed_behind(pool, ours.clock_skew).await?;
         return Ok(Err(match silent {
-            Some(whose) => format!("bank account {whose} has never sent a statement"),
+            Some((whose, true)) => format!(
+                "the statements of bank account {whose} speak of the future ({})",
+                statements::IN_FUTURE
+            ),
+            Some((whose, false)) => format!("bank account {whose} has never sent a statement"),
             None => "no bank account has ever sent a statement".to_owned(),
         }));
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::runner::{Report, Work};
 use crate::domain::event::Cause;
 use crate::domain::ids::{MessageId, RecordId, Source, own_source};
-use crate::store::{StoreError, outbox, reconcile};
+use crate::store::{StoreError, outbox, reconcile, statements};
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let as_of = work.as_of();
@@ -32,10 +32,17 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     };
     tx.commit().await?;
     let drifts = found.drifts.len();
+    let future = statements::of_the_future(work.pool(), as_of).await?;
     if drifts > 0 {
         // The metric of this job: a log line that a collector counts, by a stable name.
         tracing::warn!(metric = "topup_reconcile_drifts", drifts, "reconciliation found drift");
     }
-    let findings = u64::try_from(drifts).unwrap_or(u64::MAX);
-    Ok(Report { findings, summary: format!("{drifts} drifts, {told}") })
+    let mut summary = format!("{drifts} drifts, {told}");
+    if let Some(first) = future.first() {
+        let (code, count, of) = (statements::IN_FUTURE, future.len(), &first.of);
+        tracing::warn!(code, count, bank_account = %of, "a statement speaks of the future");
+        summary.push_str(&format!("; {count} statements speak of the future, one of {of}"));
+    }
+    let findings = u64::try_from(drifts.saturating_add(future.len())).unwrap_or(u64::MAX);
+    Ok(Report { findings, summary })
 }

@@ -26,6 +26,7 @@ pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// A running consumer. Dropping it without `shutdown` stops it without waiting for its lanes.
 pub struct ConsumerHandle {
     shared: Arc<Shared>,
+    probe: Probe,
     report: Option<oneshot::Receiver<ShutdownReport>>,
 }
 
@@ -71,7 +72,7 @@ pub fn start<H: BatchHandler>(
         runtime,
         limits: config.queue_limits(),
         events,
-        probe,
+        probe: probe.clone(),
         probe_thread,
         check_every: config.check_every,
         suspected: None,
@@ -86,7 +87,7 @@ pub fn start<H: BatchHandler>(
             let _ = report_to.send(poll_loop.run());
         })
         .map_err(KafkaError::Thread)?;
-    Ok(ConsumerHandle { shared, report: Some(report) })
+    Ok(ConsumerHandle { shared, probe, report: Some(report) })
 }
 
 impl ConsumerHandle {
@@ -123,6 +124,11 @@ impl ConsumerHandle {
         move || shared.status()
     }
 
+    /// Questions about topics, for those who outlive this handle.
+    pub fn topics(&self) -> Topics {
+        Topics(self.probe.clone())
+    }
+
     /// Resolves when the consumer cannot go on; the process then has to end with an error. Stays
     /// pending for ever when the consumer is shut down in order.
     pub fn failed(&self) -> impl Future<Output = KafkaError> + Send + use<> {
@@ -137,6 +143,17 @@ impl ConsumerHandle {
                 None => std::future::pending().await,
             }
         }
+    }
+}
+
+/// Questions about topics.
+#[derive(Debug, Clone)]
+pub struct Topics(Probe);
+
+impl Topics {
+    /// How many partitions a topic has; `None` when Kafka does not answer, or does not know it.
+    pub async fn partitions(&self, topic: &str) -> Option<usize> {
+        self.0.partitions(topic).await
     }
 }
 

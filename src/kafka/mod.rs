@@ -43,7 +43,7 @@ mod status;
 mod trouble;
 
 pub use config::{ConsumerConfig, GroupProtocol};
-pub use consumer::{CLOSE_GRACE, ConsumerHandle, ShutdownReport, start};
+pub use consumer::{CLOSE_GRACE, ConsumerHandle, ShutdownReport, Topics, start};
 pub use error::KafkaError;
 pub use lane::{BatchHandler, Checked, LaneCancel, Opened, Processed};
 pub use log::{LogSilence, PartitionLog};

@@ -47,6 +47,7 @@ enum Failure {
 enum Request {
     Ends { topic: Arc<str>, partition: i32, reply: oneshot::Sender<Answer<(i64, i64)>> },
     First { topic: Arc<str>, partition: i32, offset: i64, reply: FirstReply },
+    Count { topic: String, reply: oneshot::Sender<Option<usize>> },
     Stop,
 }
 
@@ -101,6 +102,13 @@ impl Probe {
         let request = |reply| Request::Ends { topic: topic.clone(), partition, reply };
         let ends = self.ask(request, cancel).await?;
         Ok(PartitionLog::new(ends, self.clone(), topic.clone(), partition, cancel.clone()))
+    }
+
+    /// How many partitions a topic has; `None` when Kafka does not answer.
+    pub async fn partitions(&self, topic: &str) -> Option<usize> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Count { topic: topic.to_owned(), reply }).ok()?;
+        answer.await.ok().flatten()
     }
 
     /// Asks once; `None` when Kafka does not answer.
@@ -184,6 +192,14 @@ impl Server {
             match inbox.recv() {
                 Ok(Request::Ends { reply, .. }) if reply.is_closed() => {}
                 Ok(Request::First { reply, .. }) if reply.is_closed() => {}
+                Ok(Request::Count { topic, reply }) => {
+                    let metadata = self.consumer.fetch_metadata(Some(&topic), PROBE_TIMEOUT).ok();
+                    let _ = reply.send(metadata.and_then(|metadata| {
+                        let topics = metadata.topics().iter();
+                        let count = topics.map(|topic| topic.partitions().len()).sum();
+                        (count > 0).then_some(count)
+                    }));
+                }
                 Ok(Request::Ends { topic, partition, reply }) => {
                     let answer = self.consumer.fetch_watermarks(&topic, partition, PROBE_TIMEOUT);
                     if answer.is_ok() {

@@ -35,6 +35,7 @@ pub mod review;
 mod rows;
 pub mod rule_sets;
 pub mod splits;
+pub mod statements;
 pub mod usage;
 pub mod views;
 pub mod void_candidates;

@@ -46,6 +46,22 @@ pub async fn tell(
     Ok(())
 }
 
+/// Notes how many partitions a topic has, as Kafka said when it was asked at `at`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tell_count(
+    pool: &PgPool,
+    group: &str,
+    topic: &str,
+    partitions: i32,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(sql!("feed_partitions_tell")).bind(group).bind(topic);
+    query.bind(partitions).bind(at).execute(pool).await?;
+    Ok(())
+}
+
 /// A person has seen to what a log did; false when there is no such open change.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ pub mod returns;
 pub mod review;
 pub mod splits;
 pub mod standing;
+pub mod statements;
 pub mod status;
 pub mod steps_back;
 pub mod time;

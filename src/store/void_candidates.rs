@@ -67,13 +67,18 @@ pub async fn feed_complete_through(
     Ok(query.fetch_optional(pool).await?.flatten())
 }
 
-/// The bank account whose feed is known for the shortest time.
+/// The bank account whose feed is known for the shortest time, and whether a statement of it spoke
+/// of the future when it came.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn feed_behind(pool: &PgPool, skew: Duration) -> Result<Option<String>, StoreError> {
+pub async fn feed_behind(
+    pool: &PgPool,
+    skew: Duration,
+) -> Result<Option<(String, bool)>, StoreError> {
     let row = sqlx::query(sql!("candidates_feed_behind")).bind(skew).fetch_optional(pool).await?;
-    Ok(row.map(|row| row.try_get("bank_account")).transpose()?)
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some((row.try_get("bank_account")?, row.try_get("in_future")?)))
 }
 
 /// Why nothing may be concluded from what the bank has not said: something it said is open.

@@ -7,6 +7,7 @@ mod any_bytes;
 mod audit_teeth;
 mod auditor;
 mod bank;
+mod claims;
 mod clock;
 mod commands;
 mod constraints;

@@ -205,7 +205,8 @@ async fn nothing_is_flagged_by_a_feed_that_speaks_of_the_future_or_is_open() {
     statement(&mut direct, "s-1", "2100-01-01T00:00:00Z").await;
     assert_eq!(
         flagged(&direct).await,
-        "nothing flagged: bank account SG-DBS-001 has never sent a statement"
+        "nothing flagged: the statements of bank account SG-DBS-001 speak of the future \
+         (statement_in_future)"
     );
     // The bank corrects its statement; then a payment dies that may be for the invoice.
     statement(&mut direct, "s-2", &Utc::now().to_rfc3339()).await;

@@ -15,6 +15,7 @@ const PRIVILEGES: &str = include_str!("../sql/views_health_privileges.sql");
 const MIGRATIONS: &str = include_str!("../sql/views_health_migrations.sql");
 const HAS_MIGRATIONS: &str = include_str!("../sql/views_health_has_migrations.sql");
 
+const FUTURE: &str = include_str!("../sql/views_status_future.sql");
 const RELAY: &str = include_str!("../sql/views_health_relay.sql");
 const PARTITIONS: &str = include_str!("../sql/views_health_partitions.sql");
 
@@ -125,6 +126,21 @@ impl Examined {
             Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("held")? })
         };
         rows.iter().map(fact).collect()
+    }
+
+    /// Statements that are complete up to a time that has not come, in words.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn future_statements(&mut self) -> Result<Vec<String>> {
+        let rows = sqlx::query(FUTURE).fetch_all(&mut self.connection).await?;
+        let words = |row: &sqlx::postgres::PgRow| {
+            let (id, of): (&str, &str) =
+                (row.try_get("statement_id")?, row.try_get("bank_account")?);
+            let through: super::time::At = row.try_get("complete_through")?;
+            Ok(format!("statement {id} of {of} is complete through {through}"))
+        };
+        rows.iter().map(words).collect()
     }
 
     /// What is not published, and whether a key is held: in words.

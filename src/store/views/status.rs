@@ -18,6 +18,7 @@ const PARKED: &str = include_str!("../sql/views_status_parked.sql");
 const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
 const FAILING: &str = include_str!("../sql/views_status_failing.sql");
 const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
+const FUTURE: &str = include_str!("../sql/views_status_future.sql");
 const CLOCKS: &str = include_str!("../sql/views_status_clocks.sql");
 const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
 
@@ -28,6 +29,8 @@ pub struct StatusView {
     pub log_changes: Vec<ChangeRow>,
     /// Workers whose clock is wrong: they run no job.
     pub wrong_clocks: Vec<ClockRow>,
+    /// Statements that are complete up to a time that has not come: they prove nothing.
+    pub future_statements: Vec<FutureStatement>,
     pub outbox: OutboxView,
     pub dead_letters: Vec<GroupRow>,
     pub waiting: Vec<WaitingGroup>,
@@ -77,6 +80,14 @@ pub struct ClockRow {
     /// Milliseconds; below zero it is behind.
     pub ahead_ms: i64,
     pub since: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct FutureStatement {
+    pub bank_account: String,
+    pub statement_id: String,
+    pub currency: String,
+    pub complete_through: At,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -159,6 +170,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
         checkpoints: rows(pool, CHECKPOINTS, checkpoint).await?,
         log_changes: partitions::changes(pool, false).await?,
         wrong_clocks: rows(pool, CLOCKS, clock).await?,
+        future_statements: rows(pool, FUTURE, future_statement).await?,
         outbox: OutboxView {
             unpublished: outbox.try_get("unpublished")?,
             oldest: outbox.try_get("oldest")?,
@@ -210,6 +222,15 @@ fn clock(row: &PgRow) -> Result<ClockRow> {
         owner: row.try_get("owner")?,
         ahead_ms: row.try_get("ahead_ms")?,
         since: row.try_get("since")?,
+    })
+}
+
+fn future_statement(row: &PgRow) -> Result<FutureStatement> {
+    Ok(FutureStatement {
+        bank_account: row.try_get("bank_account")?,
+        statement_id: row.try_get("statement_id")?,
+        currency: row.try_get("currency")?,
+        complete_through: row.try_get("complete_through")?,
     })
 }
 

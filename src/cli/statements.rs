@@ -1,0 +1,132 @@
+//! `statements list|reset`: what the bank's statements say, and taking one back.
+
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
+use sqlx::PgPool;
+
+use super::args::Operator;
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular, write};
+use super::wiring;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::views::statements::{self, StatementRow};
+
+/// Statements of one bank account and currency among which the one to take back is looked for.
+const EACH_MAX: i64 = 100_000;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum StatementsCommand {
+    /// The latest statements of each bank account; exits 3 when one speaks of the future
+    #[command(after_help = "Example:\n  topup statements list --bank-account DBS-1")]
+    List {
+        /// Of this bank account of ours only
+        #[arg(long, value_name = "BANK_ACCOUNT")]
+        bank_account: Option<String>,
+        /// So many of each account and currency
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        each: i64,
+    },
+    /// Takes a statement back: it proves nothing and is compared with nothing any more
+    #[command(after_help = "Example:\n  topup statements reset DBS-1 ST-41 --operator alice \
+                            --reason 'the bank wrote the year 2062'")]
+    Reset {
+        bank_account: String,
+        statement: String,
+        /// Where there is one in several currencies
+        #[arg(long)]
+        currency: Option<String>,
+        /// Where the number was used more than once: up to when it is complete
+        #[arg(long, value_name = "INSTANT")]
+        complete_through: Option<DateTime<Utc>>,
+        #[command(flatten)]
+        operator: Operator,
+        /// Why it is not to be believed
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+}
+
+/// # Errors
+/// What the database says.
+pub async fn run(
+    command: &StatementsCommand,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
+    let skew = chrono::Duration::try_seconds(skew).unwrap_or_default();
+    match command {
+        StatementsCommand::List { bank_account, each } => {
+            let rows = statements::latest(pool, skew, bank_account.as_deref(), *each).await?;
+            printer.rows(&rows)?;
+            let future = rows.iter().any(|row| row.in_future);
+            Ok(if future { Exit::Findings } else { Exit::Ok })
+        }
+        StatementsCommand::Reset {
+            bank_account,
+            statement,
+            currency,
+            complete_through,
+            operator,
+            reason,
+        } => {
+            let mut rows = statements::latest(pool, skew, Some(bank_account), EACH_MAX).await?;
+            rows.retain(|row| {
+                row.statement_id == *statement
+                    && currency.as_ref().is_none_or(|currency| row.currency == *currency)
+                    && complete_through.is_none_or(|through| row.through == through)
+            });
+            let [row] = rows.as_slice() else {
+                return Err(not_one(&rows, bank_account, statement));
+            };
+            let key = (bank_account.as_str(), statement.as_str(), row.currency.as_str());
+            let who = (operator.operator.as_str(), reason.as_str());
+            let now = Clock::System.now();
+            if !wiring::reset_statement(pool, key, row.through, who, now).await? {
+                return Err(not_one(&[], bank_account, statement));
+            }
+            write("Taken back. When the bank sends it again, it counts again.\n")?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn not_one(rows: &[StatementRow], bank_account: &str, statement: &str) -> CliError {
+    if rows.is_empty() {
+        let id = format!("{statement} of {bank_account}");
+        return CliError::NotFound { kind: "statement", id };
+    }
+    let which: Vec<String> =
+        rows.iter().map(|row| format!("{} {}", row.currency, row.complete_through)).collect();
+    let which = which.join(", ");
+    CliError::Usage(format!("there are several: say --currency or --complete-through ({which})"))
+}
+
+impl Tabular for StatementRow {
+    const HEADERS: &'static [&'static str] = &[
+        "bank account",
+        "statement",
+        "opens with",
+        "closes with",
+        "entries",
+        "complete through",
+        "came",
+        "believed",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.bank_account.clone(),
+            self.statement_id.clone(),
+            format!("{} {}", self.currency, self.opening_balance),
+            format!("{} {}", self.currency, self.closing_balance),
+            self.entries.to_string(),
+            self.complete_through.to_string(),
+            self.recorded_at.to_string(),
+            if self.in_future { "no: it spoke of the future" } else { "yes" }.to_owned(),
+        ]
+    }
+}
