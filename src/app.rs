@@ -67,6 +67,7 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         owner: config.kafka.client_id.clone(),
         topics: config.topics(),
         policy: config.policy(),
+        balance_levels: config.balance_levels(),
         waiting_deadline: chrono::Duration::seconds(seconds),
         hold_max_age: chrono::Duration::seconds(hold_age),
         usage_proof: config.usage.proof == "watermark",

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     List,
     /// A table from currency to amount.
     Amounts,
+    /// A table from currency to amounts.
+    Levels,
     /// The first part of topic names.
     Prefix,
     /// A cron expression of six fields, or `off`.
@@ -70,6 +72,7 @@ impl Key {
             Kind::OneOf(words) => format!("one of {}", words.join(", ")),
             Kind::List => "a list of texts (in the environment: separated by commas)".to_owned(),
             Kind::Amounts => "currency = \"amount\", for example SGD = \"1000.00\"".to_owned(),
+            Kind::Levels => "currency = \"amounts\", for example SGD = \"5.00 20.00\"".to_owned(),
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
             Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
             Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
@@ -106,10 +109,11 @@ const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHB
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
+pub(super) const BALANCE_LEVELS: &str = "balances.levels";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 52] = [
+pub(super) const KEYS: [Key; 53] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -144,6 +148,7 @@ pub(super) const KEYS: [Key; 52] = [
     word("matching.residual", &["match", "hold"], "match"),
     Key::new(AMOUNTS, Kind::Amounts, Default::None),
     Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
+    Key::new(BALANCE_LEVELS, Kind::Levels, Default::None),
     number("usage.hold_max_age_seconds", 1, 3_650 * DAY_S, DAY_S),
     word("usage.proof", &["watermark", "none"], "watermark"),
     number("usage.proof_deadline_seconds", 1, 30 * DAY_S, 3_600),

@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::keys::{AMOUNTS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest};
+use super::keys::{
+    AMOUNTS, BALANCE_LEVELS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest,
+};
 use super::show::Shown;
-use super::{Config, Secret};
+use super::{Config, Secret, levels_of};
 use crate::domain::matching::text;
 use crate::domain::money::{Currency, Money};
 use crate::schedule;
 
+/// Tables from currency to something.
+const PER_CURRENCY: [&str; 2] = [AMOUNTS, BALANCE_LEVELS];
 /// What `*_FILE` may stand for.
 const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
 /// The usual short forms.
@@ -166,10 +170,12 @@ fn flatten(name: &str, found: Value, origin: &str, layer: &mut Layer) {
 /// Keys are lower case, currencies upper case, however they were written.
 fn canonical(name: &str) -> String {
     let lower = name.to_lowercase();
-    match lower.strip_prefix(AMOUNTS).and_then(|rest| rest.strip_prefix('.')) {
-        Some(currency) => format!("{AMOUNTS}.{}", currency.to_uppercase()),
-        None => lower,
+    for table in PER_CURRENCY {
+        if let Some(currency) = lower.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')) {
+            return format!("{table}.{}", currency.to_uppercase());
+        }
     }
+    lower
 }
 
 fn short_forms(environment: &Environment) -> Layer {
@@ -247,8 +253,8 @@ fn merge(layers: [Layer; 5], problems: &mut Vec<Problem>) -> BTreeMap<String, Va
     let mut merged = BTreeMap::new();
     for layer in layers {
         for (key, found) in layer {
-            let known =
-                find(&key).is_some_and(|key| key.name != AMOUNTS) || currency_of(&key).is_some();
+            let known = find(&key).is_some_and(|key| !PER_CURRENCY.contains(&key.name))
+                || currency_of(&key).is_some();
             if known {
                 merged.insert(key, found);
             } else {
@@ -265,15 +271,19 @@ pub(super) fn origin_of(found: &Value) -> String {
     found.origin().unwrap_or("an unnamed layer").to_owned()
 }
 
-fn currency_of(key: &str) -> Option<&str> {
-    let currency = key.strip_prefix(AMOUNTS)?.strip_prefix('.')?;
-    (!currency.contains('.')).then_some(currency)
+/// The table and the currency of a key that is one of a table by currency.
+fn currency_of(key: &str) -> Option<(&'static str, &str)> {
+    let of = |table: &&'static str| {
+        let currency = key.strip_prefix(table)?.strip_prefix('.')?;
+        (!currency.contains('.')).then_some((*table, currency))
+    };
+    PER_CURRENCY.iter().find_map(of)
 }
 
 fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
     let key = match (find(name), currency_of(name)) {
         (Some(key), _) => key,
-        (None, Some(_)) => match find(AMOUNTS) {
+        (None, Some((table, _))) => match find(table) {
             Some(key) => key,
             None => return,
         },
@@ -326,11 +336,18 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
         Kind::List => is_list_of_accounts(found),
         Kind::Days => is_list_of_days(found),
         Kind::Amounts => {
-            let currency = currency_of(name).map(Currency::parse);
+            let currency = currency_of(name).map(|(_, currency)| Currency::parse(currency));
             match (currency, string) {
                 (Some(Ok(currency)), Some(text)) => {
                     Money::parse(text, currency).is_ok_and(Money::is_positive)
                 }
+                _ => false,
+            }
+        }
+        Kind::Levels => {
+            let currency = currency_of(name).map(|(_, currency)| Currency::parse(currency));
+            match (currency, string) {
+                (Some(Ok(currency)), Some(text)) => levels_of(text, currency).is_some(),
                 _ => false,
             }
         }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::domain::matching::policy::Choice;
 use crate::domain::matching::{PartialPolicy, Policy, text};
 use crate::domain::money::{Currency, Money};
+use crate::domain::threshold::Levels;
 
 pub use layers::{ConfigError, Environment, Flags, Loaded, Needs, Problem};
 pub use show::{Shown, mask_url};
@@ -50,6 +51,8 @@ pub struct Config {
     pub kafka: KafkaConfig,
     pub worker: WorkerConfig,
     pub matching: MatchingConfig,
+    #[serde(default)]
+    pub balances: BalancesConfig,
     pub usage: UsageConfig,
     pub jobs: JobsConfig,
     pub logging: LoggingConfig,
@@ -146,6 +149,14 @@ pub struct MatchingConfig {
     pub max_auto_amounts: BTreeMap<String, String>,
     #[serde(default)]
     pub own_accounts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BalancesConfig {
+    /// Levels at which balances are told of, for accounts that have none of their own.
+    #[serde(default)]
+    pub levels: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -273,6 +284,16 @@ impl Config {
         self.kafka.topics()
     }
 
+    /// Everybody's levels of balances.
+    #[must_use]
+    pub fn balance_levels(&self) -> Levels {
+        let of = |(code, text): (&String, &String)| {
+            let currency = Currency::parse(code).ok()?;
+            Some((currency, levels_of(text, currency)?))
+        };
+        Levels::new(self.balances.levels.iter().filter_map(of))
+    }
+
     /// The rules' configurable part. Loading has checked each value, so nothing is dropped here.
     #[must_use]
     pub fn policy(&self) -> Policy {
@@ -287,6 +308,15 @@ impl Config {
             residual: Choice::from_word(&self.matching.residual).unwrap_or_default(),
         }
     }
+}
+
+/// The amounts of a text, by spaces or commas; none if one is no amount of the currency, or if
+/// there are none or too many.
+fn levels_of(text: &str, currency: Currency) -> Option<Vec<Money>> {
+    let parts = text.split([' ', ',']).filter(|part| !part.is_empty());
+    let levels: Vec<Money> =
+        parts.map(|part| Money::parse(part, currency).ok()).collect::<Option<_>>()?;
+    (1..=10).contains(&levels.len()).then_some(levels)
 }
 
 fn limit(currency: &str, amount: &str) -> Option<Money> {

@@ -74,6 +74,7 @@ fn every_problem_is_told_with_key_and_origin() {
         ("TOPUP__WORKER__BATCH_RECORDS", "many"),
         ("TOPUP__MATCHING__PARTIAL", "maybe"),
         ("TOPUP__MATCHING__MAX_AUTO_AMOUNTS__JPY", "10.5"),
+        ("TOPUP__BALANCES__LEVELS__JPY", "10 5.5"),
         ("TOPUP__MATCHING__OWN_ACCOUNTS", "??"),
         ("TOPUP__KAFKA__TOPIC_PREFIX", "a b"),
         ("TOPUP__DATABASE__URL", "mysql://u:secret@h/d"),
@@ -87,6 +88,7 @@ fn every_problem_is_told_with_key_and_origin() {
         "a whole number from 1 to 10000",
         "one of suggest, apply",
         "matching.max_auto_amounts.JPY",
+        "balances.levels.JPY",
         "matching.own_accounts",
         "kafka.topic_prefix",
         "database.url",
@@ -133,6 +135,7 @@ fn the_policy_is_that_of_the_settings() {
         ("TOPUP__MATCHING__MAX_AUTO_AMOUNTS__SGD", "1000.00"),
         ("TOPUP__MATCHING__OWN_ACCOUNTS", "DBS-001 234, 99-88777"),
         ("TOPUP__DATABASE__ROLE", ""),
+        ("TOPUP__BALANCES__LEVELS__SGD", "20.00, 5"),
     ];
     let config = read(&Flags::default(), &pairs).expect("reads").config;
     let policy = config.policy();
@@ -141,6 +144,10 @@ fn the_policy_is_that_of_the_settings() {
     assert_eq!(policy.max_auto_amounts[0].to_string(), "1000.00 SGD");
     assert_eq!(policy.own_accounts.len(), 2);
     assert_eq!(config.database.role, None);
+    let sgd = Currency::parse("SGD").expect("SGD");
+    let levels = config.balance_levels();
+    let levels = levels.of(sgd).expect("levels").iter().map(|level| level.number());
+    assert_eq!(levels.collect::<Vec<_>>(), ["5.00", "20.00"]);
 }
 
 #[test]

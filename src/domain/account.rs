@@ -1,8 +1,11 @@
 //! Customers: what is known about one, and what the batch may use of it.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 
 use super::ids::AccountId;
+use super::threshold::Levels;
 
 /// A customer account as the working set holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct Account {
     pub closed: bool,
     /// Where the customer's days begin; none: in UTC.
     pub time_zone: Option<Tz>,
+    /// Levels of its balances that were set for this customer; none: everybody's.
+    pub levels: Option<Arc<Levels>>,
 }
 
 /// A time zone by its IANA name; none for a name that this version does not know.
@@ -35,6 +40,7 @@ impl Account {
             book_version: 0,
             closed: false,
             time_zone: None,
+            levels: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::ids::{
 };
 use super::money::Money;
 use super::reversal::ReversalKind;
+use super::threshold::Direction;
 
 /// The record key of an event: the account, or the payment while no account is known, or a bank
 /// account of ours when it is about its statements.
@@ -255,6 +256,14 @@ pub enum Fact {
         /// How far beyond the limit; greater than zero.
         exceeded_by: Money,
     },
+    /// The balance crossed a level.
+    BalanceThreshold {
+        account_id: AccountId,
+        level: Money,
+        /// Right after the crossing.
+        balance: Money,
+        direction: Direction,
+    },
     HoldExpired {
         account_id: AccountId,
         hold_id: HoldId,
@@ -337,6 +346,7 @@ impl Fact {
             Self::CommandPendingProof { .. } => "topup.command.pending-proof.v1",
             Self::BalanceChanged { .. } => "topup.balance.changed.v1",
             Self::BalanceOverdrawn { .. } => "topup.balance.overdrawn.v1",
+            Self::BalanceThreshold { .. } => "topup.balance.threshold.v1",
             Self::HoldExpired { .. } => "topup.balance.hold-expired.v1",
             Self::CommandRejected { .. } => "topup.command.rejected.v1",
             Self::DriftFound { .. } => "topup.reconciliation.drift-found.v1",

@@ -10,6 +10,7 @@ use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, Sugge
 use super::matching::text::{self, Tokens};
 use super::money::{Amount, Currency, Money};
 use super::split::SplitPayment;
+use super::threshold::Levels;
 use super::usage::Usage;
 
 /// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
@@ -282,6 +283,8 @@ pub struct UpsertAccount {
     pub stale_after_days: Option<u16>,
     /// An IANA name; the customer's days are those of it.
     pub time_zone: Option<String>,
+    /// Levels at which its balances are told of, for the currencies that are named.
+    pub balance_levels: Option<Levels>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

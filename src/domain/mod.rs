@@ -27,6 +27,7 @@ pub mod reversal;
 pub mod review;
 pub mod shared;
 pub mod split;
+pub mod threshold;
 pub mod usage;
 pub mod working_set;
 

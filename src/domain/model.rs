@@ -154,6 +154,7 @@ impl Model {
         self.dead_usage.extend(self.conflicts.drain(..));
         let concluded = decide::usage::conclude(&mut self.set).and_then(|effects| {
             effects.iter().try_for_each(|effect| self.keep(effect))?;
+            self.set.tell_crossings(&HashMap::new())?;
             Ok(effects)
         });
         match concluded {

@@ -291,6 +291,7 @@ impl Generator {
             payer_accounts: Some(vec![payer]),
             virtual_accounts: self.random.chance(60).then(|| vec![key_of(&virtual_account)]),
             credit_limits: None,
+            balance_levels: None,
             stale_after_days: None,
             time_zone: None,
         }

@@ -76,6 +76,7 @@ pub fn upsert(id: &str) -> UpsertAccount {
         payer_accounts: None,
         virtual_accounts: None,
         credit_limits: None,
+        balance_levels: None,
         stale_after_days: None,
         time_zone: None,
     }

@@ -150,6 +150,10 @@ pub struct WorkingSet {
     pub watched: HashMap<PaymentId, BankRecord>,
     watching: watching::Watching,
     pub balances: HashMap<(AccountId, Currency), Money>,
+    /// Levels of balances for accounts that have none of their own.
+    pub default_levels: Shared<super::threshold::Levels>,
+    /// What the batch did to balances that have levels.
+    pub steps: Vec<super::threshold::Step>,
     /// Accounts with a waiting command: later ones wait behind it.
     pub waiting_accounts: HashSet<AccountId>,
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
@@ -465,6 +469,9 @@ impl WorkingSet {
         if let Some(name) = &upsert.time_zone {
             account.time_zone = super::account::zone(name);
         }
+        if let Some(levels) = &upsert.balance_levels {
+            account.levels = Some(Arc::new(levels.clone()));
+        }
         if let Some(payers) = &upsert.payer_accounts {
             for owners in self.payer_owners.values_mut() {
                 owners.remove(account_id);
@@ -515,6 +522,7 @@ impl WorkingSet {
         }
         let key = (allocation.account_id.clone(), allocation.amount.currency());
         let balance = self.balance(&key.0, key.1).add(allocation.amount)?;
+        self.note_step(&key.0, allocation.amount, cause);
         self.balances.insert(key, balance);
         if self.complete || self.usage.keeps_lots {
             let (id, amount, left) = (allocation.id, allocation.amount, allocation.lot_remaining);

@@ -86,12 +86,14 @@ pub async fn batch_in_tx(
         }
     }
     let raises_books = locks == Locks::First && !write.only_usage;
+    money::balances(tx, before, after, &mut rebase, locks, at).await?;
+    // Only now is it known what the balances were.
+    after.tell_crossings(&rebase.balances)?;
     accounts(tx, before, after, &rebase, raises_books, at).await?;
     accounts::upserts(tx, &write.effects, at).await?;
     review::aliases(tx, after, write, at).await?;
     changed_invoices(tx, before, after, &touched).await?;
     candidates(tx, &write.effects, at).await?;
-    money::balances(tx, before, after, &mut rebase, locks, at).await?;
     after.rebase(&rebase).map_err(StoreError::from)
 }
 

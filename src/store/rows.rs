@@ -1,5 +1,7 @@
 //! Rows as domain values.
 
+use std::sync::Arc;
+
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -11,6 +13,7 @@ use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
 use crate::domain::invoice::{Invoice, InvoiceStatus};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
+use crate::domain::threshold::Levels;
 
 pub(super) fn currency(code: &str) -> Result<Currency, StoreError> {
     Currency::parse(code).map_err(|_| StoreError::Unreadable("a currency"))
@@ -49,7 +52,23 @@ pub(super) fn account(row: &PgRow) -> Result<Account, StoreError> {
         closed: row.try_get("closed")?,
         name: row.try_get("account_name")?,
         time_zone: row.try_get::<Option<&str>, _>("time_zone")?.and_then(account::zone),
+        levels: levels(row)?.map(Arc::new),
     })
+}
+
+/// A currency without an amount has no levels.
+fn levels(row: &PgRow) -> Result<Option<Levels>, StoreError> {
+    let Some(codes) = row.try_get::<Option<Vec<String>>, _>("level_currencies")? else {
+        return Ok(None);
+    };
+    let amounts: Vec<Option<i64>> = row.try_get("level_amounts")?;
+    let mut given = Vec::with_capacity(codes.len());
+    for (code, amount) in codes.into_iter().zip(amounts) {
+        let currency = currency(&code)?;
+        let level = amount.map(|micros| Money::from_micros(micros, currency));
+        given.push((currency, level.into_iter().collect()));
+    }
+    Ok(Some(Levels::new(given)))
 }
 
 /// Columns as `sql/load_payments.sql` lists them.

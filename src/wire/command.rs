@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -20,6 +21,7 @@ use crate::domain::input::{
 };
 use crate::domain::money::Money;
 use crate::domain::split::PART_PREFIX;
+use crate::domain::threshold::Levels;
 
 /// Payer or virtual accounts of one customer: an agent may pay from dozens.
 const ACCOUNT_NUMBERS_MAX: usize = 100;
@@ -27,6 +29,9 @@ const ACCOUNT_NUMBERS_MAX: usize = 100;
 pub(super) const ALLOCATIONS_MAX: usize = 50;
 /// Ten years.
 const STALE_AFTER_DAYS_MAX: u32 = 3_650;
+/// Levels of one currency, and currencies that have some.
+const LEVELS_MAX: usize = 10;
+const LEVEL_CURRENCIES_MAX: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +45,9 @@ struct UpsertAccountData<'a> {
     #[serde(borrow)]
     virtual_accounts: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
-    credit_limits: Option<Limits<'a>>,
+    credit_limits: Option<PerCurrency<'a, &'a RawValue>>,
+    #[serde(borrow)]
+    balance_levels: Option<PerCurrency<'a, Vec<&'a RawValue>>>,
     #[serde(borrow)]
     stale_after_days: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -183,30 +190,30 @@ struct MatchWordData<'a> {
     reason: Option<Text<'a>>,
 }
 
-/// An object of currency to amount, in the order given. A key given twice never gets here.
-struct Limits<'a>(Vec<(Text<'a>, &'a RawValue)>);
+/// An object of currency to something, in the order given. A key given twice never gets here.
+struct PerCurrency<'a, T>(Vec<(Text<'a>, T)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Limits<'a> {
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for PerCurrency<'a, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PerCurrency;
+        struct Pairs<T>(PhantomData<T>);
 
-        impl<'de> Visitor<'de> for PerCurrency {
-            type Value = Limits<'de>;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Pairs<T> {
+            type Value = PerCurrency<'de, T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of currency to amount")
+                f.write_str("an object by currency")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut limits = Vec::new();
-                while let Some(limit) = map.next_entry()? {
-                    limits.push(limit);
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
                 }
-                Ok(Limits(limits))
+                Ok(PerCurrency(pairs))
             }
         }
 
-        deserializer.deserialize_map(PerCurrency)
+        deserializer.deserialize_map(Pairs(PhantomData))
     }
 }
 
@@ -223,6 +230,7 @@ pub(super) fn upsert_account(data: &str, fields: &mut Fields) -> Option<Input> {
     let days = maybe("stale_after_days");
     let stale = fields.integer(days, data.stale_after_days, 1..=STALE_AFTER_DAYS_MAX);
     let time_zone = fields.time_zone(maybe("time_zone"), data.time_zone);
+    let balance_levels = data.balance_levels.map(|levels| balance_levels(levels, fields));
     Some(Input::Command(Command::UpsertAccount(UpsertAccount {
         account_id: account_id?,
         name: name?,
@@ -231,11 +239,39 @@ pub(super) fn upsert_account(data: &str, fields: &mut Fields) -> Option<Input> {
         credit_limits,
         stale_after_days: stale.and_then(|days| u16::try_from(days).ok()),
         time_zone,
+        balance_levels,
     })))
 }
 
+/// Sorted by currency; the levels of one in their order, each once.
+fn balance_levels(levels: PerCurrency<'_, Vec<&RawValue>>, fields: &mut Fields) -> Levels {
+    let mut levels = levels.0;
+    levels.sort_by(|left, right| left.0.0.cmp(&right.0.0));
+    let at = maybe("balance_levels");
+    fields.count_of(at, levels.len());
+    let mut given = Vec::with_capacity(levels.len());
+    for (index, (currency, amounts)) in levels.into_iter().enumerate() {
+        let at = at.item(index);
+        let currency = fields.currency(at, Some(currency));
+        if amounts.len() > LEVELS_MAX {
+            fields.refuse(DecodeCode::DataInvalid, at, "at most 10 levels of a currency");
+            continue;
+        }
+        fields.count_of(at, amounts.len());
+        let mut of = Vec::with_capacity(amounts.len());
+        for amount in amounts {
+            of.extend(fields.money(at, Some(amount), currency, Zero::Allowed));
+        }
+        given.extend(currency.map(|currency| (currency, of)));
+    }
+    if given.len() > LEVEL_CURRENCIES_MAX {
+        fields.refuse(DecodeCode::DataInvalid, at, "at most 20 currencies");
+    }
+    Levels::new(given)
+}
+
 /// Sorted by currency: the order of an object's keys means nothing.
-fn credit_limits(limits: Limits<'_>, fields: &mut Fields) -> Vec<Money> {
+fn credit_limits(limits: PerCurrency<'_, &RawValue>, fields: &mut Fields) -> Vec<Money> {
     let mut limits = limits.0;
     limits.sort_by(|left, right| left.0.0.cmp(&right.0.0));
     let at = maybe("credit_limits");

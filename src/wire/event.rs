@@ -91,9 +91,10 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
                 data.instant("usage_complete_through", *known);
             }
         }
-        Fact::BalanceChanged { .. } | Fact::BalanceOverdrawn { .. } | Fact::HoldExpired { .. } => {
-            write_balance_fact(fact, data)
-        }
+        Fact::BalanceChanged { .. }
+        | Fact::BalanceOverdrawn { .. }
+        | Fact::BalanceThreshold { .. }
+        | Fact::HoldExpired { .. } => write_balance_fact(fact, data),
         Fact::CommandRejected { command_type, account_id, code, message } => {
             data.text("command_type", command_type);
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
@@ -142,6 +143,13 @@ fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
             data.amount("balance", *balance);
             data.amount("credit_limit", *credit_limit);
             data.amount("exceeded_by", *exceeded_by);
+            data.currency(*balance);
+        }
+        Fact::BalanceThreshold { account_id, level, balance, direction } => {
+            data.text("account_id", account_id.as_str());
+            data.text("direction", direction.word());
+            data.amount("level", *level);
+            data.amount("balance", *balance);
             data.currency(*balance);
         }
         Fact::HoldExpired { account_id, hold_id, amount } => {
@@ -222,6 +230,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentParked { .. }
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
+        | Fact::BalanceThreshold { .. }
         | Fact::HoldExpired { .. }
         | Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
@@ -296,14 +305,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
             data.amount("invoice_amount_due", *invoice_amount_due);
             data.amount("payment_unallocated", *payment_unallocated);
         }
-        Fact::PaymentParked { payment_id, account_id, unallocated, reason, suggestions } => {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.amount("unallocated", *unallocated);
-            data.currency(*unallocated);
-            data.text("reason", reason);
-            data.suggestions(suggestions);
-        }
+        Fact::PaymentParked { .. } => write_parked_fact(fact, data),
         Fact::AccountUpserted { .. }
         | Fact::InvoiceCreated { .. }
         | Fact::InvoiceSent { .. }
@@ -313,6 +315,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::VoidCandidateCleared { .. }
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
+        | Fact::BalanceThreshold { .. }
         | Fact::HoldExpired { .. }
         | Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
@@ -327,6 +330,19 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
     }
+}
+
+fn write_parked_fact(fact: &Fact, data: &mut Object<'_>) {
+    let Fact::PaymentParked { payment_id, account_id, unallocated, reason, suggestions } = fact
+    else {
+        return;
+    };
+    data.text("payment_id", payment_id.as_str());
+    data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+    data.amount("unallocated", *unallocated);
+    data.currency(*unallocated);
+    data.text("reason", reason);
+    data.suggestions(suggestions);
 }
 
 /// A JSON object being written. Names are our own and need no escaping.

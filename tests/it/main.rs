@@ -52,6 +52,7 @@ mod splits;
 mod statements;
 mod steps_back;
 mod stopping;
+mod thresholds;
 mod upgrade;
 mod usage;
 mod verbs;

@@ -30,6 +30,7 @@ impl WorkingSet {
         payment.allocated = payment.allocated.sub(reversal.amount)?;
         let key = (reversal.account_id.clone(), reversal.amount.currency());
         let balance = self.balance(&key.0, key.1).sub(reversal.amount)?;
+        self.note_step(&key.0, reversal.amount.negated(), cause);
         self.balances.insert(key, balance);
         self.usage.apply_reversal(reversal)?;
         let taken_by = reversal.return_id.and_then(|id| self.returns.get_mut(&id));

@@ -202,6 +202,7 @@ impl WorkingSet {
         let balance = self.balance(account_id, amount.currency()).sub(amount)?;
         let beyond = balance.add(self.usage.limit(account_id, amount.currency()))?.is_negative();
         self.balances.insert(key, balance);
+        self.note_step(account_id, amount.negated(), cause);
         let tally = self.usage.tally(account_id, amount.currency(), cause);
         tally.charged = tally.charged.add(amount)?;
         tally.charges = tally.charges.saturating_add(1);
@@ -230,6 +231,7 @@ impl WorkingSet {
         let key = (account_id.clone(), amount.currency());
         let balance = self.balance(account_id, amount.currency()).add(amount)?;
         self.balances.insert(key, balance);
+        self.note_step(account_id, amount, cause);
         let tally = self.usage.tally(account_id, amount.currency(), cause);
         tally.refunded = tally.refunded.add(amount)?;
         tally.refunds = tally.refunds.saturating_add(1);

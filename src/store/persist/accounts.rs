@@ -9,6 +9,7 @@ use crate::domain::effect::Effect;
 use crate::domain::ids::AccountId;
 use crate::domain::input::UpsertAccount;
 use crate::domain::money::Money;
+use crate::domain::threshold::Levels;
 use crate::store::{StoreError, Tx, sql};
 
 type Pairs<'a> = (Vec<&'a str>, Vec<&'a str>);
@@ -83,10 +84,31 @@ fn numbers<'a>(
     (of, (numbers, owners))
 }
 
+/// Currencies and amounts as the database writes arrays, which cannot be nested in one statement.
+fn array_texts(levels: &Levels) -> Result<(String, String), StoreError> {
+    let (mut currencies, mut amounts) = (vec![], vec![]);
+    for (currency, of) in levels.iter() {
+        if of.is_empty() {
+            currencies.push(currency.to_string());
+            amounts.push("NULL".to_owned());
+        }
+        for level in of {
+            currencies.push(currency.to_string());
+            amounts.push(micros(*level)?.to_string());
+        }
+    }
+    Ok((format!("{{{}}}", currencies.join(",")), format!("{{{}}}", amounts.join(","))))
+}
+
 async fn described(tx: &mut Tx<'_>, last: &Told<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
     let names = last.values().map(|told| newest(told, |upsert| Some(upsert.name.as_str())));
     let stale = last.values().map(|told| newest(told, |u| u.stale_after_days).map(i32::from));
     let zones = last.values().map(|told| newest(told, |upsert| upsert.time_zone.as_deref()));
+    let levels = last.values().map(|told| newest(told, |upsert| upsert.balance_levels.as_ref()));
+    let levels = levels.map(|levels| levels.map(array_texts).transpose());
+    let levels = levels.collect::<Result<Vec<_>, StoreError>>()?;
+    let (currencies, amounts): (Vec<Option<String>>, Vec<Option<String>>) =
+        levels.into_iter().map(Option::unzip).unzip();
     let times = last.values().map(|told| told.iter().map(|(_, at)| *at).max());
     sqlx::query(sql!("update_accounts"))
         .bind(last.keys().map(|id| id.as_str()).collect::<Vec<_>>())
@@ -95,6 +117,8 @@ async fn described(tx: &mut Tx<'_>, last: &Told<'_>, at: DateTime<Utc>) -> Resul
         .bind(at)
         .bind(zones.collect::<Vec<_>>())
         .bind(times.collect::<Vec<_>>())
+        .bind(currencies)
+        .bind(amounts)
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -3,6 +3,7 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.
        i.payment_reference, i.due_date, i.created_at, i.sent_at, i.provisioned_at, i.voided_at,
        i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
        a.book_version, a.name AS account_name,
-       a.closed_at IS NOT NULL AS closed, a.time_zone
+       a.closed_at IS NOT NULL AS closed, a.time_zone,
+       a.level_currencies, a.level_amounts
 FROM invoices i JOIN accounts a ON a.account_id = i.account_id
 WHERE i.payment_reference = ANY($1::text[])

@@ -54,6 +54,7 @@ pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentSplitUndone { .. }
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
+        | Fact::BalanceThreshold { .. }
         | Fact::HoldExpired { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }
@@ -120,6 +121,7 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentSplitUndone { .. }
         | Fact::BalanceChanged { .. }
         | Fact::BalanceOverdrawn { .. }
+        | Fact::BalanceThreshold { .. }
         | Fact::HoldExpired { .. }
         | Fact::CommandPendingProof { .. }
         | Fact::CommandRejected { .. }

@@ -118,6 +118,18 @@ fn balance_facts() -> Vec<(Fact, &'static str)> {
             ),
         ),
         (
+            Fact::BalanceThreshold {
+                account_id: account_id.clone(),
+                level: sgd("5"),
+                balance: sgd("4.95"),
+                direction: crate::domain::threshold::Direction::Down,
+            },
+            concat!(
+                r#"{"sequence":7,"account_id":"ACC-1","direction":"down","level":"5.00""#,
+                r#","balance":"4.95","currency":"SGD"}"#
+            ),
+        ),
+        (
             Fact::HoldExpired {
                 account_id: account_id.clone(),
                 hold_id: HoldId::trusted("H-1"),

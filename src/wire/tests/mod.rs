@@ -16,7 +16,7 @@ const UPSERT: &str = concat!(
     r#"{"account_id":"ACC-1","name":"ACME PTE LTD""#,
     r#","payer_accounts":["sg12 3456-78","072.000/1234"],"virtual_accounts":[]"#,
     r#","credit_limits":{"USD":"0","SGD":"500.5"},"stale_after_days":45"#,
-    r#","time_zone":"Asia/Singapore"}"#
+    r#","time_zone":"Asia/Singapore","balance_levels":{"SGD":["5","20.5"],"USD":[]}}"#
 );
 const CREATE: &str = concat!(
     r#"{"invoice_id":"INV-1","account_id":"ACC-1","name":"November topup""#,

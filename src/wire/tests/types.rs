@@ -38,6 +38,10 @@ fn commands_become_commands() {
             credit_limits: Some(vec![money("500.50", "SGD"), money("0", "USD")]),
             stale_after_days: Some(45),
             time_zone: Some("Asia/Singapore".into()),
+            balance_levels: Some(crate::domain::threshold::Levels::new([
+                (money("5", "SGD").currency(), vec![money("5", "SGD"), money("20.5", "SGD")]),
+                (money("0", "USD").currency(), vec![]),
+            ])),
         }),
         Command::CreateInvoice(CreateInvoice {
             invoice_id: invoice_id.clone(),

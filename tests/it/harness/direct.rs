@@ -30,6 +30,7 @@ impl Direct {
             owner: "direct".to_owned(),
             topics,
             policy: Policy::default(),
+            balance_levels: topup::domain::threshold::Levels::default(),
             waiting_deadline: chrono::Duration::days(3_650),
             hold_max_age: chrono::Duration::days(3_650),
             usage_proof: true,

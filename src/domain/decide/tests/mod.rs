@@ -10,5 +10,6 @@ mod returns;
 mod reverse;
 mod review;
 mod split;
+mod threshold;
 mod usage;
 mod waiting;
