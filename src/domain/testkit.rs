@@ -530,6 +530,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.bank.clone_from(&set.bank);
     loaded.equal_rows.clone_from(&set.equal_rows);
     loaded.pending.clone_from(&set.pending);
+    loaded.pending.looks_back = true;
     loaded.lookalikes.clone_from(&set.lookalikes);
     loaded.watched.clone_from(&set.watched);
     loaded.watches_as(set);
