@@ -114,6 +114,11 @@ fn takes_reason(kind: &str) -> bool {
         "topup.invoice.void.v1"
             | "topup.payment.deallocate.v1"
             | "topup.payment.remove.v1"
+            | "topup.payment.refund.v1"
+            | "topup.payment.dismiss.v1"
+            | "topup.account.close.v1"
+            | "topup.account.reopen.v1"
+            | "topup.command.cancel.v1"
             | "topup.match.confirm.v1"
             | "topup.match.reject.v1"
     )

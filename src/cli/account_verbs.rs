@@ -4,7 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::error::{CliError, Exit};
+use super::near;
 use super::verbs::{Ask, Fields, Place, ask};
+use crate::store::views::near::Kind;
+use crate::store::views::{Privacy, accounts};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AccountVerb {
@@ -13,6 +16,20 @@ pub enum AccountVerb {
         --operator alice --yes\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
         --payer-account DE89370400440532013000 --credit-limit SGD=50.00 --operator alice")]
     Upsert(Box<UpsertArgs>),
+    /// Closes a customer: no invoice and no money more, until it is opened again
+    #[command(after_help = "Example:\n  topup accounts close ACC-1001 --operator alice \
+        --reason 'customer left' --yes")]
+    Close(OneArgs),
+    /// Opens a closed customer again
+    #[command(after_help = "Example:\n  topup accounts reopen ACC-1001 --operator alice --yes")]
+    Reopen(OneArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OneArgs {
+    account_id: String,
+    #[command(flatten)]
+    ask: Ask,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -63,5 +80,21 @@ pub async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError>
                 .maybe("time_zone", args.time_zone.as_deref());
             ask(place, &args.ask, "topup.account.upsert.v1", fields).await
         }
+        AccountVerb::Close(args) => {
+            let fields = of(&args.account_id, place).await?;
+            ask(place, &args.ask, "topup.account.close.v1", fields).await
+        }
+        AccountVerb::Reopen(args) => {
+            let fields = of(&args.account_id, place).await?;
+            ask(place, &args.ask, "topup.account.reopen.v1", fields).await
+        }
     }
+}
+
+/// A customer that is known: nobody closes a mistyped one.
+async fn of(account_id: &str, place: Place<'_>) -> Result<Fields, CliError> {
+    let Some(view) = accounts::show(place.pool, account_id, Privacy::Masked).await? else {
+        return Err(near::unknown(place.pool, Kind::Account, account_id).await);
+    };
+    Ok(Fields::default().with("account_id", view.account_id))
 }

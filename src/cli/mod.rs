@@ -7,6 +7,7 @@ pub mod args;
 mod audit;
 mod balances;
 pub mod cluster;
+mod commands;
 mod csv;
 pub mod dead_letters;
 mod doctor;
@@ -150,6 +151,9 @@ enum Command {
     /// Records that could not be processed
     #[command(subcommand, after_help = "Example:\n  topup dead-letters groups")]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Commands that wait
+    #[command(subcommand, after_help = "Example:\n  topup commands waiting")]
+    Commands(commands::CommandsCommand),
     /// Keys whose commands wait
     #[command(subcommand, after_help = "Example:\n  topup keys parked")]
     Keys(keys::KeysCommand),
@@ -236,6 +240,7 @@ impl Command {
             | Self::Records(_)
             | Self::DeadLetters(_)
             | Self::Keys(_)
+            | Self::Commands(_)
             | Self::VoidCandidates(_)
             | Self::Review(_)
             | Self::Returns(_)
@@ -354,6 +359,9 @@ async fn look(
             }
         }
         Command::Keys(command) => keys::run(&command, pool, printer).await?,
+        Command::Commands(command) => {
+            return commands::run(&command, verbs::Place { pool, config, printer }).await;
+        }
         Command::VoidCandidates(command) => {
             return void_candidates::run(command, pool, config, printer).await;
         }

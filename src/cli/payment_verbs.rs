@@ -1,4 +1,4 @@
-//! `payments record|assign|allocate|deallocate|remove`.
+//! `payments record|assign|allocate|deallocate|remove|refund|dismiss`.
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
@@ -34,6 +34,32 @@ pub enum PaymentVerb {
     #[command(after_help = "Example:\n  topup payments remove CASH-7 --operator alice \
         --reason 'typed twice' --yes")]
     Remove(OneArgs),
+    /// Says that what is unallocated of it was paid back to the payer, by a transfer of yours
+    #[command(after_help = "Examples:\n  topup payments refund BANK:DBS-1:TX-1 --operator alice \
+        --reason 'unknown payer' --yes\n  topup payments refund BANK:DBS-1:TX-1 \
+        --amount 15.00 --operator alice --reason 'paid too much'")]
+    Refund(RefundArgs),
+    /// Says that it is no customer's money; it leaves the books
+    #[command(after_help = "Example:\n  topup payments dismiss BANK:DBS-1:TX-1 \
+        --operator alice --reason 'tax refund' --yes")]
+    Dismiss(DismissArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RefundArgs {
+    payment_id: String,
+    /// So much of it; without it all that is unallocated
+    #[arg(long)]
+    amount: Option<String>,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DismissArgs {
+    payment_id: String,
+    #[command(flatten)]
+    ask: Ask,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -134,6 +160,19 @@ pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError>
         PaymentVerb::Remove(args) => {
             let fields = of(&args.payment_id, args.account.as_deref(), place).await?;
             ask(place, &args.ask, "topup.payment.remove.v1", fields).await
+        }
+        PaymentVerb::Refund(args) => {
+            let (payment, owner) = known(&args.payment_id, place).await?;
+            let fields = Fields::default()
+                .with("payment_id", payment)
+                .maybe("account_id", owner)
+                .maybe("amount", args.amount.as_deref());
+            ask(place, &args.ask, "topup.payment.refund.v1", fields).await
+        }
+        PaymentVerb::Dismiss(args) => {
+            let (payment, _) = known(&args.payment_id, place).await?;
+            let fields = Fields::default().with("payment_id", payment);
+            ask(place, &args.ask, "topup.payment.dismiss.v1", fields).await
         }
     }
 }

@@ -5,13 +5,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::allocation::Allocation;
 use super::bank::BankTransaction;
 use super::event::{EventKey, Fact};
-use super::ids::{AccountId, InvoiceId, PaymentId};
+use super::ids::{AccountId, InvoiceId, PaymentId, RecordId};
 use super::ids::{HoldId, UsageId};
 use super::input::{BankStatement, ContentHash, Input, UpsertAccount};
 use super::invoice::{CandidateEnd, Invoice};
 use super::keys;
 use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
+use super::money::Money;
 use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
 use super::reversal::{PaymentReturn, Reversal};
@@ -184,6 +185,16 @@ pub enum Effect {
     Allocate(Allocation),
     Reverse(Box<Reversal>),
     /// Automatic matching may not pair these two again.
+    PayOut {
+        payment_id: PaymentId,
+        amount: Money,
+    },
+    CloseAccount {
+        account_id: AccountId,
+        closed: bool,
+    },
+    /// The record waits no more: it is refused.
+    CancelWaiting(RecordId),
     LayTombstone {
         payment_id: PaymentId,
         invoice_id: InvoiceId,

@@ -191,6 +191,8 @@ pub enum Fact {
         amount: Money,
         reason: Option<String>,
     },
+    /// What a person said about a customer, a payment or a command.
+    ByHand(ByHand),
     /// The bank took it back: of the free money first, then of unspent lots; what had been spent
     /// was clawed back from the balance.
     PaymentReturned {
@@ -300,6 +302,52 @@ pub enum Fact {
     },
 }
 
+/// What a person said, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByHand {
+    AccountClosed {
+        account_id: AccountId,
+        reason: Option<String>,
+    },
+    AccountReopened {
+        account_id: AccountId,
+        reason: Option<String>,
+    },
+    /// Money that was not allocated was paid back.
+    PaymentRefunded {
+        payment_id: PaymentId,
+        account_id: Option<AccountId>,
+        amount: Money,
+        /// What is left unallocated of it.
+        unallocated: Money,
+        reason: String,
+    },
+    /// It is no customer's money.
+    PaymentDismissed {
+        payment_id: PaymentId,
+        amount: Money,
+        reason: String,
+    },
+    /// A command that waited has ended without effect.
+    CommandCancelled {
+        account_id: AccountId,
+        record: RecordId,
+        reason: String,
+    },
+}
+
+impl ByHand {
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::AccountClosed { .. } => "topup.account.closed.v1",
+            Self::AccountReopened { .. } => "topup.account.reopened.v1",
+            Self::PaymentRefunded { .. } => "topup.payment.refunded.v1",
+            Self::PaymentDismissed { .. } => "topup.payment.dismissed.v1",
+            Self::CommandCancelled { .. } => "topup.command.cancelled.v1",
+        }
+    }
+}
+
 /// A part of a payment that is split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartFact {
@@ -338,6 +386,7 @@ impl Fact {
             Self::PaymentDeallocated { .. } => "topup.payment.deallocated.v1",
             Self::PaymentDueRestored { .. } => "topup.invoice.payment-due-restored.v1",
             Self::PaymentRemoved { .. } => "topup.payment.removed.v1",
+            Self::ByHand(said) => said.event_type(),
             Self::PaymentReturned { .. } => "topup.payment.returned.v1",
             Self::PaymentReturnUndone { .. } => "topup.payment.return-undone.v1",
             Self::PaymentSplit { .. } => "topup.payment.split-done.v1",

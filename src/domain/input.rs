@@ -122,6 +122,16 @@ pub enum Command {
     RejectMatch(MatchWord),
     SplitPayment(SplitPayment),
     ResolveReturn(ResolveReturn),
+    /// Money that pays no invoice leaves the books: paid back, or nobody's here.
+    ReleasePayment(ReleasePayment),
+    /// A customer is closed, or open again.
+    CloseAccount {
+        account_id: AccountId,
+        closed: bool,
+        reason: Option<String>,
+    },
+    /// Ends the waiting of another command.
+    CancelCommand(CancelCommand),
     /// Takes back all parts that the payment has.
     UnsplitPayment {
         payment_id: PaymentId,
@@ -142,7 +152,10 @@ impl Command {
             Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.account_id),
             Self::SplitPayment(command) => Some(&command.account_id),
             Self::ResolveReturn(command) => Some(&command.account_id),
-            Self::MarkInvoiceSent { account_id, .. }
+            Self::ReleasePayment(command) => command.account_id.as_ref(),
+            Self::CancelCommand(command) => Some(&command.account_id),
+            Self::CloseAccount { account_id, .. }
+            | Self::MarkInvoiceSent { account_id, .. }
             | Self::VoidInvoice { account_id, .. }
             | Self::KeepInvoice { account_id, .. }
             | Self::AssignPayment { account_id, .. }
@@ -156,8 +169,14 @@ impl Command {
     #[must_use]
     pub fn introduces(&self) -> bool {
         match self {
-            Self::UpsertAccount(_) | Self::CreateInvoice(_) | Self::RecordPayment(_) => true,
-            Self::MarkInvoiceSent { .. }
+            Self::UpsertAccount(_)
+            | Self::CreateInvoice(_)
+            | Self::RecordPayment(_)
+            // It is about what waits, so it cannot stand behind it.
+            | Self::CancelCommand(_) => true,
+            Self::ReleasePayment(_)
+            | Self::CloseAccount { .. }
+            | Self::MarkInvoiceSent { .. }
             | Self::VoidInvoice { .. }
             | Self::KeepInvoice { .. }
             | Self::AssignPayment { .. }
@@ -190,6 +209,15 @@ impl Command {
             Self::RejectMatch(_) => "topup.match.reject.v1",
             Self::SplitPayment(_) => "topup.payment.split.v1",
             Self::ResolveReturn(_) => "topup.return.resolve.v1",
+            Self::ReleasePayment(ReleasePayment { word: ReleaseWord::Refund(_), .. }) => {
+                "topup.payment.refund.v1"
+            }
+            Self::ReleasePayment(ReleasePayment { word: ReleaseWord::Dismiss, .. }) => {
+                "topup.payment.dismiss.v1"
+            }
+            Self::CloseAccount { closed: true, .. } => "topup.account.close.v1",
+            Self::CloseAccount { closed: false, .. } => "topup.account.reopen.v1",
+            Self::CancelCommand(_) => "topup.command.cancel.v1",
             Self::UnsplitPayment { .. } => "topup.payment.unsplit.v1",
         }
     }
@@ -201,6 +229,7 @@ impl Command {
             Self::AllocatePayment(command) => Some(&command.payment_id),
             Self::ConfirmMatch(word) | Self::RejectMatch(word) => Some(&word.payment_id),
             Self::SplitPayment(command) => Some(&command.payment_id),
+            Self::ReleasePayment(command) => Some(&command.payment_id),
             Self::AssignPayment { payment_id, .. }
             | Self::DeallocatePayment { payment_id, .. }
             | Self::RemovePayment { payment_id, .. }
@@ -210,6 +239,8 @@ impl Command {
             | Self::MarkInvoiceSent { .. }
             | Self::VoidInvoice { .. }
             | Self::ResolveReturn(_)
+            | Self::CloseAccount { .. }
+            | Self::CancelCommand(_)
             | Self::KeepInvoice { .. } => None,
         }
     }
@@ -246,6 +277,9 @@ impl Command {
             | Self::ConfirmMatch(_)
             | Self::RejectMatch(_)
             | Self::ResolveReturn(_)
+            | Self::ReleasePayment(_)
+            | Self::CloseAccount { .. }
+            | Self::CancelCommand(_)
             | Self::UnsplitPayment { .. }
             | Self::RemovePayment { .. } => Vec::new(),
         }
@@ -268,6 +302,33 @@ pub enum ReturnWord {
     Take { payments: Vec<(PaymentId, Option<Amount>)>, fee: Option<Amount> },
     /// It takes nothing: it was settled in another way.
     End,
+}
+
+/// Money that pays no invoice leaves the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasePayment {
+    pub payment_id: PaymentId,
+    /// None: the payment has no customer.
+    pub account_id: Option<AccountId>,
+    pub word: ReleaseWord,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseWord {
+    /// So much is paid back to the payer; without an amount all that is unallocated.
+    Refund(Option<Amount>),
+    /// It is no customer's money.
+    Dismiss,
+}
+
+/// Ends the waiting of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelCommand {
+    /// The customer of the command that waits.
+    pub account_id: AccountId,
+    pub record: RecordId,
+    pub reason: String,
 }
 
 /// What is known about a customer. Absent parts are left as they are.

@@ -49,6 +49,10 @@ pub enum LedgerKind {
     Deallocated,
     /// A payment was taken off all invoices and closed.
     PaymentRemoved,
+    /// Money that was not allocated was paid back.
+    PaymentRefunded,
+    /// A payment was no customer's money.
+    PaymentDismissed,
     /// The bank took a payment back.
     PaymentReturned,
     /// What had been spent of it is taken from the balance.
@@ -72,6 +76,8 @@ impl LedgerKind {
             Self::UsageRefunded => "usage_refunded",
             Self::Deallocated => "deallocated",
             Self::PaymentRemoved => "payment_removed",
+            Self::PaymentRefunded => "payment_refunded",
+            Self::PaymentDismissed => "payment_dismissed",
             Self::PaymentReturned => "payment_returned",
             Self::ClawBack => "claw_back",
             Self::ReturnUndone => "return_undone",

@@ -289,6 +289,9 @@ impl Model {
             | Effect::AssignPayment { .. }
             | Effect::SettlePayment { .. }
             | Effect::Reverse(_)
+            | Effect::PayOut { .. }
+            | Effect::CloseAccount { .. }
+            | Effect::CancelWaiting(_)
             | Effect::LayTombstone { .. }
             | Effect::Return(_)
             | Effect::Split(_)

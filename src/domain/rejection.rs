@@ -6,6 +6,7 @@
 pub enum Rejection {
     AccountMismatch,
     AccountClosed,
+    AccountNotClosed,
     InvoiceExists,
     PaymentExists,
     VirtualAccountTaken,
@@ -35,12 +36,15 @@ pub enum Rejection {
     LotSpent,
     LotHeld,
     UsageProofUnavailable,
+    CommandNotWaiting,
+    Cancelled,
 }
 
 impl Rejection {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::AccountMismatch,
         Self::AccountClosed,
+        Self::AccountNotClosed,
         Self::InvoiceExists,
         Self::PaymentExists,
         Self::VirtualAccountTaken,
@@ -70,6 +74,8 @@ impl Rejection {
         Self::LotSpent,
         Self::LotHeld,
         Self::UsageProofUnavailable,
+        Self::CommandNotWaiting,
+        Self::Cancelled,
     ];
 
     #[must_use]
@@ -77,6 +83,7 @@ impl Rejection {
         match self {
             Self::AccountMismatch => "account_mismatch",
             Self::AccountClosed => "account_closed",
+            Self::AccountNotClosed => "account_not_closed",
             Self::InvoiceExists => "invoice_exists",
             Self::PaymentExists => "payment_exists",
             Self::VirtualAccountTaken => "virtual_account_taken",
@@ -106,6 +113,8 @@ impl Rejection {
             Self::LotSpent => "lot_spent",
             Self::LotHeld => "lot_held",
             Self::UsageProofUnavailable => "usage_proof_unavailable",
+            Self::CommandNotWaiting => "command_not_waiting",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -117,6 +126,7 @@ impl Rejection {
                 "The command's account is not the account of the invoice or payment it names."
             }
             Self::AccountClosed => "The account is closed.",
+            Self::AccountNotClosed => "The account is not closed.",
             Self::InvoiceExists => "An invoice with this id exists already.",
             Self::PaymentExists => "A payment with this id exists already.",
             Self::VirtualAccountTaken => "A virtual account belongs to another customer already.",
@@ -158,6 +168,8 @@ impl Rejection {
             Self::UsageProofUnavailable => {
                 "It was not proven in time that the money is unspent: the usage feed is behind."
             }
+            Self::CommandNotWaiting => "No command of this account waits under this id.",
+            Self::Cancelled => "The command waited, and a person cancelled it.",
         }
     }
 }

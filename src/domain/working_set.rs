@@ -5,6 +5,7 @@
 //! is noted as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+mod ended;
 pub mod equal_rows;
 pub mod lookalikes;
 pub mod lots;
@@ -24,7 +25,7 @@ use super::account::Account;
 use super::allocation::Allocation;
 use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
 use super::event::{Cause, Event, EventKey, Fact};
-use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, ReturnId};
+use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, folded_key};
 use super::matching::near::Word;
@@ -156,6 +157,8 @@ pub struct WorkingSet {
     pub steps: Vec<super::threshold::Step>,
     /// Accounts with a waiting command: later ones wait behind it.
     pub waiting_accounts: HashSet<AccountId>,
+    /// Of the commands that the batch would cancel, those that wait, and whose they are.
+    pub waiting: HashMap<RecordId, AccountId>,
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
     pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
     pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
@@ -408,6 +411,9 @@ impl WorkingSet {
             }
             Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
             Effect::Reverse(reversal) => self.apply_reversal(reversal, cause)?,
+            Effect::PayOut { .. } | Effect::CloseAccount { .. } | Effect::CancelWaiting(_) => {
+                self.apply_ended(effect)?;
+            }
             Effect::LayTombstone { payment_id, invoice_id } => {
                 self.tombstones.insert((payment_id.clone(), invoice_id.clone()));
             }
@@ -423,10 +429,7 @@ impl WorkingSet {
             }
             Effect::SupersedePending { pending, by } => self.apply_superseded(pending, by),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
-            Effect::Watermark(through) => {
-                let known = self.usage.complete_through;
-                self.usage.complete_through = known.max(Some(*through));
-            }
+            Effect::Watermark(through) => self.usage.known_through(*through),
             Effect::Charge(charged) => self.apply_charge(charged, cause)?,
             Effect::Refund(refunded) => self.apply_refund(refunded, cause)?,
             Effect::SetHold(hold) => {

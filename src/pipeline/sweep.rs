@@ -281,7 +281,10 @@ impl Pipeline {
             waiting::set_needs_in_tx(tx, command.id, &command.record, needs, code).await?;
             return Ok(None);
         }
-        waiting::end_in_tx(tx, &[command.id]).await?;
+        // A person cancelled it meanwhile: then what was decided here is taken back.
+        if !waiting::end_in_tx(tx, &[command.id]).await? {
+            return Err(StoreError::Raced("a command that waits"));
+        }
         if ended.outcome == "waiting" {
             return self.expire(tx, command).await.map(Some);
         }

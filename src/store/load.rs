@@ -35,7 +35,7 @@ use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
-use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
+use crate::domain::ids::{AccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, folded_key};
 use crate::domain::matching::text::Tokens;
@@ -47,6 +47,8 @@ use crate::domain::working_set::WorkingSet;
 #[derive(Debug, Default)]
 pub struct Needs {
     accounts: BTreeSet<String>,
+    /// Commands whose waiting is to end.
+    cancels: Vec<RecordId>,
     invoices: BTreeSet<String>,
     payments: BTreeSet<String>,
     references: BTreeSet<String>,
@@ -162,7 +164,10 @@ impl Needs {
                 }
             }
             Command::ResolveReturn(resolve) => self.steps_back.add_resolved(resolve),
+            Command::CancelCommand(cancel) => self.cancels.push(cancel.record.clone()),
             Command::CreateInvoice(_)
+            | Command::ReleasePayment(_)
+            | Command::CloseAccount { .. }
             | Command::VoidInvoice { .. }
             | Command::KeepInvoice { .. }
             | Command::RecordPayment(_)
@@ -428,6 +433,19 @@ async fn waiting_accounts(
     let rows = sqlx::query(sql!("load_waiting_keys")).bind(ids).fetch_all(&mut **tx).await?;
     for row in rows {
         set.waiting_accounts.insert(AccountId::trusted(row.try_get(0)?));
+    }
+    if needs.cancels.is_empty() {
+        return Ok(());
+    }
+    let sources: Vec<&str> = needs.cancels.iter().map(|record| record.source.as_str()).collect();
+    let ids: Vec<&str> = needs.cancels.iter().map(|record| record.id.as_str()).collect();
+    let query = sqlx::query(sql!("load_waiting_named")).bind(sources).bind(ids);
+    for row in query.fetch_all(&mut **tx).await? {
+        let record = RecordId {
+            source: Source::trusted(row.try_get(0)?),
+            id: MessageId::trusted(row.try_get(1)?),
+        };
+        set.waiting.insert(record, AccountId::trusted(row.try_get(2)?));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::domain::working_set::{Rebase, WorkingSet};
 
 mod accounts;
 mod bank;
+mod ended;
 mod money;
 mod records;
 mod review;
@@ -30,6 +31,7 @@ mod splits;
 mod steps_back;
 mod usage;
 
+pub use records::dead_letters as dead_letters_in_tx;
 pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, WaitingRow};
 pub use usage::WatermarkRow;
 
@@ -91,6 +93,7 @@ pub async fn batch_in_tx(
     after.tell_crossings(&rebase.balances)?;
     accounts(tx, before, after, &rebase, raises_books, at).await?;
     accounts::upserts(tx, &write.effects, at).await?;
+    ended::all(tx, &write.effects, at).await?;
     review::aliases(tx, after, write, at).await?;
     changed_invoices(tx, before, after, &touched).await?;
     candidates(tx, &write.effects, at).await?;
@@ -126,18 +129,6 @@ async fn own_rows(
     records::repeats(tx, &write.repeats, at).await?;
     records::waiting(tx, &write.waiting, at).await?;
     records::dead_letters(tx, &write.dead_letters, at).await
-}
-
-/// Writes dead letters, with the copies that go to Kafka.
-///
-/// # Errors
-/// When the database fails.
-pub async fn dead_letters_in_tx(
-    tx: &mut Tx<'_>,
-    letters: &[DeadLetterRow],
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    records::dead_letters(tx, letters, at).await
 }
 
 /// Money in the form in which it is at rest.
@@ -176,6 +167,7 @@ impl Touched {
                     touched.new_payments.insert(payment.payment_id.clone());
                 }
                 Effect::AssignPayment { payment_id, .. }
+                | Effect::PayOut { payment_id, .. }
                 | Effect::SettlePayment { payment_id, .. } => {
                     touched.changed_payments.insert(payment_id.clone());
                 }
@@ -202,6 +194,8 @@ impl Touched {
                     touched.changed_payments.insert(payment_id.clone());
                 }
                 Effect::UpsertAccount(..)
+                | Effect::CloseAccount { .. }
+                | Effect::CancelWaiting(_)
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::DeliveredWithoutId(_)

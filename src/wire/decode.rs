@@ -8,7 +8,7 @@ pub use super::code::DecodeCode;
 use super::envelope;
 use super::fields::{Fault, Fields};
 use super::strict::string_of;
-use super::{bank, bank_content_hash, command, returns, split, usage};
+use super::{bank, bank_content_hash, command, release, returns, split, usage};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Message};
 use crate::domain::matching::text;
@@ -70,7 +70,7 @@ const fn usage_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<I
 }
 
 /// Every type that is read here: the most frequent come first.
-const ROUTES: [Route; 22] = [
+const ROUTES: [Route; 27] = [
     usage_route("topup.usage.charge.v1", usage::charge),
     bank_route("topup.bank.transaction.v1", bank::transaction),
     bank_route("topup.bank.statement.v1", bank::statement),
@@ -93,6 +93,11 @@ const ROUTES: [Route; 22] = [
     command_route("topup.payment.split.v1", split::split_payment),
     command_route("topup.payment.unsplit.v1", split::unsplit_payment),
     command_route("topup.return.resolve.v1", returns::resolve_return),
+    command_route("topup.payment.refund.v1", release::refund_payment),
+    command_route("topup.payment.dismiss.v1", release::dismiss_payment),
+    command_route("topup.account.close.v1", release::close_account),
+    command_route("topup.account.reopen.v1", release::reopen_account),
+    command_route("topup.command.cancel.v1", release::cancel_command),
 ];
 
 /// Decodes a record.

@@ -63,6 +63,7 @@ fn write_fact(fact: &Fact, data: &mut Object<'_>) {
         Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
+        | Fact::ByHand(_)
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
         | Fact::ReturnEnded { .. } => steps_back::write_step_back(fact, data),
@@ -171,6 +172,7 @@ fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
+        | Fact::ByHand(_)
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
         | Fact::PaymentSplit { .. }
@@ -235,6 +237,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
+        | Fact::ByHand(_)
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
         | Fact::PaymentSplit { .. }
@@ -279,8 +282,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         } => {
             data.text("payment_id", payment_id.as_str());
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.amount("amount", *amount);
-            data.currency(*amount);
+            data.money("amount", *amount);
             data.maybe_date("received_on", Some(*received_on));
             data.text("origin", origin);
             data.maybe_text("split_from", split_from.as_ref().map(|id| id.as_str()));
@@ -299,8 +301,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
             data.text("allocation_id", &allocation_id.0.to_string());
-            data.amount("amount", *amount);
-            data.currency(*amount);
+            data.money("amount", *amount);
             data.text("rule", rule);
             data.amount("invoice_amount_due", *invoice_amount_due);
             data.amount("payment_unallocated", *payment_unallocated);
@@ -320,6 +321,7 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
+        | Fact::ByHand(_)
         | Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
         | Fact::PaymentSplit { .. }

@@ -25,6 +25,7 @@ pub mod event;
 mod fields;
 mod kept;
 pub mod origin;
+mod release;
 mod returns;
 mod split;
 mod strict;

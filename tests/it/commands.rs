@@ -255,6 +255,15 @@ fn refusals_of_amounts() -> Vec<Refusal> {
             with(about_payment("PAY-1", a), &json!({ "invoice_id": "INV-S" })),
         ),
         ("payment_removed", a, pay, allocate("PAY-R", a, "INV-S")),
+        ("account_not_closed", a, "account.reopen", json!({ "account_id": a })),
+        (
+            "command_not_waiting",
+            a,
+            "command.cancel",
+            json!({
+                "account_id": a, "command_source": "crm", "command_id": "none", "reason": "why",
+            }),
+        ),
         (
             "return_not_parked",
             a,
@@ -267,7 +276,8 @@ fn refusals_of_amounts() -> Vec<Refusal> {
 }
 
 /// The codes that no record can cause here, and where they are shown.
-const UNREACHABLE: [(&str, &str); 5] = [
+const UNREACHABLE: [(&str, &str); 6] = [
+    ("cancelled", "shown by a_command_that_waits_is_cancelled_and_those_behind_it_go_on"),
     ("return_mismatch", "shown by a_person_shares_a_parked_return_out_and_its_drift_clears"),
     ("payment_is_part", "shown by a_part_is_not_split_again"),
     (

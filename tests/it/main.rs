@@ -40,6 +40,7 @@ mod reading;
 mod readme;
 mod reconcile;
 mod relay;
+mod released;
 mod rematch;
 mod restored;
 mod review;

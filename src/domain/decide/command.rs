@@ -2,7 +2,7 @@
 
 use super::review::{self, Word};
 use super::settle::{self, Part};
-use super::{Halt, Recording, resolve, reverse, split};
+use super::{Halt, Recording, release, resolve, reverse, split};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -78,6 +78,11 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             Ok(applied_payment(payment_id))
         }
         Command::SplitPayment(command) => split::split(recording, command),
+        Command::ReleasePayment(command) => release::payment(recording, command),
+        Command::CloseAccount { account_id, closed, reason } => {
+            release::close(recording, account_id, *closed, reason.as_ref())
+        }
+        Command::CancelCommand(command) => release::cancel(recording, command),
         Command::ResolveReturn(command) => resolve::resolve(recording, command),
         Command::UnsplitPayment { payment_id, account_id, reason } => {
             split::unsplit(recording, payment_id, account_id, reason.as_ref())

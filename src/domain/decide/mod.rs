@@ -8,6 +8,7 @@
 pub mod bank;
 mod command;
 mod originals;
+mod release;
 mod resolve;
 mod returns;
 mod reverse;
@@ -66,7 +67,10 @@ pub fn guards(input: &Input) -> bool {
             | Command::RejectMatch(_)
             | Command::SplitPayment(_)
             | Command::UnsplitPayment { .. }
-            | Command::ResolveReturn(_) => true,
+            | Command::ResolveReturn(_)
+            | Command::ReleasePayment(_)
+            | Command::CloseAccount { .. }
+            | Command::CancelCommand(_) => true,
         },
         // Two equal credits without any name are two payments.
         Input::BankTransaction(bank) => bank::needs_ordinal(bank),

@@ -67,6 +67,11 @@ pub struct UsageSet {
 }
 
 impl UsageSet {
+    /// All is known up to that instant, or later.
+    pub(super) fn known_through(&mut self, through: DateTime<Utc>) {
+        self.complete_through = self.complete_through.max(Some(through));
+    }
+
     #[must_use]
     pub fn limit(&self, account_id: &AccountId, currency: Currency) -> Money {
         let key = (account_id.clone(), currency);

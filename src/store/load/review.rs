@@ -41,6 +41,9 @@ impl ReviewNeeds {
             // Who pays for several customers at once is nobody's payer.
             | Command::SplitPayment(_)
             | Command::ResolveReturn(_)
+            | Command::ReleasePayment(_)
+            | Command::CloseAccount { .. }
+            | Command::CancelCommand(_)
             | Command::UnsplitPayment { .. }
             | Command::RecordPayment(_) => {}
         }

@@ -158,7 +158,11 @@ pub(super) async fn waiting(
     Ok(())
 }
 
-pub(super) async fn dead_letters(
+/// Writes dead letters, with the copies that go to Kafka.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dead_letters(
     tx: &mut Tx<'_>,
     rows: &[DeadLetterRow],
     at: DateTime<Utc>,

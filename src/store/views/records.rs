@@ -21,6 +21,7 @@ const KEY_BY_POSITION: &str = include_str!("../sql/views_record_key_by_position.
 const REPEATS: &str = include_str!("../sql/views_repeats_of_record.sql");
 const DEAD_LETTERS: &str = include_str!("../sql/views_dead_letters_of_record.sql");
 const WAITING: &str = include_str!("../sql/views_waiting_of_record.sql");
+const COMMANDS: &str = include_str!("../sql/views_waiting_commands.sql");
 const PAYMENTS: &str = include_str!("../sql/views_payments_of_record.sql");
 
 #[derive(Debug, Clone)]
@@ -76,6 +77,20 @@ pub struct WaitingRow {
     pub needs: String,
     pub since: At,
     pub deadline: At,
+}
+
+/// A command that waits.
+#[derive(Debug, Clone)]
+pub struct WaitingCommand {
+    pub source: String,
+    pub message_id: String,
+    pub message_type: String,
+    pub account_id: String,
+    pub needs: String,
+    pub since: At,
+    pub deadline: At,
+    /// The command that is in its way.
+    pub behind: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -305,6 +320,27 @@ fn waiting_row(row: &PgRow) -> Result<WaitingRow> {
         since: row.try_get("since")?,
         deadline: row.try_get("deadline")?,
     })
+}
+
+/// Commands that wait, at most a thousand.
+///
+/// # Errors
+/// What the database says.
+pub async fn waiting(pool: &PgPool, account: Option<&str>) -> Result<Vec<WaitingCommand>> {
+    let rows = sqlx::query(COMMANDS).bind(account).fetch_all(pool).await?;
+    let command = |row: &PgRow| {
+        Ok(WaitingCommand {
+            source: row.try_get("source")?,
+            message_id: row.try_get("message_id")?,
+            message_type: row.try_get("message_type")?,
+            account_id: row.try_get("account_id")?,
+            needs: row.try_get("needs")?,
+            since: row.try_get("since")?,
+            deadline: row.try_get("deadline")?,
+            behind: row.try_get("behind")?,
+        })
+    };
+    rows.iter().map(command).collect()
 }
 
 #[cfg(test)]

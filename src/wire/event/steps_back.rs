@@ -1,7 +1,7 @@
 //! What was taken off, removed or returned.
 
 use super::Object;
-use crate::domain::event::Fact;
+use crate::domain::event::{ByHand, Fact};
 
 pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
     match fact {
@@ -37,6 +37,7 @@ pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
             data.money("amount", *amount);
             data.maybe_text("reason", reason.as_deref());
         }
+        Fact::ByHand(said) => write_by_hand(said, data),
         Fact::PaymentReturned { .. }
         | Fact::PaymentReturnUndone { .. }
         | Fact::ReturnEnded { .. } => write_return(fact, data),
@@ -60,6 +61,34 @@ pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
+    }
+}
+
+fn write_by_hand(said: &ByHand, data: &mut Object<'_>) {
+    match said {
+        ByHand::AccountClosed { account_id, reason }
+        | ByHand::AccountReopened { account_id, reason } => {
+            data.text("account_id", account_id.as_str());
+            data.maybe_text("reason", reason.as_deref());
+        }
+        ByHand::PaymentRefunded { payment_id, account_id, amount, unallocated, reason } => {
+            data.text("payment_id", payment_id.as_str());
+            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
+            data.money("amount", *amount);
+            data.amount("unallocated", *unallocated);
+            data.text("reason", reason);
+        }
+        ByHand::PaymentDismissed { payment_id, amount, reason } => {
+            data.text("payment_id", payment_id.as_str());
+            data.money("amount", *amount);
+            data.text("reason", reason);
+        }
+        ByHand::CommandCancelled { account_id, record, reason } => {
+            data.text("account_id", account_id.as_str());
+            data.text("cancelled_id", record.id.as_str());
+            data.text("cancelled_source", record.source.as_str());
+            data.text("reason", reason);
+        }
     }
 }
 
@@ -107,6 +136,7 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
         Fact::PaymentDeallocated { .. }
         | Fact::PaymentDueRestored { .. }
         | Fact::PaymentRemoved { .. }
+        | Fact::ByHand(_)
         | Fact::AccountUpserted { .. }
         | Fact::InvoiceCreated { .. }
         | Fact::InvoiceSent { .. }

@@ -134,7 +134,10 @@ fn command_data(command: &Command) -> Value {
         }),
         Command::AllocatePayment(allocate) => allocate_data(allocate),
         Command::SplitPayment(split) => split_data(split),
-        Command::ResolveReturn(_) => unreachable!("the generator makes none"),
+        Command::ResolveReturn(_)
+        | Command::ReleasePayment(_)
+        | Command::CloseAccount { .. }
+        | Command::CancelCommand(_) => unreachable!("the generator makes none"),
         Command::ConfirmMatch(word) | Command::RejectMatch(word) => json!({
             "payment_id": word.payment_id.as_str(),
             "suggestion_id": word.suggestion_id.as_str(),

@@ -3,10 +3,14 @@
 use crate::domain::account::Account;
 use crate::domain::effect::{BankKey, Outcome};
 use crate::domain::event::{EventKey, Fact};
-use crate::domain::ids::{AccountId, DecisionId, PaymentId, SuggestionId};
-use crate::domain::input::{Command, ResolveReturn, ReturnWord};
+use crate::domain::ids::{
+    AccountId, DecisionId, MessageId, PaymentId, RecordId, Source, SuggestionId,
+};
+use crate::domain::input::{
+    CancelCommand, Command, ReleasePayment, ReleaseWord, ResolveReturn, ReturnWord,
+};
 use crate::domain::invoice::InvoiceStatus;
-use crate::domain::money::{BALANCE_MAX_MICROS, Money};
+use crate::domain::money::{Amount, BALANCE_MAX_MICROS, Money};
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::rejection::Rejection;
 use crate::domain::review::{Suggestion, SuggestionStatus};
@@ -116,6 +120,27 @@ fn resolve(payments: &[&str]) -> Command {
     Command::ResolveReturn(ResolveReturn { account_id, key, word, reason: None })
 }
 
+/// Pays so much of it back; without an amount it is dismissed.
+fn release(id: &str, account: Option<&str>, amount: Option<&str>) -> Command {
+    let amount = amount.map(|amount| Amount::parse(amount).expect("an amount"));
+    Command::ReleasePayment(ReleasePayment {
+        payment_id: PaymentId::trusted(id),
+        account_id: account.map(AccountId::trusted),
+        word: amount.map_or(ReleaseWord::Dismiss, |amount| ReleaseWord::Refund(Some(amount))),
+        reason: "said".to_owned(),
+    })
+}
+
+fn close_account(id: &str, closed: bool) -> Command {
+    Command::CloseAccount { account_id: AccountId::trusted(id), closed, reason: None }
+}
+
+fn cancel_command(account: &str, id: &str) -> Command {
+    let record = RecordId { source: Source::trusted("crm"), id: MessageId::trusted(id) };
+    let account_id = AccountId::trusted(account);
+    Command::CancelCommand(CancelCommand { account_id, record, reason: "said".to_owned() })
+}
+
 fn park_return(desk: &mut Desk) {
     desk.bank(crate::domain::testkit::returned("R", "NEVER", "5000"));
 }
@@ -131,6 +156,16 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
     let closed: Arrange = |desk| close(desk, "A");
     let gone: Arrange = |desk| take_away(desk, "FREE");
     vec![
+        (AccountNotClosed, nothing, close_account("A", false)),
+        (AccountClosed, closed, close_account("A", true)),
+        (AccountMismatch, nothing, release("BS", Some("A"), Some("1"))),
+        (AccountMismatch, nothing, release("FREE", None, Some("1"))),
+        (PaymentNotAssigned, nothing, release("NOBODYS", Some("A"), Some("1"))),
+        (PaymentAlreadyAssigned, nothing, release("FREE", None, None)),
+        (PaymentRemoved, |desk| take_away(desk, "NOBODYS"), release("NOBODYS", None, None)),
+        (PaymentSplit, split_free, release("FREE", Some("A"), Some("1"))),
+        (PaymentIsPart, split_free, release(PART, Some("A"), Some("1"))),
+        (CommandNotWaiting, nothing, cancel_command("A", "NONE")),
         (AccountMismatch, nothing, mark_sent("BI", "A")),
         (AccountMismatch, nothing, assign("BS", "A")),
         (AccountMismatch, nothing, allocate("BS", "A", &[("S", "")])),
@@ -195,6 +230,8 @@ fn refusals_by_amount() -> Vec<(Rejection, Arrange, Command)> {
         (AllocationNotFound, nothing, deallocate("FREE", "S", "A")),
         (AllocationExists, paired, allocate("FREE", "A", &[("S", "10")])),
         (NothingUnallocated, nothing, allocate("USED", "A", &[("S", "")])),
+        (NothingUnallocated, nothing, release("USED", Some("A"), Some("1"))),
+        (AmountExceedsUnallocated, nothing, release("FREE", Some("A"), Some("61"))),
         (AmountExceedsUnallocated, nothing, allocate("FREE", "A", &[("S", "61")])),
         (AmountExceedsDue, small, allocate("FREE", "A", &[("SMALL", "6")])),
         (BalanceLimit, full, allocate("FREE", "A", &[("S", "")])),
@@ -209,8 +246,9 @@ fn refusals_by_amount() -> Vec<(Rejection, Arrange, Command)> {
 #[test]
 fn every_refusal_is_reached_and_told() {
     let cases = [refusals_by_state(), refusals_by_amount()].concat();
-    // A command is refused for want of a proof at its deadline, not when it comes.
-    let at_once = |rejection: &Rejection| *rejection != Rejection::UsageProofUnavailable;
+    // A command is refused for want of a proof at its deadline, or cancelled, not when it comes.
+    let later = [Rejection::UsageProofUnavailable, Rejection::Cancelled];
+    let at_once = |rejection: &Rejection| !later.contains(rejection);
     for rejection in Rejection::ALL.into_iter().filter(at_once) {
         let reached = cases.iter().any(|case| case.0 == rejection);
         assert!(reached, "no case for {rejection:?}");

@@ -11,7 +11,10 @@ use crate::domain::rejection::Rejection;
 use crate::domain::testkit::*;
 
 /// Why the table leaves a pair of neighbours out.
-const EXCLUSIVE: [(Rejection, Rejection); 19] = [
+const EXCLUSIVE: [(Rejection, Rejection); 23] = [
+    // It is closed or it is not; only a word on a customer minds the second.
+    (Rejection::AccountClosed, Rejection::AccountNotClosed),
+    (Rejection::AccountNotClosed, Rejection::InvoiceExists),
     // No command creates an invoice and a payment, or a payment and a virtual account.
     (Rejection::InvoiceExists, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
@@ -42,6 +45,9 @@ const EXCLUSIVE: [(Rejection, Rejection); 19] = [
     // is proven to be spent needs no other proof.
     (Rejection::BalanceLimit, Rejection::LotSpent),
     (Rejection::LotHeld, Rejection::UsageProofUnavailable),
+    // Only a cancellation misses what waits, and it is about no money; what waits is not decided.
+    (Rejection::UsageProofUnavailable, Rejection::CommandNotWaiting),
+    (Rejection::CommandNotWaiting, Rejection::Cancelled),
 ];
 
 struct Clash {

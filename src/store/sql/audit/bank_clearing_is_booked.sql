@@ -17,7 +17,8 @@ WITH booked AS (
       JOIN ledger_transactions t USING (ledger_transaction_id)
       LEFT JOIN payment_returns r ON r.ledger_transaction_id = t.ledger_transaction_id
       LEFT JOIN bank_transactions b ON b.payment_id = t.payment_id
-     WHERE e.ledger_account = 'bank_clearing' AND t.kind <> 'payment_removed'
+     WHERE e.ledger_account = 'bank_clearing'
+       AND t.kind NOT IN ('payment_removed', 'payment_refunded', 'payment_dismissed')
        AND coalesce(r.bank_account, b.bank_account) IS NOT NULL
      GROUP BY 1, 2
 )

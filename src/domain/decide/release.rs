@@ -1,0 +1,153 @@
+//! What a person ends: money that pays no invoice leaves the books, a customer is closed, a command
+//! waits no more. Nothing of it says whose a payer's account is.
+
+use super::Recording;
+use super::command::{Result, applied_payment, asked, check_usable, known_payment};
+use super::settle::event_key;
+use crate::domain::effect::{Effect, Outcome};
+use crate::domain::event::{ByHand, EventKey, Fact};
+use crate::domain::ids::AccountId;
+use crate::domain::input::{CancelCommand, ReleasePayment, ReleaseWord};
+use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
+use crate::domain::rejection::Rejection;
+use crate::domain::working_set::Stop;
+
+/// Pays unallocated money back, or says that it is no customer's. A closed customer's money may be
+/// paid back: that is what is left to do with it.
+pub(super) fn payment(recording: &mut Recording<'_>, command: &ReleasePayment) -> Result {
+    let payment = known_payment(recording, &command.payment_id)?;
+    match (&payment.account_id, &command.account_id) {
+        (Some(owner), Some(named)) if owner == named => {}
+        (None, None) => {}
+        (None, Some(_)) => return Err(Rejection::PaymentNotAssigned.into()),
+        (Some(_), _) if command.word == ReleaseWord::Dismiss => {
+            return Err(Rejection::PaymentAlreadyAssigned.into());
+        }
+        (Some(_), _) => return Err(Rejection::AccountMismatch.into()),
+    }
+    if command.word == ReleaseWord::Dismiss && payment.account_id.is_some() {
+        return Err(Rejection::PaymentAlreadyAssigned.into());
+    }
+    check_usable(&payment)?;
+    // What the bank takes back of a split payment must find all of it.
+    if payment.origin == PaymentOrigin::Split {
+        return Err(Rejection::PaymentIsPart.into());
+    }
+    if payment.split.is_positive() {
+        return Err(Rejection::PaymentSplit.into());
+    }
+    let free = payment.unallocated()?;
+    if !free.is_positive() {
+        return Err(Rejection::NothingUnallocated.into());
+    }
+    match command.word {
+        ReleaseWord::Dismiss => dismiss(recording, &payment, free, &command.reason),
+        ReleaseWord::Refund(amount) => {
+            let amount = amount.map(|amount| asked(&payment, amount)).transpose()?;
+            let amount = amount.unwrap_or(free);
+            if amount.compare(free)?.is_gt() {
+                return Err(Rejection::AmountExceedsUnallocated.into());
+            }
+            refund(recording, &payment, amount, &command.reason)
+        }
+    }
+}
+
+fn post(
+    recording: &mut Recording<'_>,
+    payment: &Payment,
+    amount: Money,
+    kind: LedgerKind,
+) -> Result<()> {
+    let entries = vec![
+        (LedgerAccount::BankClearing, amount),
+        (LedgerAccount::UnallocatedCash, amount.negated()),
+    ];
+    let posted = recording.ids.ledger_transaction();
+    let payment_id = payment.payment_id.clone();
+    let posting = LedgerTransaction::step_back(posted, kind, payment_id, entries);
+    Ok(recording.add(Effect::Post(posting))?)
+}
+
+fn refund(recording: &mut Recording<'_>, payment: &Payment, amount: Money, why: &str) -> Result {
+    post(recording, payment, amount, LedgerKind::PaymentRefunded)?;
+    let payment_id = payment.payment_id.clone();
+    recording.add(Effect::PayOut { payment_id: payment_id.clone(), amount })?;
+    let unallocated = payment.unallocated()?.sub(amount)?;
+    let told = ByHand::PaymentRefunded {
+        payment_id: payment_id.clone(),
+        account_id: payment.account_id.clone(),
+        amount,
+        unallocated,
+        reason: why.to_owned(),
+    };
+    recording.publish(event_key(payment), Fact::ByHand(told))?;
+    let now = recording.set.payments.get(&payment_id);
+    let now = now.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
+    // What is left waits as it did; it may still be matched.
+    if unallocated.is_zero() {
+        let gone = now.allocated.is_zero();
+        let state = if gone { PaymentState::Returned } else { now.settled_state()? };
+        recording.add(Effect::SettlePayment {
+            payment_id: payment_id.clone(),
+            state,
+            watches: Vec::new(),
+        })?;
+    }
+    Ok(applied_payment(&payment_id))
+}
+
+fn dismiss(recording: &mut Recording<'_>, payment: &Payment, free: Money, why: &str) -> Result {
+    post(recording, payment, free, LedgerKind::PaymentDismissed)?;
+    let payment_id = payment.payment_id.clone();
+    let told = ByHand::PaymentDismissed {
+        payment_id: payment_id.clone(),
+        amount: free,
+        reason: why.to_owned(),
+    };
+    recording.publish(event_key(payment), Fact::ByHand(told))?;
+    recording.add(Effect::SettlePayment {
+        payment_id: payment_id.clone(),
+        state: PaymentState::Removed,
+        watches: Vec::new(),
+    })?;
+    Ok(applied_payment(&payment_id))
+}
+
+/// A closed customer gets no invoice and no money until somebody opens it again.
+pub(super) fn close(
+    recording: &mut Recording<'_>,
+    account_id: &AccountId,
+    closed: bool,
+    reason: Option<&String>,
+) -> Result {
+    let was = recording.set.accounts.get(account_id).is_some_and(|account| account.closed);
+    let (account, reason) = (account_id.clone(), reason.cloned());
+    let told = match (was, closed) {
+        (true, true) => return Err(Rejection::AccountClosed.into()),
+        (false, false) => return Err(Rejection::AccountNotClosed.into()),
+        (false, true) => ByHand::AccountClosed { account_id: account, reason },
+        (true, false) => ByHand::AccountReopened { account_id: account, reason },
+    };
+    recording.add(Effect::CloseAccount { account_id: account_id.clone(), closed })?;
+    recording.publish(EventKey::Account(account_id.clone()), Fact::ByHand(told))?;
+    Ok(Outcome::Applied { subject: Some(format!("account:{account_id}")) })
+}
+
+/// The command that waits is refused, and those behind it have their turn.
+pub(super) fn cancel(recording: &mut Recording<'_>, command: &CancelCommand) -> Result {
+    let owner = recording.set.waiting.get(&command.record);
+    if owner != Some(&command.account_id) {
+        return Err(Rejection::CommandNotWaiting.into());
+    }
+    recording.add(Effect::CancelWaiting(command.record.clone()))?;
+    let told = ByHand::CommandCancelled {
+        account_id: command.account_id.clone(),
+        record: command.record.clone(),
+        reason: command.reason.clone(),
+    };
+    recording.publish(EventKey::Account(command.account_id.clone()), Fact::ByHand(told))?;
+    Ok(Outcome::Applied { subject: Some(format!("account:{}", command.account_id)) })
+}

@@ -1,0 +1,168 @@
+//! What a person ends: money of nobody is paid back or dismissed, a customer is closed, a command
+//! that waits is cancelled. Nothing of it teaches whose a payer's account is.
+
+use serde_json::json;
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{
+    BANK, about_payment, allocate, bank, credit, credit_saying, invoice, with,
+};
+
+const PAYMENT: &str = "SELECT state || ' ' || amount / 1000000 || ' ' || refunded / 1000000
+                         FROM payments";
+const UNALLOCATED: &str = "SELECT (coalesce(sum(amount), 0) / 1000000)::bigint
+                             FROM ledger_entries WHERE ledger_account = 'unallocated_cash'";
+
+async fn credited(direct: &mut Direct, id: &str, data: &serde_json::Value) {
+    let value = bank(id, data);
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+}
+
+async fn said(direct: &mut Direct, id: &str, kind: &str, data: serde_json::Value) -> String {
+    let item = direct.command(id, kind, &data);
+    let ended = direct.run(&[item]).await;
+    let code = ended[0].code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
+    format!("{}{code}", ended[0].outcome)
+}
+
+fn refund(payment: &str) -> serde_json::Value {
+    json!({ "payment_id": payment, "reason": "by alice: unknown payer" })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_of_an_unknown_payer_is_paid_back_and_teaches_nothing() {
+    let mut direct = Direct::new("re_refund").await;
+    let payer = json!({ "debtor": { "name": "Jane Roe", "account": "DE89370400440532013000" } });
+    credited(&mut direct, "b-1", &with(credit("TX-1", "100.00"), &payer)).await;
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    let part = with(refund(&id), &json!({ "amount": "40.00" }));
+    assert_eq!(said(&mut direct, "r-1", "payment.refund", part).await, "applied");
+    assert_eq!(direct.database.value(PAYMENT).await, "parked 100 40");
+    let over = with(refund(&id), &json!({ "amount": "60.01" }));
+    let answer = said(&mut direct, "r-2", "payment.refund", over).await;
+    assert_eq!(answer, "rejected amount_exceeds_unallocated");
+    let foreign = with(refund(&id), &json!({ "account_id": "ACC-1" }));
+    let answer = said(&mut direct, "r-3", "payment.refund", foreign).await;
+    assert_eq!(answer, "rejected payment_not_assigned");
+    assert_eq!(said(&mut direct, "r-4", "payment.refund", refund(&id)).await, "applied");
+    assert_eq!(direct.database.value(PAYMENT).await, "returned 100 100");
+    assert_eq!(direct.database.value(UNALLOCATED).await, "0");
+    assert_eq!(direct.database.value("SELECT count(*) FROM payer_aliases").await, "0");
+    let answer = said(&mut direct, "r-5", "payment.refund", refund(&id)).await;
+    assert_eq!(answer, "rejected payment_removed");
+    let told = "SELECT count(*) FROM outbox WHERE payload LIKE '%topup.payment.refunded.v1%'";
+    assert_eq!(direct.database.value(told).await, "2");
+    // The bank takes it back as well: there is nothing left of it, and a person has to look.
+    let back = json!({ "credit_debit": "DBIT", "reversal": true,
+        "return_of": { "bank_transaction_id": "TX-1" } });
+    credited(&mut direct, "b-2", &with(credit("R-1", "100.00"), &back)).await;
+    assert_eq!(direct.database.value("SELECT why FROM parked_returns").await, "exceeds_payment");
+    direct.finish().await;
+}
+
+/// The rest of an overpayment, which no invoice takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rest_of_an_overpayment_is_paid_back() {
+    let mut direct = Direct::new("re_rest").await;
+    let sent = invoice("INV-1", "ACC-1", "100.00");
+    assert_eq!(said(&mut direct, "i-1", "invoice.create", sent).await, "applied");
+    let reference = direct.database.value("SELECT payment_reference FROM invoices").await;
+    credited(&mut direct, "b-1", &credit_saying("TX-1", "115.00", &reference)).await;
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    assert_eq!(direct.database.value(PAYMENT).await, "partly_allocated 115 0");
+    let answer = said(&mut direct, "r-1", "payment.refund", refund(&id)).await;
+    assert_eq!(answer, "rejected account_mismatch", "a customer's money is named with them");
+    let own = with(refund(&id), &json!({ "account_id": "ACC-1" }));
+    assert_eq!(said(&mut direct, "r-2", "payment.refund", own).await, "applied");
+    assert_eq!(direct.database.value(PAYMENT).await, "allocated 115 15");
+    assert_eq!(direct.database.value(UNALLOCATED).await, "0");
+    assert_eq!(direct.database.value("SELECT status FROM invoices").await, "provisioned");
+    direct.finish().await;
+}
+
+/// Out of the books and back: the money is recorded by hand, and clearing is what it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_customers_money_is_dismissed() {
+    let mut direct = Direct::new("re_dismiss").await;
+    credited(&mut direct, "b-1", &credit("TX-1", "80.00")).await;
+    credited(&mut direct, "b-2", &credit("TX-2", "20.00")).await;
+    let first = "SELECT payment_id FROM payments WHERE amount = 80000000";
+    let id = direct.database.value(first).await;
+    assert_eq!(said(&mut direct, "d-1", "payment.dismiss", refund(&id)).await, "applied");
+    assert_eq!(direct.database.value(UNALLOCATED).await, "20");
+    let answer = said(&mut direct, "d-2", "payment.dismiss", refund(&id)).await;
+    assert_eq!(answer, "rejected payment_removed");
+    let second = "SELECT payment_id FROM payments WHERE amount = 20000000";
+    let id = direct.database.value(second).await;
+    let given = about_payment(&id, "ACC-1");
+    assert_eq!(said(&mut direct, "a-1", "payment.assign", given).await, "applied");
+    let answer = said(&mut direct, "d-3", "payment.dismiss", refund(&id)).await;
+    assert_eq!(answer, "rejected payment_already_assigned");
+    let silent = json!({ "payment_id": id });
+    let answer = said(&mut direct, "d-4", "payment.dismiss", silent).await;
+    assert_eq!(answer, "dead_lettered data_invalid", "a reason is needed");
+    let by_hand = json!({ "payment_id": "HAND-1", "amount": "80.00", "currency": "SGD",
+        "received_on": "2026-11-22", "method": "was dismissed by mistake" });
+    assert_eq!(said(&mut direct, "p-1", "payment.record", by_hand).await, "applied");
+    assert_eq!(direct.database.value(UNALLOCATED).await, "100");
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_is_closed_and_opened_again() {
+    let mut direct = Direct::new("re_close").await;
+    let closed = |id: &str| json!({ "account_id": id, "reason": "by alice: left" });
+    let sent = invoice("INV-1", "ACC-1", "100.00");
+    assert_eq!(said(&mut direct, "i-1", "invoice.create", sent).await, "applied");
+    let early = said(&mut direct, "o-1", "account.reopen", closed("ACC-1")).await;
+    assert_eq!(early, "rejected account_not_closed");
+    assert_eq!(said(&mut direct, "c-1", "account.close", closed("ACC-1")).await, "applied");
+    let again = said(&mut direct, "c-2", "account.close", closed("ACC-1")).await;
+    assert_eq!(again, "rejected account_closed");
+    let other = || invoice("INV-2", "ACC-1", "5.00");
+    let refused = said(&mut direct, "i-2", "invoice.create", other()).await;
+    assert_eq!(refused, "rejected account_closed");
+    let reference = direct.database.value("SELECT payment_reference FROM invoices").await;
+    credited(&mut direct, "b-1", &credit_saying("TX-1", "100.00", &reference)).await;
+    let parked = "SELECT state || ' ' || reason FROM payments";
+    assert_eq!(direct.database.value(parked).await, "parked account_closed");
+    assert_eq!(said(&mut direct, "o-2", "account.reopen", closed("ACC-1")).await, "applied");
+    assert_eq!(said(&mut direct, "i-3", "invoice.create", other()).await, "applied");
+    direct.finish().await;
+}
+
+/// A command that waits has ended; what stood behind it has its turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_waits_is_cancelled_and_those_behind_it_go_on() {
+    let mut direct = Direct::new("re_cancel").await;
+    let sent = invoice("INV-1", "ACC-1", "100.00");
+    assert_eq!(said(&mut direct, "i-1", "invoice.create", sent).await, "applied");
+    let unknown = allocate("PAY-9", "ACC-1", "INV-1");
+    let answer = said(&mut direct, "w-1", "payment.allocate", unknown).await;
+    assert_eq!(answer, "waiting payment_unknown");
+    let void = json!({ "invoice_id": "INV-1", "account_id": "ACC-1" });
+    let answer = said(&mut direct, "w-2", "invoice.void", void).await;
+    assert_eq!(answer, "waiting behind_waiting");
+    let cancel = |account: &str, id: &str| {
+        json!({ "account_id": account, "command_source": "crm", "command_id": id,
+                "reason": "by alice: sent by mistake" })
+    };
+    for (id, account, command) in [("x-1", "ACC-2", "w-1"), ("x-2", "ACC-1", "w-9")] {
+        let answer = said(&mut direct, id, "command.cancel", cancel(account, command)).await;
+        assert_eq!(answer, "rejected command_not_waiting", "{account} {command}");
+    }
+    let answer = said(&mut direct, "x-3", "command.cancel", cancel("ACC-1", "w-1")).await;
+    assert_eq!(answer, "applied");
+    direct.pipeline.sweep().await.expect("swept");
+    let outcomes = "SELECT message_id, outcome, code FROM inbox WHERE message_id LIKE 'w-%'
+                     ORDER BY message_id";
+    let expected = ["w-1|rejected|cancelled", "w-2|applied"];
+    assert_eq!(direct.database.lines(outcomes).await, expected);
+    assert_eq!(direct.database.value("SELECT status FROM invoices").await, "voided");
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
+    let answer = said(&mut direct, "x-4", "command.cancel", cancel("ACC-1", "w-1")).await;
+    assert_eq!(answer, "rejected command_not_waiting");
+    direct.finish().await;
+}
