@@ -68,6 +68,7 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         topics: config.topics(),
         policy: config.policy(),
         balance_levels: config.balance_levels(),
+        payment_qr: config.payment_qr(),
         waiting_deadline: chrono::Duration::seconds(seconds),
         hold_max_age: chrono::Duration::seconds(hold_age),
         usage_proof: config.usage.proof == "watermark",

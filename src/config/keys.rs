@@ -22,6 +22,17 @@ pub(super) enum Kind {
     Amounts,
     /// A table from currency to amounts.
     Levels,
+    /// An international bank account number, in groups or not.
+    Iban,
+    /// The bank's code, 8 or 11 letters and digits.
+    Bic,
+    /// The number of a company in Singapore.
+    Uen,
+    /// A name on one line, at most so many characters; ASCII only if it says so.
+    Name {
+        max: usize,
+        ascii: bool,
+    },
     /// The first part of topic names.
     Prefix,
     /// A cron expression of six fields, or `off`.
@@ -73,6 +84,13 @@ impl Key {
             Kind::List => "a list of texts (in the environment: separated by commas)".to_owned(),
             Kind::Amounts => "currency = \"amount\", for example SGD = \"1000.00\"".to_owned(),
             Kind::Levels => "currency = \"amounts\", for example SGD = \"5.00 20.00\"".to_owned(),
+            Kind::Iban => "an IBAN with its check digits".to_owned(),
+            Kind::Bic => "a BIC of 8 or 11 letters and digits".to_owned(),
+            Kind::Uen => "a UEN of 9 to 13 letters and digits".to_owned(),
+            Kind::Name { max, ascii } => {
+                let kind = if ascii { "ASCII characters" } else { "characters" };
+                format!("a name of 1 to {max} {kind} on one line")
+            }
             Kind::Prefix => "1 to 100 characters of A-Z a-z 0-9 . _ -".to_owned(),
             Kind::Schedule => "six fields (second minute hour day month weekday) or off".to_owned(),
             Kind::Zone => "a time zone such as Asia/Singapore".to_owned(),
@@ -113,7 +131,7 @@ pub(super) const BALANCE_LEVELS: &str = "balances.levels";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 53] = [
+pub(super) const KEYS: [Key; 58] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -149,6 +167,11 @@ pub(super) const KEYS: [Key; 53] = [
     Key::new(AMOUNTS, Kind::Amounts, Default::None),
     Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
     Key::new(BALANCE_LEVELS, Kind::Levels, Default::None),
+    Key::new("payment_qr.eur_name", Kind::Name { max: 70, ascii: false }, Default::None),
+    Key::new("payment_qr.eur_iban", Kind::Iban, Default::None),
+    Key::new("payment_qr.eur_bic", Kind::Bic, Default::None),
+    Key::new("payment_qr.sgd_name", Kind::Name { max: 25, ascii: true }, Default::None),
+    Key::new("payment_qr.sgd_uen", Kind::Uen, Default::None),
     number("usage.hold_max_age_seconds", 1, 3_650 * DAY_S, DAY_S),
     word("usage.proof", &["watermark", "none"], "watermark"),
     number("usage.proof_deadline_seconds", 1, 30 * DAY_S, 3_600),

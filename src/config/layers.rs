@@ -11,8 +11,8 @@ use super::keys::{
     AMOUNTS, BALANCE_LEVELS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest,
 };
 use super::show::Shown;
-use super::{Config, Secret, levels_of};
-use crate::domain::matching::text;
+use super::{Config, Secret, compact, levels_of};
+use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
 use crate::schedule;
 
@@ -351,6 +351,16 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
                 _ => false,
             }
         }
+        Kind::Iban => string.is_some_and(|text| {
+            let number = compact(text);
+            number.len() <= 34 && reference::is_iban(&number)
+        }),
+        Kind::Bic => string.is_some_and(|text| matches!(compact(text).len(), 8 | 11)),
+        Kind::Uen => string.is_some_and(|text| (9..=13).contains(&compact(text).len())),
+        Kind::Name { max, ascii } => string.is_some_and(|text| {
+            let printable = |c: char| !c.is_control() && (c.is_ascii() || !ascii);
+            !text.trim().is_empty() && text.chars().count() <= max && text.chars().all(printable)
+        }),
         Kind::Prefix => string.is_some_and(is_prefix),
         Kind::Schedule => string.is_some_and(schedule::is_schedule),
         Kind::Zone => string.is_some_and(|name| schedule::zone(name).is_ok()),

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::domain::matching::policy::Choice;
 use crate::domain::matching::{PartialPolicy, Policy, text};
 use crate::domain::money::{Currency, Money};
+use crate::domain::payment_qr::{EuroPayee, PayNowPayee, PaymentQr};
 use crate::domain::threshold::Levels;
 
 pub use layers::{ConfigError, Environment, Flags, Loaded, Needs, Problem};
@@ -53,6 +54,8 @@ pub struct Config {
     pub matching: MatchingConfig,
     #[serde(default)]
     pub balances: BalancesConfig,
+    #[serde(default)]
+    pub payment_qr: PaymentQrConfig,
     pub usage: UsageConfig,
     pub jobs: JobsConfig,
     pub logging: LoggingConfig,
@@ -157,6 +160,17 @@ pub struct BalancesConfig {
     /// Levels at which balances are told of, for accounts that have none of their own.
     #[serde(default)]
     pub levels: BTreeMap<String, String>,
+}
+
+/// Our own accounts, for the QR codes of invoices.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentQrConfig {
+    pub eur_name: Option<String>,
+    pub eur_iban: Option<String>,
+    pub eur_bic: Option<String>,
+    pub sgd_name: Option<String>,
+    pub sgd_uen: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -284,6 +298,20 @@ impl Config {
         self.kafka.topics()
     }
 
+    /// Whom invoices are to be paid to: a currency of which name and number are set.
+    #[must_use]
+    pub fn payment_qr(&self) -> PaymentQr {
+        let set = &self.payment_qr;
+        let text = |value: &Option<String>| value.clone().filter(|text| !text.trim().is_empty());
+        let number = |value: &Option<String>| text(value).map(|text| compact(&text));
+        let euro = text(&set.eur_name).zip(number(&set.eur_iban));
+        let paynow = text(&set.sgd_name).zip(number(&set.sgd_uen));
+        PaymentQr {
+            euro: euro.map(|(name, iban)| EuroPayee { name, iban, bic: number(&set.eur_bic) }),
+            paynow: paynow.map(|(name, uen)| PayNowPayee { name, uen }),
+        }
+    }
+
     /// Everybody's levels of balances.
     #[must_use]
     pub fn balance_levels(&self) -> Levels {
@@ -308,6 +336,12 @@ impl Config {
             residual: Choice::from_word(&self.matching.residual).unwrap_or_default(),
         }
     }
+}
+
+/// Letters and digits of a number that may be written in groups; empty if it holds anything else.
+fn compact(text: &str) -> String {
+    let number = text.replace([' ', '-'], "").to_ascii_uppercase();
+    if number.bytes().all(|byte| byte.is_ascii_alphanumeric()) { number } else { String::new() }
 }
 
 /// The amounts of a text, by spaces or commas; none if one is no amount of the currency, or if

@@ -75,6 +75,8 @@ fn every_problem_is_told_with_key_and_origin() {
         ("TOPUP__MATCHING__PARTIAL", "maybe"),
         ("TOPUP__MATCHING__MAX_AUTO_AMOUNTS__JPY", "10.5"),
         ("TOPUP__BALANCES__LEVELS__JPY", "10 5.5"),
+        ("TOPUP__PAYMENT_QR__EUR_IBAN", "DE89370400440532013001"),
+        ("TOPUP__PAYMENT_QR__SGD_NAME", "A name that is longer than a code may hold"),
         ("TOPUP__MATCHING__OWN_ACCOUNTS", "??"),
         ("TOPUP__KAFKA__TOPIC_PREFIX", "a b"),
         ("TOPUP__DATABASE__URL", "mysql://u:secret@h/d"),
@@ -89,6 +91,8 @@ fn every_problem_is_told_with_key_and_origin() {
         "one of suggest, apply",
         "matching.max_auto_amounts.JPY",
         "balances.levels.JPY",
+        "payment_qr.eur_iban",
+        "payment_qr.sgd_name",
         "matching.own_accounts",
         "kafka.topic_prefix",
         "database.url",
@@ -136,6 +140,9 @@ fn the_policy_is_that_of_the_settings() {
         ("TOPUP__MATCHING__OWN_ACCOUNTS", "DBS-001 234, 99-88777"),
         ("TOPUP__DATABASE__ROLE", ""),
         ("TOPUP__BALANCES__LEVELS__SGD", "20.00, 5"),
+        ("TOPUP__PAYMENT_QR__EUR_NAME", "Müller Telecom GmbH"),
+        ("TOPUP__PAYMENT_QR__EUR_IBAN", "DE89 3704 0044 0532 0130 00"),
+        ("TOPUP__PAYMENT_QR__SGD_UEN", "201912345k"),
     ];
     let config = read(&Flags::default(), &pairs).expect("reads").config;
     let policy = config.policy();
@@ -145,6 +152,9 @@ fn the_policy_is_that_of_the_settings() {
     assert_eq!(policy.own_accounts.len(), 2);
     assert_eq!(config.database.role, None);
     let sgd = Currency::parse("SGD").expect("SGD");
+    let codes = config.payment_qr();
+    assert_eq!(codes.euro.map(|payee| payee.iban).as_deref(), Some("DE89370400440532013000"));
+    assert_eq!(codes.paynow, None, "a number without a name");
     let levels = config.balance_levels();
     let levels = levels.of(sgd).expect("levels").iter().map(|level| level.number());
     assert_eq!(levels.collect::<Vec<_>>(), ["5.00", "20.00"]);

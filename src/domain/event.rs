@@ -110,6 +110,8 @@ pub enum Fact {
         amount_due: Money,
         due_date: Option<NaiveDate>,
         payment_reference: String,
+        /// Kind and text of a QR code to pay by, where there is one.
+        payment_qr: Option<(&'static str, String)>,
     },
     InvoiceProvisioned {
         invoice_id: InvoiceId,

@@ -22,6 +22,7 @@ pub mod model;
 pub mod model_gen;
 pub mod money;
 pub mod payment;
+pub mod payment_qr;
 pub mod rejection;
 pub mod reversal;
 pub mod review;

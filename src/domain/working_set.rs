@@ -151,8 +151,8 @@ pub struct WorkingSet {
     pub watched: HashMap<PaymentId, BankRecord>,
     watching: watching::Watching,
     pub balances: HashMap<(AccountId, Currency), Money>,
-    /// Levels of balances for accounts that have none of their own.
     pub default_levels: Shared<super::threshold::Levels>,
+    pub payment_qr: Shared<super::payment_qr::PaymentQr>,
     /// What the batch did to balances that have levels.
     pub steps: Vec<super::threshold::Step>,
     /// Accounts with a waiting command: later ones wait behind it.

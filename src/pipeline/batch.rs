@@ -115,6 +115,7 @@ pub async fn run_in_turn_in_tx(
     let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;
     before.default_levels = pipeline.settings().balance_levels.clone().into();
+    before.payment_qr = pipeline.settings().payment_qr.clone().into();
     if turn == Turn::First {
         before.waiting_accounts.clear();
     }

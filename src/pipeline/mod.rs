@@ -28,6 +28,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore
 use crate::clock::Clock;
 use crate::config::Topics;
 use crate::domain::matching::Policy;
+use crate::domain::payment_qr::PaymentQr;
 use crate::domain::threshold::Levels;
 use crate::store::load::ProofFeed;
 use crate::wire::{Topic, usage_account};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Levels of balances for accounts that have none of their own.
     pub balance_levels: Levels,
+    /// Whom invoices are to be paid to, for their QR codes.
+    pub payment_qr: PaymentQr,
     /// How long a command waits for what it names.
     pub waiting_deadline: Duration,
     /// A live hold that is older than this expires.

@@ -202,13 +202,7 @@ fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
             data.maybe_date("due_date", *due_date);
             data.text("payment_reference", payment_reference);
         }
-        Fact::InvoiceSent { invoice_id, account_id, amount_due, due_date, payment_reference } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.money("amount_due", *amount_due);
-            data.maybe_date("due_date", *due_date);
-            data.text("payment_reference", payment_reference);
-        }
+        Fact::InvoiceSent { .. } => write_sent_fact(fact, data),
         Fact::InvoiceProvisioned { invoice_id, account_id, amount } => {
             data.text("invoice_id", invoice_id.as_str());
             data.text("account_id", account_id.as_str());
@@ -331,6 +325,31 @@ fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
         | Fact::CommandRejected { .. }
         | Fact::DriftFound { .. }
         | Fact::DriftCleared { .. } => {}
+    }
+}
+
+fn write_sent_fact(fact: &Fact, data: &mut Object<'_>) {
+    let Fact::InvoiceSent {
+        invoice_id,
+        account_id,
+        amount_due,
+        due_date,
+        payment_reference,
+        payment_qr,
+    } = fact
+    else {
+        return;
+    };
+    data.text("invoice_id", invoice_id.as_str());
+    data.text("account_id", account_id.as_str());
+    data.money("amount_due", *amount_due);
+    data.maybe_date("due_date", *due_date);
+    data.text("payment_reference", payment_reference);
+    if let Some((kind, text)) = payment_qr {
+        data.object("payment_qr", |code| {
+            code.text("kind", kind);
+            code.text("text", text);
+        });
     }
 }
 

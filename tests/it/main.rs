@@ -33,6 +33,7 @@ mod main_job;
 mod masked_edits;
 mod matching_rest;
 mod model;
+mod payment_qr;
 mod possible_duplicate;
 mod proof;
 mod quality;

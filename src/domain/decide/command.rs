@@ -223,12 +223,15 @@ fn send(recording: &mut Recording<'_>, invoice_id: &InvoiceId) -> Result<()> {
     recording.add(Effect::SendInvoice { invoice_id: invoice_id.clone(), at })?;
     let sent = recording.set.invoices.get(invoice_id).cloned();
     let invoice = sent.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
+    let (amount_due, payment_reference) = (invoice.due()?, invoice.payment_reference.clone());
+    let payment_qr = recording.set.payment_qr.of(amount_due, &payment_reference);
     let fact = Fact::InvoiceSent {
         invoice_id: invoice_id.clone(),
         account_id: invoice.account_id.clone(),
-        amount_due: invoice.due()?,
+        amount_due,
         due_date: invoice.due_date,
-        payment_reference: invoice.payment_reference.clone(),
+        payment_reference,
+        payment_qr,
     };
     recording.publish(EventKey::Account(invoice.account_id.clone()), fact)?;
     settle::watchers_of(recording, &invoice)

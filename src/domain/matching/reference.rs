@@ -38,7 +38,8 @@ pub fn verifies(text: &str) -> bool {
 }
 
 /// Whether letters and digits are an international bank account number: the same check digits.
-pub(super) fn is_iban(text: &str) -> bool {
+#[must_use]
+pub fn is_iban(text: &str) -> bool {
     let rotated = text.bytes().skip(4).chain(text.bytes().take(4));
     may_begin_iban(text) && remainder(rotated) == Some(1)
 }

@@ -528,11 +528,12 @@ fn invoice_facts() -> Vec<(Fact, &'static str)> {
                 amount_due: sgd("40"),
                 due_date: None,
                 payment_reference: "RF18INV1001".into(),
+                payment_qr: Some(("epc069-12", "BCD\n002".into())),
             },
             concat!(
-                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
-                r#","amount_due":"40.00","currency":"SGD""#,
-                r#","payment_reference":"RF18INV1001"}"#
+                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1","amount_due":"40.00""#,
+                r#","currency":"SGD","payment_reference":"RF18INV1001""#,
+                r#","payment_qr":{"kind":"epc069-12","text":"BCD\n002"}}"#
             ),
         ),
         (

@@ -31,6 +31,7 @@ impl Direct {
             topics,
             policy: Policy::default(),
             balance_levels: topup::domain::threshold::Levels::default(),
+            payment_qr: topup::domain::payment_qr::PaymentQr::default(),
             waiting_deadline: chrono::Duration::days(3_650),
             hold_max_age: chrono::Duration::days(3_650),
             usage_proof: true,
