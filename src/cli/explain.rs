@@ -6,6 +6,7 @@ use super::splits;
 use super::steps_back;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
+use crate::domain::matching::verdict::Verdict;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{
     CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView, SuggestionRow,
@@ -24,13 +25,20 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         row.received_on,
         words(&row.state)
     ));
+    text.heading("What happened");
+    for step in &payment.story {
+        let (at, who) = (step.at, &step.who);
+        let old = if step.current { "" } else { " (not current any more)" };
+        text.line(&format!("  {at}  {who}: {}{old}", step.what));
+    }
     if decisions.is_empty() {
         let what =
             if row.origin == "split" { "is part of a split" } else { "was recorded by hand" };
         text.line(&format!("No decision is stored: it {what}, and a person says what it pays."));
     }
     for (number, decision) in (1_usize..).zip(decisions) {
-        text.heading(&format!("Decision {number} of {}", decisions.len()));
+        let old = if number < decisions.len() { ", not current any more" } else { "" };
+        text.heading(&format!("Decision {number} of {}{old}", decisions.len()));
         one(decision, text);
     }
     let spoken = |said: &&SuggestionRow| matches!(said.status.as_str(), "confirmed" | "rejected");
@@ -138,7 +146,14 @@ fn policy_words(policy: &PolicyView, version: i32) -> String {
 
 fn payer(stored: &ExplanationView) -> String {
     let Some(identity) = &stored.identity else {
-        return "not known: nothing names a customer".to_owned();
+        let named = stored.candidates.iter().find(|found| found.named_by == "payer name");
+        return match named {
+            Some(found) => format!(
+                "perhaps customer {}: only the payer's name says so, which is no proof",
+                found.account_id
+            ),
+            None => "not known: nothing names a customer".to_owned(),
+        };
     };
     let account = &identity.account_id;
     match identity.strength.as_str() {
@@ -213,36 +228,26 @@ fn candidate_words(candidate: &CandidateView, stored: &ExplanationView) -> Strin
         "account" => "an open one of the customer",
         other => other,
     };
+    let suggested = stored.suggestions.iter().any(|one| one.invoice_id == candidate.invoice_id);
     format!(
         "{} of {}, {} due, {by}: {}",
         candidate.invoice_id,
         candidate.account_id,
         in_currency(&candidate.amount_due, candidate.currency.as_ref(), stored),
-        verdict(&candidate.verdict)
+        verdict(&candidate.verdict, suggested)
     )
 }
 
-/// Why an invoice was taken or refused.
-fn verdict(word: &str) -> String {
-    let sentence = match word {
-        "taken" => "Taken.",
-        "not_enough_left" => "Refused: what was left did not cover it.",
-        "same_amount_but_later" => "Refused: an older invoice has the same amount.",
-        "one_mistake_away" => "Suggested: one typing mistake away, which is no proof.",
-        "one_of_the_group" => "Suggested: the group adds up to the amount.",
-        "one_of_equal_amounts" => "Suggested: several invoices have this amount.",
-        "other_amount" => "Refused: it has another amount.",
-        "taken_off_by_a_person" => "Held: a person took the payment off it.",
-        "would_be_paid" => "Suggested: it would be paid in full.",
-        "would_be_paid_in_part" => "Suggested: what is left would pay a part of it.",
-        "stated_by_the_bank" => "Suggested: the bank states an amount in its currency that fits.",
-        "amount_of_several" => "Refused: invoices of several customers have this amount.",
-        _ => match ParkReason::from_code(word) {
-            Some(reason) => return format!("Refused. {}", reason.sentence()),
-            None => return format!("{word}."),
-        },
-    };
-    sentence.to_owned()
+/// Why an invoice was taken, suggested or refused.
+fn verdict(word: &str, suggested: bool) -> String {
+    if let Some(verdict) = Verdict::from_word(word) {
+        return verdict.sentence().to_owned();
+    }
+    match ParkReason::from_code(word) {
+        Some(reason) if suggested => format!("Suggested. {}", reason.sentence()),
+        Some(reason) => format!("Refused. {}", reason.sentence()),
+        None => format!("{word}."),
+    }
 }
 
 /// What the reader may expect or has to do.
@@ -258,10 +263,23 @@ fn next(payment: &PaymentView) -> &'static str {
         "split" => "Nothing: all of it is on its parts, which `topup payments show` lists.",
         "returned" | "removed" | "ignored" => "Nothing.",
         _ => match payment.row.reason.as_deref().and_then(ParkReason::from_code) {
+            Some(reason) if wants_word(reason) && !has_open(payment) => {
+                "Nothing is suggested any more: allocate it by hand, refund it or dismiss it."
+            }
             Some(reason) => next_of(reason),
             None => "A person has to look at it.",
         },
     }
+}
+
+/// Whether a suggestion is still to be confirmed.
+fn has_open(payment: &PaymentView) -> bool {
+    payment.suggestions.iter().any(|said| said.status == "open")
+}
+
+/// Whether a person is asked to confirm a suggestion.
+fn wants_word(reason: ParkReason) -> bool {
+    next_of(reason).starts_with("Confirm the suggestion")
 }
 
 fn next_of(reason: ParkReason) -> &'static str {
@@ -335,30 +353,17 @@ mod tests {
             include_str!("../domain/matching/currency.rs"),
             include_str!("../domain/matching/policy.rs")
         );
-        let words = [
-            "taken",
-            "not_enough_left",
-            "same_amount_but_later",
-            "one_mistake_away",
-            "one_of_the_group",
-            "one_of_equal_amounts",
-            "other_amount",
-            "taken_off_by_a_person",
-            "amount_of_several",
-            "would_be_paid",
-            "would_be_paid_in_part",
-            "stated_by_the_bank",
-            "amount_only",
-            "uncorroborated",
-            "partial_payment",
-            "paid_before_sent",
-        ];
-        for word in words {
+        for verdict in Verdict::ALL {
+            let word = verdict.word();
             assert!(tiers.contains(&format!("\"{word}\"")), "{word} is not written any more");
-            assert_ne!(verdict(word), format!("{word}."), "{word} has no sentence");
+            assert_eq!(Verdict::from_word(word), Some(verdict));
+        }
+        for word in ["amount_only", "uncorroborated", "partial_payment", "paid_before_sent"] {
+            assert!(ParkReason::from_code(word).is_some(), "{word} has no sentence");
         }
         for reason in ParkReason::ALL {
-            assert!(verdict(reason.code()).starts_with("Refused. "));
+            assert!(verdict(reason.code(), false).starts_with("Refused. "));
+            assert!(verdict(reason.code(), true).starts_with("Suggested. "));
         }
     }
 

@@ -21,6 +21,7 @@ pub mod standing;
 pub mod statements;
 pub mod status;
 pub mod steps_back;
+pub mod story;
 pub mod time;
 pub mod void_candidates;
 pub mod watermarks;

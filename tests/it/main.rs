@@ -54,6 +54,7 @@ mod splits;
 mod statements;
 mod steps_back;
 mod stopping;
+mod story;
 mod thresholds;
 mod upgrade;
 mod usage;

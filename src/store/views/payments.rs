@@ -7,6 +7,7 @@ use sqlx::{PgPool, Row};
 use super::invoices::{AllocationRow, allocation_row};
 use super::splits::{self, PartRow};
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
+use super::story::{self, StoryStep};
 use super::time::{At, Day};
 use super::{
     Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, park_reason,
@@ -72,6 +73,8 @@ pub struct PaymentView {
     pub suggestions: Vec<SuggestionRow>,
     /// The parts that it was split into, or of a part the row that says of what.
     pub parts: Vec<PartRow>,
+    /// All of it in the order of time.
+    pub story: Vec<StoryStep>,
 }
 
 /// A choice for the payment, and what became of it.
@@ -255,7 +258,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
     let allocations = allocations(pool, id).await?;
     let payment = payment_row(&row)?;
     let reason = payment.reason.as_deref().and_then(ParkReason::from_code);
-    Ok(Some(PaymentView {
+    let mut view = PaymentView {
         row: payment,
         returned: amount(&row, "returned")?,
         refunded: amount(&row, "refunded")?,
@@ -272,7 +275,10 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         taken_off: steps_back::tombstones(pool, id).await?,
         suggestions: rows_of(pool, SUGGESTIONS, id, suggestion_row).await?,
         parts: splits::parts(pool, id).await?,
-    }))
+        story: Vec::new(),
+    };
+    view.story = story::of(pool, &view, &decisions(pool, id).await?).await?;
+    Ok(Some(view))
 }
 
 fn suggestion_row(row: &PgRow) -> Result<SuggestionRow> {

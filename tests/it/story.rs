@@ -1,0 +1,77 @@
+//! What happened to a payment, told in one line of time: the bank, rules, persons with names and
+//! reasons, and what does not hold any more.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{BANK, about_payment, allocate, bank, credit_saying, invoice, with};
+
+fn topup(direct: &Direct, words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_topup"))
+        .args(words)
+        .env("DATABASE_URL", &direct.database.url)
+        .env("TOPUP_OPERATOR", "alice")
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payments_story_has_bank_rule_persons_and_what_holds_no_more() {
+    let mut direct = Direct::new("story").await;
+    let sent = direct.command("i-1", "invoice.create", &invoice("INV-1", "ACC-1", "77.00"));
+    direct.applied(sent).await;
+    let payer = json!({ "debtor": { "name": "Jane Roe", "account": "DE89370400440532013000" } });
+    let data = with(credit_saying("TX-1", "77.00", "thanks"), &payer);
+    let value = bank("b-1", &data);
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    let suggestion = direct.database.value("SELECT suggestion_id FROM suggestions").await;
+
+    // What is suggested is not called refused, and its next step is to confirm it.
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(!told.contains("Refused. Nothing speaks"), "{told}");
+    assert!(told.contains("Confirm the suggestion"), "{told}");
+    let reject = ["review", "reject", &suggestion, "--reason", "other payer", "--yes"];
+    topup(&direct, &reject);
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(!told.contains("Confirm the suggestion"), "{told}");
+    let by = format!("alice: rejected suggestion {suggestion}, invoice INV-1: other payer");
+    assert!(told.contains(&by), "{told}");
+
+    let noted = "INSERT INTO operator_commands (source, message_id, command_type, operator, reason,
+                 subjects, asked_at) SELECT 'operators', 'op-1', 'topup.payment.assign.v1', 'bob',
+                 'she called', ARRAY['payment:' || payment_id], now() FROM payments";
+    direct.database.execute(noted).await;
+    let value = crate::harness::records::envelope(
+        "op-1",
+        "operators",
+        "topup.payment.assign.v1",
+        &about_payment(&id, "ACC-1"),
+    );
+    let item = direct.item(Topic::Commands, Some("ACC-1"), value.as_bytes());
+    direct.applied(item).await;
+    let item = direct.command("a-1", "payment.allocate", &allocate(&id, "ACC-1", "INV-1"));
+    direct.applied(item).await;
+
+    let shown = topup(&direct, &["payments", "show", &id, "--output", "json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let steps = shown["story"].as_array().expect("a story");
+    let whos: Vec<&str> = steps.iter().filter_map(|step| step["who"].as_str()).collect();
+    assert_eq!(whos, ["the bank", "rule R14", "alice", "bob", "a command"], "{shown}");
+    let what = |at: usize| steps[at]["what"].as_str().expect("text");
+    assert!(what(0).contains("77.00 SGD") && what(0).contains("thanks"), "{}", what(0));
+    assert!(!what(0).contains("Jane Roe"), "names are masked: {}", what(0));
+    assert!(what(3).contains("payment.assign (she called): applied"), "{}", what(3));
+    assert_eq!(what(4), "77.00 SGD put on invoice INV-1");
+    assert_eq!(steps[1]["current"], false, "persons have decided since");
+    let told = topup(&direct, &["--unmasked", "payments", "explain", &id]);
+    assert!(told.contains("Jane Roe") && told.contains("not current any more"), "{told}");
+    direct.finish().await;
+}
