@@ -45,10 +45,11 @@ pub enum Hostile {
     AnyOrder,
     Extremes,
     Enriched,
+    FoldedIds,
 }
 
 impl Hostile {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BareIds,
         Self::Introduced,
         Self::YearIds,
@@ -65,6 +66,7 @@ impl Hostile {
         Self::AnyOrder,
         Self::Extremes,
         Self::Enriched,
+        Self::FoldedIds,
     ];
 
     #[must_use]
@@ -86,6 +88,7 @@ impl Hostile {
             Self::AnyOrder => "customer: payment, invoice, customer, in any order",
             Self::Extremes => "customer: smallest and largest of each field",
             Self::Enriched => "no bank id, told again with more text",
+            Self::FoldedIds => "stranger: words that fold like an id",
         }
     }
 }
@@ -194,6 +197,7 @@ fn run(world: &mut World, kind: Hostile, held: usize) -> Vec<Case> {
         Hostile::AnyOrder => vec![any_order(world)],
         Hostile::Extremes => vec![extremes(world)],
         Hostile::Enriched => vec![enriched(world)],
+        Hostile::FoldedIds => vec![folded(world)],
     }
 }
 
@@ -203,7 +207,7 @@ fn pay(world: &mut World, bank: &BankTransaction, customer: usize, meant: &[Owed
     let applied = matches!(outcome, Outcome::Applied { .. });
     let meant: BTreeSet<_> = meant.iter().map(|owed| owed.id.clone()).collect();
     let miscounted = !applied || payment.is_none();
-    Case { payments: payment.into_iter().collect(), customer, meant, miscounted }
+    Case { payments: payment.into_iter().collect(), customer, meant, each: 1, miscounted }
 }
 
 fn pick(world: &mut World, from: &[&'static str]) -> &'static str {
@@ -277,6 +281,31 @@ fn stranger(world: &mut World, kind: Hostile) -> Case {
     world.owe_as(&id, victim, micros, true);
     let mut bank = world.credit(micros, vec![text]);
     bank.debtor_name = Some("Somebody Else Entirely".to_owned());
+    pay(world, &bank, STRANGER, &[])
+}
+
+/// What a stranger writes is like the id of another's invoice once marks, spaces and zeros are
+/// gone, or stands where nobody means an invoice.
+fn folded(world: &mut World) -> Case {
+    let (victim, micros) = (world.customer(), world.amount());
+    let number = digits(world, 5);
+    let (id, text) = match world.dice.below(7) {
+        0 => (format!("ST-{number}"), format!("12 Main St {number}")),
+        1 => (format!("UNIT-{number}"), format!("Unit {number}")),
+        2 => (format!("AB-000{number}"), format!("AB-{number}")),
+        3 => (format!("AB-{number}"), format!("ab 00{number}")),
+        4 => (format!("INV-{number}2"), format!("INV-{number}-2")),
+        5 => (format!("INV-{number}"), format!("Invoice {number}")),
+        _ => (number.clone(), String::new()),
+    };
+    world.owe_as(&id, victim, micros, true);
+    let mut bank = world.credit(micros, vec![text]);
+    bank.debtor_name = Some("Somebody Else Entirely".to_owned());
+    if id == number {
+        bank.unstructured = Vec::new();
+        bank.debtor_name = Some(format!("{number} Somebody Else"));
+        bank.end_to_end_id = Some(format!("77{number}"));
+    }
     pay(world, &bank, STRANGER, &[])
 }
 
@@ -371,7 +400,7 @@ fn on_account(world: &mut World, held: usize) -> Case {
     let customer = world.customer();
     let held = if held > 0 { held } else { world.dice.pick(&[1, 12], 1) };
     let mut all =
-        Case { payments: Vec::new(), customer, meant: BTreeSet::new(), miscounted: false };
+        Case { payments: Vec::new(), customer, meant: BTreeSet::new(), each: 1, miscounted: false };
     for number in 0..held {
         let odd = i64::try_from(number).unwrap_or(0).saturating_mul(CENT);
         let mut bank = world.credit(7_770_000_000_i64.saturating_add(odd), Vec::new());

@@ -28,10 +28,29 @@ pub enum Operator {
     OtherCurrency,
     EqualAcross,
     EqualWithin,
+    NumberSpaced,
+    NumberSlashes,
+    NumberGlued,
+    NumberDash,
+    NumberInside,
+    NumberSign,
+    NumberDigits,
+    NumberMissing,
+    NumberExtra,
+    NumberPrefix,
+    NumberPadded,
+    NumberEndToEnd,
+    NumberList,
+    ReferenceBare,
+    LongRemittance,
+    ManyNumbers,
+    NameOtherwise,
+    NearWithin,
+    RestOfAnother,
 }
 
 impl Operator {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 44] = [
         Self::Reference,
         Self::Number,
         Self::WrongDigit,
@@ -57,6 +76,25 @@ impl Operator {
         Self::OtherCurrency,
         Self::EqualAcross,
         Self::EqualWithin,
+        Self::NumberSpaced,
+        Self::NumberSlashes,
+        Self::NumberGlued,
+        Self::NumberDash,
+        Self::NumberInside,
+        Self::NumberSign,
+        Self::NumberDigits,
+        Self::NumberMissing,
+        Self::NumberExtra,
+        Self::NumberPrefix,
+        Self::NumberPadded,
+        Self::NumberEndToEnd,
+        Self::NumberList,
+        Self::ReferenceBare,
+        Self::LongRemittance,
+        Self::ManyNumbers,
+        Self::NameOtherwise,
+        Self::NearWithin,
+        Self::RestOfAnother,
     ];
 
     /// As it is written on the command line and in the ground truth.
@@ -94,6 +132,25 @@ impl Operator {
             Self::OtherCurrency => "other currency",
             Self::EqualAcross => "known payer, equal amounts elsewhere",
             Self::EqualWithin => "known payer, equal amounts of theirs",
+            Self::NumberSpaced => "number, a space for the hyphen",
+            Self::NumberSlashes => "number, slashes",
+            Self::NumberGlued => "number, no hyphen",
+            Self::NumberDash => "number, an en dash",
+            Self::NumberInside => "number inside Chinese text",
+            Self::NumberSign => "number behind №, in Cyrillic text",
+            Self::NumberDigits => "number in Arabic digits",
+            Self::NumberMissing => "number, one digit missing",
+            Self::NumberExtra => "number, one digit too many",
+            Self::NumberPrefix => "number, one letter wrong",
+            Self::NumberPadded => "number, zeros added",
+            Self::NumberEndToEnd => "number in the end-to-end id only",
+            Self::NumberList => "two numbers, the letters once",
+            Self::ReferenceBare => "reference without RF",
+            Self::LongRemittance => "number in sixty addenda",
+            Self::ManyNumbers => "25 numbers in one payment",
+            Self::NameOtherwise => "payer unknown, name written otherwise",
+            Self::NearWithin => "known payer, equal amounts, a near number",
+            Self::RestOfAnother => "overpaid, the next is of another amount",
         }
     }
 
@@ -101,6 +158,38 @@ impl Operator {
     #[must_use]
     pub fn is_clean(self) -> bool {
         matches!(self, Self::Reference)
+    }
+
+    /// Names the invoice's number in another way, without a mistake in it.
+    #[must_use]
+    pub fn is_other_writing(self) -> bool {
+        matches!(
+            self,
+            Self::NumberSpaced
+                | Self::NumberSlashes
+                | Self::NumberGlued
+                | Self::NumberDash
+                | Self::NumberInside
+                | Self::NumberSign
+                | Self::NumberDigits
+                | Self::NumberEndToEnd
+                | Self::ReferenceBare
+                | Self::LongRemittance
+        )
+    }
+
+    /// One mistake in the number.
+    #[must_use]
+    pub fn is_mistyped_number(self) -> bool {
+        matches!(
+            self,
+            Self::NumberWrongDigit
+                | Self::NumberSwappedDigits
+                | Self::NumberMissing
+                | Self::NumberExtra
+                | Self::NumberPrefix
+                | Self::NearWithin
+        )
     }
 
     #[must_use]

@@ -14,6 +14,10 @@ use crate::domain::money::{Currency, Money};
 
 /// Cases of one world; then a fresh one, so that look-ups in memory stay short.
 const WORLD_CASES: usize = 400;
+/// Invoices of a payment for many.
+const MANY: u32 = 25;
+/// Lines of a long remittance, of 80 characters each.
+const ADDENDA: usize = 60;
 
 /// How the payments of one operator ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +32,9 @@ pub struct Tally {
     pub suggested_right: u32,
     pub suggested_other: u32,
     pub parked: u32,
+    /// Invoices that were meant to be paid, and those of them that were.
+    pub invoices: u32,
+    pub invoices_paid: u32,
     /// Counted twice, not at all, or although nothing was booked.
     pub miscounted: u32,
 }
@@ -40,6 +47,8 @@ pub(super) struct Case {
     pub payments: Vec<PaymentId>,
     pub customer: usize,
     pub meant: BTreeSet<InvoiceId>,
+    /// How many of those each payment is for.
+    pub each: u32,
     pub miscounted: bool,
 }
 
@@ -145,6 +154,10 @@ pub(super) fn judge(world: &World, payment: &PaymentId, case: &Case, tally: &mut
     };
     *counter = counter.saturating_add(1);
     tally.payments = tally.payments.saturating_add(1);
+    let paid = parts.iter().filter(|part| case.meant.contains(&part.invoice_id)).count();
+    let paid = u32::try_from(paid).unwrap_or(u32::MAX).min(case.each);
+    tally.invoices = tally.invoices.saturating_add(case.each);
+    tally.invoices_paid = tally.invoices_paid.saturating_add(paid);
 }
 
 /// A payment of `owed` with `text`; half of them from the customer's known account.
@@ -176,6 +189,7 @@ pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Cas
         payments: payment.into_iter().collect(),
         customer: first.customer,
         meant: BTreeSet::new(),
+        each: each(operator),
         miscounted: false,
     };
     case.miscounted = !matches!(outcome, Outcome::Applied { .. });
@@ -187,8 +201,18 @@ pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Cas
     case
 }
 
+/// How many invoices a payment is for.
+fn each(operator: Operator) -> u32 {
+    match operator {
+        Operator::TwoReferences | Operator::NumberList => 2,
+        Operator::ManyNumbers => MANY,
+        _ => 1,
+    }
+}
+
 fn nothing() -> Case {
-    Case { payments: Vec::new(), customer: 0, meant: BTreeSet::new(), miscounted: true }
+    let (payments, meant) = (Vec::new(), BTreeSet::new());
+    Case { payments, customer: 0, meant, each: 0, miscounted: true }
 }
 
 /// What the payer writes.
@@ -214,6 +238,43 @@ fn words(world: &mut World, operator: Operator, owed: &Owed) -> Vec<String> {
         Operator::FullWidth => one(text::full_width(reference)),
         Operator::PayerUnknown | Operator::Twins => Vec::new(),
         Operator::EqualAcross | Operator::EqualWithin => Vec::new(),
+        Operator::NumberEndToEnd | Operator::NameOtherwise => Vec::new(),
+        _ => otherwise(world, operator, owed),
+    }
+}
+
+/// The number as people and software write it.
+fn otherwise(world: &mut World, operator: Operator, owed: &Owed) -> Vec<String> {
+    let (reference, number) = (owed.reference.as_str(), owed.id.as_str());
+    let dice = &mut world.dice;
+    let one = |text: String| vec![format!("Topup {text}")];
+    let marked = |mark: &str| number.replacen('-', mark, 1);
+    match operator {
+        Operator::NumberSpaced => one(marked(" ")),
+        Operator::NumberSlashes => one(marked("/")),
+        Operator::NumberGlued => one(marked("")),
+        Operator::NumberDash => one(marked("\u{2013}")),
+        Operator::NumberInside => vec![format!("\u{8bf7}\u{4ed8}{number}\u{8c22}\u{8c22}")],
+        Operator::NumberSign => vec![format!("\u{441}\u{447}\u{435}\u{442} \u{2116}{number}")],
+        Operator::NumberDigits => one(text::arabic(number)),
+        Operator::NumberMissing => one(text::digit_missing(number, 4, dice)),
+        Operator::NumberExtra => one(text::digit_added(number, 4, dice)),
+        Operator::NumberPrefix => {
+            let at = dice.below(3);
+            one(text::wrong_letter(number, at, dice))
+        }
+        Operator::NearWithin => one(text::wrong_digit(number, 6, dice)),
+        Operator::NumberPadded => one(marked("-000")),
+        Operator::NumberList | Operator::ManyNumbers => one(number.to_owned()),
+        Operator::ReferenceBare => one(reference.replacen("RF", "", 1)),
+        Operator::LongRemittance => {
+            let at = dice.below(ADDENDA);
+            let line = |line: usize| match line == at {
+                true => format!("{:.<80}", format!("RMR*IV*{number}")),
+                false => format!("{:.<80}", format!("REF*ZZ*LINE {line:04}")),
+            };
+            (0..ADDENDA).map(line).collect()
+        }
         _ => one(reference.to_owned()),
     }
 }
@@ -264,6 +325,58 @@ fn change(
         }
         Operator::OtherCurrency => bank.amount = Money::from_micros(micros, other),
         Operator::PendingThenBooked => bank.status = EntryStatus::Pending,
+        _ => change_number(world, operator, first, bank, owed),
+    }
+}
+
+/// The same where it is about numbers and names.
+fn change_number(
+    world: &mut World,
+    operator: Operator,
+    first: &Owed,
+    bank: &mut BankTransaction,
+    owed: &mut Vec<Owed>,
+) {
+    let micros = first.micros;
+    match operator {
+        Operator::NumberList => {
+            let amount = world.amount();
+            let second = world.owe(first.customer, amount, true);
+            let digits = second.id.as_str().replacen("INV-", "", 1);
+            bank.unstructured = vec![format!("Topup {}, {digits}", first.id)];
+            bank.amount = world.money(micros.saturating_add(second.micros));
+            owed.push(second);
+        }
+        Operator::ManyNumbers => {
+            let mut sum = micros;
+            for _ in 1..MANY {
+                let amount = world.amount();
+                let next = world.owe(first.customer, amount, true);
+                bank.unstructured.push(next.id.as_str().to_owned());
+                sum = sum.saturating_add(next.micros);
+                owed.push(next);
+            }
+            bank.amount = world.money(sum);
+        }
+        Operator::NumberEndToEnd => bank.end_to_end_id = Some(first.id.as_str().to_owned()),
+        Operator::NameOtherwise => {
+            let name = bank.debtor_name.take().unwrap_or_default();
+            bank.debtor_name = Some(text::other_name(&name, &mut world.dice));
+            bank.debtor_account = Some(format!("XX{:016x}", world.dice.roll()));
+        }
+        Operator::NearWithin => {
+            bank.debtor_account = Some(payer(first.customer));
+            // Of other years: a mistake in one of the numbers is none of the others.
+            for year in ["2024", "2025"] {
+                let id = first.id.as_str().replacen("INV-", &format!("INV-{year}-"), 1);
+                world.owe_as(&id, first.customer, micros, true);
+            }
+        }
+        Operator::RestOfAnother => {
+            let rest = world.amount().saturating_add(7 * CENT);
+            world.owe(first.customer, rest, true);
+            bank.amount = world.money(micros.saturating_add(rest).saturating_sub(3 * CENT));
+        }
         _ => {}
     }
 }
@@ -318,15 +431,22 @@ fn follow(
 pub fn table(report: &Report) -> String {
     let head = "| Payments | number | automatic, right | automatic, other invoice of the customer \
                 | automatic, **wrong customer** | suggested, right first \
-                | suggested, other first | parked | miscounted |\n\
-                |---|---|---|---|---|---|---|---|---|\n";
+                | suggested, other first | parked | miscounted | payments right, % \
+                | invoices paid, % |\n\
+                |---|---|---|---|---|---|---|---|---|---|---|\n";
     report.iter().fold(head.to_owned(), |table, (operator, t)| table + &row(operator.words(), t))
+}
+
+/// In tenths of a hundredth; nothing of nothing is a dash.
+fn share(part: u32, whole: u32) -> String {
+    let tenths = u64::from(part).saturating_mul(1_000).checked_div(u64::from(whole));
+    tenths.map_or("-".to_owned(), |tenths| format!("{}.{}", tenths / 10, tenths % 10))
 }
 
 /// One row of the table.
 pub(super) fn row(words: &str, t: &Tally) -> String {
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         words,
         t.payments,
         t.right,
@@ -335,7 +455,9 @@ pub(super) fn row(words: &str, t: &Tally) -> String {
         t.suggested_right,
         t.suggested_other,
         t.parked,
-        t.miscounted
+        t.miscounted,
+        share(t.right, t.payments),
+        share(t.invoices_paid, t.invoices)
     )
 }
 
@@ -364,6 +486,19 @@ pub fn failures(report: &Report) -> Vec<String> {
     let typos = sum(&|t| t.payments, &Operator::is_single_typo);
     if good * 100 < typos * 95 {
         failures.push(format!("only {good} of {typos} mistyped references were found"));
+    }
+    let said = sum(&|t| t.right.saturating_add(t.suggested_right), &Operator::is_other_writing);
+    let written = sum(&|t| t.payments, &Operator::is_other_writing);
+    if said * 100 < written * 95 {
+        failures.push(format!("only {said} of {written} numbers written otherwise were found"));
+    }
+    // Each kind for itself.
+    for (operator, tally) in report.iter().filter(|(operator, _)| operator.is_mistyped_number()) {
+        if u64::from(tally.other_document) * 100 > u64::from(tally.payments) {
+            let (other, of) = (tally.other_document, tally.payments);
+            let words = operator.words();
+            failures.push(format!("{words}: {other} of {of} paid another of their invoices"));
+        }
     }
     failures
 }

@@ -16,8 +16,8 @@ use topup::store::next_id_block;
 use crate::harness::Direct;
 use crate::model::{is_step_back, lines};
 
-/// Forty of each operator.
-const CASES: usize = 1_000;
+/// Some thousand: so many of each operator.
+const CASES: usize = 23 * Operator::ALL.len();
 const BATCH: usize = 50;
 /// Four of each kind.
 const HOSTILE_CASES: usize = 4 * Hostile::ALL.len();

@@ -121,10 +121,19 @@ impl<'a> Matching<'a> {
 
     /// How much the payer's name is that of the entry's customer, in hundredths.
     pub(super) fn likeness(&self, entry: &BookEntry) -> usize {
+        self.names_of(entry).map_or(0, |(payer, name)| names::likeness(payer, name))
+    }
+
+    /// Whether it is: a name that was cut may be that of several.
+    pub(super) fn is_same_name(&self, entry: &BookEntry) -> bool {
+        let names = self.names_of(entry);
+        names.is_some_and(|(payer, name)| names::proven_likeness(payer, name) >= names::SAME)
+    }
+
+    fn names_of(&self, entry: &BookEntry) -> Option<(&str, &str)> {
         let payer = self.subject.bank.debtor_name.as_deref();
         let payer = payer.filter(|payer| !weak::is_placeholder_name(payer));
-        let name = self.set.name_of(&entry.account_id);
-        payer.zip(name).map_or(0, |(payer, name)| names::likeness(payer, name))
+        payer.zip(self.set.name_of(&entry.account_id))
     }
 
     /// R4 without a known payer: an invoice of another customer with the same amount, whose number
@@ -138,7 +147,7 @@ impl<'a> Matching<'a> {
             entry.account_id != invoice.account_id && entry.amount_due == self.subject.free
         });
         let own = entry_of(invoice);
-        let named = self.likeness(&own) >= names::SAME
+        let named = self.is_same_name(&own)
             && rivals.iter().all(|rival| self.likeness(rival) < names::SAME);
         if rivals.is_empty() || named {
             return Ok(false);
@@ -177,6 +186,19 @@ impl<'a> Matching<'a> {
         self.note(invoice, by, "partial_payment");
         self.suggestions.push(entry_of(invoice));
         (Rule::R10, MatchOutcome::Park(ParkReason::PartialPayment))
+    }
+
+    /// Of very many equal invoices only the oldest are read: what is meant may be another of them.
+    pub(super) fn add_meant(&self, fits: &mut Vec<&'a Invoice>) {
+        let free = self.subject.free;
+        let meant = self.meant.iter().filter(|entry| entry.amount_due == free);
+        for invoice in meant.filter_map(|entry| self.set.invoices.get(&entry.invoice_id)) {
+            let known = fits.iter().any(|fit| fit.invoice_id == invoice.invoice_id);
+            if !known && invoice.is_payable() && !self.is_taken_off(invoice) {
+                fits.push(invoice);
+            }
+        }
+        fits.sort_by_key(|invoice| invoice.order());
     }
 
     pub(super) fn is_meant(&self, invoice: &Invoice) -> bool {

@@ -136,16 +136,21 @@ fn windows(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mu
         return;
     }
     let (mut spaced, mut inner, mut last) = (false, true, first);
+    let (mut marks, mut mixed) = (false, false);
     for (place, part) in parts.iter().enumerate().skip(start.saturating_add(1)).take(WORDS_MAX - 1)
     {
         let gap = gap(line, last, part);
         spaced |= gap == Gap::Spaced;
         inner &= gap == Gap::Inner;
+        // `INV 2026 13` is one number, `INV-71014 100` hardly.
+        mixed |= gap == Gap::Spaced && last.has_digit() && marks;
+        marks |= gap != Gap::Spaced;
+        // `INV,71014` is one number, `INV-71014,71015` are two.
+        let listed = !last.is_letters() && between(line, last, part).contains(',');
         let fits = match gap {
             Gap::Break => false,
-            Gap::Spaced => letters && part.is_digits(),
-            // `INV,71014` is one number, `INV-71014,71015` are two.
-            Gap::Tight => letters && last.is_letters() || !between(line, last, part).contains(','),
+            Gap::Spaced => letters && part.is_digits() && !listed,
+            Gap::Tight => !listed,
             Gap::Inner => true,
         };
         if !fits {
@@ -165,10 +170,11 @@ fn windows(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mu
         let named = is_invoice_word(first.text);
         let doubtful = reader.is_barred(at)
             || spaced && !named
+            || mixed
             || reader.is_common(text)
             || goes_on(line, parts, place);
-        let whole = named || !spaced;
-        found.push(Number { awaited: named, whole, ..Number::new(text, doubtful, at) });
+        let whole = named && !mixed || !spaced;
+        found.push(Number { awaited: named && !mixed, whole, ..Number::new(text, doubtful, at) });
     }
 }
 
@@ -177,6 +183,7 @@ pub(super) fn begins_number(letters: &str) -> bool {
     let general = weak::is_weak_word(letters)
         || is_number_word(letters)
         || spans::is_other_number(letters)
+        || AND.contains(&letters)
         || letters == "RF"
         || Currency::parse(letters).is_ok();
     letters.len() <= LETTERS_MAX && (is_invoice_word(letters) || !general)
@@ -329,8 +336,8 @@ mod tests {
             ("Jan 2027", &[]),
             ("INV 28/11/2028", &[]),
             ("INV-71523, 71524 and 71525", &["INV71524?", "INV71525?"]),
-            ("INV-71523/24", &["INV71524?"]),
-            ("INV-71523 100", &[]),
+            ("INV-71523/24", &["INV71523-24", "INV71524?"]),
+            ("INV-71523 100", &["INV71523-100?"]),
             ("INV-1001", &[]),
             ("ИНВ 71014", &[]),
             ("21 00000 00003 13947 14300 09017", &["210000000003139471430009017?"]),

@@ -29,6 +29,12 @@ impl Word {
         matches!(self, Self::Mistyped(word) if like_reference(word))
     }
 
+    /// Whether it is a payer's word, and like a number.
+    #[must_use]
+    pub fn is_mistyped_number(&self) -> bool {
+        matches!(self, Self::Mistyped(_)) && !self.is_reference()
+    }
+
     /// What is looked for: references, and folded numbers.
     #[must_use]
     pub fn variants(&self) -> BTreeSet<String> {

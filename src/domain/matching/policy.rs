@@ -376,6 +376,12 @@ impl<'a> Matching<'a> {
                 self.push_candidate(&open.entry(), NamedBy::Amount, "one_of_the_group");
                 self.suggestions.push(open.entry());
             }
+            return Ok(());
+        }
+        // The next invoices, whatever they are about: a person may put the rest on one of them.
+        for open in book.iter().take(SUGGESTIONS_MAX) {
+            self.push_candidate(&open.entry(), NamedBy::Account, "other_amount");
+            self.suggestions.push(open.entry());
         }
         Ok(())
     }

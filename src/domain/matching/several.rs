@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::named::Named;
-use super::tiers::{Matching, Step};
+use super::tiers::{Matching, Step, entry_of};
 use super::{MatchOutcome, NamedBy};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
@@ -33,7 +33,7 @@ impl<'a> Matching<'a> {
             return Ok(self.park_named(Rule::R5, ParkReason::Uncorroborated, named));
         }
         if named.len() > NAMED_MAX {
-            return Ok(self.park_named(Rule::R5, ParkReason::AmbiguousReference, named));
+            return self.many(named);
         }
         let Some(first) = named.values().next().map(|(_, invoice)| *invoice) else {
             return self.by_identity();
@@ -62,6 +62,22 @@ impl<'a> Matching<'a> {
         }
         self.suggest_split(named, &payable)?;
         Ok((Rule::R5b, MatchOutcome::Park(ParkReason::SumMismatch)))
+    }
+
+    /// More than a payment pays by itself. If they add up they are one choice: all of them.
+    fn many(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
+        let payable = self.payable_of(named);
+        let due = payable.iter().map(|invoice| invoice.due()).collect::<Result<Vec<_>, _>>()?;
+        if payable.len() != named.len() || self.sum(due)? != self.subject.free {
+            return Ok(self.park_named(Rule::R5, ParkReason::AmbiguousReference, named));
+        }
+        self.explanation.notes.push("the invoices add up to exactly the amount");
+        for invoice in payable {
+            let by = named.get(&invoice.invoice_id).map_or(NamedBy::Number, |(by, _)| *by);
+            self.note(invoice, by, "would_be_paid");
+            self.suggestions.push(entry_of(invoice));
+        }
+        Ok((Rule::R5, MatchOutcome::Park(ParkReason::AmbiguousReference)))
     }
 
     fn take(&mut self, rule: Rule, named: &Named<'a>, parts: Vec<(InvoiceId, Money)>) -> Step {

@@ -82,10 +82,6 @@ impl Tokens {
         self.references.is_empty() && self.numbers.is_empty() && self.near.is_empty()
     }
 
-    fn count(&self) -> usize {
-        self.numbers.iter().map(Vec::len).sum()
-    }
-
     /// Each number once. Where the text says it twice, the better place counts.
     fn push_numbers(&mut self, found: Vec<Number>, seen: &mut BTreeSet<String>) {
         let mut new = Vec::new();
@@ -155,15 +151,12 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     let mut tokens = Tokens::default();
     let mut seen = BTreeSet::new();
     let amounts = spans::amounts(bank);
-    if let Some(structured) = &bank.creditor_reference {
-        scan_line(&normalise(structured), Place::Reference, &amounts, &mut tokens, &mut seen);
-    }
+    let field = bank.creditor_reference.as_deref().map(normalise);
     let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));
     let lines: Vec<String> = written.map(|line| dashed(normalise(line))).collect();
-    for line in &lines {
-        let place = numbers::place(line, bank.amount.currency());
-        scan_line(line, place, &amounts, &mut tokens, &mut seen);
-    }
+    let placed = lines.iter().map(|line| (line, numbers::place(line, bank.amount.currency())));
+    let field = field.iter().map(|field| (field, Place::Reference));
+    scan(field.chain(placed), &amounts, &mut tokens, &mut seen);
     if lines.len() > 1 {
         // Banks cut at 35 characters, mid-word: what only the joined forms show must verify.
         for joined in [lines.concat(), lines.join(" ")] {
@@ -233,26 +226,37 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-fn scan_line(
-    line: &str,
-    place: Place,
+/// Reads the lines: all words of all lines before what several words may be together, so that a
+/// long text loses the least certain first.
+fn scan<'a>(
+    lines: impl Iterator<Item = (&'a String, Place)>,
     amounts: &[i64],
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) {
-    scan_grouped_reference(line, Found::Reference, tokens, seen);
-    let mut reader = numbers::Reader::new(line, place, amounts);
-    let room = NUMBERS_MAX.saturating_sub(tokens.count());
-    let mut found = Vec::new();
-    for word in words(line) {
-        if !scan_word_for_references(word, Found::Reference, tokens, seen) && found.len() < room {
-            found.extend(reader.read(word));
+    let mut room = NUMBERS_MAX;
+    let mut read = Vec::new();
+    for (line, place) in lines {
+        scan_grouped_reference(line, Found::Reference, tokens, seen);
+        let mut reader = numbers::Reader::new(line, place, amounts);
+        let mut found = Vec::new();
+        for word in words(line) {
+            if !scan_word_for_references(word, Found::Reference, tokens, seen) && found.len() < room
+            {
+                found.extend(reader.read(word));
+            }
         }
+        room = room.saturating_sub(found.len());
+        read.push((reader, found));
     }
-    found.extend(joined::numbers(&mut reader, room.saturating_sub(found.len())));
-    // The longest that is one of ours wins over what it contains.
-    found.sort_by_key(|number| std::cmp::Reverse(number.length()));
-    tokens.push_numbers(found, seen);
+    for (mut reader, mut found) in read {
+        let joined = joined::numbers(&mut reader, room);
+        room = room.saturating_sub(joined.len());
+        found.extend(joined);
+        // The longest that is one of ours wins over what it contains.
+        found.sort_by_key(|number| std::cmp::Reverse(number.length()));
+        tokens.push_numbers(found, seen);
+    }
 }
 
 /// A word, or what it holds between separators: `RF18…`, `RF18-5390-…`, `REF:RF18…-NOV`.
@@ -368,10 +372,9 @@ mod tests {
 
     fn scan(lines: &[&str]) -> Tokens {
         let mut tokens = Tokens::default();
-        let mut seen = BTreeSet::new();
-        for line in lines {
-            scan_line(&dashed(normalise(line)), Place::Text, &[], &mut tokens, &mut seen);
-        }
+        let lines: Vec<String> = lines.iter().map(|line| dashed(normalise(line))).collect();
+        let placed = lines.iter().map(|line| (line, Place::Text));
+        super::scan(placed, &[], &mut tokens, &mut BTreeSet::new());
         tokens
     }
 

@@ -8,7 +8,7 @@ use super::named::{Found, Named};
 use super::subset::{Rival, rival_subset};
 use super::{
     Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet, SUGGESTIONS_MAX,
-    Subject, names,
+    Subject,
     payer::{Payer, payer},
 };
 use crate::domain::account::{Identity, Strength};
@@ -149,7 +149,7 @@ impl<'a> Matching<'a> {
         Some((Rule::G, MatchOutcome::OnAccount))
     }
 
-    fn is_taken_off(&self, invoice: &Invoice) -> bool {
+    pub(super) fn is_taken_off(&self, invoice: &Invoice) -> bool {
         let pair = (self.subject.payment_id.clone(), invoice.invoice_id.clone());
         self.set.tombstones.contains(&pair)
     }
@@ -245,7 +245,7 @@ impl<'a> Matching<'a> {
         let beside = named
             .iter()
             .any(|(id, (_, other))| other.account_id == *owner && !self.doubtful.contains(id));
-        let witnessed = payer || beside || self.likeness(&entry_of(invoice)) >= names::SAME;
+        let witnessed = payer || beside || self.is_same_name(&entry_of(invoice));
         if !witnessed {
             self.explanation.notes.push(DOUBTFUL);
         }
@@ -311,6 +311,7 @@ impl<'a> Matching<'a> {
         };
         let free = self.subject.free;
         let mut fits = self.exact(&known.account_id, free)?;
+        self.add_meant(&mut fits);
         fits.retain(|invoice| !self.is_rejected(invoice));
         self.explanation.same_amount_account = Some(fits.len());
         let meant: Vec<_> = fits.iter().copied().filter(|fit| self.is_meant(fit)).collect();

@@ -27,7 +27,10 @@ pub async fn misses(
     near(tx, misses, set).await?;
     super::lots::misses(tx, misses, set).await?;
     let listed = set.exact.values().flatten();
-    let ids: Vec<String> = listed.map(|id| id.as_str().to_owned()).collect();
+    // Numbers that are one mistake away may decide between equal invoices.
+    let numbers = set.near.iter().filter(|(word, _)| word.is_mistyped_number());
+    let near = numbers.flat_map(|(_, entries)| entries).map(|entry| &entry.invoice_id);
+    let ids: Vec<String> = listed.chain(near).map(|id| id.as_str().to_owned()).collect();
     invoices(tx, ids, set).await
 }
 

@@ -225,6 +225,41 @@ fn a_payment_that_names_it_otherwise_waits_for_its_invoice() {
     }
 }
 
+#[test]
+fn sixty_invoices_that_add_up_are_one_choice() {
+    let mut desk = Desk::with_customers(Policy::default());
+    let lines: Vec<String> = (0..60)
+        .map(|number| {
+            let id = format!("INV-{}", 71_400 + number);
+            desk.invoice(&id, "A", "10");
+            format!("RMR*IV*{id}**10.00*10.00\\REF*ZZ*LINE {number:04}")
+        })
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let got = desk.receive(credit_saying("1", "600", &lines));
+    assert_eq!(got, (Rule::R5, parked(ParkReason::AmbiguousReference)));
+    assert_eq!(desk.suggested("1").len(), 60);
+    let choice = format!("{}-1", desk.decision("1").id.0);
+    let paid = banked("1");
+    desk.apply(confirm(paid.as_str(), &choice, "A"));
+    assert_eq!(desk.pays("1").len(), 60);
+    // Another sum is none.
+    let got = desk.receive(credit_saying("2", "601", &lines));
+    assert_ne!(got.1, PaymentState::Allocated);
+}
+
+#[test]
+fn the_rest_is_suggested_for_the_next_invoice() {
+    let mut desk = Desk::with_customers(Policy::default());
+    for (id, amount) in [("INV-1", "100"), ("INV-2", "70"), ("INV-3", "80")] {
+        desk.invoice(id, "A", amount);
+    }
+    let reference = desk.reference("INV-1");
+    desk.receive(credit_saying("1", "130", &[&reference]));
+    assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
+    assert_eq!(desk.suggested("1"), ["INV-2", "INV-3"]);
+}
+
 proptest! {
     /// With any marks, a number is found: paid, or suggested.
     #[test]
