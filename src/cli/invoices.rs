@@ -69,12 +69,14 @@ pub async fn run(
 fn human(view: &InvoiceView, text: &mut Text) {
     let row = &view.row;
     text.heading(&format!("Invoice {}: {}", row.invoice_id, words(&row.status)));
+    let references = view.references.join(", ");
     text.fields(&[
         ("name", Some(row.name.clone())),
         ("account", Some(row.account_id.clone())),
         ("amount", Some(format!("{} {}", row.amount, row.currency))),
         ("amount due", Some(format!("{} {}", row.amount_due, row.currency))),
         ("payment reference", Some(row.payment_reference.clone())),
+        ("upstream's references", (!references.is_empty()).then_some(references)),
         ("due date", row.due_date.map(|day| day.to_string())),
         ("void reason", view.void_reason.clone()),
         ("kept until", view.keep_until.clone()),

@@ -12,6 +12,7 @@ use super::invoice::{CandidateEnd, Invoice};
 use super::keys;
 use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
+use super::matching::upstream::UpstreamReference;
 use super::money::Money;
 use super::payment::{Payment, PaymentState};
 use super::rejection::{DeadLetterReason, Rejection};
@@ -157,6 +158,11 @@ pub enum Effect {
     /// With the time at which it was written, as its source says.
     UpsertAccount(UpsertAccount, DateTime<Utc>),
     CreateInvoice(Box<Invoice>),
+    /// Other references by which payers may quote it.
+    NameInvoice {
+        invoice_id: InvoiceId,
+        references: Vec<UpstreamReference>,
+    },
     SendInvoice {
         invoice_id: InvoiceId,
         at: DateTime<Utc>,

@@ -8,6 +8,7 @@ use super::bank::BankTransaction;
 use super::effect::BankKey;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, SuggestionId};
 use super::matching::text::{self, Tokens};
+use super::matching::upstream::GivenReference;
 use super::money::{Amount, Currency, Money};
 use super::split::SplitPayment;
 use super::threshold::Levels;
@@ -358,6 +359,8 @@ pub struct CreateInvoice {
     pub due_date: Option<NaiveDate>,
     /// Create and mark as sent in one step.
     pub send: bool,
+    /// What upstream asks payers to quote, beside the reference that we mint.
+    pub references: Vec<GivenReference>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

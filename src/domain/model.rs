@@ -281,6 +281,7 @@ impl Model {
             }
             Effect::UpsertAccount(..)
             | Effect::CreateInvoice(_)
+            | Effect::NameInvoice { .. }
             | Effect::SendInvoice { .. }
             | Effect::VoidInvoice { .. }
             | Effect::KeepInvoice { .. }

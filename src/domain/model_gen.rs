@@ -278,6 +278,7 @@ impl Generator {
             amount: self.amount(),
             due_date: self.random.chance(30).then(|| self.now.date_naive()),
             send: self.random.chance(60),
+            references: Vec::new(),
         }
     }
 

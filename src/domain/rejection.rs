@@ -8,6 +8,8 @@ pub enum Rejection {
     AccountClosed,
     AccountNotClosed,
     InvoiceExists,
+    ReferenceInvalid,
+    ReferenceTaken,
     PaymentExists,
     VirtualAccountTaken,
     AccountNumberPlaceholder,
@@ -41,11 +43,13 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::AccountNotClosed,
         Self::InvoiceExists,
+        Self::ReferenceInvalid,
+        Self::ReferenceTaken,
         Self::PaymentExists,
         Self::VirtualAccountTaken,
         Self::AccountNumberPlaceholder,
@@ -85,6 +89,8 @@ impl Rejection {
             Self::AccountClosed => "account_closed",
             Self::AccountNotClosed => "account_not_closed",
             Self::InvoiceExists => "invoice_exists",
+            Self::ReferenceInvalid => "reference_invalid",
+            Self::ReferenceTaken => "reference_taken",
             Self::PaymentExists => "payment_exists",
             Self::VirtualAccountTaken => "virtual_account_taken",
             Self::AccountNumberPlaceholder => "account_number_placeholder",
@@ -128,6 +134,10 @@ impl Rejection {
             Self::AccountClosed => "The account is closed.",
             Self::AccountNotClosed => "The account is not closed.",
             Self::InvoiceExists => "An invoice with this id exists already.",
+            Self::ReferenceInvalid => {
+                "A payment reference has wrong check digits, or is none of its scheme."
+            }
+            Self::ReferenceTaken => "Another invoice has this payment reference.",
             Self::PaymentExists => "A payment with this id exists already.",
             Self::VirtualAccountTaken => "A virtual account belongs to another customer already.",
             Self::AccountNumberPlaceholder => {

@@ -14,6 +14,7 @@ use super::input::{
     RecordPayment, UpsertAccount,
 };
 use super::invoice::Invoice;
+use super::matching::upstream::GivenReference;
 use super::matching::{MatchDecision, Policy, RuleSet};
 use super::model::Model;
 use super::money::{Amount, Currency, Money};
@@ -66,6 +67,7 @@ pub fn create(id: &str, owner: &str, amount: &str) -> CreateInvoice {
         amount: money(amount),
         due_date: None,
         send: true,
+        references: Vec::new(),
     }
 }
 
@@ -92,6 +94,13 @@ pub fn record(id: &str, owner: Option<&str>, amount: &str) -> RecordPayment {
         reference: None,
         remark: None,
     }
+}
+
+/// An invoice of A to which upstream gave references.
+pub fn quoted(id: &str, references: &[&str]) -> Command {
+    let given = |text: &&str| GivenReference { text: (*text).to_owned(), scheme: None };
+    let references = references.iter().map(given).collect();
+    Command::CreateInvoice(CreateInvoice { references, ..create(id, "A", "5") })
 }
 
 pub fn mark_sent(id: &str, owner: &str) -> Command {

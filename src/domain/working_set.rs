@@ -15,6 +15,7 @@ pub mod review;
 mod splits;
 mod steps_back;
 mod undone;
+mod upstream;
 pub mod usage;
 pub mod watching;
 
@@ -119,6 +120,7 @@ pub struct WorkingSet {
     pub aliases: Shared<review::Aliases>,
     pub invoices: HashMap<InvoiceId, Invoice>,
     pub by_reference: Shared<HashMap<String, InvoiceId>>,
+    pub by_upstream: Shared<HashMap<String, InvoiceId>>,
     /// By the folded number: several may be alike.
     pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
@@ -381,6 +383,7 @@ impl WorkingSet {
         match effect {
             Effect::UpsertAccount(upsert, _) => self.apply_upsert(upsert),
             Effect::CreateInvoice(invoice) => self.apply_invoice(invoice),
+            Effect::NameInvoice { invoice_id, references } => self.name_all(invoice_id, references),
             Effect::SendInvoice { invoice_id, at } => {
                 let invoice = self.invoice_mut(invoice_id)?;
                 invoice.status = InvoiceStatus::AwaitingPayment;

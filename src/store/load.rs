@@ -36,9 +36,10 @@ use crate::domain::bank::BankTransaction;
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{AccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
-use crate::domain::input::{Command, Input, Message};
+use crate::domain::input::{Command, CreateInvoice, Input, Message};
 use crate::domain::invoice::{Invoice, folded_key};
 use crate::domain::matching::text::Tokens;
+use crate::domain::matching::upstream::{UpstreamReference, parse};
 use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
 use crate::domain::working_set::WorkingSet;
@@ -69,6 +70,9 @@ pub struct Needs {
     created: BTreeSet<(String, Currency, i64)>,
     /// References that the invoices of this batch get: a payment may wait for one already.
     minted: BTreeSet<String>,
+    /// References that upstream gives new invoices: with check digits, and plain numbers.
+    given: BTreeSet<String>,
+    given_numbers: BTreeSet<String>,
     /// Payments that are decided again.
     rematches: BTreeSet<String>,
     lookalikes: lookalikes::Sought,
@@ -92,6 +96,13 @@ impl Needs {
                     needs.add_command(command);
                     if let Command::CreateInvoice(create) = command {
                         needs.minted.insert(reference::mint(&message.content_hash));
+                        for given in given_by(create) {
+                            let of = match given.scheme {
+                                Some(_) => &mut needs.given,
+                                None => &mut needs.given_numbers,
+                            };
+                            of.insert(given.key);
+                        }
                         if let Ok(micros) = create.amount.to_micros() {
                             let account_id = create.account_id.as_str().to_owned();
                             let currency = create.amount.currency();
@@ -196,6 +207,12 @@ impl Needs {
     }
 }
 
+/// The references that upstream gives the invoice, as far as they are any.
+fn given_by(create: &CreateInvoice) -> Vec<UpstreamReference> {
+    let currency = create.amount.currency();
+    create.references.iter().filter_map(|given| parse(given, currency).ok()).collect()
+}
+
 /// When a batch locks the accounts' rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locks {
@@ -244,6 +261,7 @@ pub async fn working_set(
     owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
+        found.name_invoices(&mut set);
         for account in read {
             set.accounts.entry(account.account_id.clone()).or_insert(account);
         }
@@ -263,6 +281,7 @@ pub async fn working_set(
     payments(tx, needs, &mut set).await?;
     steps_back::allocations(tx, needs, &mut set).await?;
     review::load(tx, needs, &mut set).await?;
+    found.name_invoices(&mut set);
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;

@@ -111,6 +111,7 @@ async fn own_rows(
 ) -> Result<(), StoreError> {
     let created = touched_invoices(after, &touched.new_invoices)?;
     insert_invoices(tx, &created).await?;
+    accounts::references(tx, &write.effects).await?;
     payments(tx, before, after, touched, at).await?;
     bank::transactions(tx, before, &write.effects, at).await?;
     bank::without_id(tx, &write.effects).await?;
@@ -196,6 +197,7 @@ impl Touched {
                 Effect::UpsertAccount(..)
                 | Effect::CloseAccount { .. }
                 | Effect::CancelWaiting(_)
+                | Effect::NameInvoice { .. }
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::DeliveredWithoutId(_)

@@ -13,12 +13,14 @@ use serde_json::value::RawValue;
 
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
-use super::strict::{MapOnly, Text};
+use super::strict::{MapOnly, Text, string_of};
+use super::values::is_label;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId, SuggestionId};
 use crate::domain::input::{
     AllocatePayment, AllocationPart, Command, CreateInvoice, Input, MatchWord, RecordPayment,
     UpsertAccount,
 };
+use crate::domain::matching::upstream::{self, GivenReference, REFERENCES_MAX, Scheme};
 use crate::domain::money::Money;
 use crate::domain::split::PART_PREFIX;
 use crate::domain::threshold::Levels;
@@ -29,6 +31,8 @@ const ACCOUNT_NUMBERS_MAX: usize = 100;
 pub(super) const ALLOCATIONS_MAX: usize = 50;
 /// Ten years.
 const STALE_AFTER_DAYS_MAX: u32 = 3_650;
+/// A reference as it is printed, in groups.
+const REFERENCE_BYTES_MAX: usize = 64;
 /// Levels of one currency, and currencies that have some.
 const LEVELS_MAX: usize = 10;
 const LEVEL_CURRENCIES_MAX: usize = 20;
@@ -70,6 +74,8 @@ struct CreateInvoiceData<'a> {
     #[serde(borrow)]
     due_date: Option<Text<'a>>,
     send: Option<bool>,
+    #[serde(borrow)]
+    references: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +170,15 @@ struct DeallocatePaymentData<'a> {
     account_id: Option<Text<'a>>,
     #[serde(borrow)]
     reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReferenceData<'a> {
+    #[serde(borrow)]
+    reference: Option<Text<'a>>,
+    #[serde(borrow)]
+    scheme: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -294,6 +309,7 @@ pub(super) fn create_invoice(data: &str, fields: &mut Fields) -> Option<Input> {
     let amount = fields.money(need("amount"), data.amount, currency, Zero::Refused);
     let due_date = fields.date(maybe("due_date"), data.due_date);
     let send = fields.flag(maybe("send"), data.send);
+    let references = references(data.references, fields);
     Some(Input::Command(Command::CreateInvoice(CreateInvoice {
         invoice_id: invoice_id?,
         account_id: account_id?,
@@ -301,7 +317,41 @@ pub(super) fn create_invoice(data: &str, fields: &mut Fields) -> Option<Input> {
         amount: amount?,
         due_date,
         send,
+        references,
     })))
+}
+
+/// Texts, or objects that name the scheme as well. How they are grouped does not count.
+fn references(list: Option<Vec<&RawValue>>, fields: &mut Fields) -> Vec<GivenReference> {
+    let list = list.unwrap_or_default();
+    let at = maybe("references[]");
+    if list.len() > REFERENCES_MAX {
+        fields.refuse(DecodeCode::DataInvalid, maybe("references"), "at most 10 references");
+        return Vec::new();
+    }
+    let schemes = Scheme::ALL.map(|scheme| (scheme.word(), scheme));
+    let mut given = Vec::with_capacity(list.len());
+    for (index, raw) in list.into_iter().enumerate() {
+        let at = at.item(index);
+        let (text, scheme) = match string_of(raw.get()) {
+            Some(text) => (Some(Text(text)), None),
+            None => match fields.object::<ReferenceData<'_>>(raw.get()) {
+                Some(data) => (data.reference, data.scheme),
+                None => continue,
+            },
+        };
+        let scheme = fields.choice(maybe("references[].scheme").item(index), scheme, &schemes);
+        let known = text.is_some();
+        let text = text.map(|text| text.0).unwrap_or_default();
+        if !known || text.trim().is_empty() || text.len() > REFERENCE_BYTES_MAX || !is_label(&text)
+        {
+            fields.refuse(DecodeCode::DataInvalid, at, "a reference of 1 to 64 characters");
+            continue;
+        }
+        fields.put(at, upstream::fold(&text).as_deref().unwrap_or(&text));
+        given.push(GivenReference { text: text.into_owned(), scheme });
+    }
+    given
 }
 
 pub(super) fn mark_invoice_sent(data: &str, fields: &mut Fields) -> Option<Input> {

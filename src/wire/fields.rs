@@ -274,6 +274,11 @@ impl Fields {
         Some(numbers)
     }
 
+    /// Writes what was read elsewhere.
+    pub fn put(&mut self, at: At, text: &str) {
+        self.canonical.put(at.name, text.as_bytes());
+    }
+
     /// Writes the length of a list in front of its items.
     pub fn count_of(&mut self, at: At, count: usize) {
         self.canonical.put(at.name, count.to_string().as_bytes());

@@ -137,7 +137,11 @@ fn invoices_made() -> Vec<Made> {
             "account.upsert",
             with(account("ACC-2"), &json!({ "virtual_accounts": ["VA2"] })),
         ),
-        ("ACC-1", "invoice.create", draft("INV-D", "ACC-1", "10.00")),
+        (
+            "ACC-1",
+            "invoice.create",
+            with(draft("INV-D", "ACC-1", "10.00"), &json!({ "references": ["SO-10045"] })),
+        ),
         ("ACC-1", "invoice.create", invoice("INV-S", "ACC-1", "100.00")),
         ("ACC-1", "invoice.create", invoice("INV-S2", "ACC-1", "100.00")),
         ("ACC-1", "invoice.create", invoice("INV-P", "ACC-1", "10.00")),
@@ -199,6 +203,10 @@ fn refusals() -> Vec<Refusal> {
     all
 }
 
+fn quoted(id: &str, reference: &str) -> Value {
+    with(draft(id, "ACC-1", "1.00"), &json!({ "references": [reference] }))
+}
+
 fn refusals_of_names_and_states() -> Vec<Refusal> {
     let (a, pay, inv) = ("ACC-1", "payment.allocate", "invoice.create");
     let taken = with(account(a), &json!({ "virtual_accounts": ["va-2"] }));
@@ -207,6 +215,8 @@ fn refusals_of_names_and_states() -> Vec<Refusal> {
         ("account_mismatch", "ACC-2", "invoice.void", about_invoice("INV-S", "ACC-2")),
         ("account_closed", "ACC-9", inv, draft("INV-9", "ACC-9", "1.00")),
         ("invoice_exists", a, inv, draft("INV-S", a, "1.00")),
+        ("reference_invalid", a, inv, quoted("INV-Q", "RF19539007547034")),
+        ("reference_taken", a, inv, quoted("INV-Q", "so 10045")),
         ("payment_exists", a, "payment.record", payment("PAY-1", a, "1.00")),
         ("virtual_account_taken", a, "account.upsert", taken),
         ("account_number_placeholder", a, "account.upsert", masked),

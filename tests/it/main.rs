@@ -40,6 +40,7 @@ mod quality;
 mod reading;
 mod readme;
 mod reconcile;
+mod references;
 mod relay;
 mod released;
 mod rematch;

@@ -12,6 +12,7 @@ use crate::domain::input::{
     UpsertAccount,
 };
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
+use crate::domain::matching::upstream::{self, UpstreamReference};
 use crate::domain::matching::{reference, weak};
 use crate::domain::money::{Amount, Money, MoneyError};
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
@@ -172,6 +173,7 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
     if recording.set.invoices.contains_key(&create.invoice_id) {
         return Err(Rejection::InvoiceExists.into());
     }
+    let references = references(recording, create)?;
     let invoice = Invoice {
         invoice_id: create.invoice_id.clone(),
         account_id: create.account_id.clone(),
@@ -199,11 +201,37 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
         payment_reference: invoice.payment_reference.clone(),
     };
     recording.add(Effect::CreateInvoice(Box::new(invoice)))?;
+    if !references.is_empty() {
+        let invoice_id = create.invoice_id.clone();
+        recording.add(Effect::NameInvoice { invoice_id, references })?;
+    }
     recording.publish(EventKey::Account(create.account_id.clone()), fact)?;
     if create.send {
         send(recording, &create.invoice_id)?;
     }
     Ok(applied_invoice(&create.invoice_id))
+}
+
+/// The references that upstream gave: each is good and names no other invoice, for ever.
+fn references(recording: &Recording<'_>, create: &CreateInvoice) -> Result<Vec<UpstreamReference>> {
+    let (given, currency) = (&create.references, create.amount.currency());
+    let mut references: Vec<UpstreamReference> = Vec::with_capacity(given.len());
+    for given in given {
+        let reference =
+            upstream::parse(given, currency).map_err(|_| Rejection::ReferenceInvalid)?;
+        if !references.iter().any(|other| other.key == reference.key) {
+            references.push(reference);
+        }
+    }
+    let set = &recording.set;
+    let taken = |reference: &UpstreamReference| {
+        set.by_upstream.contains_key(&reference.key)
+            || reference.scheme.is_some() && set.by_reference.contains_key(&reference.key)
+    };
+    if references.iter().any(taken) {
+        return Err(Rejection::ReferenceTaken.into());
+    }
+    Ok(references)
 }
 
 fn mark_sent(

@@ -23,6 +23,7 @@ pub mod subset;
 mod tests;
 pub mod text;
 mod tiers;
+pub mod upstream;
 pub mod verdict;
 pub mod weak;
 

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::near::Word;
 use super::numbers::{self, Number, Place};
-use super::{fold, joined, near, reference, spans, weak};
+use super::{fold, joined, near, reference, spans, upstream, weak};
 use crate::domain::bank::{BankTransaction, CUT_MARK};
 
 /// Letters and digits of an account number.
@@ -173,6 +173,8 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     if tokens.names_nothing() {
         elsewhere(bank, &amounts, &mut tokens, &mut seen);
     }
+    let room = TOKENS_MAX.saturating_sub(tokens.references.len());
+    tokens.references.extend(upstream::candidates(bank).into_iter().take(room));
     tokens
 }
 

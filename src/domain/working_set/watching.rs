@@ -47,11 +47,14 @@ impl WorkingSet {
     pub fn watchers_of(&self, invoice: &Invoice) -> Vec<PaymentId> {
         let due = invoice.due().ok();
         let watching = |key: &WatchKey| self.watching.payments.get(key).into_iter().flatten();
-        let named = [
+        let mut named = vec![
             WatchKey::reference(&invoice.payment_reference),
             WatchKey::number(&number_key(&invoice.invoice_id)),
             WatchKey::number(&folded_key(&invoice.invoice_id)),
         ];
+        for (key, _) in self.by_upstream.iter().filter(|(_, id)| **id == invoice.invoice_id) {
+            named.extend([WatchKey::reference(key), WatchKey::number(key)]);
+        }
         let held = WatchKey::account(&invoice.account_id, invoice.currency());
         let fits = |id: &&PaymentId| {
             let payment = self.payments.get(id);

@@ -11,6 +11,7 @@ use crate::domain::effect::WatchKey;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::{Invoice, folded_key, number_key};
 use crate::domain::matching::text;
+use crate::domain::matching::upstream::{Scheme, UpstreamReference};
 use crate::domain::money::Currency;
 use crate::domain::review::Alias;
 use crate::domain::working_set::WorkingSet;
@@ -25,6 +26,8 @@ pub(super) struct Found {
     /// Invoice id to account id.
     pub owners: BTreeMap<String, String>,
     references: BTreeSet<String>,
+    /// By which references of upstream, and whether these have check digits.
+    named: Vec<(InvoiceId, UpstreamReference)>,
     /// As they were when they were found, each account in the snapshot of its first invoice.
     invoices: Vec<Invoice>,
     accounts: HashMap<AccountId, Account>,
@@ -34,6 +37,7 @@ impl Found {
     pub(super) fn extend(&mut self, other: Self) {
         self.owners.extend(other.owners);
         self.references.extend(other.references);
+        self.named.extend(other.named);
     }
 
     fn add(&mut self, row: &PgRow) -> Result<&Invoice, StoreError> {
@@ -42,8 +46,22 @@ impl Found {
         self.accounts.entry(account.account_id.clone()).or_insert(account);
         let ids = (invoice.invoice_id.as_str(), invoice.account_id.as_str());
         self.owners.insert(ids.0.to_owned(), ids.1.to_owned());
+        if let Some(reference) = row.try_get::<Option<String>, _>("upstream")? {
+            let scheme = row.try_get::<Option<&str>, _>("scheme")?.and_then(Scheme::from_word);
+            let text = reference.clone();
+            self.references.insert(reference.clone());
+            let named = UpstreamReference { key: reference, scheme, text };
+            self.named.push((invoice.invoice_id.clone(), named));
+        }
         self.invoices.push(invoice);
         self.invoices.last().ok_or(StoreError::Corrupt("an invoice that was found"))
+    }
+
+    /// By what references of upstream the invoices are found.
+    pub(super) fn name_invoices(&self, set: &mut WorkingSet) {
+        for (invoice_id, reference) in &self.named {
+            set.name_invoice(invoice_id, reference);
+        }
     }
 
     /// Takes the accounts and invoices as they were found, for a batch that locks last. What an
@@ -61,16 +79,17 @@ impl Found {
 /// The invoices that references and numbers of the batch name, read without locks.
 pub(super) async fn invoices(tx: &mut Tx<'_>, needs: &Needs) -> Result<Found, StoreError> {
     let mut found = Found::default();
-    if !needs.references.is_empty() {
-        let words: Vec<&str> = needs.references.iter().map(String::as_str).collect();
+    if !needs.references.is_empty() || !needs.given.is_empty() {
+        let words: Vec<&str> = needs.references.union(&needs.given).map(String::as_str).collect();
         let query = sqlx::query(sql!("resolve_references")).bind(words);
         for row in query.fetch_all(&mut **tx).await? {
             let reference = found.add(&row)?.payment_reference.clone();
             found.references.insert(reference);
         }
     }
-    if !needs.numbers.is_empty() {
-        let words: Vec<&str> = needs.numbers.iter().map(String::as_str).collect();
+    if !needs.numbers.is_empty() || !needs.given_numbers.is_empty() {
+        let words: Vec<&str> =
+            needs.numbers.union(&needs.given_numbers).map(String::as_str).collect();
         let query = sqlx::query(sql!("resolve_numbers")).bind(words);
         for row in query.fetch_all(&mut **tx).await? {
             found.add(&row)?;
@@ -99,11 +118,12 @@ pub(super) async fn lock_watch_keys(
     found: &Found,
 ) -> Result<bool, StoreError> {
     let key = |id: &String| folded_key(&InvoiceId::trusted(id));
-    let known: BTreeSet<String> = found.owners.keys().map(key).collect();
+    let mut known: BTreeSet<String> = found.owners.keys().map(key).collect();
+    known.extend(found.named.iter().map(|(_, reference)| reference.key.clone()));
     let mut exclusive: Vec<&str> = needs.awaited.difference(&known).map(String::as_str).collect();
     exclusive.extend(needs.references.difference(&found.references).map(String::as_str));
     let mut shared: BTreeSet<String> = needs.sends.iter().map(key).collect();
-    shared.extend(needs.minted.iter().cloned());
+    shared.extend(needs.minted.iter().chain(&needs.given).chain(&needs.given_numbers).cloned());
     if !needs.sends.is_empty() {
         let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
         let query = sqlx::query(sql!("load_send_keys")).bind(sends);
@@ -133,24 +153,35 @@ pub(super) async fn lock_watch_keys(
 struct Sent {
     named: BTreeSet<WatchKey>,
     held: BTreeSet<(String, Currency, i64)>,
+    upstream: Vec<(InvoiceId, UpstreamReference)>,
 }
 
 async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
     let mut named: BTreeSet<WatchKey> = BTreeSet::new();
     let mut held = needs.created.clone();
+    let mut upstream = Vec::new();
     let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
     let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
     for row in rows {
-        named.insert(WatchKey::reference(row.try_get(0)?));
+        let key: &str = row.try_get(0)?;
+        let is_number: bool = row.try_get(1)?;
+        named.insert(if is_number { WatchKey::number(key) } else { WatchKey::reference(key) });
         held.insert((row.try_get(2)?, rows::currency(row.try_get(3)?)?, row.try_get(4)?));
+        if let Some(id) = row.try_get::<Option<&str>, _>(5)? {
+            let scheme = row.try_get::<Option<&str>, _>(6)?.and_then(Scheme::from_word);
+            let (key, text) = (key.to_owned(), key.to_owned());
+            upstream.push((InvoiceId::trusted(id), UpstreamReference { key, scheme, text }));
+        }
     }
-    named.extend(needs.minted.iter().map(|reference| WatchKey::reference(reference)));
+    let minted = needs.minted.iter().chain(&needs.given);
+    named.extend(minted.map(|reference| WatchKey::reference(reference)));
+    named.extend(needs.given_numbers.iter().map(|number| WatchKey::number(number)));
     for id in &needs.sends {
         let id = InvoiceId::trusted(id);
         named.insert(WatchKey::number(&number_key(&id)));
         named.insert(WatchKey::number(&folded_key(&id)));
     }
-    Ok(Sent { named, held })
+    Ok(Sent { named, held, upstream })
 }
 
 async fn watched_rows(tx: &mut Tx<'_>, sent: &Sent) -> Result<Vec<PgRow>, StoreError> {
@@ -185,6 +216,9 @@ pub(super) async fn watchers(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let sent = sent(tx, needs).await?;
+    for (invoice_id, reference) in &sent.upstream {
+        set.name_invoice(invoice_id, reference);
+    }
     let rows = watched_rows(tx, &sent).await?;
     for row in rows {
         let record = rows::bank_record(&row)?;

@@ -1,4 +1,4 @@
-//! What commands say about customers.
+//! What commands say about customers, and how upstream names their invoices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,7 @@ use super::micros;
 use crate::domain::effect::Effect;
 use crate::domain::ids::AccountId;
 use crate::domain::input::UpsertAccount;
+use crate::domain::matching::upstream::Scheme;
 use crate::domain::money::Money;
 use crate::domain::threshold::Levels;
 use crate::store::{StoreError, Tx, sql};
@@ -119,6 +120,27 @@ async fn described(tx: &mut Tx<'_>, last: &Told<'_>, at: DateTime<Utc>) -> Resul
         .bind(times.collect::<Vec<_>>())
         .bind(currencies)
         .bind(amounts)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The references that upstream gave new invoices.
+pub(super) async fn references(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    for effect in effects {
+        if let Effect::NameInvoice { invoice_id, references } = effect {
+            rows.extend(references.iter().map(|reference| (invoice_id.as_str(), reference)));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("insert_invoice_references"))
+        .bind(rows.iter().map(|(_, reference)| reference.key.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, one)| one.scheme.map(Scheme::word)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, reference)| reference.text.as_str()).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -49,6 +49,8 @@ pub struct InvoiceView {
     pub void_reason: Option<String>,
     /// Never a void candidate before this day; `always` means never at all.
     pub keep_until: Option<String>,
+    /// Those that upstream gave, as it gave them.
+    pub references: Vec<String>,
     pub timeline: Vec<Step>,
     pub allocations: Vec<AllocationRow>,
     /// What went back of them.
@@ -124,6 +126,7 @@ pub async fn show(pool: &PgPool, id: &str) -> Result<Option<InvoiceView>> {
         row: invoice_row(&row)?,
         void_reason: row.try_get("void_reason")?,
         keep_until: row.try_get("keep_until")?,
+        references: row.try_get("given")?,
         timeline: timeline(&row, &allocations, &reversals)?,
         allocations,
         reversals,

@@ -50,6 +50,7 @@ fn commands_become_commands() {
             amount: money("100", "SGD"),
             due_date: Some(day("2026-11-30")),
             send: true,
+            references: Vec::new(),
         }),
         Command::MarkInvoiceSent { invoice_id: invoice_id.clone(), account_id: account_id.clone() },
         Command::VoidInvoice {

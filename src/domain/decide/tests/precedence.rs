@@ -16,7 +16,7 @@ const EXCLUSIVE: [(Rejection, Rejection); 23] = [
     (Rejection::AccountClosed, Rejection::AccountNotClosed),
     (Rejection::AccountNotClosed, Rejection::InvoiceExists),
     // No command creates an invoice and a payment, or a payment and a virtual account.
-    (Rejection::InvoiceExists, Rejection::PaymentExists),
+    (Rejection::ReferenceTaken, Rejection::PaymentExists),
     (Rejection::PaymentExists, Rejection::VirtualAccountTaken),
     (Rejection::AccountNumberPlaceholder, Rejection::PaymentNotAssigned),
     // A payment has an account or it has none.
@@ -78,6 +78,9 @@ fn account_clashes() -> Vec<Clash> {
         clash(AccountMismatch, AccountClosed, closed,
             allocate("FREE", "A", &[("S", "1"), ("BI", "1")])),
         clash(AccountClosed, InvoiceExists, closed, Command::CreateInvoice(create("S", "A", "5"))),
+        clash(InvoiceExists, ReferenceInvalid, |_| {}, quoted("S", &["+++090/9337/55494+++"])),
+        clash(ReferenceInvalid, ReferenceTaken, |desk| desk.apply(quoted("Q1", &["SO-10045"])),
+            quoted("Q2", &["SO-10045", "RF19539007547034"])),
         clash(AccountClosed, PaymentExists, closed,
             Command::RecordPayment(record("FREE", Some("A"), "5"))),
         clash(AccountClosed, VirtualAccountTaken, |desk| {

@@ -7,6 +7,7 @@ mod learned;
 mod named;
 mod policies;
 mod reading;
+mod references;
 mod rest;
 mod several;
 mod watched;

@@ -1,0 +1,120 @@
+//! References that upstream gave: found as ours are, of exactly one invoice.
+
+use crate::domain::allocation::Rule;
+use crate::domain::effect::Outcome;
+use crate::domain::input::{Command, CreateInvoice};
+use crate::domain::matching::Policy;
+use crate::domain::matching::upstream::{GivenReference, Scheme};
+use crate::domain::money::Money;
+use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::rejection::Rejection;
+use crate::domain::testkit::*;
+
+const QRR: &str = "21 00000 00003 13947 14300 09017";
+
+/// An invoice that is sent, with such references.
+fn invoice_in(
+    desk: &mut Desk,
+    code: &str,
+    (id, owner): (&str, &str),
+    given: &[(&str, Option<Scheme>)],
+) {
+    let reference = |(text, scheme): &(&str, Option<Scheme>)| GivenReference {
+        text: (*text).to_owned(),
+        scheme: *scheme,
+    };
+    let references = given.iter().map(reference).collect();
+    let amount = Money::from_micros(100_000_000, currency(code));
+    let create = CreateInvoice { references, amount, send: true, ..create(id, owner, "1.00") };
+    desk.apply(Command::CreateInvoice(create));
+}
+
+fn invoice_with(desk: &mut Desk, id: &str, owner: &str, given: &[(&str, Option<Scheme>)]) {
+    invoice_in(desk, "SGD", (id, owner), given);
+}
+
+#[test]
+fn a_checked_reference_pays_its_invoice_whoever_pays() {
+    for (code, text, scheme, quotes) in [
+        ("CHF", QRR, None, ["21 00000 00003 13947 14300 09017", "210000000003139471430009017"]),
+        (
+            "EUR",
+            "+++090/9337/55493+++",
+            None,
+            ["Facture +++090/9337/55493+++", "090933755493 merci"],
+        ),
+        ("NOK", "1234567897", Some(Scheme::Kid), ["KID 1234567897", "1234567897"]),
+        ("EUR", "1234561", None, ["viite 1234561", "1234561"]),
+        ("SGD", "RF18539007547034", None, ["RF18 5390 0754 7034", "rf18539007547034 thanks"]),
+        (
+            "BRL",
+            "7d9f0335a1f24c0c8f60f6c2a1b2c3d4",
+            None,
+            ["7D9F0335A1F24C0C8F60F6C2A1B2C3D4", "pix 7d9f0335a1f24c0c8f60f6c2a1b2c3d4"],
+        ),
+    ] {
+        for (number, quote) in quotes.into_iter().enumerate() {
+            let mut desk = Desk::with_customers(Policy::default());
+            invoice_in(&mut desk, code, ("INV-7", "A"), &[(text, scheme)]);
+            // Another customer's of the same amount: the amount alone would say nothing.
+            invoice_in(&mut desk, code, ("INV-8", "B"), &[]);
+            let mut bank = credit_saying("T1", "100.00", &[quote]);
+            bank.amount = Money::from_micros(100_000_000, currency(code));
+            if number == 0 && text == QRR {
+                bank.unstructured.clear();
+                bank.creditor_reference = Some(quote.to_owned());
+            }
+            let (rule, state) = desk.receive(bank);
+            assert_eq!((rule, state), (Rule::R2, PaymentState::Allocated), "{quote}");
+            assert_eq!(desk.owner("T1"), Some("A"), "{quote}");
+        }
+    }
+}
+
+#[test]
+fn a_payment_that_came_first_waits_for_the_invoice_of_its_reference() {
+    let mut desk = Desk::with_customers(Policy::default());
+    let (_, state) = desk.receive(credit_saying("T1", "100.00", &["QRR", QRR]));
+    assert_eq!(state, PaymentState::Parked(ParkReason::NoCandidate));
+    invoice_with(&mut desk, "INV-7", "A", &[(QRR, None)]);
+    assert_eq!(desk.state("T1"), PaymentState::Allocated);
+}
+
+#[test]
+fn a_reference_names_one_invoice_for_ever() {
+    let mut desk = Desk::with_customers(Policy::default());
+    invoice_with(&mut desk, "INV-7", "A", &[(QRR, None), ("SO-10045", None)]);
+    let again = |id: &str, text: &str| {
+        let references = vec![GivenReference { text: text.to_owned(), scheme: None }];
+        Command::CreateInvoice(CreateInvoice { references, ..create(id, "A", "1.00") })
+    };
+    for text in ["210000000003139471430009017", "so 10045"] {
+        let outcome = desk.hand_in(again("INV-9", text));
+        assert_eq!(outcome, Outcome::Rejected(Rejection::ReferenceTaken), "{text}");
+    }
+    let minted = desk.reference("INV-7");
+    let outcome = desk.hand_in(again("INV-9", &minted));
+    assert_eq!(outcome, Outcome::Rejected(Rejection::ReferenceTaken));
+    for text in ["210000000003139471430009018", "+++090/9337/55494+++", "abc"] {
+        let outcome = desk.hand_in(again("INV-9", text));
+        assert_eq!(outcome, Outcome::Rejected(Rejection::ReferenceInvalid), "{text}");
+    }
+}
+
+/// A plain number has no check digits: a stranger who mistypes one must not pay another's invoice.
+#[test]
+fn a_plain_number_needs_the_payer_or_the_name() {
+    for known in [true, false] {
+        let mut desk = Desk::with_customers(Policy::default());
+        invoice_with(&mut desk, "INV-7", "A", &[("SO/2026/10045", None)]);
+        let mut bank = credit_saying("T1", "100.00", &["your order SO/2026/10045"]);
+        if known {
+            bank.debtor_account = Some("PAYERA".to_owned());
+        }
+        let mut customer = upsert("A");
+        customer.payer_accounts = Some(vec!["PAYERA".to_owned()]);
+        desk.apply(Command::UpsertAccount(customer));
+        let (_, state) = desk.receive(bank);
+        assert_eq!(state == PaymentState::Allocated, known, "{state:?}");
+    }
+}

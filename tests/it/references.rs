@@ -1,0 +1,116 @@
+//! Payment references of upstream on PostgreSQL: found under both ways of locking, and once only.
+
+use serde_json::{Value, json};
+use topup::wire::Topic;
+
+use crate::harness::Direct;
+use crate::harness::records::{bank, credit, credit_saying, draft, invoice, with};
+use crate::late_locks::late;
+
+const QRR: &str = "210000000003139471430009017";
+
+fn quoted(id: &str, account: &str, references: Value) -> Value {
+    with(invoice(id, account, "100.00"), &json!({ "references": references }))
+}
+
+async fn paid(direct: &Direct) -> String {
+    let sql = "SELECT coalesce(string_agg(invoice_id || ' ' || rule, ', ' ORDER BY invoice_id), '')
+                 FROM allocations";
+    direct.database.value(sql).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_of_upstream_pays_its_invoice() {
+    let mut direct = Direct::new("references_pay").await;
+    let steps = [
+        ("I1", "A", json!(["21 00000 00003 13947 14300 09017", "SO/2026/10045"])),
+        ("I2", "B", json!([{ "reference": "7d9f0335a1f24c0c8f60f6c2a1b2c3d4", "scheme": "txid" }])),
+        ("I3", "C", json!(["+++090/9337/55493+++"])),
+    ];
+    for (number, (id, account, references)) in (1..).zip(steps) {
+        let data = quoted(id, account, references);
+        let item = direct.command(&format!("c-{number}"), "invoice.create", &data);
+        direct.applied(item).await;
+    }
+    let structured = json!({ "remittance": { "creditor_reference": QRR } });
+    let first = bank("T1", &with(credit("T1", "100.00"), &structured));
+    let item = direct.item(Topic::BankPayments, None, first.as_bytes());
+    late(&direct, item).await.expect("paid");
+    // The same look-up under locks that come first.
+    let second = bank("T2", &credit_saying("T2", "100.00", "pix 7d9f0335a1f24c0c8f60f6c2a1b2c3d4"));
+    let third = bank("T3", &credit_saying("T3", "100.00", "communication 090/9337/55493"));
+    let items = [
+        direct.item(Topic::BankPayments, None, second.as_bytes()),
+        direct.item(Topic::BankPayments, None, third.as_bytes()),
+    ];
+    direct.run(&items).await;
+    assert_eq!(paid(&direct).await, "I1 R2, I2 R2, I3 R2");
+    let pool = direct.pipeline.pool();
+    let view = topup::store::views::invoices::show(pool, "I1").await.expect("reads");
+    let shown = view.expect("an invoice").references;
+    assert_eq!(shown, ["21 00000 00003 13947 14300 09017", "SO/2026/10045"]);
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_waits_for_the_invoice_of_its_reference() {
+    let mut direct = Direct::new("references_wait").await;
+    let value = bank("T1", &credit_saying("T1", "100.00", QRR));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    late(&direct, item).await.expect("recorded");
+    let plain = bank("T2", &credit_saying("T2", "100.00", "090/9337/55493"));
+    let item = direct.item(Topic::BankPayments, None, plain.as_bytes());
+    late(&direct, item).await.expect("recorded");
+    // Created and sent at once, and in two steps.
+    let item = direct.command("c-1", "invoice.create", &quoted("I1", "A", json!([QRR])));
+    direct.applied(item).await;
+    let data = with(draft("I2", "B", "100.00"), &json!({ "references": ["+++090/9337/55493+++"] }));
+    let item = direct.command("c-2", "invoice.create", &data);
+    direct.applied(item).await;
+    let data = json!({ "invoice_id": "I2", "account_id": "B" });
+    let item = direct.command("c-3", "invoice.mark-sent", &data);
+    direct.applied(item).await;
+    assert_eq!(paid(&direct).await, "I1 R2, I2 R2");
+    direct.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_names_one_invoice_for_ever() {
+    let mut direct = Direct::new("references_once").await;
+    let item = direct.command("c-1", "invoice.create", &quoted("I1", "A", json!([QRR, "SO-1004"])));
+    direct.applied(item).await;
+    for (id, references, code) in [
+        ("c-2", json!(["21 00000 00003 13947 14300 09017"]), "reference_taken"),
+        ("c-3", json!(["so 1004"]), "reference_taken"),
+        ("c-4", json!(["210000000003139471430009018"]), "reference_invalid"),
+    ] {
+        let item = direct.command(id, "invoice.create", &quoted("I9", "B", references));
+        let ended = direct.run(&[item]).await;
+        assert_eq!((ended[0].outcome, ended[0].code.as_deref()), ("rejected", Some(code)), "{id}");
+    }
+    // The same command with its reference in groups is the same command.
+    let grouped = quoted("I1", "A", json!(["21 00000 00003 13947 14300 09017", "SO 1004"]));
+    let item = direct.command("c-1", "invoice.create", &grouped);
+    assert_eq!(direct.run(&[item]).await[0].outcome, "duplicate");
+    for (sql, constraint) in [
+        ("UPDATE invoice_references SET given = 'x'", "invoice_references_stay"),
+        ("DELETE FROM invoice_references", "invoice_references_stay"),
+        (
+            "INSERT INTO invoice_references SELECT reference, invoice_id, scheme, given
+               FROM invoice_references",
+            "invoice_references_pkey",
+        ),
+        (
+            "INSERT INTO invoice_references SELECT payment_reference, invoice_id, 'rf', 'x'
+               FROM invoices",
+            "invoice_references_pkey",
+        ),
+        (
+            "INSERT INTO invoice_references SELECT '12345', invoice_id, 'qrr', 'x' FROM invoices",
+            "invoice_references_are_of_their_scheme",
+        ),
+    ] {
+        assert_eq!(direct.database.refused(sql).await, constraint, "{sql}");
+    }
+    direct.finish().await;
+}
