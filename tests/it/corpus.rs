@@ -32,8 +32,10 @@ const CONTRACT_WINS: [(&str, &str, &str); 1] = [(
 )];
 
 /// Hostile texts that name an invoice all the same, alone in the fixture (matching §2 and §3).
-const NAMES_AN_INVOICE: [(&str, &str, &str); 4] = [
+const NAMES_AN_INVOICE: [(&str, &str, &str); 6] = [
     ("B142", "uncorroborated", "a zero-width space is dropped; INV-3001 is a rival"),
+    ("B144", "uncorroborated", "a space stands for the hyphen; as B142"),
+    ("B146", "near_reference", "a digit too many: a person is asked, nothing is paid"),
     ("B148", "paid_after_void", "the invoice was voided"),
     ("B162", "uncorroborated", "NUL ends a word like any control character; as B142"),
     ("B166", "uncorroborated", "one digit away another customer owes the same; as B142"),

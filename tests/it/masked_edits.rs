@@ -134,12 +134,12 @@ async fn a_patch_mends_a_whole_group() {
     direct.finish().await;
 }
 
-/// A key that a converter put in quotes is mended without its sender.
+/// A key that a converter put in brackets is mended without its sender.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_record_key_is_mended_in_the_letter() {
     let mut direct = Direct::new("me_key").await;
     let value = command("c-1", "invoice.create", &invoice("INV-1", "ACC-1", "48.48"));
-    let item = direct.item(Topic::Commands, Some("\"ACC-1\""), value.as_bytes());
+    let item = direct.item(Topic::Commands, Some("[ACC-1]"), value.as_bytes());
     let ended = direct.run(&[item]).await;
     assert_eq!(ended[0].code.as_deref(), Some("key_mismatch"));
     let key = NewKey::Bytes(b"ACC-1".to_vec());
