@@ -19,6 +19,7 @@ pub mod kafka;
 pub mod masked;
 pub mod orders;
 pub mod pipeline;
+pub mod reach;
 pub mod relay;
 pub mod returns;
 pub mod review;

@@ -8,6 +8,9 @@ use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular};
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig};
+use crate::reach::reach;
+use crate::store::ConnectOptions;
+use crate::store::reach::Unreachable;
 use crate::store::views::health::{
     Examined, MigrationFacts, PartitionFact, ServerFacts, TablePrivileges,
 };
@@ -67,6 +70,12 @@ async fn database(config: &Config) -> Vec<Check> {
     if url.is_empty() {
         let how = "set DATABASE_URL or TOPUP__DATABASE__URL";
         return vec![verdict(Verdict::Fail, REACHABLE, "no URL is set", how)];
+    }
+    let mut options = ConnectOptions::new(url);
+    options.role = None;
+    if let Err(away @ Unreachable::Away { .. }) = reach(&options, false).await {
+        let how = "check database.url, the network, and that PostgreSQL runs";
+        return vec![verdict(Verdict::Fail, REACHABLE, away.to_string(), how)];
     }
     let mut examined = match Examined::connect(url).await {
         Ok(examined) => examined,

@@ -9,13 +9,16 @@ use crate::config::ConfigError;
 use crate::telemetry::chain;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 6] = [
+pub const CODES: [&str; 9] = [
     crate::masked::CODE,
     "patch_unfit",
     "empty_selection",
     "bank_facts_meant",
     "topic_missing",
     "no_outcome_yet",
+    "database_away",
+    "database_refused",
+    "not_migrated",
 ];
 
 /// How a command that did its work ended.

@@ -33,10 +33,20 @@ pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
 pub(super) use crate::splits::{Act as SplitAct, Share};
 pub(super) use crate::store::dead_letters::Selection;
 pub(super) use crate::store::partitions::Skip;
+use crate::store::reach::Unreachable;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, orders, returns, review, splits, store};
+use crate::{app, dead_letters, demo, orders, reach, returns, review, splits, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
+    let options = app::connect_options(&config, "topup worker");
+    match reach::reach(&options, true).await {
+        // It may come up while the worker waits for it, and a newer worker may run for a while
+        // before the tables are made new.
+        Err(away @ (Unreachable::Away { .. } | Unreachable::Behind { .. })) => {
+            eprintln!("{}", super::escape::text(&away.to_string()));
+        }
+        reached => reached.map_err(|error| CliError::failed(&error))?,
+    }
     let ran = app::run_worker(config, only).await;
     ran.map_err(|error| CliError::failed(&error))
 }
@@ -52,7 +62,13 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), CliError> {
 }
 
 pub(super) async fn connect(config: &Config) -> Result<PgPool, CliError> {
+    open(config, true).await
+}
+
+async fn open(config: &Config, tables: bool) -> Result<PgPool, CliError> {
     let options = app::connect_options(config, "topup-cli");
+    let reached = reach::reach(&options, tables).await;
+    reached.map_err(|error| CliError::failed(&error))?;
     let connected = store::connect(&options).await;
     let pool = connected.map_err(|error| CliError::failed(&error))?;
     // What a person does is dated by the database, as what a worker does.
@@ -73,7 +89,7 @@ pub(super) async fn migrate(config: &Config) -> Result<(), CliError> {
     let mut owner = config.clone();
     owner.database.role = None;
     owner.database.pool_size = 1;
-    let pool = connect(&owner).await?;
+    let pool = open(&owner, false).await?;
     let migrated = store::migrate(&pool).await;
     pool.close().await;
     migrated.map_err(|error| CliError::failed(&error))

@@ -14,7 +14,7 @@ use super::show::Shown;
 use super::{Config, Secret, compact, levels_of};
 use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
-use crate::schedule;
+use crate::schedule::{self, ScheduleError};
 
 /// Tables from currency to something.
 const PER_CURRENCY: [&str; 2] = [AMOUNTS, BALANCE_LEVELS];
@@ -297,9 +297,25 @@ fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
     problems.push(Problem::Value {
         key: name.to_owned(),
         found: shown,
-        expected: key.expected(),
+        expected: fault(key, found).unwrap_or_else(|| key.expected()),
         origin: origin_of(found),
     });
+}
+
+/// What more there is to say of a schedule than what one looks like.
+fn fault(key: &Key, found: &Value) -> Option<String> {
+    match (key.kind, &found.kind) {
+        (Kind::Schedule, ValueKind::String(text)) => match schedule::fault(text)? {
+            ScheduleError::Weekday(_) => Some(
+                "a weekday by its name (Sun, Mon, Tue, Wed, Thu, Fri, Sat): as a number, 1 is \
+                 Sunday here and Monday elsewhere"
+                    .to_owned(),
+            ),
+            ScheduleError::Never(_) => Some("a day that some calendar has".to_owned()),
+            ScheduleError::Schedule(_) | ScheduleError::Zone(_) => None,
+        },
+        _ => None,
+    }
 }
 
 fn found_text(found: &Value) -> String {
@@ -362,7 +378,7 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
             !text.trim().is_empty() && text.chars().count() <= max && text.chars().all(printable)
         }),
         Kind::Prefix => string.is_some_and(is_prefix),
-        Kind::Schedule => string.is_some_and(schedule::is_schedule),
+        Kind::Schedule => string.is_some_and(|text| schedule::fault(text).is_none()),
         Kind::Zone => string.is_some_and(|name| schedule::zone(name).is_ok()),
     }
 }

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
-use apalis_cron::{CronScheduler, Tick};
-use chrono::{DateTime, Utc};
+use apalis_cron::{CronScheduler, Schedule, Tick};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::sync::{mpsc, watch};
 
 use super::Job;
+use crate::clock::Clock;
 use crate::schedule::Timetable;
 
 const RESTART_AFTER: Duration = Duration::from_secs(1);
@@ -29,6 +30,17 @@ struct Sink {
     due: mpsc::Sender<Due>,
 }
 
+/// The timetable as apalis asks for it: by this machine's clock, as it counts the time to wait.
+struct Ticks(Timetable);
+
+impl Schedule<Tz> for Ticks {
+    fn next_tick(&mut self, _: &Tz) -> Option<Tick<Tz>> {
+        let now = Clock::Shifted(TimeDelta::zero()).now();
+        let next = self.0.next_after(now)?;
+        Some(Tick::new(u64::try_from(next.timestamp()).ok()?))
+    }
+}
+
 /// Sends the job's ticks until it is told to stop.
 pub async fn run(
     job: Job,
@@ -37,7 +49,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let clock = CronScheduler::new(timetable.schedule.clone()).with_timezone(timetable.zone);
+        let clock = CronScheduler::new(Ticks(timetable.clone())).with_timezone(Tz::UTC);
         let worker = WorkerBuilder::new(job.word())
             .backend(clock)
             .data(Sink { job, due: due.clone() })

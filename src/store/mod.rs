@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod partitions;
 pub mod persist;
 pub mod prune;
+pub mod reach;
 pub mod reconcile;
 pub mod rematch;
 pub mod replay_runs;

@@ -42,7 +42,7 @@ pub struct World {
     settings: BTreeMap<String, String>,
 }
 
-fn env(name: &str) -> String {
+pub fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`"))
 }
 

@@ -37,6 +37,7 @@ mod payment_qr;
 mod possible_duplicate;
 mod proof;
 mod quality;
+mod reach;
 mod reading;
 mod readme;
 mod reconcile;

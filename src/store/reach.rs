@@ -1,0 +1,118 @@
+//! Whether the database lets us in and has our tables: asked on one connection of its own before
+//! a pool is opened, because a pool tries again and again until its patience ends.
+
+use std::str::FromStr;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Executor, Row};
+use thiserror::Error;
+
+use super::{ConnectOptions, sql};
+
+/// Why nothing can be asked of the database.
+#[derive(Debug, Error)]
+pub enum Unreachable {
+    #[error("database_away: the database at {place} does not answer: {why}")]
+    Away { place: String, why: String },
+    #[error("database_refused: the database at {place} refuses: {why}")]
+    Refused { place: String, why: String },
+    #[error(
+        "not_migrated: the database at {place} has no tables of topup yet: run `topup migrate`"
+    )]
+    NotMigrated { place: String },
+    #[error(
+        "not_migrated: the database at {place} lacks {missing} migrations of this program: run \
+         `topup migrate`"
+    )]
+    Behind { place: String, missing: usize },
+}
+
+/// Where the database is.
+#[derive(Debug)]
+pub struct Place {
+    connect: PgConnectOptions,
+    /// Host and port, or the socket.
+    pub name: String,
+    /// None where it is a socket.
+    pub address: Option<(String, u16)>,
+}
+
+/// Where these options lead to.
+///
+/// # Errors
+/// When the URL is none.
+pub fn place(options: &ConnectOptions) -> Result<Place, Unreachable> {
+    let connect = PgConnectOptions::from_str(&options.url);
+    let connect = connect.map_err(|error| Unreachable::Refused {
+        place: "the URL of database.url".to_owned(),
+        why: error.to_string(),
+    })?;
+    let (host, port) = (connect.get_host().to_owned(), connect.get_port());
+    let (name, address) = match connect.get_socket() {
+        Some(socket) => (socket.display().to_string(), None),
+        None if host.starts_with('/') => (host, None),
+        None => (format!("{host}:{port}"), Some((host, port))),
+    };
+    Ok(Place { connect, name, address })
+}
+
+/// Connects once, takes on the role and looks at the schema. It begins no transaction: whoever
+/// gives it up loses nothing.
+///
+/// # Errors
+/// The first thing that is in the way.
+pub async fn ask(place: &Place, options: &ConnectOptions, tables: bool) -> Result<(), Unreachable> {
+    let greeted = PgConnection::connect_with(&place.connect).await;
+    let mut connection = greeted.map_err(|error| refusal(&place.name, &error))?;
+    let looked = look(&mut connection, options, tables, &place.name).await;
+    // What was asked is known: how the connection ends changes nothing.
+    let _ = connection.close().await;
+    looked
+}
+
+async fn look(
+    connection: &mut PgConnection,
+    options: &ConnectOptions,
+    tables: bool,
+    place: &str,
+) -> Result<(), Unreachable> {
+    let refused = |error: sqlx::Error| refusal(place, &error);
+    if tables {
+        let present = sqlx::query(sql!("views_health_has_migrations"));
+        let present = present.fetch_one(&mut *connection).await;
+        let present = present.and_then(|row| row.try_get("present"));
+        if !present.map_err(refused)? {
+            return Err(Unreachable::NotMigrated { place: place.to_owned() });
+        }
+    }
+    if let Some(role) = &options.role {
+        let query = sqlx::query("SELECT set_config('role', $1, false)").bind(role);
+        connection.execute(query).await.map_err(refused)?;
+    }
+    if !tables {
+        return Ok(());
+    }
+    // A role of one's own choice may not see them: then the statements themselves will tell.
+    let ran = sqlx::query(sql!("views_health_migrations")).fetch_all(connection).await;
+    let Ok(ran) = ran else {
+        return Ok(());
+    };
+    let ran: Vec<i64> = ran.iter().filter_map(|row| row.try_get("version").ok()).collect();
+    let known = sqlx::migrate!("./migrations");
+    let missing = known.iter().filter(|migration| !ran.contains(&migration.version)).count();
+    if missing > 0 {
+        return Err(Unreachable::Behind { place: place.to_owned(), missing });
+    }
+    Ok(())
+}
+
+fn refusal(place: &str, error: &sqlx::Error) -> Unreachable {
+    let place = place.to_owned();
+    match error {
+        sqlx::Error::Io(error) => Unreachable::Away { place, why: error.to_string() },
+        sqlx::Error::Database(error) => {
+            Unreachable::Refused { place, why: error.message().to_owned() }
+        }
+        other => Unreachable::Refused { place, why: other.to_string() },
+    }
+}
