@@ -1,4 +1,5 @@
-//! What an operator does with dead letters: replay in place, edit, discard. A dry run unless told.
+//! What an operator does with dead letters: replay in place, edit, discard, reopen. A dry run
+//! unless told.
 //!
 //! Order: oldest first, and per key: while an earlier dead letter of a key still fails, the later
 //! ones of that key are left alone. A replay goes in chunks of one transaction each; a run that
@@ -298,4 +299,56 @@ async fn discard_one(
     dead_letters::discard_in_tx(&mut tx, id, &resolution, at).await?;
     tx.commit().await?;
     Ok("discarded")
+}
+
+/// Takes discarded dead letters up again: they are open, and can be edited and replayed.
+///
+/// # Errors
+/// When the database fails; what was opened before stays open.
+pub async fn reopen(
+    pool: &PgPool,
+    ids: &[i64],
+    operator: &str,
+    reason: &str,
+    dry_run: bool,
+) -> Result<Vec<(i64, &'static str)>, StoreError> {
+    let mut acted = Vec::with_capacity(ids.len());
+    for id in ids {
+        acted.push((*id, reopen_one(pool, *id, operator, reason, dry_run).await?));
+    }
+    Ok(acted)
+}
+
+async fn reopen_one(
+    pool: &PgPool,
+    id: i64,
+    operator: &str,
+    reason: &str,
+    dry_run: bool,
+) -> Result<&'static str, StoreError> {
+    let at = Clock::System.now();
+    let mut tx = pool.begin().await?;
+    let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
+    let found = match locked.first() {
+        None => Err("unknown"),
+        Some(letter) => match letter.status.as_str() {
+            "discarded" if dry_run => Err("would be reopened"),
+            "discarded" => Ok(letter),
+            "open" => Err("already_open"),
+            _ => Err("already_replayed"),
+        },
+    };
+    let letter = match found {
+        Ok(letter) => letter,
+        Err(word) => {
+            tx.rollback().await?;
+            return Ok(word);
+        }
+    };
+    let who = Who { operator, reason: Some(reason), run: None };
+    let act = Act::reopen(letter, "reopened");
+    dead_letters::act_in_tx(&mut tx, "reopen", who, &[act], at).await?;
+    dead_letters::reopen_in_tx(&mut tx, id, None).await?;
+    tx.commit().await?;
+    Ok("reopened")
 }

@@ -1,5 +1,5 @@
-//! `dead-letters groups|list|show|edit|import|replay|discard`. What changes something is only read
-//! from the command line here and returned as a [`Call`].
+//! `dead-letters groups|list|show|edit|import|replay|discard|reopen`. What changes something is
+//! only read from the command line here and returned as a [`Call`].
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
@@ -40,10 +40,16 @@ pub enum DeadLettersCommand {
     /// Takes in copies that lie elsewhere, to be replayed here
     #[command(after_help = import::HELP)]
     Import(import::ImportOptions),
-    /// Gives records up for good; only says what it would do unless --yes
+    /// Gives records up; only says what it would do unless --yes
     #[command(after_help = "Example:\n  topup dead-letters discard --id 17 \
                             --reason 'sent twice by mistake' --yes")]
     Discard(DiscardOptions),
+    /// Takes discarded records up again; only says what it would do unless --yes
+    #[command(
+        after_help = "Examples:\n  topup dead-letters reopen 17 --reason 'it was wanted'\n  \
+                            topup dead-letters reopen 17 18 --reason 'it was wanted' --yes"
+    )]
+    Reopen(ReopenOptions),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -162,11 +168,31 @@ pub struct DiscardOptions {
     operator: OperatorOptions,
 }
 
+#[derive(Debug, Clone, Args)]
+pub struct ReopenOptions {
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<i64>,
+    /// Why; it is kept for ever
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    operator: OperatorOptions,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscardArgs {
     /// Bank facts too.
     pub bank_facts: bool,
     pub selection: Selection,
+    pub operator: String,
+    pub reason: String,
+    /// Nothing is changed.
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReopenArgs {
+    pub ids: Vec<i64>,
     pub operator: String,
     pub reason: String,
     /// Nothing is changed.
@@ -179,13 +205,14 @@ pub enum Call {
     Replay(ReplayArgs),
     Discard(DiscardArgs),
     Edit(EditArgs),
+    Reopen(ReopenArgs),
 }
 
 /// What became of one dead letter, for the table that is printed after a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Acted {
     pub dead_letter_id: i64,
-    /// `would replay`, `applied`, `rejected`, `dead_lettered`, `discarded`…
+    /// `would replay`, `applied`, `rejected`, `dead_lettered`, `discarded`, `reopened`…
     pub outcome: String,
     pub code: Option<String>,
 }
@@ -216,6 +243,12 @@ impl DeadLettersCommand {
                 reason: options.reason.clone(),
                 dry_run: !options.operator.yes,
                 bank_facts: options.yes_bank_facts,
+            }),
+            Self::Reopen(options) => Call::Reopen(ReopenArgs {
+                ids: options.ids.clone(),
+                operator: options.operator.checked()?,
+                reason: options.reason.clone(),
+                dry_run: !options.operator.yes,
             }),
             Self::Edit(options) => Call::Edit(options.args(clock)?),
         }))
@@ -299,6 +332,7 @@ pub async fn run(
         }
         DeadLettersCommand::Replay(_)
         | DeadLettersCommand::Discard(_)
+        | DeadLettersCommand::Reopen(_)
         | DeadLettersCommand::Import(_)
         | DeadLettersCommand::Edit(_) => {}
     }

@@ -50,6 +50,7 @@ fn wrong_usage_exits_with_two() {
         "topup worker --only everything",
         "topup records list --since yesterday",
         "topup dead-letters discard --id 1",
+        "topup dead-letters reopen 1",
         "topup publish",
         "topup status --watch 0",
         "topup completions cmd",

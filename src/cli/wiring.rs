@@ -362,6 +362,13 @@ pub(super) async fn act(
         Call::Replay(args) => replay(&args, pool, config).await,
         Call::Discard(args) => discard(&args, pool, config).await,
         Call::Edit(args) => super::edit::run(args, pool, privacy).await,
+        Call::Reopen(args) => {
+            let (operator, reason) = (&args.operator, &args.reason);
+            let acted =
+                dead_letters::reopen(pool, &args.ids, operator, reason, args.dry_run).await?;
+            let whole = acted.iter().all(|(_, word)| *word != "unknown");
+            Ok(Done { rows: acted_rows(acted), note: None, whole })
+        }
     }
 }
 
@@ -383,12 +390,16 @@ async fn discard(args: &DiscardArgs, pool: &PgPool, config: &Config) -> Result<D
     let (operator, reason) = (&args.operator, &args.reason);
     let acted =
         dead_letters::discard(pool, &args.selection, operator, reason, args.dry_run).await?;
+    Ok(Done { rows: acted_rows(acted), note: Some(note), whole: true })
+}
+
+fn acted_rows(acted: Vec<(i64, &'static str)>) -> Vec<Acted> {
     let row = |(dead_letter_id, outcome): (i64, &str)| Acted {
         dead_letter_id,
         outcome: outcome.to_owned(),
         code: None,
     };
-    Ok(Done { rows: acted.into_iter().map(row).collect(), note: Some(note), whole: true })
+    acted.into_iter().map(row).collect()
 }
 
 async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Done, CliError> {

@@ -16,7 +16,8 @@ use crate::kafka;
 use crate::masked;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
-use crate::store::dead_letters::{self, Act, Who};
+use crate::store::dead_letters::{self, Act, GivenUp, Who};
+use crate::store::inbox::{Known, Place};
 use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx, inbox};
@@ -49,6 +50,8 @@ pub enum Imported {
     Stored(Option<i64>),
     /// Its place and bytes, or its id and content, are a dead letter here.
     AlreadyKnown,
+    /// The same, and an operator gave that up: it can be reopened.
+    Discarded,
     /// Its id was processed here with this content.
     AlreadyApplied,
     /// Its id waits here with this content.
@@ -69,6 +72,7 @@ impl Imported {
         match self {
             Self::Stored(_) => "imported",
             Self::AlreadyKnown => "already known",
+            Self::Discarded => "discarded here",
             Self::AlreadyApplied => "already applied",
             Self::Waiting => "waiting here",
             Self::UnknownTopic => "unknown topic",
@@ -164,7 +168,8 @@ async fn import_in_tx(
             let row = DeadLetterRow { raw, record: Some(record), code, message: origin.message };
             // The same place and bytes say more than what became of the id since.
             let new = dead_letters::import_in_tx(tx, &row, at).await?.is_some();
-            return Ok((if new { result } else { Imported::AlreadyKnown }, row.code));
+            let known = result == Imported::Discarded;
+            return Ok((if new || known { result } else { Imported::AlreadyKnown }, row.code));
         }
         Found::Conflict(record) => {
             DeadLetterReason::Conflict.code().clone_into(&mut code);
@@ -180,7 +185,7 @@ async fn import_in_tx(
     };
     let row = DeadLetterRow { raw, record: Some(record), code, message: origin.message };
     let Some(id) = dead_letters::import_in_tx(tx, &row, at).await? else {
-        return Ok((Imported::AlreadyKnown, row.code));
+        return Ok((conflict_here(tx, &row).await?, row.code));
     };
     let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
     persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await?;
@@ -211,19 +216,57 @@ async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Found, StoreError> 
         None => Found::New(record, message.content_hash),
         Some(state) if state.content_hash != message.content_hash => Found::Conflict(record),
         Some(state) => match state.outcome.as_str() {
-            "dead_lettered" => Found::Here(Imported::AlreadyKnown, record),
+            "dead_lettered" => {
+                let known = inbox::probe_in_tx(tx, &[&record]).await?;
+                let result = match known.get(&record) {
+                    Some(known) => dead_here(tx, &record, known).await?,
+                    None => Imported::AlreadyKnown,
+                };
+                Found::Here(result, record)
+            }
             "waiting" => Found::Here(Imported::Waiting, record),
             _ => Found::Here(Imported::AlreadyApplied, record),
         },
     })
 }
 
+/// Whether the letter of a record that is dead here was given up.
+async fn dead_here(
+    tx: &mut Tx<'_>,
+    record: &RecordId,
+    known: &Known,
+) -> Result<Imported, StoreError> {
+    let Some(Place { topic, partition, offset }) = &known.dead_at else {
+        return Ok(Imported::AlreadyKnown);
+    };
+    let place = (topic.as_str(), *partition, *offset);
+    letter_here(tx, GivenUp { place, record, conflict: None }).await
+}
+
+/// The same of a conflict, which is filed at its own place.
+async fn conflict_here(tx: &mut Tx<'_>, row: &DeadLetterRow) -> Result<Imported, StoreError> {
+    let Some(record) = &row.record else {
+        return Ok(Imported::AlreadyKnown);
+    };
+    let place = (row.raw.topic.as_str(), row.raw.partition, row.raw.offset);
+    let conflict = Some(row.raw.value.as_deref().unwrap_or_default());
+    letter_here(tx, GivenUp { place, record, conflict }).await
+}
+
+async fn letter_here(tx: &mut Tx<'_>, letter: GivenUp<'_>) -> Result<Imported, StoreError> {
+    let given_up = dead_letters::given_up_in_tx(tx, &[letter]).await?;
+    Ok(if given_up.is_empty() { Imported::AlreadyKnown } else { Imported::Discarded })
+}
+
 /// What cannot be decoded is known by its place, as in a batch.
 async fn of_place(tx: &mut Tx<'_>, raw: &RawRecordRow) -> Result<Found, StoreError> {
     let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
     let known = inbox::probe_in_tx(tx, &[&place, &exact]).await?;
-    if known.get(&place) == Some(&hash) || known.contains_key(&exact) {
-        return Ok(Found::Here(Imported::AlreadyKnown, place));
+    let same = known.get(&place).filter(|known| known.content_hash == hash);
+    let here = same.map(|known| (&place, known));
+    if let Some((record, known)) = here.or_else(|| known.get_key_value(&exact)) {
+        let result = dead_here(tx, record, known).await?;
+        return Ok(Found::Here(result, record.clone()));
     }
     let record = if known.contains_key(&place) { exact } else { place };
     Ok(Found::New(record, hash))

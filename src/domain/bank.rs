@@ -39,7 +39,7 @@ pub struct BankTransaction {
     pub credit_debit: CreditDebit,
     pub status: EntryStatus,
     pub reversal: bool,
-    /// Greater than zero, in the currency's minor units.
+    /// In the currency's minor units. Zero where the bank only says something: no money moves.
     pub amount: Money,
     /// Charges that the bank declares it has kept, same currency.
     pub charges: Option<Money>,

@@ -45,10 +45,12 @@ pub enum BankDisposition {
     ReturnEnded,
     RefundBounced,
     Outgoing,
+    /// Booked with an amount of zero: the bank says something, and no money moves.
+    NoMoney,
 }
 
 impl BankDisposition {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Payment,
         Self::NotBooked,
         Self::Superseded,
@@ -58,6 +60,7 @@ impl BankDisposition {
         Self::ReturnEnded,
         Self::RefundBounced,
         Self::Outgoing,
+        Self::NoMoney,
     ];
 
     #[must_use]
@@ -72,6 +75,7 @@ impl BankDisposition {
             Self::ReturnEnded => "return_ended",
             Self::RefundBounced => "refund_bounced",
             Self::Outgoing => "outgoing",
+            Self::NoMoney => "no_money",
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Pipeline, Turn};
+use super::again::Returned;
+use super::{Pipeline, Turn, again};
 use crate::domain::decide::{Context, decide, guards, usage};
 use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
 use crate::domain::event::Event;
@@ -15,13 +16,14 @@ use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::{Miss, Stop, WorkingSet};
+use crate::store::inbox::{self, Known};
 use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::persist::{
     self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow,
     WaitingRow, WatermarkRow,
 };
-use crate::store::{StoreError, Tx, inbox};
+use crate::store::{StoreError, Tx};
 use crate::wire::{DecodeFailure, encode_event, mask};
 
 /// A record with what decoding made of it.
@@ -197,25 +199,58 @@ impl<'a> Work<'a> {
             .collect();
         let known = inbox::probe_in_tx(tx, &ids.iter().collect::<Vec<_>>()).await?;
         let mut seen: HashMap<&RecordId, ContentHash> = HashMap::new();
+        let mut returned: Vec<Returned<'_>> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match &item.decoded {
-                Err(failure) => self.undecoded(index, item, failure, &known),
+                Err(failure) => {
+                    returned.extend(self.undecoded(index, item, failure, &known));
+                }
                 Ok(message) => {
-                    let earlier = known.get(&message.record).or_else(|| seen.get(&message.record));
-                    match earlier {
+                    let known = known.get(&message.record);
+                    let earlier = known.map(|known| &known.content_hash);
+                    match earlier.or_else(|| seen.get(&message.record)) {
                         None => {
                             seen.insert(&message.record, message.content_hash);
                             self.open.push(index);
                         }
                         Some(hash) if *hash == message.content_hash => {
-                            self.repeat(index, item, message)
+                            self.repeat(index, item, message);
+                            let letter = known.and_then(|known| known.dead_at.as_ref());
+                            returned.extend(Returned::known(
+                                index,
+                                &item.raw,
+                                &message.record,
+                                letter,
+                            ));
                         }
-                        Some(_) => self.conflict(index, item, message),
+                        Some(_) => {
+                            self.conflict(index, item, message);
+                            returned.push(Returned::conflict(index, &item.raw, &message.record));
+                        }
                     }
                 }
             }
         }
+        self.taken_up(&again::take_up_in_tx(tx, &returned, self.at).await?);
         Ok(())
+    }
+
+    /// What an operator gave up on came again, and its letter is open again.
+    fn taken_up(&mut self, again: &[(usize, String)]) {
+        for (index, code) in again {
+            let Some(item) = self.items.get(*index) else { continue };
+            let code = Some(code.clone());
+            let here = |repeat: &&mut RepeatRow| {
+                repeat.outcome == "duplicate"
+                    && (repeat.partition, repeat.offset) == (item.raw.partition, item.raw.offset)
+            };
+            if let Some(repeat) = self.write.repeats.iter_mut().find(here) {
+                repeat.outcome = "reopened";
+                repeat.code.clone_from(&code);
+                let ended = Ended { outcome: "reopened", code, subject: None, needs: None };
+                self.end(*index, ended);
+            }
+        }
     }
 
     /// Decides all open items in order. What turns out to be missing is loaded, and all are
@@ -376,25 +411,27 @@ impl<'a> Work<'a> {
 
     /// A record without an id of its own is known by its place, and by its bytes: the same place
     /// with other bytes is another record (the topic was created anew).
-    fn undecoded(
+    fn undecoded<'b>(
         &mut self,
         index: usize,
-        item: &Item,
+        item: &'b Item,
         failure: &DecodeFailure,
-        known: &HashMap<RecordId, ContentHash>,
-    ) {
+        known: &'b HashMap<RecordId, Known>,
+    ) -> Option<Returned<'b>> {
         let hash = bytes_hash(&item.raw);
         let place = place_of(&item.raw);
         let exact = place_with_content(&item.raw);
-        let seen = known.get(&place) == Some(&hash) || known.contains_key(&exact);
-        if seen && !item.again {
+        if let Some((record, earlier)) = again::seen(known, &place, &exact, &hash)
+            && !item.again
+        {
             self.push_repeat(item, &place, "duplicate", None);
             let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
             self.end(index, ended);
-            return;
+            return Returned::known(index, &item.raw, record, earlier.dead_at.as_ref());
         }
         let record = if known.contains_key(&place) { exact } else { place };
         self.dead_letter_undecoded(index, item, failure, record, hash);
+        None
     }
 
     fn dead_letter_undecoded(
@@ -471,61 +508,6 @@ impl<'a> Work<'a> {
             code,
         });
     }
-}
-
-/// Dead-letters a record without deciding it, with what is kept and said of it. One that was
-/// decoded is filed under its own id, another under its place.
-///
-/// # Errors
-/// When the database fails.
-pub async fn dead_letter_raw_in_tx(
-    tx: &mut Tx<'_>,
-    raw: &RawRecordRow,
-    (kept, sentence): (RawRecordRow, String),
-    decoded: Option<&Message>,
-    reason: DeadLetterReason,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
-    let mut ids = vec![&place, &exact];
-    ids.extend(decoded.map(|message| &message.record));
-    let known = inbox::probe_in_tx(tx, &ids).await?;
-    let named = decoded.filter(|message| !known.contains_key(&message.record));
-    let code = reason.code().to_owned();
-    let mut write = BatchWrite::default();
-    if known.get(&place) == Some(&hash) || known.contains_key(&exact) {
-        write.repeats.push(RepeatRow {
-            topic: raw.topic.clone(),
-            partition: raw.partition,
-            offset: raw.offset,
-            record: place,
-            outcome: "duplicate",
-            code: None,
-        });
-    } else {
-        let unnamed = if known.contains_key(&place) { exact } else { place };
-        let record = named.map_or(unnamed, |message| message.record.clone());
-        write.inbox.push(InboxRow {
-            record: record.clone(),
-            content_hash: named.map_or(hash, |message| message.content_hash),
-            message_type: named.map_or("unknown", |message| type_of(&message.input)),
-            outcome: "dead_lettered",
-            code: Some(code.clone()),
-            topic: raw.topic.clone(),
-            partition: raw.partition,
-            offset: raw.offset,
-            subject: None,
-            guards: true,
-        });
-        write.dead_letters.push(DeadLetterRow {
-            raw: kept,
-            record: Some(record),
-            code,
-            message: sentence,
-        });
-    }
-    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
-    persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await
 }
 
 enum Pass {

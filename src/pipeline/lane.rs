@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
 
-use super::batch::{self, Item, run_in_tx};
+use super::again;
+use super::batch::{Item, run_in_tx};
 use super::last_resort::{self, Keeps};
 use super::log_place::{self, Verdict};
 use super::{Pipeline, topic_kind};
@@ -409,7 +410,7 @@ impl Pipeline {
             return Ok(());
         }
         let kept = (keeps.of(raw), format!("{}{}", reason.sentence(), keeps.sentence()));
-        batch::dead_letter_raw_in_tx(&mut tx, raw, kept, decoded, reason, at).await?;
+        again::dead_letter_raw_in_tx(&mut tx, raw, kept, decoded, reason, at).await?;
         checkpoint::advance_in_tx(&mut tx, fence, log_place::mark_of(raw), at).await?;
         tx.commit().await?;
         Ok(())

@@ -8,6 +8,7 @@
 //!
 //! No timeout, `select!` or abort goes around a database future here.
 
+mod again;
 pub mod batch;
 pub mod explanation;
 mod lane;
@@ -17,6 +18,7 @@ pub mod replay;
 mod rules;
 pub mod sweep;
 
+pub use again::dead_letter_raw_in_tx;
 pub use lane::{headers_from_json, headers_to_json, time_of};
 
 use std::sync::Arc;

@@ -167,6 +167,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "Dead letters that were not replayed are exactly what the inbox calls dead-lettered."
     ),
     invariant!(
+        "A71",
+        "dead_letters_are_as_acted",
+        "A dead letter is open, replayed or given up as the last act on it says."
+    ),
+    invariant!(
         "A9",
         "waiting_matches_inbox",
         "The commands that wait are exactly the records whose outcome is waiting."

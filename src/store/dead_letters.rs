@@ -216,6 +216,55 @@ pub async fn discard_in_tx(
     Ok(())
 }
 
+/// Where a letter is filed that may have been given up.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenUp<'a> {
+    /// Topic, partition, offset.
+    pub place: (&'a str, i32, i64),
+    pub record: &'a RecordId,
+    /// Of a conflict: its bytes, because its id is another record's.
+    pub conflict: Option<&'a [u8]>,
+}
+
+/// The letters of `asked` that were discarded: the index of what was asked, and the letter's id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn given_up_in_tx(
+    tx: &mut Tx<'_>,
+    asked: &[GivenUp<'_>],
+) -> Result<Vec<(usize, i64)>, StoreError> {
+    let rows = sqlx::query(sql!("dead_letters_given_up"))
+        .bind(asked.iter().map(|a| a.place.0).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| a.place.1).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| a.place.2).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| a.record.source.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| a.record.id.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| a.conflict).collect::<Vec<_>>())
+        .fetch_all(&mut **tx)
+        .await?;
+    let of = |row: &PgRow| {
+        let ordinal: i64 = row.try_get(0)?;
+        let index = usize::try_from(ordinal.saturating_sub(1));
+        Ok((index.map_err(|_| StoreError::Corrupt("an ordinal"))?, row.try_get(1)?))
+    };
+    rows.iter().map(of).collect()
+}
+
+/// Takes up again what was discarded; where its record came again, at that time, the copy goes to
+/// Kafka once more. Its act is written before: the schema asks for it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn reopen_in_tx(
+    tx: &mut Tx<'_>,
+    id: i64,
+    came_again: Option<DateTime<Utc>>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("dead_letter_reopen")).bind(id).bind(came_again).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Who acts, and why.
 #[derive(Debug, Clone, Copy)]
 pub struct Who<'a> {
@@ -235,6 +284,21 @@ pub struct Act {
     pub status: &'static str,
     pub revision_before: i32,
     pub revision: i32,
+}
+
+impl Act {
+    /// A letter that was given up is open again.
+    #[must_use]
+    pub fn reopen(letter: &DeadLetter, outcome: &'static str) -> Self {
+        Self {
+            dead_letter_id: letter.id,
+            outcome,
+            code: Some(letter.code.clone()),
+            status: "open",
+            revision_before: letter.revision,
+            revision: letter.revision,
+        }
+    }
 }
 
 /// Appends to the audit of dead letters. Before the letters are changed: `before` is read here.

@@ -8,6 +8,22 @@ use super::{StoreError, Tx, sql};
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::ContentHash;
 
+/// What became of a record that was processed before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub content_hash: ContentHash,
+    /// Where it was read, if it is dead-lettered: there is its dead letter.
+    pub dead_at: Option<Place>,
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+}
+
 /// What the inbox holds of those records.
 ///
 /// # Errors
@@ -15,7 +31,7 @@ use crate::domain::input::ContentHash;
 pub async fn probe_in_tx(
     tx: &mut Tx<'_>,
     records: &[&RecordId],
-) -> Result<HashMap<RecordId, ContentHash>, StoreError> {
+) -> Result<HashMap<RecordId, Known>, StoreError> {
     let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let rows =
@@ -27,8 +43,17 @@ pub async fn probe_in_tx(
             id: MessageId::trusted(row.try_get(1)?),
         };
         let hash: &[u8] = row.try_get(2)?;
-        let hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
-        known.insert(record, hash);
+        let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
+        let outcome: &str = row.try_get(3)?;
+        let dead_at = match outcome {
+            "dead_lettered" => Some(Place {
+                topic: row.try_get(4)?,
+                partition: row.try_get(5)?,
+                offset: row.try_get(6)?,
+            }),
+            _ => None,
+        };
+        known.insert(record, Known { content_hash, dead_at });
     }
     Ok(known)
 }

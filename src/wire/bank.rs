@@ -150,7 +150,7 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let status = fields.choice(need("status"), data.status, &STATUSES);
     let reversal = fields.flag(maybe("reversal"), data.reversal);
     let currency = fields.currency(need("currency"), data.currency);
-    let amount = fields.money(need("amount"), data.amount, currency, Zero::Refused);
+    let amount = fields.money(need("amount"), data.amount, currency, Zero::Allowed);
     let charges = fields.money(maybe("charges"), data.charges, currency, Zero::Allowed);
     let instructed = data.instructed.and_then(|MapOnly(stated)| instructed(stated, fields));
     let entry =
@@ -198,7 +198,9 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
 
 fn instructed(data: InstructedData<'_>, fields: &mut Fields) -> Option<Money> {
     let currency = fields.currency(need("instructed.currency"), data.currency);
-    fields.money(need("instructed.amount"), data.amount, currency, Zero::Refused)
+    let stated = fields.money(need("instructed.amount"), data.amount, currency, Zero::Allowed);
+    // Where nothing was ordered, nothing is said.
+    stated.filter(|sum| sum.is_positive())
 }
 
 /// The place in an entry that was booked as one sum. `named`: whether the record says which entry.
@@ -211,7 +213,7 @@ fn detail(
     let at = maybe("detail_index");
     let about_entry = data.1.is_some() || data.2.is_some();
     let index = fields.integer(at, data.0, 1..=ENTRY_DETAILS_MAX);
-    let entry_amount = fields.money(maybe("entry_amount"), data.1, currency, Zero::Refused);
+    let entry_amount = fields.money(maybe("entry_amount"), data.1, currency, Zero::Allowed);
     let entry_details = fields.integer(maybe("entry_details"), data.2, 1..=ENTRY_DETAILS_MAX);
     let Some(index) = index else {
         if about_entry {

@@ -366,7 +366,11 @@ impl Fields {
         zero: Zero,
     ) -> Option<Money> {
         let amount = self.amount(at, raw, zero)?;
-        self.in_currency(at, amount, currency?)
+        // Nothing is nothing, however many digits say so.
+        match currency? {
+            currency if amount.is_zero() => Some(Money::zero(currency)),
+            currency => self.in_currency(at, amount, currency),
+        }
     }
 
     /// An amount of usage: up to six decimals in any currency. Zero is a free or failed call.

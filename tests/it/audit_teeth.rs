@@ -372,6 +372,20 @@ const PLANTS: &[Plant] = &[
         "
         DELETE FROM dead_letters WHERE message_id = 'C4'",
     ),
+    plant(
+        "A71",
+        "a letter that was given up by nobody",
+        "
+        UPDATE dead_letters SET status = 'discarded', resolved_at = now()
+         WHERE message_id = 'C4'",
+    ),
+    plant(
+        "A71",
+        "a record that came again and opened nothing",
+        "
+        INSERT INTO inbox_repeats VALUES
+            ('c', 0, 9, 'crm', 'C1', 'reopened', 'conflict', '2026-11-01Z')",
+    ),
     plant("A8", "a conflict without a letter", "DELETE FROM dead_letters WHERE code = 'conflict'"),
     plant(
         "A8",

@@ -50,7 +50,8 @@ pub async fn log(database: &Database, inputs: &[Value]) -> Vec<String> {
     for input in applied.iter().copied() {
         let data = &input["data"];
         match text(input, "type").as_str() {
-            "topup.bank.transaction.v1" if data["status"] == "BOOK" => {
+            // A booking of nothing is information: it moves no money.
+            "topup.bank.transaction.v1" if data["status"] == "BOOK" && amount(data) != 0 => {
                 let reversal = data["reversal"].as_bool().unwrap_or(false);
                 let way = format!("{}{}", text(data, "credit_debit"), u8::from(reversal));
                 let key = (text(data, "bank_account"), text(data, "currency"), way, amount(data));
@@ -67,7 +68,7 @@ pub async fn log(database: &Database, inputs: &[Value]) -> Vec<String> {
     }
     let mut rows = Sums::new();
     let booked = "SELECT bank_account, currency::text, credit_debit || CASE WHEN reversal THEN 1
-        ELSE 0 END, amount FROM bank_transactions WHERE status = 'BOOK'";
+        ELSE 0 END, amount FROM bank_transactions WHERE status = 'BOOK' AND amount <> 0";
     for row in all(pool, booked).await {
         let amount = Sum::from(row.get::<i64, _>(3));
         let key: (String, String, String, Sum) = (row.get(0), row.get(1), row.get(2), amount);
@@ -90,6 +91,7 @@ async fn received(pool: &PgPool, applied: &[&Value], found: &mut Vec<String>) {
         let credit = text(input, "type") == "topup.bank.transaction.v1"
             && data["status"] == "BOOK"
             && data["credit_debit"] == "CRDT"
+            && amount(data) != 0
             && !data["reversal"].as_bool().unwrap_or(false);
         if credit {
             let key = (text(data, "bank_account"), text(data, "currency"));

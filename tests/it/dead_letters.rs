@@ -9,7 +9,7 @@ use topup::domain::rejection::DeadLetterReason;
 use topup::kafka::{
     BatchHandler, Header, LaneCancel, Opened, OutRecord, PartitionLog, Processed, Record,
 };
-use topup::pipeline::batch::dead_letter_raw_in_tx;
+use topup::pipeline::dead_letter_raw_in_tx;
 use topup::pipeline::replay::Replayed;
 use topup::store::{checkpoint, crash_guard};
 

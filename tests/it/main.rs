@@ -28,6 +28,7 @@ mod jobs_killed;
 mod kafka_adapter;
 mod keys;
 mod late_locks;
+mod letters_again;
 mod log_changes;
 mod main_job;
 mod masked_edits;

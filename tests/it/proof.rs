@@ -5,6 +5,7 @@ use chrono::{Duration, Utc};
 use serde_json::json;
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
+use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
@@ -28,9 +29,13 @@ async fn ask(direct: &mut Direct, id: &str) -> String {
 }
 
 async fn discard(direct: &Direct) {
-    let done = "UPDATE dead_letters SET status = 'discarded', resolved_at = now(),
-                resolution = 'seen to' WHERE status = 'open'";
-    direct.database.execute(done).await;
+    discard_with(direct, None).await;
+}
+
+async fn discard_with(direct: &Direct, text: Option<&str>) {
+    let which = Selection { text: text.map(str::to_owned), ..Selection::default() };
+    let pool = direct.pipeline.pool();
+    topup::dead_letters::discard(pool, &which, "ann", "seen to", false).await.expect("discarded");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,11 +121,7 @@ async fn a_dead_letter_stands_in_the_way_of_its_account_or_of_all_if_it_does_not
     }
     assert_eq!(ask(&mut direct, "d-1").await, "waiting usage_proof_pending");
     for (seen_to, expected) in [("no json", "waiting usage_proof_pending"), ("not ok", "applied")] {
-        let discard = format!(
-            "UPDATE dead_letters SET status = 'discarded', resolved_at = now()
-             WHERE convert_from(record_value, 'UTF8') LIKE '%{seen_to}%'"
-        );
-        direct.database.execute(&discard).await;
+        discard_with(&direct, Some(seen_to)).await;
         direct.pipeline.sweep().await.expect("swept");
         assert_eq!(outcome(&direct, "d-1").await, expected, "{seen_to}");
     }

@@ -336,3 +336,30 @@ async fn a_statement_over_the_same_entries_counts_nothing_twice() {
         desk.direct.finish().await;
     }
 }
+
+/// A bank books an entry of 0.00 to say something, and its statement counts it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_of_nothing_are_counted_and_move_nothing() {
+    let mut desk = Desk::new("rc_nothing").await;
+    desk.entry("T1", Some("S1"), "100.10", 20).await;
+    desk.entry("T2", Some("S1"), "0.00", 20).await;
+    let debit = json!({ "credit_debit": "DBIT", "booking_date": "2026-11-20" });
+    desk.feed("entry", &with(credit("T3", "0"), &debit)).await;
+    desk.feed("entry", &with(credit("T4", "0.000"), &json!({ "status": "PDNG" }))).await;
+    desk.statement("S1", ("0.00", "100.10"), 3, 20).await;
+    assert_eq!(desk.kinds().await, Vec::<String>::new());
+    // An entry that was booked as one sum of nothing: what came and went.
+    for (index, way, amount) in [(1, "CRDT", "5.00"), (2, "DBIT", "5.00"), (3, "CRDT", "0.00")] {
+        let detail = json!({
+            "detail_index": index, "entry_amount": "0.00", "entry_details": 3,
+            "statement_id": "S2", "credit_debit": way, "booking_date": "2026-11-21",
+        });
+        desk.feed("entry", &with(credit("T5", amount), &detail)).await;
+    }
+    desk.statement("S2", ("100.10", "100.10"), 1, 21).await;
+    assert_eq!(desk.kinds().await, Vec::<String>::new());
+    let said = "SELECT disposition, count(*) FROM bank_transactions GROUP BY 1 ORDER BY 1";
+    let expected = ["no_money|3", "not_booked|1", "outgoing|1", "payment|2"];
+    assert_eq!(desk.direct.database.lines(said).await, expected);
+    desk.direct.finish().await;
+}

@@ -131,9 +131,12 @@ pub(super) fn decide(
     // The hash of the message covers delivery details; this one is what the bank says happened.
     let content_hash = recording.bank_hash;
     if let Some(stored) = recording.set.bank.get(&key) {
-        let upgrade = is_open(stored.disposition) && bank.status == EntryStatus::Booked;
+        // A booking of nothing stands in no money's way, and another one says nothing new.
+        let nothing = stored.disposition == BankDisposition::NoMoney;
+        let open = is_open(stored.disposition) || nothing && bank.amount.is_positive();
+        let upgrade = open && bank.status == EntryStatus::Booked;
         let late = bank.status != EntryStatus::Booked;
-        if stored.content_hash != content_hash && !upgrade && !late {
+        if stored.content_hash != content_hash && !upgrade && !late && !nothing {
             let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
             return Err(Halt::Outcome(conflict));
         }
@@ -144,7 +147,7 @@ pub(super) fn decide(
     // What takes the place of its own pending record takes that of no other.
     let fresh = !recording.set.bank.contains_key(&key);
     let announced = fresh.then(|| announced(recording, bank, &key)).flatten();
-    if bank.status == EntryStatus::Booked && is_step_back(bank) {
+    if bank.status == EntryStatus::Booked && is_step_back(bank) && bank.amount.is_positive() {
         let outcome = returns::receive(recording, bank, key, content_hash)?;
         supersede(recording, announced)?;
         return Ok(outcome);
@@ -269,6 +272,7 @@ fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> BankKey {
 fn disposition(bank: &BankTransaction) -> BankDisposition {
     match (bank.status, bank.direction()) {
         (EntryStatus::Pending | EntryStatus::Information, _) => BankDisposition::NotBooked,
+        (EntryStatus::Booked, _) if !bank.amount.is_positive() => BankDisposition::NoMoney,
         (EntryStatus::Booked, Direction::Payment) => BankDisposition::Payment,
         (EntryStatus::Booked, Direction::Return) => BankDisposition::ReturnParked,
         (EntryStatus::Booked, Direction::BouncedRefund) => BankDisposition::RefundBounced,

@@ -199,7 +199,7 @@ pub fn foresee(
     bank: &BankTransaction,
     tokens: &Tokens,
 ) -> Result<Vec<Miss>, Stop> {
-    if tokens.unread {
+    if tokens.unread || !bank.amount.is_positive() {
         return Ok(Vec::new());
     }
     let known = |reference: &String| set.by_reference.contains_key(reference);

@@ -62,7 +62,7 @@ pub(super) struct StepsBack {
 /// Whether the transaction takes something back, and so needs more than a payment does.
 #[must_use]
 pub fn is_step_back(bank: &BankTransaction) -> bool {
-    let booked = bank.status == EntryStatus::Booked;
+    let booked = bank.status == EntryStatus::Booked && bank.amount.is_positive();
     booked && matches!(bank.direction(), Direction::Return | Direction::BouncedRefund)
 }
 

@@ -37,6 +37,15 @@ fn they_are_read() {
 }
 
 #[test]
+fn a_bank_that_says_nothing_was_ordered_says_nothing() {
+    let stated = transaction(&and(r#""instructed":{"amount":"0.00","currency":"EUR"}"#));
+    assert_eq!(stated.instructed, None);
+    let entry = transaction(&and(r#""detail_index":1,"entry_amount":"0.000""#));
+    let entry_amount = Some(money("0", "SGD"));
+    assert_eq!(entry.detail, Some(EntryDetail { index: 1, entry_amount, entry_details: None }));
+}
+
+#[test]
 fn what_they_refuse() {
     let cases = [
         (r#""detail_index":null"#, DataInvalid),
@@ -49,7 +58,6 @@ fn what_they_refuse() {
         (r#""instructed":"1 EUR""#, DataInvalid),
         (r#""instructed":{"amount":"1","currency":"EUR","rate":"1.5"}"#, DataInvalid),
         (r#""instructed":{"amount":1,"currency":"EUR"}"#, AmountInvalid),
-        (r#""instructed":{"amount":"0","currency":"EUR"}"#, AmountInvalid),
         (r#""instructed":{"amount":"-1","currency":"EUR"}"#, AmountInvalid),
         (r#""instructed":{"amount":"1e3","currency":"EUR"}"#, AmountInvalid),
         (r#""instructed":{"amount":"1","currency":"eur"}"#, CurrencyUnknown),
@@ -63,7 +71,6 @@ fn what_they_refuse() {
         (r#""detail_index":99999999999999999999"#, DataInvalid),
         (r#""detail_index":5,"entry_details":4"#, DataInvalid),
         (r#""detail_index":1,"entry_details":0"#, DataInvalid),
-        (r#""detail_index":1,"entry_amount":"0""#, AmountInvalid),
         (r#""detail_index":1,"entry_amount":"1.001""#, AmountScale),
         // The entry itself is no record.
         (r#""entry_amount":"350.00""#, DataInvalid),

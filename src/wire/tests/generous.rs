@@ -29,7 +29,7 @@ fn zeros_at_the_end_carry_nothing() {
         ("0100.00", DecodeCode::AmountInvalid),
         ("100.00 ", DecodeCode::AmountInvalid),
         ("1e2", DecodeCode::AmountInvalid),
-        ("0.00", DecodeCode::AmountInvalid),
+        ("-0.00", DecodeCode::AmountInvalid),
         (&format!("100.{}", "0".repeat(40)), DecodeCode::AmountInvalid),
     ] {
         let data = with(TRANSACTION, "100.00", amount);

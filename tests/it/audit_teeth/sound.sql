@@ -129,6 +129,11 @@ INSERT INTO dead_letters (topic, partition, record_offset, record_headers, recor
      'open', NULL),
     ('c', 0, 6, '[]', 'new', 'kafka', 'c:0:6~00000000', 'malformed', 'm', '2026-11-01Z',
      '2026-11-01Z', 'open', NULL);
+INSERT INTO dead_letter_acts (dead_letter_id, act, operator, reason, outcome, acted_at, before,
+        after)
+SELECT dead_letter_id, 'discard', 'alice', 'twice', 'discarded', '2026-11-02Z',
+       '{"status": "open"}', '{"status": "discarded"}'
+  FROM dead_letters WHERE status = 'discarded';
 INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at,
                     published_at) VALUES
     ('events', 'account', 'ACC-1', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),

@@ -160,6 +160,64 @@ fn the_direction_decides_what_is_a_payment() {
     }
 }
 
+/// Banks book 0.00 to say something. Whatever its direction, it moves nothing and nothing waits
+/// for it; the same again is nothing new, also with other words.
+#[test]
+fn a_booking_of_nothing_is_recorded_and_is_no_payment() {
+    let nothing = || credit("1", "0");
+    let returned = Some(ReturnOf {
+        bank_transaction_id: Some("9".to_owned()),
+        end_to_end_id: None,
+        reason: None,
+    });
+    let debit = CreditDebit::Debit;
+    let cases = [
+        ("id:1", nothing()),
+        ("undone:1", BankTransaction { reversal: true, ..nothing() }),
+        ("id:1", BankTransaction { credit_debit: debit, ..nothing() }),
+        ("reversal:1", BankTransaction { credit_debit: debit, reversal: true, ..nothing() }),
+        ("reversal:1", BankTransaction { credit_debit: debit, return_of: returned, ..nothing() }),
+    ];
+    for (key, bank) in cases {
+        let mut desk = Desk::new();
+        let outcome = desk.bank(bank.clone());
+        assert!(matches!(outcome, Outcome::Applied { .. }), "{bank:?}");
+        assert_eq!(disposition(&desk, key), BankDisposition::NoMoney, "{bank:?}");
+        assert_eq!(payments(&desk), 0, "{bank:?}");
+        assert_eq!(desk.bank(bank.clone()), Outcome::Duplicate);
+        let said = vec!["fee waived".to_owned()];
+        let more = BankTransaction { unstructured: said, ..bank.clone() };
+        assert_eq!(desk.bank(more), Outcome::Duplicate, "{bank:?}");
+        let pending = with_status(EntryStatus::Pending, bank);
+        assert_eq!(desk.bank(pending), Outcome::Duplicate);
+    }
+}
+
+/// Money is money, whatever stood under its id before; and what is money already is not undone.
+#[test]
+fn money_takes_the_place_of_a_booking_of_nothing() {
+    let mut desk = Desk::new();
+    desk.bank(with_status(EntryStatus::Pending, credit("1", "0")));
+    assert_eq!(disposition(&desk, "id:1"), BankDisposition::NotBooked);
+    desk.bank(credit("1", "0"));
+    assert_eq!(disposition(&desk, "id:1"), BankDisposition::NoMoney);
+    assert!(matches!(desk.bank(credit("1", "5")), Outcome::Applied { .. }));
+    assert_eq!((payments(&desk), disposition(&desk, "id:1")), (1, BankDisposition::Payment));
+    let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
+    assert_eq!(desk.bank(credit("1", "0")), conflict);
+}
+
+/// Without any id two of them are two entries: the statement counts both.
+#[test]
+fn equal_bookings_of_nothing_without_an_id_are_two() {
+    let mut desk = Desk::new();
+    let bank = BankTransaction { bank_transaction_id: None, ..credit("1", "0") };
+    for _ in 0..2 {
+        assert!(matches!(desk.bank(bank.clone()), Outcome::Applied { .. }));
+    }
+    assert_eq!((payments(&desk), desk.model.set.bank.len()), (0, 2));
+}
+
 #[test]
 fn money_between_our_own_accounts_is_parked() {
     let mut desk = Desk::with(crate::domain::matching::Policy {

@@ -1,0 +1,176 @@
+//! Records that come again, and those that are put aside undecided.
+//!
+//! A repeat has no effect. But where an operator gave its dead letter up, nothing is left that
+//! would tell of it: the letter is open again, with an act that says where the record came again,
+//! and its copy goes to Kafka once more. A place that is only read again (same place, same time)
+//! says nothing new: what was given up stays so.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::batch::{bytes_hash, place_of, place_with_content, type_of};
+use crate::domain::ids::RecordId;
+use crate::domain::input::{ContentHash, Message};
+use crate::domain::rejection::DeadLetterReason;
+use crate::domain::working_set::WorkingSet;
+use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, Who};
+use crate::store::inbox::{self, Known, Place};
+use crate::store::load::Locks;
+use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
+use crate::store::{StoreError, Tx};
+
+/// Who the audit names where no operator acted.
+const OURSELVES: &str = "topup";
+
+/// A record that came before, and where the dead letter of that is, if it has one.
+#[derive(Debug)]
+pub(super) struct Returned<'a> {
+    /// Its place in the batch.
+    index: usize,
+    raw: &'a RawRecordRow,
+    letter: GivenUp<'a>,
+}
+
+impl<'a> Returned<'a> {
+    /// One whose first delivery is dead-lettered as `record`, with its letter at `letter`.
+    pub(super) fn known(
+        index: usize,
+        raw: &'a RawRecordRow,
+        record: &'a RecordId,
+        letter: Option<&'a Place>,
+    ) -> Option<Self> {
+        let Place { topic, partition, offset } = letter?;
+        let place = (topic.as_str(), *partition, *offset);
+        Some(Self { index, raw, letter: GivenUp { place, record, conflict: None } })
+    }
+
+    /// One that has other content than its id: a conflict is filed at its own place.
+    pub(super) fn conflict(index: usize, raw: &'a RawRecordRow, record: &'a RecordId) -> Self {
+        let place = (raw.topic.as_str(), raw.partition, raw.offset);
+        let conflict = Some(raw.value.as_deref().unwrap_or_default());
+        Self { index, raw, letter: GivenUp { place, record, conflict } }
+    }
+
+    /// Whether this is the very delivery of which the letter tells.
+    fn is_of(&self, letter: &DeadLetter) -> bool {
+        let place = |raw: &RawRecordRow| (raw.partition, raw.offset, raw.timestamp);
+        self.raw.topic == letter.raw.topic && place(self.raw) == place(&letter.raw)
+    }
+}
+
+/// What the inbox holds of a record that is known by its place, or by that and its bytes.
+pub(super) fn seen<'a>(
+    known: &'a HashMap<RecordId, Known>,
+    place: &RecordId,
+    exact: &RecordId,
+    hash: &ContentHash,
+) -> Option<(&'a RecordId, &'a Known)> {
+    let at_place = known.get_key_value(place).filter(|(_, known)| known.content_hash == *hash);
+    at_place.or_else(|| known.get_key_value(exact))
+}
+
+/// Opens the letters again that were given up and whose records came again: which records those
+/// are, with the codes of their letters.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn take_up_in_tx(
+    tx: &mut Tx<'_>,
+    returned: &[Returned<'_>],
+    at: DateTime<Utc>,
+) -> Result<Vec<(usize, String)>, StoreError> {
+    let mut again = Vec::new();
+    if returned.is_empty() {
+        return Ok(again);
+    }
+    let asked: Vec<GivenUp<'_>> = returned.iter().map(|returned| returned.letter).collect();
+    let found = dead_letters::given_up_in_tx(tx, &asked).await?;
+    let ids: Vec<i64> = found.iter().map(|(_, id)| *id).collect();
+    if ids.is_empty() {
+        return Ok(again);
+    }
+    // Somebody else may have opened one meanwhile.
+    let letters = dead_letters::lock_in_tx(tx, &ids).await?;
+    for letter in letters.iter().filter(|letter| letter.status == "discarded") {
+        let mut records = found
+            .iter()
+            .filter(|(_, id)| *id == letter.id)
+            .filter_map(|(asked, _)| returned.get(*asked));
+        let Some(record) = records.find(|returned| !returned.is_of(letter)) else {
+            continue;
+        };
+        let raw = record.raw;
+        let (topic, partition, offset) = (&raw.topic, raw.partition, raw.offset);
+        let reason = format!("its record came again at {topic}:{partition}:{offset}");
+        let who = Who { operator: OURSELVES, reason: Some(&reason), run: None };
+        let act = Act::reopen(letter, "came_again");
+        dead_letters::act_in_tx(tx, "reopen", who, &[act], at).await?;
+        dead_letters::reopen_in_tx(tx, letter.id, Some(at)).await?;
+        tracing::warn!(
+            dead_letter = letter.id,
+            code = letter.code,
+            "a record came again whose dead letter had been discarded: it is open again"
+        );
+        again.push((record.index, letter.code.clone()));
+    }
+    Ok(again)
+}
+
+/// Dead-letters a record without deciding it, with what is kept and said of it. One that was
+/// decoded is filed under its own id, another under its place.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dead_letter_raw_in_tx(
+    tx: &mut Tx<'_>,
+    raw: &RawRecordRow,
+    (kept, sentence): (RawRecordRow, String),
+    decoded: Option<&Message>,
+    reason: DeadLetterReason,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
+    let mut ids = vec![&place, &exact];
+    ids.extend(decoded.map(|message| &message.record));
+    let known = inbox::probe_in_tx(tx, &ids).await?;
+    let named = decoded.filter(|message| !known.contains_key(&message.record));
+    let code = reason.code().to_owned();
+    let mut write = BatchWrite::default();
+    if let Some((record, earlier)) = seen(&known, &place, &exact, &hash) {
+        let returned = Returned::known(0, raw, record, earlier.dead_at.as_ref());
+        let again = take_up_in_tx(tx, returned.as_slice(), at).await?.pop();
+        let outcome = if again.is_some() { "reopened" } else { "duplicate" };
+        write.repeats.push(RepeatRow {
+            topic: raw.topic.clone(),
+            partition: raw.partition,
+            offset: raw.offset,
+            record: place.clone(),
+            outcome,
+            code: again.map(|(_, code)| code),
+        });
+    } else {
+        let unnamed = if known.contains_key(&place) { &exact } else { &place };
+        let record = named.map_or(unnamed, |message| &message.record).clone();
+        write.inbox.push(InboxRow {
+            record: record.clone(),
+            content_hash: named.map_or(hash, |message| message.content_hash),
+            message_type: named.map_or("unknown", |message| type_of(&message.input)),
+            outcome: "dead_lettered",
+            code: Some(code.clone()),
+            topic: raw.topic.clone(),
+            partition: raw.partition,
+            offset: raw.offset,
+            subject: None,
+            guards: true,
+        });
+        write.dead_letters.push(DeadLetterRow {
+            raw: kept,
+            record: Some(record),
+            code,
+            message: sentence,
+        });
+    }
+    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
+    persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await
+}
