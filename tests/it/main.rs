@@ -35,6 +35,7 @@ mod masked_edits;
 mod matching_rest;
 mod model;
 mod payment_qr;
+mod plans;
 mod possible_duplicate;
 mod proof;
 mod quality;

@@ -245,7 +245,7 @@ fn of_the_rest() -> Vec<Probe> {
 }
 
 /// A world with connections as the worker has them.
-async fn build(name: &str, size: usize) -> Direct {
+pub async fn build(name: &str, size: usize) -> Direct {
     let mut direct = Direct::new(name).await;
     let options = ConnectOptions { by_index: true, ..ConnectOptions::new(&direct.database.url) };
     let pool = connect(&options).await.expect("a pool");

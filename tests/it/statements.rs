@@ -8,11 +8,11 @@ use topup::store::{ConnectOptions, connect};
 
 use crate::harness::Database;
 
-const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
+pub const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/PREPARED.txt");
 
 /// The files below `folder`, in the order of their paths.
-fn statements_of(folder: &Path) -> Vec<PathBuf> {
+pub fn statements_of(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).expect("the folder") {
         let path = entry.expect("an entry").path();

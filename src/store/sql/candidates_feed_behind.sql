@@ -1,13 +1,26 @@
 -- The bank account whose feed is known for the shortest time, or not at all ($1 as in
--- candidates_feed). It blocks what needs to know that no money came.
+-- candidates_feed, which finds the accounts in the same way). It blocks what needs to know that no
+-- money came.
+WITH RECURSIVE booked (bank_account) AS (
+    (SELECT bank_account FROM bank_transactions ORDER BY bank_account LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.bank_account FROM bank_transactions t WHERE t.bank_account > b.bank_account
+            ORDER BY t.bank_account LIMIT 1)
+    FROM booked b WHERE b.bank_account IS NOT NULL),
+told (bank_account) AS (
+    (SELECT bank_account FROM bank_statements ORDER BY bank_account LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.bank_account FROM bank_statements s WHERE s.bank_account > t.bank_account
+            ORDER BY s.bank_account LIMIT 1)
+    FROM told t WHERE t.bank_account IS NOT NULL),
+feeds AS (SELECT bank_account FROM booked UNION SELECT bank_account FROM told)
 SELECT f.bank_account, f.through,
        EXISTS (SELECT 1 FROM bank_statements s WHERE s.bank_account = f.bank_account
                   AND s.complete_through > s.recorded_at + $1) AS in_future
 FROM (
-    SELECT b.bank_account, max(s.complete_through) AS through
-    FROM (SELECT bank_account FROM bank_transactions
-          UNION SELECT bank_account FROM bank_statements) b
-    LEFT JOIN bank_statements s ON s.bank_account = b.bank_account
-         AND s.complete_through <= s.recorded_at + $1
-    GROUP BY b.bank_account) f
+    SELECT b.bank_account, (SELECT s.complete_through FROM bank_statements s
+             WHERE s.bank_account = b.bank_account
+               AND s.complete_through <= s.recorded_at + $1
+             ORDER BY s.complete_through DESC LIMIT 1) AS through
+    FROM feeds b WHERE b.bank_account IS NOT NULL) f
 ORDER BY f.through NULLS FIRST, f.bank_account LIMIT 1

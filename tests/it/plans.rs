@@ -1,0 +1,297 @@
+//! How all statements read. With scans switched off, as in the worker's sessions, a table is read
+//! from end to end only where no index serves; and what jobs, sweeps, the relay and batches read
+//! for the same answer does not grow with what is stored.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use crate::harness::{Database, by_length};
+use crate::size;
+use crate::statements::{SQL, statements_of};
+
+/// Of everything one customer has, before it is multiplied.
+const WORLD: usize = 20;
+
+/// What grows with what happens.
+const GROWING: [&str; 41] = [
+    "allocation_reversals",
+    "allocations",
+    "bank_statement_issues",
+    "bank_statements",
+    "bank_transactions",
+    "dead_letter_acts",
+    "dead_letter_revisions",
+    "dead_letters",
+    "decisions",
+    "failing_items",
+    "holds",
+    "inbox",
+    "inbox_repeats",
+    "invoices",
+    "ledger_entries",
+    "ledger_transactions",
+    "lot_consumptions",
+    "lots",
+    "open_payments",
+    "outbox",
+    "parked_returns",
+    "payable_invoices",
+    "payer_alias_uses",
+    "payment_returns",
+    "payment_splits",
+    "payments",
+    "payments_without_bank_id",
+    "split_undos",
+    "suggestion_invoices",
+    "suggestions",
+    "tombstones",
+    "usage_charges",
+    "usage_refunds",
+    "void_candidates",
+    "waiting_commands",
+    "watches",
+    "accounts",
+    "balances",
+    "credit_limits",
+    "payer_accounts",
+    "virtual_accounts",
+];
+/// Of those, what is one for a customer: the copies are of the same customers.
+const OF_CUSTOMERS: usize = 5;
+
+/// What may read all there is, and why: a person or a daily report asks for it, and no customer
+/// waits for the answer.
+const MAY_SCAN: [(&str, &str); 3] = [
+    ("audit/", "the audit proves the whole book"),
+    ("reconcile_", "the report compares whole days and balances, in pages, once a day"),
+    ("views_", "a person asks"),
+];
+
+/// What walks an index from its start, and why that is not all there is.
+const IN_ORDER: [(&str, &str); 9] = [
+    ("candidates_feed", "one row for each bank account"),
+    ("candidates_feed_behind", "one row for each bank account"),
+    ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
+    ("load_pending", "whether any is pending at all: one row"),
+    ("outbox_events", "a partial index of what is to be published, up to a limit"),
+    ("outbox_letters", "a partial index of what is to be published, up to a limit"),
+    ("parked_returns_due", "all returns that are parked: it grows with them, not with the past"),
+    ("relay_holds_end", "a partial index of held rows"),
+    ("waiting_due", "all commands that wait: it grows with them, not with the past"),
+];
+/// Tables with fewer rows in this world prove nothing: any index serves them.
+const ENOUGH: i64 = 500;
+
+/// Statements that cannot be prepared.
+const CURSORS: [&str; 3] =
+    ["past_payments.sql", "past_payments_next.sql", "check_constraints_now.sql"];
+
+/// The reads of a plan: node, table, whether it has a condition, and rows.
+#[derive(Debug)]
+struct Reading {
+    node: String,
+    table: String,
+    by_condition: bool,
+    rows: i64,
+}
+
+fn readings(plan: &Value, found: &mut Vec<Reading>) {
+    let text = |key: &str| plan[key].as_str().unwrap_or_default().to_owned();
+    // A later server writes averages with a fraction.
+    let whole = |number: &Value| number.to_string().split('.').next().map(str::parse::<i64>);
+    let number = |key: &str| whole(&plan[key]).and_then(Result::ok).unwrap_or(0);
+    let node = text("Node Type");
+    if node.contains("Scan") && plan["Relation Name"].is_string() {
+        let removed = number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
+        let table =
+            if node == "Bitmap Index Scan" { text("Index Name") } else { text("Relation Name") };
+        let rows = (number("Actual Rows") + removed) * number("Actual Loops");
+        let by_condition = plan["Index Cond"].is_string() || plan["Recheck Cond"].is_string();
+        found.push(Reading { node, table, by_condition, rows });
+    }
+    for part in plan["Plans"].as_array().into_iter().flatten() {
+        readings(part, found);
+    }
+}
+
+async fn world(copies: usize) -> Database {
+    let direct = size::build("plans", WORLD).await;
+    let database = direct.database;
+    direct.pipeline.pool().close().await;
+    multiply(&database, copies).await;
+    database
+}
+
+async fn multiply(database: &Database, copies: usize) {
+    let (tables, _) = GROWING.split_at(GROWING.len() - OF_CUSTOMERS);
+    let tables: Vec<String> = tables.iter().map(|table| format!("'{table}'")).collect();
+    let sql = include_str!("plans/multiply.sql");
+    let sql = sql.replace("{tables}", &tables.join(", "));
+    database.execute(&sql.replace("{copies}", &copies.to_string())).await;
+    database.execute("VACUUM ANALYZE").await;
+}
+
+async fn execute(connection: &mut PgConnection, sql: &str) {
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await;
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The plan of a prepared statement for `arguments`.
+async fn explain(connection: &mut PgConnection, how: &str, arguments: &str) -> Value {
+    let call = if arguments.is_empty() { String::new() } else { format!("({arguments})") };
+    let sql = format!("EXPLAIN ({how}FORMAT JSON) EXECUTE asked{call}");
+    let row = sqlx::raw_sql(AssertSqlSafe(sql.clone())).fetch_one(connection).await;
+    let row = row.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let plan: Value = row.try_get(0).expect("a plan");
+    plan[0]["Plan"].clone()
+}
+
+fn name_of(file: &Path) -> String {
+    file.strip_prefix(SQL).expect("below the folder").display().to_string()
+}
+
+fn is_exempt(name: &str) -> bool {
+    MAY_SCAN.iter().any(|(prefix, _)| name.starts_with(prefix)) || CURSORS.contains(&name)
+}
+
+async fn session(database: &Database) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
+    let mut connection = database.admin.acquire().await.expect("a connection");
+    for setting in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"] {
+        execute(&mut connection, &format!("SET {setting} = off")).await;
+    }
+    connection
+}
+
+/// Every statement, as it is planned once for all parameters.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_scans_what_grows() {
+    let database = world(by_length(30, 100)).await;
+    let mut connection = session(&database).await;
+    execute(&mut connection, "SET plan_cache_mode = force_generic_plan").await;
+    let large: Vec<String> = sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND reltuples >= $1
+            AND relnamespace = 'public'::regnamespace",
+    )
+    .bind(ENOUGH)
+    .fetch_all(&mut *connection)
+    .await
+    .expect("tables");
+    assert!(large.len() >= 18, "only these are large: {large:?}");
+    let mut scans = Vec::new();
+    for file in statements_of(Path::new(SQL)) {
+        let name = name_of(&file);
+        if is_exempt(&name) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("the statement");
+        execute(&mut connection, &format!("PREPARE asked AS {text}")).await;
+        let count = sqlx::query_scalar::<_, i32>(
+            "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'asked'",
+        );
+        let count = count.fetch_one(&mut *connection).await.expect("parameters");
+        let nulls = vec!["NULL"; usize::try_from(count).expect("few")].join(", ");
+        let plan = explain(&mut connection, "", &nulls).await;
+        execute(&mut connection, "DEALLOCATE asked").await;
+        let mut found = Vec::new();
+        readings(&plan, &mut found);
+        for read in found {
+            let in_order = IN_ORDER.iter().any(|(listed, _)| format!("{listed}.sql") == name);
+            let scanned = read.node == "Seq Scan" || (!read.by_condition && !in_order);
+            let table = read.table.as_str();
+            if large.iter().any(|one| one == table) && scanned {
+                scans.push(format!("{name}: {} of {table}", read.node));
+            }
+        }
+    }
+    drop(connection);
+    assert!(scans.is_empty(), "{scans:#?}");
+    database.abandon().await;
+}
+
+/// What is asked with which parameters: the answer stays what it is, whatever else there is.
+const ASKED: &[(&str, &str)] = &[
+    ("candidates_feed", "interval '1 day'"),
+    ("candidates_feed_behind", "interval '1 day'"),
+    (
+        "candidates_of",
+        "now(), 30, ARRAY[''], ARRAY[]::text[], ARRAY['INV-B-1'], ARRAY[current_date]",
+    ),
+    ("candidates_open", "'g', 'topup.bank-payments'"),
+    ("candidates_page", "now(), 30, ARRAY[''], '{}', 'INV-B-0~', 'INV-B-1', ARRAY[current_date]"),
+    ("candidates_page_end", "'', 5"),
+    ("candidates_pending", "'', '', 5"),
+    ("holds_due", "now(), 5, false, now()"),
+    ("holds_due", "now(), 5, true, now()"),
+    ("load_allocations", "ARRAY['P-1', 'P-2']"),
+    ("load_balances", "ARRAY['BIG']"),
+    ("load_book", "ARRAY['SGD'], ARRAY[100000000], 11"),
+    ("load_exact", "ARRAY['BIG'], ARRAY['SGD'], ARRAY[1000010000], ARRAY[8]"),
+    ("load_live_pairs", "ARRAY['P-1']"),
+    ("load_lots", "ARRAY['BIG'], ARRAY['SGD'], ARRAY[NULL]::timestamptz[], ARRAY[0], ARRAY[8]"),
+    (
+        "load_lots_cleared",
+        "ARRAY['BIG'], ARRAY['SGD'], ARRAY[NULL]::timestamptz[], ARRAY[0], ARRAY[8]",
+    ),
+    ("load_near", "ARRAY[1], ARRAY['INV-B-1']"),
+    ("load_oldest", "ARRAY['BIG'], ARRAY['SGD'], 64"),
+    (
+        "load_watched",
+        "ARRAY['ref:X'], ARRAY['account:BIG:SGD'], ARRAY['BIG'], ARRAY['SGD'], ARRAY[5], 64, 16, 8",
+    ),
+    ("outbox_events", "10, 1000000"),
+    ("outbox_letters", "10, 1000000"),
+    ("outbox_held_due", "10, 1000000"),
+    ("parked_returns_due", "now(), 5, true"),
+    ("prune_inbox", "now() + interval '1 day', 5, NULL"),
+    ("prune_inbox", "now() - interval '100 years', 5, NULL"),
+    ("prune_job_runs", "now(), 5"),
+    ("prune_outbox", "0, 5, now()"),
+    ("prune_repeats", "now(), 5"),
+    ("rematch_page", "'', 5, now() + interval '1 day'"),
+    ("resolve_numbers", "ARRAY['INV-B-1']"),
+    ("resolve_references", "ARRAY['RF']"),
+    ("usage_open_records", "'topup.usage', 11"),
+    ("usage_proof", "'g', 'topup.usage', now()"),
+    ("waiting_first_of_key", "'account:WAITS-1'"),
+];
+
+/// Rows read by each, taken back at once.
+async fn rows_read(database: &Database) -> BTreeMap<(String, String), i64> {
+    let mut connection = session(database).await;
+    let mut read = BTreeMap::new();
+    for (name, arguments) in ASKED {
+        let text = std::fs::read_to_string(format!("{SQL}/{name}.sql")).expect("the statement");
+        execute(&mut connection, &format!("BEGIN; PREPARE asked AS {text}")).await;
+        let plan = explain(&mut connection, "ANALYZE, ", arguments).await;
+        execute(&mut connection, "DEALLOCATE asked; ROLLBACK").await;
+        let mut found = Vec::new();
+        readings(&plan, &mut found);
+        let rows = found.iter().map(|reading| reading.rows).sum();
+        read.insert(((*name).to_owned(), (*arguments).to_owned()), rows);
+    }
+    read
+}
+
+/// Jobs, sweeps, the relay and look-ups of batches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_for_an_answer_does_not_grow() {
+    /// Rows more than in the small world: what a limit of 64 may add.
+    const MORE: i64 = 200;
+    let database = world(0).await;
+    let few = rows_read(&database).await;
+    multiply(&database, by_length(15, 50)).await;
+    let many = rows_read(&database).await;
+    let mut grown = Vec::new();
+    for (asked, rows) in &many {
+        let before = few.get(asked).copied().unwrap_or(0);
+        println!("{asked:?}: {before} and {rows} rows");
+        if *rows > 3 * before + MORE {
+            grown.push(format!("{asked:?}: {before} rows, then {rows}"));
+        }
+    }
+    assert!(grown.is_empty(), "{grown:#?}");
+    database.abandon().await;
+}
