@@ -12,8 +12,8 @@ use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
-    self, BalanceTotal, CheckpointRow, FailingGroup, HeldKey, ParkedGroup, ReturnsGroup,
-    StatusView, WaitingGroup,
+    self, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey, ParkedGroup,
+    ReturnsGroup, StatusView, WaitingGroup,
 };
 use crate::telemetry::chain;
 
@@ -86,7 +86,7 @@ async fn show(
     let held = view.checkpoints.iter().any(CheckpointRow::is_held);
     let held = held || !view.outbox.held_keys.is_empty();
     let trouble = held || !view.log_changes.is_empty() || !view.wrong_clocks.is_empty();
-    let trouble = trouble || !view.future_statements.is_empty();
+    let trouble = trouble || !view.future_statements.is_empty() || !view.blocking.is_empty();
     Ok(if trouble { Exit::Findings } else { Exit::Ok })
 }
 
@@ -145,6 +145,10 @@ fn human(view: &StatusView, text: &mut Text) {
              (statement_in_future).",
             row.complete_through
         ));
+    }
+    if !view.blocking.is_empty() {
+        text.heading("Sessions that others wait for");
+        text.table(&view.blocking);
     }
     text.heading("Outbox");
     let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);
@@ -212,6 +216,23 @@ impl Tabular for CheckpointRow {
             ago(self.age_seconds),
             self.epoch.to_string(),
             self.owner.clone(),
+        ]
+    }
+}
+
+impl Tabular for BlockingSession {
+    const HEADERS: &'static [&'static str] =
+        &["session", "application", "role", "state", "since", "waiting", "longest"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.pid.to_string(),
+            self.application.clone(),
+            self.role.clone(),
+            self.state.clone(),
+            cell(self.since.as_ref()),
+            self.waiting.to_string(),
+            ago(self.longest_seconds),
         ]
     }
 }

@@ -19,6 +19,7 @@ use std::collections::{HashMap, HashSet};
 use super::batch::{Ended, Item, place_of, run_in_turn_in_tx};
 use super::lane::decode_again;
 use super::{Pipeline, Turn};
+use crate::domain::effect::Need;
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
 use crate::domain::rejection::DeadLetterReason;
@@ -419,7 +420,12 @@ enum Attempt {
 fn refused(error: StoreError, alone: bool) -> Result<Attempt, StoreError> {
     match error.disposition() {
         Disposition::Retry | Disposition::Abandon => Err(error),
-        Disposition::Suspect | Disposition::Bisect | Disposition::Unread if alone => {
+        // It is neither the letter's fault nor for this version to say.
+        Disposition::Unread if alone => {
+            let code = Need::Version.code().to_owned();
+            Ok(Attempt::Alone(Replayed::StillFailing { code }))
+        }
+        Disposition::Suspect | Disposition::Bisect if alone => {
             tracing::warn!(
                 error = crate::telemetry::chain(&error),
                 "a dead letter was refused by the database again"

@@ -336,3 +336,47 @@ async fn round(world: &World, name: &str) {
     let paid = format!("SELECT status FROM invoices WHERE invoice_id = '{}'", id("INV"));
     world.until(&paid, "provisioned").await;
 }
+
+/// A letter that meets a row of a later version is not called the cause: it stays as it is, says
+/// why, and is applied by who can read the row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_cannot_read_a_row_blames_no_letter() {
+    let mut direct = Direct::new("up_replay").await;
+    let steps = [
+        ("c-1", "invoice.create", invoice("INV-1", "A", "10.00")),
+        ("c-2", "payment.record", payment("PAY-1", "A", "4.00")),
+    ];
+    for (id, kind, data) in steps {
+        let item = direct.command(id, kind, &data);
+        direct.applied(item).await;
+    }
+    let wrong = with(allocate("PAY-1", "A", "INV-1"), &json!({ "amount": true }));
+    let item = direct.command("c-3", "payment.allocate", &wrong);
+    assert_eq!(direct.run(&[item]).await[0].outcome, "dead_lettered");
+    let run = |words: &[&str]| {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_topup"))
+            .args(words)
+            .env("DATABASE_URL", &direct.database.url)
+            .env("TOPUP__KAFKA__TOPIC_PREFIX", &direct.database.name)
+            .env("TOPUP_OPERATOR", "alice")
+            .output()
+            .expect("it starts");
+        String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned()
+    };
+    let patch = r#"[{"op":"remove","path":"/data/amount"}]"#;
+    let edit = ["dead-letters", "edit", "1", "--patch", patch, "--reason", "amount", "--yes"];
+    let said = run(&edit);
+    let state = direct.database.value("SELECT state FROM payments").await;
+    let code = direct.database.value("SELECT code FROM dead_letters").await;
+    known_later(&direct.database, &[("payments", "state = 'escrowed'")]).await;
+    let replay = ["dead-letters", "replay", "--id", "1", "--yes"];
+    let met = run(&replay);
+    assert!(met.contains("needs_later_version"), "{said} {met}");
+    let letter = "SELECT status || ' ' || code FROM dead_letters";
+    assert_eq!(direct.database.value(letter).await, format!("open {code}"));
+    write_as_later(&direct.database, "payments", &format!("state = '{state}'")).await;
+    let met = run(&replay);
+    assert!(met.contains("applied"), "{met}");
+    assert_eq!(direct.database.value("SELECT count(*) FROM allocations").await, "1");
+    direct.finish().await;
+}

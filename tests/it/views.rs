@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::harness::sound::{Database, execute};
-use sqlx::{AssertSqlSafe, Executor, PgPool, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, SqlSafeStr};
 use topup::store::views::accounts;
 use topup::store::views::dead_letters::{self, LetterFilter};
 use topup::store::views::health::Examined;
@@ -190,4 +190,43 @@ async fn health(database: &Database) {
     assert!(tables.iter().all(|t| t.may_write == Some(true) && t.may_change == Some(false)));
     let unknown = examined.privileges("nobody_of_this_name").await.expect("reads");
     assert!(unknown.iter().all(|table| !table.role_exists));
+}
+
+/// Who stands in the way is named, by what it calls itself and since when.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_session_that_others_wait_for_is_named() {
+    let database = Database::create("views_blocking").await;
+    let pool = database.pool().await;
+    assert!(status::read(&pool).await.expect("reads").blocking.is_empty());
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        sessions.push(PgConnection::connect(&database.url()).await.expect("connects"));
+    }
+    let (mut waiter, mut session) = (sessions.remove(0), sessions.remove(0));
+    let mut holder = session.begin().await.expect("begins");
+    let lock = "SELECT 1 FROM accounts WHERE account_id = 'ACC-1' FOR UPDATE";
+    holder.execute("SET LOCAL application_name = 'month-end sheet'").await.expect("named");
+    holder.execute(lock).await.expect("locks");
+    let pid: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *holder).await.expect("a pid");
+    let waits =
+        tokio::spawn(
+            async move { waiter.execute(lock).await.expect("in the end").rows_affected() },
+        );
+    let found = loop {
+        let view = status::read(&pool).await.expect("reads");
+        if let Some(found) = view.blocking.into_iter().next() {
+            break found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert_eq!((found.pid, found.waiting), (pid, 1));
+    assert_eq!(found.application, "month-end sheet");
+    assert_eq!(found.state, "idle in transaction");
+    assert!(found.since.is_some());
+    holder.rollback().await.expect("ends");
+    assert_eq!(waits.await.expect("ends"), 1);
+    assert!(status::read(&pool).await.expect("reads").blocking.is_empty());
+    pool.close().await;
+    database.drop().await;
 }

@@ -19,6 +19,7 @@ const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
 const FAILING: &str = include_str!("../sql/views_status_failing.sql");
 const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
 const FUTURE: &str = include_str!("../sql/views_status_future.sql");
+const BLOCKING: &str = include_str!("../sql/views_status_blocking.sql");
 const CLOCKS: &str = include_str!("../sql/views_status_clocks.sql");
 const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
 
@@ -31,6 +32,8 @@ pub struct StatusView {
     pub wrong_clocks: Vec<ClockRow>,
     /// Statements that are complete up to a time that has not come: they prove nothing.
     pub future_statements: Vec<FutureStatement>,
+    /// Sessions that hold locks for which others wait.
+    pub blocking: Vec<BlockingSession>,
     pub outbox: OutboxView,
     pub dead_letters: Vec<GroupRow>,
     pub waiting: Vec<WaitingGroup>,
@@ -88,6 +91,22 @@ pub struct FutureStatement {
     pub statement_id: String,
     pub currency: String,
     pub complete_through: At,
+}
+
+/// A session of the database server that others have waited for, for two seconds and more.
+#[derive(Debug, Clone, Serialize)]
+pub struct BlockingSession {
+    /// The server's process, for `pg_terminate_backend`.
+    pub pid: i32,
+    pub application: String,
+    pub role: String,
+    /// As the server has it, e.g. `idle in transaction`; `unknown` where it may not be seen.
+    pub state: String,
+    /// When its transaction began.
+    pub since: Option<At>,
+    /// Sessions that wait for it.
+    pub waiting: i64,
+    pub longest_seconds: i64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -171,6 +190,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
         log_changes: partitions::changes(pool, false).await?,
         wrong_clocks: rows(pool, CLOCKS, clock).await?,
         future_statements: rows(pool, FUTURE, future_statement).await?,
+        blocking: rows(pool, BLOCKING, blocking).await?,
         outbox: OutboxView {
             unpublished: outbox.try_get("unpublished")?,
             oldest: outbox.try_get("oldest")?,
@@ -231,6 +251,18 @@ fn future_statement(row: &PgRow) -> Result<FutureStatement> {
         statement_id: row.try_get("statement_id")?,
         currency: row.try_get("currency")?,
         complete_through: row.try_get("complete_through")?,
+    })
+}
+
+fn blocking(row: &PgRow) -> Result<BlockingSession> {
+    Ok(BlockingSession {
+        pid: row.try_get("pid")?,
+        application: row.try_get("application")?,
+        role: row.try_get("role")?,
+        state: row.try_get("state")?,
+        since: row.try_get("since")?,
+        waiting: row.try_get("waiting")?,
+        longest_seconds: row.try_get("longest_seconds")?,
     })
 }
 
