@@ -84,9 +84,13 @@ impl Key {
             Kind::List => "a list of texts (in the environment: separated by commas)".to_owned(),
             Kind::Amounts => "currency = \"amount\", for example SGD = \"1000.00\"".to_owned(),
             Kind::Levels => "currency = \"amounts\", for example SGD = \"5.00 20.00\"".to_owned(),
-            Kind::Iban => "an IBAN with its check digits".to_owned(),
-            Kind::Bic => "a BIC of 8 or 11 letters and digits".to_owned(),
-            Kind::Uen => "a UEN of 9 to 13 letters and digits".to_owned(),
+            Kind::Iban => {
+                "an IBAN of the euro payment area with its length and check digits".to_owned()
+            }
+            Kind::Bic => "a BIC of 8 or 11 characters, the fifth and sixth the country".to_owned(),
+            Kind::Uen => {
+                "a UEN such as 201403121W, with the bank's three characters or without".to_owned()
+            }
             Kind::Name { max, ascii } => {
                 let kind = if ascii { "ASCII characters" } else { "characters" };
                 format!("a name of 1 to {max} {kind} on one line")

@@ -12,8 +12,9 @@ use super::keys::{
 };
 use super::show::Shown;
 use super::{Config, Secret, compact, levels_of};
-use crate::domain::matching::{reference, text};
+use crate::domain::matching::text;
 use crate::domain::money::{Currency, Money};
+use crate::domain::payment_qr::check;
 use crate::schedule::{self, ScheduleError};
 
 /// Tables from currency to something.
@@ -367,12 +368,9 @@ fn is_valid(key: &Key, name: &str, found: &Value) -> bool {
                 _ => false,
             }
         }
-        Kind::Iban => string.is_some_and(|text| {
-            let number = compact(text);
-            number.len() <= 34 && reference::is_iban(&number)
-        }),
-        Kind::Bic => string.is_some_and(|text| matches!(compact(text).len(), 8 | 11)),
-        Kind::Uen => string.is_some_and(|text| (9..=13).contains(&compact(text).len())),
+        Kind::Iban => string.is_some_and(|text| check::iban(&compact(text)).is_some()),
+        Kind::Bic => string.is_some_and(|text| check::bic(&compact(text)).is_some()),
+        Kind::Uen => string.is_some_and(|text| check::uen(&compact(text)).is_some()),
         Kind::Name { max, ascii } => string.is_some_and(|text| {
             let printable = |c: char| !c.is_control() && (c.is_ascii() || !ascii);
             !text.trim().is_empty() && text.chars().count() <= max && text.chars().all(printable)

@@ -1,6 +1,8 @@
 //! The text of a payment's QR code: what a payer's app reads from an invoice, with our reference in
 //! it. In euro EPC069-12, in Singapore dollars PayNow in the form of EMVCo (SGQR).
 
+pub mod check;
+
 use super::money::Money;
 
 /// Where payments in euro go.
@@ -31,6 +33,8 @@ pub struct PaymentQr {
 
 /// The most that a code of either kind can say: 999,999,999.99.
 const MICROS_MAX: i64 = 999_999_999_990_000;
+/// The largest text of a credit transfer.
+const EPC_BYTES_MAX: usize = 331;
 
 impl PaymentQr {
     /// The kind and the text of the code for a payment; none if there is no payee in its currency.
@@ -40,7 +44,10 @@ impl PaymentQr {
             return None;
         }
         match amount.code() {
-            "EUR" => self.euro.as_ref().map(|payee| ("epc069-12", epc(payee, amount, reference))),
+            "EUR" => {
+                let text = epc(self.euro.as_ref()?, amount, reference);
+                (text.len() <= EPC_BYTES_MAX).then_some(("epc069-12", text))
+            }
             "SGD" => {
                 self.paynow.as_ref().map(|payee| ("sgqr-paynow", paynow(payee, amount, reference)))
             }
@@ -206,5 +213,13 @@ mod tests {
             assert!(all.of(money("1000000000", currency), "RF").is_none());
         }
         assert!(all.of(money("1", "USD"), "RF").is_none());
+        let long = |times| PaymentQr {
+            euro: settings().euro.map(|payee| EuroPayee { name: "😀".repeat(times), ..payee }),
+            paynow: None,
+        };
+        let reference = reference::mint(&[7; 32]);
+        let fits = long(50).of(money("1", "EUR"), &reference);
+        assert!(fits.is_some_and(|(_, text)| text.len() <= 331));
+        assert!(long(70).of(money("1", "EUR"), &reference).is_none());
     }
 }
