@@ -91,7 +91,12 @@ pub fn write(
     let decoded = decode(&RawRecord { topic, key: None, value: Some(&value), headers: &[] });
     let message = decoded.clone()?;
     let (key, about) = match &message.input {
-        Input::Command(command) => (command.account_id().map(ToString::to_string), about(command)),
+        // Of a payment without a customer the words keep their order by the payment.
+        Input::Command(command) => {
+            let account = command.account_id().map(ToString::to_string);
+            let payment = || command.payment_id().map(ToString::to_string);
+            (account.or_else(payment), about(command))
+        }
         _ => (None, About::default()),
     };
     let raw = RawRecordRow {

@@ -23,6 +23,7 @@ const SKEW_WARN_MS: i64 = 1_000;
 const SKEW_FAIL_MS: i64 = 30_000;
 const PARTITIONS: &str = "partitions";
 const RELAY: &str = "events published";
+const PROOF: &str = "usage proof";
 const STATEMENTS: &str = "bank statements";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -111,6 +112,7 @@ async fn database(config: &Config) -> Vec<Check> {
             Ok(found) => checks.push(judge_statements(&found)),
             Err(error) => checks.push(unanswered(STATEMENTS, &error)),
         }
+        checks.extend(proof(config, &mut examined).await);
         match examined.relay().await {
             Ok(facts) => checks.extend(judge_relay(&facts)),
             Err(error) => checks.push(unanswered(RELAY, &error)),
@@ -213,6 +215,30 @@ fn judge_migrations(facts: &MigrationFacts) -> Check {
         return verdict(Verdict::Warn, CHECK, found, "use the newer release");
     }
     ok(CHECK, format!("{} applied, none missing", facts.applied))
+}
+
+async fn proof(config: &Config, examined: &mut Examined) -> Option<Check> {
+    if config.usage.proof != "watermark" {
+        return None;
+    }
+    Some(match examined.watermark_ever(&config.topics().usage).await {
+        Ok(ever) => judge_proof(ever, config.usage.proof_deadline_seconds),
+        Err(error) => unanswered(PROOF, &error),
+    })
+}
+
+/// Without any watermark nothing is ever proven to be unspent.
+fn judge_proof(ever: bool, deadline_seconds: u64) -> Check {
+    if ever {
+        return ok(PROOF, "the usage feed says how far it is known");
+    }
+    let found = format!(
+        "no watermark was ever seen: what takes money off an invoice waits {deadline_seconds} s \
+         and is refused then"
+    );
+    let how = "have the rating system write watermarks, or set usage.proof = \"none\" if there is \
+               no usage feed";
+    verdict(Verdict::Warn, PROOF, found, how)
 }
 
 /// One finding for each, so that each says where it is.
@@ -368,6 +394,14 @@ mod tests {
         assert_eq!(judge_role("r", &[table(false)]).verdict, Verdict::Ok);
         assert_eq!(judge_role("r", &[table(true)]).verdict, Verdict::Fail);
         assert_eq!(judge_role("r", &[]).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_feed_that_never_proves_anything_is_told() {
+        assert_eq!(judge_proof(true, 3_600).verdict, Verdict::Ok);
+        let never = judge_proof(false, 3_600);
+        assert_eq!(never.verdict, Verdict::Warn);
+        assert!(never.found.contains("3600 s"), "{}", never.found);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::masked;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::store::views::standing::{self, Difference};
+use crate::store::views::watermarks;
 
 /// How often is looked for the outcome.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -127,7 +128,7 @@ pub async fn ask(
             outcome: format!("{outcome}{}", tried.outcome),
             sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
             code: tried.code,
-            waits_for: tried.needs.as_deref().map(needs_words),
+            waits_for: waits_for(place, tried.needs.as_deref()).await?,
             changes: tried.changes,
         };
         printer.one(&told, |text| human(&told, text))?;
@@ -204,7 +205,8 @@ async fn send(
     told.code.clone_from(&row.code);
     if row.outcome == "waiting" {
         let view = records::show(pool, row.clone()).await?;
-        told.waits_for = view.waiting.map(|waiting| needs_words(&waiting.needs));
+        let needs = view.waiting.map(|waiting| waiting.needs);
+        told.waits_for = waits_for(place, needs.as_deref()).await?;
     }
     told.changes = before.differences(&standing::of(pool, &written.about).await?);
     printer.one(&told, |text| human(&told, text))?;
@@ -234,6 +236,21 @@ pub async fn outcome_of(
         tokio::time::sleep(LOOK_EVERY.min(left)).await;
         left = left.saturating_sub(LOOK_EVERY);
     }
+}
+
+/// What it waits for; and where that never comes, it says so at once.
+async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<String>, CliError> {
+    let Some(needs) = needs else { return Ok(None) };
+    let words = needs_words(needs);
+    let topic = place.config.topics().usage;
+    if !needs.starts_with("proof:") || watermarks::ever(place.pool, &topic).await? {
+        return Ok(Some(words));
+    }
+    let seconds = place.config.usage.proof_deadline_seconds;
+    Ok(Some(format!(
+        "{words}. No watermark was ever seen: it will be refused after {seconds} s. Without a \
+         usage feed set usage.proof = none; `topup commands cancel` ends the waiting"
+    )))
 }
 
 /// What a command waits for, in words.

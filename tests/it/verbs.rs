@@ -41,6 +41,24 @@ fn change(told: &Value, of: &str, what: &str) -> String {
     format!("{} -> {}", word("before"), word("after"))
 }
 
+async fn what_waits_for_nothing_is_told_and_cancelled(world: &World) {
+    // No watermark was ever seen: that it would wait for nothing is said before it is sent.
+    let off = ["payments", "deallocate", "CASH-1", "--invoice", "INV-1", "--reason", "wrong one"];
+    let dry = topup(world, &off);
+    assert!(said(&dry).contains("No watermark was ever seen"), "{}", said(&dry));
+    let doctor = topup(world, &["doctor"]);
+    assert!(said(&doctor).contains("no watermark was ever seen"), "{}", said(&doctor));
+    let told = done(world, &off);
+    assert_eq!(told["outcome"], "waiting", "{told}");
+    let waiting = topup(world, &["commands", "waiting", "--output", "json"]);
+    let waiting: Value = serde_json::from_slice(&waiting.stdout).expect("JSON");
+    let record = waiting[0]["record"].as_str().expect("a command").to_owned();
+    let cancel = ["commands", "cancel", &record, "--reason", "not that one"];
+    assert_eq!(done(world, &cancel)["outcome"], "applied");
+    let id = told["command"].as_str().expect("an id");
+    assert_eq!(world.outcome(id).await.1.as_deref(), Some("cancelled"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_customers_month_is_done_without_writing_a_record() {
     let world = World::new("verbs").await;
@@ -98,14 +116,17 @@ async fn a_customers_month_is_done_without_writing_a_record() {
     let silent = topup(&world, &["payments", "remove", "CASH-1", "--yes"]);
     assert_eq!(silent.status.code(), Some(2), "it takes money away and needs a reason");
 
+    what_waits_for_nothing_is_told_and_cancelled(&world).await;
+
     let asked = "SELECT string_agg(command_type || ' ' || operator, ',' ORDER BY asked_at)
                    FROM operator_commands";
     let expected = "topup.account.upsert.v1 alice,topup.invoice.create.v1 alice,\
-                    topup.payment.record.v1 alice,topup.payment.allocate.v1 alice";
+                    topup.payment.record.v1 alice,topup.payment.allocate.v1 alice,\
+                    topup.payment.deallocate.v1 alice,topup.command.cancel.v1 alice";
     assert_eq!(world.value(asked).await, expected);
     let outcomes = "SELECT string_agg(DISTINCT outcome, ',') FROM operator_commands
                       JOIN inbox USING (source, message_id)";
-    assert_eq!(world.value(outcomes).await, "applied");
+    assert_eq!(world.value(outcomes).await, "applied,rejected");
     worker.shutdown().await;
     world.finish().await;
 }

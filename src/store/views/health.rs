@@ -156,6 +156,15 @@ impl Examined {
         rows.iter().map(fact).collect()
     }
 
+    /// Whether a watermark of that topic was ever seen.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn watermark_ever(&mut self, topic: &str) -> Result<bool> {
+        let query = sqlx::query(super::watermarks::EVER).bind(topic);
+        query.fetch_one(&mut self.connection).await?.try_get("ever")
+    }
+
     /// # Errors
     /// What the database says.
     pub async fn migrations(&mut self) -> Result<MigrationFacts> {

@@ -8,6 +8,15 @@ use super::Result;
 use super::time::At;
 
 const WATERMARKS: &str = include_str!("../sql/views_watermarks.sql");
+pub(super) const EVER: &str = include_str!("../sql/views_proof_ever.sql");
+
+/// Whether the usage feed has ever said how far it is known: if not, nothing is ever proven.
+///
+/// # Errors
+/// What the database says.
+pub async fn ever(pool: &PgPool, topic: &str) -> Result<bool> {
+    sqlx::query(EVER).bind(topic).fetch_one(pool).await?.try_get("ever")
+}
 
 #[derive(Debug, Clone, Serialize)]
 pub struct WatermarkRow {
