@@ -263,7 +263,7 @@ async fn the_rules_of_bank_records_stand_in_the_database() {
         "detail_index = 41",
         "detail_index = 1, entry_details = 100001",
         "detail_index = NULL",
-        "entry_amount = 0",
+        "entry_amount = -1",
         "bank_transaction_id = NULL, statement_id = NULL",
         "superseded_by = 'id:X'",
         "disposition = 'superseded', superseded_by = 'id:X', payment_id = NULL",
