@@ -24,6 +24,8 @@ const PREFETCH_BACKOFF_MS: u32 = 20;
 /// partition that flows again waits until the fetch ends that went out without it, and with idle
 /// topics beside a backlog that is this long, at each pause. The default is half a second.
 const FETCH_WAIT_MS: u32 = 20;
+/// The client's own five minutes would leave a topic that is created late unread as long.
+const METADATA_REFRESH_MS: u32 = 5_000;
 
 /// What a single read fetches; a batch that is larger comes whole all the same.
 const READER_BYTES: u32 = 65_536;
@@ -173,6 +175,8 @@ impl ConsumerConfig {
             .set("auto.commit.interval.ms", millis(self.commit_interval))
             .set("max.poll.interval.ms", millis(self.max_poll_interval))
             .set("allow.auto.create.topics", "false")
+            // A topic or a partition that comes while it runs is seen within this time.
+            .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string())
             .set("enable.partition.eof", "false")
             .set("statistics.interval.ms", "0");
         match self.protocol {

@@ -228,6 +228,24 @@ async fn a_topic_that_goes_is_a_state_until_it_comes_back() {
     world.finish().await;
 }
 
+/// A worker that starts before its topics are there reads them soon after they come, and not only
+/// when the client happens to ask again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_that_come_after_the_worker_are_read_soon() {
+    let world = world("lc_late").await;
+    let topics = [world.topics.commands.clone(), world.topics.bank_payments.clone()];
+    kafka::delete_topics(&world.brokers, topics.to_vec()).await;
+    let worker = world.start().await;
+    for topic in topics {
+        kafka::create_topic(&world.brokers, &topic).await;
+    }
+    credits(&world, 0, 3).await;
+    paid(&world, 3).await;
+    world.applied("c-1", "account.upsert", "ACC-1", account("ACC-1")).await;
+    worker.shutdown().await;
+    world.finish().await;
+}
+
 /// A batch whose bytes are broken on the broker's disk is passed over by the client with an error
 /// that names no partition. The partition stands, says why, and goes on when a person says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
