@@ -90,7 +90,10 @@ impl World {
     }
 
     fn of_group(group: u8) -> Self {
-        Self { tag: format!("G{group}"), accounts: 1, cents: i64::from(group).saturating_add(1) }
+        // No number of one group is a mistyped number of another.
+        let tags = ["GKKK", "GPPP", "GWWW"];
+        let tag = tags.get(usize::from(group)).copied().unwrap_or("G").to_owned();
+        Self { tag, accounts: 1, cents: i64::from(group).saturating_add(1) }
     }
 }
 
