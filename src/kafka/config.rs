@@ -25,7 +25,7 @@ const PREFETCH_BACKOFF_MS: u32 = 20;
 /// topics beside a backlog that is this long, at each pause. The default is half a second.
 const FETCH_WAIT_MS: u32 = 20;
 /// The client's own five minutes would leave a topic that is created late unread as long.
-const METADATA_REFRESH_MS: u32 = 5_000;
+const METADATA_REFRESH_MS: u32 = 15_000;
 
 /// What a single read fetches; a batch that is larger comes whole all the same.
 const READER_BYTES: u32 = 65_536;
