@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::config::unique_client_id;
 use super::context::LogContext;
+use super::ends::ends;
 use super::error::KafkaError;
 
 /// Where a cluster is and how to get in.
@@ -130,9 +131,8 @@ impl Cluster {
             .map_err(KafkaError::client("committed offsets"))?;
         let mut lags = Vec::with_capacity(committed.count());
         for element in committed.elements() {
-            let (low, high) = consumer
-                .fetch_watermarks(element.topic(), element.partition(), left())
-                .map_err(KafkaError::client("watermarks"))?;
+            let (low, high) = ends(&consumer, element.topic(), element.partition(), left())
+                .map_err(KafkaError::client("ends of a log"))?;
             let committed = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,

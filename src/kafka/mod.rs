@@ -25,6 +25,7 @@ pub mod admin;
 mod config;
 mod consumer;
 mod context;
+mod ends;
 mod error;
 mod lane;
 mod lane_task;

@@ -21,6 +21,7 @@ use rdkafka::topic_partition_list::Offset;
 use tokio::sync::oneshot;
 
 use super::context::{Context, LogContext};
+use super::ends::ends;
 use super::lane::LaneCancel;
 use super::log::{LogSilence, PartitionLog};
 use super::record::Record;
@@ -201,7 +202,7 @@ impl Server {
                     }));
                 }
                 Ok(Request::Ends { topic, partition, reply }) => {
-                    let answer = self.consumer.fetch_watermarks(&topic, partition, PROBE_TIMEOUT);
+                    let answer = ends(&self.consumer, &topic, partition, PROBE_TIMEOUT);
                     if answer.is_ok() {
                         self.consumer.context().answered();
                     }

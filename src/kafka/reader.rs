@@ -11,6 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::admin::Cluster;
 use super::context::LogContext;
+use super::ends;
 use super::error::KafkaError;
 use super::record::Record;
 
@@ -117,8 +118,8 @@ fn ends(
     let mut ends = BTreeMap::new();
     let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
     for id in partitions.map(|partition| partition.id()) {
-        let marks = consumer.fetch_watermarks(topic, id, patience);
-        let (low, high) = marks.map_err(KafkaError::client("watermarks"))?;
+        let found = ends::ends(consumer, topic, id, patience);
+        let (low, high) = found.map_err(KafkaError::client("ends of a log"))?;
         if high > low {
             ends.insert(id, high);
         }

@@ -229,6 +229,23 @@ async fn a_partition_that_we_may_not_read_is_a_state_and_flows_once_we_may() {
     database.check(100);
 }
 
+/// Where a log begins and where it ends are two questions. Whichever of them is refused, and how
+/// often, the log is read from its start: the end's answer is not the start's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_for_one_end_alone_passes_no_record_over() {
+    let runs = (1..=8).map(|refusals| async move {
+        let broker = Broker::mock(1);
+        let database = Database::new();
+        broker.fill(0, 100).await;
+        broker.mock.as_ref().unwrap().refuse(refusals);
+        let consumer = run(broker.config(&unique("group")), &database);
+        eventually(&format!("all are read after {refusals}"), || database.count() == 100).await;
+        consumer.shutdown(LIMIT).await;
+        database.check(100);
+    });
+    futures::future::join_all(runs).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_outlives_a_rebalance_is_fenced() {
     for (broker, protocol) in Broker::all_with_protocols(2).await {
