@@ -130,11 +130,10 @@ fn takes_reason(kind: &str) -> bool {
 }
 
 fn about(command: &Command) -> About {
-    let texts = |ids: Vec<String>| ids;
     About {
-        payments: texts(command.payment_id().into_iter().map(ToString::to_string).collect()),
-        invoices: texts(command.invoice_ids().into_iter().map(ToString::to_string).collect()),
-        accounts: texts(command.account_ids().into_iter().map(ToString::to_string).collect()),
+        payments: command.payment_id().into_iter().map(ToString::to_string).collect(),
+        invoices: command.invoice_ids().into_iter().map(ToString::to_string).collect(),
+        accounts: command.account_ids().into_iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -139,7 +139,11 @@ pub async fn dead_letter_raw_in_tx(
     let mut write = BatchWrite::default();
     if let Some((record, earlier)) = seen(&known, &place, &exact, &hash) {
         let returned = Returned::known(0, raw, record, earlier.dead_at.as_ref());
-        let again = take_up_in_tx(tx, returned.as_slice(), at).await?.pop();
+        let again = match take_up_in_tx(tx, returned.as_slice(), at).await {
+            // The last resort is not refused: the letter is left to who can read it.
+            Err(error) if error.is_unreadable() => None,
+            taken => taken?.pop(),
+        };
         let outcome = if again.is_some() { "reopened" } else { "duplicate" };
         write.repeats.push(RepeatRow {
             topic: raw.topic.clone(),

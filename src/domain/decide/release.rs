@@ -19,16 +19,13 @@ use crate::domain::working_set::Stop;
 pub(super) fn payment(recording: &mut Recording<'_>, command: &ReleasePayment) -> Result {
     let payment = known_payment(recording, &command.payment_id)?;
     match (&payment.account_id, &command.account_id) {
-        (Some(owner), Some(named)) if owner == named => {}
-        (None, None) => {}
-        (None, Some(_)) => return Err(Rejection::PaymentNotAssigned.into()),
         (Some(_), _) if command.word == ReleaseWord::Dismiss => {
             return Err(Rejection::PaymentAlreadyAssigned.into());
         }
+        (Some(owner), Some(named)) if owner == named => {}
+        (None, None) => {}
+        (None, Some(_)) => return Err(Rejection::PaymentNotAssigned.into()),
         (Some(_), _) => return Err(Rejection::AccountMismatch.into()),
-    }
-    if command.word == ReleaseWord::Dismiss && payment.account_id.is_some() {
-        return Err(Rejection::PaymentAlreadyAssigned.into());
     }
     check_usable(&payment)?;
     // What the bank takes back of a split payment must find all of it.

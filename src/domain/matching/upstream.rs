@@ -1,6 +1,8 @@
 //! Payment references that the upstream system gives an invoice by itself: QR references, OGM, KID,
 //! OCR numbers, viitenumero, ISO 11649, ids of instant payments. And where a text may quote one.
 
+use chrono::NaiveDate;
+
 use super::text::{Found, normalise};
 use crate::domain::bank::BankTransaction;
 use crate::domain::money::Currency;
@@ -11,6 +13,8 @@ pub const REFERENCES_MAX: usize = 10;
 pub const LENGTH: std::ops::RangeInclusive<usize> = 4..=35;
 /// Words of one payment that may be such references: each is looked up.
 const CANDIDATES_MAX: usize = 8;
+/// Digits in a free text that are fewer are a number as any other, which needs a witness.
+const TELLING_MIN: usize = 7;
 /// Groups in which a reference is printed.
 const GROUPS_MAX: usize = 12;
 
@@ -161,7 +165,7 @@ fn of_form(text: &str, key: &str, currency: Currency) -> Option<Scheme> {
         27 if digits => Some(Scheme::Qrr),
         12 if digits && (text.contains("+++") || text.contains("***")) => Some(Scheme::Ogm),
         26..=35 if !digits => Some(Scheme::Txid),
-        _ if digits => {
+        _ if digits && tells_by_itself(key) => {
             let mut usual = usual(currency).iter().copied();
             usual.find(|scheme| scheme.verifies(key))
         }
@@ -180,6 +184,14 @@ fn usual(currency: Currency) -> &'static [Scheme] {
     }
 }
 
+/// Whether digits in a free text may be a reference and nothing else. Years, postal codes, amounts
+/// and dates verify by chance as often as any number, and are written by strangers.
+fn tells_by_itself(digits: &str) -> bool {
+    let day = |form: &str| NaiveDate::parse_from_str(digits, form).is_ok();
+    let date = digits.len() == 8 && ["%Y%m%d", "%d%m%Y", "%m%d%Y"].into_iter().any(day);
+    digits.len() >= TELLING_MIN && !date
+}
+
 /// Whether it verifies by a scheme that a text may quote. ISO 11649 is read elsewhere.
 fn verifies(key: &str, place: Place, currency: Currency) -> bool {
     let by = |scheme: &Scheme| scheme.verifies(key);
@@ -187,7 +199,8 @@ fn verifies(key: &str, place: Place, currency: Currency) -> bool {
         Place::Structured => Scheme::ALL.iter().filter(|scheme| **scheme != Scheme::Rf).any(by),
         Place::Text => {
             let telling = [Scheme::Qrr, Scheme::Txid];
-            telling.iter().chain(usual(currency)).any(by)
+            let usual = usual(currency).iter().filter(|_| tells_by_itself(key));
+            telling.iter().chain(usual).any(by)
         }
         Place::Slashed => Scheme::Ogm.verifies(key),
         Place::EndToEnd => {

@@ -6,6 +6,7 @@ use crate::domain::decide::guards;
 use crate::domain::effect::Need;
 use crate::domain::input::{Input, Message};
 use crate::domain::keys::joined;
+use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::WorkingSet;
 use crate::kafka::LaneCancel;
 use crate::pipeline::batch::{Item, type_of};
@@ -40,11 +41,16 @@ impl Pipeline {
             tracing::warn!(topic, partition, offset, error, "{what}");
             return step;
         }
+        // What is no record of ours has nothing that could wait.
+        let Ok(message) = &item.decoded else {
+            let reason = DeadLetterReason::Unprocessable;
+            return self.dead_letter_alone(fence, &item.raw, None, reason, cancel).await;
+        };
         let what = "a later version wrote what this record meets: it waits for one that can read";
         tracing::warn!(topic, partition, offset, error, "{what}");
         let mut pause = RETRY_FIRST;
         loop {
-            let Err(error) = self.wait_for_version(fence, item).await else {
+            let Err(error) = self.wait_for_version(fence, item, message).await else {
                 return Step::Committed;
             };
             if error.disposition() == Disposition::Abandon {
@@ -88,7 +94,12 @@ impl Pipeline {
     }
 
     /// One transaction. What has an outcome by now is not written again.
-    async fn wait_for_version(&self, fence: &Fence, item: &Item) -> Result<(), StoreError> {
+    async fn wait_for_version(
+        &self,
+        fence: &Fence,
+        item: &Item,
+        message: &Message,
+    ) -> Result<(), StoreError> {
         let at = self.clock().now();
         let mut tx = self.pool().begin().await?;
         let locked = checkpoint::lock_in_tx(&mut tx, fence).await?;
@@ -96,9 +107,7 @@ impl Pipeline {
             tx.rollback().await?;
             return Ok(());
         }
-        if let Ok(message) = &item.decoded {
-            self.wait_in_tx(&mut tx, item, message).await?;
-        }
+        self.wait_in_tx(&mut tx, item, message).await?;
         checkpoint::advance_in_tx(&mut tx, fence, log_place::mark_of(&item.raw), at).await?;
         tx.commit().await?;
         Ok(())

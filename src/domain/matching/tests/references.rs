@@ -118,3 +118,24 @@ fn a_plain_number_needs_the_payer_or_the_name() {
         assert_eq!(state == PaymentState::Allocated, known, "{state:?}");
     }
 }
+
+/// A year, a postal code or a day verifies by chance. In a stranger's text it is nobody's reference,
+/// though it is one; in the field for references it is.
+#[test]
+fn few_digits_and_days_in_a_text_are_no_checked_reference() {
+    for (given, text) in
+        [("2030", "topup 2030 Oslo"), ("20261103", "paid 20261103"), ("20261103", "20261103")]
+    {
+        for structured in [false, true] {
+            let mut desk = Desk::with_customers(Policy::default());
+            invoice_in(&mut desk, "NOK", ("INV-7", "A"), &[(given, Some(Scheme::Kid))]);
+            let mut bank = credit_saying("T1", "100.00", &[text]);
+            bank.amount = Money::from_micros(100_000_000, currency("NOK"));
+            if structured {
+                bank.creditor_reference = Some(given.to_owned());
+            }
+            let (_, state) = desk.receive(bank);
+            assert_eq!(state == PaymentState::Allocated, structured, "{text}: {state:?}");
+        }
+    }
+}
