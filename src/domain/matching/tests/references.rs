@@ -119,8 +119,8 @@ fn a_plain_number_needs_the_payer_or_the_name() {
     }
 }
 
-/// A year, a postal code or a day verifies by chance. In a stranger's text it is nobody's reference,
-/// though it is one; in the field for references it is.
+/// A year, a postal code or a day verifies by chance. In a stranger's text it is nobody's
+/// reference, though it is one; in the field for references it is.
 #[test]
 fn few_digits_and_days_in_a_text_are_no_checked_reference() {
     for (given, text) in
