@@ -5,7 +5,6 @@
 //! left alone, and the process ends. What is not done by then is done by whoever comes next,
 //! because the database says where to go on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::{Config, GroupProtocol, KafkaConfig, Only};
+use crate::config::{Config, GroupProtocol, Only};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::pipeline::{Pipeline, Settings};
@@ -135,20 +134,6 @@ pub fn job_settings(config: &Config) -> Result<JobSettings, ScheduleError> {
     })
 }
 
-/// librdkafka settings for TLS and SASL.
-#[must_use]
-pub fn kafka_security(kafka: &KafkaConfig) -> BTreeMap<String, String> {
-    let password = kafka.sasl_password.as_ref().map(|secret| secret.reveal().to_owned());
-    let settings = [
-        ("security.protocol", kafka.security_protocol.clone()),
-        ("sasl.mechanism", kafka.sasl_mechanism.clone()),
-        ("sasl.username", kafka.sasl_username.clone()),
-        ("sasl.password", password),
-        ("ssl.ca.location", kafka.ssl_ca_location.clone()),
-    ];
-    settings.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
-}
-
 fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
     let kafka = &config.kafka;
     let mut consumer = ConsumerConfig::new(&kafka.brokers, &kafka.group_id, topics);
@@ -164,7 +149,7 @@ fn consumer_config(config: &Config, topics: &[&str]) -> ConsumerConfig {
     consumer.max_poll_interval = Duration::from_millis(kafka.max_poll_interval_ms);
     consumer.check_every = Duration::from_millis(kafka.log_check_ms);
     consumer.hold_retry = consumer.check_every;
-    consumer.extra = kafka_security(kafka);
+    consumer.extra = kafka.security();
     consumer
 }
 
@@ -230,7 +215,7 @@ impl Worker {
         if only.relay {
             let mut producer = ProducerConfig::new(&config.kafka.brokers);
             producer.client_id.clone_from(&config.kafka.client_id);
-            producer.extra = kafka_security(&config.kafka);
+            producer.extra = config.kafka.security();
             let relay = Relay::new(
                 pipeline.pool().clone(),
                 Producer::new(&producer)?,

@@ -358,10 +358,3 @@ pub struct Decided {
     pub outcome: Outcome,
     pub effects: Vec<Effect>,
 }
-
-impl Decided {
-    #[must_use]
-    pub fn without_effect(outcome: Outcome) -> Self {
-        Self { outcome, effects: Vec::new() }
-    }
-}

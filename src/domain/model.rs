@@ -196,13 +196,6 @@ impl Model {
         live.into_iter()
     }
 
-    /// Returns and commands that wait.
-    #[must_use]
-    pub fn waiting_count(&self) -> usize {
-        let commands: usize = self.waiting.values().map(VecDeque::len).sum();
-        commands.saturating_add(self.set.parked_returns.len())
-    }
-
     fn remember(&mut self, message: &Message, outcome: &Outcome) {
         if let (Input::Usage(usage), Outcome::DeadLettered(_)) = (&message.input, outcome) {
             self.dead_usage.extend(usage.account_id().cloned());

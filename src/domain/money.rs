@@ -14,8 +14,6 @@ use thiserror::Error;
 
 /// Decimals that balances, lots and the ledger keep: a call costs less than a cent.
 pub const SCALE_AT_REST: u32 = 6;
-/// `10^SCALE_AT_REST`.
-const MICROS_PER_UNIT: i64 = 1_000_000;
 /// Twelve integer digits, a point and six decimals are nineteen bytes; the rest are zeros that a
 /// producer of fixed scale adds at the end.
 const AMOUNT_BYTES_MAX: usize = 40;
@@ -312,14 +310,6 @@ impl Money {
 #[must_use]
 pub fn micros_to_number(micros: i64, currency: Currency) -> String {
     Money::from_micros(micros, currency).number()
-}
-
-/// Whole major units to micros, for configuration and tests.
-///
-/// # Errors
-/// [`MoneyError::Overflow`].
-pub fn units_to_micros(units: i64) -> Result<i64, MoneyError> {
-    units.checked_mul(MICROS_PER_UNIT).ok_or(MoneyError::Overflow)
 }
 
 impl fmt::Debug for Money {
