@@ -35,6 +35,7 @@ mod publish_check;
 mod quality;
 mod reconcile;
 mod records;
+mod report;
 mod reshape;
 mod returns;
 mod review;
@@ -187,6 +188,9 @@ enum Command {
                             topup reconcile --as-of 2026-11-22\n  \
                             topup reconcile --bank-account DBS-1 --statement ST-41")]
     Reconcile(reconcile::ReconcileArgs),
+    /// Sums for the books
+    #[command(subcommand, after_help = "Example:\n  topup report unallocated --by customer,age")]
+    Report(report::ReportCommand),
     /// Policies of matching, as numbered rule sets
     #[command(subcommand, after_help = "Example:\n  topup rules list")]
     Rules(rules::RulesCommand),
@@ -250,6 +254,7 @@ impl Command {
             | Self::Usage(_)
             | Self::Statements(_)
             | Self::Reconcile(_)
+            | Self::Report(_)
             | Self::Rules(_)
             | Self::Simulate(_)
             | Self::Audit => Needs::DATABASE,
@@ -378,6 +383,7 @@ async fn look(
         }
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
+        Command::Report(command) => return report::run(&command, pool, config, printer).await,
         Command::Rules(command) => return rules::run(&command, pool, config, printer).await,
         Command::Simulate(args) => simulate::run(&args, pool, config, printer).await?,
         Command::Demo(_)

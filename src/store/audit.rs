@@ -258,6 +258,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "The open payments are exactly those that have money to give, with the same facts."
     ),
     invariant!(
+        "A52",
+        "unallocated_is_open",
+        "What the open payments have to give is what the ledger holds as unallocated cash."
+    ),
+    invariant!(
         "A70",
         "watermarks_are_of_the_past",
         "No watermark of the usage feed says that all is known up to a time to come."

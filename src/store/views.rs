@@ -23,6 +23,7 @@ pub mod status;
 pub mod steps_back;
 pub mod story;
 pub mod time;
+pub mod unallocated;
 pub mod void_candidates;
 pub mod watermarks;
 
@@ -136,10 +137,16 @@ fn sum(row: &PgRow, column: &str) -> Result<String> {
 fn number(micros: i128, row: &PgRow) -> Result<String> {
     let code: String = row.try_get("currency")?;
     let currency = Currency::parse(&code).map_err(|error| decode("currency", error))?;
+    Ok(written(micros, currency))
+}
+
+/// An amount or a sum, which may be larger than an amount can be.
+#[must_use]
+pub fn written(micros: i128, currency: Currency) -> String {
     match i64::try_from(micros) {
-        Ok(micros) => Ok(micros_to_number(micros, currency)),
+        Ok(micros) => micros_to_number(micros, currency),
         // A sum over many accounts: whole units, and the rest of a unit as it is.
-        Err(_) => Ok(format!("{}.{:06}", micros / 1_000_000, (micros % 1_000_000).unsigned_abs())),
+        Err(_) => format!("{}.{:06}", micros / 1_000_000, (micros % 1_000_000).unsigned_abs()),
     }
 }
 

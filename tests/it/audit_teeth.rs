@@ -444,6 +444,19 @@ const PLANTS: &[Plant] = &[
         INSERT INTO open_payments VALUES ('PAY-1', true, 'ACC-1', 'SGD', 5)",
     ),
     plant(
+        "A52",
+        "open payments that have more than the ledger holds for nobody",
+        "
+        UPDATE open_payments SET free = free + 1",
+    ),
+    plant(
+        "A52",
+        "unallocated cash of a currency in which nothing is open",
+        "
+        UPDATE ledger_entries SET currency = 'EUR'
+         WHERE ledger_account = 'unallocated_cash' AND amount = 60000000",
+    ),
+    plant(
         "A70",
         "a watermark of a year to come",
         "

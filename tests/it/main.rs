@@ -47,6 +47,7 @@ mod references;
 mod relay;
 mod released;
 mod rematch;
+mod reports;
 mod restored;
 mod review;
 mod rules;

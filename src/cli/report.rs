@@ -1,0 +1,251 @@
+//! `report unallocated`: money that came and lies on no invoice, at the end of a month.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use sqlx::PgPool;
+
+use super::args::{Since, since};
+use super::error::{CliError, Exit};
+use super::output::{Printer, Tabular, cell};
+use super::stream::Stream;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::money::Currency;
+use crate::store::views::unallocated::{self, Unallocated, UnallocatedRow};
+use crate::store::views::written;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ReportCommand {
+    /// Parked money, money on account and rests of payments; the sums are the ledger's
+    #[command(after_help = "Examples:\n  topup report unallocated\n  \
+                            topup report unallocated --as-of 2026-11-30 --by customer,age\n  \
+                            topup report unallocated --output csv")]
+    Unallocated(UnallocatedArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct UnallocatedArgs {
+    /// As it stood then: the end of a day, an instant, or 15m, 2h, 7d ago; now, if absent
+    #[arg(long, value_parser = as_of, value_name = "WHEN")]
+    as_of: Option<AsOf>,
+    /// Sums instead of payments; customer, age, kind, or several with commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    by: Vec<By>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    Customer,
+    Age,
+    Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum AsOf {
+    EndOf(NaiveDate),
+    At(Since),
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    match text.parse::<NaiveDate>() {
+        Ok(day) => Ok(AsOf::EndOf(day)),
+        Err(_) => since(text).map(AsOf::At),
+    }
+}
+
+/// Money of one group.
+#[derive(Debug, Clone, Serialize)]
+struct GroupRow {
+    currency: String,
+    account_id: Option<String>,
+    age: Option<&'static str>,
+    kind: Option<String>,
+    payments: u64,
+    unallocated: String,
+}
+
+/// All money of one currency, and what the ledger holds of it.
+#[derive(Debug, Clone, Serialize)]
+struct Total {
+    currency: String,
+    payments: u64,
+    unallocated: String,
+    ledger: String,
+    equal: bool,
+}
+
+/// # Errors
+/// What the database says, or that the time has not come.
+pub async fn run(
+    command: &ReportCommand,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<Exit, CliError> {
+    let ReportCommand::Unallocated(args) = command;
+    let zone = &config.jobs.time_zone;
+    let as_of = instant(args.as_of, zone)?;
+    let found = unallocated::at(pool, as_of, zone).await?;
+    let totals = totals(&found);
+    let mut sentences: Vec<String> = totals.iter().map(sentence).collect();
+    if sentences.is_empty() {
+        sentences.push("Nothing is unallocated; the ledger says the same.".to_owned());
+    }
+    let mut stream = Stream::new(printer);
+    if args.by.is_empty() {
+        stream.rows(&found.rows)?;
+        stream.end::<UnallocatedRow, _>(&totals, &sentences)?;
+    } else {
+        stream.rows(&groups(&found.rows, &args.by))?;
+        stream.end::<GroupRow, _>(&totals, &sentences)?;
+    }
+    Ok(if totals.iter().all(|total| total.equal) { Exit::Ok } else { Exit::Findings })
+}
+
+/// A currency that only the ledger has is one too.
+fn totals(found: &Unallocated) -> Vec<Total> {
+    let mut sums: BTreeMap<String, (u64, i128)> = BTreeMap::new();
+    for code in found.ledger.keys() {
+        sums.entry(code.clone()).or_insert((0, 0));
+    }
+    for ((currency, ()), sum) in summed(&found.rows, |_| ()) {
+        sums.insert(currency, sum);
+    }
+    let total = |(currency, (payments, micros)): (String, (u64, i128))| {
+        let ledger = found.ledger.get(&currency).copied().unwrap_or(0);
+        Total {
+            payments,
+            unallocated: amount(micros, &currency),
+            ledger: amount(ledger, &currency),
+            equal: ledger == micros,
+            currency,
+        }
+    };
+    sums.into_iter().map(total).filter(|total| total.payments > 0 || !total.equal).collect()
+}
+
+fn sentence(total: &Total) -> String {
+    let Total { currency, payments, unallocated, ledger, equal } = total;
+    let on = match payments {
+        1 => "1 payment".to_owned(),
+        many => format!("{many} payments"),
+    };
+    if *equal {
+        format!("{unallocated} {currency} unallocated on {on}; the ledger says the same.")
+    } else {
+        format!(
+            "{unallocated} {currency} unallocated on {on}, but the ledger holds {ledger}: \
+             run `topup audit`."
+        )
+    }
+}
+
+fn amount(micros: i128, code: &str) -> String {
+    Currency::parse(code).map_or_else(|_| micros.to_string(), |code| written(micros, code))
+}
+
+fn instant(as_of: Option<AsOf>, zone: &str) -> Result<DateTime<Utc>, CliError> {
+    let now = Clock::System.now();
+    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
+    let wanted = match as_of {
+        None => now,
+        Some(AsOf::At(since)) => since.instant(Clock::System),
+        Some(AsOf::EndOf(day)) if day == now.with_timezone(&zone).date_naive() => now,
+        Some(AsOf::EndOf(day)) => {
+            let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+            // Where midnight is skipped, the day ends an hour into it.
+            let hours = (0..=3).filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
+            let mut starts =
+                hours.filter_map(|hour| zone.from_local_datetime(&next.and_time(hour)).earliest());
+            // Posted before that midnight; the database keeps microseconds.
+            let end = starts.next().map_or(now, |start| start.to_utc());
+            end.checked_sub_signed(chrono::TimeDelta::microseconds(1)).unwrap_or(end)
+        }
+    };
+    if wanted > now {
+        let why = "--as-of is after now: nothing is known of it yet";
+        return Err(CliError::Usage(why.to_owned()));
+    }
+    Ok(wanted)
+}
+
+type Sums<K> = BTreeMap<(String, K), (u64, i128)>;
+
+/// Currencies are never added up.
+fn summed<K: Ord>(rows: &[UnallocatedRow], key: impl Fn(&UnallocatedRow) -> K) -> Sums<K> {
+    let mut sums = Sums::new();
+    for row in rows {
+        let (payments, micros) = sums.entry((row.currency.clone(), key(row))).or_insert((0, 0));
+        *payments = payments.saturating_add(1);
+        *micros = micros.saturating_add(row.micros);
+    }
+    sums
+}
+
+/// What rows have in common: customer, age, kind; each only if it is asked for.
+type Group = (Option<Option<String>>, Option<(usize, &'static str)>, Option<String>);
+
+fn groups(rows: &[UnallocatedRow], by: &[By]) -> Vec<GroupRow> {
+    let key = |row: &UnallocatedRow| -> Group {
+        (
+            by.contains(&By::Customer).then(|| row.account_id.clone()),
+            by.contains(&By::Age).then(|| age(row.age_days)),
+            by.contains(&By::Kind).then(|| row.kind.clone()),
+        )
+    };
+    let mut groups = Vec::new();
+    for ((currency, (account_id, age, kind)), (payments, micros)) in summed(rows, key) {
+        let unallocated = amount(micros, &currency);
+        let (account_id, age) = (account_id.flatten(), age.map(|(_, words)| words));
+        groups.push(GroupRow { currency, account_id, age, kind, payments, unallocated });
+    }
+    groups
+}
+
+/// The order of an age and its words.
+fn age(days: i64) -> (usize, &'static str) {
+    match days {
+        ..=7 => (0, "0-7 days"),
+        8..=30 => (1, "8-30 days"),
+        31..=90 => (2, "31-90 days"),
+        _ => (3, "over 90 days"),
+    }
+}
+
+impl Tabular for UnallocatedRow {
+    const HEADERS: &'static [&'static str] =
+        &["payment", "customer", "currency", "unallocated", "kind", "reason", "received", "days"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.payment_id.clone(),
+            cell(self.account_id.as_ref()),
+            self.currency.clone(),
+            self.unallocated.clone(),
+            self.kind.clone(),
+            cell(self.reason.as_ref()),
+            self.received_on.to_string(),
+            self.age_days.to_string(),
+        ]
+    }
+}
+
+impl Tabular for GroupRow {
+    const HEADERS: &'static [&'static str] =
+        &["customer", "age", "kind", "currency", "payments", "unallocated"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            cell(self.account_id.as_ref()),
+            cell(self.age.as_ref()),
+            cell(self.kind.as_ref()),
+            self.currency.clone(),
+            self.payments.to_string(),
+            self.unallocated.clone(),
+        ]
+    }
+}
