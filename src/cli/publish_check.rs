@@ -15,7 +15,7 @@ use super::records::sentence;
 use super::verbs::outcome_of;
 use crate::config::Topics;
 use crate::masked;
-use crate::store::views::records::RecordName;
+use crate::store::views::records::{self, RecordName};
 use crate::wire::{RawRecord, Topic, decode};
 
 /// A line that a worker could not read.
@@ -114,9 +114,17 @@ pub(super) async fn outcomes(
     for (topic, partition, offset) in sent {
         let name =
             RecordName::Position { topic: topic.clone(), partition: *partition, offset: *offset };
-        let row = outcome_of(pool, &name, patience).await?;
-        if row.is_none() {
-            patience = Duration::ZERO;
+        let mut row = outcome_of(pool, &name, patience).await?;
+        match &mut row {
+            None => patience = Duration::ZERO,
+            // The id came before: what became of this delivery is something else.
+            Some(row) => {
+                if let Some((outcome, code)) =
+                    records::repeat_at(pool, topic, *partition, *offset).await?
+                {
+                    (row.outcome, row.code) = (outcome, code);
+                }
+            }
         }
         rows.push(Ended {
             place: format!("{topic}:{partition}:{offset}"),

@@ -62,6 +62,14 @@ impl Privacy {
         }
     }
 
+    /// The lines of such a text.
+    fn within_lines(self, lines: Vec<String>) -> Vec<String> {
+        match self {
+            Self::Full => lines,
+            Self::Masked => mask::hide_numbers_in_lines(&lines),
+        }
+    }
+
     /// Whether what is shown is masked: JSON says so.
     #[must_use]
     pub fn is_masked(self) -> bool {

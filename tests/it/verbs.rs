@@ -197,6 +197,18 @@ async fn publishing_checks_waits_and_names_a_missing_topic() {
     assert_eq!(waited.status.code(), Some(0), "{}", said(&waited));
     let outcomes = said(&waited);
     assert_eq!(outcomes.matches("crm/c-1").count(), 2, "{outcomes}");
+    for outcome in ["applied", "duplicate"] {
+        assert_eq!(outcomes.matches(&format!(r#":"{outcome}""#)).count(), 1, "{outcomes}");
+    }
+    // The same id with another content: the first was applied, this one is not.
+    std::fs::write(&file, line("ACME", &good.replace("Customer", "Client"))).expect("written");
+    let waited = topup(&world, &["publish", "--wait", name, "--output", "ndjson"]);
+    assert_eq!(waited.status.code(), Some(3), "{}", said(&waited));
+    let conflict = said(&waited);
+    assert!(
+        conflict.contains(r#":"dead_lettered""#) && conflict.contains("conflict"),
+        "{conflict}"
+    );
     worker.shutdown().await;
 
     let other = format!("{}_other", world.name);

@@ -57,7 +57,7 @@ fn runs(text: &str, strip: bool) -> String {
 /// A character of a text as it is read: decimal digits of any script are ASCII, hyphens, dashes and
 /// minus signs one hyphen, slashes one slash.
 #[must_use]
-pub(super) fn plain(character: char) -> char {
+pub(crate) fn plain(character: char) -> char {
     match character {
         '\0'..='\u{ac}' => character,
         '\u{2010}'..='\u{2015}'

@@ -258,6 +258,8 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
     let allocations = allocations(pool, id).await?;
     let payment = payment_row(&row)?;
     let reason = payment.reason.as_deref().and_then(ParkReason::from_code);
+    // Words of the payer's text, put together.
+    let watches: Vec<String> = row.try_get("watches")?;
     let mut view = PaymentView {
         row: payment,
         returned: amount(&row, "returned")?,
@@ -267,7 +269,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         method: row.try_get("method")?,
         reference: said(&row, "reference", privacy)?,
         remark: said(&row, "remark", privacy)?,
-        watches: row.try_get("watches")?,
+        watches: watches.iter().map(|watch| privacy.within(watch)).collect(),
         bank: bank.into_iter().next(),
         allocations,
         reversals: steps_back::of_payment(pool, id).await?,
@@ -325,10 +327,7 @@ fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
         debtor_account: privacy.optional(row.try_get("debtor_account")?),
         virtual_account: privacy.optional(row.try_get("virtual_account")?),
         creditor_reference: row.try_get("creditor_reference")?,
-        unstructured: lines::split(row.try_get("unstructured")?)
-            .iter()
-            .map(|line| privacy.within(line))
-            .collect(),
+        unstructured: privacy.within_lines(lines::split(row.try_get("unstructured")?)),
         recorded_at: row.try_get("recorded_at")?,
     })
 }

@@ -19,6 +19,7 @@ const BY_ID: &str = include_str!("../sql/views_records_by_id.sql");
 const BY_POSITION: &str = include_str!("../sql/views_record_by_position.sql");
 const KEY_BY_POSITION: &str = include_str!("../sql/views_record_key_by_position.sql");
 const REPEATS: &str = include_str!("../sql/views_repeats_of_record.sql");
+const REPEAT_AT: &str = include_str!("../sql/views_repeat_at.sql");
 const DEAD_LETTERS: &str = include_str!("../sql/views_dead_letters_of_record.sql");
 const WAITING: &str = include_str!("../sql/views_waiting_of_record.sql");
 const COMMANDS: &str = include_str!("../sql/views_waiting_commands.sql");
@@ -202,6 +203,21 @@ pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
             by_position(pool, topic, *partition, *offset).await
         }
     }
+}
+
+/// Outcome and code of the record at a place, where it was not the first of its id.
+///
+/// # Errors
+/// What the database says.
+pub async fn repeat_at(
+    pool: &PgPool,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<(String, Option<String>)>> {
+    let bound = sqlx::query(REPEAT_AT).bind(topic).bind(partition).bind(offset);
+    let row = bound.fetch_optional(pool).await?;
+    row.map(|row| Ok((row.try_get("outcome")?, row.try_get("code")?))).transpose()
 }
 
 async fn by_key(pool: &PgPool, source: &str, id: &str) -> Result<Vec<RecordRow>> {
