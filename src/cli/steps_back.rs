@@ -47,6 +47,7 @@ impl Tabular for ReturnRow {
     const HEADERS: &'static [&'static str] = &[
         "at",
         "what",
+        "payment",
         "amount",
         "currency",
         "unallocated",
@@ -54,6 +55,7 @@ impl Tabular for ReturnRow {
         "clawed back",
         "reason",
         "bank's key",
+        "said",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -61,6 +63,7 @@ impl Tabular for ReturnRow {
         vec![
             self.returned_at.to_string(),
             what.to_owned(),
+            self.payment_id.clone(),
             self.amount.clone(),
             self.currency.clone(),
             self.unallocated.clone(),
@@ -68,6 +71,7 @@ impl Tabular for ReturnRow {
             self.clawed_back.clone(),
             cell(self.reason.as_ref()),
             self.bank_key.clone(),
+            cell(self.said.as_ref()),
         ]
     }
 }
@@ -96,6 +100,7 @@ mod tests {
         assert_eq!(reversal.cells().len(), ReversalRow::HEADERS.len());
         let mut returned = ReturnRow {
             return_id: 2,
+            payment_id: word(),
             bank_account: word(),
             bank_key: word(),
             undoes: None,
@@ -105,6 +110,7 @@ mod tests {
             unspent: word(),
             clawed_back: word(),
             reason: Some("AC04".to_owned()),
+            said: Some("by alice: the bank named it".to_owned()),
             returned_at: At(chrono::DateTime::default()),
         };
         assert_eq!(returned.cells().len(), ReturnRow::HEADERS.len());

@@ -291,6 +291,13 @@ impl Payment {
         self.amount.sub(self.returned)?.sub(self.refunded)?.sub(self.split)
     }
 
+    /// Whether some of it is with its parts. A part that went back has none of its own, and may
+    /// have money again.
+    #[must_use]
+    pub fn has_parts(&self) -> bool {
+        self.split.is_positive() && self.origin != PaymentOrigin::Split
+    }
+
     /// The state that its amounts and account say, once something is allocated.
     ///
     /// # Errors

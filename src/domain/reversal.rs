@@ -77,6 +77,8 @@ pub struct PaymentReturn {
     pub undoes: Option<ReturnId>,
     /// The bank's reason, a code of four characters as a rule.
     pub reason: Option<String>,
+    /// What the person said who pointed the bank's return at this payment.
+    pub said: Option<String>,
     /// The bank's own id of it: of an entry that was booked as one sum perhaps that of the entry.
     pub bank_transaction_id: Option<String>,
     /// None where nothing was in the books.

@@ -55,6 +55,7 @@ mod runbook;
 mod same_money;
 mod simulate;
 mod size;
+mod split_returns;
 mod splits;
 mod statements;
 mod steps_back;

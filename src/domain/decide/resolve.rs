@@ -1,8 +1,10 @@
 //! A person's word on a parked return: which payments it takes, or that it takes nothing.
 
+use std::collections::BTreeSet;
+
 use super::command::{applied_payment, asked, check_owner, known_payment};
-use super::returns::apply;
-use super::{Halt, Recording};
+use super::returns::{Taken, apply};
+use super::{Halt, Recording, split_returns};
 use crate::domain::bank::Direction;
 use crate::domain::effect::{BankDisposition, BankRecord, Effect, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -11,6 +13,7 @@ use crate::domain::input::{ResolveReturn, ReturnWord};
 use crate::domain::money::{Amount, Money};
 use crate::domain::payment::Payment;
 use crate::domain::rejection::Rejection;
+use crate::domain::working_set::WorkingSet;
 
 type Result<T = Outcome> = std::result::Result<T, Halt>;
 
@@ -63,12 +66,7 @@ fn take(
         return Err(Rejection::ReturnMismatch.into());
     };
     let applied = applied_payment(&first.payment_id);
-    check_owner(first.account_id.as_ref(), &command.account_id)?;
-    for (payment, _) in &known {
-        if !recording.set.parts_of(&payment.payment_id)?.is_empty() {
-            return Err(Rejection::PaymentSplit.into());
-        }
-    }
+    check_first(recording.set, first, command)?;
     let record = parked(recording, command)?;
     let bank = &record.transaction;
     if bank.direction() != Direction::Return {
@@ -78,31 +76,59 @@ fn take(
         return Err(Rejection::CurrencyMismatch.into());
     }
     let zero = Money::zero(bank.amount.currency());
-    let fee = fee.map_or(Ok(zero), |fee| asked(first, fee))?;
-    for (payment, amount, fee) in shares(&known, bank.amount, fee)? {
-        apply(recording, &record, &payment, (amount, fee))?;
+    let said = command.reason.as_ref();
+    let mut fee = fee.map_or(Ok(zero), |fee| asked(first, fee))?;
+    for (payment, amount, with_parts) in shares(recording.set, &known, bank.amount.sub(fee)?)? {
+        apply(recording, &record, &payment, Taken { amount, fee, with_parts, said })?;
+        // It goes with the first.
+        fee = zero;
     }
     Ok(applied)
 }
 
-/// What each gives; the fee goes with the first.
+/// The command is about the customer of its first payment. One that is split may have none: then
+/// it is about one of those who have its parts.
+fn check_first(set: &WorkingSet, first: &Payment, command: &ResolveReturn) -> Result<()> {
+    check_owner(first.account_id.as_ref(), &command.account_id)?;
+    let parts = set.parts_of(&first.payment_id)?;
+    let mut owners = parts.iter().filter_map(|part| part.account_id.as_ref());
+    let nobodys = first.account_id.is_none() && !parts.is_empty();
+    if nobodys && !owners.any(|owner| *owner == command.account_id) {
+        return Err(Rejection::AccountMismatch.into());
+    }
+    Ok(())
+}
+
+/// What each gives, and whether all of its parts go back with it.
 fn shares(
+    set: &WorkingSet,
     known: &[(Payment, Option<Amount>)],
     all: Money,
-    fee: Money,
-) -> Result<Vec<(Payment, Money, Money)>> {
-    let zero = Money::zero(all.currency());
-    let mut left = all.sub(fee)?;
+) -> Result<Vec<(Payment, Money, bool)>> {
+    // A part that is named gives what is named for it, and no more by its whole.
+    let named: BTreeSet<&PaymentId> =
+        known.iter().map(|(payment, _)| &payment.payment_id).collect();
+    let mut left = all;
     let mut shares = Vec::with_capacity(known.len());
     for (payment, amount) in known {
         let amount = amount.map_or(Ok(left), |amount| asked(payment, amount))?;
-        let there = payment.left()?;
-        if !amount.is_positive() || amount.compare(there)?.is_gt() {
+        left = left.sub(amount)?;
+        if !amount.is_positive() {
             return Err(Rejection::ReturnMismatch.into());
         }
-        left = left.sub(amount)?;
-        let fee = if shares.is_empty() { fee } else { zero };
-        shares.push((payment.clone(), amount, fee));
+        let whole = split_returns::left_of_parts(set, &payment.payment_id)?.add(payment.left()?)?;
+        let parts = set.parts_of(&payment.payment_id)?;
+        let alone = !parts.iter().any(|part| named.contains(&part.payment_id));
+        if alone && split_returns::is_decided(set, &payment.payment_id, amount == whole)? {
+            if amount.compare(whole)?.is_gt() {
+                return Err(Rejection::ReturnMismatch.into());
+            }
+            shares.push((payment.clone(), amount, true));
+            continue;
+        }
+        let given = split_returns::share_out(set, payment, &named, amount)?;
+        let given = given.ok_or(Rejection::ReturnMismatch)?;
+        shares.extend(given.into_iter().map(|(payment, amount)| (payment, amount, false)));
     }
     if left.is_zero() { Ok(shares) } else { Err(Rejection::ReturnMismatch.into()) }
 }

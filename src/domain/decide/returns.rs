@@ -90,7 +90,7 @@ fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
     if !split_returns::is_decided(recording.set, &payment_id, amount == left)? {
         return Ok(Tried::Waits(ReturnWaits::SplitPayment));
     }
-    apply(recording, record, &payment, (amount, fee))?;
+    apply(recording, record, &payment, Taken { amount, fee, with_parts: true, said: None })?;
     Ok(Tried::Done(format!("payment:{payment_id}")))
 }
 
@@ -128,18 +128,31 @@ fn share(bank: &BankTransaction, whole_payment: Money, left: Money) -> Result<Sh
     })
 }
 
+/// What a return takes of one payment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken<'a> {
+    pub amount: Money,
+    /// What the bank takes besides.
+    pub fee: Money,
+    /// All that is left of its parts goes back too, and is in the amount.
+    pub with_parts: bool,
+    /// What the person said who pointed the return at it.
+    pub said: Option<&'a String>,
+}
+
 /// The free money first, then what is unspent of the newest lots, then what was spent, of the
-/// newest as well. Never in proportion: that would leave dust. Of a payment that is split all is
-/// taken, its parts first, the last of them before the others.
+/// newest as well. Never in proportion: that would leave dust. Of a payment whose parts go back too
+/// all is taken, its parts first, the last of them before the others.
 pub(super) fn apply(
     recording: &mut Recording<'_>,
     record: &BankRecord,
     payment: &Payment,
-    (amount, fee): (Money, Money),
+    Taken { amount, fee, with_parts, said }: Taken<'_>,
 ) -> Result {
     let zero = Money::zero(amount.currency());
-    let parts = split_returns::plan_parts(recording.set, &payment.payment_id)?;
-    let given = split_returns::left_of_parts(recording.set, &payment.payment_id)?;
+    let all = with_parts.then(|| split_returns::plan_parts(recording.set, &payment.payment_id));
+    let parts = all.transpose()?.unwrap_or_default();
+    let given = split_returns::left_with(&parts, zero)?;
     let own = amount.sub(given)?;
     let free = payment.unallocated()?.min(own)?;
     // What was removed is not in the books any more: nothing is left to take there.
@@ -171,6 +184,7 @@ pub(super) fn apply(
         clawed_back: all.spent,
         undoes: None,
         reason: record.transaction.return_of.as_ref().and_then(|of| of.reason.clone()),
+        said: said.cloned(),
         bank_transaction_id: record.transaction.bank_transaction_id.clone(),
         ledger_transaction_id: postings.map(|posted| posted.0),
     };
@@ -232,13 +246,13 @@ pub(super) struct Taking {
 }
 
 pub(super) struct Plan {
-    parts: Vec<Taken>,
+    parts: Vec<OfLink>,
     pub unspent: Money,
     pub spent: Money,
 }
 
 /// What goes back of one allocation.
-struct Taken {
+struct OfLink {
     link: Allocation,
     unspent: Money,
     spent: Money,
@@ -267,7 +281,7 @@ pub(super) fn plan(set: &WorkingSet, links: &[Allocation], amount: Money) -> Res
         let spent = part.sub(unspent)?;
         plan.unspent = plan.unspent.add(unspent)?;
         plan.spent = plan.spent.add(spent)?;
-        plan.parts.push(Taken { link: link.clone(), unspent, spent });
+        plan.parts.push(OfLink { link: link.clone(), unspent, spent });
     }
     if left.is_zero() {
         Ok(plan)
@@ -317,7 +331,7 @@ pub(super) fn post(
 /// removed stays so unless it has money again.
 pub(super) fn restate(recording: &mut Recording<'_>, before: &Payment) -> Result {
     let now = payment_of(recording.set, &before.payment_id)?;
-    let gone = now.returned.add(now.refunded)? == now.amount;
+    let gone = now.left()?.is_zero() && !now.has_parts();
     let again = before.state == PaymentState::Removed && now.refunded != before.refunded;
     let state = if before.state == PaymentState::Removed && !again {
         before.state

@@ -1,6 +1,8 @@
 //! The bank takes back a payment that is split. It does not say whose part it means, so only the
 //! whole is taken without a person: each part goes back to the payment, spent or not, and with it
-//! to the bank.
+//! to the bank. Of less a person says whose it is, or that it is taken as any return is.
+
+use std::collections::BTreeSet;
 
 use super::Recording;
 use super::returns::{Plan, Taking, plan, post, reverse_planned};
@@ -57,6 +59,66 @@ pub(super) fn plan_parts(set: &WorkingSet, payment_id: &PaymentId) -> Result<Vec
         }
     }
     Ok(taken)
+}
+
+/// What those parts give together.
+pub(super) fn left_with(parts: &[PartTaken], zero: Money) -> Result<Money> {
+    parts.iter().try_fold(zero, |sum, taken| Ok(sum.add(taken.part.left()?)?))
+}
+
+/// What the payment and its parts have left, by how dear it is to give: what is free, what is
+/// allocated and unspent, what was spent, and what was removed from the books.
+struct Member {
+    payment: Payment,
+    tiers: [Money; 4],
+    gives: Money,
+}
+
+/// Shares an amount out to the payment and its parts, the payment first and then the last part
+/// before the others: nobody gives unspent money while one of them has free money, and nobody gives
+/// what is spent while another has unspent money. `but` are parts that are left out. None: they
+/// have not so much.
+pub(super) fn share_out(
+    set: &WorkingSet,
+    payment: &Payment,
+    but: &BTreeSet<&PaymentId>,
+    amount: Money,
+) -> Result<Option<Vec<(Payment, Money)>>> {
+    let mut members = vec![member(set, payment)?];
+    for part in set.parts_of(&payment.payment_id)? {
+        if !but.contains(&part.payment_id) {
+            members.push(member(set, &part)?);
+        }
+    }
+    let mut left = amount;
+    for tier in 0..4 {
+        for member in &mut members {
+            let there = member.tiers.get(tier).copied().unwrap_or(member.gives);
+            let gives = there.min(left)?;
+            member.gives = member.gives.add(gives)?;
+            left = left.sub(gives)?;
+        }
+    }
+    let given = members.into_iter().map(|member| (member.payment, member.gives));
+    let given: Vec<_> = given.filter(|(_, gives)| gives.is_positive()).collect();
+    Ok(left.is_zero().then_some(given))
+}
+
+fn member(set: &WorkingSet, payment: &Payment) -> Result<Member> {
+    let zero = Money::zero(payment.currency());
+    let (payment, left) = (payment.clone(), payment.left()?);
+    if payment.state == PaymentState::Removed {
+        return Ok(Member { payment, tiers: [zero, zero, zero, left], gives: zero });
+    }
+    let mut unspent = zero;
+    for link in live_links(set, &payment.payment_id, None)? {
+        let lot = set.usage.lot(&link.account_id, left.currency(), link.id);
+        let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
+        unspent = unspent.add(lot.remaining.min(link.live()?)?.whole_minor_units()?)?;
+    }
+    let free = payment.unallocated()?;
+    let spent = payment.allocated.sub(unspent)?;
+    Ok(Member { payment, tiers: [free, unspent, spent, zero], gives: zero })
 }
 
 /// What a return takes of the payment and its parts together.

@@ -8,7 +8,7 @@ use crate::domain::allocation::Rule;
 use crate::domain::bank::BankTransaction;
 use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, ReturnWaits};
 use crate::domain::event::Fact;
-use crate::domain::ids::{AccountId, LedgerTransactionId};
+use crate::domain::ids::{AccountId, LedgerTransactionId, PaymentId};
 use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, PaymentState};
@@ -108,8 +108,13 @@ fn known_by<'a>(set: &'a WorkingSet, bank: &BankTransaction, id: &str) -> Vec<&'
         set.returns.values().filter(|known| known.amount.currency() == bank.amount.currency());
     let all = all.filter(|known| known.bank_account == own);
     let by_id = |known: &&AppliedReturn| known.bank_transaction_id.as_deref() == Some(id);
+    // What a person took from the parts of a payment was returned of it.
+    let is_part =
+        |of: &PaymentId, id: &PaymentId| set.parts.get(of).is_some_and(|parts| parts.contains(id));
     let of_it = |known: &&AppliedReturn| {
-        original.is_some_and(|payments| payments.contains(&known.payment_id))
+        let id = &known.payment_id;
+        let mut payments = original.into_iter().flatten();
+        payments.any(|of| of == id || is_part(of, id))
     };
     let found: Vec<&AppliedReturn> = all.clone().filter(by_id).collect();
     if found.is_empty() { all.filter(of_it).collect() } else { found }
@@ -193,6 +198,7 @@ fn restore(
         clawed_back: zero,
         undoes: Some(known.id),
         reason: record.transaction.return_of.as_ref().and_then(|of| of.reason.clone()),
+        said: None,
         bank_transaction_id: record.transaction.bank_transaction_id.clone(),
         ledger_transaction_id: posts.then_some(posted),
     };

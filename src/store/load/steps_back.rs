@@ -196,11 +196,12 @@ async fn resolved(
     if steps.resolved.is_empty() {
         return Ok(());
     }
+    // Also one that this batch records: all that is live of it will be here.
+    steps.payments.extend(steps.resolved.iter().cloned());
     let ids: Vec<&str> = steps.resolved.iter().map(String::as_str).collect();
     let rows = sqlx::query(sql!("load_payment_owners")).bind(ids).fetch_all(&mut **tx).await?;
     for row in rows {
         let payment_id: &str = row.try_get(0)?;
-        steps.payments.insert(payment_id.to_owned());
         steps.found.insert(payment_id.to_owned());
         owners.extend(row.try_get::<Option<String>, _>(1)?);
     }

@@ -38,7 +38,7 @@ async fn returns(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
     let column = |of: fn(&PaymentReturn) -> Money| {
         all.iter().map(|r| micros(of(r))).collect::<Result<Vec<_>, _>>()
     };
-    let reason = |r: &&PaymentReturn| r.reason.as_ref().map(|text| text.replace('\0', "\\0"));
+    let text = |text: Option<&String>| text.map(|text| text.replace('\0', "\\0"));
     sqlx::query(sql!("insert_returns"))
         .bind(all.iter().map(|r| r.id.0).collect::<Vec<_>>())
         .bind(all.iter().map(|r| r.key.bank_account.as_str()).collect::<Vec<_>>())
@@ -50,12 +50,13 @@ async fn returns(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
         .bind(column(|r| r.unallocated)?)
         .bind(column(|r| r.unspent)?)
         .bind(column(|r| r.clawed_back)?)
-        .bind(all.iter().map(reason).collect::<Vec<_>>())
+        .bind(all.iter().map(|r| text(r.reason.as_ref())).collect::<Vec<_>>())
         .bind(at)
         .bind(column(|r| r.removed)?)
         .bind(column(|r| r.fee)?)
         .bind(all.iter().map(|r| r.bank_transaction_id.as_deref()).collect::<Vec<_>>())
         .bind(all.iter().map(|r| r.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
+        .bind(all.iter().map(|r| text(r.said.as_ref())).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,7 +1,10 @@
--- What the bank took back of one payment, and what undid that. Index: payment_returns_payment.
-SELECT return_id, bank_account, bank_key, undoes, currency, amount, unallocated, unspent,
-       clawed_back, reason, returned_at
-  FROM payment_returns
- WHERE payment_id = $1
- ORDER BY return_id
+-- What the bank took back of one payment and of its parts, and what undid that.
+-- Indexes: payment_returns_payment, the unique one of payment_id and part.
+SELECT r.return_id, r.payment_id, r.bank_account, r.bank_key, r.undoes, r.currency, r.amount,
+       r.unallocated, r.unspent, r.clawed_back, r.reason, r.said, r.returned_at
+  FROM (SELECT $1::text AS payment_id
+         UNION ALL
+        SELECT part_id FROM payment_splits WHERE payment_id = $1) n
+  JOIN payment_returns r ON r.payment_id = n.payment_id
+ ORDER BY r.return_id
  LIMIT 200

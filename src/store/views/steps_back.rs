@@ -35,6 +35,8 @@ pub struct ReversalRow {
 #[derive(Debug, Clone, Serialize)]
 pub struct ReturnRow {
     pub return_id: i64,
+    /// The payment, or one of its parts.
+    pub payment_id: String,
     pub bank_account: String,
     pub bank_key: String,
     /// The return that this one undoes.
@@ -46,6 +48,8 @@ pub struct ReturnRow {
     pub unspent: String,
     pub clawed_back: String,
     pub reason: Option<String>,
+    /// What the person said who pointed the bank's return at it.
+    pub said: Option<String>,
     pub returned_at: At,
 }
 
@@ -91,6 +95,7 @@ fn reversal(row: &PgRow) -> Result<ReversalRow> {
 fn returned(row: &PgRow) -> Result<ReturnRow> {
     Ok(ReturnRow {
         return_id: row.try_get("return_id")?,
+        payment_id: row.try_get("payment_id")?,
         bank_account: row.try_get("bank_account")?,
         bank_key: row.try_get("bank_key")?,
         undoes: row.try_get("undoes")?,
@@ -100,6 +105,7 @@ fn returned(row: &PgRow) -> Result<ReturnRow> {
         unspent: amount(row, "unspent")?,
         clawed_back: amount(row, "clawed_back")?,
         reason: row.try_get("reason")?,
+        said: row.try_get("said")?,
         returned_at: row.try_get("returned_at")?,
     })
 }

@@ -209,11 +209,19 @@ fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
     for row in &payment.returns {
         let money = format!("{} {}", row.amount, row.currency);
         let why = row.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let part = (row.payment_id != payment.row.payment_id).then_some(&row.payment_id);
+        let part = part.map(|part| format!(" of part {part}")).unwrap_or_default();
         let what = match row.undoes {
-            Some(_) => format!("undid the return: {money} are here again{why}"),
-            None => format!("took {money} back{why}"),
+            Some(_) => format!("undid the return: {money}{part} are here again{why}"),
+            None => format!("took {money}{part} back{why}"),
         };
         steps.push(step(row.returned_at, "the bank", what));
+        if let Some(said) = row.said.as_deref() {
+            let (who, why) = by_whom(Some(said));
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            let what = format!("said that this return takes {money}{part}{why}");
+            steps.push(step(row.returned_at, who, what));
+        }
     }
     steps
 }

@@ -198,7 +198,6 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
         (PaymentNotSplit, nothing, unsplit("FREE", "A")),
         (PaymentIsPart, split_free, split(PART, "A", &[("B", "1", &[])])),
         (AccountMismatch, nothing, resolve(&["BS"])),
-        (PaymentSplit, split_free, resolve(&["FREE"])),
         (ReturnNotParked, nothing, resolve(&["FREE"])),
         (ReturnNotParked, nothing, resolve(&[])),
         (ReturnMismatch, park_return, resolve(&["FREE"])),

@@ -10,6 +10,7 @@ mod returns;
 mod reverse;
 mod review;
 mod split;
+mod split_returns;
 mod threshold;
 mod usage;
 mod waiting;

@@ -14,10 +14,10 @@ use crate::domain::testkit::{
     payment, record, remove, returned, split, unreturned, unsplit,
 };
 
-const SETTLED: &str = "BANK:OURS:1";
+pub(super) const SETTLED: &str = "BANK:OURS:1";
 
 /// A settlement `1` of 100.50: 60.50 are for I1 of A, 40 for I2 of B, and the bank says so.
-fn settlement() -> Desk {
+pub(super) fn settlement() -> Desk {
     let mut desk = Desk::with_customers(Policy::default());
     desk.invoice("I1", "A", "60.50");
     desk.invoice("I2", "B", "40");
@@ -29,20 +29,20 @@ fn settlement() -> Desk {
 }
 
 /// The settlement, shared out to both customers.
-fn shared() -> Desk {
+pub(super) fn shared() -> Desk {
     let mut desk = settlement();
     desk.apply(split(SETTLED, "A", &[("A", "60.50", &["I1"]), ("B", "40", &["I2"])]));
     desk
 }
 
 /// All parts that the settlement ever had, the first one first.
-fn parts(desk: &Desk) -> Vec<Payment> {
+pub(super) fn parts(desk: &Desk) -> Vec<Payment> {
     let ids: &[PaymentId] = desk.model.set.parts.get(&banked("1")).map_or(&[], Vec::as_slice);
     ids.iter().map(|id| desk.model.set.payments[id].clone()).collect()
 }
 
 /// Every payment's money is somewhere, and the ledger has it there.
-fn sound(desk: &Desk) {
+pub(super) fn sound(desk: &Desk) {
     let summary = desk.model.summary();
     let ledger = |word: &str| {
         let sum = summary.ledger.iter().filter(|(key, _)| key.0 == word);
@@ -59,7 +59,7 @@ fn sound(desk: &Desk) {
     assert_eq!((ledger("unallocated_cash"), ledger("bank_clearing")), (free, here.negated()));
 }
 
-fn refused(desk: &mut Desk, command: Command, rejection: Rejection) {
+pub(super) fn refused(desk: &mut Desk, command: Command, rejection: Rejection) {
     let before = desk.model.summary();
     assert_eq!(desk.hand_in(command), Outcome::Rejected(rejection));
     let mut after = desk.model.summary();
@@ -67,7 +67,7 @@ fn refused(desk: &mut Desk, command: Command, rejection: Rejection) {
     assert_eq!(before, after, "a refusal changes nothing");
 }
 
-fn disposition(desk: &Desk, id: &str) -> BankDisposition {
+pub(super) fn disposition(desk: &Desk, id: &str) -> BankDisposition {
     let key = |word: &str| BankKey { bank_account: "OURS".to_owned(), key: format!("{word}:{id}") };
     let known = ["reversal", "undone"].iter().find_map(|word| desk.model.set.bank.get(&key(word)));
     known.expect("a bank transaction").disposition
