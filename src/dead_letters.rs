@@ -20,9 +20,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::pipeline::Pipeline;
 use crate::pipeline::replay::{Chunk, Replayed};
-use crate::store::StoreError;
 use crate::store::dead_letters::{self, Act, Selection, Who};
+use crate::store::failing::{self, Kind};
 use crate::store::replay_runs::{self, Run};
+use crate::store::{StoreError, in_hand};
 
 /// Letters of one transaction. One of a few hundred takes some 100 ms, and that long the accounts
 /// of its letters are locked, also in a dry run.
@@ -142,6 +143,10 @@ async fn begin(
     let selection = match &args.what {
         What::Run(id) => {
             let resumed = replay_runs::resume(pool, *id, at).await?;
+            if resumed.is_some() {
+                // Whoever ran it before is gone.
+                in_hand::bury(pool, Kind::Letter, *id, at).await?;
+            }
             return Ok(resumed.map(|(run, failing)| (run, failing.into_iter().collect())));
         }
         What::Selected(selection) => selection,
@@ -217,6 +222,13 @@ impl Replay<'_> {
         i64::from(size).min(left)
     }
 
+    /// What is resolved kills nobody any more.
+    async fn forget_failures(&self, replayed: &[(i64, Replayed)]) -> Result<(), StoreError> {
+        let resolved = replayed.iter().filter(|(_, result)| result.resolves());
+        let names: Vec<String> = resolved.map(|(id, _)| id.to_string()).collect();
+        failing::clear(self.pipeline.pool(), Kind::Letter, &names).await
+    }
+
     /// How many failed.
     async fn chunk(&mut self, ids: &[i64]) -> Result<u32, StoreError> {
         let chunk = Chunk {
@@ -229,7 +241,17 @@ impl Replay<'_> {
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         // No rate: no pause. The pause is not shortened by what the chunk took.
         let pause = Duration::from_secs(1).checked_div(self.args.rate).unwrap_or_default();
-        let replayed = self.pipeline.replay_chunk(chunk, &mut self.failing).await?;
+        let failing = &mut self.failing;
+        // Who names a letter sees what it does to the process, and has it tried at once.
+        let named = !self.run.selection.ids.is_empty();
+        let replayed = if self.args.dry_run || named {
+            self.pipeline.replay_chunk(chunk, failing).await?
+        } else {
+            self.pipeline.replay_in_hand(chunk, self.run.id, failing).await?
+        };
+        if named && !self.args.dry_run {
+            self.forget_failures(&replayed).await?;
+        }
         tokio::time::sleep(pause.saturating_mul(count)).await;
         let failed =
             replayed.iter().filter(|(_, r)| matches!(r, Replayed::StillFailing { .. })).count();

@@ -14,6 +14,7 @@ use crate::store::reach::Unreachable;
 use crate::store::views::health::{
     Examined, MigrationFacts, PartitionFact, ServerFacts, TablePrivileges,
 };
+use crate::store::views::status::BlockingSession;
 use crate::telemetry::chain;
 
 /// PostgreSQL 14 is the oldest that is supported upstream.
@@ -24,6 +25,10 @@ const SKEW_FAIL_MS: i64 = 30_000;
 const PARTITIONS: &str = "partitions";
 const RELAY: &str = "events published";
 const PROOF: &str = "usage proof";
+const FAILING: &str = "failing items";
+const LOCKS: &str = "locks";
+/// Who has made others wait for longer than this is gone, or should be.
+const LOCKS_FAIL_SECONDS: i64 = 30;
 const STATEMENTS: &str = "bank statements";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -117,7 +122,9 @@ async fn database(config: &Config) -> Vec<Check> {
             Ok(facts) => checks.extend(judge_relay(&facts)),
             Err(error) => checks.push(unanswered(RELAY, &error)),
         }
+        checks.extend(failing(&mut examined).await);
     }
+    checks.extend(locks(&mut examined).await);
     checks.push(match &config.database.role {
         None => verdict(
             Verdict::Warn,
@@ -131,6 +138,20 @@ async fn database(config: &Config) -> Vec<Check> {
         },
     });
     checks
+}
+
+async fn failing(examined: &mut Examined) -> Vec<Check> {
+    match examined.failing().await {
+        Ok(facts) => judge_failing(&facts),
+        Err(error) => vec![unanswered(FAILING, &error)],
+    }
+}
+
+async fn locks(examined: &mut Examined) -> Vec<Check> {
+    match examined.blocking().await {
+        Ok(sessions) => judge_locks(&sessions),
+        Err(error) => vec![unanswered(LOCKS, &error)],
+    }
 }
 
 fn unanswered(check: &'static str, error: &dyn std::error::Error) -> Check {
@@ -284,6 +305,45 @@ fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
     facts.iter().map(judged).collect()
 }
 
+fn judge_failing(facts: &[PartitionFact]) -> Vec<Check> {
+    if facts.is_empty() {
+        return vec![ok(FAILING, "nothing fails again and again")];
+    }
+    let judged = |fact: &PartitionFact| {
+        let (judged, how) = if fact.held {
+            (
+                Verdict::Fail,
+                "its process died twice: look at the log and the core file, update topup",
+            )
+        } else {
+            (Verdict::Warn, "look up the code in the log; the others go on")
+        };
+        verdict(judged, FAILING, fact.found.clone(), how)
+    };
+    facts.iter().map(judged).collect()
+}
+
+/// Each session by the number that ends it. What it says is not told: that may be data.
+fn judge_locks(sessions: &[BlockingSession]) -> Vec<Check> {
+    if sessions.is_empty() {
+        return vec![ok(LOCKS, "no session makes others wait")];
+    }
+    let judged = |session: &BlockingSession| {
+        let BlockingSession { pid, application, role, state, waiting, longest_seconds, .. } =
+            session;
+        let since = session.since.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+        let found = format!(
+            "session {pid} of {application} ({role}, {state}) since {since}: {waiting} wait for \
+             it, the longest for {longest_seconds} s"
+        );
+        let judged =
+            if *longest_seconds >= LOCKS_FAIL_SECONDS { Verdict::Fail } else { Verdict::Warn };
+        let how = format!("end its transaction, or: SELECT pg_terminate_backend({pid})");
+        verdict(judged, LOCKS, found, how)
+    };
+    sessions.iter().map(judged).collect()
+}
+
 fn judge_role(role: &str, tables: &[TablePrivileges]) -> Check {
     const CHECK: &str = "worker role";
     let fail = |found: String, how: &str| verdict(Verdict::Fail, CHECK, found, how);
@@ -413,6 +473,34 @@ mod tests {
             assert_eq!(judged.len(), 2);
             assert!(judged.iter().all(|check| check.verdict == Verdict::Fail));
         }
+    }
+
+    #[test]
+    fn what_kills_its_process_fails_and_what_fails_often_warns() {
+        assert_eq!(judge_failing(&[])[0].verdict, Verdict::Ok);
+        let fact = |held| PartitionFact { found: "1 item".to_owned(), held };
+        let judged = judge_failing(&[fact(true), fact(false)]);
+        let verdicts: Vec<Verdict> = judged.iter().map(|check| check.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Fail, Verdict::Warn]);
+    }
+
+    #[test]
+    fn who_makes_others_wait_is_named() {
+        assert_eq!(judge_locks(&[])[0].verdict, Verdict::Ok);
+        let session = |longest_seconds| BlockingSession {
+            pid: 4_711,
+            application: "month-end sheet".to_owned(),
+            role: "finance".to_owned(),
+            state: "idle in transaction".to_owned(),
+            since: None,
+            waiting: 3,
+            longest_seconds,
+        };
+        let judged = judge_locks(&[session(30), session(29)]);
+        let verdicts: Vec<Verdict> = judged.iter().map(|check| check.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Fail, Verdict::Warn]);
+        assert!(judged[0].found.contains("session 4711 of month-end sheet"), "{judged:?}");
+        assert!(judged[0].what_to_do.contains("pg_terminate_backend(4711)"), "{judged:?}");
     }
 
     #[test]

@@ -13,9 +13,11 @@ use super::runner::{JobSettings, Report, Work};
 use crate::domain::event::Cause;
 use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::pipeline::Pipeline;
+use crate::pipeline::in_hand::Hand;
 use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
+use crate::store::in_hand::{self, JOB};
 use crate::store::outbox;
 use crate::store::statements;
 use crate::store::void_candidates::{self as candidates, Rules};
@@ -43,20 +45,25 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         traceparent: None,
         as_of: rules.as_of,
     });
-    let (mut flagged, mut cleared, mut failed) = (0_usize, 0_usize, 0_usize);
+    let mut done = Done::default();
     let mut after = work.progress().unwrap_or_default();
+    // Whoever ran this before is gone.
+    in_hand::bury(work.pool(), Kind::Candidate, JOB, work.now()).await?;
     while !work.must_stop() {
         let end = candidates::page_end(work.pool(), &after, PAGE_INVOICES).await?;
         let wrong = candidates::page(work.pool(), &after, end.as_deref(), &rules).await?;
-        let changed = change(work, &wrong, end.as_deref(), &rules, &cause).await?;
-        flagged = flagged.saturating_add(changed.0);
-        cleared = cleared.saturating_add(changed.1);
-        failed = failed.saturating_add(changed.2);
+        let mut hand = work.pipeline().take_in_hand(Kind::Candidate, JOB, &wrong).await?;
+        let changed = change_groups(work, &mut hand, (&rules, &cause), &mut done).await;
+        hand.end_after(changed).await?;
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, end.as_deref()).await?;
+        tx.commit().await?;
         match end {
             Some(end) => after = end,
             None => break,
         }
     }
+    let Done { flagged, cleared, failed } = done;
     let mut summary = format!("{flagged} flagged, {cleared} cleared");
     if rules.behind > 0 {
         let zones = rules.behind;
@@ -82,33 +89,55 @@ async fn behind_name(pool: &PgPool, skew: chrono::Duration) -> Result<String, St
     Ok(behind.map_or_else(|| "?".to_owned(), |(whose, _)| whose))
 }
 
+/// What a run did.
+#[derive(Default)]
+struct Done {
+    flagged: usize,
+    cleared: usize,
+    failed: usize,
+}
+
+async fn change_groups(
+    work: &Work<'_>,
+    hand: &mut Hand<'_>,
+    by: (&Rules, &Arc<Cause>),
+    done: &mut Done,
+) -> Result<(), StoreError> {
+    while let Some(group) = hand.next().await? {
+        change(work, &group.items, group.alone(), by, done).await?;
+    }
+    Ok(())
+}
+
 /// Changes the flags of a page in one transaction. An invoice that fails is found by halving: its
-/// failure is noted, and the others go on. How many were flagged, cleared, and failed.
+/// failure is noted, and the others go on.
 async fn change(
     work: &Work<'_>,
     wrong: &[String],
-    end: Option<&str>,
-    rules: &Rules,
-    cause: &Arc<Cause>,
-) -> Result<(usize, usize, usize), StoreError> {
-    let (mut flagged, mut cleared, mut failed) = (0_usize, 0_usize, 0_usize);
+    alone: bool,
+    (rules, cause): (&Rules, &Arc<Cause>),
+    done: &mut Done,
+) -> Result<(), StoreError> {
     let mut groups = vec![wrong];
     while let Some(group) = groups.pop() {
-        let error = match change_group(work, group, rules, cause).await {
+        let turn = work.pipeline().turn_unless(alone).await;
+        let changed = change_group(work, group, rules, cause).await;
+        drop(turn);
+        let error = match changed {
             Ok(changed) => {
-                flagged = flagged.saturating_add(changed.flagged);
-                cleared = cleared.saturating_add(changed.cleared);
+                done.flagged = done.flagged.saturating_add(changed.flagged);
+                done.cleared = done.cleared.saturating_add(changed.cleared);
                 failing::clear(work.pool(), Kind::Candidate, group).await?;
                 continue;
             }
             Err(StoreError::Fenced) => return Err(StoreError::Fenced),
-            Err(error) if !error.is_answered() => return Err(error),
+            Err(error) if error.is_everyones() || !error.is_answered() => return Err(error),
             Err(error) => error,
         };
         match group {
             [] => return Err(error),
             [one] => {
-                failed = failed.saturating_add(1);
+                done.failed = done.failed.saturating_add(1);
                 failing::note(work.pool(), Kind::Candidate, one, &error, work.now()).await?;
             }
             several => {
@@ -118,10 +147,7 @@ async fn change(
             }
         }
     }
-    let mut tx = work.pool().begin().await?;
-    work.step_in_tx(&mut tx, end).await?;
-    tx.commit().await?;
-    Ok((flagged, cleared, failed))
+    Ok(())
 }
 
 async fn change_group(

@@ -7,6 +7,7 @@ use chrono::Duration;
 use super::runner::{Report, Work};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
+use crate::store::in_hand;
 use crate::store::prune::{self, After, Pruned};
 
 /// Rows of one transaction.
@@ -32,6 +33,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         }
     }
     failing::forget(work.pool(), work.now()).await?;
+    in_hand::forget(work.pool(), work.now()).await?;
     Ok(Report { findings: failed, summary: format!("deleted {}", counts.join(", ")) })
 }
 

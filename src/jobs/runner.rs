@@ -121,6 +121,13 @@ impl Work<'_> {
         jobs::renew_in_tx(tx, self.run, self.runner.lease_until(), progress).await
     }
 
+    /// Notes how far the run is, where its steps did not.
+    pub(super) async fn step_to(&self, progress: &str) -> Result<(), StoreError> {
+        let mut tx = self.pool().begin().await?;
+        self.step_in_tx(&mut tx, Some(progress)).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The same between steps that have transactions elsewhere.
     pub(super) async fn step(&self) -> Result<(), StoreError> {
         jobs::renew(self.pool(), self.run, self.runner.lease_until()).await

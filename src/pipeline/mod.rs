@@ -11,6 +11,7 @@
 mod again;
 pub mod batch;
 pub mod explanation;
+pub(crate) mod in_hand;
 mod lane;
 mod last_resort;
 mod log_place;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgPool;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
 
 use crate::clock::Clock;
 use crate::config::Topics;
@@ -99,6 +100,8 @@ pub struct Pipeline {
     rules: Arc<rules::Kept>,
     /// Held by who decodes or decides; alone by who tries a record that may kill the process.
     turns: Arc<RwLock<()>>,
+    /// Held by who sweeps: the number under which this process has items in hand, once it has one.
+    sweeping: Arc<Mutex<Option<i64>>>,
 }
 
 impl Pipeline {
@@ -108,7 +111,9 @@ impl Pipeline {
         let sweep_wanted = Arc::new(tokio::sync::Notify::new());
         let rules = Arc::new(rules::Kept::new(None));
         let turns = Arc::new(RwLock::new(()));
-        Self { pool, settings: Arc::new(settings), clock, writers, sweep_wanted, rules, turns }
+        let sweeping = Arc::new(Mutex::new(None));
+        let settings = Arc::new(settings);
+        Self { pool, settings, clock, writers, sweep_wanted, rules, turns, sweeping }
     }
 
     #[must_use]
@@ -149,6 +154,11 @@ impl Pipeline {
     /// A turn beside others. Never two at a time, and none while a transaction is open.
     pub(crate) async fn turn(&self) -> OwnedRwLockReadGuard<()> {
         Arc::clone(&self.turns).read_owned().await
+    }
+
+    /// A turn beside others, unless the caller has one alone already.
+    pub(crate) async fn turn_unless(&self, alone: bool) -> Option<OwnedRwLockReadGuard<()>> {
+        if alone { None } else { Some(self.turn().await) }
     }
 
     /// A turn in which nothing else of this process is decoded or decided.

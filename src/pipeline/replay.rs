@@ -13,6 +13,7 @@
 //! operators at the same letters: the second waits, and finds them resolved.
 
 mod described;
+mod guarded;
 
 use std::collections::{HashMap, HashSet};
 
@@ -270,6 +271,10 @@ impl Pipeline {
         told: Option<Replayed>,
     ) -> Result<Result<HashMap<i64, Replayed>, Attempt>, StoreError> {
         let mut results = HashMap::with_capacity(letters.len());
+        if let (Some(told), [one]) = (&told, letters) {
+            told_of(one, told, &mut results, failing);
+            return Ok(Ok(results));
+        }
         let mut ready: Vec<Ready<'_>> = Vec::new();
         for letter in letters {
             if letter.status != "open" {
@@ -305,10 +310,6 @@ impl Pipeline {
                 || (failing.contains(key) && !undecoded.contains_key(key.as_str()))
         });
         results.extend(blocked.iter().map(|ready| (ready.letter.id, Replayed::Blocked)));
-        if let (Some(told), Some(one)) = (told, free.first()) {
-            settle(std::slice::from_ref(one), vec![Some(told)], &mut results, failing);
-            return Ok(Ok(results));
-        }
         let decided = self.decide_together(tx, &mut free, &mut results, failing).await?;
         Ok(decided.map_or(Ok(results), Err))
     }
@@ -398,6 +399,26 @@ impl Pipeline {
         let written = run_in_turn_in_tx(self, tx, items, turn, Locks::First, at).await?;
         Ok(written.ended)
     }
+}
+
+/// What became of a letter that is not decided again.
+fn told_of(
+    letter: &DeadLetter,
+    told: &Replayed,
+    results: &mut HashMap<i64, Replayed>,
+    failing: &mut HashSet<String>,
+) {
+    let told = if letter.status != "open" {
+        Replayed::AlreadyResolved
+    } else if failing.contains(&letter.order_key) {
+        Replayed::Blocked
+    } else {
+        told.clone()
+    };
+    if matches!(told, Replayed::StillFailing { .. }) {
+        failing.insert(letter.order_key.clone());
+    }
+    results.insert(letter.id, told);
 }
 
 /// A command was given when it failed for the first time at the latest: what it needs to be known

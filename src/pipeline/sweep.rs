@@ -1,5 +1,7 @@
 //! Waiting commands: released when what they name has come, ended at their deadline.
 
+use std::collections::HashMap;
+
 use super::Pipeline;
 use super::batch::{Ended, Item, Written, run_in_tx};
 use super::lane::decode_again;
@@ -8,6 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message, Waited};
+use crate::domain::keys::joined;
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::usage::{HoldAmount, Usage};
 use crate::store::error::Disposition;
@@ -16,7 +19,7 @@ use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
 use crate::store::usage;
 use crate::store::waiting::{self, Waiting};
-use crate::store::{StoreError, Tx, dead_letters, next_id_block, returns};
+use crate::store::{StoreError, Tx, dead_letters, in_hand, next_id_block, returns};
 
 /// Keys looked at in one sweep, and commands of one key before the next key has its turn. As many
 /// again have their turn among those that failed before: neither stands in the way of the other.
@@ -54,42 +57,59 @@ impl Swept {
 
 impl Pipeline {
     /// Releases and expires what is due: what never failed first, then what failed before and has
-    /// its turn again. Safe to run in several workers at the same time.
+    /// its turn again. Safe to run in several workers at the same time: what one has in hand, no
+    /// other takes. What was in hand at a death is tried apart (`store::in_hand`).
     ///
     /// # Errors
     /// When the database cannot be reached. What one item does to itself is no error: it is noted,
     /// and the next one goes on.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut sweeping = self.sweeping.lock().await;
+        let owner = match *sweeping {
+            Some(owner) => owner,
+            None => *sweeping.insert(in_hand::new_owner(self.pool()).await?),
+        };
         let mut total = Swept::default();
         for again in [false, true] {
             let at = self.clock().now();
-            total.add(self.retry_returns(at, again).await?);
-            total.add(self.expire_holds(at, again).await?);
-            let known = usage::known_through(self.pool(), self.proof_feed(at).as_ref()).await?;
-            for key in waiting::due_keys(self.pool(), at, KEYS_MAX, known, again).await? {
-                total.add(self.sweep_key(&key, again).await?);
-            }
+            total.add(self.retry_returns(owner, at, again).await?);
+            total.add(self.expire_holds(owner, at, again).await?);
+            total.add(self.sweep_commands(owner, at, again).await?);
         }
         Ok(total)
     }
 
     /// Tries parked returns again, each in a transaction of its own. Somebody else may do the same
     /// at this moment: who comes second finds it parked no more.
-    async fn retry_returns(&self, at: DateTime<Utc>, again: bool) -> Result<Swept, StoreError> {
+    async fn retry_returns(
+        &self,
+        owner: i64,
+        at: DateTime<Utc>,
+        again: bool,
+    ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        for (key, since) in returns::due(self.pool(), at, RETURNS_MAX, again).await? {
-            let item = self.return_again(&key, since, at);
-            let name = format!("{}/{}", key.bank_account, key.key);
-            match self.alone(Kind::Return, &name, &item, again, at).await? {
-                None => swept.failed = swept.failed.saturating_add(1),
-                Some(written) if written.rematched > 0 => {
-                    swept.returns_applied = swept.returns_applied.saturating_add(1);
+        let due = returns::due(self.pool(), at, RETURNS_MAX, again).await?;
+        let (names, mut due) =
+            by_name(due, |(key, _): &(BankKey, _)| joined(&key.bank_account, &key.key));
+        let mut hand = self.take_in_hand(Kind::Return, owner, &names).await?;
+        while let Some(group) = hand.next().await? {
+            for name in &group.items {
+                let Some((key, since)) = due.remove(name) else { continue };
+                let item = self.return_again(&key, since, at);
+                let one = One { kind: Kind::Return, name, item: &item, again };
+                match self.alone(one, group.alone(), at).await? {
+                    None => swept.failed = swept.failed.saturating_add(1),
+                    Some(written) if written.rematched > 0 => {
+                        swept.returns_applied = swept.returns_applied.saturating_add(1);
+                    }
+                    Some(written) => {
+                        let ended = written.ended.first();
+                        let subject = ended.and_then(|ended| ended.subject.as_deref());
+                        let why = subject.and_then(|subject| subject.strip_prefix("waits:"));
+                        returns::tried(self.pool(), &key, why, at).await?;
+                    }
                 }
-                Some(written) => {
-                    let ended = written.ended.first().and_then(|ended| ended.subject.as_deref());
-                    let why = ended.and_then(|subject| subject.strip_prefix("waits:"));
-                    returns::tried(self.pool(), &key, why, at).await?;
-                }
+                hand.renew().await?;
             }
         }
         Ok(swept)
@@ -99,19 +119,21 @@ impl Pipeline {
     /// nothing leaves no trace.
     async fn alone(
         &self,
-        kind: Kind,
-        name: &str,
-        item: &Item,
-        again: bool,
+        One { kind, name, item, again }: One<'_>,
+        on_trial: bool,
         at: DateTime<Utc>,
     ) -> Result<Option<Written>, StoreError> {
-        match self.try_one(item, at).await {
+        let turn = self.turn_unless(on_trial).await;
+        let tried = self.try_one(item, at).await;
+        drop(turn);
+        match tried {
             Ok(written) => {
                 if again {
                     failing::clear(self.pool(), kind, &[name.to_owned()]).await?;
                 }
                 Ok(Some(written))
             }
+            Err(error) if error.is_everyones() => Err(error),
             Err(error) => {
                 failing::note(self.pool(), kind, name, &error, at).await?;
                 Ok(None)
@@ -120,7 +142,6 @@ impl Pipeline {
     }
 
     async fn try_one(&self, item: &Item, at: DateTime<Utc>) -> Result<Written, StoreError> {
-        let _turn = self.turn().await;
         let mut tx = self.pool().begin().await?;
         let block = next_id_block(&mut tx).await?;
         let batch = std::slice::from_ref(item);
@@ -136,6 +157,8 @@ impl Pipeline {
 
     /// A return is applied once, for ever: the same again is a duplicate.
     fn return_again(&self, key: &BankKey, since: DateTime<Utc>, at: DateTime<Utc>) -> Item {
+        // The first part has no slash (`bank_account` is an id of ours), so this names one return.
+        // It is hashed into the id of a record that is kept for ever: it stays as it is.
         let named = format!("return:{}/{}", key.bank_account, key.key);
         let waited = Some(Waited { since, over: false, told: false });
         let topic = self.settings().topics.bank_payments.clone();
@@ -154,15 +177,29 @@ impl Pipeline {
 
     /// Ends the holds that have come to the configured age, each in a transaction of its own and
     /// as a record of ours: somebody else may do the same at this moment.
-    async fn expire_holds(&self, at: DateTime<Utc>, again: bool) -> Result<Swept, StoreError> {
+    async fn expire_holds(
+        &self,
+        owner: i64,
+        at: DateTime<Utc>,
+        again: bool,
+    ) -> Result<Swept, StoreError> {
         let before = at.checked_sub_signed(self.settings().hold_max_age).unwrap_or(at);
         let mut swept = Swept::default();
-        for hold in usage::holds_due(self.pool(), before, HOLDS_MAX, again, at).await? {
-            let name = format!("{}/{}", hold.account_id, hold.hold_id);
-            let item = self.expiry(hold, at);
-            match self.alone(Kind::Hold, &name, &item, again, at).await? {
-                None => swept.failed = swept.failed.saturating_add(1),
-                Some(_) => swept.holds_expired = swept.holds_expired.saturating_add(1),
+        let due = usage::holds_due(self.pool(), before, HOLDS_MAX, again, at).await?;
+        let (names, mut due) = by_name(due, |hold: &HoldAmount| {
+            joined(hold.account_id.as_str(), hold.hold_id.as_str())
+        });
+        let mut hand = self.take_in_hand(Kind::Hold, owner, &names).await?;
+        while let Some(group) = hand.next().await? {
+            for name in &group.items {
+                let Some(hold) = due.remove(name) else { continue };
+                let item = self.expiry(hold, at);
+                let one = One { kind: Kind::Hold, name, item: &item, again };
+                match self.alone(one, group.alone(), at).await? {
+                    None => swept.failed = swept.failed.saturating_add(1),
+                    Some(_) => swept.holds_expired = swept.holds_expired.saturating_add(1),
+                }
+                hand.renew().await?;
             }
         }
         Ok(swept)
@@ -170,43 +207,91 @@ impl Pipeline {
 
     /// One expiry of a hold, for ever: the same again is a duplicate.
     fn expiry(&self, hold: HoldAmount, at: DateTime<Utc>) -> Item {
+        // As above: an account's id has no slash.
         let named = format!("expire:{}/{}", hold.account_id, hold.hold_id);
         let input = Input::Usage(Usage::ExpireHold(hold));
         let message = own_message(own_source::HOLDS, "expire", &named, input, at);
         own_item(self.settings().topics.usage.clone(), message, at)
     }
 
+    /// Works through the waiting commands of each key that is due.
+    async fn sweep_commands(
+        &self,
+        owner: i64,
+        at: DateTime<Utc>,
+        again: bool,
+    ) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        let known = usage::known_through(self.pool(), self.proof_feed(at).as_ref()).await?;
+        let due = waiting::due_keys(self.pool(), at, KEYS_MAX, known, again).await?;
+        let (names, due) = by_name(due, |(_, first): &(String, i64)| first.to_string());
+        let mut hand = self.take_in_hand(Kind::Command, owner, &names).await?;
+        for killer in hand.killers() {
+            if self.put_aside(killer).await? {
+                swept.expired = swept.expired.saturating_add(1);
+            }
+        }
+        while let Some(group) = hand.next().await? {
+            for name in &group.items {
+                let Some((key, first)) = due.get(name) else { continue };
+                // On trial is this one, and none behind it.
+                let only = group.alone().then_some(*first);
+                swept.add(self.sweep_key(key, again, only).await?);
+                hand.renew().await?;
+            }
+        }
+        Ok(swept)
+    }
+
     /// Works through the commands of one key in order, until one must go on waiting or fails. Each
     /// has a transaction of its own, so that locks are taken in the order that all writers keep.
-    async fn sweep_key(&self, key: &str, mut again: bool) -> Result<Swept, StoreError> {
+    async fn sweep_key(
+        &self,
+        key: &str,
+        mut again: bool,
+        only: Option<i64>,
+    ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        for _ in 0..COMMANDS_MAX {
+        let most = if only.is_some() { 1 } else { COMMANDS_MAX };
+        for _ in 0..most {
             let mut at_hand = None;
-            match self.first_of(key, &mut at_hand, again).await {
+            let turn = self.turn_unless(only.is_some()).await;
+            let ended = self.first_of(key, &mut at_hand, only, again).await;
+            let failed = match ended {
                 Ok(None) => break,
-                Ok(Some("dead_lettered")) => swept.expired = swept.expired.saturating_add(1),
-                Ok(Some(_)) => swept.released = swept.released.saturating_add(1),
-                Err(error) => {
-                    swept.failed = swept.failed.saturating_add(1);
-                    self.turn_failed(at_hand.as_ref(), error).await?;
-                    break;
+                Ok(Some("dead_lettered")) => {
+                    swept.expired = swept.expired.saturating_add(1);
+                    None
                 }
+                Ok(Some(_)) => {
+                    swept.released = swept.released.saturating_add(1);
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = failed {
+                swept.failed = swept.failed.saturating_add(1);
+                self.turn_failed(at_hand.as_ref(), error).await?;
+                break;
             }
+            drop(turn);
             again = false;
         }
         Ok(swept)
     }
 
-    /// The first command of a key has its turn, and is left in `at_hand`. None: it goes on waiting.
+    /// The first command of a key has its turn, and is left in `at_hand`; with `only` if it is that
+    /// one. None: it goes on waiting.
     async fn first_of(
         &self,
         key: &str,
         at_hand: &mut Option<Waiting>,
+        only: Option<i64>,
         again: bool,
     ) -> Result<Option<&'static str>, StoreError> {
-        let _turn = self.turn().await;
         let mut tx = self.pool().begin().await?;
-        let Some(command) = waiting::lock_first_in_tx(&mut tx, key).await? else {
+        let first = waiting::lock_first_in_tx(&mut tx, key).await?;
+        let Some(command) = first.filter(|first| only.is_none_or(|only| first.id == only)) else {
             tx.rollback().await?;
             return Ok(None);
         };
@@ -219,6 +304,42 @@ impl Pipeline {
         Ok(ended.map(|ended| ended.outcome))
     }
 
+    /// A waiting command at which the process died twice, alone, is a dead letter, so that those
+    /// behind it go on; it is not decided again. A fact of the bank is no such thing: it is tried
+    /// on, seldom. True if it is a dead letter now.
+    async fn put_aside(&self, item: &str) -> Result<bool, StoreError> {
+        let Ok(id) = item.parse::<i64>() else { return Ok(false) };
+        let Some(key) = waiting::key_of(self.pool(), id).await? else { return Ok(false) };
+        let mut tx = self.pool().begin().await?;
+        let first = waiting::lock_first_in_tx(&mut tx, &key).await?;
+        let bank = &self.settings().topics.bank_payments;
+        let Some(command) = first.filter(|first| first.id == id && first.raw.topic != *bank) else {
+            tx.rollback().await?;
+            return Ok(false);
+        };
+        tracing::error!(record = %command.record,
+            "the process died twice at this waiting command alone: dead-lettered");
+        self.dead_letter_waiting(tx, &command, DeadLetterReason::CrashLoop).await?;
+        Ok(true)
+    }
+
+    async fn dead_letter_waiting(
+        &self,
+        mut tx: Tx<'_>,
+        command: &Waiting,
+        reason: DeadLetterReason,
+    ) -> Result<(), StoreError> {
+        let (code, at) = (reason.code(), self.clock().now());
+        if waiting::end_in_tx(&mut tx, &[command.id]).await? {
+            waiting::dead_letter_in_tx(&mut tx, command, code, reason.sentence(), at).await?;
+            let record = &command.record;
+            let code = Some(code);
+            dead_letters::update_inbox_in_tx(&mut tx, record, "dead_lettered", code, None).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Its key waits for the next attempt, and no other does. One that is itself the cause becomes
     /// a dead letter in the end, so that those behind it go on.
     async fn turn_failed(
@@ -226,8 +347,9 @@ impl Pipeline {
         command: Option<&Waiting>,
         error: StoreError,
     ) -> Result<(), StoreError> {
-        let Some(command) = command else {
-            return if error.is_answered() { Ok(()) } else { Err(error) };
+        let Some(command) = command.filter(|_| !error.is_everyones()) else {
+            let others_go_on = error.is_answered() && !error.is_everyones();
+            return if others_go_on { Ok(()) } else { Err(error) };
         };
         let at = self.clock().now();
         let item = command.id.to_string();
@@ -238,17 +360,8 @@ impl Pipeline {
         if !own_fault || fact || attempts < GIVE_UP_AFTER {
             return Ok(());
         }
-        let reason = DeadLetterReason::Unprocessable;
-        let _turn = self.turn().await;
-        let mut tx = self.pool().begin().await?;
-        if waiting::end_in_tx(&mut tx, &[command.id]).await? {
-            waiting::dead_letter_in_tx(&mut tx, command, reason.code(), reason.sentence(), at)
-                .await?;
-            let code = Some(reason.code());
-            let record = &command.record;
-            dead_letters::update_inbox_in_tx(&mut tx, record, "dead_lettered", code, None).await?;
-        }
-        tx.commit().await?;
+        let tx = self.pool().begin().await?;
+        self.dead_letter_waiting(tx, command, DeadLetterReason::Unprocessable).await?;
         tracing::error!(record = %command.record, code = error.code(),
             "a waiting command fails by itself: dead-lettered");
         failing::clear(self.pool(), Kind::Command, &[item]).await
@@ -316,6 +429,21 @@ impl Pipeline {
             needs: None,
         })
     }
+}
+
+/// One item that is due, with its name in `failing_items`.
+struct One<'a> {
+    kind: Kind,
+    name: &'a str,
+    item: &'a Item,
+    again: bool,
+}
+
+/// What is due by its names, which keep the order.
+fn by_name<T>(due: Vec<T>, name: impl Fn(&T) -> String) -> (Vec<String>, HashMap<String, T>) {
+    let names: Vec<String> = due.iter().map(name).collect();
+    let due = names.iter().cloned().zip(due).collect();
+    (names, due)
 }
 
 /// A wish of our own as a record: its id is made of what it names.

@@ -162,6 +162,12 @@ impl StoreError {
         !unanswered || self.is_unreadable()
     }
 
+    /// Whether any other item would meet it too: the deployment is at fault.
+    #[must_use]
+    pub fn is_everyones(&self) -> bool {
+        matches!(self, Self::RulesTooNew | Self::Migration(_) | Self::NotUtf8(_))
+    }
+
     /// The name of the constraint that refused, if one did.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {

@@ -19,6 +19,8 @@ pub enum Kind {
     Rematch,
     /// An invoice whose flag as a void candidate is to change.
     Candidate,
+    /// A dead letter that a run replays.
+    Letter,
     /// A table that is to be pruned.
     Prune,
 }
@@ -32,6 +34,7 @@ impl Kind {
             Self::Hold => "hold",
             Self::Rematch => "rematch",
             Self::Candidate => "candidate",
+            Self::Letter => "letter",
             Self::Prune => "prune",
         }
     }
@@ -75,7 +78,7 @@ pub async fn clear(pool: &PgPool, kind: Kind, items: &[String]) -> Result<(), St
     Ok(())
 }
 
-/// Forgets what nobody has tried for a day: it is not there any more.
+/// Forgets what nobody has tried for long: it is not there any more.
 ///
 /// # Errors
 /// When the database fails.

@@ -18,8 +18,8 @@ pub struct Waiting {
     pub deadline: DateTime<Utc>,
 }
 
-/// Keys whose first waiting command may go on, or has come to its deadline. `known` is the instant
-/// up to which usage is known; `again` asks for those that failed before.
+/// Keys whose first waiting command may go on, or has come to its deadline, with its number.
+/// `known` is the instant up to which usage is known; `again` asks for those that failed before.
 ///
 /// # Errors
 /// When the database fails.
@@ -29,11 +29,20 @@ pub async fn due_keys(
     limit: i64,
     known: Option<DateTime<Utc>>,
     again: bool,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<(String, i64)>, StoreError> {
     let known = known.map(|known| known.timestamp_micros());
     let query = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).bind(known).bind(again);
     let rows = query.fetch_all(pool).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// The key in whose queue a waiting command stands.
+///
+/// # Errors
+/// When the database fails.
+pub async fn key_of(pool: &PgPool, id: i64) -> Result<Option<String>, StoreError> {
+    let query = sqlx::query_scalar(sql!("waiting_key_of")).bind(id);
+    Ok(query.fetch_optional(pool).await?)
 }
 
 /// The first waiting command of a key; none too while another sweeper works on it. The lock is

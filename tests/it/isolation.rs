@@ -1,19 +1,20 @@
 //! One item's failure is that item's: what waits, what is parked, what is old, and what another
 //! version wrote.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Ended, Job, Report};
 use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
 use crate::harness::records::{
-    about_invoice, account, allocate, bank, credit, draft, invoice, payment, with,
+    BANK, about_invoice, account, allocate, bank, credit, draft, envelope, invoice, payment, with,
 };
 use crate::jobs::runner_at;
 use crate::steps_back::taken_back;
+use crate::usage::{hold, topped_up, usage};
 
 /// A credit, a charge and acts of people come again after their outcomes were pruned: each has its
 /// effect once, for ever.
@@ -232,6 +233,157 @@ async fn parked_returns_are_tried_each_by_itself() {
     assert_eq!((swept.returns_applied, swept.failed), (1, 0));
     assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
     direct.finish().await;
+}
+
+/// One hold whose expiry fails keeps it from no other, nor the waiting commands behind the holds;
+/// it backs off, is told, and expires when it can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_cannot_expire_stops_no_other() {
+    let mut direct = Direct::new("iso_hold").await;
+    topped_up(&mut direct, 1, "10.00").await;
+    for id in ["H/1", "H%2F1", "H2"] {
+        let item = usage(&mut direct, id, "hold", &hold(id, "A", "1"));
+        direct.applied(item).await;
+    }
+    sent_too_early(&mut direct, "GOOD").await;
+    refuse(&direct, "holds", "NEW.hold_id = 'H/1' AND NEW.state <> 'live'").await;
+    let late = Clock::System.now() + TimeDelta::days(3_651);
+    let swept = direct.at(late).sweep().await.expect("swept");
+    // The command behind them comes to its deadline or is released: its turn came.
+    assert_eq!((swept.holds_expired, swept.failed, swept.released), (2, 1, 1));
+    let failing = "SELECT kind, item, code, attempts FROM failing_items";
+    assert_eq!(direct.database.lines(failing).await, ["hold|A/H%2F1|23514 test|1"]);
+    let status = topup::store::views::status::read(direct.pipeline.pool()).await.expect("status");
+    assert_eq!((status.failing[0].kind.as_str(), status.failing[0].items), ("hold", 1));
+    let swept = direct.at(late).sweep().await.expect("swept");
+    assert_eq!((swept.holds_expired, swept.failed), (0, 0), "it is not tried at once again");
+    let soon = late + TimeDelta::seconds(5);
+    assert_eq!(direct.at(soon).sweep().await.expect("swept").failed, 1);
+    accept(&direct, "holds").await;
+    let swept = direct.at(late + TimeDelta::minutes(5)).sweep().await.expect("swept");
+    assert_eq!((swept.holds_expired, swept.failed), (1, 0));
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    direct.finish().await;
+}
+
+/// A return whose key is as long as a key may be fails like any other: its name fits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_with_the_longest_key_fails_by_itself() {
+    let mut direct = Direct::new("iso_long").await;
+    let (statement, entry) = ("/".repeat(128), "%".repeat(128));
+    let data = with(
+        credit("-", "40.00"),
+        &json!({
+            "bank_transaction_id": null, "statement_id": statement, "entry_reference": entry,
+            "credit_debit": "DBIT", "reversal": true,
+            "return_of": { "bank_transaction_id": "B1" },
+        }),
+    );
+    let item = direct.item(Topic::BankPayments, None, bank("r-1", &data).as_bytes());
+    direct.applied(item).await;
+    let value = bank("b-1", &credit("B1", "100.00"));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    refuse(&direct, "payment_returns", "true").await;
+    let swept = direct.pipeline.sweep().await.expect("the sweep goes on");
+    assert_eq!((swept.returns_applied, swept.failed), (0, 1));
+    let long = "SELECT length(item) > 1200 FROM failing_items WHERE kind = 'return'";
+    assert_eq!(direct.database.value(long).await, "true");
+    accept(&direct, "payment_returns").await;
+    let later = Clock::System.now() + TimeDelta::minutes(5);
+    assert_eq!(direct.at(later).sweep().await.expect("swept").returns_applied, 1);
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    direct.finish().await;
+}
+
+/// One invoice whose flag cannot change keeps the job from no other; the next run tries it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flag_that_cannot_change_stops_no_other() {
+    let mut direct = Direct::new("iso_flag").await;
+    long_unpaid(&mut direct, 7).await;
+    refuse(&direct, "void_candidates", "NEW.invoice_id = 'INV-3'").await;
+    let report = run_job(&direct, Job::FlagVoidCandidates, Clock::System.now()).await;
+    assert_eq!(report.summary, "6 flagged, 0 cleared; 1 failed and are left as they are");
+    assert_eq!(report.findings, 1);
+    let failing = "SELECT kind, item, code, attempts FROM failing_items";
+    assert_eq!(direct.database.lines(failing).await, ["candidate|INV-3|23514 test|1"]);
+    accept(&direct, "void_candidates").await;
+    let report = run_job(&direct, Job::FlagVoidCandidates, Clock::System.now()).await;
+    assert_eq!((report.summary.as_str(), report.findings), ("1 flagged, 0 cleared", 0));
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    direct.finish().await;
+}
+
+/// One table that cannot be pruned keeps `prune` from no other; the next run tries it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_cannot_be_pruned_stops_no_other() {
+    let mut direct = Direct::new("iso_table").await;
+    command(&mut direct, "c-1", "account.upsert", account("ACC")).await;
+    let now = Clock::System.now();
+    run_job(&direct, Job::Reconcile, now).await;
+    let published = "UPDATE outbox SET published_at = now()";
+    direct.database.execute(published).await;
+    for statement in [
+        "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514', CONSTRAINT = 'test'; END $$",
+        "CREATE TRIGGER stay BEFORE DELETE ON inbox FOR EACH ROW EXECUTE FUNCTION stay()",
+    ] {
+        direct.database.execute(statement).await;
+    }
+    let old = "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
+                   partition, record_offset, processed_at)
+               VALUES ('old', 'old', decode(repeat('00', 32), 'hex'), 'topup.invoice.create.v1',
+                   'applied', 'old', 0, 1, now())";
+    direct.database.execute(old).await;
+    let later = now + TimeDelta::days(500);
+    let report = run_job(&direct, Job::Prune, later).await;
+    assert_eq!(report.findings, 1, "{report:?}");
+    assert!(report.summary.contains("not all of inbox: 23514 test"), "{report:?}");
+    let failing = "SELECT kind, item, code, attempts FROM failing_items";
+    assert_eq!(direct.database.lines(failing).await, ["prune|inbox|23514 test|1"]);
+    let left = "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM job_runs
+                WHERE job = 'reconcile')";
+    assert_eq!(direct.database.lines(left).await, ["0|0"]);
+    direct.database.execute("DROP TRIGGER stay ON inbox").await;
+    let report = run_job(&direct, Job::Prune, later + TimeDelta::seconds(1)).await;
+    assert_eq!(report.findings, 0, "{report:?}");
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    assert_eq!(direct.database.value("SELECT count(*) FROM inbox WHERE source = 'old'").await, "0");
+    direct.finish().await;
+}
+
+async fn run_job(direct: &Direct, job: Job, at: DateTime<Utc>) -> Report {
+    let (runner, _stop) = runner_at(direct, at);
+    runner.prepare().await.expect("prepared");
+    match runner.run_by(job, "alice", at).await.expect("ran") {
+        Ended::Done(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Invoices of one customer each that have long awaited payment; the bank's feed is complete.
+pub(crate) async fn long_unpaid(direct: &mut Direct, count: usize) {
+    for number in 0..count {
+        let made = invoice(&format!("INV-{number}"), &format!("ACC-{number}"), "100.00");
+        let item = direct.command(&format!("i-{number}"), "invoice.create", &made);
+        direct.applied(item).await;
+    }
+    let statement = json!({
+        "bank_account": BANK, "statement_id": "S", "currency": "SGD", "entries": 0,
+        "opening_balance": "0.00", "closing_balance": "0.00",
+        "complete_through": Clock::System.now().to_rfc3339(),
+    });
+    let value = envelope("s-1", "bank-gateway", "topup.bank.statement.v1", &statement);
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    for old in [
+        "UPDATE invoices SET sent_at = now() - interval '40 days',
+             stale_since = now() - interval '40 days'",
+        "UPDATE payable_invoices p SET sent_at = i.sent_at FROM invoices i
+          WHERE i.invoice_id = p.invoice_id",
+    ] {
+        direct.database.execute(old).await;
+    }
 }
 
 /// One payment that cannot be decided, and one that a later version has to read, keep `rematch`

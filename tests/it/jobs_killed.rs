@@ -68,11 +68,14 @@ async fn killed_until_done(direct: &Direct, job: Job, as_of: DateTime<Utc>) -> u
     let done = format!("SELECT bool_and(state <> 'running') FROM job_runs WHERE job = '{word}'");
     let cut_off =
         "UPDATE job_runs SET lease_until = now() - interval '1 s' WHERE state = 'running'";
+    // What a dead process had in hand is not left alone for half a minute.
+    let given_up = "UPDATE items_in_hand SET lease_until = now() - interval '1 s'";
     // The moments differ and are the same in every run of the test.
     let mut state = 20_261_124_u64;
     let mut kills = 0;
     while direct.database.value(&done).await != "true" {
         direct.database.execute(cut_off).await;
+        direct.database.execute(given_up).await;
         let mut process = spawn(direct);
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

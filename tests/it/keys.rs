@@ -102,6 +102,7 @@ async fn what_has_an_old_key_gets_the_new_one() {
         UPDATE payment_returns SET bank_key = replace(bank_key, 'undone:', 'reversal:');
         ALTER TABLE payment_returns ENABLE TRIGGER USER,
             ADD FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions;
+        DROP FUNCTION key_joined(text, text);
         DROP FUNCTION key_part(text);";
     let migration = include_str!("../../migrations/0028_keys.sql");
     let sql = format!("BEGIN; {old} {migration} COMMIT");
@@ -111,5 +112,45 @@ async fn what_has_an_old_key_gets_the_new_one() {
         let id = format!("again-{number}");
         assert_eq!(booked(&mut direct, &id, "OURS", data.clone()).await, "duplicate");
     }
+    direct.finish().await;
+}
+
+/// A key of two names is one of them alone, and the database makes it as the program does: what
+/// failed is found again by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_two_names_is_the_same_here_and_in_the_database() {
+    const WORDS: [&str; 9] = ["", "/", "%", "%2F", "%25", "A", "A/B", "id:", "ß/名"];
+    let names: Vec<String> = WORDS
+        .iter()
+        .flat_map(|one| WORDS.iter().map(move |two| format!("{one}{two}")))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    for first in &names {
+        for second in &names {
+            firsts.push(first.clone());
+            seconds.push(second.clone());
+        }
+    }
+    let direct = Direct::new("keys_two").await;
+    let theirs: Vec<String> = sqlx::query_scalar(
+        "SELECT key_joined(first, second)
+         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (first, second, place)
+         ORDER BY place",
+    )
+    .bind(&firsts)
+    .bind(&seconds)
+    .fetch_all(direct.pipeline.pool())
+    .await
+    .expect("joined");
+    let ours: Vec<String> = firsts
+        .iter()
+        .zip(&seconds)
+        .map(|(first, second)| topup::domain::keys::joined(first, second))
+        .collect();
+    assert_eq!(theirs, ours);
+    let different: std::collections::BTreeSet<&String> = ours.iter().collect();
+    assert_eq!(different.len(), ours.len(), "two pairs have one key");
     direct.finish().await;
 }

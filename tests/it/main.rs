@@ -13,6 +13,7 @@ mod commands;
 mod constraints;
 mod corpus;
 mod crash;
+mod crash_items;
 mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;

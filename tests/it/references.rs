@@ -114,3 +114,55 @@ async fn a_reference_names_one_invoice_for_ever() {
     }
     direct.finish().await;
 }
+
+/// Upstream gave an invoice the very reference that we come to mint for another one: the second
+/// invoice is refused, in either order, so that no payment could be taken for the wrong one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_minted_reference_is_none_of_upstream() {
+    let mut direct = Direct::new("references_mint").await;
+    let own = direct.command("c-2", "invoice.create", &invoice("I2", "B", "100.00"));
+    let hash = own.decoded.as_ref().expect("a command").content_hash;
+    let minted = topup::domain::matching::reference::mint(&hash);
+    let item = direct.command("c-1", "invoice.create", &quoted("I1", "A", json!([minted])));
+    direct.applied(item).await;
+    let mut tx = direct.pipeline.pool().begin().await.expect("begins");
+    let refused = direct.run_in(&mut tx, std::slice::from_ref(&own)).await.expect_err("taken");
+    tx.rollback().await.expect("ends");
+    assert_eq!(refused.constraint(), Some("invoice_references_pkey"));
+    // The payment is that of the invoice that has the reference.
+    let value = bank("T1", &credit_saying("T1", "100.00", &minted));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    late(&direct, item).await.expect("paid");
+    assert_eq!(paid(&direct).await, "I1 R2");
+    direct.finish().await;
+}
+
+/// An invoice's id and a plain number that upstream gave another invoice read the same: whoever
+/// pays with it means one of two, and a person says which. In either order, of one customer or two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_two_invoices_is_for_a_person() {
+    let mut direct = Direct::new("references_two").await;
+    for (number, (given, own, of)) in
+        (1..).zip([("SO-1004", "SO1004", "B"), ("SO-2004", "so2004", "A")])
+    {
+        let first = quoted(&format!("I{number}"), "A", json!([given]));
+        let second = invoice(own, of, "100.00");
+        // The second pair the other way round.
+        let both = if number == 1 { [first, second] } else { [second, first] };
+        for (place, data) in both.iter().enumerate() {
+            let id = format!("c-{number}-{place}");
+            let item = direct.command(&id, "invoice.create", data);
+            direct.applied(item).await;
+        }
+    }
+    for (number, said) in (1..).zip(["SO-1004", "SO1004", "so 1004", "SO-2004", "so2004"]) {
+        let id = format!("T{number}");
+        let value = bank(&id, &credit_saying(&id, "100.00", &format!("payment for {said}")));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        late(&direct, item).await.expect("recorded");
+    }
+    assert_eq!(paid(&direct).await, "", "a person decides");
+    let states = "SELECT state, count(*) FROM payments GROUP BY state";
+    assert_eq!(direct.database.lines(states).await, ["parked|5"]);
+    direct.finish().await;
+}

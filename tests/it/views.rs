@@ -224,6 +224,14 @@ async fn the_session_that_others_wait_for_is_named() {
     assert_eq!(found.application, "month-end sheet");
     assert_eq!(found.state, "idle in transaction");
     assert!(found.since.is_some());
+    // The tool that is run when nothing goes on names it too.
+    let doctor = std::process::Command::new(env!("CARGO_BIN_EXE_topup"))
+        .args(["doctor", "--output", "json"])
+        .env("DATABASE_URL", database.url())
+        .output()
+        .expect("runs");
+    let told = String::from_utf8_lossy(&doctor.stdout);
+    assert!(told.contains(&format!("session {pid} of month-end sheet")), "{told}");
     holder.rollback().await.expect("ends");
     assert_eq!(waits.await.expect("ends"), 1);
     assert!(status::read(&pool).await.expect("reads").blocking.is_empty());

@@ -1,7 +1,5 @@
 //! What is done with records in hand at a death: tried in parts, each alone in the process.
 
-use std::time::Duration;
-
 use super::{Lane, RETRY_FIRST, Step, log_retry, rest, to_item, to_raw};
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{LaneCancel, Record};
@@ -18,16 +16,11 @@ use crate::wire::Topic;
 /// death is no killer.
 const ALONE_ATTEMPTS: u32 = 6;
 
-/// How long the process must have lived before a record is tried whose trial counts; up to as much
-/// again is added, so that who kills at a fixed time after a start does not meet it.
-const LIVE_FIRST: Duration = Duration::from_millis(1_500);
-
 impl Pipeline {
     /// Rests with nothing on trial; true when the lane was asked to stop meanwhile.
     async fn live_a_while(&self, cancel: &LaneCancel) -> bool {
-        let spread = self.clock().now().timestamp_subsec_micros() % 1_500;
         tokio::select! {
-            () = tokio::time::sleep(LIVE_FIRST + Duration::from_millis(spread.into())) => false,
+            () = tokio::time::sleep(self.live_first()) => false,
             () = cancel.cancelled() => true,
         }
     }

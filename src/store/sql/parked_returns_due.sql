@@ -4,8 +4,8 @@
 SELECT p.bank_account, p.bank_key, p.parked_at
   FROM parked_returns p
   LEFT JOIN failing_items f
-    ON f.kind = 'return' AND f.item = p.bank_account || '/' || p.bank_key
- WHERE CASE WHEN $3 THEN next_try(f.tried_at, f.attempts) <= $1 ELSE f.item IS NULL AND (
+    ON f.kind = 'return' AND f.item = key_joined(p.bank_account, p.bank_key)
+ WHERE CASE WHEN $3 THEN next_try(f.tried_at, f.attempts, f.code) <= $1 ELSE f.item IS NULL AND (
         p.tried_at = p.parked_at OR p.tried_at <= $1::timestamptz - interval '1 hour'
         OR (p.why = 'no_original' AND EXISTS (
             SELECT 1 FROM bank_transactions b WHERE b.bank_account = p.bank_account

@@ -1,12 +1,12 @@
 -- Keys whose first command may go on or is at its deadline: those that never failed, or ($4) those
 -- whose failing first command is to be tried again. What stands behind waits for its turn, also
 -- beyond its deadline: it ends when its turn comes.
-SELECT w.wait_key
+SELECT w.wait_key, w.waiting_id
 FROM waiting_commands w
 LEFT JOIN failing_items f ON f.kind = 'command' AND f.item = w.waiting_id::text
 WHERE NOT EXISTS (SELECT 1 FROM waiting_commands earlier
                    WHERE earlier.wait_key = w.wait_key AND earlier.waiting_id < w.waiting_id)
-  AND CASE WHEN $4 THEN next_try(f.tried_at, f.attempts) <= $1 ELSE f.item IS NULL END
+  AND CASE WHEN $4 THEN next_try(f.tried_at, f.attempts, f.code) <= $1 ELSE f.item IS NULL END
   AND (w.deadline <= $1
        OR w.needs IN ('queue', 'version')
        -- Usage is known up to the instant that its proof needs, in microseconds.

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
 use super::Result;
+use super::status::BlockingSession;
 
 const SERVER: &str = include_str!("../sql/views_health_server.sql");
 const PRIVILEGES: &str = include_str!("../sql/views_health_privileges.sql");
@@ -16,6 +17,8 @@ const MIGRATIONS: &str = include_str!("../sql/views_health_migrations.sql");
 const HAS_MIGRATIONS: &str = include_str!("../sql/views_health_has_migrations.sql");
 
 const FUTURE: &str = include_str!("../sql/views_status_future.sql");
+const FAILING: &str = include_str!("../sql/views_health_failing.sql");
+const BLOCKING: &str = include_str!("../sql/views_status_blocking.sql");
 const RELAY: &str = include_str!("../sql/views_health_relay.sql");
 const PARTITIONS: &str = include_str!("../sql/views_health_partitions.sql");
 
@@ -154,6 +157,27 @@ impl Examined {
             Ok(PartitionFact { found: row.try_get("found")?, held: kind == "held" })
         };
         rows.iter().map(fact).collect()
+    }
+
+    /// What fails again and again, and whether it kills its process: in words.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn failing(&mut self) -> Result<Vec<PartitionFact>> {
+        let rows = sqlx::query(FAILING).fetch_all(&mut self.connection).await?;
+        let fact = |row: &sqlx::postgres::PgRow| {
+            Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("kills")? })
+        };
+        rows.iter().map(fact).collect()
+    }
+
+    /// Sessions that hold locks for which others wait.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn blocking(&mut self) -> Result<Vec<BlockingSession>> {
+        let rows = sqlx::query(BLOCKING).fetch_all(&mut self.connection).await?;
+        rows.iter().map(super::status::blocking).collect()
     }
 
     /// Whether a watermark of that topic was ever seen.

@@ -164,7 +164,7 @@ pub struct ReturnsGroup {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct FailingGroup {
-    /// command, return, hold, rematch, candidate, prune.
+    /// command, return, hold, rematch, candidate, letter, prune.
     pub kind: String,
     /// The server's code and the constraint, or a word.
     pub code: String,
@@ -254,7 +254,7 @@ fn future_statement(row: &PgRow) -> Result<FutureStatement> {
     })
 }
 
-fn blocking(row: &PgRow) -> Result<BlockingSession> {
+pub(super) fn blocking(row: &PgRow) -> Result<BlockingSession> {
     Ok(BlockingSession {
         pid: row.try_get("pid")?,
         application: row.try_get("application")?,
