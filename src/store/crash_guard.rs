@@ -269,6 +269,16 @@ mod tests {
         }
     }
 
+    /// Who comes last of few is alone as soon as the others have survived: then the batch and two
+    /// trials that count are all.
+    #[test]
+    fn the_last_of_few_costs_three_deaths_and_nobody_costs_fewer() {
+        assert_eq!(deaths_until_diverted(32, 31), 3);
+        for deadly in 0..40 {
+            assert!((3..=6).contains(&deaths_until_diverted(40, deadly)), "{deadly}");
+        }
+    }
+
     /// The kind of trial decides: a death beside others, or with others on trial, blames nobody.
     #[test]
     fn only_deaths_alone_count() {

@@ -93,7 +93,9 @@ async fn a_record_that_kills_is_put_aside_and_no_other() {
     assert_eq!(world.database.lines(LETTERS).await, ["crash_loop|open|1"]);
     let which = "SELECT convert_from(record_key, 'UTF8') FROM dead_letters";
     assert_eq!(world.value(which).await, "ACC-300");
-    assert!((4..=8).contains(&deaths), "{deaths} deaths");
+    // The batch, and two alone, if the last one of a batch is the one; at the most two batches, of
+    // which only the first is noted, a part, one of several, and two alone.
+    assert!((3..=8).contains(&deaths), "{deaths} deaths");
     world.finish().await;
 }
 
