@@ -290,9 +290,19 @@ pub const INVARIANTS: &[Invariant] = &[
 /// What the database says; then nothing is known about any invariant.
 pub async fn run(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
     let mut transaction = snapshot(pool).await?;
+    let findings = run_in(&mut transaction).await?;
+    transaction.rollback().await?;
+    Ok(findings)
+}
+
+/// The same in the caller's transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn run_in(transaction: &mut Tx<'_>) -> Result<Vec<Finding>, sqlx::Error> {
     let mut findings = Vec::new();
     for invariant in INVARIANTS {
-        let mut rows = sqlx::query(invariant.sql).fetch(&mut *transaction);
+        let mut rows = sqlx::query(invariant.sql).fetch(&mut **transaction);
         let mut seen = 0;
         while seen < FINDINGS_MAX
             && let Some(row) = rows.try_next().await?
@@ -307,7 +317,6 @@ pub async fn run(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
             seen += 1;
         }
     }
-    transaction.rollback().await?;
     Ok(findings)
 }
 

@@ -380,3 +380,160 @@ async fn a_replay_that_cannot_read_a_row_blames_no_letter() {
     assert_eq!(direct.database.value("SELECT count(*) FROM allocations").await, "1");
     direct.finish().await;
 }
+
+/// A suggestion, a rule set, a checkpoint and each column of words that `audit` reads have what a
+/// later version wrote: jobs leave out what they cannot read and count it, views go on, and nothing
+/// is called a fault of the payment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_and_jobs_look_at_goes_on_beside_words_of_a_later_version() {
+    let mut direct = Direct::new("up_views").await;
+    for (number, of) in (1..).zip(["A", "B"]) {
+        let amount = format!("{number}00.00");
+        let data = invoice(&format!("INV-{number}"), of, &amount);
+        let item = direct.command(&format!("c-{number}"), "invoice.create", &data);
+        direct.applied(item).await;
+        let id = format!("T{number}");
+        let payer = json!({ "debtor": { "account": format!("PAYERX{number}") } });
+        let value = bank(&id, &with(credit(&id, &amount), &payer));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+    }
+    let open = "SELECT count(*) FROM suggestions WHERE status = 'open'";
+    assert_eq!(direct.database.value(open).await, "2");
+    let snoozed = [("suggestions", "status = 'snoozed' WHERE payment_id LIKE '%T1'")];
+    known_later(&direct.database, &snoozed).await;
+    let summary = async |job: Job| {
+        let now = Clock::System.now();
+        let (runner, _stop) = runner_at(&direct, now);
+        runner.prepare().await.expect("prepared");
+        match runner.run_by(job, "alice", now).await.expect("answered") {
+            Ended::Done(report) => report.summary,
+            Ended::Failed(why) => format!("failed: {why}"),
+            other => panic!("{job:?}: {other:?}"),
+        }
+    };
+    let rematched = summary(Job::Rematch).await;
+    assert_eq!(rematched, "1 looked at again, 0 changed, 1 failed and are left as they are");
+    let failing = "SELECT kind, code FROM failing_items";
+    assert_eq!(direct.database.lines(failing).await, ["rematch|unreadable"]);
+    for words in [
+        &["review", "list"][..],
+        &["payments", "list"],
+        &["payments", "show", "BANK:SG-DBS-001:T1"],
+        &["payments", "explain", "BANK:SG-DBS-001:T1"],
+        &["status"],
+    ] {
+        assert_eq!(run(&direct, words).0, Some(0), "{words:?}");
+    }
+    // Who confirms it is told why that cannot be, and nothing is changed.
+    let id = "SELECT suggestion_id FROM suggestions WHERE payment_id LIKE '%T1'";
+    let id = direct.database.value(id).await;
+    let (code, said) = run(&direct, &["review", "confirm", &id, "--yes"]);
+    assert!(code.is_some_and(|code| code != 0) && !said.contains("panicked"), "{code:?} {said}");
+    assert_eq!(direct.database.value("SELECT count(*) FROM allocations").await, "0");
+    write_as_later(&direct.database, "suggestions", "status = 'open'").await;
+    // Rules that only a later version understands: nothing can be decided, and no payment, command
+    // or hold is named for it.
+    let later = r#"{"global":{"colour":"red"}}"#;
+    for sql in [
+        format!("INSERT INTO rule_sets VALUES (1, '{later}', sha256('{later}'), now(), 'a', NULL)"),
+        "INSERT INTO rule_set_activations (version, activated_at, operator)
+             VALUES (1, now(), 'alice')"
+            .to_owned(),
+        "DELETE FROM failing_items".to_owned(),
+    ] {
+        direct.database.execute(&sql).await;
+    }
+    let rematched = summary(Job::Rematch).await;
+    assert_eq!(rematched, "failed: the active rule set is of a later version of this program");
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    assert_eq!(run(&direct, &["rules", "list"]).0, Some(0));
+    assert_eq!(run(&direct, &["status"]).0, Some(0));
+    direct.finish().await;
+}
+
+fn run(direct: &Direct, words: &[&str]) -> (Option<i32>, String) {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_topup"))
+        .args(words)
+        .env("DATABASE_URL", &direct.database.url)
+        .env("TOPUP__KAFKA__TOPIC_PREFIX", &direct.database.name)
+        .env("TOPUP_OPERATOR", "alice")
+        .output()
+        .expect("it starts");
+    (out.status.code(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+}
+
+/// `audit` runs over words that it does not know: it may report them, and it comes to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_ends_whatever_words_are_stored() {
+    let mut direct = Direct::new("up_audit").await;
+    crate::usage::topped_up(&mut direct, 1, "10.00").await;
+    let value = bank("b-1", &credit("T1", "10.00"));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    let words = "SELECT a.attrelid::regclass::text, a.attname
+        FROM pg_constraint c JOIN pg_attribute a
+          ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
+        WHERE c.contype = 'c' AND array_length(c.conkey, 1) = 1
+          AND a.atttypid = 'text'::regtype
+          AND pg_get_constraintdef(c.oid) LIKE '%= ANY (ARRAY[%'
+        ORDER BY 1, 2";
+    let words = direct.database.lines(words).await;
+    assert!(words.len() > 20, "{words:?}");
+    let backup = "SELECT count(*) FROM payments";
+    assert_ne!(direct.database.value(backup).await, "0");
+    for one in &words {
+        let (table, column) = one.split_once('|').expect("two");
+        let mut tx = direct.database.admin.begin().await.expect("begins");
+        for sql in [
+            format!(
+                "DO $$ DECLARE c record; BEGIN
+                   FOR c IN SELECT conname FROM pg_constraint
+                             WHERE conrelid = '{table}'::regclass AND contype = 'c' LOOP
+                     EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', c.conname);
+                   END LOOP; END $$"
+            ),
+            format!("ALTER TABLE {table} DISABLE TRIGGER ALL"),
+            format!("UPDATE {table} SET {column} = 'known_later'"),
+        ] {
+            let done = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).execute(&mut *tx).await;
+            done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+        let found = topup::store::audit::run_in(&mut tx).await;
+        assert!(found.is_ok(), "{one}: {found:?}");
+        tx.rollback().await.expect("ends");
+    }
+    direct.finish().await;
+}
+
+/// Events of a type and of a kind of key that only a later version knows are published as they are;
+/// what is for another topic waits for that version, and holds nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_relay_goes_on_beside_rows_of_a_later_version() {
+    let world = World::with_partitions("up_relay", 1).await;
+    known_later(&world.database, &[("outbox", "topic = topic WHERE false")]).await;
+    let event = r#"{"specversion":"1.0","id":"tenant:T-1:1","type":"topup.tenant.opened.v9"}"#;
+    let insert = format!(
+        "INSERT INTO outbox (topic, key_kind, record_key, payload, events, first_sequence,
+                             created_at)
+         VALUES ('events', 'tenant', 'T-1', '{event}', 1, 1, now()),
+                ('audit-trail', 'tenant', 'T-1', '{event}', 1, 2, now())"
+    );
+    world.database.execute(&insert).await;
+    let process = spawn_only(&world, &[]);
+    world.applied("c-1", "account.upsert", "ACC", account("ACC")).await;
+    let left = "SELECT string_agg(topic, ',') FROM outbox WHERE published_at IS NULL";
+    world.until(left, "audit-trail").await;
+    assert_eq!(world.value("SELECT count(*) FROM relay_holds").await, "0");
+    let read = crate::harness::kafka::read_topic(&world.brokers, &world.topics.events).await;
+    let told: Vec<String> = read
+        .iter()
+        .map(|one| String::from_utf8_lossy(one.value.as_deref().unwrap_or(b"")).into())
+        .collect();
+    assert!(told.iter().any(|one| one == event), "{told:?}");
+    assert_eq!(told.len(), 2, "{told:?}");
+    topup(&world, &["status"], 0);
+    kill(process);
+    world.database.execute("DELETE FROM outbox WHERE key_kind = 'tenant'").await;
+    world.finish().await;
+}
