@@ -62,6 +62,7 @@ mod statements;
 mod steps_back;
 mod stopping;
 mod story;
+mod strangers;
 mod thresholds;
 mod upgrade;
 mod usage;

@@ -1,11 +1,14 @@
 //! Words that look like an identity and are nobody's: what banks and people write where nothing
 //! was given, masked account numbers, numbers that everybody uses. One place for all of them.
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 use super::text::normalise;
 
 /// Where nothing was given: for an account, a name or a reference alike. Folded: letters and
 /// digits only, upper case.
-const NOTHING: [&str; 64] = [
+const NOTHING: [&str; 95] = [
     "NOTPROVIDED",
     "NOTAVAILABLE",
     "NOTAPPLICABLE",
@@ -70,9 +73,40 @@ const NOTHING: [&str; 64] = [
     "SAMPLE",
     "E2E",
     "ENDTOEND",
+    "NICHTANGEGEBEN",
+    "NICHTVORHANDEN",
+    "NICHTVERFUGBAR",
+    "NICHTVERFUEGBAR",
+    "NICHTBEKANNT",
+    "AUCUNE",
+    "NONRENSEIGNE",
+    "NONCOMMUNIQUE",
+    "NONDISPONIBLE",
+    "NONDISPONIBILE",
+    "NODISPONIBLE",
+    "NOCONSTA",
+    "NOINFORMADO",
+    "NAOINFORMADO",
+    "NINGUNA",
+    "NESSUNO",
+    "NESSUNA",
+    "SENZA",
+    "GEEN",
+    "ZONDER",
+    "NIEZNANY",
+    "BRAK",
+    "UKJENT",
+    "UKENDT",
+    "OKAND",
+    "TUNTEMATON",
+    "NEZNAMY",
+    "BILINMIYOR",
+    "TIDAKADA",
+    "TIDAKDIKETAHUI",
+    "KHONGCO",
 ];
 /// What people call a payment, a payer or an account: it names no single one.
-const GENERAL: [&str; 76] = [
+const GENERAL: [&str; 89] = [
     "PROVIDED",
     "AVAILABLE",
     "APPLICABLE",
@@ -149,6 +183,19 @@ const GENERAL: [&str; 76] = [
     "IN",
     "ID",
     "THANKS",
+    "ANGABE",
+    "ANGABEN",
+    "BEKANNT",
+    "DISPONIBLE",
+    "DISPONIBILE",
+    "INFORMADO",
+    "DATOS",
+    "DATI",
+    "CUENTA",
+    "COMPTE",
+    "CONTO",
+    "CONTA",
+    "REKENING",
 ];
 const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
@@ -172,6 +219,8 @@ const BARE_DIGITS_MIN: usize = 7;
 const LAST_DIGITS_MAX: usize = 4;
 /// Characters of a reference that others are unlikely to give as well.
 const TELLING_MIN: usize = 3;
+/// Letters of a word for "none" that is known as one also where another word is glued to it.
+const NOTHING_GLUED_MIN: usize = 4;
 /// A run of the letter X that stands for characters left out.
 const MASK_RUN: usize = 3;
 /// Digits after a shorter mask: `XX1234`, `X123456`.
@@ -190,9 +239,29 @@ pub fn fold(text: &str) -> String {
 /// registered, and tells no two payments apart or together.
 #[must_use]
 pub fn is_placeholder_payer(text: &str) -> bool {
-    let normal = normalise(text);
+    let normal = without_marks(normalise(text));
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
-    key.is_empty() || is_masked(&normal, &key) || is_pattern(&key) || only_weak_words(&normal, &key)
+    key.is_empty()
+        || is_masked(&normal, &key)
+        || is_pattern(&key)
+        || only_weak_words(&normal, &key)
+        || is_nothing_glued(&key)
+}
+
+/// `VERFÜGBAR` as `VERFUGBAR`.
+fn without_marks(normal: String) -> String {
+    if normal.is_ascii() {
+        return normal;
+    }
+    normal.nfd().filter(|c| !is_combining_mark(*c)).collect()
+}
+
+/// `KEINEANGABE`: two words that say nothing, as an account number is stored. Short ones may be
+/// a word that says something: `NAIN`.
+fn is_nothing_glued(key: &str) -> bool {
+    let long = NOTHING.iter().filter(|word| word.len() >= NOTHING_GLUED_MIN);
+    long.filter_map(|word| key.strip_prefix(word))
+        .any(|rest| NOTHING.contains(&rest) || GENERAL.contains(&rest))
 }
 
 /// Whether a name says nothing about who paid.
@@ -387,6 +456,15 @@ mod tests {
             "NOT_PROVIDED",
             "not available",
             "ACCOUNT UNKNOWN",
+            "UNKNOWNACCOUNT",
+            "Keine Angabe",
+            "KEINEANGABEN",
+            "nicht verfügbar",
+            "NO DISPONIBLE",
+            "non renseigné",
+            "onbekend",
+            "不明",
+            "НЕИЗВЕСТНО",
             "no account",
             "XXXXXX1234",
             "xxxx-xxxx-1234",
