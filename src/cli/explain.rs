@@ -285,7 +285,7 @@ fn wants_word(reason: ParkReason) -> bool {
 fn next_of(reason: ParkReason) -> &'static str {
     match reason {
         ParkReason::NotSent => "It is paid as soon as the invoice is sent.",
-        ParkReason::PossibleDuplicate => {
+        ParkReason::PossibleDuplicate | ParkReason::TooManyAlike => {
             "Compare both with the bank's statement. A second payment: assign it to its customer. \
              The same money: remove it, under the customer of the other."
         }

@@ -37,7 +37,7 @@ mod tests {
 
     use super::*;
     use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail};
-    use crate::domain::decide::bank::{bank_key, payment_id, payment_id_instead};
+    use crate::domain::decide::bank::{bank_key, entry_of, payment_id, payment_id_instead};
     use crate::domain::effect::{Need, WatchKey};
     use crate::domain::event::EventKey;
     use crate::domain::ids::{AccountId, BankAccountId, HoldId, InvoiceId, PaymentId, UsageId};
@@ -114,7 +114,9 @@ mod tests {
         fn two_bank_records_never_have_one_key_nor_one_payment(
             all in proptest::collection::vec(named(), 40)
         ) {
-            let all: Vec<Named> = all.iter().filter_map(telling).collect();
+            // The statement's own name at an entry names nothing: the content does.
+            let names = |parts: &Named| parts.1.is_some() || entry_of(&record(parts)).is_some();
+            let all: Vec<Named> = all.iter().filter_map(telling).filter(names).collect();
             let key = |parts: &Named| bank_key(&record(parts), &[7; 32], 1);
             injective(&all, key)?;
             let mut ids = all.iter().map(|parts| (parts, false)).collect::<Vec<_>>();

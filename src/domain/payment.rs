@@ -36,6 +36,8 @@ impl PaymentOrigin {
 pub enum ParkReason {
     /// The bank gave no id, and an earlier payment says the same or less.
     PossibleDuplicate,
+    /// The bank gave no id, and more came of that amount, day and payer than are compared.
+    TooManyAlike,
     /// The payer's account is one of ours.
     InternalTransfer,
     /// The account that would get the money is closed.
@@ -85,8 +87,9 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PossibleDuplicate,
+        Self::TooManyAlike,
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
@@ -116,6 +119,7 @@ impl ParkReason {
     pub fn code(self) -> &'static str {
         match self {
             Self::PossibleDuplicate => "possible_duplicate",
+            Self::TooManyAlike => "too_many_alike",
             Self::InternalTransfer => "internal_transfer",
             Self::AccountClosed => "account_closed",
             Self::IdentityConflict => "identity_conflict",
@@ -149,12 +153,23 @@ impl ParkReason {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 
+    /// Whether a person has to say first that it is money which was not there before. Nothing else
+    /// decides it.
+    #[must_use]
+    pub fn is_doubt(self) -> bool {
+        matches!(self, Self::PossibleDuplicate | Self::TooManyAlike)
+    }
+
     /// What it means, for the person who has to act.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
             Self::PossibleDuplicate => {
                 "The same money may have been recorded before: the bank gives it no id."
+            }
+            Self::TooManyAlike => {
+                "So much money of this amount, day and payer came without an id that not all of it \
+                 was compared."
             }
             Self::InternalTransfer => "The payer's account is one of our own bank accounts.",
             Self::AccountClosed => "The customer's account is closed.",

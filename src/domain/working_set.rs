@@ -46,6 +46,8 @@ pub const BOOK_COUNT_MAX: usize = 11;
 pub struct StoredBankTransaction {
     pub content_hash: ContentHash,
     pub disposition: BankDisposition,
+    /// The payment that it became.
+    pub payment_id: Option<PaymentId>,
 }
 
 /// A look-up that the working set could not answer.

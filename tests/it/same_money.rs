@@ -188,3 +188,110 @@ async fn what_is_announced_after_its_booking_is_superseded_when_it_comes() {
     );
     direct.finish().await;
 }
+
+/// A gateway that writes the statement's own name at each entry: the rows are as many payments, and
+/// the statement agrees.
+#[tokio::test]
+async fn rows_that_bear_only_the_statements_name_are_as_many_payments() {
+    let mut direct = Direct::new("sm_statement").await;
+    let of = |amount: &str, text: &str| {
+        let more = json!({
+            "bank_transaction_id": null, "statement_id": "STMT-9", "entry_reference": "STMT-9",
+            "remittance": { "unstructured": [text] },
+        });
+        with(credit("-", amount), &more)
+    };
+    let rows = [of("20.27", "payer one"), of("20.27", "payer one"), of("35.27", "payer two")];
+    for (number, data) in rows.iter().enumerate() {
+        let one = item(&mut direct, &format!("b-{number}"), data);
+        direct.applied(one).await;
+    }
+    let data = json!({
+        "bank_account": crate::harness::records::BANK, "statement_id": "STMT-9",
+        "currency": "SGD", "entries": 3, "opening_balance": "0.00", "closing_balance": "75.81",
+        "complete_through": "2026-01-06T00:00:00Z",
+    });
+    let value =
+        crate::harness::records::envelope("s-1", "bank-gateway", "topup.bank.statement.v1", &data);
+    let told = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(told).await;
+    let now = topup::clock::Clock::System.now();
+    let found = topup::store::reconcile::find(direct.pipeline.pool(), now, "UTC").await;
+    let kinds: Vec<String> = found.expect("found").drifts.into_iter().map(|d| d.kind).collect();
+    assert!(!kinds.iter().any(|kind| kind.starts_with("statement")), "{kinds:?}");
+    let payments = "SELECT count(*) || ' ' || (sum(amount) / 10000)::bigint FROM payments";
+    assert_eq!(direct.database.value(payments).await, "3 7581");
+    assert_eq!(direct.database.value(LETTERS).await, "0");
+    direct.finish().await;
+}
+
+/// The name of an entry is used again, in one batch and in another: both are money, and a person
+/// sees both.
+#[tokio::test]
+async fn an_entrys_name_that_is_used_again_loses_no_money() {
+    let mut direct = Direct::new("sm_entry").await;
+    let of = |amount: &str| {
+        let more = json!({
+            "bank_transaction_id": null, "statement_id": "S-1", "entry_reference": "7",
+        });
+        with(credit("-", amount), &more)
+    };
+    let both = [item(&mut direct, "b-1", &of("50.00")), item(&mut direct, "b-2", &of("35.00"))];
+    let ended = direct.run(&both).await;
+    assert!(ended.iter().all(|ended| ended.outcome == "applied"), "{ended:?}");
+    let third = item(&mut direct, "b-3", &of("36.00"));
+    direct.applied(third).await;
+    for (number, amount) in ["50.00", "35.00", "36.00"].iter().enumerate() {
+        let again = item(&mut direct, &format!("again-{number}"), &of(amount));
+        let ended = direct.run(std::slice::from_ref(&again)).await;
+        assert_eq!(ended[0].outcome, "duplicate", "{amount}");
+    }
+    let stands = "SELECT concat_ws(' ', p.amount / 1000000, p.reason, o.amount / 1000000)
+        FROM payments p JOIN payments_without_bank_id w USING (payment_id)
+        LEFT JOIN payments o ON o.payment_id = w.looks_like ORDER BY p.amount DESC";
+    let expected = ["50 no_candidate", "36 possible_duplicate 50", "35 possible_duplicate 50"];
+    assert_eq!(direct.database.lines(stands).await, expected);
+    assert_eq!(direct.database.value(LETTERS).await, "0");
+    direct.finish().await;
+}
+
+/// More equal money of one payer and day than is compared: what comes then is for a person.
+#[tokio::test]
+async fn more_equal_money_than_is_compared_waits_for_a_person() {
+    let mut direct = Direct::new("sm_many").await;
+    let payers = with(account("ACC"), &json!({ "payer_accounts": ["SG18PAYER"] }));
+    let known = direct.command("a-1", "account.upsert", &payers);
+    direct.applied(known).await;
+    let mut rows = 0;
+    for batch in [120_u32, 83, 2] {
+        let items: Vec<Item> = (0..batch)
+            .map(|_| {
+                rows += 1;
+                let text = format!("Topup number{rows:04}");
+                item(&mut direct, &format!("b-{rows}"), &nameless(1, &text))
+            })
+            .collect();
+        let ended = direct.run(&items).await;
+        assert!(ended.iter().all(|ended| ended.outcome == "applied"), "{ended:?}");
+    }
+    let stands = "SELECT state || ' ' || count(*) || ' ' || count(looks_like)
+        FROM payments JOIN payments_without_bank_id USING (payment_id) GROUP BY state
+        ORDER BY state";
+    assert_eq!(direct.database.lines(stands).await, ["on_account 201 0", "parked 4 4"]);
+    let why = "SELECT DISTINCT reason FROM payments WHERE state = 'parked'";
+    assert_eq!(direct.database.value(why).await, "too_many_alike");
+    // Neither an invoice of that amount nor the job gives it to anybody.
+    for number in 0..202 {
+        let id = format!("INV-{number}");
+        let billed = direct.command(&id, "invoice.create", &invoice(&id, "ACC", "50.18"));
+        direct.applied(billed).await;
+    }
+    assert_eq!(direct.database.value(why).await, "too_many_alike");
+    let one = "SELECT min(payment_id) FROM payments WHERE state = 'parked'";
+    let id = direct.database.value(one).await;
+    // The same money: removed under the customer of the other, without an assignment before.
+    let gone = json!({ "payment_id": id, "account_id": "ACC", "reason": "the same money" });
+    let removed = direct.command("r-1", "payment.remove", &gone);
+    direct.applied(removed).await;
+    direct.finish().await;
+}

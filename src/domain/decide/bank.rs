@@ -8,14 +8,14 @@ use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcom
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
 use crate::domain::keys;
-use crate::domain::matching::MatchDecision;
+use crate::domain::matching::{MatchDecision, weak};
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::DeadLetterReason;
-use crate::domain::working_set::lookalikes::Delivery;
+use crate::domain::working_set::lookalikes::{Delivery, Doubt};
 
 /// What a key begins with that is not simply the bank's id of a payment.
-const OTHER_KINDS: [&str; 5] = ["detail:", "entry:", "print:", "reversal:", "undone:"];
+const OTHER_KINDS: [&str; 6] = ["detail:", "entry:", "other:", "print:", "reversal:", "undone:"];
 
 /// The identity of a transaction: the bank's id; else statement and entry; else the content with
 /// an ordinal, because two equal payments on one day are two payments. Of an entry that was booked
@@ -23,15 +23,15 @@ const OTHER_KINDS: [&str; 5] = ["detail:", "entry:", "print:", "reversal:", "und
 /// What comes last stands as it is; what stands before a separator is escaped.
 #[must_use]
 pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
-    let key = match (&bank.bank_transaction_id, &bank.statement_id, &bank.entry_reference) {
+    let key = match (&bank.bank_transaction_id, entry_of(bank)) {
         // A reversal may bear the id of what it reverses, and so may what undoes it.
-        (Some(id), _, _) => match bank.direction() {
+        (Some(id), _) => match bank.direction() {
             Direction::Return => format!("reversal:{id}"),
             Direction::BouncedRefund => format!("undone:{id}"),
             Direction::Payment | Direction::Outgoing => format!("id:{id}"),
         },
-        (None, Some(statement), Some(entry)) => format!("entry:{}", keys::joined(statement, entry)),
-        (None, _, _) => format!("{}{ordinal}", print_of(content_hash)),
+        (None, Some((statement, entry))) => format!("entry:{}", keys::joined(statement, entry)),
+        (None, None) => format!("{}{ordinal}", print_of(content_hash)),
     };
     let key = match &bank.detail {
         // In front, because the bank's own id may end in anything.
@@ -39,6 +39,34 @@ pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32
         Some(_) | None => key,
     };
     BankKey { bank_account: bank.bank_account.as_str().to_owned(), key }
+}
+
+/// Statement and entry, where that names an entry: some gateways write the statement's own name, or
+/// a word for none, at every entry.
+#[must_use]
+pub fn entry_of(bank: &BankTransaction) -> Option<(&str, &str)> {
+    let (statement, entry) = bank.statement_id.as_deref().zip(bank.entry_reference.as_deref())?;
+    let same = statement.trim().eq_ignore_ascii_case(entry.trim());
+    (!same && !weak::is_word_for_none(entry)).then_some((statement, entry))
+}
+
+/// Money that has no name but that of its entry: gateways use those again. What has an id of the
+/// bank is what the bank says that it is.
+#[must_use]
+pub fn may_be_used_again(bank: &BankTransaction) -> bool {
+    bank.status == EntryStatus::Booked
+        && bank.direction() == Direction::Payment
+        && bank.bank_transaction_id.is_none()
+        && bank.amount.is_positive()
+        && entry_of(bank).is_some()
+}
+
+/// The key of money that came under the name of an entry which is other money already: one for each
+/// content.
+#[must_use]
+pub fn key_of_other(entry: &BankKey, content_hash: &ContentHash) -> BankKey {
+    let key = format!("other:{}:{:032x}", hex(content_hash), fnv128(entry.key.as_bytes()));
+    BankKey { bank_account: entry.bank_account.clone(), key }
 }
 
 fn is_step_back(bank: &BankTransaction) -> bool {
@@ -52,8 +80,7 @@ fn is_step_back(bank: &BankTransaction) -> bool {
 /// would take the money twice.
 #[must_use]
 pub fn needs_ordinal(bank: &BankTransaction) -> bool {
-    let by_entry = bank.statement_id.is_some() && bank.entry_reference.is_some();
-    bank.bank_transaction_id.is_none() && !by_entry && !is_step_back(bank)
+    bank.bank_transaction_id.is_none() && entry_of(bank).is_none() && !is_step_back(bank)
 }
 
 /// What the keys of equal records without any id begin with; their ordinal follows.
@@ -127,7 +154,7 @@ pub(super) fn decide(
     recording: &mut Recording<'_>,
     bank: &BankTransaction,
 ) -> Result<Outcome, Halt> {
-    let key = next_key(recording, bank);
+    let (key, used_by) = free_key(recording, bank);
     // The hash of the message covers delivery details; this one is what the bank says happened.
     let content_hash = recording.bank_hash;
     if let Some(stored) = recording.set.bank.get(&key) {
@@ -168,7 +195,7 @@ pub(super) fn decide(
         let subject = Some(format!("bank:{}", disposition.word()));
         return Ok(Outcome::Applied { subject });
     };
-    receive(recording, bank, record, payment_id.clone())?;
+    receive(recording, bank, record, (payment_id.clone(), used_by))?;
     supersede(recording, announced)?;
     Ok(Outcome::Applied { subject: Some(format!("payment:{payment_id}")) })
 }
@@ -209,7 +236,7 @@ fn receive(
     recording: &mut Recording<'_>,
     bank: &BankTransaction,
     record: BankRecord,
-    payment_id: PaymentId,
+    (payment_id, used_by): (PaymentId, Option<PaymentId>),
 ) -> Result<(), Halt> {
     let zero = Money::zero(bank.amount.currency());
     let payment = Payment {
@@ -235,12 +262,17 @@ fn receive(
     }
     let source = recording.cause.record.source.clone();
     let delivery = Delivery { source, at: recording.written_at };
-    let earlier = recording.set.lookalikes.earlier(bank, &recording.bank_hash, &delivery).cloned();
+    let hash = &recording.bank_hash;
+    let earlier = match used_by {
+        Some(other) => Some(Doubt { why: ParkReason::PossibleDuplicate, earlier: other }),
+        None => recording.set.lookalikes.earlier(bank, hash, &delivery),
+    };
     let decision = match &earlier {
-        Some(earlier) => settle::possible_duplicate(recording, &payment_id, bank, earlier),
+        Some(doubt) => settle::in_doubt(recording, &payment_id, bank, doubt),
         None => match_new(recording, bank, &payment_id)?,
     };
     settle::receive_matched(recording, payment, record.clone(), decision)?;
+    let earlier = earlier.map(|doubt| doubt.earlier);
     let came = WithoutBankId { record, delivery, looks_like: earlier };
     Ok(recording.add(Effect::DeliveredWithoutId(Box::new(came)))?)
 }
@@ -252,6 +284,19 @@ fn match_new(
 ) -> Result<MatchDecision, Halt> {
     let tokens = recording.tokens.clone();
     settle::matching(recording, payment_id, bank, tokens, bank.amount)
+}
+
+/// The key of the record. Where the name of its entry is that of other money, a key of its own with
+/// that money: the bank did not book it once, and a person says what it is.
+fn free_key(recording: &Recording<'_>, bank: &BankTransaction) -> (BankKey, Option<PaymentId>) {
+    let key = next_key(recording, bank);
+    let hash = &recording.bank_hash;
+    let stored = recording.set.bank.get(&key).filter(|_| may_be_used_again(bank));
+    let other = stored.filter(|stored| stored.content_hash != *hash);
+    match other.and_then(|stored| stored.payment_id.clone()) {
+        Some(other) => (key_of_other(&key, hash), Some(other)),
+        None => (key, None),
+    }
 }
 
 /// The first key that no other payment has; with an id there is only one. A record that was only

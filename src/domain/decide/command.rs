@@ -65,7 +65,7 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
             check_owner(payment.account_id.as_ref(), account_id)?;
             open_account(recording, account_id)?;
             // Recorded twice: its removal says whose the money is not.
-            let twice = payment.state == PaymentState::Parked(ParkReason::PossibleDuplicate);
+            let twice = payment.state.reason().is_some_and(ParkReason::is_doubt);
             let payment = match payment.account_id {
                 None if twice => taken_for_twice(recording, payment, account_id)?,
                 None => return Err(Rejection::PaymentNotAssigned.into()),

@@ -19,6 +19,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::review::{self, ReviewEffect};
 use crate::domain::usage::{LotMove, MoveKind};
 use crate::domain::working_set::Stop;
+use crate::domain::working_set::lookalikes::Doubt;
 
 type Result<T> = std::result::Result<T, Halt>;
 
@@ -266,11 +267,11 @@ pub(super) fn matching(
 }
 
 /// The decision that a person has to say whether this is money that `earlier` is already.
-pub(super) fn possible_duplicate(
+pub(super) fn in_doubt(
     recording: &mut Recording<'_>,
     payment_id: &PaymentId,
     bank: &BankTransaction,
-    earlier: &PaymentId,
+    doubt: &Doubt,
 ) -> MatchDecision {
     MatchDecision {
         id: recording.ids.decision(),
@@ -278,9 +279,12 @@ pub(super) fn possible_duplicate(
         rule: Rule::G,
         policy_version: recording.context.rules.version(),
         free: bank.amount,
-        outcome: MatchOutcome::Park(ParkReason::PossibleDuplicate),
+        outcome: MatchOutcome::Park(doubt.why),
         suggestions: Vec::new(),
-        explanation: Explanation { looks_like: Some(earlier.clone()), ..Explanation::default() },
+        explanation: Explanation {
+            looks_like: Some(doubt.earlier.clone()),
+            ..Explanation::default()
+        },
         account: None,
         alias: None,
         watches: Vec::new(),
@@ -431,7 +435,7 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     let free = payment.unallocated()?;
     let open = match payment.state {
         // A person says first whether it is money at all that was not there before.
-        PaymentState::Parked(ParkReason::PossibleDuplicate) => false,
+        PaymentState::Parked(reason) if reason.is_doubt() => false,
         PaymentState::Parked(_) | PaymentState::OnAccount | PaymentState::PartlyAllocated => true,
         PaymentState::Allocated
         | PaymentState::Returned

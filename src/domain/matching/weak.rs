@@ -274,6 +274,14 @@ pub fn is_placeholder_name(text: &str) -> bool {
     !letters || ascii && (is_masked(&normal, &key) || only_weak_words(&normal, &key))
 }
 
+/// Whether it is a word that is written where there is nothing to say.
+#[must_use]
+pub fn is_word_for_none(text: &str) -> bool {
+    let normal = normalise(text);
+    let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
+    normal.is_ascii() && (key.is_empty() || NOTHING.contains(&key.as_str()))
+}
+
 /// Whether a reference that a payer gave (an end-to-end id, a text) names no single payment: a word
 /// for "none", general words, months, dates, amounts, short numbers, or nothing but these.
 #[must_use]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::domain::effect::{BankDisposition, BankKey};
+use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
 use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
 
@@ -40,8 +41,9 @@ impl WorkingSet {
         key: BankKey,
         content_hash: ContentHash,
         disposition: BankDisposition,
+        payment_id: Option<PaymentId>,
     ) {
         self.equal_rows.note(&key);
-        self.bank.insert(key, StoredBankTransaction { content_hash, disposition });
+        self.bank.insert(key, StoredBankTransaction { content_hash, disposition, payment_id });
     }
 }

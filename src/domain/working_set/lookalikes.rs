@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::bank::BankTransaction;
+use crate::domain::decide::bank::entry_of;
 use crate::domain::effect::BankRecord;
 use crate::domain::ids::{BankAccountId, PaymentId, Source};
 use crate::domain::input::ContentHash;
 use crate::domain::matching::{names, text, weak};
 use crate::domain::money::Money;
+use crate::domain::payment::ParkReason;
 use crate::domain::working_set::pending::payer;
 
 /// Equal rows of one delivery are written within this of each other.
@@ -38,6 +40,19 @@ struct Equals {
 type SameMoney = (BankAccountId, NaiveDate, Money);
 type Said = (ContentHash, Option<String>);
 
+/// Equal amounts of one payer, bank account and day that a record is compared with.
+pub const OF_ONE_PAYER_MAX: usize = 200;
+/// And of nobody, where the text alone tells them apart.
+pub const OF_NOBODY_MAX: usize = 5_000;
+
+/// Why a person has to say whether a record is money that was not there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    pub why: ParkReason,
+    /// What it may be; or, where there are too many to compare, one of them.
+    pub earlier: PaymentId,
+}
+
 /// Payments without a bank id by bank account, day and amount.
 #[derive(Debug, Clone, Default)]
 pub struct Lookalikes(HashMap<SameMoney, OneDay>);
@@ -49,6 +64,10 @@ struct OneDay {
     equals: Vec<Equals>,
     by_said: HashMap<Said, usize>,
     by_payer: HashMap<Option<String>, Vec<usize>>,
+    /// How many payments of nobody, of each payer, and of all of those.
+    of_nobody: usize,
+    of_payer: HashMap<String, usize>,
+    of_somebody: usize,
 }
 
 fn same_money(bank: &BankTransaction) -> SameMoney {
@@ -63,6 +82,7 @@ impl Lookalikes {
         if !day.known.insert(payment_id.clone()) {
             return;
         }
+        day.count(payer(bank));
         let next = day.equals.len();
         let said = (record.content_hash, bank.statement_id.clone());
         let at = *day.by_said.entry(said).or_insert(next);
@@ -81,20 +101,59 @@ impl Lookalikes {
         }
     }
 
-    /// The earlier payment that this record may be again: of the first, if there are several.
+    /// The earlier payment that this record may be again: the first, if there are several. Where
+    /// there are more than are compared it is in doubt whatever it says.
     #[must_use]
     pub fn earlier(
         &self,
         bank: &BankTransaction,
         hash: &ContentHash,
         delivery: &Delivery,
-    ) -> Option<&PaymentId> {
+    ) -> Option<Doubt> {
         let day = self.0.get(&same_money(bank))?;
+        if let Some(earlier) = day.again(bank, hash, delivery) {
+            let why = ParkReason::PossibleDuplicate;
+            return Some(Doubt { why, earlier: earlier.clone() });
+        }
+        let one = day.equals.first().filter(|_| day.too_many(payer(bank).as_deref()))?;
+        Some(Doubt { why: ParkReason::TooManyAlike, earlier: one.first.clone() })
+    }
+}
+
+impl OneDay {
+    fn count(&mut self, payer: Option<String>) {
+        let of = match payer {
+            None => &mut self.of_nobody,
+            Some(payer) => {
+                self.of_somebody = self.of_somebody.saturating_add(1);
+                self.of_payer.entry(payer).or_default()
+            }
+        };
+        *of = of.saturating_add(1);
+    }
+
+    /// Whether there are more than are loaded and compared.
+    fn too_many(&self, payer: Option<&str>) -> bool {
+        let of_payer = payer.and_then(|payer| self.of_payer.get(payer)).copied();
+        self.of_nobody > OF_NOBODY_MAX
+            || of_payer.unwrap_or_default() > OF_ONE_PAYER_MAX
+            || payer.is_none() && self.of_somebody > OF_NOBODY_MAX
+    }
+
+    fn again(
+        &self,
+        bank: &BankTransaction,
+        hash: &ContentHash,
+        delivery: &Delivery,
+    ) -> Option<&PaymentId> {
+        let day = self;
         let again = |at: &usize| -> Option<&PaymentId> {
             let other = day.equals.get(*at)?;
             let earlier = other.apart_from(bank, hash, delivery)?;
-            let same =
-                !of_one_statement(bank, &other.transaction) && alike(bank, &other.transaction);
+            let two = of_one_statement(bank, &other.transaction)
+                // Without a name of the entry an equal row of a later export is in doubt.
+                && (entry_of(bank).is_some() || other.content_hash != *hash);
+            let same = !two && alike(bank, &other.transaction);
             same.then_some(earlier)
         };
         match payer(bank) {

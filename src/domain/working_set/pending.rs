@@ -95,7 +95,8 @@ impl WorkingSet {
     pub(super) fn apply_bank_record(&mut self, record: &BankRecord) {
         // One that takes the place of its own pending record was announced by that.
         let fresh = !self.bank.contains_key(&record.key);
-        self.know_bank(record.key.clone(), record.content_hash, record.disposition);
+        let payment_id = record.payment_id.clone();
+        self.know_bank(record.key.clone(), record.content_hash, record.disposition, payment_id);
         self.pending.record(record);
         if fresh && (self.complete || self.pending.looks_back) {
             self.pending.booked(record);

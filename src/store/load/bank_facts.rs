@@ -9,7 +9,8 @@ use sqlx::postgres::PgRow;
 use super::Needs;
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::decide::bank::{
-    bank_key, needs_ordinal, payment_id, payment_id_instead, print_of,
+    bank_key, key_of_other, may_be_used_again, needs_ordinal, payment_id, payment_id_instead,
+    print_of,
 };
 use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::PaymentId;
@@ -26,6 +27,8 @@ pub(super) struct BankFacts {
     without_id: BTreeSet<String>,
     announced: BTreeSet<String>,
     booked: BTreeSet<String>,
+    /// Money that the bank names by statement and entry, with its content.
+    entries: Vec<(BankKey, ContentHash)>,
 }
 
 #[derive(Debug)]
@@ -55,7 +58,11 @@ impl BankFacts {
             EntryStatus::Information => {}
         }
         if !needs_ordinal(bank) {
-            return Some(bank_key(bank, hash, 1));
+            let key = bank_key(bank, hash, 1);
+            if may_be_used_again(bank) {
+                self.entries.push((key.clone(), *hash));
+            }
+            return Some(key);
         }
         let equal = self.equal.entry((account(), print_of(hash)));
         let equal = equal.or_insert_with(|| Equal { bank: bank.clone(), hash: *hash, count: 0 });
@@ -83,11 +90,21 @@ impl BankFacts {
 /// money is committed beside the batch.
 pub(super) async fn load(
     tx: &mut Tx<'_>,
-    needs: &Needs,
+    needs: &mut Needs,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let shared = needs.bank_facts.lock(tx).await?;
     keys(tx, needs, &shared, set).await?;
+    // Only where the name of an entry is known with other content.
+    let used = |(key, hash): &&(BankKey, ContentHash)| {
+        set.bank.get(key).is_some_and(|stored| stored.content_hash != *hash)
+    };
+    let again = needs.bank_facts.entries.iter().filter(used);
+    let again: Vec<BankKey> = again.map(|(key, hash)| key_of_other(key, hash)).collect();
+    if !again.is_empty() {
+        needs.bank_keys.extend(again);
+        keys(tx, needs, &BTreeSet::new(), set).await?;
+    }
     last_equal(tx, &needs.bank_facts, set).await
 }
 
@@ -135,7 +152,9 @@ fn know(row: &PgRow, set: &mut WorkingSet) -> Result<(), StoreError> {
     let word: &str = row.try_get("disposition")?;
     let disposition = BankDisposition::ALL.into_iter().find(|known| known.word() == word);
     let hash = hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?;
-    set.know_bank(key, hash, disposition.ok_or(StoreError::Unreadable("a disposition"))?);
+    let disposition = disposition.ok_or(StoreError::Unreadable("a disposition"))?;
+    let payment_id = row.try_get::<Option<&str>, _>("payment_id")?.map(PaymentId::trusted);
+    set.know_bank(key, hash, disposition, payment_id);
     Ok(())
 }
 

@@ -8,14 +8,14 @@ use sqlx::Row;
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::ids::Source;
 use crate::domain::working_set::WorkingSet;
-use crate::domain::working_set::lookalikes::Delivery;
+use crate::domain::working_set::lookalikes::{Delivery, OF_NOBODY_MAX, OF_ONE_PAYER_MAX};
 use crate::domain::working_set::pending::payer;
 use crate::store::{StoreError, Tx, rows, sql};
 
-/// Equal amounts of one payer and day that a record is compared with: the first that came.
-const OF_ONE_PAYER_MAX: i64 = 200;
-/// And of nobody, where the text alone tells them apart.
-const OF_NOBODY_MAX: i64 = 5_000;
+/// One more shows that there are too many: those are not decided by themselves.
+fn and_one(most: usize) -> i64 {
+    i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX)
+}
 
 /// The bank accounts, days, amounts and payers of a batch's payments without a bank id.
 #[derive(Debug, Default)]
@@ -49,8 +49,8 @@ pub(super) async fn load(
         .bind(sought.0.iter().map(|key| key.2.as_str()).collect::<Vec<_>>())
         .bind(sought.0.iter().map(|key| key.3).collect::<Vec<_>>())
         .bind(sought.0.iter().map(|key| key.4.as_deref()).collect::<Vec<_>>())
-        .bind(OF_ONE_PAYER_MAX)
-        .bind(OF_NOBODY_MAX)
+        .bind(and_one(OF_ONE_PAYER_MAX))
+        .bind(and_one(OF_NOBODY_MAX))
         .fetch_all(&mut **tx)
         .await?;
     for row in rows {

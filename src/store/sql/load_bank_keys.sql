@@ -6,9 +6,10 @@ WITH locked AS MATERIALIZED (
       FROM (SELECT DISTINCT (hashtextextended(account, 0) & 127) + 7210553 AS slot
               FROM unnest($3::text[]) AS account ORDER BY slot OFFSET 0) h
 )
-SELECT found.bank_account, found.bank_key, found.content_hash, found.disposition
+SELECT found.bank_account, found.bank_key, found.content_hash, found.disposition,
+       found.payment_id
 FROM locked LEFT JOIN (
-    SELECT b.bank_account, b.bank_key, b.content_hash, b.disposition
+    SELECT b.bank_account, b.bank_key, b.content_hash, b.disposition, b.payment_id
       FROM bank_transactions b
       JOIN unnest($1::text[], $2::text[]) AS asked(bank_account, bank_key)
         ON b.bank_account = asked.bank_account AND b.bank_key = asked.bank_key) found ON true

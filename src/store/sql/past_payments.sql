@@ -19,5 +19,5 @@ SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS fr
    AND p.state NOT IN ('returned', 'removed', 'ignored', 'split')
    AND p.amount > p.returned + p.refunded + p.split
    -- Whether it is money at all is a person's to say, whatever the rules are.
-   AND p.reason IS DISTINCT FROM 'possible_duplicate'
+   AND coalesce(p.reason NOT IN ('possible_duplicate', 'too_many_alike'), true)
  ORDER BY p.recorded_at, p.payment_id

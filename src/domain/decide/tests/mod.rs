@@ -4,6 +4,7 @@ mod bank;
 mod batches;
 mod commands;
 mod details;
+mod entries;
 mod precedence;
 mod properties;
 mod returns;
