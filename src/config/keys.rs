@@ -131,11 +131,12 @@ const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHB
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
+pub(super) const RETURN_FEES: &str = "matching.max_return_fees";
 pub(super) const BALANCE_LEVELS: &str = "balances.levels";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 58] = [
+pub(super) const KEYS: [Key; 59] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -169,6 +170,7 @@ pub(super) const KEYS: [Key; 58] = [
     word("matching.equal_amount", &["oldest", "suggest"], "oldest"),
     word("matching.residual", &["match", "hold"], "match"),
     Key::new(AMOUNTS, Kind::Amounts, Default::None),
+    Key::new(RETURN_FEES, Kind::Amounts, Default::None),
     Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
     Key::new(BALANCE_LEVELS, Kind::Levels, Default::None),
     Key::new("payment_qr.eur_name", Kind::Name { max: 70, ascii: false }, Default::None),

@@ -8,7 +8,7 @@ use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
 use super::keys::{
-    AMOUNTS, BALANCE_LEVELS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, find, nearest,
+    AMOUNTS, BALANCE_LEVELS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, RETURN_FEES, find, nearest,
 };
 use super::show::Shown;
 use super::{Config, Secret, compact, levels_of};
@@ -18,7 +18,7 @@ use crate::domain::payment_qr::check;
 use crate::schedule::{self, ScheduleError};
 
 /// Tables from currency to something.
-const PER_CURRENCY: [&str; 2] = [AMOUNTS, BALANCE_LEVELS];
+pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS];
 /// What `*_FILE` may stand for.
 const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
 /// The usual short forms.

@@ -151,6 +151,8 @@ pub struct MatchingConfig {
     #[serde(default)]
     pub max_auto_amounts: BTreeMap<String, String>,
     #[serde(default)]
+    pub max_return_fees: BTreeMap<String, String>,
+    #[serde(default)]
     pub own_accounts: Vec<String>,
 }
 
@@ -326,11 +328,13 @@ impl Config {
     #[must_use]
     pub fn policy(&self) -> Policy {
         let limits = &self.matching.max_auto_amounts;
+        let fees = &self.matching.max_return_fees;
         let own = &self.matching.own_accounts;
         Policy {
             partial: self.matching.partial.policy(),
             fee: self.matching.fee.policy(),
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
+            max_return_fees: fees.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             own_accounts: own.iter().filter_map(|own| text::payer_account(own)).collect(),
             equal_amount: Choice::from_word(&self.matching.equal_amount).unwrap_or_default(),
             residual: Choice::from_word(&self.matching.residual).unwrap_or_default(),

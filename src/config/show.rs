@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use config::{Value, ValueKind};
 use serde::Serialize;
 
-use super::keys::{AMOUNTS, KEYS, Key, Kind, find};
+use super::keys::{KEYS, Key, Kind, find};
+use super::layers::PER_CURRENCY;
 use super::layers::origin_of;
 
 const MASK: &str = "***";
@@ -23,8 +24,10 @@ impl Shown {
     pub(super) fn all(values: &BTreeMap<String, Value>) -> Vec<Self> {
         let mut shown = Vec::new();
         for key in &KEYS {
-            if key.name == AMOUNTS {
-                let amounts = values.iter().filter(|(name, _)| name.starts_with(AMOUNTS));
+            if PER_CURRENCY.contains(&key.name) {
+                let of =
+                    |name: &str| name.strip_prefix(key.name).is_some_and(|r| r.starts_with('.'));
+                let amounts = values.iter().filter(|(name, _)| of(name));
                 shown.extend(amounts.map(|(name, found)| Self::of(key, name, Some(found))));
             } else {
                 shown.push(Self::of(key, key.name, values.get(key.name)));

@@ -74,6 +74,7 @@ fn every_problem_is_told_with_key_and_origin() {
         ("TOPUP__WORKER__BATCH_RECORDS", "many"),
         ("TOPUP__MATCHING__PARTIAL", "maybe"),
         ("TOPUP__MATCHING__MAX_AUTO_AMOUNTS__JPY", "10.5"),
+        ("TOPUP__MATCHING__MAX_RETURN_FEES__JPY", "0.5"),
         ("TOPUP__BALANCES__LEVELS__JPY", "10 5.5"),
         ("TOPUP__PAYMENT_QR__EUR_IBAN", "DE89370400440532013001"),
         ("TOPUP__PAYMENT_QR__EUR_BIC", "COBA1234"),
@@ -92,6 +93,7 @@ fn every_problem_is_told_with_key_and_origin() {
         "a whole number from 1 to 10000",
         "one of suggest, apply",
         "matching.max_auto_amounts.JPY",
+        "matching.max_return_fees.JPY",
         "balances.levels.JPY",
         "payment_qr.eur_iban",
         "payment_qr.eur_bic",
@@ -141,6 +143,7 @@ fn the_policy_is_that_of_the_settings() {
     let pairs = [
         ("TOPUP__MATCHING__PARTIAL", "apply"),
         ("TOPUP__MATCHING__MAX_AUTO_AMOUNTS__SGD", "1000.00"),
+        ("TOPUP__MATCHING__MAX_RETURN_FEES__SGD", "3.00"),
         ("TOPUP__MATCHING__OWN_ACCOUNTS", "DBS-001 234, 99-88777"),
         ("TOPUP__DATABASE__ROLE", ""),
         ("TOPUP__BALANCES__LEVELS__SGD", "20.00, 5"),
@@ -148,8 +151,17 @@ fn the_policy_is_that_of_the_settings() {
         ("TOPUP__PAYMENT_QR__EUR_IBAN", "DE89 3704 0044 0532 0130 00"),
         ("TOPUP__PAYMENT_QR__SGD_UEN", "201912345k"),
     ];
-    let config = read(&Flags::default(), &pairs).expect("reads").config;
+    let loaded = read(&Flags::default(), &pairs).expect("reads");
+    for (key, value) in [
+        ("matching.max_auto_amounts.SGD", "1000.00"),
+        ("matching.max_return_fees.SGD", "3.00"),
+        ("balances.levels.SGD", "20.00, 5"),
+    ] {
+        assert_eq!(origin(&loaded, key).value.as_deref(), Some(value), "it is shown");
+    }
+    let config = loaded.config;
     let policy = config.policy();
+    assert_eq!(policy.max_return_fees[0].to_string(), "3.00 SGD");
     assert_eq!(policy.partial, PartialPolicy::Apply);
     assert_eq!(policy.max_auto_amounts.len(), 1);
     assert_eq!(policy.max_auto_amounts[0].to_string(), "1000.00 SGD");

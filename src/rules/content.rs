@@ -16,7 +16,10 @@ use crate::domain::money::{Currency, Money};
 const ACCOUNTS_MAX: usize = 10_000;
 /// Lifts everybody's limit for a customer.
 const NONE: &str = "none";
-const KEYS: [&str; 5] = ["partial", "fee", "equal_amount", "residual", "max_auto_amount"];
+const KEYS: [&str; 5] = ["partial", "fee", "equal_amount", "residual", MAX_AUTO_AMOUNT];
+const MAX_AUTO_AMOUNT: &str = "max_auto_amount";
+/// For everybody only: whose a return is that takes a fee is known after the fee is believed.
+const MAX_RETURN_FEE: &str = "max_return_fee";
 
 /// Reads a rule set; all problems are reported at once.
 pub(super) fn rule_set(tree: &Value) -> Result<RuleSet, Vec<Problem>> {
@@ -56,12 +59,15 @@ impl Reading {
         self.only("", table, &["global", "accounts"]);
         let everybody = table.get("global").map(|value| self.policy("global", value, false));
         let everybody = everybody.unwrap_or_default();
+        let fees = table.get("global").and_then(Value::as_object);
+        let fees = fees.map(|table| self.limits("global", table, MAX_RETURN_FEE, false));
         let global = Policy {
             partial: everybody.partial.unwrap_or_default(),
             fee: everybody.fee.unwrap_or_default(),
             equal_amount: everybody.equal_amount.unwrap_or_default(),
             residual: everybody.residual.unwrap_or_default(),
             max_auto_amounts: everybody.max_auto_amounts.into_values().flatten().collect(),
+            max_return_fees: fees.unwrap_or_default().into_values().flatten().collect(),
             own_accounts: Vec::new(),
         };
         let accounts = table.get("accounts").map(|value| self.accounts(value));
@@ -95,13 +101,14 @@ impl Reading {
         let Some(table) = self.table(place, value) else {
             return Override::default();
         };
-        self.only(place, table, &KEYS);
+        let global: &[&str] = if own { &[] } else { &[MAX_RETURN_FEE] };
+        self.only(place, table, &[&KEYS, global].concat());
         Override {
             partial: self.choice(place, table, "partial"),
             fee: self.choice(place, table, "fee"),
             equal_amount: self.choice(place, table, "equal_amount"),
             residual: self.choice(place, table, "residual"),
-            max_auto_amounts: self.limits(place, table, own),
+            max_auto_amounts: self.limits(place, table, MAX_AUTO_AMOUNT, own),
         }
     }
 
@@ -129,11 +136,12 @@ impl Reading {
         &mut self,
         place: &str,
         table: &Map<String, Value>,
+        key: &str,
         own: bool,
     ) -> BTreeMap<Currency, Option<Money>> {
         let mut limits = BTreeMap::new();
-        let place = under(place, "max_auto_amount");
-        let table = table.get("max_auto_amount").and_then(|value| self.table(&place, value));
+        let place = under(place, key);
+        let table = table.get(key).and_then(|value| self.table(&place, value));
         for (code, value) in table.into_iter().flatten() {
             let place = under(&place, code);
             let Ok(currency) = Currency::parse(code) else {
@@ -205,6 +213,8 @@ struct Said {
     fee: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     max_auto_amount: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    max_return_fee: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     partial: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,12 +226,15 @@ struct Said {
 #[must_use]
 pub fn to_content(rules: &RuleSet) -> String {
     let global = rules.global();
-    let limits = global.max_auto_amounts.iter();
-    let limits = limits.map(|limit| (limit.currency().code().to_owned(), limit.number()));
+    let numbers = |limits: &[Money]| -> BTreeMap<String, String> {
+        let one = |limit: &Money| (limit.currency().code().to_owned(), limit.number());
+        limits.iter().map(one).collect()
+    };
     let everybody = Said {
         equal_amount: Some(global.equal_amount.word()),
         fee: Some(global.fee.word()),
-        max_auto_amount: limits.collect(),
+        max_auto_amount: numbers(&global.max_auto_amounts),
+        max_return_fee: numbers(&global.max_return_fees),
         partial: Some(global.partial.word()),
         residual: Some(global.residual.word()),
     };
@@ -234,6 +247,7 @@ pub fn to_content(rules: &RuleSet) -> String {
             equal_amount: own.equal_amount.map(Choice::word),
             fee: own.fee.map(Choice::word),
             max_auto_amount: limits.collect(),
+            max_return_fee: BTreeMap::new(),
             partial: own.partial.map(Choice::word),
             residual: own.residual.map(Choice::word),
         };

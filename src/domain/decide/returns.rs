@@ -83,7 +83,8 @@ fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
     };
     let payment = payment_of(recording.set, &payment_id)?.clone();
     let left = payment.left()?.add(split_returns::left_of_parts(recording.set, &payment_id)?)?;
-    let (amount, fee) = match share(&record.transaction, payment.amount, left)? {
+    let limit = recording.context.rules.global().return_fee_limit(payment.amount);
+    let (amount, fee) = match share(&record.transaction, (payment.amount, left), limit)? {
         Share::Taken { amount, fee } => (amount, fee),
         Share::Waits(why) => return Ok(Tried::Waits(why)),
     };
@@ -106,8 +107,12 @@ enum Share {
 
 /// Some banks take a payment back with their fee in one booking. The fee is the house's. It is
 /// believed if the bank states it (the original's amount, or the charges) and if it is no more than
-/// the payment itself.
-fn share(bank: &BankTransaction, whole_payment: Money, left: Money) -> Result<Share> {
+/// the limit.
+fn share(
+    bank: &BankTransaction,
+    (whole_payment, left): (Money, Money),
+    limit: Money,
+) -> Result<Share> {
     let amount = bank.amount;
     let whole = Share::Taken { amount, fee: Money::zero(amount.currency()) };
     let both = bank.instructed.is_some() && bank.charges.is_some();
@@ -121,7 +126,7 @@ fn share(bank: &BankTransaction, whole_payment: Money, left: Money) -> Result<Sh
     let fee = amount.sub(original)?;
     Ok(if original.compare(left)?.is_gt() {
         Share::Waits(ReturnWaits::ExceedsPayment)
-    } else if fee.compare(whole_payment)?.is_gt() {
+    } else if fee.compare(limit)?.is_gt() {
         Share::Waits(ReturnWaits::FeeAboveLimit)
     } else {
         Share::Taken { amount: original, fee }

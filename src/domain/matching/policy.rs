@@ -86,6 +86,9 @@ pub struct Policy {
     pub residual: ResidualPolicy,
     /// Above this an automatic decision becomes a suggestion. One limit per currency.
     pub max_auto_amounts: Vec<Money>,
+    /// The most that is believed of a bank's fee inside a return. One limit per currency; where
+    /// there is none, no more than the payment itself.
+    pub max_return_fees: Vec<Money>,
     /// Normalised accounts of ours: money from them is a transfer, not a customer's payment.
     /// A fact about us, so it comes from the configuration and not from a rule set.
     pub own_accounts: Vec<String>,
@@ -96,6 +99,14 @@ impl Policy {
     #[must_use]
     pub fn auto_limit(&self, currency: Currency) -> Option<Money> {
         self.max_auto_amounts.iter().find(|limit| limit.currency() == currency).copied()
+    }
+
+    /// The limit of a bank's fee inside a return of the payment.
+    #[must_use]
+    pub fn return_fee_limit(&self, payment: Money) -> Money {
+        let currency = payment.currency();
+        let own = self.max_return_fees.iter().find(|limit| limit.currency() == currency);
+        own.copied().unwrap_or(payment)
     }
 }
 
@@ -121,6 +132,7 @@ impl Override {
             equal_amount: self.equal_amount.unwrap_or(global.equal_amount),
             residual: self.residual.unwrap_or(global.residual),
             max_auto_amounts: limits,
+            max_return_fees: global.max_return_fees.clone(),
             own_accounts: Vec::new(),
         }
     }
@@ -198,6 +210,9 @@ impl RuleSet {
         add(everybody, "residual", global.residual.word());
         for limit in &global.max_auto_amounts {
             add(everybody, "max_auto_amount", &limit.to_string());
+        }
+        for limit in &global.max_return_fees {
+            add(everybody, "max_return_fee", &limit.to_string());
         }
         for (account, own) in &self.overrides {
             let scope = account.as_str();

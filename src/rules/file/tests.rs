@@ -78,7 +78,7 @@ fn each_mistake_is_refused_with_its_place() {
     assert_eq!(
         of("[global]\npartail = \"apply\""),
         "unknown_key: `global.partail` is not a key here; expected partial, fee, equal_amount, \
-         residual, max_auto_amount"
+         residual, max_auto_amount, max_return_fee"
     );
     assert_eq!(
         of("[globl]\nfee = \"apply\""),
@@ -101,6 +101,18 @@ fn each_mistake_is_refused_with_its_place() {
         let said = amount(&format!("\"{bad}\""));
         assert!(said.starts_with(&format!("bad_amount: {at} is \"{bad}\": ")), "{said}");
     }
+    let fee = |text: &str| of(&format!("[global.max_return_fee]\n{text}"));
+    for bad in ["SGD = \"-1\"", "SGD = \"none\"", "JPY = \"0.5\""] {
+        assert!(fee(bad).starts_with("bad_amount: `global.max_return_fee."), "{bad}");
+    }
+    assert!(fee("SGD = 3").starts_with("not_text: `global.max_return_fee.SGD`"));
+    assert!(of("[accounts.A.max_return_fee]\nSGD = \"3\"").starts_with("unknown_key: "));
+    let some = rules("[global.max_return_fee]\nSGD = \"3.00\"\nJPY = \"0\"");
+    let content = to_content(&some);
+    assert!(content.contains(r#""max_return_fee":{"JPY":"0","SGD":"3.00"}"#), "{content}");
+    assert!(!to_content(&rules("[global]")).contains("max_return_fee"), "old contents stay");
+    let said = some.lines().into_iter().filter(|line| line.1 == "max_return_fee");
+    assert_eq!(said.map(|line| line.2).collect::<Vec<_>>(), ["0 JPY", "3.00 SGD"]);
     assert!(of("[global.max_auto_amount]\nsgd = \"1\"").starts_with("unknown_currency: "));
     assert!(of("[global.max_auto_amount]\nXXQ = \"1\"").starts_with("unknown_currency: "));
     assert!(of("[accounts.\"A B\"]\nfee = \"apply\"").starts_with("bad_account_id: "));

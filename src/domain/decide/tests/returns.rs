@@ -1,7 +1,7 @@
 //! Payments that the bank takes back: from where, how much, and what becomes of the rest.
 
 use crate::domain::bank::{BankTransaction, EntryDetail, ReturnOf};
-use crate::domain::effect::{BankDisposition, BankKey, Outcome};
+use crate::domain::effect::{BankDisposition, BankKey, Effect, Outcome};
 use crate::domain::event::Fact;
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::Policy;
@@ -466,6 +466,45 @@ fn a_return_with_the_banks_fee_in_it_takes_the_payment_and_the_fee_is_the_houses
         assert_eq!(desk.balance("A"), money("100.22"));
         assert_eq!(desk.model.ledger_of("fees"), money("0"));
         assert_eq!(desk.model.ledger_of("bank_clearing"), money("100.22").negated());
+    }
+}
+
+/// The limit is everybody's, per currency; without one it is the payment itself.
+#[test]
+fn a_fee_is_believed_up_to_the_limit_of_its_currency() {
+    let limit = |text: &str| vec![money(text)];
+    for (limits, fee, taken) in [
+        (Vec::new(), "100.22", true),
+        (Vec::new(), "100.23", false),
+        (limit("3"), "3", true),
+        (limit("3"), "3.01", false),
+        (limit("3"), "2.99", true),
+        (limit("0"), "0.01", false),
+        (limit("200"), "150", true),
+        (limit("0 USD"), "3", true),
+    ] {
+        let policy = Policy { max_return_fees: limits.clone(), ..Policy::default() };
+        let mut desk = Desk::with_customers(policy);
+        desk.invoice("I1", "A", "100.22");
+        let reference = desk.reference("I1");
+        desk.bank(credit_saying("1", "100.22", &[&reference]));
+        let amount = money("100.22").add(money(fee)).expect("a sum").number();
+        let back =
+            BankTransaction { instructed: Some(money("100.22")), ..returned("2", "1", &amount) };
+        desk.bank(back);
+        let fees = if taken { money(fee).negated() } else { money("0") };
+        assert_eq!(desk.model.ledger_of("fees"), fees, "{limits:?} {fee}");
+        let expected =
+            if taken { BankDisposition::Returned } else { BankDisposition::ReturnParked };
+        assert_eq!(disposition(&desk, "2"), expected, "{limits:?} {fee}");
+        let waits = desk.model.last_effects.iter().find_map(|effect| match effect {
+            Effect::ParkReturn { why, .. } => Some(why.word()),
+            _ => None,
+        });
+        assert_eq!(waits, (!taken).then_some("fee_above_limit"), "{limits:?} {fee}");
+        // Without a fee no limit counts.
+        desk.bank(returned("3", "1", "100.22"));
+        assert_eq!(desk.payment_now("1").state, PaymentState::Returned, "{limits:?} {fee}");
     }
 }
 

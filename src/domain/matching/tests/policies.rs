@@ -33,6 +33,7 @@ impl Whose {
             equal_amount: own.equal_amount.unwrap_or_default(),
             residual: own.residual.unwrap_or_default(),
             max_auto_amounts: own.max_auto_amounts.values().flatten().copied().collect(),
+            max_return_fees: Vec::new(),
             own_accounts: Vec::new(),
         };
         match self {
