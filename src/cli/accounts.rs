@@ -11,19 +11,25 @@ use super::near;
 use super::output::{Printer, Tabular, Text, cell};
 use super::verbs::Place;
 use crate::config::Config;
-use crate::store::views::accounts::{self, AccountRow, AccountView, BalanceRow};
+use crate::store::views::accounts::{
+    self, AccountRow, AccountView, BalanceRow, LearnedPayer, UnallocatedSum,
+};
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AccountsCommand {
     /// Customers in the order of their ids
     #[command(after_help = "Examples:\n  topup accounts list --limit 20\n  \
+                            topup accounts list --name initech\n  \
                             topup accounts list --after ACC-1001 --output ndjson")]
     List {
+        /// Only with these words in the name, accents and case aside
+        #[arg(long)]
+        name: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
-    /// One customer: payers, balances, limits
+    /// One customer: payers, open invoices, last payments, money on no invoice, balances
     #[command(after_help = "Examples:\n  topup accounts show ACC-1001\n  \
                             topup accounts show ACC-1001 --unmasked")]
     Show { account_id: String },
@@ -43,14 +49,13 @@ pub async fn run(
         AccountsCommand::Verb(verb) => {
             return account_verbs::run(verb, Place { pool, config, printer }).await;
         }
-        AccountsCommand::List { page } => {
-            printer.list(&accounts::list(pool, &page.page()).await?)?;
+        AccountsCommand::List { name, page } => {
+            printer.list(&accounts::list(pool, name.as_deref(), &page.page()).await?)?;
         }
         AccountsCommand::Show { account_id } => {
-            let found = accounts::show(pool, account_id, printer.privacy).await?;
-            let Some(view) = found else {
-                return Err(near::unknown(pool, Kind::Account, account_id).await);
-            };
+            let id = near::resolve(pool, Kind::Account, account_id).await?;
+            let found = accounts::show(pool, &id, printer.privacy).await?;
+            let view = found.ok_or_else(|| CliError::not_found("account", &id))?;
             printer.one(&view, |text| human(&view, text))?;
         }
     }
@@ -61,18 +66,40 @@ fn human(view: &AccountView, text: &mut Text) {
     text.heading(&format!("Account {}", view.account_id));
     let unnamed = || "(known only because a record named it)".to_owned();
     let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.join(", "));
+    let learned: Vec<String> = view
+        .learned_payers
+        .iter()
+        .map(|payer| {
+            let LearnedPayer { payer_account, confirmations, last_used_on } = payer;
+            let times = if *confirmations == 1 { "once" } else { "several times" };
+            format!("{payer_account} (confirmed {times}, last on {last_used_on})")
+        })
+        .collect();
     text.fields(&[
         ("name", Some(view.name.clone().unwrap_or_else(unnamed))),
         ("closed", view.closed_at.map(|at| at.to_string())),
         ("created", Some(view.created_at.to_string())),
         ("invoices awaiting payment", Some(view.awaiting_payment.to_string())),
         ("payer accounts", list(&view.payer_accounts)),
+        ("confirmed payers", list(&learned)),
         ("virtual accounts", list(&view.virtual_accounts)),
         ("stale after", view.stale_after_days.map(|days| format!("{days} days"))),
         ("time zone", view.time_zone.clone()),
     ]);
     text.heading("Balances");
     text.table(&view.balances);
+    text.heading("Money on no invoice");
+    text.table(&view.unallocated);
+    text.heading("Invoices that await payment, the oldest first");
+    text.table(&view.open_invoices);
+    if usize::try_from(view.awaiting_payment).is_ok_and(|all| all > view.open_invoices.len()) {
+        let id = &view.account_id;
+        text.line(&format!(
+            "There are more: topup invoices list --account {id} --status awaiting_payment"
+        ));
+    }
+    text.heading("Last payments");
+    text.table(&view.last_payments);
 }
 
 impl Tabular for AccountRow {
@@ -85,6 +112,14 @@ impl Tabular for AccountRow {
             self.created_at.to_string(),
             cell(self.closed_at.as_ref()),
         ]
+    }
+}
+
+impl Tabular for UnallocatedSum {
+    const HEADERS: &'static [&'static str] = &["currency", "unallocated", "payments"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.currency.clone(), self.unallocated.clone(), self.payments.to_string()]
     }
 }
 

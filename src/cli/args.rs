@@ -1,11 +1,13 @@
 //! Arguments that several commands share.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::clock::Clock;
-use crate::store::views::Page;
+use crate::domain::money::Currency;
+use crate::store::views::{Page, readings};
 
 #[derive(Debug, Clone, Args)]
 pub struct PageArgs {
@@ -47,6 +49,17 @@ impl Since {
             Self::Ago(ago) => clock.now().checked_sub_signed(ago).unwrap_or_default(),
         }
     }
+
+    /// The day of it; one that was written as a day is that day in every zone.
+    #[must_use]
+    pub fn day(self, clock: Clock, zone: &str) -> NaiveDate {
+        let instant = self.instant(clock);
+        match (self, zone.parse::<Tz>()) {
+            (Self::At(at), _) if at.time() == NaiveTime::MIN => at.date_naive(),
+            (_, Ok(zone)) => instant.with_timezone(&zone).date_naive(),
+            (_, Err(_)) => instant.date_naive(),
+        }
+    }
 }
 
 /// Reads `2026-11-22T10:00:00Z`, `2026-11-22`, `90s`, `15m`, `2h`, `7d`.
@@ -77,6 +90,28 @@ pub fn since(text: &str) -> Result<Since, String> {
 fn expected() -> String {
     "expected an instant (2026-11-22T10:00:00Z), a day (2026-11-22) or how long ago (15m, 2h, 7d)"
         .to_owned()
+}
+
+/// Reads an amount as people write it: `1000`, `1,000.00`, `1.000,50`; in micros.
+///
+/// # Errors
+/// What was expected instead.
+pub fn amount(text: &str) -> Result<i64, String> {
+    match readings::amounts(text).as_slice() {
+        [micros] => Ok(*micros),
+        [] => Err("expected an amount above zero, such as 1000 or 1,000.00".to_owned()),
+        _ => Err("this may be two amounts: write all decimals, such as 1000.00".to_owned()),
+    }
+}
+
+/// Reads the code of a currency.
+///
+/// # Errors
+/// What was expected instead.
+pub fn currency(text: &str) -> Result<String, String> {
+    let code = text.to_ascii_uppercase();
+    let known = Currency::parse(&code);
+    known.map(|_| code).map_err(|_| "expected a currency of ISO 4217, such as SGD".to_owned())
 }
 
 /// Reads `section.key=value`.

@@ -20,6 +20,7 @@ use crate::store::views::near::Kind;
 pub enum InvoicesCommand {
     /// Invoices in the order of their ids
     #[command(after_help = "Examples:\n  topup invoices list --account ACC-1001\n  \
+                            topup invoices list --reference 'RF18 5390 0754 7034'\n  \
                             topup invoices list --status awaiting_payment --output ndjson")]
     List {
         /// Only of this account
@@ -28,6 +29,9 @@ pub enum InvoicesCommand {
         /// Only in this status
         #[arg(long, value_parser = ["draft", "awaiting_payment", "provisioned", "voided"])]
         status: Option<String>,
+        /// Only what this names: our payment reference, one of upstream's, or a number in any form
+        #[arg(long)]
+        reference: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -51,15 +55,19 @@ pub async fn run(
         InvoicesCommand::Verb(verb) => {
             return invoice_verbs::run(verb, Place { pool, config, printer }).await;
         }
-        InvoicesCommand::List { account, status, page } => {
-            let filter = InvoiceFilter { account: account.clone(), status: status.clone() };
+        InvoicesCommand::List { account, status, reference, page } => {
+            let account = match account {
+                Some(id) => Some(near::resolve(pool, Kind::Account, id).await?),
+                None => None,
+            };
+            let (status, reference) = (status.clone(), reference.clone());
+            let filter = InvoiceFilter { account, status, reference };
             printer.list(&invoices::list(pool, &filter, &page.page()).await?)?;
         }
         InvoicesCommand::Show { invoice_id } => {
-            let found = invoices::show(pool, invoice_id).await?;
-            let Some(view) = found else {
-                return Err(near::unknown(pool, Kind::Invoice, invoice_id).await);
-            };
+            let id = near::resolve(pool, Kind::Invoice, invoice_id).await?;
+            let found = invoices::show(pool, &id).await?;
+            let view = found.ok_or_else(|| CliError::not_found("invoice", &id))?;
             printer.one(&view, |text| human(&view, text))?;
         }
     }

@@ -15,6 +15,7 @@ mod edit;
 mod error;
 pub mod escape;
 mod explain;
+mod find;
 mod fit;
 mod generate;
 mod import;
@@ -134,6 +135,11 @@ enum Command {
     /// Topics that topup reads and writes
     #[command(subcommand, after_help = "Example:\n  topup topics create")]
     Topics(topics::TopicsCommand),
+    /// Everything that fits some words: amounts, names, ids, references, days, texts
+    #[command(after_help = "Examples:\n  topup find '1000 initech'\n  \
+                            topup find 77.00 2026-11-22\n  topup find INV/2026/00013\n  \
+                            topup find 'tan ah seng' --output json")]
+    Find(find::FindArgs),
     /// Customers
     #[command(subcommand, after_help = "Example:\n  topup accounts show ACC-1001")]
     Accounts(accounts::AccountsCommand),
@@ -237,6 +243,7 @@ impl Command {
             Self::Publish(args) => args.needs(),
             Self::Topics(_) => Needs::KAFKA,
             Self::Migrate
+            | Self::Find(_)
             | Self::Accounts(_)
             | Self::Invoices(_)
             | Self::Payments(_)
@@ -345,6 +352,7 @@ async fn look(
     printer: Printer,
 ) -> Result<Exit, CliError> {
     match command {
+        Command::Find(args) => find::run(&args, pool, config, printer).await?,
         Command::Accounts(command) => return accounts::run(&command, pool, config, printer).await,
         Command::Invoices(command) => return invoices::run(&command, pool, config, printer).await,
         Command::Payments(command) => return payments::run(&command, pool, config, printer).await,

@@ -4,22 +4,46 @@ use sqlx::PgPool;
 
 use super::error::CliError;
 use crate::store::views::near::{self, Kind};
+use crate::store::views::same_id;
 
 /// Characters that may differ.
 const DISTANCE_MAX: usize = 2;
 const NAMED_MAX: usize = 3;
+/// Spellings of one id that are looked for; the exact one is among them.
+const SAME_MAX: usize = 50;
 /// How many characters at the end may be the mistyped ones.
 const TAIL_MAX: usize = 3;
+
+/// The id as it is stored: exactly this one, or the only one that is the same but for the case of
+/// its letters.
+///
+/// # Errors
+/// That there is none, with its neighbours, or that there are several.
+pub async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliError> {
+    let mut same = same_id::of(pool, kind, id, SAME_MAX).await?;
+    if same.iter().any(|one| one == id) {
+        return Ok(id.to_owned());
+    }
+    match same.len() {
+        0 => Err(unknown(pool, kind, id).await),
+        1 => Ok(same.swap_remove(0)),
+        _ => Err(CliError::Unknown { kind: word(kind), id: id.to_owned(), near: same }),
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Account => "account",
+        Kind::Invoice => "invoice",
+        Kind::Payment => "payment",
+    }
+}
 
 /// The error for an id that is not there, with its neighbours if there are any. They are looked
 /// for among ids that begin alike, so that a large book costs no more than a small one.
 pub async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
-    let word = match kind {
-        Kind::Account => "account",
-        Kind::Invoice => "invoice",
-        Kind::Payment => "payment",
-    };
-    for spelling in [id.to_owned(), id.to_uppercase()] {
+    let word = word(kind);
+    for spelling in [id.to_owned(), id.to_uppercase(), id.to_lowercase()] {
         let letters: Vec<char> = spelling.chars().collect();
         for tail in 0..=TAIL_MAX {
             let kept = letters.len().saturating_sub(tail);

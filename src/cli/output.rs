@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::{csv, escape, fit};
-use crate::store::views::{Listed, Privacy};
+use crate::store::views::{Listed, Looked, Privacy};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {
@@ -101,17 +101,27 @@ impl Printer {
     pub fn list<T: Tabular + Serialize>(&self, listed: &Listed<T>) -> Result<(), CliError> {
         match self.output {
             Output::Json => write(&document(listed, true)?),
-            Output::Ndjson => self.lines(&listed.items, listed.next.as_deref()),
+            Output::Ndjson => {
+                self.lines(&listed.items, listed.next.as_deref())?;
+                tell_looked(listed.looked.as_ref());
+                Ok(())
+            }
             Output::Csv => {
                 write(&csv::document(&listed.items)?)?;
                 tell_next(listed.next.as_deref());
+                tell_looked(listed.looked.as_ref());
                 Ok(())
             }
             Output::Table => {
                 let mut text = self.text();
                 text.table(&listed.items);
-                if let Some(next) = &listed.next {
+                if listed.next.is_some() || listed.looked.is_some() {
                     text.line("");
+                }
+                if let Some(looked) = &listed.looked {
+                    text.line(&looked.sentence());
+                }
+                if let Some(next) = &listed.next {
                     text.line(&format!("There are more: --after '{next}'"));
                 }
                 text.print()
@@ -178,6 +188,12 @@ impl Printer {
 fn tell_next(next: Option<&str>) {
     if let Some(next) = next {
         eprintln!("there are more: --after '{}'", escape::text(next));
+    }
+}
+
+fn tell_looked(looked: Option<&Looked>) {
+    if let Some(looked) = looked {
+        eprintln!("{}", escape::text(&looked.sentence()));
     }
 }
 

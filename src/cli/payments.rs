@@ -1,9 +1,9 @@
 //! `payments list|show|explain|split|unsplit`; the verbs are in `payment_verbs`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
 use sqlx::PgPool;
 
-use super::args::PageArgs;
+use super::args::{self, PageArgs, Since, since};
 use super::error::{CliError, Exit};
 use super::explain;
 use super::near;
@@ -13,12 +13,15 @@ use super::splits::{self, SplitArgs, UnsplitArgs};
 use super::steps_back;
 use super::verbs::Place;
 use super::wiring::SplitAct;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
     self, BankFacts, PaymentFilter, PaymentRow, PaymentView, SuggestionRow,
 };
+use crate::store::views::walk::{self, Sort};
 
 const STATES: [&str; 8] = [
     "allocated",
@@ -31,26 +34,97 @@ const STATES: [&str; 8] = [
     "split",
 ];
 
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Only of this account
+    #[arg(long)]
+    account: Option<String>,
+    /// Only in this state
+    #[arg(long, value_parser = STATES)]
+    state: Option<String>,
+    /// Only with this reason, a code such as `not_sent`
+    #[arg(long, hide_possible_values = true,
+          value_parser = ParkReason::ALL.map(ParkReason::code))]
+    reason: Option<String>,
+    /// Only of exactly this amount
+    #[arg(long, value_parser = args::amount)]
+    amount: Option<i64>,
+    /// Only in this currency
+    #[arg(long, value_parser = args::currency)]
+    currency: Option<String>,
+    /// Only with these words in the payer's text, a reference or a note
+    #[arg(long)]
+    text: Option<String>,
+    /// Only of this payer: words of the name, the account, or its last four characters
+    #[arg(long)]
+    payer: Option<String>,
+    /// Only received on this day or later
+    #[arg(long, value_parser = since, value_name = "WHEN")]
+    since: Option<Since>,
+    /// Only received on this day or earlier
+    #[arg(long, value_parser = since, value_name = "WHEN")]
+    until: Option<Since>,
+    /// Only by this rule, such as R2: the last decision, or what lies on an invoice
+    #[arg(long, hide_possible_values = true, value_parser = Rule::ALL.map(Rule::word))]
+    rule: Option<String>,
+    /// The order; by amount: the largest first
+    #[arg(long, value_enum)]
+    sort: Option<SortBy>,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SortBy {
+    Id,
+    Newest,
+    Oldest,
+    Amount,
+}
+
+impl ListArgs {
+    async fn filter(&self, pool: &PgPool, config: &Config) -> Result<PaymentFilter, CliError> {
+        let account = match &self.account {
+            Some(id) => Some(near::resolve(pool, Kind::Account, id).await?),
+            None => None,
+        };
+        let day = |since: &Since| since.day(Clock::System, &config.jobs.time_zone);
+        let filter = PaymentFilter {
+            account,
+            state: self.state.clone(),
+            reason: self.reason.clone(),
+            amount: self.amount,
+            currency: self.currency.clone(),
+            text: self.text.clone(),
+            payer: self.payer.clone(),
+            since: self.since.as_ref().map(day),
+            until: self.until.as_ref().map(day),
+            rule: self.rule.clone(),
+            sort: self.sort.map(|sort| match sort {
+                SortBy::Id => Sort::Id,
+                SortBy::Newest => Sort::Newest,
+                SortBy::Oldest => Sort::Oldest,
+                SortBy::Amount => Sort::Amount,
+            }),
+        };
+        let foreign = |after: &String| !walk::is_cursor(&filter, after);
+        if self.page.after.as_ref().is_some_and(foreign) {
+            let why = "--after is no cursor of this list: take the one that the page ended with";
+            return Err(CliError::Usage(why.to_owned()));
+        }
+        Ok(filter)
+    }
+}
+
 #[derive(Debug, Clone, Subcommand)]
 pub enum PaymentsCommand {
-    /// Payments in the order of their ids
+    /// Payments: all in the order of their ids, or what is looked for, the newest first
     #[command(after_help = "Examples:\n  topup payments list --state parked\n  \
-                            topup payments list --state parked --reason not_sent\n  \
+                            topup payments list --amount 1,000.00 --since 2026-11-01\n  \
+                            topup payments list --payer 'Tan Ah Seng' --text rent\n  \
+                            topup payments list --state parked --sort amount\n  \
                             topup payments list --account ACC-1001 --output ndjson")]
-    List {
-        /// Only of this account
-        #[arg(long)]
-        account: Option<String>,
-        /// Only in this state
-        #[arg(long, value_parser = STATES)]
-        state: Option<String>,
-        /// Only with this reason, a code such as `not_sent`
-        #[arg(long, hide_possible_values = true,
-              value_parser = ParkReason::ALL.map(ParkReason::code))]
-        reason: Option<String>,
-        #[command(flatten)]
-        page: PageArgs,
-    },
+    List(ListArgs),
     /// One payment: what the bank said, where the money went
     #[command(after_help = "Examples:\n  topup payments show BANK:DBS-1:TX-1\n  \
                             topup payments show BANK:DBS-1:TX-1 --unmasked")]
@@ -92,13 +166,9 @@ pub async fn run(
             let (id, act) = (&args.payment_id, SplitAct::Unsplit);
             return splits::run(id, &act, &args.how, services, printer).await;
         }
-        PaymentsCommand::List { account, state, reason, page } => {
-            let filter = PaymentFilter {
-                account: account.clone(),
-                state: state.clone(),
-                reason: reason.clone(),
-            };
-            printer.list(&payments::list(pool, &filter, &page.page()).await?)?;
+        PaymentsCommand::List(args) => {
+            let filter = args.filter(pool, config).await?;
+            printer.list(&payments::list(pool, &filter, &args.page.page()).await?)?;
         }
         PaymentsCommand::Show { payment_id } => {
             let view = find(pool, payment_id, printer).await?;
@@ -106,7 +176,7 @@ pub async fn run(
         }
         PaymentsCommand::Explain { payment_id } => {
             let view = find(pool, payment_id, printer).await?;
-            let decisions = payments::decisions(pool, payment_id).await?;
+            let decisions = payments::decisions(pool, &view.row.payment_id).await?;
             printer.one(&decisions, |text| explain::human(&view, &decisions, text))?;
         }
     }
@@ -114,11 +184,9 @@ pub async fn run(
 }
 
 async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {
-    let found = payments::show(pool, id, printer.privacy).await?;
-    match found {
-        Some(view) => Ok(view),
-        None => Err(near::unknown(pool, Kind::Payment, id).await),
-    }
+    let id = near::resolve(pool, Kind::Payment, id).await?;
+    let found = payments::show(pool, &id, printer.privacy).await?;
+    found.ok_or_else(|| CliError::not_found("payment", &id))
 }
 
 fn human(view: &PaymentView, text: &mut Text) {

@@ -6,6 +6,8 @@
 
 pub mod accounts;
 pub mod dead_letters;
+
+pub mod find;
 pub mod health;
 pub mod invoices;
 pub mod jobs;
@@ -13,9 +15,12 @@ pub mod keys;
 pub mod near;
 pub mod partitions;
 pub mod payments;
+pub mod readings;
 pub mod records;
 pub mod returns;
 pub mod review;
+pub mod same_id;
+pub mod search;
 pub mod splits;
 pub mod standing;
 pub mod statements;
@@ -25,6 +30,7 @@ pub mod story;
 pub mod time;
 pub mod unallocated;
 pub mod void_candidates;
+pub mod walk;
 pub mod watermarks;
 
 use serde::Serialize;
@@ -98,6 +104,24 @@ pub struct Page {
 pub struct Listed<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
+    /// How far was looked, where that was not to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
+}
+
+/// A search that stopped before the end of what there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Looked {
+    pub rows: usize,
+    /// Where it stopped: a day, or an id.
+    pub as_far_as: String,
+}
+
+impl Looked {
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("Looked at {} rows, as far as {}.", self.rows, self.as_far_as)
+    }
 }
 
 impl<T> Listed<T> {
@@ -107,7 +131,7 @@ impl<T> Listed<T> {
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(key);
-        Self { items, next }
+        Self { items, next, looked: None }
     }
 }
 

@@ -20,6 +20,7 @@ mod dead_letters;
 mod edge_cases;
 mod events;
 mod exactly_once;
+mod find;
 mod flow;
 mod generous;
 mod harness;

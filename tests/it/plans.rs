@@ -70,8 +70,20 @@ const MAY_SCAN: [(&str, &str); 3] = [
     ("views_", "a person asks"),
 ];
 
+/// Of what a person asks, what must come by index all the same: it is asked all day.
+const BY_INDEX: [&str; 8] = [
+    "views_find_",
+    "views_walk_",
+    "views_at_least_",
+    "views_payments_fitting",
+    "views_invoices_of",
+    "views_invoices_referred",
+    "views_open_invoices",
+    "views_unallocated_of_account",
+];
+
 /// What walks an index from its start, and why that is not all there is.
-const IN_ORDER: [(&str, &str); 9] = [
+const IN_ORDER: [(&str, &str); 12] = [
     ("candidates_feed", "one row for each bank account"),
     ("candidates_feed_behind", "one row for each bank account"),
     ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
@@ -80,6 +92,9 @@ const IN_ORDER: [(&str, &str); 9] = [
     ("outbox_letters", "a partial index of what is to be published, up to a limit"),
     ("parked_returns_due", "all returns that are parked: it grows with them, not with the past"),
     ("relay_holds_end", "a partial index of held rows"),
+    ("views_find_bank_id", "one row for each bank account"),
+    ("views_find_letters", "the newest of those that are open, up to a limit"),
+    ("views_find_waiting", "the newest of those that wait, up to a limit"),
     ("waiting_due", "all commands that wait: it grows with them, not with the past"),
 ];
 /// Tables with fewer rows in this world prove nothing: any index serves them.
@@ -154,7 +169,8 @@ fn name_of(file: &Path) -> String {
 }
 
 fn is_exempt(name: &str) -> bool {
-    MAY_SCAN.iter().any(|(prefix, _)| name.starts_with(prefix)) || CURSORS.contains(&name)
+    let asked = BY_INDEX.iter().any(|prefix| name.starts_with(prefix));
+    MAY_SCAN.iter().any(|(prefix, _)| name.starts_with(prefix)) && !asked || CURSORS.contains(&name)
 }
 
 async fn session(database: &Database) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
@@ -255,6 +271,15 @@ const ASKED: &[(&str, &str)] = &[
     ("resolve_references", "ARRAY['RF']"),
     ("usage_open_records", "'topup.usage', 11"),
     ("usage_proof", "'g', 'topup.usage', now()"),
+    ("views_at_least_payments", "'P'"),
+    ("views_find_bank_id", "'B-1'"),
+    ("views_find_by_account", "ARRAY['BIG'], ARRAY[5]"),
+    ("views_find_names", "'nobody'"),
+    (
+        "views_walk_amount_newest",
+        "'9999-12-31', '9999-12-31Z', '~', '0001-01-01', '9999-12-31', 9, 5",
+    ),
+    ("views_walk_id", "'', 9"),
     ("waiting_first_of_key", "'account:WAITS-1'"),
 ];
 

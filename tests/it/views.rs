@@ -73,8 +73,11 @@ async fn lists_are_paged(pool: &PgPool) {
     assert_eq!((first.items.len(), first.next.as_deref()), (3, Some("INV-3")));
     let rest = invoices::list(pool, &all, &page(Some("INV-3"), 3)).await.expect("lists");
     assert_eq!((rest.items.len(), rest.next), (2, None));
-    let of_account =
-        InvoiceFilter { account: Some("ACC-2".to_owned()), status: Some("provisioned".to_owned()) };
+    let of_account = InvoiceFilter {
+        account: Some("ACC-2".to_owned()),
+        status: Some("provisioned".to_owned()),
+        reference: None,
+    };
     let found = invoices::list(pool, &of_account, &page(None, 9)).await.expect("lists");
     assert_eq!(found.items.len(), 1);
     assert_eq!(found.items[0].amount, "7000", "yen have no decimals");
@@ -88,7 +91,7 @@ async fn lists_are_paged(pool: &PgPool) {
     assert_eq!(balances.next.as_deref(), Some("ACC-1/SGD"));
     let rest = accounts::balances(pool, None, &page(Some("ACC-1/SGD"), 1)).await.expect("lists");
     assert_eq!(rest.items[0].account_id, "ACC-2");
-    assert_eq!(accounts::list(pool, &page(None, 9)).await.expect("lists").items.len(), 2);
+    assert_eq!(accounts::list(pool, None, &page(None, 9)).await.expect("lists").items.len(), 2);
 }
 
 async fn one_of_each(pool: &PgPool) {

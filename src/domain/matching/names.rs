@@ -124,8 +124,10 @@ fn is_cut(left: &str, right: &str) -> bool {
     long && words(longer).starts_with(&words(shorter))
 }
 
-/// Without accents; `ue` and `ü` are `u`; kana large and without long vowels.
-fn folded(name: &str) -> String {
+/// Without accents, upper case; `ue` and `ü` are `u`; kana large and without long vowels. Two texts
+/// that a person takes for the same are the same in it.
+#[must_use]
+pub fn folded(name: &str) -> String {
     let name = normalise(name);
     if name.is_ascii() {
         return umlauts(&name);

@@ -4,8 +4,12 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::time::At;
-use super::{Listed, Page, Privacy, Result, amount, optional_amount, rows_of};
+use super::invoices::{self, InvoiceRow};
+use super::payments::{self, PaymentFilter, PaymentRow};
+use super::search::Words;
+use super::time::{At, Day};
+use super::walk::LOOK_MAX;
+use super::{Listed, Looked, Page, Privacy, Result, amount, optional_amount, rows_of, sum};
 
 const LIST: &str = include_str!("../sql/views_accounts_list.sql");
 const SHOW: &str = include_str!("../sql/views_account_show.sql");
@@ -13,6 +17,14 @@ const BALANCES: &str = include_str!("../sql/views_balances_list.sql");
 const BALANCES_OF: &str = include_str!("../sql/views_balances_of_account.sql");
 const HOLDS_OF: &str = include_str!("../sql/views_holds_of_account.sql");
 const LOTS_OF: &str = include_str!("../sql/views_lots_of_account.sql");
+
+const LEARNED: &str = include_str!("../sql/views_payers_learned.sql");
+const UNALLOCATED: &str = include_str!("../sql/views_unallocated_of_account.sql");
+
+/// Customers of one statement.
+const STEP: i64 = 5_000;
+/// Open invoices and last payments that are shown with a customer.
+const SHOWN: i64 = 10;
 
 /// Lots shown of one account; older ones are mostly used up.
 const LOTS_MAX: i64 = 50;
@@ -39,9 +51,31 @@ pub struct AccountView {
     pub masked: bool,
     pub payer_accounts: Vec<String>,
     pub virtual_accounts: Vec<String>,
+    /// Accounts of payers that persons confirmed for this customer.
+    pub learned_payers: Vec<LearnedPayer>,
     /// Invoices that await payment.
     pub awaiting_payment: i64,
+    /// The oldest of them.
+    pub open_invoices: Vec<InvoiceRow>,
+    /// The newest first.
+    pub last_payments: Vec<PaymentRow>,
+    /// Money of payments that lies on no invoice.
+    pub unallocated: Vec<UnallocatedSum>,
     pub balances: Vec<BalanceRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct LearnedPayer {
+    pub payer_account: String,
+    pub confirmations: i32,
+    pub last_used_on: Day,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct UnallocatedSum {
+    pub currency: String,
+    pub payments: i64,
+    pub unallocated: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -94,12 +128,46 @@ pub struct HoldRow {
     pub placed_at: At,
 }
 
+/// Customers in the order of their ids; of a name, those that have all its words.
+///
 /// # Errors
 /// What the database says.
-pub async fn list(pool: &PgPool, page: &Page) -> Result<Listed<AccountRow>> {
-    let rows = sqlx::query(LIST).bind(&page.after).bind(page.fetch()).fetch_all(pool).await?;
-    let items = rows.iter().map(account_row).collect::<Result<_>>()?;
+pub async fn list(pool: &PgPool, name: Option<&str>, page: &Page) -> Result<Listed<AccountRow>> {
+    if let Some(name) = name {
+        return named(pool, &Words::new(name), page).await;
+    }
+    let items = next(pool, page.after.as_deref(), page.fetch()).await?;
     Ok(Listed::page(items, page, |row: &AccountRow| row.account_id.clone()))
+}
+
+async fn next(pool: &PgPool, after: Option<&str>, limit: i64) -> Result<Vec<AccountRow>> {
+    let rows = sqlx::query(LIST).bind(after).bind(limit).fetch_all(pool).await?;
+    rows.iter().map(account_row).collect()
+}
+
+/// Names are compared as people read them, so each is looked at; a page looks at so many only.
+async fn named(pool: &PgPool, words: &Words, page: &Page) -> Result<Listed<AccountRow>> {
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut items: Vec<AccountRow> = Vec::new();
+    let mut place = page.after.clone();
+    let mut rows = 0_usize;
+    loop {
+        let step = next(pool, place.as_deref(), STEP).await?;
+        let ended = i64::try_from(step.len()).is_ok_and(|seen| seen < STEP);
+        rows = rows.saturating_add(step.len());
+        if let Some(last) = step.last() {
+            place = Some(last.account_id.clone());
+        }
+        let fits = |row: &AccountRow| row.name.as_ref().is_some_and(|name| words.are_in(name));
+        items.extend(step.into_iter().filter(fits));
+        if items.len() > limit || ended {
+            return Ok(Listed::page(items, page, |row: &AccountRow| row.account_id.clone()));
+        }
+        if rows >= LOOK_MAX {
+            let as_far_as = place.clone().unwrap_or_default();
+            return Ok(Listed { items, next: place, looked: Some(Looked { rows, as_far_as }) });
+        }
+    }
 }
 
 fn account_row(row: &PgRow) -> Result<AccountRow> {
@@ -119,6 +187,16 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Ac
         return Ok(None);
     };
     let balances = rows_of(pool, BALANCES_OF, id, balance_row).await?;
+    let of_account = PaymentFilter { account: Some(id.to_owned()), ..PaymentFilter::default() };
+    let last = Page { after: None, limit: SHOWN };
+    let learned = |row: &PgRow| {
+        let payer_account: String = row.try_get("payer_account")?;
+        Ok(LearnedPayer {
+            payer_account: privacy.text(&payer_account),
+            confirmations: row.try_get("confirmations")?,
+            last_used_on: row.try_get("last_used_on")?,
+        })
+    };
     Ok(Some(AccountView {
         account_id: row.try_get("account_id")?,
         name: row.try_get("name")?,
@@ -130,9 +208,21 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Ac
         masked: privacy.is_masked(),
         payer_accounts: privacy.each(row.try_get("payer_accounts")?),
         virtual_accounts: privacy.each(row.try_get("virtual_accounts")?),
+        learned_payers: rows_of(pool, LEARNED, id, learned).await?,
         awaiting_payment: row.try_get("awaiting_payment")?,
+        open_invoices: invoices::open(pool, id, SHOWN).await?,
+        last_payments: payments::list(pool, &of_account, &last).await?.items,
+        unallocated: rows_of(pool, UNALLOCATED, id, unallocated).await?,
         balances,
     }))
+}
+
+fn unallocated(row: &PgRow) -> Result<UnallocatedSum> {
+    Ok(UnallocatedSum {
+        currency: row.try_get("currency")?,
+        payments: row.try_get("payments")?,
+        unallocated: sum(row, "unallocated")?,
+    })
 }
 
 fn balance_row(row: &PgRow) -> Result<BalanceRow> {

@@ -7,16 +7,23 @@ use sqlx::{PgPool, Row};
 use super::steps_back::{self, ReversalRow};
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount, difference, rows_of};
+use crate::domain::matching::text::normalise;
+use crate::domain::matching::{fold, upstream};
 
 const LIST: &str = include_str!("../sql/views_invoices_list.sql");
 const BY_ACCOUNT: &str = include_str!("../sql/views_invoices_by_account.sql");
 const SHOW: &str = include_str!("../sql/views_invoice_show.sql");
+const REFERRED: &str = include_str!("../sql/views_invoices_referred.sql");
+const THESE: &str = include_str!("../sql/views_invoices_of.sql");
+const OPEN: &str = include_str!("../sql/views_open_invoices.sql");
 const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_invoice.sql");
 
 #[derive(Debug, Clone, Default)]
 pub struct InvoiceFilter {
     pub account: Option<String>,
     pub status: Option<String>,
+    /// What names it: a payment reference of any kind, or its number in any form.
+    pub reference: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -79,6 +86,19 @@ pub async fn list(
     filter: &InvoiceFilter,
     page: &Page,
 ) -> Result<Listed<InvoiceRow>> {
+    if let Some(reference) = &filter.reference {
+        let ids = referred(pool, reference).await?;
+        let rows = sqlx::query(THESE)
+            .bind(ids)
+            .bind(&page.after)
+            .bind(&filter.status)
+            .bind(page.fetch())
+            .bind(&filter.account)
+            .fetch_all(pool)
+            .await?;
+        let items = rows.iter().map(invoice_row).collect::<Result<_>>()?;
+        return Ok(Listed::page(items, page, |row: &InvoiceRow| row.invoice_id.clone()));
+    }
     let sql = match filter.account {
         Some(_) => BY_ACCOUNT,
         None => LIST,
@@ -90,6 +110,31 @@ pub async fn list(
     let rows = query.fetch_all(pool).await?;
     let items = rows.iter().map(invoice_row).collect::<Result<_>>()?;
     Ok(Listed::page(items, page, |row: &InvoiceRow| row.invoice_id.clone()))
+}
+
+/// The invoices that a reference or a number names, however it is written.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn referred(pool: &PgPool, reference: &str) -> Result<Vec<String>> {
+    let plain = normalise(reference);
+    let key = upstream::fold(&plain).unwrap_or_default();
+    let rows = sqlx::query(REFERRED)
+        .bind(key)
+        .bind(fold::fold(&plain))
+        .bind(reference.trim().to_ascii_uppercase())
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|row| row.try_get("invoice_id")).collect()
+}
+
+/// A customer's invoices that await payment, the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn open(pool: &PgPool, account_id: &str, most: i64) -> Result<Vec<InvoiceRow>> {
+    let rows = sqlx::query(OPEN).bind(account_id).bind(most).fetch_all(pool).await?;
+    rows.iter().map(invoice_row).collect()
 }
 
 fn invoice_row(row: &PgRow) -> Result<InvoiceRow> {

@@ -1,5 +1,6 @@
 //! Payments: what the bank said, where the money went, and the stored decisions.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -9,6 +10,7 @@ use super::splits::{self, PartRow};
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
 use super::story::{self, StoryStep};
 use super::time::{At, Day};
+use super::walk::{self, Sort};
 use super::{
     Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, park_reason,
     rows_of,
@@ -16,8 +18,6 @@ use super::{
 use crate::domain::payment::ParkReason;
 use crate::store::lines;
 
-const LIST: &str = include_str!("../sql/views_payments_list.sql");
-const BY_ACCOUNT: &str = include_str!("../sql/views_payments_by_account.sql");
 const SHOW: &str = include_str!("../sql/views_payment_show.sql");
 const BANK: &str = include_str!("../sql/views_bank_of_payment.sql");
 const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_payment.sql");
@@ -29,6 +29,35 @@ pub struct PaymentFilter {
     pub account: Option<String>,
     pub state: Option<String>,
     pub reason: Option<String>,
+    /// In micros, of any currency.
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
+    /// Words of the payer's text, of references and notes.
+    pub text: Option<String>,
+    /// Words of the payer's name, or the payer's account.
+    pub payer: Option<String>,
+    /// Received on this day or later.
+    pub since: Option<NaiveDate>,
+    /// Received on this day or earlier.
+    pub until: Option<NaiveDate>,
+    /// Decided last by this rule, or something of it lies on an invoice by it.
+    pub rule: Option<String>,
+    /// None: by id; the newest first where something is looked for.
+    pub sort: Option<Sort>,
+}
+
+impl PaymentFilter {
+    /// Whether one or a few are looked for.
+    #[must_use]
+    pub fn is_search(&self) -> bool {
+        self.amount.is_some()
+            || self.currency.is_some()
+            || self.text.is_some()
+            || self.payer.is_some()
+            || self.since.is_some()
+            || self.until.is_some()
+            || self.rule.is_some()
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +66,9 @@ pub struct PaymentRow {
     pub account_id: Option<String>,
     pub currency: String,
     pub amount: String,
+    /// The same, to be compared.
+    #[serde(skip)]
+    pub micros: i64,
     pub unallocated: String,
     pub state: String,
     pub reason: Option<String>,
@@ -215,29 +247,16 @@ pub async fn list(
     filter: &PaymentFilter,
     page: &Page,
 ) -> Result<Listed<PaymentRow>> {
-    let sql = match filter.account {
-        Some(_) => BY_ACCOUNT,
-        None => LIST,
-    };
-    let mut query = sqlx::query(sql)
-        .bind(&page.after)
-        .bind(&filter.state)
-        .bind(&filter.reason)
-        .bind(page.fetch());
-    if let Some(account) = &filter.account {
-        query = query.bind(account);
-    }
-    let rows = query.fetch_all(pool).await?;
-    let items = rows.iter().map(payment_row).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &PaymentRow| row.payment_id.clone()))
+    walk::page(pool, filter, page).await
 }
 
-fn payment_row(row: &PgRow) -> Result<PaymentRow> {
+pub(super) fn payment_row(row: &PgRow) -> Result<PaymentRow> {
     Ok(PaymentRow {
         payment_id: row.try_get("payment_id")?,
         account_id: row.try_get("account_id")?,
         currency: row.try_get("currency")?,
         amount: amount(row, "amount")?,
+        micros: row.try_get("amount")?,
         unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
         state: row.try_get("state")?,
         reason: park_reason(row)?,

@@ -1,0 +1,110 @@
+//! `find`: everything that fits the words of a line.
+
+use clap::Args;
+use sqlx::PgPool;
+
+use super::args::{Since, since};
+use super::error::CliError;
+use super::output::{Output, Printer, Tabular, Text, cell};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::views::find::{self, Found, Results, Search, WORDS_MAX};
+use crate::store::views::readings;
+
+#[derive(Debug, Clone, Args)]
+pub struct FindArgs {
+    /// Amounts, names, ids, references, days, words of texts
+    #[arg(required = true, value_name = "WORD")]
+    words: Vec<String>,
+    /// Look at texts of payments as far back as this
+    #[arg(long, value_parser = since, value_name = "WHEN")]
+    since: Option<Since>,
+    /// How many are shown
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
+}
+
+/// # Errors
+/// What the database says.
+pub async fn run(
+    args: &FindArgs,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<(), CliError> {
+    let zone = &config.jobs.time_zone;
+    let today = Since::At(Clock::System.now()).day(Clock::System, zone);
+    let mut words = readings::of(&args.words.join(" "), today);
+    if words.is_empty() {
+        return Err(CliError::Usage(
+            "nothing to look for: name an amount, a name, an id".to_owned(),
+        ));
+    }
+    if words.len() > WORDS_MAX {
+        let dropped: Vec<String> = words.split_off(WORDS_MAX).into_iter().map(|w| w.word).collect();
+        eprintln!("Only {WORDS_MAX} words are read; left out: {}", dropped.join(" "));
+    }
+    let search = Search {
+        words,
+        since: args.since.map(|since| since.day(Clock::System, zone)),
+        privacy: printer.privacy,
+        limit: usize::from(args.limit),
+    };
+    let results = find::find(pool, &search).await?;
+    match printer.output {
+        Output::Csv | Output::Ndjson => {
+            printer.rows(&results.items)?;
+            for line in sentences(&results) {
+                eprintln!("{}", super::escape::text(&line));
+            }
+            Ok(())
+        }
+        Output::Json | Output::Table => printer.one(&results, |text| human(&results, text)),
+    }
+}
+
+fn human(results: &Results, text: &mut Text) {
+    text.table(&results.items);
+    text.line("");
+    for line in sentences(results) {
+        text.line(&line);
+    }
+}
+
+/// How the words were read, and how far was looked.
+fn sentences(results: &Results) -> Vec<String> {
+    let mut lines = vec!["Read as:".to_owned()];
+    for word in &results.words {
+        lines.push(format!("  {}: {}", word.word, word.read_as.join(", ")));
+    }
+    if results.more > 0 {
+        lines.push(format!("{} more fit less well: --limit shows them.", results.more));
+    }
+    if let Some(looked) = &results.looked {
+        lines.push(format!(
+            "Texts of the newest {} payments were looked at, back to {}; \
+             `topup payments list --text WORD` goes on from there.",
+            looked.rows, looked.as_far_as
+        ));
+    }
+    lines
+}
+
+impl Tabular for Found {
+    const HEADERS: &'static [&'static str] =
+        &["kind", "id", "account", "amount", "currency", "state", "on", "fits", "what"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.kind.to_owned(),
+            self.id.clone(),
+            cell(self.account_id.as_ref()),
+            cell(self.amount.as_ref()),
+            cell(self.currency.as_ref()),
+            self.state.clone(),
+            self.on.clone(),
+            self.fits.join("; "),
+            cell(self.what.as_ref()),
+        ]
+    }
+}

@@ -1,0 +1,121 @@
+//! Records that are held: dead letters and commands that wait. Their bytes are searched as is.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::Found;
+use crate::store::views::Result;
+use crate::store::views::readings::Reading;
+use crate::store::views::time::At;
+
+const LETTERS: &str = include_str!("../../sql/views_find_letters.sql");
+const WAITING: &str = include_str!("../../sql/views_find_waiting.sql");
+
+/// The newest of each that are looked at.
+const LOOK_MAX: i64 = 2_000;
+/// Shorter words are in everything.
+const WORD_MIN: usize = 3;
+
+/// The words as they may be written in a record.
+fn spelt(words: &[Reading]) -> (Vec<String>, Vec<String>) {
+    // What no record has stands for a word that is too short.
+    let none = || "\u{1}".to_owned();
+    let long = |word: &Reading| word.word.chars().count() >= WORD_MIN;
+    let clean = |text: String| text.replace('\0', "\u{1}");
+    words
+        .iter()
+        .map(|word| {
+            if long(word) {
+                (clean(word.word.to_lowercase()), clean(word.plain()))
+            } else {
+                (none(), none())
+            }
+        })
+        .unzip()
+}
+
+/// Which words fit, and their rank: bytes of a record prove little.
+fn ranked(row: &PgRow, words: &[Reading], by_number: bool) -> Result<(Vec<String>, (usize, u32))> {
+    let fits: Vec<bool> = row.try_get("fits")?;
+    let mut told: Vec<String> = words
+        .iter()
+        .zip(fits)
+        .filter(|(_, fits)| *fits)
+        .map(|(word, _)| format!("{}: record", word.word))
+        .collect();
+    if told.is_empty() && by_number {
+        told.push("number".to_owned());
+    }
+    let sum = u32::try_from(told.len()).unwrap_or(u32::MAX).saturating_mul(2);
+    let rank = (told.len(), sum);
+    Ok((told, rank))
+}
+
+/// # Errors
+/// What the database says.
+pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Found>> {
+    let numbers: Vec<i64> = words.iter().filter_map(|word| word.number).collect();
+    let (spelt, plain) = spelt(words);
+    let rows = sqlx::query(LETTERS)
+        .bind(spelt)
+        .bind(plain)
+        .bind(LOOK_MAX)
+        .bind(&numbers)
+        .fetch_all(pool)
+        .await?;
+    let mut found: Vec<Found> = Vec::new();
+    for row in &rows {
+        let letter: i64 = row.try_get("dead_letter_id")?;
+        let id = letter.to_string();
+        if found.iter().any(|one| one.id == id) {
+            continue;
+        }
+        let (fits, rank) = ranked(row, words, numbers.contains(&letter))?;
+        let failed: At = row.try_get("last_failed_at")?;
+        let code: String = row.try_get("code")?;
+        let message: Option<String> = row.try_get("message_id")?;
+        found.push(Found {
+            kind: "dead letter",
+            id,
+            account_id: None,
+            currency: None,
+            amount: None,
+            state: row.try_get("status")?,
+            on: failed.0.date_naive().to_string(),
+            what: Some(match message {
+                Some(message) => format!("{code}, record {message}"),
+                None => code,
+            }),
+            fits,
+            rank,
+        });
+    }
+    Ok(found)
+}
+
+/// # Errors
+/// What the database says.
+pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Found>> {
+    let (spelt, plain) = spelt(words);
+    let rows = sqlx::query(WAITING).bind(spelt).bind(plain).bind(LOOK_MAX).fetch_all(pool).await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let (fits, rank) = ranked(row, words, false)?;
+        let (source, id): (String, String) = (row.try_get("source")?, row.try_get("message_id")?);
+        let (kind, needs): (String, String) = (row.try_get("message_type")?, row.try_get("needs")?);
+        let since: At = row.try_get("since")?;
+        found.push(Found {
+            kind: "waiting command",
+            id: format!("{source}/{id}"),
+            account_id: Some(row.try_get("wait_key")?),
+            currency: None,
+            amount: None,
+            state: "waiting".to_owned(),
+            on: since.0.date_naive().to_string(),
+            what: Some(format!("{kind}, waits for {needs}")),
+            fits,
+            rank,
+        });
+    }
+    Ok(found)
+}
