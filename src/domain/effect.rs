@@ -23,7 +23,7 @@ use super::usage::{Charged, Hold, LotMove, Refunded};
 use super::working_set::lookalikes::Delivery;
 
 /// The identity of a bank transaction among those of its bank account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BankKey {
     pub bank_account: String,
     pub key: String,

@@ -7,16 +7,22 @@ use crate::store::StoreError;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let (mut released, mut expired, mut holds, mut failed) = (0_usize, 0_usize, 0_usize, 0_usize);
-    loop {
+    // Twice at the end with nothing done between: nothing that waits was left out.
+    let mut idle_rounds = 0_usize;
+    while idle_rounds < 2 {
         let swept = work.pipeline().sweep().await?;
         released = released.saturating_add(swept.released);
         expired = expired.saturating_add(swept.expired);
         holds = holds.saturating_add(swept.holds_expired);
         failed = failed.saturating_add(swept.failed);
         let idle = swept.released == 0 && swept.expired == 0 && swept.holds_expired == 0;
-        if idle || work.must_stop() {
+        if work.must_stop() {
             break;
         }
+        idle_rounds = match (idle, swept.came_round) {
+            (false, _) => 0,
+            (true, came_round) => idle_rounds.saturating_add(usize::from(came_round)),
+        };
         work.step().await?;
     }
     let mut summary =

@@ -102,6 +102,8 @@ pub struct Pipeline {
     turns: Arc<RwLock<()>>,
     /// Held by who sweeps: the number under which this process has items in hand, once it has one.
     sweeping: Arc<Mutex<Option<i64>>>,
+    /// How far sweeps have looked at what waits.
+    rounds: Arc<sweep::Rounds>,
 }
 
 impl Pipeline {
@@ -112,8 +114,8 @@ impl Pipeline {
         let rules = Arc::new(rules::Kept::new(None));
         let turns = Arc::new(RwLock::new(()));
         let sweeping = Arc::new(Mutex::new(None));
-        let settings = Arc::new(settings);
-        Self { pool, settings, clock, writers, sweep_wanted, rules, turns, sweeping }
+        let (settings, rounds) = (Arc::new(settings), Arc::default());
+        Self { pool, settings, clock, writers, sweep_wanted, rules, turns, sweeping, rounds }
     }
 
     #[must_use]

@@ -1,5 +1,7 @@
 //! Waiting commands: released when what they name has come, ended at their deadline.
 
+mod rounds;
+
 use std::collections::HashMap;
 
 use super::Pipeline;
@@ -21,13 +23,16 @@ use crate::store::usage;
 use crate::store::waiting::{self, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, in_hand, next_id_block, returns};
 
-/// Keys looked at in one sweep, and commands of one key before the next key has its turn. As many
-/// again have their turn among those that failed before: neither stands in the way of the other.
+pub(super) use rounds::Rounds;
+
+/// Keys that failed before and have their turn again in one sweep: beside those that did not, so
+/// that neither stands in the way of the other.
 const KEYS_MAX: i64 = 200;
+/// Commands of one key before the next key has its turn.
 const COMMANDS_MAX: u32 = 100;
 /// Holds expired in one sweep.
 const HOLDS_MAX: i64 = 500;
-/// Parked returns tried in one sweep.
+/// Parked returns that failed before and are tried again in one sweep.
 const RETURNS_MAX: i64 = 200;
 /// A waiting command that is itself the cause of its failure is a dead letter after so many
 /// attempts: about four minutes, in which those behind it wait.
@@ -43,6 +48,9 @@ pub struct Swept {
     pub returns_applied: usize,
     /// Items that failed: each is tried again by itself, later each time.
     pub failed: usize,
+    /// It came to the end of the commands that wait; where there are many, others have their turn
+    /// in the sweeps that follow.
+    pub came_round: bool,
 }
 
 impl Swept {
@@ -52,6 +60,7 @@ impl Swept {
         self.holds_expired = self.holds_expired.saturating_add(more.holds_expired);
         self.returns_applied = self.returns_applied.saturating_add(more.returns_applied);
         self.failed = self.failed.saturating_add(more.failed);
+        self.came_round |= more.came_round;
     }
 }
 
@@ -88,7 +97,10 @@ impl Pipeline {
         again: bool,
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let due = returns::due(self.pool(), at, RETURNS_MAX, again).await?;
+        let due = match again {
+            true => returns::again(self.pool(), at, RETURNS_MAX).await?,
+            false => self.due_returns(at).await?.due,
+        };
         let (names, mut due) =
             by_name(due, |(key, _): &(BankKey, _)| joined(&key.bank_account, &key.key));
         let mut hand = self.take_in_hand(Kind::Return, owner, &names).await?;
@@ -222,8 +234,15 @@ impl Pipeline {
         again: bool,
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let known = usage::known_through(self.pool(), self.proof_feed(at).as_ref()).await?;
-        let due = waiting::due_keys(self.pool(), at, KEYS_MAX, known, again).await?;
+        let due = if again {
+            waiting::keys_again(self.pool(), at, KEYS_MAX).await?
+        } else {
+            let feed = self.proof_feed(at);
+            let known = usage::known_through(self.pool(), feed.as_ref()).await?;
+            let looked = self.due_keys(at, known).await?;
+            swept.came_round = looked.came_round;
+            looked.due
+        };
         let (names, due) = by_name(due, |(_, first): &(String, i64)| first.to_string());
         let mut hand = self.take_in_hand(Kind::Command, owner, &names).await?;
         for killer in hand.killers() {

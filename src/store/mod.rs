@@ -38,6 +38,7 @@ mod rows;
 pub mod rule_sets;
 pub mod splits;
 pub mod statements;
+pub mod stretch;
 pub mod usage;
 pub mod views;
 pub mod void_candidates;

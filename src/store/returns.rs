@@ -1,29 +1,52 @@
 //! Parked returns, outside of batches.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::{PgPool, Row as _};
 
+use super::stretch::{Due, Row, Stretch};
 use super::{StoreError, sql};
 use crate::domain::effect::BankKey;
 
-/// Parked returns that are to be tried again, with since when they are parked; `again` asks for
-/// those that failed before.
+/// Parked returns that failed and have their turn again, with since when they are parked.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn due(
+pub async fn again(
     pool: &PgPool,
     at: DateTime<Utc>,
     limit: i64,
-    again: bool,
 ) -> Result<Vec<(BankKey, DateTime<Utc>)>, StoreError> {
-    let query = sqlx::query(sql!("parked_returns_due")).bind(at).bind(limit).bind(again);
-    let rows = query.fetch_all(pool).await?;
+    let rows = sqlx::query(sql!("returns_again")).bind(at).bind(limit).fetch_all(pool).await?;
     let one = |row: &sqlx::postgres::PgRow| {
         let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
         Ok((key, row.try_get(2)?))
     };
     rows.iter().map(one).collect()
+}
+
+/// Parked returns of a stretch that are to be tried again and did not fail before, with since when
+/// they are parked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    pool: &PgPool,
+    at: DateTime<Utc>,
+    stretch: &Stretch<BankKey>,
+) -> Result<Due<BankKey, (BankKey, DateTime<Utc>)>, StoreError> {
+    let until = stretch.until.as_ref();
+    let query = sqlx::query(sql!("returns_page")).bind(at).bind(stretch.due).bind(stretch.all);
+    let query = query.bind(&stretch.behind.bank_account).bind(&stretch.behind.key);
+    let query = query.bind(until.map(|key| &key.bank_account)).bind(until.map(|key| &key.key));
+    let mut rows = Vec::new();
+    for row in query.fetch_all(pool).await? {
+        let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
+        let (parked_at, due): (DateTime<Utc>, bool) = (row.try_get(2)?, row.try_get(4)?);
+        let (place, tried_at) = (row.try_get(3)?, row.try_get(5)?);
+        let due = due.then(|| (tried_at, place, (key.clone(), parked_at)));
+        rows.push(Row { due, key, place });
+    }
+    Ok(stretch.found(rows))
 }
 
 /// It was tried, and waits on; `why` is the reason now.

@@ -21,7 +21,10 @@ pub async fn holds_due(
     again: bool,
     at: DateTime<Utc>,
 ) -> Result<Vec<HoldAmount>, StoreError> {
-    let query = sqlx::query(sql!("holds_due")).bind(before).bind(limit).bind(again).bind(at);
+    let query = match again {
+        false => sqlx::query(sql!("holds_due")).bind(before).bind(limit),
+        true => sqlx::query(sql!("holds_again")).bind(before).bind(limit).bind(at),
+    };
     let rows = query.fetch_all(pool).await?;
     let mut due = Vec::with_capacity(rows.len());
     for row in &rows {

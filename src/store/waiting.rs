@@ -1,9 +1,10 @@
 //! Commands that wait for what they name.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::{PgPool, Row as _};
 
 use super::persist::RawRecordRow;
+use super::stretch::{Due, Row, Stretch};
 use super::{StoreError, Tx, sql};
 use crate::domain::ids::{MessageId, RecordId, Source};
 
@@ -18,20 +19,16 @@ pub struct Waiting {
     pub deadline: DateTime<Utc>,
 }
 
-/// Keys whose first waiting command may go on, or has come to its deadline, with its number.
-/// `known` is the instant up to which usage is known; `again` asks for those that failed before.
+/// Keys whose first waiting command failed and has its turn again, with its number.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn due_keys(
+pub async fn keys_again(
     pool: &PgPool,
     at: DateTime<Utc>,
     limit: i64,
-    known: Option<DateTime<Utc>>,
-    again: bool,
 ) -> Result<Vec<(String, i64)>, StoreError> {
-    let known = known.map(|known| known.timestamp_micros());
-    let query = sqlx::query(sql!("waiting_due")).bind(at).bind(limit).bind(known).bind(again);
+    let query = sqlx::query(sql!("waiting_again")).bind(at).bind(limit);
     let rows = query.fetch_all(pool).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
@@ -43,6 +40,31 @@ pub async fn due_keys(
 pub async fn key_of(pool: &PgPool, id: i64) -> Result<Option<String>, StoreError> {
     let query = sqlx::query_scalar(sql!("waiting_key_of")).bind(id);
     Ok(query.fetch_optional(pool).await?)
+}
+
+/// Keys of a stretch whose first waiting command may go on, or has come to its deadline, and did
+/// not fail before, with its number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    pool: &PgPool,
+    at: DateTime<Utc>,
+    known: Option<DateTime<Utc>>,
+    stretch: &Stretch<String>,
+) -> Result<Due<String, (String, i64)>, StoreError> {
+    let known = known.map(|known| known.timestamp_micros());
+    let query = sqlx::query(sql!("waiting_page")).bind(at).bind(stretch.due).bind(known);
+    let query = query.bind(stretch.all).bind(&stretch.behind).bind(&stretch.until);
+    let mut rows = Vec::new();
+    for row in query.fetch_all(pool).await? {
+        let key: String = row.try_get(0)?;
+        let due: bool = row.try_get(2)?;
+        let turn: (DateTime<Utc>, i64) = (row.try_get(3)?, row.try_get(4)?);
+        let due = due.then(|| (turn.0, turn.1, (key.clone(), turn.1)));
+        rows.push(Row { due, key, place: row.try_get(1)? });
+    }
+    Ok(stretch.found(rows))
 }
 
 /// The first waiting command of a key; none too while another sweeper works on it. The lock is
