@@ -105,6 +105,35 @@ pub fn end_to_end_of(text: &str) -> Option<&str> {
     identity_of(text).filter(|id| !is_weak_reference(id))
 }
 
+/// What a bank told of a payment, as far as it is found by that when it is returned.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    pub bank_account: &'a str,
+    pub id: Option<&'a str>,
+    pub is_detail: bool,
+    pub end_to_end: Option<&'a str>,
+    pub payer: Option<&'a str>,
+    pub amount: Money,
+}
+
+impl Told<'_> {
+    /// The keys of it.
+    #[must_use]
+    pub fn keys(&self) -> Vec<OriginalKey> {
+        let own = self.bank_account;
+        // Of an entry that was booked as one sum the id may be that of all its details.
+        let id = self.id.map(|id| match self.is_detail {
+            false => OriginalKey::bank_id(own, id),
+            true => OriginalKey::detail(own, id, self.amount),
+        });
+        let end_to_end = self.end_to_end.and_then(end_to_end_of);
+        let end_to_end = end_to_end.map(|id| OriginalKey::end_to_end(own, id));
+        let payer = self.payer.and_then(identity_of);
+        let payer = payer.map(|payer| OriginalKey::payer(own, payer, self.amount));
+        id.into_iter().chain(end_to_end).chain(payer).collect()
+    }
+}
+
 /// What the direction gate makes of a transaction (domain §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -170,17 +199,15 @@ impl BankTransaction {
     /// What a payment that this became is found by when it is returned.
     #[must_use]
     pub fn own_keys(&self) -> Vec<OriginalKey> {
-        let own = self.bank_account.as_str();
-        // Of an entry that was booked as one sum the id may be that of all its details.
-        let id = self.bank_transaction_id.as_deref().map(|id| match self.detail {
-            None => OriginalKey::bank_id(own, id),
-            Some(_) => OriginalKey::detail(own, id, self.amount),
-        });
-        let end_to_end = self.end_to_end_id.as_deref().and_then(end_to_end_of);
-        let end_to_end = end_to_end.map(|id| OriginalKey::end_to_end(own, id));
-        let payer = self.debtor_account.as_deref().and_then(identity_of);
-        let payer = payer.map(|payer| OriginalKey::payer(own, payer, self.amount));
-        id.into_iter().chain(end_to_end).chain(payer).collect()
+        let told = Told {
+            bank_account: self.bank_account.as_str(),
+            id: self.bank_transaction_id.as_deref(),
+            is_detail: self.detail.is_some(),
+            end_to_end: self.end_to_end_id.as_deref(),
+            payer: self.debtor_account.as_deref(),
+            amount: self.amount,
+        };
+        told.keys()
     }
 
     /// The same money without what people wrote and without whom it came from: what is left when

@@ -527,11 +527,9 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.tombstones.clone_from(&set.tombstones);
     for (payment_id, record) in &set.watched {
         for key in record.transaction.own_keys() {
-            loaded.originals.entry(key).or_default().insert(payment_id.clone());
+            loaded.originals.add(key, payment_id);
         }
-        let payer = record.transaction.debtor_account.as_deref();
-        let payer = payer.and_then(crate::domain::matching::text::payer_account);
-        loaded.original_payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
+        loaded.originals.add_payer(payment_id, record.transaction.debtor_account.as_deref());
     }
     loaded.parts.clone_from(&set.parts);
     loaded.returns.clone_from(&set.returns);

@@ -10,10 +10,11 @@ pub mod equal_rows;
 pub mod lookalikes;
 pub mod lots;
 mod missing;
+mod near;
 pub mod pending;
 pub mod review;
 mod splits;
-mod steps_back;
+pub mod steps_back;
 mod undone;
 mod upstream;
 pub mod usage;
@@ -33,7 +34,7 @@ use super::matching::near::Word;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::{Payment, PaymentState};
 use super::rejection::Rejection;
-use super::reversal::{AppliedReturn, OriginalKey};
+use super::reversal::AppliedReturn;
 use super::shared::Shared;
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
@@ -137,9 +138,7 @@ pub struct WorkingSet {
     /// Pairs that a person took apart.
     pub tombstones: HashSet<(PaymentId, InvoiceId)>,
     /// The payments that a return may mean.
-    pub originals: HashMap<OriginalKey, BTreeSet<PaymentId>>,
-    /// The payers of those, as keys, where the bank says who paid.
-    pub original_payers: HashMap<PaymentId, String>,
+    pub originals: steps_back::Originals,
     pub returns: BTreeMap<ReturnId, AppliedReturn>,
     pub parked_returns: BTreeMap<BankKey, BankRecord>,
     /// All parts that payments ever had, in the order of their numbers.
@@ -303,37 +302,6 @@ impl WorkingSet {
         }
         entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
         entries.truncate(BOOK_COUNT_MAX);
-        Ok(entries)
-    }
-
-    /// Payable invoices that `word` may have meant, in any currency, by their ids.
-    ///
-    /// None, and a miss is noted, when they were not loaded.
-    ///
-    /// # Errors
-    /// [`Stop::Corrupt`] when an amount contradicts its row.
-    pub fn near(&self, word: &Word) -> Result<Vec<BookEntry>, Stop> {
-        let listed = match (self.near.get(word), self.complete) {
-            (Some(list), _) => list.as_slice(),
-            (None, true) => Default::default(),
-            (None, false) => {
-                self.misses(Miss::Near(word.clone()));
-                return Ok(Vec::new());
-            }
-        };
-        let mut entries = listed.to_vec();
-        entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
-        // What is loaded may have changed in this batch, or be new.
-        for variant in word.variants() {
-            let numbers = self.by_number.get(&variant).into_iter().flatten();
-            for id in self.by_reference.get(&variant).into_iter().chain(numbers) {
-                if let Some(invoice) = self.invoices.get(id) {
-                    entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
-                }
-            }
-        }
-        entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
-        entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
         Ok(entries)
     }
 

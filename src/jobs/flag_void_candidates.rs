@@ -24,10 +24,9 @@ use crate::store::void_candidates::{self as candidates, Rules};
 
 /// Invoices of a page, and the most that one transaction locks.
 const PAGE_INVOICES: i64 = 1_000;
-/// Pending bank records that are read at once, and the most words that they may name. Beyond that
-/// something is wrong with the feed, and nothing is flagged.
+/// Pending bank records that are read at once. What they name is kept as invoices, and not as words:
+/// there are no more of these than there are, however many records wait for their booking.
 const PENDING_PAGE: i64 = 1_000;
-const PENDING_WORDS_MAX: usize = 200_000;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let rules = match rules(work.pipeline(), work.settings(), work.as_of()).await? {
@@ -232,17 +231,14 @@ pub async fn rules(
         after = (last.0.clone(), last.1.clone());
         unreadable = unreadable.saturating_add(page.unreadable);
         let transactions: Vec<_> = page.records.into_iter().map(|(_, _, bank)| bank).collect();
-        pending.extend(candidates::words_of(&transactions));
-        if pending.len() > PENDING_WORDS_MAX {
-            return Ok(Err("too many pending bank records".to_owned()));
-        }
+        pending.extend(candidates::named_by(pool, &transactions).await?);
     }
     Ok(Ok(Rules {
         as_of,
         days,
         behind,
         stale_after_days: settings.stale_after_days,
-        pending: pending.into_iter().collect(),
+        pending,
         unreadable,
         feed_complete_through: through,
     }))

@@ -21,7 +21,7 @@ mod review;
 mod steps_back;
 mod usage;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -66,8 +66,8 @@ pub struct Needs {
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
     /// What invoices that are created here, and may be sent here, are about: account, currency
-    /// and micros.
-    created: BTreeSet<(String, Currency, i64)>,
+    /// and micros, and how many there are of each.
+    created: BTreeMap<(String, Currency, i64), i64>,
     /// References that the invoices of this batch get: a payment may wait for one already.
     minted: BTreeSet<String>,
     /// References that upstream gives new invoices: with check digits, and plain numbers.
@@ -106,7 +106,9 @@ impl Needs {
                         if let Ok(micros) = create.amount.to_micros() {
                             let account_id = create.account_id.as_str().to_owned();
                             let currency = create.amount.currency();
-                            needs.created.insert((account_id, currency, micros));
+                            let of = needs.created.entry((account_id, currency, micros));
+                            let count = of.or_default();
+                            *count = count.saturating_add(1);
                         }
                     }
                 }

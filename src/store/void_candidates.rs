@@ -4,6 +4,7 @@
 //! accounts (by id), and only what still holds is written, with its events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
@@ -28,8 +29,8 @@ pub struct Rules {
     pub behind: usize,
     /// For accounts that say nothing else.
     pub stale_after_days: u16,
-    /// Watch words that pending bank records name: `ref:…`, `number:…`.
-    pub pending: Vec<String>,
+    /// Invoices that pending bank records name, among those that await payment.
+    pub pending: BTreeSet<String>,
     /// How many of those records a later version wrote: only their texts were read.
     pub unreadable: u64,
     /// Up to when the bank's feed is known: evidence.
@@ -39,6 +40,13 @@ pub struct Rules {
 impl Rules {
     fn zones(&self) -> Vec<&str> {
         self.days.iter().map(|(zone, _)| zone.as_str()).collect()
+    }
+
+    /// Those of a page that pending bank records name.
+    fn pending_between(&self, after: &str, until: Option<&str>) -> Vec<&str> {
+        let until = until.map_or(Bound::Unbounded, Bound::Included);
+        let named = self.pending.range::<str, _>((Bound::Excluded(after), until));
+        named.map(String::as_str).collect()
     }
 
     fn todays(&self) -> Vec<NaiveDate> {
@@ -159,7 +167,7 @@ pub async fn page(
         .bind(rules.as_of)
         .bind(i32::from(rules.stale_after_days))
         .bind(rules.zones())
-        .bind(&rules.pending)
+        .bind(rules.pending_between(after, until))
         .bind(after)
         .bind(until)
         .bind(rules.todays())
@@ -277,7 +285,7 @@ async fn under_locks(
         .bind(rules.as_of)
         .bind(i32::from(rules.stale_after_days))
         .bind(rules.zones())
-        .bind(&rules.pending)
+        .bind(invoices.iter().filter(|id| rules.pending.contains(*id)).collect::<Vec<_>>())
         .bind(invoices)
         .bind(rules.todays())
         .fetch_all(&mut **tx)
@@ -345,16 +353,23 @@ pub(super) async fn number(
     super::persist::expect_rows(done.rows_affected(), count, "an account's event sequence")
 }
 
-/// The words by which pending bank records name invoices.
-#[must_use]
-pub fn words_of(transactions: &[BankTransaction]) -> BTreeSet<String> {
-    use crate::domain::effect::WatchKey;
+/// The invoices that await payment and that these records name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn named_by(
+    pool: &PgPool,
+    transactions: &[BankTransaction],
+) -> Result<Vec<String>, StoreError> {
     use crate::domain::matching::text;
-    let mut words = BTreeSet::new();
+    let (mut references, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for transaction in transactions {
         let tokens = text::tokens(transaction);
-        words.extend(tokens.references.iter().map(|(word, _)| WatchKey::reference(word).0));
-        words.extend(tokens.all_numbers().map(|word| WatchKey::number(word).0));
+        references.extend(tokens.references.iter().map(|(word, _)| word.clone()));
+        numbers.extend(tokens.all_numbers().cloned());
     }
-    words
+    let columns = |words: BTreeSet<String>| words.into_iter().collect::<Vec<String>>();
+    let query = sqlx::query_scalar(sql!("candidates_named"));
+    let query = query.bind(columns(references)).bind(columns(numbers));
+    Ok(query.fetch_all(pool).await?)
 }

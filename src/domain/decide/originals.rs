@@ -57,10 +57,10 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Found {
         let named_any = !fit.is_empty();
         if matches!(key, OriginalKey::EndToEnd { .. } | OriginalKey::Detail { .. }) {
             fit.retain(|payment| agrees(recording, bank, payment));
-            contradicted |= named_any && fit.is_empty();
+            contradicted |= named_any && fit.is_empty() && set.originals.has_all(key);
         }
         if !matches!(key, OriginalKey::BankId { .. }) {
-            narrow(recording, bank, &keys, &mut fit);
+            narrow(recording, bank, (key, &keys), &mut fit);
         }
         if let [only] = fit.as_slice() {
             return Found::Payment(only.payment_id.clone());
@@ -73,7 +73,7 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Found {
 /// the payer is known to be the same. The payers of both must be somebody for that.
 fn agrees(recording: &Recording<'_>, bank: &BankTransaction, payment: &Payment) -> bool {
     let whole = is_whole(bank, payment);
-    let theirs = recording.set.original_payers.get(&payment.payment_id);
+    let theirs = recording.set.originals.payer_of(&payment.payment_id);
     match (payer_of(recording, bank), theirs) {
         (Some(payer), Some(theirs)) => payer == *theirs,
         (None, _) | (_, None) => whole,
@@ -94,19 +94,26 @@ fn payer_of(recording: &Recording<'_>, bank: &BankTransaction) -> Option<String>
 }
 
 /// Of several with the same words those that more of what the return says fits, then those of that
-/// amount of which nothing has gone back yet.
+/// amount of which nothing has gone back yet. Of what so many have in common that not all were read,
+/// only those remain that something else tells from the rest.
 fn narrow(
     recording: &Recording<'_>,
     bank: &BankTransaction,
-    keys: &[OriginalKey],
+    (by, keys): (&OriginalKey, &[OriginalKey]),
     fit: &mut Vec<&Payment>,
 ) {
+    let originals = &recording.set.originals;
+    let mut all = originals.has_all(by);
     for key in keys {
-        let other: Option<&BTreeSet<PaymentId>> = recording.set.originals.get(key);
-        let Some(other) = other.filter(|_| fit.len() > 1) else { continue };
+        let other: Option<&BTreeSet<PaymentId>> = originals.get(key);
+        let Some(other) = other.filter(|_| fit.len() > 1 || !all) else { continue };
         if fit.iter().any(|payment| other.contains(&payment.payment_id)) {
             fit.retain(|payment| other.contains(&payment.payment_id));
+            all |= originals.has_all(key);
         }
+    }
+    if !all {
+        fit.clear();
     }
     if fit.len() > 1 {
         fit.retain(|payment| is_whole(bank, payment) && payment.returned.is_zero());

@@ -19,9 +19,7 @@ impl<'a> Matching<'a> {
     pub(super) fn unnamed(&mut self) -> Result<Step, Stop> {
         let (references, numbers) = self.mistyped()?;
         let Some(known) = self.known.clone() else {
-            let free = self.subject.free;
-            let exact = numbers.into_iter().filter(|entry| entry.amount_due == free);
-            let entries: Vec<_> = if references.is_empty() { exact.collect() } else { references };
+            let entries = if references.is_empty() { numbers } else { references };
             if entries.is_empty() {
                 return self.by_identity();
             }
@@ -34,19 +32,27 @@ impl<'a> Matching<'a> {
             self.push_near(foreign);
             return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::IdentityConflict)));
         }
-        // Other customers have numbers like these as well: that says nothing.
-        own.extend(numbers.into_iter().filter(|entry| entry.account_id == known.account_id));
+        own.extend(numbers);
         let currency = self.subject.free.currency();
         self.meant = own.into_iter().filter(|e| e.amount_due.currency() == currency).collect();
         self.by_identity()
     }
 
-    /// Invoices one mistake away from words like references, and from words like numbers.
+    /// Invoices one mistake away from words like references; and from words like numbers those of
+    /// the known customer, or of exactly the amount. Other customers have numbers like these as
+    /// well: that says nothing.
     fn mistyped(&self) -> Result<(Vec<BookEntry>, Vec<BookEntry>), Stop> {
         let (mut references, mut numbers) = (Vec::new(), Vec::new());
         for word in self.subject.tokens.mistyped(self.known.is_some()) {
-            let found = self.set.near(&word)?;
-            if word.is_reference() { &mut references } else { &mut numbers }.extend(found);
+            if word.is_reference() {
+                references.extend(self.set.near(&word)?);
+                continue;
+            }
+            let free = self.subject.free;
+            numbers.extend(match &self.known {
+                Some(known) => self.set.near_of(&word, &known.account_id, free)?,
+                None => self.set.near_with(&word, free)?,
+            });
         }
         Ok((references, numbers))
     }

@@ -216,7 +216,10 @@ pub fn foresee(
     }
     let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
     let payer = payer::payer(set, bank);
-    let near = tokens.mistyped(payer.known.is_some()).into_iter().map(Miss::Near);
+    // Numbers with a mistake are compared with few invoices first: those of the amount, or of the
+    // customer.
+    let words = tokens.mistyped(payer.known.is_some()).into_iter();
+    let near = words.filter(Word::is_reference).map(Miss::Near);
     Ok(match payer.known {
         Some(Identity { account_id, .. }) => near
             .chain([

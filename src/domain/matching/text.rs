@@ -12,9 +12,9 @@ use crate::domain::bank::{BankTransaction, CUT_MARK};
 /// Letters and digits of an account number.
 const PAYER_ACCOUNT_MAX: usize = 64;
 /// References of one text; what is beyond is not read.
-const TOKENS_MAX: usize = 128;
+pub const TOKENS_MAX: usize = 128;
 /// Ways in which the words of one text may be numbers; what is beyond is not read.
-const NUMBERS_MAX: usize = 400;
+pub const NUMBERS_MAX: usize = 400;
 /// A minted reference without its first two letters.
 const BARE: usize = 15;
 /// Characters of a minted reference: looked for inside a word that was glued to another.

@@ -1,5 +1,6 @@
 //! What reversals and returns change, and what they are found by.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Stop, WorkingSet};
@@ -8,8 +9,56 @@ use crate::domain::event::Cause;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::matching::text::payer_account;
 use crate::domain::money::{Currency, Money};
-use crate::domain::reversal::{AppliedReturn, PaymentReturn, Reversal};
+use crate::domain::reversal::{AppliedReturn, OriginalKey, PaymentReturn, Reversal};
 use crate::domain::usage::HoldState;
+
+/// Of payments that have one thing in common, which a return says, so many are read. Where there
+/// are more, that alone tells none of them from the others.
+pub const ORIGINALS_MAX: usize = 64;
+
+/// The payments that returns may mean, by what returns say of them.
+#[derive(Debug, Clone, Default)]
+pub struct Originals {
+    by_key: HashMap<OriginalKey, BTreeSet<PaymentId>>,
+    /// Their payers, as keys, where the bank says who paid.
+    payers: HashMap<PaymentId, String>,
+    /// What more payments have in common than were read.
+    common: HashSet<OriginalKey>,
+}
+
+impl Originals {
+    /// A return that says this may mean the payment.
+    pub fn add(&mut self, key: OriginalKey, payment_id: &PaymentId) {
+        self.by_key.entry(key).or_default().insert(payment_id.clone());
+    }
+
+    /// Who paid, as the bank wrote it.
+    pub fn add_payer(&mut self, payment_id: &PaymentId, written: Option<&str>) {
+        let payer = written.and_then(payer_account);
+        self.payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
+    }
+
+    /// More payments have this in common than were read.
+    pub fn note_common(&mut self, key: OriginalKey) {
+        self.common.insert(key);
+    }
+
+    #[must_use]
+    pub fn get(&self, key: &OriginalKey) -> Option<&BTreeSet<PaymentId>> {
+        self.by_key.get(key)
+    }
+
+    /// Whether all payments that have this in common were read.
+    #[must_use]
+    pub fn has_all(&self, key: &OriginalKey) -> bool {
+        !self.common.contains(key)
+    }
+
+    #[must_use]
+    pub fn payer_of(&self, payment_id: &PaymentId) -> Option<&String> {
+        self.payers.get(payment_id)
+    }
+}
 
 impl WorkingSet {
     pub(super) fn apply_reversal(
@@ -87,10 +136,9 @@ impl WorkingSet {
     pub(super) fn index_return(&mut self, record: &BankRecord) {
         if let (true, Some(payment_id)) = (self.complete, &record.payment_id) {
             for key in record.transaction.own_keys() {
-                self.originals.entry(key).or_default().insert(payment_id.clone());
+                self.originals.add(key, payment_id);
             }
-            let payer = record.transaction.debtor_account.as_deref().and_then(payer_account);
-            self.original_payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
+            self.originals.add_payer(payment_id, record.transaction.debtor_account.as_deref());
         }
         if record.disposition == BankDisposition::ReturnParked {
             self.parked_returns.insert(record.key.clone(), record.clone());
@@ -104,7 +152,8 @@ impl WorkingSet {
     /// # Errors
     /// [`Stop::Corrupt`] only if a hold contradicts its own constraints.
     pub fn held(&self, account_id: &AccountId, currency: Currency) -> Result<Money, Stop> {
-        let mut held = Money::zero(currency);
+        let others = self.usage.held.get(&(account_id.clone(), currency));
+        let mut held = others.copied().unwrap_or_else(|| Money::zero(currency));
         for hold in self.usage.holds.values() {
             let live = hold.state == HoldState::Live && hold.account_id == *account_id;
             if live && hold.amount.currency() == currency {

@@ -62,6 +62,8 @@ pub struct UsageSet {
     pub charges: HashMap<(AccountId, UsageId), Charged>,
     pub refunds: HashMap<(AccountId, RefundId), Refund>,
     pub holds: HashMap<(AccountId, HoldId), Hold>,
+    /// What live holds that are not among those set aside of the accounts of commands.
+    pub held: HashMap<(AccountId, Currency), Money>,
     /// Sorted, so that the events of a batch have one order.
     pub tallies: BTreeMap<(AccountId, Currency), Tally>,
 }

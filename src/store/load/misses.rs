@@ -1,15 +1,21 @@
 //! What deciding asked for and did not find.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use sqlx::Row;
 
 use super::{Needs, invoices};
 use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
 use crate::domain::working_set::{
     BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, WorkingSet,
 };
 use crate::store::{StoreError, Tx, rows, sql};
+
+/// What is looked up, and the words that it is a neighbour of.
+type Variants<'a> = BTreeMap<String, Vec<&'a Word>>;
 
 /// Loads what deciding asked for and did not find.
 ///
@@ -147,34 +153,41 @@ fn keep_name(set: &mut WorkingSet, account_id: &AccountId, name: Option<String>)
 }
 
 async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut asked, mut places, mut variants) = (vec![], vec![], vec![]);
+    // Words of one batch are alike: what is a neighbour of several is looked up once.
+    let (mut numbers, mut references): (Variants<'_>, Variants<'_>) = Default::default();
     for miss in misses {
         if let Miss::Near(word) = miss {
-            let place = i32::try_from(asked.len()).unwrap_or(i32::MAX);
             for variant in word.variants() {
-                places.push(place);
-                variants.push(variant);
+                if like_reference(&variant) {
+                    references.entry(variant.clone()).or_default().push(word);
+                }
+                numbers.entry(variant).or_default().push(word);
             }
             set.near.insert(word.clone(), Vec::new());
-            asked.push(word);
         }
     }
-    if variants.is_empty() {
+    if numbers.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query(sql!("load_near")).bind(places).bind(variants);
+    let keys = |variants: &Variants<'_>| variants.keys().cloned().collect::<Vec<String>>();
+    let query = sqlx::query(sql!("load_near")).bind(keys(&references)).bind(keys(&numbers));
     for row in query.fetch_all(&mut **tx).await? {
-        let place: i32 = row.try_get(0)?;
-        let word = usize::try_from(place).ok().and_then(|place| asked.get(place));
-        let word = *word.ok_or(StoreError::Corrupt("a word that was asked for"))?;
-        let account_id = AccountId::trusted(row.try_get(2)?);
-        let currency = rows::currency(row.try_get(3)?)?;
-        keep_name(set, &account_id, row.try_get(5)?);
-        set.near.entry(word.clone()).or_default().push(BookEntry {
-            invoice_id: InvoiceId::trusted(row.try_get(1)?),
+        let variant: &str = row.try_get(0)?;
+        let words = if row.try_get(1)? { references.get(variant) } else { numbers.get(variant) };
+        let account_id = AccountId::trusted(row.try_get(3)?);
+        let currency = rows::currency(row.try_get(4)?)?;
+        keep_name(set, &account_id, row.try_get(6)?);
+        let entry = BookEntry {
+            invoice_id: InvoiceId::trusted(row.try_get(2)?),
             account_id,
-            amount_due: Money::from_micros(row.try_get(4)?, currency),
-        });
+            amount_due: Money::from_micros(row.try_get(5)?, currency),
+        };
+        for word in words.into_iter().flatten() {
+            let found = set.near.entry((*word).clone()).or_default();
+            if !found.contains(&entry) {
+                found.push(entry.clone());
+            }
+        }
     }
     Ok(())
 }

@@ -98,9 +98,10 @@ pub(super) async fn invoices(tx: &mut Tx<'_>, needs: &Needs) -> Result<Found, St
     Ok(found)
 }
 
-/// Words that one batch locks at the most: with eight batches at once on one server, 4,096 of the
-/// 6,900 locks that PostgreSQL has room for as it comes.
-pub const WATCH_LOCKS_MAX: usize = 512;
+/// Words that one batch locks at the most: with eight batches at once on one server, 4,352 of the
+/// 6,900 locks that PostgreSQL has room for as it comes. All words of one record are fewer.
+pub const WATCH_LOCKS_MAX: usize = 544;
+const _: () = assert!(text::TOKENS_MAX + text::NUMBERS_MAX < WATCH_LOCKS_MAX);
 
 /// Locks the words that a payment may begin to watch, and the invoices that may be sent, so that
 /// neither can miss the other. True when some word names no invoice yet.
@@ -120,8 +121,10 @@ pub(super) async fn lock_watch_keys(
     let key = |id: &String| folded_key(&InvoiceId::trusted(id));
     let mut known: BTreeSet<String> = found.owners.keys().map(key).collect();
     known.extend(found.named.iter().map(|(_, reference)| reference.key.clone()));
-    let mut exclusive: Vec<&str> = needs.awaited.difference(&known).map(String::as_str).collect();
-    exclusive.extend(needs.references.difference(&found.references).map(String::as_str));
+    // What tells most is first: if not all can be locked, the last are left out.
+    let references = needs.references.difference(&found.references);
+    let mut exclusive: Vec<&str> = references.map(String::as_str).collect();
+    exclusive.extend(needs.awaited.difference(&known).map(String::as_str));
     let mut shared: BTreeSet<String> = needs.sends.iter().map(key).collect();
     shared.extend(needs.minted.iter().chain(&needs.given).chain(&needs.given_numbers).cloned());
     if !needs.sends.is_empty() {
@@ -152,7 +155,7 @@ pub(super) async fn lock_watch_keys(
 /// currency and how much they are.
 struct Sent {
     named: BTreeSet<WatchKey>,
-    held: BTreeSet<(String, Currency, i64)>,
+    held: BTreeMap<(String, Currency, i64), i64>,
     upstream: Vec<(InvoiceId, UpstreamReference)>,
 }
 
@@ -166,7 +169,9 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
         let key: &str = row.try_get(0)?;
         let is_number: bool = row.try_get(1)?;
         named.insert(if is_number { WatchKey::number(key) } else { WatchKey::reference(key) });
-        held.insert((row.try_get(2)?, rows::currency(row.try_get(3)?)?, row.try_get(4)?));
+        let whose = (row.try_get(2)?, rows::currency(row.try_get(3)?)?, row.try_get(4)?);
+        let count: &mut i64 = held.entry(whose).or_default();
+        *count = count.saturating_add(1);
         if let Some(id) = row.try_get::<Option<&str>, _>(5)? {
             let scheme = row.try_get::<Option<&str>, _>(6)?.and_then(Scheme::from_word);
             let (key, text) = (key.to_owned(), key.to_owned());
@@ -186,14 +191,16 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
 
 async fn watched_rows(tx: &mut Tx<'_>, sent: &Sent) -> Result<Vec<PgRow>, StoreError> {
     let (mut keys, mut accounts) = (Vec::new(), Vec::new());
-    let (mut currencies, mut dues) = (Vec::new(), Vec::new());
-    for (account_id, currency, due) in &sent.held {
+    let (mut currencies, mut dues, mut most) = (Vec::new(), Vec::new(), Vec::new());
+    let limit = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
+    for ((account_id, currency, due), count) in &sent.held {
         keys.push(WatchKey::account(&AccountId::trusted(account_id), *currency).0);
         accounts.push(account_id.as_str());
         currencies.push(currency.code().to_owned());
         dues.push(*due);
+        // Each of these invoices may take one.
+        most.push(limit(WATCHERS_EXACT_MAX).saturating_add(*count));
     }
-    let limit = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
     let rows = sqlx::query(sql!("load_watched"))
         .bind(sent.named.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
         .bind(keys)
@@ -202,7 +209,7 @@ async fn watched_rows(tx: &mut Tx<'_>, sent: &Sent) -> Result<Vec<PgRow>, StoreE
         .bind(dues)
         .bind(limit(WATCHERS_NAMED_MAX))
         .bind(limit(WATCHERS_HELD_MAX))
-        .bind(limit(WATCHERS_EXACT_MAX))
+        .bind(most)
         .fetch_all(&mut **tx)
         .await?;
     Ok(rows)

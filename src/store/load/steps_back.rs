@@ -1,26 +1,26 @@
 //! What de-allocations, removals and returns need: the payments that returns mean, what is live of
 //! their allocations, the lots of their accounts, the live holds, and how far usage is known.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use super::Needs;
-use super::usage::hold;
 use crate::domain::allocation::{Allocation, Rule};
-use crate::domain::bank::{BankTransaction, Direction, EntryStatus, identity_of};
+use crate::domain::bank::{BankTransaction, Direction, EntryStatus, Told, identity_of};
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{
     AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
 };
 use crate::domain::input::{ResolveReturn, ReturnWord};
-use crate::domain::matching::text::payer_account;
 use crate::domain::money::Money;
 use crate::domain::reversal::{AppliedReturn, OriginalKey};
 use crate::domain::usage::Concerns;
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::steps_back::ORIGINALS_MAX;
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// The usage feed whose watermarks prove what is unspent.
@@ -36,6 +36,7 @@ pub struct ProofFeed {
 
 /// So many open records of the feed are looked into; where there are more, nothing is proven.
 const OPEN_RECORDS_MAX: i64 = 1_000;
+const MISCOUNTED: StoreError = StoreError::Corrupt("what holds set aside does not add up");
 
 /// What the steps back of a batch name.
 #[derive(Debug, Default)]
@@ -230,27 +231,51 @@ async fn originals(
         .bind(payers().map(|payer| payer.2.as_str()).collect::<Vec<_>>())
         .bind(payers().map(|payer| payer.3).collect::<Vec<_>>())
         .bind(ids().map(|id| id.2.as_str()).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.3).collect::<Vec<_>>());
+        .bind(ids().map(|id| id.3).collect::<Vec<_>>())
+        .bind(i64::try_from(ORIGINALS_MAX.saturating_add(1)).unwrap_or(i64::MAX));
+    let mut read: HashMap<OriginalKey, usize> = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
-        let how: &str = row.try_get("how")?;
-        let (own, word): (&str, &str) = (row.try_get("bank_account")?, row.try_get("word")?);
-        let currency = rows::currency(row.try_get("currency")?)?;
-        let amount = Money::from_micros(row.try_get("amount")?, currency);
-        let key = match how {
-            "id" => OriginalKey::bank_id(own, word),
-            "detail" => OriginalKey::detail(own, word, amount),
-            "e2e" => OriginalKey::end_to_end(own, word),
-            _ => OriginalKey::payer(own, word, amount),
-        };
+        let (key, told) = original(&row)?;
         let payment_id = PaymentId::trusted(row.try_get("payment_id")?);
         steps.payments.insert(payment_id.as_str().to_owned());
         steps.found.insert(payment_id.as_str().to_owned());
         owners.extend(row.try_get::<Option<String>, _>("account_id")?);
-        let payer = row.try_get::<Option<&str>, _>("debtor_account")?.and_then(payer_account);
-        set.original_payers.extend(payer.map(|payer| (payment_id.clone(), payer)));
-        set.originals.entry(key).or_default().insert(payment_id);
+        set.originals.add_payer(&payment_id, told.payer);
+        let of_key = read.entry(key.clone()).or_default();
+        *of_key = of_key.saturating_add(1);
+        // Found by one thing, it has others in common with what was asked for too.
+        for key in told.keys().into_iter().chain([key]) {
+            set.originals.add(key, &payment_id);
+        }
+    }
+    for (key, _) in read.into_iter().filter(|(_, rows)| *rows > ORIGINALS_MAX) {
+        set.originals.note_common(key);
     }
     Ok(())
+}
+
+/// By what a payment was found, and all that its bank told of it.
+fn original(row: &PgRow) -> Result<(OriginalKey, Told<'_>), StoreError> {
+    let how: &str = row.try_get("how")?;
+    let (own, word): (&str, &str) = (row.try_get("bank_account")?, row.try_get("word")?);
+    let currency = rows::currency(row.try_get("currency")?)?;
+    let money = |micros: i64| Money::from_micros(micros, currency);
+    let amount = money(row.try_get("amount")?);
+    let key = match how {
+        "id" => OriginalKey::bank_id(own, word),
+        "detail" => OriginalKey::detail(own, word, amount),
+        "e2e" => OriginalKey::end_to_end(own, word),
+        _ => OriginalKey::payer(own, word, amount),
+    };
+    let told = Told {
+        bank_account: own,
+        id: row.try_get("bank_transaction_id")?,
+        is_detail: row.try_get::<Option<i32>, _>("detail_index")?.is_some(),
+        end_to_end: row.try_get("end_to_end_id")?,
+        payer: row.try_get("debtor_account")?,
+        amount: money(row.try_get("booked")?),
+    };
+    Ok((key, told))
 }
 
 async fn returns(
@@ -399,9 +424,13 @@ pub(super) async fn lots(
     if !needs.steps_back.commanded.is_empty() {
         let ids: Vec<&str> = needs.steps_back.commanded.iter().map(String::as_str).collect();
         for row in sqlx::query(sql!("load_live_holds")).bind(ids).fetch_all(&mut **tx).await? {
-            let hold = hold(&row)?;
-            let key = (hold.account_id.clone(), hold.hold_id.clone());
-            set.usage.holds.insert(key, hold);
+            let currency = rows::currency(row.try_get(1)?)?;
+            let account_id = AccountId::trusted(row.try_get(0)?);
+            let held = Money::from_micros(row.try_get(2)?, currency);
+            // Those that are here by themselves are counted by themselves.
+            let here = set.held(&account_id, currency).map_err(|_| MISCOUNTED)?;
+            let others = held.sub(here).map_err(|_| MISCOUNTED)?;
+            set.usage.held.insert((account_id, currency), others);
         }
     }
     Ok(())

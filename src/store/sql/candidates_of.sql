@@ -8,8 +8,7 @@ SELECT invoice_id, account_id, currency, due, due_date, stale_since, days, stale
            AND f.stale_since + make_interval(days => coalesce(f.stale_after_days, $2)) <= $1
            AND (f.due_date IS NULL OR f.due_date < z.today)
            AND (f.keep_until IS NULL OR f.keep_until <= z.today)
-           AND NOT ('ref:' || f.payment_reference = ANY($4::text[])
-                    OR 'number:' || folded_number(f.invoice_id) = ANY($4::text[])) END AS stale
+           AND f.invoice_id <> ALL ($4::text[]) END AS stale
     FROM candidate_facts f
     LEFT JOIN unnest($3::text[], $6::date[]) AS z(zone, today)
         ON z.zone = coalesce(f.time_zone, '')

@@ -6,9 +6,9 @@ SELECT invoice_id, account_id, stale FROM (
            AND f.stale_since + make_interval(days => coalesce(f.stale_after_days, $2)) <= $1
            AND (f.due_date IS NULL OR f.due_date < z.today)
            AND (f.keep_until IS NULL OR f.keep_until <= z.today)
-           AND NOT ('ref:' || f.payment_reference = ANY($4::text[])
-                    OR 'number:' || folded_number(f.invoice_id) = ANY($4::text[])) AS stale
+           AND f.invoice_id <> ALL ($4::text[]) AS stale
     FROM candidate_facts f
     JOIN unnest($3::text[], $7::date[]) AS z(zone, today) ON z.zone = coalesce(f.time_zone, '')
-    WHERE f.invoice_id > $5 AND ($6::text IS NULL OR f.invoice_id <= $6)) page
+    -- No id has a letter that is behind this one.
+    WHERE f.invoice_id > $5 AND f.invoice_id <= coalesce($6::text, '~')) page
 WHERE stale <> (candidate_since IS NOT NULL)

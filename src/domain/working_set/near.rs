@@ -1,0 +1,106 @@
+//! What words with one mistake in them may mean.
+
+use super::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
+use crate::domain::ids::AccountId;
+use crate::domain::invoice::folded_key;
+use crate::domain::matching::near::{Word, like_reference};
+use crate::domain::money::Money;
+
+impl WorkingSet {
+    /// Payable invoices that `word` may have meant, in any currency, by their ids.
+    ///
+    /// None, and a miss is noted, when they were not loaded.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] when an amount contradicts its row.
+    pub fn near(&self, word: &Word) -> Result<Vec<BookEntry>, Stop> {
+        let listed = match (self.near.get(word), self.complete) {
+            (Some(list), _) => list.as_slice(),
+            (None, true) => Default::default(),
+            (None, false) => {
+                self.misses(Miss::Near(word.clone()));
+                return Ok(Vec::new());
+            }
+        };
+        let mut entries = listed.to_vec();
+        entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
+        // What is loaded may have changed in this batch, or be new.
+        for variant in word.variants() {
+            let numbers = self.by_number.get(&variant).into_iter().flatten();
+            for id in self.by_reference.get(&variant).into_iter().chain(numbers) {
+                if let Some(invoice) = self.invoices.get(id) {
+                    entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
+                }
+            }
+        }
+        entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        Ok(entries)
+    }
+
+    /// The same, but only those with exactly `due` due. Where few invoices have that, they are
+    /// compared with the word here: its neighbours are many, and looked up one by one.
+    ///
+    /// # Errors
+    /// As [`Self::near`].
+    pub fn near_with(&self, word: &Word, due: Money) -> Result<Vec<BookEntry>, Stop> {
+        let entries = self.book(due)?;
+        let listed = self.book.get(&(due.currency(), due.to_micros()?));
+        let few = listed.is_some_and(|list| list.len() < BOOK_COUNT_MAX);
+        if few && entries.len() < BOOK_COUNT_MAX && !may_be_reference(word) {
+            return Ok(meant(word, entries));
+        }
+        // Nothing is known of the amount yet: that may spare the word.
+        if listed.is_none() && !self.complete {
+            return Ok(Vec::new());
+        }
+        let mut found = self.near(word)?;
+        found.retain(|entry| entry.amount_due == due);
+        Ok(found)
+    }
+
+    /// The same, but only those of one customer in the currency of `free`.
+    ///
+    /// # Errors
+    /// As [`Self::near`].
+    pub fn near_of(
+        &self,
+        word: &Word,
+        account: &AccountId,
+        free: Money,
+    ) -> Result<Vec<BookEntry>, Stop> {
+        let currency = free.currency();
+        let entries = self.oldest(account, currency)?;
+        let listed = self.oldest.get(&(account.clone(), currency));
+        let few = listed.is_some_and(|list| list.len() < BOOK_OLDEST_MAX);
+        if few && entries.len() < BOOK_OLDEST_MAX && !may_be_reference(word) {
+            let found = meant(word, entries.iter().map(OpenInvoice::entry));
+            // What fits may decide, and must be here in full for that.
+            let fits = |entry: &&BookEntry| entry.amount_due == free;
+            if found.iter().filter(fits).all(|e| self.invoices.contains_key(&e.invoice_id)) {
+                return Ok(found);
+            }
+        }
+        if listed.is_none() && !self.complete {
+            return Ok(Vec::new());
+        }
+        let mut found = self.near(word)?;
+        let own = |entry: &BookEntry| {
+            entry.account_id == *account && entry.amount_due.currency() == currency
+        };
+        found.retain(own);
+        Ok(found)
+    }
+}
+
+/// Of these invoices those whose number is a neighbour of the word.
+fn meant(word: &Word, entries: impl IntoIterator<Item = BookEntry>) -> Vec<BookEntry> {
+    let variants = word.variants();
+    let entries = entries.into_iter();
+    entries.filter(|entry| variants.contains(&folded_key(&entry.invoice_id))).collect()
+}
+
+/// Whether one of its neighbours is like a reference of ours, which only its invoice tells.
+fn may_be_reference(word: &Word) -> bool {
+    word.variants().iter().any(|variant| like_reference(variant))
+}
