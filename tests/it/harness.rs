@@ -1,5 +1,6 @@
 //! A world of its own for each test: database, topics, group, worker.
 
+pub mod counted;
 mod database;
 mod direct;
 pub mod kafka;

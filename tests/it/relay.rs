@@ -1,5 +1,7 @@
 //! The relay: nothing that Kafka refuses holds back what it takes.
 
+use std::process::{Child, Command, Stdio};
+
 use topup::app::Worker;
 use topup::clock::Clock;
 use topup::config::Only;
@@ -7,8 +9,9 @@ use topup::kafka::{Header, OutRecord};
 use topup::store::prune::{self, After, Pruned};
 use topup::store::views::status;
 
-use crate::harness::World;
-use crate::harness::records::{account, draft};
+use crate::harness::records::{account, draft, envelope};
+use crate::harness::{World, by_length};
+use crate::usage::charge;
 
 /// What a broker with its usual settings takes of a record, about.
 const BROKER_MAX: usize = 1_048_588;
@@ -151,5 +154,88 @@ async fn a_dead_letter_that_is_refused_keeps_less() {
                 record_headers, message LIKE '%only in the log.' FROM dead_letters ORDER BY 1";
     assert_eq!(world.database.lines(kept).await, ["0|yes|[]|true", "1|-|[]|true"]);
     worker.shutdown().await;
+    world.finish().await;
+}
+
+/// The worker as a process of its own.
+fn process(world: &World) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
+    command.arg("worker").envs(world.settings()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env("DATABASE_URL", &world.database.url).env("KAFKA_BROKERS", &world.brokers);
+    command.env("TOPUP__KAFKA__TOPIC_PREFIX", &world.name);
+    command.env("TOPUP__KAFKA__GROUP_ID", &world.name).spawn().expect("a process")
+}
+
+/// The most memory that the process had so far, in MiB.
+fn most_memory(process: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()));
+    let status = status.expect("it lives");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a size");
+    let kib: u64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+    kib / 1_024
+}
+
+/// Waits until the query gives so many; each step on the way has its own patience.
+async fn grows_to(world: &World, sql: &str, wanted: usize) {
+    let mut seen = 0;
+    while seen < wanted {
+        let more = || async {
+            let now: usize = world.value(sql).await.parse().expect("a number");
+            (now > seen).then_some(now)
+        };
+        seen = world.eventually(sql, more).await;
+    }
+}
+
+/// Many records that are as large as the broker takes, and dead letters all of them: their copies
+/// are cut down one by one. Meanwhile events of all customers are published, the worker's memory
+/// does not grow with them, and `status` says how many there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_copies_that_are_too_large_hold_no_customer_back() {
+    /// MiB: what the windows of intake and relay add up to, and not what there is.
+    const MEMORY_MAX: u64 = 600;
+    let count = by_length(40, 2_100);
+    let world = World::with_partitions("r_many", 1).await;
+    let topic = world.topics.commands.as_str();
+    for _ in 0..count / 20 {
+        let large = || hostile(topic, Some(noise(BROKER_MAX - 300)), Vec::new());
+        world.publish_all((0..19).map(|_| large()).collect()).await;
+        let as_usual = hostile(topic, Some(noise(1_000_008)), Vec::new());
+        world.publish_all(vec![as_usual]).await;
+    }
+    let mut worker = process(&world);
+    let letters = "SELECT count(*) FROM dead_letters";
+    grows_to(&world, letters, 1).await;
+    // The usage feed is another way in: its customer is not behind the letters.
+    for number in 0..20 {
+        let (id, customer) = (format!("u-{number}"), format!("USER-{number}"));
+        let data = charge(&id, &customer, "1.00");
+        let value = envelope(&id, "rating", "topup.usage.charge.v1", &data);
+        world.publish(&world.topics.usage, &customer, &value).await;
+        assert_eq!(world.outcome(&id).await.0, "applied");
+        let told = format!(
+            "SELECT count(*) FROM outbox WHERE record_key = '{customer}'
+            AND published_at IS NULL"
+        );
+        world.until(&told, "0").await;
+    }
+    grows_to(&world, letters, count).await;
+    let copied = "SELECT count(*) FROM outbox WHERE dead_letter_id IS NOT NULL
+        AND published_at IS NOT NULL";
+    grows_to(&world, copied, count).await;
+    world.applied("after", "account.upsert", "AFTER", account("AFTER")).await;
+    let events = world.events().await;
+    assert!(events.iter().any(|event| event.record.key_text() == "AFTER"));
+    let status = status::read(&world.database.admin).await.expect("a status");
+    assert_eq!((status.outbox.unpublished, status.outbox.held), (0, 0), "{:?}", status.outbox);
+    let open: i64 = status.dead_letters.iter().map(|group| group.letters).sum();
+    assert_eq!(usize::try_from(open).expect("few"), count);
+    let copies = world.dead_letter_records().await;
+    let cut = copies.iter().filter(|copy| copy.header("dlq.copy") == ["headers"]).count();
+    assert_eq!((copies.len(), cut), (count, count / 20 * 19), "each is copied, in some form");
+    let memory = most_memory(&worker);
+    assert!(memory <= MEMORY_MAX, "{memory} MiB for {count} records");
+    worker.kill().expect("it ends");
+    worker.wait().expect("gone");
     world.finish().await;
 }

@@ -8,11 +8,11 @@ use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
 use topup::wire::Topic;
 
-use crate::harness::Direct;
 use crate::harness::records::{
     BANK, about_invoice, account, allocate, bank, credit, credit_saying, draft, envelope, invoice,
     payment, with,
 };
+use crate::harness::{Direct, by_length};
 use crate::jobs::{job_settings, runner};
 
 struct Desk {
@@ -304,4 +304,38 @@ async fn a_customer_has_the_days_of_its_own_zone() {
     assert_eq!(said(&desk.run_at(monday).await), summary);
     assert_eq!(desk.candidates().await, "I-EAST I-WEST", "where it is behind, flags stay");
     desk.direct.finish().await;
+}
+
+/// So many pending records that their words are more than anybody would keep: the job goes on, and
+/// the invoice that one of them names is not flagged.
+#[tokio::test]
+async fn any_number_of_pending_records_is_read_page_by_page() {
+    let mut desk = Desk::new("vc_many").await;
+    for id in ["STALE-1", "PENDING-1"] {
+        desk.command("invoice.create", invoice(id, "A", "100.00")).await;
+    }
+    let pending = json!({ "status": "PDNG" });
+    desk.bank(with(credit_saying("T-1", "100.00", "for PENDING-1"), &pending)).await;
+    // The others name invoices that nobody has: 245,000 of them and more.
+    let columns = "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = 'bank_transactions'::regclass AND attnum > 0 AND NOT attisdropped
+          AND attgenerated = ''";
+    let columns = desk.direct.database.value(columns).await;
+    let each = by_length(700, 10);
+    let words = format!(
+        "(SELECT string_agg('QX-' || k || '-' || w, ' ') FROM generate_series(1, {each}) w)"
+    );
+    let made = columns.replace("bank_key,", "bank_key || '-' || k,");
+    let made = made.replace("unstructured", &words);
+    let count = by_length(350, 100_000);
+    let copies = format!(
+        "INSERT INTO bank_transactions ({columns}) SELECT {made} FROM bank_transactions,
+         generate_series(1, {count}) k"
+    );
+    desk.direct.database.execute(&copies).await;
+    desk.age(40).await;
+    desk.statement(Clock::System.now()).await;
+    assert_eq!(said(&desk.run().await), "1 flagged, 0 cleared");
+    assert_eq!(desk.candidates().await, "STALE-1");
+    desk.direct.database.abandon().await;
 }

@@ -199,3 +199,34 @@ async fn a_detail_of_an_entry_is_found_by_the_entrys_id() {
     assert_eq!(direct.database.lines(returned).await, ids);
     direct.finish().await;
 }
+
+/// What more payments have in common than are read tells none of them from the others; what only
+/// one of them has does, whichever of both the return says first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_very_many_payments_have_in_common_names_none_of_them() {
+    const MANY: usize = 70;
+    let mut direct = without_proof("so_common").await;
+    for n in 0..MANY {
+        let payer = json!({ "debtor": { "account": "DE62REGULAR" },
+                            "end_to_end_id": format!("MSG7F3A{n:03}") });
+        book(&mut direct, &format!("S{n}"), with(credit(&format!("S{n}"), "7.77"), &payer)).await;
+        let word = json!({ "debtor": { "account": format!("DE63PAYER{n}") },
+                           "end_to_end_id": "MSG7F3ACOMMON" });
+        book(&mut direct, &format!("C{n}"), with(credit(&format!("C{n}"), "8.88"), &word)).await;
+    }
+    let said = |end: &str, payer: &str| {
+        let of = json!({ "reason": "AC04", "end_to_end_id": end });
+        json!({ "debtor": { "account": payer }, "return_of": of })
+    };
+    book(&mut direct, "R1", back("R1", "7.77", &said("MSG7F3A067", "DE62REGULAR"))).await;
+    book(&mut direct, "R2", back("R2", "8.88", &said("MSG7F3ACOMMON", "DE63PAYER68"))).await;
+    let returned = "SELECT payment_id FROM payment_returns ORDER BY return_id";
+    let found = direct.database.lines(returned).await;
+    assert_eq!(found, ["BANK:SG-DBS-001:S67", "BANK:SG-DBS-001:C68"]);
+    let regular = json!({ "debtor": { "account": "DE62REGULAR" } });
+    book(&mut direct, "R3", back("R3", "7.77", &regular)).await;
+    assert_eq!(disposition(&direct, "R3").await, "return_parked no_original");
+    book(&mut direct, "R4", back("R4", "8.88", &said("MSG7F3ACOMMON", "DE63NOBODY"))).await;
+    assert!(disposition(&direct, "R4").await.starts_with("return_parked"));
+    direct.finish().await;
+}
