@@ -3,6 +3,7 @@
 
 mod account_verbs;
 mod accounts;
+mod advices;
 pub mod args;
 mod audit;
 mod balances;
@@ -173,6 +174,9 @@ enum Command {
     /// Payments that the bank takes back and that nobody knows yet
     #[command(subcommand, after_help = "Example:\n  topup returns list")]
     Returns(returns::ReturnsCommand),
+    /// What payers and lockboxes say that payments are for
+    #[command(subcommand, after_help = "Example:\n  topup advices list")]
+    Advices(advices::AdvicesCommand),
     /// Scheduled jobs
     #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
@@ -255,6 +259,7 @@ impl Command {
             | Self::VoidCandidates(_)
             | Self::Review(_)
             | Self::Returns(_)
+            | Self::Advices(_)
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Partitions(_)
@@ -380,6 +385,7 @@ async fn look(
         }
         Command::Review(command) => return review::run(command, pool, config, printer).await,
         Command::Returns(command) => return returns::run(&command, pool, config, printer).await,
+        Command::Advices(command) => advices::run(&command, pool, printer).await?,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,
         Command::Partitions(command) => {
