@@ -29,6 +29,8 @@ pub struct Order {
     pub reason: Option<String>,
     /// The command's own id; without one it is made of content, person and time.
     pub id: Option<String>,
+    /// Invoices that it changes and does not name.
+    pub invoices: Vec<String>,
 }
 
 /// A command, ready to be sent.
@@ -95,7 +97,9 @@ pub fn write(
         Input::Command(command) => {
             let account = command.account_id().map(ToString::to_string);
             let payment = || command.payment_id().map(ToString::to_string);
-            (account.or_else(payment), about(command))
+            let mut about = about(command);
+            about.invoices.extend(order.invoices.iter().cloned());
+            (account.or_else(payment), about)
         }
         _ => (None, About::default()),
     };
@@ -126,6 +130,9 @@ fn takes_reason(kind: &str) -> bool {
             | "topup.command.cancel.v1"
             | "topup.match.confirm.v1"
             | "topup.match.reject.v1"
+            | "topup.payment.split.v1"
+            | "topup.payment.unsplit.v1"
+            | "topup.return.resolve.v1"
     )
 }
 

@@ -11,6 +11,7 @@ use super::near;
 use super::output::{Printer, Tabular, Text, cell};
 use super::verbs::Place;
 use crate::config::Config;
+use crate::store::views::Page;
 use crate::store::views::accounts::{
     self, AccountRow, AccountView, BalanceRow, LearnedPayer, UnallocatedSum,
 };
@@ -50,7 +51,9 @@ pub async fn run(
             return account_verbs::run(verb, Place { pool, config, printer }).await;
         }
         AccountsCommand::List { name, page } => {
-            printer.list(&accounts::list(pool, name.as_deref(), &page.page()).await?)?;
+            let name = name.as_deref();
+            let of = async |page: Page| Ok(accounts::list(pool, name, &page).await?);
+            printer.pages(page, of).await?;
         }
         AccountsCommand::Show { account_id } => {
             let id = near::resolve(pool, Kind::Account, account_id).await?;

@@ -9,11 +9,14 @@ use crate::clock::Clock;
 use crate::domain::money::Currency;
 use crate::store::views::{Page, readings};
 
+/// Rows of a page for which nobody said how many.
+const PAGE_ROWS: i64 = 50;
+
 #[derive(Debug, Clone, Args)]
 pub struct PageArgs {
-    /// Rows of one page
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
-    pub limit: i64,
+    /// Rows of one page; without it CSV and NDJSON have all rows, everything else 50
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
+    pub limit: Option<i64>,
     /// The cursor that the page before ended with
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
@@ -22,7 +25,7 @@ pub struct PageArgs {
 impl PageArgs {
     #[must_use]
     pub fn page(&self) -> Page {
-        Page { after: self.after.clone(), limit: self.limit }
+        Page { after: self.after.clone(), limit: self.limit.unwrap_or(PAGE_ROWS) }
     }
 }
 

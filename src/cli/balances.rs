@@ -7,6 +7,7 @@ use super::args::PageArgs;
 use super::error::CliError;
 use super::near;
 use super::output::{Printer, Tabular, cell};
+use crate::store::views::Page;
 use crate::store::views::accounts::{self, BalanceRow, HoldRow, LotRow};
 use crate::store::views::near::Kind;
 
@@ -36,8 +37,9 @@ pub async fn run(
 ) -> Result<(), CliError> {
     match command {
         BalancesCommand::List { currency, page } => {
-            let page = page.page();
-            printer.list(&accounts::balances(pool, currency.as_deref(), &page).await?)
+            let currency = currency.as_deref();
+            let of = async |page: Page| Ok(accounts::balances(pool, currency, &page).await?);
+            printer.pages(page, of).await
         }
         BalancesCommand::Show { account_id } => {
             let found = accounts::balance(pool, account_id).await?;

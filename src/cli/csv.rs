@@ -3,33 +3,75 @@
 //! Spreadsheets take a cell that begins with `=`, `+`, `-` or `@` for a formula, and many cells
 //! hold text of strangers. Such a cell gets an apostrophe in front, unless it is a number.
 
+use serde_json::Value;
+
+use super::columns::{self, Fields};
 use super::error::CliError;
 use super::escape;
 use super::output::Tabular;
 
+/// What a formula begins with, in its wide forms too.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// The header has the names that the fields have in JSON. Without rows nothing is known of them:
+/// then it is that of the table.
+///
 /// # Errors
 /// [`CliError::Failed`]; writing to memory cannot fail in practice.
-pub fn document<T: Tabular>(rows: &[T]) -> Result<String, CliError> {
-    let mut builder = ::csv::WriterBuilder::new();
-    let mut writer = builder.terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(T::HEADERS).map_err(|error| CliError::failed(&error))?;
-    for row in rows {
-        let cells = row.cells();
-        let written = writer.write_record(cells.iter().map(|text| cell(text)));
-        written.map_err(|error| CliError::failed(&error))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| CliError::failed(&error))?;
-    String::from_utf8(bytes).map_err(|error| CliError::failed(&error))
+pub fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
+    let names = match rows {
+        [] if T::FIELDS.is_empty() => T::HEADERS.iter().map(|name| named(name)).collect(),
+        [] => T::FIELDS.iter().map(|name| (*name).to_owned()).collect(),
+        rows => columns::names(rows),
+    };
+    let mut out = String::new();
+    line(&mut out, &names)?;
+    out.push_str(&body(rows, &names)?);
+    Ok(out)
 }
 
-/// What stands in the file for a cell of a table.
-fn cell(text: &str) -> String {
-    // A dash tells a person that there is nothing; a program reads an empty cell better.
-    if text == "-" {
-        return String::new();
+/// The lines of more rows, without a header.
+///
+/// # Errors
+/// As [`document`].
+pub fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError> {
+    let mut out = String::new();
+    for row in rows {
+        let value = |name: &String| {
+            let found = row.iter().find(|(field, _)| field == name);
+            found.map_or_else(String::new, |(_, value)| of_value(value))
+        };
+        line(&mut out, &names.iter().map(value).collect::<Vec<_>>())?;
     }
+    Ok(out)
+}
+
+fn line(out: &mut String, cells: &[String]) -> Result<(), CliError> {
+    let mut builder = ::csv::WriterBuilder::new();
+    let mut writer = builder.terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(cells).map_err(|error| CliError::failed(&error))?;
+    let bytes = writer.into_inner().map_err(|error| CliError::failed(&error))?;
+    out.push_str(&String::from_utf8(bytes).map_err(|error| CliError::failed(&error))?);
+    Ok(())
+}
+
+/// A column of a table as a name.
+fn named(header: &str) -> String {
+    header.replace('\'', "").replace(' ', "_")
+}
+
+fn of_value(value: &Value) -> String {
+    match value {
+        // It is a number for a spreadsheet too.
+        Value::Number(_) | Value::Bool(_) | Value::Null => columns::text(value),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => cell(&columns::text(value)),
+    }
+}
+
+/// What stands in the file for a text.
+fn cell(text: &str) -> String {
     let text = escape::text(text);
-    if text.starts_with(['=', '+', '-', '@']) && !is_number(&text) {
+    if text.trim_start().starts_with(FORMULA) && !is_number(&text) {
         return format!("'{text}");
     }
     text
@@ -46,25 +88,41 @@ fn is_number(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    struct Row(&'static str, &'static str);
+    #[derive(serde::Serialize)]
+    struct Row {
+        name: &'static str,
+        amount: &'static str,
+        closed_at: Option<&'static str>,
+    }
 
     impl Tabular for Row {
-        const HEADERS: &'static [&'static str] = &["name", "amount"];
+        const HEADERS: &'static [&'static str] = &["name", "payer's amount"];
 
         fn cells(&self) -> Vec<String> {
-            vec![self.0.to_owned(), self.1.to_owned()]
+            vec![self.name.to_owned(), self.amount.to_owned()]
         }
     }
 
+    fn written(rows: &[(&'static str, &'static str)]) -> String {
+        let row =
+            |(name, amount): &(&'static str, &'static str)| Row { name, amount, closed_at: None };
+        let rows: Vec<Fields> =
+            rows.iter().map(|one| columns::fields(&row(one)).expect("an object")).collect();
+        document::<Row>(&rows).expect("CSV")
+    }
+
     #[test]
-    fn cells_are_quoted_as_the_standard_says() {
-        let text = document(&[Row("a, \"b\"", "1.00"), Row("-", "-2.50")]).expect("CSV");
-        assert_eq!(text, "name,amount\r\n\"a, \"\"b\"\"\",1.00\r\n,-2.50\r\n");
+    fn cells_are_quoted_as_the_standard_says_and_named_as_in_json() {
+        let text = written(&[("a, \"b\"", "1.00"), ("-", "-2.50")]);
+        let expected = "name,amount,closed_at\r\n\"a, \"\"b\"\"\",1.00,\r\n'-,-2.50,\r\n";
+        assert_eq!(text, expected);
     }
 
     #[test]
     fn text_is_never_a_formula_and_amounts_stay_numbers() {
-        for hostile in ["=1+1", "+65 1234", "-2+3", "@SUM(A1)", "--1", "-1.2.3"] {
+        for hostile in
+            ["=1+1", "+65 1234", "-2+3", "@SUM(A1)", "--1", "-1.2.3", " =1", "＝1+1", "-"]
+        {
             assert_eq!(cell(hostile), format!("'{hostile}"));
         }
         // A control character in front is escaped, so that it cannot hide the sign.
@@ -81,13 +139,14 @@ mod tests {
         assert_eq!(cell("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
         let hostile = "\u{1b}[2J\r\n1,PAID";
         assert_eq!(escape::text(hostile), "\\u{1b}[2J\\r\\n1,PAID");
-        let file = document(&[Row("\u{1b}[2J\r\n1,PAID", "1.00")]).expect("CSV");
-        assert_eq!(file, "name,amount\r\n\"\\u{1b}[2J\\r\\n1,PAID\",1.00\r\n");
+        let file = written(&[("\u{1b}[2J\r\n1,PAID", "1.00")]);
+        let expected = "name,amount,closed_at\r\n\"\\u{1b}[2J\\r\\n1,PAID\",1.00,\r\n";
+        assert_eq!(file, expected);
         assert_eq!(escape::json("\"\u{9b}31m\""), "\"\\u009b31m\"");
     }
 
     #[test]
     fn a_list_without_items_still_has_its_header() {
-        assert_eq!(document::<Row>(&[]).expect("CSV"), "name,amount\r\n");
+        assert_eq!(document::<Row>(&[]).expect("CSV"), "name,payers_amount\r\n");
     }
 }

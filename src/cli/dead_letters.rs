@@ -13,6 +13,7 @@ use super::output::{Printer, Tabular, cell};
 use super::wiring::{ReplayArgs, Selection, What};
 use super::{import, letter};
 use crate::clock::Clock;
+use crate::store::views::Page;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -340,13 +341,6 @@ pub async fn run(
 }
 
 async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
-    let after = match args.page.after.as_deref().map(str::parse::<i64>) {
-        None => None,
-        Some(Ok(after)) => Some(after),
-        Some(Err(_)) => {
-            return Err(CliError::Usage("--after takes the id of a dead letter".to_owned()));
-        }
-    };
     let since = args.since.map(|since| since.instant(Clock::System));
     let filter = LetterFilter {
         code: args.code.clone(),
@@ -356,7 +350,17 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
         since: since.unwrap_or_default(),
         status: Some(args.status.clone()).filter(|status| status != "any"),
     };
-    printer.list(&dead_letters::list(pool, &filter, after, &args.page.page()).await?)
+    let of = async |page: Page| {
+        let after = match page.after.as_deref().map(str::parse::<i64>) {
+            None => None,
+            Some(Ok(after)) => Some(after),
+            Some(Err(_)) => {
+                return Err(CliError::Usage("--after takes the id of a dead letter".to_owned()));
+            }
+        };
+        Ok(dead_letters::list(pool, &filter, after, &page).await?)
+    };
+    printer.pages(&args.page, of).await
 }
 
 impl Tabular for GroupRow {

@@ -1,7 +1,9 @@
 //! Makes a table as narrow as the terminal. Only columns of free text give way: an identifier or
 //! an amount that is cut is a wrong one.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
+
+use super::grid::{self, width as measured};
 
 /// Texts that end in an ellipsis where there is no room.
 const CUT: [&str; 7] = ["name", "message", "reason", "value", "owner", "summary", "what"];
@@ -9,22 +11,23 @@ const CUT: [&str; 7] = ["name", "message", "reason", "value", "owner", "summary"
 const WRAPPED: [&str; 4] = ["what to do", "found", "detail", "what must hold"];
 /// A column of text is never made narrower.
 const NARROWEST: usize = 12;
-/// The blank on each side of a cell.
+/// The blanks between two cells.
 const PADDING: usize = 2;
 
 /// Shortens the cells of the widest text columns until a row fits, or none can give way.
 pub fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
     let natural = |column: usize, header: &str| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.width()).max().unwrap_or(0).max(header.width())
+        cells.map(|cell| measured(cell)).max().unwrap_or(0).max(measured(header))
     };
     let mut widths: Vec<usize> =
         headers.iter().enumerate().map(|(column, header)| natural(column, header)).collect();
     let may_give =
-        |header: &str, width: usize| width > NARROWEST.max(header.width()) && is_text(header);
+        |header: &str, width: usize| width > NARROWEST.max(measured(header)) && is_text(header);
     loop {
         let used: usize = widths.iter().map(|width| width.saturating_add(PADDING)).sum();
-        if used <= width {
+        // The last column has no gap behind it.
+        if used.saturating_sub(PADDING) <= width {
             break;
         }
         let texts = widths.iter_mut().zip(headers).filter(|(w, header)| may_give(header, **w));
@@ -35,9 +38,12 @@ pub fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
     }
     for row in rows {
         for ((cell, header), width) in row.iter_mut().zip(headers).zip(&widths) {
-            if cell.width() > *width {
-                *cell =
-                    if WRAPPED.contains(header) { wrap(cell, *width) } else { cut(cell, *width) };
+            if measured(cell) > *width {
+                *cell = if WRAPPED.contains(header) {
+                    grid::wrap(cell, *width).join("\n")
+                } else {
+                    cut(cell, *width)
+                };
             }
         }
     }
@@ -47,7 +53,8 @@ fn is_text(header: &str) -> bool {
     CUT.contains(&header) || WRAPPED.contains(&header)
 }
 
-/// The start of a text and an ellipsis, in `width` columns.
+/// The start of a text and an ellipsis, in `width` columns: whole words, unless the first one
+/// alone is too long.
 fn cut(text: &str, width: usize) -> String {
     let mut used = 1_usize;
     let fits = |c: &char| {
@@ -55,33 +62,12 @@ fn cut(text: &str, width: usize) -> String {
         used <= width
     };
     let start: String = text.chars().take_while(fits).collect();
-    format!("{}…", start.trim_end())
-}
-
-/// The text in lines of `width` columns, broken between words; a longer word is broken itself.
-fn wrap(text: &str, width: usize) -> String {
-    let mut out = String::new();
-    let mut used = 0_usize;
-    for word in text.split(' ') {
-        let length = word.width();
-        if used > 0 && used.saturating_add(1).saturating_add(length) <= width {
-            out.push(' ');
-            used = used.saturating_add(1);
-        } else if used > 0 {
-            out.push('\n');
-            used = 0;
-        }
-        for c in word.chars() {
-            let wide = c.width().unwrap_or(0);
-            if used.saturating_add(wide) > width {
-                out.push('\n');
-                used = 0;
-            }
-            out.push(c);
-            used = used.saturating_add(wide);
-        }
-    }
-    out
+    let ends_a_word = text.chars().nth(start.chars().count()).is_none_or(char::is_whitespace);
+    let whole = match start.rsplit_once(' ') {
+        Some((whole, _)) if !ends_a_word && !whole.trim().is_empty() => whole,
+        _ => start.as_str(),
+    };
+    format!("{}…", whole.trim_end())
 }
 
 #[cfg(test)]
@@ -99,7 +85,7 @@ mod tests {
         let long = "x".repeat(60);
         let row = shrunk(&["invoice", "name", "amount"], &[&long, &long, "100.00"], 50);
         assert_eq!(row[0], long);
-        assert_eq!((row[1].width(), row[1].ends_with('…')), (NARROWEST, true));
+        assert_eq!((measured(&row[1]), row[1].ends_with('…')), (NARROWEST, true));
         assert_eq!(row[2], "100.00");
     }
 
@@ -115,11 +101,17 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_cut_between_its_words() {
+        assert_eq!(cut("the payer quoted an allocated invoice", 25), "the payer quoted an…");
+        assert_eq!(cut("the payer quoted an allocated invoice", 21), "the payer quoted an…");
+        assert_eq!(cut("unbreakable", 6), "unbre…");
+    }
+
+    #[test]
     fn sentences_are_wrapped_and_nothing_of_them_is_lost() {
         let sentence = "set DATABASE_URL or TOPUP__DATABASE__URL and try again";
-        let lines = wrap(sentence, 20);
-        assert!(lines.lines().all(|line| line.width() <= 20), "{lines}");
-        let letters = |text: &str| text.split_whitespace().collect::<String>();
-        assert_eq!(letters(&lines), letters(sentence));
+        let row = shrunk(&["what to do"], &[sentence], 30);
+        assert!(row[0].lines().all(|line| measured(line) <= 30), "{row:?}");
+        assert_eq!(row[0].replace('\n', " "), sentence);
     }
 }

@@ -34,12 +34,16 @@ pub struct CreateArgs {
     /// The customer
     #[arg(long)]
     account: String,
+    /// How much is to be paid, as 100.00
     #[arg(long)]
     amount: String,
+    /// In which currency, as SGD
     #[arg(long)]
     currency: String,
+    /// What the customer reads
     #[arg(long)]
     name: String,
+    /// By when it is to be paid
     #[arg(long, value_name = "DAY")]
     due_date: Option<NaiveDate>,
     /// It awaits payment at once

@@ -11,6 +11,7 @@ use super::output::{Printer, Tabular, Text, cell};
 use super::steps_back;
 use super::verbs::Place;
 use crate::config::Config;
+use crate::store::views::Page;
 use crate::store::views::invoices::{
     self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
 };
@@ -62,7 +63,8 @@ pub async fn run(
             };
             let (status, reference) = (status.clone(), reference.clone());
             let filter = InvoiceFilter { account, status, reference };
-            printer.list(&invoices::list(pool, &filter, &page.page()).await?)?;
+            let of = async |page: Page| Ok(invoices::list(pool, &filter, &page).await?);
+            printer.pages(page, of).await?;
         }
         InvoicesCommand::Show { invoice_id } => {
             let id = near::resolve(pool, Kind::Invoice, invoice_id).await?;

@@ -142,7 +142,11 @@ impl Tabular for Scheduled {
     fn cells(&self) -> Vec<String> {
         let last = self.row.last.as_ref();
         let next = match (&self.row.paused_by, &self.next_run) {
-            (Some(by), _) => format!("paused by {by}"),
+            (Some(by), _) => {
+                let why = self.row.pause_reason.as_ref();
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                format!("paused by {by}{why}")
+            }
             (None, next) => cell(next.as_ref()),
         };
         let took = last.and_then(|run| run.seconds).map(|seconds| format!("{seconds} s"));

@@ -3,11 +3,11 @@
 
 mod account_verbs;
 mod accounts;
-mod advices;
 pub mod args;
 mod audit;
 mod balances;
 pub mod cluster;
+mod columns;
 mod commands;
 mod csv;
 pub mod dead_letters;
@@ -19,6 +19,7 @@ mod explain;
 mod find;
 mod fit;
 mod generate;
+mod grid;
 mod import;
 mod invoice_verbs;
 mod invoices;
@@ -41,6 +42,7 @@ mod report;
 mod reshape;
 mod returns;
 mod review;
+mod review_verbs;
 mod rules;
 mod settings;
 mod simulate;
@@ -50,6 +52,7 @@ mod status;
 mod steps_back;
 mod stream;
 mod topics;
+mod totals;
 mod usage;
 mod verbs;
 mod void_candidates;
@@ -63,11 +66,15 @@ use clap::{Parser, Subcommand};
 use sqlx::PgPool;
 
 use crate::config::{Config, Environment, Flags, Loaded, Needs};
+use crate::store::views;
 use crate::telemetry::{self, chain};
 
 pub use error::{CODES, CliError, Exit};
 pub use output::{Color, Output, Printer};
 pub use worker::DemoArgs;
+
+/// Where the help of a command lists what every command takes.
+const GLOBAL: &str = "Options of every command";
 
 /// Matches bank payments to topup invoices and provisions prepaid balances.
 #[derive(Debug, Clone, Parser)]
@@ -81,20 +88,28 @@ pub use worker::DemoArgs;
 )]
 pub struct Cli {
     /// Settings file (TOML); also TOPUP_CONFIG
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Overrides one setting, for example worker.batch_records=500
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = args::setting)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "KEY=VALUE",
+          value_parser = args::setting)]
     set: Vec<(String, String)>,
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     output: Output,
     /// When escape codes are printed; also NO_COLOR
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t,
+          value_name = "WHEN")]
     color: Color,
     /// Show names and account numbers of payers in full
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     unmasked: bool,
+    /// Begin CSV with a UTF-8 mark, as some spreadsheets want it
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    bom: bool,
+    /// Show times in UTC, not in the zone of `jobs.time_zone`
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    utc: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -174,9 +189,6 @@ enum Command {
     /// Payments that the bank takes back and that nobody knows yet
     #[command(subcommand, after_help = "Example:\n  topup returns list")]
     Returns(returns::ReturnsCommand),
-    /// What payers and lockboxes say that payments are for
-    #[command(subcommand, after_help = "Example:\n  topup advices list")]
-    Advices(advices::AdvicesCommand),
     /// Scheduled jobs
     #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
@@ -259,7 +271,6 @@ impl Command {
             | Self::VoidCandidates(_)
             | Self::Review(_)
             | Self::Returns(_)
-            | Self::Advices(_)
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Partitions(_)
@@ -312,8 +323,15 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Worker(_) => telemetry::init(&loaded.config.logging),
         _ => telemetry::init_quiet(&loaded.config.logging),
     }
-    let printer = Printer::new(cli.output, cli.unmasked, cli.color);
+    if cli.bom && cli.output != Output::Csv {
+        return Err(CliError::Usage("--bom is for --output csv".to_owned()));
+    }
+    let printer = Printer::new(cli.output, cli.unmasked, cli.color).with_mark(cli.bom);
     let config = loaded.config.clone();
+    // Programs read UTC.
+    if cli.output == Output::Table && !cli.utc {
+        views::time::show_in(&config.jobs.time_zone);
+    }
     match cli.command {
         Command::Demo(args) => wiring::demo(args).await?,
         Command::Worker(args) => wiring::worker(config, args.only()).await?,
@@ -383,9 +401,10 @@ async fn look(
         Command::VoidCandidates(command) => {
             return void_candidates::run(command, pool, config, printer).await;
         }
-        Command::Review(command) => return review::run(command, pool, config, printer).await,
+        Command::Review(command) => {
+            return review::run(&command, verbs::Place { pool, config, printer }).await;
+        }
         Command::Returns(command) => return returns::run(&command, pool, config, printer).await,
-        Command::Advices(command) => advices::run(&command, pool, printer).await?,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,
         Command::Partitions(command) => {

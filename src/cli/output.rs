@@ -6,12 +6,16 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stdout};
 
 use clap::ValueEnum;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use super::args::PageArgs;
+use super::columns::{self, Fields};
 use super::error::CliError;
+use super::grid::{self, Grid};
+use super::stream::Stream;
+use super::totals::{Totals, WithTotals, have_money};
 use super::{csv, escape, fit};
-use crate::store::views::{Listed, Looked, Privacy};
+use crate::store::views::{Listed, Looked, Page, Privacy};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {
@@ -39,13 +43,19 @@ pub enum Color {
 /// A row of a table.
 pub trait Tabular {
     const HEADERS: &'static [&'static str];
+    /// The fields of its JSON, for the header of a CSV without rows.
+    const FIELDS: &'static [&'static str] = &[];
+    /// Whether the sums of its amounts over a list mean something.
+    const SUMS: bool = true;
     fn cells(&self) -> Vec<String>;
 }
 
 /// Columns of numbers stand at the right.
-const NUMBERS: [&str; 20] = [
+const NUMBERS: [&str; 22] = [
     "amount",
     "due",
+    "due before",
+    "due after",
     "balance",
     "limit",
     "unallocated",
@@ -66,6 +76,9 @@ const NUMBERS: [&str; 20] = [
     "attempts",
 ];
 
+/// Text is never made narrower than this.
+const NARROWEST: usize = 20;
+
 /// How the commands print.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
@@ -74,7 +87,12 @@ pub struct Printer {
     bold: bool,
     /// Columns of the terminal; none when the output goes elsewhere.
     width: Option<usize>,
+    /// Whether CSV begins with a UTF-8 mark.
+    bom: bool,
 }
+
+/// Rows that are read at once of a list without end.
+const STREAMED: i64 = 1_000;
 
 impl Printer {
     #[must_use]
@@ -91,23 +109,80 @@ impl Printer {
                 Color::Never => false,
             },
             width,
+            bom: false,
         }
     }
 
-    /// A page of a list. For people the cursor of the next page stands below.
+    /// With a UTF-8 mark in front of CSV.
+    #[must_use]
+    pub fn with_mark(self, bom: bool) -> Self {
+        Self { bom, ..self }
+    }
+
+    /// What CSV begins with.
+    pub(super) fn mark(&self) -> &'static str {
+        if self.bom { "\u{feff}" } else { "" }
+    }
+
+    /// A list, page by page: CSV and NDJSON have all of it unless somebody says how many rows; in
+    /// memory is never more than a page.
+    ///
+    /// # Errors
+    /// [`CliError::Output`], and those of `page_of`.
+    pub async fn pages<T: Tabular + Serialize>(
+        &self,
+        args: &PageArgs,
+        mut page_of: impl AsyncFnMut(Page) -> Result<Listed<T>, CliError>,
+    ) -> Result<(), CliError> {
+        let all = matches!(self.output, Output::Csv | Output::Ndjson) && args.limit.is_none();
+        if !all {
+            return self.list(&page_of(args.page()).await?);
+        }
+        let mut stream = Stream::new(*self);
+        let mut totals = Totals::default();
+        let mut page = Page { limit: STREAMED, ..args.page() };
+        loop {
+            let listed = page_of(page.clone()).await?;
+            if T::SUMS {
+                totals.add(&of_rows(&listed.items)?);
+            }
+            stream.rows(&listed.items)?;
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        if stream.is_empty() && self.output == Output::Csv {
+            write(&format!("{}{}", self.mark(), csv::document::<T>(&[])?))?;
+        }
+        tell_totals(&totals, true);
+        Ok(())
+    }
+
+    /// A page of a list. For people the cursor of the next page stands below, and the sums.
     ///
     /// # Errors
     /// [`CliError::Output`].
     pub fn list<T: Tabular + Serialize>(&self, listed: &Listed<T>) -> Result<(), CliError> {
+        let mut totals = Totals::default();
+        let rows = of_rows(&listed.items)?;
+        if T::SUMS && have_money(&rows) {
+            totals.add(&rows);
+        }
+        let whole = listed.next.is_none();
         match self.output {
-            Output::Json => write(&document(listed, true)?),
+            Output::Json => {
+                write(&document(&WithTotals { list: listed, totals: totals.all() }, true)?)
+            }
             Output::Ndjson => {
                 self.lines(&listed.items, listed.next.as_deref())?;
+                tell_totals(&totals, whole);
                 tell_looked(listed.looked.as_ref());
                 Ok(())
             }
             Output::Csv => {
-                write(&csv::document(&listed.items)?)?;
+                write(&format!("{}{}", self.mark(), csv::document::<T>(&rows)?))?;
+                tell_totals(&totals, whole);
                 tell_next(listed.next.as_deref());
                 tell_looked(listed.looked.as_ref());
                 Ok(())
@@ -115,6 +190,11 @@ impl Printer {
             Output::Table => {
                 let mut text = self.text();
                 text.table(&listed.items);
+                let lines = totals.lines(whole);
+                if !lines.is_empty() {
+                    text.line("");
+                }
+                lines.iter().for_each(|line| text.line(line));
                 if listed.next.is_some() || listed.looked.is_some() {
                     text.line("");
                 }
@@ -137,7 +217,9 @@ impl Printer {
         match self.output {
             Output::Json => write(&document(&rows, true)?),
             Output::Ndjson => self.lines(rows, None),
-            Output::Csv => write(&csv::document(rows)?),
+            Output::Csv => {
+                write(&format!("{}{}", self.mark(), csv::document::<T>(&of_rows(rows)?)?))
+            }
             Output::Table => {
                 let mut text = self.text();
                 text.table(rows);
@@ -181,6 +263,17 @@ impl Printer {
         write(&out)?;
         tell_next(next);
         Ok(())
+    }
+}
+
+fn of_rows<T: Serialize>(rows: &[T]) -> Result<Vec<Fields>, CliError> {
+    rows.iter().map(columns::fields).collect()
+}
+
+/// Not among the items either.
+fn tell_totals(totals: &Totals, whole: bool) {
+    for line in totals.lines(whole) {
+        eprintln!("{}", escape::text(&line));
     }
 }
 
@@ -233,9 +326,28 @@ pub struct Text {
 }
 
 impl Text {
+    /// A sentence; on a terminal it goes on in the next line, below its beginning.
     pub fn line(&mut self, line: &str) {
-        self.out.push_str(escape::text(line).trim_end());
-        self.out.push('\n');
+        let line = escape::text(line);
+        let line = line.trim_end();
+        let Some(width) = self.width.filter(|width| grid::width(line) > *width) else {
+            self.out.push_str(line);
+            self.out.push('\n');
+            return;
+        };
+        let indent = line.chars().take_while(|c| *c == ' ').count();
+        self.wrapped(&line.chars().skip(indent).collect::<String>(), indent, indent, width);
+    }
+
+    /// The text in lines of the terminal, the first one after `first` blanks, the others after
+    /// `rest`.
+    fn wrapped(&mut self, text: &str, first: usize, rest: usize, width: usize) {
+        let room = width.saturating_sub(rest.max(first)).max(NARROWEST);
+        for (at, part) in grid::wrap(text, room).into_iter().enumerate() {
+            let blank = " ".repeat(if at == 0 { first } else { rest });
+            // Writing to a String cannot fail.
+            let _ = writeln!(self.out, "{}", format!("{blank}{part}").trim_end());
+        }
     }
 
     pub fn heading(&mut self, heading: &str) {
@@ -243,12 +355,18 @@ impl Text {
             self.out.push('\n');
         }
         let heading = escape::text(heading);
-        // Writing to a String cannot fail.
-        let _ = if self.bold {
-            writeln!(self.out, "\u{1b}[1m{heading}\u{1b}[0m")
-        } else {
-            writeln!(self.out, "{heading}")
+        let lines = match self.width {
+            Some(width) => grid::wrap(&heading, width.max(NARROWEST)),
+            None => vec![heading],
         };
+        for line in lines {
+            // Writing to a String cannot fail.
+            let _ = if self.bold {
+                writeln!(self.out, "\u{1b}[1m{line}\u{1b}[0m")
+            } else {
+                writeln!(self.out, "{line}")
+            };
+        }
     }
 
     /// Names and values, one pair per line; a value that is not there is left out.
@@ -260,8 +378,18 @@ impl Text {
             .max()
             .unwrap_or(0);
         for (name, value) in fields {
-            if let Some(value) = value {
-                self.line(&format!("  {name:width$}  {value}"));
+            let Some(value) = value else { continue };
+            let value = escape::text(value);
+            let indent = width.saturating_add(4);
+            let room = self.width.map(|columns| columns.saturating_sub(indent).max(NARROWEST));
+            let parts = match room {
+                Some(room) => grid::wrap(&value, room),
+                None => vec![value],
+            };
+            for (at, part) in parts.iter().enumerate() {
+                let name = if at == 0 { *name } else { "" };
+                // Writing to a String cannot fail.
+                let _ = writeln!(self.out, "{}", format!("  {name:width$}  {part}").trim_end());
             }
         }
     }
@@ -271,16 +399,6 @@ impl Text {
             self.line("(none)");
             return;
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_content_arrangement(ContentArrangement::Disabled);
-        if self.bold {
-            table.enforce_styling();
-        }
-        table.set_header(T::HEADERS.iter().map(|header| {
-            let cell = Cell::new(header);
-            if self.bold { cell.add_attribute(Attribute::Bold) } else { cell }
-        }));
         let mut cells: Vec<Vec<String>> = rows
             .iter()
             .map(|row| row.cells().iter().map(|cell| escape::text(cell)).collect())
@@ -288,18 +406,19 @@ impl Text {
         if let Some(width) = self.width {
             fit::shrink(T::HEADERS, &mut cells, width);
         }
-        for row in cells {
-            table.add_row(row);
+        let right: Vec<bool> = T::HEADERS.iter().map(|header| NUMBERS.contains(header)).collect();
+        let drawn = Grid { headers: T::HEADERS, rows: &cells, right: &right };
+        // What is too wide for columns would be broken by the terminal, in the middle of words.
+        let too_wide = self.width.filter(|width| drawn.width() > *width);
+        let lines = too_wide.map_or_else(|| drawn.lines(), |width| drawn.records(width));
+        for (at, line) in lines.iter().enumerate() {
+            // Writing to a String cannot fail.
+            let _ = if at == 0 && self.bold && too_wide.is_none() {
+                writeln!(self.out, "\u{1b}[1m{line}\u{1b}[0m")
+            } else {
+                writeln!(self.out, "{line}")
+            };
         }
-        for (index, header) in T::HEADERS.iter().enumerate() {
-            if let Some(column) = table.column_mut(index)
-                && NUMBERS.contains(header)
-            {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        self.out.push_str(&table.trim_fmt());
-        self.out.push('\n');
     }
 
     fn print(self) -> Result<(), CliError> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{Ask, Fields, Place, ask};
+use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
 use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, payments};
 
@@ -68,17 +68,24 @@ pub struct RecordArgs {
     /// The customer, if known
     #[arg(long)]
     account: Option<String>,
+    #[command(flatten)]
+    new: NewCustomer,
+    /// How much came, as 50.00
     #[arg(long)]
     amount: String,
+    /// In which currency, as SGD
     #[arg(long)]
     currency: String,
+    /// The day on which it came
     #[arg(long, value_name = "DAY")]
     received_on: NaiveDate,
     /// How it came: cash, cheque…
     #[arg(long)]
     method: String,
+    /// The number of the cheque or the receipt
     #[arg(long)]
     reference: Option<String>,
+    /// What else is to be said of it
     #[arg(long)]
     remark: Option<String>,
     #[command(flatten)]
@@ -87,9 +94,13 @@ pub struct RecordArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct AssignArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
+    /// The customer whose money it is
     #[arg(long)]
     account: String,
+    #[command(flatten)]
+    new: NewCustomer,
     #[command(flatten)]
     ask: Ask,
 }
@@ -128,6 +139,9 @@ pub struct OneArgs {
 pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         PaymentVerb::Record(args) => {
+            if let Some(account) = &args.account {
+                args.new.check(place, account).await?;
+            }
             let fields = Fields::default()
                 .with("payment_id", args.payment_id.as_str())
                 .maybe("account_id", args.account.as_deref())
@@ -141,6 +155,7 @@ pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError>
         }
         PaymentVerb::Assign(args) => {
             let (payment, _) = known(&args.payment_id, place).await?;
+            args.new.check(place, &args.account).await?;
             let fields = Fields::default()
                 .with("payment_id", payment)
                 .with("account_id", args.account.as_str());

@@ -12,11 +12,11 @@ use super::payment_verbs::{self, PaymentVerb};
 use super::splits::{self, SplitArgs, UnsplitArgs};
 use super::steps_back;
 use super::verbs::Place;
-use super::wiring::SplitAct;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
+use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
     self, BankFacts, PaymentFilter, PaymentRow, PaymentView, SuggestionRow,
@@ -153,22 +153,15 @@ pub async fn run(
     config: &Config,
     printer: Printer,
 ) -> Result<Exit, CliError> {
-    let services = (pool, config);
+    let place = Place { pool, config, printer };
     match command {
-        PaymentsCommand::Verb(verb) => {
-            return payment_verbs::run(verb, Place { pool, config, printer }).await;
-        }
-        PaymentsCommand::Split(args) => {
-            let act = SplitAct::Split(args.parts.clone());
-            return splits::run(&args.payment_id, &act, &args.how, services, printer).await;
-        }
-        PaymentsCommand::Unsplit(args) => {
-            let (id, act) = (&args.payment_id, SplitAct::Unsplit);
-            return splits::run(id, &act, &args.how, services, printer).await;
-        }
+        PaymentsCommand::Verb(verb) => return payment_verbs::run(verb, place).await,
+        PaymentsCommand::Split(args) => return splits::split(args, place).await,
+        PaymentsCommand::Unsplit(args) => return splits::unsplit(args, place).await,
         PaymentsCommand::List(args) => {
             let filter = args.filter(pool, config).await?;
-            printer.list(&payments::list(pool, &filter, &args.page.page()).await?)?;
+            let of = async |page: Page| Ok(payments::list(pool, &filter, &page).await?);
+            printer.pages(&args.page, of).await?;
         }
         PaymentsCommand::Show { payment_id } => {
             let view = find(pool, payment_id, printer).await?;

@@ -10,6 +10,7 @@ use super::output::{Printer, Tabular, Text, cell};
 use crate::clock::Clock;
 use crate::domain::payment::ParkReason;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
+use crate::store::views::Page;
 use crate::store::views::records::{
     self, RecordCursor, RecordFilter, RecordName, RecordRow, RecordView, RepeatRow,
 };
@@ -73,12 +74,6 @@ pub async fn run(
 }
 
 async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
-    let cursor = match &args.page.after {
-        None => None,
-        Some(after) => Some(RecordCursor::parse(after).ok_or_else(|| {
-            CliError::Usage("--after takes the cursor that the page before ended with".to_owned())
-        })?),
-    };
     // A day bounds what is read; who wants more says so.
     let since = args.since.unwrap_or(Since::Ago(Duration::days(1)));
     let filter = RecordFilter {
@@ -87,8 +82,17 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
         source: args.source.clone(),
         since: since.instant(Clock::System),
     };
-    let listed = records::list(pool, &filter, cursor.as_ref(), &args.page.page()).await?;
-    printer.list(&listed)
+    let of = async |page: Page| {
+        let cursor = match &page.after {
+            None => None,
+            Some(after) => Some(RecordCursor::parse(after).ok_or_else(|| {
+                let problem = "--after takes the cursor that the page before ended with";
+                CliError::Usage(problem.to_owned())
+            })?),
+        };
+        Ok(records::list(pool, &filter, cursor.as_ref(), &page).await?)
+    };
+    printer.pages(&args.page, of).await
 }
 
 fn human(view: &RecordView, text: &mut Text) {

@@ -1,18 +1,17 @@
 //! `review list|confirm|reject|aliases|uses`. Confirm and reject only say what they would do
 //! unless `--yes`.
 
-use clap::{Args, Subcommand};
-use serde::Serialize;
-use sqlx::PgPool;
+use clap::Subcommand;
 
-use super::args::{Operator, PageArgs, Since, since};
+use super::args::{PageArgs, Since, since};
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell};
-use super::wiring;
+use super::output::{Tabular, cell};
+use super::review_verbs::{self, Suggestions, Word};
+use super::verbs::Place;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
+use crate::store::views::Page;
 use crate::store::views::review::{self, AliasRow, ReviewFilter, ReviewRow, UseRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -40,20 +39,11 @@ pub enum ReviewCommand {
     },
     /// Allocates what was suggested; everything is checked again before
     #[command(after_help = "Example:\n  topup review confirm 1048577-1 --operator alice --yes")]
-    Confirm {
-        #[command(flatten)]
-        which: Suggestions,
-    },
+    Confirm(Suggestions),
     /// Never suggests it for this payment again
     #[command(after_help = "Example:\n  topup review reject 1048577-1 --operator alice \
                             --reason 'another customer' --yes")]
-    Reject {
-        #[command(flatten)]
-        which: Suggestions,
-        /// Why; it is kept with the suggestion
-        #[arg(long)]
-        reason: Option<String>,
-    },
+    Reject(Suggestions),
     /// Payers' accounts that confirmations linked to customers
     #[command(after_help = "Examples:\n  topup review aliases\n  \
                             topup review aliases --account ACC-1001 --unmasked")]
@@ -75,67 +65,60 @@ pub enum ReviewCommand {
     },
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct Suggestions {
-    #[arg(required = true, value_name = "SUGGESTION")]
-    pub suggestions: Vec<String>,
-    #[command(flatten)]
-    pub operator: Operator,
-    /// Do it
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// What became of one suggestion.
-#[derive(Debug, Clone, Serialize)]
-pub struct SaidRow {
-    pub suggestion_id: String,
-    pub outcome: String,
-    pub detail: Option<String>,
-    #[serde(skip)]
-    pub done: bool,
-}
-
 /// # Errors
-/// What the database says.
-pub async fn run(
-    command: ReviewCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
-    let said = match command {
+/// What the database says; as [`review_verbs::run`].
+pub async fn run(command: &ReviewCommand, place: Place<'_>) -> Result<Exit, CliError> {
+    let Place { pool, printer, .. } = place;
+    match command {
         ReviewCommand::List { account, reason, rule, older_than, page } => {
             let before = older_than.map(|since| since.instant(Clock::System));
-            let filter = ReviewFilter { account, reason, rule, before };
-            let listed = review::list(pool, &filter, &page.page(), printer.privacy).await?;
-            printer.list(&listed)?;
-            return Ok(Exit::Ok);
+            let filter = ReviewFilter {
+                account: account.clone(),
+                reason: reason.clone(),
+                rule: rule.clone(),
+                before,
+            };
+            let privacy = printer.privacy;
+            let of = async |page: Page| Ok(review::list(pool, &filter, &page, privacy).await?);
+            printer.pages(page, of).await?;
         }
         ReviewCommand::Aliases { account, page } => {
             let account = account.as_deref();
-            let listed = review::aliases(pool, account, &page.page(), printer.privacy).await?;
-            printer.list(&listed)?;
-            return Ok(Exit::Ok);
+            let privacy = printer.privacy;
+            let of = async |page: Page| {
+                let after = numbered(page.after.as_deref())?;
+                Ok(review::aliases(pool, account, after, &page, privacy).await?)
+            };
+            printer.pages(page, of).await?;
         }
         ReviewCommand::Uses { account, page } => {
             let account = account.as_deref();
-            let listed = review::uses(pool, account, &page.page(), printer.privacy).await?;
-            printer.list(&listed)?;
-            return Ok(Exit::Ok);
+            let privacy = printer.privacy;
+            let of = async |page: Page| {
+                let after = numbered(page.after.as_deref())?;
+                Ok(review::uses(pool, account, after, &page, privacy).await?)
+            };
+            printer.pages(page, of).await?;
         }
-        ReviewCommand::Confirm { which } => {
-            wiring::confirm_suggestions(pool, config, &which).await?
+        ReviewCommand::Confirm(which) => {
+            return review_verbs::run(Word::Confirm, which, place).await;
         }
-        ReviewCommand::Reject { which, reason } => {
-            wiring::reject_suggestions(pool, config, &which, reason.as_deref()).await?
+        ReviewCommand::Reject(which) => {
+            return review_verbs::run(Word::Reject, which, place).await;
         }
-    };
-    printer.rows(&said)?;
-    Ok(if said.iter().all(|row| row.done) { Exit::Ok } else { Exit::Failed })
+    }
+    Ok(Exit::Ok)
+}
+
+/// The number that the page before ended with.
+fn numbered(after: Option<&str>) -> Result<Option<i64>, CliError> {
+    let problem = "--after takes the cursor that the page before ended with";
+    after.map(str::parse).transpose().map_err(|_| CliError::Usage(problem.to_owned()))
 }
 
 impl Tabular for ReviewRow {
+    // One payment may have several suggestions: a sum would count its money as often.
+    const SUMS: bool = false;
     const HEADERS: &'static [&'static str] = &[
         "suggestion",
         "payment",
@@ -211,13 +194,5 @@ impl Tabular for UseRow {
             self.caused_by.clone(),
             self.recorded_at.to_string(),
         ]
-    }
-}
-
-impl Tabular for SaidRow {
-    const HEADERS: &'static [&'static str] = &["suggestion", "outcome", "detail"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.suggestion_id.clone(), self.outcome.clone(), cell(self.detail.as_ref())]
     }
 }

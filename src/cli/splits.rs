@@ -1,55 +1,44 @@
-//! `payments split|unsplit`, and how parts are shown. Both only say what they would do unless
-//! `--yes`.
+//! `payments split|unsplit`, and how parts are shown.
 
 use clap::Args;
-use serde::Serialize;
-use sqlx::PgPool;
+use serde_json::{Value, json};
 
-use super::args::Operator;
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, Text, cell};
-use super::wiring::{self, Share, SplitAct};
-use crate::config::Config;
+use super::near;
+use super::output::{Tabular, Text, cell};
+use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
+use crate::store::views::Privacy;
+use crate::store::views::near::Kind;
+use crate::store::views::payments::{self, PaymentView};
 use crate::store::views::splits::PartRow;
 
 #[derive(Debug, Clone, Args)]
 pub struct SplitArgs {
-    pub payment_id: String,
+    payment_id: String,
     /// What one customer gets: ACCOUNT=AMOUNT, then /INVOICE or /INVOICE=AMOUNT for each invoice
     /// that it pays at once
     #[arg(long = "part", value_name = "PART", required = true, value_parser = share)]
-    pub parts: Vec<Share>,
+    parts: Vec<Share>,
     #[command(flatten)]
-    pub how: How,
+    new: NewCustomer,
+    #[command(flatten)]
+    ask: Ask,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct UnsplitArgs {
-    pub payment_id: String,
+    payment_id: String,
     #[command(flatten)]
-    pub how: How,
+    ask: Ask,
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct How {
-    #[command(flatten)]
-    pub operator: Operator,
-    /// Why; it is kept with each part
-    #[arg(long)]
-    pub reason: String,
-    /// Do it
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// What became of the act.
-#[derive(Debug, Clone, Serialize)]
-pub struct SplitRow {
-    pub payment_id: String,
-    pub outcome: String,
-    pub detail: Option<String>,
-    #[serde(skip)]
-    pub done: bool,
+/// What one customer gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    account: String,
+    amount: String,
+    /// Invoices that it pays at once, with an amount or as much as fits.
+    invoices: Vec<(String, Option<String>)>,
 }
 
 /// Reads `ACC-1=60.50/INV-1001/INV-1002=10.00`. None of the signs may be in an id.
@@ -67,18 +56,50 @@ fn share(text: &str) -> Result<Share, String> {
 }
 
 /// # Errors
-/// What the database says.
-pub async fn run(
-    payment_id: &str,
-    act: &SplitAct,
-    how: &How,
-    (pool, config): (&PgPool, &Config),
-    printer: Printer,
-) -> Result<Exit, CliError> {
-    let row = wiring::split(pool, config, payment_id, act, how).await?;
-    let exit = if row.done { Exit::Ok } else { Exit::Failed };
-    printer.rows(&[row])?;
-    Ok(exit)
+/// As [`ask`].
+pub async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
+    let view = known(&args.payment_id, place).await?;
+    for share in &args.parts {
+        args.new.check(place, &share.account).await?;
+    }
+    let first = args.parts.first().map(|share| share.account.clone());
+    let fields = Fields::default()
+        .with("payment_id", view.row.payment_id)
+        .maybe("account_id", view.row.account_id.or(first))
+        .with("parts", args.parts.iter().map(part).collect::<Vec<Value>>());
+    ask(place, &args.ask, "topup.payment.split.v1", fields).await
+}
+
+/// # Errors
+/// As [`ask`].
+pub async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
+    let view = known(&args.payment_id, place).await?;
+    let live = view.parts.iter().find(|part| part.undone_at.is_none());
+    // Of a payment without a customer and without parts nobody can say whose the act is.
+    let owner = live.map(|part| part.account_id.clone());
+    let owner = view.row.account_id.or(owner).unwrap_or_else(|| "nobody".to_owned());
+    let fields =
+        Fields::default().with("payment_id", view.row.payment_id).with("account_id", owner);
+    ask(place, &args.ask, "topup.payment.unsplit.v1", fields).await
+}
+
+async fn known(id: &str, place: Place<'_>) -> Result<PaymentView, CliError> {
+    match payments::show(place.pool, id, Privacy::Masked).await? {
+        Some(view) => Ok(view),
+        None => Err(near::unknown(place.pool, Kind::Payment, id).await),
+    }
+}
+
+fn part(share: &Share) -> Value {
+    let pays = share.invoices.iter().map(|(invoice, amount)| match amount {
+        Some(amount) => json!({ "invoice_id": invoice, "amount": amount }),
+        None => json!({ "invoice_id": invoice }),
+    });
+    json!({
+        "account_id": share.account,
+        "amount": share.amount,
+        "allocations": pays.collect::<Vec<_>>(),
+    })
 }
 
 /// The parts of a payment, or what it is a part of; nothing where it has to do with no split.
@@ -112,14 +133,6 @@ pub(super) fn told(rows: &[PartRow], payment_id: &str) -> Vec<String> {
         format!("{made} {who} took that back at {at}{why}.")
     };
     rows.iter().map(one).collect()
-}
-
-impl Tabular for SplitRow {
-    const HEADERS: &'static [&'static str] = &["payment", "outcome", "detail"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.payment_id.clone(), self.outcome.clone(), cell(self.detail.as_ref())]
-    }
 }
 
 impl Tabular for PartRow {

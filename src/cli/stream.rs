@@ -3,21 +3,28 @@
 
 use serde::Serialize;
 
+use super::columns::{self, Fields};
 use super::error::CliError;
 use super::output::{Output, Printer, Tabular, write};
 use super::{csv, escape};
 
 pub struct Stream {
     printer: Printer,
-    /// Rows that were printed.
-    printed: u64,
     began: bool,
+    /// The columns of CSV: those of the first rows.
+    names: Vec<String>,
 }
 
 impl Stream {
     #[must_use]
     pub fn new(printer: Printer) -> Self {
-        Self { printer, printed: 0, began: false }
+        Self { printer, began: false, names: Vec::new() }
+    }
+
+    /// Whether nothing was printed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.began
     }
 
     /// Prints some rows.
@@ -31,14 +38,18 @@ impl Stream {
         match self.printer.output {
             Output::Table | Output::Ndjson => self.printer.rows(rows)?,
             Output::Csv => {
-                let document = csv::document(rows)?;
-                let body = document.split_once("\r\n").map_or("", |(_, body)| body);
-                write(if self.began { body } else { &document })?;
+                let fields: Vec<Fields> =
+                    rows.iter().map(columns::fields).collect::<Result<_, _>>()?;
+                if self.began {
+                    write(&csv::body(&fields, &self.names)?)?;
+                } else {
+                    self.names = columns::names(&fields);
+                    write(&format!("{}{}", self.printer.mark(), csv::document::<T>(&fields)?))?;
+                }
             }
             Output::Json => self.json(rows)?,
         }
         self.began = true;
-        self.printed = self.printed.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
         Ok(())
     }
 

@@ -97,8 +97,6 @@ fn what_changes_something_asks_who_does_it() {
         "topup void-candidates confirm INV-1 --reason x",
         "topup void-candidates keep INV-1",
         "topup void-candidates keep INV-1 --operator=",
-        "topup review confirm 1-1",
-        "topup review reject 1-1 --reason x",
     ] {
         assert_eq!(parse(line).map(|_| ()).expect_err(line).exit_code(), 2, "{line}");
     }

@@ -17,6 +17,8 @@ use super::{cluster, near};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::masked;
+use crate::store::views::Privacy;
+use crate::store::views::accounts;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::store::views::standing::{self, Difference};
@@ -67,18 +69,38 @@ impl Fields {
 
 /// What became of the command, or would.
 #[derive(Debug, Clone, Serialize)]
-struct Told {
+pub(super) struct Told {
     command: String,
     #[serde(rename = "type")]
     kind: &'static str,
     dry_run: bool,
     /// `applied`, `rejected`…; `sent` when nobody waited for it.
-    outcome: String,
-    code: Option<String>,
+    pub(super) outcome: String,
+    pub(super) code: Option<String>,
     sentence: Option<String>,
     /// What it waits for.
     waits_for: Option<String>,
-    changes: Vec<Difference>,
+    pub(super) changes: Vec<Difference>,
+    /// Whether it was done, or would be.
+    #[serde(skip)]
+    pub(super) done: bool,
+}
+
+impl Told {
+    /// What is refused before there is a command.
+    pub(super) fn refused(kind: &'static str, code: &str) -> Self {
+        Self {
+            command: String::new(),
+            kind,
+            dry_run: true,
+            outcome: "rejected".to_owned(),
+            code: Some(code.to_owned()),
+            sentence: sentence(code).map(str::to_owned),
+            waits_for: None,
+            changes: Vec::new(),
+            done: false,
+        }
+    }
 }
 
 /// Where a command is tried and sent.
@@ -89,7 +111,7 @@ pub struct Place<'a> {
     pub printer: Printer,
 }
 
-/// Tries the command out, and with `--yes` sends it.
+/// Tries the command out, and with `--yes` sends it; prints what became of it.
 ///
 /// # Errors
 /// What makes it no command, what the database or Kafka says, or that nobody acts.
@@ -99,7 +121,24 @@ pub async fn ask(
     kind: &'static str,
     fields: Fields,
 ) -> Result<Exit, CliError> {
-    let Place { pool, config, printer } = place;
+    let told = asked(place, ask, kind, fields, &[]).await?;
+    place.printer.one(&told, |text| human(&told, text))?;
+    Ok(if told.done { Exit::Ok } else { Exit::Failed })
+}
+
+/// The same, and leaves the printing to the caller. `invoices` are those that the command does not
+/// name, and that are looked at before and after it.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn asked(
+    place: Place<'_>,
+    ask: &Ask,
+    kind: &'static str,
+    fields: Fields,
+    invoices: &[String],
+) -> Result<Told, CliError> {
+    let Place { pool, config, .. } = place;
     let reason = ask.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     if reason.is_none() && ask.operator.yes && takes_money_or_rights(kind) {
         return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
@@ -110,6 +149,7 @@ pub async fn ask(
         operator: ask.operator.checked()?,
         reason: reason.map(str::to_owned),
         id: ask.command_id.clone(),
+        invoices: invoices.to_vec(),
     };
     let at = Clock::System.now();
     let written = wiring::write_order(pool, config, &order, at)?;
@@ -121,7 +161,7 @@ pub async fn ask(
     if !ask.operator.yes || tried.outcome == "rejected" {
         let done = tried.outcome != "rejected" && tried.outcome != "dead_lettered";
         let outcome = if ask.operator.yes { "" } else { "would be " };
-        let told = Told {
+        return Ok(Told {
             command: written.record.id.to_string(),
             kind,
             dry_run: true,
@@ -130,11 +170,41 @@ pub async fn ask(
             code: tried.code,
             waits_for: waits_for(place, tried.needs.as_deref()).await?,
             changes: tried.changes,
-        };
-        printer.one(&told, |text| human(&told, text))?;
-        return Ok(if done { Exit::Ok } else { Exit::Failed });
+            done,
+        });
     }
     send(place, ask, &order, &written).await
+}
+
+/// For a word that may be about a customer whom nobody knows yet.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct NewCustomer {
+    /// The customer may be one whom nobody has named before
+    #[arg(long)]
+    new_customer: bool,
+}
+
+impl NewCustomer {
+    /// A customer whom nobody knows is most often a mistyped one.
+    ///
+    /// # Errors
+    /// That there is none of this name, with those that are near.
+    pub(super) async fn check(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
+        let known = || accounts::show(place.pool, id, Privacy::Masked);
+        if self.new_customer || known().await?.is_some() {
+            return Ok(());
+        }
+        let unknown = near::unknown(place.pool, Kind::Account, id).await;
+        Err(CliError::Failed(format!("{unknown}; --new-customer makes a new one")))
+    }
+}
+
+/// What else helps, beside the sentence of the code.
+fn advice(code: &str) -> Option<&'static str> {
+    (code == "account_mismatch").then_some(
+        "What was given to the wrong customer is moved by `topup payments split PAYMENT --part \
+         CUSTOMER=AMOUNT`.",
+    )
 }
 
 /// A reason is asked for where something is taken away.
@@ -149,6 +219,8 @@ fn takes_money_or_rights(kind: &str) -> bool {
             | "topup.payment.record.v1"
             | "topup.payment.assign.v1"
             | "topup.payment.allocate.v1"
+            | "topup.match.confirm.v1"
+            | "topup.match.reject.v1"
     )
 }
 
@@ -168,8 +240,8 @@ async fn send(
     ask: &Ask,
     order: &Order,
     written: &Written,
-) -> Result<Exit, CliError> {
-    let Place { pool, config, printer } = place;
+) -> Result<Told, CliError> {
+    let Place { pool, config, .. } = place;
     let before = standing::of(pool, &written.about).await?;
     cluster::check_topics(&config.kafka, &[&config.topics().commands]).await?;
     wiring::note_order(pool, order, written).await?;
@@ -185,10 +257,10 @@ async fn send(
         sentence: None,
         waits_for: None,
         changes: Vec::new(),
+        done: true,
     };
     if ask.no_wait {
-        printer.one(&told, |text| human(&told, text))?;
-        return Ok(Exit::Ok);
+        return Ok(told);
     }
     let source = written.record.source.to_string();
     let name = RecordName::Key { source, id: id.clone() };
@@ -209,11 +281,8 @@ async fn send(
         told.waits_for = waits_for(place, needs.as_deref()).await?;
     }
     told.changes = before.differences(&standing::of(pool, &written.about).await?);
-    printer.one(&told, |text| human(&told, text))?;
-    Ok(match row.outcome.as_str() {
-        "applied" | "duplicate" | "waiting" => Exit::Ok,
-        _ => Exit::Failed,
-    })
+    told.done = matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
+    Ok(told)
 }
 
 /// What became of a record, once something did.
@@ -264,7 +333,7 @@ pub(super) fn needs_words(needs: &str) -> String {
     }
 }
 
-fn human(told: &Told, text: &mut Text) {
+pub(super) fn human(told: &Told, text: &mut Text) {
     text.heading(&format!("{}: {}", told.kind, told.outcome));
     let code = told.code.as_ref().map(|code| match &told.sentence {
         Some(sentence) => format!("{code}: {sentence}"),
@@ -275,6 +344,15 @@ fn human(told: &Told, text: &mut Text) {
         ("code", code),
         ("waits for", told.waits_for.clone()),
     ]);
+    if let Some(advice) = told.code.as_deref().and_then(advice) {
+        text.line(advice);
+    }
+    let is_new = |change: &&Difference| change.what == "state" && change.before.is_none();
+    for change in told.changes.iter().filter(is_new) {
+        if let Some(id) = change.of.strip_prefix("account ") {
+            text.line(&format!("{id} is a new customer."));
+        }
+    }
     if !told.changes.is_empty() {
         text.heading(if told.dry_run { "What would change" } else { "What changed" });
         text.table(&told.changes);

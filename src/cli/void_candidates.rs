@@ -10,6 +10,7 @@ use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell};
 use super::wiring;
 use crate::config::Config;
+use crate::store::views::Page;
 use crate::store::views::void_candidates::{self, CandidateRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -77,8 +78,9 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let acted = match command {
         VoidCandidatesCommand::List { account, page } => {
-            let page = page.page();
-            printer.list(&void_candidates::list(pool, account.as_deref(), &page).await?)?;
+            let account = account.as_deref();
+            let of = async |page: Page| Ok(void_candidates::list(pool, account, &page).await?);
+            printer.pages(&page, of).await?;
             return Ok(Exit::Ok);
         }
         VoidCandidatesCommand::Confirm { which, reason } => {

@@ -11,9 +11,7 @@ use sqlx::PgPool;
 use super::dead_letters::{Acted, Call, DiscardArgs};
 use super::error::CliError;
 use super::returns::ResolvedRow;
-use super::review::{SaidRow, Suggestions};
 use super::rules::ActivateArgs;
-use super::splits::{How, SplitRow};
 use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
 use crate::candidates::{self, Act};
@@ -30,12 +28,11 @@ pub(super) use crate::returns::{Act as ReturnAct, Which as WhichReturn};
 use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
-pub(super) use crate::splits::{Act as SplitAct, Share};
 pub(super) use crate::store::dead_letters::Selection;
 pub(super) use crate::store::partitions::Skip;
 use crate::store::reach::Unreachable;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, orders, reach, returns, review, splits, store};
+use crate::{app, dead_letters, demo, orders, reach, returns, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
     let options = app::connect_options(&config, "topup worker");
@@ -251,67 +248,6 @@ async fn act_on(
         });
     }
     Ok(rows)
-}
-
-pub(super) async fn confirm_suggestions(
-    pool: &PgPool,
-    config: &Config,
-    which: &Suggestions,
-) -> Result<Vec<SaidRow>, CliError> {
-    say(pool, config, which, review::Act::Confirm, None).await
-}
-
-pub(super) async fn reject_suggestions(
-    pool: &PgPool,
-    config: &Config,
-    which: &Suggestions,
-    reason: Option<&str>,
-) -> Result<Vec<SaidRow>, CliError> {
-    say(pool, config, which, review::Act::Reject, reason).await
-}
-
-async fn say(
-    pool: &PgPool,
-    config: &Config,
-    which: &Suggestions,
-    act: review::Act,
-    reason: Option<&str>,
-) -> Result<Vec<SaidRow>, CliError> {
-    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
-    let said = (which.operator.operator.as_str(), reason);
-    let mut rows = Vec::with_capacity(which.suggestions.len());
-    for suggestion in &which.suggestions {
-        let acted = review::act(&pipeline, suggestion, act, said, !which.yes).await;
-        let acted = acted.map_err(|error| CliError::failed(&error))?;
-        let word = acted.word();
-        rows.push(SaidRow {
-            suggestion_id: suggestion.clone(),
-            outcome: if which.yes { word.to_owned() } else { format!("would be {word}") },
-            detail: acted.detail().map(str::to_owned),
-            done: acted == review::Acted::Done,
-        });
-    }
-    Ok(rows)
-}
-
-pub(super) async fn split(
-    pool: &PgPool,
-    config: &Config,
-    payment_id: &str,
-    act: &SplitAct,
-    how: &How,
-) -> Result<SplitRow, CliError> {
-    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
-    let said = (how.operator.operator.as_str(), how.reason.as_str());
-    let acted = splits::act(&pipeline, payment_id, act, said, !how.yes).await;
-    let acted = acted.map_err(|error| CliError::failed(&error))?;
-    let word = acted.word();
-    Ok(SplitRow {
-        payment_id: payment_id.to_owned(),
-        outcome: if how.yes { word.to_owned() } else { format!("would be {word}") },
-        detail: acted.detail().map(str::to_owned),
-        done: matches!(acted, splits::Acted::Done | splits::Acted::Waits(_)),
-    })
 }
 
 pub(super) async fn resolve_return(

@@ -150,46 +150,73 @@ fn changed(mut letter: DeadLetter, change: &Change) -> Result<DeadLetter, Edited
     }
 }
 
-/// A patch sees a document, so what a document cannot keep is not patched: a key that stands twice,
-/// a number with more digits than are read.
+/// A patch sees a document, so what a document cannot keep is not patched: a key that stands twice.
+/// A number that is written otherwise than it would be read stays as it is, digit by digit, unless
+/// the patch takes another thing in its place.
 fn patched(value: &[u8], patch: &Patch) -> Result<Vec<u8>, String> {
     let record = RawRecord { topic: Topic::Commands, key: None, value: Some(value), headers: &[] };
     if decode(&record).is_err_and(|failure| failure.code == DecodeCode::DuplicateKey) {
         return Err("a key stands twice in it: edit the whole value".to_owned());
     }
-    let mut document: Value =
-        serde_json::from_slice(value).map_err(|_| "its value is no JSON document".to_owned())?;
-    if !numbers_stay(value) {
-        return Err("a number in it would lose digits: edit the whole value".to_owned());
+    let no_json = |_| "its value is no JSON document".to_owned();
+    serde_json::from_slice::<Value>(value).map_err(no_json)?;
+    let text = std::str::from_utf8(value).map_err(|_| "its value is no text".to_owned())?;
+    if text.contains(KEPT) || text.contains(KEPT_ESCAPED) {
+        return Err("it holds a control character: edit the whole value".to_owned());
     }
+    let mut document: Value = serde_json::from_str(&with_kept(text)).map_err(no_json)?;
     json_patch::patch(&mut document, patch)
         .map_err(|error| format!("operation {} of the patch: {}", error.operation, error.kind))?;
-    serde_json::to_vec(&document).map_err(|error| error.to_string())
+    let patched = serde_json::to_string(&document).map_err(|error| error.to_string())?;
+    Ok(without_kept(&patched).into_bytes())
 }
 
-/// Whether each number is written as it is read.
-fn numbers_stay(json: &[u8]) -> bool {
+/// In front of the digits of a number that is kept as a text while the patch is applied.
+const KEPT: char = '\u{1}';
+const KEPT_ESCAPED: &str = "\\u0001";
+
+/// Each number that would be written otherwise stands as a text, with its digits.
+fn with_kept(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
     let (mut in_string, mut escaped) = (false, false);
     let mut number = String::new();
-    for byte in json.iter().copied().chain([b' ']) {
+    for c in json.chars().chain([' ']) {
         if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            out.push(c);
             continue;
         }
-        in_string = byte == b'"';
-        if byte.is_ascii_digit() || (!number.is_empty() && b"+-.eE".contains(&byte)) || byte == b'-'
-        {
-            number.push(char::from(byte));
-        } else if !number.is_empty() {
+        let begins = c.is_ascii_digit() || c == '-';
+        if begins || (!number.is_empty() && matches!(c, '+' | '.' | 'e' | 'E')) {
+            number.push(c);
+            continue;
+        }
+        if !number.is_empty() {
             let read = serde_json::from_str::<Value>(&number).map(|read| read.to_string());
-            if read.ok().as_deref() != Some(number.as_str()) {
-                return false;
+            if read.ok().as_deref() == Some(number.as_str()) {
+                out.push_str(&number);
+            } else {
+                out.push_str(&format!("\"{KEPT_ESCAPED}{number}\""));
             }
             number.clear();
         }
+        in_string = c == '"';
+        out.push(c);
     }
-    true
+    out
+}
+
+fn without_kept(json: &str) -> String {
+    let mark = format!("\"{KEPT_ESCAPED}");
+    let mut parts = json.split(mark.as_str());
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once('"').unwrap_or((part, ""));
+        out.push_str(number);
+        out.push_str(rest);
+    }
+    out
 }
 
 /// The same change to each open letter of a selection, each in a transaction of its own.
@@ -253,17 +280,16 @@ mod tests {
     #[test]
     fn what_a_document_cannot_keep_is_not_patched() {
         let noop = patch("[]");
-        for value in [
-            r#"{"a":1,"a":2}"#,
-            r#"{"a":12345678901234567890123}"#,
-            r#"{"a":1.10}"#,
-            r#"{"a":1e5}"#,
-            "name=Tan",
-            "",
-        ] {
+        for value in [r#"{"a":1,"a":2}"#, "{\"a\":\"\\u0001x\"}", "name=Tan", ""] {
             assert!(patched(value.as_bytes(), &noop).is_err(), "{value}");
         }
         assert!(patched(br#"{"a":"1.10","b":[-1,0,17]}"#, &noop).is_ok());
+        // What is a number and is to be a text, and numbers beside it.
+        let value = r#"{"amount":12.50,"big":12345678901234567890123,"e":[1e5, -0.10],"n":7}"#;
+        let text = patch(r#"[{"op":"replace","path":"/amount","value":"12.50"}]"#);
+        let now = String::from_utf8(patched(value.as_bytes(), &text).expect("fits"));
+        let expected = r#"{"amount":"12.50","big":12345678901234567890123,"e":[1e5,-0.10],"n":7}"#;
+        assert_eq!(now.as_deref(), Ok(expected));
         let missing = patch(r#"[{"op":"replace","path":"/b","value":1}]"#);
         assert!(patched(br#"{"a":1}"#, &missing).is_err());
     }

@@ -6,7 +6,6 @@
 //! `iso_currency`.
 
 pub mod account;
-pub mod advice;
 pub mod allocation;
 pub mod bank;
 pub mod decide;

@@ -23,8 +23,6 @@ struct Explained<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     looks_like: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    advices: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<ExplainedPolicy<'a>>,
     suggestions: Vec<ExplainedSuggestion<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
@@ -146,7 +144,6 @@ pub fn to_json(decision: &MatchDecision) -> String {
         }),
         notes: &explanation.notes,
         looks_like: explanation.looks_like.as_ref().map(PaymentId::as_str),
-        advices: explanation.advices.iter().map(|key| key.advice_id.as_str()).collect(),
         policies: explanation.policies.iter().map(policy).collect(),
         suggestions: decision.suggestions.iter().map(suggested).collect(),
         allocations: allocations

@@ -116,7 +116,6 @@ impl Ready<'_> {
             Ok(
                 Input::BankTransaction(_)
                 | Input::BankStatement(_)
-                | Input::Advice(_)
                 | Input::Rematch(_)
                 | Input::RetryReturn(_),
             )

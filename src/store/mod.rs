@@ -11,7 +11,6 @@
 //! No timeout, `select!` or abort goes around a future of this module: a cancelled `begin` can
 //! lose an acknowledged write. Time limits are the server's own.
 
-pub mod advices;
 pub mod audit;
 pub mod checkpoint;
 pub mod clock;
@@ -34,10 +33,8 @@ pub mod reconcile;
 pub mod rematch;
 pub mod replay_runs;
 pub mod returns;
-pub mod review;
 mod rows;
 pub mod rule_sets;
-pub mod splits;
 pub mod statements;
 pub mod stretch;
 pub mod usage;

@@ -5,7 +5,6 @@
 //! account numbers of payers leave masked unless the caller asks for them.
 
 pub mod accounts;
-pub mod advices;
 pub mod dead_letters;
 
 pub mod find;
@@ -28,6 +27,7 @@ pub mod statements;
 pub mod status;
 pub mod steps_back;
 pub mod story;
+pub mod suggestion;
 pub mod time;
 pub mod unallocated;
 pub mod void_candidates;

@@ -13,7 +13,6 @@
 //!
 //! [`Message`]: crate::domain::input::Message
 
-mod advice;
 pub mod bank;
 pub mod base64;
 mod canonical;

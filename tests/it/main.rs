@@ -3,7 +3,6 @@
 
 #![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
 
-mod advices;
 mod any_bytes;
 mod audit_teeth;
 mod auditor;
@@ -32,6 +31,7 @@ mod kafka_adapter;
 mod keys;
 mod late_locks;
 mod letters_again;
+mod lists;
 mod log_changes;
 mod main_job;
 mod masked_edits;
@@ -71,6 +71,7 @@ mod thresholds;
 mod upgrade;
 mod usage;
 mod verbs;
+mod verbs_review;
 mod views;
 mod views_back;
 mod void_candidates;

@@ -103,6 +103,9 @@ fn run(world: &World, line: &Line) -> Output {
 async fn seed(world: &World) {
     let numbers = "ALTER TABLE dead_letters ALTER dead_letter_id RESTART WITH 17";
     world.database.execute(numbers).await;
+    // The page shares money out to a second customer, who is known.
+    let second = json!({ "account_id": "ACC-1002", "name": "Globex" });
+    world.applied("a-2", "account.upsert", "ACC-1002", second).await;
     for (id, number) in [("i-1", "INV-1001"), ("i-2", "INV-1002")] {
         world
             .applied(id, "invoice.create", "ACC-1001", invoice(number, "ACC-1001", "100.00"))

@@ -2,6 +2,8 @@
 //! what the database refuses.
 
 use serde_json::{Value, json};
+use topup::clock::Clock;
+use topup::pipeline::Pipeline;
 use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
@@ -314,21 +316,10 @@ pub fn said(direct: &Direct, words: &[&str]) -> (String, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operator_splits_a_payment_and_takes_that_back() {
-    let direct = settlement("sp_operator").await;
-    let split = ["payments", "split", SETTLED, "--reason", "the day's settlement"];
-    let parts = ["--part", "A=60.50/INV-1", "--part", "B=40/INV-2=40.00"];
-    let line = [split.as_slice(), &parts].concat();
-    let (dry, fine) = said(&direct, &line);
-    assert!(fine && dry.contains("would be done"), "{dry}");
-    assert_eq!(stands(&direct).await[0], "bank parked several_accounts 0 0 0");
-    let (done, fine) = said(&direct, &[line.as_slice(), &["--yes"]].concat());
-    assert!(fine && done.contains("done"), "{done}");
-    assert_eq!(stands(&direct).await, SHARED);
-    let (again, fine) = said(&direct, &[line.as_slice(), &["--yes"]].concat());
-    assert!(!fine && again.contains("payment_split"), "{again}");
-    let sql = "SELECT reason FROM payment_splits WHERE part = 1";
-    assert_eq!(direct.database.value(sql).await, "by alice: the day's settlement");
+async fn what_a_split_is_is_shown_at_the_payment_and_at_its_parts() {
+    let mut direct = settlement("sp_shown").await;
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
     let part = direct.database.value("SELECT part_id FROM payment_splits WHERE part = 2").await;
     let (shown, _) = said(&direct, &["payments", "show", SETTLED]);
     assert!(shown.contains("shared out") && shown.contains(&part), "{shown}");
@@ -338,15 +329,8 @@ async fn an_operator_splits_a_payment_and_takes_that_back() {
     assert!(told.contains("A person gave 40.00 SGD of it to B at "), "{told}");
     let (listed, _) = said(&direct, &["payments", "list", "--state", "split"]);
     assert!(listed.contains(SETTLED), "{listed}");
-    let (wrong, fine) =
-        said(&direct, &["payments", "split", "NONE", "--reason", "x", "--part", "A=1"]);
-    assert!(!fine && wrong.contains("unknown"), "{wrong}");
-    // No usage record came, and none is needed here: the settings say that there is no feed.
-    let undo = ["payments", "unsplit", SETTLED, "--reason", "other shares", "--yes"];
-    let undo = [undo.as_slice(), &["--set", "usage.proof=none"]].concat();
-    let (undone, fine) = said(&direct, &undo);
-    assert!(fine && undone.contains("done"), "{undone}");
-    assert_eq!(stands(&direct).await[0], "bank parked split_undone 0 0 0");
+    let undone = unsplit(&mut direct, "u-1", "A");
+    direct.applied(undone).await;
     let (told, _) = said(&direct, &["payments", "explain", &part]);
     assert!(told.contains("A person took that back at "), "{told}");
     direct.finish().await;
@@ -358,12 +342,20 @@ async fn an_operators_undoing_waits_for_the_usage_feed() {
     let mut direct = settlement("sp_waits").await;
     let made = split(&mut direct, "s-1", "A", &both());
     direct.applied(made).await;
-    let undo = ["payments", "unsplit", SETTLED, "--reason", "other shares", "--yes"];
+    let undo = ["payments", "unsplit", SETTLED, "--reason", "other shares"];
     let topics = format!("kafka.topic_prefix={}", direct.database.name);
     let (waits, fine) = said(&direct, &[undo.as_slice(), &["--set", &topics]].concat());
     assert!(fine && waits.contains("usage_proof_pending"), "{waits}");
+    assert!(waits.contains("No watermark was ever seen"), "{waits}");
+    let mut settings = direct.pipeline.settings().clone();
+    settings.usage_proof = true;
+    let with_feed = Pipeline::new(direct.pipeline.pool().clone(), settings, Clock::System);
+    let without = std::mem::replace(&mut direct.pipeline, with_feed);
+    let undoing = unsplit(&mut direct, "u-1", "A");
+    assert_eq!(direct.run(&[undoing]).await[0].code.as_deref(), Some("usage_proof_pending"));
     assert_eq!(stands(&direct).await, SHARED);
     // This pipeline has no feed to wait for.
+    direct.pipeline = without;
     assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 1);
     assert_eq!(stands(&direct).await[0], "bank parked split_undone 0 0 0");
     direct.finish().await;

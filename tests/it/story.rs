@@ -38,8 +38,10 @@ async fn a_payments_story_has_bank_rule_persons_and_what_holds_no_more() {
     let told = topup(&direct, &["payments", "explain", &id]);
     assert!(!told.contains("Refused. Nothing speaks"), "{told}");
     assert!(told.contains("Confirm the suggestion"), "{told}");
-    let reject = ["review", "reject", &suggestion, "--reason", "other payer", "--yes"];
-    topup(&direct, &reject);
+    let word = json!({ "payment_id": id, "suggestion_id": suggestion, "account_id": "ACC-1",
+                       "reason": "by alice: other payer" });
+    let item = direct.command("r-1", "match.reject", &word);
+    direct.applied(item).await;
     let told = topup(&direct, &["payments", "explain", &id]);
     assert!(!told.contains("Confirm the suggestion"), "{told}");
     let by = format!("alice: rejected suggestion {suggestion}, invoice INV-1: other payer");

@@ -8,7 +8,7 @@ use topup::config::Topics;
 
 use crate::harness::World;
 
-fn topup(world: &World, words: &[&str]) -> Output {
+pub fn topup(world: &World, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_topup"))
         .args(words)
         .env("DATABASE_URL", &world.database.url)
@@ -20,20 +20,20 @@ fn topup(world: &World, words: &[&str]) -> Output {
         .expect("it starts")
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)
 }
 
 /// Runs a line with `--yes`, and returns what it printed as JSON.
-fn done(world: &World, line: &[&str]) -> Value {
+pub fn done(world: &World, line: &[&str]) -> Value {
     let words = [line, &["--yes", "--output", "json"]].concat();
     let output = topup(world, &words);
     assert_eq!(output.status.code(), Some(0), "{line:?}: {}", said(&output));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-fn change(told: &Value, of: &str, what: &str) -> String {
+pub fn change(told: &Value, of: &str, what: &str) -> String {
     let all = told["changes"].as_array().expect("changes");
     let found = all.iter().find(|change| change["of"] == of && change["what"] == what);
     let found = found.unwrap_or_else(|| panic!("{of} {what}: {told}"));

@@ -184,8 +184,7 @@ async fn parked(
         needs.bank_keys.extend(named_records(&record.transaction));
         set.parked_returns.insert(record.key.clone(), record);
     }
-    super::bank_facts::keys(tx, needs, &BTreeSet::new(), set).await?;
-    Ok(())
+    super::bank_facts::keys(tx, needs, &BTreeSet::new(), set).await
 }
 
 /// Whose the payments are that a person names.

@@ -1,5 +1,6 @@
 -- How things stand that a command may change: payments $1, invoices $2 and those that the payments
--- pay, accounts $3 and their balances. Indexes: primary keys, allocations_payment.
+-- pay, accounts $3 and their balances; what is known of the payments' payers, by the end of their
+-- accounts. Indexes: primary keys, allocations_payment, payer_aliases_account.
 SELECT 'account' AS kind, account_id AS id, NULL AS currency,
        CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state, name AS text,
        NULL::bigint AS amount
@@ -12,6 +13,13 @@ SELECT 'invoice', invoice_id, currency, status, NULL, amount - allocated
   FROM invoices
  WHERE invoice_id = ANY($2)
     OR invoice_id IN (SELECT invoice_id FROM allocations WHERE payment_id = ANY($1))
+UNION ALL
+SELECT 'payer', '…' || right(a.payer_account, least(4, length(a.payer_account) / 3)) || ' of '
+       || a.account_id, NULL, a.confirmations::text, NULL, NULL
+  FROM payer_aliases a
+ WHERE a.account_id = ANY($3)
+   AND a.payer_account IN (SELECT upper(regexp_replace(debtor_account, '[^A-Za-z0-9]', '', 'g'))
+                             FROM bank_transactions WHERE payment_id = ANY($1))
 UNION ALL
 SELECT 'payment', payment_id, currency, state || coalesce(' (' || reason || ')', ''), account_id,
        amount - allocated - returned - refunded - split

@@ -62,8 +62,9 @@ pub struct AliasRow {
     pub confirmations: i32,
     pub last_used_on: Day,
     pub demoted_at: Option<At>,
+    /// The cursor holds no account number.
     #[serde(skip)]
-    place: String,
+    alias_id: i64,
 }
 
 /// What made an alias (`confirmed`), rested on it (`used`) or took it back (`demoted`).
@@ -150,13 +151,14 @@ fn evidence(chosen: bool, payable: bool, reason: Option<&str>, rule: Option<&str
 pub async fn aliases(
     pool: &PgPool,
     account: Option<&str>,
+    after: Option<i64>,
     page: &Page,
     privacy: Privacy,
 ) -> Result<Listed<AliasRow>> {
-    let query = sqlx::query(ALIASES).bind(&page.after).bind(account).bind(page.fetch());
+    let query = sqlx::query(ALIASES).bind(after).bind(account).bind(page.fetch());
     let rows = query.fetch_all(pool).await?;
     let items = rows.iter().map(|row| alias(row, privacy)).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &AliasRow| row.place.clone()))
+    Ok(Listed::page(items, page, |row: &AliasRow| row.alias_id.to_string()))
 }
 
 fn alias(row: &PgRow, privacy: Privacy) -> Result<AliasRow> {
@@ -171,7 +173,7 @@ fn alias(row: &PgRow, privacy: Privacy) -> Result<AliasRow> {
         (_, false) => "weak",
     };
     Ok(AliasRow {
-        place: format!("{payer_account}/{account_id}"),
+        alias_id: row.try_get("alias_id")?,
         masked: privacy.is_masked(),
         payer_account: privacy.text(&payer_account),
         account_id,
@@ -187,10 +189,10 @@ fn alias(row: &PgRow, privacy: Privacy) -> Result<AliasRow> {
 pub async fn uses(
     pool: &PgPool,
     account: Option<&str>,
+    after: Option<i64>,
     page: &Page,
     privacy: Privacy,
 ) -> Result<Listed<UseRow>> {
-    let after = page.after.as_deref().and_then(|after| after.parse::<i64>().ok());
     let query = sqlx::query(USES).bind(after).bind(account).bind(page.fetch());
     let rows = query.fetch_all(pool).await?;
     let items = rows.iter().map(|row| used(row, privacy)).collect::<Result<_>>()?;

@@ -67,6 +67,7 @@ fn add(standing: &mut Standing, row: &PgRow) -> Result<()> {
         "account" => ["state", "name", "amount"],
         "balance" => ["state", "text", "balance"],
         "invoice" => ["status", "text", "due"],
+        "payer" => ["confirmations", "text", "amount"],
         _ => ["state", "customer", "unallocated"],
     };
     let texts = [row.try_get("state")?, row.try_get("text")?, amount];

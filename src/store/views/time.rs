@@ -2,8 +2,26 @@
 
 use std::fmt;
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
+
+/// The zone that persons read times in; UTC unless somebody says otherwise.
+static ZONE: OnceLock<Tz> = OnceLock::new();
+
+/// Times are shown to persons in this zone from now on; a name that is none changes nothing.
+pub fn show_in(name: &str) {
+    if let Some(zone) = crate::domain::account::zone(name) {
+        // The first word counts: a process shows all its times in one zone.
+        let _ = ZONE.set(zone);
+    }
+}
+
+fn shown(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
 
 /// An instant from the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
@@ -25,7 +43,7 @@ impl At {
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.to_rfc3339_opts(SecondsFormat::Secs, true))
+        f.pad(&shown(self.0, ZONE.get().copied().unwrap_or(Tz::UTC)))
     }
 }
 
@@ -44,5 +62,20 @@ impl Serialize for At {
 impl Serialize for Day {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_in_its_zone_with_the_difference_to_utc() {
+        let at: DateTime<Utc> = "2026-11-22T18:30:00.25Z".parse().expect("an instant");
+        assert_eq!(shown(at, Tz::UTC), "2026-11-22T18:30:00Z");
+        assert_eq!(shown(at, Tz::Asia__Singapore), "2026-11-23T02:30:00+08:00");
+        assert_eq!(shown(at, Tz::Asia__Kolkata), "2026-11-23T00:00:00+05:30");
+        let summer: DateTime<Utc> = "2026-07-01T12:00:00Z".parse().expect("an instant");
+        assert_eq!(shown(summer, Tz::Europe__Berlin), "2026-07-01T14:00:00+02:00");
     }
 }

@@ -1,6 +1,5 @@
 //! What deciding a record does, as tables and as properties of random logs.
 
-mod advice;
 mod bank;
 mod batches;
 mod commands;

@@ -1,1 +1,0 @@
-SELECT payment_id, account_id, decision_id FROM suggestions WHERE suggestion_id = $1

@@ -1,0 +1,129 @@
+//! What a person says of suggestions and splits in a line: it is read back first, then it is the
+//! ordinary command, by its topic.
+
+use serde_json::{Value, json};
+
+use crate::harness::World;
+use crate::harness::records::{credit, credit_saying, invoice, with};
+use crate::verbs::{change, done, said, topup};
+
+const SUGGESTION: &str = "SELECT s.suggestion_id FROM suggestions s
+    JOIN suggestion_invoices i USING (suggestion_id) WHERE i.invoice_id = ";
+
+async fn suggestion(world: &World, invoice_id: &str) -> String {
+    world.value(&format!("{SUGGESTION}'{invoice_id}'")).await
+}
+
+/// Two customers' invoices, each with a payment that fits by its amount only.
+async fn suggested(world: &World) -> (String, String) {
+    for (id, amount) in [("INV-1", "101.00"), ("INV-2", "102.00")] {
+        world.applied(id, "invoice.create", "ACC-1", invoice(id, "ACC-1", amount)).await;
+        let payer =
+            json!({ "debtor": { "name": "Jane Roe", "account": "DE89370400440532013000" } });
+        let credit = credit(&id.replace("INV-", "T"), amount);
+        world.bank(&format!("b-{id}"), with(credit, &payer)).await;
+    }
+    world.until("SELECT count(*) FROM suggestions WHERE status = 'open'", "2").await;
+    (suggestion(world, "INV-1").await, suggestion(world, "INV-2").await)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn confirming_reads_back_and_tells_who_was_first() {
+    let world = World::new("verbs_confirm").await;
+    let worker = world.start().await;
+    let (first, second) = suggested(&world).await;
+    let rows = "SELECT (SELECT count(*) FROM inbox) || ' ' || (SELECT count(*) FROM outbox)
+                 || ' ' || (SELECT count(*) FROM operator_commands)";
+    let before = world.value(rows).await;
+    let dry = topup(&world, &["review", "confirm", &first]);
+    let shown = said(&dry);
+    assert_eq!(dry.status.code(), Some(0), "{shown}");
+    for part in [
+        "would be applied",
+        "BANK:",
+        "…oe, …3000",
+        "101.00 SGD",
+        "ACC-1",
+        "INV-1",
+        "due before",
+        "payer …3000 of ACC-1 pays for this customer (confirmed: 1)",
+        "Nothing is done yet: --yes does it.",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("DE89370400440532013000"), "{shown}");
+    assert_eq!(world.value(rows).await, before, "a dry run wrote");
+    let confirm = ["review", "confirm", &first, "--reason", "asked the payer"];
+    let told = done(&world, &confirm);
+    let told = &told[0];
+    assert_eq!(told["outcome"], "applied", "{told}");
+    assert_eq!(change(told, "invoice INV-1", "due"), "101.00 SGD -> 0.00 SGD");
+    assert_eq!(told["suggestion"]["invoices"][0]["due_after"], "0.00", "{told}");
+    let kept = "SELECT i.source || ' ' || i.message_type || ' ' || o.operator || ' ' || o.reason
+                  FROM operator_commands o JOIN inbox i USING (source, message_id)";
+    let line = "operators topup.match.confirm.v1 alice asked the payer";
+    assert_eq!(world.value(kept).await, line);
+    // Somebody comes second.
+    let again = topup(&world, &["review", "confirm", &first, "--yes"]);
+    let shown = said(&again);
+    assert_eq!(again.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("suggestion_closed"), "{shown}");
+    assert!(shown.contains("alice confirmed it at 20"), "{shown}");
+    assert!(shown.contains(": asked the payer"), "{shown}");
+    let unknown = topup(&world, &["review", "reject", "1-1", "--yes"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(said(&unknown).contains("suggestion_unknown"), "{}", said(&unknown));
+    let sent = done(&world, &["review", "reject", &second, "--no-wait"]);
+    assert_eq!(sent[0]["outcome"], "sent");
+    let status = format!("SELECT status FROM suggestions WHERE suggestion_id = '{second}'");
+    world.until(&status, "rejected").await;
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_is_shared_out_by_the_ordinary_command() {
+    let mut world = World::new("verbs_split").await;
+    world.set("USAGE__PROOF", "none");
+    let worker = world.start().await;
+    for (id, account, amount) in [("INV-1", "ACC-1", "60.50"), ("INV-2", "ACC-2", "40.00")] {
+        world.applied(id, "invoice.create", account, invoice(id, account, amount)).await;
+    }
+    let both = "SELECT string_agg(payment_reference, ' ' ORDER BY invoice_id) FROM invoices";
+    let both = world.value(both).await;
+    world.bank("b-1", credit_saying("T-1", "100.50", &both)).await;
+    world.until("SELECT reason FROM payments", "several_accounts").await;
+    let id = world.value("SELECT payment_id FROM payments").await;
+    let parts = ["--part", "ACC-1=60.50/INV-1", "--part", "ACC-2=40/INV-2=40.00"];
+    let words = ["payments", "split", &id, "--reason", "the day's card sales"];
+    let split = [words.as_slice(), &parts].concat();
+    let mistyped = [words.as_slice(), &["--part", "acc-1=60.50"]].concat();
+    let mistyped = said(&topup(&world, &mistyped));
+    let near = "did you mean `ACC-1`?; --new-customer makes a new one";
+    assert!(mistyped.contains(near), "{mistyped}");
+    let assign = said(&topup(&world, &["payments", "assign", &id, "--account", "ACC-11"]));
+    assert!(assign.contains("--new-customer"), "{assign}");
+    let new = ["payments", "assign", &id, "--account", "ACC-11", "--new-customer"];
+    let new = said(&topup(&world, &new));
+    assert!(new.contains("ACC-11 is a new customer."), "{new}");
+    let dry = topup(&world, &split);
+    assert!(said(&dry).contains("would be applied"), "{}", said(&dry));
+    assert_eq!(world.value("SELECT count(*) FROM payment_splits").await, "0");
+    let told: Value = done(&world, &split);
+    assert_eq!(told["outcome"], "applied", "{told}");
+    assert_eq!(change(&told, "invoice INV-2", "due"), "40.00 SGD -> 0.00 SGD");
+    let said_why = "SELECT reason FROM payment_splits WHERE part = 1";
+    assert_eq!(world.value(said_why).await, "by alice: the day's card sales");
+    let again = topup(&world, &[split.as_slice(), &["--yes"]].concat());
+    assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("payment_split"), "{}", said(&again));
+    let unknown = ["payments", "split", "NONE", "--reason", "x", "--part", "ACC-1=1"];
+    let unknown = topup(&world, &unknown);
+    assert!(said(&unknown).contains("there is no payment `NONE`"), "{}", said(&unknown));
+    let undo = ["payments", "unsplit", &id, "--reason", "other shares"];
+    let told = done(&world, &[undo.as_slice(), &["--set", "usage.proof=none"]].concat());
+    assert_eq!(told["outcome"], "applied", "{told}");
+    assert_eq!(change(&told, &format!("payment {id}"), "unallocated"), "0.00 SGD -> 100.50 SGD");
+    worker.shutdown().await;
+    world.finish().await;
+}
