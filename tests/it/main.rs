@@ -24,6 +24,7 @@ mod find;
 mod flow;
 mod generous;
 mod harness;
+mod held;
 mod isolation;
 mod jobs;
 mod jobs_killed;

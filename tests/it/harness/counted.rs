@@ -21,6 +21,7 @@ pub struct Statements {
 
 #[derive(Default)]
 struct Sent {
+    count: usize,
     texts: BTreeSet<String>,
 }
 
@@ -30,6 +31,11 @@ impl Statements {
         let second = Dispatch::new(Watching(Arc::default()));
         let guard = tracing::subscriber::set_default(Watching(Arc::clone(&sent)));
         Self { sent, _guard: guard, _second: second }
+    }
+
+    /// How many were sent since the last time.
+    pub fn take(&self) -> usize {
+        std::mem::take(&mut self.sent.lock().expect("sound").count)
     }
 
     /// Whether this text was ever sent.
@@ -64,6 +70,7 @@ impl Subscriber for Watching {
 
     fn event(&self, event: &Event<'_>) {
         let mut sent = self.0.lock().expect("sound");
+        sent.count += 1;
         let mut text = Text(String::new());
         event.record(&mut text);
         sent.texts.insert(text.0);
