@@ -300,8 +300,6 @@ const ASKED: &[(&str, &str)] = &[
     ("resolve_numbers", "ARRAY['INV-B-1']"),
     ("resolve_references", "ARRAY['RF']"),
     ("resolve_virtuals", "ARRAY['X']"),
-    ("split_named", "'P-1'"),
-    ("suggestion_named", "'x'"),
     ("supersede_suggestions", "ARRAY['P-1'], ARRAY['BIG'], ARRAY['x'], now()"),
     ("usage_open_records", "'topup.usage', 11"),
     ("usage_proof", "'g', 'topup.usage', now()"),
