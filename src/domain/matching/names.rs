@@ -9,7 +9,7 @@ use super::text::normalise;
 
 /// Words of a name that say what kind of company it is, not which; folded.
 #[rustfmt::skip]
-const LEGAL_FORMS: [&str; 120] = [
+const LEGAL_FORMS: [&str; 150] = [
     // English, Singapore, Malaysia, Indonesia, India, Australia.
     "PTE", "LTD", "LIMITED", "SDN", "BHD", "SENDIRIAN", "BERHAD", "INC", "INCORPORATED", "LLC",
     "LLP", "LP", "CO", "CORP", "CORPORATION", "PLC", "COMPANY", "PT", "TBK", "PVT", "PRIVATE",
@@ -30,12 +30,34 @@ const LEGAL_FORMS: [&str; 120] = [
     // Arabic and Gulf.
     "WLL", "FZE", "FZCO", "FZLLC", "FZC", "JSC", "PJSC", "OJSC",
     "ذمم", "شمم", "شذمم", "شمع",
+    // As they are written in Latin letters; Greek, Hebrew, Turkish; what stands beside a form.
+    "OOO", "ZAO", "OAO", "PAO", "AO", "IP", "TOV", "ΑΕ", "ΕΠΕ", "ΟΕ", "ΙΚΕ", "בעמ", "STI", "STE",
+    "ETS", "SOC", "UNIPERSONALE", "PUBL", "STICHTING", "STIFTUNG", "SPOLKA", "LDA", "ME", "EPP",
+    "GMBHCO", "PERSEROAN", "TERBATAS", "BHDSDN", "АД", "ДОО",
 ];
 /// Words that say that it is a company, or join names.
-const PLAIN_WORDS: [&str; 10] =
-    ["شركه", "موسسه", "المحدوده", "محدوده", "THE", "AND", "UND", "ET", "Y", "DE"];
+#[rustfmt::skip]
+const PLAIN_WORDS: [&str; 31] = [
+    "شركه", "موسسه", "المحدوده", "محدوده", "THE", "AND", "UND", "ET", "Y", "DE",
+    // How persons are addressed.
+    "MR", "MRS", "MS", "MISS", "MDM", "MME", "MLLE", "HERR", "FRAU", "DR", "PROF", "SR", "SRA",
+    "SIG", "SIGRA", "DOTT", "ING", "MEVR", "DHR", "FRU", "ENCIK",
+];
+/// Kinds of companies in several words, folded; the longer before what they contain.
+#[rustfmt::skip]
+const PHRASES: [&str; 19] = [
+    "ОБЩЕСТВО С ОГРАНИЧЕННОИ ОТВЕТСТВЕННОСТЬЮ", "ПУБЛИЧНОЕ АКЦИОНЕРНОЕ ОБЩЕСТВО",
+    "ЗАКРЫТОЕ АКЦИОНЕРНОЕ ОБЩЕСТВО", "ОТКРЫТОЕ АКЦИОНЕРНОЕ ОБЩЕСТВО", "АКЦИОНЕРНОЕ ОБЩЕСТВО",
+    "ИНДИВИДУАЛЬНЫИ ПРЕДПРИНИМАТЕЛЬ", "ТОВАРИСТВО З ОБМЕЖЕНОЮ ВІДПОВІДАЛЬНІСТЮ",
+    "SPOLKA Z OGRANICZONA ODPOWIEDZIALNOSCIA", "SPOLKA Z O O", "SPOLKA Z OO", "SP Z O O", "SP Z OO",
+    "GESELLSCHAFT MIT BESCHRANKTER HAFTUNG", "SOCIETE A RESPONSABILITE LIMITEE",
+    "SOCIETA A RESPONSABILITA LIMITATA", "SOCIEDAD DE RESPONSABILIDAD LIMITADA",
+    "SOCIEDAD LIMITADA UNIPERSONAL", "BESLOTEN VENNOOTSCHAP", "LIMITED LIABILITY COMPANY",
+];
+/// What stands behind these is not the payer: `ACME VIA PAYPAL`.
+const ON_BEHALF: [&str; 5] = [" VIA ", " C/O ", " D/B/A ", " T/A ", " O/B/O "];
 /// Kinds of companies that stand in one word with the name.
-const GLUED_FORMS: [&str; 22] = [
+const GLUED_FORMS: [&str; 29] = [
     "株式会社",
     "有限会社",
     "合同会社",
@@ -58,6 +80,14 @@ const GLUED_FORMS: [&str; 22] = [
     "ゴウドウカイシヤ",
     "주식회사",
     "유한회사",
+    // Thailand's, as they are folded: without marks of tone.
+    "บริษัท",
+    "จากัด",
+    "มหาชน",
+    "บมจ",
+    "บจก",
+    "หจก",
+    "หางหุนสวน",
 ];
 /// The same as Japan's banks abbreviate them, with one bracket: `カ)`, `(ユ`.
 const KANA_FORMS: [&str; 20] = [
@@ -88,8 +118,10 @@ pub const SAME: usize = 90;
 const PLACE_CHARACTERS_MAX: usize = 3;
 /// Longer names are compared by their beginning.
 const CHARACTERS_MAX: usize = 70;
-/// A name of so many characters may have been cut there; what it begins is that name.
+/// A name of so many characters may have been cut there; what it begins is that name. Banks cut at
+/// 35, 27 and 18, and drop a space at the end.
 const CUT_MIN: usize = 30;
+const CUT_AT: [usize; 4] = [17, 18, 26, 27];
 const CUT_LIKENESS: usize = 95;
 /// Japan's payers write what they pay before their names.
 const NUMBER_MIN: usize = 4;
@@ -105,12 +137,21 @@ pub fn likeness(left: &str, right: &str) -> usize {
 /// The same for names that are there to their end.
 #[must_use]
 pub fn proven_likeness(left: &str, right: &str) -> usize {
-    let (left, right) = (plain(left), plain(right));
+    let (mut left, mut right) = (plain(left), plain(right));
+    if is_cyrillic(&left) != is_cyrillic(&right) {
+        (left, right) = (latin(&left), latin(&right));
+    }
+    let apart = alike(&left, &right);
+    let letters = |name: &[char]| name.iter().copied().filter(|c| *c != ' ').collect::<Vec<_>>();
+    apart.max(alike(&letters(&left), &letters(&right)))
+}
+
+fn alike(left: &[char], right: &[char]) -> usize {
     let longest = left.len().max(right.len());
     if left.is_empty() || right.is_empty() {
         return 0;
     }
-    let kept = longest.saturating_sub(distance(&left, &right));
+    let kept = longest.saturating_sub(distance(left, right));
     kept.saturating_mul(100).checked_div(longest).unwrap_or(0)
 }
 
@@ -120,8 +161,8 @@ fn is_cut(left: &str, right: &str) -> bool {
         folded(name).chars().filter(|c| c.is_alphanumeric()).collect()
     };
     let (shorter, longer) = if left.len() <= right.len() { (left, right) } else { (right, left) };
-    let long = normalise(shorter).chars().count() >= CUT_MIN;
-    long && words(longer).starts_with(&words(shorter))
+    let length = normalise(shorter).chars().count();
+    (length >= CUT_MIN || CUT_AT.contains(&length)) && words(longer).starts_with(&words(shorter))
 }
 
 /// Without accents, upper case; `ue` and `ü` are `u`; kana large and without long vowels. Two texts
@@ -147,7 +188,9 @@ pub fn folded(name: &str) -> String {
             'İ' | 'ı' => folded.push('I'),
             'ة' => folded.push('ه'),
             'ى' => folded.push('ي'),
-            'ー' | 'ـ' => {}
+            'ー' | 'ـ' | '\'' | '’' | '‘' | '״' | '׳' => {}
+            // Hebrew abbreviations have a quotation mark before the last letter.
+            '"' if folded.ends_with(|c| matches!(c, 'א'..='ת')) => {}
             // Half-width kana have a hyphen for the long vowel.
             '-' if folded.chars().last().is_some_and(is_kana) => {}
             other => folded.push(large_kana(other)),
@@ -161,11 +204,13 @@ fn is_kana(character: char) -> bool {
 }
 
 fn umlauts(name: &str) -> String {
-    name.replace("UE", "U").replace("OE", "O").replace("AE", "A")
+    name.replace('\'', "").replace("UE", "U").replace("OE", "O").replace("AE", "A")
 }
 
 fn is_accent(character: char) -> bool {
-    matches!(u32::from(character), 0x300..=0x36f | 0x5b0..=0x5c7 | 0x64b..=0x65f | 0x670)
+    // Also the marks of Thai tones.
+    matches!(u32::from(character),
+        0x300..=0x36f | 0x5b0..=0x5c7 | 0x64b..=0x65f | 0x670 | 0xe47..=0xe4e)
 }
 
 /// Hiragana as katakana, small ones as large ones: banks have no others.
@@ -193,8 +238,9 @@ fn large_kana(character: char) -> char {
 }
 
 fn plain(name: &str) -> Vec<char> {
-    let name = without_kana_forms(&folded(name));
+    let name = without_kana_forms(payer_alone(&folded(name)));
     let name = without_places(&name).replace(|c: char| !c.is_alphanumeric(), " ");
+    let name = without_phrases(&name);
     let mut words = joined_letters(&name);
     if words.len() > 1 && words.first().is_some_and(|word| is_number(word)) {
         words.remove(0);
@@ -205,6 +251,67 @@ fn plain(name: &str) -> Vec<char> {
     words.sort_unstable();
     words.dedup();
     words.join(" ").chars().take(CHARACTERS_MAX).collect()
+}
+
+/// Without who pays for somebody else, or for whom: `PAYPAL *ACME`, `ACME C/O GLOBEX`, `1/ACME`.
+fn payer_alone(name: &str) -> &str {
+    let ends = ON_BEHALF.iter().filter_map(|word| name.find(word)).filter(|at| *at > 0);
+    let name = ends.min().and_then(|end| name.get(..end)).unwrap_or(name);
+    let name = name.split_once(" *").map_or(name, |(_, after)| after);
+    name.strip_prefix("1/").unwrap_or(name)
+}
+
+fn without_phrases(name: &str) -> String {
+    let words: Vec<&str> = name.split(' ').filter(|word| !word.is_empty()).collect();
+    let mut name = format!(" {} ", words.join(" "));
+    for phrase in PHRASES {
+        name = name.replace(&format!(" {phrase} "), " ");
+    }
+    name
+}
+
+fn is_cyrillic(name: &[char]) -> bool {
+    name.iter().any(|c| matches!(c, '\u{400}'..='\u{4ff}'))
+}
+
+/// Cyrillic letters as banks write them in Latin ones.
+fn latin(name: &[char]) -> Vec<char> {
+    let letter = |c: &char| match c {
+        'А' => "A",
+        'Б' => "B",
+        'В' => "V",
+        'Г' | 'Ґ' => "G",
+        'Д' => "D",
+        'Е' | 'Э' | 'Є' => "E",
+        'Ж' => "ZH",
+        'З' => "Z",
+        'И' | 'І' => "I",
+        'К' => "K",
+        'Л' => "L",
+        'М' => "M",
+        'Н' => "N",
+        'О' => "O",
+        'П' => "P",
+        'Р' => "R",
+        'С' => "S",
+        'Т' => "T",
+        'У' => "U",
+        'Ф' => "F",
+        'Х' => "KH",
+        'Ц' => "TS",
+        'Ч' => "CH",
+        'Ш' => "SH",
+        'Щ' => "SHCH",
+        'Ы' => "Y",
+        'Ю' => "YU",
+        'Я' => "YA",
+        _ => "",
+    };
+    let each = |c: &char| {
+        let known = is_cyrillic(std::slice::from_ref(c));
+        if known { letter(c).chars().collect() } else { vec![*c] }
+    };
+    name.iter().flat_map(each).collect()
 }
 
 /// The words, single letters behind each other as one: `S.A.`, `s p. z o. o.`, `ذ.م.م`.
