@@ -1,5 +1,7 @@
 //! `doctor`: is everything in place? Each check says what to do; exit 1 if any fails.
 
+mod codes;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -65,6 +67,7 @@ fn verdict(
 pub async fn run(config: &Config, printer: Printer) -> Result<Exit, CliError> {
     let mut checks = database(config).await;
     checks.extend(kafka(&config.kafka).await);
+    checks.extend(codes::judged(config));
     printer.rows(&checks)?;
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
     Ok(if failed { Exit::Failed } else { Exit::Ok })

@@ -102,6 +102,8 @@ fn crc16(bytes: &[u8]) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::matching::reference;
     use crate::domain::money::Currency;
@@ -201,6 +203,45 @@ mod tests {
         };
         let (_, text) = bare.of(money("0.01", "EUR"), &reference).expect("a code");
         assert_eq!(text.split('\n').nth(4), Some(""));
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_and_name_can_be_read_back(
+            cents in 1_i64..=99_999_999_999, name in "\\PC{1,70}", ascii in "[ -~]{1,25}",
+            seed in any::<u8>(), bic in any::<bool>(),
+        ) {
+            let reference = reference::mint(&[seed; 32]);
+            let mut codes = settings();
+            if let (Some(euro), Some(paynow)) = (&mut codes.euro, &mut codes.paynow) {
+                euro.name.clone_from(&name);
+                euro.bic = euro.bic.take().filter(|_| bic);
+                paynow.name.clone_from(&ascii);
+            }
+            let amount = |code| {
+                let currency = Currency::parse(code).expect("currency");
+                Money::from_micros(cents * 10_000, currency)
+            };
+            let plain = format!("{}.{:02}", cents / 100, cents % 100);
+            match codes.of(amount("EUR"), &reference) {
+                Some((_, text)) => {
+                    let lines: Vec<&str> = text.split('\n').collect();
+                    prop_assert!(text.len() <= 331 && lines.len() == 10, "{}", text);
+                    prop_assert_eq!(lines[5], name.as_str());
+                    prop_assert_eq!(lines[7], format!("EUR{plain}"));
+                    prop_assert_eq!(lines[9], reference.as_str());
+                }
+                // Only what is too long for a code has none.
+                None => prop_assert!(name.len() > 200, "{}", name.len()),
+            }
+            let (_, text) = codes.of(amount("SGD"), &reference).expect("a code");
+            prop_assert!(checked(&text));
+            let read = fields(&text);
+            let of = |name: &str| read.iter().find(|f| f.0 == name).map(|f| f.1.clone());
+            prop_assert_eq!(of("54"), Some(plain));
+            prop_assert_eq!(of("59"), Some(ascii));
+            prop_assert!(read.iter().all(|field| field.1.len() <= 99));
+        }
     }
 
     #[test]
