@@ -9,7 +9,7 @@ use crate::domain::matching::payer::LEARNED;
 use crate::domain::matching::verdict::Verdict;
 use crate::domain::payment::ParkReason;
 use crate::store::views::payments::{
-    CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView, SuggestionRow,
+    AddedView, CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView, SuggestionRow,
 };
 
 /// Counting stops here: eleven stands for "more than ten".
@@ -104,12 +104,24 @@ fn one(decision: &DecisionView, text: &mut Text) {
     }
     for suggestion in &stored.suggestions {
         text.line(&format!(
-            "    - {}invoice {} of {}, {} due",
+            "    - {}invoice {} of {}, {} due{}",
             suggestion.suggestion_id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default(),
             suggestion.invoice_id,
             suggestion.account_id,
-            in_currency(&suggestion.amount_due, suggestion.currency.as_ref(), stored)
+            in_currency(&suggestion.amount_due, suggestion.currency.as_ref(), stored),
+            added(&suggestion.with)
         ));
+    }
+}
+
+/// The payments that are allocated with this one.
+fn added(with: &[AddedView]) -> String {
+    let words = with.iter().map(|one| format!("{} ({})", one.payment_id, one.amount));
+    let words: Vec<String> = words.collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(", together with {}", words.join(" and "))
     }
 }
 
@@ -351,7 +363,8 @@ mod tests {
             include_str!("../domain/matching/hints.rs"),
             include_str!("../domain/matching/several.rs"),
             include_str!("../domain/matching/currency.rs"),
-            include_str!("../domain/matching/policy.rs")
+            include_str!("../domain/matching/policy.rs"),
+            include_str!("../domain/matching/together.rs")
         );
         for verdict in Verdict::ALL {
             let word = verdict.word();

@@ -269,13 +269,14 @@ pub(super) fn words(state: &str) -> &str {
 
 impl Tabular for SuggestionRow {
     const HEADERS: &'static [&'static str] =
-        &["suggestion", "customer", "invoices", "amount", "currency", "status", "said"];
+        &["suggestion", "customer", "invoices", "with", "amount", "currency", "status", "said"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.suggestion_id.clone(),
             self.account_id.clone(),
             self.invoices.join(" + "),
+            self.with_payments.join(" + "),
             self.amount.clone(),
             self.currency.clone(),
             self.status.clone(),

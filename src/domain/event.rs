@@ -74,6 +74,8 @@ pub struct SuggestedInvoice {
     pub invoice_id: InvoiceId,
     pub account_id: AccountId,
     pub amount_due: Money,
+    /// Other payments that are held, and what each adds: chosen together with this one.
+    pub with: Vec<(PaymentId, Money)>,
 }
 
 /// Why a balance changed.

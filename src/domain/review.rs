@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use super::allocation::Rule;
 use super::ids::{AccountId, DecisionId, InvoiceId, PaymentId, RecordId, SuggestionId};
 use super::matching::{MatchDecision, MatchOutcome};
-use super::money::Money;
+use super::money::{Money, MoneyError};
 use super::payment::ParkReason;
 use super::working_set::BookEntry;
 
@@ -55,8 +55,10 @@ pub struct Suggestion {
     pub payment_id: PaymentId,
     pub decision_id: DecisionId,
     pub account_id: AccountId,
-    /// What each invoice would get; at least one.
+    /// What each invoice would get of the payment; at least one.
     pub parts: Vec<(InvoiceId, Money)>,
+    /// Other payments that are held, and what each adds to the one invoice.
+    pub with: Vec<(PaymentId, Money)>,
     pub status: SuggestionStatus,
 }
 
@@ -64,6 +66,13 @@ impl Suggestion {
     #[must_use]
     pub fn invoices(&self) -> BTreeSet<InvoiceId> {
         self.parts.iter().map(|part| part.0.clone()).collect()
+    }
+
+    /// All payments that would be allocated.
+    #[must_use]
+    pub fn payments(&self) -> BTreeSet<PaymentId> {
+        let others = self.with.iter().map(|other| other.0.clone());
+        others.chain([self.payment_id.clone()]).collect()
     }
 }
 
@@ -132,8 +141,20 @@ pub enum ReviewEffect {
     Unlink { used: AliasUse, payment_id: PaymentId, at: DateTime<Utc>, cause: RecordId },
 }
 
-/// What a person may choose of a decision, best first, with the amounts: one invoice each, or all
-/// together where the rule means a group. What is in another currency cannot be chosen.
+/// What of the payment a decision leaves: all of it, or the rest of what it allocated.
+///
+/// # Errors
+/// Only if the parts are more than the payment has.
+pub fn left(outcome: &MatchOutcome, free: Money) -> Result<Money, MoneyError> {
+    match outcome {
+        MatchOutcome::Allocate(parts) => parts.iter().try_fold(free, |left, p| left.sub(p.1)),
+        MatchOutcome::OnAccount | MatchOutcome::Park(_) => Ok(free),
+    }
+}
+
+/// What a person may choose for what a decision leaves, best first, with the amounts: one invoice
+/// each, or all together where the rule means a group, or where the rest is exactly their sum. What
+/// is in another currency cannot be chosen.
 #[must_use]
 pub fn choices(
     rule: Rule,
@@ -141,18 +162,21 @@ pub fn choices(
     suggested: &[BookEntry],
     free: Money,
 ) -> Vec<Vec<BookEntry>> {
-    if matches!(outcome, MatchOutcome::Allocate(_)) {
+    let Some(left) = left(outcome, free).ok().filter(|left| left.is_positive()) else {
         return Vec::new();
-    }
-    let currency = free.currency();
+    };
+    let currency = left.currency();
     let choosable = suggested.iter().filter(|entry| entry.amount_due.currency() == currency);
     let entries: Vec<BookEntry> = choosable.cloned().collect();
-    let together = matches!(rule, Rule::R5 | Rule::R5b | Rule::R9)
+    let rest = matches!(outcome, MatchOutcome::Allocate(_));
+    let together = !rest && matches!(rule, Rule::R5 | Rule::R5b | Rule::R9)
         || *outcome == MatchOutcome::Park(ParkReason::AboveAutoLimit);
     let accounts: BTreeSet<&AccountId> = entries.iter().map(|entry| &entry.account_id).collect();
     let sum = entries.iter().try_fold(Money::zero(currency), |sum, e| sum.add(e.amount_due));
-    let fits = sum.is_ok_and(|sum| sum.compare(free).is_ok_and(std::cmp::Ordering::is_le));
-    if together && accounts.len() == 1 && entries.len() > 1 && fits {
+    let order = sum.and_then(|sum| sum.compare(left));
+    let exactly = rest && order.as_ref().is_ok_and(|order| order.is_eq());
+    let fits = together && order.is_ok_and(std::cmp::Ordering::is_le);
+    if (fits || exactly) && accounts.len() == 1 && entries.len() > 1 {
         return vec![entries];
     }
     entries.into_iter().map(|entry| vec![entry]).collect()
@@ -162,12 +186,17 @@ pub fn choices(
 /// always gives the same ids.
 #[must_use]
 pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
+    let Ok(left) = left(&decision.outcome, decision.free) else {
+        return Vec::new();
+    };
     let all = choices(decision.rule, &decision.outcome, &decision.suggestions, decision.free);
-    let numbered = (1_usize..).zip(all);
+    let alone = all.into_iter().map(|entries| (entries, Vec::new()));
+    let together = decision.together.iter().map(|t| (vec![t.invoice.clone()], t.with.clone()));
+    let numbered = (1_usize..).zip(together.chain(alone));
     numbered
-        .filter_map(|(number, entries)| {
+        .filter_map(|(number, (entries, with))| {
             let account_id = entries.first()?.account_id.clone();
-            let amount = |entry: &BookEntry| entry.amount_due.min(decision.free).ok();
+            let amount = |entry: &BookEntry| entry.amount_due.min(left).ok();
             let parts =
                 entries.iter().map(|entry| Some((entry.invoice_id.clone(), amount(entry)?)));
             Some(Suggestion {
@@ -176,6 +205,7 @@ pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
                 decision_id: decision.id,
                 account_id,
                 parts: parts.collect::<Option<Vec<_>>>()?,
+                with,
                 status: SuggestionStatus::Open,
             })
         })

@@ -7,6 +7,7 @@
 
 mod ended;
 pub mod equal_rows;
+mod held;
 pub mod lookalikes;
 pub mod lots;
 mod missing;
@@ -42,6 +43,8 @@ pub const BOOK_OLDEST_MAX: usize = 64;
 /// Counts over the whole book stop here: "more than ten" is all that anybody needs to know.
 pub const BOOK_COUNT_MAX: usize = 11;
 
+pub use held::HELD_MAX;
+
 /// A bank transaction that was recorded before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBankTransaction {
@@ -62,6 +65,8 @@ pub enum Miss {
     Book(String, i64),
     /// Payable invoices whose reference or number is this word but for one typing mistake.
     Near(Word),
+    /// Payments of an account in a currency that have money left.
+    Held(AccountId, String),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(lots::Walk, AccountId, String, usize),
 }
@@ -165,6 +170,7 @@ pub struct WorkingSet {
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
     pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
     pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
+    pub held_payments: Shared<held::Held>,
     pub near: Shared<HashMap<Word, Vec<BookEntry>>>,
     /// Names of the customers in `book` and `near`: they are compared, and only suggest.
     pub names: Shared<HashMap<AccountId, String>>,

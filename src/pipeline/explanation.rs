@@ -62,6 +62,15 @@ struct ExplainedSuggestion<'a> {
     suggestion_id: Option<&'a str>,
     #[serde(flatten)]
     invoice: ExplainedInvoice<'a>,
+    /// Other payments that are held, and what each adds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    with: Vec<ExplainedPayment<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExplainedPayment<'a> {
+    payment_id: &'a str,
+    amount: String,
 }
 
 #[derive(Serialize)]
@@ -102,11 +111,19 @@ fn invoice(entry: &BookEntry, free: Money) -> ExplainedInvoice<'_> {
 fn suggestion<'a>(
     choices: &'a [Suggestion],
     entry: &'a BookEntry,
+    with: &'a [(PaymentId, Money)],
     free: Money,
 ) -> ExplainedSuggestion<'a> {
-    let of = |choice: &&Suggestion| choice.parts.iter().any(|part| part.0 == entry.invoice_id);
+    let of = |choice: &&Suggestion| {
+        choice.with == with && choice.parts.iter().any(|part| part.0 == entry.invoice_id)
+    };
     let suggestion_id = choices.iter().find(of).map(|choice| choice.id.as_str());
-    ExplainedSuggestion { suggestion_id, invoice: invoice(entry, free) }
+    let adds = |(id, amount): &'a (PaymentId, Money)| ExplainedPayment {
+        payment_id: id.as_str(),
+        amount: amount.number(),
+    };
+    let with = with.iter().map(adds).collect();
+    ExplainedSuggestion { suggestion_id, invoice: invoice(entry, free), with }
 }
 
 /// The explanation of `decision`, as one JSON object.
@@ -129,7 +146,10 @@ pub fn to_json(decision: &MatchDecision) -> String {
         MatchOutcome::OnAccount | MatchOutcome::Park(_) => &[],
     };
     let choices = suggestions(decision);
-    let suggested = |entry| suggestion(&choices, entry, decision.free);
+    let together = decision.together.iter();
+    let together = together.map(|one| suggestion(&choices, &one.invoice, &one.with, decision.free));
+    let alone = decision.suggestions.iter();
+    let alone = alone.map(|entry| suggestion(&choices, entry, &[], decision.free));
     let currency = decision.free.currency();
     let explained = Explained {
         free: decision.free.number(),
@@ -145,7 +165,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         notes: &explanation.notes,
         looks_like: explanation.looks_like.as_ref().map(PaymentId::as_str),
         policies: explanation.policies.iter().map(policy).collect(),
-        suggestions: decision.suggestions.iter().map(suggested).collect(),
+        suggestions: together.chain(alone).collect(),
         allocations: allocations
             .iter()
             .map(|(id, amount)| ExplainedPart { invoice_id: id.as_str(), amount: amount.number() })

@@ -5,6 +5,7 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, PartFact, SuggestedInvoice};
+use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
 
 mod steps_back;
@@ -464,13 +465,32 @@ impl<'a> Object<'a> {
             if index > 0 {
                 self.out.push(',');
             }
-            let SuggestedInvoice { suggestion_id, invoice_id, account_id, amount_due } = suggestion;
+            let SuggestedInvoice { suggestion_id, invoice_id, account_id, amount_due, with } =
+                suggestion;
             let mut object = Object::open(self.out);
             object.maybe_text("suggestion_id", suggestion_id.as_ref().map(|id| id.as_str()));
             object.text("invoice_id", invoice_id.as_str());
             object.text("account_id", account_id.as_str());
             object.amount("amount_due", *amount_due);
             object.currency(*amount_due);
+            if !with.is_empty() {
+                object.payments(with);
+            }
+            object.close();
+        }
+        self.out.push(']');
+    }
+
+    fn payments(&mut self, payments: &[(PaymentId, Money)]) {
+        self.name("with_payments");
+        self.out.push('[');
+        for (index, (payment_id, amount)) in payments.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            let mut object = Object::open(self.out);
+            object.text("payment_id", payment_id.as_str());
+            object.amount("amount", *amount);
             object.close();
         }
         self.out.push(']');

@@ -32,7 +32,12 @@ const CONTRACT_WINS: [(&str, &str, &str); 1] = [(
 )];
 
 /// Hostile texts that name an invoice all the same, alone in the fixture (matching §2 and §3).
-const NAMES_AN_INVOICE: [(&str, &str, &str); 6] = [
+const NAMES_AN_INVOICE: [(&str, &str, &str); 7] = [
+    (
+        "B140",
+        "near_reference",
+        "its digits, after a letter that only looks right: a person is asked",
+    ),
     ("B142", "uncorroborated", "a zero-width space is dropped; INV-3001 is a rival"),
     ("B144", "uncorroborated", "a space stands for the hyphen; as B142"),
     ("B146", "near_reference", "a digit too many: a person is asked, nothing is paid"),
@@ -281,6 +286,7 @@ async fn each_line_alone_in_the_state_of_the_corpus_ends_as_expected() {
     let before = direct.database.lines("SELECT * FROM inbox ORDER BY 1, 2").await;
     let named: BTreeMap<&str, &str> =
         NAMES_AN_INVOICE.iter().map(|(id, expected, _)| (*id, *expected)).collect();
+    let mut wrong = Vec::new();
     for line in Line::all() {
         let mut tx = direct.pipeline.pool().begin().await.expect("begin");
         if line.class == "duplicate" {
@@ -300,12 +306,14 @@ async fn each_line_alone_in_the_state_of_the_corpus_ends_as_expected() {
             let expected = named.get(line.id.as_str()).copied().unwrap_or("nothing");
             let subject = ended[0].subject.as_deref().expect("a subject");
             let id = subject.strip_prefix("payment:").expect("a payment");
-            assert_eq!(settled_by(&mut tx, id).await, expected, "{}", line.id);
+            let settled = settled_by(&mut tx, id).await;
+            wrong.extend((settled != expected).then(|| (line.id.clone(), settled)));
         }
         tx.rollback().await.expect("rollback");
     }
     let after = direct.database.lines("SELECT * FROM inbox ORDER BY 1, 2").await;
     assert_eq!(after, before, "nothing was left behind");
+    assert!(wrong.is_empty(), "{wrong:?}");
     direct.finish().await;
 }
 

@@ -16,7 +16,7 @@ use crate::statements::{SQL, statements_of};
 const WORLD: usize = 20;
 
 /// What grows with what happens.
-const GROWING: [&str; 41] = [
+const GROWING: [&str; 42] = [
     "allocation_reversals",
     "allocations",
     "bank_statement_issues",
@@ -46,6 +46,7 @@ const GROWING: [&str; 41] = [
     "payments_without_bank_id",
     "split_undos",
     "suggestion_invoices",
+    "suggestion_payments",
     "suggestions",
     "tombstones",
     "usage_charges",
@@ -269,7 +270,8 @@ const ASKED: &[(&str, &str)] = &[
         "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[100000000], ARRAY['X'],
          64, 64",
     ),
-    ("load_near", "ARRAY['RF'], ARRAY['INV-B-1']"),
+    ("load_held", "ARRAY['BIG'], ARRAY['SGD'], 34"),
+    ("load_near", "ARRAY['RF'], ARRAY['INV-B-1'], ARRAY['1']"),
     ("load_oldest", "ARRAY['BIG'], ARRAY['SGD'], 64"),
     ("load_parked_returns", "ARRAY['SG-DBS-001'], ARRAY['reversal:ORPHAN-1']"),
     ("load_payment_owners", "ARRAY['P-1']"),

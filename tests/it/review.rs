@@ -466,3 +466,78 @@ async fn an_invoice_that_is_suggested_is_no_void_candidate() {
     assert_eq!(desk.value(candidates).await, "INV-1 INV-2");
     desk.direct.finish().await;
 }
+
+/// Two halves of one invoice: one choice, one word, one transaction; the views name both.
+#[tokio::test]
+async fn two_halves_are_confirmed_by_one_word() {
+    let mut desk = Desk::new("rv_halves").await;
+    let customer = with(account("A"), &json!({ "payer_accounts": ["PAYERA1"] }));
+    desk.command("account.upsert", customer).await;
+    desk.command("invoice.create", invoice("INV-1", "A", "100.00")).await;
+    desk.receive("T1", "40.00", "PAYERA1").await;
+    desk.receive("T2", "60.00", "PAYERA1").await;
+    let (first, second) = (paid("T1"), paid("T2"));
+    let pool = desk.direct.pipeline.pool().clone();
+    let page = Page { limit: 10, after: None };
+    let filter = ReviewFilter::default();
+    let listed = views::list(&pool, &filter, &page, Privacy::Masked).await.expect("listed");
+    let row = listed.items.iter().find(|row| !row.with_payments.is_empty()).expect("both halves");
+    assert_eq!((&row.payment_id, &row.with_payments), (&second, &vec![first.clone()]));
+    assert_eq!((row.proposed.as_str(), row.invoices.as_slice()), ("100.00", &["INV-1".into()][..]));
+    assert_eq!(row.evidence, "The payments are exactly the invoice together.");
+    let shown = topup::store::views::payments::show(&pool, &first, Privacy::Masked).await;
+    let shown = shown.expect("read").expect("known");
+    assert!(shown.suggestions.iter().any(|s| s.with_payments == [second.clone()]), "{shown:?}");
+    assert_eq!(desk.confirm("T2", "A").await, "applied");
+    for id in ["T1", "T2"] {
+        assert_eq!(desk.state(id).await, "allocated|A", "{id}");
+    }
+    let allocated = "SELECT payment_id, invoice_id, rule, amount FROM allocations ORDER BY 1";
+    assert_eq!(
+        desk.lines(allocated).await,
+        [format!("{first}|INV-1|R1|40000000"), format!("{second}|INV-1|R1|60000000")]
+    );
+    assert_eq!(desk.value("SELECT status FROM invoices").await, "provisioned");
+    assert_eq!(desk.confirm("T2", "A").await, "suggestion_closed");
+    desk.direct.finish().await;
+}
+
+/// One half went elsewhere: what was suggested with it holds no more, and a word on it is refused.
+#[tokio::test]
+async fn a_half_that_went_elsewhere_closes_what_was_suggested_with_it() {
+    let mut desk = Desk::new("rv_half_gone").await;
+    let customer = with(account("A"), &json!({ "payer_accounts": ["PAYERA1"] }));
+    desk.command("account.upsert", customer).await;
+    desk.command("invoice.create", invoice("INV-1", "A", "100.00")).await;
+    desk.receive("T1", "40.00", "PAYERA1").await;
+    desk.receive("T2", "60.00", "PAYERA1").await;
+    let word = desk.word("T2", "A").await;
+    desk.command("invoice.create", invoice("INV-2", "A", "40.00")).await;
+    assert_eq!(desk.state("T1").await, "allocated|A");
+    assert_eq!(desk.say("match.confirm", &word).await, "suggestion_closed");
+    assert_eq!(desk.state("T2").await, "on_account|A");
+    desk.direct.finish().await;
+}
+
+/// The database itself refuses a payment that cannot be part of a suggestion.
+#[tokio::test]
+async fn a_payment_of_another_customer_is_part_of_no_suggestion() {
+    let mut desk = Desk::new("rv_half_foreign").await;
+    for (id, payer) in [("A", "PAYERA1"), ("B", "PAYERB1")] {
+        let customer = with(account(id), &json!({ "payer_accounts": [payer] }));
+        desk.command("account.upsert", customer).await;
+    }
+    desk.command("invoice.create", invoice("INV-1", "A", "100.00")).await;
+    desk.receive("T1", "40.00", "PAYERB1").await;
+    desk.receive("T2", "60.00", "PAYERA1").await;
+    let suggestion = desk.suggestion("T2").await;
+    for other in ["T1", "T2"] {
+        let plant = format!(
+            "INSERT INTO suggestion_payments VALUES ('{suggestion}', '{}', 1)",
+            paid(other)
+        );
+        let refused = desk.direct.database.refused(&plant).await;
+        assert_eq!(refused, "suggestion_payments_fit");
+    }
+    desk.direct.finish().await;
+}

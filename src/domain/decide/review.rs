@@ -1,12 +1,13 @@
 //! A person's word on a suggestion: confirmed (everything is checked again), or refused for ever.
 
 use super::command::{self, Result};
-use super::settle;
+use super::settle::{self, Part};
 use super::{Halt, Recording};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::Effect;
 use crate::domain::ids::{AccountId, PaymentId, SuggestionId};
-use crate::domain::payment::{Payment, PaymentOrigin};
+use crate::domain::invoice::Invoice;
+use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::Rejection;
 use crate::domain::review::{AliasUse, PayerLink, ReviewEffect, Suggestion, SuggestionStatus};
 use crate::domain::working_set::Stop;
@@ -67,15 +68,58 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
     }
     let amounts: Vec<_> = suggestion.parts.iter().map(|part| Some(part.1)).collect();
     let parts = command::parts_of(&payment, &invoices, &amounts)?;
-    settle::check_balance_limit(recording, word.account_id, &parts)?;
+    let others = others(recording, word, &suggestion, &invoices)?;
+    let all: Vec<Part> = parts.iter().chain(others.iter().flat_map(|o| &o.1)).cloned().collect();
+    settle::check_balance_limit(recording, word.account_id, &all)?;
     resolve(recording, word, SuggestionStatus::Confirmed)?;
-    if payment.account_id.is_none() {
-        let (payment_id, account_id) = (word.payment_id.clone(), word.account_id.clone());
-        recording.add(Effect::AssignPayment { payment_id, account_id })?;
+    let first = (payment, parts);
+    for (payment, parts) in std::iter::once(first).chain(others) {
+        let payment_id = payment.payment_id;
+        if payment.account_id.is_none() {
+            let (payment_id, account_id) = (payment_id.clone(), word.account_id.clone());
+            recording.add(Effect::AssignPayment { payment_id, account_id })?;
+        }
+        learn(recording, &payment_id, word.account_id, Some(word.suggestion_id))?;
+        settle::post_provisioned(recording, &payment_id, Rule::R1, &parts)?;
     }
-    learn(recording, word.payment_id, word.account_id, Some(word.suggestion_id))?;
-    settle::post_provisioned(recording, word.payment_id, Rule::R1, &parts)?;
     Ok(command::applied_payment(word.payment_id))
+}
+
+/// The other payments of the suggestion, if each can still give what it was to give, and the
+/// invoice still takes all of it.
+fn others(
+    recording: &Recording<'_>,
+    word: &Word<'_>,
+    suggestion: &Suggestion,
+    invoices: &[Invoice],
+) -> std::result::Result<Vec<(Payment, Vec<Part>)>, Halt> {
+    let (Some(invoice), Some((_, own))) = (invoices.first(), suggestion.parts.first()) else {
+        return Ok(Vec::new());
+    };
+    let mut left = invoice.due()?.sub(*own)?;
+    let mut others = Vec::with_capacity(suggestion.with.len());
+    for (payment_id, amount) in &suggestion.with {
+        let payment = command::known_payment(recording, payment_id)?;
+        command::check_owner(payment.account_id.as_ref(), word.account_id)?;
+        command::check_usable(&payment)?;
+        if matches!(payment.state, PaymentState::Parked(reason) if reason.is_doubt()) {
+            return Err(Rejection::SuggestionClosed.into());
+        }
+        let pair = (payment_id.clone(), invoice.invoice_id.clone());
+        if recording.set.live_pairs.contains(&pair) {
+            return Err(Rejection::AllocationExists.into());
+        }
+        if amount.compare(payment.unallocated()?)?.is_gt() {
+            return Err(Rejection::AmountExceedsUnallocated.into());
+        }
+        if amount.compare(left)?.is_gt() {
+            return Err(Rejection::AmountExceedsDue.into());
+        }
+        left = left.sub(*amount)?;
+        let part = Part { invoice_id: invoice.invoice_id.clone(), amount: *amount };
+        others.push((payment, vec![part]));
+    }
+    Ok(others)
 }
 
 /// The payment stays as it is; these invoices are not suggested for it again, nor found by amount.

@@ -16,14 +16,15 @@ use crate::domain::matching::{Explanation, MatchDecision, MatchOutcome, Subject,
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentState};
 use crate::domain::rejection::Rejection;
-use crate::domain::review::{self, ReviewEffect};
+use crate::domain::review::{self, ReviewEffect, SuggestionStatus};
 use crate::domain::usage::{LotMove, MoveKind};
-use crate::domain::working_set::Stop;
 use crate::domain::working_set::lookalikes::Doubt;
+use crate::domain::working_set::{BookEntry, Stop};
 
 type Result<T> = std::result::Result<T, Halt>;
 
 /// One invoice's share of a payment.
+#[derive(Clone)]
 pub(super) struct Part {
     pub invoice_id: InvoiceId,
     pub amount: Money,
@@ -281,6 +282,7 @@ pub(super) fn in_doubt(
         free: bank.amount,
         outcome: MatchOutcome::Park(doubt.why),
         suggestions: Vec::new(),
+        together: Vec::new(),
         explanation: Explanation {
             looks_like: Some(doubt.earlier.clone()),
             ..Explanation::default()
@@ -380,6 +382,7 @@ fn conclude(
     if let Some(owner) = &payment.account_id {
         // It is decided again, and by now names another customer too: their invoices are no choice.
         decision.suggestions.retain(|entry| entry.account_id == *owner);
+        decision.together.retain(|together| together.invoice.account_id == *owner);
     }
     let (state, reason) = match (&decision.outcome, payment.allocated.is_zero()) {
         (MatchOutcome::Allocate(_), _) | (_, false) => (payment.settled_state()?, None),
@@ -388,17 +391,7 @@ fn conclude(
     };
     let watches = decision.watches.clone();
     let choices = review::suggestions(&decision);
-    let chosen_by = |id: &InvoiceId| {
-        let choice = choices.iter().find(|choice| choice.parts.iter().any(|part| part.0 == *id));
-        choice.map(|choice| choice.id.clone())
-    };
-    let suggestions = decision.suggestions.iter().map(|entry| SuggestedInvoice {
-        suggestion_id: chosen_by(&entry.invoice_id),
-        invoice_id: entry.invoice_id.clone(),
-        account_id: entry.account_id.clone(),
-        amount_due: entry.amount_due,
-    });
-    let suggestions: Vec<SuggestedInvoice> = suggestions.collect();
+    let suggestions = suggested(&decision, &choices);
     recording.add(Effect::StoreDecision(Box::new(decision)))?;
     recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
     if !choices.is_empty() {
@@ -415,6 +408,25 @@ fn conclude(
         recording.publish(event_key(&payment), fact)?;
     }
     Ok(())
+}
+
+/// What is told of the choices: those of several payments first, as they are numbered.
+fn suggested(decision: &MatchDecision, choices: &[review::Suggestion]) -> Vec<SuggestedInvoice> {
+    let chosen_by = |id: &InvoiceId, with: &[(PaymentId, Money)]| {
+        let of = |choice: &&review::Suggestion| {
+            choice.with == with && choice.parts.iter().any(|part| part.0 == *id)
+        };
+        choices.iter().find(of).map(|choice| choice.id.clone())
+    };
+    let told = |entry: &BookEntry, with: &[(PaymentId, Money)]| SuggestedInvoice {
+        suggestion_id: chosen_by(&entry.invoice_id, with),
+        invoice_id: entry.invoice_id.clone(),
+        account_id: entry.account_id.clone(),
+        amount_due: entry.amount_due,
+        with: with.to_vec(),
+    };
+    let together = decision.together.iter().map(|one| told(&one.invoice, &one.with));
+    together.chain(decision.suggestions.iter().map(|entry| told(entry, &[]))).collect()
 }
 
 /// Decides again the payments that watched for `invoice`, oldest payment first.
@@ -470,6 +482,26 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     conclude(recording, payment_id, decision)
 }
 
+/// Whether money that is held adds up with another payment by now, or the rest of a payment, for
+/// which nothing could be chosen, has a choice: a newer invoice may be what it is for.
+fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
+    let held = matches!(payment.state, PaymentState::OnAccount | PaymentState::PartlyAllocated)
+        && matches!(decision.outcome, MatchOutcome::OnAccount);
+    if !held {
+        return false;
+    }
+    let known = recording.set.review.suggestions.get(&payment.payment_id);
+    let mut open = known.into_iter().flatten().filter(|s| s.status == SuggestionStatus::Open);
+    let choices = review::suggestions(decision);
+    let new = |choice: &review::Suggestion| {
+        !open.clone().any(|o| o.with == choice.with && o.parts == choice.parts)
+    };
+    choices.iter().any(|choice| !choice.with.is_empty() && new(choice))
+        || payment.state == PaymentState::PartlyAllocated
+            && !choices.is_empty()
+            && open.next().is_none()
+}
+
 /// The payment still waits; its reason, watches or suggestions may have changed.
 fn restate(
     recording: &mut Recording<'_>,
@@ -477,8 +509,9 @@ fn restate(
     decision: MatchDecision,
 ) -> Result<()> {
     let found = account_of(&decision).map(|identity| identity.account_id.clone());
-    let same =
-        match (&decision.outcome, payment.state) {
+    let adds = adds_a_choice(recording, payment, &decision);
+    let same = !adds
+        && match (&decision.outcome, payment.state) {
             (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,
             // Money held for a customer stays held, unless a person may now choose for them.
             (MatchOutcome::Park(_), PaymentState::OnAccount) => found != payment.account_id,

@@ -24,6 +24,12 @@ pub fn with_zeros(text: &str) -> String {
     runs(text, false)
 }
 
+/// A folded number without the letters before its digits: what people quote of it.
+#[must_use]
+pub fn digits(folded: &str) -> &str {
+    folded.trim_start_matches(|c: char| c.is_ascii_uppercase())
+}
+
 fn runs(text: &str, strip: bool) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut apart = false;

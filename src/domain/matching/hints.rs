@@ -1,6 +1,9 @@
 //! What speaks for an invoice without proving it: words with one mistake (R4b), groups (R9),
 //! declared charges (R10), names (R13). It suggests, and it keeps R4 from deciding.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::named::Named;
 use super::near::Word;
 use super::subset::{Group, only_group};
 use super::tiers::{Matching, Step, entry_of};
@@ -13,17 +16,34 @@ use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop};
 
+/// What a text that names no invoice nearly says.
+#[derive(Default)]
+struct Near {
+    references: Vec<BookEntry>,
+    numbers: Vec<BookEntry>,
+    /// Found by their digits alone.
+    bare: Vec<BookEntry>,
+}
+
 impl<'a> Matching<'a> {
     /// No invoice is named. A mistyped word says which of the known customer's invoices is meant; a
     /// mistyped reference of another customer keeps the amount from deciding.
     pub(super) fn unnamed(&mut self) -> Result<Step, Stop> {
-        let (references, numbers) = self.mistyped()?;
+        let Near { references, mut numbers, bare } = self.mistyped()?;
         let Some(known) = self.known.clone() else {
+            let free = self.subject.free;
+            let bare_exact = bare.iter().filter(|entry| entry.amount_due == free).cloned();
+            numbers.extend(bare_exact);
             let entries = if references.is_empty() { numbers } else { references };
             if entries.is_empty() {
-                return self.by_identity();
+                let group = (Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated));
+                return match self.bare_group(&bare)? {
+                    true => Ok(group),
+                    false => self.by_identity(),
+                };
             }
             self.push_near(entries);
+            self.mark_bare(&bare);
             return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::NearReference)));
         };
         let (mut own, foreign): (Vec<_>, Vec<_>) =
@@ -32,7 +52,16 @@ impl<'a> Matching<'a> {
             self.push_near(foreign);
             return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::IdentityConflict)));
         }
-        own.extend(numbers);
+        numbers.extend(bare.iter().cloned());
+        own.extend(numbers.into_iter().filter(|entry| entry.account_id == known.account_id));
+        let free = self.subject.free;
+        if !own.iter().any(|entry| entry.amount_due == free) {
+            let mut bare = bare;
+            bare.retain(|entry| entry.account_id == known.account_id);
+            if self.bare_group(&bare)? {
+                return Ok((Rule::R9, MatchOutcome::OnAccount));
+            }
+        }
         let currency = self.subject.free.currency();
         self.meant = own.into_iter().filter(|e| e.amount_due.currency() == currency).collect();
         self.by_identity()
@@ -40,21 +69,82 @@ impl<'a> Matching<'a> {
 
     /// Invoices one mistake away from words like references; and from words like numbers those of
     /// the known customer, or of exactly the amount. Other customers have numbers like these as
-    /// well: that says nothing.
-    fn mistyped(&self) -> Result<(Vec<BookEntry>, Vec<BookEntry>), Stop> {
-        let (mut references, mut numbers) = (Vec::new(), Vec::new());
-        for word in self.subject.tokens.mistyped(self.known.is_some()) {
-            if word.is_reference() {
-                references.extend(self.set.near(&word)?);
-                continue;
-            }
+    /// well: that says nothing. And those whose digits the text has.
+    fn mistyped(&self) -> Result<Near, Stop> {
+        let mut near = Near::default();
+        let known = self.known.is_some();
+        for word in super::text::sought(self.subject.bank, self.subject.tokens, known) {
             let free = self.subject.free;
-            numbers.extend(match &self.known {
-                Some(known) => self.set.near_of(&word, &known.account_id, free)?,
-                None => self.set.near_with(&word, free)?,
-            });
+            match &word {
+                Word::Digits(_) => near.bare.extend(self.set.near(&word)?),
+                word if word.is_reference() => near.references.extend(self.set.near(word)?),
+                Word::Mistyped(_) | Word::Neighbour(_) | Word::Quoted(_) => {
+                    near.numbers.extend(match &self.known {
+                        Some(known) => self.set.near_of(&word, &known.account_id, free)?,
+                        None => self.set.near_with(&word, free)?,
+                    });
+                }
+            }
         }
-        Ok((references, numbers))
+        near.bare.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        near.bare.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        Ok(near)
+    }
+
+    /// Several invoices of one customer, whose digits the text has, are exactly the amount: they
+    /// are one choice.
+    fn bare_group(&mut self, bare: &[BookEntry]) -> Result<bool, Stop> {
+        let free = self.subject.free;
+        let mut of_owner: BTreeMap<&AccountId, Vec<&BookEntry>> = BTreeMap::new();
+        let same = |entry: &&BookEntry| entry.amount_due.currency() == free.currency();
+        for entry in bare.iter().filter(same) {
+            of_owner.entry(&entry.account_id).or_default().push(entry);
+        }
+        let mut groups = Vec::new();
+        for entries in of_owner.into_values() {
+            let dues = entries.iter().map(|entry| entry.amount_due.to_micros());
+            let dues: Vec<i64> = dues.collect::<Result<_, _>>()?;
+            if let Group::Only(places) = only_group(&dues, free.to_micros()?) {
+                let of = places.iter().filter_map(|place| entries.get(*place));
+                groups.push(of.map(|entry| (*entry).clone()).collect::<Vec<_>>());
+            }
+        }
+        let [only] = groups.as_slice() else { return Ok(false) };
+        for entry in only {
+            self.push_candidate(entry, NamedBy::Number, "has_its_digits");
+            self.suggestions.push(entry.clone());
+        }
+        Ok(true)
+    }
+
+    /// Beside what is named, the text has the digits of others, which make it exactly the amount.
+    pub(super) fn others_by_digits(&mut self, named: &Named<'_>) -> Result<bool, Stop> {
+        let mut bare = Vec::new();
+        for word in super::text::digits(self.subject.bank) {
+            bare.extend(self.set.near(&word)?);
+        }
+        let known = |entry: &BookEntry| named.contains_key(&entry.invoice_id);
+        if bare.iter().all(known) {
+            return Ok(false);
+        }
+        let payable = named.values().filter(|(_, invoice)| invoice.is_payable());
+        bare.extend(payable.map(|(_, invoice)| entry_of(invoice)));
+        let owners: BTreeSet<_> = named.values().map(|(_, i)| &i.account_id).collect();
+        bare.retain(|entry| owners.contains(&entry.account_id));
+        bare.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        bare.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        self.bare_group(&bare)
+    }
+
+    /// What was found by its digits alone says so.
+    fn mark_bare(&mut self, bare: &[BookEntry]) {
+        for candidate in &mut self.explanation.candidates {
+            let id = &candidate.invoice.invoice_id;
+            if bare.iter().any(|entry| entry.invoice_id == *id) {
+                candidate.named_by = NamedBy::Number;
+                candidate.verdict = "has_its_digits";
+            }
+        }
     }
 
     /// A number of another customer than the payer's: perhaps one of the payer's own was meant.

@@ -263,6 +263,8 @@ fn lists(reader: &mut Reader<'_>, parts: &[Part<'_>], found: &mut Vec<Number>) {
         if let Some(letters) = letters {
             let words = match number {
                 None => usual(letters, digits, numbered),
+                // `Invoices 71014, 71015`: the word is in full, and the numbers have its letters.
+                Some(before) if is_invoice_word(letters) => shortened(USUAL, before, digits),
                 Some(before) => shortened(letters, before, digits),
             };
             let sure = numbered && number.is_none() && letters == USUAL;

@@ -4,6 +4,7 @@
 //! Ambiguity inside one account is settled by the declared order of invoices: the wallet is the
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
+mod bare;
 mod currency;
 pub mod fold;
 mod hints;
@@ -23,6 +24,7 @@ pub mod subset;
 mod tests;
 pub mod text;
 mod tiers;
+pub mod together;
 pub mod upstream;
 pub mod verdict;
 pub mod weak;
@@ -47,7 +49,7 @@ pub use policy::{Override, PartialPolicy, Policy, PolicyNote, RuleSet};
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 5;
+pub const RULE_SET_VERSION: i32 = 6;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 
@@ -153,6 +155,8 @@ pub struct MatchDecision {
     pub outcome: MatchOutcome,
     /// What a person may choose, best first.
     pub suggestions: Vec<BookEntry>,
+    /// Invoices that this payment and others that are held are exactly: chosen together.
+    pub together: Vec<together::Together>,
     pub explanation: Explanation,
     /// The account that the payment is known to belong to.
     pub account: Option<Identity>,
@@ -180,6 +184,7 @@ impl MatchDecision {
             free: subject.free,
             outcome: MatchOutcome::Park(ParkReason::Undecided),
             suggestions: Vec::new(),
+            together: Vec::new(),
             explanation: Explanation::default(),
             account: None,
             alias: None,
@@ -218,8 +223,9 @@ pub fn foresee(
     let payer = payer::payer(set, bank);
     // Numbers with a mistake are compared with few invoices first: those of the amount, or of the
     // customer.
-    let words = tokens.mistyped(payer.known.is_some()).into_iter();
-    let near = words.filter(Word::is_reference).map(Miss::Near);
+    let words = text::sought(bank, tokens, payer.known.is_some()).into_iter();
+    let words = words.filter(|word| word.is_reference() || matches!(word, Word::Digits(_)));
+    let near = words.map(Miss::Near);
     Ok(match payer.known {
         Some(Identity { account_id, .. }) => near
             .chain([

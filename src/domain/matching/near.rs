@@ -20,19 +20,27 @@ pub enum Word {
     Mistyped(String),
     /// The number of an invoice of ours: those that a payer may have meant as well.
     Neighbour(String),
+    /// Digits without the letters of our numbers, folded.
+    Digits(String),
+    /// A field or a line that is nothing but a reference, which upstream may have given an invoice.
+    Quoted(String),
 }
 
 impl Word {
     /// Whether it is like a reference of ours.
     #[must_use]
     pub fn is_reference(&self) -> bool {
-        matches!(self, Self::Mistyped(word) if like_reference(word))
+        match self {
+            Self::Mistyped(word) => like_reference(word),
+            Self::Quoted(_) => true,
+            Self::Neighbour(_) | Self::Digits(_) => false,
+        }
     }
 
     /// Whether it is a payer's word, and like a number.
     #[must_use]
     pub fn is_mistyped_number(&self) -> bool {
-        matches!(self, Self::Mistyped(_)) && !self.is_reference()
+        matches!(self, Self::Mistyped(_) | Self::Digits(_)) && !self.is_reference()
     }
 
     /// What is looked for: references, and folded numbers.
@@ -42,6 +50,8 @@ impl Word {
             Self::Mistyped(word) if like_reference(word) => references(word.as_bytes()),
             Self::Mistyped(word) => numbers(&fold::with_zeros(word), true),
             Self::Neighbour(word) => numbers(&fold::with_zeros(word), false),
+            Self::Digits(word) => BTreeSet::from([word.clone()]),
+            Self::Quoted(word) => quoted(word.as_bytes()),
         }
     }
 }
@@ -52,6 +62,40 @@ pub fn like_reference(word: &str) -> bool {
     let bytes = word.as_bytes();
     let plain = bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     plain && (MINTED - 1..=MINTED + 1).contains(&bytes.len()) && word.starts_with("RF")
+}
+
+/// One other digit, two characters swapped, one digit missing or too many; also what was typed as a
+/// letter. Whether check digits verify says nothing here: only references that were given are known.
+fn quoted(word: &[u8]) -> BTreeSet<String> {
+    let read = |byte: &u8| match byte {
+        b'O' => b'0',
+        b'I' | b'L' => b'1',
+        b'S' => b'5',
+        b'B' => b'8',
+        other => *other,
+    };
+    let mut found = BTreeSet::new();
+    let mut keep = |parts: [&[u8]; 3]| {
+        found.extend(String::from_utf8(parts.concat()));
+    };
+    keep([&word.iter().map(read).collect::<Vec<u8>>(), b"", b""]);
+    for at in 0..=word.len() {
+        let (head, tail) = word.split_at(at);
+        for other in b"0123456789" {
+            keep([head, &[*other], tail]);
+        }
+        let Some((this, rest)) = tail.split_first() else { continue };
+        if this.is_ascii_digit() {
+            keep([head, b"", rest]);
+            for other in b"0123456789" {
+                keep([head, &[*other], rest]);
+            }
+        }
+        if let [left, right, beyond @ ..] = tail {
+            keep([head, &[*right, *left], beyond]);
+        }
+    }
+    found
 }
 
 /// Only those whose check digits verify: one in 97.

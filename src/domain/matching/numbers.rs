@@ -115,6 +115,10 @@ impl Number {
         self.at.1.saturating_sub(self.at.0)
     }
 
+    pub(super) fn ends_at(&self, end: usize) -> bool {
+        self.at.1 == end
+    }
+
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.at.0 < other.at.1 && other.at.0 < self.at.1

@@ -327,7 +327,7 @@ impl<'a> Matching<'a> {
         exceeds
     }
 
-    fn matches_residual(&mut self, account: &AccountId) -> bool {
+    pub(super) fn matches_residual(&mut self, account: &AccountId) -> bool {
         let residual = self.policy_of(account).residual;
         self.had_a_say(account, PolicyKind::Residual, residual.word());
         residual == ResidualPolicy::Match
@@ -366,7 +366,7 @@ impl<'a> Matching<'a> {
         fits.retain(|invoice| !self.is_rejected(invoice));
         let Some(oldest) = fits.first().copied() else {
             self.explanation.notes.push("the rest stays on the payment");
-            return self.offer_group(paid, rest);
+            return self.offer_for_rest(account, std::slice::from_ref(&paid.invoice_id), rest);
         };
         if fits.len() > 1 && !self.takes_oldest(account) {
             self.offer_equal(fits.into_iter());
@@ -379,9 +379,16 @@ impl<'a> Matching<'a> {
         Ok(())
     }
 
-    fn offer_group(&mut self, paid: &Invoice, rest: Money) -> Result<(), Stop> {
-        let mut book = self.set.oldest(&paid.account_id, rest.currency())?;
-        book.retain(|open| open.invoice_id != paid.invoice_id);
+    /// What a person may put the rest on: the only group that it pays exactly, else the next
+    /// invoices, those with exactly its amount first.
+    pub(super) fn offer_for_rest(
+        &mut self,
+        account: &AccountId,
+        paid: &[InvoiceId],
+        rest: Money,
+    ) -> Result<(), Stop> {
+        let mut book = self.set.oldest(account, rest.currency())?;
+        book.retain(|open| !paid.contains(&open.invoice_id));
         let mut dues = Vec::with_capacity(book.len());
         for open in &book {
             dues.push(open.due.to_micros()?);
@@ -393,9 +400,9 @@ impl<'a> Matching<'a> {
             }
             return Ok(());
         }
-        // The next invoices, whatever they are about: a person may put the rest on one of them.
+        book.sort_by_key(|open| open.due != rest);
         for open in book.iter().take(SUGGESTIONS_MAX) {
-            self.push_candidate(&open.entry(), NamedBy::Account, "other_amount");
+            self.push_candidate(&open.entry(), NamedBy::Account, "next_for_the_rest");
             self.suggestions.push(open.entry());
         }
         Ok(())

@@ -52,13 +52,22 @@ impl<'a> Matching<'a> {
         if parts.len() == payable.len() && allocated == self.subject.free {
             return Ok(self.take(Rule::R5, named, parts));
         }
+        if self.others_by_digits(named)? {
+            return Ok((Rule::R5, MatchOutcome::Park(ParkReason::SumMismatch)));
+        }
         if payable.len() != named.len() {
             return Ok(self.park_named(Rule::R5, ParkReason::SumMismatch, named));
         }
         let sure = checked || self.known.is_some();
         if sure && !parts.is_empty() {
             self.explanation.notes.push("the invoices named add up to another amount");
-            return Ok(self.take(Rule::R5b, named, parts));
+            let rest = self.subject.free.sub(allocated)?;
+            let paid: Vec<InvoiceId> = parts.iter().map(|part| part.0.clone()).collect();
+            let step = self.take(Rule::R5b, named, parts);
+            if rest.is_positive() && self.matches_residual(&first.account_id) {
+                self.offer_for_rest(&first.account_id, &paid, rest)?;
+            }
+            return Ok(step);
         }
         self.suggest_split(named, &payable)?;
         Ok((Rule::R5b, MatchOutcome::Park(ParkReason::SumMismatch)))

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::near::Word;
 use super::numbers::{self, Number, Place};
-use super::{fold, joined, near, reference, spans, upstream, weak};
+use super::{bare, fold, joined, near, reference, spans, upstream, weak};
 use crate::domain::bank::{BankTransaction, CUT_MARK};
 
 /// Letters and digits of an account number.
@@ -21,6 +21,10 @@ const BARE: usize = 15;
 const GLUED: usize = 17;
 /// Words that may be mistyped: references, and numbers of one line. All together twice as many.
 const NEAR_MAX: usize = 4;
+/// Characters of a line that a bank may have cut: 27 and 35 are usual, and spaces at the end go.
+const FULL_LINE: usize = 25;
+/// Fields and lines of one payment that may be a mistyped reference of upstream.
+const QUOTED_MAX: usize = 2;
 /// `RF18 5390 0754 7034 …`: at most 25 characters in groups of four, or in one part more.
 const REFERENCE_PARTS_MAX: usize = 8;
 
@@ -178,6 +182,31 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     tokens
 }
 
+/// What is looked for where a payment names no invoice: words that may be mistyped, digits without
+/// the letters of our numbers, and what stands alone where a reference belongs.
+#[must_use]
+pub fn sought(bank: &BankTransaction, tokens: &Tokens, payer_is_known: bool) -> Vec<Word> {
+    let mut words = tokens.mistyped(payer_is_known);
+    let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));
+    let lines: Vec<String> = written.map(|line| normalise(line)).collect();
+    let field = bank.creditor_reference.as_deref().map(normalise);
+    let alone = field.iter().chain(&lines).filter_map(|line| upstream::alone(line));
+    words.extend(alone.take(QUOTED_MAX).map(Word::Quoted));
+    words.extend(digits(bank));
+    words
+}
+
+/// Digits of the text that may be those of invoices' numbers.
+pub(super) fn digits(bank: &BankTransaction) -> impl Iterator<Item = Word> {
+    let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));
+    let mut lines: Vec<String> = written.map(|line| dashed(normalise(line))).collect();
+    lines.extend(bank.creditor_reference.as_deref().map(normalise));
+    let given = bank.end_to_end_id.as_deref().filter(|id| !weak::is_weak_reference(id));
+    lines.extend(given.map(normalise));
+    lines.extend(bank.debtor_name.as_deref().map(normalise));
+    bare::words(&lines, &spans::amounts(bank)).into_iter().map(Word::Digits)
+}
+
 /// Where the text names nothing: the end-to-end id, which some banks let payers write, and the
 /// payer's name, before which Japan's payers write what they pay. Neither is waited for.
 fn elsewhere(
@@ -251,10 +280,18 @@ fn scan<'a>(
         room = room.saturating_sub(found.len());
         read.push((reader, found));
     }
-    for (mut reader, mut found) in read {
+    let begins = |line: &str| line.starts_with(|c: char| c.is_ascii_digit());
+    let goes_on: Vec<bool> = read.iter().skip(1).map(|(next, _)| begins(next.line())).collect();
+    for (at, (mut reader, mut found)) in read.into_iter().enumerate() {
         let joined = joined::numbers(&mut reader, room);
         room = room.saturating_sub(joined.len());
         found.extend(joined);
+        let line = reader.line();
+        if goes_on.get(at) == Some(&true) && line.chars().count() >= FULL_LINE {
+            // A full line was cut, and what it ends with may have more digits.
+            let last = found.iter_mut().filter(|number| number.ends_at(line.len()));
+            last.for_each(|number| number.doubtful = true);
+        }
         // The longest that is one of ours wins over what it contains.
         found.sort_by_key(|number| std::cmp::Reverse(number.length()));
         tokens.push_numbers(found, seen);

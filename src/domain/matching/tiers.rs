@@ -49,6 +49,7 @@ pub fn decide_match(
         payer,
         explanation: Explanation::default(),
         suggestions: Vec::new(),
+        together: Vec::new(),
         meant: Vec::new(),
         doubtful: BTreeSet::new(),
         account: None,
@@ -69,6 +70,7 @@ pub fn decide_match(
         free: subject.free,
         outcome,
         suggestions: matching.suggestions,
+        together: matching.together,
         explanation,
         account,
         alias,
@@ -88,6 +90,7 @@ pub(super) struct Matching<'a> {
     pub(super) payer: Payer,
     pub(super) explanation: Explanation,
     pub(super) suggestions: Vec<BookEntry>,
+    pub(super) together: Vec<super::together::Together>,
     /// Invoices of the known customer that a word nearly names, with the amount due.
     pub(super) meant: Vec<BookEntry>,
     /// Invoices that only a doubtful number names.
@@ -201,6 +204,9 @@ impl<'a> Matching<'a> {
         let payable = invoice.is_payable() && self.same_currency(invoice);
         let sure = rule != Rule::R4 || self.witnessed(invoice, named);
         if rule == Rule::R4 && payable && !(sure && self.corroborated(invoice)?) {
+            if self.others_by_digits(named)? {
+                return Ok((Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated)));
+            }
             self.note(invoice, by, "uncorroborated");
             self.suggest([invoice]);
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
@@ -289,6 +295,7 @@ impl<'a> Matching<'a> {
             std::cmp::Ordering::Less if !self.applies_partial(&invoice.account_id) => {
                 self.note(invoice, by, "partial_payment");
                 self.suggest([invoice]);
+                self.add_together(&invoice.account_id, vec![entry_of(invoice)])?;
                 Ok((rule, MatchOutcome::Park(ParkReason::PartialPayment)))
             }
             std::cmp::Ordering::Less | std::cmp::Ordering::Equal => {
@@ -367,6 +374,8 @@ impl<'a> Matching<'a> {
     pub(super) fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
         let free = self.subject.free;
         let oldest = self.set.oldest(&known.account_id, free.currency())?;
+        let entries = oldest.iter().map(crate::domain::working_set::OpenInvoice::entry);
+        self.add_together(&known.account_id, entries.collect())?;
         self.suggestions.append(&mut self.meant);
         for open in oldest.iter().take(SUGGESTIONS_MAX) {
             self.explanation.candidates.push(Candidate {
@@ -422,6 +431,8 @@ impl<'a> Matching<'a> {
         if !receives.is_some_and(|account| self.exceeds_auto_limit(account)) {
             return (rule, outcome);
         }
+        // What was found for a rest is no part of it.
+        self.suggestions.clear();
         self.suggest(invoices);
         (rule, MatchOutcome::Park(ParkReason::AboveAutoLimit))
     }

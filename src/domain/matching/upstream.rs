@@ -256,6 +256,13 @@ pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
     found
 }
 
+/// A line that is nothing but a reference, if it is long enough to be told from other numbers.
+#[must_use]
+pub(super) fn alone(line: &str) -> Option<String> {
+    let digits = |key: &String| key.bytes().filter(u8::is_ascii_digit).count();
+    fold(line).filter(|key| LENGTH.contains(&key.len()) && digits(key) >= TELLING_MIN)
+}
+
 /// Three, four and five digits with slashes between them.
 fn slashed(line: &str) -> Vec<String> {
     let outside = |c: char| !(c.is_ascii_digit() || c == '/');

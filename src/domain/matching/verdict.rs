@@ -15,10 +15,13 @@ pub enum Verdict {
     WouldBePaidInPart,
     StatedByTheBank,
     AmountOfSeveral,
+    AddsUpWithOthers,
+    NextForTheRest,
+    HasItsDigits,
 }
 
 impl Verdict {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Taken,
         Self::NotEnoughLeft,
         Self::SameAmountButLater,
@@ -31,6 +34,9 @@ impl Verdict {
         Self::WouldBePaidInPart,
         Self::StatedByTheBank,
         Self::AmountOfSeveral,
+        Self::AddsUpWithOthers,
+        Self::NextForTheRest,
+        Self::HasItsDigits,
     ];
 
     /// As it is stored.
@@ -49,6 +55,9 @@ impl Verdict {
             Self::WouldBePaidInPart => "would_be_paid_in_part",
             Self::StatedByTheBank => "stated_by_the_bank",
             Self::AmountOfSeveral => "amount_of_several",
+            Self::AddsUpWithOthers => "adds_up_with_others",
+            Self::NextForTheRest => "next_for_the_rest",
+            Self::HasItsDigits => "has_its_digits",
         }
     }
 
@@ -74,6 +83,9 @@ impl Verdict {
                 "Suggested: the bank states an amount in its currency that fits."
             }
             Self::AmountOfSeveral => "Refused: invoices of several customers have this amount.",
+            Self::AddsUpWithOthers => "Suggested: with other payments that are held it adds up.",
+            Self::HasItsDigits => "Suggested: the text has its digits, which is no proof.",
+            Self::NextForTheRest => "Suggested: what is left may be for it, in part or in full.",
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What words with one mistake in them may mean.
 
 use super::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::folded_key;
+use crate::domain::matching::fold;
 use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
 
@@ -25,17 +26,30 @@ impl WorkingSet {
         let mut entries = listed.to_vec();
         entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
         // What is loaded may have changed in this batch, or be new.
-        for variant in word.variants() {
-            let numbers = self.by_number.get(&variant).into_iter().flatten();
-            for id in self.by_reference.get(&variant).into_iter().chain(numbers) {
-                if let Some(invoice) = self.invoices.get(id) {
-                    entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
-                }
+        for id in self.ids_near(word) {
+            if let Some(invoice) = self.invoices.get(id) {
+                entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
             }
         }
         entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
         entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
         Ok(entries)
+    }
+
+    fn ids_near(&self, word: &Word) -> Vec<&InvoiceId> {
+        let variants = word.variants();
+        if let Word::Digits(digits) = word {
+            let alike = |key: &String| key.ends_with(digits) && fold::digits(key) == digits;
+            let found = self.by_number.iter().filter(|(key, _)| alike(key));
+            let own = |key: &String, id: &InvoiceId| folded_key(id) == *key;
+            let ids = found.flat_map(|(key, ids)| ids.iter().filter(move |id| own(key, id)));
+            return ids.collect();
+        }
+        let of = |variant: &String| {
+            let numbers = self.by_number.get(variant).into_iter().flatten();
+            self.by_reference.get(variant).into_iter().chain(numbers).collect::<Vec<_>>()
+        };
+        variants.iter().flat_map(of).collect()
     }
 
     /// The same, but only those with exactly `due` due. Where few invoices have that, they are

@@ -36,7 +36,22 @@ impl WorkingSet {
     pub fn is_rejected(&self, payment_id: &PaymentId, invoices: &BTreeSet<InvoiceId>) -> bool {
         let known = self.review.suggestions.get(payment_id).into_iter().flatten();
         let mut refused = known.filter(|known| known.status == SuggestionStatus::Rejected);
-        refused.any(|known| known.invoices() == *invoices)
+        refused.any(|known| known.with.is_empty() && known.invoices() == *invoices)
+    }
+
+    /// Whether a person refused that these payments are the invoice together.
+    #[must_use]
+    pub fn is_refused_together(
+        &self,
+        payments: &BTreeSet<PaymentId>,
+        invoice_id: &InvoiceId,
+    ) -> bool {
+        let known = self.review.suggestions.values().flatten();
+        let mut refused = known.filter(|known| known.status == SuggestionStatus::Rejected);
+        refused.any(|known| {
+            let invoice = known.parts.iter().any(|part| part.0 == *invoice_id);
+            !known.with.is_empty() && invoice && known.payments() == *payments
+        })
     }
 
     /// The account that a bank payment came from, if it is no account of ours.
@@ -70,10 +85,14 @@ impl WorkingSet {
     /// what is theirs.
     pub(super) fn note_settled(&mut self, payment_id: &PaymentId, state: PaymentState) {
         let owner = self.payments.get(payment_id).and_then(|payment| payment.account_id.clone());
+        let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
+        if !held {
+            let with = |known: &Suggestion| known.with.iter().any(|with| with.0 == *payment_id);
+            self.review.suggestions.values_mut().for_each(|known| close(known, with));
+        }
         let Some(known) = self.review.suggestions.get_mut(payment_id) else {
             return;
         };
-        let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
         let foreign = |known: &Suggestion| owner.as_ref().is_some_and(|o| *o != known.account_id);
         close(known, |known| !held || foreign(known));
     }

@@ -6,11 +6,11 @@ use chrono::NaiveDate;
 use sqlx::Row;
 
 use super::{Needs, invoices};
-use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
 use crate::domain::working_set::{
-    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, WorkingSet,
+    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, HELD_MAX, Miss, OpenInvoice, WorkingSet,
 };
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -31,6 +31,7 @@ pub async fn misses(
     oldest(tx, misses, set).await?;
     book(tx, misses, set).await?;
     near(tx, misses, set).await?;
+    held(tx, misses, set).await?;
     super::lots::misses(tx, misses, set).await?;
     let listed = set.exact.values().flatten();
     // Numbers that are one mistake away may decide between equal invoices.
@@ -113,6 +114,31 @@ async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Resul
     Ok(())
 }
 
+async fn held(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+    let (mut accounts, mut currencies) = (vec![], vec![]);
+    for miss in misses {
+        if let Miss::Held(account, currency) = miss {
+            accounts.push(account.as_str().to_owned());
+            currencies.push(currency.clone());
+            set.held_payments.insert((account.clone(), rows::currency(currency)?), Vec::new());
+        }
+    }
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    // The payment itself, and one more, which shows that there are more.
+    let limit = i64::try_from(HELD_MAX.saturating_add(2)).unwrap_or(i64::MAX);
+    let query = sqlx::query(sql!("load_held")).bind(accounts).bind(currencies).bind(limit);
+    for row in query.fetch_all(&mut **tx).await? {
+        let currency = rows::currency(row.try_get(1)?)?;
+        let key = (AccountId::trusted(row.try_get(0)?), currency);
+        let held =
+            (PaymentId::trusted(row.try_get(2)?), Money::from_micros(row.try_get(3)?, currency));
+        set.held_payments.entry(key).or_default().push(held);
+    }
+    Ok(())
+}
+
 async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
     let (mut currencies, mut dues) = (vec![], vec![]);
     for miss in misses {
@@ -155,9 +181,14 @@ fn keep_name(set: &mut WorkingSet, account_id: &AccountId, name: Option<String>)
 async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
     // Words of one batch are alike: what is a neighbour of several is looked up once.
     let (mut numbers, mut references): (Variants<'_>, Variants<'_>) = Default::default();
+    let mut digits = Variants::default();
     for miss in misses {
         if let Miss::Near(word) = miss {
             for variant in word.variants() {
+                if matches!(word, Word::Digits(_)) {
+                    digits.entry(variant).or_default().push(word);
+                    continue;
+                }
                 if like_reference(&variant) {
                     references.entry(variant.clone()).or_default().push(word);
                 }
@@ -166,14 +197,19 @@ async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
             set.near.insert(word.clone(), Vec::new());
         }
     }
-    if numbers.is_empty() {
+    if numbers.is_empty() && digits.is_empty() {
         return Ok(());
     }
     let keys = |variants: &Variants<'_>| variants.keys().cloned().collect::<Vec<String>>();
     let query = sqlx::query(sql!("load_near")).bind(keys(&references)).bind(keys(&numbers));
+    let query = query.bind(keys(&digits));
     for row in query.fetch_all(&mut **tx).await? {
         let variant: &str = row.try_get(0)?;
-        let words = if row.try_get(1)? { references.get(variant) } else { numbers.get(variant) };
+        let words = match row.try_get::<i32, _>(1)? {
+            1 => references.get(variant),
+            2 => numbers.get(variant),
+            _ => digits.get(variant),
+        };
         let account_id = AccountId::trusted(row.try_get(3)?);
         let currency = rows::currency(row.try_get(4)?)?;
         keep_name(set, &account_id, row.try_get(6)?);

@@ -18,13 +18,16 @@ pub(super) struct ReviewNeeds {
     learns: std::collections::BTreeSet<String>,
     /// A command names one of their suggestions.
     chosen: std::collections::BTreeSet<String>,
+    /// Suggestions that commands confirm: other payments may be part of them.
+    confirmed: std::collections::BTreeSet<String>,
 }
 
 impl ReviewNeeds {
     pub(super) fn add(&mut self, command: &Command) {
         let payment_id = command.payment_id().map(|id| id.as_str().to_owned());
         match command {
-            Command::ConfirmMatch(_) => {
+            Command::ConfirmMatch(word) => {
+                self.confirmed.insert(word.suggestion_id.as_str().to_owned());
                 self.learns.extend(payment_id.clone());
                 self.chosen.extend(payment_id);
             }
@@ -60,6 +63,7 @@ pub(super) async fn debtors(
     if needs.review.learns.is_empty() {
         return Ok(());
     }
+    others(tx, needs).await?;
     let ids: Vec<&str> = needs.review.learns.iter().map(String::as_str).collect();
     for row in sqlx::query(sql!("load_debtors")).bind(ids).fetch_all(&mut **tx).await? {
         let own = text::payer_account(row.try_get(1)?);
@@ -68,6 +72,21 @@ pub(super) async fn debtors(
             needs.payers.insert(payer.clone());
             set.review.debtors.insert(PaymentId::trusted(row.try_get(0)?), payer);
         }
+    }
+    Ok(())
+}
+
+/// The other payments of suggestions that are confirmed: they are locked, and teach, like the first.
+async fn others(tx: &mut Tx<'_>, needs: &mut Needs) -> Result<(), StoreError> {
+    if needs.review.confirmed.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = needs.review.confirmed.iter().map(String::as_str).collect();
+    let query = sqlx::query(sql!("load_suggested_payments")).bind(ids);
+    for row in query.fetch_all(&mut **tx).await? {
+        let payment_id: String = row.try_get(0)?;
+        needs.review.learns.insert(payment_id.clone());
+        needs.payments.insert(payment_id);
     }
     Ok(())
 }
@@ -139,12 +158,17 @@ fn suggested(
         return Ok(ids);
     }
     let status = SuggestionStatus::from_word(row.try_get("status")?);
+    let with: Vec<String> = row.try_get("with_payments")?;
+    let amounts: Vec<i64> = row.try_get("with_amounts")?;
+    let amounts = amounts.into_iter().map(|amount| Money::from_micros(amount, currency));
+    let with = with.into_iter().map(|id| PaymentId::trusted(&id)).zip(amounts).collect();
     known.push(Suggestion {
         id,
         payment_id,
         decision_id: DecisionId(row.try_get("decision_id")?),
         account_id: AccountId::trusted(row.try_get("account_id")?),
         parts: vec![part],
+        with,
         status: status.ok_or(StoreError::Unreadable("a suggestion's status"))?,
     });
     Ok(ids)

@@ -48,12 +48,18 @@ async fn insert(
         return Ok(());
     }
     let (mut currencies, mut of, mut invoices, mut amounts) = (vec![], vec![], vec![], vec![]);
+    let (mut with_of, mut others, mut added_by) = (vec![], vec![], vec![]);
     for suggestion in added {
         currencies.push(suggestion.parts.first().map(|part| part.1.code()));
         for (invoice_id, amount) in &suggestion.parts {
             of.push(suggestion.id.as_str());
             invoices.push(invoice_id.as_str());
             amounts.push(micros(*amount)?);
+        }
+        for (payment_id, amount) in &suggestion.with {
+            with_of.push(suggestion.id.as_str());
+            others.push(payment_id.as_str());
+            added_by.push(micros(*amount)?);
         }
     }
     sqlx::query(sql!("insert_suggestions"))
@@ -66,6 +72,9 @@ async fn insert(
         .bind(of)
         .bind(invoices)
         .bind(amounts)
+        .bind(with_of)
+        .bind(others)
+        .bind(added_by)
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -123,6 +132,18 @@ fn settled<'a>(
     settled
 }
 
+/// Payments that were there before and wait no more as they did: they are part of no suggestion.
+fn gone<'a>(before: &WorkingSet, write: &'a BatchWrite) -> Vec<&'a str> {
+    let gone = write.effects.iter().filter_map(|effect| match effect {
+        Effect::SettlePayment { payment_id, state, .. } => {
+            let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
+            (!held && before.payments.contains_key(payment_id)).then_some(payment_id.as_str())
+        }
+        _ => None,
+    });
+    gone.collect()
+}
+
 async fn supersede(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
@@ -132,6 +153,7 @@ async fn supersede(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut settled = settled(before, after, write);
+    let gone = gone(before, write);
     let mut open = Vec::new();
     for suggestion in added {
         let known = after.suggestion(&suggestion.payment_id, &suggestion.id);
@@ -141,13 +163,13 @@ async fn supersede(
             settled.entry(&suggestion.payment_id).or_insert(None);
         }
     }
-    if settled.is_empty() {
+    if settled.is_empty() && gone.is_empty() {
         return Ok(());
     }
     let ids: Vec<&str> = settled.keys().map(|id| id.as_str()).collect();
     let owners: Vec<Option<&str>> = settled.values().copied().collect();
     let query = sqlx::query(sql!("supersede_suggestions")).bind(ids).bind(owners);
-    query.bind(open).bind(at).execute(&mut **tx).await?;
+    query.bind(open).bind(at).bind(gone).execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 -- suggestion_invoices_pkey, bank_transactions_payment_id_key.
 SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p.returned,
        p.refunded, p.split, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
-       coalesce(i.invoices, '{}') AS invoices, coalesce(i.proposed, 0) AS proposed,
-       coalesce(i.payable, true) AS payable, b.debtor_name, b.debtor_account,
+       coalesce(i.invoices, '{}') AS invoices, coalesce(i.proposed, 0) + coalesce(w.added, 0) AS proposed,
+       coalesce(i.payable, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments, b.debtor_name, b.debtor_account,
        p.recorded_at::text || '/' || p.payment_id || '/' || coalesce(s.suggestion_id, '') AS place
   FROM payments p
   LEFT JOIN suggestions s ON s.payment_id = p.payment_id AND s.status = 'open'
@@ -17,6 +17,9 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
                        FROM suggestion_invoices x
                        LEFT JOIN payable_invoices y ON y.invoice_id = x.invoice_id
                       WHERE x.suggestion_id = s.suggestion_id) i ON true
+  LEFT JOIN LATERAL (SELECT array_agg(x.payment_id ORDER BY x.payment_id) AS with_payments,
+                            sum(x.amount)::bigint AS added
+                       FROM suggestion_payments x WHERE x.suggestion_id = s.suggestion_id) w ON true
   LEFT JOIN bank_transactions b ON b.payment_id = p.payment_id
  WHERE (p.state = 'parked' OR s.suggestion_id IS NOT NULL)
    AND ($1::text IS NULL OR (p.recorded_at, p.payment_id, coalesce(s.suggestion_id, ''))

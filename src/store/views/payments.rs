@@ -117,6 +117,8 @@ pub struct SuggestionRow {
     pub currency: String,
     /// Taken together.
     pub invoices: Vec<String>,
+    /// Other payments that are allocated with it.
+    pub with_payments: Vec<String>,
     pub amount: String,
     pub status: String,
     /// What the person said who confirmed or rejected it.
@@ -232,6 +234,15 @@ pub struct SuggestionView {
     pub amount_due: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// Other payments that are held, and what each adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<AddedView>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AddedView {
+    pub payment_id: String,
+    pub amount: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -308,6 +319,7 @@ fn suggestion_row(row: &PgRow) -> Result<SuggestionRow> {
         account_id: row.try_get("account_id")?,
         currency: row.try_get("currency")?,
         invoices: row.try_get("invoices")?,
+        with_payments: row.try_get("with_payments")?,
         amount: amount(row, "amount")?,
         status: row.try_get("status")?,
         reason: row.try_get("reason")?,

@@ -36,6 +36,8 @@ pub struct ReviewRow {
     pub unallocated: String,
     /// Taken together.
     pub invoices: Vec<String>,
+    /// Other payments that are allocated with it.
+    pub with_payments: Vec<String>,
     pub proposed: String,
     pub state: String,
     pub reason: Option<String>,
@@ -112,8 +114,16 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
     let reason = park_reason(row)?;
     let rule: Option<String> = row.try_get("rule")?;
     let payable: bool = row.try_get("payable")?;
+    let with_payments: Vec<String> = row.try_get("with_payments")?;
+    let state: String = row.try_get("state")?;
     Ok(ReviewRow {
-        evidence: evidence(suggestion_id.is_some(), payable, reason.as_deref(), rule.as_deref()),
+        evidence: if payable && !with_payments.is_empty() {
+            "The payments are exactly the invoice together.".to_owned()
+        } else if payable && state == "partly_allocated" {
+            "What is left of the payment may be for it.".to_owned()
+        } else {
+            evidence(suggestion_id.is_some(), payable, reason.as_deref(), rule.as_deref())
+        },
         suggestion_id,
         payment_id: row.try_get("payment_id")?,
         recorded_at: row.try_get("recorded_at")?,
@@ -121,8 +131,9 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
         currency: row.try_get("currency")?,
         unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
         invoices: row.try_get("invoices")?,
+        with_payments,
         proposed: amount(row, "proposed")?,
-        state: row.try_get("state")?,
+        state,
         reason,
         rule,
         masked: privacy.is_masked(),

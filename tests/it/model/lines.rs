@@ -103,7 +103,11 @@ fn of_review(model: &Model) -> Vec<String> {
         parts.sort();
         let (payment, account) = (&suggestion.payment_id, &suggestion.account_id);
         let (status, parts) = (suggestion.status.word(), parts.join(","));
-        lines.push(format!("suggestion {payment} {account} {status} {parts}"));
+        let with = |(id, amount): &(_, Money)| format!("{id} {}", micros(*amount));
+        let mut with: Vec<String> = suggestion.with.iter().map(with).collect();
+        with.sort();
+        let with = with.join(",");
+        lines.push(format!("suggestion {payment} {account} {status} {parts} with {with}"));
     }
     for (payer, aliases) in &*model.set.aliases {
         for (account, alias) in aliases {
@@ -140,7 +144,10 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'bank', bank_account, bank_key, disposition)
          FROM bank_transactions",
         "SELECT concat_ws(' ', 'suggestion', s.payment_id, s.account_id, s.status, string_agg(
-           i.invoice_id || ' ' || i.amount, ',' ORDER BY i.invoice_id || ' ' || i.amount))
+           i.invoice_id || ' ' || i.amount, ',' ORDER BY i.invoice_id || ' ' || i.amount)) || ' with '
+           || coalesce((SELECT string_agg(w.payment_id || ' ' || w.amount, ',' ORDER BY
+             w.payment_id || ' ' || w.amount) FROM suggestion_payments w
+             WHERE w.suggestion_id = s.suggestion_id), '')
          FROM suggestions s JOIN suggestion_invoices i USING (suggestion_id)
          GROUP BY s.suggestion_id",
         "SELECT concat_ws(' ', 'alias', payer_account, account_id, confirmations, last_used_on)

@@ -16,7 +16,7 @@ pub async fn said(direct: &mut Direct, model: &mut Model, now: DateTime<Utc>, se
     let all = model.set.review.suggestions.values().flatten();
     let open = all.filter(|known| known.status == SuggestionStatus::Open);
     let mut open: Vec<Suggestion> = open.cloned().collect();
-    open.sort_by_key(|known| (known.payment_id.clone(), known.invoices()));
+    open.sort_by_key(|known| (known.payment_id.clone(), known.payments(), known.invoices()));
     for (number, known) in open.iter().enumerate() {
         let refuse = (seed as usize + number).is_multiple_of(3);
         let kind = if refuse { "match.reject" } else { "match.confirm" };
@@ -43,15 +43,21 @@ pub async fn said(direct: &mut Direct, model: &mut Model, now: DateTime<Utc>, se
 async fn stored(direct: &Direct, known: &Suggestion) -> String {
     let invoices: Vec<String> =
         known.invoices().iter().map(|id| format!("'{}'", id.as_str())).collect();
+    let mut with: Vec<String> =
+        known.with.iter().map(|other| format!("'{}'", other.0.as_str())).collect();
+    with.sort();
     let sql = format!(
         "SELECT s.suggestion_id FROM suggestions s
          JOIN suggestion_invoices i USING (suggestion_id)
          WHERE s.payment_id = '{}' AND s.decision_id = (SELECT max(decision_id) FROM suggestions
                WHERE payment_id = s.payment_id)
          GROUP BY s.suggestion_id
-         HAVING array_agg(i.invoice_id ORDER BY i.invoice_id) = ARRAY[{}]",
+         HAVING array_agg(i.invoice_id ORDER BY i.invoice_id) = ARRAY[{}]
+            AND ARRAY(SELECT w.payment_id FROM suggestion_payments w
+                       WHERE w.suggestion_id = s.suggestion_id ORDER BY 1) = ARRAY[{}]::text[]",
         known.payment_id,
-        invoices.join(", ")
+        invoices.join(", "),
+        with.join(", ")
     );
     direct.database.value(&sql).await
 }

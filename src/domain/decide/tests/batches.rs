@@ -11,6 +11,8 @@ use crate::domain::ids::{AccountId, AllocationId, IdBlock, PaymentId};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, folded_key};
 
+use crate::domain::matching::fold;
+use crate::domain::matching::near::Word;
 use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
 use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
 use crate::domain::model_gen::random_log;
@@ -86,11 +88,20 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
             entries.truncate(BOOK_COUNT_MAX + BATCH);
             set.book.insert((currency(&code), micros), entries);
         }
+        Miss::Held(account_id, code) => {
+            let mut world = before.clone();
+            world.complete = true;
+            let held = world.held_payments(&account_id, currency(&code)).expect("amounts");
+            set.held_payments.insert((account_id, currency(&code)), held);
+        }
         Miss::Near(word) => {
             let variants = word.variants();
             let found = payable(&|i| {
-                variants.contains(&i.payment_reference)
-                    || variants.contains(&folded_key(&i.invoice_id))
+                let key = folded_key(&i.invoice_id);
+                match &word {
+                    Word::Digits(digits) => fold::digits(&key) == digits,
+                    _ => variants.contains(&i.payment_reference) || variants.contains(&key),
+                }
             });
             let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
             set.near.insert(word, open.map(|open| open.entry()).collect());

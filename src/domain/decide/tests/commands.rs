@@ -41,6 +41,7 @@ pub(super) fn refuse_before(desk: &mut Desk) {
         decision_id: DecisionId(1),
         account_id: account("A"),
         parts: vec![(invoice("S"), money("60"))],
+        with: Vec::new(),
         status: SuggestionStatus::Rejected,
     };
     desk.model.set.review.suggestions.insert(payment("FREE"), vec![refused]);

@@ -13,5 +13,6 @@ mod review;
 mod split;
 mod split_returns;
 mod threshold;
+mod together;
 mod usage;
 mod waiting;

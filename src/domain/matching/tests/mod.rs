@@ -1,5 +1,6 @@
 //! The tables of `docs/MATCHING.md`, row by row.
 
+mod alike;
 mod bare;
 mod hints;
 mod identity;
@@ -11,3 +12,4 @@ mod references;
 mod rest;
 mod several;
 mod watched;
+mod written;

@@ -83,7 +83,7 @@ fn what_is_less_certain_is_suggested() {
         ("INV-72017", "INV-72817", Rule::R4b, near),
         ("INV-72014", "INW-72014", Rule::R4b, near),
         ("INV-72014", "IVN-72014", Rule::R4b, near),
-        ("INV-72014", "NV-72014", Rule::R15, ParkReason::NoCandidate),
+        ("INV-72014", "NV-72014", Rule::R4b, near),
         ("INV-72014", "INV 7214", Rule::R4b, near),
         ("INV-2026-00013", "INV202600013", Rule::R4b, near),
     ] {

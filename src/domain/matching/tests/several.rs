@@ -152,3 +152,27 @@ fn an_invoice_in_another_currency_among_several_stops_all_but_an_exact_sum() {
     assert_eq!(got, (Rule::R5, PaymentState::Allocated));
     assert_eq!(desk.pays("2"), ["INV-2 50.00 SGD", "INV-3 30.00 SGD"]);
 }
+
+/// However many they are: if they add up they are one choice, with one id, and one word pays them.
+#[test]
+fn very_many_invoices_that_add_up_are_one_choice() {
+    for (count, a_line) in [(21, 21), (60, 1), (60, 12), (200, 5), (200, 20)] {
+        let mut desk = Desk::with_customers(Policy::default());
+        let ids: Vec<String> = (0..count).map(|number| format!("INV-{}", 71000 + number)).collect();
+        for id in &ids {
+            desk.invoice(id, "A", "10");
+        }
+        let lines: Vec<String> = ids.chunks(a_line).map(|ids| ids.join(", ")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let amount = (count * 10).to_string();
+        let got = desk.receive(credit_saying("1", &amount, &lines));
+        let reason = parked(ParkReason::AmbiguousReference);
+        assert_eq!(got, (Rule::R5, reason), "{count} in lines of {a_line}");
+        let known = desk.model.set.review.suggestions[&banked("1")].clone();
+        assert_eq!(known.len(), 1, "{count} in lines of {a_line}");
+        assert_eq!(known[0].parts.len(), count, "{count} in lines of {a_line}");
+        desk.apply(confirm(banked("1").as_str(), known[0].id.as_str(), "A"));
+        assert_eq!(desk.state("1"), PaymentState::Allocated);
+        assert_eq!(desk.pays("1").len(), count);
+    }
+}

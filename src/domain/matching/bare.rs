@@ -1,0 +1,245 @@
+//! Digits of a text without the letters of our numbers: `Rechnung 71014`, `71014/15`, `2026/00013`,
+//! `INV-71` and `014` on the next line. Alone they prove nothing, and are only ever suggested.
+
+use std::collections::BTreeSet;
+
+use super::numbers::Place;
+use super::{fold, numbers, weak};
+
+/// Digits that are looked for; fewer are in every text.
+const DIGITS: std::ops::RangeInclusive<usize> = 4..=24;
+/// Runs of digits of one text that are looked for.
+const WORDS_MAX: usize = 24;
+/// Groups of digits that are one number at the most.
+const GROUPS_MAX: usize = 4;
+/// Digits that are written apart: `71 014`, `7 1 0 1 4`.
+const APART_MAX: usize = 3;
+/// Numbers of one range, and characters between its ends.
+const RANGE_MAX: u64 = 20;
+const GAP_MAX: usize = 14;
+/// Words between the ends of a range.
+const TO: [&str; 14] = [
+    "TO", "TILL", "UNTIL", "THRU", "THROUGH", "BIS", "AU", "AL", "ATÉ", "HASTA", "TOT", "ДО", "ПО",
+    "至",
+];
+/// Digits of a year that leave out the century.
+const SHORT_YEAR: std::ops::RangeInclusive<u32> = 20..=39;
+
+/// Digits between other characters.
+struct Group<'a> {
+    from: usize,
+    to: usize,
+    text: &'a str,
+}
+
+/// What invoices' numbers may be without their letters, each as [`fold::fold`] has it.
+pub(super) fn words(lines: &[String], amounts: &[i64]) -> Vec<String> {
+    let mut found = Found { words: Vec::new(), seen: BTreeSet::new() };
+    for line in lines {
+        of_line(line, amounts, &mut found);
+    }
+    // A number that was cut at the end of a line goes on in the next.
+    for pair in lines.windows(2) {
+        if let [left, right] = pair {
+            across(left, right, &mut found);
+        }
+    }
+    found.words
+}
+
+struct Found {
+    words: Vec<String>,
+    seen: BTreeSet<String>,
+}
+
+impl Found {
+    fn push(&mut self, text: &str) {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let key = fold::fold(text);
+        let telling = key.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+        let common = weak::is_year(text);
+        if !DIGITS.contains(&digits) || !telling || common || self.words.len() >= WORDS_MAX {
+            return;
+        }
+        if self.seen.insert(key.clone()) {
+            self.words.push(key);
+        }
+    }
+}
+
+fn groups(line: &str) -> Vec<Group<'_>> {
+    let mut groups = Vec::new();
+    let mut start = None;
+    for (at, character) in line.char_indices().chain([(line.len(), ' ')]) {
+        match (start, character.is_ascii_digit()) {
+            (None, true) => start = Some(at),
+            (Some(from), false) => {
+                let text = line.get(from..at).unwrap_or_default();
+                groups.push(Group { from, to: at, text });
+                start = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+    groups
+}
+
+fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
+    let mut reader = numbers::Reader::new(line, Place::Text, amounts);
+    let groups = groups(line);
+    let free = |reader: &mut numbers::Reader<'_>, from: usize, to: usize| {
+        let introduced = numbers::is_introduced(line, from);
+        reader.reaches(to) && (introduced || !reader.is_barred((from, to)))
+    };
+    for (start, first) in groups.iter().enumerate() {
+        let (mut last, mut apart) = (first, first.text.len() <= APART_MAX);
+        let mut digits = first.text.to_owned();
+        for group in groups.iter().skip(start.saturating_add(1)).take(8) {
+            let gap = line.get(last.to..group.from).unwrap_or_default();
+            let marks = matches!(gap, "-" | "/" | "." | "_" | ":");
+            let count = groups.iter().filter(|g| g.from >= first.from && g.to <= group.to).count();
+            if marks && count <= GROUPS_MAX && free(&mut reader, first.from, group.to) {
+                let text = line.get(first.from..group.to).unwrap_or_default();
+                found.push(text);
+                found.push_with_century(text);
+                if count == 2 && weak::is_year(group.text) {
+                    // `17/2026` for 2026-17.
+                    found.push(&format!("{}-{}", group.text, first.text));
+                }
+            }
+            if gap == " " && last.from == first.from && weak::is_year(first.text) {
+                // `INV 2026 1` and `SO 2026 1101`.
+                found.push(&format!("{}-{}", first.text, group.text));
+                found.push(&format!("{}{}", first.text, group.text));
+                break;
+            }
+            apart &= matches!(gap, " " | "," | "." | "'") && group.text.len() <= APART_MAX;
+            if apart {
+                digits.push_str(group.text);
+                let goes_on = line.get(group.to..).unwrap_or_default();
+                let next = goes_on.trim_start_matches([' ', ',', '.', '\'']);
+                if !next.starts_with(|c: char| c.is_ascii_digit()) {
+                    found.push(&digits);
+                }
+            } else if !marks {
+                break;
+            }
+            last = group;
+        }
+        if !free(&mut reader, first.from, first.to) {
+            continue;
+        }
+        found.push(first.text);
+        shortened(line, &groups, start, found);
+        range(line, &groups, start, found);
+    }
+}
+
+/// `71014 to 71016`, `71014-16`: what lies between is meant as well.
+fn range(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+    let next = groups.get(start).zip(groups.get(start.saturating_add(1)));
+    let Some((low, high)) = next.filter(|(low, _)| DIGITS.contains(&low.text.len())) else {
+        return;
+    };
+    let gap = line.get(low.to..high.from).unwrap_or_default();
+    let words: Vec<&str> =
+        gap.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
+    let marked = gap.contains(['-', '~']) || gap.contains("..");
+    if !marked && !words.iter().any(|word| TO.contains(word)) || gap.chars().count() > GAP_MAX {
+        return;
+    }
+    let kept = low.text.len().checked_sub(high.text.len());
+    let kept = kept.and_then(|kept| low.text.get(..kept)).unwrap_or_default();
+    let last = format!("{kept}{}", high.text);
+    let (Ok(from), Ok(to)) = (low.text.parse::<u64>(), last.parse::<u64>()) else { return };
+    if last.len() == low.text.len() && to > from && to - from <= RANGE_MAX {
+        let width = low.text.len();
+        (from..=to).for_each(|number| found.push(&format!("{number:0width$}")));
+    }
+}
+
+/// `71014,15` and `71014/15/16`: what follows has the first digits of the one before.
+fn shortened(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+    let Some(whole) = groups.get(start).filter(|group| DIGITS.contains(&group.text.len())) else {
+        return;
+    };
+    let mut last = whole;
+    for group in groups.iter().skip(start.saturating_add(1)).take(GROUPS_MAX) {
+        let gap = line.get(last.to..group.from).unwrap_or_default();
+        let listed = gap.len() <= 5 && !gap.contains(['.', ':', '$', '%']);
+        if !listed || !(2..whole.text.len()).contains(&group.text.len()) {
+            return;
+        }
+        let kept = whole.text.get(..whole.text.len() - group.text.len()).unwrap_or_default();
+        found.push(&format!("{kept}{}", group.text));
+        last = group;
+    }
+}
+
+/// The last word of a line and the first of the next, with nothing between.
+fn across(left: &str, right: &str, found: &mut Found) {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.' | '_');
+    let head = left.rsplit(|c| !part(c)).next().unwrap_or_default();
+    let tail = right.split(|c| !part(c)).next().unwrap_or_default();
+    let joined = format!("{head}{tail}");
+    let digits = joined.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let end = digits.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(digits.len());
+    found.push(digits.get(..end).unwrap_or_default());
+}
+
+impl Found {
+    /// `26/00013` for 2026-13.
+    fn push_with_century(&mut self, text: &str) {
+        let (year, _) = text.split_at(text.len().min(2));
+        let short = text.as_bytes().get(2).is_some_and(|byte| !byte.is_ascii_digit());
+        if short && year.parse().is_ok_and(|year: u32| SHORT_YEAR.contains(&year)) {
+            self.push(&format!("20{text}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::normalise;
+    use super::*;
+
+    fn read(lines: &[&str]) -> Vec<String> {
+        let lines: Vec<String> = lines.iter().map(|line| normalise(line)).collect();
+        words(&lines, &[100_000_000])
+    }
+
+    #[test]
+    fn digits_are_read_without_their_letters() {
+        let cases: [(&[&str], &[&str]); 20] = [
+            (&["Rechnung 71014"], &["71014"]),
+            (&["счёт №71014 от 28.11.2026"], &["71014"]),
+            (&["RMR*IV*71014**77.77"], &["71014"]),
+            (&["71014/15"], &["71014-15", "71014", "71015"]),
+            (&["INV-71014-16"], &["71014", "71015", "71016"]),
+            (&["71014, 71015"], &["71014", "71015"]),
+            (&["INV NOS 71014,15 & 16"], &["71014", "71015", "71016"]),
+            (&["Rechnung 2026/00013"], &["2026-13"]),
+            (&["INV/26/00013"], &["26-13", "2026-13"]),
+            (&["INV-71 014"], &["71014"]),
+            (&["INV 7 1 0 1 4"], &["71014"]),
+            (&["PAY INV-71", "014 THANKS"], &["71014"]),
+            (&["PAY INV-2026-000", "13 THANKS"], &["2026-13"]),
+            (&["Tel 91234567"], &[]),
+            (&["SGD 1500.00"], &[]),
+            (&["28.11.2026"], &[]),
+            (&["INV 2026 1"], &["2026-1"]),
+            (&["SO 2026 1101"], &["20261101"]),
+            (&["No. 17/2026"], &["2026-17"]),
+            (&["topup 2026"], &[]),
+        ];
+        for (lines, expected) in cases {
+            let found = read(lines);
+            for word in expected {
+                assert!(found.contains(&(*word).to_owned()), "{lines:?}: {found:?}");
+            }
+            assert!(!expected.is_empty() || found.is_empty(), "{lines:?}: {found:?}");
+        }
+        assert!(read(&["4711 ".repeat(99).as_str(), "INV-71014 to INV-71020"]).len() <= WORDS_MAX);
+        assert_eq!(read(&["71014 bis 71016"]), ["71014", "71015", "71016"]);
+    }
+}
