@@ -69,6 +69,7 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         balance_levels: config.balance_levels(),
         payment_qr: config.payment_qr(),
         waiting_deadline: chrono::Duration::seconds(seconds),
+        advice_days: config.worker.advice_days,
         hold_max_age: chrono::Duration::seconds(hold_age),
         usage_proof: config.usage.proof == "watermark",
         clock_skew: chrono::Duration::seconds(skew),

@@ -96,6 +96,10 @@ fn one(decision: &DecisionView, text: &mut Text) {
     for policy in &stored.policies {
         text.line(&format!("  Policy: {}.", policy_words(policy, decision.policy_version)));
     }
+    if !stored.advices.is_empty() {
+        let all = stored.advices.join(", ");
+        text.line(&format!("  Remittance advices that fit the payment: {all}."));
+    }
     if let Some(earlier) = &stored.looks_like {
         text.line(&format!("  It may be the same money as payment {earlier}."));
     }
@@ -310,7 +314,11 @@ fn next_of(reason: ParkReason) -> &'static str {
             "Find out whose money it is, then share it out with `topup payments split`, or assign \
              it to one customer."
         }
-        ParkReason::AmbiguousReference | ParkReason::SumMismatch => {
+        ParkReason::AdviceAmbiguous => {
+            "`topup advices list` has the advices. Find out which is for this payment, then \
+             confirm or allocate what it names."
+        }
+        ParkReason::AmbiguousReference | ParkReason::SumMismatch | ParkReason::AdviceMismatch => {
             "Ask the payer what it is for, then allocate it."
         }
         ParkReason::CurrencyMismatch => "Agree on the amount with the customer, or refund it.",

@@ -3,6 +3,7 @@
 
 mod account_verbs;
 mod accounts;
+mod advices;
 pub mod args;
 mod audit;
 mod balances;
@@ -189,6 +190,9 @@ enum Command {
     /// Payments that the bank takes back and that nobody knows yet
     #[command(subcommand, after_help = "Example:\n  topup returns list")]
     Returns(returns::ReturnsCommand),
+    /// What payers and lockboxes say that payments are for
+    #[command(subcommand, after_help = "Example:\n  topup advices list")]
+    Advices(advices::AdvicesCommand),
     /// Scheduled jobs
     #[command(subcommand, after_help = "Example:\n  topup jobs list")]
     Jobs(jobs::JobsCommand),
@@ -271,6 +275,7 @@ impl Command {
             | Self::VoidCandidates(_)
             | Self::Review(_)
             | Self::Returns(_)
+            | Self::Advices(_)
             | Self::Jobs(_)
             | Self::Status(_)
             | Self::Partitions(_)
@@ -405,6 +410,7 @@ async fn look(
             return review::run(&command, verbs::Place { pool, config, printer }).await;
         }
         Command::Returns(command) => return returns::run(&command, pool, config, printer).await,
+        Command::Advices(command) => advices::run(&command, pool, printer).await?,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,
         Command::Partitions(command) => {

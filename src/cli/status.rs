@@ -12,8 +12,8 @@ use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
-    self, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey, ParkedGroup,
-    ReturnsGroup, StatusView, WaitingGroup,
+    self, AdvicesGroup, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey,
+    ParkedGroup, ReturnsGroup, StatusView, WaitingGroup,
 };
 use crate::telemetry::chain;
 
@@ -170,6 +170,10 @@ fn human(view: &StatusView, text: &mut Text) {
     text.table(&view.parked);
     text.heading("Parked returns");
     text.table(&view.parked_returns);
+    if !view.advices.is_empty() {
+        text.heading("Remittance advices without a payment");
+        text.table(&view.advices);
+    }
     text.heading("Failing items");
     text.table(&view.failing);
     text.heading("Balances");
@@ -319,6 +323,20 @@ impl Tabular for ReturnsGroup {
             self.returns.to_string(),
             self.amount.clone(),
             format!("{}, {} ago", self.oldest, ago(self.oldest_seconds)),
+        ]
+    }
+}
+
+impl Tabular for AdvicesGroup {
+    const HEADERS: &'static [&'static str] = &["state", "currency", "advices", "amount", "oldest"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.state.clone(),
+            self.currency.clone(),
+            self.advices.to_string(),
+            self.amount.clone(),
+            self.oldest.to_string(),
         ]
     }
 }

@@ -136,7 +136,7 @@ pub(super) const BALANCE_LEVELS: &str = "balances.levels";
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
-pub(super) const KEYS: [Key; 59] = [
+pub(super) const KEYS: [Key; 60] = [
     Key::new("database.url", Kind::Url, Default::None),
     number("database.pool_size", 1, 1_000, 8),
     number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
@@ -161,6 +161,7 @@ pub(super) const KEYS: [Key; 59] = [
     number("worker.batch_linger_ms", 0, 10_000, 20),
     number("worker.lane_records", 1, 1_000_000, 8_000),
     number("worker.waiting_deadline_seconds", 1, 30 * DAY_S, 600),
+    number("worker.advice_days", 1, 3_650, 90),
     number("worker.sweep_interval_ms", 10, DAY_MS, 1_000),
     number("worker.shutdown_seconds", 1, DAY_S, 20),
     number("worker.clock_skew_seconds", 1, DAY_S, 30),

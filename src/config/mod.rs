@@ -116,6 +116,8 @@ pub struct WorkerConfig {
     pub lane_records: usize,
     /// How long a command waits for what it names.
     pub waiting_deadline_seconds: u64,
+    /// How many days a remittance advice waits for its payment.
+    pub advice_days: u16,
     pub sweep_interval_ms: u64,
     pub shutdown_seconds: u64,
     /// By how much clocks may differ: ours and the database's, ours and a feed's.

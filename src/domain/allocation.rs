@@ -12,6 +12,8 @@ pub enum Rule {
     /// What a return had taken is allocated again, because the return was undone.
     R1r,
     R2,
+    /// A remittance advice names the invoices.
+    R2a,
     R3,
     R4,
     R4b,
@@ -30,11 +32,12 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::G,
         Self::R1,
         Self::R1r,
         Self::R2,
+        Self::R2a,
         Self::R3,
         Self::R4,
         Self::R4b,
@@ -64,6 +67,7 @@ impl Rule {
             Self::R1 => "R1",
             Self::R1r => "R1r",
             Self::R2 => "R2",
+            Self::R2a => "R2a",
             Self::R3 => "R3",
             Self::R4 => "R4",
             Self::R4b => "R4b",
@@ -90,6 +94,7 @@ impl Rule {
             Self::R1 => "a person or an upstream system named payment and invoice",
             Self::R1r => "the bank undid a return: what it had taken is allocated again",
             Self::R2 => "a payment reference with valid check digits names the invoice",
+            Self::R2a => "a remittance advice for this payment names the invoices",
             Self::R3 => "the end-to-end id is one that we issued for the invoice",
             Self::R4 => "the text names the invoice number, and amount or payer agree",
             Self::R4b => "a word of the text is one typing mistake away from an invoice",

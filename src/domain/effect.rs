@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::advice::{Advice, AdviceKey};
 use super::allocation::Allocation;
 use super::bank::BankTransaction;
 use super::event::{EventKey, Fact};
@@ -234,6 +235,13 @@ pub enum Effect {
         by: BankKey,
     },
     RecordStatement(BankStatement),
+    /// An advice that came; it is open.
+    RecordAdvice(Box<Advice>),
+    /// The advice belongs to that payment from now on; without one it is ambiguous.
+    SettleAdvice {
+        key: AdviceKey,
+        used_by: Option<PaymentId>,
+    },
     /// A charge; the lots it burns and the balance follow.
     Charge(Box<Charged>),
     Refund(Box<Refunded>),
@@ -314,6 +322,7 @@ pub fn wait_key(input: &Input, need: &Need) -> Option<String> {
         Input::Usage(_) => Some(need.key()),
         Input::BankTransaction(_)
         | Input::BankStatement(_)
+        | Input::Advice(_)
         | Input::Rematch(_)
         | Input::RetryReturn(_) => None,
     }

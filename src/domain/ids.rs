@@ -122,6 +122,10 @@ text_id!(
     BankAccountId
 );
 text_id!(
+    /// A remittance advice, within the bank account that is paid into.
+    AdviceId, is_producer_id
+);
+text_id!(
     /// A charge, as the rating system names it within an account.
     UsageId, is_producer_id
 );

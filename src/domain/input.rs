@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::advice::RemittanceAdvice;
 use super::bank::BankTransaction;
 use super::effect::BankKey;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, SuggestionId};
@@ -61,6 +62,8 @@ pub enum Input {
     Command(Command),
     BankTransaction(Box<BankTransaction>),
     BankStatement(BankStatement),
+    /// What a payment is for, told beside it.
+    Advice(Box<RemittanceAdvice>),
     /// A bank payment that still has money is to be decided again; only the job asks for it.
     Rematch(PaymentId),
     /// A parked return is to be tried again; only the sweep asks for it.
@@ -76,6 +79,7 @@ impl Input {
             Self::Command(command) => command.account_id(),
             Self::BankTransaction(_)
             | Self::BankStatement(_)
+            | Self::Advice(_)
             | Self::Usage(_)
             | Self::Rematch(_)
             | Self::RetryReturn(_) => None,

@@ -6,6 +6,7 @@
 //! `iso_currency`.
 
 pub mod account;
+pub mod advice;
 pub mod allocation;
 pub mod bank;
 pub mod decide;

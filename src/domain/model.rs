@@ -293,6 +293,8 @@ impl Model {
             | Effect::RecordBankTransaction(_)
             | Effect::DeliveredWithoutId(_)
             | Effect::RecordStatement(_)
+            | Effect::RecordAdvice(_)
+            | Effect::SettleAdvice { .. }
             | Effect::SupersedePending { .. }
             | Effect::Charge(_)
             | Effect::Refund(_)
@@ -354,6 +356,11 @@ impl Model {
                     queue.push_front(message);
                     break;
                 }
+                if let Some(outcome) = self.waits_on(&message, as_of) {
+                    self.remember(&message, &outcome);
+                    queue.push_front(message);
+                    break;
+                }
                 self.end_batch();
                 let outcome = self.decide(&message, as_of);
                 self.end_batch();
@@ -374,6 +381,16 @@ impl Model {
             }
         }
         self.retry_returns(as_of);
+    }
+
+    /// How it would wait on. Then it leaves no trace, and ends no batch.
+    fn waits_on(&mut self, message: &Message, as_of: DateTime<Utc>) -> Option<Outcome> {
+        self.set.usage.unproven = self.open_usage();
+        let mut trial = self.set.clone();
+        let context = Context { rules: &self.rules, as_of, claims_until: claims_until(as_of) };
+        let tried = decide::decide(&mut trial, message, &mut IdBlock::new(0), context).ok()?;
+        let waits = matches!(tried.outcome, Outcome::Waiting(_)) && tried.effects.is_empty();
+        waits.then_some(tried.outcome)
     }
 
     /// Tries parked returns again, in the order in which they came: one may undo another.
@@ -506,6 +523,7 @@ fn accounts_of(message: &Message) -> Vec<&AccountId> {
         Input::Usage(usage) => usage.account_id().into_iter().collect(),
         Input::BankTransaction(_)
         | Input::BankStatement(_)
+        | Input::Advice(_)
         | Input::Rematch(_)
         | Input::RetryReturn(_) => Vec::new(),
     }

@@ -3,6 +3,8 @@
 //!
 //! Everything is a function of the seed; a failing seed is the whole bug report.
 
+mod advices;
+mod levels;
 mod series;
 mod splits;
 
@@ -116,6 +118,8 @@ struct Generator {
     splits: Vec<(PaymentId, AccountId)>,
     /// Ids of bank records that took something back.
     steps_back: Vec<String>,
+    /// How many advices there are.
+    advices: u64,
     /// Ids of charges, refunds and holds that were given.
     usage_ids: [u64; 3],
     now: DateTime<Utc>,
@@ -139,6 +143,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         pairs: Vec::new(),
         splits: Vec::new(),
         steps_back: Vec::new(),
+        advices: 0,
         usage_ids: [0; 3],
         now: first_instant(),
         written: 0,
@@ -186,6 +191,8 @@ impl Generator {
             self.plan();
         } else if self.random.chance(3) {
             self.plan_split();
+        } else if self.random.chance(3) {
+            self.plan_advice();
         }
         let planned = if self.random.chance(70) { self.planned.pop_front() } else { None };
         if let Some(input) = planned {
@@ -196,6 +203,11 @@ impl Generator {
             }
             self.note_parts(&input, &hash);
             return self.message(input, hash, hash);
+        }
+        if self.random.chance(2) {
+            let advice = self.advice();
+            let hash = hash_of(&format!("{advice:?}"));
+            return self.message(Input::Advice(Box::new(advice)), hash, hash);
         }
         if self.random.chance(30) {
             let usage = self.usage();
@@ -295,7 +307,7 @@ impl Generator {
             payer_accounts: Some(vec![payer]),
             virtual_accounts: self.random.chance(60).then(|| vec![key_of(&virtual_account)]),
             credit_limits: None,
-            balance_levels: None,
+            balance_levels: self.levels(),
             stale_after_days: None,
             time_zone: None,
         }

@@ -46,6 +46,10 @@ pub enum ParkReason {
     IdentityConflict,
     /// The references name invoices of several accounts.
     SeveralAccounts,
+    /// Several advices fit the payment, or several payments fit the advice.
+    AdviceAmbiguous,
+    /// Its text and its advice name different invoices.
+    AdviceMismatch,
     /// A plain number fits several invoices, or more than twenty are named.
     AmbiguousReference,
     /// The invoice is in another currency.
@@ -87,13 +91,15 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::PossibleDuplicate,
         Self::TooManyAlike,
         Self::InternalTransfer,
         Self::AccountClosed,
         Self::IdentityConflict,
         Self::SeveralAccounts,
+        Self::AdviceAmbiguous,
+        Self::AdviceMismatch,
         Self::AmbiguousReference,
         Self::CurrencyMismatch,
         Self::NotSent,
@@ -124,6 +130,8 @@ impl ParkReason {
             Self::AccountClosed => "account_closed",
             Self::IdentityConflict => "identity_conflict",
             Self::SeveralAccounts => "several_accounts",
+            Self::AdviceAmbiguous => "advice_ambiguous",
+            Self::AdviceMismatch => "advice_mismatch",
             Self::AmbiguousReference => "ambiguous_reference",
             Self::CurrencyMismatch => "currency_mismatch",
             Self::NotSent => "not_sent",
@@ -177,6 +185,12 @@ impl ParkReason {
                 "The reference names one customer and the account paid into another."
             }
             Self::SeveralAccounts => "The references name invoices of several customers.",
+            Self::AdviceAmbiguous => {
+                "Several remittance advices fit the payment, or several payments one advice."
+            }
+            Self::AdviceMismatch => {
+                "The payment's text names another invoice than its remittance advice."
+            }
             Self::AmbiguousReference => "The reference fits more than one invoice.",
             Self::CurrencyMismatch => "The invoice is in another currency.",
             Self::NotSent => "The invoice has not been sent yet; it is paid when it is sent.",

@@ -191,6 +191,8 @@ pub enum DeadLetterReason {
     Conflict,
     /// The same bank transaction came before with other content.
     BankConflict,
+    /// The same remittance advice came before with other content.
+    AdviceConflict,
     /// The same charge, refund or hold came before with other content.
     UsageConflict,
     /// More is given back than was charged.
@@ -208,9 +210,10 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Conflict,
         Self::BankConflict,
+        Self::AdviceConflict,
         Self::UsageConflict,
         Self::RefundExceedsCharge,
         Self::AmountScale,
@@ -225,6 +228,7 @@ impl DeadLetterReason {
         match self {
             Self::Conflict => "conflict",
             Self::BankConflict => "bank_conflict",
+            Self::AdviceConflict => "advice_conflict",
             Self::UsageConflict => "usage_conflict",
             Self::RefundExceedsCharge => "refund_exceeds_charge",
             Self::AmountScale => "amount_scale",
@@ -240,6 +244,7 @@ impl DeadLetterReason {
         match self {
             Self::Conflict => "This id was used before with other content.",
             Self::BankConflict => "The bank reported this transaction before with other content.",
+            Self::AdviceConflict => "This remittance advice came before with other content.",
             Self::UsageConflict => "This charge, refund or hold came before with other content.",
             Self::RefundExceedsCharge => "More would be given back than was charged.",
             Self::AmountScale => "The amount has more decimals than the currency.",

@@ -294,6 +294,7 @@ impl Desk {
             Input::BankTransaction(bank) => print_of(bank),
             Input::Command(_)
             | Input::BankStatement(_)
+            | Input::Advice(_)
             | Input::Usage(_)
             | Input::Rematch(_)
             | Input::RetryReturn(_) => hash,
@@ -541,6 +542,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.lookalikes.clone_from(&set.lookalikes);
     loaded.watched.clone_from(&set.watched);
     loaded.watches_as(set);
+    loaded.advices.clone_from(&set.advices);
     loaded.balances.clone_from(&set.balances);
     loaded.usage.clone_from(&set.usage);
     loaded.aliases.clone_from(&set.aliases);

@@ -5,6 +5,7 @@
 //! is noted as a [`Miss`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
+pub mod advices;
 mod ended;
 pub mod equal_rows;
 mod held;
@@ -26,14 +27,14 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::allocation::Allocation;
-use super::effect::{BankDisposition, BankKey, BankRecord, Effect, WatchKey};
+use super::effect::{BankDisposition, BankKey, BankRecord, Effect};
 use super::event::{Cause, Event, EventKey, Fact};
 use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, folded_key};
 use super::matching::near::Word;
 use super::money::{Currency, Money, MoneyError};
-use super::payment::{Payment, PaymentState};
+use super::payment::Payment;
 use super::rejection::Rejection;
 use super::reversal::AppliedReturn;
 use super::shared::Shared;
@@ -158,6 +159,8 @@ pub struct WorkingSet {
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
     watching: watching::Watching,
+    /// Remittance advices that wait for a payment, or belong to one of the payments.
+    pub advices: advices::Advices,
     pub balances: HashMap<(AccountId, Currency), Money>,
     pub default_levels: Shared<super::threshold::Levels>,
     pub payment_qr: Shared<super::payment_qr::PaymentQr>,
@@ -403,6 +406,8 @@ impl WorkingSet {
                 self.apply_settled(payment_id, *state, watches)?;
             }
             Effect::RecordBankTransaction(record) => self.apply_bank_record(record),
+            Effect::RecordAdvice(advice) => self.advices.insert(advice.as_ref().clone()),
+            Effect::SettleAdvice { key, used_by } => self.advices.settle(key, used_by.as_ref()),
             Effect::DeliveredWithoutId(came) => {
                 self.lookalikes.record(&came.record, Some(came.delivery.clone()));
             }
@@ -422,21 +427,6 @@ impl WorkingSet {
             | Effect::ParkReturn { .. }
             | Effect::Post(_)
             | Effect::RecordStatement(_) => {}
-        }
-        Ok(())
-    }
-
-    fn apply_settled(
-        &mut self,
-        payment_id: &PaymentId,
-        state: PaymentState,
-        watches: &[WatchKey],
-    ) -> Result<(), Stop> {
-        self.payment_mut(payment_id)?.state = state;
-        self.note_settled(payment_id, state);
-        self.watch_no_more(payment_id);
-        for key in watches {
-            self.watch(key.clone(), payment_id);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Payments with ground truth: a seeded world of customers and invoices, and what payers, banks
 //! and feeds do to a payment on its way. The same seed gives the same world; no clock, no chance.
 
+mod advised;
 pub mod hostile;
 pub mod operator;
 pub mod quality;

@@ -47,10 +47,15 @@ pub enum Operator {
     NameOtherwise,
     NearWithin,
     RestOfAnother,
+    AdviceBefore,
+    AdviceAfter,
+    AdvicesAlike,
+    AdviceOfAnother,
+    AdviceWrongSum,
 }
 
 impl Operator {
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 49] = [
         Self::Reference,
         Self::Number,
         Self::WrongDigit,
@@ -95,6 +100,11 @@ impl Operator {
         Self::NameOtherwise,
         Self::NearWithin,
         Self::RestOfAnother,
+        Self::AdviceBefore,
+        Self::AdviceAfter,
+        Self::AdvicesAlike,
+        Self::AdviceOfAnother,
+        Self::AdviceWrongSum,
     ];
 
     /// As it is written on the command line and in the ground truth.
@@ -151,6 +161,11 @@ impl Operator {
             Self::NameOtherwise => "payer unknown, name written otherwise",
             Self::NearWithin => "known payer, equal amounts, a near number",
             Self::RestOfAnother => "overpaid, the next is of another amount",
+            Self::AdviceBefore => "no text, two invoices, an advice before the money",
+            Self::AdviceAfter => "no text, two invoices, an advice after the money",
+            Self::AdvicesAlike => "no text, two advices alike, one for another customer",
+            Self::AdviceOfAnother => "known payer, an advice for another customer's invoice",
+            Self::AdviceWrongSum => "reference, an advice with a wrong sum",
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::advised;
 use super::operator::Operator;
 use super::record::Line;
 use super::text;
@@ -194,6 +195,7 @@ pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Cas
     };
     case.miscounted = !matches!(outcome, Outcome::Applied { .. });
     follow(world, operator, &bank, &first, &mut case);
+    advised::after(world, operator, &bank, &owed, &mut case);
     if operator == Operator::LastMonths {
         owed.remove(0);
     }
@@ -204,7 +206,10 @@ pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Cas
 /// How many invoices a payment is for.
 fn each(operator: Operator) -> u32 {
     match operator {
-        Operator::TwoReferences | Operator::NumberList => 2,
+        Operator::TwoReferences
+        | Operator::NumberList
+        | Operator::AdviceBefore
+        | Operator::AdviceAfter => 2,
         Operator::ManyNumbers => MANY,
         _ => 1,
     }
@@ -239,6 +244,8 @@ fn words(world: &mut World, operator: Operator, owed: &Owed) -> Vec<String> {
         Operator::PayerUnknown | Operator::Twins => Vec::new(),
         Operator::EqualAcross | Operator::EqualWithin => Vec::new(),
         Operator::NumberEndToEnd | Operator::NameOtherwise => Vec::new(),
+        Operator::AdviceBefore | Operator::AdviceAfter => Vec::new(),
+        Operator::AdvicesAlike | Operator::AdviceOfAnother => Vec::new(),
         _ => otherwise(world, operator, owed),
     }
 }
@@ -377,7 +384,7 @@ fn change_number(
             world.owe(first.customer, rest, true);
             bank.amount = world.money(micros.saturating_add(rest).saturating_sub(3 * CENT));
         }
-        _ => {}
+        _ => advised::before(world, operator, first, bank, owed),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::wire::Topic;
 
 /// The second of November 2026, noon.
 pub const NOW: i64 = 1_793_620_800;
+const ADVICE: &str = "topup.remittance.advice.v1";
 const BANK_TRANSACTION: &str = "topup.bank.transaction.v1";
 const CUSTOMERS: usize = 60;
 /// Open invoices that nobody pays on purpose: the book around the payments.
@@ -260,6 +261,33 @@ impl World {
             None => self.by_right(bank, message.bank_hash),
         };
         (outcome, recorded)
+    }
+
+    /// Hands in a remittance advice; whether it is kept.
+    pub(super) fn advise(&mut self, bank_account: &str, data: &Value) -> bool {
+        let fed = self.feed(Topic::BankPayments, bank_account, ADVICE, data);
+        fed.is_some_and(|(_, outcome)| matches!(outcome, Outcome::Applied { .. }))
+    }
+
+    /// An advice that nobody keeps: if it were read, generating would be wrong.
+    pub(super) fn refuse_advice(&mut self, data: &Value) {
+        self.records = self.records.saturating_add(1);
+        let id = format!("M{}", self.records);
+        let line = Line::new(Topic::BankPayments, "OURS-1", (&id, self.time), ADVICE, data);
+        if line.message().is_some() {
+            self.refused = Some(line.value);
+        }
+    }
+
+    /// How many records there were.
+    pub(super) fn told(&self) -> u64 {
+        self.records
+    }
+
+    /// Another customer than this one.
+    pub(super) fn other_than(&mut self, customer: usize) -> usize {
+        let step = self.dice.below(self.customers.saturating_sub(1)).saturating_add(1);
+        customer.saturating_add(step).checked_rem(self.customers).unwrap_or(0)
     }
 
     /// The payment that a booked credit becomes.

@@ -116,6 +116,7 @@ pub async fn run_in_turn_in_tx(
     let first = work.messages().any(locks_first);
     let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;
+    before.advices.days = pipeline.settings().advice_days;
     before.default_levels = pipeline.settings().balance_levels.clone().into();
     before.payment_qr = pipeline.settings().payment_qr.clone().into();
     if turn == Turn::First {
@@ -144,6 +145,8 @@ pub async fn run_in_turn_in_tx(
 fn locks_first(message: &Message) -> bool {
     match &message.input {
         Input::Command(_) | Input::Usage(_) | Input::RetryReturn(_) | Input::Rematch(_) => true,
+        // It decides payments again that were there before.
+        Input::Advice(_) => true,
         Input::BankTransaction(bank) => load::is_step_back(bank),
         Input::BankStatement(_) => false,
     }
@@ -548,6 +551,7 @@ pub fn type_of(input: &Input) -> &'static str {
         Input::Command(command) => command.type_name(),
         Input::BankTransaction(_) => "topup.bank.transaction.v1",
         Input::BankStatement(_) => "topup.bank.statement.v1",
+        Input::Advice(_) => "topup.remittance.advice.v1",
         Input::Rematch(_) => "topup.payment.rematch",
         Input::RetryReturn(_) => "topup.payment.retry-return",
         Input::Usage(usage) => usage.type_name(),

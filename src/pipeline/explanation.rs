@@ -23,6 +23,8 @@ struct Explained<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     looks_like: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    advices: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<ExplainedPolicy<'a>>,
     suggestions: Vec<ExplainedSuggestion<'a>>,
     allocations: Vec<ExplainedPart<'a>>,
@@ -164,6 +166,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         }),
         notes: &explanation.notes,
         looks_like: explanation.looks_like.as_ref().map(PaymentId::as_str),
+        advices: explanation.advices.iter().map(|key| key.advice_id.as_str()).collect(),
         policies: explanation.policies.iter().map(policy).collect(),
         suggestions: together.chain(alone).collect(),
         allocations: allocations

@@ -73,6 +73,8 @@ pub struct Settings {
     pub payment_qr: PaymentQr,
     /// How long a command waits for what it names.
     pub waiting_deadline: Duration,
+    /// How many days a remittance advice waits for its payment.
+    pub advice_days: u16,
     /// A live hold that is older than this expires.
     pub hold_max_age: Duration,
     /// Whether the usage feed must prove that money is unspent before it is taken off.

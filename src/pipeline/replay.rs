@@ -116,6 +116,7 @@ impl Ready<'_> {
             Ok(
                 Input::BankTransaction(_)
                 | Input::BankStatement(_)
+                | Input::Advice(_)
                 | Input::Rematch(_)
                 | Input::RetryReturn(_),
             )

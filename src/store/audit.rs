@@ -126,6 +126,12 @@ pub const INVARIANTS: &[Invariant] = &[
         "bank_clearing_is_booked",
         "Per bank account, bank clearing has what the bank booked of customers' money."
     ),
+    invariant!("A76", "advices_sum_up", "The lines of a remittance advice sum to its amount."),
+    invariant!(
+        "A77",
+        "advices_are_used_once",
+        "A used remittance advice has one payment, of its amount, and R2a pays by none else."
+    ),
     invariant!(
         "A1",
         "payable_is_awaiting",

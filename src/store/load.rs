@@ -10,6 +10,7 @@
 //! book version not after anything of its book, and no balances; `persist` compares the versions
 //! under the locks. ADR 0011 has the argument.
 
+mod advices;
 mod bank_facts;
 mod lookalikes;
 mod lots;
@@ -60,6 +61,7 @@ pub struct Needs {
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
     bank_facts: bank_facts::BankFacts,
+    advices: advices::AdviceNeeds,
     announced: pending::Announced,
     /// Whether whoever runs the batch halves it when it is too wide for one transaction.
     pub may_be_halved: bool,
@@ -122,6 +124,7 @@ impl Needs {
                         continue;
                     }
                     needs.add_bank(bank, &tokens);
+                    needs.add_advised(bank);
                     needs.steps_back.add_bank(bank);
                     if is_step_back(bank) {
                         // What it undoes may be a return that still waits.
@@ -136,6 +139,10 @@ impl Needs {
                     needs.usage.add(usage);
                 }
                 Input::BankStatement(_) => {}
+                Input::Advice(told) => {
+                    needs.bank_facts.advise(told.key.bank_account.as_str());
+                    needs.advices.add(told);
+                }
                 Input::Rematch(payment_id) => {
                     needs.rematches.insert(payment_id.as_str().to_owned());
                 }
@@ -237,13 +244,14 @@ pub async fn working_set(
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
-    bank_facts::load(tx, needs, &mut set).await?;
+    let advices_wait = bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {
         bank_facts::taken_ids(tx, needs, &mut set).await?;
     }
     pending::load(tx, &needs.announced, &mut set).await?;
     lookalikes::load(tx, &needs.lookalikes, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
+    owners.extend(advices::load(tx, needs, advices_wait, &mut set).await?);
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
     let mut found = resolve::invoices(tx, needs).await?;
     if locks == Locks::Last {
@@ -275,6 +283,7 @@ pub async fn working_set(
         // Under the accounts' locks, so that a payment held for one of them is not missed. What
         // else their texts name is read but not locked, and so gets no money in this batch.
         resolve::watchers(tx, needs, &mut set).await?;
+        advices::again(tx, needs, &mut set).await?;
         found.extend(resolve::invoices(tx, needs).await?);
         resolve::payers(tx, needs, &mut set).await?;
     } else {

@@ -11,6 +11,7 @@
 //! No timeout, `select!` or abort goes around a future of this module: a cancelled `begin` can
 //! lose an acknowledged write. Time limits are the server's own.
 
+pub mod advices;
 pub mod audit;
 pub mod checkpoint;
 pub mod clock;

@@ -22,6 +22,7 @@ use crate::domain::money::Money;
 use crate::domain::working_set::{Rebase, WorkingSet};
 
 mod accounts;
+mod advices;
 mod bank;
 mod ended;
 mod money;
@@ -116,6 +117,7 @@ async fn own_rows(
     bank::transactions(tx, before, &write.effects, at).await?;
     bank::without_id(tx, &write.effects).await?;
     bank::statements(tx, &write.effects, at).await?;
+    advices::all(tx, after, write).await?;
     money::ledger(tx, &write.effects, at).await?;
     steps_back::allocations(tx, before, after, &write.effects, at).await?;
     money::allocations(tx, after, &write.effects, at).await?;
@@ -202,6 +204,8 @@ impl Touched {
                 | Effect::RecordBankTransaction(_)
                 | Effect::DeliveredWithoutId(_)
                 | Effect::RecordStatement(_)
+                | Effect::RecordAdvice(_)
+                | Effect::SettleAdvice { .. }
                 | Effect::SupersedePending { .. }
                 | Effect::Charge(_)
                 | Effect::Refund(_)

@@ -5,6 +5,7 @@
 //! account numbers of payers leave masked unless the caller asks for them.
 
 pub mod accounts;
+pub mod advices;
 pub mod dead_letters;
 
 pub mod find;

@@ -27,11 +27,13 @@ pub enum DecodeCode {
     DateInvalid,
     IdInvalid,
     KeyMismatch,
+    AdviceSumMismatch,
+    AdviceWithoutKey,
 }
 
 impl DecodeCode {
     /// All codes, in order of precedence.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::EmptyValue,
         Self::TooLarge,
         Self::NotUtf8,
@@ -49,6 +51,8 @@ impl DecodeCode {
         Self::DateInvalid,
         Self::IdInvalid,
         Self::KeyMismatch,
+        Self::AdviceSumMismatch,
+        Self::AdviceWithoutKey,
     ];
 
     /// The public name, listed in `docs/ERRORS.md`.
@@ -70,6 +74,8 @@ impl DecodeCode {
             Self::CurrencyUnknown => "currency_unknown",
             Self::AmountScale => "amount_scale",
             Self::DateInvalid => "date_invalid",
+            Self::AdviceSumMismatch => "advice_sum_mismatch",
+            Self::AdviceWithoutKey => "advice_without_key",
             Self::IdInvalid => "id_invalid",
             Self::KeyMismatch => "key_mismatch",
         }
@@ -103,6 +109,11 @@ impl DecodeCode {
             Self::AmountScale => "An amount has more decimals than its currency.",
             Self::DateInvalid => {
                 "A date or time does not exist, has no zone, or is out of range (2000 to 2100)."
+            }
+            Self::AdviceSumMismatch => "The lines of the remittance advice are not its amount.",
+            Self::AdviceWithoutKey => {
+                "The remittance advice has no payer's account and no reference that names one \
+                 payment."
             }
             Self::IdInvalid => "An identifier is empty, too long or has a forbidden character.",
             Self::KeyMismatch => "The record's key differs from the account that its data names.",

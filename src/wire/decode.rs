@@ -8,7 +8,7 @@ pub use super::code::DecodeCode;
 use super::envelope;
 use super::fields::{Fault, Fields};
 use super::strict::string_of;
-use super::{bank, bank_content_hash, command, release, returns, split, usage};
+use super::{advice, bank, bank_content_hash, command, release, returns, split, usage};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Message};
 use crate::domain::matching::text;
@@ -70,10 +70,11 @@ const fn usage_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<I
 }
 
 /// Every type that is read here: the most frequent come first.
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 28] = [
     usage_route("topup.usage.charge.v1", usage::charge),
     bank_route("topup.bank.transaction.v1", bank::transaction),
     bank_route("topup.bank.statement.v1", bank::statement),
+    bank_route("topup.remittance.advice.v1", advice::advice),
     usage_route("topup.usage.refund.v1", usage::refund),
     usage_route("topup.usage.hold.v1", usage::hold),
     usage_route("topup.usage.release.v1", usage::release),
@@ -145,6 +146,7 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     let bank_hash = match &input {
         Input::BankTransaction(transaction) => bank_content_hash(transaction),
         Input::BankStatement(_)
+        | Input::Advice(_)
         | Input::Command(_)
         | Input::Usage(_)
         | Input::Rematch(_)
@@ -153,6 +155,7 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     let tokens = match &input {
         Input::BankTransaction(transaction) => Some(Arc::new(text::tokens(transaction))),
         Input::BankStatement(_)
+        | Input::Advice(_)
         | Input::Command(_)
         | Input::Usage(_)
         | Input::Rematch(_)
@@ -170,6 +173,7 @@ fn partition_key(input: &Input) -> Option<&str> {
         Input::Usage(usage) => usage.account_id().map(|id| id.as_str()),
         Input::BankTransaction(transaction) => Some(transaction.bank_account.as_str()),
         Input::BankStatement(statement) => Some(statement.bank_account.as_str()),
+        Input::Advice(advice) => Some(advice.key.bank_account.as_str()),
         // No record asks for it.
         Input::Rematch(_) | Input::RetryReturn(_) => None,
     }

@@ -13,6 +13,7 @@
 //!
 //! [`Message`]: crate::domain::input::Message
 
+mod advice;
 pub mod bank;
 pub mod base64;
 mod canonical;

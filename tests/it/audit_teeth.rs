@@ -24,6 +24,37 @@ const fn plant(code: &'static str, name: &'static str, sql: &'static str) -> Pla
 
 const PLANTS: &[Plant] = &[
     plant(
+        "A76",
+        "an advice whose lines are more than it is",
+        "
+        UPDATE remittance_advice_lines SET amount = amount + 1 WHERE advice_id = 'ADV-2'",
+    ),
+    plant(
+        "A76",
+        "an advice without a line",
+        "
+        DELETE FROM remittance_advice_lines WHERE advice_id = 'ADV-2'",
+    ),
+    plant(
+        "A77",
+        "an advice of a payment of another amount",
+        "
+        UPDATE remittance_advices SET state = 'used', used_by_payment = 'PAY-3'
+         WHERE advice_id = 'ADV-2'",
+    ),
+    plant(
+        "A77",
+        "an advice that belongs to a payment and waits",
+        "
+        UPDATE remittance_advices SET state = 'open' WHERE advice_id = 'ADV-1'",
+    ),
+    plant(
+        "A77",
+        "money that an advice has paid which nobody sent",
+        "
+        UPDATE allocations SET rule = 'R2a' WHERE payment_id = 'PAY-3'",
+    ),
+    plant(
         "A12",
         "a lot that lost money by no consumption",
         "

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a test may say: this cannot fail")]
 
+mod advices;
 mod any_bytes;
 mod audit_teeth;
 mod auditor;

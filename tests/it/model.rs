@@ -270,6 +270,7 @@ fn topic_of(input: &Input) -> Topic {
         Input::Usage(_) => Topic::Usage,
         Input::BankTransaction(_)
         | Input::BankStatement(_)
+        | Input::Advice(_)
         | Input::Rematch(_)
         | Input::RetryReturn(_) => Topic::BankPayments,
     }

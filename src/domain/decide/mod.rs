@@ -5,6 +5,7 @@
 //! what it names must be known (else it waits), must belong to its account, the account must be
 //! open, then states, then currencies, then amounts.
 
+mod advice;
 pub mod bank;
 mod command;
 mod originals;
@@ -76,7 +77,8 @@ pub fn guards(input: &Input) -> bool {
         Input::BankTransaction(bank) => bank::needs_ordinal(bank),
         // The latest statement of a name counts: an earlier one must not come back.
         Input::BankStatement(_) => true,
-        Input::Usage(_) | Input::Rematch(_) | Input::RetryReturn(_) => false,
+        // An advice is known by its own id, and is never forgotten.
+        Input::Advice(_) | Input::Usage(_) | Input::Rematch(_) | Input::RetryReturn(_) => false,
     }
 }
 
@@ -195,6 +197,7 @@ fn decide_on(
             recording.add(Effect::RecordStatement(statement.clone()))?;
             Ok(Outcome::Applied { subject: Some(format!("statement:{}", statement.statement_id)) })
         }
+        Input::Advice(told) => advice::decide(&mut recording, told),
         Input::Rematch(payment_id) => settle::rematch(&mut recording, payment_id)
             .map(|()| Outcome::Applied { subject: Some(format!("payment:{payment_id}")) }),
         Input::RetryReturn(key) => returns::retry(&mut recording, key),

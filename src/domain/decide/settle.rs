@@ -289,6 +289,7 @@ pub(super) fn in_doubt(
         },
         account: None,
         alias: None,
+        advice: None,
         watches: Vec::new(),
         decided_at: recording.context.as_of,
     }
@@ -392,6 +393,7 @@ fn conclude(
     let watches = decision.watches.clone();
     let choices = review::suggestions(&decision);
     let suggestions = suggested(&decision, &choices);
+    super::advice::settle(recording, &decision)?;
     recording.add(Effect::StoreDecision(Box::new(decision)))?;
     recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
     if !choices.is_empty() {
@@ -523,6 +525,7 @@ fn restate(
     let owner = payment.account_id.as_ref().or(found.as_ref());
     // The events of an account are numbered under its lock; without it, nothing can be told.
     let untold = owner.is_some_and(|owner| !recording.set.locked.contains(owner));
+    let same = same && !super::advice::is_new(recording, &decision);
     if same || untold {
         return Ok(());
     }

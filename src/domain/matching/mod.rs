@@ -4,6 +4,7 @@
 //! Ambiguity inside one account is settled by the declared order of invoices: the wallet is the
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
+mod advised;
 mod bare;
 mod currency;
 pub mod fold;
@@ -32,6 +33,7 @@ pub mod weak;
 use chrono::{DateTime, Utc};
 
 use super::account::Identity;
+use super::advice::AdviceKey;
 use super::allocation::Rule;
 use super::bank::BankTransaction;
 use super::effect::WatchKey;
@@ -90,6 +92,8 @@ impl MatchOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NamedBy {
     Reference,
+    /// A remittance advice for the payment.
+    Advice,
     EndToEnd,
     Number,
     /// A word one typing mistake away.
@@ -107,6 +111,7 @@ impl NamedBy {
     pub fn word(self) -> &'static str {
         match self {
             Self::Reference => "reference",
+            Self::Advice => "remittance advice",
             Self::EndToEnd => "end-to-end id",
             Self::Number => "invoice number",
             Self::Near => "one typing mistake away",
@@ -139,8 +144,19 @@ pub struct Explanation {
     pub notes: Vec<&'static str>,
     /// The earlier payment that this one may be again.
     pub looks_like: Option<PaymentId>,
+    /// The advices that fit the payment.
+    pub advices: Vec<AdviceKey>,
     /// The policies that had a say.
     pub policies: Vec<PolicyNote>,
+}
+
+/// What remittance advices say of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdviceFound {
+    /// This one is about it, and about no other.
+    One(AdviceKey),
+    /// A person has to say which, if any.
+    Ambiguous(Vec<AdviceKey>),
 }
 
 /// A stored decision.
@@ -162,6 +178,8 @@ pub struct MatchDecision {
     pub account: Option<Identity>,
     /// What persons taught about the payer, if the decision rests on it.
     pub alias: Option<AliasUse>,
+    /// The remittance advices that it went by.
+    pub advice: Option<AdviceFound>,
     /// What may settle it later.
     pub watches: Vec<WatchKey>,
     pub decided_at: DateTime<Utc>,
@@ -188,6 +206,7 @@ impl MatchDecision {
             explanation: Explanation::default(),
             account: None,
             alias: None,
+            advice: None,
             watches: Vec::new(),
             decided_at,
         }

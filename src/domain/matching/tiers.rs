@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::named::{Found, Named};
 use super::subset::{Rival, rival_subset};
 use super::{
-    Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet, SUGGESTIONS_MAX,
-    Subject,
+    AdviceFound, Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet,
+    SUGGESTIONS_MAX, Subject,
     payer::{Payer, payer},
 };
 use crate::domain::account::{Identity, Strength};
@@ -53,6 +53,9 @@ pub fn decide_match(
         meant: Vec::new(),
         doubtful: BTreeSet::new(),
         account: None,
+        as_of,
+        advice: None,
+        awaited: BTreeSet::new(),
     };
     let (rule, outcome) = matching.run()?;
     let account = matching.account.clone().or_else(|| matching.known.clone());
@@ -74,6 +77,7 @@ pub fn decide_match(
         explanation,
         account,
         alias,
+        advice: matching.advice,
         watches,
         decided_at: as_of,
     })
@@ -97,6 +101,10 @@ pub(super) struct Matching<'a> {
     pub(super) doubtful: BTreeSet<InvoiceId>,
     /// The account that the decision settled on, when it is not `known`.
     pub(super) account: Option<Identity>,
+    pub(super) as_of: DateTime<Utc>,
+    /// The remittance advices that the decision goes by, and what their lines wait for.
+    pub(super) advice: Option<AdviceFound>,
+    pub(super) awaited: BTreeSet<WatchKey>,
 }
 
 impl<'a> Matching<'a> {
@@ -106,6 +114,9 @@ impl<'a> Matching<'a> {
         self.doubtful = doubtful;
         if let Some(reason) = self.gate() {
             return Ok((Rule::G, MatchOutcome::Park(reason)));
+        }
+        if let Some(step) = self.advised(&named)? {
+            return Ok(step);
         }
         if let Some(step) = self.taken_off(&named) {
             return Ok(step);
@@ -143,7 +154,7 @@ impl<'a> Matching<'a> {
 
     /// The text names an invoice that a person took this payment off: it is held for the customer,
     /// and a person says what becomes of it.
-    fn taken_off(&mut self, named: &Named<'a>) -> Option<Step> {
+    pub(super) fn taken_off(&mut self, named: &Named<'a>) -> Option<Step> {
         let (by, invoice) =
             named.values().find(|(_, invoice)| self.is_taken_off(invoice)).copied()?;
         self.note(invoice, by, "taken_off_by_a_person");
@@ -188,6 +199,7 @@ impl<'a> Matching<'a> {
         let rule = match by {
             NamedBy::Reference => Rule::R2,
             NamedBy::EndToEnd => Rule::R3,
+            NamedBy::Advice => Rule::R2a,
             NamedBy::Number
             | NamedBy::Near
             | NamedBy::Payer
@@ -489,6 +501,10 @@ impl<'a> Matching<'a> {
         let held = !matches!(outcome, MatchOutcome::Park(_));
         if let (true, Some(identity)) = (held, account) {
             keys.insert(WatchKey::account(&identity.account_id, self.subject.free.currency()));
+        }
+        if self.advice.is_some() {
+            keys.extend(self.awaited.iter().cloned());
+            return keys.into_iter().collect();
         }
         for (reference, _) in &self.subject.tokens.references {
             keys.insert(WatchKey::reference(reference));

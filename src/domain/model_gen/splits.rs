@@ -34,7 +34,7 @@ impl Generator {
         }
     }
 
-    fn credit(&mut self) -> BankTransaction {
+    pub(super) fn credit(&mut self) -> BankTransaction {
         let id = self.bank_ids;
         self.bank_ids = id.saturating_add(1);
         // With the cents of its group: what stays of it is compared with the whole book.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::WorkingSet;
+use super::{Stop, WorkingSet};
 use crate::domain::effect::WatchKey;
 use crate::domain::ids::PaymentId;
 use crate::domain::invoice::{Invoice, folded_key, number_key};
+use crate::domain::payment::PaymentState;
 
 /// How many payments an invoice that is sent has decided again at once: of those that name it, of
 /// those whose money is exactly its amount, and of the others that are held for its customer. What
@@ -26,6 +27,22 @@ impl WorkingSet {
     pub fn watch(&mut self, key: WatchKey, payment_id: &PaymentId) {
         self.watching.keys.entry(payment_id.clone()).or_default().push(key.clone());
         self.watching.payments.entry(key).or_default().insert(payment_id.clone());
+    }
+
+    /// The payment stands so, and waits for these from now on.
+    pub(super) fn apply_settled(
+        &mut self,
+        payment_id: &PaymentId,
+        state: PaymentState,
+        watches: &[WatchKey],
+    ) -> Result<(), Stop> {
+        self.payment_mut(payment_id)?.state = state;
+        self.note_settled(payment_id, state);
+        self.watch_no_more(payment_id);
+        for key in watches {
+            self.watch(key.clone(), payment_id);
+        }
+        Ok(())
     }
 
     pub(super) fn watch_no_more(&mut self, payment_id: &PaymentId) {

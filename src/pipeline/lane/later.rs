@@ -159,8 +159,10 @@ fn queue_of(message: &Message) -> String {
             let key = bank_key(bank, &message.bank_hash, 1);
             format!("version:{}", joined(&key.bank_account, &key.key))
         }
-        Input::Usage(_) | Input::BankStatement(_) | Input::Rematch(_) | Input::RetryReturn(_) => {
-            format!("version:{}", alone())
-        }
+        Input::Usage(_)
+        | Input::BankStatement(_)
+        | Input::Advice(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => format!("version:{}", alone()),
     }
 }

@@ -23,7 +23,7 @@ use crate::store::{StoreError, Tx, sql};
 pub(super) struct BankFacts {
     /// Equal records without any id: bank account and print, with a record of them and how many.
     equal: BTreeMap<(String, String), Equal>,
-    /// Bank accounts with money that has no id, with announced money, with booked money.
+    /// Bank accounts with money that has no id, with announced or advised money, with booked money.
     without_id: BTreeSet<String>,
     announced: BTreeSet<String>,
     booked: BTreeSet<String>,
@@ -70,31 +70,37 @@ impl BankFacts {
         None
     }
 
+    /// Takes note of an advice: it must see all that is booked there.
+    pub fn advise(&mut self, bank_account: &str) {
+        self.announced.insert(bank_account.to_owned());
+    }
+
     /// Locks what must be held alone; what is left to be shared is locked by the first look-up.
-    async fn lock(&self, tx: &mut Tx<'_>) -> Result<BTreeSet<String>, StoreError> {
+    /// The flag says whether an advice waits for what is booked.
+    async fn lock(&self, tx: &mut Tx<'_>) -> Result<(BTreeSet<String>, bool), StoreError> {
         if self.without_id.is_empty() && self.announced.is_empty() {
-            return Ok(self.booked.clone());
+            return Ok((self.booked.clone(), false));
         }
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
-        sqlx::query(sql!("lock_bank_facts"))
+        let advices = sqlx::query_scalar(sql!("lock_bank_facts"))
             .bind(list(&self.without_id))
             .bind(list(&self.announced))
             .bind(list(&self.booked))
-            .execute(&mut **tx)
+            .fetch_one(&mut **tx)
             .await?;
-        Ok(BTreeSet::new())
+        Ok((BTreeSet::new(), advices))
     }
 }
 
 /// Locks and reads what is recorded of the batch's bank records. After this nothing of the same
-/// money is committed beside the batch.
+/// money is committed beside the batch. Returns whether an advice waits for such money.
 pub(super) async fn load(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
     set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    let shared = needs.bank_facts.lock(tx).await?;
-    keys(tx, needs, &shared, set).await?;
+) -> Result<bool, StoreError> {
+    let (shared, advices) = needs.bank_facts.lock(tx).await?;
+    let advices = keys(tx, needs, &shared, set).await? || advices;
     // Only where the name of an entry is known with other content.
     let used = |(key, hash): &&(BankKey, ContentHash)| {
         set.bank.get(key).is_some_and(|stored| stored.content_hash != *hash)
@@ -105,27 +111,30 @@ pub(super) async fn load(
         needs.bank_keys.extend(again);
         keys(tx, needs, &BTreeSet::new(), set).await?;
     }
-    last_equal(tx, &needs.bank_facts, set).await
+    last_equal(tx, &needs.bank_facts, set).await?;
+    Ok(advices)
 }
 
-/// Reads the keys that are known by name.
+/// Reads the keys that are known by name; returns whether an advice waits for money of `shared`.
 pub(super) async fn keys(
     tx: &mut Tx<'_>,
     needs: &Needs,
     shared: &BTreeSet<String>,
     set: &mut WorkingSet,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     if needs.bank_keys.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let accounts: Vec<&str> = needs.bank_keys.iter().map(|k| k.bank_account.as_str()).collect();
     let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
     let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
     let query = sqlx::query(sql!("load_bank_keys")).bind(accounts).bind(keys).bind(shared);
+    let mut advices = false;
     for row in query.fetch_all(&mut **tx).await? {
+        advices |= row.try_get::<bool, _>("advices")?;
         know(&row, set)?;
     }
-    Ok(())
+    Ok(advices)
 }
 
 async fn last_equal(

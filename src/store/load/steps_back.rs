@@ -184,7 +184,8 @@ async fn parked(
         needs.bank_keys.extend(named_records(&record.transaction));
         set.parked_returns.insert(record.key.clone(), record);
     }
-    super::bank_facts::keys(tx, needs, &BTreeSet::new(), set).await
+    super::bank_facts::keys(tx, needs, &BTreeSet::new(), set).await?;
+    Ok(())
 }
 
 /// Whose the payments are that a person names.

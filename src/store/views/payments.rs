@@ -183,6 +183,9 @@ pub struct ExplanationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stated: Option<StatedView>,
     pub notes: Vec<String>,
+    /// The remittance advices that fit it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advices: Vec<String>,
     /// The earlier payment that this one may be again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<String>,

@@ -16,6 +16,7 @@ const HOLDS: &str = include_str!("../sql/views_relay_holds.sql");
 const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
 const PARKED: &str = include_str!("../sql/views_status_parked.sql");
 const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
+const ADVICES: &str = include_str!("../sql/views_status_advices.sql");
 const FAILING: &str = include_str!("../sql/views_status_failing.sql");
 const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
 const FUTURE: &str = include_str!("../sql/views_status_future.sql");
@@ -39,6 +40,8 @@ pub struct StatusView {
     pub waiting: Vec<WaitingGroup>,
     pub parked: Vec<ParkedGroup>,
     pub parked_returns: Vec<ReturnsGroup>,
+    /// Remittance advices that belong to no payment.
+    pub advices: Vec<AdvicesGroup>,
     /// What failed when its turn came, and is tried again by itself.
     pub failing: Vec<FailingGroup>,
     pub balances: Vec<BalanceTotal>,
@@ -163,6 +166,16 @@ pub struct ReturnsGroup {
 }
 
 #[derive(Debug, Clone, Serialize)]
+pub struct AdvicesGroup {
+    /// open, ambiguous, expired.
+    pub state: String,
+    pub currency: String,
+    pub advices: i64,
+    pub amount: String,
+    pub oldest: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
 pub struct FailingGroup {
     /// command, return, hold, rematch, candidate, letter, prune.
     pub kind: String,
@@ -203,6 +216,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
         waiting: rows(pool, WAITING, waiting).await?,
         parked: rows(pool, PARKED, parked).await?,
         parked_returns: rows(pool, RETURNS, returns).await?,
+        advices: rows(pool, ADVICES, advices).await?,
         failing: rows(pool, FAILING, failing).await?,
         balances: rows(pool, BALANCES, balances).await?,
         void_candidates: sqlx::query_scalar(CANDIDATES).fetch_one(pool).await?,
@@ -305,6 +319,16 @@ fn returns(row: &PgRow) -> Result<ReturnsGroup> {
         amount: sum(row, "amount")?,
         oldest: row.try_get("oldest")?,
         oldest_seconds: row.try_get("oldest_seconds")?,
+    })
+}
+
+fn advices(row: &PgRow) -> Result<AdvicesGroup> {
+    Ok(AdvicesGroup {
+        state: row.try_get("state")?,
+        currency: row.try_get("currency")?,
+        advices: row.try_get("advices")?,
+        amount: sum(row, "amount")?,
+        oldest: row.try_get("oldest")?,
     })
 }
 

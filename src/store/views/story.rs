@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use super::advices::{self, AdviceRow};
 use super::payments::{DecisionView, PaymentView, SuggestionRow};
 use super::time::At;
 use super::{Result, rows_of};
@@ -57,6 +58,10 @@ pub async fn of(
     steps.extend(acts.iter().map(asked));
     steps.extend(by_hand(payment));
     steps.extend(went_back(payment));
+    let named: Vec<String> =
+        decisions.iter().flat_map(|decision| decision.explanation.advices.clone()).collect();
+    let advices = advices::of_payment(pool, &payment.row.payment_id, &named).await?;
+    steps.extend(advices.iter().map(|advice| told(payment, advice)));
     // A stable sort: what happened in one instant stays in the order of cause and effect.
     steps.sort_by_key(|step| step.at);
     overtaken(&mut steps);
@@ -174,6 +179,24 @@ fn asked(act: &Act) -> StoryStep {
     step(act.asked_at, act.operator.clone(), what)
 }
 
+/// What a remittance advice says of the payment.
+fn told(payment: &PaymentView, advice: &AdviceRow) -> StoryStep {
+    let own = advice.used_by_payment.as_ref() == Some(&payment.row.payment_id);
+    let whose = match (own, advice.used_by_payment.as_deref()) {
+        (true, _) => "it belongs to this payment".to_owned(),
+        (false, Some(other)) => format!("it belongs to payment {other}"),
+        (false, None) => format!("it is {}: it belongs to no payment", advice.state),
+    };
+    let what = format!(
+        "remittance advice {} of {} {} for invoice {}: {whose}",
+        advice.advice_id,
+        advice.amount,
+        advice.currency,
+        advice.invoices.join(" + ")
+    );
+    StoryStep { current: own, ..step(advice.received_at, "the payer", what) }
+}
+
 /// What a command put on invoices, and what it shared out.
 fn by_hand(payment: &PaymentView) -> Vec<StoryStep> {
     let word = Rule::R1.word();
@@ -243,6 +266,7 @@ fn is_decision(step: &StoryStep) -> bool {
 fn changes(step: &StoryStep) -> bool {
     !(step.what.contains("booked on")
         || step.what.contains("recorded by hand")
+        || step.what.starts_with("remittance advice ")
         || step.what.contains("does not hold any more")
         || (step.what.starts_with("asked for ") && !step.what.contains(": applied")))
 }

@@ -1,5 +1,6 @@
 //! Decision tables over whole records: each code, each type, the content hash, the bad inputs.
 
+mod advice;
 mod codes;
 mod corpus;
 mod details;
@@ -68,6 +69,11 @@ const STATEMENT: &str = concat!(
     r#","opening_balance":"-10.5","closing_balance":"89.50","entries":1"#,
     r#","complete_through":"2026-11-23T00:00:00+08:00"}"#
 );
+const ADVICE: &str = concat!(
+    r#"{"advice_id":"REM-7","bank_account":"SG-DBS-001","payer_account":"072-000.1234""#,
+    r#","payment_reference":"REM/2026/417","amount":"100.00","currency":"SGD","invoices":["#,
+    r#"{"invoice_id":"INV-1","amount":"60.5"},{"reference":"RF18 INV1001","amount":"39.5"}]}"#
+);
 
 /// Each type that is read, with data in which every field is present.
 const CHARGE: &str = concat!(
@@ -86,7 +92,7 @@ const RESOLVE: &str = concat!(
     r#"{"payment_id":"PAY-2","amount":"40"}],"fee":"3","reason":"the bank said so"}"#
 );
 
-const SAMPLES: [(&str, Topic, &str); 21] = [
+const SAMPLES: [(&str, Topic, &str); 22] = [
     ("topup.account.upsert.v1", Topic::Commands, UPSERT),
     ("topup.invoice.create.v1", Topic::Commands, CREATE),
     ("topup.invoice.mark-sent.v1", Topic::Commands, MARK_SENT),
@@ -104,6 +110,7 @@ const SAMPLES: [(&str, Topic, &str); 21] = [
     ("topup.return.resolve.v1", Topic::Commands, RESOLVE),
     ("topup.bank.transaction.v1", Topic::BankPayments, TRANSACTION),
     ("topup.bank.statement.v1", Topic::BankPayments, STATEMENT),
+    ("topup.remittance.advice.v1", Topic::BankPayments, ADVICE),
     ("topup.usage.charge.v1", Topic::Usage, CHARGE),
     ("topup.usage.refund.v1", Topic::Usage, REFUND),
     ("topup.usage.hold.v1", Topic::Usage, HOLD),
@@ -115,6 +122,7 @@ type Headers<'a> = &'a [(&'a str, Option<&'a [u8]>)];
 fn topic_of(kind: &str) -> Topic {
     match kind {
         _ if kind.starts_with("topup.bank.") => Topic::BankPayments,
+        _ if kind.starts_with("topup.remittance.") => Topic::BankPayments,
         _ if kind.starts_with("topup.usage.") => Topic::Usage,
         _ => Topic::Commands,
     }

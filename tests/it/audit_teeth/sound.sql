@@ -140,5 +140,17 @@ INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload
     ('events', 'account', 'ACC-1', 3, 1, '{}', '2026-11-01Z', '2026-11-01Z'),
     ('events', 'account', 'ACC-2', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),
     ('events', 'payment', 'PAY-2', 1, 1, '{}', '2026-11-01Z', '2026-11-01Z');
+-- One belongs to a payment, one waits.
+INSERT INTO remittance_advices (bank_account, advice_id, content_hash, payer_account, payer_key,
+        currency, amount, state, used_by_payment, received_at, expires_at, source, message_id)
+VALUES
+    ('OUR-1', 'ADV-1', sha256('A1'), 'NL1', 'NL1', 'SGD', 130000000, 'used', 'PAY-1', '2026-11-01Z',
+     '2026-12-01Z', 'lockbox', 'A1'),
+    ('OUR-1', 'ADV-2', sha256('A2'), 'NL1', 'NL1', 'SGD', 60000000, 'open', NULL, '2026-11-01Z',
+     '2026-12-01Z', 'lockbox', 'A2');
+INSERT INTO remittance_advice_lines VALUES
+    ('OUR-1', 'ADV-1', 1, 'INV-1', NULL, 100000000),
+    ('OUR-1', 'ADV-1', 2, NULL, 'RF18X1', 30000000),
+    ('OUR-1', 'ADV-2', 1, 'INV-2', NULL, 60000000);
 
 COMMIT;

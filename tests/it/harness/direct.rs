@@ -33,6 +33,7 @@ impl Direct {
             balance_levels: topup::domain::threshold::Levels::default(),
             payment_qr: topup::domain::payment_qr::PaymentQr::default(),
             waiting_deadline: chrono::Duration::days(3_650),
+            advice_days: 90,
             hold_max_age: chrono::Duration::days(3_650),
             usage_proof: true,
             clock_skew: chrono::Duration::seconds(30),

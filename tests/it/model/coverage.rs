@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use topup::domain::effect::{Effect, Outcome};
+use topup::domain::event::Fact;
 use topup::domain::input::Message;
 use topup::domain::model::Model;
 use topup::pipeline::batch::type_of;
 
 const OUTCOMES: [&str; 5] = ["applied", "duplicate", "rejected", "waiting", "dead_lettered"];
-const CODES: [&str; 25] = [
+const CODES: [&str; 26] = [
     "account_mismatch",
+    "advice_conflict",
     "allocation_exists",
     "allocation_not_found",
     "bank_conflict",
@@ -37,7 +39,7 @@ const CODES: [&str; 25] = [
     "usage_proof_pending",
     "usage_unknown",
 ];
-const EFFECTS: [&str; 23] = [
+const EFFECTS: [&str; 25] = [
     "Allocate",
     "AssignPayment",
     "Charge",
@@ -48,6 +50,7 @@ const EFFECTS: [&str; 23] = [
     "ParkReturn",
     "Post",
     "Publish",
+    "RecordAdvice",
     "RecordBankTransaction",
     "RecordPayment",
     "Refund",
@@ -55,6 +58,7 @@ const EFFECTS: [&str; 23] = [
     "Reverse",
     "SendInvoice",
     "SetHold",
+    "SettleAdvice",
     "SettlePayment",
     "Split",
     "StoreDecision",
@@ -62,15 +66,17 @@ const EFFECTS: [&str; 23] = [
     "UpsertAccount",
     "VoidInvoice",
 ];
-const RULES: [&str; 8] = ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8"];
+const RULES: [&str; 9] = ["R1", "R2", "R2a", "R3", "R4", "R5", "R6", "R7", "R8"];
 /// How payments end.
-const PAYMENTS: [&str; 21] = [
+const PAYMENTS: [&str; 23] = [
     "allocated",
     "on_account",
     "partly_allocated",
     "removed",
     "returned",
     "split",
+    "parked: advice_ambiguous",
+    "parked: advice_mismatch",
     "parked: already_paid",
     "parked: amount_only",
     "parked: currency_mismatch",
@@ -99,6 +105,8 @@ pub struct Coverage {
     rules: BTreeMap<String, usize>,
     /// How the payments stood at the end.
     payments: BTreeMap<String, usize>,
+    /// Levels that balances crossed, by the direction.
+    crossings: BTreeMap<String, usize>,
 }
 
 impl Coverage {
@@ -121,6 +129,11 @@ impl Coverage {
     pub fn sequence(&mut self, model: &Model) {
         self.sequences += 1;
         let summary = model.summary();
+        for event in &model.set.events {
+            if let Fact::BalanceThreshold { direction, .. } = &event.fact {
+                *self.crossings.entry(direction.word().to_owned()).or_default() += 1;
+            }
+        }
         for allocation in summary.allocations.values() {
             *self.rules.entry(allocation.rule.to_owned()).or_default() += 1;
         }
@@ -144,6 +157,7 @@ impl Coverage {
         add(&mut self.effects, other.effects);
         add(&mut self.rules, other.rules);
         add(&mut self.payments, other.payments);
+        add(&mut self.crossings, other.crossings);
     }
 
     /// Everything that the generator is for has happened, and not by a single lucky seed.
@@ -158,6 +172,7 @@ impl Coverage {
         at_least(100, &self.effects, &EFFECTS);
         at_least(2, &self.rules, &RULES);
         at_least(5, &self.payments, &PAYMENTS);
+        at_least(100, &self.crossings, &["down", "up"]);
     }
 
     fn count(&self, kind: &str, outcome: &'static str) -> usize {
@@ -198,9 +213,12 @@ impl fmt::Display for Coverage {
         for ((outcome, code), count) in &self.codes {
             writeln!(f, "  {outcome}: {code}: {count}")?;
         }
-        for (what, counts) in
-            [("effect", &self.effects), ("allocated by", &self.rules), ("payment", &self.payments)]
-        {
+        for (what, counts) in [
+            ("effect", &self.effects),
+            ("allocated by", &self.rules),
+            ("payment", &self.payments),
+            ("crossed", &self.crossings),
+        ] {
             for (name, count) in counts {
                 writeln!(f, "  {what} {name}: {count}")?;
             }

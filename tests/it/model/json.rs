@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use topup::domain::advice::{LineName, RemittanceAdvice};
 use topup::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use topup::domain::input::{
     AllocatePayment, AllocationPart, Command, Input, Message, UpsertAccount,
 };
 use topup::domain::matching::reference;
-use topup::domain::money::{Amount, Currency};
+use topup::domain::matching::upstream::{GivenReference, Scheme};
+use topup::domain::money::{Amount, Currency, Money};
 use topup::domain::split::{SplitPayment, part_id};
+use topup::domain::threshold::Levels;
 use topup::domain::usage::{HoldAmount, Usage};
 use topup::pipeline::batch::{Item, type_of};
 
@@ -52,6 +55,7 @@ fn data_of(input: &Input) -> Value {
         Input::Command(command) => command_data(command),
         Input::BankTransaction(bank) => bank_data(bank),
         Input::Usage(usage) => usage_data(usage),
+        Input::Advice(advice) => advice_data(advice),
         Input::BankStatement(_) | Input::Rematch(_) | Input::RetryReturn(_) => {
             panic!("none of these is generated")
         }
@@ -111,6 +115,7 @@ fn command_data(command: &Command) -> Value {
             "currency": create.amount.currency().code(),
             "due_date": create.due_date.map(|date| date.to_string()),
             "send": create.send,
+            "references": create.references.iter().map(reference_data).collect::<Vec<_>>(),
         }),
         Command::MarkInvoiceSent { invoice_id, account_id }
         | Command::VoidInvoice { invoice_id, account_id, .. }
@@ -158,6 +163,40 @@ fn upsert_data(upsert: &UpsertAccount) -> Value {
         "name": upsert.name,
         "payer_accounts": upsert.payer_accounts,
         "virtual_accounts": upsert.virtual_accounts,
+        "balance_levels": upsert.balance_levels.as_ref().map(levels_data),
+    })
+}
+
+fn levels_data(levels: &Levels) -> Value {
+    let of = |(currency, list): (Currency, &[Money])| {
+        let list: Vec<String> = list.iter().map(|level| level.number()).collect();
+        (currency.code().to_owned(), json!(list))
+    };
+    Value::Object(levels.iter().map(of).collect())
+}
+
+fn reference_data(given: &GivenReference) -> Value {
+    let scheme = given.scheme.map(Scheme::word);
+    without_nulls(json!({ "reference": given.text, "scheme": scheme }))
+}
+
+fn advice_data(advice: &RemittanceAdvice) -> Value {
+    let lines = advice.lines.iter().map(|line| {
+        let (id, reference) = match &line.name {
+            LineName::Invoice(id) => (Some(id.as_str()), None),
+            LineName::Reference(text) => (None, Some(text)),
+        };
+        let amount = line.amount.number();
+        without_nulls(json!({ "invoice_id": id, "reference": reference, "amount": amount }))
+    });
+    json!({
+        "advice_id": advice.key.advice_id.as_str(),
+        "bank_account": advice.key.bank_account.as_str(),
+        "payer_account": advice.payer_account,
+        "payment_reference": advice.payment_reference,
+        "amount": advice.amount.number(),
+        "currency": advice.amount.currency().code(),
+        "invoices": lines.collect::<Vec<_>>(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The state of a model and of a database as the same sorted lines of text.
 
+use topup::domain::event::Fact;
 use topup::domain::ids::RecordId;
 use topup::domain::model::Model;
 use topup::domain::money::Money;
@@ -58,6 +59,20 @@ pub fn of_model(model: &Model) -> Vec<String> {
     for (key, stored) in &model.set.bank {
         let (account, word) = (&key.bank_account, stored.disposition.word());
         lines.push(format!("bank {account} {} {word}", key.key));
+    }
+    for advice in model.set.advices.all() {
+        let (id, state) = (&advice.told.key.advice_id, advice.state.word());
+        let used_by = advice.used_by.as_ref().map_or("-", |id| id.as_str());
+        lines.push(format!("advice {id} {state} {used_by}"));
+    }
+    for (reference, invoice) in &*model.set.by_upstream {
+        lines.push(format!("reference {reference} {invoice}"));
+    }
+    for event in &model.set.events {
+        if let Fact::BalanceThreshold { account_id, level, balance, direction, .. } = &event.fact {
+            let (level, balance) = (micros(*level), micros(*balance));
+            lines.push(format!("crossing {account_id} {level} {balance} {}", direction.word()));
+        }
     }
     lines.retain(|line| !is_zero_sum(line));
     lines.sort();
@@ -119,7 +134,16 @@ fn of_review(model: &Model) -> Vec<String> {
 }
 
 pub async fn of_database(database: &Database) -> Vec<String> {
-    const QUERIES: [&str; 16] = [
+    const QUERIES: [&str; 19] = [
+        "SELECT concat_ws(' ', 'advice', advice_id, state, coalesce(used_by_payment, '-'))
+         FROM remittance_advices",
+        "SELECT concat_ws(' ', 'reference', reference, invoice_id) FROM invoice_references",
+        "SELECT concat_ws(' ', 'crossing', d ->> 'account_id',
+           ((d ->> 'level')::numeric * 1000000)::bigint,
+           ((d ->> 'balance')::numeric * 1000000)::bigint, d ->> 'direction')
+         FROM (SELECT (e::jsonb) -> 'data' AS d, e::jsonb ->> 'type' AS kind FROM outbox,
+                 unnest(string_to_array(payload, E'\\n')) AS e WHERE topic = 'events') told
+         WHERE kind = 'topup.balance.threshold.v1'",
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,

@@ -1,5 +1,6 @@
 //! What deciding a record does, as tables and as properties of random logs.
 
+mod advice;
 mod bank;
 mod batches;
 mod commands;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::domain::account::Strength;
+use crate::domain::advice::{AdviceLine, LineName};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::effect::{Effect, Outcome};
 use crate::domain::event::{Cause, EventKey};
 use crate::domain::ids::AccountId;
 use crate::domain::input::{Input, Message};
-use crate::domain::invoice::{InvoiceStatus, number_key};
+use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::matching::{PartialPolicy, Policy, identity};
 use crate::domain::model::Model;
@@ -208,7 +209,7 @@ fn check_rule(world: &WorkingSet, allocation: &Allocation) {
             assert_eq!(allocation.amount, free, "{allocation:?}");
         }
         (Rule::R8, count) => assert!(count > 1, "{allocation:?}"),
-        (Rule::R2 | Rule::R3 | Rule::R4 | Rule::R5 | Rule::R5b, _) => {}
+        (Rule::R2 | Rule::R2a | Rule::R3 | Rule::R4 | Rule::R5 | Rule::R5b, _) => {}
         (
             Rule::G
             | Rule::R4b
@@ -230,7 +231,7 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let bank = &world.watched[&allocation.payment_id].transaction;
     let text = bank.unstructured.concat().to_uppercase();
     let end_to_end = bank.end_to_end_id.clone().unwrap_or_default();
-    let owners = |named: &dyn Fn(&crate::domain::invoice::Invoice) -> bool| {
+    let owners = |named: &dyn Fn(&Invoice) -> bool| {
         let invoices = world.invoices.values().filter(|invoice| named(invoice));
         invoices.map(|invoice| invoice.account_id.clone()).collect::<BTreeSet<AccountId>>()
     };
@@ -238,6 +239,7 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
         text.contains(&invoice.payment_reference) || end_to_end == invoice.payment_reference
     });
     let by_number = owners(&|invoice| text.contains(&number_key(&invoice.invoice_id)));
+    let by_advice = owners(&|invoice| is_advised(world, allocation, invoice));
     let known = identity(world, bank).expect("complete");
     let account_id = &allocation.account_id;
     if let Some(known) = known.as_ref().filter(|known| known.strength == Strength::Certain) {
@@ -247,6 +249,7 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let known = known.map(|known| known.account_id);
     let spoken_for = match allocation.rule {
         Rule::R2 | Rule::R3 => by_reference.contains(account_id),
+        Rule::R2a => by_advice.contains(account_id),
         Rule::R4 => by_number.contains(account_id),
         Rule::R5 => by_reference.union(&by_number).any(|owner| owner == account_id),
         _ => known.as_ref() == Some(account_id) || by_reference.contains(account_id),
@@ -255,6 +258,19 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let several = by_reference.len() > 1
         && !world.live_pairs.iter().any(|pair| pair.0 == allocation.payment_id);
     assert!(!several, "references of several customers: {allocation:?}");
+}
+
+/// Whether an advice about the payment names the invoice that it pays.
+fn is_advised(world: &WorkingSet, paid: &Allocation, invoice: &Invoice) -> bool {
+    let bank = &world.watched[&paid.payment_id].transaction;
+    let live = world.advices.fitting(bank, chrono::DateTime::UNIX_EPOCH);
+    let mut advices = live.into_iter().chain(world.advices.of_payment(&paid.payment_id));
+    let names = |line: &AdviceLine| match &line.name {
+        LineName::Invoice(id) => *id == invoice.invoice_id,
+        LineName::Reference(text) => *text == invoice.payment_reference,
+    };
+    invoice.invoice_id == paid.invoice_id
+        && advices.any(|advice| advice.told.lines.iter().any(names))
 }
 
 /// Interleaves logs in a random way that keeps the order inside each.

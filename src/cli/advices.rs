@@ -1,0 +1,71 @@
+//! `advices list`: remittance advices, what they name, and whose they are.
+
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use sqlx::PgPool;
+
+use super::error::CliError;
+use super::output::{Printer, Tabular, cell};
+use crate::store::views::advices::{self, AdviceRow};
+
+const STATES: [&str; 4] = ["open", "used", "ambiguous", "expired"];
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum AdvicesCommand {
+    /// Remittance advices, the newest first, with the payment that each belongs to
+    #[command(after_help = "Examples:\n  topup advices list\n  \
+        topup advices list --state open\n  topup advices list --state ambiguous --output json")]
+    List {
+        /// Only those that wait for a payment (open), belong to one (used), are a person's choice
+        /// (ambiguous), or whose payment did not come in time (expired)
+        #[arg(long, value_parser = PossibleValuesParser::new(STATES))]
+        state: Option<String>,
+        /// Only those of this bank account of ours
+        #[arg(long, value_name = "ACCOUNT")]
+        bank_account: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: i64,
+    },
+}
+
+/// # Errors
+/// What the database says.
+pub async fn run(
+    command: &AdvicesCommand,
+    pool: &PgPool,
+    printer: Printer,
+) -> Result<(), CliError> {
+    let AdvicesCommand::List { state, bank_account, limit } = command;
+    let rows = advices::list(pool, state.as_deref(), bank_account.as_deref(), *limit).await?;
+    printer.rows(&rows)?;
+    Ok(())
+}
+
+impl Tabular for AdviceRow {
+    const HEADERS: &'static [&'static str] = &[
+        "advice",
+        "bank account",
+        "amount",
+        "currency",
+        "invoices",
+        "state",
+        "payment",
+        "received",
+        "expires",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.advice_id.clone(),
+            self.bank_account.clone(),
+            self.amount.clone(),
+            self.currency.clone(),
+            self.invoices.join(" "),
+            self.state.clone(),
+            cell(self.used_by_payment.as_ref()),
+            self.received_at.to_string(),
+            self.expires_at.to_string(),
+        ]
+    }
+}

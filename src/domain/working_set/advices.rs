@@ -1,0 +1,96 @@
+//! Remittance advices that a batch may use.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Days, Utc};
+
+use crate::domain::advice::{Advice, AdviceKey, AdviceState, DAYS_DEFAULT, Marks};
+use crate::domain::bank::BankTransaction;
+use crate::domain::ids::{BankAccountId, PaymentId};
+use crate::domain::money::Money;
+
+/// Advices by their key, their amount, and the payment that they belong to.
+#[derive(Debug, Clone)]
+pub struct Advices {
+    all: BTreeMap<AdviceKey, Advice>,
+    by_amount: HashMap<(BankAccountId, Money), BTreeSet<AdviceKey>>,
+    bound: HashMap<PaymentId, AdviceKey>,
+    /// How many days an advice waits for its payment.
+    pub days: u16,
+}
+
+impl Default for Advices {
+    fn default() -> Self {
+        let (all, by_amount, bound) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        Self { all, by_amount, bound, days: DAYS_DEFAULT }
+    }
+}
+
+impl Advices {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    #[must_use]
+    pub fn get(&self, key: &AdviceKey) -> Option<&Advice> {
+        self.all.get(key)
+    }
+
+    /// All of them, in the order of their keys.
+    pub fn all(&self) -> impl Iterator<Item = &Advice> {
+        self.all.values()
+    }
+
+    /// When an advice that comes at `at` counts no more.
+    #[must_use]
+    pub fn expiry(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.checked_add_days(Days::new(u64::from(self.days))).unwrap_or(at)
+    }
+
+    pub fn insert(&mut self, advice: Advice) {
+        let key = advice.told.key.clone();
+        let place = (key.bank_account.clone(), advice.told.amount);
+        self.by_amount.entry(place).or_default().insert(key.clone());
+        if let Some(payment_id) = &advice.used_by {
+            self.bound.insert(payment_id.clone(), key.clone());
+        }
+        self.all.insert(key, advice);
+    }
+
+    /// The advice belongs to that payment; without one a person decides.
+    pub(super) fn settle(&mut self, key: &AdviceKey, used_by: Option<&PaymentId>) {
+        let Some(advice) = self.all.get_mut(key) else { return };
+        advice.used_by = used_by.cloned();
+        advice.state = match used_by {
+            Some(payment_id) => {
+                self.bound.insert(payment_id.clone(), key.clone());
+                AdviceState::Used
+            }
+            None => AdviceState::Ambiguous,
+        };
+    }
+
+    /// The advice that belongs to the payment.
+    #[must_use]
+    pub fn of_payment(&self, payment_id: &PaymentId) -> Option<&Advice> {
+        self.all.get(self.bound.get(payment_id)?)
+    }
+
+    /// The advices that may be about the payment and belong to none, in the order of their keys.
+    #[must_use]
+    pub fn fitting(&self, bank: &BankTransaction, at: DateTime<Utc>) -> Vec<&Advice> {
+        let place = (bank.bank_account.clone(), bank.amount);
+        let Some(keys) = self.by_amount.get(&place) else { return Vec::new() };
+        let live: Vec<&Advice> = keys
+            .iter()
+            .filter_map(|key| self.all.get(key))
+            .filter(|advice| advice.is_live(at))
+            .collect();
+        if live.is_empty() {
+            return live;
+        }
+        let marks = Marks::of(bank);
+        live.into_iter().filter(|advice| advice.is_about(&marks)).collect()
+    }
+}

@@ -1,0 +1,18 @@
+//! Remittance advices whose payment did not come.
+
+use chrono::{DateTime, Utc};
+
+use super::{StoreError, Tx, sql};
+
+/// Ends the waiting of at most `limit` advices that count no more at `as_of`; returns how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn expire_in_tx(
+    tx: &mut Tx<'_>,
+    as_of: DateTime<Utc>,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let query = sqlx::query(sql!("advices_expire")).bind(as_of).bind(limit);
+    Ok(query.execute(&mut **tx).await?.rows_affected())
+}

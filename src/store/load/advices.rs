@@ -1,0 +1,223 @@
+//! Remittance advices: those that a batch brings, those that may be about its payments, and the
+//! payments that those may be about which it brings.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::Needs;
+use crate::domain::advice::{
+    Advice, AdviceKey, AdviceLine, AdviceState, LineName, Marks, RemittanceAdvice,
+};
+use crate::domain::bank::{BankTransaction, Direction};
+use crate::domain::ids::{
+    AdviceId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
+};
+use crate::domain::money::Money;
+use crate::domain::working_set::WorkingSet;
+use crate::store::{StoreError, Tx, rows, sql};
+
+/// So many payments of its amount are looked at when an advice comes; it waits for the others, and
+/// the rematch job finds it.
+const PAYMENTS_MAX: i64 = 512;
+
+/// What a batch has to do with advices.
+#[derive(Debug, Default)]
+pub(super) struct AdviceNeeds {
+    /// Advices that came, as they were told.
+    told: Vec<RemittanceAdvice>,
+    /// Payments that may belong to an advice already.
+    payments: BTreeSet<String>,
+    /// What picks out payments of the batch: bank account, money, mark, whether that is a payer.
+    marks: BTreeSet<(String, String, i64, String, bool)>,
+    loaded: bool,
+    /// Payments that are looked up only if an advice waits.
+    banked: Vec<BankTransaction>,
+}
+
+impl AdviceNeeds {
+    pub fn add(&mut self, told: &RemittanceAdvice) {
+        self.told.push(told.clone());
+    }
+
+    fn mark(&mut self, bank: &BankTransaction) {
+        let Ok(micros) = bank.amount.to_micros() else { return };
+        let marks = Marks::of(bank);
+        let mut add = |key: String, payer| {
+            let account = bank.bank_account.as_str().to_owned();
+            self.marks.insert((account, bank.amount.code().to_owned(), micros, key, payer));
+        };
+        marks.references.into_iter().for_each(|key| add(key, false));
+        marks.payer.into_iter().for_each(|key| add(key, true));
+    }
+}
+
+/// Loads what the batch's payments and advices have to do with each other, and adds what the lines
+/// name to `needs`. Returns the accounts of payments that are decided again. `waiting`: whether an
+/// advice waits for what the batch books.
+pub(super) async fn load(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    waiting: bool,
+    set: &mut WorkingSet,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut owners = BTreeSet::new();
+    if !needs.advices.told.is_empty() {
+        owners = advised_payments(tx, needs, set).await?;
+    }
+    if waiting || !needs.advices.told.is_empty() {
+        for bank in std::mem::take(&mut needs.advices.banked) {
+            needs.advices.mark(&bank);
+        }
+    }
+    for told in std::mem::take(&mut needs.advices.told) {
+        lines(needs, &told);
+        needs.advices.told.push(told);
+    }
+    again(tx, needs, set).await?;
+    Ok(owners)
+}
+
+/// Loads the advices of payments that are decided again, as `set` has them by now.
+pub(super) async fn again(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let watched: Vec<(PaymentId, BankTransaction)> = set
+        .watched
+        .iter()
+        .map(|(payment_id, record)| (payment_id.clone(), record.transaction.clone()))
+        .collect();
+    let mut new = !needs.advices.loaded;
+    for (payment_id, bank) in watched {
+        if needs.advices.payments.insert(payment_id.as_str().to_owned()) {
+            needs.advices.mark(&bank);
+            new = true;
+        }
+    }
+    needs.advices.loaded = true;
+    let asked = &needs.advices;
+    let none = asked.told.is_empty() && asked.payments.is_empty() && asked.marks.is_empty();
+    if none || !new {
+        return Ok(());
+    }
+    let query = sqlx::query(sql!("load_advices"))
+        .bind(asked.told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(asked.told.iter().map(|told| told.key.advice_id.as_str()).collect::<Vec<_>>())
+        .bind(asked.payments.iter().map(String::as_str).collect::<Vec<_>>())
+        .bind(asked.marks.iter().map(|mark| mark.0.as_str()).collect::<Vec<_>>())
+        .bind(asked.marks.iter().map(|mark| mark.1.as_str()).collect::<Vec<_>>())
+        .bind(asked.marks.iter().map(|mark| mark.2).collect::<Vec<_>>())
+        .bind(asked.marks.iter().map(|mark| mark.3.as_str()).collect::<Vec<_>>())
+        .bind(asked.marks.iter().map(|mark| mark.4).collect::<Vec<_>>());
+    for row in query.fetch_all(&mut **tx).await? {
+        let advice = advice(&row)?;
+        lines(needs, &advice.told);
+        set.advices.insert(advice);
+    }
+    Ok(())
+}
+
+/// The payments that the batch's advices may be about. What their texts name is looked up too.
+async fn advised_payments(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<BTreeSet<String>, StoreError> {
+    let told = &needs.advices.told;
+    let micros = |told: &RemittanceAdvice| {
+        told.amount.to_micros().map_err(|_| StoreError::Corrupt("an advice beyond what is kept"))
+    };
+    let query = sqlx::query(sql!("load_advised"))
+        .bind(told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(told.iter().map(|told| told.amount.code()).collect::<Vec<_>>())
+        .bind(told.iter().map(micros).collect::<Result<Vec<_>, _>>()?)
+        .bind(PAYMENTS_MAX);
+    let found = query.fetch_all(&mut **tx).await?;
+    let keys: BTreeSet<String> = told.iter().filter_map(RemittanceAdvice::payer_key).collect();
+    let references: BTreeSet<String> =
+        told.iter().filter_map(RemittanceAdvice::reference_key).collect();
+    let mut owners = BTreeSet::new();
+    for row in found {
+        let record = rows::bank_record(&row)?;
+        let marks = Marks::of(&record.transaction);
+        let named = marks.payer.as_ref().is_some_and(|payer| keys.contains(payer))
+            || !marks.references.is_disjoint(&references);
+        let Some(payment_id) = record.payment_id.clone().filter(|_| named) else { continue };
+        owners.extend(row.try_get::<Option<String>, _>("owner")?);
+        needs.payments.insert(payment_id.as_str().to_owned());
+        let tokens = crate::domain::matching::text::tokens(&record.transaction);
+        needs.add_bank(&record.transaction, &tokens);
+        set.watched.insert(payment_id, record);
+    }
+    Ok(owners)
+}
+
+/// What the lines name is looked up, and awaited if it is not known.
+fn lines(needs: &mut Needs, told: &RemittanceAdvice) {
+    for line in &told.lines {
+        needs.references.extend(line.name.reference_key());
+        let number = line.name.number_key();
+        if !number.is_empty() {
+            needs.awaited.insert(number.clone());
+            needs.numbers.insert(number);
+        }
+    }
+}
+
+fn advice(row: &PgRow) -> Result<Advice, StoreError> {
+    let currency = rows::currency(row.try_get("currency")?)?;
+    let state: &str = row.try_get("state")?;
+    let hash: &[u8] = row.try_get("content_hash")?;
+    let used_by: Option<&str> = row.try_get("used_by_payment")?;
+    let told = RemittanceAdvice {
+        key: AdviceKey {
+            bank_account: BankAccountId::trusted(row.try_get("bank_account")?),
+            advice_id: AdviceId::trusted(row.try_get("advice_id")?),
+        },
+        payer_account: row.try_get("payer_account")?,
+        payment_reference: row.try_get("payment_reference")?,
+        amount: Money::from_micros(row.try_get("amount")?, currency),
+        lines: advice_lines(row)?,
+    };
+    Ok(Advice {
+        told,
+        content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("an advice's hash"))?,
+        state: AdviceState::from_word(state).ok_or(StoreError::Unreadable("a state"))?,
+        used_by: used_by.map(PaymentId::trusted),
+        cause: RecordId {
+            source: Source::trusted(row.try_get("source")?),
+            id: MessageId::trusted(row.try_get("message_id")?),
+        },
+        received_at: row.try_get("received_at")?,
+        expires_at: row.try_get("expires_at")?,
+    })
+}
+
+fn advice_lines(row: &PgRow) -> Result<Vec<AdviceLine>, StoreError> {
+    let currency = rows::currency(row.try_get("currency")?)?;
+    let ids: Vec<Option<String>> = row.try_get("invoice_ids")?;
+    let references: Vec<Option<String>> = row.try_get("line_references")?;
+    let amounts: Vec<i64> = row.try_get("amounts")?;
+    let names = ids.into_iter().zip(references);
+    names
+        .zip(amounts)
+        .map(|((id, reference), amount)| {
+            let id = id.map(|id| LineName::Invoice(InvoiceId::trusted(&id)));
+            let name = id.or_else(|| reference.map(LineName::Reference));
+            let name = name.ok_or(StoreError::Corrupt("a line of an advice"))?;
+            Ok(AdviceLine { name, amount: Money::from_micros(amount, currency) })
+        })
+        .collect()
+}
+
+impl Needs {
+    /// A payment that the batch brings.
+    pub(super) fn add_advised(&mut self, bank: &BankTransaction) {
+        if bank.direction() == Direction::Payment && bank.amount.is_positive() {
+            self.advices.banked.push(bank.clone());
+        }
+    }
+}

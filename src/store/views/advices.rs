@@ -1,0 +1,73 @@
+//! Remittance advices: what payments are for, as it was told beside them.
+
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::time::At;
+use super::{Privacy, Result, amount};
+
+const LIST: &str = include_str!("../sql/views_advices_list.sql");
+const OF_PAYMENT: &str = include_str!("../sql/views_advices_of_payment.sql");
+
+#[derive(Debug, Clone, Serialize)]
+pub struct AdviceRow {
+    pub advice_id: String,
+    pub bank_account: String,
+    /// The last characters only.
+    pub payer_account: Option<String>,
+    pub payment_reference: Option<String>,
+    pub amount: String,
+    pub currency: String,
+    /// The ids or references of the invoices, as they were told.
+    pub invoices: Vec<String>,
+    /// open, used, ambiguous, expired.
+    pub state: String,
+    pub used_by_payment: Option<String>,
+    pub received_at: At,
+    pub expires_at: At,
+}
+
+/// The newest first, of one state and bank account or of all.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(
+    pool: &PgPool,
+    state: Option<&str>,
+    bank_account: Option<&str>,
+    limit: i64,
+) -> Result<Vec<AdviceRow>> {
+    let query = sqlx::query(LIST).bind(state).bind(bank_account).bind(limit);
+    query.fetch_all(pool).await?.iter().map(advice).collect()
+}
+
+/// The advice that belongs to the payment, and those that its decisions name.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_payment(
+    pool: &PgPool,
+    payment_id: &str,
+    named: &[String],
+) -> Result<Vec<AdviceRow>> {
+    let query = sqlx::query(OF_PAYMENT).bind(payment_id).bind(named);
+    query.fetch_all(pool).await?.iter().map(advice).collect()
+}
+
+fn advice(row: &PgRow) -> Result<AdviceRow> {
+    let masked = |text: String| Privacy::Masked.text(&text);
+    Ok(AdviceRow {
+        advice_id: row.try_get("advice_id")?,
+        bank_account: row.try_get("bank_account")?,
+        payer_account: row.try_get::<Option<String>, _>("payer_account")?.map(masked),
+        payment_reference: row.try_get("payment_reference")?,
+        amount: amount(row, "amount")?,
+        currency: row.try_get("currency")?,
+        invoices: row.try_get("invoices")?,
+        state: row.try_get("state")?,
+        used_by_payment: row.try_get("used_by_payment")?,
+        received_at: row.try_get("received_at")?,
+        expires_at: row.try_get("expires_at")?,
+    })
+}
