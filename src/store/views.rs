@@ -85,7 +85,8 @@ impl Privacy {
     }
 
     fn optional(self, text: Option<String>) -> Option<String> {
-        text.map(|text| self.text(&text))
+        // What is empty hides nothing.
+        text.filter(|text| !text.trim().is_empty()).map(|text| self.text(&text))
     }
 
     fn each(self, texts: Vec<String>) -> Vec<String> {

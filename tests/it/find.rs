@@ -63,7 +63,12 @@ async fn world(test: &str) -> Direct {
     for (id, amount, text, payer) in [
         ("TX-1", "40.00", "rent for the flat", payer("Jane Roe", "DE89370400440532013000")),
         ("TX-2", "41.00", "see letter", payer("Tan Ah Seng", "NL91ABNA0417164300")),
-        ("TX-3", "40.00", "for nobody", payer("Jane Doe", "GB82WEST12345698765432")),
+        (
+            "TX-3",
+            "40.00",
+            "for nobody \u{5bb6}\u{8cc3}",
+            payer("Jane Doe", "GB82WEST12345698765432"),
+        ),
     ] {
         let value = bank(&format!("b-{id}"), &with(credit_saying(id, amount, text), &payer));
         let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
@@ -104,6 +109,7 @@ async fn what_fits_most_words_comes_first() {
     let rent = "SELECT payment_id FROM bank_transactions WHERE unstructured LIKE 'rent%'";
     let rent = direct.database.value(rent).await;
     assert_eq!(found(&direct, "40 rent")[0], format!("payment {rent}"));
+    assert_eq!(found(&direct, "\u{5bb6}\u{8cc3}").len(), 1, "two signs are a word");
     // What was put aside: a command that waits, a dead letter.
     let held = found(&direct, "inv-99");
     assert!(held.iter().any(|one| one.starts_with("waiting command ")), "{held:?}");

@@ -34,8 +34,10 @@ const SPELLINGS_MAX: usize = 5;
 const CUSTOMERS_MAX: usize = 20;
 /// Payments found by their texts.
 const TEXTS_MAX: usize = 500;
-/// A word that is searched in texts has so many characters at least.
+/// A word that is searched in texts has so many characters at least; of scripts with signs for
+/// whole words two are enough.
 const WORD_MIN: usize = 3;
+const SIGNS_MIN: usize = 2;
 
 /// What is looked for.
 #[derive(Debug, Clone)]
@@ -118,6 +120,11 @@ pub async fn find(pool: &PgPool, search: &Search) -> Result<Results> {
     Ok(Results { words: search.words.iter().map(told).collect(), items, more, looked })
 }
 
+/// Whether a word says enough to be looked for in texts.
+fn is_long(word: &str) -> bool {
+    word.chars().count() >= if word.is_ascii() { WORD_MIN } else { SIGNS_MIN }
+}
+
 async fn ids(
     pool: &PgPool,
     sql: &'static str,
@@ -147,7 +154,7 @@ async fn by_name(pool: &PgPool, reading: &Reading, found: &mut Candidates) -> Re
     if !payer.is_empty() {
         ids(pool, PAYER, &payer, "account_id", &mut found.accounts).await?;
     }
-    if !word.chars().any(char::is_alphabetic) || word.chars().count() < WORD_MIN {
+    if !word.chars().any(char::is_alphabetic) || !is_long(word) {
         return Ok(());
     }
     let mut named = BTreeSet::new();
@@ -196,7 +203,7 @@ async fn by_value(pool: &PgPool, words: &[Reading], found: &mut Candidates) -> R
 
 /// Words of texts and payers' names: there is no index of them, so the newest are looked at.
 async fn by_text(pool: &PgPool, search: &Search, found: &mut Candidates) -> Result<Option<Looked>> {
-    let plain = |word: &&Reading| word.days.is_empty() && word.word.chars().count() >= WORD_MIN;
+    let plain = |word: &&Reading| word.days.is_empty() && is_long(&word.word);
     let words: Vec<&Reading> = search.words.iter().filter(plain).collect();
     if words.is_empty() {
         return Ok(None);

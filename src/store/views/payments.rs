@@ -150,6 +150,8 @@ pub struct BankFacts {
     pub creditor_reference: Option<String>,
     pub unstructured: Vec<String>,
     pub recorded_at: At,
+    /// When the bank said that it would come.
+    pub announced_at: Option<At>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -363,6 +365,7 @@ fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
         creditor_reference: row.try_get("creditor_reference")?,
         unstructured: privacy.within_lines(lines::split(row.try_get("unstructured")?)),
         recorded_at: row.try_get("recorded_at")?,
+        announced_at: row.try_get("announced_at")?,
     })
 }
 

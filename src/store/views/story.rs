@@ -5,7 +5,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::advices::{self, AdviceRow};
-use super::payments::{DecisionView, PaymentView, SuggestionRow};
+use super::invoices::AllocationRow;
+use super::payments::{DecisionView, ExplanationView, PaymentView, SuggestionRow};
 use super::time::At;
 use super::{Result, rows_of};
 use crate::domain::allocation::Rule;
@@ -13,10 +14,34 @@ use crate::domain::payment::ParkReason;
 
 const ACTS: &str = include_str!("../sql/views_acts_on_payment.sql");
 
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// The money came.
+    Came,
+    Decision,
+    /// A person's word on a suggestion.
+    Word,
+    /// A suggestion that does not hold any more.
+    Superseded,
+    /// A command that took effect.
+    Command,
+    /// A command that has no effect, or none yet.
+    Request,
+    /// Money that moved by a command.
+    Moved,
+    /// Money that went back, or came again.
+    Back,
+    /// A remittance advice that names invoices for it.
+    Advice,
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoryStep {
     pub at: At,
+    pub kind: StepKind,
     /// `the bank`, `rule R2`, the name of a person.
     pub who: String,
     pub what: String,
@@ -31,6 +56,8 @@ struct Act {
     command_type: String,
     operator: String,
     reason: Option<String>,
+    /// `invoice:I`, `account:A`.
+    subjects: Vec<String>,
     asked_at: At,
     outcome: Option<String>,
     code: Option<String>,
@@ -55,8 +82,8 @@ pub async fn of(
         steps.push(decided(decision, last == Some(decision.decision_id)));
     }
     steps.extend(payment.suggestions.iter().filter_map(spoken));
-    steps.extend(acts.iter().map(asked));
-    steps.extend(by_hand(payment));
+    steps.extend(acts.iter().filter(|act| !is_told(act, payment)).map(asked));
+    steps.extend(by_hand(payment, &acts));
     steps.extend(went_back(payment));
     let named: Vec<String> =
         decisions.iter().flat_map(|decision| decision.explanation.advices.clone()).collect();
@@ -75,14 +102,15 @@ fn act(row: &PgRow) -> Result<Act> {
         command_type: row.try_get("command_type")?,
         operator: row.try_get("operator")?,
         reason: row.try_get("reason")?,
+        subjects: row.try_get("subjects")?,
         asked_at: row.try_get("asked_at")?,
         outcome: row.try_get("outcome")?,
         code: row.try_get("code")?,
     })
 }
 
-fn step(at: At, who: impl Into<String>, what: String) -> StoryStep {
-    StoryStep { at, who: who.into(), what, current: true }
+fn step(at: At, kind: StepKind, who: impl Into<String>, what: String) -> StoryStep {
+    StoryStep { at, kind, who: who.into(), what, current: true }
 }
 
 /// How the money came. Names and texts are masked as everywhere.
@@ -90,14 +118,19 @@ fn came(payment: &PaymentView) -> StoryStep {
     let row = &payment.row;
     let money = format!("{} {}", row.amount, row.currency);
     let Some(bank) = &payment.bank else {
-        let what = match row.origin.as_str() {
-            "split" => format!("{money} became this payment, as part of another"),
-            _ => {
-                let how = payment.method.as_deref().unwrap_or("by hand");
-                format!("{money} recorded by hand ({how}), received on {}", row.received_on)
-            }
-        };
-        return step(row.recorded_at, SOMEBODY, what);
+        let part = payment.parts.iter().find(|part| part.part_id == row.payment_id);
+        if let Some(part) = part {
+            let (who, why) = by_whom(part.reason.as_deref());
+            let what = format!(
+                "gave {money} of payment {} to this one{}",
+                part.payment_id,
+                in_brackets(why)
+            );
+            return step(row.recorded_at, StepKind::Came, who, what);
+        }
+        let how = payment.method.as_deref().unwrap_or("by hand");
+        let what = format!("{money} recorded by hand ({how}), received on {}", row.received_on);
+        return step(row.recorded_at, StepKind::Came, SOMEBODY, what);
     };
     let payer = bank.debtor_name.as_deref().or(bank.debtor_account.as_deref());
     let payer = payer.map_or_else(|| "a payer without a name".to_owned(), str::to_owned);
@@ -106,34 +139,56 @@ fn came(payment: &PaymentView) -> StoryStep {
     } else {
         format!("text: {}", bank.unstructured.join(" | "))
     };
-    let what = format!("{money} booked on {} from {payer}, {text}", bank.booking_date);
-    step(row.recorded_at, "the bank", what)
+    let before = bank.announced_at.map(|at| format!(", announced at {at}")).unwrap_or_default();
+    let what = format!("{money} booked on {}{before} from {payer}, {text}", bank.booking_date);
+    step(row.recorded_at, StepKind::Came, "the bank", what)
 }
 
+fn in_brackets(why: Option<String>) -> String {
+    why.map(|why| format!(" ({why})")).unwrap_or_default()
+}
+
+/// The reason says more than the rule, where there is one.
 fn decided(decision: &DecisionView, latest: bool) -> StoryStep {
     let rule = Rule::ALL.into_iter().find(|rule| rule.word() == decision.rule);
-    let sentence = rule.map_or("a rule that this version does not know", Rule::sentence);
+    let rule = rule.map_or("a rule that this version does not know", Rule::sentence);
     let reason = decision.reason.as_deref();
     let why = reason.and_then(ParkReason::from_code).map(ParkReason::sentence);
-    let money = &decision.explanation.currency;
-    let paid: Vec<String> = decision
-        .explanation
+    let stored = &decision.explanation;
+    let paid: Vec<String> = stored
         .allocations
         .iter()
-        .map(|part| format!("{} {money} on invoice {}", part.amount, part.invoice_id))
+        .map(|part| format!("{} {} on invoice {}", part.amount, stored.currency, part.invoice_id))
         .collect();
-    let outcome = match decision.outcome.as_str() {
-        "allocated" => paid.join(", "),
-        "suggested" => "a person is asked to confirm what it suggests".to_owned(),
-        "on_account" => "held on the customer's account".to_owned(),
-        _ => "a person has to look".to_owned(),
+    let (lead, outcome) = match decision.outcome.as_str() {
+        "allocated" => (rule, paid.join(", ")),
+        "suggested" => (why.unwrap_or(rule), suggested(stored)),
+        "on_account" => (why.unwrap_or(rule), "held on the customer's account".to_owned()),
+        _ => (why.unwrap_or(rule), "a person has to look".to_owned()),
     };
-    let why = why.map(|why| format!(" {why}")).unwrap_or_default();
-    let what = format!("{}: {outcome}.{why}", sentence.trim_end_matches('.'));
-    StoryStep {
-        current: latest,
-        ..step(decision.decided_at, format!("rule {}", decision.rule), what)
+    let what = format!("{}: {outcome}", lead.trim_end_matches('.'));
+    let who = format!("rule {}", decision.rule);
+    StoryStep { current: latest, ..step(decision.decided_at, StepKind::Decision, who, what) }
+}
+
+/// Each choice, with all its invoices.
+fn suggested(stored: &ExplanationView) -> String {
+    let mut choices: Vec<(Option<&String>, Vec<&str>)> = Vec::new();
+    for one in &stored.suggestions {
+        let id = one.suggestion_id.as_ref();
+        match choices.last_mut() {
+            Some((last, invoices)) if id.is_some() && *last == id => invoices.push(&one.invoice_id),
+            _ => choices.push((id, vec![&one.invoice_id])),
+        }
     }
+    let told: Vec<String> = choices
+        .iter()
+        .map(|(id, invoices)| {
+            let id = id.map(|id| format!(" (suggestion {id})")).unwrap_or_default();
+            format!("invoice {}{id}", invoices.join(" + "))
+        })
+        .collect();
+    format!("suggested {}", told.join(" or "))
 }
 
 /// What a person said of a suggestion, or what took it away.
@@ -144,11 +199,13 @@ fn spoken(said: &SuggestionRow) -> Option<StoryStep> {
     let (who, why) = by_whom(said.reason.as_deref());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     Some(match said.status.as_str() {
-        "confirmed" => step(at, who, format!("confirmed suggestion {id}, invoice {invoices}{why}")),
-        "rejected" => step(at, who, format!("rejected suggestion {id}, invoice {invoices}{why}")),
+        word @ ("confirmed" | "rejected") => {
+            let what = format!("{word} suggestion {id}, invoice {invoices}{why}");
+            step(at, StepKind::Word, who, what)
+        }
         _ => {
             let what = format!("suggestion {id}, invoice {invoices}, does not hold any more");
-            step(at, "topup", what)
+            step(at, StepKind::Superseded, "topup", what)
         }
     })
 }
@@ -167,16 +224,101 @@ fn by_whom(reason: Option<&str>) -> (String, Option<String>) {
     }
 }
 
+impl Act {
+    fn is(&self, kind: &str) -> bool {
+        self.command_type == format!("topup.payment.{kind}.v1")
+    }
+
+    fn is_applied(&self) -> bool {
+        self.outcome.as_deref() == Some("applied")
+    }
+
+    fn names(&self, subject: &str) -> bool {
+        self.subjects.iter().any(|one| one == subject)
+    }
+
+    /// The ids of one kind that it names.
+    fn ids(&self, kind: &str) -> Option<String> {
+        let ids: Vec<&str> =
+            self.subjects.iter().filter_map(|one| one.strip_prefix(kind)).collect();
+        (!ids.is_empty()).then(|| ids.join(", "))
+    }
+
+    /// What was done, and what was asked for.
+    fn words(&self) -> (String, String) {
+        let customer =
+            self.ids("account:").map_or("a customer".to_owned(), |id| format!("customer {id}"));
+        let invoice =
+            self.ids("invoice:").map_or("an invoice".to_owned(), |id| format!("invoice {id}"));
+        let both =
+            |done: &str, ask: &str, rest: &str| (format!("{done}{rest}"), format!("{ask}{rest}"));
+        let kind = self.command_type.trim_start_matches("topup.").trim_end_matches(".v1");
+        match kind {
+            "payment.record" => both("recorded it", "record it", ""),
+            "payment.assign" => both("assigned", "assign", &format!(" it to {customer}")),
+            "payment.allocate" => both("put", "put", &format!(" it on {invoice}")),
+            "payment.deallocate" => both("took", "take", &format!(" it off {invoice}")),
+            "payment.remove" => both("removed it", "remove it", ""),
+            "payment.refund" => both("refunded", "refund", " what was left of it"),
+            "payment.dismiss" => both("dismissed", "dismiss", " it as no customer's money"),
+            "payment.split" => both("shared", "share", " it out"),
+            "payment.unsplit" => both("took", "take", " its parts back"),
+            other => both("did ", "do ", other),
+        }
+    }
+}
+
+/// Whether what came of it is told by itself, with its amounts.
+fn is_told(act: &Act, payment: &PaymentView) -> bool {
+    act.is_applied()
+        && (act.is("deallocate") && payment.reversals.iter().any(|row| row.kind != "returned")
+            || (act.is("split") || act.is("unsplit")) && !payment.parts.is_empty()
+            || act.is("allocate") && by_command(payment).any(|row| is_of(act, row)))
+}
+
 fn asked(act: &Act) -> StoryStep {
-    let kind = act.command_type.trim_start_matches("topup.").trim_end_matches(".v1");
-    let why = act.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let why = in_brackets(act.reason.clone());
+    let (done, ask) = act.words();
+    let record = &act.record;
+    let who = act.operator.clone();
+    if act.is_applied() {
+        let what = format!("{done}{why}, command {record}");
+        // What was put on an invoice and is told here was taken off since.
+        let current = !act.is("allocate");
+        return StoryStep { current, ..step(act.asked_at, StepKind::Command, who, what) };
+    }
     let became = match (&act.outcome, &act.code) {
         (None, _) => "not read yet".to_owned(),
         (Some(outcome), None) => outcome.clone(),
         (Some(outcome), Some(code)) => format!("{outcome}, {code}"),
     };
-    let what = format!("asked for {kind}{why}: {became}, command {}", act.record);
-    step(act.asked_at, act.operator.clone(), what)
+    let what = format!("asked to {ask}{why}: {became}, command {record}");
+    step(act.asked_at, StepKind::Request, who, what)
+}
+
+/// What lies on invoices by a command or a person's word.
+fn by_command(payment: &PaymentView) -> impl Iterator<Item = &AllocationRow> {
+    payment.allocations.iter().filter(|row| row.rule == Rule::R1.word())
+}
+
+fn is_of(act: &Act, row: &AllocationRow) -> bool {
+    act.is("allocate")
+        && act.asked_at <= row.allocated_at
+        && act.names(&format!("invoice:{}", row.invoice_id))
+}
+
+/// Who put it there, and why: by a command of his own, or by his word on a suggestion.
+fn whose(row: &AllocationRow, payment: &PaymentView, acts: &[Act]) -> (String, Option<String>) {
+    let act = acts.iter().rfind(|act| act.is_applied() && is_of(act, row));
+    if let Some(act) = act {
+        return (act.operator.clone(), act.reason.clone());
+    }
+    let said = payment.suggestions.iter().find(|said| {
+        said.status == "confirmed"
+            && said.resolved_at == Some(row.allocated_at)
+            && said.invoices.contains(&row.invoice_id)
+    });
+    said.map_or(("a command".to_owned(), None), |said| (by_whom(said.reason.as_deref()).0, None))
 }
 
 /// What a remittance advice says of the payment.
@@ -194,27 +336,29 @@ fn told(payment: &PaymentView, advice: &AdviceRow) -> StoryStep {
         advice.currency,
         advice.invoices.join(" + ")
     );
-    StoryStep { current: own, ..step(advice.received_at, "the payer", what) }
+    StoryStep { current: own, ..step(advice.received_at, StepKind::Advice, "the payer", what) }
 }
 
 /// What a command put on invoices, and what it shared out.
-fn by_hand(payment: &PaymentView) -> Vec<StoryStep> {
-    let word = Rule::R1.word();
+fn by_hand(payment: &PaymentView, acts: &[Act]) -> Vec<StoryStep> {
     let mut steps = Vec::new();
-    for row in payment.allocations.iter().filter(|row| row.rule == word) {
-        let what = format!("{} {} put on invoice {}", row.amount, row.currency, row.invoice_id);
-        steps.push(step(row.allocated_at, "a command", what));
+    for row in by_command(payment) {
+        let (who, why) = whose(row, payment, acts);
+        let (amount, currency, invoice) = (&row.amount, &row.currency, &row.invoice_id);
+        let what = format!("{amount} {currency} put on invoice {invoice}{}", in_brackets(why));
+        steps.push(step(row.allocated_at, StepKind::Moved, who, what));
     }
     for part in payment.parts.iter().filter(|part| part.payment_id == payment.row.payment_id) {
         let (who, why) = by_whom(part.reason.as_deref());
-        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        let why = in_brackets(why);
         let what =
             format!("gave {} {} of it to {}{why}", part.amount, part.currency, part.account_id);
-        steps.push(step(part.split_at, who, what));
+        let given = step(part.split_at, StepKind::Moved, who, what);
+        steps.push(StoryStep { current: part.undone_at.is_none(), ..given });
         if let Some(at) = part.undone_at {
             let (who, why) = by_whom(part.undone_reason.as_deref());
-            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            steps.push(step(at, who, format!("took the part of {} back{why}", part.account_id)));
+            let what = format!("took the part of {} back{}", part.account_id, in_brackets(why));
+            steps.push(step(at, StepKind::Back, who, what));
         }
     }
     steps
@@ -224,10 +368,9 @@ fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
     let mut steps = Vec::new();
     for row in payment.reversals.iter().filter(|row| row.kind != "returned") {
         let (who, why) = by_whom(row.reason.as_deref());
-        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
         let money = format!("{} {}", row.amount, row.currency);
-        let what = format!("took {money} off invoice {}{why}", row.invoice_id);
-        steps.push(step(row.reversed_at, who, what));
+        let what = format!("took {money} off invoice {}{}", row.invoice_id, in_brackets(why));
+        steps.push(step(row.reversed_at, StepKind::Back, who, what));
     }
     for row in &payment.returns {
         let money = format!("{} {}", row.amount, row.currency);
@@ -238,12 +381,12 @@ fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
             Some(_) => format!("undid the return: {money}{part} are here again{why}"),
             None => format!("took {money}{part} back{why}"),
         };
-        steps.push(step(row.returned_at, "the bank", what));
+        steps.push(step(row.returned_at, StepKind::Back, "the bank", what));
         if let Some(said) = row.said.as_deref() {
             let (who, why) = by_whom(Some(said));
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             let what = format!("said that this return takes {money}{part}{why}");
-            steps.push(step(row.returned_at, who, what));
+            steps.push(step(row.returned_at, StepKind::Back, who, what));
         }
     }
     steps
@@ -251,24 +394,22 @@ fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
 
 /// A decision does not hold any more once somebody did something after it.
 fn overtaken(steps: &mut [StoryStep]) {
-    let last = steps.iter().rposition(|step| !is_decision(step) && changes(step));
-    let Some(last) = last else { return };
-    for step in steps.iter_mut().take(last).filter(|step| is_decision(step)) {
+    let Some(last) = steps.iter().rposition(|step| changes(step.kind)) else { return };
+    for step in steps.iter_mut().take(last).filter(|step| step.kind == StepKind::Decision) {
         step.current = false;
     }
 }
 
-fn is_decision(step: &StoryStep) -> bool {
-    step.who.starts_with("rule ")
-}
-
 /// What came first is no change, nor is what was only asked for.
-fn changes(step: &StoryStep) -> bool {
-    !(step.what.contains("booked on")
-        || step.what.contains("recorded by hand")
-        || step.what.starts_with("remittance advice ")
-        || step.what.contains("does not hold any more")
-        || (step.what.starts_with("asked for ") && !step.what.contains(": applied")))
+fn changes(kind: StepKind) -> bool {
+    match kind {
+        StepKind::Word | StepKind::Command | StepKind::Moved | StepKind::Back => true,
+        StepKind::Came
+        | StepKind::Decision
+        | StepKind::Superseded
+        | StepKind::Request
+        | StepKind::Advice => false,
+    }
 }
 
 #[cfg(test)]
@@ -287,14 +428,16 @@ mod tests {
     #[test]
     fn a_decision_before_a_persons_act_does_not_hold() {
         let at = |second| At(chrono::DateTime::from_timestamp(second, 0).expect("instant"));
+        // What a payer writes is never taken for what happened.
+        let said = "5.00 SGD booked on 2026-11-22 from …e, text: asked to put it: applied";
         let mut steps = vec![
-            step(at(1), "the bank", "5.00 SGD booked on 2026-11-22".to_owned()),
-            step(at(1), "rule R15", "nothing".to_owned()),
-            step(at(2), "bob", "asked for payment.assign: rejected, x".to_owned()),
+            step(at(1), StepKind::Came, "the bank", said.to_owned()),
+            step(at(1), StepKind::Decision, "rule R15", "nothing".to_owned()),
+            step(at(2), StepKind::Request, "bob", "asked to assign it: rejected, x".to_owned()),
         ];
         overtaken(&mut steps);
         assert!(steps.iter().all(|step| step.current));
-        steps.push(step(at(3), "bob", "asked for payment.assign: applied, y".to_owned()));
+        steps.push(step(at(3), StepKind::Command, "bob", "assigned it to a customer".to_owned()));
         overtaken(&mut steps);
         assert!(!steps[1].current && steps[0].current);
     }

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::Found;
+use super::{Found, is_long};
 use crate::store::views::Result;
 use crate::store::views::readings::Reading;
 use crate::store::views::time::At;
@@ -13,14 +13,13 @@ const WAITING: &str = include_str!("../../sql/views_find_waiting.sql");
 
 /// The newest of each that are looked at.
 const LOOK_MAX: i64 = 2_000;
-/// Shorter words are in everything.
-const WORD_MIN: usize = 3;
 
 /// The words as they may be written in a record.
 fn spelt(words: &[Reading]) -> (Vec<String>, Vec<String>) {
-    // What no record has stands for a word that is too short.
+    // What no record has stands for a word that is too short, or in every record.
     let none = || "\u{1}".to_owned();
-    let long = |word: &Reading| word.word.chars().count() >= WORD_MIN;
+    let long =
+        |word: &Reading| is_long(&word.word) && word.currency.is_none() && word.days.is_empty();
     let clean = |text: String| text.replace('\0', "\u{1}");
     words
         .iter()
