@@ -25,7 +25,8 @@ CREATE TABLE remittance_advices (
     CONSTRAINT remittance_advices_keys_are_of_texts
         CHECK ((payer_key IS NULL OR payer_account IS NOT NULL)
            AND (reference_key IS NULL OR payment_reference IS NOT NULL)),
-    CONSTRAINT remittance_advices_used_by_one CHECK ((state = 'used') = (used_by_payment IS NOT NULL)),
+    CONSTRAINT remittance_advices_used_by_one
+        CHECK ((state = 'used') = (used_by_payment IS NOT NULL)),
     CONSTRAINT remittance_advices_expire_later CHECK (expires_at > received_at)
 ) WITH (fillfactor = 80);
 CREATE INDEX remittance_advices_payer

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-
 use super::ids::AccountId;
 use super::threshold::Levels;
 
@@ -19,14 +17,17 @@ pub struct Account {
     pub book_version: i64,
     pub closed: bool,
     /// Where the customer's days begin; none: in UTC.
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<Zone>,
     /// Levels of its balances that were set for this customer; none: everybody's.
     pub levels: Option<Arc<Levels>>,
 }
 
+/// A time zone.
+pub type Zone = chrono_tz::Tz;
+
 /// A time zone by its IANA name; none for a name that this version does not know.
 #[must_use]
-pub fn zone(name: &str) -> Option<Tz> {
+pub fn zone(name: &str) -> Option<Zone> {
     name.parse().ok()
 }
 

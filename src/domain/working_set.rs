@@ -416,10 +416,7 @@ impl WorkingSet {
             Effect::Watermark(through) => self.usage.known_through(*through),
             Effect::Charge(charged) => self.apply_charge(charged, cause)?,
             Effect::Refund(refunded) => self.apply_refund(refunded, cause)?,
-            Effect::SetHold(hold) => {
-                let key = (hold.account_id.clone(), hold.hold_id.clone());
-                self.usage.holds.insert(key, hold.clone());
-            }
+            Effect::SetHold(hold) => self.usage.set_hold(hold),
             Effect::StoreDecision(decision) => self.note_decision(decision),
             Effect::Review(effect) => self.apply_review(effect)?,
             // The lot was opened as what it left.

@@ -24,8 +24,8 @@ use crate::store::void_candidates::{self as candidates, Rules};
 
 /// Invoices of a page, and the most that one transaction locks.
 const PAGE_INVOICES: i64 = 1_000;
-/// Pending bank records that are read at once. What they name is kept as invoices, and not as words:
-/// there are no more of these than there are, however many records wait for their booking.
+/// Pending bank records that are read at once. What they name is kept as invoices, and not as
+/// words: there are no more of these than there are, however many records wait for their booking.
 const PENDING_PAGE: i64 = 1_000;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {

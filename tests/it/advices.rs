@@ -402,7 +402,12 @@ async fn the_rows_refuse_what_the_rules_refuse() {
     let nobody = copy("ADV-5", "8000000").replace("payer_key, reference_key,", "NULL, NULL,");
     let constraint = direct.database.refused(&nobody).await;
     assert_eq!(constraint, "remittance_advices_name_a_payment");
-    // Whatever else an allocation must be: by an advice it is paid only by one of the payment.
+    only_the_advised_payment_pays_by_an_advice(&direct).await;
+    direct.finish().await;
+}
+
+/// Whatever else an allocation must be: by an advice it is paid only by one of the payment.
+async fn only_the_advised_payment_pays_by_an_advice(direct: &Direct) {
     let alone = "ALTER TABLE allocations DISABLE TRIGGER USER;
                  ALTER TABLE allocations ENABLE TRIGGER allocations_are_advised";
     direct.database.execute(alone).await;
@@ -413,5 +418,4 @@ async fn the_rows_refuse_what_the_rules_refuse() {
              ledger_transaction_id, allocated_at FROM allocations LIMIT 1"
     );
     assert_eq!(direct.database.refused(&unadvised).await, "allocations_are_advised");
-    direct.finish().await;
 }

@@ -285,7 +285,8 @@ const ASKED: &[(&str, &str)] = &[
     ("load_waiting_named", "ARRAY['crm'], ARRAY['w-waits-1']"),
     (
         "load_watched",
-        "ARRAY['ref:X'], ARRAY['account:BIG:SGD'], ARRAY['BIG'], ARRAY['SGD'], ARRAY[5], 64, 16, ARRAY[8]",
+        "ARRAY['ref:X'], ARRAY['account:BIG:SGD'], ARRAY['BIG'], ARRAY['SGD'], ARRAY[5], 64, 16,
+         ARRAY[8]",
     ),
     ("outbox_events", "10, 1000000"),
     ("outbox_letters", "10, 1000000"),

@@ -94,8 +94,8 @@ fn payer_of(recording: &Recording<'_>, bank: &BankTransaction) -> Option<String>
 }
 
 /// Of several with the same words those that more of what the return says fits, then those of that
-/// amount of which nothing has gone back yet. Of what so many have in common that not all were read,
-/// only those remain that something else tells from the rest.
+/// amount of which nothing has gone back yet. Of what so many have in common that not all were
+/// read, only those remain that something else tells from the rest.
 fn narrow(
     recording: &Recording<'_>,
     bank: &BankTransaction,

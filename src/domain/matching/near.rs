@@ -65,7 +65,8 @@ pub fn like_reference(word: &str) -> bool {
 }
 
 /// One other digit, two characters swapped, one digit missing or too many; also what was typed as a
-/// letter. Whether check digits verify says nothing here: only references that were given are known.
+/// letter. Whether check digits verify says nothing here: only references that were given are
+/// known.
 fn quoted(word: &[u8]) -> BTreeSet<String> {
     let read = |byte: &u8| match byte {
         b'O' => b'0',

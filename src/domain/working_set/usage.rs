@@ -74,6 +74,12 @@ impl UsageSet {
         self.complete_through = self.complete_through.max(Some(through));
     }
 
+    /// Holds begin, grow and end under their ids.
+    pub(super) fn set_hold(&mut self, hold: &Hold) {
+        let key = (hold.account_id.clone(), hold.hold_id.clone());
+        self.holds.insert(key, hold.clone());
+    }
+
     #[must_use]
     pub fn limit(&self, account_id: &AccountId, currency: Currency) -> Money {
         let key = (account_id.clone(), currency);

@@ -76,7 +76,8 @@ pub(super) async fn debtors(
     Ok(())
 }
 
-/// The other payments of suggestions that are confirmed: they are locked, and teach, like the first.
+/// The other payments of suggestions that are confirmed: they are locked, and teach, like the
+/// first.
 async fn others(tx: &mut Tx<'_>, needs: &mut Needs) -> Result<(), StoreError> {
     if needs.review.confirmed.is_empty() {
         return Ok(());

@@ -1,5 +1,6 @@
 -- The invoices that await payment and that these words name: by reference, by number, by what is
--- upstream's. Indexes: invoices_payment_reference_key, invoices_folded_key, invoice_references_pkey.
+-- upstream's. Indexes: invoices_payment_reference_key, invoices_folded_key,
+-- invoice_references_pkey.
 SELECT p.invoice_id
 FROM unnest($1::text[]) AS word(key)
 JOIN invoices i ON i.payment_reference = word.key

@@ -22,6 +22,7 @@ SELECT p.bank_account, p.bank_key, p.parked_at, p.place, d.due, p.tried_at
         OR (p.why = 'no_return' AND (
             SELECT true FROM payment_returns r WHERE r.bank_account = p.bank_account
                AND r.bank_transaction_id = substr(p.original_key, 4) AND r.undoes IS NULL
-               AND r.returned_at > p.tried_at - interval '1 minute' LIMIT 1)), false) AS due OFFSET 0) d
+               AND r.returned_at > p.tried_at - interval '1 minute' LIMIT 1)), false) AS due
+        OFFSET 0) d
  WHERE d.due OR p.place = $3
  ORDER BY p.place LIMIT $2

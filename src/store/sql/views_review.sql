@@ -3,8 +3,10 @@
 -- suggestion_invoices_pkey, bank_transactions_payment_id_key.
 SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p.returned,
        p.refunded, p.split, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
-       coalesce(i.invoices, '{}') AS invoices, coalesce(i.proposed, 0) + coalesce(w.added, 0) AS proposed,
-       coalesce(i.payable, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments, b.debtor_name, b.debtor_account,
+       coalesce(i.invoices, '{}') AS invoices,
+       coalesce(i.proposed, 0) + coalesce(w.added, 0) AS proposed,
+       coalesce(i.payable, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments,
+       b.debtor_name, b.debtor_account,
        p.recorded_at::text || '/' || p.payment_id || '/' || coalesce(s.suggestion_id, '') AS place
   FROM payments p
   LEFT JOIN suggestions s ON s.payment_id = p.payment_id AND s.status = 'open'

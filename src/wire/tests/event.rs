@@ -14,6 +14,9 @@ use crate::domain::ids::{
 use crate::domain::money::Currency;
 use crate::domain::reversal::ReversalKind;
 
+#[path = "event_jobs.rs"]
+mod jobs;
+
 fn account() -> AccountId {
     AccountId::trusted("ACC-1")
 }
@@ -47,8 +50,8 @@ fn event(key: EventKey, traceparent: Option<&str>, fact: Fact) -> Event {
 fn facts() -> Vec<(Fact, &'static str)> {
     let account_id = account();
     let mut facts = invoice_facts();
-    facts.extend(candidate_facts());
-    facts.extend(drift_facts());
+    facts.extend(jobs::candidate_facts());
+    facts.extend(jobs::drift_facts());
     facts.extend(payment_facts());
     facts.extend(parked_facts());
     facts.extend(balance_facts());
@@ -442,66 +445,6 @@ fn parked_facts() -> Vec<(Fact, &'static str)> {
                 r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1""#,
                 r#","unallocated":"100.00","currency":"SGD","reason":"not_sent""#,
                 r#","suggestions":[]}"#
-            ),
-        ),
-    ]
-}
-
-fn drift_facts() -> Vec<(Fact, &'static str)> {
-    let drift = DriftSubject {
-        kind: "statement_sum".to_owned(),
-        of: "DBS-1".to_owned(),
-        subject: "ST-41".to_owned(),
-        currency: "SGD".to_owned(),
-    };
-    vec![
-        (
-            Fact::DriftFound {
-                drift: drift.clone(),
-                difference: Some(sgd("100")),
-                detail: "it closes with 1.00".to_owned(),
-            },
-            concat!(
-                r#"{"sequence":7,"kind":"statement_sum","of":"DBS-1","subject":"ST-41""#,
-                r#","currency":"SGD","difference":"100.00","detail":"it closes with 1.00"}"#
-            ),
-        ),
-        (
-            Fact::DriftCleared { drift },
-            concat!(
-                r#"{"sequence":7,"kind":"statement_sum","of":"DBS-1","subject":"ST-41""#,
-                r#","currency":"SGD"}"#
-            ),
-        ),
-    ]
-}
-
-fn candidate_facts() -> Vec<(Fact, &'static str)> {
-    vec![
-        (
-            Fact::VoidCandidateFlagged {
-                invoice_id: invoice(),
-                account_id: account(),
-                amount_due: sgd("100"),
-                due_date: Some(day()),
-                stale_since: DateTime::from_timestamp(1_763_805_600, 0).expect("instant"),
-                stale_after_days: 30,
-            },
-            concat!(
-                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
-                r#","amount_due":"100.00","currency":"SGD","due_date":"2026-11-30""#,
-                r#","stale_since":"2025-11-22T10:00:00.000Z","stale_after_days":30}"#
-            ),
-        ),
-        (
-            Fact::VoidCandidateCleared {
-                invoice_id: invoice(),
-                account_id: account(),
-                reason: "paid",
-            },
-            concat!(
-                r#"{"sequence":7,"invoice_id":"INV-1001","account_id":"ACC-1""#,
-                r#","reason":"paid"}"#
             ),
         ),
     ]

@@ -168,8 +168,8 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'bank', bank_account, bank_key, disposition)
          FROM bank_transactions",
         "SELECT concat_ws(' ', 'suggestion', s.payment_id, s.account_id, s.status, string_agg(
-           i.invoice_id || ' ' || i.amount, ',' ORDER BY i.invoice_id || ' ' || i.amount)) || ' with '
-           || coalesce((SELECT string_agg(w.payment_id || ' ' || w.amount, ',' ORDER BY
+           i.invoice_id || ' ' || i.amount, ',' ORDER BY i.invoice_id || ' ' || i.amount))
+           || ' with ' || coalesce((SELECT string_agg(w.payment_id || ' ' || w.amount, ',' ORDER BY
              w.payment_id || ' ' || w.amount) FROM suggestion_payments w
              WHERE w.suggestion_id = s.suggestion_id), '')
          FROM suggestions s JOIN suggestion_invoices i USING (suggestion_id)

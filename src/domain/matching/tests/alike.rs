@@ -24,13 +24,15 @@ const SAME_NAMES: [(&str, &str); 116] = [
     ("Müller & Söhne Maschinenbau Süddeutschland GmbH", "MUELLER & SOEHNE MASCHINENBAU SUEDD"),
     ("Constructora Hermanos Rodriguez S.A. de C.V.", "CONSTRUCTORA HERMANOS RODRI"),
     // English, Singapore, Malaysia, Indonesia, India, Australia.
-    ("Acme Trading Pte. Ltd.", "ACME TRADING PTE LTD"), ("Acme Trading", "ACME TRADING PRIVATE LIMITED"),
+    ("Acme Trading Pte. Ltd.", "ACME TRADING PTE LTD"),
+    ("Acme Trading", "ACME TRADING PRIVATE LIMITED"),
     ("Acme Trading Sdn Bhd", "ACME TRADING SDN. BHD."), ("PT Maju Jaya Tbk", "MAJU JAYA PT"),
     ("CV Sumber Rejeki", "SUMBER REJEKI"), ("Tata Foods Pvt Ltd", "M/S TATA FOODS PVT. LTD."),
     ("Harbour Foods Pty Ltd", "HARBOUR FOODS PTY LIMITED"), ("The Bread Company", "BREAD CO"),
     ("Smith & Jones LLP", "SMITH AND JONES"), ("Acme Inc.", "ACME INCORPORATED"),
     ("Acme, LLC", "ACME L.L.C."), ("Globex Corporation", "GLOBEX CORP."),
-    ("Globex (Singapore) Pte Ltd", "GLOBEX SINGAPORE PTE LTD"), ("Globex (S) Pte Ltd", "GLOBEX PTE LTD"),
+    ("Globex (Singapore) Pte Ltd", "GLOBEX SINGAPORE PTE LTD"),
+    ("Globex (S) Pte Ltd", "GLOBEX PTE LTD"),
     // Order, titles, what is said of a payer.
     ("Tan Wei Ming", "WEI MING TAN"), ("Anna Maria Schmidt", "SCHMIDT, ANNA MARIA"),
     ("Anna Schmidt", "MS ANNA SCHMIDT"), ("Anna Schmidt", "Frau Anna Schmidt"),
@@ -42,21 +44,27 @@ const SAME_NAMES: [(&str, &str); 116] = [
     ("Acme Foods", "ACME  FOODS   "), ("Acme Foods", "Acme-Foods"), ("O'Brien Ltd", "OBRIEN LTD"),
     ("O’Brien Ltd", "O'BRIEN LIMITED"), ("Jean-Luc Petit", "JEAN LUC PETIT"),
     // Cyrillic.
-    ("ООО «Ромашка»", "РОМАШКА"), ("ООО Ромашка", "Общество с ограниченной ответственностью Ромашка"),
-    ("АО Заря", "Акционерное общество \"Заря\""), ("ИП Иванов Иван Иванович", "ИВАНОВ ИВАН ИВАНОВИЧ"),
+    ("ООО «Ромашка»", "РОМАШКА"),
+    ("ООО Ромашка", "Общество с ограниченной ответственностью Ромашка"),
+    ("АО Заря", "Акционерное общество \"Заря\""),
+    ("ИП Иванов Иван Иванович", "ИВАНОВ ИВАН ИВАНОВИЧ"),
     ("ИП Иванов И.И.", "Индивидуальный предприниматель Иванов И.И."), ("ПАО «Ёлка»", "ПАО ЕЛКА"),
     ("ООО «Ромашка»", "OOO ROMASHKA"), ("ТОВ «Зоря»", "ЗОРЯ ТОВ"), ("ЕООД Балкан", "БАЛКАН ЕООД"),
     ("АД Балкан", "БАЛКАН АД"), ("д.о.о. Сава", "САВА ДОО"),
     // Arabic and Hebrew.
     ("شركة النور للتجارة", "النور للتجارة ذ.م.م"), ("شركه النور", "شركة النور"),
-    ("مؤسسة الأمل التجارية", "موسسه الامل التجاريه"), ("الأمل", "الامل"), ("مصنع الهدى", "مصنع الهدي"),
+    ("مؤسسة الأمل التجارية", "موسسه الامل التجاريه"), ("الأمل", "الامل"),
+    ("مصنع الهدى", "مصنع الهدي"),
     ("شركة النور المحدودة", "النور"), ("אור בע\"מ", "אור"), ("אור בע״מ", "אור בעמ"),
     // Spanish, French, Italian, Portuguese, Dutch.
-    ("Hermanos Ruiz S.A. de C.V.", "HERMANOS RUIZ SA DE CV"), ("Hermanos Ruiz", "HERMANOS RUIZ S.L.U."),
+    ("Hermanos Ruiz S.A. de C.V.", "HERMANOS RUIZ SA DE CV"),
+    ("Hermanos Ruiz", "HERMANOS RUIZ S.L.U."),
     ("Ruiz S. de R.L. de C.V.", "RUIZ S DE RL DE CV"), ("Comercial Ruiz S.A.S.", "COMERCIAL RUIZ"),
-    ("SARL Dupont", "DUPONT S.A.R.L."), ("Dupont SAS", "STE DUPONT SAS"), ("Société Dupont", "DUPONT SA"),
+    ("SARL Dupont", "DUPONT S.A.R.L."), ("Dupont SAS", "STE DUPONT SAS"),
+    ("Société Dupont", "DUPONT SA"),
     ("Rossi S.r.l.", "ROSSI SRL"), ("Fratelli Rossi S.n.c.", "FRATELLI ROSSI"),
-    ("Rossi S.r.l. unipersonale", "ROSSI SRL"), ("Silva Lda.", "SILVA, LDA"), ("Silva ME", "SILVA - ME"),
+    ("Rossi S.r.l. unipersonale", "ROSSI SRL"), ("Silva Lda.", "SILVA, LDA"),
+    ("Silva ME", "SILVA - ME"),
     ("De Vries B.V.", "DE VRIES BV"), ("J. de Vries VOF", "J DE VRIES"), ("Stichting Zon", "ZON"),
     // Nordic and central Europe.
     ("Berg AS", "BERG A/S"), ("Berg ApS", "BERG"), ("Lindqvist AB (publ)", "LINDQVIST AB"),
@@ -74,7 +82,8 @@ const SAME_NAMES: [(&str, &str); 116] = [
 /// Others, however near they are.
 #[rustfmt::skip]
 const OTHER_NAMES: [(&str, &str); 24] = [
-    ("Acme Foods", "Acme Tools"), ("Acme Foods Pte Ltd", "Pte Ltd"), ("Anna Schmidt", "Hanna Schmitz"),
+    ("Acme Foods", "Acme Tools"), ("Acme Foods Pte Ltd", "Pte Ltd"),
+    ("Anna Schmidt", "Hanna Schmitz"),
     ("Globex", "Initech"), ("ООО Ромашка", "ООО Лютик"), ("شركة النور", "شركة الأمل"),
     ("株式会社山田", "株式会社鈴木"), ("ｶ)ﾔﾏﾀﾞ", "ｶ)ｽｽﾞｷ"), ("有限公司", "深圳市华强有限公司"),
     ("Tan Wei Ming", "Tan Wei Liang"), ("Rossi S.r.l.", "Bianchi S.r.l."), ("", "Acme"),

@@ -3,7 +3,8 @@
 SELECT format('remittance advice %s of %s', a.advice_id, a.bank_account) AS subject,
        CASE WHEN (a.state = 'used') <> (a.used_by_payment IS NOT NULL)
             THEN format('it is %s, its payment is %s', a.state, coalesce(a.used_by_payment, 'none'))
-            WHEN a.payments > 1 THEN format('payment %s has %s advices', a.used_by_payment, a.payments)
+            WHEN a.payments > 1
+            THEN format('payment %s has %s advices', a.used_by_payment, a.payments)
             ELSE format('payment %s is no money of its amount', a.used_by_payment) END AS detail
   FROM (SELECT r.*, count(*) OVER (PARTITION BY r.used_by_payment) AS payments
           FROM remittance_advices r) a

@@ -13,12 +13,13 @@ SELECT format('suggestion %s', s.suggestion_id) AS subject,
                       AND o.decision_id <> s.decision_id))
 UNION ALL
 SELECT format('suggestion %s', s.suggestion_id),
-       format('it is open; payment %s of it is %s of %s', w.payment_id, coalesce(p.state, 'missing'),
-              coalesce(p.account_id, 'nobody'))
+       format('it is open; payment %s of it is %s of %s', w.payment_id,
+              coalesce(p.state, 'missing'), coalesce(p.account_id, 'nobody'))
   FROM suggestions s
   JOIN suggestion_payments w ON w.suggestion_id = s.suggestion_id
   LEFT JOIN payments p ON p.payment_id = w.payment_id
  WHERE s.status = 'open'
    AND (p.payment_id IS NULL OR p.state NOT IN ('parked', 'on_account', 'partly_allocated')
         OR p.account_id <> s.account_id
-        OR (SELECT count(*) FROM suggestion_invoices i WHERE i.suggestion_id = s.suggestion_id) <> 1)
+        OR (SELECT count(*) FROM suggestion_invoices i
+             WHERE i.suggestion_id = s.suggestion_id) <> 1)
