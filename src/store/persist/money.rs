@@ -25,6 +25,9 @@ pub(super) async fn insert_payments(
     let amounts = all().map(|p| micros(p.amount)).collect::<Result<Vec<_>, _>>()?;
     let allocated = all().map(|p| micros(p.allocated)).collect::<Result<Vec<_>, _>>()?;
     let split = all().map(|p| micros(p.split)).collect::<Result<Vec<_>, _>>()?;
+    // Also what went out again in the batch that recorded it.
+    let refunded = all().map(|p| micros(p.refunded)).collect::<Result<Vec<_>, _>>()?;
+    let returned = all().map(|p| micros(p.returned)).collect::<Result<Vec<_>, _>>()?;
     let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
     sqlx::query(sql!("insert_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
@@ -41,6 +44,8 @@ pub(super) async fn insert_payments(
         .bind(all().map(|p| p.remark.as_deref()).collect::<Vec<_>>())
         .bind(all().map(|p| p.event_sequence).collect::<Vec<_>>())
         .bind(split)
+        .bind(refunded)
+        .bind(returned)
         .bind(at)
         .execute(&mut **tx)
         .await?;

@@ -125,3 +125,30 @@ async fn an_operator_points_a_parked_return_at_a_payment() {
     assert_eq!(again, ("refused", Some("return_not_parked".to_owned())));
     direct.finish().await;
 }
+
+/// What goes out again in the batch that records it is in the row as it is in the ledger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_and_gone_again_in_one_batch() {
+    let mut direct = parked("sr_batch").await;
+    let mut items = Vec::new();
+    for (number, (id, amount)) in
+        [("PAY-7", "60.00"), ("PAY-8", "60.00"), ("PAY-9", "103.00")].into_iter().enumerate()
+    {
+        let data = payment(id, "A", amount);
+        items.push(direct.command(&format!("p-{number}"), "payment.record", &data));
+    }
+    let refund = json!({ "payment_id": "PAY-7", "account_id": "A", "reason": "asked for" });
+    let some = with(refund.clone(), &json!({ "payment_id": "PAY-8", "amount": "20.00" }));
+    items.push(direct.command("f-1", "payment.refund", &refund));
+    items.push(direct.command("f-2", "payment.refund", &some));
+    let take = json!({ "action": "take", "payments": [{ "payment_id": "PAY-9" }] });
+    items.push(resolve(&mut direct, "t-1", &take));
+    let ended = direct.run(&items).await;
+    assert!(ended.iter().all(|ended| ended.outcome == "applied"), "{ended:?}");
+    let rows = "SELECT payment_id || ' ' || state || ' ' || refunded / 10000 || ' '
+        || returned / 10000 FROM payments WHERE payment_id IN ('PAY-7', 'PAY-8', 'PAY-9')
+        ORDER BY payment_id";
+    let expected = ["PAY-7 returned 6000 0", "PAY-8 on_account 2000 0", "PAY-9 returned 0 10300"];
+    assert_eq!(direct.database.lines(rows).await, expected);
+    direct.finish().await;
+}
