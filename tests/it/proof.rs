@@ -8,8 +8,10 @@ use topup::jobs::{Ended, Job};
 use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 
-use crate::harness::Direct;
-use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
+use crate::harness::records::{
+    BANK, about_invoice, about_payment, allocate, bank, credit, envelope, invoice, payment, with,
+};
+use crate::harness::{Direct, World};
 use crate::jobs::runner;
 use crate::steps_back::{deallocate, mark, outcome};
 use crate::usage::{charge, refund, topped_up, usage};
@@ -222,4 +224,69 @@ async fn nothing_is_flagged_by_a_feed_that_speaks_of_the_future_or_is_open() {
     discard(&direct).await;
     assert_eq!(flagged(&direct).await, "1 flagged, 0 cleared");
     direct.finish().await;
+}
+
+/// The whole way through a worker and Kafka: a charge that nobody can read, a watermark beyond it,
+/// and a de-allocation that must not believe the watermark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_gives_nothing_back_while_a_charge_is_an_open_dead_letter() {
+    let world = World::new("p_worker").await;
+    let worker = world.start().await;
+    world.applied("c-1", "invoice.create", "PR", invoice("PR-1", "PR", "10.00")).await;
+    world.applied("c-2", "payment.record", "PR", payment("PR-P", "PR", "10.00")).await;
+    world.applied("c-3", "payment.allocate", "PR", allocate("PR-P", "PR", "PR-1")).await;
+    let publish = async |id: &str, kind: &str, data: serde_json::Value| {
+        let value = envelope(id, "rating", &format!("topup.usage.{kind}.v1"), &data);
+        // To one partition: the watermark says that the charge is before it.
+        world.publish(&world.topics.usage, "PR", &value).await;
+    };
+    // The amount is a number, and those are not read.
+    let wrong = with(charge("U1", "PR", "9.50"), &json!({ "amount": 9.5 }));
+    publish("u-1", "charge", wrong).await;
+    world.until("SELECT count(*) FROM dead_letters WHERE status = 'open'", "1").await;
+    // Of each partition: without one of them nothing is proven.
+    let marks = async |id: &str, through: chrono::DateTime<Utc>| {
+        let data = json!({ "complete_through": through.to_rfc3339() });
+        for key in ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"] {
+            let id = format!("{id}-{key}");
+            let value = envelope(&id, "rating", "topup.usage.watermark.v1", &data);
+            world.publish(&world.topics.usage, key, &value).await;
+            assert_eq!(world.outcome(&id).await.0, "applied", "{id}");
+        }
+    };
+    let through = Utc::now() + Duration::seconds(20);
+    marks("w-1", through).await;
+    let known = "SELECT count(*) FROM usage_watermarks";
+    world.until(known, "2").await;
+    let off = with(about_payment("PR-P", "PR"), &json!({ "invoice_id": "PR-1" }));
+    world.command("d-1", "payment.deallocate", "PR", off).await;
+    let stands = "SELECT concat_ws(' ', (SELECT outcome || ' ' || code FROM inbox
+          WHERE message_id = 'd-1'), (SELECT amount / 10000 FROM balances WHERE account_id = 'PR'),
+          (SELECT status FROM invoices WHERE invoice_id = 'PR-1'))";
+    let waits = "waiting usage_proof_pending 1000 provisioned";
+    world.until(stands, waits).await;
+    // A later watermark and a charge that can be read change nothing: the letter is open still.
+    publish("u-2", "charge", charge("U2", "PR", "0.50")).await;
+    assert_eq!(world.outcome("u-2").await.0, "applied");
+    marks("w-2", through).await;
+    // Somebody else's command that waits shows that the sweep has been there since.
+    world.command("q-1", "invoice.void", "Q", about_invoice("Q-1", "Q")).await;
+    let of_q = "SELECT coalesce((SELECT outcome FROM inbox WHERE message_id = 'q-1'), '')";
+    world.until(of_q, "waiting").await;
+    world.applied("q-2", "invoice.create", "Q", invoice("Q-1", "Q", "5.00")).await;
+    world.until(of_q, "applied").await;
+    world.until(stands, "waiting usage_proof_pending 950 provisioned").await;
+    // A person puts the amount right. Then it is known that the money is spent.
+    publish("u-3", "charge", charge("U1", "PR", "9.50")).await;
+    assert_eq!(world.outcome("u-3").await.0, "applied");
+    let pool = &world.database.admin;
+    let which = Selection { text: Some("9.5".to_owned()), ..Selection::default() };
+    topup::dead_letters::discard(pool, &which, "ann", "sent again", false)
+        .await
+        .expect("discarded");
+    // On a slow machine the first watermarks may not come up to the command.
+    marks("w-3", Utc::now()).await;
+    world.until(stands, "rejected lot_spent 0 provisioned").await;
+    worker.shutdown().await;
+    world.finish().await;
 }
