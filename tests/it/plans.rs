@@ -235,6 +235,7 @@ async fn no_statement_scans_what_grows() {
 /// What is asked with which parameters: the answer stays what it is, whatever else there is.
 const ASKED: &[(&str, &str)] = &[
     ("accounts_described", "ARRAY['BIG']"),
+    ("advices_expire", "now() - interval '100 years', 5"),
     ("candidates_feed", "interval '1 day'"),
     ("candidates_feed_behind", "interval '1 day'"),
     (
@@ -254,6 +255,7 @@ const ASKED: &[(&str, &str)] = &[
     ("holds_again", "now(), 5, now()"),
     ("holds_due", "now(), 5"),
     ("inbox_states", "ARRAY['crm'], ARRAY['w-own-1']"),
+    ("load_advised", "ARRAY['SG-DBS-001'], ARRAY['SGD'], ARRAY[1000010000], 8"),
     ("load_allocations", "ARRAY['P-1', 'P-2']"),
     ("load_balances", "ARRAY['BIG']"),
     ("load_book", "ARRAY['SGD'], ARRAY[100000000], 11"),
@@ -282,6 +284,7 @@ const ASKED: &[(&str, &str)] = &[
     ("load_rematched", "ARRAY['BANK:SG-DBS-001:HELD-1']"),
     ("load_return_parts", "ARRAY[1]"),
     ("load_returns", "ARRAY['SG-DBS-001'], ARRAY['HELD-1']"),
+    ("load_suggested_payments", "ARRAY['1-1']"),
     ("load_waiting_named", "ARRAY['crm'], ARRAY['w-waits-1']"),
     (
         "load_watched",
@@ -303,7 +306,8 @@ const ASKED: &[(&str, &str)] = &[
     ("resolve_numbers", "ARRAY['INV-B-1']"),
     ("resolve_references", "ARRAY['RF']"),
     ("resolve_virtuals", "ARRAY['X']"),
-    ("supersede_suggestions", "ARRAY['P-1'], ARRAY['BIG'], ARRAY['x'], now()"),
+    ("settle_advices", "ARRAY['SG-DBS-001'], ARRAY['A-1'], ARRAY['used'], ARRAY['P-1']"),
+    ("supersede_suggestions", "ARRAY['P-1'], ARRAY['BIG'], ARRAY['x'], now(), ARRAY['P-1']"),
     ("usage_open_records", "'topup.usage', 11"),
     ("usage_proof", "'g', 'topup.usage', now()"),
     ("views_at_least_payments", "'P'"),
