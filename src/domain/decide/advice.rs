@@ -6,7 +6,7 @@ use crate::domain::bank::Direction;
 use crate::domain::effect::{Effect, Outcome};
 use crate::domain::ids::PaymentId;
 use crate::domain::matching::{AdviceFound, MatchDecision};
-use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::payment::PaymentState;
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::{Stop, WorkingSet};
 
@@ -56,7 +56,7 @@ fn payments_of(set: &WorkingSet, advice: &Advice) -> Vec<PaymentId> {
         let whole = payment.unallocated().ok() == Some(advice.told.amount);
         let waits = match payment.state {
             // A person says first whether it is money at all that was not there before.
-            PaymentState::Parked(ParkReason::PossibleDuplicate) => false,
+            PaymentState::Parked(reason) if reason.is_doubt() => false,
             PaymentState::Parked(_) | PaymentState::OnAccount => whole,
             PaymentState::PartlyAllocated
             | PaymentState::Allocated

@@ -73,8 +73,8 @@ fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
             ([only], ..) if !bank.amount.compare(only.left_with_fee()?)?.is_gt() => {
                 return Ok(Meant::Returns(vec![(*only).clone()]));
             }
-            // More than was returned cannot come back by it: what is more is not the customer's.
-            ([_], ..) => return Ok(Meant::Ours),
+            // More than was returned cannot come back by it: whose that is, a person says.
+            ([_], ..) => return Ok(Meant::Unknown),
             (_, [only], _) | (_, _, [only]) => return Ok(Meant::Returns(vec![(*only).clone()])),
             (all, ..) if sum_of(all)? == bank.amount => {
                 return Ok(Meant::Returns(all.iter().copied().cloned().collect()));
@@ -82,7 +82,7 @@ fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
             _ => return Ok(Meant::Unknown),
         }
         if !known.is_empty() {
-            return Ok(Meant::Ours);
+            return Ok(Meant::Unknown);
         }
     }
     let stored = |key: &BankKey| set.bank.get(key).map(|stored| stored.disposition);

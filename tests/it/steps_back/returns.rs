@@ -257,10 +257,10 @@ async fn the_return_of_a_return_pays_the_invoice_again() {
     let rules = "SELECT string_agg(rule, ' ' ORDER BY allocation_id) FROM allocations";
     assert_eq!(direct.database.value(rules).await, "R2 R1r");
     assert_eq!(told(&direct, "payment.return-undone").await, "1");
-    // Undone once, it cannot be undone again.
+    // Undone once, it cannot be undone again: whose that money is, a person says.
     let item = undone(&mut direct, "U2", "R1", "40.00");
     direct.applied(item).await;
-    assert_eq!(disposition(&direct, "U2").await, "refund_bounced");
+    assert_eq!(disposition(&direct, "U2").await, "return_parked");
     assert_eq!(stands(&direct).await, expected);
     direct.finish().await;
 }

@@ -4,7 +4,7 @@ use crate::domain::advice::{AdviceKey, AdviceLine, AdviceState, LineName, Remitt
 use crate::domain::allocation::Rule;
 use crate::domain::bank::BankTransaction;
 use crate::domain::effect::Outcome;
-use crate::domain::ids::{AdviceId, BankAccountId};
+use crate::domain::ids::{AdviceId, BankAccountId, PaymentId};
 use crate::domain::input::{Command, Input};
 use crate::domain::matching::{Policy, RuleSet};
 use crate::domain::money::Money;
@@ -168,6 +168,21 @@ fn two_advices_for_one_payment_are_a_persons_choice() {
     let mut named = credit_saying("3", "40", &[&desk.reference("I4")]);
     named.debtor_account = Some(PAYER.to_owned());
     assert_eq!(desk.receive(named), (Rule::R2, PaymentState::Allocated));
+}
+
+#[test]
+fn an_advice_is_about_no_money_that_is_in_doubt() {
+    for doubt in [ParkReason::PossibleDuplicate, ParkReason::TooManyAlike] {
+        let mut desk = desk();
+        for id in ["1", "2"] {
+            desk.receive(credit_from(id, "100", PAYER));
+        }
+        let first = PaymentId::trusted("BANK:OURS:1");
+        let payment = desk.model.set.payments.get_mut(&first).expect("received");
+        payment.state = PaymentState::Parked(doubt);
+        advised(&mut desk, "ADV-1", &[("I1", "60"), ("I2", "40")]);
+        assert_eq!(state(&desk, "ADV-1"), used("2"), "{doubt:?}");
+    }
 }
 
 #[test]

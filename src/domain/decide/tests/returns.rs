@@ -185,9 +185,12 @@ fn edge_56_the_return_of_a_return_opens_a_new_allocation_and_a_new_lot() {
     let (state, balance) = (desk.state("1"), desk.balance("A"));
     assert_eq!((state, balance), (PaymentState::Allocated, money("270")));
     assert_eq!(desk.told()[0], "payment.return-undone");
-    // More than was returned cannot come back by it: what is more is not the customer's.
+    // More than was returned cannot come back by it: whose that is, a person says.
     desk.bank(unreturned("4", "2", "1"));
-    assert_eq!(disposition(&desk, "4"), BankDisposition::RefundBounced);
+    assert_eq!(disposition(&desk, "4"), BankDisposition::ReturnParked);
+    desk.bank(returned("5", "1", "100"));
+    desk.bank(unreturned("6", "5", "100.50"));
+    assert_eq!(disposition(&desk, "6"), BankDisposition::ReturnParked);
 }
 
 #[test]
