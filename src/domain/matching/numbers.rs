@@ -226,9 +226,12 @@ impl<'a> Reader<'a> {
         Some(self.is_common(text) || !is_introduced(self.line, at.0))
     }
 
-    /// A year, a date, an amount, a postal code: too common even where a word says
+    /// A year, a part of one, a date, an amount, a postal code: too common even where a word says
     /// that it is an invoice.
     pub fn is_common(&self, text: &str) -> bool {
+        if weak::is_period(text) {
+            return true;
+        }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         let mut parts = text.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty());
         let dated = weak::is_date_digits(&digits) || parts.all(weak::is_date_part);
@@ -422,6 +425,10 @@ mod tests {
             ("TOPUP2027", "TOPUP2027?"),
             ("JAN-2027", "JAN-2027?"),
             ("28NOV2028", "28NOV2028?"),
+            ("FEES Q4-2026", "Q4-2026?"),
+            ("2026W48", "2026W48?"),
+            ("KW48", "KW48?"),
+            ("FY26", "FY26?"),
             ("SGD1500", "SGD1500?"),
             ("INV-2027", "INV-2027"),
             ("TOPUP-4711", "TOPUP-4711"),

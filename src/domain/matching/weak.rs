@@ -106,7 +106,7 @@ const NOTHING: [&str; 95] = [
     "KHONGCO",
 ];
 /// What people call a payment, a payer or an account: it names no single one.
-const GENERAL: [&str; 89] = [
+const GENERAL: [&str; 101] = [
     "PROVIDED",
     "AVAILABLE",
     "APPLICABLE",
@@ -162,6 +162,18 @@ const GENERAL: [&str; 89] = [
     "SENDER",
     "NAME",
     "CASH",
+    "KASSE",
+    "BAREINZAHLUNG",
+    "EINZAHLUNG",
+    "EFECTIVO",
+    "ESPECES",
+    "CONTANTI",
+    "TELLER",
+    "COUNTER",
+    "SUNDRY",
+    "VERSCHIEDENE",
+    "VARIOS",
+    "DIVERS",
     "ATM",
     "CHEQUE",
     "CHECK",
@@ -246,6 +258,7 @@ pub fn is_placeholder_payer(text: &str) -> bool {
         || is_pattern(&key)
         || only_weak_words(&normal, &key)
         || is_nothing_glued(&key)
+        || is_general(&key)
 }
 
 /// `VERFÜGBAR` as `VERFUGBAR`.
@@ -380,8 +393,23 @@ fn is_pattern(key: &str) -> bool {
             _ => true,
         })
     };
+    // `121212`, `ABCABC`; `11112222`.
+    let repeats = |most: usize| {
+        bytes.len() >= PATTERN_MIN
+            && (1..=most)
+                .any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(l, r)| l == r))
+    };
     if bytes.iter().all(u8::is_ascii_digit) {
-        return bytes.len() <= LAST_DIGITS_MAX || alike(bytes) || counts(1) || counts(9);
+        // What stands before it is padding.
+        let padding = bytes.iter().take_while(|byte| **byte == b'0').count();
+        let short = bytes.len().saturating_sub(padding) <= LAST_DIGITS_MAX;
+        let first = bytes.iter().take_while(|byte| bytes.first() == Some(byte)).count();
+        let (one, two) = bytes.split_at(first);
+        let two_runs = one.len() >= MASK_RUN && two.len() >= MASK_RUN && alike(two);
+        return short || alike(bytes) || counts(1) || counts(9) || repeats(3) || two_runs;
+    }
+    if repeats(3) {
+        return true;
     }
     let letters = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let skips = [0, letters, if letters == 2 { 4 } else { letters }];
@@ -395,6 +423,50 @@ fn is_pattern(key: &str) -> bool {
 #[must_use]
 pub fn is_date_part(digits: &str) -> bool {
     digits.len() <= 2 || is_year(digits) || is_date_digits(digits)
+}
+
+/// What counts the parts of a year, and up to what.
+const PERIODS: [(&str, u32); 10] = [
+    ("Q", 4),
+    ("QTR", 4),
+    ("QUARTER", 4),
+    ("H", 2),
+    ("KW", 53),
+    ("CW", 53),
+    ("WK", 53),
+    ("WEEK", 53),
+    ("W", 53),
+    ("FY", 99),
+];
+
+/// A part of a year: `Q4-2026`, `2026W48`, `KW48`, `FY26`, `FY2026`. Upper case.
+#[must_use]
+pub fn is_period(text: &str) -> bool {
+    let (mut unit, mut numbers) = (None, Vec::new());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    for part in words.flat_map(parts) {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            numbers.push(part);
+        } else if unit.replace(part).is_some() {
+            return false;
+        }
+    }
+    let known = |unit: &str| PERIODS.iter().find(|(word, _)| *word == unit);
+    let Some((word, most)) = unit.and_then(known) else { return false };
+    let counts = |number: &str| {
+        number.len() <= 2 && number.parse().is_ok_and(|number: u32| (1..=*most).contains(&number))
+    };
+    let year = |number: &str| is_year(number) || number.len() == 2;
+    match numbers.as_slice() {
+        [one] => {
+            let glued = one.len().checked_sub(4).and_then(|at| one.split_at_checked(at));
+            counts(one)
+                || glued.is_some_and(|(number, year)| counts(number) && is_year(year))
+                || *word == "FY" && is_year(one)
+        }
+        [one, two] => counts(one) && year(two) || year(one) && counts(two),
+        _ => false,
+    }
 }
 
 /// `1990` to `2099`: what people mean by four such digits is a year.

@@ -71,6 +71,23 @@ fn placeholders_and_masked_accounts_are_nobody() {
 }
 
 #[test]
+fn what_a_cashier_writes_and_patterns_are_nobody() {
+    for nobody in [
+        "CASHDEPOSIT",
+        "Cash Deposit",
+        "KASSE",
+        "VERSCHIEDENE",
+        "00001234",
+        "000000001",
+        "11112222",
+        "1212121212",
+        "ABCABCABC",
+    ] {
+        assert!(is_placeholder_payer(nobody), "{nobody}");
+    }
+}
+
+#[test]
 fn account_numbers_are_somebody() {
     for somebody in [
         "DE89370400440532013000",
@@ -92,6 +109,9 @@ fn account_numbers_are_somebody() {
         "MT84MALT011000012345MTLCAST001S",
         "55123",
         "100200300",
+        "00012345",
+        "CASHFLOWLTD1",
+        "11122333",
     ] {
         assert!(!is_placeholder_payer(somebody), "{somebody}");
     }
@@ -160,5 +180,18 @@ fn names_that_say_nothing() {
     }
     for somebody in ["Acme Pte Ltd", "陳大文", "Tan Ah Seng", "Customer P20", "Ünal"] {
         assert!(!is_placeholder_name(somebody), "{somebody}");
+    }
+}
+
+#[test]
+fn a_part_of_a_year_is_no_number() {
+    for part in
+        ["Q4-2026", "Q4", "2026Q4", "Q42026", "KW48", "KW 48/26", "2026W48", "FY26", "FY2026"]
+    {
+        assert!(is_period(part), "{part}");
+    }
+    for number in ["Q5-2026", "W54", "Q4-2026-1", "INV-4", "KW4711", "P18-1", "4-2026", "Q", "QX4"]
+    {
+        assert!(!is_period(number), "{number}");
     }
 }
