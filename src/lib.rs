@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod domain;
 pub mod generate;
+mod jitter;
 pub mod jobs;
 pub mod kafka;
 pub mod masked;

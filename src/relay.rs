@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Topics;
+use crate::jitter;
 use crate::kafka::{Header, OutRecord, Producer, SendError};
 use crate::pipeline::headers_from_json;
 use crate::store::dead_letters::DeadLetter;
@@ -102,8 +103,9 @@ impl Relay {
                     pause = pause.saturating_mul(2).min(RETRY_LONGEST);
                 }
             }
+            let wait = if pause > idle { jitter::spread(pause) } else { idle };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(wait) => {}
                 _ = stop.changed() => {}
             }
         }

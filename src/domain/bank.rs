@@ -158,6 +158,22 @@ impl BankTransaction {
         }
     }
 
+    /// Whether the transaction, booked or not, takes something back: it then needs an original.
+    #[must_use]
+    pub fn is_step_back_booked_or_not(&self) -> bool {
+        match self.direction() {
+            Direction::Return | Direction::BouncedRefund => true,
+            Direction::Payment | Direction::Outgoing => false,
+        }
+    }
+
+    /// Whether the transaction takes money back now: booked, and of more than nothing.
+    #[must_use]
+    pub fn is_booked_step_back(&self) -> bool {
+        let booked = self.status == EntryStatus::Booked && self.amount.is_positive();
+        booked && self.is_step_back_booked_or_not()
+    }
+
     /// What names the original of a return, most telling first.
     #[must_use]
     pub fn original_keys(&self) -> Vec<OriginalKey> {

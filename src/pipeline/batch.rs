@@ -147,7 +147,7 @@ fn locks_first(message: &Message) -> bool {
         Input::Command(_) | Input::Usage(_) | Input::RetryReturn(_) | Input::Rematch(_) => true,
         // It decides payments again that were there before.
         Input::Advice(_) => true,
-        Input::BankTransaction(bank) => load::is_step_back(bank),
+        Input::BankTransaction(bank) => bank.is_booked_step_back(),
         Input::BankStatement(_) => false,
     }
 }

@@ -16,6 +16,7 @@ use super::{Pipeline, topic_kind};
 use crate::config::Topics;
 use crate::domain::input::Message;
 use crate::domain::rejection::DeadLetterReason;
+use crate::jitter;
 use crate::kafka::{
     BatchHandler, Checked, Header, HeldAs, LaneCancel, LogSilence, Opened, PartitionLog, Processed,
     Record, Trouble,
@@ -429,9 +430,7 @@ fn log_retry(topic: &str, partition: i32, error: &StoreError, pause: Duration) {
 
 /// Rests before the next attempt; true when the lane was asked to stop meanwhile.
 async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
-    // Jitter from the clock's low digits: lanes that failed together do not return together.
-    let spread = std::time::Instant::now().elapsed().subsec_nanos() % 8;
-    let wait = *pause + Duration::from_millis(u64::from(spread));
+    let wait = jitter::spread(*pause);
     *pause = pause.saturating_mul(2).min(RETRY_LONGEST);
     tokio::select! {
         () = tokio::time::sleep(wait) => cancel.is_cancelled(),

@@ -29,7 +29,7 @@ use sqlx::Row;
 
 pub use misses::misses as load_misses;
 pub use past::{Past, PastPage, Period, StoredDecision, next_page, past, with_book};
-pub use steps_back::{ProofFeed, is_step_back};
+pub use steps_back::ProofFeed;
 
 use super::{StoreError, Tx, rows, sql};
 use crate::domain::account::Account;
@@ -126,7 +126,7 @@ impl Needs {
                     needs.add_bank(bank, &tokens);
                     needs.add_advised(bank);
                     needs.steps_back.add_bank(bank);
-                    if is_step_back(bank) {
+                    if bank.is_booked_step_back() {
                         // What it undoes may be a return that still waits.
                         needs.bank_keys.extend(named_records(bank));
                     }

@@ -69,18 +69,12 @@ pub fn key_of_other(entry: &BankKey, content_hash: &ContentHash) -> BankKey {
     BankKey { bank_account: entry.bank_account.clone(), key }
 }
 
-fn is_step_back(bank: &BankTransaction) -> bool {
-    match bank.direction() {
-        Direction::Return | Direction::BouncedRefund => true,
-        Direction::Payment | Direction::Outgoing => false,
-    }
-}
-
 /// Whether the key needs an ordinal. The same step back without any name, told again, is one: two
 /// would take the money twice.
 #[must_use]
 pub fn needs_ordinal(bank: &BankTransaction) -> bool {
-    bank.bank_transaction_id.is_none() && entry_of(bank).is_none() && !is_step_back(bank)
+    let named = bank.bank_transaction_id.is_some() || entry_of(bank).is_some();
+    !named && !bank.is_step_back_booked_or_not()
 }
 
 /// What the keys of equal records without any id begin with; their ordinal follows.
@@ -174,7 +168,7 @@ pub(super) fn decide(
     // What takes the place of its own pending record takes that of no other.
     let fresh = !recording.set.bank.contains_key(&key);
     let announced = fresh.then(|| announced(recording, bank, &key)).flatten();
-    if bank.status == EntryStatus::Booked && is_step_back(bank) && bank.amount.is_positive() {
+    if bank.is_booked_step_back() {
         let outcome = returns::receive(recording, bank, key, content_hash)?;
         supersede(recording, announced)?;
         return Ok(outcome);

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 
 use super::Needs;
 use crate::domain::allocation::{Allocation, Rule};
-use crate::domain::bank::{BankTransaction, Direction, EntryStatus, Told, identity_of};
+use crate::domain::bank::{BankTransaction, Direction, Told};
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{
@@ -60,13 +60,6 @@ pub(super) struct StepsBack {
     commanded: BTreeSet<String>,
 }
 
-/// Whether the transaction takes something back, and so needs more than a payment does.
-#[must_use]
-pub fn is_step_back(bank: &BankTransaction) -> bool {
-    let booked = bank.status == EntryStatus::Booked && bank.amount.is_positive();
-    booked && matches!(bank.direction(), Direction::Return | Direction::BouncedRefund)
-}
-
 impl StepsBack {
     pub fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
         self.payments.insert(payment_id.as_str().to_owned());
@@ -81,27 +74,31 @@ impl StepsBack {
     }
 
     pub fn add_bank(&mut self, bank: &BankTransaction) {
-        if !is_step_back(bank) {
+        if !bank.is_booked_step_back() {
             return;
         }
-        let own = bank.bank_account.as_str();
-        let of = bank.return_of.as_ref();
-        let named = of.and_then(|of| of.bank_transaction_id.as_deref());
         let undoes = bank.direction() == Direction::BouncedRefund;
-        let code = || bank.amount.code().to_owned();
-        for id in named.into_iter().chain(bank.bank_transaction_id.as_deref()) {
-            let micros = bank.amount.to_micros().unwrap_or_default();
-            self.ids.insert((own.to_owned(), id.to_owned(), code(), micros));
-            if undoes {
-                self.undone.insert((own.to_owned(), id.to_owned()));
-            }
-        }
-        let end_to_end = bank.original_end_to_end();
-        self.end_to_end.extend(end_to_end.map(|id| (own.to_owned(), id.to_owned())));
-        let payer = bank.debtor_account.as_deref().and_then(identity_of);
-        for amount in [Some(bank.amount), bank.stated_original()].into_iter().flatten() {
-            if let (Some(payer), Ok(micros)) = (payer, amount.to_micros()) {
-                self.payers.insert((own.to_owned(), payer.to_owned(), code(), micros));
+        for key in bank.original_keys() {
+            match key {
+                OriginalKey::BankId { bank_account, id } => {
+                    if undoes {
+                        self.undone.insert((bank_account, id));
+                    }
+                }
+                // Found by one look with the id itself.
+                OriginalKey::Detail { bank_account, id, amount } => {
+                    let micros = amount.to_micros().unwrap_or_default();
+                    self.ids.insert((bank_account, id, amount.code().to_owned(), micros));
+                }
+                OriginalKey::EndToEnd { bank_account, id } => {
+                    self.end_to_end.insert((bank_account, id));
+                }
+                OriginalKey::Payer { bank_account, payer, amount } => {
+                    if let Ok(micros) = amount.to_micros() {
+                        let code = amount.code().to_owned();
+                        self.payers.insert((bank_account, payer, code, micros));
+                    }
+                }
             }
         }
     }
