@@ -107,14 +107,36 @@ impl WorkingSet {
     }
 }
 
-/// Of these invoices those whose number is a neighbour of the word.
+/// Of these invoices those whose number is a neighbour of the word, by their ids as everywhere.
 fn meant(word: &Word, entries: impl IntoIterator<Item = BookEntry>) -> Vec<BookEntry> {
     let variants = word.variants();
-    let entries = entries.into_iter();
-    entries.filter(|entry| variants.contains(&folded_key(&entry.invoice_id))).collect()
+    let near = |entry: &BookEntry| variants.contains(&folded_key(&entry.invoice_id));
+    let mut found: Vec<BookEntry> = entries.into_iter().filter(near).collect();
+    found.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+    found
 }
 
 /// Whether one of its neighbours is like a reference of ours, which only its invoice tells.
 fn may_be_reference(word: &Word) -> bool {
     word.variants().iter().any(|variant| like_reference(variant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Currency;
+
+    /// The oldest come by their due dates; what is near comes by its id, however it was read.
+    #[test]
+    fn what_is_read_is_in_the_order_of_ids() {
+        let currency = Currency::parse("SGD").unwrap();
+        let entry = |id: &str| BookEntry {
+            invoice_id: InvoiceId::parse(id).unwrap(),
+            account_id: AccountId::parse("acme").unwrap(),
+            amount_due: Money::parse("5.00", currency).unwrap(),
+        };
+        let word = Word::Mistyped("INV1008".to_owned());
+        let oldest = ["INV-1002", "INV-1000", "INV-2000"].map(entry);
+        assert_eq!(meant(&word, oldest), ["INV-1000", "INV-1002"].map(entry));
+    }
 }
