@@ -119,11 +119,12 @@ impl StoreError {
         }
     }
 
-    /// Whether it was cut off by a time limit: each further attempt may take as long.
+    /// Whether it was cut off by a time limit, of a statement or of what we do between two (25P03):
+    /// each further attempt may take as long.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))
-            if error.code().is_some_and(|code| code == "57014"))
+            if error.code().is_some_and(|code| matches!(&*code, "57014" | "25P03")))
     }
 
     /// Whether the server had not enough of something, or took too long.
