@@ -327,7 +327,10 @@ fn introduced(world: &mut World) -> Case {
     let (customer, micros) = (world.customer(), world.amount());
     let id = format!("9{}", digits(world, 6));
     let owed = world.owe_as(&id, customer, micros, true);
-    let form = pick(world, &["INVOICE Q", "Inv. Q", "inv no. Q", "topup no Q", "#Q"]);
+    let form = pick(
+        world,
+        &["INVOICE Q", "Inv. Q", "inv no. Q", "Rechnung Nr. Q", "facture n° Q", "发票号Q"],
+    );
     let bank = world.credit(micros, vec![form.replace('Q', &id)]);
     pay(world, &bank, customer, &[owed])
 }

@@ -77,6 +77,16 @@ async fn numbers_that_anybody_may_write_pay_no_invoice_of_a_stranger() {
         ("2611", "65.00", "26/11"),
         ("4111111111111111", "66.00", "card 4111 1111 1111 1111"),
         ("2041", "67.00", "invoice 2041"),
+        ("1234567", "68.00", "No. 1234567 Orchard Road"),
+        ("4711", "69.00", "Apt #4711"),
+        ("71014", "70.00", "P.O. Box 71014"),
+        ("5512", "71.00", "Kundennr. 5512"),
+        ("5513", "72.00", "n° client 5513"),
+        ("5514", "73.00", "лицевой счет № 5514"),
+        ("5515", "74.00", "お客様番号5515"),
+        ("5516", "75.00", "中山路5516号"),
+        ("1234A", "76.00", "1234A Orchard Road"),
+        ("5517", "77.00", "#5517"),
     ];
     for (number, amount, _) in texts {
         feed.command("invoice.create", &invoice(number, &format!("C-{number}"), amount)).await;

@@ -182,6 +182,11 @@ fn across(left: &str, right: &str, found: &mut Found) {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.' | '_');
     let head = left.rsplit(|c| !part(c)).next().unwrap_or_default();
     let tail = right.split(|c| !part(c)).next().unwrap_or_default();
+    // What does not go on stands on its own line, and was read there.
+    let goes_on = |c: char| c.is_ascii_digit() || matches!(c, '-' | '/' | '.' | '_');
+    if !head.contains(|c: char| c.is_ascii_digit()) || !tail.starts_with(goes_on) {
+        return;
+    }
     let joined = format!("{head}{tail}");
     let digits = joined.trim_start_matches(|c: char| !c.is_ascii_digit());
     let end = digits.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(digits.len());

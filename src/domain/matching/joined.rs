@@ -1,8 +1,9 @@
 //! Numbers that people write in several words: `INV 71014`, `INV/2026/00013`, `INV #71014`, digits
 //! in groups, and numbers that leave out what the one before has: `INV-71523, 71524`.
 
-use super::numbers::{Number, Reader, is_introduced, is_invoice_word, is_number_word, significant};
+use super::numbers::{Number, Reader, is_an_invoices, significant};
 use super::spans::{self, Span};
+use super::words::{is_invoice_word, is_number_word};
 use super::{fold, weak};
 use crate::domain::money::Currency;
 
@@ -221,7 +222,7 @@ fn groups(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize) -> Option<N
     if !long || reader.is_barred(at) {
         return None;
     }
-    let doubtful = !is_introduced(line, at.0);
+    let doubtful = !is_an_invoices(line, at);
     Some(Number { awaited: false, ..Number::new(&joined, doubtful, at) })
 }
 

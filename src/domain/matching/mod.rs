@@ -29,6 +29,7 @@ pub mod together;
 pub mod upstream;
 pub mod verdict;
 pub mod weak;
+mod words;
 
 use chrono::{DateTime, Utc};
 
@@ -51,7 +52,7 @@ pub use policy::{Override, PartialPolicy, Policy, PolicyNote, RuleSet};
 pub use tiers::decide_match;
 
 /// Raised whenever a rule changes what it decides.
-pub const RULE_SET_VERSION: i32 = 6;
+pub const RULE_SET_VERSION: i32 = 7;
 /// Suggestions and near misses shown for one payment.
 pub const SUGGESTIONS_MAX: usize = 5;
 

@@ -4,9 +4,10 @@
 //! **doubtful**: it needs a witness that is not the amount. A word such as `INVOICE` right before
 //! it is one; the known payer and the customer's name are the others (`tiers.rs`).
 
-use super::fold::{fold, is_beside_numbers};
+use super::fold::fold;
 use super::spans::{self, Span};
 use super::text::is_separator;
+use super::words::{self, Said};
 use super::{joined, weak};
 use crate::domain::money::Currency;
 
@@ -29,63 +30,6 @@ const GLUED_DIGITS_MIN: usize = 3;
 const GLUED_LETTERS_MIN: usize = 2;
 /// Numbers of a word that letters and digits make without marks between them.
 const GLUED_NUMBERS_MAX: usize = 12;
-
-/// What says of a number that it is an invoice's.
-const INVOICE_WORDS: [&str; 46] = [
-    "INV",
-    "INVS",
-    "INVOICE",
-    "INVOICES",
-    "BILL",
-    "RECHNUNG",
-    "RECHNUNGEN",
-    "RECHNR",
-    "RG",
-    "RNR",
-    "FACTURE",
-    "FACTURA",
-    "FATTURA",
-    "FACTUUR",
-    "FAKTURA",
-    "KID",
-    "FATURA",
-    "FAKTUR",
-    "FAKTURY",
-    "FACT",
-    "FACTURANR",
-    "FACTUURNR",
-    "FAKTURANR",
-    "RECHNUNGSNR",
-    "RECHNUNGSNUMMER",
-    "LASKU",
-    "LASKUNRO",
-    "RAČUN",
-    "SZÁMLA",
-    "СЧЕТ",
-    "СЧЁТ",
-    "СЧЕТУ",
-    "СЧЁТУ",
-    "СЧЕТА",
-    "РАХУНОК",
-    "ΤΙΜΟΛΟΓΙΟ",
-    "فاتورة",
-    "الفاتورة",
-    "請求書",
-    "請求書番号",
-    "请求书",
-    "发票",
-    "發票",
-    "發票號碼",
-    "发票号",
-    "ใบแจ้งหนี้",
-];
-/// Those of them that are written without a space before them.
-const INVOICE_WORDS_BESIDE: [&str; 5] = ["請求書", "請求書番号", "发票", "發票", "ใบแจ้งหนี้"];
-const NUMBER_WORDS: [&str; 8] = ["NO", "NOS", "NR", "NUM", "NUMBER", "NUMMER", "NRO", "番号"];
-/// Words before `NO.` that do not say what is numbered.
-const OPENERS: [&str; 12] = [
-    "", "TOPUP", "TOP", "UP", "RELOAD", "PAYMENT", "PAYMENTS", "PAY", "PAID", "PMT", "FOR", "YOUR",
-];
 
 /// A word that may be an invoice number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,12 +162,13 @@ impl<'a> Reader<'a> {
         let touched = barred.iter().any(|(from, to)| *from < at.1 && at.0 < *to);
         let covered = barred.iter().any(|(from, to)| *from <= at.0 && at.1 <= *to);
         if letters {
-            return Some(covered || beside || self.is_common(text));
+            let house = || words::is_like_a_house(text) && !is_an_invoices(self.line, at);
+            return Some(covered || beside || self.is_common(text) || house());
         }
         if touched {
             return None;
         }
-        Some(self.is_common(text) || !is_introduced(self.line, at.0))
+        Some(self.is_common(text) || !is_an_invoices(self.line, at))
     }
 
     /// A year, a part of one, a date, an amount, a postal code: too common even where a word says
@@ -244,40 +189,35 @@ impl<'a> Reader<'a> {
             (Some(word), None) if money(word) => true,
             (Some(first), second) => {
                 let general =
-                    |word: &str| !INVOICE_WORDS.contains(&word) && weak::is_weak_word(word);
+                    |word: &str| !words::is_invoice_word(word) && weak::is_weak_word(word);
                 telling && std::iter::once(first).chain(second).chain(words).all(general)
             }
         }
     }
 }
 
-/// Whether the words right before say that a number of an invoice follows: `INVOICE`, `INV NO.`,
-/// `TOPUP NO.`, `#`.
+/// Whether the words right before say that a number of an invoice follows, and nothing behind says
+/// that it is something else: `INVOICE`, `INV NO.`; not `NO.` alone, nor `#`.
+pub(super) fn is_an_invoices(line: &str, at: Span) -> bool {
+    // `请求书第71014号`: what is behind belongs to the word before.
+    let counted = line.get(..at.0).is_some_and(|head| head.ends_with('第'));
+    words::said_before(line, at.0) == Said::Invoice
+        && (counted || !words::is_other_after(line, at.1))
+}
+
+/// Whether a word says that a number follows, of an invoice or of nobody knows what: it is looked
+/// for, and proves nothing.
 pub(super) fn is_introduced(line: &str, from: usize) -> bool {
     let head = line.get(..from).unwrap_or_default();
-    let (before, word) = spans::last_letters(head, 3);
-    if is_invoice_word(word) {
-        return true;
+    let numbered = words::is_number_word(spans::last_letters(head, 3).1);
+    let tail = line.get(from..).unwrap_or_default();
+    let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+    let house = || words::is_other_after(line, from.saturating_add(digits));
+    match words::said_before(line, from) {
+        Said::Invoice => true,
+        Said::Nothing => (numbered || head.ends_with('#')) && !house(),
+        Said::Other => false,
     }
-    let numbered = |word: &str| OPENERS.contains(&word) || is_invoice_word(word);
-    if NUMBER_WORDS.contains(&word) {
-        let (earlier, what) = spans::last_letters(before, 3);
-        let alone = what.is_empty() && earlier.is_empty() && before.trim().is_empty();
-        return alone || !what.is_empty() && numbered(what);
-    }
-    head.ends_with('#') && numbered(word) && (!word.is_empty() || head.trim() == "#")
-}
-
-/// `INVOICE`, `请求书`; also right behind other letters where words have no spaces.
-pub(super) fn is_invoice_word(word: &str) -> bool {
-    let beside = || word.chars().next().is_some_and(is_beside_numbers);
-    INVOICE_WORDS.contains(&word)
-        || beside() && INVOICE_WORDS_BESIDE.iter().any(|known| word.ends_with(known))
-}
-
-/// `NO`, `NR`: what follows is a number.
-pub(super) fn is_number_word(word: &str) -> bool {
-    NUMBER_WORDS.contains(&word)
 }
 
 /// One or two letters right behind: `INV71014A` may be another invoice than `INV71014`.
@@ -305,9 +245,10 @@ fn glued(word: &str) -> Vec<Span> {
             let to = at.saturating_add(letters).saturating_add(digits);
             if letters >= GLUED_LETTERS_MIN && digits >= GLUED_DIGITS_MIN {
                 let head = rest.get(..letters).unwrap_or_default();
-                let known = INVOICE_WORDS.iter().filter(|known| head.ends_with(**known));
-                let longest = known.map(|known| known.len()).max();
-                let inner = longest.filter(|length| *length < letters);
+                // The longest word that ends there.
+                let inner = (1..letters)
+                    .find(|skip| words::is_invoice_word(head.get(*skip..).unwrap_or_default()))
+                    .map(|skip| letters - skip);
                 let begins = [Some(at), inner.map(|length| at + letters - length)];
                 let spans = begins.into_iter().flatten().map(|from| (start + from, start + to));
                 if joined::begins_number(head) {
@@ -407,12 +348,14 @@ mod tests {
             ("INVOICE 4711", "4711"),
             ("INV: 4711", "4711"),
             ("INV NO. 4711", "4711"),
-            ("NO. 4711", "4711"),
-            ("TOPUP NO 4711", "4711"),
-            ("TOPUP #4711", "4711"),
-            ("#4711", "4711"),
+            ("NO. 4711", "4711?"),
+            ("TOPUP NO 4711", "4711?"),
+            ("TOPUP #4711", "4711?"),
+            ("#4711", "4711?"),
+            ("INVOICE #4711", "4711"),
             ("RECHNUNG NR. 4711", "4711"),
-            ("HOUSE NO. 4711", "4711?"),
+            ("HOUSE NO. 4711", ""),
+            ("INVOICE 4711 ORCHARD ROAD", "4711?"),
             ("MAIN ST 12 NO. 4711", "4711?"),
             ("CLUB #4711", "4711?"),
             ("REF 4711", "4711?"),

@@ -1,6 +1,7 @@
 //! What in a line of text is no invoice number, however much it looks like one: dates, times,
 //! amounts, phone, card and account numbers, references of banks.
 
+use super::words::{self, Said};
 use super::{reference, weak};
 use crate::domain::bank::BankTransaction;
 
@@ -16,7 +17,7 @@ const IBAN: std::ops::RangeInclusive<usize> = 15..=34;
 /// Groups of one account number as people write it: `DE89 3704 0044 0532 0130 00`.
 const IBAN_GROUPS_MAX: usize = 10;
 
-/// Words that say of the number behind them that it is something else.
+/// Words of which no number of an invoice begins.
 const OTHER_NUMBERS: [&str; 66] = [
     "TEL",
     "TELEPHONE",
@@ -85,8 +86,6 @@ const OTHER_NUMBERS: [&str; 66] = [
     "UEN",
     "VAT",
 ];
-/// Words between such a word and its number.
-const FILLERS: [&str; 8] = ["NO", "NR", "NUM", "NUMBER", "ID", "CODE", "REF", "ENDING"];
 /// What stands for an amount before or after digits, beside the codes of currencies.
 const MONEY_WORDS: [&str; 12] =
     ["RM", "RP", "RS", "KR", "FR", "EURO", "EUROS", "DOLLAR", "DOLLARS", "AMT", "AMOUNT", "SUM"];
@@ -287,12 +286,20 @@ impl<'a> Line<'a> {
 
     fn other_numbers(&mut self, at: usize) {
         let Some(run) = self.run(at) else { return };
-        let head = self.text.get(..run.from).unwrap_or_default();
-        let (before, word) = last_letters(head, 3);
-        let word = if FILLERS.contains(&word) { last_letters(before, 3).1 } else { word };
-        if OTHER_NUMBERS.contains(&word) {
-            let to = self.groups_to(at, *CARD.end());
-            self.bar(run.from, to);
+        let (from, to) = words::token(self.text, run.from, run.to);
+        let said = words::said_before(self.text, run.from);
+        let said = if said == Said::Nothing { words::said_before(self.text, from) } else { said };
+        let unit = from.checked_sub(1).and_then(|mark| self.text.get(mark..from)) == Some("#");
+        match said {
+            Said::Other => {
+                let groups = self.groups_to(at, *CARD.end());
+                self.bar(from, to.max(groups));
+            }
+            Said::Nothing if unit && self.gap(at) == Some("-") && run.text.len() <= 3 => {
+                self.bar(from, to);
+            }
+            Said::Nothing if words::is_other_after(self.text, run.to) => self.bar(from, to),
+            Said::Nothing | Said::Invoice => {}
         }
     }
 

@@ -3,7 +3,9 @@
 
 use chrono::NaiveDate;
 
+use super::spans;
 use super::text::{Found, normalise};
+use super::words::{self, Said};
 use crate::domain::bank::BankTransaction;
 use crate::domain::money::Currency;
 
@@ -15,6 +17,21 @@ pub const LENGTH: std::ops::RangeInclusive<usize> = 4..=35;
 const CANDIDATES_MAX: usize = 8;
 /// Digits in a free text that are fewer are a number as any other, which needs a witness.
 const TELLING_MIN: usize = 7;
+/// So many digits are no house and no customer, unless a word says so.
+const CERTAIN_MIN: usize = 10;
+/// Words that say that a reference follows.
+const REFERENCE_WORDS: [&str; 10] = [
+    "KID",
+    "OCR",
+    "OGM",
+    "VIITE",
+    "VIITENRO",
+    "VIITENUMERO",
+    "REF",
+    "REFERENCE",
+    "REFERENS",
+    "REFERENSNUMMER",
+];
 /// Groups in which a reference is printed.
 const GROUPS_MAX: usize = 12;
 
@@ -238,7 +255,8 @@ pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
     }
     for line in &bank.unstructured {
         let line = normalise(line);
-        whole(&line).into_iter().chain(joined(&line)).for_each(|key| push(key, Place::Text));
+        let keys = whole(&line).into_iter().chain(joined(&line));
+        keys.filter(|key| is_free(&line, key)).for_each(|key| push(key, Place::Text));
         slashed(&line).into_iter().for_each(|key| push(key, Place::Slashed));
     }
     if bank.unstructured.len() > 1 {
@@ -254,6 +272,39 @@ pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
         push(key, Place::EndToEnd);
     }
     found
+}
+
+/// Whether digits of the line are not said to be something else: a telephone, an account, a house.
+/// Few digits count only where a word says what they are, or nothing stands beside them.
+fn is_free(line: &str, key: &str) -> bool {
+    let digits = key.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((from, to)) = place_of(line, key).filter(|_| digits) else { return true };
+    let said = words::said_before(line, from);
+    if said == Said::Other || words::is_other_after(line, to) {
+        return false;
+    }
+    let head = line.get(..from).unwrap_or_default();
+    let named = REFERENCE_WORDS.contains(&spans::last_letters(head, 3).1);
+    let alone = fold(line).is_some_and(|line| line == key);
+    key.len() >= CERTAIN_MIN || alone || named || said == Said::Invoice
+}
+
+/// Where the digits stand, grouped or not.
+fn place_of(line: &str, digits: &str) -> Option<(usize, usize)> {
+    let begins = |(from, _): &(usize, char)| {
+        let mut left = digits.bytes();
+        let mut awaited = left.next();
+        for (at, byte) in line.bytes().enumerate().skip(*from) {
+            match awaited {
+                Some(digit) if digit == byte => awaited = left.next(),
+                Some(_) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => return None,
+                Some(_) => {}
+                None => return Some((*from, at)),
+            }
+        }
+        awaited.is_none().then_some((*from, line.len()))
+    };
+    line.char_indices().filter(|(_, c)| c.is_ascii_digit()).find_map(|start| begins(&start))
 }
 
 /// A line that is nothing but a reference, if it is long enough to be told from other numbers.

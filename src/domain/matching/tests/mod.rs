@@ -2,6 +2,7 @@
 
 mod alike;
 mod bare;
+mod context;
 mod hints;
 mod identity;
 mod learned;
