@@ -115,8 +115,18 @@ impl Tabular for ResolvedRow {
 }
 
 impl Tabular for ParkedReturn {
-    const HEADERS: &'static [&'static str] =
-        &["bank account", "key", "amount", "currency", "booked", "names", "why", "parked", "tried"];
+    const HEADERS: &'static [&'static str] = &[
+        "bank account",
+        "key",
+        "amount",
+        "currency",
+        "booked",
+        "names",
+        "why",
+        "looks like",
+        "parked",
+        "tried",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -127,6 +137,7 @@ impl Tabular for ParkedReturn {
             self.booking_date.clone(),
             cell(self.names.as_ref()),
             self.why.clone(),
+            cell(self.looks_like.as_ref()),
             self.parked_at.to_string(),
             self.tried_at.to_string(),
         ]

@@ -100,6 +100,13 @@ pub struct WithoutBankId {
     pub looks_like: Option<PaymentId>,
 }
 
+/// The earlier record that a later one may be again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Before {
+    Payment(PaymentId),
+    Record(BankKey),
+}
+
 /// Why a return cannot be applied yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReturnWaits {
@@ -115,6 +122,8 @@ pub enum ReturnWaits {
     NoReturn,
     /// The bank took more as its fee than a fee may be.
     FeeAboveLimit,
+    /// It may be an earlier one, told again: a person says what it is.
+    PossibleDuplicate,
 }
 
 impl ReturnWaits {
@@ -127,6 +136,7 @@ impl ReturnWaits {
             Self::Contradicted => "contradicted",
             Self::NoReturn => "no_return",
             Self::FeeAboveLimit => "fee_above_limit",
+            Self::PossibleDuplicate => "possible_duplicate",
         }
     }
 }
@@ -229,6 +239,11 @@ pub enum Effect {
     RecordBankTransaction(Box<BankRecord>),
     /// Beside it, for a payment that the bank gave no id.
     DeliveredWithoutId(Box<WithoutBankId>),
+    /// Beside the record of a payment with an id, or of a return, that may be an earlier one.
+    ToldAgain {
+        key: BankKey,
+        earlier: Before,
+    },
     /// A pending record of the same bank account announced what is now booked as `by`.
     SupersedePending {
         pending: BankKey,

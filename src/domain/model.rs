@@ -292,6 +292,7 @@ impl Model {
             | Effect::TakeBack(_)
             | Effect::RecordBankTransaction(_)
             | Effect::DeliveredWithoutId(_)
+            | Effect::ToldAgain { .. }
             | Effect::RecordStatement(_)
             | Effect::RecordAdvice(_)
             | Effect::SettleAdvice { .. }

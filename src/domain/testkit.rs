@@ -540,6 +540,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.pending.clone_from(&set.pending);
     loaded.pending.looks_back = true;
     loaded.lookalikes.clone_from(&set.lookalikes);
+    loaded.told_steps.clone_from(&set.told_steps);
     loaded.watched.clone_from(&set.watched);
     loaded.watches_as(set);
     loaded.advices.clone_from(&set.advices);

@@ -6,6 +6,7 @@
 //! A complete working set (the model in the tests) never misses.
 
 pub mod advices;
+pub mod alike;
 mod ended;
 pub mod equal_rows;
 mod held;
@@ -17,6 +18,7 @@ pub mod pending;
 pub mod review;
 mod splits;
 pub mod steps_back;
+pub mod told_steps;
 mod undone;
 mod upstream;
 pub mod usage;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::allocation::Allocation;
-use super::effect::{BankDisposition, BankKey, BankRecord, Effect};
+use super::effect::{BankDisposition, BankKey, BankRecord, Before, Effect};
 use super::event::{Cause, Event, EventKey, Fact};
 use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
 use super::input::ContentHash;
@@ -156,6 +158,8 @@ pub struct WorkingSet {
     pub pending: pending::Pending,
     /// Payments without a bank id of the days and amounts of the batch.
     pub lookalikes: lookalikes::Lookalikes,
+    /// What the bank took back on the days of the batch's steps back.
+    pub told_steps: told_steps::ToldSteps,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
     watching: watching::Watching,
@@ -409,7 +413,13 @@ impl WorkingSet {
             Effect::RecordAdvice(advice) => self.advices.insert(advice.as_ref().clone()),
             Effect::SettleAdvice { key, used_by } => self.advices.settle(key, used_by.as_ref()),
             Effect::DeliveredWithoutId(came) => {
-                self.lookalikes.record(&came.record, Some(came.delivery.clone()));
+                let like = came.looks_like.as_ref();
+                self.lookalikes.came(&came.record, came.delivery.clone(), like);
+            }
+            Effect::ToldAgain { key, earlier } => {
+                if matches!(earlier, Before::Record(_)) {
+                    self.told_steps.in_doubt.insert(key.clone());
+                }
             }
             Effect::SupersedePending { pending, by } => self.apply_superseded(pending, by),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,

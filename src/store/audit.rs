@@ -288,6 +288,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "returns_take_their_own",
         "A return takes of the payment that it returns, and of the parts of that."
     ),
+    invariant!(
+        "A78",
+        "same_money_is_decided",
+        "What the bank's records tell twice in equal words counts once, or a person was asked."
+    ),
 ];
 
 /// Checks every invariant in one snapshot.

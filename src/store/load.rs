@@ -20,6 +20,7 @@ mod pending;
 mod resolve;
 mod review;
 mod steps_back;
+mod told_steps;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -78,6 +79,7 @@ pub struct Needs {
     /// Payments that are decided again.
     rematches: BTreeSet<String>,
     lookalikes: lookalikes::Sought,
+    told_steps: told_steps::Steps,
     usage: usage::UsageNeeds,
     steps_back: steps_back::StepsBack,
     /// The feed that proves what is unspent; none: what is known is taken as proof.
@@ -119,6 +121,9 @@ impl Needs {
                     needs.announced.add(bank, key.as_ref());
                     needs.bank_keys.extend(key);
                     needs.lookalikes.add(bank);
+                    if bank.is_booked_step_back() {
+                        needs.told_steps.add(bank);
+                    }
                     let tokens = message.tokens_of(bank);
                     if tokens.unread {
                         continue;
@@ -244,14 +249,15 @@ pub async fn working_set(
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
     make_accounts_known(tx, needs, at).await?;
-    let advices_wait = bank_facts::load(tx, needs, &mut set).await?;
+    let known = bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {
         bank_facts::taken_ids(tx, needs, &mut set).await?;
     }
     pending::load(tx, &needs.announced, &mut set).await?;
-    lookalikes::load(tx, &needs.lookalikes, &mut set).await?;
+    lookalikes::load(tx, &needs.lookalikes, known.nameless, &mut set).await?;
+    told_steps::load(tx, &needs.told_steps, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
-    owners.extend(advices::load(tx, needs, advices_wait, &mut set).await?);
+    owners.extend(advices::load(tx, needs, known.advices, &mut set).await?);
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
     let mut found = resolve::invoices(tx, needs).await?;
     if locks == Locks::Last {

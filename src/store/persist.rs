@@ -116,6 +116,7 @@ async fn own_rows(
     payments(tx, before, after, touched, at).await?;
     bank::transactions(tx, before, &write.effects, at).await?;
     bank::without_id(tx, &write.effects).await?;
+    bank::told_again(tx, &write.effects).await?;
     bank::statements(tx, &write.effects, at).await?;
     advices::all(tx, after, write).await?;
     money::ledger(tx, &write.effects, at).await?;
@@ -203,6 +204,7 @@ impl Touched {
                 | Effect::Post(_)
                 | Effect::RecordBankTransaction(_)
                 | Effect::DeliveredWithoutId(_)
+                | Effect::ToldAgain { .. }
                 | Effect::RecordStatement(_)
                 | Effect::RecordAdvice(_)
                 | Effect::SettleAdvice { .. }

@@ -70,6 +70,7 @@ mod stopping;
 mod story;
 mod strangers;
 mod thresholds;
+mod two_feeds;
 mod upgrade;
 mod usage;
 mod verbs;

@@ -272,6 +272,16 @@ const ASKED: &[(&str, &str)] = &[
         "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[100000000], ARRAY['X'],
          64, 64",
     ),
+    (
+        "load_lookalikes_with_id",
+        "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[1000010000], ARRAY['X'],
+         64",
+    ),
+    (
+        "load_told_steps",
+        "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[5000000], ARRAY[true],
+         64",
+    ),
     ("load_held", "ARRAY['BIG'], ARRAY['SGD'], 34"),
     ("load_near", "ARRAY['RF'], ARRAY['INV-B-1'], ARRAY['1']"),
     ("load_oldest", "ARRAY['BIG'], ARRAY['SGD'], 64"),

@@ -170,6 +170,13 @@ fn of_money() -> Vec<Probe> {
             each(|n| money(&rec("booked", n), &credit(&format!("PEND-{n}"), &odd(n)))),
         ),
         (
+            "money that the bank gives no id",
+            each(|n| {
+                let none = json!({ "bank_transaction_id": null });
+                money(&rec("nameless", n), &with(credit("-", &odd(n)), &none))
+            }),
+        ),
+        (
             "money recorded by hand and allocated",
             (0..BATCH / 2)
                 .flat_map(|n| {

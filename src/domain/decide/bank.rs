@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::{Halt, Recording, returns, settle};
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
-use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome, WithoutBankId};
+use crate::domain::effect::{
+    BankDisposition, BankKey, BankRecord, Before, Effect, Outcome, WithoutBankId,
+};
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
 use crate::domain::keys;
@@ -250,25 +252,37 @@ fn receive(
         event_sequence: 0,
         recorded_at: recording.context.as_of,
     };
-    if bank.bank_transaction_id.is_some() {
-        let decision = match_new(recording, bank, &payment_id)?;
-        return settle::receive_matched(recording, payment, record, decision);
-    }
     let source = recording.cause.record.source.clone();
     let delivery = Delivery { source, at: recording.written_at };
-    let hash = &recording.bank_hash;
-    let earlier = match used_by {
+    let doubt = match used_by {
         Some(other) => Some(Doubt { why: ParkReason::PossibleDuplicate, earlier: other }),
-        None => recording.set.lookalikes.earlier(bank, hash, &delivery),
+        None => looks_like(recording, bank, &delivery),
     };
-    let decision = match &earlier {
+    let decision = match &doubt {
         Some(doubt) => settle::in_doubt(recording, &payment_id, bank, doubt),
         None => match_new(recording, bank, &payment_id)?,
     };
+    let earlier = doubt.map(|doubt| doubt.earlier);
+    if bank.bank_transaction_id.is_some() {
+        let key = record.key.clone();
+        settle::receive_matched(recording, payment, record, decision)?;
+        let again =
+            earlier.map(|earlier| Effect::ToldAgain { key, earlier: Before::Payment(earlier) });
+        return again.map_or(Ok(()), |again| recording.add(again)).map_err(Halt::from);
+    }
     settle::receive_matched(recording, payment, record.clone(), decision)?;
-    let earlier = earlier.map(|doubt| doubt.earlier);
     let came = WithoutBankId { record, delivery, looks_like: earlier };
     Ok(recording.add(Effect::DeliveredWithoutId(Box::new(came)))?)
+}
+
+fn looks_like(
+    recording: &Recording<'_>,
+    bank: &BankTransaction,
+    delivery: &Delivery,
+) -> Option<Doubt> {
+    let set = &recording.set;
+    let state = |id: &PaymentId| set.payments.get(id).map(|payment| payment.state);
+    set.lookalikes.earlier(bank, &recording.bank_hash, delivery, state)
 }
 
 fn match_new(

@@ -7,7 +7,9 @@ use super::settle::event_key;
 use super::{Halt, Recording, split_returns, undo};
 use crate::domain::allocation::Allocation;
 use crate::domain::bank::{BankTransaction, Direction};
-use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, Outcome, ReturnWaits};
+use crate::domain::effect::{
+    BankDisposition, BankKey, BankRecord, Before, Effect, Outcome, ReturnWaits,
+};
 use crate::domain::event::Fact;
 use crate::domain::ids::{LedgerTransactionId, PaymentId, ReturnId};
 use crate::domain::input::ContentHash;
@@ -33,6 +35,15 @@ pub(super) fn receive(
         payment_id: None,
         transaction: bank.clone(),
     };
+    // Two would take the money twice: nothing is looked for before a person has said what it is.
+    if let Some(earlier) = recording.set.told_steps.earlier(bank).cloned() {
+        let key = record.key.clone();
+        recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
+        let why = ReturnWaits::PossibleDuplicate;
+        recording.add(Effect::ParkReturn { key: key.clone(), why })?;
+        recording.add(Effect::ToldAgain { key, earlier: Before::Record(earlier) })?;
+        return Ok(Outcome::Applied { subject: Some("bank:return_parked".to_owned()) });
+    }
     let unread = recording.tokens.as_ref().is_some_and(|tokens| tokens.unread);
     let waits = match bank.direction() {
         // Recorded and no more: the sweep looks for its original.
@@ -60,6 +71,10 @@ pub(super) fn retry(recording: &mut Recording<'_>, key: &BankKey) -> Result<Outc
     let Some(record) = recording.set.parked_returns.get(key).cloned() else {
         return Ok(Outcome::Duplicate);
     };
+    if recording.set.told_steps.in_doubt.contains(key) {
+        let waits = ReturnWaits::PossibleDuplicate.word();
+        return Ok(Outcome::Applied { subject: Some(format!("waits:{waits}")) });
+    }
     let tried = match record.transaction.direction() {
         Direction::BouncedRefund => undo::undo(recording, &record)?,
         Direction::Return | Direction::Payment | Direction::Outgoing => take(recording, &record)?,

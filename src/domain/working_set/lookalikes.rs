@@ -1,5 +1,6 @@
-//! Payments that the bank gave no id. Where the bank enriches a text after booking, or a gateway
-//! exports a day again, the same money comes under another fingerprint; a person says which it is.
+//! Payments that may be one transfer told twice, of which one at least has no id of the bank. Where
+//! the bank enriches a text after booking, a gateway exports a day again, or two feeds tell of one
+//! bank account, the same money comes under another name; a person says which it is.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,9 +11,9 @@ use crate::domain::decide::bank::entry_of;
 use crate::domain::effect::BankRecord;
 use crate::domain::ids::{BankAccountId, PaymentId, Source};
 use crate::domain::input::ContentHash;
-use crate::domain::matching::{names, text, weak};
 use crate::domain::money::Money;
-use crate::domain::payment::ParkReason;
+use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::working_set::alike::{Text, alike, are_two_entries, of_one_statement};
 use crate::domain::working_set::pending::payer;
 
 /// Equal rows of one delivery are written within this of each other.
@@ -29,8 +30,11 @@ pub struct Delivery {
 #[derive(Debug, Clone)]
 struct Equals {
     transaction: BankTransaction,
+    text: Text,
     content_hash: ContentHash,
     first: PaymentId,
+    /// All of them, with whether each may be a payment that has an id.
+    all: Vec<(PaymentId, bool)>,
     /// One of those that came before deliveries were kept.
     undelivered: Option<PaymentId>,
     /// The first and the last delivery of each source.
@@ -53,9 +57,20 @@ pub struct Doubt {
     pub earlier: PaymentId,
 }
 
-/// Payments without a bank id by bank account, day and amount.
-#[derive(Debug, Clone, Default)]
-pub struct Lookalikes(HashMap<SameMoney, OneDay>);
+/// Payments by bank account, day and amount: those without a bank id, and those that have one.
+#[derive(Debug, Clone)]
+pub struct Lookalikes {
+    without_id: HashMap<SameMoney, OneDay>,
+    with_id: HashMap<SameMoney, OneDay>,
+    /// Whether the batch has payments without an id, which those with one are compared with.
+    pub sees_ids: bool,
+}
+
+impl Default for Lookalikes {
+    fn default() -> Self {
+        Self { without_id: HashMap::new(), with_id: HashMap::new(), sees_ids: true }
+    }
+}
 
 #[derive(Debug, Clone, Default)]
 struct OneDay {
@@ -75,48 +90,60 @@ fn same_money(bank: &BankTransaction) -> SameMoney {
 }
 
 impl Lookalikes {
-    pub fn record(&mut self, record: &BankRecord, delivery: Option<Delivery>) {
+    /// Takes a payment without an id. `in_doubt`: whether it may be one that has an id.
+    pub fn record(&mut self, record: &BankRecord, delivery: Option<Delivery>, in_doubt: bool) {
         let Some(payment_id) = &record.payment_id else { return };
         let bank = &record.transaction;
-        let day = self.0.entry(same_money(bank)).or_default();
-        if !day.known.insert(payment_id.clone()) {
-            return;
-        }
-        day.count(payer(bank));
-        let next = day.equals.len();
         let said = (record.content_hash, bank.statement_id.clone());
-        let at = *day.by_said.entry(said).or_insert(next);
-        if at == next {
-            day.by_payer.entry(payer(bank)).or_default().push(next);
-            day.equals.push(Equals {
-                transaction: bank.clone(),
-                content_hash: record.content_hash,
-                first: payment_id.clone(),
-                undelivered: None,
-                delivered: BTreeMap::new(),
-            });
-        }
-        if let Some(equals) = day.equals.get_mut(at) {
+        let day = self.without_id.entry(same_money(bank)).or_default();
+        if let Some(equals) = day.add(payment_id, record, said) {
+            equals.all.push((payment_id.clone(), in_doubt));
             equals.came(payment_id, delivery);
         }
     }
 
+    /// Takes a payment without an id of this batch, and what it looks like.
+    pub fn came(&mut self, record: &BankRecord, delivery: Delivery, like: Option<&PaymentId>) {
+        let day = self.with_id.get(&same_money(&record.transaction));
+        let in_doubt = like.is_some_and(|like| day.is_some_and(|day| day.known.contains(like)));
+        self.record(record, Some(delivery), in_doubt);
+    }
+
+    /// Takes a payment that has an id, if one without may be compared with it.
+    pub fn record_with_id(&mut self, record: &BankRecord) {
+        let Some(payment_id) = record.payment_id.as_ref().filter(|_| self.sees_ids) else { return };
+        let bank = &record.transaction;
+        if bank.bank_transaction_id.is_none() {
+            return;
+        }
+        let said = (record.content_hash, bank.statement_id.clone());
+        self.with_id.entry(same_money(bank)).or_default().add(payment_id, record, said);
+    }
+
     /// The earlier payment that this record may be again: the first, if there are several. Where
-    /// there are more than are compared it is in doubt whatever it says.
+    /// there are more than are compared it is in doubt whatever it says. Two that the bank gave an
+    /// id each are never one.
     #[must_use]
     pub fn earlier(
         &self,
         bank: &BankTransaction,
         hash: &ContentHash,
         delivery: &Delivery,
+        state: impl Fn(&PaymentId) -> Option<PaymentState>,
     ) -> Option<Doubt> {
-        let day = self.0.get(&same_money(bank))?;
-        if let Some(earlier) = day.again(bank, hash, delivery) {
-            let why = ParkReason::PossibleDuplicate;
-            return Some(Doubt { why, earlier: earlier.clone() });
+        if self.without_id.is_empty() && self.with_id.is_empty() {
+            return None;
         }
-        let one = day.equals.first().filter(|_| day.too_many(payer(bank).as_deref()))?;
-        Some(Doubt { why: ParkReason::TooManyAlike, earlier: one.first.clone() })
+        let same = same_money(bank);
+        let (without, with) = (self.without_id.get(&same), self.with_id.get(&same));
+        let text = Text::of(bank);
+        if bank.bank_transaction_id.is_some() {
+            return without?.doubt(bank, |other| other.is_told_without_id(bank, &text, &state));
+        }
+        let again = |other: &Equals| other.is_told_again(bank, &text, hash, delivery);
+        let doubt = without.and_then(|day| day.doubt(bank, again));
+        let told = |other: &Equals| other.is_same(bank, &text).then(|| other.first.clone());
+        doubt.or_else(|| with?.doubt(bank, told))
     }
 }
 
@@ -140,38 +167,99 @@ impl OneDay {
             || payer.is_none() && self.of_somebody > OF_NOBODY_MAX
     }
 
-    fn again(
+    /// Takes a payment; returns the group of those that say the same, if it is new.
+    fn add(
+        &mut self,
+        payment_id: &PaymentId,
+        record: &BankRecord,
+        said: Said,
+    ) -> Option<&mut Equals> {
+        if !self.known.insert(payment_id.clone()) {
+            return None;
+        }
+        let bank = &record.transaction;
+        self.count(payer(bank));
+        let next = self.equals.len();
+        let at = *self.by_said.entry(said).or_insert(next);
+        if at == next {
+            self.by_payer.entry(payer(bank)).or_default().push(next);
+            self.equals.push(Equals {
+                transaction: bank.clone(),
+                text: Text::of(bank),
+                content_hash: record.content_hash,
+                first: payment_id.clone(),
+                all: Vec::new(),
+                undelivered: None,
+                delivered: BTreeMap::new(),
+            });
+        }
+        self.equals.get_mut(at)
+    }
+
+    fn doubt(
         &self,
         bank: &BankTransaction,
-        hash: &ContentHash,
-        delivery: &Delivery,
-    ) -> Option<&PaymentId> {
-        let day = self;
-        let again = |at: &usize| -> Option<&PaymentId> {
-            let other = day.equals.get(*at)?;
-            let earlier = other.apart_from(bank, hash, delivery)?;
-            let two = of_one_statement(bank, &other.transaction)
-                // Without a name of the entry an equal row of a later export is in doubt.
-                && (entry_of(bank).is_some() || other.content_hash != *hash);
-            let same = !two && alike(bank, &other.transaction);
-            same.then_some(earlier)
-        };
-        match payer(bank) {
-            None => (0..day.equals.len()).find_map(|at| again(&at)),
+        again: impl Fn(&Equals) -> Option<PaymentId>,
+    ) -> Option<Doubt> {
+        let at = |at: &usize| again(self.equals.get(*at)?);
+        let earlier = match payer(bank) {
+            None => (0..self.equals.len()).find_map(|one| at(&one)),
             // Whoever is another payer is not looked at.
             own => {
-                let groups = [day.by_payer.get(&own), day.by_payer.get(&None)];
-                let mut found: Vec<(usize, &PaymentId)> = Vec::new();
-                for group in groups.into_iter().flatten() {
-                    found.extend(group.iter().find_map(|at| Some((*at, again(at)?))));
-                }
-                found.into_iter().min().map(|(_, earlier)| earlier)
+                let groups = [self.by_payer.get(&own), self.by_payer.get(&None)];
+                let groups = groups.into_iter().flatten();
+                let found =
+                    groups.filter_map(|all| all.iter().find_map(|one| Some((*one, at(one)?))));
+                found.min().map(|(_, earlier)| earlier)
             }
+        };
+        if let Some(earlier) = earlier {
+            return Some(Doubt { why: ParkReason::PossibleDuplicate, earlier });
         }
+        let one = self.equals.first().filter(|_| self.too_many(payer(bank).as_deref()))?;
+        Some(Doubt { why: ParkReason::TooManyAlike, earlier: one.first.clone() })
     }
 }
 
 impl Equals {
+    /// One of them that a record without an id may be again.
+    fn is_told_again(
+        &self,
+        bank: &BankTransaction,
+        text: &Text,
+        hash: &ContentHash,
+        delivery: &Delivery,
+    ) -> Option<PaymentId> {
+        let earlier = self.apart_from(bank, hash, delivery)?;
+        let two = of_one_statement(bank, &self.transaction)
+            // Without a name of the entry an equal row of a later export is in doubt.
+            && (entry_of(bank).is_some() || self.content_hash != *hash);
+        let same = !two && alike((bank, text), (&self.transaction, &self.text));
+        same.then(|| earlier.clone())
+    }
+
+    /// Whether the other, of which one alone has an id, may be the same transfer.
+    fn is_same(&self, bank: &BankTransaction, text: &Text) -> bool {
+        !are_two_entries(bank, &self.transaction)
+            && alike((bank, text), (&self.transaction, &self.text))
+    }
+
+    /// One of them that a record with an id may be. What may be another one that has an id, and is
+    /// not money of its own by a person's word, does not stand in its way.
+    fn is_told_without_id(
+        &self,
+        bank: &BankTransaction,
+        text: &Text,
+        state: impl Fn(&PaymentId) -> Option<PaymentState>,
+    ) -> Option<PaymentId> {
+        let is_open = |state| matches!(state, PaymentState::Parked(_) | PaymentState::Removed);
+        let stands = |(id, in_doubt): &&(PaymentId, bool)| {
+            !in_doubt || state(id).is_some_and(|state| !is_open(state))
+        };
+        let (earlier, _) = self.all.iter().find(stands)?;
+        self.is_same(bank, text).then(|| earlier.clone())
+    }
+
     fn came(&mut self, payment_id: &PaymentId, delivery: Option<Delivery>) {
         let Some(Delivery { source, at }) = delivery else {
             self.undelivered.get_or_insert_with(|| payment_id.clone());
@@ -211,98 +299,5 @@ impl Equals {
         let (source, [first, last]) = self.delivered.iter().find(|one| other(*one))?;
         let of_first = *source != delivery.source || apart(&first);
         Some(if of_first { &first.1 } else { &last.1 })
-    }
-}
-
-/// Rows of one statement are as many entries, whatever they say.
-fn of_one_statement(left: &BankTransaction, right: &BankTransaction) -> bool {
-    left.statement_id.is_some() && left.statement_id == right.statement_id
-}
-
-/// Whether nothing that both say tells them apart: the payer, the end-to-end id, the place in an
-/// entry, and of their texts one holds the other.
-fn alike(left: &BankTransaction, right: &BankTransaction) -> bool {
-    let differ = |left: Option<String>, right: Option<String>| {
-        left.zip(right).is_some_and(|(left, right)| left != right)
-    };
-    let name = |bank: &BankTransaction| {
-        bank.debtor_name.clone().filter(|name| !weak::is_placeholder_name(name))
-    };
-    let end_to_end = |bank: &BankTransaction| {
-        bank.end_to_end_id.clone().filter(|id| !weak::is_weak_reference(id))
-    };
-    let virtually =
-        |bank: &BankTransaction| bank.virtual_account.as_deref().and_then(text::payer_account);
-    let place = |bank: &BankTransaction| bank.detail.as_ref().map(|d| d.index.to_string());
-    let (from, to) = (end_to_end(left), end_to_end(right));
-    let same_order = from.is_some() && from == to;
-    let payers = (payer(left), payer(right));
-    let same_payer = payers.0.is_some() && payers.0 == payers.1;
-    let named = name(left).zip(name(right));
-    let other_name = !same_payer
-        && named.is_some_and(|(left, right)| names::likeness(&left, &right) < names::SAME);
-    !differ(payers.0, payers.1)
-        && !differ(from, to)
-        && !differ(virtually(left), virtually(right))
-        && !differ(place(left), place(right))
-        && !other_name
-        && (same_order || holds(left, right) || holds(right, left))
-}
-
-/// Whether the text of `long` has all that `short` says: enriched, or not cut.
-fn holds(long: &BankTransaction, short: &BankTransaction) -> bool {
-    let said = |bank: &BankTransaction| {
-        let lines = bank.creditor_reference.iter().chain(&bank.unstructured);
-        text::normalise(&lines.map(String::as_str).collect::<Vec<_>>().join(" "))
-    };
-    let (long, short) = (said(long), said(short));
-    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-    let mut words = short.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let known: Vec<&str> = long.split(|c: char| !c.is_alphanumeric()).collect();
-    plain(&long).contains(&plain(&short)) || words.all(|word| known.contains(&word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::testkit::*;
-
-    fn saying(text: &str) -> BankTransaction {
-        BankTransaction { bank_transaction_id: None, ..credit_saying("1", "50", &[text]) }
-    }
-
-    #[test]
-    fn a_text_that_only_grew_is_the_same() {
-        for (left, right, same) in [
-            ("Topup", "Topup *1728888 Aut. 4989889", true),
-            ("", "Topup", true),
-            ("topup for novem", "TOPUP FOR NOVEMBER", true),
-            ("Topup INV-1", "REF 77 INV-1 Topup", true),
-            ("Topup INV-1", "Topup INV-2", false),
-            ("Topup", "Rent", false),
-        ] {
-            assert_eq!(alike(&saying(left), &saying(right)), same, "{left} / {right}");
-            assert_eq!(alike(&saying(right), &saying(left)), same, "{right} / {left}");
-        }
-    }
-
-    #[test]
-    fn what_both_say_tells_them_apart() {
-        let plain = saying("Topup");
-        let from = |account: &str| BankTransaction {
-            debtor_account: Some(account.to_owned()),
-            ..plain.clone()
-        };
-        let named =
-            |name: &str| BankTransaction { debtor_name: Some(name.to_owned()), ..plain.clone() };
-        let ordered =
-            |id: &str| BankTransaction { end_to_end_id: Some(id.to_owned()), ..plain.clone() };
-        assert!(alike(&plain, &from("PAYERA")) && alike(&from("PAYERA"), &from("payer-a")));
-        assert!(!alike(&from("PAYERA"), &from("PAYERB")));
-        assert!(alike(&from("XXXXXX1234"), &from("N/A")), "nobody is nobody else");
-        assert!(!alike(&named("Acme Trading"), &named("Globex Foods")));
-        assert!(alike(&named("Acme Trading"), &named("UNKNOWN")));
-        assert!(!alike(&ordered("E2E-7F3A"), &ordered("E2E-7F3B")));
-        assert!(alike(&ordered("TOPUP"), &ordered("N/A")), "words tell nothing apart");
     }
 }

@@ -101,6 +101,8 @@ impl WorkingSet {
         if fresh && (self.complete || self.pending.looks_back) {
             self.pending.booked(record);
         }
+        self.lookalikes.record_with_id(record);
+        self.told_steps.record(record);
         if let Some(payment_id) = &record.payment_id {
             self.watched.insert(payment_id.clone(), record.clone());
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -23,12 +24,33 @@ use crate::store::{StoreError, Tx, sql};
 pub(super) struct BankFacts {
     /// Equal records without any id: bank account and print, with a record of them and how many.
     equal: BTreeMap<(String, String), Equal>,
-    /// Bank accounts with money that has no id, with announced or advised money, with booked money.
-    without_id: BTreeSet<String>,
-    announced: BTreeSet<String>,
+    /// Bank accounts that the batch must have alone: with money that has no id, with announced or
+    /// advised money, with money that is taken back. And those with booked money.
+    alone: BTreeSet<String>,
     booked: BTreeSet<String>,
+    /// The first and the last day of the payments that have an id.
+    days: Option<(NaiveDate, NaiveDate)>,
     /// Money that the bank names by statement and entry, with its content.
     entries: Vec<(BankKey, ContentHash)>,
+}
+
+/// What is known of the batch's bank accounts once they are locked.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Known {
+    /// Whether an advice waits for what is booked.
+    pub advices: bool,
+    /// Whether money without an id came there on the days of the batch.
+    pub nameless: bool,
+}
+
+impl Known {
+    fn or(self, other: Self) -> Self {
+        Self { advices: self.advices || other.advices, nameless: self.nameless || other.nameless }
+    }
+
+    fn read(row: &PgRow) -> Result<Self, StoreError> {
+        Ok(Self { advices: row.try_get("advices")?, nameless: row.try_get("nameless")? })
+    }
 }
 
 #[derive(Debug)]
@@ -44,16 +66,13 @@ impl BankFacts {
         let account = || bank.bank_account.as_str().to_owned();
         match bank.status {
             EntryStatus::Pending => {
-                self.announced.insert(account());
+                self.alone.insert(account());
             }
             EntryStatus::Booked => {
                 if !self.booked.contains(bank.bank_account.as_str()) {
                     self.booked.insert(account());
                 }
-                let payment = bank.direction() == Direction::Payment;
-                if payment && bank.bank_transaction_id.is_none() {
-                    self.without_id.insert(account());
-                }
+                self.add_booked(bank);
             }
             EntryStatus::Information => {}
         }
@@ -70,37 +89,51 @@ impl BankFacts {
         None
     }
 
+    fn add_booked(&mut self, bank: &BankTransaction) {
+        let day = bank.booking_date;
+        match (bank.direction(), &bank.bank_transaction_id) {
+            (Direction::Payment, Some(_)) => {
+                let (first, last) = self.days.unwrap_or((day, day));
+                self.days = Some((first.min(day), last.max(day)));
+            }
+            (Direction::Payment, None) | (Direction::Return | Direction::BouncedRefund, _) => {
+                self.alone.insert(bank.bank_account.as_str().to_owned());
+            }
+            (Direction::Outgoing, _) => {}
+        }
+    }
+
     /// Takes note of an advice: it must see all that is booked there.
     pub fn advise(&mut self, bank_account: &str) {
-        self.announced.insert(bank_account.to_owned());
+        self.alone.insert(bank_account.to_owned());
     }
 
     /// Locks what must be held alone; what is left to be shared is locked by the first look-up.
-    /// The flag says whether an advice waits for what is booked.
-    async fn lock(&self, tx: &mut Tx<'_>) -> Result<(BTreeSet<String>, bool), StoreError> {
-        if self.without_id.is_empty() && self.announced.is_empty() {
-            return Ok((self.booked.clone(), false));
+    async fn lock(&self, tx: &mut Tx<'_>) -> Result<(BTreeSet<String>, Known), StoreError> {
+        if self.alone.is_empty() {
+            return Ok((self.booked.clone(), Known::default()));
         }
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
-        let advices = sqlx::query_scalar(sql!("lock_bank_facts"))
-            .bind(list(&self.without_id))
-            .bind(list(&self.announced))
+        let row = sqlx::query(sql!("lock_bank_facts"))
+            .bind(list(&self.alone))
             .bind(list(&self.booked))
+            .bind(self.days.map(|days| days.0))
+            .bind(self.days.map(|days| days.1))
             .fetch_one(&mut **tx)
             .await?;
-        Ok((BTreeSet::new(), advices))
+        Ok((BTreeSet::new(), Known::read(&row)?))
     }
 }
 
 /// Locks and reads what is recorded of the batch's bank records. After this nothing of the same
-/// money is committed beside the batch. Returns whether an advice waits for such money.
+/// money is committed beside the batch.
 pub(super) async fn load(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
     set: &mut WorkingSet,
-) -> Result<bool, StoreError> {
-    let (shared, advices) = needs.bank_facts.lock(tx).await?;
-    let advices = keys(tx, needs, &shared, set).await? || advices;
+) -> Result<Known, StoreError> {
+    let (shared, known) = needs.bank_facts.lock(tx).await?;
+    let known = keys(tx, needs, &shared, set).await?.or(known);
     // Only where the name of an entry is known with other content.
     let used = |(key, hash): &&(BankKey, ContentHash)| {
         set.bank.get(key).is_some_and(|stored| stored.content_hash != *hash)
@@ -112,29 +145,35 @@ pub(super) async fn load(
         keys(tx, needs, &BTreeSet::new(), set).await?;
     }
     last_equal(tx, &needs.bank_facts, set).await?;
-    Ok(advices)
+    Ok(known)
 }
 
-/// Reads the keys that are known by name; returns whether an advice waits for money of `shared`.
+/// Reads the keys that are known by name; returns what is known of the bank accounts `shared`.
 pub(super) async fn keys(
     tx: &mut Tx<'_>,
     needs: &Needs,
     shared: &BTreeSet<String>,
     set: &mut WorkingSet,
-) -> Result<bool, StoreError> {
+) -> Result<Known, StoreError> {
     if needs.bank_keys.is_empty() {
-        return Ok(false);
+        return Ok(Known::default());
     }
     let accounts: Vec<&str> = needs.bank_keys.iter().map(|k| k.bank_account.as_str()).collect();
     let keys: Vec<&str> = needs.bank_keys.iter().map(|k| k.key.as_str()).collect();
     let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
-    let query = sqlx::query(sql!("load_bank_keys")).bind(accounts).bind(keys).bind(shared);
-    let mut advices = false;
+    let days = needs.bank_facts.days;
+    let query = sqlx::query(sql!("load_bank_keys"))
+        .bind(accounts)
+        .bind(keys)
+        .bind(shared)
+        .bind(days.map(|days| days.0))
+        .bind(days.map(|days| days.1));
+    let mut known = Known::default();
     for row in query.fetch_all(&mut **tx).await? {
-        advices |= row.try_get::<bool, _>("advices")?;
+        known = known.or(Known::read(&row)?);
         know(&row, set)?;
     }
-    Ok(advices)
+    Ok(known)
 }
 
 async fn last_equal(

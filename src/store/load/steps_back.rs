@@ -176,6 +176,9 @@ async fn parked(
     let query = sqlx::query(sql!("load_parked_returns")).bind(accounts).bind(keys);
     for row in query.fetch_all(&mut **tx).await? {
         let record = rows::bank_record(&row)?;
+        if row.try_get("in_doubt")? {
+            set.told_steps.in_doubt.insert(record.key.clone());
+        }
         needs.steps_back.add_bank(&record.transaction);
         needs.bank_keys.insert(record.key.clone());
         needs.bank_keys.extend(named_records(&record.transaction));

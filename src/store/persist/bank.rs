@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::micros;
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus};
-use crate::domain::effect::{BankKey, BankRecord, Effect};
+use crate::domain::effect::{BankKey, BankRecord, Before, Effect};
 use crate::domain::ids::PaymentId;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::pending::payer;
@@ -89,6 +89,35 @@ pub(super) async fn without_id(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<()
         .bind(came().map(|came| came.delivery.at).collect::<Vec<_>>())
         .bind(came().map(|came| id(&came.looks_like)).collect::<Vec<_>>())
         .bind(bank().map(payer).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// What may be an earlier record, beside the payments without an id.
+pub(super) async fn told_again(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
+    let again = || {
+        effects.iter().filter_map(|effect| match effect {
+            Effect::ToldAgain { key, earlier } => Some((key, earlier)),
+            _ => None,
+        })
+    };
+    if again().next().is_none() {
+        return Ok(());
+    }
+    let record = |earlier: &Before| match earlier {
+        Before::Record(key) => Some(key.key.clone()),
+        Before::Payment(_) => None,
+    };
+    let payment = |earlier: &Before| match earlier {
+        Before::Payment(id) => Some(id.as_str().to_owned()),
+        Before::Record(_) => None,
+    };
+    sqlx::query(sql!("insert_told_again"))
+        .bind(again().map(|(key, _)| key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(again().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
+        .bind(again().map(|(_, earlier)| record(earlier)).collect::<Vec<_>>())
+        .bind(again().map(|(_, earlier)| payment(earlier)).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,15 +1,17 @@
 -- Which of these keys are recorded. On the way it takes the shared locks of lock_bank_facts for
 -- $3: they wait only for a batch that announces money of these bank accounts, or advises of some;
--- and it tells whether an advice waits for them. One row is empty where nothing is recorded.
+-- and it tells whether an advice waits for them, and whether money without a bank id came to them
+-- from $4 to $5. One row is empty where nothing is recorded.
 WITH locked AS MATERIALIZED (
     SELECT count(pg_advisory_xact_lock_shared(slot)::text) AS locks
       FROM (SELECT DISTINCT (hashtextextended(account, 0) & 127) + 7210553 AS slot
               FROM unnest($3::text[]) AS account ORDER BY slot OFFSET 0) h
 ), seen AS MATERIALIZED (
-    SELECT advices_wait($3::text[]) AS advices FROM locked
+    SELECT advices_wait($3::text[]) AS advices,
+           came_without_id($3::text[], $4::date, $5::date) AS nameless FROM locked
 )
 SELECT found.bank_account, found.bank_key, found.content_hash, found.disposition,
-       found.payment_id, seen.advices
+       found.payment_id, seen.advices, seen.nameless
 FROM seen LEFT JOIN (
     SELECT b.bank_account, b.bank_key, b.content_hash, b.disposition, b.payment_id
       FROM bank_transactions b

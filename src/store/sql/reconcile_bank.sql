@@ -25,11 +25,13 @@ WITH listed AS (
                                      key_part(bank_transaction_id)))
                FILTER (WHERE detail_index IS NOT NULL) AS entries,
            sum(CASE credit_debit WHEN 'CRDT' THEN amount ELSE -amount END) AS total
-      FROM bank_transactions WHERE status = 'BOOK' AND recorded_at <= $1
-       -- What a person took for the same money as an earlier payment is no entry of its own.
-       AND NOT EXISTS (SELECT 1 FROM payments_without_bank_id d JOIN payments p USING (payment_id)
-                        WHERE d.payment_id = bank_transactions.payment_id
-                          AND d.looks_like IS NOT NULL AND p.state = 'removed')
+      FROM bank_transactions t WHERE status = 'BOOK' AND recorded_at <= $1
+       -- What a person took for the same money as an earlier record is no entry of its own.
+       AND NOT EXISTS (SELECT 1 FROM told_again d
+                        WHERE d.bank_account = t.bank_account AND d.bank_key = t.bank_key
+                          AND (t.disposition IN ('return_ended', 'refund_bounced') OR EXISTS (
+                              SELECT 1 FROM payments p
+                               WHERE p.payment_id = t.payment_id AND p.state = 'removed')))
      GROUP BY bank_account, currency, statement_id, booking_date
 ), known AS (
     -- One over the same entries as several shorter ones before it counts nothing of its own.

@@ -22,9 +22,11 @@ WITH said AS (
 SELECT t.bank_key, t.status, t.credit_debit, t.reversal, t.currency, t.amount, t.booking_date,
        t.disposition, t.payment_id, t.statement_id IS NOT NULL AS named,
        t.status = 'BOOK' AND NOT EXISTS (
-           SELECT 1 FROM payments_without_bank_id d JOIN payments p USING (payment_id)
-            WHERE d.payment_id = t.payment_id AND d.looks_like IS NOT NULL
-              AND p.state = 'removed') AS counted
+           SELECT 1 FROM told_again d
+            WHERE d.bank_account = t.bank_account AND d.bank_key = t.bank_key
+              AND (t.disposition IN ('return_ended', 'refund_bounced') OR EXISTS (
+                  SELECT 1 FROM payments p
+                   WHERE p.payment_id = t.payment_id AND p.state = 'removed'))) AS counted
   FROM bank_transactions t
  WHERE t.bank_account = $1
    AND CASE WHEN t.statement_id IS NOT NULL THEN

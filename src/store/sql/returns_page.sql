@@ -1,7 +1,8 @@
 -- Of the parked returns behind $4 and $5, up to $6 and $7 and at most $3 of them: those to be tried
 -- again that never failed, and the last that was looked at. To be tried is what was never tried
 -- since it was parked, or an hour ago, and what names something that has come since. An original
--- that was on its way when the return was tried is looked for a minute longer.
+-- that was on its way when the return was tried is looked for a minute longer. What may be an
+-- earlier one told again waits for a person.
 WITH page AS (
     SELECT p.*, row_number() OVER (ORDER BY p.bank_account, p.bank_key) AS place
       FROM (SELECT bank_account, bank_key, original_key, why, parked_at, tried_at
@@ -14,6 +15,7 @@ SELECT p.bank_account, p.bank_key, p.parked_at, p.place, d.due, p.tried_at
  CROSS JOIN LATERAL (
     SELECT (SELECT true FROM failing_items f WHERE f.kind = 'return'
                AND f.item = key_joined(p.bank_account, p.bank_key) LIMIT 1) IS NULL
+       AND p.why <> 'possible_duplicate'
        AND coalesce(p.tried_at = p.parked_at OR p.tried_at <= $1::timestamptz - interval '1 hour'
         OR (p.why = 'no_original' AND (
             SELECT true FROM bank_transactions b WHERE b.bank_account = p.bank_account

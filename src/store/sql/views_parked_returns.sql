@@ -1,6 +1,9 @@
--- Parked returns, the longest parked first. Index: bank_transactions_pkey.
+-- Parked returns, the longest parked first. Indexes:
+-- bank_transactions_pkey, told_again_pkey.
 SELECT p.bank_account, p.bank_key, t.currency, t.amount, t.booking_date, t.return_of ->> 0 AS names,
-       p.why, p.parked_at, p.tried_at
+       p.why, p.parked_at, p.tried_at,
+       (SELECT a.earlier_key FROM told_again a WHERE a.bank_account = p.bank_account
+           AND a.bank_key = p.bank_key) AS looks_like
   FROM parked_returns p
   JOIN bank_transactions t USING (bank_account, bank_key)
  ORDER BY p.parked_at, p.bank_account, p.bank_key

@@ -2,8 +2,11 @@
 -- bank_transactions_payment_id_key, decisions_pkey, allocations_live_pair.
 SELECT p.payment_id, p.account_id, p.currency, p.amount, p.allocated, p.returned, p.refunded,
        p.split, p.state, p.reason, p.origin, p.received_on, p.recorded_at,
-       (SELECT d.looks_like FROM payments_without_bank_id d
-         WHERE d.payment_id = p.payment_id) AS looks_like,
+       (SELECT e.payment_id FROM bank_transactions t
+          JOIN told_again d USING (bank_account, bank_key)
+          JOIN bank_transactions e
+            ON e.bank_account = d.bank_account AND e.bank_key = d.earlier_key
+         WHERE t.payment_id = p.payment_id) AS looks_like,
        b.debtor_name, b.debtor_account, b.said,
        concat_ws(' ', p.reference, p.remark, p.method) AS noted
   FROM unnest($1::text[]) WITH ORDINALITY w (payment_id, place)

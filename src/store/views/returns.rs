@@ -19,6 +19,9 @@ pub struct ParkedReturn {
     /// The bank's id of what it returns or undoes.
     pub names: Option<String>,
     pub why: String,
+    /// The key of the earlier record that it may be again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
     pub parked_at: At,
     pub tried_at: At,
 }
@@ -37,6 +40,7 @@ pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedReturn>> {
             booking_date: booked.to_string(),
             names: row.try_get("names")?,
             why: row.try_get("why")?,
+            looks_like: row.try_get("looks_like")?,
             parked_at: row.try_get("parked_at")?,
             tried_at: row.try_get("tried_at")?,
         })

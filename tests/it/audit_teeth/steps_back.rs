@@ -6,6 +6,35 @@ pub const BOOK: &str = include_str!("steps_back.sql");
 
 pub const PLANTS: &[Plant] = &[
     plant(
+        "A78",
+        "a payment that was told without the bank's id as well",
+        "
+        UPDATE bank_transactions SET debtor_account = 'PAYER1' WHERE bank_key = 'id:B4';
+        INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+            payment_id, credit_debit, reversal, currency, amount, booking_date, recorded_at,
+            debtor_account)
+        SELECT bank_account, 'print:1', content_hash, status, disposition, 'PAY-5', credit_debit,
+               reversal, currency, amount, booking_date, recorded_at, 'payer-1'
+          FROM bank_transactions WHERE bank_key = 'id:B4';
+        UPDATE bank_transactions SET bank_transaction_id = 'B4' WHERE bank_key = 'id:B4';
+        INSERT INTO payments_without_bank_id (payment_id, bank_account, booking_date, currency,
+            amount, payer)
+        SELECT 'PAY-5', bank_account, booking_date, currency, amount, 'PAYER1'
+          FROM bank_transactions WHERE bank_key = 'id:B4'",
+    ),
+    plant(
+        "A78",
+        "a return that two statements tell of",
+        r#"
+        UPDATE bank_transactions SET return_of = '["B5", null, null]'
+         WHERE bank_key = 'reversal:B5';
+        INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
+            credit_debit, reversal, currency, amount, booking_date, recorded_at, return_of)
+        SELECT bank_account, 'entry:M/7', content_hash, status, disposition, credit_debit,
+               reversal, currency, amount, booking_date, recorded_at, return_of
+          FROM bank_transactions WHERE bank_key = 'reversal:B5'"#,
+    ),
+    plant(
         "A16",
         "a reversal that took nothing from the balance",
         "

@@ -407,7 +407,6 @@ mod without_id {
             BankTransaction { amount: money("51"), ..first.clone() },
             BankTransaction { debtor_account: Some("PAYERB".to_owned()), ..first.clone() },
             BankTransaction { booking_date: day("2026-01-05"), ..first.clone() },
-            BankTransaction { bank_transaction_id: Some("77".to_owned()), ..first.clone() },
             saying("Rent"),
         ];
         for other in others {
@@ -416,6 +415,29 @@ mod without_id {
             let second = send(&mut desk, other, "csv", 0);
             assert_ne!(state(&desk, &second), AGAIN);
         }
+    }
+
+    #[test]
+    fn the_banks_id_makes_no_second_payment_of_what_came_without() {
+        let with_id = |id: &str| BankTransaction {
+            bank_transaction_id: Some(id.to_owned()),
+            ..saying("Topup")
+        };
+        let mut desk = desk();
+        let first = send(&mut desk, saying("Topup"), "csv", 0);
+        let second = send(&mut desk, with_id("77"), "bank", 0);
+        assert_eq!((state(&desk, &first), state(&desk, &second)), (PaymentState::Allocated, AGAIN));
+        // The other way round. A second id is a second transfer, until somebody says that what has
+        // none is money of its own.
+        let mut desk = self::desk();
+        let first = send(&mut desk, with_id("77"), "bank", 0);
+        let second = send(&mut desk, saying("Topup"), "csv", 0);
+        let third = send(&mut desk, with_id("78"), "bank", 0);
+        let stand = [&first, &second, &third].map(|id| state(&desk, id));
+        assert_eq!(stand, [PaymentState::Allocated, AGAIN, PaymentState::Allocated]);
+        desk.apply(assign(second.as_str(), "A"));
+        let fourth = send(&mut desk, with_id("79"), "bank", 0);
+        assert_eq!(state(&desk, &fourth), AGAIN);
     }
 
     #[test]
