@@ -338,4 +338,26 @@ impl Payment {
             PaymentState::PartlyAllocated
         })
     }
+
+    /// Whether the state is one that these amounts and this account allow: what the constraint
+    /// `payment_state_follows_amounts` says.
+    ///
+    /// # Errors
+    /// As [`Self::unallocated`].
+    pub fn state_follows_amounts(&self) -> Result<bool, MoneyError> {
+        let (some, free) = (self.allocated.is_positive(), self.unallocated()?);
+        let gone = if self.origin == PaymentOrigin::Split {
+            self.left()?.is_zero()
+        } else {
+            self.left()?.add(self.split)?.is_zero()
+        };
+        Ok(match self.state {
+            PaymentState::Allocated => some && free.is_zero(),
+            PaymentState::PartlyAllocated => some && free.is_positive(),
+            PaymentState::OnAccount => !some && self.account_id.is_some(),
+            PaymentState::Parked(_) | PaymentState::Removed => !some,
+            PaymentState::Returned => gone,
+            PaymentState::Split => !some && self.has_parts() && free.is_zero(),
+        })
+    }
 }

@@ -224,30 +224,38 @@ pub(super) fn apply(
     recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
     recording.add(Effect::Return(Box::new(returned)))?;
     recording.publish(event_key(payment), fact)?;
-    let Some((taken, clawed)) = postings else {
-        return restate(recording, payment);
-    };
-    split_returns::take_parts(recording, payment, &parts, return_id)?;
-    reverse_planned(recording, &plan, return_id, (taken, clawed))?;
-    restate(recording, payment)
+    if let Some(posted) = postings {
+        let given_back = split_returns::post_parts(recording, &parts)?;
+        let of_parts = parts.iter().zip(&given_back).map(|(taken, posted)| (&taken.plan, *posted));
+        let planned: Vec<_> = of_parts.chain([(&plan, posted)]).collect();
+        reverse_planned(recording, &planned, return_id)?;
+        split_returns::close_parts(recording, payment, (&parts, &given_back), return_id)?;
+    }
+    restate(recording, payment, false)
 }
 
-/// Reverses what was planned: what is unspent first, then what was spent.
+/// What is taken back of a payment whose money is being taken, and what is clawed back of it.
+pub(super) type Posted = (LedgerTransactionId, LedgerTransactionId);
+
+/// Reverses what was planned: what is unspent first, of all of them, then what was spent. The debt
+/// of that is cleared from whatever the customer has, so nothing that is planned as unspent may be
+/// there any more.
 pub(super) fn reverse_planned(
     recording: &mut Recording<'_>,
-    plan: &Plan,
+    planned: &[(&Plan, Posted)],
     return_id: ReturnId,
-    (taken, clawed): (LedgerTransactionId, LedgerTransactionId),
 ) -> Result {
     let (kind, return_id) = (ReversalKind::Returned, Some(return_id));
-    let zero = Money::zero(plan.unspent.currency());
-    for part in plan.parts.iter().filter(|part| part.unspent.is_positive()) {
+    let all = || planned.iter().flat_map(|(plan, to)| plan.parts.iter().map(move |of| (of, *to)));
+    for (part, (taken, _)) in all().filter(|(part, _)| part.unspent.is_positive()) {
         let step = Step { kind, return_id, posted: taken };
-        reverse(recording, &part.link, part.unspent, zero, &step, None)?;
+        let none = Money::zero(part.unspent.currency());
+        reverse(recording, &part.link, part.unspent, none, &step, None)?;
     }
-    for part in plan.parts.iter().filter(|part| part.spent.is_positive()) {
+    for (part, (_, clawed)) in all().filter(|(part, _)| part.spent.is_positive()) {
         let step = Step { kind, return_id, posted: clawed };
-        reverse(recording, &part.link, zero, part.spent, &step, None)?;
+        let none = Money::zero(part.spent.currency());
+        reverse(recording, &part.link, none, part.spent, &step, None)?;
     }
     Ok(())
 }
@@ -316,7 +324,7 @@ pub(super) fn post(
     recording: &mut Recording<'_>,
     payment: &Payment,
     taking: &Taking,
-) -> Result<(LedgerTransactionId, LedgerTransactionId)> {
+) -> Result<Posted> {
     let taken = recording.ids.ledger_transaction();
     let mut entries = vec![
         taking.from.clone(),
@@ -348,20 +356,29 @@ pub(super) fn post(
 }
 
 /// Where the payment stands now. One that still waits for an invoice goes on waiting; one that was
-/// removed stays so unless it has money again.
-pub(super) fn restate(recording: &mut Recording<'_>, before: &Payment) -> Result {
+/// removed stays so unless money came back to it (`again`).
+pub(super) fn restate(recording: &mut Recording<'_>, before: &Payment, again: bool) -> Result {
     let now = payment_of(recording.set, &before.payment_id)?;
     let gone = now.left()?.is_zero() && !now.has_parts();
-    let again = before.state == PaymentState::Removed && now.refunded != before.refunded;
+    let waits = match before.state {
+        PaymentState::OnAccount | PaymentState::Parked(_) => true,
+        PaymentState::Allocated
+        | PaymentState::PartlyAllocated
+        | PaymentState::Returned
+        | PaymentState::Removed
+        | PaymentState::Split => false,
+    };
     let state = if before.state == PaymentState::Removed && !again {
         before.state
     } else if gone {
         PaymentState::Returned
     } else if now.allocated.is_positive() {
         now.settled_state()?
-    } else if now.split.is_positive() && !now.unallocated()?.is_positive() {
+    } else if now.has_parts() && !now.unallocated()?.is_positive() {
         PaymentState::Split
-    } else if again || before.state == PaymentState::Returned {
+    } else if waits {
+        before.state
+    } else {
         match now.account_id {
             Some(_) => PaymentState::OnAccount,
             None if recording.set.parts_ever(&before.payment_id) > 0 => {
@@ -369,8 +386,6 @@ pub(super) fn restate(recording: &mut Recording<'_>, before: &Payment) -> Result
             }
             None => PaymentState::Parked(ParkReason::NoCandidate),
         }
-    } else {
-        before.state
     };
     if state != before.state {
         let payment_id = before.payment_id.clone();

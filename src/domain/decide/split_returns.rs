@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Recording;
-use super::returns::{Plan, Taking, plan, post, reverse_planned};
+use super::returns::{Plan, Posted, Taking, plan, post};
 use super::reverse::live_links;
 use super::settle::event_key;
 use crate::domain::effect::Effect;
@@ -23,7 +23,7 @@ type Result<T = ()> = std::result::Result<T, super::Halt>;
 pub(super) struct PartTaken {
     part: Payment,
     free: Money,
-    plan: Plan,
+    pub plan: Plan,
 }
 
 /// What is left of all parts of the payment.
@@ -133,25 +133,15 @@ pub(super) fn sum_with_parts(own: &Taking, parts: &[PartTaken]) -> Result<Taking
     Ok(Taking { from, parts, free, unspent, spent, fee })
 }
 
-/// Takes all parts back to the payment, whatever was spent of them.
-pub(super) fn take_parts(
+/// Posts that all parts go back to the payment, whatever was spent of them, and tells it.
+pub(super) fn post_parts(
     recording: &mut Recording<'_>,
-    payment: &Payment,
     parts: &[PartTaken],
-    return_id: ReturnId,
-) -> Result {
-    for taken in parts {
-        take_part(recording, payment, taken, return_id)?;
-    }
-    Ok(())
+) -> Result<Vec<Posted>> {
+    parts.iter().map(|taken| post_part(recording, taken)).collect()
 }
 
-fn take_part(
-    recording: &mut Recording<'_>,
-    payment: &Payment,
-    taken: &PartTaken,
-    return_id: ReturnId,
-) -> Result {
+fn post_part(recording: &mut Recording<'_>, taken: &PartTaken) -> Result<Posted> {
     let part = &taken.part;
     let amount = part.left()?;
     let zero = Money::zero(amount.currency());
@@ -175,15 +165,27 @@ fn take_part(
         reason: None,
     };
     recording.publish(event_key(part), fact)?;
-    reverse_planned(recording, &taken.plan, return_id, posted)?;
-    recording.add(Effect::TakeBack(Box::new(TakenBack {
-        part_id: part.payment_id.clone(),
-        payment_id: payment.payment_id.clone(),
-        amount,
-        return_id: Some(return_id),
-        reason: None,
-        ledger_transaction_id: posted.0,
-    })))?;
-    let (payment_id, state) = (part.payment_id.clone(), PaymentState::Returned);
-    Ok(recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?)
+    Ok(posted)
+}
+
+/// The parts of which all was reversed have nothing any more.
+pub(super) fn close_parts(
+    recording: &mut Recording<'_>,
+    payment: &Payment,
+    (parts, posted): (&[PartTaken], &[Posted]),
+    return_id: ReturnId,
+) -> Result {
+    for (taken, posted) in parts.iter().zip(posted) {
+        recording.add(Effect::TakeBack(Box::new(TakenBack {
+            part_id: taken.part.payment_id.clone(),
+            payment_id: payment.payment_id.clone(),
+            amount: taken.part.left()?,
+            return_id: Some(return_id),
+            reason: None,
+            ledger_transaction_id: posted.0,
+        })))?;
+        let (payment_id, state) = (taken.part.payment_id.clone(), PaymentState::Returned);
+        recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?;
+    }
+    Ok(())
 }

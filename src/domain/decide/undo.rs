@@ -216,7 +216,7 @@ fn restore(
     };
     recording.publish(event_key(payment), fact)?;
     settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
-    restate(recording, payment)
+    restate(recording, payment, in_books.is_positive())
 }
 
 fn post(

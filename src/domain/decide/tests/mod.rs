@@ -1,6 +1,7 @@
 //! What deciding a record does, as tables and as properties of random logs.
 
 mod advice;
+mod back_again;
 mod bank;
 mod batches;
 mod commands;

@@ -51,6 +51,7 @@ pub(super) fn sound(desk: &Desk) {
     assert_eq!(ledger("split_clearing"), money("0"));
     let (mut free, mut here) = (money("0"), money("0"));
     for payment in desk.model.set.payments.values() {
+        assert_eq!(payment.state_follows_amounts(), Ok(true), "{payment:?}");
         if payment.state != PaymentState::Removed {
             free = free.add(payment.unallocated().expect("free")).expect("sum");
             here = here.add(payment.left().expect("left")).expect("sum");

@@ -15,7 +15,7 @@ use crate::domain::testkit::{
 };
 
 /// Those payments, each with so much, or with all that the return still lacks.
-fn take(owner: &str, from: &[(&str, &str)], fee: Option<&str>) -> Command {
+pub(super) fn take(owner: &str, from: &[(&str, &str)], fee: Option<&str>) -> Command {
     let amount = |text: &str| Amount::parse(text).expect("an amount");
     let one = |(id, text): &(&str, &str)| {
         (PaymentId::trusted(id), Some(text).filter(|text| !text.is_empty()).map(|t| amount(t)))
