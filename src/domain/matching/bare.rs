@@ -18,10 +18,37 @@ const APART_MAX: usize = 3;
 const RANGE_MAX: u64 = 20;
 const GAP_MAX: usize = 14;
 /// Words between the ends of a range.
-const TO: [&str; 14] = [
-    "TO", "TILL", "UNTIL", "THRU", "THROUGH", "BIS", "AU", "AL", "ATÉ", "HASTA", "TOT", "ДО", "ПО",
+const TO: [&str; 22] = [
+    "TO",
+    "TILL",
+    "UNTIL",
+    "THRU",
+    "THROUGH",
+    "BIS",
+    "AU",
+    "À",
+    "AL",
+    "A",
+    "ATÉ",
+    "HASTA",
+    "TOT",
+    "TM",
+    "DO",
+    "TIL",
+    "ДО",
+    "ПО",
     "至",
+    "到",
+    "から",
+    "ถึง",
 ];
+/// Words between a number and the year that it is of, and between numbers of one list.
+const OF: [&str; 14] =
+    ["OF", "AUS", "VON", "VOM", "DE", "DEL", "DI", "VAN", "UIT", "AV", "FRA", "ЗА", "Z", "DU"];
+const AND: [&str; 14] =
+    ["AND", "UND", "U", "ET", "Y", "E", "EN", "OCH", "OG", "I", "И", "JA", "VE", "DAN"];
+/// Digits of a year and of a number without anything between them.
+const GLUED: std::ops::RangeInclusive<usize> = 7..=12;
 /// Digits of a year that leave out the century.
 const SHORT_YEAR: std::ops::RangeInclusive<u32> = 20..=39;
 
@@ -103,9 +130,8 @@ fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
                 let text = line.get(first.from..group.to).unwrap_or_default();
                 found.push(text);
                 found.push_with_century(text);
-                if count == 2 && weak::is_year(group.text) {
-                    // `17/2026` for 2026-17.
-                    found.push(&format!("{}-{}", group.text, first.text));
+                if count == 2 {
+                    found.push_of_year(first.text, group.text);
                 }
             }
             if gap == " " && last.from == first.from && weak::is_year(first.text) {
@@ -131,6 +157,8 @@ fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
             continue;
         }
         found.push(first.text);
+        found.push_with_year(first.text);
+        of_year(line, &groups, start, found);
         shortened(line, &groups, start, found);
         range(line, &groups, start, found);
     }
@@ -143,10 +171,8 @@ fn range(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
         return;
     };
     let gap = line.get(low.to..high.from).unwrap_or_default();
-    let words: Vec<&str> =
-        gap.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
-    let marked = gap.contains(['-', '~']) || gap.contains("..");
-    if !marked && !words.iter().any(|word| TO.contains(word)) || gap.chars().count() > GAP_MAX {
+    let marked = gap.contains(['-', '~', '〜']) || gap.contains("..") || gap.contains("T/M");
+    if !marked && !words_of(gap).any(|word| TO.contains(&word)) || gap.chars().count() > GAP_MAX {
         return;
     }
     let kept = low.text.len().checked_sub(high.text.len());
@@ -159,6 +185,31 @@ fn range(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
     }
 }
 
+fn words_of(gap: &str) -> impl Iterator<Item = &str> {
+    gap.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty())
+}
+
+/// `13 of 2026`, `0001 and 0002 of 2026`: the year of all of them.
+fn of_year(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+    let mut last: Option<&Group<'_>> = None;
+    for group in groups.iter().skip(start).take(GROUPS_MAX) {
+        let gap = last.and_then(|last| line.get(last.to..group.from));
+        if let (Some(gap), Some(first)) = (gap, groups.get(start)) {
+            let words = || words_of(gap);
+            let near = gap.chars().count() <= GAP_MAX;
+            if weak::is_year(group.text) && near && words().any(|word| OF.contains(&word)) {
+                found.push(&format!("{}-{}", group.text, first.text));
+                return;
+            }
+            let listed = gap.chars().all(|c| c.is_alphabetic() || " ,&+;/".contains(c));
+            if !near || !listed || !words().all(|word| AND.contains(&word)) {
+                return;
+            }
+        }
+        last = Some(group);
+    }
+}
+
 /// `71014,15` and `71014/15/16`: what follows has the first digits of the one before.
 fn shortened(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
     let Some(whole) = groups.get(start).filter(|group| DIGITS.contains(&group.text.len())) else {
@@ -168,7 +219,9 @@ fn shortened(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) 
     for group in groups.iter().skip(start.saturating_add(1)).take(GROUPS_MAX) {
         let gap = line.get(last.to..group.from).unwrap_or_default();
         let listed = gap.len() <= 5 && !gap.contains(['.', ':', '$', '%']);
-        if !listed || !(2..whole.text.len()).contains(&group.text.len()) {
+        // `71014/5/6`; a single digit behind a space is how many of something.
+        let least = if matches!(gap, "/" | "," | "+") { 1 } else { 2 };
+        if !listed || !(least..whole.text.len()).contains(&group.text.len()) {
             return;
         }
         let kept = whole.text.get(..whole.text.len() - group.text.len()).unwrap_or_default();
@@ -194,6 +247,25 @@ fn across(left: &str, right: &str, found: &mut Found) {
 }
 
 impl Found {
+    /// `17/2026` and `17/26` for 2026-17.
+    fn push_of_year(&mut self, number: &str, year: &str) {
+        if weak::is_year(year) {
+            self.push(&format!("{year}-{number}"));
+        } else if year.len() == 2 && year.parse().is_ok_and(|year| SHORT_YEAR.contains(&year)) {
+            self.push(&format!("20{year}-{number}"));
+        }
+    }
+
+    /// `202600013` for 2026-13.
+    fn push_with_year(&mut self, text: &str) {
+        if let Some((year, number)) = text.split_at_checked(4)
+            && weak::is_year(year)
+            && GLUED.contains(&text.len())
+        {
+            self.push(&format!("{year}-{number}"));
+        }
+    }
+
     /// `26/00013` for 2026-13.
     fn push_with_century(&mut self, text: &str) {
         let (year, _) = text.split_at(text.len().min(2));
@@ -246,6 +318,8 @@ mod tests {
             assert!(!expected.is_empty() || found.is_empty(), "{lines:?}: {found:?}");
         }
         assert!(read(&["4711 ".repeat(99).as_str(), "INV-71014 to INV-71020"]).len() <= WORDS_MAX);
+        let years = read(&["invoices 0001 and 0002 of 2026"]);
+        assert!(years.contains(&"2026-1".to_owned()) && years.contains(&"2026-2".to_owned()));
         assert_eq!(read(&["71014 bis 71016"]), ["71014", "71015", "71016"]);
     }
 

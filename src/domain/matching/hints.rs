@@ -136,6 +136,17 @@ impl<'a> Matching<'a> {
         self.bare_group(&bare)
     }
 
+    /// R4 of more than is due: the text has the digits of others of the customer, and with them it
+    /// is exactly the amount. A person takes all of them.
+    pub(super) fn is_one_of_a_list(
+        &mut self,
+        invoice: &Invoice,
+        named: &Named<'_>,
+    ) -> Result<bool, Stop> {
+        let above = invoice.due()?.compare(self.subject.free)?.is_lt();
+        Ok(above && self.others_by_digits(named)?)
+    }
+
     /// What was found by its digits alone says so.
     fn mark_bare(&mut self, bare: &[BookEntry]) {
         for candidate in &mut self.explanation.candidates {

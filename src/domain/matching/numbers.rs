@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
                 found.push(Number { whole, ..Number::new(text, doubtful, at) });
             }
         }
-        for (from, to) in glued(word) {
+        for (from, to) in glued(word).into_iter().chain(in_a_row(word)) {
             let text = word.get(from..to).unwrap_or_default();
             let at = (start.saturating_add(from), start.saturating_add(to));
             let beside = is_beside_digits(word, from, to) || is_short_suffix(word, to);
@@ -259,6 +259,36 @@ fn glued(word: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// Numbers with marks in them, and nothing between: `XE-0002YT-0001`. All of the word, or nothing.
+fn in_a_row(word: &str) -> Vec<Span> {
+    let bytes = word.as_bytes();
+    let mut begins = vec![0];
+    for (at, pair) in bytes.windows(2).enumerate() {
+        if let [left, right] = pair
+            && left.is_ascii_digit()
+            && right.is_ascii_alphabetic()
+        {
+            begins.push(at.saturating_add(1));
+        }
+    }
+    let ends = begins.iter().skip(1).copied().chain([word.len()]);
+    let spans: Vec<Span> = begins.iter().copied().zip(ends).collect();
+    let is_number = |span: &Span| {
+        let text = word.get(span.0..span.1).unwrap_or_default();
+        let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let tail = text.get(letters..).unwrap_or_default();
+        let plain = tail.bytes().all(|b| b.is_ascii_digit() || is_separator(char::from(b)));
+        let digits = tail.bytes().filter(u8::is_ascii_digit).count();
+        letters >= GLUED_LETTERS_MIN
+            && digits >= GLUED_DIGITS_MIN
+            && plain
+            && tail.ends_with(|c: char| c.is_ascii_digit())
+            && joined::begins_number(text.get(..letters).unwrap_or_default())
+    };
+    let many = (2..=GLUED_NUMBERS_MAX).contains(&spans.len());
+    if many && spans.iter().all(is_number) { spans } else { Vec::new() }
 }
 
 /// Whether the word goes on with digits: `INV-1001-2` is not `INV-1001`, nor is `7-INV-1001`.

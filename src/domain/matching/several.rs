@@ -30,6 +30,9 @@ impl<'a> Matching<'a> {
         }
         let mut invoices = named.values().map(|(_, invoice)| *invoice);
         if !invoices.all(|invoice| self.witnessed(invoice, named)) {
+            if named.len() <= NAMED_MAX && self.others_by_digits(named)? {
+                return Ok((Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated)));
+            }
             return Ok(self.park_named(Rule::R5, ParkReason::Uncorroborated, named));
         }
         if named.len() > NAMED_MAX {

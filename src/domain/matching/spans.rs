@@ -209,7 +209,8 @@ impl<'a> Line<'a> {
             {
                 self.bar(first.from, third.to);
             }
-            if is_month_and_year(first.text, second.text) {
+            let week = || weak::is_period(&format!("{}{}", self.letters_before(at), first.text));
+            if is_month_and_year(first.text, second.text) || weak::is_year(second.text) && week() {
                 self.bar(first.from, second.to);
             }
         }
@@ -398,11 +399,18 @@ fn is_day_month_year(first: &str, second: &str, third: &str) -> bool {
         && weak::is_date_digits(&format!("{a}{b}{c}"))
 }
 
-/// `11/2028`, `2028-11`, `2027/28`, `2027-2028`.
+/// `11/2028`, `2028-11`, `2027/28`, `2027-2028`; `2026/13` is none.
 fn is_month_and_year(first: &str, second: &str) -> bool {
-    let small = |text: &str| text.len() <= 2;
-    weak::is_year(first) && (small(second) || weak::is_year(second))
-        || weak::is_year(second) && small(first)
+    let month = |text: &str| {
+        text.len() <= 2 && text.parse().is_ok_and(|month: u32| (1..=12).contains(&month))
+    };
+    let next = || {
+        let (year, after) = (first.parse::<u32>(), second.parse::<u32>());
+        let both = year.ok().zip(after.ok());
+        second.len() == 2 && both.is_some_and(|(year, after)| (year + 1) % 100 == after)
+    };
+    weak::is_year(first) && (month(second) || next() || weak::is_year(second))
+        || weak::is_year(second) && month(first)
 }
 
 /// `20281128`, and the same with a time behind it.

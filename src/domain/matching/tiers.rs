@@ -225,7 +225,9 @@ impl<'a> Matching<'a> {
         }
         if rule == Rule::R4
             && payable
-            && (self.has_neighbour(invoice)? || self.mistaken(invoice)?)
+            && (self.has_neighbour(invoice)?
+                || self.mistaken(invoice)?
+                || self.is_one_of_a_list(invoice, named)?)
         {
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }

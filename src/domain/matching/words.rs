@@ -90,6 +90,11 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         if word.is_empty() {
             break;
         }
+        // `INV#S`
+        if word == "S" && before.ends_with('#') {
+            head = before;
+            continue;
+        }
         // `A/C`, `Л/С`: one letter behind a slash.
         if matches!(word, "C" | "С") && before.ends_with('/') {
             return Said::Other;

@@ -8,6 +8,7 @@ mod identity;
 mod learned;
 mod named;
 mod policies;
+mod practice;
 mod reading;
 mod references;
 mod rest;

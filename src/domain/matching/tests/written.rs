@@ -11,7 +11,7 @@ const ONE: &str = "INV-71014";
 const YEAR: &str = "INV-2026-00013";
 
 /// Every amount of A's is one of B's too, so that only the text can tell.
-fn desk() -> Desk {
+pub(super) fn desk() -> Desk {
     let mut desk = Desk::with_customers(Policy::default());
     for (id, owner, amount) in [
         (ONE, "A", "77.77"),
@@ -33,7 +33,7 @@ fn desk() -> Desk {
 
 /// How the text was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Read {
+pub(super) enum Read {
     Not,
     Suggested,
     Paid,
@@ -41,11 +41,11 @@ enum Read {
     Wrong,
 }
 
-fn lines(text: &str) -> Vec<&str> {
+pub(super) fn lines(text: &str) -> Vec<&str> {
     text.split('|').collect()
 }
 
-fn read(bank: BankTransaction, meant: &[&str]) -> Read {
+pub(super) fn read(bank: BankTransaction, meant: &[&str]) -> Read {
     let mut desk = desk();
     let (_, state) = desk.receive(bank);
     let mut paid: Vec<String> = desk.pays("1");
@@ -61,7 +61,7 @@ fn read(bank: BankTransaction, meant: &[&str]) -> Read {
 
 /// What a text means.
 #[derive(Debug, Clone, Copy)]
-enum Meant {
+pub(super) enum Meant {
     /// INV-71014, and with the next one or two of its customer.
     One,
     Two,
@@ -73,7 +73,7 @@ enum Meant {
 }
 
 impl Meant {
-    fn invoices(self) -> (&'static [&'static str], &'static str) {
+    pub(super) fn invoices(self) -> (&'static [&'static str], &'static str) {
         match self {
             One => (&[ONE], "77.77"),
             Two => (&[ONE, "INV-71015"], "97.88"),
