@@ -57,10 +57,15 @@ pub(super) fn after(
     owed: &[Owed],
     case: &mut Case,
 ) {
-    if operator != Operator::AdviceAfter {
-        return;
-    }
     let mut lines: Vec<(String, i64)> = owed.iter().map(by_id).collect();
+    match operator {
+        Operator::AdviceAfter => {}
+        Operator::AdviceOfMatched => {
+            case.miscounted |= !tell(world, bank, &lines);
+            return;
+        }
+        _ => return,
+    }
     // By its reference, as well.
     if let (Some(line), Some(owed)) = (lines.first_mut(), owed.first()) {
         line.0.clone_from(&owed.reference);

@@ -46,10 +46,11 @@ pub enum Hostile {
     Extremes,
     Enriched,
     FoldedIds,
+    Houses,
 }
 
 impl Hostile {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BareIds,
         Self::Introduced,
         Self::YearIds,
@@ -67,6 +68,7 @@ impl Hostile {
         Self::Extremes,
         Self::Enriched,
         Self::FoldedIds,
+        Self::Houses,
     ];
 
     #[must_use]
@@ -89,6 +91,7 @@ impl Hostile {
             Self::Extremes => "customer: smallest and largest of each field",
             Self::Enriched => "no bank id, told again with more text",
             Self::FoldedIds => "stranger: words that fold like an id",
+            Self::Houses => "stranger: a house, customer or contract number that is an id",
         }
     }
 }
@@ -198,6 +201,7 @@ fn run(world: &mut World, kind: Hostile, held: usize) -> Vec<Case> {
         Hostile::Extremes => vec![extremes(world)],
         Hostile::Enriched => vec![enriched(world)],
         Hostile::FoldedIds => vec![folded(world)],
+        Hostile::Houses => vec![house(world)],
     }
 }
 
@@ -306,6 +310,52 @@ fn folded(world: &mut World) -> Case {
         bank.debtor_name = Some(format!("{number} Somebody Else"));
         bank.end_to_end_id = Some(format!("77{number}"));
     }
+    pay(world, &bank, STRANGER, &[])
+}
+
+/// A stranger's text says of the number what it is, and it is no invoice.
+fn house(world: &mut World) -> Case {
+    const FORMS: [&str; 32] = [
+        "No. {} Orchard Road",
+        "#{}",
+        "Blk {} #05-12",
+        "Apt. #{}",
+        "Unit {}",
+        "Room {}",
+        "P.O. Box {}",
+        "Hausnr. {}",
+        "Hauptstr. {}",
+        "{} Rue de la Paix",
+        "Calle Mayor nº {}",
+        "Via Roma n. {}",
+        "huisnr {}",
+        "中山路{}号",
+        "1丁目{}番地",
+        "customer no. {}",
+        "Kundennr. {}",
+        "n° client {}",
+        "cliente nº {}",
+        "klantnr. {}",
+        "клиент № {}",
+        "лицевой счет № {}",
+        "お客様番号{}",
+        "A/C No. {}",
+        "tel no {}",
+        "VAT no. {}",
+        "order no. {}",
+        "contract no. {}",
+        "meter no. {}",
+        "voucher {}",
+        "ticket #{}",
+        "receipt no. {}",
+    ];
+    let (victim, micros) = (world.customer(), world.amount());
+    let count = world.dice.pick(&[4, 5, 6, 7, 9], 5);
+    let number = digits(world, count);
+    let text = pick(world, &FORMS).replace("{}", &number);
+    world.owe_as(&number, victim, micros, true);
+    let mut bank = world.credit(micros, vec![text]);
+    bank.debtor_name = Some("Somebody Else Entirely".to_owned());
     pay(world, &bank, STRANGER, &[])
 }
 

@@ -3,6 +3,7 @@
 
 mod advised;
 pub mod hostile;
+mod listed;
 pub mod operator;
 pub mod quality;
 pub mod record;

@@ -52,10 +52,18 @@ pub enum Operator {
     AdvicesAlike,
     AdviceOfAnother,
     AdviceWrongSum,
+    AdviceOfMatched,
+    Halves,
+    UpstreamReference,
+    UpstreamWrongDigit,
+    NumberRange,
+    NumberShortList,
+    NumberOfYear,
+    NumbersInARow,
 }
 
 impl Operator {
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 57] = [
         Self::Reference,
         Self::Number,
         Self::WrongDigit,
@@ -105,6 +113,14 @@ impl Operator {
         Self::AdvicesAlike,
         Self::AdviceOfAnother,
         Self::AdviceWrongSum,
+        Self::AdviceOfMatched,
+        Self::Halves,
+        Self::UpstreamReference,
+        Self::UpstreamWrongDigit,
+        Self::NumberRange,
+        Self::NumberShortList,
+        Self::NumberOfYear,
+        Self::NumbersInARow,
     ];
 
     /// As it is written on the command line and in the ground truth.
@@ -166,6 +182,14 @@ impl Operator {
             Self::AdvicesAlike => "no text, two advices alike, one for another customer",
             Self::AdviceOfAnother => "known payer, an advice for another customer's invoice",
             Self::AdviceWrongSum => "reference, an advice with a wrong sum",
+            Self::AdviceOfMatched => "reference, an advice after it was matched",
+            Self::Halves => "known payer, two halves of an invoice",
+            Self::UpstreamReference => "upstream's reference, as issued",
+            Self::UpstreamWrongDigit => "upstream's reference, one digit wrong",
+            Self::NumberRange => "a range of three numbers",
+            Self::NumberShortList => "three numbers, the last digits only",
+            Self::NumberOfYear => "number of a year, without its letters",
+            Self::NumbersInARow => "two numbers with nothing between",
         }
     }
 
@@ -190,6 +214,11 @@ impl Operator {
                 | Self::NumberEndToEnd
                 | Self::ReferenceBare
                 | Self::LongRemittance
+                | Self::UpstreamReference
+                | Self::NumberRange
+                | Self::NumberShortList
+                | Self::NumberOfYear
+                | Self::NumbersInARow
         )
     }
 
@@ -209,6 +238,9 @@ impl Operator {
 
     #[must_use]
     pub fn is_single_typo(self) -> bool {
-        matches!(self, Self::WrongDigit | Self::SwappedDigits | Self::OForZero)
+        matches!(
+            self,
+            Self::WrongDigit | Self::SwappedDigits | Self::OForZero | Self::UpstreamWrongDigit
+        )
     }
 }

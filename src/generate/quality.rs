@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::advised;
 use super::operator::Operator;
 use super::record::Line;
 use super::text;
 use super::world::{CENT, Owed, World, account, payer};
+use super::{advised, listed};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::domain::effect::Outcome;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
@@ -139,7 +139,10 @@ pub(super) fn judge(world: &World, payment: &PaymentId, case: &Case, tally: &mut
     let own = account(case.customer);
     let parts = model.allocations().filter(|part| part.payment_id == *payment);
     let parts: Vec<_> = parts.collect();
-    let suggested = model.last_decision(payment).and_then(|d| d.suggestions.first());
+    let suggested = model.last_decision(payment).and_then(|decision| {
+        let together = decision.together.first().map(|together| &together.invoice);
+        together.or(decision.suggestions.first())
+    });
     let counter = if parts.iter().any(|part| part.account_id != own) {
         &mut tally.wrong
     } else if parts.iter().any(|part| !case.meant.contains(&part.invoice_id)) {
@@ -173,7 +176,9 @@ fn paying(world: &mut World, owed: &Owed, text: Vec<String>) -> BankTransaction 
 
 /// Generates what happens to one payment, its invoices included.
 pub(super) fn run(world: &mut World, operator: Operator, other: Currency) -> Case {
+    let special = listed::owed(world, operator);
     let mut owed = vec![match operator {
+        _ if special.is_some() => special.unwrap_or_else(|| world.owe_anything()),
         Operator::BeforeSend => {
             let (customer, micros) = (world.customer(), world.amount());
             world.owe(customer, micros, false)
@@ -208,9 +213,11 @@ fn each(operator: Operator) -> u32 {
     match operator {
         Operator::TwoReferences
         | Operator::NumberList
+        | Operator::NumbersInARow
         | Operator::AdviceBefore
         | Operator::AdviceAfter => 2,
         Operator::ManyNumbers => MANY,
+        Operator::NumberRange | Operator::NumberShortList => listed::LISTED,
         _ => 1,
     }
 }
@@ -246,6 +253,13 @@ fn words(world: &mut World, operator: Operator, owed: &Owed) -> Vec<String> {
         Operator::NumberEndToEnd | Operator::NameOtherwise => Vec::new(),
         Operator::AdviceBefore | Operator::AdviceAfter => Vec::new(),
         Operator::AdvicesAlike | Operator::AdviceOfAnother => Vec::new(),
+        Operator::Halves
+        | Operator::UpstreamReference
+        | Operator::UpstreamWrongDigit
+        | Operator::NumberRange
+        | Operator::NumberShortList
+        | Operator::NumberOfYear
+        | Operator::NumbersInARow => listed::words(world, operator, owed),
         _ => otherwise(world, operator, owed),
     }
 }
@@ -384,7 +398,10 @@ fn change_number(
             world.owe(first.customer, rest, true);
             bank.amount = world.money(micros.saturating_add(rest).saturating_sub(3 * CENT));
         }
-        _ => advised::before(world, operator, first, bank, owed),
+        _ => {
+            listed::change(world, operator, first, bank, owed);
+            advised::before(world, operator, first, bank, owed);
+        }
     }
 }
 
@@ -429,6 +446,7 @@ fn follow(
             case.miscounted |= payment.is_some();
         }
         Operator::BeforeSend => world.send(first),
+        Operator::Halves => listed::after(world, bank, first, case),
         _ => {}
     }
 }

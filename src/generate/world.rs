@@ -163,11 +163,30 @@ impl World {
         self.owe_as(&id, customer, micros, send)
     }
 
+    /// The same with a reference of upstream, by which it is quoted.
+    pub(super) fn owe_quoting(&mut self, customer: usize, micros: i64, quoted: &str) -> Owed {
+        self.invoices = self.invoices.saturating_add(1);
+        let id = format!("INV-{:07}", self.invoices);
+        let owed = self.owe_with(&id, customer, micros, true, &[quoted]);
+        Owed { reference: quoted.to_owned(), ..owed }
+    }
+
     /// The same under an id of the customer's own making.
     pub(super) fn owe_as(&mut self, id: &str, customer: usize, micros: i64, send: bool) -> Owed {
+        self.owe_with(id, customer, micros, send, &[])
+    }
+
+    fn owe_with(
+        &mut self,
+        id: &str,
+        customer: usize,
+        micros: i64,
+        send: bool,
+        references: &[&str],
+    ) -> Owed {
         let id = InvoiceId::trusted(id);
         let account_id = account(customer);
-        let data = json!({
+        let mut data = json!({
             "invoice_id": id.as_str(),
             "account_id": account_id.as_str(),
             "name": "top up",
@@ -175,6 +194,9 @@ impl World {
             "currency": self.currency.code(),
             "send": send,
         });
+        if let (false, Value::Object(fields)) = (references.is_empty(), &mut data) {
+            fields.insert("references".to_owned(), json!(references));
+        }
         let message = self.command("topup.invoice.create.v1", &account_id, &data);
         let reference = message.map(|message| reference::mint(&message.content_hash));
         Owed { customer, id, micros, reference: reference.unwrap_or_default() }

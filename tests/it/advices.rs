@@ -419,3 +419,53 @@ async fn only_the_advised_payment_pays_by_an_advice(direct: &Direct) {
     );
     assert_eq!(direct.database.refused(&unadvised).await, "allocations_are_advised");
 }
+
+/// The money was matched before its advice came: the advice is used, says what the rest is for, or
+/// goes to a person, in both ways of locking.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_advice_of_money_that_is_matched_already_is_looked_at_at_once() {
+    let mut direct = Direct::new("advice_matched").await;
+    for (id, amount) in [("INV-9001", "61.00"), ("INV-9002", "62.00"), ("INV-9003", "63.00")] {
+        sent(&mut direct, id, "A", amount).await;
+    }
+    let payer = json!({ "debtor": { "account": PAYER, "name": "Jane Roe" } });
+    let payments =
+        [("T1", "61.00", "INV-9001"), ("T2", "62.00", "INV-9002"), ("T3", "75.00", "INV-9003")];
+    let known = json!({ "account_id": "A", "payer_accounts": [PAYER] });
+    let item = direct.command(
+        "c-A",
+        "account.upsert",
+        &with(crate::harness::records::account("A"), &known),
+    );
+    direct.applied(item).await;
+    for (id, amount, text) in payments {
+        let value = bank(id, &with(credit_saying(id, amount, text), &payer));
+        let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+        direct.applied(item).await;
+    }
+    for (id, amount) in [("INV-9004", "40.00"), ("INV-9005", "9.00")] {
+        sent(&mut direct, id, "A", amount).await;
+    }
+    let by_number = json!([{ "reference": "inv 9001", "amount": "61.00" }]);
+    let item = advice(&mut direct, "a-1", &told("ADV-1", "61.00", &by_number));
+    direct.applied(item).await;
+    assert_eq!(state(&direct, "ADV-1").await, format!("used BANK:{BANK}:T1"));
+    let other = lines(&[("INV-9002", "22.00"), ("INV-9004", "40.00")]);
+    let item = advice(&mut direct, "a-2", &told("ADV-2", "62.00", &other));
+    late(&direct, item).await.expect("kept");
+    assert_eq!(state(&direct, "ADV-2").await, "ambiguous ");
+    let rest = lines(&[("INV-9003", "63.00"), ("INV-9004", "12.00")]);
+    let item = advice(&mut direct, "a-3", &told("ADV-3", "75.00", &rest));
+    late(&direct, item).await.expect("kept");
+    assert_eq!(state(&direct, "ADV-3").await, format!("used BANK:{BANK}:T3"));
+    let open = "SELECT string_agg(i.invoice_id || ' ' || i.amount / 1000000, ',')
+                  FROM suggestions s JOIN suggestion_invoices i USING (suggestion_id)
+                 WHERE s.status = 'open' AND s.payment_id LIKE '%:T3'";
+    assert_eq!(direct.database.value(open).await, "INV-9004 12");
+    let nothing = lines(&[("INV-9005", "9.00"), ("INV-9004", "52.00")]);
+    let item = advice(&mut direct, "a-4", &told("ADV-4", "61.00", &nothing));
+    direct.applied(item).await;
+    assert_eq!(state(&direct, "ADV-4").await, "open ");
+    direct.database.audit().await;
+    direct.finish().await;
+}

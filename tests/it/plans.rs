@@ -256,6 +256,11 @@ const ASKED: &[(&str, &str)] = &[
     ("holds_due", "now(), 5"),
     ("inbox_states", "ARRAY['crm'], ARRAY['w-own-1']"),
     ("load_advised", "ARRAY['SG-DBS-001'], ARRAY['SGD'], ARRAY[1000010000], 8"),
+    (
+        "load_advised_matched",
+        "ARRAY['SG-DBS-001'], ARRAY['SGD'], ARRAY[1000010000], ARRAY['INV-B-1'], ARRAY['INVB-1'],
+         ARRAY['RF']",
+    ),
     ("load_allocations", "ARRAY['P-1', 'P-2']"),
     ("load_balances", "ARRAY['BIG']"),
     ("load_book", "ARRAY['SGD'], ARRAY[100000000], 11"),

@@ -166,3 +166,33 @@ async fn a_number_of_two_invoices_is_for_a_person() {
     assert_eq!(direct.database.lines(states).await, ["parked|5"]);
     direct.finish().await;
 }
+
+/// A known payer mistypes upstream's reference of one of two equal invoices: that one is meant,
+/// though it is read in full for its amount as well.
+#[tokio::test]
+async fn a_mistyped_reference_says_which_of_a_payers_equal_invoices_is_meant() {
+    let mut direct = Direct::new("references_typo").await;
+    let payers = json!({ "payer_accounts": ["CH9300762011623852957"] });
+    let item = direct.command(
+        "c-0",
+        "account.upsert",
+        &with(crate::harness::records::account("A"), &payers),
+    );
+    direct.applied(item).await;
+    for (id, references) in [("I1", json!([])), ("I2", json!([QRR]))] {
+        let item = direct.command(id, "invoice.create", &quoted(id, "A", references));
+        direct.applied(item).await;
+    }
+    let amount = quoted("I1", "A", json!([]));
+    let amount = amount["amount"].as_str().expect("an amount").to_owned();
+    let mut typo: Vec<char> = QRR.chars().filter(|c| c.is_ascii_digit()).collect();
+    typo[20] = if typo[20] == '7' { '8' } else { '7' };
+    let text: String = typo.into_iter().collect();
+    let payer = json!({ "debtor": { "account": "CH9300762011623852957" } });
+    let value = bank("T1", &with(credit_saying("T1", &amount, &text), &payer));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    let pays = "SELECT string_agg(invoice_id, ',') FROM allocations";
+    assert_eq!(direct.database.value(pays).await, "I2");
+    direct.finish().await;
+}

@@ -4,7 +4,8 @@ use super::{Halt, Recording, settle};
 use crate::domain::advice::{Advice, AdviceState, Marks, RemittanceAdvice};
 use crate::domain::bank::Direction;
 use crate::domain::effect::{Effect, Outcome};
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{InvoiceId, PaymentId};
+use crate::domain::matching::advised::named_by_line;
 use crate::domain::matching::{AdviceFound, MatchDecision};
 use crate::domain::payment::PaymentState;
 use crate::domain::rejection::DeadLetterReason;
@@ -33,6 +34,7 @@ pub(super) fn decide(
         expires_at: recording.set.advices.expiry(received_at),
     };
     let payments = payments_of(recording.set, &advice);
+    let matched = if payments.is_empty() { matched_by(recording.set, &advice) } else { None };
     recording.add(Effect::RecordAdvice(Box::new(advice)))?;
     if payments.len() > 1 {
         // It does not say which of them it is about.
@@ -40,6 +42,17 @@ pub(super) fn decide(
     }
     for payment_id in payments {
         settle::rematch(recording, &payment_id)?;
+    }
+    match matched {
+        None => {}
+        Some(Matched::All(payment_id)) => {
+            let used_by = Some(payment_id);
+            recording.add(Effect::SettleAdvice { key: key.clone(), used_by })?;
+        }
+        Some(Matched::HasRest(payment_id)) => settle::rematch(recording, &payment_id)?,
+        Some(Matched::Otherwise) => {
+            recording.add(Effect::SettleAdvice { key: key.clone(), used_by: None })?;
+        }
     }
     Ok(Outcome::Applied { subject: Some(format!("advice:{}", key.advice_id)) })
 }
@@ -70,6 +83,54 @@ fn payments_of(set: &WorkingSet, advice: &Advice) -> Vec<PaymentId> {
     }
     found.sort();
     found.into_iter().map(|(_, payment_id)| payment_id).collect()
+}
+
+/// What became of the advice's money before the advice came.
+enum Matched {
+    /// It pays all that the advice names.
+    All(PaymentId),
+    /// It pays some of it, and has a rest.
+    HasRest(PaymentId),
+    /// It pays some of it, and the rest of the money is elsewhere; or several payments do.
+    Otherwise,
+}
+
+/// The payment that it is about, which pays something of what it names and belongs to no advice.
+fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
+    let lines = advice.told.lines.iter().map(|line| named_by_line(set, line));
+    let lines: Vec<_> = lines.collect();
+    let mut found = Vec::new();
+    for (payment_id, record) in &set.watched {
+        let bank = &record.transaction;
+        let same = bank.bank_account == advice.told.key.bank_account
+            && bank.amount == advice.told.amount
+            && bank.direction() == Direction::Payment
+            && set.advices.of_payment(payment_id).is_none();
+        let Some(payment) = set.payments.get(payment_id).filter(|_| same) else { continue };
+        let rest = match payment.state {
+            PaymentState::Allocated => false,
+            PaymentState::PartlyAllocated => true,
+            PaymentState::Parked(_)
+            | PaymentState::OnAccount
+            | PaymentState::Returned
+            | PaymentState::Removed
+            | PaymentState::Split => continue,
+        };
+        let pays = |ids: &&Vec<&InvoiceId>| match ids.as_slice() {
+            [id] => set.live_pairs.contains(&(payment_id.clone(), (*id).clone())),
+            _ => false,
+        };
+        let paid = lines.iter().filter(pays).count();
+        if paid > 0 && advice.is_about(&Marks::of(bank)) {
+            found.push(match (paid == lines.len(), rest) {
+                (true, _) => Matched::All(payment_id.clone()),
+                (false, true) => Matched::HasRest(payment_id.clone()),
+                (false, false) => Matched::Otherwise,
+            });
+        }
+    }
+    let only = found.pop()?;
+    Some(if found.is_empty() { only } else { Matched::Otherwise })
 }
 
 /// Whether the decision says something of an advice that is not kept yet.

@@ -14,13 +14,14 @@ use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
 use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
-use crate::domain::working_set::{BookEntry, Stop};
+use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
 
 /// Notes of an explanation; `payments explain` prints them as they are.
 const LATE: &str = "the remittance advice came after the money";
 const BEFORE: &str = "the remittance advice was there before the money";
 const UNKNOWN: &str = "the remittance advice names an invoice that is not known yet";
 const BESIDE: &str = "several remittance advices fit, and the payment's own reference counts";
+const REST: &str = "the remittance advice says what the rest is for";
 const ALIKE: &str = "a line of the remittance advice fits several invoices";
 const ABOVE: &str = "a line of the remittance advice is more than is due; the rest is kept";
 
@@ -38,9 +39,12 @@ struct Lines<'a> {
 impl<'a> Matching<'a> {
     /// None if no advice is about the payment, or no more.
     pub(super) fn advised(&mut self, text: &Named<'a>) -> Result<Option<Step>, Stop> {
-        // It speaks of the whole payment.
-        if self.set.advices.is_empty() || self.subject.free != self.subject.bank.amount {
+        if self.set.advices.is_empty() {
             return Ok(None);
+        }
+        // It speaks of the whole payment.
+        if self.subject.free != self.subject.bank.amount {
+            return self.advised_rest();
         }
         let set = self.set;
         let bound = set.advices.of_payment(self.subject.payment_id);
@@ -57,6 +61,46 @@ impl<'a> Matching<'a> {
             }
             several => self.several_advices(several).map(Some),
         }
+    }
+
+    /// The payment pays some of what its advice names, and has a rest: what else the advice names is
+    /// what the rest is for. A person takes it.
+    fn advised_rest(&mut self) -> Result<Option<Step>, Stop> {
+        let set = self.set;
+        let bound = set.advices.of_payment(self.subject.payment_id);
+        let fitting = set.advices.fitting(self.subject.bank, self.as_of);
+        let all: Vec<&'a Advice> = bound.into_iter().chain(fitting).collect();
+        let [advice] = all.as_slice() else { return Ok(None) };
+        if advice.state == AdviceState::Ambiguous {
+            return Ok(None);
+        }
+        let mut lines = self.lines_of(advice)?;
+        let before = lines.named.len();
+        let pays = |id: &InvoiceId| {
+            set.live_pairs.contains(&(self.subject.payment_id.clone(), id.clone()))
+        };
+        let owner = lines.named.iter().find(|(id, _)| pays(id));
+        let owner = owner.map(|(_, (_, invoice))| invoice.account_id.clone());
+        lines.named.retain(|id, _| !pays(id));
+        let open = |(_, invoice): &(NamedBy, &Invoice)| {
+            let taken_off = self.is_taken_off(invoice);
+            Some(&invoice.account_id) == owner.as_ref()
+                && invoice.is_payable()
+                && self.same_currency(invoice)
+                && !taken_off
+        };
+        let clear = lines.unknown.is_empty() && lines.alike.is_empty();
+        let some = lines.named.len() < before && !lines.named.is_empty();
+        let (Some(account_id), true) = (owner.clone(), some && clear) else { return Ok(None) };
+        if !lines.named.values().all(open) {
+            return Ok(None);
+        }
+        self.explanation.advices = vec![advice.told.key.clone()];
+        self.explanation.notes.push(REST);
+        self.advice = Some(AdviceFound::One(advice.told.key.clone()));
+        self.account = Some(Identity { account_id, strength: Strength::Certain });
+        self.offer(&lines, "rest_is_for_it");
+        Ok(Some((Rule::R2a, MatchOutcome::OnAccount)))
     }
 
     /// A person says which of them it is, if any: what they name is shown.
@@ -209,7 +253,7 @@ impl<'a> Matching<'a> {
     fn lines_of(&self, advice: &'a Advice) -> Result<Lines<'a>, Stop> {
         let mut lines = Lines::default();
         for line in &advice.told.lines {
-            let ids = self.named_by_line(line);
+            let ids = named_by_line(self.set, line);
             match ids.as_slice() {
                 [] => {
                     lines.unknown.insert(WatchKey::number(&line.name.number_key()));
@@ -231,25 +275,27 @@ impl<'a> Matching<'a> {
         }
         Ok(lines)
     }
+}
 
-    /// The invoice itself; else the one whose reference it is; else those whose number it is.
-    fn named_by_line(&self, line: &AdviceLine) -> Vec<&'a InvoiceId> {
-        let set = self.set;
-        match &line.name {
-            LineName::Invoice(id) => {
-                set.invoices.get_key_value(id).map(|(id, _)| id).into_iter().collect()
+/// The invoice itself; else the one whose reference it is; else those whose number it is.
+pub(in crate::domain) fn named_by_line<'a>(
+    set: &'a WorkingSet,
+    line: &AdviceLine,
+) -> Vec<&'a InvoiceId> {
+    match &line.name {
+        LineName::Invoice(id) => {
+            set.invoices.get_key_value(id).map(|(id, _)| id).into_iter().collect()
+        }
+        LineName::Reference(text) => {
+            let key = line.name.reference_key();
+            if let Some(id) = key.and_then(|key| set.by_reference.get(&key)) {
+                return vec![id];
             }
-            LineName::Reference(text) => {
-                let key = line.name.reference_key();
-                if let Some(id) = key.and_then(|key| set.by_reference.get(&key)) {
-                    return vec![id];
-                }
-                let alike = set.by_number.get(&line.name.number_key());
-                let alike: Vec<&'a InvoiceId> = alike.into_iter().flatten().collect();
-                let word = super::text::normalise(text);
-                let exact = alike.iter().find(|id| number_key(id) == word).copied();
-                exact.map_or(alike, |id| vec![id])
-            }
+            let alike = set.by_number.get(&line.name.number_key());
+            let alike: Vec<&'a InvoiceId> = alike.into_iter().flatten().collect();
+            let word = super::text::normalise(text);
+            let exact = alike.iter().find(|id| number_key(id) == word).copied();
+            exact.map_or(alike, |id| vec![id])
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Ambiguity inside one account is settled by the declared order of invoices: the wallet is the
 //! same and only the document differs. Ambiguity across accounts is never settled here.
 
-mod advised;
+pub(in crate::domain) mod advised;
 mod bare;
 mod currency;
 pub mod fold;

@@ -25,8 +25,10 @@ impl WorkingSet {
         };
         let mut entries = listed.to_vec();
         entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
-        // What is loaded may have changed in this batch, or be new.
-        for id in self.ids_near(word) {
+        // What is loaded may have changed in this batch, or be new. Of an invoice that was listed
+        // not all references are here: it is near all the same.
+        let listed = listed.iter().map(|entry| &entry.invoice_id);
+        for id in self.ids_near(word).into_iter().chain(listed) {
             if let Some(invoice) = self.invoices.get(id) {
                 entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
             }

@@ -135,7 +135,8 @@ async fn advised_payments(
         .bind(told.iter().map(|told| told.amount.code()).collect::<Vec<_>>())
         .bind(told.iter().map(micros).collect::<Result<Vec<_>, _>>()?)
         .bind(PAYMENTS_MAX);
-    let found = query.fetch_all(&mut **tx).await?;
+    let mut found = query.fetch_all(&mut **tx).await?;
+    found.extend(matched(tx, told).await?);
     let keys: BTreeSet<String> = told.iter().filter_map(RemittanceAdvice::payer_key).collect();
     let references: BTreeSet<String> =
         told.iter().filter_map(RemittanceAdvice::reference_key).collect();
@@ -153,6 +154,31 @@ async fn advised_payments(
         set.watched.insert(payment_id, record);
     }
     Ok(owners)
+}
+
+/// Payments of their money that pay something of what the advices name already.
+async fn matched(tx: &mut Tx<'_>, told: &[RemittanceAdvice]) -> Result<Vec<PgRow>, StoreError> {
+    let lines: Vec<(&RemittanceAdvice, &AdviceLine)> =
+        told.iter().flat_map(|told| told.lines.iter().map(move |line| (told, line))).collect();
+    let id = |line: &AdviceLine| match &line.name {
+        LineName::Invoice(id) => Some(id.as_str().to_owned()),
+        LineName::Reference(_) => None,
+    };
+    let number = |line: &AdviceLine| match &line.name {
+        LineName::Invoice(_) => None,
+        LineName::Reference(_) => Some(line.name.number_key()),
+    };
+    let micros = |told: &RemittanceAdvice| {
+        told.amount.to_micros().map_err(|_| StoreError::Corrupt("an advice beyond what is kept"))
+    };
+    let query = sqlx::query(sql!("load_advised_matched"))
+        .bind(lines.iter().map(|(told, _)| told.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(lines.iter().map(|(told, _)| told.amount.code()).collect::<Vec<_>>())
+        .bind(lines.iter().map(|(told, _)| micros(told)).collect::<Result<Vec<_>, _>>()?)
+        .bind(lines.iter().map(|(_, line)| id(line)).collect::<Vec<_>>())
+        .bind(lines.iter().map(|(_, line)| number(line)).collect::<Vec<_>>())
+        .bind(lines.iter().map(|(_, line)| line.name.reference_key()).collect::<Vec<_>>());
+    Ok(query.fetch_all(&mut **tx).await?)
 }
 
 /// What the lines name is looked up, and awaited if it is not known.

@@ -342,3 +342,63 @@ fn above_the_limit_all_that_it_says_is_one_choice() {
     desk.apply(confirm("BANK:OURS:1", &suggestion, "A"));
     assert_eq!(desk.pays("1"), ["I1 60.00 SGD", "I2 20.00 SGD"]);
 }
+
+/// The money was matched before its advice came. What it pays is what the advice says: the advice is
+/// used, and waits for no other money.
+#[test]
+fn an_advice_of_money_that_pays_its_invoices_already_is_used() {
+    let mut desk = desk();
+    for (id, lines) in [("I1", "60"), ("I2", "40")] {
+        desk.invoice(&format!("INV-700{id}"), "A", lines);
+    }
+    let reference = desk.reference("INV-700I1");
+    let both = format!("{reference} {}", desk.reference("INV-700I2"));
+    let bank = BankTransaction { unstructured: vec![both], ..credit_from("1", "100", PAYER) };
+    assert_eq!(desk.receive(bank).1, PaymentState::Allocated);
+    let lines = [(&*format!("ref:{reference}"), "60"), ("INV-700I2", "40")];
+    advised(&mut desk, "ADV-1", &lines);
+    assert_eq!(state(&desk, "ADV-1"), used("1"));
+    assert_eq!(desk.pays("1").len(), 2);
+    // The next month's money is no business of it.
+    desk.invoice("I9", "A", "100");
+    assert_eq!(desk.receive(credit_from("2", "100", PAYER)).0, Rule::R14);
+}
+
+/// A part of what it says is paid, and nothing is left: a person says what is right.
+#[test]
+fn an_advice_that_contradicts_what_its_money_pays_is_for_a_person() {
+    let mut desk = desk();
+    desk.invoice("INV-7001", "A", "100");
+    let bank = BankTransaction {
+        unstructured: vec![desk.reference("INV-7001")],
+        ..credit_from("1", "100", PAYER)
+    };
+    assert_eq!(desk.receive(bank).1, PaymentState::Allocated);
+    advised(&mut desk, "ADV-1", &[("INV-7001", "60"), ("I2", "40")]);
+    assert_eq!(state(&desk, "ADV-1"), AMBIGUOUS);
+    assert_eq!(desk.pays("1"), ["INV-7001 100.00 SGD"]);
+    // Of money that pays nothing of what it names it does not speak.
+    advised(&mut desk, "ADV-2", &[("I1", "60"), ("I2", "40")]);
+    assert_eq!(state(&desk, "ADV-2"), OPEN);
+}
+
+/// A part of what it says is paid, and the rest of the money is left: the rest of what it says is
+/// suggested.
+#[test]
+fn an_advice_says_what_the_rest_of_its_money_is_for() {
+    let mut desk = desk();
+    desk.invoice("I0", "A", "13");
+    let bank = BankTransaction {
+        unstructured: vec![desk.reference("I1")],
+        ..credit_from("1", "95", PAYER)
+    };
+    assert_eq!(desk.receive(bank).1, PaymentState::PartlyAllocated);
+    assert_ne!(desk.suggested("1"), ["I2"]);
+    advised(&mut desk, "ADV-1", &[("I1", "60"), ("I2", "35")]);
+    assert_eq!(state(&desk, "ADV-1"), used("1"));
+    assert_eq!(desk.pays("1"), ["I1 60.00 SGD"]);
+    assert_eq!(desk.suggested("1"), ["I2"]);
+    let choice = format!("{}-1", desk.decision("1").id.0);
+    desk.apply(confirm("BANK:OURS:1", &choice, "A"));
+    assert_eq!(desk.pays("1"), ["I1 60.00 SGD", "I2 35.00 SGD"]);
+}

@@ -167,3 +167,63 @@ fn digits_that_are_said_to_be_something_else_are_no_reference() {
         assert_eq!(state == PaymentState::Allocated, paid, "{text}: {state:?}");
     }
 }
+
+/// One wrong digit, two swapped, one missing or too many, in the field and on a line of its own: no
+/// reference any more, and nothing is paid; a person sees the one that was nearly written. The other
+/// customer has an invoice of the same amount.
+#[test]
+fn a_mistyped_reference_of_upstream_is_suggested_and_never_paid() {
+    let schemes = [
+        ("CHF", "210000000003139471430009017", Scheme::Qrr),
+        ("EUR", "090933755493", Scheme::Ogm),
+        ("NOK", "1234567897", Scheme::Kid),
+        ("SEK", "1234567897", Scheme::Ocr),
+        ("EUR", "1234561", Scheme::Viite),
+    ];
+    for (code, given, scheme) in schemes {
+        for typed in mistakes(given) {
+            let verifies = scheme.verifies(&typed);
+            for field in [true, false] {
+                let mut desk = Desk::with_customers(Policy::default());
+                invoice_in(&mut desk, code, ("INV-7", "A"), &[(given, Some(scheme))]);
+                invoice_in(&mut desk, code, ("INV-8", "B"), &[]);
+                let mut bank = credit_saying("T1", "100.00", &[]);
+                bank.amount = Money::from_micros(100_000_000, currency(code));
+                match field {
+                    true => bank.creditor_reference = Some(typed.clone()),
+                    false => bank.unstructured = vec![typed.clone()],
+                }
+                let (_, state) = desk.receive(bank);
+                let told = format!("{scheme:?} {typed} (verifies: {verifies}): {state:?}");
+                assert!(matches!(state, PaymentState::Parked(_)), "{told}");
+                // A day, and what is too short, is not looked for.
+                let sought = typed.len() >= 7 && !is_day(&typed);
+                assert_eq!(desk.suggested("T1") == ["INV-7"], sought, "{told}");
+            }
+        }
+    }
+}
+
+fn is_day(digits: &str) -> bool {
+    crate::domain::matching::weak::is_date_digits(digits)
+}
+
+/// Every single mistake in the digits, but for those that change nothing.
+fn mistakes(given: &str) -> Vec<String> {
+    let bytes = given.as_bytes();
+    let mut found = std::collections::BTreeSet::new();
+    for at in 0..bytes.len() {
+        let mut keep = |parts: [&[u8]; 3]| {
+            found.insert(String::from_utf8(parts.concat()).expect("digits"));
+        };
+        let (head, tail) = bytes.split_at(at);
+        keep([head, &[b'0' + (bytes[at] - b'0' + 3) % 10], &tail[1..]]);
+        keep([head, b"", &tail[1..]]);
+        keep([head, b"4", tail]);
+        if let [left, right, beyond @ ..] = tail {
+            keep([head, &[*right, *left], beyond]);
+        }
+    }
+    found.remove(given);
+    found.into_iter().collect()
+}
