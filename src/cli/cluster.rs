@@ -10,7 +10,7 @@ use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo, TopicSpec};
 use crate::kafka::{Producer, ProducerConfig, Record};
 
 pub use crate::kafka::KafkaError;
-pub use crate::kafka::reader::Tail;
+pub use crate::kafka::reader::{Tail, TopicReader};
 pub use crate::kafka::{Header, OutRecord};
 
 /// A person waits for the answer.
@@ -59,13 +59,25 @@ pub async fn without_records(
     answer(spawn_blocking(move || cluster.without_records(tails, TIMEOUT)).await)
 }
 
-/// Everything that is in a topic now.
+/// What is in a topic now, to be read page by page.
 ///
 /// # Errors
 /// Why Kafka did not answer.
-pub async fn records(kafka: &KafkaConfig, topic: String) -> Result<Vec<Record>, KafkaError> {
+pub async fn reader(kafka: &KafkaConfig, topic: String) -> Result<TopicReader, KafkaError> {
     let cluster = cluster(kafka);
-    answer(spawn_blocking(move || cluster.read_topic(&topic, READ_TIMEOUT)).await)
+    answer(spawn_blocking(move || cluster.topic_reader(&topic, READ_TIMEOUT)).await)
+}
+
+/// The next page of it, empty at the end.
+///
+/// # Errors
+/// Why Kafka did not answer.
+pub async fn next_page(mut reader: TopicReader) -> Result<(TopicReader, Vec<Record>), KafkaError> {
+    let read = spawn_blocking(move || {
+        let page = reader.next_page()?;
+        Ok((reader, page))
+    });
+    answer(read.await)
 }
 
 /// Makes the topics that are missing, and names them.

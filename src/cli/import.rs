@@ -85,24 +85,57 @@ pub async fn run(
     if reason.is_none() && !dry_run {
         return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
     }
-    let mut letters = match (&options.file, &options.from_topic) {
-        (Some(file), _) => of_file(file)?,
+    let mut source = match (&options.file, &options.from_topic) {
+        (Some(file), _) => Source::File(of_file(file)?),
         (None, topic) => {
-            let ours = || config.topics().dead_letters;
-            of_topic(config, topic.clone().flatten().unwrap_or_else(ours)).await?
+            let topic = topic.clone().flatten().unwrap_or_else(|| config.topics().dead_letters);
+            let reader = cluster::reader(&config.kafka, topic).await;
+            Source::Topic(reader.map_err(|error| CliError::failed(&error))?)
         }
     };
-    for letter in &mut letters {
-        letter.not_masked = options.not_masked;
+    let (mut rows, mut lost) = (Vec::new(), false);
+    loop {
+        let (rest, mut letters) = source.next_page().await?;
+        if letters.is_empty() {
+            break;
+        }
+        source = rest;
+        letters.iter_mut().for_each(|letter| letter.not_masked = options.not_masked);
+        let taken = wiring::import(pool, config, letters, (&operator, reason), dry_run).await?;
+        lost |= taken.iter().any(|one| {
+            use wiring::Imported::{Masked, NoOrigin, Partial};
+            matches!(one.result, NoOrigin | Partial | Masked)
+        });
+        rows.extend(taken.into_iter().map(|one| row(one, dry_run)));
     }
-    let taken = wiring::import(pool, config, letters, (&operator, reason), dry_run).await?;
-    let lost = taken.iter().any(|one| {
-        use wiring::Imported::{Masked, NoOrigin, Partial};
-        matches!(one.result, NoOrigin | Partial | Masked)
-    });
-    let rows: Vec<Row> = taken.into_iter().map(|one| row(one, dry_run)).collect();
     printer.rows(&rows)?;
     Ok(if lost { Exit::Findings } else { Exit::Ok })
+}
+
+/// Where copies come from. A topic may hold more than memory does.
+enum Source {
+    File(Vec<Incoming>),
+    Topic(cluster::TopicReader),
+}
+
+impl Source {
+    async fn next_page(self) -> Result<(Self, Vec<Incoming>), CliError> {
+        match self {
+            Self::File(letters) => Ok((Self::File(Vec::new()), letters)),
+            Self::Topic(reader) => {
+                let read = cluster::next_page(reader).await;
+                let (reader, records) = read.map_err(|error| CliError::failed(&error))?;
+                let letters = records.into_iter().map(|record| Incoming {
+                    place: format!("{}:{}:{}", record.topic, record.partition, record.offset),
+                    key: record.key,
+                    value: record.value,
+                    headers: pairs(record.headers),
+                    not_masked: false,
+                });
+                Ok((Self::Topic(reader), letters.collect()))
+            }
+        }
+    }
 }
 
 fn row(taken: Taken, dry_run: bool) -> Row {
@@ -117,19 +150,6 @@ fn row(taken: Taken, dry_run: bool) -> Row {
         dead_letter_id,
         code: taken.code,
     }
-}
-
-async fn of_topic(config: &Config, topic: String) -> Result<Vec<Incoming>, CliError> {
-    let read = cluster::records(&config.kafka, topic).await;
-    let records = read.map_err(|error| CliError::failed(&error))?;
-    let letters = records.into_iter().map(|record| Incoming {
-        place: format!("{}:{}:{}", record.topic, record.partition, record.offset),
-        key: record.key,
-        value: record.value,
-        headers: pairs(record.headers),
-        not_masked: false,
-    });
-    Ok(letters.collect())
 }
 
 /// Whole, before anything is taken in: a line that is no record stops the import.

@@ -16,48 +16,72 @@ use super::error::KafkaError;
 use super::record::Record;
 
 const POLL: Duration = Duration::from_millis(100);
-/// Records of one reading, all of them in memory; at most 64 KiB each of ours.
-const RECORDS_MAX: usize = 200_000;
+/// What is read at once, and so what is in memory: records, and bytes of keys and values.
+const PAGE_RECORDS: usize = 1_000;
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A topic that is read page by page: from the beginning of each partition to the end that it had
+/// when the reading began, by partition and offset.
+pub struct TopicReader {
+    consumer: BaseConsumer<LogContext>,
+    name: Arc<str>,
+    /// Partitions that are still to be read, and where each ends; the first of them is being read.
+    ends: BTreeMap<i32, i64>,
+    assigned: Option<i32>,
+    /// For each question and for each silence.
+    patience: Duration,
+}
 
 impl Cluster {
-    /// All records from the beginning of each partition to the end that it has now, ordered by
-    /// partition and offset. Blocks; `patience` is for each question and for each silence.
-    pub fn read_topic(&self, topic: &str, patience: Duration) -> Result<Vec<Record>, KafkaError> {
+    /// Blocks, as each page does.
+    pub fn topic_reader(&self, topic: &str, patience: Duration) -> Result<TopicReader, KafkaError> {
         // A consumer cannot assign without a group's name; it never joins it.
         let consumer = self.consumer(Some("topup-reader"))?;
-        let mut ends = ends(&consumer, topic, patience)?;
-        let mut list = TopicPartitionList::new();
-        for partition in ends.keys() {
-            list.add_partition_offset(topic, *partition, Offset::Beginning)
-                .map_err(KafkaError::client("assign"))?;
-        }
-        consumer.assign(&list).map_err(KafkaError::client("assign"))?;
-        let name: Arc<str> = topic.into();
+        let ends = ends(&consumer, topic, patience)?;
+        Ok(TopicReader { consumer, name: topic.into(), ends, assigned: None, patience })
+    }
+}
+
+impl TopicReader {
+    /// The next records; none at the end.
+    pub fn next_page(&mut self) -> Result<Vec<Record>, KafkaError> {
         let mut records = Vec::new();
-        let mut heard = Instant::now();
-        while !ends.is_empty() {
-            if let Some(message) = consumer.poll(POLL) {
+        let (mut bytes, mut heard) = (0_usize, Instant::now());
+        while let Some((partition, end)) = self.ends.first_key_value().map(|(p, end)| (*p, *end)) {
+            if records.len() >= PAGE_RECORDS || bytes >= PAGE_BYTES {
+                break;
+            }
+            self.assign(partition)?;
+            if let Some(message) = self.consumer.poll(POLL) {
                 let message = message.map_err(KafkaError::client("read"))?;
                 heard = Instant::now();
-                if records.len() >= RECORDS_MAX {
-                    let problem = format!("{topic} has more than {RECORDS_MAX} records");
-                    return Err(KafkaError::Fatal(problem));
+                if message.partition() == partition && message.offset() < end {
+                    bytes = bytes.saturating_add(message.payload_len() + message.key_len());
+                    records.push(Record::copy_of(self.name.clone(), &message));
                 }
-                if ends.get(&message.partition()).is_some_and(|end| message.offset() < *end) {
-                    records.push(Record::copy_of(name.clone(), &message));
-                }
-            } else if heard.elapsed() > patience {
-                return Err(KafkaError::Fatal(format!("nothing more of {topic} came")));
+            } else if heard.elapsed() > self.patience {
+                return Err(KafkaError::Fatal(format!("nothing more of {} came", self.name)));
             }
             // The position also moves over what is no record: compacted, or a transaction's end.
-            let positions = consumer.position().map_err(KafkaError::client("position"))?;
-            ends.retain(|partition, end| {
-                let element = positions.find_partition(topic, *partition);
-                !matches!(element.map(|e| e.offset()), Some(Offset::Offset(at)) if at >= *end)
-            });
+            let positions = self.consumer.position().map_err(KafkaError::client("position"))?;
+            let element = positions.find_partition(&self.name, partition);
+            if matches!(element.map(|e| e.offset()), Some(Offset::Offset(at)) if at >= end) {
+                self.ends.remove(&partition);
+            }
         }
-        records.sort_by_key(|record| (record.partition, record.offset));
         Ok(records)
+    }
+
+    /// One partition at a time, so that records come in their order.
+    fn assign(&mut self, partition: i32) -> Result<(), KafkaError> {
+        if self.assigned != Some(partition) {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&self.name, partition, Offset::Beginning)
+                .map_err(KafkaError::client("assign"))?;
+            self.consumer.assign(&list).map_err(KafkaError::client("assign"))?;
+            self.assigned = Some(partition);
+        }
+        Ok(())
     }
 }
 

@@ -189,3 +189,23 @@ async fn a_file_is_taken_in_and_replayed() {
     std::fs::remove_file(&file).expect("removed");
     world.finish().await;
 }
+
+/// A topic may hold more than is read at once: all of it is looked at, partition by partition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_of_several_pages_is_taken_in_whole() {
+    const COPIES: usize = 2_600;
+    let world = World::with_partitions("di_pages", 2).await;
+    let records = (0..COPIES).map(|number| copy(&world, &format!("K-{number}"), "{}", &[]));
+    world.publish_all(records.collect()).await;
+    let (exit, rows) = topup(&world, &["dead-letters", "import", "--from-topic"]).await;
+    assert_eq!(exit, Some(3));
+    let place = |row: &Value| {
+        let place = row["place"].as_str().expect("text").rsplit(':').map(str::to_owned);
+        let numbers: Vec<i64> = place.take(2).map(|part| part.parse().expect("a number")).collect();
+        (numbers[1], numbers[0])
+    };
+    let places: Vec<(i64, i64)> = rows.iter().map(place).collect();
+    assert_eq!(places.len(), COPIES);
+    assert!(places.is_sorted() && places.iter().any(|(partition, _)| *partition == 1));
+    world.finish().await;
+}

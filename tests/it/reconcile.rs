@@ -126,6 +126,30 @@ async fn entries_that_name_no_statement_belong_to_the_days_of_one() {
     desk.direct.finish().await;
 }
 
+/// Sums of very many, or very large, amounts are larger than one amount may be: what is told of
+/// the one statement is cut, and the differences of all others are told.
+#[tokio::test]
+async fn a_sum_beyond_all_amounts_hides_no_other_difference() {
+    let mut desk = Desk::new("rc_large").await;
+    let most = "999999999999.99";
+    for number in 0..12 {
+        desk.entry(&format!("T{number}"), Some("S1"), most, 20).await;
+    }
+    desk.statement("S1", ("0.00", "100.00"), 12, 20).await;
+    let elsewhere = json!({
+        "bank_account": "OTHER", "statement_id": "S2", "currency": "SGD", "entries": 0,
+        "opening_balance": "0.00", "closing_balance": "50.00",
+        "complete_through": "2026-11-20T23:59:59Z",
+    });
+    desk.feed("statement", &elsewhere).await;
+    let found = desk.found().await;
+    let told: Vec<(&str, i64)> = found.iter().map(|d| (d.of.as_str(), d.difference)).collect();
+    assert_eq!(told, [("OTHER", -50_000_000), (BANK, 9_000_000_000_000_000_000)]);
+    assert!(found[1].detail.contains("sum to 11999999999999.88,"), "{}", found[1].detail);
+    assert_eq!(desk.run(Clock::System.now()).await, "2: 2 drifts, 2 new, 0 gone");
+    desk.direct.finish().await;
+}
+
 /// The list that explains a difference has what the difference counts, and says why.
 #[tokio::test]
 async fn the_entries_of_a_statement_are_those_that_it_counts() {

@@ -430,6 +430,33 @@ async fn what_is_unlearnt_decides_nothing_any_more() {
     desk.direct.finish().await;
 }
 
+/// A person who assigned a payer's money to the wrong customer takes it out again, or shares it
+/// out: what the assignments taught decides nothing any more.
+#[tokio::test]
+async fn a_wrong_assignment_that_is_corrected_teaches_nothing() {
+    let mut desk = Desk::new("rv_corrected").await;
+    for (payer, ids, command) in
+        [("PAYERX1", ["T1", "T2"], "payment.remove"), ("PAYERX2", ["T3", "T4"], "payment.split")]
+    {
+        for id in ids {
+            desk.receive(id, "5.00", payer).await;
+            let given = json!({ "payment_id": paid(id), "account_id": "A" });
+            desk.command("payment.assign", given.clone()).await;
+            let shared = json!({ "parts": [{ "account_id": "B", "amount": "5.00" }] });
+            let more = if command == "payment.split" { shared } else { json!({}) };
+            desk.command(command, with(given, &more)).await;
+        }
+    }
+    let taught = "SELECT payer_account, confirmations FROM payer_aliases ORDER BY 1, 2";
+    assert_eq!(desk.lines(taught).await, ["PAYERX1|0", "PAYERX2|0"]);
+    for (id, payer, amount) in [("T5", "PAYERX1", "100.00"), ("T6", "PAYERX2", "200.00")] {
+        desk.command("invoice.create", invoice(id, "A", amount)).await;
+        desk.receive(id, amount, payer).await;
+        assert_eq!(desk.state(id).await, "parked|amount_only", "{payer}");
+    }
+    desk.direct.finish().await;
+}
+
 #[tokio::test]
 async fn an_invoice_that_is_suggested_is_no_void_candidate() {
     let mut desk = Desk::new("rv_void").await;

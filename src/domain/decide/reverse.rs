@@ -114,9 +114,8 @@ pub(super) fn remove(
         let step = Step { kind: ReversalKind::Removed, return_id: None, posted };
         reverse(recording, link, live, zero, &step, reason.clone())?;
     }
-    if !links.is_empty() {
-        unlearn(recording, &payment_id)?;
-    }
+    // Also where nothing was allocated: an assignment teaches whose the payer is.
+    unlearn(recording, &payment_id)?;
     let state = PaymentState::Removed;
     Ok(recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?)
 }

@@ -4,6 +4,7 @@
 use super::command::{self, Result};
 use super::reverse::{Step, check_unspent, live_links, prove, reverse, sum_of};
 use super::settle::{self, Part, event_key};
+use super::unlearn::unlearn;
 use super::{Halt, Recording};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::effect::{Effect, Outcome, WatchKey};
@@ -42,6 +43,8 @@ pub(super) fn split(recording: &mut Recording<'_>, command: &SplitPayment) -> Re
     command::check_invoices(&payment, &invoices.concat())?;
     let planned = plan(recording, &payment, command, &invoices)?;
     make(recording, &payment, &planned, command.reason.as_ref())?;
+    // Who pays for several customers is nobody's payer, whatever was said of this payment before.
+    unlearn(recording, &payment.payment_id)?;
     Ok(command::applied_payment(&command.payment_id))
 }
 

@@ -5,7 +5,7 @@ use crate::domain::effect::Effect;
 use crate::domain::ids::PaymentId;
 use crate::domain::review::{AliasUse, ReviewEffect};
 
-/// An allocation of `payment_id` was taken back by a person: the aliases that its decisions rested
+/// A person took `payment_id` back, or an allocation of it, or shared it out: the aliases that its decisions rested
 /// on, and those that its confirmation made, are demoted and must be earned again. A return by the
 /// bank says nothing about whose money it was and does not come here.
 pub(super) fn unlearn(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<(), Halt> {

@@ -248,7 +248,13 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
         Some(known) if known.amount.currency() != hold.amount.currency() => {
             return Err(conflict());
         }
-        Some(known) if known.amount == hold.amount => return Ok(Outcome::Duplicate),
+        // The same again is the same; after a part was given back, it sets the whole anew.
+        Some(known)
+            if known.amount == hold.amount
+                && (known.state != HoldState::Live || known.released.is_zero()) =>
+        {
+            return Ok(Outcome::Duplicate);
+        }
         // It has ended, perhaps by a charge that came first.
         Some(known) if known.state != HoldState::Live => return Ok(applied),
         Some(_) if hold.amount.is_zero() => return end_of_hold(recording, &key, applied),

@@ -35,14 +35,13 @@ impl ReviewNeeds {
             Command::AssignPayment { .. }
             | Command::AllocatePayment(_)
             | Command::DeallocatePayment { .. }
+            | Command::SplitPayment(_)
             | Command::RemovePayment { .. } => self.learns.extend(payment_id),
             Command::UpsertAccount(_)
             | Command::CreateInvoice(_)
             | Command::MarkInvoiceSent { .. }
             | Command::VoidInvoice { .. }
             | Command::KeepInvoice { .. }
-            // Who pays for several customers at once is nobody's payer.
-            | Command::SplitPayment(_)
             | Command::ResolveReturn(_)
             | Command::ReleasePayment(_)
             | Command::CloseAccount { .. }

@@ -32,9 +32,9 @@ WITH live AS (
       FROM left_over r FULL JOIN balances b USING (account_id, currency)
 )
 SELECT kind, 'account' AS key_kind, account_id AS record_key, currency AS subject, currency,
-       (is_ - should)::bigint AS difference,
-       format(words, to_char(is_ / 1e6, 'FM999999999999990.009999'),
-              to_char(should / 1e6, 'FM999999999999990.009999')) AS detail
+       least(greatest(is_ - should, -9e18), 9e18)::bigint AS difference,
+       format(words, to_char(is_ / 1e6, 'FM999999999999999999990.009999'),
+              to_char(should / 1e6, 'FM999999999999999999990.009999')) AS detail
   FROM (SELECT kind, account_id, currency, "is" AS is_, should, words FROM pairs) p
  WHERE is_ <> should
  ORDER BY kind, account_id, currency LIMIT $1

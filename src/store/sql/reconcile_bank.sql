@@ -88,9 +88,9 @@ WITH listed AS (
     SELECT 'statement_sum' AS kind, bank_account, statement_id AS subject, currency,
            opening_balance + total - closing_balance AS difference,
            format('opens with %s, its %s recorded entries sum to %s, it closes with %s',
-                  to_char(opening_balance / 1e6, 'FM999999999999990.009999'), found,
-                  to_char(total / 1e6, 'FM999999999999990.009999'),
-                  to_char(closing_balance / 1e6, 'FM999999999999990.009999')) AS detail
+                  to_char(opening_balance / 1e6, 'FM999999999999999999990.009999'), found,
+                  to_char(total / 1e6, 'FM999999999999999999990.009999'),
+                  to_char(closing_balance / 1e6, 'FM999999999999999999990.009999')) AS detail
       FROM sums WHERE opening_balance + total <> closing_balance
     UNION ALL
     SELECT 'statement_entries', bank_account, statement_id, currency, found - entries,
@@ -101,8 +101,8 @@ WITH listed AS (
            opening_balance - before_closing,
            format('opens with %s, but statement %s before it closes with %s: one between them is '
                   'missing, or one of them was issued again',
-                  to_char(opening_balance / 1e6, 'FM999999999999990.009999'), before_id,
-                  to_char(before_closing / 1e6, 'FM999999999999990.009999'))
+                  to_char(opening_balance / 1e6, 'FM999999999999999999990.009999'), before_id,
+                  to_char(before_closing / 1e6, 'FM999999999999999999990.009999'))
       FROM sums WHERE before_closing <> opening_balance
     UNION ALL
     SELECT 'statement_double', bank_account, subject, currency, 0,
@@ -123,16 +123,17 @@ WITH listed AS (
     -- A return that found no original within two days is not in flight any more.
     SELECT 'return_parked', p.bank_account, p.bank_key, t.currency, t.amount,
            format('the bank took back %s on %s and what it means is not known (%s)',
-                  to_char(t.amount / 1e6, 'FM999999999999990.009999'), t.booking_date, p.why)
+                  to_char(t.amount / 1e6, 'FM999999999999999999990.009999'), t.booking_date, p.why)
       FROM parked_returns p
       JOIN bank_transactions t USING (bank_account, bank_key)
      WHERE p.parked_at <= $1 - interval '2 days'
     UNION ALL
     SELECT 'entry_details', bank_account, entry, currency, coalesce(total - amount, 0),
            format('the entry of %s has %s details; %s are recorded and sum to %s',
-                  coalesce(to_char(amount / 1e6, 'FM999999999999990.009999'), 'unknown amount'),
+                  coalesce(to_char(amount / 1e6, 'FM999999999999999999990.009999'),
+                           'unknown amount'),
                   coalesce(details::text, 'unknown'), found,
-                  to_char(total / 1e6, 'FM999999999999990.009999'))
+                  to_char(total / 1e6, 'FM999999999999999999990.009999'))
       FROM split
      WHERE total <> amount OR found <> details OR least_details <> details
         OR least_amount <> amount
@@ -140,12 +141,13 @@ WITH listed AS (
     SELECT 'bank_payments', t.bank_account, t.currency, t.currency,
            sum(coalesce(p.amount, 0)) - sum(t.amount),
            format('booked credits are %s, the payments made of them %s',
-                  to_char(sum(t.amount) / 1e6, 'FM999999999999990.009999'),
-                  to_char(sum(coalesce(p.amount, 0)) / 1e6, 'FM999999999999990.009999'))
+                  to_char(sum(t.amount) / 1e6, 'FM999999999999999999990.009999'),
+                  to_char(sum(coalesce(p.amount, 0)) / 1e6, 'FM999999999999999999990.009999'))
       FROM bank_transactions t LEFT JOIN payments p ON p.payment_id = t.payment_id
      WHERE t.disposition = 'payment' AND t.recorded_at <= $1
      GROUP BY 2, 3 HAVING sum(t.amount) <> sum(coalesce(p.amount, 0))
 )
 SELECT kind, 'bank' AS key_kind, bank_account AS record_key, subject, currency,
-       difference::bigint AS difference, detail
+       -- One sum beyond what money can be here must not hide the differences of all others.
+       least(greatest(difference, -9e18), 9e18)::bigint AS difference, detail
   FROM drifts ORDER BY kind, bank_account, subject, currency LIMIT $3

@@ -69,8 +69,14 @@ async fn a_person_shares_a_parked_return_out_and_its_drift_clears() {
         assert_eq!(outcome(&direct, id).await, format!("rejected {code}"), "{id}");
         assert_eq!(stands(&direct).await, before, "{id}");
     }
+    // It failed by itself before the person came: what is ended is tried no more, and not told of.
+    let failing = "INSERT INTO failing_items (kind, item, code, attempts, failed_at, tried_at)
+        SELECT 'return', key_joined(bank_account, bank_key), '23514', 8, now(), now()
+          FROM parked_returns";
+    direct.database.execute(failing).await;
     let item = resolve(&mut direct, "t-1", &both("60.00", "3.00"));
     direct.applied(item).await;
+    assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
     let taken = ["PAY-1 returned 6000", "PAY-2 returned 4000", "returned", "fees -300"];
     assert_eq!(stands(&direct).await, taken);
     assert_eq!(told(&direct, "payment.returned").await, "2");

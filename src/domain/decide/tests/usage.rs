@@ -272,6 +272,8 @@ fn a_hold_is_set_anew_under_its_id() {
     assert!(of(&desk, "H1").2 > placed);
     assert_eq!(feed(&mut desk, Usage::Hold(held("H1", "5"))), Outcome::Duplicate);
     applied(&mut desk, Usage::Release(held("H1", "1")));
+    applied(&mut desk, Usage::Hold(held("H1", "5")));
+    assert_eq!(of(&desk, "H1").0, "5.00", "the same amount sets what was given back anew");
     applied(&mut desk, Usage::Hold(held("H1", "3")));
     assert_eq!(of(&desk, "H1").0, "3.00");
     applied(&mut desk, Usage::Release(held("H1", "0")));
