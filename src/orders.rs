@@ -29,8 +29,8 @@ pub struct Order {
     pub reason: Option<String>,
     /// The command's own id; without one it is made of content, person and time.
     pub id: Option<String>,
-    /// Invoices that it changes and does not name.
-    pub invoices: Vec<String>,
+    /// What it changes and does not name.
+    pub also: About,
 }
 
 /// A command, ready to be sent.
@@ -98,7 +98,7 @@ pub fn write(
             let account = command.account_id().map(ToString::to_string);
             let payment = || command.payment_id().map(ToString::to_string);
             let mut about = about(command);
-            about.invoices.extend(order.invoices.iter().cloned());
+            about.add(&order.also);
             (account.or_else(payment), about)
         }
         _ => (None, About::default()),

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
+use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{Ask, Fields, Place, ask};
+use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
 use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, accounts};
 
@@ -14,7 +15,8 @@ pub enum AccountVerb {
     /// Tells what is known of a customer; what is not given stays as it is
     #[command(after_help = "Examples:\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
         --operator alice --yes\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
-        --payer-account DE89370400440532013000 --credit-limit SGD=50.00 --operator alice")]
+        --payer-account DE89370400440532013000 --credit-limit SGD=50.00 \
+        --balance-level SGD=20.00 --operator alice")]
     Upsert(Box<UpsertArgs>),
     /// Closes a customer: no invoice and no money more, until it is opened again
     #[command(after_help = "Example:\n  topup accounts close ACC-1001 --operator alice \
@@ -35,6 +37,8 @@ pub struct OneArgs {
 #[derive(Debug, Clone, Args)]
 pub struct UpsertArgs {
     account_id: String,
+    #[command(flatten)]
+    new: NewCustomer,
     #[arg(long)]
     name: String,
     /// A payer's account of this customer; all that are given replace those that are known
@@ -44,8 +48,14 @@ pub struct UpsertArgs {
     #[arg(long = "virtual-account", value_name = "NUMBER")]
     virtual_accounts: Vec<String>,
     /// How far the balance may go below zero: CURRENCY=AMOUNT
-    #[arg(long = "credit-limit", value_name = "CURRENCY=AMOUNT", value_parser = limit)]
+    #[arg(long = "credit-limit", value_name = "CURRENCY=AMOUNT", value_parser = args::money)]
     credit_limits: Vec<(String, String)>,
+    /// A balance that is told of when it is crossed; several of one currency may be given
+    #[arg(long = "balance-level", value_name = "CURRENCY=AMOUNT", value_parser = args::money)]
+    balance_levels: Vec<(String, String)>,
+    /// Tells of no balance in this currency
+    #[arg(long = "no-balance-level", value_name = "CURRENCY", value_parser = args::currency)]
+    no_balance_levels: Vec<String>,
     /// Days after which an invoice that is not paid may be voided
     #[arg(long, value_name = "DAYS")]
     stale_after_days: Option<u32>,
@@ -56,10 +66,21 @@ pub struct UpsertArgs {
     ask: Ask,
 }
 
-fn limit(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once('=').filter(|(currency, _)| !currency.is_empty());
-    let (currency, amount) = parts.ok_or("expected CURRENCY=AMOUNT")?;
-    Ok((currency.to_owned(), amount.to_owned()))
+impl UpsertArgs {
+    /// The levels by currency; an empty list means none.
+    fn levels(&self) -> Option<Value> {
+        let mut levels: Map<String, Value> = Map::new();
+        for (currency, amount) in &self.balance_levels {
+            let of = levels.entry(currency.clone()).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(of) = of {
+                of.push(amount.clone().into());
+            }
+        }
+        for currency in &self.no_balance_levels {
+            levels.entry(currency.clone()).or_insert_with(|| Value::Array(Vec::new()));
+        }
+        (!levels.is_empty()).then_some(Value::Object(levels))
+    }
 }
 
 /// # Errors
@@ -67,6 +88,7 @@ fn limit(text: &str) -> Result<(String, String), String> {
 pub async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         AccountVerb::Upsert(args) => {
+            args.new.check_near(place, &args.account_id).await?;
             let some = |numbers: &[String]| (!numbers.is_empty()).then(|| numbers.to_vec());
             let limits: Map<String, Value> =
                 args.credit_limits.iter().map(|(c, a)| (c.clone(), a.clone().into())).collect();
@@ -76,6 +98,7 @@ pub async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError>
                 .maybe("payer_accounts", some(&args.payer_accounts))
                 .maybe("virtual_accounts", some(&args.virtual_accounts))
                 .maybe("credit_limits", (!limits.is_empty()).then_some(Value::Object(limits)))
+                .maybe("balance_levels", args.levels())
                 .maybe("stale_after_days", args.stale_after_days)
                 .maybe("time_zone", args.time_zone.as_deref());
             ask(place, &args.ask, "topup.account.upsert.v1", fields).await

@@ -6,7 +6,9 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::clock::Clock;
+use crate::domain::allocation::Rule;
 use crate::domain::money::Currency;
+use crate::domain::payment::ParkReason;
 use crate::store::views::{Page, readings};
 
 /// Rows of a page for which nobody said how many.
@@ -107,6 +109,15 @@ pub fn amount(text: &str) -> Result<i64, String> {
     }
 }
 
+/// Reads a day.
+///
+/// # Errors
+/// What was expected instead.
+pub fn day(text: &str) -> Result<NaiveDate, String> {
+    let expected = || "expected a day as YYYY-MM-DD, such as 2026-12-31".to_owned();
+    text.parse().map_err(|_| expected())
+}
+
 /// Reads the code of a currency.
 ///
 /// # Errors
@@ -115,6 +126,40 @@ pub fn currency(text: &str) -> Result<String, String> {
     let code = text.to_ascii_uppercase();
     let known = Currency::parse(&code);
     known.map(|_| code).map_err(|_| "expected a currency of ISO 4217, such as SGD".to_owned())
+}
+
+/// Reads `SGD=100.00`.
+///
+/// # Errors
+/// What was expected instead.
+pub fn money(text: &str) -> Result<(String, String), String> {
+    let (code, amount) = text.split_once('=').ok_or("expected CURRENCY=AMOUNT")?;
+    Ok((currency(code)?, amount.to_owned()))
+}
+
+/// One of some words, in any case; the word as it is stored.
+///
+/// # Errors
+/// The words that there are.
+pub fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
+    let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim()));
+    found.copied().ok_or_else(|| format!("expected one of {}", words.join(", ")))
+}
+
+/// Reads the name of a rule, such as `R4b`, in any case.
+///
+/// # Errors
+/// The rules that there are.
+pub fn rule(text: &str) -> Result<String, String> {
+    one_of(&Rule::ALL.map(Rule::word), text).map(str::to_owned)
+}
+
+/// Reads why a payment is parked, in any case.
+///
+/// # Errors
+/// The reasons that there are.
+pub fn reason(text: &str) -> Result<String, String> {
+    one_of(&ParkReason::ALL.map(ParkReason::code), text).map(str::to_owned)
 }
 
 /// Reads `section.key=value`.
@@ -130,6 +175,22 @@ pub fn setting(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_and_a_currency_say_what_they_want() {
+        assert!(day("2026-12-31").is_ok());
+        for bad in ["31.12.2026", "2026-13-01", "", "tomorrow"] {
+            assert!(day(bad).is_err_and(|why| why.contains("YYYY-MM-DD")), "{bad}");
+        }
+        assert_eq!(rule("r4B").as_deref(), Ok("R4b"));
+        assert!(rule("R99").is_err_and(|why| why.contains("R4b")));
+        assert_eq!(reason("Amount_Only").as_deref(), Ok("amount_only"));
+        assert_eq!(currency("sgd").as_deref(), Ok("SGD"));
+        assert_eq!(money("sgd=1.50"), Ok(("SGD".to_owned(), "1.50".to_owned())));
+        for bad in ["1.50", "=1.50", "SG=1.50"] {
+            assert!(money(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_time_has_three_forms() {

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use super::dead_letters::{Acted, OperatorOptions, SelectionOptions};
 use super::error::CliError;
 use super::wiring::{self, Change, Edited, NewKey, NewValue, Selection};
-use super::{letter, reshape};
+use super::{escape, letter, reshape};
 use crate::clock::Clock;
 use crate::masked;
 use crate::store::views::Privacy;
@@ -20,7 +20,7 @@ pub const HELP: &str = "Examples:
   topup dead-letters edit --code amount_invalid --reason 'their fault of 3 May' \\
     --patch '[{\"op\": \"replace\", \"path\": \"/data/amount\", \"value\": \"10.00\"}]'
 
-Without --file, --patch or --key the value is opened in $VISUAL or $EDITOR; that shows names and
+Without --file, --patch or --record-key the value is opened in $VISUAL or $EDITOR; that shows names and
 numbers of payers, so it needs --unmasked. A patch is RFC 6902, given itself, as a file, or as -.";
 
 #[derive(Debug, Clone, Args)]
@@ -198,10 +198,15 @@ fn trimmed(mut value: Vec<u8>) -> Vec<u8> {
 }
 
 fn read_patch(given: &str) -> Result<json_patch::Patch, CliError> {
-    let bytes =
-        if given.trim_start().starts_with('[') { given.as_bytes().to_vec() } else { read(given)? };
-    serde_json::from_slice(&bytes)
-        .map_err(|error| CliError::Usage(format!("this is no JSON patch (RFC 6902): {error}")))
+    let expected = "expected a JSON patch (RFC 6902), such as [{\"op\": \"replace\", \"path\": \
+                    \"/data/amount\", \"value\": \"10.00\"}], or a file that holds one";
+    let wrong = |why: String| CliError::Usage(format!("{expected}: {why}"));
+    let bytes = if given.trim_start().starts_with(['[', '{']) {
+        given.as_bytes().to_vec()
+    } else {
+        read(given).map_err(|error| wrong(format!("{}: {error}", escape::text(given))))?
+    };
+    serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))
 }
 
 /// What a person makes of the bytes that count now. They are shown in full, so the right to see

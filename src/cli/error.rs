@@ -1,4 +1,5 @@
-//! How a command ends: the exit codes are a contract (0 ok, 1 error, 2 usage, 3 findings).
+//! How a command ends: the exit codes are a contract (0 ok, 1 error, 2 usage, 3 findings,
+//! 4 the command waits).
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ pub enum Exit {
     Failed,
     /// There are findings (`audit`).
     Findings,
+    /// A command waits: nothing is changed yet.
+    Waiting,
 }
 
 impl From<Exit> for ExitCode {
@@ -37,6 +40,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0_u8,
             Exit::Failed => 1,
             Exit::Findings => 3,
+            Exit::Waiting => 4,
         })
     }
 }

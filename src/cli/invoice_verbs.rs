@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
+use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{Ask, Fields, Place, ask};
+use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
 use crate::store::views::invoices;
 use crate::store::views::near::Kind;
 
@@ -34,18 +35,23 @@ pub struct CreateArgs {
     /// The customer
     #[arg(long)]
     account: String,
+    #[command(flatten)]
+    new: NewCustomer,
     /// How much is to be paid, as 100.00
     #[arg(long)]
     amount: String,
     /// In which currency, as SGD
-    #[arg(long)]
+    #[arg(long, value_parser = args::currency)]
     currency: String,
     /// What the customer reads
     #[arg(long)]
     name: String,
     /// By when it is to be paid
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = args::day)]
     due_date: Option<NaiveDate>,
+    /// A payment reference of yours for it; several may be given
+    #[arg(long = "reference", value_name = "REFERENCE")]
+    references: Vec<String>,
     /// It awaits payment at once
     #[arg(long)]
     send: bool,
@@ -64,7 +70,7 @@ pub struct OneArgs {
 pub struct KeepArgs {
     invoice_id: String,
     /// The first day on which it may be a candidate again
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = args::day)]
     until: Option<NaiveDate>,
     #[command(flatten)]
     ask: Ask,
@@ -75,6 +81,8 @@ pub struct KeepArgs {
 pub async fn run(verb: &InvoiceVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         InvoiceVerb::Create(args) => {
+            args.new.check(place, &args.account).await?;
+            let references = (!args.references.is_empty()).then(|| args.references.clone());
             let fields = Fields::default()
                 .with("invoice_id", args.invoice_id.as_str())
                 .with("account_id", args.account.as_str())
@@ -82,6 +90,7 @@ pub async fn run(verb: &InvoiceVerb, place: Place<'_>) -> Result<Exit, CliError>
                 .with("amount", args.amount.as_str())
                 .with("currency", args.currency.as_str())
                 .maybe("due_date", args.due_date.map(|day| day.to_string()))
+                .maybe("references", references)
                 .with("send", args.send);
             ask(place, &args.ask, "topup.invoice.create.v1", fields).await
         }

@@ -28,7 +28,8 @@ pub enum InvoicesCommand {
         #[arg(long)]
         account: Option<String>,
         /// Only in this status
-        #[arg(long, value_parser = ["draft", "awaiting_payment", "provisioned", "voided"])]
+        #[arg(long, visible_alias = "state", ignore_case = true,
+              value_parser = ["draft", "awaiting_payment", "provisioned", "voided"])]
         status: Option<String>,
         /// Only what this names: our payment reference, one of upstream's, or a number in any form
         #[arg(long)]
@@ -61,7 +62,8 @@ pub async fn run(
                 Some(id) => Some(near::resolve(pool, Kind::Account, id).await?),
                 None => None,
             };
-            let (status, reference) = (status.clone(), reference.clone());
+            let status = status.as_ref().map(|status| status.to_lowercase());
+            let reference = reference.clone();
             let filter = InvoiceFilter { account, status, reference };
             let of = async |page: Page| Ok(invoices::list(pool, &filter, &page).await?);
             printer.pages(page, of).await?;

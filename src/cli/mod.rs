@@ -1,5 +1,6 @@
 //! The command line: one binary, one file per noun (contract §3). It parses, asks, prints; rules
-//! and SQL live elsewhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings.
+//! and SQL live elsewhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings,
+//! 4 the command waits.
 
 mod account_verbs;
 mod accounts;
@@ -39,6 +40,7 @@ mod publish_check;
 mod quality;
 mod reconcile;
 mod records;
+mod refusals;
 mod report;
 mod reshape;
 mod returns;

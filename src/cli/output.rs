@@ -51,14 +51,17 @@ pub trait Tabular {
 }
 
 /// Columns of numbers stand at the right.
-const NUMBERS: [&str; 22] = [
+const NUMBERS: [&str; 25] = [
     "amount",
     "due",
     "due before",
     "due after",
     "balance",
     "limit",
+    "gives",
+    "difference",
     "unallocated",
+    "unallocated after",
     "remaining",
     "held",
     "reversed",

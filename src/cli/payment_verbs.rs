@@ -4,9 +4,10 @@ use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
+use super::verbs::{self, Ask, Fields, NewCustomer, Place, ask};
 use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, payments};
 
@@ -74,10 +75,10 @@ pub struct RecordArgs {
     #[arg(long)]
     amount: String,
     /// In which currency, as SGD
-    #[arg(long)]
+    #[arg(long, value_parser = args::currency)]
     currency: String,
     /// The day on which it came
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = args::day)]
     received_on: NaiveDate,
     /// How it came: cash, cheque…
     #[arg(long)]
@@ -173,6 +174,9 @@ pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError>
             ask(place, &args.ask, "topup.payment.deallocate.v1", fields).await
         }
         PaymentVerb::Remove(args) => {
+            if let Some(account) = &args.account {
+                verbs::known_customer(place, account).await?;
+            }
             let fields = of(&args.payment_id, args.account.as_deref(), place).await?;
             ask(place, &args.ask, "topup.payment.remove.v1", fields).await
         }

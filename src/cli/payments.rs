@@ -14,8 +14,6 @@ use super::steps_back;
 use super::verbs::Place;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::allocation::Rule;
-use crate::domain::payment::ParkReason;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
@@ -40,11 +38,10 @@ pub struct ListArgs {
     #[arg(long)]
     account: Option<String>,
     /// Only in this state
-    #[arg(long, value_parser = STATES)]
+    #[arg(long, visible_alias = "status", ignore_case = true, value_parser = STATES)]
     state: Option<String>,
     /// Only with this reason, a code such as `not_sent`
-    #[arg(long, hide_possible_values = true,
-          value_parser = ParkReason::ALL.map(ParkReason::code))]
+    #[arg(long, value_parser = args::reason)]
     reason: Option<String>,
     /// Only of exactly this amount
     #[arg(long, value_parser = args::amount)]
@@ -65,7 +62,7 @@ pub struct ListArgs {
     #[arg(long, value_parser = since, value_name = "WHEN")]
     until: Option<Since>,
     /// Only by this rule, such as R2: the last decision, or what lies on an invoice
-    #[arg(long, hide_possible_values = true, value_parser = Rule::ALL.map(Rule::word))]
+    #[arg(long, value_parser = args::rule)]
     rule: Option<String>,
     /// The order; by amount: the largest first
     #[arg(long, value_enum)]
@@ -91,7 +88,7 @@ impl ListArgs {
         let day = |since: &Since| since.day(Clock::System, &config.jobs.time_zone);
         let filter = PaymentFilter {
             account,
-            state: self.state.clone(),
+            state: self.state.as_ref().map(|state| state.to_lowercase()),
             reason: self.reason.clone(),
             amount: self.amount,
             currency: self.currency.clone(),
@@ -135,7 +132,9 @@ pub enum PaymentsCommand {
     /// Shares a payment out to several customers: each gets a payment of its own
     #[command(after_help = "Example:\n  topup payments split BANK:DBS-1:TX-1 \
                             --part ACC-1001=60.50/INV-1001 --part ACC-1002=40.00 \
-                            --operator alice --reason 'settlement of 22 November' --yes")]
+                            --operator alice --reason 'settlement of 22 November' --yes\n  \
+                            topup payments split BANK:DBS-1:TX-1 --invoice INV-1001=60.50 \
+                            --invoice INV-1002 --operator alice --reason 'card sales'")]
     Split(SplitArgs),
     /// Takes back all parts of a payment, while nothing of them is spent
     #[command(after_help = "Example:\n  topup payments unsplit BANK:DBS-1:TX-1 \

@@ -15,7 +15,7 @@ use super::records::sentence;
 use super::verbs::outcome_of;
 use crate::config::Topics;
 use crate::masked;
-use crate::store::views::records::{self, RecordName};
+use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::wire::{RawRecord, Topic, decode};
 
 /// A line that a worker could not read.
@@ -96,7 +96,7 @@ struct Ended {
     record: Option<String>,
     outcome: String,
     code: Option<String>,
-    sentence: Option<String>,
+    detail: Option<String>,
 }
 
 /// Prints the outcome of each record. `patience` is for the first that has none yet.
@@ -126,21 +126,35 @@ pub(super) async fn outcomes(
                 }
             }
         }
-        rows.push(Ended {
-            place: format!("{topic}:{partition}:{offset}"),
-            record: row.as_ref().map(|row| format!("{}/{}", row.source, row.message_id)),
-            outcome: row.as_ref().map_or("not read yet", |row| row.outcome.as_str()).to_owned(),
-            sentence: row
-                .as_ref()
-                .and_then(|row| row.code.as_deref())
-                .and_then(sentence)
-                .map(str::to_owned),
-            code: row.and_then(|row| row.code),
-        });
+        let place = format!("{topic}:{partition}:{offset}");
+        rows.push(ended(place, row, pool).await?);
     }
     printer.rows(&rows)?;
     let done = |row: &Ended| matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
     Ok(if rows.iter().all(done) { Exit::Ok } else { Exit::Findings })
+}
+
+/// Of a dead letter: the sender's own name for it, and what is wrong with it.
+async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<Ended, CliError> {
+    let Some(row) = row else {
+        let outcome = "not read yet".to_owned();
+        return Ok(Ended { place, record: None, outcome, code: None, detail: None });
+    };
+    let mut record = format!("{}/{}", row.source, row.message_id);
+    let mut detail = row.code.as_deref().and_then(sentence).map(str::to_owned);
+    let (outcome, code) = (row.outcome.clone(), row.code.clone());
+    if outcome == "dead_lettered" {
+        let letters = records::show(pool, row).await?.dead_letters;
+        if let Some(letter) = letters.into_iter().next_back() {
+            // What cannot be read stands under its place; its sender knows its own name.
+            if let Some(id) = letter.named_id {
+                record = letter.named_source.map_or(id.clone(), |source| format!("{source}/{id}"));
+            }
+            let number = letter.dead_letter_id;
+            detail = Some(format!("{} (topup dead-letters show {number})", letter.message));
+        }
+    }
+    Ok(Ended { place, record: Some(record), outcome, code, detail })
 }
 
 impl Tabular for Fault {
@@ -160,7 +174,7 @@ impl Tabular for Ended {
             cell(self.record.as_ref()),
             self.outcome.clone(),
             cell(self.code.as_ref()),
-            cell(self.sentence.as_ref()),
+            cell(self.detail.as_ref()),
         ]
     }
 }

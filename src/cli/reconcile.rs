@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use serde::Serialize;
 use sqlx::PgPool;
 
 use super::args::{Since, since};
@@ -57,7 +58,8 @@ pub async fn run(
     let future = statements::of_the_future(pool, as_of).await;
     drifts.extend(future.map_err(|error| CliError::failed(&error))?);
     if printer.output != Output::Table || !drifts.is_empty() {
-        printer.rows(&drifts)?;
+        let rows: Vec<Row<'_>> = drifts.iter().map(Row::of).collect();
+        printer.rows(&rows)?;
     }
     if printer.output == Output::Table {
         let text = match drifts.len() {
@@ -70,22 +72,53 @@ pub async fn run(
     Ok(if drifts.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
-impl Tabular for Drift {
-    const HEADERS: &'static [&'static str] = &["kind", "of", "subject", "difference", "detail"];
+/// What differs, with the difference as it is read.
+#[derive(Debug, Clone, Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    drift: &'a Drift,
+    /// An amount in the currency, or a number of entries.
+    difference: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(drift: &'a Drift) -> Self {
+        let difference = match drift.money() {
+            Ok(Some(money)) => money.number(),
+            Ok(None) | Err(_) => drift.difference.to_string(),
+        };
+        Self { drift, difference }
+    }
+}
+
+impl Tabular for Row<'_> {
+    const HEADERS: &'static [&'static str] =
+        &["kind", "of", "subject", "currency", "difference", "detail"];
 
     fn cells(&self) -> Vec<String> {
-        let difference = match self.money() {
-            Ok(Some(money)) => format!("{} {}", self.currency, money.number()),
-            Ok(None) | Err(_) => self.difference.to_string(),
-        };
-        let (kind, detail) = (self.kind.clone(), self.detail.clone());
-        vec![kind, self.of.clone(), self.subject.clone(), difference, detail]
+        vec![
+            self.drift.kind.clone(),
+            self.drift.of.clone(),
+            self.drift.subject.clone(),
+            self.drift.currency.clone(),
+            self.difference.clone(),
+            self.drift.detail.clone(),
+        ]
     }
 }
 
 impl Tabular for Entry {
-    const HEADERS: &'static [&'static str] =
-        &["bank key", "status", "direction", "amount", "booked on", "counted", "became", "payment"];
+    const HEADERS: &'static [&'static str] = &[
+        "bank key",
+        "status",
+        "direction",
+        "currency",
+        "amount",
+        "booked on",
+        "counted",
+        "became",
+        "payment",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let reversal = if self.reversal { " (reversal)" } else { "" };
@@ -93,7 +126,8 @@ impl Tabular for Entry {
             self.bank_key.clone(),
             self.status.clone(),
             format!("{}{reversal}", self.credit_debit),
-            format!("{} {}", self.currency, self.amount),
+            self.currency.clone(),
+            self.amount.clone(),
             self.booking_date.clone(),
             match (self.counted, self.named) {
                 (false, _) => "no".to_owned(),

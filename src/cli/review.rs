@@ -3,14 +3,12 @@
 
 use clap::Subcommand;
 
-use super::args::{PageArgs, Since, since};
+use super::args::{self, PageArgs, Since, since};
 use super::error::{CliError, Exit};
 use super::output::{Tabular, cell};
 use super::review_verbs::{self, Suggestions, Word};
 use super::verbs::Place;
 use crate::clock::Clock;
-use crate::domain::allocation::Rule;
-use crate::domain::payment::ParkReason;
 use crate::store::views::Page;
 use crate::store::views::review::{self, AliasRow, ReviewFilter, ReviewRow, UseRow};
 
@@ -25,11 +23,10 @@ pub enum ReviewCommand {
         #[arg(long)]
         account: Option<String>,
         /// Only with this reason, a code such as `amount_only`
-        #[arg(long, hide_possible_values = true,
-              value_parser = ParkReason::ALL.map(ParkReason::code))]
+        #[arg(long, value_parser = args::reason)]
         reason: Option<String>,
         /// Only by this rule, such as `R9`
-        #[arg(long, hide_possible_values = true, value_parser = Rule::ALL.map(Rule::word))]
+        #[arg(long, value_parser = args::rule)]
         rule: Option<String>,
         /// Only what has waited so long (2h, 7d), or since before that instant or day
         #[arg(long, value_parser = since)]

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::error::{CliError, Exit};
 use super::output::{Output, Tabular, Text, cell};
 use super::verbs::{self, Ask, Fields, Place, Told};
-use crate::store::views::suggestion::{self, SuggestedInvoice, SuggestionView};
+use crate::store::views::standing::About;
+use crate::store::views::suggestion::{self, SuggestedInvoice, SuggestedPayment, SuggestionView};
 
 #[derive(Debug, Clone, Args)]
 pub struct Suggestions {
@@ -55,14 +56,19 @@ pub async fn run(word: Word, which: &Suggestions, place: Place<'_>) -> Result<Ex
     for id in &which.suggestions {
         answers.push(say(word, id, &which.ask, place).await?);
     }
-    let done = answers.iter().all(|answer| answer.told.done);
+    let exits = answers.iter().map(|answer| answer.told.exit());
+    let exit = exits.max_by_key(|exit| match exit {
+        Exit::Failed => 2,
+        Exit::Waiting | Exit::Findings => 1,
+        Exit::Ok => 0,
+    });
     match place.printer.output {
         Output::Table => place.printer.one(&answers, |text| {
             answers.iter().for_each(|answer| human(answer, text));
         })?,
         Output::Json | Output::Ndjson | Output::Csv => place.printer.rows(&answers)?,
     }
-    Ok(if done { Exit::Ok } else { Exit::Failed })
+    Ok(exit.unwrap_or(Exit::Ok))
 }
 
 async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer, CliError> {
@@ -85,8 +91,12 @@ async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer
         .with("payment_id", shown.payment_id.as_str())
         .with("suggestion_id", id)
         .with("account_id", shown.account_id.as_str());
-    let invoices: Vec<String> = shown.invoices.iter().map(|one| one.invoice_id.clone()).collect();
-    let told = verbs::asked(place, ask, word.kind(), fields, &invoices).await?;
+    let about = About {
+        payments: shown.payments.iter().map(|one| one.payment_id.clone()).collect(),
+        invoices: shown.invoices.iter().map(|one| one.invoice_id.clone()).collect(),
+        accounts: Vec::new(),
+    };
+    let told = verbs::asked(place, ask, word.kind(), fields, about).await?;
     let mut closed_before = None;
     if told.code.as_deref() == Some("suggestion_closed") {
         // Somebody was faster, between the look and the word.
@@ -116,39 +126,40 @@ fn closed(shown: &SuggestionView) -> Option<String> {
 
 /// The payer's account that speaks for the customer from now on.
 fn teaches(told: &Told) -> String {
-    let learnt = told.changes.iter().find(|change| change.of.starts_with("payer "));
-    match learnt {
-        Some(change) => {
+    let of_payers = told.changes.iter().filter(|change| change.of.starts_with("payer …"));
+    let learnt: Vec<String> = of_payers
+        .map(|change| {
             let times = change.after.as_deref().unwrap_or("0");
             format!("{} pays for this customer (confirmed: {times})", change.of)
-        }
-        None => "nothing about the payer".to_owned(),
-    }
+        })
+        .collect();
+    if learnt.is_empty() { "nothing about the payer".to_owned() } else { learnt.join("; ") }
 }
 
 fn human(answer: &Answer, text: &mut Text) {
     text.heading(&format!("Suggestion {}", answer.suggestion_id));
     if let Some(shown) = &answer.suggestion {
-        let payer: Vec<&str> = [&shown.payer_name, &shown.payer_account]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
+        let one = shown.payments.len() < 2;
+        let payer = payer(shown.payer_name.as_ref(), shown.payer_account.as_ref());
         let customer = match &shown.account_name {
             Some(name) => format!("{} ({name})", shown.account_id),
             None => shown.account_id.clone(),
         };
         let currency = &shown.currency;
         text.fields(&[
-            ("payment", Some(shown.payment_id.clone())),
-            ("received", Some(shown.received_on.to_string())),
-            ("payer", Some(payer.join(", ")).filter(|payer| !payer.is_empty())),
-            ("amount", Some(format!("{} {currency}", shown.amount))),
-            ("unallocated", Some(format!("{} {currency}", shown.unallocated))),
+            ("payment", Some(shown.payment_id.clone()).filter(|_| one)),
+            ("received", Some(shown.received_on.to_string()).filter(|_| one)),
+            ("payer", payer.filter(|_| one)),
+            ("amount", Some(format!("{} {currency}", shown.amount)).filter(|_| one)),
+            ("unallocated", Some(format!("{} {currency}", shown.unallocated)).filter(|_| one)),
             ("customer", Some(customer)),
             ("rule", Some(shown.rule.clone())),
             ("teaches", answer.teaches.clone()),
         ]);
+        if shown.payments.len() > 1 {
+            text.heading("Payments, taken together");
+            text.table(&shown.payments);
+        }
         if answer.confirms && answer.told.done {
             text.heading("Invoices");
             text.table(&shown.invoices);
@@ -158,6 +169,38 @@ fn human(answer: &Answer, text: &mut Text) {
         text.line(closed);
     }
     verbs::human(&answer.told, text);
+}
+
+/// Name and number, as far as they are known.
+fn payer(name: Option<&String>, number: Option<&String>) -> Option<String> {
+    let known: Vec<&str> = name.into_iter().chain(number).map(String::as_str).collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+impl Tabular for SuggestedPayment {
+    const HEADERS: &'static [&'static str] = &[
+        "payment",
+        "received",
+        "payer",
+        "currency",
+        "amount",
+        "gives",
+        "unallocated",
+        "unallocated after",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.payment_id.clone(),
+            self.received_on.to_string(),
+            cell(payer(self.payer_name.as_ref(), self.payer_account.as_ref()).as_ref()),
+            self.currency.clone(),
+            self.amount.clone(),
+            self.gives.clone(),
+            self.unallocated.clone(),
+            self.unallocated_after.clone(),
+        ]
+    }
 }
 
 impl Tabular for SuggestedInvoice {
@@ -185,11 +228,15 @@ impl Tabular for Answer {
             let ids = shown.invoices.iter().map(|one| one.invoice_id.as_str());
             ids.collect::<Vec<_>>().join(" + ")
         });
+        let payments = shown.map(|shown| {
+            let ids = shown.payments.iter().map(|one| one.payment_id.as_str());
+            ids.collect::<Vec<_>>().join(" + ")
+        });
         vec![
             self.suggestion_id.clone(),
             self.told.outcome.clone(),
             cell(self.told.code.as_ref()),
-            cell(shown.map(|shown| &shown.payment_id)),
+            cell(payments.as_ref()),
             cell(shown.map(|shown| &shown.account_id)),
             cell(invoices.as_ref()),
             cell(self.teaches.as_ref()),

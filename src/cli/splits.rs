@@ -3,22 +3,29 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::args;
 use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Tabular, Text, cell};
 use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
-use crate::store::views::Privacy;
+use crate::domain::money::Currency;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{self, PaymentView};
 use crate::store::views::splits::PartRow;
+use crate::store::views::{Privacy, invoices, written};
 
 #[derive(Debug, Clone, Args)]
 pub struct SplitArgs {
     payment_id: String,
     /// What one customer gets: ACCOUNT=AMOUNT, then /INVOICE or /INVOICE=AMOUNT for each invoice
     /// that it pays at once
-    #[arg(long = "part", value_name = "PART", required = true, value_parser = share)]
+    #[arg(long = "part", value_name = "PART", value_parser = share,
+          required_unless_present = "invoices")]
     parts: Vec<Share>,
+    /// An invoice that is paid with it, for its customer: INVOICE, or INVOICE=AMOUNT; without an
+    /// amount what is due
+    #[arg(long = "invoice", value_name = "INVOICE")]
+    invoices: Vec<String>,
     #[command(flatten)]
     new: NewCustomer,
     #[command(flatten)]
@@ -32,13 +39,15 @@ pub struct UnsplitArgs {
     ask: Ask,
 }
 
+/// Invoices that are paid at once, with an amount or as much as fits.
+type Pays = Vec<(String, Option<String>)>;
+
 /// What one customer gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     account: String,
     amount: String,
-    /// Invoices that it pays at once, with an amount or as much as fits.
-    invoices: Vec<(String, Option<String>)>,
+    invoices: Pays,
 }
 
 /// Reads `ACC-1=60.50/INV-1001/INV-1002=10.00`. None of the signs may be in an id.
@@ -59,15 +68,55 @@ fn share(text: &str) -> Result<Share, String> {
 /// As [`ask`].
 pub async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
     let view = known(&args.payment_id, place).await?;
-    for share in &args.parts {
+    let parts = shares(args, &view.row.currency, place).await?;
+    for share in &parts {
         args.new.check(place, &share.account).await?;
     }
-    let first = args.parts.first().map(|share| share.account.clone());
+    let first = parts.first().map(|share| share.account.clone());
     let fields = Fields::default()
         .with("payment_id", view.row.payment_id)
         .maybe("account_id", view.row.account_id.or(first))
-        .with("parts", args.parts.iter().map(part).collect::<Vec<Value>>());
+        .with("parts", parts.iter().map(part).collect::<Vec<Value>>());
     ask(place, &args.ask, "topup.payment.split.v1", fields).await
+}
+
+/// The parts that are named, and those that the invoices make: one for each customer.
+async fn shares(
+    args: &SplitArgs,
+    currency: &str,
+    place: Place<'_>,
+) -> Result<Vec<Share>, CliError> {
+    let mut parts = args.parts.clone();
+    let mut sums: Vec<(String, i64, Pays)> = Vec::new();
+    for text in &args.invoices {
+        let (id, given) = match text.split_once('=') {
+            Some((id, amount)) => (id, Some(amount)),
+            None => (text.as_str(), None),
+        };
+        let Some(invoice) = invoices::show(place.pool, id).await? else {
+            return Err(near::unknown(place.pool, Kind::Invoice, id).await);
+        };
+        let row = invoice.row;
+        let amount = given.unwrap_or(&row.amount_due).to_owned();
+        let micros = args::amount(&amount).map_err(|why| {
+            CliError::Usage(format!("--invoice {id}: the amount {amount}: {why}"))
+        })?;
+        let paid = (row.invoice_id, Some(amount));
+        match sums.iter_mut().find(|sum| sum.0 == row.account_id) {
+            Some((_, sum, pays)) => {
+                let more = sum.checked_add(micros);
+                *sum = more.ok_or_else(|| CliError::Usage("the sum is too large".to_owned()))?;
+                pays.push(paid);
+            }
+            None => sums.push((row.account_id, micros, vec![paid])),
+        }
+    }
+    let currency = Currency::parse(currency).map_err(|error| CliError::failed(&error))?;
+    parts.extend(sums.into_iter().map(|(account, sum, invoices)| {
+        let amount = written(i128::from(sum), currency);
+        Share { account, amount, invoices }
+    }));
+    Ok(parts)
 }
 
 /// # Errors

@@ -15,6 +15,8 @@ pub struct Total {
     pub currency: String,
     pub of: &'static str,
     pub total: String,
+    /// How many rows of this currency there are.
+    pub rows: u64,
 }
 
 /// Sums that grow with each page.
@@ -24,18 +26,20 @@ pub struct Totals {
     sums: BTreeMap<(String, usize), i128>,
     /// Decimals that the currency's amounts have.
     decimals: BTreeMap<String, usize>,
-    rows: u64,
+    /// Rows of each currency.
+    rows: BTreeMap<String, u64>,
 }
 
 impl Totals {
     pub fn add(&mut self, rows: &[Fields]) {
         for row in rows {
-            self.rows = self.rows.saturating_add(1);
             let value = |name: &str| {
                 let found = row.iter().find(|(field, _)| field == name);
                 found.and_then(|(_, value)| value.as_str())
             };
             let Some(currency) = value("currency") else { continue };
+            let rows = self.rows.entry(currency.to_owned()).or_default();
+            *rows = rows.saturating_add(1);
             for (place, name) in SUMMED.into_iter().enumerate() {
                 let Some(text) = value(name) else { continue };
                 let Some(micros) = micros(text) else { continue };
@@ -53,7 +57,8 @@ impl Totals {
         let one = |((currency, place), sum): (&(String, usize), &i128)| {
             let decimals = self.decimals.get(currency).copied().unwrap_or(6);
             let of = SUMMED.get(*place)?;
-            Some(Total { currency: currency.clone(), of, total: shown(*sum, decimals) })
+            let rows = self.rows.get(currency).copied().unwrap_or_default();
+            Some(Total { currency: currency.clone(), of, total: shown(*sum, decimals), rows })
         };
         self.sums.iter().filter_map(one).collect()
     }
@@ -66,13 +71,17 @@ impl Totals {
             let part = format!("{} {}", total.of, total.total);
             lines.entry(total.currency).or_default().push(part);
         }
-        let rows = match (whole, self.rows) {
-            (true, 1) => "1 row".to_owned(),
-            (true, rows) => format!("{rows} rows"),
-            (false, rows) => format!("these {rows} rows, there are more"),
+        let rows = |currency: &str| {
+            let count = self.rows.get(currency).copied().unwrap_or_default();
+            let word = if count == 1 { "row" } else { "rows" };
+            match (whole, count) {
+                (true, _) => format!("{count} {word}"),
+                (false, 1) => "this 1 row, there are more".to_owned(),
+                (false, _) => format!("these {count} rows, there are more"),
+            }
         };
         let one = |(currency, parts): (String, Vec<String>)| {
-            format!("Total {currency}: {} ({rows})", parts.join(", "))
+            format!("Total {currency}: {} ({})", parts.join(", "), rows(&currency))
         };
         lines.into_iter().map(one).collect()
     }
@@ -137,12 +146,12 @@ mod tests {
         totals.add(&[row("SGD", "0.10", "0.20"), row("JPY", "100000", "0")]);
         totals.add(&[row("SGD", "0.20", "-0.30"), row("SGD", "9007199254740993.01", "0.00")]);
         let expected = [
-            "Total JPY: amount 100000, amount_due 0 (4 rows)",
-            "Total SGD: amount 9007199254740993.31, amount_due -0.10 (4 rows)",
+            "Total JPY: amount 100000, amount_due 0 (1 row)",
+            "Total SGD: amount 9007199254740993.31, amount_due -0.10 (3 rows)",
         ];
         assert_eq!(totals.lines(true), expected);
         assert_eq!(totals.all()[3].total, "-0.10");
-        assert!(totals.lines(false)[0].ends_with("(these 4 rows, there are more)"));
+        assert!(totals.lines(false)[1].ends_with("(these 3 rows, there are more)"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, Text, cell};
 use super::records::sentence;
 use super::wiring::{self, Order, Tried, Written};
-use super::{cluster, near};
+use super::{cluster, near, refusals};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::masked;
@@ -21,7 +21,7 @@ use crate::store::views::Privacy;
 use crate::store::views::accounts;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, RecordRow};
-use crate::store::views::standing::{self, Difference};
+use crate::store::views::standing::{self, About, Difference};
 use crate::store::views::watermarks;
 
 /// How often is looked for the outcome.
@@ -80,6 +80,8 @@ pub(super) struct Told {
     sentence: Option<String>,
     /// What it waits for.
     waits_for: Option<String>,
+    /// Whose the things are that a refusal is about, and what else helps.
+    helps: Vec<String>,
     pub(super) changes: Vec<Difference>,
     /// Whether it was done, or would be.
     #[serde(skip)]
@@ -87,6 +89,15 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// What waits is neither done nor refused.
+    pub(super) fn exit(&self) -> Exit {
+        match (self.done, self.outcome.as_str()) {
+            (false, _) => Exit::Failed,
+            (true, "waiting") => Exit::Waiting,
+            (true, _) => Exit::Ok,
+        }
+    }
+
     /// What is refused before there is a command.
     pub(super) fn refused(kind: &'static str, code: &str) -> Self {
         Self {
@@ -97,6 +108,7 @@ impl Told {
             code: Some(code.to_owned()),
             sentence: sentence(code).map(str::to_owned),
             waits_for: None,
+            helps: Vec::new(),
             changes: Vec::new(),
             done: false,
         }
@@ -121,13 +133,13 @@ pub async fn ask(
     kind: &'static str,
     fields: Fields,
 ) -> Result<Exit, CliError> {
-    let told = asked(place, ask, kind, fields, &[]).await?;
+    let told = asked(place, ask, kind, fields, About::default()).await?;
     place.printer.one(&told, |text| human(&told, text))?;
-    Ok(if told.done { Exit::Ok } else { Exit::Failed })
+    Ok(told.exit())
 }
 
-/// The same, and leaves the printing to the caller. `invoices` are those that the command does not
-/// name, and that are looked at before and after it.
+/// The same, and leaves the printing to the caller. `also` is what the command does not name, and
+/// what is looked at before and after it.
 ///
 /// # Errors
 /// As [`ask`].
@@ -136,7 +148,7 @@ pub(super) async fn asked(
     ask: &Ask,
     kind: &'static str,
     fields: Fields,
-    invoices: &[String],
+    also: About,
 ) -> Result<Told, CliError> {
     let Place { pool, config, .. } = place;
     let reason = ask.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
@@ -149,7 +161,7 @@ pub(super) async fn asked(
         operator: ask.operator.checked()?,
         reason: reason.map(str::to_owned),
         id: ask.command_id.clone(),
-        invoices: invoices.to_vec(),
+        also,
     };
     let at = Clock::System.now();
     let written = wiring::write_order(pool, config, &order, at)?;
@@ -167,6 +179,7 @@ pub(super) async fn asked(
             dry_run: true,
             outcome: format!("{outcome}{}", tried.outcome),
             sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
+            helps: refusals::helps(pool, tried.code.as_deref(), &written.about).await?,
             code: tried.code,
             waits_for: waits_for(place, tried.needs.as_deref()).await?,
             changes: tried.changes,
@@ -190,21 +203,37 @@ impl NewCustomer {
     /// # Errors
     /// That there is none of this name, with those that are near.
     pub(super) async fn check(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
-        let known = || accounts::show(place.pool, id, Privacy::Masked);
-        if self.new_customer || known().await?.is_some() {
+        if self.new_customer {
             return Ok(());
         }
-        let unknown = near::unknown(place.pool, Kind::Account, id).await;
-        Err(CliError::Failed(format!("{unknown}; --new-customer makes a new one")))
+        let told = |unknown| CliError::Failed(format!("{unknown}; --new-customer makes a new one"));
+        known_customer(place, id).await.map_err(|error| match error {
+            CliError::NotFound { .. } | CliError::Unknown { .. } => told(error),
+            other => other,
+        })
+    }
+
+    /// For the word that makes customers: only what looks like a known one is asked about.
+    ///
+    /// # Errors
+    /// As [`Self::check`], where a known one is near.
+    pub(super) async fn check_near(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
+        match self.check(place, id).await {
+            Err(CliError::Failed(told)) if !told.contains("did you mean") => Ok(()),
+            checked => checked,
+        }
     }
 }
 
-/// What else helps, beside the sentence of the code.
-fn advice(code: &str) -> Option<&'static str> {
-    (code == "account_mismatch").then_some(
-        "What was given to the wrong customer is moved by `topup payments split PAYMENT --part \
-         CUSTOMER=AMOUNT`.",
-    )
+/// A customer who is known.
+///
+/// # Errors
+/// That there is none of this name, with those that are near.
+pub(super) async fn known_customer(place: Place<'_>, id: &str) -> Result<(), CliError> {
+    match accounts::show(place.pool, id, Privacy::Masked).await? {
+        Some(_) => Ok(()),
+        None => Err(near::unknown(place.pool, Kind::Account, id).await),
+    }
 }
 
 /// A reason is asked for where something is taken away.
@@ -256,6 +285,7 @@ async fn send(
         code: None,
         sentence: None,
         waits_for: None,
+        helps: Vec::new(),
         changes: Vec::new(),
         done: true,
     };
@@ -275,6 +305,7 @@ async fn send(
     told.outcome.clone_from(&row.outcome);
     told.sentence = row.code.as_deref().and_then(sentence).map(str::to_owned);
     told.code.clone_from(&row.code);
+    told.helps = refusals::helps(pool, row.code.as_deref(), &written.about).await?;
     if row.outcome == "waiting" {
         let view = records::show(pool, row.clone()).await?;
         let needs = view.waiting.map(|waiting| waiting.needs);
@@ -344,9 +375,7 @@ pub(super) fn human(told: &Told, text: &mut Text) {
         ("code", code),
         ("waits for", told.waits_for.clone()),
     ]);
-    if let Some(advice) = told.code.as_deref().and_then(advice) {
-        text.line(advice);
-    }
+    told.helps.iter().for_each(|help| text.line(help));
     let is_new = |change: &&Difference| change.what == "state" && change.before.is_none();
     for change in told.changes.iter().filter(is_new) {
         if let Some(id) = change.of.strip_prefix("account ") {
@@ -356,6 +385,14 @@ pub(super) fn human(told: &Told, text: &mut Text) {
     if !told.changes.is_empty() {
         text.heading(if told.dry_run { "What would change" } else { "What changed" });
         text.table(&told.changes);
+    }
+    if told.outcome == "waiting" {
+        text.line("");
+        text.line(&format!(
+            "Nothing is changed yet: it waits. `topup records show {}` says what became of it, \
+             `topup commands cancel` ends it.",
+            told.command
+        ));
     }
     if told.dry_run && told.outcome.starts_with("would be applied") {
         text.line("");

@@ -165,7 +165,13 @@ async fn import_in_tx(
     let mut write = BatchWrite::default();
     let record = match found {
         Found::Here(result, record) => {
-            let row = DeadLetterRow { raw, record: Some(record), code, message: origin.message };
+            let row = DeadLetterRow {
+                raw,
+                record: Some(record),
+                named: (None, None),
+                code,
+                message: origin.message,
+            };
             // The same place and bytes say more than what became of the id since.
             let new = dead_letters::import_in_tx(tx, &row, at).await?.is_some();
             let known = result == Imported::Discarded;
@@ -183,7 +189,13 @@ async fn import_in_tx(
             record
         }
     };
-    let row = DeadLetterRow { raw, record: Some(record), code, message: origin.message };
+    let row = DeadLetterRow {
+        raw,
+        record: Some(record),
+        named: (None, None),
+        code,
+        message: origin.message,
+    };
     let Some(id) = dead_letters::import_in_tx(tx, &row, at).await? else {
         return Ok((conflict_here(tx, &row).await?, row.code));
     };

@@ -171,6 +171,7 @@ pub async fn dead_letter_raw_in_tx(
         write.dead_letters.push(DeadLetterRow {
             raw: kept,
             record: Some(record),
+            named: (None, None),
             code,
             message: sentence,
         });

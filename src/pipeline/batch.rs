@@ -24,7 +24,7 @@ use crate::store::persist::{
     WaitingRow, WatermarkRow,
 };
 use crate::store::{StoreError, Tx};
-use crate::wire::{DecodeFailure, encode_event, mask};
+use crate::wire::{DecodeFailure, encode_event, mask, own_id};
 
 /// A record with what decoding made of it.
 #[derive(Debug, Clone)]
@@ -407,6 +407,7 @@ impl<'a> Work<'a> {
         self.write.dead_letters.push(DeadLetterRow {
             raw: item.raw.clone(),
             record: Some(message.record.clone()),
+            named: (None, None),
             code: reason.code().to_owned(),
             message: reason.sentence().to_owned(),
         });
@@ -473,6 +474,7 @@ impl<'a> Work<'a> {
         self.write.dead_letters.push(DeadLetterRow {
             raw: item.raw.clone(),
             record: Some(record),
+            named: named(failure, &item.raw),
             code: code.to_owned(),
             message: text,
         });
@@ -510,6 +512,14 @@ impl<'a> Work<'a> {
             outcome,
             code,
         });
+    }
+}
+
+/// What a record calls itself that could not be read.
+fn named(failure: &DecodeFailure, raw: &RawRecordRow) -> (Option<String>, Option<String>) {
+    match &failure.record {
+        Some(record) => (Some(record.source.to_string()), Some(record.id.to_string())),
+        None => (None, raw.value.as_deref().and_then(own_id).map(|id| id.to_string())),
     }
 }
 

@@ -142,6 +142,7 @@ pub async fn dead_letter_in_tx(
     let letter = super::persist::DeadLetterRow {
         raw: command.raw.clone(),
         record: Some(command.record.clone()),
+        named: (None, None),
         code: code.to_owned(),
         message: message.to_owned(),
     };

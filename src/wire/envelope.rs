@@ -214,6 +214,17 @@ fn early_record_id(raw: &RawRecord<'_>) -> Option<RecordId> {
     if binary_mode(raw) { record_id(&header_attributes(raw)) } else { None }
 }
 
+/// The id of an envelope that is wrong elsewhere, if there is exactly one.
+#[must_use]
+pub fn own_id(value: &[u8]) -> Option<MessageId> {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        id: String,
+    }
+    let read: OnlyId = serde_json::from_slice(value).ok()?;
+    MessageId::parse(&read.id).ok()
+}
+
 fn record_id(attributes: &Attributes<'_>) -> Option<RecordId> {
     let (Attribute::Text(source), Attribute::Text(id)) = (&attributes.source, &attributes.id)
     else {

@@ -38,5 +38,6 @@ mod values;
 pub use bank::bank_content_hash;
 pub use dead_letter::{DeadLetterHeaders, Header, mask};
 pub use decode::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
+pub use envelope::own_id;
 pub use event::encode_event;
 pub use usage::usage_account;

@@ -74,6 +74,7 @@ mod two_feeds;
 mod upgrade;
 mod usage;
 mod verbs;
+mod verbs_named;
 mod verbs_review;
 mod views;
 mod views_back;

@@ -48,7 +48,9 @@ async fn what_waits_for_nothing_is_told_and_cancelled(world: &World) {
     assert!(said(&dry).contains("No watermark was ever seen"), "{}", said(&dry));
     let doctor = topup(world, &["doctor"]);
     assert!(said(&doctor).contains("no watermark was ever seen"), "{}", said(&doctor));
-    let told = done(world, &off);
+    let sent = topup(world, &[off.as_slice(), &["--yes", "--output", "json"]].concat());
+    assert_eq!(sent.status.code(), Some(4), "it waits: {}", said(&sent));
+    let told: Value = serde_json::from_slice(&sent.stdout).expect("JSON");
     assert_eq!(told["outcome"], "waiting", "{told}");
     let waiting = topup(world, &["commands", "waiting", "--output", "json"]);
     let waiting: Value = serde_json::from_slice(&waiting.stdout).expect("JSON");
@@ -200,6 +202,23 @@ async fn publishing_checks_waits_and_names_a_missing_topic() {
     for outcome in ["applied", "duplicate"] {
         assert_eq!(outcomes.matches(&format!(r#":"{outcome}""#)).count(), 1, "{outcomes}");
     }
+    // A record that cannot be read: the sender's own name for it, and what is wrong with it.
+    let bad = good.replace("c-1", "c-2").replace("account.upsert", "account.upset");
+    std::fs::write(&file, line("ACME", &bad)).expect("written");
+    let waited = topup(&world, &["publish", "--wait", name, "--output", "ndjson"]);
+    let told: serde_json::Value = serde_json::from_slice(&waited.stdout).expect("JSON");
+    assert_eq!((&told["record"], &told["code"]), (&"crm/c-2".into(), &"unknown_type".into()));
+    // By that name it is found too.
+    for name in ["c-2", "crm/c-2"] {
+        let shown = topup(&world, &["records", "show", name]);
+        assert!(said(&shown).contains("unknown_type"), "{}", said(&shown));
+    }
+    let nameless = bad.replace("\"crm\"", "7").replace("c-2", "c-3");
+    std::fs::write(&file, line("ACME", &nameless)).expect("written");
+    topup(&world, &["publish", "--wait", name]);
+    let shown = topup(&world, &["records", "show", "c-3"]);
+    assert!(said(&shown).contains("envelope_invalid"), "{}", said(&shown));
+    assert!(told["detail"].as_str().is_some_and(|why| why.contains("dead-letters show")), "{told}");
     // The same id with another content: the first was applied, this one is not.
     std::fs::write(&file, line("ACME", &good.replace("Customer", "Client"))).expect("written");
     let waited = topup(&world, &["publish", "--wait", name, "--output", "ndjson"]);

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::World;
-use crate::harness::records::{credit, credit_saying, invoice, with};
+use crate::harness::records::{account, credit, credit_saying, invoice, with};
 use crate::verbs::{change, done, said, topup};
 
 const SUGGESTION: &str = "SELECT s.suggestion_id FROM suggestions s
@@ -77,6 +77,51 @@ async fn confirming_reads_back_and_tells_who_was_first() {
     assert_eq!(sent[0]["outcome"], "sent");
     let status = format!("SELECT status FROM suggestions WHERE suggestion_id = '{second}'");
     world.until(&status, "rejected").await;
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// Several payments are confirmed by one word: each is read back, and what is due after all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn confirming_two_halves_reads_back_both() {
+    let world = World::new("verbs_halves").await;
+    let worker = world.start().await;
+    let customer = with(account("A"), &json!({ "payer_accounts": ["PAYERA1"] }));
+    world.applied("a-1", "account.upsert", "A", customer).await;
+    world.applied("i-1", "invoice.create", "A", invoice("INV-1", "A", "100.00")).await;
+    for (id, amount) in [("T1", "40.00"), ("T2", "60.00")] {
+        let payer = json!({ "debtor": { "name": "Jane Roe", "account": "PAYERA1" } });
+        world.bank(id, with(credit(id, amount), &payer)).await;
+        world.until(&format!("SELECT count(*) FROM inbox WHERE message_id = '{id}'"), "1").await;
+    }
+    let both = "SELECT max(suggestion_id) FROM suggestion_payments";
+    world.until("SELECT count(*) FROM suggestion_payments", "1").await;
+    let both = world.value(both).await;
+    let dry = topup(&world, &["review", "confirm", &both, "--output", "json"]);
+    let told: Value = serde_json::from_slice(&dry.stdout).expect("JSON");
+    let payments = told[0]["suggestion"]["payments"].as_array().expect("payments");
+    let gives: Vec<(&str, &str, &str)> = payments
+        .iter()
+        .map(|one| {
+            let text = |name: &str| one[name].as_str().expect("text");
+            (text("gives"), text("unallocated"), text("unallocated_after"))
+        })
+        .collect();
+    assert_eq!(gives, [("60.00", "60.00", "0.00"), ("40.00", "40.00", "0.00")], "{told}");
+    let paid = &told[0]["suggestion"]["invoices"][0];
+    assert_eq!(
+        (&paid["amount"], &paid["due"], &paid["due_after"]),
+        (&json!("100.00"), &json!("100.00"), &json!("0.00"))
+    );
+    let shown = said(&topup(&world, &["review", "confirm", &both]));
+    assert!(shown.contains("Payments, taken together"), "{shown}");
+    assert_eq!(shown.matches("…er, ").count() + shown.matches("…oe").count(), 2, "{shown}");
+    let told = done(&world, &["review", "confirm", &both]);
+    for payment in payments {
+        let of = format!("payment {}", payment["payment_id"].as_str().expect("text"));
+        let all = told[0]["changes"].as_array().expect("changes");
+        assert!(all.iter().any(|one| one["of"] == of.as_str()), "{of}: {told}");
+    }
     worker.shutdown().await;
     world.finish().await;
 }

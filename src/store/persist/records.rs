@@ -62,6 +62,8 @@ pub struct WaitingRow {
 pub struct DeadLetterRow {
     pub raw: RawRecordRow,
     pub record: Option<RecordId>,
+    /// What the record calls itself, where it stands under its place: its source, and its id.
+    pub named: (Option<String>, Option<String>),
     pub code: String,
     /// Masked, at most 2 KiB.
     pub message: String,
@@ -185,6 +187,8 @@ pub async fn dead_letters(
         .bind(rows.iter().map(|r| r.code.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.message.as_str()).collect::<Vec<_>>())
         .bind(at)
+        .bind(rows.iter().map(|r| r.named.0.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.named.1.as_deref()).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -50,6 +50,9 @@ pub struct LetterRow {
     pub attempts: i32,
     pub source: Option<String>,
     pub message_id: Option<String>,
+    /// What a record calls itself that could not be read.
+    pub named_source: Option<String>,
+    pub named_id: Option<String>,
     pub first_failed_at: At,
     pub last_failed_at: At,
     pub status: String,
@@ -157,6 +160,8 @@ pub(super) fn letter_row(row: &PgRow) -> Result<LetterRow> {
         attempts: row.try_get("attempts")?,
         source: row.try_get("source")?,
         message_id: row.try_get("message_id")?,
+        named_source: row.try_get("named_source")?,
+        named_id: row.try_get("named_id")?,
         first_failed_at: row.try_get("first_failed_at")?,
         last_failed_at: row.try_get("last_failed_at")?,
         status: row.try_get("status")?,

@@ -18,6 +18,7 @@ const BY_KEY: &str = include_str!("../sql/views_record_by_key.sql");
 const BY_ID: &str = include_str!("../sql/views_records_by_id.sql");
 const BY_POSITION: &str = include_str!("../sql/views_record_by_position.sql");
 const KEY_BY_POSITION: &str = include_str!("../sql/views_record_key_by_position.sql");
+const NAMED: &str = include_str!("../sql/views_records_named.sql");
 const REPEATS: &str = include_str!("../sql/views_repeats_of_record.sql");
 const REPEAT_AT: &str = include_str!("../sql/views_repeat_at.sql");
 const DEAD_LETTERS: &str = include_str!("../sql/views_dead_letters_of_record.sql");
@@ -186,11 +187,48 @@ fn record_row(row: &PgRow) -> Result<RecordRow> {
     })
 }
 
-/// The records that `name` may mean; more than one when several sources use the same id.
+/// The records that `name` may mean; more than one when several sources use the same id. What could
+/// not be read stands under its place; it is found by the name that it gives itself too.
 ///
 /// # Errors
 /// What the database says.
 pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
+    let found = known(pool, name).await?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let (whole, parts) = match name {
+        RecordName::Id(id) => (id.clone(), Vec::new()),
+        RecordName::Position { topic, partition, offset } => {
+            (format!("{topic}:{partition}:{offset}"), Vec::new())
+        }
+        RecordName::Key { source, id } => {
+            let whole = format!("{source}/{id}");
+            let parts = whole.match_indices('/').filter_map(|(at, _)| {
+                Some((whole.get(..at)?.to_owned(), whole.get(at.checked_add(1)?..)?.to_owned()))
+            });
+            let parts = parts.collect();
+            (whole, parts)
+        }
+    };
+    let mut found = named(pool, None, &whole).await?;
+    for (source, id) in parts {
+        found.extend(named(pool, Some(&source), &id).await?);
+    }
+    Ok(found)
+}
+
+async fn named(pool: &PgPool, source: Option<&str>, id: &str) -> Result<Vec<RecordRow>> {
+    let keys = sqlx::query(NAMED).bind(source).bind(id).fetch_all(pool).await?;
+    let mut found: Vec<RecordRow> = Vec::new();
+    for key in keys {
+        let (source, id): (String, String) = (key.try_get("source")?, key.try_get("message_id")?);
+        found.extend(by_key(pool, &source, &id).await?);
+    }
+    Ok(found)
+}
+
+async fn known(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
     match name {
         RecordName::Key { source, id } => by_slashes(pool, &format!("{source}/{id}")).await,
         RecordName::Id(id) => by_id(pool, id).await,

@@ -18,9 +18,30 @@ pub struct About {
     pub accounts: Vec<String>,
 }
 
+impl About {
+    /// With these too, each once.
+    pub fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.payments, &other.payments),
+            (&mut self.invoices, &other.invoices),
+            (&mut self.accounts, &other.accounts),
+        ];
+        for (own, others) in pairs {
+            for id in others {
+                if !own.contains(id) {
+                    own.push(id.clone());
+                }
+            }
+        }
+    }
+}
+
+/// A thing, as it is shown; what tells it from others that are shown alike; and one of its words.
+type Word = (String, String, &'static str);
+
 /// Each thing with each of its words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing(BTreeMap<(String, &'static str), String>);
+pub struct Standing(BTreeMap<Word, String>);
 
 /// One word of one thing that is another now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +76,10 @@ pub async fn within(connection: &mut PgConnection, about: &About) -> Result<Stan
 
 fn add(standing: &mut Standing, row: &PgRow) -> Result<()> {
     let kind: String = row.try_get("kind")?;
-    let of = format!("{kind} {}", row.try_get::<String, _>("id")?);
+    let id: String = row.try_get("id")?;
+    // The terms of a customer are the customer's.
+    let of = format!("{} {id}", if kind == "terms" { "account" } else { kind.as_str() });
+    let mark: String = row.try_get("mark")?;
     let currency: Option<String> = row.try_get("currency")?;
     let amount = match &currency {
         Some(currency) => {
@@ -68,6 +92,10 @@ fn add(standing: &mut Standing, row: &PgRow) -> Result<()> {
         "balance" => ["state", "text", "balance"],
         "invoice" => ["status", "text", "due"],
         "payer" => ["confirmations", "text", "amount"],
+        "payer account" | "virtual account" => ["listed", "text", "amount"],
+        "credit limit" => ["state", "text", "limit"],
+        "balance level" => ["listed", "text", "amount"],
+        "terms" => ["stale after days", "time zone", "amount"],
         _ => ["state", "customer", "unallocated"],
     };
     let texts = [row.try_get("state")?, row.try_get("text")?, amount];
@@ -75,10 +103,10 @@ fn add(standing: &mut Standing, row: &PgRow) -> Result<()> {
         if let Some(text) = text {
             // A customer has a balance in each currency.
             let of = match (&currency, kind.as_str()) {
-                (Some(currency), "balance") => format!("{of} {currency}"),
+                (Some(currency), "balance" | "credit limit") => format!("{of} {currency}"),
                 _ => of.clone(),
             };
-            standing.0.insert((of, word), text);
+            standing.0.insert((of, mark.clone(), word), text);
         }
     }
     Ok(())
@@ -95,7 +123,7 @@ impl Standing {
             if before != now {
                 found.push(Difference {
                     of: key.0.clone(),
-                    what: key.1,
+                    what: key.2,
                     before: before.cloned(),
                     after: now.cloned(),
                 });

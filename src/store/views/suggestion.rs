@@ -9,6 +9,7 @@ use super::{Privacy, Result, amount, difference, rows_of};
 
 const SUGGESTION: &str = include_str!("../sql/views_suggestion.sql");
 const INVOICES: &str = include_str!("../sql/views_suggestion_invoices.sql");
+const PAYMENTS: &str = include_str!("../sql/views_suggestion_payments.sql");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct SuggestionView {
@@ -26,6 +27,8 @@ pub struct SuggestionView {
     pub masked: bool,
     pub payer_name: Option<String>,
     pub payer_account: Option<String>,
+    /// What each payment would give; several where they are confirmed together.
+    pub payments: Vec<SuggestedPayment>,
     /// What each invoice would get.
     pub invoices: Vec<SuggestedInvoice>,
     /// `open`, `confirmed`, `rejected`, `superseded`.
@@ -34,6 +37,21 @@ pub struct SuggestionView {
     pub closed_at: Option<At>,
     pub closed_by: Option<String>,
     pub said: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SuggestedPayment {
+    pub payment_id: String,
+    pub currency: String,
+    /// Of the payment.
+    pub amount: String,
+    pub gives: String,
+    /// What lies on no invoice, before and after.
+    pub unallocated: String,
+    pub unallocated_after: String,
+    pub received_on: Day,
+    pub payer_name: Option<String>,
+    pub payer_account: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -57,6 +75,7 @@ pub async fn suggestion(
         return Ok(None);
     };
     let invoices = rows_of(pool, INVOICES, id, invoice).await?;
+    let payments = rows_of(pool, PAYMENTS, id, |row| payment(row, privacy)).await?;
     let operator: Option<String> = row.try_get("operator")?;
     let source: Option<String> = row.try_get("resolved_by_source")?;
     let record: Option<String> = row.try_get("resolved_by_id")?;
@@ -74,12 +93,28 @@ pub async fn suggestion(
         masked: privacy.is_masked(),
         payer_name: privacy.optional(row.try_get("debtor_name")?),
         payer_account: privacy.optional(row.try_get("debtor_account")?),
+        payments,
         invoices,
         status: row.try_get("status")?,
         closed_at: row.try_get("resolved_at")?,
         closed_by: operator.or(record),
         said: row.try_get("said")?,
     }))
+}
+
+fn payment(row: &PgRow, privacy: Privacy) -> Result<SuggestedPayment> {
+    let gone = ["allocated", "returned", "refunded", "split"];
+    Ok(SuggestedPayment {
+        payment_id: row.try_get("payment_id")?,
+        currency: row.try_get("currency")?,
+        amount: amount(row, "amount")?,
+        gives: amount(row, "gives")?,
+        unallocated: difference(row, "amount", &gone)?,
+        unallocated_after: difference(row, "amount", &[gone.as_slice(), &["gives"]].concat())?,
+        received_on: row.try_get("received_on")?,
+        payer_name: privacy.optional(row.try_get("debtor_name")?),
+        payer_account: privacy.optional(row.try_get("debtor_account")?),
+    })
 }
 
 fn invoice(row: &PgRow) -> Result<SuggestedInvoice> {
