@@ -13,6 +13,7 @@
 mod send;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -50,6 +51,9 @@ pub struct Relay {
     topics: Topics,
     group: String,
     clock: Clock,
+    /// Copies of dead letters up to this one were tried: those that are refused, whatever it is
+    /// for, come again once the others had their turn.
+    letters_tried: AtomicI64,
 }
 
 /// What one round did.
@@ -71,7 +75,7 @@ impl Relay {
         group: String,
         clock: Clock,
     ) -> Self {
-        Self { pool, producer, topics, group, clock }
+        Self { pool, producer, topics, group, clock, letters_tried: AtomicI64::new(0) }
     }
 
     /// Publishes until `stop` says so; the rounds in hand are finished first.
@@ -192,10 +196,13 @@ impl Relay {
     }
 
     async fn letters_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
-        let rows = outbox::letters_in_tx(tx, LETTERS).await?;
-        if rows.is_empty() {
+        let tried = self.letters_tried.load(Ordering::Relaxed);
+        let rows = outbox::letters_in_tx(tx, LETTERS, tried).await?;
+        let Some(last) = rows.last() else {
+            self.letters_tried.store(0, Ordering::Relaxed);
             return Ok(Round::default());
-        }
+        };
+        self.letters_tried.store(last.outbox_id, Ordering::Relaxed);
         let (done, failed) = self.send_letters(&rows).await;
         outbox::mark_published_in_tx(tx, &done, self.clock.now()).await?;
         Ok(Round { rows: rows.len(), moved: done.len(), failed })

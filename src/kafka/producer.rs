@@ -103,6 +103,17 @@ impl SendError {
         )
     }
 
+    /// Whether Kafka does not take the record as it is, or another of its batch, whatever its size:
+    /// a topic that is compacted takes none without a key.
+    #[must_use]
+    pub fn is_not_taken(&self) -> bool {
+        use RDKafkaErrorCode::{InvalidDifferentRecord, InvalidRecord, InvalidTimestamp};
+        matches!(
+            self,
+            Self::Failed { code: InvalidRecord | InvalidDifferentRecord | InvalidTimestamp }
+        )
+    }
+
     /// What Kafka or the client answered, in one word.
     #[must_use]
     pub fn word(&self) -> String {

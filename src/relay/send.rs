@@ -177,7 +177,7 @@ impl Relay {
         let (mut done, mut failed, mut degraded) = (Vec::new(), None, 0_usize);
         for (row, result) in rows.iter().zip(delivered) {
             let result = match result {
-                Err(error) if error.is_too_large() && failed.is_none() => {
+                Err(error) if needs_less(&error) && failed.is_none() => {
                     self.send_degraded(&row.letter, &mut degraded).await
                 }
                 other => other.map(|_| ()),
@@ -195,13 +195,13 @@ impl Relay {
         if degraded > 0 {
             tracing::warn!(
                 copies = degraded,
-                "too large for the topic of dead letters: copied without their values"
+                "not taken whole by the topic of dead letters: copied without their values"
             );
         }
         (done, failed)
     }
 
-    /// The whole once more, as it may have been the batch that was too large; then less and less.
+    /// The whole once more, as it may have been the batch that was not taken; then less and less.
     async fn send_degraded(
         &self,
         letter: &DeadLetter,
@@ -211,7 +211,7 @@ impl Relay {
         for form in [Form::Full, Form::Headers, Form::Pointer] {
             last = self.send_one(self.letter_record(letter, form)).await;
             match &last {
-                Err(error) if error.is_too_large() => {}
+                Err(error) if needs_less(error) => {}
                 _ => {
                     *degraded = degraded.saturating_add(usize::from(form != Form::Full));
                     break;
@@ -255,12 +255,19 @@ impl Relay {
             headers.push(Header { name: "dlq.copy".to_owned(), value });
         }
         let short = |key: &Vec<u8>| form != Form::Pointer || key.len() <= POINTER_KEY_MAX;
+        // A pointer has a key in any case: some topics take no record without one.
+        let instead = (form == Form::Pointer).then(|| id.clone().into_bytes());
         OutRecord {
             topic: self.topics.dead_letters.clone(),
-            key: letter.raw.key.clone().filter(short),
+            key: letter.raw.key.clone().filter(short).or(instead),
             value: letter.raw.value.clone().filter(|_| form == Form::Full),
             headers,
             timestamp_ms: None,
         }
     }
+}
+
+/// Whether less of the letter may be taken.
+fn needs_less(error: &SendError) -> bool {
+    error.is_too_large() || error.is_not_taken()
 }

@@ -123,13 +123,17 @@ fn events_of(row: &sqlx::postgres::PgRow) -> Result<Events, StoreError> {
     })
 }
 
-/// The oldest copies of dead letters.
+/// The oldest copies of dead letters behind `after`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn letters_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Letter>, StoreError> {
+pub async fn letters_in_tx(
+    tx: &mut Tx<'_>,
+    window: Window,
+    after: i64,
+) -> Result<Vec<Letter>, StoreError> {
     let query = sqlx::query(sql!("outbox_letters")).bind(window.rows).bind(window.bytes);
-    let rows = query.fetch_all(&mut **tx).await?;
+    let rows = query.bind(after).fetch_all(&mut **tx).await?;
     let letter = |row: &sqlx::postgres::PgRow| {
         let letter = super::dead_letters::of_row(row)?;
         Ok(Letter { outbox_id: row.try_get("outbox_id")?, letter })

@@ -307,7 +307,7 @@ const ASKED: &[(&str, &str)] = &[
          ARRAY[8]",
     ),
     ("outbox_events", "10, 1000000"),
-    ("outbox_letters", "10, 1000000"),
+    ("outbox_letters", "10, 1000000, 0"),
     ("outbox_held_due", "10, 1000000"),
     ("returns_again", "now(), 5"),
     ("returns_page", "now(), 5, 5, '', '', NULL, NULL"),

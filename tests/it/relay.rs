@@ -65,6 +65,29 @@ async fn a_copy_that_is_too_large_is_cut_down_and_holds_nothing_back() {
     world.finish().await;
 }
 
+/// A topic of dead letters that is compacted takes no copy without a key: such copies go as
+/// pointers, which have one, and hold no other back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_without_a_key_are_pointers_where_the_topic_is_compacted() {
+    let world = World::with_partitions("r_compacted", 1).await;
+    let compact = vec![("cleanup.policy", "compact".to_owned())];
+    crate::harness::kafka::set(&world.brokers, &world.topics.dead_letters, compact).await;
+    let topic = world.topics.commands.as_str();
+    let bad = |_| hostile(topic, Some(b"{".to_vec()), Vec::new());
+    let mut keyed = bad(0);
+    keyed.key = Some(b"KEY".to_vec());
+    world.publish_all((0..70).map(bad).chain([keyed]).collect()).await;
+    let worker = world.start().await;
+    world.until("SELECT count(*) FROM dead_letters", "71").await;
+    let left = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
+    world.until(left, "0").await;
+    let copies = world.dead_letter_records().await;
+    let pointers = copies.iter().filter(|copy| copy.header("dlq.copy") == ["pointer"]).count();
+    assert_eq!((copies.len(), pointers), (71, 70));
+    worker.shutdown().await;
+    world.finish().await;
+}
+
 /// An event that Kafka refuses holds its key: what is behind it waits in order, all others are
 /// published, old rows are pruned, and `status` says which key, since when and why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -211,12 +211,17 @@ pub async fn add_partitions(brokers: &str, topic: &str, count: usize) {
 
 /// Lets a topic take records of any time.
 pub async fn take_any_time(brokers: &str, topic: &str) {
+    let ever = i64::MAX.to_string();
+    let (before, after) = ("message.timestamp.before.max.ms", "message.timestamp.after.max.ms");
+    set(brokers, topic, vec![(before, ever.clone()), (after, ever)]).await;
+}
+
+/// Changes settings of a topic.
+pub async fn set(brokers: &str, topic: &str, settings: Vec<(&'static str, String)>) {
     let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
     let altering = tokio::task::spawn_blocking(move || {
-        let ever = i64::MAX.to_string();
-        let change = AlterConfig::new(ResourceSpecifier::Topic(&topic))
-            .set("message.timestamp.before.max.ms", &ever)
-            .set("message.timestamp.after.max.ms", &ever);
+        let change = AlterConfig::new(ResourceSpecifier::Topic(&topic));
+        let change = settings.iter().fold(change, |change, (name, to)| change.set(name, to));
         let admin = admin(&brokers);
         let altered = admin.alter_configs([&change], &AdminOptions::new());
         let altered = futures::executor::block_on(altered).expect("an answer");
