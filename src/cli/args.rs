@@ -143,7 +143,15 @@ pub fn money(text: &str) -> Result<(String, String), String> {
 /// The words that there are.
 pub fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
     let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim()));
-    found.copied().ok_or_else(|| format!("expected one of {}", words.join(", ")))
+    found.copied().ok_or_else(|| {
+        let wanted = text.to_lowercase();
+        let distance = |word: &str| strsim::osa_distance(&wanted, &word.to_lowercase());
+        let near = words.iter().copied().filter(|word| distance(word) <= 2);
+        match near.min_by_key(|word| distance(word)) {
+            Some(near) => format!("a similar value exists: '{near}'"),
+            None => format!("expected one of {}", words.join(", ")),
+        }
+    })
 }
 
 /// Reads the name of a rule, such as `R4b`, in any case.
@@ -183,7 +191,7 @@ mod tests {
             assert!(day(bad).is_err_and(|why| why.contains("YYYY-MM-DD")), "{bad}");
         }
         assert_eq!(rule("r4B").as_deref(), Ok("R4b"));
-        assert!(rule("R99").is_err_and(|why| why.contains("R4b")));
+        assert!(rule("banana").is_err_and(|why| why.contains("R4b")));
         assert_eq!(reason("Amount_Only").as_deref(), Ok("amount_only"));
         assert_eq!(currency("sgd").as_deref(), Ok("SGD"));
         assert_eq!(money("sgd=1.50"), Ok(("SGD".to_owned(), "1.50".to_owned())));

@@ -40,6 +40,7 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         let old = if number < decisions.len() { ", not current any more" } else { "" };
         text.heading(&format!("Decision {number} of {}{old}", decisions.len()));
         one(decision, text);
+        choices(payment, decision, number == decisions.len(), text);
     }
     let spoken = |said: &&SuggestionRow| matches!(said.status.as_str(), "confirmed" | "rejected");
     for said in payment.suggestions.iter().filter(spoken) {
@@ -56,8 +57,9 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));
-    for watch in &payment.watches {
-        text.line(&format!("  It is decided again {}.", watch_words(watch)));
+    for (watch, sent) in payment.watches.iter().zip(&payment.sent) {
+        let again = if *sent { " again" } else { "" };
+        text.line(&format!("  It is decided again {}{again}.", watch_words(watch)));
     }
 }
 
@@ -103,18 +105,44 @@ fn one(decision: &DecisionView, text: &mut Text) {
     if let Some(earlier) = &stored.looks_like {
         text.line(&format!("  It may be the same money as payment {earlier}."));
     }
+}
+
+/// What may be chosen; of what is past, what became of it.
+fn choices(payment: &PaymentView, decision: &DecisionView, current: bool, text: &mut Text) {
+    let stored = &decision.explanation;
     if !stored.suggestions.is_empty() {
-        text.line("  A person may choose:");
+        let heading = if current { "A person may choose:" } else { "A person could choose then:" };
+        text.line(&format!("  {heading}"));
     }
     for suggestion in &stored.suggestions {
+        let id = suggestion.suggestion_id.as_ref();
+        let row = payment.suggestions.iter().find(|row| Some(&row.suggestion_id) == id);
+        let now = match row {
+            Some(row) if row.status != "open" => format!(" ({})", became(&row.status)),
+            Some(row) if !row.payable => {
+                " (not any more: an invoice of it does not await payment)".to_owned()
+            }
+            Some(_) => String::new(),
+            None => " (shown only: it cannot be confirmed)".to_owned(),
+        };
         text.line(&format!(
-            "    - {}invoice {} of {}, {} due{}",
-            suggestion.suggestion_id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default(),
+            "    - {}invoice {} of {}, {} due{}{now}",
+            id.map(|id| format!("{id}: ")).unwrap_or_default(),
             suggestion.invoice_id,
             suggestion.account_id,
             in_currency(&suggestion.amount_due, suggestion.currency.as_ref(), stored),
             added(&suggestion.with)
         ));
+    }
+}
+
+/// What became of a choice.
+fn became(status: &str) -> &str {
+    match status {
+        "confirmed" => "a person confirmed it",
+        "rejected" => "a person rejected it",
+        "superseded" => "not any more: it was decided again",
+        other => other,
     }
 }
 
@@ -257,7 +285,11 @@ fn candidate_words(candidate: &CandidateView, stored: &ExplanationView) -> Strin
 /// Why an invoice was taken, suggested or refused.
 fn verdict(word: &str, suggested: bool) -> String {
     if let Some(verdict) = Verdict::from_word(word) {
-        return verdict.sentence().to_owned();
+        let sentence = verdict.sentence();
+        // What is offered below is not refused here.
+        let refused = sentence.strip_prefix("Refused: ").filter(|_| suggested);
+        return refused
+            .map_or_else(|| sentence.to_owned(), |why| format!("Suggested, though {why}"));
     }
     match ParkReason::from_code(word) {
         Some(reason) if suggested => format!("Suggested. {}", reason.sentence()),
@@ -290,7 +322,7 @@ fn next(payment: &PaymentView) -> &'static str {
 
 /// Whether a suggestion is still to be confirmed.
 fn has_open(payment: &PaymentView) -> bool {
-    payment.suggestions.iter().any(|said| said.status == "open")
+    payment.suggestions.iter().any(|said| said.status == "open" && said.payable)
 }
 
 /// Whether a person is asked to confirm a suggestion.

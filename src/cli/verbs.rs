@@ -170,7 +170,8 @@ pub(super) async fn asked(
     }
     let tried = wiring::try_order(pool, config, &written, at).await?;
     refuse_unknown(pool, &tried).await?;
-    if !ask.operator.yes || tried.outcome == "rejected" {
+    // What is refused, or would only be a dead letter, is told and not sent.
+    if !ask.operator.yes || matches!(tried.outcome, "rejected" | "dead_lettered") {
         let done = tried.outcome != "rejected" && tried.outcome != "dead_lettered";
         let outcome = if ask.operator.yes { "" } else { "would be " };
         return Ok(Told {

@@ -78,3 +78,45 @@ async fn a_payments_story_has_bank_rule_persons_and_what_holds_no_more() {
     assert!(told.contains("Jane Roe") && told.contains("not current any more"), "{told}");
     direct.finish().await;
 }
+
+/// What is offered is not refused in the same breath; what was paid meanwhile is not offered, nor
+/// is it waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn explain_offers_and_promises_only_what_can_be() {
+    let mut direct = Direct::new("story_offers").await;
+    for id in ["INV-1001", "INV-1002"] {
+        let sent = direct.command(id, "invoice.create", &invoice(id, "ACC-1", "77.00"));
+        direct.applied(sent).await;
+    }
+    // An unknown payer names one of them with another amount.
+    let value = bank("b-1", &credit_saying("TX-1", "80.00", "INV-1001"));
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    let offered: Vec<&str> = told
+        .lines()
+        .skip_while(|line| !line.contains("A person may choose:"))
+        .filter_map(|line| line.split("invoice ").nth(1)?.split(' ').next())
+        .filter(|id| id.starts_with("INV-"))
+        .collect();
+    for id in offered {
+        let refused = |line: &&str| line.contains(id) && line.contains("Refused");
+        assert!(!told.lines().any(|line| refused(&line)), "{id}: {told}");
+    }
+    let waits = "when invoice INV-1001 is sent";
+    assert!(told.contains(&format!("{waits} again")), "{told}");
+    assert!(!told.contains(&format!("{waits}.")), "{told}");
+    // Other money pays it.
+    let reference = "SELECT payment_reference FROM invoices WHERE invoice_id = 'INV-1001'";
+    let reference = direct.database.value(reference).await;
+    let value = bank("b-2", &credit_saying("TX-2", "77.00", &reference));
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(!told.contains(waits), "{told}");
+    for line in told.lines().filter(|line| line.contains("-1: invoice INV-1001")) {
+        assert!(line.contains("not any more"), "{told}");
+    }
+    direct.finish().await;
+}

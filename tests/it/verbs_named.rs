@@ -155,7 +155,7 @@ async fn filters_and_patches_are_read_as_people_write_them() {
         let output = topup(&world, &words);
         assert_eq!(output.status.code(), Some(0), "{words:?}: {}", said(&output));
     }
-    refused(&world, &["payments", "list", "--rule", "R99"], &["R4b"]);
+    refused(&world, &["payments", "list", "--rule", "banana"], &["R4b"]);
     let edit = ["dead-letters", "edit", "17", "--reason", "x", "--patch", "nonsense"];
     refused(&world, &edit, &["expected a JSON patch (RFC 6902)", "\"op\""]);
     let help = said(&topup(&world, &["dead-letters", "edit", "--help"]));

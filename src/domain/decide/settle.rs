@@ -6,7 +6,7 @@ use super::{Halt, Recording};
 use crate::domain::account::{Account, Identity};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::BankTransaction;
-use crate::domain::effect::{BankRecord, Effect};
+use crate::domain::effect::{BankRecord, Effect, WatchKey};
 use crate::domain::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
@@ -14,7 +14,7 @@ use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::text::{self, Tokens};
 use crate::domain::matching::{Explanation, MatchDecision, MatchOutcome, Subject, decide_match};
 use crate::domain::money::Money;
-use crate::domain::payment::{ParkReason, Payment, PaymentState};
+use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::Rejection;
 use crate::domain::review::{self, ReviewEffect, SuggestionStatus};
 use crate::domain::usage::{LotMove, MoveKind};
@@ -107,9 +107,14 @@ pub(super) fn post_provisioned(
     allocate_all(recording, payment_id, (rule, None), id, parts)?;
     let payment = payment_of(recording, payment_id)?;
     let state = payment.settled_state()?;
-    let settled =
-        Effect::SettlePayment { payment_id: payment_id.clone(), state, watches: Vec::new() };
-    recording.add(settled)?;
+    // What is left may be for a later invoice of the customer.
+    let watches = match (&payment.account_id, payment.origin, state) {
+        (Some(account_id), PaymentOrigin::Bank, PaymentState::PartlyAllocated) => {
+            vec![WatchKey::account(account_id, payment.currency())]
+        }
+        _ => Vec::new(),
+    };
+    recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
     Ok(())
 }
 
@@ -380,11 +385,7 @@ fn conclude(
     mut decision: MatchDecision,
 ) -> Result<()> {
     let payment = payment_of(recording, payment_id)?.clone();
-    if let Some(owner) = &payment.account_id {
-        // It is decided again, and by now names another customer too: their invoices are no choice.
-        decision.suggestions.retain(|entry| entry.account_id == *owner);
-        decision.together.retain(|together| together.invoice.account_id == *owner);
-    }
+    keep_own(&mut decision, payment.account_id.as_ref());
     let (state, reason) = match (&decision.outcome, payment.allocated.is_zero()) {
         (MatchOutcome::Allocate(_), _) | (_, false) => (payment.settled_state()?, None),
         (MatchOutcome::OnAccount, true) => (PaymentState::OnAccount, Some("on_account")),
@@ -410,6 +411,14 @@ fn conclude(
         recording.publish(event_key(&payment), fact)?;
     }
     Ok(())
+}
+
+/// It is decided again, and by now names another customer too: their invoices are no choice.
+fn keep_own(decision: &mut MatchDecision, owner: Option<&AccountId>) {
+    if let Some(owner) = owner {
+        decision.suggestions.retain(|entry| entry.account_id == *owner);
+        decision.together.retain(|together| together.invoice.account_id == *owner);
+    }
 }
 
 /// What is told of the choices: those of several payments first, as they are numbered.
@@ -489,6 +498,9 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
 fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
     let held = matches!(payment.state, PaymentState::OnAccount | PaymentState::PartlyAllocated)
         && matches!(decision.outcome, MatchOutcome::OnAccount);
+    if is_stale(recording, payment, decision) {
+        return true;
+    }
     if !held {
         return false;
     }
@@ -502,6 +514,30 @@ fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchD
         || payment.state == PaymentState::PartlyAllocated
             && !choices.is_empty()
             && open.next().is_none()
+}
+
+/// Whether a choice that is open cannot be made any more: an invoice of it was paid, voided, or
+/// takes less by now. What can be chosen instead is told in its place.
+fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
+    let mut now = decision.clone();
+    keep_own(&mut now, payment.account_id.as_ref());
+    let choices = review::suggestions(&now);
+    let known = recording.set.review.suggestions.get(&payment.payment_id);
+    let mut open = known
+        .into_iter()
+        .flatten()
+        .filter(|s| s.status == SuggestionStatus::Open && s.payment_id == payment.payment_id);
+    let gone = |part: &(InvoiceId, Money)| {
+        let invoice = recording.set.invoices.get(&part.0);
+        invoice.is_some_and(|invoice| {
+            let fits = invoice.due().and_then(|due| part.1.compare(due));
+            !invoice.is_payable() || fits.is_ok_and(std::cmp::Ordering::is_gt)
+        })
+    };
+    open.any(|choice| {
+        choice.parts.iter().any(gone)
+            && !choices.iter().any(|c| c.parts == choice.parts && c.with == choice.with)
+    })
 }
 
 /// The payment still waits; its reason, watches or suggestions may have changed.

@@ -123,7 +123,9 @@ pub(super) async fn load(
         let rows = sqlx::query(sql!("load_suggestions")).bind(ids).fetch_all(&mut **tx).await?;
         for row in rows {
             let (payment_id, invoice_id) = suggested(&row, set)?;
-            if needs.review.chosen.contains(&payment_id) {
+            let again = set.watched.contains_key(&PaymentId::trusted(&payment_id));
+            let open = row.try_get::<&str, _>("status")? == SuggestionStatus::Open.word();
+            if needs.review.chosen.contains(&payment_id) || (again && open) {
                 needs.invoices.insert(invoice_id);
             }
         }

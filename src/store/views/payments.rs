@@ -95,6 +95,9 @@ pub struct PaymentView {
     pub remark: Option<String>,
     /// What may settle it later.
     pub watches: Vec<String>,
+    /// Whether what each of them names was sent already: it must be sent again.
+    #[serde(skip)]
+    pub sent: Vec<bool>,
     pub bank: Option<BankFacts>,
     pub allocations: Vec<AllocationRow>,
     /// What went back of allocations, those that are not live any more too.
@@ -121,6 +124,8 @@ pub struct SuggestionRow {
     pub with_payments: Vec<String>,
     pub amount: String,
     pub status: String,
+    /// Whether all its invoices still await payment.
+    pub payable: bool,
     /// What the person said who confirmed or rejected it.
     pub reason: Option<String>,
     pub resolved_at: Option<At>,
@@ -305,6 +310,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         reference: said(&row, "reference", privacy)?,
         remark: said(&row, "remark", privacy)?,
         watches: watches.iter().map(|watch| privacy.within(watch)).collect(),
+        sent: row.try_get("sent")?,
         bank: bank.into_iter().next(),
         allocations,
         reversals: steps_back::of_payment(pool, id).await?,
@@ -327,6 +333,7 @@ fn suggestion_row(row: &PgRow) -> Result<SuggestionRow> {
         with_payments: row.try_get("with_payments")?,
         amount: amount(row, "amount")?,
         status: row.try_get("status")?,
+        payable: row.try_get("payable")?,
         reason: row.try_get("reason")?,
         resolved_at: row.try_get("resolved_at")?,
     })

@@ -63,6 +63,63 @@ fn taught(desk: &Desk, payer: &str, owner: &str) -> Option<u32> {
     desk.model.set.alias(&link).map(|alias| alias.confirmations)
 }
 
+/// What was given to the wrong customer, and moved on, teaches nobody's payer.
+#[test]
+fn a_split_to_others_takes_back_what_an_assignment_taught() {
+    let mut desk = Desk::new();
+    desk.invoice("INV-1", "A", "7");
+    desk.invoice("INV-2", "B", "8");
+    desk.receive(credit_from("1", "100", "PAYERX"));
+    desk.apply(assign(&of("1"), "A"));
+    assert_eq!(taught(&desk, "PAYERX", "A"), Some(1));
+    desk.apply(split(&of("1"), "A", &[("B", "100", &[])]));
+    assert_eq!(taught(&desk, "PAYERX", "A"), Some(0));
+}
+
+/// What a person left of a payment is looked at again when the customer gets an invoice.
+#[test]
+fn the_rest_after_a_confirmation_waits_for_the_next_invoice() {
+    let mut desk = Desk::new();
+    desk.invoice("INV-1", "A", "100");
+    let received = desk.receive(credit_saying("1", "130", &["INV-1"]));
+    assert!(matches!(received.1, PaymentState::Parked(_)), "{received:?}");
+    if all(&desk, "1").is_empty() {
+        desk.apply(assign(&of("1"), "A"));
+        desk.apply(allocate(&of("1"), "A", &[("INV-1", "100")]));
+    } else {
+        assert!(applied(&confirmed(&mut desk, "1", "A")));
+    }
+    assert_eq!(desk.state("1"), PaymentState::PartlyAllocated);
+    desk.invoice("INV-2", "A", "30");
+    assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD", "INV-2 30.00 SGD"]);
+}
+
+/// The invoice of an open suggestion was paid by other money: the choice ends, and what can be
+/// chosen by now stands in its place.
+#[test]
+fn a_suggestion_whose_invoice_was_paid_is_renewed() {
+    let mut desk = amount_only("PAYERX");
+    rematch(&mut desk, "1");
+    assert_eq!(status(&desk, "1"), [SuggestionStatus::Open], "it stands, so nothing is stored");
+    let reference = desk.reference("INV-1");
+    desk.receive(credit_saying("2", "100", &[&reference]));
+    assert_eq!(desk.invoice_now("INV-1").due().expect("an amount"), money("0"));
+    desk.invoice("INV-2", "A", "100");
+    rematch(&mut desk, "1");
+    let now: Vec<(String, SuggestionStatus)> = all(&desk, "1")
+        .iter()
+        .map(|one| (one.parts[0].0.as_str().to_owned(), one.status))
+        .collect();
+    let expected = [
+        ("INV-1".to_owned(), SuggestionStatus::Superseded),
+        ("INV-2".to_owned(), SuggestionStatus::Open),
+    ];
+    assert_eq!(now, expected);
+    let before = all(&desk, "1").len();
+    rematch(&mut desk, "1");
+    assert_eq!(all(&desk, "1").len(), before, "the same again leaves no trace");
+}
+
 #[test]
 fn a_confirmed_suggestion_is_allocated_once() {
     let mut desk = amount_only("PAYERX");
