@@ -179,7 +179,7 @@ pub async fn try_out(
     Ok(Tried {
         outcome: ended.outcome,
         code: ended.code,
-        needs: ended.needs,
+        needs: ended.waits.map(|stands| stands.needs),
         changes: before.differences(&after),
     })
 }

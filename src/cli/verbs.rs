@@ -360,6 +360,7 @@ pub(super) fn needs_words(needs: &str) -> String {
         Some(("invoice", id)) => format!("invoice {id}, which is not known yet"),
         Some(("payment", id)) => format!("payment {id}, which is not known yet"),
         Some(("proof", _)) => "the usage feed: it must be known up to the command".to_owned(),
+        Some(("behind", record)) => format!("command {record}, which waits"),
         _ if needs == "queue" => "an earlier command of this customer".to_owned(),
         _ => needs.to_owned(),
     }

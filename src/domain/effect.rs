@@ -16,6 +16,7 @@ use super::matching::MatchDecision;
 use super::matching::upstream::UpstreamReference;
 use super::money::Money;
 use super::payment::{Payment, PaymentState};
+use super::queue::Queued;
 use super::rejection::{DeadLetterReason, Rejection};
 use super::reversal::{PaymentReturn, Reversal};
 use super::review::ReviewEffect;
@@ -289,14 +290,14 @@ pub enum Need {
     Hold(AccountId, HoldId),
     /// That all usage before that instant is known: nothing of the money is spent then.
     Proof(DateTime<Utc>),
-    /// An earlier command of the same account waits.
-    Queue,
+    /// This earlier command of the same account waits, and what is asked for depends on it.
+    Behind(RecordId),
     /// A worker that can read what a later version of this program wrote.
     Version,
 }
 
 impl Need {
-    /// `invoice:INV-1`, `payment:PAY-1`, `queue`.
+    /// `invoice:INV-1`, `payment:PAY-1`, `behind:crm/cmd-1`.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
@@ -309,7 +310,7 @@ impl Need {
                 format!("hold:{}", keys::joined(account_id.as_str(), id.as_str()))
             }
             Self::Proof(through) => format!("proof:{}", through.timestamp_micros()),
-            Self::Queue => "queue".to_owned(),
+            Self::Behind(record) => format!("behind:{record}"),
             Self::Version => "version".to_owned(),
         }
     }
@@ -322,24 +323,30 @@ impl Need {
             Self::Charge(..) => "usage_unknown",
             Self::Hold(..) => "hold_unknown",
             Self::Proof(_) => "usage_proof_pending",
-            Self::Queue => "behind_waiting",
+            Self::Behind(_) => "behind_waiting",
             Self::Version => "needs_later_version",
         }
     }
 }
 
-/// The queue that a record waits in, in order; None for what never waits. Usage waits only behind
-/// what names the same charge or hold: a refund that came too early stops no other.
+/// The queue that a record waits in, in order: a customer's commands, or what names the same charge
+/// or hold: a refund that came too early stops no other.
 #[must_use]
-pub fn wait_key(input: &Input, need: &Need) -> Option<String> {
+pub fn wait_key(input: &Input, need: &Need) -> String {
     match input {
-        Input::Command(command) => command.account_id().map(|id| id.as_str().to_owned()),
-        Input::Usage(_) => Some(need.key()),
-        Input::BankTransaction(_)
+        // Of a payment without a customer the words keep their order by the payment. No id has a
+        // stroke, so that this is no customer's.
+        Input::Command(command) => match (command.account_id(), command.payment_id()) {
+            (Some(account_id), _) => account_id.as_str().to_owned(),
+            (None, Some(payment_id)) => format!("payment/{payment_id}"),
+            (None, None) => need.key(),
+        },
+        Input::Usage(_)
+        | Input::BankTransaction(_)
         | Input::BankStatement(_)
         | Input::Advice(_)
         | Input::Rematch(_)
-        | Input::RetryReturn(_) => None,
+        | Input::RetryReturn(_) => need.key(),
     }
 }
 
@@ -381,4 +388,6 @@ impl Outcome {
 pub struct Decided {
     pub outcome: Outcome,
     pub effects: Vec<Effect>,
+    /// Of a command that waits, what it holds up.
+    pub queued: Option<Queued>,
 }

@@ -155,7 +155,7 @@ mod tests {
                 2 => Need::Charge(AccountId::trusted(one), UsageId::trusted(two)),
                 3 => Need::Hold(AccountId::trusted(one), HoldId::trusted(two)),
                 4 => Need::Proof(Utc.timestamp_nanos(i64::try_from(one.len()).expect("short"))),
-                _ => Need::Queue,
+                _ => Need::Version,
             };
             let needs: Vec<_> = of.iter().filter(|parts| parts.0 != 4).cloned().collect();
             injective(&needs, |parts| need(parts).key())?;

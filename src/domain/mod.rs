@@ -24,6 +24,7 @@ pub mod model_gen;
 pub mod money;
 pub mod payment;
 pub mod payment_qr;
+pub mod queue;
 pub mod rejection;
 pub mod reversal;
 pub mod review;

@@ -20,6 +20,7 @@ use super::ledger::{LedgerAccount, LedgerTransaction};
 use super::matching::{MatchDecision, RuleSet};
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
+use super::queue::Queued;
 use super::rejection::DeadLetterReason;
 use super::working_set::{Stop, WorkingSet};
 
@@ -131,15 +132,13 @@ impl Model {
             self.know(account_id);
         }
         let outcome = self.decide(message, as_of);
-        if let Outcome::Waiting(need) = &outcome
-            && let Some(key) = wait_key(&message.input, need)
-        {
+        if let Outcome::Waiting(need) = &outcome {
+            let key = wait_key(&message.input, need);
             let told = matches!(need, Need::Proof(_));
             self.arrivals.insert(message.record.clone(), self.arrivals.len());
             let waited = Some(Waited { since: as_of, over: false, told });
             let message = Message { waited, ..message.clone() };
-            self.waiting.entry(key).or_default().push_back(message.clone());
-            self.set.waiting_accounts.extend(message.input.command_account().cloned());
+            self.waiting.entry(key).or_default().push_back(message);
         }
         self.remember(message, &outcome);
         if matches!(outcome, Outcome::Applied { .. }) {
@@ -163,10 +162,19 @@ impl Model {
         }
     }
 
-    /// The deadline of everything that waits has passed.
+    /// The deadline of everything that waits has passed: each has its turn, as they came, while
+    /// the others still wait.
     pub fn expire(&mut self, as_of: DateTime<Utc>) {
-        self.set.waiting_accounts.clear();
-        for mut message in std::mem::take(&mut self.waiting).into_values().flatten() {
+        let mut all: Vec<(Option<usize>, String)> = Vec::new();
+        for (key, queue) in &self.waiting {
+            let arrived = |message: &Message| self.arrivals.get(&message.record).copied();
+            all.extend(queue.iter().map(|message| (arrived(message), key.clone())));
+        }
+        all.sort();
+        for (_, key) in all {
+            let Some(queue) = self.waiting.get_mut(&key) else { continue };
+            let Some(mut message) = queue.pop_front() else { continue };
+            self.set.queues.clear();
             message.waited = message.waited.map(|waited| Waited { over: true, ..waited });
             let outcome = match self.decide(&message, as_of) {
                 Outcome::Waiting(_) => Outcome::DeadLettered(DeadLetterReason::DependencyMissing),
@@ -175,6 +183,8 @@ impl Model {
             self.end_batch();
             self.remember(&message, &outcome);
         }
+        self.waiting.clear();
+        self.set.queues.clear();
     }
 
     #[must_use]
@@ -339,29 +349,40 @@ impl Model {
         Ok(())
     }
 
-    /// Decides waiting commands again, the oldest of each account first; an account stops at the
-    /// first that still waits, so its commands keep their order.
+    /// Decides waiting commands again, those of each account in their order; one that still waits
+    /// holds up what depends on it.
     fn release(&mut self, as_of: DateTime<Utc>) {
         let mut keys: Vec<String> = self.waiting.keys().cloned().collect();
         keys.sort_by_key(|key| {
-            let first = self.waiting.get(key).and_then(VecDeque::front);
+            let mut queue = self.waiting.get(key).into_iter().flatten();
+            let first = queue.find(|message| self.may_be_decided(message));
             first.and_then(|message| self.arrivals.get(&message.record).copied())
         });
         for key in keys {
             let Some(mut queue) = self.waiting.remove(&key) else {
                 continue;
             };
-            self.set.waiting_accounts.remove(&AccountId::trusted(&key));
+            // What comes behind in the queue was asked for later: it holds up nothing before it.
+            let account = AccountId::trusted(&key);
+            let mut queued = self.set.queues.remove(&account).unwrap_or_default();
+            let mut still = VecDeque::new();
             while let Some(mut message) = queue.pop_front() {
+                let is_own = |one: &Queued| one.record == message.record;
+                let own = queued.iter().position(is_own).map(|at| queued.remove(at));
                 if !self.may_be_decided(&message) {
-                    queue.push_front(message);
-                    break;
+                    self.set.queues.entry(account.clone()).or_default().extend(own);
+                    still.push_back(message);
+                    self.waiting.insert(key.clone(), still.clone());
+                    continue;
                 }
                 if let Some(outcome) = self.waits_on(&message, as_of) {
                     self.remember(&message, &outcome);
-                    queue.push_front(message);
-                    break;
+                    self.set.queues.entry(account.clone()).or_default().extend(own);
+                    still.push_back(message);
+                    self.waiting.insert(key.clone(), still.clone());
+                    continue;
                 }
+                let in_order = !matches!(message.input, Input::Command(_));
                 self.end_batch();
                 let outcome = self.decide(&message, as_of);
                 self.end_batch();
@@ -370,15 +391,12 @@ impl Model {
                     if let Some(waited) = &mut message.waited {
                         waited.told |= matches!(need, Need::Proof(_));
                     }
-                    queue.push_front(message);
-                    break;
+                    still.push_back(message);
+                    if in_order {
+                        still.append(&mut queue);
+                    }
+                    self.waiting.insert(key.clone(), still.clone());
                 }
-            }
-            if !queue.is_empty() {
-                let first = queue.front().map(|message| &message.input);
-                let account = first.and_then(Input::command_account).cloned();
-                self.set.waiting_accounts.extend(account);
-                self.waiting.insert(key, queue);
             }
         }
         self.retry_returns(as_of);
@@ -440,7 +458,10 @@ impl Model {
             Some(Outcome::Waiting(Need::Proof(through))) => {
                 self.set.usage.complete_through.is_some_and(|known| known >= *through)
             }
-            Some(Outcome::Waiting(Need::Queue | Need::Version)) => true,
+            Some(Outcome::Waiting(Need::Behind(record))) => {
+                !matches!(self.outcome_of(record), Some(Outcome::Waiting(_)))
+            }
+            Some(Outcome::Waiting(Need::Version)) => true,
             Some(
                 Outcome::Applied { .. }
                 | Outcome::Duplicate

@@ -548,5 +548,6 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.usage.clone_from(&set.usage);
     loaded.aliases.clone_from(&set.aliases);
     loaded.review.clone_from(&set.review);
+    loaded.queues.clone_from(&set.queues);
     loaded
 }

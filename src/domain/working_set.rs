@@ -170,8 +170,8 @@ pub struct WorkingSet {
     pub payment_qr: Shared<super::payment_qr::PaymentQr>,
     /// What the batch did to balances that have levels.
     pub steps: Vec<super::threshold::Step>,
-    /// Accounts with a waiting command: later ones wait behind it.
-    pub waiting_accounts: HashSet<AccountId>,
+    /// Commands that wait, in order: later ones that depend on one wait behind it.
+    pub queues: super::queue::Queues,
     /// Of the commands that the batch would cancel, those that wait, and whose they are.
     pub waiting: HashMap<RecordId, AccountId>,
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,

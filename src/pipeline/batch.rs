@@ -20,7 +20,7 @@ use crate::store::inbox::{self, Known};
 use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::persist::{
-    self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow,
+    self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow, Stands,
     WaitingRow, WatermarkRow,
 };
 use crate::store::{StoreError, Tx};
@@ -61,8 +61,8 @@ pub struct Ended {
     pub code: Option<String>,
     /// What it changed, e.g. `payment:PAY-1`.
     pub subject: Option<String>,
-    /// What a waiting command lacks.
-    pub needs: Option<String>,
+    /// What a waiting command lacks, and what it holds up.
+    pub waits: Option<Stands>,
 }
 
 /// A decided batch, ready to be written.
@@ -88,9 +88,7 @@ pub async fn run_in_tx(
     locks: Locks,
     at: DateTime<Utc>,
 ) -> Result<Written, StoreError> {
-    // It has its turn already: what still waits came later.
-    let turn = if items.iter().any(|item| item.again) { Turn::First } else { Turn::Queue };
-    run_in_turn_in_tx(pipeline, tx, items, (id_block, turn), locks, at).await
+    run_in_turn_in_tx(pipeline, tx, items, (id_block, Turn::Queue), locks, at).await
 }
 
 /// As [`run_in_tx`], with or without respect to what waits.
@@ -110,6 +108,10 @@ pub async fn run_in_turn_in_tx(
     work.sort_out(tx).await?;
     let mut needs = Needs::of(work.messages());
     needs.proof = pipeline.proof_feed(at);
+    // It stands in the queue itself: what came later does not hold it up.
+    let again =
+        items.iter().filter(|item| item.again).filter_map(|item| item.decoded.as_ref().ok());
+    needs.own_turn = again.map(|message| message.record.clone()).next();
     // Only lanes halve; what they bring is new and has a place in a log.
     needs.may_be_halved =
         items.len() > 1 && items.iter().all(|item| !item.again && item.raw.partition >= 0);
@@ -120,7 +122,7 @@ pub async fn run_in_turn_in_tx(
     before.default_levels = pipeline.settings().balance_levels.clone().into();
     before.payment_qr = pipeline.settings().payment_qr.clone().into();
     if turn == Turn::First {
-        before.waiting_accounts.clear();
+        before.queues.clear();
     }
     let (before, mut after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
     let only_usage = work.messages().all(|m| matches!(m.input, Input::Usage(_)));
@@ -250,7 +252,7 @@ impl<'a> Work<'a> {
             if let Some(repeat) = self.write.repeats.iter_mut().find(here) {
                 repeat.outcome = "reopened";
                 repeat.code.clone_from(&code);
-                let ended = Ended { outcome: "reopened", code, subject: None, needs: None };
+                let ended = Ended { outcome: "reopened", code, subject: None, waits: None };
                 self.end(*index, ended);
             }
         }
@@ -301,12 +303,7 @@ impl<'a> Work<'a> {
         let mut missing: BTreeSet<Miss> = BTreeSet::new();
         for message in self.messages() {
             match decide(set, message, ids, context) {
-                Ok(done) => {
-                    if let Outcome::Waiting(_) = &done.outcome {
-                        set.waiting_accounts.extend(message.input.command_account().cloned());
-                    }
-                    decided.push(done);
-                }
+                Ok(done) => decided.push(done),
                 // The set is half changed now: go on only to learn what else is missing.
                 Err(Stop::Miss(missed)) => missing.extend(missed),
                 Err(Stop::Corrupt(what)) if missing.is_empty() => return Err(Pass::Corrupt(what)),
@@ -349,15 +346,16 @@ impl<'a> Work<'a> {
         }
         let code = done.outcome.code().map(str::to_owned);
         let mut subject = None;
-        let mut needs = None;
+        let mut waits = None;
         match &done.outcome {
             Outcome::Applied { subject: changed } => subject.clone_from(changed),
             Outcome::DeadLettered(reason) => self.dead_letter(item, message, *reason),
             Outcome::Waiting(need) => {
-                needs = Some(need.key());
+                let stands = Stands::of(need, done.queued.as_ref());
                 if !item.again {
-                    self.wait(item, message, need);
+                    self.wait(item, message, need, stands.clone());
                 }
+                waits = Some(stands);
             }
             Outcome::Duplicate | Outcome::Rejected(_) => {}
         }
@@ -375,7 +373,7 @@ impl<'a> Work<'a> {
                 guards: guards(&message.input),
             });
         }
-        self.end(index, Ended { outcome: done.outcome.word(), code, subject, needs });
+        self.end(index, Ended { outcome: done.outcome.word(), code, subject, waits });
     }
 
     fn end(&mut self, index: usize, ended: Ended) {
@@ -384,15 +382,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn wait(&mut self, item: &Item, message: &Message, need: &Need) {
-        let Some(wait_key) = wait_key(&message.input, need) else {
-            return;
-        };
+    fn wait(&mut self, item: &Item, message: &Message, need: &Need, stands: Stands) {
         self.write.waiting.push(WaitingRow {
             raw: item.raw.clone(),
             record: message.record.clone(),
-            wait_key,
-            needs: need.key(),
+            wait_key: wait_key(&message.input, need),
+            stands,
             patience: match need {
                 Need::Proof(_) => self.pipeline.settings().proof_deadline,
                 _ => self.pipeline.settings().waiting_deadline,
@@ -429,7 +424,7 @@ impl<'a> Work<'a> {
             && !item.again
         {
             self.push_repeat(item, &place, "duplicate", None);
-            let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
+            let ended = Ended { outcome: "duplicate", code: None, subject: None, waits: None };
             self.end(index, ended);
             return Returned::known(index, &item.raw, record, earlier.dead_at.as_ref());
         }
@@ -451,7 +446,7 @@ impl<'a> Work<'a> {
             outcome: "dead_lettered",
             code: Some(code.to_owned()),
             subject: None,
-            needs: None,
+            waits: None,
         };
         self.end(index, ended);
         if item.again {
@@ -483,7 +478,7 @@ impl<'a> Work<'a> {
     /// Same id, same content: no effect.
     fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
         self.push_repeat(item, &message.record, "duplicate", None);
-        let ended = Ended { outcome: "duplicate", code: None, subject: None, needs: None };
+        let ended = Ended { outcome: "duplicate", code: None, subject: None, waits: None };
         self.end(index, ended);
     }
 
@@ -493,7 +488,7 @@ impl<'a> Work<'a> {
         self.push_repeat(item, &message.record, "dead_lettered", Some(code.clone()));
         self.dead_letter(item, message, DeadLetterReason::Conflict);
         let ended =
-            Ended { outcome: "dead_lettered", code: Some(code), subject: None, needs: None };
+            Ended { outcome: "dead_lettered", code: Some(code), subject: None, waits: None };
         self.end(index, ended);
     }
 

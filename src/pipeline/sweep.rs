@@ -2,7 +2,7 @@
 
 mod rounds;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Pipeline;
 use super::batch::{Ended, Item, Written, run_in_tx};
@@ -20,16 +20,16 @@ use crate::store::failing::{self, Kind};
 use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
 use crate::store::usage;
-use crate::store::waiting::{self, Waiting};
+use crate::store::waiting::{self, Turn, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, in_hand, next_id_block, returns};
 
 pub(super) use rounds::Rounds;
 
-/// Keys that failed before and have their turn again in one sweep: beside those that did not, so
-/// that neither stands in the way of the other.
-const KEYS_MAX: i64 = 200;
-/// Commands of one key before the next key has its turn.
-const COMMANDS_MAX: u32 = 100;
+/// Commands that failed before and have their turn again in one sweep: beside those that did not,
+/// so that neither stands in the way of the other.
+const AGAIN_MAX: i64 = 200;
+/// Commands that stood behind one that had its turn, and have theirs before the next one has.
+const FREED_MAX: u32 = 100;
 /// Holds expired in one sweep.
 const HOLDS_MAX: i64 = 500;
 /// Parked returns that failed before and are tried again in one sweep.
@@ -226,7 +226,7 @@ impl Pipeline {
         own_item(self.settings().topics.usage.clone(), message, at)
     }
 
-    /// Works through the waiting commands of each key that is due.
+    /// Gives each waiting command that is due its turn, and then those that stood behind it.
     async fn sweep_commands(
         &self,
         owner: i64,
@@ -235,15 +235,19 @@ impl Pipeline {
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let due = if again {
-            waiting::keys_again(self.pool(), at, KEYS_MAX).await?
+            waiting::again(self.pool(), at, AGAIN_MAX).await?
         } else {
             let feed = self.proof_feed(at);
             let known = usage::known_through(self.pool(), feed.as_ref()).await?;
-            let looked = self.due_keys(at, known).await?;
+            let looked = self.due_commands(at, known).await?;
             swept.came_round = looked.came_round;
             looked.due
         };
-        let (names, due) = by_name(due, |(_, first): &(String, i64)| first.to_string());
+        let mut of_key: HashMap<String, BTreeSet<i64>> = HashMap::new();
+        for (key, id) in &due {
+            of_key.entry(key.clone()).or_default().insert(*id);
+        }
+        let (names, due) = by_name(due, |(_, id): &(String, i64)| id.to_string());
         let mut hand = self.take_in_hand(Kind::Command, owner, &names).await?;
         for killer in hand.killers() {
             if self.put_aside(killer).await? {
@@ -252,65 +256,59 @@ impl Pipeline {
         }
         while let Some(group) = hand.next().await? {
             for name in &group.items {
-                let Some((key, first)) = due.get(name) else { continue };
+                let Some((key, id)) = due.get(name) else { continue };
+                // The commands of a key keep their order.
+                let later = of_key.get(key).map(|ids| ids.range(id.saturating_add(1)..));
+                let until = later.and_then(|mut later| later.next().copied());
                 // On trial is this one, and none behind it.
-                let only = group.alone().then_some(*first);
-                swept.add(self.sweep_key(key, again, only).await?);
+                let freed = if group.alone() { 0 } else { FREED_MAX };
+                let stretch = Stretch { id: *id, until, freed, again };
+                swept.add(self.sweep_from(key, stretch).await?);
                 hand.renew().await?;
             }
         }
         Ok(swept)
     }
 
-    /// Works through the commands of one key in order, until one must go on waiting or fails. Each
-    /// has a transaction of its own, so that locks are taken in the order that all writers keep.
-    async fn sweep_key(
+    /// One command has its turn, and then those of its key up to `until` that stood behind it, in
+    /// their order. Each has a transaction of its own, so that locks are taken in the order that
+    /// all writers keep. One that must go on waiting, or fails, holds up what stands behind it.
+    async fn sweep_from(
         &self,
         key: &str,
-        mut again: bool,
-        only: Option<i64>,
+        Stretch { id, until, freed, mut again }: Stretch,
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let most = if only.is_some() { 1 } else { COMMANDS_MAX };
-        for _ in 0..most {
+        let mut next = Turn::Of(id);
+        for _ in 0..=freed {
             let mut at_hand = None;
-            let turn = self.turn_unless(only.is_some()).await;
-            let ended = self.first_of(key, &mut at_hand, only, again).await;
-            let failed = match ended {
-                Ok(None) => break,
-                Ok(Some("dead_lettered")) => {
-                    swept.expired = swept.expired.saturating_add(1);
-                    None
+            let turn = self.turn_unless(freed == 0).await;
+            match self.turn_of(key, next, &mut at_hand, again).await {
+                Ok(None) => {}
+                Ok(Some("dead_lettered")) => swept.expired = swept.expired.saturating_add(1),
+                Ok(Some(_)) => swept.released = swept.released.saturating_add(1),
+                Err(error) => {
+                    swept.failed = swept.failed.saturating_add(1);
+                    self.turn_failed(at_hand.as_ref(), error).await?;
                 }
-                Ok(Some(_)) => {
-                    swept.released = swept.released.saturating_add(1);
-                    None
-                }
-                Err(error) => Some(error),
-            };
-            if let Some(error) = failed {
-                swept.failed = swept.failed.saturating_add(1);
-                self.turn_failed(at_hand.as_ref(), error).await?;
-                break;
             }
             drop(turn);
-            again = false;
+            let Some(command) = at_hand else { break };
+            (next, again) = (Turn::Freed { after: command.id, until }, false);
         }
         Ok(swept)
     }
 
-    /// The first command of a key has its turn, and is left in `at_hand`; with `only` if it is that
-    /// one. None: it goes on waiting.
-    async fn first_of(
+    /// A command of a key has its turn, and is left in `at_hand`. None: it goes on waiting.
+    async fn turn_of(
         &self,
         key: &str,
+        turn: Turn,
         at_hand: &mut Option<Waiting>,
-        only: Option<i64>,
         again: bool,
     ) -> Result<Option<&'static str>, StoreError> {
         let mut tx = self.pool().begin().await?;
-        let first = waiting::lock_first_in_tx(&mut tx, key).await?;
-        let Some(command) = first.filter(|first| only.is_none_or(|only| first.id == only)) else {
+        let Some(command) = waiting::lock_in_tx(&mut tx, key, turn).await? else {
             tx.rollback().await?;
             return Ok(None);
         };
@@ -330,9 +328,9 @@ impl Pipeline {
         let Ok(id) = item.parse::<i64>() else { return Ok(false) };
         let Some(key) = waiting::key_of(self.pool(), id).await? else { return Ok(false) };
         let mut tx = self.pool().begin().await?;
-        let first = waiting::lock_first_in_tx(&mut tx, &key).await?;
+        let there = waiting::lock_in_tx(&mut tx, &key, Turn::Of(id)).await?;
         let bank = &self.settings().topics.bank_payments;
-        let Some(command) = first.filter(|first| first.id == id && first.raw.topic != *bank) else {
+        let Some(command) = there.filter(|there| there.raw.topic != *bank) else {
             tx.rollback().await?;
             return Ok(false);
         };
@@ -359,8 +357,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Its key waits for the next attempt, and no other does. One that is itself the cause becomes
-    /// a dead letter in the end, so that those behind it go on.
+    /// What stands behind it waits for the next attempt, and nothing else. One that is itself the
+    /// cause becomes a dead letter in the end, so that those behind it go on.
     async fn turn_failed(
         &self,
         command: Option<&Waiting>,
@@ -386,7 +384,7 @@ impl Pipeline {
         failing::clear(self.pool(), Kind::Command, &[item]).await
     }
 
-    /// None: it goes on waiting, and so does all behind it.
+    /// None: it goes on waiting, and so does all that stands behind it.
     async fn sweep_one(
         &self,
         tx: &mut Tx<'_>,
@@ -407,10 +405,12 @@ impl Pipeline {
             run_in_tx(self, tx, std::slice::from_ref(&item), block, Locks::First, at).await?;
         let ended = written.ended.into_iter().next();
         let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
-        if ended.outcome == "waiting" && command.deadline > at {
-            let needs = ended.needs.as_deref().unwrap_or("queue");
+        if let Some(stands) = &ended.waits
+            // What stands behind another waits for its turn, also beyond its deadline.
+            && (command.deadline > at || stands.behind.is_some())
+        {
             let code = ended.code.as_deref().unwrap_or("behind_waiting");
-            waiting::set_needs_in_tx(tx, command.id, &command.record, needs, code).await?;
+            waiting::set_needs_in_tx(tx, command.id, &command.record, stands, code).await?;
             return Ok(None);
         }
         // A person cancelled it meanwhile: then what was decided here is taken back.
@@ -445,7 +445,7 @@ impl Pipeline {
             outcome: "dead_lettered",
             code: code.map(str::to_owned),
             subject: None,
-            needs: None,
+            waits: None,
         })
     }
 }
@@ -455,6 +455,15 @@ struct One<'a> {
     kind: Kind,
     name: &'a str,
     item: &'a Item,
+    again: bool,
+}
+
+/// A waiting command that has its turn, and up to where and how many have theirs that it frees.
+struct Stretch {
+    id: i64,
+    until: Option<i64>,
+    freed: u32,
+    /// It failed before.
     again: bool,
 }
 

@@ -180,7 +180,8 @@ pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "A9",
         "waiting_matches_inbox",
-        "The commands that wait are exactly the records whose outcome is waiting."
+        "The commands that wait are exactly the records whose outcome is waiting; each stands \
+         behind an earlier one of its customer, or behind none."
     ),
     invariant!(
         "A10",

@@ -44,7 +44,12 @@ use crate::domain::matching::text::Tokens;
 use crate::domain::matching::upstream::{UpstreamReference, parse};
 use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
+use crate::domain::queue::{EVERYTHING, Queued};
 use crate::domain::working_set::WorkingSet;
+
+/// So many commands of one account that wait are looked at one by one. Where more wait, what comes
+/// waits behind them, whatever it is about.
+const QUEUE_MAX: i64 = 256;
 
 /// What the records of a batch name.
 #[derive(Debug, Default)]
@@ -52,6 +57,8 @@ pub struct Needs {
     accounts: BTreeSet<String>,
     /// Commands whose waiting is to end.
     cancels: Vec<RecordId>,
+    /// The record that waits and has its turn: only what came before it may hold it up.
+    pub own_turn: Option<RecordId>,
     invoices: BTreeSet<String>,
     payments: BTreeSet<String>,
     references: BTreeSet<String>,
@@ -305,7 +312,7 @@ pub async fn working_set(
     usage::load(tx, &needs.usage, &mut set).await?;
     steps_back::lots(tx, needs, &mut set).await?;
     if needs.has_commands && !needs.accounts.is_empty() {
-        waiting_accounts(tx, needs, &mut set).await?;
+        queues(tx, needs, &mut set).await?;
     }
     Ok(set)
 }
@@ -460,16 +467,46 @@ async fn balances(
     Ok(())
 }
 
-async fn waiting_accounts(
-    tx: &mut Tx<'_>,
-    needs: &Needs,
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
+/// What waits of the accounts, and which invoices a payment pays that is touched as a whole.
+async fn queues(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let rows = sqlx::query(sql!("load_waiting_keys")).bind(ids).fetch_all(&mut **tx).await?;
-    for row in rows {
-        set.waiting_accounts.insert(AccountId::trusted(row.try_get(0)?));
+    let own = needs.own_turn.as_ref();
+    let query = sqlx::query(sql!("load_queues"))
+        .bind(ids)
+        .bind(own.map(|record| record.source.as_str()))
+        .bind(own.map(|record| record.id.as_str()))
+        .bind(QUEUE_MAX.saturating_add(1));
+    for row in query.fetch_all(&mut **tx).await? {
+        let record = RecordId {
+            source: Source::trusted(row.try_get(1)?),
+            id: MessageId::trusted(row.try_get(2)?),
+        };
+        let touches: Vec<String> = row.try_get(3)?;
+        let queue = set.queues.entry(AccountId::trusted(row.try_get(0)?)).or_default();
+        queue.push(Queued { record, touches: touches.into_iter().collect() });
     }
+    for queue in set.queues.values_mut() {
+        if i64::try_from(queue.len()).unwrap_or(i64::MAX) > QUEUE_MAX
+            && let Some(first) = queue.first_mut()
+        {
+            // What stands before it is not here.
+            first.touches.insert(EVERYTHING.to_owned());
+        }
+    }
+    let whole = set.queues.values().flatten().flat_map(Queued::whole_payments);
+    let whole: Vec<String> = whole.map(|id| id.as_str().to_owned()).collect();
+    if !whole.is_empty() {
+        let query = sqlx::query(sql!("load_live_pairs")).bind(whole);
+        for row in query.fetch_all(&mut **tx).await? {
+            let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
+            set.live_pairs.insert(pair);
+        }
+    }
+    cancelled(tx, needs, set).await
+}
+
+/// Of the commands that the batch would cancel, those that wait.
+async fn cancelled(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
     if needs.cancels.is_empty() {
         return Ok(());
     }

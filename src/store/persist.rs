@@ -33,7 +33,7 @@ mod steps_back;
 mod usage;
 
 pub use records::dead_letters as dead_letters_in_tx;
-pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, WaitingRow};
+pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, Stands, WaitingRow};
 pub use usage::WatermarkRow;
 
 /// A decision with its explanation as JSON and the record that caused it.

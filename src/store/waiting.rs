@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row as _};
 
-use super::persist::RawRecordRow;
+use super::persist::{RawRecordRow, Stands};
 use super::stretch::{Due, Row, Stretch};
 use super::{StoreError, Tx, sql};
 use crate::domain::ids::{MessageId, RecordId, Source};
@@ -19,11 +19,11 @@ pub struct Waiting {
     pub deadline: DateTime<Utc>,
 }
 
-/// Keys whose first waiting command failed and has its turn again, with its number.
+/// Waiting commands that failed and have their turn again, each with its key.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn keys_again(
+pub async fn again(
     pool: &PgPool,
     at: DateTime<Utc>,
     limit: i64,
@@ -42,8 +42,8 @@ pub async fn key_of(pool: &PgPool, id: i64) -> Result<Option<String>, StoreError
     Ok(query.fetch_optional(pool).await?)
 }
 
-/// Keys of a stretch whose first waiting command may go on, or has come to its deadline, and did
-/// not fail before, with its number.
+/// Waiting commands of a stretch that stand behind no other, may go on or have come to their
+/// deadline, and did not fail before, each with its key.
 ///
 /// # Errors
 /// When the database fails.
@@ -51,34 +51,62 @@ pub async fn page(
     pool: &PgPool,
     at: DateTime<Utc>,
     known: Option<DateTime<Utc>>,
-    stretch: &Stretch<String>,
-) -> Result<Due<String, (String, i64)>, StoreError> {
+    stretch: &Stretch<(String, i64)>,
+) -> Result<Due<(String, i64), (String, i64)>, StoreError> {
     let known = known.map(|known| known.timestamp_micros());
-    let query = sqlx::query(sql!("waiting_page")).bind(at).bind(stretch.due).bind(known);
-    let query = query.bind(stretch.all).bind(&stretch.behind).bind(&stretch.until);
+    let until = stretch.until.as_ref();
+    let query = sqlx::query(sql!("waiting_page"))
+        .bind(at)
+        .bind(stretch.due)
+        .bind(known)
+        .bind(stretch.all)
+        .bind(&stretch.behind.0)
+        .bind(stretch.behind.1)
+        .bind(until.map(|until| &until.0))
+        .bind(until.map(|until| until.1));
     let mut rows = Vec::new();
     for row in query.fetch_all(pool).await? {
-        let key: String = row.try_get(0)?;
-        let due: bool = row.try_get(2)?;
-        let turn: (DateTime<Utc>, i64) = (row.try_get(3)?, row.try_get(4)?);
-        let due = due.then(|| (turn.0, turn.1, (key.clone(), turn.1)));
-        rows.push(Row { due, key, place: row.try_get(1)? });
+        let key: (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let due: bool = row.try_get(3)?;
+        let since: DateTime<Utc> = row.try_get(4)?;
+        let due = due.then(|| (since, key.1, key.clone()));
+        rows.push(Row { due, key, place: row.try_get(2)? });
     }
     Ok(stretch.found(rows))
 }
 
-/// The first waiting command of a key; none too while another sweeper works on it. The lock is
-/// advisory and comes before all row locks.
+/// Which command of a key is to have its turn.
+#[derive(Debug, Clone, Copy)]
+pub enum Turn {
+    /// The one with that number.
+    Of(i64),
+    /// The first one behind that number, and before the other, that stood behind another and now
+    /// stands behind none.
+    Freed { after: i64, until: Option<i64> },
+}
+
+/// The waiting command of a key whose turn it is, unless it stands behind another; none too while
+/// another sweeper works on the key. The lock is advisory and comes before all row locks.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock_first_in_tx(tx: &mut Tx<'_>, key: &str) -> Result<Option<Waiting>, StoreError> {
+pub async fn lock_in_tx(
+    tx: &mut Tx<'_>,
+    key: &str,
+    turn: Turn,
+) -> Result<Option<Waiting>, StoreError> {
     let lock = sqlx::query_scalar(sql!("waiting_lock_key")).bind(key);
     let mine: bool = lock.fetch_one(&mut **tx).await?;
     if !mine {
         return Ok(None);
     }
-    let row = sqlx::query(sql!("waiting_first_of_key")).bind(key).fetch_optional(&mut **tx).await?;
+    let query = match turn {
+        Turn::Of(id) => sqlx::query(sql!("waiting_by_id")).bind(id),
+        Turn::Freed { after, until } => {
+            sqlx::query(sql!("waiting_freed")).bind(key).bind(after).bind(until)
+        }
+    };
+    let row = query.fetch_optional(&mut **tx).await?;
     row.as_ref().map(of_row).transpose()
 }
 
@@ -113,7 +141,7 @@ pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<bool, StoreError>
     Ok(done.rows_affected() > 0)
 }
 
-/// Says what the first command of a key waits for now.
+/// Says what a command waits for now.
 ///
 /// # Errors
 /// When the database fails.
@@ -121,10 +149,18 @@ pub async fn set_needs_in_tx(
     tx: &mut Tx<'_>,
     id: i64,
     record: &RecordId,
-    needs: &str,
+    stands: &Stands,
     code: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("waiting_set_needs")).bind(id).bind(needs).execute(&mut **tx).await?;
+    let behind = stands.behind.as_ref();
+    sqlx::query(sql!("waiting_set_needs"))
+        .bind(id)
+        .bind(&stands.needs)
+        .bind(&stands.touches)
+        .bind(behind.map(|record| record.source.as_str()))
+        .bind(behind.map(|record| record.id.as_str()))
+        .execute(&mut **tx)
+        .await?;
     super::dead_letters::update_inbox_in_tx(tx, record, "waiting", Some(code), None).await
 }
 

@@ -423,30 +423,36 @@ const PLANTS: &[Plant] = &[
         "an undecodable letter that is applied",
         "UPDATE inbox SET outcome = 'applied' WHERE message_id = 'c:0:6'",
     ),
+    plant(
+        "A9",
+        "a command that stands behind another customer's",
+        "
+        INSERT INTO waiting_commands (wait_key, topic, partition, record_offset, source, message_id,
+            needs, record_value, record_headers, since, deadline, touches, behind)
+        SELECT 'ACC-OTHER', topic, partition, record_offset, source, message_id || '-2', 'behind:x',
+               record_value, record_headers, since, deadline, touches, waiting_id
+          FROM waiting_commands",
+    ),
     plant("A9", "a record that waits for nobody", "DELETE FROM waiting_commands"),
     plant(
         "A9",
         "a command that waits after its answer",
-        "
-        UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C3'",
+        "UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C3'",
     ),
     plant(
         "A10",
         "a payment that was never posted",
-        "
-        DELETE FROM ledger_entries WHERE ledger_transaction_id = 2",
+        "DELETE FROM ledger_entries WHERE ledger_transaction_id = 2",
     ),
     plant(
         "A10",
         "a posting without a payment",
-        "
-        UPDATE ledger_transactions SET payment_id = 'PAY-9' WHERE ledger_transaction_id = 2",
+        "UPDATE ledger_transactions SET payment_id = 'PAY-9' WHERE ledger_transaction_id = 2",
     ),
     plant(
         "A11",
         "a flag without its episode",
-        "
-        UPDATE invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
+        "UPDATE invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
     ),
     plant(
         "A11",
@@ -459,26 +465,22 @@ const PLANTS: &[Plant] = &[
     plant(
         "A51",
         "an open payment that has less than it says",
-        "
-        UPDATE open_payments SET free = free + 1",
+        "UPDATE open_payments SET free = free + 1",
     ),
     plant(
         "A51",
         "a payment with money that is not among the open ones",
-        "
-        DELETE FROM open_payments",
+        "DELETE FROM open_payments",
     ),
     plant(
         "A51",
         "an open payment that gave all that it had",
-        "
-        INSERT INTO open_payments VALUES ('PAY-1', true, 'ACC-1', 'SGD', 5)",
+        "INSERT INTO open_payments VALUES ('PAY-1', true, 'ACC-1', 'SGD', 5)",
     ),
     plant(
         "A52",
         "open payments that have more than the ledger holds for nobody",
-        "
-        UPDATE open_payments SET free = free + 1",
+        "UPDATE open_payments SET free = free + 1",
     ),
     plant(
         "A52",
@@ -490,8 +492,7 @@ const PLANTS: &[Plant] = &[
     plant(
         "A70",
         "a watermark of a year to come",
-        "
-        INSERT INTO usage_watermarks VALUES ('usage', 0, '2999-01-01Z', now())",
+        "INSERT INTO usage_watermarks VALUES ('usage', 0, '2999-01-01Z', now())",
     ),
     plant(
         "A34",

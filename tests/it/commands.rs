@@ -337,7 +337,7 @@ async fn every_refusal_reaches_the_requester_and_changes_nothing() {
     world.finish().await;
 }
 
-/// A command that comes too early waits, later commands of its account wait behind it, those
+/// A command that comes too early waits, later commands that depend on it wait behind it, those
 /// that bring something new do not, and all are released in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_waits_for_what_it_names_and_keeps_the_order_of_its_account() {
@@ -353,7 +353,7 @@ async fn a_command_waits_for_what_it_names_and_keeps_the_order_of_its_account() 
     assert_eq!(world.outcome("w-1").await.0, "waiting");
     assert_eq!(world.outcome("w-2").await, waiting("behind_waiting"));
     let needs = "SELECT string_agg(needs, ' ' ORDER BY waiting_id) FROM waiting_commands";
-    assert_eq!(world.value(needs).await, "payment:PAY-1 queue");
+    assert_eq!(world.value(needs).await, "payment:PAY-1 behind:crm/w-1");
     // It brings something new, so it depends on nothing and does not wait.
     let data = draft("INV-2", "ACC-1", "1.00");
     world.applied("c-2", "invoice.create", "ACC-1", data).await;

@@ -311,7 +311,7 @@ const ASKED: &[(&str, &str)] = &[
     ("outbox_held_due", "10, 1000000"),
     ("returns_again", "now(), 5"),
     ("returns_page", "now(), 5, 5, '', '', NULL, NULL"),
-    ("waiting_page", "now(), 5, 0, 5, '', NULL"),
+    ("waiting_page", "now(), 5, 0, 5, '', 0, NULL, NULL"),
     ("prune_inbox", "now() + interval '1 day', 5, NULL"),
     ("prune_inbox", "now() - interval '100 years', 5, NULL"),
     ("prune_job_runs", "now(), 5"),
@@ -335,7 +335,8 @@ const ASKED: &[(&str, &str)] = &[
     ),
     ("views_walk_id", "'', 9"),
     ("waiting_again", "now(), 5"),
-    ("waiting_first_of_key", "'account:WAITS-1'"),
+    ("waiting_freed", "'WAITS-1', 0, NULL"),
+    ("waiting_by_id", "1"),
 ];
 
 /// Rows read by each, as it is planned once for all parameters; taken back at once.

@@ -1,13 +1,17 @@
 //! What a person ends: money of nobody is paid back or dismissed, a customer is closed, a command
 //! that waits is cancelled. Nothing of it teaches whose a payer's account is.
 
+use chrono::Utc;
 use serde_json::json;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
 use crate::harness::records::{
-    BANK, about_payment, allocate, bank, credit, credit_saying, invoice, with,
+    BANK, about_invoice, about_payment, allocate, bank, credit, credit_saying, draft, invoice,
+    payment, with,
 };
+use crate::steps_back::{deallocate, mark, outcome};
+use crate::usage::topped_up;
 
 const PAYMENT: &str = "SELECT state || ' ' || amount / 1000000 || ' ' || refunded / 1000000
                          FROM payments";
@@ -164,5 +168,122 @@ async fn a_command_that_waits_is_cancelled_and_those_behind_it_go_on() {
     assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
     let answer = said(&mut direct, "x-4", "command.cancel", cancel("ACC-1", "w-1")).await;
     assert_eq!(answer, "rejected command_not_waiting");
+    direct.finish().await;
+}
+
+/// A correction waits for its proof up to an hour: only what depends on it waits with it, and says
+/// behind what. What waits for something else is not held up, and is not released too early.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correction_that_waits_holds_up_only_what_depends_on_it() {
+    let mut direct = Direct::new("re_apart").await;
+    for number in 1..=2 {
+        topped_up(&mut direct, number, "10.00").await;
+    }
+    for (id, kind, data) in [
+        ("i-3", "invoice.create", invoice("INV-3", "A", "5.00")),
+        ("i-4", "invoice.create", draft("INV-4", "A", "5.00")),
+        ("p-3", "payment.record", payment("PAY-3", "A", "5.00")),
+    ] {
+        assert_eq!(said(&mut direct, id, kind, data).await, "applied", "{id}");
+    }
+    let off = |number: u32| deallocate(&format!("PAY-{number}"), &format!("INV-{number}"));
+    let answer = said(&mut direct, "d-1", "payment.deallocate", off(1)).await;
+    assert_eq!(answer, "waiting usage_proof_pending");
+    for (id, kind, data, expected) in [
+        ("s-4", "invoice.mark-sent", about_invoice("INV-4", "A"), "applied"),
+        ("a-3", "payment.allocate", allocate("PAY-3", "A", "INV-3"), "applied"),
+        ("v-1", "invoice.void", about_invoice("INV-1", "A"), "waiting behind_waiting"),
+        ("d-2", "payment.deallocate", off(2), "waiting behind_waiting"),
+        ("v-9", "invoice.void", about_invoice("INV-9", "A"), "waiting invoice_unknown"),
+        ("k-9", "invoice.keep", about_invoice("INV-9", "A"), "waiting behind_waiting"),
+    ] {
+        assert_eq!(said(&mut direct, id, kind, data).await, expected, "{id}");
+    }
+    let waits = "SELECT message_id || ' ' || coalesce(substr(needs, 8), '')
+                   FROM waiting_commands WHERE needs LIKE 'behind:%' ORDER BY waiting_id";
+    let behind = ["v-1 crm/d-1", "d-2 crm/d-1", "k-9 crm/v-9"];
+    assert_eq!(direct.database.lines(waits).await, behind);
+    assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 0);
+    // What the later ones name comes: they go on, though the first one still waits.
+    let data = draft("INV-9", "A", "1.00");
+    assert_eq!(said(&mut direct, "i-9", "invoice.create", data).await, "applied");
+    assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 2);
+    assert_eq!(outcome(&direct, "v-9").await, "applied");
+    assert_eq!(outcome(&direct, "k-9").await, "rejected invoice_voided");
+    assert_eq!(direct.database.lines(waits).await, behind[..2]);
+    mark(&mut direct, "w-0", 0, Utc::now()).await;
+    mark(&mut direct, "w-1", 1, Utc::now()).await;
+    direct.pipeline.sweep().await.expect("swept");
+    for (id, expected) in [("d-1", "applied"), ("v-1", "applied"), ("d-2", "applied")] {
+        assert_eq!(outcome(&direct, id).await, expected, "{id}");
+    }
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
+    direct.finish().await;
+}
+
+/// What an older version put there means that all behind it waits, in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_an_older_version_queued_keep_their_order() {
+    let mut direct = Direct::new("re_older").await;
+    let sent = draft("INV-1", "ACC-1", "100.00");
+    assert_eq!(said(&mut direct, "i-1", "invoice.create", sent).await, "applied");
+    for (id, kind, data) in [
+        ("w-1", "invoice.void", about_invoice("INV-9", "ACC-1")),
+        ("w-2", "invoice.keep", about_invoice("INV-9", "ACC-1")),
+    ] {
+        said(&mut direct, id, kind, data).await;
+    }
+    let older = "
+        WITH gone AS (DELETE FROM waiting_commands RETURNING *)
+        INSERT INTO waiting_commands (wait_key, topic, partition, record_offset, source, message_id,
+            needs, record_value, record_headers, since, deadline)
+        SELECT wait_key, topic, partition, record_offset, source, message_id,
+               CASE message_id WHEN 'w-2' THEN 'queue' ELSE needs END,
+               record_value, record_headers, since, deadline
+          FROM gone ORDER BY waiting_id";
+    direct.database.execute(older).await;
+    let void = about_invoice("INV-1", "ACC-1");
+    let answer = said(&mut direct, "w-3", "invoice.void", void).await;
+    assert_eq!(answer, "waiting behind_waiting");
+    assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 0);
+    let data = draft("INV-9", "ACC-1", "1.00");
+    assert_eq!(said(&mut direct, "i-9", "invoice.create", data).await, "applied");
+    assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 3);
+    assert_eq!(outcome(&direct, "w-2").await, "rejected invoice_voided");
+    assert_eq!(outcome(&direct, "w-3").await, "applied");
+    direct.finish().await;
+}
+
+/// What comes before the payment of nobody that it is about waits by the payment: it has its turn
+/// when the payment comes, and ends at its deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_on_a_payment_of_nobody_that_is_not_here_wait_for_it() {
+    let mut direct = Direct::new("re_early").await;
+    let id = |number: u32| format!("BANK:{BANK}:TX-{number}");
+    for (name, kind, number) in [
+        ("r-1", "payment.refund", 1),
+        ("r-2", "payment.refund", 1),
+        ("d-2", "payment.dismiss", 2),
+        ("d-3", "payment.dismiss", 3),
+    ] {
+        let answer = said(&mut direct, name, kind, refund(&id(number))).await;
+        assert_eq!(answer, "waiting payment_unknown", "{name}");
+    }
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "4");
+    for number in [1, 2] {
+        let data = credit(&format!("TX-{number}"), "80.00");
+        credited(&mut direct, &format!("b-{number}"), &data).await;
+    }
+    direct.pipeline.sweep().await.expect("swept");
+    let ended = [("r-1", "applied"), ("r-2", "rejected payment_removed"), ("d-2", "applied")];
+    for (name, expected) in ended {
+        assert_eq!(outcome(&direct, name).await, expected, "{name}");
+    }
+    assert_eq!(direct.database.value(UNALLOCATED).await, "0");
+    let over = "UPDATE waiting_commands SET deadline = since";
+    direct.database.execute(over).await;
+    direct.pipeline.sweep().await.expect("swept");
+    assert_eq!(outcome(&direct, "d-3").await, "dead_lettered dependency_missing");
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
     direct.finish().await;
 }

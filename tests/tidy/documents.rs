@@ -5,7 +5,9 @@ use std::path::Path;
 
 use topup::config::{Flags, Loaded, Needs};
 use topup::domain::effect::Need;
-use topup::domain::ids::{AccountId, HoldId, InvoiceId, PaymentId, UsageId};
+use topup::domain::ids::{
+    AccountId, HoldId, InvoiceId, MessageId, PaymentId, RecordId, Source as OfRecord, UsageId,
+};
 use topup::domain::matching::reference;
 use topup::domain::payment::ParkReason;
 use topup::domain::rejection::{DeadLetterReason, Rejection};
@@ -26,7 +28,7 @@ fn codes() -> [(&'static str, Vec<&'static str>); 6] {
         Need::Charge(AccountId::trusted("A"), UsageId::trusted("U")),
         Need::Hold(AccountId::trusted("A"), HoldId::trusted("H")),
         Need::Proof(chrono::DateTime::UNIX_EPOCH),
-        Need::Queue,
+        Need::Behind(RecordId { source: OfRecord::trusted("s"), id: MessageId::trusted("m") }),
         Need::Version,
     ];
     [

@@ -16,16 +16,14 @@ use crate::domain::matching::upstream::{self, UpstreamReference};
 use crate::domain::matching::{reference, weak};
 use crate::domain::money::{Amount, Money, MoneyError};
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
+use crate::domain::queue;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 
 pub(super) type Result<T = Outcome> = std::result::Result<T, Halt>;
 
 pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result {
-    let queued = command
-        .account_id()
-        .is_some_and(|account_id| recording.set.waiting_accounts.contains(account_id));
-    if queued && !command.introduces() {
-        return Err(Need::Queue.into());
+    if let Some(earlier) = queue::behind(recording.set, command) {
+        return Err(Need::Behind(earlier).into());
     }
     match command {
         Command::UpsertAccount(upsert) => upsert_account(recording, upsert),

@@ -33,6 +33,7 @@ use super::ids::IdBlock;
 use super::input::{Command, Input, Message, Waited};
 use super::matching::RuleSet;
 use super::matching::text::Tokens;
+use super::queue::Queued;
 use super::rejection::Rejection;
 use super::working_set::{Stop, WorkingSet};
 
@@ -216,7 +217,23 @@ fn decide_on(
         // It may be a charge: what is behind it in the batch must not count on the rest.
         recording.set.usage.unproven.extend(usage.account_id().cloned());
     }
-    Ok(Decided { outcome, effects: recording.effects })
+    let queued = if let (Outcome::Waiting(_), Input::Command(command)) = (&outcome, &message.input)
+    {
+        Some(queue(&mut recording, command))
+    } else {
+        None
+    };
+    Ok(Decided { outcome, effects: recording.effects, queued })
+}
+
+/// What depends on it from now on waits behind it.
+fn queue(recording: &mut Recording<'_>, command: &Command) -> Queued {
+    let touches = super::queue::touches(recording.set, command);
+    let queued = Queued { record: recording.cause.record.clone(), touches };
+    if let Some(account_id) = command.account_id() {
+        recording.set.queues.entry(account_id.clone()).or_default().push(queued.clone());
+    }
+    queued
 }
 
 /// Tells the requester. A refusal is decided before the first effect, so nothing is undone.

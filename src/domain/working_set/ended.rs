@@ -19,7 +19,10 @@ impl WorkingSet {
             account.closed = *closed;
         }
         if let Effect::CancelWaiting(record) = effect {
-            self.waiting.remove(record);
+            let owner = self.waiting.remove(record);
+            if let Some(queue) = owner.and_then(|owner| self.queues.get_mut(&owner)) {
+                queue.retain(|queued| queued.record != *record);
+            }
         }
         Ok(())
     }

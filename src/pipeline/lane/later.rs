@@ -14,7 +14,7 @@ use crate::pipeline::{Pipeline, log_place};
 use crate::store::checkpoint::{self, Fence};
 use crate::store::error::Disposition;
 use crate::store::load::Locks;
-use crate::store::persist::{self, BatchWrite, InboxRow, WaitingRow};
+use crate::store::persist::{self, BatchWrite, InboxRow, Stands, WaitingRow};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
 
@@ -137,7 +137,7 @@ impl Pipeline {
             raw,
             record,
             wait_key: queue_of(message),
-            needs: Need::Version.key(),
+            stands: Stands::of(&Need::Version, None),
             patience: self.settings().waiting_deadline,
         });
         let (before, mut after) = (WorkingSet::default(), WorkingSet::default());

@@ -10,7 +10,7 @@ use crate::pipeline::Pipeline;
 use crate::store::stretch::{Due, Stretch};
 use crate::store::{StoreError, returns, waiting};
 
-/// Keys of waiting commands, and parked returns, that one sweep looks at; and of those that are due
+/// Waiting commands, and parked returns, that one sweep looks at; and of those that are due
 /// as many as it works on. Each is looked at within as many sweeps as there are two thousands.
 const LOOKED_AT_MAX: i64 = 2_000;
 const DUE_MAX: i64 = 200;
@@ -18,7 +18,7 @@ const DUE_MAX: i64 = 200;
 /// How far sweeps have looked.
 #[derive(Debug, Default)]
 pub(in crate::pipeline) struct Rounds {
-    waiting: Round<String>,
+    waiting: Round<(String, i64)>,
     returns: Round<BankKey>,
 }
 
@@ -63,8 +63,8 @@ impl<K: Clone + Default + PartialEq> Round<K> {
 }
 
 impl Pipeline {
-    /// Keys of waiting commands whose first may go on or is at its deadline, with its number.
-    pub(super) async fn due_keys(
+    /// Waiting commands that may go on or are at their deadline, each with its key.
+    pub(super) async fn due_commands(
         &self,
         at: DateTime<Utc>,
         known: Option<DateTime<Utc>>,

@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::domain::effect::Need;
 use crate::domain::ids::RecordId;
 use crate::domain::input::ContentHash;
+use crate::domain::queue::{EVERYTHING, Queued};
 use crate::store::{StoreError, Tx, sql};
 
 /// Where a record was read.
@@ -53,8 +55,34 @@ pub struct WaitingRow {
     pub raw: RawRecordRow,
     pub record: RecordId,
     pub wait_key: String,
-    pub needs: String,
+    pub stands: Stands,
     pub patience: Duration,
+}
+
+/// Where a record stands that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stands {
+    /// What it lacks.
+    pub needs: String,
+    /// The record that it stands behind.
+    pub behind: Option<RecordId>,
+    /// What it holds up: later commands that touch this too.
+    pub touches: Vec<String>,
+}
+
+impl Stands {
+    #[must_use]
+    pub fn of(need: &Need, queued: Option<&Queued>) -> Self {
+        let everything = || vec![EVERYTHING.to_owned()];
+        Self {
+            needs: need.key(),
+            behind: match need {
+                Need::Behind(record) => Some(record.clone()),
+                _ => None,
+            },
+            touches: queued.map_or_else(everything, |one| one.touches.iter().cloned().collect()),
+        }
+    }
 }
 
 /// A record that could not be processed.
@@ -147,13 +175,16 @@ pub(super) async fn waiting(
             .bind(row.raw.offset)
             .bind(row.record.source.as_str())
             .bind(row.record.id.as_str())
-            .bind(&row.needs)
+            .bind(&row.stands.needs)
             .bind(row.raw.key.as_deref())
             .bind(row.raw.value.as_deref().unwrap_or_default())
             .bind(&row.raw.headers)
             .bind(row.raw.timestamp)
             .bind(at)
             .bind(at + row.patience)
+            .bind(&row.stands.touches)
+            .bind(row.stands.behind.as_ref().map(|record| record.source.as_str()))
+            .bind(row.stands.behind.as_ref().map(|record| record.id.as_str()))
             .execute(&mut **tx)
             .await?;
     }

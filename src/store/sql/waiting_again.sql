@@ -1,4 +1,4 @@
--- Keys whose first command failed and is to be tried again, the longest untried first.
+-- Commands that failed and are to be tried again, the longest untried first.
 SELECT w.wait_key, w.waiting_id
 FROM failing_items f
 JOIN waiting_commands w ON w.waiting_id = f.item::bigint

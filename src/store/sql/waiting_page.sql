@@ -1,21 +1,21 @@
--- Of the keys behind $5, up to $6 and at most $4 of them: those whose first command may go on or is
--- at its deadline and never failed, and the last key that was looked at. What stands behind waits
--- for its turn, also beyond its deadline: it ends when its turn comes. Each look-up is a subquery
--- with a LIMIT: that can only be done by index, however many keys there are.
-WITH RECURSIVE looked_at (wait_key, place) AS (
-    (SELECT wait_key, 1::bigint FROM waiting_commands WHERE wait_key > $5
-      ORDER BY wait_key LIMIT 1)
-    UNION ALL
-    SELECT (SELECT w.wait_key FROM waiting_commands w WHERE w.wait_key > l.wait_key
-             ORDER BY w.wait_key LIMIT 1), l.place + 1
-      FROM looked_at l WHERE l.wait_key IS NOT NULL AND l.place < $4)
-SELECT l.wait_key, l.place, w.due, w.since, w.waiting_id
-FROM looked_at l
-CROSS JOIN LATERAL (
+-- Of the commands behind $5 and $6, up to $7 and $8 and at most $4 of them, that stand behind no
+-- other: those that may go on or are at their deadline and never failed, and the last that was
+-- looked at. Each look-up is a subquery with a LIMIT: that can only be done by index, however many
+-- there are. Index: waiting_commands_turn.
+WITH page AS (
+    SELECT p.*, row_number() OVER (ORDER BY p.wait_key, p.waiting_id) AS place
+      FROM (SELECT wait_key, waiting_id, needs, deadline, since
+              FROM waiting_commands
+             WHERE behind IS NULL AND (wait_key, waiting_id) > ($5, $6)
+               AND ($7::text IS NULL OR (wait_key, waiting_id) <= ($7, $8))
+             ORDER BY wait_key, waiting_id LIMIT $4) p)
+SELECT w.wait_key, w.waiting_id, w.place, d.due, w.since
+  FROM page w
+ CROSS JOIN LATERAL (
     SELECT (SELECT true FROM failing_items f
              WHERE f.kind = 'command' AND f.item = w.waiting_id::text LIMIT 1) IS NULL
        AND (w.deadline <= $1 OR coalesce(CASE
-           WHEN w.needs IN ('queue', 'version') THEN true
+           WHEN w.needs IN ('queue', 'version') OR w.needs LIKE 'behind:%' THEN true
            -- Usage is known up to the instant that its proof needs, in microseconds.
            WHEN w.needs LIKE 'proof:%' THEN substr(w.needs, 7)::bigint <= $3
            WHEN w.needs LIKE 'invoice:%' THEN
@@ -30,9 +30,6 @@ CROSS JOIN LATERAL (
                (SELECT true FROM holds h
                  WHERE h.account_id = split_part(substr(w.needs, 6), '/', 1)
                    AND h.hold_id = key_whole(split_part(w.needs, '/', 2)) LIMIT 1)
-           END, false)) AS due, w.since, w.waiting_id
-      FROM (SELECT f.waiting_id, f.needs, f.deadline, f.since FROM waiting_commands f
-             WHERE f.wait_key = l.wait_key ORDER BY f.waiting_id LIMIT 1) w OFFSET 0) w
-WHERE l.wait_key IS NOT NULL AND ($6::text IS NULL OR l.wait_key <= $6)
-  AND (w.due OR l.place = $4)
-ORDER BY l.place LIMIT $2
+           END, false)) AS due OFFSET 0) d
+ WHERE d.due OR w.place = $4
+ ORDER BY w.place LIMIT $2

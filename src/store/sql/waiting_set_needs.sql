@@ -1,1 +1,5 @@
-UPDATE waiting_commands SET needs = $2 WHERE waiting_id = $1
+-- Where what it stands behind ends at this moment, it stands behind nothing.
+UPDATE waiting_commands w SET needs = $2, touches = $3,
+       behind = (SELECT b.waiting_id FROM waiting_commands b
+                  WHERE b.source = $4 AND b.message_id = $5 FOR KEY SHARE)
+ WHERE w.waiting_id = $1

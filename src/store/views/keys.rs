@@ -12,13 +12,13 @@ const PARKED: &str = include_str!("../sql/views_keys_parked.sql");
 #[derive(Debug, Clone, Serialize)]
 pub struct ParkedRow {
     pub key: String,
-    /// The first command, on which all others of the key wait.
+    /// The first command.
     pub record: String,
     /// `invoice:INV-1`, `payment:PAY-1`.
     pub needs: String,
     pub since: At,
     pub deadline: At,
-    /// Commands behind the first one.
+    /// Commands that stand behind another one of the key.
     pub behind: i64,
     /// Open dead letters of the key.
     pub letters: i64,

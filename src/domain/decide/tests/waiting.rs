@@ -2,7 +2,7 @@
 
 use crate::domain::effect::{Need, Outcome};
 use crate::domain::ids::RecordId;
-use crate::domain::input::{Command, Input, Message};
+use crate::domain::input::{Command, Input, Message, ReleasePayment, ReleaseWord};
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 use crate::domain::testkit::*;
@@ -42,25 +42,32 @@ fn what_introduces_something_never_waits() {
     desk.apply(Command::UpsertAccount(upsert("A")));
     desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "5")));
     desk.invoice("INV-2", "A", "5");
-    assert!(desk.model.set.waiting_accounts.contains(&account("A")));
+    assert!(!desk.model.set.queues[&account("A")].is_empty());
+}
+
+/// It waits behind that record.
+fn behind(earlier: &Message) -> Outcome {
+    Outcome::Waiting(Need::Behind(earlier.record.clone()))
 }
 
 #[test]
-fn later_commands_of_the_account_keep_their_order() {
+fn later_commands_that_depend_on_it_keep_their_order() {
     let mut desk = Desk::new();
     desk.draft("INV-2", "A", "5");
     let send_first = message(&mut desk, mark_sent("INV-1", "A"));
-    let void_second = message(&mut desk, void("INV-2", "A"));
     let void_first = message(&mut desk, void("INV-1", "A"));
+    let keep_first = message(&mut desk, keep("INV-1", "A"));
     assert_eq!(desk.feed(&send_first), Outcome::Waiting(Need::Invoice(invoice("INV-1"))));
-    assert_eq!(desk.feed(&void_second), Outcome::Waiting(Need::Queue));
-    assert_eq!(desk.feed(&void_first), Outcome::Waiting(Need::Queue));
-    // Another account does not wait.
+    assert_eq!(desk.feed(&void_first), behind(&send_first));
+    assert_eq!(desk.feed(&keep_first), behind(&void_first));
+    // What is about another invoice does not wait, nor does another account.
+    desk.apply(void("INV-2", "A"));
     desk.invoice("INV-9", "B", "5");
     desk.apply(void("INV-9", "B"));
-    assert_eq!(desk.invoice_now("INV-2").status, InvoiceStatus::Draft);
     desk.draft("INV-1", "A", "5");
-    for message in [&send_first, &void_second, &void_first] {
+    let kept = outcome_now(&desk, &keep_first.record);
+    assert!(matches!(kept, Outcome::Rejected(_)), "{kept:?}");
+    for message in [&send_first, &void_first] {
         let outcome = outcome_now(&desk, &message.record);
         assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     }
@@ -68,7 +75,7 @@ fn later_commands_of_the_account_keep_their_order() {
     assert!(desk.invoice_now("INV-1").sent_at.is_some());
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Voided);
     assert!(desk.model.waiting.is_empty());
-    assert!(desk.model.set.waiting_accounts.is_empty());
+    assert!(desk.model.set.queues.values().all(Vec::is_empty));
 }
 
 #[test]
@@ -84,7 +91,7 @@ fn the_queue_stops_at_the_first_that_still_waits() {
     assert!(matches!(outcome_now(&desk, &send.record), Outcome::Applied { .. }));
     let waits = Outcome::Waiting(Need::Payment(payment("PAY-1")));
     assert_eq!(*outcome_now(&desk, &pay.record), waits);
-    assert_eq!(*outcome_now(&desk, &last.record), Outcome::Waiting(Need::Queue));
+    assert_eq!(*outcome_now(&desk, &last.record), behind(&pay));
     desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "5")));
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
     let refused = Outcome::Rejected(Rejection::InvoiceAlreadyProvisioned);
@@ -130,4 +137,96 @@ fn the_same_record_is_a_duplicate_and_its_id_with_other_content_a_conflict() {
     assert_eq!(desk.feed(&first), Outcome::Duplicate);
     assert_eq!(desk.feed(&other), Outcome::DeadLettered(DeadLetterReason::Conflict));
     assert_eq!(desk.model.summary(), before);
+}
+
+/// A customer with paid invoices, one of whose payments is to be taken off, which waits for proof.
+fn corrected() -> (Desk, Message) {
+    let mut desk = Desk::new();
+    for (id, pay) in [("INV-1", "PAY-1"), ("INV-2", "PAY-2")] {
+        desk.invoice(id, "A", "5");
+        desk.apply(Command::RecordPayment(record(pay, Some("A"), "5")));
+        desk.apply(allocate(pay, "A", &[(id, "")]));
+    }
+    desk.apply(Command::RecordPayment(record("PAY-3", Some("A"), "5")));
+    desk.invoice("INV-3", "A", "5");
+    desk.draft("INV-4", "A", "5");
+    let correction = message(&mut desk, deallocate("PAY-1", "INV-1", "A"));
+    assert!(matches!(desk.feed(&correction), Outcome::Waiting(Need::Proof(_))));
+    (desk, correction)
+}
+
+#[test]
+fn a_correction_that_waits_holds_up_what_depends_on_it_and_nothing_else() {
+    let close = Command::CloseAccount { account_id: account("A"), closed: true, reason: None };
+    let behind_it = [
+        void("INV-1", "A"),
+        keep("INV-1", "A"),
+        allocate("PAY-3", "A", &[("INV-1", "")]),
+        allocate("PAY-1", "A", &[("INV-3", "")]),
+        deallocate("PAY-1", "INV-1", "A"),
+        // It takes money of the same lots.
+        deallocate("PAY-2", "INV-2", "A"),
+        remove("PAY-1", "A"),
+        remove("PAY-2", "A"),
+        close,
+    ];
+    for command in behind_it {
+        let (mut desk, correction) = corrected();
+        assert_eq!(desk.hand_in(command.clone()), behind(&correction), "{command:?}");
+    }
+    let free = [
+        mark_sent("INV-4", "A"),
+        void("INV-3", "A"),
+        keep("INV-3", "A"),
+        allocate("PAY-3", "A", &[("INV-3", "")]),
+        // Nothing is paid with it, so no lot is its.
+        remove("PAY-3", "A"),
+    ];
+    for command in free {
+        let (mut before, correction) = corrected();
+        before.apply(command.clone());
+        before.watermark();
+        let done = outcome_now(&before, &correction.record);
+        assert!(matches!(done, Outcome::Applied { .. }), "{command:?} {done:?}");
+        assert!(before.model.set.queues.values().all(Vec::is_empty));
+        let (mut after, _) = corrected();
+        after.watermark();
+        after.apply(command.clone());
+        let (left, right) = (before.model.summary(), after.model.summary());
+        assert_eq!(left.invoices, right.invoices, "{command:?}");
+        assert_eq!(left.payments, right.payments, "{command:?}");
+        assert_eq!(left.balances, right.balances, "{command:?}");
+    }
+}
+
+#[test]
+fn what_a_payment_pays_waits_with_its_removal() {
+    let (mut desk, correction) = corrected();
+    let removal = message(&mut desk, remove("PAY-2", "A"));
+    assert_eq!(desk.feed(&removal), behind(&correction));
+    let voided = message(&mut desk, void("INV-2", "A"));
+    assert_eq!(desk.feed(&voided), behind(&removal));
+    desk.watermark();
+    for message in [&correction, &removal, &voided] {
+        let outcome = outcome_now(&desk, &message.record);
+        assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
+    }
+    assert_eq!(desk.invoice_now("INV-2").status, InvoiceStatus::Voided);
+}
+
+#[test]
+fn a_command_without_a_customer_waits_by_its_payment() {
+    let mut desk = Desk::new();
+    let release = ReleasePayment {
+        payment_id: banked("1"),
+        account_id: None,
+        word: ReleaseWord::Dismiss,
+        reason: "tax refund".to_owned(),
+    };
+    let dismissal = message(&mut desk, Command::ReleasePayment(release));
+    assert_eq!(desk.feed(&dismissal), Outcome::Waiting(Need::Payment(banked("1"))));
+    assert_eq!(desk.model.waiting.values().flatten().count(), 1);
+    desk.bank(credit("1", "5"));
+    let outcome = outcome_now(&desk, &dismissal.record);
+    assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
 }

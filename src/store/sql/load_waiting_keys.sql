@@ -1,1 +1,0 @@
-SELECT DISTINCT wait_key FROM waiting_commands WHERE wait_key = ANY($1::text[])
