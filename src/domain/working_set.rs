@@ -18,6 +18,7 @@ pub mod pending;
 pub mod review;
 mod splits;
 pub mod steps_back;
+pub mod terms;
 pub mod told_steps;
 mod undone;
 mod upstream;
@@ -55,6 +56,7 @@ pub struct StoredBankTransaction {
     pub disposition: BankDisposition,
     /// The payment that it became.
     pub payment_id: Option<PaymentId>,
+    pub terms: terms::Terms,
 }
 
 /// A look-up that the working set could not answer.

@@ -145,7 +145,7 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
         fields.bank_identifier(maybe("bank_transaction_id"), data.bank_transaction_id);
     let statement_id = fields.bank_identifier(maybe("statement_id"), data.statement_id);
     let entry_reference = fields.bank_identifier(maybe("entry_reference"), data.entry_reference);
-    let end_to_end_id = fields.bank_identifier(maybe("end_to_end_id"), data.end_to_end_id);
+    let end_to_end_id = fields.fact_name(maybe("end_to_end_id"), data.end_to_end_id);
     let credit_debit = fields.choice(need("credit_debit"), data.credit_debit, &DIRECTIONS);
     let status = fields.choice(need("status"), data.status, &STATUSES);
     let reversal = fields.flag(maybe("reversal"), data.reversal);
@@ -163,7 +163,7 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let debtor_name = fields.fact_text(maybe("debtor.name"), debtor.name, DEBTOR_NAME_BYTES_MAX);
     let account = maybe("debtor.account");
     let debtor_account = fields.fact_text(account, debtor.account, DEBTOR_ACCOUNT_BYTES_MAX);
-    let virtual_account = fields.bank_identifier(maybe("virtual_account"), data.virtual_account);
+    let virtual_account = fields.fact_name(maybe("virtual_account"), data.virtual_account);
     let remittance = data.remittance.map(|remittance| remittance.0).unwrap_or_default();
     let reference = maybe("remittance.creditor_reference");
     let creditor_reference =
@@ -240,7 +240,7 @@ fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
     let reason = maybe("return_of.reason");
     ReturnOf {
         bank_transaction_id: fields.bank_identifier(id, data.bank_transaction_id),
-        end_to_end_id: fields.bank_identifier(end_to_end, data.end_to_end_id),
+        end_to_end_id: fields.fact_name(end_to_end, data.end_to_end_id),
         reason: fields.fact_text(reason, data.reason, RETURN_REASON_BYTES_MAX),
     }
 }

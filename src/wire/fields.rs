@@ -12,13 +12,15 @@ use super::canonical::Canonical;
 use super::code::DecodeCode;
 use super::kept;
 use super::strict::{MapOnly, Text, null_in, string_of};
-use super::values::{account_number, calendar_date, instant_of, is_label, shortest};
+use super::values::{account_number, calendar_date, instant_of, is_label, masked_number, shortest};
 use crate::domain::ids::MalformedId;
 use crate::domain::input::ContentHash;
 use crate::domain::money::{Amount, Currency, Money, MoneyError};
 
 /// The longest identifier that a bank gives.
 const BANK_IDENTIFIER_BYTES_MAX: usize = 128;
+/// What is kept before the mark of a longer one, so that keys of two names stay within their limit.
+const BANK_NAME_BYTES_KEPT: usize = 32;
 
 const AMOUNT: &str = "a plain decimal string such as \"100.00\"";
 
@@ -187,14 +189,25 @@ impl Fields {
         Some(id)
     }
 
-    /// An identifier that a bank gave: printable ASCII.
+    /// A name that a bank gave: one that is too long keeps its beginning, and the mark tells it
+    /// from others.
     pub fn bank_identifier(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
-        let printable = |byte| matches!(byte, b' '..=b'~');
-        let good = |text: &str| {
-            (1..=BANK_IDENTIFIER_BYTES_MAX).contains(&text.len()) && text.bytes().all(printable)
-        };
-        let expected = "1 to 128 printable ASCII characters";
-        self.accept(at, text, good, (DecodeCode::IdInvalid, expected))
+        let text = self.present(at, text)?.0;
+        if text.is_empty() || text.chars().any(char::is_control) {
+            self.refuse(DecodeCode::IdInvalid, at, "1 character or more, no control character");
+            return None;
+        }
+        let long = text.len() > BANK_IDENTIFIER_BYTES_MAX;
+        let text = if long { kept::text(text, BANK_NAME_BYTES_KEPT) } else { text.into_owned() };
+        self.canonical.put(at.name, text.as_bytes());
+        Some(text)
+    }
+
+    /// What payers and other banks wrote where a name of theirs belongs: anything; an empty one
+    /// says nothing.
+    pub fn fact_name(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+        let said = text.filter(|text| !text.0.is_empty());
+        self.fact_text(at, said, BANK_IDENTIFIER_BYTES_MAX)
     }
 
     /// Text that people read and that names something: never blank.
@@ -257,7 +270,7 @@ impl Fields {
         }
         let mut numbers: Vec<String> = Vec::with_capacity(list.len());
         for (index, text) in list.iter().enumerate() {
-            match account_number(&text.0) {
+            match account_number(&text.0).or_else(|| masked_number(&text.0)) {
                 Some(number) if numbers.contains(&number) => {}
                 Some(number) => numbers.push(number),
                 None => {

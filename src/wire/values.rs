@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
+use crate::domain::matching::weak::is_placeholder_payer;
+
 /// Names, reasons, remarks (contract §2), in characters.
 const LABEL_CHARACTERS_MAX: usize = 200;
 /// A bank account after normalising; an IBAN has at most 34.
@@ -31,6 +33,18 @@ pub(super) fn account_number(text: &str) -> Option<String> {
     let mut number = text.replace([' ', '-', '.', '/'], "");
     number.make_ascii_uppercase();
     (1..=ACCOUNT_NUMBER_BYTES_MAX).contains(&number.len()).then_some(number)
+}
+
+/// An account number in which a bank left out characters, as `####1234`, with `X` for what is left
+/// out: nobody's, which is told where the number is registered.
+pub(super) fn masked_number(text: &str) -> Option<String> {
+    let sign = |c: char| c == '*' || !c.is_ascii() && !c.is_alphanumeric();
+    let run = |c: char| text.contains(&String::from_iter([c; 3]));
+    let left_out =
+        text.chars().any(|c| sign(c) || matches!(c, '?' | '#' | '_' | '=' | '~') && run(c));
+    let masked = left_out && is_placeholder_payer(text);
+    let shown = || text.chars().filter(char::is_ascii_alphanumeric).take(4);
+    masked.then(|| "XXXX".chars().chain(shown()).collect::<String>().to_ascii_uppercase())
 }
 
 /// `100.50` → `100.5`, `100.00` → `100`: one text for one amount. The grammar has already
@@ -85,6 +99,17 @@ mod tests {
         assert_eq!(account_number("sg12 3456-78.9/0").as_deref(), Some("SG1234567890"));
         for bad in ["", " - ", "12_3", "１２３", "12\n3", "12#3", &"1".repeat(65)] {
             assert_eq!(account_number(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_bank_left_out_is_nobodys_number() {
+        for masked in ["#####1234", "****", "••••1234", "____5678"] {
+            let number = masked_number(masked);
+            assert!(number.as_deref().is_some_and(is_placeholder_payer), "{masked}: {number:?}");
+        }
+        for other in ["", " ", "SG12_3456789012", "DE62#00012345678"] {
+            assert_eq!(masked_number(other), None, "{other}");
         }
     }
 

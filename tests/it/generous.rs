@@ -289,3 +289,46 @@ async fn a_database_that_is_not_utf8_is_refused() {
     world.database.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     world.finish().await;
 }
+
+/// What people and other banks wrote where a name belongs, of any length and script: the credit is
+/// money all the same, and told again it is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credit_with_any_words_for_its_names_is_money() {
+    let mut direct = Direct::new("generous_words").await;
+    let long = "Z9".repeat(150);
+    let odd = [
+        json!({ "end_to_end_id": long }),
+        json!({ "end_to_end_id": "\u{e9}\u{e9}\u{e9}" }),
+        json!({ "end_to_end_id": "" }),
+        json!({ "end_to_end_id": "a\u{0}\tb" }),
+        json!({ "virtual_account": long }),
+        json!({ "virtual_account": "konto-n\u{e4}r" }),
+        json!({ "bank_transaction_id": format!("{long}1") }),
+        json!({ "bank_transaction_id": format!("{long}2") }),
+        json!({ "bank_transaction_id": "\u{dc}berweisung 7" }),
+        json!({ "bank_transaction_id": null, "statement_id": "%".repeat(300),
+                "entry_reference": "%".repeat(299) }),
+        json!({ "bank_transaction_id": null, "statement_id": "%".repeat(128), "detail_index": 9999,
+                "entry_reference": "/".repeat(128) }),
+        json!({ "debtor": { "account": "#####1234" } }),
+    ];
+    for (number, fields) in odd.iter().enumerate() {
+        let data = with(credit(&format!("T-{number}"), "10.00"), fields);
+        for (id, outcome) in [("", "applied"), ("-again", "duplicate")] {
+            let value = crate::harness::records::bank(&format!("b-{number}{id}"), &data);
+            let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+            let ended = direct.run(&[item]).await;
+            assert_eq!(ended[0].outcome, outcome, "{fields}: {ended:?}");
+        }
+    }
+    let money = "SELECT count(*) || ' ' || count(DISTINCT bank_key) FROM bank_transactions";
+    assert_eq!(direct.database.value(money).await, format!("{0} {0}", odd.len()));
+    // What is masked is nobody's, however it is written.
+    for number in ["#####1234", "****1234", "XXXXXX1234"] {
+        let masked = with(account("A"), &json!({ "payer_accounts": [number] }));
+        let item = direct.command(&format!("u-{number}"), "account.upsert", &masked);
+        let ended = direct.run(&[item]).await;
+        assert_eq!(ended[0].code.as_deref(), Some("account_number_placeholder"), "{ended:?}");
+    }
+    direct.finish().await;
+}

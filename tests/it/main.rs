@@ -19,6 +19,7 @@ mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;
 mod edge_cases;
+mod entry_names;
 mod events;
 mod exactly_once;
 mod find;

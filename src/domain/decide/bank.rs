@@ -52,6 +52,23 @@ pub fn entry_of(bank: &BankTransaction) -> Option<(&str, &str)> {
     (!same && !weak::is_word_for_none(entry)).then_some((statement, entry))
 }
 
+/// The key of a record that has no name but that of its entry, where another currency or year has
+/// that name already: statements are numbered by both.
+#[must_use]
+pub fn key_in_book(bank: &BankTransaction) -> Option<BankKey> {
+    if bank.bank_transaction_id.is_some() {
+        return None;
+    }
+    let (statement, entry) = entry_of(bank)?;
+    let book = (bank.amount.code(), bank.booking_date.format("%Y"));
+    let key = format!("entry:{}/{}/{}", book.0, book.1, keys::joined(statement, entry));
+    let key = match &bank.detail {
+        Some(detail) => format!("detail:{}:{key}", detail.index),
+        None => key,
+    };
+    Some(BankKey { bank_account: bank.bank_account.as_str().to_owned(), key })
+}
+
 /// Money that has no name but that of its entry: gateways use those again. What has an id of the
 /// bank is what the bank says that it is.
 #[must_use]
@@ -159,7 +176,8 @@ pub(super) fn decide(
         let open = is_open(stored.disposition) || nothing && bank.amount.is_positive();
         let upgrade = open && bank.status == EntryStatus::Booked;
         let late = bank.status != EntryStatus::Booked;
-        if stored.content_hash != content_hash && !upgrade && !late && !nothing {
+        let told_again = stored.terms.are_told_again(bank);
+        if stored.content_hash != content_hash && !upgrade && !late && !nothing && !told_again {
             let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
             return Err(Halt::Outcome(conflict));
         }
@@ -299,6 +317,9 @@ fn match_new(
 fn free_key(recording: &Recording<'_>, bank: &BankTransaction) -> (BankKey, Option<PaymentId>) {
     let key = next_key(recording, bank);
     let hash = &recording.bank_hash;
+    let stored = recording.set.bank.get(&key);
+    let elsewhere = stored.is_some_and(|stored| stored.terms.are_of_another_book(bank));
+    let key = key_in_book(bank).filter(|_| elsewhere).unwrap_or(key);
     let stored = recording.set.bank.get(&key).filter(|_| may_be_used_again(bank));
     let other = stored.filter(|stored| stored.content_hash != *hash);
     match other.and_then(|stored| stored.payment_id.clone()) {

@@ -170,7 +170,8 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
             }
         }
     }
-    if let Some(end_to_end_id) = &bank.end_to_end_id {
+    let end_to_end_id = bank.end_to_end_id.as_ref().filter(|id| !id.contains(CUT_MARK));
+    if let Some(end_to_end_id) = end_to_end_id {
         let key = normalise(end_to_end_id).replace(|c: char| !c.is_ascii_alphanumeric(), "");
         push_reference(&key, Found::EndToEnd, &mut tokens, &mut seen);
     }

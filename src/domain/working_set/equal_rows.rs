@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
+use crate::domain::working_set::terms::Terms;
 use crate::domain::working_set::{StoredBankTransaction, WorkingSet};
 
 /// The last ordinal of each print, by bank account and what the keys begin with.
@@ -42,8 +43,10 @@ impl WorkingSet {
         content_hash: ContentHash,
         disposition: BankDisposition,
         payment_id: Option<PaymentId>,
+        terms: Terms,
     ) {
         self.equal_rows.note(&key);
-        self.bank.insert(key, StoredBankTransaction { content_hash, disposition, payment_id });
+        let stored = StoredBankTransaction { content_hash, disposition, payment_id, terms };
+        self.bank.insert(key, stored);
     }
 }

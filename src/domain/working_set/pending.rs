@@ -9,6 +9,7 @@ use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::matching::text;
 use crate::domain::money::Money;
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::terms::Terms;
 
 /// Days after the announced one within which a booking may be what is announced after it.
 pub const LATE_DAYS: Days = Days::new(7);
@@ -96,7 +97,8 @@ impl WorkingSet {
         // One that takes the place of its own pending record was announced by that.
         let fresh = !self.bank.contains_key(&record.key);
         let payment_id = record.payment_id.clone();
-        self.know_bank(record.key.clone(), record.content_hash, record.disposition, payment_id);
+        let (hash, terms) = (record.content_hash, Terms::of(&record.transaction));
+        self.know_bank(record.key.clone(), hash, record.disposition, payment_id, terms);
         self.pending.record(record);
         if fresh && (self.complete || self.pending.looks_back) {
             self.pending.booked(record);

@@ -8,16 +8,18 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::Needs;
-use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
+use crate::domain::bank::{BankTransaction, CreditDebit, Direction, EntryStatus};
 use crate::domain::decide::bank::{
-    bank_key, key_of_other, may_be_used_again, needs_ordinal, payment_id, payment_id_instead,
-    print_of,
+    bank_key, key_in_book, key_of_other, may_be_used_again, needs_ordinal, payment_id,
+    payment_id_instead, print_of,
 };
 use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
+use crate::domain::money::Money;
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, sql};
+use crate::domain::working_set::terms::Terms;
+use crate::store::{StoreError, Tx, rows, sql};
 
 /// What a batch has of the bank's facts.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub(super) struct BankFacts {
     days: Option<(NaiveDate, NaiveDate)>,
     /// Money that the bank names by statement and entry, with its content.
     entries: Vec<(BankKey, ContentHash)>,
+    /// The keys of what is named by statement and entry in its currency and year.
+    pub in_books: Vec<BankKey>,
 }
 
 /// What is known of the batch's bank accounts once they are locked.
@@ -78,9 +82,12 @@ impl BankFacts {
         }
         if !needs_ordinal(bank) {
             let key = bank_key(bank, hash, 1);
+            let in_book = key_in_book(bank);
             if may_be_used_again(bank) {
-                self.entries.push((key.clone(), *hash));
+                let all = in_book.iter().chain([&key]);
+                self.entries.extend(all.map(|key| (key.clone(), *hash)));
             }
+            self.in_books.extend(in_book);
             return Some(key);
         }
         let equal = self.equal.entry((account(), print_of(hash)));
@@ -133,6 +140,7 @@ pub(super) async fn load(
     set: &mut WorkingSet,
 ) -> Result<Known, StoreError> {
     let (shared, known) = needs.bank_facts.lock(tx).await?;
+    needs.bank_keys.extend(needs.bank_facts.in_books.iter().cloned());
     let known = keys(tx, needs, &shared, set).await?.or(known);
     // Only where the name of an entry is known with other content.
     let used = |(key, hash): &&(BankKey, ContentHash)| {
@@ -202,7 +210,19 @@ fn know(row: &PgRow, set: &mut WorkingSet) -> Result<(), StoreError> {
     let hash = hash.try_into().map_err(|_| StoreError::Corrupt("a bank hash"))?;
     let disposition = disposition.ok_or(StoreError::Unreadable("a disposition"))?;
     let payment_id = row.try_get::<Option<&str>, _>("payment_id")?.map(PaymentId::trusted);
-    set.know_bank(key, hash, disposition, payment_id);
+    let currency = rows::currency(row.try_get("currency")?)?;
+    let credit = row.try_get::<&str, _>("credit_debit")? == "CRDT";
+    let terms = Terms {
+        amount: Money::from_micros(row.try_get("amount")?, currency),
+        credit_debit: if credit { CreditDebit::Credit } else { CreditDebit::Debit },
+        reversal: row.try_get("reversal")?,
+        booking_date: row.try_get("booking_date")?,
+        value_date: row.try_get("value_date")?,
+        payer: row.try_get("debtor_account")?,
+        end_to_end: row.try_get("end_to_end_id")?,
+        returns: row.try_get("returns")?,
+    };
+    set.know_bank(key, hash, disposition, payment_id, terms);
     Ok(())
 }
 
