@@ -195,8 +195,8 @@ async fn what_is_missing_double_or_issued_again_is_found_told_once_and_cleared_o
     assert_eq!((desk.told("found").await, desk.told("cleared").await), ("3".into(), "2".into()));
     // Of an earlier instant it only reports.
     assert!(desk.run(first).await.ends_with("nothing told"));
-    // Issued again: what it said before is kept, the chain is that of the new one.
-    desk.statement("S1-COPY", ("160.00", "160.00"), 0, 21).await;
+    // Issued again for its day: what it said before is kept, the chain is that of the new one.
+    desk.statement("S1-COPY", ("160.00", "160.00"), 0, 20).await;
     assert_eq!(desk.kinds().await, [""; 0]);
     let issues = "SELECT statement_id, issue, closing_balance FROM bank_statement_issues";
     assert_eq!(desk.direct.database.lines(issues).await, ["S1-COPY|1|160000000"]);
@@ -331,6 +331,31 @@ async fn a_number_that_the_bank_uses_again_each_year_is_another_statement() {
     assert_eq!(desk.kinds().await, ["statement_entries 1@2026", "statement_sum 1@2026"]);
     // Issued again: of that year, and of no other.
     desk.stated("1", "SGD", ("120.02", "155.02"), 2, "2026-01-02").await;
+    assert_eq!(desk.kinds().await, [""; 0]);
+    assert_eq!(desk.direct.database.value("SELECT count(*) FROM bank_statements").await, "3");
+    desk.direct.finish().await;
+}
+
+/// Some banks begin again each month, or use one number for all.
+#[tokio::test]
+async fn a_number_that_the_bank_uses_again_within_a_year_is_another_statement() {
+    let mut desk = Desk::new("rc_within").await;
+    for (month, id, sums) in
+        [(1, "A", ("0.00", "50.02")), (2, "B", ("50.02", "120.02")), (3, "C", ("120.02", "150.02"))]
+    {
+        let amount = ["50.02", "70.00", "30.00"][month - 1];
+        let day = format!("2026-{month:02}-05");
+        desk.booked(id, Some("1"), (amount, "SGD"), &day).await;
+        desk.stated("1", "SGD", sums, 1, &day).await;
+    }
+    assert_eq!(desk.kinds().await, [""; 0]);
+    assert_eq!(desk.direct.database.value("SELECT count(*) FROM bank_statements").await, "3");
+    // Only the one that is issued again for its day is replaced.
+    desk.stated("1", "SGD", ("50.02", "125.02"), 2, "2026-02-05").await;
+    let kinds = ["statement_entries 1@2026-02-05", "statement_gap 1@2026-03-05"];
+    let found = desk.kinds().await;
+    assert!(kinds.iter().all(|kind| found.iter().any(|one| one == kind)), "{found:?}");
+    desk.stated("1", "SGD", ("50.02", "120.02"), 1, "2026-02-05").await;
     assert_eq!(desk.kinds().await, [""; 0]);
     assert_eq!(desk.direct.database.value("SELECT count(*) FROM bank_statements").await, "3");
     desk.direct.finish().await;

@@ -319,3 +319,27 @@ async fn two_returns_stay_two() {
         direct.finish().await;
     }
 }
+
+/// One lane takes the money back with the bank's id and another one without, at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_lanes_that_take_the_same_back_see_each_other() {
+    let mut direct = Direct::new("tf_back_lanes").await;
+    customer(&mut direct, 1).await;
+    for round in 0..ROUNDS {
+        let own = json!({ "bank_account": format!("OURS-{round}") });
+        let paid = told(&mut direct, "camt", &format!("p-{round}"), Some("B-1"), &own);
+        direct.applied(paid).await;
+        let one = back(&mut direct, &format!("b-{round}-1"), Some("R-1"), &own);
+        let two = back(&mut direct, &format!("b-{round}-2"), None, &own);
+        let (first, second) = (direct.pipeline.clone(), direct.pipeline.clone());
+        let one = tokio::spawn(async move { until_written(&first, one).await });
+        let two = tokio::spawn(async move { until_written(&second, two).await });
+        one.await.expect("written");
+        two.await.expect("written");
+        let expected = u64::from(round + 1) * 20_000_000;
+        assert_eq!(direct.database.value(RETURNED).await, expected.to_string(), "{round}");
+    }
+    let parked = "SELECT count(*) FROM parked_returns WHERE why = 'possible_duplicate'";
+    assert_eq!(direct.database.value(parked).await, ROUNDS.to_string());
+    direct.finish().await;
+}

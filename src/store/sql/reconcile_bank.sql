@@ -13,8 +13,11 @@ WITH listed AS (
                 AS same_before,
            (complete_through - interval '1 microsecond') AT TIME ZONE $2 AS same_end,
            lead(complete_through) OVER w IS NOT NULL AS same_after,
-           statement_id || CASE WHEN count(*) OVER (PARTITION BY bank_account, currency,
-               statement_id) > 1 THEN '@' || year ELSE '' END AS subject
+           statement_id || CASE
+               WHEN count(*) OVER (PARTITION BY bank_account, currency, statement_id, year) > 1
+               THEN '@' || day
+               WHEN count(*) OVER (PARTITION BY bank_account, currency, statement_id) > 1
+               THEN '@' || year ELSE '' END AS subject
       FROM listed k
     WINDOW w AS (PARTITION BY bank_account, currency, statement_id ORDER BY complete_through)
 ), booked AS (
@@ -49,7 +52,7 @@ WITH listed AS (
                            = n.closing_balance - n.opening_balance
                   FROM named t
                  WHERE t.copy = 1 AND t.bank_account = n.bank_account AND t.currency = n.currency
-                   AND (t.statement_id, t.year) <> (n.statement_id, n.year)
+                   AND (t.statement_id, t.day) <> (n.statement_id, n.day)
                    AND t.complete_through >= f.complete_through
                    AND t.complete_through <= n.complete_through)) AS overview
       FROM named n

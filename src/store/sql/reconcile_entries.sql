@@ -1,4 +1,4 @@
--- The entries of one statement ($2, or `ID@YEAR`) of a bank account, with what became of each and
+-- The entries of one statement ($2, or `ID@YEAR`, or `ID@DAY`) of a bank account, with what became of each and
 -- why it counts, as reconcile_bank counts them; days are those of the zone $4.
 -- Index: bank_transactions_pkey.
 WITH said AS (
@@ -17,7 +17,8 @@ WITH said AS (
              AS same_after
       FROM bank_statements s
      WHERE s.bank_account = $1
-       AND (s.statement_id = $2 OR s.statement_id || '@' || s.year = $2)
+       AND (s.statement_id = $2 OR s.statement_id || '@' || s.year = $2
+            OR s.statement_id || '@' || s.day = $2)
 )
 SELECT t.bank_key, t.status, t.credit_debit, t.reversal, t.currency, t.amount, t.booking_date,
        t.disposition, t.payment_id, t.statement_id IS NOT NULL AS named,

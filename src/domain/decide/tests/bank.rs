@@ -440,6 +440,38 @@ mod without_id {
         assert_eq!(state(&desk, &fourth), AGAIN);
     }
 
+    /// All orders in which two feeds may tell of up to three transfers: never more is paid than one
+    /// of the feeds knows, and whatever is in doubt names what was paid.
+    #[test]
+    fn two_feeds_in_any_order_pay_no_transfer_twice() {
+        let tell = |kind: usize| BankTransaction {
+            bank_transaction_id: (kind > 0).then(|| kind.to_string()),
+            ..saying("Topup")
+        };
+        for sequence in 0..4_usize.pow(5) {
+            let kinds: Vec<usize> = (0..5).map(|place| sequence / 4_usize.pow(place) % 4).collect();
+            let mut desk = desk();
+            for kind in &kinds {
+                let source = if *kind > 0 { "bank" } else { "csv" };
+                let mut message = desk.message(Input::BankTransaction(Box::new(tell(*kind))));
+                message.record.source = Source::trusted(source);
+                message.time = desk.now;
+                desk.feed(&message);
+            }
+            let ids: std::collections::BTreeSet<_> =
+                kinds.iter().filter(|kind| **kind > 0).collect();
+            let rows = kinds.iter().filter(|kind| **kind == 0).count();
+            let payments = desk.model.set.payments.values();
+            let (again, paid): (Vec<_>, Vec<_>) = payments.partition(|p| p.state == AGAIN);
+            assert!(!paid.is_empty() && paid.len() <= ids.len().max(rows), "{kinds:?}");
+            assert_eq!(paid.len() + again.len(), ids.len() + rows, "{kinds:?}");
+            for payment in again {
+                let decision = desk.model.last_decision(&payment.payment_id).expect("decided");
+                assert!(decision.explanation.looks_like.is_some(), "{kinds:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_person_says_that_it_is_a_second_payment_or_the_same_money() {
         let mut desk = desk();
