@@ -70,6 +70,7 @@ mod steps_back;
 mod stopping;
 mod story;
 mod strangers;
+mod there_and_back;
 mod thresholds;
 mod two_feeds;
 mod upgrade;
