@@ -1,7 +1,7 @@
 //! The stored decisions on a payment, in words that a finance person understands.
 
 use super::output::Text;
-use super::payments::words;
+use super::payments::state_words;
 use super::splits;
 use super::steps_back;
 use crate::domain::allocation::Rule;
@@ -23,7 +23,7 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         row.amount,
         row.currency,
         row.received_on,
-        words(&row.state)
+        state_words(payment)
     ));
     text.heading("What happened");
     for step in &payment.story {
@@ -301,7 +301,7 @@ fn verdict(word: &str, suggested: bool) -> String {
 /// What the reader may expect or has to do.
 fn next(payment: &PaymentView) -> &'static str {
     match payment.row.state.as_str() {
-        "allocated" => "Nothing: all of it is on invoices.",
+        "allocated" => "Nothing: all that is left of it is on invoices.",
         "partly_allocated" => {
             "The rest stays on the payment until an invoice fits or a person acts."
         }

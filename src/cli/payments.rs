@@ -184,7 +184,7 @@ async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, 
 fn human(view: &PaymentView, text: &mut Text) {
     let row = &view.row;
     let money = |amount: &str| Some(format!("{amount} {}", row.currency));
-    text.heading(&format!("Payment {}: {}", row.payment_id, words(&row.state)));
+    text.heading(&format!("Payment {}: {}", row.payment_id, state_words(view)));
     let reason = match (&row.reason, view.reason_sentence) {
         (Some(code), Some(sentence)) => Some(format!("{sentence} ({code})")),
         (code, _) => code.clone(),
@@ -197,6 +197,7 @@ fn human(view: &PaymentView, text: &mut Text) {
         ("unallocated", money(&row.unallocated)),
         ("returned", money(&view.returned).filter(|_| !is_zero(&view.returned))),
         ("refunded", money(&view.refunded).filter(|_| !is_zero(&view.refunded))),
+        ("removed", money(&view.removed).filter(|_| !is_zero(&view.removed))),
         (given_word(&row.origin), money(&view.split).filter(|_| !is_zero(&view.split))),
         ("received on", Some(row.received_on.to_string())),
         ("recorded", Some(format!("{} ({})", row.recorded_at, row.origin))),
@@ -250,6 +251,17 @@ fn given_word(origin: &str) -> &'static str {
 
 fn is_zero(amount: &str) -> bool {
     amount.chars().all(|c| matches!(c, '0' | '.'))
+}
+
+/// Where it stands. What went back of it is not "in full" on an invoice.
+pub(super) fn state_words(view: &PaymentView) -> &str {
+    let less = [&view.returned, &view.refunded, &view.split];
+    match view.row.state.as_str() {
+        "allocated" if !less.iter().all(|amount| is_zero(amount)) => {
+            "allocated, all that is left of it"
+        }
+        state => words(state),
+    }
 }
 
 pub(super) fn words(state: &str) -> &str {

@@ -314,6 +314,7 @@ impl Tabular for ReturnsGroup {
             "exceeds_payment" => "more than is left of its payment",
             "contradicted" => "what it names has another payer or amount",
             "no_return" => "what it undoes is not known yet",
+            "undecided" => "it could not be decided",
             "fee_above_limit" => "the bank's fee is above the limit",
             other => other,
         };

@@ -123,6 +123,8 @@ pub enum ReturnWaits {
     NoReturn,
     /// The bank took more as its fee than a fee may be.
     FeeAboveLimit,
+    /// It could not be decided: it is tried again, and what failed is in the list of failing items.
+    Undecided,
     /// It may be an earlier one, told again: a person says what it is.
     PossibleDuplicate,
 }
@@ -138,6 +140,7 @@ impl ReturnWaits {
             Self::NoReturn => "no_return",
             Self::FeeAboveLimit => "fee_above_limit",
             Self::PossibleDuplicate => "possible_duplicate",
+            Self::Undecided => "undecided",
         }
     }
 }

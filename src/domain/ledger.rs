@@ -99,6 +99,8 @@ pub struct LedgerTransaction {
     pub kind: LedgerKind,
     /// None for usage: its entries name the account, its charges the transaction.
     pub payment_id: Option<PaymentId>,
+    /// What a person said by whose word the money left the books.
+    pub said: Option<String>,
     pub entries: Vec<LedgerEntry>,
 }
 
@@ -134,7 +136,7 @@ impl LedgerTransaction {
         } else {
             LedgerKind::PaymentProvisioned
         };
-        Ok(Self { id, kind, payment_id: Some(payment_id), entries })
+        Ok(Self { id, kind, payment_id: Some(payment_id), said: None, entries })
     }
 
     /// Money that lay unallocated is provisioned.
@@ -164,7 +166,13 @@ impl LedgerTransaction {
                 LedgerEntry { account: LedgerAccount::UnallocatedCash, amount: total.negated() },
             );
         }
-        Ok(Self { id, kind: LedgerKind::Provisioned, payment_id: Some(payment_id), entries })
+        Ok(Self {
+            id,
+            kind: LedgerKind::Provisioned,
+            payment_id: Some(payment_id),
+            said: None,
+            entries,
+        })
     }
 
     /// A balance paid for usage, or got it back.
@@ -179,7 +187,7 @@ impl LedgerTransaction {
             LedgerEntry { account: LedgerAccount::CustomerBalance(account_id), amount: to_balance },
             LedgerEntry { account: LedgerAccount::UsageRevenue, amount: to_balance.negated() },
         ];
-        Self { id, kind, payment_id: None, entries }
+        Self { id, kind, payment_id: None, said: None, entries }
     }
 
     /// A step back of `payment_id`; entries of zero are left out.
@@ -192,7 +200,13 @@ impl LedgerTransaction {
     ) -> Self {
         let moved = entries.into_iter().filter(|(_, amount)| !amount.is_zero());
         let entries = moved.map(|(account, amount)| LedgerEntry { account, amount }).collect();
-        Self { id, kind, payment_id: Some(payment_id), entries }
+        Self { id, kind, payment_id: Some(payment_id), said: None, entries }
+    }
+
+    /// The same with what a person said.
+    #[must_use]
+    pub fn saying(self, said: Option<String>) -> Self {
+        Self { said, ..self }
     }
 
     /// Whether the entries sum to zero; the database checks the same at commit.

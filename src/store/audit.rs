@@ -290,6 +290,11 @@ pub const INVARIANTS: &[Invariant] = &[
         "A return takes of the payment that it returns, and of the parts of that."
     ),
     invariant!(
+        "A79",
+        "references_name_one",
+        "A payment reference names one invoice, whether it was minted or given by upstream."
+    ),
+    invariant!(
         "A78",
         "same_money_is_decided",
         "What the bank's records tell twice in equal words counts once, or a person was asked."

@@ -78,8 +78,9 @@ pub struct Needs {
     /// What invoices that are created here, and may be sent here, are about: account, currency
     /// and micros, and how many there are of each.
     created: BTreeMap<(String, Currency, i64), i64>,
-    /// References that the invoices of this batch get: a payment may wait for one already.
-    minted: BTreeSet<String>,
+    /// References that the invoices of this batch get, or may get if others are taken, with what
+    /// they are minted from: a payment may wait for one already.
+    minted: BTreeMap<String, ([u8; 32], usize)>,
     /// References that upstream gives new invoices: with check digits, and plain numbers.
     given: BTreeSet<String>,
     given_numbers: BTreeSet<String>,
@@ -106,7 +107,8 @@ impl Needs {
                 Input::Command(command) => {
                     needs.add_command(command);
                     if let Command::CreateInvoice(create) = command {
-                        needs.minted.insert(reference::mint(&message.content_hash));
+                        let hash = message.content_hash;
+                        needs.minted.insert(reference::mint(&hash), (hash, 0));
                         for given in given_by(create) {
                             let of = match given.scheme {
                                 Some(_) => &mut needs.given,
@@ -270,9 +272,12 @@ pub async fn working_set(
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
     }
-    if resolve::lock_watch_keys(tx, needs, &found).await? {
+    while resolve::lock_watch_keys(tx, needs, &found).await? {
         // An invoice may have appeared before the lock was granted.
-        found = resolve::invoices(tx, needs).await?;
+        found = resolve::invoices_and_minted(tx, needs).await?;
+        if !resolve::mint_others(needs, &found) {
+            break;
+        }
     }
     review::debtors(tx, needs, &mut set).await?;
     let read = resolve::payers(tx, needs, &mut set).await?;

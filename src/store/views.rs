@@ -198,6 +198,14 @@ fn difference(row: &PgRow, from: &str, less: &[&str]) -> Result<String> {
     number(micros, row)
 }
 
+/// What lies unallocated on the payment of a row. What a removed one had has left the books.
+fn free_of(row: &PgRow) -> Result<String> {
+    if row.try_get::<&str, _>("state")? == "removed" {
+        return number(0, row);
+    }
+    difference(row, "amount", &["allocated", "returned", "refunded", "split"])
+}
+
 /// Runs one of the files that take one text and maps its rows.
 async fn rows_of<T>(
     pool: &PgPool,

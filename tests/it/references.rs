@@ -1,10 +1,13 @@
 //! Payment references of upstream on PostgreSQL: found under both ways of locking, and once only.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
+use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{bank, credit, credit_saying, draft, invoice, with};
+use crate::harness::records::{account, bank, credit, credit_saying, draft, invoice, with};
 use crate::late_locks::late;
 
 const QRR: &str = "210000000003139471430009017";
@@ -115,26 +118,76 @@ async fn a_reference_names_one_invoice_for_ever() {
     direct.finish().await;
 }
 
-/// Upstream gave an invoice the very reference that we come to mint for another one: the second
-/// invoice is refused, in either order, so that no payment could be taken for the wrong one.
+/// Upstream gave an invoice the very reference that we come to mint for another one: that gets
+/// another, and no payment can be taken for the wrong one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_minted_reference_is_none_of_upstream() {
-    let mut direct = Direct::new("references_mint").await;
-    let own = direct.command("c-2", "invoice.create", &invoice("I2", "B", "100.00"));
-    let hash = own.decoded.as_ref().expect("a command").content_hash;
-    let minted = topup::domain::matching::reference::mint(&hash);
-    let item = direct.command("c-1", "invoice.create", &quoted("I1", "A", json!([minted])));
-    direct.applied(item).await;
-    let mut tx = direct.pipeline.pool().begin().await.expect("begins");
-    let refused = direct.run_in(&mut tx, std::slice::from_ref(&own)).await.expect_err("taken");
-    tx.rollback().await.expect("ends");
-    assert_eq!(refused.constraint(), Some("invoice_references_pkey"));
-    // The payment is that of the invoice that has the reference.
-    let value = bank("T1", &credit_saying("T1", "100.00", &minted));
-    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
-    late(&direct, item).await.expect("paid");
-    assert_eq!(paid(&direct).await, "I1 R2");
-    direct.finish().await;
+    for together in [false, true] {
+        let mut direct = Direct::new(&format!("references_mint_{together}")).await;
+        let own = direct.command("c-2", "invoice.create", &invoice("I2", "B", "100.00"));
+        let minted = minted_for(&own, 0);
+        // The second choice is taken as well.
+        let given = json!([minted, minted_for(&own, 1)]);
+        let item = direct.command("c-1", "invoice.create", &quoted("I1", "A", given));
+        for batch in [item, own].chunks(if together { 2 } else { 1 }) {
+            let ended = direct.run(batch).await;
+            assert!(ended.iter().all(|ended| ended.outcome == "applied"), "{ended:?}");
+        }
+        // The payment is that of the invoice that has the reference.
+        let value = bank("T1", &credit_saying("T1", "100.00", &minted));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        late(&direct, item).await.expect("paid");
+        assert_eq!(paid(&direct).await, "I1 R2");
+        let sql = "SELECT payment_reference FROM invoices WHERE invoice_id = 'I2'";
+        let other = direct.database.value(sql).await;
+        let value = bank("T2", &credit_saying("T2", "100.00", &other));
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+        assert_eq!(paid(&direct).await, "I1 R2, I2 R2");
+        direct.finish().await;
+    }
+}
+
+fn minted_for(item: &Item, number: usize) -> String {
+    let hash = item.decoded.as_ref().expect("a command").content_hash;
+    topup::domain::matching::reference::mint_nth(&hash, number)
+}
+
+/// One transaction gives the reference and has not ended, another mints it; and the other way
+/// round. The second waits for the first, and sees what it did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_transactions_at_once_give_no_reference_twice() {
+    for mints_first in [false, true] {
+        let mut direct = Direct::new(&format!("references_race_{mints_first}")).await;
+        for owner in ["A", "B"] {
+            let known = direct.command(owner, "account.upsert", &account(owner));
+            direct.applied(known).await;
+        }
+        let own = direct.command("c-2", "invoice.create", &invoice("I2", "B", "100.00"));
+        let given = quoted("I1", "A", json!([minted_for(&own, 0)]));
+        let given = direct.command("c-1", "invoice.create", &given);
+        let (first, second) = if mints_first { (own, given) } else { (given, own) };
+        let mut tx = direct.pipeline.pool().begin().await.expect("begins");
+        direct.run_in(&mut tx, std::slice::from_ref(&first)).await.expect("written");
+        let over = AtomicBool::new(false);
+        let later = async {
+            let ended = direct.run(std::slice::from_ref(&second)).await;
+            over.store(true, Ordering::SeqCst);
+            ended
+        };
+        let ends = async {
+            let waits = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            while !over.load(Ordering::SeqCst) && direct.database.value(waits).await == "0" {
+                tokio::task::yield_now().await;
+            }
+            tx.commit().await.expect("ends");
+        };
+        let (ended, ()) = tokio::join!(later, ends);
+        let code = ended[0].code.as_deref().unwrap_or(ended[0].outcome);
+        assert_eq!(code, if mints_first { "reference_taken" } else { "applied" });
+        direct.finish().await;
+    }
 }
 
 /// An invoice's id and a plain number that upstream gave another invoice read the same: whoever

@@ -86,6 +86,49 @@ async fn the_rest_of_an_overpayment_is_paid_back() {
     direct.finish().await;
 }
 
+/// What was dismissed is in no book, whatever one asks; and who did it, when and why is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dismissed_money_is_unallocated_nowhere_and_its_end_is_told() {
+    let mut direct = Direct::new("re_told").await;
+    credited(&mut direct, "b-1", &credit("TX-1", "51.00")).await;
+    credited(&mut direct, "b-2", &credit("TX-2", "20.00")).await;
+    let id = direct.database.value("SELECT payment_id FROM payments WHERE amount = 51000000").await;
+    assert_eq!(said(&mut direct, "d-1", "payment.dismiss", refund(&id)).await, "applied");
+    let second = direct.database.value("SELECT payment_id FROM payments WHERE state <> 'removed'");
+    let part = with(refund(&second.await), &json!({ "amount": "5.00" }));
+    assert_eq!(said(&mut direct, "r-1", "payment.refund", part).await, "applied");
+    let topup = |words: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_topup"))
+            .args(words)
+            .env("DATABASE_URL", &direct.database.url)
+            .output()
+            .expect("it starts");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for words in [["payments", "list", "--output", "csv"], ["payments", "list", "--output", "json"]]
+    {
+        let told = topup(&words);
+        let of_it: String = told.split(&id).skip(1).collect();
+        let free = if words[3] == "csv" { "51.00,0.00," } else { r#""unallocated": "0.00""# };
+        assert!(of_it.contains("removed") && of_it.contains(free), "{words:?}: {told}");
+    }
+    let told = topup(&["report", "unallocated", "--output", "json"]);
+    assert!(!told.contains("51.00") && told.contains("15.00"), "{told}");
+    let told = topup(&["payments", "explain", &id]);
+    let what = "alice: dismissed 51.00 SGD as no customer's money (unknown payer)";
+    assert!(told.contains(what), "{told}");
+    let shown = topup(&["payments", "show", &id]);
+    let fields = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let fields: Vec<String> = fields.collect();
+    for field in ["unallocated 0.00 SGD", "removed 51.00 SGD"] {
+        assert!(fields.iter().any(|line| line.contains(field)), "{field}: {shown}");
+    }
+    let other = "SELECT payment_id FROM payments WHERE state <> 'removed'";
+    let told = topup(&["payments", "explain", &direct.database.value(other).await]);
+    assert!(told.contains("alice: refunded 5.00 SGD (unknown payer)"), "{told}");
+    direct.finish().await;
+}
+
 /// Out of the books and back: the money is recorded by hand, and clearing is what it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_customers_money_is_dismissed() {

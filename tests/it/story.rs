@@ -4,6 +4,9 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use topup::pipeline::batch::run_in_tx;
+use topup::store::load::Locks;
+use topup::store::next_id_block;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
@@ -118,5 +121,66 @@ async fn explain_offers_and_promises_only_what_can_be() {
     for line in told.lines().filter(|line| line.contains("-1: invoice INV-1001")) {
         assert!(line.contains("not any more"), "{told}");
     }
+    direct.finish().await;
+}
+
+/// The batch that sends the invoice begins before the payment is recorded and writes after it: its
+/// decision is the one that holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_last_holds_whichever_batch_began_first() {
+    let mut direct = Direct::new("story_race").await;
+    let sent = direct.command("i-1", "invoice.create", &invoice("INV-1", "ACC-1", "77.00"));
+    let hash = sent.decoded.as_ref().expect("a command").content_hash;
+    let reference = topup::domain::matching::reference::mint(&hash);
+    let began = direct.pipeline.clock().now();
+    let mut early = direct.pipeline.pool().begin().await.expect("begins");
+    let block = next_id_block(&mut early).await.expect("a block");
+    let value = bank("b-1", &credit_saying("TX-1", "77.00", &reference));
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let sent = [sent];
+    let written = run_in_tx(&direct.pipeline, &mut early, &sent, block, Locks::First, began).await;
+    assert_eq!(written.expect("written").ended[0].outcome, "applied");
+    early.commit().await.expect("ends");
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    let decided = |number: u32| told.find(&format!("Decision {number} of 2")).expect("two");
+    let (first, second) = told[decided(1)..].split_at(decided(2) - decided(1));
+    assert!(first.contains(", not current any more") && first.contains("parked"), "{told}");
+    assert!(second.contains("allocated without a person"), "{told}");
+    let shown = topup(&direct, &["payments", "show", &id, "--output", "json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let steps = shown["story"].as_array().expect("a story");
+    let kinds: Vec<_> = steps.iter().map(|step| (&step["kind"], &step["current"])).collect();
+    let expected = [("came", true), ("decision", false), ("decision", true)];
+    assert_eq!(json!(kinds), json!(expected), "{shown}");
+    let ats: Vec<_> = steps.iter().filter_map(|step| step["at"].as_str()).collect();
+    assert!(ats.is_sorted(), "{ats:?}");
+    direct.finish().await;
+}
+
+/// The bank takes back a payment that is split: no person did that. And of what was put on invoices
+/// only a part is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_bank_took_is_told_as_the_banks() {
+    let mut direct = crate::splits::settlement("story_bank").await;
+    let made = crate::splits::split(&mut direct, "s-1", "A", &crate::splits::both());
+    direct.applied(made).await;
+    let sql = "SELECT part_id FROM payment_splits WHERE account_id = 'B'";
+    let part = direct.database.value(sql).await;
+    let back = crate::steps_back::taken_back(&mut direct, "R-1", "T-1", "15.00");
+    direct.applied(back).await;
+    let word = json!({ "account_id": "B", "bank_account": BANK, "bank_key": "reversal:R-1",
+        "action": "take", "payments": [{ "payment_id": part }] });
+    let item = direct.command("t-1", "return.resolve", &word);
+    direct.applied(item).await;
+    let told = topup(&direct, &["payments", "explain", &part]);
+    assert!(told.contains(": allocated, all that is left of it"), "{told}");
+    assert!(!told.contains("in full"), "{told}");
+    let back = crate::steps_back::taken_back(&mut direct, "R-2", "T-1", "85.50");
+    direct.applied(back).await;
+    let told = topup(&direct, &["payments", "explain", crate::splits::SETTLED]);
+    assert!(told.contains("the bank: took the part of A back"), "{told}");
+    assert!(!told.contains("person: took the part"), "{told}");
     direct.finish().await;
 }

@@ -172,6 +172,7 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
         return Err(Rejection::InvoiceExists.into());
     }
     let references = references(recording, create)?;
+    let payment_reference = mint(recording, &references)?;
     let invoice = Invoice {
         invoice_id: create.invoice_id.clone(),
         account_id: create.account_id.clone(),
@@ -179,7 +180,7 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
         amount: create.amount,
         allocated: Money::zero(create.amount.currency()),
         status: InvoiceStatus::Draft,
-        payment_reference: reference::mint(&recording.content_hash),
+        payment_reference,
         due_date: create.due_date,
         created_at: recording.context.as_of,
         sent_at: None,
@@ -211,6 +212,18 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
 }
 
 /// The references that upstream gave: each is good and names no other invoice, for ever.
+/// The first reference that names nothing yet: upstream may have given an invoice one that is equal
+/// to what would be minted.
+fn mint(recording: &Recording<'_>, given: &[UpstreamReference]) -> Result<String> {
+    let free = |minted: &String| {
+        !recording.set.by_reference.contains_key(minted)
+            && !given.iter().any(|reference| reference.key == *minted)
+    };
+    let mut choices =
+        (0..reference::CHOICES).map(|number| reference::mint_nth(&recording.content_hash, number));
+    choices.find(free).ok_or_else(|| Rejection::ReferenceTaken.into())
+}
+
 fn references(recording: &Recording<'_>, create: &CreateInvoice) -> Result<Vec<UpstreamReference>> {
     let (given, currency) = (&create.references, create.amount.currency());
     let mut references: Vec<UpstreamReference> = Vec::with_capacity(given.len());

@@ -56,7 +56,7 @@ fn post(
     recording: &mut Recording<'_>,
     payment: &Payment,
     amount: Money,
-    kind: LedgerKind,
+    (kind, why): (LedgerKind, &str),
 ) -> Result<()> {
     let entries = vec![
         (LedgerAccount::BankClearing, amount),
@@ -65,11 +65,11 @@ fn post(
     let posted = recording.ids.ledger_transaction();
     let payment_id = payment.payment_id.clone();
     let posting = LedgerTransaction::step_back(posted, kind, payment_id, entries);
-    Ok(recording.add(Effect::Post(posting))?)
+    Ok(recording.add(Effect::Post(posting.saying(Some(why.to_owned()))))?)
 }
 
 fn refund(recording: &mut Recording<'_>, payment: &Payment, amount: Money, why: &str) -> Result {
-    post(recording, payment, amount, LedgerKind::PaymentRefunded)?;
+    post(recording, payment, amount, (LedgerKind::PaymentRefunded, why))?;
     let payment_id = payment.payment_id.clone();
     recording.add(Effect::PayOut { payment_id: payment_id.clone(), amount })?;
     let unallocated = payment.unallocated()?.sub(amount)?;
@@ -97,7 +97,7 @@ fn refund(recording: &mut Recording<'_>, payment: &Payment, amount: Money, why: 
 }
 
 fn dismiss(recording: &mut Recording<'_>, payment: &Payment, free: Money, why: &str) -> Result {
-    post(recording, payment, free, LedgerKind::PaymentDismissed)?;
+    post(recording, payment, free, (LedgerKind::PaymentDismissed, why))?;
     let payment_id = payment.payment_id.clone();
     let told = ByHand::PaymentDismissed {
         payment_id: payment_id.clone(),

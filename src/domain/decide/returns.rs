@@ -46,11 +46,11 @@ pub(super) fn receive(
     }
     let unread = recording.tokens.as_ref().is_some_and(|tokens| tokens.unread);
     let waits = match bank.direction() {
-        // Recorded and no more: the sweep looks for its original.
+        // Recorded and no more: the sweep tries it again.
         Direction::BouncedRefund | Direction::Return | Direction::Payment | Direction::Outgoing
             if unread =>
         {
-            Tried::Waits(ReturnWaits::NoOriginal)
+            Tried::Waits(ReturnWaits::Undecided)
         }
         Direction::BouncedRefund => undo::undo(recording, &record)?,
         Direction::Return | Direction::Payment | Direction::Outgoing => take(recording, &record)?,

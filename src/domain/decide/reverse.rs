@@ -99,7 +99,7 @@ pub(super) fn remove(
     ];
     let kind = LedgerKind::PaymentRemoved;
     let posting = LedgerTransaction::step_back(posted, kind, payment_id.clone(), entries);
-    recording.add(Effect::Post(posting))?;
+    recording.add(Effect::Post(posting.saying(reason.clone())))?;
     let told = reason.clone();
     let fact = Fact::PaymentRemoved {
         payment_id: payment_id.clone(),

@@ -11,6 +11,18 @@ const BODY_ALPHABET: &[u8; 31] = b"0123456789ACDEFGHJKMNPQRTUVWXYZ";
 /// `RF`, two digits, one to twenty-one characters.
 pub(super) const LENGTH: std::ops::RangeInclusive<usize> = 5..=25;
 
+/// So many references may be minted for one invoice: the first that is nobody's is taken.
+pub const CHOICES: usize = 32;
+
+/// The reference that is minted if those before it are taken, the first of all by 0: another one
+/// for each number below [`CHOICES`].
+#[must_use]
+pub fn mint_nth(entropy: &[u8; 32], number: usize) -> String {
+    let mut turned = *entropy;
+    turned.rotate_left(number % CHOICES);
+    mint(&turned)
+}
+
 /// Mints the reference that `entropy` (a record's content hash) determines.
 #[must_use]
 pub fn mint(entropy: &[u8; 32]) -> String {

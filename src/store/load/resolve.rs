@@ -10,8 +10,8 @@ use crate::domain::account::Account;
 use crate::domain::effect::WatchKey;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::{Invoice, folded_key, number_key};
-use crate::domain::matching::text;
 use crate::domain::matching::upstream::{Scheme, UpstreamReference};
+use crate::domain::matching::{reference, text};
 use crate::domain::money::Currency;
 use crate::domain::review::Alias;
 use crate::domain::working_set::WorkingSet;
@@ -78,9 +78,44 @@ impl Found {
 
 /// The invoices that references and numbers of the batch name, read without locks.
 pub(super) async fn invoices(tx: &mut Tx<'_>, needs: &Needs) -> Result<Found, StoreError> {
+    named(tx, needs, false).await
+}
+
+/// The same, and those that have a reference which is to be minted. Under the locks of the words,
+/// so that nobody gives it to another invoice meanwhile.
+pub(super) async fn invoices_and_minted(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+) -> Result<Found, StoreError> {
+    named(tx, needs, true).await
+}
+
+/// For references that others have, or get in this batch, the next ones that may be minted. Whether
+/// there are any that were not looked for yet.
+pub(super) fn mint_others(needs: &mut Needs, found: &Found) -> bool {
+    let taken = |reference: &String| {
+        found.references.contains(reference) || needs.given.contains(reference)
+    };
+    let others: Vec<_> = needs
+        .minted
+        .iter()
+        .filter(|(reference, _)| taken(reference))
+        .map(|(_, (hash, number))| (*hash, number.saturating_add(1)))
+        .filter(|(_, number)| *number < reference::CHOICES)
+        .map(|(hash, number)| (reference::mint_nth(&hash, number), (hash, number)))
+        .collect();
+    let before = needs.minted.len();
+    needs.minted.extend(others);
+    needs.minted.len() > before
+}
+
+async fn named(tx: &mut Tx<'_>, needs: &Needs, minted: bool) -> Result<Found, StoreError> {
     let mut found = Found::default();
-    if !needs.references.is_empty() || !needs.given.is_empty() {
-        let words: Vec<&str> = needs.references.union(&needs.given).map(String::as_str).collect();
+    let minted = needs.minted.keys().filter(|_| minted);
+    let words: BTreeSet<&String> =
+        needs.references.iter().chain(&needs.given).chain(minted).collect();
+    if !words.is_empty() {
+        let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
         let query = sqlx::query(sql!("resolve_references")).bind(words);
         for row in query.fetch_all(&mut **tx).await? {
             let reference = found.add(&row)?.payment_reference.clone();
@@ -104,10 +139,12 @@ pub const WATCH_LOCKS_MAX: usize = 544;
 const _: () = assert!(text::TOKENS_MAX + text::NUMBERS_MAX < WATCH_LOCKS_MAX);
 
 /// Locks the words that a payment may begin to watch, and the invoices that may be sent, so that
-/// neither can miss the other. True when some word names no invoice yet.
+/// neither can miss the other. True when what the words name is to be looked up again: some name no
+/// invoice yet, or an invoice gets one.
 ///
 /// A batch of payments locks what it cannot resolve, exclusively; a batch that sends invoices
-/// locks their numbers and references, shared.
+/// locks their numbers and references, shared. A reference that upstream gives an invoice is locked
+/// exclusively: no other transaction mints it at the same time.
 ///
 /// All transactions of the server share one table of locks: by default 64 × (100 connections and
 /// a few), some 6,900. So one batch takes at most [`WATCH_LOCKS_MAX`]; a wider one is halved, and
@@ -123,10 +160,11 @@ pub(super) async fn lock_watch_keys(
     known.extend(found.named.iter().map(|(_, reference)| reference.key.clone()));
     // What tells most is first: if not all can be locked, the last are left out.
     let references = needs.references.difference(&found.references);
-    let mut exclusive: Vec<&str> = references.map(String::as_str).collect();
+    let mut exclusive: Vec<&str> = needs.given.iter().map(String::as_str).collect();
+    exclusive.extend(references.map(String::as_str));
     exclusive.extend(needs.awaited.difference(&known).map(String::as_str));
     let mut shared: BTreeSet<String> = needs.sends.iter().map(key).collect();
-    shared.extend(needs.minted.iter().chain(&needs.given).chain(&needs.given_numbers).cloned());
+    shared.extend(needs.minted.keys().chain(&needs.given_numbers).cloned());
     if !needs.sends.is_empty() {
         let sends: Vec<&str> = needs.sends.iter().map(String::as_str).collect();
         let query = sqlx::query(sql!("load_send_keys")).bind(sends);
@@ -137,7 +175,7 @@ pub(super) async fn lock_watch_keys(
     if exclusive.is_empty() && shared.is_empty() {
         return Ok(false);
     }
-    let unresolved = !exclusive.is_empty();
+    let unresolved = !exclusive.is_empty() || !needs.minted.is_empty();
     let mut shared: Vec<&str> = shared.iter().map(String::as_str).collect();
     if exclusive.len().saturating_add(shared.len()) > WATCH_LOCKS_MAX {
         if needs.may_be_halved {
@@ -178,7 +216,7 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
             upstream.push((InvoiceId::trusted(id), UpstreamReference { key, scheme, text }));
         }
     }
-    let minted = needs.minted.iter().chain(&needs.given);
+    let minted = needs.minted.keys().chain(&needs.given);
     named.extend(minted.map(|reference| WatchKey::reference(reference)));
     named.extend(needs.given_numbers.iter().map(|number| WatchKey::number(number)));
     for id in &needs.sends {

@@ -91,7 +91,7 @@ pub(super) async fn ledger(
     effects: &[Effect],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (mut ids, mut kinds, mut payments) = (vec![], vec![], vec![]);
+    let (mut ids, mut kinds, mut payments, mut said) = (vec![], vec![], vec![], vec![]);
     let (mut of, mut lines, mut accounts) = (vec![], vec![], vec![]);
     let (mut customers, mut currencies, mut amounts) = (vec![], vec![], vec![]);
     for effect in effects {
@@ -104,6 +104,7 @@ pub(super) async fn ledger(
         ids.push(transaction.id.0);
         kinds.push(transaction.kind.word());
         payments.push(transaction.payment_id.as_ref().map(|id| id.as_str()));
+        said.push(transaction.said.as_deref());
         for (line, entry) in (1_i16..).zip(&transaction.entries) {
             of.push(transaction.id.0);
             lines.push(line);
@@ -129,6 +130,7 @@ pub(super) async fn ledger(
         .bind(kinds)
         .bind(payments)
         .bind(at)
+        .bind(said)
         .execute(&mut **tx)
         .await?;
     sqlx::query(sql!("insert_ledger_entries"))

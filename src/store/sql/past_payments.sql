@@ -13,7 +13,7 @@ SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS fr
   JOIN bank_transactions b ON b.payment_id = p.payment_id
   LEFT JOIN LATERAL (SELECT rule, outcome, reason FROM decisions d
                       WHERE d.payment_id = p.payment_id
-                      ORDER BY decision_id DESC LIMIT 1) d ON true
+                      ORDER BY place DESC NULLS LAST, decision_id DESC LIMIT 1) d ON true
  WHERE p.origin = 'bank' AND p.recorded_at >= $1::timestamptz AND p.recorded_at < $2::timestamptz
    AND ($3::text IS NULL OR p.account_id = $3)
    AND p.state NOT IN ('returned', 'removed', 'ignored', 'split')

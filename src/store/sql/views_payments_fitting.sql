@@ -25,7 +25,7 @@ SELECT p.payment_id, p.account_id, p.currency, p.amount, p.allocated, p.returned
    AND p.received_on BETWEEN $7 AND $8
    AND ($10::text IS NULL
         OR $10 = (SELECT d.rule FROM decisions d WHERE d.payment_id = p.payment_id
-                   ORDER BY d.decision_id DESC LIMIT 1)
+                   ORDER BY d.place DESC NULLS LAST, d.decision_id DESC LIMIT 1)
         OR EXISTS (SELECT 1 FROM allocations a
                     WHERE a.payment_id = p.payment_id AND a.rule = $10
                       AND a.reversed_at IS NULL AND a.restores IS NULL))

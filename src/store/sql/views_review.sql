@@ -12,7 +12,7 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
   LEFT JOIN suggestions s ON s.payment_id = p.payment_id AND s.status = 'open'
   LEFT JOIN LATERAL (SELECT x.rule FROM decisions x WHERE x.payment_id = p.payment_id
                         AND x.decision_id = coalesce(s.decision_id, x.decision_id)
-                      ORDER BY x.decision_id DESC LIMIT 1) d ON true
+                      ORDER BY x.place DESC NULLS LAST, x.decision_id DESC LIMIT 1) d ON true
   LEFT JOIN LATERAL (SELECT array_agg(x.invoice_id ORDER BY x.invoice_id) AS invoices,
                             sum(x.amount)::bigint AS proposed,
                             bool_and(y.invoice_id IS NOT NULL) AS payable

@@ -45,6 +45,7 @@ SELECT 'payer', '…' || right(a.payer_account, least(4, length(a.payer_account)
                              FROM bank_transactions WHERE payment_id = ANY($1))
 UNION ALL
 SELECT 'payment', payment_id, '', currency, state || coalesce(' (' || reason || ')', ''),
-       account_id, amount - allocated - returned - refunded - split
+       account_id, CASE state WHEN 'removed' THEN 0
+                       ELSE amount - allocated - returned - refunded - split END
   FROM payments WHERE payment_id = ANY($1)
  ORDER BY 1, 2, 3, 4

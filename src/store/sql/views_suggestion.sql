@@ -4,7 +4,7 @@
 SELECT s.suggestion_id, s.payment_id, s.account_id, a.name AS account_name, s.currency, s.status,
        s.resolved_at, s.resolved_by_source, s.resolved_by_id, o.operator,
        coalesce(o.reason, s.reason) AS said, p.amount, p.allocated, p.returned, p.refunded, p.split,
-       p.received_on, d.rule, b.debtor_name, b.debtor_account
+       p.state, p.received_on, d.rule, b.debtor_name, b.debtor_account
   FROM suggestions s
   JOIN accounts a ON a.account_id = s.account_id
   JOIN payments p ON p.payment_id = s.payment_id

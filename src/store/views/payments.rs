@@ -12,8 +12,8 @@ use super::story::{self, StoryStep};
 use super::time::{At, Day};
 use super::walk::{self, Sort};
 use super::{
-    Listed, Page, Privacy, Result, amount, decode, difference, optional_amount, park_reason,
-    rows_of,
+    Listed, Page, Privacy, Result, amount, decode, difference, free_of, number, optional_amount,
+    park_reason, rows_of,
 };
 use crate::domain::payment::ParkReason;
 use crate::store::lines;
@@ -86,6 +86,8 @@ pub struct PaymentView {
     pub row: PaymentRow,
     pub returned: String,
     pub refunded: String,
+    /// What was left of it when it was removed or dismissed: it is in no book any more.
+    pub removed: String,
     /// What was given to parts; of a part, what went back to what it was split from.
     pub split: String,
     /// What the reason means, for the person who has to act.
@@ -278,7 +280,7 @@ pub(super) fn payment_row(row: &PgRow) -> Result<PaymentRow> {
         currency: row.try_get("currency")?,
         amount: amount(row, "amount")?,
         micros: row.try_get("amount")?,
-        unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
+        unallocated: free_of(row)?,
         state: row.try_get("state")?,
         reason: park_reason(row)?,
         looks_like: row.try_get("looks_like")?,
@@ -304,6 +306,12 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         row: payment,
         returned: amount(&row, "returned")?,
         refunded: amount(&row, "refunded")?,
+        removed: match row.try_get("state")? {
+            "removed" => {
+                difference(&row, "amount", &["allocated", "returned", "refunded", "split"])?
+            }
+            _ => number(0, &row)?,
+        },
         split: amount(&row, "split")?,
         reason_sentence: reason.map(ParkReason::sentence),
         method: row.try_get("method")?,

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
-use super::{Listed, Page, Privacy, Result, amount, difference, park_reason};
+use super::{Listed, Page, Privacy, Result, amount, free_of, park_reason};
 use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
 use crate::domain::review::STRONG_FROM;
@@ -129,7 +129,7 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
         recorded_at: row.try_get("recorded_at")?,
         account_id: suggested.or(owner),
         currency: row.try_get("currency")?,
-        unallocated: difference(row, "amount", &["allocated", "returned", "refunded", "split"])?,
+        unallocated: free_of(row)?,
         invoices: row.try_get("invoices")?,
         with_payments,
         proposed: amount(row, "proposed")?,

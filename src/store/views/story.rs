@@ -8,10 +8,11 @@ use super::advices::{self, AdviceRow};
 use super::invoices::AllocationRow;
 use super::payments::{DecisionView, ExplanationView, PaymentView, SuggestionRow};
 use super::time::At;
-use super::{Result, rows_of};
+use super::{Result, amount, rows_of};
 use crate::domain::allocation::Rule;
 use crate::domain::payment::ParkReason;
 
+const RELEASES: &str = include_str!("../sql/views_releases_of_payment.sql");
 const ACTS: &str = include_str!("../sql/views_acts_on_payment.sql");
 
 /// What kind of thing happened.
@@ -76,21 +77,28 @@ pub async fn of(
     decisions: &[DecisionView],
 ) -> Result<Vec<StoryStep>> {
     let acts = rows_of(pool, ACTS, &payment.row.payment_id, act).await?;
+    let released = rows_of(pool, RELEASES, &payment.row.payment_id, release).await?;
     let mut steps = vec![came(payment)];
-    let last = decisions.last().map(|decision| decision.decision_id);
-    for decision in decisions {
-        steps.push(decided(decision, last == Some(decision.decision_id)));
-    }
+    steps.extend(all_decided(payment, decisions));
     steps.extend(payment.suggestions.iter().filter_map(spoken));
-    steps.extend(acts.iter().filter(|act| !is_told(act, payment)).map(asked));
+    let shown = |act: &&Act| !is_told(act, payment) && !is_released(act, &released);
+    steps.extend(acts.iter().filter(shown).map(asked));
     steps.extend(by_hand(payment, &acts));
+    steps.extend(released.iter().map(|release| gone(release, &acts)));
     steps.extend(went_back(payment));
     let named: Vec<String> =
         decisions.iter().flat_map(|decision| decision.explanation.advices.clone()).collect();
     let advices = advices::of_payment(pool, &payment.row.payment_id, &named).await?;
     steps.extend(advices.iter().map(|advice| told(payment, advice)));
     // A stable sort: what happened in one instant stays in the order of cause and effect.
-    steps.sort_by_key(|step| step.at);
+    // Nothing that was decided or moved comes before the money: a batch that waited for it began
+    // earlier.
+    let recorded = payment.row.recorded_at;
+    let not_before = |step: &StoryStep| match step.kind {
+        StepKind::Advice | StepKind::Request => step.at,
+        _ => step.at.max(recorded),
+    };
+    steps.sort_by_key(not_before);
     overtaken(&mut steps);
     Ok(steps)
 }
@@ -111,6 +119,60 @@ fn act(row: &PgRow) -> Result<Act> {
 
 fn step(at: At, kind: StepKind, who: impl Into<String>, what: String) -> StoryStep {
     StoryStep { at, kind, who: who.into(), what, current: true }
+}
+
+/// In the order in which each replaced the one before; the last one holds. One that replaced
+/// another is not told before it, though its batch began earlier.
+fn all_decided(payment: &PaymentView, decisions: &[DecisionView]) -> Vec<StoryStep> {
+    let last = decisions.last().map(|decision| decision.decision_id);
+    let mut at = payment.row.recorded_at;
+    let mut steps = Vec::with_capacity(decisions.len());
+    for decision in decisions {
+        let told = decided(decision, last == Some(decision.decision_id));
+        at = at.max(told.at);
+        steps.push(StoryStep { at, ..told });
+    }
+    steps
+}
+
+/// Money that left the books by a person's word.
+#[derive(Debug, Clone)]
+struct Release {
+    /// `remove`, `refund`, `dismiss`.
+    verb: &'static str,
+    money: String,
+    said: Option<String>,
+    at: At,
+}
+
+fn release(row: &PgRow) -> Result<Release> {
+    let verb = match row.try_get("kind")? {
+        "payment_refunded" => "refund",
+        "payment_dismissed" => "dismiss",
+        _ => "remove",
+    };
+    let money = format!("{} {}", amount(row, "amount")?, row.try_get::<&str, _>("currency")?);
+    Ok(Release { verb, money, said: row.try_get("said")?, at: row.try_get("posted_at")? })
+}
+
+fn is_released(act: &Act, released: &[Release]) -> bool {
+    act.is_applied() && released.iter().any(|release| act.is(release.verb))
+}
+
+/// Who ended it, why, and how much went.
+fn gone(release: &Release, acts: &[Act]) -> StoryStep {
+    let asked = |act: &&Act| act.is_applied() && act.is(release.verb) && act.asked_at <= release.at;
+    let (who, why) = match acts.iter().rfind(asked) {
+        Some(act) => (act.operator.clone(), act.reason.clone()),
+        None => by_whom(release.said.as_deref()),
+    };
+    let (money, why) = (&release.money, in_brackets(why));
+    let what = match release.verb {
+        "refund" => format!("refunded {money}{why}"),
+        "dismiss" => format!("dismissed {money} as no customer's money{why}"),
+        _ => format!("removed it: {money} left the books{why}"),
+    };
+    step(release.at, StepKind::Back, who, what)
 }
 
 /// How the money came. Names and texts are masked as everywhere.
@@ -356,7 +418,10 @@ fn by_hand(payment: &PaymentView, acts: &[Act]) -> Vec<StoryStep> {
         let given = step(part.split_at, StepKind::Moved, who, what);
         steps.push(StoryStep { current: part.undone_at.is_none(), ..given });
         if let Some(at) = part.undone_at {
-            let (who, why) = by_whom(part.undone_reason.as_deref());
+            let (who, why) = match part.return_id {
+                Some(_) => ("the bank".to_owned(), None),
+                None => by_whom(part.undone_reason.as_deref()),
+            };
             let what = format!("took the part of {} back{}", part.account_id, in_brackets(why));
             steps.push(step(at, StepKind::Back, who, what));
         }

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
-use super::{Privacy, Result, amount, difference, rows_of};
+use super::{Privacy, Result, amount, difference, free_of, rows_of};
 
 const SUGGESTION: &str = include_str!("../sql/views_suggestion.sql");
 const INVOICES: &str = include_str!("../sql/views_suggestion_invoices.sql");
@@ -87,7 +87,7 @@ pub async fn suggestion(
         account_name: row.try_get("account_name")?,
         currency: row.try_get("currency")?,
         amount: amount(&row, "amount")?,
-        unallocated: difference(&row, "amount", &["allocated", "returned", "refunded", "split"])?,
+        unallocated: free_of(&row)?,
         received_on: row.try_get("received_on")?,
         rule: row.try_get("rule")?,
         masked: privacy.is_masked(),

@@ -6,6 +6,14 @@ pub const BOOK: &str = include_str!("steps_back.sql");
 
 pub const PLANTS: &[Plant] = &[
     plant(
+        "A79",
+        "a reference of upstream that was minted for another invoice",
+        "
+        INSERT INTO invoice_references (reference, invoice_id, scheme, given)
+        SELECT payment_reference, 'INV-1', NULL, payment_reference FROM invoices
+         WHERE invoice_id = 'INV-2'",
+    ),
+    plant(
         "A78",
         "a payment that was told without the bank's id as well",
         "

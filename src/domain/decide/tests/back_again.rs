@@ -1,9 +1,13 @@
 //! Money that went back to the bank and comes again, whatever a person did with the rest of the
 //! payment meanwhile; and all of a payment that is split, when its parts share a customer.
 
+use std::sync::Arc;
+
 use super::split::{SETTLED, disposition, parts, shared, sound};
-use crate::domain::effect::BankDisposition;
+use crate::domain::effect::{BankDisposition, Effect, ReturnWaits};
+use crate::domain::input::Input;
 use crate::domain::matching::Policy;
+use crate::domain::matching::text::Tokens;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::testkit::{
     Desk, allocate, assign, credit, money, parked, remove, returned, split, unreturned,
@@ -109,4 +113,22 @@ fn all_goes_back_when_two_parts_share_a_customer() {
     assert_eq!(disposition(&desk, "2"), BankDisposition::Returned);
     assert_eq!(desk.balance("B"), money("65").negated());
     sound(&desk);
+}
+
+/// What could not be decided when it came says so, and is not called one without its original.
+#[test]
+fn a_return_that_was_not_decided_says_so() {
+    let mut desk = hundred();
+    let back = returned("2", "1", "100");
+    let mut message = desk.message(Input::BankTransaction(Box::new(back)));
+    message.tokens = Some(Arc::new(Tokens::unread()));
+    desk.feed(&message);
+    let waits = desk
+        .model
+        .last_effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::ParkReturn { why: ReturnWaits::Undecided, .. }));
+    assert!(waits);
+    // It is tried again at once.
+    assert_eq!(disposition(&desk, "2"), BankDisposition::Returned);
 }

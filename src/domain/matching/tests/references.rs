@@ -2,9 +2,9 @@
 
 use crate::domain::allocation::Rule;
 use crate::domain::effect::Outcome;
-use crate::domain::input::{Command, CreateInvoice};
-use crate::domain::matching::Policy;
+use crate::domain::input::{Command, CreateInvoice, Input};
 use crate::domain::matching::upstream::{GivenReference, Scheme};
+use crate::domain::matching::{Policy, reference};
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::rejection::Rejection;
@@ -226,4 +226,25 @@ fn mistakes(given: &str) -> Vec<String> {
     }
     found.remove(given);
     found.into_iter().collect()
+}
+
+/// Upstream gave another invoice what would be minted: this one gets the next choice, and only
+/// when there is none it is refused.
+#[test]
+fn what_is_minted_is_nobodys() {
+    for taken in [1, 3, reference::CHOICES] {
+        let mut desk = Desk::with_customers(Policy::default());
+        let own = desk.message(Input::Command(Command::CreateInvoice(create("INV-9", "B", "1"))));
+        let choice = |number| reference::mint_nth(&own.content_hash, number);
+        for number in 0..taken {
+            let id = format!("INV-{}", number + 10);
+            invoice_with(&mut desk, &id, "A", &[(choice(number).as_str(), None)]);
+        }
+        let outcome = desk.feed(&own);
+        if taken == reference::CHOICES {
+            assert_eq!(outcome, Outcome::Rejected(Rejection::ReferenceTaken));
+        } else {
+            assert_eq!(desk.reference("INV-9"), choice(taken));
+        }
+    }
 }
