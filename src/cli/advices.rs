@@ -23,9 +23,9 @@ pub enum AdvicesCommand {
         /// Only those of this bank account of ours
         #[arg(long, value_name = "ACCOUNT")]
         bank_account: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: i64,
+        /// At most so many; without it CSV and NDJSON have all, everything else 50
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: Option<i64>,
     },
 }
 
@@ -37,9 +37,10 @@ pub async fn run(
     printer: Printer,
 ) -> Result<(), CliError> {
     let AdvicesCommand::List { state, bank_account, limit } = command;
-    let rows = advices::list(pool, state.as_deref(), bank_account.as_deref(), *limit).await?;
-    printer.rows(&rows)?;
-    Ok(())
+    let rows =
+        advices::list(pool, state.as_deref(), bank_account.as_deref(), printer.wanted(*limit))
+            .await?;
+    printer.whole(rows)
 }
 
 impl Tabular for AdviceRow {

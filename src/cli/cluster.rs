@@ -104,7 +104,11 @@ pub async fn create_topics(
     answer(spawn_blocking(move || cluster.create_topics(&specs, READ_TIMEOUT)).await)
 }
 
-/// Tells at once which of these topics are missing: a producer would try for half a minute.
+/// A broker knows a topic that was made just now a moment later.
+const LOOKS: usize = 6;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Tells soon which of these topics are missing: a producer would try for half a minute.
 ///
 /// # Errors
 /// That one is missing, or why Kafka did not answer.
@@ -113,11 +117,18 @@ pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), Cl
         let problem = "no brokers are set: KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
         return Err(CliError::Usage(problem.to_owned()));
     }
-    let found = topics(kafka).await.map_err(|error| CliError::failed(&error))?;
-    let there = |name: &str| found.iter().any(|topic| topic.name == name && topic.partitions > 0);
-    let missing: Vec<&str> = wanted.iter().copied().filter(|name| !there(name)).collect();
-    if missing.is_empty() {
-        return Ok(());
+    let mut missing = Vec::new();
+    for look in 0..LOOKS {
+        if look > 0 {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        let found = topics(kafka).await.map_err(|error| CliError::failed(&error))?;
+        let there =
+            |name: &str| found.iter().any(|topic| topic.name == name && topic.partitions > 0);
+        missing = wanted.iter().copied().filter(|name| !there(name)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
     }
     Err(CliError::Failed(format!(
         "topic_missing: Kafka has no topic {}; `topup topics create` makes those of topup",

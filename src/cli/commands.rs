@@ -52,7 +52,7 @@ pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, Cl
         CommandsCommand::Waiting { account } => {
             let found = records::waiting(place.pool, account.as_deref()).await?;
             let rows: Vec<Row> = found.into_iter().map(row).collect();
-            place.printer.rows(&rows)?;
+            place.printer.whole(rows)?;
             Ok(Exit::Ok)
         }
         CommandsCommand::Cancel(args) => {

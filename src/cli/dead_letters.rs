@@ -323,7 +323,7 @@ pub async fn run(
     printer: Printer,
 ) -> Result<Option<Call>, CliError> {
     match command {
-        DeadLettersCommand::Groups => printer.rows(&dead_letters::groups(pool).await?)?,
+        DeadLettersCommand::Groups => printer.whole(dead_letters::groups(pool).await?)?,
         DeadLettersCommand::List(args) => list(args, pool, printer).await?,
         DeadLettersCommand::Show { id } => {
             let found = dead_letters::show(pool, *id).await?;

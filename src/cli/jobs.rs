@@ -25,8 +25,8 @@ pub enum JobsCommand {
     Runs {
         #[command(flatten)]
         job: JobArg,
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: i64,
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: Option<i64>,
     },
     /// Runs a job now, also a paused one; exits 3 when it has findings
     #[command(after_help = "Examples:\n  topup jobs run audit --operator alice\n  \
@@ -90,7 +90,7 @@ pub async fn run(
             printer.rows(&rows)?;
         }
         JobsCommand::Runs { job, limit } => {
-            printer.rows(&jobs::runs(pool, &job.job, *limit).await?)?;
+            printer.whole(jobs::runs(pool, &job.job, printer.wanted(*limit)).await?)?;
         }
         JobsCommand::Run { job, as_of, operator } => {
             let as_of = as_of.map_or(now, |since| since.instant(Clock::System));

@@ -12,9 +12,10 @@ pub enum KeysCommand {
     /// Keys whose commands wait, with what for and how many behind it
     #[command(after_help = "Examples:\n  topup keys parked\n  topup keys parked --output json")]
     Parked {
-        /// At most so many, the longest parked first
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: i64,
+        /// At most so many, the longest parked first; without it CSV and NDJSON have all,
+        /// everything else 50
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: Option<i64>,
     },
 }
 
@@ -22,7 +23,7 @@ pub enum KeysCommand {
 /// What the database says.
 pub async fn run(command: &KeysCommand, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
     let KeysCommand::Parked { limit } = command;
-    printer.rows(&keys::parked(pool, *limit).await?)
+    printer.whole(keys::parked(pool, printer.wanted(*limit)).await?)
 }
 
 impl Tabular for ParkedRow {

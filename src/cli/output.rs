@@ -94,6 +94,10 @@ pub struct Printer {
     bom: bool,
 }
 
+/// Rows of a short list: for programs, and for people.
+const ALL_ROWS: i64 = 1_000_000;
+const SOME_ROWS: i64 = 50;
+
 /// Rows that are read at once of a list without end.
 const STREAMED: i64 = 1_000;
 
@@ -212,7 +216,22 @@ impl Printer {
         }
     }
 
-    /// A list that has no pages.
+    /// How many rows of a short list are read: programs get all of them.
+    #[must_use]
+    pub fn wanted(&self, limit: Option<i64>) -> i64 {
+        let all = matches!(self.output, Output::Csv | Output::Ndjson);
+        limit.unwrap_or(if all { ALL_ROWS } else { SOME_ROWS })
+    }
+
+    /// A list that is whole: as one with pages, whose last page it is.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn whole<T: Tabular + Serialize>(&self, items: Vec<T>) -> Result<(), CliError> {
+        self.list(&Listed { items, next: None, looked: None })
+    }
+
+    /// Rows of an answer that is no list.
     ///
     /// # Errors
     /// [`CliError::Output`].

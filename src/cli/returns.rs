@@ -16,9 +16,9 @@ pub enum ReturnsCommand {
     /// Returns that are parked, with why, the longest parked first
     #[command(after_help = "Examples:\n  topup returns list\n  topup returns list --output json")]
     List {
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: i64,
+        /// At most so many; without it CSV and NDJSON have all, everything else 50
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: Option<i64>,
     },
     /// Says which payments a parked return takes: another one, or several
     #[command(after_help = "Example:\n  topup returns take DBS-1 reversal:R-7 --account ACC-1001 \
@@ -80,7 +80,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let (which, act) = match command {
         ReturnsCommand::List { limit } => {
-            printer.rows(&returns::parked(pool, *limit).await?)?;
+            printer.whole(returns::parked(pool, printer.wanted(*limit)).await?)?;
             return Ok(Exit::Ok);
         }
         ReturnsCommand::Take(args) => {

@@ -20,8 +20,8 @@ pub enum RulesCommand {
     /// Stored rule sets, the newest first
     #[command(after_help = "Examples:\n  topup rules list\n  topup rules list --output json")]
     List {
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: i64,
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: Option<i64>,
         /// The cursor that the page before ended with
         #[arg(long, value_name = "VERSION")]
         after: Option<i32>,
@@ -106,7 +106,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     match command {
         RulesCommand::List { limit, after } => {
-            printer.list(&rule_sets::list(pool, *after, *limit).await?)?;
+            printer.list(&rule_sets::list(pool, *after, printer.wanted(*limit)).await?)?;
         }
         RulesCommand::Show { version } => {
             let rules = wiring::rules(pool, config, *version).await?;

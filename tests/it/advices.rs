@@ -208,6 +208,7 @@ async fn what_is_not_plain_goes_to_a_person() {
 
     let listed = topup(&direct, &["advices", "list", "--state", "ambiguous", "--output", "json"]);
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let listed = &listed["items"];
     assert_eq!(listed.as_array().map(Vec::len), Some(3), "{listed}");
     assert_eq!(listed[0]["invoices"], json!(["I1"]), "the newest first: {listed}");
     assert!(!listed.to_string().contains("0420"), "no account number: {listed}");

@@ -105,6 +105,10 @@ async fn what_fits_most_words_comes_first() {
     assert_eq!(found(&direct, "mueller")[0], "account acme");
     assert_eq!(found(&direct, "seng tan"), [format!("payment {id}")]);
     assert_eq!(found(&direct, "NL91ABNA0417164300"), [format!("payment {id}")]);
+    // As people group them.
+    assert_eq!(found(&direct, "NL91 ABNA 0417 1643 00"), [format!("payment {id}")]);
+    let swiss = "21 00000 00003 13947 14300 09017";
+    assert_eq!(found(&direct, swiss)[0], "invoice INV-2026-00013");
     assert_eq!(found(&direct, &format!("41,00 {BOOKED_ON}"))[0], format!("payment {id}"));
     let rent = "SELECT payment_id FROM bank_transactions WHERE unstructured LIKE 'rent%'";
     let rent = direct.database.value(rent).await;

@@ -132,3 +132,39 @@ async fn a_cursor_holds_no_account_number() {
     assert_eq!(wrong.status.code(), Some(2));
     direct.database.abandon().await;
 }
+
+/// Short lists have the form of the others, and programs get all of their rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_lists_are_whole_for_programs_and_have_the_form_of_the_others() {
+    let direct = Direct::new("lists_short").await;
+    for words in [
+        ["commands", "waiting"],
+        ["keys", "parked"],
+        ["dead-letters", "groups"],
+        ["returns", "list"],
+        ["advices", "list"],
+        ["rules", "list"],
+    ] {
+        let told = topup(&direct, &[words.as_slice(), &["--output", "json"]].concat());
+        let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        assert!(told["items"].is_array(), "{words:?}: {told}");
+    }
+    direct
+        .database
+        .execute(
+            "INSERT INTO waiting_commands (source, message_id, topic, partition, record_offset,
+                 record_value, record_headers, wait_key, needs, since, deadline)
+             SELECT 'crm', 'w-' || n, 't', 0, n, '', '[]', 'K-' || n, 'queue', now(), now()
+               FROM generate_series(1, 60) n",
+        )
+        .await;
+    let lines = |words: &[&str]| {
+        text(&topup(&direct, &[["keys", "parked", "--output"].as_slice(), words].concat()).stdout)
+            .lines()
+            .count()
+    };
+    assert_eq!(lines(&["ndjson"]), 60);
+    assert_eq!(lines(&["csv"]), 61);
+    assert_eq!(lines(&["ndjson", "--limit", "7"]), 7);
+    direct.database.abandon().await;
+}

@@ -54,7 +54,7 @@ async fn what_waits_for_nothing_is_told_and_cancelled(world: &World) {
     assert_eq!(told["outcome"], "waiting", "{told}");
     let waiting = topup(world, &["commands", "waiting", "--output", "json"]);
     let waiting: Value = serde_json::from_slice(&waiting.stdout).expect("JSON");
-    let record = waiting[0]["record"].as_str().expect("a command").to_owned();
+    let record = waiting["items"][0]["record"].as_str().expect("a command").to_owned();
     let cancel = ["commands", "cancel", &record, "--reason", "not that one"];
     assert_eq!(done(world, &cancel)["outcome"], "applied");
     let id = told["command"].as_str().expect("an id");

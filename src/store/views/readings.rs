@@ -63,7 +63,53 @@ impl Reading {
 /// The words of a line, in its order.
 #[must_use]
 pub fn of(line: &str, today: NaiveDate) -> Vec<Reading> {
-    line.split_whitespace().map(|word| Reading::of(word, today)).collect()
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut found = Vec::new();
+    let mut at = 0_usize;
+    while let Some(rest) = words.get(at..).filter(|rest| !rest.is_empty()) {
+        let long = grouped(rest).max(1);
+        let joined: String = rest.iter().take(long).copied().collect();
+        found.push(Reading::of(&joined, today));
+        at = at.saturating_add(long);
+    }
+    found
+}
+
+/// Groups that are one number here as people write it, none if it is no such number: of an account
+/// or an RF reference, four signs each (`DE89 3704 0044 …`, `RF18 5390 0754 7034`); of a Swiss
+/// reference, two digits and five times five.
+fn grouped(words: &[&str]) -> usize {
+    let Some((first, rest)) = words.split_first() else { return 0 };
+    let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let five = |word: &&&str| word.len() == 5 && digits(word);
+    if first.len() == 2 && digits(first) && rest.iter().take(5).filter(five).count() == 5 {
+        return 6;
+    }
+    let head = first.len() == 4
+        && first.bytes().take(2).all(|byte| byte.is_ascii_alphabetic())
+        && first.bytes().skip(2).all(|byte| byte.is_ascii_digit());
+    if !head {
+        return 0;
+    }
+    let group = |word: &str| {
+        (1..=4).contains(&word.len())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && (word.bytes().any(|byte| byte.is_ascii_digit()) || word.len() == 4)
+    };
+    let mut count = 0_usize;
+    for word in rest {
+        if !group(word) {
+            break;
+        }
+        count = count.saturating_add(1);
+        // Only the last one is shorter.
+        if word.len() < 4 {
+            break;
+        }
+    }
+    // Two groups behind it at least, one of them of digits: else they are words of their own.
+    let numbers = rest.iter().take(count).filter(|word| digits(word)).count();
+    if count >= 2 && numbers >= 1 { count.saturating_add(1) } else { 0 }
 }
 
 fn written(micros: i64) -> String {
@@ -236,6 +282,23 @@ mod tests {
         assert_eq!(days("03/04/2026", today), [day("2026-04-03"), day("2026-03-04")]);
         for word in ["2026-13-01", "1.2", "71014", "INV-2026-1", "1-2-3"] {
             assert!(days(word, today).is_empty(), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_groups_is_one_word() {
+        let today = day("2026-11-22");
+        let words = |line: &str| of(line, today).into_iter().map(|r| r.word).collect::<Vec<_>>();
+        for (line, read) in [
+            ("SG12 3456 7890", vec!["SG1234567890"]),
+            ("RF18 5390 0754 7034", vec!["RF18539007547034"]),
+            ("1000 NL91 ABNA 0417 1643 00 acme", vec!["1000", "NL91ABNA0417164300", "acme"]),
+            ("21 00000 00003 13947 14300 09017", vec!["210000000003139471430009017"]),
+            ("AB12 1000", vec!["AB12", "1000"]),
+            ("1000 initech 2026-11-22", vec!["1000", "initech", "2026-11-22"]),
+            ("SG12 acme Pte Ltd", vec!["SG12", "acme", "Pte", "Ltd"]),
+        ] {
+            assert_eq!(words(line), read, "{line}");
         }
     }
 
