@@ -246,6 +246,7 @@ pub fn credit_into(id: &str, amount: &str, virtual_account: &str) -> BankTransac
 }
 
 /// Hands records to a model, each with an id of its own, and looks at what came of them.
+#[derive(Clone)]
 pub struct Desk {
     pub model: Model,
     pub now: DateTime<Utc>,

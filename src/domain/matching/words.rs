@@ -14,7 +14,7 @@ mod tables;
 
 use tables::{
     ACCOUNT_SENSE, AMBIGUOUS, FILLERS, INVOICE, INVOICE_BESIDE, NUMBER, NUMBER_BESIDE, OTHER,
-    OTHER_BESIDE, OTHER_BESIDE_AFTER, SHORT, STREET_ENDS, STREETS, UNITS,
+    OTHER_BESIDE, OTHER_BESIDE_AFTER, SHORT, SHORT_NUMBER, STREET_ENDS, STREETS, UNITS,
 };
 
 /// Words between a number and the one that says what it is.
@@ -83,7 +83,9 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         return said;
     }
     let mut head = head;
-    for passed in 0..WORDS_MAX {
+    // The word behind the one that is looked at.
+    let mut behind = String::new();
+    for _ in 0..WORDS_MAX {
         let (before, word) = last_letters(head, GAP_MAX);
         let word = plain(word);
         let word = word.as_ref();
@@ -103,7 +105,8 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
             return Said::Other;
         }
         if SHORT.split_whitespace().any(|short| short == word) {
-            return if passed > 0 { Said::Invoice } else { Said::Nothing };
+            let numbered = SHORT_NUMBER.contains(&behind.as_str());
+            return if numbered { Said::Invoice } else { Said::Nothing };
         }
         if INVOICES.contains(word) {
             return invoice_or_account(before, word);
@@ -114,6 +117,7 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         if let Some(said) = said_beside(before) {
             return said;
         }
+        word.clone_into(&mut behind);
         head = before;
     }
     Said::Nothing
@@ -232,6 +236,8 @@ mod tests {
             ("TOPUP NO. ", Said::Nothing),
             ("RG ", Said::Nothing),
             ("RG-NR. ", Said::Invoice),
+            ("RE-NR. ", Said::Invoice),
+            ("RE: NO. ", Said::Nothing),
             ("ЛИЦЕВОЙ СЧЁТ NO. ", Said::Other),
             ("СЧЁТ NO. ", Said::Invoice),
             ("A/C NO ", Said::Other),

@@ -13,5 +13,6 @@ mod reading;
 mod references;
 mod rest;
 mod several;
+mod typos;
 mod watched;
 mod written;

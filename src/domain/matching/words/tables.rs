@@ -9,8 +9,10 @@ pub(super) const INVOICE: &str = "INV INVS INVOICE INVOICES BILL RECHNUNG RECHNU
     ФАКТУРЫ ФАКТУРЕ فاتورة الفاتورة חשבונית";
 /// Those that mean an account as well, behind some words.
 pub(super) const AMBIGUOUS: &str = "СЧЕТ СЧЕТУ СЧЕТА РАХУНОК РАХУНКУ RACUN RACUNU SZAMLA RG";
-/// Those that do so only with a word such as `NR.` behind them: `RG` is a person in Brazil.
+/// Those that mean an invoice only with a German word for a number behind them: `RG` is a person in
+/// Brazil, and `Re:` begins any letter.
 pub(super) const SHORT: &str = "RG RE";
+pub(super) const SHORT_NUMBER: [&str; 3] = ["NR", "NUMMER", "NRN"];
 /// Behind these they mean an account.
 pub(super) const ACCOUNT_SENSE: &str = "ЛИЦЕВОИ ЛИЦЕВОГО ЛИЦЕВОМУ ЛИЦ РАСЧЕТНЫИ РАСЧЕТНОГО \
     РАСЧЕТНОМУ РАСЧ БАНКОВСКИИ БАНКОВСКОГО ТЕКУЩИИ ТЕКУЩЕГО ЛИЧНЫИ НА СО С НОМЕР ОСОБОВИИ \
@@ -21,9 +23,9 @@ pub(super) const INVOICE_BESIDE: &str = "請求書 請求書番号 请求书 發
 
 /// What says that a number follows.
 pub(super) const NUMBER: &str =
-    "NO NOS NR NRS NRO NUM NUMS NUMBER NUMBERS NUMMER NUMERO NUMER NUMERI N C BROJ SO 番号 رقم";
+    "NO NOS NR NRS NRO NUM NUMS NUMBER NUMBERS NUMMER NUMERO NUMER NUMERI BROJ 番号 رقم";
 /// What stands between a number and the word that says what it is.
-pub(super) const FILLERS: &str = "ID IDS CODE CODIGO CODICE KOD KODE REF REFERENCE ENDING DE DU \
+pub(super) const FILLERS: &str = "N C ID IDS CODE CODIGO CODICE KOD KODE REF REFERENCE ENDING DE DU \
     DES DEL DELLA DI DA DO OF THE LE LA LES EL IS REG REGISTRATION YOUR MY OUR VOTRE NOTRE IHRE \
     IHR UNSERE UNSER SU TU NOMOR NOM NUMBE NUMARASI KENNUNG НОМЕР НОМЕРУ מספר מס";
 pub(super) const NUMBER_BESIDE: &str =
