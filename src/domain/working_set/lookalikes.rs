@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::bank::BankTransaction;
-use crate::domain::decide::bank::entry_of;
 use crate::domain::effect::BankRecord;
 use crate::domain::ids::{BankAccountId, PaymentId, Source};
 use crate::domain::input::ContentHash;
@@ -231,11 +230,20 @@ impl Equals {
         delivery: &Delivery,
     ) -> Option<PaymentId> {
         let earlier = self.apart_from(bank, hash, delivery)?;
-        let two = of_one_statement(bank, &self.transaction)
-            // Without a name of the entry an equal row of a later export is in doubt.
-            && (entry_of(bank).is_some() || self.content_hash != *hash);
+        // Without names of both entries a row of a later export is in doubt.
+        let two = are_two_entries(bank, &self.transaction)
+            || of_one_statement(bank, &self.transaction)
+                && self.content_hash != *hash
+                && self.came_with(delivery);
         let same = !two && alike((bank, text), (&self.transaction, &self.text));
         same.then(|| earlier.clone())
+    }
+
+    /// Whether one of them came in the same delivery.
+    fn came_with(&self, delivery: &Delivery) -> bool {
+        let near = |at: DateTime<Utc>| (delivery.at - at).abs() <= ONE_DELIVERY;
+        let same = self.delivered.get(&delivery.source);
+        same.is_some_and(|all| all.iter().any(|(at, _)| near(*at)))
     }
 
     /// Whether the other, of which one alone has an id, may be the same transfer.

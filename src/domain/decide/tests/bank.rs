@@ -401,6 +401,18 @@ mod without_id {
     }
 
     #[test]
+    fn a_statement_that_is_exported_again_with_more_words_is_in_doubt() {
+        let row =
+            |text: &str| BankTransaction { statement_id: Some("E1".to_owned()), ..saying(text) };
+        for (minutes, expected) in [(0, PaymentState::Allocated), (200, AGAIN)] {
+            let mut desk = desk();
+            send(&mut desk, row("Topup"), "bank", 0);
+            let second = send(&mut desk, row("Topup enriched"), "bank", minutes);
+            assert_eq!(state(&desk, &second), expected, "{minutes}");
+        }
+    }
+
+    #[test]
     fn other_money_is_no_duplicate() {
         let first = saying("Topup");
         let others = [
