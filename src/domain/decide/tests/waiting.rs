@@ -214,6 +214,39 @@ fn what_a_payment_pays_waits_with_its_removal() {
     assert_eq!(desk.invoice_now("INV-2").status, InvoiceStatus::Voided);
 }
 
+/// Money that is left must not be spent while its removal waits, nor be let in where an open invoice
+/// is to be voided.
+#[test]
+fn what_waits_keeps_money_and_invoices_from_a_send() {
+    let mut desk = Desk::new();
+    desk.invoice("INV-1", "A", "5");
+    desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "8")));
+    desk.apply(allocate("PAY-1", "A", &[("INV-1", "5")]));
+    desk.draft("INV-2", "A", "3");
+    let removal = message(&mut desk, remove("PAY-1", "A"));
+    assert!(matches!(desk.feed(&removal), Outcome::Waiting(Need::Proof(_))));
+    assert_eq!(desk.hand_in(mark_sent("INV-2", "A")), behind(&removal));
+    // The same where all of the payment is with an invoice: nothing can be taken meanwhile.
+    let (mut desk, _) = corrected();
+    let second = desk.hand_in(remove("PAY-2", "A"));
+    assert!(matches!(second, Outcome::Waiting(Need::Behind(_))), "{second:?}");
+    desk.apply(mark_sent("INV-4", "A"));
+    // An invoice that is partly paid is open: it is voided once the payment is off.
+    let mut desk = Desk::new();
+    desk.invoice("INV-1", "A", "5");
+    desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "3")));
+    desk.apply(allocate("PAY-1", "A", &[("INV-1", "")]));
+    desk.draft("INV-2", "A", "3");
+    let correction = message(&mut desk, deallocate("PAY-1", "INV-1", "A"));
+    assert!(matches!(desk.feed(&correction), Outcome::Waiting(Need::Proof(_))));
+    let voided = message(&mut desk, void("INV-1", "A"));
+    assert_eq!(desk.feed(&voided), behind(&correction));
+    assert_eq!(desk.hand_in(mark_sent("INV-2", "A")), behind(&voided));
+    desk.watermark();
+    assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Voided);
+    assert!(desk.invoice_now("INV-2").sent_at.is_some());
+}
+
 #[test]
 fn a_command_without_a_customer_waits_by_its_payment() {
     let mut desk = Desk::new();
