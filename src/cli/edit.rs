@@ -20,8 +20,9 @@ pub const HELP: &str = "Examples:
   topup dead-letters edit --code amount_invalid --reason 'their fault of 3 May' \\
     --patch '[{\"op\": \"replace\", \"path\": \"/data/amount\", \"value\": \"10.00\"}]'
 
-Without --file, --patch or --record-key the value is opened in $VISUAL or $EDITOR; that shows names and
-numbers of payers, so it needs --unmasked. A patch is RFC 6902, given itself, as a file, or as -.";
+Without --file, --patch or --record-key the value is opened in $VISUAL or $EDITOR; that shows names
+and numbers of payers, so it needs --unmasked. A patch is RFC 6902, given itself, as a file, or
+as -.";
 
 #[derive(Debug, Clone, Args)]
 pub struct EditOptions {

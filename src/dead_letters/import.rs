@@ -165,13 +165,7 @@ async fn import_in_tx(
     let mut write = BatchWrite::default();
     let record = match found {
         Found::Here(result, record) => {
-            let row = DeadLetterRow {
-                raw,
-                record: Some(record),
-                named: (None, None),
-                code,
-                message: origin.message,
-            };
+            let row = row_of(raw, record, code, origin.message);
             // The same place and bytes say more than what became of the id since.
             let new = dead_letters::import_in_tx(tx, &row, at).await?.is_some();
             let known = result == Imported::Discarded;
@@ -189,28 +183,29 @@ async fn import_in_tx(
             record
         }
     };
-    let row = DeadLetterRow {
-        raw,
-        record: Some(record),
-        named: (None, None),
-        code,
-        message: origin.message,
-    };
+    let row = row_of(raw, record, code, origin.message);
     let Some(id) = dead_letters::import_in_tx(tx, &row, at).await? else {
         return Ok((conflict_here(tx, &row).await?, row.code));
     };
     let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
     persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await?;
-    let act = Act {
-        dead_letter_id: id,
+    dead_letters::act_in_tx(tx, "import", who, &[imported(id, &row.code)], at).await?;
+    Ok((Imported::Stored(Some(id)), row.code))
+}
+
+fn imported(dead_letter_id: i64, code: &str) -> Act {
+    Act {
+        dead_letter_id,
         outcome: "imported",
-        code: Some(row.code.clone()),
+        code: Some(code.to_owned()),
         status: "open",
         revision_before: 0,
         revision: 0,
-    };
-    dead_letters::act_in_tx(tx, "import", who, &[act], at).await?;
-    Ok((Imported::Stored(Some(id)), row.code))
+    }
+}
+
+fn row_of(raw: RawRecordRow, record: RecordId, code: String, message: String) -> DeadLetterRow {
+    DeadLetterRow { raw, record: Some(record), named: (None, None), code, message }
 }
 
 enum Found {

@@ -369,15 +369,7 @@ impl WorkingSet {
             Effect::UpsertAccount(upsert, _) => self.apply_upsert(upsert),
             Effect::CreateInvoice(invoice) => self.apply_invoice(invoice),
             Effect::NameInvoice { invoice_id, references } => self.name_all(invoice_id, references),
-            Effect::SendInvoice { invoice_id, at } => {
-                let invoice = self.invoice_mut(invoice_id)?;
-                invoice.status = InvoiceStatus::AwaitingPayment;
-                // A re-send restarts the age, but the invoice keeps its place in the order.
-                invoice.sent_at = invoice.sent_at.or(Some(*at));
-                invoice.stale_since = Some(*at);
-                let account = invoice.account_id.clone();
-                self.fresh.entry(account).or_default().insert(invoice_id.clone());
-            }
+            Effect::SendInvoice { invoice_id, at } => self.apply_sent(invoice_id, *at)?,
             Effect::VoidInvoice { invoice_id, reason, at } => {
                 let invoice = self.invoice_mut(invoice_id)?;
                 invoice.status = InvoiceStatus::Voided;
@@ -437,6 +429,21 @@ impl WorkingSet {
             | Effect::Post(_)
             | Effect::RecordStatement(_) => {}
         }
+        Ok(())
+    }
+
+    fn apply_sent(
+        &mut self,
+        invoice_id: &InvoiceId,
+        at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Stop> {
+        let invoice = self.invoice_mut(invoice_id)?;
+        invoice.status = InvoiceStatus::AwaitingPayment;
+        // A re-send restarts the age, but the invoice keeps its place in the order.
+        invoice.sent_at = invoice.sent_at.or(Some(at));
+        invoice.stale_since = Some(at);
+        let account = invoice.account_id.clone();
+        self.fresh.entry(account).or_default().insert(invoice_id.clone());
         Ok(())
     }
 

@@ -272,13 +272,7 @@ pub async fn working_set(
     if locks == Locks::Last {
         found.keep_unlocked(&mut set);
     }
-    while resolve::lock_watch_keys(tx, needs, &found).await? {
-        // An invoice may have appeared before the lock was granted.
-        found = resolve::invoices_and_minted(tx, needs).await?;
-        if !resolve::mint_others(needs, &found) {
-            break;
-        }
-    }
+    lock_keys(tx, needs, &mut found).await?;
     review::debtors(tx, needs, &mut set).await?;
     let read = resolve::payers(tx, needs, &mut set).await?;
     owners.extend(needs.accounts.iter().cloned());
@@ -320,6 +314,21 @@ pub async fn working_set(
         queues(tx, needs, &mut set).await?;
     }
     Ok(set)
+}
+
+async fn lock_keys(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    found: &mut resolve::Found,
+) -> Result<(), StoreError> {
+    while resolve::lock_watch_keys(tx, needs, found).await? {
+        // An invoice may have appeared before the lock was granted.
+        *found = resolve::invoices_and_minted(tx, needs).await?;
+        if !resolve::mint_others(needs, found) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn make_accounts_known(

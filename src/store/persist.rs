@@ -175,14 +175,8 @@ impl Touched {
                 | Effect::SettlePayment { payment_id, .. } => {
                     touched.changed_payments.insert(payment_id.clone());
                 }
-                Effect::Allocate(allocation) => {
-                    touched.changed_invoices.insert(allocation.invoice_id.clone());
-                    touched.changed_payments.insert(allocation.payment_id.clone());
-                }
-                Effect::Reverse(reversal) => {
-                    touched.changed_invoices.insert(reversal.invoice_id.clone());
-                    touched.changed_payments.insert(reversal.payment_id.clone());
-                }
+                Effect::Allocate(of) => touched.both(&of.invoice_id, &of.payment_id),
+                Effect::Reverse(of) => touched.both(&of.invoice_id, &of.payment_id),
                 Effect::Return(returned) => {
                     touched.changed_payments.insert(returned.payment_id.clone());
                 }
@@ -224,6 +218,11 @@ impl Touched {
         touched.changed_invoices.retain(|id| !touched.new_invoices.contains(id));
         touched.changed_payments.retain(|id| !touched.new_payments.contains(id));
         touched
+    }
+
+    fn both(&mut self, invoice_id: &InvoiceId, payment_id: &PaymentId) {
+        self.changed_invoices.insert(invoice_id.clone());
+        self.changed_payments.insert(payment_id.clone());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random sequences over payments that are split or not: the bank takes back and gives again in any
-//! order and any part, persons split, undo, allocate, remove, refund, dismiss and point returns, and
-//! customers spend. Every record must have an outcome, nothing may fail when it is tried again, and
-//! the auditor, which calls no code of the service, must find the money of every step.
+//! order and any part, persons split, undo, allocate, remove, refund, dismiss and point returns,
+//! and customers spend. Every record must have an outcome, nothing may fail when it is tried again,
+//! and the auditor, which calls no code of the service, must find the money of every step.
 //!
 //! `TOPUP_SEED` repeats one sequence; what failed names its seed and all that was sent before.
 

@@ -114,8 +114,8 @@ async fn both_are_shown(direct: &mut Direct, case: &str) {
     assert_eq!(direct.database.value(BALANCE).await, "50180000", "{case}");
 }
 
-/// What tells two transfers apart: the bank's two ids, a payer, a day, an amount, a text, a currency,
-/// the numbers of one statement.
+/// What tells two transfers apart: the bank's two ids, a payer, a day, an amount, a text, a
+/// currency, the numbers of one statement.
 #[tokio::test]
 async fn two_transfers_stay_two_payments() {
     let mut direct = Direct::new("tf_two").await;

@@ -229,10 +229,15 @@ async fn publishing_checks_waits_and_names_a_missing_topic() {
         "{conflict}"
     );
     worker.shutdown().await;
+    names_a_missing_topic(&world, name).await;
+    std::fs::remove_file(&file).expect("removed");
+    world.finish().await;
+}
 
+async fn names_a_missing_topic(world: &World, name: &str) {
     let other = format!("{}_other", world.name);
     let prefix = format!("kafka.topic_prefix={other}");
-    let elsewhere = |words: &[&str]| topup(&world, &[&["--set", &prefix], words].concat());
+    let elsewhere = |words: &[&str]| topup(world, &[&["--set", &prefix], words].concat());
     let missing = elsewhere(&["publish", name]);
     assert_eq!(missing.status.code(), Some(1));
     let named =
@@ -242,8 +247,6 @@ async fn publishing_checks_waits_and_names_a_missing_topic() {
     assert_eq!(said(&made).matches("created").count(), 5, "{}", said(&made));
     let again = elsewhere(&["doctor", "--fix"]);
     assert!(said(&again).contains("all 5 exist"), "{}", said(&again));
-    std::fs::remove_file(&file).expect("removed");
     let topics = Topics::with_prefix(&other).all().map(str::to_owned).to_vec();
     crate::harness::kafka::delete_topics(&world.brokers, topics).await;
-    world.finish().await;
 }

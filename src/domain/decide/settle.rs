@@ -108,12 +108,9 @@ pub(super) fn post_provisioned(
     let payment = payment_of(recording, payment_id)?;
     let state = payment.settled_state()?;
     // What is left may be for a later invoice of the customer.
-    let watches = match (&payment.account_id, payment.origin, state) {
-        (Some(account_id), PaymentOrigin::Bank, PaymentState::PartlyAllocated) => {
-            vec![WatchKey::account(account_id, payment.currency())]
-        }
-        _ => Vec::new(),
-    };
+    let waits = payment.origin == PaymentOrigin::Bank && state == PaymentState::PartlyAllocated;
+    let owner = payment.account_id.as_ref().filter(|_| waits);
+    let watches = owner.map(|id| WatchKey::account(id, payment.currency())).into_iter().collect();
     recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
     Ok(())
 }

@@ -5,9 +5,9 @@ use crate::domain::effect::Effect;
 use crate::domain::ids::PaymentId;
 use crate::domain::review::{AliasUse, ReviewEffect};
 
-/// A person took `payment_id` back, or an allocation of it, or shared it out: the aliases that its decisions rested
-/// on, and those that its confirmation made, are demoted and must be earned again. A return by the
-/// bank says nothing about whose money it was and does not come here.
+/// A person took `payment_id` back, or an allocation of it, or shared it out: the aliases that its
+/// decisions rested on, and those that its confirmation made, are demoted and must be earned again.
+/// A return by the bank says nothing about whose money it was and does not come here.
 pub(super) fn unlearn(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<(), Halt> {
     let links = recording.set.review.uses.get(payment_id).cloned().unwrap_or_default();
     for link in links {

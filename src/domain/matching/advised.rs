@@ -63,8 +63,8 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// The payment pays some of what its advice names, and has a rest: what else the advice names is
-    /// what the rest is for. A person takes it.
+    /// The payment pays some of what its advice names, and has a rest: what else the advice names
+    /// is what the rest is for. A person takes it.
     fn advised_rest(&mut self) -> Result<Option<Step>, Stop> {
         let set = self.set;
         let bound = set.advices.of_payment(self.subject.payment_id);

@@ -1,8 +1,8 @@
--- The bank's payments with exactly this money that pay an invoice which a line of an advice names: by
--- its id, by a folded number, by our reference or one of upstream. The advice may be about one of
--- them. One row of the arrays is a line.
--- Index: invoices_pkey, invoices_folded_key, invoices_payment_reference_key, invoice_references_pkey,
--- allocations_invoice, bank_transactions_payment.
+-- The bank's payments with exactly this money that pay an invoice which a line of an advice names:
+-- by its id, by a folded number, by our reference or one of upstream. The advice may be about one
+-- of them. One row of the arrays is a line.
+-- Index: invoices_pkey, invoices_folded_key, invoices_payment_reference_key,
+-- invoice_references_pkey, allocations_invoice, bank_transactions_payment.
 SELECT DISTINCT ON (b.payment_id)
        p.account_id AS owner, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
        b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,

@@ -1,5 +1,5 @@
--- The entries of one statement ($2, or `ID@YEAR`, or `ID@DAY`) of a bank account, with what became of each and
--- why it counts, as reconcile_bank counts them; days are those of the zone $4.
+-- The entries of one statement ($2, or `ID@YEAR`, or `ID@DAY`) of a bank account, with what became
+-- of each and why it counts, as reconcile_bank counts them; days are those of the zone $4.
 -- Index: bank_transactions_pkey.
 WITH said AS (
     SELECT s.*, (s.complete_through - interval '1 microsecond') AT TIME ZONE $4 AS at_end,

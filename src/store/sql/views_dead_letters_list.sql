@@ -1,5 +1,6 @@
 -- Dead letters of any or one status in the order of their ids. Index: dead_letters_pkey.
-SELECT dead_letter_id, topic, partition, record_offset, code, message, attempts, source, named_source, named_id,
+SELECT dead_letter_id, topic, partition, record_offset, code, message, attempts, source,
+       named_source, named_id,
        message_id, first_failed_at, last_failed_at, status, resolved_at, resolution
   FROM dead_letters
  WHERE dead_letter_id > coalesce($1::bigint, 0)

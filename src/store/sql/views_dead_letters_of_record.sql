@@ -1,7 +1,8 @@
 -- Dead letters of one record: at its own place, and at those of its repeats. Indexes:
 -- inbox_repeats_record, dead_letters_place.
 SELECT d.dead_letter_id, d.topic, d.partition, d.record_offset, d.code, d.message, d.attempts,
-       d.source, d.message_id, d.named_source, d.named_id, d.first_failed_at, d.last_failed_at, d.status, d.resolved_at,
+       d.source, d.message_id, d.named_source, d.named_id, d.first_failed_at, d.last_failed_at,
+       d.status, d.resolved_at,
        d.resolution
   FROM (SELECT $3::text AS topic, $4::integer AS partition, $5::bigint AS record_offset
         UNION

@@ -19,7 +19,8 @@ SELECT h.payment_id, p.account_id, p.currency, h.free::text AS unallocated, p.re
                   WHERE a.payment_id = h.payment_id AND a.allocated_at <= $1) THEN 'rest'
             WHEN (SELECT d.outcome FROM decisions d
                    WHERE d.payment_id = h.payment_id AND d.decided_at <= $1
-                   ORDER BY d.place DESC NULLS LAST, d.decision_id DESC LIMIT 1) IN ('parked', 'suggested') THEN 'parked'
+                   ORDER BY d.place DESC NULLS LAST, d.decision_id DESC LIMIT 1)
+                 IN ('parked', 'suggested') THEN 'parked'
             ELSE 'on_account' END AS kind
   FROM held h
   JOIN payments p ON p.payment_id = h.payment_id

@@ -343,8 +343,8 @@ fn above_the_limit_all_that_it_says_is_one_choice() {
     assert_eq!(desk.pays("1"), ["I1 60.00 SGD", "I2 20.00 SGD"]);
 }
 
-/// The money was matched before its advice came. What it pays is what the advice says: the advice is
-/// used, and waits for no other money.
+/// The money was matched before its advice came. What it pays is what the advice says: the advice
+/// is used, and waits for no other money.
 #[test]
 fn an_advice_of_money_that_pays_its_invoices_already_is_used() {
     let mut desk = desk();

@@ -214,8 +214,8 @@ fn what_a_payment_pays_waits_with_its_removal() {
     assert_eq!(desk.invoice_now("INV-2").status, InvoiceStatus::Voided);
 }
 
-/// Money that is left must not be spent while its removal waits, nor be let in where an open invoice
-/// is to be voided.
+/// Money that is left must not be spent while its removal waits, nor be let in where an open
+/// invoice is to be voided.
 #[test]
 fn what_waits_keeps_money_and_invoices_from_a_send() {
     let mut desk = Desk::new();

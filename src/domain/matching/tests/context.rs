@@ -38,10 +38,13 @@ const OTHERS: &[&str] = &[
     "Versicherungsnr. {}", "Policen-Nr. {}", "n° client {}", "Client n° {}", "numéro de client {}",
     "N° de contrat : {}", "contrat n° {}", "police n° {}", "compte n° {}", "abonné {}",
     "cliente n. {}", "codice cliente {}", "contratto {}", "polizza n. {}", "cliente nº {}",
-    "{}úm. de cliente {}", "número de cuenta {}", "contrato nº {}", "póliza {}", "n.º de cliente {}",
-    "apólice {}", "klantnr {}", "klantnummer: {}", "Klant nr. {}", "contractnr. {}", "polisnummer {}",
+    "{}úm. de cliente {}", "número de cuenta {}", "contrato nº {}", "póliza {}",
+    "n.º de cliente {}",
+    "apólice {}", "klantnr {}", "klantnummer: {}", "Klant nr. {}", "contractnr. {}",
+    "polisnummer {}",
     "kundnr {}", "kundenummer {}", "kundenr. {}", "medlem nr {}", "asiakasnro {}", "sopimus {}",
-    "nr klienta {}", "umowa nr {}", "zákazník č. {}", "ügyfélszám {}", "müşteri no {}", "abone no: {}",
+    "nr klienta {}", "umowa nr {}", "zákazník č. {}", "ügyfélszám {}", "müşteri no {}",
+    "abone no: {}",
     "no. pelanggan {}", "no. rekening {}", "No Akaun {}", "клиент № {}", "договор № {}",
     "по договору №{}", "лицевой счет {}", "Лицевой счёт № {}", "л/с {}", "р/с {}", "на счет {}",
     "номер клиента {}", "абонент {}", "особовий рахунок {}", "договір № {}", "žiro račun {}",
@@ -49,19 +52,23 @@ const OTHERS: &[&str] = &[
     "契約番号{}", "고객번호 {}", "계좌번호 {}", "계약번호: {}", "رقم العميل {}", "رقم الحساب {}", "عقد رقم {}",
     "מספר לקוח {}", "ลูกค้าเลขที่ {}", "mã khách hàng {}",
     // Papers, things and machines.
-    "Tel. {}", "tel no {}", "Phone: {}", "HP {}", "Mobile no. {}", "Tlf {}", "電話{}", "电话：{}", "тел. {}",
+    "Tel. {}", "tel no {}", "Phone: {}", "HP {}", "Mobile no. {}", "Tlf {}", "電話{}", "电话：{}",
+    "тел. {}",
     "VAT no. {}", "VAT Reg No {}", "UEN {}", "GST Reg. No. {}", "Tax ID {}", "Steuernr. {}",
-    "St.-Nr. {}", "TVA n° {}", "SIRET {}", "P.IVA {}", "NIF {}", "CPF {}", "RG {}", "NIP {}", "ИНН {}",
+    "St.-Nr. {}", "TVA n° {}", "SIRET {}", "P.IVA {}", "NIF {}", "CPF {}", "RG {}", "NIP {}",
+    "ИНН {}",
     "税号{}", "Order no. {}", "PO no. {}", "Bestellnr. {}", "commande n° {}", "pedido nº {}",
     "заказ № {}", "订单号{}",
 ];
 /// More of them: what machines and desks print.
 #[rustfmt::skip]
 const PAPERS: &[&str] = &[
-    "Policy no. {}", "Contract No {}", "Meter no. {}", "Meter {}", "Zählernr. {}", "Zählernummer {}",
+    "Policy no. {}", "Contract No {}", "Meter no. {}", "Meter {}", "Zählernr. {}",
+    "Zählernummer {}",
     "compteur n° {}", "contatore {}", "licznik nr {}", "счетчик № {}", "Vehicle no. {}", "plate {}",
     "Car {}", "Kennzeichen {}", "kenteken {}", "targa {}", "车牌{}", "Voucher {}", "voucher no. {}",
-    "Coupon {}", "Gutschein {}", "Ticket {}", "ticket no. {}", "ticket #{}", "Terminal {}", "TID {}",
+    "Coupon {}", "Gutschein {}", "Ticket {}", "ticket no. {}", "ticket #{}", "Terminal {}",
+    "TID {}",
     "Batch {}", "batch no. {}", "Auth {}", "auth code {}", "Approval no {}", "Trace no. {}",
     "Receipt {}", "receipt no. {}", "Quittung Nr. {}", "reçu n° {}", "recibo {}", "ricevuta n. {}",
     "kvitto {}", "чек № {}", "领收书{}", "{} km", "{} kWh", "{} points",
@@ -69,7 +76,8 @@ const PAPERS: &[&str] = &[
 /// What means an invoice.
 #[rustfmt::skip]
 const INVOICES: &[&str] = &[
-    "Invoice {}", "INVOICE NO. {}", "invoice number {}", "Invoice number: {}", "Inv {}", "inv. no. {}",
+    "Invoice {}", "INVOICE NO. {}", "invoice number {}", "Invoice number: {}", "Inv {}",
+    "inv. no. {}",
     "Inv #{}", "invoice #{}", "Invoice ref. {}", "bill no. {}", "Tax invoice {}", "Rechnung {}",
     "Rechnung Nr. {}", "Rechnungsnr. {}", "Rechnungs-Nr. {}", "Rechnungsnummer: {}", "Rg-Nr. {}",
     "RNr. {}", "Re.-Nr. {}", "facture {}", "facture n° {}", "facture nº {}", "numéro de facture {}",

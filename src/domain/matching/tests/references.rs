@@ -169,8 +169,8 @@ fn digits_that_are_said_to_be_something_else_are_no_reference() {
 }
 
 /// One wrong digit, two swapped, one missing or too many, in the field and on a line of its own: no
-/// reference any more, and nothing is paid; a person sees the one that was nearly written. The other
-/// customer has an invoice of the same amount.
+/// reference any more, and nothing is paid; a person sees the one that was nearly written. The
+/// other customer has an invoice of the same amount.
 #[test]
 fn a_mistyped_reference_of_upstream_is_suggested_and_never_paid() {
     let schemes = [

@@ -25,7 +25,8 @@ pub(super) const INVOICE_BESIDE: &str = "請求書 請求書番号 请求书 發
 pub(super) const NUMBER: &str =
     "NO NOS NR NRS NRO NUM NUMS NUMBER NUMBERS NUMMER NUMERO NUMER NUMERI BROJ 番号 رقم";
 /// What stands between a number and the word that says what it is.
-pub(super) const FILLERS: &str = "N C ID IDS CODE CODIGO CODICE KOD KODE REF REFERENCE ENDING DE DU \
+pub(super) const FILLERS: &str = "N C ID IDS CODE CODIGO CODICE KOD KODE REF REFERENCE ENDING DE \
+    DU \
     DES DEL DELLA DI DA DO OF THE LE LA LES EL IS REG REGISTRATION YOUR MY OUR VOTRE NOTRE IHRE \
     IHR UNSERE UNSER SU TU NOMOR NOM NUMBE NUMARASI KENNUNG НОМЕР НОМЕРУ מספר מס";
 pub(super) const NUMBER_BESIDE: &str =
