@@ -97,10 +97,11 @@ pub(super) fn change(
     bank.unstructured = vec![text];
 }
 
-/// The smaller half, in whole cents.
+/// The smaller half, in whole cents, less a few: half of a round amount is another round amount,
+/// and would pay a later invoice of the customer.
 fn half(micros: i64) -> i64 {
     let cents = micros / super::world::CENT;
-    (cents / 2).saturating_mul(super::world::CENT)
+    (cents / 2).saturating_sub(7).saturating_mul(super::world::CENT)
 }
 
 /// The second half.

@@ -133,9 +133,13 @@ async fn money_is_recorded_whatever_the_length_of_its_text() {
     let kept: String = direct.database.value(sql).await;
     let last = kept.lines().last().unwrap_or_default();
     assert!(last.starts_with("[cut: 31669 bytes, sha256 "), "{last}");
-    // Told again it is the same money; with another end it is not.
-    for (lines, outcome) in [(addenda(600), "duplicate"), (addenda(599), "dead_lettered")] {
-        let value = bank(&format!("again-{outcome}"), &record("T2", "7.77", lines));
+    // Told again, with another end as well, it is the same money; with another amount it is not.
+    for (again, amount, lines, outcome) in [
+        ("again-1", "7.77", addenda(600), "duplicate"),
+        ("again-2", "7.77", addenda(599), "duplicate"),
+        ("again-3", "7.78", addenda(600), "dead_lettered"),
+    ] {
+        let value = bank(again, &record("T2", amount, lines));
         let item = direct.item(Topic::BankPayments, None, value.as_bytes());
         assert_eq!(direct.run(&[item]).await[0].outcome, outcome);
     }

@@ -268,8 +268,9 @@ pub(super) fn unsplit(
         }
     }
     let links = unspent_links(recording, &parts)?;
-    if links.iter().any(|links| !links.is_empty()) {
-        prove(recording, "topup.payment.unsplit.v1", account_id, payment_id)?;
+    // Each customer whose money goes back may have spent of it, not only the command's.
+    for owner in links.iter().filter_map(|links| links.first()).map(|link| &link.account_id) {
+        prove(recording, "topup.payment.unsplit.v1", owner, payment_id)?;
     }
     take_back(recording, &payment, &parts, &links, reason)?;
     Ok(command::applied_payment(payment_id))

@@ -1,6 +1,7 @@
 -- Open dead letters in the order of their ids. Index: dead_letters_open_ids.
 SELECT dead_letter_id, topic, partition, record_offset, code, message, attempts, source,
-       message_id, first_failed_at, last_failed_at, status, resolved_at, resolution
+       named_source, named_id, message_id,
+       first_failed_at, last_failed_at, status, resolved_at, resolution
   FROM dead_letters
  WHERE status = 'open'
    AND dead_letter_id > coalesce($1::bigint, 0)

@@ -3,8 +3,8 @@
 
 use crate::domain::effect::{BankDisposition, BankKey, Outcome};
 use crate::domain::event::{EventKey, Fact};
-use crate::domain::ids::PaymentId;
-use crate::domain::input::Command;
+use crate::domain::ids::{PaymentId, RefundId, UsageId};
+use crate::domain::input::{Command, Input};
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::Policy;
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
@@ -13,6 +13,7 @@ use crate::domain::testkit::{
     Desk, account, allocate, assign, banked, credit, credit_saying, deallocate, money, parked,
     payment, record, remove, returned, split, unreturned, unsplit,
 };
+use crate::domain::usage::{Refund, Usage};
 
 pub(super) const SETTLED: &str = "BANK:OURS:1";
 
@@ -301,4 +302,27 @@ fn a_split_waits_for_an_invoice_that_is_not_known_yet() {
     desk.invoice("I7", "B", "100");
     assert_eq!(desk.balance("B"), money("100"));
     assert_eq!(desk.state("1"), PaymentState::Split);
+}
+
+/// The usage of the one who is not named may be unproven: then nothing of the other goes back.
+#[test]
+fn a_split_is_not_undone_while_the_usage_of_any_part_is_unproven() {
+    for unproven in ["A", "B"] {
+        let mut desk = shared();
+        desk.watermark();
+        // It waits for its charge: how much was spent is not known.
+        let early = Usage::Refund(Refund {
+            refund_id: RefundId::trusted("R1"),
+            usage_id: UsageId::trusted("U1"),
+            account_id: account(unproven),
+            amount: money("1"),
+        });
+        let early = desk.message(Input::Usage(early));
+        assert!(matches!(desk.feed(&early), Outcome::Waiting(_)));
+        for named in ["A", "B"] {
+            let outcome = desk.hand_in(unsplit(SETTLED, named));
+            assert!(matches!(outcome, Outcome::Waiting(_)), "{unproven} {named}: {outcome:?}");
+        }
+        assert_eq!((desk.balance("A"), desk.balance("B")), (money("60.50"), money("40")));
+    }
 }
