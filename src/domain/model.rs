@@ -349,6 +349,16 @@ impl Model {
         Ok(())
     }
 
+    /// As the sweep does, which goes round again and again: what one of them waited for may have
+    /// been released only after its turn.
+    #[cfg(test)]
+    pub fn sweep(&mut self, as_of: DateTime<Utc>) {
+        for _ in 0..3 {
+            self.release(as_of);
+            self.end_batch();
+        }
+    }
+
     /// Decides waiting commands again, those of each account in their order; one that still waits
     /// holds up what depends on it.
     fn release(&mut self, as_of: DateTime<Utc>) {

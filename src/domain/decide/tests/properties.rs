@@ -403,6 +403,8 @@ proptest! {
             model.set.usage.complete_through = Some(chrono::DateTime::<chrono::Utc>::MAX_UTC);
             for message in log {
                 model.feed(message, message.time);
+                // Else what waits would have its turn with the next record, of whichever group.
+                model.sweep(message.time);
             }
             model.summary()
         };
