@@ -197,7 +197,12 @@ impl Relay {
 
     async fn letters_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
         let tried = self.letters_tried.load(Ordering::Relaxed);
-        let rows = outbox::letters_in_tx(tx, LETTERS, tried).await?;
+        let mut rows = outbox::letters_in_tx(tx, LETTERS, tried).await?;
+        if rows.is_empty() && tried > 0 {
+            // From the beginning, in this round: else each end would look like one without work,
+            // and the pause between attempts would begin anew.
+            rows = outbox::letters_in_tx(tx, LETTERS, 0).await?;
+        }
         let Some(last) = rows.last() else {
             self.letters_tried.store(0, Ordering::Relaxed);
             return Ok(Round::default());

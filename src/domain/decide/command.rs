@@ -211,7 +211,6 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
     Ok(applied_invoice(&create.invoice_id))
 }
 
-/// The references that upstream gave: each is good and names no other invoice, for ever.
 /// The first reference that names nothing yet: upstream may have given an invoice one that is equal
 /// to what would be minted.
 fn mint(recording: &Recording<'_>, given: &[UpstreamReference]) -> Result<String> {
@@ -224,6 +223,7 @@ fn mint(recording: &Recording<'_>, given: &[UpstreamReference]) -> Result<String
     choices.find(free).ok_or_else(|| Rejection::ReferenceTaken.into())
 }
 
+/// The references that upstream gave: each is good and names no other invoice, for ever.
 fn references(recording: &Recording<'_>, create: &CreateInvoice) -> Result<Vec<UpstreamReference>> {
     let (given, currency) = (&create.references, create.amount.currency());
     let mut references: Vec<UpstreamReference> = Vec::with_capacity(given.len());

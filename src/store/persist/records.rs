@@ -74,6 +74,8 @@ impl Stands {
     #[must_use]
     pub fn of(need: &Need, queued: Option<&Queued>) -> Self {
         let everything = || vec![EVERYTHING.to_owned()];
+        // What waits holds up something, also by the table's own rule.
+        let queued = queued.filter(|one| !one.touches.is_empty());
         Self {
             needs: need.key(),
             behind: match need {
