@@ -1,6 +1,9 @@
 //! Words that look like an identity and are nobody's: what banks and people write where nothing
 //! was given, masked account numbers, numbers that everybody uses. One place for all of them.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -209,6 +212,11 @@ const GENERAL: [&str; 101] = [
     "CONTA",
     "REKENING",
 ];
+/// The two tables, and the longest word of both: each payment's words are looked up in them.
+static NOTHINGS: LazyLock<HashSet<&str>> = LazyLock::new(|| NOTHING.into());
+static GENERALS: LazyLock<HashSet<&str>> = LazyLock::new(|| GENERAL.into());
+static LONGEST: LazyLock<usize> =
+    LazyLock::new(|| NOTHING.iter().chain(&GENERAL).map(|word| word.len()).max().unwrap_or(0));
 const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const MONTH_NAMES: [&str; 12] = [
@@ -269,12 +277,19 @@ fn without_marks(normal: String) -> String {
     normal.nfd().filter(|c| !is_combining_mark(*c)).collect()
 }
 
+fn is_nothing(word: &str) -> bool {
+    word.len() <= *LONGEST && NOTHINGS.contains(word)
+}
+
+fn is_nothing_or_general(word: &str) -> bool {
+    word.len() <= *LONGEST && (NOTHINGS.contains(word) || GENERALS.contains(word))
+}
+
 /// `KEINEANGABE`: two words that say nothing, as an account number is stored. Short ones may be
 /// a word that says something: `NAIN`.
 fn is_nothing_glued(key: &str) -> bool {
     let long = NOTHING.iter().filter(|word| word.len() >= NOTHING_GLUED_MIN);
-    long.filter_map(|word| key.strip_prefix(word))
-        .any(|rest| NOTHING.contains(&rest) || GENERAL.contains(&rest))
+    long.filter_map(|word| key.strip_prefix(word)).any(is_nothing_or_general)
 }
 
 /// Whether a name says nothing about who paid.
@@ -292,7 +307,7 @@ pub fn is_placeholder_name(text: &str) -> bool {
 pub fn is_word_for_none(text: &str) -> bool {
     let normal = normalise(text);
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
-    normal.is_ascii() && (key.is_empty() || NOTHING.contains(&key.as_str()))
+    normal.is_ascii() && (key.is_empty() || is_nothing(&key))
 }
 
 /// Whether a reference that a payer gave (an end-to-end id, a text) names no single payment: a word
@@ -301,15 +316,14 @@ pub fn is_word_for_none(text: &str) -> bool {
 pub fn is_weak_reference(text: &str) -> bool {
     let normal = normalise(text);
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
-    if is_pattern(&key) || NOTHING.contains(&key.as_str()) {
+    if is_pattern(&key) || is_nothing(&key) {
         return true;
     }
     if key.bytes().all(|byte| byte.is_ascii_digit()) {
         return key.len() < BARE_DIGITS_MIN || is_date_digits(&key);
     }
     let words = normal.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-    let told: Vec<(usize, usize)> =
-        words.filter(|word| !NOTHING.contains(word)).map(telling).collect();
+    let told: Vec<(usize, usize)> = words.filter(|word| !is_nothing(word)).map(telling).collect();
     let letters = told.iter().fold(0_usize, |sum, word| sum.saturating_add(word.0));
     let digits = told.iter().fold(0_usize, |sum, word| sum.saturating_add(word.1));
     // Without a digit it is a word, which others use as well.
@@ -336,7 +350,7 @@ fn is_general(word: &str) -> bool {
 /// Whether a word (folded) names nobody and nothing by itself.
 #[must_use]
 pub fn is_weak_word(word: &str) -> bool {
-    NOTHING.contains(&word) || GENERAL.contains(&word) || is_month(word)
+    is_nothing_or_general(word) || is_month(word)
 }
 
 /// `NOV`, `NOVEMBER`, `SEPT`.
@@ -360,7 +374,7 @@ fn parts(word: &str) -> impl Iterator<Item = &str> {
 
 /// Every word of it says nothing: `N/A`, `NOT PROVIDED`, `ENDING 1234`.
 fn only_weak_words(normal: &str, key: &str) -> bool {
-    let weak = |word: &str| NOTHING.contains(&word) || GENERAL.contains(&word);
+    let weak = is_nothing_or_general;
     let last = |w: &str| w.len() <= LAST_DIGITS_MAX && w.bytes().all(|b| b.is_ascii_digit());
     let words = || normal.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
     weak(key) || words().any(weak) && words().all(|word| weak(word) || last(word))
@@ -369,8 +383,10 @@ fn only_weak_words(normal: &str, key: &str) -> bool {
 fn is_masked(normal: &str, key: &str) -> bool {
     let sign = |c: char| matches!(c, '*' | '•' | '●' | '·' | '∙' | '…' | '█' | '×' | '¤');
     // `????1234`, `####1234`, `----1234`, `....1234`; one of them may only be punctuation.
-    let run = |signs: &str| signs.chars().any(|c| normal.contains(&String::from_iter([c; 3])));
-    if normal.contains(sign) || run("?#-_.=~") {
+    let punctuation = |byte: u8| b"?#-_.=~".contains(&byte);
+    let run =
+        normal.as_bytes().array_windows().any(|[a, b, c]| a == b && b == c && punctuation(*a));
+    if run || normal.contains(sign) {
         return true;
     }
     let xs = key.bytes().take_while(|byte| *byte == b'X').count();
