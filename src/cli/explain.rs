@@ -284,18 +284,14 @@ fn candidate_words(candidate: &CandidateView, stored: &ExplanationView) -> Strin
 
 /// Why an invoice was taken, suggested or refused.
 fn verdict(word: &str, suggested: bool) -> String {
-    if let Some(verdict) = Verdict::from_word(word) {
-        let sentence = verdict.sentence();
-        // What is offered below is not refused here.
-        let refused = sentence.strip_prefix("Refused: ").filter(|_| suggested);
-        return refused
-            .map_or_else(|| sentence.to_owned(), |why| format!("Suggested, though {why}"));
+    let Some(verdict) = Verdict::from_word(word) else { return format!("{word}.") };
+    let sentence = verdict.sentence();
+    if matches!(verdict, Verdict::Parked(_)) {
+        return format!("{}. {sentence}", if suggested { "Suggested" } else { "Refused" });
     }
-    match ParkReason::from_code(word) {
-        Some(reason) if suggested => format!("Suggested. {}", reason.sentence()),
-        Some(reason) => format!("Refused. {}", reason.sentence()),
-        None => format!("{word}."),
-    }
+    // What is offered below is not refused here.
+    let refused = sentence.strip_prefix("Refused: ").filter(|_| suggested);
+    refused.map_or_else(|| sentence.to_owned(), |why| format!("Suggested, though {why}"))
 }
 
 /// What the reader may expect or has to do.
@@ -393,26 +389,19 @@ fn watch_words(watch: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
-    /// Words that the tiers write; the codes of [`ParkReason`] come on top.
     #[test]
-    fn every_verdict_has_a_sentence() {
-        let tiers = concat!(
-            include_str!("../domain/matching/tiers.rs"),
-            include_str!("../domain/matching/hints.rs"),
-            include_str!("../domain/matching/several.rs"),
-            include_str!("../domain/matching/currency.rs"),
-            include_str!("../domain/matching/policy.rs"),
-            include_str!("../domain/matching/together.rs")
-        );
-        for verdict in Verdict::ALL {
-            let word = verdict.word();
-            assert!(tiers.contains(&format!("\"{word}\"")), "{word} is not written any more");
-            assert_eq!(Verdict::from_word(word), Some(verdict));
-        }
-        for word in ["amount_only", "uncorroborated", "partial_payment", "paid_before_sent"] {
-            assert!(ParkReason::from_code(word).is_some(), "{word} has no sentence");
+    fn every_verdict_has_a_word_and_a_sentence() {
+        let parked = ParkReason::ALL.into_iter().map(Verdict::Parked);
+        let all: Vec<Verdict> = Verdict::OWN.into_iter().chain(parked).collect();
+        let words: HashSet<&str> = all.iter().map(|verdict| verdict.word()).collect();
+        assert_eq!(words.len(), all.len());
+        for verdict in all {
+            assert_eq!(Verdict::from_word(verdict.word()), Some(verdict));
+            assert!(verdict.sentence().ends_with('.'), "{}", verdict.word());
         }
         for reason in ParkReason::ALL {
             assert!(verdict(reason.code(), false).starts_with("Refused. "));

@@ -141,7 +141,7 @@ pub fn to_json(decision: &MatchDecision) -> String {
         amount_due: candidate.invoice.amount_due.number(),
         currency: other_currency(&candidate.invoice, decision.free),
         named_by: candidate.named_by.word(),
-        verdict: candidate.verdict,
+        verdict: candidate.verdict.word(),
     });
     let allocations = match &decision.outcome {
         MatchOutcome::Allocate(parts) => parts.as_slice(),

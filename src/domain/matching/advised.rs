@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::named::Named;
 use super::tiers::{Matching, Step};
+use super::verdict::Verdict;
 use super::{AdviceFound, MatchOutcome, NamedBy};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::advice::{Advice, AdviceLine, AdviceState, LineName};
@@ -99,7 +100,7 @@ impl<'a> Matching<'a> {
         self.explanation.notes.push(REST);
         self.advice = Some(AdviceFound::One(advice.told.key.clone()));
         self.account = Some(Identity { account_id, strength: Strength::Certain });
-        self.offer(&lines, "rest_is_for_it");
+        self.offer(&lines, Verdict::RestIsForIt);
         Ok(Some((Rule::R2a, MatchOutcome::OnAccount)))
     }
 
@@ -108,7 +109,7 @@ impl<'a> Matching<'a> {
         let reason = ParkReason::AdviceAmbiguous;
         for advice in advices {
             let lines = self.lines_of(advice)?;
-            self.offer(&lines, reason.code());
+            self.offer(&lines, reason);
         }
         let keys = advices.iter().map(|advice| advice.told.key.clone()).collect();
         self.advice = Some(AdviceFound::Ambiguous(keys));
@@ -133,13 +134,13 @@ impl<'a> Matching<'a> {
         self.explanation.notes.push(if late { LATE } else { BEFORE });
         self.advice = Some(AdviceFound::One(advice.told.key.clone()));
         if let Some(reason) = self.contradicted(&lines, beside) {
-            self.offer(&lines, reason.code());
+            self.offer(&lines, reason);
             if reason == ParkReason::IdentityConflict {
                 // A person sees what it names; it is no choice.
                 self.suggestions.clear();
             }
             for (by, invoice) in text.values().filter(|_| beside) {
-                self.note(invoice, *by, reason.code());
+                self.note(invoice, *by, reason);
                 self.suggest([*invoice]);
             }
             return Ok(Some((Rule::R2a, MatchOutcome::Park(reason))));
@@ -152,7 +153,7 @@ impl<'a> Matching<'a> {
             self.account = Some(Identity { account_id, strength: Strength::Certain });
         }
         if let Some(reason) = self.unpayable(&lines) {
-            self.offer(&lines, reason.code());
+            self.offer(&lines, reason);
             return Ok(Some((Rule::R2a, MatchOutcome::Park(reason))));
         }
         self.pay(&lines).map(Some)
@@ -224,17 +225,18 @@ impl<'a> Matching<'a> {
         let owner = invoices.first().map(|invoice| invoice.account_id.clone());
         if owner.is_some_and(|owner| self.exceeds_auto_limit(&owner)) {
             let reason = ParkReason::AboveAutoLimit;
-            self.offer(lines, reason.code());
+            self.offer(lines, reason);
             return Ok((Rule::R2a, MatchOutcome::Park(reason)));
         }
         for invoice in invoices {
-            self.note(invoice, NamedBy::Advice, "taken");
+            self.note(invoice, NamedBy::Advice, Verdict::Taken);
         }
         Ok((Rule::R2a, MatchOutcome::Allocate(parts)))
     }
 
     /// A person may choose what it says: each invoice with its line's amount.
-    fn offer(&mut self, lines: &Lines<'a>, verdict: &'static str) {
+    fn offer(&mut self, lines: &Lines<'a>, verdict: impl Into<Verdict>) {
+        let verdict = verdict.into();
         for (by, invoice) in lines.named.values() {
             self.note(invoice, *by, verdict);
             let Some(told) = lines.amounts.get(&invoice.invoice_id) else { continue };

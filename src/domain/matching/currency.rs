@@ -2,6 +2,7 @@
 //! crosses currencies here; what the bank itself states of the amount is shown to a person.
 
 use super::tiers::{Matching, Step, entry_of};
+use super::verdict::Verdict;
 use super::{MatchOutcome, NamedBy};
 use crate::domain::allocation::Rule;
 use crate::domain::invoice::Invoice;
@@ -24,16 +25,16 @@ impl Matching<'_> {
         let whole = self.subject.free == bank.amount;
         let stated = bank.instructed.filter(|stated| stated.currency() == invoice.currency());
         let Some(stated) = stated.filter(|_| certain && whole) else {
-            self.note(invoice, by, ParkReason::CurrencyMismatch.code());
+            self.note(invoice, by, ParkReason::CurrencyMismatch);
             return Ok(parked);
         };
         self.explanation.stated = Some(stated);
         let fits = stated.compare(invoice.due()?)?.is_le();
         if fits && !self.is_closed(&invoice.account_id) {
-            self.note(invoice, by, "stated_by_the_bank");
+            self.note(invoice, by, Verdict::StatedByTheBank);
             self.suggestions.push(entry_of(invoice));
         } else {
-            self.note(invoice, by, ParkReason::CurrencyMismatch.code());
+            self.note(invoice, by, ParkReason::CurrencyMismatch);
         }
         Ok(parked)
     }

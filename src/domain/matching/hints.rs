@@ -7,6 +7,7 @@ use super::named::Named;
 use super::near::Word;
 use super::subset::{Group, only_group};
 use super::tiers::{Matching, Step, entry_of};
+use super::verdict::Verdict;
 use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, names, weak};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
@@ -111,7 +112,7 @@ impl<'a> Matching<'a> {
         }
         let [only] = groups.as_slice() else { return Ok(false) };
         for entry in only {
-            self.push_candidate(entry, NamedBy::Number, "has_its_digits");
+            self.push_candidate(entry, NamedBy::Number, Verdict::HasItsDigits);
             self.suggestions.push(entry.clone());
         }
         Ok(true)
@@ -153,7 +154,7 @@ impl<'a> Matching<'a> {
             let id = &candidate.invoice.invoice_id;
             if bare.iter().any(|entry| entry.invoice_id == *id) {
                 candidate.named_by = NamedBy::Number;
-                candidate.verdict = "has_its_digits";
+                candidate.verdict = Verdict::HasItsDigits;
             }
         }
     }
@@ -163,7 +164,7 @@ impl<'a> Matching<'a> {
         let Some(known) = self.known.clone() else { return Ok(()) };
         let own = self.near_of(&known.account_id, invoice)?;
         for entry in own {
-            self.push_candidate(&entry, NamedBy::Near, "one_mistake_away");
+            self.push_candidate(&entry, NamedBy::Near, Verdict::OneMistakeAway);
             self.suggestions.push(entry);
         }
         Ok(())
@@ -192,10 +193,10 @@ impl<'a> Matching<'a> {
             return Ok(false);
         }
         for entry in near {
-            self.push_candidate(&entry, NamedBy::Near, "one_mistake_away");
+            self.push_candidate(&entry, NamedBy::Near, Verdict::OneMistakeAway);
             self.suggestions.push(entry);
         }
-        self.note(invoice, NamedBy::Number, "uncorroborated");
+        self.note(invoice, NamedBy::Number, ParkReason::Uncorroborated);
         self.suggestions.push(entry_of(invoice));
         Ok(true)
     }
@@ -211,7 +212,7 @@ impl<'a> Matching<'a> {
         entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
         entries.truncate(SUGGESTIONS_MAX);
         for entry in entries {
-            self.push_candidate(&entry, NamedBy::Near, "one_mistake_away");
+            self.push_candidate(&entry, NamedBy::Near, Verdict::OneMistakeAway);
             self.suggestions.push(entry);
         }
     }
@@ -220,10 +221,10 @@ impl<'a> Matching<'a> {
         &mut self,
         entry: &BookEntry,
         named_by: NamedBy,
-        verdict: &'static str,
+        verdict: impl Into<Verdict>,
     ) {
         let invoice = entry.clone();
-        self.explanation.candidates.push(Candidate { invoice, named_by, verdict });
+        self.explanation.candidates.push(Candidate { invoice, named_by, verdict: verdict.into() });
     }
 
     /// How much the payer's name is that of the entry's customer, in hundredths.
@@ -259,12 +260,12 @@ impl<'a> Matching<'a> {
         if rivals.is_empty() || named {
             return Ok(false);
         }
-        self.note(invoice, NamedBy::Number, "uncorroborated");
+        self.note(invoice, NamedBy::Number, ParkReason::Uncorroborated);
         self.suggestions.push(own);
         let room = SUGGESTIONS_MAX.saturating_sub(1);
         rivals.truncate(room);
         for rival in rivals {
-            self.push_candidate(&rival, NamedBy::Near, "one_mistake_away");
+            self.push_candidate(&rival, NamedBy::Near, Verdict::OneMistakeAway);
             self.suggestions.push(rival);
         }
         Ok(true)
@@ -286,11 +287,11 @@ impl<'a> Matching<'a> {
     pub(super) fn short_by_charges(&mut self, invoice: &Invoice, by: NamedBy, apply: bool) -> Step {
         self.explanation.notes.push("short by no more than the charges that the bank declares");
         if apply {
-            self.note(invoice, by, "taken");
+            self.note(invoice, by, Verdict::Taken);
             let parts = vec![(invoice.invoice_id.clone(), self.subject.free)];
             return (Rule::R10, MatchOutcome::Allocate(parts));
         }
-        self.note(invoice, by, "partial_payment");
+        self.note(invoice, by, ParkReason::PartialPayment);
         self.suggestions.push(entry_of(invoice));
         (Rule::R10, MatchOutcome::Park(ParkReason::PartialPayment))
     }
@@ -327,14 +328,14 @@ impl<'a> Matching<'a> {
         }
         if let [only] = charged.as_slice() {
             self.explanation.notes.push("short by no more than the charges that the bank declares");
-            self.push_candidate(only, NamedBy::Amount, "partial_payment");
+            self.push_candidate(only, NamedBy::Amount, ParkReason::PartialPayment);
             self.suggestions.push(only.clone());
             return Ok((Rule::R10, MatchOutcome::OnAccount));
         }
         match only_group(&dues, free.to_micros()?) {
             Group::Only(places) => {
                 for open in places.iter().filter_map(|place| book.get(*place)) {
-                    self.push_candidate(&open.entry(), NamedBy::Amount, "one_of_the_group");
+                    self.push_candidate(&open.entry(), NamedBy::Amount, Verdict::OneOfTheGroup);
                     self.suggestions.push(open.entry());
                 }
                 return Ok((Rule::R9, MatchOutcome::OnAccount));
@@ -361,7 +362,7 @@ impl<'a> Matching<'a> {
         if best < names::SAME || runner_up.saturating_add(10) > best {
             return None;
         }
-        self.push_candidate(entry, NamedBy::Name, "name_only");
+        self.push_candidate(entry, NamedBy::Name, ParkReason::NameOnly);
         self.suggestions.push(entry.clone());
         Some((Rule::R13, MatchOutcome::Park(ParkReason::NameOnly)))
     }

@@ -61,7 +61,7 @@ impl Matching<'_> {
             return Ok(None);
         }
         for invoice in fits.into_iter().take(SUGGESTIONS_MAX) {
-            self.note(invoice, NamedBy::Payer, ParkReason::PayerOnly.code());
+            self.note(invoice, NamedBy::Payer, ParkReason::PayerOnly);
             self.suggestions.push(entry_of(invoice));
         }
         Ok(Some((Rule::R13, MatchOutcome::Park(ParkReason::PayerOnly))))

@@ -47,6 +47,7 @@ use super::working_set::{BookEntry, Miss, Stop, WorkingSet};
 use near::Word;
 use numbers::Number;
 use text::Tokens;
+use verdict::Verdict;
 
 pub use policy::{Override, PartialPolicy, Policy, PolicyNote, RuleSet};
 pub use tiers::decide_match;
@@ -129,7 +130,7 @@ impl NamedBy {
 pub struct Candidate {
     pub invoice: BookEntry,
     pub named_by: NamedBy,
-    pub verdict: &'static str,
+    pub verdict: Verdict,
 }
 
 /// Why the decision is what it is, for a finance person.

@@ -117,7 +117,7 @@ impl<'a> Matching<'a> {
         invoices.sort_by_key(|invoice| invoice.due().ok() != Some(free));
         let reason = ParkReason::AmbiguousReference;
         for invoice in invoices.iter().take(super::SUGGESTIONS_MAX) {
-            self.note(invoice, NamedBy::Number, reason.code());
+            self.note(invoice, NamedBy::Number, reason);
         }
         self.suggest(invoices);
         (Rule::R4, MatchOutcome::Park(reason))

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::subset::{Group, only_group};
 use super::tiers::{Matching, Step};
+use super::verdict::Verdict;
 use super::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
@@ -343,7 +344,7 @@ impl<'a> Matching<'a> {
 
     fn offer_equal<'b>(&mut self, fits: impl Iterator<Item = &'b Invoice>) {
         for invoice in fits.take(SUGGESTIONS_MAX) {
-            self.note(invoice, NamedBy::Amount, "one_of_equal_amounts");
+            self.note(invoice, NamedBy::Amount, Verdict::OneOfEqualAmounts);
             self.suggest([invoice]);
         }
     }
@@ -373,7 +374,7 @@ impl<'a> Matching<'a> {
             self.explanation.notes.push("the rest stays on the payment");
             return Ok(());
         }
-        self.note(oldest, NamedBy::Amount, "taken");
+        self.note(oldest, NamedBy::Amount, Verdict::Taken);
         self.explanation.notes.push("the rest fitted another invoice of the same customer");
         parts.push((oldest.invoice_id.clone(), rest));
         Ok(())
@@ -395,14 +396,14 @@ impl<'a> Matching<'a> {
         }
         if let Group::Only(places) = only_group(&dues, rest.to_micros()?) {
             for open in places.iter().filter_map(|place| book.get(*place)) {
-                self.push_candidate(&open.entry(), NamedBy::Amount, "one_of_the_group");
+                self.push_candidate(&open.entry(), NamedBy::Amount, Verdict::OneOfTheGroup);
                 self.suggestions.push(open.entry());
             }
             return Ok(());
         }
         book.sort_by_key(|open| open.due != rest);
         for open in book.iter().take(SUGGESTIONS_MAX) {
-            self.push_candidate(&open.entry(), NamedBy::Account, "next_for_the_rest");
+            self.push_candidate(&open.entry(), NamedBy::Account, Verdict::NextForTheRest);
             self.suggestions.push(open.entry());
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::named::Named;
 use super::tiers::{Matching, Step, entry_of};
+use super::verdict::Verdict;
 use super::{MatchOutcome, NamedBy};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
@@ -86,7 +87,7 @@ impl<'a> Matching<'a> {
         self.explanation.notes.push("the invoices add up to exactly the amount");
         for invoice in payable {
             let by = named.get(&invoice.invoice_id).map_or(NamedBy::Number, |(by, _)| *by);
-            self.note(invoice, by, "would_be_paid");
+            self.note(invoice, by, Verdict::WouldBePaid);
             self.suggestions.push(entry_of(invoice));
         }
         Ok((Rule::R5, MatchOutcome::Park(ParkReason::AmbiguousReference)))
@@ -95,7 +96,7 @@ impl<'a> Matching<'a> {
     fn take(&mut self, rule: Rule, named: &Named<'a>, parts: Vec<(InvoiceId, Money)>) -> Step {
         for (by, invoice) in named.values() {
             let taken = parts.iter().any(|part| part.0 == invoice.invoice_id);
-            self.note(invoice, *by, if taken { "taken" } else { "not_enough_left" });
+            self.note(invoice, *by, if taken { Verdict::Taken } else { Verdict::NotEnoughLeft });
         }
         (rule, MatchOutcome::Allocate(parts))
     }
@@ -123,9 +124,9 @@ impl<'a> Matching<'a> {
         for invoice in payable {
             let due = invoice.due()?;
             let verdict = match (left.is_zero(), due.compare(left)?.is_le()) {
-                (true, _) => "not_enough_left",
-                (false, true) => "would_be_paid",
-                (false, false) => "would_be_paid_in_part",
+                (true, _) => Verdict::NotEnoughLeft,
+                (false, true) => Verdict::WouldBePaid,
+                (false, false) => Verdict::WouldBePaidInPart,
             };
             left = if due.compare(left)?.is_le() {
                 left.sub(due)?

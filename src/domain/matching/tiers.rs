@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::named::{Found, Named};
 use super::subset::{Rival, rival_subset};
+use super::verdict::Verdict;
 use super::{
     AdviceFound, Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet,
     SUGGESTIONS_MAX, Subject,
@@ -157,7 +158,7 @@ impl<'a> Matching<'a> {
     pub(super) fn taken_off(&mut self, named: &Named<'a>) -> Option<Step> {
         let (by, invoice) =
             named.values().find(|(_, invoice)| self.is_taken_off(invoice)).copied()?;
-        self.note(invoice, by, "taken_off_by_a_person");
+        self.note(invoice, by, Verdict::TakenOffByAPerson);
         let account_id = invoice.account_id.clone();
         self.account = Some(Identity { account_id, strength: Strength::Certain });
         Some((Rule::G, MatchOutcome::OnAccount))
@@ -185,7 +186,7 @@ impl<'a> Matching<'a> {
 
     pub(super) fn park_named(&mut self, rule: Rule, reason: ParkReason, named: &Named<'_>) -> Step {
         for (by, invoice) in named.values() {
-            self.note(invoice, *by, reason.code());
+            self.note(invoice, *by, reason);
         }
         self.suggest(named.values().map(|(_, invoice)| *invoice));
         (rule, MatchOutcome::Park(reason))
@@ -208,7 +209,7 @@ impl<'a> Matching<'a> {
             | NamedBy::Account => Rule::R4,
         };
         if let Some(reason) = self.conflict(by, invoice) {
-            self.note(invoice, by, reason.code());
+            self.note(invoice, by, reason);
             self.suggest_near_own(invoice)?;
             return Ok((rule, MatchOutcome::Park(reason)));
         }
@@ -219,7 +220,7 @@ impl<'a> Matching<'a> {
             if self.others_by_digits(named)? {
                 return Ok((Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated)));
             }
-            self.note(invoice, by, "uncorroborated");
+            self.note(invoice, by, ParkReason::Uncorroborated);
             self.suggest([invoice]);
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
@@ -292,7 +293,7 @@ impl<'a> Matching<'a> {
             InvoiceStatus::AwaitingPayment => None,
         };
         if let Some(reason) = park {
-            self.note(invoice, by, reason.code());
+            self.note(invoice, by, reason);
             if reason == ParkReason::AlreadyPaid {
                 // Perhaps meant for another of the account with the same amount.
                 self.suggest(self.exact(&invoice.account_id, self.subject.free)?);
@@ -307,17 +308,17 @@ impl<'a> Matching<'a> {
                 Ok(self.short_by_charges(invoice, by, apply))
             }
             std::cmp::Ordering::Less if !self.applies_partial(&invoice.account_id) => {
-                self.note(invoice, by, "partial_payment");
+                self.note(invoice, by, ParkReason::PartialPayment);
                 self.suggest([invoice]);
                 self.add_together(&invoice.account_id, vec![entry_of(invoice)])?;
                 Ok((rule, MatchOutcome::Park(ParkReason::PartialPayment)))
             }
             std::cmp::Ordering::Less | std::cmp::Ordering::Equal => {
-                self.note(invoice, by, "taken");
+                self.note(invoice, by, Verdict::Taken);
                 Ok((rule, MatchOutcome::Allocate(vec![(invoice.invoice_id.clone(), free)])))
             }
             std::cmp::Ordering::Greater => {
-                self.note(invoice, by, "taken");
+                self.note(invoice, by, Verdict::Taken);
                 let mut parts = vec![(invoice.invoice_id.clone(), due)];
                 self.rest(invoice, free.sub(due)?, &mut parts)?;
                 Ok((rule, MatchOutcome::Allocate(parts)))
@@ -351,13 +352,13 @@ impl<'a> Matching<'a> {
             return Ok(self.choose(&fits));
         }
         if !self.sent_in_time(oldest) {
-            self.note(oldest, NamedBy::Amount, "paid_before_sent");
+            self.note(oldest, NamedBy::Amount, ParkReason::PaidBeforeSent);
             self.suggest(fits.iter().copied());
             return Ok((rule, MatchOutcome::Park(ParkReason::PaidBeforeSent)));
         }
         for invoice in &fits {
             let taken = invoice.invoice_id == oldest.invoice_id;
-            let verdict = if taken { "taken" } else { "same_amount_but_later" };
+            let verdict = if taken { Verdict::Taken } else { Verdict::SameAmountButLater };
             if taken || self.explanation.candidates.len() < SUGGESTIONS_MAX {
                 self.note(invoice, NamedBy::Amount, verdict);
             }
@@ -395,7 +396,7 @@ impl<'a> Matching<'a> {
             self.explanation.candidates.push(Candidate {
                 invoice: open.entry(),
                 named_by: NamedBy::Account,
-                verdict: "other_amount",
+                verdict: Verdict::OtherAmount,
             });
             if !self.suggestions.contains(&open.entry()) {
                 self.suggestions.push(open.entry());
@@ -420,7 +421,11 @@ impl<'a> Matching<'a> {
             _ => (Rule::R15, ParkReason::NoCandidate),
         };
         for entry in entries.into_iter().take(SUGGESTIONS_MAX) {
-            let verdict = if rule == Rule::R14 { "amount_only" } else { "amount_of_several" };
+            let verdict = if rule == Rule::R14 {
+                ParkReason::AmountOnly.into()
+            } else {
+                Verdict::AmountOfSeveral
+            };
             self.explanation.candidates.push(Candidate {
                 invoice: entry.clone(),
                 named_by: NamedBy::Amount,
@@ -466,11 +471,16 @@ impl<'a> Matching<'a> {
         invoice.sent_at.is_some_and(|sent_at| day >= sent_on(sent_at))
     }
 
-    pub(super) fn note(&mut self, invoice: &Invoice, named_by: NamedBy, verdict: &'static str) {
+    pub(super) fn note(
+        &mut self,
+        invoice: &Invoice,
+        named_by: NamedBy,
+        verdict: impl Into<Verdict>,
+    ) {
         self.explanation.candidates.push(Candidate {
             invoice: entry_of(invoice),
             named_by,
-            verdict,
+            verdict: verdict.into(),
         });
     }
 

@@ -2,6 +2,7 @@
 //! rest later. What adds up is one choice for a person; nothing of it is done by itself.
 
 use super::tiers::Matching;
+use super::verdict::Verdict;
 use super::{NamedBy, SUGGESTIONS_MAX};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
@@ -54,7 +55,7 @@ impl Matching<'_> {
             let Some(with) = found.filter(|with| !self.is_refused(&entry, with)) else {
                 continue;
             };
-            self.push_candidate(&entry, NamedBy::Account, "adds_up_with_others");
+            self.push_candidate(&entry, NamedBy::Account, Verdict::AddsUpWithOthers);
             self.together.push(Together { invoice: entry, with });
         }
         Ok(())

@@ -1,6 +1,8 @@
-//! Why an invoice was taken or refused. Where a park reason says it, its code is the verdict.
+//! Why an invoice was taken or refused.
 
-/// The words that tiers write beside the codes of park reasons.
+use crate::domain::payment::ParkReason;
+
+/// What became of an invoice that was considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Taken,
@@ -18,10 +20,21 @@ pub enum Verdict {
     AddsUpWithOthers,
     NextForTheRest,
     HasItsDigits,
+    /// Of an advice.
+    RestIsForIt,
+    /// What the payment is parked for.
+    Parked(ParkReason),
+}
+
+impl From<ParkReason> for Verdict {
+    fn from(reason: ParkReason) -> Self {
+        Self::Parked(reason)
+    }
 }
 
 impl Verdict {
-    pub const ALL: [Self; 15] = [
+    /// Those that are no reason to park.
+    pub const OWN: [Self; 16] = [
         Self::Taken,
         Self::NotEnoughLeft,
         Self::SameAmountButLater,
@@ -37,6 +50,7 @@ impl Verdict {
         Self::AddsUpWithOthers,
         Self::NextForTheRest,
         Self::HasItsDigits,
+        Self::RestIsForIt,
     ];
 
     /// As it is stored.
@@ -58,12 +72,15 @@ impl Verdict {
             Self::AddsUpWithOthers => "adds_up_with_others",
             Self::NextForTheRest => "next_for_the_rest",
             Self::HasItsDigits => "has_its_digits",
+            Self::RestIsForIt => "rest_is_for_it",
+            Self::Parked(reason) => reason.code(),
         }
     }
 
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.word() == word)
+        let own = Self::OWN.into_iter().find(|verdict| verdict.word() == word);
+        own.or_else(|| ParkReason::from_code(word).map(Self::Parked))
     }
 
     #[must_use]
@@ -86,6 +103,8 @@ impl Verdict {
             Self::AddsUpWithOthers => "Suggested: with other payments that are held it adds up.",
             Self::HasItsDigits => "Suggested: the text has its digits, which is no proof.",
             Self::NextForTheRest => "Suggested: what is left may be for it, in part or in full.",
+            Self::RestIsForIt => "Suggested: the customer's advice names it for the rest.",
+            Self::Parked(reason) => reason.sentence(),
         }
     }
 }

@@ -52,7 +52,7 @@ fn two_halves_of_a_known_payer_are_one_choice() {
     assert_eq!(second, (Rule::R11, PaymentState::OnAccount));
     assert_eq!(together(&desk, "2"), ["INV-1: 50.12 + BANK:OURS:1 50.12"]);
     let candidates = &desk.decision("2").explanation.candidates;
-    assert_eq!(candidates[0].verdict, Verdict::AddsUpWithOthers.word());
+    assert_eq!(candidates[0].verdict, Verdict::AddsUpWithOthers);
     let told = desk.model.set.events.iter().rev().find_map(|event| match &event.fact {
         Fact::PaymentParked { suggestions, .. } => suggestions.first().cloned(),
         _ => None,

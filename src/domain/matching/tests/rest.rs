@@ -30,7 +30,7 @@ fn text_of(desk: &Desk, ids: &[&str]) -> String {
 
 fn verdicts(desk: &Desk, id: &str) -> Vec<String> {
     let candidates = desk.decision(id).explanation.candidates.iter();
-    candidates.map(|c| format!("{} {}", c.invoice.invoice_id, c.verdict)).collect()
+    candidates.map(|c| format!("{} {}", c.invoice.invoice_id, c.verdict.word())).collect()
 }
 
 #[test]
