@@ -8,6 +8,7 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, is_id};
 use crate::jobs::JobSettings;
 use crate::jobs::flag_void_candidates::rules;
@@ -122,9 +123,10 @@ async fn in_tx(
     let written = run_in_tx(pipeline, tx, batch, block, Locks::First, at).await?;
     let ended = written.ended.into_iter().next();
     let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
-    Ok(match ended.outcome {
-        "applied" => Acted::Done,
-        _ => Acted::Refused(ended.code.unwrap_or_default()),
+    Ok(if ended.outcome == Ending::Applied {
+        Acted::Done
+    } else {
+        Acted::Refused(ended.code.unwrap_or_default())
     })
 }
 

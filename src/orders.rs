@@ -4,6 +4,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
+use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::{Command, Input};
 use crate::pipeline::Pipeline;
@@ -47,7 +48,7 @@ pub struct Written {
 /// What it would do.
 #[derive(Debug, Clone)]
 pub struct Tried {
-    pub outcome: &'static str,
+    pub outcome: Ending,
     pub code: Option<String>,
     pub needs: Option<String>,
     pub changes: Vec<Difference>,

@@ -7,6 +7,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 
+use crate::domain::effect::Ending;
 use crate::domain::keys;
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, run_in_tx};
@@ -57,13 +58,13 @@ pub async fn act(
     let written = run_in_tx(pipeline, &mut tx, batch, block, Locks::First, at).await?;
     let ended = written.ended.into_iter().next();
     let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
-    if dry_run || ended.outcome != "applied" {
+    if dry_run || ended.outcome != Ending::Applied {
         tx.rollback().await?;
     } else {
         tx.commit().await?;
     }
     // A name that nobody knows is a typing mistake: it waits for nothing.
-    let word = if ended.outcome == "applied" { "done" } else { "refused" };
+    let word = if ended.outcome == Ending::Applied { "done" } else { "refused" };
     Ok((word, ended.code))
 }
 

@@ -16,6 +16,7 @@ use super::wiring::{self, Order, Tried, Written};
 use super::{cluster, near, refusals};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::effect::Ending;
 use crate::masked;
 use crate::store::views::Privacy;
 use crate::store::views::accounts;
@@ -171,14 +172,14 @@ pub(super) async fn asked(
     let tried = wiring::try_order(pool, config, &written, at).await?;
     refuse_unknown(pool, &tried).await?;
     // What is refused, or would only be a dead letter, is told and not sent.
-    if !ask.operator.yes || matches!(tried.outcome, "rejected" | "dead_lettered") {
-        let done = tried.outcome != "rejected" && tried.outcome != "dead_lettered";
+    if !ask.operator.yes || matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered) {
+        let done = !matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered);
         let outcome = if ask.operator.yes { "" } else { "would be " };
         return Ok(Told {
             command: written.record.id.to_string(),
             kind,
             dry_run: true,
-            outcome: format!("{outcome}{}", tried.outcome),
+            outcome: format!("{outcome}{}", tried.outcome.word()),
             sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
             helps: refusals::helps(pool, tried.code.as_deref(), &written.about).await?,
             code: tried.code,
@@ -256,7 +257,7 @@ fn takes_money_or_rights(kind: &str) -> bool {
 
 /// A person who names what nobody knows has mistyped it: their command does not wait for it.
 async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<(), CliError> {
-    let named = tried.needs.as_deref().filter(|_| tried.outcome == "waiting");
+    let named = tried.needs.as_deref().filter(|_| tried.outcome == Ending::Waiting);
     let kind = match named.and_then(|needs| needs.split_once(':')) {
         Some(("invoice", id)) => (Kind::Invoice, id),
         Some(("payment", id)) => (Kind::Payment, id),

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 use crate::clock::Clock;
 use crate::config::Topics;
+use crate::domain::effect::Ending;
 use crate::domain::ids::RecordId;
 use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
@@ -222,8 +223,8 @@ async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Found, StoreError> 
     Ok(match states.get(&record) {
         None => Found::New(record, message.content_hash),
         Some(state) if state.content_hash != message.content_hash => Found::Conflict(record),
-        Some(state) => match state.outcome.as_str() {
-            "dead_lettered" => {
+        Some(state) => match state.outcome {
+            Ending::DeadLettered => {
                 let known = inbox::probe_in_tx(tx, &[&record]).await?;
                 let result = match known.get(&record) {
                     Some(known) => dead_here(tx, &record, known).await?,
@@ -231,8 +232,10 @@ async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Found, StoreError> 
                 };
                 Found::Here(result, record)
             }
-            "waiting" => Found::Here(Imported::Waiting, record),
-            _ => Found::Here(Imported::AlreadyApplied, record),
+            Ending::Waiting => Found::Here(Imported::Waiting, record),
+            Ending::Applied | Ending::Duplicate | Ending::Rejected | Ending::Reopened => {
+                Found::Here(Imported::AlreadyApplied, record)
+            }
         },
     })
 }
@@ -290,7 +293,7 @@ fn inbox_row(
         record,
         content_hash,
         message_type,
-        outcome: "dead_lettered",
+        outcome: Ending::DeadLettered,
         code: Some(code),
         topic: raw.topic.clone(),
         partition: raw.partition,
@@ -306,7 +309,7 @@ fn repeat(raw: &RawRecordRow, record: &RecordId) -> RepeatRow {
         partition: raw.partition,
         offset: raw.offset,
         record: record.clone(),
-        outcome: "dead_lettered",
+        outcome: Ending::DeadLettered,
         code: Some(DeadLetterReason::Conflict.code().to_owned()),
     }
 }

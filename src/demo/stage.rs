@@ -10,6 +10,7 @@ use sqlx::{PgPool, Row};
 use super::DemoError;
 use crate::app::Worker;
 use crate::config::Topics;
+use crate::domain::effect::Ending;
 use crate::jobs::JobSettings;
 use crate::kafka::{OutRecord, Producer, ProducerConfig};
 use crate::pipeline::Pipeline;
@@ -154,7 +155,7 @@ impl Stage {
         let written = run_in_tx(pipeline, &mut tx, &[item], block, Locks::First, at).await?;
         tx.commit().await?;
         match written.ended.first() {
-            Some(ended) if ended.outcome == "applied" => Ok(()),
+            Some(ended) if ended.outcome == Ending::Applied => Ok(()),
             ended => Err(story_error(&format!("{name} ended {ended:?}"))),
         }
     }

@@ -363,16 +363,61 @@ pub enum Outcome {
     DeadLettered(DeadLetterReason),
 }
 
+/// The word of an outcome, as it is stored of each record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    Applied,
+    Duplicate,
+    Rejected,
+    Waiting,
+    DeadLettered,
+    /// It came again, and its letter, which had been given up, is open again.
+    Reopened,
+}
+
+impl Ending {
+    pub const ALL: [Self; 6] = [
+        Self::Applied,
+        Self::Duplicate,
+        Self::Rejected,
+        Self::Waiting,
+        Self::DeadLettered,
+        Self::Reopened,
+    ];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Duplicate => "duplicate",
+            Self::Rejected => "rejected",
+            Self::Waiting => "waiting",
+            Self::DeadLettered => "dead_lettered",
+            Self::Reopened => "reopened",
+        }
+    }
+
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.word() == word)
+    }
+}
+
 impl Outcome {
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn ending(&self) -> Ending {
         match self {
-            Self::Applied { .. } => "applied",
-            Self::Duplicate => "duplicate",
-            Self::Rejected(_) => "rejected",
-            Self::Waiting(_) => "waiting",
-            Self::DeadLettered(_) => "dead_lettered",
+            Self::Applied { .. } => Ending::Applied,
+            Self::Duplicate => Ending::Duplicate,
+            Self::Rejected(_) => Ending::Rejected,
+            Self::Waiting(_) => Ending::Waiting,
+            Self::DeadLettered(_) => Ending::DeadLettered,
         }
+    }
+
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        self.ending().word()
     }
 
     #[must_use]

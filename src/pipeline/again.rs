@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::batch::{bytes_hash, place_of, place_with_content, type_of};
+use crate::domain::effect::Ending;
 use crate::domain::ids::RecordId;
 use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
@@ -144,7 +145,7 @@ pub async fn dead_letter_raw_in_tx(
             Err(error) if error.is_unreadable() => None,
             taken => taken?.pop(),
         };
-        let outcome = if again.is_some() { "reopened" } else { "duplicate" };
+        let outcome = if again.is_some() { Ending::Reopened } else { Ending::Duplicate };
         write.repeats.push(RepeatRow {
             topic: raw.topic.clone(),
             partition: raw.partition,
@@ -160,7 +161,7 @@ pub async fn dead_letter_raw_in_tx(
             record: record.clone(),
             content_hash: named.map_or(hash, |message| message.content_hash),
             message_type: named.map_or("unknown", |message| type_of(&message.input)),
-            outcome: "dead_lettered",
+            outcome: Ending::DeadLettered,
             code: Some(code.clone()),
             topic: raw.topic.clone(),
             partition: raw.partition,

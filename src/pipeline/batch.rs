@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::again::Returned;
 use super::{Pipeline, Turn, again};
 use crate::domain::decide::{Context, decide, guards, usage};
-use crate::domain::effect::{Decided, Effect, Need, Outcome, wait_key};
+use crate::domain::effect::{Decided, Effect, Ending, Need, Outcome, wait_key};
 use crate::domain::event::Event;
 use crate::domain::ids::{IdBlock, MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message};
@@ -57,7 +57,7 @@ impl Item {
 /// How each record of a batch ended, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    pub outcome: &'static str,
+    pub outcome: Ending,
     pub code: Option<String>,
     /// What it changed, e.g. `payment:PAY-1`.
     pub subject: Option<String>,
@@ -246,13 +246,13 @@ impl<'a> Work<'a> {
             let Some(item) = self.items.get(*index) else { continue };
             let code = Some(code.clone());
             let here = |repeat: &&mut RepeatRow| {
-                repeat.outcome == "duplicate"
+                repeat.outcome == Ending::Duplicate
                     && (repeat.partition, repeat.offset) == (item.raw.partition, item.raw.offset)
             };
             if let Some(repeat) = self.write.repeats.iter_mut().find(here) {
-                repeat.outcome = "reopened";
+                repeat.outcome = Ending::Reopened;
                 repeat.code.clone_from(&code);
-                let ended = Ended { outcome: "reopened", code, subject: None, waits: None };
+                let ended = Ended { outcome: Ending::Reopened, code, subject: None, waits: None };
                 self.end(*index, ended);
             }
         }
@@ -364,7 +364,7 @@ impl<'a> Work<'a> {
                 record: message.record.clone(),
                 content_hash: message.content_hash,
                 message_type: type_of(&message.input),
-                outcome: done.outcome.word(),
+                outcome: done.outcome.ending(),
                 code: code.clone(),
                 topic: item.raw.topic.clone(),
                 partition: item.raw.partition,
@@ -373,7 +373,7 @@ impl<'a> Work<'a> {
                 guards: guards(&message.input),
             });
         }
-        self.end(index, Ended { outcome: done.outcome.word(), code, subject, waits });
+        self.end(index, Ended { outcome: done.outcome.ending(), code, subject, waits });
     }
 
     fn end(&mut self, index: usize, ended: Ended) {
@@ -423,8 +423,9 @@ impl<'a> Work<'a> {
         if let Some((record, earlier)) = again::seen(known, &place, &exact, &hash)
             && !item.again
         {
-            self.push_repeat(item, &place, "duplicate", None);
-            let ended = Ended { outcome: "duplicate", code: None, subject: None, waits: None };
+            self.push_repeat(item, &place, Ending::Duplicate, None);
+            let ended =
+                Ended { outcome: Ending::Duplicate, code: None, subject: None, waits: None };
             self.end(index, ended);
             return Returned::known(index, &item.raw, record, earlier.dead_at.as_ref());
         }
@@ -443,7 +444,7 @@ impl<'a> Work<'a> {
     ) {
         let code = failure.code.code();
         let ended = Ended {
-            outcome: "dead_lettered",
+            outcome: Ending::DeadLettered,
             code: Some(code.to_owned()),
             subject: None,
             waits: None,
@@ -456,7 +457,7 @@ impl<'a> Work<'a> {
             record: record.clone(),
             content_hash,
             message_type: "unknown",
-            outcome: "dead_lettered",
+            outcome: Ending::DeadLettered,
             code: Some(code.to_owned()),
             topic: item.raw.topic.clone(),
             partition: item.raw.partition,
@@ -477,18 +478,18 @@ impl<'a> Work<'a> {
 
     /// Same id, same content: no effect.
     fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
-        self.push_repeat(item, &message.record, "duplicate", None);
-        let ended = Ended { outcome: "duplicate", code: None, subject: None, waits: None };
+        self.push_repeat(item, &message.record, Ending::Duplicate, None);
+        let ended = Ended { outcome: Ending::Duplicate, code: None, subject: None, waits: None };
         self.end(index, ended);
     }
 
     /// Same id, other content: a dead letter; nothing moves.
     fn conflict(&mut self, index: usize, item: &Item, message: &Message) {
         let code = DeadLetterReason::Conflict.code().to_owned();
-        self.push_repeat(item, &message.record, "dead_lettered", Some(code.clone()));
+        self.push_repeat(item, &message.record, Ending::DeadLettered, Some(code.clone()));
         self.dead_letter(item, message, DeadLetterReason::Conflict);
         let ended =
-            Ended { outcome: "dead_lettered", code: Some(code), subject: None, waits: None };
+            Ended { outcome: Ending::DeadLettered, code: Some(code), subject: None, waits: None };
         self.end(index, ended);
     }
 
@@ -496,7 +497,7 @@ impl<'a> Work<'a> {
         &mut self,
         item: &Item,
         record: &RecordId,
-        outcome: &'static str,
+        outcome: Ending,
         code: Option<String>,
     ) {
         self.write.repeats.push(RepeatRow {

@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use super::batch::{Ended, Item, place_of, run_in_turn_in_tx};
 use super::lane::decode_again;
 use super::{Pipeline, Turn};
-use crate::domain::effect::Need;
+use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
 use crate::domain::rejection::DeadLetterReason;
@@ -464,26 +464,35 @@ fn known(ready: &Ready<'_>, state: &inbox::State) -> Option<Replayed> {
     let letter = ready.letter;
     let same = ready.item.decoded.as_ref().is_ok_and(|m| m.content_hash == state.content_hash);
     let conflict = Replayed::StillFailing { code: "conflict".to_owned() };
-    match state.outcome.as_str() {
-        "dead_lettered" if same => None,
+    match state.outcome {
+        Ending::DeadLettered if same => None,
         // The letter's own id, which had no effect: its edited content may have it. A conflict
         // never owned its id.
-        "dead_lettered"
+        Ending::DeadLettered
             if letter.revision > 0
                 && letter.code != "conflict"
                 && letter.record.as_ref() == Some(&ready.record) =>
         {
             None
         }
-        "waiting" if same => Some(Replayed::StillFailing { code: "behind_waiting".to_owned() }),
-        "applied" | "rejected" | "duplicate" if same => Some(Replayed::AlreadyApplied),
-        "applied" | "rejected" if letter.code != "conflict" => Some(Replayed::Obsolete),
-        _ => Some(conflict),
+        Ending::Waiting if same => {
+            Some(Replayed::StillFailing { code: "behind_waiting".to_owned() })
+        }
+        Ending::Applied | Ending::Rejected | Ending::Duplicate | Ending::Reopened if same => {
+            Some(Replayed::AlreadyApplied)
+        }
+        Ending::Applied | Ending::Rejected if letter.code != "conflict" => Some(Replayed::Obsolete),
+        Ending::Applied
+        | Ending::Rejected
+        | Ending::Duplicate
+        | Ending::Waiting
+        | Ending::DeadLettered
+        | Ending::Reopened => Some(conflict),
     }
 }
 
 fn fails(ended: &Ended) -> bool {
-    matches!(ended.outcome, "dead_lettered" | "waiting")
+    matches!(ended.outcome, Ending::DeadLettered | Ending::Waiting)
 }
 
 /// Whether one that fails lies before one that depends on it.
@@ -530,7 +539,12 @@ fn updates(ready: &[Ready<'_>], open: &[usize], ended: &[Ended]) -> Vec<Update> 
         let owned = one.letter.code != "conflict";
         if *old != one.record && owned {
             let subject = Some(format!("record:{}", one.record));
-            updates.push(Update { record: old.clone(), outcome: "applied", code: None, subject });
+            updates.push(Update {
+                record: old.clone(),
+                outcome: Ending::Applied,
+                code: None,
+                subject,
+            });
         }
     }
     updates
@@ -539,9 +553,9 @@ fn updates(ready: &[Ready<'_>], open: &[usize], ended: &[Ended]) -> Vec<Update> 
 fn replayed(ended: Ended) -> Replayed {
     let code = ended.code.unwrap_or_default();
     match ended.outcome {
-        "applied" => Replayed::Applied { subject: ended.subject },
-        "duplicate" => Replayed::AlreadyApplied,
-        "rejected" => Replayed::Rejected { code },
-        _ => Replayed::StillFailing { code },
+        Ending::Applied => Replayed::Applied { subject: ended.subject },
+        Ending::Duplicate | Ending::Reopened => Replayed::AlreadyApplied,
+        Ending::Rejected => Replayed::Rejected { code },
+        Ending::Waiting | Ending::DeadLettered => Replayed::StillFailing { code },
     }
 }

@@ -9,7 +9,7 @@ use super::batch::{Ended, Item, Written, run_in_tx};
 use super::lane::decode_again;
 use chrono::{DateTime, Utc};
 
-use crate::domain::effect::BankKey;
+use crate::domain::effect::{BankKey, Ending};
 use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message, Waited};
 use crate::domain::keys::joined;
@@ -285,7 +285,7 @@ impl Pipeline {
             let turn = self.turn_unless(freed == 0).await;
             match self.turn_of(key, next, &mut at_hand, again).await {
                 Ok(None) => {}
-                Ok(Some("dead_lettered")) => swept.expired = swept.expired.saturating_add(1),
+                Ok(Some(Ending::DeadLettered)) => swept.expired = swept.expired.saturating_add(1),
                 Ok(Some(_)) => swept.released = swept.released.saturating_add(1),
                 Err(error) => {
                     swept.failed = swept.failed.saturating_add(1);
@@ -306,7 +306,7 @@ impl Pipeline {
         turn: Turn,
         at_hand: &mut Option<Waiting>,
         again: bool,
-    ) -> Result<Option<&'static str>, StoreError> {
+    ) -> Result<Option<Ending>, StoreError> {
         let mut tx = self.pool().begin().await?;
         let Some(command) = waiting::lock_in_tx(&mut tx, key, turn).await? else {
             tx.rollback().await?;
@@ -351,7 +351,8 @@ impl Pipeline {
             waiting::dead_letter_in_tx(&mut tx, command, code, reason.sentence(), at).await?;
             let record = &command.record;
             let code = Some(code);
-            dead_letters::update_inbox_in_tx(&mut tx, record, "dead_lettered", code, None).await?;
+            dead_letters::update_inbox_in_tx(&mut tx, record, Ending::DeadLettered, code, None)
+                .await?;
         }
         tx.commit().await?;
         Ok(())
@@ -417,11 +418,11 @@ impl Pipeline {
         if !waiting::end_in_tx(tx, &[command.id]).await? {
             return Err(StoreError::Raced("a command that waits"));
         }
-        if ended.outcome == "waiting" {
+        if ended.outcome == Ending::Waiting {
             return self.expire(tx, command).await.map(Some);
         }
         let code = ended.code.as_deref();
-        if ended.outcome == "dead_lettered" {
+        if ended.outcome == Ending::DeadLettered {
             let code = code.unwrap_or("unprocessable");
             waiting::dead_letter_in_tx(tx, command, code, sentence(code), at).await?;
         }
@@ -435,14 +436,15 @@ impl Pipeline {
         let at = self.clock().now();
         waiting::dead_letter_in_tx(tx, command, reason.code(), reason.sentence(), at).await?;
         let code = Some(reason.code());
-        dead_letters::update_inbox_in_tx(tx, &command.record, "dead_lettered", code, None).await?;
+        dead_letters::update_inbox_in_tx(tx, &command.record, Ending::DeadLettered, code, None)
+            .await?;
         tracing::warn!(
             record = %command.record,
             needs = command.needs,
             "a command waited until its deadline: dead-lettered"
         );
         Ok(Ended {
-            outcome: "dead_lettered",
+            outcome: Ending::DeadLettered,
             code: code.map(str::to_owned),
             subject: None,
             waits: None,

@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 
 use super::persist::{DeadLetterRow, RawRecordRow};
 use super::{StoreError, Tx, sql};
+use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
 /// A stored dead letter.
@@ -412,14 +413,14 @@ pub async fn revise_in_tx(
 pub async fn update_inbox_in_tx(
     tx: &mut Tx<'_>,
     record: &RecordId,
-    outcome: &str,
+    outcome: Ending,
     code: Option<&str>,
     subject: Option<&str>,
 ) -> Result<(), StoreError> {
     sqlx::query(sql!("inbox_update"))
         .bind(record.source.as_str())
         .bind(record.id.as_str())
-        .bind(outcome)
+        .bind(outcome.word())
         .bind(code)
         .bind(subject)
         .execute(&mut **tx)

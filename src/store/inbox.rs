@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::Row;
 
 use super::{StoreError, Tx, sql};
+use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::ContentHash;
 
@@ -44,9 +45,8 @@ pub async fn probe_in_tx(
         };
         let hash: &[u8] = row.try_get(2)?;
         let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
-        let outcome: &str = row.try_get(3)?;
-        let dead_at = match outcome {
-            "dead_lettered" => Some(Place {
+        let dead_at = match Ending::from_word(row.try_get(3)?) {
+            Some(Ending::DeadLettered) => Some(Place {
                 topic: row.try_get(4)?,
                 partition: row.try_get(5)?,
                 offset: row.try_get(6)?,
@@ -62,7 +62,7 @@ pub async fn probe_in_tx(
 #[derive(Debug, Clone)]
 pub struct State {
     pub content_hash: ContentHash,
-    pub outcome: String,
+    pub outcome: Ending,
 }
 
 /// The inbox rows of those records, locked in the order of their ids.
@@ -85,7 +85,9 @@ pub async fn states_in_tx(
         };
         let hash: &[u8] = row.try_get(2)?;
         let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
-        states.insert(record, State { content_hash, outcome: row.try_get(3)? });
+        let outcome = Ending::from_word(row.try_get(3)?);
+        let outcome = outcome.ok_or(StoreError::Unreadable("an outcome"))?;
+        states.insert(record, State { content_hash, outcome });
     }
     Ok(states)
 }
@@ -94,7 +96,7 @@ pub async fn states_in_tx(
 #[derive(Debug, Clone)]
 pub struct Update {
     pub record: RecordId,
-    pub outcome: &'static str,
+    pub outcome: Ending,
     pub code: Option<String>,
     pub subject: Option<String>,
 }
@@ -110,7 +112,7 @@ pub async fn update_in_tx(tx: &mut Tx<'_>, updates: &[Update]) -> Result<(), Sto
     sqlx::query(sql!("inbox_update_many"))
         .bind(updates.iter().map(|u| u.record.source.as_str()).collect::<Vec<_>>())
         .bind(updates.iter().map(|u| u.record.id.as_str()).collect::<Vec<_>>())
-        .bind(updates.iter().map(|u| u.outcome).collect::<Vec<_>>())
+        .bind(updates.iter().map(|u| u.outcome.word()).collect::<Vec<_>>())
         .bind(updates.iter().map(|u| u.code.as_deref()).collect::<Vec<_>>())
         .bind(updates.iter().map(|u| u.subject.as_deref()).collect::<Vec<_>>())
         .execute(&mut **tx)

@@ -6,6 +6,7 @@ use sqlx::{PgPool, Row as _};
 use super::persist::{RawRecordRow, Stands};
 use super::stretch::{Due, Row, Stretch};
 use super::{StoreError, Tx, sql};
+use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
 /// A stored waiting command.
@@ -161,7 +162,7 @@ pub async fn set_needs_in_tx(
         .bind(behind.map(|record| record.id.as_str()))
         .execute(&mut **tx)
         .await?;
-    super::dead_letters::update_inbox_in_tx(tx, record, "waiting", Some(code), None).await
+    super::dead_letters::update_inbox_in_tx(tx, record, Ending::Waiting, Some(code), None).await
 }
 
 /// Makes a dead letter of a waiting command.

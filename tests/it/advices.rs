@@ -267,7 +267,7 @@ async fn lane(direct: &Direct, item: Item) {
         let mut tx = direct.pipeline.pool().begin().await.expect("begin");
         match run_in(direct, &mut tx, &item, locks).await {
             Ok(ended) => {
-                assert_eq!(ended[0].outcome, "applied", "{ended:?}");
+                assert_eq!(ended[0].outcome.word(), "applied", "{ended:?}");
                 return tx.commit().await.expect("commit");
             }
             Err(error) if error.is_race() => tx.rollback().await.expect("rollback"),

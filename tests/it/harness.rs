@@ -23,7 +23,7 @@ use topup::kafka::admin::{Cluster, TopicSpec};
 use topup::kafka::{Header, OutRecord, Producer, ProducerConfig};
 
 pub use database::Database;
-pub use direct::Direct;
+pub use direct::{Direct, Ended};
 pub use kafka::Read;
 
 /// Far beyond what any wait needs; reaching it is a failure.

@@ -78,7 +78,7 @@ async fn two_batches_of_one_account_are_numbered_and_summed_one_after_the_other(
         somebody_waits(&direct).await;
         open.commit().await.expect("commit");
     });
-    assert_eq!(waited.expect("written")[0].outcome, "applied");
+    assert_eq!(waited.expect("written")[0].outcome.word(), "applied");
     let balance = "SELECT amount / 10000 FROM balances WHERE account_id = 'ACC-1'";
     assert_eq!(direct.database.value(balance).await, "17000");
     let told = "SELECT (regexp_matches(payload, '\"balance\":\"([0-9.]+)\"'))[1] FROM outbox

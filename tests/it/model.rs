@@ -255,7 +255,7 @@ async fn process(direct: &Direct, batch: &[Item], now: DateTime<Utc>) -> Vec<&'s
     let written = written.expect("processed");
     tx.commit().await.expect("commit");
     pipeline.sweep().await.expect("swept");
-    written.ended.iter().map(|ended| ended.outcome).collect()
+    written.ended.iter().map(|ended| ended.outcome.word()).collect()
 }
 
 /// Empties every table that has rows. The ledger refuses that even to its owner, unless triggers

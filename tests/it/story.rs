@@ -140,7 +140,7 @@ async fn what_was_written_last_holds_whichever_batch_began_first() {
     direct.applied(item).await;
     let sent = [sent];
     let written = run_in_tx(&direct.pipeline, &mut early, &sent, block, Locks::First, began).await;
-    assert_eq!(written.expect("written").ended[0].outcome, "applied");
+    assert_eq!(written.expect("written").ended[0].outcome.word(), "applied");
     early.commit().await.expect("ends");
     let id = direct.database.value("SELECT payment_id FROM payments").await;
     let told = topup(&direct, &["payments", "explain", &id]);

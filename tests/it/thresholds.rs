@@ -62,10 +62,13 @@ async fn payments_that_lock_last_tell_what_they_crossed() {
         somebody_waits(&direct).await;
         open.commit().await.expect("commit");
     });
-    assert_eq!(waited.expect("written")[0].outcome, "applied");
+    assert_eq!(waited.expect("written")[0].outcome.word(), "applied");
     assert_eq!(told(&direct).await, "up 5.00 100.00, up 103.00 107.00");
     // Redelivered, nothing is told again.
-    assert_eq!(late(&direct, items[1].clone()).await.expect("again")[0].outcome, "duplicate");
+    assert_eq!(
+        late(&direct, items[1].clone()).await.expect("again")[0].outcome.word(),
+        "duplicate"
+    );
     assert_eq!(told(&direct).await, "up 5.00 100.00, up 103.00 107.00");
     direct.finish().await;
 }

@@ -4,11 +4,11 @@
 use serde_json::json;
 use topup::clock::Clock;
 use topup::jobs::Job;
-use topup::pipeline::batch::{Ended, Item};
+use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
-use crate::harness::Direct;
 use crate::harness::records::{bank, credit, credit_saying, invoice, with};
+use crate::harness::{Direct, Ended};
 use crate::jobs::runner;
 
 fn money(direct: &mut Direct, id: &str, text: &str) -> Item {

@@ -3,7 +3,7 @@
 use super::{Next, RETRY_FIRST, Step, log_retry, next_step, rest};
 use crate::domain::decide::bank::bank_key;
 use crate::domain::decide::guards;
-use crate::domain::effect::Need;
+use crate::domain::effect::{Ending, Need};
 use crate::domain::input::{Input, Message};
 use crate::domain::keys::joined;
 use crate::domain::rejection::DeadLetterReason;
@@ -125,7 +125,7 @@ impl Pipeline {
             record: record.clone(),
             content_hash: message.content_hash,
             message_type: type_of(&message.input),
-            outcome: "waiting",
+            outcome: Ending::Waiting,
             code: Some(Need::Version.code().to_owned()),
             topic: raw.topic.clone(),
             partition: raw.partition,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::domain::effect::Need;
+use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::ContentHash;
 use crate::domain::queue::{EVERYTHING, Queued};
@@ -27,7 +27,7 @@ pub struct InboxRow {
     pub record: RecordId,
     pub content_hash: ContentHash,
     pub message_type: &'static str,
-    pub outcome: &'static str,
+    pub outcome: Ending,
     pub code: Option<String>,
     pub topic: String,
     pub partition: i32,
@@ -45,7 +45,7 @@ pub struct RepeatRow {
     pub partition: i32,
     pub offset: i64,
     pub record: RecordId,
-    pub outcome: &'static str,
+    pub outcome: Ending,
     pub code: Option<String>,
 }
 
@@ -129,7 +129,7 @@ async fn inbox_of_partition(
         .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.content_hash.as_slice()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.message_type).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.outcome).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.outcome.word()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
         .bind(&first.topic)
         .bind(first.partition)
@@ -156,7 +156,7 @@ pub(super) async fn repeats(
         .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.outcome).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.outcome.word()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)

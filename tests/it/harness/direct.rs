@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use topup::clock::Clock;
 use topup::config::Topics;
 use topup::domain::matching::Policy;
-use topup::pipeline::batch::{Ended, Item, run_in_tx};
+use topup::pipeline::batch::{self, Item, run_in_tx};
 use topup::pipeline::{Pipeline, Settings};
 use topup::store::load::Locks;
 use topup::store::persist::RawRecordRow;
@@ -13,6 +13,20 @@ use topup::store::{ConnectOptions, StoreError, Tx, connect, next_id_block};
 use topup::wire::{RawRecord, Topic, decode};
 
 use super::Database;
+
+/// How a record ended, in the words of the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub outcome: &'static str,
+    pub code: Option<String>,
+    pub subject: Option<String>,
+}
+
+impl From<batch::Ended> for Ended {
+    fn from(ended: batch::Ended) -> Self {
+        Self { outcome: ended.outcome.word(), code: ended.code, subject: ended.subject }
+    }
+}
 
 pub struct Direct {
     pub database: Database,
@@ -89,7 +103,8 @@ impl Direct {
     pub async fn run_in(&self, tx: &mut Tx<'_>, items: &[Item]) -> Result<Vec<Ended>, StoreError> {
         let block = next_id_block(tx).await?;
         let at = self.pipeline.clock().now();
-        Ok(run_in_tx(&self.pipeline, tx, items, block, Locks::First, at).await?.ended)
+        let written = run_in_tx(&self.pipeline, tx, items, block, Locks::First, at).await?;
+        Ok(written.ended.into_iter().map(Ended::from).collect())
     }
 
     /// Processes one record and expects that it is applied.
