@@ -155,6 +155,13 @@ fn told(
                 return Err(CliError::Failed(masked::refusal(&place)));
             }
             Edited::Masked(_) => ("refused".to_owned(), Some(masked::CODE.to_owned())),
+            Edited::NoRecord(why) if matches!(args.which, Which::One(_)) => {
+                return Err(CliError::Failed(format!(
+                    "no_record: what would be written is no record: {why}. Give what `topup \
+                     --unmasked dead-letters show` prints as the value, mended"
+                )));
+            }
+            Edited::NoRecord(why) => (format!("refused: {why}"), Some("no_record".to_owned())),
             Edited::Unfit(why) => (format!("refused: {why}"), Some("patch_unfit".to_owned())),
             Edited::AlreadyResolved => ("already_resolved".to_owned(), None),
             Edited::Unchanged => ("unchanged".to_owned(), None),

@@ -10,9 +10,10 @@ use crate::config::ConfigError;
 use crate::telemetry::chain;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 9] = [
+pub const CODES: [&str; 10] = [
     crate::masked::CODE,
     "patch_unfit",
+    "no_record",
     "empty_selection",
     "bank_facts_meant",
     "topic_missing",

@@ -120,7 +120,7 @@ fn choices(payment: &PaymentView, decision: &DecisionView, current: bool, text: 
         let now = match row {
             Some(row) if row.status != "open" => format!(" ({})", became(&row.status)),
             Some(row) if !row.payable => {
-                " (not any more: an invoice of it does not await payment)".to_owned()
+                " (not any more: its invoice is not open, or the money is not there)".to_owned()
             }
             Some(_) => String::new(),
             None => " (shown only: it cannot be confirmed)".to_owned(),

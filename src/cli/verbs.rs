@@ -184,7 +184,8 @@ pub(super) async fn asked(
             helps: refusals::helps(pool, tried.code.as_deref(), &written.about).await?,
             code: tried.code,
             waits_for: waits_for(place, tried.needs.as_deref()).await?,
-            changes: tried.changes,
+            // What changed meanwhile is another's.
+            changes: if done { tried.changes } else { Vec::new() },
             done,
         });
     }
@@ -313,8 +314,11 @@ async fn send(
         let needs = view.waiting.map(|waiting| waiting.needs);
         told.waits_for = waits_for(place, needs.as_deref()).await?;
     }
-    told.changes = before.differences(&standing::of(pool, &written.about).await?);
+    // What changed beside a command that was refused is another's.
     told.done = matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
+    if told.done {
+        told.changes = before.differences(&standing::of(pool, &written.about).await?);
+    }
     Ok(told)
 }
 

@@ -6,6 +6,7 @@ use sqlx::PgPool;
 
 use crate::clock::Clock;
 use crate::masked;
+use crate::pipeline::headers_from_json;
 use crate::store::StoreError;
 use crate::store::dead_letters::{self, Act, DeadLetter, Selection, Who};
 use crate::wire::{DecodeCode, RawRecord, Topic, decode};
@@ -55,6 +56,8 @@ pub enum Edited {
     Masked(String),
     /// Why the patch does not fit this letter.
     Unfit(String),
+    /// It would make less of a record of it than it is: why.
+    NoRecord(String),
 }
 
 /// Makes `value` the latest revision of an open letter, or with `dry_run` only compares.
@@ -143,11 +146,52 @@ fn changed(mut letter: DeadLetter, change: &Change) -> Result<DeadLetter, Edited
     if (&letter.raw.key, &letter.raw.value) == (&was.0, &was.1) {
         return Err(Edited::Unchanged);
     }
+    if letter.raw.value != was.1
+        && let Some(why) = no_record(&letter, was.1.as_deref())
+    {
+        return Err(Edited::NoRecord(why));
+    }
     let held = letter.raw.value.as_deref().and_then(|now| masked::held(now, was.1.as_deref()));
     match held {
         Some(place) => Err(Edited::Masked(place)),
         None => Ok(letter),
     }
+}
+
+/// Why the new value is no record at all, or less of one than `was`: it is empty, no JSON, another
+/// document (our own answer to `show`).
+fn no_record(letter: &DeadLetter, was: Option<&[u8]>) -> Option<String> {
+    let headers = headers_from_json(&letter.raw.headers);
+    let headers: Vec<(&str, Option<&[u8]>)> =
+        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
+    // How far it is read; what a topic has to do with it comes later.
+    let read = |value: Option<&[u8]>| {
+        let raw = RawRecord { topic: Topic::Commands, key: None, value, headers: &headers };
+        let failure = decode(&raw).err().filter(|failure| {
+            matches!(
+                failure.code,
+                DecodeCode::EmptyValue
+                    | DecodeCode::NotUtf8
+                    | DecodeCode::NotJson
+                    | DecodeCode::NotAnObject
+                    | DecodeCode::EnvelopeInvalid
+            )
+        })?;
+        Some((DecodeCode::ALL.iter().position(|code| *code == failure.code), failure))
+    };
+    let (place, failure) = read(letter.raw.value.as_deref())?;
+    let envelope = failure.code == DecodeCode::EnvelopeInvalid;
+    let better = envelope && read(was).is_some_and(|(before, _)| before <= place);
+    (!better || is_an_answer(letter)).then(|| failure.detail.clone())
+}
+
+/// Whether the value is what `show --output json` prints.
+fn is_an_answer(letter: &DeadLetter) -> bool {
+    let value = letter.raw.value.as_deref().unwrap_or_default();
+    let value: Option<Value> = serde_json::from_slice(value).ok();
+    value.is_some_and(|value| {
+        value.get("dead_letter_id").is_some() && value.get("specversion").is_none()
+    })
 }
 
 /// A patch sees a document, so what a document cannot keep is not patched: a key that stands twice.

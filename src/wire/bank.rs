@@ -141,8 +141,9 @@ struct StatementData<'a> {
 pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: TransactionData<'_> = fields.object(data)?;
     let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
-    let bank_transaction_id =
-        fields.bank_identifier(maybe("bank_transaction_id"), data.bank_transaction_id);
+    let named_by_id = data.bank_transaction_id.is_some();
+    let id = maybe("bank_transaction_id");
+    let bank_transaction_id = fields.bank_id(id, data.bank_transaction_id);
     let statement_id = fields.bank_identifier(maybe("statement_id"), data.statement_id);
     let entry_reference = fields.bank_identifier(maybe("entry_reference"), data.entry_reference);
     let end_to_end_id = fields.fact_name(maybe("end_to_end_id"), data.end_to_end_id);
@@ -153,8 +154,7 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     let amount = fields.money(need("amount"), data.amount, currency, Zero::Allowed);
     let charges = fields.money(maybe("charges"), data.charges, currency, Zero::Allowed);
     let instructed = data.instructed.and_then(|MapOnly(stated)| instructed(stated, fields));
-    let entry =
-        bank_transaction_id.is_some() || statement_id.is_some() && entry_reference.is_some();
+    let entry = named_by_id || statement_id.is_some() && entry_reference.is_some();
     let detail = (data.detail_index, data.entry_amount, data.entry_details);
     let detail = self::detail(detail, currency, entry, fields);
     let booking_date = fields.date(need("booking_date"), data.booking_date);
@@ -239,7 +239,7 @@ fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
     let end_to_end = maybe("return_of.end_to_end_id");
     let reason = maybe("return_of.reason");
     ReturnOf {
-        bank_transaction_id: fields.bank_identifier(id, data.bank_transaction_id),
+        bank_transaction_id: fields.bank_id(id, data.bank_transaction_id),
         end_to_end_id: fields.fact_name(end_to_end, data.end_to_end_id),
         reason: fields.fact_text(reason, data.reason, RETURN_REASON_BYTES_MAX),
     }

@@ -1,6 +1,7 @@
 //! Reads the fields of one `data` object: checks each, notes the worst fault, and writes what it
 //! accepts into the canonical form, so that no field can be read and left out of the hash.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -15,6 +16,7 @@ use super::strict::{MapOnly, Text, null_in, string_of};
 use super::values::{account_number, calendar_date, instant_of, is_label, masked_number, shortest};
 use crate::domain::ids::MalformedId;
 use crate::domain::input::ContentHash;
+use crate::domain::matching::weak;
 use crate::domain::money::{Amount, Currency, Money, MoneyError};
 
 /// The longest identifier that a bank gives.
@@ -190,17 +192,28 @@ impl Fields {
     }
 
     /// A name that a bank gave: one that is too long keeps its beginning, and the mark tells it
-    /// from others.
+    /// from others. Fields of fixed width are filled up with blanks: they are no part of it.
     pub fn bank_identifier(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
         let text = self.present(at, text)?.0;
         if text.is_empty() || text.chars().any(char::is_control) {
             self.refuse(DecodeCode::IdInvalid, at, "1 character or more, no control character");
             return None;
         }
-        let long = text.len() > BANK_IDENTIFIER_BYTES_MAX;
-        let text = if long { kept::text(text, BANK_NAME_BYTES_KEPT) } else { text.into_owned() };
+        let short = |name: &str| name.len() <= BANK_IDENTIFIER_BYTES_MAX;
+        let trimmed = Some(text.trim()).filter(|name| !name.is_empty() && name.len() < text.len());
+        let name = trimmed.map(|name| {
+            let name = Cow::Borrowed(name);
+            if short(&name) { name.into_owned() } else { kept::text(name, BANK_NAME_BYTES_KEPT) }
+        });
+        let text =
+            if short(&text) { text.into_owned() } else { kept::text(text, BANK_NAME_BYTES_KEPT) };
         self.canonical.put(at.name, text.as_bytes());
-        Some(text)
+        Some(name.unwrap_or(text))
+    }
+
+    /// The id that a bank gave to a transaction; a word for none is none.
+    pub fn bank_id(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+        self.bank_identifier(at, text).filter(|id| !weak::is_no_id(id))
     }
 
     /// What payers and other banks wrote where a name of theirs belongs: anything; an empty one

@@ -77,6 +77,59 @@ async fn an_entrys_name_is_of_its_currency_and_year() {
     direct.finish().await;
 }
 
+/// A bank that has no id to give writes a word at every record: that is nobody's id. Each credit is
+/// money, no two are one, and a return by such a word takes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_for_none_is_no_id_of_the_bank() {
+    let mut direct = Direct::new("en_none").await;
+    let words =
+        ["NOTPROVIDED", "N/A", "unknown", " ", "-", "0", "00000000", "NONREF", "NOT PROVIDED"];
+    for (round, word) in words.iter().chain(&["XXXX", "****", "nicht angegeben"]).enumerate() {
+        let day = format!("2099-03-{:02}", round + 1);
+        let of = |text: &str, payer: &str| {
+            let more = json!({ "booking_date": day, "debtor": { "account": payer },
+                "remittance": { "unstructured": [text] } });
+            with(credit(word, "20.00"), &more)
+        };
+        let detail = |index: u32, statement: &str| {
+            let more = json!({ "detail_index": index, "statement_id": statement,
+                "entry_reference": "E1" });
+            with(of("one of several", "DE44555666777"), &more)
+        };
+        let named = |statement: &str| {
+            let more = json!({ "statement_id": statement, "entry_reference": "1" });
+            with(of("by its entry", "DE88999000111"), &more)
+        };
+        let all = [
+            of("INV-8001", "DE22111222333"),
+            of("INV-8002", "DE22111222444"),
+            of("other", "DE77123456780"),
+            detail(1, "S-1"),
+            detail(2, "S-1"),
+            detail(1, "S-2"),
+            named("S-3"),
+            named("S-4"),
+        ];
+        for (number, data) in all.iter().enumerate() {
+            let (outcome, code) = booked(&mut direct, &format!("{round}-{number}"), data).await;
+            assert_eq!(outcome, "applied", "{word:?} {number}: {code:?}");
+        }
+        let day = format!("'{day}'");
+        let came = format!("SELECT count(*) FROM payments WHERE received_on = {day}");
+        assert_eq!(direct.database.value(&came).await, all.len().to_string(), "{word:?}");
+        let back = with(
+            of("back", "DE00000999888"),
+            &json!({
+                "credit_debit": "DBIT", "return_of": { "bank_transaction_id": word },
+            }),
+        );
+        assert_eq!(booked(&mut direct, &format!("{round}-r"), &back).await.0, "applied");
+        let taken = "SELECT coalesce(sum(returned), 0) FROM payments";
+        assert_eq!(direct.database.value(taken).await, "0", "{word:?}");
+    }
+    direct.finish().await;
+}
+
 /// The bank tells more of what has an id: nothing new. Other money under the id is a letter that a
 /// person can give an id of its own; nothing is lost by that and nothing is overwritten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

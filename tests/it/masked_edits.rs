@@ -72,6 +72,39 @@ async fn what_is_shown_masked_is_not_written_back() {
 }
 
 /// An editor gets the real bytes, and only whoever may see them gets an editor.
+/// What an operator writes back by mistake: the whole answer, an empty file, a word, another
+/// document. None of it becomes the record, and a record that was no JSON may become one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_record_is_not_written_over_one() {
+    let mut direct = with_bank_letter("me_record").await;
+    let broken = direct.item(Topic::BankPayments, Some(BANK), b"{broken");
+    assert_eq!(direct.run(&[broken]).await[0].outcome, "dead_lettered");
+    let shown = topup(&direct, &["--unmasked", "dead-letters", "show", "1", "--output", "json"]);
+    let shown = String::from_utf8(shown.stdout).expect("text");
+    let file = std::env::temp_dir().join(format!("{}.json", direct.database.name));
+    let edit = |letter: &str, value: &str| {
+        std::fs::write(&file, value).expect("written");
+        let file = file.to_str().expect("a name");
+        topup(&direct, &["dead-letters", "edit", letter, "--file", file, "--reason", "x", "--yes"])
+    };
+    for letter in ["1", "2"] {
+        for value in [shown.as_str(), "", "  \n", "hello", "[]", "{}", "null"] {
+            let refused = edit(letter, value);
+            let told = said(&refused);
+            let partly = letter == "2" && value == "{}";
+            assert_eq!(refused.status.code(), Some(i32::from(!partly)), "{letter} {value}: {told}");
+            assert!(partly || told.contains("no_record: "), "{letter} {value}: {told}");
+        }
+    }
+    let revisions = "SELECT dead_letter_id || ' ' || revision FROM dead_letter_revisions";
+    assert_eq!(direct.database.lines(revisions).await, ["2 1"]);
+    let value: Value = serde_json::from_str(&shown).expect("JSON");
+    let mended = value["value"].as_str().expect("a value").replace("1e9", "10.00");
+    assert_eq!(edit("1", &mended).status.code(), Some(0));
+    std::fs::remove_file(&file).expect("removed");
+    direct.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_editor_works_on_the_real_bytes() {
     let direct = with_bank_letter("me_editor").await;

@@ -124,6 +124,35 @@ async fn explain_offers_and_promises_only_what_can_be() {
     direct.finish().await;
 }
 
+/// A part of the money went to another customer by a split: what was suggested for all of it cannot
+/// be confirmed, and neither the story nor the list of what waits offers it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_shared_out_is_not_offered() {
+    let mut direct = Direct::new("story_shared").await;
+    let sent = direct.command("i-1", "invoice.create", &invoice("INV-1001", "ACC-1", "77.00"));
+    direct.applied(sent).await;
+    let other = direct.command("i-2", "invoice.create", &invoice("INV-2001", "ACC-2", "60.00"));
+    direct.applied(other).await;
+    let value = bank("b-1", &credit_saying("TX-1", "80.00", "INV-1001"));
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    let open = "A person may choose:";
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(told.contains(open) && !told.contains("not any more"), "{told}");
+    let parts = json!({ "parts": [{ "account_id": "ACC-2", "amount": "60.00" }] });
+    let split = direct.command("s-1", "payment.split", &with(about_payment(&id, "ACC-2"), &parts));
+    direct.applied(split).await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    let offered = told.lines().filter(|line| line.contains("-1: invoice INV-1001"));
+    assert!(offered.clone().count() > 0, "{told}");
+    assert!(offered.clone().all(|line| line.contains("not any more")), "{told}");
+    assert!(!told.contains("Confirm the suggestion"), "{told}");
+    let listed = topup(&direct, &["review", "list", "--output", "json"]);
+    assert!(listed.contains("the money is not there any more"), "{listed}");
+    direct.finish().await;
+}
+
 /// The batch that sends the invoice begins before the payment is recorded and writes after it: its
 /// decision is the one that holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,7 +49,8 @@ pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32
 pub fn entry_of(bank: &BankTransaction) -> Option<(&str, &str)> {
     let (statement, entry) = bank.statement_id.as_deref().zip(bank.entry_reference.as_deref())?;
     let same = statement.trim().eq_ignore_ascii_case(entry.trim());
-    (!same && !weak::is_word_for_none(entry)).then_some((statement, entry))
+    let none = weak::is_word_for_none(entry) || weak::is_word_for_none(statement);
+    (!same && !none).then_some((statement, entry))
 }
 
 /// The key of a record that has no name but that of its entry, where another currency or year has

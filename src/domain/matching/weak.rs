@@ -310,6 +310,15 @@ pub fn is_word_for_none(text: &str) -> bool {
     normal.is_ascii() && (key.is_empty() || is_nothing(&key))
 }
 
+/// Whether what stands where a bank's own id belongs is none: a word for none, signs only, zeros,
+/// a mask. A bank that has no id to give writes such a thing at every record.
+#[must_use]
+pub fn is_no_id(text: &str) -> bool {
+    let key = fold(text);
+    let all = |one: u8| !key.is_empty() && key.bytes().all(|byte| byte == one);
+    is_word_for_none(text) || all(b'0') || key.len() >= MASK_RUN && all(b'X')
+}
+
 /// Whether a reference that a payer gave (an end-to-end id, a text) names no single payment: a word
 /// for "none", general words, months, dates, amounts, short numbers, or nothing but these.
 #[must_use]

@@ -5,7 +5,8 @@ SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p
        p.refunded, p.split, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
        coalesce(i.invoices, '{}') AS invoices,
        coalesce(i.proposed, 0) + coalesce(w.added, 0) AS proposed,
-       coalesce(i.payable, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments,
+       coalesce(i.payable AND i.proposed <= p.amount - p.allocated - p.returned - p.refunded
+           - p.split, true) AS payable, coalesce(w.with_payments, '{}') AS with_payments,
        b.debtor_name, b.debtor_account,
        p.recorded_at::text || '/' || p.payment_id || '/' || coalesce(s.suggestion_id, '') AS place
   FROM payments p

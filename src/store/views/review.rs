@@ -146,7 +146,8 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
 /// Why a person is asked, and whether what they are asked can still be done.
 fn evidence(chosen: bool, payable: bool, reason: Option<&str>, rule: Option<&str>) -> String {
     if chosen && !payable {
-        return "An invoice of it does not await payment any more.".to_owned();
+        return "An invoice of it is not open any more, or the money is not there any more."
+            .to_owned();
     }
     let sentence = reason.and_then(ParkReason::from_code).map(ParkReason::sentence);
     let rule = rule.and_then(|word| Rule::ALL.into_iter().find(|rule| rule.word() == word));
