@@ -22,7 +22,6 @@ pub mod orders;
 pub mod pipeline;
 pub mod reach;
 pub mod relay;
-pub mod returns;
 pub mod rules;
 pub mod schedule;
 pub mod simulate;

@@ -411,7 +411,9 @@ async fn look(
         Command::Review(command) => {
             return review::run(&command, verbs::Place { pool, config, printer }).await;
         }
-        Command::Returns(command) => return returns::run(&command, pool, config, printer).await,
+        Command::Returns(command) => {
+            return returns::run(&command, verbs::Place { pool, config, printer }).await;
+        }
         Command::Advices(command) => advices::run(&command, pool, printer).await?,
         Command::Jobs(command) => return jobs::run(&command, pool, config, printer).await,
         Command::Status(args) => return status::run(&args, pool, &config.kafka, printer).await,

@@ -1,15 +1,16 @@
-//! `returns list|take|end`. What changes something only says what it would do unless `--yes`.
+//! `returns list|take|end`. What a person says of a parked return is the ordinary command.
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use sqlx::PgPool;
+use serde_json::{Value, json};
 
-use super::args::Operator;
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell};
-use super::wiring::{self, ReturnAct, WhichReturn};
-use crate::config::Config;
+use super::near;
+use super::output::{Tabular, cell};
+use super::verbs::{self, Ask, Fields, Place};
+use crate::store::views::near::Kind;
 use crate::store::views::returns::{self, ParkedReturn};
+use crate::store::views::standing::About;
+use crate::store::views::{Privacy, payments};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum ReturnsCommand {
@@ -20,7 +21,7 @@ pub enum ReturnsCommand {
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
         limit: Option<i64>,
     },
-    /// Says which payments a parked return takes: another one, or several
+    /// Says which payments a parked return takes, or which get back what it undoes
     #[command(after_help = "Example:\n  topup returns take DBS-1 reversal:R-7 --account ACC-1001 \
         --payment PAY-9=100.00 --fee 3.00 --operator alice --reason 'the bank told us' --yes")]
     Take(TakeArgs),
@@ -37,7 +38,7 @@ pub struct TakeArgs {
     /// A payment, with how much of it: PAYMENT=AMOUNT. Of a single one the amount may be left out
     #[arg(long = "payment", value_name = "PAYMENT", required = true)]
     pub payments: Vec<String>,
-    /// What of it the bank took as its fee: the house's
+    /// What of it the bank took as its fee, or gives back of that: the house's
     #[arg(long, value_name = "AMOUNT")]
     pub fee: Option<String>,
 }
@@ -50,68 +51,67 @@ pub struct WhichArgs {
     #[arg(long)]
     pub account: String,
     #[command(flatten)]
-    pub operator: Operator,
-    /// Why; it is kept
-    #[arg(long)]
-    pub reason: String,
-    /// Do it
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// What became of the act.
-#[derive(Debug, Clone, Serialize)]
-pub struct ResolvedRow {
-    pub bank_account: String,
-    pub bank_key: String,
-    pub outcome: String,
-    pub detail: Option<String>,
-    #[serde(skip)]
-    pub done: bool,
+    pub ask: Ask,
 }
 
 /// # Errors
-/// What the database says.
-pub async fn run(
-    command: &ReturnsCommand,
-    pool: &PgPool,
-    config: &Config,
-    printer: Printer,
-) -> Result<Exit, CliError> {
-    let (which, act) = match command {
+/// What the database or Kafka says, that nobody knows a payment, or that nobody acts.
+pub async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, CliError> {
+    match command {
         ReturnsCommand::List { limit } => {
+            let Place { pool, printer, .. } = place;
             printer.whole(returns::parked(pool, printer.wanted(*limit)).await?)?;
-            return Ok(Exit::Ok);
+            Ok(Exit::Ok)
         }
         ReturnsCommand::Take(args) => {
-            let one = |text: &String| match text.split_once('=') {
-                Some((payment, amount)) => (payment.to_owned(), Some(amount.to_owned())),
-                None => (text.clone(), None),
-            };
-            let payments = args.payments.iter().map(one).collect();
-            (&args.which, ReturnAct::Take { payments, fee: args.fee.clone() })
+            let (mut about, mut taken) = (About::default(), Vec::new());
+            for text in &args.payments {
+                let (id, amount) = match text.split_once('=') {
+                    Some((id, amount)) => (id, Some(amount)),
+                    None => (text.as_str(), None),
+                };
+                let id = known(id, place, &mut about).await?;
+                taken.push(match amount {
+                    Some(amount) => json!({ "payment_id": id, "amount": amount }),
+                    None => json!({ "payment_id": id }),
+                });
+            }
+            let fields = fields(&args.which, "take")
+                .with("payments", Value::from(taken))
+                .maybe("fee", args.fee.as_deref());
+            say(place, &args.which.ask, fields, about).await
         }
-        ReturnsCommand::End(which) => (which, ReturnAct::End),
-    };
-    let named = WhichReturn {
-        account: which.account.clone(),
-        bank_account: which.bank_account.clone(),
-        bank_key: which.bank_key.clone(),
-    };
-    let said = (which.operator.operator.as_str(), which.reason.as_str());
-    let row = wiring::resolve_return(pool, config, &named, &act, said, which.yes).await?;
-    let exit = if row.done { Exit::Ok } else { Exit::Failed };
-    printer.rows(&[row])?;
-    Ok(exit)
+        ReturnsCommand::End(which) => {
+            say(place, &which.ask, fields(which, "end"), About::default()).await
+        }
+    }
 }
 
-impl Tabular for ResolvedRow {
-    const HEADERS: &'static [&'static str] = &["bank account", "key", "outcome", "detail"];
+fn fields(which: &WhichArgs, action: &str) -> Fields {
+    Fields::default()
+        .with("account_id", which.account.as_str())
+        .with("bank_account", which.bank_account.as_str())
+        .with("bank_key", which.bank_key.as_str())
+        .with("action", action)
+}
 
-    fn cells(&self) -> Vec<String> {
-        let detail = cell(self.detail.as_ref());
-        vec![self.bank_account.clone(), self.bank_key.clone(), self.outcome.clone(), detail]
-    }
+/// A payment by its id, to be looked at before and after with its parts and whose they are.
+async fn known(id: &str, place: Place<'_>, about: &mut About) -> Result<String, CliError> {
+    let Some(view) = payments::show(place.pool, id, Privacy::Masked).await? else {
+        return Err(near::unknown(place.pool, Kind::Payment, id).await);
+    };
+    let parts = || view.parts.iter();
+    let payments = parts().map(|part| part.part_id.clone()).chain([view.row.payment_id.clone()]);
+    let accounts = parts().map(|part| part.account_id.clone()).chain(view.row.account_id.clone());
+    let (payments, accounts) = (payments.collect(), accounts.collect());
+    about.add(&About { payments, accounts, ..About::default() });
+    Ok(view.row.payment_id)
+}
+
+async fn say(place: Place<'_>, ask: &Ask, fields: Fields, about: About) -> Result<Exit, CliError> {
+    let told = verbs::asked(place, ask, "topup.return.resolve.v1", fields, about).await?;
+    place.printer.one(&told, |text| verbs::human(&told, text))?;
+    Ok(told.exit())
 }
 
 impl Tabular for ParkedReturn {

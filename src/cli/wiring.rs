@@ -10,7 +10,6 @@ use sqlx::PgPool;
 
 use super::dead_letters::{Acted, Call, DiscardArgs};
 use super::error::CliError;
-use super::returns::ResolvedRow;
 use super::rules::ActivateArgs;
 use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
@@ -24,7 +23,6 @@ pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
 pub(super) use crate::orders::{Order, Tried, Written};
-pub(super) use crate::returns::{Act as ReturnAct, Which as WhichReturn};
 use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
@@ -32,7 +30,7 @@ pub(super) use crate::store::dead_letters::Selection;
 pub(super) use crate::store::partitions::Skip;
 use crate::store::reach::Unreachable;
 use crate::store::views::Privacy;
-use crate::{app, dead_letters, demo, orders, reach, returns, store};
+use crate::{app, dead_letters, demo, orders, reach, store};
 
 pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
     let options = app::connect_options(&config, "topup worker");
@@ -248,26 +246,6 @@ async fn act_on(
         });
     }
     Ok(rows)
-}
-
-pub(super) async fn resolve_return(
-    pool: &PgPool,
-    config: &Config,
-    which: &WhichReturn,
-    act: &ReturnAct,
-    said: (&str, &str),
-    yes: bool,
-) -> Result<ResolvedRow, CliError> {
-    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
-    let acted = returns::act(&pipeline, which, act, said, !yes).await;
-    let (word, detail) = acted.map_err(|error| CliError::failed(&error))?;
-    Ok(ResolvedRow {
-        bank_account: which.bank_account.clone(),
-        bank_key: which.bank_key.clone(),
-        outcome: if yes { word.to_owned() } else { format!("would be {word}") },
-        detail,
-        done: word == "done",
-    })
 }
 
 fn known_job(word: &str) -> Result<Job, CliError> {

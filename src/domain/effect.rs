@@ -121,6 +121,10 @@ pub enum ReturnWaits {
     Contradicted,
     /// What it undoes is not known: it may be in flight.
     NoReturn,
+    /// It undoes less than all of what was taken of several payments: the bank does not say whose.
+    SeveralPayments,
+    /// More than is left of the return that it undoes.
+    ExceedsReturn,
     /// The bank took more as its fee than a fee may be.
     FeeAboveLimit,
     /// It could not be decided: it is tried again, and what failed is in the list of failing items.
@@ -138,6 +142,8 @@ impl ReturnWaits {
             Self::SplitPayment => "split_payment",
             Self::Contradicted => "contradicted",
             Self::NoReturn => "no_return",
+            Self::SeveralPayments => "several_payments",
+            Self::ExceedsReturn => "exceeds_return",
             Self::FeeAboveLimit => "fee_above_limit",
             Self::PossibleDuplicate => "possible_duplicate",
             Self::Undecided => "undecided",

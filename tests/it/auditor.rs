@@ -111,6 +111,10 @@ async fn payments(pool: &PgPool, found: &mut Vec<String>) {
     let returned = "SELECT payment_id, '', CASE WHEN undoes IS NULL THEN amount ELSE -amount END
         FROM payment_returns";
     let returned = sums_of_two(pool, returned).await;
+    // What the bank took beside a return, as its fee, is the house's, until it gives it back.
+    let fees = "SELECT payment_id, '', CASE WHEN undoes IS NULL THEN fee ELSE -fee END
+        FROM payment_returns";
+    let fees = sums_of_two(pool, fees).await;
     let posted = "SELECT t.payment_id, e.ledger_account, e.amount FROM ledger_entries e
         JOIN ledger_transactions t USING (ledger_transaction_id) WHERE t.payment_id IS NOT NULL";
     let posted = sums_of_two(pool, posted).await;
@@ -135,17 +139,17 @@ async fn payments(pool: &PgPool, found: &mut Vec<String>) {
         let removed = row.get::<String, _>(3) == "removed";
         let free = if removed { 0 } else { left };
         let part = row.get::<String, _>(4) == "split";
+        let fee = of(&fees, "");
         let (banked, taken) = if part { (0, amount) } else { (amount, 0) };
         for (account, wanted) in [
-            ("bank_clearing", gone - banked + if removed { left } else { 0 }),
+            ("bank_clearing", gone + fee - banked + if removed { left } else { 0 }),
+            ("fees", -fee),
             ("split_clearing", given - taken),
             ("unallocated_cash", free),
             ("customer_balance", live),
             ("claw_back_receivable", 0),
         ] {
-            // What the bank took beside a return, as its fee, is the house's.
-            let fees = if account == "bank_clearing" { of(&posted, "fees") } else { 0 };
-            let there = of(&posted, account) + fees;
+            let there = of(&posted, account);
             if there != wanted {
                 found.push(format!("{id}: {account} was posted {there}, not {wanted}"));
             }
@@ -214,6 +218,17 @@ async fn returns(pool: &PgPool, found: &mut Vec<String>) {
     let said = "SELECT bank_account, bank_key, amount FROM bank_transactions
         WHERE disposition IN ('returned', 'return_undone')";
     differ("applied returns", &sums_of_two(pool, said).await, &applied, found);
+    // Of each no more comes back than it took, of the payment and of the fee.
+    let undone = "SELECT r.return_id, (r.amount - sum(u.amount))::bigint,
+            (r.fee - sum(u.fee))::bigint, bool_and(u.payment_id = r.payment_id)
+        FROM payment_returns r JOIN payment_returns u ON u.undoes = r.return_id
+        GROUP BY r.return_id, r.amount, r.fee";
+    for row in all(pool, undone).await {
+        let (id, left, fee): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        if left < 0 || fee < 0 || !row.get::<bool, _>(3) {
+            found.push(format!("return {id} gave {left} and {fee} less than came back of it"));
+        }
+    }
     let parked = "SELECT bank_account, bank_key, 1::bigint FROM parked_returns";
     let said = "SELECT bank_account, bank_key, 1::bigint FROM bank_transactions
         WHERE disposition = 'return_parked'";

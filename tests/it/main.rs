@@ -25,6 +25,7 @@ mod exactly_once;
 mod find;
 mod flow;
 mod generous;
+mod given_back;
 mod harness;
 mod held;
 mod isolation;

@@ -171,10 +171,10 @@ async fn a_return_is_taken_once_whoever_says_it() {
     direct.finish().await;
 }
 
-/// By the command line; without `--yes` nothing happens.
+/// By the command line it is tried out, and nothing happens; then the same as a command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_says_whose_part_bears_a_return() {
-    let direct = spent("spr_operator", "30.00").await;
+    let mut direct = spent("spr_operator", "30.00").await;
     let part = part_of(&direct, "B").await;
     let shares = format!("{part}=20.00");
     let line = [
@@ -193,13 +193,21 @@ async fn an_operator_says_whose_part_bears_a_return() {
     ];
     let before = stands(&direct).await;
     let (dry, fine) = said(&direct, &line);
-    assert!(fine && dry.contains("would be done"), "{dry}");
+    assert!(fine && dry.contains("would be applied"), "{dry}");
+    // Those who have the payment's parts are looked at as well.
+    assert!(dry.contains("balance B SGD"), "{dry}");
     assert_eq!(stands(&direct).await, before);
-    let (done, fine) = said(&direct, &[line.as_slice(), &["--yes"]].concat());
-    assert!(fine && done.contains("done"), "{done}");
+    let item = take(
+        &mut direct,
+        "t-1",
+        "A",
+        &json!([{ "payment_id": SETTLED, "amount": "10.00" },
+                { "payment_id": part, "amount": "20.00" }]),
+    );
+    direct.applied(item).await;
     let by = "SELECT string_agg(said || ' ' || amount / 10000, ', ' ORDER BY return_id)
                 FROM payment_returns";
-    let who = "by alice: the payer told us";
+    let who = "by alice: the bank named B";
     assert_eq!(direct.database.value(by).await, format!("{who} 1000, {who} 2000"));
     direct.finish().await;
 }

@@ -303,6 +303,25 @@ const REFUSED: &[(&str, &str)] = &[
            amount, unallocated, unspent, clawed_back, reason, now()
            FROM payment_returns LIMIT 1",
     ),
+    // Of nothing, of a fee that undoes no return, and of more of a fee than was taken.
+    (
+        "23514",
+        "INSERT INTO payment_returns SELECT 1, bank_account, 'id:B2', payment_id, return_id,
+           currency, 0, 0, 0, 0, reason, now()
+           FROM payment_returns LIMIT 1",
+    ),
+    (
+        "23514",
+        "INSERT INTO payment_returns SELECT 1, bank_account, 'id:B2', payment_id, NULL, currency,
+           0, 0, 0, 0, reason, now(), 0, 1
+           FROM payment_returns LIMIT 1",
+    ),
+    (
+        "23514",
+        "INSERT INTO payment_returns SELECT 1, bank_account, 'id:B2', payment_id, return_id,
+           currency, 0, 0, 0, 0, reason, now(), 0, 1
+           FROM payment_returns LIMIT 1",
+    ),
     // A paid invoice is not voided over its payment.
     (
         "23514",

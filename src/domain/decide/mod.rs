@@ -8,6 +8,7 @@
 mod advice;
 pub mod bank;
 mod command;
+mod given_back;
 mod originals;
 mod release;
 mod resolve;
@@ -37,7 +38,7 @@ use super::queue::Queued;
 use super::rejection::Rejection;
 use super::working_set::{Stop, WorkingSet};
 
-pub use undo::named_records;
+pub use given_back::named_records;
 
 /// What every decision of a batch shares.
 #[derive(Debug, Clone, Copy)]

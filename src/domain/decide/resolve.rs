@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::command::{applied_payment, asked, check_owner, known_payment};
 use super::returns::{Taken, apply};
-use super::{Halt, Recording, split_returns};
+use super::{Halt, Recording, given_back, split_returns, undo};
 use crate::domain::bank::Direction;
 use crate::domain::effect::{BankDisposition, BankRecord, Effect, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -51,7 +51,8 @@ fn end(recording: &mut Recording<'_>, command: &ResolveReturn) -> Result {
     Ok(Outcome::Applied { subject: Some(format!("bank:{}", disposition.word())) })
 }
 
-/// Each payment gives what it is told, from where any return is taken. All of it, or nothing.
+/// Each payment gives what it is told, from where any return is taken; or gets it back, if the
+/// record undoes a return. All of it, or nothing.
 fn take(
     recording: &mut Recording<'_>,
     command: &ResolveReturn,
@@ -69,17 +70,24 @@ fn take(
     check_first(recording.set, first, command)?;
     let record = parked(recording, command)?;
     let bank = &record.transaction;
-    if bank.direction() != Direction::Return {
-        return Err(Rejection::ReturnMismatch.into());
-    }
     if known.iter().any(|(payment, _)| payment.currency() != bank.amount.currency()) {
         return Err(Rejection::CurrencyMismatch.into());
     }
     let zero = Money::zero(bank.amount.currency());
     let said = command.reason.as_ref();
     let mut fee = fee.map_or(Ok(zero), |fee| asked(first, fee))?;
+    if bank.direction() == Direction::BouncedRefund {
+        let given = given_back::by_person(recording.set, bank, &known, fee)?;
+        undo::give(recording, &record, &given, said)?;
+        return Ok(applied);
+    }
     for (payment, amount, with_parts) in shares(recording.set, &known, bank.amount.sub(fee)?)? {
-        apply(recording, &record, &payment, Taken { amount, fee, with_parts, said })?;
+        let taken = Taken { amount, fee, with_parts, said };
+        if with_parts {
+            split_returns::apply_whole(recording, &record, &payment, taken)?;
+        } else {
+            apply(recording, &record, &payment, taken)?;
+        }
         // It goes with the first.
         fee = zero;
     }
@@ -90,7 +98,7 @@ fn take(
 /// it is about one of those who have its parts.
 fn check_first(set: &WorkingSet, first: &Payment, command: &ResolveReturn) -> Result<()> {
     check_owner(first.account_id.as_ref(), &command.account_id)?;
-    let parts = set.parts_of(&first.payment_id)?;
+    let parts = set.parts_with_money(&first.payment_id)?;
     let mut owners = parts.iter().filter_map(|part| part.account_id.as_ref());
     let nobodys = first.account_id.is_none() && !parts.is_empty();
     if nobodys && !owners.any(|owner| *owner == command.account_id) {
@@ -117,7 +125,7 @@ fn shares(
             return Err(Rejection::ReturnMismatch.into());
         }
         let whole = split_returns::left_of_parts(set, &payment.payment_id)?.add(payment.left()?)?;
-        let parts = set.parts_of(&payment.payment_id)?;
+        let parts = set.parts_with_money(&payment.payment_id)?;
         let alone = !parts.iter().any(|part| named.contains(&part.payment_id));
         if alone && split_returns::is_decided(set, &payment.payment_id, amount == whole)? {
             if amount.compare(whole)?.is_gt() {

@@ -106,7 +106,8 @@ fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
     if !split_returns::is_decided(recording.set, &payment_id, amount == left)? {
         return Ok(Tried::Waits(ReturnWaits::SplitPayment));
     }
-    apply(recording, record, &payment, Taken { amount, fee, with_parts: true, said: None })?;
+    let taken = Taken { amount, fee, with_parts: true, said: None };
+    split_returns::apply_whole(recording, record, &payment, taken)?;
     Ok(Tried::Done(format!("payment:{payment_id}")))
 }
 

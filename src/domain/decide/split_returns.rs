@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::Recording;
-use super::returns::{Plan, Posted, Taking, plan, post};
+use super::returns::{Plan, Posted, Taken, Taking, apply, plan, post};
 use super::reverse::live_links;
 use super::settle::event_key;
-use crate::domain::effect::Effect;
+use crate::domain::effect::{BankRecord, Effect};
 use crate::domain::event::Fact;
 use crate::domain::ids::{PaymentId, ReturnId};
 use crate::domain::ledger::LedgerAccount;
@@ -26,12 +26,12 @@ pub(super) struct PartTaken {
     pub plan: Plan,
 }
 
-/// What is left of all parts of the payment.
+/// What is left of all parts of the payment, also of those that have money again.
 pub(super) fn left_of_parts(set: &WorkingSet, payment_id: &PaymentId) -> Result<Money> {
     let payment = set.payments.get(payment_id);
     let payment = payment.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
     let mut left = Money::zero(payment.currency());
-    for part in set.parts_of(payment_id)? {
+    for part in set.parts_with_money(payment_id)? {
         left = left.add(part.left()?)?;
     }
     Ok(left)
@@ -40,10 +40,38 @@ pub(super) fn left_of_parts(set: &WorkingSet, payment_id: &PaymentId) -> Result<
 /// Whether a return of a payment can be taken without a person: it has no parts, or all that is
 /// left goes back (`whole`) and nobody took a part out of the books meanwhile.
 pub(super) fn is_decided(set: &WorkingSet, payment_id: &PaymentId, whole: bool) -> Result<bool> {
-    let parts = set.parts_of(payment_id)?;
+    let parts = set.parts_with_money(payment_id)?;
     let there =
         |part: &Payment| part.state != PaymentState::Removed && set.may_reverse(&part.payment_id);
     Ok(parts.is_empty() || (whole && parts.iter().all(there)))
+}
+
+/// All that is left of the payment and its parts goes back. A part that went back with it before
+/// and has money again is a payment like any other: what it has is returned of it itself.
+pub(super) fn apply_whole(
+    recording: &mut Recording<'_>,
+    record: &BankRecord,
+    payment: &Payment,
+    taken: Taken<'_>,
+) -> Result {
+    let zero = Money::zero(taken.amount.currency());
+    let again = recording.set.parts_again(&payment.payment_id)?;
+    let mut own = taken.amount;
+    for part in &again {
+        own = own.sub(part.left()?)?;
+    }
+    let mut fee = taken.fee;
+    if own.is_positive() {
+        apply(recording, record, payment, Taken { amount: own, fee, ..taken })?;
+        // It goes with the first.
+        fee = zero;
+    }
+    for part in &again {
+        let (amount, with_parts) = (part.left()?, false);
+        apply(recording, record, part, Taken { amount, fee, with_parts, ..taken })?;
+        fee = zero;
+    }
+    Ok(())
 }
 
 /// What each part gives, the last part first: all that is left of it.
@@ -85,7 +113,7 @@ pub(super) fn share_out(
     amount: Money,
 ) -> Result<Option<Vec<(Payment, Money)>>> {
     let mut members = vec![member(set, payment)?];
-    for part in set.parts_of(&payment.payment_id)? {
+    for part in set.parts_with_money(&payment.payment_id)? {
         if !but.contains(&part.payment_id) {
             members.push(member(set, &part)?);
         }

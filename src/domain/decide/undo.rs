@@ -1,48 +1,33 @@
 //! Returns that the bank undoes, and money of ours that comes back. Facts: what is not known to be
 //! one or the other is parked.
 
+use super::given_back::{self, Given, Meant};
 use super::returns::{Tried, payment_of, restate};
 use super::settle::{self, Part, event_key};
 use super::{Halt, Recording};
 use crate::domain::allocation::Rule;
-use crate::domain::bank::BankTransaction;
-use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Effect, ReturnWaits};
+use crate::domain::effect::{BankDisposition, BankRecord, Effect, ReturnWaits};
 use crate::domain::event::Fact;
-use crate::domain::ids::{AccountId, LedgerTransactionId, PaymentId};
+use crate::domain::ids::{AccountId, LedgerTransactionId};
 use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, PaymentState};
-use crate::domain::reversal::{AppliedReturn, OriginalKey, PaymentReturn};
-use crate::domain::working_set::{Stop, WorkingSet};
+use crate::domain::reversal::{AppliedReturn, PaymentReturn};
+use crate::domain::working_set::WorkingSet;
 
 type Result<T = ()> = std::result::Result<T, Halt>;
-
-/// What a reversed debit is.
-enum Meant {
-    /// One, or all that a person made of one booking.
-    Returns(Vec<AppliedReturn>),
-    /// Money of ours that came back.
-    Ours,
-    /// What it names is not known, or fits several.
-    Unknown,
-}
 
 /// What comes back by a reversed debit: a return that was undone, or a refund of ours that
 /// bounced. Never a customer's payment.
 pub(super) fn undo(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
-    match meant(recording.set, &record.transaction)? {
-        Meant::Returns(all) if all.iter().all(|r| recording.set.may_reverse(&r.payment_id)) => {
-            let mut left = record.transaction.amount;
-            for known in &all {
-                let payment = payment_of(recording.set, &known.payment_id)?.clone();
-                let amount = left.min(known.left_with_fee()?)?;
-                left = left.sub(amount)?;
-                restore(recording, record, &payment, (known, amount))?;
-            }
-            let first = all.first().map(|known| known.payment_id.as_str());
+    match given_back::meant(recording.set, &record.transaction)? {
+        Meant::Returns(all) if all.iter().all(|of| may_reverse(recording.set, of)) => {
+            give(recording, record, &all, None)?;
+            let first = all.first().map(|of| of.known.payment_id.as_str());
             Ok(Tried::Done(format!("payment:{}", first.unwrap_or_default())))
         }
-        Meant::Returns(_) | Meant::Unknown => Ok(Tried::Waits(ReturnWaits::NoReturn)),
+        Meant::Returns(_) => Ok(Tried::Waits(ReturnWaits::NoReturn)),
+        Meant::Unknown(why) => Ok(Tried::Waits(why)),
         Meant::Ours => {
             let disposition = BankDisposition::RefundBounced;
             let record = BankRecord { disposition, ..record.clone() };
@@ -52,91 +37,23 @@ pub(super) fn undo(recording: &mut Recording<'_>, record: &BankRecord) -> Result
     }
 }
 
-/// By the bank's ids: of the return, of the entry that the return is a detail of, or of what was
-/// returned. Of several returns the one of that amount is meant, if there is only one.
-fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
-    let named = bank.return_of.as_ref().and_then(|of| of.bank_transaction_id.as_deref());
-    for id in named.into_iter().chain(bank.bank_transaction_id.as_deref()) {
-        let known = known_by(set, bank, id);
-        let mut open = Vec::new();
-        for known in &known {
-            if known.left_with_fee()?.is_positive() {
-                open.push(*known);
-            }
-        }
-        let fits = |known: &&AppliedReturn| known.left_with_fee() == Ok(bank.amount);
-        let exact: Vec<&AppliedReturn> = open.iter().copied().filter(fits).collect();
-        let told = exact.iter().copied().filter(|known| is_told(set, bank, known));
-        let told: Vec<&AppliedReturn> = told.collect();
-        match (open.as_slice(), exact.as_slice(), told.as_slice()) {
-            ([], ..) => {}
-            ([only], ..) if !bank.amount.compare(only.left_with_fee()?)?.is_gt() => {
-                return Ok(Meant::Returns(vec![(*only).clone()]));
-            }
-            // More than was returned cannot come back by it: whose that is, a person says.
-            ([_], ..) => return Ok(Meant::Unknown),
-            (_, [only], _) | (_, _, [only]) => return Ok(Meant::Returns(vec![(*only).clone()])),
-            (all, ..) if sum_of(all)? == bank.amount => {
-                return Ok(Meant::Returns(all.iter().copied().cloned().collect()));
-            }
-            _ => return Ok(Meant::Unknown),
-        }
-        if !known.is_empty() {
-            return Ok(Meant::Unknown);
-        }
+fn may_reverse(set: &WorkingSet, given: &Given) -> bool {
+    set.may_reverse(&given.known.payment_id)
+}
+
+/// Each return gives back what is said of it.
+pub(super) fn give(
+    recording: &mut Recording<'_>,
+    record: &BankRecord,
+    all: &[Given],
+    said: Option<&String>,
+) -> Result {
+    for given in all {
+        // A payment may be meant by several of them: it is as the one before left it.
+        let payment = payment_of(recording.set, &given.known.payment_id)?.clone();
+        restore(recording, record, &payment, given, said)?;
     }
-    let stored = |key: &BankKey| set.bank.get(key).map(|stored| stored.disposition);
-    let returns = named_records(bank);
-    if returns.iter().any(|key| stored(key) == Some(BankDisposition::ReturnParked)) {
-        return Ok(Meant::Unknown);
-    }
-    let ours = returns.iter().any(|key| stored(key) == Some(BankDisposition::Outgoing));
-    Ok(if named.is_none() || ours { Meant::Ours } else { Meant::Unknown })
-}
-
-fn sum_of(returns: &[&AppliedReturn]) -> Result<Money> {
-    let mut all = returns.iter();
-    let first = all.next().ok_or(Stop::Corrupt("a sum of no returns"))?.left_with_fee()?;
-    all.try_fold(first, |sum, known| Ok(sum.add(known.left_with_fee()?)?))
-}
-
-/// The returns that the bank's id may name.
-fn known_by<'a>(set: &'a WorkingSet, bank: &BankTransaction, id: &str) -> Vec<&'a AppliedReturn> {
-    let own = bank.bank_account.as_str();
-    let original = set.originals.get(&OriginalKey::bank_id(own, id));
-    let all =
-        set.returns.values().filter(|known| known.amount.currency() == bank.amount.currency());
-    let all = all.filter(|known| known.bank_account == own);
-    let by_id = |known: &&AppliedReturn| known.bank_transaction_id.as_deref() == Some(id);
-    // What a person took from the parts of a payment was returned of it.
-    let is_part =
-        |of: &PaymentId, id: &PaymentId| set.parts.get(of).is_some_and(|parts| parts.contains(id));
-    let of_it = |known: &&AppliedReturn| {
-        let id = &known.payment_id;
-        let mut payments = original.into_iter().flatten();
-        payments.any(|of| of == id || is_part(of, id))
-    };
-    let found: Vec<&AppliedReturn> = all.clone().filter(by_id).collect();
-    if found.is_empty() { all.filter(of_it).collect() } else { found }
-}
-
-/// Whether the end-to-end id, or the payer with the amount, tells the return from the others.
-fn is_told(set: &WorkingSet, bank: &BankTransaction, known: &AppliedReturn) -> bool {
-    let own = bank.bank_account.as_str();
-    let end_to_end = bank.original_end_to_end().map(|id| OriginalKey::end_to_end(own, id));
-    let payer = bank.debtor_account.as_deref().map(|id| OriginalKey::payer(own, id, bank.amount));
-    let mut named = end_to_end.into_iter().chain(payer).filter_map(|key| set.originals.get(&key));
-    named.any(|payments| payments.contains(&known.payment_id))
-}
-
-/// The records that a reversed debit may mean, by the bank's ids: a return, or our own debit.
-#[must_use]
-pub fn named_records(bank: &BankTransaction) -> Vec<BankKey> {
-    let named = bank.return_of.as_ref().and_then(|of| of.bank_transaction_id.as_deref());
-    let ids = named.into_iter().chain(bank.bank_transaction_id.as_deref());
-    let key = |key: String| BankKey { bank_account: bank.bank_account.as_str().to_owned(), key };
-    let both = |id: &str| [key(format!("reversal:{id}")), key(format!("id:{id}"))];
-    ids.flat_map(both).collect()
+    Ok(())
 }
 
 /// How what comes back is shared out: to the payment, to what was removed of it, to the house.
@@ -146,12 +63,11 @@ struct Back {
     fee: Money,
 }
 
-/// What was taken from the books comes first, then what was removed, then the fee.
-fn back(amount: Money, known: &AppliedReturn) -> Result<Back> {
-    let payment = amount.min(known.left()?)?;
-    let in_books = known.left()?.sub(known.removed)?;
-    let removed = payment.sub(payment.min(in_books)?)?;
-    Ok(Back { payment, removed, fee: amount.sub(payment)? })
+/// What was taken from the books comes first, then what was removed.
+fn back(given: &Given) -> Result<Back> {
+    let in_books = given.known.left()?.sub(given.known.removed)?;
+    let removed = given.amount.sub(given.amount.min(in_books)?)?;
+    Ok(Back { payment: given.amount, removed, fee: given.fee })
 }
 
 /// The money is here after all: what the return had taken from invoices is allocated again, as
@@ -162,9 +78,10 @@ fn restore(
     recording: &mut Recording<'_>,
     record: &BankRecord,
     payment: &Payment,
-    (known, amount): (&AppliedReturn, Money),
+    given: &Given,
+    said: Option<&String>,
 ) -> Result {
-    let back = back(amount, known)?;
+    let (back, known) = (back(given)?, &given.known);
     let amount = back.payment;
     let in_books = amount.sub(back.removed)?;
     let removed = payment.state == PaymentState::Removed;
@@ -198,7 +115,7 @@ fn restore(
         clawed_back: zero,
         undoes: Some(known.id),
         reason: record.transaction.return_of.as_ref().and_then(|of| of.reason.clone()),
-        said: None,
+        said: said.cloned(),
         bank_transaction_id: record.transaction.bank_transaction_id.clone(),
         ledger_transaction_id: posts.then_some(posted),
     };
@@ -207,6 +124,15 @@ fn restore(
     let record = BankRecord { disposition, ..record.clone() };
     recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
     recording.add(Effect::Return(Box::new(undone)))?;
+    // The fee is the house's: that alone is no news of the payment.
+    if amount.is_positive() {
+        tell(recording, payment, amount, again)?;
+    }
+    settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
+    restate(recording, payment, in_books.is_positive())
+}
+
+fn tell(recording: &mut Recording<'_>, payment: &Payment, amount: Money, again: Money) -> Result {
     let fact = Fact::PaymentReturnUndone {
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
@@ -214,9 +140,7 @@ fn restore(
         allocated_again: again,
         returned_total: payment.returned.sub(amount)?,
     };
-    recording.publish(event_key(payment), fact)?;
-    settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
-    restate(recording, payment, in_books.is_positive())
+    Ok(recording.publish(event_key(payment), fact)?)
 }
 
 fn post(

@@ -55,4 +55,30 @@ impl WorkingSet {
         }
         Ok(parts)
     }
+
+    /// The parts that went back with the payment and have money again, as a return of their own was
+    /// undone: the last one first. They are the payment's no more, and the bank knows but one.
+    ///
+    /// # Errors
+    /// As [`Self::parts_of`].
+    pub fn parts_again(&self, payment_id: &PaymentId) -> Result<Vec<Payment>, Stop> {
+        let mut parts = Vec::new();
+        for id in self.parts.get(payment_id).into_iter().flatten().rev() {
+            let part = self.payments.get(id).ok_or(Stop::Corrupt("a part that is not loaded"))?;
+            if part.split.is_positive() && part.left()?.is_positive() {
+                parts.push(part.clone());
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Those that were not taken back, and those that have money again.
+    ///
+    /// # Errors
+    /// As [`Self::parts_of`].
+    pub fn parts_with_money(&self, payment_id: &PaymentId) -> Result<Vec<Payment>, Stop> {
+        let mut parts = self.parts_of(payment_id)?;
+        parts.extend(self.parts_again(payment_id)?);
+        Ok(parts)
+    }
 }

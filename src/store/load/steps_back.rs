@@ -49,13 +49,16 @@ pub(super) struct StepsBack {
     end_to_end: BTreeSet<(String, String)>,
     /// Bank account, payer, currency, micros.
     payers: BTreeSet<(String, String, String, i64)>,
-    /// Bank account and id of what is undone.
+    /// Bank account and id of what is undone, or the end-to-end id of what was returned.
     undone: BTreeSet<(String, String)>,
+    undone_end_to_end: BTreeSet<(String, String)>,
     /// Payments of which something may go back, and those of them that a return means.
     payments: BTreeSet<String>,
     found: BTreeSet<String>,
-    /// Payments that a person says a return takes.
+    /// Payments that a person says a return takes, and those that get money back by one that is
+    /// undone.
     resolved: BTreeSet<String>,
+    given: BTreeSet<String>,
     /// Accounts that a command is about: what they hold counts.
     commanded: BTreeSet<String>,
 }
@@ -91,6 +94,9 @@ impl StepsBack {
                     self.ids.insert((bank_account, id, amount.code().to_owned(), micros));
                 }
                 OriginalKey::EndToEnd { bank_account, id } => {
+                    if undoes {
+                        self.undone_end_to_end.insert((bank_account.clone(), id.clone()));
+                    }
                     self.end_to_end.insert((bank_account, id));
                 }
                 OriginalKey::Payer { bank_account, payer, amount } => {
@@ -180,6 +186,10 @@ async fn parked(
             set.told_steps.in_doubt.insert(record.key.clone());
         }
         needs.steps_back.add_bank(&record.transaction);
+        if record.transaction.direction() == Direction::BouncedRefund {
+            let named = needs.steps_back.resolved.clone();
+            needs.steps_back.given.extend(named);
+        }
         needs.bank_keys.insert(record.key.clone());
         needs.bank_keys.extend(named_records(&record.transaction));
         set.parked_returns.insert(record.key.clone(), record);
@@ -242,6 +252,11 @@ async fn originals(
         steps.found.insert(payment_id.as_str().to_owned());
         owners.extend(row.try_get::<Option<String>, _>("account_id")?);
         set.originals.add_payer(&payment_id, told.payer);
+        if let OriginalKey::EndToEnd { bank_account, id } = &key
+            && steps.undone_end_to_end.contains(&(bank_account.clone(), id.clone()))
+        {
+            steps.given.insert(payment_id.as_str().to_owned());
+        }
         let of_key = read.entry(key.clone()).or_default();
         *of_key = of_key.saturating_add(1);
         // Found by one thing, it has others in common with what was asked for too.
@@ -286,11 +301,12 @@ async fn returns(
     owners: &mut BTreeSet<String>,
 ) -> Result<(), StoreError> {
     let steps = &mut needs.steps_back;
-    if steps.undone.is_empty() {
+    if steps.undone.is_empty() && steps.given.is_empty() {
         return Ok(());
     }
     let (accounts, ids) = columns(&steps.undone);
-    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(ids);
+    let given: Vec<&str> = steps.given.iter().map(String::as_str).collect();
+    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(ids).bind(given);
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get("currency")?)?;
         let money = |micros: i64| Money::from_micros(micros, currency);

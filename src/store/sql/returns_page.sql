@@ -21,7 +21,7 @@ SELECT p.bank_account, p.bank_key, p.parked_at, p.place, d.due, p.tried_at
             SELECT true FROM bank_transactions b WHERE b.bank_account = p.bank_account
                AND b.bank_key = p.original_key AND b.disposition = 'payment'
                AND b.recorded_at > p.tried_at - interval '1 minute' LIMIT 1))
-        OR (p.why = 'no_return' AND (
+        OR (p.why IN ('no_return', 'several_payments') AND (
             SELECT true FROM payment_returns r WHERE r.bank_account = p.bank_account
                AND r.bank_transaction_id = substr(p.original_key, 4) AND r.undoes IS NULL
                AND r.returned_at > p.tried_at - interval '1 minute' LIMIT 1)), false) AS due

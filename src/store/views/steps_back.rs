@@ -43,6 +43,8 @@ pub struct ReturnRow {
     pub undoes: Option<i64>,
     pub currency: String,
     pub amount: String,
+    /// What the bank took besides for itself, or gave back of that: the house's.
+    pub fee: String,
     /// Of an undone return: what is unallocated again. So are the next two.
     pub unallocated: String,
     pub unspent: String,
@@ -101,6 +103,7 @@ fn returned(row: &PgRow) -> Result<ReturnRow> {
         undoes: row.try_get("undoes")?,
         currency: row.try_get("currency")?,
         amount: amount(row, "amount")?,
+        fee: amount(row, "fee")?,
         unallocated: amount(row, "unallocated")?,
         unspent: amount(row, "unspent")?,
         clawed_back: amount(row, "clawed_back")?,

@@ -7,6 +7,7 @@ use sqlx::{PgPool, Row};
 use super::advices::{self, AdviceRow};
 use super::invoices::AllocationRow;
 use super::payments::{DecisionView, ExplanationView, PaymentView, SuggestionRow};
+use super::steps_back::ReturnRow;
 use super::time::At;
 use super::{Result, amount, rows_of};
 use crate::domain::allocation::Rule;
@@ -438,23 +439,39 @@ fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
         steps.push(step(row.reversed_at, StepKind::Back, who, what));
     }
     for row in &payment.returns {
-        let money = format!("{} {}", row.amount, row.currency);
-        let why = row.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         let part = (row.payment_id != payment.row.payment_id).then_some(&row.payment_id);
         let part = part.map(|part| format!(" of part {part}")).unwrap_or_default();
-        let what = match row.undoes {
-            Some(_) => format!("undid the return: {money}{part} are here again{why}"),
-            None => format!("took {money}{part} back{why}"),
-        };
-        steps.push(step(row.returned_at, StepKind::Back, "the bank", what));
+        let why = row.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let (bank, person) = returned(row, &part);
+        steps.push(step(row.returned_at, StepKind::Back, "the bank", format!("{bank}{why}")));
         if let Some(said) = row.said.as_deref() {
             let (who, why) = by_whom(Some(said));
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            let what = format!("said that this return takes {money}{part}{why}");
-            steps.push(step(row.returned_at, StepKind::Back, who, what));
+            steps.push(step(row.returned_at, StepKind::Back, who, format!("{person}{why}")));
         }
     }
     steps
+}
+
+/// What the bank did by a return, or by undoing one, and what a person said of it.
+fn returned(row: &ReturnRow, part: &str) -> (String, String) {
+    let is_zero = |text: &str| text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    let money = format!("{} {}{part}", row.amount, row.currency);
+    let fee = format!("{} {}", row.fee, row.currency);
+    let with_fee = if is_zero(&row.fee) { String::new() } else { format!(", with {fee} of fee") };
+    match row.undoes {
+        Some(_) if is_zero(&row.amount) => {
+            (format!("gave {fee} of its fee back"), format!("said that {fee} of it are the fee"))
+        }
+        Some(_) => (
+            format!("undid the return: {money} are here again{with_fee}"),
+            format!("said that {money} of it come back here{with_fee}"),
+        ),
+        None => (
+            format!("took {money} back{with_fee}"),
+            format!("said that this return takes {money}{with_fee}"),
+        ),
+    }
 }
 
 /// A decision does not hold any more once somebody did something after it.

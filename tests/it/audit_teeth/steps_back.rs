@@ -105,6 +105,12 @@ pub const PLANTS: &[Plant] = &[
     ),
     plant(
         "A18",
+        "a return of whose fee more came back than it had",
+        "
+        UPDATE payment_returns SET fee = 1000000 WHERE return_id = 73",
+    ),
+    plant(
+        "A18",
         "a bank transaction that is called returned and returned nothing",
         "
         UPDATE bank_transactions SET disposition = 'returned' WHERE bank_key = 'id:B3'",

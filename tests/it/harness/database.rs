@@ -163,7 +163,7 @@ const AUDIT: [(&str, &str); 12] = [
     (
         "the bank's side is all the payments that are here",
         "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
-           WHERE ledger_account = 'bank_clearing' GROUP BY 1) l
+           WHERE ledger_account IN ('bank_clearing', 'fees') GROUP BY 1) l
          FULL JOIN (SELECT currency::text, sum(amount - returned - refunded - split) AS received
            FROM payments WHERE state <> 'removed' GROUP BY 1) p USING (currency)
          WHERE coalesce(-ledger, 0) <> coalesce(received, 0)",

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use topup::pipeline::batch::Item;
-use topup::returns::{Act, Which, act};
 use topup::wire::Topic;
 
 use super::returns::reconciled;
@@ -108,27 +107,34 @@ async fn a_person_ends_a_parked_return_and_nothing_moves() {
     direct.finish().await;
 }
 
-/// The operator's act: a dry run changes nothing, and one payment needs no amount.
+/// One payment needs no amount; a dry run of the same by the command line changes nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_points_a_parked_return_at_a_payment() {
     let mut direct = parked("sr_act").await;
     let item = direct.command("p", "payment.record", &payment("PAY-3", "A", "103.00"));
     direct.applied(item).await;
-    let which = Which {
-        account: "A".to_owned(),
-        bank_account: BANK.to_owned(),
-        bank_key: "reversal:R1".to_owned(),
-    };
-    let take = Act::Take { payments: vec![("PAY-3".to_owned(), None)], fee: None };
-    let said = ("alice", "the bank named it");
+    let line = [
+        "returns",
+        "take",
+        BANK,
+        "reversal:R1",
+        "--account",
+        "A",
+        "--payment",
+        "PAY-3",
+        "--reason",
+        "the bank named it",
+    ];
     let before = stands(&direct).await;
-    let done = act(&direct.pipeline, &which, &take, said, true).await.expect("tried");
-    assert_eq!((done, stands(&direct).await), (("done", None), before));
-    let done = act(&direct.pipeline, &which, &take, said, false).await.expect("done");
-    assert_eq!(done, ("done", None));
+    let (dry, fine) = crate::splits::said(&direct, &line);
+    assert!(fine && dry.contains("would be applied") && dry.contains("PAY-3"), "{dry}");
+    assert_eq!(stands(&direct).await, before);
+    let take = json!({ "action": "take", "payments": [{ "payment_id": "PAY-3" }] });
+    let item = resolve(&mut direct, "t-1", &take);
+    direct.applied(item).await;
     assert!(stands(&direct).await.contains(&"PAY-3 returned 10300".to_owned()));
-    let again = act(&direct.pipeline, &which, &Act::End, said, false).await.expect("tried");
-    assert_eq!(again, ("refused", Some("return_not_parked".to_owned())));
+    let (again, fine) = crate::splits::said(&direct, &line);
+    assert!(!fine && again.contains("return_not_parked"), "{again}");
     direct.finish().await;
 }
 

@@ -7,6 +7,7 @@ mod batches;
 mod commands;
 mod details;
 mod entries;
+mod given_back;
 mod precedence;
 mod properties;
 mod returns;

@@ -23,3 +23,12 @@ SELECT format('bank transaction %s of %s', b.bank_key, b.bank_account),
  GROUP BY b.bank_account, b.bank_key, b.disposition
 HAVING (count(DISTINCT r.return_id) > 0) <> (b.disposition IN ('returned', 'return_undone'))
     OR (count(k.bank_key) > 0) <> (b.disposition = 'return_parked')
+UNION ALL
+SELECT format('return %s of payment %s', r.return_id, r.payment_id),
+       format('of %s micros, %s of them removed, and a fee of %s there came back %s, %s and %s',
+              r.amount, r.removed, r.fee, u.amount, u.removed, u.fee)
+  FROM payment_returns r
+  JOIN (SELECT undoes, sum(amount) AS amount, sum(removed) AS removed, sum(fee) AS fee
+          FROM payment_returns WHERE undoes IS NOT NULL GROUP BY undoes) u
+    ON u.undoes = r.return_id
+ WHERE u.amount > r.amount OR u.removed > r.removed OR u.fee > r.fee
