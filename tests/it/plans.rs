@@ -298,7 +298,10 @@ const ASKED: &[(&str, &str)] = &[
     ),
     ("load_rematched", "ARRAY['BANK:SG-DBS-001:HELD-1']"),
     ("load_return_parts", "ARRAY[1]"),
-    ("load_returns", "ARRAY['SG-DBS-001'], ARRAY['HELD-1']"),
+    (
+        "load_returns",
+        "ARRAY['SG-DBS-001'], ARRAY['HELD-1'], ARRAY['BANK:SG-DBS-001:HELD-1']",
+    ),
     ("load_suggested_payments", "ARRAY['1-1']"),
     ("load_waiting_named", "ARRAY['crm'], ARRAY['w-waits-1']"),
     (
