@@ -368,7 +368,8 @@ fn states(status: &kafka::ConsumerStatus) -> Vec<PartitionState> {
     status.partitions.iter().map(state).collect()
 }
 
-/// Releases and expires waiting commands, on time and when something they may need has come.
+/// Releases and expires waiting commands, on time and when something they may need has come; and
+/// looks again at suggestions whose invoices were paid or voided.
 async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         match pipeline.sweep().await {
@@ -384,6 +385,9 @@ async fn sweep_loop(pipeline: Pipeline, interval: Duration, mut stop: watch::Rec
             Err(error) => {
                 tracing::warn!(error = %telemetry::chain(&error), "waiting commands not swept");
             }
+        }
+        if let Err(error) = pipeline.renew_suggestions().await {
+            tracing::warn!(error = %telemetry::chain(&error), "suggestions not looked at again");
         }
         tokio::select! {
             () = tokio::time::sleep(interval) => {}

@@ -107,6 +107,8 @@ fn human(view: &AccountView, text: &mut Text) {
 
 impl Tabular for AccountRow {
     const HEADERS: &'static [&'static str] = &["account", "name", "created", "closed"];
+    const FIELDS: &'static [&'static str] =
+        &["account_id", "name", "closed_at", "created_at", "updated_at"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -120,6 +122,7 @@ impl Tabular for AccountRow {
 
 impl Tabular for UnallocatedSum {
     const HEADERS: &'static [&'static str] = &["currency", "unallocated", "payments"];
+    const FIELDS: &'static [&'static str] = &["currency", "payments", "unallocated"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.currency.clone(), self.unallocated.clone(), self.payments.to_string()]
@@ -129,6 +132,8 @@ impl Tabular for UnallocatedSum {
 impl Tabular for BalanceRow {
     const HEADERS: &'static [&'static str] =
         &["account", "currency", "balance", "held", "limit", "usable", "updated"];
+    const FIELDS: &'static [&'static str] =
+        &["account_id", "currency", "balance", "credit_limit", "held", "usable", "updated_at"];
 
     fn cells(&self) -> Vec<String> {
         balance_cells(self)

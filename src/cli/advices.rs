@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::output::{Printer, Tabular, cell};
 use crate::store::views::advices::{self, AdviceRow};
 
-const STATES: [&str; 4] = ["open", "used", "ambiguous", "expired"];
+const STATES: [&str; 5] = ["open", "used", "ambiguous", "expired", "ended"];
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdvicesCommand {
@@ -17,7 +17,8 @@ pub enum AdvicesCommand {
         topup advices list --state open\n  topup advices list --state ambiguous --output json")]
     List {
         /// Only those that wait for a payment (open), belong to one (used), are a person's choice
-        /// (ambiguous), or whose payment did not come in time (expired)
+        /// (ambiguous), whose payment did not come in time (expired), or that are of no use any
+        /// more (ended)
         #[arg(long, value_parser = PossibleValuesParser::new(STATES))]
         state: Option<String>,
         /// Only those of this bank account of ours
@@ -51,9 +52,25 @@ impl Tabular for AdviceRow {
         "currency",
         "invoices",
         "state",
-        "payment",
+        "why",
+        "by",
         "received",
         "expires",
+    ];
+    const FIELDS: &'static [&'static str] = &[
+        "advice_id",
+        "bank_account",
+        "payer_account",
+        "payment_reference",
+        "amount",
+        "currency",
+        "invoices",
+        "state",
+        "used_by_payment",
+        "end_reason",
+        "ended_about",
+        "received_at",
+        "expires_at",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -64,7 +81,8 @@ impl Tabular for AdviceRow {
             self.currency.clone(),
             self.invoices.join(" "),
             self.state.clone(),
-            cell(self.used_by_payment.as_ref()),
+            cell(self.end_reason.as_ref()),
+            cell(self.used_by_payment.as_ref().or(self.ended_about.as_ref())),
             self.received_at.to_string(),
             self.expires_at.to_string(),
         ]

@@ -37,6 +37,7 @@ fn summary(violated: usize, findings: &[Finding]) -> String {
 
 impl Tabular for Finding {
     const HEADERS: &'static [&'static str] = &["code", "what must hold", "subject", "detail"];
+    const FIELDS: &'static [&'static str] = &["code", "sentence", "subject", "detail", "info"];
 
     fn cells(&self) -> Vec<String> {
         let code = if self.info { format!("{} (info)", self.code) } else { self.code.to_owned() };

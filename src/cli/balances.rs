@@ -72,6 +72,7 @@ pub(super) fn balance_cells(row: &BalanceRow) -> Vec<String> {
 
 impl Tabular for HoldRow {
     const HEADERS: &'static [&'static str] = &["placed", "currency", "held", "hold"];
+    const FIELDS: &'static [&'static str] = &["hold_id", "currency", "held", "placed_at"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -94,6 +95,19 @@ impl Tabular for LotRow {
         "clawed back",
         "invoice",
         "payment",
+    ];
+    const FIELDS: &'static [&'static str] = &[
+        "lot_id",
+        "invoice_id",
+        "payment_id",
+        "currency",
+        "amount",
+        "remaining",
+        "reversed",
+        "clawed_back",
+        "held",
+        "opened_at",
+        "closed_at",
     ];
 
     fn cells(&self) -> Vec<String> {

@@ -106,6 +106,8 @@ fn row(one: WaitingCommand) -> Row {
 impl Tabular for Row {
     const HEADERS: &'static [&'static str] =
         &["command", "type", "account", "waits for", "since", "until"];
+    const FIELDS: &'static [&'static str] =
+        &["record", "type", "account_id", "waits_for", "since", "deadline"];
 
     fn cells(&self) -> Vec<String> {
         vec![

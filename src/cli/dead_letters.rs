@@ -68,7 +68,8 @@ pub struct ListArgs {
     /// Only what failed since: an instant, a day, or 15m, 2h, 7d
     #[arg(long, value_parser = since)]
     since: Option<Since>,
-    #[arg(long, default_value = "open", value_parser = ["open", "replayed", "discarded", "any"])]
+    #[arg(long, visible_alias = "state", default_value = "open",
+          value_parser = ["open", "replayed", "discarded", "any"])]
     status: String,
     #[command(flatten)]
     page: PageArgs,
@@ -366,6 +367,8 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
 impl Tabular for GroupRow {
     const HEADERS: &'static [&'static str] =
         &["code", "topic", "shape", "letters", "oldest", "newest"];
+    const FIELDS: &'static [&'static str] =
+        &["code", "topic", "shape", "letters", "oldest", "newest"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -381,7 +384,25 @@ impl Tabular for GroupRow {
 
 impl Tabular for LetterRow {
     const HEADERS: &'static [&'static str] =
-        &["id", "status", "code", "place", "record", "attempts", "last failed", "message"];
+        &["id", "state", "code", "place", "record", "attempts", "last failed", "message"];
+    const FIELDS: &'static [&'static str] = &[
+        "dead_letter_id",
+        "topic",
+        "partition",
+        "offset",
+        "code",
+        "message",
+        "attempts",
+        "source",
+        "message_id",
+        "named_source",
+        "named_id",
+        "first_failed_at",
+        "last_failed_at",
+        "state",
+        "resolved_at",
+        "resolution",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let record = match (&self.source, &self.message_id) {
@@ -404,6 +425,8 @@ impl Tabular for LetterRow {
 impl Tabular for ActRow {
     const HEADERS: &'static [&'static str] =
         &["at", "act", "operator", "outcome", "code", "reason", "before", "after"];
+    const FIELDS: &'static [&'static str] =
+        &["act", "operator", "reason", "outcome", "code", "acted_at", "before", "after"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -421,6 +444,7 @@ impl Tabular for ActRow {
 
 impl Tabular for Acted {
     const HEADERS: &'static [&'static str] = &["id", "outcome", "code"];
+    const FIELDS: &'static [&'static str] = &["dead_letter_id", "outcome", "code"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.dead_letter_id.to_string(), self.outcome.clone(), cell(self.code.as_ref())]

@@ -417,6 +417,7 @@ async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
 
 impl Tabular for Check {
     const HEADERS: &'static [&'static str] = &["", "check", "found", "what to do"];
+    const FIELDS: &'static [&'static str] = &["verdict", "check", "found", "what_to_do"];
 
     fn cells(&self) -> Vec<String> {
         let verdict = match self.verdict {

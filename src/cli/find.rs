@@ -93,6 +93,8 @@ fn sentences(results: &Results) -> Vec<String> {
 impl Tabular for Found {
     const HEADERS: &'static [&'static str] =
         &["kind", "id", "account", "amount", "currency", "state", "on", "fits", "what"];
+    const FIELDS: &'static [&'static str] =
+        &["kind", "id", "account_id", "currency", "amount", "state", "on", "what", "fits"];
 
     fn cells(&self) -> Vec<String> {
         vec![

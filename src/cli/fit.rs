@@ -6,9 +6,9 @@ use unicode_width::UnicodeWidthChar;
 use super::grid::{self, width as measured};
 
 /// Texts that end in an ellipsis where there is no room.
-const CUT: [&str; 7] = ["name", "message", "reason", "value", "owner", "summary", "what"];
+const CUT: [&str; 8] = ["name", "message", "reason", "value", "owner", "summary", "what", "payer"];
 /// Sentences that a person has to read to the end: they go on in the next line.
-const WRAPPED: [&str; 4] = ["what to do", "found", "detail", "what must hold"];
+const WRAPPED: [&str; 6] = ["what to do", "found", "detail", "what must hold", "why", "for"];
 /// A column of text is never made narrower.
 const NARROWEST: usize = 12;
 /// The blanks between two cells.

@@ -60,6 +60,7 @@ struct Row {
 
 impl Tabular for Row {
     const HEADERS: &'static [&'static str] = &["place", "outcome", "id", "code"];
+    const FIELDS: &'static [&'static str] = &["place", "outcome", "dead_letter_id", "code"];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -112,7 +112,20 @@ fn words(status: &str) -> &str {
 
 impl Tabular for InvoiceRow {
     const HEADERS: &'static [&'static str] =
-        &["invoice", "account", "status", "currency", "amount", "due", "reference", "due date"];
+        &["invoice", "account", "state", "currency", "amount", "due", "reference", "due date"];
+    const FIELDS: &'static [&'static str] = &[
+        "invoice_id",
+        "account_id",
+        "name",
+        "currency",
+        "amount",
+        "amount_due",
+        "state",
+        "payment_reference",
+        "due_date",
+        "created_at",
+        "sent_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -130,6 +143,7 @@ impl Tabular for InvoiceRow {
 
 impl Tabular for Step {
     const HEADERS: &'static [&'static str] = &["at", "what"];
+    const FIELDS: &'static [&'static str] = &["at", "what"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.at.to_string(), self.what.clone()]
@@ -139,6 +153,18 @@ impl Tabular for Step {
 impl Tabular for AllocationRow {
     const HEADERS: &'static [&'static str] =
         &["at", "payment", "invoice", "amount", "currency", "rule", "reversed"];
+    const FIELDS: &'static [&'static str] = &[
+        "allocation_id",
+        "payment_id",
+        "invoice_id",
+        "account_id",
+        "currency",
+        "amount",
+        "reversed",
+        "rule",
+        "allocated_at",
+        "reversed_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

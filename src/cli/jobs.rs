@@ -87,7 +87,7 @@ pub async fn run(
                     Scheduled { next_run: next.map(At), schedule, row }
                 })
                 .collect();
-            printer.rows(&rows)?;
+            printer.whole(rows)?;
         }
         JobsCommand::Runs { job, limit } => {
             printer.whole(jobs::runs(pool, &job.job, printer.wanted(*limit)).await?)?;
@@ -138,6 +138,8 @@ struct Scheduled {
 impl Tabular for Scheduled {
     const HEADERS: &'static [&'static str] =
         &["job", "schedule", "next run", "last run", "state", "took", "findings", "summary"];
+    const FIELDS: &'static [&'static str] =
+        &["job", "paused_at", "paused_by", "pause_reason", "last", "schedule", "next_run"];
 
     fn cells(&self) -> Vec<String> {
         let last = self.row.last.as_ref();
@@ -166,6 +168,20 @@ impl Tabular for Scheduled {
 impl Tabular for RunRow {
     const HEADERS: &'static [&'static str] =
         &["scheduled for", "cause", "as of", "state", "took", "findings", "summary", "owner"];
+    const FIELDS: &'static [&'static str] = &[
+        "job",
+        "scheduled_for",
+        "cause",
+        "operator",
+        "as_of",
+        "state",
+        "owner",
+        "started_at",
+        "finished_at",
+        "seconds",
+        "findings",
+        "summary",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let cause = match &self.operator {

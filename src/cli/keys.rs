@@ -38,6 +38,9 @@ impl Tabular for ParkedRow {
         "attempts",
         "failure",
     ];
+    const FIELDS: &'static [&'static str] = &[
+        "key", "record", "needs", "since", "deadline", "behind", "letters", "attempts", "failure",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -406,7 +406,7 @@ async fn look(
             return commands::run(&command, verbs::Place { pool, config, printer }).await;
         }
         Command::VoidCandidates(command) => {
-            return void_candidates::run(command, pool, config, printer).await;
+            return void_candidates::run(&command, verbs::Place { pool, config, printer }).await;
         }
         Command::Review(command) => {
             return review::run(&command, verbs::Place { pool, config, printer }).await;

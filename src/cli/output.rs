@@ -44,7 +44,7 @@ pub enum Color {
 pub trait Tabular {
     const HEADERS: &'static [&'static str];
     /// The fields of its JSON, for the header of a CSV without rows.
-    const FIELDS: &'static [&'static str] = &[];
+    const FIELDS: &'static [&'static str];
     /// Whether the sums of its amounts over a list mean something.
     const SUMS: bool = true;
     fn cells(&self) -> Vec<String>;

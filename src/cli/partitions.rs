@@ -63,7 +63,7 @@ pub async fn run(
         PartitionsCommand::Changes { all } => {
             let rows = partitions::changes(pool, *all).await?;
             let open = rows.iter().any(|row| row.settled_at.is_none());
-            printer.rows(&rows)?;
+            printer.whole(rows)?;
             return Ok(if open { Exit::Findings } else { Exit::Ok });
         }
         PartitionsCommand::Settle { change_id, operator, reason } => {
@@ -119,6 +119,22 @@ async fn skip(
 impl Tabular for ChangeRow {
     const HEADERS: &'static [&'static str] =
         &["change", "topic", "partition", "kind", "lost", "found", "settled", "reason"];
+    const FIELDS: &'static [&'static str] = &[
+        "change_id",
+        "consumer_group",
+        "topic",
+        "partition",
+        "kind",
+        "reason",
+        "expected",
+        "went_on_at",
+        "lost",
+        "found_at",
+        "operator",
+        "settled_at",
+        "settled_by",
+        "settlement",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let lost = self.lost.map_or_else(|| "not known".to_owned(), |lost| lost.to_string());

@@ -280,7 +280,19 @@ pub(super) fn words(state: &str) -> &str {
 
 impl Tabular for SuggestionRow {
     const HEADERS: &'static [&'static str] =
-        &["suggestion", "customer", "invoices", "with", "amount", "currency", "status", "said"];
+        &["suggestion", "customer", "invoices", "with", "amount", "currency", "state", "said"];
+    const FIELDS: &'static [&'static str] = &[
+        "suggestion_id",
+        "account_id",
+        "currency",
+        "invoices",
+        "with_payments",
+        "amount",
+        "state",
+        "payable",
+        "reason",
+        "resolved_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -299,6 +311,19 @@ impl Tabular for SuggestionRow {
 impl Tabular for PaymentRow {
     const HEADERS: &'static [&'static str] =
         &["payment", "received", "account", "currency", "amount", "unallocated", "state", "reason"];
+    const FIELDS: &'static [&'static str] = &[
+        "payment_id",
+        "account_id",
+        "currency",
+        "amount",
+        "unallocated",
+        "state",
+        "reason",
+        "looks_like",
+        "origin",
+        "received_on",
+        "recorded_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

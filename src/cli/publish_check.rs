@@ -159,6 +159,7 @@ async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<E
 
 impl Tabular for Fault {
     const HEADERS: &'static [&'static str] = &["place", "code", "detail"];
+    const FIELDS: &'static [&'static str] = &["place", "code", "detail"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.place.clone(), self.code.clone(), self.detail.clone()]
@@ -167,6 +168,7 @@ impl Tabular for Fault {
 
 impl Tabular for Ended {
     const HEADERS: &'static [&'static str] = &["place", "record", "outcome", "code", "detail"];
+    const FIELDS: &'static [&'static str] = &["place", "record", "outcome", "code", "detail"];
 
     fn cells(&self) -> Vec<String> {
         vec![

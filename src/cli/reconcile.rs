@@ -94,6 +94,8 @@ impl<'a> Row<'a> {
 impl Tabular for Row<'_> {
     const HEADERS: &'static [&'static str] =
         &["kind", "of", "subject", "currency", "difference", "detail"];
+    const FIELDS: &'static [&'static str] =
+        &["kind", "key_kind", "of", "subject", "currency", "detail", "difference"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -118,6 +120,19 @@ impl Tabular for Entry {
         "counted",
         "became",
         "payment",
+    ];
+    const FIELDS: &'static [&'static str] = &[
+        "bank_key",
+        "status",
+        "credit_debit",
+        "reversal",
+        "currency",
+        "amount",
+        "booking_date",
+        "disposition",
+        "payment_id",
+        "named",
+        "counted",
     ];
 
     fn cells(&self) -> Vec<String> {

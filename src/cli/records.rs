@@ -153,6 +153,18 @@ pub(super) fn sentence(code: &str) -> Option<&'static str> {
 impl Tabular for RecordRow {
     const HEADERS: &'static [&'static str] =
         &["processed", "source", "id", "type", "outcome", "code", "about"];
+    const FIELDS: &'static [&'static str] = &[
+        "source",
+        "message_id",
+        "message_type",
+        "outcome",
+        "code",
+        "topic",
+        "partition",
+        "offset",
+        "subject",
+        "processed_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -170,6 +182,8 @@ impl Tabular for RecordRow {
 impl Tabular for RepeatRow {
     const HEADERS: &'static [&'static str] =
         &["seen", "topic", "partition", "offset", "outcome", "code"];
+    const FIELDS: &'static [&'static str] =
+        &["topic", "partition", "offset", "outcome", "code", "seen_at"];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -219,6 +219,16 @@ fn age(days: i64) -> (usize, &'static str) {
 impl Tabular for UnallocatedRow {
     const HEADERS: &'static [&'static str] =
         &["payment", "customer", "currency", "unallocated", "kind", "reason", "received", "days"];
+    const FIELDS: &'static [&'static str] = &[
+        "payment_id",
+        "account_id",
+        "currency",
+        "unallocated",
+        "kind",
+        "reason",
+        "received_on",
+        "age_days",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -237,6 +247,8 @@ impl Tabular for UnallocatedRow {
 impl Tabular for GroupRow {
     const HEADERS: &'static [&'static str] =
         &["customer", "age", "kind", "currency", "payments", "unallocated"];
+    const FIELDS: &'static [&'static str] =
+        &["currency", "account_id", "age", "kind", "payments", "unallocated"];
 
     fn cells(&self) -> Vec<String> {
         vec![

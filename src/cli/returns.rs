@@ -127,6 +127,18 @@ impl Tabular for ParkedReturn {
         "parked",
         "tried",
     ];
+    const FIELDS: &'static [&'static str] = &[
+        "bank_account",
+        "bank_key",
+        "amount",
+        "currency",
+        "booking_date",
+        "names",
+        "why",
+        "looks_like",
+        "parked_at",
+        "tried_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

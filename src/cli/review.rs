@@ -113,6 +113,20 @@ fn numbered(after: Option<&str>) -> Result<Option<i64>, CliError> {
     after.map(str::parse).transpose().map_err(|_| CliError::Usage(problem.to_owned()))
 }
 
+impl ReviewRow {
+    /// The amount and the invoices that it would be for, and the payments that give the rest.
+    fn meant(&self) -> String {
+        if self.suggestion_id.is_none() {
+            return String::new();
+        }
+        let with = match self.with_payments.as_slice() {
+            [] => String::new(),
+            others => format!(", with {}", others.join(" + ")),
+        };
+        format!("{} for {}{with}", self.proposed, self.invoices.join(" + "))
+    }
+}
+
 impl Tabular for ReviewRow {
     // One payment may have several suggestions: a sum would count its money as often.
     const SUMS: bool = false;
@@ -123,26 +137,42 @@ impl Tabular for ReviewRow {
         "customer",
         "currency",
         "unallocated",
-        "invoices",
-        "with",
-        "amount",
+        "for",
         "rule",
         "payer",
         "why",
     ];
+    const FIELDS: &'static [&'static str] = &[
+        "suggestion_id",
+        "payment_id",
+        "recorded_at",
+        "account_id",
+        "currency",
+        "unallocated",
+        "invoices",
+        "with_payments",
+        "proposed",
+        "state",
+        "reason",
+        "rule",
+        "masked",
+        "payer_name",
+        "payer_account",
+        "evidence",
+    ];
 
     fn cells(&self) -> Vec<String> {
-        let chosen = self.suggestion_id.is_some();
+        // The day is enough to see what has waited longest.
+        let recorded = self.recorded_at.to_string();
+        let recorded = recorded.split_once('T').map_or(recorded.as_str(), |(day, _)| day);
         vec![
             cell(self.suggestion_id.as_ref()),
             self.payment_id.clone(),
-            self.recorded_at.to_string(),
+            recorded.to_owned(),
             cell(self.account_id.as_ref()),
             self.currency.clone(),
             self.unallocated.clone(),
-            self.invoices.join(" + "),
-            self.with_payments.join(" + "),
-            if chosen { self.proposed.clone() } else { String::new() },
+            self.meant(),
             cell(self.rule.as_ref()),
             cell(self.payer_name.as_ref().or(self.payer_account.as_ref())),
             self.evidence.clone(),
@@ -153,6 +183,15 @@ impl Tabular for ReviewRow {
 impl Tabular for AliasRow {
     const HEADERS: &'static [&'static str] =
         &["payer's account", "customer", "strength", "confirmations", "last used", "demoted"];
+    const FIELDS: &'static [&'static str] = &[
+        "masked",
+        "payer_account",
+        "account_id",
+        "strength",
+        "confirmations",
+        "last_used_on",
+        "demoted_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -178,6 +217,19 @@ impl Tabular for UseRow {
         "on",
         "because of",
         "recorded",
+    ];
+    const FIELDS: &'static [&'static str] = &[
+        "use_id",
+        "masked",
+        "payer_account",
+        "account_id",
+        "kind",
+        "payment_id",
+        "decision_id",
+        "suggestion_id",
+        "used_on",
+        "caused_by",
+        "recorded_at",
     ];
 
     fn cells(&self) -> Vec<String> {

@@ -52,23 +52,18 @@ struct Answer {
 /// # Errors
 /// What the database or Kafka says, or that nobody acts.
 pub async fn run(word: Word, which: &Suggestions, place: Place<'_>) -> Result<Exit, CliError> {
+    which.ask.check_for(which.suggestions.len())?;
     let mut answers = Vec::with_capacity(which.suggestions.len());
     for id in &which.suggestions {
         answers.push(say(word, id, &which.ask, place).await?);
     }
-    let exits = answers.iter().map(|answer| answer.told.exit());
-    let exit = exits.max_by_key(|exit| match exit {
-        Exit::Failed => 2,
-        Exit::Waiting | Exit::Findings => 1,
-        Exit::Ok => 0,
-    });
     match place.printer.output {
         Output::Table => place.printer.one(&answers, |text| {
             answers.iter().for_each(|answer| human(answer, text));
         })?,
         Output::Json | Output::Ndjson | Output::Csv => place.printer.rows(&answers)?,
     }
-    Ok(exit.unwrap_or(Exit::Ok))
+    Ok(verbs::worst(answers.iter().map(|answer| &answer.told)))
 }
 
 async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer, CliError> {
@@ -188,6 +183,17 @@ impl Tabular for SuggestedPayment {
         "unallocated",
         "unallocated after",
     ];
+    const FIELDS: &'static [&'static str] = &[
+        "payment_id",
+        "currency",
+        "amount",
+        "gives",
+        "unallocated",
+        "unallocated_after",
+        "received_on",
+        "payer_name",
+        "payer_account",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -206,6 +212,8 @@ impl Tabular for SuggestedPayment {
 impl Tabular for SuggestedInvoice {
     const HEADERS: &'static [&'static str] =
         &["invoice", "currency", "amount", "due before", "due after"];
+    const FIELDS: &'static [&'static str] =
+        &["invoice_id", "currency", "state", "amount", "due", "due_after"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -221,6 +229,21 @@ impl Tabular for SuggestedInvoice {
 impl Tabular for Answer {
     const HEADERS: &'static [&'static str] =
         &["suggestion", "outcome", "code", "payment", "customer", "invoices", "teaches", "closed"];
+    const FIELDS: &'static [&'static str] = &[
+        "suggestion_id",
+        "command",
+        "type",
+        "dry_run",
+        "outcome",
+        "code",
+        "sentence",
+        "waits_for",
+        "helps",
+        "changes",
+        "teaches",
+        "closed",
+        "suggestion",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let shown = self.suggestion.as_ref();

@@ -155,6 +155,7 @@ fn changed(before: &RuleSet, after: &RuleSet) -> Vec<ChangedRow> {
 
 impl Tabular for PolicyRow {
     const HEADERS: &'static [&'static str] = &["of", "policy", "value"];
+    const FIELDS: &'static [&'static str] = &["scope", "policy", "value"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.scope.clone(), self.policy.clone(), self.value.clone()]
@@ -163,6 +164,7 @@ impl Tabular for PolicyRow {
 
 impl Tabular for ChangedRow {
     const HEADERS: &'static [&'static str] = &["of", "policy", "was", "becomes"];
+    const FIELDS: &'static [&'static str] = &["scope", "policy", "was", "becomes"];
 
     fn cells(&self) -> Vec<String> {
         let (was, becomes) = (cell(self.was.as_ref()), cell(self.becomes.as_ref()));
@@ -173,6 +175,16 @@ impl Tabular for ChangedRow {
 impl Tabular for RuleSetRow {
     const HEADERS: &'static [&'static str] =
         &["version", "active", "stored", "by", "comment", "activated", "activated by", "reason"];
+    const FIELDS: &'static [&'static str] = &[
+        "version",
+        "active",
+        "created_at",
+        "operator",
+        "comment",
+        "activated_at",
+        "activated_by",
+        "reason",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

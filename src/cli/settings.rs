@@ -29,6 +29,7 @@ pub fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<
 
 impl Tabular for Shown {
     const HEADERS: &'static [&'static str] = &["key", "value", "from"];
+    const FIELDS: &'static [&'static str] = &["key", "value", "origin"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.key.clone(), cell(self.value.as_ref()), self.origin.clone()]

@@ -155,6 +155,8 @@ impl Decided {
 impl Tabular for DifferenceRow {
     const HEADERS: &'static [&'static str] =
         &["payment", "payer", "amount", "currency", "change", "stored", "now", "then"];
+    const FIELDS: &'static [&'static str] =
+        &["payment_id", "payer", "amount", "currency", "change", "stored", "now", "then"];
 
     fn cells(&self) -> Vec<String> {
         let none = || "-".to_owned();

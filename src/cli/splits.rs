@@ -187,6 +187,20 @@ pub(super) fn told(rows: &[PartRow], payment_id: &str) -> Vec<String> {
 impl Tabular for PartRow {
     const HEADERS: &'static [&'static str] =
         &["part", "customer", "amount", "currency", "state", "split", "went back", "reason"];
+    const FIELDS: &'static [&'static str] = &[
+        "part_id",
+        "payment_id",
+        "part",
+        "account_id",
+        "currency",
+        "amount",
+        "state",
+        "reason",
+        "split_at",
+        "undone_at",
+        "return_id",
+        "undone_reason",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -61,8 +61,8 @@ pub async fn run(
     match command {
         StatementsCommand::List { bank_account, each } => {
             let rows = statements::latest(pool, skew, bank_account.as_deref(), *each).await?;
-            printer.rows(&rows)?;
             let future = rows.iter().any(|row| row.in_future);
+            printer.whole(rows)?;
             Ok(if future { Exit::Findings } else { Exit::Ok })
         }
         StatementsCommand::Reset {
@@ -106,6 +106,8 @@ fn not_one(rows: &[StatementRow], bank_account: &str, statement: &str) -> CliErr
 }
 
 impl Tabular for StatementRow {
+    // They are balances: a sum says nothing.
+    const SUMS: bool = false;
     const HEADERS: &'static [&'static str] = &[
         "bank account",
         "statement",
@@ -115,6 +117,17 @@ impl Tabular for StatementRow {
         "complete through",
         "came",
         "believed",
+    ];
+    const FIELDS: &'static [&'static str] = &[
+        "bank_account",
+        "statement_id",
+        "currency",
+        "opening_balance",
+        "closing_balance",
+        "entries",
+        "complete_through",
+        "recorded_at",
+        "in_future",
     ];
 
     fn cells(&self) -> Vec<String> {

@@ -207,6 +207,21 @@ impl Tabular for CheckpointRow {
         "epoch",
         "owner",
     ];
+    const FIELDS: &'static [&'static str] = &[
+        "consumer_group",
+        "topic",
+        "partition",
+        "epoch",
+        "next_offset",
+        "incarnation",
+        "state",
+        "state_since",
+        "reason",
+        "owner",
+        "updated_at",
+        "age_seconds",
+        "lag",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -227,6 +242,8 @@ impl Tabular for CheckpointRow {
 impl Tabular for BlockingSession {
     const HEADERS: &'static [&'static str] =
         &["session", "application", "role", "state", "since", "waiting", "longest"];
+    const FIELDS: &'static [&'static str] =
+        &["pid", "application", "role", "state", "since", "waiting", "longest_seconds"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -244,6 +261,8 @@ impl Tabular for BlockingSession {
 impl Tabular for HeldKey {
     const HEADERS: &'static [&'static str] =
         &["key", "code", "rows", "attempts", "since", "next try"];
+    const FIELDS: &'static [&'static str] =
+        &["key_kind", "key", "code", "rows", "attempts", "since", "next_try"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -259,6 +278,8 @@ impl Tabular for HeldKey {
 
 impl Tabular for JobRow {
     const HEADERS: &'static [&'static str] = &["job", "last run", "state", "findings", "summary"];
+    const FIELDS: &'static [&'static str] =
+        &["job", "paused_at", "paused_by", "pause_reason", "last"];
 
     fn cells(&self) -> Vec<String> {
         let last = self.last.as_ref();
@@ -275,6 +296,7 @@ impl Tabular for JobRow {
 
 impl Tabular for WaitingGroup {
     const HEADERS: &'static [&'static str] = &["for", "commands", "oldest", "next deadline"];
+    const FIELDS: &'static [&'static str] = &["needs", "commands", "oldest", "next_deadline"];
 
     fn cells(&self) -> Vec<String> {
         let needs = match self.needs.as_str() {
@@ -293,6 +315,8 @@ impl Tabular for WaitingGroup {
 impl Tabular for ParkedGroup {
     const HEADERS: &'static [&'static str] =
         &["reason", "currency", "payments", "unallocated", "oldest"];
+    const FIELDS: &'static [&'static str] =
+        &["reason", "currency", "payments", "unallocated", "oldest"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -307,6 +331,8 @@ impl Tabular for ParkedGroup {
 
 impl Tabular for ReturnsGroup {
     const HEADERS: &'static [&'static str] = &["why", "currency", "returns", "amount", "oldest"];
+    const FIELDS: &'static [&'static str] =
+        &["why", "currency", "returns", "amount", "oldest", "oldest_seconds"];
 
     fn cells(&self) -> Vec<String> {
         let why = match self.why.as_str() {
@@ -334,6 +360,7 @@ impl Tabular for ReturnsGroup {
 
 impl Tabular for AdvicesGroup {
     const HEADERS: &'static [&'static str] = &["state", "currency", "advices", "amount", "oldest"];
+    const FIELDS: &'static [&'static str] = &["state", "currency", "advices", "amount", "oldest"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -348,6 +375,7 @@ impl Tabular for AdvicesGroup {
 
 impl Tabular for FailingGroup {
     const HEADERS: &'static [&'static str] = &["kind", "why", "items", "attempts", "since"];
+    const FIELDS: &'static [&'static str] = &["kind", "code", "items", "most_attempts", "since"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -362,6 +390,7 @@ impl Tabular for FailingGroup {
 
 impl Tabular for BalanceTotal {
     const HEADERS: &'static [&'static str] = &["currency", "accounts", "total", "below zero"];
+    const FIELDS: &'static [&'static str] = &["currency", "accounts", "total", "negative"];
 
     fn cells(&self) -> Vec<String> {
         vec![

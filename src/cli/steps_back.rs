@@ -28,6 +28,19 @@ pub(super) fn taken_off(apart: &TombstoneRow) -> String {
 impl Tabular for ReversalRow {
     const HEADERS: &'static [&'static str] =
         &["at", "what", "payment", "invoice", "amount", "currency", "clawed back", "reason"];
+    const FIELDS: &'static [&'static str] = &[
+        "reversal_id",
+        "kind",
+        "payment_id",
+        "invoice_id",
+        "account_id",
+        "currency",
+        "amount",
+        "clawed_back",
+        "reason",
+        "return_id",
+        "reversed_at",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -57,6 +70,22 @@ impl Tabular for ReturnRow {
         "reason",
         "bank's key",
         "said",
+    ];
+    const FIELDS: &'static [&'static str] = &[
+        "return_id",
+        "payment_id",
+        "bank_account",
+        "bank_key",
+        "undoes",
+        "currency",
+        "amount",
+        "fee",
+        "unallocated",
+        "unspent",
+        "clawed_back",
+        "reason",
+        "said",
+        "returned_at",
     ];
 
     fn cells(&self) -> Vec<String> {

@@ -94,9 +94,10 @@ fn what_changes_something_asks_who_does_it() {
         "topup jobs run audit",
         "topup jobs pause audit",
         "topup jobs resume audit",
-        "topup void-candidates confirm INV-1 --reason x",
-        "topup void-candidates keep INV-1",
-        "topup void-candidates keep INV-1 --operator=",
+        "topup statements reset DBS-1 ST-1 --reason x",
+        "topup usage reset topup.usage.v1 3 --reason x",
+        "topup rules activate --version 0",
+        "topup rules activate --version 0 --operator=",
     ] {
         assert_eq!(parse(line).map(|_| ()).expect_err(line).exit_code(), 2, "{line}");
     }

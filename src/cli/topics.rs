@@ -78,6 +78,7 @@ pub async fn run(
 
 impl Tabular for Row {
     const HEADERS: &'static [&'static str] = &["topic", "partitions", ""];
+    const FIELDS: &'static [&'static str] = &["topic", "partitions", "created"];
 
     fn cells(&self) -> Vec<String> {
         let partitions =

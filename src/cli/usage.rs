@@ -45,8 +45,8 @@ pub async fn run(
             let skew = i64::try_from(config.worker.clock_skew_seconds).unwrap_or(i64::MAX);
             let skew = chrono::Duration::try_seconds(skew).unwrap_or_default();
             let rows = watermarks::all(pool, now.checked_add_signed(skew).unwrap_or(now)).await?;
-            printer.rows(&rows)?;
             let future = rows.iter().any(|row| row.in_future);
+            printer.whole(rows)?;
             Ok(if future { Exit::Findings } else { Exit::Ok })
         }
         UsageCommand::Reset { topic, partition, operator, reason } => {
@@ -64,6 +64,8 @@ pub async fn run(
 impl Tabular for WatermarkRow {
     const HEADERS: &'static [&'static str] =
         &["topic", "partition", "complete through", "told", "believed"];
+    const FIELDS: &'static [&'static str] =
+        &["topic", "partition", "complete_through", "updated_at", "in_future"];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -48,6 +48,31 @@ pub struct Ask {
     pub wait_seconds: u64,
 }
 
+impl Ask {
+    /// Operator and reason, as far as this command needs them: what only adds needs no reason.
+    ///
+    /// # Errors
+    /// What is lacking.
+    pub(super) fn checked(&self, kind: &str) -> Result<(String, Option<String>), CliError> {
+        let reason = self.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        if reason.is_none() && self.operator.yes && takes_money_or_rights(kind) {
+            return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
+        }
+        Ok((self.operator.checked()?, reason.map(str::to_owned)))
+    }
+
+    /// An id of its own is for one command.
+    ///
+    /// # Errors
+    /// That so many would have the same.
+    pub(super) fn check_for(&self, commands: usize) -> Result<(), CliError> {
+        if commands > 1 && self.command_id.is_some() {
+            return Err(CliError::Usage("--command-id is for one command".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 /// The fields of a command; what is absent is left out.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(Map<String, Value>);
@@ -116,6 +141,17 @@ impl Told {
     }
 }
 
+/// How several ended together: as the worst of them.
+pub(super) fn worst<'a>(told: impl Iterator<Item = &'a Told>) -> Exit {
+    let exits = told.map(Told::exit);
+    let worst = exits.max_by_key(|exit| match exit {
+        Exit::Failed => 2,
+        Exit::Waiting | Exit::Findings => 1,
+        Exit::Ok => 0,
+    });
+    worst.unwrap_or(Exit::Ok)
+}
+
 /// Where a command is tried and sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
@@ -152,18 +188,8 @@ pub(super) async fn asked(
     also: About,
 ) -> Result<Told, CliError> {
     let Place { pool, config, .. } = place;
-    let reason = ask.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    if reason.is_none() && ask.operator.yes && takes_money_or_rights(kind) {
-        return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
-    }
-    let order = Order {
-        kind,
-        data: fields.0,
-        operator: ask.operator.checked()?,
-        reason: reason.map(str::to_owned),
-        id: ask.command_id.clone(),
-        also,
-    };
+    let (operator, reason) = ask.checked(kind)?;
+    let order = Order { kind, data: fields.0, operator, reason, id: ask.command_id.clone(), also };
     let at = Clock::System.now();
     let written = wiring::write_order(pool, config, &order, at)?;
     if let Some(held) = masked::held(&written.value, None) {
@@ -409,6 +435,7 @@ pub(super) fn human(told: &Told, text: &mut Text) {
 
 impl Tabular for Difference {
     const HEADERS: &'static [&'static str] = &["of", "what", "before", "after"];
+    const FIELDS: &'static [&'static str] = &["of", "what", "before", "after"];
 
     fn cells(&self) -> Vec<String> {
         let (before, after) = (cell(self.before.as_ref()), cell(self.after.as_ref()));

@@ -5,15 +5,15 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use super::dead_letters::{Acted, Call, DiscardArgs};
 use super::error::CliError;
 use super::rules::ActivateArgs;
-use super::void_candidates::{ActedRow, Which};
 use super::worker::DemoArgs;
-use crate::candidates::{self, Act};
+use crate::candidates;
+pub(super) use crate::candidates::{Act, Found};
 use crate::clock::Clock;
 use crate::config::{Config, Only};
 use crate::dead_letters::End;
@@ -206,46 +206,17 @@ pub(super) fn next_run(
     (text, next)
 }
 
-pub(super) async fn confirm_candidates(
+/// Whether an invoice is a void candidate that this may be done with.
+pub(super) async fn look_at_candidate(
     pool: &PgPool,
     config: &Config,
-    which: &Which,
-    reason: &str,
-) -> Result<Vec<ActedRow>, CliError> {
-    act_on(pool, config, which, &Act::Confirm { reason: reason.to_owned() }).await
-}
-
-pub(super) async fn keep_candidates(
-    pool: &PgPool,
-    config: &Config,
-    which: &Which,
-    until: Option<NaiveDate>,
-) -> Result<Vec<ActedRow>, CliError> {
-    act_on(pool, config, which, &Act::Keep { until }).await
-}
-
-async fn act_on(
-    pool: &PgPool,
-    config: &Config,
-    which: &Which,
-    act: &Act,
-) -> Result<Vec<ActedRow>, CliError> {
+    invoice_id: &str,
+    act: Act,
+) -> Result<Found, CliError> {
     let pipeline = app::pipeline(config, pool.clone(), Clock::System);
     let settings = app::job_settings(config).map_err(|error| CliError::failed(&error))?;
-    let operator = &which.operator.operator;
-    let mut rows = Vec::with_capacity(which.invoices.len());
-    for invoice in &which.invoices {
-        let acted = candidates::act(&pipeline, &settings, invoice, act, operator, !which.yes).await;
-        let acted = acted.map_err(|error| CliError::failed(&error))?;
-        let word = acted.word();
-        rows.push(ActedRow {
-            invoice_id: invoice.clone(),
-            outcome: if which.yes { word.to_owned() } else { format!("would be {word}") },
-            detail: acted.detail().map(str::to_owned),
-            done: acted == candidates::Acted::Done,
-        });
-    }
-    Ok(rows)
+    let found = candidates::look(&pipeline, &settings, invoice_id, act).await;
+    found.map_err(|error| CliError::failed(&error))
 }
 
 fn known_job(word: &str) -> Result<Job, CliError> {

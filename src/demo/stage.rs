@@ -45,6 +45,7 @@ const FIXTURES: &[(&str, &str)] = fixtures![
     "invoice-2003",
     "invoice-3001",
     "invoice-3002",
+    "keep-3001",
     "payment-again",
     "payment-before-sent",
     "payment-by-payer",
@@ -56,6 +57,7 @@ const FIXTURES: &[(&str, &str)] = fixtures![
     "remove-spent",
     "statement",
     "usage-calls",
+    "void-3002",
 ];
 
 pub struct Stage {
@@ -128,7 +130,7 @@ impl Stage {
         }
     }
 
-    /// Has a bank's record processed at the time of `pipeline`, as a worker of that day would.
+    /// Has a record processed at the time of `pipeline`, as a worker of that day would.
     pub async fn process_then(&self, pipeline: &Pipeline, name: &str) -> Result<(), DemoError> {
         let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
         let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
@@ -137,10 +139,13 @@ impl Stage {
             .map_err(|error| story_error(&format!("fixture {name}: {error}")))?;
         let value = fixture.value.get().as_bytes();
         let key = Some(fixture.key.as_bytes());
-        let topic = Topic::BankPayments;
+        let (topic, log) = match fixture.topic.as_str() {
+            "topup.bank-payments.v1" => (Topic::BankPayments, &self.topics.bank_payments),
+            _ => (Topic::Commands, &self.topics.commands),
+        };
         let decoded = decode(&RawRecord { topic, key, value: Some(value), headers: &[] });
         let raw = RawRecordRow {
-            topic: self.topics.bank_payments.clone(),
+            topic: log.clone(),
             partition: -1,
             offset: 0,
             timestamp: None,

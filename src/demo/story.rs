@@ -2,7 +2,6 @@
 
 use super::stage::{Stage, story_error};
 use super::{DemoError, spent};
-use crate::candidates;
 use crate::clock::Clock;
 use crate::dead_letters::edit::{Edited, edit};
 use crate::jobs::{Ended, Job, Runner};
@@ -202,14 +201,9 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
         return Err(story_error(&format!("the job ended {ended:?}")));
     };
     line(&format!("The job of that day: {}.", report.summary));
-    let keep = candidates::Act::Keep { until: None };
-    let void = candidates::Act::Confirm { reason: "customer left".to_owned() };
-    let acts = [("INV-3001", &keep, "kept"), ("INV-3002", &void, "confirmed")];
-    for (invoice, act, word) in acts {
-        let acted = candidates::act(&month, stage.jobs(), invoice, act, "demo", false).await?;
-        if acted != candidates::Acted::Done {
-            return Err(story_error(&format!("{invoice} could not be {word}: {acted:?}")));
-        }
+    // A person keeps one and voids the other.
+    for word in ["keep-3001", "void-3002"] {
+        stage.process_then(&month, word).await?;
     }
     stage
         .table(

@@ -20,6 +20,11 @@ use super::money::Money;
 pub const LINES_MAX: usize = 100;
 /// Days after which an advice without a payment counts no more, unless the settings say otherwise.
 pub const DAYS_DEFAULT: u16 = 90;
+/// Money that came so many days before its advice, and pays something else, is its money if the
+/// advice's reference is the payment's; if only the payer is the same, for so few days: later the
+/// next payment of that payer is meant.
+pub const DAYS_BY_REFERENCE: u64 = 31;
+pub const DAYS_BY_PAYER: u64 = 3;
 /// Words of a payment's text that are compared with references of advices, and how many of them in
 /// a row may be one reference.
 const WORDS_MAX: usize = 400;
@@ -106,6 +111,21 @@ impl RemittanceAdvice {
         self.payer_account.as_deref().and_then(payer_account)
     }
 
+    /// What it says without its id: two of the same words are the same, told twice, or are about
+    /// two payments.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let line = |line: &AdviceLine| {
+            let (name, exact) = (line.name.number_key(), line.name.reference_key());
+            format!("{name}/{}={}", exact.unwrap_or_default(), line.amount)
+        };
+        let mut lines: Vec<String> = self.lines.iter().map(line).collect();
+        lines.sort_unstable();
+        let key = |key: Option<String>| key.unwrap_or_default();
+        let (payer, reference) = (key(self.payer_key()), key(self.reference_key()));
+        format!("{payer}|{reference}|{}|{}", self.amount, lines.join("|"))
+    }
+
     /// The reference as payments are compared with it; none if anybody may write the same.
     #[must_use]
     pub fn reference_key(&self) -> Option<String> {
@@ -125,10 +145,44 @@ pub enum AdviceState {
     Ambiguous,
     /// No payment came in time.
     Expired,
+    /// It is of no use any more: [`AdviceEnd`] says why.
+    Ended,
+}
+
+/// Why an advice is of no use any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdviceEnd {
+    /// Its money came, and pays something else.
+    MoneyElsewhere(PaymentId),
+    /// Another one said the same, and its invoices do not take the money twice.
+    ToldTwice(AdviceId),
+    /// A person allocated its money.
+    ByHand(PaymentId),
+}
+
+impl AdviceEnd {
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::MoneyElsewhere(_) => "money_elsewhere",
+            Self::ToldTwice(_) => "told_twice",
+            Self::ByHand(_) => "by_hand",
+        }
+    }
+
+    /// The payment, or the other advice, that ended it.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        match self {
+            Self::MoneyElsewhere(payment_id) | Self::ByHand(payment_id) => payment_id.as_str(),
+            Self::ToldTwice(advice_id) => advice_id.as_str(),
+        }
+    }
 }
 
 impl AdviceState {
-    pub const ALL: [Self; 4] = [Self::Open, Self::Used, Self::Ambiguous, Self::Expired];
+    pub const ALL: [Self; 5] =
+        [Self::Open, Self::Used, Self::Ambiguous, Self::Expired, Self::Ended];
 
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -137,6 +191,7 @@ impl AdviceState {
             Self::Used => "used",
             Self::Ambiguous => "ambiguous",
             Self::Expired => "expired",
+            Self::Ended => "ended",
         }
     }
 
@@ -153,6 +208,8 @@ pub struct Advice {
     pub content_hash: ContentHash,
     pub state: AdviceState,
     pub used_by: Option<PaymentId>,
+    /// Why it ended; not read back, because nothing is decided by it.
+    pub end: Option<AdviceEnd>,
     /// The record that told it.
     pub cause: RecordId,
     pub received_at: DateTime<Utc>,
@@ -228,7 +285,16 @@ mod tests {
         let (received_at, expires_at) = (DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC);
         let state = AdviceState::Open;
         let cause = RecordId { source: Source::trusted("t"), id: MessageId::trusted("m") };
-        Advice { told, content_hash: [0; 32], state, used_by: None, cause, received_at, expires_at }
+        Advice {
+            told,
+            content_hash: [0; 32],
+            state,
+            used_by: None,
+            end: None,
+            cause,
+            received_at,
+            expires_at,
+        }
     }
 
     #[test]

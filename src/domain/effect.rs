@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::advice::{Advice, AdviceKey};
+use super::advice::{Advice, AdviceEnd, AdviceKey};
 use super::allocation::Allocation;
 use super::bank::BankTransaction;
 use super::event::{EventKey, Fact};
@@ -266,6 +266,11 @@ pub enum Effect {
     SettleAdvice {
         key: AdviceKey,
         used_by: Option<PaymentId>,
+    },
+    /// The advice is of no use any more.
+    EndAdvice {
+        key: AdviceKey,
+        end: AdviceEnd,
     },
     /// A charge; the lots it burns and the balance follow.
     Charge(Box<Charged>),

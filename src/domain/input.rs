@@ -100,6 +100,8 @@ pub enum Command {
         invoice_id: InvoiceId,
         account_id: AccountId,
         reason: Option<String>,
+        /// Only while it is the void candidate that was flagged for this instant.
+        candidate_since: Option<DateTime<Utc>>,
     },
     KeepInvoice {
         invoice_id: InvoiceId,

@@ -306,6 +306,7 @@ impl Model {
             | Effect::RecordStatement(_)
             | Effect::RecordAdvice(_)
             | Effect::SettleAdvice { .. }
+            | Effect::EndAdvice { .. }
             | Effect::SupersedePending { .. }
             | Effect::Charge(_)
             | Effect::Refund(_)

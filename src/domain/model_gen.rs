@@ -277,7 +277,9 @@ impl Generator {
         let (invoice_id, owner) = self.invoice();
         let account_id = self.owner_or_other(owner);
         match self.random.below(20) {
-            0..4 => Command::VoidInvoice { invoice_id, account_id, reason: None },
+            0..4 => {
+                Command::VoidInvoice { invoice_id, account_id, reason: None, candidate_since: None }
+            }
             4..7 => Command::KeepInvoice { invoice_id, account_id, until: None },
             _ => Command::MarkInvoiceSent { invoice_id, account_id },
         }

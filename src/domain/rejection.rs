@@ -28,6 +28,7 @@ pub enum Rejection {
     InvoiceAlreadyProvisioned,
     InvoiceNotSent,
     InvoiceHasAllocations,
+    NotACandidate,
     CurrencyMismatch,
     AllocationNotFound,
     AllocationExists,
@@ -43,7 +44,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::AccountMismatch,
         Self::AccountClosed,
         Self::AccountNotClosed,
@@ -68,6 +69,7 @@ impl Rejection {
         Self::InvoiceAlreadyProvisioned,
         Self::InvoiceNotSent,
         Self::InvoiceHasAllocations,
+        Self::NotACandidate,
         Self::CurrencyMismatch,
         Self::AllocationNotFound,
         Self::AllocationExists,
@@ -109,6 +111,7 @@ impl Rejection {
             Self::InvoiceAlreadyProvisioned => "invoice_already_provisioned",
             Self::InvoiceNotSent => "invoice_not_sent",
             Self::InvoiceHasAllocations => "invoice_has_allocations",
+            Self::NotACandidate => "not_a_candidate",
             Self::CurrencyMismatch => "currency_mismatch",
             Self::AllocationNotFound => "allocation_not_found",
             Self::AllocationExists => "allocation_exists",
@@ -163,6 +166,9 @@ impl Rejection {
             Self::InvoiceNotSent => "The invoice must be sent, or marked as sent, first.",
             Self::InvoiceHasAllocations => {
                 "Part of the invoice is paid: de-allocate it before it can be voided."
+            }
+            Self::NotACandidate => {
+                "The invoice is no void candidate any more, or money for it may have come."
             }
             Self::CurrencyMismatch => "Payment and invoice are in different currencies.",
             Self::AllocationNotFound => "The payment is not allocated to this invoice.",

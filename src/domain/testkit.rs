@@ -108,7 +108,13 @@ pub fn mark_sent(id: &str, owner: &str) -> Command {
 }
 
 pub fn void(id: &str, owner: &str) -> Command {
-    Command::VoidInvoice { invoice_id: invoice(id), account_id: account(owner), reason: None }
+    void_since(id, owner, None)
+}
+
+/// A void of the void candidate that was flagged for this instant.
+pub fn void_since(id: &str, owner: &str, candidate_since: Option<DateTime<Utc>>) -> Command {
+    let (invoice_id, account_id) = (invoice(id), account(owner));
+    Command::VoidInvoice { invoice_id, account_id, reason: None, candidate_since }
 }
 
 pub fn keep(id: &str, owner: &str) -> Command {

@@ -188,6 +188,8 @@ pub struct WorkingSet {
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     pub usage: usage::UsageSet,
     pub review: review::ReviewSet,
+    /// Invoices for which money may have come: asked only of void candidates that are voided.
+    pub wanted: BTreeSet<InvoiceId>,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
     pub complete: bool,
     /// Events in the order in which they were published.
@@ -406,6 +408,7 @@ impl WorkingSet {
             Effect::RecordBankTransaction(record) => self.apply_bank_record(record),
             Effect::RecordAdvice(advice) => self.advices.insert(advice.as_ref().clone()),
             Effect::SettleAdvice { key, used_by } => self.advices.settle(key, used_by.as_ref()),
+            Effect::EndAdvice { key, end } => self.advices.end(key, end),
             Effect::DeliveredWithoutId(came) => {
                 let like = came.looks_like.as_ref();
                 self.lookalikes.came(&came.record, came.delivery.clone(), like);

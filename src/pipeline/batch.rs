@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::again::Returned;
-use super::{Pipeline, Turn, again};
+use super::{Pipeline, Turn, again, sweep};
 use crate::domain::decide::{Context, decide, guards, usage};
 use crate::domain::effect::{Decided, Effect, Ending, Need, Outcome, wait_key};
 use crate::domain::event::Event;
@@ -73,6 +73,8 @@ pub struct Written {
     pub wakes_waiting: bool,
     /// Payments that were decided again and are not as they were.
     pub rematched: usize,
+    /// Invoices that got money or were voided: others may have been suggested for them.
+    pub touched: Vec<String>,
 }
 
 /// Decides and persists `items` within `tx`; the caller commits or rolls back. `locks` is when the
@@ -137,10 +139,11 @@ pub async fn run_in_turn_in_tx(
         .effects
         .iter()
         .any(|effect| matches!(effect, Effect::CreateInvoice(_) | Effect::RecordPayment(_)));
+    let touched = work.write.effects.iter().filter_map(sweep::touched).collect();
     let rematched = work.rematched;
     let missing = StoreError::Corrupt("a record without an outcome");
     let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
-    Ok(Written { ended, wakes_waiting, rematched })
+    Ok(Written { ended, wakes_waiting, rematched, touched })
 }
 
 /// Whether the record decides by what may change beside it, so that it must be locked before.

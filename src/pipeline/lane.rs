@@ -316,6 +316,7 @@ impl Pipeline {
         if written.wakes_waiting {
             self.sweep_wanted.notify_one();
         }
+        self.touched.note(written.touched);
         Ok(())
     }
 

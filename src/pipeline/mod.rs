@@ -106,6 +106,8 @@ pub struct Pipeline {
     sweeping: Arc<Mutex<Option<i64>>>,
     /// How far sweeps have looked at what waits.
     rounds: Arc<sweep::Rounds>,
+    /// Invoices whose suggestions are to be looked at again.
+    touched: Arc<sweep::Touched>,
 }
 
 impl Pipeline {
@@ -116,8 +118,19 @@ impl Pipeline {
         let rules = Arc::new(rules::Kept::new(None));
         let turns = Arc::new(RwLock::new(()));
         let sweeping = Arc::new(Mutex::new(None));
-        let (settings, rounds) = (Arc::new(settings), Arc::default());
-        Self { pool, settings, clock, writers, sweep_wanted, rules, turns, sweeping, rounds }
+        let (settings, rounds, touched) = (Arc::new(settings), Arc::default(), Arc::default());
+        Self {
+            pool,
+            settings,
+            clock,
+            writers,
+            sweep_wanted,
+            rules,
+            turns,
+            sweeping,
+            rounds,
+            touched,
+        }
     }
 
     #[must_use]

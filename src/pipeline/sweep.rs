@@ -1,5 +1,6 @@
 //! Waiting commands: released when what they name has come, ended at their deadline.
 
+mod renewed;
 mod rounds;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +24,7 @@ use crate::store::usage;
 use crate::store::waiting::{self, Turn, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, in_hand, next_id_block, returns};
 
+pub(super) use renewed::{Touched, touched};
 pub(super) use rounds::Rounds;
 
 /// Commands that failed before and have their turn again in one sweep: beside those that did not,
@@ -404,6 +406,7 @@ impl Pipeline {
         let block = next_id_block(tx).await?;
         let written =
             run_in_tx(self, tx, std::slice::from_ref(&item), block, Locks::First, at).await?;
+        self.touched.note(written.touched);
         let ended = written.ended.into_iter().next();
         let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
         if let Some(stands) = &ended.waits

@@ -84,8 +84,9 @@ pub struct Needs {
     /// References that upstream gives new invoices: with check digits, and plain numbers.
     given: BTreeSet<String>,
     given_numbers: BTreeSet<String>,
-    /// Payments that are decided again.
+    /// Payments that are decided again, and those whose money a person places.
     rematches: BTreeSet<String>,
+    placed: BTreeSet<String>,
     lookalikes: lookalikes::Sought,
     told_steps: told_steps::Steps,
     usage: usage::UsageNeeds,
@@ -165,8 +166,19 @@ impl Needs {
         needs
     }
 
+    /// A person says what a payment's money is for: an advice may be about it.
+    fn by_hand(&mut self, command: &Command) {
+        if matches!(
+            command,
+            Command::AllocatePayment(_) | Command::ConfirmMatch(_) | Command::SplitPayment(_)
+        ) {
+            self.placed.extend(command.payment_id().map(|id| id.as_str().to_owned()));
+        }
+    }
+
     fn add_command(&mut self, command: &Command) {
         self.has_commands = true;
+        self.by_hand(command);
         self.review.add(command);
         let accounts = command.account_ids().into_iter().map(|id| id.as_str().to_owned());
         self.accounts.extend(accounts);
@@ -266,7 +278,7 @@ pub async fn working_set(
     lookalikes::load(tx, &needs.lookalikes, known.nameless, &mut set).await?;
     told_steps::load(tx, &needs.told_steps, &mut set).await?;
     let mut owners = resolve::rematched(tx, needs, &mut set).await?;
-    owners.extend(advices::load(tx, needs, known.advices, &mut set).await?);
+    owners.extend(advices::load(tx, needs, (known.advices, at), &mut set).await?);
     owners.extend(steps_back::resolve(tx, needs, &mut set).await?);
     let mut found = resolve::invoices(tx, needs).await?;
     if locks == Locks::Last {
@@ -304,6 +316,7 @@ pub async fn working_set(
     payments(tx, needs, &mut set).await?;
     steps_back::allocations(tx, needs, &mut set).await?;
     review::load(tx, needs, &mut set).await?;
+    review::wanted(tx, needs, &mut set).await?;
     found.name_invoices(&mut set);
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;

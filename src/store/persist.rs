@@ -202,6 +202,7 @@ impl Touched {
                 | Effect::RecordStatement(_)
                 | Effect::RecordAdvice(_)
                 | Effect::SettleAdvice { .. }
+                | Effect::EndAdvice { .. }
                 | Effect::SupersedePending { .. }
                 | Effect::Charge(_)
                 | Effect::Refund(_)

@@ -19,3 +19,16 @@ pub async fn page(
     let query = sqlx::query_scalar(sql!("rematch_page")).bind(after).bind(limit).bind(as_of);
     Ok(query.fetch_all(pool).await?)
 }
+
+/// Payments for which one of these invoices is suggested, at most so many. Read without locks, too.
+///
+/// # Errors
+/// When the database fails.
+pub async fn suggested(
+    pool: &PgPool,
+    invoices: &[String],
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let query = sqlx::query_scalar(sql!("rematch_suggested")).bind(invoices).bind(limit);
+    Ok(query.fetch_all(pool).await?)
+}

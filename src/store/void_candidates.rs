@@ -228,17 +228,22 @@ pub async fn change_in_tx(
     Ok(changed)
 }
 
-/// The customer and the number of an invoice's open episode.
+/// An invoice that is a void candidate now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    pub account_id: String,
+    /// The instant for which it was flagged.
+    pub since: DateTime<Utc>,
+}
+
+/// The customer of an invoice's open episode, and when that began.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn live_in_tx(
-    tx: &mut Tx<'_>,
-    invoice_id: &str,
-) -> Result<Option<(String, i32)>, StoreError> {
+pub async fn live_in_tx(tx: &mut Tx<'_>, invoice_id: &str) -> Result<Option<Live>, StoreError> {
     let query = sqlx::query(sql!("candidates_live")).bind(invoice_id);
     let row = query.fetch_optional(&mut **tx).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    row.map(|row| Ok(Live { account_id: row.try_get(0)?, since: row.try_get(1)? })).transpose()
 }
 
 /// Whether a flagged invoice would be flagged now, under the lock of its account.

@@ -96,6 +96,8 @@ struct VoidInvoiceData<'a> {
     account_id: Option<Text<'a>>,
     #[serde(borrow)]
     reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    candidate_since: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -369,10 +371,12 @@ pub(super) fn void_invoice(data: &str, fields: &mut Fields) -> Option<Input> {
     let invoice_id = fields.id(need("invoice_id"), data.invoice_id, InvoiceId::parse);
     let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
     let reason = fields.label(maybe("reason"), data.reason);
+    let candidate_since = fields.instant(maybe("candidate_since"), data.candidate_since);
     Some(Input::Command(Command::VoidInvoice {
         invoice_id: invoice_id?,
         account_id: account_id?,
         reason,
+        candidate_since,
     }))
 }
 

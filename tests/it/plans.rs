@@ -261,6 +261,10 @@ const ASKED: &[(&str, &str)] = &[
         "ARRAY['SG-DBS-001'], ARRAY['SGD'], ARRAY[1000010000], ARRAY['INV-B-1'], ARRAY['INVB-1'],
          ARRAY['RF']",
     ),
+    (
+        "load_advised_placed",
+        "ARRAY['SG-DBS-001'], ARRAY['SGD'], ARRAY[1000010000], DATE '2098-12-31', 8",
+    ),
     ("load_allocations", "ARRAY['P-1', 'P-2']"),
     ("load_balances", "ARRAY['BIG']"),
     ("load_book", "ARRAY['SGD'], ARRAY[100000000], 11"),
@@ -302,6 +306,8 @@ const ASKED: &[(&str, &str)] = &[
         "load_returns",
         "ARRAY['SG-DBS-001'], ARRAY['HELD-1'], ARRAY['BANK:SG-DBS-001:HELD-1']",
     ),
+    ("rematch_suggested", "ARRAY['INV-B-1'], 5"),
+    ("load_wanted", "ARRAY['INV-B-1']"),
     ("load_suggested_payments", "ARRAY['1-1']"),
     ("load_waiting_named", "ARRAY['crm'], ARRAY['w-waits-1']"),
     (
@@ -324,7 +330,10 @@ const ASKED: &[(&str, &str)] = &[
     ("resolve_numbers", "ARRAY['INV-B-1']"),
     ("resolve_references", "ARRAY['RF']"),
     ("resolve_virtuals", "ARRAY['X']"),
-    ("settle_advices", "ARRAY['SG-DBS-001'], ARRAY['A-1'], ARRAY['used'], ARRAY['P-1']"),
+    (
+        "settle_advices",
+        "ARRAY['SG-DBS-001'], ARRAY['A-1'], ARRAY['used'], ARRAY['P-1'], ARRAY[NULL], ARRAY[NULL]",
+    ),
     ("supersede_suggestions", "ARRAY['P-1'], ARRAY['BIG'], ARRAY['x'], now(), ARRAY['P-1']"),
     ("usage_open_records", "'topup.usage', 11"),
     ("usage_proof", "'g', 'topup.usage', now()"),

@@ -5,8 +5,8 @@ use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
 use topup::wire::Topic;
 
-use crate::harness::Direct;
-use crate::harness::records::{account, bank, credit, invoice, with};
+use crate::harness::records::{about_invoice, account, bank, credit, credit_saying, invoice, with};
+use crate::harness::{Direct, World};
 use crate::jobs::runner;
 
 async fn run(direct: &Direct) -> String {
@@ -46,4 +46,32 @@ async fn a_payer_account_that_is_given_later_settles_what_was_parked() {
     assert!(lines[1].ends_with("|on_account|ACC"), "{lines:?}");
     assert_eq!(run(&direct).await, "1 looked at again, 0 changed");
     direct.finish().await;
+}
+
+/// What is suggested for an invoice that other money paid, or that was voided, is looked at again
+/// by the worker itself, with no job: a person confirms what is current.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suggestion_whose_invoice_is_paid_or_voided_is_renewed_soon_after() {
+    let world = World::new("rm_renewed").await;
+    let worker = world.start().await;
+    world.applied("i-1", "invoice.create", "ACC-1", invoice("INV-1", "ACC-1", "123.45")).await;
+    let payer = json!({ "debtor": { "name": "Jane Roe", "account": "DE89370400440532013000" } });
+    world.bank("b-1", with(credit("T1", "123.45"), &payer)).await;
+    assert_eq!(world.outcome("b-1").await.0, "applied");
+    let open = "SELECT string_agg(i.invoice_id, ' ' ORDER BY i.invoice_id)
+                  FROM suggestions s JOIN suggestion_invoices i USING (suggestion_id)
+                 WHERE s.status = 'open'";
+    world.until(open, "INV-1").await;
+    // It is another customer's: nothing has the payment looked at again.
+    world.applied("i-2", "invoice.create", "ACC-2", invoice("INV-2", "ACC-2", "123.45")).await;
+    let reference = "SELECT payment_reference FROM invoices WHERE invoice_id = 'INV-1'";
+    let reference = world.value(reference).await;
+    world.bank("b-2", credit_saying("T2", "123.45", &reference)).await;
+    world.until(open, "INV-2").await;
+    world.applied("v-2", "invoice.void", "ACC-2", about_invoice("INV-2", "ACC-2")).await;
+    world.until("SELECT count(*) FROM suggestions WHERE status = 'open'", "0").await;
+    let runs = "SELECT count(*) FROM job_runs WHERE job = 'rematch'";
+    assert_eq!(world.value(runs).await, "0", "no job did it");
+    worker.shutdown().await;
+    world.finish().await;
 }

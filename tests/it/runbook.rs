@@ -171,10 +171,11 @@ async fn every_command_of_the_runbook_does_what_the_page_says() {
     let worker = worker.first().expect("the page starts a worker");
     let child = topup(&world, &worker.words[1..]).spawn().expect("it starts");
     seed(&world).await;
-    stop(child);
+    // Commands that people give are waited for: a worker does them.
     for line in rest {
         run(&world, line);
     }
+    stop(child);
     std::fs::remove_dir_all(std::env::temp_dir().join(&world.name)).expect("removed");
     world.finish().await;
 }

@@ -87,7 +87,7 @@ async fn a_customers_month_is_done_without_writing_a_record() {
     assert!(said(&dry).contains("would be applied"), "{}", said(&dry));
     assert_eq!(world.value(rows).await, "1 0 1", "a dry run wrote");
     let told = done(&world, &create);
-    assert_eq!(change(&told, "invoice INV-1", "status"), "- -> awaiting_payment");
+    assert_eq!(change(&told, "invoice INV-1", "state"), "- -> awaiting_payment");
     let record = [
         "payments",
         "record",

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use topup::candidates::{self, Act, Acted};
+use topup::candidates::{self, Act, Found};
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
 use topup::wire::Topic;
@@ -12,8 +12,9 @@ use crate::harness::records::{
     BANK, about_invoice, account, allocate, bank, credit, credit_saying, draft, envelope, invoice,
     payment, with,
 };
-use crate::harness::{Direct, by_length};
+use crate::harness::{Direct, World, by_length};
 use crate::jobs::{job_settings, runner};
+use crate::verbs::{self, change, done, topup};
 
 struct Desk {
     direct: Direct,
@@ -242,35 +243,97 @@ async fn an_operator_confirms_or_keeps_and_everything_is_checked_again() {
     // Money for one of them has come since.
     desk.command("payment.record", payment("PAY-1", "OF-HOPE", "100.00")).await;
     let settings = job_settings();
-    let confirm = Act::Confirm { reason: "customer left".to_owned() };
-    let act = async |invoice: &str, what: &Act, dry_run: bool| {
-        let pipeline = &desk.direct.pipeline;
-        let acted = candidates::act(pipeline, &settings, invoice, what, "alice", dry_run).await;
-        acted.expect("asked")
+    let look = async |invoice: &str, act: Act| {
+        let looked = candidates::look(&desk.direct.pipeline, &settings, invoice, act).await;
+        looked.expect("looked")
     };
-    assert_eq!(act("GONE", &confirm, true).await, Acted::Done);
-    assert_eq!(desk.candidates().await, "GONE HOPE KEPT");
-    assert_eq!(act("GONE", &confirm, false).await, Acted::Done);
-    assert_eq!(act("GONE", &confirm, false).await, Acted::NotACandidate);
-    assert_eq!(act("HOPE", &confirm, false).await, Acted::NotStale);
-    assert_eq!(act("FRESH", &confirm, false).await, Acted::NotACandidate);
-    let keep = Act::Keep { until: None };
-    assert_eq!(act("KEPT", &keep, false).await, Acted::Done);
-    let invoices = "SELECT invoice_id, status, void_reason FROM invoices ORDER BY invoice_id";
-    let expected = [
-        "FRESH|awaiting_payment",
-        "GONE|voided|confirmed by alice: customer left",
-        "HOPE|awaiting_payment",
-        "KEPT|awaiting_payment",
-    ];
-    assert_eq!(desk.direct.database.lines(invoices).await, expected);
+    let Found::Candidate { account_id, since } = look("GONE", Act::Confirm).await else {
+        panic!("a void candidate");
+    };
+    assert_eq!(account_id, "OF-GONE");
+    assert_eq!(look("HOPE", Act::Confirm).await, Found::NotStale);
+    assert!(matches!(look("HOPE", Act::Keep).await, Found::Candidate { .. }));
+    assert_eq!(look("FRESH", Act::Confirm).await, Found::NotACandidate);
+    assert_eq!(look("FRESH", Act::Keep).await, Found::NotACandidate);
+    assert_eq!(desk.candidates().await, "GONE HOPE KEPT", "a look changes nothing");
+    // The void names the flag: the money that came for one of them is minded by the command too.
+    let since = json!({ "candidate_since": since.to_rfc3339() });
+    for (id, expected) in [("HOPE", "not_a_candidate"), ("FRESH", "not_a_candidate"), ("GONE", "")]
+    {
+        let data = with(about_invoice(id, &format!("OF-{id}")), &since);
+        let item = desk.direct.command(&format!("v-{id}"), "invoice.void", &data);
+        let ended = desk.direct.run(&[item]).await;
+        assert_eq!(ended[0].code.as_deref().unwrap_or_default(), expected, "{id}");
+    }
+    let statuses = "SELECT invoice_id, status FROM invoices ORDER BY invoice_id";
+    let expected =
+        ["FRESH|awaiting_payment", "GONE|voided", "HOPE|awaiting_payment", "KEPT|awaiting_payment"];
+    assert_eq!(desk.direct.database.lines(statuses).await, expected);
+    desk.command("invoice.keep", about_invoice("KEPT", "OF-KEPT")).await;
     assert_eq!(desk.episodes().await, ["GONE|1|voided", "HOPE|1", "KEPT|1|kept"]);
-    let acts = "SELECT message_id, outcome FROM inbox WHERE source = 'topup-operator' ORDER BY 1";
-    let expected = ["topup.invoice.keep.v1:1:KEPT|applied", "topup.invoice.void.v1:1:GONE|applied"];
-    assert_eq!(desk.direct.database.lines(acts).await, expected);
     // Kept for ever: it is not flagged again.
     assert_eq!(said(&desk.run().await), "0 flagged, 1 cleared");
     desk.direct.finish().await;
+}
+
+/// What a person says of void candidates is the ordinary command, by its topic.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_on_void_candidates_is_an_ordinary_command() {
+    let world = World::new("vc_words").await;
+    let worker = world.start().await;
+    for id in ["GONE", "KEPT", "PAID"] {
+        let owner = format!("OF-{id}");
+        world.applied(id, "invoice.create", &owner, invoice(id, &owner, "100.00")).await;
+    }
+    let aged = "UPDATE invoices SET stale_since = now() - interval '40 days'";
+    world.database.execute(aged).await;
+    let statement = json!({
+        "bank_account": BANK, "statement_id": "S-1", "currency": "SGD", "entries": 0,
+        "opening_balance": "0.00", "closing_balance": "0.00",
+        "complete_through": Clock::System.now().to_rfc3339(),
+    });
+    let value = envelope("s-1", "bank-gateway", "topup.bank.statement.v1", &statement);
+    world.publish(&world.topics.bank_payments, BANK, &value).await;
+    assert_eq!(world.outcome("s-1").await.0, "applied");
+    let flag = topup(&world, &["jobs", "run", "flag-void-candidates"]);
+    assert!(verbs::said(&flag).contains("3 flagged"), "{}", verbs::said(&flag));
+
+    let confirm = ["void-candidates", "confirm", "GONE", "NONE", "--reason", "customer left"];
+    let rows = "SELECT (SELECT count(*) FROM inbox) || ' ' || (SELECT count(*) FROM outbox)
+                 || ' ' || (SELECT count(*) FROM operator_commands)";
+    let before = world.value(rows).await;
+    let dry = topup(&world, &confirm);
+    assert_eq!(dry.status.code(), Some(1), "one of them is none: {}", verbs::said(&dry));
+    for part in ["would be applied", "awaiting_payment", "voided", "not_a_candidate"] {
+        assert!(verbs::said(&dry).contains(part), "{part}: {}", verbs::said(&dry));
+    }
+    assert_eq!(world.value(rows).await, before, "a dry run wrote");
+    let silent = topup(&world, &["void-candidates", "confirm", "GONE", "--yes"]);
+    assert_eq!(silent.status.code(), Some(2), "a void needs a reason");
+    let told = done(&world, &["void-candidates", "confirm", "GONE", "--reason", "customer left"]);
+    assert_eq!(told[0]["outcome"], "applied", "{told}");
+    assert_eq!(change(&told[0], "invoice GONE", "state"), "awaiting_payment -> voided");
+    let until = ["void-candidates", "keep", "KEPT", "--until", "2099-01-31"];
+    assert_eq!(done(&world, &until)[0]["outcome"], "applied");
+    let sent = done(&world, &["void-candidates", "keep", "PAID", "--no-wait"]);
+    assert_eq!(sent[0]["outcome"], "sent");
+    world.until("SELECT count(*) FROM invoices WHERE candidate_since IS NOT NULL", "0").await;
+    let kept = "SELECT i.source || ' ' || i.message_type || ' ' || i.partition || ' ' || o.operator
+                  || coalesce(' ' || o.reason, '')
+                  FROM operator_commands o JOIN inbox i USING (source, message_id)
+                 ORDER BY i.message_type DESC, i.message_id LIMIT 1";
+    assert_eq!(
+        world.value(kept).await,
+        "operators topup.invoice.void.v1 0 alice customer left",
+        "it came by the topic"
+    );
+    let reason = "SELECT void_reason FROM invoices WHERE invoice_id = 'GONE'";
+    assert_eq!(world.value(reason).await, "by alice: customer left");
+    let again = topup(&world, &["void-candidates", "confirm", "GONE", "--reason", "x", "--yes"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(verbs::said(&again).contains("not_a_candidate"), "{}", verbs::said(&again));
+    worker.shutdown().await;
+    world.finish().await;
 }
 
 /// What day it is, and whether the bank's feed is a business day behind, is asked in the customer's

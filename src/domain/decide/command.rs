@@ -1,8 +1,10 @@
 //! Commands: requests that may be refused.
 
+use chrono::{DateTime, Utc};
+
 use super::review::{self, Word};
 use super::settle::{self, Part};
-use super::{Halt, Recording, release, resolve, reverse, split};
+use super::{Halt, Recording, advice, release, resolve, reverse, split};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -31,8 +33,8 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
         Command::MarkInvoiceSent { invoice_id, account_id } => {
             mark_sent(recording, invoice_id, account_id)
         }
-        Command::VoidInvoice { invoice_id, account_id, reason } => {
-            void(recording, invoice_id, account_id, reason.clone())
+        Command::VoidInvoice { invoice_id, account_id, reason, candidate_since } => {
+            void(recording, invoice_id, account_id, reason.clone(), *candidate_since)
         }
         Command::KeepInvoice { invoice_id, account_id, until } => {
             let invoice = own_invoice(recording, invoice_id, account_id)?;
@@ -281,9 +283,15 @@ fn void(
     invoice_id: &InvoiceId,
     account_id: &AccountId,
     reason: Option<String>,
+    candidate_since: Option<DateTime<Utc>>,
 ) -> Result {
     let invoice = own_invoice(recording, invoice_id, account_id)?;
     invoice.check_voidable()?;
+    // Whoever voids a void candidate has seen it unpaid: what came since speaks against it.
+    let wanted = recording.set.wanted.contains(invoice_id);
+    if candidate_since.is_some() && (wanted || candidate_since != invoice.candidate_since) {
+        return Err(Rejection::NotACandidate.into());
+    }
     settle::clear_candidate(recording, invoice_id, CandidateEnd::Voided)?;
     let at = recording.context.as_of;
     let effect = Effect::VoidInvoice { invoice_id: invoice_id.clone(), reason: reason.clone(), at };
@@ -404,6 +412,7 @@ fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -
     settle::check_balance_limit(recording, &allocate.account_id, &parts)?;
     review::learn(recording, &allocate.payment_id, &allocate.account_id, None)?;
     settle::post_provisioned(recording, &allocate.payment_id, Rule::R1, &parts)?;
+    advice::by_hand(recording, &allocate.payment_id)?;
     Ok(applied_payment(&allocate.payment_id))
 }
 

@@ -2,7 +2,7 @@
 
 use super::command::{self, Result};
 use super::settle::{self, Part};
-use super::{Halt, Recording};
+use super::{Halt, Recording, advice};
 use crate::domain::allocation::Rule;
 use crate::domain::effect::Effect;
 use crate::domain::ids::{AccountId, PaymentId, SuggestionId};
@@ -81,6 +81,7 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
         }
         learn(recording, &payment_id, word.account_id, Some(word.suggestion_id))?;
         settle::post_provisioned(recording, &payment_id, Rule::R1, &parts)?;
+        advice::by_hand(recording, &payment_id)?;
     }
     Ok(command::applied_payment(word.payment_id))
 }

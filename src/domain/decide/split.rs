@@ -5,7 +5,7 @@ use super::command::{self, Result};
 use super::reverse::{Step, check_unspent, live_links, prove, reverse, sum_of};
 use super::settle::{self, Part, event_key};
 use super::unlearn::unlearn;
-use super::{Halt, Recording};
+use super::{Halt, Recording, advice};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::effect::{Effect, Outcome, WatchKey};
 use crate::domain::event::{Fact, PartFact};
@@ -45,6 +45,7 @@ pub(super) fn split(recording: &mut Recording<'_>, command: &SplitPayment) -> Re
     make(recording, &payment, &planned, command.reason.as_ref())?;
     // Who pays for several customers is nobody's payer, whatever was said of this payment before.
     unlearn(recording, &payment.payment_id)?;
+    advice::by_hand(recording, &payment.payment_id)?;
     Ok(command::applied_payment(&command.payment_id))
 }
 

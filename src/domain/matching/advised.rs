@@ -50,7 +50,8 @@ impl<'a> Matching<'a> {
         let set = self.set;
         let bound = set.advices.of_payment(self.subject.payment_id);
         let fitting = set.advices.fitting(self.subject.bank, self.as_of);
-        let all: Vec<&'a Advice> = bound.into_iter().chain(fitting).collect();
+        let mut all: Vec<&'a Advice> = bound.into_iter().chain(fitting).collect();
+        only_the_first_of_the_same(&mut all);
         self.explanation.advices = all.iter().map(|advice| advice.told.key.clone()).collect();
         match all.as_slice() {
             [] => Ok(None),
@@ -127,6 +128,8 @@ impl<'a> Matching<'a> {
         if spent && beside && lines.alike.is_empty() {
             // What it was for is paid by now; the payment says itself what it is for.
             self.explanation.advices.clear();
+            let bound = self.set.advices.of_payment(self.subject.payment_id).is_some();
+            self.advice = (!bound).then(|| AdviceFound::Over(advice.told.key.clone()));
             return Ok(None);
         }
         let payment = self.set.payments.get(self.subject.payment_id);
@@ -276,6 +279,17 @@ impl<'a> Matching<'a> {
             }
         }
         Ok(lines)
+    }
+}
+
+/// Advices that all say the same, and wait for a payment each: the first is for this one.
+fn only_the_first_of_the_same(all: &mut Vec<&Advice>) {
+    let [first, others @ ..] = all.as_slice() else { return };
+    let open = all.iter().all(|advice| advice.state == AdviceState::Open);
+    let words = first.told.words();
+    if !others.is_empty() && open && others.iter().all(|other| other.told.words() == words) {
+        all.sort_by_key(|advice| (advice.received_at, advice.told.key.clone()));
+        all.truncate(1);
     }
 }
 

@@ -159,6 +159,8 @@ pub enum AdviceFound {
     One(AdviceKey),
     /// A person has to say which, if any.
     Ambiguous(Vec<AdviceKey>),
+    /// This one was about it; all that it names is paid, and the payment says what else it is for.
+    Over(AdviceKey),
 }
 
 /// A stored decision.

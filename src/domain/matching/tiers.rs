@@ -21,6 +21,8 @@ use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
 
+/// Customers of suggestions whose next invoice has a parked payment looked at again.
+const SUGGESTED_WATCHED_MAX: usize = 3;
 /// A note of an explanation; `payments explain` prints it as it is.
 const DOUBTFUL: &str = "a bare number names an invoice only if the payer, the payer's name or a \
                         word such as INVOICE before it speaks for it as well";
@@ -514,7 +516,14 @@ impl<'a> Matching<'a> {
         if let (true, Some(identity)) = (held, account) {
             keys.insert(WatchKey::account(&identity.account_id, self.subject.free.currency()));
         }
-        if self.advice.is_some() {
+        if !held {
+            // What is sent to them may be a better choice, and what they void is none any more.
+            let suggested = self.suggestions.iter().map(|entry| &entry.account_id);
+            let suggested: BTreeSet<_> = suggested.take(SUGGESTED_WATCHED_MAX).collect();
+            let currency = self.subject.free.currency();
+            keys.extend(suggested.into_iter().map(|id| WatchKey::account(id, currency)));
+        }
+        if self.advice.as_ref().is_some_and(|found| !matches!(found, AdviceFound::Over(_))) {
             keys.extend(self.awaited.iter().cloned());
             return keys.into_iter().collect();
         }

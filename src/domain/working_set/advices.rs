@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Days, Utc};
 
-use crate::domain::advice::{Advice, AdviceKey, AdviceState, DAYS_DEFAULT, Marks};
+use crate::domain::advice::{Advice, AdviceEnd, AdviceKey, AdviceState, DAYS_DEFAULT, Marks};
 use crate::domain::bank::BankTransaction;
 use crate::domain::ids::{BankAccountId, PaymentId};
 use crate::domain::money::Money;
@@ -69,6 +69,32 @@ impl Advices {
             }
             None => AdviceState::Ambiguous,
         };
+    }
+
+    /// The advice is of no use any more.
+    pub(super) fn end(&mut self, key: &AdviceKey, end: &AdviceEnd) {
+        let Some(advice) = self.all.get_mut(key) else { return };
+        advice.state = AdviceState::Ended;
+        advice.end = Some(end.clone());
+    }
+
+    /// Those that say the same and came before it, the newest last: of the same bank account, used
+    /// or waiting.
+    #[must_use]
+    pub fn twins_of(&self, advice: &Advice) -> Vec<&Advice> {
+        let place = (advice.told.key.bank_account.clone(), advice.told.amount);
+        let keys = self.by_amount.get(&place).into_iter().flatten();
+        let words = advice.told.words();
+        let mut twins: Vec<&Advice> = keys
+            .filter_map(|key| self.all.get(key))
+            .filter(|other| {
+                other.told.key != advice.told.key
+                    && (other.state == AdviceState::Used || other.is_live(advice.received_at))
+                    && other.told.words() == words
+            })
+            .collect();
+        twins.sort_by_key(|twin| twin.received_at);
+        twins
     }
 
     /// The advice that belongs to the payment.

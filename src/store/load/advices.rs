@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Days, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::Needs;
 use crate::domain::advice::{
-    Advice, AdviceKey, AdviceLine, AdviceState, LineName, Marks, RemittanceAdvice,
+    Advice, AdviceKey, AdviceLine, AdviceState, DAYS_BY_REFERENCE, LineName, Marks,
+    RemittanceAdvice,
 };
 use crate::domain::bank::{BankTransaction, Direction};
 use crate::domain::ids::{
@@ -21,6 +23,8 @@ use crate::store::{StoreError, Tx, rows, sql};
 /// So many payments of its amount are looked at when an advice comes; it waits for the others, and
 /// the rematch job finds it.
 const PAYMENTS_MAX: i64 = 512;
+/// And so many that have paid something already: the newest.
+const PLACED_MAX: i64 = 64;
 
 /// What a batch has to do with advices.
 #[derive(Debug, Default)]
@@ -59,12 +63,12 @@ impl AdviceNeeds {
 pub(super) async fn load(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
-    waiting: bool,
+    (waiting, at): (bool, DateTime<Utc>),
     set: &mut WorkingSet,
 ) -> Result<BTreeSet<String>, StoreError> {
     let mut owners = BTreeSet::new();
     if !needs.advices.told.is_empty() {
-        owners = advised_payments(tx, needs, set).await?;
+        owners = advised_payments(tx, needs, set, at).await?;
     }
     if waiting || !needs.advices.told.is_empty() {
         for bank in std::mem::take(&mut needs.advices.banked) {
@@ -111,7 +115,9 @@ pub(super) async fn again(
         .bind(asked.marks.iter().map(|mark| mark.1.as_str()).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.2).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.3.as_str()).collect::<Vec<_>>())
-        .bind(asked.marks.iter().map(|mark| mark.4).collect::<Vec<_>>());
+        .bind(asked.marks.iter().map(|mark| mark.4).collect::<Vec<_>>())
+        .bind(asked.told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(asked.told.iter().map(RemittanceAdvice::words).collect::<Vec<_>>());
     for row in query.fetch_all(&mut **tx).await? {
         let advice = advice(&row)?;
         lines(needs, &advice.told);
@@ -125,6 +131,7 @@ async fn advised_payments(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
     set: &mut WorkingSet,
+    at: DateTime<Utc>,
 ) -> Result<BTreeSet<String>, StoreError> {
     let told = &needs.advices.told;
     let micros = |told: &RemittanceAdvice| {
@@ -137,6 +144,7 @@ async fn advised_payments(
         .bind(PAYMENTS_MAX);
     let mut found = query.fetch_all(&mut **tx).await?;
     found.extend(matched(tx, told).await?);
+    found.extend(placed(tx, told, at).await?);
     let keys: BTreeSet<String> = told.iter().filter_map(RemittanceAdvice::payer_key).collect();
     let references: BTreeSet<String> =
         told.iter().filter_map(RemittanceAdvice::reference_key).collect();
@@ -181,6 +189,25 @@ async fn matched(tx: &mut Tx<'_>, told: &[RemittanceAdvice]) -> Result<Vec<PgRow
     Ok(query.fetch_all(&mut **tx).await?)
 }
 
+/// Payments of their money that came lately and have nothing, or not all, to give any more.
+async fn placed(
+    tx: &mut Tx<'_>,
+    told: &[RemittanceAdvice],
+    at: DateTime<Utc>,
+) -> Result<Vec<PgRow>, StoreError> {
+    let since = at.date_naive().checked_sub_days(Days::new(DAYS_BY_REFERENCE));
+    let micros = |told: &RemittanceAdvice| {
+        told.amount.to_micros().map_err(|_| StoreError::Corrupt("an advice beyond what is kept"))
+    };
+    let query = sqlx::query(sql!("load_advised_placed"))
+        .bind(told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(told.iter().map(|told| told.amount.code()).collect::<Vec<_>>())
+        .bind(told.iter().map(micros).collect::<Result<Vec<_>, _>>()?)
+        .bind(since)
+        .bind(PLACED_MAX);
+    Ok(query.fetch_all(&mut **tx).await?)
+}
+
 /// What the lines name is looked up, and awaited if it is not known.
 fn lines(needs: &mut Needs, told: &RemittanceAdvice) {
     for line in &told.lines {
@@ -213,6 +240,7 @@ fn advice(row: &PgRow) -> Result<Advice, StoreError> {
         content_hash: hash.try_into().map_err(|_| StoreError::Corrupt("an advice's hash"))?,
         state: AdviceState::from_word(state).ok_or(StoreError::Unreadable("a state"))?,
         used_by: used_by.map(PaymentId::trusted),
+        end: None,
         cause: RecordId {
             source: Source::trusted(row.try_get("source")?),
             id: MessageId::trusted(row.try_get("message_id")?),

@@ -279,18 +279,19 @@ pub(super) async fn watchers(
     Ok(())
 }
 
-/// Reads the payments that are to be decided again, adds what their texts name to `needs`, and
-/// returns the accounts that they belong to by now.
+/// Reads the payments that are to be decided again, and those whose money a person places. Adds
+/// what the texts of the first name to `needs`, and returns the accounts that they belong to by
+/// now.
 pub(super) async fn rematched(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
     set: &mut WorkingSet,
 ) -> Result<BTreeSet<String>, StoreError> {
     let mut owners = BTreeSet::new();
-    if needs.rematches.is_empty() {
+    if needs.rematches.is_empty() && needs.placed.is_empty() {
         return Ok(owners);
     }
-    let ids: Vec<String> = needs.rematches.iter().cloned().collect();
+    let ids: Vec<&String> = needs.rematches.union(&needs.placed).collect();
     for row in sqlx::query(sql!("load_rematched")).bind(ids).fetch_all(&mut **tx).await? {
         let record = rows::bank_record(&row)?;
         let Some(payment_id) = record.payment_id.clone() else {
@@ -298,7 +299,9 @@ pub(super) async fn rematched(
         };
         owners.extend(row.try_get::<Option<String>, _>("owner")?);
         needs.payments.insert(payment_id.as_str().to_owned());
-        needs.add_bank(&record.transaction, &text::tokens(&record.transaction));
+        if needs.rematches.contains(payment_id.as_str()) {
+            needs.add_bank(&record.transaction, &text::tokens(&record.transaction));
+        }
         set.watched.insert(payment_id, record);
     }
     Ok(owners)

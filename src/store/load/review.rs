@@ -20,6 +20,8 @@ pub(super) struct ReviewNeeds {
     chosen: std::collections::BTreeSet<String>,
     /// Suggestions that commands confirm: other payments may be part of them.
     confirmed: std::collections::BTreeSet<String>,
+    /// Invoices that a person voids as void candidates.
+    stale: std::collections::BTreeSet<String>,
 }
 
 impl ReviewNeeds {
@@ -32,6 +34,9 @@ impl ReviewNeeds {
                 self.chosen.extend(payment_id);
             }
             Command::RejectMatch(_) => self.chosen.extend(payment_id),
+            Command::VoidInvoice { candidate_since: Some(_), invoice_id, .. } => {
+                self.stale.insert(invoice_id.as_str().to_owned());
+            }
             Command::AssignPayment { .. }
             | Command::AllocatePayment(_)
             | Command::DeallocatePayment { .. }
@@ -40,7 +45,7 @@ impl ReviewNeeds {
             Command::UpsertAccount(_)
             | Command::CreateInvoice(_)
             | Command::MarkInvoiceSent { .. }
-            | Command::VoidInvoice { .. }
+            | Command::VoidInvoice { candidate_since: None, .. }
             | Command::KeepInvoice { .. }
             | Command::ResolveReturn(_)
             | Command::ReleasePayment(_)
@@ -88,6 +93,22 @@ async fn others(tx: &mut Tx<'_>, needs: &mut Needs) -> Result<(), StoreError> {
         needs.review.learns.insert(payment_id.clone());
         needs.payments.insert(payment_id);
     }
+    Ok(())
+}
+
+/// Under the accounts' locks: those of the void candidates to void for which money may have come.
+pub(super) async fn wanted(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if needs.review.stale.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = needs.review.stale.iter().map(String::as_str).collect();
+    let query = sqlx::query_scalar(sql!("load_wanted")).bind(ids);
+    let wanted: Vec<String> = query.fetch_all(&mut **tx).await?;
+    set.wanted.extend(wanted.iter().map(|id| InvoiceId::trusted(id)));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{BatchWrite, expect_rows, micros};
-use crate::domain::advice::{Advice, AdviceKey, LineName};
+use crate::domain::advice::{Advice, AdviceEnd, AdviceKey, LineName, RemittanceAdvice};
 use crate::domain::effect::Effect;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, sql};
@@ -25,7 +25,7 @@ pub(super) async fn all(
                 told.insert(&advice.told.key);
                 new.push(kept(&advice.told.key)?);
             }
-            Effect::SettleAdvice { key, .. } => {
+            Effect::SettleAdvice { key, .. } | Effect::EndAdvice { key, .. } => {
                 settled.insert(key);
             }
             _ => {}
@@ -59,9 +59,18 @@ async fn insert(tx: &mut Tx<'_>, new: &[&Advice]) -> Result<(), StoreError> {
         .bind(new.iter().map(|advice| advice.expires_at).collect::<Vec<_>>())
         .bind(new.iter().map(|advice| advice.cause.source.as_str()).collect::<Vec<_>>())
         .bind(new.iter().map(|advice| advice.cause.id.as_str()).collect::<Vec<_>>())
+        .bind(told().map(RemittanceAdvice::words).collect::<Vec<_>>())
+        .bind(new.iter().map(|advice| end_of(advice).0).collect::<Vec<_>>())
+        .bind(new.iter().map(|advice| end_of(advice).1).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Why it ended, and what ended it.
+fn end_of(advice: &Advice) -> (Option<&str>, Option<&str>) {
+    let end = advice.end.as_ref();
+    (end.map(AdviceEnd::word), end.map(AdviceEnd::about))
 }
 
 async fn lines(tx: &mut Tx<'_>, new: &[&Advice]) -> Result<(), StoreError> {
@@ -104,6 +113,8 @@ async fn settle(tx: &mut Tx<'_>, advices: &[&Advice]) -> Result<(), StoreError> 
         .bind(advices.iter().map(|a| a.told.key.advice_id.as_str()).collect::<Vec<_>>())
         .bind(advices.iter().map(|a| a.state.word()).collect::<Vec<_>>())
         .bind(advices.iter().map(used_by).collect::<Vec<_>>())
+        .bind(advices.iter().map(|advice| end_of(advice).0).collect::<Vec<_>>())
+        .bind(advices.iter().map(|advice| end_of(advice).1).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), advices.len(), "a remittance advice")

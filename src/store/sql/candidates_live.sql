@@ -1,1 +1,2 @@
-SELECT account_id, episode FROM void_candidates WHERE invoice_id = $1 AND cleared_at IS NULL
+SELECT account_id, candidate_since FROM invoices
+WHERE invoice_id = $1 AND candidate_since IS NOT NULL

@@ -1,7 +1,8 @@
 -- Remittance advices, the newest first. NULL: of every state, of every bank account.
 -- Index: remittance_advices_by_age.
 SELECT a.bank_account, a.advice_id, a.payer_account, a.payment_reference, a.currency, a.amount,
-       a.state, a.used_by_payment, a.received_at, a.expires_at, l.invoices
+       a.state, a.used_by_payment, a.end_reason, a.ended_about, a.received_at,
+       a.expires_at, l.invoices
   FROM remittance_advices a
  CROSS JOIN LATERAL (
      SELECT array_agg(coalesce(l.invoice_id, l.reference) ORDER BY l.line) AS invoices

@@ -1,7 +1,8 @@
 -- The advice that belongs to the payment, and those of these ids of its bank account.
 -- Index: remittance_advices_one_per_payment, remittance_advices_pkey, bank_transactions_payment.
 SELECT a.bank_account, a.advice_id, a.payer_account, a.payment_reference, a.currency, a.amount,
-       a.state, a.used_by_payment, a.received_at, a.expires_at, l.invoices
+       a.state, a.used_by_payment, a.end_reason, a.ended_about, a.received_at,
+       a.expires_at, l.invoices
   FROM (SELECT u.bank_account, u.advice_id
           FROM remittance_advices u WHERE u.used_by_payment = $1
         UNION

@@ -21,9 +21,12 @@ pub struct AdviceRow {
     pub currency: String,
     /// The ids or references of the invoices, as they were told.
     pub invoices: Vec<String>,
-    /// open, used, ambiguous, expired.
+    /// open, used, ambiguous, expired, ended.
     pub state: String,
     pub used_by_payment: Option<String>,
+    /// Why it ended, and the payment or the other advice that ended it.
+    pub end_reason: Option<String>,
+    pub ended_about: Option<String>,
     pub received_at: At,
     pub expires_at: At,
 }
@@ -67,6 +70,8 @@ fn advice(row: &PgRow) -> Result<AdviceRow> {
         invoices: row.try_get("invoices")?,
         state: row.try_get("state")?,
         used_by_payment: row.try_get("used_by_payment")?,
+        end_reason: row.try_get("end_reason")?,
+        ended_about: row.try_get("ended_about")?,
         received_at: row.try_get("received_at")?,
         expires_at: row.try_get("expires_at")?,
     })

@@ -55,6 +55,7 @@ pub struct LetterRow {
     pub named_id: Option<String>,
     pub first_failed_at: At,
     pub last_failed_at: At,
+    #[serde(rename = "state")]
     pub status: String,
     pub resolved_at: Option<At>,
     pub resolution: Option<String>,

@@ -35,6 +35,7 @@ pub struct InvoiceRow {
     pub amount: String,
     /// Zero once it is voided: nobody owes it any more.
     pub amount_due: String,
+    #[serde(rename = "state")]
     pub status: String,
     pub payment_reference: String,
     pub due_date: Option<Day>,

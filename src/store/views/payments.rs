@@ -125,6 +125,7 @@ pub struct SuggestionRow {
     /// Other payments that are allocated with it.
     pub with_payments: Vec<String>,
     pub amount: String,
+    #[serde(rename = "state")]
     pub status: String,
     /// Whether all its invoices still await payment.
     pub payable: bool,

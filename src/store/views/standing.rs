@@ -90,7 +90,7 @@ fn add(standing: &mut Standing, row: &PgRow) -> Result<()> {
     let words = match kind.as_str() {
         "account" => ["state", "name", "amount"],
         "balance" => ["state", "text", "balance"],
-        "invoice" => ["status", "text", "due"],
+        "invoice" => ["state", "text", "due"],
         "payer" => ["confirmations", "text", "amount"],
         "payer account" | "virtual account" => ["listed", "text", "amount"],
         "credit limit" => ["state", "text", "limit"],

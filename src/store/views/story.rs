@@ -390,7 +390,18 @@ fn told(payment: &PaymentView, advice: &AdviceRow) -> StoryStep {
     let whose = match (own, advice.used_by_payment.as_deref()) {
         (true, _) => "it belongs to this payment".to_owned(),
         (false, Some(other)) => format!("it belongs to payment {other}"),
-        (false, None) => format!("it is {}: it belongs to no payment", advice.state),
+        (false, None) => match (advice.end_reason.as_deref(), &advice.ended_about) {
+            (Some("money_elsewhere"), Some(id)) => {
+                format!("it ended, because its money pays something else: payment {id}")
+            }
+            (Some("by_hand"), Some(id)) => {
+                format!("it ended, because a person allocated its money: payment {id}")
+            }
+            (Some("told_twice"), Some(id)) => {
+                format!("it ended, because advice {id} said the same")
+            }
+            _ => format!("it is {}: it belongs to no payment", advice.state),
+        },
     };
     let what = format!(
         "remittance advice {} of {} {} for invoice {}: {whose}",

@@ -32,6 +32,7 @@ pub struct SuggestionView {
     /// What each invoice would get.
     pub invoices: Vec<SuggestedInvoice>,
     /// `open`, `confirmed`, `rejected`, `superseded`.
+    #[serde(rename = "state")]
     pub status: String,
     /// When it was closed, by whom, and what they said.
     pub closed_at: Option<At>,
@@ -58,6 +59,7 @@ pub struct SuggestedPayment {
 pub struct SuggestedInvoice {
     pub invoice_id: String,
     pub currency: String,
+    #[serde(rename = "state")]
     pub status: String,
     pub amount: String,
     pub due: String,

@@ -57,6 +57,7 @@ fn commands_become_commands() {
             invoice_id: invoice_id.clone(),
             account_id: account_id.clone(),
             reason: owned("sent twice"),
+            candidate_since: None,
         },
         Command::KeepInvoice {
             invoice_id: invoice_id.clone(),

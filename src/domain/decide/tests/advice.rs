@@ -1,5 +1,7 @@
 //! Remittance advice: before the money, after it, and what goes to a person.
 
+use chrono::Days;
+
 use crate::domain::advice::{AdviceKey, AdviceLine, AdviceState, LineName, RemittanceAdvice};
 use crate::domain::allocation::Rule;
 use crate::domain::bank::BankTransaction;
@@ -11,8 +13,8 @@ use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::testkit::{
-    Desk, confirm, create, credit, credit_from, credit_saying, deallocate, invoice, mark_sent,
-    money, parked, remove, returned,
+    Desk, allocate, assign, confirm, create, credit, credit_from, credit_saying, deallocate,
+    invoice, mark_sent, money, parked, remove, returned,
 };
 
 /// Nobody whom we know.
@@ -254,12 +256,17 @@ fn an_advice_whose_invoices_are_paid_does_not_speak_against_the_text() {
     assert_eq!(desk.receive(credit_saying("1", "60", &[&reference])).0, Rule::R2);
     desk.invoice("I4", "A", "60");
     advised(&mut desk, "ADV-1", &[("I1", "60")]);
+    assert_eq!(state(&desk, "ADV-1"), OPEN);
     let mut bank = credit_saying("2", "60", &[&desk.reference("I4")]);
     bank.debtor_account = Some(PAYER.to_owned());
     assert_eq!(desk.receive(bank), (Rule::R2, PaymentState::Allocated));
+    // Its money came, and pays something else.
+    assert_eq!(state(&desk, "ADV-1").0, AdviceState::Ended);
+    assert_eq!(desk.receive(credit_from("3", "60", PAYER)).0, Rule::R15);
     // A payment that says nothing itself was probably paid twice.
-    let twice = by_rule(ParkReason::AlreadyPaid);
-    assert_eq!(desk.receive(credit_from("3", "60", PAYER)), twice);
+    advised(&mut desk, "ADV-2", &[("I4", "60")]);
+    assert_eq!(state(&desk, "ADV-2"), used("3"));
+    assert_eq!(desk.state("3"), parked(ParkReason::AlreadyPaid));
 }
 
 #[test]
@@ -377,9 +384,80 @@ fn an_advice_that_contradicts_what_its_money_pays_is_for_a_person() {
     advised(&mut desk, "ADV-1", &[("INV-7001", "60"), ("I2", "40")]);
     assert_eq!(state(&desk, "ADV-1"), AMBIGUOUS);
     assert_eq!(desk.pays("1"), ["INV-7001 100.00 SGD"]);
-    // Of money that pays nothing of what it names it does not speak.
-    advised(&mut desk, "ADV-2", &[("I1", "60"), ("I2", "40")]);
-    assert_eq!(state(&desk, "ADV-2"), OPEN);
+}
+
+/// Its money came just before, and pays nothing of what it names: it waits for no other money.
+/// Later the next money of the payer is meant, unless the payment bears the advice's reference.
+#[test]
+fn an_advice_whose_money_pays_something_else_ends() {
+    let ended = (AdviceState::Ended, None);
+    for (days, reference, expected) in [
+        (0, None, ended.clone()),
+        (3, None, ended.clone()),
+        (4, None, OPEN),
+        (4, Some("REM-2026/417"), ended.clone()),
+        (31, Some("REM-2026/417"), ended),
+        (32, Some("REM-2026/417"), OPEN),
+        (31, Some("REM-2026/418"), OPEN),
+    ] {
+        let mut desk = desk();
+        desk.invoice("INV-7001", "A", "100");
+        let booked = desk.now.date_naive() - Days::new(days);
+        let bank = BankTransaction {
+            unstructured: vec![desk.reference("INV-7001")],
+            end_to_end_id: Some("REM-2026/417".to_owned()),
+            booking_date: booked,
+            ..credit_from("1", "100", PAYER)
+        };
+        assert_eq!(desk.receive(bank).1, PaymentState::Allocated);
+        let mut told = told("ADV-1", &[("I1", "60"), ("I2", "40")]);
+        told.payment_reference = reference.map(str::to_owned);
+        advise(&mut desk, told);
+        assert_eq!(state(&desk, "ADV-1"), expected, "{days} {reference:?}");
+    }
+}
+
+/// The same under another id is told twice if the invoices do not take the money of both; if they
+/// do, it is about another payment, and each payment takes one of them.
+#[test]
+fn the_same_advice_under_another_id_ends_or_is_about_the_next_payment() {
+    let mut desk = desk();
+    advised(&mut desk, "ADV-1", &[("I1", "60"), ("I2", "40")]);
+    advised(&mut desk, "ADV-2", &[("I2", "40"), ("I1", "60")]);
+    assert_eq!(state(&desk, "ADV-2").0, AdviceState::Ended);
+    assert_eq!(desk.receive(credit_from("1", "100", PAYER)), PAID);
+    assert_eq!(state(&desk, "ADV-1"), used("1"));
+    advised(&mut desk, "ADV-3", &[("I1", "60"), ("I2", "40")]);
+    assert_eq!(state(&desk, "ADV-3").0, AdviceState::Ended, "all of it is paid");
+    // Two halves.
+    desk.invoice("I5", "A", "100");
+    advised(&mut desk, "HALF-1", &[("I5", "50")]);
+    advised(&mut desk, "HALF-2", &[("I5", "50")]);
+    advised(&mut desk, "HALF-3", &[("I5", "50")]);
+    assert_eq!((state(&desk, "HALF-1"), state(&desk, "HALF-2")), (OPEN, OPEN));
+    assert_eq!(state(&desk, "HALF-3").0, AdviceState::Ended);
+    for (id, advice) in [("2", "HALF-1"), ("3", "HALF-2")] {
+        desk.receive(credit_from(id, "50", PAYER));
+        assert_eq!(desk.pays(id), ["I5 50.00 SGD"]);
+        assert_eq!(state(&desk, advice), used(id));
+    }
+}
+
+/// A person places money that nothing was decided of: its advice is its own, or ends.
+#[test]
+fn what_a_person_allocates_ends_the_advice_of_its_money() {
+    for (names, expected) in [("I1", used("1")), ("I2", (AdviceState::Ended, None))] {
+        let mut desk = desk();
+        desk.receive(credit_from("1", "40", PAYER));
+        let first = PaymentId::trusted("BANK:OURS:1");
+        let payment = desk.model.set.payments.get_mut(&first).expect("received");
+        payment.state = PaymentState::Parked(ParkReason::PossibleDuplicate);
+        advised(&mut desk, "ADV-1", &[(names, "40")]);
+        assert_eq!(state(&desk, "ADV-1"), OPEN, "the money is in doubt");
+        desk.apply(assign("BANK:OURS:1", "A"));
+        desk.apply(allocate("BANK:OURS:1", "A", &[("I1", "40")]));
+        assert_eq!(state(&desk, "ADV-1"), expected);
+    }
 }
 
 /// A part of what it says is paid, and the rest of the money is left: the rest of what it says is

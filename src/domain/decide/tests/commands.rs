@@ -1,5 +1,7 @@
 //! Every refusal of a command, and what a command that is not refused does.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::domain::account::Account;
 use crate::domain::effect::{BankKey, Outcome};
 use crate::domain::event::{EventKey, Fact};
@@ -216,6 +218,7 @@ fn refusals_by_state() -> Vec<(Rejection, Arrange, Command)> {
         (InvoiceAlreadyProvisioned, nothing, allocate("FREE", "A", &[("P", "")])),
         (InvoiceNotSent, nothing, allocate("FREE", "A", &[("D", "")])),
         (InvoiceHasAllocations, nothing, void("H", "A")),
+        (NotACandidate, nothing, void_since("S", "A", Some(Desk::new().now))),
     ]
 }
 
@@ -392,4 +395,31 @@ fn a_void_candidate_is_none_any_more_once_something_happens_to_it() {
         );
         assert_eq!(desk.model.set.invoices[&invoice("S")].candidate_since, None, "{reason}");
     }
+}
+
+/// Whoever voids a void candidate names its flag: what came since then speaks for the invoice.
+#[test]
+fn a_void_of_a_void_candidate_minds_what_came_since() {
+    let stage_of = |flagged: Option<DateTime<Utc>>| {
+        let mut desk = stage();
+        let set = &mut desk.model.set;
+        set.invoices.get_mut(&invoice("S")).expect("S").candidate_since = flagged;
+        desk
+    };
+    let now = Desk::new().now;
+    let before = now - TimeDelta::days(40);
+    let refused = Outcome::Rejected(Rejection::NotACandidate);
+    let word = || void_since("S", "A", Some(before));
+    // Not flagged any more, or flagged anew.
+    assert_eq!(stage_of(None).hand_in(word()), refused);
+    assert_eq!(stage_of(Some(now)).hand_in(word()), refused);
+    let mut desk = stage_of(Some(before));
+    desk.model.set.wanted.insert(invoice("S"));
+    assert_eq!(desk.hand_in(word()), refused, "money for it may have come");
+    let mut desk = stage_of(Some(before));
+    desk.apply(word());
+    assert_eq!(desk.invoice_now("S").status, InvoiceStatus::Voided);
+    // A plain void asks for no flag.
+    let mut desk = stage_of(None);
+    desk.apply(void("S", "A"));
 }

@@ -35,9 +35,9 @@ const EXCLUSIVE: [(Rejection, Rejection); 23] = [
     // The second is told to a void only, and a void names no payment; the third never to one.
     (Rejection::SuggestionClosed, Rejection::InvoiceAlreadyVoided),
     (Rejection::InvoiceAlreadyVoided, Rejection::InvoiceVoided),
-    // Only a void minds allocations, and it minds no draft and no currency.
+    // Only a void minds allocations and flags, and it minds no draft and no currency.
     (Rejection::InvoiceNotSent, Rejection::InvoiceHasAllocations),
-    (Rejection::InvoiceHasAllocations, Rejection::CurrencyMismatch),
+    (Rejection::NotACandidate, Rejection::CurrencyMismatch),
     // Only a deallocation misses an allocation, only an allocation can find one.
     (Rejection::CurrencyMismatch, Rejection::AllocationNotFound),
     (Rejection::AllocationNotFound, Rejection::AllocationExists),
@@ -135,6 +135,8 @@ fn state_clashes() -> Vec<Clash> {
             allocate("FREE", "A", &[("DRAFT-USD", "")])),
         clash(InvoiceNotSent, CurrencyMismatch, nothing,
             allocate("FREE", "A", &[("DOLLARS", "1"), ("D", "1")])),
+        clash(InvoiceHasAllocations, NotACandidate, nothing,
+            void_since("H", "A", Some(Desk::new().now))),
     ]
 }
 

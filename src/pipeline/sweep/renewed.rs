@@ -1,0 +1,128 @@
+//! What is suggested for an invoice that was paid or voided meanwhile is looked at again soon
+//! after, so that what a person confirms is current. It costs a batch nothing but a few words kept
+//! in memory, and a sweep a bounded number of payments; the job `rematch` looks at all others.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::{own_item, own_message};
+use crate::domain::effect::Effect;
+use crate::domain::ids::{PaymentId, own_source};
+use crate::domain::input::Input;
+use crate::pipeline::Pipeline;
+use crate::pipeline::batch::{Item, run_in_tx};
+use crate::pipeline::in_hand::Hand;
+use crate::store::failing::{self, Kind};
+use crate::store::load::Locks;
+use crate::store::{StoreError, in_hand, next_id_block, rematch};
+
+/// Invoices that are kept in mind until the next sweep, and payments that it decides again.
+const INVOICES_MAX: usize = 500;
+const PAYMENTS_MAX: i64 = 50;
+
+/// Invoices that were paid or voided since the last sweep.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct Touched(Mutex<BTreeSet<String>>);
+
+impl Touched {
+    /// Keeps them in mind, as far as there is room.
+    pub(in crate::pipeline) fn note(&self, invoices: Vec<String>) {
+        if invoices.is_empty() {
+            return;
+        }
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = INVOICES_MAX.saturating_sub(kept.len());
+        kept.extend(invoices.into_iter().take(room));
+    }
+
+    fn take(&self) -> Vec<String> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept).into_iter().collect()
+    }
+}
+
+/// The invoice that takes less from now on, or nothing any more.
+pub(in crate::pipeline) fn touched(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Allocate(allocation) => Some(allocation.invoice_id.to_string()),
+        Effect::VoidInvoice { invoice_id, .. } => Some(invoice_id.to_string()),
+        _ => None,
+    }
+}
+
+impl Pipeline {
+    /// Decides again the payments for which an invoice is suggested that was paid or voided since
+    /// the last time. Returns how many are not as they were.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. What one payment does to itself is noted, and the next
+    /// one goes on.
+    pub async fn renew_suggestions(&self) -> Result<usize, StoreError> {
+        let invoices = self.touched.take();
+        if invoices.is_empty() {
+            return Ok(0);
+        }
+        let payments = rematch::suggested(self.pool(), &invoices, PAYMENTS_MAX).await?;
+        if payments.is_empty() {
+            return Ok(0);
+        }
+        let mut sweeping = self.sweeping.lock().await;
+        let owner = match *sweeping {
+            Some(owner) => owner,
+            None => *sweeping.insert(in_hand::new_owner(self.pool()).await?),
+        };
+        let mut hand = self.take_in_hand(Kind::Rematch, owner, &payments).await?;
+        let mut changed = 0;
+        let decided = self.renew_groups(&mut hand, &mut changed).await;
+        hand.end_after(decided).await?;
+        Ok(changed)
+    }
+
+    async fn renew_groups(
+        &self,
+        hand: &mut Hand<'_>,
+        changed: &mut usize,
+    ) -> Result<(), StoreError> {
+        while let Some(group) = hand.next().await? {
+            let mut groups = vec![group.items.as_slice()];
+            while let Some(part) = groups.pop() {
+                let turn = self.turn_unless(group.alone()).await;
+                let decided = self.renew(part).await;
+                drop(turn);
+                match decided {
+                    Ok(done) => *changed = changed.saturating_add(done),
+                    Err(error) if error.is_everyones() => return Err(error),
+                    Err(error) => match part {
+                        [] => {}
+                        [one] => {
+                            let at = self.clock().now();
+                            failing::note(self.pool(), Kind::Rematch, one, &error, at).await?;
+                        }
+                        several => groups.extend(several.chunks(1)),
+                    },
+                }
+                hand.renew().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn renew(&self, payments: &[String]) -> Result<usize, StoreError> {
+        let at = self.clock().now();
+        let items: Vec<Item> = payments.iter().map(|id| self.renewal(id, at)).collect();
+        let mut tx = self.pool().begin().await?;
+        let block = next_id_block(&mut tx).await?;
+        let written = run_in_tx(self, &mut tx, &items, block, Locks::First, at).await?;
+        tx.commit().await?;
+        Ok(written.rematched)
+    }
+
+    fn renewal(&self, payment_id: &str, at: DateTime<Utc>) -> Item {
+        let named = format!("renew:{}:{payment_id}", at.timestamp_micros());
+        let input = Input::Rematch(PaymentId::trusted(payment_id));
+        let message = own_message(own_source::JOBS, "renew", &named, input, at);
+        own_item(self.settings().topics.bank_payments.clone(), message, at)
+    }
+}
