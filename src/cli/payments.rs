@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
-    self, BankFacts, PaymentFilter, PaymentRow, PaymentView, SuggestionRow,
+    self, BankFacts, DecisionView, PaymentFilter, PaymentRow, PaymentView, SuggestionRow,
 };
 use crate::store::views::walk::{self, Sort};
 
@@ -169,10 +169,19 @@ pub async fn run(
         PaymentsCommand::Explain { payment_id } => {
             let view = find(pool, payment_id, printer).await?;
             let decisions = payments::decisions(pool, &view.row.payment_id).await?;
-            printer.one(&decisions, |text| explain::human(&view, &decisions, text))?;
+            let whole = Explained { payment: &view, decisions: &decisions };
+            printer.one(&whole, |text| explain::human(&view, &decisions, text))?;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A payment with its story, and the decisions on it.
+#[derive(serde::Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    payment: &'a PaymentView,
+    decisions: &'a [DecisionView],
 }
 
 async fn find(pool: &PgPool, id: &str, printer: Printer) -> Result<PaymentView, CliError> {

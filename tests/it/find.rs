@@ -84,6 +84,29 @@ async fn world(test: &str) -> Direct {
     direct
 }
 
+/// People quote the digits of a number without its letters, and what is shown of an account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn digits_alone_find_the_invoice_and_the_payer() {
+    let mut direct = world("find_digits").await;
+    let item = direct.command("i-9", "invoice.create", &invoice("INV-14801", "acme", "5.00"));
+    direct.applied(item).await;
+    for line in ["14801", "INV 14801", "invoice no 14801"] {
+        let all = found(&direct, line);
+        assert_eq!(all.first().map(String::as_str), Some("invoice INV-14801"), "{line}: {all:?}");
+    }
+    for (digits, id) in [("14801", "INV-14801"), ("2026/13", "INV-2026-00013")] {
+        assert_eq!(
+            listed(&direct, &["invoices", "list", "--reference", digits], "invoice_id"),
+            [id]
+        );
+    }
+    for line in ["3000", "…3000"] {
+        let all = found(&direct, line);
+        assert!(all.contains(&format!("payment BANK:{BANK}:TX-1")), "{line}: {all:?}");
+    }
+    direct.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fits_most_words_comes_first() {
     let direct = world("find").await;

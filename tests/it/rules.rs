@@ -170,7 +170,9 @@ async fn decisions_name_the_rule_set_that_decided_and_explain_says_why() {
     assert!(told.contains("partial payments of this customer are applied (rule set 1)"), "{told}");
     assert!(told.contains("policies of rule set 1"), "{told}");
     let json = said(&topup(&direct.database, &["payments", "explain", &id, "--output", "json"]), 0);
-    assert!(json.contains("\"policy_version\": 1"), "{json}");
+    for part in ["\"policy_version\": 1", "\"story\": [", "\"decisions\": ["] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
     direct.finish().await;
 }
 

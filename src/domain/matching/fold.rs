@@ -30,6 +30,12 @@ pub fn digits(folded: &str) -> &str {
     folded.trim_start_matches(|c: char| c.is_ascii_uppercase())
 }
 
+/// Whether a folded number is digits alone, and enough of them to tell anything.
+#[must_use]
+pub fn is_digits(folded: &str) -> bool {
+    folded.len() >= 4 && folded.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
 fn runs(text: &str, strip: bool) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut apart = false;

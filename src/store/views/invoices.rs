@@ -120,10 +120,12 @@ pub async fn list(
 pub(super) async fn referred(pool: &PgPool, reference: &str) -> Result<Vec<String>> {
     let plain = normalise(reference);
     let key = upstream::fold(&plain).unwrap_or_default();
+    let number = fold::fold(&plain);
     let rows = sqlx::query(REFERRED)
         .bind(key)
-        .bind(fold::fold(&plain))
+        .bind(&number)
         .bind(reference.trim().to_ascii_uppercase())
+        .bind(fold::is_digits(&number).then_some(&number))
         .fetch_all(pool)
         .await?;
     rows.iter().map(|row| row.try_get("invoice_id")).collect()

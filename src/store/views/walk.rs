@@ -8,7 +8,7 @@ use sqlx::{PgPool, Row};
 
 use super::payments::{PaymentFilter, PaymentRow, payment_row};
 use super::readings::Reading;
-use super::search::{self, Alike, Said, Words};
+use super::search::{self, Said, Words};
 use super::{Listed, Looked, Page, Result};
 
 const BY_ID: &str = include_str!("../sql/views_walk_id.sql");
@@ -209,7 +209,7 @@ pub(super) async fn texts(
         for row in &found {
             let said = Said::new(&said(row)?);
             let payer = text(row, "debtor_account")?;
-            let paid = |word: &str| search::is_account(&payer, word) == Some(Alike::Whole);
+            let paid = |word: &str| search::is_account(&payer, word).is_some();
             let fits = |word: &&&Reading| word.text.is_in(&said) || paid(&word.word);
             let fitting = words.iter().filter(fits).count();
             if fitting == words.len() {

@@ -85,7 +85,13 @@ impl Field {
             Self::Id(id) => {
                 // The last part is the bank's own.
                 let last = id.rsplit(':').next().unwrap_or(id);
-                (same(id) || same(last)).then_some(Fit::Id)
+                if same(id) || same(last) {
+                    return Some(Fit::Id);
+                }
+                // The digits of a number without its letters.
+                let (number, wanted) = (fold::fold(id), fold::fold(&word.word));
+                let bare = fold::is_digits(&wanted) && fold::digits(&number) == wanted;
+                bare.then_some(Fit::Reference)
             }
             Self::Reference(text) => {
                 let folded = fold::fold(&word.word);
