@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 use crate::telemetry::chain;
 
 /// Codes of what the command line refuses, in `docs/ERRORS.md`.
-pub const CODES: [&str; 10] = [
+pub const CODES: [&str; 11] = [
     crate::masked::CODE,
     "patch_unfit",
     "no_record",
@@ -18,6 +18,7 @@ pub const CODES: [&str; 10] = [
     "bank_facts_meant",
     "topic_missing",
     "no_outcome_yet",
+    "unread_before",
     "database_away",
     "database_refused",
     "not_migrated",

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::effect::Ending;
 use crate::masked;
+use crate::store::orders::Unread;
 use crate::store::views::Privacy;
 use crate::store::views::accounts;
 use crate::store::views::near::Kind;
@@ -39,6 +40,9 @@ pub struct Ask {
     /// The command's own id; the same again has no effect
     #[arg(long, value_name = "ID")]
     pub command_id: Option<String>,
+    /// Sends it though one of the kind about the same is not read yet: both will be done
+    #[arg(long)]
+    pub second: bool,
     /// Ends as soon as the command is in its topic
     #[arg(long)]
     pub no_wait: bool,
@@ -119,7 +123,7 @@ impl Told {
     pub(super) fn exit(&self) -> Exit {
         match (self.done, self.outcome.as_str()) {
             (false, _) => Exit::Failed,
-            (true, "waiting") => Exit::Waiting,
+            (true, "waiting" | "unread") => Exit::Waiting,
             (true, _) => Exit::Ok,
         }
     }
@@ -197,17 +201,20 @@ pub(super) async fn asked(
     }
     let tried = wiring::try_order(pool, config, &written, at).await?;
     refuse_unknown(pool, &tried).await?;
+    let unread = wiring::unread_order(pool, &order, &written).await?;
+    let unread = unread.filter(|_| !ask.second).map(|unread| unread_words(&unread));
     // What is refused, or would only be a dead letter, is told and not sent.
     if !ask.operator.yes || matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered) {
         let done = !matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered);
         let outcome = if ask.operator.yes { "" } else { "would be " };
+        let helps = refusals::helps(pool, tried.code.as_deref(), &written.about).await?;
         return Ok(Told {
             command: written.record.id.to_string(),
             kind,
             dry_run: true,
             outcome: format!("{outcome}{}", tried.outcome.word()),
             sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
-            helps: refusals::helps(pool, tried.code.as_deref(), &written.about).await?,
+            helps: unread.into_iter().chain(helps).collect(),
             code: tried.code,
             waits_for: waits_for(place, tried.needs.as_deref()).await?,
             // What changed meanwhile is another's.
@@ -215,7 +222,19 @@ pub(super) async fn asked(
             done,
         });
     }
+    if let Some(unread) = unread {
+        return Err(CliError::Failed(format!("unread_before: {unread}")));
+    }
     send(place, ask, &order, &written).await
+}
+
+/// That the same may be done twice.
+fn unread_words(unread: &Unread) -> String {
+    let (id, who, at) = (&unread.id, &unread.operator, unread.asked_at.format("%F %T UTC"));
+    format!(
+        "{who} sent a command of this kind about the same at {at} ({id}), and no worker has read \
+         it yet: it will be done. --second sends this one as well, and both are done"
+    )
 }
 
 /// For a word that may be about a customer whom nobody knows yet.
@@ -326,10 +345,15 @@ async fn send(
     let patience = Duration::from_secs(ask.wait_seconds);
     let Some(row) = outcome_of(pool, &name, patience).await? else {
         let seconds = ask.wait_seconds;
-        return Err(CliError::Failed(format!(
-            "no_outcome_yet: the command is in its topic, and after {seconds} s no worker has read \
-             it; look whether one runs, and at `topup records show {id}`"
-        )));
+        let what = format!(
+            "the command is in its topic and will be done: do not send it again. No worker has \
+             read it after {seconds} s: look whether one runs, and at `topup records show {id}`. \
+             To be sure, the same command with --command-id {id} is done once"
+        );
+        told.outcome = "unread".to_owned();
+        told.code = Some("no_outcome_yet".to_owned());
+        told.sentence = Some(what);
+        return Ok(told);
     };
     told.outcome.clone_from(&row.outcome);
     told.sentence = row.code.as_deref().and_then(sentence).map(str::to_owned);

@@ -389,14 +389,34 @@ pub(super) async fn note_order(
     order: &Order,
     written: &Written,
 ) -> Result<(), CliError> {
-    let asked = store::orders::Asked {
+    let subjects = written.subjects();
+    Ok(store::orders::note(pool, asked(order, written, &subjects), Clock::System.now()).await?)
+}
+
+fn asked<'a>(
+    order: &'a Order,
+    written: &'a Written,
+    subjects: &'a [String],
+) -> store::orders::Asked<'a> {
+    store::orders::Asked {
         record: &written.record,
         command_type: written.kind,
         operator: &order.operator,
         reason: order.reason.as_deref(),
-        subjects: &written.subjects(),
-    };
-    Ok(store::orders::note(pool, asked, Clock::System.now()).await?)
+        subjects,
+    }
+}
+
+/// Another command of the same kind about the same things that was sent within a day and that no
+/// worker has read.
+pub(super) async fn unread_order(
+    pool: &PgPool,
+    order: &Order,
+    written: &Written,
+) -> Result<Option<store::orders::Unread>, CliError> {
+    let subjects = written.subjects();
+    let since = Clock::System.now() - chrono::TimeDelta::days(1);
+    Ok(store::orders::unread(pool, asked(order, written, &subjects), since).await?)
 }
 
 /// Reads a rule file.

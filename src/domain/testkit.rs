@@ -525,6 +525,8 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.locked.clone_from(&set.locked);
     loaded.payer_owners.clone_from(&set.payer_owners);
     loaded.virtual_owners.clone_from(&set.virtual_owners);
+    loaded.former_payers.clone_from(&set.former_payers);
+    loaded.former_virtuals.clone_from(&set.former_virtuals);
     loaded.invoices.clone_from(&set.invoices);
     loaded.by_reference.clone_from(&set.by_reference);
     loaded.by_number.clone_from(&set.by_number);

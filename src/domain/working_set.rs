@@ -14,6 +14,7 @@ pub mod lookalikes;
 pub mod lots;
 mod missing;
 mod near;
+pub mod owners;
 pub mod pending;
 pub mod review;
 mod splits;
@@ -41,6 +42,7 @@ use super::payment::Payment;
 use super::rejection::Rejection;
 use super::reversal::AppliedReturn;
 use super::shared::Shared;
+use owners::FormerOwners;
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
 pub const BOOK_OLDEST_MAX: usize = 64;
@@ -129,6 +131,9 @@ pub struct WorkingSet {
     pub locked: Shared<HashSet<AccountId>>,
     pub payer_owners: Shared<HashMap<String, BTreeSet<AccountId>>>,
     pub virtual_owners: HashMap<String, AccountId>,
+    /// Whose payers' and virtual accounts were before.
+    pub former_payers: FormerOwners,
+    pub former_virtuals: FormerOwners,
     /// What persons taught about payers' accounts.
     pub aliases: Shared<review::Aliases>,
     pub invoices: HashMap<InvoiceId, Invoice>,
@@ -368,7 +373,7 @@ impl WorkingSet {
     /// [`Stop::Corrupt`] when the effect contradicts the state: the decision was wrong.
     pub fn apply(&mut self, effect: &Effect, cause: &Arc<Cause>) -> Result<(), Stop> {
         match effect {
-            Effect::UpsertAccount(upsert, _) => self.apply_upsert(upsert),
+            Effect::UpsertAccount(upsert, _) => self.apply_upsert(upsert, cause.as_of),
             Effect::CreateInvoice(invoice) => self.apply_invoice(invoice),
             Effect::NameInvoice { invoice_id, references } => self.name_all(invoice_id, references),
             Effect::SendInvoice { invoice_id, at } => self.apply_sent(invoice_id, *at)?,
@@ -448,41 +453,6 @@ impl WorkingSet {
         let account = invoice.account_id.clone();
         self.fresh.entry(account).or_default().insert(invoice_id.clone());
         Ok(())
-    }
-
-    fn apply_upsert(&mut self, upsert: &super::input::UpsertAccount) {
-        let account_id = &upsert.account_id;
-        let account = self
-            .accounts
-            .entry(account_id.clone())
-            .or_insert_with(|| Account::named_by_a_record(account_id.clone()));
-        account.name = Some(upsert.name.clone());
-        if let Some(name) = &upsert.time_zone {
-            account.time_zone = super::account::zone(name);
-        }
-        if let Some(levels) = &upsert.balance_levels {
-            account.levels = Some(Arc::new(levels.clone()));
-        }
-        if let Some(payers) = &upsert.payer_accounts {
-            for owners in self.payer_owners.values_mut() {
-                owners.remove(account_id);
-            }
-            for payer in payers {
-                self.payer_owners.entry(payer.clone()).or_default().insert(account_id.clone());
-            }
-        }
-        if let Some(limits) = &upsert.credit_limits {
-            self.usage.limits.retain(|(owner, _), _| owner != account_id);
-            for limit in limits {
-                self.usage.limits.insert((account_id.clone(), limit.currency()), *limit);
-            }
-        }
-        if let Some(virtuals) = &upsert.virtual_accounts {
-            self.virtual_owners.retain(|_, owner| owner != account_id);
-            for virtual_account in virtuals {
-                self.virtual_owners.insert(virtual_account.clone(), account_id.clone());
-            }
-        }
     }
 
     fn apply_invoice(&mut self, invoice: &Invoice) {

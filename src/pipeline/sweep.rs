@@ -19,7 +19,7 @@ use crate::domain::usage::{HoldAmount, Usage};
 use crate::store::error::Disposition;
 use crate::store::failing::{self, Kind};
 use crate::store::load::Locks;
-use crate::store::persist::RawRecordRow;
+use crate::store::persist::{RawRecordRow, Stands};
 use crate::store::usage;
 use crate::store::waiting::{self, Turn, Waiting};
 use crate::store::{StoreError, Tx, dead_letters, in_hand, next_id_block, returns};
@@ -396,10 +396,13 @@ impl Pipeline {
         let at = self.clock().now();
         let mut item: Item = decode_again(&self.settings().topics, &command.raw)
             .ok_or(StoreError::Corrupt("a waiting command of another topic"))?;
+        // It stood behind another: its own time begins with its turn.
+        let first = command.needs == "queue" || command.needs.starts_with("behind:");
+        let over = !first && command.deadline <= at;
         if let Ok(message) = &mut item.decoded {
             message.waited = Some(Waited {
                 since: command.since,
-                over: command.deadline <= at,
+                over,
                 told: command.needs.starts_with("proof:"),
             });
         }
@@ -411,10 +414,13 @@ impl Pipeline {
         let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
         if let Some(stands) = &ended.waits
             // What stands behind another waits for its turn, also beyond its deadline.
-            && (command.deadline > at || stands.behind.is_some())
+            && (!over || stands.behind.is_some())
         {
             let code = ended.code.as_deref().unwrap_or("behind_waiting");
-            waiting::set_needs_in_tx(tx, command.id, &command.record, stands, code).await?;
+            let turn = first && stands.behind.is_none();
+            let until = turn.then(|| self.until(stands, at)).flatten();
+            waiting::set_needs_in_tx(tx, command.id, &command.record, stands, (code, until))
+                .await?;
             return Ok(None);
         }
         // A person cancelled it meanwhile: then what was decided here is taken back.
@@ -432,6 +438,14 @@ impl Pipeline {
         let subject = ended.subject.as_deref();
         dead_letters::update_inbox_in_tx(tx, &command.record, ended.outcome, code, subject).await?;
         Ok(Some(ended))
+    }
+
+    /// How long a command waits whose turn it is.
+    fn until(&self, stands: &Stands, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let settings = self.settings();
+        let proof = stands.needs.starts_with("proof:");
+        let patience = if proof { settings.proof_deadline } else { settings.waiting_deadline };
+        at.checked_add_signed(patience)
     }
 
     async fn expire(&self, tx: &mut Tx<'_>, command: &Waiting) -> Result<Ended, StoreError> {

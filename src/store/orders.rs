@@ -1,7 +1,7 @@
 //! What persons asked for by the command line, kept before it is sent.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgPool, Row as _};
 
 use super::{StoreError, sql};
 use crate::domain::ids::RecordId;
@@ -33,4 +33,38 @@ pub async fn note(pool: &PgPool, asked: Asked<'_>, at: DateTime<Utc>) -> Result<
         .execute(pool)
         .await?;
     Ok(())
+}
+
+/// A command that was sent and that no worker has read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    pub id: String,
+    pub operator: String,
+    pub asked_at: DateTime<Utc>,
+}
+
+/// The first of the kind of `asked` about the same things since then, that is not `asked` itself.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unread(
+    pool: &PgPool,
+    asked: Asked<'_>,
+    since: DateTime<Utc>,
+) -> Result<Option<Unread>, StoreError> {
+    let row = sqlx::query(sql!("operator_command_unread"))
+        .bind(asked.command_type)
+        .bind(asked.subjects)
+        .bind(asked.record.id.as_str())
+        .bind(since)
+        .fetch_optional(pool)
+        .await?;
+    let unread = row.map(|row| {
+        Ok(Unread {
+            id: row.try_get("message_id")?,
+            operator: row.try_get("operator")?,
+            asked_at: row.try_get("asked_at")?,
+        })
+    });
+    unread.transpose()
 }

@@ -151,7 +151,7 @@ pub async fn set_needs_in_tx(
     id: i64,
     record: &RecordId,
     stands: &Stands,
-    code: &str,
+    (code, until): (&str, Option<DateTime<Utc>>),
 ) -> Result<(), StoreError> {
     let behind = stands.behind.as_ref();
     sqlx::query(sql!("waiting_set_needs"))
@@ -160,6 +160,7 @@ pub async fn set_needs_in_tx(
         .bind(&stands.touches)
         .bind(behind.map(|record| record.source.as_str()))
         .bind(behind.map(|record| record.id.as_str()))
+        .bind(until)
         .execute(&mut **tx)
         .await?;
     super::dead_letters::update_inbox_in_tx(tx, record, Ending::Waiting, Some(code), None).await

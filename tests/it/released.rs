@@ -3,6 +3,8 @@
 
 use chrono::Utc;
 use serde_json::json;
+use topup::clock::Clock;
+use topup::pipeline::Pipeline;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
@@ -211,6 +213,46 @@ async fn a_command_that_waits_is_cancelled_and_those_behind_it_go_on() {
     assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
     let answer = said(&mut direct, "x-4", "command.cancel", cancel("ACC-1", "w-1")).await;
     assert_eq!(answer, "rejected command_not_waiting");
+    direct.finish().await;
+}
+
+/// What stood behind another waits for its proof as long as if it had come when it got its turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_of_what_stood_behind_another_begins_with_its_turn() {
+    let mut direct = Direct::new("re_turn").await;
+    topped_up(&mut direct, 1, "10.00").await;
+    let now = chrono::Utc::now();
+    let at = |minutes: i64, direct: &mut Direct| {
+        let mut settings = direct.pipeline.settings().clone();
+        settings.waiting_deadline = chrono::Duration::minutes(10);
+        settings.proof_deadline = chrono::Duration::minutes(60);
+        let clock = Clock::Fixed(now + chrono::Duration::minutes(minutes));
+        direct.pipeline = Pipeline::new(direct.pipeline.pool().clone(), settings, clock);
+    };
+    at(0, &mut direct);
+    let off = || deallocate("PAY-1", "INV-1");
+    let answer = said(&mut direct, "d-1", "payment.deallocate", off()).await;
+    assert_eq!(answer, "waiting usage_proof_pending");
+    let answer = said(&mut direct, "d-2", "payment.deallocate", off()).await;
+    assert_eq!(answer, "waiting behind_waiting");
+    let outcome = "SELECT outcome || ' ' || code FROM inbox WHERE message_id = 'd-2'";
+    // Its own ten minutes are over when its turn comes.
+    for (minutes, expected) in [
+        (9, "waiting behind_waiting"),
+        (15, "waiting behind_waiting"),
+        (20, "waiting usage_proof_pending"),
+        (79, "waiting usage_proof_pending"),
+        (81, "rejected usage_proof_unavailable"),
+    ] {
+        at(minutes, &mut direct);
+        if minutes == 20 {
+            let cancel = json!({ "account_id": "A", "command_source": "crm", "command_id": "d-1",
+                                 "reason": "by alice: asked twice" });
+            assert_eq!(said(&mut direct, "x-1", "command.cancel", cancel).await, "applied");
+        }
+        direct.pipeline.sweep().await.expect("swept");
+        assert_eq!(direct.database.value(outcome).await, expected, "{minutes}");
+    }
     direct.finish().await;
 }
 

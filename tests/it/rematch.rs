@@ -18,6 +18,65 @@ async fn run(direct: &Direct) -> String {
     }
 }
 
+/// A number that came to another customer brings that one nothing that was paid before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_that_came_before_a_number_changed_hands_is_for_a_person() {
+    let mut direct = Direct::new("rm_moved").await;
+    let numbers = |customer: &str, virtually: &[&str], payers: &[&str]| {
+        with(account(customer), &json!({ "virtual_accounts": virtually, "payer_accounts": payers }))
+    };
+    let of = |customer: &str| json!({ "account_id": customer });
+    let payer = "DE89370400440532013000";
+    let before = [
+        ("account.upsert", numbers("A", &["VA10001"], &[payer])),
+        ("invoice.create", invoice("INV-8001", "B", "20.00")),
+        ("account.close", of("A")),
+    ];
+    let moved = [
+        ("account.reopen", of("A")),
+        ("account.upsert", numbers("A", &[], &[])),
+        ("account.close", of("A")),
+        ("account.upsert", numbers("B", &["VA10001"], &[payer])),
+    ];
+    let credits = |round: usize, amount: &str| {
+        let day = json!({ "booking_date": "2099-11-22" });
+        let virtually =
+            with(credit(&format!("V{round}"), amount), &json!({ "virtual_account": "VA10001" }));
+        let by_payer =
+            with(credit(&format!("P{round}"), amount), &json!({ "debtor": { "account": payer } }));
+        [with(virtually, &day), with(by_payer, &day)]
+    };
+    for (number, (kind, data)) in before.iter().enumerate() {
+        let item = direct.command(&format!("b-{number}"), kind, data);
+        direct.applied(item).await;
+    }
+    for (number, data) in credits(1, "20.00").iter().enumerate() {
+        let value = bank(&format!("c-{number}"), data);
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+    }
+    let states = "SELECT state || ' ' || coalesce(reason, '-') || ' ' || coalesce(account_id, '-')
+                    FROM payments ORDER BY payment_id";
+    assert_eq!(direct.database.lines(states).await, ["parked account_closed -"; 2]);
+    for (number, (kind, data)) in moved.iter().enumerate() {
+        let item = direct.command(&format!("m-{number}"), kind, data);
+        direct.applied(item).await;
+    }
+    run(&direct).await;
+    assert_eq!(direct.database.lines(states).await, ["parked identity_conflict -"; 2]);
+    // What comes now is the new owner's.
+    for (number, data) in credits(2, "20.00").iter().enumerate() {
+        let value = bank(&format!("d-{number}"), data);
+        let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+        direct.applied(item).await;
+    }
+    let owners = "SELECT count(*) FROM payments WHERE account_id = 'B'";
+    assert_eq!(direct.database.value(owners).await, "2");
+    run(&direct).await;
+    assert_eq!(direct.database.value(owners).await, "2");
+    direct.finish().await;
+}
+
 #[tokio::test]
 async fn a_payer_account_that_is_given_later_settles_what_was_parked() {
     let mut direct = Direct::new("rm_payer").await;

@@ -161,9 +161,15 @@ async fn a_line_that_is_said_again_under_its_id_has_one_effect() {
     // Nobody reads: the line says so, and what to do.
     let waits = ["--wait-seconds", "1"];
     let other = [&record[..11], &["--command-id", "till-8", "--yes"], &waits].concat();
-    let waited = topup(&world, &other);
-    assert_eq!(waited.status.code(), Some(1));
+    let refused = topup(&world, &other);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("unread_before: alice sent"), "{}", said(&refused));
+    let dry = topup(&world, &record[..11]);
+    assert!(said(&dry).contains("alice sent a command of this kind"), "{}", said(&dry));
+    let waited = topup(&world, &[&other[..], &["--second"]].concat());
+    assert_eq!(waited.status.code(), Some(4));
     assert!(said(&waited).contains("no_outcome_yet"), "{}", said(&waited));
+    assert!(said(&waited).contains("do not send it again"), "{}", said(&waited));
     let worker = world.start().await;
     assert_eq!(world.outcome("till-7").await.0, "applied");
     assert_eq!(world.outcome("till-8").await.1.as_deref(), Some("payment_exists"));

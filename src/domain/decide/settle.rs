@@ -11,6 +11,7 @@ use crate::domain::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
 use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
 use crate::domain::ledger::LedgerTransaction;
+use crate::domain::matching::payer;
 use crate::domain::matching::text::{self, Tokens};
 use crate::domain::matching::{Explanation, MatchDecision, MatchOutcome, Subject, decide_match};
 use crate::domain::money::Money;
@@ -265,6 +266,18 @@ pub(super) fn matching(
     {
         decision.outcome = MatchOutcome::Park(ParkReason::BalanceLimit);
         decision.explanation.notes.push("the balance would become larger than can be kept");
+    }
+    // Held for nobody, and decided again. What has a customer stays that customer's.
+    let again = recording.set.payments.get(payment_id).filter(|held| held.account_id.is_none());
+    if let Some(held) = again
+        && !matches!(decision.outcome, MatchOutcome::Park(_))
+        && payer::has_moved(recording.set, bank, held.recorded_at)
+    {
+        decision.outcome = MatchOutcome::Park(ParkReason::IdentityConflict);
+        decision.account = None;
+        decision.alias = None;
+        decision.advice = None;
+        decision.explanation.notes.push(payer::MOVED);
     }
     Ok(decision)
 }

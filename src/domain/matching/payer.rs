@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::text;
 use crate::domain::account::{Identity, Strength};
 use crate::domain::bank::BankTransaction;
@@ -15,6 +17,9 @@ pub const LEARNED: &str = "the payer's account is known from payments that a per
 pub const LEARNED_ONCE: &str = "a person confirmed this payer's account once, which only suggests";
 pub const SHARED: &str = "the payer's account was confirmed for several customers (shared), so it \
                           identifies none of them";
+
+pub const MOVED: &str = "the account number that the money came by was another customer's when it \
+                         came: a person says whose it is";
 
 /// What is known about the payer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,6 +74,30 @@ pub fn payer(set: &WorkingSet, bank: &BankTransaction) -> Payer {
         Some((2.., _)) => Payer::default(),
         _ => learned(set, bank, payer_account),
     }
+}
+
+/// Whether a number that `bank` came by was another customer's when the payment was recorded: whose
+/// the money is, is not said by whose the number is now.
+#[must_use]
+pub fn has_moved(set: &WorkingSet, bank: &BankTransaction, recorded_at: DateTime<Utc>) -> bool {
+    let key = |number: Option<&String>| number.map(String::as_str).and_then(text::payer_account);
+    let before = |until: &DateTime<Utc>| recorded_at <= *until;
+    let virtually = key(bank.virtual_account.as_ref()).is_some_and(|key| {
+        let now = set.virtual_owners.get(&key);
+        let former = set.former_virtuals.get(&key).into_iter().flatten();
+        former.filter(|(_, until)| before(until)).any(|(owner, _)| now != Some(owner))
+    });
+    let payer = || {
+        key(bank.debtor_account.as_ref()).is_some_and(|key| {
+            let now = set.payer_owners.get(&key);
+            let former = set.former_payers.get(&key).into_iter().flatten();
+            // Taken off a customer and given to nobody: it was a mistake.
+            let given = now.filter(|now| !now.is_empty());
+            let mut former = former.filter(|(_, until)| before(until));
+            given.is_some_and(|now| former.any(|(owner, _)| !now.contains(owner)))
+        })
+    };
+    virtually || payer()
 }
 
 fn learned(set: &WorkingSet, bank: &BankTransaction, payer_account: String) -> Payer {

@@ -317,6 +317,7 @@ pub(super) async fn payers(
     let mut read = Vec::new();
     if !needs.payers.is_empty() {
         set.payer_owners.clear();
+        set.former_payers.clear();
         set.aliases.clear();
         let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
         let rows = sqlx::query(sql!("resolve_payers")).bind(payers).fetch_all(&mut **tx).await?;
@@ -328,9 +329,16 @@ pub(super) async fn payers(
         let virtuals: Vec<&str> = needs.virtuals.iter().map(String::as_str).collect();
         let rows =
             sqlx::query(sql!("resolve_virtuals")).bind(virtuals).fetch_all(&mut **tx).await?;
+        set.former_virtuals.clear();
         for row in rows {
             let owner = AccountId::trusted(row.try_get(1)?);
-            set.virtual_owners.insert(row.try_get(0)?, owner);
+            let number: String = row.try_get(0)?;
+            match row.try_get(2)? {
+                None => drop(set.virtual_owners.insert(number, owner)),
+                Some(until) => {
+                    set.former_virtuals.entry(number).or_default().push((owner, until));
+                }
+            }
         }
     }
     Ok(read)
@@ -341,6 +349,11 @@ fn payer(row: &PgRow, set: &mut WorkingSet) -> Result<Account, StoreError> {
     let account = rows::account(row)?;
     let payer_account: String = row.try_get("payer_account")?;
     let account_id = account.account_id.clone();
+    if let Some(until) = row.try_get("until")? {
+        let former = set.former_payers.entry(payer_account).or_default();
+        former.push((account_id, until));
+        return Ok(account);
+    }
     if row.try_get("verified")? {
         set.payer_owners.entry(payer_account).or_default().insert(account_id);
         return Ok(account);

@@ -32,12 +32,24 @@ pub(super) async fn upserts(
     }
     described(tx, &last, at).await?;
     let payers = numbers(&last, |upsert| upsert.payer_accounts.as_ref());
-    sqlx::query(sql!("delete_payers")).bind(payers.0).execute(&mut **tx).await?;
     let (payer, owner) = payers.1;
+    sqlx::query(sql!("delete_payers"))
+        .bind(payers.0)
+        .bind(&payer)
+        .bind(&owner)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
     sqlx::query(sql!("insert_payers")).bind(payer).bind(owner).execute(&mut **tx).await?;
     let virtuals = numbers(&last, |upsert| upsert.virtual_accounts.as_ref());
-    sqlx::query(sql!("delete_virtuals")).bind(virtuals.0).execute(&mut **tx).await?;
     let (number, owner) = virtuals.1;
+    sqlx::query(sql!("delete_virtuals"))
+        .bind(virtuals.0)
+        .bind(&number)
+        .bind(&owner)
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
     sqlx::query(sql!("insert_virtuals")).bind(number).bind(owner).execute(&mut **tx).await?;
     let (mut of, mut limits) = (vec![], vec![]);
     for (id, told) in &last {

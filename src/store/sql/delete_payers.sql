@@ -1,1 +1,10 @@
-DELETE FROM payer_accounts WHERE account_id = ANY($1::text[])
+-- The lists of these customers go. What is not on the new ones ($2 of $3) was theirs until now.
+WITH gone AS (
+    DELETE FROM payer_accounts
+     WHERE account_id = ANY($1::text[]) RETURNING payer_account AS number, account_id
+)
+INSERT INTO former_owners AS f (kind, number, account_id, until)
+SELECT 'payer', g.number, g.account_id, $4 FROM gone g
+ WHERE NOT EXISTS (SELECT 1 FROM unnest($2::text[], $3::text[]) AS n(number, account_id)
+                    WHERE n.number = g.number AND n.account_id = g.account_id)
+ON CONFLICT (number, kind, account_id) DO UPDATE SET until = greatest(f.until, excluded.until)

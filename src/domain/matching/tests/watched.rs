@@ -144,6 +144,50 @@ fn money_held_for_one_customer_never_goes_to_another() {
     assert_eq!(desk.balance("B"), money("0"));
 }
 
+fn closed(customer: &str, closed: bool) -> Command {
+    Command::CloseAccount { account_id: account(customer), closed, reason: None }
+}
+
+fn rematch(desk: &mut Desk, id: &str) {
+    let message = desk.message(Input::Rematch(banked(id)));
+    assert!(matches!(desk.feed(&message), Outcome::Applied { .. }));
+}
+
+/// A number gets a new owner while money that came by it waits for nobody: the new owner gets
+/// nothing of it without a person, in the same batch or later; what comes afterwards is theirs.
+#[test]
+fn money_that_came_before_a_number_changed_hands_is_for_a_person() {
+    let by_payer = |id: &str| credit_from(id, "100", "PAYERA");
+    let by_virtual =
+        |id: &str| BankTransaction { virtual_account: Some("VA1".to_owned()), ..credit(id, "100") };
+    type Way<'a> = &'a dyn Fn(&str) -> BankTransaction;
+    let ways: [(Way<'_>, bool); 2] = [(&by_payer, false), (&by_virtual, true)];
+    for (way, is_virtual) in ways {
+        let numbers = |customer: &str, theirs: bool| {
+            let mut upsert = upsert(customer);
+            upsert.payer_accounts =
+                Some(if theirs && !is_virtual { vec!["PAYERA".to_owned()] } else { vec![] });
+            upsert.virtual_accounts =
+                Some(if theirs && is_virtual { vec!["VA1".to_owned()] } else { vec![] });
+            Command::UpsertAccount(upsert)
+        };
+        let mut desk = desk();
+        desk.apply(numbers("A", true));
+        desk.apply(closed("A", true));
+        desk.receive(way("1"));
+        assert_eq!((desk.state("1"), desk.owner("1")), (parked(ParkReason::AccountClosed), None));
+        desk.invoice("INV-8", "B", "100");
+        desk.apply(closed("A", false));
+        desk.apply(numbers("A", false));
+        desk.apply(numbers("B", true));
+        rematch(&mut desk, "1");
+        assert_eq!(desk.state("1"), parked(ParkReason::IdentityConflict));
+        assert_eq!(desk.balance("B"), money("0"));
+        desk.receive(way("2"));
+        assert_eq!((desk.state("2"), desk.owner("2")), (PaymentState::Allocated, Some("B")));
+    }
+}
+
 #[test]
 fn a_payment_of_an_account_that_is_not_locked_is_left_as_it_is() {
     let mut desk = desk();
