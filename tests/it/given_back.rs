@@ -128,6 +128,42 @@ async fn several_returns_of_one_payment_come_back_at_once() {
     sound(world).await;
 }
 
+/// What undoes a return names only the end-to-end id of the payment; and what may be told twice is
+/// a second one by a person's word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_names_no_return_is_found_or_waits_for_a_person() {
+    let world = without_proof("gb_names").await;
+    let worker = world.start().await;
+    let end = json!({ "end_to_end_id": "E2E-4711-A" });
+    booked(&world, "T1", with(credit("T1", "100.00"), &end)).await;
+    booked(&world, "R1", taken("R1", "T1", "100.00")).await;
+    let by_end = |id: &str, amount: &str| {
+        let named = json!({ "reversal": true, "return_of": { "end_to_end_id": "E2E-4711-A" } });
+        with(credit(id, amount), &named)
+    };
+    let less = booked(&world, "U1", by_end("U1", "99.00")).await;
+    assert_eq!(less, "return_parked no_return");
+    assert_eq!(booked(&world, "U2", by_end("U2", "100.00")).await, "return_undone");
+    booked(&world, "R2", taken("R2", "T1", "40.00")).await;
+    booked(&world, "R3", taken("R3", "T1", "40.00")).await;
+    assert_eq!(booked(&world, "U3", given("U3", "R2", "40.00")).await, "return_undone");
+    let nameless = json!({ "bank_transaction_id": null, "return_of": null });
+    world.bank("again", with(given("-", "R2", "40.00"), &nameless)).await;
+    assert_eq!(world.outcome("again").await, ("applied".to_owned(), None));
+    let doubt = "SELECT bank_key FROM parked_returns WHERE why = 'possible_duplicate'";
+    let key = world.value(doubt).await;
+    assert!(!key.is_empty());
+    let take = json!({
+        "account_id": "A", "bank_account": BANK, "bank_key": key, "action": "take",
+        "payments": [{ "payment_id": format!("BANK:{BANK}:T1") }],
+    });
+    world.applied("a-1", "account.upsert", "A", account("A")).await;
+    world.applied("t-1", "return.resolve", "A", take).await;
+    assert_eq!(stands(&world).await, "0 / 0");
+    worker.shutdown().await;
+    sound(world).await;
+}
+
 /// The bank took 30 of two payments by a person's word, and gives 15 of it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_says_whose_part_of_a_return_comes_back() {
