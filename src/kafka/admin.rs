@@ -107,7 +107,8 @@ impl Cluster {
     }
 
     /// Ends of the log, committed offset and lag of every partition of `topics`. The group is
-    /// asked without joining it. `timeout` is for all questions together.
+    /// asked without joining it. `timeout` is for all questions together. The end is that of what
+    /// was written: records behind a transaction that somebody left open wait, and are a lag.
     pub fn group_lag(
         &self,
         group_id: &str,
@@ -116,7 +117,7 @@ impl Cluster {
     ) -> Result<Vec<PartitionLag>, KafkaError> {
         let deadline = Instant::now() + timeout;
         let left = || deadline.saturating_duration_since(Instant::now());
-        let consumer = self.consumer(Some(group_id))?;
+        let consumer = self.consumer_of(Some(group_id), "read_uncommitted")?;
         let mut wanted = TopicPartitionList::new();
         for topic in topics {
             let metadata = consumer
@@ -153,7 +154,16 @@ impl Cluster {
         &self,
         group_id: Option<&str>,
     ) -> Result<BaseConsumer<LogContext>, KafkaError> {
+        self.consumer_of(group_id, "read_committed")
+    }
+
+    fn consumer_of(
+        &self,
+        group_id: Option<&str>,
+        isolation: &str,
+    ) -> Result<BaseConsumer<LogContext>, KafkaError> {
         let mut native = self.native();
+        native.set("isolation.level", isolation);
         native.set("enable.auto.commit", "false");
         if let Some(group_id) = group_id {
             native.set("group.id", group_id);

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::json;
+use topup::kafka::admin::Cluster;
 use topup::kafka::{
     BatchHandler, Checked, LaneCancel, Opened, PartitionLog, Processed, Producer, ProducerConfig,
     Record,
@@ -12,7 +13,7 @@ use topup::kafka::{
 use topup::store::views;
 
 use crate::harness::records::{BANK, account, bank, credit, with};
-use crate::harness::{Direct, World, kafka, out_record, wire};
+use crate::harness::{Direct, PATIENCE, World, kafka, out_record, wire};
 
 const CHANGES: &str = "SELECT coalesce(string_agg(concat_ws(' ', kind, expected, went_on_at, lost),
                        ', ' ORDER BY change_id), 'none') FROM log_changes";
@@ -385,6 +386,34 @@ async fn offsets_without_records_are_no_loss() {
     kafka::transactions(&world.brokers, &topic, vec![of(33..34, true)]).await;
     paid(&world, 29).await;
     assert_eq!(world.value(CHANGES).await, "none");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// Somebody leaves a transaction open: what is written behind it cannot be read, and is a lag for
+/// everybody to see. It is read when the transaction ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_behind_an_open_transaction_is_a_lag() {
+    let world = world("lc_open").await;
+    let worker = world.start().await;
+    let topic = world.topics.bank_payments.clone();
+    credits(&world, 1, 2).await;
+    paid(&world, 1).await;
+    let inside = bank("b-2", &credit("T-2", "1.00"));
+    let end = kafka::left_open(&world.brokers, &topic, inside).await;
+    credits(&world, 3, 4).await;
+    let cluster = Cluster::new(&world.brokers);
+    let lag = || {
+        let (cluster, topic, group) = (cluster.clone(), topic.clone(), world.name.clone());
+        tokio::task::spawn_blocking(move || {
+            let lags = cluster.group_lag(&group, &[&topic], PATIENCE).expect("told");
+            lags.iter().map(|one| one.lag).sum::<i64>()
+        })
+    };
+    assert!(lag().await.expect("told") >= 2);
+    assert_eq!(world.value("SELECT count(*) FROM payments").await, "1");
+    tokio::task::spawn_blocking(end).await.expect("ended");
+    paid(&world, 3).await;
     worker.shutdown().await;
     world.finish().await;
 }

@@ -168,6 +168,26 @@ fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", brokers).create().expect("admin client")
 }
 
+/// Begins a transaction with one value and leaves it open until the answer is told to end it.
+pub async fn left_open(brokers: &str, topic: &str, value: String) -> impl FnOnce() + Send + use<> {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let begun = tokio::task::spawn_blocking(move || {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .set("transactional.id", format!("{topic}-open"))
+            .create()
+            .expect("a producer");
+        producer.init_transactions(PATIENCE).expect("begins");
+        producer.begin_transaction().expect("begun");
+        let record = BaseRecord::<(), str>::to(&topic).partition(0).payload(&value);
+        producer.send(record).map_err(|(error, _)| error).expect("taken");
+        producer.flush(PATIENCE).expect("written");
+        producer
+    });
+    let producer = begun.await.expect("begun");
+    move || producer.commit_transaction(PATIENCE).expect("committed")
+}
+
 /// Writes each list of values to partition 0 in a transaction of its own, committed or not.
 pub async fn transactions(brokers: &str, topic: &str, lists: Vec<(Vec<String>, bool)>) {
     let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
