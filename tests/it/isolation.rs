@@ -270,7 +270,7 @@ async fn a_hold_that_cannot_expire_stops_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_return_with_the_longest_key_fails_by_itself() {
     let mut direct = Direct::new("iso_long").await;
-    let (statement, entry) = ("/".repeat(128), format!("{}1", "%".repeat(127)));
+    let (statement, entry) = (format!("{}1", "/".repeat(127)), format!("{}1", "%".repeat(127)));
     let data = with(
         credit("-", "40.00"),
         &json!({
