@@ -40,6 +40,9 @@ const RETURNS_MAX: i64 = 200;
 /// attempts: about four minutes, in which those behind it wait.
 const GIVE_UP_AFTER: i32 = 8;
 
+/// Those that failed before, and are due again by that instant; none: all others.
+type Again = Option<DateTime<Utc>>;
+
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -81,7 +84,9 @@ impl Pipeline {
             None => *sweeping.insert(in_hand::new_owner(self.pool()).await?),
         };
         let mut total = Swept::default();
-        for again in [false, true] {
+        // What fails in this sweep is not due again in it, however long it takes.
+        let started = self.clock().now();
+        for again in [None, Some(started)] {
             let at = self.clock().now();
             total.add(self.retry_returns(owner, at, again).await?);
             total.add(self.expire_holds(owner, at, again).await?);
@@ -96,12 +101,12 @@ impl Pipeline {
         &self,
         owner: i64,
         at: DateTime<Utc>,
-        again: bool,
+        again: Again,
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let due = match again {
-            true => returns::again(self.pool(), at, RETURNS_MAX).await?,
-            false => self.due_returns(at).await?.due,
+            Some(by) => returns::again(self.pool(), by, RETURNS_MAX).await?,
+            None => self.due_returns(at).await?.due,
         };
         let (names, mut due) =
             by_name(due, |(key, _): &(BankKey, _)| joined(&key.bank_account, &key.key));
@@ -110,6 +115,7 @@ impl Pipeline {
             for name in &group.items {
                 let Some((key, since)) = due.remove(name) else { continue };
                 let item = self.return_again(&key, since, at);
+                let again = again.is_some();
                 let one = One { kind: Kind::Return, name, item: &item, again };
                 match self.alone(one, group.alone(), at).await? {
                     None => swept.failed = swept.failed.saturating_add(1),
@@ -195,11 +201,11 @@ impl Pipeline {
         &self,
         owner: i64,
         at: DateTime<Utc>,
-        again: bool,
+        again: Again,
     ) -> Result<Swept, StoreError> {
         let before = at.checked_sub_signed(self.settings().hold_max_age).unwrap_or(at);
         let mut swept = Swept::default();
-        let due = usage::holds_due(self.pool(), before, HOLDS_MAX, again, at).await?;
+        let due = usage::holds_due(self.pool(), before, HOLDS_MAX, again).await?;
         let (names, mut due) = by_name(due, |hold: &HoldAmount| {
             joined(hold.account_id.as_str(), hold.hold_id.as_str())
         });
@@ -208,6 +214,7 @@ impl Pipeline {
             for name in &group.items {
                 let Some(hold) = due.remove(name) else { continue };
                 let item = self.expiry(hold, at);
+                let again = again.is_some();
                 let one = One { kind: Kind::Hold, name, item: &item, again };
                 match self.alone(one, group.alone(), at).await? {
                     None => swept.failed = swept.failed.saturating_add(1),
@@ -233,11 +240,11 @@ impl Pipeline {
         &self,
         owner: i64,
         at: DateTime<Utc>,
-        again: bool,
+        again: Again,
     ) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let due = if again {
-            waiting::again(self.pool(), at, AGAIN_MAX).await?
+        let due = if let Some(by) = again {
+            waiting::again(self.pool(), by, AGAIN_MAX).await?
         } else {
             let feed = self.proof_feed(at);
             let known = usage::known_through(self.pool(), feed.as_ref()).await?;
@@ -264,7 +271,7 @@ impl Pipeline {
                 let until = later.and_then(|mut later| later.next().copied());
                 // On trial is this one, and none behind it.
                 let freed = if group.alone() { 0 } else { FREED_MAX };
-                let stretch = Stretch { id: *id, until, freed, again };
+                let stretch = Stretch { id: *id, until, freed, again: again.is_some() };
                 swept.add(self.sweep_from(key, stretch).await?);
                 hand.renew().await?;
             }

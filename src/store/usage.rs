@@ -10,7 +10,7 @@ use crate::domain::money::Money;
 use crate::domain::usage::HoldAmount;
 
 /// Live holds that were placed at or before `before`, the oldest first; `again` asks for those that
-/// failed before. One that this version cannot read is left to another.
+/// failed before and are due by that instant. One that this version cannot read is left to another.
 ///
 /// # Errors
 /// When the database fails.
@@ -18,12 +18,11 @@ pub async fn holds_due(
     pool: &PgPool,
     before: DateTime<Utc>,
     limit: i64,
-    again: bool,
-    at: DateTime<Utc>,
+    again: Option<DateTime<Utc>>,
 ) -> Result<Vec<HoldAmount>, StoreError> {
     let query = match again {
-        false => sqlx::query(sql!("holds_due")).bind(before).bind(limit),
-        true => sqlx::query(sql!("holds_again")).bind(before).bind(limit).bind(at),
+        None => sqlx::query(sql!("holds_due")).bind(before).bind(limit),
+        Some(by) => sqlx::query(sql!("holds_again")).bind(before).bind(limit).bind(by),
     };
     let rows = query.fetch_all(pool).await?;
     let mut due = Vec::with_capacity(rows.len());

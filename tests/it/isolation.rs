@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job, Report};
+use topup::pipeline::Pipeline;
 use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
@@ -232,6 +233,44 @@ async fn parked_returns_are_tried_each_by_itself() {
     let swept = direct.at(now + TimeDelta::minutes(5)).sweep().await.expect("swept");
     assert_eq!((swept.returns_applied, swept.failed), (1, 0));
     assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
+    direct.finish().await;
+}
+
+/// However long a sweep takes: what fails in it has its next turn in another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_in_a_slow_sweep_is_not_tried_twice_in_it() {
+    let mut direct = Direct::new("iso_slow").await;
+    let item = taken_back(&mut direct, "R1", "B1", "40.00");
+    direct.applied(item).await;
+    let value = bank("bank-B1", &credit("B1", "100.00"));
+    let item = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(item).await;
+    topped_up(&mut direct, 1, "10.00").await;
+    let item = usage(&mut direct, "h-1", "hold", &hold("H1", "A", "1"));
+    direct.applied(item).await;
+    sent_too_early(&mut direct, "BAD").await;
+    let mut settings = direct.pipeline.settings().clone();
+    settings.hold_max_age = TimeDelta::zero();
+    direct.pipeline = Pipeline::new(direct.pipeline.pool().clone(), settings, Clock::System);
+    for table in ["payment_returns", "holds", "invoices"] {
+        let slowly = format!(
+            "CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN PERFORM pg_sleep(1.1);
+                 RAISE EXCEPTION 'no' USING ERRCODE = '23514', CONSTRAINT = 'test'; END $$"
+        );
+        direct.database.execute(&slowly).await;
+        let trigger = format!(
+            "CREATE TRIGGER refuse_{table} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW
+                 EXECUTE FUNCTION refuse_{table}()"
+        );
+        direct.database.execute(&trigger).await;
+    }
+    assert_eq!(direct.pipeline.sweep().await.expect("swept").failed, 3);
+    let tried = "SELECT kind, attempts FROM failing_items ORDER BY 1";
+    assert_eq!(direct.database.lines(tried).await, ["command|1", "hold|1", "return|1"]);
+    for table in ["payment_returns", "holds", "invoices"] {
+        accept(&direct, table).await;
+    }
     direct.finish().await;
 }
 
