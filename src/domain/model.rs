@@ -350,19 +350,34 @@ impl Model {
         Ok(())
     }
 
-    /// As the sweep does, which goes round again and again: what one of them waited for may have
-    /// been released only after its turn.
+    /// As the sweep does, whatever was applied before.
     #[cfg(test)]
     pub fn sweep(&mut self, as_of: DateTime<Utc>) {
-        for _ in 0..3 {
-            self.release(as_of);
-            self.end_batch();
+        self.release(as_of);
+        self.end_batch();
+    }
+
+    /// What waits has its turn as in the sweep, parked returns before commands, until nothing
+    /// changes: what one of them waited for may have been released only after its turn.
+    fn release(&mut self, as_of: DateTime<Utc>) {
+        let standing = |model: &Self| {
+            let waiting = model.waiting.values().flatten().map(|message| &message.record);
+            let needs = waiting.map(|record| model.outcome_of(record).cloned());
+            (needs.collect::<Vec<_>>(), model.set.parked_returns.len())
+        };
+        loop {
+            let before = standing(self);
+            self.retry_returns(as_of);
+            self.release_commands(as_of);
+            if self.stopped.is_some() || standing(self) == before {
+                return;
+            }
         }
     }
 
     /// Decides waiting commands again, those of each account in their order; one that still waits
     /// holds up what depends on it.
-    fn release(&mut self, as_of: DateTime<Utc>) {
+    fn release_commands(&mut self, as_of: DateTime<Utc>) {
         let mut keys: Vec<String> = self.waiting.keys().cloned().collect();
         keys.sort_by_key(|key| {
             let mut queue = self.waiting.get(key).into_iter().flatten();
@@ -410,7 +425,6 @@ impl Model {
                 }
             }
         }
-        self.retry_returns(as_of);
     }
 
     /// How it would wait on. Then it leaves no trace, and ends no batch.

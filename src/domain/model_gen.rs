@@ -5,6 +5,8 @@
 
 mod advices;
 mod levels;
+mod persons;
+mod references;
 mod series;
 mod splits;
 
@@ -120,6 +122,8 @@ struct Generator {
     steps_back: Vec<String>,
     /// How many advices there are.
     advices: u64,
+    /// References that upstream gave its invoices.
+    given: Vec<String>,
     /// Ids of charges, refunds and holds that were given.
     usage_ids: [u64; 3],
     now: DateTime<Utc>,
@@ -144,6 +148,7 @@ fn log(world: World, seed: u64, length: usize) -> Vec<Message> {
         splits: Vec::new(),
         steps_back: Vec::new(),
         advices: 0,
+        given: Vec::new(),
         usage_ids: [0; 3],
         now: first_instant(),
         written: 0,
@@ -193,6 +198,8 @@ impl Generator {
             self.plan_split();
         } else if self.random.chance(3) {
             self.plan_advice();
+        } else if self.random.chance(4) {
+            self.plan_persons();
         }
         let planned = if self.random.chance(70) { self.planned.pop_front() } else { None };
         if let Some(input) = planned {
@@ -269,6 +276,8 @@ impl Generator {
                 let account_id = self.owner_or_other(owner);
                 Command::RemovePayment { payment_id, account_id, reason: None }
             }
+            86 => self.resolve(),
+            87 => self.release(),
             _ => self.invoice_command(),
         }
     }
@@ -295,7 +304,7 @@ impl Generator {
             amount: self.amount(),
             due_date: self.random.chance(30).then(|| self.now.date_naive()),
             send: self.random.chance(60),
-            references: Vec::new(),
+            references: self.references(),
         }
     }
 
@@ -458,12 +467,6 @@ impl Generator {
             words.push(reference.unwrap_or(number.as_str().to_lowercase()));
         }
         words.join(" ")
-    }
-
-    fn any_reference(&mut self) -> Option<String> {
-        let known = self.recent(self.invoices.len());
-        let (_, _, reference) = self.invoices.get(known)?;
-        Some(reference.clone())
     }
 
     fn account(&mut self) -> AccountId {

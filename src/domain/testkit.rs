@@ -530,6 +530,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.invoices.clone_from(&set.invoices);
     loaded.by_reference.clone_from(&set.by_reference);
     loaded.by_number.clone_from(&set.by_number);
+    loaded.by_upstream.clone_from(&set.by_upstream);
     loaded.payments.clone_from(&set.payments);
     loaded.live_pairs.clone_from(&set.live_pairs);
     loaded.allocations.clone_from(&set.allocations);

@@ -80,7 +80,52 @@ pub async fn log(database: &Database, inputs: &[Value]) -> Vec<String> {
     let charges = "SELECT account_id, usage_id, amount FROM usage_charges";
     differ("charges", &usage, &sums_of_two(pool, charges).await, &mut found);
     received(pool, &applied, &mut found).await;
+    said(pool, &applied, &mut found).await;
     found
+}
+
+/// What persons said, and nothing else, paid money back to payers, dismissed it, and closed
+/// customers.
+async fn said(pool: &PgPool, applied: &[&Value], found: &mut Vec<String>) {
+    let of = |kind: &str| {
+        let kind = format!("topup.{kind}.v1");
+        applied.iter().copied().filter(move |input| text(input, "type") == kind)
+    };
+    let name = |input: &Value| text(&input["data"], "payment_id");
+    // A part goes with what it was split from.
+    let rows = "SELECT payment_id, refunded, amount, state FROM payments WHERE origin <> 'split'";
+    for row in all(pool, rows).await {
+        let id: String = row.get(0);
+        let (refunded, amount) = (Sum::from(row.get::<i64, _>(1)), Sum::from(row.get::<i64, _>(2)));
+        let words: Vec<&Value> = of("payment.refund").filter(|input| name(input) == id).collect();
+        let open = words.iter().any(|input| input["data"].get("amount").is_none());
+        let told: Sum = words
+            .iter()
+            .filter(|input| input["data"].get("amount").is_some())
+            .map(|input| self::amount(&input["data"]))
+            .sum();
+        let fits = if open { (told..=amount).contains(&refunded) } else { refunded == told };
+        if !fits {
+            found.push(format!("{id} of {amount} was refunded {refunded}, and {told} was said"));
+        }
+        let gone = of("payment.dismiss").chain(of("payment.remove")).any(|one| name(one) == id);
+        if row.get::<String, _>(3) == "removed" && !gone {
+            found.push(format!("{id} is removed, and nobody said so"));
+        }
+    }
+    let mut closed = BTreeMap::new();
+    for input in applied {
+        let id = text(&input["data"], "account_id");
+        match text(input, "type").as_str() {
+            "topup.account.close.v1" => *closed.entry(id).or_insert(0) += 1,
+            "topup.account.reopen.v1" => *closed.entry(id).or_insert(0) -= 1,
+            _ => {}
+        }
+    }
+    let closed: Sums<String> = closed.into_iter().map(|(id, sum)| (id, Sum::from(sum))).collect();
+    let rows = "SELECT account_id FROM accounts WHERE closed_at IS NOT NULL";
+    let rows = all(pool, rows).await.iter().map(|row| (row.get(0), 1)).collect();
+    differ("closed customers", &closed, &rows, found);
 }
 
 /// Per bank account: the payments are the credits that the bank booked.

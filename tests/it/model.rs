@@ -22,7 +22,7 @@ use sqlx::postgres::PgPoolOptions;
 use topup::clock::Clock;
 use topup::domain::effect::Outcome;
 use topup::domain::ids::RecordId;
-use topup::domain::input::{Input, Message};
+use topup::domain::input::{Command, Input, Message};
 use topup::domain::matching::RuleSet;
 use topup::domain::model::Model;
 use topup::domain::model_gen::{Random, random_log};
@@ -43,7 +43,7 @@ const SEQUENCES_LONG: u64 = 2_000;
 const SEQUENCES_DAILY: u64 = 200;
 
 fn sequences() -> u64 {
-    by_length(SEQUENCES_DAILY, SEQUENCES_LONG)
+    number("TOPUP_SEQUENCES", by_length(SEQUENCES_DAILY, SEQUENCES_LONG))
 }
 
 /// Databases that share the sequences: while one waits for PostgreSQL, another decides.
@@ -213,9 +213,21 @@ async fn activated(direct: &Direct, seed: u64) -> RuleSet {
     rules
 }
 
+/// Whether it may take money back, by the bank's word or a person's on what the bank said.
 pub fn is_step_back(item: &Item) -> bool {
-    let message = item.decoded.as_ref().expect("decoded");
-    matches!(&message.input, Input::BankTransaction(bank) if bank.reversal)
+    steps_back(item.decoded.as_ref().expect("decoded"))
+}
+
+fn steps_back(message: &Message) -> bool {
+    match &message.input {
+        Input::BankTransaction(bank) => bank.reversal,
+        Input::Command(command) => matches!(command, Command::ResolveReturn(_)),
+        Input::BankStatement(_)
+        | Input::Advice(_)
+        | Input::Usage(_)
+        | Input::Rematch(_)
+        | Input::RetryReturn(_) => false,
+    }
 }
 
 /// Feeds the model; the flag says whether a waiting command was tried again after it.
@@ -229,8 +241,7 @@ fn feed(model: &mut Model, message: &Message, now: DateTime<Utc>) -> (Outcome, b
     let outcome = model.feed_in_batch(message, now);
     let after = needs(model);
     // A return of what came in the same batch is applied after it, by the sweep.
-    let returns = matches!(&message.input, Input::BankTransaction(bank) if bank.reversal);
-    let tried = returns
+    let tried = steps_back(message)
         || parked != model.set.parked_returns.len()
         || before.iter().any(|waited| !after.contains(waited));
     (outcome, tried)
@@ -254,7 +265,13 @@ async fn process(direct: &Direct, batch: &[Item], now: DateTime<Utc>) -> Vec<&'s
     }
     let written = written.expect("processed");
     tx.commit().await.expect("commit");
-    pipeline.sweep().await.expect("swept");
+    // As the worker does: it goes round again and again.
+    loop {
+        let swept = pipeline.sweep().await.expect("swept");
+        if swept.released + swept.expired + swept.returns_applied + swept.holds_expired == 0 {
+            break;
+        }
+    }
     written.ended.iter().map(|ended| ended.outcome.word()).collect()
 }
 

@@ -82,6 +82,10 @@ impl Generator {
         }
     }
 
+    pub(super) fn new_usage_id(&mut self) -> UsageId {
+        UsageId::trusted(&self.numbered("U", 0, true))
+    }
+
     fn some_hold(&mut self) -> Option<HoldId> {
         let name = self.numbered("H", 2, false);
         self.random.chance(30).then(|| HoldId::trusted(&name))

@@ -82,7 +82,11 @@ impl Generator {
     }
 
     /// Shares of 50 and 20, for one customer or two.
-    fn split_of(&mut self, payment_id: PaymentId, owner: Option<AccountId>) -> SplitPayment {
+    pub(super) fn split_of(
+        &mut self,
+        payment_id: PaymentId,
+        owner: Option<AccountId>,
+    ) -> SplitPayment {
         let (first, second) = (self.account(), self.account());
         let mut parts: Vec<Share> = self.share(first.clone(), "50").into_iter().collect();
         if second != first {

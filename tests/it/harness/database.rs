@@ -162,6 +162,7 @@ const AUDIT: [(&str, &str); 12] = [
     ),
     (
         "the bank's side is all the payments that are here",
+        // What the bank took for itself beside a return is the house's.
         "SELECT * FROM (SELECT currency::text, sum(amount) AS ledger FROM ledger_entries
            WHERE ledger_account IN ('bank_clearing', 'fees') GROUP BY 1) l
          FULL JOIN (SELECT currency::text, sum(amount - returned - refunded - split) AS received

@@ -11,7 +11,8 @@ use topup::domain::model::Model;
 use topup::pipeline::batch::type_of;
 
 const OUTCOMES: [&str; 5] = ["applied", "duplicate", "rejected", "waiting", "dead_lettered"];
-const CODES: [&str; 26] = [
+const CODES: [&str; 30] = [
+    "account_closed",
     "account_mismatch",
     "advice_conflict",
     "allocation_exists",
@@ -34,20 +35,25 @@ const CODES: [&str; 26] = [
     "payment_exists",
     "payment_not_assigned",
     "payment_unknown",
+    "reference_taken",
     "refund_exceeds_charge",
+    "return_mismatch",
+    "return_not_parked",
     "usage_conflict",
     "usage_proof_pending",
     "usage_unknown",
 ];
-const EFFECTS: [&str; 25] = [
+const EFFECTS: [&str; 27] = [
     "Allocate",
     "AssignPayment",
     "Charge",
     "ClearDebt",
+    "CloseAccount",
     "CreateInvoice",
     "KeepInvoice",
     "LayTombstone",
     "ParkReturn",
+    "PayOut",
     "Post",
     "Publish",
     "RecordAdvice",
@@ -163,7 +169,7 @@ impl Coverage {
     /// Everything that the generator is for has happened, and not by a single lucky seed.
     pub fn check(&self) {
         let kinds: BTreeSet<&str> = self.outcomes.keys().map(|(kind, _)| kind.as_str()).collect();
-        assert!(kinds.len() >= 16, "kinds of records: only {kinds:?}");
+        assert!(kinds.len() >= 21, "kinds of records: only {kinds:?}");
         let never = kinds.iter().filter(|kind| self.count(kind, "applied") < 50);
         let never: Vec<&str> = never.copied().collect();
         assert!(never.is_empty(), "never applied: {never:?}");

@@ -6,8 +6,10 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use topup::domain::advice::{LineName, RemittanceAdvice};
 use topup::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
+use topup::domain::ids::PaymentId;
 use topup::domain::input::{
-    AllocatePayment, AllocationPart, Command, Input, Message, UpsertAccount,
+    AllocatePayment, AllocationPart, Command, Input, Message, ReleasePayment, ReleaseWord,
+    ResolveReturn, ReturnWord, UpsertAccount,
 };
 use topup::domain::matching::reference;
 use topup::domain::matching::upstream::{GivenReference, Scheme};
@@ -139,10 +141,10 @@ fn command_data(command: &Command) -> Value {
         }),
         Command::AllocatePayment(allocate) => allocate_data(allocate),
         Command::SplitPayment(split) => split_data(split),
-        Command::ResolveReturn(_)
-        | Command::ReleasePayment(_)
-        | Command::CloseAccount { .. }
-        | Command::CancelCommand(_) => unreachable!("the generator makes none"),
+        Command::ResolveReturn(resolve) => resolve_data(resolve),
+        Command::ReleasePayment(release) => release_data(release),
+        Command::CloseAccount { account_id, .. } => json!({ "account_id": account_id.as_str() }),
+        Command::CancelCommand(_) => unreachable!("the generator makes none"),
         Command::ConfirmMatch(word) | Command::RejectMatch(word) => json!({
             "payment_id": word.payment_id.as_str(),
             "suggestion_id": word.suggestion_id.as_str(),
@@ -155,6 +157,39 @@ fn command_data(command: &Command) -> Value {
             "account_id": account_id.as_str(),
         }),
     }
+}
+
+fn resolve_data(resolve: &ResolveReturn) -> Value {
+    let (action, payments, fee) = match &resolve.word {
+        ReturnWord::End => ("end", None, None),
+        ReturnWord::Take { payments, fee } => {
+            let one = |(id, amount): &(PaymentId, Option<Amount>)| {
+                without_nulls(json!({ "payment_id": id.as_str(), "amount": amount.map(number) }))
+            };
+            ("take", Some(payments.iter().map(one).collect::<Vec<_>>()), fee.map(number))
+        }
+    };
+    json!({
+        "account_id": resolve.account_id.as_str(),
+        "bank_account": resolve.key.bank_account,
+        "bank_key": resolve.key.key,
+        "action": action,
+        "payments": payments,
+        "fee": fee,
+    })
+}
+
+fn release_data(release: &ReleasePayment) -> Value {
+    let amount = match release.word {
+        ReleaseWord::Refund(amount) => amount.map(number),
+        ReleaseWord::Dismiss => None,
+    };
+    json!({
+        "payment_id": release.payment_id.as_str(),
+        "account_id": release.account_id.as_ref().map(|id| id.as_str()),
+        "amount": amount,
+        "reason": release.reason,
+    })
 }
 
 fn upsert_data(upsert: &UpsertAccount) -> Value {

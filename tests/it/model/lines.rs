@@ -25,8 +25,10 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let (state, reason) = (payment.state, payment.reason.unwrap_or("-"));
         let (allocated, amount) = (micros(payment.allocated), micros(payment.amount));
         let (returned, split) = (micros(payment.returned), micros(payment.split));
+        let refunded = micros(model.set.payments[id].refunded);
         lines.push(format!(
-            "payment {id} {account} {state} {reason} {allocated} {returned} {split} {amount}"
+            "payment {id} {account} {state} {reason} {allocated} {returned} {refunded} {split} \
+             {amount}"
         ));
     }
     for ((account, currency), sum) in &summary.balances {
@@ -67,6 +69,9 @@ pub fn of_model(model: &Model) -> Vec<String> {
     }
     for (reference, invoice) in &*model.set.by_upstream {
         lines.push(format!("reference {reference} {invoice}"));
+    }
+    for account in model.set.accounts.values().filter(|account| account.closed) {
+        lines.push(format!("closed {}", account.account_id));
     }
     for event in &model.set.events {
         if let Fact::BalanceThreshold { account_id, level, balance, direction, .. } = &event.fact {
@@ -134,7 +139,9 @@ fn of_review(model: &Model) -> Vec<String> {
 }
 
 pub async fn of_database(database: &Database) -> Vec<String> {
-    const QUERIES: [&str; 19] = [
+    const QUERIES: [&str; 20] = [
+        "SELECT concat_ws(' ', 'closed', account_id) FROM accounts
+         WHERE closed_at IS NOT NULL",
         "SELECT concat_ws(' ', 'advice', advice_id, state, coalesce(used_by_payment, '-'))
          FROM remittance_advices",
         "SELECT concat_ws(' ', 'reference', reference, invoice_id) FROM invoice_references",
@@ -147,7 +154,7 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
-           coalesce(reason, '-'), allocated, returned, split, amount) FROM payments",
+           coalesce(reason, '-'), allocated, returned, refunded, split, amount) FROM payments",
         "SELECT concat_ws(' ', 'balance', account_id, currency, amount) FROM balances",
         "SELECT concat_ws(' ', 'allocation', payment_id, invoice_id, a.account_id,
            a.amount - a.reversed, rule, l.remaining) FROM allocations a

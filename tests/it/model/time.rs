@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use topup::domain::ids::{MessageId, RecordId, Source};
 use topup::domain::input::{Input, Message};
 use topup::domain::model::Model;
-use topup::domain::usage::{HoldAmount, HoldState, Usage};
+use topup::domain::usage::{Hold, HoldAmount, HoldState, Usage};
 
 use super::coverage::Coverage;
 use crate::harness::Direct;
@@ -14,8 +14,16 @@ use crate::harness::Direct;
 const LONG: i64 = 3_700;
 
 /// The model ends all that waits at once; the service tries each a last time, and that may end
-/// another way where it stood behind another, or where its refund's id was taken meanwhile.
+/// another way where it stood behind another, where its refund's id was taken meanwhile, or where a
+/// hold of the customer expires, which the service does first.
 pub fn may_pass(model: &Model) -> bool {
+    let held = |message: &Message| {
+        let live = |hold: &Hold| {
+            let owner = Some(&hold.account_id);
+            hold.state == HoldState::Live && owner == message.input.command_account()
+        };
+        model.set.usage.holds.values().any(live)
+    };
     let taken = |message: &Message| match &message.input {
         Input::Usage(Usage::Refund(refund)) => {
             let key = (refund.account_id.clone(), refund.refund_id.clone());
@@ -23,7 +31,10 @@ pub fn may_pass(model: &Model) -> bool {
         }
         _ => false,
     };
-    model.waiting.values().all(|queue| queue.len() == 1 && !queue.iter().any(taken))
+    model
+        .waiting
+        .values()
+        .all(|queue| queue.len() == 1 && !queue.iter().any(|one| taken(one) || held(one)))
 }
 
 pub async fn pass(direct: &Direct, model: &mut Model, now: DateTime<Utc>, coverage: &mut Coverage) {

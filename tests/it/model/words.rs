@@ -6,6 +6,7 @@ use serde_json::json;
 use topup::domain::ids::SuggestionId;
 use topup::domain::input::{Command, Input};
 use topup::domain::model::Model;
+use topup::domain::money::Money;
 use topup::domain::review::{Suggestion, SuggestionStatus};
 
 use crate::harness::Direct;
@@ -39,25 +40,31 @@ pub async fn said(direct: &mut Direct, model: &mut Model, now: DateTime<Utc>, se
     }
 }
 
-/// The number that the database gave it.
+/// The number that the database gave it: of the newest decision that offers this, the same choice.
 async fn stored(direct: &Direct, known: &Suggestion) -> String {
-    let invoices: Vec<String> =
-        known.invoices().iter().map(|id| format!("'{}'", id.as_str())).collect();
-    let mut with: Vec<String> =
-        known.with.iter().map(|other| format!("'{}'", other.0.as_str())).collect();
-    with.sort();
+    let list = |amounts: &[(String, i64)]| {
+        let mut lines: Vec<String> =
+            amounts.iter().map(|(id, amount)| format!("'{id} {amount}'")).collect();
+        lines.sort();
+        lines.join(", ")
+    };
+    let micros = |money: Money| money.to_micros().expect("micros");
+    let parts: Vec<_> = known.parts.iter().map(|p| (p.0.to_string(), micros(p.1))).collect();
+    let with: Vec<_> = known.with.iter().map(|p| (p.0.to_string(), micros(p.1))).collect();
     let sql = format!(
         "SELECT s.suggestion_id FROM suggestions s
-         JOIN suggestion_invoices i USING (suggestion_id)
-         WHERE s.payment_id = '{}' AND s.decision_id = (SELECT max(decision_id) FROM suggestions
-               WHERE payment_id = s.payment_id)
-         GROUP BY s.suggestion_id
-         HAVING array_agg(i.invoice_id ORDER BY i.invoice_id) = ARRAY[{}]
-            AND ARRAY(SELECT w.payment_id FROM suggestion_payments w
-                       WHERE w.suggestion_id = s.suggestion_id ORDER BY 1) = ARRAY[{}]::text[]",
-        known.payment_id,
-        invoices.join(", "),
-        with.join(", ")
+         WHERE s.payment_id = '{payment}' AND s.account_id = '{account}'
+           AND ARRAY(SELECT i.invoice_id || ' ' || i.amount FROM suggestion_invoices i
+                      WHERE i.suggestion_id = s.suggestion_id ORDER BY 1) = ARRAY[{parts}]::text[]
+           AND ARRAY(SELECT w.payment_id || ' ' || w.amount FROM suggestion_payments w
+                      WHERE w.suggestion_id = s.suggestion_id ORDER BY 1) = ARRAY[{with}]::text[]
+         ORDER BY s.status = 'open' DESC, s.decision_id DESC,
+                  s.suggestion_id LIKE '%-{choice}' DESC LIMIT 1",
+        choice = known.id.as_str().rsplit('-').next().expect("which of its decision"),
+        payment = known.payment_id,
+        account = known.account_id,
+        parts = list(&parts),
+        with = list(&with),
     );
     direct.database.value(&sql).await
 }

@@ -8,7 +8,7 @@ use crate::domain::account::Account;
 use crate::domain::decide::{Context, decide, usage};
 use crate::domain::effect::Decided;
 use crate::domain::ids::{AccountId, AllocationId, IdBlock, PaymentId};
-use crate::domain::input::{Command, Input, Message};
+use crate::domain::input::{Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::domain::invoice::{Invoice, folded_key};
 
 use crate::domain::matching::fold;
@@ -155,6 +155,9 @@ fn forget_lots(before: &WorkingSet, loaded: &mut WorkingSet, batch: &[Message]) 
                 let burnt = before.usage.charges.get(&key).into_iter().flat_map(|c| &c.burnt);
                 kept.extend(burnt.map(|burnt| burnt.lot_id));
             }
+            Input::Command(Command::ResolveReturn(_)) => {
+                named.extend(before.payments.keys().cloned());
+            }
             Input::Command(command) => named.extend(command.payment_id().cloned()),
             // What they mean is any payment.
             Input::BankTransaction(bank) if !bank.reversal => {}
@@ -229,6 +232,13 @@ fn in_a_batch(
             loaded.reversible.insert(payment_id.clone());
             let parts = before.parts.get(payment_id).into_iter().flatten();
             loaded.reversible.extend(parts.cloned());
+        }
+        if let Input::Command(Command::ResolveReturn(ResolveReturn {
+            word: ReturnWord::Take { payments, .. },
+            ..
+        })) = &message.input
+        {
+            loaded.reversible.extend(payments.iter().map(|taken| taken.0.clone()));
         }
     }
     forget_lots(before, &mut loaded, batch);

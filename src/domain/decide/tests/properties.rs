@@ -10,7 +10,7 @@ use crate::domain::advice::{AdviceLine, LineName};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{Cause, EventKey};
-use crate::domain::ids::{AccountId, MessageId, RecordId, Source};
+use crate::domain::ids::{AccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::invoice::{Invoice, InvoiceStatus, number_key};
 use crate::domain::ledger::LedgerAccount;
@@ -19,6 +19,7 @@ use crate::domain::model::Model;
 use crate::domain::model_gen::{Random, independent_log, random_log};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{Payment, PaymentState};
+use crate::domain::review::{Suggestion, SuggestionStatus};
 use crate::domain::testkit::{self, currency};
 use crate::domain::usage::{Charged, Lot};
 use crate::domain::working_set::WorkingSet;
@@ -72,7 +73,10 @@ fn check_books(model: &Model) {
             let key = (word, None, currency);
             summary.ledger.get(&key).copied().unwrap_or(Money::zero(currency))
         };
-        assert_eq!(booked(LedgerAccount::BankClearing.word()), received.negated());
+        // What the bank took for itself beside a return is the house's.
+        let at_bank = booked(LedgerAccount::BankClearing.word());
+        let at_bank = at_bank.add(booked(LedgerAccount::Fees.word())).expect("a small sum");
+        assert_eq!(at_bank, received.negated());
         assert_eq!(booked(LedgerAccount::UnallocatedCash.word()), unallocated);
         assert!(booked(LedgerAccount::ClawBackReceivable.word()).is_zero());
         assert!(booked(LedgerAccount::SplitClearing.word()).is_zero());
@@ -136,6 +140,11 @@ fn check_documents(model: &Model) {
         let unpaid = matches!(invoice.status, InvoiceStatus::Draft | InvoiceStatus::Voided);
         assert!(!unpaid || allocated.is_zero(), "{invoice:?}");
     }
+    for known in model.set.review.suggestions.values() {
+        let open = || known.iter().filter(|one| one.status == SuggestionStatus::Open);
+        let same = |one: &Suggestion| open().filter(|other| offers(one) == offers(other)).count();
+        assert!(open().all(|one| same(one) == 1), "the same is offered twice: {known:?}");
+    }
     for (payment_id, parts) in &model.set.parts {
         let whole = &model.set.payments[payment_id];
         let parts: Vec<&Payment> = parts.iter().map(|id| &model.set.payments[id]).collect();
@@ -160,6 +169,10 @@ fn check_documents(model: &Model) {
         };
         assert!(fits, "{payment:?}");
     }
+}
+
+fn offers(one: &Suggestion) -> (BTreeSet<InvoiceId>, BTreeSet<PaymentId>) {
+    (one.invoices(), one.payments())
 }
 
 fn check_sequences(model: &Model) {
@@ -238,6 +251,14 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let by_reference = owners(&|invoice| {
         text.contains(&invoice.payment_reference) || end_to_end == invoice.payment_reference
     });
+    let plain: String =
+        format!("{text}{end_to_end}").chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain = plain.to_uppercase();
+    let given = |invoice: &Invoice| {
+        let own = world.by_upstream.iter().filter(|(_, id)| **id == invoice.invoice_id);
+        own.map(|(key, _)| key.replace('-', "")).any(|key| plain.contains(&key))
+    };
+    let by_reference: BTreeSet<AccountId> = by_reference.union(&owners(&given)).cloned().collect();
     let by_number = owners(&|invoice| text.contains(&number_key(&invoice.invoice_id)));
     let by_advice = owners(&|invoice| is_advised(world, allocation, invoice));
     let known = identity(world, bank).expect("complete");
@@ -250,7 +271,7 @@ fn check_account(world: &WorkingSet, allocation: &Allocation) {
     let spoken_for = match allocation.rule {
         Rule::R2 | Rule::R3 => by_reference.contains(account_id),
         Rule::R2a => by_advice.contains(account_id),
-        Rule::R4 => by_number.contains(account_id),
+        Rule::R4 => by_number.union(&by_reference).any(|owner| owner == account_id),
         Rule::R5 => by_reference.union(&by_number).any(|owner| owner == account_id),
         _ => known.as_ref() == Some(account_id) || by_reference.contains(account_id),
     };
@@ -277,7 +298,7 @@ fn is_advised(world: &WorkingSet, paid: &Allocation, invoice: &Invoice) -> bool 
 #[test]
 fn what_overtakes_a_correction_could_as_well_have_come_after_it() {
     let mut compared = 0;
-    for seed in 0..600 {
+    for seed in 0..700 {
         let mut model = Model::new(policy(seed % 2 == 0));
         for message in random_log(seed, RECORDS) {
             compared += usize::from(overtakes(&model, &message));
@@ -346,6 +367,29 @@ fn interleave(logs: &[Vec<Message>], random: &mut Random) -> Vec<Message> {
     }
 }
 
+/// Three groups that share nothing end the same, whatever comes between their records.
+fn check_independent(seed: u64, apply: bool) {
+    let logs: Vec<Vec<Message>> =
+        (0..3).map(|group| independent_log(group, seed ^ u64::from(group), 25)).collect();
+    let mut random = Random::new(seed);
+    // A watermark speaks for everybody: here all usage counts as known.
+    let fed = |log: &[Message]| {
+        let mut model = Model::new(policy(apply));
+        model.set.usage.complete_through = Some(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+        for message in log {
+            model.feed(message, message.time);
+            // Else what waits would have its turn with the next record, of whichever group.
+            model.sweep(message.time);
+        }
+        model.summary()
+    };
+    let one_after_the_other = fed(&logs.concat());
+    for _ in 0..2 {
+        let mixed = interleave(&logs, &mut random);
+        assert_eq!(fed(&mixed), one_after_the_other, "seed {seed} {apply}");
+    }
+}
+
 /// A failing seed is printed, so no file with seeds is kept beside the code.
 pub(super) fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
@@ -394,25 +438,7 @@ proptest! {
 
     #[test]
     fn the_order_of_independent_records_does_not_matter(seed: u64, apply: bool) {
-        let logs: Vec<Vec<Message>> =
-            (0..3).map(|group| independent_log(group, seed ^ u64::from(group), 25)).collect();
-        let mut random = Random::new(seed);
-        // A watermark speaks for everybody: here all usage counts as known.
-        let fed = |log: &[Message]| {
-            let mut model = Model::new(policy(apply));
-            model.set.usage.complete_through = Some(chrono::DateTime::<chrono::Utc>::MAX_UTC);
-            for message in log {
-                model.feed(message, message.time);
-                // Else what waits would have its turn with the next record, of whichever group.
-                model.sweep(message.time);
-            }
-            model.summary()
-        };
-        let one_after_the_other = fed(&logs.concat());
-        for _ in 0..2 {
-            let mixed = interleave(&logs, &mut random);
-            prop_assert_eq!(&fed(&mixed), &one_after_the_other);
-        }
+        check_independent(seed, apply);
     }
 
     #[test]
@@ -479,7 +505,7 @@ const CORNERS: [&str; 45] = [
 fn random_logs_reach_every_corner() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let mut count = |what: String| *seen.entry(what).or_default() += 1;
-    for seed in 0..800 {
+    for seed in 0..1_200 {
         let log = random_log(seed, RECORDS);
         assert_eq!(log, random_log(seed, RECORDS), "a log is a function of its seed");
         let mut model = Model::new(policy(seed % 2 == 0));

@@ -263,3 +263,33 @@ fn a_command_without_a_customer_waits_by_its_payment() {
     let outcome = outcome_now(&desk, &dismissal.record);
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
 }
+
+/// Its turn comes before that of the refund whose end it needs: it has another one, whoever's
+/// record comes next, or if none does.
+#[test]
+fn what_waits_has_its_turn_until_nothing_changes() {
+    let mut desk = Desk::with_customers(crate::domain::matching::Policy::default());
+    desk.invoice("INV-1", "A", "100");
+    desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "100")));
+    desk.apply(allocate("PAY-1", "A", &[("INV-1", "")]));
+    desk.model.set.usage.complete_through = Some(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+    let back = message(&mut desk, deallocate("PAY-1", "INV-1", "A"));
+    let refund = desk.message(Input::Usage(crate::domain::usage::Usage::Refund(
+        crate::domain::usage::Refund {
+            refund_id: crate::domain::ids::RefundId::trusted("R-1"),
+            usage_id: crate::domain::ids::UsageId::trusted("U-1"),
+            account_id: account("A"),
+            amount: money("5"),
+        },
+    )));
+    desk.model.set.usage.complete_through = None;
+    assert!(matches!(desk.feed(&back), Outcome::Waiting(Need::Proof(_))));
+    desk.model.set.usage.complete_through = Some(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+    assert!(matches!(desk.feed(&refund), Outcome::Waiting(Need::Charge(..))));
+    desk.charge("U-1", "A", "5");
+    assert!(matches!(outcome_now(&desk, &refund.record), Outcome::Applied { .. }));
+    // What was spent meanwhile stays spent.
+    let ended = outcome_now(&desk, &back.record);
+    assert_eq!(*ended, Outcome::Rejected(Rejection::LotSpent));
+    assert!(desk.model.waiting.is_empty());
+}
