@@ -37,7 +37,8 @@ use send::Refused;
 const EVENTS: Window = Window { rows: 2_000, bytes: 8_388_608 };
 /// Held keys that are tried at once.
 const HELD: Window = Window { rows: 100, bytes: 4_194_304 };
-const LETTERS: Window = Window { rows: 64, bytes: 4_194_304 };
+/// Of copies of dead letters, which may each be as large as a record.
+pub const LETTERS: Window = Window { rows: 64, bytes: 4_194_304 };
 /// How often an idle relay looks.
 const IDLE: Duration = Duration::from_millis(50);
 const IDLE_HELD: Duration = Duration::from_secs(1);

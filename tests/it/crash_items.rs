@@ -31,6 +31,7 @@ fn spawn(direct: &Direct) -> Child {
         .env("DATABASE_URL", &direct.database.url)
         .env("KAFKA_BROKERS", "127.0.0.1:9")
         .env("TOPUP__KAFKA__TOPIC_PREFIX", &direct.database.name)
+        .env("TOPUP__USAGE__HOLD_MAX_AGE_SECONDS", "1")
         .stdout(Stdio::null())
         .stderr(log);
     for job in Job::ALL {
@@ -41,7 +42,7 @@ fn spawn(direct: &Direct) -> Child {
 }
 
 /// Whoever works on this row is killed, at once: the lock tells the test that it is in hand.
-async fn deadly(direct: &Direct, table: &str, when: &str) {
+pub async fn deadly(direct: &Direct, table: &str, when: &str) {
     for statement in [
         "CREATE FUNCTION deadly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              PERFORM pg_advisory_xact_lock(26, 9); PERFORM pg_sleep(25); RETURN NEW; END $$",
@@ -74,7 +75,7 @@ async fn pass_time(direct: &Direct) {
 
 /// Lets processes work, each killed when it has the deadly row in hand, until `done` is what is
 /// wanted. Returns how many were killed.
-async fn deaths_until(direct: &Direct, done: &str, wanted: &str) -> usize {
+pub async fn deaths_until(direct: &Direct, done: &str, wanted: &str) -> usize {
     let mut deaths = 0;
     let mut process = spawn(direct);
     let started = std::time::Instant::now();
@@ -97,7 +98,7 @@ async fn deaths_until(direct: &Direct, done: &str, wanted: &str) -> usize {
     deaths
 }
 
-const PUT_ASIDE: &str = "SELECT kind, item, code, attempts FROM failing_items";
+pub const PUT_ASIDE: &str = "SELECT kind, item, code, attempts FROM failing_items";
 
 /// Invoices that are to be sent before they are known, and become known: due, one of each customer.
 async fn sent_too_early(direct: &mut Direct, count: usize) {
@@ -178,7 +179,7 @@ async fn a_parked_return_that_kills_is_tried_seldom_and_the_others_at_once() {
 }
 
 /// Claims a tick for a runner that is dead: whoever comes takes it over.
-async fn claimed_by_the_dead(direct: &Direct, job: Job) {
+pub async fn claimed_by_the_dead(direct: &Direct, job: Job) {
     let (pool, now) = (direct.pipeline.pool(), Clock::System.now());
     let words: Vec<&str> = Job::ALL.into_iter().map(Job::word).collect();
     jobs::ensure(pool, &words, now).await.expect("known");

@@ -6,11 +6,13 @@ use topup::app::Worker;
 use topup::clock::Clock;
 use topup::config::Only;
 use topup::kafka::{Header, OutRecord};
+use topup::relay::LETTERS;
+use topup::store::outbox::{self, Letter};
 use topup::store::prune::{self, After, Pruned};
 use topup::store::views::status;
 
 use crate::harness::records::{account, draft, envelope};
-use crate::harness::{World, by_length};
+use crate::harness::{Direct, World, by_length};
 use crate::usage::charge;
 
 /// What a broker with its usual settings takes of a record, about.
@@ -261,4 +263,38 @@ async fn many_copies_that_are_too_large_hold_no_customer_back() {
     worker.kill().expect("it ends");
     worker.wait().expect("gone");
     world.finish().await;
+}
+
+/// 200 dead letters of 990 kB are 198 MB. Of their copies so much is in hand at once as the window
+/// has bytes, and what the last one is larger: each round takes as many as fit, and all have a turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_of_large_letters_are_in_hand_a_few_at_a_time() {
+    const COUNT: usize = 200;
+    const EACH: usize = 990_000;
+    let direct = Direct::new("r_window").await;
+    let rows = format!(
+        "WITH made AS (INSERT INTO dead_letters (topic, partition, record_offset, record_value,
+             record_headers, code, message, first_failed_at, last_failed_at)
+           SELECT 'commands', 0, n, convert_to(repeat('x', {EACH}), 'UTF8'), '[]', 'data_invalid',
+                  'no', now(), now() FROM generate_series(1, {COUNT}) n
+           RETURNING dead_letter_id)
+         INSERT INTO outbox (topic, key_kind, events, dead_letter_id, created_at)
+         SELECT 'dead-letters', 'record', 1, dead_letter_id, now() FROM made"
+    );
+    direct.database.execute(&rows).await;
+    let window = usize::try_from(LETTERS.bytes).expect("bytes");
+    let mut tx = direct.pipeline.pool().begin().await.expect("a transaction");
+    let (mut seen, mut after, mut rounds) = (0, 0, 0);
+    loop {
+        let letters = outbox::letters_in_tx(&mut tx, LETTERS, after).await.expect("letters");
+        let Some(last) = letters.last() else { break };
+        after = last.outbox_id;
+        let value = |letter: &Letter| letter.letter.raw.value.as_ref().map_or(0, Vec::len);
+        let bytes: usize = letters.iter().map(value).sum();
+        assert!(bytes <= window + EACH, "{bytes} bytes in hand");
+        (seen, rounds) = (seen + letters.len(), rounds + 1);
+    }
+    assert_eq!((seen, rounds), (COUNT, COUNT.div_ceil(window / EACH + 1)));
+    tx.rollback().await.expect("rolled back");
+    direct.finish().await;
 }
