@@ -63,6 +63,9 @@ pub fn decide_match(
     let (rule, outcome) = matching.run()?;
     let account = matching.account.clone().or_else(|| matching.known.clone());
     let watches = matching.watches(&outcome, account.as_ref());
+    // Several words of a text may mean one invoice: it is one choice.
+    let mut offered = BTreeSet::new();
+    matching.suggestions.retain(|entry| offered.insert(entry.invoice_id.clone()));
     matching.drop_rejected(rule, &outcome);
     let alias = matching.alias_used(&outcome, account.as_ref());
     let mut explanation = matching.explanation;

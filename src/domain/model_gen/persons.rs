@@ -5,7 +5,8 @@ use crate::domain::bank::{BankTransaction, CreditDebit, ReturnOf};
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::input::{
-    Command, Input, ReleasePayment, ReleaseWord, ResolveReturn, ReturnWord,
+    Command, CreateInvoice, Input, ReleasePayment, ReleaseWord, ResolveReturn, ReturnWord,
+    UpsertAccount,
 };
 use crate::domain::money::{Amount, Money};
 use crate::domain::usage::{Charge, Usage};
@@ -13,11 +14,39 @@ use crate::domain::usage::{Charge, Usage};
 impl Generator {
     /// One of the stories below.
     pub(super) fn plan_persons(&mut self) {
-        match self.random.below(10) {
+        match self.random.below(12) {
             0..6 => self.plan_parked_return(),
             6..9 => self.plan_release(),
-            _ => self.plan_closing(),
+            9 => self.plan_closing(),
+            _ => self.plan_equal(),
         }
+    }
+
+    /// Two invoices of one amount, and money for one of them that names neither.
+    fn plan_equal(&mut self) {
+        let first = CreateInvoice { send: true, ..self.create() };
+        let mut second = CreateInvoice { send: true, ..self.create() };
+        second.amount = first.amount;
+        second.account_id = first.account_id.clone();
+        if first.invoice_id == second.invoice_id {
+            return;
+        }
+        let payer = format!("EQUAL{}{}", self.world.tag, self.bank_ids);
+        let account_id = first.account_id.clone();
+        let payers = Some(vec![payer.clone()]);
+        let upsert = UpsertAccount { account_id, payer_accounts: payers, ..self.upsert() };
+        let paid = BankTransaction {
+            amount: first.amount,
+            debtor_account: Some(payer),
+            virtual_account: None,
+            end_to_end_id: None,
+            unstructured: Vec::new(),
+            ..self.credit()
+        };
+        let invoices = [first, second].map(Command::CreateInvoice);
+        self.planned.push_back(Input::Command(Command::UpsertAccount(upsert)));
+        self.planned.extend(invoices.map(Input::Command));
+        self.planned.push_back(Input::BankTransaction(Box::new(paid)));
     }
 
     fn payment_of(&self, credit: &BankTransaction) -> PaymentId {
