@@ -217,14 +217,15 @@ async fn parked_returns_are_tried_each_by_itself() {
         direct.applied(item).await;
     }
     refuse(&direct, "payment_returns", "NEW.bank_key = 'reversal:R1'").await;
-    let swept = direct.pipeline.sweep().await.expect("swept");
+    // One instant, however long the sweeps take.
+    let now = Clock::System.now();
+    let swept = direct.at(now).sweep().await.expect("swept");
     assert_eq!((swept.returns_applied, swept.failed), (1, 1));
     let whys = "SELECT string_agg(substr(bank_key, 10) || ' ' || why, ', ' ORDER BY bank_key)
                 FROM parked_returns";
     assert_eq!(direct.database.value(whys).await, "R1 no_original, R2 exceeds_payment");
     let tried = "SELECT string_agg(tried_at::text, ' ' ORDER BY bank_key) FROM parked_returns";
     let before = direct.database.value(tried).await;
-    let now = Clock::System.now();
     assert_eq!(direct.at(now).sweep().await.expect("swept").failed, 0);
     assert_eq!(direct.database.value(tried).await, before, "neither is tried at once again");
     assert_eq!(direct.at(now + TimeDelta::seconds(5)).sweep().await.expect("swept").failed, 1);

@@ -266,7 +266,8 @@ async fn many_copies_that_are_too_large_hold_no_customer_back() {
 }
 
 /// 200 dead letters of 990 kB are 198 MB. Of their copies so much is in hand at once as the window
-/// has bytes, and what the last one is larger: each round takes as many as fit, and all have a turn.
+/// has bytes, and what the last one is larger: each round takes as many as fit, and all have
+/// their turn.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_of_large_letters_are_in_hand_a_few_at_a_time() {
     const COUNT: usize = 200;

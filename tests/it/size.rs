@@ -58,8 +58,7 @@ fn world(size: usize) -> Vec<Draft> {
     for n in 0..size {
         let id = |kind: &str| format!("w-{kind}-{n}");
         // Open invoices of one customer, of the whole book, and of one amount.
-        let given = json!({ "references": [{ "reference": format!("GIVEN-{n:06}") }] });
-        let own = with(invoice(&format!("INV-B-{n}"), BIG, &odd(n)), &given);
+        let own = invoice(&format!("INV-B-{n}"), BIG, &odd(n));
         records.push(cmd(&id("own"), "invoice.create", &own));
         let other = invoice(&format!("INV-O-{n}"), &format!("OTHER-{n}"), "100.00");
         records.push(cmd(&id("other"), "invoice.create", &other));
@@ -72,8 +71,6 @@ fn world(size: usize) -> Vec<Draft> {
         records.push(money(&id("pending"), &pending));
         let orphan = taken_back(&format!("ORPHAN-{n}"), &format!("NEVER-{n}"), "5.00");
         records.push(money(&id("orphan"), &orphan));
-        // What a payer says of money that has not come.
-        records.push(advised(n));
         // What was paid by hand, and what is used of it.
         let paid = invoice(&format!("INV-P-{n}"), BIG, "30.00");
         records.push(cmd(&id("paid"), "invoice.create", &paid));
@@ -87,19 +84,6 @@ fn world(size: usize) -> Vec<Draft> {
         records.push(cmd(&id("waits"), "invoice.mark-sent", &waits));
     }
     records
-}
-
-/// An advice of money that pays an invoice of the customer, and of another one for no invoice.
-fn advised(n: usize) -> Draft {
-    let data = json!({
-        "advice_id": format!("A-{n}"), "bank_account": BANK, "payer_account": PAYER,
-        "amount": odd(900_000 + n), "currency": "SGD",
-        "invoices": [{ "invoice_id": format!("INV-LATE-{n}"), "amount": odd(900_000 + n) }],
-    });
-    (
-        Topic::BankPayments,
-        envelope(&rec("adv", n), "bank-gateway", "topup.remittance.advice.v1", &data),
-    )
 }
 
 fn taken_back(id: &str, of: &str, amount: &str) -> serde_json::Value {

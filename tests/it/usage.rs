@@ -276,3 +276,34 @@ async fn a_balance_that_was_never_below_its_limit_is_no_finding() {
     direct.run(&batch).await;
     direct.finish().await;
 }
+
+/// Each record in a batch of its own: a hold is set anew after a part of it was released, also to
+/// what it was; and nothing is released or given back of what is not known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_is_set_anew_in_batches_of_one() {
+    let mut direct = Direct::new("usage_anew").await;
+    topped_up(&mut direct, 1, "50.00").await;
+    let held = "SELECT amount - released FROM holds WHERE hold_id = 'H'";
+    let steps = [
+        ("hold", "10", "10000000"),
+        ("release", "4", "6000000"),
+        ("hold", "10", "10000000"),
+        ("release", "4", "6000000"),
+        ("release", "2", "4000000"),
+        ("hold", "12", "12000000"),
+        ("release", "0", "12000000"),
+        ("hold", "5", "5000000"),
+    ];
+    for (number, (kind, amount, left)) in (0..).zip(steps) {
+        let item = usage(&mut direct, &format!("u{number}"), kind, &hold("H", "A", amount));
+        direct.applied(item).await;
+        assert_eq!(direct.database.value(held).await, left, "{number}: {kind} {amount}");
+    }
+    let item = usage(&mut direct, "z1", "release", &hold("NEVER", "A", "0"));
+    direct.applied(item).await;
+    let item = usage(&mut direct, "z2", "refund", &refund("R", "NEVER", "A", "0"));
+    direct.applied(item).await;
+    let waiting = "SELECT count(*) FROM waiting_commands";
+    assert_eq!(direct.database.value(waiting).await, "0");
+    direct.finish().await;
+}

@@ -52,6 +52,8 @@ pub fn of_model(model: &Model) -> Vec<String> {
     }
     lines.extend(of_money(model));
     lines.extend(of_review(model));
+    let closed = model.set.accounts.values().filter(|account| account.closed);
+    lines.extend(closed.map(|account| format!("closed {}", account.account_id)));
     let own = |record: &&RecordId| record.source.as_str() != "topup-jobs";
     for (record, (_, outcome)) in model.inbox.iter().filter(|entry| own(&entry.0)) {
         let word = outcome.word();
@@ -69,9 +71,6 @@ pub fn of_model(model: &Model) -> Vec<String> {
     }
     for (reference, invoice) in &*model.set.by_upstream {
         lines.push(format!("reference {reference} {invoice}"));
-    }
-    for account in model.set.accounts.values().filter(|account| account.closed) {
-        lines.push(format!("closed {}", account.account_id));
     }
     for event in &model.set.events {
         if let Fact::BalanceThreshold { account_id, level, balance, direction, .. } = &event.fact {

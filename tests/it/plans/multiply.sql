@@ -20,8 +20,7 @@ BEGIN
                        'invoice_id', 'bank_key', 'bank_transaction_id', 'message_id', 'usage_id',
                        'hold_id', 'refund_id', 'wait_key', 'watch_key', 'needs', 'number_key',
                        'suggestion_id', 'original_key', 'statement_id', 'part_id', 'subject',
-                       'superseded_by', 'end_to_end_id', 'caused_by_id', 'item',
-                       'advice_id', 'used_by_payment', 'reference'])
+                       'superseded_by', 'end_to_end_id', 'caused_by_id', 'item'])
                        THEN attname || $x$ || '-x' || k$x$
                    WHEN atttypid = 'bigint'::regtype AND attname = ANY(ARRAY['lot_id',
                        'allocation_id', 'ledger_transaction_id', 'charge_id', 'cause_id',

@@ -291,3 +291,14 @@ fn a_hold_is_set_anew_under_its_id() {
     applied(&mut desk, Usage::Hold(held("H3", "4")));
     assert_eq!(of(&desk, "H3").1, HoldState::Captured);
 }
+
+/// There is nothing to wait for.
+#[test]
+fn nothing_is_given_back_of_what_is_not_known() {
+    let mut desk = Desk::new();
+    desk.refund("R-1", "NEVER", "A", "0");
+    desk.release("NEVER", "A", "0");
+    assert!(desk.model.waiting.is_empty());
+    assert!(desk.model.set.usage.refunds.is_empty() && desk.model.set.usage.holds.is_empty());
+    assert!(desk.balance("A").is_zero());
+}
