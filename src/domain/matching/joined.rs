@@ -1,7 +1,7 @@
 //! Numbers that people write in several words: `INV 71014`, `INV/2026/00013`, `INV #71014`, digits
 //! in groups, and numbers that leave out what the one before has: `INV-71523, 71524`.
 
-use super::numbers::{Number, Reader, is_an_invoices, significant};
+use super::numbers::{Number, Reader, is_an_invoices, is_measured, significant};
 use super::spans::{self, Span};
 use super::words::{is_invoice_word, is_number_word};
 use super::{fold, weak};
@@ -170,7 +170,7 @@ fn windows(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mu
         }
         let named = is_invoice_word(first.text);
         let doubtful = reader.is_barred(at)
-            || spaced && !named
+            || spaced && (!named || is_measured(line, at))
             || mixed
             || reader.is_common(text)
             || goes_on(line, parts, place);
@@ -269,7 +269,7 @@ fn lists(reader: &mut Reader<'_>, parts: &[Part<'_>], found: &mut Vec<Number>) {
                 Some(before) => shortened(letters, before, digits),
             };
             let sure = numbered && number.is_none() && letters == USUAL;
-            let doubtful = !sure || reader.is_common(digits);
+            let doubtful = !sure || reader.is_common(digits) || is_measured(line, part.at);
             let free = !words.is_empty() && !reader.is_barred(part.at);
             let words = words.into_iter().filter(|word| free && significant(word));
             let plain = |word: &String| Number::new(word, doubtful, part.at);

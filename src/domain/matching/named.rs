@@ -11,6 +11,17 @@ use crate::domain::ids::InvoiceId;
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::payment::ParkReason;
 
+/// Why a number is doubtful.
+const BARE: &str = "a bare number names an invoice only if the payer or the payer's name speaks \
+                    for it as well, or a word such as INVOICE stands right before it and nothing \
+                    right behind it that may say what else it is";
+const LETTERS_LEFT_OUT: &str = "the text leaves out letters or digits of the invoice's number, so \
+                                the payer or the payer's name must speak for it as well";
+const OTHER_ZEROS: &str = "the text has other zeros than the invoice's number, so the payer or the \
+                           payer's name must speak for it as well";
+const UNLIKE: &str = "the number is not written as the invoice's own, or may be a part of another, \
+                      so the payer or the payer's name must speak for it as well";
+
 /// Invoices, each with the strongest way in which the text names it.
 pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
@@ -93,6 +104,22 @@ impl<'a> Matching<'a> {
                 found.doubtful.remove(*id);
             }
             Some(_) => {}
+        }
+    }
+
+    /// Why the number that names the invoice needs a witness; `payments explain` prints it.
+    pub(super) fn doubt(&self, id: &InvoiceId) -> &'static str {
+        let key = fold::fold(id.as_str());
+        let mut numbers = self.subject.tokens.numbers.iter().flatten();
+        let Some(number) = numbers.find(|number| number.key == key) else { return UNLIKE };
+        if number.length() < number.word.len() {
+            LETTERS_LEFT_OUT
+        } else if number.is_bare() && number.doubtful {
+            BARE
+        } else if fold::with_zeros(&number.word) != fold::with_zeros(id.as_str()) {
+            OTHER_ZEROS
+        } else {
+            UNLIKE
         }
     }
 

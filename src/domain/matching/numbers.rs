@@ -7,7 +7,7 @@
 use super::fold::fold;
 use super::spans::{self, Span};
 use super::text::is_separator;
-use super::words::{self, Said};
+use super::words::{self, Behind, Said};
 use super::{joined, weak};
 use crate::domain::money::Currency;
 
@@ -61,6 +61,11 @@ impl Number {
 
     pub(super) fn ends_at(&self, end: usize) -> bool {
         self.at.1 == end
+    }
+
+    /// Digits and marks, without a letter.
+    pub(super) fn is_bare(&self) -> bool {
+        !self.word.bytes().any(|byte| byte.is_ascii_alphabetic())
     }
 
     #[must_use]
@@ -196,13 +201,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether the words right before say that a number of an invoice follows, and nothing behind says
-/// that it is something else: `INVOICE`, `INV NO.`; not `NO.` alone, nor `#`.
+/// Whether the words right before say that a number of an invoice follows, and what stands right
+/// behind says nothing of it: `INVOICE 71014 thanks`, `INV NO. 71014`; not `NO.` alone, nor `#`,
+/// nor `INVOICE 71014 Berlin`.
 pub(super) fn is_an_invoices(line: &str, at: Span) -> bool {
     // `请求书第71014号`: what is behind belongs to the word before.
     let counted = line.get(..at.0).is_some_and(|head| head.ends_with('第'));
     words::said_before(line, at.0) == Said::Invoice
         && (counted || !words::is_other_after(line, at.1))
+        && (counted || words::behind(line, at.1) == Behind::Harmless)
+}
+
+/// Whether the letters of the number stand apart from it, and what is behind says that it is money
+/// or how much of something: `INV 48272 bucks`.
+pub(super) fn is_measured(line: &str, at: Span) -> bool {
+    words::behind(line, at.1) == Behind::Other
 }
 
 /// Whether a word says that a number follows, of an invoice or of nobody knows what: it is looked

@@ -322,11 +322,11 @@ impl<'a> Line<'a> {
         }
         let head = self.text.get(..first.from).unwrap_or_default().trim_end();
         let tail = self.text.get(end..).unwrap_or_default().trim_start();
-        let sign = |c: Option<char>| c.is_some_and(|c| "$€£¥₹₩₫฿₱₽₺%".contains(c));
+        let sign = |c: Option<char>| c.is_some_and(|c| c == '%' || words::is_currency_sign(c));
         let signed = sign(head.chars().last()) || sign(tail.chars().next());
         // `4711 SGD 100.00` says nothing about 4711.
         let follows = self.gap(last).is_some_and(|gap| is_money(gap.trim_matches(not_letter)));
-        let after = !follows && is_money(self.letters_after(last));
+        let after = !follows && is_money(self.letters_after(last)) && !words::is_top_up(tail);
         let worded = is_money(self.letters_before(at)) || after;
         let repeats = is_amount(&digits, self.amounts)
             || cents && is_amount(digits.get(..digits.len() - 2).unwrap_or_default(), self.amounts)
@@ -427,7 +427,8 @@ fn not_letter(character: char) -> bool {
     !character.is_alphabetic()
 }
 
-fn is_money(word: &str) -> bool {
+/// What stands for money beside digits, wherever it stands: codes of currencies, and a few words.
+pub(super) fn is_money(word: &str) -> bool {
     MONEY_WORDS.contains(&word) || crate::domain::money::Currency::parse(word).is_ok()
 }
 

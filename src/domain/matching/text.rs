@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::near::Word;
 use super::numbers::{self, Number, Place};
+use super::words::{self, Behind};
 use super::{bare, fold, joined, near, reference, spans, upstream, weak};
 use crate::domain::bank::{BankTransaction, CUT_MARK};
 
@@ -282,16 +283,19 @@ fn scan<'a>(
         read.push((reader, found));
     }
     let begins = |line: &str| line.starts_with(|c: char| c.is_ascii_digit());
-    let goes_on: Vec<bool> = read.iter().skip(1).map(|(next, _)| begins(next.line())).collect();
+    let told = |line: &str| words::behind(line, 0) != Behind::Harmless;
+    let both = |line: &str| (begins(line), told(line));
+    let next: Vec<(bool, bool)> = read.iter().skip(1).map(|(next, _)| both(next.line())).collect();
     for (at, (mut reader, mut found)) in read.into_iter().enumerate() {
         let joined = joined::numbers(&mut reader, room);
         room = room.saturating_sub(joined.len());
         found.extend(joined);
         let line = reader.line();
-        if goes_on.get(at) == Some(&true) && line.chars().count() >= FULL_LINE {
-            // A full line was cut, and what it ends with may have more digits.
+        if let Some((digits, told)) = next.get(at).filter(|_| line.chars().count() >= FULL_LINE) {
+            // A full line was cut: what it ends with may have more digits, and a bare number goes
+            // with the first word of the next.
             let last = found.iter_mut().filter(|number| number.ends_at(line.len()));
-            last.for_each(|number| number.doubtful = true);
+            last.for_each(|number| number.doubtful |= *digits || *told && number.is_bare());
         }
         // The longest that is one of ours wins over what it contains.
         found.sort_by_key(|number| std::cmp::Reverse(number.length()));

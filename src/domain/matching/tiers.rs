@@ -23,9 +23,6 @@ use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
 
 /// Customers of suggestions whose next invoice has a parked payment looked at again.
 const SUGGESTED_WATCHED_MAX: usize = 3;
-/// A note of an explanation; `payments explain` prints it as it is.
-const DOUBTFUL: &str = "a bare number names an invoice only if the payer, the payer's name or a \
-                        word such as INVOICE before it speaks for it as well";
 /// Words of a text that are watched for an invoice that is not known yet.
 const WATCHES_MAX: usize = 8;
 
@@ -273,7 +270,7 @@ impl<'a> Matching<'a> {
             .any(|(id, (_, other))| other.account_id == *owner && !self.doubtful.contains(id));
         let witnessed = payer || beside || self.is_same_name(&entry_of(invoice));
         if !witnessed {
-            self.explanation.notes.push(DOUBTFUL);
+            self.explanation.notes.push(self.doubt(&invoice.invoice_id));
         }
         witnessed
     }

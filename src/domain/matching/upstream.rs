@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 
 use super::spans;
 use super::text::{Found, normalise};
-use super::words::{self, Said};
+use super::words::{self, Behind, Said};
 use crate::domain::bank::BankTransaction;
 use crate::domain::money::Currency;
 
@@ -280,13 +280,15 @@ fn is_free(line: &str, key: &str) -> bool {
     let digits = key.bytes().all(|byte| byte.is_ascii_digit());
     let Some((from, to)) = place_of(line, key).filter(|_| digits) else { return true };
     let said = words::said_before(line, from);
-    if said == Said::Other || words::is_other_after(line, to) {
+    let behind = words::behind(line, to);
+    if said == Said::Other || words::is_other_after(line, to) || behind == Behind::Other {
         return false;
     }
     let head = line.get(..from).unwrap_or_default();
     let named = REFERENCE_WORDS.contains(&spans::last_letters(head, 3).1);
     let alone = fold(line).is_some_and(|line| line == key);
-    key.len() >= CERTAIN_MIN || alone || named || said == Said::Invoice
+    let introduced = said == Said::Invoice && behind == Behind::Harmless;
+    key.len() >= CERTAIN_MIN || alone || named || introduced
 }
 
 /// Where the digits stand, grouped or not.

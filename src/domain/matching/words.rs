@@ -10,7 +10,10 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::fold::is_beside_numbers;
 use super::spans::last_letters;
 
+mod behind;
 mod tables;
+
+pub(super) use behind::{Behind, behind, is_currency_sign, is_top_up};
 
 use tables::{
     ACCOUNT_SENSE, AMBIGUOUS, FILLERS, INVOICE, INVOICE_BESIDE, NUMBER, NUMBER_BESIDE, OTHER,

@@ -90,7 +90,7 @@ const INVOICES: &[&str] = &[
 ];
 
 /// What a stranger's payment of exactly the amount pays, and what it suggests.
-fn stranger(id: &str, text: &str, code: &str) -> (Vec<String>, bool) {
+pub(super) fn stranger(id: &str, text: &str, code: &str) -> (Vec<String>, bool) {
     let mut desk = Desk::with_customers(Policy::default());
     desk.invoice(id, "A", "100");
     // The amount alone says nothing.
@@ -110,7 +110,7 @@ fn stranger(id: &str, text: &str, code: &str) -> (Vec<String>, bool) {
 
 const NUMBERS: [&str; 7] = ["4711", "71014", "1234567", "0123", "2026-00013", "71014-2", "1234A"];
 
-fn filled(form: &str, number: &str) -> String {
+pub(super) fn filled(form: &str, number: &str) -> String {
     form.replacen("{}", number, 1)
 }
 

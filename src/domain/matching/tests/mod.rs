@@ -2,6 +2,7 @@
 
 mod alike;
 mod bare;
+mod behind;
 mod context;
 mod hints;
 mod identity;
