@@ -126,6 +126,10 @@ fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
         for (count, group) in (2..).zip(groups.iter().skip(start.saturating_add(1)).take(8)) {
             let gap = line.get(last.to..group.from).unwrap_or_default();
             let marks = matches!(gap, "-" | "/" | "." | "_" | ":");
+            // `4996 / 2026`
+            if matches!(gap, " / " | " /" | "/ ") && count == 2 {
+                found.push_of_year(first.text, group.text);
+            }
             if marks && count <= GROUPS_MAX && free(&mut reader, first.from, group.to) {
                 let text = line.get(first.from..group.to).unwrap_or_default();
                 found.push(text);
@@ -158,7 +162,9 @@ fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
         }
         found.push(first.text);
         found.push_with_year(first.text);
+        found.push_without_day(first.text, line.get(first.to..).unwrap_or_default());
         of_year(line, &groups, start, found);
+        of_month(line, &groups, start, found);
         shortened(line, &groups, start, found);
         range(line, &groups, start, found);
     }
@@ -207,6 +213,21 @@ fn of_year(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
             }
         }
         last = Some(group);
+    }
+}
+
+/// `9007/11/2026`: a number of a month of a year.
+fn of_month(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+    let Some([number, month, year]) = groups.get(start..).and_then(|rest| rest.first_chunk())
+    else {
+        return;
+    };
+    let marks = [(number.to, month.from), (month.to, year.from)];
+    let marked = |(from, to): (usize, usize)| matches!(line.get(from..to), Some("/" | "-" | "."));
+    let telling = number.text.len() > 2 && !weak::is_year(number.text);
+    let of_year = month.text.parse().is_ok_and(|month: u32| (1..=12).contains(&month));
+    if marks.into_iter().all(marked) && telling && of_year && weak::is_year(year.text) {
+        found.push_of_year(number.text, year.text);
     }
 }
 
@@ -263,6 +284,28 @@ impl Found {
             && GLUED.contains(&text.len())
         {
             self.push(&format!("{year}-{number}"));
+        }
+        // `2607330` for 2026-7330; a day of six digits is none.
+        if let Some((year, number)) = text.split_at_checked(2)
+            && year.parse().is_ok_and(|year: u32| SHORT_YEAR.contains(&year))
+            && GLUED.contains(&text.len())
+        {
+            self.push(&format!("20{year}-{number}"));
+        }
+    }
+
+    /// `7101428NOV`: a number and a day, with nothing between.
+    fn push_without_day(&mut self, text: &str, tail: &str) {
+        let month = tail.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        if !weak::is_month(month) {
+            return;
+        }
+        for digits in 1..=2 {
+            let at = text.len().checked_sub(digits);
+            let (number, day) = at.and_then(|at| text.split_at_checked(at)).unwrap_or_default();
+            if day.parse().is_ok_and(|day: u32| (1..=31).contains(&day)) {
+                self.push(number);
+            }
         }
     }
 

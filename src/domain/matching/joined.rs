@@ -20,6 +20,10 @@ const GROUPED_DIGITS_MIN: usize = 12;
 const SHORT_MIN: usize = 2;
 /// What most numbers of invoices begin with; people write the word in full.
 const USUAL: &str = "INV";
+/// Models of references: two letters and two digits, then up to so many groups.
+const MODEL: usize = 4;
+const MODEL_COUNTRIES: [&str; 2] = ["HR", "SI"];
+const MODEL_GROUPS_MAX: usize = 6;
 /// Words between numbers of one list.
 const AND: [&str; 8] = ["AND", "UND", "ET", "Y", "E", "EN", "OCH", "OG"];
 
@@ -73,6 +77,7 @@ pub(super) fn numbers(reader: &mut Reader<'_>, most: usize) -> Vec<Number> {
             break;
         }
         windows(reader, &parts, start, &mut found);
+        models(reader, &parts, start, &mut found);
         found.extend(groups(reader, &parts, start));
     }
     lists(reader, &parts, &mut found);
@@ -176,6 +181,47 @@ fn windows(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mu
             || goes_on(line, parts, place);
         let whole = named && !mixed || !spaced;
         found.push(Number { awaited: named && !mixed, whole, ..Number::new(text, doubtful, at) });
+    }
+}
+
+/// `HR01 7336-68947`, `SI12 1234567890120`: references of Croatia and Slovenia, with a space behind
+/// the model, or none; upstream gives them as plain numbers.
+fn models(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mut Vec<Number>) {
+    let line = reader.line();
+    let Some(first) = parts.get(start) else { return };
+    let Some((model, digits)) = first.text.split_at_checked(MODEL) else { return };
+    let (country, kind) = model.split_at(2);
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !MODEL_COUNTRIES.contains(&country) || !all_digits(kind) || !all_digits(digits) {
+        return;
+    }
+    // With the groups as they are written, and with the marks alone between them.
+    let (mut written, mut marked, mut last) = (digits.to_owned(), digits.to_owned(), first);
+    let mut ends = vec![(first.at.1, written.clone(), marked.clone())];
+    for part in parts.iter().skip(start.saturating_add(1)).take(MODEL_GROUPS_MAX) {
+        let gap = between(line, last, part);
+        if !part.is_digits() || !matches!(gap, " " | "-") {
+            break;
+        }
+        written.push_str(if written.is_empty() { "" } else { gap });
+        written.push_str(part.text);
+        marked.push_str(if gap == "-" { gap } else { "" });
+        marked.push_str(part.text);
+        last = part;
+        ends.push((part.at.1, written.clone(), marked.clone()));
+    }
+    for (end, written, marked) in
+        ends.into_iter().rev().filter(|(_, written, _)| !written.is_empty())
+    {
+        let at = (first.at.0, end);
+        let doubtful = reader.is_barred(at);
+        let apart = [format!("{model} {written}"), format!("{model} {marked}")];
+        for word in apart.into_iter().chain([format!("{model}{marked}")]) {
+            let new = Number { awaited: false, ..Number::new(&word, doubtful, at) };
+            if significant(&word) && !found.iter().any(|other| other.key == new.key) {
+                found.push(new);
+            }
+        }
     }
 }
 

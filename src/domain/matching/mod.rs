@@ -8,6 +8,7 @@ pub(in crate::domain) mod advised;
 mod bare;
 mod currency;
 pub mod fold;
+mod forms;
 mod hints;
 mod joined;
 mod learned;

@@ -33,6 +33,12 @@ pub fn mint(entropy: &[u8; 32]) -> String {
         let character = BODY_ALPHABET[value % BODY_ALPHABET.len()];
         body.push(char::from(character));
     }
+    of_body(&body)
+}
+
+/// The reference with that body: digits and capital letters.
+#[must_use]
+pub(super) fn of_body(body: &str) -> String {
     let check = 98_u32.saturating_sub(remainder(body.bytes().chain(*b"RF00")).unwrap_or(0));
     format!("RF{check:02}{body}")
 }

@@ -7,8 +7,9 @@ use unicode_normalization::UnicodeNormalization;
 use super::near::Word;
 use super::numbers::{self, Number, Place};
 use super::words::{self, Behind};
-use super::{bare, fold, joined, near, reference, spans, upstream, weak};
+use super::{bare, fold, forms, joined, near, reference, spans, upstream, weak};
 use crate::domain::bank::{BankTransaction, CUT_MARK};
+use crate::domain::money::Currency;
 
 /// Letters and digits of an account number.
 const PAYER_ACCOUNT_MAX: usize = 64;
@@ -85,6 +86,18 @@ impl Tokens {
 
     fn names_nothing(&self) -> bool {
         self.references.is_empty() && self.numbers.is_empty() && self.near.is_empty()
+    }
+
+    /// What else the references are called: [`forms::others`].
+    fn add_other_forms(&mut self, currency: Currency) {
+        let known = &self.references;
+        let others = known.iter().flat_map(|(reference, found)| {
+            forms::others(reference, currency).into_iter().map(|other| (other, *found))
+        });
+        let new = |other: &(String, Found)| !known.iter().any(|known| known.0 == other.0);
+        let room = TOKENS_MAX.saturating_sub(known.len());
+        let others: Vec<(String, Found)> = others.filter(new).take(room).collect();
+        self.references.extend(others);
     }
 
     /// Each number once. Where the text says it twice, the better place counts.
@@ -181,6 +194,7 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     }
     let room = TOKENS_MAX.saturating_sub(tokens.references.len());
     tokens.references.extend(upstream::candidates(bank).into_iter().take(room));
+    tokens.add_other_forms(bank.amount.currency());
     tokens
 }
 
@@ -203,7 +217,10 @@ pub(super) fn digits(bank: &BankTransaction) -> impl Iterator<Item = Word> {
     let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));
     let mut lines: Vec<String> = written.map(|line| dashed(normalise(line))).collect();
     lines.extend(bank.creditor_reference.as_deref().map(normalise));
-    let given = bank.end_to_end_id.as_deref().filter(|id| !weak::is_weak_reference(id));
+    // A few digits alone are a number here, as they are in a text.
+    let few = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit()) && !weak::is_date_part(id);
+    let given = bank.end_to_end_id.as_deref();
+    let given = given.filter(|id| few(id) || !weak::is_weak_reference(id));
     lines.extend(given.map(normalise));
     lines.extend(bank.debtor_name.as_deref().map(normalise));
     bare::words(&lines, &spans::amounts(bank)).into_iter().map(Word::Digits)

@@ -3,9 +3,9 @@
 
 use chrono::NaiveDate;
 
-use super::spans;
 use super::text::{Found, normalise};
 use super::words::{self, Behind, Said};
+use super::{forms, spans};
 use crate::domain::bank::BankTransaction;
 use crate::domain::money::Currency;
 
@@ -20,18 +20,11 @@ const TELLING_MIN: usize = 7;
 /// So many digits are no house and no customer, unless a word says so.
 const CERTAIN_MIN: usize = 10;
 /// Words that say that a reference follows.
-const REFERENCE_WORDS: [&str; 10] = [
-    "KID",
-    "OCR",
-    "OGM",
-    "VIITE",
-    "VIITENRO",
-    "VIITENUMERO",
-    "REF",
-    "REFERENCE",
-    "REFERENS",
-    "REFERENSNUMMER",
-];
+const REFERENCE_WORDS: &str = "KID KIDNR KIDNUMMER OCR OCRNR OCRNUMMER OGM VCS VIITE VIITENRO \
+    VIITENR VIITENUMERO VIITENUMBER VIITENUMBRI MAKSUVIITE VIITTEENNE LASKUVIITE QRR QR ESR BVR \
+    PVR REF REFNR REFNO REFERENCE REFERENS REFERENSNR REFERENSNUMMER REFERANSE REFERANSENUMMER \
+    REFERENZ REFERENZNR REFERENZNUMMER KOMMUNIKATIE COMMUNICATION COMMUNICATIE MEDEDELING \
+    BETALINGSID BETALNINGSREFERENS BETALINGSREFERANSE FIK GIK";
 /// Groups in which a reference is printed.
 const GROUPS_MAX: usize = 12;
 
@@ -165,6 +158,12 @@ pub fn parse(given: &GivenReference, currency: Currency) -> Result<UpstreamRefer
         }
         return Ok(UpstreamReference { key, scheme: None, text: text.to_owned() });
     };
+    // Banks carry these with zeros before them, or without.
+    let padded = matches!(scheme, Scheme::Kid | Scheme::Ocr | Scheme::Viite);
+    let key = match forms::unpadded(&key).filter(|_| padded) {
+        Some(short) => short.to_owned(),
+        None => key,
+    };
     if scheme.verifies(&key) {
         Ok(UpstreamReference { key, scheme: Some(scheme), text: text.to_owned() })
     } else {
@@ -285,10 +284,30 @@ fn is_free(line: &str, key: &str) -> bool {
         return false;
     }
     let head = line.get(..from).unwrap_or_default();
-    let named = REFERENCE_WORDS.contains(&spans::last_letters(head, 3).1);
+    let named = is_named(head);
     let alone = fold(line).is_some_and(|line| line == key);
     let introduced = said == Said::Invoice && behind == Behind::Harmless;
     key.len() >= CERTAIN_MIN || alone || named || introduced
+}
+
+fn is_reference_word(word: &str) -> bool {
+    REFERENCE_WORDS.split_whitespace().any(|known| known == word)
+}
+
+/// Whether a word right before says that a reference follows: `VIITE`, `OCR-NR:`.
+fn is_named(head: &str) -> bool {
+    let (before, word) = spans::last_letters(head, 3);
+    let numbered = words::is_number_word(word);
+    is_reference_word(word) || numbered && is_reference_word(spans::last_letters(before, 3).1)
+}
+
+/// `VIITE497345925`: the digits behind such a word without a space.
+fn behind_its_word(part: &str) -> &str {
+    let letters = part.bytes().take_while(u8::is_ascii_alphabetic).count();
+    match part.split_at_checked(letters) {
+        Some((word, digits)) if !digits.is_empty() && is_reference_word(word) => digits,
+        _ => part,
+    }
 }
 
 /// Where the digits stand, grouped or not.
@@ -338,6 +357,7 @@ fn joined(line: &str) -> Vec<String> {
     for run in line.split(outside) {
         let parts: Vec<&str> = run
             .split(|c: char| !c.is_ascii_alphanumeric())
+            .map(behind_its_word)
             .filter(|part| !part.is_empty())
             .collect();
         for (start, first) in parts.iter().enumerate() {

@@ -17,7 +17,8 @@ pub(super) use behind::{Behind, behind, is_currency_sign, is_top_up};
 
 use tables::{
     ACCOUNT_SENSE, AMBIGUOUS, FILLERS, INVOICE, INVOICE_BESIDE, NUMBER, NUMBER_BESIDE, OTHER,
-    OTHER_BESIDE, OTHER_BESIDE_AFTER, SHORT, SHORT_NUMBER, STREET_ENDS, STREETS, UNITS,
+    OTHER_BESIDE, OTHER_BESIDE_AFTER, PAPER, SHORT, SHORT_NUMBER, SLAVIC_INVOICE, STREET_ENDS,
+    STREETS, TAXES, UNITS,
 };
 
 /// Words between a number and the one that says what it is.
@@ -40,6 +41,7 @@ static AMBIGUOUS_WORDS: Set = LazyLock::new(|| set(&[AMBIGUOUS]));
 static NUMBERS: Set = LazyLock::new(|| set(&[NUMBER]));
 static PASSED: Set = LazyLock::new(|| set(&[NUMBER, FILLERS]));
 static OTHERS: Set = LazyLock::new(|| set(OTHER));
+static PAPERS: Set = LazyLock::new(|| set(&[PAPER]));
 static ACCOUNTS: Set = LazyLock::new(|| set(&[ACCOUNT_SENSE]));
 static ROADS: Set = LazyLock::new(|| set(&[STREETS]));
 static AMOUNTS_OF: Set = LazyLock::new(|| set(&[UNITS]));
@@ -104,6 +106,13 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         if matches!(word, "C" | "С") && before.ends_with('/') {
             return Said::Other;
         }
+        // `FAKTURA VAT NR`, `F-VAT`, `RACUN ST.`: the kind of the invoice, or a word for a number.
+        if TAXES.contains(&word) && is_slavic_invoice(before) {
+            return Said::Invoice;
+        }
+        if PAPERS.contains(word) {
+            return Said::Nothing;
+        }
         if OTHERS.contains(word) || STREET_ENDS.split_whitespace().any(|end| word.ends_with(end)) {
             return Said::Other;
         }
@@ -124,6 +133,14 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         head = before;
     }
     Said::Nothing
+}
+
+/// `FAKTURA` and its like stand right before.
+fn is_slavic_invoice(before: &str) -> bool {
+    let (earlier, word) = last_letters(before, GAP_MAX);
+    // `RACUN DDV ST.`
+    let word = plain(if TAXES.contains(&word) { last_letters(earlier, GAP_MAX).1 } else { word });
+    SLAVIC_INVOICE.split_whitespace().any(|known| known == word.as_ref())
 }
 
 /// The words for an invoice that mean an account as well do so behind some others.

@@ -197,11 +197,11 @@ fn came(payment: &PaymentView) -> StoryStep {
     };
     let payer = bank.debtor_name.as_deref().or(bank.debtor_account.as_deref());
     let payer = payer.map_or_else(|| "a payer without a name".to_owned(), str::to_owned);
-    let text = if bank.unstructured.is_empty() {
-        "without a text".to_owned()
-    } else {
-        format!("text: {}", bank.unstructured.join(" | "))
-    };
+    let reference = bank.creditor_reference.as_ref().map(|text| format!("reference: {text}"));
+    let written = bank.unstructured.join(" | ");
+    let written = (!written.is_empty()).then(|| format!("text: {written}"));
+    let text: Vec<String> = reference.into_iter().chain(written).collect();
+    let text = if text.is_empty() { "without a text".to_owned() } else { text.join(", ") };
     let before = bank.announced_at.map(|at| format!(", announced at {at}")).unwrap_or_default();
     let what = format!("{money} booked on {}{before} from {payer}, {text}", bank.booking_date);
     step(row.recorded_at, StepKind::Came, "the bank", what)

@@ -179,3 +179,60 @@ fn numbers_of_a_year_are_one_choice() {
         }
     }
 }
+
+/// Titles of invoices and receipts, the number of a month or of a short year, and what is glued to
+/// a day: each is at least suggested, whoever pays.
+#[test]
+fn titles_of_many_countries_are_read() {
+    let mut missed = Vec::new();
+    for (id, text) in [
+        ("30097", "Faktura VAT nr 30097"),
+        ("INV-30097", "Faktura VAT nr 30097"),
+        ("74366", "faktura vat 74366"),
+        ("53745", "F-VAT 53745"),
+        ("53745", "F. VAT nr 53745"),
+        ("51116", "račun št. 51116"),
+        ("51116", "račun DDV št. 51116"),
+        ("51116", "faktura číslo 51116"),
+        ("51116", "faktura DPH č. 51116"),
+        ("INV-2026-04996", "invoice no 4996 / 2026"),
+        ("INV-2026-04996", "invoice no 4996 /2026"),
+        ("INV-2026-09007", "FV 9007/11/2026"),
+        ("INV-2026-09007", "FV 9007/2026"),
+        ("INV-2026-07330", "Inv2607330"),
+        ("INV-2026-07330", "Inv 2607330"),
+        ("78612", "quittance 78612"),
+        ("63589", "ricevuta 63589"),
+        ("63589", "recibo nº 63589"),
+        ("67364", "накладная 67364"),
+        ("65697", "bon 65697"),
+        ("INV-76906", "INV-7690612NOV"),
+        ("INV-76906", "INV-769062NOV2026"),
+    ] {
+        let mut desk = Desk::with_customers(Policy::default());
+        desk.invoice(id, "A", "100");
+        desk.invoice("XK-900001", "B", "100");
+        desk.receive(credit_saying("1", "100", &[text]));
+        let foreign = desk.pays("1").iter().any(|part| part.starts_with("XK"));
+        let good = desk.suggested("1").first() == Some(&id) || !desk.pays("1").is_empty();
+        missed.extend((!good || foreign).then_some((id, text)));
+    }
+    assert!(missed.is_empty(), "{}: {missed:#?}", missed.len());
+}
+
+/// A few digits alone are a number in the end-to-end id as well.
+#[test]
+fn few_digits_in_the_end_to_end_id_are_suggested() {
+    for digits in ["76232", "4711", "00076232"] {
+        let mut desk = Desk::with_customers(Policy::default());
+        let id = digits.trim_start_matches('0');
+        desk.invoice(id, "A", "100");
+        desk.invoice("XK-900001", "B", "100");
+        let bank = BankTransaction {
+            end_to_end_id: Some(digits.to_owned()),
+            ..credit_saying("1", "100", &["topup"])
+        };
+        desk.receive(bank);
+        assert_eq!((desk.pays("1").len(), desk.suggested("1")), (0, vec![id]), "{digits}");
+    }
+}

@@ -248,3 +248,79 @@ fn what_is_minted_is_nobodys() {
         }
     }
 }
+
+/// As banks carry it: with zeros before it, as ISO 11649, glued to its word, behind any word.
+/// B's invoice has the same amount, so that the amount alone says nothing.
+#[test]
+fn a_reference_is_found_as_banks_carry_it() {
+    let (viite, kid, ocr) = (Some(Scheme::Viite), Some(Scheme::Kid), Some(Scheme::Ocr));
+    for (code, given, scheme, field, quote) in [
+        ("EUR", "681458725", viite, true, "00000000000681458725"),
+        ("EUR", "681458725", None, true, "00000000000681458725"),
+        ("EUR", "00000000000681458725", viite, true, "681458725"),
+        ("EUR", "699897530", viite, true, "RF77699897530"),
+        ("EUR", "699897530", viite, true, "RF77 6998 9753 0"),
+        ("EUR", "699897530", viite, true, "RF77000699897530"),
+        ("EUR", "699897530", viite, false, "RF77 6998 9753 0"),
+        ("EUR", "RF77699897530", None, true, "699897530"),
+        ("EUR", "RF77699897530", None, true, "00000000000699897530"),
+        ("EUR", "RF77699897530", None, false, "viite 69989 7530"),
+        ("NOK", "5971782635", kid, true, "00005971782635"),
+        ("NOK", "00005971782635", kid, true, "5971782635"),
+        ("NOK", "5971782635", kid, false, "KID00005971782635"),
+        ("EUR", "497345925", viite, false, "VIITE497345925"),
+        ("EUR", "497345925", viite, false, "viite:497345925"),
+        ("EUR", "896498172", viite, false, "viitenumber 896498172"),
+        ("EUR", "896498172", viite, false, "Viitenro. 896498172"),
+        ("EUR", "896498172", viite, false, "maksuviite 896498172"),
+        ("SEK", "766888713", ocr, false, "OCR-nr: 766888713"),
+        ("SEK", "766888713", ocr, false, "OCR nr 766888713"),
+        ("SEK", "766888713", ocr, false, "OCR766888713"),
+        ("SEK", "766888713", ocr, false, "OCRnr 766888713"),
+        ("CHF", QRR, None, false, "QRR210000000003139471430009017"),
+        ("CHF", QRR, None, false, "QRR21 00000 00003 13947 14300 09017"),
+    ] {
+        let mut desk = Desk::with_customers(Policy::default());
+        invoice_in(&mut desk, code, ("INV-7", "A"), &[(given, scheme)]);
+        invoice_in(&mut desk, code, ("INV-8", "B"), &[]);
+        let mut bank = credit_saying("T1", "100.00", &[]);
+        bank.amount = Money::from_micros(100_000_000, currency(code));
+        match field {
+            true => bank.creditor_reference = Some(quote.to_owned()),
+            false => bank.unstructured = vec![quote.to_owned()],
+        }
+        let got = desk.receive(bank);
+        assert_eq!(got, (Rule::R2, PaymentState::Allocated), "{given} {quote}");
+        assert_eq!(desk.owner("T1"), Some("A"), "{given} {quote}");
+    }
+}
+
+/// References of Croatia and Slovenia have no check digits of their own here: as plain numbers they
+/// are found letter for letter, and another customer's invoice of the amount is not put before.
+#[test]
+fn references_with_a_model_are_found_letter_for_letter() {
+    for (given, quote) in [
+        ("HR01 7336-68947", "HR01 7336-68947"),
+        ("HR01 7336-68947", "HR017336-68947"),
+        ("HR01 7336-68947", "uplata HR01 7336-68947 hvala"),
+        ("HR017336-68947", "HR01 7336-68947"),
+        ("HR00 123-456-789", "HR00 123-456-789"),
+        ("SI12 1234567890120", "SI12 1234567890120"),
+        ("SI12 1234567890120", "SI121234567890120"),
+        ("SI12 1234567890120", "SI12 1234 5678 9012 0"),
+    ] {
+        for field in [true, false] {
+            let mut desk = Desk::with_customers(Policy::default());
+            invoice_in(&mut desk, "EUR", ("INV-7", "A"), &[(given, None)]);
+            invoice_in(&mut desk, "EUR", ("INV-8", "B"), &[]);
+            let mut bank = credit_saying("T1", "100.00", &[]);
+            bank.amount = Money::from_micros(100_000_000, currency("EUR"));
+            match field {
+                true => bank.creditor_reference = Some(quote.to_owned()),
+                false => bank.unstructured = vec![quote.to_owned()],
+            }
+            desk.receive(bank);
+            assert_eq!(desk.suggested("T1"), ["INV-7"], "{given} {quote}");
+        }
+    }
+}

@@ -42,7 +42,7 @@ pub(in crate::domain::matching) enum Behind {
 pub(in crate::domain::matching) fn behind(line: &str, to: usize) -> Behind {
     let tail = line.get(to..).unwrap_or_default();
     // `71014,-`, `71014/=`: a price without its cents.
-    let price = tail.trim_start_matches(' ').starts_with(|c| matches!(c, ',' | '.' | ':' | '/'));
+    let price = tail.trim_start_matches(' ').starts_with([',', '.', ':', '/']);
     let mark = tail.trim_start_matches(' ').get(1..).and_then(|rest| rest.chars().next());
     if price && matches!(mark, Some('-' | '=')) {
         return Behind::Other;
