@@ -7,7 +7,7 @@ use super::tiers::{Matching, Step};
 use super::{MatchOutcome, NamedBy, fold, text};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
-use crate::domain::ids::InvoiceId;
+use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::payment::ParkReason;
 
@@ -65,14 +65,55 @@ impl<'a> Matching<'a> {
             for written in [Written::Exactly, Written::Otherwise] {
                 for number in run {
                     let ids = self.written(number, written);
-                    if !ids.is_empty() && !taken.iter().any(|other| other.overlaps(number)) {
-                        taken.push(number);
-                        self.add(number, &ids, &mut found);
+                    if ids.is_empty() || taken.iter().any(|other| other.overlaps(number)) {
+                        continue;
                     }
+                    let rival = self.rival(number, &ids, run);
+                    let (number, ids) = match rival {
+                        Some((longer, theirs)) if self.is_known(&theirs) => (longer, theirs),
+                        Some((_, theirs)) if !self.is_known(&ids) => {
+                            taken.push(number);
+                            found.ambiguous.extend(ids.iter().chain(&theirs).copied().cloned());
+                            continue;
+                        }
+                        _ => (number, ids),
+                    };
+                    taken.push(number);
+                    self.add(number, &ids, &mut found);
                 }
             }
         }
         found
+    }
+
+    /// What the text says there as well, as long or longer, if that is an invoice of another
+    /// customer: `INV 43125` is INV-43125, and has 43125 in it.
+    fn rival<'n>(
+        &self,
+        number: &Number,
+        ids: &[&'a InvoiceId],
+        run: &'n [Number],
+    ) -> Option<(&'n Number, Vec<&'a InvoiceId>)> {
+        let owners = self.owners(ids);
+        let longer = |other: &&Number| {
+            other.key != number.key && other.overlaps(number) && other.length() >= number.length()
+        };
+        run.iter().filter(longer).find_map(|other| {
+            let theirs = self.written(other, Written::Otherwise);
+            let others = self.owners(&theirs).difference(&owners).next().is_some();
+            others.then_some((other, theirs))
+        })
+    }
+
+    fn owners(&self, ids: &[&InvoiceId]) -> BTreeSet<&'a AccountId> {
+        let invoices = ids.iter().filter_map(|id| self.set.invoices.get(*id));
+        invoices.map(|invoice| &invoice.account_id).collect()
+    }
+
+    /// Whether the known payer is the customer of all of them.
+    fn is_known(&self, ids: &[&InvoiceId]) -> bool {
+        let known = self.known.as_ref().map(|known| &known.account_id);
+        known.is_some_and(|known| self.owners(ids).into_iter().eq([known]))
     }
 
     /// The invoices whose number it is.

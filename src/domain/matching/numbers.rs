@@ -173,7 +173,8 @@ impl<'a> Reader<'a> {
         if touched {
             return None;
         }
-        Some(self.is_common(text) || !is_an_invoices(self.line, at))
+        let of_year = is_of_a_year(self.line, at);
+        Some(of_year || self.is_common(text) || !is_an_invoices(self.line, at))
     }
 
     /// A year, a part of one, a date, an amount, a postal code: too common even where a word says
@@ -231,6 +232,20 @@ pub(super) fn is_introduced(line: &str, from: usize) -> bool {
         Said::Nothing => (numbered || head.ends_with('#')) && !house(),
         Said::Other => false,
     }
+}
+
+/// `43689/2026`, `2026 / 43689`: the number of a year, which may be another's than 43689.
+fn is_of_a_year(line: &str, at: Span) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    let slash = |text: &str| text.trim_matches(' ').strip_prefix('/').map(str::to_owned);
+    let tail = slash(line.get(at.1..).unwrap_or_default()).unwrap_or_default();
+    let tail = tail.trim_start();
+    let behind = tail.get(..tail.find(|c| !digit(c)).unwrap_or(tail.len())).unwrap_or_default();
+    let head = line.get(..at.0).unwrap_or_default().trim_end().strip_suffix('/');
+    let head = head.unwrap_or_default().trim_end();
+    let before = head.get(head.trim_end_matches(digit).len()..).unwrap_or_default();
+    let year = |digits: &str| digits.len() == 2 || weak::is_year(digits);
+    year(behind) || weak::is_year(before)
 }
 
 /// One or two letters right behind: `INV71014A` may be another invoice than `INV71014`.

@@ -159,3 +159,47 @@ fn a_placeholder_or_masked_payer_is_nobody_whatever_was_confirmed() {
         assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)), "{nobody}");
     }
 }
+
+/// What is as long or longer is another customer's: nobody knows which is meant, and both are
+/// shown. A known payer says it.
+#[test]
+fn a_number_inside_another_customers_is_ambiguous() {
+    for (longer, shorter, text) in [
+        ("INV-43125", "43125", "INV 43125"),
+        ("INV-43125", "43125", "INV/43125"),
+        ("INV-43125", "43125", "INV - 43125"),
+        ("INV-43125", "43125", "INV#43125"),
+        ("INV-43125", "43125", "INV: 43125"),
+        ("INV-43125", "43125", "INV no 43125"),
+        ("INV-43125", "43125", "INV Nr. 43125"),
+        ("INV-43125", "43125", "Invoice INV 43125"),
+        ("INV-43125", "43125", "invoice 43125"),
+        ("RE-33969", "33969", "Rechnung RE 33969"),
+        ("TU-28132", "28132", "Invoice TU 28132"),
+        ("INV-2026-22585", "2026-22585", "INV 2026-22585"),
+        ("INV-96938-2", "INV-96938", "INV-96938/2"),
+    ] {
+        for payer in [None, Some("PAYERA"), Some("PAYERB")] {
+            let mut desk = desk(&[(longer, "A", "100"), (shorter, "B", "100")]);
+            let bank = BankTransaction {
+                debtor_account: payer.map(str::to_owned),
+                ..credit_saying("1", "100", &[text])
+            };
+            desk.receive(bank);
+            let (paid, told) = (desk.pays("1"), desk.suggested("1"));
+            match payer {
+                None => {
+                    assert_eq!(paid, Vec::<String>::new(), "{text}");
+                    assert!(told.contains(&longer) && told.contains(&shorter), "{text}: {told:?}");
+                }
+                Some("PAYERA") => assert_eq!(paid, [format!("{longer} 100.00 SGD")], "{text}"),
+                Some(_) => assert!(!paid.iter().any(|p| p.starts_with(longer)), "{text}"),
+            }
+        }
+    }
+    for text in ["invoice no. 43689/2026", "invoice 2026 / 43689", "invoice 43689/26"] {
+        let mut desk = desk(&[("2026-43689", "A", "100"), ("43689", "B", "100")]);
+        desk.receive(credit_saying("1", "100", &[text]));
+        assert_eq!(desk.pays("1"), Vec::<String>::new(), "{text}");
+    }
+}
