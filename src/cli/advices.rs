@@ -4,8 +4,10 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use sqlx::PgPool;
 
+use super::args::PageArgs;
 use super::error::CliError;
 use super::output::{Printer, Tabular, cell};
+use crate::store::views::Page;
 use crate::store::views::advices::{self, AdviceRow};
 
 const STATES: [&str; 5] = ["open", "used", "ambiguous", "expired", "ended"];
@@ -24,9 +26,8 @@ pub enum AdvicesCommand {
         /// Only those of this bank account of ours
         #[arg(long, value_name = "ACCOUNT")]
         bank_account: Option<String>,
-        /// At most so many; without it CSV and NDJSON have all, everything else 50
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: Option<i64>,
+        #[command(flatten)]
+        page: PageArgs,
     },
 }
 
@@ -37,11 +38,10 @@ pub async fn run(
     pool: &PgPool,
     printer: Printer,
 ) -> Result<(), CliError> {
-    let AdvicesCommand::List { state, bank_account, limit } = command;
-    let rows =
-        advices::list(pool, state.as_deref(), bank_account.as_deref(), printer.wanted(*limit))
-            .await?;
-    printer.whole(rows)
+    let AdvicesCommand::List { state, bank_account, page } = command;
+    let (state, bank_account) = (state.as_deref(), bank_account.as_deref());
+    let of = async |page: Page| Ok(advices::list(pool, state, bank_account, &page).await?);
+    printer.pages(page, of).await
 }
 
 impl Tabular for AdviceRow {

@@ -3,9 +3,11 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::args::PageArgs;
 use super::error::{CliError, Exit};
-use super::output::Tabular;
+use super::output::{Tabular, cell};
 use super::verbs::{Ask, Fields, Place, ask, needs_words};
+use crate::store::views::Page;
 use crate::store::views::records::{self, RecordName, WaitingCommand};
 use crate::store::views::time::At;
 
@@ -18,6 +20,8 @@ pub enum CommandsCommand {
         /// Only of this customer
         #[arg(long)]
         account: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// Ends the waiting of a command: it has no effect, and those behind it go on
     #[command(after_help = "Example:\n  topup commands cancel crm/cmd-17 --operator alice \
@@ -39,7 +43,8 @@ struct Row {
     record: String,
     #[serde(rename = "type")]
     kind: String,
-    account_id: String,
+    /// None where it names no customer.
+    account_id: Option<String>,
     waits_for: String,
     since: At,
     deadline: At,
@@ -49,10 +54,10 @@ struct Row {
 /// As [`ask`].
 pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
-        CommandsCommand::Waiting { account } => {
-            let found = records::waiting(place.pool, account.as_deref()).await?;
-            let rows: Vec<Row> = found.into_iter().map(row).collect();
-            place.printer.whole(rows)?;
+        CommandsCommand::Waiting { account, page } => {
+            let (pool, account) = (place.pool, account.as_deref());
+            let of = async |page: Page| Ok(records::waiting(pool, account, &page).await?.map(row));
+            place.printer.pages(page, of).await?;
             Ok(Exit::Ok)
         }
         CommandsCommand::Cancel(args) => {
@@ -74,13 +79,9 @@ pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, Cl
                     return Err(CliError::Usage(problem.to_owned()));
                 }
             };
-            let all = records::waiting(place.pool, None).await?;
-            let own = all
-                .into_iter()
-                .find(|one| one.source == row.source && one.message_id == row.message_id);
-            let account = own.map(|one| one.account_id).unwrap_or_default();
+            let account = records::waits_for(place.pool, &row.source, &row.message_id).await?;
             let fields = Fields::default()
-                .with("account_id", account)
+                .maybe("account_id", account)
                 .with("command_source", row.source.as_str())
                 .with("command_id", row.message_id.as_str());
             ask(place, &args.ask, "topup.command.cancel.v1", fields).await
@@ -113,7 +114,7 @@ impl Tabular for Row {
         vec![
             self.record.clone(),
             self.kind.clone(),
-            self.account_id.clone(),
+            cell(self.account_id.as_ref()),
             self.waits_for.clone(),
             self.since.to_string(),
             self.deadline.to_string(),

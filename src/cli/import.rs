@@ -9,8 +9,9 @@ use sqlx::PgPool;
 
 use super::dead_letters::OperatorOptions;
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell};
+use super::output::{Output, Printer, Tabular, cell};
 use super::publish::{self, LINE_BYTES_MAX};
+use super::stream::Stream;
 use super::wiring::{self, Incoming, Taken};
 use super::{cluster, escape};
 use crate::config::Config;
@@ -94,7 +95,10 @@ pub async fn run(
             Source::Topic(reader.map_err(|error| CliError::failed(&error))?)
         }
     };
+    // JSON is one document; of the others no more than a page is in memory.
+    let whole = printer.output == Output::Json;
     let (mut rows, mut lost) = (Vec::new(), false);
+    let mut stream = Stream::new(printer);
     loop {
         let (rest, mut letters) = source.next_page().await?;
         if letters.is_empty() {
@@ -108,8 +112,14 @@ pub async fn run(
             matches!(one.result, NoOrigin | Partial | Masked)
         });
         rows.extend(taken.into_iter().map(|one| row(one, dry_run)));
+        if !whole {
+            stream.rows(&rows)?;
+            rows.clear();
+        }
     }
-    printer.rows(&rows)?;
+    if whole || stream.is_empty() {
+        printer.rows(&rows)?;
+    }
     Ok(if lost { Exit::Findings } else { Exit::Ok })
 }
 

@@ -6,12 +6,13 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::{Operator, Since, since};
+use super::args::{Operator, PageArgs, Since, since};
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell, write};
 use super::wiring;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::store::views::Page;
 use crate::store::views::jobs::{self, JobRow, RunRow};
 use crate::store::views::time::At;
 
@@ -25,8 +26,8 @@ pub enum JobsCommand {
     Runs {
         #[command(flatten)]
         job: JobArg,
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: Option<i64>,
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// Runs a job now, also a paused one; exits 3 when it has findings
     #[command(after_help = "Examples:\n  topup jobs run audit --operator alice\n  \
@@ -89,8 +90,9 @@ pub async fn run(
                 .collect();
             printer.whole(rows)?;
         }
-        JobsCommand::Runs { job, limit } => {
-            printer.whole(jobs::runs(pool, &job.job, printer.wanted(*limit)).await?)?;
+        JobsCommand::Runs { job, page } => {
+            let of = async |page: Page| Ok(jobs::runs(pool, &job.job, &page).await?);
+            printer.pages(page, of).await?;
         }
         JobsCommand::Run { job, as_of, operator } => {
             let as_of = as_of.map_or(now, |since| since.instant(Clock::System));

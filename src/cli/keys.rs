@@ -3,8 +3,10 @@
 use clap::Subcommand;
 use sqlx::PgPool;
 
+use super::args::PageArgs;
 use super::error::CliError;
 use super::output::{Printer, Tabular, cell};
+use crate::store::views::Page;
 use crate::store::views::keys::{self, ParkedRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -12,18 +14,17 @@ pub enum KeysCommand {
     /// Keys whose commands wait, with what for and how many behind it
     #[command(after_help = "Examples:\n  topup keys parked\n  topup keys parked --output json")]
     Parked {
-        /// At most so many, the longest parked first; without it CSV and NDJSON have all,
-        /// everything else 50
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: Option<i64>,
+        #[command(flatten)]
+        page: PageArgs,
     },
 }
 
 /// # Errors
 /// What the database says.
 pub async fn run(command: &KeysCommand, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
-    let KeysCommand::Parked { limit } = command;
-    printer.whole(keys::parked(pool, printer.wanted(*limit)).await?)
+    let KeysCommand::Parked { page } = command;
+    let of = async |page: Page| Ok(keys::parked(pool, &page).await?);
+    printer.pages(page, of).await
 }
 
 impl Tabular for ParkedRow {

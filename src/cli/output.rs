@@ -94,7 +94,7 @@ pub struct Printer {
     bom: bool,
 }
 
-/// Rows of a short list: for programs, and for people.
+/// Rows of a list that is read at once: for programs, and for people.
 const ALL_ROWS: i64 = 1_000_000;
 const SOME_ROWS: i64 = 50;
 

@@ -3,10 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::args::PageArgs;
 use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Tabular, cell};
 use super::verbs::{self, Ask, Fields, Place};
+use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::returns::{self, ParkedReturn};
 use crate::store::views::standing::About;
@@ -17,9 +19,8 @@ pub enum ReturnsCommand {
     /// Returns that are parked, with why, the longest parked first
     #[command(after_help = "Examples:\n  topup returns list\n  topup returns list --output json")]
     List {
-        /// At most so many; without it CSV and NDJSON have all, everything else 50
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
-        limit: Option<i64>,
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// Says which payments a parked return takes, or which get back what it undoes
     #[command(after_help = "Example:\n  topup returns take DBS-1 reversal:R-7 --account ACC-1001 \
@@ -58,9 +59,10 @@ pub struct WhichArgs {
 /// What the database or Kafka says, that nobody knows a payment, or that nobody acts.
 pub async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
-        ReturnsCommand::List { limit } => {
+        ReturnsCommand::List { page } => {
             let Place { pool, printer, .. } = place;
-            printer.whole(returns::parked(pool, printer.wanted(*limit)).await?)?;
+            let of = async |page: Page| Ok(returns::parked(pool, &page).await?);
+            printer.pages(page, of).await?;
             Ok(Exit::Ok)
         }
         ReturnsCommand::Take(args) => {

@@ -254,6 +254,11 @@ pub enum Effect {
         key: BankKey,
         earlier: Before,
     },
+    /// A booked entry that is recorded already is in this statement as well.
+    AlsoIn {
+        key: BankKey,
+        statement: String,
+    },
     /// A pending record of the same bank account announced what is now booked as `by`.
     SupersedePending {
         pending: BankKey,
@@ -362,6 +367,12 @@ pub fn wait_key(input: &Input, need: &Need) -> String {
         | Input::Rematch(_)
         | Input::RetryReturn(_) => need.key(),
     }
+}
+
+/// Whether a queue is no customer's: no id has a stroke.
+#[must_use]
+pub fn is_of_nobody(wait_key: &str) -> bool {
+    wait_key.contains('/')
 }
 
 /// How a record ended (contract §2.5).

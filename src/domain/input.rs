@@ -10,7 +10,7 @@ use super::effect::BankKey;
 use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, SuggestionId};
 use super::matching::text::{self, Tokens};
 use super::matching::upstream::GivenReference;
-use super::money::{Amount, Currency, Money};
+use super::money::{Amount, BankBalance, Currency, Money};
 use super::split::SplitPayment;
 use super::threshold::Levels;
 use super::usage::Usage;
@@ -148,7 +148,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The account the command is about; none only for a payment recorded without one.
+    /// The account the command is about; none where it is about a payment of nobody.
     #[must_use]
     pub fn account_id(&self) -> Option<&AccountId> {
         match self {
@@ -160,7 +160,7 @@ impl Command {
             Self::SplitPayment(command) => Some(&command.account_id),
             Self::ResolveReturn(command) => Some(&command.account_id),
             Self::ReleasePayment(command) => command.account_id.as_ref(),
-            Self::CancelCommand(command) => Some(&command.account_id),
+            Self::CancelCommand(command) => command.account_id.as_ref(),
             Self::CloseAccount { account_id, .. }
             | Self::MarkInvoiceSent { account_id, .. }
             | Self::VoidInvoice { account_id, .. }
@@ -332,8 +332,8 @@ pub enum ReleaseWord {
 /// Ends the waiting of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelCommand {
-    /// The customer of the command that waits.
-    pub account_id: AccountId,
+    /// The customer of the command that waits; none if that names none.
+    pub account_id: Option<AccountId>,
     pub record: RecordId,
     pub reason: String,
 }
@@ -412,9 +412,9 @@ pub struct BankStatement {
     pub bank_account: BankAccountId,
     pub statement_id: String,
     pub currency: Currency,
-    /// May be negative, so it is not a payment amount; micros.
-    pub opening_balance: Money,
-    pub closing_balance: Money,
+    /// May be negative, and larger than an amount.
+    pub opening_balance: BankBalance,
+    pub closing_balance: BankBalance,
     pub entries: u32,
     /// The feed's watermark: every transaction before this instant has been delivered.
     pub complete_through: DateTime<Utc>,

@@ -9,6 +9,7 @@ pub mod account;
 pub mod advice;
 pub mod allocation;
 pub mod bank;
+pub mod chain;
 pub mod decide;
 pub mod effect;
 pub mod event;

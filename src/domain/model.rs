@@ -303,6 +303,7 @@ impl Model {
             | Effect::RecordBankTransaction(_)
             | Effect::DeliveredWithoutId(_)
             | Effect::ToldAgain { .. }
+            | Effect::AlsoIn { .. }
             | Effect::RecordStatement(_)
             | Effect::RecordAdvice(_)
             | Effect::SettleAdvice { .. }

@@ -19,6 +19,8 @@ pub const SCALE_AT_REST: u32 = 6;
 const AMOUNT_BYTES_MAX: usize = 40;
 /// Twelve integer digits: 999,999,999,999 major units are 1e18 micros, an eighth of `i64::MAX`.
 const INTEGER_DIGITS_MAX: usize = 12;
+/// Eighteen digits, as ISO 20022 allows them: with six decimals an `i128` holds many of them.
+const BALANCE_DIGITS_MAX: usize = 18;
 /// The largest balance, nine million million major units: 9e18 micros still fit an `i64`.
 pub const BALANCE_MAX_MICROS: i64 = 9_000_000_000_000_000_000;
 
@@ -102,39 +104,8 @@ impl Amount {
     /// # Errors
     /// [`MoneyError::Malformed`] for any other text.
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
-        let bytes = text.as_bytes();
-        if bytes.is_empty() || bytes.len() > AMOUNT_BYTES_MAX {
-            return Err(MoneyError::Malformed);
-        }
-        let (integer, fraction) = match bytes.iter().position(|byte| *byte == b'.') {
-            Some(point) => (&bytes[..point], Some(&bytes[point.saturating_add(1)..])),
-            None => (bytes, None),
-        };
-        let leading_zero = integer.len() > 1 && integer.first() == Some(&b'0');
-        if integer.is_empty() || integer.len() > INTEGER_DIGITS_MAX || leading_zero {
-            return Err(MoneyError::Malformed);
-        }
-        let fraction = match fraction {
-            Some([]) => return Err(MoneyError::Malformed),
-            Some(digits) => without_end_zeros(digits),
-            None => &[],
-        };
-        let decimals = u32::try_from(fraction.len()).map_err(|_| MoneyError::Malformed)?;
-        if decimals > SCALE_AT_REST {
-            return Err(MoneyError::Malformed);
-        }
-        let mut value: i64 = 0;
-        for digit in integer.iter().chain(fraction) {
-            if !digit.is_ascii_digit() {
-                return Err(MoneyError::Malformed);
-            }
-            value = value
-                .checked_mul(10)
-                .and_then(|value| value.checked_add(i64::from(digit - b'0')))
-                .ok_or(MoneyError::Malformed)?;
-        }
-        let factor = 10_i64.pow(SCALE_AT_REST - decimals);
-        let micros = value.checked_mul(factor).ok_or(MoneyError::Malformed)?;
+        let (micros, decimals) = read(text, INTEGER_DIGITS_MAX)?;
+        let micros = i64::try_from(micros).map_err(|_| MoneyError::Malformed)?;
         Ok(Self { micros, decimals })
     }
 
@@ -158,6 +129,101 @@ impl Amount {
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.micros == 0
+    }
+}
+
+/// Micros and decimals of a plain number with at most so many digits before the point.
+fn read(text: &str, integer_digits_max: usize) -> Result<(i128, u32), MoneyError> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > AMOUNT_BYTES_MAX {
+        return Err(MoneyError::Malformed);
+    }
+    let (integer, fraction) = match bytes.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&bytes[..point], Some(&bytes[point.saturating_add(1)..])),
+        None => (bytes, None),
+    };
+    let leading_zero = integer.len() > 1 && integer.first() == Some(&b'0');
+    if integer.is_empty() || integer.len() > integer_digits_max || leading_zero {
+        return Err(MoneyError::Malformed);
+    }
+    let fraction = match fraction {
+        Some([]) => return Err(MoneyError::Malformed),
+        Some(digits) => without_end_zeros(digits),
+        None => &[],
+    };
+    let decimals = u32::try_from(fraction.len()).map_err(|_| MoneyError::Malformed)?;
+    if decimals > SCALE_AT_REST {
+        return Err(MoneyError::Malformed);
+    }
+    let mut value: i128 = 0;
+    for digit in integer.iter().chain(fraction) {
+        if !digit.is_ascii_digit() {
+            return Err(MoneyError::Malformed);
+        }
+        value = value
+            .checked_mul(10)
+            .and_then(|value| value.checked_add(i128::from(digit - b'0')))
+            .ok_or(MoneyError::Malformed)?;
+    }
+    let factor = 10_i128.pow(SCALE_AT_REST - decimals);
+    let micros = value.checked_mul(factor).ok_or(MoneyError::Malformed)?;
+    Ok((micros, decimals))
+}
+
+/// What a bank says that an account of ours holds. It is compared and never moved, and may be
+/// larger than an amount: in IDR an ordinary balance has thirteen digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BankBalance {
+    micros: i128,
+    currency: Currency,
+}
+
+impl BankBalance {
+    /// Reads a plain number that may have a minus in front and has at most eighteen digits before
+    /// the point. Zero has no sign, however it is written.
+    ///
+    /// # Errors
+    /// [`MoneyError::Malformed`], [`MoneyError::ExcessDecimals`].
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        let digits = text.strip_prefix('-');
+        let (micros, decimals) = read(digits.unwrap_or(text), BALANCE_DIGITS_MAX)?;
+        if decimals > currency.minor_units() {
+            return Err(MoneyError::ExcessDecimals);
+        }
+        let micros = if digits.is_some() { -micros } else { micros };
+        Ok(Self { micros, currency })
+    }
+
+    /// From micros, as it is at rest.
+    #[must_use]
+    pub fn from_micros(micros: i128, currency: Currency) -> Self {
+        Self { micros, currency }
+    }
+
+    #[must_use]
+    pub fn micros(self) -> i128 {
+        self.micros
+    }
+
+    /// The bare number with at least the currency's minor units.
+    #[must_use]
+    pub fn number(self) -> String {
+        wide_number(self.micros, self.currency.minor_units())
+    }
+}
+
+/// Micros of any size as a bare number with at least so many decimals.
+#[must_use]
+pub fn wide_number(micros: i128, decimals_min: u32) -> String {
+    const MICRO: u128 = 1_000_000;
+    let (whole, rest) = (micros.unsigned_abs() / MICRO, micros.unsigned_abs() % MICRO);
+    let sign = if micros < 0 { "-" } else { "" };
+    let all = format!("{rest:06}");
+    let least = usize::try_from(decimals_min).unwrap_or_default().min(all.len());
+    let kept = without_end_zeros(all.as_bytes()).len().max(least);
+    match all.get(..kept) {
+        Some(decimals) if kept > 0 => format!("{sign}{whole}.{decimals}"),
+        _ => format!("{sign}{whole}"),
     }
 }
 
@@ -330,6 +396,37 @@ mod tests {
 
     fn sgd() -> Currency {
         Currency::parse("SGD").expect("SGD")
+    }
+
+    /// A bank may state any balance of eighteen digits before the point, and not one more.
+    #[test]
+    fn a_banks_balance_is_wider_than_an_amount() {
+        let rupiah = Currency::parse("IDR").expect("IDR");
+        let parse = |text: &str| BankBalance::parse(text, rupiah);
+        for (text, number) in [
+            ("9500000000000", "9500000000000.00"),
+            ("-9500000000000.10", "-9500000000000.10"),
+            ("999999999999999999.99", "999999999999999999.99"),
+            ("-999999999999999999.990", "-999999999999999999.99"),
+            ("0", "0.00"),
+            ("-0.00", "0.00"),
+            ("-0.05", "-0.05"),
+        ] {
+            let read = parse(text).expect(text);
+            assert_eq!(read.number(), number);
+            assert_eq!(BankBalance::from_micros(read.micros(), rupiah), read);
+        }
+        for text in ["1000000000000000000", "--1", "-", "+1", "", "01", "1.", "1e3"] {
+            assert_eq!(parse(text), Err(MoneyError::Malformed), "{text}");
+        }
+        assert_eq!(parse("1.001"), Err(MoneyError::ExcessDecimals));
+        // What an amount can be reads the same by both.
+        for text in ["0.1", "12", "999999999999.99", "100.00"] {
+            let amount = Money::parse(text, sgd()).expect("an amount").number();
+            assert_eq!(BankBalance::parse(text, sgd()).expect("a balance").number(), amount);
+        }
+        let yen = Currency::parse("JPY").expect("JPY");
+        assert_eq!(BankBalance::parse("-12", yen).expect("yen").number(), "-12");
     }
 
     #[test]

@@ -209,6 +209,8 @@ pub enum DeadLetterReason {
     ClaimInFuture,
     /// What a command names did not come before the deadline.
     DependencyMissing,
+    /// A balance or a sum would be larger than can be kept.
+    BalanceBeyondLimit,
     /// The record was the cause that a whole batch failed; the log has the error.
     Unprocessable,
     /// The process died twice while it worked on this record and on nothing else.
@@ -216,7 +218,7 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Conflict,
         Self::BankConflict,
         Self::AdviceConflict,
@@ -225,6 +227,7 @@ impl DeadLetterReason {
         Self::AmountScale,
         Self::ClaimInFuture,
         Self::DependencyMissing,
+        Self::BalanceBeyondLimit,
         Self::Unprocessable,
         Self::CrashLoop,
     ];
@@ -240,6 +243,7 @@ impl DeadLetterReason {
             Self::AmountScale => "amount_scale",
             Self::ClaimInFuture => "claim_in_future",
             Self::DependencyMissing => "dependency_missing",
+            Self::BalanceBeyondLimit => "balance_beyond_limit",
             Self::Unprocessable => "unprocessable",
             Self::CrashLoop => "crash_loop",
         }
@@ -256,6 +260,7 @@ impl DeadLetterReason {
             Self::AmountScale => "The amount has more decimals than the currency.",
             Self::ClaimInFuture => "It says that all is known up to a time that has not come.",
             Self::DependencyMissing => "What the record names did not become known in time.",
+            Self::BalanceBeyondLimit => "A balance would be larger than can be kept.",
             Self::Unprocessable => "The database refused what this record asks for.",
             Self::CrashLoop => "The process died twice while it worked on this record.",
         }

@@ -66,6 +66,8 @@ pub struct Step {
     pub account_id: AccountId,
     pub delta: Money,
     pub cause: Arc<Cause>,
+    /// The account's own levels at that moment; none: everybody's.
+    levels: Option<Arc<Levels>>,
 }
 
 impl WorkingSet {
@@ -78,9 +80,21 @@ impl WorkingSet {
 
     /// Notes a change of a balance, if the account has levels in its currency.
     pub(super) fn note_step(&mut self, account_id: &AccountId, delta: Money, cause: &Arc<Cause>) {
-        if !self.levels_of(account_id, delta.currency()).is_empty() {
+        // Of one whose levels change in the batch all is noted: what is before a step is counted
+        // back from the end.
+        let watched = !self.levels_of(account_id, delta.currency()).is_empty();
+        if watched || self.relevelled.contains(account_id) {
+            let own = self.accounts.get(account_id).and_then(|account| account.levels.clone());
             let (account_id, cause) = (account_id.clone(), Arc::clone(cause));
-            self.steps.push(Step { account_id, delta, cause });
+            self.steps.push(Step { account_id, delta, cause, levels: own });
+        }
+    }
+
+    /// Other levels count from now on.
+    pub(super) fn set_levels(&mut self, account_id: &AccountId, levels: &Levels) {
+        self.relevelled.insert(account_id.clone());
+        if let Some(account) = self.accounts.get_mut(account_id) {
+            account.levels = Some(Arc::new(levels.clone()));
         }
     }
 
@@ -94,6 +108,7 @@ impl WorkingSet {
         moved: &std::collections::HashMap<(AccountId, Currency), Money>,
     ) -> Result<(), Stop> {
         let steps = std::mem::take(&mut self.steps);
+        self.relevelled.clear();
         let mut balances: BTreeMap<(AccountId, Currency), Money> = BTreeMap::new();
         for step in steps.iter().rev() {
             // Back to what it was before the batch.
@@ -114,7 +129,9 @@ impl WorkingSet {
     }
 
     fn tell_step(&mut self, step: &Step, before: Money, after: Money) -> Result<(), Stop> {
-        let levels = self.levels_of(&step.account_id, step.delta.currency());
+        let currency = step.delta.currency();
+        let own = step.levels.as_ref().and_then(|levels| levels.of(currency));
+        let levels = own.or_else(|| self.default_levels.of(currency)).unwrap_or_default();
         let below = |balance: Money, level: Money| balance.amount() < level.amount();
         let mut crossed: Vec<(Money, Direction)> = Vec::new();
         for level in levels {

@@ -50,6 +50,7 @@ pub const BOOK_OLDEST_MAX: usize = 64;
 pub const BOOK_COUNT_MAX: usize = 11;
 
 pub use held::HELD_MAX;
+pub use missing::BEYOND_LIMIT;
 
 /// A bank transaction that was recorded before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +178,8 @@ pub struct WorkingSet {
     pub payment_qr: Shared<super::payment_qr::PaymentQr>,
     /// What the batch did to balances that have levels.
     pub steps: Vec<super::threshold::Step>,
+    /// Customers whose levels change in the batch.
+    pub(super) relevelled: HashSet<AccountId>,
     /// Commands that wait, in order: later ones that depend on one wait behind it.
     pub queues: super::queue::Queues,
     /// Of the commands that the batch would cancel, those that wait, and whose they are.
@@ -217,12 +220,6 @@ pub enum Stop {
     Miss(BTreeSet<Miss>),
     /// Money that does not add up in the database: a bug, never a business refusal.
     Corrupt(&'static str),
-}
-
-impl From<MoneyError> for Stop {
-    fn from(_: MoneyError) -> Self {
-        Self::Corrupt("amounts of one row contradict each other")
-    }
 }
 
 impl WorkingSet {
@@ -433,6 +430,7 @@ impl WorkingSet {
             Effect::Review(effect) => self.apply_review(effect)?,
             // The lot was opened as what it left.
             Effect::ClearDebt { .. }
+            | Effect::AlsoIn { .. }
             | Effect::ParkReturn { .. }
             | Effect::Post(_)
             | Effect::RecordStatement(_) => {}

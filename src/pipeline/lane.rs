@@ -357,7 +357,7 @@ impl Pipeline {
             error = %telemetry::chain(error),
             "record refused by the database: dead-lettered"
         );
-        let reason = DeadLetterReason::Unprocessable;
+        let reason = error.reason();
         let decoded = item.decoded.as_ref().ok();
         self.dead_letter_alone(fence, &item.raw, decoded, reason, cancel).await
     }

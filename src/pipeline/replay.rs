@@ -23,7 +23,6 @@ use super::{Pipeline, Turn};
 use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
-use crate::domain::rejection::DeadLetterReason;
 use crate::store::dead_letters::{self, Act, DeadLetter, Who};
 use crate::store::error::Disposition;
 use crate::store::inbox::{self, Update};
@@ -452,7 +451,7 @@ fn refused(error: StoreError, alone: bool) -> Result<Attempt, StoreError> {
                 error = crate::telemetry::chain(&error),
                 "a dead letter was refused by the database again"
             );
-            let code = DeadLetterReason::Unprocessable.code().to_owned();
+            let code = error.reason().code().to_owned();
             Ok(Attempt::Alone(Replayed::StillFailing { code }))
         }
         Disposition::Suspect | Disposition::Bisect | Disposition::Unread => Ok(Attempt::Apart),

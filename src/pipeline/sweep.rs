@@ -388,7 +388,7 @@ impl Pipeline {
             return Ok(());
         }
         let tx = self.pool().begin().await?;
-        self.dead_letter_waiting(tx, command, DeadLetterReason::Unprocessable).await?;
+        self.dead_letter_waiting(tx, command, error.reason()).await?;
         tracing::error!(record = %command.record, code = error.code(),
             "a waiting command fails by itself: dead-lettered");
         failing::clear(self.pool(), Kind::Command, &[item]).await

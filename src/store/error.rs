@@ -3,7 +3,8 @@
 
 use thiserror::Error;
 
-use crate::domain::working_set::Stop;
+use crate::domain::rejection::DeadLetterReason;
+use crate::domain::working_set::{BEYOND_LIMIT, Stop};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -153,6 +154,23 @@ impl StoreError {
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ' ';
         code.trim().chars().filter(|c| plain(*c)).take(100).collect()
+    }
+
+    /// What a record is told that is refused by itself.
+    #[must_use]
+    pub fn reason(&self) -> DeadLetterReason {
+        let too_large = match self {
+            Self::Corrupt(what) => *what == BEYOND_LIMIT,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == "22003")
+            }
+            _ => false,
+        };
+        if too_large {
+            DeadLetterReason::BalanceBeyondLimit
+        } else {
+            DeadLetterReason::Unprocessable
+        }
     }
 
     /// Whether the server answered, so that another item may well succeed.

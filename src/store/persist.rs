@@ -19,7 +19,7 @@ use crate::domain::ids::{InvoiceId, PaymentId, RecordId};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::matching::MatchDecision;
 use crate::domain::money::Money;
-use crate::domain::working_set::{Rebase, WorkingSet};
+use crate::domain::working_set::{BEYOND_LIMIT, Rebase, WorkingSet};
 
 mod accounts;
 mod advices;
@@ -117,6 +117,7 @@ async fn own_rows(
     bank::transactions(tx, before, &write.effects, at).await?;
     bank::without_id(tx, &write.effects).await?;
     bank::told_again(tx, &write.effects).await?;
+    bank::also_in(tx, &write.effects, at).await?;
     bank::statements(tx, &write.effects, at).await?;
     advices::all(tx, after, write).await?;
     money::ledger(tx, &write.effects, at).await?;
@@ -137,7 +138,7 @@ async fn own_rows(
 
 /// Money in the form in which it is at rest.
 pub(super) fn micros(money: Money) -> Result<i64, StoreError> {
-    money.to_micros().map_err(|_| StoreError::Corrupt("an amount beyond what is kept"))
+    money.to_micros().map_err(|_| StoreError::Corrupt(BEYOND_LIMIT))
 }
 
 pub(super) fn expect_rows(done: u64, rows: usize, what: &'static str) -> Result<(), StoreError> {
@@ -199,6 +200,7 @@ impl Touched {
                 | Effect::RecordBankTransaction(_)
                 | Effect::DeliveredWithoutId(_)
                 | Effect::ToldAgain { .. }
+                | Effect::AlsoIn { .. }
                 | Effect::RecordStatement(_)
                 | Effect::RecordAdvice(_)
                 | Effect::SettleAdvice { .. }

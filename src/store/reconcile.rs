@@ -3,6 +3,8 @@
 //! Differences are found in one snapshot. They are written in one transaction, with their events,
 //! under the locks of the open differences, the accounts (by id) and the bank feeds (by id).
 
+mod chains;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -92,7 +94,7 @@ pub struct Entry {
     /// What became of it: `payment`, `outgoing`…
     pub disposition: String,
     pub payment_id: Option<String>,
-    /// Whether it names the statement; else its day is one of the statement's.
+    /// Whether it names a statement; else its day is one of the statement's.
     pub named: bool,
     /// Whether it counts: it is booked, and not the same money as another entry.
     pub counted: bool,
@@ -113,15 +115,20 @@ pub struct Found {
 /// When the database fails.
 pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Found, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
-    let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(zone).bind(DRIFTS_MAX);
-    let mut rows = bank.fetch_all(&mut *tx).await?;
+    let chains = chains::read(&mut tx, Some(as_of), zone, None).await?;
+    let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(DRIFTS_MAX);
+    let rows = bank.fetch_all(&mut *tx).await?;
     let accounts = sqlx::query(sql!("reconcile_accounts")).bind(DRIFTS_MAX);
     let accounts = accounts.fetch_all(&mut *tx).await?;
     tx.rollback().await?;
-    let full = |rows: &[PgRow]| i64::try_from(rows.len()).is_ok_and(|rows| rows >= DRIFTS_MAX);
-    let cut_off = full(&rows) || full(&accounts);
-    rows.extend(accounts);
-    let drifts = rows.iter().map(drift).collect::<Result<_, _>>()?;
+    let mut drifts = chains::drifts(&chains);
+    drifts.extend(rows.iter().map(drift).collect::<Result<Vec<_>, _>>()?);
+    drifts.sort();
+    let max = usize::try_from(DRIFTS_MAX).unwrap_or(usize::MAX);
+    let cut_off = drifts.len() >= max || accounts.len() >= max;
+    drifts.truncate(max);
+    let accounts = accounts.iter().map(drift).collect::<Result<Vec<_>, _>>()?;
+    drifts.extend(accounts);
     Ok(Found { drifts, cut_off })
 }
 
@@ -137,7 +144,8 @@ fn drift(row: &PgRow) -> Result<Drift, StoreError> {
     })
 }
 
-/// The entries of a statement: those that name it, and those of its days that name none.
+/// The entries of a statement: those that name it or one that it covers, and those of its days
+/// that name none.
 ///
 /// # Errors
 /// When the database fails.
@@ -147,9 +155,24 @@ pub async fn entries(
     statement: &str,
     zone: &str,
 ) -> Result<Vec<Entry>, StoreError> {
-    let query = sqlx::query(sql!("reconcile_entries")).bind(bank_account).bind(statement);
+    let mut tx = audit::snapshot(pool).await?;
+    let chains = chains::read(&mut tx, None, zone, Some(bank_account)).await?;
+    let asked = chains::asked(&chains, statement);
+    let query = sqlx::query(sql!("reconcile_entries"))
+        .bind(bank_account)
+        .bind(asked.names.iter().map(|of| of.currency.as_str()).collect::<Vec<_>>())
+        .bind(asked.names.iter().map(|of| of.statement.as_str()).collect::<Vec<_>>())
+        .bind(asked.names.iter().map(|of| of.after).collect::<Vec<_>>())
+        .bind(asked.names.iter().map(|of| of.until).collect::<Vec<_>>())
+        .bind(asked.days.iter().map(|of| of.0.as_str()).collect::<Vec<_>>())
+        .bind(asked.days.iter().map(|of| of.1).collect::<Vec<_>>())
+        .bind(asked.days.iter().map(|of| of.2).collect::<Vec<_>>())
+        .bind(statement)
+        .bind(ENTRIES_MAX);
+    let rows = query.fetch_all(&mut *tx).await?;
+    tx.rollback().await?;
     let mut found = Vec::new();
-    for row in query.bind(ENTRIES_MAX).bind(zone).fetch_all(pool).await? {
+    for row in rows {
         let currency = rows::currency(row.try_get("currency")?)?;
         found.push(Entry {
             bank_key: row.try_get("bank_key")?,

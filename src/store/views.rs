@@ -35,12 +35,14 @@ pub mod void_candidates;
 pub mod walk;
 pub mod watermarks;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use crate::domain::keys::{part, whole};
 use crate::domain::mask;
-use crate::domain::money::{Currency, micros_to_number};
+use crate::domain::money::{Currency, wide_number};
 use crate::domain::payment::ParkReason;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -128,6 +130,12 @@ impl Looked {
 }
 
 impl<T> Listed<T> {
+    /// The same page, of other rows.
+    pub fn map<U>(self, of: impl FnMut(T) -> U) -> Listed<U> {
+        let items = self.items.into_iter().map(of).collect();
+        Listed { items, next: self.next, looked: self.looked }
+    }
+
     /// Of one row more than the page holds, which only tells that there are more.
     pub(super) fn page(mut items: Vec<T>, page: &Page, key: impl Fn(&T) -> String) -> Self {
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
@@ -142,6 +150,26 @@ impl Page {
     fn fetch(&self) -> i64 {
         self.limit.saturating_add(1)
     }
+}
+
+/// Where a page begins that is ordered by an instant and by words: `TIME/WORD/WORD`.
+fn cursor(at: &time::At, words: &[&str]) -> String {
+    let words = words.iter().map(|word| part(word, '/').into_owned());
+    [at.exact()].into_iter().chain(words).collect::<Vec<_>>().join("/")
+}
+
+/// An instant, and so many words.
+type Cursor<const WORDS: usize> = (Option<DateTime<Utc>>, [Option<String>; WORDS]);
+
+/// Reads [`cursor`] with so many words; the first page has none.
+fn read_cursor<const WORDS: usize>(page: &Page) -> Result<Cursor<WORDS>> {
+    let none = [const { None }; WORDS];
+    let Some(text) = page.after.as_deref() else { return Ok((None, none)) };
+    let mut parts = text.split('/');
+    let at = DateTime::parse_from_rfc3339(parts.next().unwrap_or_default());
+    let at = at.map_err(|error| decode("after", error))?.with_timezone(&Utc);
+    let words = none.map(|_| Some(parts.next().map_or_else(String::new, |word| whole(word, '/'))));
+    Ok((Some(at), words))
 }
 
 /// The reason of a parked payment, under the name that it has now.
@@ -178,11 +206,7 @@ fn number(micros: i128, row: &PgRow) -> Result<String> {
 /// An amount or a sum, which may be larger than an amount can be.
 #[must_use]
 pub fn written(micros: i128, currency: Currency) -> String {
-    match i64::try_from(micros) {
-        Ok(micros) => micros_to_number(micros, currency),
-        // A sum over many accounts: whole units, and the rest of a unit as it is.
-        Err(_) => format!("{}.{:06}", micros / 1_000_000, (micros % 1_000_000).unsigned_abs()),
-    }
+    wide_number(micros, currency.minor_units())
 }
 
 fn decode(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {

@@ -250,8 +250,8 @@ pub(super) fn statement(data: &str, fields: &mut Fields) -> Option<Input> {
     let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
     let statement_id = fields.bank_identifier(need("statement_id"), data.statement_id);
     let currency = fields.currency(need("currency"), data.currency);
-    let opening = fields.balance(need("opening_balance"), data.opening_balance, currency);
-    let closing = fields.balance(need("closing_balance"), data.closing_balance, currency);
+    let opening = fields.bank_balance(need("opening_balance"), data.opening_balance, currency);
+    let closing = fields.bank_balance(need("closing_balance"), data.closing_balance, currency);
     let entries = fields.integer(need("entries"), data.entries, 0..=STATEMENT_ENTRIES_MAX);
     let complete_through = fields.instant(need("complete_through"), data.complete_through);
     Some(Input::BankStatement(BankStatement {

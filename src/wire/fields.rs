@@ -17,13 +17,14 @@ use super::values::{account_number, calendar_date, instant_of, is_label, masked_
 use crate::domain::ids::MalformedId;
 use crate::domain::input::ContentHash;
 use crate::domain::matching::weak;
-use crate::domain::money::{Amount, Currency, Money, MoneyError};
+use crate::domain::money::{Amount, BankBalance, Currency, Money, MoneyError};
 
 /// The longest identifier that a bank gives.
 const BANK_IDENTIFIER_BYTES_MAX: usize = 128;
 /// What is kept before the mark of a longer one, so that keys of two names stay within their limit.
 const BANK_NAME_BYTES_KEPT: usize = 32;
 
+const BALANCE: &str = "a plain decimal string of at most eighteen digits before the point";
 const AMOUNT: &str = "a plain decimal string such as \"100.00\"";
 
 /// Why a record's data was refused. `detail` names the field and what was expected there, never
@@ -410,38 +411,43 @@ impl Fields {
         Some(amount.with_all_decimals(currency?))
     }
 
-    /// A balance: an amount that may be negative.
-    pub fn balance(
+    /// A balance as a bank states it: it may be negative, and larger than an amount.
+    pub fn bank_balance(
         &mut self,
         at: At,
         raw: Option<&RawValue>,
         currency: Option<Currency>,
-    ) -> Option<Money> {
+    ) -> Option<BankBalance> {
         let raw = self.present(at, raw)?;
         let text = string_of(raw.get()).unwrap_or_default();
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, text.as_ref()),
-        };
-        let Ok(amount) = Amount::parse(digits) else {
-            self.refuse(DecodeCode::AmountInvalid, at, AMOUNT);
-            return None;
-        };
-        let money = self.in_currency(at, amount, currency?)?;
-        // Zero has no sign, however it is written.
-        let money = if negative && !money.is_zero() { money.negated() } else { money };
-        self.canonical.put(at.name, money.number().as_bytes());
-        Some(money)
+        match BankBalance::parse(&text, currency?) {
+            Ok(balance) => {
+                self.canonical.put(at.name, balance.number().as_bytes());
+                Some(balance)
+            }
+            Err(MoneyError::ExcessDecimals) => self.refuse_scale(at),
+            Err(
+                MoneyError::Malformed
+                | MoneyError::UnknownCurrency
+                | MoneyError::CurrencyMismatch
+                | MoneyError::Overflow,
+            ) => {
+                self.refuse(DecodeCode::AmountInvalid, at, BALANCE);
+                None
+            }
+        }
+    }
+
+    fn refuse_scale<T>(&mut self, at: At) -> Option<T> {
+        let expected = "no more decimals than the currency has";
+        self.refuse(DecodeCode::AmountScale, at, expected);
+        None
     }
 
     fn in_currency(&mut self, at: At, amount: Amount, currency: Currency) -> Option<Money> {
         match amount.in_currency(currency) {
             Ok(money) => Some(money),
-            Err(MoneyError::ExcessDecimals) => {
-                let expected = "no more decimals than the currency has";
-                self.refuse(DecodeCode::AmountScale, at, expected);
-                None
-            }
+            Err(MoneyError::ExcessDecimals) => self.refuse_scale(at),
             Err(
                 MoneyError::Malformed
                 | MoneyError::UnknownCurrency

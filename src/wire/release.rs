@@ -97,12 +97,12 @@ pub(super) fn reopen_account(data: &str, fields: &mut Fields) -> Option<Input> {
 
 pub(super) fn cancel_command(data: &str, fields: &mut Fields) -> Option<Input> {
     let data: CancelCommandData<'_> = fields.object(data)?;
-    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
+    let account_id = fields.id(maybe("account_id"), data.account_id, AccountId::parse);
     let source = fields.id(need("command_source"), data.command_source, Source::parse);
     let id = fields.id(need("command_id"), data.command_id, MessageId::parse);
     let reason = fields.label(need("reason"), data.reason);
     Some(Input::Command(Command::CancelCommand(CancelCommand {
-        account_id: account_id?,
+        account_id,
         record: RecordId { source: source?, id: id? },
         reason: reason?,
     })))

@@ -235,8 +235,9 @@ async fn parked_keys_say_what_waits_behind_what() {
         let item = direct.item(Topic::Commands, Some("ACC-1"), value.as_bytes());
         assert_eq!(direct.run(&[item]).await[0].outcome, "waiting");
     }
-    let rows = topup::store::views::keys::parked(direct.pipeline.pool(), 10).await;
-    let rows = rows.expect("read");
+    let page = topup::store::views::Page { after: None, limit: 10 };
+    let rows = topup::store::views::keys::parked(direct.pipeline.pool(), &page).await;
+    let rows = rows.expect("read").items;
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
     assert_eq!((row.key.as_str(), row.record.as_str()), ("ACC-1", "crm/w-1"));

@@ -136,7 +136,9 @@ async fn waiting_commands_that_fail_stop_no_other_customer() {
     assert_eq!(direct.database.value(ATTEMPTS).await, "command 23514 test 1");
     let status = topup::store::views::status::read(direct.pipeline.pool()).await.expect("status");
     assert_eq!((status.failing.len(), status.failing[0].items), (1, 250));
-    let parked = topup::store::views::keys::parked(direct.pipeline.pool(), 1).await.expect("keys");
+    let page = topup::store::views::Page { after: None, limit: 1 };
+    let parked = topup::store::views::keys::parked(direct.pipeline.pool(), &page).await;
+    let parked = parked.expect("keys").items;
     assert_eq!((parked[0].attempts, parked[0].failure.as_deref()), (1, Some("23514 test")));
     // All but one are sound again.
     accept(&direct, "invoices").await;

@@ -29,6 +29,7 @@ mod generous;
 mod given_back;
 mod harness;
 mod held;
+mod intraday;
 mod isolation;
 mod jobs;
 mod jobs_killed;

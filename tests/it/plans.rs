@@ -308,6 +308,10 @@ const ASKED: &[(&str, &str)] = &[
     ),
     ("rematch_suggested", "ARRAY['INV-B-1'], 5"),
     ("load_wanted", "ARRAY['INV-B-1']"),
+    (
+        "insert_entry_statements",
+        "ARRAY['SG-DBS-001'], ARRAY['id:HELD-1'], ARRAY['S-2'], now()",
+    ),
     ("load_suggested_payments", "ARRAY['1-1']"),
     ("load_waiting_named", "ARRAY['crm'], ARRAY['w-waits-1']"),
     (

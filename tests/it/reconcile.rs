@@ -11,6 +11,7 @@ use topup::clock::Clock;
 use topup::domain::event::Cause;
 use topup::domain::ids::{MessageId, RecordId, Source};
 use topup::jobs::{Ended, Job};
+use topup::pipeline::batch::Item;
 use topup::store::reconcile::{self, Drift, Found};
 use topup::wire::Topic;
 
@@ -18,18 +19,19 @@ use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
 use crate::harness::{Database, Direct};
 use crate::jobs::runner_at;
 
-struct Desk {
-    direct: Direct,
+/// A worker that is fed by hand, and what reconciliation finds.
+pub struct Desk {
+    pub direct: Direct,
     written: usize,
     runs: Cell<i64>,
 }
 
 impl Desk {
-    async fn new(test: &str) -> Self {
+    pub async fn new(test: &str) -> Self {
         Self { direct: Direct::new(test).await, written: 0, runs: Cell::new(0) }
     }
 
-    async fn feed(&mut self, kind: &str, data: &Value) {
+    fn item(&mut self, kind: &str, data: &Value) -> Item {
         self.written += 1;
         let id = format!("b-{}", self.written);
         let value = if kind == "statement" {
@@ -37,12 +39,31 @@ impl Desk {
         } else {
             bank(&id, data)
         };
-        let item = self.direct.item(Topic::BankPayments, None, value.as_bytes());
+        self.direct.item(Topic::BankPayments, None, value.as_bytes())
+    }
+
+    pub async fn feed(&mut self, kind: &str, data: &Value) {
+        let item = self.item(kind, data);
         self.direct.applied(item).await;
     }
 
+    /// Entries in one batch, some of which may be known.
+    pub async fn feed_all(&mut self, entries: &[Value]) {
+        let items: Vec<Item> = entries.iter().map(|data| self.item("entry", data)).collect();
+        let ended = self.direct.run(&items).await;
+        let taken = |outcome: &str| ["applied", "duplicate"].contains(&outcome);
+        assert!(ended.iter().all(|ended| taken(ended.outcome)), "{ended:?}");
+    }
+
+    /// How a statement ends.
+    pub async fn try_feed(&mut self, data: &Value) -> (String, Option<String>) {
+        let item = self.item("statement", data);
+        let ended = self.direct.run(std::slice::from_ref(&item)).await;
+        (ended[0].outcome.to_owned(), ended[0].code.as_deref().map(str::to_owned))
+    }
+
     /// An entry of `statement`, or of none, booked on a day of November.
-    async fn entry(&mut self, id: &str, statement: Option<&str>, amount: &str, day: u32) {
+    pub async fn entry(&mut self, id: &str, statement: Option<&str>, amount: &str, day: u32) {
         let date = format!("2026-11-{day:02}");
         let mut data = with(credit(id, amount), &json!({ "booking_date": date }));
         if let Some(statement) = statement {
@@ -52,7 +73,7 @@ impl Desk {
     }
 
     /// A statement of a day of November.
-    async fn statement(&mut self, id: &str, balances: (&str, &str), entries: u32, day: u32) {
+    pub async fn statement(&mut self, id: &str, balances: (&str, &str), entries: u32, day: u32) {
         let data = json!({
             "bank_account": BANK, "statement_id": id, "currency": "SGD", "entries": entries,
             "opening_balance": balances.0, "closing_balance": balances.1,
@@ -61,18 +82,18 @@ impl Desk {
         self.feed("statement", &data).await;
     }
 
-    async fn found(&self) -> Vec<Drift> {
+    pub async fn found(&self) -> Vec<Drift> {
         let now = Clock::System.now();
         let found = reconcile::find(self.direct.pipeline.pool(), now, "UTC").await.expect("found");
         assert!(!found.cut_off);
         found.drifts
     }
 
-    async fn kinds(&self) -> Vec<String> {
+    pub async fn kinds(&self) -> Vec<String> {
         self.found().await.into_iter().map(|d| format!("{} {}", d.kind, d.subject)).collect()
     }
 
-    async fn run(&self, as_of: DateTime<Utc>) -> String {
+    pub async fn run(&self, as_of: DateTime<Utc>) -> String {
         // Each run is a tick of its own.
         self.runs.set(self.runs.get() + 1);
         let at = as_of + TimeDelta::milliseconds(self.runs.get());
@@ -84,7 +105,7 @@ impl Desk {
         }
     }
 
-    async fn told(&self, what: &str) -> String {
+    pub async fn told(&self, what: &str) -> String {
         let sql = format!(
             "SELECT count(*) FROM (SELECT regexp_matches(payload,
                'topup.reconciliation.drift-{what}.v1', 'g') FROM outbox) events"
@@ -276,7 +297,7 @@ async fn each_table_of_an_account_is_held_against_the_others() {
 
 impl Desk {
     /// A statement in a currency, complete to the end of a day.
-    async fn stated(
+    pub async fn stated(
         &mut self,
         id: &str,
         currency: &str,
@@ -292,7 +313,13 @@ impl Desk {
         self.feed("statement", &data).await;
     }
 
-    async fn booked(&mut self, id: &str, statement: Option<&str>, money: (&str, &str), day: &str) {
+    pub async fn booked(
+        &mut self,
+        id: &str,
+        statement: Option<&str>,
+        money: (&str, &str),
+        day: &str,
+    ) {
         let fields = json!({
             "statement_id": statement, "currency": money.1, "booking_date": day,
         });
@@ -310,7 +337,8 @@ async fn a_statement_is_told_apart_by_its_currency() {
     desk.booked("C", Some("S-2"), ("1.00", "USD"), "2026-11-20").await;
     desk.stated("S-2", "SGD", ("40.03", "40.03"), 0, "2026-11-21").await;
     assert_eq!(desk.kinds().await, [""; 0]);
-    let stored = "SELECT string_agg(currency || ' ' || closing_balance / 10000, ', ' ORDER BY
+    let stored =
+        "SELECT string_agg(currency || ' ' || (closing_balance / 10000)::bigint, ', ' ORDER BY
                       statement_id, currency) FROM bank_statements";
     assert_eq!(desk.direct.database.value(stored).await, "SGD 4003, USD 2500, SGD 4003");
     assert_eq!(desk.direct.database.value("SELECT count(*) FROM bank_statement_issues").await, "0");

@@ -2,18 +2,19 @@
 //! that waits is cancelled. Nothing of it teaches whose a payer's account is.
 
 use chrono::Utc;
-use serde_json::json;
+use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::pipeline::Pipeline;
 use topup::wire::Topic;
 
-use crate::harness::Direct;
 use crate::harness::records::{
     BANK, about_invoice, about_payment, allocate, bank, credit, credit_saying, draft, invoice,
     payment, with,
 };
+use crate::harness::{Direct, World};
 use crate::steps_back::{deallocate, mark, outcome};
 use crate::usage::topped_up;
+use crate::verbs::topup;
 
 const PAYMENT: &str = "SELECT state || ' ' || amount / 1000000 || ' ' || refunded / 1000000
                          FROM payments";
@@ -371,4 +372,40 @@ async fn words_on_a_payment_of_nobody_that_is_not_here_wait_for_it() {
     assert_eq!(outcome(&direct, "d-3").await, "dead_lettered dependency_missing");
     assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
     direct.finish().await;
+}
+
+/// What waits for a payment of nobody names no customer; a customer's command is ended under his
+/// name only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_without_a_customer_is_shown_without_one() {
+    let world = World::new("re_cancel").await;
+    let worker = world.start().await;
+    let payment = format!("BANK:{BANK}:NEVER");
+    for (id, kind, account, data) in [
+        ("d-1", "payment.dismiss", None, refund(&payment)),
+        ("d-2", "payment.refund", None, refund(&payment)),
+        ("d-3", "payment.allocate", Some("ACC"), allocate("PAY-9", "ACC", "INV-9")),
+    ] {
+        world.command(id, kind, account.unwrap_or("nobody"), data).await;
+        assert_eq!(world.outcome(id).await.0, "waiting", "{id}");
+    }
+    let waiting = topup(&world, &["commands", "waiting", "--output", "json"]);
+    let waiting: Value = serde_json::from_slice(&waiting.stdout).expect("JSON");
+    let owners: Vec<&Value> =
+        waiting["items"].as_array().expect("items").iter().map(|row| &row["account_id"]).collect();
+    assert_eq!(owners, [&json!("ACC"), &Value::Null, &Value::Null], "{waiting}");
+    let first = topup(&world, &["commands", "waiting", "--limit", "2", "--output", "json"]);
+    let first: Value = serde_json::from_slice(&first.stdout).expect("JSON");
+    let next = first["next"].as_str().expect("there is more");
+    let rest = topup(&world, &["commands", "waiting", "--after", next, "--output", "json"]);
+    let rest: Value = serde_json::from_slice(&rest.stdout).expect("JSON");
+    assert_eq!((first["items"].as_array().map(Vec::len), &rest["next"]), (Some(2), &Value::Null));
+    assert_eq!(rest["items"], json!([waiting["items"][2]]));
+    // By nobody's word a customer's command stays.
+    let cancel = json!({ "command_source": "crm", "command_id": "d-3", "reason": "no" });
+    world.command("x-1", "command.cancel", "any", cancel).await;
+    let refused = ("rejected".to_owned(), Some("command_not_waiting".to_owned()));
+    assert_eq!(world.outcome("x-1").await, refused);
+    worker.shutdown().await;
+    world.finish().await;
 }

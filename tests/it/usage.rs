@@ -307,3 +307,25 @@ async fn a_hold_is_set_anew_in_batches_of_one() {
     assert_eq!(direct.database.value(waiting).await, "0");
     direct.finish().await;
 }
+
+/// No balance is larger than can be kept: the charge that would make it so is refused by a code of
+/// its own, and all others go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_a_balance_beyond_all_limits_is_refused_by_itself() {
+    let world = World::new("usage_limit").await;
+    for (id, account) in
+        (0..10).map(|number| (format!("u-{number}"), "A")).chain([("u-c".to_owned(), "C")])
+    {
+        let data = charge(&id, account, "999999999999.00");
+        let value = envelope(&id, "rating", "topup.usage.charge.v1", &data);
+        world.publish(&world.topics.usage, account, &value).await;
+    }
+    let worker = world.start().await;
+    let refused = ("dead_lettered".to_owned(), Some("balance_beyond_limit".to_owned()));
+    assert_eq!(world.outcome("u-9").await, refused);
+    for id in ["u-0", "u-8", "u-c"] {
+        assert_eq!(world.outcome(id).await.0, "applied", "{id}");
+    }
+    worker.shutdown().await;
+    world.finish().await;
+}

@@ -183,6 +183,13 @@ pub(super) fn decide(
             return Err(Halt::Outcome(conflict));
         }
         if !upgrade {
+            let booked = !is_open(stored.disposition) && bank.status == EntryStatus::Booked;
+            let elsewhere = bank.statement_id.clone().filter(|_| booked);
+            let elsewhere =
+                elsewhere.filter(|named| stored.terms.statement.as_ref() != Some(named));
+            if let Some(statement) = elsewhere {
+                recording.add(Effect::AlsoIn { key, statement })?;
+            }
             return Ok(Outcome::Duplicate);
         }
     }

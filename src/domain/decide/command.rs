@@ -174,7 +174,7 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
         return Err(Rejection::InvoiceExists.into());
     }
     let references = references(recording, create)?;
-    let payment_reference = mint(recording, &references)?;
+    let payment_reference = mint(recording, &references);
     let invoice = Invoice {
         invoice_id: create.invoice_id.clone(),
         account_id: create.account_id.clone(),
@@ -214,15 +214,20 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
 }
 
 /// The first reference that names nothing yet: upstream may have given an invoice one that is equal
-/// to what would be minted.
-fn mint(recording: &Recording<'_>, given: &[UpstreamReference]) -> Result<String> {
-    let free = |minted: &String| {
-        !recording.set.by_reference.contains_key(minted)
-            && !given.iter().any(|reference| reference.key == *minted)
+/// to what would be minted. There is always another one.
+fn mint(recording: &Recording<'_>, given: &[UpstreamReference]) -> String {
+    let taken = |minted: &String| {
+        recording.set.by_reference.contains_key(minted)
+            || given.iter().any(|reference| reference.key == *minted)
     };
-    let mut choices =
-        (0..reference::CHOICES).map(|number| reference::mint_nth(&recording.content_hash, number));
-    choices.find(free).ok_or_else(|| Rejection::ReferenceTaken.into())
+    let mut number = 0_usize;
+    loop {
+        let minted = reference::mint_nth(&recording.content_hash, number);
+        if !taken(&minted) {
+            return minted;
+        }
+        number = number.saturating_add(1);
+    }
 }
 
 /// The references that upstream gave: each is good and names no other invoice, for ever.

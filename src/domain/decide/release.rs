@@ -4,7 +4,7 @@
 use super::Recording;
 use super::command::{Result, applied_payment, asked, check_usable, known_payment};
 use super::settle::event_key;
-use crate::domain::effect::{Effect, Outcome};
+use crate::domain::effect::{Effect, Outcome, is_of_nobody};
 use crate::domain::event::{ByHand, EventKey, Fact};
 use crate::domain::ids::AccountId;
 use crate::domain::input::{CancelCommand, ReleasePayment, ReleaseWord};
@@ -133,18 +133,26 @@ pub(super) fn close(
     Ok(Outcome::Applied { subject: Some(format!("account:{account_id}")) })
 }
 
-/// The command that waits is refused, and those behind it have their turn.
+/// The command that waits is refused, and those behind it have their turn. Of one that names no
+/// customer nothing is told: its payment is nobody's, or is not known, and its outcome says it.
 pub(super) fn cancel(recording: &mut Recording<'_>, command: &CancelCommand) -> Result {
-    let owner = recording.set.waiting.get(&command.record);
-    if owner != Some(&command.account_id) {
+    let waits = recording.set.waiting.get(&command.record);
+    let own = waits.is_some_and(|waits| match &command.account_id {
+        Some(account_id) => waits.as_str() == account_id.as_str(),
+        None => is_of_nobody(waits.as_str()),
+    });
+    if !own {
         return Err(Rejection::CommandNotWaiting.into());
     }
     recording.add(Effect::CancelWaiting(command.record.clone()))?;
+    let Some(account_id) = &command.account_id else {
+        return Ok(Outcome::Applied { subject: Some(format!("command:{}", command.record)) });
+    };
     let told = ByHand::CommandCancelled {
-        account_id: command.account_id.clone(),
+        account_id: account_id.clone(),
         record: command.record.clone(),
         reason: command.reason.clone(),
     };
-    recording.publish(EventKey::Account(command.account_id.clone()), Fact::ByHand(told))?;
-    Ok(Outcome::Applied { subject: Some(format!("account:{}", command.account_id)) })
+    recording.publish(EventKey::Account(account_id.clone()), Fact::ByHand(told))?;
+    Ok(Outcome::Applied { subject: Some(format!("account:{account_id}")) })
 }

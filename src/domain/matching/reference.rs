@@ -11,15 +11,18 @@ const BODY_ALPHABET: &[u8; 31] = b"0123456789ACDEFGHJKMNPQRTUVWXYZ";
 /// `RF`, two digits, one to twenty-one characters.
 pub(super) const LENGTH: std::ops::RangeInclusive<usize> = 5..=25;
 
-/// So many references may be minted for one invoice: the first that is nobody's is taken.
-pub const CHOICES: usize = 32;
-
 /// The reference that is minted if those before it are taken, the first of all by 0: another one
-/// for each number below [`CHOICES`].
+/// for each number, without end.
 #[must_use]
 pub fn mint_nth(entropy: &[u8; 32], number: usize) -> String {
     let mut turned = *entropy;
-    turned.rotate_left(number % CHOICES);
+    let turns = turned.len();
+    turned.rotate_left(number % turns);
+    // Once around, four of the characters are counted on.
+    let round = u64::try_from(number / turns).unwrap_or(u64::MAX).to_be_bytes();
+    for (byte, more) in turned.iter_mut().zip(round) {
+        *byte ^= more;
+    }
     mint(&turned)
 }
 

@@ -4,6 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Miss, Stop, WorkingSet};
+use crate::domain::money::MoneyError;
+
+/// What is told of a sum that is larger than can be kept: that is no bug.
+pub const BEYOND_LIMIT: &str = "a sum would be larger than can be kept";
+
+impl From<MoneyError> for Stop {
+    fn from(error: MoneyError) -> Self {
+        Self::Corrupt(match error {
+            MoneyError::Overflow => BEYOND_LIMIT,
+            MoneyError::Malformed
+            | MoneyError::ExcessDecimals
+            | MoneyError::UnknownCurrency
+            | MoneyError::CurrencyMismatch => "amounts of one row contradict each other",
+        })
+    }
+}
 
 /// Noted behind a shared reference: a look-up that misses goes on with nothing found, so that one
 /// pass learns all that it lacks. What is decided meanwhile is thrown away.

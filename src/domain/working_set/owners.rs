@@ -1,9 +1,7 @@
 //! What is known of customers: whose account numbers are, and were.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 
 use super::WorkingSet;
 use crate::domain::account::{self, Account};
@@ -25,7 +23,7 @@ impl WorkingSet {
             account.time_zone = account::zone(name);
         }
         if let Some(levels) = &upsert.balance_levels {
-            account.levels = Some(Arc::new(levels.clone()));
+            self.set_levels(account_id, levels);
         }
         if let Some(payers) = &upsert.payer_accounts {
             for (payer, owners) in self.payer_owners.iter_mut() {

@@ -23,6 +23,9 @@ pub struct Terms {
     pub end_to_end: Option<String>,
     /// The bank's id of what it returns.
     pub returns: Option<String>,
+    /// The statement that it names. It tells nothing apart: an entry is of every statement that
+    /// names it.
+    pub statement: Option<String>,
 }
 
 impl Terms {
@@ -38,6 +41,7 @@ impl Terms {
             payer: bank.debtor_account.clone(),
             end_to_end: bank.end_to_end_id.clone(),
             returns,
+            statement: bank.statement_id.clone(),
         }
     }
 

@@ -221,6 +221,7 @@ fn know(row: &PgRow, set: &mut WorkingSet) -> Result<(), StoreError> {
         payer: row.try_get("debtor_account")?,
         end_to_end: row.try_get("end_to_end_id")?,
         returns: row.try_get("returns")?,
+        statement: row.try_get("statement_id")?,
     };
     set.know_bank(key, hash, disposition, payment_id, terms);
     Ok(())

@@ -101,7 +101,6 @@ pub(super) fn mint_others(needs: &mut Needs, found: &Found) -> bool {
         .iter()
         .filter(|(reference, _)| taken(reference))
         .map(|(_, (hash, number))| (*hash, number.saturating_add(1)))
-        .filter(|(_, number)| *number < reference::CHOICES)
         .map(|(hash, number)| (reference::mint_nth(&hash, number), (hash, number)))
         .collect();
     let before = needs.minted.len();

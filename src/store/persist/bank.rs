@@ -1,6 +1,6 @@
 //! Bank transactions and statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -123,6 +123,33 @@ pub(super) async fn told_again(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<()
     Ok(())
 }
 
+/// The statements beside its own that a booked entry is in. Sorted, so that two lanes that tell of
+/// the same entries wait for each other in one order.
+pub(super) async fn also_in(
+    tx: &mut Tx<'_>,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let named: BTreeSet<(&BankKey, &String)> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::AlsoIn { key, statement } => Some((key, statement)),
+            _ => None,
+        })
+        .collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("insert_entry_statements"))
+        .bind(named.iter().map(|(key, _)| key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(named.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
+        .bind(named.iter().map(|(_, statement)| keepable(statement)).collect::<Vec<_>>())
+        .bind(at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 async fn write(
     tx: &mut Tx<'_>,
     statement: &'static str,
@@ -239,8 +266,8 @@ pub(super) async fn statements(
             .bind(statement.bank_account.as_str())
             .bind(keepable(&statement.statement_id))
             .bind(statement.currency.code())
-            .bind(micros(statement.opening_balance)?)
-            .bind(micros(statement.closing_balance)?)
+            .bind(statement.opening_balance.micros().to_string())
+            .bind(statement.closing_balance.micros().to_string())
             .bind(entries)
             .bind(statement.complete_through)
             .bind(at)

@@ -36,6 +36,7 @@ SET content_hash = EXCLUDED.content_hash, status = EXCLUDED.status,
     return_of = EXCLUDED.return_of, instructed_currency = EXCLUDED.instructed_currency,
     instructed_amount = EXCLUDED.instructed_amount, detail_index = EXCLUDED.detail_index,
     entry_amount = EXCLUDED.entry_amount, entry_details = EXCLUDED.entry_details,
+    statement_id = EXCLUDED.statement_id, entry_reference = EXCLUDED.entry_reference,
     superseded_by = NULL, announced = b.announced OR b.status = 'PDNG'
 -- A parked return is applied in place; a booking of nothing gives its place to money.
 WHERE b.disposition IN ('not_booked', 'superseded', 'return_parked', 'no_money')

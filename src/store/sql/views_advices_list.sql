@@ -9,5 +9,7 @@ SELECT a.bank_account, a.advice_id, a.payer_account, a.payment_reference, a.curr
        FROM remittance_advice_lines l
       WHERE l.bank_account = a.bank_account AND l.advice_id = a.advice_id) l
  WHERE ($1::text IS NULL OR a.state = $1) AND ($2::text IS NULL OR a.bank_account = $2)
+   AND ($3::timestamptz IS NULL OR a.received_at < $3 OR a.received_at = $3
+        AND (a.bank_account, a.advice_id) > ($4::text, $5::text))
  ORDER BY a.received_at DESC, a.bank_account, a.advice_id
- LIMIT $3
+ LIMIT $6

@@ -11,5 +11,6 @@ SELECT f.wait_key AS key, f.source || '/' || f.message_id AS record, f.needs, f.
           FROM waiting_commands GROUP BY wait_key) k
   JOIN waiting_commands f ON f.waiting_id = k.first
   LEFT JOIN failing_items x ON x.kind = 'command' AND x.item = f.waiting_id::text
+ WHERE $1::timestamptz IS NULL OR (f.since, f.wait_key) > ($1, $2::text)
  ORDER BY f.since, f.wait_key
- LIMIT $1
+ LIMIT $3

@@ -1,4 +1,4 @@
--- Parked returns, the longest parked first. Indexes:
+-- Parked returns, the longest parked first; after that instant, bank account and key. Indexes:
 -- bank_transactions_pkey, told_again_pkey.
 SELECT p.bank_account, p.bank_key, t.currency, t.amount, t.booking_date, t.return_of ->> 0 AS names,
        p.why, p.parked_at, p.tried_at,
@@ -6,5 +6,7 @@ SELECT p.bank_account, p.bank_key, t.currency, t.amount, t.booking_date, t.retur
            AND a.bank_key = p.bank_key) AS looks_like
   FROM parked_returns p
   JOIN bank_transactions t USING (bank_account, bank_key)
+ WHERE $1::timestamptz IS NULL
+    OR (p.parked_at, p.bank_account, p.bank_key) > ($1, $2::text, $3::text)
  ORDER BY p.parked_at, p.bank_account, p.bank_key
- LIMIT $1
+ LIMIT $4

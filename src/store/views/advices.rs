@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::time::At;
-use super::{Privacy, Result, amount};
+use super::{Listed, Page, Privacy, Result, amount, cursor, read_cursor};
 
 const LIST: &str = include_str!("../sql/views_advices_list.sql");
 const OF_PAYMENT: &str = include_str!("../sql/views_advices_of_payment.sql");
@@ -39,10 +39,15 @@ pub async fn list(
     pool: &PgPool,
     state: Option<&str>,
     bank_account: Option<&str>,
-    limit: i64,
-) -> Result<Vec<AdviceRow>> {
-    let query = sqlx::query(LIST).bind(state).bind(bank_account).bind(limit);
-    query.fetch_all(pool).await?.iter().map(advice).collect()
+    page: &Page,
+) -> Result<Listed<AdviceRow>> {
+    let (at, [account, id]) = read_cursor(page)?;
+    let query = sqlx::query(LIST).bind(state).bind(bank_account).bind(at).bind(account).bind(id);
+    let rows = query.bind(page.fetch()).fetch_all(pool).await?;
+    let items = rows.iter().map(advice).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &AdviceRow| {
+        cursor(&row.received_at, &[&row.bank_account, &row.advice_id])
+    }))
 }
 
 /// The advice that belongs to the payment, and those that its decisions name.

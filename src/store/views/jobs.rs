@@ -1,11 +1,12 @@
 //! Jobs and their runs.
 
+use chrono::DateTime;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::Result;
 use super::time::At;
+use super::{Listed, Page, Result, cursor, decode, read_cursor};
 
 const JOBS: &str = include_str!("../sql/views_jobs.sql");
 const RUNS: &str = include_str!("../sql/views_job_runs.sql");
@@ -59,9 +60,15 @@ pub async fn jobs(pool: &PgPool) -> Result<Vec<JobRow>> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn runs(pool: &PgPool, job: &str, limit: i64) -> Result<Vec<RunRow>> {
-    let rows = sqlx::query(RUNS).bind(job).bind(limit).fetch_all(pool).await?;
-    rows.iter().map(run).collect()
+pub async fn runs(pool: &PgPool, job: &str, page: &Page) -> Result<Listed<RunRow>> {
+    let (at, [tick]) = read_cursor(page)?;
+    let tick = tick.as_deref().map(DateTime::parse_from_rfc3339).transpose();
+    let tick = tick.map_err(|error| decode("after", error))?;
+    let query = sqlx::query(RUNS).bind(job).bind(at).bind(tick).bind(page.fetch());
+    let items = query.fetch_all(pool).await?.iter().map(run).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &RunRow| {
+        cursor(&row.started_at, &[&row.scheduled_for.exact()])
+    }))
 }
 
 fn run(row: &PgRow) -> Result<RunRow> {

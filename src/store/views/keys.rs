@@ -4,8 +4,8 @@ use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::Result;
 use super::time::At;
+use super::{Listed, Page, Result, cursor, read_cursor};
 
 const PARKED: &str = include_str!("../sql/views_keys_parked.sql");
 
@@ -30,8 +30,9 @@ pub struct ParkedRow {
 
 /// # Errors
 /// What the database says.
-pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedRow>> {
-    let rows = sqlx::query(PARKED).bind(limit).fetch_all(pool).await?;
+pub async fn parked(pool: &PgPool, page: &Page) -> Result<Listed<ParkedRow>> {
+    let (at, [key]) = read_cursor(page)?;
+    let rows = sqlx::query(PARKED).bind(at).bind(key).bind(page.fetch()).fetch_all(pool).await?;
     let parked = |row: &PgRow| {
         Ok(ParkedRow {
             key: row.try_get("key")?,
@@ -45,5 +46,6 @@ pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedRow>> {
             failure: row.try_get("failure")?,
         })
     };
-    rows.iter().map(parked).collect()
+    let items = rows.iter().map(parked).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &ParkedRow| cursor(&row.since, &[&row.key])))
 }

@@ -10,6 +10,7 @@ use super::invoices::{self, AllocationRow};
 use super::payments::{self, DecisionView};
 use super::time::At;
 use super::{Listed, Page, Result};
+use crate::domain::effect::is_of_nobody;
 use crate::domain::keys;
 
 const RECENT: &str = include_str!("../sql/views_records_recent.sql");
@@ -87,12 +88,14 @@ pub struct WaitingCommand {
     pub source: String,
     pub message_id: String,
     pub message_type: String,
-    pub account_id: String,
+    /// None where it names no customer.
+    pub account_id: Option<String>,
     pub needs: String,
     pub since: At,
     pub deadline: At,
     /// The command that is in its way.
     pub behind: Option<String>,
+    cursor: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -376,25 +379,48 @@ fn waiting_row(row: &PgRow) -> Result<WaitingRow> {
     })
 }
 
-/// Commands that wait, at most a thousand.
+/// Commands that wait; the cursor is a queue and a number in it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn waiting(pool: &PgPool, account: Option<&str>) -> Result<Vec<WaitingCommand>> {
-    let rows = sqlx::query(COMMANDS).bind(account).fetch_all(pool).await?;
+pub async fn waiting(
+    pool: &PgPool,
+    account: Option<&str>,
+    page: &Page,
+) -> Result<Listed<WaitingCommand>> {
+    let after = page.after.as_deref().and_then(|after| after.rsplit_once(':'));
+    let number = |(_, number): (&str, &str)| number.parse::<i64>().ok();
+    let query = sqlx::query(COMMANDS)
+        .bind(account)
+        .bind(after.map(|(key, _)| key))
+        .bind(after.and_then(number).unwrap_or_default())
+        .bind(page.fetch());
     let command = |row: &PgRow| {
+        let wait_key: String = row.try_get("wait_key")?;
         Ok(WaitingCommand {
             source: row.try_get("source")?,
             message_id: row.try_get("message_id")?,
             message_type: row.try_get("message_type")?,
-            account_id: row.try_get("account_id")?,
+            account_id: (!is_of_nobody(&wait_key)).then(|| wait_key.clone()),
             needs: row.try_get("needs")?,
             since: row.try_get("since")?,
             deadline: row.try_get("deadline")?,
             behind: row.try_get("behind")?,
+            cursor: format!("{wait_key}:{}", row.try_get::<i64, _>("waiting_id")?),
         })
     };
-    rows.iter().map(command).collect()
+    let items = query.fetch_all(pool).await?.iter().map(command).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &WaitingCommand| row.cursor.clone()))
+}
+
+/// Whose a command is that waits: none where it names no customer, or waits no more.
+///
+/// # Errors
+/// What the database says.
+pub async fn waits_for(pool: &PgPool, source: &str, id: &str) -> Result<Option<String>> {
+    let row = sqlx::query(WAITING).bind(source).bind(id).fetch_optional(pool).await?;
+    let key: Option<String> = row.map(|row| row.try_get("wait_key")).transpose()?;
+    Ok(key.filter(|key| !is_of_nobody(key)))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::time::At;
-use super::{Result, amount};
+use super::{Listed, Page, Result, amount, cursor, read_cursor};
 
 const PARKED: &str = include_str!("../sql/views_parked_returns.sql");
 
@@ -28,8 +28,10 @@ pub struct ParkedReturn {
 
 /// # Errors
 /// What the database says.
-pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedReturn>> {
-    let rows = sqlx::query(PARKED).bind(limit).fetch_all(pool).await?;
+pub async fn parked(pool: &PgPool, page: &Page) -> Result<Listed<ParkedReturn>> {
+    let (at, [bank_account, bank_key]) = read_cursor(page)?;
+    let query = sqlx::query(PARKED).bind(at).bind(bank_account).bind(bank_key);
+    let rows = query.bind(page.fetch()).fetch_all(pool).await?;
     let parked = |row: &PgRow| {
         let booked: chrono::NaiveDate = row.try_get("booking_date")?;
         Ok(ParkedReturn {
@@ -45,5 +47,8 @@ pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedReturn>> {
             tried_at: row.try_get("tried_at")?,
         })
     };
-    rows.iter().map(parked).collect()
+    let items = rows.iter().map(parked).collect::<Result<_>>()?;
+    Ok(Listed::page(items, page, |row: &ParkedReturn| {
+        cursor(&row.parked_at, &[&row.bank_account, &row.bank_key])
+    }))
 }

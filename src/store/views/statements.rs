@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::{PgPool, Row};
 
 use super::time::At;
-use super::{Result, amount};
+use super::{Result, sum};
 
 const STATEMENTS: &str = include_str!("../sql/views_statements.sql");
 
@@ -41,8 +41,8 @@ pub async fn latest(
             bank_account: row.try_get("bank_account")?,
             statement_id: row.try_get("statement_id")?,
             currency: row.try_get("currency")?,
-            opening_balance: amount(row, "opening_balance")?,
-            closing_balance: amount(row, "closing_balance")?,
+            opening_balance: sum(row, "opening_balance")?,
+            closing_balance: sum(row, "closing_balance")?,
             entries: row.try_get("entries")?,
             complete_through: row.try_get("complete_through")?,
             recorded_at: row.try_get("recorded_at")?,

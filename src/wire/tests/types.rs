@@ -7,7 +7,7 @@ use crate::domain::input::{
     AllocatePayment, AllocationPart, BankStatement, Command, CreateInvoice, MatchWord,
     RecordPayment, UpsertAccount,
 };
-use crate::domain::money::{Amount, Currency, Money};
+use crate::domain::money::{Amount, BankBalance, Currency, Money};
 use DecodeCode::{
     AmountInvalid, AmountScale, CurrencyUnknown, DataInvalid, DateInvalid, IdInvalid,
 };
@@ -151,12 +151,13 @@ fn bank_records_become_facts() {
     };
     let input = input_of("topup.bank.transaction.v1", TRANSACTION);
     assert_eq!(input, Input::BankTransaction(Box::new(transaction)));
+    let sgd = Currency::parse("SGD").expect("SGD");
     let statement = BankStatement {
         bank_account,
         statement_id: "ST 7".into(),
-        currency: Currency::parse("SGD").expect("SGD"),
-        opening_balance: money("10.5", "SGD").negated(),
-        closing_balance: money("89.5", "SGD"),
+        currency: sgd,
+        opening_balance: BankBalance::from_micros(-10_500_000, sgd),
+        closing_balance: BankBalance::from_micros(89_500_000, sgd),
         entries: 1,
         complete_through: "2026-11-22T16:00:00Z".parse().expect("instant"),
     };

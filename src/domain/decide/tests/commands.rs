@@ -140,7 +140,7 @@ fn close_account(id: &str, closed: bool) -> Command {
 
 fn cancel_command(account: &str, id: &str) -> Command {
     let record = RecordId { source: Source::trusted("crm"), id: MessageId::trusted(id) };
-    let account_id = AccountId::trusted(account);
+    let account_id = Some(AccountId::trusted(account));
     Command::CancelCommand(CancelCommand { account_id, record, reason: "said".to_owned() })
 }
 

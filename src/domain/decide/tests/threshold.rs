@@ -220,3 +220,35 @@ fn own_levels_stand_in_the_place_of_everybodys() {
     desk.usage(usage);
     assert_eq!(told(&desk)[1..], [(5, 4, Direction::Down)]);
 }
+
+/// Levels that are set, cleared and set again in one batch: what is told is what was crossed while
+/// they were there, with the balances that there were.
+#[test]
+fn levels_that_change_in_a_batch_are_those_of_their_moment() {
+    let mut desk = with_levels(&[5]);
+    play(&mut desk, &[Act::Topup(30)]);
+    let levels = |desk: &mut Desk, of: &[i64]| {
+        let mut customer = upsert("A");
+        let of = of.iter().map(|level| units(*level)).collect();
+        customer.balance_levels = Some(Levels::new([(currency("SGD"), of)]));
+        let message = desk.message(Input::Command(Command::UpsertAccount(customer)));
+        desk.model.feed_in_batch(&message, desk.now);
+    };
+    let usage = |desk: &mut Desk, usage: Usage| {
+        let message = desk.message(Input::Usage(usage));
+        desk.model.feed_in_batch(&message, desk.now);
+    };
+    let (one, two) = (charge(&desk, 101, 20), charge(&desk, 102, 8));
+    usage(&mut desk, one);
+    levels(&mut desk, &[]);
+    usage(&mut desk, two);
+    levels(&mut desk, &[5]);
+    usage(&mut desk, refund(102, 8));
+    let three = charge(&desk, 103, 9);
+    usage(&mut desk, three);
+    levels(&mut desk, &[]);
+    desk.model.end_batch();
+    let crossed = [(5, 30, Direction::Up), (5, 10, Direction::Up), (5, 1, Direction::Down)];
+    assert_eq!(told(&desk), crossed);
+    assert!(desk.model.stopped.is_none(), "{:?}", desk.model.stopped);
+}
