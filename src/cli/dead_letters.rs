@@ -97,7 +97,7 @@ pub(super) struct SelectionOptions {
     /// Only what failed before: an instant, a day, or 15m, 2h, 7d
     #[arg(long, value_parser = since)]
     until: Option<Since>,
-    /// All open ones
+    /// All open ones: for a replay; what cannot be taken back wants a filter
     #[arg(long)]
     all: bool,
     /// At most so many
@@ -287,7 +287,7 @@ impl SelectionOptions {
             return self.checked(clock);
         }
         let problem = "empty_selection: say which dead letters, by --id, --code, --topic, --key, \
-                       --text, --since or --until; all of them is no answer here";
+                       --text, --since or --until; --all is for a replay";
         Err(CliError::Usage(problem.to_owned()))
     }
 

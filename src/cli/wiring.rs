@@ -23,6 +23,7 @@ pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
 pub(super) use crate::orders::{Order, Tried, Written};
+use crate::pipeline::replay::Replayed;
 use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
@@ -307,9 +308,16 @@ async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Don
         let outcome = if args.dry_run { format!("would be {word}") } else { word.to_owned() };
         Acted { dead_letter_id: *id, outcome, code: result.code().map(str::to_owned) }
     });
-    let rows = rows.collect();
+    let rows: Vec<Acted> = rows.collect();
     let how = match report.end {
-        End::Done => return Ok(Done { rows, note: None, whole: true }),
+        End::Done => {
+            // A script is to see that a letter is left.
+            let fails = |result: &Replayed| matches!(result, Replayed::StillFailing { .. });
+            let left = !args.dry_run && report.letters.iter().any(|(_, result)| fails(result));
+            let nothing = "no open dead letter fits the selection: nothing is done";
+            let note = rows.is_empty().then(|| nothing.to_owned());
+            return Ok(Done { rows, note, whole: !left });
+        }
         End::NotResumed => {
             let problem = "there is no such run, or it is done, or it still runs";
             return Err(CliError::Usage(problem.to_owned()));
