@@ -286,7 +286,7 @@ fn refusals_of_amounts() -> Vec<Refusal> {
 }
 
 /// The codes that no record can cause here, and where they are shown.
-const UNREACHABLE: [(&str, &str); 6] = [
+const UNREACHABLE: [(&str, &str); 7] = [
     ("cancelled", "shown by a_command_that_waits_is_cancelled_and_those_behind_it_go_on"),
     ("return_mismatch", "shown by a_person_shares_a_parked_return_out_and_its_drift_clears"),
     ("payment_is_part", "shown by a_part_is_not_split_again"),
@@ -295,6 +295,7 @@ const UNREACHABLE: [(&str, &str); 6] = [
         "shown by at_its_deadline_a_step_back_without_proof_is_refused_with_an_event",
     ),
     ("suggestion_closed", "shown by of_two_that_confirm_at_once_exactly_one_wins"),
+    ("not_a_candidate", "shown by a_word_on_void_candidates_is_an_ordinary_command"),
     ("balance_limit", "shown by a_balance_that_cannot_be_kept_is_refused"),
 ];
 

@@ -306,10 +306,10 @@ async fn a_credit_with_any_words_for_its_names_is_money() {
         json!({ "bank_transaction_id": format!("{long}1") }),
         json!({ "bank_transaction_id": format!("{long}2") }),
         json!({ "bank_transaction_id": "\u{dc}berweisung 7" }),
-        json!({ "bank_transaction_id": null, "statement_id": "%".repeat(300),
-                "entry_reference": "%".repeat(299) }),
-        json!({ "bank_transaction_id": null, "statement_id": "%".repeat(128), "detail_index": 9999,
-                "entry_reference": format!("7{}", "/".repeat(127)) }),
+        json!({ "bank_transaction_id": null, "statement_id": format!("S{}", "%".repeat(299)),
+                "entry_reference": format!("E{}", "%".repeat(298)) }),
+        json!({ "bank_transaction_id": null, "statement_id": format!("{}S", "%".repeat(127)),
+                "detail_index": 9999, "entry_reference": format!("7{}", "/".repeat(127)) }),
         json!({ "debtor": { "account": "#####1234" } }),
     ];
     for (number, fields) in odd.iter().enumerate() {
