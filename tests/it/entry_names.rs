@@ -130,6 +130,43 @@ async fn a_word_for_none_is_no_id_of_the_bank() {
     direct.finish().await;
 }
 
+/// Some banks give the id of a batch to each of its entries. What contradicts the first record is
+/// other money: a letter that a person gives an id of its own, and no silent duplicate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_contradicts_the_first_record_under_an_id_is_no_duplicate() {
+    let mut direct = Direct::new("en_apart").await;
+    let text = |line: &str| json!({ "remittance": { "unstructured": [line] } });
+    let pairs = [
+        (json!({ "virtual_account": "VA10001" }), json!({ "virtual_account": "VA20002" })),
+        (
+            json!({ "debtor": { "name": "Tan Ah Seng" } }),
+            json!({ "debtor": { "name": "Global Foods Ltd" } }),
+        ),
+        (
+            json!({ "remittance": { "creditor_reference": "RF18539007547034" } }),
+            json!({ "remittance": { "creditor_reference": "RF332348231" } }),
+        ),
+        (text("INV-8001"), text("INV-8002")),
+        (
+            json!({ "statement_id": "S1", "entry_reference": "E1" }),
+            json!({ "statement_id": "S1", "entry_reference": "E2" }),
+        ),
+    ];
+    for (number, (first, second)) in pairs.iter().enumerate() {
+        let plain = credit(&format!("T-{number}"), "20.00");
+        let of = |fields: &Value| with(plain.clone(), fields);
+        assert_eq!(booked(&mut direct, &format!("a-{number}"), &of(first)).await.0, "applied");
+        let again = booked(&mut direct, &format!("b-{number}"), &of(first)).await;
+        assert_eq!(again.0, "duplicate", "{first}");
+        let (outcome, code) = booked(&mut direct, &format!("c-{number}"), &of(second)).await;
+        let told = (outcome.as_str(), code.as_deref());
+        assert_eq!(told, ("dead_lettered", Some("bank_conflict")), "{second}");
+        let own = with(of(second), &json!({ "bank_transaction_id": format!("OWN-{number}") }));
+        assert_eq!(booked(&mut direct, &format!("d-{number}"), &own).await.0, "applied");
+    }
+    direct.finish().await;
+}
+
 /// The bank tells more of what has an id: nothing new. Other money under the id is a letter that a
 /// person can give an id of its own; nothing is lost by that and nothing is overwritten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

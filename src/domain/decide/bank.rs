@@ -178,7 +178,10 @@ pub(super) fn decide(
         let upgrade = open && bank.status == EntryStatus::Booked;
         let late = bank.status != EntryStatus::Booked;
         let told_again = stored.terms.are_told_again(bank);
-        if stored.content_hash != content_hash && !upgrade && !late && !nothing && !told_again {
+        // An entry of nothing is counted and moves nothing.
+        let two = bank.bank_transaction_id.is_some() && stored.terms.are_another_entry(bank);
+        let other = two || stored.content_hash != content_hash && !told_again;
+        if other && !upgrade && !late && !nothing {
             let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
             return Err(Halt::Outcome(conflict));
         }

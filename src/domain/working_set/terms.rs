@@ -1,14 +1,21 @@
 //! What a stored record of the bank says of its money, beside which another record under the same
 //! name is put.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use crate::domain::bank::{BankTransaction, CreditDebit, end_to_end_of};
-use crate::domain::matching::text::payer_account;
+use crate::domain::decide::bank::entry_of;
+use crate::domain::matching::text::{self, payer_account};
+use crate::domain::matching::{names, weak};
 use crate::domain::money::Money;
 
 /// A correction of the day of booking is no further away.
 const CORRECTED_WITHIN: TimeDelta = TimeDelta::days(60);
+
+/// Digits of a word that may be the number of an invoice.
+const NUMBER_MIN: usize = 4;
 
 /// The money of a record: how much, which way, when, from whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +33,13 @@ pub struct Terms {
     /// The statement that it names. It tells nothing apart: an entry is of every statement that
     /// names it.
     pub statement: Option<String>,
+    /// Its name there.
+    pub entry: Option<String>,
+    pub virtually: Option<String>,
+    pub name: Option<String>,
+    /// The structured reference, and what the payer wrote.
+    pub reference: Option<String>,
+    pub lines: Vec<String>,
 }
 
 impl Terms {
@@ -42,6 +56,11 @@ impl Terms {
             end_to_end: bank.end_to_end_id.clone(),
             returns,
             statement: bank.statement_id.clone(),
+            entry: bank.entry_reference.clone(),
+            virtually: bank.virtual_account.clone(),
+            name: bank.debtor_name.clone(),
+            reference: bank.creditor_reference.clone(),
+            lines: bank.unstructured.clone(),
         }
     }
 
@@ -63,6 +82,41 @@ impl Terms {
             && same(payer(self), payer(&other))
             && same(order(self), order(&other))
             && same(self.returns.clone(), other.returns.clone())
+            && !self.contradict(&other)
+    }
+
+    /// Whether one statement has both under two names: then they are two entries, whatever the
+    /// bank's id says. Some banks give the id of a batch to each of its entries.
+    #[must_use]
+    pub fn are_another_entry(&self, bank: &BankTransaction) -> bool {
+        let named = |entry: &Option<String>| entry.clone().filter(|entry| !weak::is_no_id(entry));
+        let names = named(&self.entry).zip(named(&bank.entry_reference));
+        self.statement.is_some()
+            && self.statement == bank.statement_id
+            && entry_of(bank).is_some()
+            && names.is_some_and(|(left, right)| left != right)
+    }
+
+    /// Whether both say something that cannot be true of one movement of money: paid to the
+    /// virtual accounts of two customers, by payers of two names, for two references, or for
+    /// numbers of one form that differ.
+    fn contradict(&self, other: &Self) -> bool {
+        let apart = |left: Option<String>, right: Option<String>| {
+            left.zip(right).is_some_and(|(left, right)| left != right)
+        };
+        let number = |text: &Option<String>| text.as_deref().and_then(payer_account);
+        let payers = (number(&self.payer), number(&other.payer));
+        let one_payer = payers.0.is_some() && payers.0 == payers.1;
+        let name =
+            |terms: &Self| terms.name.clone().filter(|name| !weak::is_placeholder_name(name));
+        let names = name(self).zip(name(other)).filter(|_| !one_payer);
+        let reference = |terms: &Self| {
+            terms.reference.as_deref().map(weak::fold).filter(|text| !weak::is_weak_reference(text))
+        };
+        apart(number(&self.virtually), number(&other.virtually))
+            || names.is_some_and(|(left, right)| names::likeness(&left, &right) < names::SAME)
+            || apart(reference(self), reference(other))
+            || numbers_differ(&self.lines, &other.lines)
     }
 
     /// Whether an entry of this name is another one: statements are numbered by currency, and each
@@ -74,6 +128,27 @@ impl Terms {
         self.amount.currency() != bank.amount.currency()
             || self.booking_date.year() != bank.booking_date.year() && !near
     }
+}
+
+/// Whether both texts have numbers of one form, and none of it is the same: `INV-8001` and
+/// `INV-8002`. Days and years are no such numbers; what one text alone has tells nothing.
+fn numbers_differ(left: &[String], right: &[String]) -> bool {
+    let (left, right) = (by_form(left), by_form(right));
+    left.iter()
+        .any(|(form, numbers)| right.get(form).is_some_and(|others| numbers.is_disjoint(others)))
+}
+
+fn by_form(lines: &[String]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let text = text::normalise(&lines.join(" "));
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        if digits >= NUMBER_MIN && !weak::is_date_part(word) {
+            let form = |c: char| if c.is_ascii_digit() { '9' } else { c };
+            found.entry(word.chars().map(form).collect()).or_default().insert(word.to_owned());
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -103,6 +178,58 @@ mod tests {
             BankTransaction { debtor_account: Some("PAYERB".to_owned()), ..first.clone() },
         ] {
             assert!(!known.are_told_again(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_is_other_money() {
+        let first = BankTransaction {
+            virtual_account: Some("VA10001".to_owned()),
+            debtor_name: Some("Tan Ah Seng".to_owned()),
+            creditor_reference: Some("RF18539007547034".to_owned()),
+            statement_id: Some("S1".to_owned()),
+            entry_reference: Some("E1".to_owned()),
+            ..credit_saying("T-1", "5", &["Topup INV-8001 of 28.11.2026"])
+        };
+        let known = Terms::of(&first);
+        let text =
+            |text: &str| BankTransaction { unstructured: vec![text.to_owned()], ..first.clone() };
+        for same in [
+            text("INV-8001"),
+            text("TOPUP INV 8001 OF 29.11.2026 AUT 778899123"),
+            text("rent"),
+            BankTransaction { debtor_name: Some("TAN AH SENG MR".to_owned()), ..first.clone() },
+            BankTransaction { debtor_name: Some("NOTPROVIDED".to_owned()), ..first.clone() },
+            BankTransaction { virtual_account: None, ..first.clone() },
+            BankTransaction { creditor_reference: Some("N/A".to_owned()), ..first.clone() },
+        ] {
+            assert!(known.are_told_again(&same), "{same:?}");
+        }
+        let with = |field: fn(&mut BankTransaction)| {
+            let mut other = first.clone();
+            field(&mut other);
+            other
+        };
+        for other in [
+            text("Topup INV-8002 of 28.11.2026"),
+            with(|bank| bank.virtual_account = Some("VA20002".to_owned())),
+            with(|bank| bank.debtor_name = Some("Global Foods Ltd".to_owned())),
+            with(|bank| bank.creditor_reference = Some("RF332348231".to_owned())),
+        ] {
+            assert!(!known.are_told_again(&other), "{other:?}");
+        }
+        let entry = |statement: &str, entry: &str| BankTransaction {
+            statement_id: Some(statement.to_owned()),
+            entry_reference: Some(entry.to_owned()),
+            ..first.clone()
+        };
+        for (other, apart) in [
+            (entry("S1", "E1"), false),
+            (entry("S1", "E2"), true),
+            (entry("S1", "NOTPROVIDED"), false),
+            (entry("S2", "E2"), false),
+        ] {
+            assert_eq!(known.are_another_entry(&other), apart, "{other:?}");
         }
     }
 

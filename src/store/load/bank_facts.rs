@@ -19,7 +19,7 @@ use crate::domain::input::ContentHash;
 use crate::domain::money::Money;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::terms::Terms;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, lines, rows, sql};
 
 /// What a batch has of the bank's facts.
 #[derive(Debug, Default)]
@@ -222,6 +222,11 @@ fn know(row: &PgRow, set: &mut WorkingSet) -> Result<(), StoreError> {
         end_to_end: row.try_get("end_to_end_id")?,
         returns: row.try_get("returns")?,
         statement: row.try_get("statement_id")?,
+        entry: row.try_get("entry_reference")?,
+        virtually: row.try_get("virtual_account")?,
+        name: row.try_get("debtor_name")?,
+        reference: row.try_get("creditor_reference")?,
+        lines: lines::split(row.try_get("unstructured")?),
     };
     set.know_bank(key, hash, disposition, payment_id, terms);
     Ok(())

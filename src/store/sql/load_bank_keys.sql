@@ -13,11 +13,13 @@ WITH locked AS MATERIALIZED (
 SELECT found.bank_account, found.bank_key, found.content_hash, found.disposition,
        found.payment_id, found.currency, found.amount, found.credit_debit, found.reversal,
        found.booking_date, found.value_date, found.debtor_account, found.end_to_end_id,
-       found.returns, found.statement_id, seen.advices, seen.nameless
+       found.returns, found.statement_id, found.entry_reference, found.virtual_account,
+       found.debtor_name, found.creditor_reference, found.unstructured, seen.advices, seen.nameless
 FROM seen LEFT JOIN (
     SELECT b.bank_account, b.bank_key, b.content_hash, b.disposition, b.payment_id, b.currency,
            b.amount, b.credit_debit, b.reversal, b.booking_date, b.value_date, b.debtor_account,
-           b.end_to_end_id, b.return_of ->> 0 AS returns, b.statement_id
+           b.end_to_end_id, b.return_of ->> 0 AS returns, b.statement_id, b.entry_reference,
+           b.virtual_account, b.debtor_name, b.creditor_reference, b.unstructured
       FROM bank_transactions b
       JOIN unnest($1::text[], $2::text[]) AS asked(bank_account, bank_key)
         ON b.bank_account = asked.bank_account AND b.bank_key = asked.bank_key) found ON true
