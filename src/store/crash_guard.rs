@@ -12,10 +12,6 @@
 //! process must have lived for a while: who is killed from outside soon after each start, or at any
 //! moment, dies in that while, and nobody is blamed. An attempt that ends with an error is
 //! survived: a database that is away blames nobody. Later batches pay nothing.
-//!
-//! A process that lost its partition with a record on trial looks like a dead one to whoever has
-//! the partition now. If it lives it says so: then its death is counted no more, and before a
-//! record is diverted there is time for that.
 
 use std::ops::RangeInclusive;
 
@@ -23,7 +19,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
 use super::checkpoint::Fence;
-use super::{StoreError, Tx, sql};
+use super::{StoreError, sql};
 
 /// Into so many parts suspects are divided.
 const PARTS: u64 = 32;
@@ -39,8 +35,6 @@ pub struct Guard {
     suspects: Option<Offsets>,
     /// Deaths while the only suspect was on trial alone.
     alone_deaths: i32,
-    /// The owner whose death was counted last.
-    blamed: Option<i64>,
     /// So many records are tried at once.
     part: usize,
 }
@@ -51,9 +45,6 @@ struct Note {
     trial: Option<Offsets>,
     alone: bool,
     alone_deaths: i32,
-    /// The owner who wrote it; none: an earlier version did.
-    epoch: Option<i64>,
-    blamed: Option<i64>,
 }
 
 /// Takes in what the last death left, and notes the batch that is about to be decoded.
@@ -66,29 +57,17 @@ pub async fn start(
     batch: Offsets,
     at: DateTime<Utc>,
 ) -> Result<Guard, StoreError> {
-    let mut tx = pool.begin().await?;
-    // Locked: who lives says so before it is counted, or after.
-    let guard = Guard::after(read_in_tx(&mut tx, fence).await?, *batch.start());
+    let guard = Guard::after(read(pool, fence).await?, *batch.start());
     let note = match &guard.suspects {
         Some(suspects) => Note {
             suspects: suspects.clone(),
             trial: None,
             alone: false,
             alone_deaths: guard.alone_deaths,
-            epoch: Some(fence.epoch),
-            blamed: guard.blamed,
         },
-        None => Note {
-            suspects: batch.clone(),
-            trial: Some(batch),
-            alone: false,
-            alone_deaths: 0,
-            epoch: Some(fence.epoch),
-            blamed: None,
-        },
+        None => Note { suspects: batch.clone(), trial: Some(batch), alone: false, alone_deaths: 0 },
     };
-    write(&mut *tx, fence, &note, (true, at)).await?;
-    tx.commit().await?;
+    write(pool, fence, &note, at).await?;
     Ok(guard)
 }
 
@@ -96,7 +75,7 @@ impl Guard {
     /// What follows from a note, if the partition goes on at `next`.
     fn after(note: Option<Note>, next: i64) -> Self {
         let Some(note) = note else {
-            return Self::new(None, 0, None);
+            return Self::new(None, 0);
         };
         match note.trial {
             Some(trial) if trial.contains(&next) => {
@@ -104,23 +83,21 @@ impl Guard {
                 let last = note.suspects == trial && trial.start() == trial.end();
                 let counts = note.alone && last;
                 let deaths = if counts { note.alone_deaths.saturating_add(1) } else { 0 };
-                let blamed = note.epoch.filter(|_| counts);
-                Self::new(Some(next..=*trial.end()), deaths, blamed)
+                Self::new(Some(next..=*trial.end()), deaths)
             }
             _ if note.suspects.contains(&next) => {
                 let same = *note.suspects.start() == next;
                 let deaths = if same { note.alone_deaths } else { 0 };
-                let blamed = note.blamed.filter(|_| same);
-                Self::new(Some(next..=*note.suspects.end()), deaths, blamed)
+                Self::new(Some(next..=*note.suspects.end()), deaths)
             }
-            _ => Self::new(None, 0, None),
+            _ => Self::new(None, 0),
         }
     }
 
-    fn new(suspects: Option<Offsets>, alone_deaths: i32, blamed: Option<i64>) -> Self {
+    fn new(suspects: Option<Offsets>, alone_deaths: i32) -> Self {
         let width = suspects.as_ref().map_or(0, |s| s.end().abs_diff(*s.start()).saturating_add(1));
         let part = usize::try_from(width.div_ceil(PARTS)).unwrap_or(usize::MAX).max(1);
-        Self { suspects, alone_deaths, blamed, part }
+        Self { suspects, alone_deaths, part }
     }
 
     /// Whether there are suspects, that is to say, parts to be tried apart.
@@ -150,22 +127,10 @@ impl Guard {
         offsets.take(self.part).take_while(|offset| offset <= suspects.end()).count()
     }
 
-    /// Reads again how many deaths count: a process that was counted may have said that it lives.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn look_again(&mut self, pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
-        let query = sqlx::query_scalar(sql!("crash_guard_deaths"));
-        let query = query.bind(&fence.topic).bind(fence.partition).bind(fence.epoch);
-        let counted: Option<i32> = query.fetch_optional(pool).await?;
-        self.alone_deaths = self.alone_deaths.min(counted.unwrap_or(0));
-        Ok(())
-    }
-
     /// Writes down that these records, and nothing else, are about to be decoded.
     ///
     /// # Errors
-    /// When the database fails; [`StoreError::Fenced`] when another worker has the partition.
+    /// When the database fails.
     pub async fn announce(
         &self,
         pool: &PgPool,
@@ -173,23 +138,10 @@ impl Guard {
         trial: Offsets,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let Some(suspects) = self.suspects.clone() else { return Ok(()) };
-        let note = Note {
-            suspects,
-            trial: Some(trial),
-            alone: true,
-            alone_deaths: self.alone_deaths,
-            epoch: Some(fence.epoch),
-            blamed: self.blamed,
-        };
-        match write(pool, fence, &note, (false, at)).await? {
-            0 => Err(StoreError::Fenced),
-            _ => Ok(()),
-        }
+        self.note(pool, fence, Some(trial), at).await
     }
 
-    /// The attempt failed, and the process lives: nothing is on trial until the next one. If
-    /// another worker has the partition by now, and took this for a death, it counts no more.
+    /// The attempt failed, and the process lives: nothing is on trial until the next one.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,9 +151,19 @@ impl Guard {
         fence: &Fence,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let query = sqlx::query(sql!("crash_guard_lives")).bind(&fence.topic);
-        query.bind(fence.partition).bind(fence.epoch).bind(at).execute(pool).await?;
-        Ok(())
+        self.note(pool, fence, None, at).await
+    }
+
+    async fn note(
+        &self,
+        pool: &PgPool,
+        fence: &Fence,
+        trial: Option<Offsets>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let Some(suspects) = self.suspects.clone() else { return Ok(()) };
+        let note = Note { suspects, trial, alone: true, alone_deaths: self.alone_deaths };
+        write(pool, fence, &note, at).await
     }
 
     /// The records up to `last` were handled.
@@ -214,9 +176,9 @@ impl Guard {
     }
 }
 
-async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, StoreError> {
+async fn read(pool: &PgPool, fence: &Fence) -> Result<Option<Note>, StoreError> {
     let query = sqlx::query(sql!("crash_guard_read")).bind(&fence.topic).bind(fence.partition);
-    let Some(row) = query.fetch_optional(&mut **tx).await? else {
+    let Some(row) = query.fetch_optional(pool).await? else {
         return Ok(None);
     };
     let trial: (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
@@ -225,19 +187,16 @@ async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, Stor
         trial: trial.0.zip(trial.1).map(|(first, last)| first..=last),
         alone: row.try_get(4)?,
         alone_deaths: row.try_get(5)?,
-        epoch: row.try_get(6)?,
-        blamed: row.try_get(7)?,
     }))
 }
 
-/// Returns zero if the partition is another worker's by now.
 async fn write(
-    to: impl sqlx::PgExecutor<'_>,
+    pool: &PgPool,
     fence: &Fence,
     note: &Note,
-    (starts, at): (bool, DateTime<Utc>),
-) -> Result<u64, StoreError> {
-    let done = sqlx::query(sql!("crash_guard_note"))
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("crash_guard_note"))
         .bind(&fence.topic)
         .bind(fence.partition)
         .bind(note.suspects.start())
@@ -247,16 +206,12 @@ async fn write(
         .bind(note.alone && note.trial.is_some())
         .bind(note.alone_deaths)
         .bind(at)
-        .bind(&fence.group)
-        .bind(fence.epoch)
-        .bind(starts)
-        .bind(note.blamed)
-        .execute(to)
+        .execute(pool)
         .await?;
-    Ok(done.rows_affected())
+    Ok(())
 }
 
-/// The batch ended in order. What another worker noted since stays.
+/// The batch ended in order.
 ///
 /// # Errors
 /// When the database fails.
@@ -264,7 +219,6 @@ pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
     sqlx::query(sql!("crash_guard_clear"))
         .bind(&fence.topic)
         .bind(fence.partition)
-        .bind(fence.epoch)
         .execute(pool)
         .await?;
     Ok(())
@@ -273,14 +227,6 @@ pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn noted(
-        suspects: Offsets,
-        trial: Option<Offsets>,
-        (alone, alone_deaths): (bool, i32),
-    ) -> Note {
-        Note { suspects, trial, alone, alone_deaths, epoch: Some(1), blamed: None }
-    }
 
     /// A process that dies whenever `deadly` is in hand: how often, until it is diverted.
     fn deaths_until_diverted(count: i64, deadly: i64) -> u32 {
@@ -291,7 +237,7 @@ mod tests {
             if guard.suspects.is_none() {
                 let batch = next..=count - 1;
                 let trial = Some(batch.clone());
-                note = Some(noted(batch, trial, (false, 0)));
+                note = Some(Note { suspects: batch, trial, alone: false, alone_deaths: 0 });
                 continue;
             }
             loop {
@@ -305,7 +251,7 @@ mod tests {
                 if trial.contains(&deadly) {
                     let suspects = guard.suspects.clone().expect("suspects");
                     let alone_deaths = guard.alone_deaths;
-                    note = Some(noted(suspects, Some(trial), (true, alone_deaths)));
+                    note = Some(Note { suspects, trial: Some(trial), alone: true, alone_deaths });
                     break;
                 }
                 guard.survived(*trial.end());
@@ -337,17 +283,17 @@ mod tests {
     #[test]
     fn only_deaths_alone_count() {
         let note = |trial: Offsets, alone, alone_deaths| {
-            Some(noted(5..=5, Some(trial), (alone, alone_deaths)))
+            Some(Note { suspects: 5..=5, trial: Some(trial), alone, alone_deaths })
         };
         assert_eq!(Guard::after(note(5..=5, false, 1), 5).alone_deaths, 0);
         assert_eq!(Guard::after(note(5..=6, true, 1), 5).alone_deaths, 0);
-        let among = noted(5..=9, Some(5..=5), (true, 0));
+        let among = Note { suspects: 5..=9, trial: Some(5..=5), alone: true, alone_deaths: 0 };
         let guard = Guard::after(Some(among), 5);
         assert_eq!((guard.alone_deaths, guard.is_down_to_one()), (0, true));
         assert!(Guard::after(note(5..=5, true, 1), 5).kills(5));
         assert!(!Guard::after(note(5..=5, true, 0), 5).kills(5));
         assert!(!Guard::after(note(5..=5, true, 1), 6).is_careful());
-        let waits = Some(noted(5..=9, None, (false, 0)));
+        let waits = Some(Note { suspects: 5..=9, trial: None, alone: false, alone_deaths: 0 });
         assert_eq!(Guard::after(waits, 7).suspects, Some(7..=9));
     }
 }

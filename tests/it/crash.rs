@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde_json::json;
 use topup::clock::Clock;
 use topup::kafka::{BatchHandler, LaneCancel, Opened, PartitionLog, Processed, Record};
-use topup::store::{StoreError, checkpoint, crash_guard};
 
 use crate::harness::records::{account, bank, command, credit, invoice, with};
 use crate::harness::{Direct, World, by_length, out_record};
@@ -227,55 +226,5 @@ async fn a_replay_goes_before_what_waits_behind_it() {
     assert_eq!(direct.database.value(waiting).await, "0");
     let status = "SELECT status FROM invoices";
     assert_eq!(direct.database.value(status).await, "awaiting_payment");
-    direct.finish().await;
-}
-
-/// A record that is on trial in a process that lives, and has lost the partition meanwhile: whoever
-/// has it now counts a death, and takes it back when the process says that it lives.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_lives_and_lost_its_partition_on_trial_is_no_death() {
-    let direct = Direct::new("c_lives").await;
-    let (pool, topic) = (direct.pipeline.pool(), &direct.pipeline.settings().topics.commands);
-    let (group, now) = (&direct.pipeline.settings().group, Clock::System.now());
-    // It killed one process, alone. A second such death would put it aside.
-    let note = format!(
-        "INSERT INTO crash_guards (topic, partition, first_offset, last_offset, alone_deaths,
-             starts, updated_at)
-         VALUES ('{topic}', 0, 0, 0, 1, 1, '{now}')"
-    );
-    direct.database.execute(&note).await;
-    let deaths = "SELECT alone_deaths FROM crash_guards";
-    let taken = |owner| checkpoint::take(pool, group, topic, 0, owner, now);
-    let (first, _) = taken("first").await.expect("taken");
-    let guard = crash_guard::start(pool, &first, 0..=0, now).await.expect("started");
-    guard.announce(pool, &first, 0..=0, now).await.expect("announced");
-    // The second says that it lives before the third has read anything: nothing was counted.
-    let (second, _) = taken("second").await.expect("taken");
-    guard.withdraw(pool, &first, now).await.expect("withdrawn");
-    let guard = crash_guard::start(pool, &second, 0..=0, now).await.expect("started");
-    assert_eq!(direct.database.value(deaths).await, "1");
-    guard.announce(pool, &second, 0..=0, now).await.expect("announced");
-    // The next one finds it on trial, and counts the death that none was.
-    let log = PartitionLog::in_memory(0, 1, Vec::new());
-    let opened = direct.pipeline.open(Arc::from(topic.as_str()), 0, log, LaneCancel::new()).await;
-    let Opened::Ready { mut lane, .. } = opened else { panic!("the partition is not opened") };
-    let record = record(&direct, 0, &command("c-1", "account.upsert", &account("ACC")));
-    let cancel = LaneCancel::new();
-    let (processed, ()) =
-        tokio::join!(direct.pipeline.process(&mut lane, vec![record], &cancel), async {
-            while direct.database.value(deaths).await != "2" {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            let fenced = guard.announce(pool, &second, 0..=0, now).await;
-            assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
-            crash_guard::clear(pool, &second).await.expect("cleared");
-            assert_eq!(direct.database.value(deaths).await, "2", "it is another's note");
-            guard.withdraw(pool, &second, now).await.expect("withdrawn");
-        });
-    assert_eq!(processed, Processed::Committed { next_offset: 1 });
-    assert!(direct.database.lines(LETTERS).await.is_empty());
-    let applied = "SELECT count(*) FROM inbox WHERE outcome = 'applied'";
-    assert_eq!(direct.database.value(applied).await, "1");
-    assert_eq!(direct.database.value("SELECT count(*) FROM crash_guards").await, "0");
     direct.finish().await;
 }

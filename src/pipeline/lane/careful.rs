@@ -42,15 +42,6 @@ impl Pipeline {
                 return self.write_records(lane, rest, cancel).await;
             };
             let part = std::mem::replace(&mut batch, rest);
-            if guard.kills(first) {
-                // Whoever was taken for dead has time to say that it lives.
-                if self.live_a_while(cancel).await {
-                    return Step::Cancelled;
-                }
-                if let Err(error) = guard.look_again(self.pool(), &lane.fence).await {
-                    tracing::warn!(error = %telemetry::chain(&error), "crash guard not read");
-                }
-            }
             let step = if guard.kills(first) {
                 self.divert(&lane.fence, part, cancel).await
             } else if guard.is_down_to_one() && self.live_a_while(cancel).await {

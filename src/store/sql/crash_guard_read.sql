@@ -1,4 +1,2 @@
-SELECT first_offset, last_offset, trial_first, trial_last, trial_alone, alone_deaths, epoch,
-       blamed_epoch
+SELECT first_offset, last_offset, trial_first, trial_last, trial_alone, alone_deaths
 FROM crash_guards WHERE topic = $1 AND partition = $2
-FOR UPDATE
