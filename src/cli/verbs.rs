@@ -232,8 +232,9 @@ pub(super) async fn asked(
 fn unread_words(unread: &Unread) -> String {
     let (id, who, at) = (&unread.id, &unread.operator, unread.asked_at.format("%F %T UTC"));
     format!(
-        "{who} sent a command of this kind about the same at {at} ({id}), and no worker has read \
-         it yet: it will be done. --second sends this one as well, and both are done"
+        "{who} asked for the same kind of thing about the same at {at}, and no worker has read it \
+         yet: if it reached Kafka, it will be done. The same with --command-id {id} is done once; \
+         --second sends this one as well, and both are done"
     )
 }
 

@@ -163,9 +163,9 @@ async fn a_line_that_is_said_again_under_its_id_has_one_effect() {
     let other = [&record[..11], &["--command-id", "till-8", "--yes"], &waits].concat();
     let refused = topup(&world, &other);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused).contains("unread_before: alice sent"), "{}", said(&refused));
+    assert!(said(&refused).contains("unread_before: alice asked"), "{}", said(&refused));
     let dry = topup(&world, &record[..11]);
-    assert!(said(&dry).contains("alice sent a command of this kind"), "{}", said(&dry));
+    assert!(said(&dry).contains("--command-id till-7 is done once"), "{}", said(&dry));
     let waited = topup(&world, &[&other[..], &["--second"]].concat());
     assert_eq!(waited.status.code(), Some(4));
     assert!(said(&waited).contains("no_outcome_yet"), "{}", said(&waited));

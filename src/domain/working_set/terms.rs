@@ -114,7 +114,7 @@ impl Terms {
             terms.reference.as_deref().map(weak::fold).filter(|text| !weak::is_weak_reference(text))
         };
         apart(number(&self.virtually), number(&other.virtually))
-            || names.is_some_and(|(left, right)| names::likeness(&left, &right) < names::SAME)
+            || names.is_some_and(|(left, right)| are_two_names(&left, &right))
             || apart(reference(self), reference(other))
             || numbers_differ(&self.lines, &other.lines)
     }
@@ -130,25 +130,55 @@ impl Terms {
     }
 }
 
-/// Whether both texts have numbers of one form, and none of it is the same: `INV-8001` and
-/// `INV-8002`. Days and years are no such numbers; what one text alone has tells nothing.
-fn numbers_differ(left: &[String], right: &[String]) -> bool {
-    let (left, right) = (by_form(left), by_form(right));
-    left.iter()
-        .any(|(form, numbers)| right.get(form).is_some_and(|others| numbers.is_disjoint(others)))
+/// Whether they are the names of two payers. One feed writes an address or a title behind the name
+/// that another leaves out: then the one has all words of the other.
+fn are_two_names(left: &str, right: &str) -> bool {
+    let words = |name: &str| -> BTreeSet<String> {
+        let folded = names::folded(name);
+        let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    let (first, second) = (words(left), words(right));
+    let holds = first.is_subset(&second) || second.is_subset(&first);
+    !holds && names::likeness(left, right) < names::SAME
 }
 
-fn by_form(lines: &[String]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let text = text::normalise(&lines.join(" "));
-    for word in text.split(|c: char| !c.is_alphanumeric()) {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        if digits >= NUMBER_MIN && !weak::is_date_part(word) {
-            let form = |c: char| if c.is_ascii_digit() { '9' } else { c };
-            found.entry(word.chars().map(form).collect()).or_default().insert(word.to_owned());
+/// Whether both texts have numbers of one form, and none of it is the same: `INV-8001` and
+/// `INV-8002`. Days and years are no such numbers. What one text alone has tells nothing, and
+/// neither do texts of which none has all words of the other: two feeds word one thing otherwise,
+/// and number it otherwise.
+fn numbers_differ(left: &[String], right: &[String]) -> bool {
+    let (left, right) = (Numbers::of(left), Numbers::of(right));
+    let worded_alike = left.words.is_subset(&right.words) || right.words.is_subset(&left.words);
+    let differ = |(form, numbers): (&String, &BTreeSet<String>)| {
+        right.by_form.get(form).is_some_and(|others| numbers.is_disjoint(others))
+    };
+    worded_alike && left.by_form.iter().any(differ)
+}
+
+/// The numbers of a text, each by its form (digits as nines), and its words without any.
+#[derive(Default)]
+struct Numbers {
+    by_form: BTreeMap<String, BTreeSet<String>>,
+    words: BTreeSet<String>,
+}
+
+impl Numbers {
+    fn of(lines: &[String]) -> Self {
+        let mut found = Self::default();
+        let text = names::folded(&text::normalise(&lines.join(" ")));
+        for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            let digits = word.chars().filter(char::is_ascii_digit).count();
+            if digits == 0 {
+                found.words.insert(word.to_owned());
+            } else if digits >= NUMBER_MIN && !weak::is_date_part(word) {
+                let form = |c: char| if c.is_ascii_digit() { '9' } else { c };
+                let form = word.chars().map(form).collect();
+                found.by_form.entry(form).or_default().insert(word.to_owned());
+            }
         }
+        found
     }
-    found
 }
 
 #[cfg(test)]
@@ -198,6 +228,11 @@ mod tests {
             text("INV-8001"),
             text("TOPUP INV 8001 OF 29.11.2026 AUT 778899123"),
             text("rent"),
+            text("SVWZ RENT SEQ 0457 INV 8002"),
+            BankTransaction {
+                debtor_name: Some("TAN AH SENG 12 ORCHARD ROAD SINGAPORE".to_owned()),
+                ..first.clone()
+            },
             BankTransaction { debtor_name: Some("TAN AH SENG MR".to_owned()), ..first.clone() },
             BankTransaction { debtor_name: Some("NOTPROVIDED".to_owned()), ..first.clone() },
             BankTransaction { virtual_account: None, ..first.clone() },
