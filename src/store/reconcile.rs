@@ -115,13 +115,12 @@ pub struct Found {
 /// When the database fails.
 pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Found, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
-    let chains = chains::read(&mut tx, Some(as_of), zone, None).await?;
+    let mut drifts = of_statements(&mut tx, as_of, zone).await?;
     let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(DRIFTS_MAX);
     let rows = bank.fetch_all(&mut *tx).await?;
     let accounts = sqlx::query(sql!("reconcile_accounts")).bind(DRIFTS_MAX);
     let accounts = accounts.fetch_all(&mut *tx).await?;
     tx.rollback().await?;
-    let mut drifts = chains::drifts(&chains);
     drifts.extend(rows.iter().map(drift).collect::<Result<Vec<_>, _>>()?);
     drifts.sort();
     let max = usize::try_from(DRIFTS_MAX).unwrap_or(usize::MAX);
@@ -130,6 +129,25 @@ pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Fou
     let accounts = accounts.iter().map(drift).collect::<Result<Vec<_>, _>>()?;
     drifts.extend(accounts);
     Ok(Found { drifts, cut_off })
+}
+
+/// What differs in statements, one bank account after the other: only the days and statements of
+/// one are in memory at a time.
+async fn of_statements(
+    tx: &mut Tx<'_>,
+    as_of: DateTime<Utc>,
+    zone: &str,
+) -> Result<Vec<Drift>, StoreError> {
+    let (mut drifts, mut last) = (Vec::new(), String::new());
+    let next = sql!("reconcile_next_account");
+    while let Some(bank_account) =
+        sqlx::query_scalar::<_, Option<String>>(next).bind(&last).fetch_one(&mut **tx).await?
+    {
+        let chains = chains::read(tx, Some(as_of), zone, &bank_account).await?;
+        drifts.extend(chains::drifts(&chains));
+        last = bank_account;
+    }
+    Ok(drifts)
 }
 
 fn drift(row: &PgRow) -> Result<Drift, StoreError> {
@@ -156,7 +174,7 @@ pub async fn entries(
     zone: &str,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
-    let chains = chains::read(&mut tx, None, zone, Some(bank_account)).await?;
+    let chains = chains::read(&mut tx, None, zone, bank_account).await?;
     let asked = chains::asked(&chains, statement);
     let query = sqlx::query(sql!("reconcile_entries"))
         .bind(bank_account)

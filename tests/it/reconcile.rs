@@ -15,6 +15,7 @@ use topup::pipeline::batch::Item;
 use topup::store::reconcile::{self, Drift, Found};
 use topup::wire::Topic;
 
+use crate::harness::counted::{Statements, counted};
 use crate::harness::records::{BANK, bank, credit, envelope, invoice, with};
 use crate::harness::{Database, Direct};
 use crate::jobs::runner_at;
@@ -438,5 +439,48 @@ async fn entries_of_nothing_are_counted_and_move_nothing() {
     let said = "SELECT disposition, count(*) FROM bank_transactions GROUP BY 1 ORDER BY 1";
     let expected = ["no_money|3", "not_booked|1", "outgoing|1", "payment|2"];
     assert_eq!(desk.direct.database.lines(said).await, expected);
+    desk.direct.finish().await;
+}
+
+/// The days of all years and bank accounts are not in memory at a time: those of one account are.
+#[tokio::test]
+async fn what_one_statement_returns_is_of_one_bank_account() {
+    const DAYS: u32 = 20;
+    let mut desk = Desk::new("rc_pages").await;
+    let accounts = [BANK, "SG-DBS-002", "SG-DBS-003", "SG-DBS-004"];
+    for bank_account in accounts {
+        let entries: Vec<Value> = (1..=DAYS)
+            .map(|day| {
+                let date = format!("2026-10-{day:02}");
+                let of = json!({ "bank_account": bank_account, "booking_date": date });
+                with(credit(&format!("T{day}"), "10.00"), &of)
+            })
+            .collect();
+        desk.feed_all(&entries).await;
+        // Of one account more than is recorded; of one that has nothing else, too.
+        let said = if bank_account == "SG-DBS-003" { "250.00" } else { "200.00" };
+        let data = json!({
+            "bank_account": bank_account, "statement_id": "S1", "currency": "SGD",
+            "entries": DAYS, "opening_balance": "0.00", "closing_balance": said,
+            "complete_through": format!("2026-10-{DAYS}T23:59:59Z"),
+        });
+        desk.feed("statement", &data).await;
+    }
+    let data = json!({
+        "bank_account": "SG-DBS-009", "statement_id": "S1", "currency": "SGD", "entries": 1,
+        "opening_balance": "0.00", "closing_balance": "5.00",
+        "complete_through": format!("2026-10-{DAYS}T23:59:59Z"),
+    });
+    desk.feed("statement", &data).await;
+    let pool = counted(desk.direct.pipeline.pool()).await;
+    let statements = Statements::new();
+    let found = reconcile::find(&pool, Clock::System.now(), "UTC").await.expect("found");
+    let of: Vec<String> = found.drifts.iter().map(|d| format!("{} {}", d.kind, d.of)).collect();
+    let expected =
+        ["statement_entries SG-DBS-009", "statement_sum SG-DBS-003", "statement_sum SG-DBS-009"];
+    assert_eq!(of, expected);
+    let widest = statements.take_widest();
+    assert_eq!(widest, u64::from(DAYS), "rows of one statement");
+    pool.close().await;
     desk.direct.finish().await;
 }

@@ -1,4 +1,4 @@
-//! The statements of all bank accounts, read once, and what differs in them.
+//! The statements of a bank account, and what differs in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,13 @@ use crate::store::{StoreError, Tx, sql};
 /// By bank account and currency.
 pub(super) type Chains = BTreeMap<(String, String), Chain>;
 
-/// Reads the statements, and the entries by the statements that name them, of one bank account or
-/// of all, as they were known at an instant or as they are now.
+/// Reads the statements of a bank account, and the entries by the statements that name them, as
+/// they were known at an instant or as they are now.
 pub(super) async fn read(
     tx: &mut Tx<'_>,
     as_of: Option<DateTime<Utc>>,
     zone: &str,
-    bank_account: Option<&str>,
+    bank_account: &str,
 ) -> Result<Chains, StoreError> {
     let query = sqlx::query(sql!("reconcile_statements")).bind(as_of).bind(zone);
     let stated = query.bind(bank_account).fetch_all(&mut **tx).await?;

@@ -1,10 +1,10 @@
--- The entries of bank accounts (of one, $2, or all) for facts known at $1, by day and by the
--- statements that name them: its own, or the one that booked it, and others.
+-- The entries of the bank account $2 for facts known at $1, by day and by the statements that name
+-- them: its own, or the one that booked it, and others.
 WITH RECURSIVE told AS (
     -- What a person took for the same money as an earlier record is no entry of its own.
     SELECT d.bank_account, d.bank_key, d.earlier_key
       FROM told_again d JOIN bank_transactions t USING (bank_account, bank_key)
-     WHERE ($2::text IS NULL OR d.bank_account = $2)
+     WHERE d.bank_account = $2::text
        AND (t.disposition IN ('return_ended', 'refund_bounced') OR EXISTS (
                SELECT 1 FROM payments p
                 WHERE p.payment_id = t.payment_id AND p.state = 'removed'))
@@ -16,7 +16,7 @@ WITH RECURSIVE told AS (
 ), named AS (
     -- An entry is of every statement that names it, itself or as what is the same money.
     SELECT bank_account, bank_key, statement_id FROM entry_statements e
-     WHERE ($2::text IS NULL OR e.bank_account = $2)
+     WHERE e.bank_account = $2
        AND e.recorded_at <= coalesce($1::timestamptz, 'infinity')
     UNION
     SELECT s.bank_account, s.kept, t.statement_id
@@ -33,7 +33,7 @@ WITH RECURSIVE told AS (
     SELECT t.*, m.names, CASE t.credit_debit WHEN 'CRDT' THEN t.amount ELSE -t.amount END AS moved
       FROM bank_transactions t LEFT JOIN more m USING (bank_account, bank_key)
      WHERE t.status = 'BOOK' AND t.recorded_at <= coalesce($1::timestamptz, 'infinity')
-       AND ($2::text IS NULL OR t.bank_account = $2)
+       AND t.bank_account = $2
        AND NOT EXISTS (SELECT 1 FROM told d WHERE d.bank_account = t.bank_account
                           AND d.bank_key = t.bank_key)
 ), detailed AS (

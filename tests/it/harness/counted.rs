@@ -1,4 +1,5 @@
-//! Notes the statements that are sent, for tests that say which of them are measured.
+//! Notes the statements that are sent, for tests that say which of them are measured, and how many
+//! rows each returns.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -22,6 +23,8 @@ pub struct Statements {
 #[derive(Default)]
 struct Sent {
     count: usize,
+    /// The most rows that one returned.
+    widest: u64,
     texts: BTreeSet<String>,
 }
 
@@ -36,6 +39,11 @@ impl Statements {
     /// How many were sent since the last time.
     pub fn take(&self) -> usize {
         std::mem::take(&mut self.sent.lock().expect("sound").count)
+    }
+
+    /// The most rows that one statement returned since the last time.
+    pub fn take_widest(&self) -> u64 {
+        std::mem::take(&mut self.sent.lock().expect("sound").widest)
     }
 
     /// Whether this text was ever sent.
@@ -71,9 +79,10 @@ impl Subscriber for Watching {
     fn event(&self, event: &Event<'_>) {
         let mut sent = self.0.lock().expect("sound");
         sent.count += 1;
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        sent.texts.insert(text.0);
+        let mut read = Read::default();
+        event.record(&mut read);
+        sent.widest = sent.widest.max(read.rows);
+        sent.texts.insert(read.text);
     }
 
     fn enter(&self, _: &Id) {}
@@ -82,12 +91,22 @@ impl Subscriber for Watching {
 }
 
 /// A short statement is its own summary.
-struct Text(String);
+#[derive(Default)]
+struct Read {
+    text: String,
+    rows: u64,
+}
 
-impl Visit for Text {
+impl Visit for Read {
     fn record_str(&mut self, field: &Field, value: &str) {
         if matches!(field.name(), "summary" | "db.statement") {
-            self.0.push_str(value);
+            self.text.push_str(value);
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "rows_returned" {
+            self.rows = value;
         }
     }
 
