@@ -275,6 +275,8 @@ impl Worker {
         }
         // A closed channel stops the tasks as well.
         let _ = self.stop.send(true);
+        let pipeline = self.pipeline.clone();
+        self.tasks.push(tokio::spawn(async move { pipeline.end_trial().await }));
         let mut left = 0_usize;
         for task in self.tasks.drain(..) {
             // What is dropped when time runs out is the handle: the task itself goes on.

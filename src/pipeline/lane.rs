@@ -3,6 +3,8 @@
 mod careful;
 mod later;
 
+pub(super) use careful::OnTrial;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use crate::kafka::{
 };
 use crate::store::StoreError;
 use crate::store::checkpoint::{self, Fence, Place};
-use crate::store::crash_guard::{self, Guard};
+use crate::store::crash_guard::Guard;
 use crate::store::error::Disposition;
 use crate::store::load::Locks;
 use crate::store::persist::RawRecordRow;
@@ -40,6 +42,8 @@ const SINGLE_ATTEMPTS: u32 = 3;
 const SUSPECT_ATTEMPTS: u32 = 6;
 /// The same once the batch has been halved, or where each attempt may last as long as a statement.
 const SUSPECT_ATTEMPTS_FEW: u32 = 2;
+/// The longest batch that can be configured.
+const BATCH_LONGEST: i64 = 10_000;
 
 /// What a lane keeps between batches.
 #[derive(Debug)]
@@ -48,8 +52,11 @@ pub struct Lane {
     topic: Topic,
     /// How far it was read, and what its log is known by.
     place: Place,
-    /// None before the first batch and after it: only a batch in flight can be a death.
+    /// None between batches: only a batch in flight can be a death.
     guard: Option<Guard>,
+    /// Batches before this offset are noted, and the first one. What killed the process before is
+    /// among them: it lay in the log when the lane was opened, not farther than the longest batch.
+    noted_until: i64,
     /// Whether a batch was committed since the lane was opened.
     proven: bool,
 }
@@ -73,7 +80,10 @@ impl BatchHandler for Pipeline {
             match self.take_over(&topic, partition, &log).await {
                 Ok(Ok((fence, place))) => {
                     let next_offset = place.next_offset;
-                    let lane = Lane { fence, topic: kind, place, guard: None, proven: false };
+                    let first = next_offset.unwrap_or(log.low);
+                    let noted_until = log.high.min(first.saturating_add(BATCH_LONGEST));
+                    let (guard, proven) = (None, false);
+                    let lane = Lane { fence, topic: kind, place, guard, noted_until, proven };
                     return Opened::Ready { lane, next_offset };
                 }
                 Ok(Err(LogSilence::Cancelled)) => return Opened::Cancelled,
@@ -116,12 +126,11 @@ impl BatchHandler for Pipeline {
         let (Some(first), Some(last)) = ends else {
             return Processed::Cancelled;
         };
-        if !lane.proven && lane.guard.is_none() {
-            match crash_guard::start(self.pool(), &lane.fence, first..=last, self.now()).await {
-                Ok(guard) => lane.guard = Some(guard),
-                Err(error) => {
-                    tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
-                }
+        let noted = first < lane.noted_until || !lane.proven;
+        if noted && lane.guard.is_none() {
+            match self.note(&lane.fence, first..=last, cancel).await {
+                Ok(guard) => lane.guard = guard,
+                Err(step) => return step.processed(last),
             }
         }
         let mark = batch.last().map(|record| log_place::mark_of(&to_raw(record.clone())));
@@ -136,15 +145,11 @@ impl BatchHandler for Pipeline {
         if lane.guard.is_some() && !suspected {
             self.end_guard(lane).await;
         }
-        match step {
-            Step::Committed => {
-                lane.proven = true;
-                lane.place.read(mark);
-                Processed::Committed { next_offset: last.saturating_add(1) }
-            }
-            Step::Fenced => Processed::Fenced,
-            Step::Cancelled => Processed::Cancelled,
+        if step == Step::Committed {
+            lane.proven = true;
+            lane.place.read(mark);
         }
+        step.processed(last)
     }
 }
 
@@ -189,6 +194,17 @@ enum Step {
     Cancelled,
 }
 
+impl Step {
+    /// What a batch that ends at `last` came to.
+    fn processed(self, last: i64) -> Processed {
+        match self {
+            Self::Committed => Processed::Committed { next_offset: last.saturating_add(1) },
+            Self::Fenced => Processed::Fenced,
+            Self::Cancelled => Processed::Cancelled,
+        }
+    }
+}
+
 impl Pipeline {
     fn now(&self) -> DateTime<Utc> {
         self.clock().now()
@@ -217,14 +233,6 @@ impl Pipeline {
         checkpoint::log_changed(self.pool(), &fence, change, &reason, to, self.now()).await?;
         tracing::error!(topic, partition, ?change, expected, from, reason, "the log has changed");
         Ok(Ok((fence, Place { next_offset: Some(from), last: None, anchor: None })))
-    }
-
-    /// The batch in flight ended in order, whatever came of it: the process is alive.
-    async fn end_guard(&self, lane: &mut Lane) {
-        lane.guard = None;
-        if let Err(error) = crash_guard::clear(self.pool(), &lane.fence).await {
-            tracing::warn!(error = %telemetry::chain(&error), "crash guard not cleared");
-        }
     }
 
     /// Records that nobody suspects: beside all others.

@@ -102,6 +102,7 @@ pub struct Pipeline {
     rules: Arc<rules::Kept>,
     /// Held by who decodes or decides; alone by who tries a record that may kill the process.
     turns: Arc<RwLock<()>>,
+    on_trial: Arc<lane::OnTrial>,
     /// Held by who sweeps: the number under which this process has items in hand, once it has one.
     sweeping: Arc<Mutex<Option<i64>>>,
     /// How far sweeps have looked at what waits.
@@ -119,6 +120,7 @@ impl Pipeline {
         let turns = Arc::new(RwLock::new(()));
         let sweeping = Arc::new(Mutex::new(None));
         let (settings, rounds, touched) = (Arc::new(settings), Arc::default(), Arc::default());
+        let on_trial = Arc::default();
         Self {
             pool,
             settings,
@@ -127,6 +129,7 @@ impl Pipeline {
             sweep_wanted,
             rules,
             turns,
+            on_trial,
             sweeping,
             rounds,
             touched,

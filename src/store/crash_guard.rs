@@ -1,17 +1,22 @@
 //! Finds the record that kills the process, and blames no other.
 //!
-//! The first batch after a lane is opened is noted before it is decoded, and the note is cleared
-//! when the batch has ended in order. A note that is still there at the next start is a death
-//! with these offsets in hand: they are suspects, and no more than that, for somebody outside may
-//! have killed the process. Suspects are tried in parts of one thirty-second, each announced, and
-//! while one is on trial nothing else of the process is decoded or decided. A death on trial
-//! leaves that part as the suspects; what survives is suspected no more. So 1,000 suspects cost 32
-//! transactions, and two deaths lead to one record. A record is diverted when the process died
-//! twice while exactly this record was on trial, alone, and the only suspect. Before such a trial
-//! the
-//! process must have lived for a while: who is killed from outside soon after each start, or at any
-//! moment, dies in that while, and nobody is blamed. An attempt that ends with an error is
-//! survived: a database that is away blames nobody. Later batches pay nothing.
+//! What lay in the log when a lane was opened is noted batch by batch before it is decoded, and the
+//! note is cleared when the batch has ended in order. A note that is still there at the next start
+//! is a death with these offsets in hand: they are suspects, and no more than that, for somebody
+//! outside may have killed the process. Suspects are tried in parts of one thirty-second, each
+//! announced, and while one is on trial nothing else of the process is decoded or decided. A death
+//! on trial leaves that part as the suspects; what survives is suspected no more. So 1,000 suspects
+//! cost 32 transactions, and two deaths lead to one record. A record is diverted when the process
+//! died twice while exactly this record was on trial, alone, and the only suspect. Before such a
+//! trial the process must have lived for a while: who is killed from outside soon after each start,
+//! or at any moment, dies in that while, and nobody is blamed. An attempt that ends with an error
+//! is survived: a database that is away blames nobody. Later batches pay nothing.
+//!
+//! A process that lost its partition with a record on trial looks like a dead one to whoever has
+//! the partition now. If it lives it says so: then its death is counted no more, and before a
+//! record is diverted there is time for that. A count stands in the row alone, with the owners who
+//! died: a start adds one, a word of life takes its own away, and an announcement says nothing of
+//! it. Only the owner of the partition writes the row otherwise.
 
 use std::ops::RangeInclusive;
 
@@ -19,7 +24,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
 use super::checkpoint::Fence;
-use super::{StoreError, sql};
+use super::{StoreError, Tx, sql};
 
 /// Into so many parts suspects are divided.
 const PARTS: u64 = 32;
@@ -35,6 +40,8 @@ pub struct Guard {
     suspects: Option<Offsets>,
     /// Deaths while the only suspect was on trial alone.
     alone_deaths: i32,
+    /// Who died so.
+    counted: Vec<i64>,
     /// So many records are tried at once.
     part: usize,
 }
@@ -45,59 +52,93 @@ struct Note {
     trial: Option<Offsets>,
     alone: bool,
     alone_deaths: i32,
+    /// The owner who wrote it; none: an earlier version did.
+    epoch: Option<i64>,
+    counted: Vec<i64>,
 }
 
 /// Takes in what the last death left, and notes the batch that is about to be decoded.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails; [`StoreError::Fenced`] when another worker has the partition.
 pub async fn start(
     pool: &PgPool,
     fence: &Fence,
     batch: Offsets,
     at: DateTime<Utc>,
 ) -> Result<Guard, StoreError> {
-    let guard = Guard::after(read(pool, fence).await?, *batch.start());
-    let note = match &guard.suspects {
-        Some(suspects) => Note {
-            suspects: suspects.clone(),
-            trial: None,
-            alone: false,
-            alone_deaths: guard.alone_deaths,
-        },
-        None => Note { suspects: batch.clone(), trial: Some(batch), alone: false, alone_deaths: 0 },
+    let mut tx = pool.begin().await?;
+    // Locked: a word of life comes before it is counted, or after.
+    let guard = Guard::after(read_in_tx(&mut tx, fence).await?, *batch.start());
+    let (suspects, trial) = match &guard.suspects {
+        Some(suspects) => (suspects.clone(), None),
+        None => (batch.clone(), Some(batch)),
     };
-    write(pool, fence, &note, at).await?;
+    let done = sqlx::query(sql!("crash_guard_note"))
+        .bind(&fence.topic)
+        .bind(fence.partition)
+        .bind(suspects.start())
+        .bind(suspects.end())
+        .bind(trial.as_ref().map(RangeInclusive::start))
+        .bind(trial.as_ref().map(RangeInclusive::end))
+        .bind(guard.alone_deaths)
+        .bind(at)
+        .bind(&fence.group)
+        .bind(fence.epoch)
+        .bind(&guard.counted)
+        .execute(&mut *tx)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::Fenced);
+    }
+    tx.commit().await?;
     Ok(guard)
+}
+
+/// Says that the owner of the partition lives, or lived on: nothing of it is on trial, and if
+/// whoever has the partition now took it for dead, that counts no more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lives(pool: &PgPool, fence: &Fence, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let query = sqlx::query(sql!("crash_guard_lives")).bind(&fence.topic);
+    query.bind(fence.partition).bind(fence.epoch).bind(at).execute(pool).await?;
+    Ok(())
 }
 
 impl Guard {
     /// What follows from a note, if the partition goes on at `next`.
     fn after(note: Option<Note>, next: i64) -> Self {
         let Some(note) = note else {
-            return Self::new(None, 0);
+            return Self::new(None, 0, Vec::new());
         };
+        let (mut deaths, mut counted) = (note.alone_deaths, note.counted);
         match note.trial {
             Some(trial) if trial.contains(&next) => {
                 // One of several that were tried in haste is not blamed yet.
                 let last = note.suspects == trial && trial.start() == trial.end();
-                let counts = note.alone && last;
-                let deaths = if counts { note.alone_deaths.saturating_add(1) } else { 0 };
-                Self::new(Some(next..=*trial.end()), deaths)
+                if note.alone && last {
+                    deaths = deaths.saturating_add(1);
+                    counted.extend(note.epoch);
+                } else {
+                    (deaths, counted) = (0, Vec::new());
+                }
+                Self::new(Some(next..=*trial.end()), deaths, counted)
             }
             _ if note.suspects.contains(&next) => {
-                let same = *note.suspects.start() == next;
-                let deaths = if same { note.alone_deaths } else { 0 };
-                Self::new(Some(next..=*note.suspects.end()), deaths)
+                if *note.suspects.start() != next {
+                    (deaths, counted) = (0, Vec::new());
+                }
+                Self::new(Some(next..=*note.suspects.end()), deaths, counted)
             }
-            _ => Self::new(None, 0),
+            _ => Self::new(None, 0, Vec::new()),
         }
     }
 
-    fn new(suspects: Option<Offsets>, alone_deaths: i32) -> Self {
+    fn new(suspects: Option<Offsets>, alone_deaths: i32, counted: Vec<i64>) -> Self {
         let width = suspects.as_ref().map_or(0, |s| s.end().abs_diff(*s.start()).saturating_add(1));
         let part = usize::try_from(width.div_ceil(PARTS)).unwrap_or(usize::MAX).max(1);
-        Self { suspects, alone_deaths, part }
+        Self { suspects, alone_deaths, counted, part }
     }
 
     /// Whether there are suspects, that is to say, parts to be tried apart.
@@ -127,10 +168,23 @@ impl Guard {
         offsets.take(self.part).take_while(|offset| offset <= suspects.end()).count()
     }
 
+    /// Reads again how many deaths count: who was counted may have said that it lives.
+    ///
+    /// # Errors
+    /// When the database fails; [`StoreError::Fenced`] when another worker wrote the note since.
+    pub async fn look_again(&mut self, pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
+        let query = sqlx::query_scalar(sql!("crash_guard_deaths"));
+        let query = query.bind(&fence.topic).bind(fence.partition).bind(fence.epoch);
+        let counted: Option<i32> = query.fetch_optional(pool).await?;
+        self.alone_deaths = counted.ok_or(StoreError::Fenced)?;
+        Ok(())
+    }
+
     /// Writes down that these records, and nothing else, are about to be decoded.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails; [`StoreError::Fenced`] when another worker has the partition, or
+    /// wrote the note since.
     pub async fn announce(
         &self,
         pool: &PgPool,
@@ -138,37 +192,25 @@ impl Guard {
         trial: Offsets,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.note(pool, fence, Some(trial), at).await
-    }
-
-    /// The attempt failed, and the process lives: nothing is on trial until the next one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn withdraw(
-        &self,
-        pool: &PgPool,
-        fence: &Fence,
-        at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.note(pool, fence, None, at).await
-    }
-
-    async fn note(
-        &self,
-        pool: &PgPool,
-        fence: &Fence,
-        trial: Option<Offsets>,
-        at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let Some(suspects) = self.suspects.clone() else { return Ok(()) };
-        let note = Note { suspects, trial, alone: true, alone_deaths: self.alone_deaths };
-        write(pool, fence, &note, at).await
+        let Some(suspects) = &self.suspects else { return Ok(()) };
+        let done = sqlx::query(sql!("crash_guard_announce"))
+            .bind(&fence.topic)
+            .bind(fence.partition)
+            .bind(suspects.start())
+            .bind(suspects.end())
+            .bind(trial.start())
+            .bind(trial.end())
+            .bind(at)
+            .bind(&fence.group)
+            .bind(fence.epoch)
+            .execute(pool)
+            .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
     }
 
     /// The records up to `last` were handled.
     pub fn survived(&mut self, last: i64) {
-        self.alone_deaths = 0;
+        (self.alone_deaths, self.counted) = (0, Vec::new());
         self.suspects = self.suspects.take().and_then(|suspects| {
             let next = last.checked_add(1)?;
             (next <= *suspects.end()).then(|| next..=*suspects.end())
@@ -176,9 +218,9 @@ impl Guard {
     }
 }
 
-async fn read(pool: &PgPool, fence: &Fence) -> Result<Option<Note>, StoreError> {
+async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, StoreError> {
     let query = sqlx::query(sql!("crash_guard_read")).bind(&fence.topic).bind(fence.partition);
-    let Some(row) = query.fetch_optional(pool).await? else {
+    let Some(row) = query.fetch_optional(&mut **tx).await? else {
         return Ok(None);
     };
     let trial: (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
@@ -187,31 +229,12 @@ async fn read(pool: &PgPool, fence: &Fence) -> Result<Option<Note>, StoreError> 
         trial: trial.0.zip(trial.1).map(|(first, last)| first..=last),
         alone: row.try_get(4)?,
         alone_deaths: row.try_get(5)?,
+        epoch: row.try_get(6)?,
+        counted: row.try_get(7)?,
     }))
 }
 
-async fn write(
-    pool: &PgPool,
-    fence: &Fence,
-    note: &Note,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query(sql!("crash_guard_note"))
-        .bind(&fence.topic)
-        .bind(fence.partition)
-        .bind(note.suspects.start())
-        .bind(note.suspects.end())
-        .bind(note.trial.as_ref().map(RangeInclusive::start))
-        .bind(note.trial.as_ref().map(RangeInclusive::end))
-        .bind(note.alone && note.trial.is_some())
-        .bind(note.alone_deaths)
-        .bind(at)
-        .execute(pool)
-        .await?;
-    Ok(())
-}
-
-/// The batch ended in order.
+/// The batch ended in order. What another worker noted since stays.
 ///
 /// # Errors
 /// When the database fails.
@@ -219,6 +242,7 @@ pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
     sqlx::query(sql!("crash_guard_clear"))
         .bind(&fence.topic)
         .bind(fence.partition)
+        .bind(fence.epoch)
         .execute(pool)
         .await?;
     Ok(())
@@ -227,6 +251,10 @@ pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn noted(suspects: Offsets, trial: Option<Offsets>, alone: bool, alone_deaths: i32) -> Note {
+        Note { suspects, trial, alone, alone_deaths, epoch: Some(3), counted: Vec::new() }
+    }
 
     /// A process that dies whenever `deadly` is in hand: how often, until it is diverted.
     fn deaths_until_diverted(count: i64, deadly: i64) -> u32 {
@@ -237,7 +265,7 @@ mod tests {
             if guard.suspects.is_none() {
                 let batch = next..=count - 1;
                 let trial = Some(batch.clone());
-                note = Some(Note { suspects: batch, trial, alone: false, alone_deaths: 0 });
+                note = Some(noted(batch, trial, false, 0));
                 continue;
             }
             loop {
@@ -251,7 +279,7 @@ mod tests {
                 if trial.contains(&deadly) {
                     let suspects = guard.suspects.clone().expect("suspects");
                     let alone_deaths = guard.alone_deaths;
-                    note = Some(Note { suspects, trial: Some(trial), alone: true, alone_deaths });
+                    note = Some(noted(suspects, Some(trial), true, alone_deaths));
                     break;
                 }
                 guard.survived(*trial.end());
@@ -283,17 +311,32 @@ mod tests {
     #[test]
     fn only_deaths_alone_count() {
         let note = |trial: Offsets, alone, alone_deaths| {
-            Some(Note { suspects: 5..=5, trial: Some(trial), alone, alone_deaths })
+            Some(noted(5..=5, Some(trial), alone, alone_deaths))
         };
         assert_eq!(Guard::after(note(5..=5, false, 1), 5).alone_deaths, 0);
         assert_eq!(Guard::after(note(5..=6, true, 1), 5).alone_deaths, 0);
-        let among = Note { suspects: 5..=9, trial: Some(5..=5), alone: true, alone_deaths: 0 };
+        let among = noted(5..=9, Some(5..=5), true, 0);
         let guard = Guard::after(Some(among), 5);
         assert_eq!((guard.alone_deaths, guard.is_down_to_one()), (0, true));
         assert!(Guard::after(note(5..=5, true, 1), 5).kills(5));
         assert!(!Guard::after(note(5..=5, true, 0), 5).kills(5));
         assert!(!Guard::after(note(5..=5, true, 1), 6).is_careful());
-        let waits = Some(Note { suspects: 5..=9, trial: None, alone: false, alone_deaths: 0 });
+        let waits = Some(noted(5..=9, None, false, 0));
         assert_eq!(Guard::after(waits, 7).suspects, Some(7..=9));
+    }
+
+    /// Each death that counts bears the name of the owner who died, and goes with the count.
+    #[test]
+    fn who_died_is_kept_as_long_as_it_counts() {
+        let note = |trial| Note { counted: vec![2], ..noted(5..=5, trial, true, 1) };
+        let guard = Guard::after(Some(note(Some(5..=5))), 5);
+        assert_eq!((guard.alone_deaths, guard.counted), (2, vec![2, 3]));
+        let guard = Guard::after(Some(note(None)), 5);
+        assert_eq!((guard.alone_deaths, guard.counted), (1, vec![2]));
+        let among = Note { counted: vec![2], ..noted(5..=9, Some(5..=7), true, 1) };
+        assert!(Guard::after(Some(among), 5).counted.is_empty());
+        let earlier = Note { epoch: None, ..note(Some(5..=5)) };
+        let guard = Guard::after(Some(earlier), 5);
+        assert_eq!((guard.alone_deaths, guard.counted), (2, vec![2]));
     }
 }

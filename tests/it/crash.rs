@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use topup::clock::Clock;
 use topup::kafka::{BatchHandler, LaneCancel, Opened, PartitionLog, Processed, Record};
+use topup::pipeline::Pipeline;
+use topup::store::{StoreError, checkpoint, crash_guard};
 
 use crate::harness::records::{account, bank, command, credit, invoice, with};
 use crate::harness::{Direct, World, by_length, out_record};
@@ -226,5 +228,195 @@ async fn a_replay_goes_before_what_waits_behind_it() {
     assert_eq!(direct.database.value(waiting).await, "0");
     let status = "SELECT status FROM invoices";
     assert_eq!(direct.database.value(status).await, "awaiting_payment");
+    direct.finish().await;
+}
+
+/// A record that killed one process, alone: a second such death would put it aside.
+async fn killed_once(direct: &Direct) {
+    let topic = &direct.pipeline.settings().topics.commands;
+    let note = format!(
+        "INSERT INTO crash_guards (topic, partition, first_offset, last_offset, alone_deaths,
+             starts, updated_at)
+         VALUES ('{topic}', 0, 0, 0, 1, 1, '{}')",
+        Clock::System.now()
+    );
+    direct.database.execute(&note).await;
+}
+
+const DEATHS: &str = "SELECT alone_deaths FROM crash_guards";
+
+/// Another process takes the partition and works on its record.
+async fn processed(direct: &Direct, pipeline: &Pipeline) -> Processed {
+    let topic = Arc::from(pipeline.settings().topics.commands.as_str());
+    let log = PartitionLog::in_memory(0, 1, Vec::new());
+    let opened = pipeline.open(topic, 0, log, LaneCancel::new()).await;
+    let Opened::Ready { mut lane, .. } = opened else { panic!("the partition is not opened") };
+    let record = record(direct, 0, &command("deadly", "account.upsert", &account("ACC")));
+    pipeline.process(&mut lane, vec![record], &LaneCancel::new()).await
+}
+
+fn another(direct: &Direct) -> Pipeline {
+    let pool = direct.pipeline.pool().clone();
+    Pipeline::new(pool, direct.pipeline.settings().clone(), Clock::System)
+}
+
+async fn until(direct: &Direct, sql: &str, value: &str) {
+    while direct.database.value(sql).await != value {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn assert_applied(direct: &Direct) {
+    assert!(direct.database.lines(LETTERS).await.is_empty());
+    let applied = "SELECT count(*) FROM inbox WHERE outcome = 'applied'";
+    assert_eq!(direct.database.value(applied).await, "1");
+    assert_eq!(direct.database.value("SELECT count(*) FROM crash_guards").await, "0");
+}
+
+/// Four processes, one after the other, stand still with a slow record on trial until another one
+/// has the partition, which counts a death each time. Each goes on later and says that it lives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_stood_still_on_trial_are_no_deaths() {
+    let direct = Direct::new("c_still").await;
+    killed_once(&direct).await;
+    for statement in DEADLY {
+        direct.database.execute(statement).await;
+    }
+    let pipelines: Vec<Pipeline> = (0..5).map(|_| another(&direct)).collect();
+    let mut still = None;
+    for (round, pipeline) in pipelines.iter().enumerate() {
+        let mut run = Box::pin(processed(&direct, pipeline));
+        let before = still.take();
+        let goes_on = async {
+            if let Some(before) = before {
+                until(&direct, DEATHS, "2").await;
+                assert_eq!(before.await, Processed::Fenced, "round {round}");
+                assert_eq!(direct.database.value(DEATHS).await, "1", "round {round}");
+            }
+        };
+        if round == 4 {
+            direct.database.execute("DROP TRIGGER deadly ON inbox").await;
+            let (done, ()) = tokio::join!(run, goes_on);
+            assert_eq!(done, Processed::Committed { next_offset: 1 });
+            break;
+        }
+        tokio::select! {
+            done = &mut run => panic!("it was not slow in round {round}: {done:?}"),
+            () = async { goes_on.await; until(&direct, IN_HAND, "1").await } => {}
+        }
+        // The database ends the session of who stands still.
+        direct.database.value(END_IT).await;
+        until(&direct, IN_HAND, "0").await;
+        still = Some(run);
+    }
+    drop(still);
+    assert_applied(&direct).await;
+    direct.finish().await;
+}
+
+/// Processes that end in order while a slow record is on trial say so: nobody counts that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_in_order_on_trial_is_no_death() {
+    let direct = Direct::new("c_order").await;
+    killed_once(&direct).await;
+    for statement in DEADLY {
+        direct.database.execute(statement).await;
+    }
+    for _ in 0..2 {
+        let pipeline = another(&direct);
+        let mut run = Box::pin(processed(&direct, &pipeline));
+        tokio::select! {
+            done = &mut run => panic!("it was not slow: {done:?}"),
+            () = until(&direct, IN_HAND, "1") => {}
+        }
+        pipeline.end_trial().await;
+        drop(run);
+        direct.database.value(END_IT).await;
+        until(&direct, IN_HAND, "0").await;
+        assert_eq!(direct.database.value(DEATHS).await, "1");
+    }
+    direct.database.execute("DROP TRIGGER deadly ON inbox").await;
+    let done = processed(&direct, &another(&direct)).await;
+    assert_eq!(done, Processed::Committed { next_offset: 1 });
+    assert_applied(&direct).await;
+    direct.finish().await;
+}
+
+/// Each word of life takes back the death of who says it, once, whenever it comes; who has lost the
+/// partition writes nothing else; and a true death counts once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_of_life_takes_back_its_own_death_and_no_other() {
+    let direct = Direct::new("c_lives").await;
+    let (pool, topic) = (direct.pipeline.pool(), &direct.pipeline.settings().topics.commands);
+    let (group, now) = (&direct.pipeline.settings().group, Clock::System.now());
+    killed_once(&direct).await;
+    let mut guards = Vec::new();
+    for owner in ["lives", "lives too", "dies", "last"] {
+        let taken = checkpoint::take(pool, group, topic, 0, owner, now).await;
+        let (fence, _) = taken.expect("taken");
+        let guard = crash_guard::start(pool, &fence, 0..=0, now).await.expect("started");
+        guard.announce(pool, &fence, 0..=0, now).await.expect("announced");
+        guards.push((guard, fence));
+    }
+    assert_eq!(direct.database.value(DEATHS).await, "4");
+    for (guard, fence) in &guards[..2] {
+        let fenced = guard.announce(pool, fence, 0..=0, now).await;
+        assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
+        let fenced = crash_guard::start(pool, fence, 0..=0, now).await;
+        assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
+        crash_guard::clear(pool, fence).await.expect("cleared");
+    }
+    let lives = |at: usize| crash_guard::lives(pool, &guards[at].1, now);
+    for at in [1, 0, 1, 0] {
+        lives(at).await.expect("said");
+    }
+    assert_eq!(direct.database.value(DEATHS).await, "2", "one before, and the one that died");
+    let trial = "SELECT trial_first, trial_alone FROM crash_guards";
+    assert_eq!(direct.database.lines(trial).await, ["0|true"], "the last one's trial");
+    lives(3).await.expect("said");
+    assert_eq!(direct.database.value(DEATHS).await, "2", "it was not counted");
+    let taken = checkpoint::take(pool, group, topic, 0, "next", now).await;
+    let (fence, _) = taken.expect("taken");
+    let guard = crash_guard::start(pool, &fence, 0..=0, now).await.expect("started");
+    assert!(guard.kills(0));
+    assert_eq!(direct.database.value(DEATHS).await, "2");
+    direct.finish().await;
+}
+
+/// A lane gives its first record at once. The rest of what lay in the log comes in the next batch,
+/// and a death there leaves a note as well: else few records are got through with each death.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lay_in_the_log_is_noted_batch_by_batch() {
+    let direct = Direct::new("c_noted").await;
+    let noted = [
+        "CREATE TABLE noted (partition_offset bigint, noted boolean)",
+        "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO noted SELECT NEW.record_offset, EXISTS (SELECT FROM crash_guards
+                 WHERE NEW.record_offset BETWEEN trial_first AND trial_last);
+             RETURN NULL; END $$",
+        "GRANT ALL ON noted TO topup_worker",
+        "CREATE TRIGGER noted AFTER INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION noted()",
+    ];
+    for statement in noted {
+        direct.database.execute(statement).await;
+    }
+    let topic = direct.pipeline.settings().topics.commands.clone();
+    let log = PartitionLog::in_memory(0, 300, Vec::new());
+    let opened = direct.pipeline.open(Arc::from(topic.as_str()), 0, log, LaneCancel::new()).await;
+    let Opened::Ready { mut lane, .. } = opened else { panic!("the partition is not opened") };
+    for offsets in [0..1, 1..3, 3..300, 300..310] {
+        let end = offsets.end;
+        let batch = offsets.map(|offset| {
+            let data = account(&format!("ACC-{offset}"));
+            record(&direct, offset, &command(&format!("c-{offset}"), "account.upsert", &data))
+        });
+        let batch = batch.collect();
+        let processed = direct.pipeline.process(&mut lane, batch, &LaneCancel::new()).await;
+        assert_eq!(processed, Processed::Committed { next_offset: end });
+    }
+    // What came later pays nothing.
+    let counts = "SELECT noted, count(*), min(partition_offset) FROM noted GROUP BY 1 ORDER BY 1";
+    assert_eq!(direct.database.lines(counts).await, ["false|10|300", "true|300|0"]);
+    assert_eq!(direct.database.value("SELECT count(*) FROM crash_guards").await, "0");
     direct.finish().await;
 }

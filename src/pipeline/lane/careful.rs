@@ -1,12 +1,16 @@
 //! What is done with records in hand at a death: tried in parts, each alone in the process.
 
+use std::ops::RangeInclusive;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::{Lane, RETRY_FIRST, Step, log_retry, rest, to_item, to_raw};
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{LaneCancel, Record};
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::Item;
+use crate::store::StoreError;
 use crate::store::checkpoint::Fence;
-use crate::store::crash_guard::Guard;
+use crate::store::crash_guard::{self, Guard};
 use crate::store::error::Disposition;
 use crate::store::load::Locks;
 use crate::telemetry;
@@ -16,7 +20,98 @@ use crate::wire::Topic;
 /// death is no killer.
 const ALONE_ATTEMPTS: u32 = 6;
 
+/// The partition whose records this process has on trial, for there is but one trial at a time.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct OnTrial(Mutex<Option<Fence>>);
+
+impl OnTrial {
+    fn lock(&self) -> MutexGuard<'_, Option<Fence>> {
+        // A panic elsewhere cannot leave it half-changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Pipeline {
+    /// Notes the batch that is about to be decoded, and takes in what the last death left. No
+    /// guard when the note itself is refused: the records are not to wait for that.
+    pub(super) async fn note(
+        &self,
+        fence: &Fence,
+        batch: RangeInclusive<i64>,
+        cancel: &LaneCancel,
+    ) -> Result<Option<Guard>, Step> {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let noted = crash_guard::start(self.pool(), fence, batch.clone(), self.now()).await;
+            let error = match noted {
+                Ok(guard) => return Ok(Some(guard)),
+                Err(error) => error,
+            };
+            match error.disposition() {
+                Disposition::Abandon => return Err(Step::Fenced),
+                Disposition::Retry => log_retry(&fence.topic, fence.partition, &error, pause),
+                Disposition::Bisect | Disposition::Suspect | Disposition::Unread => {
+                    tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
+                    return Ok(None);
+                }
+            }
+            if rest(&mut pause, cancel).await {
+                return Err(Step::Cancelled);
+            }
+        }
+    }
+
+    /// The batch in flight ended in order, whatever came of it: the process is alive.
+    pub(super) async fn end_guard(&self, lane: &mut Lane) {
+        lane.guard = None;
+        if let Err(error) = crash_guard::clear(self.pool(), &lane.fence).await {
+            tracing::warn!(error = %telemetry::chain(&error), "crash guard not cleared");
+        }
+    }
+
+    /// The process ends in order while a record is on trial: that is no death of the record.
+    pub async fn end_trial(&self) {
+        let fence = self.on_trial.lock().clone();
+        if let Some(fence) = fence {
+            self.say_alive(&fence).await;
+        }
+    }
+
+    async fn say_alive(&self, fence: &Fence) {
+        match crash_guard::lives(self.pool(), fence, self.now()).await {
+            Ok(()) => *self.on_trial.lock() = None,
+            Err(error) => {
+                tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
+            }
+        }
+    }
+
+    /// Whether the record at `first` is to be put aside. Whoever was taken for dead has time to
+    /// say that it lives.
+    async fn kills(
+        &self,
+        guard: &mut Guard,
+        fence: &Fence,
+        first: i64,
+        cancel: &LaneCancel,
+    ) -> Result<bool, Step> {
+        let mut pause = RETRY_FIRST;
+        if guard.kills(first) && self.live_a_while(cancel).await {
+            return Err(Step::Cancelled);
+        }
+        while guard.kills(first) {
+            match guard.look_again(self.pool(), fence).await {
+                Ok(()) => return Ok(guard.kills(first)),
+                Err(StoreError::Fenced) => return Err(Step::Fenced),
+                Err(error) => log_retry(&fence.topic, fence.partition, &error, pause),
+            }
+            if rest(&mut pause, cancel).await {
+                return Err(Step::Cancelled);
+            }
+        }
+        Ok(false)
+    }
+
     /// Rests with nothing on trial; true when the lane was asked to stop meanwhile.
     async fn live_a_while(&self, cancel: &LaneCancel) -> bool {
         tokio::select! {
@@ -37,12 +132,14 @@ impl Pipeline {
             let rest = batch.split_off(part);
             let ends = (batch.first().map(|r| r.offset), batch.last().map(|r| r.offset));
             let (Some(first), Some(last)) = ends else {
-                // The log goes on behind the suspects.
-                guard.survived(i64::MAX);
-                return self.write_records(lane, rest, cancel).await;
+                return self.write_behind(lane, rest, cancel).await;
             };
             let part = std::mem::replace(&mut batch, rest);
-            let step = if guard.kills(first) {
+            let kills = match self.kills(guard, &lane.fence, first, cancel).await {
+                Ok(kills) => kills,
+                Err(step) => return step,
+            };
+            let step = if kills {
                 self.divert(&lane.fence, part, cancel).await
             } else if guard.is_down_to_one() && self.live_a_while(cancel).await {
                 Step::Cancelled
@@ -60,6 +157,17 @@ impl Pipeline {
         Step::Cancelled
     }
 
+    /// The log goes on behind the suspects: a batch like any other, and noted like it.
+    async fn write_behind(&self, lane: &mut Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Step {
+        let ends = (batch.first().map(|r| r.offset), batch.last().map(|r| r.offset));
+        let (Some(first), Some(last)) = ends else { return Step::Committed };
+        match self.note(&lane.fence, first..=last, cancel).await {
+            Ok(guard) => lane.guard = guard,
+            Err(step) => return step,
+        }
+        self.write_records(lane, batch, cancel).await
+    }
+
     /// A part of the suspects: nothing else of this process is decoded or decided meanwhile. When
     /// the database is the trouble, or refuses, the records have been survived.
     async fn try_alone(
@@ -75,6 +183,7 @@ impl Pipeline {
         let (mut pause, mut items) = (RETRY_FIRST, None);
         for _ in 0..ALONE_ATTEMPTS {
             let turn = self.turn_alone().await;
+            *self.on_trial.lock() = Some(fence.clone());
             let noted = guard.announce(self.pool(), fence, first..=last, self.now()).await;
             let result = match noted {
                 Ok(()) => {
@@ -84,10 +193,11 @@ impl Pipeline {
                 }
                 Err(error) => Err(error),
             };
-            let Err(error) = result else { return Step::Committed };
-            if let Err(error) = guard.withdraw(self.pool(), fence, self.now()).await {
-                tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
-            }
+            let Err(error) = result else {
+                *self.on_trial.lock() = None;
+                return Step::Committed;
+            };
+            self.say_alive(fence).await;
             drop(turn);
             match error.disposition() {
                 Disposition::Abandon => return Step::Fenced,
