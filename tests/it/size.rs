@@ -61,6 +61,9 @@ fn world(size: usize) -> Vec<Draft> {
         let own = invoice(&format!("INV-B-{n}"), BIG, &odd(n));
         records.push(cmd(&id("own"), "invoice.create", &own));
         let other = invoice(&format!("INV-O-{n}"), &format!("OTHER-{n}"), "100.00");
+        let given = format!("7d9f0335a1f24c0c8f60{n:012x}");
+        let other =
+            with(other, &json!({ "references": [{ "reference": given, "scheme": "txid" }] }));
         records.push(cmd(&id("other"), "invoice.create", &other));
         // Money on account, parked, announced, taken back before it came.
         let held = with(credit(&format!("HELD-{n}"), &odd(500_000 + n)), &by_payer);
@@ -71,6 +74,8 @@ fn world(size: usize) -> Vec<Draft> {
         records.push(money(&id("pending"), &pending));
         let orphan = taken_back(&format!("ORPHAN-{n}"), &format!("NEVER-{n}"), "5.00");
         records.push(money(&id("orphan"), &orphan));
+        // What is told of money that does not come.
+        records.push(told(&id("told"), n));
         // What was paid by hand, and what is used of it.
         let paid = invoice(&format!("INV-P-{n}"), BIG, "30.00");
         records.push(cmd(&id("paid"), "invoice.create", &paid));
@@ -92,6 +97,20 @@ fn taken_back(id: &str, of: &str, amount: &str) -> serde_json::Value {
         "return_of": { "bank_transaction_id": of, "reason": "AC04" },
     });
     with(credit(id, amount), &back)
+}
+
+/// Advice of money of the big customer, by its payer's account and by a reference.
+fn told(record: &str, n: usize) -> Draft {
+    let mut data = json!({
+        "advice_id": format!("ADV-{n}"), "bank_account": BANK, "payer_account": PAYER,
+        "amount": odd(900_000 + n), "currency": "SGD",
+        "invoices": [{ "invoice_id": format!("TOLD-{n}"), "amount": odd(900_000 + n) }],
+    });
+    if n % 2 == 1 {
+        data = with(data, &json!({ "payment_reference": format!("OF-{n}") }));
+    }
+    let kind = "topup.remittance.advice.v1";
+    (Topic::BankPayments, envelope(record, "lockbox", kind, &data))
 }
 
 type Probe = (&'static str, Vec<Draft>);
@@ -240,6 +259,7 @@ fn of_the_rest() -> Vec<Probe> {
                 used(&rec("r", n), "refund", &data)
             }),
         ),
+        ("advices of money that has not come", each(|n| told(&rec("told", n), 50_000 + n))),
         ("holds", each(|n| used(&rec("h", n), "hold", &hold(&format!("NH-{n}"), BIG, "0.01")))),
         (
             "statements",

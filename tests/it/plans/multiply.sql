@@ -14,13 +14,18 @@ BEGIN
     LOOP
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum),
                string_agg(CASE
+                   WHEN attname = 'reference' AND one.relname = 'invoice_references'
+                       THEN 'upper(md5(reference || k))'
+                   WHEN attname = 'reference_key' THEN $x$reference_key || 'X' || k$x$
+                   WHEN attname = 'same_hash' THEN 'sha256(same_hash || k::text::bytea)'
                    WHEN attname = 'payment_reference'
                        THEN $x$'RF10' || upper(substr(md5(payment_reference || k), 1, 18))$x$
                    WHEN atttypid = 'text'::regtype AND attname = ANY(ARRAY['payment_id',
                        'invoice_id', 'bank_key', 'bank_transaction_id', 'message_id', 'usage_id',
                        'hold_id', 'refund_id', 'wait_key', 'watch_key', 'needs', 'number_key',
                        'suggestion_id', 'original_key', 'statement_id', 'part_id', 'subject',
-                       'superseded_by', 'end_to_end_id', 'caused_by_id', 'item'])
+                       'superseded_by', 'end_to_end_id', 'caused_by_id', 'item', 'advice_id',
+                       'used_by_payment', 'ended_about'])
                        THEN attname || $x$ || '-x' || k$x$
                    WHEN atttypid = 'bigint'::regtype AND attname = ANY(ARRAY['lot_id',
                        'allocation_id', 'ledger_transaction_id', 'charge_id', 'cause_id',
