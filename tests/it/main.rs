@@ -19,6 +19,7 @@ mod crash_turns;
 mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;
+mod earlier;
 mod edge_cases;
 mod entry_names;
 mod events;
