@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
+use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
@@ -202,4 +203,45 @@ async fn parked_texts_full_of_unknown_words_are_decided_again() {
     assert_eq!(ran.status.code(), Some(0), "{said}");
     assert!(said.contains("5 payments looked at, 0 differ"), "{said}");
     feed.direct.finish().await;
+}
+
+/// Whose a number was before is the same in one batch and in several: also what a customer had
+/// between two upserts of one batch.
+#[tokio::test]
+async fn a_number_that_was_a_customers_within_one_batch_was_theirs() {
+    let mut direct = Direct::new("st_passing").await;
+    let of = |account_id: &str, kind: &str, number: &str| {
+        let mut data = account(account_id);
+        data[kind] = json!([number]);
+        data
+    };
+    let mut former = Vec::new();
+    for together in [true, false] {
+        let name = |what: &str| format!("{what}{}", u8::from(together));
+        let (a, b) = (name("A"), name("B"));
+        let upserts = [
+            of(&a, "payer_accounts", &name("PAYER")),
+            of(&a, "payer_accounts", &name("OTHER")),
+            of(&a, "virtual_accounts", &name("VA")),
+            of(&a, "virtual_accounts", &name("VB")),
+            of(&b, "payer_accounts", &name("PAYER")),
+        ];
+        let items: Vec<Item> = (1..)
+            .zip(&upserts)
+            .map(|(n, data)| direct.command(&name(&format!("u-{n}-")), "account.upsert", data))
+            .collect();
+        for batch in items.chunks(if together { items.len() } else { 1 }) {
+            let ended = direct.run(batch).await;
+            assert!(ended.iter().all(|ended| ended.outcome == "applied"), "{ended:?}");
+        }
+        let sql = format!(
+            "SELECT kind, rtrim(number, '01'), rtrim(account_id, '01') FROM former_owners
+              WHERE account_id LIKE '_{}' ORDER BY 1, 2",
+            u8::from(together)
+        );
+        former.push(direct.database.lines(&sql).await);
+    }
+    assert_eq!(former[1], ["payer|PAYER|A", "virtual|VA|A"]);
+    assert_eq!(former[0], former[1]);
+    direct.finish().await;
 }

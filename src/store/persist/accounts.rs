@@ -31,25 +31,13 @@ pub(super) async fn upserts(
         return Ok(());
     }
     described(tx, &last, at).await?;
-    let payers = numbers(&last, |upsert| upsert.payer_accounts.as_ref());
-    let (payer, owner) = payers.1;
-    sqlx::query(sql!("delete_payers"))
-        .bind(payers.0)
-        .bind(&payer)
-        .bind(&owner)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query(sql!("insert_payers")).bind(payer).bind(owner).execute(&mut **tx).await?;
-    let virtuals = numbers(&last, |upsert| upsert.virtual_accounts.as_ref());
-    let (number, owner) = virtuals.1;
-    sqlx::query(sql!("delete_virtuals"))
-        .bind(virtuals.0)
-        .bind(&number)
-        .bind(&owner)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    let payers = Numbers::of(&last, |upsert| upsert.payer_accounts.as_ref());
+    payers.delete(tx, sql!("delete_payers"), at).await?;
+    let (number, owner) = payers.now;
+    sqlx::query(sql!("insert_payers")).bind(number).bind(owner).execute(&mut **tx).await?;
+    let virtuals = Numbers::of(&last, |upsert| upsert.virtual_accounts.as_ref());
+    virtuals.delete(tx, sql!("delete_virtuals"), at).await?;
+    let (number, owner) = virtuals.now;
     sqlx::query(sql!("insert_virtuals")).bind(number).bind(owner).execute(&mut **tx).await?;
     let (mut of, mut limits) = (vec![], vec![]);
     for (id, told) in &last {
@@ -79,22 +67,52 @@ fn newest<'a, T>(
     told.iter().rev().find_map(|(upsert, _)| part(upsert))
 }
 
-/// Whose list of account numbers is replaced, and the numbers with their owners.
-fn numbers<'a>(
-    last: &Told<'a>,
-    list: impl Fn(&'a UpsertAccount) -> Option<&'a Vec<String>>,
-) -> (Vec<&'a str>, Pairs<'a>) {
-    let (mut of, mut numbers, mut owners) = (vec![], vec![], vec![]);
-    for (id, told) in last {
-        if let Some(list) = newest(told, &list) {
-            of.push(id.as_str());
-            for number in list.iter().collect::<BTreeSet<_>>() {
-                numbers.push(number.as_str());
-                owners.push(id.as_str());
+/// Whose lists of account numbers are replaced.
+struct Numbers<'a> {
+    of: Vec<&'a str>,
+    /// The numbers with their owners.
+    now: Pairs<'a>,
+    /// Those that were an owner's within the batch alone: given by one upsert, taken by the next.
+    passing: Pairs<'a>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(last: &Told<'a>, list: impl Fn(&'a UpsertAccount) -> Option<&'a Vec<String>>) -> Self {
+        let mut numbers = Self { of: vec![], now: Pairs::default(), passing: Pairs::default() };
+        for (id, told) in last {
+            let Some(newest) = newest(told, &list) else { continue };
+            let newest: BTreeSet<&String> = newest.iter().collect();
+            let all: BTreeSet<&String> =
+                told.iter().filter_map(|(upsert, _)| list(upsert)).flatten().collect();
+            numbers.of.push(id.as_str());
+            for number in all {
+                let pairs =
+                    if newest.contains(number) { &mut numbers.now } else { &mut numbers.passing };
+                pairs.0.push(number.as_str());
+                pairs.1.push(id.as_str());
             }
         }
+        numbers
     }
-    (of, (numbers, owners))
+
+    /// The lists of before go. What is not on the new ones was theirs until now.
+    async fn delete(
+        &self,
+        tx: &mut Tx<'_>,
+        statement: &'static str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(statement)
+            .bind(&self.of)
+            .bind(&self.now.0)
+            .bind(&self.now.1)
+            .bind(at)
+            .bind(&self.passing.0)
+            .bind(&self.passing.1)
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
 }
 
 /// Currencies and amounts as the database writes arrays, which cannot be nested in one statement.
