@@ -29,6 +29,7 @@ pub enum AccountVerb {
 
 #[derive(Debug, Clone, Args)]
 pub struct OneArgs {
+    /// The customer, as `topup accounts list` names it
     account_id: String,
     #[command(flatten)]
     ask: Ask,
@@ -36,9 +37,11 @@ pub struct OneArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct UpsertArgs {
+    /// The customer's id: letters, digits and `-_.:`
     account_id: String,
     #[command(flatten)]
     new: NewCustomer,
+    /// What the customer is called
     #[arg(long)]
     name: String,
     /// A payer's account of this customer; all that are given replace those that are known

@@ -33,7 +33,10 @@ pub enum AccountsCommand {
     /// One customer: payers, open invoices, last payments, money on no invoice, balances
     #[command(after_help = "Examples:\n  topup accounts show ACC-1001\n  \
                             topup accounts show ACC-1001 --unmasked")]
-    Show { account_id: String },
+    Show {
+        /// The customer, as `topup accounts list` names it
+        account_id: String,
+    },
     #[command(flatten)]
     Verb(AccountVerb),
 }

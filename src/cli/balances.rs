@@ -25,7 +25,10 @@ pub enum BalancesCommand {
     },
     /// The balances of one account, the lots that make them, and the live holds on them
     #[command(after_help = "Example:\n  topup balances show ACC-1001")]
-    Show { account_id: String },
+    Show {
+        /// The customer, as `topup accounts list` names it
+        account_id: String,
+    },
 }
 
 /// # Errors

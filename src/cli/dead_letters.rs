@@ -28,7 +28,10 @@ pub enum DeadLettersCommand {
     /// One dead letter, with the record as it came and what operators did
     #[command(after_help = "Examples:\n  topup dead-letters show 17\n  \
                             topup dead-letters show 17 --unmasked")]
-    Show { id: i64 },
+    Show {
+        /// Its number, as `topup dead-letters list` has it
+        id: i64,
+    },
     /// Processes records again, in order per key; only says what it would do unless --yes
     #[command(after_help = "Examples:\n  topup dead-letters replay --id 17\n  \
                             topup dead-letters replay --code conflict --since 2h --yes\n  \
@@ -55,8 +58,10 @@ pub enum DeadLettersCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
+    /// Only with this code, such as conflict
     #[arg(long)]
     code: Option<String>,
+    /// Only from this topic
     #[arg(long)]
     topic: Option<String>,
     /// Of this record key
@@ -68,6 +73,7 @@ pub struct ListArgs {
     /// Only what failed since: an instant, a day, or 15m, 2h, 7d
     #[arg(long, value_parser = since)]
     since: Option<Since>,
+    /// Only in this state; any: whatever became of them
     #[arg(long, visible_alias = "state", default_value = "open",
           value_parser = ["open", "replayed", "discarded", "any"])]
     status: String,
@@ -81,8 +87,10 @@ pub(super) struct SelectionOptions {
     /// This one; may be given several times
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<i64>,
+    /// Only with this code, such as conflict
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     code: Option<String>,
+    /// Only from this topic
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     topic: Option<String>,
     /// Of this record key
@@ -142,6 +150,7 @@ pub struct ReplayOptions {
     /// Ends after so many failures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     stop_after: Option<u32>,
+    /// Why; it is kept for ever
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -172,6 +181,7 @@ pub struct DiscardOptions {
 
 #[derive(Debug, Clone, Args)]
 pub struct ReopenOptions {
+    /// Which; several may be given
     #[arg(required = true, value_name = "ID")]
     ids: Vec<i64>,
     /// Why; it is kept for ever

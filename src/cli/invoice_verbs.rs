@@ -31,6 +31,7 @@ pub enum InvoiceVerb {
 
 #[derive(Debug, Clone, Args)]
 pub struct CreateArgs {
+    /// The id that the new invoice gets
     invoice_id: String,
     /// The customer
     #[arg(long)]
@@ -61,6 +62,7 @@ pub struct CreateArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct OneArgs {
+    /// The invoice, as `topup invoices list` names it
     invoice_id: String,
     #[command(flatten)]
     ask: Ask,
@@ -68,6 +70,7 @@ pub struct OneArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct KeepArgs {
+    /// The invoice, as `topup invoices list` names it
     invoice_id: String,
     /// The first day on which it may be a candidate again
     #[arg(long, value_name = "DAY", value_parser = args::day)]

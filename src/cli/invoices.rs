@@ -40,7 +40,10 @@ pub enum InvoicesCommand {
     /// One invoice: its life, what is due, the reference to pay with, what paid it
     #[command(after_help = "Examples:\n  topup invoices show INV-1001\n  \
                             topup invoices show INV-1001 --output json")]
-    Show { invoice_id: String },
+    Show {
+        /// The invoice, as `topup invoices list` names it
+        invoice_id: String,
+    },
     #[command(flatten)]
     Verb(InvoiceVerb),
 }

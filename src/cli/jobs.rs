@@ -49,6 +49,7 @@ pub enum JobsCommand {
         job: JobArg,
         #[command(flatten)]
         operator: Operator,
+        /// Why; it is kept for ever, and `topup jobs list` shows it
         #[arg(long)]
         reason: Option<String>,
     },
@@ -64,6 +65,7 @@ pub enum JobsCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct JobArg {
+    /// Which job
     #[arg(value_parser = PossibleValuesParser::new(wiring::JOBS))]
     job: String,
 }

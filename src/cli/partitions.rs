@@ -27,6 +27,7 @@ pub enum PartitionsCommand {
     #[command(after_help = "Example:\n  topup partitions settle 7 --operator alice \
                             --reason 'sent again by the bank, ticket 12'")]
     Settle {
+        /// Its number, as `topup partitions changes` has it
         change_id: i64,
         #[command(flatten)]
         operator: Operator,
@@ -38,7 +39,9 @@ pub enum PartitionsCommand {
     #[command(after_help = "Example:\n  topup partitions skip topup.bank.payments.v1 3 --to 1042 \
                             --operator alice --reason 'corrupt on all replicas'")]
     Skip {
+        /// The topic that is not read
         topic: String,
+        /// Which of its partitions
         partition: i32,
         /// The offset to go on at
         #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(1..))]

@@ -48,6 +48,7 @@ pub enum PaymentVerb {
 
 #[derive(Debug, Clone, Args)]
 pub struct RefundArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
     /// So much of it; without it all that is unallocated
     #[arg(long)]
@@ -58,6 +59,7 @@ pub struct RefundArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct DismissArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
     #[command(flatten)]
     ask: Ask,
@@ -65,6 +67,7 @@ pub struct DismissArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct RecordArgs {
+    /// The id that the new payment gets
     payment_id: String,
     /// The customer, if known
     #[arg(long)]
@@ -108,6 +111,7 @@ pub struct AssignArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct AllocateArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
     /// INVOICE, or INVOICE=AMOUNT; without an amount as much as fits
     #[arg(long = "invoice", value_name = "INVOICE", required = true)]
@@ -118,7 +122,9 @@ pub struct AllocateArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct DeallocateArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
+    /// The invoice that it is taken off
     #[arg(long)]
     invoice: String,
     #[command(flatten)]
@@ -127,6 +133,7 @@ pub struct DeallocateArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct OneArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
     /// The customer; only of a payment that has none yet
     #[arg(long)]

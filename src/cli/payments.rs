@@ -125,10 +125,16 @@ pub enum PaymentsCommand {
     /// One payment: what the bank said, where the money went
     #[command(after_help = "Examples:\n  topup payments show BANK:DBS-1:TX-1\n  \
                             topup payments show BANK:DBS-1:TX-1 --unmasked")]
-    Show { payment_id: String },
+    Show {
+        /// The payment, as `topup payments list` names it
+        payment_id: String,
+    },
     /// Why a payment went where it went, in words
     #[command(after_help = "Example:\n  topup payments explain BANK:DBS-1:TX-1")]
-    Explain { payment_id: String },
+    Explain {
+        /// The payment, as `topup payments list` names it
+        payment_id: String,
+    },
     /// Shares a payment out to several customers: each gets a payment of its own
     #[command(after_help = "Example:\n  topup payments split BANK:DBS-1:TX-1 \
                             --part ACC-1001=60.50/INV-1001 --part ACC-1002=40.00 \

@@ -28,7 +28,10 @@ pub enum RecordsCommand {
     #[command(after_help = "Examples:\n  topup records show cmd-1\n  \
                             topup records show crm/cmd-1\n  \
                             topup records show topup.bank-payments.v1:0:42")]
-    Show { record: String },
+    Show {
+        /// ID, SOURCE/ID or TOPIC:PARTITION:OFFSET
+        record: String,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

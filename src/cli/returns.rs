@@ -36,7 +36,7 @@ pub enum ReturnsCommand {
 pub struct TakeArgs {
     #[command(flatten)]
     pub which: WhichArgs,
-    /// A payment, with how much of it: PAYMENT=AMOUNT. Of a single one the amount may be left out
+    /// A payment, with how much of it: PAYMENT=AMOUNT; of a single one the amount may be left out
     #[arg(long = "payment", value_name = "PAYMENT", required = true)]
     pub payments: Vec<String>,
     /// What of it the bank took as its fee, or gives back of that: the house's
@@ -46,7 +46,9 @@ pub struct TakeArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct WhichArgs {
+    /// The bank account of ours, as `topup returns list` names it
     pub bank_account: String,
+    /// The return's key there, such as reversal:R-7
     pub bank_key: String,
     /// The customer whose money it is about
     #[arg(long)]

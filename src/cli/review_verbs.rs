@@ -12,6 +12,7 @@ use crate::store::views::suggestion::{self, SuggestedInvoice, SuggestedPayment, 
 
 #[derive(Debug, Clone, Args)]
 pub struct Suggestions {
+    /// Which suggestions, by the ids of `topup review list`
     #[arg(required = true, value_name = "SUGGESTION")]
     suggestions: Vec<String>,
     #[command(flatten)]

@@ -20,6 +20,7 @@ pub enum RulesCommand {
     /// Stored rule sets, the newest first
     #[command(after_help = "Examples:\n  topup rules list\n  topup rules list --output json")]
     List {
+        /// Rows of one page
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=1000))]
         limit: Option<i64>,
         /// The cursor that the page before ended with
@@ -34,7 +35,10 @@ pub enum RulesCommand {
     },
     /// Whether a file can be used, and what it says; needs no database
     #[command(after_help = "Example:\n  topup rules check rules.toml")]
-    Check { file: PathBuf },
+    Check {
+        /// The file, as TOML
+        file: PathBuf,
+    },
     /// Makes the rules of a file the active ones; says what would change unless --yes
     #[command(after_help = "Examples:\n  topup rules activate rules.toml --operator alice\n  \
                             topup rules activate rules.toml --operator alice \
@@ -45,6 +49,7 @@ pub enum RulesCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct ActivateArgs {
+    /// The file with the rules, as TOML
     #[arg(required_unless_present = "version")]
     pub file: Option<PathBuf>,
     /// A stored rule set again; 0 is the configuration

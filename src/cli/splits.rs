@@ -16,6 +16,7 @@ use crate::store::views::{Privacy, invoices, written};
 
 #[derive(Debug, Clone, Args)]
 pub struct SplitArgs {
+    /// The payment, as `topup payments list` names it
     payment_id: String,
     /// What one customer gets: ACCOUNT=AMOUNT, then /INVOICE or /INVOICE=AMOUNT for each invoice
     /// that it pays at once
@@ -34,6 +35,7 @@ pub struct SplitArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct UnsplitArgs {
+    /// The payment that was split
     payment_id: String,
     #[command(flatten)]
     ask: Ask,

@@ -32,7 +32,9 @@ pub enum StatementsCommand {
     #[command(after_help = "Example:\n  topup statements reset DBS-1 ST-41 --operator alice \
                             --reason 'the bank wrote the year 2062'")]
     Reset {
+        /// The bank account of ours that it is about
         bank_account: String,
+        /// The statement, as `topup statements list` names it
         statement: String,
         /// Where there is one in several currencies
         #[arg(long)]

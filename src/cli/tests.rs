@@ -40,6 +40,45 @@ fn every_command_has_examples() {
     assert_eq!(missing, Vec::<String>::new());
 }
 
+/// What is wrong with a text of the help: it is there, it begins with a capital letter, it is one
+/// sentence without the dot at its end, and nothing of it is left over from the source.
+fn help_fault(help: Option<String>) -> Option<&'static str> {
+    let Some(text) = help.map(|help| help.trim().to_owned()).filter(|help| !help.is_empty()) else {
+        return Some("has no text");
+    };
+    let first = text.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+    if !first {
+        return Some("begins with a small letter");
+    }
+    if text.ends_with('.') || text.contains(". ") {
+        return Some("is more than one sentence, or has its dot");
+    }
+    let left = ["[`", "::", "  ", "\n", "TODO"].iter().any(|mark| text.contains(mark));
+    left.then_some("has signs of the source in it")
+}
+
+#[test]
+fn every_command_argument_and_option_says_what_it_is() {
+    fn visit(path: &str, command: &clap::Command, faults: &mut Vec<String>) {
+        let text = |help: Option<&clap::builder::StyledStr>| help.map(ToString::to_string);
+        if let Some(fault) = help_fault(text(command.get_about())) {
+            faults.push(format!("{path}: {fault}"));
+        }
+        for arg in command.get_arguments() {
+            let name = arg.get_long().map_or_else(|| arg.get_id().to_string(), |l| format!("--{l}"));
+            if let Some(fault) = help_fault(text(arg.get_help())) {
+                faults.push(format!("{path} {name}: {fault}"));
+            }
+        }
+        for below in command.get_subcommands() {
+            visit(&format!("{path} {}", below.get_name()), below, faults);
+        }
+    }
+    let mut faults = Vec::new();
+    visit("topup", &Cli::command(), &mut faults);
+    assert!(faults.is_empty(), "{} texts of help:\n{}", faults.len(), faults.join("\n"));
+}
+
 #[test]
 fn wrong_usage_exits_with_two() {
     for line in [

@@ -21,7 +21,9 @@ pub enum UsageCommand {
     #[command(after_help = "Example:\n  topup usage reset topup.usage.v1 3 --operator alice \
                             --reason 'the feed had a wrong clock'")]
     Reset {
+        /// The topic, as `topup usage watermarks` names it
         topic: String,
+        /// Which of its partitions
         partition: i32,
         #[command(flatten)]
         operator: Operator,

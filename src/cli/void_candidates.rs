@@ -38,6 +38,7 @@ pub enum VoidCandidatesCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct Which {
+    /// Which invoices, as `topup void-candidates list` names them
     #[arg(required = true, value_name = "INVOICE")]
     invoices: Vec<String>,
     #[command(flatten)]
