@@ -82,9 +82,10 @@ async fn database(config: &Config) -> Vec<Check> {
     }
     let mut options = ConnectOptions::new(url);
     options.role = None;
-    if let Err(away @ Unreachable::Away { .. }) = reach(&options, false).await {
+    let reached = reach(&options, false).await;
+    if let Err(why @ (Unreachable::Away { .. } | Unreachable::Refused { .. })) = reached {
         let how = "check database.url, the network, and that PostgreSQL runs";
-        return vec![verdict(Verdict::Fail, REACHABLE, away.to_string(), how)];
+        return vec![verdict(Verdict::Fail, REACHABLE, why.to_string(), how)];
     }
     let mut examined = match Examined::connect(url).await {
         Ok(examined) => examined,
@@ -162,6 +163,15 @@ fn unanswered(check: &'static str, error: &dyn std::error::Error) -> Check {
     verdict(Verdict::Fail, check, chain(error), how)
 }
 
+/// Role, time-outs and prepared statements are those of a session.
+fn judge_session(kept: bool) -> Check {
+    if kept {
+        return ok("sessions", "what a session is begun with is kept");
+    }
+    let found = "something in between, such as a pooler, drops what a session is begun with";
+    verdict(Verdict::Fail, "sessions", found, "connect to PostgreSQL itself, not to a pooler")
+}
+
 fn judge_server(server: &ServerFacts) -> Vec<Check> {
     let mut checks = Vec::new();
     checks.push(if server.version_number >= VERSION_MIN {
@@ -176,6 +186,7 @@ fn judge_server(server: &ServerFacts) -> Vec<Check> {
         let how = "create the database with ENCODING 'UTF8': names are kept in any script";
         verdict(Verdict::Fail, "database encoding", server.encoding.clone(), how)
     });
+    checks.push(judge_session(server.session_kept));
     let setting = &server.synchronous_commit;
     checks.push(match setting.as_str() {
         "on" | "remote_apply" | "remote_write" | "local" => {
@@ -268,7 +279,7 @@ fn judge_proof(ever: bool, deadline_seconds: u64) -> Check {
 /// One finding for each, so that each says where it is.
 fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
     if facts.is_empty() {
-        return vec![ok(PARTITIONS, "none is held, and no log has changed unsettled")];
+        return vec![ok(PARTITIONS, "no partition is held, and each change of a log is settled")];
     }
     let judged = |fact: &PartitionFact| {
         let how = if fact.held {
@@ -442,6 +453,12 @@ mod tests {
         assert_eq!(judged(1_400), Verdict::Ok);
         assert_eq!(judged(1_600), Verdict::Warn);
         assert_eq!(judged(-40_000), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_pooler_that_drops_a_sessions_settings_fails() {
+        assert_eq!(judge_session(true).verdict, Verdict::Ok);
+        assert_eq!(judge_session(false).verdict, Verdict::Fail);
     }
 
     #[test]

@@ -106,13 +106,40 @@ async fn look(
     Ok(())
 }
 
+/// A pooler in between is known by what it does not carry.
+fn with_hint(why: &str) -> String {
+    let of_pooler = ["unsupported startup parameter", "prepared statement"];
+    if of_pooler.iter().any(|words| why.contains(words)) {
+        format!("{why}. This is what a pooler says: connect to PostgreSQL itself")
+    } else {
+        why.to_owned()
+    }
+}
+
 fn refusal(place: &str, error: &sqlx::Error) -> Unreachable {
     let place = place.to_owned();
     match error {
         sqlx::Error::Io(error) => Unreachable::Away { place, why: error.to_string() },
         sqlx::Error::Database(error) => {
-            Unreachable::Refused { place, why: error.message().to_owned() }
+            Unreachable::Refused { place, why: with_hint(error.message()) }
         }
         other => Unreachable::Refused { place, why: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pooler_says_is_told_as_such() {
+        for said in [
+            "unsupported startup parameter: extra_float_digits",
+            "prepared statement \"sqlx_s_1\" already exists",
+        ] {
+            assert!(with_hint(said).ends_with("connect to PostgreSQL itself"), "{said}");
+        }
+        let plain = "database \"x\" does not exist";
+        assert_eq!(with_hint(plain), plain);
     }
 }

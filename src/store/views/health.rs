@@ -2,10 +2,11 @@
 //! wrong may be that very role.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 
 use super::Result;
@@ -34,6 +35,8 @@ pub struct ServerFacts {
     /// How the database keeps text.
     pub encoding: String,
     pub in_recovery: bool,
+    /// Whether a session has what it was begun with: a pooler drops it.
+    pub session_kept: bool,
     pub now: DateTime<Utc>,
 }
 
@@ -83,7 +86,9 @@ impl Examined {
     /// # Errors
     /// Why the database cannot be reached.
     pub async fn connect(url: &str) -> Result<Self> {
-        let connection = PgConnection::connect(url).await?;
+        // What a session is begun with is there, unless something in between drops it.
+        let options = PgConnectOptions::from_str(url)?.options([("topup.session", "kept")]);
+        let connection = PgConnection::connect_with(&options).await?;
         Ok(Self { connection })
     }
 
@@ -99,6 +104,7 @@ impl Examined {
             full_page_writes: row.try_get("full_page_writes")?,
             encoding: row.try_get("encoding")?,
             in_recovery: row.try_get("in_recovery")?,
+            session_kept: row.try_get("session_kept")?,
             now: row.try_get("now")?,
         })
     }
