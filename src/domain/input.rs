@@ -72,6 +72,12 @@ pub enum Input {
 }
 
 impl Input {
+    /// What a command is about first of all.
+    #[must_use]
+    pub fn subject(&self) -> Option<String> {
+        if let Self::Command(command) = self { command.subject() } else { None }
+    }
+
     /// The account of a command.
     #[must_use]
     pub fn command_account(&self) -> Option<&AccountId> {
@@ -250,6 +256,14 @@ impl Command {
             | Self::CancelCommand(_)
             | Self::KeepInvoice { .. } => None,
         }
+    }
+
+    /// What it is about first of all, as `payment:PAY-1`: also of one that is refused.
+    fn subject(&self) -> Option<String> {
+        let payment = self.payment_id().map(|id| format!("payment:{id}"));
+        let invoice = || self.invoice_ids().first().map(|id| format!("invoice:{id}"));
+        let account = || self.account_id().map(|id| format!("account:{id}"));
+        payment.or_else(invoice).or_else(account)
     }
 
     /// All accounts that the command names: a split names several.

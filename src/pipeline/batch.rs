@@ -360,7 +360,9 @@ impl<'a> Work<'a> {
                 }
                 waits = Some(stands);
             }
-            Outcome::Duplicate | Outcome::Rejected(_) => {}
+            // Nothing else tells what a refused command was about.
+            Outcome::Rejected(_) => subject = message.input.subject(),
+            Outcome::Duplicate => {}
         }
         if !item.again && !idle {
             self.write.inbox.push(InboxRow {
