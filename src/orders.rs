@@ -142,6 +142,7 @@ fn about(command: &Command) -> About {
         payments: command.payment_id().into_iter().map(ToString::to_string).collect(),
         invoices: command.invoice_ids().into_iter().map(ToString::to_string).collect(),
         accounts: command.account_ids().into_iter().map(ToString::to_string).collect(),
+        ..About::default()
     }
 }
 

@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use super::account_verbs::{self, AccountVerb};
 use super::args::PageArgs;
 use super::balances::balance_cells;
+use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Printer, Tabular, Text, cell};
@@ -56,7 +57,8 @@ pub async fn run(
         AccountsCommand::List { name, page } => {
             let name = name.as_deref();
             let of = async |page: Page| Ok(accounts::list(pool, name, &page).await?);
-            printer.pages(page, of).await?;
+            let nothing = printer.pages(page, of).await?;
+            Filters::default().with("--name", name).tell(nothing, "customer");
         }
         AccountsCommand::Show { account_id } => {
             let id = near::resolve(pool, Kind::Account, account_id).await?;

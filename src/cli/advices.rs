@@ -5,6 +5,7 @@ use clap::builder::PossibleValuesParser;
 use sqlx::PgPool;
 
 use super::args::PageArgs;
+use super::empty::Filters;
 use super::error::CliError;
 use super::output::{Printer, Tabular, cell};
 use crate::store::views::Page;
@@ -41,7 +42,10 @@ pub async fn run(
     let AdvicesCommand::List { state, bank_account, page } = command;
     let (state, bank_account) = (state.as_deref(), bank_account.as_deref());
     let of = async |page: Page| Ok(advices::list(pool, state, bank_account, &page).await?);
-    printer.pages(page, of).await
+    let nothing = printer.pages(page, of).await?;
+    let filters = Filters::default().with("--state", state).with("--bank-account", bank_account);
+    filters.tell(nothing, "remittance advice");
+    Ok(())
 }
 
 impl Tabular for AdviceRow {

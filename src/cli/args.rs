@@ -1,11 +1,14 @@
 //! Arguments that several commands share.
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use std::fmt;
+
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::clock::Clock;
+use crate::config::Topics;
 use crate::domain::allocation::Rule;
 use crate::domain::money::Currency;
 use crate::domain::payment::ParkReason;
@@ -67,6 +70,22 @@ impl Since {
     }
 }
 
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) if at.time() == NaiveTime::MIN => write!(f, "{}", at.date_naive()),
+            Self::At(at) => f.write_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            Self::Ago(ago) => {
+                let seconds = ago.num_seconds();
+                let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+                let whole = units.into_iter().find(|(unit, _)| seconds.rem_euclid(*unit) == 0);
+                let (unit, word) = whole.unwrap_or((1, 's'));
+                write!(f, "{}{word}", seconds.div_euclid(unit))
+            }
+        }
+    }
+}
+
 /// Reads `2026-11-22T10:00:00Z`, `2026-11-22`, `90s`, `15m`, `2h`, `7d`.
 ///
 /// # Errors
@@ -109,6 +128,17 @@ pub fn amount(text: &str) -> Result<i64, String> {
     }
 }
 
+/// An amount in micros, as it is typed: `1000.50`.
+#[must_use]
+pub fn amount_words(micros: i64) -> String {
+    let digits = format!("{:07}", micros.unsigned_abs());
+    let (whole, decimals) = digits.split_at(digits.len().saturating_sub(6));
+    match decimals.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        few => format!("{whole}.{few:0<2}"),
+    }
+}
+
 /// Reads a day.
 ///
 /// # Errors
@@ -135,6 +165,23 @@ pub fn currency(text: &str) -> Result<String, String> {
 pub fn money(text: &str) -> Result<(String, String), String> {
     let (code, amount) = text.split_once('=').ok_or("expected CURRENCY=AMOUNT")?;
     Ok((currency(code)?, amount.to_owned()))
+}
+
+/// The name of a topic; the short ones stand for those that the settings name.
+#[must_use]
+pub fn topic(text: &str, topics: &Topics) -> String {
+    match text {
+        "commands" => topics.commands.clone(),
+        "bank" => topics.bank_payments.clone(),
+        "usage" => topics.usage.clone(),
+        other => other.to_owned(),
+    }
+}
+
+/// The topics that are read.
+#[must_use]
+pub fn topics_read(topics: Topics) -> [String; 3] {
+    [topics.commands, topics.bank_payments, topics.usage]
 }
 
 /// One of some words, in any case; the word as it is stored.
@@ -194,6 +241,9 @@ mod tests {
         assert!(rule("banana").is_err_and(|why| why.contains("R4b")));
         assert_eq!(reason("Amount_Only").as_deref(), Ok("amount_only"));
         assert_eq!(currency("sgd").as_deref(), Ok("SGD"));
+        for amount in ["1000", "1000.50", "0.01"] {
+            assert_eq!(super::amount(amount).map(amount_words).as_deref(), Ok(amount));
+        }
         assert_eq!(money("sgd=1.50"), Ok(("SGD".to_owned(), "1.50".to_owned())));
         for bad in ["1.50", "=1.50", "SG=1.50"] {
             assert!(money(bad).is_err(), "{bad}");
@@ -209,6 +259,9 @@ mod tests {
         assert_eq!(since("2026-11-22"), Ok(Since::At(day)));
         assert_eq!(since("2026-11-22T00:00:00Z"), Ok(Since::At(day)));
         assert_eq!(since("2h"), Ok(Since::Ago(Duration::hours(2))));
+        for told in ["2026-11-22", "2026-11-22T10:00:00Z", "90s", "15m", "2h", "7d"] {
+            assert_eq!(since(told).map(|since| since.to_string()).as_deref(), Ok(told));
+        }
         for bad in ["", "h", "-2h", "2w", "yesterday", "2026-13-01", "é"] {
             assert!(since(bad).is_err(), "{bad}");
         }

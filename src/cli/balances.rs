@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use sqlx::PgPool;
 
-use super::args::PageArgs;
+use super::args::{self, PageArgs};
+use super::empty::Filters;
 use super::error::CliError;
 use super::near;
 use super::output::{Printer, Tabular, cell};
@@ -18,7 +19,7 @@ pub enum BalancesCommand {
                             topup balances list --after ACC-1001/SGD --output json")]
     List {
         /// Only this currency
-        #[arg(long)]
+        #[arg(long, value_parser = args::currency)]
         currency: Option<String>,
         #[command(flatten)]
         page: PageArgs,
@@ -42,13 +43,14 @@ pub async fn run(
         BalancesCommand::List { currency, page } => {
             let currency = currency.as_deref();
             let of = async |page: Page| Ok(accounts::balances(pool, currency, &page).await?);
-            printer.pages(page, of).await
+            let nothing = printer.pages(page, of).await?;
+            Filters::default().with("--currency", currency).tell(nothing, "balance");
+            Ok(())
         }
         BalancesCommand::Show { account_id } => {
-            let found = accounts::balance(pool, account_id).await?;
-            let Some(view) = found else {
-                return Err(near::unknown(pool, Kind::Account, account_id).await);
-            };
+            let id = near::resolve(pool, Kind::Account, account_id).await?;
+            let found = accounts::balance(pool, &id).await?;
+            let view = found.ok_or_else(|| CliError::not_found("account", &id))?;
             printer.one(&view, |text| {
                 text.heading(&format!("Balances of {}", view.account_id));
                 text.table(&view.balances);

@@ -4,11 +4,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::args::PageArgs;
+use super::empty::Filters;
 use super::error::{CliError, Exit};
+use super::near;
 use super::output::{Tabular, cell};
-use super::verbs::{Ask, Fields, Place, ask, needs_words};
+use super::verbs::{Ask, Fields, Place, ask_about, needs_words};
 use crate::store::views::Page;
+use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, WaitingCommand};
+use crate::store::views::standing::About;
 use crate::store::views::time::At;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -51,13 +55,20 @@ struct Row {
 }
 
 /// # Errors
-/// As [`ask`].
+/// As [`ask_about`].
 pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
         CommandsCommand::Waiting { account, page } => {
-            let (pool, account) = (place.pool, account.as_deref());
-            let of = async |page: Page| Ok(records::waiting(pool, account, &page).await?.map(row));
-            place.printer.pages(page, of).await?;
+            let pool = place.pool;
+            // A command may wait that names a customer whom nobody knows yet.
+            let known = near::filter(pool, Kind::Account, account.as_ref()).await;
+            let id = known.as_ref().ok().cloned().flatten().or_else(|| account.clone());
+            let id = id.as_deref();
+            let of = async |page: Page| Ok(records::waiting(pool, id, &page).await?.map(row));
+            if place.printer.pages(page, of).await? {
+                known?;
+                Filters::default().with("--account", id).tell(true, "command that waits");
+            }
             Ok(Exit::Ok)
         }
         CommandsCommand::Cancel(args) => {
@@ -84,7 +95,9 @@ pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, Cl
                 .maybe("account_id", account)
                 .with("command_source", row.source.as_str())
                 .with("command_id", row.message_id.as_str());
-            ask(place, &args.ask, "topup.command.cancel.v1", fields).await
+            let commands = vec![(row.source.clone(), row.message_id.clone())];
+            let also = About { commands, ..About::default() };
+            ask_about(place, &args.ask, "topup.command.cancel.v1", fields, also).await
         }
     }
 }

@@ -6,13 +6,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::{PageArgs, Since, since};
+use super::args::{self, PageArgs, Since, since};
 use super::edit::{self, EditArgs, EditOptions};
+use super::empty::Filters;
 use super::error::CliError;
 use super::output::{Printer, Tabular, cell};
 use super::wiring::{ReplayArgs, Selection, What};
 use super::{import, letter};
 use crate::clock::Clock;
+use crate::config::{Config, Topics};
 use crate::store::views::Page;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
@@ -61,7 +63,7 @@ pub struct ListArgs {
     /// Only with this code, such as conflict
     #[arg(long)]
     code: Option<String>,
-    /// Only from this topic
+    /// Only from this topic; commands, bank and usage stand for ours
     #[arg(long)]
     topic: Option<String>,
     /// Of this record key
@@ -90,7 +92,7 @@ pub(super) struct SelectionOptions {
     /// Only with this code, such as conflict
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     code: Option<String>,
-    /// Only from this topic
+    /// Only from this topic; commands, bank and usage stand for ours
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     topic: Option<String>,
     /// Of this record key
@@ -238,11 +240,11 @@ impl DeadLettersCommand {
     ///
     /// # Errors
     /// [`CliError::Usage`] when nothing is selected ("all" must be said), or nobody acts.
-    pub fn call(&self, clock: Clock) -> Result<Option<Call>, CliError> {
+    pub fn call(&self, clock: Clock, topics: &Topics) -> Result<Option<Call>, CliError> {
         Ok(Some(match self {
             Self::Groups | Self::List(_) | Self::Show { .. } | Self::Import(_) => return Ok(None),
             Self::Replay(options) => Call::Replay(ReplayArgs {
-                what: options.what(clock)?,
+                what: options.what(clock, topics)?,
                 rate: options.rate,
                 stop_after: options.stop_after,
                 operator: options.operator.checked()?,
@@ -250,7 +252,7 @@ impl DeadLettersCommand {
                 dry_run: !options.operator.yes,
             }),
             Self::Discard(options) => Call::Discard(DiscardArgs {
-                selection: options.selection.narrowed(clock)?,
+                selection: options.selection.narrowed(clock, topics)?,
                 operator: options.operator.checked()?,
                 reason: options.reason.clone(),
                 dry_run: !options.operator.yes,
@@ -262,15 +264,15 @@ impl DeadLettersCommand {
                 reason: options.reason.clone(),
                 dry_run: !options.operator.yes,
             }),
-            Self::Edit(options) => Call::Edit(options.args(clock)?),
+            Self::Edit(options) => Call::Edit(options.args(clock, topics)?),
         }))
     }
 }
 
 impl ReplayOptions {
-    fn what(&self, clock: Clock) -> Result<What, CliError> {
+    fn what(&self, clock: Clock, topics: &Topics) -> Result<What, CliError> {
         let Some(run) = self.resume else {
-            return self.selection.checked(clock).map(What::Selected);
+            return self.selection.checked(clock, topics).map(What::Selected);
         };
         if self.selection.filtered() || self.selection.all || !self.operator.yes {
             let problem = "--resume takes the selection of its run, and needs --yes";
@@ -292,9 +294,9 @@ impl SelectionOptions {
     }
 
     /// For what cannot be taken back: `--all` alone is no selection.
-    pub(super) fn narrowed(&self, clock: Clock) -> Result<Selection, CliError> {
+    pub(super) fn narrowed(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
         if self.filtered() {
-            return self.checked(clock);
+            return self.checked(clock, topics);
         }
         let problem = "empty_selection: say which dead letters, by --id, --code, --topic, --key, \
                        --text, --since or --until; --all is for a replay";
@@ -305,7 +307,7 @@ impl SelectionOptions {
         !self.filtered() && !self.all && self.limit.is_none()
     }
 
-    pub(super) fn checked(&self, clock: Clock) -> Result<Selection, CliError> {
+    pub(super) fn checked(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
         if self.filtered() == self.all {
             let problem = "empty_selection: say which dead letters: --id, --code, --topic, --key, \
                            --text, --since, --until, or --all and none of these";
@@ -314,7 +316,7 @@ impl SelectionOptions {
         Ok(Selection {
             ids: self.ids.clone(),
             code: self.code.clone(),
-            topic: self.topic.clone(),
+            topic: self.topic.as_deref().map(|topic| args::topic(topic, topics)),
             key: self.key.clone(),
             text: self.text.clone(),
             since: self.since.map(|since| since.instant(clock)),
@@ -331,11 +333,12 @@ impl SelectionOptions {
 pub async fn run(
     command: &DeadLettersCommand,
     pool: &PgPool,
+    config: &Config,
     printer: Printer,
 ) -> Result<Option<Call>, CliError> {
     match command {
         DeadLettersCommand::Groups => printer.whole(dead_letters::groups(pool).await?)?,
-        DeadLettersCommand::List(args) => list(args, pool, printer).await?,
+        DeadLettersCommand::List(args) => list(args, pool, config, printer).await?,
         DeadLettersCommand::Show { id } => {
             let found = dead_letters::show(pool, *id).await?;
             let view = found.ok_or_else(|| CliError::not_found("dead letter", &id.to_string()))?;
@@ -348,14 +351,19 @@ pub async fn run(
         | DeadLettersCommand::Import(_)
         | DeadLettersCommand::Edit(_) => {}
     }
-    command.call(Clock::System)
+    command.call(Clock::System, &config.topics())
 }
 
-async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
+async fn list(
+    args: &ListArgs,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<(), CliError> {
     let since = args.since.map(|since| since.instant(Clock::System));
     let filter = LetterFilter {
         code: args.code.clone(),
-        topic: args.topic.clone(),
+        topic: args.topic.as_deref().map(|topic| args::topic(topic, &config.topics())),
         key: args.key.clone(),
         text: args.text.clone(),
         since: since.unwrap_or_default(),
@@ -371,7 +379,63 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
         };
         Ok(dead_letters::list(pool, &filter, after, &page).await?)
     };
-    printer.pages(&args.page, of).await
+    if printer.pages(&args.page, of).await? {
+        let given = Filters::default()
+            .with("--code", filter.code.as_ref())
+            .with("--topic", filter.topic.as_ref())
+            .with("--key", filter.key.as_ref())
+            .with("--text", filter.text.as_ref())
+            .with("--since", args.since);
+        let open = filter.status.as_deref().filter(|state| *state != "open");
+        let given = with_known(given.with("--status", open), pool, config).await?;
+        given.tell(true, if args.status == "open" { "open dead letter" } else { "dead letter" });
+    }
+    Ok(())
+}
+
+/// What the filters may have been meant to be: of the open letters.
+async fn with_known(given: Filters, pool: &PgPool, config: &Config) -> Result<Filters, CliError> {
+    if given.is_empty() {
+        return Ok(given);
+    }
+    let groups = dead_letters::groups(pool).await?;
+    let codes: Vec<String> = groups.iter().map(|group| group.code.clone()).collect();
+    let topics = args::topics_read(config.topics());
+    let keys = dead_letters::open_keys(pool).await?;
+    Ok(given.known("--code", &codes).known("--topic", &topics).known("--key", &keys))
+}
+
+/// Why a selection means nothing: no open letter fits, or those that are named are closed.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn nothing_selected(
+    selection: &Selection,
+    pool: &PgPool,
+    config: &Config,
+) -> Result<String, CliError> {
+    let ids = selection.ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let given = Filters::default()
+        .with("--id", Some(ids).filter(|ids| !ids.is_empty()))
+        .with("--code", selection.code.as_ref())
+        .with("--topic", selection.topic.as_ref())
+        .with("--key", selection.key.as_ref())
+        .with("--text", selection.text.as_ref())
+        .with("--since", selection.since.map(Since::At))
+        .with("--until", selection.until.map(Since::At));
+    if given.is_empty() {
+        return Ok("No dead letter is open: nothing is done.".to_owned());
+    }
+    let mut sentence = with_known(given, pool, config).await?.sentence("open dead letter");
+    for id in &selection.ids {
+        let state = match dead_letters::show(pool, *id).await? {
+            Some(view) => format!("is {}", view.row.status),
+            None => "does not exist".to_owned(),
+        };
+        sentence.push_str(&format!(" Dead letter {id} {state}."));
+    }
+    sentence.push_str(" Nothing is done.");
+    Ok(sentence)
 }
 
 impl Tabular for GroupRow {
@@ -415,8 +479,12 @@ impl Tabular for LetterRow {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let record = match (&self.source, &self.message_id) {
-            (Some(source), Some(id)) => format!("{source}/{id}"),
+        // Of what could not be read its own name says more than its place, which stands beside it.
+        let named = (&self.named_source, &self.named_id);
+        let record = match (named, &self.source, &self.message_id) {
+            ((Some(source), Some(id)), _, _) | (_, Some(source), Some(id)) => {
+                format!("{source}/{id}")
+            }
             _ => "-".to_owned(),
         };
         vec![

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sqlx::PgPool;
 
-use super::dead_letters::{Acted, OperatorOptions, SelectionOptions};
+use super::dead_letters::{Acted, OperatorOptions, SelectionOptions, nothing_selected};
 use super::error::CliError;
 use super::wiring::{self, Change, Edited, NewKey, NewValue, Selection};
 use super::{escape, letter, reshape};
 use crate::clock::Clock;
+use crate::config::{Config, Topics};
 use crate::masked;
 use crate::store::views::Privacy;
 
@@ -75,14 +76,14 @@ enum Source {
 }
 
 impl EditOptions {
-    pub(super) fn args(&self, clock: Clock) -> Result<EditArgs, CliError> {
+    pub(super) fn args(&self, clock: Clock, topics: &Topics) -> Result<EditArgs, CliError> {
         let which = match self.letter {
             Some(id) if self.selection.names_nothing() => Which::One(id),
             Some(_) => {
                 let problem = "give one dead letter, or a selection, not both";
                 return Err(CliError::Usage(problem.to_owned()));
             }
-            None => Which::Selected(self.selection.narrowed(clock)?),
+            None => Which::Selected(self.selection.narrowed(clock, topics)?),
         };
         let key = match (&self.record_key, self.no_record_key) {
             (Some(key), _) => NewKey::Bytes(key.clone().into_bytes()),
@@ -116,6 +117,7 @@ impl EditOptions {
 pub(super) async fn run(
     args: EditArgs,
     pool: &PgPool,
+    config: &Config,
     privacy: Privacy,
 ) -> Result<wiring::Done, CliError> {
     let value = match &args.value {
@@ -131,7 +133,12 @@ pub(super) async fn run(
             vec![(*id, wiring::edit_letter(pool, *id, &change, said, args.dry_run).await?)]
         }
         Which::Selected(selection) => {
-            wiring::edit_letters(pool, selection, &change, said, args.dry_run).await?
+            let edited = wiring::edit_letters(pool, selection, &change, said, args.dry_run).await?;
+            if edited.is_empty() {
+                let note = Some(nothing_selected(selection, pool, config).await?);
+                return Ok(wiring::Done { rows: Vec::new(), note, whole: true });
+            }
+            edited
         }
     };
     told(&args, edited, privacy)
@@ -181,8 +188,8 @@ fn told(
     }
     let (all, left) = (rows.len(), rows.len().saturating_sub(fit));
     if all != 1 {
-        let word = if args.dry_run { "would be edited" } else { "edited" };
-        let counts = format!("{all} letters: {fit} {word}, {left} left as they are");
+        let word = if args.dry_run { "that would be edited" } else { "edited" };
+        let counts = format!("Letters that fit: {all}. Letters {word}: {fit}. Left alone: {left}.");
         note = Some(note.map_or_else(|| counts.clone(), |diff| format!("{counts}\n{diff}")));
     }
     Ok(wiring::Done { rows, note, whole })

@@ -373,6 +373,12 @@ fn next_of(reason: ParkReason) -> &'static str {
     }
 }
 
+/// When a payment is decided again that waits for something.
+pub(super) fn watched(watches: &[String]) -> Option<String> {
+    let words: Vec<String> = watches.iter().map(|watch| watch_words(watch)).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 fn watch_words(watch: &str) -> String {
     match watch.split_once(':') {
         Some(("ref", reference)) => format!("when an invoice with reference {reference} is sent"),

@@ -5,10 +5,12 @@ use sqlx::PgPool;
 
 use super::args::{Since, since};
 use super::error::CliError;
+use super::near;
 use super::output::{Output, Printer, Tabular, Text, cell};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::views::find::{self, Found, Results, Search, WORDS_MAX};
+use crate::store::views::near::Kind;
 use crate::store::views::readings;
 
 #[derive(Debug, Clone, Args)]
@@ -51,6 +53,9 @@ pub async fn run(
         limit: usize::from(args.limit),
     };
     let results = find::find(pool, &search).await?;
+    if results.items.is_empty() {
+        eprintln!("{}", super::escape::text(&nothing(&args.words, pool).await));
+    }
     match printer.output {
         Output::Csv | Output::Ndjson => {
             printer.rows(&results.items)?;
@@ -61,6 +66,20 @@ pub async fn run(
         }
         Output::Json | Output::Table => printer.one(&results, |text| human(&results, text)),
     }
+}
+
+/// That nothing fits, with the ids that may be meant by a mistyped one.
+async fn nothing(words: &[String], pool: &PgPool) -> String {
+    let mut sentence = format!("Nothing fits '{}'.", words.join(" "));
+    for word in words.iter().flat_map(|words| words.split_whitespace()).take(WORDS_MAX) {
+        for kind in [Kind::Invoice, Kind::Payment, Kind::Account] {
+            if let Some(near) = near::nearby(pool, kind, word).await.first() {
+                let named = near::word(kind);
+                sentence.push_str(&format!(" Did you mean {named} {near}?"));
+            }
+        }
+    }
+    sentence
 }
 
 fn human(results: &Results, text: &mut Text) {

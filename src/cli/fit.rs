@@ -9,6 +9,8 @@ use super::grid::{self, width as measured};
 const CUT: [&str; 8] = ["name", "message", "reason", "value", "owner", "summary", "what", "payer"];
 /// Sentences that a person has to read to the end: they go on in the next line.
 const WRAPPED: [&str; 6] = ["what to do", "found", "detail", "what must hold", "why", "for"];
+/// Of these also a word is cut: people typed them, and none is a code or an id.
+pub const TYPED: [&str; 3] = ["name", "value", "payer"];
 /// A column of text is never made narrower.
 const NARROWEST: usize = 12;
 /// The blanks between two cells.
@@ -22,16 +24,20 @@ pub fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
     };
     let mut widths: Vec<usize> =
         headers.iter().enumerate().map(|(column, header)| natural(column, header)).collect();
-    let may_give =
-        |header: &str, width: usize| width > NARROWEST.max(measured(header)) && is_text(header);
+    let floors: Vec<usize> = headers
+        .iter()
+        .enumerate()
+        .map(|(column, header)| floor(header, rows.iter().filter_map(|row| row.get(column))))
+        .collect();
     loop {
         let used: usize = widths.iter().map(|width| width.saturating_add(PADDING)).sum();
         // The last column has no gap behind it.
         if used.saturating_sub(PADDING) <= width {
             break;
         }
-        let texts = widths.iter_mut().zip(headers).filter(|(w, header)| may_give(header, **w));
-        let Some((widest, _)) = texts.max_by_key(|(width, _)| **width) else {
+        let columns = widths.iter_mut().zip(headers).zip(&floors);
+        let texts = columns.filter(|((w, header), floor)| is_text(header) && **w > **floor);
+        let Some(((widest, _), _)) = texts.max_by_key(|((width, _), _)| **width) else {
             break;
         };
         *widest = widest.saturating_sub(1);
@@ -47,6 +53,21 @@ pub fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
             }
         }
     }
+}
+
+/// So wide a column of text stays: its first words are whole, with the ellipsis behind them. A code
+/// or an id that is cut is a wrong one.
+fn floor<'a>(header: &str, cells: impl Iterator<Item = &'a String>) -> usize {
+    let least = NARROWEST.max(measured(header));
+    if TYPED.contains(&header) {
+        return least;
+    }
+    let first = |cell: &String| match cell.split_once(' ') {
+        _ if WRAPPED.contains(&header) => cell.split(' ').map(measured).max().unwrap_or_default(),
+        Some((word, _)) => measured(word).saturating_add(1),
+        None => measured(cell),
+    };
+    cells.map(first).max().unwrap_or_default().max(least)
 }
 
 fn is_text(header: &str) -> bool {
@@ -87,6 +108,16 @@ mod tests {
         assert_eq!(row[0], long);
         assert_eq!((measured(&row[1]), row[1].ends_with('…')), (NARROWEST, true));
         assert_eq!(row[2], "100.00");
+    }
+
+    #[test]
+    fn a_code_in_a_column_of_texts_is_whole() {
+        let code = "invoice_already_provisioned";
+        let row = shrunk(&["payment", "reason", "name"], &[&"x".repeat(40), code, code], 60);
+        assert_eq!(row[1], code);
+        assert!(row[2].ends_with('…'), "{row:?}");
+        let said = shrunk(&["message"], &[&format!("{code} is what it says")], 20);
+        assert_eq!(said[0], format!("{code}…"));
     }
 
     #[test]

@@ -86,16 +86,31 @@ impl Grid<'_> {
                 lines.push(String::new());
             }
             for (header, cell) in self.headers.iter().zip(row) {
-                let room = columns.saturating_sub(indent).max(NARROWEST);
-                for (at, part) in wrap(&cell.replace('\n', " "), room).into_iter().enumerate() {
-                    let left = if at == 0 { *header } else { "" };
-                    let blank = " ".repeat(indent.saturating_sub(width(left)));
-                    lines.push(format!("{left}{blank}{part}").trim_end().to_owned());
-                }
+                lines.extend(pair(header, &cell.replace('\n', " "), indent, columns));
             }
         }
         lines
     }
+}
+
+/// A name, and what it stands for from `indent` on, in lines of so many columns. A word that does
+/// not fit there has a line of its own and begins as far to the left as it must.
+#[must_use]
+pub fn pair(name: &str, text: &str, indent: usize, columns: usize) -> Vec<String> {
+    let room = columns.saturating_sub(indent).max(NARROWEST);
+    let mut lines = Vec::new();
+    let mut left = name.to_owned();
+    for part in wrap(text, room) {
+        let start = indent.min(columns.saturating_sub(width(&part)));
+        // The name needs a gap behind it.
+        if start < width(left.trim_end()).saturating_add(GAP.len()) && !left.trim().is_empty() {
+            lines.push(std::mem::take(&mut left).trim_end().to_owned());
+        }
+        let blank = " ".repeat(start.saturating_sub(width(&left)));
+        lines.push(format!("{left}{blank}{part}").trim_end().to_owned());
+        left.clear();
+    }
+    lines
 }
 
 /// The text in lines of so many columns, broken between words only: a word that is longer has a
@@ -170,6 +185,15 @@ mod tests {
             assert!(shown.contains(&word), "{word}: {lines:#?}");
         }
         assert_eq!(lines[0], "customer  ACC-1001");
+    }
+
+    #[test]
+    fn a_word_that_does_not_fit_beside_its_name_has_a_line_of_its_own() {
+        let id = "x".repeat(36);
+        assert_eq!(pair("customer", &id, 12, 40), ["customer".to_owned(), format!("    {id}")]);
+        assert_eq!(pair("  code", "a b", 10, 40), ["  code    a b"]);
+        let beside = pair("payment", &format!("see {id} now"), 10, 40);
+        assert_eq!(beside, ["payment   see", &format!("    {id}"), "          now"]);
     }
 
     #[test]

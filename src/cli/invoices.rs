@@ -4,6 +4,7 @@ use clap::Subcommand;
 use sqlx::PgPool;
 
 use super::args::PageArgs;
+use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::invoice_verbs::{self, InvoiceVerb};
 use super::near;
@@ -61,15 +62,15 @@ pub async fn run(
             return invoice_verbs::run(verb, Place { pool, config, printer }).await;
         }
         InvoicesCommand::List { account, status, reference, page } => {
-            let account = match account {
-                Some(id) => Some(near::resolve(pool, Kind::Account, id).await?),
-                None => None,
-            };
+            let account = near::filter(pool, Kind::Account, account.as_ref()).await?;
             let status = status.as_ref().map(|status| status.to_lowercase());
             let reference = reference.clone();
             let filter = InvoiceFilter { account, status, reference };
             let of = async |page: Page| Ok(invoices::list(pool, &filter, &page).await?);
-            printer.pages(page, of).await?;
+            let nothing = printer.pages(page, of).await?;
+            let filters = Filters::default().with("--account", filter.account.as_ref());
+            let filters = filters.with("--status", filter.status.as_ref());
+            filters.with("--reference", filter.reference.as_ref()).tell(nothing, "invoice");
         }
         InvoicesCommand::Show { invoice_id } => {
             let id = near::resolve(pool, Kind::Invoice, invoice_id).await?;

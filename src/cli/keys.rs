@@ -24,7 +24,7 @@ pub enum KeysCommand {
 pub async fn run(command: &KeysCommand, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
     let KeysCommand::Parked { page } = command;
     let of = async |page: Page| Ok(keys::parked(pool, &page).await?);
-    printer.pages(page, of).await
+    printer.pages(page, of).await.map(|_| ())
 }
 
 impl Tabular for ParkedRow {

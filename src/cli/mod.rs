@@ -15,6 +15,7 @@ mod csv;
 pub mod dead_letters;
 mod doctor;
 mod edit;
+mod empty;
 mod error;
 pub mod escape;
 mod explain;
@@ -387,12 +388,12 @@ async fn look(
         Command::Invoices(command) => return invoices::run(&command, pool, config, printer).await,
         Command::Payments(command) => return payments::run(&command, pool, config, printer).await,
         Command::Balances(command) => balances::run(&command, pool, printer).await?,
-        Command::Records(command) => records::run(&command, pool, printer).await?,
+        Command::Records(command) => records::run(&command, pool, config, printer).await?,
         Command::DeadLetters(dead_letters::DeadLettersCommand::Import(options)) => {
             return import::run(&options, pool, config, printer).await;
         }
         Command::DeadLetters(command) => {
-            if let Some(call) = dead_letters::run(&command, pool, printer).await? {
+            if let Some(call) = dead_letters::run(&command, pool, config, printer).await? {
                 let done = wiring::act(call, pool, config, printer.privacy).await?;
                 printer.rows(&done.rows)?;
                 for line in done.note.iter().flat_map(|note| note.lines()) {

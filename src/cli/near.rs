@@ -31,7 +31,8 @@ pub async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliE
     }
 }
 
-fn word(kind: Kind) -> &'static str {
+#[must_use]
+pub fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Account => "account",
         Kind::Invoice => "invoice",
@@ -39,10 +40,40 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// The error for an id that is not there, with its neighbours if there are any. They are looked
-/// for among ids that begin alike, so that a large book costs no more than a small one.
+/// The same of a filter, where it was given.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn filter(
+    pool: &PgPool,
+    kind: Kind,
+    id: Option<&String>,
+) -> Result<Option<String>, CliError> {
+    match id {
+        Some(id) => resolve(pool, kind, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The error for an id that is not there, with its neighbours if there are any.
 pub async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
-    let word = word(kind);
+    match nearby(pool, kind, id).await {
+        near if near.is_empty() => CliError::not_found(word(kind), id),
+        near => CliError::Unknown { kind: word(kind), id: id.to_owned(), near },
+    }
+}
+
+/// The error for one of a few things that are all known here.
+pub fn unknown_of(kind: &'static str, id: &str, all: Vec<String>) -> CliError {
+    match nearest(id, all) {
+        near if near.is_empty() => CliError::not_found(kind, id),
+        near => CliError::Unknown { kind, id: id.to_owned(), near },
+    }
+}
+
+/// The neighbours of an id. They are looked for among ids that begin alike, so that a large book
+/// costs no more than a small one.
+pub async fn nearby(pool: &PgPool, kind: Kind, id: &str) -> Vec<String> {
     for spelling in [id.to_owned(), id.to_uppercase(), id.to_lowercase()] {
         let letters: Vec<char> = spelling.chars().collect();
         for tail in 0..=TAIL_MAX {
@@ -56,14 +87,16 @@ pub async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
             let ids = near::ids(pool, kind, &prefix).await.unwrap_or_default();
             let nearest = nearest(id, ids);
             if !nearest.is_empty() {
-                return CliError::Unknown { kind: word, id: id.to_owned(), near: nearest };
+                return nearest;
             }
         }
     }
-    CliError::not_found(word, id)
+    Vec::new()
 }
 
-fn nearest(id: &str, ids: Vec<String>) -> Vec<String> {
+/// Those that are nearest to an id, the nearest first.
+#[must_use]
+pub fn nearest(id: &str, ids: Vec<String>) -> Vec<String> {
     let wanted = id.to_uppercase();
     let distance = |other: &str| strsim::osa_distance(&wanted, &other.to_uppercase());
     let mut found: Vec<(usize, String)> =

@@ -132,7 +132,7 @@ impl Printer {
     }
 
     /// A list, page by page: CSV and NDJSON have all of it unless somebody says how many rows; in
-    /// memory is never more than a page.
+    /// memory is never more than a page. Whether nothing was found, from the start of the list on.
     ///
     /// # Errors
     /// [`CliError::Output`], and those of `page_of`.
@@ -140,10 +140,13 @@ impl Printer {
         &self,
         args: &PageArgs,
         mut page_of: impl AsyncFnMut(Page) -> Result<Listed<T>, CliError>,
-    ) -> Result<(), CliError> {
+    ) -> Result<bool, CliError> {
         let all = matches!(self.output, Output::Csv | Output::Ndjson) && args.limit.is_none();
         if !all {
-            return self.list(&page_of(args.page()).await?);
+            let listed = page_of(args.page()).await?;
+            self.list(&listed)?;
+            let whole = args.after.is_none() && listed.next.is_none();
+            return Ok(whole && listed.items.is_empty());
         }
         let mut stream = Stream::new(*self);
         let mut totals = Totals::default();
@@ -163,7 +166,7 @@ impl Printer {
             write(&format!("{}{}", self.mark(), csv::document::<T>(&[])?))?;
         }
         tell_totals(&totals, true);
-        Ok(())
+        Ok(args.after.is_none() && stream.is_empty())
     }
 
     /// A page of a list. For people the cursor of the next page stands below, and the sums.
@@ -402,16 +405,15 @@ impl Text {
         for (name, value) in fields {
             let Some(value) = value else { continue };
             let value = escape::text(value);
-            let indent = width.saturating_add(4);
-            let room = self.width.map(|columns| columns.saturating_sub(indent).max(NARROWEST));
-            let parts = match room {
-                Some(room) => grid::wrap(&value, room),
-                None => vec![value],
+            let lines = match self.width {
+                Some(columns) => {
+                    grid::pair(&format!("  {name}"), &value, width.saturating_add(4), columns)
+                }
+                None => vec![format!("  {name:width$}  {value}").trim_end().to_owned()],
             };
-            for (at, part) in parts.iter().enumerate() {
-                let name = if at == 0 { *name } else { "" };
+            for line in lines {
                 // Writing to a String cannot fail.
-                let _ = writeln!(self.out, "{}", format!("  {name:width$}  {part}").trim_end());
+                let _ = writeln!(self.out, "{line}");
             }
         }
     }
@@ -421,21 +423,14 @@ impl Text {
             self.line("(none)");
             return;
         }
-        let mut cells: Vec<Vec<String>> = rows
+        let cells: Vec<Vec<String>> = rows
             .iter()
             .map(|row| row.cells().iter().map(|cell| escape::text(cell)).collect())
             .collect();
-        if let Some(width) = self.width {
-            fit::shrink(T::HEADERS, &mut cells, width);
-        }
-        let right: Vec<bool> = T::HEADERS.iter().map(|header| NUMBERS.contains(header)).collect();
-        let drawn = Grid { headers: T::HEADERS, rows: &cells, right: &right };
-        // What is too wide for columns would be broken by the terminal, in the middle of words.
-        let too_wide = self.width.filter(|width| drawn.width() > *width);
-        let lines = too_wide.map_or_else(|| drawn.lines(), |width| drawn.records(width));
+        let (lines, header) = drawn(T::HEADERS, cells, self.width);
         for (at, line) in lines.iter().enumerate() {
             // Writing to a String cannot fail.
-            let _ = if at == 0 && self.bold && too_wide.is_none() {
+            let _ = if at == 0 && self.bold && header {
                 writeln!(self.out, "\u{1b}[1m{line}\u{1b}[0m")
             } else {
                 writeln!(self.out, "{line}")
@@ -445,6 +440,24 @@ impl Text {
 
     fn print(self) -> Result<(), CliError> {
         write(&self.out)
+    }
+}
+
+/// A table as it fits into the terminal, and whether its first line is the header.
+pub(super) fn drawn(
+    headers: &[&str],
+    mut cells: Vec<Vec<String>>,
+    width: Option<usize>,
+) -> (Vec<String>, bool) {
+    if let Some(width) = width {
+        fit::shrink(headers, &mut cells, width);
+    }
+    let right: Vec<bool> = headers.iter().map(|header| NUMBERS.contains(header)).collect();
+    let grid = Grid { headers, rows: &cells, right: &right };
+    // What is too wide for columns would be broken by the terminal, in the middle of words.
+    match width.filter(|width| grid.width() > *width) {
+        Some(width) => (grid.records(width), false),
+        None => (grid.lines(), true),
     }
 }
 

@@ -4,10 +4,11 @@ use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
-use super::args::Operator;
 use super::cluster;
+use super::dead_letters::OperatorOptions;
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell, write};
+use super::verbs::NOT_YET;
 use super::wiring;
 use crate::clock::Clock;
 use crate::config::KafkaConfig;
@@ -23,21 +24,23 @@ pub enum PartitionsCommand {
         #[arg(long)]
         all: bool,
     },
-    /// Closes a change: what went unread is found, or is known to be lost
+    /// Closes a change: what went unread is found, or is known to be lost; only says what it would
+    /// do unless --yes
     #[command(after_help = "Example:\n  topup partitions settle 7 --operator alice \
-                            --reason 'sent again by the bank, ticket 12'")]
+                            --reason 'sent again by the bank, ticket 12' --yes")]
     Settle {
         /// Its number, as `topup partitions changes` has it
         change_id: i64,
         #[command(flatten)]
-        operator: Operator,
+        operator: OperatorOptions,
         /// What was done about it
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Goes past records that cannot be read: they are counted as lost
+    /// Goes past records that cannot be read: they are counted as lost; only says what it would do
+    /// unless --yes
     #[command(after_help = "Example:\n  topup partitions skip topup.bank.payments.v1 3 --to 1042 \
-                            --operator alice --reason 'corrupt on all replicas'")]
+                            --operator alice --reason 'corrupt on all replicas' --yes")]
     Skip {
         /// The topic that is not read
         topic: String,
@@ -47,7 +50,7 @@ pub enum PartitionsCommand {
         #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(1..))]
         to: i64,
         #[command(flatten)]
-        operator: Operator,
+        operator: OperatorOptions,
         /// Why they cannot be read
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -70,20 +73,41 @@ pub async fn run(
             return Ok(if open { Exit::Findings } else { Exit::Ok });
         }
         PartitionsCommand::Settle { change_id, operator, reason } => {
-            let now = Clock::System.now();
-            let who = &operator.operator;
-            if !wiring::settle_change(pool, *change_id, who, reason, now).await? {
-                let id = change_id.to_string();
-                return Err(CliError::NotFound { kind: "open change of a log", id });
-            }
-            write("Settled.\n")?;
+            settle(pool, *change_id, operator, reason).await?;
         }
         PartitionsCommand::Skip { topic, partition, to, operator, reason } => {
             let place = (topic.as_str(), *partition);
-            skip(pool, kafka, place, *to, (&operator.operator, reason)).await?;
+            skip(pool, kafka, place, *to, (operator, reason)).await?;
         }
     }
     Ok(Exit::Ok)
+}
+
+async fn settle(
+    pool: &PgPool,
+    change_id: i64,
+    operator: &OperatorOptions,
+    reason: &str,
+) -> Result<(), CliError> {
+    let who = operator.checked()?;
+    let unknown = || {
+        let id = change_id.to_string();
+        CliError::NotFound { kind: "open change of a log", id }
+    };
+    if !operator.yes {
+        let open = partitions::changes(pool, false).await?;
+        let row = open.iter().find(|row| row.change_id == change_id).ok_or_else(unknown)?;
+        let lost = row.lost.map_or_else(|| "not known".to_owned(), |n| n.to_string());
+        return write(&format!(
+            "Change {change_id} of {}:{} ({}; offsets that went unread: {lost}) would be \
+             settled.\n{NOT_YET}\n",
+            row.topic, row.partition, row.kind
+        ));
+    }
+    if !wiring::settle_change(pool, change_id, &who, reason, Clock::System.now()).await? {
+        return Err(unknown());
+    }
+    write("Settled.\n")
 }
 
 async fn skip(
@@ -91,8 +115,9 @@ async fn skip(
     kafka: &KafkaConfig,
     (topic, partition): (&str, i32),
     to: i64,
-    (operator, reason): (&str, &str),
+    (operator, reason): (&OperatorOptions, &str),
 ) -> Result<(), CliError> {
+    let who = operator.checked()?;
     let ends = cluster::ends(kafka, vec![topic.to_owned()]).await;
     let ends = ends.map_err(|error| CliError::failed(&error))?;
     let id = format!("{topic}:{partition}");
@@ -109,14 +134,19 @@ async fn skip(
         partition,
         low: ends.low,
         to,
-        operator,
+        operator: &who,
         reason,
     };
-    let Some((change_id, lost)) = wiring::skip(pool, &skip, Clock::System.now()).await? else {
+    let skipped = wiring::skip(pool, &skip, Clock::System.now(), !operator.yes).await?;
+    let Some((change_id, lost)) = skipped else {
         let what = format!("{id} is not known here, or is at {to} or beyond it already");
         return Err(CliError::Usage(what));
     };
-    write(&format!("{id} goes on at {to}; {lost} offsets went unread (change {change_id}).\n"))
+    write(&if operator.yes {
+        format!("{id} goes on at {to}. Offsets that went unread: {lost} (change {change_id}).\n")
+    } else {
+        format!("{id} would go on at {to}. Offsets that would go unread: {lost}.\n{NOT_YET}\n")
+    })
 }
 
 impl Tabular for ChangeRow {

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use sqlx::PgPool;
 
 use super::args::{self, PageArgs, Since, since};
+use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::explain;
 use super::near;
@@ -80,11 +81,23 @@ enum SortBy {
 }
 
 impl ListArgs {
+    /// As they were given, but for the customer, who is named as stored.
+    fn filters(&self, account: Option<&String>) -> Filters {
+        Filters::default()
+            .with("--account", account)
+            .with("--state", self.state.as_ref())
+            .with("--reason", self.reason.as_ref())
+            .with("--amount", self.amount.map(args::amount_words))
+            .with("--currency", self.currency.as_ref())
+            .with("--text", self.text.as_ref())
+            .with("--payer", self.payer.as_ref())
+            .with("--since", self.since)
+            .with("--until", self.until)
+            .with("--rule", self.rule.as_ref())
+    }
+
     async fn filter(&self, pool: &PgPool, config: &Config) -> Result<PaymentFilter, CliError> {
-        let account = match &self.account {
-            Some(id) => Some(near::resolve(pool, Kind::Account, id).await?),
-            None => None,
-        };
+        let account = near::filter(pool, Kind::Account, self.account.as_ref()).await?;
         let day = |since: &Since| since.day(Clock::System, &config.jobs.time_zone);
         let filter = PaymentFilter {
             account,
@@ -166,7 +179,8 @@ pub async fn run(
         PaymentsCommand::List(args) => {
             let filter = args.filter(pool, config).await?;
             let of = async |page: Page| Ok(payments::list(pool, &filter, &page).await?);
-            printer.pages(&args.page, of).await?;
+            let nothing = printer.pages(&args.page, of).await?;
+            args.filters(filter.account.as_ref()).tell(nothing, "payment");
         }
         PaymentsCommand::Show { payment_id } => {
             let view = find(pool, payment_id, printer).await?;
@@ -219,7 +233,7 @@ fn human(view: &PaymentView, text: &mut Text) {
         ("method", view.method.clone()),
         ("reference", view.reference.clone()),
         ("remark", view.remark.clone()),
-        ("waits for", (!view.watches.is_empty()).then(|| view.watches.join(", "))),
+        ("decided again", explain::watched(&view.watches)),
     ]);
     if let Some(bank) = &view.bank {
         text.heading("What the bank said");

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use sqlx::PgPool;
 use thiserror::Error;
 
+use super::args;
 use super::cluster::{self, Header, OutRecord};
 use super::error::{CliError, Exit};
 use super::output::{Printer, write};
@@ -94,13 +95,10 @@ struct Line<'a> {
 /// [`LineError`].
 pub fn parse(line: &str, topics: &Topics) -> Result<OutRecord, LineError> {
     let mut record = parse_any(line)?;
-    match record.topic.as_str() {
-        "" => return Err(LineError::NoTopic),
-        "commands" => record.topic.clone_from(&topics.commands),
-        "bank" => record.topic.clone_from(&topics.bank_payments),
-        "usage" => record.topic.clone_from(&topics.usage),
-        _ => {}
+    if record.topic.is_empty() {
+        return Err(LineError::NoTopic);
     }
+    record.topic = args::topic(&record.topic, topics);
     Ok(record)
 }
 

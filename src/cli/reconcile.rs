@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::args::{Since, since};
 use super::error::{CliError, Exit};
 use super::output::{Output, Printer, Tabular, cell, write};
+use super::statements::{is_known, unknown_statement};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::reconcile::{self, Drift, Entry};
@@ -38,11 +39,14 @@ pub async fn run(
         let zone = &config.jobs.time_zone;
         let entries = reconcile::entries(pool, bank_account, statement, zone).await;
         let entries = entries.map_err(|error| CliError::failed(&error))?;
+        if entries.is_empty() && !is_known(pool, bank_account, statement).await? {
+            return Err(unknown_statement(pool, bank_account, statement).await?);
+        }
         printer.rows(&entries)?;
         if printer.output == Output::Table {
             let counted = entries.iter().filter(|entry| entry.counted).count();
             let left = entries.len().saturating_sub(counted);
-            write(&format!("\n{counted} entries are counted, {left} are not.\n"))?;
+            write(&format!("\nEntries that count: {counted}. Entries that do not: {left}.\n"))?;
         }
         return Ok(Exit::Ok);
     }
@@ -64,8 +68,8 @@ pub async fn run(
     if printer.output == Output::Table {
         let text = match drifts.len() {
             0 => "Statements, payments, allocations, lots, ledger and balances agree.\n".to_owned(),
-            count if cut_off => format!("{count} differences, and more.\n"),
-            count => format!("{count} differences.\n"),
+            count if cut_off => format!("Differences: {count}, and more.\n"),
+            count => format!("Differences: {count}.\n"),
         };
         write(&text)?;
     }

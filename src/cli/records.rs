@@ -4,10 +4,13 @@ use chrono::Duration;
 use clap::{Args, Subcommand};
 use sqlx::PgPool;
 
-use super::args::{PageArgs, Since, since};
+use super::args::{self, PageArgs, Since, since};
+use super::empty::Filters;
 use super::error::CliError;
 use super::output::{Printer, Tabular, Text, cell};
+use super::verbs::needs_words;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::payment::ParkReason;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 use crate::store::views::Page;
@@ -39,7 +42,7 @@ pub struct ListArgs {
     /// Only with this outcome
     #[arg(long, value_parser = OUTCOMES)]
     outcome: Option<String>,
-    /// Only from this topic
+    /// Only from this topic; commands, bank and usage stand for ours
     #[arg(long)]
     topic: Option<String>,
     /// Only from this source
@@ -57,10 +60,11 @@ pub struct ListArgs {
 pub async fn run(
     command: &RecordsCommand,
     pool: &PgPool,
+    config: &Config,
     printer: Printer,
 ) -> Result<(), CliError> {
     match command {
-        RecordsCommand::List(args) => list(args, pool, printer).await,
+        RecordsCommand::List(args) => list(args, pool, config, printer).await,
         RecordsCommand::Show { record } => {
             let mut found = records::find(pool, &RecordName::parse(record)).await?;
             if found.len() > 1 {
@@ -76,12 +80,17 @@ pub async fn run(
     }
 }
 
-async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
+async fn list(
+    args: &ListArgs,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<(), CliError> {
     // A day bounds what is read; who wants more says so.
     let since = args.since.unwrap_or(Since::Ago(Duration::days(1)));
     let filter = RecordFilter {
         outcome: args.outcome.clone(),
-        topic: args.topic.clone(),
+        topic: args.topic.as_deref().map(|topic| args::topic(topic, &config.topics())),
         source: args.source.clone(),
         since: since.instant(Clock::System),
     };
@@ -95,7 +104,14 @@ async fn list(args: &ListArgs, pool: &PgPool, printer: Printer) -> Result<(), Cl
         };
         Ok(records::list(pool, &filter, cursor.as_ref(), &page).await?)
     };
-    printer.pages(&args.page, of).await
+    let nothing = printer.pages(&args.page, of).await?;
+    let filters = Filters::default().with("--outcome", args.outcome.as_ref());
+    let filters = filters
+        .with("--topic", filter.topic.as_ref())
+        .known("--topic", &args::topics_read(config.topics()));
+    let filters = filters.with("--source", filter.source.as_ref()).with("--since", Some(since));
+    filters.tell(nothing, "record");
+    Ok(())
 }
 
 fn human(view: &RecordView, text: &mut Text) {
@@ -115,7 +131,7 @@ fn human(view: &RecordView, text: &mut Text) {
     if let Some(waiting) = &view.waiting {
         text.heading("Waits");
         text.fields(&[
-            ("for", Some(waiting.needs.clone())),
+            ("for", Some(needs_words(&waiting.needs))),
             ("since", Some(waiting.since.to_string())),
             ("until", Some(waiting.deadline.to_string())),
         ]);

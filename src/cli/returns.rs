@@ -83,10 +83,10 @@ pub async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, Cli
             let fields = fields(&args.which, "take")
                 .with("payments", Value::from(taken))
                 .maybe("fee", args.fee.as_deref());
-            say(place, &args.which.ask, fields, about).await
+            say(place, &args.which, fields, about).await
         }
         ReturnsCommand::End(which) => {
-            say(place, &which.ask, fields(which, "end"), About::default()).await
+            say(place, which, fields(which, "end"), About::default()).await
         }
     }
 }
@@ -112,10 +112,14 @@ async fn known(id: &str, place: Place<'_>, about: &mut About) -> Result<String, 
     Ok(view.row.payment_id)
 }
 
-async fn say(place: Place<'_>, ask: &Ask, fields: Fields, about: About) -> Result<Exit, CliError> {
-    let told = verbs::asked(place, ask, "topup.return.resolve.v1", fields, about).await?;
-    place.printer.one(&told, |text| verbs::human(&told, text))?;
-    Ok(told.exit())
+async fn say(
+    place: Place<'_>,
+    which: &WhichArgs,
+    fields: Fields,
+    mut about: About,
+) -> Result<Exit, CliError> {
+    about.returns.push((which.bank_account.clone(), which.bank_key.clone()));
+    verbs::ask_about(place, &which.ask, "topup.return.resolve.v1", fields, about).await
 }
 
 impl Tabular for ParkedReturn {

@@ -4,12 +4,15 @@
 use clap::Subcommand;
 
 use super::args::{self, PageArgs, Since, since};
+use super::empty::Filters;
 use super::error::{CliError, Exit};
+use super::near;
 use super::output::{Tabular, cell};
 use super::review_verbs::{self, Suggestions, Word};
 use super::verbs::Place;
 use crate::clock::Clock;
 use crate::store::views::Page;
+use crate::store::views::near::Kind;
 use crate::store::views::review::{self, AliasRow, ReviewFilter, ReviewRow, UseRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -70,32 +73,40 @@ pub async fn run(command: &ReviewCommand, place: Place<'_>) -> Result<Exit, CliE
         ReviewCommand::List { account, reason, rule, older_than, page } => {
             let before = older_than.map(|since| since.instant(Clock::System));
             let filter = ReviewFilter {
-                account: account.clone(),
+                account: near::filter(pool, Kind::Account, account.as_ref()).await?,
                 reason: reason.clone(),
                 rule: rule.clone(),
                 before,
             };
             let privacy = printer.privacy;
             let of = async |page: Page| Ok(review::list(pool, &filter, &page, privacy).await?);
-            printer.pages(page, of).await?;
+            let nothing = printer.pages(page, of).await?;
+            let filters = Filters::default().with("--account", filter.account.as_ref());
+            let filters = filters.with("--reason", filter.reason.as_ref());
+            let filters = filters.with("--rule", filter.rule.as_ref());
+            filters.with("--older-than", *older_than).tell(nothing, "suggestion or parked payment");
         }
         ReviewCommand::Aliases { account, page } => {
+            let account = near::filter(pool, Kind::Account, account.as_ref()).await?;
             let account = account.as_deref();
             let privacy = printer.privacy;
             let of = async |page: Page| {
                 let after = numbered(page.after.as_deref())?;
                 Ok(review::aliases(pool, account, after, &page, privacy).await?)
             };
-            printer.pages(page, of).await?;
+            let nothing = printer.pages(page, of).await?;
+            Filters::default().with("--account", account).tell(nothing, "known payer");
         }
         ReviewCommand::Uses { account, page } => {
+            let account = near::filter(pool, Kind::Account, account.as_ref()).await?;
             let account = account.as_deref();
             let privacy = printer.privacy;
             let of = async |page: Page| {
                 let after = numbered(page.after.as_deref())?;
                 Ok(review::uses(pool, account, after, &page, privacy).await?)
             };
-            printer.pages(page, of).await?;
+            let nothing = printer.pages(page, of).await?;
+            Filters::default().with("--account", account).tell(nothing, "confirmation");
         }
         ReviewCommand::Confirm(which) => {
             return review_verbs::run(Word::Confirm, which, place).await;

@@ -90,7 +90,7 @@ async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer
     let about = About {
         payments: shown.payments.iter().map(|one| one.payment_id.clone()).collect(),
         invoices: shown.invoices.iter().map(|one| one.invoice_id.clone()).collect(),
-        accounts: Vec::new(),
+        ..About::default()
     };
     let told = verbs::asked(place, ask, word.kind(), fields, about).await?;
     let mut closed_before = None;
@@ -116,7 +116,11 @@ fn closed(shown: &SuggestionView) -> Option<String> {
     let Some(who) = &shown.closed_by else {
         return Some(format!("The payment was decided again at {at}."));
     };
-    let said = shown.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+    // The name stands in front of what was said, and is told already.
+    let said =
+        shown.said.as_deref().map(|said| said.strip_prefix(&format!("by {who}")).unwrap_or(said));
+    let said = said.map(|said| said.trim_start_matches(": ")).filter(|said| !said.is_empty());
+    let said = said.map(|said| format!(": {said}")).unwrap_or_default();
     Some(format!("{who} {} it at {at}{said}", shown.status))
 }
 

@@ -97,7 +97,8 @@ struct ChangedRow {
 pub fn check(file: &std::path::Path, printer: Printer) -> Result<(), CliError> {
     let read = wiring::rule_file(file)?;
     printer.rows(&rows(&read.rules))?;
-    eprintln!("usable: {} customers have policies of their own", read.rules.overrides().len());
+    let own = read.rules.overrides().len();
+    eprintln!("The file can be used. Customers with policies of their own: {own}.");
     Ok(())
 }
 
@@ -116,7 +117,7 @@ pub async fn run(
         RulesCommand::Show { version } => {
             let rules = wiring::rules(pool, config, *version).await?;
             printer.rows(&rows(&rules))?;
-            eprintln!("rule set {}", rules.version());
+            eprintln!("This is rule set {}.", rules.version());
         }
         RulesCommand::Check { file } => check(file, printer)?,
         RulesCommand::Activate(args) => {

@@ -22,7 +22,7 @@ pub enum ConfigCommand {
 /// [`CliError::Output`].
 pub fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<(), CliError> {
     match command {
-        ConfigCommand::Check => write("The configuration is usable.\n"),
+        ConfigCommand::Check => write("The settings can be used.\n"),
         ConfigCommand::Show => printer.rows(&loaded.shown),
     }
 }

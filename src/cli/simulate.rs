@@ -190,8 +190,8 @@ fn totals_row(totals: &Totals) -> TotalsRow {
 
 /// The sums, and what they are worth.
 fn sentences(totals: &Totals) -> Vec<String> {
-    let mut lines =
-        vec![format!("{} payments looked at, {} differ.", totals.payments, totals.differ)];
+    let (all, differ) = (totals.payments, totals.differ);
+    let mut lines = vec![format!("Payments looked at: {all}. Decided otherwise: {differ}.")];
     for ((change, _), (payments, sum)) in &totals.changes {
         lines.push(format!("  {}: {payments}, {sum}", change.word()));
     }
@@ -203,7 +203,7 @@ fn sentences(totals: &Totals) -> Vec<String> {
     lines.push("and as if it alone had not been allocated. Nothing was changed.".to_owned());
     if totals.stored_otherwise > 0 {
         lines.push(format!(
-            "{} of them the active rules decide now otherwise than is stored: the book has \
+            "The active rules now decide {} of them otherwise than is stored: the book has \
              changed since.",
             totals.stored_otherwise
         ));

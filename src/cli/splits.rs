@@ -7,11 +7,12 @@ use super::args;
 use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Tabular, Text, cell};
-use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
+use super::verbs::{Ask, Fields, NewCustomer, Place, ask, ask_about};
 use crate::domain::money::Currency;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{self, PaymentView};
 use crate::store::views::splits::PartRow;
+use crate::store::views::standing::About;
 use crate::store::views::{Privacy, invoices, written};
 
 #[derive(Debug, Clone, Args)]
@@ -131,7 +132,10 @@ pub async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliEr
     let owner = view.row.account_id.or(owner).unwrap_or_else(|| "nobody".to_owned());
     let fields =
         Fields::default().with("payment_id", view.row.payment_id).with("account_id", owner);
-    ask(place, &args.ask, "topup.payment.unsplit.v1", fields).await
+    // What the parts gave to others goes back too.
+    let accounts = view.parts.iter().map(|part| part.account_id.clone()).collect();
+    let also = About { accounts, ..About::default() };
+    ask_about(place, &args.ask, "topup.payment.unsplit.v1", fields, also).await
 }
 
 async fn known(id: &str, place: Place<'_>) -> Result<PaymentView, CliError> {

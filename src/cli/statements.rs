@@ -5,9 +5,11 @@ use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
-use super::args::Operator;
+use super::dead_letters::OperatorOptions;
 use super::error::{CliError, Exit};
+use super::near;
 use super::output::{Printer, Tabular, write};
+use super::verbs::NOT_YET;
 use super::wiring;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,9 +30,10 @@ pub enum StatementsCommand {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=1000))]
         each: i64,
     },
-    /// Takes a statement back: it proves nothing and is compared with nothing any more
+    /// Takes a statement back: it proves nothing and is compared with nothing any more; only says
+    /// what it would do unless --yes
     #[command(after_help = "Example:\n  topup statements reset DBS-1 ST-41 --operator alice \
-                            --reason 'the bank wrote the year 2062'")]
+                            --reason 'the bank wrote the year 2062' --yes")]
     Reset {
         /// The bank account of ours that it is about
         bank_account: String,
@@ -43,7 +46,7 @@ pub enum StatementsCommand {
         #[arg(long, value_name = "INSTANT")]
         complete_through: Option<DateTime<Utc>>,
         #[command(flatten)]
-        operator: Operator,
+        operator: OperatorOptions,
         /// Why it is not to be believed
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -64,6 +67,9 @@ pub async fn run(
         StatementsCommand::List { bank_account, each } => {
             let rows = statements::latest(pool, skew, bank_account.as_deref(), *each).await?;
             let future = rows.iter().any(|row| row.in_future);
+            if let Some(named) = bank_account.as_ref().filter(|_| rows.is_empty()) {
+                return Err(unknown_bank_account(pool, named).await?);
+            }
             printer.whole(rows)?;
             Ok(if future { Exit::Findings } else { Exit::Ok })
         }
@@ -81,11 +87,23 @@ pub async fn run(
                     && currency.as_ref().is_none_or(|currency| row.currency == *currency)
                     && complete_through.is_none_or(|through| row.through == through)
             });
+            if rows.is_empty() {
+                return Err(unknown_statement(pool, bank_account, statement).await?);
+            }
             let [row] = rows.as_slice() else {
                 return Err(not_one(&rows, bank_account, statement));
             };
             let key = (bank_account.as_str(), statement.as_str(), row.currency.as_str());
-            let who = (operator.operator.as_str(), reason.as_str());
+            let name = operator.checked()?;
+            if !operator.yes {
+                write(&format!(
+                    "Statement {statement} of {bank_account} in {}, complete through {}, would be \
+                     taken back: it would prove nothing and be compared with nothing.\n{NOT_YET}\n",
+                    row.currency, row.complete_through
+                ))?;
+                return Ok(Exit::Ok);
+            }
+            let who = (name.as_str(), reason.as_str());
             let now = Clock::System.now();
             if !wiring::reset_statement(pool, key, row.through, who, now).await? {
                 return Err(not_one(&[], bank_account, statement));
@@ -94,6 +112,54 @@ pub async fn run(
             Ok(Exit::Ok)
         }
     }
+}
+
+/// The error for a bank account that no statement is of, with those that are near.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn unknown_bank_account(pool: &PgPool, named: &str) -> Result<CliError, CliError> {
+    let rows = statements::latest(pool, chrono::Duration::zero(), None, 1).await?;
+    let mut all: Vec<String> = rows.into_iter().map(|row| row.bank_account).collect();
+    all.dedup();
+    Ok(near::unknown_of("statement of bank account", named, all))
+}
+
+/// The error for a statement that nobody knows, with those that are near.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn unknown_statement(
+    pool: &PgPool,
+    bank_account: &str,
+    statement: &str,
+) -> Result<CliError, CliError> {
+    let skew = chrono::Duration::zero();
+    let rows = statements::latest(pool, skew, Some(bank_account), EACH_MAX).await?;
+    if rows.is_empty() {
+        return unknown_bank_account(pool, bank_account).await;
+    }
+    let mut all: Vec<String> = rows.into_iter().map(|row| row.statement_id).collect();
+    all.dedup();
+    Ok(near::unknown_of("statement", statement, all))
+}
+
+/// Whether a statement is there that is called so; `1@2026` is number 1 of that year.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn is_known(
+    pool: &PgPool,
+    bank_account: &str,
+    statement: &str,
+) -> Result<bool, CliError> {
+    let skew = chrono::Duration::zero();
+    let rows = statements::latest(pool, skew, Some(bank_account), EACH_MAX).await?;
+    let called = |id: &str| {
+        let rest = statement.strip_prefix(id);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+    };
+    Ok(rows.iter().any(|row| called(&row.statement_id)))
 }
 
 fn not_one(rows: &[StatementRow], bank_account: &str, statement: &str) -> CliError {

@@ -6,7 +6,9 @@ use super::dead_letters::Call;
 use super::wiring::What;
 use super::*;
 use crate::clock::Clock;
-use crate::config::Only;
+use crate::config::{Only, Topics};
+use crate::domain::payment::ParkReason;
+use crate::domain::rejection::{DeadLetterReason, Rejection};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split_whitespace())
@@ -65,7 +67,8 @@ fn every_command_argument_and_option_says_what_it_is() {
             faults.push(format!("{path}: {fault}"));
         }
         for arg in command.get_arguments() {
-            let name = arg.get_long().map_or_else(|| arg.get_id().to_string(), |l| format!("--{l}"));
+            let name =
+                arg.get_long().map_or_else(|| arg.get_id().to_string(), |l| format!("--{l}"));
             if let Some(fault) = help_fault(text(arg.get_help())) {
                 faults.push(format!("{path} {name}: {fault}"));
             }
@@ -133,8 +136,6 @@ fn what_changes_something_asks_who_does_it() {
         "topup jobs run audit",
         "topup jobs pause audit",
         "topup jobs resume audit",
-        "topup statements reset DBS-1 ST-1 --reason x",
-        "topup usage reset topup.usage.v1 3 --reason x",
         "topup rules activate --version 0",
         "topup rules activate --version 0 --operator=",
     ] {
@@ -158,7 +159,7 @@ fn only_names_the_parts_that_run() {
 #[test]
 fn a_replay_is_dry_and_selective_unless_told() {
     let call = |line: &str| match command(&format!("{line} --operator me")) {
-        Command::DeadLetters(command) => command.call(Clock::System),
+        Command::DeadLetters(command) => command.call(Clock::System, &Topics::with_prefix("t")),
         _ => panic!("not dead letters"),
     };
     let Ok(Some(Call::Replay(args))) = call("topup dead-letters replay --code conflict") else {
@@ -178,4 +179,59 @@ fn a_replay_is_dry_and_selective_unless_told() {
 fn secrets_on_the_command_line_are_not_debug_printed() {
     let cli = parse("topup demo --database-url postgres://u:secret@h/d").expect("parses");
     assert!(!format!("{cli:?}").contains("secret"));
+}
+
+/// The columns of every table that is printed, as they stand in the source: none can be forgotten.
+fn tables() -> Vec<(String, Vec<String>)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).expect("the sources") {
+        let path = file.expect("a file").path();
+        let source = std::fs::read_to_string(&path).unwrap_or_default();
+        for part in source.split("const HEADERS: &'static [&'static str] =").skip(1) {
+            let list = part.split_once("];").expect("a list").0;
+            let words = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+            found.push((path.display().to_string(), words));
+        }
+    }
+    found
+}
+
+fn longest_code() -> &'static str {
+    let parked = ParkReason::ALL.map(ParkReason::code);
+    let refused = Rejection::ALL.map(Rejection::code);
+    let failed = DeadLetterReason::ALL.map(DeadLetterReason::code);
+    let all = parked.into_iter().chain(refused).chain(failed).chain(CODES);
+    all.max_by_key(|code| code.len()).expect("codes")
+}
+
+/// Codes and ids are whole in 80 columns, in each column of each table, and no line is longer.
+#[test]
+fn eighty_columns_never_break_a_code_or_an_id() {
+    let tables = tables();
+    assert!(tables.len() > 50, "only {} tables were found", tables.len());
+    let usual = "BANK:SG-DBS-001:2026112200017";
+    let code = longest_code();
+    let long = "I".repeat(64);
+    for (file, headers) in &tables {
+        let names: Vec<&str> = headers.iter().map(String::as_str).collect();
+        for word in [code, usual, long.as_str()] {
+            // Beside it stands what is shorter, and what people typed.
+            let rows: Vec<Vec<String>> = (0..names.len())
+                .map(|at| {
+                    let cell = |column: usize| if column == at { word } else { "a word or two" };
+                    (0..names.len()).map(|column| cell(column).to_owned()).collect()
+                })
+                .chain([vec![word.to_owned(); names.len()]])
+                .collect();
+            let (lines, _) = output::drawn(&names, rows, Some(80));
+            let typed = names.iter().filter(|name| fit::TYPED.contains(*name)).count();
+            let words = lines.iter().flat_map(|line| line.split_whitespace());
+            let whole = words.filter(|shown| *shown == word).count();
+            let expected = (names.len() - typed) * 2;
+            assert!(whole >= expected, "{file} {names:?}: {word}: {whole}\n{}", lines.join("\n"));
+            let wide = lines.iter().find(|line| grid::width(line) > 80);
+            assert_eq!(wide, None, "{file} {names:?}");
+        }
+    }
 }

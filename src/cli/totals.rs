@@ -76,7 +76,7 @@ impl Totals {
             let word = if count == 1 { "row" } else { "rows" };
             match (whole, count) {
                 (true, _) => format!("{count} {word}"),
-                (false, 1) => "this 1 row, there are more".to_owned(),
+                (false, 1) => "this row, there are more".to_owned(),
                 (false, _) => format!("these {count} rows, there are more"),
             }
         };

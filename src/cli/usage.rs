@@ -4,9 +4,11 @@ use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
-use super::args::Operator;
+use super::args;
+use super::dead_letters::OperatorOptions;
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, write};
+use super::verbs::NOT_YET;
 use super::wiring;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -17,16 +19,17 @@ pub enum UsageCommand {
     /// Up to when usage is known, by partition; exits 3 when one says so of the future
     #[command(after_help = "Example:\n  topup usage watermarks")]
     Watermarks,
-    /// Takes a watermark back: nothing is proven until the feed says it again
+    /// Takes a watermark back: nothing is proven until the feed says it again; only says what it
+    /// would do unless --yes
     #[command(after_help = "Example:\n  topup usage reset topup.usage.v1 3 --operator alice \
-                            --reason 'the feed had a wrong clock'")]
+                            --reason 'the feed had a wrong clock' --yes")]
     Reset {
         /// The topic, as `topup usage watermarks` names it
         topic: String,
         /// Which of its partitions
         partition: i32,
         #[command(flatten)]
-        operator: Operator,
+        operator: OperatorOptions,
         /// Why it is not to be believed
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -52,8 +55,24 @@ pub async fn run(
             Ok(if future { Exit::Findings } else { Exit::Ok })
         }
         UsageCommand::Reset { topic, partition, operator, reason } => {
-            let (place, who) = ((topic.as_str(), *partition), operator.operator.as_str());
-            if !wiring::reset_watermark(pool, place, (who, reason), now).await? {
+            let who = operator.checked()?;
+            let topic = &args::topic(topic, &config.topics());
+            let rows = watermarks::all(pool, now).await?;
+            let found = rows.iter().find(|row| row.topic == *topic && row.partition == *partition);
+            let Some(row) = found else {
+                let id = format!("{topic}:{partition}");
+                return Err(CliError::NotFound { kind: "watermark", id });
+            };
+            if !operator.yes {
+                let (id, through) = (format!("{topic}:{partition}"), row.complete_through);
+                write(&format!(
+                    "The watermark of {id}, {through}, would be taken back: nothing would be \
+                     proven until the feed says it again.\n{NOT_YET}\n"
+                ))?;
+                return Ok(Exit::Ok);
+            }
+            let place = (topic.as_str(), *partition);
+            if !wiring::reset_watermark(pool, place, (&who, reason), now).await? {
                 let id = format!("{topic}:{partition}");
                 return Err(CliError::NotFound { kind: "watermark", id });
             }

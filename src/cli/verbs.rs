@@ -26,6 +26,8 @@ use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::store::views::standing::{self, About, Difference};
 use crate::store::views::watermarks;
 
+/// Below what a dry run says.
+pub(super) const NOT_YET: &str = "Nothing is done yet: --yes does it.";
 /// How often is looked for the outcome.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -174,13 +176,26 @@ pub async fn ask(
     kind: &'static str,
     fields: Fields,
 ) -> Result<Exit, CliError> {
-    let told = asked(place, ask, kind, fields, About::default()).await?;
+    ask_about(place, ask, kind, fields, About::default()).await
+}
+
+/// The same; `also` is what the command does not name, and what is looked at before and after it.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn ask_about(
+    place: Place<'_>,
+    ask: &Ask,
+    kind: &'static str,
+    fields: Fields,
+    also: About,
+) -> Result<Exit, CliError> {
+    let told = asked(place, ask, kind, fields, also).await?;
     place.printer.one(&told, |text| human(&told, text))?;
     Ok(told.exit())
 }
 
-/// The same, and leaves the printing to the caller. `also` is what the command does not name, and
-/// what is looked at before and after it.
+/// The same, and leaves the printing to the caller.
 ///
 /// # Errors
 /// As [`ask`].
@@ -454,7 +469,7 @@ pub(super) fn human(told: &Told, text: &mut Text) {
     }
     if told.dry_run && told.outcome.starts_with("would be applied") {
         text.line("");
-        text.line("Nothing is done yet: --yes does it.");
+        text.line(NOT_YET);
     }
 }
 

@@ -6,11 +6,14 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::args::{self, PageArgs};
+use super::empty::Filters;
 use super::error::{CliError, Exit};
+use super::near;
 use super::output::{Output, Tabular, Text, cell};
 use super::verbs::{self, Ask, Fields, Place, Told};
 use super::wiring::{self, Act, Found};
 use crate::store::views::Page;
+use crate::store::views::near::Kind;
 use crate::store::views::standing::About;
 use crate::store::views::void_candidates::{self, CandidateRow};
 
@@ -69,18 +72,25 @@ struct Answer {
 pub async fn run(command: &VoidCandidatesCommand, place: Place<'_>) -> Result<Exit, CliError> {
     let (which, act, until) = match command {
         VoidCandidatesCommand::List { account, page } => {
+            let account = near::filter(place.pool, Kind::Account, account.as_ref()).await?;
             let account = account.as_deref();
             let of =
                 async |page: Page| Ok(void_candidates::list(place.pool, account, &page).await?);
-            place.printer.pages(page, of).await?;
+            let nothing = place.printer.pages(page, of).await?;
+            Filters::default().with("--account", account).tell(nothing, "void candidate");
             return Ok(Exit::Ok);
         }
         VoidCandidatesCommand::Confirm(which) => (which, Act::Confirm, None),
         VoidCandidatesCommand::Keep(args) => (&args.which, Act::Keep, args.until),
     };
     which.ask.check_for(which.invoices.len())?;
-    let mut answers = Vec::with_capacity(which.invoices.len());
+    // Before anything is done: one that is mistyped must not end a list in its middle.
+    let mut invoices = Vec::with_capacity(which.invoices.len());
     for invoice_id in &which.invoices {
+        invoices.push(near::resolve(place.pool, Kind::Invoice, invoice_id).await?);
+    }
+    let mut answers = Vec::with_capacity(which.invoices.len());
+    for invoice_id in &invoices {
         answers.push(say(invoice_id, (act, until), &which.ask, place).await?);
     }
     match place.printer.output {

@@ -124,8 +124,9 @@ pub(super) async fn skip(
     pool: &PgPool,
     skip: &Skip<'_>,
     at: DateTime<Utc>,
+    dry_run: bool,
 ) -> Result<Option<(i64, i64)>, CliError> {
-    Ok(store::partitions::skip(pool, skip, at).await?)
+    Ok(store::partitions::skip(pool, skip, at, dry_run).await?)
 }
 
 /// The words of the jobs.
@@ -155,7 +156,7 @@ pub(super) async fn run_job(
         Ended::Failed(why) => ran(false, 0, &format!("failed: {why}")),
         Ended::Busy => ran(false, 0, "another run of it still goes on; this one was skipped"),
         Ended::NotYet => {
-            let why = "refused: --as-of is after now, and a job decides for no instant to come";
+            let why = "refused: --as-of is after now. No job decides for a time to come";
             ran(false, 0, why)
         }
         Ended::Stopped => ran(false, 0, "stopped before its end; the next runner goes on"),
@@ -247,7 +248,7 @@ pub(super) async fn act(
     match call {
         Call::Replay(args) => replay(&args, pool, config).await,
         Call::Discard(args) => discard(&args, pool, config).await,
-        Call::Edit(args) => super::edit::run(args, pool, privacy).await,
+        Call::Edit(args) => super::edit::run(args, pool, config, privacy).await,
         Call::Reopen(args) => {
             let (operator, reason) = (&args.operator, &args.reason);
             let acted =
@@ -263,9 +264,14 @@ async fn discard(args: &DiscardArgs, pool: &PgPool, config: &Config) -> Result<D
     let bank = config.topics().bank_payments;
     let meant = store::dead_letters::meant(pool, &args.selection, &bank).await?;
     let store::dead_letters::Meant { open, bank_facts, resolved } = meant;
+    if open == 0 {
+        let note =
+            Some(super::dead_letters::nothing_selected(&args.selection, pool, config).await?);
+        return Ok(Done { rows: Vec::new(), note, whole: true });
+    }
     let note = format!(
-        "{open} open letters fit, {bank_facts} of them are bank facts; {resolved} more fit and are \
-         replayed or discarded already"
+        "open letters that fit: {open}; bank facts among them: {bank_facts}; letters that fit and \
+         are replayed or discarded already: {resolved}"
     );
     if bank_facts > 0 && !args.bank_facts && !args.dry_run {
         return Err(CliError::Failed(format!(
@@ -314,8 +320,12 @@ async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Don
             // A script is to see that a letter is left.
             let fails = |result: &Replayed| matches!(result, Replayed::StillFailing { .. });
             let left = !args.dry_run && report.letters.iter().any(|(_, result)| fails(result));
-            let nothing = "no open dead letter fits the selection: nothing is done";
-            let note = rows.is_empty().then(|| nothing.to_owned());
+            let note = match &args.what {
+                What::Selected(selection) if rows.is_empty() => {
+                    Some(super::dead_letters::nothing_selected(selection, pool, config).await?)
+                }
+                What::Selected(_) | What::Run(_) => None,
+            };
             return Ok(Done { rows, note, whole: !left });
         }
         End::NotResumed => {
@@ -481,12 +491,22 @@ pub(super) async fn activate_rules(
             let id = args.version.unwrap_or_default().to_string();
             return Err(CliError::not_found("rule set", &id));
         }
-        Activated::Unchanged { version } => format!("rule set {version} is active already"),
+        Activated::Unchanged { version } => {
+            format!("Rule set {version} is active already. Nothing changes.")
+        }
         Activated::Done { version, new, before } => {
-            let word = if args.yes { "is active now" } else { "would be active" };
-            let stored = if new { ", stored for this" } else { "" };
-            let hint = if args.yes { "" } else { "; --yes does it" };
-            format!("rule set {version}{stored} {word}; before it was {before}{hint}")
+            let what = match (new, args.yes) {
+                (true, true) => "is stored and active now",
+                (false, true) => "is active now",
+                (true, false) => "would be stored and become active",
+                (false, false) => "would become active",
+            };
+            let rest = if args.yes {
+                format!("Before, rule set {before} was active.")
+            } else {
+                format!("Now rule set {before} is active. {}", super::verbs::NOT_YET)
+            };
+            format!("Rule set {version} {what}. {rest}")
         }
     };
     Ok(RulesActivated { before, after, sentence })

@@ -70,7 +70,7 @@ pub enum Problem {
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    #[error("the configuration is not usable:{}", list(.0))]
+    #[error("the settings cannot be used:{}", list(.0))]
     Invalid(Vec<Problem>),
     #[error("the configuration file cannot be read: {0}")]
     File(String),

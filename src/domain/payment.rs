@@ -66,7 +66,7 @@ pub enum ParkReason {
     SumMismatch,
     /// A plain invoice number alone is no proof.
     Uncorroborated,
-    /// The money counted before the invoice was sent.
+    /// The money came before the invoice was sent.
     PaidBeforeSent,
     /// Above the amount that may be decided automatically.
     AboveAutoLimit,
@@ -201,7 +201,7 @@ impl ParkReason {
             Self::Uncorroborated => {
                 "Only an invoice number speaks for the match, and that is not enough."
             }
-            Self::PaidBeforeSent => "The money counted before the invoice was sent.",
+            Self::PaidBeforeSent => "The money came before the invoice was sent.",
             Self::AboveAutoLimit => "The amount is above the limit for automatic decisions.",
             Self::BalanceLimit => "The balance would become larger than can be kept.",
             Self::NearReference => "A word is one typing mistake away from an invoice of ours.",

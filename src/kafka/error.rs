@@ -9,7 +9,7 @@ pub enum KafkaError {
     #[error("kafka setting `{key}`: {problem}")]
     Setting { key: String, problem: String },
     /// librdkafka refused or failed a call.
-    #[error("kafka {action} failed")]
+    #[error("{}", failed(action))]
     Client {
         action: &'static str,
         #[source]
@@ -21,6 +21,14 @@ pub enum KafkaError {
     /// The consumer cannot go on: it is stopped and the process has to end.
     #[error("kafka consumer stopped: {0}")]
     Fatal(String),
+}
+
+/// A cluster that does not tell its topics tells nothing.
+fn failed(action: &str) -> String {
+    match action {
+        "metadata" => "Kafka does not answer".to_owned(),
+        other => format!("kafka {other} failed"),
+    }
 }
 
 impl KafkaError {

@@ -96,8 +96,8 @@ pub struct Skip<'a> {
     pub reason: &'a str,
 }
 
-/// Goes past what cannot be read. Tells the change's id and the offsets that were passed over;
-/// nothing when the partition is not known, or is beyond that offset.
+/// Goes past what cannot be read, or only looks what that would do. Tells the change's id and the
+/// offsets that were passed over; nothing when the partition is not known, or is beyond that offset.
 ///
 /// # Errors
 /// When the database fails.
@@ -105,7 +105,9 @@ pub async fn skip(
     pool: &PgPool,
     skip: &Skip<'_>,
     at: DateTime<Utc>,
+    dry_run: bool,
 ) -> Result<Option<(i64, i64)>, StoreError> {
+    let mut tx = pool.begin().await?;
     let row = sqlx::query(sql!("checkpoint_skip"))
         .bind(skip.group)
         .bind(skip.topic)
@@ -115,7 +117,12 @@ pub async fn skip(
         .bind(skip.operator)
         .bind(skip.reason)
         .bind(skip.low)
-        .fetch_optional(pool)
+        .fetch_optional(&mut *tx)
         .await?;
+    if dry_run {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }

@@ -176,8 +176,12 @@ async fn a_statement_of_the_future_is_told_and_taken_back() {
     };
     let (exit, text) = reset(&[]);
     assert!(exit == Some(2) && text.contains("--complete-through"), "{text}");
-    assert_eq!(reset(&["--complete-through", "2062-11-29T00:00:00Z"]).0, Some(0));
-    assert_eq!(reset(&["--complete-through", "2062-11-29T00:00:00Z"]).0, Some(1));
+    let through = ["--complete-through", "2062-11-29T00:00:00Z", "--yes"];
+    let (exit, text) = reset(&through[..2]);
+    assert!(exit == Some(0) && text.contains("Nothing is done yet"), "{text}");
+    assert_eq!(direct.database.value("SELECT count(*) FROM statement_resets").await, "0");
+    assert_eq!(reset(&through).0, Some(0));
+    assert_eq!(reset(&through).0, Some(1));
     let who = "SELECT concat_ws(' ', operator, reason, statement_id, closing_balance)
                  FROM statement_resets";
     assert_eq!(direct.database.lines(who).await, ["alice a wrong year S-7 5000000"]);

@@ -275,7 +275,10 @@ async fn a_corrupt_batch_is_a_state_with_its_reason_and_is_never_passed_over() {
     let skip =
         ["partitions", "skip", topic, "0", "--operator", "alice", "--reason", "broken", "--to"];
     topup(&world, &[&skip[..], &["4"]].concat(), 2);
-    topup(&world, &[&skip[..], &["2"]].concat(), 0);
+    let dry = topup(&world, &[&skip[..], &["2"]].concat(), 0);
+    assert!(dry.contains("would go unread: 1.") && dry.contains("--yes does it"), "{dry}");
+    assert_eq!(world.value(CHANGES).await, "none", "a dry run wrote");
+    topup(&world, &[&skip[..], &["2", "--yes"]].concat(), 0);
     paid(&world, 2).await;
     world.until(state, "flowing: ").await;
     assert_eq!(world.value(CHANGES).await, "skipped 1 2 1");
@@ -287,6 +290,10 @@ async fn a_corrupt_batch_is_a_state_with_its_reason_and_is_never_passed_over() {
     assert!(topup(&world, &["doctor"], 1).contains("1 offsets unread"));
     let change = world.value("SELECT max(change_id) FROM log_changes").await;
     let settle = ["partitions", "settle", &change, "--operator", "bob", "--reason", "sent again"];
+    let dry = topup(&world, &settle, 0);
+    assert!(dry.contains("would be settled") && dry.contains("--yes does it"), "{dry}");
+    topup(&world, &["status"], 3);
+    let settle = [&settle[..], &["--yes"]].concat();
     topup(&world, &settle, 0);
     topup(&world, &settle, 1);
     topup(&world, &["partitions", "changes"], 0);

@@ -152,7 +152,11 @@ async fn a_patch_mends_a_whole_group() {
                     {"op":"replace","path":"/data/amount","value":"1.00"}]"#;
     let words = ["dead-letters", "edit", "--key", "ACC-1", "--patch", patch, "--reason", "cents"];
     let dry = topup(&direct, &words);
-    assert!(said(&dry).contains("4 letters: 3 would be edited, 1 left"), "{}", said(&dry));
+    assert!(
+        said(&dry).contains("Letters that fit: 4. Letters that would be edited: 3. Left alone: 1."),
+        "{}",
+        said(&dry)
+    );
     assert_eq!(direct.database.value("SELECT count(*) FROM dead_letter_revisions").await, "0");
     let done = topup(&direct, &[&words[..], &["--yes"]].concat());
     assert_eq!(done.status.code(), Some(3), "one is left: {}", said(&done));
@@ -237,7 +241,7 @@ async fn discarding_counts_first_and_asks_again_for_bank_facts() {
     }
     assert_eq!(discard(&["--text", "", "--yes"]).status.code(), Some(2));
     let code = ["--code", "amount_invalid"];
-    let counts = "2 open letters fit, 1 of them are bank facts; 0 more fit";
+    let counts = "open letters that fit: 2; bank facts among them: 1; letters that fit";
     let dry = discard(&code);
     assert!(said(&dry).contains(counts), "{}", said(&dry));
     let refused = discard(&[&code[..], &["--yes"]].concat());
@@ -248,7 +252,7 @@ async fn discarding_counts_first_and_asks_again_for_bank_facts() {
     let done = discard(&["--key", "ACC-1", "--yes"]);
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
     let done = discard(&[&code[..], &["--yes", "--yes-bank-facts"]].concat());
-    assert!(said(&done).contains("1 open letters fit, 1 of them are bank facts; 1 more fit"));
+    assert!(said(&done).contains("that fit: 1; bank facts among them: 1;"));
     assert_eq!(direct.database.value(open).await, "0");
     direct.finish().await;
 }

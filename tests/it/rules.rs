@@ -93,18 +93,24 @@ async fn a_file_is_checked_activated_and_taken_back_by_the_command_line() {
     let database = Database::new("rules_cli").await;
     let path = file(&database, "rules.toml", APPLY);
     let checked = said(&topup(&database, &["rules", "check", &path]), 0);
-    assert!(checked.contains("1 customers have policies of their own"), "{checked}");
+    assert!(checked.contains("Customers with policies of their own: 1."), "{checked}");
     let before = database.fingerprint(&[]).await;
     let activate = ["rules", "activate", &path, "--operator", "alice", "--reason", "agreed"];
     let dry = said(&topup(&database, &activate), 0);
-    assert!(dry.contains("rule set 1, stored for this would be active"), "{dry}");
+    assert!(
+        dry.contains("Rule set 1 would be stored and become active. Now rule set 0 is active."),
+        "{dry}"
+    );
     assert!(dry.contains("partial"), "{dry}");
     assert_eq!(database.fingerprint(&[]).await, before, "a dry run changes nothing");
     let yes = [activate.as_slice(), &["--yes"]].concat();
     let done = said(&topup(&database, &yes), 0);
-    assert!(done.contains("rule set 1, stored for this is active now; before it was 0"), "{done}");
+    assert!(
+        done.contains("Rule set 1 is stored and active now. Before, rule set 0 was active."),
+        "{done}"
+    );
     let again = said(&topup(&database, &yes), 0);
-    assert!(again.contains("rule set 1 is active already"), "{again}");
+    assert!(again.contains("Rule set 1 is active already."), "{again}");
     let listed = said(&topup(&database, &["rules", "list", "--output", "json"]), 0);
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let versions = listed["items"].as_array().expect("items").iter();
@@ -116,7 +122,7 @@ async fn a_file_is_checked_activated_and_taken_back_by_the_command_line() {
     // Back to the configuration, and forward again without storing anything twice.
     let back = ["rules", "activate", "--version", "0", "--operator", "bob", "--yes"];
     let back = said(&topup(&database, &back), 0);
-    assert!(back.contains("rule set 0 is active now; before it was 1"), "{back}");
+    assert!(back.contains("Rule set 0 is active now. Before, rule set 1 was active."), "{back}");
     said(&topup(&database, &yes), 0);
     assert_eq!(database.value("SELECT count(*) FROM rule_sets").await, "2");
     let acts = "SELECT version, operator, reason FROM rule_set_activations ORDER BY 1 DESC, 2";

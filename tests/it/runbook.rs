@@ -138,13 +138,13 @@ async fn seed(world: &World) {
     assert_eq!(world.value("SELECT count(*) FROM void_candidates").await, "2");
     // A settlement of two customers, into another bank account.
     let account = "DBS-1";
-    let fields = json!({ "bank_account": account, "statement_id": "S-7" });
+    let fields = json!({ "bank_account": account, "statement_id": "ST-41" });
     let settlement = with(credit("TX-7", "100.50"), &fields);
     let value = bank("b-7", &settlement);
     world.publish(&world.topics.bank_payments, account, &value).await;
     assert_eq!(world.outcome("b-7").await.0, "applied");
     let fields =
-        json!({ "bank_account": account, "statement_id": "S-7", "closing_balance": "100.50" });
+        json!({ "bank_account": account, "statement_id": "ST-41", "closing_balance": "100.50" });
     let statement = with(statement, &fields);
     let value = envelope("s-7", "bank-gateway", "topup.bank.statement.v1", &statement);
     world.publish(&world.topics.bank_payments, account, &value).await;

@@ -201,7 +201,7 @@ async fn parked_texts_full_of_unknown_words_are_decided_again() {
     let ran = topup(&feed.direct.database, &["simulate", "--rules", &path, "--since", "1d"]);
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert_eq!(ran.status.code(), Some(0), "{said}");
-    assert!(said.contains("5 payments looked at, 0 differ"), "{said}");
+    assert!(said.contains("Payments looked at: 5. Decided otherwise: 0."), "{said}");
     feed.direct.finish().await;
 }
 

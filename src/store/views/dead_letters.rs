@@ -10,6 +10,7 @@ use super::{Listed, Page, Result};
 
 const GROUPS: &str = include_str!("../sql/views_dead_letter_groups.sql");
 const OPEN: &str = include_str!("../sql/views_dead_letters_open.sql");
+const OPEN_KEYS: &str = include_str!("../sql/views_dead_letter_keys.sql");
 const LIST: &str = include_str!("../sql/views_dead_letters_list.sql");
 const SHOW: &str = include_str!("../sql/views_dead_letter_show.sql");
 const REVISIONS: &str = include_str!("../sql/views_dead_letter_revisions.sql");
@@ -193,6 +194,20 @@ pub async fn show(pool: &PgPool, id: i64) -> Result<Option<LetterView>> {
         },
         acts: acts.iter().map(act_row).collect::<Result<_>>()?,
     }))
+}
+
+/// Record keys of the newest open letters, each once; those that are text.
+///
+/// # Errors
+/// What the database says.
+pub async fn open_keys(pool: &PgPool) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    for row in sqlx::query(OPEN_KEYS).fetch_all(pool).await? {
+        let key: Vec<u8> = row.try_get("record_key")?;
+        let text = String::from_utf8(key).ok();
+        keys.extend(text.filter(|key| !keys.contains(key)));
+    }
+    Ok(keys)
 }
 
 fn revision_row(row: &PgRow) -> Result<RevisionRow> {
