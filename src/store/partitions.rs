@@ -97,7 +97,7 @@ pub struct Skip<'a> {
 }
 
 /// Goes past what cannot be read, or only looks what that would do. Tells the change's id and the
-/// offsets that were passed over; nothing when the partition is not known, or is beyond that offset.
+/// offsets that were passed over; nothing when the partition is not known, or is beyond it.
 ///
 /// # Errors
 /// When the database fails.
