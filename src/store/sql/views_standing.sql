@@ -1,6 +1,6 @@
 -- How things stand that a command may change: payments $1 with their parts, invoices $2 and those
--- that the payments pay, accounts $3 with their terms, numbers, limits, levels and balances; what is
--- known of the payments' payers; the bank's transactions $4 $5; the commands $6 $7. Numbers are
+-- that the payments pay, accounts $3 with their terms, numbers, limits, levels and balances; what
+-- is known of the payments' payers; the bank's transactions $4 $5; the commands $6 $7. Numbers are
 -- shown by their end; `mark` tells those that end alike apart.
 -- Indexes: primary keys, payment_splits_payment_id_part_key, allocations_payment,
 -- payer_aliases_account, payer_accounts_account, virtual_accounts_account.
