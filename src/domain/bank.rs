@@ -186,6 +186,7 @@ impl BankTransaction {
             keys.push(OriginalKey::bank_id(own, id));
             keys.push(OriginalKey::detail(own, id, self.amount));
         }
+        keys.extend(named.map(|id| OriginalKey::undone(own, id, self.amount)));
         keys.extend(self.original_end_to_end().map(|id| OriginalKey::end_to_end(own, id)));
         for amount in [Some(self.amount), self.stated_original()].into_iter().flatten() {
             let payer = self.debtor_account.as_deref().and_then(identity_of);

@@ -122,11 +122,13 @@ impl AppliedReturn {
 }
 
 /// What a return may say of its original, most telling first: the bank's id, that of the entry that
-/// it is a detail of with the amount, the end-to-end id, the payer with the amount.
+/// it is a detail of with the amount, that of the bank's own undoing of an earlier return of that
+/// amount, the end-to-end id, the payer with the amount.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OriginalKey {
     BankId { bank_account: String, id: String },
     Detail { bank_account: String, id: String, amount: Money },
+    Undone { bank_account: String, id: String, amount: Money },
     EndToEnd { bank_account: String, id: String },
     Payer { bank_account: String, payer: String, amount: Money },
 }
@@ -140,6 +142,11 @@ impl OriginalKey {
     #[must_use]
     pub fn detail(bank_account: &str, id: &str, amount: Money) -> Self {
         Self::Detail { bank_account: bank_account.to_owned(), id: id.to_owned(), amount }
+    }
+
+    #[must_use]
+    pub fn undone(bank_account: &str, id: &str, amount: Money) -> Self {
+        Self::Undone { bank_account: bank_account.to_owned(), id: id.to_owned(), amount }
     }
 
     #[must_use]

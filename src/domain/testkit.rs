@@ -542,6 +542,7 @@ pub fn reloaded(set: &WorkingSet) -> WorkingSet {
         }
         loaded.originals.add_payer(payment_id, record.transaction.debtor_account.as_deref());
     }
+    loaded.originals.told_as(&set.originals);
     loaded.parts.clone_from(&set.parts);
     loaded.returns.clone_from(&set.returns);
     loaded.parked_returns.clone_from(&set.parked_returns);

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::allocation::Allocation;
-use super::effect::{BankDisposition, BankKey, BankRecord, Before, Effect};
+use super::effect::{BankDisposition, BankKey, BankRecord, Effect};
 use super::event::{Cause, Event, EventKey, Fact};
 use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
 use super::input::ContentHash;
@@ -411,15 +411,8 @@ impl WorkingSet {
             Effect::RecordAdvice(advice) => self.advices.insert(advice.as_ref().clone()),
             Effect::SettleAdvice { key, used_by } => self.advices.settle(key, used_by.as_ref()),
             Effect::EndAdvice { key, end } => self.advices.end(key, end),
-            Effect::DeliveredWithoutId(came) => {
-                let like = came.looks_like.as_ref();
-                self.lookalikes.came(&came.record, came.delivery.clone(), like);
-            }
-            Effect::ToldAgain { key, earlier } => {
-                if matches!(earlier, Before::Record(_)) {
-                    self.told_steps.in_doubt.insert(key.clone());
-                }
-            }
+            Effect::DeliveredWithoutId(came) => self.apply_without_id(came),
+            Effect::ToldAgain { key, earlier } => self.apply_told_again(key, earlier),
             Effect::SupersedePending { pending, by } => self.apply_superseded(pending, by),
             Effect::Publish { key, fact } => self.publish(key, fact, cause)?,
             Effect::Watermark(through) => self.usage.known_through(*through),

@@ -302,6 +302,7 @@ const ASKED: &[(&str, &str)] = &[
         "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[1000010000], ARRAY['X'],
          64",
     ),
+    ("load_told_twice", "ARRAY['BANK:SG-DBS-001:HELD-1'], 64"),
     (
         "load_told_steps",
         "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[5000000], ARRAY[true],

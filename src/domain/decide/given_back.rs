@@ -137,11 +137,12 @@ fn known_by<'a>(set: &'a WorkingSet, bank: &BankTransaction, id: &str) -> Vec<&'
     let original = set.originals.get(&OriginalKey::bank_id(bank.bank_account.as_str(), id));
     let all = set.returns.values().filter(|known| is_of(known, bank));
     let by_id = |known: &&AppliedReturn| known.bank_transaction_id.as_deref() == Some(id);
-    // What a person took from the parts of a payment was returned of it.
+    // What a person took from the parts of a payment was returned of it, and so was what was taken
+    // of the payment that it was told again of.
     let of_it = |known: &&AppliedReturn| {
         let id = &known.payment_id;
         let mut payments = original.into_iter().flatten();
-        payments.any(|of| of == id || is_part(set, of, id))
+        payments.any(|of| of == id || is_part(set, of, id) || is_told_twice(set, of, id))
     };
     let found: Vec<&AppliedReturn> = all.clone().filter(by_id).collect();
     if found.is_empty() { all.filter(of_it).collect() } else { found }
@@ -154,6 +155,12 @@ fn is_of(known: &AppliedReturn, bank: &BankTransaction) -> bool {
 
 fn is_part(set: &WorkingSet, of: &PaymentId, id: &PaymentId) -> bool {
     set.parts.get(of).is_some_and(|parts| parts.contains(id))
+}
+
+/// Whether `of` was removed as told twice, and `id` is the payment that it was.
+fn is_told_twice(set: &WorkingSet, of: &PaymentId, id: &PaymentId) -> bool {
+    let removed = set.payments.get(of).is_some_and(|of| of.state == PaymentState::Removed);
+    removed && set.originals.told_twice(of).any(|twin| twin == id)
 }
 
 /// Of one return: all of the payment, or all of the fee, if it is just that; so little that it may

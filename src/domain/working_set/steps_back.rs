@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Stop, WorkingSet};
-use crate::domain::effect::{BankDisposition, BankRecord};
+use crate::domain::effect::{BankDisposition, BankKey, BankRecord, Before, WithoutBankId};
 use crate::domain::event::Cause;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::matching::text::payer_account;
@@ -24,6 +24,8 @@ pub struct Originals {
     payers: HashMap<PaymentId, String>,
     /// What more payments have in common than were read.
     common: HashSet<OriginalKey>,
+    /// Payments that may be one transfer, told twice.
+    told_twice: HashMap<PaymentId, BTreeSet<PaymentId>>,
 }
 
 impl Originals {
@@ -52,6 +54,27 @@ impl Originals {
     #[must_use]
     pub fn has_all(&self, key: &OriginalKey) -> bool {
         !self.common.contains(key)
+    }
+
+    /// Both may be one transfer.
+    pub fn add_told_twice(&mut self, one: &PaymentId, other: &PaymentId) {
+        for (one, other) in [(one, other), (other, one)] {
+            self.told_twice.entry(one.clone()).or_default().insert(other.clone());
+        }
+    }
+
+    /// The payments that may be the same transfer.
+    pub fn told_twice(&self, payment_id: &PaymentId) -> impl Iterator<Item = &PaymentId> {
+        self.told_twice.get(payment_id).into_iter().flatten()
+    }
+
+    /// What no row of a payment says, as the other has it.
+    #[cfg(test)]
+    pub fn told_as(&mut self, other: &Self) {
+        self.told_twice.clone_from(&other.told_twice);
+        let undone =
+            other.by_key.iter().filter(|(key, _)| matches!(key, OriginalKey::Undone { .. }));
+        self.by_key.extend(undone.map(|(key, payments)| (key.clone(), payments.clone())));
     }
 
     #[must_use]
@@ -108,6 +131,10 @@ impl WorkingSet {
             let payment = self.payment_mut(&returned.payment_id)?;
             payment.returned = payment.returned.sub(amount)?;
             payment.refunded = payment.refunded.add(returned.now_refunded)?;
+            if let Some(id) = &returned.bank_transaction_id {
+                let key = OriginalKey::undone(&returned.key.bank_account, id, amount);
+                self.originals.add(key, &returned.payment_id);
+            }
             return Ok(());
         }
         let payment = self.payment_mut(&returned.payment_id)?;
@@ -130,6 +157,30 @@ impl WorkingSet {
         };
         self.returns.insert(returned.id, applied);
         Ok(())
+    }
+
+    /// A payment without an id came, which may be an earlier one.
+    pub(super) fn apply_without_id(&mut self, came: &WithoutBankId) {
+        let like = came.looks_like.as_ref();
+        if let Some((like, own)) = like.zip(came.record.payment_id.as_ref()) {
+            self.originals.add_told_twice(like, own);
+        }
+        self.lookalikes.came(&came.record, came.delivery.clone(), like);
+    }
+
+    /// A record may be an earlier one.
+    pub(super) fn apply_told_again(&mut self, key: &BankKey, earlier: &Before) {
+        match earlier {
+            Before::Record(_) => {
+                self.told_steps.in_doubt.insert(key.clone());
+            }
+            Before::Payment(earlier) => {
+                let own = self.bank.get(key).and_then(|stored| stored.payment_id.as_ref());
+                if let Some(own) = own {
+                    self.originals.add_told_twice(earlier, own);
+                }
+            }
+        }
     }
 
     /// A payment is found by what a return may say of it; a parked return is tried again.

@@ -88,7 +88,8 @@ impl StepsBack {
                         self.undone.insert((bank_account, id));
                     }
                 }
-                // Found by one look with the id itself.
+                // Found by one look with the id itself, which is always asked for.
+                OriginalKey::Undone { .. } => {}
                 OriginalKey::Detail { bank_account, id, amount } => {
                     let micros = amount.to_micros().unwrap_or_default();
                     self.ids.insert((bank_account, id, amount.code().to_owned(), micros));
@@ -267,6 +268,34 @@ async fn originals(
     for (key, _) in read.into_iter().filter(|(_, rows)| *rows > ORIGINALS_MAX) {
         set.originals.note_common(key);
     }
+    told_twice(tx, steps, set, owners).await
+}
+
+/// What the payments that were found may be told again of, or that of them: if one of both was
+/// removed, the other has the money.
+async fn told_twice(
+    tx: &mut Tx<'_>,
+    steps: &mut StepsBack,
+    set: &mut WorkingSet,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    if steps.payments.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = steps.payments.iter().map(String::as_str).collect();
+    let most = i64::try_from(ORIGINALS_MAX).unwrap_or(i64::MAX);
+    let query = sqlx::query(sql!("load_told_twice")).bind(ids).bind(most);
+    for row in query.fetch_all(&mut **tx).await? {
+        let (one, other) = (row.try_get("payment_id")?, row.try_get("other")?);
+        let (one, other) = (PaymentId::trusted(one), PaymentId::trusted(other));
+        steps.payments.insert(other.as_str().to_owned());
+        steps.found.insert(other.as_str().to_owned());
+        owners.extend(row.try_get::<Option<String>, _>("account_id")?);
+        if !steps.undone.is_empty() {
+            steps.given.insert(other.as_str().to_owned());
+        }
+        set.originals.add_told_twice(&one, &other);
+    }
     Ok(())
 }
 
@@ -280,6 +309,7 @@ fn original(row: &PgRow) -> Result<(OriginalKey, Told<'_>), StoreError> {
     let key = match how {
         "id" => OriginalKey::bank_id(own, word),
         "detail" => OriginalKey::detail(own, word, amount),
+        "undone" => OriginalKey::undone(own, word, amount),
         "e2e" => OriginalKey::end_to_end(own, word),
         _ => OriginalKey::payer(own, word, amount),
     };

@@ -230,3 +230,68 @@ async fn what_very_many_payments_have_in_common_names_none_of_them() {
     assert!(disposition(&direct, "R4").await.starts_with("return_parked"));
     direct.finish().await;
 }
+
+/// A duplicate that a person removed has no money: the return of what both name takes the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_duplicate_leaves_no_doubt_which_payment_goes_back() {
+    let mut direct = without_proof("so_twice").await;
+    let data = with(account("A"), &json!({ "payer_accounts": ["DE62FIRST"] }));
+    let item = direct.command("a", "account.upsert", &data);
+    direct.applied(item).await;
+    let item = direct.command("c-1", "invoice.create", &invoice("INV-1", "A", "80.62"));
+    direct.applied(item).await;
+    let paid = json!({ "end_to_end_id": "E2E-4711-A", "debtor": { "account": "DE62FIRST" } });
+    book(&mut direct, "B1", with(credit("B1", "80.62"), &paid)).await;
+    let nameless = with(paid.clone(), &json!({ "bank_transaction_id": null }));
+    book(&mut direct, "B2", with(credit("-", "80.62"), &nameless)).await;
+    let twice = "SELECT payment_id FROM payments WHERE reason = 'possible_duplicate'";
+    let twice = direct.database.value(twice).await;
+    let item = direct.command("rm", "payment.remove", &about_payment(&twice, "A"));
+    direct.applied(item).await;
+    let named = json!({ "debtor": { "account": "DE62FIRST" },
+                        "return_of": { "end_to_end_id": "E2E-4711-A", "reason": "AC04" } });
+    book(&mut direct, "R1", back("R1", "80.62", &named)).await;
+    assert_eq!(disposition(&direct, "R1").await, "returned");
+    assert_eq!(stands(&direct, "B1").await, "returned returned 8062 refunded 0 free 0");
+    direct.finish().await;
+}
+
+/// The bank gives its id to what a person removed as told twice, and takes the money back by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_that_names_a_removed_duplicate_takes_the_payment_that_it_was() {
+    let mut direct = without_proof("so_named").await;
+    let data = with(account("A"), &json!({ "payer_accounts": ["DE62FIRST"] }));
+    let item = direct.command("a", "account.upsert", &data);
+    direct.applied(item).await;
+    let item = direct.command("c-1", "invoice.create", &invoice("INV-1", "A", "80.62"));
+    direct.applied(item).await;
+    let payer = json!({ "debtor": { "account": "DE62FIRST" } });
+    let nameless = with(payer.clone(), &json!({ "bank_transaction_id": null }));
+    book(&mut direct, "B0", with(credit("-", "80.62"), &nameless)).await;
+    book(&mut direct, "B1", with(credit("B1", "80.62"), &payer)).await;
+    let item = direct.command("rm", "payment.remove", &about_payment("BANK:SG-DBS-001:B1", "A"));
+    direct.applied(item).await;
+    book(&mut direct, "R1", back("R1", "80.62", &of("B1"))).await;
+    let all = "SELECT state || ' ' || returned / 10000 FROM payments ORDER BY state";
+    assert_eq!(direct.database.lines(all).await, ["removed 0", "returned 8062"]);
+    assert_eq!(direct.database.value("SELECT sum(amount) FROM balances").await, "0");
+    // The bank undoes it, and names the same.
+    book(&mut direct, "U1", again("U1", "80.62", "B1")).await;
+    assert_eq!(direct.database.lines(all).await, ["allocated 0", "removed 0"]);
+    assert_eq!(disposition(&direct, "U1").await, "return_undone");
+    direct.finish().await;
+}
+
+/// The bank undoes its return and takes the money back once more, by the id of the undoing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_may_name_the_banks_own_undoing() {
+    let mut direct = paid("so_undone", "100.00").await;
+    book(&mut direct, "R1", back("R1", "100.00", &of("B1"))).await;
+    book(&mut direct, "U1", again("U1", "100.00", "R1")).await;
+    book(&mut direct, "R2", back("R2", "60.00", &of("U1"))).await;
+    assert_eq!(disposition(&direct, "R2").await, "return_parked no_original");
+    book(&mut direct, "R3", back("R3", "100.00", &of("U1"))).await;
+    assert_eq!(disposition(&direct, "R3").await, "returned");
+    assert_eq!(stands(&direct, "B1").await, "returned returned 10000 refunded 0 free 0");
+    direct.finish().await;
+}

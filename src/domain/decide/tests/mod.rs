@@ -6,6 +6,7 @@ mod bank;
 mod batches;
 mod commands;
 mod details;
+mod ended;
 mod entries;
 mod given_back;
 mod precedence;
