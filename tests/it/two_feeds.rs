@@ -85,6 +85,39 @@ async fn what_two_feeds_tell_is_paid_once() {
     }
 }
 
+/// One feed writes the payer's account as an IBAN, the other as the number that the IBAN holds.
+#[tokio::test]
+async fn a_payer_whom_two_feeds_write_in_two_forms_is_paid_once() {
+    let forms = ["DE89 3704 0044 0532 0130 00", "0532013000"];
+    for (case, ids, [first, second]) in [
+        ("fa", [Some("T-1"), None], forms),
+        ("fb", [None, Some("T-1")], forms),
+        ("fc", [None, None], forms),
+        ("fd", [None, None], [forms[1], forms[0]]),
+        ("fe", [None, Some("T-1")], [forms[1], forms[0]]),
+    ] {
+        let mut direct = Direct::new(&format!("tf_{case}")).await;
+        let payers = with(account("ACC"), &json!({ "payer_accounts": forms }));
+        let known = direct.command("a-1", "account.upsert", &payers);
+        direct.applied(known).await;
+        for id in ["INV-1", "INV-2"] {
+            let billed = direct.command(id, "invoice.create", &invoice(id, "ACC", "50.18"));
+            direct.applied(billed).await;
+        }
+        for (feed, record, id, payer) in
+            [("camt", "r-1", ids[0], first), ("erp", "r-2", ids[1], second)]
+        {
+            let from = json!({ "debtor": { "account": payer, "name": "Acme Trading" } });
+            let item = told(&mut direct, feed, record, id, &from);
+            direct.applied(item).await;
+        }
+        let stands = direct.database.lines(STANDS).await;
+        assert_eq!(stands, ["allocated", "parked possible_duplicate"], "{case}");
+        assert_eq!(direct.database.value(BALANCE).await, "50180000", "{case}");
+        direct.finish().await;
+    }
+}
+
 /// The second names the first wherever it is shown; dismissed, the statement agrees.
 async fn both_are_shown(direct: &mut Direct, case: &str) {
     use topup::store::views::{Privacy, payments};

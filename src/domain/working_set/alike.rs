@@ -2,7 +2,7 @@
 
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::bank::entry_of;
-use crate::domain::matching::{names, text, weak};
+use crate::domain::matching::{names, reference, text, weak};
 use crate::domain::working_set::pending::payer;
 
 /// What a record says, as it is compared.
@@ -84,15 +84,38 @@ pub fn are_of_one_payer(left: &BankTransaction, right: &BankTransaction) -> bool
     let virtually =
         |bank: &BankTransaction| bank.virtual_account.as_deref().and_then(text::payer_account);
     let place = |bank: &BankTransaction| bank.detail.as_ref().map(|d| d.index.to_string());
-    let payers = (payer(left), payer(right));
-    let same_payer = payers.0.is_some() && payers.0 == payers.1;
+    let payers = payer(left).zip(payer(right));
+    let same_payer = payers.as_ref().map(|(left, right)| are_one_account(left, right));
     let named = name(left).zip(name(right));
-    let other_name = !same_payer
+    let other_name = same_payer != Some(true)
         && named.is_some_and(|(left, right)| names::likeness(&left, &right) < names::SAME);
-    !differ(payers.0, payers.1)
+    same_payer != Some(false)
         && !differ(virtually(left), virtually(right))
         && !differ(place(left), place(right))
         && !other_name
+}
+
+/// So many of their last characters the two forms of an account number share.
+const TAIL: usize = 8;
+
+/// What the forms of one payer's account number have in common; the `TAIL` of the statements that
+/// look for payments which may be one.
+#[must_use]
+pub fn tail(payer: &str) -> &str {
+    let from = payer.len().saturating_sub(TAIL);
+    payer.get(from..).unwrap_or(payer)
+}
+
+/// Whether both are one account: the same, or one the IBAN of the other, which is all of what
+/// stands behind the country and the check digits, or the end of it.
+fn are_one_account(left: &str, right: &str) -> bool {
+    left == right || is_number_of(left, right) || is_number_of(right, left)
+}
+
+fn is_number_of(iban: &str, number: &str) -> bool {
+    let number = number.trim_start_matches('0');
+    let within = iban.get(4..).filter(|_| number.len() >= TAIL);
+    within.is_some_and(|within| within.ends_with(number)) && reference::is_iban(iban)
 }
 
 fn differ(left: Option<String>, right: Option<String>) -> bool {

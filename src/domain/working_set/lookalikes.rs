@@ -12,7 +12,7 @@ use crate::domain::ids::{BankAccountId, PaymentId, Source};
 use crate::domain::input::ContentHash;
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, PaymentState};
-use crate::domain::working_set::alike::{Text, alike, are_two_entries, of_one_statement};
+use crate::domain::working_set::alike::{Text, alike, are_two_entries, of_one_statement, tail};
 use crate::domain::working_set::pending::payer;
 
 /// Equal rows of one delivery are written within this of each other.
@@ -43,7 +43,8 @@ struct Equals {
 type SameMoney = (BankAccountId, NaiveDate, Money);
 type Said = (ContentHash, Option<String>);
 
-/// Equal amounts of one payer, bank account and day that a record is compared with.
+/// Equal amounts of one payer (or of payers whose numbers end alike), bank account and day that a
+/// record is compared with.
 pub const OF_ONE_PAYER_MAX: usize = 200;
 /// And of nobody, where the text alone tells them apart.
 pub const OF_NOBODY_MAX: usize = 5_000;
@@ -77,11 +78,17 @@ struct OneDay {
     /// In the order in which they came.
     equals: Vec<Equals>,
     by_said: HashMap<Said, usize>,
+    /// By the end of the payer's account, which all forms of one number share.
     by_payer: HashMap<Option<String>, Vec<usize>>,
     /// How many payments of nobody, of each payer, and of all of those.
     of_nobody: usize,
     of_payer: HashMap<String, usize>,
     of_somebody: usize,
+}
+
+/// The end of the payer's account, unless it is nobody's.
+fn payer_tail(bank: &BankTransaction) -> Option<String> {
+    payer(bank).map(|payer| tail(&payer).to_owned())
 }
 
 fn same_money(bank: &BankTransaction) -> SameMoney {
@@ -177,11 +184,11 @@ impl OneDay {
             return None;
         }
         let bank = &record.transaction;
-        self.count(payer(bank));
+        self.count(payer_tail(bank));
         let next = self.equals.len();
         let at = *self.by_said.entry(said).or_insert(next);
         if at == next {
-            self.by_payer.entry(payer(bank)).or_default().push(next);
+            self.by_payer.entry(payer_tail(bank)).or_default().push(next);
             self.equals.push(Equals {
                 transaction: bank.clone(),
                 text: Text::of(bank),
@@ -201,7 +208,7 @@ impl OneDay {
         again: impl Fn(&Equals) -> Option<PaymentId>,
     ) -> Option<Doubt> {
         let at = |at: &usize| again(self.equals.get(*at)?);
-        let earlier = match payer(bank) {
+        let earlier = match payer_tail(bank) {
             None => (0..self.equals.len()).find_map(|one| at(&one)),
             // Whoever is another payer is not looked at.
             own => {
@@ -215,7 +222,7 @@ impl OneDay {
         if let Some(earlier) = earlier {
             return Some(Doubt { why: ParkReason::PossibleDuplicate, earlier });
         }
-        let one = self.equals.first().filter(|_| self.too_many(payer(bank).as_deref()))?;
+        let one = self.equals.first().filter(|_| self.too_many(payer_tail(bank).as_deref()))?;
         Some(Doubt { why: ParkReason::TooManyAlike, earlier: one.first.clone() })
     }
 }

@@ -1,11 +1,13 @@
 -- Payments of the same bank account, day and amount that the bank gave no id: of the same
--- payer the first that came, which tell most; of nobody; and for a record of nobody all.
+-- payer the first that came, which tell most; of nobody; and for a record of nobody all. A payer is
+-- looked for by the last eight characters, which all forms of an account number share.
 -- Indexes: payments_without_bank_id_same, bank_transactions_payment_id_key, payments_pkey.
 WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::text[])
+    SELECT DISTINCT bank_account, booking_date, currency, amount, right(payer, 8) AS tail
+      FROM unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::text[])
         AS a (bank_account, booking_date, currency, amount, payer)
 ), days AS MATERIALIZED (
-    SELECT bank_account, booking_date, currency, amount, bool_or(payer IS NULL) AS of_nobody
+    SELECT bank_account, booking_date, currency, amount, bool_or(tail IS NULL) AS of_nobody
       FROM asked GROUP BY 1, 2, 3, 4
 )
 SELECT b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition, b.payment_id,
@@ -23,22 +25,24 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT payment_id, source, delivered_at, looks_like FROM payments_without_bank_id s
         WHERE s.bank_account = asked.bank_account AND s.booking_date = asked.booking_date
-          AND s.currency = asked.currency AND s.amount = asked.amount AND s.payer = asked.payer
+          AND s.currency = asked.currency AND s.amount = asked.amount
+          AND right(s.payer, 8) = asked.tail
         ORDER BY s.delivered_at LIMIT $6) w
     UNION ALL
     SELECT w.* FROM days
     CROSS JOIN LATERAL (
         SELECT payment_id, source, delivered_at, looks_like FROM payments_without_bank_id s
         WHERE s.bank_account = days.bank_account AND s.booking_date = days.booking_date
-          AND s.currency = days.currency AND s.amount = days.amount AND s.payer IS NULL
+          AND s.currency = days.currency AND s.amount = days.amount
+          AND right(s.payer, 8) IS NULL
         ORDER BY s.delivered_at LIMIT $7) w
     UNION ALL
     SELECT w.* FROM days
     CROSS JOIN LATERAL (
         SELECT payment_id, source, delivered_at, looks_like FROM payments_without_bank_id s
         WHERE s.bank_account = days.bank_account AND s.booking_date = days.booking_date
-          AND s.currency = days.currency AND s.amount = days.amount AND s.payer IS NOT NULL
-          AND days.of_nobody
+          AND s.currency = days.currency AND s.amount = days.amount
+          AND right(s.payer, 8) IS NOT NULL AND days.of_nobody
         ORDER BY s.delivered_at LIMIT $7) w) d
 JOIN bank_transactions b ON b.payment_id = d.payment_id
 JOIN payments p ON p.payment_id = d.payment_id

@@ -1,9 +1,10 @@
 -- Payments of the same bank account, day, currency and amount that the bank gave an id, at most $6
--- of each, those of the payers that are asked for first. Nothing is looked for on bank accounts
--- that have none. Indexes: payments_amount, bank_transactions_other_day,
+-- of each, those first whose payers end as those that are asked for do. Nothing is looked for on
+-- bank accounts that have none. Indexes: payments_amount, bank_transactions_other_day,
 -- bank_transactions_payment_id_key, bank_transactions_pkey.
 WITH days AS MATERIALIZED (
-    SELECT bank_account, booking_date, currency, amount, array_agg(DISTINCT payer) AS payers
+    SELECT bank_account, booking_date, currency, amount,
+           array_agg(DISTINCT right(payer, 8)) AS tails
       FROM unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::text[])
         AS a (bank_account, booking_date, currency, amount, payer)
      GROUP BY 1, 2, 3, 4
@@ -28,7 +29,8 @@ CROSS JOIN LATERAL (
      WHERE t.bank_account = days.bank_account AND t.booking_date = days.booking_date
        AND t.currency = days.currency AND t.amount = days.amount
        AND t.bank_transaction_id IS NOT NULL
-     ORDER BY coalesce(payer_key(t.debtor_account) = ANY(days.payers), false) DESC, t.bank_key
+     ORDER BY coalesce(right(payer_key(t.debtor_account), 8) = ANY(days.tails), false) DESC,
+              t.bank_key
      LIMIT $6) b
 WHERE EXISTS (SELECT 1 FROM bank_transactions k WHERE k.bank_account = days.bank_account
                  AND k.bank_key >= 'id:' AND k.bank_key < 'id;')

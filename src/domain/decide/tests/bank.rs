@@ -429,6 +429,42 @@ mod without_id {
         }
     }
 
+    /// One feed tells the payer's account as an IBAN, another as the number that the IBAN holds.
+    #[test]
+    fn a_payer_told_in_two_forms_of_one_number_is_one_payer() {
+        let from = |payer: &str, id: Option<&str>| BankTransaction {
+            bank_transaction_id: id.map(str::to_owned),
+            debtor_account: Some(payer.to_owned()),
+            ..saying("Topup")
+        };
+        const DE: &str = "DE89 3704 0044 0532 0130 00";
+        for (iban, national, same) in [
+            (DE, "0532013000", true),
+            (DE, "532 013 000", true),
+            (DE, "37040044/0532013000", true),
+            ("GB29 NWBK 6016 1331 9268 19", "60-16-13 31926819", true),
+            ("GB29 NWBK 6016 1331 9268 19", "31926819", true),
+            ("NL91 ABNA 0417 1643 00", "417164300", true),
+            // Less than eight characters, another number, another bank, no IBAN.
+            (DE, "2013000", false),
+            (DE, "0002013000", false),
+            (DE, "0532013001", false),
+            (DE, "37040045/0532013000", false),
+            ("DE88 3704 0044 0532 0130 00", "0532013000", false),
+            (DE, "GB29 NWBK 6016 1331 9268 19", false),
+        ] {
+            for (first, second) in [(iban, national), (national, iban)] {
+                for ids in [[None, None], [Some("77"), None], [None, Some("77")]] {
+                    let mut desk = desk();
+                    send(&mut desk, from(first, ids[0]), "camt", 0);
+                    let second = send(&mut desk, from(second, ids[1]), "csv", 0);
+                    let again = state(&desk, &second) == AGAIN;
+                    assert_eq!(again, same, "{first} {national} {ids:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_banks_id_makes_no_second_payment_of_what_came_without() {
         let with_id = |id: &str| BankTransaction {
