@@ -236,6 +236,9 @@ pub struct Hold {
     pub released: Money,
     pub state: HoldState,
     pub placed_at: DateTime<Utc>,
+    /// When the last record that said what is held was written, as its source says; none if that is
+    /// not known.
+    pub told_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
 }
 

@@ -48,7 +48,7 @@ pub enum Replayed {
         code: String,
     },
     /// Its id took effect, or was refused, with other content meanwhile, or the customer was
-    /// described anew since: nothing is left to do.
+    /// described anew since, or the hold set anew: nothing is left to do.
     Obsolete,
     /// Replayed or discarded before.
     AlreadyResolved,

@@ -71,6 +71,19 @@ pub async fn described_in_tx(
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
+/// When each of those holds that live was told last, as its source says.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holds_told_in_tx(
+    tx: &mut Tx<'_>,
+    (accounts, ids): (&[&str], &[&str]),
+) -> Result<HashMap<(String, String), DateTime<Utc>>, StoreError> {
+    let query = sqlx::query(sql!("holds_told")).bind(accounts).bind(ids);
+    let rows = query.fetch_all(&mut **tx).await?;
+    rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
+}
+
 /// Locks those dead letters in the order of their ids; what does not exist is left out.
 ///
 /// # Errors

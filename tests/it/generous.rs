@@ -203,6 +203,51 @@ async fn an_old_description_of_a_customer_that_comes_again_is_obsolete() {
     direct.finish().await;
 }
 
+/// A call goes on and its hold grows; what died before that and comes again sets nothing back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_hold_that_comes_again_is_obsolete() {
+    let mut direct = Direct::new("generous_hold").await;
+    topped_up(&mut direct, 1, "100.00").await;
+    let said = |id: &str, minute: u32, amount: &str| {
+        let time = format!("2026-11-22T10:{minute:02}:00Z");
+        envelope_at(id, "rating", "topup.usage.hold.v1", &time, &hold("H1", "A", amount))
+    };
+    // Longer than a number may be: it dies, and is mended later.
+    for (id, minute) in [("h-1", 1), ("h-2", 5), ("h-3", 9), ("h-4", 7)] {
+        let item = direct.item(Topic::Usage, None, said(id, minute, "1e9").as_bytes());
+        assert_eq!(direct.run(&[item]).await[0].outcome, "dead_lettered");
+    }
+    for (id, minute, amount) in [("h-8", 3, "20"), ("h-9", 5, "30")] {
+        let item = direct.item(Topic::Usage, None, said(id, minute, amount).as_bytes());
+        direct.applied(item).await;
+    }
+    let held = "SELECT (amount - released) / 1000000 || ' ' || state FROM holds";
+    let pool = direct.pipeline.pool().clone();
+    for (letter, id, minute, amount, word, stands) in [
+        (1, "h-1", 1, "2", "obsolete", "30 live"),
+        // Of the same moment: the last one read counts.
+        (2, "h-2", 5, "40", "applied", "40 live"),
+        (3, "h-3", 9, "50", "applied", "50 live"),
+        (4, "h-4", 7, "0", "obsolete", "50 live"),
+    ] {
+        let mended = said(id, minute, amount);
+        let edited = edit(&pool, letter, mended.as_bytes(), "ann", "a number", false).await;
+        assert!(matches!(edited, Ok(Edited::Revision { .. })), "{edited:?}");
+        for dry_run in [true, false] {
+            let replayed = direct.pipeline.replay(letter, "ann", None, dry_run).await;
+            assert_eq!(replayed.expect("replayed").word(), word, "{id} {dry_run}");
+        }
+        assert_eq!(direct.database.value(held).await, stands, "{id}");
+    }
+    // What is obsolete is open, and the attempt is written down.
+    let open = "SELECT string_agg(dead_letter_id || '', ' ' ORDER BY 1) FROM dead_letters
+                 WHERE status = 'open'";
+    assert_eq!(direct.database.value(open).await, "1 4");
+    let acts = "SELECT count(*) FROM dead_letter_acts WHERE outcome = 'obsolete'";
+    assert_eq!(direct.database.value(acts).await, "2");
+    direct.finish().await;
+}
+
 fn topup(world: &World, words: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_topup"))
         .args(words)

@@ -303,6 +303,7 @@ const ASKED: &[(&str, &str)] = &[
          64",
     ),
     ("load_told_twice", "ARRAY['BANK:SG-DBS-001:HELD-1'], 64"),
+    ("holds_told", "ARRAY['BIG'], ARRAY['NH-1']"),
     (
         "load_told_steps",
         "ARRAY['SG-DBS-001'], ARRAY[DATE '2099-01-05'], ARRAY['SGD'], ARRAY[5000000], ARRAY[true],

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Halt, Recording};
 use crate::domain::effect::{Effect, Need, Outcome};
 use crate::domain::event::{BalanceCause, Cause, EventKey, Fact};
@@ -96,6 +98,7 @@ fn capture(
             released: zero,
             state: HoldState::Live,
             placed_at: at,
+            told_at: None,
             ended_at: None,
         },
     };
@@ -257,7 +260,7 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
             if known.amount == hold.amount
                 && (known.state != HoldState::Live || known.released.is_zero()) =>
         {
-            return Ok(Outcome::Duplicate);
+            return told_again(recording, known);
         }
         // It has ended, perhaps by a charge that came first.
         Some(known) if known.state != HoldState::Live => return Ok(applied),
@@ -268,6 +271,7 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
     // The clocks of two workers differ a little: its age never grows.
     let known = recording.set.usage.holds.get(&key).map(|known| known.placed_at);
     let placed_at = recording.context.as_of.max(known.unwrap_or(recording.context.as_of));
+    let told_at = told_last(recording, &key);
     recording.add(Effect::SetHold(Hold {
         hold_id: hold.hold_id.clone(),
         account_id: hold.account_id.clone(),
@@ -275,9 +279,25 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
         released: Money::zero(hold.amount.currency()),
         state: HoldState::Live,
         placed_at,
+        told_at,
         ended_at: None,
     }))?;
     Ok(applied)
+}
+
+/// When the hold was told last, with this record.
+fn told_last(recording: &Recording<'_>, key: &(AccountId, HoldId)) -> Option<DateTime<Utc>> {
+    let known = recording.set.usage.holds.get(key).and_then(|known| known.told_at);
+    known.max(Some(recording.written_at))
+}
+
+/// The same is held as before; that it was said later is kept, for what is older and comes again.
+fn told_again(recording: &mut Recording<'_>, known: Hold) -> Result {
+    let told_at = known.told_at.max(Some(recording.written_at));
+    if known.state == HoldState::Live && told_at != known.told_at {
+        recording.add(Effect::SetHold(Hold { told_at, ..known }))?;
+    }
+    Ok(Outcome::Duplicate)
 }
 
 /// Nothing is held any more.

@@ -226,6 +226,7 @@ pub(super) fn hold(row: &PgRow) -> Result<Hold, StoreError> {
         released: Money::from_micros(row.try_get("released")?, currency),
         state: state.ok_or(StoreError::Unreadable("the state of a hold"))?,
         placed_at: row.try_get("placed_at")?,
+        told_at: row.try_get("told_at")?,
         ended_at: row.try_get("ended_at")?,
     })
 }

@@ -171,6 +171,7 @@ async fn holds(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
         .bind(released)
         .bind(all().map(|hold| hold.state.word()).collect::<Vec<_>>())
         .bind(all().map(|hold| hold.placed_at).collect::<Vec<_>>())
+        .bind(all().map(|hold| hold.told_at).collect::<Vec<_>>())
         .bind(all().map(|hold| hold.ended_at).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
