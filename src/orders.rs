@@ -156,6 +156,12 @@ impl Written {
         let mut all = named("payment", &self.about.payments);
         all.extend(named("invoice", &self.about.invoices));
         all.extend(named("account", &self.about.accounts));
+        // What it ends may name nobody.
+        if let Ok(Input::Command(Command::CancelCommand(cancel))) =
+            self.item.decoded.as_ref().map(|message| &message.input)
+        {
+            all.push(format!("command:{}", cancel.record));
+        }
         all
     }
 }

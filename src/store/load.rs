@@ -326,6 +326,8 @@ pub async fn working_set(
     if needs.has_commands && !needs.accounts.is_empty() {
         queues(tx, needs, &mut set).await?;
     }
+    // Also where no customer is named: what would be ended may name none.
+    cancelled(tx, needs, &mut set).await?;
     Ok(set)
 }
 
@@ -529,7 +531,7 @@ async fn queues(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<
             set.live_pairs.insert(pair);
         }
     }
-    cancelled(tx, needs, set).await
+    Ok(())
 }
 
 /// Of the commands that the batch would cancel, those that wait.

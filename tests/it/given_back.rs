@@ -282,3 +282,67 @@ async fn a_part_that_has_money_again_goes_back_with_all_the_rest() {
     worker.shutdown().await;
     sound(world).await;
 }
+
+/// What undoes a return and names it by its end-to-end id alone may come first. It is shown, is
+/// tried again within the hour, and a person may end it before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_undoes_a_return_by_the_end_to_end_id_before_it_waits_and_can_be_ended() {
+    let world = without_proof("gb_early").await;
+    let worker = world.start().await;
+    let undoes = |id: &str, order: &str| {
+        let fields = json!({ "reversal": true, "return_of": { "end_to_end_id": order } });
+        with(credit(id, "100.00"), &fields)
+    };
+    for number in [1, 2] {
+        let (paid, order) = (format!("T{number}"), format!("MSG7F3A00{number}"));
+        let data = with(credit(&paid, "100.00"), &json!({ "end_to_end_id": order }));
+        booked(&world, &paid, data).await;
+        let id = format!("U{number}");
+        assert_eq!(booked(&world, &id, undoes(&id, &order)).await, "return_parked no_return");
+    }
+    let listed = said(&topup(&world, &["returns", "list"]));
+    assert!(listed.contains("undone:U1") && listed.contains("no_return"), "{listed}");
+    let end = ["returns", "end", BANK, "undone:U2", "--account", "A", "--reason", "paid anew"];
+    assert_eq!(done(&world, &end)["outcome"], "applied");
+    assert_eq!(became(&world, "U2").await, "refund_bounced");
+    for number in [1, 2] {
+        let (id, of) = (format!("R{number}"), format!("T{number}"));
+        assert_eq!(booked(&world, &id, taken(&id, &of, "100.00")).await, "returned");
+    }
+    let earlier = "UPDATE parked_returns SET tried_at = tried_at - interval '1 hour'";
+    world.database.execute(earlier).await;
+    let undone = "SELECT disposition FROM bank_transactions WHERE bank_transaction_id = 'U1'";
+    world.until(undone, "return_undone").await;
+    // What was ended undoes nothing, whatever comes.
+    assert_eq!(stands(&world).await, "0 10000 / 0");
+    assert_eq!(became(&world, "U2").await, "refund_bounced");
+    worker.shutdown().await;
+    sound(world).await;
+}
+
+/// More than a return took is not shared out in part: no word of a person leaves a rest. It is
+/// ended, and the books say what the payments have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_undoes_more_than_its_return_is_ended_and_not_booked_in_part() {
+    let world = without_proof("gb_more").await;
+    let worker = world.start().await;
+    with_fees(&world, 1).await;
+    let more = booked(&world, "U1", given("U1", "R1", "110.00")).await;
+    assert_eq!(more, "return_parked exceeds_return");
+    let listed = said(&topup(&world, &["returns", "list"]));
+    assert!(listed.contains("undone:U1") && listed.contains("exceeds_return"), "{listed}");
+    let payment = format!("BANK:{BANK}:T1");
+    for (amount, fee) in [("100.00", "3.00"), ("107.00", "3.00"), ("100.00", "10.00")] {
+        let of = format!("{payment}={amount}");
+        let take = ["returns", "take", BANK, "undone:U1", "--account", "A", "--payment", &of];
+        let line = [take.as_slice(), &["--fee", fee, "--reason", "in part"]].concat();
+        let dry = topup(&world, &line);
+        assert!(said(&dry).contains("return_mismatch"), "{}", said(&dry));
+    }
+    let end = ["returns", "end", BANK, "undone:U1", "--account", "A", "--reason", "ours"];
+    assert_eq!(done(&world, &end)["outcome"], "applied");
+    assert_eq!(became(&world, "U1").await, "refund_bounced");
+    assert_eq!(stands(&world).await, "10000 / 0 / 300");
+    worker.shutdown().await;
+    sound(world).await;
+}

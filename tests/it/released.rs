@@ -14,7 +14,7 @@ use crate::harness::records::{
 use crate::harness::{Direct, World};
 use crate::steps_back::{deallocate, mark, outcome};
 use crate::usage::topped_up;
-use crate::verbs::topup;
+use crate::verbs::{done, said as text, topup};
 
 const PAYMENT: &str = "SELECT state || ' ' || amount / 1000000 || ' ' || refunded / 1000000
                          FROM payments";
@@ -406,6 +406,67 @@ async fn what_waits_without_a_customer_is_shown_without_one() {
     world.command("x-1", "command.cancel", "any", cancel).await;
     let refused = ("rejected".to_owned(), Some("command_not_waiting".to_owned()));
     assert_eq!(world.outcome("x-1").await, refused);
+    // By a line it is ended, for good: a second time there is nothing that waits.
+    let line = ["commands", "cancel", "crm/d-1", "--reason", "paid by hand"];
+    let dry = topup(&world, &line);
+    assert!(text(&dry).contains("would be applied"), "{}", text(&dry));
+    assert_eq!(world.outcome("d-1").await.0, "waiting");
+    assert_eq!(done(&world, &line)["outcome"], "applied");
+    let ended = ("rejected".to_owned(), Some("cancelled".to_owned()));
+    assert_eq!(world.outcome("d-1").await, ended);
+    let shown = topup(&world, &["records", "show", "d-1"]);
+    assert!(text(&shown).contains("cancelled"), "{}", text(&shown));
+    let again = topup(&world, &line);
+    assert!(text(&again).contains("command_not_waiting"), "{}", text(&again));
+    assert_eq!(world.outcome("d-2").await.0, "waiting");
     worker.shutdown().await;
     world.finish().await;
+}
+
+/// A word on a payment that never came is ended by nobody's word: it is refused, which its outcome
+/// says; what else waits for that payment goes on. Nothing is ended twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_names_nobody_is_cancelled_and_the_others_go_on() {
+    let mut direct = Direct::new("re_nobody").await;
+    let id = format!("BANK:{BANK}:TX-1");
+    for (name, kind) in [("r-1", "payment.refund"), ("d-2", "payment.dismiss")] {
+        let answer = said(&mut direct, name, kind, refund(&id)).await;
+        assert_eq!(answer, "waiting payment_unknown", "{name}");
+    }
+    let cancel = |id: &str| {
+        let reason = "by alice: paid by hand";
+        json!({ "command_source": "crm", "command_id": id, "reason": reason })
+    };
+    // What is not there, and what a customer is named for, is not ended.
+    for (name, data) in
+        [("x-1", cancel("r-9")), ("x-2", with(cancel("r-1"), &json!({ "account_id": "ACC-1" })))]
+    {
+        let answer = said(&mut direct, name, "command.cancel", data).await;
+        assert_eq!(answer, "rejected command_not_waiting", "{name}");
+    }
+    let ends = direct.command("x-3", "command.cancel", &cancel("r-1"));
+    for expected in ["applied", "duplicate"] {
+        assert_eq!(direct.run(std::slice::from_ref(&ends)).await[0].outcome, expected);
+    }
+    let answer = said(&mut direct, "x-4", "command.cancel", cancel("r-1")).await;
+    assert_eq!(answer, "rejected command_not_waiting");
+    assert_eq!(outcome(&direct, "r-1").await, "rejected cancelled");
+    assert_eq!(outcome(&direct, "x-3").await, "applied");
+    let subject = "SELECT subject FROM inbox WHERE message_id = 'x-3'";
+    assert_eq!(direct.database.value(subject).await, "command:crm/r-1");
+    let waits = "SELECT string_agg(message_id, ' ') FROM waiting_commands";
+    assert_eq!(direct.database.value(waits).await, "d-2");
+    // No event tells of it: there is nobody whose it would be. ACC-1 was told of the refusal.
+    let told = "SELECT string_agg(record_key, ' ') FROM outbox";
+    assert_eq!(direct.database.value(told).await, "ACC-1");
+    direct.database.audit().await;
+    // The record that was ended comes again, and stays ended; the other has its turn.
+    let answer = said(&mut direct, "r-1", "payment.refund", refund(&id)).await;
+    assert_eq!(answer, "duplicate");
+    credited(&mut direct, "b-1", &credit("TX-1", "80.00")).await;
+    direct.pipeline.sweep().await.expect("swept");
+    assert_eq!(outcome(&direct, "d-2").await, "applied");
+    assert_eq!(direct.database.value(PAYMENT).await, "removed 80 0");
+    assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
+    direct.finish().await;
 }
