@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::pipeline::Pipeline;
 use crate::pipeline::replay::{Chunk, Replayed};
-use crate::store::dead_letters::{self, Act, Selection, Who};
+use crate::store::dead_letters::{self, Act, LetterState, Selection, Who};
 use crate::store::failing::{self, Kind};
 use crate::store::replay_runs::{self, Run};
 use crate::store::{StoreError, in_hand};
@@ -303,7 +303,7 @@ async fn discard_one(
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
-    let Some(letter) = locked.first().filter(|letter| letter.status == "open") else {
+    let Some(letter) = locked.first().filter(|letter| letter.state == LetterState::Open) else {
         tx.rollback().await?;
         return Ok("already_resolved");
     };
@@ -311,7 +311,7 @@ async fn discard_one(
         dead_letter_id: id,
         outcome: "discarded",
         code: None,
-        status: "discarded",
+        state: LetterState::Discarded,
         revision_before: letter.revision,
         revision: letter.revision,
     };
@@ -353,11 +353,11 @@ async fn reopen_one(
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
     let found = match locked.first() {
         None => Err("unknown"),
-        Some(letter) => match letter.status.as_str() {
-            "discarded" if dry_run => Err("would be reopened"),
-            "discarded" => Ok(letter),
-            "open" => Err("already_open"),
-            _ => Err("already_replayed"),
+        Some(letter) => match letter.state {
+            LetterState::Discarded if dry_run => Err("would be reopened"),
+            LetterState::Discarded => Ok(letter),
+            LetterState::Open => Err("already_open"),
+            LetterState::Replayed => Err("already_replayed"),
         },
     };
     let letter = match found {

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::masked;
 use crate::pipeline::headers_from_json;
 use crate::store::StoreError;
-use crate::store::dead_letters::{self, Act, DeadLetter, Selection, Who};
+use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Selection, Who};
 use crate::wire::{DecodeCode, RawRecord, Topic, decode};
 
 /// Letters that are looked for at a time.
@@ -114,7 +114,7 @@ pub async fn revise(
         dead_letter_id: id,
         outcome: "edited",
         code: None,
-        status: "open",
+        state: LetterState::Open,
         revision_before,
         revision: number,
     };
@@ -126,7 +126,7 @@ pub async fn revise(
 
 /// The letter as the change makes it, or why not.
 fn changed(mut letter: DeadLetter, change: &Change) -> Result<DeadLetter, Edited> {
-    if letter.status != "open" {
+    if letter.state != LetterState::Open {
         return Err(Edited::AlreadyResolved);
     }
     let was = (letter.raw.key.clone(), letter.raw.value.clone());

@@ -17,7 +17,7 @@ use crate::kafka;
 use crate::masked;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
-use crate::store::dead_letters::{self, Act, GivenUp, Who};
+use crate::store::dead_letters::{self, Act, GivenUp, LetterState, Who};
 use crate::store::inbox::{Known, Place};
 use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
@@ -199,7 +199,7 @@ fn imported(dead_letter_id: i64, code: &str) -> Act {
         dead_letter_id,
         outcome: "imported",
         code: Some(code.to_owned()),
-        status: "open",
+        state: LetterState::Open,
         revision_before: 0,
         revision: 0,
     }

@@ -15,7 +15,7 @@ use crate::domain::ids::RecordId;
 use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::WorkingSet;
-use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, Who};
+use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, LetterState, Who};
 use crate::store::inbox::{self, Known, Place};
 use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
@@ -93,7 +93,7 @@ pub(super) async fn take_up_in_tx(
     }
     // Somebody else may have opened one meanwhile.
     let letters = dead_letters::lock_in_tx(tx, &ids).await?;
-    for letter in letters.iter().filter(|letter| letter.status == "discarded") {
+    for letter in letters.iter().filter(|letter| letter.state == LetterState::Discarded) {
         let mut records = found
             .iter()
             .filter(|(_, id)| *id == letter.id)

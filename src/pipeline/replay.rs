@@ -23,7 +23,7 @@ use super::{Pipeline, Turn};
 use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
-use crate::store::dead_letters::{self, Act, DeadLetter, Who};
+use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Who};
 use crate::store::error::Disposition;
 use crate::store::inbox::{self, Update};
 use crate::store::load::Locks;
@@ -241,7 +241,7 @@ impl Pipeline {
                     dead_letter_id: *id,
                     outcome: result.word(),
                     code: result.code().map(str::to_owned),
-                    status: if result.resolves() { "replayed" } else { "open" },
+                    state: if result.resolves() { LetterState::Replayed } else { LetterState::Open },
                     revision_before: revision,
                     revision,
                 }
@@ -256,7 +256,8 @@ impl Pipeline {
         }
         if let (Some(run), Some(last)) = (run, chunk.ids.last()) {
             let looked_at = i64::try_from(chunk.ids.len()).unwrap_or(i64::MAX);
-            let failed = acts.iter().filter(|act| act.outcome == "still_failing").count();
+            let failing = |(_, told): &&(_, _)| matches!(told, Replayed::StillFailing { .. });
+            let failed = replayed.iter().filter(failing).count();
             let failed = i64::try_from(failed).unwrap_or(i64::MAX);
             replay_runs::advance_in_tx(tx, run, *last, looked_at, failed, at).await?;
         }
@@ -277,7 +278,7 @@ impl Pipeline {
         }
         let mut ready: Vec<Ready<'_>> = Vec::new();
         for letter in letters {
-            if letter.status != "open" {
+            if letter.state != LetterState::Open {
                 results.insert(letter.id, Replayed::AlreadyResolved);
                 continue;
             }
@@ -408,7 +409,7 @@ fn told_of(
     results: &mut HashMap<i64, Replayed>,
     failing: &mut HashSet<String>,
 ) {
-    let told = if letter.status != "open" {
+    let told = if letter.state != LetterState::Open {
         Replayed::AlreadyResolved
     } else if failing.contains(&letter.order_key) {
         Replayed::Blocked

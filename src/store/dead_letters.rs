@@ -11,6 +11,33 @@ use super::{StoreError, Tx, sql};
 use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
+/// Where a dead letter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetterState {
+    Open,
+    Replayed,
+    /// A person gave it up; it can be opened again.
+    Discarded,
+}
+
+impl LetterState {
+    pub const ALL: [Self; 3] = [Self::Open, Self::Replayed, Self::Discarded];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Replayed => "replayed",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+}
+
 /// A stored dead letter.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
@@ -22,7 +49,7 @@ pub struct DeadLetter {
     pub attempts: i32,
     pub first_failed_at: DateTime<Utc>,
     pub last_failed_at: DateTime<Utc>,
-    pub status: String,
+    pub state: LetterState,
     /// The latest revision, whose bytes `raw` holds; 0: as it came.
     pub revision: i32,
     /// Topic and key: letters that share it keep their order.
@@ -53,7 +80,8 @@ pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
         attempts: row.try_get("attempts")?,
         first_failed_at: row.try_get("first_failed_at")?,
         last_failed_at: row.try_get("last_failed_at")?,
-        status: row.try_get("status")?,
+        state: LetterState::from_word(row.try_get("status")?)
+            .ok_or(StoreError::Unreadable("a letter's state"))?,
         revision: row.try_get("revision")?,
         order_key: row.try_get("order_key")?,
     })
@@ -294,8 +322,8 @@ pub struct Act {
     pub dead_letter_id: i64,
     pub outcome: &'static str,
     pub code: Option<String>,
-    /// The letter's status and revision after it, and the revision before.
-    pub status: &'static str,
+    /// The letter's state and revision after it, and the revision before.
+    pub state: LetterState,
     pub revision_before: i32,
     pub revision: i32,
 }
@@ -308,7 +336,7 @@ impl Act {
             dead_letter_id: letter.id,
             outcome,
             code: Some(letter.code.clone()),
-            status: "open",
+            state: LetterState::Open,
             revision_before: letter.revision,
             revision: letter.revision,
         }
@@ -335,7 +363,7 @@ pub async fn act_in_tx(
         .bind(who.run)
         .bind(acts.iter().map(|a| a.outcome).collect::<Vec<_>>())
         .bind(acts.iter().map(|a| a.code.as_deref()).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.status).collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.state.word()).collect::<Vec<_>>())
         .bind(acts.iter().map(|a| a.revision_before).collect::<Vec<_>>())
         .bind(acts.iter().map(|a| a.revision).collect::<Vec<_>>())
         .execute(&mut **tx)
@@ -385,7 +413,7 @@ pub async fn tried_in_tx(
     let resolution = |act: &Act| format!("{} by {operator}", act.outcome);
     sqlx::query(sql!("dead_letters_tried"))
         .bind(acts.iter().map(|a| a.dead_letter_id).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.status != "open").collect::<Vec<_>>())
+        .bind(acts.iter().map(|a| a.state != LetterState::Open).collect::<Vec<_>>())
         .bind(acts.iter().map(resolution).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)
