@@ -13,6 +13,13 @@ pub(super) fn unpadded(key: &str) -> Option<&str> {
     (digits && short.len() < key.len() && LENGTH.contains(&short.len())).then_some(short)
 }
 
+/// Digits with the zeros before them that make a QR reference of 27.
+#[must_use]
+pub(super) fn padded(key: &str) -> Option<String> {
+    let digits = key.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && !key.is_empty() && key.len() < 27).then(|| format!("{key:0>27}"))
+}
+
 /// The other forms of a reference whose check digits verify; each of them verifies as well.
 #[must_use]
 pub(super) fn others(key: &str, currency: Currency) -> Vec<String> {

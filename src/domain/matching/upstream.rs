@@ -13,6 +13,8 @@ use crate::domain::money::Currency;
 pub const REFERENCES_MAX: usize = 10;
 /// Letters and digits of a reference.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 4..=35;
+/// Characters of a plain number as it is compared, without its zeros: `S00042` is `S42`.
+const PLAIN_MIN: usize = 2;
 /// Words of one payment that may be such references: each is looked up.
 const CANDIDATES_MAX: usize = 8;
 /// Digits in a free text that are fewer are a number as any other, which needs a witness.
@@ -153,7 +155,9 @@ pub fn parse(given: &GivenReference, currency: Currency) -> Result<UpstreamRefer
     let Some(scheme) = scheme else {
         let key = super::fold::fold(text);
         let digit = key.bytes().any(|byte| byte.is_ascii_digit());
-        if !LENGTH.contains(&key.len()) || !digit {
+        // `S00042` is long enough, though its zeros do not count where it is compared.
+        let written = super::fold::with_zeros(text);
+        if !LENGTH.contains(&written.len()) || key.len() < PLAIN_MIN || !digit {
             return Err(Refused::Malformed);
         }
         return Ok(UpstreamReference { key, scheme: None, text: text.to_owned() });
@@ -162,6 +166,7 @@ pub fn parse(given: &GivenReference, currency: Currency) -> Result<UpstreamRefer
     let padded = matches!(scheme, Scheme::Kid | Scheme::Ocr | Scheme::Viite);
     let key = match forms::unpadded(&key).filter(|_| padded) {
         Some(short) => short.to_owned(),
+        None if scheme == Scheme::Qrr => forms::padded(&key).unwrap_or(key),
         None => key,
     };
     if scheme.verifies(&key) {
@@ -242,12 +247,17 @@ enum Place {
 pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
     let mut found: Vec<(String, Found)> = Vec::new();
     let currency = bank.amount.currency();
-    let mut push = |key: String, place: Place| {
+    let mut push_one = |key: String, place: Place| {
         let known = found.iter().any(|(other, _)| *other == key);
         if !known && found.len() < CANDIDATES_MAX && verifies(&key, place, currency) {
             let end_to_end = matches!(place, Place::EndToEnd);
             found.push((key, if end_to_end { Found::EndToEnd } else { Found::Reference }));
         }
+    };
+    let mut push = |key: String, place: Place| {
+        let without_zeros = qrr_without_zeros(&key, place, currency);
+        push_one(key, place);
+        without_zeros.into_iter().for_each(|padded| push_one(padded, place));
     };
     if let Some(key) = bank.creditor_reference.as_deref().and_then(whole) {
         push(key, Place::Structured);
@@ -271,6 +281,18 @@ pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
         push(key, Place::EndToEnd);
     }
     found
+}
+
+/// The QR reference that these digits are without its zeros; some banks leave them out.
+fn qrr_without_zeros(key: &str, place: Place, currency: Currency) -> Option<String> {
+    let least = match place {
+        Place::Structured => TELLING_MIN,
+        Place::Text | Place::EndToEnd => CERTAIN_MIN,
+        Place::Slashed => return None,
+    };
+    let swiss = matches!(currency.code(), "CHF" | "EUR");
+    let padded = forms::padded(key).filter(|_| swiss && key.len() >= least)?;
+    Scheme::Qrr.verifies(&padded).then_some(padded)
 }
 
 /// Whether digits of the line are not said to be something else: a telephone, an account, a house.

@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::text::normalise;
+use crate::domain::money::Currency;
 
 /// Where nothing was given: for an account, a name or a reference alike. Folded: letters and
 /// digits only, upper case.
@@ -237,8 +238,11 @@ const MONTH_NAMES: [&str; 12] = [
 const BARE_DIGITS_MIN: usize = 7;
 /// The last digits of an account number, which banks show of a masked one.
 const LAST_DIGITS_MAX: usize = 4;
-/// Characters of a reference that others are unlikely to give as well.
+/// Characters, and digits among them, of a reference that others are unlikely to give as well.
 const TELLING_MIN: usize = 3;
+const TELLING_DIGITS_MIN: usize = 2;
+/// Characters of a word with a digit in it that is no word of a language.
+const TELLING_WORD_MIN: usize = 10;
 /// Letters of a word for "none" that is known as one also where another word is glued to it.
 const NOTHING_GLUED_MIN: usize = 4;
 /// A run of the letter X that stands for characters left out.
@@ -331,12 +335,22 @@ pub fn is_weak_reference(text: &str) -> bool {
     if key.bytes().all(|byte| byte.is_ascii_digit()) {
         return key.len() < BARE_DIGITS_MIN || is_date_digits(&key);
     }
-    let words = normal.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-    let told: Vec<(usize, usize)> = words.filter(|word| !is_nothing(word)).map(telling).collect();
-    let letters = told.iter().fold(0_usize, |sum, word| sum.saturating_add(word.0));
-    let digits = told.iter().fold(0_usize, |sum, word| sum.saturating_add(word.1));
-    // Without a digit it is a word, which others use as well.
-    digits == 0 || letters.saturating_add(digits) < TELLING_MIN
+    let words = || normal.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    let told = || words().filter(|word| !is_nothing(word) && !is_period(word)).map(telling);
+    let letters = told().fold(0_usize, |sum, word| sum.saturating_add(word.0));
+    let digits = told().fold(0_usize, |sum, word| sum.saturating_add(word.1));
+    if letters == 0 && words().flat_map(parts).any(is_currency) {
+        // An amount: `EUR 319.00`.
+        return digits < BARE_DIGITS_MIN;
+    }
+    // Without digits it is a word, which others use as well; with few of them, `2nd half` or `B2B`.
+    let long = || words().any(|word| word.len() >= TELLING_WORD_MIN && telling(word).1 > 0);
+    digits < TELLING_DIGITS_MIN && !long() || letters.saturating_add(digits) < TELLING_MIN
+}
+
+/// `EUR`, in capitals as texts are compared.
+fn is_currency(word: &str) -> bool {
+    word.len() == 3 && Currency::parse(word).is_ok()
 }
 
 /// The letters and the digits of a word that may tell it from others. Digits beside letters that
@@ -344,7 +358,7 @@ pub fn is_weak_reference(text: &str) -> bool {
 fn telling(word: &str) -> (usize, usize) {
     let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
     let length = |sum: usize, part: &str| sum.saturating_add(part.len());
-    let letters = parts(word).filter(|part| !digits(part) && !is_general(part)).fold(0, length);
+    let letters = parts(word).filter(|part| !digits(part) && !is_general(part) && !is_currency(part)).fold(0, length);
     let counted = |part: &&str| digits(part) && (letters > 0 || !is_date_part(part));
     (letters, parts(word).filter(counted).fold(0, length))
 }

@@ -101,6 +101,51 @@ fn a_reference_names_one_invoice_for_ever() {
     }
 }
 
+/// The first order names of a system that counts with zeros: `S00042`.
+#[test]
+fn the_zeros_of_a_plain_number_count_for_its_length() {
+    for (given, quote) in [("S00042", "S00042"), ("S00001", "order s00001"), ("00042", "00042")] {
+        let mut desk = Desk::with_customers(Policy::default());
+        invoice_with(&mut desk, "INV-7", "A", &[(given, None)]);
+        let mut customer = upsert("A");
+        customer.payer_accounts = Some(vec!["PAYERA".to_owned()]);
+        desk.apply(Command::UpsertAccount(customer));
+        let mut bank = credit_saying("T1", "100.00", &[quote]);
+        bank.debtor_account = Some("PAYERA".to_owned());
+        assert_eq!(desk.receive(bank).1, PaymentState::Allocated, "{given}");
+    }
+    for short in ["S42", "7", "0007", "abcd"] {
+        let mut desk = Desk::with_customers(Policy::default());
+        let references = vec![GivenReference { text: short.to_owned(), scheme: None }];
+        let create = CreateInvoice { references, ..create("INV-9", "A", "1.00") };
+        let outcome = desk.hand_in(Command::CreateInvoice(create));
+        assert_eq!(outcome, Outcome::Rejected(Rejection::ReferenceInvalid), "{short}");
+    }
+}
+
+/// A QR reference is 27 digits; some banks leave out the zeros before it.
+#[test]
+fn a_qr_reference_is_found_without_its_zeros() {
+    const PADDED: &str = "000000000000007559123456783";
+    let places = [("7559123456783", true), ("7559123456783", false), (PADDED, false)];
+    for ((quote, field), given) in
+        places.into_iter().zip([PADDED, PADDED, "7559123456783"])
+    {
+        let mut desk = Desk::with_customers(Policy::default());
+        invoice_in(&mut desk, "CHF", ("INV-7", "A"), &[(given, Some(Scheme::Qrr))]);
+        invoice_in(&mut desk, "CHF", ("INV-8", "B"), &[]);
+        let mut bank = credit_saying("T1", "100.00", &[]);
+        bank.amount = Money::from_micros(100_000_000, currency("CHF"));
+        match field {
+            true => bank.creditor_reference = Some(quote.to_owned()),
+            false => bank.unstructured = vec![quote.to_owned()],
+        }
+        let (rule, state) = desk.receive(bank);
+        assert_eq!((rule, state), (Rule::R2, PaymentState::Allocated), "{quote} {field}");
+        assert_eq!(desk.owner("T1"), Some("A"));
+    }
+}
+
 /// A plain number has no check digits: a stranger who mistypes one must not pay another's invoice.
 #[test]
 fn a_plain_number_needs_the_payer_or_the_name() {
