@@ -301,18 +301,25 @@ fn next(payment: &PaymentView) -> &'static str {
         "partly_allocated" => {
             "The rest stays on the payment until an invoice fits or a person acts."
         }
+        "on_account" if payment.question.is_some() => asked(payment),
         "on_account" => {
             "It stays on the customer's account until an invoice fits or a person acts."
         }
         "split" => "Nothing: all of it is on its parts, which `topup payments show` lists.",
         "returned" | "removed" | "ignored" => "Nothing.",
-        _ => match payment.row.reason.as_deref().and_then(ParkReason::from_code) {
-            Some(reason) if wants_word(reason) && !has_open(payment) => {
-                "Nothing is suggested any more: allocate it by hand, refund it or dismiss it."
-            }
-            Some(reason) => next_of(reason),
-            None => "A person has to look at it.",
-        },
+        _ => asked(payment),
+    }
+}
+
+/// What a person has to do about what waits for one.
+fn asked(payment: &PaymentView) -> &'static str {
+    let code = payment.row.reason.as_ref().or(payment.question.as_ref());
+    match code.and_then(|code| ParkReason::from_code(code)) {
+        Some(reason) if wants_word(reason) && !has_open(payment) => {
+            "Nothing is suggested any more: allocate it by hand, refund it or dismiss it."
+        }
+        Some(reason) => next_of(reason),
+        None => "A person has to look at it.",
     }
 }
 
@@ -341,6 +348,10 @@ fn next_of(reason: ParkReason) -> &'static str {
         ParkReason::SeveralAccounts | ParkReason::SplitUndone => {
             "Find out whose money it is, then share it out with `topup payments split`, or assign \
              it to one customer."
+        }
+        ParkReason::TakenOut => {
+            "Find out whose money it is, then allocate it, or pay it back and say so with `topup \
+             payments refund`."
         }
         ParkReason::AdviceAmbiguous => {
             "`topup advices list` has the advices. Find out which is for this payment, then \

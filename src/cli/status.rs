@@ -344,6 +344,7 @@ impl Tabular for ReturnsGroup {
             "exceeds_return" => "more than is left of what it undoes",
             "split_payment" => "part of a payment that is split",
             "possible_duplicate" => "an earlier return may be the same",
+            "original_in_doubt" => "its payment may be the same as another",
             "undecided" => "it could not be decided",
             "fee_above_limit" => "the bank's fee is above the limit",
             other => other,

@@ -15,7 +15,7 @@ use super::ledger::LedgerTransaction;
 use super::matching::MatchDecision;
 use super::matching::upstream::UpstreamReference;
 use super::money::Money;
-use super::payment::{Payment, PaymentState};
+use super::payment::{ParkReason, Payment, PaymentState};
 use super::queue::Queued;
 use super::rejection::{DeadLetterReason, Rejection};
 use super::reversal::{PaymentReturn, Reversal};
@@ -127,6 +127,8 @@ pub enum ReturnWaits {
     ExceedsReturn,
     /// The bank took more as its fee than a fee may be.
     FeeAboveLimit,
+    /// What it returns may be the same money as another payment: the bank takes it back once.
+    OriginalInDoubt,
     /// It could not be decided: it is tried again, and what failed is in the list of failing items.
     Undecided,
     /// It may be an earlier one, told again: a person says what it is.
@@ -146,6 +148,7 @@ impl ReturnWaits {
             Self::ExceedsReturn => "exceeds_return",
             Self::FeeAboveLimit => "fee_above_limit",
             Self::PossibleDuplicate => "possible_duplicate",
+            Self::OriginalInDoubt => "original_in_doubt",
             Self::Undecided => "undecided",
         }
     }
@@ -241,6 +244,12 @@ pub enum Effect {
         why: ReturnWaits,
     },
     /// The payment's state after everything else, and what it waits for from now on.
+    /// Only a person says from now on what the payment is for, until a command allocates it; or
+    /// a person has said it.
+    Ask {
+        payment_id: PaymentId,
+        question: Option<ParkReason>,
+    },
     SettlePayment {
         payment_id: PaymentId,
         state: PaymentState,

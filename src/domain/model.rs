@@ -291,6 +291,7 @@ impl Model {
             | Effect::ClearCandidate { .. }
             | Effect::RecordPayment(_)
             | Effect::AssignPayment { .. }
+            | Effect::Ask { .. }
             | Effect::SettlePayment { .. }
             | Effect::Reverse(_)
             | Effect::PayOut { .. }

@@ -86,12 +86,14 @@ pub enum ParkReason {
     NoAccount,
     /// It was split, and the split was undone.
     SplitUndone,
+    /// A person removed or dismissed it, and money of it came back.
+    TakenOut,
     /// Matching could not finish, for a fault of ours: the money is recorded, nothing is decided.
     Undecided,
 }
 
 impl ParkReason {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::PossibleDuplicate,
         Self::TooManyAlike,
         Self::InternalTransfer,
@@ -118,6 +120,7 @@ impl ParkReason {
         Self::NoCandidate,
         Self::NoAccount,
         Self::SplitUndone,
+        Self::TakenOut,
         Self::Undecided,
     ];
 
@@ -150,6 +153,7 @@ impl ParkReason {
             Self::NoCandidate => "no_candidate",
             Self::NoAccount => "no_account",
             Self::SplitUndone => "split_undone",
+            Self::TakenOut => "taken_out",
             Self::Undecided => "undecided",
         }
     }
@@ -161,8 +165,18 @@ impl ParkReason {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 
-    /// Whether a person has to say first that it is money which was not there before. Nothing else
-    /// decides it.
+    /// Whether only a person decides it: whether it is money that was not there before, or what
+    /// becomes of what a person took apart or out. It stays so whatever happens to the payment
+    /// ([`Payment::question`]).
+    #[must_use]
+    pub fn is_question(self) -> bool {
+        matches!(
+            self,
+            Self::PossibleDuplicate | Self::TooManyAlike | Self::SplitUndone | Self::TakenOut
+        )
+    }
+
+    /// Whether it may be money that was there before.
     #[must_use]
     pub fn is_doubt(self) -> bool {
         matches!(self, Self::PossibleDuplicate | Self::TooManyAlike)
@@ -213,6 +227,7 @@ impl ParkReason {
             Self::NoCandidate => "Nothing in the payment points to an invoice or a customer.",
             Self::NoAccount => "The payment was recorded without a customer.",
             Self::SplitUndone => "The payment was split, and the split was undone.",
+            Self::TakenOut => "A person took this payment out, and the bank gave money of it back.",
             Self::Undecided => {
                 "The money is recorded; matching could not finish and is tried again."
             }
@@ -288,6 +303,9 @@ pub struct Payment {
     /// What it gave to other payments: to its parts, or of a part back to what it was split from.
     pub split: Money,
     pub state: PaymentState,
+    /// What only a person answers, kept while the payment is returned, split or removed: no rule
+    /// and no job uses its money until a person assigns or allocates it.
+    pub question: Option<ParkReason>,
     pub origin: PaymentOrigin,
     pub received_on: NaiveDate,
     pub method: Option<String>,

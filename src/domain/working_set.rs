@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::account::Account;
-use super::allocation::Allocation;
+use super::allocation::{Allocation, Rule};
 use super::effect::{BankDisposition, BankKey, BankRecord, Effect};
 use super::event::{Cause, Event, EventKey, Fact};
 use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
@@ -393,6 +393,9 @@ impl WorkingSet {
             Effect::AssignPayment { payment_id, account_id } => {
                 self.payment_mut(payment_id)?.account_id = Some(account_id.clone());
             }
+            Effect::Ask { payment_id, question } => {
+                self.payment_mut(payment_id)?.question = *question;
+            }
             Effect::Allocate(allocation) => self.apply_allocation(allocation, cause)?,
             Effect::Reverse(reversal) => self.apply_reversal(reversal, cause)?,
             Effect::PayOut { .. } | Effect::CloseAccount { .. } | Effect::CancelWaiting(_) => {
@@ -469,6 +472,12 @@ impl WorkingSet {
             .insert(allocation.invoice_id.clone());
         let payment = self.payment_mut(&allocation.payment_id)?;
         payment.allocated = payment.allocated.add(allocation.amount)?;
+        if allocation.rule == Rule::R1 {
+            // A person said what it is for.
+            payment.question = None;
+        } else if payment.question.is_some() {
+            return Err(Stop::Corrupt("a rule used what only a person decides"));
+        }
         if payment.unallocated()?.is_negative() {
             return Err(Stop::Corrupt("more was allocated than the payment has"));
         }

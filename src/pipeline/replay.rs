@@ -241,7 +241,11 @@ impl Pipeline {
                     dead_letter_id: *id,
                     outcome: result.word(),
                     code: result.code().map(str::to_owned),
-                    state: if result.resolves() { LetterState::Replayed } else { LetterState::Open },
+                    state: if result.resolves() {
+                        LetterState::Replayed
+                    } else {
+                        LetterState::Open
+                    },
                     revision_before: revision,
                     revision,
                 }

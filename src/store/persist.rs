@@ -173,6 +173,7 @@ impl Touched {
                 }
                 Effect::AssignPayment { payment_id, .. }
                 | Effect::PayOut { payment_id, .. }
+                | Effect::Ask { payment_id, .. }
                 | Effect::SettlePayment { payment_id, .. } => {
                     touched.changed_payments.insert(payment_id.clone());
                 }

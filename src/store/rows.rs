@@ -12,7 +12,7 @@ use crate::domain::effect::{BankDisposition, BankKey, BankRecord};
 use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId};
 use crate::domain::invoice::{Invoice, InvoiceStatus};
 use crate::domain::money::{Currency, Money};
-use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
+use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::threshold::Levels;
 
 pub(super) fn currency(code: &str) -> Result<Currency, StoreError> {
@@ -86,6 +86,7 @@ pub(super) fn payment(row: &PgRow) -> Result<Payment, StoreError> {
         refunded: money(row.try_get("refunded")?),
         split: money(row.try_get("split")?),
         state: state.ok_or(StoreError::Unreadable("a payment state"))?,
+        question: question(row.try_get("question")?)?,
         origin: PaymentOrigin::from_word(origin).ok_or(StoreError::Unreadable("an origin"))?,
         received_on: row.try_get("received_on")?,
         method: row.try_get("method")?,
@@ -94,6 +95,11 @@ pub(super) fn payment(row: &PgRow) -> Result<Payment, StoreError> {
         event_sequence: row.try_get("event_sequence")?,
         recorded_at: row.try_get("recorded_at")?,
     })
+}
+
+fn question(code: Option<&str>) -> Result<Option<ParkReason>, StoreError> {
+    let known = |code| ParkReason::from_code(code).ok_or(StoreError::Unreadable("a question"));
+    code.map(known).transpose()
 }
 
 /// Columns as `sql/load_watched.sql` lists them.

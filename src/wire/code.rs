@@ -86,7 +86,7 @@ impl DecodeCode {
     pub fn message(self) -> &'static str {
         match self {
             Self::EmptyValue => "The record has no value.",
-            Self::TooLarge => "The record's value is too large.",
+            Self::TooLarge => "The record's value is larger than 65,536 bytes.",
             Self::NotUtf8 => "The record's value is not UTF-8 text.",
             Self::NotJson => "The record's value is not one complete JSON document.",
             Self::NotAnObject => "The record's value is JSON, but not an object.",

@@ -9,14 +9,13 @@ use serde_json::value::RawValue;
 
 use super::base64;
 use super::code::DecodeCode;
-use super::decode::{DecodeFailure, RawRecord, Topic};
+use super::decode::{DecodeFailure, RawRecord};
 use super::strict::{MapOnly, Repeated, repeated_key, string_of};
 use super::values::instant_of;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
-/// The largest value, in bytes (contract §2). What a bank says is money, whatever its length.
+/// The largest value, in bytes (contract §2).
 const VALUE_BYTES_MAX: usize = 65_536;
-const BANK_BYTES_MAX: usize = 1_048_576;
 
 /// An envelope whose attributes have been checked.
 pub(super) struct Envelope<'a> {
@@ -127,8 +126,7 @@ fn value_text<'a>(raw: &RawRecord<'a>) -> Result<&'a str, DecodeFailure> {
     let early = |code| refuse(code, early_record_id(raw));
     let value = raw.value.filter(|value| !value.is_empty());
     let value = value.ok_or_else(|| early(DecodeCode::EmptyValue))?;
-    let most = if raw.topic == Topic::BankPayments { BANK_BYTES_MAX } else { VALUE_BYTES_MAX };
-    if value.len() > most {
+    if value.len() > VALUE_BYTES_MAX {
         return Err(early(DecodeCode::TooLarge));
     }
     let text = std::str::from_utf8(value).map_err(|_| early(DecodeCode::NotUtf8))?;
@@ -312,7 +310,7 @@ fn is_traceparent(text: &str) -> bool {
 fn refuse(code: DecodeCode, record: Option<RecordId>) -> DecodeFailure {
     let detail = match code {
         DecodeCode::EmptyValue => "value: expected a JSON object, not null and not empty",
-        DecodeCode::TooLarge => "value: expected at most 65,536 bytes, of the bank 1,048,576",
+        DecodeCode::TooLarge => "value: expected at most 65,536 bytes",
         DecodeCode::NotUtf8 => "value: expected UTF-8",
         DecodeCode::NotAnObject => "value: expected a JSON object",
         DecodeCode::DuplicateKey => "value: expected every key of an object once",

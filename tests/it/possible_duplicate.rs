@@ -131,3 +131,105 @@ async fn rows_of_one_delivery_are_as_many_payments() {
     assert_eq!(desk.direct.database.value(likes).await, "0");
     desk.direct.finish().await;
 }
+
+const SECOND: &str =
+    "SELECT concat_ws(' ', p.state, p.reason, 'asks', p.question, 'has', p.allocated)
+    FROM payments p WHERE p.payment_id = 'BANK:SG-DBS-001:T-9'";
+
+/// One transfer told by two feeds; the second one is in question, and has the bank's id.
+async fn told_twice(test: &str) -> Desk {
+    let mut desk = Desk::new(test).await;
+    desk.command("account.upsert", &account("OTHER")).await;
+    desk.bank("Topup", &json!({})).await;
+    desk.bank("Topup", &json!({ "bank_transaction_id": "T-9" })).await;
+    assert_eq!(desk.direct.database.value(SECOND).await, ASKED);
+    desk
+}
+
+const ASKED: &str = "parked possible_duplicate asks possible_duplicate has 0";
+
+impl Desk {
+    /// All that decides by itself: an invoice that it fits, the sweep, and the job.
+    async fn try_all(&mut self) {
+        self.written += 1;
+        let id = format!("INV-{}", self.written);
+        self.command("invoice.create", &invoice(&id, "ACC", "50.18")).await;
+        self.direct.pipeline.sweep().await.expect("swept");
+        let (runner, _stop) = crate::jobs::runner(&self.direct, "test", None);
+        runner.prepare().await.expect("prepared");
+        let now = topup::clock::Clock::System.now();
+        runner.run_by(topup::jobs::Job::Rematch, "alice", now).await.expect("ran");
+    }
+
+    async fn took_back(&mut self, id: &str, of: &str, undone: bool) {
+        self.written += 1;
+        let direction = if undone { "CRDT" } else { "DBIT" };
+        let fields = json!({ "credit_debit": direction, "reversal": true,
+                             "return_of": { "bank_transaction_id": of } });
+        let value = bank(&format!("b-{}", self.written), &with(credit(id, "50.18"), &fields));
+        let item = self.direct.item(Topic::BankPayments, None, value.as_bytes());
+        self.direct.applied(item).await;
+    }
+}
+
+/// A slip of the hand that is taken back, or the bank's return of it, does not make it new money.
+#[tokio::test]
+async fn what_is_in_question_stays_so_whatever_happens_to_it() {
+    let mut desk = told_twice("pd_stays").await;
+    let id = "BANK:SG-DBS-001:T-9";
+    let split = json!({ "payment_id": id, "account_id": "OTHER", "reason": "theirs",
+                        "parts": [{ "account_id": "OTHER", "amount": "50.18" }] });
+    desk.command("payment.split", &split).await;
+    let state = desk.direct.database.value(SECOND).await;
+    assert_eq!(state, "split asks possible_duplicate has 0");
+    let back = json!({ "payment_id": id, "account_id": "OTHER", "reason": "a slip" });
+    desk.command("payment.unsplit", &back).await;
+    desk.try_all().await;
+    assert_eq!(desk.direct.database.value(SECOND).await, ASKED);
+    // The bank takes the transfer back: of which of the two, a person says.
+    desk.took_back("R-1", "T-9", false).await;
+    desk.try_all().await;
+    let parked = desk.direct.database.value("SELECT why FROM parked_returns").await;
+    assert_eq!(parked, "original_in_doubt");
+    let balance = "SELECT amount FROM balances WHERE account_id = 'ACC'";
+    assert_eq!(desk.direct.database.value(balance).await, "50180000");
+    // It was a payment of its own: then the return is its.
+    let to = json!({ "payment_id": id, "account_id": "ACC" });
+    desk.command("payment.assign", &to).await;
+    let hour = "UPDATE parked_returns SET tried_at = tried_at - interval '2 hours'";
+    sqlx::query(hour).execute(&desk.direct.database.admin).await.expect("an hour passes");
+    desk.direct.pipeline.sweep().await.expect("swept");
+    assert_eq!(desk.direct.database.value(SECOND).await, "returned asks has 0");
+    assert_eq!(desk.direct.database.value(balance).await, "50180000");
+    desk.direct.finish().await;
+}
+
+/// Of a payment that a person took out, only a person uses what the bank gives back.
+#[tokio::test]
+async fn what_comes_back_of_what_was_taken_out_is_a_persons() {
+    let mut desk = Desk::new("pd_out").await;
+    desk.command("account.upsert", &account("OTHER")).await;
+    let text = json!({ "bank_transaction_id": "T-9", "amount": "100.00", "debtor": null });
+    let text = with(text, &json!({ "debtor": { "account": "SG55NOBODY" } }));
+    desk.bank("hello", &text).await;
+    desk.took_back("R-1", "T-9", false).await;
+    let id = "BANK:SG-DBS-001:T-9";
+    let to = json!({ "payment_id": id, "account_id": "ACC" });
+    desk.command("payment.assign", &to).await;
+    desk.command("payment.remove", &with(to, &json!({ "reason": "not theirs" }))).await;
+    desk.took_back("U-1", "R-1", true).await;
+    desk.try_all().await;
+    assert_eq!(desk.direct.database.value(SECOND).await, "on_account asks taken_out has 0");
+    // A rule's allocation is refused by the database as well.
+    let paid = "UPDATE payments SET allocated = 1, state = 'partly_allocated'
+        WHERE question IS NOT NULL";
+    let refused =
+        sqlx::query(paid).execute(&desk.direct.database.admin).await.expect_err("refused");
+    assert!(refused.to_string().contains("payments_in_question_pay_nothing"), "{refused}");
+    let to = json!({ "payment_id": id, "account_id": "ACC",
+                     "allocations": [{ "invoice_id": "INV-1", "amount": "20.00" }] });
+    desk.command("payment.allocate", &to).await;
+    let state = desk.direct.database.value(SECOND).await;
+    assert_eq!(state, "partly_allocated asks has 20000000");
+    desk.direct.finish().await;
+}

@@ -86,9 +86,9 @@ fn payments_of(set: &WorkingSet, advice: &Advice) -> Vec<PaymentId> {
         let Some(payment) = set.payments.get(payment_id).filter(|_| same) else { continue };
         let whole = payment.unallocated().ok() == Some(advice.told.amount);
         let waits = match payment.state {
-            // A person says first whether it is money at all that was not there before.
-            PaymentState::Parked(reason) if reason.is_doubt() => false,
-            PaymentState::Parked(_) | PaymentState::OnAccount => whole,
+            PaymentState::Parked(_) | PaymentState::OnAccount => {
+                whole && payment.question.is_none()
+            }
             PaymentState::PartlyAllocated
             | PaymentState::Allocated
             | PaymentState::Returned

@@ -273,6 +273,7 @@ fn receive(
         refunded: zero,
         split: zero,
         state: PaymentState::Parked(ParkReason::NoCandidate),
+        question: None,
         origin: PaymentOrigin::Bank,
         received_on: bank.effective_date(),
         method: None,

@@ -332,6 +332,7 @@ fn record_payment(recording: &mut Recording<'_>, record: &RecordPayment) -> Resu
         refunded: zero,
         split: zero,
         state,
+        question: None,
         origin: PaymentOrigin::Manual,
         received_on: record.received_on,
         method: Some(record.method.clone()),
@@ -356,6 +357,9 @@ fn assign(recording: &mut Recording<'_>, payment_id: &PaymentId, account_id: &Ac
     let assigned =
         Effect::AssignPayment { payment_id: payment_id.clone(), account_id: account_id.clone() };
     recording.add(assigned)?;
+    if payment.question.is_some() {
+        recording.add(Effect::Ask { payment_id: payment_id.clone(), question: None })?;
+    }
     review::learn(recording, payment_id, account_id, None)?;
     // A person has said whose money it is; allocating stays a step of its own.
     recording.add(Effect::SettlePayment {

@@ -97,6 +97,11 @@ fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
         Found::Nothing => return Ok(Tried::Waits(ReturnWaits::NoOriginal)),
     };
     let payment = payment_of(recording.set, &payment_id)?.clone();
+    // What a person removed as the same has been asked for already.
+    let removed = payment.state == PaymentState::Removed;
+    if !removed && payment.question.is_some_and(ParkReason::is_doubt) {
+        return Ok(Tried::Waits(ReturnWaits::OriginalInDoubt));
+    }
     let left = payment.left()?.add(split_returns::left_of_parts(recording.set, &payment_id)?)?;
     let limit = recording.context.rules.global().return_fee_limit(payment.amount);
     let (amount, fee) = match share(&record.transaction, (payment.amount, left), limit)? {
@@ -380,12 +385,13 @@ pub(super) fn restate(recording: &mut Recording<'_>, before: &Payment, again: bo
     } else if waits {
         before.state
     } else {
-        match now.account_id {
-            Some(_) => PaymentState::OnAccount,
-            None if recording.set.parts_ever(&before.payment_id) > 0 => {
+        match (&now.account_id, now.question) {
+            (Some(_), _) => PaymentState::OnAccount,
+            (None, Some(question)) => PaymentState::Parked(question),
+            (None, None) if recording.set.parts_ever(&before.payment_id) > 0 => {
                 PaymentState::Parked(ParkReason::SplitUndone)
             }
-            None => PaymentState::Parked(ParkReason::NoCandidate),
+            (None, None) => PaymentState::Parked(ParkReason::NoCandidate),
         }
     };
     if state != before.state {

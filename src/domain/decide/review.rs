@@ -7,7 +7,7 @@ use crate::domain::allocation::Rule;
 use crate::domain::effect::Effect;
 use crate::domain::ids::{AccountId, PaymentId, SuggestionId};
 use crate::domain::invoice::Invoice;
-use crate::domain::payment::{Payment, PaymentOrigin, PaymentState};
+use crate::domain::payment::{Payment, PaymentOrigin};
 use crate::domain::rejection::Rejection;
 use crate::domain::review::{AliasUse, PayerLink, ReviewEffect, Suggestion, SuggestionStatus};
 use crate::domain::working_set::Stop;
@@ -103,7 +103,7 @@ fn others(
         let payment = command::known_payment(recording, payment_id)?;
         command::check_owner(payment.account_id.as_ref(), word.account_id)?;
         command::check_usable(&payment)?;
-        if matches!(payment.state, PaymentState::Parked(reason) if reason.is_doubt()) {
+        if payment.question.is_some() {
             return Err(Rejection::SuggestionClosed.into());
         }
         let pair = (payment_id.clone(), invoice.invoice_id.clone());

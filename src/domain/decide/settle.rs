@@ -466,10 +466,9 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     };
     let payment = payment_of(recording, payment_id)?.clone();
     let free = payment.unallocated()?;
+    let asks = payment.question.is_some();
     let open = match payment.state {
-        // A person says first whether it is money at all that was not there before.
-        PaymentState::Parked(reason) if reason.is_doubt() => false,
-        PaymentState::Parked(_) | PaymentState::OnAccount | PaymentState::PartlyAllocated => true,
+        PaymentState::Parked(_) | PaymentState::OnAccount | PaymentState::PartlyAllocated => !asks,
         PaymentState::Allocated
         | PaymentState::Returned
         | PaymentState::Removed

@@ -125,6 +125,7 @@ fn part_of(
         refunded: zero,
         split: zero,
         state: PaymentState::OnAccount,
+        question: None,
         origin: PaymentOrigin::Split,
         // The day on which the money counts is the same.
         received_on: payment.received_on,
@@ -379,7 +380,8 @@ fn settle_whole(recording: &mut Recording<'_>, payment: &Payment) -> Result<()> 
     } else if now.account_id.is_some() {
         PaymentState::OnAccount
     } else {
-        PaymentState::Parked(now.state.reason().unwrap_or(ParkReason::SplitUndone))
+        let reason = now.question.or(now.state.reason());
+        PaymentState::Parked(reason.unwrap_or(ParkReason::SplitUndone))
     };
     if state == now.state {
         return Ok(());

@@ -11,7 +11,7 @@ use crate::domain::event::Fact;
 use crate::domain::ids::{AccountId, LedgerTransactionId};
 use crate::domain::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, PaymentState};
+use crate::domain::payment::{ParkReason, Payment, PaymentState};
 use crate::domain::reversal::{AppliedReturn, PaymentReturn};
 use crate::domain::working_set::WorkingSet;
 
@@ -85,7 +85,8 @@ fn restore(
     let amount = back.payment;
     let in_books = amount.sub(back.removed)?;
     let removed = payment.state == PaymentState::Removed;
-    let by_hand = removed || payment.refunded.is_positive();
+    let asks = payment.question.is_some();
+    let by_hand = removed || asks || payment.refunded.is_positive();
     let parts = if by_hand { Vec::new() } else { parts_of(recording, payment, known, in_books)? };
     let zero = Money::zero(amount.currency());
     let mut again = zero;
@@ -129,6 +130,10 @@ fn restore(
         tell(recording, payment, amount, again)?;
     }
     settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
+    if removed && in_books.is_positive() && !asks {
+        let payment_id = payment.payment_id.clone();
+        recording.add(Effect::Ask { payment_id, question: Some(ParkReason::TakenOut) })?;
+    }
     restate(recording, payment, in_books.is_positive())
 }
 

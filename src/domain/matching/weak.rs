@@ -358,7 +358,9 @@ fn is_currency(word: &str) -> bool {
 fn telling(word: &str) -> (usize, usize) {
     let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
     let length = |sum: usize, part: &str| sum.saturating_add(part.len());
-    let letters = parts(word).filter(|part| !digits(part) && !is_general(part) && !is_currency(part)).fold(0, length);
+    let letters = parts(word)
+        .filter(|part| !digits(part) && !is_general(part) && !is_currency(part))
+        .fold(0, length);
     let counted = |part: &&str| digits(part) && (letters > 0 || !is_date_part(part));
     (letters, parts(word).filter(counted).fold(0, length))
 }

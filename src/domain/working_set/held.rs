@@ -52,11 +52,14 @@ impl WorkingSet {
     }
 }
 
-/// Money that may be another customer's, or no money at all, is added to nothing.
+/// Money that may be another customer's, or no money at all, or that a person has to speak for, is
+/// added to nothing.
 fn waits(payment: &Payment) -> bool {
+    if payment.question.is_some() {
+        return false;
+    }
     match payment.state {
         PaymentState::OnAccount | PaymentState::PartlyAllocated => true,
-        PaymentState::Parked(reason) if reason.is_doubt() => false,
         PaymentState::Parked(reason) => !matches!(
             reason,
             ParkReason::IdentityConflict

@@ -36,7 +36,9 @@ impl WorkingSet {
         state: PaymentState,
         watches: &[WatchKey],
     ) -> Result<(), Stop> {
-        self.payment_mut(payment_id)?.state = state;
+        let payment = self.payment_mut(payment_id)?;
+        payment.state = state;
+        payment.question = state.reason().filter(|r| r.is_question()).or(payment.question);
         self.note_settled(payment_id, state);
         self.watch_no_more(payment_id);
         for key in watches {

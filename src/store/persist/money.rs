@@ -8,7 +8,7 @@ use crate::domain::effect::Effect;
 use crate::domain::ids::AccountId;
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
-use crate::domain::payment::Payment;
+use crate::domain::payment::{ParkReason, Payment};
 use crate::domain::working_set::{Rebase, WorkingSet};
 use crate::store::load::Locks;
 use crate::store::{StoreError, Tx, rows, sql};
@@ -28,7 +28,7 @@ pub(super) async fn insert_payments(
     // Also what went out again in the batch that recorded it.
     let refunded = all().map(|p| micros(p.refunded)).collect::<Result<Vec<_>, _>>()?;
     let returned = all().map(|p| micros(p.returned)).collect::<Result<Vec<_>, _>>()?;
-    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
+    let reason = |p: &Payment| p.state.reason().map(ParkReason::code);
     sqlx::query(sql!("insert_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
         .bind(all().map(|p| p.account_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
@@ -46,10 +46,15 @@ pub(super) async fn insert_payments(
         .bind(split)
         .bind(refunded)
         .bind(returned)
+        .bind(all().map(question).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+fn question(payment: &Payment) -> Option<&'static str> {
+    payment.question.map(ParkReason::code)
 }
 
 /// Payments that were there before, as (before, after).
@@ -67,7 +72,7 @@ pub(super) async fn update_payments(
     let was_split = payments.iter().map(|p| micros(p.0.split)).collect::<Result<Vec<_>, _>>()?;
     let split = payments.iter().map(|p| micros(p.1.split)).collect::<Result<Vec<_>, _>>()?;
     let all = || payments.iter().map(|payment| payment.1);
-    let reason = |p: &Payment| p.state.reason().map(crate::domain::payment::ParkReason::code);
+    let reason = |p: &Payment| p.state.reason().map(ParkReason::code);
     let done = sqlx::query(sql!("update_payments"))
         .bind(all().map(|p| p.payment_id.as_str()).collect::<Vec<_>>())
         .bind(was)
@@ -81,6 +86,7 @@ pub(super) async fn update_payments(
         .bind(was_split)
         .bind(split)
         .bind(payments.iter().map(|p| micros(p.1.refunded)).collect::<Result<Vec<_>, _>>()?)
+        .bind(all().map(question).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     expect_rows(done.rows_affected(), payments.len(), "a payment")

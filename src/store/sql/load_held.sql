@@ -7,6 +7,7 @@ CROSS JOIN LATERAL (
     WHERE o.account_id = asked.account_id AND o.currency = asked.currency
     ORDER BY o.free, o.payment_id LIMIT $3) o
 JOIN payments p ON p.payment_id = o.payment_id
-WHERE coalesce(p.reason, '') NOT IN ('possible_duplicate', 'too_many_alike',
-      'identity_conflict', 'several_accounts', 'internal_transfer', 'account_closed', 'undecided')
+WHERE p.question IS NULL
+  AND coalesce(p.reason, '') NOT IN ('identity_conflict', 'several_accounts', 'internal_transfer',
+      'account_closed', 'undecided')
   AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.payment_id = o.payment_id)

@@ -18,6 +18,6 @@ SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS fr
    AND ($3::text IS NULL OR p.account_id = $3)
    AND p.state NOT IN ('returned', 'removed', 'ignored', 'split')
    AND p.amount > p.returned + p.refunded + p.split
-   -- Whether it is money at all is a person's to say, whatever the rules are.
-   AND coalesce(p.reason NOT IN ('possible_duplicate', 'too_many_alike'), true)
+   -- What only a person decides, whatever the rules are.
+   AND p.question IS NULL
  ORDER BY p.recorded_at, p.payment_id

@@ -2,7 +2,7 @@
 -- whether it was sent already. Indexes: payments_pkey, watches_payment, invoices_folded_key,
 -- invoices_number_key, invoices_payment_reference_key.
 SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
-       reason, origin, received_on, method, reference, remark, recorded_at,
+       reason, question, origin, received_on, method, reference, remark, recorded_at,
        coalesce(n.watches, '{}') AS watches, coalesce(n.sent, '{}') AS sent,
        (SELECT e.payment_id FROM bank_transactions b
           JOIN told_again t USING (bank_account, bank_key)

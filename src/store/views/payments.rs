@@ -90,7 +90,10 @@ pub struct PaymentView {
     pub removed: String,
     /// What was given to parts; of a part, what went back to what it was split from.
     pub split: String,
-    /// What the reason means, for the person who has to act.
+    /// What only a person answers, also while it is on account, split, returned or removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// What the reason, or the question, means for the person who has to act.
     pub reason_sentence: Option<&'static str>,
     pub method: Option<String>,
     pub reference: Option<String>,
@@ -300,7 +303,9 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
     let bank = rows_of(pool, BANK, id, |row| bank_facts(row, privacy)).await?;
     let allocations = allocations(pool, id).await?;
     let payment = payment_row(&row)?;
-    let reason = payment.reason.as_deref().and_then(ParkReason::from_code);
+    let question: Option<String> = row.try_get("question")?;
+    let reason = payment.reason.as_ref().or(question.as_ref());
+    let reason = reason.and_then(|code| ParkReason::from_code(code));
     // Words of the payer's text, put together.
     let watches: Vec<String> = row.try_get("watches")?;
     let mut view = PaymentView {
@@ -314,6 +319,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
             _ => number(0, &row)?,
         },
         split: amount(&row, "split")?,
+        question,
         reason_sentence: reason.map(ParkReason::sentence),
         method: row.try_get("method")?,
         reference: said(&row, "reference", privacy)?,

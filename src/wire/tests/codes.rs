@@ -100,25 +100,6 @@ fn the_size_limit_is_exact() {
     assert_eq!(failure.code, DecodeCode::TooLarge);
 }
 
-/// A payer who pays a thousand invoices at once has a thousand lines to say so.
-#[test]
-fn the_longest_remittance_is_money() {
-    let lines = |count: usize| {
-        let line = |number: usize| format!("\"INV-{number:06} {}\"", "x".repeat(68));
-        (0..count).map(line).collect::<Vec<_>>().join(",")
-    };
-    let record = |count: usize| {
-        let record = envelope("topup.bank.transaction.v1", TRANSACTION);
-        with(&record, r#""INV-1001","thanks""#, &lines(count))
-    };
-    for count in [1_000, 9_999, 12_000] {
-        let record = record(count);
-        assert!(decode_value(Topic::BankPayments, record.as_bytes()).is_ok(), "{count}");
-    }
-    let failure = decode_value(Topic::BankPayments, record(14_000).as_bytes()).expect_err("large");
-    assert_eq!(failure.code, DecodeCode::TooLarge);
-}
-
 #[test]
 fn keys_named_twice_are_refused_everywhere() {
     let record = envelope("topup.payment.allocate.v1", ALLOCATE);

@@ -182,6 +182,7 @@ fn an_advice_is_about_no_money_that_is_in_doubt() {
         let first = PaymentId::trusted("BANK:OURS:1");
         let payment = desk.model.set.payments.get_mut(&first).expect("received");
         payment.state = PaymentState::Parked(doubt);
+        payment.question = Some(doubt);
         advised(&mut desk, "ADV-1", &[("I1", "60"), ("I2", "40")]);
         assert_eq!(state(&desk, "ADV-1"), used("2"), "{doubt:?}");
     }
@@ -452,6 +453,7 @@ fn what_a_person_allocates_ends_the_advice_of_its_money() {
         let first = PaymentId::trusted("BANK:OURS:1");
         let payment = desk.model.set.payments.get_mut(&first).expect("received");
         payment.state = PaymentState::Parked(ParkReason::PossibleDuplicate);
+        payment.question = payment.state.reason();
         advised(&mut desk, "ADV-1", &[(names, "40")]);
         assert_eq!(state(&desk, "ADV-1"), OPEN, "the money is in doubt");
         desk.apply(assign("BANK:OURS:1", "A"));

@@ -124,7 +124,7 @@ fn resolve(payments: &[&str]) -> Command {
 }
 
 /// Pays so much of it back; without an amount it is dismissed.
-fn release(id: &str, account: Option<&str>, amount: Option<&str>) -> Command {
+pub(super) fn release(id: &str, account: Option<&str>, amount: Option<&str>) -> Command {
     let amount = amount.map(|amount| Amount::parse(amount).expect("an amount"));
     Command::ReleasePayment(ReleasePayment {
         payment_id: PaymentId::trusted(id),

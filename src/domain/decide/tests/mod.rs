@@ -11,6 +11,7 @@ mod entries;
 mod given_back;
 mod precedence;
 mod properties;
+mod questions;
 mod returns;
 mod reverse;
 mod review;

@@ -128,9 +128,7 @@ fn the_zeros_of_a_plain_number_count_for_its_length() {
 fn a_qr_reference_is_found_without_its_zeros() {
     const PADDED: &str = "000000000000007559123456783";
     let places = [("7559123456783", true), ("7559123456783", false), (PADDED, false)];
-    for ((quote, field), given) in
-        places.into_iter().zip([PADDED, PADDED, "7559123456783"])
-    {
+    for ((quote, field), given) in places.into_iter().zip([PADDED, PADDED, "7559123456783"]) {
         let mut desk = Desk::with_customers(Policy::default());
         invoice_in(&mut desk, "CHF", ("INV-7", "A"), &[(given, Some(Scheme::Qrr))]);
         invoice_in(&mut desk, "CHF", ("INV-8", "B"), &[]);
