@@ -229,7 +229,11 @@ impl<'a> Matching<'a> {
 
     /// How much the payer's name is that of the entry's customer, in hundredths.
     pub(super) fn likeness(&self, entry: &BookEntry) -> usize {
-        self.names_of(entry).map_or(0, |(payer, name)| names::likeness(payer, name))
+        self.likeness_by(entry, names::likeness)
+    }
+
+    fn likeness_by(&self, entry: &BookEntry, alike: impl Fn(&str, &str) -> usize) -> usize {
+        self.names_of(entry).map_or(0, |(payer, name)| alike(payer, name))
     }
 
     /// Whether it is: a name that was cut may be that of several.
@@ -354,9 +358,17 @@ impl<'a> Matching<'a> {
         if entries.len() >= crate::domain::working_set::BOOK_COUNT_MAX {
             return None;
         }
-        let mut alike: Vec<(usize, &BookEntry)> =
-            entries.iter().map(|entry| (self.likeness(entry), entry)).collect();
-        alike.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
+        let ranked = |alike: fn(&str, &str) -> usize| {
+            let alike = entries.iter().map(|entry| (self.likeness_by(entry, alike), entry));
+            let mut alike: Vec<(usize, &BookEntry)> = alike.collect();
+            alike.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
+            alike
+        };
+        let is_same =
+            |alike: &Vec<(usize, &BookEntry)>| alike.first().is_some_and(|a| a.0 >= names::SAME);
+        // Names are read more loosely only where none is the same as it is.
+        let plain = Some(ranked(names::plain_likeness)).filter(is_same);
+        let alike = plain.unwrap_or_else(|| ranked(names::likeness));
         let (best, entry) = alike.first().copied()?;
         let runner_up = alike.get(1).map_or(0, |(likeness, _)| *likeness);
         if best < names::SAME || runner_up.saturating_add(10) > best {

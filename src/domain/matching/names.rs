@@ -7,6 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::text::normalise;
 
+mod loose;
+
 /// Words of a name that say what kind of company it is, not which; folded.
 #[rustfmt::skip]
 const LEGAL_FORMS: [&str; 150] = [
@@ -126,15 +128,48 @@ const CUT_LIKENESS: usize = 95;
 /// Japan's payers write what they pay before their names.
 const NUMBER_MIN: usize = 4;
 
-/// How alike two names are, in hundredths: words in any order, without legal forms and accents; a
-/// name that was cut is as good as the whole.
+/// How alike two names are, in hundredths, as loosely as a person reads them. It suggests.
 #[must_use]
 pub fn likeness(left: &str, right: &str) -> usize {
+    let alike = plain_likeness(left, right);
+    if alike < SAME { alike.max(loose_likeness(left, right)) } else { alike }
+}
+
+/// Words in any order, without legal forms and accents; a name that was cut is as good as the
+/// whole.
+#[must_use]
+pub fn plain_likeness(left: &str, right: &str) -> usize {
     let alike = proven_likeness(left, right);
     if alike < SAME && is_cut(left, right) { CUT_LIKENESS } else { alike }
 }
 
-/// The same for names that are there to their end.
+/// Also without departments, with words that are written short, and apostrophes made spaces.
+fn loose_likeness(left: &str, right: &str) -> usize {
+    let (left, right) = (loose(left), loose(right));
+    let letters = |words: &[String]| words.concat().chars().take(CHARACTERS_MAX).collect();
+    let (one, other): (Vec<char>, Vec<char>) = (letters(&left), letters(&right));
+    let sorted = |mut words: Vec<String>| {
+        words.sort_unstable();
+        letters(&words)
+    };
+    alike(&one, &other).max(alike(&sorted(left), &sorted(right)))
+}
+
+/// The words that say which company it is, in the order in which they were written.
+fn loose(name: &str) -> Vec<String> {
+    let name = without_kana_forms(&loose::unglued(payer_alone(&folded(name))));
+    let name = without_places(&name).replace(|c: char| !c.is_alphanumeric(), " ");
+    let name = loose::elided(&without_phrases(&name));
+    let name = loose::without_forms(&joined_letters(&name).join(" "));
+    let mut words: Vec<String> = name.split(' ').map(str::to_owned).collect();
+    if words.len() > 1 && words.first().is_some_and(|word| is_number(word)) {
+        words.remove(0);
+    }
+    let words = words.into_iter().map(without_glued_form).filter(|word| says_which(word));
+    words.map(|word| loose::short(&word)).collect()
+}
+
+/// As [`plain_likeness`], for names that are there to their end: such a name is a witness.
 #[must_use]
 pub fn proven_likeness(left: &str, right: &str) -> usize {
     let (mut left, mut right) = (plain(left), plain(right));
@@ -246,11 +281,14 @@ fn plain(name: &str) -> Vec<char> {
         words.remove(0);
     }
     let mut words: Vec<String> = words.into_iter().map(without_glued_form).collect();
-    let plain = |word: &str| LEGAL_FORMS.contains(&word) || PLAIN_WORDS.contains(&word);
-    words.retain(|word| !word.is_empty() && !plain(word));
+    words.retain(|word| says_which(word));
     words.sort_unstable();
     words.dedup();
     words.join(" ").chars().take(CHARACTERS_MAX).collect()
+}
+
+fn says_which(word: &str) -> bool {
+    !word.is_empty() && !LEGAL_FORMS.contains(&word) && !PLAIN_WORDS.contains(&word)
 }
 
 /// Without who pays for somebody else, or for whom: `PAYPAL *ACME`, `ACME C/O GLOBEX`, `1/ACME`.

@@ -88,7 +88,7 @@ pub fn are_of_one_payer(left: &BankTransaction, right: &BankTransaction) -> bool
     let same_payer = payers.as_ref().map(|(left, right)| are_one_account(left, right));
     let named = name(left).zip(name(right));
     let other_name = same_payer != Some(true)
-        && named.is_some_and(|(left, right)| names::likeness(&left, &right) < names::SAME);
+        && named.is_some_and(|(left, right)| names::plain_likeness(&left, &right) < names::SAME);
     same_payer != Some(false)
         && !differ(virtually(left), virtually(right))
         && !differ(place(left), place(right))

@@ -140,7 +140,7 @@ fn are_two_names(left: &str, right: &str) -> bool {
     };
     let (first, second) = (words(left), words(right));
     let holds = first.is_subset(&second) || second.is_subset(&first);
-    !holds && names::likeness(left, right) < names::SAME
+    !holds && names::plain_likeness(left, right) < names::SAME
 }
 
 /// Whether both texts have numbers of one form, and none of it is the same: `INV-8001` and

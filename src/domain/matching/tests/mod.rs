@@ -7,6 +7,7 @@ mod context;
 mod hints;
 mod identity;
 mod learned;
+mod loose;
 mod named;
 mod policies;
 mod practice;
