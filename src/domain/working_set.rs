@@ -46,6 +46,8 @@ use owners::FormerOwners;
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
 pub const BOOK_OLDEST_MAX: usize = 64;
+/// So many invoices of an account with one amount are read in full at least.
+pub const EXACT_MIN: usize = 8;
 /// Counts over the whole book stop here: "more than ten" is all that anybody needs to know.
 pub const BOOK_COUNT_MAX: usize = 11;
 

@@ -8,6 +8,8 @@ use super::{fold, numbers, weak};
 
 /// Digits that are looked for; fewer are in every text.
 const DIGITS: std::ops::RangeInclusive<usize> = 4..=24;
+/// Digits of a number whose year is left out.
+const QUOTED: std::ops::RangeInclusive<usize> = 1..=6;
 /// Runs of digits of one text that are looked for.
 const WORDS_MAX: usize = 24;
 /// Groups of digits that are one number at the most.
@@ -59,24 +61,52 @@ struct Group<'a> {
     text: &'a str,
 }
 
-/// What invoices' numbers may be without their letters, each as [`fold::fold`] has it.
-pub(super) fn words(lines: &[String], amounts: &[i64]) -> Vec<String> {
-    let mut found = Found { words: Vec::new(), seen: BTreeSet::new() };
+/// Digits that invoices' numbers may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bare {
+    /// As [`fold::fold`] has it.
+    pub key: String,
+    /// A word says that they are an invoice's, and nothing behind them that they are not.
+    pub said: bool,
+    /// The text says no year.
+    guessed: bool,
+}
+
+impl Bare {
+    /// A number and its year: `2026-13`.
+    pub fn is_of_a_year(&self) -> bool {
+        !self.guessed && self.key.split_once('-').is_some_and(|(year, _)| weak::is_year(year))
+    }
+}
+
+/// What invoices' numbers may be without their letters. `year` is that of the money: numbers are
+/// quoted without it.
+pub(super) fn words(lines: &[String], amounts: &[i64], year: i32) -> Vec<Bare> {
+    let (said, guessed) = (false, false);
+    let (words, short) = (Vec::new(), Vec::new());
+    let mut found = Found { words, short, seen: BTreeSet::new(), said, guessed };
     for line in lines {
         of_line(line, amounts, &mut found);
     }
+    found.said = false;
     // A number that was cut at the end of a line goes on in the next.
     for pair in lines.windows(2) {
         if let [left, right] = pair {
             across(left, right, &mut found);
         }
     }
+    found.add_years(year);
     found.words
 }
 
 struct Found {
-    words: Vec<String>,
+    words: Vec<Bare>,
+    /// Digits that are too few to be looked for by themselves.
+    short: Vec<String>,
     seen: BTreeSet<String>,
+    /// Of what is read.
+    said: bool,
+    guessed: bool,
 }
 
 impl Found {
@@ -89,7 +119,22 @@ impl Found {
             return;
         }
         if self.seen.insert(key.clone()) {
-            self.words.push(key);
+            self.words.push(Bare { key, said: self.said, guessed: self.guessed });
+        }
+    }
+
+    /// `97137` for 2026-97137, and `INV 13` for 2026-13: of this year or of the one before.
+    fn add_years(&mut self, year: i32) {
+        let known: Vec<Bare> = self.words.clone();
+        let plain = |bare: &&Bare| QUOTED.contains(&bare.key.len()) && !bare.key.contains('-');
+        let short = self.short.drain(..).map(|key| Bare { key, said: true, guessed: true });
+        let all: Vec<Bare> = known.iter().filter(plain).cloned().chain(short).collect();
+        self.guessed = true;
+        for year in [Some(year), year.checked_sub(1)].into_iter().flatten() {
+            for bare in &all {
+                self.said = bare.said;
+                self.push(&format!("{year}-{}", bare.key));
+            }
         }
     }
 }
@@ -121,6 +166,10 @@ fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
         introduced || !reader.is_barred((from, to))
     };
     for (start, first) in groups.iter().enumerate() {
+        found.said = numbers::is_an_invoices(line, (first.from, first.to));
+        if found.said && first.text.len() < *DIGITS.start() {
+            found.push_short(first.text);
+        }
         let (mut last, mut apart) = (first, first.text.len() <= APART_MAX);
         let mut digits = first.text.to_owned();
         for (count, group) in (2..).zip(groups.iter().skip(start.saturating_add(1)).take(8)) {
@@ -268,6 +317,13 @@ fn across(left: &str, right: &str, found: &mut Found) {
 }
 
 impl Found {
+    fn push_short(&mut self, text: &str) {
+        let key = fold::fold(text);
+        if key != "0" && self.short.len() < WORDS_MAX && !self.short.contains(&key) {
+            self.short.push(key);
+        }
+    }
+
     /// `17/2026` and `17/26` for 2026-17.
     fn push_of_year(&mut self, number: &str, year: &str) {
         if weak::is_year(year) {
@@ -326,7 +382,9 @@ mod tests {
 
     fn read(lines: &[&str]) -> Vec<String> {
         let lines: Vec<String> = lines.iter().map(|line| normalise(line)).collect();
-        words(&lines, &[100_000_000])
+        let bare = words(&lines, &[100_000_000], 2026);
+        // What has its year by guess comes last, and is another test's.
+        bare.into_iter().map(|bare| bare.key).collect()
     }
 
     #[test]
@@ -363,7 +421,23 @@ mod tests {
         assert!(read(&["4711 ".repeat(99).as_str(), "INV-71014 to INV-71020"]).len() <= WORDS_MAX);
         let years = read(&["invoices 0001 and 0002 of 2026"]);
         assert!(years.contains(&"2026-1".to_owned()) && years.contains(&"2026-2".to_owned()));
-        assert_eq!(read(&["71014 bis 71016"]), ["71014", "71015", "71016"]);
+        assert_eq!(read(&["71014 bis 71016"])[..3], ["71014", "71015", "71016"]);
+    }
+
+    #[test]
+    fn a_number_is_looked_for_with_the_year_that_it_leaves_out() {
+        let cases: [(&str, &[&str]); 7] = [
+            ("INV 97137", &["97137", "2026-97137", "2025-97137"]),
+            ("97137", &["97137", "2026-97137", "2025-97137"]),
+            ("INV 13", &["2026-13", "2025-13"]),
+            ("Rechnung 00013", &["13", "2026-13", "2025-13"]),
+            ("topup 13", &[]),
+            ("tel 91234567", &[]),
+            ("invoice 2026/97137", &["2026-97137", "97137", "2025-97137"]),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(read(&[line]), expected, "{line}");
+        }
     }
 
     /// Read group by group, a line of a million numbers would take hours.

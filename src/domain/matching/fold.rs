@@ -36,6 +36,12 @@ pub fn is_digits(folded: &str) -> bool {
     folded.len() >= 4 && folded.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
+/// Digits without a mark.
+#[must_use]
+pub fn is_plain_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn runs(text: &str, strip: bool) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut apart = false;

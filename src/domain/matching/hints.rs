@@ -8,11 +8,11 @@ use super::near::Word;
 use super::subset::{Group, only_group};
 use super::tiers::{Matching, Step, entry_of};
 use super::verdict::Verdict;
-use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, names, weak};
+use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, fold, names, weak};
 use crate::domain::account::{Identity, Strength};
 use crate::domain::allocation::Rule;
 use crate::domain::ids::AccountId;
-use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::invoice::{Invoice, folded_key, number_key};
 use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop};
@@ -40,7 +40,7 @@ impl<'a> Matching<'a> {
                 let group = (Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated));
                 return match self.bare_group(&bare)? {
                     true => Ok(group),
-                    false => self.by_identity(),
+                    false => self.by_amount_or_digits(&bare),
                 };
             }
             self.push_near(entries);
@@ -68,6 +68,28 @@ impl<'a> Matching<'a> {
         self.by_identity()
     }
 
+    /// Nobody is known and no amount tells: what the text says of an invoice's number is all that
+    /// there is. It is suggested, whatever the amount.
+    fn by_amount_or_digits(&mut self, bare: &[BookEntry]) -> Result<Step, Stop> {
+        let step = self.by_identity()?;
+        if step.0 != Rule::R15 || bare.is_empty() {
+            return Ok(step);
+        }
+        let said = super::text::said_digits(self.subject.bank);
+        let currency = self.subject.free.currency();
+        let is_said = |entry: &&BookEntry| {
+            let key = folded_key(&entry.invoice_id);
+            entry.amount_due.currency() == currency && said.contains(fold::digits(&key))
+        };
+        let entries: Vec<BookEntry> = bare.iter().filter(is_said).cloned().collect();
+        if entries.is_empty() {
+            return Ok(step);
+        }
+        self.push_near(entries);
+        self.mark_bare(bare);
+        Ok((Rule::R4b, MatchOutcome::Park(ParkReason::NearReference)))
+    }
+
     /// Invoices one mistake away from words like references; and from words like numbers those of
     /// the known customer, or of exactly the amount. Other customers have numbers like these as
     /// well: that says nothing. And those whose digits the text has.
@@ -79,7 +101,7 @@ impl<'a> Matching<'a> {
             match &word {
                 Word::Digits(_) => near.bare.extend(self.set.near(&word)?),
                 word if word.is_reference() => near.references.extend(self.set.near(word)?),
-                Word::Mistyped(_) | Word::Neighbour(_) | Word::Quoted(_) => {
+                Word::Mistyped(_) | Word::Neighbour(_) | Word::Slipped(_) | Word::Quoted(_) => {
                     near.numbers.extend(match &self.known {
                         Some(known) => self.set.near_of(&word, &known.account_id, free)?,
                         None => self.set.near_with(&word, free)?,

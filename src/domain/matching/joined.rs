@@ -22,8 +22,11 @@ const SHORT_MIN: usize = 2;
 const USUAL: &str = "INV";
 /// Models of references: two letters and two digits, then up to so many groups.
 const MODEL: usize = 4;
+const COUNTRY: usize = 2;
 const MODEL_COUNTRIES: [&str; 2] = ["HR", "SI"];
 const MODEL_GROUPS_MAX: usize = 6;
+/// What a variable symbol stands behind.
+const SYMBOL: &str = "VS";
 /// Words between numbers of one list.
 const AND: [&str; 8] = ["AND", "UND", "ET", "Y", "E", "EN", "OCH", "OG"];
 
@@ -78,6 +81,7 @@ pub(super) fn numbers(reader: &mut Reader<'_>, most: usize) -> Vec<Number> {
         }
         windows(reader, &parts, start, &mut found);
         models(reader, &parts, start, &mut found);
+        symbols(reader, &parts, start, &mut found);
         found.extend(groups(reader, &parts, start));
     }
     lists(reader, &parts, &mut found);
@@ -179,33 +183,42 @@ fn windows(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mu
             || mixed
             || reader.is_common(text)
             || goes_on(line, parts, place);
-        let whole = named && !mixed || !spaced;
+        let whole = !mixed || !spaced;
         found.push(Number { awaited: named && !mixed, whole, ..Number::new(text, doubtful, at) });
     }
 }
 
-/// `HR01 7336-68947`, `SI12 1234567890120`: references of Croatia and Slovenia, with a space behind
-/// the model, or none; upstream gives them as plain numbers.
+/// `HR01 7336-68947`, `SI12 1234567890120`: references of Croatia and Slovenia, with a space or a
+/// mark behind the model, inside it, or none; upstream gives them as plain numbers.
 fn models(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mut Vec<Number>) {
     let line = reader.line();
     let Some(first) = parts.get(start) else { return };
-    let Some((model, digits)) = first.text.split_at_checked(MODEL) else { return };
-    let (country, kind) = model.split_at(2);
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !MODEL_COUNTRIES.contains(&country) || !all_digits(kind) || !all_digits(digits) {
+    let Some((country, mut rest)) = first.text.split_at_checked(COUNTRY) else { return };
+    if !MODEL_COUNTRIES.contains(&country) {
         return;
     }
+    let (mut last, mut next) = (first, start.saturating_add(1));
+    if rest.is_empty()
+        && let Some(kind) = parts.get(next).filter(|kind| is_grouped(line, first, kind))
+    {
+        (rest, last, next) = (kind.text, kind, next.saturating_add(1));
+    }
+    let Some((kind, digits)) = rest.split_at_checked(MODEL - COUNTRY) else { return };
+    if !rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return;
+    }
+    let model = format!("{country}{kind}");
     // With the groups as they are written, and with the marks alone between them.
-    let (mut written, mut marked, mut last) = (digits.to_owned(), digits.to_owned(), first);
-    let mut ends = vec![(first.at.1, written.clone(), marked.clone())];
-    for part in parts.iter().skip(start.saturating_add(1)).take(MODEL_GROUPS_MAX) {
-        let gap = between(line, last, part);
-        if !part.is_digits() || !matches!(gap, " " | "-") {
+    let (mut written, mut marked) = (digits.to_owned(), digits.to_owned());
+    let mut ends = vec![(last.at.1, written.clone(), marked.clone())];
+    for part in parts.iter().skip(next).take(MODEL_GROUPS_MAX) {
+        if !part.is_digits() || !is_grouped(line, last, part) {
             break;
         }
-        written.push_str(if written.is_empty() { "" } else { gap });
+        let spaced = between(line, last, part) == " ";
+        written.push_str(if written.is_empty() { "" } else { "-" });
         written.push_str(part.text);
-        marked.push_str(if gap == "-" { gap } else { "" });
+        marked.push_str(if spaced || marked.is_empty() { "" } else { "-" });
         marked.push_str(part.text);
         last = part;
         ends.push((part.at.1, written.clone(), marked.clone()));
@@ -222,6 +235,31 @@ fn models(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mut
                 found.push(new);
             }
         }
+    }
+}
+
+/// Whether a space or a mark is all that stands between groups of one number.
+fn is_grouped(line: &str, left: &Part<'_>, right: &Part<'_>) -> bool {
+    matches!(between(line, left, right), " " | "-" | " - " | "- " | " -" | "." | "/")
+}
+
+/// `VS:2026001`, `/VS2026001`: the variable symbol of Czech and Slovak payments, without a space
+/// behind its name.
+fn symbols(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mut Vec<Number>) {
+    let line = reader.line();
+    let Some(first) = parts.get(start) else { return };
+    let Some(digits) = first.text.strip_prefix(SYMBOL) else { return };
+    let next = parts.get(start.saturating_add(1));
+    let next = next.filter(|part| part.is_digits() && gap(line, first, part) == Gap::Inner);
+    let (text, at) = match (digits.is_empty(), next) {
+        (true, Some(part)) => (part.text, part.at),
+        (true, None) => return,
+        (false, _) => (digits, (first.at.0.saturating_add(SYMBOL.len()), first.at.1)),
+    };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && significant(text);
+    if plain && !reader.is_barred(at) {
+        let doubtful = reader.is_common(text) || !is_an_invoices(line, at);
+        found.push(Number::new(text, doubtful, at));
     }
 }
 

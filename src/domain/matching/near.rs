@@ -10,6 +10,8 @@ const MINTED: usize = 17;
 const ALPHABET: &[u8; 31] = b"0123456789ACDEFGHJKMNPQRTUVWXYZ";
 /// Numbers longer than this have too many neighbours to be worth a look.
 const NUMBER_MAX: usize = 24;
+/// Digits, without the year, of a number that is looked for with one of them mistyped.
+const SLIPPED_MIN: usize = 3;
 /// Letters before a number that may be mistyped, and what may be typed for them.
 const PREFIX_MAX: usize = 8;
 
@@ -22,6 +24,8 @@ pub enum Word {
     Neighbour(String),
     /// Digits without the letters of our numbers, folded.
     Digits(String),
+    /// The same, of which a word says that they are an invoice's: one of them may be mistyped.
+    Slipped(String),
     /// A field or a line that is nothing but a reference, which upstream may have given an invoice.
     Quoted(String),
 }
@@ -33,7 +37,7 @@ impl Word {
         match self {
             Self::Mistyped(word) => like_reference(word),
             Self::Quoted(_) => true,
-            Self::Neighbour(_) | Self::Digits(_) => false,
+            Self::Neighbour(_) | Self::Digits(_) | Self::Slipped(_) => false,
         }
     }
 
@@ -41,6 +45,12 @@ impl Word {
     #[must_use]
     pub fn is_mistyped_number(&self) -> bool {
         matches!(self, Self::Mistyped(_) | Self::Digits(_)) && !self.is_reference()
+    }
+
+    /// Whether its neighbours are the digits of numbers, which nothing is looked up by.
+    #[must_use]
+    pub fn is_slip(&self) -> bool {
+        matches!(self, Self::Slipped(_))
     }
 
     /// What is looked for: references, and folded numbers.
@@ -51,6 +61,7 @@ impl Word {
             Self::Mistyped(word) => numbers(&fold::with_zeros(word), true),
             Self::Neighbour(word) => numbers(&fold::with_zeros(word), false),
             Self::Digits(word) => BTreeSet::from([word.clone()]),
+            Self::Slipped(word) => slipped(word),
             Self::Quoted(word) => quoted(word.as_bytes()),
         }
     }
@@ -173,6 +184,18 @@ fn numbers(word: &str, mistyped: bool) -> BTreeSet<String> {
         prefixes(bytes, first, &mut keep);
     }
     found
+}
+
+/// One other digit, two swapped, one missing or too many; the year is as it is written.
+fn slipped(word: &str) -> BTreeSet<String> {
+    let (year, digits) = word.split_once('-').unwrap_or(("", word));
+    let mark = if year.is_empty() { "" } else { "-" };
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let found = if plain { numbers(digits, true) } else { BTreeSet::new() };
+    // What has as few digits as a day is in every text.
+    let telling = |other: &String| other.len() >= SLIPPED_MIN && fold::is_plain_digits(other);
+    let found = found.into_iter().filter(telling).filter(|other| other != digits);
+    found.map(|other| format!("{year}{mark}{other}")).collect()
 }
 
 /// Another letter in place of one before the first digit, or of that digit; two swapped; one too

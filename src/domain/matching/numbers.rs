@@ -210,7 +210,9 @@ pub(super) fn is_an_invoices(line: &str, at: Span) -> bool {
     let counted = line.get(..at.0).is_some_and(|head| head.ends_with('第'));
     words::said_before(line, at.0) == Said::Invoice
         && (counted || !words::is_other_after(line, at.1))
-        && (counted || words::behind(line, at.1) == Behind::Harmless)
+        && (counted
+            || words::behind(line, at.1) == Behind::Harmless
+            || words::is_symbol_behind(line, at))
 }
 
 /// Whether the letters of the number stand apart from it, and what is behind says that it is money

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use chrono::Datelike;
 use unicode_normalization::UnicodeNormalization;
 
+use super::bare::Bare;
 use super::near::Word;
 use super::numbers::{self, Number, Place};
 use super::words::{self, Behind};
@@ -27,6 +29,8 @@ const NEAR_MAX: usize = 4;
 const FULL_LINE: usize = 25;
 /// Fields and lines of one payment that may be a mistyped reference of upstream.
 const QUOTED_MAX: usize = 2;
+/// Digits of one payment that may be mistyped, beside those that have letters.
+const SLIPS_MAX: usize = 3;
 /// `RF18 5390 0754 7034 …`: at most 25 characters in groups of four, or in one part more.
 const REFERENCE_PARTS_MAX: usize = 8;
 
@@ -208,12 +212,25 @@ pub fn sought(bank: &BankTransaction, tokens: &Tokens, payer_is_known: bool) -> 
     let field = bank.creditor_reference.as_deref().map(normalise);
     let alone = field.iter().chain(&lines).filter_map(|line| upstream::alone(line));
     words.extend(alone.take(QUOTED_MAX).map(Word::Quoted));
-    words.extend(digits(bank));
+    let bare = bare(bank);
+    let mistyped = |bare: &&Bare| payer_is_known || bare.said || bare.is_of_a_year();
+    let slips = bare.iter().filter(mistyped);
+    words.extend(slips.take(SLIPS_MAX).map(|bare| Word::Slipped(bare.key.clone())));
+    words.extend(bare.into_iter().map(|bare| Word::Digits(bare.key)));
     words
 }
 
 /// Digits of the text that may be those of invoices' numbers.
 pub(super) fn digits(bank: &BankTransaction) -> impl Iterator<Item = Word> {
+    bare(bank).into_iter().map(|bare| Word::Digits(bare.key))
+}
+
+/// Those of them of which a word says that they are an invoice's.
+pub(super) fn said_digits(bank: &BankTransaction) -> BTreeSet<String> {
+    bare(bank).into_iter().filter(|bare| bare.said).map(|bare| bare.key).collect()
+}
+
+fn bare(bank: &BankTransaction) -> Vec<Bare> {
     let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));
     let mut lines: Vec<String> = written.map(|line| dashed(normalise(line))).collect();
     lines.extend(bank.creditor_reference.as_deref().map(normalise));
@@ -223,7 +240,7 @@ pub(super) fn digits(bank: &BankTransaction) -> impl Iterator<Item = Word> {
     let given = given.filter(|id| few(id) || !weak::is_weak_reference(id));
     lines.extend(given.map(normalise));
     lines.extend(bank.debtor_name.as_deref().map(normalise));
-    bare::words(&lines, &spans::amounts(bank)).into_iter().map(Word::Digits)
+    bare::words(&lines, &spans::amounts(bank), bank.effective_date().year())
 }
 
 /// Where the text names nothing: the end-to-end id, which some banks let payers write, and the

@@ -18,7 +18,7 @@ pub(super) use behind::{Behind, behind, is_currency_sign, is_top_up};
 use tables::{
     ACCOUNT_SENSE, AMBIGUOUS, FILLERS, INVOICE, INVOICE_BESIDE, NUMBER, NUMBER_BESIDE, OTHER,
     OTHER_BESIDE, OTHER_BESIDE_AFTER, PAPER, SHORT, SHORT_NUMBER, SLAVIC_INVOICE, STREET_ENDS,
-    STREETS, TAXES, UNITS,
+    STREETS, SYMBOLS, TAXES, UNITS,
 };
 
 /// Words between a number and the one that says what it is.
@@ -106,6 +106,10 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         if matches!(word, "C" | "С") && before.ends_with('/') {
             return Said::Other;
         }
+        // `VS 2026001 KS 0308 SS 1`: the other symbols of one payment.
+        if SYMBOLS.contains(&word) && has_variable_symbol(line) {
+            return Said::Other;
+        }
         // `FAKTURA VAT NR`, `F-VAT`, `RACUN ST.`: the kind of the invoice, or a word for a number.
         if TAXES.contains(&word) && is_slavic_invoice(before) {
             return Said::Invoice;
@@ -133,6 +137,27 @@ pub(super) fn said_before(line: &str, from: usize) -> Said {
         head = before;
     }
     Said::Nothing
+}
+
+/// Whether a line has a variable symbol in it, as Czech and Slovak banks write it: `VS2026001`.
+fn has_variable_symbol(line: &str) -> bool {
+    line.match_indices("VS").any(|(at, name)| {
+        let (head, tail) = (line.get(..at), line.get(at.saturating_add(name.len())..));
+        let begins = head.is_some_and(|head| !head.ends_with(|c: char| c.is_alphanumeric()));
+        let tail = tail.unwrap_or_default().trim_start_matches([' ', ':', '.', '-', '/']);
+        begins && tail.starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+/// `VS 2026001 KS 0308`: what is behind is another symbol, with its own number.
+pub(super) fn is_symbol_behind(line: &str, at: (usize, usize)) -> bool {
+    let tail = line.get(at.1..).unwrap_or_default().trim_start_matches([' ', '/', ',', ';']);
+    let numbered = |rest: &str| {
+        let rest = rest.trim_start_matches([' ', ':', '.', '-']);
+        rest.starts_with(|c: char| c.is_ascii_digit())
+    };
+    has_variable_symbol(line)
+        && SYMBOLS.iter().any(|name| tail.strip_prefix(name).is_some_and(numbered))
 }
 
 /// `FAKTURA` and its like stand right before.

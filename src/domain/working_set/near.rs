@@ -1,6 +1,8 @@
 //! What words with one mistake in them may mean.
 
-use super::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
+use super::{
+    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, Miss, OpenInvoice, Stop, WorkingSet,
+};
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::folded_key;
 use crate::domain::matching::fold;
@@ -55,12 +57,17 @@ impl WorkingSet {
     }
 
     /// The same, but only those with exactly `due` due. Where few invoices have that, they are
-    /// compared with the word here: its neighbours are many, and looked up one by one.
+    /// compared with the word here: its neighbours are many, and looked up one by one. Digits
+    /// without their letters are compared with few invoices only, and never looked up.
     ///
     /// # Errors
     /// As [`Self::near`].
     pub fn near_with(&self, word: &Word, due: Money) -> Result<Vec<BookEntry>, Stop> {
         let entries = self.book(due)?;
+        if word.is_slip() {
+            let few = entries.len() < BOOK_COUNT_MAX;
+            return Ok(if few { meant(word, entries) } else { Vec::new() });
+        }
         let listed = self.book.get(&(due.currency(), due.to_micros()?));
         let few = listed.is_some_and(|list| list.len() < BOOK_COUNT_MAX);
         if few && entries.len() < BOOK_COUNT_MAX && !may_be_reference(word) {
@@ -87,6 +94,13 @@ impl WorkingSet {
     ) -> Result<Vec<BookEntry>, Stop> {
         let currency = free.currency();
         let entries = self.oldest(account, currency)?;
+        if word.is_slip() {
+            // Of more equal invoices not all are here in full.
+            let equal = entries.iter().filter(|entry| entry.due == free).count();
+            let few = entries.len() < BOOK_OLDEST_MAX && equal <= EXACT_MIN;
+            let entries = entries.iter().map(OpenInvoice::entry);
+            return Ok(if few { meant(word, entries) } else { Vec::new() });
+        }
         let listed = self.oldest.get(&(account.clone(), currency));
         let few = listed.is_some_and(|list| list.len() < BOOK_OLDEST_MAX);
         if few && entries.len() < BOOK_OLDEST_MAX && !may_be_reference(word) {
@@ -112,7 +126,10 @@ impl WorkingSet {
 /// Of these invoices those whose number is a neighbour of the word, by their ids as everywhere.
 fn meant(word: &Word, entries: impl IntoIterator<Item = BookEntry>) -> Vec<BookEntry> {
     let variants = word.variants();
-    let near = |entry: &BookEntry| variants.contains(&folded_key(&entry.invoice_id));
+    let near = |entry: &BookEntry| {
+        let key = folded_key(&entry.invoice_id);
+        variants.contains(if word.is_slip() { fold::digits(&key) } else { key.as_str() })
+    };
     let mut found: Vec<BookEntry> = entries.into_iter().filter(near).collect();
     found.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
     found

@@ -10,7 +10,8 @@ use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
 use crate::domain::working_set::{
-    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, HELD_MAX, Miss, OpenInvoice, WorkingSet,
+    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, HELD_MAX, Miss, OpenInvoice,
+    WorkingSet,
 };
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -48,6 +49,7 @@ async fn exact(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let (mut accounts, mut currencies, mut dues, mut limits) = (vec![], vec![], vec![], vec![]);
+    let least = i64::try_from(EXACT_MIN).unwrap_or(i64::MAX);
     for miss in misses {
         if let Miss::Exact(account, currency, due) = miss {
             let same = needs.same_amount.get(&(currency.clone(), *due)).copied().unwrap_or(0);
@@ -55,7 +57,7 @@ async fn exact(
             currencies.push(currency.clone());
             dues.push(*due);
             // Each payment of the batch may take one, and two more show whether there is a rival.
-            limits.push(same.saturating_add(8));
+            limits.push(same.saturating_add(least));
             let key = (account.clone(), rows::currency(currency)?, *due);
             set.exact.insert(key, Vec::new());
         }

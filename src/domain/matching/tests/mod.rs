@@ -18,3 +18,4 @@ mod several;
 mod typos;
 mod watched;
 mod written;
+mod years;

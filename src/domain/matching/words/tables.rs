@@ -2,17 +2,18 @@
 
 /// What says of a number that it is an invoice's.
 pub(super) const INVOICE: &str = "INV INVS INVOICE INVOICES BILL RECHNUNG RECHNUNGEN RECHNUNGS \
-    RECHNR RECHN RNR FACTURE FACTURES FACTURA FACTURAS FATTURA FATTURE FACTUUR FACTUREN FAKTURA \
-    KID FATURA FATURAS FAKTUR FAKTURY FACT FACTURANR FACTURENR FACTUURNR FACTUURNUMMER \
-    FACTUURNUM FAKTURANR FAKTURANUMMER FAKTURNR RECHNUNGSNR RECHNUNGSNUMMER REGNING REGNINGSNR \
-    LASKU LASKUN LASKUNRO LASKUNUMERO FAKTURU INVOIS TAGIHAN ΤΙΜΟΛΟΓΙΟ ΤΙΜΟΛΟΓΙΟΥ ФАКТУРА \
-    ФАКТУРЫ ФАКТУРЕ فاتورة الفاتورة חשבונית";
+    RECHNR RECHN RNR FACTURE \
+    FACTURES FACTURA FACTURAS FATTURA FATTURE FACTUUR FACTUREN FAKTURA KID VS VARSYMBOL VARSYM \
+    VARIABILNI VARIABILNY FATURA FATURAS FAKTUR FAKTURY FACT FACTURANR FACTURENR FACTUURNR \
+    FACTUURNUMMER FACTUURNUM FAKTURANR FAKTURANUMMER FAKTURNR RECHNUNGSNR RECHNUNGSNUMMER \
+    REGNING REGNINGSNR LASKU LASKUN LASKUNRO LASKUNUMERO FAKTURU INVOIS TAGIHAN ΤΙΜΟΛΟΓΙΟ \
+    ΤΙΜΟΛΟΓΙΟΥ ФАКТУРА ФАКТУРЫ ФАКТУРЕ فاتورة الفاتورة חשבונית";
 /// Those that mean an account as well, behind some words.
 pub(super) const AMBIGUOUS: &str = "СЧЕТ СЧЕТУ СЧЕТА РАХУНОК РАХУНКУ RACUN RACUNU SZAMLA RG";
-/// Those that mean an invoice only with a German word for a number behind them: `RG` is a person in
-/// Brazil, and `Re:` begins any letter.
-pub(super) const SHORT: &str = "RG RE";
-pub(super) const SHORT_NUMBER: [&str; 3] = ["NR", "NUMMER", "NRN"];
+/// Those that mean an invoice only with a word for a number behind them: `RG` is a person in
+/// Brazil, and `Re:` begins any letter; `var. symbol`.
+pub(super) const SHORT: &str = "RG RE VAR";
+pub(super) const SHORT_NUMBER: [&str; 4] = ["NR", "NUMMER", "NRN", "SYMBOL"];
 /// Behind these they mean an account.
 pub(super) const ACCOUNT_SENSE: &str = "ЛИЦЕВОИ ЛИЦЕВОГО ЛИЦЕВОМУ ЛИЦ РАСЧЕТНЫИ РАСЧЕТНОГО \
     РАСЧЕТНОМУ РАСЧ БАНКОВСКИИ БАНКОВСКОГО ТЕКУЩИИ ТЕКУЩЕГО ЛИЧНЫИ НА СО С НОМЕР ОСОБОВИИ \
@@ -30,7 +31,7 @@ pub(super) const NUMBER: &str = "NO NOS NR NRS NRO NUM NUMS NUMBER NUMBERS NUMME
 pub(super) const FILLERS: &str = "N C ID IDS CODE CODIGO CODICE KOD KODE REF REFERENCE ENDING DE \
     DU \
     DES DEL DELLA DI DA DO OF THE LE LA LES EL IS REG REGISTRATION YOUR MY OUR VOTRE NOTRE IHRE \
-    IHR UNSERE UNSER SU TU NOMOR NOM NUMBE NUMARASI KENNUNG НОМЕР НОМЕРУ מספר מס";
+    IHR UNSERE UNSER SU TU SYMBOL SYMB SYM NOMOR NOM NUMBE NUMARASI KENNUNG НОМЕР НОМЕРУ מספר מס";
 pub(super) const NUMBER_BESIDE: &str =
     "番号 番號 編號 编号 号码 號碼 号 號 第 번호 NO. NO เลขที่ หมายเลข رقم";
 
@@ -39,6 +40,8 @@ pub(super) const NUMBER_BESIDE: &str =
 pub(super) const SLAVIC_INVOICE: &str =
     "FAKTURA FAKTURY FAKTURE FAKTURU FAKT F FV RACUN RACUNA RACUNU PREDRACUN RACHUNEK RACHUNKU";
 pub(super) const TAXES: [&str; 5] = ["VAT", "DPH", "DDV", "PDV", "ST"];
+/// Symbols of Czech and Slovak payments that are no number of an invoice, beside a variable symbol.
+pub(super) const SYMBOLS: [&str; 2] = ["KS", "SS"];
 /// Papers that some call a bill: the number is looked for, and proves nothing.
 pub(super) const PAPER: &str = "RECEIPT QUITTUNG QUITTUNGS QUITTUNGSNR RECU QUITTANCE RECIBO \
     RICEVUTA BON BONNR KASSABON KVITTO KVITTERING KUITTI PARAGON MAKBUZ FIS STRUK RESIT ЧЕК ЧЕКА \
@@ -62,7 +65,7 @@ pub(super) const OTHER: &[&str] = &[
     // People and companies.
     "CUSTOMER CUST CUSTNO CUSTID CLIENT SUBSCRIBER MEMBER MEMBERSHIP PATIENT STUDENT EMPLOYEE \
      STAFF USER USERID LOGIN PASSPORT NRIC FIN UEN VAT GST TAX TIN EIN SSN ABN ACN CRN COMPANY \
-     LICENCE LICENSE",
+     LICENCE LICENSE KONSTANTNI KONSTANTNY SPECIFICKY KONSTSYMBOL SPECSYMBOL",
     "KUNDE KUNDEN KUNDENNR KUNDENNUMMER KUNDENKONTO KDNR KD MITGLIED MITGLIEDS MITGLIEDSNR \
      MITGLIEDSNUMMER MITGLNR DEBITOR DEBITOREN DEBITORENNR DEBITORENNUMMER DEBITORNR TEILNEHMER \
      TEILNEHMERNR STEUER STEUERNR STEUERNUMMER STNR ST USTID USTIDNR UST HRB AUSWEIS AUSWEISNR \
