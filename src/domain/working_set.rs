@@ -13,6 +13,7 @@ mod held;
 pub mod lookalikes;
 pub mod lots;
 mod missing;
+mod namesakes;
 mod near;
 pub mod owners;
 pub mod pending;
@@ -53,6 +54,7 @@ pub const BOOK_COUNT_MAX: usize = 11;
 
 pub use held::HELD_MAX;
 pub use missing::BEYOND_LIMIT;
+pub use namesakes::NAMESAKES_MAX;
 
 /// A bank transaction that was recorded before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub enum Miss {
     Book(String, i64),
     /// Payable invoices whose reference or number is this word but for one typing mistake.
     Near(Word),
+    /// Customers that share this name, as [`names::key`](super::matching::names::key) has it.
+    Namesakes(String),
     /// Payments of an account in a currency that have money left.
     Held(AccountId, String),
     /// More lots of an account in a currency than the so many that were read for this walk.
@@ -193,6 +197,7 @@ pub struct WorkingSet {
     pub near: Shared<HashMap<Word, Vec<BookEntry>>>,
     /// Names of the customers in `book` and `near`: they are compared, and only suggest.
     pub names: Shared<HashMap<AccountId, String>>,
+    pub namesakes: Shared<HashMap<String, Vec<AccountId>>>,
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,

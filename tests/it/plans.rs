@@ -310,6 +310,7 @@ const ASKED: &[(&str, &str)] = &[
          64",
     ),
     ("load_held", "ARRAY['BIG'], ARRAY['SGD'], 34"),
+    ("load_namesakes", "ARRAY['NOBODY'], 8"),
     ("load_near", "ARRAY['RF'], ARRAY['INV-B-1'], ARRAY['1']"),
     ("load_oldest", "ARRAY['BIG'], ARRAY['SGD'], 64"),
     ("load_parked_returns", "ARRAY['SG-DBS-001'], ARRAY['reversal:ORPHAN-1']"),

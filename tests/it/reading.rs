@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 use topup::domain::matching::fold::fold;
+use topup::domain::matching::names;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{bank, credit_saying, invoice, with};
+use crate::harness::records::{account, bank, credit_saying, invoice, with};
 
 async fn create(direct: &mut Direct, id: &str, amount: &str) {
     let data = invoice(id, "ACC-1", amount);
@@ -59,6 +60,84 @@ async fn the_database_folds_ids_as_the_worker_folds_texts() {
     for (id, folded) in ids.iter().zip(folded) {
         assert_eq!(fold(id), folded, "{id}");
     }
+}
+
+#[tokio::test]
+async fn the_database_compares_names_as_the_worker_does() {
+    let direct = Direct::new("reading_names").await;
+    let mut given: Vec<String> = [
+        "Acme Trading Pte. Ltd.",
+        "TRADING, ACME",
+        "Müller & Söhne GmbH",
+        "MUELLER SOEHNE",
+        "ООО «Ромашка»",
+        "ромашка",
+        "Ёлка",
+        "O'Brien",
+        "O’Brien \"Pub\"",
+        "株式会社山田",
+        "ｶ)ﾔﾏﾀﾞ",
+        "Pte Ltd",
+        "Ørsted A/S",
+        "Straße-Weg  Đà",
+        "A\tb\u{a0}c·d–e",
+        "Çelik Ticaret A.Ş.",
+        "شركة النور",
+        "אור בע\"מ",
+        "",
+    ]
+    .map(str::to_owned)
+    .into();
+    // Each kind of company: if one is left out here, it is in no name.
+    given.extend(names::company_words().map(|word| format!("Zorn {word} Anton")));
+    let query = sqlx::query_scalar("SELECT name_key(name) FROM unnest($1::text[]) AS name");
+    let keys: Vec<String> =
+        query.bind(&given).fetch_all(direct.pipeline.pool()).await.expect("keys");
+    for (name, key) in given.iter().zip(keys) {
+        assert_eq!(names::key(name), key, "{name}");
+    }
+    assert_eq!(names::key("Acme Trading Pte. Ltd."), names::key("trading ACMÉ limited"));
+}
+
+/// The name is asked for by index, beside what the batch itself says of customers.
+#[tokio::test]
+async fn a_name_that_two_customers_share_is_no_witness_of_a_number() {
+    let mut direct = Direct::new("reading_shared").await;
+    for (customer, name) in
+        [("ACC-1", "Acme Trading Pte Ltd"), ("ACC-2", "Globex"), ("ACC-3", "Globex Inc")]
+    {
+        let data = with(account(customer), &json!({ "name": name }));
+        let item = direct.command(&format!("a-{customer}"), "account.upsert", &data);
+        direct.applied(item).await;
+    }
+    create(&mut direct, "4711", "61.17").await;
+    create(&mut direct, "4712", "61.17").await;
+    create(&mut direct, "4713", "61.17").await;
+    let data = invoice("5711", "ACC-2", "61.17");
+    let item = direct.command("c-5711", "invoice.create", &data);
+    direct.applied(item).await;
+    let paying = |id: &str, number: &str, name: &str| {
+        let debtor = json!({ "debtor": { "name": name } });
+        with(credit_saying(id, "61.17", &format!("topup {number}")), &debtor)
+    };
+    let told = receive(&mut direct, &[paying("T1", "4711", "ACME TRADING")]).await;
+    assert_eq!(told[0], ("allocated".to_owned(), String::new()));
+    let told = receive(&mut direct, &[paying("T2", "5711", "GLOBEX LTD")]).await;
+    assert_eq!(told[0], ("parked".to_owned(), "5711".to_owned()));
+    // A namesake of the same batch counts, and so does one of before.
+    let data = with(account("ACC-4"), &json!({ "name": "ACME Trading Limited" }));
+    let namesake = direct.command("a-ACC-4", "account.upsert", &data);
+    let value = bank("b-T3", &paying("T3", "4712", "ACME TRADING"));
+    let money = direct.item(Topic::BankPayments, None, value.as_bytes());
+    for ended in direct.run(&[namesake, money]).await {
+        assert_eq!(ended.outcome, "applied");
+    }
+    receive(&mut direct, &[paying("T4", "4713", "ACME TRADING")]).await;
+    let sql = "SELECT string_agg(state, ' ' ORDER BY recorded_at, payment_id) FROM payments";
+    assert_eq!(direct.database.value(sql).await, "allocated parked parked parked");
+    let sql = "SELECT count(*) FROM decisions WHERE explanation
+                LIKE '%several customers have the payer%'";
+    assert_eq!(direct.database.value(sql).await, "3");
 }
 
 #[tokio::test]

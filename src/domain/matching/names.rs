@@ -181,6 +181,33 @@ pub fn proven_likeness(left: &str, right: &str) -> usize {
     apart.max(alike(&letters(&left), &letters(&right)))
 }
 
+/// Words that [`key`] leaves out of a name.
+pub fn company_words() -> impl Iterator<Item = &'static str> {
+    LEGAL_FORMS.into_iter().chain(PLAIN_WORDS)
+}
+
+/// The name by which customers are compared with each other, as the SQL function `name_key` has it:
+/// words in any order, without accents, marks and kinds of companies. Empty where nothing is left.
+#[must_use]
+pub fn key(name: &str) -> String {
+    let upper = |c: char| {
+        let mut upper = c.to_uppercase();
+        upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
+    };
+    let kept =
+        |c: &char| !matches!(c, '\u{300}'..='\u{36f}' | '.' | '\'' | '"' | '\u{2018}' | '\u{2019}');
+    let name: String = name.nfkd().map(upper).filter(kept).collect();
+    let name = name.replace("UE", "U").replace("OE", "O").replace("AE", "A");
+    let mark = |c: char| {
+        !c.is_ascii_alphanumeric() && c.is_ascii()
+            || matches!(c, '\u{80}'..='\u{bf}' | '\u{2000}'..='\u{206f}')
+    };
+    let mut words: Vec<&str> = name.split(mark).filter(|word| says_which(word)).collect();
+    words.sort_unstable();
+    words.dedup();
+    words.join(" ")
+}
+
 fn alike(left: &[char], right: &[char]) -> usize {
     let longest = left.len().max(right.len());
     if left.is_empty() || right.is_empty() {

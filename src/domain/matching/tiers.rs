@@ -21,6 +21,8 @@ use crate::domain::money::Money;
 use crate::domain::payment::ParkReason;
 use crate::domain::working_set::{BookEntry, Stop, WorkingSet};
 
+/// A note of an explanation; `payments explain` prints it as it is.
+const SHARED: &str = "several customers have the payer's name, so it speaks for none of them";
 /// Customers of suggestions whose next invoice has a parked payment looked at again.
 const SUGGESTED_WATCHED_MAX: usize = 3;
 /// Words of a text that are watched for an invoice that is not known yet.
@@ -268,11 +270,17 @@ impl<'a> Matching<'a> {
         let beside = named
             .iter()
             .any(|(id, (_, other))| other.account_id == *owner && !self.doubtful.contains(id));
-        let witnessed = payer || beside || self.is_same_name(&entry_of(invoice));
-        if !witnessed {
-            self.explanation.notes.push(self.doubt(&invoice.invoice_id));
+        if payer || beside {
+            return true;
         }
-        witnessed
+        // A name that two customers share names neither of them.
+        let named = self.is_same_name(&entry_of(invoice));
+        let shared = named && self.set.shares_name(owner);
+        if !named || shared {
+            let doubt = self.doubt(&invoice.invoice_id);
+            self.explanation.notes.extend([doubt].into_iter().chain(shared.then_some(SHARED)));
+        }
+        named && !shared
     }
 
     /// matching §4: the state of the invoice against the amount.

@@ -10,8 +10,8 @@ use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
 use crate::domain::working_set::{
-    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, HELD_MAX, Miss, OpenInvoice,
-    WorkingSet,
+    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, HELD_MAX, Miss, NAMESAKES_MAX,
+    OpenInvoice, WorkingSet,
 };
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -32,6 +32,7 @@ pub async fn misses(
     oldest(tx, misses, set).await?;
     book(tx, misses, set).await?;
     near(tx, misses, set).await?;
+    namesakes(tx, misses, set).await?;
     held(tx, misses, set).await?;
     super::lots::misses(tx, misses, set).await?;
     let listed = set.exact.values().flatten();
@@ -170,6 +171,30 @@ async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
             account_id,
             amount_due: Money::from_micros(due, currency),
         });
+    }
+    Ok(())
+}
+
+async fn namesakes(
+    tx: &mut Tx<'_>,
+    misses: &[Miss],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let mut asked = Vec::new();
+    for miss in misses {
+        if let Miss::Namesakes(name) = miss {
+            asked.push(name.clone());
+            set.namesakes.insert(name.clone(), Vec::new());
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let limit = i64::try_from(NAMESAKES_MAX).unwrap_or(i64::MAX);
+    let query = sqlx::query(sql!("load_namesakes")).bind(asked).bind(limit);
+    for row in query.fetch_all(&mut **tx).await? {
+        let found = set.namesakes.entry(row.try_get(0)?).or_default();
+        found.push(AccountId::trusted(row.try_get(1)?));
     }
     Ok(())
 }

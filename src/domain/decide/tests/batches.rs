@@ -11,17 +11,19 @@ use crate::domain::ids::{AccountId, AllocationId, IdBlock, PaymentId};
 use crate::domain::input::{Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::domain::invoice::{Invoice, folded_key};
 
-use crate::domain::matching::fold;
 use crate::domain::matching::near::Word;
 use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
 use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
+use crate::domain::matching::{fold, names};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::split::SplitPayment;
 use crate::domain::testkit::{account, currency, reloaded};
 use crate::domain::usage::{Lot, Usage};
 use crate::domain::working_set::lots::{Reach, Walk, order};
-use crate::domain::working_set::{BOOK_COUNT_MAX, BookEntry, Miss, OpenInvoice, Stop, WorkingSet};
+use crate::domain::working_set::{
+    BOOK_COUNT_MAX, BookEntry, Miss, NAMESAKES_MAX, OpenInvoice, Stop, WorkingSet,
+};
 
 const RECORDS: usize = 60;
 const BATCH: usize = 9;
@@ -89,6 +91,11 @@ fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
             // As many more as a batch may use up.
             entries.truncate(BOOK_COUNT_MAX + BATCH);
             set.book.insert((currency(&code), micros), entries);
+        }
+        Miss::Namesakes(name) => {
+            let named = |a: &&Account| a.name.as_deref().is_some_and(|n| names::key(n) == name);
+            let found = before.accounts.values().filter(named).map(|a| a.account_id.clone());
+            set.namesakes.insert(name.clone(), found.take(NAMESAKES_MAX).collect());
         }
         Miss::Held(account_id, code) => {
             let mut world = before.clone();

@@ -87,6 +87,39 @@ fn edge_67_two_customers_with_the_payers_name_are_none() {
     }
 }
 
+/// A doubtful number, the amount, and a name: the name is a witness only where it is that of one
+/// customer.
+#[test]
+fn edge_67_a_name_that_two_customers_share_is_no_witness_of_a_number() {
+    for (theirs, paid) in [
+        ("Acme Trading Pte Ltd", false),
+        ("ACME TRADING", false),
+        ("Trading Acme Limited", false),
+        ("Acmé Trading Inc.", false),
+        ("Acme Foods", true),
+        ("Globex", true),
+    ] {
+        for text in ["topup 4711", "004711", "invoice 04711"] {
+            let mut desk = Desk::with_customers(Policy::default());
+            for (id, name) in [("A", "Acme Trading Pte. Ltd."), ("B", theirs)] {
+                let mut named = upsert(id);
+                named.name = name.to_owned();
+                desk.apply(Command::UpsertAccount(named));
+            }
+            desk.invoice("4711", "A", "100");
+            let bank = BankTransaction {
+                debtor_name: Some("ACME TRADING PTE LTD".to_owned()),
+                ..credit_saying("1", "100", &[text])
+            };
+            desk.receive(bank);
+            let got = (!desk.pays("1").is_empty(), desk.suggested("1").first() == Some(&"4711"));
+            assert_eq!(got, (paid, !paid), "{theirs}: {text}");
+            let notes = &desk.decision("1").explanation.notes;
+            assert_eq!(notes.iter().any(|note| note.contains("several customers")), !paid);
+        }
+    }
+}
+
 #[test]
 fn edge_69_an_alias_that_nobody_used_for_400_days_is_forgotten() {
     // The lessons are of 2026-11-02; 400 days later is 2027-12-07.
