@@ -306,8 +306,9 @@ async fn tell_states(
     let (group, owner) = (&pipeline.settings().group, &pipeline.settings().owner);
     let mut told: Vec<PartitionState> = Vec::new();
     let mut told_at = Instant::now();
+    let mut shown = kafka::Shown::default();
     while !*stop.borrow() {
-        let now = states(&status());
+        let now = states(&shown.of(&status(), Instant::now()));
         let gone = told.iter().filter(|old| {
             old.state != LEFT
                 && !now.iter().any(|s| (&s.topic, s.partition) == (&old.topic, old.partition))
@@ -360,14 +361,14 @@ async fn count_partitions(
 
 const LEFT: &str = "left";
 
-fn states(status: &kafka::ConsumerStatus) -> Vec<PartitionState> {
+fn states(partitions: &[kafka::PartitionStatus]) -> Vec<PartitionState> {
     let state = |partition: &kafka::PartitionStatus| PartitionState {
         topic: partition.topic.as_ref().to_owned(),
         partition: partition.partition,
         state: partition.phase.word(),
         reason: partition.phase.reason().to_owned(),
     };
-    status.partitions.iter().map(state).collect()
+    partitions.iter().map(state).collect()
 }
 
 /// Releases and expires waiting commands, on time and when something they may need has come; and
