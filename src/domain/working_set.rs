@@ -198,6 +198,8 @@ pub struct WorkingSet {
     /// Names of the customers in `book` and `near`: they are compared, and only suggest.
     pub names: Shared<HashMap<AccountId, String>>,
     pub namesakes: Shared<HashMap<String, Vec<AccountId>>>,
+    /// Customers that were described since this was loaded, by the same key; of a complete set all.
+    called: Shared<HashMap<String, BTreeSet<AccountId>>>,
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,

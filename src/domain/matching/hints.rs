@@ -271,12 +271,22 @@ impl<'a> Matching<'a> {
     }
 
     /// R4 without a known payer: an invoice of another customer with the same amount, whose number
-    /// differs by one digit, is a rival, unless the payer's name speaks against it.
+    /// differs by one digit, or whose digits the text has as well, is a rival, unless the payer's
+    /// name speaks against it.
     pub(super) fn has_neighbour(&mut self, invoice: &Invoice) -> Result<bool, Stop> {
         if self.known.is_some() {
             return Ok(false);
         }
         let mut rivals = self.set.near(&Word::Neighbour(number_key(&invoice.invoice_id)))?;
+        let key = folded_key(&invoice.invoice_id);
+        let own_digits = fold::digits(&key);
+        for word in super::text::digits(self.subject.bank) {
+            if !matches!(&word, Word::Digits(digits) if digits == own_digits) {
+                rivals.extend(self.set.near(&word)?);
+            }
+        }
+        rivals.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        rivals.dedup_by(|left, right| left.invoice_id == right.invoice_id);
         rivals.retain(|entry| {
             entry.account_id != invoice.account_id && entry.amount_due == self.subject.free
         });

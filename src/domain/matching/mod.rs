@@ -13,6 +13,7 @@ mod hints;
 mod joined;
 mod learned;
 mod named;
+mod named_payer;
 pub mod names;
 pub mod near;
 pub mod numbers;

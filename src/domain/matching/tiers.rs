@@ -59,7 +59,8 @@ pub fn decide_match(
         advice: None,
         awaited: BTreeSet::new(),
     };
-    let (rule, outcome) = matching.run()?;
+    let step = matching.run()?;
+    let (rule, outcome) = matching.unless_another_is_named(step)?;
     let account = matching.account.clone().or_else(|| matching.known.clone());
     let watches = matching.watches(&outcome, account.as_ref());
     // Several words of a text may mean one invoice: it is one choice.

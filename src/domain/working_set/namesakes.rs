@@ -1,13 +1,23 @@
-//! Customers that share a name: it names none of them.
+//! Customers by their names: one that several share names none of them.
+
+use std::collections::BTreeSet;
 
 use super::{Miss, WorkingSet};
 use crate::domain::ids::AccountId;
 use crate::domain::matching::names;
 
-/// So many customers of one name are read: one beside its own is all that is asked for.
+/// So many customers of one name are read: no more are looked at.
 pub const NAMESAKES_MAX: usize = 8;
 
 impl WorkingSet {
+    /// Customers whose name is `key`, as [`names::key`] has it; up to [`NAMESAKES_MAX`].
+    ///
+    /// None, and a miss is noted, when they were not loaded.
+    #[must_use]
+    pub fn named(&self, key: &str) -> BTreeSet<AccountId> {
+        self.known_by(key).unwrap_or_default()
+    }
+
     /// Whether another customer has the name of this one.
     ///
     /// True, and a miss is noted, when that was not loaded.
@@ -17,18 +27,36 @@ impl WorkingSet {
         if key.is_empty() {
             return false;
         }
-        let loaded = match (self.namesakes.get(&key), self.complete) {
-            (Some(listed), _) => listed.as_slice(),
-            (None, true) => Default::default(),
+        self.known_by(&key).is_none_or(|named| named.iter().any(|id| id != account))
+    }
+
+    fn known_by(&self, key: &str) -> Option<BTreeSet<AccountId>> {
+        let mut found: BTreeSet<AccountId> = match (self.namesakes.get(key), self.complete) {
+            (Some(listed), _) => listed.iter().cloned().collect(),
+            (None, true) => BTreeSet::new(),
             (None, false) => {
-                self.misses(Miss::Namesakes(key));
-                return true;
+                self.misses(Miss::Namesakes(key.to_owned()));
+                return None;
             }
         };
-        // What is loaded may be called otherwise by now, or be new.
-        let known = self.accounts.iter().filter(|(id, _)| *id != account);
-        let mut known = known.filter_map(|(_, known)| known.name.as_deref());
-        let unknown = |id: &AccountId| id != account && !self.accounts.contains_key(id);
-        loaded.iter().any(unknown) || known.any(|name| names::key(name) == key)
+        // What was loaded may be called otherwise by now.
+        let name = |id: &AccountId| self.accounts.get(id).and_then(|known| known.name.as_deref());
+        found.retain(|id| name(id).is_none_or(|name| names::key(name) == key));
+        found.extend(self.called.get(key).into_iter().flatten().cloned());
+        Some(found.into_iter().take(NAMESAKES_MAX).collect())
+    }
+
+    pub(super) fn note_name(&mut self, account_id: &AccountId, was: Option<&str>, name: &str) {
+        if was == Some(name) && !self.complete {
+            return;
+        }
+        let before = was.map(names::key);
+        if let Some(called) = before.and_then(|key| self.called.get_mut(&key)) {
+            called.remove(account_id);
+        }
+        let key = names::key(name);
+        if !key.is_empty() {
+            self.called.entry(key).or_default().insert(account_id.clone());
+        }
     }
 }

@@ -18,10 +18,11 @@ impl WorkingSet {
             .accounts
             .entry(account_id.clone())
             .or_insert_with(|| Account::named_by_a_record(account_id.clone()));
-        account.name = Some(upsert.name.clone());
+        let was = account.name.replace(upsert.name.clone());
         if let Some(name) = &upsert.time_zone {
             account.time_zone = account::zone(name);
         }
+        self.note_name(account_id, was.as_deref(), &upsert.name);
         if let Some(levels) = &upsert.balance_levels {
             self.set_levels(account_id, levels);
         }

@@ -9,6 +9,7 @@ mod identity;
 mod learned;
 mod loose;
 mod named;
+mod named_payer;
 mod policies;
 mod practice;
 mod reading;
