@@ -144,7 +144,11 @@ impl Pipeline {
         at: DateTime<Utc>,
     ) -> Result<Option<Written>, StoreError> {
         let turn = self.turn_unless(on_trial).await;
-        let tried = self.try_one(item, at).await;
+        let mut tried = self.try_one(item, at).await;
+        if tried.as_ref().is_err_and(StoreError::is_race) {
+            // A person's command, or another worker, did it meanwhile: seen anew, it may be gone.
+            tried = self.try_one(item, at).await;
+        }
         drop(turn);
         match tried {
             Ok(written) => {

@@ -298,7 +298,9 @@ async fn a_word_on_void_candidates_is_an_ordinary_command() {
     let flag = topup(&world, &["jobs", "run", "flag-void-candidates"]);
     assert!(verbs::said(&flag).contains("3 flagged"), "{}", verbs::said(&flag));
 
-    let confirm = ["void-candidates", "confirm", "GONE", "NONE", "--reason", "customer left"];
+    // It came since, and is none.
+    world.applied("FRESH", "invoice.create", "OF-GONE", invoice("FRESH", "OF-GONE", "7.00")).await;
+    let confirm = ["void-candidates", "confirm", "GONE", "FRESH", "--reason", "customer left"];
     let rows = "SELECT (SELECT count(*) FROM inbox) || ' ' || (SELECT count(*) FROM outbox)
                  || ' ' || (SELECT count(*) FROM operator_commands)";
     let before = world.value(rows).await;
@@ -308,6 +310,11 @@ async fn a_word_on_void_candidates_is_an_ordinary_command() {
         assert!(verbs::said(&dry).contains(part), "{part}: {}", verbs::said(&dry));
     }
     assert_eq!(world.value(rows).await, before, "a dry run wrote");
+    // A list with a mistyped one ends before anything is done.
+    let mistyped = ["void-candidates", "confirm", "GONE", "NONE", "--reason", "x", "--yes"];
+    let none = topup(&world, &mistyped);
+    assert!(verbs::said(&none).contains("there is no invoice `NONE`"), "{}", verbs::said(&none));
+    assert_eq!(world.value(rows).await, before, "a mistyped list wrote");
     let silent = topup(&world, &["void-candidates", "confirm", "GONE", "--yes"]);
     assert_eq!(silent.status.code(), Some(2), "a void needs a reason");
     let told = done(&world, &["void-candidates", "confirm", "GONE", "--reason", "customer left"]);
