@@ -14,7 +14,38 @@ use crate::domain::working_set::terms::Terms;
 /// Days after the announced one within which a booking may be what is announced after it.
 pub const LATE_DAYS: Days = Days::new(7);
 
-type ByAmount = HashMap<Money, BTreeMap<BankKey, BankTransaction>>;
+/// Records by their amount; each is there once, though its amount may change.
+#[derive(Debug, Clone, Default)]
+struct ByAmount {
+    groups: HashMap<Money, BTreeMap<BankKey, BankTransaction>>,
+    amounts: HashMap<BankKey, Money>,
+}
+
+impl ByAmount {
+    fn of(&self, amount: Money) -> Option<&BTreeMap<BankKey, BankTransaction>> {
+        self.groups.get(&amount)
+    }
+
+    fn remove(&mut self, key: &BankKey) {
+        let Some(amount) = self.amounts.remove(key) else { return };
+        let Some(group) = self.groups.get_mut(&amount) else { return };
+        group.remove(key);
+        if group.is_empty() {
+            self.groups.remove(&amount);
+        }
+    }
+
+    /// Keeps a record or not, in place of what was kept of its key.
+    fn take(&mut self, record: &BankRecord, keep: bool) {
+        self.remove(&record.key);
+        if keep {
+            let bank = &record.transaction;
+            self.amounts.insert(record.key.clone(), bank.amount);
+            let group = self.groups.entry(bank.amount).or_default();
+            group.insert(record.key.clone(), bank.clone());
+        }
+    }
+}
 
 /// Pending records by their amount, and the bookings that no record announced.
 #[derive(Debug, Clone, Default)]
@@ -31,29 +62,25 @@ impl Pending {
         let bank = &record.transaction;
         let open =
             bank.status == EntryStatus::Pending && record.disposition == BankDisposition::NotBooked;
-        take(&mut self.pending, record, open);
+        self.pending.take(record, open);
     }
 
     /// Takes a booking that nothing announced.
     pub fn booked(&mut self, record: &BankRecord) {
-        take(&mut self.booked, record, record.transaction.status == EntryStatus::Booked);
+        self.booked.take(record, record.transaction.status == EntryStatus::Booked);
     }
 
     /// `pending` has announced what is booked as `by`.
     pub fn superseded(&mut self, pending: &BankKey, by: &BankKey) {
-        for (all, key) in [(&mut self.pending, pending), (&mut self.booked, by)] {
-            all.retain(|_, group| {
-                group.remove(key);
-                !group.is_empty()
-            });
-        }
+        self.pending.remove(pending);
+        self.booked.remove(by);
     }
 
     /// The record that announced `booked`. Of several that nobody could tell apart it is the first
     /// by key; if they differ in what they say, it is none.
     #[must_use]
     pub fn announced(&self, booked: &BankTransaction) -> Option<&BankKey> {
-        only_or_alike(self.pending.get(&booked.amount)?, |pending| is_same(pending, booked))
+        only_or_alike(self.pending.of(booked.amount)?, |pending| is_same(pending, booked))
     }
 
     /// What is booked already of that which `pending` announces: on its day, or in the week after.
@@ -61,20 +88,9 @@ impl Pending {
     pub fn announced_late(&self, pending: &BankTransaction) -> Option<&BankKey> {
         let from = pending.booking_date;
         let to = from.checked_add_days(LATE_DAYS).unwrap_or(from);
-        only_or_alike(self.booked.get(&pending.amount)?, |booked| {
+        only_or_alike(self.booked.of(pending.amount)?, |booked| {
             (from..=to).contains(&booked.booking_date) && is_same(pending, booked)
         })
-    }
-}
-
-/// Keeps a record or not, in place of what was kept of its key.
-fn take(all: &mut ByAmount, record: &BankRecord, keep: bool) {
-    let bank = &record.transaction;
-    if keep {
-        let group = all.entry(bank.amount).or_default();
-        group.insert(record.key.clone(), bank.clone());
-    } else if let Some(group) = all.get_mut(&bank.amount) {
-        group.remove(&record.key);
     }
 }
 

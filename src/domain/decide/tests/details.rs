@@ -94,6 +94,20 @@ fn edge_40_booked_under_another_id_than_announced() {
     assert_eq!(desk.model.set.payments.len(), 2);
 }
 
+/// What was announced over another amount is booked: it announces nothing any more, and what comes
+/// over the announced amount is other money.
+#[test]
+fn what_is_booked_over_another_amount_announces_nothing_any_more() {
+    let mut desk = Desk::new();
+    let of_payer = |id: &str, amount: &str| credit_from(id, amount, "PAYER");
+    desk.bank(announced(of_payer("1", "250")));
+    desk.bank(of_payer("1", "50"));
+    assert_eq!(disposition(&desk, "id:1"), BankDisposition::Payment);
+    desk.bank(of_payer("2", "250"));
+    assert_eq!(disposition(&desk, "id:1"), BankDisposition::Payment);
+    assert_eq!(disposition(&desk, "id:2"), BankDisposition::Payment);
+}
+
 #[test]
 fn edge_40_announced_without_an_id() {
     let nameless = BankTransaction { bank_transaction_id: None, ..credit_from("", "5", "PAYER") };
