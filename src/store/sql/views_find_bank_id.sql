@@ -10,6 +10,9 @@ WITH RECURSIVE banks (bank_account) AS (
 )
 SELECT t.payment_id
   FROM banks b
-  JOIN bank_transactions t ON t.bank_account = b.bank_account AND t.bank_key = 'id:' || $1
+ CROSS JOIN LATERAL (
+       -- OFFSET 0: by the key, never from all payments to this id.
+       SELECT o.payment_id FROM bank_transactions o
+        WHERE o.bank_account = b.bank_account AND o.bank_key = 'id:' || $1 OFFSET 0) t
  WHERE t.payment_id IS NOT NULL
  LIMIT 20
