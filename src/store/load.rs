@@ -211,8 +211,10 @@ impl Needs {
             }
             Command::ResolveReturn(resolve) => self.steps_back.add_resolved(resolve),
             Command::CancelCommand(cancel) => self.cancels.push(cancel.record.clone()),
+            Command::ReleasePayment(release) => {
+                self.steps_back.add_release(&release.payment_id);
+            }
             Command::CreateInvoice(_)
-            | Command::ReleasePayment(_)
             | Command::CloseAccount { .. }
             | Command::VoidInvoice { .. }
             | Command::KeepInvoice { .. }

@@ -124,6 +124,17 @@ async fn a_part_that_went_back_has_money_again() {
     direct.applied(item).await;
     let balance = "SELECT amount / 10000 FROM balances WHERE account_id = 'B'";
     assert_eq!(direct.database.value(balance).await, "-500");
+    // The rest comes back as well and is nobody's: it is paid out, in part, and then dismissed.
+    let item = undone(&mut direct, "Z-2", "R-2", "90.50");
+    direct.applied(item).await;
+    let data = json!({ "payment_id": SETTLED, "amount": "40.50", "reason": "not ours" });
+    let item = direct.command("p-1", "payment.refund", &data);
+    direct.applied(item).await;
+    let data = json!({ "payment_id": SETTLED, "reason": "not ours either" });
+    let item = direct.command("p-2", "payment.dismiss", &data);
+    direct.applied(item).await;
+    let whole = "SELECT state || ' ' || refunded / 10000 FROM payments WHERE origin = 'bank'";
+    assert_eq!(direct.database.value(whole).await, "removed 4050");
     direct.finish().await;
 }
 

@@ -72,7 +72,7 @@ pub(super) fn decide(recording: &mut Recording<'_>, command: &Command) -> Result
                 Some(_) => payment,
             };
             check_usable(&payment)?;
-            if payment.has_parts() {
+            if recording.set.holds_parts(payment_id)? {
                 return Err(Rejection::PaymentSplit.into());
             }
             reverse::remove(recording, &payment, reason.clone())?;

@@ -27,12 +27,17 @@ pub(super) fn payment(recording: &mut Recording<'_>, command: &ReleasePayment) -
         (None, Some(_)) => return Err(Rejection::PaymentNotAssigned.into()),
         (Some(_), _) => return Err(Rejection::AccountMismatch.into()),
     }
-    check_usable(&payment)?;
-    // What the bank takes back of a split payment must find all of it.
-    if payment.origin == PaymentOrigin::Split {
+    let holds = recording.set.holds_parts(&payment.payment_id)?;
+    // Where no part can be taken back the split is no reason: there is nothing to undo.
+    if holds || payment.state != PaymentState::Split {
+        check_usable(&payment)?;
+    }
+    // What the bank takes back of a split payment must find all of it. A part that went back and
+    // has money again is a payment like any other.
+    if payment.origin == PaymentOrigin::Split && payment.split.is_zero() {
         return Err(Rejection::PaymentIsPart.into());
     }
-    if payment.split.is_positive() {
+    if holds {
         return Err(Rejection::PaymentSplit.into());
     }
     let free = payment.unallocated()?;
@@ -85,8 +90,13 @@ fn refund(recording: &mut Recording<'_>, payment: &Payment, amount: Money, why: 
     let now = now.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
     // What is left waits as it did; it may still be matched.
     if unallocated.is_zero() {
-        let gone = now.allocated.is_zero();
-        let state = if gone { PaymentState::Returned } else { now.settled_state()? };
+        let state = if now.allocated.is_positive() {
+            now.settled_state()?
+        } else if now.has_parts() {
+            PaymentState::Split
+        } else {
+            PaymentState::Returned
+        };
         recording.add(Effect::SettlePayment {
             payment_id: payment_id.clone(),
             state,

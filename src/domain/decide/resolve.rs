@@ -95,11 +95,13 @@ fn take(
 }
 
 /// The command is about the customer of its first payment. One that is split may have none: then
-/// it is about one of those who have its parts.
+/// it is about one of those who have its parts, or had one before it went back.
 fn check_first(set: &WorkingSet, first: &Payment, command: &ResolveReturn) -> Result<()> {
     check_owner(first.account_id.as_ref(), &command.account_id)?;
     let parts = set.parts_with_money(&first.payment_id)?;
-    let mut owners = parts.iter().filter_map(|part| part.account_id.as_ref());
+    let ever = set.parts.get(&first.payment_id).into_iter().flatten();
+    let owner = |id: &PaymentId| set.payments.get(id).and_then(|part| part.account_id.as_ref());
+    let mut owners = ever.filter_map(owner);
     let nobodys = first.account_id.is_none() && !parts.is_empty();
     if nobodys && !owners.any(|owner| *owner == command.account_id) {
         return Err(Rejection::AccountMismatch.into());

@@ -56,6 +56,14 @@ impl WorkingSet {
         Ok(parts)
     }
 
+    /// Whether the payment has a part that can be taken back.
+    ///
+    /// # Errors
+    /// As [`Self::parts_of`].
+    pub fn holds_parts(&self, payment_id: &PaymentId) -> Result<bool, Stop> {
+        Ok(!self.parts_of(payment_id)?.is_empty())
+    }
+
     /// The parts that went back with the payment and have money again, as a return of their own was
     /// undone: the last one first. They are the payment's no more, and the bank knows but one.
     ///

@@ -69,6 +69,11 @@ impl StepsBack {
         self.commanded.insert(account_id.as_str().to_owned());
     }
 
+    /// A payment of which money is paid out, or that is said to be nobody's: it may have parts.
+    pub fn add_release(&mut self, payment_id: &PaymentId) {
+        self.payments.insert(payment_id.as_str().to_owned());
+    }
+
     pub fn add_resolved(&mut self, command: &ResolveReturn) {
         self.parked.insert(command.key.clone());
         if let ReturnWord::Take { payments, .. } = &command.word {

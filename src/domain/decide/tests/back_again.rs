@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
-use super::split::{SETTLED, disposition, parts, shared, sound};
+use super::commands::release;
+use super::split::{SETTLED, disposition, parts, refused, shared, sound};
 use crate::domain::effect::{BankDisposition, Effect, ReturnWaits};
 use crate::domain::input::Input;
 use crate::domain::matching::Policy;
 use crate::domain::matching::text::Tokens;
 use crate::domain::payment::{ParkReason, PaymentState};
+use crate::domain::rejection::Rejection;
 use crate::domain::testkit::{
-    Desk, allocate, assign, credit, money, parked, remove, returned, split, unreturned,
+    Desk, allocate, assign, credit, deallocate, money, parked, remove, returned, split, unreturned,
+    unsplit,
 };
 
 fn hundred() -> Desk {
@@ -131,4 +134,76 @@ fn a_return_that_was_not_decided_says_so() {
     assert!(waits);
     // It is tried again at once.
     assert_eq!(disposition(&desk, "2"), BankDisposition::Returned);
+}
+
+/// B's part gave 30 of its 40 by a person's word, then the bank took the other 70.50; it gives the
+/// 30 again, and the 70.50 if `all`. No part is left that could be taken back.
+fn parts_that_went_back(all: bool) -> Desk {
+    let mut desk = shared();
+    desk.bank(returned("2", "1", "30"));
+    let part = parts(&desk)[1].payment_id.clone();
+    desk.apply(super::split_returns::take("B", &[(part.as_str(), "")], None));
+    desk.bank(returned("3", "1", "70.50"));
+    desk.bank(unreturned("4", "2", "30"));
+    if all {
+        desk.bank(unreturned("5", "3", "70.50"));
+        assert_eq!(desk.state("1"), parked(ParkReason::SplitUndone));
+        assert_eq!(desk.payment_now("1").unallocated(), Ok(money("70.50")));
+    }
+    refused(&mut desk, unsplit(SETTLED, "B"), Rejection::PaymentNotSplit);
+    desk
+}
+
+#[test]
+fn what_is_free_of_a_payment_whose_parts_went_back_is_paid_back_or_dismissed() {
+    let mut desk = parts_that_went_back(true);
+    desk.apply(release(SETTLED, None, Some("20.50")));
+    assert_eq!(desk.state("1"), parked(ParkReason::SplitUndone));
+    sound(&desk);
+    desk.apply(release(SETTLED, None, Some("50")));
+    assert_eq!(desk.state("1"), PaymentState::Split);
+    sound(&desk);
+    let mut desk = parts_that_went_back(true);
+    desk.apply(release(SETTLED, None, None));
+    assert_eq!(desk.state("1"), PaymentState::Removed);
+    sound(&desk);
+    // All that was received goes back to the bank; the part gives what it has.
+    desk.bank(returned("6", "1", "100.50"));
+    assert_eq!(disposition(&desk, "6"), BankDisposition::Returned);
+    sound(&desk);
+    let mut desk = parts_that_went_back(true);
+    desk.apply(assign(SETTLED, "A"));
+    desk.apply(remove(SETTLED, "A"));
+    assert_eq!(desk.state("1"), PaymentState::Removed);
+    sound(&desk);
+}
+
+#[test]
+fn what_came_back_to_a_part_alone_is_paid_back_like_any_payments_money() {
+    let mut desk = parts_that_went_back(false);
+    // Nothing of the whole is here: no refusal points at a split that is not there.
+    refused(&mut desk, release(SETTLED, None, Some("1")), Rejection::NothingUnallocated);
+    let part = parts(&desk)[1].payment_id.clone();
+    desk.apply(deallocate(part.as_str(), "I2", "B"));
+    desk.apply(release(part.as_str(), Some("B"), Some("30")));
+    let paid = &parts(&desk)[1];
+    assert_eq!((paid.state, paid.refunded), (PaymentState::Returned, money("30")));
+    sound(&desk);
+    // A part that the payment can take back is not paid out.
+    let mut desk = shared();
+    let part = parts(&desk)[1].payment_id.clone();
+    refused(&mut desk, release(part.as_str(), Some("B"), Some("1")), Rejection::PaymentIsPart);
+}
+
+/// The payment has no customer: who has, or had, a part of it may speak for it.
+#[test]
+fn a_return_is_pointed_at_a_payment_by_who_ever_had_a_part_of_it() {
+    for owner in ["A", "B"] {
+        let mut desk = parts_that_went_back(true);
+        desk.bank(returned("2-2", "1", "60"));
+        let word = super::split_returns::take_of("reversal:2-2", owner, &[(SETTLED, "")], None);
+        desk.apply(word);
+        assert_eq!(desk.payment_now("1").unallocated(), Ok(money("10.50")));
+        sound(&desk);
+    }
 }

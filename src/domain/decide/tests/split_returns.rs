@@ -16,13 +16,17 @@ use crate::domain::testkit::{
 
 /// Those payments, each with so much, or with all that the return still lacks.
 pub(super) fn take(owner: &str, from: &[(&str, &str)], fee: Option<&str>) -> Command {
+    take_of("reversal:2", owner, from, fee)
+}
+
+pub(super) fn take_of(of: &str, owner: &str, from: &[(&str, &str)], fee: Option<&str>) -> Command {
     let amount = |text: &str| Amount::parse(text).expect("an amount");
     let one = |(id, text): &(&str, &str)| {
         (PaymentId::trusted(id), Some(text).filter(|text| !text.is_empty()).map(|t| amount(t)))
     };
     let payments = from.iter().map(one).collect();
     let word = ReturnWord::Take { payments, fee: fee.map(amount) };
-    let key = BankKey { bank_account: "OURS".to_owned(), key: "reversal:2".to_owned() };
+    let key = BankKey { bank_account: "OURS".to_owned(), key: of.to_owned() };
     Command::ResolveReturn(ResolveReturn { account_id: account(owner), key, word, reason: None })
 }
 
