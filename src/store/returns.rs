@@ -43,7 +43,8 @@ pub async fn page(
         let key = BankKey { bank_account: row.try_get(0)?, key: row.try_get(1)? };
         let (parked_at, due): (DateTime<Utc>, bool) = (row.try_get(2)?, row.try_get(4)?);
         let (place, tried_at) = (row.try_get(3)?, row.try_get(5)?);
-        let due = due.then(|| (tried_at, place, (key.clone(), parked_at)));
+        // Of those that were tried together, the one that is parked longest is first.
+        let due = due.then(|| (tried_at, parked_at.timestamp_micros(), (key.clone(), parked_at)));
         rows.push(Row { due, key, place });
     }
     Ok(stretch.found(rows))
