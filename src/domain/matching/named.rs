@@ -19,6 +19,8 @@ const LETTERS_LEFT_OUT: &str = "the text leaves out letters or digits of the inv
                                 the payer or the payer's name must speak for it as well";
 const OTHER_ZEROS: &str = "the text has other zeros than the invoice's number, so the payer or the \
                            payer's name must speak for it as well";
+const PLAIN: &str = "upstream's own number has no check digits, so the payer or the payer's name must \
+                     speak for it as well";
 const UNLIKE: &str = "the number is not written as the invoice's own, or may be a part of another, \
                       so the payer or the payer's name must speak for it as well";
 
@@ -151,8 +153,11 @@ impl<'a> Matching<'a> {
     /// Why the number that names the invoice needs a witness; `payments explain` prints it.
     pub(super) fn doubt(&self, id: &InvoiceId) -> &'static str {
         let key = fold::fold(id.as_str());
-        let mut numbers = self.subject.tokens.numbers.iter().flatten();
-        let Some(number) = numbers.find(|number| number.key == key) else { return UNLIKE };
+        let numbers = || self.subject.tokens.numbers.iter().flatten();
+        let Some(number) = numbers().find(|number| number.key == key) else {
+            let of_upstream = |number: &Number| self.set.by_upstream.get(&number.key) == Some(id);
+            return if numbers().any(of_upstream) { PLAIN } else { UNLIKE };
+        };
         if number.length() < number.word.len() {
             LETTERS_LEFT_OUT
         } else if number.is_bare() && number.doubtful {

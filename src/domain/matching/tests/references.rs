@@ -159,6 +159,8 @@ fn a_plain_number_needs_the_payer_or_the_name() {
         desk.apply(Command::UpsertAccount(customer));
         let (_, state) = desk.receive(bank);
         assert_eq!(state == PaymentState::Allocated, known, "{state:?}");
+        let told = format!("{:?}", desk.decision("T1")).contains("has no check digits");
+        assert_eq!(told, !known);
     }
 }
 
