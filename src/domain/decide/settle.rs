@@ -560,6 +560,8 @@ fn restate(
     let same = !adds
         && match (&decision.outcome, payment.state) {
             (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,
+            // Whose money it is has become doubtful.
+            (MatchOutcome::Park(ParkReason::IdentityConflict), PaymentState::OnAccount) => false,
             // Money held for a customer stays held, unless a person may now choose for them.
             (MatchOutcome::Park(_), PaymentState::OnAccount) => found != payment.account_id,
             (MatchOutcome::OnAccount, PaymentState::OnAccount)

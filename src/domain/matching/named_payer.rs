@@ -3,7 +3,7 @@
 
 use super::tiers::{Matching, Step, entry_of};
 use super::verdict::Verdict;
-use super::{MatchOutcome, SUGGESTIONS_MAX, names, weak};
+use super::{MatchOutcome, NamedBy, SUGGESTIONS_MAX, names, weak};
 use crate::domain::account::Strength;
 use crate::domain::allocation::Rule;
 use crate::domain::invoice::Invoice;
@@ -35,8 +35,11 @@ impl<'a> Matching<'a> {
         }
         self.suggestions.clear();
         // Both sides are shown, however many the other ones are.
-        let others = others.into_iter().take(SUGGESTIONS_MAX.saturating_sub(1));
-        self.suggest(others.chain([invoice]));
+        let others: Vec<_> = others.into_iter().take(SUGGESTIONS_MAX.saturating_sub(1)).collect();
+        for other in &others {
+            self.note(other, NamedBy::Name, ParkReason::IdentityConflict);
+        }
+        self.suggest(others.into_iter().chain([invoice]));
         Ok((*rule, MatchOutcome::Park(ParkReason::IdentityConflict)))
     }
 

@@ -66,6 +66,21 @@ fn the_payers_name_is_wholly_another_customers_who_owes_the_same() {
     }
 }
 
+/// The money is held for the payer's customer, and then an invoice of the same amount is sent: a
+/// person decides, as if the invoice had been there before.
+#[test]
+fn an_invoice_that_comes_after_the_money_leaves_it_to_a_person_too() {
+    let mut desk = desk(&[("A", "Alpine Ski School", "ALP-1"), ("B", "Bodega Ramos SL", "BOD-7")]);
+    desk.apply(void("ALP-1", "A"));
+    assert_eq!(paid(&mut desk, "Bodega Ramos SL", Some("PAYERA"), &["topup"]), None);
+    assert_eq!(desk.state("1"), PaymentState::OnAccount);
+    desk.invoice("ALP-3", "A", "53");
+    assert_eq!(desk.state("1"), PaymentState::Parked(ParkReason::IdentityConflict));
+    assert_eq!(desk.suggested("1"), ["ALP-3"]);
+    let seen = format!("{:?}", desk.decision("1").explanation.candidates);
+    assert!(seen.contains("BOD-7"), "{seen}");
+}
+
 /// A checked reference and a virtual account are more than a name.
 #[test]
 fn a_reference_stands_against_a_name() {
