@@ -206,6 +206,8 @@ pub enum Fact {
         from_unallocated: Money,
         from_unspent: Money,
         clawed_back: Money,
+        /// What was out of the books before, as the payment was removed or dismissed.
+        removed: Money,
         /// All that was ever returned of the payment, less what was undone.
         returned_total: Money,
         reason: Option<String>,
@@ -245,6 +247,8 @@ pub enum Fact {
         amount: Money,
         /// What of it pays an invoice again.
         allocated_again: Money,
+        /// What of it stays out of the books, as it was removed money before.
+        removed: Money,
         returned_total: Money,
     },
     BalanceChanged {

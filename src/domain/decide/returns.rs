@@ -194,7 +194,6 @@ pub(super) fn apply(
         fee,
     };
     let all = split_returns::sum_with_parts(&taking, &parts)?;
-    let from_free = all.free.add(removed)?;
     let posts = taking.from.1.is_positive();
     let postings = if posts { Some(post(recording, payment, &taking)?) } else { None };
     let returned = PaymentReturn {
@@ -202,7 +201,7 @@ pub(super) fn apply(
         key: record.key.clone(),
         payment_id: payment.payment_id.clone(),
         amount,
-        unallocated: from_free,
+        unallocated: all.free.add(removed)?,
         removed,
         fee,
         now_refunded: zero,
@@ -218,9 +217,10 @@ pub(super) fn apply(
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
         amount,
-        from_unallocated: from_free,
+        from_unallocated: all.free,
         from_unspent: all.unspent,
         clawed_back: all.spent,
+        removed,
         returned_total: payment.returned.add(amount)?,
         reason: returned.reason.clone(),
     };

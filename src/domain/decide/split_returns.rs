@@ -189,6 +189,7 @@ fn post_part(recording: &mut Recording<'_>, taken: &PartTaken) -> Result<Posted>
         from_unallocated: taking.free,
         from_unspent: taking.unspent,
         clawed_back: taking.spent,
+        removed: zero,
         returned_total: part.returned.add(amount)?,
         reason: None,
     };

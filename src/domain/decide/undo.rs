@@ -127,7 +127,7 @@ fn restore(
     recording.add(Effect::Return(Box::new(undone)))?;
     // The fee is the house's: that alone is no news of the payment.
     if amount.is_positive() {
-        tell(recording, payment, amount, again)?;
+        tell(recording, payment, &back, again)?;
     }
     settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
     if removed && in_books.is_positive() && !asks {
@@ -137,12 +137,14 @@ fn restore(
     restate(recording, payment, in_books.is_positive())
 }
 
-fn tell(recording: &mut Recording<'_>, payment: &Payment, amount: Money, again: Money) -> Result {
+fn tell(recording: &mut Recording<'_>, payment: &Payment, back: &Back, again: Money) -> Result {
+    let amount = back.payment;
     let fact = Fact::PaymentReturnUndone {
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
         amount,
         allocated_again: again,
+        removed: back.removed,
         returned_total: payment.returned.sub(amount)?,
     };
     Ok(recording.publish(event_key(payment), fact)?)

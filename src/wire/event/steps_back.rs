@@ -101,6 +101,7 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
             from_unallocated,
             from_unspent,
             clawed_back,
+            removed,
             returned_total,
             reason,
         } => {
@@ -110,6 +111,9 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
             data.amount("from_unallocated", *from_unallocated);
             data.amount("from_unspent", *from_unspent);
             data.amount("clawed_back", *clawed_back);
+            if removed.is_positive() {
+                data.amount("removed", *removed);
+            }
             data.amount("returned_total", *returned_total);
             data.maybe_text("reason", reason.as_deref());
         }
@@ -125,12 +129,16 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
             account_id,
             amount,
             allocated_again,
+            removed,
             returned_total,
         } => {
             data.text("payment_id", payment_id.as_str());
             data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
             data.money("amount", *amount);
             data.amount("allocated_again", *allocated_again);
+            if removed.is_positive() {
+                data.amount("removed", *removed);
+            }
             data.amount("returned_total", *returned_total);
         }
         Fact::PaymentDeallocated { .. }

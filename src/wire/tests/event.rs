@@ -215,6 +215,7 @@ fn return_facts() -> Vec<(Fact, &'static str)> {
                 from_unallocated: sgd("10"),
                 from_unspent: sgd("45.5"),
                 clawed_back: Money::from_micros(4_500_000, sgd("0").currency()),
+                removed: sgd("0"),
                 returned_total: sgd("70"),
                 reason: Some("AC04".into()),
             },
@@ -229,16 +230,17 @@ fn return_facts() -> Vec<(Fact, &'static str)> {
                 payment_id: payment(),
                 account_id: None,
                 amount: sgd("60"),
-                from_unallocated: sgd("60"),
+                from_unallocated: sgd("0"),
                 from_unspent: sgd("0"),
                 clawed_back: sgd("0"),
+                removed: sgd("60"),
                 returned_total: sgd("60"),
                 reason: None,
             },
             concat!(
                 r#"{"sequence":7,"payment_id":"PAY-1","amount":"60.00","currency":"SGD""#,
-                r#","from_unallocated":"60.00","from_unspent":"0.00","clawed_back":"0.00""#,
-                r#","returned_total":"60.00"}"#
+                r#","from_unallocated":"0.00","from_unspent":"0.00","clawed_back":"0.00""#,
+                r#","removed":"60.00","returned_total":"60.00"}"#
             ),
         ),
         (
@@ -247,11 +249,13 @@ fn return_facts() -> Vec<(Fact, &'static str)> {
                 account_id: Some(account()),
                 amount: sgd("60"),
                 allocated_again: sgd("45.5"),
+                removed: sgd("4.5"),
                 returned_total: sgd("0"),
             },
             concat!(
                 r#"{"sequence":7,"payment_id":"PAY-1","account_id":"ACC-1","amount":"60.00""#,
-                r#","currency":"SGD","allocated_again":"45.50","returned_total":"0.00"}"#
+                r#","currency":"SGD","allocated_again":"45.50","removed":"4.50""#,
+                r#","returned_total":"0.00"}"#
             ),
         ),
     ]

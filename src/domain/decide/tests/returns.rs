@@ -2,13 +2,13 @@
 
 use crate::domain::bank::{BankTransaction, EntryDetail, ReturnOf};
 use crate::domain::effect::{BankDisposition, BankKey, Effect, Outcome};
-use crate::domain::event::Fact;
+use crate::domain::event::{ByHand, Fact};
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::Policy;
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::testkit::{
-    Desk, allocate, credit, credit_from, credit_saying, deallocate, money, parked, remove,
+    Desk, allocate, assign, credit, credit_from, credit_saying, deallocate, money, parked, remove,
     returned, unreturned,
 };
 
@@ -539,4 +539,48 @@ fn what_undoes_a_return_may_have_its_id() {
     desk.bank(returned("2", "1", "100"));
     desk.bank(unreturned("2", "2", "100"));
     assert_eq!(desk.payment_now("1").returned, money("0"));
+}
+
+/// What a reader of the events counts as free, when it follows them.
+fn free_by_events(desk: &Desk) -> Money {
+    let mut free = money("0");
+    for event in &desk.model.set.events {
+        free = match &event.fact {
+            Fact::PaymentRecorded { amount, .. } => free.add(*amount),
+            Fact::PaymentAllocated { amount, .. } => free.sub(*amount),
+            Fact::PaymentRemoved { amount, .. } => free.sub(*amount),
+            Fact::ByHand(ByHand::PaymentDismissed { amount, .. }) => free.sub(*amount),
+            Fact::PaymentReturned { from_unallocated, .. } => free.sub(*from_unallocated),
+            Fact::PaymentReturnUndone { amount, allocated_again, removed, .. } => {
+                let back = amount.sub(*removed).and_then(|back| back.sub(*allocated_again));
+                back.and_then(|back| free.add(back))
+            }
+            _ => Ok(free),
+        }
+        .expect("a sum");
+    }
+    free
+}
+
+#[test]
+fn events_of_what_was_removed_tell_no_money_that_is_not_there() {
+    for owner in [None, Some("A")] {
+        let mut desk = Desk::with_customers(Policy::default());
+        desk.bank(credit("1", "100"));
+        desk.watermark();
+        match owner {
+            Some(owner) => {
+                desk.apply(assign("BANK:OURS:1", owner));
+                desk.apply(remove("BANK:OURS:1", owner));
+            }
+            None => desk.apply(super::commands::release("BANK:OURS:1", None, None)),
+        }
+        assert_eq!(free_by_events(&desk), money("0"));
+        desk.bank(returned("2", "1", "100"));
+        assert_eq!(taken(&desk), sums(["0", "0", "0"]));
+        assert_eq!(free_by_events(&desk), money("0"));
+        desk.bank(unreturned("3", "2", "100"));
+        assert_eq!(desk.state("1"), PaymentState::Removed);
+        assert_eq!(free_by_events(&desk), money("0"));
+    }
 }
