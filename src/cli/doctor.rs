@@ -5,9 +5,9 @@ mod codes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::cluster;
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular};
+use super::{cluster, status};
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig};
 use crate::reach::reach;
@@ -122,11 +122,9 @@ async fn database(config: &Config) -> Vec<Check> {
             Err(error) => checks.push(unanswered(STATEMENTS, &error)),
         }
         checks.extend(proof(config, &mut examined).await);
-        match examined.relay().await {
-            Ok(facts) => checks.extend(judge_relay(&facts)),
-            Err(error) => checks.push(unanswered(RELAY, &error)),
-        }
+        checks.extend(relay(&mut examined).await);
         checks.extend(failing(&mut examined).await);
+        checks.extend(unread(&mut examined, &config.kafka).await);
     }
     checks.extend(locks(&mut examined).await);
     checks.push(match &config.database.role {
@@ -142,6 +140,27 @@ async fn database(config: &Config) -> Vec<Check> {
         },
     });
     checks
+}
+
+/// Partitions whose records no worker reads. That Kafka does not answer is a check of its own.
+async fn unread(examined: &mut Examined, kafka: &KafkaConfig) -> Vec<Check> {
+    let mut rows = match examined.checkpoints().await {
+        Ok(rows) => rows,
+        Err(error) => return vec![unanswered(PARTITIONS, &error)],
+    };
+    if kafka.brokers.is_empty() || status::add_lag(&mut rows, kafka).await.is_err() {
+        return Vec::new();
+    }
+    let told = rows.iter().filter_map(|row| row.unread(&kafka.group_id));
+    let how = "start a worker, or look at its log: see `Held partitions` in the operations guide";
+    told.map(|found| verdict(Verdict::Fail, PARTITIONS, found, how)).collect()
+}
+
+async fn relay(examined: &mut Examined) -> Vec<Check> {
+    match examined.relay().await {
+        Ok(facts) => judge_relay(&facts),
+        Err(error) => vec![unanswered(RELAY, &error)],
+    }
 }
 
 async fn failing(examined: &mut Examined) -> Vec<Check> {

@@ -75,15 +75,17 @@ async fn show(
 ) -> Result<Exit, CliError> {
     let mut view = status::read(pool).await?;
     if !kafka.brokers.is_empty()
-        && let Err(error) = add_lag(&mut view, kafka).await
+        && let Err(error) = add_lag(&mut view.checkpoints, kafka).await
     {
         eprintln!("the lag is not known: {}", escape::text(&chain(&error)));
     }
     if !before.is_empty() {
         output::write(before)?;
     }
-    printer.one(&view, |text| human(&view, text))?;
-    let held = view.checkpoints.iter().any(CheckpointRow::is_held);
+    let unread: Vec<String> =
+        view.checkpoints.iter().filter_map(|row| row.unread(&kafka.group_id)).collect();
+    printer.one(&view, |text| human(&view, &unread, text))?;
+    let held = view.checkpoints.iter().any(CheckpointRow::is_held) || !unread.is_empty();
     let held = held || !view.outbox.held_keys.is_empty();
     let trouble = held || !view.log_changes.is_empty() || !view.wrong_clocks.is_empty();
     let trouble = trouble || !view.future_statements.is_empty() || !view.blocking.is_empty();
@@ -91,13 +93,19 @@ async fn show(
 }
 
 /// What is in the log and not in the database: the log's end less our own checkpoint.
-async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), cluster::KafkaError> {
-    let mut topics: Vec<String> = view.checkpoints.iter().map(|row| row.topic.clone()).collect();
+///
+/// # Errors
+/// Why Kafka did not answer.
+pub(super) async fn add_lag(
+    checkpoints: &mut [CheckpointRow],
+    kafka: &KafkaConfig,
+) -> Result<(), cluster::KafkaError> {
+    let mut topics: Vec<String> = checkpoints.iter().map(|row| row.topic.clone()).collect();
     topics.sort();
     topics.dedup();
     let mut tails = Vec::new();
     for partition in cluster::ends(kafka, topics).await? {
-        for row in &mut view.checkpoints {
+        for row in checkpoints.iter_mut() {
             if row.topic != partition.topic || row.partition != partition.partition {
                 continue;
             }
@@ -116,17 +124,18 @@ async fn add_lag(view: &mut StatusView, kafka: &KafkaConfig) -> Result<(), clust
     for tail in cluster::without_records(kafka, tails).await? {
         let of =
             |row: &&mut CheckpointRow| row.topic == tail.topic && row.partition == tail.partition;
-        view.checkpoints.iter_mut().filter(of).for_each(|row| row.lag = Some(0));
+        checkpoints.iter_mut().filter(of).for_each(|row| row.lag = Some(0));
     }
     Ok(())
 }
 
-fn human(view: &StatusView, text: &mut Text) {
+fn human(view: &StatusView, unread: &[String], text: &mut Text) {
     text.heading("Checkpoints");
     text.table(&view.checkpoints);
     for row in view.checkpoints.iter().filter(|row| row.is_held()) {
         text.line(&format!("{}:{} is {}: {}", row.topic, row.partition, row.state, row.reason));
     }
+    unread.iter().for_each(|told| text.line(told));
     if !view.log_changes.is_empty() {
         text.heading("Logs that changed");
         text.table(&view.log_changes);

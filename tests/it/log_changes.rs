@@ -229,6 +229,29 @@ async fn a_topic_that_goes_is_a_state_until_it_comes_back() {
     world.finish().await;
 }
 
+/// Money waits in the log and no worker reads it: that is told, until one does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lag_that_no_worker_reads_is_told() {
+    let world = world("lc_unread").await;
+    let worker = world.start().await;
+    credits(&world, 0, 2).await;
+    paid(&world, 2).await;
+    worker.shutdown().await;
+    topup(&world, &["status"], 0);
+    credits(&world, 2, 3).await;
+    let told = format!("{}:0 is read by no worker: 1 record waits", world.topics.bank_payments);
+    let said = topup(&world, &["status"], 3);
+    assert!(said.contains(&told), "{said}");
+    let doctor = topup(&world, &["doctor"], 1);
+    let one_line = doctor.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains(&told) && one_line.contains("start a worker"), "{doctor}");
+    let worker = world.start().await;
+    paid(&world, 3).await;
+    topup(&world, &["status"], 0);
+    worker.shutdown().await;
+    world.finish().await;
+}
+
 /// A worker that starts before its topics are there reads them soon after they come, and not only
 /// when the client happens to ask again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

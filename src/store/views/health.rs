@@ -137,6 +137,14 @@ impl Examined {
         rows.iter().map(fact).collect()
     }
 
+    /// Where each partition stands.
+    ///
+    /// # Errors
+    /// What the database says; also when it is not migrated.
+    pub async fn checkpoints(&mut self) -> Result<Vec<super::status::CheckpointRow>> {
+        super::status::checkpoints(&mut self.connection).await
+    }
+
     /// Statements that are complete up to a time that has not come, in words.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use super::dead_letters::{self, GroupRow};
 use super::jobs::{self, JobRow};
@@ -77,6 +77,17 @@ impl CheckpointRow {
     #[must_use]
     pub fn is_held(&self) -> bool {
         matches!(self.state.as_str(), "held" | "unreadable" | "unauthorised")
+    }
+
+    /// That records wait here for the workers of this group, and that none of them reads it. A
+    /// group that was given up has nobody who waits for it.
+    #[must_use]
+    pub fn unread(&self, group: &str) -> Option<String> {
+        let nobody = matches!(self.state.as_str(), "left" | "unknown");
+        let lag = self.lag.filter(|lag| *lag > 0 && nobody && self.consumer_group == group)?;
+        let wait =
+            if lag == 1 { "1 record waits".to_owned() } else { format!("{lag} records wait") };
+        Some(format!("{}:{} is read by no worker: {wait}", self.topic, self.partition))
     }
 }
 
@@ -231,6 +242,15 @@ async fn rows<T>(
 ) -> Result<Vec<T>> {
     let rows = sqlx::query(sql).fetch_all(pool).await?;
     rows.iter().map(map).collect()
+}
+
+/// The checkpoints alone, over a connection of the caller's.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<CheckpointRow>> {
+    let rows = sqlx::query(CHECKPOINTS).fetch_all(connection).await?;
+    rows.iter().map(checkpoint).collect()
 }
 
 fn checkpoint(row: &PgRow) -> Result<CheckpointRow> {
