@@ -96,6 +96,10 @@ fn grouped(words: &[&str]) -> usize {
             && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && (word.bytes().any(|byte| byte.is_ascii_digit()) || word.len() == 4)
     };
+    let checked = checked_groups(first, rest);
+    if checked > 0 {
+        return checked;
+    }
     let mut count = 0_usize;
     for word in rest {
         if !group(word) {
@@ -110,6 +114,34 @@ fn grouped(words: &[&str]) -> usize {
     // Two groups behind it at least, one of them of digits: else they are words of their own.
     let numbers = rest.iter().take(count).filter(|word| digits(word)).count();
     if count >= 2 && numbers >= 1 { count.saturating_add(1) } else { 0 }
+}
+
+/// Groups that are one number by its check digits, whatever letters they are of: the longest such.
+fn checked_groups(first: &str, rest: &[&str]) -> usize {
+    let fits = |word: &&&str| {
+        (1..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let mut groups = rest.iter().take_while(fits).count();
+    // Only the last one is shorter.
+    if let Some(short) = rest.iter().position(|word| word.len() < 4) {
+        groups = groups.min(short.saturating_add(1));
+    }
+    let one = |count: &usize| {
+        let words: String = rest.iter().take(*count).copied().collect();
+        check_digits_are_right(&format!("{words}{first}"))
+    };
+    (2..=groups).rev().find(one).map_or(0, |count| count.saturating_add(1))
+}
+
+/// ISO 7064, mod 97-10, of what has its first four signs behind the others.
+fn check_digits_are_right(turned: &str) -> bool {
+    let mut rest = 0_u32;
+    for sign in turned.chars() {
+        let Some(value) = sign.to_digit(36) else { return false };
+        let shift = if value < 10 { 10 } else { 100 };
+        rest = rest.saturating_mul(shift).saturating_add(value) % 97;
+    }
+    rest == 1
 }
 
 fn written(micros: i64) -> String {
@@ -294,6 +326,9 @@ mod tests {
             ("RF18 5390 0754 7034", vec!["RF18539007547034"]),
             ("1000 NL91 ABNA 0417 1643 00 acme", vec!["1000", "NL91ABNA0417164300", "acme"]),
             ("21 00000 00003 13947 14300 09017", vec!["210000000003139471430009017"]),
+            ("RF31 D3WV UHWN 69MQ E", vec!["RF31D3WVUHWN69MQE"]),
+            ("50 RF31 D3WV UHWN 69MQ E acme", vec!["50", "RF31D3WVUHWN69MQE", "acme"]),
+            ("RF32 D3WV UHWN E", vec!["RF32", "D3WV", "UHWN", "E"]),
             ("AB12 1000", vec!["AB12", "1000"]),
             ("1000 initech 2026-11-22", vec!["1000", "initech", "2026-11-22"]),
             ("SG12 acme Pte Ltd", vec!["SG12", "acme", "Pte", "Ltd"]),
