@@ -133,8 +133,17 @@ pub async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliEr
     let fields =
         Fields::default().with("payment_id", view.row.payment_id).with("account_id", owner);
     // What the parts gave to others goes back too.
-    let accounts = view.parts.iter().map(|part| part.account_id.clone()).collect();
-    let also = About { accounts, ..About::default() };
+    let mut also = About::default();
+    for part in view.parts.iter().filter(|part| part.undone_at.is_none()) {
+        let shown = payments::show(place.pool, &part.part_id, Privacy::Masked).await?;
+        let paid = shown.iter().flat_map(|shown| &shown.allocations);
+        also.add(&About {
+            accounts: vec![part.account_id.clone()],
+            payments: vec![part.part_id.clone()],
+            invoices: paid.map(|paid| paid.invoice_id.clone()).collect(),
+            ..About::default()
+        });
+    }
     ask_about(place, &args.ask, "topup.payment.unsplit.v1", fields, also).await
 }
 

@@ -108,7 +108,22 @@ async fn a_split_prints_its_parts_and_unsplit_what_each_customer_loses() {
         assert_eq!(change(&made, &part, "amount"), format!("- -> {amount} SGD"));
         assert_eq!(change(&made, &part, "unallocated"), format!("- -> {left} SGD"));
     }
-    let undone = told(&world, &format!("payments unsplit {id}"), &[]);
+    let line = format!("payments unsplit {id}");
+    let options = vec!["--set", "usage.proof=none", "--output", "json"];
+    let words = [options, line.split(' ').collect::<Vec<_>>()].concat();
+    let dry = topup(&world, &words);
+    let dry = serde_json::from_slice(&dry.stdout).expect("JSON");
+    let undone = told(&world, &line, &[]);
+    for (told, owner, invoice, paid) in [
+        (&dry, "ACC-1", "INV-1", "60.50"),
+        (&dry, "ACC-2", "INV-2", "40.00"),
+        (&undone, "ACC-1", "INV-1", "60.50"),
+        (&undone, "ACC-2", "INV-2", "40.00"),
+    ] {
+        let (lost, due) = (format!("{paid} SGD -> 0.00 SGD"), format!("0.00 SGD -> {paid} SGD"));
+        assert_eq!(change(told, &format!("balance {owner} SGD"), "balance"), lost);
+        assert_eq!(change(told, &format!("invoice {invoice}"), "due"), due);
+    }
     for (owner, balance) in [("ACC-1", "60.50"), ("ACC-2", "40.00")] {
         let expected = format!("{balance} SGD -> 0.00 SGD");
         assert_eq!(change(&undone, &format!("balance {owner} SGD"), "balance"), expected);
