@@ -89,6 +89,9 @@ fn fault_of(line: &str, topics: &Topics) -> Option<(String, String)> {
     }
 }
 
+/// The outcome of a record that no worker has read.
+const UNREAD: &str = "not read yet";
+
 /// What became of a record.
 #[derive(Debug, Clone, Serialize)]
 struct Ended {
@@ -131,13 +134,18 @@ pub(super) async fn outcomes(
     }
     printer.rows(&rows)?;
     let done = |row: &Ended| matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
-    Ok(if rows.iter().all(done) { Exit::Ok } else { Exit::Findings })
+    let unread = |row: &&Ended| row.outcome == UNREAD;
+    Ok(match (rows.iter().all(|row| done(row) || unread(&row)), rows.iter().any(|r| unread(&r))) {
+        (false, _) => Exit::Findings,
+        (true, true) => Exit::Waiting,
+        (true, false) => Exit::Ok,
+    })
 }
 
 /// Of a dead letter: the sender's own name for it, and what is wrong with it.
 async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<Ended, CliError> {
     let Some(row) = row else {
-        let outcome = "not read yet".to_owned();
+        let outcome = UNREAD.to_owned();
         return Ok(Ended { place, record: None, outcome, code: None, detail: None });
     };
     let mut record = format!("{}/{}", row.source, row.message_id);

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::cluster;
 use super::error::CliError;
+use super::escape;
 use super::output::{Printer, Tabular};
 use crate::config::Config;
 
@@ -21,10 +22,10 @@ pub enum TopicsCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct CreateArgs {
-    /// As many as you will ever want workers for: changing it later breaks the order of keys
-    #[arg(long, default_value_t = PARTITIONS,
-          value_parser = clap::value_parser!(i32).range(1..=1_000))]
-    partitions: i32,
+    /// As many as you will ever want workers for: changing it later breaks the order of keys;
+    /// without it 12
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1_000))]
+    partitions: Option<i32>,
     /// Copies of each; without it as many as the broker is set to make
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=20))]
     replication: Option<i32>,
@@ -62,8 +63,8 @@ pub async fn run(
     let mut created = Vec::new();
     if let TopicsCommand::Create(args) = command {
         let names = topics.all().iter().map(ToString::to_string).collect();
-        let made =
-            cluster::create_topics(&config.kafka, names, args.partitions, args.replication).await;
+        let count = args.partitions.unwrap_or(PARTITIONS);
+        let made = cluster::create_topics(&config.kafka, names, count, args.replication).await;
         created = made.map_err(|error| CliError::failed(&error))?;
     }
     let found = cluster::topics(&config.kafka).await.map_err(|error| CliError::failed(&error))?;
@@ -73,7 +74,18 @@ pub async fn run(
         Row { topic: name.to_owned(), partitions: there.map(|topic| topic.partitions), created }
     };
     let rows: Vec<Row> = topics.all().into_iter().map(row).collect();
-    printer.rows(&rows)
+    printer.rows(&rows)?;
+    if let TopicsCommand::Create(CreateArgs { partitions: Some(wanted), .. }) = command {
+        for row in rows.iter().filter(|row| !row.created) {
+            let wanted = usize::try_from(*wanted).ok();
+            let other = row.partitions.filter(|there| Some(*there) != wanted);
+            if let (Some(there), Some(wanted)) = (other, wanted) {
+                let topic = escape::text(&row.topic);
+                eprintln!("{topic} has {there} partitions, not {wanted}: it stays as it is.");
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Tabular for Row {

@@ -235,6 +235,11 @@ async fn publishing_checks_waits_and_names_a_missing_topic() {
         "{conflict}"
     );
     worker.shutdown().await;
+    // What nobody has read is no finding: it waits.
+    std::fs::write(&file, line("ACME", &good.replace("c-1", "c-9"))).expect("written");
+    let unread = topup(&world, &["publish", "--wait", "--wait-seconds", "1", name]);
+    assert_eq!(unread.status.code(), Some(4), "{}", said(&unread));
+    assert!(said(&unread).contains("not read yet"), "{}", said(&unread));
     names_a_missing_topic(&world, name).await;
     std::fs::remove_file(&file).expect("removed");
     world.finish().await;
@@ -251,6 +256,11 @@ async fn names_a_missing_topic(world: &World, name: &str) {
     assert!(said(&missing).contains(&named), "{}", said(&missing));
     let made = elsewhere(&["topics", "create", "--partitions", "1"]);
     assert_eq!(said(&made).matches("created").count(), 5, "{}", said(&made));
+    let more = said(&elsewhere(&["topics", "create", "--partitions", "3"]));
+    let told = format!("{} has 1 partitions, not 3", Topics::with_prefix(&other).commands);
+    assert!(more.contains(&told) && more.contains("stays as it is"), "{more}");
+    let same = said(&elsewhere(&["topics", "create", "--partitions", "1"]));
+    assert!(!same.contains("stays as it is"), "{same}");
     let again = elsewhere(&["doctor", "--fix"]);
     assert!(said(&again).contains("all 5 exist"), "{}", said(&again));
     let topics = Topics::with_prefix(&other).all().map(str::to_owned).to_vec();
