@@ -545,7 +545,10 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
 /// Decodes stored bytes again, as when they were read.
 #[must_use]
 pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
-    let topic = topic_kind(topics, &raw.topic)?;
+    // What was read under another prefix is of the kind that its topic's name ends with.
+    let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), &raw.topic);
+    let former = || raw.topic.rsplitn(3, '.').nth(2).and_then(own);
+    let topic = topic_kind(topics, &raw.topic).or_else(former)?;
     let headers = headers_from_json(&raw.headers);
     let borrowed: Vec<(&str, Option<&[u8]>)> =
         headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();

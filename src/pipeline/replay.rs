@@ -23,12 +23,14 @@ use super::{Pipeline, Turn};
 use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
+use crate::domain::rejection::DeadLetterReason;
 use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Who};
 use crate::store::error::Disposition;
 use crate::store::inbox::{self, Update};
 use crate::store::load::Locks;
 use crate::store::replay_runs::{self, Run};
 use crate::store::{StoreError, Tx, next_id_block};
+use crate::wire::DecodeCode;
 
 /// What became, or would become, of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -97,6 +99,13 @@ impl Replayed {
             | Self::Unknown => false,
         }
     }
+}
+
+/// What a code of a dead letter says.
+fn sentence(code: &str) -> Option<&'static str> {
+    let decoded = DecodeCode::ALL.into_iter().find(|one| one.code() == code);
+    let decided = DeadLetterReason::ALL.into_iter().find(|one| one.code() == code);
+    decoded.map(DecodeCode::message).or(decided.map(DeadLetterReason::sentence))
 }
 
 /// A letter that was decoded and may be decided.
@@ -256,7 +265,7 @@ impl Pipeline {
             let run = run.map(|run| run.id);
             let who = Who { operator: chunk.operator, reason: chunk.reason, run };
             dead_letters::act_in_tx(tx, "replay", who, &acts, at).await?;
-            dead_letters::tried_in_tx(tx, chunk.operator, &acts, at).await?;
+            dead_letters::tried_in_tx(tx, chunk.operator, &acts, sentence, at).await?;
         }
         if let (Some(run), Some(last)) = (run, chunk.ids.last()) {
             let looked_at = i64::try_from(chunk.ids.len()).unwrap_or(i64::MAX);

@@ -400,7 +400,13 @@ pub async fn import_in_tx(
     Ok(id)
 }
 
-/// Counts the attempt of each replayed letter and closes those that are `replayed` now.
+/// The code of what failed again.
+fn failing_code(act: &Act) -> Option<&str> {
+    act.code.as_deref().filter(|_| act.state == LetterState::Open)
+}
+
+/// Counts the attempt of each replayed letter and closes those that are `replayed` now. Those that
+/// failed have the code of this failure, and what `told` says of it.
 ///
 /// # Errors
 /// When the database fails.
@@ -408,6 +414,7 @@ pub async fn tried_in_tx(
     tx: &mut Tx<'_>,
     operator: &str,
     acts: &[Act],
+    told: impl Fn(&str) -> Option<&'static str>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let resolution = |act: &Act| format!("{} by {operator}", act.outcome);
@@ -416,6 +423,8 @@ pub async fn tried_in_tx(
         .bind(acts.iter().map(|a| a.state != LetterState::Open).collect::<Vec<_>>())
         .bind(acts.iter().map(resolution).collect::<Vec<_>>())
         .bind(at)
+        .bind(acts.iter().map(failing_code).collect::<Vec<_>>())
+        .bind(acts.iter().map(|act| failing_code(act).and_then(&told)).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

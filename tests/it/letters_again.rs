@@ -4,13 +4,14 @@
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 use topup::clock::Clock;
+use topup::config::Topics;
 use topup::dead_letters::edit::{Edited, edit};
 use topup::dead_letters::{discard, reopen};
 use topup::domain::rejection::DeadLetterReason;
 use topup::pipeline::batch::Item;
-use topup::pipeline::dead_letter_raw_in_tx;
+use topup::pipeline::{Pipeline, Settings, dead_letter_raw_in_tx};
 use topup::store::dead_letters::Selection;
-use topup::wire::Topic;
+use topup::wire::{DecodeCode, Topic};
 
 use crate::harness::Direct;
 use crate::harness::records::{account, allocate, command, draft, invoice, payment, with};
@@ -100,6 +101,52 @@ async fn an_operator_takes_up_what_was_given_up() {
     let moves = "SELECT before ->> 'status', after ->> 'status' FROM dead_letter_acts
                   WHERE act IN ('discard', 'reopen') ORDER BY act_id";
     assert_eq!(direct.database.lines(moves).await, ["open|discarded", "discarded|open"]);
+    direct.finish().await;
+}
+
+/// A replay that fails otherwise than before: the letter says what is wrong with it now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_shows_the_code_of_its_last_failure() {
+    let mut direct = Direct::new("la_code").await;
+    let item = direct.item(Topic::Commands, None, hostile().as_bytes());
+    assert_eq!(one(&direct, &item).await, "dead_lettered");
+    let day = json!({ "due_date": "no day" });
+    let other = command("c-1", "invoice.create", &with(draft("INV-1", "ACC-1", "10.00"), &day));
+    let edited = edit(direct.pipeline.pool(), 1, other.as_bytes(), "bob", "words", false).await;
+    assert!(matches!(edited, Ok(Edited::Revision { .. })), "{edited:?}");
+    let told = "SELECT code, message FROM dead_letters";
+    let first = direct.database.lines(told).await;
+    assert!(first[0].starts_with("amount_invalid|"), "{first:?}");
+    direct.pipeline.replay(1, "bob", None, true).await.expect("a dry run");
+    assert_eq!(direct.database.lines(told).await, first, "a dry run wrote");
+    let replayed = direct.pipeline.replay(1, "bob", None, false).await.expect("replayed");
+    assert_eq!(replayed.code(), Some("date_invalid"));
+    let now = direct.database.lines(told).await;
+    assert_eq!(now, [format!("date_invalid|{}", DecodeCode::DateInvalid.message())]);
+    let found = Selection { code: Some("date_invalid".to_owned()), ..Selection::default() };
+    let found = discard(direct.pipeline.pool(), &found, "ann", "x", true).await.expect("acted");
+    assert_eq!(found.len(), 1);
+    direct.finish().await;
+}
+
+/// The worker was given another prefix: what it could not read before is still ours, of the kind
+/// that its topic's name says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_of_another_prefix_is_replayed() {
+    let mut direct = Direct::new("la_prefix").await;
+    let item = direct.item(Topic::Commands, None, hostile().as_bytes());
+    assert_eq!(one(&direct, &item).await, "dead_lettered");
+    let mended = command("c-1", "invoice.create", &draft("INV-1", "ACC-1", "10.00"));
+    let edited = edit(direct.pipeline.pool(), 1, mended.as_bytes(), "bob", "words", false).await;
+    assert!(matches!(edited, Ok(Edited::Revision { .. })), "{edited:?}");
+    let settings = Settings {
+        topics: Topics::with_prefix("another.prefix"),
+        ..direct.pipeline.settings().clone()
+    };
+    let other = Pipeline::new(direct.pipeline.pool().clone(), settings, Clock::System);
+    let replayed = other.replay(1, "bob", None, false).await.expect("replayed");
+    assert_eq!(replayed.word(), "applied", "{replayed:?}");
+    assert_eq!(one(&direct, &item).await, "duplicate", "its id took effect");
     direct.finish().await;
 }
 
