@@ -141,6 +141,9 @@ impl OperatorOptions {
 
 #[derive(Debug, Clone, Args)]
 pub struct ReplayOptions {
+    /// Which; several may be given
+    #[arg(value_name = "ID")]
+    letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
     /// Goes on with a run that was cancelled, stopped or killed
@@ -169,6 +172,9 @@ fn rate(text: &str) -> Result<u32, String> {
 
 #[derive(Debug, Clone, Args)]
 pub struct DiscardOptions {
+    /// Which; several may be given
+    #[arg(value_name = "ID")]
+    letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
     /// Why; it is kept for ever
@@ -252,7 +258,7 @@ impl DeadLettersCommand {
                 dry_run: !options.operator.yes,
             }),
             Self::Discard(options) => Call::Discard(DiscardArgs {
-                selection: options.selection.narrowed(clock, topics)?,
+                selection: options.selection.with(&options.letters).narrowed(clock, topics)?,
                 operator: options.operator.checked()?,
                 reason: options.reason.clone(),
                 dry_run: !options.operator.yes,
@@ -272,9 +278,10 @@ impl DeadLettersCommand {
 impl ReplayOptions {
     fn what(&self, clock: Clock, topics: &Topics) -> Result<What, CliError> {
         let Some(run) = self.resume else {
-            return self.selection.checked(clock, topics).map(What::Selected);
+            return self.selection.with(&self.letters).checked(clock, topics).map(What::Selected);
         };
-        if self.selection.filtered() || self.selection.all || !self.operator.yes {
+        if self.selection.with(&self.letters).filtered() || self.selection.all || !self.operator.yes
+        {
             let problem = "--resume takes the selection of its run, and needs --yes";
             return Err(CliError::Usage(problem.to_owned()));
         }
@@ -283,6 +290,12 @@ impl ReplayOptions {
 }
 
 impl SelectionOptions {
+    /// With these letters too, which stand first.
+    fn with(&self, letters: &[i64]) -> Self {
+        let ids = letters.iter().chain(&self.ids).copied().collect();
+        Self { ids, ..self.clone() }
+    }
+
     fn filtered(&self) -> bool {
         !self.ids.is_empty()
             || self.code.is_some()

@@ -449,6 +449,7 @@ pub(super) fn drawn(
     mut cells: Vec<Vec<String>>,
     width: Option<usize>,
 ) -> (Vec<String>, bool) {
+    let whole = cells.clone();
     if let Some(width) = width {
         fit::shrink(headers, &mut cells, width);
     }
@@ -456,7 +457,8 @@ pub(super) fn drawn(
     let grid = Grid { headers, rows: &cells, right: &right };
     // What is too wide for columns would be broken by the terminal, in the middle of words.
     match width.filter(|width| grid.width() > *width) {
-        Some(width) => (grid.records(width), false),
+        // There each text has a line of its own, and room for all of it.
+        Some(width) => (Grid { rows: &whole, ..grid }.records(width), false),
         None => (grid.lines(), true),
     }
 }

@@ -101,8 +101,11 @@ pub struct AssignArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// The customer whose money it is
-    #[arg(long)]
-    account: String,
+    #[arg(value_name = "ACCOUNT", required_unless_present = "account")]
+    customer: Option<String>,
+    /// The same, by its name
+    #[arg(long, conflicts_with = "customer")]
+    account: Option<String>,
     #[command(flatten)]
     new: NewCustomer,
     #[command(flatten)]
@@ -114,7 +117,10 @@ pub struct AllocateArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// INVOICE, or INVOICE=AMOUNT; without an amount as much as fits
-    #[arg(long = "invoice", value_name = "INVOICE", required = true)]
+    #[arg(value_name = "INVOICE", required_unless_present = "invoices")]
+    named: Vec<String>,
+    /// The same, by its name
+    #[arg(long = "invoice", value_name = "INVOICE")]
     invoices: Vec<String>,
     #[command(flatten)]
     ask: Ask,
@@ -147,12 +153,13 @@ pub struct OneArgs {
 pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         PaymentVerb::Record(args) => {
-            if let Some(account) = &args.account {
-                args.new.check(place, account).await?;
-            }
+            let account = match &args.account {
+                Some(account) => Some(args.new.named(place, account).await?),
+                None => None,
+            };
             let fields = Fields::default()
                 .with("payment_id", args.payment_id.as_str())
-                .maybe("account_id", args.account.as_deref())
+                .maybe("account_id", account)
                 .with("amount", args.amount.as_str())
                 .with("currency", args.currency.as_str())
                 .with("received_on", args.received_on.to_string())
@@ -163,15 +170,15 @@ pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError>
         }
         PaymentVerb::Assign(args) => {
             let (payment, _) = known(&args.payment_id, place).await?;
-            args.new.check(place, &args.account).await?;
-            let fields = Fields::default()
-                .with("payment_id", payment)
-                .with("account_id", args.account.as_str());
+            let given = args.account.as_ref().or(args.customer.as_ref());
+            let account = args.new.named(place, given.map_or("", String::as_str)).await?;
+            let fields = Fields::default().with("payment_id", payment).with("account_id", account);
             ask(place, &args.ask, "topup.payment.assign.v1", fields).await
         }
         PaymentVerb::Allocate(args) => {
             let fields = of(&args.payment_id, None, place).await?;
-            let parts: Vec<Value> = args.invoices.iter().map(|text| part(text)).collect();
+            let named = args.named.iter().chain(&args.invoices);
+            let parts: Vec<Value> = named.map(|text| part(text)).collect();
             let fields = fields.with("allocations", parts);
             ask(place, &args.ask, "topup.payment.allocate.v1", fields).await
         }

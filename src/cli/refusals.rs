@@ -26,7 +26,8 @@ pub(super) async fn helps(
             told.extend(invoices_of(pool, about).await?);
             told.push(
                 "What was given to the wrong customer is moved by `topup payments split PAYMENT \
-                 --part CUSTOMER=AMOUNT`."
+                 --part CUSTOMER=AMOUNT`. While it lies on an invoice, take it off first: `topup \
+                 payments deallocate PAYMENT --invoice INVOICE`."
                     .to_owned(),
             );
         }

@@ -71,7 +71,7 @@ async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer
     let shown = suggestion::suggestion(place.pool, id, place.printer.privacy).await?;
     let refused = |code: &str, shown: Option<SuggestionView>| Answer {
         suggestion_id: id.to_owned(),
-        told: Told::refused(word.kind(), code),
+        told: Told::refused(word.kind(), code, ask),
         teaches: None,
         closed: shown.as_ref().and_then(closed),
         suggestion: shown,

@@ -170,6 +170,17 @@ fn a_replay_is_dry_and_selective_unless_told() {
     assert_eq!(selection.code.as_deref(), Some("conflict"));
     let all = call("topup dead-letters replay --all --yes --rate unlimited");
     assert!(matches!(all, Ok(Some(Call::Replay(args))) if !args.dry_run));
+    for (line, ids) in [("replay 7", vec![7]), ("replay 7 9 --id 8", vec![7, 9, 8])] {
+        let Ok(Some(Call::Replay(args))) = call(&format!("topup dead-letters {line}")) else {
+            panic!("{line}: no replay");
+        };
+        let What::Selected(selection) = &args.what else { panic!("no selection") };
+        assert_eq!(selection.ids, ids, "{line}");
+    }
+    let Ok(Some(Call::Discard(args))) = call("topup dead-letters discard 7 --reason x") else {
+        panic!("no discard");
+    };
+    assert_eq!(args.selection.ids, [7]);
     for vague in ["topup dead-letters replay", "topup dead-letters replay --all --id 1"] {
         assert!(matches!(call(vague), Err(CliError::Usage(_))), "{vague}");
     }
@@ -234,4 +245,16 @@ fn eighty_columns_never_break_a_code_or_an_id() {
             assert_eq!(wide, None, "{file} {names:?}");
         }
     }
+}
+
+/// What has a line of its own has room for all of its text.
+#[test]
+fn a_row_that_is_shown_one_field_a_line_is_whole() {
+    let message = "An amount is not a decimal number with at most six digits after the point";
+    let headers = ["id", "place", "message"];
+    let row = vec!["17".to_owned(), "x".repeat(90), message.to_owned()];
+    let (lines, header) = output::drawn(&headers, vec![row], Some(80));
+    assert!(!header);
+    let shown = lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(message), "{lines:?}");
 }

@@ -131,12 +131,12 @@ impl Told {
     }
 
     /// What is refused before there is a command.
-    pub(super) fn refused(kind: &'static str, code: &str) -> Self {
+    pub(super) fn refused(kind: &'static str, code: &str, ask: &Ask) -> Self {
         Self {
             command: String::new(),
             kind,
             dry_run: true,
-            outcome: "rejected".to_owned(),
+            outcome: if ask.operator.yes { "rejected" } else { "would be rejected" }.to_owned(),
             code: Some(code.to_owned()),
             sentence: sentence(code).map(str::to_owned),
             waits_for: None,
@@ -275,6 +275,22 @@ impl NewCustomer {
             CliError::NotFound { .. } | CliError::Unknown { .. } => told(error),
             other => other,
         })
+    }
+
+    /// The customer as stored, where the id that is given is another only in the case of its
+    /// letters; else as given, once it is checked.
+    ///
+    /// # Errors
+    /// As [`Self::check`], or that several are the same but for the case.
+    pub(super) async fn named(self, place: Place<'_>, id: &str) -> Result<String, CliError> {
+        match near::resolve(place.pool, Kind::Account, id).await {
+            Ok(stored) => Ok(stored),
+            Err(_) if self.new_customer => Ok(id.to_owned()),
+            Err(CliError::NotFound { .. } | CliError::Unknown { .. }) => {
+                self.check(place, id).await.map(|()| id.to_owned())
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// For the word that makes customers: only what looks like a known one is asked about.

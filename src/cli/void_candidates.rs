@@ -125,12 +125,12 @@ async fn say(
                 .maybe("until", until.map(|day| day.to_string()));
             (verbs::asked(place, ask, kind, fields, About::default()).await?, None)
         }
-        Found::FeedBehind(why) => (Told::refused(kind, "feed_behind"), Some(why)),
+        Found::FeedBehind(why) => (Told::refused(kind, "feed_behind", ask), Some(why)),
         Found::NotStale => {
             let why = "Money that may be meant for it has come: look at the customer's payments.";
-            (Told::refused(kind, "not_stale"), Some(why.to_owned()))
+            (Told::refused(kind, "not_stale", ask), Some(why.to_owned()))
         }
-        Found::NotACandidate => (Told::refused(kind, "not_a_candidate"), None),
+        Found::NotACandidate => (Told::refused(kind, "not_a_candidate", ask), None),
     };
     Ok(Answer { invoice_id: invoice_id.to_owned(), told, detail })
 }

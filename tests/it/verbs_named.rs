@@ -56,9 +56,28 @@ async fn nobody_becomes_a_customer_by_a_typing_mistake() {
             .concat(),
     );
     let allocate = ["payments", "allocate", "P-1", "--invoice", "INV-1"];
-    refused(&world, &allocate, &["account_mismatch", "Payment P-1 is other's", "acme's"]);
+    let off = "take it off first: `topup payments deallocate PAYMENT --invoice INVOICE`";
+    refused(&world, &allocate, &["account_mismatch", "Payment P-1 is other's", "acme's", off]);
+    short_lines_are_read(&world, &cash).await;
     worker.shutdown().await;
     world.finish().await;
+}
+
+/// The case of a known customer's id, and what stands behind a payment without an option's name.
+async fn short_lines_are_read(world: &World, cash: &[&str]) {
+    let record = [["payments", "record", "P-2", "--account", "OTHER"].as_slice(), cash, &["cash"]];
+    let told = done(world, &record.concat());
+    assert_eq!(change(&told, "payment P-2", "customer"), "- -> other");
+    let record = [["payments", "record", "P-3"].as_slice(), cash, &["cash"]].concat();
+    done(world, &record);
+    let told = done(world, &["payments", "assign", "P-3", "ACME"]);
+    assert_eq!(change(&told, "payment P-3", "customer"), "- -> acme");
+    done(world, &["invoices", "send", "INV-1"]);
+    let told = done(world, &["payments", "allocate", "P-3", "INV-1=0.50"]);
+    assert_eq!(change(&told, "invoice INV-1", "due"), "100.00 SGD -> 99.50 SGD");
+    for line in [["payments", "assign", "P-1"], ["payments", "allocate", "P-1"]] {
+        assert_eq!(topup(world, &line).status.code(), Some(2), "{line:?}");
+    }
 }
 
 /// A list that is given takes the place of the one that was there: what goes is shown before.
