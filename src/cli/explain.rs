@@ -75,7 +75,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
         ("to place", Some(money(&stored.free))),
         ("bank states", stored.stated.as_ref().map(|s| format!("{} {}", s.amount, s.currency))),
         ("payer", Some(payer(stored))),
-        ("rule", Some(format!("{}: {}", decision.rule, rule_sentence(&decision.rule)))),
+        ("rule", Some(format!("{}: {}", decision.rule, rule_of(&decision.rule, &stored.notes)))),
         ("outcome", Some(outcome(decision))),
         ("counts", counts(stored)),
     ]);
@@ -214,6 +214,14 @@ fn payer(stored: &ExplanationView) -> String {
         ),
         other => format!("customer {account} ({other})"),
     }
+}
+
+/// A payer whom nobody verified is not called so.
+fn rule_of(word: &str, notes: &[String]) -> &'static str {
+    if word == Rule::R7.word() && notes.iter().any(|note| note == LEARNED) {
+        return "a person confirmed payments of this payer for the customer, and one invoice fits";
+    }
+    rule_sentence(word)
 }
 
 fn rule_sentence(word: &str) -> &'static str {
@@ -432,5 +440,8 @@ mod tests {
             assert_eq!(rule_sentence(rule.word()), rule.sentence());
         }
         assert!(rule_sentence("R99").contains("does not know"));
+        assert_eq!(rule_of("R7", &[]), Rule::R7.sentence());
+        assert!(!rule_of("R7", &[LEARNED.to_owned()]).contains("verified"));
+        assert_eq!(rule_of("R6", &[LEARNED.to_owned()]), Rule::R6.sentence());
     }
 }

@@ -77,6 +77,16 @@ async fn confirming_reads_back_and_tells_who_was_first() {
     assert_eq!(sent[0]["outcome"], "sent");
     let status = format!("SELECT status FROM suggestions WHERE suggestion_id = '{second}'");
     world.until(&status, "rejected").await;
+    let again = said(&topup(&world, &["review", "confirm", &second]));
+    assert!(again.contains("alice rejected it at 20") && !again.contains("by alice"), "{again}");
+    assert!(again.contains("would be rejected"), "{again}");
+    // One act is told once.
+    for (invoice, word) in [("T1", "confirm"), ("T2", "reject")] {
+        let id = format!("BANK:SG-DBS-001:{invoice}");
+        let told = said(&topup(&world, &["payments", "explain", &id]));
+        assert!(told.contains(&format!("alice: {word}ed suggestion")), "{told}");
+        assert!(!told.contains(&format!("match.{word}")), "{told}");
+    }
     worker.shutdown().await;
     world.finish().await;
 }

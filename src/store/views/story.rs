@@ -336,7 +336,21 @@ fn is_told(act: &Act, payment: &PaymentView) -> bool {
     act.is_applied()
         && (act.is("deallocate") && payment.reversals.iter().any(|row| row.kind != "returned")
             || (act.is("split") || act.is("unsplit")) && !payment.parts.is_empty()
-            || act.is("allocate") && by_command(payment).any(|row| is_of(act, row)))
+            || act.is("allocate") && by_command(payment).any(|row| is_of(act, row))
+            || is_word(act, payment))
+}
+
+/// A word on a suggestion, which is told with the suggestion.
+fn is_word(act: &Act, payment: &PaymentView) -> bool {
+    let status = match act.command_type.as_str() {
+        "topup.match.confirm.v1" => "confirmed",
+        "topup.match.reject.v1" => "rejected",
+        _ => return false,
+    };
+    payment
+        .suggestions
+        .iter()
+        .any(|said| said.status == status && by_whom(said.reason.as_deref()).0 == act.operator)
 }
 
 fn asked(act: &Act) -> StoryStep {
