@@ -172,11 +172,14 @@ fn told(
             Edited::Unfit(why) => (format!("refused: {why}"), Some("patch_unfit".to_owned())),
             Edited::AlreadyResolved => ("already_resolved".to_owned(), None),
             Edited::Unchanged => ("unchanged".to_owned(), None),
-            Edited::Revision { number, before, after } => {
+            Edited::Revision { number, before, after, key_before } => {
                 fit = fit.saturating_add(1);
-                let hidden = "not readable, so it cannot be masked: --unmasked shows it";
                 note.get_or_insert_with(|| {
-                    letter::diff(&before, &after, privacy).unwrap_or_else(|| hidden.to_owned())
+                    let key = key_change(&args.key, key_before.as_deref());
+                    // That the value is the same is no news where only the key was to change.
+                    let value = (before != after || key.is_none())
+                        .then(|| difference(&before, &after, privacy));
+                    value.into_iter().chain(key).collect::<Vec<_>>().join("\n")
                 });
                 (format!("revision {number}"), None)
             }
@@ -193,6 +196,23 @@ fn told(
         note = Some(note.map_or_else(|| counts.clone(), |diff| format!("{counts}\n{diff}")));
     }
     Ok(wiring::Done { rows, note, whole })
+}
+
+fn difference(before: &[u8], after: &[u8], privacy: Privacy) -> String {
+    let hidden = "not readable, so it cannot be masked: --unmasked shows it";
+    letter::diff(before, after, privacy).unwrap_or_else(|| hidden.to_owned())
+}
+
+/// What becomes of the record's key, if anything.
+fn key_change(key: &NewKey, before: Option<&[u8]>) -> Option<String> {
+    let text = |bytes: &[u8]| format!("`{}`", String::from_utf8_lossy(bytes));
+    let was =
+        before.map_or_else(|| "it had none".to_owned(), |key| format!("it was {}", text(key)));
+    match key {
+        NewKey::Same => None,
+        NewKey::None => Some(format!("The record's key is taken away; {was}.")),
+        NewKey::Bytes(now) => Some(format!("The record's key becomes {}; {was}.", text(now))),
+    }
 }
 
 fn read(file: &str) -> Result<Vec<u8>, CliError> {

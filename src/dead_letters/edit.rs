@@ -46,6 +46,8 @@ pub enum Edited {
         number: i32,
         before: Vec<u8>,
         after: Vec<u8>,
+        /// The record's key, as it was.
+        key_before: Option<Vec<u8>>,
     },
     /// The latest revision has these very bytes.
     Unchanged,
@@ -96,6 +98,7 @@ pub async fn revise(
     };
     let number = letter.revision.saturating_add(1);
     let before = letter.raw.value.clone().unwrap_or_default();
+    let key_before = letter.raw.key.clone();
     let revision_before = letter.revision;
     let raw = match changed(letter, change) {
         Ok(letter) => letter.raw,
@@ -107,7 +110,7 @@ pub async fn revise(
     let after = raw.value.clone().unwrap_or_default();
     if dry_run {
         tx.rollback().await?;
-        return Ok(Edited::Revision { number, before, after });
+        return Ok(Edited::Revision { number, before, after, key_before });
     }
     let who = Who { operator, reason: Some(reason), run: None };
     let act = Act {
@@ -121,7 +124,7 @@ pub async fn revise(
     dead_letters::act_in_tx(&mut tx, "edit", who, &[act], at).await?;
     dead_letters::revise_in_tx(&mut tx, id, number, &raw, who, at).await?;
     tx.commit().await?;
-    Ok(Edited::Revision { number, before, after })
+    Ok(Edited::Revision { number, before, after, key_before })
 }
 
 /// The letter as the change makes it, or why not.

@@ -74,6 +74,14 @@ async fn a_selection_of_dead_letters_that_means_none_says_so() {
         let line = format!("dead-letters {verb} --id 999");
         says(&direct, &line, 0, &["fits --id 999.", "Dead letter 999 does not exist."]);
     }
+    // What becomes of the key is told, though the value stays.
+    for (option, told) in [
+        ("--record-key ACC-7", "The record's key becomes `ACC-7`; it was `ACC-1001`."),
+        ("--no-record-key", "The record's key is taken away; it was `ACC-1001`."),
+    ] {
+        let line = format!("dead-letters edit {id} {option} --reason x");
+        says(&direct, &line, 0, &["would be revision 1", told]);
+    }
     // The short name of a topic stands for ours.
     for verb in ["list", "replay", "discard --reason x"] {
         says(&direct, &format!("dead-letters {verb} --topic commands"), 0, &[id.as_str()]);
@@ -118,7 +126,7 @@ async fn what_nobody_knows_is_an_error_with_what_is_near() {
         0,
         &["TX-1", "Entries that count: 1."],
     );
-    says(&direct, "void-candidates keep inv-1001", 1, &["not_a_candidate"]);
+    says(&direct, "void-candidates keep inv-1001", 1, &["would be rejected", "not_a_candidate"]);
     says(&direct, "balances show acc-1001", 0, &["ACC-1001"]);
     direct.finish().await;
 }
