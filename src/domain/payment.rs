@@ -205,7 +205,9 @@ impl ParkReason {
             Self::AdviceMismatch => {
                 "The payment's text names another invoice than its remittance advice."
             }
-            Self::AmbiguousReference => "The reference fits more than one invoice.",
+            Self::AmbiguousReference => {
+                "The reference fits more than one invoice, or more than twenty are named."
+            }
             Self::CurrencyMismatch => "The invoice is in another currency.",
             Self::NotSent => "The invoice has not been sent yet; it is paid when it is sent.",
             Self::AlreadyPaid => "The invoice is paid already: probably a double payment.",

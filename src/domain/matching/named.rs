@@ -19,8 +19,8 @@ const LETTERS_LEFT_OUT: &str = "the text leaves out letters or digits of the inv
                                 the payer or the payer's name must speak for it as well";
 const OTHER_ZEROS: &str = "the text has other zeros than the invoice's number, so the payer or the \
                            payer's name must speak for it as well";
-const PLAIN: &str = "upstream's own number has no check digits, so the payer or the payer's name must \
-                     speak for it as well";
+const PLAIN: &str = "upstream's own number has no check digits, so the payer or the payer's name \
+                     must speak for it as well";
 const UNLIKE: &str = "the number is not written as the invoice's own, or may be a part of another, \
                       so the payer or the payer's name must speak for it as well";
 

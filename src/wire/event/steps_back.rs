@@ -2,6 +2,8 @@
 
 use super::Object;
 use crate::domain::event::{ByHand, Fact};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::money::Money;
 
 pub(super) fn write_step_back(fact: &Fact, data: &mut Object<'_>) {
     match fact {
@@ -92,6 +94,24 @@ fn write_by_hand(said: &ByHand, data: &mut Object<'_>) {
     }
 }
 
+fn write_payment(
+    payment_id: &PaymentId,
+    account_id: Option<&AccountId>,
+    amount: Money,
+    data: &mut Object<'_>,
+) {
+    data.text("payment_id", payment_id.as_str());
+    data.maybe_text("account_id", account_id.map(AccountId::as_str));
+    data.money("amount", amount);
+}
+
+/// Told only where there is some.
+fn write_removed(removed: Money, data: &mut Object<'_>) {
+    if removed.is_positive() {
+        data.amount("removed", removed);
+    }
+}
+
 fn write_return(fact: &Fact, data: &mut Object<'_>) {
     match fact {
         Fact::PaymentReturned {
@@ -105,15 +125,11 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
             returned_total,
             reason,
         } => {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.money("amount", *amount);
+            write_payment(payment_id, account_id.as_ref(), *amount, data);
             data.amount("from_unallocated", *from_unallocated);
             data.amount("from_unspent", *from_unspent);
             data.amount("clawed_back", *clawed_back);
-            if removed.is_positive() {
-                data.amount("removed", *removed);
-            }
+            write_removed(*removed, data);
             data.amount("returned_total", *returned_total);
             data.maybe_text("reason", reason.as_deref());
         }
@@ -132,13 +148,9 @@ fn write_return(fact: &Fact, data: &mut Object<'_>) {
             removed,
             returned_total,
         } => {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.money("amount", *amount);
+            write_payment(payment_id, account_id.as_ref(), *amount, data);
             data.amount("allocated_again", *allocated_again);
-            if removed.is_positive() {
-                data.amount("removed", *removed);
-            }
+            write_removed(*removed, data);
             data.amount("returned_total", *returned_total);
         }
         Fact::PaymentDeallocated { .. }

@@ -17,6 +17,7 @@ mod reverse;
 mod review;
 mod split;
 mod split_returns;
+mod spoken;
 mod threshold;
 mod together;
 mod usage;
