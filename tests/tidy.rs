@@ -9,6 +9,8 @@
 mod borders;
 #[path = "tidy/code.rs"]
 mod code;
+#[path = "tidy/contributing.rs"]
+mod contributing;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/edge_cases.rs"]
