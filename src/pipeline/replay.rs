@@ -101,11 +101,17 @@ impl Replayed {
     }
 }
 
-/// What a code of a dead letter says.
-fn sentence(code: &str) -> Option<&'static str> {
+/// Codes of what a command still lacks: its letter is there because that did not come.
+const LACKS: [&str; 5] =
+    ["invoice_unknown", "payment_unknown", "usage_unknown", "hold_unknown", "behind_waiting"];
+
+/// The code that a letter has after such a failure, and what that says; none if it keeps its own.
+fn of_letter(code: &str) -> Option<(&'static str, &'static str)> {
     let decoded = DecodeCode::ALL.into_iter().find(|one| one.code() == code);
-    let decided = DeadLetterReason::ALL.into_iter().find(|one| one.code() == code);
-    decoded.map(DecodeCode::message).or(decided.map(DeadLetterReason::sentence))
+    let lacks = LACKS.contains(&code).then_some(DeadLetterReason::DependencyMissing);
+    let decided = DeadLetterReason::ALL.into_iter().find(|one| one.code() == code).or(lacks);
+    let decoded = decoded.map(|one| (one.code(), one.message()));
+    decoded.or(decided.map(|one| (one.code(), one.sentence())))
 }
 
 /// A letter that was decoded and may be decided.
@@ -265,7 +271,7 @@ impl Pipeline {
             let run = run.map(|run| run.id);
             let who = Who { operator: chunk.operator, reason: chunk.reason, run };
             dead_letters::act_in_tx(tx, "replay", who, &acts, at).await?;
-            dead_letters::tried_in_tx(tx, chunk.operator, &acts, sentence, at).await?;
+            dead_letters::tried_in_tx(tx, chunk.operator, &acts, of_letter, at).await?;
         }
         if let (Some(run), Some(last)) = (run, chunk.ids.last()) {
             let looked_at = i64::try_from(chunk.ids.len()).unwrap_or(i64::MAX);

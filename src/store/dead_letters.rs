@@ -400,13 +400,8 @@ pub async fn import_in_tx(
     Ok(id)
 }
 
-/// The code of what failed again.
-fn failing_code(act: &Act) -> Option<&str> {
-    act.code.as_deref().filter(|_| act.state == LetterState::Open)
-}
-
 /// Counts the attempt of each replayed letter and closes those that are `replayed` now. Those that
-/// failed have the code of this failure, and what `told` says of it.
+/// failed have the code and the words that `told` has for this failure, or keep their own.
 ///
 /// # Errors
 /// When the database fails.
@@ -414,17 +409,21 @@ pub async fn tried_in_tx(
     tx: &mut Tx<'_>,
     operator: &str,
     acts: &[Act],
-    told: impl Fn(&str) -> Option<&'static str>,
+    told: impl Fn(&str) -> Option<(&'static str, &'static str)>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let resolution = |act: &Act| format!("{} by {operator}", act.outcome);
+    let failing = |act: &Act| {
+        let code = act.code.as_deref().filter(|_| act.state == LetterState::Open);
+        code.and_then(&told)
+    };
     sqlx::query(sql!("dead_letters_tried"))
         .bind(acts.iter().map(|a| a.dead_letter_id).collect::<Vec<_>>())
         .bind(acts.iter().map(|a| a.state != LetterState::Open).collect::<Vec<_>>())
         .bind(acts.iter().map(resolution).collect::<Vec<_>>())
         .bind(at)
-        .bind(acts.iter().map(failing_code).collect::<Vec<_>>())
-        .bind(acts.iter().map(|act| failing_code(act).and_then(&told)).collect::<Vec<_>>())
+        .bind(acts.iter().map(|act| failing(act).map(|now| now.0)).collect::<Vec<_>>())
+        .bind(acts.iter().map(|act| failing(act).map(|now| now.1)).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())
