@@ -245,6 +245,8 @@ const TELLING_DIGITS_MIN: usize = 2;
 const TELLING_WORD_MIN: usize = 10;
 /// Letters of a word for "none" that is known as one also where another word is glued to it.
 const NOTHING_GLUED_MIN: usize = 4;
+/// Digits of a word of the lists.
+const WORD_DIGITS_MAX: usize = 1;
 /// A run of the letter X that stands for characters left out.
 const MASK_RUN: usize = 3;
 /// Digits after a shorter mask: `XX1234`, `X123456`.
@@ -265,12 +267,14 @@ pub fn fold(text: &str) -> String {
 pub fn is_placeholder_payer(text: &str) -> bool {
     let normal = without_marks(normalise(text));
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
+    // Words of the lists have one digit at most (`E2E`), so two of them have no more than two.
+    // Each payment asks, and most accounts have more.
+    let lettered = || key.bytes().filter(u8::is_ascii_digit).count() <= 2 * WORD_DIGITS_MAX;
     key.is_empty()
         || is_masked(&normal, &key)
         || is_pattern(&key)
         || only_weak_words(&normal, &key)
-        || is_nothing_glued(&key)
-        || is_general(&key)
+        || lettered() && (is_nothing_glued(&key) || is_general(&key))
 }
 
 /// `VERFÜGBAR` as `VERFUGBAR`.

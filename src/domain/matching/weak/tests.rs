@@ -2,6 +2,16 @@
 
 use super::*;
 
+/// What looks for two glued words passes over what has more digits.
+#[test]
+fn words_of_the_lists_have_hardly_a_digit() {
+    for word in NOTHING.iter().chain(&GENERAL).chain(&MONTHS).chain(&MONTH_NAMES) {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        assert!(digits <= WORD_DIGITS_MAX, "{word}");
+    }
+    assert!(is_placeholder_payer("E2ENOTPROVIDED"));
+}
+
 #[test]
 fn placeholders_and_masked_accounts_are_nobody() {
     for nobody in [
