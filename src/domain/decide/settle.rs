@@ -513,8 +513,7 @@ fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchD
     if !held {
         return false;
     }
-    let known = recording.set.review.suggestions.get(&payment.payment_id);
-    let mut open = known.into_iter().flatten().filter(|s| s.status == SuggestionStatus::Open);
+    let mut open = open_choices(recording, payment);
     let choices = review::suggestions(decision);
     let new = |choice: &review::Suggestion| {
         !open.clone().any(|o| o.with == choice.with && o.parts == choice.parts)
@@ -523,6 +522,23 @@ fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchD
         || payment.state == PaymentState::PartlyAllocated
             && !choices.is_empty()
             && open.next().is_none()
+}
+
+fn open_choices<'a>(
+    recording: &'a Recording<'_>,
+    payment: &Payment,
+) -> impl Iterator<Item = &'a review::Suggestion> + Clone {
+    let known = recording.set.review.suggestions.get(&payment.payment_id);
+    known.into_iter().flatten().filter(|one| one.status == SuggestionStatus::Open)
+}
+
+/// Whether the decision has a choice that is not open.
+fn offers_anew(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
+    let open = open_choices(recording, payment);
+    let is_open = |choice: &review::Suggestion| {
+        open.clone().any(|one| one.with == choice.with && one.parts == choice.parts)
+    };
+    !review::suggestions(decision).iter().all(is_open)
 }
 
 /// Whether a choice that is open cannot be made any more: an invoice of it was paid, voided, or
@@ -553,15 +569,21 @@ fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecisi
 fn restate(
     recording: &mut Recording<'_>,
     payment: &Payment,
-    decision: MatchDecision,
+    mut decision: MatchDecision,
 ) -> Result<()> {
     let found = account_of(&decision).map(|identity| identity.account_id.clone());
-    let adds = adds_a_choice(recording, payment, &decision);
+    let conflict = matches!(decision.outcome, MatchOutcome::Park(ParkReason::IdentityConflict));
+    let held = payment.state == PaymentState::OnAccount && found != payment.account_id;
+    if conflict && held {
+        // A person may have said whose it is: it stays held, and what it may be for is offered.
+        decision.outcome = MatchOutcome::OnAccount;
+        keep_own(&mut decision, payment.account_id.as_ref());
+    }
+    let adds = adds_a_choice(recording, payment, &decision)
+        || conflict && held && offers_anew(recording, payment, &decision);
     let same = !adds
         && match (&decision.outcome, payment.state) {
             (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,
-            // Whose money it is has become doubtful.
-            (MatchOutcome::Park(ParkReason::IdentityConflict), PaymentState::OnAccount) => false,
             // Money held for a customer stays held, unless a person may now choose for them.
             (MatchOutcome::Park(_), PaymentState::OnAccount) => found != payment.account_id,
             (MatchOutcome::OnAccount, PaymentState::OnAccount)

@@ -1,7 +1,7 @@
 //! The payer's name, or another number in the text, speaks for another customer who owes the same:
 //! a person decides.
 
-use crate::domain::input::Command;
+use crate::domain::input::{Command, Input};
 use crate::domain::matching::Policy;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::testkit::*;
@@ -66,8 +66,8 @@ fn the_payers_name_is_wholly_another_customers_who_owes_the_same() {
     }
 }
 
-/// The money is held for the payer's customer, and then an invoice of the same amount is sent: a
-/// person decides, as if the invoice had been there before.
+/// The money is held for the payer's customer, and then an invoice of the same amount is sent: it is
+/// offered, and a person decides.
 #[test]
 fn an_invoice_that_comes_after_the_money_leaves_it_to_a_person_too() {
     let mut desk = desk(&[("A", "Alpine Ski School", "ALP-1"), ("B", "Bodega Ramos SL", "BOD-7")]);
@@ -75,10 +75,25 @@ fn an_invoice_that_comes_after_the_money_leaves_it_to_a_person_too() {
     assert_eq!(paid(&mut desk, "Bodega Ramos SL", Some("PAYERA"), &["topup"]), None);
     assert_eq!(desk.state("1"), PaymentState::OnAccount);
     desk.invoice("ALP-3", "A", "53");
-    assert_eq!(desk.state("1"), PaymentState::Parked(ParkReason::IdentityConflict));
+    assert_eq!(desk.state("1"), PaymentState::OnAccount);
     assert_eq!(desk.suggested("1"), ["ALP-3"]);
     let seen = format!("{:?}", desk.decision("1").explanation.candidates);
     assert!(seen.contains("BOD-7"), "{seen}");
+}
+
+/// Whose money it is was said by a person: no rule puts that in doubt again.
+#[test]
+fn what_a_person_assigned_stays_assigned() {
+    let mut desk = desk(&[("A", "Alpine Ski School", "ALP-1"), ("B", "Bodega Ramos SL", "BOD-7")]);
+    assert_eq!(paid(&mut desk, "Bodega Ramos SL", Some("PAYERA"), &["topup"]), None);
+    assert_eq!(desk.state("1"), PaymentState::Parked(ParkReason::IdentityConflict));
+    desk.apply(assign("BANK:OURS:1", "A"));
+    assert_eq!(desk.state("1"), PaymentState::OnAccount);
+    desk.invoice("ALP-3", "A", "53");
+    desk.invoice("ALP-4", "A", "90");
+    let again = desk.message(Input::Rematch(banked("1")));
+    desk.feed(&again);
+    assert_eq!((desk.state("1"), desk.owner("1")), (PaymentState::OnAccount, Some("A")));
 }
 
 /// A checked reference and a virtual account are more than a name.
