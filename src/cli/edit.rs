@@ -205,7 +205,7 @@ fn difference(before: &[u8], after: &[u8], privacy: Privacy) -> String {
 
 /// What becomes of the record's key, if anything.
 fn key_change(key: &NewKey, before: Option<&[u8]>) -> Option<String> {
-    let text = |bytes: &[u8]| format!("`{}`", String::from_utf8_lossy(bytes));
+    let text = |bytes: &[u8]| format!("`{}`", escape::text(&String::from_utf8_lossy(bytes)));
     let was =
         before.map_or_else(|| "it had none".to_owned(), |key| format!("it was {}", text(key)));
     match key {

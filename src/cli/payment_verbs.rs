@@ -103,7 +103,7 @@ pub struct AssignArgs {
     /// The customer whose money it is
     #[arg(value_name = "ACCOUNT", required_unless_present = "account")]
     customer: Option<String>,
-    /// The same, by its name
+    /// The same as an option
     #[arg(long, conflicts_with = "customer")]
     account: Option<String>,
     #[command(flatten)]
@@ -119,7 +119,7 @@ pub struct AllocateArgs {
     /// INVOICE, or INVOICE=AMOUNT; without an amount as much as fits
     #[arg(value_name = "INVOICE", required_unless_present = "invoices")]
     named: Vec<String>,
-    /// The same, by its name
+    /// The same as an option
     #[arg(long = "invoice", value_name = "INVOICE")]
     invoices: Vec<String>,
     #[command(flatten)]

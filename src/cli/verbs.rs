@@ -285,7 +285,6 @@ impl NewCustomer {
     pub(super) async fn named(self, place: Place<'_>, id: &str) -> Result<String, CliError> {
         match near::resolve(place.pool, Kind::Account, id).await {
             Ok(stored) => Ok(stored),
-            Err(_) if self.new_customer => Ok(id.to_owned()),
             Err(CliError::NotFound { .. } | CliError::Unknown { .. }) => {
                 self.check(place, id).await.map(|()| id.to_owned())
             }

@@ -578,3 +578,6 @@ fn replayed(ended: Ended) -> Replayed {
         Ending::Waiting | Ending::DeadLettered => Replayed::StillFailing { code },
     }
 }
+
+#[cfg(test)]
+mod tests;

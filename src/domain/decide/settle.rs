@@ -513,32 +513,30 @@ fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchD
     if !held {
         return false;
     }
-    let mut open = open_choices(recording, payment);
     let choices = review::suggestions(decision);
-    let new = |choice: &review::Suggestion| {
-        !open.clone().any(|o| o.with == choice.with && o.parts == choice.parts)
-    };
-    choices.iter().any(|choice| !choice.with.is_empty() && new(choice))
+    choices.iter().any(|choice| !choice.with.is_empty() && is_new(recording, payment, choice))
         || payment.state == PaymentState::PartlyAllocated
             && !choices.is_empty()
-            && open.next().is_none()
+            && open_choices(recording, payment).next().is_none()
 }
 
 fn open_choices<'a>(
     recording: &'a Recording<'_>,
     payment: &Payment,
-) -> impl Iterator<Item = &'a review::Suggestion> + Clone {
+) -> impl Iterator<Item = &'a review::Suggestion> {
     let known = recording.set.review.suggestions.get(&payment.payment_id);
     known.into_iter().flatten().filter(|one| one.status == SuggestionStatus::Open)
 }
 
+/// Whether the choice is not open already.
+fn is_new(recording: &Recording<'_>, payment: &Payment, choice: &review::Suggestion) -> bool {
+    let mut open = open_choices(recording, payment);
+    !open.any(|one| one.with == choice.with && one.parts == choice.parts)
+}
+
 /// Whether the decision has a choice that is not open.
 fn offers_anew(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
-    let open = open_choices(recording, payment);
-    let is_open = |choice: &review::Suggestion| {
-        open.clone().any(|one| one.with == choice.with && one.parts == choice.parts)
-    };
-    !review::suggestions(decision).iter().all(is_open)
+    review::suggestions(decision).iter().any(|choice| is_new(recording, payment, choice))
 }
 
 /// Whether a choice that is open cannot be made any more: an invoice of it was paid, voided, or
