@@ -7,6 +7,7 @@
 
 mod advice;
 pub mod bank;
+mod choices;
 mod command;
 mod given_back;
 mod originals;

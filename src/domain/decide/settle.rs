@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Halt, Recording};
+use super::{Halt, Recording, choices};
 use crate::domain::account::{Account, Identity};
 use crate::domain::allocation::{Allocation, Rule};
 use crate::domain::bank::BankTransaction;
@@ -17,7 +17,7 @@ use crate::domain::matching::{Explanation, MatchDecision, MatchOutcome, Subject,
 use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::domain::rejection::Rejection;
-use crate::domain::review::{self, ReviewEffect, SuggestionStatus};
+use crate::domain::review::{self, ReviewEffect};
 use crate::domain::usage::{LotMove, MoveKind};
 use crate::domain::working_set::lookalikes::Doubt;
 use crate::domain::working_set::{BookEntry, Stop};
@@ -424,7 +424,7 @@ fn conclude(
 }
 
 /// It is decided again, and by now names another customer too: their invoices are no choice.
-fn keep_own(decision: &mut MatchDecision, owner: Option<&AccountId>) {
+pub(super) fn keep_own(decision: &mut MatchDecision, owner: Option<&AccountId>) {
     if let Some(owner) = owner {
         decision.suggestions.retain(|entry| entry.account_id == *owner);
         decision.together.retain(|together| together.invoice.account_id == *owner);
@@ -502,67 +502,6 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     conclude(recording, payment_id, decision)
 }
 
-/// Whether money that is held adds up with another payment by now, or the rest of a payment, for
-/// which nothing could be chosen, has a choice: a newer invoice may be what it is for.
-fn adds_a_choice(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
-    let held = matches!(payment.state, PaymentState::OnAccount | PaymentState::PartlyAllocated)
-        && matches!(decision.outcome, MatchOutcome::OnAccount);
-    if is_stale(recording, payment, decision) {
-        return true;
-    }
-    if !held {
-        return false;
-    }
-    let choices = review::suggestions(decision);
-    choices.iter().any(|choice| !choice.with.is_empty() && is_new(recording, payment, choice))
-        || payment.state == PaymentState::PartlyAllocated
-            && !choices.is_empty()
-            && open_choices(recording, payment).next().is_none()
-}
-
-fn open_choices<'a>(
-    recording: &'a Recording<'_>,
-    payment: &Payment,
-) -> impl Iterator<Item = &'a review::Suggestion> {
-    let known = recording.set.review.suggestions.get(&payment.payment_id);
-    known.into_iter().flatten().filter(|one| one.status == SuggestionStatus::Open)
-}
-
-/// Whether the choice is not open already.
-fn is_new(recording: &Recording<'_>, payment: &Payment, choice: &review::Suggestion) -> bool {
-    let mut open = open_choices(recording, payment);
-    !open.any(|one| one.with == choice.with && one.parts == choice.parts)
-}
-
-/// Whether the decision has a choice that is not open.
-fn offers_anew(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
-    review::suggestions(decision).iter().any(|choice| is_new(recording, payment, choice))
-}
-
-/// Whether a choice that is open cannot be made any more: an invoice of it was paid, voided, or
-/// takes less by now. What can be chosen instead is told in its place.
-fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
-    let mut now = decision.clone();
-    keep_own(&mut now, payment.account_id.as_ref());
-    let choices = review::suggestions(&now);
-    let known = recording.set.review.suggestions.get(&payment.payment_id);
-    let mut open = known
-        .into_iter()
-        .flatten()
-        .filter(|s| s.status == SuggestionStatus::Open && s.payment_id == payment.payment_id);
-    let gone = |part: &(InvoiceId, Money)| {
-        let invoice = recording.set.invoices.get(&part.0);
-        invoice.is_some_and(|invoice| {
-            let fits = invoice.due().and_then(|due| part.1.compare(due));
-            !invoice.is_payable() || fits.is_ok_and(std::cmp::Ordering::is_gt)
-        })
-    };
-    open.any(|choice| {
-        choice.parts.iter().any(gone)
-            && !choices.iter().any(|c| c.parts == choice.parts && c.with == choice.with)
-    })
-}
-
 /// The payment still waits; its reason, watches or suggestions may have changed.
 fn restate(
     recording: &mut Recording<'_>,
@@ -577,8 +516,8 @@ fn restate(
         decision.outcome = MatchOutcome::OnAccount;
         keep_own(&mut decision, payment.account_id.as_ref());
     }
-    let adds = adds_a_choice(recording, payment, &decision)
-        || conflict && held && offers_anew(recording, payment, &decision);
+    let adds = choices::adds_one(recording, payment, &decision)
+        || conflict && held && choices::offers_anew(recording, payment, &decision);
     let same = !adds
         && match (&decision.outcome, payment.state) {
             (MatchOutcome::Park(now), PaymentState::Parked(before)) => *now == before,

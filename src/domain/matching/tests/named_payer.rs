@@ -66,8 +66,8 @@ fn the_payers_name_is_wholly_another_customers_who_owes_the_same() {
     }
 }
 
-/// The money is held for the payer's customer, and then an invoice of the same amount is sent: it is
-/// offered, and a person decides.
+/// The money is held for the payer's customer, and then an invoice of the same amount is sent: it
+/// is offered, and a person decides.
 #[test]
 fn an_invoice_that_comes_after_the_money_leaves_it_to_a_person_too() {
     let mut desk = desk(&[("A", "Alpine Ski School", "ALP-1"), ("B", "Bodega Ramos SL", "BOD-7")]);
