@@ -95,23 +95,39 @@ impl<'a> Matching<'a> {
     /// well: that says nothing. And those whose digits the text has.
     fn mistyped(&self) -> Result<Near, Stop> {
         let mut near = Near::default();
+        let free = self.subject.free;
         let known = self.known.is_some();
-        for word in super::text::sought(self.subject.bank, self.subject.tokens, known) {
-            let free = self.subject.free;
+        let (slips, words): (Vec<_>, Vec<_>) =
+            super::text::sought(self.subject.bank, self.subject.tokens, known)
+                .into_iter()
+                .partition(Word::is_slip);
+        for word in words {
             match &word {
                 Word::Digits(_) => near.bare.extend(self.set.near(&word)?),
                 word if word.is_reference() => near.references.extend(self.set.near(word)?),
                 Word::Mistyped(_) | Word::Neighbour(_) | Word::Slipped(_) | Word::Quoted(_) => {
-                    near.numbers.extend(match &self.known {
-                        Some(known) => self.set.near_of(&word, &known.account_id, free)?,
-                        None => self.set.near_with(&word, free)?,
-                    });
+                    near.numbers.extend(self.near_word(&word)?);
                 }
+            }
+        }
+        // A number that the text has but for one mistake is nearer than one that only shares most
+        // of its digits, and perhaps a year that the text does not have.
+        if !near.numbers.iter().any(|entry| entry.amount_due == free) {
+            for word in slips {
+                near.numbers.extend(self.near_word(&word)?);
             }
         }
         near.bare.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
         near.bare.dedup_by(|left, right| left.invoice_id == right.invoice_id);
         Ok(near)
+    }
+
+    fn near_word(&self, word: &Word) -> Result<Vec<BookEntry>, Stop> {
+        let free = self.subject.free;
+        match &self.known {
+            Some(known) => self.set.near_of(word, &known.account_id, free),
+            None => self.set.near_with(word, free),
+        }
     }
 
     /// Several invoices of one customer, whose digits the text has, are exactly the amount: they

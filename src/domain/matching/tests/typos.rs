@@ -69,3 +69,32 @@ fn single_mistakes_of_a_known_payer_pay_no_other_invoice() {
     }
     assert!(other.len() * 100 <= all, "{} of {all}: {other:#?}", other.len());
 }
+
+/// Invoices of other years end with the same digits. The text has the one that is meant but for one
+/// digit, and for the others it would need a year as well.
+#[test]
+fn a_number_but_for_one_digit_is_nearer_than_the_same_digits_of_another_year() {
+    for (meant, typed) in
+        [("INV-0012345", "INV-0012346"), ("INV-0012345", "INV-0012354"), ("INV-12345", "INV-1345")]
+    {
+        let digits = meant.trim_start_matches("INV-");
+        let mut desk = Desk::with_customers(Policy::default());
+        for id in [meant.to_owned(), format!("INV-2026-{digits}"), format!("INV-2025-{digits}")] {
+            desk.invoice(&id, "A", "100");
+        }
+        desk.receive(BankTransaction {
+            unstructured: vec![format!("topup {typed}")],
+            ..credit_from("1", "100", "PAYERA")
+        });
+        assert_eq!(desk.pays("1"), [format!("{meant} 100.00 SGD")], "{typed}");
+    }
+    // The digits of another as they are, and one that is a mistake away: a person says which.
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.invoice("INV-0012345", "A", "100");
+    desk.invoice("INV-2025-0012346", "A", "100");
+    desk.receive(BankTransaction {
+        unstructured: vec!["topup INV-0012346".to_owned()],
+        ..credit_from("1", "100", "PAYERA")
+    });
+    assert_eq!(desk.pays("1"), Vec::<String>::new());
+}
