@@ -318,8 +318,8 @@ impl WorkingSet {
             |invoice: &Invoice| invoice.is_payable() && invoice.due().is_ok_and(|left| left == due);
         entries.retain(|entry| self.invoices.get(&entry.invoice_id).is_none_or(fits));
         let all = self.invoices.values();
-        let changed = all.filter(|invoice| self.complete || self.is_fresh(invoice));
-        for invoice in changed.filter(|invoice| fits(invoice)) {
+        let fitting = all.filter(|invoice| fits(invoice));
+        for invoice in fitting.filter(|invoice| self.complete || self.is_fresh(invoice)) {
             if !entries.iter().any(|entry| entry.invoice_id == invoice.invoice_id) {
                 entries.push(BookEntry {
                     invoice_id: invoice.invoice_id.clone(),

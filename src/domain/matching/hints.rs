@@ -293,13 +293,9 @@ impl<'a> Matching<'a> {
         if self.known.is_some() {
             return Ok(false);
         }
-        let mut rivals = self.set.near(&Word::Neighbour(number_key(&invoice.invoice_id)))?;
-        let key = folded_key(&invoice.invoice_id);
-        let own_digits = fold::digits(&key);
-        for word in super::text::digits(self.subject.bank) {
-            if !matches!(&word, Word::Digits(digits) if digits == own_digits) {
-                rivals.extend(self.set.near(&word)?);
-            }
+        let mut rivals = Vec::new();
+        for word in super::text::rivals(self.subject.bank, &invoice.invoice_id) {
+            rivals.extend(self.set.near(&word)?);
         }
         rivals.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
         rivals.dedup_by(|left, right| left.invoice_id == right.invoice_id);

@@ -35,13 +35,12 @@ mod words;
 
 use chrono::{DateTime, Utc};
 
-use super::account::Identity;
+use super::account::{Identity, Strength};
 use super::advice::AdviceKey;
 use super::allocation::Rule;
 use super::bank::BankTransaction;
 use super::effect::WatchKey;
-use super::ids::{DecisionId, InvoiceId, PaymentId};
-use super::invoice::number_key;
+use super::ids::{AccountId, DecisionId, InvoiceId, PaymentId};
 use super::money::Money;
 use super::payment::ParkReason;
 use super::review::AliasUse;
@@ -240,9 +239,12 @@ pub fn foresee(
     let found = numbers().find_map(|number: &Number| set.by_number.get(&number.key));
     if let Some(id) = found.and_then(|ids| ids.first()) {
         // A number without a known payer is compared with its neighbours (R4).
-        let alone = identity(set, bank)?.is_none();
-        let neighbours = Word::Neighbour(number_key(id));
-        return Ok(alone.then_some(Miss::Near(neighbours)).into_iter().collect());
+        if identity(set, bank)?.is_some() {
+            return Ok(Vec::new());
+        }
+        let owner = set.invoices.get(id).map(|invoice| &invoice.account_id);
+        let rivals = text::rivals(bank, id).map(Miss::Near);
+        return Ok(rivals.chain(namesakes(set, bank, owner)).collect());
     }
     let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
     let payer = payer::payer(set, bank);
@@ -252,17 +254,24 @@ pub fn foresee(
     let words = words.filter(|word| word.is_reference() || matches!(word, Word::Digits(_)));
     let near = words.map(Miss::Near);
     Ok(match payer.known {
-        Some(Identity { account_id, .. }) => near
-            .chain([
-                Miss::Exact(account_id.clone(), code.clone(), micros),
-                Miss::Oldest(account_id, code),
-            ])
-            .collect(),
+        Some(Identity { account_id, strength }) => {
+            let sure = strength == Strength::Certain;
+            let named = if sure { None } else { namesakes(set, bank, Some(&account_id)) };
+            let exact = Miss::Exact(account_id.clone(), code.clone(), micros);
+            near.chain(named).chain([exact, Miss::Oldest(account_id, code)]).collect()
+        }
         None => {
             let weak = payer.weak.map(|weak| Miss::Exact(weak.account_id, code.clone(), micros));
             near.chain(weak).chain([Miss::Book(code, micros)]).collect()
         }
     })
+}
+
+/// One sign alone speaks for `owner`: the payer's name may be that of another customer.
+fn namesakes(set: &WorkingSet, bank: &BankTransaction, owner: Option<&AccountId>) -> Option<Miss> {
+    let key = bank.debtor_name.as_deref().and_then(named_payer::payers_key)?;
+    let own = owner.and_then(|owner| set.name_of(owner)).map(names::key);
+    (own.as_ref() != Some(&key)).then_some(Miss::Namesakes(key))
 }
 
 /// Who the payment comes from, without its references: the virtual account, then the payer.

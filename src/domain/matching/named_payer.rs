@@ -70,18 +70,26 @@ impl<'a> Matching<'a> {
 
     /// Invoices over the amount of other customers who have the payer's name.
     fn owed_by_the_named(&self, invoice: &Invoice) -> Result<Vec<&'a Invoice>, Stop> {
-        let payer = self.subject.bank.debtor_name.as_deref();
-        let payer = payer.filter(|payer| !weak::is_placeholder_name(payer));
-        let key = payer.map(names::key).unwrap_or_default();
-        if key.is_empty() || self.is_same_name(&entry_of(invoice)) {
+        let key = self.subject.bank.debtor_name.as_deref().and_then(payers_key);
+        let own = self.set.name_of(&invoice.account_id).map(names::key);
+        let Some(key) = key.filter(|key| own.as_ref() != Some(key)) else {
             return Ok(Vec::new());
-        }
+        };
         let mut owed = Vec::new();
         for account in self.set.named(&key) {
             if account != invoice.account_id && !self.is_closed(&account) {
                 owed.extend(self.exact(&account, self.subject.free)?);
             }
         }
+        // Names are compared in full where it matters: that takes long.
+        if !owed.is_empty() && self.is_same_name(&entry_of(invoice)) {
+            owed.clear();
+        }
         Ok(owed)
     }
+}
+
+/// The payer's name as customers' names are compared; none if it says nothing.
+pub(super) fn payers_key(name: &str) -> Option<String> {
+    Some(names::key(name)).filter(|key| !key.is_empty() && !weak::is_placeholder_name(name))
 }

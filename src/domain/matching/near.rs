@@ -53,6 +53,19 @@ impl Word {
         matches!(self, Self::Slipped(_))
     }
 
+    /// Whether a neighbour of it may be as long as a reference of ours: one letter more or less is
+    /// one mistake, and folding only takes away.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        match self {
+            Self::Mistyped(word)
+            | Self::Neighbour(word)
+            | Self::Digits(word)
+            | Self::Slipped(word)
+            | Self::Quoted(word) => word.len() + 2 >= MINTED - 1,
+        }
+    }
+
     /// What is looked for: references, and folded numbers.
     #[must_use]
     pub fn variants(&self) -> BTreeSet<String> {

@@ -248,7 +248,8 @@ const NOTHING_GLUED_MIN: usize = 4;
 /// Digits of a word of the lists.
 const WORD_DIGITS_MAX: usize = 1;
 /// A run of the letter X that stands for characters left out.
-const MASK_RUN: usize = 3;
+const MASK: &str = "XXX";
+const MASK_RUN: usize = MASK.len();
 /// Digits after a shorter mask: `XX1234`, `X123456`.
 const MASKED_DIGITS_MAX: usize = 6;
 /// Characters that are all one are no account, from this many on.
@@ -267,14 +268,24 @@ pub fn fold(text: &str) -> String {
 pub fn is_placeholder_payer(text: &str) -> bool {
     let normal = without_marks(normalise(text));
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
-    // Words of the lists have one digit at most (`E2E`), so two of them have no more than two.
+    is_placeholder(&normal, &key)
+}
+
+/// The same of letters and digits of ASCII, upper case, with nothing between them.
+pub(super) fn is_placeholder_key(key: &str) -> bool {
+    is_placeholder(key, key)
+}
+
+fn is_placeholder(normal: &str, key: &str) -> bool {
+    // A word of the lists has one digit at most (`E2E`), so two of them have no more than two.
     // Each payment asks, and most accounts have more.
-    let lettered = || key.bytes().filter(u8::is_ascii_digit).count() <= 2 * WORD_DIGITS_MAX;
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let is_one_word = normal.len() == key.len();
     key.is_empty()
-        || is_masked(&normal, &key)
-        || is_pattern(&key)
-        || only_weak_words(&normal, &key)
-        || lettered() && (is_nothing_glued(&key) || is_general(&key))
+        || is_masked(normal, key)
+        || is_pattern(key)
+        || (!is_one_word || digits <= WORD_DIGITS_MAX) && only_weak_words(normal, key)
+        || digits <= 2 * WORD_DIGITS_MAX && (is_nothing_glued(key) || is_general(key))
 }
 
 /// `VERFÜGBAR` as `VERFUGBAR`.
@@ -421,7 +432,7 @@ fn is_masked(normal: &str, key: &str) -> bool {
     let xs = key.bytes().take_while(|byte| *byte == b'X').count();
     let rest = key.get(xs..).unwrap_or_default();
     let digits = rest.bytes().all(|byte| byte.is_ascii_digit());
-    key.contains(&"X".repeat(MASK_RUN)) || xs > 0 && digits && rest.len() <= MASKED_DIGITS_MAX
+    key.contains(MASK) || xs > 0 && digits && rest.len() <= MASKED_DIGITS_MAX
 }
 
 /// All one character, also behind a country code and check digits; digits that count up or down;

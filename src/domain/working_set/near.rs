@@ -137,7 +137,7 @@ fn meant(word: &Word, entries: impl IntoIterator<Item = BookEntry>) -> Vec<BookE
 
 /// Whether one of its neighbours is like a reference of ours, which only its invoice tells.
 fn may_be_reference(word: &Word) -> bool {
-    word.variants().iter().any(|variant| like_reference(variant))
+    word.is_long() && word.variants().iter().any(|variant| like_reference(variant))
 }
 
 #[cfg(test)]

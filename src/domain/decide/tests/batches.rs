@@ -11,14 +11,17 @@ use crate::domain::ids::{AccountId, AllocationId, IdBlock, PaymentId};
 use crate::domain::input::{Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::domain::invoice::{Invoice, folded_key};
 
+use crate::domain::bank::BankTransaction;
 use crate::domain::matching::near::Word;
 use crate::domain::matching::policy::{EqualAmountPolicy, ResidualPolicy};
 use crate::domain::matching::{Override, PartialPolicy, Policy, RuleSet};
-use crate::domain::matching::{fold, names};
+use crate::domain::matching::{fold, foresee, names, text};
 use crate::domain::model_gen::random_log;
 use crate::domain::money::Money;
 use crate::domain::split::SplitPayment;
-use crate::domain::testkit::{account, currency, reloaded};
+use crate::domain::testkit::{
+    Desk, account, credit_from, credit_saying, currency, invoice, reloaded,
+};
 use crate::domain::usage::{Lot, Usage};
 use crate::domain::working_set::lots::{Reach, Walk, order};
 use crate::domain::working_set::{
@@ -278,6 +281,37 @@ fn some_rules(seed: u64, global: Policy) -> RuleSet {
     let names = world().accounts.into_keys().collect::<BTreeSet<_>>();
     let overrides = (0_u32..).zip(names).map(|(at, id)| (id, own(seed >> (4 * (at % 16)))));
     RuleSet::new(1, global, overrides.collect())
+}
+
+/// A second pass decides the whole batch again. What ordinary payments ask for is foreseen, also
+/// where the payer has a name that no customer has.
+#[test]
+fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.invoice("INV-71014", "A", "100");
+    desk.invoice("INV-82025", "B", "70");
+    let reference = desk.model.set.invoices[&invoice("INV-71014")].payment_reference.clone();
+    let named = |bank: BankTransaction, name: &str| BankTransaction {
+        debtor_name: Some(name.to_owned()),
+        ..bank
+    };
+    let banks = [
+        credit_saying("1", "100", &[&reference]),
+        named(credit_saying("2", "100", &["INV-71014"]), "Globex"),
+        named(credit_saying("3", "100", &["INV-71014"]), "Customer A"),
+        named(credit_from("4", "100", "PAYERA"), "Globex"),
+        named(credit_from("5", "100", "PAYERA"), "Customer A"),
+        named(credit_from("6", "70", "PAYERC"), "Globex"),
+        named(credit_saying("7", "70", &["TOPUP 82025"]), "Globex"),
+    ];
+    for bank in banks {
+        let mut loaded = reloaded(&desk.model.set);
+        let misses = foresee(&loaded, &bank, &text::tokens(&bank)).expect("amounts");
+        misses.into_iter().for_each(|miss| load(&desk.model.set, &mut loaded, miss));
+        let message = desk.message(Input::BankTransaction(Box::new(bank)));
+        let decided = decide_all(&mut loaded, &[message.clone()], 1, &Policy::default().into());
+        assert!(decided.is_ok(), "{decided:?} for {message:?}");
+    }
 }
 
 proptest! {
