@@ -140,7 +140,7 @@ async fn one_sequence(direct: &mut Direct, seed: u64, coverage: &mut Coverage) {
         let mut expected = Vec::new();
         let mut usage = false;
         // A batch's usage is told at its end, and no topic has both usage and returns.
-        while let Some(item) = left.next_if(|next| !(usage && is_step_back(next))) {
+        while let Some(item) = left.next_if(|next| !(usage && may_take_back(next))) {
             let message = item.decoded.as_ref().expect("decoded");
             usage |= matches!(message.input, Input::Usage(_));
             let (outcome, tried) = feed(&mut model, message, now);
@@ -214,11 +214,11 @@ async fn activated(direct: &Direct, seed: u64) -> RuleSet {
 }
 
 /// Whether it may take money back, by the bank's word or a person's on what the bank said.
-pub fn is_step_back(item: &Item) -> bool {
-    steps_back(item.decoded.as_ref().expect("decoded"))
+pub fn may_take_back(item: &Item) -> bool {
+    may_step_back(item.decoded.as_ref().expect("decoded"))
 }
 
-fn steps_back(message: &Message) -> bool {
+fn may_step_back(message: &Message) -> bool {
     match &message.input {
         Input::BankTransaction(bank) => bank.reversal,
         Input::Command(command) => matches!(command, Command::ResolveReturn(_)),
@@ -241,7 +241,7 @@ fn feed(model: &mut Model, message: &Message, now: DateTime<Utc>) -> (Outcome, b
     let outcome = model.feed_in_batch(message, now);
     let after = needs(model);
     // A return of what came in the same batch is applied after it, by the sweep.
-    let tried = steps_back(message)
+    let tried = may_step_back(message)
         || parked != model.set.parked_returns.len()
         || before.iter().any(|waited| !after.contains(waited));
     (outcome, tried)

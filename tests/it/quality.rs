@@ -14,7 +14,7 @@ use topup::store::load::Locks;
 use topup::store::next_id_block;
 
 use crate::harness::Direct;
-use crate::model::{is_step_back, lines};
+use crate::model::{lines, may_take_back};
 
 /// Some thousand: so many of each operator.
 const CASES: usize = 23 * Operator::ALL.len();
@@ -97,7 +97,7 @@ async fn play(direct: &mut Direct, sample: &Sample) {
         let locks = if mixed { Locks::First } else { Locks::Last };
         // What came in one batch with its return is taken back after it, by the sweep.
         for batch in
-            chunk.chunk_by(|left, right| (mixed || left.0 == right.0) && !is_step_back(&left.1))
+            chunk.chunk_by(|left, right| (mixed || left.0 == right.0) && !may_take_back(&left.1))
         {
             let batch: Vec<Item> = batch.iter().map(|(_, item)| item.clone()).collect();
             let mut tx = pipeline.pool().begin().await.expect("begin");

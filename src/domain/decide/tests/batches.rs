@@ -50,11 +50,11 @@ fn world() -> WorkingSet {
 
 /// A return of what came in the same batch waits for the sweep, so each begins a batch here.
 fn batches(log: &[Message]) -> Vec<&[Message]> {
-    let is_step_back = |message: &Message| match &message.input {
+    let is_booked_step_back = |message: &Message| match &message.input {
         Input::BankTransaction(bank) => bank.is_booked_step_back(),
         _ => false,
     };
-    let parts = log.chunk_by(|_, next| !is_step_back(next));
+    let parts = log.chunk_by(|_, next| !is_booked_step_back(next));
     parts.flat_map(|part| part.chunks(BATCH)).collect()
 }
 
