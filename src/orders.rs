@@ -93,16 +93,15 @@ pub fn write(
     let topic = Topic::Commands;
     let decoded = decode(&RawRecord { topic, key: None, value: Some(&value), headers: &[] });
     let message = decoded.clone()?;
-    let (key, about) = match &message.input {
+    let (key, about) = if let Input::Command(command) = &message.input {
         // Of a payment without a customer the words keep their order by the payment.
-        Input::Command(command) => {
-            let account = command.account_id().map(ToString::to_string);
-            let payment = || command.payment_id().map(ToString::to_string);
-            let mut about = about(command);
-            about.add(&order.also);
-            (account.or_else(payment), about)
-        }
-        _ => (None, About::default()),
+        let account = command.account_id().map(ToString::to_string);
+        let payment = || command.payment_id().map(ToString::to_string);
+        let mut about = about(command);
+        about.add(&order.also);
+        (account.or_else(payment), about)
+    } else {
+        (None, About::default())
     };
     let raw = RawRecordRow {
         topic: pipeline.settings().topics.commands.clone(),

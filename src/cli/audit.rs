@@ -11,11 +11,11 @@ use crate::store::audit::{self, FINDINGS_MAX, Finding, INVARIANTS};
 pub async fn run(pool: &PgPool, printer: Printer) -> Result<Exit, CliError> {
     let findings = audit::run(pool).await?;
     let violated = findings.iter().filter(|finding| !finding.info).count();
-    match (printer.output, findings.is_empty()) {
-        (Output::Table, true) => {}
-        _ => printer.rows(&findings)?,
+    let table = printer.output == Output::Table;
+    if !(table && findings.is_empty()) {
+        printer.rows(&findings)?;
     }
-    if printer.output == Output::Table {
+    if table {
         write(&format!("{}\n", summary(violated, &findings)))?;
     }
     Ok(if violated == 0 { Exit::Ok } else { Exit::Findings })

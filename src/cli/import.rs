@@ -151,14 +151,12 @@ impl Source {
 
 fn row(taken: Taken, dry_run: bool) -> Row {
     let word = taken.result.word();
-    let (stored, dead_letter_id) = match taken.result {
-        wiring::Imported::Stored(id) => (true, id),
-        _ => (false, None),
-    };
+    let stored = if let wiring::Imported::Stored(id) = taken.result { Some(id) } else { None };
+    let would = dry_run && stored.is_some();
     Row {
         place: taken.place,
-        outcome: if stored && dry_run { format!("would be {word}") } else { word.to_owned() },
-        dead_letter_id,
+        outcome: if would { format!("would be {word}") } else { word.to_owned() },
+        dead_letter_id: stored.flatten(),
         code: taken.code,
     }
 }

@@ -317,19 +317,21 @@ fn tell(error: &CliError) {
 
 async fn execute(cli: Cli) -> Result<Exit, CliError> {
     // They are about the program itself: wrong settings must not stand in their way.
-    match &cli.command {
-        Command::Completions(args) => return manual::completions(args).map(|()| Exit::Ok),
-        Command::Man(args) => return manual::man(args).map(|()| Exit::Ok),
-        _ => {}
+    if let Command::Completions(args) = &cli.command {
+        return manual::completions(args).map(|()| Exit::Ok);
+    }
+    if let Command::Man(args) = &cli.command {
+        return manual::man(args).map(|()| Exit::Ok);
     }
     let flags = Flags { file: cli.config, set: cli.set };
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let loaded = Loaded::read(&flags, &environment, cli.command.needs())?;
-    match cli.command {
-        Command::Worker(_) => telemetry::init(&loaded.config.logging),
-        _ => telemetry::init_quiet(&loaded.config.logging),
+    if matches!(cli.command, Command::Worker(_)) {
+        telemetry::init(&loaded.config.logging);
+    } else {
+        telemetry::init_quiet(&loaded.config.logging);
     }
     if cli.bom && cli.output != Output::Csv {
         return Err(CliError::Usage("--bom is for --output csv".to_owned()));

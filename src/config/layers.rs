@@ -305,17 +305,15 @@ fn check(name: &str, found: &Value, problems: &mut Vec<Problem>) {
 
 /// What more there is to say of a schedule than what one looks like.
 fn fault(key: &Key, found: &Value) -> Option<String> {
-    match (key.kind, &found.kind) {
-        (Kind::Schedule, ValueKind::String(text)) => match schedule::fault(text)? {
-            ScheduleError::Weekday(_) => Some(
-                "a weekday by its name (Sun, Mon, Tue, Wed, Thu, Fri, Sat): as a number, 1 is \
-                 Sunday here and Monday elsewhere"
-                    .to_owned(),
-            ),
-            ScheduleError::Never(_) => Some("a day that some calendar has".to_owned()),
-            ScheduleError::Schedule(_) | ScheduleError::Zone(_) => None,
-        },
-        _ => None,
+    let (Kind::Schedule, ValueKind::String(text)) = (key.kind, &found.kind) else { return None };
+    match schedule::fault(text)? {
+        ScheduleError::Weekday(_) => Some(
+            "a weekday by its name (Sun, Mon, Tue, Wed, Thu, Fri, Sat): as a number, 1 is \
+             Sunday here and Monday elsewhere"
+                .to_owned(),
+        ),
+        ScheduleError::Never(_) => Some("a day that some calendar has".to_owned()),
+        ScheduleError::Schedule(_) | ScheduleError::Zone(_) => None,
     }
 }
 

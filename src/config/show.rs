@@ -55,10 +55,13 @@ fn masked(key: &Key, found: &Value) -> String {
         }
         _ => found.clone().into_string().unwrap_or_default(),
     };
-    match find(key.name).map(|key| key.kind) {
-        Some(Kind::Secret) => MASK.to_owned(),
-        Some(Kind::Url) => mask_url(&text),
-        _ => text,
+    let kind = find(key.name).map(|key| key.kind);
+    if matches!(kind, Some(Kind::Secret)) {
+        MASK.to_owned()
+    } else if matches!(kind, Some(Kind::Url)) {
+        mask_url(&text)
+    } else {
+        text
     }
 }
 

@@ -276,9 +276,9 @@ impl World {
             return (Outcome::Applied { subject: None }, None);
         };
         let recorded = match &self.model {
-            Some(model) => model.last_effects.iter().find_map(|effect| match effect {
-                Effect::RecordPayment(payment) => Some(payment.payment_id.clone()),
-                _ => None,
+            Some(model) => model.last_effects.iter().find_map(|effect| {
+                let Effect::RecordPayment(payment) = effect else { return None };
+                Some(payment.payment_id.clone())
             }),
             None => self.by_right(bank, message.bank_hash),
         };

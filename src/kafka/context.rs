@@ -218,10 +218,8 @@ fn keys(partitions: &TopicPartitionList) -> Vec<Key> {
 /// One line for each kind of error, and one a minute while it lasts.
 fn warn_once(noise: &Noise, error: &NativeError, reason: &str) {
     // Of an outage each broker and each connection says its own.
-    let kind = match meaning(error) {
-        Meaning::Outage => "outage".to_owned(),
-        _ => error.to_string(),
-    };
+    let outage = meaning(error) == Meaning::Outage;
+    let kind = if outage { "outage".to_owned() } else { error.to_string() };
     if let Some(times) = noise.tell(&kind, Instant::now()) {
         tracing::warn!(target: "librdkafka", %error, reason, times);
     }

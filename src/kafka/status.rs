@@ -65,10 +65,7 @@ impl PartitionPhase {
 
     /// Why it is held; nothing otherwise.
     pub fn reason(&self) -> &str {
-        match self {
-            Self::Held { reason, .. } => reason,
-            _ => "",
-        }
+        if let Self::Held { reason, .. } = self { reason } else { "" }
     }
 }
 

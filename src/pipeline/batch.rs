@@ -388,14 +388,16 @@ impl<'a> Work<'a> {
     }
 
     fn wait(&mut self, item: &Item, message: &Message, need: &Need, stands: Stands) {
+        let settings = self.pipeline.settings();
         self.write.waiting.push(WaitingRow {
             raw: item.raw.clone(),
             record: message.record.clone(),
             wait_key: wait_key(&message.input, need),
             stands,
-            patience: match need {
-                Need::Proof(_) => self.pipeline.settings().proof_deadline,
-                _ => self.pipeline.settings().waiting_deadline,
+            patience: if matches!(need, Need::Proof(_)) {
+                settings.proof_deadline
+            } else {
+                settings.waiting_deadline
             },
         });
     }

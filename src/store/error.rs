@@ -164,7 +164,14 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| code == "22003")
             }
-            _ => false,
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::NotUtf8(_)
+            | Self::Fenced
+            | Self::Raced(_)
+            | Self::Unreadable(_)
+            | Self::RulesTooNew
+            | Self::TooWide => false,
         };
         if too_large {
             DeadLetterReason::BalanceBeyondLimit

@@ -45,13 +45,14 @@ pub async fn probe_in_tx(
         };
         let hash: &[u8] = row.try_get(2)?;
         let content_hash = hash.try_into().map_err(|_| StoreError::Corrupt("an inbox hash"))?;
-        let dead_at = match Ending::from_word(row.try_get(3)?) {
-            Some(Ending::DeadLettered) => Some(Place {
+        let dead_at = if Ending::from_word(row.try_get(3)?) == Some(Ending::DeadLettered) {
+            Some(Place {
                 topic: row.try_get(4)?,
                 partition: row.try_get(5)?,
                 offset: row.try_get(6)?,
-            }),
-            _ => None,
+            })
+        } else {
+            None
         };
         known.insert(record, Known { content_hash, dead_at });
     }

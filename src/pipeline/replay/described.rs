@@ -73,13 +73,11 @@ async fn known<'a>(
 
 fn said<'a>(ready: &'a Ready<'_>) -> Option<(Said<'a>, DateTime<Utc>)> {
     let message = ready.item.decoded.as_ref().ok()?;
-    match &message.input {
-        Input::Command(Command::UpsertAccount(upsert)) => {
-            Some(((&upsert.account_id, None), message.time))
-        }
-        Input::Usage(Usage::Hold(hold)) => {
-            Some(((&hold.account_id, Some(&hold.hold_id)), message.time))
-        }
-        _ => None,
+    if let Input::Command(Command::UpsertAccount(upsert)) = &message.input {
+        Some(((&upsert.account_id, None), message.time))
+    } else if let Input::Usage(Usage::Hold(hold)) = &message.input {
+        Some(((&hold.account_id, Some(&hold.hold_id)), message.time))
+    } else {
+        None
     }
 }

@@ -45,10 +45,12 @@ impl Touched {
 
 /// The invoice that takes less from now on, or nothing any more.
 pub(in crate::pipeline) fn touched(effect: &Effect) -> Option<String> {
-    match effect {
-        Effect::Allocate(allocation) => Some(allocation.invoice_id.to_string()),
-        Effect::VoidInvoice { invoice_id, .. } => Some(invoice_id.to_string()),
-        _ => None,
+    if let Effect::Allocate(allocation) = effect {
+        Some(allocation.invoice_id.to_string())
+    } else if let Effect::VoidInvoice { invoice_id, .. } = effect {
+        Some(invoice_id.to_string())
+    } else {
+        None
     }
 }
 

@@ -20,15 +20,11 @@ pub(super) async fn all(
         after.advices.get(key).ok_or(StoreError::Corrupt("an advice that was told is gone"))
     };
     for effect in &write.effects {
-        match effect {
-            Effect::RecordAdvice(advice) => {
-                told.insert(&advice.told.key);
-                new.push(kept(&advice.told.key)?);
-            }
-            Effect::SettleAdvice { key, .. } | Effect::EndAdvice { key, .. } => {
-                settled.insert(key);
-            }
-            _ => {}
+        if let Effect::RecordAdvice(advice) = effect {
+            told.insert(&advice.told.key);
+            new.push(kept(&advice.told.key)?);
+        } else if let Effect::SettleAdvice { key, .. } | Effect::EndAdvice { key, .. } = effect {
+            settled.insert(key);
         }
     }
     if !new.is_empty() {

@@ -69,9 +69,9 @@ async fn supersede(
 /// How payments came that the bank gave no id.
 pub(super) async fn without_id(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
     let came = || {
-        effects.iter().filter_map(|effect| match effect {
-            Effect::DeliveredWithoutId(came) => Some(came.as_ref()),
-            _ => None,
+        effects.iter().filter_map(|effect| {
+            let Effect::DeliveredWithoutId(came) = effect else { return None };
+            Some(came.as_ref())
         })
     };
     if came().next().is_none() {
@@ -97,9 +97,9 @@ pub(super) async fn without_id(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<()
 /// What may be an earlier record, beside the payments without an id.
 pub(super) async fn told_again(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
     let again = || {
-        effects.iter().filter_map(|effect| match effect {
-            Effect::ToldAgain { key, earlier } => Some((key, earlier)),
-            _ => None,
+        effects.iter().filter_map(|effect| {
+            let Effect::ToldAgain { key, earlier } = effect else { return None };
+            Some((key, earlier))
         })
     };
     if again().next().is_none() {
@@ -132,9 +132,9 @@ pub(super) async fn also_in(
 ) -> Result<(), StoreError> {
     let named: BTreeSet<(&BankKey, &String)> = effects
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::AlsoIn { key, statement } => Some((key, statement)),
-            _ => None,
+        .filter_map(|effect| {
+            let Effect::AlsoIn { key, statement } = effect else { return None };
+            Some((key, statement))
         })
         .collect();
     if named.is_empty() {

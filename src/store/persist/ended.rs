@@ -17,16 +17,12 @@ pub(super) async fn all(
     let mut accounts = BTreeMap::new();
     let (mut sources, mut ids) = (vec![], vec![]);
     for effect in effects {
-        match effect {
+        if let Effect::CloseAccount { account_id, closed } = effect {
             // The last word on a customer counts.
-            Effect::CloseAccount { account_id, closed } => {
-                accounts.insert(account_id.as_str(), *closed);
-            }
-            Effect::CancelWaiting(record) => {
-                sources.push(record.source.as_str());
-                ids.push(record.id.as_str());
-            }
-            _ => {}
+            accounts.insert(account_id.as_str(), *closed);
+        } else if let Effect::CancelWaiting(record) = effect {
+            sources.push(record.source.as_str());
+            ids.push(record.id.as_str());
         }
     }
     if !accounts.is_empty() {

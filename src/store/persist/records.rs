@@ -78,10 +78,7 @@ impl Stands {
         let queued = queued.filter(|one| !one.touches.is_empty());
         Self {
             needs: need.key(),
-            behind: match need {
-                Need::Behind(record) => Some(record.clone()),
-                _ => None,
-            },
+            behind: if let Need::Behind(record) = need { Some(record.clone()) } else { None },
             touches: queued.map_or_else(everything, |one| one.touches.iter().cloned().collect()),
         }
     }

@@ -134,12 +134,10 @@ fn settled<'a>(
 
 /// Payments that were there before and wait no more as they did: they are part of no suggestion.
 fn gone<'a>(before: &WorkingSet, write: &'a BatchWrite) -> Vec<&'a str> {
-    let gone = write.effects.iter().filter_map(|effect| match effect {
-        Effect::SettlePayment { payment_id, state, .. } => {
-            let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
-            (!held && before.payments.contains_key(payment_id)).then_some(payment_id.as_str())
-        }
-        _ => None,
+    let gone = write.effects.iter().filter_map(|effect| {
+        let Effect::SettlePayment { payment_id, state, .. } = effect else { return None };
+        let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
+        (!held && before.payments.contains_key(payment_id)).then_some(payment_id.as_str())
     });
     gone.collect()
 }

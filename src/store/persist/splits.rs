@@ -16,10 +16,10 @@ pub(super) async fn all(
     let mut made: Vec<&SplitPart> = Vec::new();
     let mut taken: Vec<&TakenBack> = Vec::new();
     for effect in effects {
-        match effect {
-            Effect::Split(part) => made.push(part),
-            Effect::TakeBack(back) => taken.push(back),
-            _ => {}
+        if let Effect::Split(part) = effect {
+            made.push(part);
+        } else if let Effect::TakeBack(back) = effect {
+            taken.push(back);
         }
     }
     if made.is_empty() && taken.is_empty() {

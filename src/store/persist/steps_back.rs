@@ -163,18 +163,14 @@ async fn parked(
     let mut waits: BTreeMap<&BankKey, ReturnWaits> = BTreeMap::new();
     let (mut accounts, mut keys) = (vec![], vec![]);
     for effect in effects {
-        match effect {
-            Effect::ParkReturn { key, why } => {
-                waits.insert(key, *why);
-            }
-            Effect::RecordBankTransaction(record)
-                if record.disposition != BankDisposition::ReturnParked
-                    && before.parked_returns.contains_key(&record.key) =>
-            {
-                accounts.push(record.key.bank_account.as_str());
-                keys.push(record.key.key.as_str());
-            }
-            _ => {}
+        if let Effect::ParkReturn { key, why } = effect {
+            waits.insert(key, *why);
+        } else if let Effect::RecordBankTransaction(record) = effect
+            && record.disposition != BankDisposition::ReturnParked
+            && before.parked_returns.contains_key(&record.key)
+        {
+            accounts.push(record.key.bank_account.as_str());
+            keys.push(record.key.key.as_str());
         }
     }
     if !keys.is_empty() {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{expect_rows, micros};
 use crate::domain::effect::Effect;
-use crate::domain::ids::AllocationId;
+use crate::domain::ids::{AccountId, AllocationId};
 use crate::domain::money::Money;
 use crate::domain::usage::{Charged, Hold, Lot, LotMove, Refunded};
 use crate::domain::working_set::WorkingSet;
@@ -105,19 +105,26 @@ async fn refunds(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Resu
     Ok(())
 }
 
+/// What an effect takes from lots or gives them back: by which id, whose, and how much.
+fn consumed(effect: &Effect) -> Option<(i64, &AccountId, &[LotMove])> {
+    if let Effect::Charge(c) = effect {
+        Some((c.id.0, &c.charge.account_id, &c.burnt))
+    } else if let Effect::Refund(r) = effect {
+        Some((r.id.0, &r.refund.account_id, &r.moves))
+    } else if let Effect::Reverse(r) = effect {
+        Some((r.id.0, &r.account_id, &r.moves))
+    } else if let Effect::ClearDebt { account_id, cleared } = effect {
+        Some((cleared.lot_id.0, account_id, std::slice::from_ref(cleared)))
+    } else {
+        None
+    }
+}
+
 async fn consumptions(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
     let (mut causes, mut lots, mut kinds) = (vec![], vec![], vec![]);
     let (mut accounts, mut amounts) = (vec![], vec![]);
     for effect in effects {
-        let (cause, account_id, moves): (i64, _, &[LotMove]) = match effect {
-            Effect::Charge(c) => (c.id.0, &c.charge.account_id, &c.burnt),
-            Effect::Refund(r) => (r.id.0, &r.refund.account_id, &r.moves),
-            Effect::Reverse(r) => (r.id.0, &r.account_id, &r.moves),
-            Effect::ClearDebt { account_id, cleared } => {
-                (cleared.lot_id.0, account_id, std::slice::from_ref(cleared))
-            }
-            _ => continue,
-        };
+        let Some((cause, account_id, moves)) = consumed(effect) else { continue };
         for (lot_id, kind, burnt) in signed(moves)? {
             causes.push(cause);
             lots.push(lot_id.0);

@@ -97,7 +97,13 @@ pub async fn of(
     let recorded = payment.row.recorded_at;
     let not_before = |step: &StoryStep| match step.kind {
         StepKind::Advice | StepKind::Request => step.at,
-        _ => step.at.max(recorded),
+        StepKind::Came
+        | StepKind::Decision
+        | StepKind::Word
+        | StepKind::Superseded
+        | StepKind::Command
+        | StepKind::Moved
+        | StepKind::Back => step.at.max(recorded),
     };
     steps.sort_by_key(not_before);
     overtaken(&mut steps);

@@ -252,9 +252,15 @@ impl<'a> Walk<'a> {
         let way = match sort {
             Sort::Id | Sort::Amount if open && filter.account.is_none() => Way::Open,
             Sort::Id => Way::Id,
-            _ if filter.account.is_some() => Way::Account,
-            _ if filter.amount.is_some() => Way::Amount,
-            _ => Way::Time,
+            Sort::Newest | Sort::Oldest | Sort::Amount => {
+                if filter.account.is_some() {
+                    Way::Account
+                } else if filter.amount.is_some() {
+                    Way::Amount
+                } else {
+                    Way::Time
+                }
+            }
         };
         let text = filter.text.as_deref().map(Words::new);
         Self { filter, way, newest: sort != Sort::Oldest, text }
