@@ -11,6 +11,8 @@ mod borders;
 mod code;
 #[path = "tidy/contributing.rs"]
 mod contributing;
+#[path = "tidy/dead.rs"]
+mod dead;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/edge_cases.rs"]

@@ -77,20 +77,6 @@ impl Input {
     pub fn subject(&self) -> Option<String> {
         if let Self::Command(command) = self { command.subject() } else { None }
     }
-
-    /// The account of a command.
-    #[must_use]
-    pub fn command_account(&self) -> Option<&AccountId> {
-        match self {
-            Self::Command(command) => command.account_id(),
-            Self::BankTransaction(_)
-            | Self::BankStatement(_)
-            | Self::Advice(_)
-            | Self::Usage(_)
-            | Self::Rematch(_)
-            | Self::RetryReturn(_) => None,
-        }
-    }
 }
 
 /// A request. It may be refused.

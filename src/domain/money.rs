@@ -372,12 +372,6 @@ impl Money {
     }
 }
 
-/// Micros as a bare number with at least the currency's minor units, without a `Money`.
-#[must_use]
-pub fn micros_to_number(micros: i64, currency: Currency) -> String {
-    Money::from_micros(micros, currency).number()
-}
-
 impl fmt::Debug for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -481,8 +475,8 @@ mod tests {
     #[test]
     fn amounts_print_as_they_are_written() {
         assert_eq!(Money::parse("100.5", sgd()).expect("good").to_string(), "100.50 SGD");
-        assert_eq!(micros_to_number(4_000, sgd()), "0.004");
-        assert_eq!(micros_to_number(-1_500_000, sgd()), "-1.50");
+        assert_eq!(Money::from_micros(4_000, sgd()).number(), "0.004");
+        assert_eq!(Money::from_micros(-1_500_000, sgd()).number(), "-1.50");
     }
 
     #[test]

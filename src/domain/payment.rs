@@ -364,6 +364,7 @@ impl Payment {
     ///
     /// # Errors
     /// As [`Self::unallocated`].
+    #[cfg(test)]
     pub fn state_follows_amounts(&self) -> Result<bool, MoneyError> {
         let (some, free) = (self.allocated.is_positive(), self.unallocated()?);
         let gone = if self.origin == PaymentOrigin::Split {

@@ -234,7 +234,7 @@ pub enum Stop {
 impl WorkingSet {
     /// Payable invoices of `account` with exactly `due` due, in the declared order.
     ///
-    /// None, and a miss is noted, when they were not loaded.
+    /// Nothing is found, and a miss is noted, when they were not loaded.
     ///
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.
@@ -258,7 +258,7 @@ impl WorkingSet {
 
     /// The oldest payable invoices of `account`, at most [`BOOK_OLDEST_MAX`].
     ///
-    /// None, and a miss is noted, when they were not loaded.
+    /// Nothing is found, and a miss is noted, when they were not loaded.
     ///
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.
@@ -299,7 +299,7 @@ impl WorkingSet {
 
     /// A few payable invoices of the whole book with exactly `due` due.
     ///
-    /// None, and a miss is noted, when they were not loaded.
+    /// Nothing is found, and a miss is noted, when they were not loaded.
     ///
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.

@@ -68,10 +68,3 @@ impl PartitionPhase {
         if let Self::Held { reason, .. } = self { reason } else { "" }
     }
 }
-
-impl PartitionStatus {
-    /// True when librdkafka does not fetch the partition.
-    pub fn is_paused(&self) -> bool {
-        self.phase != PartitionPhase::Flowing
-    }
-}

@@ -223,7 +223,7 @@ fn database_disposition(error: &sqlx::Error) -> Disposition {
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
         // Unique violations are races between lanes on ids: the next attempt sees the row.
-        // A lasting one is found by the bound on such retries (pipeline::attempts).
+        // A lasting one is its record's: halving finds it, and alone it has few attempts.
         "23505" => Disposition::Bisect,
         // Serialization failure, deadlock, lock not available, disk full, too many connections.
         "40001" | "40P01" | "55P03" | "53100" | "53300" => Disposition::Retry,

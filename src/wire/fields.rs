@@ -327,7 +327,6 @@ impl Fields {
         Some(*value)
     }
 
-    /// Absent is the same as false.
     /// A time zone of the IANA database.
     pub fn time_zone(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
         let name = self.label(at, text)?;
@@ -338,6 +337,7 @@ impl Fields {
         Some(name)
     }
 
+    /// Absent is the same as false.
     pub fn flag(&mut self, at: At, value: Option<bool>) -> bool {
         let value = value.unwrap_or(false);
         if value {

@@ -17,7 +17,7 @@ impl WorkingSet {
     /// Payments that wait for a customer, with what each has left, the least first: at most
     /// [`HELD_MAX`] and two more.
     ///
-    /// None, and a miss is noted, when they were not loaded.
+    /// Nothing is found, and a miss is noted, when they were not loaded.
     ///
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.

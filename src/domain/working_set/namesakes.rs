@@ -12,7 +12,7 @@ pub const NAMESAKES_MAX: usize = 8;
 impl WorkingSet {
     /// Customers whose name is `key`, as [`names::key`] has it; up to [`NAMESAKES_MAX`].
     ///
-    /// None, and a miss is noted, when they were not loaded.
+    /// Nothing is found, and a miss is noted, when they were not loaded.
     #[must_use]
     pub fn named(&self, key: &str) -> BTreeSet<AccountId> {
         self.known_by(key).unwrap_or_default()

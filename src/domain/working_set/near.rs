@@ -12,7 +12,7 @@ use crate::domain::money::Money;
 impl WorkingSet {
     /// Payable invoices that `word` may have meant, in any currency, by their ids.
     ///
-    /// None, and a miss is noted, when they were not loaded.
+    /// Nothing is found, and a miss is noted, when they were not loaded.
     ///
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.

@@ -56,6 +56,7 @@ impl WorkingSet {
     }
 
     /// Everybody watches for what they watch for there.
+    #[cfg(test)]
     pub fn watches_as(&mut self, other: &Self) {
         self.watching.clone_from(&other.watching);
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use topup::domain::ids::{MessageId, RecordId, Source};
-use topup::domain::input::{Input, Message};
+use topup::domain::input::{Command, Input, Message};
 use topup::domain::model::Model;
 use topup::domain::usage::{Hold, HoldAmount, HoldState, Usage};
 
@@ -20,7 +20,9 @@ pub fn may_pass(model: &Model) -> bool {
     let held = |message: &Message| {
         let live = |hold: &Hold| {
             let owner = Some(&hold.account_id);
-            hold.state == HoldState::Live && owner == message.input.command_account()
+            let of = |command: &Command| command.account_id() == owner;
+            hold.state == HoldState::Live
+                && matches!(&message.input, Input::Command(command) if of(command))
         };
         model.set.usage.holds.values().any(live)
     };
