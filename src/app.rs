@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::{Config, GroupProtocol, Only};
+use crate::config::{Config, GroupProtocol, Only, Proof};
 use crate::jobs::{Job, JobSettings, Keep, Runner};
 use crate::kafka::{self, ConsumerConfig, ConsumerHandle, KafkaError, Producer, ProducerConfig};
 use crate::pipeline::{Pipeline, Settings};
@@ -71,7 +71,7 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
         waiting_deadline: chrono::Duration::seconds(seconds),
         advice_days: config.worker.advice_days,
         hold_max_age: chrono::Duration::seconds(hold_age),
-        usage_proof: config.usage.proof == "watermark",
+        usage_proof: config.usage.proof == Proof::Watermark,
         clock_skew: chrono::Duration::seconds(skew),
         proof_deadline: chrono::Duration::seconds(proof),
         event_source: config.worker.event_source.clone(),

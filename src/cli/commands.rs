@@ -9,6 +9,7 @@ use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Tabular, cell};
 use super::verbs::{Ask, Fields, Place, ask_about, needs_words};
+use crate::domain::effect::Ending;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, WaitingCommand};
@@ -74,7 +75,7 @@ pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, Cl
         CommandsCommand::Cancel(args) => {
             let name = RecordName::parse(&args.record);
             let found = records::find(place.pool, &name).await?;
-            let waits = |row: &&records::RecordRow| row.outcome == "waiting";
+            let waits = |row: &&records::RecordRow| row.outcome == Ending::Waiting.word();
             let waiting: Vec<&records::RecordRow> = found.iter().filter(waits).collect();
             let row = match waiting.as_slice() {
                 [one] => *one,

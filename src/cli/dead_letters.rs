@@ -15,6 +15,7 @@ use super::wiring::{ReplayArgs, Selection, What};
 use super::{import, letter};
 use crate::clock::Clock;
 use crate::config::{Config, Topics};
+use crate::store::dead_letters::LetterState;
 use crate::store::views::Page;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
@@ -399,9 +400,10 @@ async fn list(
             .with("--key", filter.key.as_ref())
             .with("--text", filter.text.as_ref())
             .with("--since", args.since);
-        let open = filter.status.as_deref().filter(|state| *state != "open");
+        let word = LetterState::Open.word();
+        let open = filter.status.as_deref().filter(|state| *state != word);
         let given = with_known(given.with("--status", open), pool, config).await?;
-        given.tell(true, if args.status == "open" { "open dead letter" } else { "dead letter" });
+        given.tell(true, if args.status == word { "open dead letter" } else { "dead letter" });
     }
     Ok(())
 }

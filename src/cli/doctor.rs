@@ -9,7 +9,7 @@ use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular};
 use super::{cluster, status};
 use crate::clock::Clock;
-use crate::config::{Config, KafkaConfig};
+use crate::config::{Config, KafkaConfig, Proof};
 use crate::reach::reach;
 use crate::store::ConnectOptions;
 use crate::store::reach::Unreachable;
@@ -272,7 +272,7 @@ fn judge_migrations(facts: &MigrationFacts) -> Check {
 }
 
 async fn proof(config: &Config, examined: &mut Examined) -> Option<Check> {
-    if config.usage.proof != "watermark" {
+    if config.usage.proof != Proof::Watermark {
         return None;
     }
     Some(match examined.watermark_ever(&config.topics().usage).await {

@@ -4,10 +4,13 @@ use super::output::Text;
 use super::payments::state_words;
 use super::splits;
 use super::steps_back;
+use crate::domain::account::Strength;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
 use crate::domain::matching::verdict::Verdict;
-use crate::domain::payment::ParkReason;
+use crate::domain::matching::{Matched, NamedBy};
+use crate::domain::payment::{ParkReason, PaymentOrigin, PaymentState};
+use crate::domain::review::SuggestionStatus;
 use crate::store::views::payments::{
     AddedView, CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView, SuggestionRow,
 };
@@ -32,8 +35,11 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         text.line(&format!("  {at}  {who}: {}{old}", step.what));
     }
     if decisions.is_empty() {
-        let what =
-            if row.origin == "split" { "is part of a split" } else { "was recorded by hand" };
+        let what = if row.origin == PaymentOrigin::Split.word() {
+            "is part of a split"
+        } else {
+            "was recorded by hand"
+        };
         text.line(&format!("No decision is stored: it {what}, and a person says what it pays."));
     }
     for (number, decision) in (1_usize..).zip(decisions) {
@@ -118,7 +124,9 @@ fn choices(payment: &PaymentView, decision: &DecisionView, current: bool, text: 
         let id = suggestion.suggestion_id.as_ref();
         let row = payment.suggestions.iter().find(|row| Some(&row.suggestion_id) == id);
         let now = match row {
-            Some(row) if row.status != "open" => format!(" ({})", became(&row.status)),
+            Some(row) if row.status != SuggestionStatus::Open.word() => {
+                format!(" ({})", became(&row.status))
+            }
             Some(row) if !row.payable => {
                 " (not any more: its invoice is not open, or the money is not there)".to_owned()
             }
@@ -138,11 +146,11 @@ fn choices(payment: &PaymentView, decision: &DecisionView, current: bool, text: 
 
 /// What became of a choice.
 fn became(status: &str) -> &str {
-    match status {
-        "confirmed" => "a person confirmed it",
-        "rejected" => "a person rejected it",
-        "superseded" => "not any more: it was decided again",
-        other => other,
+    match SuggestionStatus::from_word(status) {
+        Some(SuggestionStatus::Confirmed) => "a person confirmed it",
+        Some(SuggestionStatus::Rejected) => "a person rejected it",
+        Some(SuggestionStatus::Superseded) => "not any more: it was decided again",
+        Some(SuggestionStatus::Open) | None => status,
     }
 }
 
@@ -190,7 +198,7 @@ fn policy_words(policy: &PolicyView, version: i32) -> String {
 
 fn payer(stored: &ExplanationView) -> String {
     let Some(identity) = &stored.identity else {
-        let named = stored.candidates.iter().find(|found| found.named_by == "payer name");
+        let named = stored.candidates.iter().find(|found| found.named_by == NamedBy::Name.word());
         return match named {
             Some(found) => format!(
                 "perhaps customer {}: only the payer's name says so, which is no proof",
@@ -200,19 +208,21 @@ fn payer(stored: &ExplanationView) -> String {
         };
     };
     let account = &identity.account_id;
-    match identity.strength.as_str() {
-        "certain" => format!(
+    match Strength::from_word(&identity.strength) {
+        Some(Strength::Certain) => format!(
             "customer {account}, for certain: by its own virtual account or a checked reference"
         ),
-        "strong" if stored.notes.iter().any(|note| note == LEARNED) => format!(
+        Some(Strength::Strong) if stored.notes.iter().any(|note| note == LEARNED) => format!(
             "customer {account}, strongly: a person confirmed payments from the payer's account"
         ),
-        "weak" => format!("perhaps customer {account}: a person confirmed the account once"),
-        "strong" => format!(
+        Some(Strength::Weak) => {
+            format!("perhaps customer {account}: a person confirmed the account once")
+        }
+        Some(Strength::Strong) => format!(
             "customer {account}, strongly: the payer's account is one of its verified ones and \
              nobody else's"
         ),
-        other => format!("customer {account} ({other})"),
+        None => format!("customer {account} ({})", identity.strength),
     }
 }
 
@@ -233,16 +243,18 @@ fn outcome(decision: &DecisionView) -> String {
     let reason = decision.reason.as_deref();
     let why = reason.and_then(ParkReason::from_code).map(ParkReason::sentence);
     let why = why.or(reason).unwrap_or_default();
-    match decision.outcome.as_str() {
-        "allocated" => "allocated without a person".to_owned(),
-        "suggested" => format!("parked with a suggestion. {why}"),
-        "parked" => format!("parked. {why}"),
-        "on_account" if decision.rule == Rule::R8.word() => {
+    match Matched::from_word(&decision.outcome) {
+        Some(Matched::Allocated) => "allocated without a person".to_owned(),
+        Some(Matched::Suggested) => format!("parked with a suggestion. {why}"),
+        Some(Matched::Parked) => format!("parked. {why}"),
+        Some(Matched::OnAccount) if decision.rule == Rule::R8.word() => {
             "held on the customer's account: a person says which of the equal invoices it is"
                 .to_owned()
         }
-        "on_account" => "held on the customer's account: no invoice has this amount".to_owned(),
-        other => other.to_owned(),
+        Some(Matched::OnAccount) => {
+            "held on the customer's account: no invoice has this amount".to_owned()
+        }
+        None => decision.outcome.clone(),
     }
 }
 
@@ -269,16 +281,16 @@ fn in_currency(amount: &str, other: Option<&String>, stored: &ExplanationView) -
 }
 
 fn candidate_words(candidate: &CandidateView, stored: &ExplanationView) -> String {
-    let by = match candidate.named_by.as_str() {
-        "reference" => "named by its payment reference",
-        "end-to-end id" => "named by the end-to-end id",
-        "invoice number" => "named by its number",
-        "one typing mistake away" => "one typing mistake away from a word of the text",
-        "payer account" => "its customer was paid from this account before",
-        "payer name" => "its customer has the payer's name",
-        "amount" => "found by its amount",
-        "account" => "an open one of the customer",
-        other => other,
+    let by = match NamedBy::from_word(&candidate.named_by) {
+        Some(NamedBy::Reference) => "named by its payment reference",
+        Some(NamedBy::EndToEnd) => "named by the end-to-end id",
+        Some(NamedBy::Number) => "named by its number",
+        Some(NamedBy::Near) => "one typing mistake away from a word of the text",
+        Some(NamedBy::Payer) => "its customer was paid from this account before",
+        Some(NamedBy::Name) => "its customer has the payer's name",
+        Some(NamedBy::Amount) => "found by its amount",
+        Some(NamedBy::Account) => "an open one of the customer",
+        Some(NamedBy::Advice) | None => &candidate.named_by,
     };
     let suggested = stored.suggestions.iter().any(|one| one.invoice_id == candidate.invoice_id);
     format!(
@@ -304,18 +316,20 @@ fn verdict(word: &str, suggested: bool) -> String {
 
 /// What the reader may expect or has to do.
 fn next(payment: &PaymentView) -> &'static str {
-    match payment.row.state.as_str() {
-        "allocated" => "Nothing: all that is left of it is on invoices.",
-        "partly_allocated" => {
+    match PaymentState::from_words(&payment.row.state, payment.row.reason.as_deref()) {
+        Some(PaymentState::Allocated) => "Nothing: all that is left of it is on invoices.",
+        Some(PaymentState::PartlyAllocated) => {
             "The rest stays on the payment until an invoice fits or a person acts."
         }
-        "on_account" if payment.question.is_some() => asked(payment),
-        "on_account" => {
+        Some(PaymentState::OnAccount) if payment.question.is_some() => asked(payment),
+        Some(PaymentState::OnAccount) => {
             "It stays on the customer's account until an invoice fits or a person acts."
         }
-        "split" => "Nothing: all of it is on its parts, which `topup payments show` lists.",
-        "returned" | "removed" | "ignored" => "Nothing.",
-        _ => asked(payment),
+        Some(PaymentState::Split) => {
+            "Nothing: all of it is on its parts, which `topup payments show` lists."
+        }
+        Some(PaymentState::Returned | PaymentState::Removed) => "Nothing.",
+        Some(PaymentState::Parked(_)) | None => asked(payment),
     }
 }
 
@@ -333,7 +347,8 @@ fn asked(payment: &PaymentView) -> &'static str {
 
 /// Whether a suggestion is still to be confirmed.
 fn has_open(payment: &PaymentView) -> bool {
-    payment.suggestions.iter().any(|said| said.status == "open" && said.payable)
+    let open = SuggestionStatus::Open.word();
+    payment.suggestions.iter().any(|said| said.status == open && said.payable)
 }
 
 /// Whether a person is asked to confirm a suggestion.

@@ -12,6 +12,7 @@ use super::output::{Printer, Tabular, Text, cell};
 use super::steps_back;
 use super::verbs::Place;
 use crate::config::Config;
+use crate::domain::invoice::InvoiceStatus;
 use crate::store::views::Page;
 use crate::store::views::invoices::{
     self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
@@ -105,12 +106,12 @@ fn human(view: &InvoiceView, text: &mut Text) {
 }
 
 fn words(status: &str) -> &str {
-    match status {
-        "draft" => "a draft, not sent yet",
-        "awaiting_payment" => "awaiting payment",
-        "provisioned" => "provisioned (paid in full)",
-        "voided" => "voided",
-        other => other,
+    match InvoiceStatus::from_word(status) {
+        Some(InvoiceStatus::Draft) => "a draft, not sent yet",
+        Some(InvoiceStatus::AwaitingPayment) => "awaiting payment",
+        Some(InvoiceStatus::Provisioned) => "provisioned (paid in full)",
+        Some(InvoiceStatus::Voided) => "voided",
+        None => status,
     }
 }
 

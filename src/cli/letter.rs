@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::output::Text;
 use super::records::sentence;
 use crate::masked::is_private;
+use crate::store::dead_letters::LetterState;
 use crate::store::views::Privacy;
 use crate::store::views::dead_letters::{ActRow, Blocks, LetterRow, LetterView};
 use crate::store::views::time::At;
@@ -154,7 +155,7 @@ pub(super) fn human(shown: &Shown, text: &mut Text) {
         }
     }
     let Blocks { later_letters, waiting_commands } = shown.blocks;
-    if row.status == "open" && later_letters.max(waiting_commands) > 0 {
+    if row.status == LetterState::Open.word() && later_letters.max(waiting_commands) > 0 {
         text.heading("What stands behind it");
         text.fields(&[
             ("later dead letters of its key", Some(later_letters.to_string())),

@@ -15,6 +15,7 @@ use super::steps_back;
 use super::verbs::Place;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::payment::{ParkReason, PaymentOrigin, PaymentState};
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
@@ -275,7 +276,7 @@ fn bank_fields(bank: &BankFacts, text: &mut Text) {
 
 /// A part gives back what another payment gave to it.
 fn given_word(origin: &str) -> &'static str {
-    if origin == "split" { "given back" } else { "given to parts" }
+    if origin == PaymentOrigin::Split.word() { "given back" } else { "given to parts" }
 }
 
 fn is_zero(amount: &str) -> bool {
@@ -285,25 +286,26 @@ fn is_zero(amount: &str) -> bool {
 /// Where it stands. What went back of it is not "in full" on an invoice.
 pub(super) fn state_words(view: &PaymentView) -> &str {
     let less = [&view.returned, &view.refunded, &view.split];
-    match view.row.state.as_str() {
-        "allocated" if !less.iter().all(|amount| is_zero(amount)) => {
-            "allocated, all that is left of it"
-        }
-        state => words(state),
+    let state = view.row.state.as_str();
+    let whole = less.iter().all(|amount| is_zero(amount));
+    if state == PaymentState::Allocated.word() && !whole {
+        "allocated, all that is left of it"
+    } else {
+        words(state)
     }
 }
 
 pub(super) fn words(state: &str) -> &str {
-    match state {
-        "allocated" => "allocated in full",
-        "partly_allocated" => "allocated in part",
-        "on_account" => "held on the customer's account",
-        "parked" => "parked, a person has to look at it",
-        "returned" => "returned",
-        "removed" => "removed",
-        "split" => "shared out to several customers",
-        "ignored" => "ignored",
-        other => other,
+    // Why it is parked is told beside it: any reason will do.
+    match PaymentState::from_words(state, Some(ParkReason::Undecided.code())) {
+        Some(PaymentState::Allocated) => "allocated in full",
+        Some(PaymentState::PartlyAllocated) => "allocated in part",
+        Some(PaymentState::OnAccount) => "held on the customer's account",
+        Some(PaymentState::Parked(_)) => "parked, a person has to look at it",
+        Some(PaymentState::Returned) => "returned",
+        Some(PaymentState::Removed) => "removed",
+        Some(PaymentState::Split) => "shared out to several customers",
+        None => state,
     }
 }
 

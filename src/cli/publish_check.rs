@@ -14,6 +14,7 @@ use super::publish::{LINE_BYTES_MAX, is_blank, open, parse};
 use super::records::sentence;
 use super::verbs::outcome_of;
 use crate::config::Topics;
+use crate::domain::effect::Ending;
 use crate::masked;
 use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::wire::{RawRecord, Topic, decode};
@@ -151,7 +152,7 @@ async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<E
     let mut record = format!("{}/{}", row.source, row.message_id);
     let mut detail = row.code.as_deref().and_then(sentence).map(str::to_owned);
     let (outcome, code) = (row.outcome.clone(), row.code.clone());
-    if outcome == "dead_lettered" {
+    if outcome == Ending::DeadLettered.word() {
         let letters = records::show(pool, row).await?.dead_letters;
         if let Some(letter) = letters.into_iter().next_back() {
             // What cannot be read stands under its place; its sender knows its own name.

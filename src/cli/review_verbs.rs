@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::{CliError, Exit};
 use super::output::{Output, Tabular, Text, cell};
 use super::verbs::{self, Ask, Fields, Place, Told};
+use crate::domain::review::SuggestionStatus;
 use crate::store::views::standing::About;
 use crate::store::views::suggestion::{self, SuggestedInvoice, SuggestedPayment, SuggestionView};
 
@@ -80,7 +81,7 @@ async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer
     let Some(shown) = shown else {
         return Ok(refused("suggestion_unknown", None));
     };
-    if shown.status != "open" {
+    if shown.status != SuggestionStatus::Open.word() {
         return Ok(refused("suggestion_closed", Some(shown)));
     }
     let fields = Fields::default()

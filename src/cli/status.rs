@@ -10,6 +10,7 @@ use super::error::{CliError, Exit};
 use super::escape;
 use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
+use crate::domain::effect::ReturnWaits;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
     self, AdvicesGroup, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey,
@@ -344,19 +345,19 @@ impl Tabular for ReturnsGroup {
         &["why", "currency", "returns", "amount", "oldest", "oldest_seconds"];
 
     fn cells(&self) -> Vec<String> {
-        let why = match self.why.as_str() {
-            "no_original" => "its payment has not come",
-            "exceeds_payment" => "more than is left of its payment",
-            "contradicted" => "what it names has another payer or amount",
-            "no_return" => "what it undoes is not known yet",
-            "several_payments" => "it undoes part of what several payments gave",
-            "exceeds_return" => "more than is left of what it undoes",
-            "split_payment" => "part of a payment that is split",
-            "possible_duplicate" => "an earlier return may be the same",
-            "original_in_doubt" => "its payment may be the same as another",
-            "undecided" => "it could not be decided",
-            "fee_above_limit" => "the bank's fee is above the limit",
-            other => other,
+        let why = match ReturnWaits::from_word(&self.why) {
+            Some(ReturnWaits::NoOriginal) => "its payment has not come",
+            Some(ReturnWaits::ExceedsPayment) => "more than is left of its payment",
+            Some(ReturnWaits::Contradicted) => "what it names has another payer or amount",
+            Some(ReturnWaits::NoReturn) => "what it undoes is not known yet",
+            Some(ReturnWaits::SeveralPayments) => "it undoes part of what several payments gave",
+            Some(ReturnWaits::ExceedsReturn) => "more than is left of what it undoes",
+            Some(ReturnWaits::SplitPayment) => "part of a payment that is split",
+            Some(ReturnWaits::PossibleDuplicate) => "an earlier return may be the same",
+            Some(ReturnWaits::OriginalInDoubt) => "its payment may be the same as another",
+            Some(ReturnWaits::Undecided) => "it could not be decided",
+            Some(ReturnWaits::FeeAboveLimit) => "the bank's fee is above the limit",
+            None => &self.why,
         };
         vec![
             why.to_owned(),

@@ -99,6 +99,9 @@ impl Fields {
     }
 }
 
+/// The outcome of a command that no worker has read yet.
+const UNREAD: &str = "unread";
+
 /// What became of the command, or would.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Told {
@@ -123,10 +126,12 @@ pub(super) struct Told {
 impl Told {
     /// What waits is neither done nor refused.
     pub(super) fn exit(&self) -> Exit {
-        match (self.done, self.outcome.as_str()) {
-            (false, _) => Exit::Failed,
-            (true, "waiting" | "unread") => Exit::Waiting,
-            (true, _) => Exit::Ok,
+        if !self.done {
+            Exit::Failed
+        } else if self.outcome == UNREAD || self.outcome == Ending::Waiting.word() {
+            Exit::Waiting
+        } else {
+            Exit::Ok
         }
     }
 
@@ -381,7 +386,7 @@ async fn send(
              read it after {seconds} s: look whether one runs, and at `topup records show {id}`. \
              To be sure, the same command with --command-id {id} is done once"
         );
-        told.outcome = "unread".to_owned();
+        told.outcome = UNREAD.to_owned();
         told.code = Some("no_outcome_yet".to_owned());
         told.sentence = Some(what);
         return Ok(told);
@@ -390,13 +395,17 @@ async fn send(
     told.sentence = row.code.as_deref().and_then(sentence).map(str::to_owned);
     told.code.clone_from(&row.code);
     told.helps = refusals::helps(pool, row.code.as_deref(), &written.about).await?;
-    if row.outcome == "waiting" {
+    let ending = Ending::from_word(&row.outcome);
+    if ending == Some(Ending::Waiting) {
         let view = records::show(pool, row.clone()).await?;
         let needs = view.waiting.map(|waiting| waiting.needs);
         told.waits_for = waits_for(place, needs.as_deref()).await?;
     }
     // What changed beside a command that was refused is another's.
-    told.done = matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
+    told.done = match ending {
+        Some(Ending::Applied | Ending::Duplicate | Ending::Waiting) => true,
+        Some(Ending::Rejected | Ending::DeadLettered | Ending::Reopened) | None => false,
+    };
     if told.done {
         told.changes = before.differences(&standing::of(pool, &written.about).await?);
     }
@@ -474,7 +483,7 @@ pub(super) fn human(told: &Told, text: &mut Text) {
         text.heading(if told.dry_run { "What would change" } else { "What changed" });
         text.table(&told.changes);
     }
-    if told.outcome == "waiting" {
+    if told.outcome == Ending::Waiting.word() {
         text.line("");
         text.line(&format!(
             "Nothing is changed yet: it waits. `topup records show {}` says what became of it, \

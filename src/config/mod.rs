@@ -177,14 +177,22 @@ pub struct PaymentQrConfig {
     pub sgd_uen: Option<String>,
 }
 
+/// What proves that money is unspent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proof {
+    /// The usage feed.
+    Watermark,
+    /// There is no feed, and what is known is taken as proof.
+    None,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsageConfig {
     /// A live hold that is older than this expires.
     pub hold_max_age_seconds: u64,
-    /// `watermark`: what is unspent is proven by the usage feed. `none`: there is no feed, and what
-    /// is known is taken as proof.
-    pub proof: String,
+    pub proof: Proof,
     /// How long a command waits for that proof before it is refused.
     pub proof_deadline_seconds: u64,
 }

@@ -59,6 +59,8 @@ pub enum Strength {
 }
 
 impl Strength {
+    pub const ALL: [Self; 3] = [Self::Weak, Self::Strong, Self::Certain];
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -66,6 +68,12 @@ impl Strength {
             Self::Strong => "strong",
             Self::Certain => "certain",
         }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strength| strength.word() == word)
     }
 }
 

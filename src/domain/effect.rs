@@ -136,6 +136,20 @@ pub enum ReturnWaits {
 }
 
 impl ReturnWaits {
+    pub const ALL: [Self; 11] = [
+        Self::NoOriginal,
+        Self::ExceedsPayment,
+        Self::SplitPayment,
+        Self::Contradicted,
+        Self::NoReturn,
+        Self::SeveralPayments,
+        Self::ExceedsReturn,
+        Self::FeeAboveLimit,
+        Self::OriginalInDoubt,
+        Self::Undecided,
+        Self::PossibleDuplicate,
+    ];
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -151,6 +165,12 @@ impl ReturnWaits {
             Self::OriginalInDoubt => "original_in_doubt",
             Self::Undecided => "undecided",
         }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.word() == word)
     }
 }
 

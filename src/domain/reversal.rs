@@ -20,6 +20,8 @@ pub enum ReversalKind {
 }
 
 impl ReversalKind {
+    pub const ALL: [Self; 3] = [Self::Deallocated, Self::Removed, Self::Returned];
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -27,6 +29,12 @@ impl ReversalKind {
             Self::Removed => "removed",
             Self::Returned => "returned",
         }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 

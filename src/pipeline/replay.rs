@@ -478,18 +478,23 @@ fn refused(error: StoreError, alone: bool) -> Result<Attempt, StoreError> {
     }
 }
 
+/// Whether its id is another record's.
+fn is_conflict(letter: &DeadLetter) -> bool {
+    letter.code == DeadLetterReason::Conflict.code()
+}
+
 /// What the inbox says already; none: it is to be decided.
 fn known(ready: &Ready<'_>, state: &inbox::State) -> Option<Replayed> {
     let letter = ready.letter;
     let same = ready.item.decoded.as_ref().is_ok_and(|m| m.content_hash == state.content_hash);
-    let conflict = Replayed::StillFailing { code: "conflict".to_owned() };
+    let conflict = Replayed::StillFailing { code: DeadLetterReason::Conflict.code().to_owned() };
     match state.outcome {
         Ending::DeadLettered if same => None,
         // The letter's own id, which had no effect: its edited content may have it. A conflict
         // never owned its id.
         Ending::DeadLettered
             if letter.revision > 0
-                && letter.code != "conflict"
+                && !is_conflict(letter)
                 && letter.record.as_ref() == Some(&ready.record) =>
         {
             None
@@ -500,7 +505,7 @@ fn known(ready: &Ready<'_>, state: &inbox::State) -> Option<Replayed> {
         Ending::Applied | Ending::Rejected | Ending::Duplicate | Ending::Reopened if same => {
             Some(Replayed::AlreadyApplied)
         }
-        Ending::Applied | Ending::Rejected if letter.code != "conflict" => Some(Replayed::Obsolete),
+        Ending::Applied | Ending::Rejected if !is_conflict(letter) => Some(Replayed::Obsolete),
         Ending::Applied
         | Ending::Rejected
         | Ending::Duplicate
@@ -555,7 +560,7 @@ fn updates(ready: &[Ready<'_>], open: &[usize], ended: &[Ended]) -> Vec<Update> 
         // Where it died it may have been known by its place, or by an id that an edit changed.
         let place = place_of(&one.letter.raw);
         let old = one.letter.record.as_ref().unwrap_or(&place);
-        let owned = one.letter.code != "conflict";
+        let owned = !is_conflict(one.letter);
         if *old != one.record && owned {
             let subject = Some(format!("record:{}", one.record));
             updates.push(Update {

@@ -102,6 +102,15 @@ fn question(code: Option<&str>) -> Result<Option<ParkReason>, StoreError> {
     code.map(known).transpose()
 }
 
+/// Which way the money of a bank's record goes.
+pub(super) fn credit_debit(row: &PgRow) -> Result<CreditDebit, StoreError> {
+    match row.try_get("credit_debit")? {
+        "CRDT" => Ok(CreditDebit::Credit),
+        "DBIT" => Ok(CreditDebit::Debit),
+        _ => Err(StoreError::Unreadable("a direction")),
+    }
+}
+
 /// Columns as `sql/load_watched.sql` lists them.
 pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
     let currency = currency(row.try_get("currency")?)?;
@@ -122,11 +131,7 @@ pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
             statement_id: row.try_get("statement_id")?,
             entry_reference: row.try_get("entry_reference")?,
             end_to_end_id: row.try_get("end_to_end_id")?,
-            credit_debit: match row.try_get("credit_debit")? {
-                "CRDT" => CreditDebit::Credit,
-                "DBIT" => CreditDebit::Debit,
-                _ => return Err(StoreError::Unreadable("a direction")),
-            },
+            credit_debit: credit_debit(row)?,
             status: match row.try_get("status")? {
                 "BOOK" => EntryStatus::Booked,
                 "PDNG" => EntryStatus::Pending,

@@ -43,7 +43,7 @@ use sqlx::{PgPool, Row};
 use crate::domain::keys::{part, whole};
 use crate::domain::mask;
 use crate::domain::money::{Currency, wide_number};
-use crate::domain::payment::ParkReason;
+use crate::domain::payment::{ParkReason, PaymentState};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -224,7 +224,7 @@ fn difference(row: &PgRow, from: &str, less: &[&str]) -> Result<String> {
 
 /// What lies unallocated on the payment of a row. What a removed one had has left the books.
 fn free_of(row: &PgRow) -> Result<String> {
-    if row.try_get::<&str, _>("state")? == "removed" {
+    if row.try_get::<&str, _>("state")? == PaymentState::Removed.word() {
         return number(0, row);
     }
     difference(row, "amount", &["allocated", "returned", "refunded", "split"])

@@ -81,13 +81,48 @@ pub enum MatchOutcome {
 
 impl MatchOutcome {
     #[must_use]
-    pub fn word(&self, suggestions: bool) -> &'static str {
+    pub fn ending(&self, suggestions: bool) -> Matched {
         match self {
-            Self::Allocate(_) => "allocated",
-            Self::OnAccount => "on_account",
-            Self::Park(_) if suggestions => "suggested",
-            Self::Park(_) => "parked",
+            Self::Allocate(_) => Matched::Allocated,
+            Self::OnAccount => Matched::OnAccount,
+            Self::Park(_) if suggestions => Matched::Suggested,
+            Self::Park(_) => Matched::Parked,
         }
+    }
+
+    #[must_use]
+    pub fn word(&self, suggestions: bool) -> &'static str {
+        self.ending(suggestions).word()
+    }
+}
+
+/// The word of what matching found, as it is stored of each decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Matched {
+    Allocated,
+    OnAccount,
+    /// Parked, with something that a person may confirm.
+    Suggested,
+    Parked,
+}
+
+impl Matched {
+    pub const ALL: [Self; 4] = [Self::Allocated, Self::OnAccount, Self::Suggested, Self::Parked];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allocated => "allocated",
+            Self::OnAccount => "on_account",
+            Self::Suggested => "suggested",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.word() == word)
     }
 }
 
@@ -110,6 +145,18 @@ pub enum NamedBy {
 }
 
 impl NamedBy {
+    pub const ALL: [Self; 9] = [
+        Self::Reference,
+        Self::Advice,
+        Self::EndToEnd,
+        Self::Number,
+        Self::Near,
+        Self::Payer,
+        Self::Name,
+        Self::Amount,
+        Self::Account,
+    ];
+
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -123,6 +170,12 @@ impl NamedBy {
             Self::Amount => "amount",
             Self::Account => "account",
         }
+    }
+
+    /// Reads what the database holds.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.word() == word)
     }
 }
 

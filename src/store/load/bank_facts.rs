@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::Needs;
-use crate::domain::bank::{BankTransaction, CreditDebit, Direction, EntryStatus};
+use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
 use crate::domain::decide::bank::{
     bank_key, key_in_book, key_of_other, may_be_used_again, needs_ordinal, payment_id,
     payment_id_instead, print_of,
@@ -211,10 +211,9 @@ fn know(row: &PgRow, set: &mut WorkingSet) -> Result<(), StoreError> {
     let disposition = disposition.ok_or(StoreError::Unreadable("a disposition"))?;
     let payment_id = row.try_get::<Option<&str>, _>("payment_id")?.map(PaymentId::trusted);
     let currency = rows::currency(row.try_get("currency")?)?;
-    let credit = row.try_get::<&str, _>("credit_debit")? == "CRDT";
     let terms = Terms {
         amount: Money::from_micros(row.try_get("amount")?, currency),
-        credit_debit: if credit { CreditDebit::Credit } else { CreditDebit::Debit },
+        credit_debit: rows::credit_debit(row)?,
         reversal: row.try_get("reversal")?,
         booking_date: row.try_get("booking_date")?,
         value_date: row.try_get("value_date")?,

@@ -171,11 +171,30 @@ async fn supersede(
     Ok(())
 }
 
+/// What became of an alias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineKind {
+    /// A rule decided by it.
+    Used,
+    Confirmed,
+    Demoted,
+}
+
+impl LineKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Confirmed => "confirmed",
+            Self::Demoted => "demoted",
+        }
+    }
+}
+
 /// One line of the history of aliases.
 struct Line<'a> {
     used: &'a AliasUse,
     payment_id: &'a PaymentId,
-    kind: &'static str,
+    kind: LineKind,
     decision_id: Option<i64>,
     suggestion_id: Option<&'a str>,
     cause: &'a RecordId,
@@ -187,7 +206,7 @@ fn lines(write: &BatchWrite) -> Vec<Line<'_>> {
         Some(Line {
             used: decision.alias.as_ref()?,
             payment_id: &decision.payment_id,
-            kind: "used",
+            kind: LineKind::Used,
             decision_id: Some(decision.id.0),
             suggestion_id: None,
             cause: &explained.cause,
@@ -197,7 +216,7 @@ fn lines(write: &BatchWrite) -> Vec<Line<'_>> {
         ReviewEffect::Link { used, payment_id, suggestion_id, cause } => Some(Line {
             used,
             payment_id,
-            kind: "confirmed",
+            kind: LineKind::Confirmed,
             decision_id: None,
             suggestion_id: suggestion_id.as_ref().map(|id| id.as_str()),
             cause,
@@ -205,7 +224,7 @@ fn lines(write: &BatchWrite) -> Vec<Line<'_>> {
         ReviewEffect::Unlink { used, payment_id, cause, .. } => Some(Line {
             used,
             payment_id,
-            kind: "demoted",
+            kind: LineKind::Demoted,
             decision_id: None,
             suggestion_id: None,
             cause,
@@ -241,7 +260,7 @@ pub(super) async fn aliases(
     let query = sqlx::query(sql!("upsert_aliases")).bind(payers).bind(accounts).bind(counts);
     query.bind(days).bind(demoted).execute(&mut **tx).await?;
     insert_lines(tx, &lines, at).await?;
-    let changed = lines.iter().filter(|line| line.kind != "used");
+    let changed = lines.iter().filter(|line| line.kind != LineKind::Used);
     let books: BTreeSet<_> =
         changed.flat_map(|line| customers_of(after, &line.used.link.payer_account)).collect();
     if books.is_empty() {
@@ -262,7 +281,7 @@ async fn insert_lines(
         .bind(lines.iter().map(|l| l.used.link.payer_account.as_str()).collect::<Vec<_>>())
         .bind(lines.iter().map(|l| l.used.link.account_id.as_str()).collect::<Vec<_>>())
         .bind(lines.iter().map(|l| l.payment_id.as_str()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|l| l.kind).collect::<Vec<_>>())
+        .bind(lines.iter().map(|l| l.kind.word()).collect::<Vec<_>>())
         .bind(lines.iter().map(|l| l.decision_id).collect::<Vec<_>>())
         .bind(lines.iter().map(|l| l.suggestion_id).collect::<Vec<_>>())
         .bind(lines.iter().map(|l| l.used.on).collect::<Vec<_>>())

@@ -7,6 +7,7 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result};
+use crate::store::dead_letters::LetterState;
 
 const GROUPS: &str = include_str!("../sql/views_dead_letter_groups.sql");
 const OPEN: &str = include_str!("../sql/views_dead_letters_open.sql");
@@ -134,7 +135,7 @@ pub async fn list(
     after: Option<i64>,
     page: &Page,
 ) -> Result<Listed<LetterRow>> {
-    let open = filter.status.as_deref() == Some("open");
+    let open = filter.status.as_deref() == Some(LetterState::Open.word());
     let mut query = sqlx::query(if open { OPEN } else { LIST })
         .bind(after)
         .bind(&filter.code)

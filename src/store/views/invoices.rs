@@ -7,6 +7,7 @@ use sqlx::{PgPool, Row};
 use super::steps_back::{self, ReversalRow};
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount, difference, rows_of};
+use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::text::normalise;
 use crate::domain::matching::{fold, upstream};
 
@@ -142,7 +143,7 @@ pub(super) async fn open(pool: &PgPool, account_id: &str, most: i64) -> Result<V
 
 fn invoice_row(row: &PgRow) -> Result<InvoiceRow> {
     let status: String = row.try_get("status")?;
-    let amount_due = if status == "voided" {
+    let amount_due = if status == InvoiceStatus::Voided.word() {
         difference(row, "amount", &["amount"])?
     } else {
         difference(row, "amount", &["allocated"])?

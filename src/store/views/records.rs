@@ -10,7 +10,7 @@ use super::invoices::{self, AllocationRow};
 use super::payments::{self, DecisionView};
 use super::time::At;
 use super::{Listed, Page, Result};
-use crate::domain::effect::is_of_nobody;
+use crate::domain::effect::{Ending, is_of_nobody};
 use crate::domain::keys;
 
 const RECENT: &str = include_str!("../sql/views_records_recent.sql");
@@ -153,10 +153,8 @@ pub async fn list(
     cursor: Option<&RecordCursor>,
     page: &Page,
 ) -> Result<Listed<RecordRow>> {
-    let sql = match filter.outcome.as_deref() {
-        None | Some("applied") => RECENT,
-        Some(_) => BY_OUTCOME,
-    };
+    let most = |outcome: &str| outcome == Ending::Applied.word();
+    let sql = if filter.outcome.as_deref().is_none_or(most) { RECENT } else { BY_OUTCOME };
     let rows = sqlx::query(sql)
         .bind(cursor.map(|cursor| cursor.processed_at))
         .bind(cursor.map(|cursor| cursor.source.as_str()))

@@ -8,7 +8,7 @@ use sqlx::{PgPool, Row};
 use super::time::{At, Day};
 use super::{Listed, Page, Privacy, Result, amount, free_of, park_reason};
 use crate::domain::allocation::Rule;
-use crate::domain::payment::ParkReason;
+use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::review::STRONG_FROM;
 
 const LIST: &str = include_str!("../sql/views_review.sql");
@@ -119,7 +119,7 @@ fn review_row(row: &PgRow, privacy: Privacy) -> Result<ReviewRow> {
     Ok(ReviewRow {
         evidence: if payable && !with_payments.is_empty() {
             "The payments are exactly the invoice together.".to_owned()
-        } else if payable && state == "partly_allocated" {
+        } else if payable && state == PaymentState::PartlyAllocated.word() {
             "What is left of the payment may be for it.".to_owned()
         } else {
             evidence(suggestion_id.is_some(), payable, reason.as_deref(), rule.as_deref())

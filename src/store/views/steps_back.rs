@@ -6,6 +6,7 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Result, amount, rows_of};
+use crate::domain::reversal::ReversalKind;
 
 const OF_PAYMENT: &str = include_str!("../sql/views_reversals_of_payment.sql");
 const OF_INVOICE: &str = include_str!("../sql/views_reversals_of_invoice.sql");
@@ -118,15 +119,20 @@ fn tombstone(row: &PgRow) -> Result<TombstoneRow> {
 }
 
 impl ReversalRow {
+    /// Whether the bank took it back, and no person.
+    pub(super) fn is_returned(&self) -> bool {
+        self.kind == ReversalKind::Returned.word()
+    }
+
     /// The step in the life of the invoice, in words.
     #[must_use]
     pub fn sentence(&self) -> String {
         let money = format!("{} {} of payment {}", self.amount, self.currency, self.payment_id);
-        let what = match self.kind.as_str() {
-            "deallocated" => "was taken off it by a person",
-            "removed" => "went with the payment, which a person removed",
-            "returned" => "went back to the bank",
-            other => other,
+        let what = match ReversalKind::from_word(&self.kind) {
+            Some(ReversalKind::Deallocated) => "was taken off it by a person",
+            Some(ReversalKind::Removed) => "went with the payment, which a person removed",
+            Some(ReversalKind::Returned) => "went back to the bank",
+            None => &self.kind,
         };
         let mut more = Vec::new();
         if self.clawed_back.bytes().any(|digit| matches!(digit, b'1'..=b'9')) {

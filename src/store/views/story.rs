@@ -11,7 +11,11 @@ use super::steps_back::ReturnRow;
 use super::time::At;
 use super::{Result, amount, rows_of};
 use crate::domain::allocation::Rule;
+use crate::domain::effect::Ending;
+use crate::domain::ledger::LedgerKind;
+use crate::domain::matching::Matched;
 use crate::domain::payment::ParkReason;
+use crate::domain::review::SuggestionStatus;
 
 const RELEASES: &str = include_str!("../sql/views_releases_of_payment.sql");
 const ACTS: &str = include_str!("../sql/views_acts_on_payment.sql");
@@ -142,42 +146,64 @@ fn all_decided(payment: &PaymentView, decisions: &[DecisionView]) -> Vec<StorySt
     steps
 }
 
+/// How money leaves the books by a person's word.
+#[derive(Debug, Clone, Copy)]
+enum ReleaseVerb {
+    Remove,
+    Refund,
+    Dismiss,
+}
+
+impl ReleaseVerb {
+    /// As the command has it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::Refund => "refund",
+            Self::Dismiss => "dismiss",
+        }
+    }
+}
+
 /// Money that left the books by a person's word.
 #[derive(Debug, Clone)]
 struct Release {
-    /// `remove`, `refund`, `dismiss`.
-    verb: &'static str,
+    verb: ReleaseVerb,
     money: String,
     said: Option<String>,
     at: At,
 }
 
 fn release(row: &PgRow) -> Result<Release> {
-    let verb = match row.try_get("kind")? {
-        "payment_refunded" => "refund",
-        "payment_dismissed" => "dismiss",
-        _ => "remove",
+    let kind: &str = row.try_get("kind")?;
+    let verb = if kind == LedgerKind::PaymentRefunded.word() {
+        ReleaseVerb::Refund
+    } else if kind == LedgerKind::PaymentDismissed.word() {
+        ReleaseVerb::Dismiss
+    } else {
+        ReleaseVerb::Remove
     };
     let money = format!("{} {}", amount(row, "amount")?, row.try_get::<&str, _>("currency")?);
     Ok(Release { verb, money, said: row.try_get("said")?, at: row.try_get("posted_at")? })
 }
 
 fn is_released(act: &Act, released: &[Release]) -> bool {
-    act.is_applied() && released.iter().any(|release| act.is(release.verb))
+    act.is_applied() && released.iter().any(|release| act.is(release.verb.word()))
 }
 
 /// Who ended it, why, and how much went.
 fn gone(release: &Release, acts: &[Act]) -> StoryStep {
-    let asked = |act: &&Act| act.is_applied() && act.is(release.verb) && act.asked_at <= release.at;
+    let asked =
+        |act: &&Act| act.is_applied() && act.is(release.verb.word()) && act.asked_at <= release.at;
     let (who, why) = match acts.iter().rfind(asked) {
         Some(act) => (act.operator.clone(), act.reason.clone()),
         None => by_whom(release.said.as_deref()),
     };
     let (money, why) = (&release.money, in_brackets(why));
     let what = match release.verb {
-        "refund" => format!("refunded {money}{why}"),
-        "dismiss" => format!("dismissed {money} as no customer's money{why}"),
-        _ => format!("removed it: {money} left the books{why}"),
+        ReleaseVerb::Refund => format!("refunded {money}{why}"),
+        ReleaseVerb::Dismiss => format!("dismissed {money} as no customer's money{why}"),
+        ReleaseVerb::Remove => format!("removed it: {money} left the books{why}"),
     };
     step(release.at, StepKind::Back, who, what)
 }
@@ -229,11 +255,13 @@ fn decided(decision: &DecisionView, latest: bool) -> StoryStep {
         .iter()
         .map(|part| format!("{} {} on invoice {}", part.amount, stored.currency, part.invoice_id))
         .collect();
-    let (lead, outcome) = match decision.outcome.as_str() {
-        "allocated" => (rule, paid.join(", ")),
-        "suggested" => (why.unwrap_or(rule), suggested(stored)),
-        "on_account" => (why.unwrap_or(rule), "held on the customer's account".to_owned()),
-        _ => (why.unwrap_or(rule), "a person has to look".to_owned()),
+    let (lead, outcome) = match Matched::from_word(&decision.outcome) {
+        Some(Matched::Allocated) => (rule, paid.join(", ")),
+        Some(Matched::Suggested) => (why.unwrap_or(rule), suggested(stored)),
+        Some(Matched::OnAccount) => {
+            (why.unwrap_or(rule), "held on the customer's account".to_owned())
+        }
+        Some(Matched::Parked) | None => (why.unwrap_or(rule), "a person has to look".to_owned()),
     };
     let what = format!("{}: {outcome}", lead.trim_end_matches('.'));
     let who = format!("rule {}", decision.rule);
@@ -267,12 +295,13 @@ fn spoken(said: &SuggestionRow) -> Option<StoryStep> {
     let id = &said.suggestion_id;
     let (who, why) = by_whom(said.reason.as_deref());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    Some(match said.status.as_str() {
-        word @ ("confirmed" | "rejected") => {
+    Some(match SuggestionStatus::from_word(&said.status) {
+        Some(word @ (SuggestionStatus::Confirmed | SuggestionStatus::Rejected)) => {
+            let word = word.word();
             let what = format!("{word} suggestion {id}, invoice {invoices}{why}");
             step(at, StepKind::Word, who, what)
         }
-        _ => {
+        Some(SuggestionStatus::Open | SuggestionStatus::Superseded) | None => {
             let what = format!("suggestion {id}, invoice {invoices}, does not hold any more");
             step(at, StepKind::Superseded, "topup", what)
         }
@@ -299,7 +328,7 @@ impl Act {
     }
 
     fn is_applied(&self) -> bool {
-        self.outcome.as_deref() == Some("applied")
+        self.outcome.as_deref() == Some(Ending::Applied.word())
     }
 
     fn names(&self, subject: &str) -> bool {
@@ -340,7 +369,7 @@ impl Act {
 /// Whether what came of it is told by itself, with its amounts.
 fn is_told(act: &Act, payment: &PaymentView) -> bool {
     act.is_applied()
-        && (act.is("deallocate") && payment.reversals.iter().any(|row| row.kind != "returned")
+        && (act.is("deallocate") && payment.reversals.iter().any(|row| !row.is_returned())
             || (act.is("split") || act.is("unsplit")) && !payment.parts.is_empty()
             || act.is("allocate") && by_command(payment).any(|row| is_of(act, row))
             || is_word(act, payment))
@@ -349,8 +378,8 @@ fn is_told(act: &Act, payment: &PaymentView) -> bool {
 /// A word on a suggestion, which is told with the suggestion.
 fn is_word(act: &Act, payment: &PaymentView) -> bool {
     let status = match act.command_type.as_str() {
-        "topup.match.confirm.v1" => "confirmed",
-        "topup.match.reject.v1" => "rejected",
+        "topup.match.confirm.v1" => SuggestionStatus::Confirmed.word(),
+        "topup.match.reject.v1" => SuggestionStatus::Rejected.word(),
         _ => return false,
     };
     payment
@@ -397,7 +426,7 @@ fn whose(row: &AllocationRow, payment: &PaymentView, acts: &[Act]) -> (String, O
         return (act.operator.clone(), act.reason.clone());
     }
     let said = payment.suggestions.iter().find(|said| {
-        said.status == "confirmed"
+        said.status == SuggestionStatus::Confirmed.word()
             && said.resolved_at == Some(row.allocated_at)
             && said.invoices.contains(&row.invoice_id)
     });
@@ -463,7 +492,7 @@ fn by_hand(payment: &PaymentView, acts: &[Act]) -> Vec<StoryStep> {
 
 fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
     let mut steps = Vec::new();
-    for row in payment.reversals.iter().filter(|row| row.kind != "returned") {
+    for row in payment.reversals.iter().filter(|row| !row.is_returned()) {
         let (who, why) = by_whom(row.reason.as_deref());
         let money = format!("{} {}", row.amount, row.currency);
         let what = format!("took {money} off invoice {}{}", row.invoice_id, in_brackets(why));
