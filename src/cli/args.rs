@@ -5,8 +5,8 @@ use std::fmt;
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 
+use super::error::CliError;
 use crate::clock::Clock;
 use crate::config::Topics;
 use crate::domain::allocation::Rule;
@@ -34,12 +34,98 @@ impl PageArgs {
     }
 }
 
-/// Who acts. Whatever changes something asks for it and keeps it.
+/// Who acts, where it is done at once. Whatever changes something asks for it and keeps it.
 #[derive(Debug, Clone, Args)]
 pub struct Operator {
     /// Who does it, for the audit
-    #[arg(long, env = "TOPUP_OPERATOR", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, env = OPERATOR, value_parser = operator)]
     pub operator: String,
+}
+
+const OPERATOR: &str = "TOPUP_OPERATOR";
+/// The longest name that is kept of who did something.
+const OPERATOR_CHARACTERS_MAX: usize = 200;
+
+/// The name of who acts, as it is kept.
+fn operator(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let fits = !name.is_empty() && name.chars().count() <= OPERATOR_CHARACTERS_MAX;
+    if fits { Ok(name.to_owned()) } else { Err("say who does it: --operator NAME".to_owned()) }
+}
+
+/// Whether it is done.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Doing {
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Doing {
+    /// Whether the command only says what it would do: so every command that changes something,
+    /// and is no more than that, begins.
+    #[must_use]
+    pub fn dry_run(self) -> bool {
+        !self.yes
+    }
+}
+
+/// Who acts, where a dry run comes first, which needs no name.
+#[derive(Debug, Clone, Args)]
+pub struct Acting {
+    /// Who does it, for the audit; needed with --yes
+    #[arg(long, env = OPERATOR)]
+    operator: Option<String>,
+    #[command(flatten)]
+    doing: Doing,
+}
+
+impl Acting {
+    #[must_use]
+    pub fn dry_run(&self) -> bool {
+        self.doing.dry_run()
+    }
+
+    /// # Errors
+    /// That nobody acts.
+    pub fn checked(&self) -> Result<String, CliError> {
+        match self.operator.as_deref().map(operator) {
+            Some(Ok(name)) => Ok(name),
+            None if self.dry_run() => Ok("nobody".to_owned()),
+            Some(Err(_)) | None => {
+                let problem = "say who does it: --operator NAME or TOPUP_OPERATOR";
+                Err(CliError::Usage(problem.to_owned()))
+            }
+        }
+    }
+}
+
+/// Why something is done, where it may be left out.
+#[derive(Debug, Clone, Args)]
+pub struct Reason {
+    /// Why; it is kept for ever
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+/// Why something is done.
+#[derive(Debug, Clone, Args)]
+pub struct Because {
+    /// Why; it is kept for ever
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// The reason where there is one; a blank is none.
+///
+/// # Errors
+/// That there is none, where `needed`.
+pub fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>, CliError> {
+    let reason = text.map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_none() && needed {
+        return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
+    }
+    Ok(reason)
 }
 
 /// A point in time: an instant, a day, or how long ago.

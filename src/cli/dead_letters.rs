@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::{self, PageArgs, Since, since};
+use super::args::{self, Acting, Because, PageArgs, Reason, Since, since};
 use super::edit::{self, EditArgs, EditOptions};
 use super::empty::Filters;
 use super::error::CliError;
@@ -116,30 +116,6 @@ pub(super) struct SelectionOptions {
     limit: Option<i64>,
 }
 
-/// Who acts. A dry run needs no name.
-#[derive(Debug, Clone, Args)]
-pub(super) struct OperatorOptions {
-    /// Who does it, for the audit; needed with --yes
-    #[arg(long, env = "TOPUP_OPERATOR")]
-    operator: Option<String>,
-    /// Do it
-    #[arg(long)]
-    pub(super) yes: bool,
-}
-
-impl OperatorOptions {
-    pub(super) fn checked(&self) -> Result<String, CliError> {
-        match self.operator.as_deref().map(str::trim) {
-            Some(name) if !name.is_empty() && name.chars().count() <= 200 => Ok(name.to_owned()),
-            None if !self.yes => Ok("nobody".to_owned()),
-            _ => {
-                let problem = "say who does it: --operator NAME or TOPUP_OPERATOR";
-                Err(CliError::Usage(problem.to_owned()))
-            }
-        }
-    }
-}
-
 #[derive(Debug, Clone, Args)]
 pub struct ReplayOptions {
     /// Which; several may be given
@@ -156,11 +132,10 @@ pub struct ReplayOptions {
     /// Ends after so many failures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     stop_after: Option<u32>,
-    /// Why; it is kept for ever
-    #[arg(long)]
-    reason: Option<String>,
     #[command(flatten)]
-    operator: OperatorOptions,
+    reason: Reason,
+    #[command(flatten)]
+    operator: Acting,
 }
 
 fn rate(text: &str) -> Result<u32, String> {
@@ -178,14 +153,13 @@ pub struct DiscardOptions {
     letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
-    /// Why; it is kept for ever
-    #[arg(long)]
-    reason: String,
+    #[command(flatten)]
+    reason: Because,
     /// Also what the bank said: money that came and will be in no book
     #[arg(long)]
     yes_bank_facts: bool,
     #[command(flatten)]
-    operator: OperatorOptions,
+    operator: Acting,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -193,11 +167,10 @@ pub struct ReopenOptions {
     /// Which; several may be given
     #[arg(required = true, value_name = "ID")]
     ids: Vec<i64>,
-    /// Why; it is kept for ever
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    operator: OperatorOptions,
+    reason: Because,
+    #[command(flatten)]
+    operator: Acting,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,21 +228,21 @@ impl DeadLettersCommand {
                 rate: options.rate,
                 stop_after: options.stop_after,
                 operator: options.operator.checked()?,
-                reason: options.reason.clone(),
-                dry_run: !options.operator.yes,
+                reason: options.reason.reason.clone(),
+                dry_run: options.operator.dry_run(),
             }),
             Self::Discard(options) => Call::Discard(DiscardArgs {
                 selection: options.selection.with(&options.letters).narrowed(clock, topics)?,
                 operator: options.operator.checked()?,
-                reason: options.reason.clone(),
-                dry_run: !options.operator.yes,
+                reason: options.reason.reason.clone(),
+                dry_run: options.operator.dry_run(),
                 bank_facts: options.yes_bank_facts,
             }),
             Self::Reopen(options) => Call::Reopen(ReopenArgs {
                 ids: options.ids.clone(),
                 operator: options.operator.checked()?,
-                reason: options.reason.clone(),
-                dry_run: !options.operator.yes,
+                reason: options.reason.reason.clone(),
+                dry_run: options.operator.dry_run(),
             }),
             Self::Edit(options) => Call::Edit(options.args(clock, topics)?),
         }))
@@ -281,7 +254,9 @@ impl ReplayOptions {
         let Some(run) = self.resume else {
             return self.selection.with(&self.letters).checked(clock, topics).map(What::Selected);
         };
-        if self.selection.with(&self.letters).filtered() || self.selection.all || !self.operator.yes
+        if self.selection.with(&self.letters).filtered()
+            || self.selection.all
+            || self.operator.dry_run()
         {
             let problem = "--resume takes the selection of its run, and needs --yes";
             return Err(CliError::Usage(problem.to_owned()));

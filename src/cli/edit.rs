@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sqlx::PgPool;
 
-use super::dead_letters::{Acted, OperatorOptions, SelectionOptions, nothing_selected};
+use super::args::{Acting, Because};
+use super::dead_letters::{Acted, SelectionOptions, nothing_selected};
 use super::error::CliError;
 use super::wiring::{self, Change, Edited, NewKey, NewValue, Selection};
 use super::{escape, letter, reshape};
@@ -43,11 +44,10 @@ pub struct EditOptions {
     /// Takes the record's key away
     #[arg(long, conflicts_with = "record_key")]
     no_record_key: bool,
-    /// Why; it is kept for ever
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    operator: OperatorOptions,
+    reason: Because,
+    #[command(flatten)]
+    operator: Acting,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +106,8 @@ impl EditOptions {
             value,
             key,
             operator: self.operator.checked()?,
-            reason: self.reason.clone(),
-            dry_run: !self.operator.yes,
+            reason: self.reason.reason.clone(),
+            dry_run: self.operator.dry_run(),
         })
     }
 }

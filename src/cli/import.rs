@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::dead_letters::OperatorOptions;
+use super::args::{self, Acting};
 use super::error::{CliError, Exit};
 use super::output::{Output, Printer, Tabular, cell};
 use super::publish::{self, LINE_BYTES_MAX};
@@ -41,7 +41,7 @@ pub struct ImportOptions {
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
-    operator: OperatorOptions,
+    operator: Acting,
 }
 
 impl ImportOptions {
@@ -82,11 +82,8 @@ pub async fn run(
     printer: Printer,
 ) -> Result<Exit, CliError> {
     let operator = options.operator.checked()?;
-    let reason = options.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    let dry_run = !options.operator.yes;
-    if reason.is_none() && !dry_run {
-        return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
-    }
+    let dry_run = options.operator.dry_run();
+    let reason = args::why(options.reason.as_deref(), !dry_run)?;
     let mut source = match (&options.file, &options.from_topic) {
         (Some(file), _) => Source::File(of_file(file)?),
         (None, topic) => {

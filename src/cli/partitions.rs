@@ -4,8 +4,8 @@ use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
+use super::args::Acting;
 use super::cluster;
-use super::dead_letters::OperatorOptions;
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell, write};
 use super::verbs::NOT_YET;
@@ -32,7 +32,7 @@ pub enum PartitionsCommand {
         /// Its number, as `topup partitions changes` has it
         change_id: i64,
         #[command(flatten)]
-        operator: OperatorOptions,
+        operator: Acting,
         /// What was done about it
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -50,7 +50,7 @@ pub enum PartitionsCommand {
         #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(1..))]
         to: i64,
         #[command(flatten)]
-        operator: OperatorOptions,
+        operator: Acting,
         /// Why they cannot be read
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -86,7 +86,7 @@ pub async fn run(
 async fn settle(
     pool: &PgPool,
     change_id: i64,
-    operator: &OperatorOptions,
+    operator: &Acting,
     reason: &str,
 ) -> Result<(), CliError> {
     let who = operator.checked()?;
@@ -94,7 +94,7 @@ async fn settle(
         let id = change_id.to_string();
         CliError::NotFound { kind: "open change of a log", id }
     };
-    if !operator.yes {
+    if operator.dry_run() {
         let open = partitions::changes(pool, false).await?;
         let row = open.iter().find(|row| row.change_id == change_id).ok_or_else(unknown)?;
         let lost = row.lost.map_or_else(|| "not known".to_owned(), |n| n.to_string());
@@ -115,7 +115,7 @@ async fn skip(
     kafka: &KafkaConfig,
     (topic, partition): (&str, i32),
     to: i64,
-    (operator, reason): (&OperatorOptions, &str),
+    (operator, reason): (&Acting, &str),
 ) -> Result<(), CliError> {
     let who = operator.checked()?;
     let ends = cluster::ends(kafka, vec![topic.to_owned()]).await;
@@ -137,15 +137,15 @@ async fn skip(
         operator: &who,
         reason,
     };
-    let skipped = wiring::skip(pool, &skip, Clock::System.now(), !operator.yes).await?;
+    let skipped = wiring::skip(pool, &skip, Clock::System.now(), operator.dry_run()).await?;
     let Some((change_id, lost)) = skipped else {
         let what = format!("{id} is not known here, or is at {to} or beyond it already");
         return Err(CliError::Usage(what));
     };
-    write(&if operator.yes {
-        format!("{id} goes on at {to}. Offsets that went unread: {lost} (change {change_id}).\n")
-    } else {
+    write(&if operator.dry_run() {
         format!("{id} would go on at {to}. Offsets that would go unread: {lost}.\n{NOT_YET}\n")
+    } else {
+        format!("{id} goes on at {to}. Offsets that went unread: {lost} (change {change_id}).\n")
     })
 }
 

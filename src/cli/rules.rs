@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::Operator;
+use super::args::{Doing, Operator, Reason};
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell};
 use super::wiring;
@@ -57,12 +57,10 @@ pub struct ActivateArgs {
     pub version: Option<i32>,
     #[command(flatten)]
     pub operator: Operator,
-    /// Why; it is kept
-    #[arg(long)]
-    pub reason: Option<String>,
-    /// Do it
-    #[arg(long)]
-    pub yes: bool,
+    #[command(flatten)]
+    pub reason: Reason,
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 impl RulesCommand {

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
-use super::dead_letters::OperatorOptions;
+use super::args::Acting;
 use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Printer, Tabular, write};
@@ -46,7 +46,7 @@ pub enum StatementsCommand {
         #[arg(long, value_name = "INSTANT")]
         complete_through: Option<DateTime<Utc>>,
         #[command(flatten)]
-        operator: OperatorOptions,
+        operator: Acting,
         /// Why it is not to be believed
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -95,7 +95,7 @@ pub async fn run(
             };
             let key = (bank_account.as_str(), statement.as_str(), row.currency.as_str());
             let name = operator.checked()?;
-            if !operator.yes {
+            if operator.dry_run() {
                 write(&format!(
                     "Statement {statement} of {bank_account} in {}, complete through {}, would be \
                      taken back: it would prove nothing and be compared with nothing.\n{NOT_YET}\n",

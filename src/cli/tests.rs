@@ -143,6 +143,31 @@ fn what_changes_something_asks_who_does_it() {
     }
 }
 
+/// Whoever tries something out and then does it is asked in one way, whatever it is.
+#[test]
+fn who_acts_and_whether_it_is_done_are_asked_alike_everywhere() {
+    fn visit(command: &clap::Command, asked: &mut Vec<[Option<String>; 3]>) {
+        let help = |name: &str| {
+            let found = command.get_arguments().find(|arg| arg.get_long() == Some(name))?;
+            found.get_help().map(ToString::to_string)
+        };
+        if help("yes").is_some() {
+            let name = Some(command.get_name().to_owned());
+            asked.push([name, help("yes"), help("operator")]);
+        }
+        command.get_subcommands().for_each(|below| visit(below, asked));
+    }
+    let mut asked = Vec::new();
+    visit(&Cli::command(), &mut asked);
+    assert!(asked.len() > 20, "{asked:?}");
+    for [name, yes, operator] in asked {
+        let name = name.expect("a name");
+        assert_eq!(yes.as_deref(), Some("Do it"), "{name}");
+        let operator = operator.unwrap_or_else(|| panic!("{name}: nobody acts"));
+        assert!(operator.starts_with("Who does it, for the audit"), "{name}: {operator}");
+    }
+}
+
 #[test]
 fn only_names_the_parts_that_run() {
     let Command::Worker(args) = command("topup worker --only bank,relay") else {

@@ -4,8 +4,7 @@ use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 use sqlx::PgPool;
 
-use super::args;
-use super::dead_letters::OperatorOptions;
+use super::args::{self, Acting};
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, write};
 use super::verbs::NOT_YET;
@@ -29,7 +28,7 @@ pub enum UsageCommand {
         /// Which of its partitions
         partition: i32,
         #[command(flatten)]
-        operator: OperatorOptions,
+        operator: Acting,
         /// Why it is not to be believed
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
@@ -63,7 +62,7 @@ pub async fn run(
                 let id = format!("{topic}:{partition}");
                 return Err(CliError::NotFound { kind: "watermark", id });
             };
-            if !operator.yes {
+            if operator.dry_run() {
                 let (id, through) = (format!("{topic}:{partition}"), row.complete_through);
                 write(&format!(
                     "The watermark of {id}, {through}, would be taken back: nothing would be \

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
 
-use super::dead_letters::OperatorOptions;
+use super::args::{self, Acting, Reason};
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, Text, cell};
 use super::records::sentence;
@@ -35,10 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Args)]
 pub struct Ask {
     #[command(flatten)]
-    pub operator: OperatorOptions,
-    /// Why; it is kept for ever
-    #[arg(long)]
-    pub reason: Option<String>,
+    pub operator: Acting,
+    #[command(flatten)]
+    pub reason: Reason,
     /// The command's own id; the same again has no effect
     #[arg(long, value_name = "ID")]
     pub command_id: Option<String>,
@@ -60,10 +59,8 @@ impl Ask {
     /// # Errors
     /// What is lacking.
     pub(super) fn checked(&self, kind: &str) -> Result<(String, Option<String>), CliError> {
-        let reason = self.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        if reason.is_none() && self.operator.yes && takes_money_or_rights(kind) {
-            return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
-        }
+        let needed = !self.operator.dry_run() && takes_money_or_rights(kind);
+        let reason = args::why(self.reason.reason.as_deref(), needed)?;
         Ok((self.operator.checked()?, reason.map(str::to_owned)))
     }
 
@@ -141,7 +138,8 @@ impl Told {
             command: String::new(),
             kind,
             dry_run: true,
-            outcome: if ask.operator.yes { "rejected" } else { "would be rejected" }.to_owned(),
+            outcome: if ask.operator.dry_run() { "would be rejected" } else { "rejected" }
+                .to_owned(),
             code: Some(code.to_owned()),
             sentence: sentence(code).map(str::to_owned),
             waits_for: None,
@@ -224,9 +222,9 @@ pub(super) async fn asked(
     let unread = wiring::unread_order(pool, &order, &written).await?;
     let unread = unread.filter(|_| !ask.second).map(|unread| unread_words(&unread));
     // What is refused, or would only be a dead letter, is told and not sent.
-    if !ask.operator.yes || matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered) {
+    if ask.operator.dry_run() || matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered) {
         let done = !matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered);
-        let outcome = if ask.operator.yes { "" } else { "would be " };
+        let outcome = if ask.operator.dry_run() { "would be " } else { "" };
         let helps = refusals::helps(pool, tried.code.as_deref(), &written.about).await?;
         return Ok(Told {
             command: written.record.id.to_string(),

@@ -483,9 +483,9 @@ pub(super) async fn activate_rules(
             (Request::Version(version), rules(pool, config, Some(version)).await?)
         }
     };
-    let by = (args.operator.operator.as_str(), args.reason.as_deref());
+    let by = (args.operator.operator.as_str(), args.reason.reason.as_deref());
     let at = Clock::System.now();
-    let done = rules::activate(pool, &request, by, at, !args.yes).await;
+    let done = rules::activate(pool, &request, by, at, args.doing.dry_run()).await;
     let sentence = match done.map_err(|error| CliError::failed(&error))? {
         Activated::Unknown => {
             let id = args.version.unwrap_or_default().to_string();
@@ -495,13 +495,13 @@ pub(super) async fn activate_rules(
             format!("Rule set {version} is active already. Nothing changes.")
         }
         Activated::Done { version, new, before } => {
-            let what = match (new, args.yes) {
+            let what = match (new, !args.doing.dry_run()) {
                 (true, true) => "is stored and active now",
                 (false, true) => "is active now",
                 (true, false) => "would be stored and become active",
                 (false, false) => "would become active",
             };
-            let rest = if args.yes {
+            let rest = if !args.doing.dry_run() {
                 format!("Before, rule set {before} was active.")
             } else {
                 format!("Now rule set {before} is active. {}", super::verbs::NOT_YET)
