@@ -9,10 +9,11 @@ use sqlx::PgPool;
 use super::args::{Acting, Because};
 use super::dead_letters::{Acted, SelectionOptions, nothing_selected};
 use super::error::CliError;
-use super::wiring::{self, Change, Edited, NewKey, NewValue, Selection};
+use super::wiring::{self, Selection};
 use super::{escape, letter, reshape};
 use crate::clock::Clock;
 use crate::config::{Config, Topics};
+use crate::dead_letters::edit::{Change, Edited, NewKey, NewValue, current, revise, revise_all};
 use crate::masked;
 use crate::store::views::Privacy;
 
@@ -130,10 +131,10 @@ pub(super) async fn run(
     let said = (args.operator.as_str(), args.reason.as_str());
     let edited = match &args.which {
         Which::One(id) => {
-            vec![(*id, wiring::edit_letter(pool, *id, &change, said, args.dry_run).await?)]
+            vec![(*id, revise(pool, *id, &change, said, args.dry_run).await?)]
         }
         Which::Selected(selection) => {
-            let edited = wiring::edit_letters(pool, selection, &change, said, args.dry_run).await?;
+            let edited = revise_all(pool, selection, &change, said, args.dry_run).await?;
             if edited.is_empty() {
                 let note = Some(nothing_selected(selection, pool, config).await?);
                 return Ok(wiring::Done { rows: Vec::new(), note, whole: true });
@@ -255,7 +256,7 @@ async fn edited(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Vec<
                        give --file or --patch";
         return Err(CliError::Usage(problem.to_owned()));
     }
-    let now = wiring::letter_bytes(pool, id).await?;
+    let now = current(pool, id).await?;
     let now = now.ok_or_else(|| CliError::not_found("dead letter", &id.to_string()))?;
     let spread = std::str::from_utf8(&now).ok().map(reshape::spread);
     let shown = spread.map_or_else(|| now.clone(), String::into_bytes);

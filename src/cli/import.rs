@@ -12,9 +12,9 @@ use super::error::{CliError, Exit};
 use super::output::{Output, Printer, Tabular, cell};
 use super::publish::{self, LINE_BYTES_MAX};
 use super::stream::Stream;
-use super::wiring::{self, Incoming, Taken};
 use super::{cluster, escape};
 use crate::config::Config;
+use crate::dead_letters::import::{Imported, Incoming, Taken, import};
 
 pub const HELP: &str = "Examples:
   topup dead-letters import --from-topic
@@ -96,6 +96,7 @@ pub async fn run(
     let whole = printer.output == Output::Json;
     let (mut rows, mut lost) = (Vec::new(), false);
     let mut stream = Stream::new(printer);
+    let topics = config.topics();
     loop {
         let (rest, mut letters) = source.next_page().await?;
         if letters.is_empty() {
@@ -103,9 +104,9 @@ pub async fn run(
         }
         source = rest;
         letters.iter_mut().for_each(|letter| letter.not_masked = options.not_masked);
-        let taken = wiring::import(pool, config, letters, (&operator, reason), dry_run).await?;
+        let taken = import(pool, &topics, letters, &operator, reason, dry_run).await?;
         lost |= taken.iter().any(|one| {
-            use wiring::Imported::{Masked, NoOrigin, Partial};
+            use Imported::{Masked, NoOrigin, Partial};
             matches!(one.result, NoOrigin | Partial | Masked)
         });
         rows.extend(taken.into_iter().map(|one| row(one, dry_run)));
@@ -148,7 +149,7 @@ impl Source {
 
 fn row(taken: Taken, dry_run: bool) -> Row {
     let word = taken.result.word();
-    let stored = if let wiring::Imported::Stored(id) = taken.result { Some(id) } else { None };
+    let stored = if let Imported::Stored(id) = taken.result { Some(id) } else { None };
     let would = dry_run && stored.is_some();
     Row {
         place: taken.place,

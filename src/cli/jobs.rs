@@ -12,6 +12,7 @@ use super::output::{Printer, Tabular, cell, write};
 use super::wiring;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::store;
 use crate::store::views::Page;
 use crate::store::views::jobs::{self, JobRow, RunRow};
 use crate::store::views::time::At;
@@ -102,11 +103,11 @@ pub async fn run(
         }
         JobsCommand::Pause { job, operator, reason } => {
             let reason = reason.as_deref();
-            let done = wiring::pause_job(pool, &job.job, &operator.operator, reason, now).await?;
+            let done = store::jobs::pause(pool, &job.job, &operator.operator, reason, now).await?;
             write(if done { "Paused.\n" } else { "It was paused before.\n" })?;
         }
         JobsCommand::Resume { job, operator } => {
-            let done = wiring::resume_job(pool, &job.job, &operator.operator, now).await?;
+            let done = store::jobs::resume(pool, &job.job, &operator.operator, now).await?;
             write(if done { "Resumed.\n" } else { "It was not paused.\n" })?;
         }
     }

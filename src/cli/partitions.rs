@@ -9,9 +9,9 @@ use super::cluster;
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, cell, write};
 use super::verbs::NOT_YET;
-use super::wiring;
 use crate::clock::Clock;
 use crate::config::KafkaConfig;
+use crate::store;
 use crate::store::views::partitions::{self, ChangeRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -104,7 +104,7 @@ async fn settle(
             row.topic, row.partition, row.kind
         ));
     }
-    if !wiring::settle_change(pool, change_id, &who, reason, Clock::System.now()).await? {
+    if !store::partitions::settle(pool, change_id, &who, reason, Clock::System.now()).await? {
         return Err(unknown());
     }
     write("Settled.\n")
@@ -128,7 +128,7 @@ async fn skip(
         let high = ends.high;
         return Err(CliError::Usage(format!("{id} ends at {high}: {to} is beyond it")));
     }
-    let skip = wiring::Skip {
+    let skip = store::partitions::Skip {
         group: &kafka.group_id,
         topic,
         partition,
@@ -137,7 +137,8 @@ async fn skip(
         operator: &who,
         reason,
     };
-    let skipped = wiring::skip(pool, &skip, Clock::System.now(), operator.dry_run()).await?;
+    let skipped =
+        store::partitions::skip(pool, &skip, Clock::System.now(), operator.dry_run()).await?;
     let Some((change_id, lost)) = skipped else {
         let what = format!("{id} is not known here, or is at {to} or beyond it already");
         return Err(CliError::Usage(what));

@@ -10,9 +10,9 @@ use super::error::{CliError, Exit};
 use super::near;
 use super::output::{Printer, Tabular, write};
 use super::verbs::NOT_YET;
-use super::wiring;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::store;
 use crate::store::views::statements::{self, StatementRow};
 
 /// Statements of one bank account and currency among which the one to take back is looked for.
@@ -105,7 +105,7 @@ pub async fn run(
             }
             let who = (name.as_str(), reason.as_str());
             let now = Clock::System.now();
-            if !wiring::reset_statement(pool, key, row.through, who, now).await? {
+            if !store::statements::reset(pool, key, row.through, who, now).await? {
                 return Err(not_one(&[], bank_account, statement));
             }
             write("Taken back. When the bank sends it again, it counts again.\n")?;

@@ -8,9 +8,9 @@ use super::args::{self, Acting};
 use super::error::{CliError, Exit};
 use super::output::{Printer, Tabular, write};
 use super::verbs::NOT_YET;
-use super::wiring;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::store;
 use crate::store::views::watermarks::{self, WatermarkRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -71,7 +71,7 @@ pub async fn run(
                 return Ok(Exit::Ok);
             }
             let place = (topic.as_str(), *partition);
-            if !wiring::reset_watermark(pool, place, (&who, reason), now).await? {
+            if !store::usage::reset_watermark(pool, place, (&who, reason), now).await? {
                 let id = format!("{topic}:{partition}");
                 return Err(CliError::NotFound { kind: "watermark", id });
             }

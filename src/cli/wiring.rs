@@ -1,5 +1,5 @@
-//! The doors from the command line into the rest: nothing else in `cli` names `app`, `demo`,
-//! `dead_letters`, `jobs` or the connecting half of the store.
+//! What the command line puts together of several parts of the rest: nothing else in `cli` names
+//! `app`, `demo`, `jobs` or the connecting half of the store.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -17,8 +17,6 @@ pub(super) use crate::candidates::{Act, Found};
 use crate::clock::Clock;
 use crate::config::{Config, Only};
 use crate::dead_letters::End;
-pub(super) use crate::dead_letters::edit::{Change, Edited, NewKey, NewValue};
-pub(super) use crate::dead_letters::import::{Imported, Incoming, Taken};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
@@ -28,7 +26,6 @@ use crate::rules::{self, Activated, Request, RuleFile};
 use crate::schedule::{self, Timetable};
 pub(super) use crate::simulate::{Difference, Period, Totals, Verdict};
 pub(super) use crate::store::dead_letters::Selection;
-pub(super) use crate::store::partitions::Skip;
 use crate::store::reach::Unreachable;
 use crate::store::views::Privacy;
 use crate::{app, dead_letters, demo, orders, reach, store};
@@ -91,44 +88,6 @@ pub(super) async fn migrate(config: &Config) -> Result<(), CliError> {
     migrated.map_err(|error| CliError::failed(&error))
 }
 
-pub(super) async fn settle_change(
-    pool: &PgPool,
-    change_id: i64,
-    operator: &str,
-    reason: &str,
-    at: DateTime<Utc>,
-) -> Result<bool, CliError> {
-    Ok(store::partitions::settle(pool, change_id, operator, reason, at).await?)
-}
-
-pub(super) async fn reset_watermark(
-    pool: &PgPool,
-    place: (&str, i32),
-    who: (&str, &str),
-    at: DateTime<Utc>,
-) -> Result<bool, CliError> {
-    Ok(store::usage::reset_watermark(pool, place, who, at).await?)
-}
-
-pub(super) async fn reset_statement(
-    pool: &PgPool,
-    key: (&str, &str, &str),
-    complete_through: DateTime<Utc>,
-    who: (&str, &str),
-    at: DateTime<Utc>,
-) -> Result<bool, CliError> {
-    Ok(store::statements::reset(pool, key, complete_through, who, at).await?)
-}
-
-pub(super) async fn skip(
-    pool: &PgPool,
-    skip: &Skip<'_>,
-    at: DateTime<Utc>,
-    dry_run: bool,
-) -> Result<Option<(i64, i64)>, CliError> {
-    Ok(store::partitions::skip(pool, skip, at, dry_run).await?)
-}
-
 /// The words of the jobs.
 pub(super) const JOBS: [&str; Job::ALL.len()] = Job::WORDS;
 
@@ -169,27 +128,6 @@ pub(super) async fn run_job(
 pub(super) async fn prepare_jobs(pool: &PgPool, config: &Config) -> Result<(), CliError> {
     let prepared = runner(pool, config)?.prepare().await;
     prepared.map_err(|error| CliError::failed(&error))
-}
-
-pub(super) async fn pause_job(
-    pool: &PgPool,
-    job: &str,
-    operator: &str,
-    reason: Option<&str>,
-    at: DateTime<Utc>,
-) -> Result<bool, CliError> {
-    let done = store::jobs::pause(pool, job, operator, reason, at).await;
-    done.map_err(|error| CliError::failed(&error))
-}
-
-pub(super) async fn resume_job(
-    pool: &PgPool,
-    job: &str,
-    operator: &str,
-    at: DateTime<Utc>,
-) -> Result<bool, CliError> {
-    let done = store::jobs::resume(pool, job, operator, at).await;
-    done.map_err(|error| CliError::failed(&error))
 }
 
 /// A job's schedule as configured, and its next tick.
@@ -339,44 +277,6 @@ async fn replay(args: &ReplayArgs, pool: &PgPool, config: &Config) -> Result<Don
         format!("; go on with: topup dead-letters replay --resume {run} --yes")
     });
     Ok(Done { rows, note: Some(format!("{how}{resume}")), whole: false })
-}
-
-/// Takes in copies of dead letters, each in a transaction of its own.
-pub(super) async fn import(
-    pool: &PgPool,
-    config: &Config,
-    letters: Vec<Incoming>,
-    (operator, reason): (&str, Option<&str>),
-    dry_run: bool,
-) -> Result<Vec<Taken>, CliError> {
-    let topics = config.topics();
-    let taken =
-        dead_letters::import::import(pool, &topics, letters, operator, reason, dry_run).await;
-    taken.map_err(|error| CliError::failed(&error))
-}
-
-pub(super) async fn edit_letter(
-    pool: &PgPool,
-    id: i64,
-    change: &Change,
-    said: (&str, &str),
-    dry_run: bool,
-) -> Result<Edited, CliError> {
-    Ok(dead_letters::edit::revise(pool, id, change, said, dry_run).await?)
-}
-
-pub(super) async fn edit_letters(
-    pool: &PgPool,
-    selection: &Selection,
-    change: &Change,
-    said: (&str, &str),
-    dry_run: bool,
-) -> Result<Vec<(i64, Edited)>, CliError> {
-    Ok(dead_letters::edit::revise_all(pool, selection, change, said, dry_run).await?)
-}
-
-pub(super) async fn letter_bytes(pool: &PgPool, id: i64) -> Result<Option<Vec<u8>>, CliError> {
-    Ok(dead_letters::edit::current(pool, id).await?)
 }
 
 /// The order as a record; what makes it none is wrong usage.
