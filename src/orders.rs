@@ -78,7 +78,8 @@ pub fn write(
     let id = order.id.clone().unwrap_or_else(|| {
         let mark = format!("{}|{data}|{}|{}", order.kind, order.operator, at.timestamp_micros());
         let digest = sha2::Sha256::digest(mark.as_bytes());
-        let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = hex::encode(digest);
+        hex.truncate(24);
         format!("op-{hex}")
     });
     let value = serde_json::json!({

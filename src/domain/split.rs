@@ -60,15 +60,9 @@ pub struct TakenBack {
 /// part's number among all that the payment ever had.
 #[must_use]
 pub fn part_id(content_hash: &ContentHash, number: u32) -> PaymentId {
-    use std::fmt::Write;
-    let mut id = String::with_capacity(64);
-    id.push_str(PART_PREFIX);
-    for byte in content_hash.iter().take(16) {
-        // Writing to a String cannot fail.
-        let _ = write!(id, "{byte:02x}");
-    }
-    let _ = write!(id, ":{number}");
-    PaymentId::trusted(&id)
+    let mut hex = hex::encode(content_hash);
+    hex.truncate(32);
+    PaymentId::trusted(&format!("{PART_PREFIX}{hex}:{number}"))
 }
 
 #[cfg(test)]

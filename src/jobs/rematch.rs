@@ -129,7 +129,8 @@ async fn decide_group(
 /// The job's wish as a record; partition −1 is no place in any log.
 fn item(work: &Work<'_>, payment_id: &str) -> Item {
     let digest: [u8; 32] = Sha256::digest(payment_id.as_bytes()).into();
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = hex::encode(digest);
+    hex.truncate(32);
     let seconds = work.as_of().timestamp();
     let message = Message {
         record: RecordId {

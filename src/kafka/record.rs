@@ -65,10 +65,8 @@ impl Record {
 
 /// Nobody has to send names in UTF-8. One that is not stays recognisable, and says what it was.
 fn name_of(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| {
-        let hex = error.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-        format!("hex:{}", hex.collect::<String>())
-    })
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| format!("hex:{}", hex::encode(error.as_bytes())))
 }
 
 #[cfg(test)]

@@ -499,20 +499,13 @@ fn to_raw(record: Record) -> RawRecordRow {
 /// `[{"name": …, "value_hex": …}]`; a header without a value has none.
 #[must_use]
 pub fn headers_to_json(headers: &[Header]) -> String {
-    use std::fmt::Write;
     if headers.is_empty() {
         return "[]".to_owned();
     }
     let list: Vec<serde_json::Value> = headers
         .iter()
         .map(|header| {
-            let hex = header.value.as_ref().map(|bytes| {
-                bytes.iter().fold(String::new(), |mut text, byte| {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                })
-            });
+            let hex = header.value.as_ref().map(hex::encode);
             // A NUL cannot be kept in jsonb.
             let name = header.name.replace('\0', "\u{fffd}");
             serde_json::json!({ "name": name, "value_hex": hex })
@@ -530,12 +523,7 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
         value_hex: Option<String>,
     }
     let stored: Vec<Stored> = serde_json::from_str(json).unwrap_or_default();
-    let bytes = |hex: String| {
-        let pairs = hex.as_bytes().chunks(2);
-        pairs
-            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect()
-    };
+    let bytes = |hex: String| hex::decode(hex).unwrap_or_default();
     stored
         .into_iter()
         .map(|header| Header { name: header.name, value: header.value_hex.map(bytes) })

@@ -508,7 +508,8 @@ fn by_name<T>(due: Vec<T>, name: impl Fn(&T) -> String) -> (Vec<String>, HashMap
 fn own_message(source: &str, kind: &str, named: &str, input: Input, at: DateTime<Utc>) -> Message {
     use sha2::Digest;
     let content_hash: ContentHash = sha2::Sha256::digest(named.as_bytes()).into();
-    let hex: String = content_hash.iter().take(24).map(|b| format!("{b:02x}")).collect();
+    let mut hex = hex::encode(content_hash);
+    hex.truncate(48);
     Message {
         record: RecordId {
             source: Source::trusted(source),

@@ -3,7 +3,6 @@
 //! that the same content stays the same and other content does not.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use super::canonical::Canonical;
 use crate::domain::bank::CUT_MARK;
@@ -16,13 +15,7 @@ fn mark<'a>(beyond: impl Iterator<Item = &'a str>) -> String {
         bytes = bytes.saturating_add(line.len());
         form.put("line", line.as_bytes());
     }
-    let mut mark = format!("{CUT_MARK}{bytes} bytes, sha256 ");
-    for byte in form.hash() {
-        // Writing to a string does not fail.
-        let _ = write!(mark, "{byte:02x}");
-    }
-    mark.push(']');
-    mark
+    format!("{CUT_MARK}{bytes} bytes, sha256 {}]", hex::encode(form.hash()))
 }
 
 /// The beginning of a text, at most `max` bytes, whole words only: half a number is another one.

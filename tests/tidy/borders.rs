@@ -16,6 +16,7 @@ const AREAS: [Area; 6] = [
         crates: &[
             "chrono",
             "chrono_tz",
+            "hex",
             "iso_currency",
             "rust_decimal",
             "thiserror",
@@ -25,7 +26,7 @@ const AREAS: [Area; 6] = [
     },
     Area {
         place: "src/wire",
-        crates: &["chrono", "chrono_tz", "serde", "serde_json", "sha2", "thiserror"],
+        crates: &["chrono", "chrono_tz", "hex", "serde", "serde_json", "sha2", "thiserror"],
         modules: &["domain", "wire"],
     },
     Area {
@@ -34,6 +35,7 @@ const AREAS: [Area; 6] = [
         crates: &[
             "config",
             "futures",
+            "hex",
             "native_headers",
             "rdkafka",
             "thiserror",

@@ -85,7 +85,7 @@ pub fn may_be_used_again(bank: &BankTransaction) -> bool {
 /// content.
 #[must_use]
 pub fn key_of_other(entry: &BankKey, content_hash: &ContentHash) -> BankKey {
-    let key = format!("other:{}:{:032x}", hex(content_hash), fnv128(entry.key.as_bytes()));
+    let key = format!("other:{}:{:032x}", hex::encode(content_hash), fnv128(entry.key.as_bytes()));
     BankKey { bank_account: entry.bank_account.clone(), key }
 }
 
@@ -100,16 +100,7 @@ pub fn needs_ordinal(bank: &BankTransaction) -> bool {
 /// What the keys of equal records without any id begin with; their ordinal follows.
 #[must_use]
 pub fn print_of(content_hash: &ContentHash) -> String {
-    format!("print:{}:", hex(content_hash))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("print:{}:", hex::encode(content_hash))
 }
 
 /// The payment that a bank transaction becomes: its id is a function of the bank key, so that

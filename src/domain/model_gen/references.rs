@@ -31,8 +31,8 @@ impl Generator {
         let entropy = hash_of(&format!("given{tag}{number}"));
         match self.random.below(4) {
             0 => {
-                let random: String = entropy.iter().map(|byte| format!("{byte:02x}")).collect();
-                let text = random.chars().take(30).collect();
+                let mut text = hex::encode(entropy);
+                text.truncate(30);
                 GivenReference { text, scheme: Some(Scheme::Txid) }
             }
             1 => GivenReference { text: reference::mint(&entropy), scheme: Some(Scheme::Rf) },
