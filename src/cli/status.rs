@@ -10,7 +10,7 @@ use super::error::{CliError, Exit};
 use super::escape;
 use super::output::{self, Output, Printer, Tabular, Text, cell};
 use crate::config::KafkaConfig;
-use crate::domain::effect::ReturnWaits;
+use crate::domain::effect::{NeedKind, ReturnWaits};
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
     self, AdvicesGroup, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey,
@@ -309,10 +309,8 @@ impl Tabular for WaitingGroup {
     const FIELDS: &'static [&'static str] = &["needs", "commands", "oldest", "next_deadline"];
 
     fn cells(&self) -> Vec<String> {
-        let needs = match self.needs.as_str() {
-            "proof" => "proof (a watermark of the usage feed)",
-            other => other,
-        };
+        let proof = self.needs == NeedKind::Proof.word();
+        let needs = if proof { "proof (a watermark of the usage feed)" } else { &self.needs };
         vec![
             needs.to_owned(),
             self.commands.to_string(),

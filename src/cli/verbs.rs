@@ -16,7 +16,7 @@ use super::wiring::{self, Order, Tried, Written};
 use super::{cluster, near, refusals};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::effect::Ending;
+use crate::domain::effect::{Ending, NeedKind};
 use crate::masked;
 use crate::store::orders::Unread;
 use crate::store::views::Privacy;
@@ -338,12 +338,20 @@ fn takes_money_or_rights(kind: &str) -> bool {
 /// A person who names what nobody knows has mistyped it: their command does not wait for it.
 async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<(), CliError> {
     let named = tried.needs.as_deref().filter(|_| tried.outcome == Ending::Waiting);
-    let kind = match named.and_then(|needs| needs.split_once(':')) {
-        Some(("invoice", id)) => (Kind::Invoice, id),
-        Some(("payment", id)) => (Kind::Payment, id),
-        _ => return Ok(()),
-    };
-    Err(near::unknown(pool, kind.0, kind.1).await)
+    match named.and_then(NeedKind::of) {
+        Some((NeedKind::Invoice, id)) => Err(near::unknown(pool, Kind::Invoice, id).await),
+        Some((NeedKind::Payment, id)) => Err(near::unknown(pool, Kind::Payment, id).await),
+        Some((
+            NeedKind::Charge
+            | NeedKind::Hold
+            | NeedKind::Proof
+            | NeedKind::Behind
+            | NeedKind::Version
+            | NeedKind::Queue,
+            _,
+        ))
+        | None => Ok(()),
+    }
 }
 
 async fn send(
@@ -437,7 +445,8 @@ async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<Strin
     let Some(needs) = needs else { return Ok(None) };
     let words = needs_words(needs);
     let topic = place.config.topics().usage;
-    if !needs.starts_with("proof:") || watermarks::ever(place.pool, &topic).await? {
+    let proof = matches!(NeedKind::of(needs), Some((NeedKind::Proof, _)));
+    if !proof || watermarks::ever(place.pool, &topic).await? {
         return Ok(Some(words));
     }
     let seconds = place.config.usage.proof_deadline_seconds;
@@ -449,13 +458,15 @@ async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<Strin
 
 /// What a command waits for, in words.
 pub(super) fn needs_words(needs: &str) -> String {
-    match needs.split_once(':') {
-        Some(("invoice", id)) => format!("invoice {id}, which is not known yet"),
-        Some(("payment", id)) => format!("payment {id}, which is not known yet"),
-        Some(("proof", _)) => "the usage feed: it must be known up to the command".to_owned(),
-        Some(("behind", record)) => format!("command {record}, which waits"),
-        _ if needs == "queue" => "an earlier command of this customer".to_owned(),
-        _ => needs.to_owned(),
+    match NeedKind::of(needs) {
+        Some((NeedKind::Invoice, id)) => format!("invoice {id}, which is not known yet"),
+        Some((NeedKind::Payment, id)) => format!("payment {id}, which is not known yet"),
+        Some((NeedKind::Proof, _)) => {
+            "the usage feed: it must be known up to the command".to_owned()
+        }
+        Some((NeedKind::Behind, record)) => format!("command {record}, which waits"),
+        Some((NeedKind::Queue, _)) => "an earlier command of this customer".to_owned(),
+        Some((NeedKind::Charge | NeedKind::Hold | NeedKind::Version, _)) | None => needs.to_owned(),
     }
 }
 

@@ -344,22 +344,84 @@ pub enum Need {
     Version,
 }
 
+/// What kind of thing is lacking: the first word of the key that is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedKind {
+    Invoice,
+    Payment,
+    Charge,
+    Hold,
+    Proof,
+    Behind,
+    Version,
+    /// As earlier versions kept it: behind some earlier command of the customer.
+    Queue,
+}
+
+impl NeedKind {
+    pub const ALL: [Self; 8] = [
+        Self::Invoice,
+        Self::Payment,
+        Self::Charge,
+        Self::Hold,
+        Self::Proof,
+        Self::Behind,
+        Self::Version,
+        Self::Queue,
+    ];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::Payment => "payment",
+            Self::Charge => "usage",
+            Self::Hold => "hold",
+            Self::Proof => "proof",
+            Self::Behind => "behind",
+            Self::Version => "version",
+            Self::Queue => "queue",
+        }
+    }
+
+    /// The kind of a stored key, and what it says of the thing.
+    #[must_use]
+    pub fn of(key: &str) -> Option<(Self, &str)> {
+        let (word, rest) = key.split_once(':').unwrap_or((key, ""));
+        Self::ALL.into_iter().find(|kind| kind.word() == word).map(|kind| (kind, rest))
+    }
+}
+
 impl Need {
+    #[must_use]
+    pub fn kind(&self) -> NeedKind {
+        match self {
+            Self::Invoice(_) => NeedKind::Invoice,
+            Self::Payment(_) => NeedKind::Payment,
+            Self::Charge(..) => NeedKind::Charge,
+            Self::Hold(..) => NeedKind::Hold,
+            Self::Proof(_) => NeedKind::Proof,
+            Self::Behind(_) => NeedKind::Behind,
+            Self::Version => NeedKind::Version,
+        }
+    }
+
     /// `invoice:INV-1`, `payment:PAY-1`, `behind:crm/cmd-1`.
     #[must_use]
     pub fn key(&self) -> String {
+        let kind = self.kind().word();
         match self {
-            Self::Invoice(id) => format!("invoice:{id}"),
-            Self::Payment(id) => format!("payment:{id}"),
+            Self::Invoice(id) => format!("{kind}:{id}"),
+            Self::Payment(id) => format!("{kind}:{id}"),
             Self::Charge(account_id, id) => {
-                format!("usage:{}", keys::joined(account_id.as_str(), id.as_str()))
+                format!("{kind}:{}", keys::joined(account_id.as_str(), id.as_str()))
             }
             Self::Hold(account_id, id) => {
-                format!("hold:{}", keys::joined(account_id.as_str(), id.as_str()))
+                format!("{kind}:{}", keys::joined(account_id.as_str(), id.as_str()))
             }
-            Self::Proof(through) => format!("proof:{}", through.timestamp_micros()),
-            Self::Behind(record) => format!("behind:{record}"),
-            Self::Version => "version".to_owned(),
+            Self::Proof(through) => format!("{kind}:{}", through.timestamp_micros()),
+            Self::Behind(record) => format!("{kind}:{record}"),
+            Self::Version => kind.to_owned(),
         }
     }
 

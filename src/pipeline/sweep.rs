@@ -10,7 +10,7 @@ use super::batch::{Ended, Item, Written, run_in_tx};
 use super::lane::decode_again;
 use chrono::{DateTime, Utc};
 
-use crate::domain::effect::{BankKey, Ending};
+use crate::domain::effect::{BankKey, Ending, NeedKind};
 use crate::domain::ids::{MessageId, RecordId, Source, own_source};
 use crate::domain::input::{ContentHash, Input, Message, Waited};
 use crate::domain::keys::joined;
@@ -408,14 +408,12 @@ impl Pipeline {
         let mut item: Item = decode_again(&self.settings().topics, &command.raw)
             .ok_or(StoreError::Corrupt("a waiting command of another topic"))?;
         // It stood behind another: its own time begins with its turn.
-        let first = command.needs == "queue" || command.needs.starts_with("behind:");
+        let kind = NeedKind::of(&command.needs).map(|(kind, _)| kind);
+        let first = matches!(kind, Some(NeedKind::Queue | NeedKind::Behind));
         let over = !first && command.deadline <= at;
         if let Ok(message) = &mut item.decoded {
-            message.waited = Some(Waited {
-                since: command.since,
-                over,
-                told: command.needs.starts_with("proof:"),
-            });
+            message.waited =
+                Some(Waited { since: command.since, over, told: kind == Some(NeedKind::Proof) });
         }
         let block = next_id_block(tx).await?;
         let written =
@@ -454,7 +452,7 @@ impl Pipeline {
     /// How long a command waits whose turn it is.
     fn until(&self, stands: &Stands, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let settings = self.settings();
-        let proof = stands.needs.starts_with("proof:");
+        let proof = matches!(NeedKind::of(&stands.needs), Some((NeedKind::Proof, _)));
         let patience = if proof { settings.proof_deadline } else { settings.waiting_deadline };
         at.checked_add_signed(patience)
     }
