@@ -270,10 +270,10 @@ pub async fn discard(
     operator: &str,
     reason: &str,
     dry_run: bool,
-) -> Result<Vec<(i64, &'static str)>, StoreError> {
+) -> Result<Vec<(i64, Became)>, StoreError> {
     let last = dead_letters::last(pool).await?;
     let mut left = selection.limit.unwrap_or(i64::MAX);
-    let mut acted: Vec<(i64, &'static str)> = Vec::new();
+    let mut acted: Vec<(i64, Became)> = Vec::new();
     while left > 0 {
         let after = acted.last().map_or(0, |(id, _)| *id);
         let size = left.min(i64::from(CHUNK));
@@ -284,7 +284,7 @@ pub async fn discard(
         left = left.saturating_sub(size);
         for id in letters {
             let outcome = if dry_run {
-                "would be discarded"
+                Became::WouldBeDiscarded
             } else {
                 discard_one(pool, id, operator, reason).await?
             };
@@ -294,22 +294,52 @@ pub async fn discard(
     Ok(acted)
 }
 
+/// What became of a letter that was to be discarded or reopened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    WouldBeDiscarded,
+    Discarded,
+    /// Replayed or discarded before.
+    AlreadyResolved,
+    WouldBeReopened,
+    Reopened,
+    AlreadyOpen,
+    AlreadyReplayed,
+    Unknown,
+}
+
+impl Became {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WouldBeDiscarded => "would be discarded",
+            Self::Discarded => "discarded",
+            Self::AlreadyResolved => "already_resolved",
+            Self::WouldBeReopened => "would be reopened",
+            Self::Reopened => "reopened",
+            Self::AlreadyOpen => "already_open",
+            Self::AlreadyReplayed => "already_replayed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 async fn discard_one(
     pool: &PgPool,
     id: i64,
     operator: &str,
     reason: &str,
-) -> Result<&'static str, StoreError> {
+) -> Result<Became, StoreError> {
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
     let Some(letter) = locked.first().filter(|letter| letter.state == LetterState::Open) else {
         tx.rollback().await?;
-        return Ok("already_resolved");
+        return Ok(Became::AlreadyResolved);
     };
     let act = Act {
         dead_letter_id: id,
-        outcome: "discarded",
+        outcome: Became::Discarded.word(),
         code: None,
         state: LetterState::Discarded,
         revision_before: letter.revision,
@@ -320,7 +350,7 @@ async fn discard_one(
     let resolution = format!("discarded by {operator}");
     dead_letters::discard_in_tx(&mut tx, id, &resolution, at).await?;
     tx.commit().await?;
-    Ok("discarded")
+    Ok(Became::Discarded)
 }
 
 /// Takes discarded dead letters up again: they are open, and can be edited and replayed.
@@ -333,7 +363,7 @@ pub async fn reopen(
     operator: &str,
     reason: &str,
     dry_run: bool,
-) -> Result<Vec<(i64, &'static str)>, StoreError> {
+) -> Result<Vec<(i64, Became)>, StoreError> {
     let mut acted = Vec::with_capacity(ids.len());
     for id in ids {
         acted.push((*id, reopen_one(pool, *id, operator, reason, dry_run).await?));
@@ -347,30 +377,30 @@ async fn reopen_one(
     operator: &str,
     reason: &str,
     dry_run: bool,
-) -> Result<&'static str, StoreError> {
+) -> Result<Became, StoreError> {
     let at = Clock::System.now();
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;
     let found = match locked.first() {
-        None => Err("unknown"),
+        None => Err(Became::Unknown),
         Some(letter) => match letter.state {
-            LetterState::Discarded if dry_run => Err("would be reopened"),
+            LetterState::Discarded if dry_run => Err(Became::WouldBeReopened),
             LetterState::Discarded => Ok(letter),
-            LetterState::Open => Err("already_open"),
-            LetterState::Replayed => Err("already_replayed"),
+            LetterState::Open => Err(Became::AlreadyOpen),
+            LetterState::Replayed => Err(Became::AlreadyReplayed),
         },
     };
     let letter = match found {
         Ok(letter) => letter,
-        Err(word) => {
+        Err(became) => {
             tx.rollback().await?;
-            return Ok(word);
+            return Ok(became);
         }
     };
     let who = Who { operator, reason: Some(reason), run: None };
-    let act = Act::reopen(letter, "reopened");
+    let act = Act::reopen(letter, Became::Reopened.word());
     dead_letters::act_in_tx(&mut tx, "reopen", who, &[act], at).await?;
     dead_letters::reopen_in_tx(&mut tx, id, None).await?;
     tx.commit().await?;
-    Ok("reopened")
+    Ok(Became::Reopened)
 }

@@ -16,7 +16,7 @@ use crate::candidates;
 pub(super) use crate::candidates::{Act, Found};
 use crate::clock::Clock;
 use crate::config::{Config, Only};
-use crate::dead_letters::End;
+use crate::dead_letters::{Became, End};
 pub(super) use crate::dead_letters::{ReplayArgs, What};
 use crate::domain::matching::RuleSet;
 use crate::jobs::{Ended, Job, Runner};
@@ -191,7 +191,7 @@ pub(super) async fn act(
             let (operator, reason) = (&args.operator, &args.reason);
             let acted =
                 dead_letters::reopen(pool, &args.ids, operator, reason, args.dry_run).await?;
-            let whole = acted.iter().all(|(_, word)| *word != "unknown");
+            let whole = acted.iter().all(|(_, became)| *became != Became::Unknown);
             Ok(Done { rows: acted_rows(acted), note: None, whole })
         }
     }
@@ -223,10 +223,10 @@ async fn discard(args: &DiscardArgs, pool: &PgPool, config: &Config) -> Result<D
     Ok(Done { rows: acted_rows(acted), note: Some(note), whole: true })
 }
 
-fn acted_rows(acted: Vec<(i64, &'static str)>) -> Vec<Acted> {
-    let row = |(dead_letter_id, outcome): (i64, &str)| Acted {
+fn acted_rows(acted: Vec<(i64, Became)>) -> Vec<Acted> {
+    let row = |(dead_letter_id, became): (i64, Became)| Acted {
         dead_letter_id,
-        outcome: outcome.to_owned(),
+        outcome: became.word().to_owned(),
         code: None,
     };
     acted.into_iter().map(row).collect()

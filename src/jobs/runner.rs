@@ -392,7 +392,7 @@ impl Runner {
             }
             Ok(report) => {
                 let (findings, summary) = (report.findings, report.summary.as_str());
-                let ending = Ending { state: "done", findings, summary };
+                let ending = Ending { failed: false, findings, summary };
                 jobs::finish(pool, run, ending, self.now()).await?;
                 Ok(Ended::Done(report))
             }
@@ -400,7 +400,7 @@ impl Runner {
             Err(error) => {
                 tracing::error!(job = run.job, error = %telemetry::chain(&error), "a job failed");
                 let summary = error.to_string();
-                let ending = Ending { state: "failed", findings: 0, summary: &summary };
+                let ending = Ending { failed: true, findings: 0, summary: &summary };
                 jobs::finish(pool, run, ending, self.now()).await?;
                 Ok(Ended::Failed(summary))
             }

@@ -145,8 +145,7 @@ pub async fn renew(pool: &PgPool, run: &Run, lease_until: DateTime<Utc>) -> Resu
 /// How a run ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending<'a> {
-    /// `done` or `failed`.
-    pub state: &'static str,
+    pub failed: bool,
     pub findings: u64,
     pub summary: &'a str,
 }
@@ -166,7 +165,7 @@ pub async fn finish(
         .bind(&run.job)
         .bind(run.scheduled_for)
         .bind(run.epoch)
-        .bind(ending.state)
+        .bind(if ending.failed { "failed" } else { "done" })
         .bind(i64::try_from(ending.findings).unwrap_or(i64::MAX))
         .bind(summary)
         .bind(at)

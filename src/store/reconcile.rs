@@ -44,8 +44,9 @@ pub struct Drift {
 
 impl Drift {
     fn key(&self) -> EventKey {
-        if self.key_kind == "account" {
-            EventKey::Account(AccountId::trusted(&self.of))
+        let account = EventKey::Account(AccountId::trusted(&self.of));
+        if self.key_kind == account.kind() {
+            account
         } else {
             EventKey::Bank(BankAccountId::trusted(&self.of))
         }

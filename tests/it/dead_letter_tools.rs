@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use topup::dead_letters::edit::{Edited, edit};
-use topup::dead_letters::{Control, End, ReplayArgs, Report, What, discard, replay_with};
+use topup::dead_letters::{Became, Control, End, ReplayArgs, Report, What, discard, replay_with};
 use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 
@@ -204,7 +204,7 @@ async fn an_id_that_took_effect_meanwhile_makes_an_edit_obsolete() {
     assert_eq!(direct.database.lines(STATES).await, ["1|amount_invalid|open"]);
     let pool = direct.pipeline.pool();
     let given_up = discard(pool, &Selection::default(), "ann", "sent again", false).await;
-    assert_eq!(given_up.expect("discarded"), [(1, "discarded")]);
+    assert_eq!(given_up.expect("discarded"), [(1, Became::Discarded)]);
     assert_eq!(direct.database.lines(STATES).await, ["1|amount_invalid|discarded"]);
     direct.finish().await;
 }

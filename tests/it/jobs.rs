@@ -191,7 +191,7 @@ async fn a_run_whose_runner_died_is_taken_over_and_the_dead_one_writes_no_more()
     let process = start(&direct, "alive", None);
     until(&direct, "SELECT state || ' ' || epoch || ' ' || owner FROM job_runs", "done 2 alive")
         .await;
-    let ending = Ending { state: "done", findings: 7, summary: "by a zombie" };
+    let ending = Ending { failed: false, findings: 7, summary: "by a zombie" };
     let late = jobs::finish(pool, &run, ending, now).await;
     assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
     assert_eq!(direct.database.value("SELECT findings FROM job_runs").await, "0");
@@ -227,7 +227,7 @@ async fn a_tick_is_taken_skipped_or_paused_with_its_reason() {
     let next = now + TimeDelta::seconds(1);
     let busy = jobs::claim(pool, claim(Job::Audit, next, lease), now).await;
     assert_eq!(busy.expect("asked"), Claimed::Busy);
-    let ending = Ending { state: "done", findings: 0, summary: "" };
+    let ending = Ending { failed: false, findings: 0, summary: "" };
     jobs::finish(pool, &run, ending, now).await.expect("ended");
     assert!(jobs::pause(pool, "audit", "alice", Some("moving"), now).await.expect("paused"));
     assert!(!jobs::pause(pool, "audit", "bob", None, now).await.expect("paused before"));

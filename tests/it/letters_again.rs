@@ -45,7 +45,7 @@ async fn give_up(direct: &Direct) {
 
 async fn take_up(direct: &Direct, id: i64, dry_run: bool) -> &'static str {
     let acted = reopen(direct.pipeline.pool(), &[id], "bob", "wanted", dry_run).await;
-    acted.expect("acted")[0].1
+    acted.expect("acted")[0].1.word()
 }
 
 /// A command whose payment never comes: it waits, and is dead at its deadline.
