@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::{CliError, Exit};
 use super::output::{Output, Tabular, Text, cell};
 use super::verbs::{self, Ask, Fields, Place, Told};
+use crate::domain::rejection::Rejection;
 use crate::domain::review::SuggestionStatus;
 use crate::store::views::standing::About;
 use crate::store::views::suggestion::{self, SuggestedInvoice, SuggestedPayment, SuggestionView};
@@ -70,19 +71,19 @@ pub async fn run(word: Word, which: &Suggestions, place: Place<'_>) -> Result<Ex
 
 async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer, CliError> {
     let shown = suggestion::suggestion(place.pool, id, place.printer.privacy).await?;
-    let refused = |code: &str, shown: Option<SuggestionView>| Answer {
+    let refused = |why: Rejection, shown: Option<SuggestionView>| Answer {
         suggestion_id: id.to_owned(),
-        told: Told::refused(word.kind(), code, ask),
+        told: Told::refused(word.kind(), why.code(), ask),
         teaches: None,
         closed: shown.as_ref().and_then(closed),
         suggestion: shown,
         confirms: false,
     };
     let Some(shown) = shown else {
-        return Ok(refused("suggestion_unknown", None));
+        return Ok(refused(Rejection::SuggestionUnknown, None));
     };
     if shown.status != SuggestionStatus::Open.word() {
-        return Ok(refused("suggestion_closed", Some(shown)));
+        return Ok(refused(Rejection::SuggestionClosed, Some(shown)));
     }
     let fields = Fields::default()
         .with("payment_id", shown.payment_id.as_str())
@@ -95,7 +96,7 @@ async fn say(word: Word, id: &str, ask: &Ask, place: Place<'_>) -> Result<Answer
     };
     let told = verbs::asked(place, ask, word.kind(), fields, about).await?;
     let mut closed_before = None;
-    if told.code.as_deref() == Some("suggestion_closed") {
+    if told.code.as_deref() == Some(Rejection::SuggestionClosed.code()) {
         // Somebody was faster, between the look and the word.
         let now = suggestion::suggestion(place.pool, id, place.printer.privacy).await?;
         closed_before = now.as_ref().and_then(closed);
