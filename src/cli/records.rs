@@ -161,7 +161,7 @@ fn human(view: &RecordView, text: &mut Text) {
 
 /// What a code means, where the domain says so.
 pub(super) fn sentence(code: &str) -> Option<&'static str> {
-    let rejection = Rejection::ALL.into_iter().find(|r| r.code() == code);
+    let rejection = Rejection::from_code(code);
     let letter = DeadLetterReason::ALL.into_iter().find(|r| r.code() == code);
     rejection
         .map(Rejection::sentence)

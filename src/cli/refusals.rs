@@ -4,6 +4,7 @@ use sqlx::PgPool;
 
 use super::error::CliError;
 use super::payments::words;
+use crate::domain::rejection::Rejection;
 use crate::store::views::standing::About;
 use crate::store::views::{Privacy, invoices, payments};
 
@@ -20,8 +21,8 @@ pub(super) async fn helps(
     about: &About,
 ) -> Result<Vec<String>, CliError> {
     let mut told = Vec::new();
-    match code {
-        Some("account_mismatch") => {
+    match code.and_then(Rejection::from_code) {
+        Some(Rejection::AccountMismatch) => {
             told.extend(payments_of(pool, about).await?);
             told.extend(invoices_of(pool, about).await?);
             told.push(
@@ -32,27 +33,51 @@ pub(super) async fn helps(
             );
         }
         Some(
-            "invoice_exists"
-            | "invoice_already_provisioned"
-            | "invoice_already_voided"
-            | "invoice_voided"
-            | "invoice_not_sent"
-            | "invoice_has_allocations"
-            | "amount_exceeds_due",
+            Rejection::InvoiceExists
+            | Rejection::InvoiceAlreadyProvisioned
+            | Rejection::InvoiceAlreadyVoided
+            | Rejection::InvoiceVoided
+            | Rejection::InvoiceNotSent
+            | Rejection::InvoiceHasAllocations
+            | Rejection::AmountExceedsDue,
         ) => told.extend(invoices_of(pool, about).await?),
         Some(
-            "payment_exists"
-            | "payment_removed"
-            | "payment_already_assigned"
-            | "payment_split"
-            | "nothing_unallocated"
-            | "amount_exceeds_unallocated",
+            Rejection::PaymentExists
+            | Rejection::PaymentRemoved
+            | Rejection::PaymentAlreadyAssigned
+            | Rejection::PaymentSplit
+            | Rejection::NothingUnallocated
+            | Rejection::AmountExceedsUnallocated,
         ) => told.extend(payments_of(pool, about).await?),
-        Some("currency_mismatch") => {
+        Some(Rejection::CurrencyMismatch) => {
             told.extend(payments_of(pool, about).await?);
             told.extend(invoices_of(pool, about).await?);
         }
-        _ => {}
+        Some(
+            Rejection::AccountClosed
+            | Rejection::AccountNotClosed
+            | Rejection::ReferenceInvalid
+            | Rejection::ReferenceTaken
+            | Rejection::VirtualAccountTaken
+            | Rejection::AccountNumberPlaceholder
+            | Rejection::PaymentNotAssigned
+            | Rejection::PaymentNotSplit
+            | Rejection::PaymentIsPart
+            | Rejection::ReturnNotParked
+            | Rejection::ReturnMismatch
+            | Rejection::SuggestionUnknown
+            | Rejection::SuggestionClosed
+            | Rejection::NotACandidate
+            | Rejection::AllocationNotFound
+            | Rejection::AllocationExists
+            | Rejection::BalanceLimit
+            | Rejection::LotSpent
+            | Rejection::LotHeld
+            | Rejection::UsageProofUnavailable
+            | Rejection::CommandNotWaiting
+            | Rejection::Cancelled,
+        )
+        | None => {}
     }
     Ok(told)
 }

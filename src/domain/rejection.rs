@@ -127,6 +127,11 @@ impl Rejection {
         }
     }
 
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rejection| rejection.code() == code)
+    }
+
     /// The sentence that the requester gets.
     #[must_use]
     pub fn sentence(self) -> &'static str {
