@@ -7,6 +7,9 @@ use super::steps_back;
 use crate::domain::account::Strength;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
+use crate::domain::matching::policy::{
+    Choice, EqualAmountPolicy, PartialPolicy, PolicyKind, ResidualPolicy,
+};
 use crate::domain::matching::verdict::Verdict;
 use crate::domain::matching::{Matched, NamedBy};
 use crate::domain::payment::{ParkReason, PaymentOrigin, PaymentState};
@@ -178,18 +181,40 @@ fn when(decision: &DecisionView) -> String {
 /// Which policy had a say, and whose it is.
 fn policy_words(policy: &PolicyView, version: i32) -> String {
     let whose = if policy.own { "of this customer" } else { "of everybody" };
-    let what = match (policy.policy.as_str(), policy.value.as_str()) {
-        ("partial", "apply") => format!("partial payments {whose} are applied"),
-        ("partial", "suggest") => format!("partial payments {whose} need a person"),
-        ("fee", "apply") => format!("payments {whose} that are short by charges are applied"),
-        ("fee", "suggest") => format!("payments {whose} that are short by charges need a person"),
-        ("equal_amount", "oldest") => format!("of equal invoices {whose} the oldest is taken"),
-        ("equal_amount", "suggest") => format!("of equal invoices {whose} a person takes one"),
-        ("residual", "match") => format!("the rest of a payment {whose} is tried again"),
-        ("residual", "hold") => format!("the rest of a payment {whose} is left on it"),
-        ("max_auto_amount", amount) => format!("above {amount} payments {whose} need a person"),
-        (other, value) => format!("{other} {whose} is {value}"),
+    let value = policy.value.as_str();
+    let known = match PolicyKind::from_word(&policy.policy) {
+        Some(PolicyKind::Partial) => PartialPolicy::from_word(value).map(|choice| match choice {
+            PartialPolicy::Apply => format!("partial payments {whose} are applied"),
+            PartialPolicy::Suggest => format!("partial payments {whose} need a person"),
+        }),
+        Some(PolicyKind::Fee) => PartialPolicy::from_word(value).map(|choice| match choice {
+            PartialPolicy::Apply => {
+                format!("payments {whose} that are short by charges are applied")
+            }
+            PartialPolicy::Suggest => {
+                format!("payments {whose} that are short by charges need a person")
+            }
+        }),
+        Some(PolicyKind::EqualAmount) => {
+            EqualAmountPolicy::from_word(value).map(|choice| match choice {
+                EqualAmountPolicy::Oldest => {
+                    format!("of equal invoices {whose} the oldest is taken")
+                }
+                EqualAmountPolicy::Suggest => {
+                    format!("of equal invoices {whose} a person takes one")
+                }
+            })
+        }
+        Some(PolicyKind::Residual) => ResidualPolicy::from_word(value).map(|choice| match choice {
+            ResidualPolicy::Match => format!("the rest of a payment {whose} is tried again"),
+            ResidualPolicy::Hold => format!("the rest of a payment {whose} is left on it"),
+        }),
+        Some(PolicyKind::MaxAutoAmount) => {
+            Some(format!("above {value} payments {whose} need a person"))
+        }
+        None => None,
     };
+    let what = known.unwrap_or_else(|| format!("{} {whose} is {value}", policy.policy));
     match version {
         0 => format!("{what} (the configuration)"),
         version => format!("{what} (rule set {version})"),

@@ -253,6 +253,15 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
+    pub const ALL: [Self; 5] =
+        [Self::Partial, Self::Fee, Self::EqualAmount, Self::Residual, Self::MaxAutoAmount];
+
+    /// Reads what is stored of a decision.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// Its key in a rule set.
     #[must_use]
     pub fn word(self) -> &'static str {
