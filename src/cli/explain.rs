@@ -451,6 +451,7 @@ fn watch_words(watch: &str) -> String {
         _ => format!("on {watch}"),
     }
 }
+        Some(("reopened", account)) => format!("when {account} is opened again"),
 
 #[cfg(test)]
 mod tests {

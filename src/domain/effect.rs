@@ -194,6 +194,12 @@ impl WatchKey {
         Self(format!("{}{currency}", Self::account_prefix(account_id)))
     }
 
+    /// That the closed account is opened again.
+    #[must_use]
+    pub fn reopened(account_id: &AccountId) -> Self {
+        Self(format!("reopened:{account_id}"))
+    }
+
     /// What the keys of this account begin with, and of no other.
     #[must_use]
     pub fn account_prefix(account_id: &AccountId) -> String {

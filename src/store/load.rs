@@ -75,6 +75,8 @@ pub struct Needs {
     pub may_be_halved: bool,
     /// Invoices that a command of the batch may send: who watches for them is decided again.
     sends: BTreeSet<String>,
+    /// Closed customers whom a command of the batch may open: so is what waits for that.
+    reopened: BTreeSet<AccountId>,
     /// What invoices that are created here, and may be sent here, are about: account, currency
     /// and micros, and how many there are of each.
     created: BTreeMap<(String, Currency, i64), i64>,
@@ -214,6 +216,9 @@ impl Needs {
             Command::ReleasePayment(release) => {
                 self.steps_back.add_release(&release.payment_id);
             }
+            Command::CloseAccount { account_id, closed: false, .. } => {
+                self.reopened.insert(account_id.clone());
+            }
             Command::CreateInvoice(_)
             | Command::CloseAccount { .. }
             | Command::VoidInvoice { .. }
@@ -305,7 +310,7 @@ pub async fn working_set(
         return Ok(set);
     }
     lock_accounts(tx, &owners, &mut set).await?;
-    if !needs.sends.is_empty() {
+    if !needs.sends.is_empty() || !needs.reopened.is_empty() {
         // Under the accounts' locks, so that a payment held for one of them is not missed. What
         // else their texts name is read but not locked, and so gets no money in this batch.
         resolve::watchers(tx, needs, &mut set).await?;

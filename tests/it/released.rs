@@ -179,6 +179,11 @@ async fn a_customer_is_closed_and_opened_again() {
     let parked = "SELECT state || ' ' || reason FROM payments";
     assert_eq!(direct.database.value(parked).await, "parked account_closed");
     assert_eq!(said(&mut direct, "o-2", "account.reopen", closed("ACC-1")).await, "applied");
+    // Its money is decided again at once.
+    let paid =
+        "SELECT p.state || ' ' || p.account_id || ' ' || i.status FROM payments p, invoices i";
+    assert_eq!(direct.database.value(paid).await, "allocated ACC-1 provisioned");
+    assert_eq!(direct.database.value("SELECT count(*) FROM watches").await, "0");
     assert_eq!(said(&mut direct, "i-3", "invoice.create", other()).await, "applied");
     direct.finish().await;
 }

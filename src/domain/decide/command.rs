@@ -280,7 +280,8 @@ fn send(recording: &mut Recording<'_>, invoice_id: &InvoiceId) -> Result<()> {
         payment_qr,
     };
     recording.publish(EventKey::Account(invoice.account_id.clone()), fact)?;
-    settle::watchers_of(recording, &invoice)
+    let waiting = recording.set.watchers_of(&invoice);
+    settle::watchers(recording, &waiting)
 }
 
 fn void(

@@ -3,7 +3,7 @@
 
 use super::Recording;
 use super::command::{Result, applied_payment, asked, check_usable, known_payment};
-use super::settle::event_key;
+use super::settle::{self, event_key};
 use crate::domain::effect::{Effect, Outcome, is_of_nobody};
 use crate::domain::event::{ByHand, EventKey, Fact};
 use crate::domain::ids::AccountId;
@@ -123,7 +123,8 @@ fn dismiss(recording: &mut Recording<'_>, payment: &Payment, free: Money, why: &
     Ok(applied_payment(&payment_id))
 }
 
-/// A closed customer gets no invoice and no money until somebody opens it again.
+/// A closed customer gets no invoice and no money until somebody opens it again. What came
+/// meanwhile is decided then.
 pub(super) fn close(
     recording: &mut Recording<'_>,
     account_id: &AccountId,
@@ -140,6 +141,10 @@ pub(super) fn close(
     };
     recording.add(Effect::CloseAccount { account_id: account_id.clone(), closed })?;
     recording.publish(EventKey::Account(account_id.clone()), Fact::ByHand(told))?;
+    if !closed {
+        let waiting = recording.set.watchers_of_reopened(account_id);
+        settle::watchers(recording, &waiting)?;
+    }
     Ok(Outcome::Applied { subject: Some(format!("account:{account_id}")) })
 }
 

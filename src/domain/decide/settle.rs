@@ -9,7 +9,7 @@ use crate::domain::bank::BankTransaction;
 use crate::domain::effect::{BankRecord, Effect, WatchKey};
 use crate::domain::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
 use crate::domain::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
-use crate::domain::invoice::{CandidateEnd, Invoice, InvoiceStatus};
+use crate::domain::invoice::{CandidateEnd, InvoiceStatus};
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::payer;
 use crate::domain::matching::text::{self, Tokens};
@@ -450,13 +450,9 @@ fn suggested(decision: &MatchDecision, choices: &[review::Suggestion]) -> Vec<Su
     together.chain(decision.suggestions.iter().map(|entry| told(entry, &[]))).collect()
 }
 
-/// Decides again the payments that watched for `invoice`, oldest payment first.
-pub(super) fn watchers_of(recording: &mut Recording<'_>, invoice: &Invoice) -> Result<()> {
-    let waiting = recording.set.watchers_of(invoice);
-    for payment_id in waiting {
-        rematch(recording, &payment_id)?;
-    }
-    Ok(())
+/// Decides again the payments that watched for what has come, in this order.
+pub(super) fn watchers(recording: &mut Recording<'_>, waiting: &[PaymentId]) -> Result<()> {
+    waiting.iter().try_for_each(|payment_id| rematch(recording, payment_id))
 }
 
 /// Decides one parked or held payment again. A decision that changes nothing is not stored.

@@ -187,7 +187,10 @@ impl<'a> Matching<'a> {
     fn unpayable(&mut self, lines: &Lines<'a>) -> Option<ParkReason> {
         let invoices = || lines.named.values().map(|(_, invoice)| *invoice);
         let any = |status| invoices().any(|invoice| invoice.status == status);
-        if invoices().any(|invoice| self.is_closed(&invoice.account_id)) {
+        let closed = invoices().map(|invoice| &invoice.account_id);
+        let closed: BTreeSet<_> = closed.filter(|owner| self.is_closed(owner)).cloned().collect();
+        if !closed.is_empty() {
+            self.closed = closed;
             return Some(ParkReason::AccountClosed);
         }
         if !lines.unknown.is_empty() || any(InvoiceStatus::Draft) {

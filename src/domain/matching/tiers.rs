@@ -58,6 +58,7 @@ pub fn decide_match(
         as_of,
         advice: None,
         awaited: BTreeSet::new(),
+        closed: BTreeSet::new(),
     };
     let step = matching.run()?;
     let (rule, outcome) = matching.unless_another_is_named(step)?;
@@ -111,6 +112,8 @@ pub(super) struct Matching<'a> {
     /// The remittance advices that the decision goes by, and what their lines wait for.
     pub(super) advice: Option<AdviceFound>,
     pub(super) awaited: BTreeSet<WatchKey>,
+    /// Closed customers whose money it would be.
+    pub(super) closed: BTreeSet<AccountId>,
 }
 
 impl<'a> Matching<'a> {
@@ -153,9 +156,14 @@ impl<'a> Matching<'a> {
         if internal {
             return Some(ParkReason::InternalTransfer);
         }
-        let closed =
-            self.known.as_ref().is_some_and(|identity| self.is_closed(&identity.account_id));
-        closed.then_some(ParkReason::AccountClosed)
+        let known = self.known.as_ref().map(|identity| identity.account_id.clone());
+        known.filter(|known| self.is_closed(known)).map(|known| self.closed(known))
+    }
+
+    /// It waits for them to be opened again.
+    pub(super) fn closed(&mut self, account_id: AccountId) -> ParkReason {
+        self.closed.insert(account_id);
+        ParkReason::AccountClosed
     }
 
     /// The text names an invoice that a person took this payment off: it is held for the customer,
@@ -299,7 +307,7 @@ impl<'a> Matching<'a> {
                 return self.other_currency(rule, by, invoice);
             }
             InvoiceStatus::AwaitingPayment if self.is_closed(&invoice.account_id) => {
-                Some(ParkReason::AccountClosed)
+                Some(self.closed(invoice.account_id.clone()))
             }
             InvoiceStatus::AwaitingPayment => None,
         };
@@ -522,6 +530,9 @@ impl<'a> Matching<'a> {
             return Vec::new();
         }
         let held = !matches!(outcome, MatchOutcome::Park(_));
+        if *outcome == MatchOutcome::Park(ParkReason::AccountClosed) {
+            keys.extend(self.closed.iter().map(WatchKey::reopened));
+        }
         if let (true, Some(identity)) = (held, account) {
             keys.insert(WatchKey::account(&identity.account_id, self.subject.free.currency()));
         }

@@ -1,16 +1,17 @@
-//! Which payments are decided again when an invoice is sent.
+//! Which payments are decided again when an invoice is sent, or a closed customer opened.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Stop, WorkingSet};
 use crate::domain::effect::WatchKey;
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::invoice::{Invoice, folded_key, number_key};
 use crate::domain::payment::PaymentState;
 
 /// How many payments an invoice that is sent has decided again at once: of those that name it, of
 /// those whose money is exactly its amount, and of the others that are held for its customer. What
 /// is beyond that the rematch job decides, so that a send costs the same whatever a customer holds.
+/// Of those that wait for a customer to be opened as many are decided as of those that name it.
 pub const WATCHERS_NAMED_MAX: usize = 64;
 pub const WATCHERS_EXACT_MAX: usize = 8;
 pub const WATCHERS_HELD_MAX: usize = 16;
@@ -23,7 +24,7 @@ pub struct Watching {
 }
 
 impl WorkingSet {
-    /// From now on the payment is decided again when an invoice with this key is sent.
+    /// From now on the payment is decided again when what has this key happens.
     pub fn watch(&mut self, key: WatchKey, payment_id: &PaymentId) {
         self.watching.keys.entry(payment_id.clone()).or_default().push(key.clone());
         self.watching.payments.entry(key).or_default().insert(payment_id.clone());
@@ -86,6 +87,17 @@ impl WorkingSet {
         }
         found.extend(watching(&held).filter(fits).take(WATCHERS_EXACT_MAX));
         found.extend(watching(&held).take(WATCHERS_HELD_MAX));
+        self.oldest_first(found)
+    }
+
+    /// The payments that are to be decided again because the account is open again, oldest first.
+    #[must_use]
+    pub fn watchers_of_reopened(&self, account_id: &AccountId) -> Vec<PaymentId> {
+        let watching = self.watching.payments.get(&WatchKey::reopened(account_id));
+        self.oldest_first(watching.into_iter().flatten().take(WATCHERS_NAMED_MAX))
+    }
+
+    fn oldest_first<'a>(&self, found: impl IntoIterator<Item = &'a PaymentId>) -> Vec<PaymentId> {
         let recorded = |id: &PaymentId| self.payments.get(id).map(|payment| payment.recorded_at);
         let mut found: Vec<PaymentId> = found.into_iter().cloned().collect();
         found.sort_by_cached_key(|id| (recorded(id), id.clone()));

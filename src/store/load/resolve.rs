@@ -188,8 +188,8 @@ pub(super) async fn lock_watch_keys(
     Ok(unresolved)
 }
 
-/// What the invoices are that this batch may send: the keys of their names, and whose, in which
-/// currency and how much they are.
+/// What the invoices are that this batch may send: the keys of their names (and those of customers
+/// who are opened), and whose, in which currency and how much they are.
 struct Sent {
     named: BTreeSet<WatchKey>,
     held: BTreeMap<(String, Currency, i64), i64>,
@@ -223,6 +223,7 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
         named.insert(WatchKey::number(&number_key(&id)));
         named.insert(WatchKey::number(&folded_key(&id)));
     }
+    named.extend(needs.reopened.iter().map(WatchKey::reopened));
     Ok(Sent { named, held, upstream })
 }
 
@@ -252,7 +253,7 @@ async fn watched_rows(tx: &mut Tx<'_>, sent: &Sent) -> Result<Vec<PgRow>, StoreE
     Ok(rows)
 }
 
-/// Reads the payments that watch for invoices which this batch may send, and adds what their
+/// Reads the payments that watch for what this batch may send or open, and adds what their
 /// texts name to `needs`.
 pub(super) async fn watchers(
     tx: &mut Tx<'_>,

@@ -11,7 +11,7 @@ use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::{PartialPolicy, Policy};
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::testkit::*;
-use crate::domain::working_set::OpenInvoice;
+use crate::domain::working_set::{OpenInvoice, WorkingSet};
 
 fn desk() -> Desk {
     Desk::with_customers(Policy::default())
@@ -177,6 +177,8 @@ fn money_that_came_before_a_number_changed_hands_is_for_a_person() {
         desk.receive(way("1"));
         assert_eq!((desk.state("1"), desk.owner("1")), (parked(ParkReason::AccountClosed), None));
         desk.invoice("INV-8", "B", "100");
+        // A version before did not wait for that.
+        desk.model.set.watches_as(&WorkingSet::default());
         desk.apply(closed("A", false));
         desk.apply(numbers("A", false));
         desk.apply(numbers("B", true));
@@ -186,6 +188,31 @@ fn money_that_came_before_a_number_changed_hands_is_for_a_person() {
         desk.receive(way("2"));
         assert_eq!((desk.state("2"), desk.owner("2")), (PaymentState::Allocated, Some("B")));
     }
+}
+
+/// Whatever says that money is a closed customer's, it is decided again when they are opened.
+#[test]
+fn money_of_a_closed_customer_is_decided_again_when_they_are_opened() {
+    let mut desk = desk();
+    desk.invoice("INV-1", "A", "100");
+    desk.invoice("INV-2", "A", "70");
+    desk.invoice("INV-3", "A", "30");
+    desk.apply(closed("A", true));
+    let one = desk.reference("INV-1");
+    let two = format!("{} {}", desk.reference("INV-2"), desk.reference("INV-3"));
+    desk.receive(credit_saying("1", "100", &[&one]));
+    desk.receive(credit_saying("2", "100", &[&two]));
+    desk.receive(credit_from("3", "55", "PAYERA"));
+    desk.receive(credit_from("4", "5", "PAYERB"));
+    for id in ["1", "2", "3"] {
+        let stands = (desk.state(id), desk.owner(id));
+        assert_eq!(stands, (parked(ParkReason::AccountClosed), None), "{id}");
+    }
+    desk.apply(closed("A", false));
+    assert_eq!((desk.state("1"), desk.owner("1")), (PaymentState::Allocated, Some("A")));
+    assert_eq!((desk.state("2"), desk.owner("2")), (PaymentState::Allocated, Some("A")));
+    assert_eq!((desk.state("3"), desk.owner("3")), (PaymentState::OnAccount, Some("A")));
+    assert_eq!((desk.balance("A"), desk.balance("B")), (money("200"), money("0")));
 }
 
 #[test]
