@@ -347,6 +347,14 @@ impl Payment {
         self.split.is_positive() && self.origin != PaymentOrigin::Split
     }
 
+    /// Whether it may be money that was there before: a person has not said yet. What they removed
+    /// as the same is answered.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        let removed = self.state == PaymentState::Removed;
+        !removed && self.question.is_some_and(ParkReason::is_doubt)
+    }
+
     /// The state that its amounts and account say, once something is allocated.
     ///
     /// # Errors

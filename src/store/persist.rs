@@ -123,7 +123,7 @@ async fn own_rows(
     money::ledger(tx, &write.effects, at).await?;
     steps_back::allocations(tx, before, after, &write.effects, at).await?;
     money::allocations(tx, after, &write.effects, at).await?;
-    steps_back::all(tx, before, &write.effects, at).await?;
+    steps_back::all(tx, before, after, &write.effects, at).await?;
     splits::all(tx, &write.effects, at).await?;
     usage::all(tx, before, after, &write.effects, &write.watermarks, at).await?;
     steps_back::reversals(tx, &write.effects, at).await?;

@@ -87,7 +87,7 @@ const BY_INDEX: [&str; 8] = [
 ];
 
 /// What walks an index from its start, and why that is not all there is.
-const IN_ORDER: [(&str, &str); 10] = [
+const IN_ORDER: [(&str, &str); 11] = [
     ("candidates_feed", "one row for each bank account"),
     ("candidates_feed_behind", "one row for each bank account"),
     ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
@@ -98,6 +98,7 @@ const IN_ORDER: [(&str, &str); 10] = [
     ("views_find_bank_id", "one row for each bank account"),
     ("views_find_letters", "the newest of those that are open, up to a limit"),
     ("views_find_waiting", "the newest of those that wait, up to a limit"),
+    ("wake_returns", "a partial index of the returns that wait for a person's answer"),
 ];
 /// Tables with fewer rows in this world prove nothing: any index serves them.
 const ENOUGH: i64 = 500;
@@ -342,6 +343,7 @@ const ASKED: &[(&str, &str)] = &[
     ("outbox_letters", "10, 1000000, 0"),
     ("outbox_held_due", "10, 1000000"),
     ("returns_again", "now(), 5"),
+    ("wake_returns", "ARRAY['BANK:SG-DBS-001:PARK-1'], ARRAY['original_in_doubt'], now()"),
     ("returns_page", "now(), 5, 5, '', '', NULL, NULL"),
     ("waiting_page", "now(), 5, 0, 5, '', 0, NULL, NULL"),
     ("prune_inbox", "now() + interval '1 day', 5, NULL"),

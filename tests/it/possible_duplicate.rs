@@ -196,8 +196,6 @@ async fn what_is_in_question_stays_so_whatever_happens_to_it() {
     // It was a payment of its own: then the return is its.
     let to = json!({ "payment_id": id, "account_id": "ACC" });
     desk.command("payment.assign", &to).await;
-    let hour = "UPDATE parked_returns SET tried_at = tried_at - interval '2 hours'";
-    sqlx::query(hour).execute(&desk.direct.database.admin).await.expect("an hour passes");
     desk.direct.pipeline.sweep().await.expect("swept");
     assert_eq!(desk.direct.database.value(SECOND).await, "returned asks has 0");
     assert_eq!(desk.direct.database.value(balance).await, "50180000");

@@ -171,7 +171,9 @@ async fn a_return_of_one_part_waits_for_a_person() {
     direct.applied(back).await;
     assert_eq!(stands(&direct).await, SHARED);
     let why = "SELECT why FROM parked_returns";
+    direct.pipeline.sweep().await.expect("swept");
     assert_eq!(direct.database.value(why).await, "split_payment");
+    // It has been tried, and is tried again at once.
     let undone = unsplit(&mut direct, "u-1", "B");
     direct.applied(undone).await;
     direct.pipeline.sweep().await.expect("swept");

@@ -97,9 +97,7 @@ fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
         Found::Nothing => return Ok(Tried::Waits(ReturnWaits::NoOriginal)),
     };
     let payment = payment_of(recording.set, &payment_id)?.clone();
-    // What a person removed as the same has been asked for already.
-    let removed = payment.state == PaymentState::Removed;
-    if !removed && payment.question.is_some_and(ParkReason::is_doubt) {
+    if payment.is_in_doubt() {
         return Ok(Tried::Waits(ReturnWaits::OriginalInDoubt));
     }
     let left = payment.left()?.add(split_returns::left_of_parts(recording.set, &payment_id)?)?;

@@ -8,6 +8,7 @@ use super::{expect_rows, micros};
 use crate::domain::effect::{BankDisposition, BankKey, Effect, ReturnWaits};
 use crate::domain::ids::AllocationId;
 use crate::domain::money::Money;
+use crate::domain::payment::Payment;
 use crate::domain::reversal::{PaymentReturn, Reversal};
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, sql};
@@ -17,12 +18,14 @@ use crate::store::{StoreError, Tx, sql};
 pub(super) async fn all(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
+    after: &WorkingSet,
     effects: &[Effect],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     returns(tx, effects, at).await?;
     tombstones(tx, effects, at).await?;
-    parked(tx, before, effects, at).await
+    parked(tx, before, effects, at).await?;
+    wake(tx, before, after, effects, at).await
 }
 
 async fn returns(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -190,6 +193,40 @@ async fn parked(
             .bind(at)
             .execute(&mut **tx)
             .await?;
+    }
+    Ok(())
+}
+
+/// What returns may have waited for: a person has said what the payment is, or has undone its
+/// split. They are tried again with the next sweep.
+async fn wake(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    effects: &[Effect],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut woken: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for effect in effects {
+        match effect {
+            Effect::Ask { payment_id, .. } | Effect::SettlePayment { payment_id, .. } => {
+                let in_doubt = |set: &WorkingSet| {
+                    set.payments.get(payment_id).is_some_and(Payment::is_in_doubt)
+                };
+                if in_doubt(before) && !in_doubt(after) {
+                    woken.insert((payment_id.as_str(), ReturnWaits::OriginalInDoubt.word()));
+                }
+            }
+            Effect::TakeBack(taken) if taken.return_id.is_none() => {
+                woken.insert((taken.payment_id.as_str(), ReturnWaits::SplitPayment.word()));
+            }
+            _ => {}
+        }
+    }
+    if !woken.is_empty() {
+        let (payments, whys): (Vec<&str>, Vec<&str>) = woken.into_iter().unzip();
+        let query = sqlx::query(sql!("wake_returns")).bind(payments).bind(whys).bind(at);
+        query.execute(&mut **tx).await?;
     }
     Ok(())
 }
