@@ -15,7 +15,8 @@ use crate::domain::matching::{Matched, NamedBy};
 use crate::domain::payment::{ParkReason, PaymentOrigin, PaymentState};
 use crate::domain::review::SuggestionStatus;
 use crate::store::views::payments::{
-    AddedView, CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView, SuggestionRow,
+    AddedView, CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView,
+    SuggestionRow, SuggestionView,
 };
 
 /// Counting stops here: eleven stands for "more than ten".
@@ -136,8 +137,9 @@ fn choices(payment: &PaymentView, decision: &DecisionView, current: bool, text: 
             Some(_) => String::new(),
             None => " (shown only: it cannot be confirmed)".to_owned(),
         };
+        let gets = row.and_then(|row| gets_less(suggestion, row)).unwrap_or_default();
         text.line(&format!(
-            "    - {}invoice {} of {}, {} due{}{now}",
+            "    - {}invoice {} of {}, {} due{gets}{}{now}",
             id.map(|id| format!("{id}: ")).unwrap_or_default(),
             suggestion.invoice_id,
             suggestion.account_id,
@@ -145,6 +147,13 @@ fn choices(payment: &PaymentView, decision: &DecisionView, current: bool, text: 
             added(&suggestion.with)
         ));
     }
+}
+
+/// What of the payment the one invoice would get, where that is less than its due.
+fn gets_less(suggested: &SuggestionView, row: &SuggestionRow) -> Option<String> {
+    let alone = row.invoices.len() == 1 && row.with_payments.is_empty();
+    let less = alone && row.amount != suggested.amount_due;
+    less.then(|| format!(", of which it would get {} {}", row.amount, row.currency))
 }
 
 /// What became of a choice.

@@ -333,7 +333,10 @@ impl Tabular for SuggestionRow {
             self.with_payments.join(" + "),
             self.amount.clone(),
             self.currency.clone(),
-            self.status.clone(),
+            match self.status.as_str() {
+                "open" if !self.payable => "open, cannot be confirmed any more".to_owned(),
+                status => status.to_owned(),
+            },
             cell(self.reason.as_ref()),
         ]
     }

@@ -153,6 +153,38 @@ async fn what_was_shared_out_is_not_offered() {
     direct.finish().await;
 }
 
+/// A part of the money was paid back: what was suggested for all of it is not offered, and in its
+/// place what is left, with how much of the invoice that is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_offered_is_no_more_than_what_is_left() {
+    let mut direct = Direct::new("story_left").await;
+    let sent = direct.command("i-1", "invoice.create", &invoice("INV-1001", "ACC-1", "77.00"));
+    direct.applied(sent).await;
+    let value = bank("b-1", &credit_saying("TX-1", "80.00", "INV-1001"));
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let id = direct.database.value("SELECT payment_id FROM payments").await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(told.contains("77.00 SGD due\n"), "{told}");
+    let back = json!({ "payment_id": id, "amount": "60.00", "reason": "too much" });
+    let item = direct.command("r-1", "payment.refund", &back);
+    direct.applied(item).await;
+    let shown = topup(&direct, &["payments", "show", &id]);
+    assert!(shown.contains("open, cannot be confirmed any more"), "{shown}");
+    let (runner, _stop) = crate::jobs::runner(&direct, "test", None);
+    runner.prepare().await.expect("prepared");
+    let now = topup::clock::Clock::System.now();
+    runner.run_by(topup::jobs::Job::Rematch, "alice", now).await.expect("ran");
+    let listed = topup(&direct, &["review", "list", "--output", "json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let offers = listed["items"].as_array().expect("a list");
+    let offers: Vec<_> = offers.iter().map(|one| (&one["proposed"], &one["unallocated"])).collect();
+    assert_eq!(offers, [(&json!("20.00"), &json!("20.00"))], "{listed}");
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(told.contains("77.00 SGD due, of which it would get 20.00 SGD\n"), "{told}");
+    direct.finish().await;
+}
+
 /// The batch that sends the invoice begins before the payment is recorded and writes after it: its
 /// decision is the one that holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,7 +53,7 @@ pub(super) fn offers_anew(
 }
 
 /// Whether a choice that is open cannot be made any more: an invoice of it was paid, voided, or
-/// takes less by now. What can be chosen instead is told in its place.
+/// takes less by now, or the payment has less. What can be chosen instead is told in its place.
 fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
     let mut now = decision.clone();
     super::settle::keep_own(&mut now, payment.account_id.as_ref());
@@ -70,8 +70,14 @@ fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecisi
             !invoice.is_payable() || fits.is_ok_and(std::cmp::Ordering::is_gt)
         })
     };
+    let too_much = |choice: &review::Suggestion| {
+        let zero = Money::zero(payment.currency());
+        let sum = choice.parts.iter().try_fold(zero, |sum, part| sum.add(part.1));
+        let more = |sum: Money| payment.unallocated().and_then(|free| sum.compare(free));
+        sum.and_then(more).is_ok_and(std::cmp::Ordering::is_gt)
+    };
     open.any(|choice| {
-        choice.parts.iter().any(gone)
+        (choice.parts.iter().any(gone) || too_much(choice))
             && !choices.iter().any(|c| c.parts == choice.parts && c.with == choice.with)
     })
 }
