@@ -60,7 +60,7 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         text.line(&format!("Suggestion {id}, invoice {invoices}: a person {status} it{by}."));
     }
     for apart in &payment.taken_off {
-        text.line(&steps_back::taken_off(apart));
+        text.line(&steps_back::taken_off(apart, &payment.allocations));
     }
     for told in splits::told(&payment.parts, &row.payment_id) {
         text.line(&told);
@@ -451,6 +451,7 @@ fn watch_words(watch: &str) -> String {
     match watch.split_once(':') {
         Some(("ref", reference)) => format!("when an invoice with reference {reference} is sent"),
         Some(("number", number)) => format!("when invoice {number} is sent"),
+        Some(("reopened", account)) => format!("when {account} is opened again"),
         Some(("account", account)) => match account.rsplit_once(':') {
             Some((account, currency)) => {
                 format!("when an invoice of {account} in {currency} is sent")
@@ -460,7 +461,6 @@ fn watch_words(watch: &str) -> String {
         _ => format!("on {watch}"),
     }
 }
-        Some(("reopened", account)) => format!("when {account} is opened again"),
 
 #[cfg(test)]
 mod tests {

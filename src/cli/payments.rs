@@ -246,7 +246,7 @@ fn human(view: &PaymentView, text: &mut Text) {
     steps_back::reversals(&view.reversals, text);
     steps_back::returns(&view.returns, text);
     for apart in &view.taken_off {
-        text.line(&steps_back::taken_off(apart));
+        text.line(&steps_back::taken_off(apart, &view.allocations));
     }
     if !view.suggestions.is_empty() {
         text.heading("Suggestions");

@@ -191,12 +191,25 @@ pub(super) fn told(rows: &[PartRow], payment_id: &str) -> Vec<String> {
             let (owner, part) = (&row.account_id, &row.part_id);
             format!("A person gave {given} of it to {owner} at {}, as {part}{why}.", row.split_at)
         };
-        let Some(at) = &row.undone_at else { return made };
-        let who = if row.return_id.is_some() { "The bank" } else { "A person" };
-        let why = row.undone_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("{made} {who} took that back at {at}{why}.")
+        format!("{made}{}", since(row))
     };
     rows.iter().map(one).collect()
+}
+
+/// What became of a part since it was made.
+fn since(row: &PartRow) -> String {
+    let Some(at) = &row.undone_at else {
+        let gone = match row.state.as_str() {
+            "removed" => " A person has removed it since: its money is out of the books.",
+            "returned" => " All of it is at the bank again.",
+            _ => "",
+        };
+        return gone.to_owned();
+    };
+    let who = if row.return_id.is_some() { "The bank" } else { "A person" };
+    let why = row.undone_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let again = if row.state == "returned" { "" } else { " It has money again since." };
+    format!(" {who} took that back at {at}{why}.{again}")
 }
 
 impl Tabular for PartRow {
@@ -234,6 +247,39 @@ impl Tabular for PartRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::views::time::At;
+
+    #[test]
+    fn a_part_says_where_its_money_went() {
+        let at = || At(chrono::DateTime::default());
+        let row = |state: &str, undone: bool, return_id: Option<i64>| PartRow {
+            part_id: "P-1".to_owned(),
+            payment_id: "P".to_owned(),
+            part: 1,
+            account_id: "B".to_owned(),
+            currency: "SGD".to_owned(),
+            amount: "40.00".to_owned(),
+            state: state.to_owned(),
+            reason: None,
+            split_at: at(),
+            undone_at: undone.then(at),
+            return_id,
+            undone_reason: None,
+        };
+        let ends = [
+            (row("allocated", false, None), "as P-1.".to_owned()),
+            (row("removed", false, None), "its money is out of the books.".to_owned()),
+            (row("returned", false, None), "All of it is at the bank again.".to_owned()),
+            (row("returned", true, None), format!("A person took that back at {}.", at())),
+            (row("returned", true, Some(7)), format!("The bank took that back at {}.", at())),
+            (row("on_account", true, Some(7)), "It has money again since.".to_owned()),
+        ];
+        for (row, end) in ends {
+            let told = told(&[row], "P").remove(0);
+            assert!(told.starts_with("A person gave 40.00 SGD of it to B at "), "{told}");
+            assert!(told.ends_with(&end), "{told}");
+        }
+    }
 
     #[test]
     fn a_part_is_an_account_an_amount_and_perhaps_invoices() {

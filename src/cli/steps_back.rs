@@ -1,6 +1,8 @@
 //! What went back of payments: how the commands show it.
 
 use super::output::{Tabular, Text, cell};
+use crate::domain::allocation::Rule;
+use crate::store::views::invoices::AllocationRow;
 use crate::store::views::steps_back::{ReturnRow, ReversalRow, TombstoneRow};
 
 /// Nothing, not even the heading, where nothing went back.
@@ -18,11 +20,20 @@ pub(super) fn returns(rows: &[ReturnRow], text: &mut Text) {
     }
 }
 
-pub(super) fn taken_off(apart: &TombstoneRow) -> String {
-    format!(
-        "A person took it off invoice {} at {}: only a person puts it there again.",
-        apart.invoice_id, apart.laid_at
-    )
+/// The one rule that passes a tombstone is told with it.
+pub(super) fn taken_off(apart: &TombstoneRow, live: &[AllocationRow]) -> String {
+    let (invoice, at) = (&apart.invoice_id, apart.laid_at);
+    let again = live.iter().find(|row| {
+        row.rule == Rule::R1r.word() && row.invoice_id == *invoice && row.allocated_at.0 >= at.0
+    });
+    let since = match again {
+        Some(row) => format!(
+            "the bank undid a return at {}, and so {} {} of it are there again (R1r)",
+            row.allocated_at, row.amount, row.currency
+        ),
+        None => "only a person puts it there again, or a return that the bank undoes".to_owned(),
+    };
+    format!("A person took it off invoice {invoice} at {at}: {since}.")
 }
 
 impl Tabular for ReversalRow {
@@ -151,6 +162,8 @@ mod tests {
         assert_eq!(returned.cells()[1], "undone");
         let apart =
             TombstoneRow { invoice_id: "I7".to_owned(), laid_at: At(chrono::DateTime::default()) };
-        assert!(taken_off(&apart).starts_with("A person took it off invoice I7 at "));
+        let told = taken_off(&apart, &[]);
+        assert!(told.starts_with("A person took it off invoice I7 at "), "{told}");
+        assert!(told.contains("only a person puts it there again"), "{told}");
     }
 }

@@ -243,5 +243,39 @@ async fn what_the_bank_took_is_told_as_the_banks() {
     let told = topup(&direct, &["payments", "explain", crate::splits::SETTLED]);
     assert!(told.contains("the bank: took the part of A back"), "{told}");
     assert!(!told.contains("person: took the part"), "{told}");
+    // The part says so itself.
+    let sql = "SELECT part_id FROM payment_splits WHERE account_id = 'A'";
+    let part = direct.database.value(sql).await;
+    let told = topup(&direct, &["payments", "explain", &part]);
+    let back = format!("the bank: took it back to payment {}", crate::splits::SETTLED);
+    assert!(told.contains(&back), "{told}");
+    direct.finish().await;
+}
+
+/// What a person took off an invoice the bank puts there again, if it undoes a return of it: the
+/// story says by which rule, and nothing says that only a person can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undone_return_that_passes_a_tombstone_is_told() {
+    let mut direct = crate::steps_back::without_proof("story_r1r").await;
+    let sent = direct.command("i-1", "invoice.create", &invoice("INV-1", "A", "100.00"));
+    direct.applied(sent).await;
+    let paid = crate::steps_back::paid_by_bank(&mut direct, "T-1", "INV-1", "100.00").await;
+    direct.applied(paid).await;
+    let back = crate::steps_back::taken_back(&mut direct, "R-1", "T-1", "30.00");
+    direct.applied(back).await;
+    let id = format!("BANK:{BANK}:T-1");
+    let off = crate::steps_back::deallocate(&id, "INV-1");
+    let off = direct.command("d-1", "payment.deallocate", &off);
+    direct.applied(off).await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(told.contains("only a person puts it there again"), "{told}");
+    let fields = json!({ "reversal": true, "return_of": { "bank_transaction_id": "R-1" } });
+    let fields = with(crate::harness::records::credit("U-1", "30.00"), &fields);
+    let item = direct.item(Topic::BankPayments, None, bank("b-u", &fields).as_bytes());
+    direct.applied(item).await;
+    let told = topup(&direct, &["payments", "explain", &id]);
+    assert!(told.contains("30.00 SGD of it are on invoices again, by rule R1r"), "{told}");
+    assert!(told.contains("30.00 SGD of it are there again (R1r)."), "{told}");
+    assert!(!told.contains("only a person puts it there again"), "{told}");
     direct.finish().await;
 }

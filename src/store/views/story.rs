@@ -7,6 +7,7 @@ use sqlx::{PgPool, Row};
 use super::advices::{self, AdviceRow};
 use super::invoices::AllocationRow;
 use super::payments::{DecisionView, ExplanationView, PaymentView, SuggestionRow};
+use super::splits::PartRow;
 use super::steps_back::ReturnRow;
 use super::time::At;
 use super::{Result, amount, rows_of};
@@ -477,17 +478,30 @@ fn by_hand(payment: &PaymentView, acts: &[Act]) -> Vec<StoryStep> {
         let what =
             format!("gave {} {} of it to {}{why}", part.amount, part.currency, part.account_id);
         let given = step(part.split_at, StepKind::Moved, who, what);
-        steps.push(StoryStep { current: part.undone_at.is_none(), ..given });
+        let there = !matches!(part.state.as_str(), "returned" | "removed");
+        steps.push(StoryStep { current: part.undone_at.is_none() && there, ..given });
         if let Some(at) = part.undone_at {
-            let (who, why) = match part.return_id {
-                Some(_) => ("the bank".to_owned(), None),
-                None => by_whom(part.undone_reason.as_deref()),
-            };
+            let (who, why) = taker(part);
             let what = format!("took the part of {} back{}", part.account_id, in_brackets(why));
             steps.push(step(at, StepKind::Back, who, what));
         }
     }
+    // Of a part, that it went back to what it was split from.
+    let own = payment.parts.iter().find(|part| part.part_id == payment.row.payment_id);
+    if let Some((part, at)) = own.and_then(|part| part.undone_at.map(|at| (part, at))) {
+        let (who, why) = taker(part);
+        let what = format!("took it back to payment {}{}", part.payment_id, in_brackets(why));
+        steps.push(step(at, StepKind::Back, who, what));
+    }
     steps
+}
+
+/// Who took a part back, and why.
+fn taker(part: &PartRow) -> (String, Option<String>) {
+    match part.return_id {
+        Some(_) => ("the bank".to_owned(), None),
+        None => by_whom(part.undone_reason.as_deref()),
+    }
 }
 
 fn went_back(payment: &PaymentView) -> Vec<StoryStep> {
@@ -519,12 +533,17 @@ fn returned(row: &ReturnRow, part: &str) -> (String, String) {
     let money = format!("{} {}{part}", row.amount, row.currency);
     let fee = format!("{} {}", row.fee, row.currency);
     let with_fee = if is_zero(&row.fee) { String::new() } else { format!(", with {fee} of fee") };
+    // Of what is undone that is what lies on invoices again.
+    let again = match row.unspent.as_str() {
+        none if is_zero(none) => String::new(),
+        some => format!("; {some} {} of it are on invoices again, by rule R1r", row.currency),
+    };
     match row.undoes {
         Some(_) if is_zero(&row.amount) => {
             (format!("gave {fee} of its fee back"), format!("said that {fee} of it are the fee"))
         }
         Some(_) => (
-            format!("undid the return: {money} are here again{with_fee}"),
+            format!("undid the return: {money} are here again{with_fee}{again}"),
             format!("said that {money} of it come back here{with_fee}"),
         ),
         None => (
