@@ -144,6 +144,7 @@ impl Tabular for ParkedReturn {
         "names",
         "why",
         "looks_like",
+        "booked_as",
         "parked_at",
         "tried_at",
     ];
@@ -156,7 +157,10 @@ impl Tabular for ParkedReturn {
             self.currency.clone(),
             self.booking_date.clone(),
             cell(self.names.as_ref()),
-            self.why.clone(),
+            self.booked_as.as_ref().map_or_else(
+                || self.why.clone(),
+                |key| format!("{}: what it names was told twice, booked as {key}", self.why),
+            ),
             cell(self.looks_like.as_ref()),
             self.parked_at.to_string(),
             self.tried_at.to_string(),

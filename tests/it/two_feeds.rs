@@ -344,6 +344,33 @@ async fn end(direct: &mut Direct) {
     assert_eq!(direct.database.value("SELECT count(*) FROM parked_returns").await, "0");
 }
 
+/// What undoes the record of a return that was ended, as it was told twice, is shown with the record
+/// that was booked.
+#[tokio::test]
+async fn what_undoes_a_return_that_was_told_twice_says_so() {
+    let mut direct = paid("tf_back_undone").await;
+    let one = back(&mut direct, "b-1", None, &json!({}));
+    direct.applied(one).await;
+    let booked = "SELECT bank_key FROM bank_transactions WHERE disposition = 'returned'";
+    let booked = direct.database.value(booked).await;
+    let two = back(&mut direct, "b-2", Some("R-1"), &json!({}));
+    direct.applied(two).await;
+    end(&mut direct).await;
+    let undoes = json!({ "credit_debit": "CRDT", "reversal": true,
+                         "booking_date": "2099-01-07",
+                         "return_of": { "bank_transaction_id": "R-1" } });
+    let undoes = back(&mut direct, "b-3", Some("U-1"), &undoes);
+    direct.applied(undoes).await;
+    let (listed, _) = crate::splits::said(&direct, &["returns", "list"]);
+    let words = listed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("no_return: what it names was told twice"), "{listed}");
+    let (listed, _) = crate::splits::said(&direct, &["returns", "list", "--output", "json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let row = &listed["items"][0];
+    assert_eq!((&row["why"], &row["booked_as"]), (&json!("no_return"), &json!(booked)), "{listed}");
+    direct.finish().await;
+}
+
 /// Two returns with two ids are two, and so are two entries of a statement.
 #[tokio::test]
 async fn two_returns_stay_two() {

@@ -22,6 +22,9 @@ pub struct ParkedReturn {
     /// The key of the earlier record that it may be again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<String>,
+    /// Where what it names was told twice and ended: the key under which it was booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booked_as: Option<String>,
     pub parked_at: At,
     pub tried_at: At,
 }
@@ -43,6 +46,7 @@ pub async fn parked(pool: &PgPool, page: &Page) -> Result<Listed<ParkedReturn>> 
             names: row.try_get("names")?,
             why: row.try_get("why")?,
             looks_like: row.try_get("looks_like")?,
+            booked_as: row.try_get("booked_as")?,
             parked_at: row.try_get("parked_at")?,
             tried_at: row.try_get("tried_at")?,
         })
