@@ -93,19 +93,30 @@ async fn show(
     Ok(if trouble { Exit::Findings } else { Exit::Ok })
 }
 
-/// What is in the log and not in the database: the log's end less our own checkpoint.
+/// What is in the log and not in the database: the log's end less our own checkpoint. What is read
+/// by the settings and no worker has ever opened has a row as well.
 ///
 /// # Errors
 /// Why Kafka did not answer.
 pub(super) async fn add_lag(
-    checkpoints: &mut [CheckpointRow],
+    checkpoints: &mut Vec<CheckpointRow>,
     kafka: &KafkaConfig,
 ) -> Result<(), cluster::KafkaError> {
     let mut topics: Vec<String> = checkpoints.iter().map(|row| row.topic.clone()).collect();
+    let read = kafka.topics();
+    let read = [read.commands, read.bank_payments, read.usage];
+    topics.extend(read.iter().cloned());
     topics.sort();
     topics.dedup();
     let mut tails = Vec::new();
     for partition in cluster::ends(kafka, topics).await? {
+        let (topic, number) = (&partition.topic, partition.partition);
+        let own = |row: &CheckpointRow| {
+            row.consumer_group == kafka.group_id && row.topic == *topic && row.partition == number
+        };
+        if read.contains(topic) && !checkpoints.iter().any(own) {
+            checkpoints.push(CheckpointRow::unopened(&kafka.group_id, topic, number));
+        }
         for row in checkpoints.iter_mut() {
             if row.topic != partition.topic || row.partition != partition.partition {
                 continue;
@@ -121,6 +132,7 @@ pub(super) async fn add_lag(
             }
         }
     }
+    checkpoints.sort_by(|a, b| place(a).cmp(&place(b)));
     // A transaction ends with a mark that takes an offset and is no record.
     for tail in cluster::without_records(kafka, tails).await? {
         let of =
@@ -128,6 +140,10 @@ pub(super) async fn add_lag(
         checkpoints.iter_mut().filter(of).for_each(|row| row.lag = Some(0));
     }
     Ok(())
+}
+
+fn place(row: &CheckpointRow) -> (&str, &str, i32) {
+    (&row.consumer_group, &row.topic, row.partition)
 }
 
 fn human(view: &StatusView, unread: &[String], text: &mut Text) {
@@ -242,7 +258,7 @@ impl Tabular for CheckpointRow {
             cell(self.state_since.as_ref()),
             cell(self.next_offset.as_ref()),
             cell(self.lag.as_ref()),
-            ago(self.age_seconds),
+            self.age_seconds.map(ago).unwrap_or_default(),
             self.epoch.to_string(),
             self.owner.clone(),
         ]

@@ -233,8 +233,18 @@ async fn a_topic_that_goes_is_a_state_until_it_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lag_that_no_worker_reads_is_told() {
     let world = world("lc_unread").await;
-    let worker = world.start().await;
+    // What nobody has ever opened is shown as well.
+    let said = topup(&world, &["status"], 0);
+    let topics = [&world.topics.commands, &world.topics.bank_payments, &world.topics.usage];
+    for topic in topics {
+        let mut lines = said.lines();
+        assert!(lines.any(|line| line.contains(topic) && line.contains("unopened")), "{said}");
+    }
     credits(&world, 0, 2).await;
+    let told = format!("{}:0 is read by no worker: 2 records wait", world.topics.bank_payments);
+    let said = topup(&world, &["status"], 3);
+    assert!(said.contains(&told), "{said}");
+    let worker = world.start().await;
     paid(&world, 2).await;
     worker.shutdown().await;
     topup(&world, &["status"], 0);

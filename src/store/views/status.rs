@@ -60,14 +60,15 @@ pub struct CheckpointRow {
     pub next_offset: Option<i64>,
     /// Raised when the log was another one than before.
     pub incarnation: i32,
-    /// flowing, full, opening, waiting, held, unreadable, unauthorised, left, unknown.
+    /// flowing, full, opening, waiting, held, unreadable, unauthorised, left, unknown, unopened.
     pub state: String,
     pub state_since: Option<At>,
     /// Why it is held, unreadable or unauthorised.
     pub reason: String,
     pub owner: String,
-    pub updated_at: At,
-    pub age_seconds: i64,
+    /// None where nobody has ever opened it.
+    pub updated_at: Option<At>,
+    pub age_seconds: Option<i64>,
     /// Records that the database has not seen; None when Kafka was not asked or did not answer.
     pub lag: Option<i64>,
 }
@@ -79,11 +80,31 @@ impl CheckpointRow {
         matches!(self.state.as_str(), "held" | "unreadable" | "unauthorised")
     }
 
+    /// A partition that Kafka has and no worker of this group has ever opened.
+    #[must_use]
+    pub fn unopened(group: &str, topic: &str, partition: i32) -> Self {
+        Self {
+            consumer_group: group.to_owned(),
+            topic: topic.to_owned(),
+            partition,
+            epoch: 0,
+            next_offset: None,
+            incarnation: 1,
+            state: "unopened".to_owned(),
+            state_since: None,
+            reason: String::new(),
+            owner: String::new(),
+            updated_at: None,
+            age_seconds: None,
+            lag: None,
+        }
+    }
+
     /// That records wait here for the workers of this group, and that none of them reads it. A
     /// group that was given up has nobody who waits for it.
     #[must_use]
     pub fn unread(&self, group: &str) -> Option<String> {
-        let nobody = matches!(self.state.as_str(), "left" | "unknown");
+        let nobody = matches!(self.state.as_str(), "left" | "unknown" | "unopened");
         let lag = self.lag.filter(|lag| *lag > 0 && nobody && self.consumer_group == group)?;
         let wait =
             if lag == 1 { "1 record waits".to_owned() } else { format!("{lag} records wait") };
