@@ -2,6 +2,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Most tests wait more than they work: four at a time keep two cores busy.
 TEST := TOPUP_PG_FSYNC=off RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} dev/with-services cargo test --locked
+# Tests of the library that need no services: the parts of their paths.
+FAST := domain:: wire::
 .PHONY: help demo up down wipe run test test-fast test-long lint bench quality sqlx-prepare
 
 help: ## list the targets
@@ -26,12 +28,12 @@ run: ## topup with the services up, for example: make run ARGS="--help"
 
 test: ## every test, against real PostgreSQL and Kafka; ARGS go to cargo test
 	dev/install build
-	$(TEST) $(ARGS)
+	$(TEST) $(ARGS) $(if $(AFTER_FAST),-- $(FAST:%=--skip %))
 
 test-fast: ## what needs no services: deciding, reading and writing records, the form of the code
 	dev/install build
-	cargo test --locked --lib -- domain:: wire::
 	cargo test --locked --test tidy
+	cargo test --locked --lib -- $(FAST)
 
 test-long: ## the same with all rounds: 2,000 random sequences, 50 kills a job, 200 ticks
 	dev/install build
