@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Most tests wait more than they work: four at a time keep two cores busy.
-TEST := TOPUP_PG_FSYNC=off RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} dev/with-services cargo test --locked
+TEST := TOPUP_PG_FSYNC=off RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} dev/with-services dev/slowest cargo test --locked
 # Tests of the library that need no services: the parts of their paths.
 FAST := domain:: wire::
 .PHONY: help demo up down wipe run test test-fast test-long lint bench quality sqlx-prepare
@@ -26,7 +26,7 @@ run: ## topup with the services up, for example: make run ARGS="--help"
 	dev/install build
 	dev/with-services cargo run --release --locked --bin topup -- $(ARGS)
 
-test: ## every test, against real PostgreSQL and Kafka; ARGS go to cargo test
+test: ## every test, against real PostgreSQL and Kafka; ARGS go to cargo test; lists the slowest
 	dev/install build
 	$(TEST) $(ARGS) $(if $(AFTER_FAST),-- $(FAST:%=--skip %))
 

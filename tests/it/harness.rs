@@ -7,6 +7,7 @@ pub mod kafka;
 pub mod records;
 pub mod sound;
 mod template;
+pub mod times;
 pub mod wire;
 
 use std::collections::BTreeMap;

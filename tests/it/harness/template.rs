@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::sync::OnceCell;
 
-use super::env;
+use super::{env, times};
 
 /// Taken by whoever makes the template: other test processes on the server wait for it.
 const LOCK: i64 = 0x746f_7075_7000;
@@ -15,6 +15,7 @@ static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
 /// Creates the database `name` with the schema.
 pub async fn copy_to(name: &str) {
+    times::begin();
     let template = TEMPLATE.get_or_init(made).await;
     let mut server = server().await;
     execute(&mut server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
