@@ -48,6 +48,8 @@ pub(super) struct Key {
     pub name: &'static str,
     pub kind: Kind,
     default: Default,
+    /// What it is for, in the words of `docs/SETTINGS.md`.
+    pub meaning: &'static str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +61,12 @@ enum Default {
 
 impl Key {
     const fn new(name: &'static str, kind: Kind, default: Default) -> Self {
-        Self { name, kind, default }
+        Self { name, kind, default, meaning: "" }
+    }
+
+    const fn means(mut self, meaning: &'static str) -> Self {
+        self.meaning = meaning;
+        self
     }
 
     pub(super) fn default(&self) -> Option<ValueKind> {
@@ -137,66 +144,127 @@ pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 
 pub(super) const KEYS: [Key; 60] = [
-    Key::new("database.url", Kind::Url, Default::None),
-    number("database.pool_size", 1, 1_000, 8),
-    number("database.statement_timeout_ms", 100, DAY_MS, 30_000),
-    number("database.lock_timeout_ms", 10, DAY_MS, 5_000),
-    number("database.idle_in_transaction_timeout_ms", 100, DAY_MS, 35_000),
-    Key::new("database.role", Kind::Text, Default::Text("topup_worker")),
-    number("database.writers", 1, 64, 4),
-    text("kafka.brokers"),
-    Key::new("kafka.group_id", Kind::Text, Default::Text("topup")),
-    text("kafka.client_id"),
-    Key::new("kafka.topic_prefix", Kind::Prefix, Default::Text("topup")),
-    word("kafka.group_protocol", &["classic", "consumer"], "classic"),
-    number("kafka.session_timeout_ms", 1_000, 3_600_000, 45_000),
-    number("kafka.max_poll_interval_ms", 1_000, DAY_MS, 300_000),
-    number("kafka.log_check_ms", 100, 3_600_000, 30_000),
-    Key::new("kafka.security_protocol", Kind::OneOf(PROTOCOLS), Default::None),
-    Key::new("kafka.sasl_mechanism", Kind::OneOf(MECHANISMS), Default::None),
-    text("kafka.sasl_username"),
-    Key::new("kafka.sasl_password", Kind::Secret, Default::None),
-    text("kafka.ssl_ca_location"),
-    number("worker.batch_records", 1, 10_000, 1_000),
-    number("worker.batch_linger_ms", 0, 10_000, 20),
-    number("worker.lane_records", 1, 1_000_000, 8_000),
-    number("worker.waiting_deadline_seconds", 1, 30 * DAY_S, 600),
-    number("worker.advice_days", 1, 3_650, 90),
-    number("worker.sweep_interval_ms", 10, DAY_MS, 1_000),
-    number("worker.shutdown_seconds", 1, DAY_S, 20),
-    number("worker.clock_skew_seconds", 1, DAY_S, 30),
-    Key::new("worker.event_source", Kind::Text, Default::Text("topup")),
-    word("matching.partial", &["suggest", "apply"], "suggest"),
-    word("matching.fee", &["suggest", "apply"], "suggest"),
-    word("matching.equal_amount", &["oldest", "suggest"], "oldest"),
-    word("matching.residual", &["match", "hold"], "match"),
-    Key::new(AMOUNTS, Kind::Amounts, Default::None),
-    Key::new(RETURN_FEES, Kind::Amounts, Default::None),
-    Key::new(OWN_ACCOUNTS, Kind::List, Default::None),
-    Key::new(BALANCE_LEVELS, Kind::Levels, Default::None),
-    Key::new("payment_qr.eur_name", Kind::Name { max: 70, ascii: false }, Default::None),
-    Key::new("payment_qr.eur_iban", Kind::Iban, Default::None),
-    Key::new("payment_qr.eur_bic", Kind::Bic, Default::None),
-    Key::new("payment_qr.sgd_name", Kind::Name { max: 25, ascii: true }, Default::None),
-    Key::new("payment_qr.sgd_uen", Kind::Uen, Default::None),
-    number("usage.hold_max_age_seconds", 1, 3_650 * DAY_S, DAY_S),
-    word("usage.proof", &["watermark", "none"], "watermark"),
-    number("usage.proof_deadline_seconds", 1, 30 * DAY_S, 3_600),
-    Key::new("jobs.time_zone", Kind::Zone, Default::Text("UTC")),
-    schedule("jobs.audit", "0 30 3 * * *"),
-    schedule("jobs.expire_waiting", "0 * * * * *"),
-    schedule("jobs.prune", "0 0 4 * * *"),
-    schedule("jobs.flag_void_candidates", "0 0 5 * * *"),
-    schedule("jobs.reconcile", "0 30 4 * * *"),
-    schedule("jobs.rematch", "0 15 * * * *"),
-    number("jobs.stale_after_days", 1, 3_650, 30),
-    Key::new(HOLIDAYS, Kind::Days, Default::None),
-    number("jobs.lease_seconds", 3, DAY_S, 60),
-    number("jobs.keep_events_days", 1, 36_500, 90),
-    number("jobs.keep_records_days", 30, 36_500, 400),
-    number("jobs.keep_runs_days", 1, 36_500, 90),
-    word("logging.format", &["auto", "json", "pretty"], "auto"),
-    word("logging.level", LEVELS, "info"),
+    Key::new("database.url", Kind::Url, Default::None)
+        .means("where PostgreSQL is; a user and a password may stand in it"),
+    number("database.pool_size", 1, 1_000, 8).means("connections of one process"),
+    number("database.statement_timeout_ms", 100, DAY_MS, 30_000)
+        .means("the server ends a statement that runs longer"),
+    number("database.lock_timeout_ms", 10, DAY_MS, 5_000)
+        .means("the server ends a statement that waits longer for a lock"),
+    number("database.idle_in_transaction_timeout_ms", 100, DAY_MS, 35_000).means(
+        "the server ends a transaction that stands idle longer: a process that hangs cannot hold \
+             its locks. Keep it above Kafka's delivery time (30 s)",
+    ),
+    Key::new("database.role", Kind::Text, Default::Text("topup_worker"))
+        .means("the role that each connection takes on"),
+    number("database.writers", 1, 64, 4).means("batches persisted at the same time"),
+    text("kafka.brokers").means("brokers to start from: `host:port,host:port`"),
+    Key::new("kafka.group_id", Kind::Text, Default::Text("topup"))
+        .means("consumer group; also part of the checkpoint's key"),
+    text("kafka.client_id").means("names this worker in checkpoints and at the broker"),
+    Key::new("kafka.topic_prefix", Kind::Prefix, Default::Text("topup"))
+        .means("first part of the topics' names"),
+    word("kafka.group_protocol", &["classic", "consumer"], "classic")
+        .means("the protocol of the group; `consumer` needs Kafka 4.0"),
+    number("kafka.session_timeout_ms", 1_000, 3_600_000, 45_000)
+        .means("a worker that is silent for so long loses its partitions; classic protocol only"),
+    number("kafka.max_poll_interval_ms", 1_000, DAY_MS, 300_000)
+        .means("a worker that does not poll for so long loses its partitions"),
+    number("kafka.log_check_ms", 100, 3_600_000, 30_000).means(
+        "how often a log is compared with what was read, and a held partition is tried again",
+    ),
+    Key::new("kafka.security_protocol", Kind::OneOf(PROTOCOLS), Default::None)
+        .means("see [what it needs](OPERATIONS.md#what-it-needs): no TLS in this build"),
+    Key::new("kafka.sasl_mechanism", Kind::OneOf(MECHANISMS), Default::None)
+        .means("the same: `PLAIN` is there"),
+    text("kafka.sasl_username").means("the user of SASL"),
+    Key::new("kafka.sasl_password", Kind::Secret, Default::None)
+        .means("the password of SASL; never shown"),
+    text("kafka.ssl_ca_location").means("not usable in this build"),
+    number("worker.batch_records", 1, 10_000, 1_000).means("most records of one transaction"),
+    number("worker.batch_linger_ms", 0, 10_000, 20)
+        .means("how long a batch waits for more; an idle one goes at once"),
+    number("worker.lane_records", 1, 1_000_000, 8_000)
+        .means("records a partition may queue before it is paused"),
+    number("worker.waiting_deadline_seconds", 1, 30 * DAY_S, 600)
+        .means("how long a command waits for what it names"),
+    number("worker.advice_days", 1, 3_650, 90)
+        .means("days that a remittance advice waits for its payment"),
+    number("worker.sweep_interval_ms", 10, DAY_MS, 1_000)
+        .means("how often waiting commands are looked at"),
+    number("worker.shutdown_seconds", 1, DAY_S, 20)
+        .means("how long the intake may take to stop; the whole worker takes at most 8 s more"),
+    number("worker.clock_skew_seconds", 1, DAY_S, 30)
+        .means("by how much clocks may differ: ours and the database's, ours and a feed's"),
+    Key::new("worker.event_source", Kind::Text, Default::Text("topup"))
+        .means("`source` of the events"),
+    word("matching.partial", &["suggest", "apply"], "suggest")
+        .means("partial payments: `apply` provisions them, `suggest` asks a person"),
+    word("matching.fee", &["suggest", "apply"], "suggest")
+        .means("the same where no more is missing than charges that the bank declares"),
+    word("matching.equal_amount", &["oldest", "suggest"], "oldest")
+        .means("of several invoices with this amount: `oldest` takes one, `suggest` asks a person"),
+    word("matching.residual", &["match", "hold"], "match")
+        .means("the rest of an overpayment: `match` tries it again, `hold` does not"),
+    Key::new(AMOUNTS, Kind::Amounts, Default::None)
+        .means("per currency: a person confirms what is above it"),
+    Key::new(RETURN_FEES, Kind::Amounts, Default::None).means(
+        "per currency: the largest fee of a bank that is believed inside a return; `\"0\"`: none. \
+             Not set: no more than the payment itself",
+    ),
+    Key::new(OWN_ACCOUNTS, Kind::List, Default::None)
+        .means("your own account numbers; money from them is a transfer"),
+    Key::new(BALANCE_LEVELS, Kind::Levels, Default::None).means(
+        "per currency, separated by spaces: `\"5.00 20.00\"`. A balance that crosses one makes an \
+             [event](CONTRACTS.md#topupbalancethresholdv1)",
+    ),
+    Key::new("payment_qr.eur_name", Kind::Name { max: 70, ascii: false }, Default::None).means(
+        "whom invoices in EUR are paid to; with the IBAN, `invoice.sent` has the text of a QR \
+             code",
+    ),
+    Key::new("payment_qr.eur_iban", Kind::Iban, Default::None).means("the account for them"),
+    Key::new("payment_qr.eur_bic", Kind::Bic, Default::None)
+        .means("its bank, if payers' apps want it"),
+    Key::new("payment_qr.sgd_name", Kind::Name { max: 25, ascii: true }, Default::None)
+        .means("whom invoices in SGD are paid to by PayNow; at most 25 ASCII characters"),
+    Key::new("payment_qr.sgd_uen", Kind::Uen, Default::None).means(
+        "the company's UEN, with the bank's three characters where it adds them. An invalid IBAN, \
+             BIC or UEN stops the start. `topup doctor` names the setting that a currency still \
+             lacks",
+    ),
+    number("usage.hold_max_age_seconds", 1, 3_650 * DAY_S, DAY_S)
+        .means("a live hold that is older expires, with an event"),
+    word("usage.proof", &["watermark", "none"], "watermark").means(
+        "what proves that money is unspent before a payment is taken off an invoice: the \
+             watermarks of the usage feed; `none`: there is no usage feed, and what is known \
+             counts",
+    ),
+    number("usage.proof_deadline_seconds", 1, 30 * DAY_S, 3_600)
+        .means("how long a de-allocation or removal waits for that proof before it is refused"),
+    Key::new("jobs.time_zone", Kind::Zone, Default::Text("UTC")).means(
+        "the schedules' time zone, an IANA name; that of customers who say nothing else \
+             (`time_zone` of `account.upsert`), and that tables show times in",
+    ),
+    schedule("jobs.audit", "0 30 3 * * *").means("the schedule of that [job](OPERATIONS.md#jobs)"),
+    schedule("jobs.expire_waiting", "0 * * * * *").means("the same"),
+    schedule("jobs.prune", "0 0 4 * * *").means("the same"),
+    schedule("jobs.flag_void_candidates", "0 0 5 * * *").means("the same"),
+    schedule("jobs.reconcile", "0 30 4 * * *").means("the same"),
+    schedule("jobs.rematch", "0 15 * * * *").means("the same"),
+    number("jobs.stale_after_days", 1, 3_650, 30)
+        .means("days after which an unpaid invoice is stale, for accounts that say nothing else"),
+    Key::new(HOLIDAYS, Kind::Days, Default::None)
+        .means("days that are no business days, beside Saturdays and Sundays, in all zones"),
+    number("jobs.lease_seconds", 3, DAY_S, 60)
+        .means("a run that gives no sign of life for so long is taken over"),
+    number("jobs.keep_events_days", 1, 36_500, 90)
+        .means("how long published events stay in the outbox"),
+    number("jobs.keep_records_days", 30, 36_500, 400)
+        .means("how long outcomes are kept; longer than anything is ever sent again"),
+    number("jobs.keep_runs_days", 1, 36_500, 90).means("how long runs of jobs are kept"),
+    word("logging.format", &["auto", "json", "pretty"], "auto")
+        .means("`auto` is `json`, or `pretty` on a terminal"),
+    word("logging.level", LEVELS, "info").means("`RUST_LOG` overrides it"),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Key> {

@@ -5,6 +5,7 @@
 
 mod keys;
 mod layers;
+mod page;
 mod show;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::domain::payment_qr::{EuroPayee, PayNowPayee, PaymentQr};
 use crate::domain::threshold::Levels;
 
 pub use layers::{ConfigError, Environment, Flags, Loaded, Needs, Problem};
+pub use page::settings_table;
 pub use show::{Shown, mask_url};
 
 /// Text that is never printed.

@@ -1,5 +1,5 @@
-//! The runbook: every command in the blocks of `docs/OPERATIONS.md` is run as it is written, and
-//! ends with the exit code that stands beside it.
+//! Every command in the blocks of `docs/OPERATIONS.md` and `docs/RUNBOOK.md` is run as it is
+//! written, and ends with the exit code that stands beside it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -16,13 +16,13 @@ struct Line {
     exit: i32,
 }
 
-/// The commands of all blocks for a shell, in the page's order.
+/// The commands of all blocks for a shell, in the order of the pages.
 fn commands() -> Vec<Line> {
     let mut language = None;
     let mut found = Vec::new();
     // A command may go on in the next line, as in a shell.
-    let page = include_str!("../../docs/OPERATIONS.md").replace("\\\n", " ");
-    for line in page.lines() {
+    let pages = [include_str!("../../docs/OPERATIONS.md"), include_str!("../../docs/RUNBOOK.md")];
+    for line in pages.join("\n").replace("\\\n", " ").lines() {
         if let Some(fence) = line.strip_prefix("```") {
             language = if language.is_some() { None } else { Some(fence) };
             continue;

@@ -153,20 +153,40 @@ fn is_type_name(text: &str) -> bool {
     text.starts_with("topup.") && text.ends_with(".v1")
 }
 
-/// Each setting is in the table of `docs/OPERATIONS.md`, with its default.
+/// The table of settings says what the code says. `UPDATE_SETTINGS=1` writes it.
+#[test]
+fn the_table_of_settings_is_that_of_the_code() {
+    let files = sources();
+    let page = document(&files, "docs/SETTINGS.md");
+    let (before, table) = page.text.split_once("-->\n\n").expect("a table behind its comment");
+    let expected = topup::config::settings_table();
+    let mut rows = expected.lines();
+    let lost =
+        rows.find(|row| row.split(" | ").any(|cell| cell.trim_matches(['|', ' ']).is_empty()));
+    assert_eq!(lost, None, "say what it means, in src/config/keys.rs");
+    if std::env::var("UPDATE_SETTINGS").is_ok_and(|value| value == "1") {
+        let text = format!("{before}-->\n\n{expected}");
+        std::fs::write(root().join(&page.path), text).expect("the page is written");
+        return;
+    }
+    let differ = table.lines().zip(expected.lines()).find(|(there, wanted)| there != wanted);
+    assert!(table == expected, "UPDATE_SETTINGS=1 accepts it; first difference: {differ:?}");
+}
+
+/// Each setting is in the table of `docs/SETTINGS.md`, with its default.
 #[test]
 fn each_setting_is_documented() {
     let files = sources();
-    let operations = document(&files, "docs/OPERATIONS.md");
+    let settings = document(&files, "docs/SETTINGS.md");
     let loaded = Loaded::read(&Flags::default(), &BTreeMap::new(), Needs::NOTHING);
     let mut findings = Vec::new();
     for setting in loaded.expect("defaults are usable").shown {
         let start = format!("| `{}` |", setting.key);
-        let rows = operations.text.lines().enumerate();
+        let rows = settings.text.lines().enumerate();
         let mut row = rows.filter(|(_, line)| line.starts_with(&start));
         let Some((index, line)) = row.next() else {
             let what = format!("`{}` is not in the table of settings; add it", setting.key);
-            findings.push(operations.finding(1, what));
+            findings.push(settings.finding(1, what));
             continue;
         };
         let told = line.split('|').nth(2).unwrap_or_default().trim().trim_matches('`');
@@ -174,7 +194,7 @@ fn each_setting_is_documented() {
         let right = setting.value.as_deref().map_or(unset, |value| value == told);
         if !right {
             let what = format!("`{}`: the default is {:?}", setting.key, setting.value);
-            findings.push(operations.finding(index + 1, what));
+            findings.push(settings.finding(index + 1, what));
         }
     }
     none(findings);
@@ -185,16 +205,15 @@ fn each_setting_is_documented() {
 #[test]
 fn the_runbook_reaches_every_code_and_job() {
     let files = sources();
-    let operations = document(&files, "docs/OPERATIONS.md");
+    let page = document(&files, "docs/RUNBOOK.md");
     let errors = document(&files, "docs/ERRORS.md");
-    let runbook = operations.text.split("## Runbook").nth(1).unwrap_or_default();
     let mut findings = Vec::new();
     for (section, codes) in codes() {
         let link = format!("(ERRORS.md#{})", section.to_lowercase().replace(' ', "-"));
-        let row = runbook.lines().find(|line| line.starts_with('|') && line.contains(&link));
+        let row = page.text.lines().find(|line| line.starts_with('|') && line.contains(&link));
         if !row.is_some_and(|row| row.contains("| `topup ")) {
             let what = format!("no row of the runbook says where to look for \"{section}\"");
-            findings.push(operations.finding(1, what));
+            findings.push(page.finding(1, what));
         }
         for code in codes {
             let part = errors.text.split(&format!("\n## {section}\n")).nth(1).unwrap_or_default();
@@ -208,8 +227,8 @@ fn the_runbook_reaches_every_code_and_job() {
         }
     }
     for job in topup::jobs::Job::WORDS {
-        if !runbook.lines().any(|line| line.starts_with(&format!("| `{job}` |"))) {
-            findings.push(operations.finding(1, format!("the runbook has no row for {job}")));
+        if !page.text.lines().any(|line| line.starts_with(&format!("| `{job}` |"))) {
+            findings.push(page.finding(1, format!("the runbook has no row for {job}")));
         }
     }
     none(findings);
