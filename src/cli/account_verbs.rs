@@ -12,7 +12,7 @@ use crate::store::views::{Privacy, accounts};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AccountVerb {
-    /// Tells what is known of a customer; what is not given stays as it is
+    /// Creates or changes a customer; what is not given stays as it is
     #[command(after_help = "Examples:\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
         --operator alice --yes\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
         --payer-account DE89370400440532013000 --credit-limit SGD=50.00 \
@@ -53,10 +53,10 @@ pub struct UpsertArgs {
     /// How far the balance may go below zero: CURRENCY=AMOUNT
     #[arg(long = "credit-limit", value_name = "CURRENCY=AMOUNT", value_parser = args::money)]
     credit_limits: Vec<(String, String)>,
-    /// A balance that is told of when it is crossed; several of one currency may be given
+    /// A level: a balance that crosses it makes an event; several of one currency may be given
     #[arg(long = "balance-level", value_name = "CURRENCY=AMOUNT", value_parser = args::money)]
     balance_levels: Vec<(String, String)>,
-    /// Tells of no balance in this currency
+    /// No levels in this currency
     #[arg(long = "no-balance-level", value_name = "CURRENCY", value_parser = args::currency)]
     no_balance_levels: Vec<String>,
     /// Days after which an invoice that is not paid may be voided

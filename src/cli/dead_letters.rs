@@ -35,7 +35,7 @@ pub enum DeadLettersCommand {
         /// Its number, as `topup dead-letters list` has it
         id: i64,
     },
-    /// Processes records again, in order per key; only says what it would do unless --yes
+    /// Processes records again, in order per key; a dry run without --yes
     #[command(after_help = "Examples:\n  topup dead-letters replay --id 17\n  \
                             topup dead-letters replay --code conflict --since 2h --yes\n  \
                             topup dead-letters replay --all --rate 0 --stop-after 10 --yes\n  \
@@ -47,11 +47,11 @@ pub enum DeadLettersCommand {
     /// Takes in copies that lie elsewhere, to be replayed here
     #[command(after_help = import::HELP)]
     Import(import::ImportOptions),
-    /// Gives records up; only says what it would do unless --yes
+    /// Gives records up; a dry run without --yes
     #[command(after_help = "Example:\n  topup dead-letters discard --id 17 \
                             --reason 'sent twice by mistake' --yes")]
     Discard(DiscardOptions),
-    /// Takes discarded records up again; only says what it would do unless --yes
+    /// Takes discarded records up again; a dry run without --yes
     #[command(
         after_help = "Examples:\n  topup dead-letters reopen 17 --reason 'it was wanted'\n  \
                             topup dead-letters reopen 17 18 --reason 'it was wanted' --yes"

@@ -177,14 +177,14 @@ fn added(with: &[AddedView]) -> String {
     }
 }
 
-/// When, and by which version of the rules and of their policies.
+/// When, and by which versions of the engine and of the policies.
 fn when(decision: &DecisionView) -> String {
     let policies = match decision.policy_version {
         0 => "policies of the configuration".to_owned(),
         version => format!("policies of rule set {version}"),
     };
-    let (at, rules) = (decision.decided_at, decision.rule_set_version);
-    format!("{at}, version {rules} of the rules, {policies}")
+    let (at, engine) = (decision.decided_at, decision.rule_set_version);
+    format!("{at}, engine version {engine}, {policies}")
 }
 
 /// Which policy had a say, and whose it is.

@@ -54,7 +54,7 @@ pub enum JobsCommand {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Lets a paused job run by itself again; what was due meanwhile is not caught up
+    /// Lets a paused job run by itself again; what was due meanwhile is not run late
     #[command(after_help = "Example:\n  topup jobs resume prune --operator alice")]
     Resume {
         #[command(flatten)]

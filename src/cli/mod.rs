@@ -150,7 +150,7 @@ enum Command {
         Each line: {\"topic\", \"key\"?, \"headers\"?, \"headers_base64\"?,\n\
         \"value\" or \"value_base64\"}.\n\
         A topic may also be commands, bank or usage.\n\
-        --check only says which lines a worker could not read; --wait prints each outcome.")]
+        --check only lists the lines that a worker could not read; --wait prints each outcome.")]
     Publish(publish::PublishArgs),
     /// Topics that topup reads and writes
     #[command(subcommand, after_help = "Example:\n  topup topics create")]
@@ -223,7 +223,7 @@ enum Command {
     /// Policies of matching, as numbered rule sets
     #[command(subcommand, after_help = "Example:\n  topup rules list")]
     Rules(rules::RulesCommand),
-    /// What other rules would have decided; changes nothing
+    /// What other policies would have decided; changes nothing
     #[command(after_help = "Examples:\n  topup simulate --rules rules.toml --since 30d\n  \
                             topup simulate --rules rules.toml --since 2026-11-01 \
                             --until 2026-12-01 --account ACC-1001 --output csv")]

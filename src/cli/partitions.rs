@@ -24,8 +24,8 @@ pub enum PartitionsCommand {
         #[arg(long)]
         all: bool,
     },
-    /// Closes a change: what went unread is found, or is known to be lost; only says what it would
-    /// do unless --yes
+    /// Closes a change: what went unread is found, or is known to be lost; a dry run
+    /// without --yes
     #[command(after_help = "Example:\n  topup partitions settle 7 --operator alice \
                             --reason 'sent again by the bank, ticket 12' --yes")]
     Settle {
@@ -37,8 +37,8 @@ pub enum PartitionsCommand {
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Goes past records that cannot be read: they are counted as lost; only says what it would do
-    /// unless --yes
+    /// Goes past records that cannot be read: they are counted as lost; a dry run without
+    /// --yes
     #[command(after_help = "Example:\n  topup partitions skip topup.bank.payments.v1 3 --to 1042 \
                             --operator alice --reason 'corrupt on all replicas' --yes")]
     Skip {

@@ -35,7 +35,7 @@ pub struct PublishArgs {
     /// A text that looks like our mask is meant as it stands
     #[arg(long)]
     not_masked: bool,
-    /// Only says which lines a worker could not read; nothing is sent
+    /// Only lists the lines that a worker could not read; nothing is sent
     #[arg(long, conflicts_with = "wait")]
     check: bool,
     /// Waits until each record is processed, and prints what became of it

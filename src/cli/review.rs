@@ -1,5 +1,5 @@
-//! `review list|confirm|reject|aliases|uses`. Confirm and reject only say what they would do
-//! unless `--yes`.
+//! `review list|confirm|reject|aliases|uses`. Confirm and reject are dry runs without
+//! `--yes`.
 
 use clap::Subcommand;
 

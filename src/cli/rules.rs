@@ -27,19 +27,19 @@ pub enum RulesCommand {
         #[arg(long, value_name = "VERSION")]
         after: Option<i32>,
     },
-    /// What a rule set says; without a version the active one
+    /// The policies of a rule set; without a version the active one
     #[command(after_help = "Examples:\n  topup rules show\n  topup rules show 3 --output csv")]
     Show {
         /// 0 is the configuration
         version: Option<i32>,
     },
-    /// Whether a file can be used, and what it says; needs no database
+    /// Checks a file and shows its policies; needs no database
     #[command(after_help = "Example:\n  topup rules check rules.toml")]
     Check {
         /// The file, as TOML
         file: PathBuf,
     },
-    /// Makes the rules of a file the active ones; says what would change unless --yes
+    /// Makes the policies of a file the active ones; a dry run without --yes
     #[command(after_help = "Examples:\n  topup rules activate rules.toml --operator alice\n  \
                             topup rules activate rules.toml --operator alice \
                             --reason 'agreed with finance' --yes\n  \
@@ -49,7 +49,7 @@ pub enum RulesCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct ActivateArgs {
-    /// The file with the rules, as TOML
+    /// The file with the policies, as TOML
     #[arg(required_unless_present = "version")]
     pub file: Option<PathBuf>,
     /// A stored rule set again; 0 is the configuration

@@ -1,4 +1,4 @@
-//! `simulate`: what other rules would have decided. It prints as it goes and changes nothing.
+//! `simulate`: what other policies would have decided. It prints as it goes and changes nothing.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use crate::store::views::Privacy;
 
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
-    /// The other rules, as `topup rules check` reads them
+    /// The other policies: a file, as `topup rules check` reads it
     #[arg(long, value_name = "FILE")]
     pub rules: PathBuf,
     /// Payments recorded from then on: an instant, a day, or 15m, 2h, 7d ago
@@ -42,9 +42,9 @@ struct DifferenceRow {
     change: &'static str,
     /// What was decided last, as it is stored.
     stored: Option<Decided>,
-    /// By the active rules, with the book of now.
+    /// By the active policies, with the book of now.
     now: Decided,
-    /// By the rules of the file, with the book of now.
+    /// By the policies of the file, with the book of now.
     then: Decided,
 }
 
@@ -196,14 +196,14 @@ fn sentences(totals: &Totals) -> Vec<String> {
         lines.push(format!("  {}: {payments}, {sum}", change.word()));
     }
     lines.push(
-        "Each payment was decided twice, by the active rules and by those of the file, with the \
-         book of now"
+        "Each payment was decided twice, by the active policies and by those of the file, with \
+         the book of now"
             .to_owned(),
     );
     lines.push("and as if it alone had not been allocated. Nothing was changed.".to_owned());
     if totals.stored_otherwise > 0 {
         lines.push(format!(
-            "The active rules now decide {} of them otherwise than is stored: the book has \
+            "The active policies now decide {} of them otherwise than is stored: the book has \
              changed since.",
             totals.stored_otherwise
         ));

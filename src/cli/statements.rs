@@ -30,8 +30,8 @@ pub enum StatementsCommand {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=1000))]
         each: i64,
     },
-    /// Takes a statement back: it proves nothing and is compared with nothing any more; only says
-    /// what it would do unless --yes
+    /// Takes a statement back: it proves nothing and is no longer compared with anything; a dry
+    /// run without --yes
     #[command(after_help = "Example:\n  topup statements reset DBS-1 ST-41 --operator alice \
                             --reason 'the bank wrote the year 2062' --yes")]
     Reset {

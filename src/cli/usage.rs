@@ -18,8 +18,8 @@ pub enum UsageCommand {
     /// Up to when usage is known, by partition; exits 3 when one says so of the future
     #[command(after_help = "Example:\n  topup usage watermarks")]
     Watermarks,
-    /// Takes a watermark back: nothing is proven until the feed says it again; only says what it
-    /// would do unless --yes
+    /// Takes a watermark back: nothing is proven until the feed says it again; a dry run
+    /// without --yes
     #[command(after_help = "Example:\n  topup usage reset topup.usage.v1 3 --operator alice \
                             --reason 'the feed had a wrong clock' --yes")]
     Reset {

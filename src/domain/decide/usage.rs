@@ -1,4 +1,5 @@
-//! Usage: facts, so nothing is refused. A charge beyond all credit is recorded, and told.
+//! Usage: facts, so nothing is refused. A charge beyond the credit limit is recorded, and
+//! an event reports it.
 //!
 //! Charges and refunds of one account are posted together, once for each batch ([`conclude`]): one
 //! ledger transaction of each kind, one event with the new balance.
