@@ -9,9 +9,10 @@ FAST := domain:: wire::
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
+# Built to be there soon: librdkafka's C is not optimised either, which saves most of its time.
 demo: ## the whole story on this machine, with a temporary PostgreSQL and a built-in Kafka
 	dev/install build postgres
-	cargo run --release --locked --bin topup -- demo $(ARGS)
+	CFLAGS='-O0 -g0' CXXFLAGS='-O0 -g0' cargo run --profile demo --locked --bin topup -- demo $(ARGS)
 
 up: ## start PostgreSQL and Kafka for development; prints their addresses
 	@dev/up
