@@ -344,8 +344,8 @@ async fn end(direct: &mut Direct) {
     assert_eq!(direct.database.value("SELECT count(*) FROM parked_returns").await, "0");
 }
 
-/// What undoes the record of a return that was ended, as it was told twice, is shown with the record
-/// that was booked.
+/// What undoes the record of a return that was ended, as it was told twice, is shown with the
+/// record that was booked.
 #[tokio::test]
 async fn what_undoes_a_return_that_was_told_twice_says_so() {
     let mut direct = paid("tf_back_undone").await;

@@ -208,19 +208,17 @@ async fn wake(
 ) -> Result<(), StoreError> {
     let mut woken: BTreeSet<(&str, &str)> = BTreeSet::new();
     for effect in effects {
-        match effect {
-            Effect::Ask { payment_id, .. } | Effect::SettlePayment { payment_id, .. } => {
-                let in_doubt = |set: &WorkingSet| {
-                    set.payments.get(payment_id).is_some_and(Payment::is_in_doubt)
-                };
-                if in_doubt(before) && !in_doubt(after) {
-                    woken.insert((payment_id.as_str(), ReturnWaits::OriginalInDoubt.word()));
-                }
+        if let Effect::Ask { payment_id, .. } | Effect::SettlePayment { payment_id, .. } = effect {
+            let in_doubt =
+                |set: &WorkingSet| set.payments.get(payment_id).is_some_and(Payment::is_in_doubt);
+            if in_doubt(before) && !in_doubt(after) {
+                woken.insert((payment_id.as_str(), ReturnWaits::OriginalInDoubt.word()));
             }
-            Effect::TakeBack(taken) if taken.return_id.is_none() => {
-                woken.insert((taken.payment_id.as_str(), ReturnWaits::SplitPayment.word()));
-            }
-            _ => {}
+        }
+        if let Effect::TakeBack(taken) = effect
+            && taken.return_id.is_none()
+        {
+            woken.insert((taken.payment_id.as_str(), ReturnWaits::SplitPayment.word()));
         }
     }
     if !woken.is_empty() {

@@ -304,12 +304,13 @@ fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
         named(credit_from("6", "70", "PAYERC"), "Globex"),
         named(credit_saying("7", "70", &["TOPUP 82025"]), "Globex"),
     ];
+    let rules = RuleSet::from(Policy::default());
     for bank in banks {
         let mut loaded = reloaded(&desk.model.set);
         let misses = foresee(&loaded, &bank, &text::tokens(&bank)).expect("amounts");
         misses.into_iter().for_each(|miss| load(&desk.model.set, &mut loaded, miss));
         let message = desk.message(Input::BankTransaction(Box::new(bank)));
-        let decided = decide_all(&mut loaded, &[message.clone()], 1, &Policy::default().into());
+        let decided = decide_all(&mut loaded, std::slice::from_ref(&message), 1, &rules);
         assert!(decided.is_ok(), "{decided:?} for {message:?}");
     }
 }
