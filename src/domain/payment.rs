@@ -196,7 +196,7 @@ impl ParkReason {
             Self::InternalTransfer => "The payer's account is one of our own bank accounts.",
             Self::AccountClosed => "The customer's account is closed.",
             Self::IdentityConflict => {
-                "The reference names one customer and the account paid into another."
+                "Two signs name two customers: the text, an account or the payer's name."
             }
             Self::SeveralAccounts => "The references name invoices of several customers.",
             Self::AdviceAmbiguous => {
