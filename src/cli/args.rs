@@ -45,12 +45,13 @@ pub struct Operator {
 const OPERATOR: &str = "TOPUP_OPERATOR";
 /// The longest name that is kept of who did something.
 const OPERATOR_CHARACTERS_MAX: usize = 200;
+const NOBODY: &str = "say who does it: --operator NAME or TOPUP_OPERATOR, at most 200 characters";
 
 /// The name of who acts, as it is kept.
 fn operator(text: &str) -> Result<String, String> {
     let name = text.trim();
     let fits = !name.is_empty() && name.chars().count() <= OPERATOR_CHARACTERS_MAX;
-    if fits { Ok(name.to_owned()) } else { Err("say who does it: --operator NAME".to_owned()) }
+    if fits { Ok(name.to_owned()) } else { Err(NOBODY.to_owned()) }
 }
 
 /// Whether it is done.
@@ -92,10 +93,7 @@ impl Acting {
         match self.operator.as_deref().map(operator) {
             Some(Ok(name)) => Ok(name),
             None if self.dry_run() => Ok("nobody".to_owned()),
-            Some(Err(_)) | None => {
-                let problem = "say who does it: --operator NAME or TOPUP_OPERATOR";
-                Err(CliError::Usage(problem.to_owned()))
-            }
+            Some(Err(_)) | None => Err(CliError::Usage(NOBODY.to_owned())),
         }
     }
 }

@@ -152,7 +152,7 @@ async fn unread(examined: &mut Examined, kafka: &KafkaConfig) -> Vec<Check> {
         return Vec::new();
     }
     let told = rows.iter().filter_map(|row| row.unread(&kafka.group_id));
-    let how = "start a worker, or look at its log: see `Held partitions` in the operations guide";
+    let how = "start a worker, or look at its log: see `Held partitions` in the runbook";
     told.map(|found| verdict(Verdict::Fail, PARTITIONS, found, how)).collect()
 }
 
@@ -302,7 +302,7 @@ fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
     }
     let judged = |fact: &PartitionFact| {
         let how = if fact.held {
-            "see `Held partitions` in the operations guide; records behind it wait"
+            "see `Held partitions` in the runbook; records behind it wait"
         } else {
             "find what went unread, then `topup partitions settle`"
         };
@@ -329,7 +329,7 @@ fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
     }
     let judged = |fact: &PartitionFact| {
         let (judged, how) = if fact.held {
-            (Verdict::Fail, "see `Held events` in the operations guide; other keys go on")
+            (Verdict::Fail, "see `Held events` in the runbook; other keys go on")
         } else {
             (Verdict::Warn, "look whether a worker with the relay runs, and at its log")
         };

@@ -343,7 +343,7 @@ const ASKED: &[(&str, &str)] = &[
     ("outbox_letters", "10, 1000000, 0"),
     ("outbox_held_due", "10, 1000000"),
     ("returns_again", "now(), 5"),
-    ("wake_returns", "ARRAY['BANK:SG-DBS-001:PARK-1'], ARRAY['original_in_doubt'], now()"),
+    ("wake_returns", "ARRAY['BANK:SG-DBS-001:PARK-1'], ARRAY['original_in_doubt'], now(), 64"),
     ("returns_page", "now(), 5, 5, '', '', NULL, NULL"),
     ("waiting_page", "now(), 5, 0, 5, '', 0, NULL, NULL"),
     ("prune_inbox", "now() + interval '1 day', 5, NULL"),

@@ -181,6 +181,37 @@ async fn a_return_of_one_part_waits_for_a_person() {
     direct.finish().await;
 }
 
+/// However many returns wait for other payments' splits, one undoing has a stated number tried
+/// again at once, and that of its own payment among them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undone_split_wakes_its_own_return_and_few_of_others() {
+    let mut direct = settlement("sp_woken").await;
+    let value = bank("b-2", &credit_saying("T-2", "100.00", "no words"));
+    let other = direct.item(Topic::BankPayments, None, value.as_bytes());
+    direct.applied(other).await;
+    let parts =
+        json!([{ "account_id": "A", "amount": "60" }, { "account_id": "B", "amount": "40" }]);
+    let named = about_payment("BANK:SG-DBS-001:T-2", "A");
+    let shared = direct.command("s-0", "payment.split", &with(named, &json!({ "parts": parts })));
+    direct.applied(shared).await;
+    for number in 0..70 {
+        let back = taken_back(&mut direct, &format!("R-{number}"), "T-2", "0.10");
+        direct.applied(back).await;
+    }
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
+    let own = taken_back(&mut direct, "R-OWN", "T-1", "40.00");
+    direct.applied(own).await;
+    let waits = "SELECT count(*) FROM parked_returns WHERE why = 'split_payment'";
+    assert_eq!(direct.database.value(waits).await, "71");
+    let undone = unsplit(&mut direct, "u-1", "B");
+    direct.applied(undone).await;
+    let woken = "SELECT count(*) || ' ' || count(*) FILTER (WHERE bank_key LIKE '%R-OWN')
+                   FROM parked_returns WHERE woken_at IS NOT NULL";
+    assert_eq!(direct.database.value(woken).await, "64 1");
+    direct.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_is_not_split_again() {
     let mut direct = settlement("sp_again").await;

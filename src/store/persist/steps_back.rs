@@ -197,6 +197,9 @@ async fn parked(
     Ok(())
 }
 
+/// Parked returns that the acts of a batch have tried again at once; others are within the hour.
+const WOKEN_MAX: i64 = 64;
+
 /// What returns may have waited for: a person has said what the payment is, or has undone its
 /// split. They are tried again with the next sweep.
 async fn wake(
@@ -224,7 +227,7 @@ async fn wake(
     if !woken.is_empty() {
         let (payments, whys): (Vec<&str>, Vec<&str>) = woken.into_iter().unzip();
         let query = sqlx::query(sql!("wake_returns")).bind(payments).bind(whys).bind(at);
-        query.execute(&mut **tx).await?;
+        query.bind(WOKEN_MAX).execute(&mut **tx).await?;
     }
     Ok(())
 }
