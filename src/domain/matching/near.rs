@@ -90,7 +90,7 @@ pub fn like_reference(word: &str) -> bool {
 
 /// One other digit, two characters swapped, one digit missing or too many; also what was typed as a
 /// letter. Whether check digits verify says nothing here: only references that were given are
-/// known.
+/// known, plain numbers without the zeros before their digits.
 fn quoted(word: &[u8]) -> BTreeSet<String> {
     let read = |byte: &u8| match byte {
         b'O' => b'0',
@@ -101,7 +101,10 @@ fn quoted(word: &[u8]) -> BTreeSet<String> {
     };
     let mut found = BTreeSet::new();
     let mut keep = |parts: [&[u8]; 3]| {
-        found.extend(String::from_utf8(parts.concat()));
+        if let Ok(text) = String::from_utf8(parts.concat()) {
+            found.insert(fold::fold(&text));
+            found.insert(text);
+        }
     };
     keep([&word.iter().map(read).collect::<Vec<u8>>(), b"", b""]);
     for at in 0..=word.len() {

@@ -14,11 +14,12 @@ use crate::domain::usage::{Charge, Usage};
 impl Generator {
     /// One of the stories below.
     pub(super) fn plan_persons(&mut self) {
-        match self.random.below(12) {
+        match self.random.below(14) {
             0..6 => self.plan_parked_return(),
             6..9 => self.plan_release(),
             9 => self.plan_closing(),
-            _ => self.plan_equal(),
+            10..12 => self.plan_equal(),
+            _ => self.plan_typo(),
         }
     }
 

@@ -30,7 +30,7 @@ impl Generator {
         ];
         self.planned.extend(steps.map(Input::Command));
         let shared = self.world.tag.is_empty();
-        let known = self.now.checked_add_signed(TimeDelta::hours(12)).unwrap_or(self.now);
+        let known = self.now.checked_add_signed(TimeDelta::hours(20)).unwrap_or(self.now);
         if shared && self.random.chance(70) {
             self.planned.push_back(Input::Usage(Usage::Watermark(known)));
         }

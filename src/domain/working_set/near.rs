@@ -69,7 +69,7 @@ impl WorkingSet {
             return Ok(if few { meant(word, entries) } else { Vec::new() });
         }
         let listed = self.book.get(&(due.currency(), due.to_micros()?));
-        let few = listed.is_some_and(|list| list.len() < BOOK_COUNT_MAX);
+        let few = listed.map_or(self.complete, |list| list.len() < BOOK_COUNT_MAX);
         if few && entries.len() < BOOK_COUNT_MAX && !may_be_reference(word) {
             return Ok(meant(word, entries));
         }
@@ -102,7 +102,7 @@ impl WorkingSet {
             return Ok(if few { meant(word, entries) } else { Vec::new() });
         }
         let listed = self.oldest.get(&(account.clone(), currency));
-        let few = listed.is_some_and(|list| list.len() < BOOK_OLDEST_MAX);
+        let few = listed.map_or(self.complete, |list| list.len() < BOOK_OLDEST_MAX);
         if few && entries.len() < BOOK_OLDEST_MAX && !may_be_reference(word) {
             let found = meant(word, entries.iter().map(OpenInvoice::entry));
             // What fits may decide, and must be here in full for that.

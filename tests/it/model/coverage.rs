@@ -6,6 +6,7 @@ use std::fmt;
 
 use topup::domain::effect::{Effect, Outcome};
 use topup::domain::event::Fact;
+use topup::domain::ids::RecordId;
 use topup::domain::input::Message;
 use topup::domain::model::Model;
 use topup::pipeline::batch::type_of;
@@ -103,8 +104,12 @@ const PAYMENTS: [&str; 23] = [
 #[derive(Debug, Default)]
 pub struct Coverage {
     sequences: usize,
-    /// Type of record and outcome.
+    /// Type of record and outcome when it came.
     outcomes: BTreeMap<(String, &'static str), usize>,
+    /// The same of records that waited, when the sequence ended.
+    late: BTreeMap<(String, &'static str), usize>,
+    /// What waited in this sequence, with its type.
+    waited: Vec<(String, RecordId)>,
     /// Outcome and code.
     codes: BTreeMap<(&'static str, &'static str), usize>,
     effects: BTreeMap<String, usize>,
@@ -118,6 +123,9 @@ pub struct Coverage {
 impl Coverage {
     pub fn record(&mut self, message: &Message, outcome: &Outcome, effects: &[Effect]) {
         let kind = type_of(&message.input).to_owned();
+        if matches!(outcome, Outcome::Waiting(_)) {
+            self.waited.push((kind.clone(), message.record.clone()));
+        }
         *self.outcomes.entry((kind, outcome.word())).or_default() += 1;
         if let Some(code) = outcome.code() {
             *self.codes.entry((outcome.word(), code)).or_default() += 1;
@@ -134,6 +142,10 @@ impl Coverage {
     /// A sequence has ended.
     pub fn sequence(&mut self, model: &Model) {
         self.sequences += 1;
+        for (kind, record) in self.waited.drain(..) {
+            let outcome = model.outcome_of(&record).expect("it came");
+            *self.late.entry((kind, outcome.word())).or_default() += 1;
+        }
         let summary = model.summary();
         for event in &model.set.events {
             if let Fact::BalanceThreshold { direction, .. } = &event.fact {
@@ -159,6 +171,7 @@ impl Coverage {
         }
         self.sequences += other.sequences;
         add(&mut self.outcomes, other.outcomes);
+        add(&mut self.late, other.late);
         add(&mut self.codes, other.codes);
         add(&mut self.effects, other.effects);
         add(&mut self.rules, other.rules);
@@ -181,8 +194,11 @@ impl Coverage {
         at_least(100, &self.crossings, &["down", "up"]);
     }
 
+    /// At once or after a wait: what takes money back waits for the proof of usage first.
     fn count(&self, kind: &str, outcome: &'static str) -> usize {
-        self.outcomes.get(&(kind.to_owned(), outcome)).copied().unwrap_or(0)
+        let key = (kind.to_owned(), outcome);
+        let of = |counts: &BTreeMap<_, usize>| counts.get(&key).copied().unwrap_or(0);
+        of(&self.outcomes) + of(&self.late)
     }
 }
 
@@ -215,6 +231,9 @@ impl fmt::Display for Coverage {
         writeln!(f, "model: {} sequences", self.sequences)?;
         for ((kind, outcome), count) in &self.outcomes {
             writeln!(f, "  {kind} {outcome}: {count}")?;
+        }
+        for ((kind, outcome), count) in &self.late {
+            writeln!(f, "  {kind} waited, then {outcome}: {count}")?;
         }
         for ((outcome, code), count) in &self.codes {
             writeln!(f, "  {outcome}: {code}: {count}")?;

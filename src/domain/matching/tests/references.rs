@@ -249,6 +249,19 @@ fn a_mistyped_reference_of_upstream_is_suggested_and_never_paid() {
     }
 }
 
+/// A plain number is kept without the zeros before its digits, and read with them.
+#[test]
+fn a_mistyped_number_of_upstream_with_zeros_is_suggested_alone_on_its_line() {
+    for typed in ["S0007654821", "S000765432", "S0076543210", "S007654231", "S00007654321"] {
+        let mut desk = Desk::with_customers(Policy::default());
+        invoice_in(&mut desk, "SGD", ("INV-7", "A"), &[("S0007654321", None)]);
+        invoice_in(&mut desk, "SGD", ("INV-8", "B"), &[]);
+        let (_, state) = desk.receive(credit_saying("T1", "100.00", &[typed]));
+        assert!(matches!(state, PaymentState::Parked(_)), "{typed}: {state:?}");
+        assert_eq!(desk.suggested("T1"), ["INV-7"], "{typed}: {state:?}");
+    }
+}
+
 fn is_day(digits: &str) -> bool {
     crate::domain::matching::weak::is_date_digits(digits)
 }
