@@ -14,12 +14,13 @@ use crate::domain::usage::{Charge, Usage};
 impl Generator {
     /// One of the stories below.
     pub(super) fn plan_persons(&mut self) {
-        match self.random.below(14) {
+        match self.random.below(15) {
             0..6 => self.plan_parked_return(),
             6..9 => self.plan_release(),
             9 => self.plan_closing(),
             10..12 => self.plan_equal(),
-            _ => self.plan_typo(),
+            12..14 => self.plan_typo(),
+            _ => self.plan_crossing(),
         }
     }
 
