@@ -242,7 +242,7 @@ fn check_rule(world: &WorkingSet, allocation: &Allocation) {
 #[test]
 fn what_overtakes_a_correction_could_as_well_have_come_after_it() {
     let mut compared = 0;
-    for seed in 0..700 {
+    for seed in 0..900 {
         let mut model = Model::new(policy(seed % 2 == 0));
         for message in random_log(seed, RECORDS) {
             compared += usize::from(overtakes(&model, &message));
