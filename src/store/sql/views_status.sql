@@ -89,7 +89,7 @@ SELECT kind, code, count(*) AS items, max(attempts) AS most_attempts, min(failed
 SELECT count(*) FROM void_candidates WHERE cleared_at IS NULL
 
 -- name: views_status_future
--- views_status_future: statements that are complete up to a time that has not come, and said so
+-- Statements that are complete up to a time that has not come, and said so
 -- more than a day before it.
 SELECT bank_account, statement_id, currency, complete_through
   FROM bank_statements
@@ -235,7 +235,7 @@ WHERE job = $1
 ORDER BY started_at DESC, scheduled_for DESC LIMIT $4
 
 -- name: views_statements
--- views_statements: the latest statements of each bank account and currency; $1 is what clocks may
+-- The latest statements of each bank account and currency; $1 is what clocks may
 -- differ by, $2 one bank account or all.
 SELECT bank_account, statement_id, currency, opening_balance::text AS opening_balance,
        closing_balance::text AS closing_balance, entries, complete_through, recorded_at,
@@ -247,7 +247,7 @@ SELECT bank_account, statement_id, currency, opening_balance::text AS opening_ba
  ORDER BY bank_account, currency, place
 
 -- name: views_watermarks
--- views_watermarks: one row for each partition of usage that ever had one; $1 is the latest instant
+-- One row for each partition of usage that ever had one; $1 is the latest instant
 -- that is believed.
 SELECT topic, partition, complete_through, updated_at, complete_through > $1 AS in_future
   FROM usage_watermarks ORDER BY topic, partition
