@@ -47,6 +47,21 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
     );
 }
 
+/// Two statements of one name are told apart by nothing.
+#[test]
+fn each_name_stands_for_one_statement() {
+    for statement in STATEMENTS {
+        assert_eq!(named(statement.name), statement.text);
+        assert!(!statement.text.is_empty(), "{} is empty", statement.name);
+    }
+}
+
+#[test]
+#[should_panic(expected = "no statement has this name")]
+fn a_name_that_no_statement_has_is_refused() {
+    named("load_nothing");
+}
+
 /// With scans switched off PostgreSQL scans only what no index serves: one such look-up for each
 /// batch reads every allocation that was ever made.
 #[tokio::test]
