@@ -23,7 +23,7 @@ type Result<T> = std::result::Result<T, sqlx::Error>;
 /// A statement of the worker.
 macro_rules! sql {
     ($name:literal) => {
-        include_str!(concat!("../../src/store/sql/", $name, ".sql"))
+        const { topup::store::sql::named($name) }
     };
 }
 

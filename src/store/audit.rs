@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 use sqlx::{PgPool, Row};
 
-use super::Tx;
+use super::{Tx, sql};
 
 /// Rows of one invariant that are reported; a broken invariant may have millions.
 pub const FINDINGS_MAX: usize = 100;
@@ -34,14 +34,14 @@ pub struct Finding {
 }
 
 macro_rules! invariant {
-    ($code:literal, $file:literal, $sentence:literal) => {
-        invariant!($code, $file, $sentence, false)
+    ($code:literal, $name:literal, $sentence:literal) => {
+        invariant!($code, $name, $sentence, false)
     };
-    ($code:literal, $file:literal, $sentence:literal, $info:literal) => {
+    ($code:literal, $name:literal, $sentence:literal, $info:literal) => {
         Invariant {
             code: $code,
             sentence: $sentence,
-            sql: include_str!(concat!("sql/audit/", $file, ".sql")),
+            sql: sql!(concat!("audit_", $name)),
             info: $info,
         }
     };

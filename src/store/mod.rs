@@ -36,6 +36,7 @@ pub mod replay_runs;
 pub mod returns;
 mod rows;
 pub mod rule_sets;
+pub mod sql;
 pub mod statements;
 pub mod stretch;
 pub mod usage;
@@ -50,18 +51,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
 pub use error::StoreError;
+pub(crate) use sql::sql;
 /// What the database says, for those who may not name the driver.
 pub use sqlx::Error as DatabaseError;
 /// One connection, for those who may not name the driver.
 pub use sqlx::PgConnection as Connection;
-
-/// A statement of `sql/`, by file name.
-macro_rules! sql {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/", $name, ".sql"))
-    };
-}
-pub(crate) use sql;
 
 /// An open transaction.
 pub type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;

@@ -19,7 +19,7 @@ pub(super) fn currency(code: &str) -> Result<Currency, StoreError> {
     Currency::parse(code).map_err(|_| StoreError::Unreadable("a currency"))
 }
 
-/// Columns as `sql/load_invoices.sql` lists them.
+/// Columns as `load_invoices` lists them.
 pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
     let currency = currency(row.try_get("currency")?)?;
     let status: &str = row.try_get("status")?;
@@ -43,7 +43,7 @@ pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
     })
 }
 
-/// Columns as `sql/load_accounts.sql` lists them.
+/// Columns as `load_accounts` lists them.
 pub(super) fn account(row: &PgRow) -> Result<Account, StoreError> {
     Ok(Account {
         account_id: AccountId::trusted(row.try_get("account_id")?),
@@ -71,7 +71,7 @@ fn levels(row: &PgRow) -> Result<Option<Levels>, StoreError> {
     Ok(Some(Levels::new(given)))
 }
 
-/// Columns as `sql/load_payments.sql` lists them.
+/// Columns as `lock_payments` lists them.
 pub(super) fn payment(row: &PgRow) -> Result<Payment, StoreError> {
     let currency = currency(row.try_get("currency")?)?;
     let state = PaymentState::from_words(row.try_get("state")?, row.try_get("reason")?);
@@ -111,7 +111,7 @@ pub(super) fn credit_debit(row: &PgRow) -> Result<CreditDebit, StoreError> {
     }
 }
 
-/// Columns as `sql/load_watched.sql` lists them.
+/// Columns as `load_watched` lists them.
 pub(super) fn bank_record(row: &PgRow) -> Result<BankRecord, StoreError> {
     let currency = currency(row.try_get("currency")?)?;
     let hash: &[u8] = row.try_get("content_hash")?;

@@ -3,14 +3,13 @@
 //! for the same answer does not grow with what is stored.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
+use topup::store::sql::{Named, STATEMENTS, named};
 
 use crate::harness::{Database, by_length};
 use crate::size;
-use crate::statements::{SQL, statements_of};
 
 /// Of everything one customer has, before it is multiplied.
 const WORLD: usize = 20;
@@ -69,7 +68,7 @@ const OF_CUSTOMERS: usize = 5;
 /// What may read all there is, and why: a person or a daily report asks for it, and no customer
 /// waits for the answer.
 const MAY_SCAN: [(&str, &str); 3] = [
-    ("audit/", "the audit proves the whole book"),
+    ("audit_", "the audit proves the whole book"),
     ("reconcile_", "the report compares whole days and balances, in pages, once a day"),
     ("views_", "a person asks"),
 ];
@@ -104,8 +103,7 @@ const IN_ORDER: [(&str, &str); 11] = [
 const ENOUGH: i64 = 500;
 
 /// Statements that cannot be prepared.
-const CURSORS: [&str; 3] =
-    ["past_payments.sql", "past_payments_next.sql", "check_constraints_now.sql"];
+const CURSORS: [&str; 3] = ["past_payments", "past_payments_next", "check_constraints_now"];
 
 /// The reads of a plan: node, table, whether it has a condition, and rows.
 #[derive(Debug)]
@@ -173,10 +171,6 @@ pub fn is_asked(name: &str) -> bool {
     ASKED.iter().any(|(asked, _)| *asked == name)
 }
 
-fn name_of(file: &Path) -> String {
-    file.strip_prefix(SQL).expect("below the folder").display().to_string()
-}
-
 fn is_exempt(name: &str) -> bool {
     let asked = BY_INDEX.iter().any(|prefix| name.starts_with(prefix));
     MAY_SCAN.iter().any(|(prefix, _)| name.starts_with(prefix)) && !asked || CURSORS.contains(&name)
@@ -206,12 +200,7 @@ async fn no_statement_scans_what_grows() {
     .expect("tables");
     assert!(large.len() >= 18, "only these are large: {large:?}");
     let mut scans = Vec::new();
-    for file in statements_of(Path::new(SQL)) {
-        let name = name_of(&file);
-        if is_exempt(&name) {
-            continue;
-        }
-        let text = std::fs::read_to_string(&file).expect("the statement");
+    for Named { name, text } in STATEMENTS.iter().filter(|statement| !is_exempt(statement.name)) {
         execute(&mut connection, &format!("PREPARE asked AS {text}")).await;
         let count = sqlx::query_scalar::<_, i32>(
             "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'asked'",
@@ -223,7 +212,7 @@ async fn no_statement_scans_what_grows() {
         let mut found = Vec::new();
         readings(&plan, &mut found);
         for read in found {
-            let in_order = IN_ORDER.iter().any(|(listed, _)| format!("{listed}.sql") == name);
+            let in_order = IN_ORDER.iter().any(|(listed, _)| listed == name);
             let scanned = read.node == "Seq Scan" || (!read.by_condition && !in_order);
             let table = read.table.as_str();
             if large.iter().any(|one| one == table) && scanned {
@@ -390,7 +379,7 @@ async fn rows_read(database: &Database) -> BTreeMap<(String, String), i64> {
         // What a person asks is planned for what is asked.
         let mode = if name.starts_with("views_") { "auto" } else { "force_generic_plan" };
         execute(&mut connection, &format!("SET plan_cache_mode = {mode}")).await;
-        let text = std::fs::read_to_string(format!("{SQL}/{name}.sql")).expect("the statement");
+        let text = named(name);
         execute(&mut connection, &format!("BEGIN; PREPARE asked AS {text}")).await;
         let plan = explain(&mut connection, "ANALYZE, ", arguments).await;
         execute(&mut connection, "DEALLOCATE asked; ROLLBACK").await;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use topup::pipeline::batch::Item;
+use topup::store::sql::named;
 use topup::wire::Topic;
 
 use crate::harness::Direct;
@@ -66,11 +67,10 @@ async fn equal_rows_are_found_by_their_last() {
     let items: Vec<Item> =
         (0..120).map(|n| item(&mut direct, &format!("b-{n}"), &nameless(1, "Topup"))).collect();
     direct.run(&items).await;
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/load_last_equal.sql");
     let print = "SELECT left(bank_key, 71) FROM bank_transactions LIMIT 1";
     let print = direct.database.value(print).await;
-    let sql = std::fs::read_to_string(path).expect("the statement");
-    let sql = sql.replace("$1", "ARRAY['OURS-1']").replace("$2", &format!("ARRAY['{print}']"));
+    let sql = named("load_last_equal").replace("$1", "ARRAY['OURS-1']");
+    let sql = sql.replace("$2", &format!("ARRAY['{print}']"));
     let mut connection = direct.database.admin.acquire().await.expect("a connection");
     sqlx::query("ANALYZE bank_transactions").execute(&mut *connection).await.expect("analysed");
     sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.expect("set");

@@ -1,30 +1,14 @@
 //! Every SQL statement of the store, prepared against the migrated schema as the worker's role.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 
-use sqlx::{AssertSqlSafe, Column, Either, Executor, SqlSafeStr, Statement, TypeInfo};
+use sqlx::{Column, Either, Executor, SqlSafeStr, Statement, TypeInfo};
+use topup::store::sql::{Named, STATEMENTS, named};
 use topup::store::{ConnectOptions, connect};
 
 use crate::harness::Database;
 
-pub const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql/PREPARED.txt");
-
-/// The files below `folder`, in the order of their paths.
-pub fn statements_of(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files.extend(statements_of(&path));
-        } else if path.extension().is_some_and(|extension| extension == "sql") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
-}
 
 /// Parameters and columns of each statement are what the snapshot says: a change of the schema
 /// that reaches a statement shows up here and not in production. `UPDATE_PREPARED=1` writes it.
@@ -34,14 +18,11 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
     let pool = connect(&ConnectOptions::new(&database.url)).await;
     let pool = pool.expect("a pool");
     let mut connection = pool.acquire().await.expect("a connection");
-    let files = statements_of(Path::new(SQL));
-    assert!(files.len() > 50, "only {} statements found", files.len());
+    let mut statements = STATEMENTS.to_vec();
+    statements.sort_by_key(|statement| statement.name);
     let mut prepared = String::new();
-    for file in files {
-        let name = file.strip_prefix(SQL).expect("below the folder").display();
-        let text = std::fs::read_to_string(&file).expect("the statement");
-        let sql = AssertSqlSafe(text).into_sql_str();
-        let statement = connection.prepare(sql).await;
+    for Named { name, text } in statements {
+        let statement = connection.prepare(text.into_sql_str()).await;
         let statement = statement.unwrap_or_else(|error| panic!("{name}: {error}"));
         let parameters = match statement.parameters() {
             Some(Either::Left(types)) => types.iter().map(TypeInfo::name).collect::<Vec<_>>(),
@@ -66,14 +47,28 @@ async fn all_statements_are_prepared_by_the_worker_role_as_in_the_snapshot() {
     );
 }
 
+/// Two statements of one name are told apart by nothing.
+#[test]
+fn each_name_stands_for_one_statement() {
+    for statement in STATEMENTS {
+        assert_eq!(named(statement.name), statement.text);
+        assert!(!statement.text.is_empty(), "{} is empty", statement.name);
+    }
+}
+
+#[test]
+#[should_panic(expected = "no statement has this name")]
+fn a_name_that_no_statement_has_is_refused() {
+    named("load_nothing");
+}
+
 /// With scans switched off PostgreSQL scans only what no index serves: one such look-up for each
 /// batch reads every allocation that was ever made.
 #[tokio::test]
 async fn what_a_payment_pays_is_found_by_index() {
     let database = Database::new("by_index").await;
     for name in ["load_live_pairs", "load_allocations", "past_allocations"] {
-        let path = format!("{}/src/store/sql/{name}.sql", env!("CARGO_MANIFEST_DIR"));
-        let sql = std::fs::read_to_string(path).expect("a statement").replace("$1", "ARRAY['P']");
+        let sql = named(name).replace("$1", "ARRAY['P']");
         let mut connection = database.admin.acquire().await.expect("a connection");
         sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.expect("set");
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {sql}"));

@@ -1,9 +1,8 @@
 //! The reads behind the command line: every file prepares, and each view says what is stored.
 
-use std::path::Path;
-
 use crate::harness::sound::{Database, execute};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, SqlSafeStr};
+use sqlx::{Connection, Executor, PgConnection, PgPool, SqlSafeStr};
+use topup::store::sql::{Named, STATEMENTS};
 use topup::store::views::accounts;
 use topup::store::views::dead_letters::{self, LetterFilter};
 use topup::store::views::health::Examined;
@@ -47,24 +46,15 @@ async fn every_query_prepares_and_every_view_tells_what_is_stored() {
 }
 
 async fn every_query_prepares(pool: &PgPool) {
-    let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sql");
     let mut prepared = 0;
-    for folder in [sql.clone(), sql.join("audit")] {
-        for entry in std::fs::read_dir(folder).expect("the folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-            let ours =
-                name.starts_with("views_") || path.parent().is_some_and(|p| p.ends_with("audit"));
-            if !ours || path.extension().is_none_or(|extension| extension != "sql") {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).expect("text");
-            let statement = pool.prepare(AssertSqlSafe(text).into_sql_str()).await;
+    for Named { name, text } in STATEMENTS {
+        if name.starts_with("views_") || name.starts_with("audit_") {
+            let statement = pool.prepare(text.into_sql_str()).await;
             statement.unwrap_or_else(|error| panic!("{name}: {error}"));
             prepared += 1;
         }
     }
-    assert!(prepared > 60, "only {prepared} files were found");
+    assert!(prepared > 60, "only {prepared} statements were found");
 }
 
 async fn lists_are_paged(pool: &PgPool) {

@@ -10,16 +10,17 @@ use super::search::Words;
 use super::time::{At, Day};
 use super::walk::LOOK_MAX;
 use super::{Listed, Looked, Page, Privacy, Result, amount, optional_amount, rows_of, sum};
+use crate::store::sql;
 
-const LIST: &str = include_str!("../sql/views_accounts_list.sql");
-const SHOW: &str = include_str!("../sql/views_account_show.sql");
-const BALANCES: &str = include_str!("../sql/views_balances_list.sql");
-const BALANCES_OF: &str = include_str!("../sql/views_balances_of_account.sql");
-const HOLDS_OF: &str = include_str!("../sql/views_holds_of_account.sql");
-const LOTS_OF: &str = include_str!("../sql/views_lots_of_account.sql");
+const LIST: &str = sql!("views_accounts_list");
+const SHOW: &str = sql!("views_account_show");
+const BALANCES: &str = sql!("views_balances_list");
+const BALANCES_OF: &str = sql!("views_balances_of_account");
+const HOLDS_OF: &str = sql!("views_holds_of_account");
+const LOTS_OF: &str = sql!("views_lots_of_account");
 
-const LEARNED: &str = include_str!("../sql/views_payers_learned.sql");
-const UNALLOCATED: &str = include_str!("../sql/views_unallocated_of_account.sql");
+const LEARNED: &str = sql!("views_payers_learned");
+const UNALLOCATED: &str = sql!("views_unallocated_of_account");
 
 /// Customers of one statement.
 const STEP: i64 = 5_000;

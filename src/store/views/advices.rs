@@ -6,9 +6,10 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Privacy, Result, amount, cursor, read_cursor};
+use crate::store::sql;
 
-const LIST: &str = include_str!("../sql/views_advices_list.sql");
-const OF_PAYMENT: &str = include_str!("../sql/views_advices_of_payment.sql");
+const LIST: &str = sql!("views_advices_list");
+const OF_PAYMENT: &str = sql!("views_advices_of_payment");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct AdviceRow {

@@ -8,15 +8,16 @@ use sqlx::{PgPool, Row};
 use super::time::At;
 use super::{Listed, Page, Result};
 use crate::store::dead_letters::LetterState;
+use crate::store::sql;
 
-const GROUPS: &str = include_str!("../sql/views_dead_letter_groups.sql");
-const OPEN: &str = include_str!("../sql/views_dead_letters_open.sql");
-const OPEN_KEYS: &str = include_str!("../sql/views_dead_letter_keys.sql");
-const LIST: &str = include_str!("../sql/views_dead_letters_list.sql");
-const SHOW: &str = include_str!("../sql/views_dead_letter_show.sql");
-const REVISIONS: &str = include_str!("../sql/views_dead_letter_revisions.sql");
-const BLOCKS: &str = include_str!("../sql/views_dead_letter_blocks.sql");
-const ACTS: &str = include_str!("../sql/views_dead_letter_acts.sql");
+const GROUPS: &str = sql!("views_dead_letter_groups");
+const OPEN: &str = sql!("views_dead_letters_open");
+const OPEN_KEYS: &str = sql!("views_dead_letter_keys");
+const LIST: &str = sql!("views_dead_letters_list");
+const SHOW: &str = sql!("views_dead_letter_show");
+const REVISIONS: &str = sql!("views_dead_letter_revisions");
+const BLOCKS: &str = sql!("views_dead_letter_blocks");
+const ACTS: &str = sql!("views_dead_letter_acts");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct GroupRow {

@@ -11,20 +11,21 @@ use super::near::Kind;
 use super::readings::Reading;
 use super::{Looked, Page, Privacy, Result, accounts, invoices, same_id, walk};
 use crate::domain::matching::weak;
+use crate::store::sql;
 
 mod fits;
 mod held;
 
 use fits::Facts;
 
-const NAMES: &str = include_str!("../sql/views_find_names.sql");
-const PAYER: &str = include_str!("../sql/views_find_payer.sql");
-const BANK_ID: &str = include_str!("../sql/views_find_bank_id.sql");
-const BY_AMOUNT: &str = include_str!("../sql/views_find_by_amount.sql");
-const BY_DAY: &str = include_str!("../sql/views_find_by_day.sql");
-const BY_ACCOUNT: &str = include_str!("../sql/views_find_by_account.sql");
-const INVOICES_BY_AMOUNT: &str = include_str!("../sql/views_find_invoices_by_amount.sql");
-const INVOICES_BY_ACCOUNT: &str = include_str!("../sql/views_find_invoices_by_account.sql");
+const NAMES: &str = sql!("views_find_names");
+const PAYER: &str = sql!("views_find_payer");
+const BANK_ID: &str = sql!("views_find_bank_id");
+const BY_AMOUNT: &str = sql!("views_find_by_amount");
+const BY_DAY: &str = sql!("views_find_by_day");
+const BY_ACCOUNT: &str = sql!("views_find_by_account");
+const INVOICES_BY_AMOUNT: &str = sql!("views_find_invoices_by_amount");
+const INVOICES_BY_ACCOUNT: &str = sql!("views_find_invoices_by_account");
 
 /// Words of a line that are read.
 pub const WORDS_MAX: usize = 8;

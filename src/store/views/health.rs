@@ -11,17 +11,18 @@ use sqlx::{Connection, Row};
 
 use super::Result;
 use super::status::BlockingSession;
+use crate::store::sql;
 
-const SERVER: &str = include_str!("../sql/views_health_server.sql");
-const PRIVILEGES: &str = include_str!("../sql/views_health_privileges.sql");
-const MIGRATIONS: &str = include_str!("../sql/views_health_migrations.sql");
-const HAS_MIGRATIONS: &str = include_str!("../sql/views_health_has_migrations.sql");
+const SERVER: &str = sql!("views_health_server");
+const PRIVILEGES: &str = sql!("views_health_privileges");
+const MIGRATIONS: &str = sql!("views_health_migrations");
+const HAS_MIGRATIONS: &str = sql!("views_health_has_migrations");
 
-const FUTURE: &str = include_str!("../sql/views_status_future.sql");
-const FAILING: &str = include_str!("../sql/views_health_failing.sql");
-const BLOCKING: &str = include_str!("../sql/views_status_blocking.sql");
-const RELAY: &str = include_str!("../sql/views_health_relay.sql");
-const PARTITIONS: &str = include_str!("../sql/views_health_partitions.sql");
+const FUTURE: &str = sql!("views_status_future");
+const FAILING: &str = sql!("views_health_failing");
+const BLOCKING: &str = sql!("views_status_blocking");
+const RELAY: &str = sql!("views_health_relay");
+const PARTITIONS: &str = sql!("views_health_partitions");
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 

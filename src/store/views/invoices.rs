@@ -10,14 +10,15 @@ use super::{Listed, Page, Result, amount, difference, rows_of};
 use crate::domain::invoice::InvoiceStatus;
 use crate::domain::matching::text::normalise;
 use crate::domain::matching::{fold, upstream};
+use crate::store::sql;
 
-const LIST: &str = include_str!("../sql/views_invoices_list.sql");
-const BY_ACCOUNT: &str = include_str!("../sql/views_invoices_by_account.sql");
-const SHOW: &str = include_str!("../sql/views_invoice_show.sql");
-const REFERRED: &str = include_str!("../sql/views_invoices_referred.sql");
-const THESE: &str = include_str!("../sql/views_invoices_of.sql");
-const OPEN: &str = include_str!("../sql/views_open_invoices.sql");
-const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_invoice.sql");
+const LIST: &str = sql!("views_invoices_list");
+const BY_ACCOUNT: &str = sql!("views_invoices_by_account");
+const SHOW: &str = sql!("views_invoice_show");
+const REFERRED: &str = sql!("views_invoices_referred");
+const THESE: &str = sql!("views_invoices_of");
+const OPEN: &str = sql!("views_open_invoices");
+const ALLOCATIONS: &str = sql!("views_allocations_of_invoice");
 
 #[derive(Debug, Clone, Default)]
 pub struct InvoiceFilter {

@@ -7,9 +7,10 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result, cursor, decode, read_cursor};
+use crate::store::sql;
 
-const JOBS: &str = include_str!("../sql/views_jobs.sql");
-const RUNS: &str = include_str!("../sql/views_job_runs.sql");
+const JOBS: &str = sql!("views_jobs");
+const RUNS: &str = sql!("views_job_runs");
 
 /// A job with its latest run.
 #[derive(Debug, Clone, Serialize)]

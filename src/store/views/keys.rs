@@ -6,8 +6,9 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result, cursor, read_cursor};
+use crate::store::sql;
 
-const PARKED: &str = include_str!("../sql/views_keys_parked.sql");
+const PARKED: &str = sql!("views_keys_parked");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ParkedRow {

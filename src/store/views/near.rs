@@ -3,10 +3,11 @@
 use sqlx::{PgPool, Row};
 
 use super::Result;
+use crate::store::sql;
 
-const ACCOUNTS: &str = include_str!("../sql/views_near_accounts.sql");
-const INVOICES: &str = include_str!("../sql/views_near_invoices.sql");
-const PAYMENTS: &str = include_str!("../sql/views_near_payments.sql");
+const ACCOUNTS: &str = sql!("views_near_accounts");
+const INVOICES: &str = sql!("views_near_invoices");
+const PAYMENTS: &str = sql!("views_near_payments");
 
 /// What an id names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use sqlx::{PgPool, Row};
 
 use super::Result;
 use super::time::At;
+use crate::store::sql;
 
-const CHANGES: &str = include_str!("../sql/views_log_changes.sql");
+const CHANGES: &str = sql!("views_log_changes");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ChangeRow {

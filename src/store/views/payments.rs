@@ -17,12 +17,13 @@ use super::{
 };
 use crate::domain::payment::ParkReason;
 use crate::store::lines;
+use crate::store::sql;
 
-const SHOW: &str = include_str!("../sql/views_payment_show.sql");
-const BANK: &str = include_str!("../sql/views_bank_of_payment.sql");
-const ALLOCATIONS: &str = include_str!("../sql/views_allocations_of_payment.sql");
-const SUGGESTIONS: &str = include_str!("../sql/views_suggestions_of_payment.sql");
-const DECISIONS: &str = include_str!("../sql/views_decisions_of_payment.sql");
+const SHOW: &str = sql!("views_payment_show");
+const BANK: &str = sql!("views_bank_of_payment");
+const ALLOCATIONS: &str = sql!("views_allocations_of_payment");
+const SUGGESTIONS: &str = sql!("views_suggestions_of_payment");
+const DECISIONS: &str = sql!("views_decisions_of_payment");
 
 #[derive(Debug, Clone, Default)]
 pub struct PaymentFilter {

@@ -12,20 +12,21 @@ use super::time::At;
 use super::{Listed, Page, Result};
 use crate::domain::effect::{Ending, is_of_nobody};
 use crate::domain::keys;
+use crate::store::sql;
 
-const RECENT: &str = include_str!("../sql/views_records_recent.sql");
-const BY_OUTCOME: &str = include_str!("../sql/views_records_by_outcome.sql");
-const BY_KEY: &str = include_str!("../sql/views_record_by_key.sql");
-const BY_ID: &str = include_str!("../sql/views_records_by_id.sql");
-const BY_POSITION: &str = include_str!("../sql/views_record_by_position.sql");
-const KEY_BY_POSITION: &str = include_str!("../sql/views_record_key_by_position.sql");
-const NAMED: &str = include_str!("../sql/views_records_named.sql");
-const REPEATS: &str = include_str!("../sql/views_repeats_of_record.sql");
-const REPEAT_AT: &str = include_str!("../sql/views_repeat_at.sql");
-const DEAD_LETTERS: &str = include_str!("../sql/views_dead_letters_of_record.sql");
-const WAITING: &str = include_str!("../sql/views_waiting_of_record.sql");
-const COMMANDS: &str = include_str!("../sql/views_waiting_commands.sql");
-const PAYMENTS: &str = include_str!("../sql/views_payments_of_record.sql");
+const RECENT: &str = sql!("views_records_recent");
+const BY_OUTCOME: &str = sql!("views_records_by_outcome");
+const BY_KEY: &str = sql!("views_record_by_key");
+const BY_ID: &str = sql!("views_records_by_id");
+const BY_POSITION: &str = sql!("views_record_by_position");
+const KEY_BY_POSITION: &str = sql!("views_record_key_by_position");
+const NAMED: &str = sql!("views_records_named");
+const REPEATS: &str = sql!("views_repeats_of_record");
+const REPEAT_AT: &str = sql!("views_repeat_at");
+const DEAD_LETTERS: &str = sql!("views_dead_letters_of_record");
+const WAITING: &str = sql!("views_waiting_of_record");
+const COMMANDS: &str = sql!("views_waiting_commands");
+const PAYMENTS: &str = sql!("views_payments_of_record");
 
 #[derive(Debug, Clone)]
 pub struct RecordFilter {

@@ -6,8 +6,9 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result, amount, cursor, read_cursor};
+use crate::store::sql;
 
-const PARKED: &str = include_str!("../sql/views_parked_returns.sql");
+const PARKED: &str = sql!("views_parked_returns");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ParkedReturn {

@@ -10,10 +10,11 @@ use super::{Listed, Page, Privacy, Result, amount, free_of, park_reason};
 use crate::domain::allocation::Rule;
 use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::review::STRONG_FROM;
+use crate::store::sql;
 
-const LIST: &str = include_str!("../sql/views_review.sql");
-const ALIASES: &str = include_str!("../sql/views_aliases.sql");
-const USES: &str = include_str!("../sql/views_alias_uses.sql");
+const LIST: &str = sql!("views_review");
+const ALIASES: &str = sql!("views_aliases");
+const USES: &str = sql!("views_alias_uses");
 
 #[derive(Debug, Clone, Default)]
 pub struct ReviewFilter {

@@ -5,10 +5,11 @@ use sqlx::{PgPool, Row};
 
 use super::Result;
 use super::near::Kind;
+use crate::store::sql;
 
-const ACCOUNTS: &str = include_str!("../sql/views_at_least_accounts.sql");
-const INVOICES: &str = include_str!("../sql/views_at_least_invoices.sql");
-const PAYMENTS: &str = include_str!("../sql/views_at_least_payments.sql");
+const ACCOUNTS: &str = sql!("views_at_least_accounts");
+const INVOICES: &str = sql!("views_at_least_invoices");
+const PAYMENTS: &str = sql!("views_at_least_payments");
 
 /// Look-ups at most; ids that begin alike in many spellings are rare.
 const LOOKUPS_MAX: usize = 200;

@@ -6,8 +6,9 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Result, amount, rows_of};
+use crate::store::sql;
 
-const PARTS: &str = include_str!("../sql/views_parts_of_payment.sql");
+const PARTS: &str = sql!("views_parts_of_payment");
 
 /// A part of a payment, as it was made and where it stands now.
 #[derive(Debug, Clone, Serialize)]

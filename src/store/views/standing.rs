@@ -8,8 +8,9 @@ use sqlx::{PgConnection, PgPool, Row};
 
 use super::time::At;
 use super::{Result, optional_amount};
+use crate::store::sql;
 
-const STANDING: &str = include_str!("../sql/views_standing.sql");
+const STANDING: &str = sql!("views_standing");
 
 /// What a command names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

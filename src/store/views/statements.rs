@@ -6,8 +6,9 @@ use sqlx::{PgPool, Row};
 
 use super::time::At;
 use super::{Result, sum};
+use crate::store::sql;
 
-const STATEMENTS: &str = include_str!("../sql/views_statements.sql");
+const STATEMENTS: &str = sql!("views_statements");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct StatementRow {

@@ -9,20 +9,21 @@ use super::jobs::{self, JobRow};
 use super::partitions::{self, ChangeRow};
 use super::time::{At, Day};
 use super::{Result, sum};
+use crate::store::sql;
 
-const CHECKPOINTS: &str = include_str!("../sql/views_status_checkpoints.sql");
-const OUTBOX: &str = include_str!("../sql/views_status_outbox.sql");
-const HOLDS: &str = include_str!("../sql/views_relay_holds.sql");
-const WAITING: &str = include_str!("../sql/views_status_waiting.sql");
-const PARKED: &str = include_str!("../sql/views_status_parked.sql");
-const RETURNS: &str = include_str!("../sql/views_status_returns.sql");
-const ADVICES: &str = include_str!("../sql/views_status_advices.sql");
-const FAILING: &str = include_str!("../sql/views_status_failing.sql");
-const CANDIDATES: &str = include_str!("../sql/views_status_candidates.sql");
-const FUTURE: &str = include_str!("../sql/views_status_future.sql");
-const BLOCKING: &str = include_str!("../sql/views_status_blocking.sql");
-const CLOCKS: &str = include_str!("../sql/views_status_clocks.sql");
-const BALANCES: &str = include_str!("../sql/views_status_balances.sql");
+const CHECKPOINTS: &str = sql!("views_status_checkpoints");
+const OUTBOX: &str = sql!("views_status_outbox");
+const HOLDS: &str = sql!("views_relay_holds");
+const WAITING: &str = sql!("views_status_waiting");
+const PARKED: &str = sql!("views_status_parked");
+const RETURNS: &str = sql!("views_status_returns");
+const ADVICES: &str = sql!("views_status_advices");
+const FAILING: &str = sql!("views_status_failing");
+const CANDIDATES: &str = sql!("views_status_candidates");
+const FUTURE: &str = sql!("views_status_future");
+const BLOCKING: &str = sql!("views_status_blocking");
+const CLOCKS: &str = sql!("views_status_clocks");
+const BALANCES: &str = sql!("views_status_balances");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusView {

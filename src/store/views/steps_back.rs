@@ -7,11 +7,12 @@ use sqlx::{PgPool, Row};
 use super::time::At;
 use super::{Result, amount, rows_of};
 use crate::domain::reversal::ReversalKind;
+use crate::store::sql;
 
-const OF_PAYMENT: &str = include_str!("../sql/views_reversals_of_payment.sql");
-const OF_INVOICE: &str = include_str!("../sql/views_reversals_of_invoice.sql");
-const RETURNS: &str = include_str!("../sql/views_returns_of_payment.sql");
-const TOMBSTONES: &str = include_str!("../sql/views_tombstones_of_payment.sql");
+const OF_PAYMENT: &str = sql!("views_reversals_of_payment");
+const OF_INVOICE: &str = sql!("views_reversals_of_invoice");
+const RETURNS: &str = sql!("views_returns_of_payment");
+const TOMBSTONES: &str = sql!("views_tombstones_of_payment");
 
 /// What went back of one allocation in one step.
 #[derive(Debug, Clone, Serialize)]

@@ -17,9 +17,10 @@ use crate::domain::ledger::LedgerKind;
 use crate::domain::matching::Matched;
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
+use crate::store::sql;
 
-const RELEASES: &str = include_str!("../sql/views_releases_of_payment.sql");
-const ACTS: &str = include_str!("../sql/views_acts_on_payment.sql");
+const RELEASES: &str = sql!("views_releases_of_payment");
+const ACTS: &str = sql!("views_acts_on_payment");
 
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

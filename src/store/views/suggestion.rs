@@ -6,10 +6,11 @@ use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
 use super::{Privacy, Result, amount, difference, free_of, rows_of};
+use crate::store::sql;
 
-const SUGGESTION: &str = include_str!("../sql/views_suggestion.sql");
-const INVOICES: &str = include_str!("../sql/views_suggestion_invoices.sql");
-const PAYMENTS: &str = include_str!("../sql/views_suggestion_payments.sql");
+const SUGGESTION: &str = sql!("views_suggestion");
+const INVOICES: &str = sql!("views_suggestion_invoices");
+const PAYMENTS: &str = sql!("views_suggestion_payments");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct SuggestionView {

@@ -10,9 +10,10 @@ use sqlx::{PgPool, Row};
 use super::time::Day;
 use super::{Result, decode, park_reason, sum};
 use crate::store::audit;
+use crate::store::sql;
 
-const PAYMENTS: &str = include_str!("../sql/views_unallocated.sql");
-const LEDGER: &str = include_str!("../sql/views_unallocated_ledger.sql");
+const PAYMENTS: &str = sql!("views_unallocated");
+const LEDGER: &str = sql!("views_unallocated_ledger");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct UnallocatedRow {

@@ -6,8 +6,9 @@ use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount};
+use crate::store::sql;
 
-const LIST: &str = include_str!("../sql/views_void_candidates.sql");
+const LIST: &str = sql!("views_void_candidates");
 
 #[derive(Debug, Clone, Serialize)]
 pub struct CandidateRow {

@@ -10,23 +10,15 @@ use super::payments::{PaymentFilter, PaymentRow, payment_row};
 use super::readings::Reading;
 use super::search::{self, Said, Words};
 use super::{Listed, Looked, Page, Result};
+use crate::store::sql;
 
-const BY_ID: &str = include_str!("../sql/views_walk_id.sql");
-const OPEN: &str = include_str!("../sql/views_walk_open.sql");
-const TIME: [&str; 2] = [
-    include_str!("../sql/views_walk_time_newest.sql"),
-    include_str!("../sql/views_walk_time_oldest.sql"),
-];
-const AMOUNT: [&str; 2] = [
-    include_str!("../sql/views_walk_amount_newest.sql"),
-    include_str!("../sql/views_walk_amount_oldest.sql"),
-];
-const ACCOUNT: [&str; 2] = [
-    include_str!("../sql/views_walk_account_newest.sql"),
-    include_str!("../sql/views_walk_account_oldest.sql"),
-];
-const SAID: &str = include_str!("../sql/views_find_said.sql");
-const FITTING: &str = include_str!("../sql/views_payments_fitting.sql");
+const BY_ID: &str = sql!("views_walk_id");
+const OPEN: &str = sql!("views_walk_open");
+const TIME: [&str; 2] = [sql!("views_walk_time_newest"), sql!("views_walk_time_oldest")];
+const AMOUNT: [&str; 2] = [sql!("views_walk_amount_newest"), sql!("views_walk_amount_oldest")];
+const ACCOUNT: [&str; 2] = [sql!("views_walk_account_newest"), sql!("views_walk_account_oldest")];
+const SAID: &str = sql!("views_find_said");
+const FITTING: &str = sql!("views_payments_fitting");
 
 /// Rows that are looked at for one page.
 pub const LOOK_MAX: usize = 50_000;

@@ -6,9 +6,10 @@ use sqlx::{PgPool, Row};
 
 use super::Result;
 use super::time::At;
+use crate::store::sql;
 
-const WATERMARKS: &str = include_str!("../sql/views_watermarks.sql");
-pub(super) const EVER: &str = include_str!("../sql/views_proof_ever.sql");
+const WATERMARKS: &str = sql!("views_watermarks");
+pub(super) const EVER: &str = sql!("views_proof_ever");
 
 /// Whether the usage feed has ever said how far it is known: if not, nothing is ever proven.
 ///

@@ -7,14 +7,15 @@ use sqlx::{PgPool, Row};
 
 use super::{Found, Search};
 use crate::domain::matching::{fold, weak};
+use crate::store::sql;
 use crate::store::views::readings::Reading;
 use crate::store::views::search::{Alike, Said, is_account};
 use crate::store::views::time::{At, Day};
 use crate::store::views::{Result, amount};
 
-const PAYMENTS: &str = include_str!("../../sql/views_find_payments.sql");
-const INVOICES: &str = include_str!("../../sql/views_find_invoices.sql");
-const ACCOUNTS: &str = include_str!("../../sql/views_find_accounts.sql");
+const PAYMENTS: &str = sql!("views_find_payments");
+const INVOICES: &str = sql!("views_find_invoices");
+const ACCOUNTS: &str = sql!("views_find_accounts");
 
 /// By what a word fits, the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,13 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::{Found, is_long};
+use crate::store::sql;
 use crate::store::views::Result;
 use crate::store::views::readings::Reading;
 use crate::store::views::time::At;
 
-const LETTERS: &str = include_str!("../../sql/views_find_letters.sql");
-const WAITING: &str = include_str!("../../sql/views_find_waiting.sql");
+const LETTERS: &str = sql!("views_find_letters");
+const WAITING: &str = sql!("views_find_waiting");
 
 /// The newest of each that are looked at.
 const LOOK_MAX: i64 = 2_000;

@@ -1,1 +1,0 @@
-SELECT DISTINCT account_id FROM invoices WHERE invoice_id = ANY($1::text[])

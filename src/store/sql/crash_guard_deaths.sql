@@ -1,1 +1,0 @@
-SELECT alone_deaths FROM crash_guards WHERE topic = $1 AND partition = $2 AND epoch = $3

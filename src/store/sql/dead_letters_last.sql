@@ -1,1 +1,0 @@
-SELECT coalesce(max(dead_letter_id), 0) FROM dead_letters

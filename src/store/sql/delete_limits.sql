@@ -1,1 +1,0 @@
-DELETE FROM credit_limits WHERE account_id = ANY($1::text[])

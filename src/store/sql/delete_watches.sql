@@ -1,1 +1,0 @@
-DELETE FROM watches WHERE payment_id = ANY($1::text[])

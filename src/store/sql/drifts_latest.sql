@@ -1,1 +1,0 @@
-SELECT max(coalesce(cleared_at, opened_at)) FROM drifts

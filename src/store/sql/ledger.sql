@@ -1,0 +1,86 @@
+-- name: insert_ledger_transactions
+INSERT INTO ledger_transactions (ledger_transaction_id, kind, payment_id, said, posted_at)
+SELECT n.*, $4 FROM (SELECT unnest($1::bigint[]) AS ledger_transaction_id,
+    unnest($2::text[]) AS kind,
+    unnest($3::text[]) AS payment_id,
+    unnest($5::text[]) AS said) AS n
+
+-- name: insert_ledger_entries
+INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, account_id, currency,
+                            amount)
+SELECT n.* FROM (SELECT unnest($1::bigint[]) AS ledger_transaction_id,
+    unnest($2::smallint[]) AS line,
+    unnest($3::text[]) AS ledger_account, unnest($4::text[]) AS account_id,
+    unnest($5::text[]) AS currency, unnest($6::bigint[]) AS amount) AS n
+
+-- name: load_balances
+SELECT account_id, currency, amount FROM balances WHERE account_id = ANY($1::text[])
+
+-- name: change_balances
+INSERT INTO balances AS b (account_id, currency, amount, updated_at)
+SELECT n.*, $4 FROM (SELECT unnest($1::text[]) AS account_id, unnest($2::text[]) AS currency,
+    unnest($3::bigint[]) AS amount) AS n
+ON CONFLICT (account_id, currency)
+DO UPDATE SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at
+RETURNING b.account_id, b.currency, b.amount
+
+-- name: insert_lots
+INSERT INTO lots (lot_id, account_id, currency, amount, remaining, debt_cleared, opened_at)
+SELECT n.*, n.amount - n.remaining, $6 FROM (
+    SELECT unnest($1::bigint[]) AS lot_id, unnest($2::text[]) AS account_id,
+    unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
+    unnest($5::bigint[]) AS remaining) AS n
+
+-- name: load_lots
+-- The next lots that have money, the oldest first, behind the last that was read of each account.
+-- Index: lots_open_order.
+SELECT n.account_id, n.currency, l.lot_id, l.amount, l.remaining, l.debt_cleared, l.reversed,
+       l.clawed_back, l.opened_at
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[])
+     AS n(account_id, currency, after_at, after_id, rows)
+CROSS JOIN LATERAL (
+    SELECT lot_id, amount, remaining, debt_cleared, reversed, clawed_back, opened_at FROM lots
+     WHERE account_id = n.account_id AND currency = n.currency AND is_open
+       AND (opened_at, lot_id) > (coalesce(n.after_at, '-infinity'), n.after_id)
+     ORDER BY opened_at, lot_id LIMIT n.rows) l
+ORDER BY n.account_id, n.currency, l.opened_at, l.lot_id
+
+-- name: load_lots_by_id
+SELECT lot_id, account_id, currency, amount, remaining, debt_cleared, reversed, clawed_back,
+       opened_at
+FROM lots WHERE lot_id = ANY($1::bigint[])
+
+-- name: load_lots_cleared
+-- The next lots that cleared a debt, the newest first, before the last that was read of each
+-- account. Index: lots_cleared_order.
+SELECT n.account_id, n.currency, l.lot_id, l.amount, l.remaining, l.debt_cleared, l.reversed,
+       l.clawed_back, l.opened_at
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[])
+     AS n(account_id, currency, before_at, before_id, rows)
+CROSS JOIN LATERAL (
+    SELECT lot_id, amount, remaining, debt_cleared, reversed, clawed_back, opened_at FROM lots
+     WHERE account_id = n.account_id AND currency = n.currency AND debt_cleared > 0
+       AND (opened_at, lot_id) < (coalesce(n.before_at, 'infinity'), n.before_id)
+     ORDER BY opened_at DESC, lot_id DESC LIMIT n.rows) l
+ORDER BY n.account_id, n.currency, l.opened_at DESC, l.lot_id DESC
+
+-- name: update_lots
+UPDATE lots l SET remaining = n.remaining, debt_cleared = n.debt_cleared, reversed = n.reversed,
+       clawed_back = n.clawed_back,
+       closed_at = CASE WHEN n.reversed = l.amount THEN coalesce(l.closed_at, $7::timestamptz) END
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+     AS n(lot_id, was, remaining, debt_cleared, reversed, clawed_back)
+WHERE l.lot_id = n.lot_id AND l.remaining = n.was
+
+-- name: insert_consumptions
+INSERT INTO lot_consumptions (cause_id, lot_id, kind, account_id, amount)
+SELECT n.* FROM (SELECT unnest($1::bigint[]) AS cause_id, unnest($2::bigint[]) AS lot_id,
+    unnest($3::text[]) AS kind, unnest($4::text[]) AS account_id,
+    unnest($5::bigint[]) AS amount) AS n
+
+-- name: load_consumptions
+-- In the order in which lots burn: a refund gives back in the reverse of it.
+SELECT c.cause_id, c.lot_id, c.amount FROM lot_consumptions c
+JOIN lots l ON l.lot_id = c.lot_id
+WHERE c.cause_id = ANY($1::bigint[]) AND c.kind = 'charge'
+ORDER BY c.cause_id, l.opened_at, l.lot_id

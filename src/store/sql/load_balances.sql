@@ -1,1 +1,0 @@
-SELECT account_id, currency, amount FROM balances WHERE account_id = ANY($1::text[])

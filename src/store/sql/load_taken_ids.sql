@@ -1,2 +1,0 @@
--- Index: payments_pkey.
-SELECT payment_id FROM payments WHERE payment_id = ANY($1::text[])

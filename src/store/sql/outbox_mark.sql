@@ -1,1 +1,0 @@
-UPDATE outbox SET published_at = $2, held = false WHERE outbox_id = ANY($1::bigint[])

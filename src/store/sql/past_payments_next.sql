@@ -1,1 +1,0 @@
-FETCH FORWARD 200 FROM past_payments

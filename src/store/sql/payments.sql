@@ -1,0 +1,204 @@
+-- name: insert_payments
+INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason, origin,
+    received_on, method, reference, remark, event_sequence, split, refunded,
+    returned, question, recorded_at)
+SELECT n.*, $18 FROM (SELECT unnest($1::text[]) AS payment_id, unnest($2::text[]) AS account_id,
+    unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
+    unnest($5::bigint[]) AS allocated, unnest($6::text[]) AS state, unnest($7::text[]) AS reason,
+    unnest($8::text[]) AS origin, unnest($9::date[]) AS received_on,
+    unnest($10::text[]) AS method, unnest($11::text[]) AS reference,
+    unnest($12::text[]) AS remark, unnest($13::bigint[]) AS event_sequence,
+    unnest($14::bigint[]) AS split, unnest($15::bigint[]) AS refunded,
+    unnest($16::bigint[]) AS returned, unnest($17::text[]) AS question) AS n
+
+-- name: lock_payments
+SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
+       reason, question, origin, received_on, method, reference, remark, event_sequence, recorded_at
+FROM payments WHERE payment_id = ANY($1::text[])
+ORDER BY payment_id FOR NO KEY UPDATE
+
+-- name: update_payments
+UPDATE payments p SET allocated = n.now, account_id = n.account_id, state = n.state,
+       reason = n.reason, event_sequence = n.event_sequence, returned = n.returned,
+       split = n.split, refunded = n.refunded, question = n.question
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+            $13::text[])
+     AS n(payment_id, was, now, account_id, state, reason, event_sequence, was_returned, returned,
+          was_split, split, refunded, question)
+WHERE p.payment_id = n.payment_id AND p.allocated = n.was AND p.returned = n.was_returned
+  AND p.split = n.was_split
+
+-- name: load_payment_owners
+-- Index: payments_pkey.
+SELECT payment_id, account_id FROM payments WHERE payment_id = ANY($1::text[])
+
+-- name: load_taken_ids
+-- Index: payments_pkey.
+SELECT payment_id FROM payments WHERE payment_id = ANY($1::text[])
+
+-- name: load_held
+-- Payments that wait for a customer, those with the least left first, up to a limit; not what may
+-- be another's money or none, nor what a person took off an invoice. Index: open_payments_amount.
+SELECT asked.account_id, asked.currency, o.payment_id, o.free
+FROM unnest($1::text[], $2::text[]) AS asked(account_id, currency)
+CROSS JOIN LATERAL (
+    SELECT payment_id, free FROM open_payments o
+    WHERE o.account_id = asked.account_id AND o.currency = asked.currency
+    ORDER BY o.free, o.payment_id LIMIT $3) o
+JOIN payments p ON p.payment_id = o.payment_id
+WHERE p.question IS NULL
+  AND coalesce(p.reason, '') NOT IN ('identity_conflict', 'several_accounts', 'internal_transfer',
+      'account_closed', 'undecided')
+  AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.payment_id = o.payment_id)
+
+-- name: insert_allocations
+INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount,
+                         rule, ledger_transaction_id, restores, reversed, allocated_at,
+                         reversed_at)
+SELECT n.*, $11, CASE WHEN n.reversed = n.amount THEN $11::timestamptz END
+  FROM (SELECT unnest($1::bigint[]) AS allocation_id,
+    unnest($2::text[]) AS payment_id, unnest($3::text[]) AS invoice_id,
+    unnest($4::text[]) AS account_id, unnest($5::text[]) AS currency,
+    unnest($6::bigint[]) AS amount, unnest($7::text[]) AS rule,
+    unnest($8::bigint[]) AS ledger_transaction_id, unnest($9::bigint[]) AS restores,
+    unnest($10::bigint[]) AS reversed) AS n
+
+-- name: load_allocations
+-- The index of live pairs leaves out what an undone return opened again: that is found by it.
+SELECT allocation_id, payment_id, invoice_id, account_id, currency, amount, reversed, rule,
+       ledger_transaction_id, restores
+  FROM allocations
+ WHERE payment_id = ANY($1::text[]) AND reversed_at IS NULL AND restores IS NULL
+ UNION ALL
+SELECT allocation_id, payment_id, invoice_id, account_id, currency, amount, reversed, rule,
+       ledger_transaction_id, restores
+  FROM allocations
+ WHERE restores IN (SELECT return_id FROM payment_returns WHERE payment_id = ANY($1::text[]))
+   AND payment_id = ANY($1::text[]) AND reversed_at IS NULL
+
+-- name: load_live_pairs
+-- The index of live pairs leaves out what an undone return opened again: that is found by it.
+SELECT payment_id, invoice_id
+  FROM allocations
+ WHERE payment_id = ANY($1::text[]) AND reversed_at IS NULL AND restores IS NULL
+ UNION ALL
+SELECT payment_id, invoice_id
+  FROM allocations
+ WHERE restores IN (SELECT return_id FROM payment_returns WHERE payment_id = ANY($1::text[]))
+   AND payment_id = ANY($1::text[]) AND reversed_at IS NULL
+
+-- name: update_allocations
+UPDATE allocations a SET reversed = n.now,
+       reversed_at = CASE WHEN n.now = a.amount THEN $4::timestamptz END
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n(allocation_id, was, now)
+WHERE a.allocation_id = n.allocation_id AND a.reversed = n.was
+
+-- name: insert_watches
+INSERT INTO watches (watch_key, payment_id) SELECT * FROM unnest($1::text[], $2::text[])
+ON CONFLICT DO NOTHING
+
+-- name: load_watched
+SELECT w.watch_key, b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
+       b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
+       b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
+       b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
+       b.return_of, b.instructed_currency, b.instructed_amount, b.detail_index,
+       b.entry_amount, b.entry_details
+-- A bounded number for each invoice: those that name it, those whose money is exactly its amount
+-- (one more for each further invoice of that amount), and some of the others that are held for its
+-- customer.
+FROM (SELECT w.watch_key, w.payment_id
+        FROM unnest($1::text[]) AS named(watch_key)
+       CROSS JOIN LATERAL (SELECT n.watch_key, n.payment_id FROM watches n
+              WHERE n.watch_key = named.watch_key ORDER BY n.payment_id LIMIT $6) w
+      UNION
+      SELECT w.watch_key, w.payment_id
+        FROM (SELECT DISTINCT watch_key FROM unnest($2::text[]) AS u(watch_key) OFFSET 0) held
+       CROSS JOIN LATERAL (SELECT n.watch_key, n.payment_id FROM watches n
+              WHERE n.watch_key = held.watch_key ORDER BY n.payment_id LIMIT $7) w
+      UNION
+      SELECT w.watch_key, w.payment_id
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $8::bigint[])
+               AS sent(watch_key, account_id, currency, due, most)
+       CROSS JOIN LATERAL (SELECT p.payment_id FROM open_payments p
+              WHERE p.account_id = sent.account_id AND p.currency = sent.currency
+                AND p.free = sent.due
+              ORDER BY p.payment_id LIMIT sent.most) p
+        JOIN watches w ON w.watch_key = sent.watch_key AND w.payment_id = p.payment_id) w
+JOIN bank_transactions b ON b.payment_id = w.payment_id
+
+-- name: delete_watches
+DELETE FROM watches WHERE payment_id = ANY($1::text[])
+
+-- name: insert_decisions
+-- Under the locks of the payments, so that of one payment the later place is the later decision,
+-- whichever batch began first.
+INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
+    explanation, caused_by_source, caused_by_id, decided_at, policy_version, place)
+SELECT n.decision_id, n.payment_id, n.rule, $4, n.outcome, n.reason, n.explanation,
+       n.source, n.id, n.decided_at, n.policy_version, (SELECT nextval('decision_places'))
+FROM (SELECT unnest($1::bigint[]) AS decision_id, unnest($2::text[]) AS payment_id,
+    unnest($3::text[]) AS rule, unnest($5::text[]) AS outcome, unnest($6::text[]) AS reason,
+    unnest($7::text[]) AS explanation, unnest($8::text[]) AS source, unnest($9::text[]) AS id,
+    unnest($10::timestamptz[]) AS decided_at, unnest($11::integer[]) AS policy_version) AS n
+
+-- name: insert_splits
+-- Parts, and those of them or of earlier ones that went back: what a payment gave is what both say,
+-- so both are written by one statement.
+WITH made AS (
+    INSERT INTO payment_splits (part_id, payment_id, part, account_id, currency, amount, reason,
+        ledger_transaction_id, split_at)
+    SELECT n.*, $14 FROM (SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::integer[]),
+        unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]), unnest($7::text[]),
+        unnest($8::bigint[])) AS n
+)
+INSERT INTO split_undos (part_id, amount, return_id, reason, ledger_transaction_id, undone_at)
+SELECT n.*, $14 FROM (SELECT unnest($9::text[]), unnest($10::bigint[]), unnest($11::bigint[]),
+    unnest($12::text[]), unnest($13::bigint[])) AS n
+
+-- name: load_parts
+-- All parts that payments ever had, in the order of their numbers, and whose they are.
+SELECT s.payment_id, s.part_id, s.account_id
+  FROM payment_splits s WHERE s.payment_id = ANY($1::text[])
+ ORDER BY s.payment_id, s.part
+
+-- name: past_payments
+-- The bank payments of a time in the order in which they were recorded, page by page through a
+-- cursor: one pass over the table, whatever its size, and a page of it in memory.
+DECLARE past_payments NO SCROLL CURSOR FOR
+SELECT p.account_id AS owner, p.amount - p.returned - p.refunded - p.split AS free, p.recorded_at,
+       d.rule AS decided_rule, d.outcome AS decided_outcome, d.reason AS decided_reason,
+       b.bank_account, b.bank_key, b.content_hash, b.status, b.disposition,
+       b.payment_id, b.credit_debit, b.reversal, b.currency, b.amount, b.charges, b.booking_date,
+       b.value_date, b.bank_transaction_id, b.statement_id, b.entry_reference, b.end_to_end_id,
+       b.debtor_name, b.debtor_account, b.virtual_account, b.creditor_reference, b.unstructured,
+       b.return_of, b.instructed_currency, b.instructed_amount, b.detail_index,
+       b.entry_amount, b.entry_details
+  FROM payments p
+  JOIN bank_transactions b ON b.payment_id = p.payment_id
+  LEFT JOIN LATERAL (SELECT rule, outcome, reason FROM decisions d
+                      WHERE d.payment_id = p.payment_id
+                      ORDER BY place DESC NULLS LAST, decision_id DESC LIMIT 1) d ON true
+ WHERE p.origin = 'bank' AND p.recorded_at >= $1::timestamptz AND p.recorded_at < $2::timestamptz
+   AND ($3::text IS NULL OR p.account_id = $3)
+   AND p.state NOT IN ('returned', 'removed', 'ignored', 'split')
+   AND p.amount > p.returned + p.refunded + p.split
+   -- What only a person decides, whatever the rules are.
+   AND p.question IS NULL
+ ORDER BY p.recorded_at, p.payment_id
+
+-- name: past_payments_next
+FETCH FORWARD 200 FROM past_payments
+
+-- name: past_allocations
+-- The index of live pairs leaves out what an undone return opened again: that is found by it.
+SELECT payment_id, invoice_id, currency, amount - reversed AS amount
+  FROM allocations
+ WHERE payment_id = ANY($1::text[]) AND reversed_at IS NULL AND restores IS NULL
+ UNION ALL
+SELECT payment_id, invoice_id, currency, amount - reversed AS amount
+  FROM allocations
+ WHERE restores IN (SELECT return_id FROM payment_returns WHERE payment_id = ANY($1::text[]))
+   AND payment_id = ANY($1::text[]) AND reversed_at IS NULL
+ ORDER BY payment_id, invoice_id

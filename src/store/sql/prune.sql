@@ -1,0 +1,60 @@
+-- name: prune_inbox
+-- Only what had its effect, was not repeated since, and is known again by a key of its own. What
+-- was refused, waits or is dead stays for ever. Of a row that an earlier version wrote, the type
+-- says whether there is such a key. The next page behind $3 in time: what stays of it is read once
+-- a run. Index: inbox_prunable.
+WITH page AS (
+    SELECT i.processed_at FROM inbox i
+    WHERE i.processed_at < $1 AND i.processed_at > coalesce($3::timestamptz, '-infinity')
+      AND i.outcome IN ('applied', 'duplicate')
+      AND NOT coalesce(i.guards, i.message_type NOT IN ('topup.invoice.create.v1',
+          'topup.payment.record.v1', 'topup.usage.charge.v1', 'topup.usage.refund.v1'))
+    ORDER BY i.processed_at LIMIT $2),
+gone AS (
+    DELETE FROM inbox i
+    WHERE i.processed_at <= (SELECT max(processed_at) FROM page)
+      AND i.processed_at > coalesce($3::timestamptz, '-infinity')
+      AND i.outcome IN ('applied', 'duplicate')
+      AND NOT coalesce(i.guards, i.message_type NOT IN ('topup.invoice.create.v1',
+          'topup.payment.record.v1', 'topup.usage.charge.v1', 'topup.usage.refund.v1'))
+      AND NOT EXISTS (SELECT 1 FROM inbox_repeats r
+                       WHERE r.source = i.source AND r.message_id = i.message_id)
+      AND NOT EXISTS (SELECT 1 FROM dead_letters d
+                       WHERE d.source = i.source AND d.message_id = i.message_id)
+    RETURNING 1)
+SELECT (SELECT max(processed_at) FROM page) AS until, (SELECT count(*) FROM gone) AS gone
+
+-- name: prune_repeats
+-- Index: inbox_repeats_seen.
+DELETE FROM inbox_repeats WHERE (topic, partition, record_offset) IN (
+    SELECT topic, partition, record_offset FROM inbox_repeats
+    WHERE seen_at < $1 AND outcome = 'duplicate' ORDER BY seen_at LIMIT $2)
+
+-- name: prune_outbox
+-- The next page behind $1. The first row that must stay is to be published, or was published
+-- lately. All before it may go that is published, so that what is left of each key is an unbroken
+-- end of it: held events stand behind what was published of their key, and copies of dead letters
+-- have no key to keep. Behind it nothing is looked at: `until` is NULL then, and at the end.
+WITH page AS MATERIALIZED (
+    SELECT outbox_id, published_at,
+           coalesce(published_at >= $3, topic = 'events' AND NOT held) AS stays
+    FROM outbox WHERE outbox_id > $1 ORDER BY outbox_id LIMIT $2),
+bound AS MATERIALIZED (SELECT min(outbox_id) AS first FROM page WHERE stays),
+gone AS (
+    DELETE FROM outbox WHERE published_at < $3 AND outbox_id IN (
+        SELECT p.outbox_id FROM page p, bound b
+        WHERE p.published_at < $3 AND (b.first IS NULL OR p.outbox_id < b.first))
+    RETURNING 1)
+SELECT CASE WHEN (SELECT first FROM bound) IS NULL
+            THEN (SELECT max(outbox_id) FROM page) END AS until,
+       (SELECT count(*) FROM gone) AS gone
+
+-- name: prune_job_runs
+-- Index: job_runs_started.
+DELETE FROM job_runs WHERE (job, scheduled_for) IN (
+    SELECT job, scheduled_for FROM job_runs
+    WHERE started_at < $1 AND state <> 'running' ORDER BY started_at LIMIT $2)
+
+-- name: prune_mark
+INSERT INTO pruned AS p (table_name, before) VALUES ($1, $2)
+ON CONFLICT (table_name) DO UPDATE SET before = greatest(p.before, EXCLUDED.before)

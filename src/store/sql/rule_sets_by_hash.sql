@@ -1,1 +1,0 @@
-SELECT version FROM rule_sets WHERE content_hash = $1

@@ -1,2 +1,0 @@
--- How the database keeps text.
-SELECT current_setting('server_encoding')

@@ -1,8 +1,0 @@
--- Invoices in the order of their ids. Index: invoices_pkey.
-SELECT invoice_id, account_id, name, currency, amount, allocated, status,
-       payment_reference, due_date, created_at, sent_at
-  FROM invoices
- WHERE invoice_id > coalesce($1::text, '')
-   AND ($2::text IS NULL OR status = $2)
- ORDER BY invoice_id
- LIMIT $3

@@ -1,1 +1,0 @@
-SELECT count(*) FROM void_candidates WHERE cleared_at IS NULL

@@ -1,8 +1,0 @@
--- Payments of one account, the oldest first. Index: payments_account_days.
-SELECT payment_id, received_on, recorded_at
-  FROM payments
- WHERE (received_on, recorded_at, payment_id) > ($1, $2, $3)
-   AND received_on BETWEEN $4 AND $5
-   AND account_id = $7
- ORDER BY received_on, recorded_at, payment_id
- LIMIT $6

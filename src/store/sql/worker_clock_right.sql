@@ -1,1 +1,0 @@
-DELETE FROM worker_clocks WHERE owner = $1
