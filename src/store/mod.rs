@@ -11,6 +11,9 @@
 //! No timeout, `select!` or abort goes around a future of this module: a cancelled `begin` can
 //! lose an acknowledged write. Time limits are the server's own.
 
+#[macro_use]
+mod columns;
+
 pub mod advices;
 pub mod audit;
 pub mod checkpoint;

@@ -21,18 +21,14 @@ pub async fn insert_in_tx(
     rows: &[OutboxRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql!("insert_outbox"))
-        .bind(rows.iter().map(|r| r.key_kind).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.record_key.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.first_sequence).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.events).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.payload.as_str()).collect::<Vec<_>>())
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "insert_outbox", for r in rows {
+        key_kind: r.key_kind,
+        record_key: r.record_key.as_str(),
+        first_sequence: r.first_sequence,
+        events: r.events,
+        payload: r.payload.as_str(),
+        created_at => at,
+    });
     Ok(())
 }
 
