@@ -160,9 +160,6 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 /// The next block of ids, for work that has no checkpoint to lock.
-///
-/// # Errors
-/// When the database fails.
 pub async fn next_id_block(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql!("next_id_block")).fetch_one(&mut **tx).await?)
 }

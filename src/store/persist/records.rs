@@ -186,9 +186,6 @@ pub(super) async fn waiting(
 }
 
 /// Writes dead letters, with the copies that go to Kafka.
-///
-/// # Errors
-/// When the database fails.
 pub async fn dead_letters(
     tx: &mut Tx<'_>,
     rows: &[DeadLetterRow],

@@ -138,9 +138,6 @@ row! {
 }
 
 /// Customers in the order of their ids; of a name, those that have all its words.
-///
-/// # Errors
-/// What the database says.
 pub async fn list(pool: &PgPool, name: Option<&str>, page: &Page) -> Result<Listed<AccountRow>> {
     if let Some(name) = name {
         return named(pool, &Words::new(name), page).await;
@@ -178,8 +175,6 @@ async fn named(pool: &PgPool, words: &Words, page: &Page) -> Result<Listed<Accou
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<AccountView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
@@ -212,9 +207,6 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Ac
 }
 
 /// Balances of all accounts; the cursor is `ACCOUNT/CURRENCY`.
-///
-/// # Errors
-/// What the database says.
 pub async fn balances(
     pool: &PgPool,
     currency: Option<&str>,
@@ -235,8 +227,6 @@ pub async fn balances(
     Ok(Listed::page(items, page, |row: &BalanceRow| format!("{}/{}", row.account_id, row.currency)))
 }
 
-/// # Errors
-/// What the database says.
 pub async fn balance(pool: &PgPool, account_id: &str) -> Result<Option<BalanceView>> {
     let known = sqlx::query(SHOW).bind(account_id).fetch_optional(pool).await?;
     if known.is_none() {

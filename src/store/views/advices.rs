@@ -34,9 +34,6 @@ row! {
 }
 
 /// The newest first, of one state and bank account or of all.
-///
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     state: Option<&str>,
@@ -52,9 +49,6 @@ pub async fn list(
 }
 
 /// The advice that belongs to the payment, and those that its decisions name.
-///
-/// # Errors
-/// What the database says.
 pub async fn of_payment(
     pool: &PgPool,
     payment_id: &str,

@@ -114,8 +114,6 @@ pub struct ActRow {
     pub after: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn groups(pool: &PgPool) -> Result<Vec<GroupRow>> {
     sqlx::query_as(GROUPS).fetch_all(pool).await
 }
@@ -144,8 +142,6 @@ pub async fn list(
     Ok(Listed::page(items, page, |row: &LetterRow| row.dead_letter_id.to_string()))
 }
 
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: i64) -> Result<Option<LetterView>> {
     let letter: Option<LetterView> = sqlx::query_as(SHOW).bind(id).fetch_optional(pool).await?;
     let Some(letter) = letter else { return Ok(None) };
@@ -158,9 +154,6 @@ pub async fn show(pool: &PgPool, id: i64) -> Result<Option<LetterView>> {
 }
 
 /// Record keys of the newest open letters, each once; those that are text.
-///
-/// # Errors
-/// What the database says.
 pub async fn open_keys(pool: &PgPool) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for row in sqlx::query(OPEN_KEYS).fetch_all(pool).await? {

@@ -93,14 +93,10 @@ impl Examined {
         Ok(Self { connection })
     }
 
-    /// # Errors
-    /// What the database says.
     pub async fn server(&mut self) -> Result<ServerFacts> {
         sqlx::query_as(SERVER).fetch_one(&mut self.connection).await
     }
 
-    /// # Errors
-    /// What the database says.
     pub async fn privileges(&mut self, role: &str) -> Result<Vec<TablePrivileges>> {
         sqlx::query_as(PRIVILEGES).bind(role).fetch_all(&mut self.connection).await
     }
@@ -160,9 +156,6 @@ impl Examined {
     }
 
     /// Sessions that hold locks for which others wait.
-    ///
-    /// # Errors
-    /// What the database says.
     pub async fn blocking(&mut self) -> Result<Vec<BlockingSession>> {
         sqlx::query_as(BLOCKING).fetch_all(&mut self.connection).await
     }
@@ -176,8 +169,6 @@ impl Examined {
         query.fetch_one(&mut self.connection).await?.try_get("ever")
     }
 
-    /// # Errors
-    /// What the database says.
     pub async fn migrations(&mut self) -> Result<MigrationFacts> {
         let present = sqlx::query(HAS_MIGRATIONS).fetch_one(&mut self.connection).await?;
         let mut applied = BTreeMap::new();

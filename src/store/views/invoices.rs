@@ -85,8 +85,6 @@ row! {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &InvoiceFilter,
@@ -117,9 +115,6 @@ pub async fn list(
 }
 
 /// The invoices that a reference or a number names, however it is written.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn referred(pool: &PgPool, reference: &str) -> Result<Vec<String>> {
     let plain = normalise(reference);
     let key = upstream::fold(&plain).unwrap_or_default();
@@ -134,9 +129,6 @@ pub(super) async fn referred(pool: &PgPool, reference: &str) -> Result<Vec<Strin
 }
 
 /// A customer's invoices that await payment, the oldest first.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn open(pool: &PgPool, account_id: &str, most: i64) -> Result<Vec<InvoiceRow>> {
     sqlx::query_as(OPEN).bind(account_id).bind(most).fetch_all(pool).await
 }
@@ -146,8 +138,6 @@ fn amount_due(row: &PgRow, _column: &str) -> Result<String> {
     difference(row, "amount", &[if voided { "amount" } else { "allocated" }])
 }
 
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: &str) -> Result<Option<InvoiceView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);

@@ -41,8 +41,6 @@ pub struct RunRow {
     pub summary: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn jobs(pool: &PgPool) -> Result<Vec<JobRow>> {
     sqlx::query_as(JOBS).fetch_all(pool).await
 }
@@ -54,9 +52,6 @@ fn last(row: &PgRow, _column: &str) -> Result<Option<RunRow>> {
 }
 
 /// The latest runs of a job, the newest first.
-///
-/// # Errors
-/// What the database says.
 pub async fn runs(pool: &PgPool, job: &str, page: &Page) -> Result<Listed<RunRow>> {
     let (at, [tick]) = read_cursor(page)?;
     let tick = tick.as_deref().map(DateTime::parse_from_rfc3339).transpose();

@@ -27,8 +27,6 @@ pub struct ParkedRow {
     pub failure: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn parked(pool: &PgPool, page: &Page) -> Result<Listed<ParkedRow>> {
     let (at, [key]) = read_cursor(page)?;
     let items =

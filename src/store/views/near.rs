@@ -17,9 +17,6 @@ pub enum Kind {
 }
 
 /// The first few ids with this prefix.
-///
-/// # Errors
-/// What the database says.
 pub async fn ids(pool: &PgPool, kind: Kind, prefix: &str) -> Result<Vec<String>> {
     let sql = match kind {
         Kind::Account => ACCOUNTS,

@@ -31,9 +31,6 @@ pub struct ChangeRow {
 }
 
 /// The open ones, or all, the newest first.
-///
-/// # Errors
-/// What the database says.
 pub async fn changes(pool: &PgPool, all: bool) -> Result<Vec<ChangeRow>> {
     sqlx::query_as(CHANGES).bind(all).fetch_all(pool).await
 }

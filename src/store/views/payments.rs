@@ -277,8 +277,6 @@ pub struct AllocatedView {
     pub amount: String,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &PaymentFilter,
@@ -287,8 +285,6 @@ pub async fn list(
     walk::page(pool, filter, page).await
 }
 
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<PaymentView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
@@ -343,9 +339,6 @@ fn said(row: &PgRow, column: &str, privacy: Privacy) -> Result<Option<String>> {
 }
 
 /// The stored decisions on a payment, oldest first.
-///
-/// # Errors
-/// What the database says.
 pub async fn decisions(pool: &PgPool, payment_id: &str) -> Result<Vec<DecisionView>> {
     rows_of(pool, DECISIONS, payment_id).await
 }

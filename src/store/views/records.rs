@@ -161,8 +161,6 @@ impl RecordName {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &RecordFilter,
@@ -190,9 +188,6 @@ pub async fn list(
 
 /// The records that `name` may mean; more than one when several sources use the same id. What could
 /// not be read stands under its place; it is found by the name that it gives itself too.
-///
-/// # Errors
-/// What the database says.
 pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
     let found = known(pool, name).await?;
     if !found.is_empty() {
@@ -244,9 +239,6 @@ async fn known(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
 }
 
 /// Outcome and code of the record at a place, where it was not the first of its id.
-///
-/// # Errors
-/// What the database says.
 pub async fn repeat_at(
     pool: &PgPool,
     topic: &str,
@@ -299,9 +291,6 @@ async fn by_position(
 }
 
 /// Everything that is known about one record.
-///
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, row: RecordRow) -> Result<RecordView> {
     let letters = sqlx::query_as(DEAD_LETTERS)
         .bind(&row.source)
@@ -355,9 +344,6 @@ async fn changes(
 }
 
 /// Commands that wait; the cursor is a queue and a number in it.
-///
-/// # Errors
-/// What the database says.
 pub async fn waiting(
     pool: &PgPool,
     account: Option<&str>,
@@ -377,9 +363,6 @@ pub async fn waiting(
 }
 
 /// Whose a command is that waits: none where it names no customer, or waits no more.
-///
-/// # Errors
-/// What the database says.
 pub async fn waits_for(pool: &PgPool, source: &str, id: &str) -> Result<Option<String>> {
     let row = sqlx::query(WAITING).bind(source).bind(id).fetch_optional(pool).await?;
     let key: Option<String> = row.map(|row| row.try_get("wait_key")).transpose()?;

@@ -30,8 +30,6 @@ row! {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn parked(pool: &PgPool, page: &Page) -> Result<Listed<ParkedReturn>> {
     let (at, [bank_account, bank_key]) = read_cursor(page)?;
     let query = sqlx::query_as(PARKED).bind(at).bind(bank_account).bind(bank_key);

@@ -92,8 +92,6 @@ row! {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &ReviewFilter,
@@ -140,8 +138,6 @@ fn evidence(row: &PgRow, _column: &str) -> Result<String> {
     Ok(told.to_owned())
 }
 
-/// # Errors
-/// What the database says.
 pub async fn aliases(
     pool: &PgPool,
     account: Option<&str>,
@@ -166,8 +162,6 @@ fn strength(row: &PgRow, _column: &str) -> Result<&'static str> {
     })
 }
 
-/// # Errors
-/// What the database says.
 pub async fn uses(
     pool: &PgPool,
     account: Option<&str>,

@@ -14,9 +14,6 @@ const PAYMENTS: &str = include_str!("../sql/views_at_least_payments.sql");
 const LOOKUPS_MAX: usize = 200;
 
 /// The ids that are this one but for upper and lower case, at most `most`.
-///
-/// # Errors
-/// What the database says.
 pub async fn of(pool: &PgPool, kind: Kind, id: &str, most: usize) -> Result<Vec<String>> {
     let sql = match kind {
         Kind::Account => ACCOUNTS,

@@ -32,9 +32,6 @@ row! {
 }
 
 /// The parts of the payment, or of a part the one row that says what it was split from.
-///
-/// # Errors
-/// What the database says.
 pub async fn parts(pool: &PgPool, payment_id: &str) -> Result<Vec<PartRow>> {
     rows_of(pool, PARTS, payment_id).await
 }

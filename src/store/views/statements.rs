@@ -28,9 +28,6 @@ row! {
 }
 
 /// The latest of each bank account and currency, or of one bank account.
-///
-/// # Errors
-/// What the database says.
 pub async fn latest(
     pool: &PgPool,
     skew: Duration,

@@ -238,8 +238,6 @@ row! {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn read(pool: &PgPool) -> Result<StatusView> {
     Ok(StatusView {
         checkpoints: rows(pool, CHECKPOINTS).await?,
@@ -271,9 +269,6 @@ where
 }
 
 /// The checkpoints alone, over a connection of the caller's.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<CheckpointRow>> {
     sqlx::query_as(CHECKPOINTS).fetch_all(connection).await
 }

@@ -76,9 +76,6 @@ row! {
 const SOMEBODY: &str = "a person";
 
 /// The steps in their order.
-///
-/// # Errors
-/// What the database says.
 pub async fn of(
     pool: &PgPool,
     payment: &PaymentView,

@@ -76,8 +76,6 @@ row! {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn suggestion(
     pool: &PgPool,
     id: &str,

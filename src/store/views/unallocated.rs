@@ -41,9 +41,6 @@ pub struct Unallocated {
 }
 
 /// What was unallocated at that instant, in one snapshot.
-///
-/// # Errors
-/// What the database says.
 pub async fn at(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Unallocated> {
     let mut snapshot = audit::snapshot(pool).await?;
     let rows = sqlx::query_as(PAYMENTS).bind(as_of).bind(zone).fetch_all(&mut *snapshot).await?;

@@ -25,9 +25,6 @@ row! {
 }
 
 /// The invoices that are candidates now, by id.
-///
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     account: Option<&str>,

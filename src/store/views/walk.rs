@@ -121,9 +121,6 @@ pub fn is_cursor(filter: &PaymentFilter, cursor: &str) -> bool {
 }
 
 /// One page of the payments that fit.
-///
-/// # Errors
-/// What the database says.
 pub async fn page(
     pool: &PgPool,
     filter: &PaymentFilter,
@@ -176,9 +173,6 @@ fn by_amount(cursor: &str) -> Option<(i64, &str)> {
 
 /// The newest payments in whose texts or payers' names one of the words is, at most `most`; those
 /// that have all of them are looked for longer.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn texts(
     pool: &PgPool,
     words: &[&Reading],

@@ -11,9 +11,6 @@ const WATERMARKS: &str = include_str!("../sql/views_watermarks.sql");
 pub(super) const EVER: &str = include_str!("../sql/views_proof_ever.sql");
 
 /// Whether the usage feed has ever said how far it is known: if not, nothing is ever proven.
-///
-/// # Errors
-/// What the database says.
 pub async fn ever(pool: &PgPool, topic: &str) -> Result<bool> {
     sqlx::query(EVER).bind(topic).fetch_one(pool).await?.try_get("ever")
 }
@@ -29,9 +26,6 @@ pub struct WatermarkRow {
 }
 
 /// All of them; what lies beyond `claims_until` is not believed.
-///
-/// # Errors
-/// What the database says.
 pub async fn all(pool: &PgPool, claims_until: DateTime<Utc>) -> Result<Vec<WatermarkRow>> {
     sqlx::query_as(WATERMARKS).bind(claims_until).fetch_all(pool).await
 }
