@@ -155,7 +155,7 @@ impl Tabular for ParkedReturn {
             self.bank_key.clone(),
             self.amount.clone(),
             self.currency.clone(),
-            self.booking_date.to_string(),
+            self.booking_date.clone(),
             cell(self.names.as_ref()),
             self.booked_as.as_ref().map_or_else(
                 || self.why.clone(),

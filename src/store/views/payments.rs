@@ -290,6 +290,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         return Ok(None);
     };
     let bank = sqlx::query(BANK).bind(id).fetch_all(pool).await?;
+    let bank = bank.iter().map(|row| BankFacts::of(row, privacy)).collect::<Result<Vec<_>>>()?;
     let allocations = allocations(pool, id).await?;
     let payment = PaymentRow::from_row(&row)?;
     let question: Option<String> = row.try_get("question")?;
@@ -315,7 +316,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         remark: said(&row, "remark", privacy)?,
         watches: watches.iter().map(|watch| privacy.within(watch)).collect(),
         sent: row.try_get("sent")?,
-        bank: bank.first().map(|row| BankFacts::of(row, privacy)).transpose()?,
+        bank: bank.into_iter().next(),
         allocations,
         reversals: steps_back::of_payment(pool, id).await?,
         returns: steps_back::returns(pool, id).await?,

@@ -1,7 +1,7 @@
 //! Returns that wait for what they return.
 
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount, cursor, read_cursor};
@@ -15,7 +15,7 @@ row! {
         pub bank_key: String,
         pub amount: String = amount,
         pub currency: String,
-        pub booking_date: Day,
+        pub booking_date: String = |row, column| Ok(row.try_get::<Day, _>(column)?.to_string()),
         /// The bank's id of what it returns or undoes.
         pub names: Option<String>,
         pub why: String,

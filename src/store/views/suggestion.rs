@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
-use super::{Privacy, Result, amount, difference, free_of, later, rows_of};
+use super::{Privacy, Result, amount, difference, free_of, rows_of};
 
 const SUGGESTION: &str = include_str!("../sql/views_suggestion.sql");
 const INVOICES: &str = include_str!("../sql/views_suggestion_invoices.sql");
@@ -29,9 +29,9 @@ row! {
         pub payer_name: Option<String> = |row, _| privacy.column(row, "debtor_name"),
         pub payer_account: Option<String> = |row, _| privacy.column(row, "debtor_account"),
         /// What each payment would give; several where they are confirmed together.
-        pub payments: Vec<SuggestedPayment> = later,
+        pub payments: Vec<SuggestedPayment> = super::later,
         /// What each invoice would get.
-        pub invoices: Vec<SuggestedInvoice> = later,
+        pub invoices: Vec<SuggestedInvoice> = super::later,
         /// `open`, `confirmed`, `rejected`, `superseded`.
         #[serde(rename = "state")]
         pub status: String,
