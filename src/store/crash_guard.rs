@@ -97,9 +97,6 @@ pub async fn start(
 
 /// Says that the owner of the partition lives, or lived on: nothing of it is on trial, and if
 /// whoever has the partition now took it for dead, that counts no more.
-///
-/// # Errors
-/// When the database fails.
 pub async fn lives(pool: &PgPool, fence: &Fence, at: DateTime<Utc>) -> Result<(), StoreError> {
     let query = sqlx::query(sql!("crash_guard_lives")).bind(&fence.topic);
     query.bind(fence.partition).bind(fence.epoch).bind(at).execute(pool).await?;
@@ -235,9 +232,6 @@ async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, Stor
 }
 
 /// The batch ended in order. What another worker noted since stays.
-///
-/// # Errors
-/// When the database fails.
 pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
     sqlx::query(sql!("crash_guard_clear"))
         .bind(&fence.topic)

@@ -354,20 +354,19 @@ pub async fn act_in_tx(
     acts: &[Act],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("dead_letters_act"))
-        .bind(acts.iter().map(|a| a.dead_letter_id).collect::<Vec<_>>())
-        .bind(kind)
-        .bind(who.operator)
-        .bind(who.reason)
-        .bind(at)
-        .bind(who.run)
-        .bind(acts.iter().map(|a| a.outcome).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.code.as_deref()).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.state.word()).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.revision_before).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.revision).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "dead_letters_act", for act in acts {
+        id: act.dead_letter_id,
+        act => kind,
+        operator => who.operator,
+        reason => who.reason,
+        acted_at => at,
+        run_id => who.run,
+        outcome: act.outcome,
+        code: act.code.as_deref(),
+        status: act.state.word(),
+        revision_before: act.revision_before,
+        revision: act.revision,
+    });
     Ok(())
 }
 
@@ -382,22 +381,22 @@ pub async fn import_in_tx(
     at: DateTime<Utc>,
 ) -> Result<Option<i64>, StoreError> {
     let (raw, record) = (&letter.raw, letter.record.as_ref());
-    let id = sqlx::query_scalar(sql!("dead_letter_import"))
-        .bind(&raw.topic)
-        .bind(raw.partition)
-        .bind(raw.offset)
-        .bind(raw.timestamp)
-        .bind(raw.key.as_deref())
-        .bind(raw.value.as_deref())
-        .bind(&raw.headers)
-        .bind(record.map(|record| record.source.as_str()))
-        .bind(record.map(|record| record.id.as_str()))
-        .bind(&letter.code)
-        .bind(&letter.message)
-        .bind(at)
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(id)
+    let query = bound!("dead_letter_import", {
+        topic => &raw.topic,
+        partition => raw.partition,
+        record_offset => raw.offset,
+        record_timestamp => raw.timestamp,
+        record_key => raw.key.as_deref(),
+        record_value => raw.value.as_deref(),
+        record_headers => &raw.headers,
+        source => record.map(|record| record.source.as_str()),
+        message_id => record.map(|record| record.id.as_str()),
+        code => &letter.code,
+        message => &letter.message,
+        first_failed_at => at,
+    });
+    let added = query.fetch_optional(&mut **tx).await?;
+    Ok(added.map(|row| row.try_get("dead_letter_id")).transpose()?)
 }
 
 /// Counts the attempt of each replayed letter and closes those that are `replayed` now. Those that
@@ -412,20 +411,18 @@ pub async fn tried_in_tx(
     told: impl Fn(&str) -> Option<(&'static str, &'static str)>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let resolution = |act: &Act| format!("{} by {operator}", act.outcome);
     let failing = |act: &Act| {
         let code = act.code.as_deref().filter(|_| act.state == LetterState::Open);
         code.and_then(&told)
     };
-    sqlx::query(sql!("dead_letters_tried"))
-        .bind(acts.iter().map(|a| a.dead_letter_id).collect::<Vec<_>>())
-        .bind(acts.iter().map(|a| a.state != LetterState::Open).collect::<Vec<_>>())
-        .bind(acts.iter().map(resolution).collect::<Vec<_>>())
-        .bind(at)
-        .bind(acts.iter().map(|act| failing(act).map(|now| now.0)).collect::<Vec<_>>())
-        .bind(acts.iter().map(|act| failing(act).map(|now| now.1)).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "dead_letters_tried", for act in acts {
+        id: act.dead_letter_id,
+        resolves: act.state != LetterState::Open,
+        resolution: format!("{} by {operator}", act.outcome),
+        last_failed_at => at,
+        code: failing(act).map(|now| now.0),
+        message: failing(act).map(|now| now.1),
+    });
     Ok(())
 }
 
@@ -441,17 +438,17 @@ pub async fn revise_in_tx(
     who: Who<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("dead_letter_revise"))
-        .bind(id)
-        .bind(revision)
-        .bind(raw.key.as_deref())
-        .bind(raw.value.as_deref())
-        .bind(&raw.headers)
-        .bind(who.operator)
-        .bind(who.reason)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    let query = bound!("dead_letter_revise", {
+        dead_letter_id => id,
+        revision => revision,
+        record_key => raw.key.as_deref(),
+        record_value => raw.value.as_deref(),
+        record_headers => &raw.headers,
+        operator => who.operator,
+        reason => who.reason,
+        made_at => at,
+    });
+    query.execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -11,6 +11,9 @@
 //! No timeout, `select!` or abort goes around a future of this module: a cancelled `begin` can
 //! lose an acknowledged write. Time limits are the server's own.
 
+#[macro_use]
+mod columns;
+
 pub mod advices;
 pub mod audit;
 pub mod checkpoint;
@@ -151,9 +154,6 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 /// The next block of ids, for work that has no checkpoint to lock.
-///
-/// # Errors
-/// When the database fails.
 pub async fn next_id_block(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql!("next_id_block")).fetch_one(&mut **tx).await?)
 }

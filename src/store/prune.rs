@@ -48,9 +48,6 @@ pub enum After {
 }
 
 /// Deletes what is older than `before` in the next page of about `rows` rows.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page_in_tx(
     tx: &mut Tx<'_>,
     what: Pruned,

@@ -4,6 +4,42 @@
 //! names the index that serves it. Amounts leave as text in the currency's own form. Names and
 //! account numbers of payers leave masked unless the caller asks for them.
 
+/// A struct that is read from a row, each field from the column of its name; what follows `=` reads
+/// it from the row and that name instead. With arguments it is read by `of(row, …)`.
+macro_rules! row {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident $(with ($arg:ident: $of:ty))? {
+        $($(#[$about:meta])* $shown:vis $field:ident: $type:ty $(= $read:expr)?,)*
+    }) => {
+        $(#[$meta])*
+        $vis struct $name {
+            $($(#[$about])* $shown $field: $type,)*
+        }
+        row!(@read $name [$($arg: $of)?] row {
+            $($field: row!(@field row $field $($read)?),)*
+        });
+    };
+    (@read $name:ident [] $row:ident { $($fields:tt)* }) => {
+        impl sqlx::FromRow<'_, sqlx::postgres::PgRow> for $name {
+            fn from_row($row: &sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+                Ok(Self { $($fields)* })
+            }
+        }
+    };
+    (@read $name:ident [$arg:ident: $of:ty] $row:ident { $($fields:tt)* }) => {
+        impl $name {
+            fn of($row: &sqlx::postgres::PgRow, $arg: $of) -> sqlx::Result<Self> {
+                Ok(Self { $($fields)* })
+            }
+        }
+    };
+    (@field $row:ident $field:ident) => {
+        sqlx::Row::try_get($row, stringify!($field))?
+    };
+    (@field $row:ident $field:ident $read:expr) => {
+        crate::store::views::read($row, stringify!($field), $read)?
+    };
+}
+
 pub mod accounts;
 pub mod advices;
 pub mod dead_letters;
@@ -38,7 +74,7 @@ pub mod watermarks;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
 use crate::domain::keys::{part, whole};
 use crate::domain::mask;
@@ -89,6 +125,11 @@ impl Privacy {
     fn optional(self, text: Option<String>) -> Option<String> {
         // What is empty hides nothing.
         text.filter(|text| !text.trim().is_empty()).map(|text| self.text(&text))
+    }
+
+    /// The optional text in a column.
+    fn column(self, row: &PgRow, column: &str) -> Result<Option<String>> {
+        Ok(self.optional(row.try_get(column)?))
     }
 
     fn each(self, texts: Vec<String>) -> Vec<String> {
@@ -172,9 +213,19 @@ fn read_cursor<const WORDS: usize>(page: &Page) -> Result<Cursor<WORDS>> {
     Ok((Some(at), words))
 }
 
+/// One field of a `row!`.
+fn read<T>(row: &PgRow, column: &str, by: impl FnOnce(&PgRow, &str) -> Result<T>) -> Result<T> {
+    by(row, column)
+}
+
+/// A field of a `row!` that other statements fill.
+fn later<T: Default>(_row: &PgRow, _column: &str) -> Result<T> {
+    Ok(T::default())
+}
+
 /// The reason of a parked payment, under the name that it has now.
-fn park_reason(row: &PgRow) -> Result<Option<String>> {
-    let stored: Option<String> = row.try_get("reason")?;
+fn park_reason(row: &PgRow, column: &str) -> Result<Option<String>> {
+    let stored: Option<String> = row.try_get(column)?;
     let named = |stored: &String| ParkReason::from_code(stored).map(ParkReason::code);
     Ok(stored.as_ref().and_then(named).map(str::to_owned).or(stored))
 }
@@ -223,22 +274,19 @@ fn difference(row: &PgRow, from: &str, less: &[&str]) -> Result<String> {
 }
 
 /// What lies unallocated on the payment of a row. What a removed one had has left the books.
-fn free_of(row: &PgRow) -> Result<String> {
+fn free_of(row: &PgRow, _column: &str) -> Result<String> {
     if row.try_get::<&str, _>("state")? == PaymentState::Removed.word() {
         return number(0, row);
     }
     difference(row, "amount", &["allocated", "returned", "refunded", "split"])
 }
 
-/// Runs one of the files that take one text and maps its rows.
-async fn rows_of<T>(
-    pool: &PgPool,
-    sql: &'static str,
-    id: &str,
-    map: impl Fn(&PgRow) -> Result<T>,
-) -> Result<Vec<T>> {
-    let rows = sqlx::query(sql).bind(id).fetch_all(pool).await?;
-    rows.iter().map(map).collect()
+/// The rows of a statement that takes one text.
+async fn rows_of<T>(pool: &PgPool, sql: &'static str, id: &str) -> Result<Vec<T>>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    sqlx::query_as(sql).bind(id).fetch_all(pool).await
 }
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl<'ast> Visit<'ast> for Declared {
             self.add(&item.sig.ident);
         }
     }
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        if !item.attrs.iter().any(is_for_rows) {
+            visit::visit_item_struct(self, item);
+        }
+    }
     fn visit_field(&mut self, item: &'ast syn::Field) {
         if let Some(name) = &item.ident {
             self.add(name);
@@ -81,6 +86,13 @@ impl<'ast> Visit<'ast> for Declared {
         }
         visit::visit_variant(self, item);
     }
+}
+
+/// A row that is read and shown as it is: both derives name its fields.
+fn is_for_rows(attribute: &syn::Attribute) -> bool {
+    let syn::Meta::List(list) = &attribute.meta else { return false };
+    let derived = list.tokens.to_string();
+    list.path.is_ident("derive") && derived.contains("Serialize") && derived.contains("FromRow")
 }
 
 /// `#[cfg(test)]`

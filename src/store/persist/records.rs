@@ -6,7 +6,7 @@ use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::ContentHash;
 use crate::domain::queue::{EVERYTHING, Queued};
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// Where a record was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,21 +121,20 @@ async fn inbox_of_partition(
     };
     // An id that another lane has taken since it was looked up is a unique violation here, and a
     // duplicate at the next attempt.
-    sqlx::query(sql!("insert_inbox"))
-        .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.content_hash.as_slice()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.message_type).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.outcome.word()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
-        .bind(&first.topic)
-        .bind(first.partition)
-        .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.subject.as_deref()).collect::<Vec<_>>())
-        .bind(at)
-        .bind(rows.iter().map(|r| r.guards).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "insert_inbox", for r in rows {
+        source: r.record.source.as_str(),
+        message_id: r.record.id.as_str(),
+        content_hash: r.content_hash.as_slice(),
+        message_type: r.message_type,
+        outcome: r.outcome.word(),
+        code: r.code.as_deref(),
+        topic => &first.topic,
+        partition => first.partition,
+        record_offset: r.offset,
+        subject: r.subject.as_deref(),
+        processed_at => at,
+        guards: r.guards,
+    });
     Ok(())
 }
 
@@ -144,20 +143,16 @@ pub(super) async fn repeats(
     rows: &[RepeatRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql!("insert_repeats"))
-        .bind(rows.iter().map(|r| r.topic.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.partition).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.offset).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.record.source.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.record.id.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.outcome.word()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.code.as_deref()).collect::<Vec<_>>())
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "insert_repeats", for r in rows {
+        topic: r.topic.as_str(),
+        partition: r.partition,
+        record_offset: r.offset,
+        source: r.record.source.as_str(),
+        message_id: r.record.id.as_str(),
+        outcome: r.outcome.word(),
+        code: r.code.as_deref(),
+        seen_at => at,
+    });
     Ok(())
 }
 
@@ -167,59 +162,50 @@ pub(super) async fn waiting(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for row in rows {
-        sqlx::query(sql!("insert_waiting"))
-            .bind(&row.wait_key)
-            .bind(&row.raw.topic)
-            .bind(row.raw.partition)
-            .bind(row.raw.offset)
-            .bind(row.record.source.as_str())
-            .bind(row.record.id.as_str())
-            .bind(&row.stands.needs)
-            .bind(row.raw.key.as_deref())
-            .bind(row.raw.value.as_deref().unwrap_or_default())
-            .bind(&row.raw.headers)
-            .bind(row.raw.timestamp)
-            .bind(at)
-            .bind(at + row.patience)
-            .bind(&row.stands.touches)
-            .bind(row.stands.behind.as_ref().map(|record| record.source.as_str()))
-            .bind(row.stands.behind.as_ref().map(|record| record.id.as_str()))
-            .execute(&mut **tx)
-            .await?;
+        let query = bound!("insert_waiting", {
+            wait_key => &row.wait_key,
+            topic => &row.raw.topic,
+            partition => row.raw.partition,
+            record_offset => row.raw.offset,
+            source => row.record.source.as_str(),
+            message_id => row.record.id.as_str(),
+            needs => &row.stands.needs,
+            record_key => row.raw.key.as_deref(),
+            record_value => row.raw.value.as_deref().unwrap_or_default(),
+            record_headers => &row.raw.headers,
+            record_timestamp => row.raw.timestamp,
+            since => at,
+            deadline => at + row.patience,
+            touches => &row.stands.touches,
+            behind_source => row.stands.behind.as_ref().map(|record| record.source.as_str()),
+            behind_id => row.stands.behind.as_ref().map(|record| record.id.as_str()),
+        });
+        query.execute(&mut **tx).await?;
     }
     Ok(())
 }
 
 /// Writes dead letters, with the copies that go to Kafka.
-///
-/// # Errors
-/// When the database fails.
 pub async fn dead_letters(
     tx: &mut Tx<'_>,
     rows: &[DeadLetterRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let source = |r: &DeadLetterRow| r.record.as_ref().map(|record| record.source.to_string());
-    let id = |r: &DeadLetterRow| r.record.as_ref().map(|record| record.id.to_string());
-    sqlx::query(sql!("insert_dead_letters"))
-        .bind(rows.iter().map(|r| r.raw.topic.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.raw.partition).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.raw.offset).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.raw.timestamp).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.raw.key.clone()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.raw.value.clone()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.raw.headers.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(source).collect::<Vec<_>>())
-        .bind(rows.iter().map(id).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.code.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.message.as_str()).collect::<Vec<_>>())
-        .bind(at)
-        .bind(rows.iter().map(|r| r.named.0.as_deref()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.named.1.as_deref()).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "insert_dead_letters", for r in rows {
+        topic: r.raw.topic.as_str(),
+        partition: r.raw.partition,
+        record_offset: r.raw.offset,
+        record_timestamp: r.raw.timestamp,
+        record_key: r.raw.key.as_deref(),
+        record_value: r.raw.value.as_deref(),
+        headers: r.raw.headers.as_str(),
+        source: r.record.as_ref().map(|record| record.source.as_str()),
+        message_id: r.record.as_ref().map(|record| record.id.as_str()),
+        code: r.code.as_str(),
+        message: r.message.as_str(),
+        failed_at => at,
+        named_source: r.named.0.as_deref(),
+        named_id: r.named.1.as_deref(),
+    });
     Ok(())
 }

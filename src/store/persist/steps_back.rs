@@ -1,17 +1,16 @@
 //! De-allocations, removals, returns: what went back, tombstones, and returns that wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::rows::Rows;
 use super::{expect_rows, micros};
-use crate::domain::effect::{BankDisposition, BankKey, Effect, ReturnWaits};
-use crate::domain::ids::AllocationId;
-use crate::domain::money::Money;
+use crate::domain::effect::{BankKey, ReturnWaits};
+use crate::domain::ids::{AllocationId, PaymentId};
 use crate::domain::payment::Payment;
-use crate::domain::reversal::{PaymentReturn, Reversal};
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// All but the reversals themselves, which come after what they must agree with, and the
 /// allocations, which come before.
@@ -19,60 +18,38 @@ pub(super) async fn all(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    returns(tx, effects, at).await?;
-    tombstones(tx, effects, at).await?;
-    parked(tx, before, effects, at).await?;
-    wake(tx, before, after, effects, at).await
+    returns(tx, rows, at).await?;
+    tombstones(tx, rows, at).await?;
+    parked(tx, before, rows, at).await?;
+    wake(tx, before, after, rows, at).await
 }
 
-async fn returns(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Result<(), StoreError> {
-    let mut all: Vec<&PaymentReturn> = Vec::new();
-    for effect in effects {
-        if let Effect::Return(returned) = effect {
-            all.push(returned);
-        }
-    }
-    if all.is_empty() {
-        return Ok(());
-    }
-    let column = |of: fn(&PaymentReturn) -> Money| {
-        all.iter().map(|r| micros(of(r))).collect::<Result<Vec<_>, _>>()
-    };
+async fn returns(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let returns = &rows.returns;
     let text = |text: Option<&String>| text.map(|text| text.replace('\0', "\\0"));
-    sqlx::query(sql!("insert_returns"))
-        .bind(all.iter().map(|r| r.id.0).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.key.key.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.payment_id.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.undoes.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.amount.code()).collect::<Vec<_>>())
-        .bind(column(|r| r.amount)?)
-        .bind(column(|r| r.unallocated)?)
-        .bind(column(|r| r.unspent)?)
-        .bind(column(|r| r.clawed_back)?)
-        .bind(all.iter().map(|r| text(r.reason.as_ref())).collect::<Vec<_>>())
-        .bind(at)
-        .bind(column(|r| r.removed)?)
-        .bind(column(|r| r.fee)?)
-        .bind(all.iter().map(|r| r.bank_transaction_id.as_deref()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| text(r.said.as_ref())).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+    store!(tx, "insert_returns", for r in returns {
+        return_id: r.id.0,
+        bank_account: r.key.bank_account.as_str(),
+        bank_key: r.key.key.as_str(),
+        payment_id: r.payment_id.as_str(),
+        undoes: r.undoes.map(|id| id.0),
+        currency: r.amount.code(),
+        amount: micros(r.amount)?,
+        unallocated: micros(r.unallocated)?,
+        unspent: micros(r.unspent)?,
+        clawed_back: micros(r.clawed_back)?,
+        reason: text(r.reason.as_ref()),
+        returned_at => at,
+        removed: micros(r.removed)?,
+        fee: micros(r.fee)?,
+        bank_transaction_id: r.bank_transaction_id.as_deref(),
+        ledger_transaction_id: r.ledger_transaction_id.map(|id| id.0),
+        said: text(r.said.as_ref()),
+    });
     Ok(())
-}
-
-fn all_reversals(effects: &[Effect]) -> Vec<&Reversal> {
-    let mut all = Vec::new();
-    for effect in effects {
-        if let Effect::Reverse(reversal) = effect {
-            all.push(reversal.as_ref());
-        }
-    }
-    all
 }
 
 /// How much of each allocation that was there before is reversed by now. Written before new ones
@@ -81,78 +58,52 @@ pub(super) async fn allocations(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut ids: Vec<AllocationId> =
-        all_reversals(effects).iter().map(|reversal| reversal.allocation_id).collect();
-    ids.sort();
-    ids.dedup();
-    ids.retain(|id| before.allocations.contains_key(id));
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let (mut was, mut now) = (vec![], vec![]);
-    for id in &ids {
+    let ids: BTreeSet<AllocationId> = rows.reversals.iter().map(|r| r.allocation_id).collect();
+    let reversed = |set: &WorkingSet, id: &AllocationId| {
         let gone = StoreError::Corrupt("an allocation that is not loaded");
-        now.push(micros(after.allocations.get(id).ok_or(gone)?.reversed)?);
-        let gone = StoreError::Corrupt("an allocation that is not loaded");
-        was.push(micros(before.allocations.get(id).ok_or(gone)?.reversed)?);
-    }
-    let count = ids.len();
-    let done = sqlx::query(sql!("update_allocations"))
-        .bind(ids.iter().map(|id| id.0).collect::<Vec<_>>())
-        .bind(was)
-        .bind(now)
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
-    expect_rows(done.rows_affected(), count, "an allocation")
+        micros(set.allocations.get(id).ok_or(gone)?.reversed)
+    };
+    let ids: Vec<_> = ids.iter().filter(|id| before.allocations.contains_key(id)).collect();
+    let done = store!(tx, "update_allocations", for id in ids {
+        allocation_id: id.0,
+        was: reversed(before, id)?,
+        now: reversed(after, id)?,
+        at => at,
+    });
+    expect_rows(done, ids.len(), "an allocation")
 }
 
 /// One row for each step back; allocations and lots say the same already.
 pub(super) async fn reversals(
     tx: &mut Tx<'_>,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let all = all_reversals(effects);
-    if all.is_empty() {
-        return Ok(());
-    }
-    let amounts = all.iter().map(|r| micros(r.amount)).collect::<Result<Vec<_>, _>>()?;
-    let clawed = all.iter().map(|r| micros(r.clawed_back)).collect::<Result<Vec<_>, _>>()?;
-    sqlx::query(sql!("insert_reversals"))
-        .bind(all.iter().map(|r| r.id.0).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.allocation_id.0).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.kind.word()).collect::<Vec<_>>())
-        .bind(amounts)
-        .bind(clawed)
-        .bind(all.iter().map(|r| r.return_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.reason.as_deref()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.ledger_transaction_id.0).collect::<Vec<_>>())
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+    let reversals = &rows.reversals;
+    store!(tx, "insert_reversals", for r in reversals {
+        reversal_id: r.id.0,
+        allocation_id: r.allocation_id.0,
+        kind: r.kind.word(),
+        amount: micros(r.amount)?,
+        clawed_back: micros(r.clawed_back)?,
+        return_id: r.return_id.map(|id| id.0),
+        reason: r.reason.as_deref(),
+        ledger_transaction_id: r.ledger_transaction_id.0,
+        reversed_at => at,
+    });
     Ok(())
 }
 
-async fn tombstones(
-    tx: &mut Tx<'_>,
-    effects: &[Effect],
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (mut payments, mut invoices) = (vec![], vec![]);
-    for effect in effects {
-        if let Effect::LayTombstone { payment_id, invoice_id } = effect {
-            payments.push(payment_id.as_str());
-            invoices.push(invoice_id.as_str());
-        }
-    }
-    if !payments.is_empty() {
-        let query = sqlx::query(sql!("insert_tombstones")).bind(payments).bind(invoices).bind(at);
-        query.execute(&mut **tx).await?;
-    }
+async fn tombstones(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let tombstones = &rows.tombstones;
+    store!(tx, "insert_tombstones", for (payment_id, invoice_id) in tombstones {
+        payment_id: payment_id.as_str(),
+        invoice_id: invoice_id.as_str(),
+        laid_at => at,
+    });
     Ok(())
 }
 
@@ -160,40 +111,26 @@ async fn tombstones(
 async fn parked(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut waits: BTreeMap<&BankKey, ReturnWaits> = BTreeMap::new();
-    let (mut accounts, mut keys) = (vec![], vec![]);
-    for effect in effects {
-        if let Effect::ParkReturn { key, why } = effect {
-            waits.insert(key, *why);
-        } else if let Effect::RecordBankTransaction(record) = effect
-            && record.disposition != BankDisposition::ReturnParked
-            && before.parked_returns.contains_key(&record.key)
-        {
-            accounts.push(record.key.bank_account.as_str());
-            keys.push(record.key.key.as_str());
-        }
-    }
-    if !keys.is_empty() {
-        // A return that a person took has several records of one key.
-        let ended: BTreeSet<(&str, &str)> = accounts.into_iter().zip(keys).collect();
-        let (accounts, keys): (Vec<&str>, Vec<&str>) = ended.iter().copied().unzip();
-        let query = sqlx::query(sql!("delete_parked_returns")).bind(accounts).bind(keys);
-        let done = query.execute(&mut **tx).await?;
-        // Whoever ends it first has it: a person and the sweep may both mean to.
-        expect_rows(done.rows_affected(), ended.len(), "a parked return")?;
-    }
-    if !waits.is_empty() {
-        sqlx::query(sql!("insert_parked_returns"))
-            .bind(waits.keys().map(|key| key.bank_account.as_str()).collect::<Vec<_>>())
-            .bind(waits.keys().map(|key| key.key.as_str()).collect::<Vec<_>>())
-            .bind(waits.values().map(|why| why.word()).collect::<Vec<_>>())
-            .bind(at)
-            .execute(&mut **tx)
-            .await?;
-    }
+    let waited = |key: &&BankKey| before.parked_returns.contains_key(*key);
+    // A return that a person took has several records of one key.
+    let ended: BTreeSet<&BankKey> = rows.unparked.iter().copied().filter(waited).collect();
+    let ended: Vec<&BankKey> = ended.into_iter().collect();
+    let done = store!(tx, "delete_parked_returns", for key in ended {
+        bank_account: key.bank_account.as_str(),
+        bank_key: key.key.as_str(),
+    });
+    // Whoever ends it first has it: a person and the sweep may both mean to.
+    expect_rows(done, ended.len(), "a parked return")?;
+    let parked: Vec<_> = rows.parked.iter().collect();
+    store!(tx, "insert_parked_returns", for (key, why) in parked {
+        bank_account: key.bank_account.as_str(),
+        bank_key: key.key.as_str(),
+        why: why.word(),
+        parked_at => at,
+    });
     Ok(())
 }
 
@@ -206,28 +143,25 @@ async fn wake(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut woken: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for effect in effects {
-        if let Effect::Ask { payment_id, .. } | Effect::SettlePayment { payment_id, .. } = effect {
-            let in_doubt =
-                |set: &WorkingSet| set.payments.get(payment_id).is_some_and(Payment::is_in_doubt);
-            if in_doubt(before) && !in_doubt(after) {
-                woken.insert((payment_id.as_str(), ReturnWaits::OriginalInDoubt.word()));
-            }
-        }
-        if let Effect::TakeBack(taken) = effect
-            && taken.return_id.is_none()
-        {
-            woken.insert((taken.payment_id.as_str(), ReturnWaits::SplitPayment.word()));
+    let in_doubt =
+        |set: &WorkingSet, id: &PaymentId| set.payments.get(id).is_some_and(Payment::is_in_doubt);
+    let mut woken: BTreeSet<(&PaymentId, &str)> = BTreeSet::new();
+    for id in rows.asked.iter().copied().chain(rows.settled.iter().map(|one| one.payment_id)) {
+        if in_doubt(before, id) && !in_doubt(after, id) {
+            woken.insert((id, ReturnWaits::OriginalInDoubt.word()));
         }
     }
-    if !woken.is_empty() {
-        let (payments, whys): (Vec<&str>, Vec<&str>) = woken.into_iter().unzip();
-        let query = sqlx::query(sql!("wake_returns")).bind(payments).bind(whys).bind(at);
-        query.bind(WOKEN_MAX).execute(&mut **tx).await?;
-    }
+    let by_hand = rows.taken_back.iter().filter(|taken| taken.return_id.is_none());
+    woken.extend(by_hand.map(|taken| (&taken.payment_id, ReturnWaits::SplitPayment.word())));
+    let woken: Vec<_> = woken.into_iter().collect();
+    store!(tx, "wake_returns", for (payment_id, why) in woken {
+        payment_id: payment_id.as_str(),
+        why: *why,
+        woken_at => at,
+        most => WOKEN_MAX,
+    });
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! Charges, refunds, holds, lots, watermarks. After the ledger, which the charges are checked by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::rows::Rows;
 use super::{expect_rows, micros};
-use crate::domain::effect::Effect;
-use crate::domain::ids::{AccountId, AllocationId};
+use crate::domain::ids::AllocationId;
 use crate::domain::money::Money;
-use crate::domain::usage::{Charged, Hold, Lot, LotMove, Refunded};
+use crate::domain::usage::{Hold, Lot, LotMove};
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, sql};
+use crate::store::{StoreError, Tx};
 
 /// Up to when the records of a partition are complete.
 #[derive(Debug, Clone)]
@@ -26,162 +26,92 @@ pub(super) async fn all(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     watermarks: &[WatermarkRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    consumptions(tx, effects).await?;
+    consumptions(tx, rows).await?;
     for row in watermarks {
-        sqlx::query(sql!("upsert_watermarks"))
-            .bind(&row.topic)
-            .bind(row.partition)
-            .bind(row.complete_through)
-            .bind(at)
-            .bind(row.claims_until)
-            .execute(&mut **tx)
-            .await?;
+        let query = bound!("upsert_watermarks", {
+            topic => &row.topic,
+            partition => row.partition,
+            complete_through => row.complete_through,
+            updated_at => at,
+            claims_until => row.claims_until,
+        });
+        query.execute(&mut **tx).await?;
     }
     if !after.usage.keeps_lots {
         return Ok(());
     }
-    charges(tx, effects, at).await?;
-    refunds(tx, effects, at).await?;
-    holds(tx, effects).await?;
-    lots(tx, before, after, effects, at).await
+    charges(tx, rows, at).await?;
+    refunds(tx, rows, at).await?;
+    holds(tx, rows).await?;
+    lots(tx, before, after, rows, at).await
 }
 
-async fn charges(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Result<(), StoreError> {
-    let mut all: Vec<&Charged> = Vec::new();
-    for effect in effects {
-        if let Effect::Charge(charged) = effect {
-            all.push(charged);
-        }
-    }
-    if all.is_empty() {
-        return Ok(());
-    }
-    let amounts = all.iter().map(|c| micros(c.charge.amount)).collect::<Result<Vec<_>, _>>()?;
-    let uncovered = all.iter().map(|c| micros(c.uncovered)).collect::<Result<Vec<_>, _>>()?;
-    let hold = |c: &&Charged| c.charge.hold_id.as_ref().map(|id| id.to_string());
-    sqlx::query(sql!("insert_charges"))
-        .bind(all.iter().map(|c| c.charge.account_id.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|c| c.charge.usage_id.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|c| c.id.0).collect::<Vec<_>>())
-        .bind(all.iter().map(|c| c.charge.amount.code()).collect::<Vec<_>>())
-        .bind(amounts)
-        .bind(uncovered)
-        .bind(all.iter().map(|c| c.charge.kind.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(hold).collect::<Vec<_>>())
-        .bind(all.iter().map(|c| c.charge.occurred_at).collect::<Vec<_>>())
-        .bind(all.iter().map(|c| c.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+async fn charges(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let charges = &rows.charges;
+    store!(tx, "insert_charges", for c in charges {
+        account_id: c.charge.account_id.as_str(),
+        usage_id: c.charge.usage_id.as_str(),
+        charge_id: c.id.0,
+        currency: c.charge.amount.code(),
+        amount: micros(c.charge.amount)?,
+        uncovered: micros(c.uncovered)?,
+        kind: c.charge.kind.as_str(),
+        hold_id: c.charge.hold_id.as_ref().map(|id| id.as_str()),
+        occurred_at: c.charge.occurred_at,
+        ledger_transaction_id: c.ledger_transaction_id.map(|id| id.0),
+        charged_at => at,
+    });
     Ok(())
 }
 
-async fn refunds(tx: &mut Tx<'_>, effects: &[Effect], at: DateTime<Utc>) -> Result<(), StoreError> {
-    let mut all: Vec<&Refunded> = Vec::new();
-    for effect in effects {
-        if let Effect::Refund(refunded) = effect {
-            all.push(refunded);
-        }
-    }
-    if all.is_empty() {
-        return Ok(());
-    }
-    let amounts = all.iter().map(|r| micros(r.refund.amount)).collect::<Result<Vec<_>, _>>()?;
-    sqlx::query(sql!("insert_refunds"))
-        .bind(all.iter().map(|r| r.refund.account_id.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.refund.refund_id.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.id.0).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.refund.usage_id.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|r| r.refund.amount.code()).collect::<Vec<_>>())
-        .bind(amounts)
-        .bind(all.iter().map(|r| r.ledger_transaction_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(at)
-        .execute(&mut **tx)
-        .await?;
+async fn refunds(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let refunds = &rows.refunds;
+    store!(tx, "insert_refunds", for r in refunds {
+        account_id: r.refund.account_id.as_str(),
+        refund_id: r.refund.refund_id.as_str(),
+        refund_number: r.id.0,
+        usage_id: r.refund.usage_id.as_str(),
+        currency: r.refund.amount.code(),
+        amount: micros(r.refund.amount)?,
+        posting: r.ledger_transaction_id.map(|id| id.0),
+        refunded_at => at,
+    });
     Ok(())
 }
 
-/// What an effect takes from lots or gives them back: by which id, whose, and how much.
-fn consumed(effect: &Effect) -> Option<(i64, &AccountId, &[LotMove])> {
-    if let Effect::Charge(c) = effect {
-        Some((c.id.0, &c.charge.account_id, &c.burnt))
-    } else if let Effect::Refund(r) = effect {
-        Some((r.id.0, &r.refund.account_id, &r.moves))
-    } else if let Effect::Reverse(r) = effect {
-        Some((r.id.0, &r.account_id, &r.moves))
-    } else if let Effect::ClearDebt { account_id, cleared } = effect {
-        Some((cleared.lot_id.0, account_id, std::slice::from_ref(cleared)))
-    } else {
-        None
-    }
-}
-
-async fn consumptions(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
-    let (mut causes, mut lots, mut kinds) = (vec![], vec![], vec![]);
-    let (mut accounts, mut amounts) = (vec![], vec![]);
-    for effect in effects {
-        let Some((cause, account_id, moves)) = consumed(effect) else { continue };
-        for (lot_id, kind, burnt) in signed(moves)? {
-            causes.push(cause);
-            lots.push(lot_id.0);
-            kinds.push(kind);
-            accounts.push(account_id.as_str());
-            amounts.push(burnt);
-        }
-    }
-    if causes.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql!("insert_consumptions"))
-        .bind(causes)
-        .bind(lots)
-        .bind(kinds)
-        .bind(accounts)
-        .bind(amounts)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
-/// One row for each lot and kind; positive where the lot becomes less.
-fn signed(moves: &[LotMove]) -> Result<Vec<(AllocationId, &'static str, i64)>, StoreError> {
-    let one = |moved: &LotMove| {
-        let amount = if moved.kind.burns() { moved.amount } else { moved.amount.negated() };
-        Ok((moved.lot_id, moved.kind.word(), micros(amount)?))
+async fn consumptions(tx: &mut Tx<'_>, rows: &Rows<'_>) -> Result<(), StoreError> {
+    let moves = &rows.consumptions;
+    // Positive where the lot becomes less.
+    let burnt = |moved: &LotMove| {
+        micros(if moved.kind.burns() { moved.amount } else { moved.amount.negated() })
     };
-    moves.iter().map(one).collect()
+    store!(tx, "insert_consumptions", for (cause, account_id, moved) in moves {
+        cause_id: *cause,
+        lot_id: moved.lot_id.0,
+        kind: moved.kind.word(),
+        account_id: account_id.as_str(),
+        amount: burnt(moved)?,
+    });
+    Ok(())
 }
 
-async fn holds(tx: &mut Tx<'_>, effects: &[Effect]) -> Result<(), StoreError> {
-    // The last word on each hold counts.
-    let mut last: BTreeMap<_, &Hold> = BTreeMap::new();
-    for effect in effects {
-        if let Effect::SetHold(hold) = effect {
-            last.insert((&hold.account_id, &hold.hold_id), hold);
-        }
-    }
-    if last.is_empty() {
-        return Ok(());
-    }
-    let all = || last.values();
-    let amounts = all().map(|hold| micros(hold.amount)).collect::<Result<Vec<_>, _>>()?;
-    let released = all().map(|hold| micros(hold.released)).collect::<Result<Vec<_>, _>>()?;
-    sqlx::query(sql!("upsert_holds"))
-        .bind(all().map(|hold| hold.account_id.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|hold| hold.hold_id.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|hold| hold.amount.code()).collect::<Vec<_>>())
-        .bind(amounts)
-        .bind(released)
-        .bind(all().map(|hold| hold.state.word()).collect::<Vec<_>>())
-        .bind(all().map(|hold| hold.placed_at).collect::<Vec<_>>())
-        .bind(all().map(|hold| hold.told_at).collect::<Vec<_>>())
-        .bind(all().map(|hold| hold.ended_at).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
+async fn holds(tx: &mut Tx<'_>, rows: &Rows<'_>) -> Result<(), StoreError> {
+    let holds: Vec<&Hold> = rows.holds.values().copied().collect();
+    store!(tx, "upsert_holds", for hold in holds {
+        account_id: hold.account_id.as_str(),
+        hold_id: hold.hold_id.as_str(),
+        currency: hold.amount.code(),
+        amount: micros(hold.amount)?,
+        released: micros(hold.released)?,
+        state: hold.state.word(),
+        placed_at: hold.placed_at,
+        told_at: hold.told_at,
+        ended_at: hold.ended_at,
+    });
     Ok(())
 }
 
@@ -194,41 +124,35 @@ async fn lots(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
-    effects: &[Effect],
+    rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut earlier: HashMap<AllocationId, [Money; 4]> = HashMap::new();
     for lot in before.usage.lots.values().flatten() {
         earlier.insert(lot.id, sums_of(lot));
     }
-    for effect in effects {
-        if let Effect::Allocate(opened) = effect {
-            let cleared = opened.amount.sub(opened.lot_remaining);
-            let cleared = cleared.map_err(|_| StoreError::Corrupt("a lot"))?;
-            let zero = Money::zero(opened.amount.currency());
-            earlier.insert(opened.id, [opened.lot_remaining, cleared, zero, zero]);
-        }
+    for opened in &rows.allocations {
+        let cleared = opened.amount.sub(opened.lot_remaining);
+        let cleared = cleared.map_err(|_| StoreError::Corrupt("a lot"))?;
+        let zero = Money::zero(opened.amount.currency());
+        earlier.insert(opened.id, [opened.lot_remaining, cleared, zero, zero]);
     }
-    let (mut ids, mut was, mut now, mut cleared) = (vec![], vec![], vec![], vec![]);
-    let (mut reversed, mut clawed_back) = (vec![], vec![]);
-    let mut all: Vec<&Lot> = after.usage.lots.values().flatten().collect();
-    all.sort_by_key(|lot| lot.id);
-    for lot in all {
+    let mut changed: Vec<(Money, &Lot)> = Vec::new();
+    for lot in after.usage.lots.values().flatten() {
         let before = earlier.get(&lot.id).ok_or(StoreError::Corrupt("a lot from nowhere"))?;
         if *before != sums_of(lot) {
-            ids.push(lot.id.0);
-            was.push(micros(before[0])?);
-            reversed.push(micros(lot.reversed)?);
-            clawed_back.push(micros(lot.clawed_back)?);
-            now.push(micros(lot.remaining)?);
-            cleared.push(micros(lot.debt_cleared)?);
+            changed.push((before[0], lot));
         }
     }
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let count = ids.len();
-    let query = sqlx::query(sql!("update_lots")).bind(ids).bind(was).bind(now).bind(cleared);
-    let query = query.bind(reversed).bind(clawed_back).bind(at);
-    expect_rows(query.execute(&mut **tx).await?.rows_affected(), count, "a lot")
+    changed.sort_by_key(|(_, lot)| lot.id);
+    let done = store!(tx, "update_lots", for (was, lot) in changed {
+        lot_id: lot.id.0,
+        was: micros(*was)?,
+        remaining: micros(lot.remaining)?,
+        debt_cleared: micros(lot.debt_cleared)?,
+        reversed: micros(lot.reversed)?,
+        clawed_back: micros(lot.clawed_back)?,
+        at => at,
+    });
+    expect_rows(done, changed.len(), "a lot")
 }

@@ -1,8 +1,7 @@
 //! Accounts and balances. Index of each read: see the head of its SQL file.
 
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
 use super::invoices::{self, InvoiceRow};
 use super::payments::{self, PaymentFilter, PaymentRow};
@@ -30,7 +29,7 @@ const SHOWN: i64 = 10;
 /// Lots shown of one account; older ones are mostly used up.
 const LOTS_MAX: i64 = 50;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct AccountRow {
     pub account_id: String,
     pub name: Option<String>,
@@ -65,49 +64,57 @@ pub struct AccountView {
     pub balances: Vec<BalanceRow>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct LearnedPayer {
-    pub payer_account: String,
-    pub confirmations: i32,
-    pub last_used_on: Day,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct LearnedPayer with (privacy: Privacy) {
+        pub payer_account: String = |row, column| Ok(privacy.text(row.try_get(column)?)),
+        pub confirmations: i32,
+        pub last_used_on: Day,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct UnallocatedSum {
-    pub currency: String,
-    pub payments: i64,
-    pub unallocated: String,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct UnallocatedSum {
+        pub currency: String,
+        pub payments: i64,
+        pub unallocated: String = sum,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct BalanceRow {
-    pub account_id: String,
-    pub currency: String,
-    pub balance: String,
-    pub credit_limit: Option<String>,
-    /// What live holds set aside.
-    pub held: String,
-    /// Balance less holds plus credit limit.
-    pub usable: String,
-    /// None where only a credit limit is known.
-    pub updated_at: Option<At>,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct BalanceRow {
+        pub account_id: String,
+        pub currency: String,
+        pub balance: String = |row, _| amount(row, "amount"),
+        pub credit_limit: Option<String> = optional_amount,
+        /// What live holds set aside.
+        pub held: String = amount,
+        /// Balance less holds plus credit limit.
+        pub usable: String = amount,
+        /// None where only a credit limit is known.
+        pub updated_at: Option<At>,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct LotRow {
-    pub lot_id: i64,
-    pub invoice_id: String,
-    pub payment_id: String,
-    pub currency: String,
-    pub amount: String,
-    pub remaining: String,
-    /// What went back of it.
-    pub reversed: String,
-    /// Of that, what had been spent and is owed.
-    pub clawed_back: String,
-    pub held: String,
-    pub opened_at: At,
-    pub closed_at: Option<At>,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct LotRow {
+        pub lot_id: i64,
+        pub invoice_id: String,
+        pub payment_id: String,
+        pub currency: String,
+        pub amount: String = amount,
+        pub remaining: String = amount,
+        /// What went back of it.
+        pub reversed: String = amount,
+        /// Of that, what had been spent and is owed.
+        pub clawed_back: String = amount,
+        pub held: String = amount,
+        pub opened_at: At,
+        pub closed_at: Option<At>,
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -120,19 +127,18 @@ pub struct BalanceView {
     pub holds: Vec<HoldRow>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct HoldRow {
-    pub hold_id: String,
-    pub currency: String,
-    /// What is still held.
-    pub held: String,
-    pub placed_at: At,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct HoldRow {
+        pub hold_id: String,
+        pub currency: String,
+        /// What is still held.
+        pub held: String = amount,
+        pub placed_at: At,
+    }
 }
 
 /// Customers in the order of their ids; of a name, those that have all its words.
-///
-/// # Errors
-/// What the database says.
 pub async fn list(pool: &PgPool, name: Option<&str>, page: &Page) -> Result<Listed<AccountRow>> {
     if let Some(name) = name {
         return named(pool, &Words::new(name), page).await;
@@ -142,8 +148,7 @@ pub async fn list(pool: &PgPool, name: Option<&str>, page: &Page) -> Result<List
 }
 
 async fn next(pool: &PgPool, after: Option<&str>, limit: i64) -> Result<Vec<AccountRow>> {
-    let rows = sqlx::query(LIST).bind(after).bind(limit).fetch_all(pool).await?;
-    rows.iter().map(account_row).collect()
+    sqlx::query_as(LIST).bind(after).bind(limit).fetch_all(pool).await
 }
 
 /// Names are compared as people read them, so each is looked at; a page looks at so many only.
@@ -171,33 +176,14 @@ async fn named(pool: &PgPool, words: &Words, page: &Page) -> Result<Listed<Accou
     }
 }
 
-fn account_row(row: &PgRow) -> Result<AccountRow> {
-    Ok(AccountRow {
-        account_id: row.try_get("account_id")?,
-        name: row.try_get("name")?,
-        closed_at: row.try_get("closed_at")?,
-        created_at: row.try_get("created_at")?,
-        updated_at: row.try_get("updated_at")?,
-    })
-}
-
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<AccountView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
     };
-    let balances = rows_of(pool, BALANCES_OF, id, balance_row).await?;
+    let balances = rows_of(pool, BALANCES_OF, id).await?;
     let of_account = PaymentFilter { account: Some(id.to_owned()), ..PaymentFilter::default() };
     let last = Page { after: None, limit: SHOWN };
-    let learned = |row: &PgRow| {
-        let payer_account: String = row.try_get("payer_account")?;
-        Ok(LearnedPayer {
-            payer_account: privacy.text(&payer_account),
-            confirmations: row.try_get("confirmations")?,
-            last_used_on: row.try_get("last_used_on")?,
-        })
-    };
+    let learned = sqlx::query(LEARNED).bind(id).fetch_all(pool).await?;
     Ok(Some(AccountView {
         account_id: row.try_get("account_id")?,
         name: row.try_get("name")?,
@@ -209,39 +195,19 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Ac
         masked: privacy.is_masked(),
         payer_accounts: privacy.each(row.try_get("payer_accounts")?),
         virtual_accounts: privacy.each(row.try_get("virtual_accounts")?),
-        learned_payers: rows_of(pool, LEARNED, id, learned).await?,
+        learned_payers: learned
+            .iter()
+            .map(|row| LearnedPayer::of(row, privacy))
+            .collect::<Result<_>>()?,
         awaiting_payment: row.try_get("awaiting_payment")?,
         open_invoices: invoices::open(pool, id, SHOWN).await?,
         last_payments: payments::list(pool, &of_account, &last).await?.items,
-        unallocated: rows_of(pool, UNALLOCATED, id, unallocated).await?,
+        unallocated: rows_of(pool, UNALLOCATED, id).await?,
         balances,
     }))
 }
 
-fn unallocated(row: &PgRow) -> Result<UnallocatedSum> {
-    Ok(UnallocatedSum {
-        currency: row.try_get("currency")?,
-        payments: row.try_get("payments")?,
-        unallocated: sum(row, "unallocated")?,
-    })
-}
-
-fn balance_row(row: &PgRow) -> Result<BalanceRow> {
-    Ok(BalanceRow {
-        account_id: row.try_get("account_id")?,
-        currency: row.try_get("currency")?,
-        balance: amount(row, "amount")?,
-        credit_limit: optional_amount(row, "credit_limit")?,
-        held: amount(row, "held")?,
-        usable: amount(row, "usable")?,
-        updated_at: row.try_get("updated_at")?,
-    })
-}
-
 /// Balances of all accounts; the cursor is `ACCOUNT/CURRENCY`.
-///
-/// # Errors
-/// What the database says.
 pub async fn balances(
     pool: &PgPool,
     currency: Option<&str>,
@@ -252,53 +218,23 @@ pub async fn balances(
         (account.to_owned(), currency.to_owned())
     });
     let (after_account, after_currency) = after.unzip();
-    let rows = sqlx::query(BALANCES)
+    let items = sqlx::query_as(BALANCES)
         .bind(after_account)
         .bind(after_currency)
         .bind(currency)
         .bind(page.fetch())
         .fetch_all(pool)
         .await?;
-    let items = rows.iter().map(balance_row).collect::<Result<_>>()?;
     Ok(Listed::page(items, page, |row: &BalanceRow| format!("{}/{}", row.account_id, row.currency)))
 }
 
-/// # Errors
-/// What the database says.
 pub async fn balance(pool: &PgPool, account_id: &str) -> Result<Option<BalanceView>> {
     let known = sqlx::query(SHOW).bind(account_id).fetch_optional(pool).await?;
     if known.is_none() {
         return Ok(None);
     }
-    let balances = rows_of(pool, BALANCES_OF, account_id, balance_row).await?;
-    let rows = sqlx::query(LOTS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
-    let lots = rows.iter().map(lot_row).collect::<Result<_>>()?;
-    let rows = sqlx::query(HOLDS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
-    let holds = rows.iter().map(hold_row).collect::<Result<_>>()?;
+    let balances = rows_of(pool, BALANCES_OF, account_id).await?;
+    let lots = sqlx::query_as(LOTS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
+    let holds = sqlx::query_as(HOLDS_OF).bind(account_id).bind(LOTS_MAX).fetch_all(pool).await?;
     Ok(Some(BalanceView { account_id: account_id.to_owned(), balances, lots, holds }))
-}
-
-fn hold_row(row: &PgRow) -> Result<HoldRow> {
-    Ok(HoldRow {
-        hold_id: row.try_get("hold_id")?,
-        currency: row.try_get("currency")?,
-        held: amount(row, "held")?,
-        placed_at: row.try_get("placed_at")?,
-    })
-}
-
-fn lot_row(row: &PgRow) -> Result<LotRow> {
-    Ok(LotRow {
-        lot_id: row.try_get("lot_id")?,
-        invoice_id: row.try_get("invoice_id")?,
-        payment_id: row.try_get("payment_id")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        remaining: amount(row, "remaining")?,
-        reversed: amount(row, "reversed")?,
-        clawed_back: amount(row, "clawed_back")?,
-        held: amount(row, "held")?,
-        opened_at: row.try_get("opened_at")?,
-        closed_at: row.try_get("closed_at")?,
-    })
 }

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result};
@@ -19,7 +18,7 @@ const REVISIONS: &str = sql!("views_dead_letter_revisions");
 const BLOCKS: &str = sql!("views_dead_letter_blocks");
 const ACTS: &str = sql!("views_dead_letter_acts");
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct GroupRow {
     pub code: String,
     pub topic: String,
@@ -42,11 +41,12 @@ pub struct LetterFilter {
     pub status: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct LetterRow {
     pub dead_letter_id: i64,
     pub topic: String,
     pub partition: i32,
+    #[sqlx(rename = "record_offset")]
     pub offset: i64,
     pub code: String,
     pub message: String,
@@ -65,8 +65,9 @@ pub struct LetterRow {
 }
 
 /// The record as it was received; bytes, because it may be anything.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct LetterView {
+    #[sqlx(flatten)]
     pub row: LetterRow,
     pub record_timestamp: Option<At>,
     pub record_key: Option<Vec<u8>>,
@@ -74,13 +75,16 @@ pub struct LetterView {
     /// `[{"name": …, "value_hex": …}]`.
     pub record_headers: String,
     /// The oldest first; the last one counts. Empty: it is as it came.
+    #[sqlx(skip)]
     pub revisions: Vec<RevisionRow>,
+    #[sqlx(skip)]
     pub blocks: Blocks,
+    #[sqlx(skip)]
     pub acts: Vec<ActRow>,
 }
 
 /// An edit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct RevisionRow {
     pub revision: i32,
     pub record_value: Option<Vec<u8>>,
@@ -90,7 +94,7 @@ pub struct RevisionRow {
 }
 
 /// What stands behind the letter.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, FromRow)]
 pub struct Blocks {
     /// Later open letters of its key.
     pub later_letters: i64,
@@ -98,7 +102,7 @@ pub struct Blocks {
     pub waiting_commands: i64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct ActRow {
     pub act: String,
     pub operator: String,
@@ -111,21 +115,8 @@ pub struct ActRow {
     pub after: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn groups(pool: &PgPool) -> Result<Vec<GroupRow>> {
-    let rows = sqlx::query(GROUPS).fetch_all(pool).await?;
-    let group = |row: &PgRow| {
-        Ok(GroupRow {
-            code: row.try_get("code")?,
-            topic: row.try_get("topic")?,
-            shape: row.try_get("shape")?,
-            letters: row.try_get("letters")?,
-            oldest: row.try_get("oldest")?,
-            newest: row.try_get("newest")?,
-        })
-    };
-    rows.iter().map(group).collect()
+    sqlx::query_as(GROUPS).fetch_all(pool).await
 }
 
 /// # Errors
@@ -137,7 +128,7 @@ pub async fn list(
     page: &Page,
 ) -> Result<Listed<LetterRow>> {
     let open = filter.status.as_deref() == Some(LetterState::Open.word());
-    let mut query = sqlx::query(if open { OPEN } else { LIST })
+    let mut query = sqlx::query_as(if open { OPEN } else { LIST })
         .bind(after)
         .bind(&filter.code)
         .bind(&filter.topic)
@@ -148,60 +139,22 @@ pub async fn list(
     if !open {
         query = query.bind(&filter.status);
     }
-    let rows = query.fetch_all(pool).await?;
-    let items = rows.iter().map(letter_row).collect::<Result<_>>()?;
+    let items = query.fetch_all(pool).await?;
     Ok(Listed::page(items, page, |row: &LetterRow| row.dead_letter_id.to_string()))
 }
 
-pub(super) fn letter_row(row: &PgRow) -> Result<LetterRow> {
-    Ok(LetterRow {
-        dead_letter_id: row.try_get("dead_letter_id")?,
-        topic: row.try_get("topic")?,
-        partition: row.try_get("partition")?,
-        offset: row.try_get("record_offset")?,
-        code: row.try_get("code")?,
-        message: row.try_get("message")?,
-        attempts: row.try_get("attempts")?,
-        source: row.try_get("source")?,
-        message_id: row.try_get("message_id")?,
-        named_source: row.try_get("named_source")?,
-        named_id: row.try_get("named_id")?,
-        first_failed_at: row.try_get("first_failed_at")?,
-        last_failed_at: row.try_get("last_failed_at")?,
-        status: row.try_get("status")?,
-        resolved_at: row.try_get("resolved_at")?,
-        resolution: row.try_get("resolution")?,
-    })
-}
-
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: i64) -> Result<Option<LetterView>> {
-    let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
-        return Ok(None);
-    };
-    let revisions = sqlx::query(REVISIONS).bind(id).fetch_all(pool).await?;
-    let blocks = sqlx::query(BLOCKS).bind(id).fetch_one(pool).await?;
-    let acts = sqlx::query(ACTS).bind(id).fetch_all(pool).await?;
+    let letter: Option<LetterView> = sqlx::query_as(SHOW).bind(id).fetch_optional(pool).await?;
+    let Some(letter) = letter else { return Ok(None) };
     Ok(Some(LetterView {
-        row: letter_row(&row)?,
-        record_timestamp: row.try_get("record_timestamp")?,
-        record_key: row.try_get("record_key")?,
-        record_value: row.try_get("record_value")?,
-        record_headers: row.try_get("record_headers")?,
-        revisions: revisions.iter().map(revision_row).collect::<Result<_>>()?,
-        blocks: Blocks {
-            later_letters: blocks.try_get("later_letters")?,
-            waiting_commands: blocks.try_get("waiting_commands")?,
-        },
-        acts: acts.iter().map(act_row).collect::<Result<_>>()?,
+        revisions: sqlx::query_as(REVISIONS).bind(id).fetch_all(pool).await?,
+        blocks: sqlx::query_as(BLOCKS).bind(id).fetch_one(pool).await?,
+        acts: sqlx::query_as(ACTS).bind(id).fetch_all(pool).await?,
+        ..letter
     }))
 }
 
 /// Record keys of the newest open letters, each once; those that are text.
-///
-/// # Errors
-/// What the database says.
 pub async fn open_keys(pool: &PgPool) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for row in sqlx::query(OPEN_KEYS).fetch_all(pool).await? {
@@ -210,27 +163,4 @@ pub async fn open_keys(pool: &PgPool) -> Result<Vec<String>> {
         keys.extend(text.filter(|key| !keys.contains(key)));
     }
     Ok(keys)
-}
-
-fn revision_row(row: &PgRow) -> Result<RevisionRow> {
-    Ok(RevisionRow {
-        revision: row.try_get("revision")?,
-        record_value: row.try_get("record_value")?,
-        operator: row.try_get("operator")?,
-        reason: row.try_get("reason")?,
-        made_at: row.try_get("made_at")?,
-    })
-}
-
-fn act_row(row: &PgRow) -> Result<ActRow> {
-    Ok(ActRow {
-        act: row.try_get("act")?,
-        operator: row.try_get("operator")?,
-        reason: row.try_get("reason")?,
-        outcome: row.try_get("outcome")?,
-        code: row.try_get("code")?,
-        acted_at: row.try_get("acted_at")?,
-        before: row.try_get("before")?,
-        after: row.try_get("after")?,
-    })
 }

@@ -95,8 +95,6 @@ struct Candidates {
     accounts: BTreeSet<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn find(pool: &PgPool, search: &Search) -> Result<Results> {
     let mut candidates = Candidates::default();
     for reading in &search.words {

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{Connection, FromRow, Row};
 
 use super::Result;
 use super::status::BlockingSession;
@@ -26,7 +26,7 @@ const PARTITIONS: &str = sql!("views_health_partitions");
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct ServerFacts {
     pub version_number: i32,
     pub version: String,
@@ -42,8 +42,9 @@ pub struct ServerFacts {
 }
 
 /// What the role may do with one append-only table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct TablePrivileges {
+    #[sqlx(rename = "table_name")]
     pub table: String,
     pub exists: bool,
     /// SELECT and INSERT; None when role or table is missing.
@@ -57,7 +58,7 @@ pub struct TablePrivileges {
 }
 
 /// A partition that does not flow, or what a log did and nobody has settled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct PartitionFact {
     pub found: String,
     /// It does not flow now.
@@ -93,49 +94,18 @@ impl Examined {
         Ok(Self { connection })
     }
 
-    /// # Errors
-    /// What the database says.
     pub async fn server(&mut self) -> Result<ServerFacts> {
-        let row = sqlx::query(SERVER).fetch_one(&mut self.connection).await?;
-        Ok(ServerFacts {
-            version_number: row.try_get("version_number")?,
-            version: row.try_get("version")?,
-            synchronous_commit: row.try_get("synchronous_commit")?,
-            fsync: row.try_get("fsync")?,
-            full_page_writes: row.try_get("full_page_writes")?,
-            encoding: row.try_get("encoding")?,
-            in_recovery: row.try_get("in_recovery")?,
-            session_kept: row.try_get("session_kept")?,
-            now: row.try_get("now")?,
-        })
+        sqlx::query_as(SERVER).fetch_one(&mut self.connection).await
     }
 
-    /// # Errors
-    /// What the database says.
     pub async fn privileges(&mut self, role: &str) -> Result<Vec<TablePrivileges>> {
-        let rows = sqlx::query(PRIVILEGES).bind(role).fetch_all(&mut self.connection).await?;
-        let table = |row: &sqlx::postgres::PgRow| {
-            Ok(TablePrivileges {
-                table: row.try_get("table_name")?,
-                exists: row.try_get("exists")?,
-                may_write: row.try_get("may_write")?,
-                may_change: row.try_get("may_change")?,
-                role_exists: row.try_get("role_exists")?,
-                role_is_superuser: row.try_get("role_is_superuser")?,
-                may_become: row.try_get("may_become")?,
-            })
-        };
-        rows.iter().map(table).collect()
+        sqlx::query_as(PRIVILEGES).bind(role).fetch_all(&mut self.connection).await
     }
 
     /// # Errors
     /// What the database says; also when it is not migrated.
     pub async fn partitions(&mut self) -> Result<Vec<PartitionFact>> {
-        let rows = sqlx::query(PARTITIONS).fetch_all(&mut self.connection).await?;
-        let fact = |row: &sqlx::postgres::PgRow| {
-            Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("held")? })
-        };
-        rows.iter().map(fact).collect()
+        sqlx::query_as(PARTITIONS).fetch_all(&mut self.connection).await
     }
 
     /// Where each partition stands.
@@ -152,7 +122,7 @@ impl Examined {
     /// What the database says; also when it is not migrated.
     pub async fn future_statements(&mut self) -> Result<Vec<String>> {
         let rows = sqlx::query(FUTURE).fetch_all(&mut self.connection).await?;
-        let words = |row: &sqlx::postgres::PgRow| {
+        let words = |row: &PgRow| {
             let (id, of): (&str, &str) =
                 (row.try_get("statement_id")?, row.try_get("bank_account")?);
             let through: super::time::At = row.try_get("complete_through")?;
@@ -167,7 +137,7 @@ impl Examined {
     /// What the database says; also when it is not migrated.
     pub async fn relay(&mut self) -> Result<Vec<PartitionFact>> {
         let rows = sqlx::query(RELAY).fetch_all(&mut self.connection).await?;
-        let fact = |row: &sqlx::postgres::PgRow| {
+        let fact = |row: &PgRow| {
             let kind: &str = row.try_get("kind")?;
             Ok(PartitionFact { found: row.try_get("found")?, held: kind == "held" })
         };
@@ -180,19 +150,15 @@ impl Examined {
     /// What the database says; also when it is not migrated.
     pub async fn failing(&mut self) -> Result<Vec<PartitionFact>> {
         let rows = sqlx::query(FAILING).fetch_all(&mut self.connection).await?;
-        let fact = |row: &sqlx::postgres::PgRow| {
+        let fact = |row: &PgRow| {
             Ok(PartitionFact { found: row.try_get("found")?, held: row.try_get("kills")? })
         };
         rows.iter().map(fact).collect()
     }
 
     /// Sessions that hold locks for which others wait.
-    ///
-    /// # Errors
-    /// What the database says.
     pub async fn blocking(&mut self) -> Result<Vec<BlockingSession>> {
-        let rows = sqlx::query(BLOCKING).fetch_all(&mut self.connection).await?;
-        rows.iter().map(super::status::blocking).collect()
+        sqlx::query_as(BLOCKING).fetch_all(&mut self.connection).await
     }
 
     /// Whether a watermark of that topic was ever seen.
@@ -204,8 +170,6 @@ impl Examined {
         query.fetch_one(&mut self.connection).await?.try_get("ever")
     }
 
-    /// # Errors
-    /// What the database says.
     pub async fn migrations(&mut self) -> Result<MigrationFacts> {
         let present = sqlx::query(HAS_MIGRATIONS).fetch_one(&mut self.connection).await?;
         let mut applied = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
 use super::steps_back::{self, ReversalRow};
 use super::time::{At, Day};
@@ -28,21 +28,23 @@ pub struct InvoiceFilter {
     pub reference: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct InvoiceRow {
-    pub invoice_id: String,
-    pub account_id: String,
-    pub name: String,
-    pub currency: String,
-    pub amount: String,
-    /// Zero once it is voided: nobody owes it any more.
-    pub amount_due: String,
-    #[serde(rename = "state")]
-    pub status: String,
-    pub payment_reference: String,
-    pub due_date: Option<Day>,
-    pub created_at: At,
-    pub sent_at: Option<At>,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct InvoiceRow {
+        pub invoice_id: String,
+        pub account_id: String,
+        pub name: String,
+        pub currency: String,
+        pub amount: String = amount,
+        /// Zero once it is voided: nobody owes it any more.
+        pub amount_due: String = amount_due,
+        #[serde(rename = "state")]
+        pub status: String,
+        pub payment_reference: String,
+        pub due_date: Option<Day>,
+        pub created_at: At,
+        pub sent_at: Option<At>,
+    }
 }
 
 /// One step of an invoice's life.
@@ -67,23 +69,23 @@ pub struct InvoiceView {
     pub reversals: Vec<ReversalRow>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct AllocationRow {
-    pub allocation_id: i64,
-    pub payment_id: String,
-    pub invoice_id: String,
-    pub account_id: String,
-    pub currency: String,
-    pub amount: String,
-    /// What went back of it since.
-    pub reversed: String,
-    pub rule: String,
-    pub allocated_at: At,
-    pub reversed_at: Option<At>,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct AllocationRow {
+        pub allocation_id: i64,
+        pub payment_id: String,
+        pub invoice_id: String,
+        pub account_id: String,
+        pub currency: String,
+        pub amount: String = amount,
+        /// What went back of it since.
+        pub reversed: String = amount,
+        pub rule: String,
+        pub allocated_at: At,
+        pub reversed_at: Option<At>,
+    }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &InvoiceFilter,
@@ -91,7 +93,7 @@ pub async fn list(
 ) -> Result<Listed<InvoiceRow>> {
     if let Some(reference) = &filter.reference {
         let ids = referred(pool, reference).await?;
-        let rows = sqlx::query(THESE)
+        let items = sqlx::query_as(THESE)
             .bind(ids)
             .bind(&page.after)
             .bind(&filter.status)
@@ -99,81 +101,52 @@ pub async fn list(
             .bind(&filter.account)
             .fetch_all(pool)
             .await?;
-        let items = rows.iter().map(invoice_row).collect::<Result<_>>()?;
         return Ok(Listed::page(items, page, |row: &InvoiceRow| row.invoice_id.clone()));
     }
     let sql = match filter.account {
         Some(_) => BY_ACCOUNT,
         None => LIST,
     };
-    let mut query = sqlx::query(sql).bind(&page.after).bind(&filter.status).bind(page.fetch());
+    let mut query = sqlx::query_as(sql).bind(&page.after).bind(&filter.status).bind(page.fetch());
     if let Some(account) = &filter.account {
         query = query.bind(account);
     }
-    let rows = query.fetch_all(pool).await?;
-    let items = rows.iter().map(invoice_row).collect::<Result<_>>()?;
+    let items = query.fetch_all(pool).await?;
     Ok(Listed::page(items, page, |row: &InvoiceRow| row.invoice_id.clone()))
 }
 
 /// The invoices that a reference or a number names, however it is written.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn referred(pool: &PgPool, reference: &str) -> Result<Vec<String>> {
     let plain = normalise(reference);
     let key = upstream::fold(&plain).unwrap_or_default();
     let number = fold::fold(&plain);
-    let rows = sqlx::query(REFERRED)
+    sqlx::query_scalar(REFERRED)
         .bind(key)
         .bind(&number)
         .bind(reference.trim().to_ascii_uppercase())
         .bind(fold::is_digits(&number).then_some(&number))
         .fetch_all(pool)
-        .await?;
-    rows.iter().map(|row| row.try_get("invoice_id")).collect()
+        .await
 }
 
 /// A customer's invoices that await payment, the oldest first.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn open(pool: &PgPool, account_id: &str, most: i64) -> Result<Vec<InvoiceRow>> {
-    let rows = sqlx::query(OPEN).bind(account_id).bind(most).fetch_all(pool).await?;
-    rows.iter().map(invoice_row).collect()
+    sqlx::query_as(OPEN).bind(account_id).bind(most).fetch_all(pool).await
 }
 
-fn invoice_row(row: &PgRow) -> Result<InvoiceRow> {
-    let status: String = row.try_get("status")?;
-    let amount_due = if status == InvoiceStatus::Voided.word() {
-        difference(row, "amount", &["amount"])?
-    } else {
-        difference(row, "amount", &["allocated"])?
-    };
-    Ok(InvoiceRow {
-        invoice_id: row.try_get("invoice_id")?,
-        account_id: row.try_get("account_id")?,
-        name: row.try_get("name")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        amount_due,
-        status,
-        payment_reference: row.try_get("payment_reference")?,
-        due_date: row.try_get("due_date")?,
-        created_at: row.try_get("created_at")?,
-        sent_at: row.try_get("sent_at")?,
-    })
+fn amount_due(row: &PgRow, _column: &str) -> Result<String> {
+    let voided = row.try_get::<&str, _>("status")? == InvoiceStatus::Voided.word();
+    difference(row, "amount", &[if voided { "amount" } else { "allocated" }])
 }
 
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: &str) -> Result<Option<InvoiceView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
     };
-    let allocations = rows_of(pool, ALLOCATIONS, id, allocation_row).await?;
+    let allocations = rows_of(pool, ALLOCATIONS, id).await?;
     let reversals = steps_back::of_invoice(pool, id).await?;
     Ok(Some(InvoiceView {
-        row: invoice_row(&row)?,
+        row: InvoiceRow::from_row(&row)?,
         void_reason: row.try_get("void_reason")?,
         keep_until: row.try_get("keep_until")?,
         references: row.try_get("given")?,
@@ -225,22 +198,7 @@ fn push_stamps(row: &PgRow, stamps: &[(&str, &str)], steps: &mut Vec<Step>) -> R
     Ok(())
 }
 
-pub(super) fn allocation_row(row: &PgRow) -> Result<AllocationRow> {
-    Ok(AllocationRow {
-        allocation_id: row.try_get("allocation_id")?,
-        payment_id: row.try_get("payment_id")?,
-        invoice_id: row.try_get("invoice_id")?,
-        account_id: row.try_get("account_id")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        reversed: amount(row, "reversed")?,
-        rule: row.try_get("rule")?,
-        allocated_at: row.try_get("allocated_at")?,
-        reversed_at: row.try_get("reversed_at")?,
-    })
-}
-
 /// Allocations of an invoice, for the record that changed it.
 pub(super) async fn allocations(pool: &PgPool, invoice_id: &str) -> Result<Vec<AllocationRow>> {
-    rows_of(pool, ALLOCATIONS, invoice_id, allocation_row).await
+    rows_of(pool, ALLOCATIONS, invoice_id).await
 }

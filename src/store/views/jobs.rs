@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
 use super::time::At;
 use super::{Listed, Page, Result, cursor, decode, read_cursor};
@@ -12,17 +12,19 @@ use crate::store::sql;
 const JOBS: &str = sql!("views_jobs");
 const RUNS: &str = sql!("views_job_runs");
 
-/// A job with its latest run.
-#[derive(Debug, Clone, Serialize)]
-pub struct JobRow {
-    pub job: String,
-    pub paused_at: Option<At>,
-    pub paused_by: Option<String>,
-    pub pause_reason: Option<String>,
-    pub last: Option<RunRow>,
+row! {
+    /// A job with its latest run.
+    #[derive(Debug, Clone, Serialize)]
+    pub struct JobRow {
+        pub job: String,
+        pub paused_at: Option<At>,
+        pub paused_by: Option<String>,
+        pub pause_reason: Option<String>,
+        pub last: Option<RunRow> = last,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct RunRow {
     pub job: String,
     pub scheduled_for: At,
@@ -40,51 +42,24 @@ pub struct RunRow {
     pub summary: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn jobs(pool: &PgPool) -> Result<Vec<JobRow>> {
-    let rows = sqlx::query(JOBS).fetch_all(pool).await?;
-    let job = |row: &PgRow| {
-        let ran: Option<At> = row.try_get("scheduled_for")?;
-        Ok(JobRow {
-            job: row.try_get("job")?,
-            paused_at: row.try_get("paused_at")?,
-            paused_by: row.try_get("paused_by")?,
-            pause_reason: row.try_get("pause_reason")?,
-            last: if ran.is_some() { Some(run(row)?) } else { None },
-        })
-    };
-    rows.iter().map(job).collect()
+    sqlx::query_as(JOBS).fetch_all(pool).await
+}
+
+/// None for a job that has never run.
+fn last(row: &PgRow, _column: &str) -> Result<Option<RunRow>> {
+    let ran: Option<At> = row.try_get("scheduled_for")?;
+    ran.map(|_| RunRow::from_row(row)).transpose()
 }
 
 /// The latest runs of a job, the newest first.
-///
-/// # Errors
-/// What the database says.
 pub async fn runs(pool: &PgPool, job: &str, page: &Page) -> Result<Listed<RunRow>> {
     let (at, [tick]) = read_cursor(page)?;
     let tick = tick.as_deref().map(DateTime::parse_from_rfc3339).transpose();
     let tick = tick.map_err(|error| decode("after", error))?;
-    let query = sqlx::query(RUNS).bind(job).bind(at).bind(tick).bind(page.fetch());
-    let items = query.fetch_all(pool).await?.iter().map(run).collect::<Result<_>>()?;
+    let query = sqlx::query_as(RUNS).bind(job).bind(at).bind(tick).bind(page.fetch());
+    let items = query.fetch_all(pool).await?;
     Ok(Listed::page(items, page, |row: &RunRow| {
         cursor(&row.started_at, &[&row.scheduled_for.exact()])
     }))
-}
-
-fn run(row: &PgRow) -> Result<RunRow> {
-    Ok(RunRow {
-        job: row.try_get("job")?,
-        scheduled_for: row.try_get("scheduled_for")?,
-        cause: row.try_get("cause")?,
-        operator: row.try_get("operator")?,
-        as_of: row.try_get("as_of")?,
-        state: row.try_get("state")?,
-        owner: row.try_get("owner")?,
-        started_at: row.try_get("started_at")?,
-        finished_at: row.try_get("finished_at")?,
-        seconds: row.try_get("seconds")?,
-        findings: row.try_get("findings")?,
-        summary: row.try_get("summary")?,
-    })
 }

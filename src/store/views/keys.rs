@@ -1,8 +1,7 @@
 //! Keys whose commands wait: what the first one needs, and what stands behind it.
 
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool};
 
 use super::time::At;
 use super::{Listed, Page, Result, cursor, read_cursor};
@@ -10,7 +9,7 @@ use crate::store::sql;
 
 const PARKED: &str = sql!("views_keys_parked");
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct ParkedRow {
     pub key: String,
     /// The first command.
@@ -29,24 +28,9 @@ pub struct ParkedRow {
     pub failure: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn parked(pool: &PgPool, page: &Page) -> Result<Listed<ParkedRow>> {
     let (at, [key]) = read_cursor(page)?;
-    let rows = sqlx::query(PARKED).bind(at).bind(key).bind(page.fetch()).fetch_all(pool).await?;
-    let parked = |row: &PgRow| {
-        Ok(ParkedRow {
-            key: row.try_get("key")?,
-            record: row.try_get("record")?,
-            needs: row.try_get("needs")?,
-            since: row.try_get("since")?,
-            deadline: row.try_get("deadline")?,
-            behind: row.try_get("behind")?,
-            letters: row.try_get("letters")?,
-            attempts: row.try_get("attempts")?,
-            failure: row.try_get("failure")?,
-        })
-    };
-    let items = rows.iter().map(parked).collect::<Result<_>>()?;
+    let items =
+        sqlx::query_as(PARKED).bind(at).bind(key).bind(page.fetch()).fetch_all(pool).await?;
     Ok(Listed::page(items, page, |row: &ParkedRow| cursor(&row.since, &[&row.key])))
 }

@@ -1,6 +1,6 @@
 //! Ids that begin alike, for somebody who mistyped one.
 
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 
 use super::Result;
 use crate::store::sql;
@@ -18,15 +18,11 @@ pub enum Kind {
 }
 
 /// The first few ids with this prefix.
-///
-/// # Errors
-/// What the database says.
 pub async fn ids(pool: &PgPool, kind: Kind, prefix: &str) -> Result<Vec<String>> {
     let sql = match kind {
         Kind::Account => ACCOUNTS,
         Kind::Invoice => INVOICES,
         Kind::Payment => PAYMENTS,
     };
-    let rows = sqlx::query(sql).bind(prefix).fetch_all(pool).await?;
-    rows.iter().map(|row| row.try_get("id")).collect()
+    sqlx::query_scalar(sql).bind(prefix).fetch_all(pool).await
 }

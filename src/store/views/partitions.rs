@@ -1,7 +1,7 @@
 //! What logs did under their readers.
 
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool};
 
 use super::Result;
 use super::time::At;
@@ -9,7 +9,7 @@ use crate::store::sql;
 
 const CHANGES: &str = sql!("views_log_changes");
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct ChangeRow {
     pub change_id: i64,
     pub consumer_group: String,
@@ -32,28 +32,6 @@ pub struct ChangeRow {
 }
 
 /// The open ones, or all, the newest first.
-///
-/// # Errors
-/// What the database says.
 pub async fn changes(pool: &PgPool, all: bool) -> Result<Vec<ChangeRow>> {
-    let rows = sqlx::query(CHANGES).bind(all).fetch_all(pool).await?;
-    let change = |row: &sqlx::postgres::PgRow| {
-        Ok(ChangeRow {
-            change_id: row.try_get("change_id")?,
-            consumer_group: row.try_get("consumer_group")?,
-            topic: row.try_get("topic")?,
-            partition: row.try_get("partition")?,
-            kind: row.try_get("kind")?,
-            reason: row.try_get("reason")?,
-            expected: row.try_get("expected")?,
-            went_on_at: row.try_get("went_on_at")?,
-            lost: row.try_get("lost")?,
-            found_at: row.try_get("found_at")?,
-            operator: row.try_get("operator")?,
-            settled_at: row.try_get("settled_at")?,
-            settled_by: row.try_get("settled_by")?,
-            settlement: row.try_get("settlement")?,
-        })
-    };
-    rows.iter().map(change).collect()
+    sqlx::query_as(CHANGES).bind(all).fetch_all(pool).await
 }

@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
-use super::invoices::{AllocationRow, allocation_row};
+use super::invoices::AllocationRow;
 use super::splits::{self, PartRow};
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
 use super::story::{self, StoryStep};
@@ -61,24 +61,26 @@ impl PaymentFilter {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct PaymentRow {
-    pub payment_id: String,
-    pub account_id: Option<String>,
-    pub currency: String,
-    pub amount: String,
-    /// The same, to be compared.
-    #[serde(skip)]
-    pub micros: i64,
-    pub unallocated: String,
-    pub state: String,
-    pub reason: Option<String>,
-    /// The earlier payment that this one may be again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub looks_like: Option<String>,
-    pub origin: String,
-    pub received_on: Day,
-    pub recorded_at: At,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct PaymentRow {
+        pub payment_id: String,
+        pub account_id: Option<String>,
+        pub currency: String,
+        pub amount: String = amount,
+        /// The same, to be compared.
+        #[serde(skip)]
+        pub micros: i64 = |row, _| row.try_get("amount"),
+        pub unallocated: String = free_of,
+        pub state: String,
+        pub reason: Option<String> = park_reason,
+        /// The earlier payment that this one may be again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub looks_like: Option<String>,
+        pub origin: String,
+        pub received_on: Day,
+        pub recorded_at: At,
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -118,68 +120,76 @@ pub struct PaymentView {
     pub story: Vec<StoryStep>,
 }
 
-/// A choice for the payment, and what became of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct SuggestionRow {
-    pub suggestion_id: String,
-    pub account_id: String,
-    pub currency: String,
-    /// Taken together.
-    pub invoices: Vec<String>,
-    /// Other payments that are allocated with it.
-    pub with_payments: Vec<String>,
-    pub amount: String,
-    #[serde(rename = "state")]
-    pub status: String,
-    /// Whether all its invoices still await payment.
-    pub payable: bool,
-    /// What the person said who confirmed or rejected it.
-    pub reason: Option<String>,
-    pub resolved_at: Option<At>,
+row! {
+    /// A choice for the payment, and what became of it.
+    #[derive(Debug, Clone, Serialize)]
+    pub struct SuggestionRow {
+        pub suggestion_id: String,
+        pub account_id: String,
+        pub currency: String,
+        /// Taken together.
+        pub invoices: Vec<String>,
+        /// Other payments that are allocated with it.
+        pub with_payments: Vec<String>,
+        pub amount: String = amount,
+        #[serde(rename = "state")]
+        pub status: String,
+        /// Whether all its invoices still await payment.
+        pub payable: bool,
+        /// What the person said who confirmed or rejected it.
+        pub reason: Option<String>,
+        pub resolved_at: Option<At>,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct BankFacts {
-    pub bank_account: String,
-    pub bank_key: String,
-    pub status: String,
-    pub credit_debit: String,
-    pub reversal: bool,
-    pub currency: String,
-    pub amount: String,
-    pub charges: Option<String>,
-    pub booking_date: Day,
-    pub value_date: Option<Day>,
-    pub bank_transaction_id: Option<String>,
-    pub statement_id: Option<String>,
-    pub entry_reference: Option<String>,
-    pub end_to_end_id: Option<String>,
-    /// Whether names and numbers of the payer are masked here.
-    pub masked: bool,
-    pub debtor_name: Option<String>,
-    pub debtor_account: Option<String>,
-    pub virtual_account: Option<String>,
-    pub creditor_reference: Option<String>,
-    pub unstructured: Vec<String>,
-    pub recorded_at: At,
-    /// When the bank said that it would come.
-    pub announced_at: Option<At>,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct BankFacts with (privacy: Privacy) {
+        pub bank_account: String,
+        pub bank_key: String,
+        pub status: String,
+        pub credit_debit: String,
+        pub reversal: bool,
+        pub currency: String,
+        pub amount: String = amount,
+        pub charges: Option<String> = optional_amount,
+        pub booking_date: Day,
+        pub value_date: Option<Day>,
+        pub bank_transaction_id: Option<String>,
+        pub statement_id: Option<String>,
+        pub entry_reference: Option<String>,
+        pub end_to_end_id: Option<String> = |row, column| said(row, column, privacy),
+        /// Whether names and numbers of the payer are masked here.
+        pub masked: bool = |_, _| Ok(privacy.is_masked()),
+        pub debtor_name: Option<String> = |row, column| privacy.column(row, column),
+        pub debtor_account: Option<String> = |row, column| privacy.column(row, column),
+        pub virtual_account: Option<String> = |row, column| privacy.column(row, column),
+        pub creditor_reference: Option<String>,
+        pub unstructured: Vec<String> = |row, column| {
+            Ok(privacy.within_lines(lines::split(row.try_get(column)?)))
+        },
+        pub recorded_at: At,
+        /// When the bank said that it would come.
+        pub announced_at: Option<At>,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct DecisionView {
-    pub decision_id: i64,
-    pub payment_id: String,
-    pub rule: String,
-    pub rule_set_version: i32,
-    /// The rule set that was active; 0 is the configuration.
-    pub policy_version: i32,
-    pub outcome: String,
-    pub reason: Option<String>,
-    pub explanation: ExplanationView,
-    pub caused_by_source: String,
-    pub caused_by_id: String,
-    pub decided_at: At,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct DecisionView {
+        pub decision_id: i64,
+        pub payment_id: String,
+        pub rule: String,
+        pub rule_set_version: i32,
+        /// The rule set that was active; 0 is the configuration.
+        pub policy_version: i32,
+        pub outcome: String,
+        pub reason: Option<String> = park_reason,
+        pub explanation: ExplanationView = stored,
+        pub caused_by_source: String,
+        pub caused_by_id: String,
+        pub decided_at: At,
+    }
 }
 
 /// `decisions.explanation` as it is stored. A field that an older version did not write is empty.
@@ -268,8 +278,6 @@ pub struct AllocatedView {
     pub amount: String,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &PaymentFilter,
@@ -278,32 +286,14 @@ pub async fn list(
     walk::page(pool, filter, page).await
 }
 
-pub(super) fn payment_row(row: &PgRow) -> Result<PaymentRow> {
-    Ok(PaymentRow {
-        payment_id: row.try_get("payment_id")?,
-        account_id: row.try_get("account_id")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        micros: row.try_get("amount")?,
-        unallocated: free_of(row)?,
-        state: row.try_get("state")?,
-        reason: park_reason(row)?,
-        looks_like: row.try_get("looks_like")?,
-        origin: row.try_get("origin")?,
-        received_on: row.try_get("received_on")?,
-        recorded_at: row.try_get("recorded_at")?,
-    })
-}
-
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<PaymentView>> {
     let Some(row) = sqlx::query(SHOW).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
     };
-    let bank = rows_of(pool, BANK, id, |row| bank_facts(row, privacy)).await?;
+    let bank = sqlx::query(BANK).bind(id).fetch_all(pool).await?;
+    let bank = bank.iter().map(|row| BankFacts::of(row, privacy)).collect::<Result<Vec<_>>>()?;
     let allocations = allocations(pool, id).await?;
-    let payment = payment_row(&row)?;
+    let payment = PaymentRow::from_row(&row)?;
     let question: Option<String> = row.try_get("question")?;
     let reason = payment.reason.as_ref().or(question.as_ref());
     let reason = reason.and_then(|code| ParkReason::from_code(code));
@@ -332,7 +322,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         reversals: steps_back::of_payment(pool, id).await?,
         returns: steps_back::returns(pool, id).await?,
         taken_off: steps_back::tombstones(pool, id).await?,
-        suggestions: rows_of(pool, SUGGESTIONS, id, suggestion_row).await?,
+        suggestions: rows_of(pool, SUGGESTIONS, id).await?,
         parts: splits::parts(pool, id).await?,
         story: Vec::new(),
     };
@@ -340,23 +330,8 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
     Ok(Some(view))
 }
 
-fn suggestion_row(row: &PgRow) -> Result<SuggestionRow> {
-    Ok(SuggestionRow {
-        suggestion_id: row.try_get("suggestion_id")?,
-        account_id: row.try_get("account_id")?,
-        currency: row.try_get("currency")?,
-        invoices: row.try_get("invoices")?,
-        with_payments: row.try_get("with_payments")?,
-        amount: amount(row, "amount")?,
-        status: row.try_get("status")?,
-        payable: row.try_get("payable")?,
-        reason: row.try_get("reason")?,
-        resolved_at: row.try_get("resolved_at")?,
-    })
-}
-
 pub(super) async fn allocations(pool: &PgPool, payment_id: &str) -> Result<Vec<AllocationRow>> {
-    rows_of(pool, ALLOCATIONS, payment_id, allocation_row).await
+    rows_of(pool, ALLOCATIONS, payment_id).await
 }
 
 /// What a person wrote, which may hold the number of a card.
@@ -365,56 +340,11 @@ fn said(row: &PgRow, column: &str, privacy: Privacy) -> Result<Option<String>> {
     Ok(text.map(|text| privacy.within(&text)))
 }
 
-fn bank_facts(row: &PgRow, privacy: Privacy) -> Result<BankFacts> {
-    Ok(BankFacts {
-        bank_account: row.try_get("bank_account")?,
-        bank_key: row.try_get("bank_key")?,
-        status: row.try_get("status")?,
-        credit_debit: row.try_get("credit_debit")?,
-        reversal: row.try_get("reversal")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        charges: optional_amount(row, "charges")?,
-        booking_date: row.try_get("booking_date")?,
-        value_date: row.try_get("value_date")?,
-        bank_transaction_id: row.try_get("bank_transaction_id")?,
-        statement_id: row.try_get("statement_id")?,
-        entry_reference: row.try_get("entry_reference")?,
-        end_to_end_id: said(row, "end_to_end_id", privacy)?,
-        masked: privacy.is_masked(),
-        debtor_name: privacy.optional(row.try_get("debtor_name")?),
-        debtor_account: privacy.optional(row.try_get("debtor_account")?),
-        virtual_account: privacy.optional(row.try_get("virtual_account")?),
-        creditor_reference: row.try_get("creditor_reference")?,
-        unstructured: privacy.within_lines(lines::split(row.try_get("unstructured")?)),
-        recorded_at: row.try_get("recorded_at")?,
-        announced_at: row.try_get("announced_at")?,
-    })
-}
-
 /// The stored decisions on a payment, oldest first.
-///
-/// # Errors
-/// What the database says.
 pub async fn decisions(pool: &PgPool, payment_id: &str) -> Result<Vec<DecisionView>> {
-    rows_of(pool, DECISIONS, payment_id, decision).await
+    rows_of(pool, DECISIONS, payment_id).await
 }
 
-fn decision(row: &PgRow) -> Result<DecisionView> {
-    let stored: String = row.try_get("explanation")?;
-    let explanation =
-        serde_json::from_str(&stored).map_err(|error| decode("explanation", error))?;
-    Ok(DecisionView {
-        decision_id: row.try_get("decision_id")?,
-        payment_id: row.try_get("payment_id")?,
-        rule: row.try_get("rule")?,
-        rule_set_version: row.try_get("rule_set_version")?,
-        policy_version: row.try_get("policy_version")?,
-        outcome: row.try_get("outcome")?,
-        reason: park_reason(row)?,
-        explanation,
-        caused_by_source: row.try_get("caused_by_source")?,
-        caused_by_id: row.try_get("caused_by_id")?,
-        decided_at: row.try_get("decided_at")?,
-    })
+fn stored(row: &PgRow, column: &str) -> Result<ExplanationView> {
+    serde_json::from_str(row.try_get(column)?).map_err(|error| decode(column, error))
 }

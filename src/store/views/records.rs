@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
-use super::dead_letters::{LetterRow, letter_row};
+use super::dead_letters::LetterRow;
 use super::invoices::{self, AllocationRow};
 use super::payments::{self, DecisionView};
 use super::time::At;
@@ -52,7 +51,14 @@ pub enum RecordName {
     Position { topic: String, partition: i32, offset: i64 },
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What names a record.
+#[derive(FromRow)]
+struct Key {
+    source: String,
+    message_id: String,
+}
+
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct RecordRow {
     pub source: String,
     pub message_id: String,
@@ -61,42 +67,52 @@ pub struct RecordRow {
     pub code: Option<String>,
     pub topic: String,
     pub partition: i32,
+    #[sqlx(rename = "record_offset")]
     pub offset: i64,
     pub subject: Option<String>,
     pub processed_at: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct RepeatRow {
     pub topic: String,
     pub partition: i32,
+    #[sqlx(rename = "record_offset")]
     pub offset: i64,
     pub outcome: String,
     pub code: Option<String>,
     pub seen_at: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct WaitingRow {
     pub needs: String,
     pub since: At,
     pub deadline: At,
 }
 
-/// A command that waits.
-#[derive(Debug, Clone)]
-pub struct WaitingCommand {
-    pub source: String,
-    pub message_id: String,
-    pub message_type: String,
-    /// None where it names no customer.
-    pub account_id: Option<String>,
-    pub needs: String,
-    pub since: At,
-    pub deadline: At,
-    /// The command that is in its way.
-    pub behind: Option<String>,
-    cursor: String,
+row! {
+    /// A command that waits.
+    #[derive(Debug, Clone)]
+    pub struct WaitingCommand {
+        pub source: String,
+        pub message_id: String,
+        pub message_type: String,
+        /// None where it names no customer.
+        pub account_id: Option<String> = |row, _| Ok(customer(row.try_get("wait_key")?)),
+        pub needs: String,
+        pub since: At,
+        pub deadline: At,
+        /// The command that is in its way.
+        pub behind: Option<String>,
+        wait_key: String,
+        waiting_id: i64,
+    }
+}
+
+/// Whose queue it is.
+fn customer(wait_key: String) -> Option<String> {
+    Some(wait_key).filter(|key| !is_of_nobody(key))
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -146,8 +162,6 @@ impl RecordName {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &RecordFilter,
@@ -156,7 +170,7 @@ pub async fn list(
 ) -> Result<Listed<RecordRow>> {
     let most = |outcome: &str| outcome == Ending::Applied.word();
     let sql = if filter.outcome.as_deref().is_none_or(most) { RECENT } else { BY_OUTCOME };
-    let rows = sqlx::query(sql)
+    let items = sqlx::query_as(sql)
         .bind(cursor.map(|cursor| cursor.processed_at))
         .bind(cursor.map(|cursor| cursor.source.as_str()))
         .bind(cursor.map(|cursor| cursor.message_id.as_str()))
@@ -167,33 +181,14 @@ pub async fn list(
         .bind(page.fetch())
         .fetch_all(pool)
         .await?;
-    let items = rows.iter().map(record_row).collect::<Result<_>>()?;
     Ok(Listed::page(items, page, |row: &RecordRow| {
         let at = row.processed_at.exact();
         format!("{at}/{}/{}", keys::part(&row.source, '/'), row.message_id)
     }))
 }
 
-fn record_row(row: &PgRow) -> Result<RecordRow> {
-    Ok(RecordRow {
-        source: row.try_get("source")?,
-        message_id: row.try_get("message_id")?,
-        message_type: row.try_get("message_type")?,
-        outcome: row.try_get("outcome")?,
-        code: row.try_get("code")?,
-        topic: row.try_get("topic")?,
-        partition: row.try_get("partition")?,
-        offset: row.try_get("record_offset")?,
-        subject: row.try_get("subject")?,
-        processed_at: row.try_get("processed_at")?,
-    })
-}
-
 /// The records that `name` may mean; more than one when several sources use the same id. What could
 /// not be read stands under its place; it is found by the name that it gives itself too.
-///
-/// # Errors
-/// What the database says.
 pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
     let found = known(pool, name).await?;
     if !found.is_empty() {
@@ -221,11 +216,10 @@ pub async fn find(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
 }
 
 async fn named(pool: &PgPool, source: Option<&str>, id: &str) -> Result<Vec<RecordRow>> {
-    let keys = sqlx::query(NAMED).bind(source).bind(id).fetch_all(pool).await?;
+    let keys: Vec<Key> = sqlx::query_as(NAMED).bind(source).bind(id).fetch_all(pool).await?;
     let mut found: Vec<RecordRow> = Vec::new();
     for key in keys {
-        let (source, id): (String, String) = (key.try_get("source")?, key.try_get("message_id")?);
-        found.extend(by_key(pool, &source, &id).await?);
+        found.extend(by_key(pool, &key.source, &key.message_id).await?);
     }
     Ok(found)
 }
@@ -246,9 +240,6 @@ async fn known(pool: &PgPool, name: &RecordName) -> Result<Vec<RecordRow>> {
 }
 
 /// Outcome and code of the record at a place, where it was not the first of its id.
-///
-/// # Errors
-/// What the database says.
 pub async fn repeat_at(
     pool: &PgPool,
     topic: &str,
@@ -261,8 +252,7 @@ pub async fn repeat_at(
 }
 
 async fn by_key(pool: &PgPool, source: &str, id: &str) -> Result<Vec<RecordRow>> {
-    let rows = sqlx::query(BY_KEY).bind(source).bind(id).fetch_all(pool).await?;
-    rows.iter().map(record_row).collect()
+    sqlx::query_as(BY_KEY).bind(source).bind(id).fetch_all(pool).await
 }
 
 /// A source may hold slashes, and so may an id: each slash may be the one between them.
@@ -276,8 +266,7 @@ async fn by_slashes(pool: &PgPool, text: &str) -> Result<Vec<RecordRow>> {
 }
 
 async fn by_id(pool: &PgPool, id: &str) -> Result<Vec<RecordRow>> {
-    let rows = sqlx::query(BY_ID).bind(id).fetch_all(pool).await?;
-    rows.iter().map(record_row).collect()
+    sqlx::query_as(BY_ID).bind(id).fetch_all(pool).await
 }
 
 async fn by_position(
@@ -286,7 +275,7 @@ async fn by_position(
     partition: i32,
     offset: i64,
 ) -> Result<Vec<RecordRow>> {
-    let keys = sqlx::query(KEY_BY_POSITION)
+    let keys: Vec<Key> = sqlx::query_as(KEY_BY_POSITION)
         .bind(topic)
         .bind(partition)
         .bind(offset)
@@ -294,39 +283,35 @@ async fn by_position(
         .await?;
     let mut found = Vec::new();
     for key in keys {
-        let (source, id): (String, String) = (key.try_get("source")?, key.try_get("message_id")?);
-        found.extend(by_key(pool, &source, &id).await?);
+        found.extend(by_key(pool, &key.source, &key.message_id).await?);
     }
     if !found.is_empty() {
         return Ok(found);
     }
-    let rows =
-        sqlx::query(BY_POSITION).bind(topic).bind(partition).bind(offset).fetch_all(pool).await?;
-    rows.iter().map(record_row).collect()
+    sqlx::query_as(BY_POSITION).bind(topic).bind(partition).bind(offset).fetch_all(pool).await
 }
 
 /// Everything that is known about one record.
-///
-/// # Errors
-/// What the database says.
 pub async fn show(pool: &PgPool, row: RecordRow) -> Result<RecordView> {
-    let repeats =
-        sqlx::query(REPEATS).bind(&row.source).bind(&row.message_id).fetch_all(pool).await?;
-    let letters = sqlx::query(DEAD_LETTERS)
+    let letters = sqlx::query_as(DEAD_LETTERS)
         .bind(&row.source)
         .bind(&row.message_id)
         .bind(&row.topic)
         .bind(row.partition)
-        .bind(row.offset)
-        .fetch_all(pool)
-        .await?;
-    let waiting =
-        sqlx::query(WAITING).bind(&row.source).bind(&row.message_id).fetch_optional(pool).await?;
+        .bind(row.offset);
     let (decisions, allocations) = changes(pool, &row).await?;
     Ok(RecordView {
-        repeats: repeats.iter().map(repeat_row).collect::<Result<_>>()?,
-        dead_letters: letters.iter().map(letter_row).collect::<Result<_>>()?,
-        waiting: waiting.as_ref().map(waiting_row).transpose()?,
+        repeats: sqlx::query_as(REPEATS)
+            .bind(&row.source)
+            .bind(&row.message_id)
+            .fetch_all(pool)
+            .await?,
+        dead_letters: letters.fetch_all(pool).await?,
+        waiting: sqlx::query_as(WAITING)
+            .bind(&row.source)
+            .bind(&row.message_id)
+            .fetch_optional(pool)
+            .await?,
         decisions,
         allocations,
         row,
@@ -359,29 +344,7 @@ async fn changes(
     Ok((caused, allocations))
 }
 
-fn repeat_row(row: &PgRow) -> Result<RepeatRow> {
-    Ok(RepeatRow {
-        topic: row.try_get("topic")?,
-        partition: row.try_get("partition")?,
-        offset: row.try_get("record_offset")?,
-        outcome: row.try_get("outcome")?,
-        code: row.try_get("code")?,
-        seen_at: row.try_get("seen_at")?,
-    })
-}
-
-fn waiting_row(row: &PgRow) -> Result<WaitingRow> {
-    Ok(WaitingRow {
-        needs: row.try_get("needs")?,
-        since: row.try_get("since")?,
-        deadline: row.try_get("deadline")?,
-    })
-}
-
 /// Commands that wait; the cursor is a queue and a number in it.
-///
-/// # Errors
-/// What the database says.
 pub async fn waiting(
     pool: &PgPool,
     account: Option<&str>,
@@ -389,37 +352,22 @@ pub async fn waiting(
 ) -> Result<Listed<WaitingCommand>> {
     let after = page.after.as_deref().and_then(|after| after.rsplit_once(':'));
     let number = |(_, number): (&str, &str)| number.parse::<i64>().ok();
-    let query = sqlx::query(COMMANDS)
+    let query = sqlx::query_as(COMMANDS)
         .bind(account)
         .bind(after.map(|(key, _)| key))
         .bind(after.and_then(number).unwrap_or_default())
         .bind(page.fetch());
-    let command = |row: &PgRow| {
-        let wait_key: String = row.try_get("wait_key")?;
-        Ok(WaitingCommand {
-            source: row.try_get("source")?,
-            message_id: row.try_get("message_id")?,
-            message_type: row.try_get("message_type")?,
-            account_id: (!is_of_nobody(&wait_key)).then(|| wait_key.clone()),
-            needs: row.try_get("needs")?,
-            since: row.try_get("since")?,
-            deadline: row.try_get("deadline")?,
-            behind: row.try_get("behind")?,
-            cursor: format!("{wait_key}:{}", row.try_get::<i64, _>("waiting_id")?),
-        })
-    };
-    let items = query.fetch_all(pool).await?.iter().map(command).collect::<Result<_>>()?;
-    Ok(Listed::page(items, page, |row: &WaitingCommand| row.cursor.clone()))
+    let items = query.fetch_all(pool).await?;
+    Ok(Listed::page(items, page, |row: &WaitingCommand| {
+        format!("{}:{}", row.wait_key, row.waiting_id)
+    }))
 }
 
 /// Whose a command is that waits: none where it names no customer, or waits no more.
-///
-/// # Errors
-/// What the database says.
 pub async fn waits_for(pool: &PgPool, source: &str, id: &str) -> Result<Option<String>> {
     let row = sqlx::query(WAITING).bind(source).bind(id).fetch_optional(pool).await?;
     let key: Option<String> = row.map(|row| row.try_get("wait_key")).transpose()?;
-    Ok(key.filter(|key| !is_of_nobody(key)))
+    Ok(key.and_then(customer))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Ids that are the same but for the case of their letters, found by the index of the exact ones:
 //! from one id that exists to the next spelling that may exist, in the order of the index.
 
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 
 use super::Result;
 use super::near::Kind;
@@ -15,9 +15,6 @@ const PAYMENTS: &str = sql!("views_at_least_payments");
 const LOOKUPS_MAX: usize = 200;
 
 /// The ids that are this one but for upper and lower case, at most `most`.
-///
-/// # Errors
-/// What the database says.
 pub async fn of(pool: &PgPool, kind: Kind, id: &str, most: usize) -> Result<Vec<String>> {
     let sql = match kind {
         Kind::Account => ACCOUNTS,
@@ -29,9 +26,8 @@ pub async fn of(pool: &PgPool, kind: Kind, id: &str, most: usize) -> Result<Vec<
     let mut wanted = Some(id.to_ascii_uppercase()).filter(|id| is_id(id));
     for _ in 0..LOOKUPS_MAX {
         let Some(at_least) = wanted else { break };
-        let row = sqlx::query(sql).bind(&at_least).fetch_optional(pool).await?;
-        let Some(row) = row else { break };
-        let seen: String = row.try_get("id")?;
+        let query = sqlx::query_scalar(sql).bind(&at_least);
+        let Some(seen): Option<String> = query.fetch_optional(pool).await? else { break };
         if seen.eq_ignore_ascii_case(id) {
             found.push(seen.clone());
             if found.len() >= most {

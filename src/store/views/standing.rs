@@ -65,17 +65,12 @@ pub struct Difference {
     pub after: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn of(pool: &PgPool, about: &About) -> Result<Standing> {
     let mut connection = pool.acquire().await?;
     within(&mut connection, about).await
 }
 
 /// The same as a transaction sees it.
-///
-/// # Errors
-/// What the database says.
 pub async fn within(connection: &mut PgConnection, about: &About) -> Result<Standing> {
     let query = sqlx::query(STANDING);
     let query = query.bind(&about.payments).bind(&about.invoices).bind(&about.accounts);

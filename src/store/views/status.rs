@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{FromRow, PgConnection, PgPool};
 
 use super::dead_letters::{self, GroupRow};
 use super::jobs::{self, JobRow};
@@ -52,7 +52,7 @@ pub struct StatusView {
     pub jobs: Vec<JobRow>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct CheckpointRow {
     pub consumer_group: String,
     pub topic: String,
@@ -63,6 +63,7 @@ pub struct CheckpointRow {
     pub incarnation: i32,
     /// flowing, full, opening, waiting, held, unreadable, unauthorised, left, unknown, unopened.
     pub state: String,
+    #[sqlx(rename = "since")]
     pub state_since: Option<At>,
     /// Why it is held, unreadable or unauthorised.
     pub reason: String,
@@ -71,6 +72,7 @@ pub struct CheckpointRow {
     pub updated_at: Option<At>,
     pub age_seconds: Option<i64>,
     /// Records that the database has not seen; None when Kafka was not asked or did not answer.
+    #[sqlx(skip)]
     pub lag: Option<i64>,
 }
 
@@ -113,7 +115,7 @@ impl CheckpointRow {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct ClockRow {
     pub owner: String,
     /// Milliseconds; below zero it is behind.
@@ -121,7 +123,7 @@ pub struct ClockRow {
     pub since: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct FutureStatement {
     pub bank_account: String,
     pub statement_id: String,
@@ -130,7 +132,7 @@ pub struct FutureStatement {
 }
 
 /// A session of the database server that others have waited for, for two seconds and more.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct BlockingSession {
     /// The server's process, for `pg_terminate_backend`.
     pub pid: i32,
@@ -145,7 +147,7 @@ pub struct BlockingSession {
     pub longest_seconds: i64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct OutboxView {
     pub unpublished: i64,
     pub oldest: Option<At>,
@@ -154,13 +156,15 @@ pub struct OutboxView {
     pub held: i64,
     pub copies: i64,
     /// Keys whose next event Kafka refused, the longest held first.
+    #[sqlx(skip)]
     pub held_keys: Vec<HeldKey>,
 }
 
 /// A key whose events are not published.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct HeldKey {
     pub key_kind: String,
+    #[sqlx(rename = "record_key")]
     pub key: String,
     /// What Kafka or its client answered.
     pub code: String,
@@ -170,7 +174,7 @@ pub struct HeldKey {
     pub next_try: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct WaitingGroup {
     pub needs: String,
     pub commands: i64,
@@ -178,37 +182,43 @@ pub struct WaitingGroup {
     pub next_deadline: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct ParkedGroup {
-    pub reason: String,
-    pub currency: String,
-    pub payments: i64,
-    pub unallocated: String,
-    pub oldest: Day,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct ParkedGroup {
+        pub reason: String,
+        pub currency: String,
+        pub payments: i64,
+        pub unallocated: String = sum,
+        pub oldest: Day,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct ReturnsGroup {
-    /// `no_original` or `exceeds_payment`.
-    pub why: String,
-    pub currency: String,
-    pub returns: i64,
-    pub amount: String,
-    pub oldest: At,
-    pub oldest_seconds: i64,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct ReturnsGroup {
+        /// `no_original` or `exceeds_payment`.
+        pub why: String,
+        pub currency: String,
+        pub returns: i64,
+        pub amount: String = sum,
+        pub oldest: At,
+        pub oldest_seconds: i64,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct AdvicesGroup {
-    /// open, ambiguous, expired.
-    pub state: String,
-    pub currency: String,
-    pub advices: i64,
-    pub amount: String,
-    pub oldest: At,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct AdvicesGroup {
+        /// open, ambiguous, expired.
+        pub state: String,
+        pub currency: String,
+        pub advices: i64,
+        pub amount: String = sum,
+        pub oldest: At,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct FailingGroup {
     /// command, return, hold, rematch, candidate, letter, prune.
     pub kind: String,
@@ -219,176 +229,47 @@ pub struct FailingGroup {
     pub since: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct BalanceTotal {
-    pub currency: String,
-    pub accounts: i64,
-    pub total: String,
-    pub negative: i64,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct BalanceTotal {
+        pub currency: String,
+        pub accounts: i64,
+        pub total: String = sum,
+        pub negative: i64,
+    }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn read(pool: &PgPool) -> Result<StatusView> {
-    let outbox = sqlx::query(OUTBOX).fetch_one(pool).await?;
     Ok(StatusView {
-        checkpoints: rows(pool, CHECKPOINTS, checkpoint).await?,
+        checkpoints: rows(pool, CHECKPOINTS).await?,
         log_changes: partitions::changes(pool, false).await?,
-        wrong_clocks: rows(pool, CLOCKS, clock).await?,
-        future_statements: rows(pool, FUTURE, future_statement).await?,
-        blocking: rows(pool, BLOCKING, blocking).await?,
+        wrong_clocks: rows(pool, CLOCKS).await?,
+        future_statements: rows(pool, FUTURE).await?,
+        blocking: rows(pool, BLOCKING).await?,
         outbox: OutboxView {
-            unpublished: outbox.try_get("unpublished")?,
-            oldest: outbox.try_get("oldest")?,
-            oldest_seconds: outbox.try_get("oldest_seconds")?,
-            held: outbox.try_get("held")?,
-            copies: outbox.try_get("copies")?,
-            held_keys: rows(pool, HOLDS, held_key).await?,
+            held_keys: rows(pool, HOLDS).await?,
+            ..sqlx::query_as(OUTBOX).fetch_one(pool).await?
         },
         dead_letters: dead_letters::groups(pool).await?,
-        waiting: rows(pool, WAITING, waiting).await?,
-        parked: rows(pool, PARKED, parked).await?,
-        parked_returns: rows(pool, RETURNS, returns).await?,
-        advices: rows(pool, ADVICES, advices).await?,
-        failing: rows(pool, FAILING, failing).await?,
-        balances: rows(pool, BALANCES, balances).await?,
+        waiting: rows(pool, WAITING).await?,
+        parked: rows(pool, PARKED).await?,
+        parked_returns: rows(pool, RETURNS).await?,
+        advices: rows(pool, ADVICES).await?,
+        failing: rows(pool, FAILING).await?,
+        balances: rows(pool, BALANCES).await?,
         void_candidates: sqlx::query_scalar(CANDIDATES).fetch_one(pool).await?,
         jobs: jobs::jobs(pool).await?,
     })
 }
 
-async fn rows<T>(
-    pool: &PgPool,
-    sql: &'static str,
-    map: impl Fn(&PgRow) -> Result<T>,
-) -> Result<Vec<T>> {
-    let rows = sqlx::query(sql).fetch_all(pool).await?;
-    rows.iter().map(map).collect()
+async fn rows<T>(pool: &PgPool, sql: &'static str) -> Result<Vec<T>>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    sqlx::query_as(sql).fetch_all(pool).await
 }
 
 /// The checkpoints alone, over a connection of the caller's.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<CheckpointRow>> {
-    let rows = sqlx::query(CHECKPOINTS).fetch_all(connection).await?;
-    rows.iter().map(checkpoint).collect()
-}
-
-fn checkpoint(row: &PgRow) -> Result<CheckpointRow> {
-    Ok(CheckpointRow {
-        consumer_group: row.try_get("consumer_group")?,
-        topic: row.try_get("topic")?,
-        partition: row.try_get("partition")?,
-        epoch: row.try_get("epoch")?,
-        next_offset: row.try_get("next_offset")?,
-        incarnation: row.try_get("incarnation")?,
-        state: row.try_get("state")?,
-        state_since: row.try_get("since")?,
-        reason: row.try_get("reason")?,
-        owner: row.try_get("owner")?,
-        updated_at: row.try_get("updated_at")?,
-        age_seconds: row.try_get("age_seconds")?,
-        lag: None,
-    })
-}
-
-fn clock(row: &PgRow) -> Result<ClockRow> {
-    Ok(ClockRow {
-        owner: row.try_get("owner")?,
-        ahead_ms: row.try_get("ahead_ms")?,
-        since: row.try_get("since")?,
-    })
-}
-
-fn future_statement(row: &PgRow) -> Result<FutureStatement> {
-    Ok(FutureStatement {
-        bank_account: row.try_get("bank_account")?,
-        statement_id: row.try_get("statement_id")?,
-        currency: row.try_get("currency")?,
-        complete_through: row.try_get("complete_through")?,
-    })
-}
-
-pub(super) fn blocking(row: &PgRow) -> Result<BlockingSession> {
-    Ok(BlockingSession {
-        pid: row.try_get("pid")?,
-        application: row.try_get("application")?,
-        role: row.try_get("role")?,
-        state: row.try_get("state")?,
-        since: row.try_get("since")?,
-        waiting: row.try_get("waiting")?,
-        longest_seconds: row.try_get("longest_seconds")?,
-    })
-}
-
-fn held_key(row: &PgRow) -> Result<HeldKey> {
-    Ok(HeldKey {
-        key_kind: row.try_get("key_kind")?,
-        key: row.try_get("record_key")?,
-        code: row.try_get("code")?,
-        rows: row.try_get("rows")?,
-        attempts: row.try_get("attempts")?,
-        since: row.try_get("since")?,
-        next_try: row.try_get("next_try")?,
-    })
-}
-
-fn waiting(row: &PgRow) -> Result<WaitingGroup> {
-    Ok(WaitingGroup {
-        needs: row.try_get("needs")?,
-        commands: row.try_get("commands")?,
-        oldest: row.try_get("oldest")?,
-        next_deadline: row.try_get("next_deadline")?,
-    })
-}
-
-fn parked(row: &PgRow) -> Result<ParkedGroup> {
-    Ok(ParkedGroup {
-        reason: row.try_get("reason")?,
-        currency: row.try_get("currency")?,
-        payments: row.try_get("payments")?,
-        unallocated: sum(row, "unallocated")?,
-        oldest: row.try_get("oldest")?,
-    })
-}
-
-fn returns(row: &PgRow) -> Result<ReturnsGroup> {
-    Ok(ReturnsGroup {
-        why: row.try_get("why")?,
-        currency: row.try_get("currency")?,
-        returns: row.try_get("returns")?,
-        amount: sum(row, "amount")?,
-        oldest: row.try_get("oldest")?,
-        oldest_seconds: row.try_get("oldest_seconds")?,
-    })
-}
-
-fn advices(row: &PgRow) -> Result<AdvicesGroup> {
-    Ok(AdvicesGroup {
-        state: row.try_get("state")?,
-        currency: row.try_get("currency")?,
-        advices: row.try_get("advices")?,
-        amount: sum(row, "amount")?,
-        oldest: row.try_get("oldest")?,
-    })
-}
-
-fn failing(row: &PgRow) -> Result<FailingGroup> {
-    Ok(FailingGroup {
-        kind: row.try_get("kind")?,
-        code: row.try_get("code")?,
-        items: row.try_get("items")?,
-        most_attempts: row.try_get("most_attempts")?,
-        since: row.try_get("since")?,
-    })
-}
-
-fn balances(row: &PgRow) -> Result<BalanceTotal> {
-    Ok(BalanceTotal {
-        currency: row.try_get("currency")?,
-        accounts: row.try_get("accounts")?,
-        total: sum(row, "total")?,
-        negative: row.try_get("negative")?,
-    })
+    sqlx::query_as(CHECKPOINTS).fetch_all(connection).await
 }

@@ -1,8 +1,7 @@
 //! What went back: allocations that were reversed, returns of the bank, pairs taken apart.
 
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool};
 
 use super::time::At;
 use super::{Result, amount, rows_of};
@@ -14,109 +13,74 @@ const OF_INVOICE: &str = sql!("views_reversals_of_invoice");
 const RETURNS: &str = sql!("views_returns_of_payment");
 const TOMBSTONES: &str = sql!("views_tombstones_of_payment");
 
-/// What went back of one allocation in one step.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReversalRow {
-    pub reversal_id: i64,
-    /// `deallocated`, `removed` or `returned`.
-    pub kind: String,
-    pub payment_id: String,
-    pub invoice_id: String,
-    pub account_id: String,
-    pub currency: String,
-    pub amount: String,
-    /// What of it had been spent.
-    pub clawed_back: String,
-    /// The bank's code of a return; else what the person said.
-    pub reason: Option<String>,
-    pub return_id: Option<i64>,
-    pub reversed_at: At,
+row! {
+    /// What went back of one allocation in one step.
+    #[derive(Debug, Clone, Serialize)]
+    pub struct ReversalRow {
+        pub reversal_id: i64,
+        /// `deallocated`, `removed` or `returned`.
+        pub kind: String,
+        pub payment_id: String,
+        pub invoice_id: String,
+        pub account_id: String,
+        pub currency: String,
+        pub amount: String = amount,
+        /// What of it had been spent.
+        pub clawed_back: String = amount,
+        /// The bank's code of a return; else what the person said.
+        pub reason: Option<String>,
+        pub return_id: Option<i64>,
+        pub reversed_at: At,
+    }
 }
 
-/// What the bank took back of a payment, or gave again.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReturnRow {
-    pub return_id: i64,
-    /// The payment, or one of its parts.
-    pub payment_id: String,
-    pub bank_account: String,
-    pub bank_key: String,
-    /// The return that this one undoes.
-    pub undoes: Option<i64>,
-    pub currency: String,
-    pub amount: String,
-    /// What the bank took besides for itself, or gave back of that: the house's.
-    pub fee: String,
-    /// Of an undone return: what is unallocated again. So are the next two.
-    pub unallocated: String,
-    pub unspent: String,
-    pub clawed_back: String,
-    pub reason: Option<String>,
-    /// What the person said who pointed the bank's return at it.
-    pub said: Option<String>,
-    pub returned_at: At,
+row! {
+    /// What the bank took back of a payment, or gave again.
+    #[derive(Debug, Clone, Serialize)]
+    pub struct ReturnRow {
+        pub return_id: i64,
+        /// The payment, or one of its parts.
+        pub payment_id: String,
+        pub bank_account: String,
+        pub bank_key: String,
+        /// The return that this one undoes.
+        pub undoes: Option<i64>,
+        pub currency: String,
+        pub amount: String = amount,
+        /// What the bank took besides for itself, or gave back of that: the house's.
+        pub fee: String = amount,
+        /// Of an undone return: what is unallocated again. So are the next two.
+        pub unallocated: String = amount,
+        pub unspent: String = amount,
+        pub clawed_back: String = amount,
+        pub reason: Option<String>,
+        /// What the person said who pointed the bank's return at it.
+        pub said: Option<String>,
+        pub returned_at: At,
+    }
 }
 
 /// An invoice that automatic matching does not put the payment on again.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct TombstoneRow {
     pub invoice_id: String,
     pub laid_at: At,
 }
 
 pub(super) async fn of_payment(pool: &PgPool, payment_id: &str) -> Result<Vec<ReversalRow>> {
-    rows_of(pool, OF_PAYMENT, payment_id, reversal).await
+    rows_of(pool, OF_PAYMENT, payment_id).await
 }
 
 pub(super) async fn of_invoice(pool: &PgPool, invoice_id: &str) -> Result<Vec<ReversalRow>> {
-    rows_of(pool, OF_INVOICE, invoice_id, reversal).await
+    rows_of(pool, OF_INVOICE, invoice_id).await
 }
 
 pub(super) async fn returns(pool: &PgPool, payment_id: &str) -> Result<Vec<ReturnRow>> {
-    rows_of(pool, RETURNS, payment_id, returned).await
+    rows_of(pool, RETURNS, payment_id).await
 }
 
 pub(super) async fn tombstones(pool: &PgPool, payment_id: &str) -> Result<Vec<TombstoneRow>> {
-    rows_of(pool, TOMBSTONES, payment_id, tombstone).await
-}
-
-fn reversal(row: &PgRow) -> Result<ReversalRow> {
-    Ok(ReversalRow {
-        reversal_id: row.try_get("reversal_id")?,
-        kind: row.try_get("kind")?,
-        payment_id: row.try_get("payment_id")?,
-        invoice_id: row.try_get("invoice_id")?,
-        account_id: row.try_get("account_id")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        clawed_back: amount(row, "clawed_back")?,
-        reason: row.try_get("reason")?,
-        return_id: row.try_get("return_id")?,
-        reversed_at: row.try_get("reversed_at")?,
-    })
-}
-
-fn returned(row: &PgRow) -> Result<ReturnRow> {
-    Ok(ReturnRow {
-        return_id: row.try_get("return_id")?,
-        payment_id: row.try_get("payment_id")?,
-        bank_account: row.try_get("bank_account")?,
-        bank_key: row.try_get("bank_key")?,
-        undoes: row.try_get("undoes")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        fee: amount(row, "fee")?,
-        unallocated: amount(row, "unallocated")?,
-        unspent: amount(row, "unspent")?,
-        clawed_back: amount(row, "clawed_back")?,
-        reason: row.try_get("reason")?,
-        said: row.try_get("said")?,
-        returned_at: row.try_get("returned_at")?,
-    })
-}
-
-fn tombstone(row: &PgRow) -> Result<TombstoneRow> {
-    Ok(TombstoneRow { invoice_id: row.try_get("invoice_id")?, laid_at: row.try_get("laid_at")? })
+    rows_of(pool, TOMBSTONES, payment_id).await
 }
 
 impl ReversalRow {

@@ -57,34 +57,33 @@ pub struct StoryStep {
     pub current: bool,
 }
 
-/// What a person asked for by the command line.
-#[derive(Debug, Clone)]
-struct Act {
-    record: String,
-    command_type: String,
-    operator: String,
-    reason: Option<String>,
-    /// `invoice:I`, `account:A`.
-    subjects: Vec<String>,
-    asked_at: At,
-    outcome: Option<String>,
-    code: Option<String>,
+row! {
+    /// What a person asked for by the command line.
+    #[derive(Debug, Clone)]
+    struct Act {
+        record: String = record,
+        command_type: String,
+        operator: String,
+        reason: Option<String>,
+        /// `invoice:I`, `account:A`.
+        subjects: Vec<String>,
+        asked_at: At,
+        outcome: Option<String>,
+        code: Option<String>,
+    }
 }
 
 /// Where no name is kept.
 const SOMEBODY: &str = "a person";
 
 /// The steps in their order.
-///
-/// # Errors
-/// What the database says.
 pub async fn of(
     pool: &PgPool,
     payment: &PaymentView,
     decisions: &[DecisionView],
 ) -> Result<Vec<StoryStep>> {
-    let acts = rows_of(pool, ACTS, &payment.row.payment_id, act).await?;
-    let released = rows_of(pool, RELEASES, &payment.row.payment_id, release).await?;
+    let acts = rows_of::<Act>(pool, ACTS, &payment.row.payment_id).await?;
+    let released = rows_of::<Release>(pool, RELEASES, &payment.row.payment_id).await?;
     let mut steps = vec![came(payment)];
     steps.extend(all_decided(payment, decisions));
     steps.extend(payment.suggestions.iter().filter_map(spoken));
@@ -116,18 +115,9 @@ pub async fn of(
     Ok(steps)
 }
 
-fn act(row: &PgRow) -> Result<Act> {
-    let (source, id): (String, String) = (row.try_get("source")?, row.try_get("message_id")?);
-    Ok(Act {
-        record: format!("{source}/{id}"),
-        command_type: row.try_get("command_type")?,
-        operator: row.try_get("operator")?,
-        reason: row.try_get("reason")?,
-        subjects: row.try_get("subjects")?,
-        asked_at: row.try_get("asked_at")?,
-        outcome: row.try_get("outcome")?,
-        code: row.try_get("code")?,
-    })
+fn record(row: &PgRow, _column: &str) -> Result<String> {
+    let (source, id): (&str, &str) = (row.try_get("source")?, row.try_get("message_id")?);
+    Ok(format!("{source}/{id}"))
 }
 
 fn step(at: At, kind: StepKind, who: impl Into<String>, what: String) -> StoryStep {
@@ -167,26 +157,30 @@ impl ReleaseVerb {
     }
 }
 
-/// Money that left the books by a person's word.
-#[derive(Debug, Clone)]
-struct Release {
-    verb: ReleaseVerb,
-    money: String,
-    said: Option<String>,
-    at: At,
+row! {
+    /// Money that left the books by a person's word.
+    #[derive(Debug, Clone)]
+    struct Release {
+        verb: ReleaseVerb = verb,
+        money: String = money,
+        said: Option<String>,
+        at: At = |row, _| row.try_get("posted_at"),
+    }
 }
 
-fn release(row: &PgRow) -> Result<Release> {
+fn verb(row: &PgRow, _column: &str) -> Result<ReleaseVerb> {
     let kind: &str = row.try_get("kind")?;
-    let verb = if kind == LedgerKind::PaymentRefunded.word() {
+    Ok(if kind == LedgerKind::PaymentRefunded.word() {
         ReleaseVerb::Refund
     } else if kind == LedgerKind::PaymentDismissed.word() {
         ReleaseVerb::Dismiss
     } else {
         ReleaseVerb::Remove
-    };
-    let money = format!("{} {}", amount(row, "amount")?, row.try_get::<&str, _>("currency")?);
-    Ok(Release { verb, money, said: row.try_get("said")?, at: row.try_get("posted_at")? })
+    })
+}
+
+fn money(row: &PgRow, _column: &str) -> Result<String> {
+    Ok(format!("{} {}", amount(row, "amount")?, row.try_get::<&str, _>("currency")?))
 }
 
 fn is_released(act: &Act, released: &[Release]) -> bool {

@@ -12,63 +12,71 @@ const SUGGESTION: &str = sql!("views_suggestion");
 const INVOICES: &str = sql!("views_suggestion_invoices");
 const PAYMENTS: &str = sql!("views_suggestion_payments");
 
-#[derive(Debug, Clone, Serialize)]
-pub struct SuggestionView {
-    pub suggestion_id: String,
-    pub payment_id: String,
-    pub account_id: String,
-    pub account_name: Option<String>,
-    pub currency: String,
-    /// Of the payment.
-    pub amount: String,
-    pub unallocated: String,
-    pub received_on: Day,
-    pub rule: String,
-    /// Whether names and numbers are masked here.
-    pub masked: bool,
-    pub payer_name: Option<String>,
-    pub payer_account: Option<String>,
-    /// What each payment would give; several where they are confirmed together.
-    pub payments: Vec<SuggestedPayment>,
-    /// What each invoice would get.
-    pub invoices: Vec<SuggestedInvoice>,
-    /// `open`, `confirmed`, `rejected`, `superseded`.
-    #[serde(rename = "state")]
-    pub status: String,
-    /// When it was closed, by whom, and what they said.
-    pub closed_at: Option<At>,
-    pub closed_by: Option<String>,
-    pub said: Option<String>,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct SuggestionView with (privacy: Privacy) {
+        pub suggestion_id: String,
+        pub payment_id: String,
+        pub account_id: String,
+        pub account_name: Option<String>,
+        pub currency: String,
+        /// Of the payment.
+        pub amount: String = amount,
+        pub unallocated: String = free_of,
+        pub received_on: Day,
+        pub rule: String,
+        /// Whether names and numbers are masked here.
+        pub masked: bool = |_, _| Ok(privacy.is_masked()),
+        pub payer_name: Option<String> = |row, _| privacy.column(row, "debtor_name"),
+        pub payer_account: Option<String> = |row, _| privacy.column(row, "debtor_account"),
+        /// What each payment would give; several where they are confirmed together.
+        pub payments: Vec<SuggestedPayment> = super::later,
+        /// What each invoice would get.
+        pub invoices: Vec<SuggestedInvoice> = super::later,
+        /// `open`, `confirmed`, `rejected`, `superseded`.
+        #[serde(rename = "state")]
+        pub status: String,
+        /// When it was closed, by whom, and what they said.
+        pub closed_at: Option<At> = |row, _| row.try_get("resolved_at"),
+        pub closed_by: Option<String> = closed_by,
+        pub said: Option<String>,
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct SuggestedPayment {
-    pub payment_id: String,
-    pub currency: String,
-    /// Of the payment.
-    pub amount: String,
-    pub gives: String,
-    /// What lies on no invoice, before and after.
-    pub unallocated: String,
-    pub unallocated_after: String,
-    pub received_on: Day,
-    pub payer_name: Option<String>,
-    pub payer_account: Option<String>,
+/// What a payment has not any more.
+const GONE: [&str; 4] = ["allocated", "returned", "refunded", "split"];
+
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct SuggestedPayment with (privacy: Privacy) {
+        pub payment_id: String,
+        pub currency: String,
+        /// Of the payment.
+        pub amount: String = amount,
+        pub gives: String = amount,
+        /// What lies on no invoice, before and after.
+        pub unallocated: String = |row, _| difference(row, "amount", &GONE),
+        pub unallocated_after: String =
+            |row, _| difference(row, "amount", &[GONE.as_slice(), &["gives"]].concat()),
+        pub received_on: Day,
+        pub payer_name: Option<String> = |row, _| privacy.column(row, "debtor_name"),
+        pub payer_account: Option<String> = |row, _| privacy.column(row, "debtor_account"),
+    }
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct SuggestedInvoice {
-    pub invoice_id: String,
-    pub currency: String,
-    #[serde(rename = "state")]
-    pub status: String,
-    pub amount: String,
-    pub due: String,
-    pub due_after: String,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct SuggestedInvoice {
+        pub invoice_id: String,
+        pub currency: String,
+        #[serde(rename = "state")]
+        pub status: String,
+        pub amount: String = amount,
+        pub due: String = amount,
+        pub due_after: String = amount,
+    }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn suggestion(
     pool: &PgPool,
     id: &str,
@@ -77,56 +85,20 @@ pub async fn suggestion(
     let Some(row) = sqlx::query(SUGGESTION).bind(id).fetch_optional(pool).await? else {
         return Ok(None);
     };
-    let invoices = rows_of(pool, INVOICES, id, invoice).await?;
-    let payments = rows_of(pool, PAYMENTS, id, |row| payment(row, privacy)).await?;
+    let payments = sqlx::query(PAYMENTS).bind(id).fetch_all(pool).await?;
+    let payments = payments.iter().map(|row| SuggestedPayment::of(row, privacy));
+    Ok(Some(SuggestionView {
+        payments: payments.collect::<Result<_>>()?,
+        invoices: rows_of(pool, INVOICES, id).await?,
+        ..SuggestionView::of(&row, privacy)?
+    }))
+}
+
+/// The person's name, or the record that it came by.
+fn closed_by(row: &PgRow, _column: &str) -> Result<Option<String>> {
     let operator: Option<String> = row.try_get("operator")?;
     let source: Option<String> = row.try_get("resolved_by_source")?;
     let record: Option<String> = row.try_get("resolved_by_id")?;
     let record = source.zip(record).map(|(source, id)| format!("{source}/{id}"));
-    Ok(Some(SuggestionView {
-        suggestion_id: row.try_get("suggestion_id")?,
-        payment_id: row.try_get("payment_id")?,
-        account_id: row.try_get("account_id")?,
-        account_name: row.try_get("account_name")?,
-        currency: row.try_get("currency")?,
-        amount: amount(&row, "amount")?,
-        unallocated: free_of(&row)?,
-        received_on: row.try_get("received_on")?,
-        rule: row.try_get("rule")?,
-        masked: privacy.is_masked(),
-        payer_name: privacy.optional(row.try_get("debtor_name")?),
-        payer_account: privacy.optional(row.try_get("debtor_account")?),
-        payments,
-        invoices,
-        status: row.try_get("status")?,
-        closed_at: row.try_get("resolved_at")?,
-        closed_by: operator.or(record),
-        said: row.try_get("said")?,
-    }))
-}
-
-fn payment(row: &PgRow, privacy: Privacy) -> Result<SuggestedPayment> {
-    let gone = ["allocated", "returned", "refunded", "split"];
-    Ok(SuggestedPayment {
-        payment_id: row.try_get("payment_id")?,
-        currency: row.try_get("currency")?,
-        amount: amount(row, "amount")?,
-        gives: amount(row, "gives")?,
-        unallocated: difference(row, "amount", &gone)?,
-        unallocated_after: difference(row, "amount", &[gone.as_slice(), &["gives"]].concat())?,
-        received_on: row.try_get("received_on")?,
-        payer_name: privacy.optional(row.try_get("debtor_name")?),
-        payer_account: privacy.optional(row.try_get("debtor_account")?),
-    })
-}
-
-fn invoice(row: &PgRow) -> Result<SuggestedInvoice> {
-    Ok(SuggestedInvoice {
-        invoice_id: row.try_get("invoice_id")?,
-        currency: row.try_get("currency")?,
-        status: row.try_get("status")?,
-        amount: amount(row, "amount")?,
-        due: amount(row, "due")?,
-        due_after: amount(row, "due_after")?,
-    })
+    Ok(operator.or(record))
 }

@@ -15,21 +15,23 @@ use crate::store::sql;
 const PAYMENTS: &str = sql!("views_unallocated");
 const LEDGER: &str = sql!("views_unallocated_ledger");
 
-#[derive(Debug, Clone, Serialize)]
-pub struct UnallocatedRow {
-    pub payment_id: String,
-    /// Whose it is today.
-    pub account_id: Option<String>,
-    pub currency: String,
-    pub unallocated: String,
-    /// The same, to be added up.
-    #[serde(skip)]
-    pub micros: i128,
-    /// `parked`, `on_account` or `rest`.
-    pub kind: String,
-    pub reason: Option<String>,
-    pub received_on: Day,
-    pub age_days: i64,
+row! {
+    #[derive(Debug, Clone, Serialize)]
+    pub struct UnallocatedRow {
+        pub payment_id: String,
+        /// Whose it is today.
+        pub account_id: Option<String>,
+        pub currency: String,
+        pub unallocated: String = sum,
+        /// The same, to be added up.
+        #[serde(skip)]
+        pub micros: i128 = |row, _| micros(row),
+        /// `parked`, `on_account` or `rest`.
+        pub kind: String,
+        pub reason: Option<String> = park_reason,
+        pub received_on: Day,
+        pub age_days: i64,
+    }
 }
 
 /// The payments, and by currency what the ledger held.
@@ -40,33 +42,13 @@ pub struct Unallocated {
 }
 
 /// What was unallocated at that instant, in one snapshot.
-///
-/// # Errors
-/// What the database says.
 pub async fn at(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Unallocated> {
     let mut snapshot = audit::snapshot(pool).await?;
-    let rows = sqlx::query(PAYMENTS).bind(as_of).bind(zone).fetch_all(&mut *snapshot).await?;
+    let rows = sqlx::query_as(PAYMENTS).bind(as_of).bind(zone).fetch_all(&mut *snapshot).await?;
     let ledger = sqlx::query(LEDGER).bind(as_of).fetch_all(&mut *snapshot).await?;
     snapshot.rollback().await?;
     let ledger = ledger.iter().map(|row| Ok((row.try_get("currency")?, micros(row)?)));
-    Ok(Unallocated {
-        rows: rows.iter().map(payment).collect::<Result<_>>()?,
-        ledger: ledger.collect::<Result<_>>()?,
-    })
-}
-
-fn payment(row: &PgRow) -> Result<UnallocatedRow> {
-    Ok(UnallocatedRow {
-        payment_id: row.try_get("payment_id")?,
-        account_id: row.try_get("account_id")?,
-        currency: row.try_get("currency")?,
-        unallocated: sum(row, "unallocated")?,
-        micros: micros(row)?,
-        kind: row.try_get("kind")?,
-        reason: park_reason(row)?,
-        received_on: row.try_get("received_on")?,
-        age_days: row.try_get("age_days")?,
-    })
+    Ok(Unallocated { rows, ledger: ledger.collect::<Result<_>>()? })
 }
 
 fn micros(row: &PgRow) -> Result<i128> {

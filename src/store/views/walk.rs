@@ -4,9 +4,9 @@
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
-use super::payments::{PaymentFilter, PaymentRow, payment_row};
+use super::payments::{PaymentFilter, PaymentRow};
 use super::readings::Reading;
 use super::search::{self, Said, Words};
 use super::{Listed, Looked, Page, Result};
@@ -52,7 +52,7 @@ enum Way {
 }
 
 /// A payment's place in every order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 struct Place {
     received_on: NaiveDate,
     recorded_at: DateTime<Utc>,
@@ -60,14 +60,6 @@ struct Place {
 }
 
 impl Place {
-    fn of(row: &PgRow) -> Result<Self> {
-        Ok(Self {
-            received_on: row.try_get("received_on")?,
-            recorded_at: row.try_get("recorded_at")?,
-            payment_id: row.try_get("payment_id")?,
-        })
-    }
-
     /// Before everything in this order.
     fn start(newest: bool) -> Self {
         let (day, id) = if newest { (last_day(), "~") } else { (first_day(), "") };
@@ -121,9 +113,6 @@ pub fn is_cursor(filter: &PaymentFilter, cursor: &str) -> bool {
 }
 
 /// One page of the payments that fit.
-///
-/// # Errors
-/// What the database says.
 pub async fn page(
     pool: &PgPool,
     filter: &PaymentFilter,
@@ -176,9 +165,6 @@ fn by_amount(cursor: &str) -> Option<(i64, &str)> {
 
 /// The newest payments in whose texts or payers' names one of the words is, at most `most`; those
 /// that have all of them are looked for longer.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn texts(
     pool: &PgPool,
     words: &[&Reading],
@@ -211,7 +197,7 @@ pub(super) async fn texts(
             }
         }
         if let Some(last) = found.last() {
-            place = Place::of(last)?;
+            place = Place::from_row(last)?;
         }
         if found.len() < STEP_MAX {
             all.extend(some);
@@ -324,7 +310,7 @@ impl<'a> Walk<'a> {
         let which = usize::from(!self.newest);
         let by_time = |sql: [&'static str; 2]| {
             let [newest, oldest] = sql;
-            sqlx::query(if which == 0 { newest } else { oldest })
+            sqlx::query_as(if which == 0 { newest } else { oldest })
                 .bind(place.received_on)
                 .bind(place.recorded_at)
                 .bind(&place.payment_id)
@@ -333,13 +319,13 @@ impl<'a> Walk<'a> {
                 .bind(limit)
         };
         let query = match self.way {
-            Way::Id => sqlx::query(BY_ID).bind(&place.payment_id).bind(limit),
-            Way::Open => sqlx::query(OPEN).bind(&place.payment_id).bind(limit),
+            Way::Id => sqlx::query_as(BY_ID).bind(&place.payment_id).bind(limit),
+            Way::Open => sqlx::query_as(OPEN).bind(&place.payment_id).bind(limit),
             Way::Time => by_time(TIME),
             Way::Amount => by_time(AMOUNT).bind(self.filter.amount),
             Way::Account => by_time(ACCOUNT).bind(&self.filter.account),
         };
-        query.fetch_all(pool).await?.iter().map(Place::of).collect()
+        query.fetch_all(pool).await
     }
 
     async fn rows(&self, pool: &PgPool, places: Vec<Place>) -> Result<Vec<PgRow>> {
@@ -365,7 +351,7 @@ impl<'a> Walk<'a> {
         let mut found = Vec::new();
         for row in &self.rows(pool, places).await? {
             if self.says(row)? {
-                found.push((payment_row(row)?, Place::of(row)?));
+                found.push((PaymentRow::from_row(row)?, Place::from_row(row)?));
             }
         }
         Ok(found)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 
 use super::Result;
 use super::time::At;
@@ -12,14 +12,11 @@ const WATERMARKS: &str = sql!("views_watermarks");
 pub(super) const EVER: &str = sql!("views_proof_ever");
 
 /// Whether the usage feed has ever said how far it is known: if not, nothing is ever proven.
-///
-/// # Errors
-/// What the database says.
 pub async fn ever(pool: &PgPool, topic: &str) -> Result<bool> {
     sqlx::query(EVER).bind(topic).fetch_one(pool).await?.try_get("ever")
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, FromRow)]
 pub struct WatermarkRow {
     pub topic: String,
     pub partition: i32,
@@ -30,19 +27,6 @@ pub struct WatermarkRow {
 }
 
 /// All of them; what lies beyond `claims_until` is not believed.
-///
-/// # Errors
-/// What the database says.
 pub async fn all(pool: &PgPool, claims_until: DateTime<Utc>) -> Result<Vec<WatermarkRow>> {
-    let rows = sqlx::query(WATERMARKS).bind(claims_until).fetch_all(pool).await?;
-    let one = |row: &sqlx::postgres::PgRow| {
-        Ok(WatermarkRow {
-            topic: row.try_get("topic")?,
-            partition: row.try_get("partition")?,
-            complete_through: row.try_get("complete_through")?,
-            updated_at: row.try_get("updated_at")?,
-            in_future: row.try_get("in_future")?,
-        })
-    };
-    rows.iter().map(one).collect()
+    sqlx::query_as(WATERMARKS).bind(claims_until).fetch_all(pool).await
 }

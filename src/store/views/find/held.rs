@@ -51,8 +51,6 @@ fn ranked(row: &PgRow, words: &[Reading], by_number: bool) -> Result<(Vec<String
     Ok((told, rank))
 }
 
-/// # Errors
-/// What the database says.
 pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Found>> {
     let numbers: Vec<i64> = words.iter().filter_map(|word| word.number).collect();
     let (spelt, plain) = spelt(words);
@@ -93,8 +91,6 @@ pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Foun
     Ok(found)
 }
 
-/// # Errors
-/// What the database says.
 pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Found>> {
     let (spelt, plain) = spelt(words);
     let rows = sqlx::query(WAITING).bind(spelt).bind(plain).bind(LOOK_MAX).fetch_all(pool).await?;
