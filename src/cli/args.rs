@@ -1,10 +1,12 @@
 //! Arguments that several commands share.
 
+use std::ffi::OsString;
 use std::fmt;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use clap::Args;
+use clap::error::{ContextKind, ContextValue};
 
 use super::error::CliError;
 use crate::clock::Clock;
@@ -221,6 +223,47 @@ pub fn amount_words(micros: i64) -> String {
         "" => whole.to_owned(),
         few => format!("{whole}.{few:0<2}"),
     }
+}
+
+/// Options that have two names.
+const TWINS: [(&str, &str); 2] = [("--status", "--state"), ("--state", "--status")];
+
+/// The name by which an option was given that has two.
+#[must_use]
+pub fn typed(option: &'static str) -> &'static str {
+    typed_in(option, &std::env::args_os().collect::<Vec<_>>())
+}
+
+fn typed_in(option: &'static str, words: &[OsString]) -> &'static str {
+    let twin = TWINS.into_iter().find(|(name, _)| *name == option);
+    let Some((_, other)) = twin else { return option };
+    let given = |word: &OsString| word.to_str().and_then(|word| word.split('=').next()) == Some(other);
+    if words.iter().any(given) { other } else { option }
+}
+
+/// The error names an option as it was typed.
+#[must_use]
+pub fn as_typed(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) {
+        let twin = TWINS.into_iter().find(|(name, _)| named.starts_with(&format!("{name} ")));
+        if let Some((name, _)) = twin {
+            let typed = typed_in(name, words);
+            let value = typed.trim_start_matches('-').to_uppercase();
+            let named = ContextValue::String(format!("{typed} <{value}>"));
+            error.insert(ContextKind::InvalidArg, named);
+        }
+    }
+    error
+}
+
+/// Reads the number of a dead letter.
+///
+/// # Errors
+/// What was expected instead.
+pub fn letter(text: &str) -> Result<i64, String> {
+    let expected = "expected the number of a dead letter, such as 17: `topup dead-letters list` \
+                    has it";
+    text.parse().map_err(|_| expected.to_owned())
 }
 
 /// Reads a day.

@@ -33,6 +33,7 @@ pub enum DeadLettersCommand {
                             topup dead-letters show 17 --unmasked")]
     Show {
         /// Its number, as `topup dead-letters list` has it
+        #[arg(value_parser = args::letter)]
         id: i64,
     },
     /// Processes records again, in order per key; a dry run without --yes
@@ -88,7 +89,7 @@ pub struct ListArgs {
 #[derive(Debug, Clone, Args)]
 pub(super) struct SelectionOptions {
     /// This one; may be given several times
-    #[arg(long = "id", value_name = "ID")]
+    #[arg(long = "id", value_name = "ID", value_parser = args::letter)]
     ids: Vec<i64>,
     /// Only with this code, such as conflict
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
@@ -119,7 +120,7 @@ pub(super) struct SelectionOptions {
 #[derive(Debug, Clone, Args)]
 pub struct ReplayOptions {
     /// Which; several may be given
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = args::letter)]
     letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
@@ -149,7 +150,7 @@ fn rate(text: &str) -> Result<u32, String> {
 #[derive(Debug, Clone, Args)]
 pub struct DiscardOptions {
     /// Which; several may be given
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = args::letter)]
     letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
@@ -165,7 +166,7 @@ pub struct DiscardOptions {
 #[derive(Debug, Clone, Args)]
 pub struct ReopenOptions {
     /// Which; several may be given
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = args::letter)]
     ids: Vec<i64>,
     #[command(flatten)]
     reason: Because,
@@ -377,7 +378,7 @@ async fn list(
             .with("--since", args.since);
         let word = LetterState::Open.word();
         let open = filter.status.as_deref().filter(|state| *state != word);
-        let given = with_known(given.with("--status", open), pool, config).await?;
+        let given = with_known(given.with(args::typed("--status"), open), pool, config).await?;
         given.tell(true, if args.status == word { "open dead letter" } else { "dead letter" });
     }
     Ok(())

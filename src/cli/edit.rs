@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sqlx::PgPool;
 
-use super::args::{Acting, Because};
+use super::args::{self, Acting, Because};
 use super::dead_letters::{Acted, SelectionOptions, nothing_selected};
 use super::error::CliError;
 use super::wiring::{self, Selection};
@@ -30,6 +30,7 @@ as -.";
 #[derive(Debug, Clone, Args)]
 pub struct EditOptions {
     /// This dead letter; several are named by --id, --code and so on, and only patched
+    #[arg(value_parser = args::letter)]
     letter: Option<i64>,
     #[command(flatten)]
     selection: SelectionOptions,

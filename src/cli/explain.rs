@@ -67,7 +67,8 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));
-    for (watch, sent) in payment.watches.iter().zip(&payment.sent) {
+    // Assigning ended the search.
+    for (watch, sent) in payment.watches.iter().zip(&payment.sent).filter(|_| !payment.assigned) {
         let again = if *sent { " again" } else { "" };
         text.line(&format!("  It is decided again {}{again}.", watch_words(watch)));
     }
@@ -352,10 +353,16 @@ fn verdict(word: &str, suggested: bool) -> String {
 fn next(payment: &PaymentView) -> &'static str {
     match PaymentState::from_words(&payment.row.state, payment.row.reason.as_deref()) {
         Some(PaymentState::Allocated) => "Nothing: all that is left of it is on invoices.",
+        Some(PaymentState::PartlyAllocated) if payment.assigned => {
+            "The rest stays on the payment until a person acts."
+        }
         Some(PaymentState::PartlyAllocated) => {
             "The rest stays on the payment until an invoice fits or a person acts."
         }
         Some(PaymentState::OnAccount) if payment.question.is_some() => asked(payment),
+        Some(PaymentState::OnAccount) if payment.assigned => {
+            "It stays on the customer's account until a person acts."
+        }
         Some(PaymentState::OnAccount) => {
             "It stays on the customer's account until an invoice fits or a person acts."
         }
@@ -442,9 +449,9 @@ fn next_of(reason: ParkReason) -> &'static str {
 }
 
 /// When a payment is decided again that waits for something.
-pub(super) fn watched(watches: &[String]) -> Option<String> {
-    let words: Vec<String> = watches.iter().map(|watch| watch_words(watch)).collect();
-    (!words.is_empty()).then(|| words.join("; "))
+pub(super) fn watched(payment: &PaymentView) -> Option<String> {
+    let words: Vec<String> = payment.watches.iter().map(|watch| watch_words(watch)).collect();
+    (!words.is_empty() && !payment.assigned).then(|| words.join("; "))
 }
 
 fn watch_words(watch: &str) -> String {

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use sqlx::PgPool;
 
-use super::args::PageArgs;
+use super::args::{self, PageArgs};
 use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::invoice_verbs::{self, InvoiceVerb};
@@ -70,7 +70,7 @@ pub async fn run(
             let of = async |page: Page| Ok(invoices::list(pool, &filter, &page).await?);
             let nothing = printer.pages(page, of).await?;
             let filters = Filters::default().with("--account", filter.account.as_ref());
-            let filters = filters.with("--status", filter.status.as_ref());
+            let filters = filters.with(args::typed("--status"), filter.status.as_ref());
             filters.with("--reference", filter.reference.as_ref()).tell(nothing, "invoice");
         }
         InvoicesCommand::Show { invoice_id } => {

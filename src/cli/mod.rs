@@ -63,6 +63,7 @@ mod void_candidates;
 mod wiring;
 mod worker;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -116,6 +117,19 @@ pub struct Cli {
     utc: bool,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// The words of this process; wrong usage (2), `--help` and `--version` (0) end it.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::of(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn of(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        Self::try_parse_from(&words).map_err(|error| args::as_typed(error, &words))
+    }
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -86,7 +86,7 @@ impl ListArgs {
     fn filters(&self, account: Option<&String>) -> Filters {
         Filters::default()
             .with("--account", account)
-            .with("--state", self.state.as_ref())
+            .with(args::typed("--state"), self.state.as_ref())
             .with("--reason", self.reason.as_ref())
             .with("--amount", self.amount.map(args::amount_words))
             .with("--currency", self.currency.as_ref())
@@ -234,7 +234,7 @@ fn human(view: &PaymentView, text: &mut Text) {
         ("method", view.method.clone()),
         ("reference", view.reference.clone()),
         ("remark", view.remark.clone()),
-        ("decided again", explain::watched(&view.watches)),
+        ("decided again", explain::watched(view)),
     ]);
     if let Some(bank) = &view.bank {
         text.heading("What the bank said");

@@ -15,6 +15,7 @@ use super::stream::Stream;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::money::Currency;
+use crate::store::views::time::At;
 use crate::store::views::unallocated::{self, Unallocated, UnallocatedRow};
 use crate::store::views::written;
 
@@ -29,7 +30,8 @@ pub enum ReportCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct UnallocatedArgs {
-    /// As it stood then: the end of a day, an instant, or 15m, 2h, 7d ago; now, if absent
+    /// What was recorded by then, whenever it was received: the end of a day, an instant, or 15m,
+    /// 2h, 7d ago; now, if absent
     #[arg(long, value_parser = as_of, value_name = "WHEN")]
     as_of: Option<AsOf>,
     /// Sums instead of payments; customer, age, kind, or several with commas
@@ -94,6 +96,10 @@ pub async fn run(
     let mut sentences: Vec<String> = totals.iter().map(sentence).collect();
     if sentences.is_empty() {
         sentences.push("Nothing is unallocated; the ledger says the same.".to_owned());
+    }
+    if args.as_of.is_some() {
+        let at = At(as_of);
+        sentences.push(format!("Counted is what was recorded by {at}, whenever it was received."));
     }
     let mut stream = Stream::new(printer);
     if args.by.is_empty() {

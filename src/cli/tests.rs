@@ -1,6 +1,6 @@
 //! The shape of the command line.
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use super::dead_letters::Call;
 use super::wiring::What;
@@ -11,7 +11,7 @@ use crate::domain::payment::ParkReason;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(line.split_whitespace())
+    Cli::of(line.split_whitespace().map(Into::into))
 }
 
 fn command(line: &str) -> Command {
@@ -120,6 +120,11 @@ fn a_mistyped_word_gets_its_neighbour() {
         ("topup jobs run prun --operator me", "'prune'"),
         ("topup payments list --reason not_snt", "'not_sent'"),
         ("topup status --outptu json", "'--output'"),
+        ("topup invoices list --state paid", "'--state <STATE>'"),
+        ("topup payments list --status=paid", "'--status <STATUS>'"),
+        ("topup payments list --state paid", "'--state <STATE>'"),
+        ("topup dead-letters show abc", "the number of a dead letter, such as 17"),
+        ("topup dead-letters replay --id x", "the number of a dead letter, such as 17"),
     ] {
         let said = parse(line).map(|_| ()).expect_err(line).to_string();
         assert!(said.contains(near), "{line}: {said}");

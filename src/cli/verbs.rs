@@ -59,8 +59,7 @@ impl Ask {
     /// # Errors
     /// What is lacking.
     pub(super) fn checked(&self, kind: &str) -> Result<(String, Option<String>), CliError> {
-        let needed = !self.operator.dry_run() && takes_money_or_rights(kind);
-        let reason = args::why(self.reason.reason.as_deref(), needed)?;
+        let reason = args::why(self.reason.reason.as_deref(), takes_money_or_rights(kind))?;
         Ok((self.operator.checked()?, reason.map(str::to_owned)))
     }
 

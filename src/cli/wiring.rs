@@ -12,6 +12,7 @@ use super::dead_letters::{Acted, Call, DiscardArgs};
 use super::error::CliError;
 use super::rules::ActivateArgs;
 use super::worker::DemoArgs;
+use crate::app::AppError;
 use crate::candidates;
 pub(super) use crate::candidates::{Act, Found};
 use crate::clock::Clock;
@@ -40,8 +41,14 @@ pub(super) async fn worker(config: Config, only: Only) -> Result<(), CliError> {
         }
         reached => reached.map_err(|error| CliError::failed(&error))?,
     }
-    let ran = app::run_worker(config, only).await;
-    ran.map_err(|error| CliError::failed(&error))
+    match app::run_worker(config, only).await {
+        // A pool says no more than that its patience ended.
+        Err(AppError::Store(error)) => match reach::reach(&options, true).await {
+            Err(away) => Err(CliError::failed(&away)),
+            Ok(()) => Err(error.into()),
+        },
+        ran => ran.map_err(|error| CliError::failed(&error)),
+    }
 }
 
 pub(super) async fn demo(args: DemoArgs) -> Result<(), CliError> {
