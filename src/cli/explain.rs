@@ -1,9 +1,9 @@
 //! The stored decisions on a payment, in words that a finance person understands.
 
 use super::output::Text;
-use super::payments::state_words;
 use super::splits;
 use super::steps_back;
+use super::words::state_words;
 use crate::domain::account::Strength;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
@@ -52,7 +52,10 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         one(decision, text);
         choices(payment, decision, number == decisions.len(), text);
     }
-    let spoken = |said: &&SuggestionRow| matches!(said.status.as_str(), "confirmed" | "rejected");
+    let spoken = |said: &&SuggestionRow| {
+        use SuggestionStatus::{Confirmed, Rejected};
+        matches!(SuggestionStatus::from_word(&said.status), Some(Confirmed | Rejected))
+    };
     for said in payment.suggestions.iter().filter(spoken) {
         let invoices = said.invoices.join(" + ");
         let by = said.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();

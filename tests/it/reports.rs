@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{BANK, about_payment, allocate, bank, credit, credit_saying, invoice, payment};
+use crate::harness::records::{
+    BANK, about_payment, allocate, bank, credit, credit_saying, invoice, payment,
+};
 
 fn report(direct: &Direct, words: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
