@@ -6,11 +6,9 @@
 
 #![forbid(unsafe_code)]
 pub mod app;
-pub mod candidates;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod dead_letters;
 mod demo;
 pub mod domain;
 pub mod generate;
@@ -18,13 +16,12 @@ mod jitter;
 pub mod jobs;
 pub mod kafka;
 mod masked;
-mod orders;
+pub mod operator;
 pub mod pipeline;
 mod reach;
 pub mod relay;
 pub mod rules;
 pub mod schedule;
-pub mod simulate;
 pub mod store;
 mod telemetry;
 mod timekeeper;

@@ -4,7 +4,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use topup::cli::{Cli, run};
 
 /// A batch makes and drops tens of thousands of small values; this allocator does it in a third
@@ -13,8 +12,7 @@ use topup::cli::{Cli, run};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // clap ends the process itself on wrong usage (2), --help and --version (0).
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
         Ok(runtime) => {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
+use super::verbs::{Ask, NewCustomer, Place, ask};
+use crate::operator::orders::Fields;
 use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, accounts};
 
@@ -86,8 +87,6 @@ impl UpsertArgs {
     }
 }
 
-/// # Errors
-/// As [`ask`].
 pub async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         AccountVerb::Upsert(args) => {

@@ -5,17 +5,15 @@ use sqlx::PgPool;
 
 use super::account_verbs::{self, AccountVerb};
 use super::args::PageArgs;
-use super::balances::balance_cells;
 use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Printer, Tabular, Text, cell};
+use super::output::{Printer, Text};
+use super::table::table;
 use super::verbs::Place;
 use crate::config::Config;
 use crate::store::views::Page;
-use crate::store::views::accounts::{
-    self, AccountRow, AccountView, BalanceRow, LearnedPayer, UnallocatedSum,
-};
+use crate::store::views::accounts::{self, AccountRow, AccountView, LearnedPayer, UnallocatedSum};
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -42,8 +40,6 @@ pub enum AccountsCommand {
     Verb(AccountVerb),
 }
 
-/// # Errors
-/// What the database says, or that there is no such account.
 pub async fn run(
     command: &AccountsCommand,
     pool: &PgPool,
@@ -94,53 +90,23 @@ fn human(view: &AccountView, text: &mut Text) {
         ("stale after", view.stale_after_days.map(|days| format!("{days} days"))),
         ("time zone", view.time_zone.clone()),
     ]);
-    text.heading("Balances");
-    text.table(&view.balances);
-    text.heading("Money on no invoice");
-    text.table(&view.unallocated);
-    text.heading("Invoices that await payment, the oldest first");
-    text.table(&view.open_invoices);
+    text.section("Balances", &view.balances);
+    text.section("Money on no invoice", &view.unallocated);
+    text.section("Invoices that await payment, the oldest first", &view.open_invoices);
     if usize::try_from(view.awaiting_payment).is_ok_and(|all| all > view.open_invoices.len()) {
         let id = &view.account_id;
         text.line(&format!(
             "There are more: topup invoices list --account {id} --status awaiting_payment"
         ));
     }
-    text.heading("Last payments");
-    text.table(&view.last_payments);
+    text.section("Last payments", &view.last_payments);
 }
 
-impl Tabular for AccountRow {
-    const HEADERS: &'static [&'static str] = &["account", "name", "created", "closed"];
-    const FIELDS: &'static [&'static str] =
-        &["account_id", "name", "closed_at", "created_at", "updated_at"];
+table!(AccountRow:
+    account_id name closed_at created_at updated_at;
+    row => "account": row.account_id, "name": row.name, "created": row.created_at,
+    "closed": row.closed_at);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.account_id.clone(),
-            cell(self.name.as_ref()),
-            self.created_at.to_string(),
-            cell(self.closed_at.as_ref()),
-        ]
-    }
-}
-
-impl Tabular for UnallocatedSum {
-    const HEADERS: &'static [&'static str] = &["currency", "unallocated", "payments"];
-    const FIELDS: &'static [&'static str] = &["currency", "payments", "unallocated"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.currency.clone(), self.unallocated.clone(), self.payments.to_string()]
-    }
-}
-
-impl Tabular for BalanceRow {
-    const HEADERS: &'static [&'static str] =
-        &["account", "currency", "balance", "held", "limit", "usable", "updated"];
-    const FIELDS: &'static [&'static str] =
-        &["account_id", "currency", "balance", "credit_limit", "held", "usable", "updated_at"];
-
-    fn cells(&self) -> Vec<String> {
-        balance_cells(self)
-    }
-}
+table!(UnallocatedSum:
+    currency payments unallocated;
+    row => "currency": row.currency, "unallocated": row.unallocated, "payments": row.payments);

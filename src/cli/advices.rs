@@ -7,7 +7,8 @@ use sqlx::PgPool;
 use super::args::PageArgs;
 use super::empty::Filters;
 use super::error::CliError;
-use super::output::{Printer, Tabular, cell};
+use super::output::Printer;
+use super::table::table;
 use crate::store::views::Page;
 use crate::store::views::advices::{self, AdviceRow};
 
@@ -32,8 +33,6 @@ pub enum AdvicesCommand {
     },
 }
 
-/// # Errors
-/// What the database says.
 pub async fn run(
     command: &AdvicesCommand,
     pool: &PgPool,
@@ -48,47 +47,10 @@ pub async fn run(
     Ok(())
 }
 
-impl Tabular for AdviceRow {
-    const HEADERS: &'static [&'static str] = &[
-        "advice",
-        "bank account",
-        "amount",
-        "currency",
-        "invoices",
-        "state",
-        "why",
-        "by",
-        "received",
-        "expires",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "advice_id",
-        "bank_account",
-        "payer_account",
-        "payment_reference",
-        "amount",
-        "currency",
-        "invoices",
-        "state",
-        "used_by_payment",
-        "end_reason",
-        "ended_about",
-        "received_at",
-        "expires_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.advice_id.clone(),
-            self.bank_account.clone(),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.invoices.join(" "),
-            self.state.clone(),
-            cell(self.end_reason.as_ref()),
-            cell(self.used_by_payment.as_ref().or(self.ended_about.as_ref())),
-            self.received_at.to_string(),
-            self.expires_at.to_string(),
-        ]
-    }
-}
+table!(AdviceRow:
+    advice_id bank_account payer_account payment_reference amount currency invoices state
+    used_by_payment end_reason ended_about received_at expires_at;
+    row => "advice": row.advice_id, "bank account": row.bank_account, "amount": row.amount,
+    "currency": row.currency, "invoices": row.invoices.join(" "), "state": row.state,
+    "why": row.end_reason, "by": row.used_by_payment.as_ref().or(row.ended_about.as_ref()),
+    "received": row.received_at, "expires": row.expires_at);

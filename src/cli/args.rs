@@ -1,10 +1,12 @@
 //! Arguments that several commands share.
 
+use std::ffi::OsString;
 use std::fmt;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use clap::Args;
+use clap::error::{ContextKind, ContextValue};
 
 use super::error::CliError;
 use crate::clock::Clock;
@@ -28,7 +30,6 @@ pub struct PageArgs {
 }
 
 impl PageArgs {
-    #[must_use]
     pub fn page(&self) -> Page {
         Page { after: self.after.clone(), limit: self.limit.unwrap_or(PAGE_ROWS) }
     }
@@ -65,7 +66,6 @@ pub struct Doing {
 impl Doing {
     /// Whether the command only says what it would do: so every command that changes something,
     /// and is no more than that, begins.
-    #[must_use]
     pub fn dry_run(self) -> bool {
         !self.yes
     }
@@ -82,13 +82,10 @@ pub struct Acting {
 }
 
 impl Acting {
-    #[must_use]
     pub fn dry_run(&self) -> bool {
         self.doing.dry_run()
     }
 
-    /// # Errors
-    /// That nobody acts.
     pub fn checked(&self) -> Result<String, CliError> {
         match self.operator.as_deref().map(operator) {
             Some(Ok(name)) => Ok(name),
@@ -115,9 +112,6 @@ pub struct Because {
 }
 
 /// The reason where there is one; a blank is none.
-///
-/// # Errors
-/// That there is none, where `needed`.
 pub fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>, CliError> {
     let reason = text.map(str::trim).filter(|reason| !reason.is_empty());
     if reason.is_none() && needed {
@@ -134,7 +128,6 @@ pub enum Since {
 }
 
 impl Since {
-    #[must_use]
     pub fn instant(self, clock: Clock) -> DateTime<Utc> {
         match self {
             Self::At(instant) => instant,
@@ -143,7 +136,6 @@ impl Since {
     }
 
     /// The day of it; one that was written as a day is that day in every zone.
-    #[must_use]
     pub fn day(self, clock: Clock, zone: &str) -> NaiveDate {
         let instant = self.instant(clock);
         match (self, zone.parse::<Tz>()) {
@@ -171,9 +163,6 @@ impl fmt::Display for Since {
 }
 
 /// Reads `2026-11-22T10:00:00Z`, `2026-11-22`, `90s`, `15m`, `2h`, `7d`.
-///
-/// # Errors
-/// What was expected instead.
 pub fn since(text: &str) -> Result<Since, String> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Ok(Since::At(instant.with_timezone(&Utc)));
@@ -201,9 +190,6 @@ fn expected() -> String {
 }
 
 /// Reads an amount as people write it: `1000`, `1,000.00`, `1.000,50`; in micros.
-///
-/// # Errors
-/// What was expected instead.
 pub fn amount(text: &str) -> Result<i64, String> {
     match readings::amounts(text).as_slice() {
         [micros] => Ok(*micros),
@@ -213,7 +199,6 @@ pub fn amount(text: &str) -> Result<i64, String> {
 }
 
 /// An amount in micros, as it is typed: `1000.50`.
-#[must_use]
 pub fn amount_words(micros: i64) -> String {
     let digits = format!("{:07}", micros.unsigned_abs());
     let (whole, decimals) = digits.split_at(digits.len().saturating_sub(6));
@@ -223,19 +208,50 @@ pub fn amount_words(micros: i64) -> String {
     }
 }
 
+/// Options that have two names.
+const TWINS: [(&str, &str); 2] = [("--status", "--state"), ("--state", "--status")];
+
+/// The name by which an option was given that has two.
+pub fn typed(option: &'static str) -> &'static str {
+    typed_in(option, &std::env::args_os().collect::<Vec<_>>())
+}
+
+fn typed_in(option: &'static str, words: &[OsString]) -> &'static str {
+    let twin = TWINS.into_iter().find(|(name, _)| *name == option);
+    let Some((_, other)) = twin else { return option };
+    let given =
+        |word: &OsString| word.to_str().and_then(|word| word.split('=').next()) == Some(other);
+    if words.iter().any(given) { other } else { option }
+}
+
+/// The error names an option as it was typed.
+pub fn as_typed(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) {
+        let twin = TWINS.into_iter().find(|(name, _)| named.starts_with(&format!("{name} ")));
+        if let Some((name, _)) = twin {
+            let typed = typed_in(name, words);
+            let value = typed.trim_start_matches('-').to_uppercase();
+            let named = ContextValue::String(format!("{typed} <{value}>"));
+            error.insert(ContextKind::InvalidArg, named);
+        }
+    }
+    error
+}
+
+/// Reads the number of a dead letter.
+pub fn letter(text: &str) -> Result<i64, String> {
+    let expected = "expected the number of a dead letter, such as 17: `topup dead-letters list` \
+                    has it";
+    text.parse().map_err(|_| expected.to_owned())
+}
+
 /// Reads a day.
-///
-/// # Errors
-/// What was expected instead.
 pub fn day(text: &str) -> Result<NaiveDate, String> {
     let expected = || "expected a day as YYYY-MM-DD, such as 2026-12-31".to_owned();
     text.parse().map_err(|_| expected())
 }
 
 /// Reads the code of a currency.
-///
-/// # Errors
-/// What was expected instead.
 pub fn currency(text: &str) -> Result<String, String> {
     let code = text.to_ascii_uppercase();
     let known = Currency::parse(&code);
@@ -243,16 +259,12 @@ pub fn currency(text: &str) -> Result<String, String> {
 }
 
 /// Reads `SGD=100.00`.
-///
-/// # Errors
-/// What was expected instead.
 pub fn money(text: &str) -> Result<(String, String), String> {
     let (code, amount) = text.split_once('=').ok_or("expected CURRENCY=AMOUNT")?;
     Ok((currency(code)?, amount.to_owned()))
 }
 
 /// The name of a topic; the short ones stand for those that the settings name.
-#[must_use]
 pub fn topic(text: &str, topics: &Topics) -> String {
     match text {
         "commands" => topics.commands.clone(),
@@ -263,15 +275,11 @@ pub fn topic(text: &str, topics: &Topics) -> String {
 }
 
 /// The topics that are read.
-#[must_use]
 pub fn topics_read(topics: Topics) -> [String; 3] {
     [topics.commands, topics.bank_payments, topics.usage]
 }
 
 /// One of some words, in any case; the word as it is stored.
-///
-/// # Errors
-/// The words that there are.
 pub fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
     let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim()));
     found.copied().ok_or_else(|| {
@@ -286,25 +294,16 @@ pub fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
 }
 
 /// Reads the name of a rule, such as `R4b`, in any case.
-///
-/// # Errors
-/// The rules that there are.
 pub fn rule(text: &str) -> Result<String, String> {
     one_of(&Rule::ALL.map(Rule::word), text).map(str::to_owned)
 }
 
 /// Reads why a payment is parked, in any case.
-///
-/// # Errors
-/// The reasons that there are.
 pub fn reason(text: &str) -> Result<String, String> {
     one_of(&ParkReason::ALL.map(ParkReason::code), text).map(str::to_owned)
 }
 
 /// Reads `section.key=value`.
-///
-/// # Errors
-/// What was expected instead.
 pub fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or_else(|| "expected section.key=value".to_owned())?;

@@ -3,11 +3,10 @@
 use sqlx::PgPool;
 
 use super::error::{CliError, Exit};
-use super::output::{Output, Printer, Tabular, write};
+use super::output::{Output, Printer, write};
+use super::table::table;
 use crate::store::audit::{self, FINDINGS_MAX, Finding, INVARIANTS};
 
-/// # Errors
-/// What the database says.
 pub async fn run(pool: &PgPool, printer: Printer) -> Result<Exit, CliError> {
     let findings = audit::run(pool).await?;
     let violated = findings.iter().filter(|finding| !finding.info).count();
@@ -35,12 +34,9 @@ fn summary(violated: usize, findings: &[Finding]) -> String {
     )
 }
 
-impl Tabular for Finding {
-    const HEADERS: &'static [&'static str] = &["code", "what must hold", "subject", "detail"];
-    const FIELDS: &'static [&'static str] = &["code", "sentence", "subject", "detail", "info"];
-
-    fn cells(&self) -> Vec<String> {
-        let code = if self.info { format!("{} (info)", self.code) } else { self.code.to_owned() };
-        vec![code, self.sentence.to_owned(), self.subject.clone(), self.detail.clone()]
+table!(Finding:
+    code sentence subject detail info;
+    row => {
+        let code = if row.info { format!("{} (info)", row.code) } else { row.code.to_owned() };
     }
-}
+    "code": code, "what must hold": row.sentence, "subject": row.subject, "detail": row.detail);

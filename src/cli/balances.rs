@@ -7,7 +7,8 @@ use super::args::{self, PageArgs};
 use super::empty::Filters;
 use super::error::CliError;
 use super::near;
-use super::output::{Printer, Tabular, cell};
+use super::output::Printer;
+use super::table::table;
 use crate::store::views::Page;
 use crate::store::views::accounts::{self, BalanceRow, HoldRow, LotRow};
 use crate::store::views::near::Kind;
@@ -32,8 +33,6 @@ pub enum BalancesCommand {
     },
 }
 
-/// # Errors
-/// What the database says, or that there is no such account.
 pub async fn run(
     command: &BalancesCommand,
     pool: &PgPool,
@@ -54,78 +53,26 @@ pub async fn run(
             printer.one(&view, |text| {
                 text.heading(&format!("Balances of {}", view.account_id));
                 text.table(&view.balances);
-                text.heading("Lots, the newest first");
-                text.table(&view.lots);
-                text.heading("Live holds, the oldest first");
-                text.table(&view.holds);
+                text.section("Lots, the newest first", &view.lots);
+                text.section("Live holds, the oldest first", &view.holds);
             })
         }
     }
 }
 
-pub(super) fn balance_cells(row: &BalanceRow) -> Vec<String> {
-    vec![
-        row.account_id.clone(),
-        row.currency.clone(),
-        row.balance.clone(),
-        row.held.clone(),
-        cell(row.credit_limit.as_ref()),
-        row.usable.clone(),
-        cell(row.updated_at.as_ref()),
-    ]
-}
+table!(BalanceRow:
+    account_id currency balance credit_limit held usable updated_at;
+    row => "account": row.account_id, "currency": row.currency, "balance": row.balance,
+    "held": row.held, "limit": row.credit_limit, "usable": row.usable, "updated": row.updated_at);
 
-impl Tabular for HoldRow {
-    const HEADERS: &'static [&'static str] = &["placed", "currency", "held", "hold"];
-    const FIELDS: &'static [&'static str] = &["hold_id", "currency", "held", "placed_at"];
+table!(HoldRow:
+    hold_id currency held placed_at;
+    row => "placed": row.placed_at, "currency": row.currency, "held": row.held, "hold": row.hold_id,
+);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.placed_at.to_string(),
-            self.currency.clone(),
-            self.held.clone(),
-            self.hold_id.clone(),
-        ]
-    }
-}
-
-impl Tabular for LotRow {
-    const HEADERS: &'static [&'static str] = &[
-        "opened",
-        "currency",
-        "amount",
-        "remaining",
-        "held",
-        "reversed",
-        "clawed back",
-        "invoice",
-        "payment",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "lot_id",
-        "invoice_id",
-        "payment_id",
-        "currency",
-        "amount",
-        "remaining",
-        "reversed",
-        "clawed_back",
-        "held",
-        "opened_at",
-        "closed_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.opened_at.to_string(),
-            self.currency.clone(),
-            self.amount.clone(),
-            self.remaining.clone(),
-            self.held.clone(),
-            self.reversed.clone(),
-            self.clawed_back.clone(),
-            self.invoice_id.clone(),
-            self.payment_id.clone(),
-        ]
-    }
-}
+table!(LotRow:
+    lot_id invoice_id payment_id currency amount remaining reversed clawed_back held opened_at
+    closed_at;
+    row => "opened": row.opened_at, "currency": row.currency, "amount": row.amount,
+    "remaining": row.remaining, "held": row.held, "reversed": row.reversed,
+    "clawed back": row.clawed_back, "invoice": row.invoice_id, "payment": row.payment_id);

@@ -19,18 +19,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All topics that the cluster has.
-///
-/// # Errors
-/// Why Kafka did not answer.
 pub async fn topics(kafka: &KafkaConfig) -> Result<Vec<TopicInfo>, KafkaError> {
     let cluster = cluster(kafka);
     answer(spawn_blocking(move || cluster.list_topics(TIMEOUT)).await)
 }
 
 /// Where the log of each partition begins and ends.
-///
-/// # Errors
-/// Why Kafka did not answer.
 pub async fn ends(
     kafka: &KafkaConfig,
     topics: Vec<String>,
@@ -45,9 +39,6 @@ pub async fn ends(
 }
 
 /// Those of `tails` that hold no record, only what transactions leave in a log.
-///
-/// # Errors
-/// Why Kafka did not answer.
 pub async fn without_records(
     kafka: &KafkaConfig,
     tails: Vec<Tail>,
@@ -60,18 +51,12 @@ pub async fn without_records(
 }
 
 /// What is in a topic now, to be read page by page.
-///
-/// # Errors
-/// Why Kafka did not answer.
 pub async fn reader(kafka: &KafkaConfig, topic: String) -> Result<TopicReader, KafkaError> {
     let cluster = cluster(kafka);
     answer(spawn_blocking(move || cluster.topic_reader(&topic, READ_TIMEOUT)).await)
 }
 
 /// The next page of it, empty at the end.
-///
-/// # Errors
-/// Why Kafka did not answer.
 pub async fn next_page(mut reader: TopicReader) -> Result<(TopicReader, Vec<Record>), KafkaError> {
     let read = spawn_blocking(move || {
         let page = reader.next_page()?;
@@ -81,9 +66,6 @@ pub async fn next_page(mut reader: TopicReader) -> Result<(TopicReader, Vec<Reco
 }
 
 /// Makes the topics that are missing, and names them.
-///
-/// # Errors
-/// Why Kafka did not make one.
 pub async fn create_topics(
     kafka: &KafkaConfig,
     names: Vec<String>,
@@ -109,9 +91,6 @@ const LOOKS: usize = 6;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Tells soon which of these topics are missing: a producer would try for half a minute.
-///
-/// # Errors
-/// That one is missing, or why Kafka did not answer.
 pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), CliError> {
     if kafka.brokers.is_empty() {
         let problem = "no brokers are set: KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
@@ -122,7 +101,7 @@ pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), Cl
         if look > 0 {
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
-        let found = topics(kafka).await.map_err(|error| CliError::failed(&error))?;
+        let found = topics(kafka).await?;
         let there =
             |name: &str| found.iter().any(|topic| topic.name == name && topic.partitions > 0);
         missing = wanted.iter().copied().filter(|name| !there(name)).collect();
@@ -137,16 +116,13 @@ pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), Cl
 }
 
 /// Sends one record and waits for Kafka's answer.
-///
-/// # Errors
-/// Why Kafka did not take it.
 pub async fn send(
     kafka: &KafkaConfig,
     topic: String,
     key: Option<&str>,
     value: &[u8],
 ) -> Result<(), CliError> {
-    let producer = producer(kafka).map_err(|error| CliError::failed(&error))?;
+    let producer = producer(kafka)?;
     let record = OutRecord {
         topic,
         key: key.map(|key| key.as_bytes().to_vec()),
@@ -161,9 +137,6 @@ pub async fn send(
 }
 
 /// A producer for `publish`.
-///
-/// # Errors
-/// A setting that Kafka's client refuses.
 pub fn producer(kafka: &KafkaConfig) -> Result<Producer, KafkaError> {
     let mut config = ProducerConfig::new(&kafka.brokers);
     config.client_id.clone_from(&kafka.client_id);

@@ -36,16 +36,13 @@ impl<'de> Deserialize<'de> for Ordered {
     }
 }
 
-/// # Errors
-/// [`CliError::Failed`] when the row is no object; every row is one.
 pub fn fields<T: Serialize>(row: &T) -> Result<Fields, CliError> {
-    let text = serde_json::to_string(row).map_err(|error| CliError::failed(&error))?;
-    let ordered: Ordered = serde_json::from_str(&text).map_err(|error| CliError::failed(&error))?;
+    let text = serde_json::to_string(row)?;
+    let ordered: Ordered = serde_json::from_str(&text)?;
     Ok(ordered.0)
 }
 
 /// The names that all rows have together, each once.
-#[must_use]
 pub fn names(rows: &[Fields]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in rows.iter().flatten() {
@@ -57,7 +54,6 @@ pub fn names(rows: &[Fields]) -> Vec<String> {
 }
 
 /// What stands in a cell. The parts of a list are joined by a plus.
-#[must_use]
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

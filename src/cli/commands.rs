@@ -7,9 +7,11 @@ use super::args::PageArgs;
 use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Tabular, cell};
-use super::verbs::{Ask, Fields, Place, ask_about, needs_words};
+use super::table::table;
+use super::verbs::{Ask, Place, ask_about};
+use super::words::needs_words;
 use crate::domain::effect::Ending;
+use crate::operator::orders::Fields;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::records::{self, RecordName, WaitingCommand};
@@ -55,8 +57,6 @@ struct Row {
     deadline: At,
 }
 
-/// # Errors
-/// As [`ask_about`].
 pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
         CommandsCommand::Waiting { account, page } => {
@@ -118,20 +118,7 @@ fn row(one: WaitingCommand) -> Row {
     }
 }
 
-impl Tabular for Row {
-    const HEADERS: &'static [&'static str] =
-        &["command", "type", "account", "waits for", "since", "until"];
-    const FIELDS: &'static [&'static str] =
-        &["record", "type", "account_id", "waits_for", "since", "deadline"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.record.clone(),
-            self.kind.clone(),
-            cell(self.account_id.as_ref()),
-            self.waits_for.clone(),
-            self.since.to_string(),
-            self.deadline.to_string(),
-        ]
-    }
-}
+table!(Row:
+    record type account_id waits_for since deadline;
+    row => "command": row.record, "type": row.kind, "account": row.account_id,
+    "waits for": row.waits_for, "since": row.since, "until": row.deadline);

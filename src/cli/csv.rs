@@ -8,15 +8,12 @@ use serde_json::Value;
 use super::columns::{self, Fields};
 use super::error::CliError;
 use super::escape;
-use super::output::Tabular;
+use super::table::Tabular;
 
 /// What a formula begins with, in its wide forms too.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// The header has the names that the fields have in JSON, also where there are no rows.
-///
-/// # Errors
-/// [`CliError::Failed`]; writing to memory cannot fail in practice.
 pub fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
     let names = match rows {
         [] => T::FIELDS.iter().map(|name| (*name).to_owned()).collect(),
@@ -31,9 +28,6 @@ pub fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
 }
 
 /// The lines of more rows, without a header.
-///
-/// # Errors
-/// As [`document`].
 pub fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError> {
     let mut out = String::new();
     for row in rows {
@@ -82,6 +76,7 @@ fn is_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::table::table;
 
     #[derive(serde::Serialize)]
     struct Row {
@@ -90,14 +85,7 @@ mod tests {
         closed_at: Option<&'static str>,
     }
 
-    impl Tabular for Row {
-        const HEADERS: &'static [&'static str] = &["name", "payer's amount"];
-        const FIELDS: &'static [&'static str] = &["name", "amount", "closed_at"];
-
-        fn cells(&self) -> Vec<String> {
-            vec![self.name.to_owned(), self.amount.to_owned()]
-        }
-    }
+    table!(Row: name amount closed_at; row => "name": row.name, "payer's amount": row.amount);
 
     fn written(rows: &[(&'static str, &'static str)]) -> String {
         let row =

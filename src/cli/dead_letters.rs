@@ -1,21 +1,26 @@
-//! `dead-letters groups|list|show|edit|import|replay|discard|reopen`. What changes something is
-//! only read from the command line here and returned as a [`Call`].
+//! `dead-letters groups|list|show|edit|import|replay|discard|reopen`.
 
-use clap::builder::NonEmptyStringValueParser;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use sqlx::PgPool;
 
 use super::args::{self, Acting, Because, PageArgs, Reason, Since, since};
-use super::edit::{self, EditArgs, EditOptions};
+use super::edit::{self, EditOptions};
 use super::empty::Filters;
-use super::error::CliError;
-use super::output::{Printer, Tabular, cell};
-use super::wiring::{ReplayArgs, Selection, What};
-use super::{import, letter};
+use super::error::{CliError, Exit};
+use super::output::Printer;
+use super::selection::{Acted, Done, SelectionOptions, with_known};
+use super::table::table;
+use super::{escape, import, letter};
+use crate::app;
 use crate::clock::Clock;
 use crate::config::{Config, Topics};
-use crate::store::dead_letters::LetterState;
+use crate::operator::dead_letters::replay::Replayed;
+use crate::operator::dead_letters::{self as act, Became, Control, End, ReplayArgs, What};
+use crate::store::dead_letters::{LetterState, Meant, Selection, meant};
 use crate::store::views::Page;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
@@ -33,6 +38,7 @@ pub enum DeadLettersCommand {
                             topup dead-letters show 17 --unmasked")]
     Show {
         /// Its number, as `topup dead-letters list` has it
+        #[arg(value_parser = args::letter)]
         id: i64,
     },
     /// Processes records again, in order per key; a dry run without --yes
@@ -84,42 +90,10 @@ pub struct ListArgs {
     page: PageArgs,
 }
 
-/// Which dead letters; only open ones are ever meant.
-#[derive(Debug, Clone, Args)]
-pub(super) struct SelectionOptions {
-    /// This one; may be given several times
-    #[arg(long = "id", value_name = "ID")]
-    ids: Vec<i64>,
-    /// Only with this code, such as conflict
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    code: Option<String>,
-    /// Only from this topic; commands, bank and usage stand for ours
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    topic: Option<String>,
-    /// Of this record key
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    key: Option<String>,
-    /// Whose original value contains this text
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    text: Option<String>,
-    /// Only what failed since: an instant, a day, or 15m, 2h, 7d
-    #[arg(long, value_parser = since)]
-    since: Option<Since>,
-    /// Only what failed before: an instant, a day, or 15m, 2h, 7d
-    #[arg(long, value_parser = since)]
-    until: Option<Since>,
-    /// All open ones: for a replay; what cannot be taken back wants a filter
-    #[arg(long)]
-    all: bool,
-    /// At most so many
-    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
-    limit: Option<i64>,
-}
-
 #[derive(Debug, Clone, Args)]
 pub struct ReplayOptions {
     /// Which; several may be given
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = args::letter)]
     letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
@@ -149,7 +123,7 @@ fn rate(text: &str) -> Result<u32, String> {
 #[derive(Debug, Clone, Args)]
 pub struct DiscardOptions {
     /// Which; several may be given
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = args::letter)]
     letters: Vec<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
@@ -165,7 +139,7 @@ pub struct DiscardOptions {
 #[derive(Debug, Clone, Args)]
 pub struct ReopenOptions {
     /// Which; several may be given
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = args::letter)]
     ids: Vec<i64>,
     #[command(flatten)]
     reason: Because,
@@ -173,83 +147,24 @@ pub struct ReopenOptions {
     operator: Acting,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiscardArgs {
-    /// Bank facts too.
-    pub bank_facts: bool,
-    pub selection: Selection,
-    pub operator: String,
-    pub reason: String,
-    /// Nothing is changed.
-    pub dry_run: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReopenArgs {
-    pub ids: Vec<i64>,
-    pub operator: String,
-    pub reason: String,
-    /// Nothing is changed.
-    pub dry_run: bool,
-}
-
-/// What the command line asks for that is not a read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    Replay(ReplayArgs),
-    Discard(DiscardArgs),
-    Edit(EditArgs),
-    Reopen(ReopenArgs),
-}
-
-/// What became of one dead letter, for the table that is printed after a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Acted {
-    pub dead_letter_id: i64,
-    /// `would replay`, `applied`, `rejected`, `dead_lettered`, `discarded`, `reopened`…
-    pub outcome: String,
-    pub code: Option<String>,
-}
-
 impl DeadLettersCommand {
     pub(super) fn reads_kafka(&self) -> bool {
         matches!(self, Self::Import(options) if options.reads_kafka())
     }
-
-    /// The call, if the command is one.
-    ///
-    /// # Errors
-    /// [`CliError::Usage`] when nothing is selected ("all" must be said), or nobody acts.
-    pub fn call(&self, clock: Clock, topics: &Topics) -> Result<Option<Call>, CliError> {
-        Ok(Some(match self {
-            Self::Groups | Self::List(_) | Self::Show { .. } | Self::Import(_) => return Ok(None),
-            Self::Replay(options) => Call::Replay(ReplayArgs {
-                what: options.what(clock, topics)?,
-                rate: options.rate,
-                stop_after: options.stop_after,
-                operator: options.operator.checked()?,
-                reason: options.reason.reason.clone(),
-                dry_run: options.operator.dry_run(),
-            }),
-            Self::Discard(options) => Call::Discard(DiscardArgs {
-                selection: options.selection.with(&options.letters).narrowed(clock, topics)?,
-                operator: options.operator.checked()?,
-                reason: options.reason.reason.clone(),
-                dry_run: options.operator.dry_run(),
-                bank_facts: options.yes_bank_facts,
-            }),
-            Self::Reopen(options) => Call::Reopen(ReopenArgs {
-                ids: options.ids.clone(),
-                operator: options.operator.checked()?,
-                reason: options.reason.reason.clone(),
-                dry_run: options.operator.dry_run(),
-            }),
-            Self::Edit(options) => Call::Edit(options.args(clock, topics)?),
-        }))
-    }
 }
 
 impl ReplayOptions {
+    pub(super) fn request(&self, clock: Clock, topics: &Topics) -> Result<ReplayArgs, CliError> {
+        Ok(ReplayArgs {
+            what: self.what(clock, topics)?,
+            rate: self.rate,
+            stop_after: self.stop_after,
+            operator: self.operator.checked()?,
+            reason: self.reason.reason.clone(),
+            dry_run: self.operator.dry_run(),
+        })
+    }
+
     fn what(&self, clock: Clock, topics: &Topics) -> Result<What, CliError> {
         let Some(run) = self.resume else {
             return self.selection.with(&self.letters).checked(clock, topics).map(What::Selected);
@@ -265,82 +180,135 @@ impl ReplayOptions {
     }
 }
 
-impl SelectionOptions {
-    /// With these letters too, which stand first.
-    fn with(&self, letters: &[i64]) -> Self {
-        let ids = letters.iter().chain(&self.ids).copied().collect();
-        Self { ids, ..self.clone() }
-    }
-
-    fn filtered(&self) -> bool {
-        !self.ids.is_empty()
-            || self.code.is_some()
-            || self.topic.is_some()
-            || self.key.is_some()
-            || self.text.is_some()
-            || self.since.is_some()
-            || self.until.is_some()
-    }
-
-    /// For what cannot be taken back: `--all` alone is no selection.
-    pub(super) fn narrowed(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
-        if self.filtered() {
-            return self.checked(clock, topics);
-        }
-        let problem = "empty_selection: say which dead letters, by --id, --code, --topic, --key, \
-                       --text, --since or --until; --all is for a replay";
-        Err(CliError::Usage(problem.to_owned()))
-    }
-
-    pub(super) fn names_nothing(&self) -> bool {
-        !self.filtered() && !self.all && self.limit.is_none()
-    }
-
-    pub(super) fn checked(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
-        if self.filtered() == self.all {
-            let problem = "empty_selection: say which dead letters: --id, --code, --topic, --key, \
-                           --text, --since, --until, or --all and none of these";
-            return Err(CliError::Usage(problem.to_owned()));
-        }
-        Ok(Selection {
-            ids: self.ids.clone(),
-            code: self.code.clone(),
-            topic: self.topic.as_deref().map(|topic| args::topic(topic, topics)),
-            key: self.key.clone(),
-            text: self.text.clone(),
-            since: self.since.map(|since| since.instant(clock)),
-            until: self.until.map(|until| until.instant(clock)),
-            limit: self.limit,
-        })
+impl DiscardOptions {
+    pub(super) fn which(&self, clock: Clock, topics: &Topics) -> Result<Selection, CliError> {
+        self.selection.with(&self.letters).narrowed(clock, topics)
     }
 }
 
-/// The reads. A call comes back to the caller.
-///
-/// # Errors
-/// What the database says, or that there is no such dead letter.
 pub async fn run(
     command: &DeadLettersCommand,
     pool: &PgPool,
     config: &Config,
     printer: Printer,
-) -> Result<Option<Call>, CliError> {
-    match command {
-        DeadLettersCommand::Groups => printer.whole(dead_letters::groups(pool).await?)?,
-        DeadLettersCommand::List(args) => list(args, pool, config, printer).await?,
+) -> Result<Exit, CliError> {
+    let done = match command {
+        DeadLettersCommand::Groups => {
+            return printer.whole(dead_letters::groups(pool).await?).map(|()| Exit::Ok);
+        }
+        DeadLettersCommand::List(args) => {
+            return list(args, pool, config, printer).await.map(|()| Exit::Ok);
+        }
         DeadLettersCommand::Show { id } => {
             let found = dead_letters::show(pool, *id).await?;
             let view = found.ok_or_else(|| CliError::not_found("dead letter", &id.to_string()))?;
             let shown = letter::Shown::of(view, printer.privacy);
-            printer.one(&shown, |text| letter::human(&shown, text))?;
+            return printer.one(&shown, |text| letter::human(&shown, text)).map(|()| Exit::Ok);
         }
-        DeadLettersCommand::Replay(_)
-        | DeadLettersCommand::Discard(_)
-        | DeadLettersCommand::Reopen(_)
-        | DeadLettersCommand::Import(_)
-        | DeadLettersCommand::Edit(_) => {}
+        DeadLettersCommand::Import(options) => {
+            return import::run(options, pool, config, printer).await;
+        }
+        DeadLettersCommand::Replay(options) => replay(options, pool, config).await?,
+        DeadLettersCommand::Discard(options) => discard(options, pool, config).await?,
+        DeadLettersCommand::Edit(options) => {
+            edit::run(options, pool, config, printer.privacy).await?
+        }
+        DeadLettersCommand::Reopen(options) => {
+            let operator = options.operator.checked()?;
+            let (reason, dry_run) = (&options.reason.reason, options.operator.dry_run());
+            let acted = act::reopen(pool, &options.ids, &operator, reason, dry_run).await?;
+            let whole = acted.iter().all(|(_, became)| *became != Became::Unknown);
+            Done { rows: acted_rows(acted), note: None, whole }
+        }
+    };
+    printer.rows(&done.rows)?;
+    for line in done.note.iter().flat_map(|note| note.lines()) {
+        eprintln!("{}", escape::text(line));
     }
-    command.call(Clock::System, &config.topics())
+    Ok(if done.whole { Exit::Ok } else { Exit::Findings })
+}
+
+/// First it says what the selection means; what the bank said is asked for a second time.
+async fn discard(
+    options: &DiscardOptions,
+    pool: &PgPool,
+    config: &Config,
+) -> Result<Done, CliError> {
+    let selection = options.which(Clock::System, &config.topics())?;
+    let operator = options.operator.checked()?;
+    let dry_run = options.operator.dry_run();
+    let Meant { open, bank_facts, resolved } =
+        meant(pool, &selection, &config.topics().bank_payments).await?;
+    if open == 0 {
+        return Done::nothing(&selection, pool, config).await;
+    }
+    let note = format!(
+        "open letters that fit: {open}; bank facts among them: {bank_facts}; letters that fit and \
+         are replayed or discarded already: {resolved}"
+    );
+    if bank_facts > 0 && !options.yes_bank_facts && !dry_run {
+        return Err(CliError::Failed(format!(
+            "bank_facts_meant: {note}. Nothing is discarded: what the bank booked is money that \
+             came. Narrow the selection, or say --yes-bank-facts as well"
+        )));
+    }
+    let acted = act::discard(pool, &selection, &operator, &options.reason.reason, dry_run).await?;
+    Ok(Done { rows: acted_rows(acted), note: Some(note), whole: true })
+}
+
+fn acted_rows(acted: Vec<(i64, Became)>) -> Vec<Acted> {
+    let row = |(dead_letter_id, became): (i64, Became)| Acted {
+        dead_letter_id,
+        outcome: became.word().to_owned(),
+        code: None,
+    };
+    acted.into_iter().map(row).collect()
+}
+
+async fn replay(options: &ReplayOptions, pool: &PgPool, config: &Config) -> Result<Done, CliError> {
+    let args = options.request(Clock::System, &config.topics())?;
+    let mut control = Control::default();
+    let cancelled = control.cancelled.clone();
+    // Ctrl-C ends the run between two chunks: what is in hand is committed or rolled back whole.
+    let watching = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+    });
+    if std::io::stderr().is_terminal() {
+        control.progress = Some(Arc::new(super::progress::draw));
+    }
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    let replayed = act::replay_with(&pipeline, &args, &control).await;
+    watching.abort();
+    let report = replayed?;
+    let rows = report.letters.iter().map(|(id, result)| {
+        let word = result.word();
+        let outcome = if args.dry_run { format!("would be {word}") } else { word.to_owned() };
+        Acted { dead_letter_id: *id, outcome, code: result.code().map(str::to_owned) }
+    });
+    let rows: Vec<Acted> = rows.collect();
+    let how = match report.end {
+        End::Done => {
+            if let (What::Selected(selection), true) = (&args.what, rows.is_empty()) {
+                return Done::nothing(selection, pool, config).await;
+            }
+            // A script is to see that a letter is left.
+            let fails = |result: &Replayed| matches!(result, Replayed::StillFailing { .. });
+            let left = !args.dry_run && report.letters.iter().any(|(_, result)| fails(result));
+            return Ok(Done { rows, note: None, whole: !left });
+        }
+        End::NotResumed => {
+            let problem = "there is no such run, or it is done, or it still runs";
+            return Err(CliError::Usage(problem.to_owned()));
+        }
+        End::Cancelled => "cancelled",
+        End::Stopped => "stopped after so many failures",
+    };
+    let resume = report.run.map_or_else(String::new, |run| {
+        format!("; go on with: topup dead-letters replay --resume {run} --yes")
+    });
+    Ok(Done { rows, note: Some(format!("{how}{resume}")), whole: false })
 }
 
 async fn list(
@@ -377,144 +345,35 @@ async fn list(
             .with("--since", args.since);
         let word = LetterState::Open.word();
         let open = filter.status.as_deref().filter(|state| *state != word);
-        let given = with_known(given.with("--status", open), pool, config).await?;
+        let given = with_known(given.with(args::typed("--status"), open), pool, config).await?;
         given.tell(true, if args.status == word { "open dead letter" } else { "dead letter" });
     }
     Ok(())
 }
 
-/// What the filters may have been meant to be: of the open letters.
-async fn with_known(given: Filters, pool: &PgPool, config: &Config) -> Result<Filters, CliError> {
-    if given.is_empty() {
-        return Ok(given);
-    }
-    let groups = dead_letters::groups(pool).await?;
-    let codes: Vec<String> = groups.iter().map(|group| group.code.clone()).collect();
-    let topics = args::topics_read(config.topics());
-    let keys = dead_letters::open_keys(pool).await?;
-    Ok(given.known("--code", &codes).known("--topic", &topics).known("--key", &keys))
-}
+table!(GroupRow:
+    code topic shape letters oldest newest;
+    row => "code": row.code, "topic": row.topic, "shape": row.shape, "letters": row.letters,
+    "oldest": row.oldest, "newest": row.newest);
 
-/// Why a selection means nothing: no open letter fits, or those that are named are closed.
-///
-/// # Errors
-/// What the database says.
-pub(super) async fn nothing_selected(
-    selection: &Selection,
-    pool: &PgPool,
-    config: &Config,
-) -> Result<String, CliError> {
-    let ids = selection.ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let given = Filters::default()
-        .with("--id", Some(ids).filter(|ids| !ids.is_empty()))
-        .with("--code", selection.code.as_ref())
-        .with("--topic", selection.topic.as_ref())
-        .with("--key", selection.key.as_ref())
-        .with("--text", selection.text.as_ref())
-        .with("--since", selection.since.map(Since::At))
-        .with("--until", selection.until.map(Since::At));
-    if given.is_empty() {
-        return Ok("No dead letter is open: nothing is done.".to_owned());
-    }
-    let mut sentence = with_known(given, pool, config).await?.sentence("open dead letter");
-    for id in &selection.ids {
-        let state = match dead_letters::show(pool, *id).await? {
-            Some(view) => format!("is {}", view.row.status),
-            None => "does not exist".to_owned(),
-        };
-        sentence.push_str(&format!(" Dead letter {id} {state}."));
-    }
-    sentence.push_str(" Nothing is done.");
-    Ok(sentence)
-}
-
-impl Tabular for GroupRow {
-    const HEADERS: &'static [&'static str] =
-        &["code", "topic", "shape", "letters", "oldest", "newest"];
-    const FIELDS: &'static [&'static str] =
-        &["code", "topic", "shape", "letters", "oldest", "newest"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.code.clone(),
-            self.topic.clone(),
-            self.shape.clone(),
-            self.letters.to_string(),
-            self.oldest.to_string(),
-            self.newest.to_string(),
-        ]
-    }
-}
-
-impl Tabular for LetterRow {
-    const HEADERS: &'static [&'static str] =
-        &["id", "state", "code", "place", "record", "attempts", "last failed", "message"];
-    const FIELDS: &'static [&'static str] = &[
-        "dead_letter_id",
-        "topic",
-        "partition",
-        "offset",
-        "code",
-        "message",
-        "attempts",
-        "source",
-        "message_id",
-        "named_source",
-        "named_id",
-        "first_failed_at",
-        "last_failed_at",
-        "state",
-        "resolved_at",
-        "resolution",
-    ];
-
-    fn cells(&self) -> Vec<String> {
+table!(LetterRow:
+    dead_letter_id topic partition offset code message attempts source message_id named_source
+    named_id first_failed_at last_failed_at state resolved_at resolution;
+    row => {
         // Of what could not be read its own name says more than its place, which stands beside it.
-        let named = (&self.named_source, &self.named_id);
-        let record = match (named, &self.source, &self.message_id) {
+        let named = (&row.named_source, &row.named_id);
+        let record = match (named, &row.source, &row.message_id) {
             ((Some(source), Some(id)), _, _) | (_, Some(source), Some(id)) => {
                 format!("{source}/{id}")
             }
             _ => "-".to_owned(),
         };
-        vec![
-            self.dead_letter_id.to_string(),
-            self.status.clone(),
-            self.code.clone(),
-            format!("{}:{}:{}", self.topic, self.partition, self.offset),
-            record,
-            self.attempts.to_string(),
-            self.last_failed_at.to_string(),
-            self.message.clone(),
-        ]
     }
-}
+    "id": row.dead_letter_id, "state": row.status, "code": row.code,
+    "place": format!("{}:{}:{}", row.topic, row.partition, row.offset), "record": record,
+    "attempts": row.attempts, "last failed": row.last_failed_at, "message": row.message);
 
-impl Tabular for ActRow {
-    const HEADERS: &'static [&'static str] =
-        &["at", "act", "operator", "outcome", "code", "reason", "before", "after"];
-    const FIELDS: &'static [&'static str] =
-        &["act", "operator", "reason", "outcome", "code", "acted_at", "before", "after"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.acted_at.to_string(),
-            self.act.clone(),
-            self.operator.clone(),
-            self.outcome.clone(),
-            cell(self.code.as_ref()),
-            cell(self.reason.as_ref()),
-            cell(self.before.as_ref()),
-            cell(self.after.as_ref()),
-        ]
-    }
-}
-
-impl Tabular for Acted {
-    const HEADERS: &'static [&'static str] = &["id", "outcome", "code"];
-    const FIELDS: &'static [&'static str] = &["dead_letter_id", "outcome", "code"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.dead_letter_id.to_string(), self.outcome.clone(), cell(self.code.as_ref())]
-    }
-}
+table!(ActRow:
+    act operator reason outcome code acted_at before after;
+    row => "at": row.acted_at, "act": row.act, "operator": row.operator, "outcome": row.outcome,
+    "code": row.code, "reason": row.reason, "before": row.before, "after": row.after);

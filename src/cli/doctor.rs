@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular};
+use super::output::Printer;
+use super::table::table;
 use super::{cluster, status};
 use crate::clock::Clock;
 use crate::config::{Config, KafkaConfig, Proof};
@@ -62,8 +63,6 @@ fn verdict(
     Check { verdict, check, found: found.into(), what_to_do: what_to_do.into() }
 }
 
-/// # Errors
-/// [`CliError::Output`] only: whatever is wrong with the rest is a finding.
 pub async fn run(config: &Config, printer: Printer) -> Result<Exit, CliError> {
     let mut checks = database(config).await;
     checks.extend(kafka(&config.kafka).await);
@@ -296,19 +295,27 @@ fn judge_proof(ever: bool, deadline_seconds: u64) -> Check {
 }
 
 /// One finding for each, so that each says where it is.
-fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
+fn judge_each(
+    check: &'static str,
+    none: &str,
+    facts: &[PartitionFact],
+    [held, other]: [(Verdict, &str); 2],
+) -> Vec<Check> {
     if facts.is_empty() {
-        return vec![ok(PARTITIONS, "no partition is held, and each change of a log is settled")];
+        return vec![ok(check, none)];
     }
     let judged = |fact: &PartitionFact| {
-        let how = if fact.held {
-            "see `Held partitions` in the runbook; records behind it wait"
-        } else {
-            "find what went unread, then `topup partitions settle`"
-        };
-        verdict(Verdict::Fail, PARTITIONS, fact.found.clone(), how)
+        let (judged, how) = if fact.held { held } else { other };
+        verdict(judged, check, fact.found.clone(), how)
     };
     facts.iter().map(judged).collect()
+}
+
+fn judge_partitions(facts: &[PartitionFact]) -> Vec<Check> {
+    let none = "no partition is held, and each change of a log is settled";
+    let held = "see `Held partitions` in the runbook; records behind it wait";
+    let other = "find what went unread, then `topup partitions settle`";
+    judge_each(PARTITIONS, none, facts, [(Verdict::Fail, held), (Verdict::Fail, other)])
 }
 
 fn judge_statements(found: &[String]) -> Check {
@@ -324,36 +331,17 @@ fn judge_statements(found: &[String]) -> Check {
 }
 
 fn judge_relay(facts: &[PartitionFact]) -> Vec<Check> {
-    if facts.is_empty() {
-        return vec![ok(RELAY, "nothing is held, and nothing waits for long")];
-    }
-    let judged = |fact: &PartitionFact| {
-        let (judged, how) = if fact.held {
-            (Verdict::Fail, "see `Held events` in the runbook; other keys go on")
-        } else {
-            (Verdict::Warn, "look whether a worker with the relay runs, and at its log")
-        };
-        verdict(judged, RELAY, fact.found.clone(), how)
-    };
-    facts.iter().map(judged).collect()
+    let held = "see `Held events` in the runbook; other keys go on";
+    let other = "look whether a worker with the relay runs, and at its log";
+    let judged = [(Verdict::Fail, held), (Verdict::Warn, other)];
+    judge_each(RELAY, "nothing is held, and nothing waits for long", facts, judged)
 }
 
 fn judge_failing(facts: &[PartitionFact]) -> Vec<Check> {
-    if facts.is_empty() {
-        return vec![ok(FAILING, "nothing fails again and again")];
-    }
-    let judged = |fact: &PartitionFact| {
-        let (judged, how) = if fact.held {
-            (
-                Verdict::Fail,
-                "its process died twice: look at the log and the core file, update topup",
-            )
-        } else {
-            (Verdict::Warn, "look up the code in the log; the others go on")
-        };
-        verdict(judged, FAILING, fact.found.clone(), how)
-    };
-    facts.iter().map(judged).collect()
+    let held = "its process died twice: look at the log and the core file, update topup";
+    let other = "look up the code in the log; the others go on";
+    let judged = [(Verdict::Fail, held), (Verdict::Warn, other)];
+    judge_each(FAILING, "nothing fails again and again", facts, judged)
 }
 
 /// Each session by the number that ends it. What it says is not told: that may be data.
@@ -445,19 +433,16 @@ async fn kafka(kafka: &KafkaConfig) -> Vec<Check> {
     checks
 }
 
-impl Tabular for Check {
-    const HEADERS: &'static [&'static str] = &["", "check", "found", "what to do"];
-    const FIELDS: &'static [&'static str] = &["verdict", "check", "found", "what_to_do"];
-
-    fn cells(&self) -> Vec<String> {
-        let verdict = match self.verdict {
+table!(Check:
+    verdict check found what_to_do;
+    row => {
+        let verdict = match row.verdict {
             Verdict::Ok => "ok",
             Verdict::Warn => "warn",
             Verdict::Fail => "FAIL",
         };
-        vec![verdict.to_owned(), self.check.to_owned(), self.found.clone(), self.what_to_do.clone()]
     }
-}
+    "": verdict, "check": row.check, "found": row.found, "what to do": row.what_to_do);
 
 #[cfg(test)]
 mod tests {

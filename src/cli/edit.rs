@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sqlx::PgPool;
 
-use super::args::{Acting, Because};
-use super::dead_letters::{Acted, SelectionOptions, nothing_selected};
+use super::args::{self, Acting, Because};
 use super::error::CliError;
-use super::wiring::{self, Selection};
+use super::selection::{Acted, Done, SelectionOptions};
 use super::{escape, letter, reshape};
 use crate::clock::Clock;
 use crate::config::{Config, Topics};
-use crate::dead_letters::edit::{Change, Edited, NewKey, NewValue, current, revise, revise_all};
 use crate::masked;
+use crate::operator::dead_letters::edit::{
+    Change, Edited, NewKey, NewValue, current, revise, revise_all,
+};
+use crate::store::dead_letters::Selection;
 use crate::store::views::Privacy;
 
 pub const HELP: &str = "Examples:
@@ -30,6 +32,7 @@ as -.";
 #[derive(Debug, Clone, Args)]
 pub struct EditOptions {
     /// This dead letter; several are named by --id, --code and so on, and only patched
+    #[arg(value_parser = args::letter)]
     letter: Option<i64>,
     #[command(flatten)]
     selection: SelectionOptions,
@@ -51,106 +54,78 @@ pub struct EditOptions {
     operator: Acting,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EditArgs {
-    which: Which,
-    value: Source,
-    key: NewKey,
-    operator: String,
-    reason: String,
-    /// Nothing is changed.
-    dry_run: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
 enum Which {
     One(i64),
     Selected(Selection),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Source {
-    Same,
-    File(String),
-    Patch(String),
-    Editor,
-}
-
 impl EditOptions {
-    pub(super) fn args(&self, clock: Clock, topics: &Topics) -> Result<EditArgs, CliError> {
-        let which = match self.letter {
-            Some(id) if self.selection.names_nothing() => Which::One(id),
+    fn which(&self, clock: Clock, topics: &Topics) -> Result<Which, CliError> {
+        match self.letter {
+            Some(id) if self.selection.names_nothing() => Ok(Which::One(id)),
             Some(_) => {
                 let problem = "give one dead letter, or a selection, not both";
-                return Err(CliError::Usage(problem.to_owned()));
+                Err(CliError::Usage(problem.to_owned()))
             }
-            None => Which::Selected(self.selection.narrowed(clock, topics)?),
-        };
-        let key = match (&self.record_key, self.no_record_key) {
+            None => Ok(Which::Selected(self.selection.narrowed(clock, topics)?)),
+        }
+    }
+
+    fn key(&self) -> NewKey {
+        match (&self.record_key, self.no_record_key) {
             (Some(key), _) => NewKey::Bytes(key.clone().into_bytes()),
             (None, true) => NewKey::None,
             (None, false) => NewKey::Same,
-        };
-        let value = match (&self.file, &self.patch) {
-            (Some(file), _) => Source::File(file.clone()),
-            (None, Some(patch)) => Source::Patch(patch.clone()),
-            (None, None) if key != NewKey::Same => Source::Same,
-            (None, None) => Source::Editor,
-        };
-        if matches!((&which, &value), (Which::Selected(_), Source::File(_) | Source::Editor)) {
-            let problem = "several dead letters take a --patch or a --record-key: one value for \
-                           all of them would make them one record";
-            return Err(CliError::Usage(problem.to_owned()));
         }
-        Ok(EditArgs {
-            which,
-            value,
-            key,
-            operator: self.operator.checked()?,
-            reason: self.reason.reason.clone(),
-            dry_run: self.operator.dry_run(),
-        })
     }
 }
 
-/// # Errors
-/// What cannot be read, or what the database says.
 pub(super) async fn run(
-    args: EditArgs,
+    options: &EditOptions,
     pool: &PgPool,
     config: &Config,
     privacy: Privacy,
-) -> Result<wiring::Done, CliError> {
-    let value = match &args.value {
-        Source::Same => NewValue::Same,
-        Source::File(file) => NewValue::Whole(trimmed(read(file)?)),
-        Source::Patch(patch) => NewValue::Patched(read_patch(patch)?),
-        Source::Editor => NewValue::Whole(edited(&args, pool, privacy).await?),
+) -> Result<Done, CliError> {
+    let which = options.which(Clock::System, &config.topics())?;
+    let key = options.key();
+    let whole = options.file.is_some() || options.patch.is_none() && key == NewKey::Same;
+    if whole && matches!(which, Which::Selected(_)) {
+        let problem = "several dead letters take a --patch or a --record-key: one value for all \
+                       of them would make them one record";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
+    let operator = options.operator.checked()?;
+    let value = match (&options.file, &options.patch, &which) {
+        (Some(file), _, _) => NewValue::Whole(trimmed(read(file)?)),
+        (None, Some(patch), _) => NewValue::Patched(read_patch(patch)?),
+        (None, None, Which::One(id)) if whole => NewValue::Whole(edited(*id, pool, privacy).await?),
+        (None, None, Which::One(_) | Which::Selected(_)) => NewValue::Same,
     };
-    let change = Change { value, key: args.key.clone() };
-    let said = (args.operator.as_str(), args.reason.as_str());
-    let edited = match &args.which {
+    let change = Change { value, key };
+    let said = (operator.as_str(), options.reason.reason.as_str());
+    let dry_run = options.operator.dry_run();
+    match which {
         Which::One(id) => {
-            vec![(*id, revise(pool, *id, &change, said, args.dry_run).await?)]
+            let edited = vec![(id, revise(pool, id, &change, said, dry_run).await?)];
+            told((true, dry_run), &change.key, edited, privacy)
         }
         Which::Selected(selection) => {
-            let edited = revise_all(pool, selection, &change, said, args.dry_run).await?;
+            let edited = revise_all(pool, &selection, &change, said, dry_run).await?;
             if edited.is_empty() {
-                let note = Some(nothing_selected(selection, pool, config).await?);
-                return Ok(wiring::Done { rows: Vec::new(), note, whole: true });
+                return Done::nothing(&selection, pool, config).await;
             }
-            edited
+            told((false, dry_run), &change.key, edited, privacy)
         }
-    };
-    told(&args, edited, privacy)
+    }
 }
 
 /// Rows to print, and the first difference: those of a group are alike.
 fn told(
-    args: &EditArgs,
+    (named, dry_run): (bool, bool),
+    key: &NewKey,
     edited: Vec<(i64, Edited)>,
     privacy: Privacy,
-) -> Result<wiring::Done, CliError> {
+) -> Result<Done, CliError> {
     let mut note = None;
     let mut rows = Vec::with_capacity(edited.len());
     let (mut fit, mut whole) = (0_usize, true);
@@ -159,11 +134,11 @@ fn told(
             Edited::Unknown => {
                 return Err(CliError::not_found("dead letter", &id.to_string()));
             }
-            Edited::Masked(place) if matches!(args.which, Which::One(_)) => {
+            Edited::Masked(place) if named => {
                 return Err(CliError::Failed(masked::refusal(&place)));
             }
             Edited::Masked(_) => ("refused".to_owned(), Some(masked::CODE.to_owned())),
-            Edited::NoRecord(why) if matches!(args.which, Which::One(_)) => {
+            Edited::NoRecord(why) if named => {
                 return Err(CliError::Failed(format!(
                     "no_record: what would be written is no record: {why}. Give what `topup \
                      --unmasked dead-letters show` prints as the value, mended"
@@ -176,7 +151,7 @@ fn told(
             Edited::Revision { number, before, after, key_before } => {
                 fit = fit.saturating_add(1);
                 note.get_or_insert_with(|| {
-                    let key = key_change(&args.key, key_before.as_deref());
+                    let key = key_change(key, key_before.as_deref());
                     // That the value is the same is no news where only the key was to change.
                     let value = (before != after || key.is_none())
                         .then(|| difference(&before, &after, privacy));
@@ -187,16 +162,16 @@ fn told(
         };
         whole &= code.is_none();
         let done = word.starts_with("revision");
-        let outcome = if args.dry_run && done { format!("would be {word}") } else { word };
+        let outcome = if dry_run && done { format!("would be {word}") } else { word };
         rows.push(Acted { dead_letter_id: id, outcome, code });
     }
     let (all, left) = (rows.len(), rows.len().saturating_sub(fit));
     if all != 1 {
-        let word = if args.dry_run { "that would be edited" } else { "edited" };
+        let word = if dry_run { "that would be edited" } else { "edited" };
         let counts = format!("Letters that fit: {all}. Letters {word}: {fit}. Left alone: {left}.");
         note = Some(note.map_or_else(|| counts.clone(), |diff| format!("{counts}\n{diff}")));
     }
-    Ok(wiring::Done { rows, note, whole })
+    Ok(Done { rows, note, whole })
 }
 
 fn difference(before: &[u8], after: &[u8], privacy: Privacy) -> String {
@@ -247,10 +222,7 @@ fn read_patch(given: &str) -> Result<json_patch::Patch, CliError> {
 
 /// What a person makes of the bytes that count now. They are shown in full, so the right to see
 /// them must be asked for; the file is the user's alone and is removed.
-async fn edited(args: &EditArgs, pool: &PgPool, privacy: Privacy) -> Result<Vec<u8>, CliError> {
-    let Which::One(id) = args.which else {
-        return Err(CliError::Usage("an editor takes one dead letter".to_owned()));
-    };
+async fn edited(id: i64, pool: &PgPool, privacy: Privacy) -> Result<Vec<u8>, CliError> {
     if privacy == Privacy::Masked {
         let problem = "an editor shows names and numbers of payers in full: say --unmasked, or \
                        give --file or --patch";

@@ -17,7 +17,6 @@ struct Filter {
 
 impl Filters {
     /// One that may have been given.
-    #[must_use]
     pub fn with(mut self, option: &'static str, value: Option<impl ToString>) -> Self {
         let filter = |value: String| Filter { option, value, known: Vec::new() };
         self.0.extend(value.map(|value| filter(value.to_string())));
@@ -25,7 +24,6 @@ impl Filters {
     }
 
     /// The values that an option may have, for "did you mean".
-    #[must_use]
     pub fn known(mut self, option: &str, values: &[String]) -> Self {
         for filter in self.0.iter_mut().filter(|filter| filter.option == option) {
             filter.known.extend_from_slice(values);
@@ -33,13 +31,11 @@ impl Filters {
         self
     }
 
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// That nothing of the kind fits, with the values that may be meant.
-    #[must_use]
     pub fn sentence(&self, kind: &str) -> String {
         let written = |option: &str, value: &str| {
             let plain = |c: char| c.is_alphanumeric() || "-_.:,/@".contains(c);

@@ -67,25 +67,36 @@ pub enum CliError {
     Output(#[source] std::io::Error),
 }
 
-impl From<crate::store::StoreError> for CliError {
-    fn from(error: crate::store::StoreError) -> Self {
-        Self::failed(&error)
-    }
+/// Errors of other parts, each with its whole chain.
+macro_rules! failed {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::failed(&error)
+            }
+        })*
+    };
 }
+failed!(
+    crate::app::AppError,
+    crate::demo::DemoError,
+    crate::kafka::KafkaError,
+    crate::schedule::ScheduleError,
+    crate::store::StoreError,
+    crate::store::reach::Unreachable,
+    serde_json::Error,
+);
 
 impl CliError {
-    #[must_use]
     pub fn failed(error: &dyn Error) -> Self {
         Self::Failed(chain(error))
     }
 
-    #[must_use]
     pub fn not_found(kind: &'static str, id: &str) -> Self {
         let id = id.to_owned();
         Self::NotFound { kind, id }
     }
 
-    #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
@@ -101,7 +112,6 @@ impl CliError {
     }
 
     /// Whether there is anything to tell.
-    #[must_use]
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
     }

@@ -1,9 +1,9 @@
 //! The stored decisions on a payment, in words that a finance person understands.
 
 use super::output::Text;
-use super::payments::state_words;
 use super::splits;
 use super::steps_back;
+use super::words::state_words;
 use crate::domain::account::Strength;
 use crate::domain::allocation::Rule;
 use crate::domain::matching::payer::LEARNED;
@@ -52,7 +52,10 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
         one(decision, text);
         choices(payment, decision, number == decisions.len(), text);
     }
-    let spoken = |said: &&SuggestionRow| matches!(said.status.as_str(), "confirmed" | "rejected");
+    let spoken = |said: &&SuggestionRow| {
+        use SuggestionStatus::{Confirmed, Rejected};
+        matches!(SuggestionStatus::from_word(&said.status), Some(Confirmed | Rejected))
+    };
     for said in payment.suggestions.iter().filter(spoken) {
         let invoices = said.invoices.join(" + ");
         let by = said.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -67,7 +70,8 @@ pub(super) fn human(payment: &PaymentView, decisions: &[DecisionView], text: &mu
     }
     text.heading("What happens next");
     text.line(&format!("  {}", next(payment)));
-    for (watch, sent) in payment.watches.iter().zip(&payment.sent) {
+    // Assigning ended the search.
+    for (watch, sent) in payment.watches.iter().zip(&payment.sent).filter(|_| !payment.assigned) {
         let again = if *sent { " again" } else { "" };
         text.line(&format!("  It is decided again {}{again}.", watch_words(watch)));
     }
@@ -352,10 +356,16 @@ fn verdict(word: &str, suggested: bool) -> String {
 fn next(payment: &PaymentView) -> &'static str {
     match PaymentState::from_words(&payment.row.state, payment.row.reason.as_deref()) {
         Some(PaymentState::Allocated) => "Nothing: all that is left of it is on invoices.",
+        Some(PaymentState::PartlyAllocated) if payment.assigned => {
+            "The rest stays on the payment until a person acts."
+        }
         Some(PaymentState::PartlyAllocated) => {
             "The rest stays on the payment until an invoice fits or a person acts."
         }
         Some(PaymentState::OnAccount) if payment.question.is_some() => asked(payment),
+        Some(PaymentState::OnAccount) if payment.assigned => {
+            "It stays on the customer's account until a person acts."
+        }
         Some(PaymentState::OnAccount) => {
             "It stays on the customer's account until an invoice fits or a person acts."
         }
@@ -442,9 +452,9 @@ fn next_of(reason: ParkReason) -> &'static str {
 }
 
 /// When a payment is decided again that waits for something.
-pub(super) fn watched(watches: &[String]) -> Option<String> {
-    let words: Vec<String> = watches.iter().map(|watch| watch_words(watch)).collect();
-    (!words.is_empty()).then(|| words.join("; "))
+pub(super) fn watched(payment: &PaymentView) -> Option<String> {
+    let words: Vec<String> = payment.watches.iter().map(|watch| watch_words(watch)).collect();
+    (!words.is_empty() && !payment.assigned).then(|| words.join("; "))
 }
 
 fn watch_words(watch: &str) -> String {

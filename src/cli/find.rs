@@ -6,7 +6,8 @@ use sqlx::PgPool;
 use super::args::{Since, since};
 use super::error::CliError;
 use super::near;
-use super::output::{Output, Printer, Tabular, Text, cell};
+use super::output::{Output, Printer, Text};
+use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::views::find::{self, Found, Results, Search, WORDS_MAX};
@@ -26,8 +27,6 @@ pub struct FindArgs {
     limit: u16,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn run(
     args: &FindArgs,
     pool: &PgPool,
@@ -109,23 +108,8 @@ fn sentences(results: &Results) -> Vec<String> {
     lines
 }
 
-impl Tabular for Found {
-    const HEADERS: &'static [&'static str] =
-        &["kind", "id", "account", "amount", "currency", "state", "on", "fits", "what"];
-    const FIELDS: &'static [&'static str] =
-        &["kind", "id", "account_id", "currency", "amount", "state", "on", "what", "fits"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.kind.to_owned(),
-            self.id.clone(),
-            cell(self.account_id.as_ref()),
-            cell(self.amount.as_ref()),
-            cell(self.currency.as_ref()),
-            self.state.clone(),
-            self.on.clone(),
-            self.fits.join("; "),
-            cell(self.what.as_ref()),
-        ]
-    }
-}
+table!(Found:
+    kind id account_id currency amount state on what fits;
+    row => "kind": row.kind, "id": row.id, "account": row.account_id, "amount": row.amount,
+    "currency": row.currency, "state": row.state, "on": row.on, "fits": row.fits.join("; "),
+    "what": row.what);

@@ -9,7 +9,6 @@ const GAP: &str = "  ";
 const NARROWEST: usize = 20;
 
 /// Columns that a text takes on a terminal.
-#[must_use]
 pub fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
@@ -32,7 +31,6 @@ impl Grid<'_> {
     }
 
     /// Columns of a line.
-    #[must_use]
     pub fn width(&self) -> usize {
         let widths = self.widths();
         let gaps = GAP.len().saturating_mul(widths.len().saturating_sub(1));
@@ -40,7 +38,6 @@ impl Grid<'_> {
     }
 
     /// The header comes first, as one line.
-    #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let widths = self.widths();
         let header: Vec<&str> = self.headers.to_vec();
@@ -76,7 +73,6 @@ impl Grid<'_> {
     }
 
     /// One row below the other, a line for each cell: for what is too wide for columns.
-    #[must_use]
     pub fn records(&self, columns: usize) -> Vec<String> {
         let name = self.headers.iter().map(|header| width(header)).max().unwrap_or(0);
         let indent = name.saturating_add(GAP.len());
@@ -95,7 +91,6 @@ impl Grid<'_> {
 
 /// A name, and what it stands for from `indent` on, in lines of so many columns. A word that does
 /// not fit there has a line of its own and begins as far to the left as it must.
-#[must_use]
 pub fn pair(name: &str, text: &str, indent: usize, columns: usize) -> Vec<String> {
     let room = columns.saturating_sub(indent).max(NARROWEST);
     let mut lines = Vec::new();
@@ -115,7 +110,6 @@ pub fn pair(name: &str, text: &str, indent: usize, columns: usize) -> Vec<String
 
 /// The text in lines of so many columns, broken between words only: a word that is longer has a
 /// line of its own. Always at least one line.
-#[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();

@@ -1,6 +1,5 @@
 //! `dead-letters import`: copies of dead letters from a file or a topic become letters here.
 
-use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,13 +7,14 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::args::{self, Acting};
+use super::cluster;
 use super::error::{CliError, Exit};
-use super::output::{Output, Printer, Tabular, cell};
-use super::publish::{self, LINE_BYTES_MAX};
+use super::lines::{Lines, parse_any};
+use super::output::{Output, Printer};
 use super::stream::Stream;
-use super::{cluster, escape};
+use super::table::table;
 use crate::config::Config;
-use crate::dead_letters::import::{Imported, Incoming, Taken, import};
+use crate::operator::dead_letters::import::{Imported, Incoming, Taken, import};
 
 pub const HELP: &str = "Examples:
   topup dead-letters import --from-topic
@@ -59,22 +59,10 @@ struct Row {
     code: Option<String>,
 }
 
-impl Tabular for Row {
-    const HEADERS: &'static [&'static str] = &["place", "outcome", "id", "code"];
-    const FIELDS: &'static [&'static str] = &["place", "outcome", "dead_letter_id", "code"];
+table!(Row:
+    place outcome dead_letter_id code;
+    row => "place": row.place, "outcome": row.outcome, "id": row.dead_letter_id, "code": row.code);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.place.clone(),
-            self.outcome.clone(),
-            cell(self.dead_letter_id.as_ref()),
-            cell(self.code.as_ref()),
-        ]
-    }
-}
-
-/// # Errors
-/// What cannot be read, what Kafka or the database says, or that nobody acts.
 pub async fn run(
     options: &ImportOptions,
     pool: &PgPool,
@@ -88,8 +76,7 @@ pub async fn run(
         (Some(file), _) => Source::File(of_file(file)?),
         (None, topic) => {
             let topic = topic.clone().flatten().unwrap_or_else(|| config.topics().dead_letters);
-            let reader = cluster::reader(&config.kafka, topic).await;
-            Source::Topic(reader.map_err(|error| CliError::failed(&error))?)
+            Source::Topic(cluster::reader(&config.kafka, topic).await?)
         }
     };
     // JSON is one document; of the others no more than a page is in memory.
@@ -132,8 +119,7 @@ impl Source {
         match self {
             Self::File(letters) => Ok((Self::File(Vec::new()), letters)),
             Self::Topic(reader) => {
-                let read = cluster::next_page(reader).await;
-                let (reader, records) = read.map_err(|error| CliError::failed(&error))?;
+                let (reader, records) = cluster::next_page(reader).await?;
                 let letters = records.into_iter().map(|record| Incoming {
                     place: format!("{}:{}:{}", record.topic, record.partition, record.offset),
                     key: record.key,
@@ -161,20 +147,10 @@ fn row(taken: Taken, dry_run: bool) -> Row {
 
 /// Whole, before anything is taken in: a line that is no record stops the import.
 fn of_file(path: &Path) -> Result<Vec<Incoming>, CliError> {
-    let name = escape::text(&path.display().to_string());
-    let mut reader = publish::open(path)?;
+    let mut lines = Lines::open(path)?;
     let mut letters = Vec::new();
-    for number in 1_usize.. {
-        let place = format!("{name}:{number}");
-        let mut line = String::new();
-        let read = (&mut reader).take(LINE_BYTES_MAX).read_line(&mut line);
-        if read.map_err(|error| CliError::Failed(format!("{place}: {error}")))? == 0 {
-            break;
-        }
-        if publish::is_blank(&line) {
-            continue;
-        }
-        let record = publish::parse_any(line.trim_start_matches('\u{feff}'));
+    while let Some((place, line)) = lines.next()? {
+        let record = parse_any(&line);
         let record = record.map_err(|error| CliError::Failed(format!("{place}: {error}")))?;
         let (key, value) = (record.key, record.value);
         letters.push(Incoming {

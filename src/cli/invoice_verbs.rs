@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{Ask, Fields, NewCustomer, Place, ask};
+use super::verbs::{Ask, NewCustomer, Place, ask};
+use crate::operator::orders::Fields;
 use crate::store::views::invoices;
 use crate::store::views::near::Kind;
 
@@ -79,8 +80,6 @@ pub struct KeepArgs {
     ask: Ask,
 }
 
-/// # Errors
-/// As [`ask`].
 pub async fn run(verb: &InvoiceVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         InvoiceVerb::Create(args) => {

@@ -3,13 +3,14 @@
 use clap::Subcommand;
 use sqlx::PgPool;
 
-use super::args::PageArgs;
+use super::args::{self, PageArgs};
 use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::invoice_verbs::{self, InvoiceVerb};
 use super::near;
-use super::output::{Printer, Tabular, Text, cell};
+use super::output::{Printer, Text};
 use super::steps_back;
+use super::table::table;
 use super::verbs::Place;
 use crate::config::Config;
 use crate::domain::invoice::InvoiceStatus;
@@ -50,8 +51,6 @@ pub enum InvoicesCommand {
     Verb(InvoiceVerb),
 }
 
-/// # Errors
-/// What the database says, or that there is no such invoice.
 pub async fn run(
     command: &InvoicesCommand,
     pool: &PgPool,
@@ -70,7 +69,7 @@ pub async fn run(
             let of = async |page: Page| Ok(invoices::list(pool, &filter, &page).await?);
             let nothing = printer.pages(page, of).await?;
             let filters = Filters::default().with("--account", filter.account.as_ref());
-            let filters = filters.with("--status", filter.status.as_ref());
+            let filters = filters.with(args::typed("--status"), filter.status.as_ref());
             filters.with("--reference", filter.reference.as_ref()).tell(nothing, "invoice");
         }
         InvoicesCommand::Show { invoice_id } => {
@@ -98,10 +97,8 @@ fn human(view: &InvoiceView, text: &mut Text) {
         ("void reason", view.void_reason.clone()),
         ("kept until", view.keep_until.clone()),
     ]);
-    text.heading("Timeline");
-    text.table(&view.timeline);
-    text.heading("Allocations");
-    text.table(&view.allocations);
+    text.section("Timeline", &view.timeline);
+    text.section("Allocations", &view.allocations);
     steps_back::reversals(&view.reversals, text);
 }
 
@@ -115,71 +112,19 @@ fn words(status: &str) -> &str {
     }
 }
 
-impl Tabular for InvoiceRow {
-    const HEADERS: &'static [&'static str] =
-        &["invoice", "account", "state", "currency", "amount", "due", "reference", "due date"];
-    const FIELDS: &'static [&'static str] = &[
-        "invoice_id",
-        "account_id",
-        "name",
-        "currency",
-        "amount",
-        "amount_due",
-        "state",
-        "payment_reference",
-        "due_date",
-        "created_at",
-        "sent_at",
-    ];
+table!(InvoiceRow:
+    invoice_id account_id name currency amount amount_due state payment_reference due_date
+    created_at sent_at;
+    row => "invoice": row.invoice_id, "account": row.account_id, "state": row.status,
+    "currency": row.currency, "amount": row.amount, "due": row.amount_due,
+    "reference": row.payment_reference, "due date": row.due_date);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.invoice_id.clone(),
-            self.account_id.clone(),
-            self.status.clone(),
-            self.currency.clone(),
-            self.amount.clone(),
-            self.amount_due.clone(),
-            self.payment_reference.clone(),
-            cell(self.due_date.as_ref()),
-        ]
-    }
-}
+table!(Step:
+    at what;
+    row => "at": row.at, "what": row.what);
 
-impl Tabular for Step {
-    const HEADERS: &'static [&'static str] = &["at", "what"];
-    const FIELDS: &'static [&'static str] = &["at", "what"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.at.to_string(), self.what.clone()]
-    }
-}
-
-impl Tabular for AllocationRow {
-    const HEADERS: &'static [&'static str] =
-        &["at", "payment", "invoice", "amount", "currency", "rule", "reversed"];
-    const FIELDS: &'static [&'static str] = &[
-        "allocation_id",
-        "payment_id",
-        "invoice_id",
-        "account_id",
-        "currency",
-        "amount",
-        "reversed",
-        "rule",
-        "allocated_at",
-        "reversed_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.allocated_at.to_string(),
-            self.payment_id.clone(),
-            self.invoice_id.clone(),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.rule.clone(),
-            self.reversed.clone(),
-        ]
-    }
-}
+table!(AllocationRow:
+    allocation_id payment_id invoice_id account_id currency amount reversed rule allocated_at
+    reversed_at;
+    row => "at": row.allocated_at, "payment": row.payment_id, "invoice": row.invoice_id,
+    "amount": row.amount, "currency": row.currency, "rule": row.rule, "reversed": row.reversed);

@@ -1,21 +1,25 @@
 //! `jobs list|runs|run|pause|resume`.
 
 use chrono::{DateTime, Utc};
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgPool;
+use tokio::sync::watch;
 
 use super::args::{Operator, PageArgs, Since, since};
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell, write};
-use super::wiring;
+use super::output::{Printer, write};
+use super::table::cell;
+use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store;
+use crate::jobs::{Ended, Job, Runner};
+use crate::schedule::{self, Timetable};
 use crate::store::views::Page;
 use crate::store::views::jobs::{self, JobRow, RunRow};
 use crate::store::views::time::At;
+use crate::{app, store};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
@@ -67,19 +71,43 @@ pub enum JobsCommand {
 #[derive(Debug, Clone, Args)]
 pub struct JobArg {
     /// Which job
-    #[arg(value_parser = PossibleValuesParser::new(wiring::JOBS))]
-    job: String,
+    #[arg(value_parser = words())]
+    job: Job,
 }
 
-/// # Errors
-/// What the database says.
+fn words() -> impl TypedValueParser<Value = Job> {
+    let known = |word: String| Job::from_word(&word).ok_or("there is no such job");
+    PossibleValuesParser::new(Job::WORDS).try_map(known)
+}
+
+/// A person's run ends when it is done: nothing tells it to stop.
+fn runner(pool: &PgPool, config: &Config) -> Result<Runner, CliError> {
+    let (_, stop) = watch::channel(false);
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    Ok(app::runner(config, pipeline, stop)?)
+}
+
+/// A job's schedule as configured, and its next tick.
+fn next_run(config: &Config, job: &str, now: DateTime<Utc>) -> (String, Option<DateTime<Utc>>) {
+    let Some(job) = Job::from_word(job) else {
+        return ("unknown to this version".to_owned(), None);
+    };
+    let text = app::schedule_of(config, job).to_owned();
+    let zone = schedule::zone(&config.jobs.time_zone).ok();
+    let timetable = zone.and_then(|zone| Timetable::parse(&text, zone).ok().flatten());
+    let next = timetable.and_then(|timetable| timetable.next_after(now));
+    (text, next)
+}
+
 pub async fn run(
     command: &JobsCommand,
     pool: &PgPool,
     config: &Config,
     printer: Printer,
 ) -> Result<Exit, CliError> {
-    wiring::prepare_jobs(pool, config).await?;
+    let runner = runner(pool, config)?;
+    // Makes the jobs known where no worker has done so yet.
+    runner.prepare().await?;
     let now = Clock::System.now();
     match command {
         JobsCommand::List => {
@@ -87,47 +115,52 @@ pub async fn run(
             let rows: Vec<Scheduled> = listed
                 .into_iter()
                 .map(|row| {
-                    let (schedule, next) = wiring::next_run(config, &row.job, now);
+                    let (schedule, next) = next_run(config, &row.job, now);
                     Scheduled { next_run: next.map(At), schedule, row }
                 })
                 .collect();
             printer.whole(rows)?;
         }
         JobsCommand::Runs { job, page } => {
-            let of = async |page: Page| Ok(jobs::runs(pool, &job.job, &page).await?);
+            let of = async |page: Page| Ok(jobs::runs(pool, job.job.word(), &page).await?);
             printer.pages(page, of).await?;
         }
         JobsCommand::Run { job, as_of, operator } => {
             let as_of = as_of.map_or(now, |since| since.instant(Clock::System));
-            return run_now(job, as_of, operator, pool, config).await;
+            return told(job.job, runner.run_by(job.job, &operator.operator, as_of).await?);
         }
         JobsCommand::Pause { job, operator, reason } => {
-            let reason = reason.as_deref();
-            let done = store::jobs::pause(pool, &job.job, &operator.operator, reason, now).await?;
+            let (job, reason) = (job.job.word(), reason.as_deref());
+            let done = store::jobs::pause(pool, job, &operator.operator, reason, now).await?;
             write(if done { "Paused.\n" } else { "It was paused before.\n" })?;
         }
         JobsCommand::Resume { job, operator } => {
-            let done = store::jobs::resume(pool, &job.job, &operator.operator, now).await?;
+            let job = job.job.word();
+            let done = store::jobs::resume(pool, job, &operator.operator, now).await?;
             write(if done { "Resumed.\n" } else { "It was not paused.\n" })?;
         }
     }
     Ok(Exit::Ok)
 }
 
-async fn run_now(
-    job: &JobArg,
-    as_of: DateTime<Utc>,
-    operator: &Operator,
-    pool: &PgPool,
-    config: &Config,
-) -> Result<Exit, CliError> {
-    let ran = wiring::run_job(pool, config, &job.job, &operator.operator, as_of).await?;
-    write(&format!("{}: {}\n", job.job, ran.sentence))?;
-    Ok(match (ran.done, ran.findings) {
-        (false, _) => Exit::Failed,
-        (true, 0) => Exit::Ok,
-        (true, _) => Exit::Findings,
-    })
+/// How a run that a person wanted ended.
+fn told(job: Job, ended: Ended) -> Result<Exit, CliError> {
+    let (exit, sentence) = match ended {
+        Ended::Done(report) if report.findings == 0 => (Exit::Ok, report.summary),
+        Ended::Done(report) => (Exit::Findings, report.summary),
+        Ended::Failed(why) => (Exit::Failed, format!("failed: {why}")),
+        Ended::Busy => failed("another run of it still goes on; this one was skipped"),
+        Ended::NotYet => failed("refused: --as-of is after now. No job decides for a time to come"),
+        Ended::Stopped => failed("stopped before its end; the next runner goes on"),
+        Ended::Lost => failed("taken over by another runner"),
+        Ended::Taken | Ended::Paused => failed("somebody else has this tick"),
+    };
+    write(&format!("{}: {sentence}\n", job.word()))?;
+    Ok(exit)
+}
+
+fn failed(sentence: &str) -> (Exit, String) {
+    (Exit::Failed, sentence.to_owned())
 }
 
 /// A job as it is listed.
@@ -140,69 +173,35 @@ struct Scheduled {
     next_run: Option<At>,
 }
 
-impl Tabular for Scheduled {
-    const HEADERS: &'static [&'static str] =
-        &["job", "schedule", "next run", "last run", "state", "took", "findings", "summary"];
-    const FIELDS: &'static [&'static str] =
-        &["job", "paused_at", "paused_by", "pause_reason", "last", "schedule", "next_run"];
-
-    fn cells(&self) -> Vec<String> {
-        let last = self.row.last.as_ref();
-        let next = match (&self.row.paused_by, &self.next_run) {
+table!(Scheduled:
+    job paused_at paused_by pause_reason last schedule next_run;
+    row => {
+        let last = row.row.last.as_ref();
+        let next = match (&row.row.paused_by, &row.next_run) {
             (Some(by), _) => {
-                let why = self.row.pause_reason.as_ref();
+                let why = row.row.pause_reason.as_ref();
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
                 format!("paused by {by}{why}")
             }
             (None, next) => cell(next.as_ref()),
         };
         let took = last.and_then(|run| run.seconds).map(|seconds| format!("{seconds} s"));
-        vec![
-            self.row.job.clone(),
-            self.schedule.clone(),
-            next,
-            cell(last.map(|run| run.started_at).as_ref()),
-            cell(last.map(|run| &run.state)),
-            cell(took.as_ref()),
-            cell(last.map(|run| run.findings).as_ref()),
-            cell(last.and_then(|run| run.summary.as_ref())),
-        ]
     }
-}
+    "job": row.row.job, "schedule": row.schedule, "next run": next,
+    "last run": last.map(|run| run.started_at),
+    "state": last.map(|run| &run.state), "took": took,
+    "findings": last.map(|run| run.findings),
+    "summary": last.and_then(|run| run.summary.as_ref()));
 
-impl Tabular for RunRow {
-    const HEADERS: &'static [&'static str] =
-        &["scheduled for", "cause", "as of", "state", "took", "findings", "summary", "owner"];
-    const FIELDS: &'static [&'static str] = &[
-        "job",
-        "scheduled_for",
-        "cause",
-        "operator",
-        "as_of",
-        "state",
-        "owner",
-        "started_at",
-        "finished_at",
-        "seconds",
-        "findings",
-        "summary",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let cause = match &self.operator {
-            Some(operator) => format!("{} ({operator})", self.cause),
-            None => self.cause.clone(),
+table!(RunRow:
+    job scheduled_for cause operator as_of state owner started_at finished_at seconds findings
+    summary;
+    row => {
+        let cause = match &row.operator {
+            Some(operator) => format!("{} ({operator})", row.cause),
+            None => row.cause.clone(),
         };
-        let took = self.seconds.map(|seconds| format!("{seconds} s"));
-        vec![
-            self.scheduled_for.to_string(),
-            cause,
-            self.as_of.to_string(),
-            self.state.clone(),
-            cell(took.as_ref()),
-            self.findings.to_string(),
-            cell(self.summary.as_ref()),
-            self.owner.clone(),
-        ]
+        let took = row.seconds.map(|seconds| format!("{seconds} s"));
     }
-}
+    "scheduled for": row.scheduled_for, "cause": cause, "as of": row.as_of, "state": row.state,
+    "took": took, "findings": row.findings, "summary": row.summary, "owner": row.owner);

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::output::Text;
-use super::records::sentence;
+use super::words::sentence;
 use crate::masked::is_private;
 use crate::store::dead_letters::LetterState;
 use crate::store::views::Privacy;
@@ -162,10 +162,7 @@ pub(super) fn human(shown: &Shown, text: &mut Text) {
             ("waiting commands of its key", Some(waiting_commands.to_string())),
         ]);
     }
-    if !shown.acts.is_empty() {
-        text.heading("What operators did");
-        text.table(&shown.acts);
-    }
+    text.section_of_any("What operators did", &shown.acts);
 }
 
 fn value_words(shown: &Shown) -> String {

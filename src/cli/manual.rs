@@ -22,16 +22,12 @@ pub struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-/// # Errors
-/// [`CliError::Output`].
 pub fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "topup", &mut script);
     write(&String::from_utf8_lossy(&script))
 }
 
-/// # Errors
-/// [`CliError::Output`], also when the folder cannot be written to.
 pub fn man(args: &ManArgs) -> Result<(), CliError> {
     match &args.dir {
         Some(dir) => {

@@ -12,6 +12,7 @@ mod cluster;
 mod columns;
 mod commands;
 mod csv;
+mod database;
 mod dead_letters;
 mod doctor;
 mod edit;
@@ -29,6 +30,7 @@ mod invoices;
 mod jobs;
 mod keys;
 mod letter;
+mod lines;
 mod manual;
 mod near;
 mod output;
@@ -48,6 +50,7 @@ mod returns;
 mod review;
 mod review_verbs;
 mod rules;
+mod selection;
 mod settings;
 mod simulate;
 mod splits;
@@ -55,14 +58,16 @@ mod statements;
 mod status;
 mod steps_back;
 mod stream;
+mod table;
 mod topics;
 mod totals;
 mod usage;
 mod verbs;
 mod void_candidates;
-mod wiring;
+mod words;
 mod worker;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,12 +75,12 @@ use clap::{Parser, Subcommand};
 use sqlx::PgPool;
 
 use crate::config::{Config, Environment, Flags, Loaded, Needs};
+use crate::demo::DemoArgs;
 use crate::store::views;
 use crate::telemetry::{self, chain};
 
 pub use error::{CODES, CliError, Exit};
 pub use output::{Color, Output, Printer};
-pub use worker::DemoArgs;
 
 /// Where the help of a command lists what every command takes.
 const GLOBAL: &str = "Options of every command";
@@ -116,6 +121,18 @@ pub struct Cli {
     utc: bool,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// The words of this process; wrong usage (2), `--help` and `--version` (0) end it.
+    pub fn read() -> Self {
+        Self::of(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn of(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        Self::try_parse_from(&words).map_err(|error| args::as_typed(error, &words))
+    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -343,10 +360,10 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         views::time::show_in(&config.jobs.time_zone);
     }
     match cli.command {
-        Command::Demo(args) => wiring::demo(args).await?,
-        Command::Worker(args) => wiring::worker(config, args.only()).await?,
+        Command::Demo(args) => crate::demo::run(args).await?,
+        Command::Worker(args) => worker::run(config, &args).await?,
         Command::Migrate => {
-            wiring::migrate(&config).await?;
+            database::migrate(&config).await?;
             output::write("The database is at the version of this program.\n")?;
         }
         Command::Config(command) => settings::run(command, &loaded, printer)?,
@@ -357,7 +374,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
             return doctor::run(&config, printer).await;
         }
         Command::Publish(args) if args.needs().database => {
-            let pool = wiring::connect(&config).await?;
+            let pool = database::connect(&config).await?;
             let published = publish::run(&args, &config, Some(&pool), printer).await;
             pool.close().await;
             return published;
@@ -368,7 +385,7 @@ async fn execute(cli: Cli) -> Result<Exit, CliError> {
         Command::Generate(args) => return generate::run(&args),
         Command::Rules(rules::RulesCommand::Check { file }) => rules::check(&file, printer)?,
         command => {
-            let pool = wiring::connect(&config).await?;
+            let pool = database::connect(&config).await?;
             let looked = look(command, &pool, &config, printer).await;
             pool.close().await;
             return looked;
@@ -391,18 +408,8 @@ async fn look(
         Command::Payments(command) => return payments::run(&command, pool, config, printer).await,
         Command::Balances(command) => balances::run(&command, pool, printer).await?,
         Command::Records(command) => records::run(&command, pool, config, printer).await?,
-        Command::DeadLetters(dead_letters::DeadLettersCommand::Import(options)) => {
-            return import::run(&options, pool, config, printer).await;
-        }
         Command::DeadLetters(command) => {
-            if let Some(call) = dead_letters::run(&command, pool, config, printer).await? {
-                let done = wiring::act(call, pool, config, printer.privacy).await?;
-                printer.rows(&done.rows)?;
-                for line in done.note.iter().flat_map(|note| note.lines()) {
-                    eprintln!("{}", escape::text(line));
-                }
-                return Ok(if done.whole { Exit::Ok } else { Exit::Findings });
-            }
+            return dead_letters::run(&command, pool, config, printer).await;
         }
         Command::Keys(command) => keys::run(&command, pool, printer).await?,
         Command::Commands(command) => {

@@ -16,9 +16,6 @@ const TAIL_MAX: usize = 3;
 
 /// The id as it is stored: exactly this one, or the only one that is the same but for the case of
 /// its letters.
-///
-/// # Errors
-/// That there is none, with its neighbours, or that there are several.
 pub async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliError> {
     let mut same = same_id::of(pool, kind, id, SAME_MAX).await?;
     if same.iter().any(|one| one == id) {
@@ -31,7 +28,6 @@ pub async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliE
     }
 }
 
-#[must_use]
 pub fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Account => "account",
@@ -41,9 +37,6 @@ pub fn word(kind: Kind) -> &'static str {
 }
 
 /// The same of a filter, where it was given.
-///
-/// # Errors
-/// As [`resolve`].
 pub async fn filter(
     pool: &PgPool,
     kind: Kind,
@@ -95,7 +88,6 @@ pub async fn nearby(pool: &PgPool, kind: Kind, id: &str) -> Vec<String> {
 }
 
 /// Those that are nearest to an id, the nearest first.
-#[must_use]
 pub fn nearest(id: &str, ids: Vec<String>) -> Vec<String> {
     let wanted = id.to_uppercase();
     let distance = |other: &str| strsim::osa_distance(&wanted, &other.to_uppercase());

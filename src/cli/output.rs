@@ -8,14 +8,13 @@ use std::io::{IsTerminal, Write as _, stdout};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::args::PageArgs;
 use super::columns::{self, Fields};
 use super::error::CliError;
 use super::grid::{self, Grid};
-use super::stream::Stream;
+use super::table::Tabular;
 use super::totals::{Totals, WithTotals, have_money};
 use super::{csv, escape, fit};
-use crate::store::views::{Listed, Looked, Page, Privacy};
+use crate::store::views::{Listed, Looked, Privacy};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {
@@ -38,16 +37,6 @@ pub enum Color {
     Auto,
     Always,
     Never,
-}
-
-/// A row of a table.
-pub trait Tabular {
-    const HEADERS: &'static [&'static str];
-    /// The fields of its JSON, for the header of a CSV without rows.
-    const FIELDS: &'static [&'static str];
-    /// Whether the sums of its amounts over a list mean something.
-    const SUMS: bool = true;
-    fn cells(&self) -> Vec<String>;
 }
 
 /// Columns of numbers stand at the right.
@@ -98,11 +87,7 @@ pub struct Printer {
 const ALL_ROWS: i64 = 1_000_000;
 const SOME_ROWS: i64 = 50;
 
-/// Rows that are read at once of a list without end.
-const STREAMED: i64 = 1_000;
-
 impl Printer {
-    #[must_use]
     pub fn new(output: Output, unmasked: bool, color: Color) -> Self {
         let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
         let width = terminal_size::terminal_size_of(stdout());
@@ -121,7 +106,6 @@ impl Printer {
     }
 
     /// With a UTF-8 mark in front of CSV.
-    #[must_use]
     pub fn with_mark(self, bom: bool) -> Self {
         Self { bom, ..self }
     }
@@ -131,48 +115,7 @@ impl Printer {
         if self.bom { "\u{feff}" } else { "" }
     }
 
-    /// A list, page by page: CSV and NDJSON have all of it unless somebody says how many rows; in
-    /// memory is never more than a page. Whether nothing was found, from the start of the list on.
-    ///
-    /// # Errors
-    /// [`CliError::Output`], and those of `page_of`.
-    pub async fn pages<T: Tabular + Serialize>(
-        &self,
-        args: &PageArgs,
-        mut page_of: impl AsyncFnMut(Page) -> Result<Listed<T>, CliError>,
-    ) -> Result<bool, CliError> {
-        let all = matches!(self.output, Output::Csv | Output::Ndjson) && args.limit.is_none();
-        if !all {
-            let listed = page_of(args.page()).await?;
-            self.list(&listed)?;
-            let whole = args.after.is_none() && listed.next.is_none();
-            return Ok(whole && listed.items.is_empty());
-        }
-        let mut stream = Stream::new(*self);
-        let mut totals = Totals::default();
-        let mut page = Page { limit: STREAMED, ..args.page() };
-        loop {
-            let listed = page_of(page.clone()).await?;
-            if T::SUMS {
-                totals.add(&of_rows(&listed.items)?);
-            }
-            stream.rows(&listed.items)?;
-            match listed.next {
-                Some(next) => page.after = Some(next),
-                None => break,
-            }
-        }
-        if stream.is_empty() && self.output == Output::Csv {
-            write(&format!("{}{}", self.mark(), csv::document::<T>(&[])?))?;
-        }
-        tell_totals(&totals, true);
-        Ok(args.after.is_none() && stream.is_empty())
-    }
-
     /// A page of a list. For people the cursor of the next page stands below, and the sums.
-    ///
-    /// # Errors
-    /// [`CliError::Output`].
     pub fn list<T: Tabular + Serialize>(&self, listed: &Listed<T>) -> Result<(), CliError> {
         let mut totals = Totals::default();
         let rows = of_rows(&listed.items)?;
@@ -220,24 +163,17 @@ impl Printer {
     }
 
     /// How many rows of a short list are read: programs get all of them.
-    #[must_use]
     pub fn wanted(&self, limit: Option<i64>) -> i64 {
         let all = matches!(self.output, Output::Csv | Output::Ndjson);
         limit.unwrap_or(if all { ALL_ROWS } else { SOME_ROWS })
     }
 
     /// A list that is whole: as one with pages, whose last page it is.
-    ///
-    /// # Errors
-    /// [`CliError::Output`].
     pub fn whole<T: Tabular + Serialize>(&self, items: Vec<T>) -> Result<(), CliError> {
         self.list(&Listed { items, next: None, looked: None })
     }
 
     /// Rows of an answer that is no list.
-    ///
-    /// # Errors
-    /// [`CliError::Output`].
     pub fn rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), CliError> {
         match self.output {
             Output::Json => write(&document(&rows, true)?),
@@ -253,10 +189,19 @@ impl Printer {
         }
     }
 
+    /// Several things: for people each as `human` writes it, else as rows.
+    pub fn each<T: Tabular + Serialize>(
+        &self,
+        rows: &[T],
+        human: impl Fn(&T, &mut Text),
+    ) -> Result<(), CliError> {
+        match self.output {
+            Output::Table => self.one(&rows, |text| rows.iter().for_each(|row| human(row, text))),
+            Output::Json | Output::Ndjson | Output::Csv => self.rows(rows),
+        }
+    }
+
     /// One thing: as JSON, or as `human` writes it.
-    ///
-    /// # Errors
-    /// [`CliError::Output`].
     pub fn one<T: Serialize>(
         &self,
         value: &T,
@@ -291,12 +236,12 @@ impl Printer {
     }
 }
 
-fn of_rows<T: Serialize>(rows: &[T]) -> Result<Vec<Fields>, CliError> {
+pub(super) fn of_rows<T: Serialize>(rows: &[T]) -> Result<Vec<Fields>, CliError> {
     rows.iter().map(columns::fields).collect()
 }
 
 /// Not among the items either.
-fn tell_totals(totals: &Totals, whole: bool) {
+pub(super) fn tell_totals(totals: &Totals, whole: bool) {
     for line in totals.lines(whole) {
         eprintln!("{}", escape::text(&line));
     }
@@ -316,13 +261,11 @@ fn tell_looked(looked: Option<&Looked>) {
 }
 
 /// Whether standard output is a terminal.
-#[must_use]
 pub fn is_terminal() -> bool {
     stdout().is_terminal()
 }
 
 /// A terminal that understands no escape codes.
-#[must_use]
 pub fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
@@ -330,14 +273,11 @@ pub fn is_dumb() -> bool {
 fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
     let written =
         if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-    let text = written.map_err(|error| CliError::failed(&error))?;
+    let text = written?;
     Ok(escape::json(&text) + "\n")
 }
 
 /// Writes finished text to standard output.
-///
-/// # Errors
-/// [`CliError::Output`]; a closed pipe is one too and ends the command quietly.
 pub fn write(text: &str) -> Result<(), CliError> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
@@ -418,6 +358,18 @@ impl Text {
         }
     }
 
+    pub fn section<T: Tabular>(&mut self, heading: &str, rows: &[T]) {
+        self.heading(heading);
+        self.table(rows);
+    }
+
+    /// The same where there are rows.
+    pub fn section_of_any<T: Tabular>(&mut self, heading: &str, rows: &[T]) {
+        if !rows.is_empty() {
+            self.section(heading, rows);
+        }
+    }
+
     pub fn table<T: Tabular>(&mut self, rows: &[T]) {
         if rows.is_empty() {
             self.line("(none)");
@@ -461,10 +413,4 @@ pub(super) fn drawn(
         Some(width) => (Grid { rows: &whole, ..grid }.records(width), false),
         None => (grid.lines(), true),
     }
-}
-
-/// A cell for something that may be missing.
-#[must_use]
-pub fn cell<T: ToString>(value: Option<&T>) -> String {
-    value.map_or_else(|| "-".to_owned(), ToString::to_string)
 }

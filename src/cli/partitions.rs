@@ -7,7 +7,8 @@ use sqlx::PgPool;
 use super::args::Acting;
 use super::cluster;
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell, write};
+use super::output::{Printer, write};
+use super::table::table;
 use super::verbs::NOT_YET;
 use crate::clock::Clock;
 use crate::config::KafkaConfig;
@@ -57,8 +58,6 @@ pub enum PartitionsCommand {
     },
 }
 
-/// # Errors
-/// What the database or Kafka says.
 pub async fn run(
     command: &PartitionsCommand,
     pool: &PgPool,
@@ -118,8 +117,7 @@ async fn skip(
     (operator, reason): (&Acting, &str),
 ) -> Result<(), CliError> {
     let who = operator.checked()?;
-    let ends = cluster::ends(kafka, vec![topic.to_owned()]).await;
-    let ends = ends.map_err(|error| CliError::failed(&error))?;
+    let ends = cluster::ends(kafka, vec![topic.to_owned()]).await?;
     let id = format!("{topic}:{partition}");
     let Some(ends) = ends.into_iter().find(|ends| ends.partition == partition) else {
         return Err(CliError::NotFound { kind: "partition", id });
@@ -150,37 +148,12 @@ async fn skip(
     })
 }
 
-impl Tabular for ChangeRow {
-    const HEADERS: &'static [&'static str] =
-        &["change", "topic", "partition", "kind", "lost", "found", "settled", "reason"];
-    const FIELDS: &'static [&'static str] = &[
-        "change_id",
-        "consumer_group",
-        "topic",
-        "partition",
-        "kind",
-        "reason",
-        "expected",
-        "went_on_at",
-        "lost",
-        "found_at",
-        "operator",
-        "settled_at",
-        "settled_by",
-        "settlement",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let lost = self.lost.map_or_else(|| "not known".to_owned(), |lost| lost.to_string());
-        vec![
-            self.change_id.to_string(),
-            self.topic.clone(),
-            self.partition.to_string(),
-            self.kind.clone(),
-            lost,
-            self.found_at.to_string(),
-            cell(self.settled_by.as_ref()),
-            self.settlement.as_ref().unwrap_or(&self.reason).clone(),
-        ]
+table!(ChangeRow:
+    change_id consumer_group topic partition kind reason expected went_on_at lost found_at operator
+    settled_at settled_by settlement;
+    row => {
+        let lost = row.lost.map_or_else(|| "not known".to_owned(), |lost| lost.to_string());
     }
-}
+    "change": row.change_id, "topic": row.topic, "partition": row.partition, "kind": row.kind,
+    "lost": lost, "found": row.found_at, "settled": row.settled_by,
+    "reason": row.settlement.as_ref().unwrap_or(&row.reason).clone());

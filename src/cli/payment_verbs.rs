@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::verbs::{self, Ask, Fields, NewCustomer, Place, ask};
+use super::verbs::{self, Ask, NewCustomer, Place, ask};
+use crate::operator::orders::Fields;
 use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, payments};
 
@@ -148,8 +149,6 @@ pub struct OneArgs {
     ask: Ask,
 }
 
-/// # Errors
-/// As [`ask`].
 pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         PaymentVerb::Record(args) => {

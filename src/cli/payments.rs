@@ -8,14 +8,18 @@ use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::explain;
 use super::near;
-use super::output::{Printer, Tabular, Text, cell};
+use super::output::{Printer, Text};
 use super::payment_verbs::{self, PaymentVerb};
 use super::splits::{self, SplitArgs, UnsplitArgs};
 use super::steps_back;
+use super::table::cell;
+use super::table::table;
 use super::verbs::Place;
+use super::words::{is_zero, state_words};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::payment::{ParkReason, PaymentOrigin, PaymentState};
+use crate::domain::payment::PaymentOrigin;
+use crate::domain::review::SuggestionStatus;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{
@@ -86,7 +90,7 @@ impl ListArgs {
     fn filters(&self, account: Option<&String>) -> Filters {
         Filters::default()
             .with("--account", account)
-            .with("--state", self.state.as_ref())
+            .with(args::typed("--state"), self.state.as_ref())
             .with("--reason", self.reason.as_ref())
             .with("--amount", self.amount.map(args::amount_words))
             .with("--currency", self.currency.as_ref())
@@ -164,8 +168,6 @@ pub enum PaymentsCommand {
     Verb(PaymentVerb),
 }
 
-/// # Errors
-/// What the database says, or that there is no such payment.
 pub async fn run(
     command: &PaymentsCommand,
     pool: &PgPool,
@@ -234,24 +236,20 @@ fn human(view: &PaymentView, text: &mut Text) {
         ("method", view.method.clone()),
         ("reference", view.reference.clone()),
         ("remark", view.remark.clone()),
-        ("decided again", explain::watched(&view.watches)),
+        ("decided again", explain::watched(view)),
     ]);
     if let Some(bank) = &view.bank {
         text.heading("What the bank said");
         bank_fields(bank, text);
     }
-    text.heading("Allocations");
-    text.table(&view.allocations);
+    text.section("Allocations", &view.allocations);
     splits::parts(&view.parts, &row.payment_id, text);
     steps_back::reversals(&view.reversals, text);
     steps_back::returns(&view.returns, text);
     for apart in &view.taken_off {
         text.line(&steps_back::taken_off(apart, &view.allocations));
     }
-    if !view.suggestions.is_empty() {
-        text.heading("Suggestions");
-        text.table(&view.suggestions);
-    }
+    text.section_of_any("Suggestions", &view.suggestions);
 }
 
 fn bank_fields(bank: &BankFacts, text: &mut Text) {
@@ -279,99 +277,26 @@ fn given_word(origin: &str) -> &'static str {
     if origin == PaymentOrigin::Split.word() { "given back" } else { "given to parts" }
 }
 
-fn is_zero(amount: &str) -> bool {
-    amount.chars().all(|c| matches!(c, '0' | '.'))
-}
-
-/// Where it stands. What went back of it is not "in full" on an invoice.
-pub(super) fn state_words(view: &PaymentView) -> &str {
-    let less = [&view.returned, &view.refunded, &view.split];
-    let state = view.row.state.as_str();
-    let whole = less.iter().all(|amount| is_zero(amount));
-    if state == PaymentState::Allocated.word() && !whole {
-        "allocated, all that is left of it"
+table!(SuggestionRow:
+    suggestion_id account_id currency invoices with_payments amount state payable reason
+    resolved_at;
+    row => "suggestion": row.suggestion_id, "customer": row.account_id,
+    "invoices": row.invoices.join(" + "), "with": row.with_payments.join(" + "),
+    "amount": row.amount, "currency": row.currency,
+    "state": if row.status == SuggestionStatus::Open.word() && !row.payable {
+        "open, cannot be confirmed any more"
     } else {
-        words(state)
-    }
-}
+        &row.status
+    },
+    "said": row.reason);
 
-pub(super) fn words(state: &str) -> &str {
-    // Why it is parked is told beside it: any reason will do.
-    match PaymentState::from_words(state, Some(ParkReason::Undecided.code())) {
-        Some(PaymentState::Allocated) => "allocated in full",
-        Some(PaymentState::PartlyAllocated) => "allocated in part",
-        Some(PaymentState::OnAccount) => "held on the customer's account",
-        Some(PaymentState::Parked(_)) => "parked, a person has to look at it",
-        Some(PaymentState::Returned) => "returned",
-        Some(PaymentState::Removed) => "removed",
-        Some(PaymentState::Split) => "shared out to several customers",
-        None => state,
-    }
-}
-
-impl Tabular for SuggestionRow {
-    const HEADERS: &'static [&'static str] =
-        &["suggestion", "customer", "invoices", "with", "amount", "currency", "state", "said"];
-    const FIELDS: &'static [&'static str] = &[
-        "suggestion_id",
-        "account_id",
-        "currency",
-        "invoices",
-        "with_payments",
-        "amount",
-        "state",
-        "payable",
-        "reason",
-        "resolved_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.suggestion_id.clone(),
-            self.account_id.clone(),
-            self.invoices.join(" + "),
-            self.with_payments.join(" + "),
-            self.amount.clone(),
-            self.currency.clone(),
-            match self.status.as_str() {
-                "open" if !self.payable => "open, cannot be confirmed any more".to_owned(),
-                status => status.to_owned(),
-            },
-            cell(self.reason.as_ref()),
-        ]
-    }
-}
-
-impl Tabular for PaymentRow {
-    const HEADERS: &'static [&'static str] =
-        &["payment", "received", "account", "currency", "amount", "unallocated", "state", "reason"];
-    const FIELDS: &'static [&'static str] = &[
-        "payment_id",
-        "account_id",
-        "currency",
-        "amount",
-        "unallocated",
-        "state",
-        "reason",
-        "looks_like",
-        "origin",
-        "received_on",
-        "recorded_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.payment_id.clone(),
-            self.received_on.to_string(),
-            cell(self.account_id.as_ref()),
-            self.currency.clone(),
-            self.amount.clone(),
-            self.unallocated.clone(),
-            self.state.clone(),
-            match &self.looks_like {
-                Some(earlier) => format!("{} of {earlier}", cell(self.reason.as_ref())),
-                None => cell(self.reason.as_ref()),
-            },
-        ]
-    }
-}
+table!(PaymentRow:
+payment_id account_id currency amount unallocated state reason looks_like origin received_on
+recorded_at;
+row => "payment": row.payment_id, "received": row.received_on, "account": row.account_id,
+"currency": row.currency, "amount": row.amount, "unallocated": row.unallocated,
+"state": row.state,
+"reason": match &row.looks_like {
+    Some(earlier) => format!("{} of {earlier}", cell(row.reason.as_ref())),
+    None => cell(row.reason.as_ref()),
+});

@@ -1,6 +1,5 @@
 //! `publish --check`: what a worker would say of each line. `publish --wait`: what it said.
 
-use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,14 +7,14 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::error::{CliError, Exit};
-use super::escape;
-use super::output::{Printer, Tabular, cell, write};
-use super::publish::{LINE_BYTES_MAX, is_blank, open, parse};
-use super::records::sentence;
-use super::verbs::outcome_of;
+use super::lines::{Lines, parse};
+use super::output::{Printer, write};
+use super::table::table;
+use super::words::sentence;
 use crate::config::Topics;
 use crate::domain::effect::Ending;
 use crate::masked;
+use crate::operator::orders::outcome_of;
 use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::wire::{RawRecord, Topic, decode};
 
@@ -27,27 +26,14 @@ struct Fault {
     detail: String,
 }
 
-/// # Errors
-/// A file that cannot be read.
 pub(super) fn run(files: &[PathBuf], topics: &Topics, printer: Printer) -> Result<Exit, CliError> {
     let mut faults = Vec::new();
     let mut lines = 0_usize;
     for file in files {
-        let name = escape::text(&file.display().to_string());
-        let mut reader = open(file)?;
-        let mut line = String::new();
-        for number in 1_usize.. {
-            line.clear();
-            let place = format!("{name}:{number}");
-            let read = (&mut reader).take(LINE_BYTES_MAX).read_line(&mut line);
-            if read.map_err(|error| CliError::Failed(format!("{place}: {error}")))? == 0 {
-                break;
-            }
-            if is_blank(&line) {
-                continue;
-            }
+        let mut read = Lines::open(file)?;
+        while let Some((place, line)) = read.next()? {
             lines = lines.saturating_add(1);
-            if let Some((code, detail)) = fault_of(line.trim_start_matches('\u{feff}'), topics) {
+            if let Some((code, detail)) = fault_of(&line, topics) {
                 faults.push(Fault { place, code, detail });
             }
         }
@@ -95,7 +81,7 @@ const UNREAD: &str = "not read yet";
 
 /// What became of a record.
 #[derive(Debug, Clone, Serialize)]
-struct Ended {
+struct OutcomeRow {
     place: String,
     record: Option<String>,
     outcome: String,
@@ -104,9 +90,6 @@ struct Ended {
 }
 
 /// Prints the outcome of each record. `patience` is for the first that has none yet.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn outcomes(
     sent: &[(String, i32, i64)],
     pool: &PgPool,
@@ -134,8 +117,11 @@ pub(super) async fn outcomes(
         rows.push(ended(place, row, pool).await?);
     }
     printer.rows(&rows)?;
-    let done = |row: &Ended| matches!(row.outcome.as_str(), "applied" | "duplicate" | "waiting");
-    let unread = |row: &&Ended| row.outcome == UNREAD;
+    let done = |row: &OutcomeRow| {
+        use Ending::{Applied, Duplicate, Waiting};
+        matches!(Ending::from_word(&row.outcome), Some(Applied | Duplicate | Waiting))
+    };
+    let unread = |row: &&OutcomeRow| row.outcome == UNREAD;
     Ok(match (rows.iter().all(|row| done(row) || unread(&row)), rows.iter().any(|r| unread(&r))) {
         (false, _) => Exit::Findings,
         (true, true) => Exit::Waiting,
@@ -144,10 +130,14 @@ pub(super) async fn outcomes(
 }
 
 /// Of a dead letter: the sender's own name for it, and what is wrong with it.
-async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<Ended, CliError> {
+async fn ended(
+    place: String,
+    row: Option<RecordRow>,
+    pool: &PgPool,
+) -> Result<OutcomeRow, CliError> {
     let Some(row) = row else {
         let outcome = UNREAD.to_owned();
-        return Ok(Ended { place, record: None, outcome, code: None, detail: None });
+        return Ok(OutcomeRow { place, record: None, outcome, code: None, detail: None });
     };
     let mut record = format!("{}/{}", row.source, row.message_id);
     let mut detail = row.code.as_deref().and_then(sentence).map(str::to_owned);
@@ -163,29 +153,14 @@ async fn ended(place: String, row: Option<RecordRow>, pool: &PgPool) -> Result<E
             detail = Some(format!("{} (topup dead-letters show {number})", letter.message));
         }
     }
-    Ok(Ended { place, record: Some(record), outcome, code, detail })
+    Ok(OutcomeRow { place, record: Some(record), outcome, code, detail })
 }
 
-impl Tabular for Fault {
-    const HEADERS: &'static [&'static str] = &["place", "code", "detail"];
-    const FIELDS: &'static [&'static str] = &["place", "code", "detail"];
+table!(Fault:
+    place code detail;
+    row => "place": row.place, "code": row.code, "detail": row.detail);
 
-    fn cells(&self) -> Vec<String> {
-        vec![self.place.clone(), self.code.clone(), self.detail.clone()]
-    }
-}
-
-impl Tabular for Ended {
-    const HEADERS: &'static [&'static str] = &["place", "record", "outcome", "code", "detail"];
-    const FIELDS: &'static [&'static str] = &["place", "record", "outcome", "code", "detail"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.place.clone(),
-            cell(self.record.as_ref()),
-            self.outcome.clone(),
-            cell(self.code.as_ref()),
-            cell(self.detail.as_ref()),
-        ]
-    }
-}
+table!(OutcomeRow:
+    place record outcome code detail;
+    row => "place": row.place, "record": row.record, "outcome": row.outcome, "code": row.code,
+    "detail": row.detail);

@@ -7,8 +7,9 @@ use sqlx::PgPool;
 
 use super::args::{Since, since};
 use super::error::{CliError, Exit};
-use super::output::{Output, Printer, Tabular, cell, write};
+use super::output::{Output, Printer, write};
 use super::statements::{is_known, unknown_statement};
+use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::reconcile::{self, Drift, Entry};
@@ -27,8 +28,6 @@ pub struct ReconcileArgs {
     bank_account: Option<String>,
 }
 
-/// # Errors
-/// What the database says.
 pub async fn run(
     args: &ReconcileArgs,
     pool: &PgPool,
@@ -37,8 +36,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     if let (Some(statement), Some(bank_account)) = (&args.statement, &args.bank_account) {
         let zone = &config.jobs.time_zone;
-        let entries = reconcile::entries(pool, bank_account, statement, zone).await;
-        let entries = entries.map_err(|error| CliError::failed(&error))?;
+        let entries = reconcile::entries(pool, bank_account, statement, zone).await?;
         if entries.is_empty() && !is_known(pool, bank_account, statement).await? {
             return Err(unknown_statement(pool, bank_account, statement).await?);
         }
@@ -56,11 +54,9 @@ pub async fn run(
         let why = "--as-of is after now: nothing is known of it yet";
         return Err(CliError::Usage(why.to_owned()));
     }
-    let drifts = reconcile::find(pool, as_of, &config.jobs.time_zone).await;
-    let found = drifts.map_err(|error| CliError::failed(&error))?;
-    let reconcile::Found { mut drifts, cut_off } = found;
-    let future = statements::of_the_future(pool, as_of).await;
-    drifts.extend(future.map_err(|error| CliError::failed(&error))?);
+    let reconcile::Found { mut drifts, cut_off } =
+        reconcile::find(pool, as_of, &config.jobs.time_zone).await?;
+    drifts.extend(statements::of_the_future(pool, as_of).await?);
     if printer.output != Output::Table || !drifts.is_empty() {
         let rows: Vec<Row<'_>> = drifts.iter().map(Row::of).collect();
         printer.rows(&rows)?;
@@ -95,66 +91,23 @@ impl<'a> Row<'a> {
     }
 }
 
-impl Tabular for Row<'_> {
-    const HEADERS: &'static [&'static str] =
-        &["kind", "of", "subject", "currency", "difference", "detail"];
-    const FIELDS: &'static [&'static str] =
-        &["kind", "key_kind", "of", "subject", "currency", "detail", "difference"];
+table!(Row<'_>:
+    kind key_kind of subject currency detail difference;
+    row => "kind": row.drift.kind, "of": row.drift.of, "subject": row.drift.subject,
+    "currency": row.drift.currency, "difference": row.difference, "detail": row.drift.detail);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.drift.kind.clone(),
-            self.drift.of.clone(),
-            self.drift.subject.clone(),
-            self.drift.currency.clone(),
-            self.difference.clone(),
-            self.drift.detail.clone(),
-        ]
+table!(Entry:
+    bank_key status credit_debit reversal currency amount booking_date disposition payment_id named
+    counted;
+    row => {
+        let reversal = if row.reversal { " (reversal)" } else { "" };
     }
-}
-
-impl Tabular for Entry {
-    const HEADERS: &'static [&'static str] = &[
-        "bank key",
-        "status",
-        "direction",
-        "currency",
-        "amount",
-        "booked on",
-        "counted",
-        "became",
-        "payment",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "bank_key",
-        "status",
-        "credit_debit",
-        "reversal",
-        "currency",
-        "amount",
-        "booking_date",
-        "disposition",
-        "payment_id",
-        "named",
-        "counted",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let reversal = if self.reversal { " (reversal)" } else { "" };
-        vec![
-            self.bank_key.clone(),
-            self.status.clone(),
-            format!("{}{reversal}", self.credit_debit),
-            self.currency.clone(),
-            self.amount.clone(),
-            self.booking_date.clone(),
-            match (self.counted, self.named) {
-                (false, _) => "no".to_owned(),
-                (true, true) => "it names it".to_owned(),
-                (true, false) => "by its day".to_owned(),
-            },
-            self.disposition.clone(),
-            cell(self.payment_id.as_ref()),
-        ]
-    }
-}
+    "bank key": row.bank_key, "status": row.status,
+    "direction": format!("{}{reversal}", row.credit_debit), "currency": row.currency,
+    "amount": row.amount, "booked on": row.booking_date,
+    "counted": match (row.counted, row.named) {
+        (false, _) => "no".to_owned(),
+        (true, true) => "it names it".to_owned(),
+        (true, false) => "by its day".to_owned(),
+    },
+    "became": row.disposition, "payment": row.payment_id);

@@ -7,12 +7,11 @@ use sqlx::PgPool;
 use super::args::{self, PageArgs, Since, since};
 use super::empty::Filters;
 use super::error::CliError;
-use super::output::{Printer, Tabular, Text, cell};
-use super::verbs::needs_words;
+use super::output::{Printer, Text};
+use super::table::table;
+use super::words::{needs_words, sentence};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::payment::ParkReason;
-use crate::domain::rejection::{DeadLetterReason, Rejection};
 use crate::store::views::Page;
 use crate::store::views::records::{
     self, RecordCursor, RecordFilter, RecordName, RecordRow, RecordView, RepeatRow,
@@ -55,8 +54,6 @@ pub struct ListArgs {
     page: PageArgs,
 }
 
-/// # Errors
-/// What the database says, or that there is no such record.
 pub async fn run(
     command: &RecordsCommand,
     pool: &PgPool,
@@ -136,14 +133,8 @@ fn human(view: &RecordView, text: &mut Text) {
             ("until", Some(waiting.deadline.to_string())),
         ]);
     }
-    if !view.dead_letters.is_empty() {
-        text.heading("Dead letters");
-        text.table(&view.dead_letters);
-    }
-    if !view.repeats.is_empty() {
-        text.heading("Came again");
-        text.table(&view.repeats);
-    }
+    text.section_of_any("Dead letters", &view.dead_letters);
+    text.section_of_any("Came again", &view.repeats);
     if !view.decisions.is_empty() {
         text.heading("Decisions that it caused");
         for decision in &view.decisions {
@@ -153,65 +144,15 @@ fn human(view: &RecordView, text: &mut Text) {
             ));
         }
     }
-    if !view.allocations.is_empty() {
-        text.heading("Allocations of what it is about");
-        text.table(&view.allocations);
-    }
+    text.section_of_any("Allocations of what it is about", &view.allocations);
 }
 
-/// What a code means, where the domain says so.
-pub(super) fn sentence(code: &str) -> Option<&'static str> {
-    let rejection = Rejection::from_code(code);
-    let letter = DeadLetterReason::ALL.into_iter().find(|r| r.code() == code);
-    rejection
-        .map(Rejection::sentence)
-        .or(letter.map(DeadLetterReason::sentence))
-        .or(ParkReason::from_code(code).map(ParkReason::sentence))
-}
+table!(RecordRow:
+    source message_id message_type outcome code topic partition offset subject processed_at;
+    row => "processed": row.processed_at, "source": row.source, "id": row.message_id,
+    "type": row.message_type, "outcome": row.outcome, "code": row.code, "about": row.subject);
 
-impl Tabular for RecordRow {
-    const HEADERS: &'static [&'static str] =
-        &["processed", "source", "id", "type", "outcome", "code", "about"];
-    const FIELDS: &'static [&'static str] = &[
-        "source",
-        "message_id",
-        "message_type",
-        "outcome",
-        "code",
-        "topic",
-        "partition",
-        "offset",
-        "subject",
-        "processed_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.processed_at.to_string(),
-            self.source.clone(),
-            self.message_id.clone(),
-            self.message_type.clone(),
-            self.outcome.clone(),
-            cell(self.code.as_ref()),
-            cell(self.subject.as_ref()),
-        ]
-    }
-}
-
-impl Tabular for RepeatRow {
-    const HEADERS: &'static [&'static str] =
-        &["seen", "topic", "partition", "offset", "outcome", "code"];
-    const FIELDS: &'static [&'static str] =
-        &["topic", "partition", "offset", "outcome", "code", "seen_at"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.seen_at.to_string(),
-            self.topic.clone(),
-            self.partition.to_string(),
-            self.offset.to_string(),
-            self.outcome.clone(),
-            cell(self.code.as_ref()),
-        ]
-    }
-}
+table!(RepeatRow:
+    topic partition offset outcome code seen_at;
+    row => "seen": row.seen_at, "topic": row.topic, "partition": row.partition,
+    "offset": row.offset, "outcome": row.outcome, "code": row.code);

@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 
 use super::error::CliError;
-use super::payments::words;
+use super::words::words;
 use crate::domain::rejection::Rejection;
 use crate::store::views::standing::About;
 use crate::store::views::{Privacy, invoices, payments};
@@ -12,9 +12,6 @@ use crate::store::views::{Privacy, invoices, payments};
 const NAMED_MAX: usize = 10;
 
 /// Sentences for a person whose command was refused with this code.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn helps(
     pool: &PgPool,
     code: Option<&str>,

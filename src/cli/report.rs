@@ -10,11 +10,13 @@ use sqlx::PgPool;
 
 use super::args::{Since, since};
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell};
+use super::output::Printer;
 use super::stream::Stream;
+use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::money::Currency;
+use crate::store::views::time::At;
 use crate::store::views::unallocated::{self, Unallocated, UnallocatedRow};
 use crate::store::views::written;
 
@@ -29,7 +31,8 @@ pub enum ReportCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct UnallocatedArgs {
-    /// As it stood then: the end of a day, an instant, or 15m, 2h, 7d ago; now, if absent
+    /// What was recorded by then, whenever it was received: the end of a day, an instant, or 15m,
+    /// 2h, 7d ago; now, if absent
     #[arg(long, value_parser = as_of, value_name = "WHEN")]
     as_of: Option<AsOf>,
     /// Sums instead of payments; customer, age, kind, or several with commas
@@ -78,8 +81,6 @@ struct Total {
     equal: bool,
 }
 
-/// # Errors
-/// What the database says, or that the time has not come.
 pub async fn run(
     command: &ReportCommand,
     pool: &PgPool,
@@ -94,6 +95,10 @@ pub async fn run(
     let mut sentences: Vec<String> = totals.iter().map(sentence).collect();
     if sentences.is_empty() {
         sentences.push("Nothing is unallocated; the ledger says the same.".to_owned());
+    }
+    if args.as_of.is_some() {
+        let at = At(as_of);
+        sentences.push(format!("Counted is what was recorded by {at}, whenever it was received."));
     }
     let mut stream = Stream::new(printer);
     if args.by.is_empty() {
@@ -216,48 +221,13 @@ fn age(days: i64) -> (usize, &'static str) {
     }
 }
 
-impl Tabular for UnallocatedRow {
-    const HEADERS: &'static [&'static str] =
-        &["payment", "customer", "currency", "unallocated", "kind", "reason", "received", "days"];
-    const FIELDS: &'static [&'static str] = &[
-        "payment_id",
-        "account_id",
-        "currency",
-        "unallocated",
-        "kind",
-        "reason",
-        "received_on",
-        "age_days",
-    ];
+table!(UnallocatedRow:
+    payment_id account_id currency unallocated kind reason received_on age_days;
+    row => "payment": row.payment_id, "customer": row.account_id, "currency": row.currency,
+    "unallocated": row.unallocated, "kind": row.kind, "reason": row.reason,
+    "received": row.received_on, "days": row.age_days);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.payment_id.clone(),
-            cell(self.account_id.as_ref()),
-            self.currency.clone(),
-            self.unallocated.clone(),
-            self.kind.clone(),
-            cell(self.reason.as_ref()),
-            self.received_on.to_string(),
-            self.age_days.to_string(),
-        ]
-    }
-}
-
-impl Tabular for GroupRow {
-    const HEADERS: &'static [&'static str] =
-        &["customer", "age", "kind", "currency", "payments", "unallocated"];
-    const FIELDS: &'static [&'static str] =
-        &["currency", "account_id", "age", "kind", "payments", "unallocated"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            cell(self.account_id.as_ref()),
-            cell(self.age.as_ref()),
-            cell(self.kind.as_ref()),
-            self.currency.clone(),
-            self.payments.to_string(),
-            self.unallocated.clone(),
-        ]
-    }
-}
+table!(GroupRow:
+    currency account_id age kind payments unallocated;
+    row => "customer": row.account_id, "age": row.age, "kind": row.kind, "currency": row.currency,
+    "payments": row.payments, "unallocated": row.unallocated);

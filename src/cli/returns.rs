@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::args::PageArgs;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Tabular, cell};
-use super::verbs::{self, Ask, Fields, Place};
+use super::table::table;
+use super::verbs::{self, Ask, Place};
+use crate::operator::orders::Fields;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::returns::{self, ParkedReturn};
@@ -57,8 +58,6 @@ pub struct WhichArgs {
     pub ask: Ask,
 }
 
-/// # Errors
-/// What the database or Kafka says, that nobody knows a payment, or that nobody acts.
 pub async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
         ReturnsCommand::List { page } => {
@@ -122,48 +121,13 @@ async fn say(
     verbs::ask_about(place, &which.ask, "topup.return.resolve.v1", fields, about).await
 }
 
-impl Tabular for ParkedReturn {
-    const HEADERS: &'static [&'static str] = &[
-        "bank account",
-        "key",
-        "amount",
-        "currency",
-        "booked",
-        "names",
-        "why",
-        "looks like",
-        "parked",
-        "tried",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "bank_account",
-        "bank_key",
-        "amount",
-        "currency",
-        "booking_date",
-        "names",
-        "why",
-        "looks_like",
-        "booked_as",
-        "parked_at",
-        "tried_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.bank_account.clone(),
-            self.bank_key.clone(),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.booking_date.clone(),
-            cell(self.names.as_ref()),
-            self.booked_as.as_ref().map_or_else(
-                || self.why.clone(),
-                |key| format!("{}: what it names was told twice, booked as {key}", self.why),
-            ),
-            cell(self.looks_like.as_ref()),
-            self.parked_at.to_string(),
-            self.tried_at.to_string(),
-        ]
-    }
-}
+table!(ParkedReturn:
+    bank_account bank_key amount currency booking_date names why looks_like booked_as parked_at
+    tried_at;
+    row => "bank account": row.bank_account, "key": row.bank_key, "amount": row.amount,
+    "currency": row.currency, "booked": row.booking_date, "names": row.names,
+    "why": row.booked_as.as_ref().map_or_else(
+        || row.why.clone(),
+        |key| format!("{}: what it names was told twice, booked as {key}", row.why),
+    ),
+    "looks like": row.looks_like, "parked": row.parked_at, "tried": row.tried_at);

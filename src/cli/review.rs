@@ -7,10 +7,11 @@ use super::args::{self, PageArgs, Since, since};
 use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Tabular, cell};
-use super::review_verbs::{self, Suggestions, Word};
+use super::review_verbs::{self, Suggestions};
+use super::table::table;
 use super::verbs::Place;
 use crate::clock::Clock;
+use crate::operator::review::Word;
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::review::{self, AliasRow, ReviewFilter, ReviewRow, UseRow};
@@ -65,8 +66,6 @@ pub enum ReviewCommand {
     },
 }
 
-/// # Errors
-/// What the database says; as [`review_verbs::run`].
 pub async fn run(command: &ReviewCommand, place: Place<'_>) -> Result<Exit, CliError> {
     let Place { pool, printer, .. } = place;
     match command {
@@ -138,123 +137,30 @@ impl ReviewRow {
     }
 }
 
-impl Tabular for ReviewRow {
-    // One payment may have several suggestions: a sum would count its money as often.
-    const SUMS: bool = false;
-    const HEADERS: &'static [&'static str] = &[
-        "suggestion",
-        "payment",
-        "recorded",
-        "customer",
-        "currency",
-        "unallocated",
-        "for",
-        "rule",
-        "payer",
-        "why",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "suggestion_id",
-        "payment_id",
-        "recorded_at",
-        "account_id",
-        "currency",
-        "unallocated",
-        "invoices",
-        "with_payments",
-        "proposed",
-        "state",
-        "reason",
-        "rule",
-        "masked",
-        "payer_name",
-        "payer_account",
-        "evidence",
-    ];
-
-    fn cells(&self) -> Vec<String> {
+// One payment may have several suggestions: a sum would count its money as often.
+table!(ReviewRow, no sums:
+    suggestion_id payment_id recorded_at account_id currency unallocated invoices with_payments
+    proposed state reason rule masked payer_name payer_account evidence;
+    row => {
         // The day is enough to see what has waited longest.
-        let recorded = self.recorded_at.to_string();
+        let recorded = row.recorded_at.to_string();
         let recorded = recorded.split_once('T').map_or(recorded.as_str(), |(day, _)| day);
-        vec![
-            cell(self.suggestion_id.as_ref()),
-            self.payment_id.clone(),
-            recorded.to_owned(),
-            cell(self.account_id.as_ref()),
-            self.currency.clone(),
-            self.unallocated.clone(),
-            self.meant(),
-            cell(self.rule.as_ref()),
-            cell(self.payer_name.as_ref().or(self.payer_account.as_ref())),
-            self.evidence.clone(),
-        ]
     }
-}
+    "suggestion": row.suggestion_id, "payment": row.payment_id, "recorded": recorded,
+    "customer": row.account_id, "currency": row.currency, "unallocated": row.unallocated,
+    "for": row.meant(), "rule": row.rule,
+    "payer": row.payer_name.as_ref().or(row.payer_account.as_ref()), "why": row.evidence);
 
-impl Tabular for AliasRow {
-    const HEADERS: &'static [&'static str] =
-        &["payer's account", "customer", "strength", "confirmations", "last used", "demoted"];
-    const FIELDS: &'static [&'static str] = &[
-        "masked",
-        "payer_account",
-        "account_id",
-        "strength",
-        "confirmations",
-        "last_used_on",
-        "demoted_at",
-    ];
+table!(AliasRow:
+    masked payer_account account_id strength confirmations last_used_on demoted_at;
+    row => "payer's account": row.payer_account, "customer": row.account_id,
+    "strength": row.strength, "confirmations": row.confirmations, "last used": row.last_used_on,
+    "demoted": row.demoted_at);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.payer_account.clone(),
-            self.account_id.clone(),
-            self.strength.to_owned(),
-            self.confirmations.to_string(),
-            self.last_used_on.to_string(),
-            cell(self.demoted_at.as_ref()),
-        ]
-    }
-}
-
-impl Tabular for UseRow {
-    const HEADERS: &'static [&'static str] = &[
-        "use",
-        "payer's account",
-        "customer",
-        "what",
-        "payment",
-        "decision",
-        "suggestion",
-        "on",
-        "because of",
-        "recorded",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "use_id",
-        "masked",
-        "payer_account",
-        "account_id",
-        "kind",
-        "payment_id",
-        "decision_id",
-        "suggestion_id",
-        "used_on",
-        "caused_by",
-        "recorded_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.use_id.to_string(),
-            self.payer_account.clone(),
-            self.account_id.clone(),
-            self.kind.clone(),
-            self.payment_id.clone(),
-            cell(self.decision_id.as_ref()),
-            cell(self.suggestion_id.as_ref()),
-            self.used_on.to_string(),
-            self.caused_by.clone(),
-            self.recorded_at.to_string(),
-        ]
-    }
-}
+table!(UseRow:
+    use_id masked payer_account account_id kind payment_id decision_id suggestion_id used_on
+    caused_by recorded_at;
+    row => "use": row.use_id, "payer's account": row.payer_account, "customer": row.account_id,
+    "what": row.kind, "payment": row.payment_id, "decision": row.decision_id,
+    "suggestion": row.suggestion_id, "on": row.used_on, "because of": row.caused_by,
+    "recorded": row.recorded_at);

@@ -1,7 +1,7 @@
 //! `rules list|show|check|activate`: the policies of matching as numbered rule sets.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -9,10 +9,13 @@ use sqlx::PgPool;
 
 use super::args::{Doing, Operator, Reason};
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, cell};
-use super::wiring;
+use super::output::Printer;
+use super::table::table;
+use super::verbs::NOT_YET;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::matching::RuleSet;
+use crate::operator::rules::{self, Activated, Request, RuleFile};
 use crate::store::rule_sets::{self, RuleSetRow};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -89,19 +92,14 @@ struct ChangedRow {
 }
 
 /// `check`, which needs no database.
-///
-/// # Errors
-/// What is wrong with the file.
-pub fn check(file: &std::path::Path, printer: Printer) -> Result<(), CliError> {
-    let read = wiring::rule_file(file)?;
+pub fn check(file: &Path, printer: Printer) -> Result<(), CliError> {
+    let read = read(file)?;
     printer.rows(&rows(&read.rules))?;
     let own = read.rules.overrides().len();
     eprintln!("The file can be used. Customers with policies of their own: {own}.");
     Ok(())
 }
 
-/// # Errors
-/// What the database says, or what is wrong with a file.
 pub async fn run(
     command: &RulesCommand,
     pool: &PgPool,
@@ -113,18 +111,80 @@ pub async fn run(
             printer.list(&rule_sets::list(pool, *after, printer.wanted(*limit)).await?)?;
         }
         RulesCommand::Show { version } => {
-            let rules = wiring::rules(pool, config, *version).await?;
+            let rules = stored(pool, config, *version).await?;
             printer.rows(&rows(&rules))?;
             eprintln!("This is rule set {}.", rules.version());
         }
         RulesCommand::Check { file } => check(file, printer)?,
-        RulesCommand::Activate(args) => {
-            let activated = wiring::activate_rules(pool, config, args).await?;
-            printer.rows(&changed(&activated.before, &activated.after))?;
-            eprintln!("{}", activated.sentence);
-        }
+        RulesCommand::Activate(args) => activate(args, pool, config, printer).await?,
     }
     Ok(Exit::Ok)
+}
+
+/// Reads a rule file.
+pub(super) fn read(path: &Path) -> Result<RuleFile, CliError> {
+    rules::read(path).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+/// A stored rule set, or the active one.
+pub(super) async fn stored(
+    pool: &PgPool,
+    config: &Config,
+    version: Option<i32>,
+) -> Result<RuleSet, CliError> {
+    let mut connection = pool.acquire().await?;
+    let configured = config.policy();
+    let Some(version) = version else {
+        return Ok(crate::rules::active(&mut connection, &configured).await?);
+    };
+    let read = crate::rules::stored(&mut connection, version, &configured).await?;
+    read.ok_or_else(|| CliError::not_found("rule set", &version.to_string()))
+}
+
+/// What an activation does, or would do.
+async fn activate(
+    args: &ActivateArgs,
+    pool: &PgPool,
+    config: &Config,
+    printer: Printer,
+) -> Result<(), CliError> {
+    let before = stored(pool, config, None).await?;
+    let version = args.version.unwrap_or_default();
+    let (request, after) = match &args.file {
+        Some(path) => {
+            let file = read(path)?;
+            let after = file.rules.clone();
+            (Request::File(Box::new(file)), after)
+        }
+        None => (Request::Version(version), stored(pool, config, Some(version)).await?),
+    };
+    let by = (args.operator.operator.as_str(), args.reason.reason.as_deref());
+    let (at, dry_run) = (Clock::System.now(), args.doing.dry_run());
+    let sentence = match rules::activate(pool, &request, by, at, dry_run).await? {
+        Activated::Unknown => {
+            return Err(CliError::not_found("rule set", &version.to_string()));
+        }
+        Activated::Unchanged { version } => {
+            format!("Rule set {version} is active already. Nothing changes.")
+        }
+        Activated::Done { version, new, before } => {
+            let what = match (new, dry_run) {
+                (true, false) => "is stored and active now",
+                (false, false) => "is active now",
+                (true, true) => "would be stored and become active",
+                (false, true) => "would become active",
+            };
+            let rest = if dry_run {
+                format!("Now rule set {before} is active. {NOT_YET}")
+            } else {
+                format!("Before, rule set {before} was active.")
+            };
+            format!("Rule set {version} {what}. {rest}")
+        }
+    };
+    printer.rows(&changed(&before, &after))?;
+    eprintln!("{sentence}");
+    Ok(())
 }
 
 fn rows(rules: &RuleSet) -> Vec<PolicyRow> {
@@ -157,49 +217,16 @@ fn changed(before: &RuleSet, after: &RuleSet) -> Vec<ChangedRow> {
     differ.map(row).collect()
 }
 
-impl Tabular for PolicyRow {
-    const HEADERS: &'static [&'static str] = &["of", "policy", "value"];
-    const FIELDS: &'static [&'static str] = &["scope", "policy", "value"];
+table!(PolicyRow:
+    scope policy value;
+    row => "of": row.scope, "policy": row.policy, "value": row.value);
 
-    fn cells(&self) -> Vec<String> {
-        vec![self.scope.clone(), self.policy.clone(), self.value.clone()]
-    }
-}
+table!(ChangedRow:
+    scope policy was becomes;
+    row => "of": row.scope, "policy": row.policy, "was": row.was, "becomes": row.becomes);
 
-impl Tabular for ChangedRow {
-    const HEADERS: &'static [&'static str] = &["of", "policy", "was", "becomes"];
-    const FIELDS: &'static [&'static str] = &["scope", "policy", "was", "becomes"];
-
-    fn cells(&self) -> Vec<String> {
-        let (was, becomes) = (cell(self.was.as_ref()), cell(self.becomes.as_ref()));
-        vec![self.scope.clone(), self.policy.clone(), was, becomes]
-    }
-}
-
-impl Tabular for RuleSetRow {
-    const HEADERS: &'static [&'static str] =
-        &["version", "active", "stored", "by", "comment", "activated", "activated by", "reason"];
-    const FIELDS: &'static [&'static str] = &[
-        "version",
-        "active",
-        "created_at",
-        "operator",
-        "comment",
-        "activated_at",
-        "activated_by",
-        "reason",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.version.to_string(),
-            if self.active { "yes" } else { "-" }.to_owned(),
-            self.created_at.to_string(),
-            self.operator.clone(),
-            cell(self.comment.as_ref()),
-            cell(self.activated_at.as_ref()),
-            cell(self.activated_by.as_ref()),
-            cell(self.reason.as_ref()),
-        ]
-    }
-}
+table!(RuleSetRow:
+    version active created_at operator comment activated_at activated_by reason;
+    row => "version": row.version, "active": if row.active { "yes" } else { "-" }.to_owned(),
+    "stored": row.created_at, "by": row.operator, "comment": row.comment,
+    "activated": row.activated_at, "activated by": row.activated_by, "reason": row.reason);

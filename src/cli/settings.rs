@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::error::CliError;
-use super::output::{Printer, Tabular, cell, write};
+use super::output::{Printer, write};
+use super::table::table;
 use crate::config::{Loaded, Shown};
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -18,8 +19,6 @@ pub enum ConfigCommand {
     Show,
 }
 
-/// # Errors
-/// [`CliError::Output`].
 pub fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<(), CliError> {
     match command {
         ConfigCommand::Check => write("The settings can be used.\n"),
@@ -27,11 +26,6 @@ pub fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<
     }
 }
 
-impl Tabular for Shown {
-    const HEADERS: &'static [&'static str] = &["key", "value", "from"];
-    const FIELDS: &'static [&'static str] = &["key", "value", "origin"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.key.clone(), cell(self.value.as_ref()), self.origin.clone()]
-    }
-}
+table!(Shown:
+    key value origin;
+    row => "key": row.key, "value": row.value, "from": row.origin);

@@ -8,12 +8,15 @@ use sqlx::PgPool;
 
 use super::args::{Since, since};
 use super::error::CliError;
-use super::output::{Printer, Tabular};
+use super::output::Printer;
+use super::rules;
 use super::stream::Stream;
-use super::wiring::{self, Difference, Totals, Verdict};
+use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::money::Money;
+use crate::operator::simulate::{Difference, Period, Totals, Verdict, simulate};
 use crate::store::views::Privacy;
 
 #[derive(Debug, Clone, Args)]
@@ -79,8 +82,6 @@ struct ChangeRow {
     currency: String,
 }
 
-/// # Errors
-/// What is wrong with the file, or what the database says.
 pub async fn run(
     args: &SimulateArgs,
     pool: &PgPool,
@@ -92,10 +93,13 @@ pub async fn run(
     if since >= until {
         return Err(CliError::Usage("--since is not before --until".to_owned()));
     }
-    let period = wiring::Period { since, until, account: args.account.clone() };
+    let period = Period { since, until, account: args.account.clone() };
+    let active = rules::stored(pool, config, None).await?;
+    // Its version is only known once it is stored.
+    let other = rules::read(&args.rules)?.rules.numbered(0, &active.global().own_accounts);
     let mut stream = Stream::new(printer);
     let privacy = printer.privacy;
-    let totals = wiring::simulate(pool, config, &args.rules, &period, |page| {
+    let totals = simulate(pool, (&active, &other), &period, |page| {
         let rows: Vec<DifferenceRow> = page.iter().map(|one| row(one, privacy)).collect();
         stream.rows(&rows)
     });
@@ -125,9 +129,7 @@ fn row(difference: &Difference, privacy: Privacy) -> DifferenceRow {
     }
 }
 
-fn pays(
-    (invoice_id, amount): &(crate::domain::ids::InvoiceId, crate::domain::money::Money),
-) -> Pays {
+fn pays((invoice_id, amount): &(InvoiceId, Money)) -> Pays {
     Pays { invoice_id: invoice_id.to_string(), amount: amount.number() }
 }
 
@@ -152,26 +154,15 @@ impl Decided {
     }
 }
 
-impl Tabular for DifferenceRow {
-    const HEADERS: &'static [&'static str] =
-        &["payment", "payer", "amount", "currency", "change", "stored", "now", "then"];
-    const FIELDS: &'static [&'static str] =
-        &["payment_id", "payer", "amount", "currency", "change", "stored", "now", "then"];
-
-    fn cells(&self) -> Vec<String> {
+table!(DifferenceRow:
+    payment_id payer amount currency change stored now then;
+    row => {
         let none = || "-".to_owned();
-        vec![
-            self.payment_id.clone(),
-            self.payer.clone().unwrap_or_else(none),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.change.to_owned(),
-            self.stored.as_ref().map_or_else(none, Decided::words),
-            self.now.words(),
-            self.then.words(),
-        ]
     }
-}
+    "payment": row.payment_id, "payer": row.payer.clone().unwrap_or_else(none),
+    "amount": row.amount, "currency": row.currency, "change": row.change,
+    "stored": row.stored.as_ref().map_or_else(none, Decided::words), "now": row.now.words(),
+    "then": row.then.words());
 
 fn totals_row(totals: &Totals) -> TotalsRow {
     let changes = totals.changes.iter().map(|((change, currency), (payments, sum))| ChangeRow {

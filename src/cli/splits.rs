@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use super::args;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Tabular, Text, cell};
-use super::verbs::{Ask, Fields, NewCustomer, Place, ask, ask_about};
+use super::output::Text;
+use super::table::table;
+use super::verbs::{Ask, NewCustomer, Place, ask, ask_about};
 use crate::domain::money::Currency;
+use crate::domain::payment::PaymentState;
+use crate::operator::orders::Fields;
 use crate::store::views::near::Kind;
 use crate::store::views::payments::{self, PaymentView};
 use crate::store::views::splits::PartRow;
@@ -67,8 +70,6 @@ fn share(text: &str) -> Result<Share, String> {
     Ok(Share { account: account.to_owned(), amount: amount.to_owned(), invoices })
 }
 
-/// # Errors
-/// As [`ask`].
 pub async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
     let view = known(&args.payment_id, place).await?;
     let parts = shares(args, &view.row.currency, place).await?;
@@ -122,8 +123,6 @@ async fn shares(
     Ok(parts)
 }
 
-/// # Errors
-/// As [`ask`].
 pub async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
     let view = known(&args.payment_id, place).await?;
     let live = view.parts.iter().find(|part| part.undone_at.is_none());
@@ -199,50 +198,28 @@ pub(super) fn told(rows: &[PartRow], payment_id: &str) -> Vec<String> {
 /// What became of a part since it was made.
 fn since(row: &PartRow) -> String {
     let Some(at) = &row.undone_at else {
-        let gone = match row.state.as_str() {
-            "removed" => " A person has removed it since: its money is out of the books.",
-            "returned" => " All of it is at the bank again.",
-            _ => "",
+        let gone = if row.state == PaymentState::Removed.word() {
+            " A person has removed it since: its money is out of the books."
+        } else if row.state == PaymentState::Returned.word() {
+            " All of it is at the bank again."
+        } else {
+            ""
         };
         return gone.to_owned();
     };
     let who = if row.return_id.is_some() { "The bank" } else { "A person" };
     let why = row.undone_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    let again = if row.state == "returned" { "" } else { " It has money again since." };
+    let again =
+        if row.state == PaymentState::Returned.word() { "" } else { " It has money again since." };
     format!(" {who} took that back at {at}{why}.{again}")
 }
 
-impl Tabular for PartRow {
-    const HEADERS: &'static [&'static str] =
-        &["part", "customer", "amount", "currency", "state", "split", "went back", "reason"];
-    const FIELDS: &'static [&'static str] = &[
-        "part_id",
-        "payment_id",
-        "part",
-        "account_id",
-        "currency",
-        "amount",
-        "state",
-        "reason",
-        "split_at",
-        "undone_at",
-        "return_id",
-        "undone_reason",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.part_id.clone(),
-            self.account_id.clone(),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.state.clone(),
-            self.split_at.to_string(),
-            cell(self.undone_at.as_ref()),
-            cell(self.undone_reason.as_ref().or(self.reason.as_ref())),
-        ]
-    }
-}
+table!(PartRow:
+    part_id payment_id part account_id currency amount state reason split_at undone_at return_id
+    undone_reason;
+    row => "part": row.part_id, "customer": row.account_id, "amount": row.amount,
+    "currency": row.currency, "state": row.state, "split": row.split_at, "went back": row.undone_at,
+    "reason": row.undone_reason.as_ref().or(row.reason.as_ref()));
 
 #[cfg(test)]
 mod tests {

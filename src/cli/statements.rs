@@ -8,7 +8,8 @@ use sqlx::PgPool;
 use super::args::Acting;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Printer, Tabular, write};
+use super::output::{Printer, write};
+use super::table::table;
 use super::verbs::NOT_YET;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -53,8 +54,6 @@ pub enum StatementsCommand {
     },
 }
 
-/// # Errors
-/// What the database says.
 pub async fn run(
     command: &StatementsCommand,
     pool: &PgPool,
@@ -115,9 +114,6 @@ pub async fn run(
 }
 
 /// The error for a bank account that no statement is of, with those that are near.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn unknown_bank_account(pool: &PgPool, named: &str) -> Result<CliError, CliError> {
     let rows = statements::latest(pool, chrono::Duration::zero(), None, 1).await?;
     let mut all: Vec<String> = rows.into_iter().map(|row| row.bank_account).collect();
@@ -126,9 +122,6 @@ pub(super) async fn unknown_bank_account(pool: &PgPool, named: &str) -> Result<C
 }
 
 /// The error for a statement that nobody knows, with those that are near.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn unknown_statement(
     pool: &PgPool,
     bank_account: &str,
@@ -145,9 +138,6 @@ pub(super) async fn unknown_statement(
 }
 
 /// Whether a statement is there that is called so; `1@2026` is number 1 of that year.
-///
-/// # Errors
-/// What the database says.
 pub(super) async fn is_known(
     pool: &PgPool,
     bank_account: &str,
@@ -173,41 +163,12 @@ fn not_one(rows: &[StatementRow], bank_account: &str, statement: &str) -> CliErr
     CliError::Usage(format!("there are several: say --currency or --complete-through ({which})"))
 }
 
-impl Tabular for StatementRow {
-    // They are balances: a sum says nothing.
-    const SUMS: bool = false;
-    const HEADERS: &'static [&'static str] = &[
-        "bank account",
-        "statement",
-        "opens with",
-        "closes with",
-        "entries",
-        "complete through",
-        "came",
-        "believed",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "bank_account",
-        "statement_id",
-        "currency",
-        "opening_balance",
-        "closing_balance",
-        "entries",
-        "complete_through",
-        "recorded_at",
-        "in_future",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.bank_account.clone(),
-            self.statement_id.clone(),
-            format!("{} {}", self.currency, self.opening_balance),
-            format!("{} {}", self.currency, self.closing_balance),
-            self.entries.to_string(),
-            self.complete_through.to_string(),
-            self.recorded_at.to_string(),
-            if self.in_future { "no: it spoke of the future" } else { "yes" }.to_owned(),
-        ]
-    }
-}
+// They are balances: a sum says nothing.
+table!(StatementRow, no sums:
+    bank_account statement_id currency opening_balance closing_balance entries complete_through
+    recorded_at in_future;
+    row => "bank account": row.bank_account, "statement": row.statement_id,
+    "opens with": format!("{} {}", row.currency, row.opening_balance),
+    "closes with": format!("{} {}", row.currency, row.closing_balance), "entries": row.entries,
+    "complete through": row.complete_through, "came": row.recorded_at,
+    "believed": if row.in_future { "no: it spoke of the future" } else { "yes" }.to_owned());

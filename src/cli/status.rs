@@ -8,7 +8,8 @@ use sqlx::PgPool;
 use super::cluster::{self, Tail};
 use super::error::{CliError, Exit};
 use super::escape;
-use super::output::{self, Output, Printer, Tabular, Text, cell};
+use super::output::{self, Output, Printer, Text};
+use super::table::table;
 use crate::config::KafkaConfig;
 use crate::domain::effect::{NeedKind, ReturnWaits};
 use crate::store::views::jobs::JobRow;
@@ -29,9 +30,6 @@ pub struct StatusArgs {
     watch: Option<u64>,
 }
 
-/// # Errors
-/// What the database says; while it is watched, only that the output is closed. Kafka's silence
-/// is told and is no error.
 pub async fn run(
     args: &StatusArgs,
     pool: &PgPool,
@@ -95,9 +93,6 @@ async fn show(
 
 /// What is in the log and not in the database: the log's end less our own checkpoint. What is read
 /// by the settings and no worker has ever opened has a row as well.
-///
-/// # Errors
-/// Why Kafka did not answer.
 pub(super) async fn add_lag(
     checkpoints: &mut Vec<CheckpointRow>,
     kafka: &KafkaConfig,
@@ -147,16 +142,12 @@ fn place(row: &CheckpointRow) -> (&str, &str, i32) {
 }
 
 fn human(view: &StatusView, unread: &[String], text: &mut Text) {
-    text.heading("Checkpoints");
-    text.table(&view.checkpoints);
+    text.section("Checkpoints", &view.checkpoints);
     for row in view.checkpoints.iter().filter(|row| row.is_held()) {
         text.line(&format!("{}:{} is {}: {}", row.topic, row.partition, row.state, row.reason));
     }
     unread.iter().for_each(|told| text.line(told));
-    if !view.log_changes.is_empty() {
-        text.heading("Logs that changed");
-        text.table(&view.log_changes);
-    }
+    text.section_of_any("Logs that changed", &view.log_changes);
     for row in &view.wrong_clocks {
         let (owner, ahead, since) = (&row.owner, row.ahead_ms, row.since);
         text.line(&format!(
@@ -172,10 +163,7 @@ fn human(view: &StatusView, unread: &[String], text: &mut Text) {
             row.complete_through
         ));
     }
-    if !view.blocking.is_empty() {
-        text.heading("Sessions that others wait for");
-        text.table(&view.blocking);
-    }
+    text.section_of_any("Sessions that others wait for", &view.blocking);
     text.heading("Outbox");
     let oldest = view.outbox.oldest.zip(view.outbox.oldest_seconds);
     text.fields(&[
@@ -184,28 +172,15 @@ fn human(view: &StatusView, unread: &[String], text: &mut Text) {
         ("copies of dead letters", Some(view.outbox.copies.to_string())),
         ("oldest", oldest.map(|(at, seconds)| format!("{at}, {} ago", ago(seconds)))),
     ]);
-    if !view.outbox.held_keys.is_empty() {
-        text.heading("Keys whose events are held");
-        text.table(&view.outbox.held_keys);
-    }
-    text.heading("Open dead letters");
-    text.table(&view.dead_letters);
-    text.heading("Waiting commands");
-    text.table(&view.waiting);
-    text.heading("Parked payments");
-    text.table(&view.parked);
-    text.heading("Parked returns");
-    text.table(&view.parked_returns);
-    if !view.advices.is_empty() {
-        text.heading("Remittance advices without a payment");
-        text.table(&view.advices);
-    }
-    text.heading("Failing items");
-    text.table(&view.failing);
-    text.heading("Balances");
-    text.table(&view.balances);
-    text.heading("Jobs");
-    text.table(&view.jobs);
+    text.section_of_any("Keys whose events are held", &view.outbox.held_keys);
+    text.section("Open dead letters", &view.dead_letters);
+    text.section("Waiting commands", &view.waiting);
+    text.section("Parked payments", &view.parked);
+    text.section("Parked returns", &view.parked_returns);
+    text.section_of_any("Remittance advices without a payment", &view.advices);
+    text.section("Failing items", &view.failing);
+    text.section("Balances", &view.balances);
+    text.section("Jobs", &view.jobs);
     text.fields(&[("void candidates", Some(view.void_candidates.to_string()))]);
 }
 
@@ -220,212 +195,84 @@ fn ago(seconds: i64) -> String {
     }
 }
 
-impl Tabular for CheckpointRow {
-    const HEADERS: &'static [&'static str] = &[
-        "group",
-        "topic",
-        "partition",
-        "state",
-        "since",
-        "offset",
-        "lag",
-        "age",
-        "epoch",
-        "owner",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "consumer_group",
-        "topic",
-        "partition",
-        "epoch",
-        "next_offset",
-        "incarnation",
-        "state",
-        "state_since",
-        "reason",
-        "owner",
-        "updated_at",
-        "age_seconds",
-        "lag",
-    ];
+table!(CheckpointRow:
+    consumer_group topic partition epoch next_offset incarnation state state_since reason owner
+    updated_at age_seconds lag;
+    row => "group": row.consumer_group, "topic": row.topic, "partition": row.partition,
+    "state": row.state, "since": row.state_since, "offset": row.next_offset, "lag": row.lag,
+    "age": row.age_seconds.map(ago).unwrap_or_default(), "epoch": row.epoch, "owner": row.owner);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.consumer_group.clone(),
-            self.topic.clone(),
-            self.partition.to_string(),
-            self.state.clone(),
-            cell(self.state_since.as_ref()),
-            cell(self.next_offset.as_ref()),
-            cell(self.lag.as_ref()),
-            self.age_seconds.map(ago).unwrap_or_default(),
-            self.epoch.to_string(),
-            self.owner.clone(),
-        ]
+table!(BlockingSession:
+    pid application role state since waiting longest_seconds;
+    row => "session": row.pid, "application": row.application, "role": row.role, "state": row.state,
+    "since": row.since, "waiting": row.waiting, "longest": ago(row.longest_seconds));
+
+table!(HeldKey:
+    key_kind key code rows attempts since next_try;
+    row => "key": format!("{} {}", row.key_kind, row.key), "code": row.code, "rows": row.rows,
+    "attempts": row.attempts, "since": row.since, "next try": row.next_try);
+
+table!(JobRow:
+    job paused_at paused_by pause_reason last;
+    row => {
+        let last = row.last.as_ref();
+        let paused = row.paused_by.as_ref().map(|by| format!("paused by {by}"));
+    }
+    "job": row.job, "last run": last.map(|run| run.started_at),
+    "state": paused.as_ref().or(last.map(|run| &run.state)),
+    "findings": last.map(|run| run.findings),
+    "summary": last.and_then(|run| run.summary.as_ref()));
+
+table!(WaitingGroup:
+    needs commands oldest next_deadline;
+    row => {
+        let proof = row.needs == NeedKind::Proof.word();
+        let needs = if proof { "proof (a watermark of the usage feed)" } else { &row.needs };
+    }
+    "for": needs, "commands": row.commands, "oldest": row.oldest,
+    "next deadline": row.next_deadline);
+
+table!(ParkedGroup:
+    reason currency payments unallocated oldest;
+    row => "reason": row.reason, "currency": row.currency, "payments": row.payments,
+    "unallocated": row.unallocated, "oldest": row.oldest);
+
+fn why(row: &ReturnsGroup) -> &str {
+    match ReturnWaits::from_word(&row.why) {
+        Some(ReturnWaits::NoOriginal) => "its payment has not come",
+        Some(ReturnWaits::ExceedsPayment) => "more than is left of its payment",
+        Some(ReturnWaits::Contradicted) => "what it names has another payer or amount",
+        Some(ReturnWaits::NoReturn) => "what it undoes is not known yet",
+        Some(ReturnWaits::SeveralPayments) => "it undoes part of what several payments gave",
+        Some(ReturnWaits::ExceedsReturn) => "more than is left of what it undoes",
+        Some(ReturnWaits::SplitPayment) => "part of a payment that is split",
+        Some(ReturnWaits::PossibleDuplicate) => "an earlier return may be the same",
+        Some(ReturnWaits::OriginalInDoubt) => "its payment may be the same as another",
+        Some(ReturnWaits::Undecided) => "it could not be decided",
+        Some(ReturnWaits::FeeAboveLimit) => "the bank's fee is above the limit",
+        None => &row.why,
     }
 }
 
-impl Tabular for BlockingSession {
-    const HEADERS: &'static [&'static str] =
-        &["session", "application", "role", "state", "since", "waiting", "longest"];
-    const FIELDS: &'static [&'static str] =
-        &["pid", "application", "role", "state", "since", "waiting", "longest_seconds"];
+table!(ReturnsGroup:
+    why currency returns amount oldest oldest_seconds;
+    row => "why": why(row), "currency": row.currency, "returns": row.returns, "amount": row.amount,
+    "oldest": format!("{}, {} ago", row.oldest, ago(row.oldest_seconds)));
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.pid.to_string(),
-            self.application.clone(),
-            self.role.clone(),
-            self.state.clone(),
-            cell(self.since.as_ref()),
-            self.waiting.to_string(),
-            ago(self.longest_seconds),
-        ]
-    }
-}
+table!(AdvicesGroup:
+    state currency advices amount oldest;
+    row => "state": row.state, "currency": row.currency, "advices": row.advices,
+    "amount": row.amount, "oldest": row.oldest);
 
-impl Tabular for HeldKey {
-    const HEADERS: &'static [&'static str] =
-        &["key", "code", "rows", "attempts", "since", "next try"];
-    const FIELDS: &'static [&'static str] =
-        &["key_kind", "key", "code", "rows", "attempts", "since", "next_try"];
+table!(FailingGroup:
+    kind code items most_attempts since;
+    row => "kind": row.kind, "why": row.code, "items": row.items, "attempts": row.most_attempts,
+    "since": row.since);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            format!("{} {}", self.key_kind, self.key),
-            self.code.clone(),
-            self.rows.to_string(),
-            self.attempts.to_string(),
-            self.since.to_string(),
-            self.next_try.to_string(),
-        ]
-    }
-}
-
-impl Tabular for JobRow {
-    const HEADERS: &'static [&'static str] = &["job", "last run", "state", "findings", "summary"];
-    const FIELDS: &'static [&'static str] =
-        &["job", "paused_at", "paused_by", "pause_reason", "last"];
-
-    fn cells(&self) -> Vec<String> {
-        let last = self.last.as_ref();
-        let paused = self.paused_by.as_ref().map(|by| format!("paused by {by}"));
-        vec![
-            self.job.clone(),
-            cell(last.map(|run| run.started_at).as_ref()),
-            cell(paused.as_ref().or(last.map(|run| &run.state))),
-            cell(last.map(|run| run.findings).as_ref()),
-            cell(last.and_then(|run| run.summary.as_ref())),
-        ]
-    }
-}
-
-impl Tabular for WaitingGroup {
-    const HEADERS: &'static [&'static str] = &["for", "commands", "oldest", "next deadline"];
-    const FIELDS: &'static [&'static str] = &["needs", "commands", "oldest", "next_deadline"];
-
-    fn cells(&self) -> Vec<String> {
-        let proof = self.needs == NeedKind::Proof.word();
-        let needs = if proof { "proof (a watermark of the usage feed)" } else { &self.needs };
-        vec![
-            needs.to_owned(),
-            self.commands.to_string(),
-            self.oldest.to_string(),
-            self.next_deadline.to_string(),
-        ]
-    }
-}
-
-impl Tabular for ParkedGroup {
-    const HEADERS: &'static [&'static str] =
-        &["reason", "currency", "payments", "unallocated", "oldest"];
-    const FIELDS: &'static [&'static str] =
-        &["reason", "currency", "payments", "unallocated", "oldest"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.reason.clone(),
-            self.currency.clone(),
-            self.payments.to_string(),
-            self.unallocated.clone(),
-            self.oldest.to_string(),
-        ]
-    }
-}
-
-impl Tabular for ReturnsGroup {
-    const HEADERS: &'static [&'static str] = &["why", "currency", "returns", "amount", "oldest"];
-    const FIELDS: &'static [&'static str] =
-        &["why", "currency", "returns", "amount", "oldest", "oldest_seconds"];
-
-    fn cells(&self) -> Vec<String> {
-        let why = match ReturnWaits::from_word(&self.why) {
-            Some(ReturnWaits::NoOriginal) => "its payment has not come",
-            Some(ReturnWaits::ExceedsPayment) => "more than is left of its payment",
-            Some(ReturnWaits::Contradicted) => "what it names has another payer or amount",
-            Some(ReturnWaits::NoReturn) => "what it undoes is not known yet",
-            Some(ReturnWaits::SeveralPayments) => "it undoes part of what several payments gave",
-            Some(ReturnWaits::ExceedsReturn) => "more than is left of what it undoes",
-            Some(ReturnWaits::SplitPayment) => "part of a payment that is split",
-            Some(ReturnWaits::PossibleDuplicate) => "an earlier return may be the same",
-            Some(ReturnWaits::OriginalInDoubt) => "its payment may be the same as another",
-            Some(ReturnWaits::Undecided) => "it could not be decided",
-            Some(ReturnWaits::FeeAboveLimit) => "the bank's fee is above the limit",
-            None => &self.why,
-        };
-        vec![
-            why.to_owned(),
-            self.currency.clone(),
-            self.returns.to_string(),
-            self.amount.clone(),
-            format!("{}, {} ago", self.oldest, ago(self.oldest_seconds)),
-        ]
-    }
-}
-
-impl Tabular for AdvicesGroup {
-    const HEADERS: &'static [&'static str] = &["state", "currency", "advices", "amount", "oldest"];
-    const FIELDS: &'static [&'static str] = &["state", "currency", "advices", "amount", "oldest"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.state.clone(),
-            self.currency.clone(),
-            self.advices.to_string(),
-            self.amount.clone(),
-            self.oldest.to_string(),
-        ]
-    }
-}
-
-impl Tabular for FailingGroup {
-    const HEADERS: &'static [&'static str] = &["kind", "why", "items", "attempts", "since"];
-    const FIELDS: &'static [&'static str] = &["kind", "code", "items", "most_attempts", "since"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.kind.clone(),
-            self.code.clone(),
-            self.items.to_string(),
-            self.most_attempts.to_string(),
-            self.since.to_string(),
-        ]
-    }
-}
-
-impl Tabular for BalanceTotal {
-    const HEADERS: &'static [&'static str] = &["currency", "accounts", "total", "below zero"];
-    const FIELDS: &'static [&'static str] = &["currency", "accounts", "total", "negative"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.currency.clone(),
-            self.accounts.to_string(),
-            self.total.clone(),
-            self.negative.to_string(),
-        ]
-    }
-}
+table!(BalanceTotal:
+    currency accounts total negative;
+    row => "currency": row.currency, "accounts": row.accounts, "total": row.total,
+    "below zero": row.negative);
 
 #[cfg(test)]
 mod tests {

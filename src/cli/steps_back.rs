@@ -1,6 +1,7 @@
 //! What went back of payments: how the commands show it.
 
-use super::output::{Tabular, Text, cell};
+use super::output::Text;
+use super::table::table;
 use crate::domain::allocation::Rule;
 use crate::store::views::invoices::AllocationRow;
 use crate::store::views::steps_back::{ReturnRow, ReversalRow, TombstoneRow};
@@ -36,91 +37,28 @@ pub(super) fn taken_off(apart: &TombstoneRow, live: &[AllocationRow]) -> String 
     format!("A person took it off invoice {invoice} at {at}: {since}.")
 }
 
-impl Tabular for ReversalRow {
-    const HEADERS: &'static [&'static str] =
-        &["at", "what", "payment", "invoice", "amount", "currency", "clawed back", "reason"];
-    const FIELDS: &'static [&'static str] = &[
-        "reversal_id",
-        "kind",
-        "payment_id",
-        "invoice_id",
-        "account_id",
-        "currency",
-        "amount",
-        "clawed_back",
-        "reason",
-        "return_id",
-        "reversed_at",
-    ];
+table!(ReversalRow:
+    reversal_id kind payment_id invoice_id account_id currency amount clawed_back reason return_id
+    reversed_at;
+    row => "at": row.reversed_at, "what": row.kind, "payment": row.payment_id,
+    "invoice": row.invoice_id, "amount": row.amount, "currency": row.currency,
+    "clawed back": row.clawed_back, "reason": row.reason);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.reversed_at.to_string(),
-            self.kind.clone(),
-            self.payment_id.clone(),
-            self.invoice_id.clone(),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.clawed_back.clone(),
-            cell(self.reason.as_ref()),
-        ]
+table!(ReturnRow:
+    return_id payment_id bank_account bank_key undoes currency amount fee unallocated unspent
+    clawed_back reason said returned_at;
+    row => {
+        let what = if row.undoes.is_some() { "undone" } else { "returned" };
     }
-}
-
-impl Tabular for ReturnRow {
-    const HEADERS: &'static [&'static str] = &[
-        "at",
-        "what",
-        "payment",
-        "amount",
-        "currency",
-        "fee",
-        "unallocated",
-        "unspent",
-        "clawed back",
-        "reason",
-        "bank's key",
-        "said",
-    ];
-    const FIELDS: &'static [&'static str] = &[
-        "return_id",
-        "payment_id",
-        "bank_account",
-        "bank_key",
-        "undoes",
-        "currency",
-        "amount",
-        "fee",
-        "unallocated",
-        "unspent",
-        "clawed_back",
-        "reason",
-        "said",
-        "returned_at",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let what = if self.undoes.is_some() { "undone" } else { "returned" };
-        vec![
-            self.returned_at.to_string(),
-            what.to_owned(),
-            self.payment_id.clone(),
-            self.amount.clone(),
-            self.currency.clone(),
-            self.fee.clone(),
-            self.unallocated.clone(),
-            self.unspent.clone(),
-            self.clawed_back.clone(),
-            cell(self.reason.as_ref()),
-            self.bank_key.clone(),
-            cell(self.said.as_ref()),
-        ]
-    }
-}
+    "at": row.returned_at, "what": what, "payment": row.payment_id, "amount": row.amount,
+    "currency": row.currency, "fee": row.fee, "unallocated": row.unallocated,
+    "unspent": row.unspent, "clawed back": row.clawed_back, "reason": row.reason,
+    "bank's key": row.bank_key, "said": row.said);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::table::Tabular;
     use crate::store::views::time::At;
 
     #[test]

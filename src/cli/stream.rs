@@ -3,10 +3,54 @@
 
 use serde::Serialize;
 
+use super::args::PageArgs;
 use super::columns::{self, Fields};
 use super::error::CliError;
-use super::output::{Output, Printer, Tabular, write};
+use super::output::{Output, Printer, of_rows, tell_totals, write};
+use super::table::Tabular;
+use super::totals::Totals;
 use super::{csv, escape};
+use crate::store::views::{Listed, Page};
+
+/// Rows that are read at once of a list without end.
+const STREAMED: i64 = 1_000;
+
+impl Printer {
+    /// A list, page by page: CSV and NDJSON have all of it unless somebody says how many rows; in
+    /// memory is never more than a page. Whether nothing was found, from the start of the list on.
+    pub async fn pages<T: Tabular + Serialize>(
+        &self,
+        args: &PageArgs,
+        mut page_of: impl AsyncFnMut(Page) -> Result<Listed<T>, CliError>,
+    ) -> Result<bool, CliError> {
+        let all = matches!(self.output, Output::Csv | Output::Ndjson) && args.limit.is_none();
+        if !all {
+            let listed = page_of(args.page()).await?;
+            self.list(&listed)?;
+            let whole = args.after.is_none() && listed.next.is_none();
+            return Ok(whole && listed.items.is_empty());
+        }
+        let mut stream = Stream::new(*self);
+        let mut totals = Totals::default();
+        let mut page = Page { limit: STREAMED, ..args.page() };
+        loop {
+            let listed = page_of(page.clone()).await?;
+            if T::SUMS {
+                totals.add(&of_rows(&listed.items)?);
+            }
+            stream.rows(&listed.items)?;
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        if stream.is_empty() && self.output == Output::Csv {
+            write(&format!("{}{}", self.mark(), csv::document::<T>(&[])?))?;
+        }
+        tell_totals(&totals, true);
+        Ok(args.after.is_none() && stream.is_empty())
+    }
+}
 
 pub struct Stream {
     printer: Printer,
@@ -16,21 +60,16 @@ pub struct Stream {
 }
 
 impl Stream {
-    #[must_use]
     pub fn new(printer: Printer) -> Self {
         Self { printer, began: false, names: Vec::new() }
     }
 
     /// Whether nothing was printed.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.began
     }
 
     /// Prints some rows.
-    ///
-    /// # Errors
-    /// [`CliError::Output`].
     pub fn rows<T: Tabular + Serialize>(&mut self, rows: &[T]) -> Result<(), CliError> {
         if rows.is_empty() {
             return Ok(());
@@ -67,9 +106,6 @@ impl Stream {
 
     /// Prints the sums: in JSON beside the items, else as sentences; where a program reads lines,
     /// they go to standard error.
-    ///
-    /// # Errors
-    /// [`CliError::Output`].
     pub fn end<T: Tabular + Serialize, S: Serialize>(
         &self,
         sums: &S,
@@ -100,6 +136,6 @@ impl Stream {
 }
 
 fn line<T: Serialize>(value: &T) -> Result<String, CliError> {
-    let text = serde_json::to_string(value).map_err(|error| CliError::failed(&error))?;
+    let text = serde_json::to_string(value)?;
     Ok(escape::json(&text))
 }

@@ -1,17 +1,17 @@
 //! The shape of the command line.
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
-use super::dead_letters::Call;
-use super::wiring::What;
+use super::dead_letters::DeadLettersCommand;
 use super::*;
 use crate::clock::Clock;
 use crate::config::{Only, Topics};
 use crate::domain::payment::ParkReason;
 use crate::domain::rejection::{DeadLetterReason, Rejection};
+use crate::operator::dead_letters::What;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(line.split_whitespace())
+    Cli::of(line.split_whitespace().map(Into::into))
 }
 
 fn command(line: &str) -> Command {
@@ -120,6 +120,11 @@ fn a_mistyped_word_gets_its_neighbour() {
         ("topup jobs run prun --operator me", "'prune'"),
         ("topup payments list --reason not_snt", "'not_sent'"),
         ("topup status --outptu json", "'--output'"),
+        ("topup invoices list --state paid", "'--state <STATE>'"),
+        ("topup payments list --status=paid", "'--status <STATUS>'"),
+        ("topup payments list --state paid", "'--state <STATE>'"),
+        ("topup dead-letters show abc", "the number of a dead letter, such as 17"),
+        ("topup dead-letters replay --id x", "the number of a dead letter, such as 17"),
     ] {
         let said = parse(line).map(|_| ()).expect_err(line).to_string();
         assert!(said.contains(near), "{line}: {said}");
@@ -183,30 +188,32 @@ fn only_names_the_parts_that_run() {
 
 #[test]
 fn a_replay_is_dry_and_selective_unless_told() {
-    let call = |line: &str| match command(&format!("{line} --operator me")) {
-        Command::DeadLetters(command) => command.call(Clock::System, &Topics::with_prefix("t")),
+    let topics = Topics::with_prefix("t");
+    let read = |line: &str| match command(&format!("topup dead-letters {line} --operator me")) {
+        Command::DeadLetters(command) => command,
         _ => panic!("not dead letters"),
     };
-    let Ok(Some(Call::Replay(args))) = call("topup dead-letters replay --code conflict") else {
-        panic!("no replay");
+    let call = |line: &str| match read(line) {
+        DeadLettersCommand::Replay(options) => options.request(Clock::System, &topics),
+        _ => panic!("no replay"),
     };
+    let Ok(args) = call("replay --code conflict") else { panic!("no replay") };
     assert!(args.dry_run);
     let What::Selected(selection) = &args.what else { panic!("no selection") };
     assert_eq!(selection.code.as_deref(), Some("conflict"));
-    let all = call("topup dead-letters replay --all --yes --rate unlimited");
-    assert!(matches!(all, Ok(Some(Call::Replay(args))) if !args.dry_run));
+    let all = call("replay --all --yes --rate unlimited");
+    assert!(all.is_ok_and(|args| !args.dry_run));
     for (line, ids) in [("replay 7", vec![7]), ("replay 7 9 --id 8", vec![7, 9, 8])] {
-        let Ok(Some(Call::Replay(args))) = call(&format!("topup dead-letters {line}")) else {
-            panic!("{line}: no replay");
-        };
+        let Ok(args) = call(line) else { panic!("{line}: no replay") };
         let What::Selected(selection) = &args.what else { panic!("no selection") };
         assert_eq!(selection.ids, ids, "{line}");
     }
-    let Ok(Some(Call::Discard(args))) = call("topup dead-letters discard 7 --reason x") else {
+    let DeadLettersCommand::Discard(options) = read("discard 7 --reason x") else {
         panic!("no discard");
     };
-    assert_eq!(args.selection.ids, [7]);
-    for vague in ["topup dead-letters replay", "topup dead-letters replay --all --id 1"] {
+    let selection = options.which(Clock::System, &topics).expect("a selection");
+    assert_eq!(selection.ids, [7]);
+    for vague in ["replay", "replay --all --id 1"] {
         assert!(matches!(call(vague), Err(CliError::Usage(_))), "{vague}");
     }
 }
@@ -224,9 +231,12 @@ fn tables() -> Vec<(String, Vec<String>)> {
     for file in std::fs::read_dir(folder).expect("the sources") {
         let path = file.expect("a file").path();
         let source = std::fs::read_to_string(&path).unwrap_or_default();
-        for part in source.split("const HEADERS: &'static [&'static str] =").skip(1) {
-            let list = part.split_once("];").expect("a list").0;
-            let words = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        for part in source.split("\ntable!(").skip(1) {
+            let table = part.split_once(");\n").expect("a table").0;
+            // A header is the text in front of a colon.
+            let pieces: Vec<&str> = table.split('"').skip(1).collect();
+            let headers = pieces.chunks(2).filter(|pair| pair[1].starts_with(": "));
+            let words = headers.map(|pair| pair[0].to_owned()).collect();
             found.push((path.display().to_string(), words));
         }
     }

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::cluster;
 use super::error::CliError;
 use super::escape;
-use super::output::{Printer, Tabular};
+use super::output::Printer;
+use super::table::table;
 use crate::config::Config;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -43,17 +44,12 @@ struct Row {
 const PARTITIONS: i32 = 12;
 
 /// Makes what is missing, for `doctor --fix`.
-///
-/// # Errors
-/// What Kafka says.
 pub async fn make_missing(config: &Config) -> Result<(), CliError> {
     let names = config.topics().all().iter().map(ToString::to_string).collect();
-    let made = cluster::create_topics(&config.kafka, names, PARTITIONS, None).await;
-    made.map(|_| ()).map_err(|error| CliError::failed(&error))
+    cluster::create_topics(&config.kafka, names, PARTITIONS, None).await?;
+    Ok(())
 }
 
-/// # Errors
-/// What Kafka says.
 pub async fn run(
     command: &TopicsCommand,
     config: &Config,
@@ -64,10 +60,9 @@ pub async fn run(
     if let TopicsCommand::Create(args) = command {
         let names = topics.all().iter().map(ToString::to_string).collect();
         let count = args.partitions.unwrap_or(PARTITIONS);
-        let made = cluster::create_topics(&config.kafka, names, count, args.replication).await;
-        created = made.map_err(|error| CliError::failed(&error))?;
+        created = cluster::create_topics(&config.kafka, names, count, args.replication).await?;
     }
-    let found = cluster::topics(&config.kafka).await.map_err(|error| CliError::failed(&error))?;
+    let found = cluster::topics(&config.kafka).await?;
     let row = |name: &str| {
         let there = found.iter().find(|topic| topic.name == name);
         let created = created.iter().any(|created| created == name);
@@ -88,14 +83,11 @@ pub async fn run(
     Ok(())
 }
 
-impl Tabular for Row {
-    const HEADERS: &'static [&'static str] = &["topic", "partitions", ""];
-    const FIELDS: &'static [&'static str] = &["topic", "partitions", "created"];
-
-    fn cells(&self) -> Vec<String> {
+table!(Row:
+    topic partitions created;
+    row => {
         let partitions =
-            self.partitions.map_or_else(|| "missing".to_owned(), |count| count.to_string());
-        let word = if self.created { "created" } else { "" };
-        vec![self.topic.clone(), partitions, word.to_owned()]
+            row.partitions.map_or_else(|| "missing".to_owned(), |count| count.to_string());
+        let word = if row.created { "created" } else { "" };
     }
-}
+    "topic": row.topic, "partitions": partitions, "": word);

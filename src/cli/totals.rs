@@ -52,7 +52,6 @@ impl Totals {
         }
     }
 
-    #[must_use]
     pub fn all(&self) -> Vec<Total> {
         let one = |((currency, place), sum): (&(String, usize), &i128)| {
             let decimals = self.decimals.get(currency).copied().unwrap_or(6);
@@ -64,7 +63,6 @@ impl Totals {
     }
 
     /// For a person: a line for each currency. `whole` when no more rows follow.
-    #[must_use]
     pub fn lines(&self, whole: bool) -> Vec<String> {
         let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for total in self.all() {
@@ -123,7 +121,6 @@ pub struct WithTotals<'a, T> {
 }
 
 /// Whether the rows have money at all.
-#[must_use]
 pub fn have_money(rows: &[Fields]) -> bool {
     let named = |name: &str| rows.first().is_some_and(|row| row.iter().any(|(f, _)| f == name));
     named("currency") && SUMMED.into_iter().any(named)

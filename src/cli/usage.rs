@@ -6,7 +6,8 @@ use sqlx::PgPool;
 
 use super::args::{self, Acting};
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, write};
+use super::output::{Printer, write};
+use super::table::table;
 use super::verbs::NOT_YET;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -35,8 +36,6 @@ pub enum UsageCommand {
     },
 }
 
-/// # Errors
-/// What the database says.
 pub async fn run(
     command: &UsageCommand,
     pool: &PgPool,
@@ -81,19 +80,8 @@ pub async fn run(
     }
 }
 
-impl Tabular for WatermarkRow {
-    const HEADERS: &'static [&'static str] =
-        &["topic", "partition", "complete through", "told", "believed"];
-    const FIELDS: &'static [&'static str] =
-        &["topic", "partition", "complete_through", "updated_at", "in_future"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.topic.clone(),
-            self.partition.to_string(),
-            self.complete_through.to_string(),
-            self.updated_at.to_string(),
-            if self.in_future { "no: it is in the future" } else { "yes" }.to_owned(),
-        ]
-    }
-}
+table!(WatermarkRow:
+    topic partition complete_through updated_at in_future;
+    row => "topic": row.topic, "partition": row.partition, "complete through": row.complete_through,
+    "told": row.updated_at,
+    "believed": if row.in_future { "no: it is in the future" } else { "yes" }.to_owned());

@@ -5,31 +5,30 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use sqlx::PgPool;
 
 use super::args::{self, Acting, Reason};
 use super::error::{CliError, Exit};
-use super::output::{Printer, Tabular, Text, cell};
-use super::records::sentence;
-use super::wiring::{self, Order, Tried, Written};
+use super::output::{Printer, Text};
+use super::table::table;
+use super::words::{needs_words, sentence};
 use super::{cluster, near, refusals};
+use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::effect::{Ending, NeedKind};
 use crate::masked;
+use crate::operator::orders::{self, Fields, Order, Tried, Written, needs_reason, outcome_of};
 use crate::store::orders::Unread;
 use crate::store::views::Privacy;
 use crate::store::views::accounts;
 use crate::store::views::near::Kind;
-use crate::store::views::records::{self, RecordName, RecordRow};
+use crate::store::views::records::{self, RecordName};
 use crate::store::views::standing::{self, About, Difference};
 use crate::store::views::watermarks;
 
 /// Below what a dry run says.
 pub(super) const NOT_YET: &str = "Nothing is done yet: --yes does it.";
-/// How often is looked for the outcome.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Who asks, why, and how far the command is followed.
 #[derive(Debug, Clone, Args)]
@@ -55,19 +54,12 @@ pub struct Ask {
 
 impl Ask {
     /// Operator and reason, as far as this command needs them: what only adds needs no reason.
-    ///
-    /// # Errors
-    /// What is lacking.
     pub(super) fn checked(&self, kind: &str) -> Result<(String, Option<String>), CliError> {
-        let needed = !self.operator.dry_run() && takes_money_or_rights(kind);
-        let reason = args::why(self.reason.reason.as_deref(), needed)?;
+        let reason = args::why(self.reason.reason.as_deref(), needs_reason(kind))?;
         Ok((self.operator.checked()?, reason.map(str::to_owned)))
     }
 
     /// An id of its own is for one command.
-    ///
-    /// # Errors
-    /// That so many would have the same.
     pub(super) fn check_for(&self, commands: usize) -> Result<(), CliError> {
         if commands > 1 && self.command_id.is_some() {
             return Err(CliError::Usage("--command-id is for one command".to_owned()));
@@ -76,31 +68,11 @@ impl Ask {
     }
 }
 
-/// The fields of a command; what is absent is left out.
-#[derive(Debug, Clone, Default)]
-pub struct Fields(Map<String, Value>);
-
-impl Fields {
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
-        self
-    }
-
-    #[must_use]
-    pub fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
-}
-
 /// The outcome of a command that no worker has read yet.
 const UNREAD: &str = "unread";
 
 /// What became of the command, or would.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Told {
     command: String,
     #[serde(rename = "type")]
@@ -134,18 +106,14 @@ impl Told {
 
     /// What is refused before there is a command.
     pub(super) fn refused(kind: &'static str, code: &str, ask: &Ask) -> Self {
+        let would = if ask.operator.dry_run() { "would be " } else { "" };
         Self {
-            command: String::new(),
             kind,
             dry_run: true,
-            outcome: if ask.operator.dry_run() { "would be rejected" } else { "rejected" }
-                .to_owned(),
+            outcome: format!("{would}{}", Ending::Rejected.word()),
             code: Some(code.to_owned()),
             sentence: sentence(code).map(str::to_owned),
-            waits_for: None,
-            helps: Vec::new(),
-            changes: Vec::new(),
-            done: false,
+            ..Self::default()
         }
     }
 }
@@ -170,9 +138,6 @@ pub struct Place<'a> {
 }
 
 /// Tries the command out, and with `--yes` sends it; prints what became of it.
-///
-/// # Errors
-/// What makes it no command, what the database or Kafka says, or that nobody acts.
 pub async fn ask(
     place: Place<'_>,
     ask: &Ask,
@@ -183,9 +148,6 @@ pub async fn ask(
 }
 
 /// The same; `also` is what the command does not name, and what is looked at before and after it.
-///
-/// # Errors
-/// As [`ask`].
 pub(super) async fn ask_about(
     place: Place<'_>,
     ask: &Ask,
@@ -199,9 +161,6 @@ pub(super) async fn ask_about(
 }
 
 /// The same, and leaves the printing to the caller.
-///
-/// # Errors
-/// As [`ask`].
 pub(super) async fn asked(
     place: Place<'_>,
     ask: &Ask,
@@ -211,26 +170,28 @@ pub(super) async fn asked(
 ) -> Result<Told, CliError> {
     let Place { pool, config, .. } = place;
     let (operator, reason) = ask.checked(kind)?;
-    let order = Order { kind, data: fields.0, operator, reason, id: ask.command_id.clone(), also };
+    let order = Order { kind, data: fields, operator, reason, id: ask.command_id.clone(), also };
     let at = Clock::System.now();
-    let written = wiring::write_order(pool, config, &order, at)?;
+    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
+    let written = orders::write(&pipeline, &order, at)
+        .map_err(|failure| CliError::Usage(format!("{}: {}", failure.code, failure.detail)))?;
     if let Some(held) = masked::held(&written.value, None) {
         return Err(CliError::Failed(masked::refusal(&held)));
     }
-    let tried = wiring::try_order(pool, config, &written, at).await?;
+    let tried = orders::try_out(&pipeline, &written, at).await?;
     refuse_unknown(pool, &tried).await?;
-    let unread = wiring::unread_order(pool, &order, &written).await?;
+    let unread = orders::unread(pool, &order, &written).await?;
     let unread = unread.filter(|_| !ask.second).map(|unread| unread_words(&unread));
     // What is refused, or would only be a dead letter, is told and not sent.
-    if ask.operator.dry_run() || matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered) {
-        let done = !matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered);
-        let outcome = if ask.operator.dry_run() { "would be " } else { "" };
+    let done = !matches!(tried.outcome, Ending::Rejected | Ending::DeadLettered);
+    if ask.operator.dry_run() || !done {
+        let would = if ask.operator.dry_run() { "would be " } else { "" };
         let helps = refusals::helps(pool, tried.code.as_deref(), &written.about).await?;
         return Ok(Told {
             command: written.record.id.to_string(),
             kind,
             dry_run: true,
-            outcome: format!("{outcome}{}", tried.outcome.word()),
+            outcome: format!("{would}{}", tried.outcome.word()),
             sentence: tried.code.as_deref().and_then(sentence).map(str::to_owned),
             helps: unread.into_iter().chain(helps).collect(),
             code: tried.code,
@@ -266,9 +227,6 @@ pub struct NewCustomer {
 
 impl NewCustomer {
     /// A customer whom nobody knows is most often a mistyped one.
-    ///
-    /// # Errors
-    /// That there is none of this name, with those that are near.
     pub(super) async fn check(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
         if self.new_customer {
             return Ok(());
@@ -282,9 +240,6 @@ impl NewCustomer {
 
     /// The customer as stored, where the id that is given is another only in the case of its
     /// letters; else as given, once it is checked.
-    ///
-    /// # Errors
-    /// As [`Self::check`], or that several are the same but for the case.
     pub(super) async fn named(self, place: Place<'_>, id: &str) -> Result<String, CliError> {
         match near::resolve(place.pool, Kind::Account, id).await {
             Ok(stored) => Ok(stored),
@@ -296,9 +251,6 @@ impl NewCustomer {
     }
 
     /// For the word that makes customers: only what looks like a known one is asked about.
-    ///
-    /// # Errors
-    /// As [`Self::check`], where a known one is near.
     pub(super) async fn check_near(self, place: Place<'_>, id: &str) -> Result<(), CliError> {
         match self.check(place, id).await {
             Err(CliError::Failed(told)) if !told.contains("did you mean") => Ok(()),
@@ -308,31 +260,11 @@ impl NewCustomer {
 }
 
 /// A customer who is known.
-///
-/// # Errors
-/// That there is none of this name, with those that are near.
 pub(super) async fn known_customer(place: Place<'_>, id: &str) -> Result<(), CliError> {
     match accounts::show(place.pool, id, Privacy::Masked).await? {
         Some(_) => Ok(()),
         None => Err(near::unknown(place.pool, Kind::Account, id).await),
     }
-}
-
-/// A reason is asked for where something is taken away.
-fn takes_money_or_rights(kind: &str) -> bool {
-    !matches!(
-        kind,
-        "topup.account.upsert.v1"
-            | "topup.account.reopen.v1"
-            | "topup.invoice.create.v1"
-            | "topup.invoice.mark-sent.v1"
-            | "topup.invoice.keep.v1"
-            | "topup.payment.record.v1"
-            | "topup.payment.assign.v1"
-            | "topup.payment.allocate.v1"
-            | "topup.match.confirm.v1"
-            | "topup.match.reject.v1"
-    )
 }
 
 /// A person who names what nobody knows has mistyped it: their command does not wait for it.
@@ -363,21 +295,16 @@ async fn send(
     let Place { pool, config, .. } = place;
     let before = standing::of(pool, &written.about).await?;
     cluster::check_topics(&config.kafka, &[&config.topics().commands]).await?;
-    wiring::note_order(pool, order, written).await?;
+    orders::note(pool, order, written).await?;
     let topic = config.topics().commands;
     cluster::send(&config.kafka, topic, written.key.as_deref(), &written.value).await?;
     let id = written.record.id.to_string();
     let mut told = Told {
         command: id.clone(),
         kind: written.kind,
-        dry_run: false,
         outcome: "sent".to_owned(),
-        code: None,
-        sentence: None,
-        waits_for: None,
-        helps: Vec::new(),
-        changes: Vec::new(),
         done: true,
+        ..Told::default()
     };
     if ask.no_wait {
         return Ok(told);
@@ -418,28 +345,6 @@ async fn send(
     Ok(told)
 }
 
-/// What became of a record, once something did.
-///
-/// # Errors
-/// What the database says.
-pub async fn outcome_of(
-    pool: &PgPool,
-    name: &RecordName,
-    patience: Duration,
-) -> Result<Option<RecordRow>, CliError> {
-    let mut left = patience;
-    loop {
-        if let Some(row) = records::find(pool, name).await?.into_iter().next() {
-            return Ok(Some(row));
-        }
-        if left.is_zero() {
-            return Ok(None);
-        }
-        tokio::time::sleep(LOOK_EVERY.min(left)).await;
-        left = left.saturating_sub(LOOK_EVERY);
-    }
-}
-
 /// What it waits for; and where that never comes, it says so at once.
 async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<String>, CliError> {
     let Some(needs) = needs else { return Ok(None) };
@@ -454,20 +359,6 @@ async fn waits_for(place: Place<'_>, needs: Option<&str>) -> Result<Option<Strin
         "{words}. No watermark was ever seen: it will be refused after {seconds} s. Without a \
          usage feed set usage.proof = none; `topup commands cancel` ends the waiting"
     )))
-}
-
-/// What a command waits for, in words.
-pub(super) fn needs_words(needs: &str) -> String {
-    match NeedKind::of(needs) {
-        Some((NeedKind::Invoice, id)) => format!("invoice {id}, which is not known yet"),
-        Some((NeedKind::Payment, id)) => format!("payment {id}, which is not known yet"),
-        Some((NeedKind::Proof, _)) => {
-            "the usage feed: it must be known up to the command".to_owned()
-        }
-        Some((NeedKind::Behind, record)) => format!("command {record}, which waits"),
-        Some((NeedKind::Queue, _)) => "an earlier command of this customer".to_owned(),
-        Some((NeedKind::Charge | NeedKind::Hold | NeedKind::Version, _)) | None => needs.to_owned(),
-    }
 }
 
 pub(super) fn human(told: &Told, text: &mut Text) {
@@ -506,12 +397,6 @@ pub(super) fn human(told: &Told, text: &mut Text) {
     }
 }
 
-impl Tabular for Difference {
-    const HEADERS: &'static [&'static str] = &["of", "what", "before", "after"];
-    const FIELDS: &'static [&'static str] = &["of", "what", "before", "after"];
-
-    fn cells(&self) -> Vec<String> {
-        let (before, after) = (cell(self.before.as_ref()), cell(self.after.as_ref()));
-        vec![self.of.clone(), self.what.to_owned(), before, after]
-    }
-}
+table!(Difference:
+    of what before after;
+    row => "of": row.of, "what": row.what, "before": row.before, "after": row.after);

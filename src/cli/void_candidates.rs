@@ -9,9 +9,13 @@ use super::args::{self, PageArgs};
 use super::empty::Filters;
 use super::error::{CliError, Exit};
 use super::near;
-use super::output::{Output, Tabular, Text, cell};
-use super::verbs::{self, Ask, Fields, Place, Told};
-use super::wiring::{self, Act, Found};
+use super::output::Text;
+use super::table::table;
+use super::verbs::{self, Ask, Place, Told};
+use crate::app;
+use crate::clock::Clock;
+use crate::operator::orders::Fields;
+use crate::operator::void_candidates::{Candidacy, Word, look};
 use crate::store::views::Page;
 use crate::store::views::near::Kind;
 use crate::store::views::standing::About;
@@ -67,10 +71,8 @@ struct Answer {
     detail: Option<String>,
 }
 
-/// # Errors
-/// What the database or Kafka says, or that nobody acts.
 pub async fn run(command: &VoidCandidatesCommand, place: Place<'_>) -> Result<Exit, CliError> {
-    let (which, act, until) = match command {
+    let (which, word, until) = match command {
         VoidCandidatesCommand::List { account, page } => {
             let account = near::filter(place.pool, Kind::Account, account.as_ref()).await?;
             let account = account.as_deref();
@@ -80,8 +82,8 @@ pub async fn run(command: &VoidCandidatesCommand, place: Place<'_>) -> Result<Ex
             Filters::default().with("--account", account).tell(nothing, "void candidate");
             return Ok(Exit::Ok);
         }
-        VoidCandidatesCommand::Confirm(which) => (which, Act::Confirm, None),
-        VoidCandidatesCommand::Keep(args) => (&args.which, Act::Keep, args.until),
+        VoidCandidatesCommand::Confirm(which) => (which, Word::Confirm, None),
+        VoidCandidatesCommand::Keep(args) => (&args.which, Word::Keep, args.until),
     };
     which.ask.check_for(which.invoices.len())?;
     // Before anything is done: one that is mistyped must not end a list in its middle.
@@ -91,46 +93,40 @@ pub async fn run(command: &VoidCandidatesCommand, place: Place<'_>) -> Result<Ex
     }
     let mut answers = Vec::with_capacity(which.invoices.len());
     for invoice_id in &invoices {
-        answers.push(say(invoice_id, (act, until), &which.ask, place).await?);
+        answers.push(say(invoice_id, (word, until), &which.ask, place).await?);
     }
-    match place.printer.output {
-        Output::Table => place.printer.one(&answers, |text| {
-            answers.iter().for_each(|answer| human(answer, text));
-        })?,
-        Output::Json | Output::Ndjson | Output::Csv => place.printer.rows(&answers)?,
-    }
+    place.printer.each(&answers, human)?;
     Ok(verbs::worst(answers.iter().map(|answer| &answer.told)))
 }
 
 async fn say(
     invoice_id: &str,
-    (act, until): (Act, Option<NaiveDate>),
+    (word, until): (Word, Option<NaiveDate>),
     ask: &Ask,
     place: Place<'_>,
 ) -> Result<Answer, CliError> {
-    let kind = match act {
-        Act::Confirm => "topup.invoice.void.v1",
-        Act::Keep => "topup.invoice.keep.v1",
-    };
+    let kind = word.kind();
     ask.checked(kind)?;
-    let found = wiring::look_at_candidate(place.pool, place.config, invoice_id, act).await?;
+    let pipeline = app::pipeline(place.config, place.pool.clone(), Clock::System);
+    let settings = app::job_settings(place.config)?;
+    let found = look(&pipeline, &settings, invoice_id, word).await?;
     let (told, detail) = match found {
-        Found::Candidate { account_id, since } => {
+        Candidacy::Candidate { account_id, since } => {
             // What comes between this look and the worker's takes the flag off, or speaks for it.
             let since = since.to_rfc3339_opts(SecondsFormat::Micros, true);
             let fields = Fields::default()
                 .with("invoice_id", invoice_id)
                 .with("account_id", account_id)
-                .maybe("candidate_since", (act == Act::Confirm).then_some(since))
+                .maybe("candidate_since", (word == Word::Confirm).then_some(since))
                 .maybe("until", until.map(|day| day.to_string()));
             (verbs::asked(place, ask, kind, fields, About::default()).await?, None)
         }
-        Found::FeedBehind(why) => (Told::refused(kind, "feed_behind", ask), Some(why)),
-        Found::NotStale => {
+        Candidacy::FeedBehind(why) => (Told::refused(kind, "feed_behind", ask), Some(why)),
+        Candidacy::NotStale => {
             let why = "Money that may be meant for it has come: look at the customer's payments.";
             (Told::refused(kind, "not_stale", ask), Some(why.to_owned()))
         }
-        Found::NotACandidate => (Told::refused(kind, "not_a_candidate", ask), None),
+        Candidacy::NotACandidate => (Told::refused(kind, "not_a_candidate", ask), None),
     };
     Ok(Answer { invoice_id: invoice_id.to_owned(), told, detail })
 }
@@ -143,57 +139,14 @@ fn human(answer: &Answer, text: &mut Text) {
     verbs::human(&answer.told, text);
 }
 
-impl Tabular for CandidateRow {
-    const HEADERS: &'static [&'static str] =
-        &["invoice", "customer", "due", "currency", "due date", "stale since", "flagged for"];
-    const FIELDS: &'static [&'static str] = &[
-        "invoice_id",
-        "account_id",
-        "currency",
-        "amount_due",
-        "due_date",
-        "stale_since",
-        "stale_after_days",
-        "feed_complete_through",
-        "flagged_at",
-        "episode",
-    ];
+table!(CandidateRow:
+    invoice_id account_id currency amount_due due_date stale_since stale_after_days
+    feed_complete_through flagged_at episode;
+    row => "invoice": row.invoice_id, "customer": row.account_id, "due": row.amount_due,
+    "currency": row.currency, "due date": row.due_date, "stale since": row.stale_since,
+    "flagged for": row.flagged_at);
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.invoice_id.clone(),
-            self.account_id.clone(),
-            self.amount_due.clone(),
-            self.currency.clone(),
-            cell(self.due_date.as_ref()),
-            self.stale_since.to_string(),
-            self.flagged_at.to_string(),
-        ]
-    }
-}
-
-impl Tabular for Answer {
-    const HEADERS: &'static [&'static str] = &["invoice", "outcome", "code", "detail"];
-    const FIELDS: &'static [&'static str] = &[
-        "invoice_id",
-        "command",
-        "type",
-        "dry_run",
-        "outcome",
-        "code",
-        "sentence",
-        "waits_for",
-        "helps",
-        "changes",
-        "detail",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.invoice_id.clone(),
-            self.told.outcome.clone(),
-            cell(self.told.code.as_ref()),
-            cell(self.detail.as_ref()),
-        ]
-    }
-}
+table!(Answer:
+    invoice_id command type dry_run outcome code sentence waits_for helps changes detail;
+    row => "invoice": row.invoice_id, "outcome": row.told.outcome, "code": row.told.code,
+    "detail": row.detail);

@@ -1,8 +1,12 @@
-//! `worker`, `demo`: what their flags mean. The work itself is in `app` and `demo`.
+//! `worker`: what its flags mean, and its start. The work itself is in `app`.
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{Only, Secret};
+use super::error::CliError;
+use crate::app::{self, AppError};
+use crate::config::{Config, Only};
+use crate::reach;
+use crate::store::reach::Unreachable;
 
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
@@ -21,7 +25,6 @@ enum Part {
 }
 
 impl WorkerArgs {
-    #[must_use]
     pub fn only(&self) -> Only {
         if self.only.is_empty() {
             return Only::ALL;
@@ -37,19 +40,22 @@ impl WorkerArgs {
     }
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
-    /// Keep everything running until Ctrl-C
-    #[arg(long)]
-    pub keep: bool,
-    /// Use this Kafka instead of one inside the process
-    #[arg(long, value_name = "BROKERS")]
-    pub kafka: Option<String>,
-    /// Use this PostgreSQL instead of a temporary one
-    #[arg(long, value_name = "URL", value_parser = secret)]
-    pub database_url: Option<Secret>,
-}
-
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
+pub(super) async fn run(config: Config, args: &WorkerArgs) -> Result<(), CliError> {
+    let options = app::connect_options(&config, "topup worker");
+    match reach::reach(&options, true).await {
+        // It may come up while the worker waits for it, and a newer worker may run for a while
+        // before the tables are made new.
+        Err(away @ (Unreachable::Away { .. } | Unreachable::Behind { .. })) => {
+            eprintln!("{}", super::escape::text(&away.to_string()));
+        }
+        reached => reached?,
+    }
+    match app::run_worker(config, args.only()).await {
+        // A pool says no more than that its patience ended.
+        Err(AppError::Store(error)) => {
+            reach::reach(&options, true).await?;
+            Err(error.into())
+        }
+        ran => Ok(ran?),
+    }
 }

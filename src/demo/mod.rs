@@ -12,11 +12,12 @@ mod story;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use thiserror::Error;
 
 use crate::app::{self, AppError, Worker};
 use crate::clock::Clock;
-use crate::config::{ConfigError, Flags, Loaded, Needs, Only, Topics};
+use crate::config::{ConfigError, Flags, Loaded, Needs, Only, Secret, Topics};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::{Cluster, TopicSpec};
 use crate::kafka::mock::MockKafka;
@@ -30,14 +31,21 @@ const PARTITIONS: i32 = 2;
 const WAITING_SECONDS: &str = "2";
 
 /// What the command line says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Keep everything running until Ctrl-C.
-    pub keep: bool,
-    /// A real Kafka instead of the one in this process.
-    pub kafka: Option<String>,
-    /// A real database instead of a temporary one; it is migrated.
-    pub database_url: Option<String>,
+    /// Keep everything running until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+    /// Use this Kafka instead of one inside the process
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
+    /// Use this PostgreSQL instead of a temporary one
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    database_url: Option<Secret>,
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 #[derive(Debug, Error)]
@@ -73,7 +81,7 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
     };
     let topics = Topics::with_prefix(&prefix);
     let (database, database_url) = match &args.database_url {
-        Some(url) => (None, url.clone()),
+        Some(url) => (None, url.reveal().to_owned()),
         None => {
             let database = tokio::task::spawn_blocking(postgres::Temporary::start).await??;
             let url = database.url().to_owned();

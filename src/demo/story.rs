@@ -3,10 +3,10 @@
 use super::stage::{Stage, story_error};
 use super::{DemoError, spent};
 use crate::clock::Clock;
-use crate::dead_letters::edit::{Edited, edit};
 use crate::jobs::{Ended, Job, Runner};
+use crate::operator::dead_letters::edit::{Edited, edit};
+use crate::operator::dead_letters::replay::Replayed;
 use crate::pipeline::Pipeline;
-use crate::pipeline::replay::Replayed;
 
 /// Plays every step; each checks that what it tells is what happened.
 pub async fn tell(stage: &Stage) -> Result<(), DemoError> {

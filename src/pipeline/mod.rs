@@ -15,11 +15,11 @@ pub(crate) mod in_hand;
 mod lane;
 mod last_resort;
 mod log_place;
-pub mod replay;
 mod rules;
 pub mod sweep;
 
 pub use again::dead_letter_raw_in_tx;
+pub(crate) use lane::decode_again;
 pub use lane::{headers_from_json, headers_to_json, time_of};
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Pipeline;
 use super::batch::{Ended, Item, Written, run_in_tx};
-use super::lane::decode_again;
+use super::decode_again;
 use chrono::{DateTime, Utc};
 
 use crate::domain::effect::{BankKey, Ending, NeedKind};

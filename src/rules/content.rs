@@ -22,7 +22,7 @@ const MAX_AUTO_AMOUNT: &str = "max_auto_amount";
 const MAX_RETURN_FEE: &str = "max_return_fee";
 
 /// Reads a rule set; all problems are reported at once.
-pub(super) fn rule_set(tree: &Value) -> Result<RuleSet, Vec<Problem>> {
+pub(crate) fn rule_set(tree: &Value) -> Result<RuleSet, Vec<Problem>> {
     let mut reading = Reading { problems: Vec::new() };
     let read = reading.whole(tree);
     if reading.problems.is_empty() { Ok(read) } else { Err(reading.problems) }

@@ -1,16 +1,15 @@
-//! Rule sets as people write them and as they are stored: reading, checking, activating.
+//! Rule sets as they are stored, and what a rule set may say.
 //!
 //! A file is TOML; what is stored is JSON in one form only. Both become one tree of values, and
 //! one strict reading makes a [`RuleSet`] of it: an unknown key, a number where an amount should be
 //! or a currency that does not exist is refused with its place.
 
-mod activate;
 mod content;
-mod file;
+mod stored;
 
-pub use activate::{Activated, Request, activate, active, stored};
+pub(crate) use content::rule_set;
 pub use content::{hash, to_content};
-pub use file::{FileError, RuleFile, read};
+pub use stored::{active, stored};
 
 use thiserror::Error;
 
@@ -38,5 +37,5 @@ pub fn from_content(text: &str) -> Result<RuleSet, Vec<Problem>> {
             sentence: format!("is not JSON: {error}"),
         }]
     })?;
-    content::rule_set(&tree)
+    rule_set(&tree)
 }

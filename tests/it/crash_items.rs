@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::json;
 use topup::clock::Clock;
-use topup::dead_letters::edit::edit;
 use topup::jobs::Job;
+use topup::operator::dead_letters::edit::edit;
 use topup::store::jobs::{self, Claim, Claimed};
 use topup::wire::Topic;
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use topup::dead_letters::edit::{Edited, edit};
-use topup::dead_letters::{Became, Control, End, ReplayArgs, Report, What, discard, replay_with};
+use topup::operator::dead_letters::edit::{Edited, edit};
+use topup::operator::dead_letters::{
+    Became, Control, End, ReplayArgs, ReplayReport, What, discard, replay_with,
+};
 use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 
@@ -56,12 +58,12 @@ fn all() -> ReplayArgs {
     }
 }
 
-async fn replay(direct: &Direct, args: &ReplayArgs) -> Report {
+async fn replay(direct: &Direct, args: &ReplayArgs) -> ReplayReport {
     let replayed = replay_with(&direct.pipeline, args, &Control::default()).await;
     replayed.expect("the database works")
 }
 
-fn words(report: &Report) -> Vec<&'static str> {
+fn words(report: &ReplayReport) -> Vec<&'static str> {
     report.letters.iter().map(|(_, replayed)| replayed.word()).collect()
 }
 

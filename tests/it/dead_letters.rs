@@ -9,8 +9,8 @@ use topup::domain::rejection::DeadLetterReason;
 use topup::kafka::{
     BatchHandler, Header, LaneCancel, Opened, OutRecord, PartitionLog, Processed, Record,
 };
+use topup::operator::dead_letters::replay::Replayed;
 use topup::pipeline::dead_letter_raw_in_tx;
-use topup::pipeline::replay::Replayed;
 use topup::store::{checkpoint, crash_guard};
 
 use crate::harness::records::{account, allocate, command, draft, invoice, payment};

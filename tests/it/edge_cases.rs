@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
+use topup::operator::dead_letters::replay::Replayed;
 use topup::pipeline::batch::Item;
-use topup::pipeline::replay::Replayed;
 use topup::store::reconcile;
 use topup::wire::Topic;
 

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use topup::dead_letters::edit::{Edited, edit};
-use topup::dead_letters::{Control, ReplayArgs, What, replay_with};
+use topup::operator::dead_letters::edit::{Edited, edit};
+use topup::operator::dead_letters::{Control, ReplayArgs, What, replay_with};
 use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 

@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use topup::dead_letters::edit::{Change, Edited, NewKey, NewValue, revise};
+use topup::operator::dead_letters::edit::{Change, Edited, NewKey, NewValue, revise};
 use topup::wire::Topic;
 
 use crate::harness::Direct;

@@ -142,6 +142,8 @@ async fn a_list_without_rows_names_its_filters() {
         ),
         ("payments list --text rent --currency sgd", "No payment fits --currency SGD --text rent."),
         ("invoices list --status voided", "No invoice fits --status voided."),
+        ("invoices list --state voided", "No invoice fits --state voided."),
+        ("payments list --status=returned", "No payment fits --status returned."),
         ("invoices list --reference RF00", "No invoice fits --reference RF00."),
         ("accounts list --name nobody", "No customer fits --name nobody."),
         ("records list --source nobody", "No record fits --source nobody --since 1d."),

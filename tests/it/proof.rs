@@ -37,7 +37,9 @@ async fn discard(direct: &Direct) {
 async fn discard_with(direct: &Direct, text: Option<&str>) {
     let which = Selection { text: text.map(str::to_owned), ..Selection::default() };
     let pool = direct.pipeline.pool();
-    topup::dead_letters::discard(pool, &which, "ann", "seen to", false).await.expect("discarded");
+    topup::operator::dead_letters::discard(pool, &which, "ann", "seen to", false)
+        .await
+        .expect("discarded");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,7 +286,7 @@ async fn a_worker_gives_nothing_back_while_a_charge_is_an_open_dead_letter() {
     assert_eq!(world.outcome("u-3").await.0, "applied");
     let pool = &world.database.admin;
     let which = Selection { text: Some("9.5".to_owned()), ..Selection::default() };
-    topup::dead_letters::discard(pool, &which, "ann", "sent again", false)
+    topup::operator::dead_letters::discard(pool, &which, "ann", "sent again", false)
         .await
         .expect("discarded");
     // On a slow machine the first watermarks may not come up to the command.

@@ -85,3 +85,15 @@ async fn a_database_that_is_away_or_refuses_is_named_with_its_reason() {
     assert!(text.contains("database_refused") && text.contains("nobody_knows"), "{text}");
     database.finish().await;
 }
+
+/// A worker waits for its database; what it says at the end is what every command says.
+#[test]
+fn a_worker_whose_database_stays_away_says_so() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let (exit, text) = topup(&format!("postgres://nobody@127.0.0.1:{port}/topup"), &["worker"]);
+    assert_eq!(exit, Some(1), "{text}");
+    let last = text.lines().rfind(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(last.contains("database_away") && !last.contains("pool timed out"), "{text}");
+}

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{BANK, about_payment, allocate, bank, credit, invoice, payment};
+use crate::harness::records::{
+    BANK, about_payment, allocate, bank, credit, credit_saying, invoice, payment,
+};
 
 fn report(direct: &Direct, words: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
@@ -85,6 +87,7 @@ async fn what_is_unallocated_is_what_the_ledger_holds() {
     // Before anything came there was nothing; of a day to come nothing is known.
     let (_, text) = report(&direct, &["--as-of", "2020-01-31"]);
     assert!(text.contains("Nothing is unallocated"), "{text}");
+    assert!(text.contains("Counted is what was recorded by 2020-01-31T23:59:59"), "{text}");
     assert_eq!(report(&direct, &["--as-of", "2999-01-01"]).0, Some(2));
     direct.finish().await;
 }
@@ -133,5 +136,41 @@ async fn a_report_that_is_not_the_ledgers_says_so() {
     assert!(text.contains(said), "{text}");
     let right = "UPDATE open_payments SET free = free - 1000000 WHERE account_id = 'B'";
     direct.database.execute(right).await;
+    direct.finish().await;
+}
+
+/// Assigning ends the search for a payment: nothing promises that it goes on, also of its rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_that_a_person_assigned_is_promised_to_no_later_invoice() {
+    let mut direct = world("assigned_told").await;
+    credited(&mut direct, "b-2", &credit_saying("T-2", "30.00", "topup INV-9")).await;
+    let id = |bank_id: &str| format!("BANK:{BANK}:{bank_id}");
+    let url = direct.database.url.clone();
+    let told = |word: &str, bank_id: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
+        command.args(["payments", word, &id(bank_id)]).env("DATABASE_URL", &url);
+        String::from_utf8(command.output().expect("it starts").stdout).expect("text")
+    };
+    let again = "ecided again";
+    for word in ["explain", "show"] {
+        assert!(told(word, "T-2").contains(again), "{}", told(word, "T-2"));
+    }
+    for (n, (kind, data)) in [
+        ("payment.assign", about_payment(&id("T-1"), "C")),
+        ("invoice.create", invoice("INV-2", "C", "25.00")),
+        ("payment.allocate", allocate(&id("T-1"), "C", "INV-2")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let item = direct.command(&format!("d-{n}"), kind, &data);
+        direct.applied(item).await;
+        for word in ["explain", "show"] {
+            let told = told(word, "T-1");
+            assert!(!told.contains(again) && !told.contains("an invoice fits"), "{kind}: {told}");
+        }
+        let explained = told("explain", "T-1");
+        assert!(explained.contains("until a person acts."), "{kind}: {explained}");
+    }
     direct.finish().await;
 }

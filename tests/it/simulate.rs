@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use topup::domain::matching::RuleSet;
-use topup::simulate::{Period, Totals, simulate};
+use topup::operator::simulate::{Period, Totals, simulate};
 use topup::store::StoreError;
 use topup::store::load::past;
 use topup::wire::Topic;

@@ -10,8 +10,9 @@ mod told;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
+use topup::operator::dead_letters::replay::Replayed;
+use topup::pipeline::Pipeline;
 use topup::pipeline::batch::Item;
-use topup::pipeline::{Pipeline, replay::Replayed};
 use topup::wire::Topic;
 
 use crate::harness::Direct;

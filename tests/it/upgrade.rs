@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::domain::matching::{Policy, RuleSet};
 use topup::jobs::{Ended, Job};
-use topup::simulate::{Difference, Period, simulate};
+use topup::operator::simulate::{Difference, Period, simulate};
 use topup::store::{StoreError, void_candidates};
 use topup::wire::Topic;
 

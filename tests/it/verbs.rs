@@ -61,6 +61,15 @@ async fn what_waits_for_nothing_is_told_and_cancelled(world: &World) {
     assert_eq!(world.outcome(id).await.1.as_deref(), Some("cancelled"));
 }
 
+/// A dry run asks for the reason as the real run does.
+fn what_takes_away_is_asked_why(world: &World) {
+    for line in ["invoices void INV-1", "payments refund CASH-1", "payments remove CASH-1 --yes"] {
+        let output = topup(world, &line.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2), "{line}: {}", said(&output));
+        assert!(said(&output).contains("say why: --reason TEXT"), "{line}: {}", said(&output));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_customers_month_is_done_without_writing_a_record() {
     let world = World::new("verbs").await;
@@ -115,8 +124,7 @@ async fn a_customers_month_is_done_without_writing_a_record() {
     assert!(said(&void).contains("invoice_has_allocations"), "{}", said(&void));
     let unknown = topup(&world, &["invoices", "void", "INV-l", "--reason", "left", "--yes"]);
     assert!(said(&unknown).contains("did you mean `INV-1`?"), "{}", said(&unknown));
-    let silent = topup(&world, &["payments", "remove", "CASH-1", "--yes"]);
-    assert_eq!(silent.status.code(), Some(2), "it takes money away and needs a reason");
+    what_takes_away_is_asked_why(&world);
 
     what_waits_for_nothing_is_told_and_cancelled(&world).await;
 

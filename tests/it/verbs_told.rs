@@ -6,9 +6,11 @@ use crate::harness::World;
 use crate::harness::records::{credit_saying, invoice, with};
 use crate::verbs::{change, done, said, topup};
 
+const WHY: [&str; 2] = ["--reason", "as agreed"];
+
 /// The line with its reason, done; each of its changes is there and says what is expected.
 fn told(world: &World, line: &str, expected: &[(&str, &str, &str)]) -> Value {
-    let words: Vec<&str> = line.split(' ').chain(["--reason", "as agreed"]).collect();
+    let words: Vec<&str> = line.split(' ').chain(WHY).collect();
     let told = done(world, &words);
     for (of, what, change_of) in expected {
         assert_eq!(&change(&told, of, what), change_of, "{line}: {of} {what}");
@@ -96,7 +98,7 @@ async fn a_split_prints_its_parts_and_unsplit_what_each_customer_loses() {
     world.until("SELECT count(*) FROM payments", "1").await;
     let id = world.value("SELECT payment_id FROM payments").await;
     let line = format!("payments split {id} --invoice INV-1 --part ACC-2=49.50/INV-2");
-    let words: Vec<&str> = line.split(' ').collect();
+    let words: Vec<&str> = line.split(' ').chain(WHY).collect();
     let dry = topup(&world, &words);
     assert!(said(&dry).contains("payment SPLIT:"), "{}", said(&dry));
     let made =
@@ -109,8 +111,8 @@ async fn a_split_prints_its_parts_and_unsplit_what_each_customer_loses() {
         assert_eq!(change(&made, &part, "unallocated"), format!("- -> {left} SGD"));
     }
     let line = format!("payments unsplit {id}");
-    let options = vec!["--set", "usage.proof=none", "--output", "json"];
-    let words = [options, line.split(' ').collect::<Vec<_>>()].concat();
+    let options = ["--set", "usage.proof=none", "--output", "json"];
+    let words: Vec<&str> = options.into_iter().chain(line.split(' ')).chain(WHY).collect();
     let dry = topup(&world, &words);
     let dry = serde_json::from_slice(&dry.stdout).expect("JSON");
     let undone = told(&world, &line, &[]);

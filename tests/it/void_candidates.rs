@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use topup::candidates::{self, Act, Found};
 use topup::clock::Clock;
 use topup::jobs::{Ended, Job};
+use topup::operator::void_candidates::{self, Candidacy, Word};
 use topup::wire::Topic;
 
 use crate::harness::records::{
@@ -243,18 +243,18 @@ async fn an_operator_confirms_or_keeps_and_everything_is_checked_again() {
     // Money for one of them has come since.
     desk.command("payment.record", payment("PAY-1", "OF-HOPE", "100.00")).await;
     let settings = job_settings();
-    let look = async |invoice: &str, act: Act| {
-        let looked = candidates::look(&desk.direct.pipeline, &settings, invoice, act).await;
+    let look = async |invoice: &str, act: Word| {
+        let looked = void_candidates::look(&desk.direct.pipeline, &settings, invoice, act).await;
         looked.expect("looked")
     };
-    let Found::Candidate { account_id, since } = look("GONE", Act::Confirm).await else {
+    let Candidacy::Candidate { account_id, since } = look("GONE", Word::Confirm).await else {
         panic!("a void candidate");
     };
     assert_eq!(account_id, "OF-GONE");
-    assert_eq!(look("HOPE", Act::Confirm).await, Found::NotStale);
-    assert!(matches!(look("HOPE", Act::Keep).await, Found::Candidate { .. }));
-    assert_eq!(look("FRESH", Act::Confirm).await, Found::NotACandidate);
-    assert_eq!(look("FRESH", Act::Keep).await, Found::NotACandidate);
+    assert_eq!(look("HOPE", Word::Confirm).await, Candidacy::NotStale);
+    assert!(matches!(look("HOPE", Word::Keep).await, Candidacy::Candidate { .. }));
+    assert_eq!(look("FRESH", Word::Confirm).await, Candidacy::NotACandidate);
+    assert_eq!(look("FRESH", Word::Keep).await, Candidacy::NotACandidate);
     assert_eq!(desk.candidates().await, "GONE HOPE KEPT", "a look changes nothing");
     // The void names the flag: the money that came for one of them is minded by the command too.
     let since = json!({ "candidate_since": since.to_rfc3339() });

@@ -214,3 +214,24 @@ fn floats_stay_away_from_money() {
     }
     none(findings);
 }
+
+/// Whatever asks for it, an operator's act is the same: it reads no words and prints nothing.
+#[test]
+fn an_act_of_an_operator_knows_no_command_line() {
+    let files = sources();
+    let mut findings = Vec::new();
+    for (file, seen) in shipped(&files).filter(|(file, _)| file.under("src/operator")) {
+        for (path, line) in &seen.paths {
+            let path = path.join("::");
+            if ["clap", "crate::cli", "std::io"].iter().any(|place| path.starts_with(place)) {
+                findings.push(file.finding(*line, format!("{path} in src/operator")));
+            }
+        }
+        for (word, line) in &seen.macros {
+            if ["println", "eprintln", "print", "eprint"].contains(&word.as_str()) {
+                findings.push(file.finding(*line, format!("{word}! in src/operator")));
+            }
+        }
+    }
+    none(findings);
+}

@@ -16,6 +16,7 @@ use super::{
     park_reason, rows_of,
 };
 use crate::domain::payment::ParkReason;
+use crate::domain::review::SuggestionStatus;
 use crate::store::lines;
 use crate::store::sql;
 
@@ -106,6 +107,9 @@ pub struct PaymentView {
     /// Whether what each of them names was sent already: it must be sent again.
     #[serde(skip)]
     pub sent: Vec<bool>,
+    /// Whether a person said whose it is, and no rule: that ends the search for it.
+    #[serde(skip)]
+    pub assigned: bool,
     pub bank: Option<BankFacts>,
     pub allocations: Vec<AllocationRow>,
     /// What went back of allocations, those that are not live any more too.
@@ -317,6 +321,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         remark: said(&row, "remark", privacy)?,
         watches: watches.iter().map(|watch| privacy.within(watch)).collect(),
         sent: row.try_get("sent")?,
+        assigned: false,
         bank: bank.into_iter().next(),
         allocations,
         reversals: steps_back::of_payment(pool, id).await?,
@@ -326,8 +331,20 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         parts: splits::parts(pool, id).await?,
         story: Vec::new(),
     };
-    view.story = story::of(pool, &view, &decisions(pool, id).await?).await?;
+    let decisions = decisions(pool, id).await?;
+    view.assigned = decisions.last().is_some_and(|last| is_assigned(&view, last));
+    view.story = story::of(pool, &view, &decisions).await?;
     Ok(Some(view))
+}
+
+/// Neither the last decision nor a suggestion that was confirmed names its customer.
+fn is_assigned(view: &PaymentView, last: &DecisionView) -> bool {
+    let Some(account) = &view.row.account_id else { return false };
+    let stored = &last.explanation;
+    let found = stored.identity.as_ref().is_some_and(|found| found.account_id == *account);
+    let confirmed = SuggestionStatus::Confirmed.word();
+    let mut said = view.suggestions.iter().filter(|said| said.status == confirmed);
+    !found && stored.allocations.is_empty() && !said.any(|said| said.account_id == *account)
 }
 
 pub(super) async fn allocations(pool: &PgPool, payment_id: &str) -> Result<Vec<AllocationRow>> {

@@ -7,6 +7,7 @@
 
 pub mod edit;
 pub mod import;
+pub mod replay;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,11 +16,9 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
-use crate::app;
+use self::replay::{Chunk, Replayed};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::pipeline::Pipeline;
-use crate::pipeline::replay::{Chunk, Replayed};
 use crate::store::dead_letters::{self, Act, LetterState, Selection, Who};
 use crate::store::failing::{self, Kind};
 use crate::store::replay_runs::{self, Run};
@@ -52,7 +51,7 @@ pub enum What {
 
 /// How a replay ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ReplayReport {
     pub letters: Vec<(i64, Replayed)>,
     /// None in a dry run.
     pub run: Option<i64>,
@@ -86,31 +85,15 @@ impl Control {
     }
 }
 
-/// Replays the selected dead letters, or says what would become of each.
-///
-/// # Errors
-/// When the database fails; what was replayed before stays replayed, and the run can be resumed.
-pub async fn replay(
-    pool: &PgPool,
-    config: &Config,
-    args: &ReplayArgs,
-    control: &Control,
-) -> Result<Report, StoreError> {
-    let pipeline = app::pipeline(config, pool.clone(), Clock::System);
-    replay_with(&pipeline, args, control).await
-}
-
-/// The same with a pipeline of the caller's.
-///
-/// # Errors
-/// As [`replay`].
+/// Replays the selected dead letters, or says what would become of each. Where the database
+/// fails, what was replayed before stays replayed, and the run can be resumed.
 pub async fn replay_with(
     pipeline: &Pipeline,
     args: &ReplayArgs,
     control: &Control,
-) -> Result<Report, StoreError> {
+) -> Result<ReplayReport, StoreError> {
     let Some((run, failing)) = begin(pipeline, args).await? else {
-        return Ok(Report { letters: Vec::new(), run: None, end: End::NotResumed });
+        return Ok(ReplayReport { letters: Vec::new(), run: None, end: End::NotResumed });
     };
     let mut replay = Replay { pipeline, args, control, run, failing, letters: Vec::new() };
     let ended = replay.all().await;
@@ -130,9 +113,9 @@ pub async fn replay_with(
         // The first error says more.
         ended?;
         closed?;
-        return Ok(Report { letters: replay.letters, run: Some(replay.run.id), end });
+        return Ok(ReplayReport { letters: replay.letters, run: Some(replay.run.id), end });
     }
-    Ok(Report { letters: replay.letters, run: None, end: ended? })
+    Ok(ReplayReport { letters: replay.letters, run: None, end: ended? })
 }
 
 async fn begin(
@@ -271,27 +254,38 @@ pub async fn discard(
     reason: &str,
     dry_run: bool,
 ) -> Result<Vec<(i64, Became)>, StoreError> {
+    let each = async |id| {
+        if dry_run {
+            return Ok(Became::WouldBeDiscarded);
+        }
+        discard_one(pool, id, operator, reason).await
+    };
+    each_selected(pool, selection, each).await
+}
+
+/// Does something with each open letter of a selection, in the order of their ids; what was done
+/// before an error stays done.
+async fn each_selected<T>(
+    pool: &PgPool,
+    selection: &Selection,
+    mut each: impl AsyncFnMut(i64) -> Result<T, StoreError>,
+) -> Result<Vec<(i64, T)>, StoreError> {
     let last = dead_letters::last(pool).await?;
     let mut left = selection.limit.unwrap_or(i64::MAX);
-    let mut acted: Vec<(i64, Became)> = Vec::new();
+    let mut all: Vec<(i64, T)> = Vec::new();
     while left > 0 {
-        let after = acted.last().map_or(0, |(id, _)| *id);
+        let after = all.last().map_or(0, |(id, _)| *id);
         let size = left.min(i64::from(CHUNK));
-        let letters = dead_letters::select(pool, selection, (after, last), size).await?;
-        if letters.is_empty() {
+        let ids = dead_letters::select(pool, selection, (after, last), size).await?;
+        if ids.is_empty() {
             break;
         }
         left = left.saturating_sub(size);
-        for id in letters {
-            let outcome = if dry_run {
-                Became::WouldBeDiscarded
-            } else {
-                discard_one(pool, id, operator, reason).await?
-            };
-            acted.push((id, outcome));
+        for id in ids {
+            all.push((id, each(id).await?));
         }
     }
-    Ok(acted)
+    Ok(all)
 }
 
 /// What became of a letter that was to be discarded or reopened.

@@ -1,18 +1,24 @@
 //! What a person asks for by the command line: the ordinary command under an id of its own. It is
 //! tried out first, in a transaction that is rolled back, so that the person reads what it does.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Map, Value};
+use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Map, Value};
+use sqlx::PgPool;
+
+use crate::clock::Clock;
 use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::{Command, Input};
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, run_in_tx};
 use crate::store::load::Locks;
+use crate::store::orders::{self as stored, Asked, Unread};
 use crate::store::persist::RawRecordRow;
+use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::store::views::standing::{self, About, Difference};
-use crate::store::{StoreError, next_id_block};
+use crate::store::{DatabaseError, StoreError, next_id_block};
 use crate::wire::{DecodeFailure, RawRecord, Topic, decode};
 
 /// The `source` of commands that persons wrote here. They come back by the topic, so it is none of
@@ -21,11 +27,29 @@ pub const SOURCE: &str = "operators";
 /// A reason in a command has at most so many characters (contract §2).
 const REASON_MAX: usize = 200;
 
+/// The fields of a command; what is absent is left out.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Map<String, Value>);
+
+impl Fields {
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Order {
     pub kind: &'static str,
-    pub data: Map<String, Value>,
+    pub data: Fields,
     pub operator: String,
     pub reason: Option<String>,
     /// The command's own id; without one it is made of content, person and time.
@@ -65,7 +89,7 @@ pub fn write(
     at: DateTime<Utc>,
 ) -> Result<Written, DecodeFailure> {
     use sha2::Digest;
-    let mut data = order.data.clone();
+    let mut data = order.data.0.clone();
     if takes_reason(order.kind) {
         let said = match &order.reason {
             Some(reason) => format!("by {}: {reason}", order.operator),
@@ -118,6 +142,24 @@ pub fn write(
     Ok(Written { record, kind: order.kind, value, key, about, item })
 }
 
+/// A reason is asked for where something is taken away.
+#[must_use]
+pub fn needs_reason(kind: &str) -> bool {
+    !matches!(
+        kind,
+        "topup.account.upsert.v1"
+            | "topup.account.reopen.v1"
+            | "topup.invoice.create.v1"
+            | "topup.invoice.mark-sent.v1"
+            | "topup.invoice.keep.v1"
+            | "topup.payment.record.v1"
+            | "topup.payment.assign.v1"
+            | "topup.payment.allocate.v1"
+            | "topup.match.confirm.v1"
+            | "topup.match.reject.v1"
+    )
+}
+
 fn takes_reason(kind: &str) -> bool {
     matches!(
         kind,
@@ -167,9 +209,6 @@ impl Written {
 }
 
 /// Decides the command as a worker would, and takes it back.
-///
-/// # Errors
-/// When the database fails.
 pub async fn try_out(
     pipeline: &Pipeline,
     written: &Written,
@@ -190,4 +229,54 @@ pub async fn try_out(
         needs: ended.waits.map(|stands| stands.needs),
         changes: before.differences(&after),
     })
+}
+
+/// Keeps who asks for it, and why.
+pub async fn note(pool: &PgPool, order: &Order, written: &Written) -> Result<(), StoreError> {
+    let subjects = written.subjects();
+    stored::note(pool, asked(order, written, &subjects), Clock::System.now()).await
+}
+
+/// Another command of the same kind about the same things that was sent within a day and that no
+/// worker has read.
+pub async fn unread(
+    pool: &PgPool,
+    order: &Order,
+    written: &Written,
+) -> Result<Option<Unread>, StoreError> {
+    let subjects = written.subjects();
+    let since = Clock::System.now() - TimeDelta::days(1);
+    stored::unread(pool, asked(order, written, &subjects), since).await
+}
+
+fn asked<'a>(order: &'a Order, written: &'a Written, subjects: &'a [String]) -> Asked<'a> {
+    Asked {
+        record: &written.record,
+        command_type: written.kind,
+        operator: &order.operator,
+        reason: order.reason.as_deref(),
+        subjects,
+    }
+}
+
+/// How often is looked for the outcome.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What became of a record, once something did.
+pub async fn outcome_of(
+    pool: &PgPool,
+    name: &RecordName,
+    patience: Duration,
+) -> Result<Option<RecordRow>, DatabaseError> {
+    let mut left = patience;
+    loop {
+        if let Some(row) = records::find(pool, name).await?.into_iter().next() {
+            return Ok(Some(row));
+        }
+        if left.is_zero() {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_EVERY.min(left)).await;
+        left = left.saturating_sub(LOOK_EVERY);
+    }
 }

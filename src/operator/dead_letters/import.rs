@@ -165,19 +165,19 @@ async fn import_in_tx(
     };
     let mut write = BatchWrite::default();
     let record = match found {
-        Found::Here(result, record) => {
+        Seen::Here(result, record) => {
             let row = row_of(raw, record, code, origin.message);
             // The same place and bytes say more than what became of the id since.
             let new = dead_letters::import_in_tx(tx, &row, at).await?.is_some();
             let known = result == Imported::Discarded;
             return Ok((if new || known { result } else { Imported::AlreadyKnown }, row.code));
         }
-        Found::Conflict(record) => {
+        Seen::Conflict(record) => {
             DeadLetterReason::Conflict.code().clone_into(&mut code);
             write.repeats.push(repeat(&raw, &record));
             record
         }
-        Found::New(record, content_hash) => {
+        Seen::New(record, content_hash) => {
             let message_type = decoded.as_ref().map_or("unknown", |m| type_of(&m.input));
             let code = code.clone();
             write.inbox.push(inbox_row(&raw, record.clone(), content_hash, message_type, code));
@@ -209,7 +209,8 @@ fn row_of(raw: RawRecordRow, record: RecordId, code: String, message: String) ->
     DeadLetterRow { raw, record: Some(record), named: (None, None), code, message }
 }
 
-enum Found {
+/// How a copy is known here.
+enum Seen {
     New(RecordId, ContentHash),
     /// The id has other content here.
     Conflict(RecordId),
@@ -217,12 +218,12 @@ enum Found {
     Here(Imported, RecordId),
 }
 
-async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Found, StoreError> {
+async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Seen, StoreError> {
     let record = message.record.clone();
     let states = inbox::states_in_tx(tx, std::slice::from_ref(&record)).await?;
     Ok(match states.get(&record) {
-        None => Found::New(record, message.content_hash),
-        Some(state) if state.content_hash != message.content_hash => Found::Conflict(record),
+        None => Seen::New(record, message.content_hash),
+        Some(state) if state.content_hash != message.content_hash => Seen::Conflict(record),
         Some(state) => match state.outcome {
             Ending::DeadLettered => {
                 let known = inbox::probe_in_tx(tx, &[&record]).await?;
@@ -230,11 +231,11 @@ async fn of_id(tx: &mut Tx<'_>, message: &Message) -> Result<Found, StoreError> 
                     Some(known) => dead_here(tx, &record, known).await?,
                     None => Imported::AlreadyKnown,
                 };
-                Found::Here(result, record)
+                Seen::Here(result, record)
             }
-            Ending::Waiting => Found::Here(Imported::Waiting, record),
+            Ending::Waiting => Seen::Here(Imported::Waiting, record),
             Ending::Applied | Ending::Duplicate | Ending::Rejected | Ending::Reopened => {
-                Found::Here(Imported::AlreadyApplied, record)
+                Seen::Here(Imported::AlreadyApplied, record)
             }
         },
     })
@@ -269,17 +270,17 @@ async fn letter_here(tx: &mut Tx<'_>, letter: GivenUp<'_>) -> Result<Imported, S
 }
 
 /// What cannot be decoded is known by its place, as in a batch.
-async fn of_place(tx: &mut Tx<'_>, raw: &RawRecordRow) -> Result<Found, StoreError> {
+async fn of_place(tx: &mut Tx<'_>, raw: &RawRecordRow) -> Result<Seen, StoreError> {
     let (place, exact, hash) = (place_of(raw), place_with_content(raw), bytes_hash(raw));
     let known = inbox::probe_in_tx(tx, &[&place, &exact]).await?;
     let same = known.get(&place).filter(|known| known.content_hash == hash);
     let here = same.map(|known| (&place, known));
     if let Some((record, known)) = here.or_else(|| known.get_key_value(&exact)) {
         let result = dead_here(tx, record, known).await?;
-        return Ok(Found::Here(result, record.clone()));
+        return Ok(Seen::Here(result, record.clone()));
     }
     let record = if known.contains_key(&place) { exact } else { place };
-    Ok(Found::New(record, hash))
+    Ok(Seen::New(record, hash))
 }
 
 fn inbox_row(

@@ -17,13 +17,12 @@ mod guarded;
 
 use std::collections::{HashMap, HashSet};
 
-use super::batch::{Ended, Item, place_of, run_in_turn_in_tx};
-use super::lane::decode_again;
-use super::{Pipeline, Turn};
 use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::{Input, Waited};
 use crate::domain::rejection::DeadLetterReason;
+use crate::pipeline::batch::{Ended, Item, place_of, run_in_turn_in_tx};
+use crate::pipeline::{Pipeline, Turn, decode_again};
 use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Who};
 use crate::store::error::Disposition;
 use crate::store::inbox::{self, Update};
@@ -153,9 +152,6 @@ pub struct Chunk<'a> {
 
 impl Pipeline {
     /// Replays one dead letter; with `dry_run` says what would happen and changes nothing.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn replay(
         &self,
         id: i64,

@@ -11,9 +11,6 @@ use crate::store::StoreError;
 use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Selection, Who};
 use crate::wire::{DecodeCode, RawRecord, Topic, decode};
 
-/// Letters that are looked for at a time.
-const CHUNK: i64 = 200;
-
 /// What an edit makes of a letter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
@@ -63,9 +60,6 @@ pub enum Edited {
 }
 
 /// Makes `value` the latest revision of an open letter, or with `dry_run` only compares.
-///
-/// # Errors
-/// When the database fails.
 pub async fn edit(
     pool: &PgPool,
     id: i64,
@@ -79,9 +73,6 @@ pub async fn edit(
 }
 
 /// The same with any change.
-///
-/// # Errors
-/// When the database fails.
 pub async fn revise(
     pool: &PgPool,
     id: i64,
@@ -277,28 +268,11 @@ pub async fn revise_all(
     said: (&str, &str),
     dry_run: bool,
 ) -> Result<Vec<(i64, Edited)>, StoreError> {
-    let last = dead_letters::last(pool).await?;
-    let mut left = selection.limit.unwrap_or(i64::MAX);
-    let mut all: Vec<(i64, Edited)> = Vec::new();
-    while left > 0 {
-        let after = all.last().map_or(0, |(id, _)| *id);
-        let size = left.min(CHUNK);
-        let ids = dead_letters::select(pool, selection, (after, last), size).await?;
-        if ids.is_empty() {
-            break;
-        }
-        left = left.saturating_sub(size);
-        for id in ids {
-            all.push((id, revise(pool, id, change, said, dry_run).await?));
-        }
-    }
-    Ok(all)
+    let each = async |id| revise(pool, id, change, said, dry_run).await;
+    super::each_selected(pool, selection, each).await
 }
 
 /// The bytes that count of a letter, for an editor; none when there is no such letter.
-///
-/// # Errors
-/// When the database fails.
 pub async fn current(pool: &PgPool, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;

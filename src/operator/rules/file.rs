@@ -6,8 +6,8 @@ use config::{File, FileFormat, Source, Value, ValueKind};
 use serde_json::Value as Tree;
 use thiserror::Error;
 
-use super::{Problem, content};
 use crate::domain::matching::RuleSet;
+use crate::rules::{Problem, rule_set};
 
 /// Larger is the wrong file.
 const BYTES_MAX: u64 = 1_048_576;
@@ -66,7 +66,7 @@ pub(super) fn parse(text: &str) -> Result<RuleFile, FileError> {
             None
         }
     });
-    match content::rule_set(&Tree::Object(tree)) {
+    match rule_set(&Tree::Object(tree)) {
         Ok(rules) if problems.is_empty() => return Ok(RuleFile { rules, comment }),
         Ok(_) => {}
         Err(more) => problems.extend(more),

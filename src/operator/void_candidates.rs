@@ -12,16 +12,26 @@ use crate::store::void_candidates::{self as stored, Live};
 
 /// What is to become of a void candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum Word {
     /// Void it.
     Confirm,
     /// Take its flag off.
     Keep,
 }
 
+impl Word {
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Confirm => "topup.invoice.void.v1",
+            Self::Keep => "topup.invoice.keep.v1",
+        }
+    }
+}
+
 /// What it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum Candidacy {
     /// A void candidate of this customer, flagged for this instant.
     Candidate { account_id: String, since: DateTime<Utc> },
     /// It is not, or not any more, a void candidate.
@@ -33,29 +43,26 @@ pub enum Found {
 }
 
 /// Looks at an invoice, and changes nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn look(
     pipeline: &Pipeline,
     settings: &JobSettings,
     invoice_id: &str,
-    act: Act,
-) -> Result<Found, StoreError> {
+    word: Word,
+) -> Result<Candidacy, StoreError> {
     let at = pipeline.clock().now();
     let mut tx = pipeline.pool().begin().await?;
     let Some(Live { account_id, since }) = stored::live_in_tx(&mut tx, invoice_id).await? else {
-        return Ok(Found::NotACandidate);
+        return Ok(Candidacy::NotACandidate);
     };
-    if act == Act::Confirm {
+    if word == Word::Confirm {
         let rules = match rules(pipeline, settings, at).await? {
             Ok(rules) => rules,
-            Err(why) => return Ok(Found::FeedBehind(why)),
+            Err(why) => return Ok(Candidacy::FeedBehind(why)),
         };
         if !stored::holds_in_tx(&mut tx, invoice_id, &account_id, &rules).await? {
-            return Ok(Found::NotStale);
+            return Ok(Candidacy::NotStale);
         }
     }
     tx.rollback().await?;
-    Ok(Found::Candidate { account_id, since })
+    Ok(Candidacy::Candidate { account_id, since })
 }

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use super::{RuleFile, from_content, hash, to_content};
-use crate::domain::matching::{Policy, RuleSet};
+use super::RuleFile;
+use crate::rules::{hash, to_content};
 use crate::store::rule_sets::{self as stored_sets, By};
-use crate::store::{Connection, StoreError, Tx};
+use crate::store::{StoreError, Tx};
 
 /// What to make active.
 #[derive(Debug, Clone)]
@@ -35,9 +35,6 @@ pub enum Activated {
 
 /// Does it, or with `dry_run` says what would become of it and changes nothing. Of two at the
 /// same moment one waits for the other.
-///
-/// # Errors
-/// When the database fails.
 pub async fn activate(
     pool: &PgPool,
     request: &Request,
@@ -88,37 +85,4 @@ async fn in_tx(
     }
     stored_sets::activate_in_tx(tx, version, reason, by).await?;
     Ok(Activated::Done { version, new, before })
-}
-
-/// The rules of a stored version; `configured` is what version 0 stands for, and says which
-/// accounts are our own in any version. None if there is no such version.
-///
-/// # Errors
-/// [`StoreError::RulesTooNew`] for what a later version of this program wrote.
-pub async fn stored(
-    connection: &mut Connection,
-    version: i32,
-    configured: &Policy,
-) -> Result<Option<RuleSet>, StoreError> {
-    if version == 0 {
-        return Ok(Some(RuleSet::from(configured.clone())));
-    }
-    let Some(content) = stored_sets::content(connection, version).await? else {
-        return Ok(None);
-    };
-    let rules = from_content(&content).map_err(|_| StoreError::RulesTooNew)?;
-    Ok(Some(rules.numbered(version, &configured.own_accounts)))
-}
-
-/// The rules that are active.
-///
-/// # Errors
-/// As [`stored`].
-pub async fn active(
-    connection: &mut Connection,
-    configured: &Policy,
-) -> Result<RuleSet, StoreError> {
-    let version = stored_sets::active(connection).await?;
-    let rules = stored(connection, version, configured).await?;
-    rules.ok_or(StoreError::Corrupt("an active rule set that is not stored"))
 }

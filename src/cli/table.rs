@@ -1,0 +1,67 @@
+//! What is printed of a row: the fields of its JSON, and its columns for people.
+
+use crate::store::views::time::{At, Day};
+
+/// A row of a table.
+pub trait Tabular {
+    const HEADERS: &'static [&'static str];
+    /// The fields of its JSON, for the header of a CSV without rows.
+    const FIELDS: &'static [&'static str];
+    /// Whether the sums of its amounts over a list mean something.
+    const SUMS: bool = true;
+    fn cells(&self) -> Vec<String>;
+}
+
+/// `table!(Row: fields of its JSON; row => "header": what stands below it, …)`. Before the
+/// headers a block may prepare what they show; `Row, no sums` for rows that are not to be added up.
+macro_rules! table {
+    ($row:ty $(, no $sums:ident)?: $($field:ident)+; $it:ident =>
+        $({ $($before:tt)* })? $($header:literal: $cell:expr),+ $(,)?
+    ) => {
+        impl $crate::cli::table::Tabular for $row {
+            const HEADERS: &'static [&'static str] = &[$($header),+];
+            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
+            $(const SUMS: bool = { stringify!($sums); false };)?
+
+            fn cells(&self) -> Vec<String> {
+                let $it = self;
+                $($($before)*)?
+                vec![$($crate::cli::table::Cell::cell(&$cell)),+]
+            }
+        }
+    };
+}
+pub(super) use table;
+
+/// What stands in a cell; `-` where there is nothing.
+pub trait Cell {
+    fn cell(&self) -> String;
+}
+
+impl<T: Cell + ?Sized> Cell for &T {
+    fn cell(&self) -> String {
+        (**self).cell()
+    }
+}
+
+impl<T: Cell> Cell for Option<T> {
+    fn cell(&self) -> String {
+        self.as_ref().map_or_else(|| "-".to_owned(), Cell::cell)
+    }
+}
+
+macro_rules! shown {
+    ($($shown:ty),+) => {
+        $(impl Cell for $shown {
+            fn cell(&self) -> String {
+                self.to_string()
+            }
+        })+
+    };
+}
+shown!(String, str, bool, i16, i32, i64, i128, u16, u32, u64, usize, At, Day);
+
+/// A cell for something that may be missing.
+pub fn cell<T: ToString>(value: Option<&T>) -> String {
+    value.map_or_else(|| "-".to_owned(), ToString::to_string)
+}
