@@ -102,6 +102,14 @@ pub struct Update {
     pub subject: Option<String>,
 }
 
+impl Update {
+    #[must_use]
+    pub fn dead_lettered(record: &RecordId, code: &str) -> Self {
+        let (record, code) = (record.clone(), Some(code.to_owned()));
+        Self { record, outcome: Ending::DeadLettered, code, subject: None }
+    }
+}
+
 /// Sets what the inbox says of those records; one that it does not know is left out.
 ///
 /// # Errors
