@@ -14,9 +14,7 @@ use crate::domain::effect::Ending;
 use crate::jobs::JobSettings;
 use crate::kafka::{OutRecord, Producer, ProducerConfig};
 use crate::pipeline::Pipeline;
-use crate::pipeline::batch::{Item, run_in_tx};
-use crate::store::load::Locks;
-use crate::store::next_id_block;
+use crate::pipeline::batch::{Item, decide_in_tx};
 use crate::store::persist::RawRecordRow;
 use crate::wire::{RawRecord, Topic, decode};
 
@@ -155,9 +153,7 @@ impl Stage {
         };
         let item = Item { raw, decoded, again: false };
         let mut tx = self.pool.begin().await?;
-        let block = next_id_block(&mut tx).await?;
-        let at = pipeline.clock().now();
-        let written = run_in_tx(pipeline, &mut tx, &[item], block, Locks::First, at).await?;
+        let written = decide_in_tx(pipeline, &mut tx, &[item], pipeline.clock().now()).await?;
         tx.commit().await?;
         match written.ended.first() {
             Some(ended) if ended.outcome == Ending::Applied => Ok(()),

@@ -33,6 +33,7 @@ pub mod shared;
 pub mod split;
 pub mod threshold;
 pub mod usage;
+pub mod void_candidate;
 pub mod working_set;
 
 #[cfg(test)]

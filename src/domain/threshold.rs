@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::event::{Cause, Event, EventKey, Fact};
+use super::event::{Cause, EventKey, Fact};
 use super::ids::AccountId;
 use super::money::{Currency, Money};
 use super::working_set::{Stop, WorkingSet};
@@ -147,13 +147,9 @@ impl WorkingSet {
         }
         for (level, direction) in crossed {
             let account_id = step.account_id.clone();
-            let missing = Stop::Corrupt("an event of an account that is not loaded");
-            let account = self.accounts.get_mut(&account_id).ok_or(missing)?;
-            account.event_sequence = account.event_sequence.saturating_add(1);
-            let sequence = account.event_sequence;
             let key = EventKey::Account(account_id.clone());
             let fact = Fact::BalanceThreshold { account_id, level, balance: after, direction };
-            self.events.push(Event { key, sequence, cause: Arc::clone(&step.cause), fact });
+            self.publish(&key, &fact, &step.cause)?;
         }
         Ok(())
     }

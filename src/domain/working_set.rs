@@ -34,7 +34,9 @@ use super::account::Account;
 use super::allocation::{Allocation, Rule};
 use super::effect::{BankDisposition, BankKey, BankRecord, Effect};
 use super::event::{Cause, Event, EventKey, Fact};
-use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
+use super::ids::{
+    AccountId, AllocationId, BankAccountId, InvoiceId, PaymentId, RecordId, ReturnId,
+};
 use super::input::ContentHash;
 use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, folded_key};
 use super::matching::near::Word;
@@ -190,6 +192,8 @@ pub struct WorkingSet {
     pub queues: super::queue::Queues,
     /// Of the commands that the batch would cancel, those that wait, and whose they are.
     pub waiting: HashMap<RecordId, AccountId>,
+    /// The numbers of the last events of bank accounts of ours that are told of.
+    pub feeds: BTreeMap<BankAccountId, i64>,
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
     pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
     pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
@@ -506,14 +510,21 @@ impl WorkingSet {
         Ok(())
     }
 
-    fn publish(&mut self, key: &EventKey, fact: &Fact, cause: &Arc<Cause>) -> Result<(), Stop> {
+    /// Tells a fact under the next number of its key: the one place that numbers events.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] when the key is not loaded.
+    pub fn publish(&mut self, key: &EventKey, fact: &Fact, cause: &Arc<Cause>) -> Result<(), Stop> {
         let counter = match key {
             EventKey::Account(id) => {
                 let missing = Stop::Corrupt("an event of an account that is not loaded");
                 &mut self.accounts.get_mut(id).ok_or(missing)?.event_sequence
             }
             EventKey::Payment(id) => &mut self.payment_mut(id)?.event_sequence,
-            EventKey::Bank(_) => return Err(Stop::Corrupt("a record tells nothing of a feed")),
+            EventKey::Bank(id) => {
+                let missing = Stop::Corrupt("an event of a bank account that is not locked");
+                self.feeds.get_mut(id).ok_or(missing)?
+            }
         };
         *counter = counter.saturating_add(1);
         let event = Event {

@@ -3,24 +3,23 @@
 //! voids anything. Nothing is flagged while the bank's feed is behind, or while money that may be
 //! meant for the invoice is on its way.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sqlx::PgPool;
 
 use super::runner::{JobSettings, Report, Work};
-use crate::domain::event::Cause;
-use crate::domain::ids::{MessageId, RecordId, Source, own_source};
+use crate::domain::ids::own_source;
+use crate::domain::void_candidate::Rules;
 use crate::pipeline::Pipeline;
 use crate::pipeline::in_hand::Hand;
+use crate::pipeline::own::{self, Outcome, Own};
 use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
 use crate::store::in_hand::{self, JOB};
-use crate::store::outbox;
 use crate::store::statements;
-use crate::store::void_candidates::{self as candidates, Rules};
+use crate::store::void_candidates as candidates;
 
 /// Invoices of a page, and the most that one transaction locks.
 const PAGE_INVOICES: i64 = 1_000;
@@ -29,21 +28,14 @@ const PAGE_INVOICES: i64 = 1_000;
 const PENDING_PAGE: i64 = 1_000;
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
-    let rules = match rules(work.pipeline(), work.settings(), work.as_of()).await? {
-        Ok(rules) => rules,
-        Err(why) => {
-            let summary = format!("nothing flagged: {why}");
-            return Ok(Report { findings: 1, summary });
-        }
-    };
-    let cause = Arc::new(Cause {
-        record: RecordId {
-            source: Source::trusted(own_source::JOBS),
-            id: MessageId::trusted(&format!("flag-void-candidates:{}", rules.as_of.timestamp())),
-        },
-        traceparent: None,
-        as_of: rules.as_of,
-    });
+    let Given { rules, behind, unreadable, whose } =
+        match rules(work.pipeline(), work.settings(), work.as_of()).await? {
+            Ok(given) => given,
+            Err(why) => {
+                let summary = format!("nothing flagged: {why}");
+                return Ok(Report { findings: 1, summary });
+            }
+        };
     let mut done = Done::default();
     let mut after = work.progress().unwrap_or_default();
     // Whoever ran this before is gone.
@@ -52,7 +44,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         let end = candidates::page_end(work.pool(), &after, PAGE_INVOICES).await?;
         let wrong = candidates::page(work.pool(), &after, end.as_deref(), &rules).await?;
         let mut hand = work.pipeline().take_in_hand(Kind::Candidate, JOB, &wrong).await?;
-        let changed = change_groups(work, &mut hand, (&rules, &cause), &mut done).await;
+        let changed = change_groups(work, &mut hand, &rules, &mut done).await;
         hand.end_after(changed).await?;
         let mut tx = work.pool().begin().await?;
         work.step_in_tx(&mut tx, end.as_deref()).await?;
@@ -64,28 +56,19 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     }
     let Done { flagged, cleared, failed } = done;
     let mut summary = format!("{flagged} flagged, {cleared} cleared");
-    if rules.behind > 0 {
-        let zones = rules.behind;
-        let whose = behind_name(work.pool(), work.pipeline().settings().clock_skew).await?;
+    if behind > 0 {
         summary.push_str(&format!(
-            "; left as they are: {zones} time zones, the feed of bank account {whose} is behind"
+            "; left as they are: {behind} time zones, the feed of bank account {whose} is behind"
         ));
     }
     if failed > 0 {
         summary.push_str(&format!("; {failed} failed and are left as they are"));
     }
-    if rules.unreadable > 0 {
-        let unreadable = rules.unreadable;
+    if unreadable > 0 {
         summary.push_str(&format!("; a later version wrote {unreadable} pending bank records"));
     }
-    let findings = rules.behind > 0 || failed > 0 || rules.unreadable > 0;
+    let findings = behind > 0 || failed > 0 || unreadable > 0;
     Ok(Report { findings: u64::from(findings), summary })
-}
-
-/// The bank account that blocks the rest: whoever runs this asks its bank.
-async fn behind_name(pool: &PgPool, skew: chrono::Duration) -> Result<String, StoreError> {
-    let behind = candidates::feed_behind(pool, skew).await?;
-    Ok(behind.map_or_else(|| "?".to_owned(), |(whose, _)| whose))
 }
 
 /// What a run did.
@@ -99,11 +82,11 @@ struct Done {
 async fn change_groups(
     work: &Work<'_>,
     hand: &mut Hand<'_>,
-    by: (&Rules, &Arc<Cause>),
+    rules: &Rules,
     done: &mut Done,
 ) -> Result<(), StoreError> {
     while let Some(group) = hand.next().await? {
-        change(work, &group.items, group.alone(), by, done).await?;
+        change(work, &group.items, group.alone(), rules, done).await?;
     }
     Ok(())
 }
@@ -114,17 +97,17 @@ async fn change(
     work: &Work<'_>,
     wrong: &[String],
     alone: bool,
-    (rules, cause): (&Rules, &Arc<Cause>),
+    rules: &Rules,
     done: &mut Done,
 ) -> Result<(), StoreError> {
     let mut groups = vec![wrong];
     while let Some(group) = groups.pop() {
         let turn = work.pipeline().turn_unless(alone).await;
-        let changed = change_group(work, group, rules, cause).await;
+        let changed = change_group(work, group, rules).await;
         drop(turn);
         let error = match changed {
             Ok(changed) => {
-                done.flagged = done.flagged.saturating_add(changed.flagged);
+                done.flagged = done.flagged.saturating_add(changed.changed);
                 done.cleared = done.cleared.saturating_add(changed.cleared);
                 failing::clear(work.pool(), Kind::Candidate, group).await?;
                 continue;
@@ -153,14 +136,12 @@ async fn change_group(
     work: &Work<'_>,
     group: &[String],
     rules: &Rules,
-    cause: &Arc<Cause>,
-) -> Result<candidates::Changed, StoreError> {
+) -> Result<Outcome, StoreError> {
     let mut tx = work.pool().begin().await?;
     work.step_in_tx(&mut tx, None).await?;
-    let changed = candidates::change_in_tx(&mut tx, group, rules, cause).await?;
-    let source = &work.pipeline().settings().event_source;
-    let events = crate::pipeline::batch::outbox_rows(&changed.events, source);
-    outbox::insert_in_tx(&mut tx, &events, rules.as_of).await?;
+    let named = (own_source::JOBS, &*format!("flag-void-candidates:{}", rules.as_of.timestamp()));
+    let flags = Own::Candidates(group, rules);
+    let changed = own::submit(work.pipeline(), &mut tx, named, flags, rules.as_of).await?;
     tx.commit().await?;
     Ok(changed)
 }
@@ -171,7 +152,7 @@ async fn days(
     settings: &JobSettings,
     through: DateTime<Utc>,
     as_of: DateTime<Utc>,
-) -> Result<(Vec<(String, NaiveDate)>, usize), StoreError> {
+) -> Result<(BTreeMap<String, NaiveDate>, usize), StoreError> {
     let mut calendars = vec![(String::new(), settings.calendar.clone())];
     let mut behind = 0_usize;
     for name in candidates::zones(pool).await? {
@@ -191,6 +172,18 @@ async fn days(
     Ok((calendars.into_iter().map(day).collect(), behind))
 }
 
+/// What a run decides by, and what it could not read.
+#[derive(Debug)]
+pub struct Given {
+    pub rules: Rules,
+    /// Zones in which the bank's feed is behind: flags stay there as they are.
+    behind: usize,
+    /// Pending bank records that a later version wrote: only their texts were read.
+    unreadable: u64,
+    /// The bank account whose feed is behind first: whoever runs this asks its bank.
+    whose: String,
+}
+
 /// What a run decides by; or why nothing may be flagged.
 ///
 /// # Errors
@@ -199,27 +192,26 @@ pub async fn rules(
     pipeline: &Pipeline,
     settings: &JobSettings,
     as_of: DateTime<Utc>,
-) -> Result<Result<Rules, String>, StoreError> {
+) -> Result<Result<Given, String>, StoreError> {
     let (pool, ours) = (pipeline.pool(), pipeline.settings());
     if let Some(why) = candidates::feed_open(pool, &ours.group, &ours.topics.bank_payments).await? {
         return Ok(Err(why));
     }
-    let known = candidates::feed_complete_through(pool, ours.clock_skew).await?;
-    let Some(through) = known else {
-        let silent = candidates::feed_behind(pool, ours.clock_skew).await?;
-        return Ok(Err(match silent {
-            Some((whose, true)) => format!(
-                "the statements of bank account {whose} speak of the future ({})",
-                statements::IN_FUTURE
-            ),
-            Some((whose, false)) => format!("bank account {whose} has never sent a statement"),
-            None => "no bank account has ever sent a statement".to_owned(),
+    let Some(feed) = candidates::feed(pool, ours.clock_skew).await? else {
+        return Ok(Err("no bank account has ever sent a statement".to_owned()));
+    };
+    let whose = feed.bank_account;
+    let Some(through) = feed.through else {
+        return Ok(Err(if feed.in_future {
+            let code = statements::IN_FUTURE;
+            format!("the statements of bank account {whose} speak of the future ({code})")
+        } else {
+            format!("bank account {whose} has never sent a statement")
         }));
     };
     let (days, behind) = days(pool, settings, through, as_of).await?;
     if days.is_empty() {
         let through = through.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let whose = behind_name(pool, ours.clock_skew).await?;
         let why = format!("the feed of bank account {whose} is known only up to {through}");
         return Ok(Err(why));
     }
@@ -233,13 +225,12 @@ pub async fn rules(
         let transactions: Vec<_> = page.records.into_iter().map(|(_, _, bank)| bank).collect();
         pending.extend(candidates::named_by(pool, &transactions).await?);
     }
-    Ok(Ok(Rules {
+    let rules = Rules {
         as_of,
         days,
-        behind,
         stale_after_days: settings.stale_after_days,
         pending,
-        unreadable,
         feed_complete_through: through,
-    }))
+    };
+    Ok(Ok(Given { rules, behind, unreadable, whose }))
 }

@@ -1,34 +1,25 @@
 //! `reconcile`: the bank's statements against what was recorded, and each account's tables against
 //! each other. A difference is told once, when it is first found, and once more when it is gone.
 
-use std::sync::Arc;
-
 use super::runner::{Report, Work};
-use crate::domain::event::Cause;
-use crate::domain::ids::{MessageId, RecordId, Source, own_source};
-use crate::store::{StoreError, outbox, reconcile, statements};
+use crate::domain::ids::own_source;
+use crate::pipeline::own::{self, Own};
+use crate::store::{StoreError, reconcile, statements};
 
 pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     let as_of = work.as_of();
     let zone = work.settings().calendar.zone.name();
     let found = reconcile::find(work.pool(), as_of, zone).await?;
-    let record = RecordId {
-        source: Source::trusted(own_source::JOBS),
-        id: MessageId::trusted(&format!("reconcile:{}", as_of.timestamp())),
-    };
-    let cause = Arc::new(Cause { record, traceparent: None, as_of });
     let mut tx = work.pool().begin().await?;
     work.step_in_tx(&mut tx, None).await?;
-    let changed = reconcile::change_in_tx(&mut tx, &found, as_of, &cause).await?;
-    let told = match &changed {
-        None => "an earlier instant than the last one: nothing told".to_owned(),
-        Some(changed) => {
-            let source = &work.pipeline().settings().event_source;
-            let events = crate::pipeline::batch::outbox_rows(&changed.events, source);
-            outbox::insert_in_tx(&mut tx, &events, as_of).await?;
-            let more = if found.cut_off { ", more are not looked at" } else { "" };
-            format!("{} new, {} gone{more}", changed.opened, changed.cleared)
-        }
+    let told = if reconcile::is_past_in_tx(&mut tx, as_of).await? {
+        "an earlier instant than the last one: nothing told".to_owned()
+    } else {
+        let named = (own_source::JOBS, &*format!("reconcile:{}", as_of.timestamp()));
+        let drifts = Own::Drifts(&found);
+        let done = own::submit(work.pipeline(), &mut tx, named, drifts, as_of).await?;
+        let more = if found.cut_off { ", more are not looked at" } else { "" };
+        format!("{} new, {} gone{more}", done.changed, done.cleared)
     };
     tx.commit().await?;
     let drifts = found.drifts.len();

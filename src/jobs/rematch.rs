@@ -2,18 +2,14 @@
 //! those that watch for it at once; this job is for what nobody watches, such as a payer's account
 //! that a customer was given since. A payment that stays as it is leaves no trace.
 
-use sha2::{Digest, Sha256};
-
 use super::runner::{Report, Work};
-use crate::domain::ids::{MessageId, PaymentId, RecordId, Source, own_source};
-use crate::domain::input::{Input, Message};
-use crate::pipeline::batch::{Item, run_in_tx};
+use crate::domain::ids::{PaymentId, own_source};
+use crate::domain::input::Input;
 use crate::pipeline::in_hand::Hand;
+use crate::pipeline::own::{self, Own, Wish};
 use crate::store::failing::{self, Kind};
 use crate::store::in_hand::{self, JOB};
-use crate::store::load::Locks;
-use crate::store::persist::RawRecordRow;
-use crate::store::{StoreError, next_id_block, rematch};
+use crate::store::{StoreError, rematch};
 
 /// Payments of one transaction.
 const PAGE_PAYMENTS: i64 = 200;
@@ -116,43 +112,18 @@ async fn decide_group(
     group: &[String],
     progress: Option<&String>,
 ) -> Result<usize, StoreError> {
-    let items: Vec<Item> = group.iter().map(|id| item(work, id)).collect();
+    let as_of = work.as_of();
+    let wish = |id: &String| Wish {
+        named: id.clone(),
+        letters: 32,
+        input: Input::Rematch(PaymentId::trusted(id)),
+        waited: None,
+    };
+    let wishes = Own::Wishes(group.iter().map(wish).collect());
     let mut tx = work.pool().begin().await?;
     work.step_in_tx(&mut tx, progress.map(String::as_str)).await?;
-    let block = next_id_block(&mut tx).await?;
-    let as_of = work.as_of();
-    let written = run_in_tx(work.pipeline(), &mut tx, &items, block, Locks::First, as_of).await?;
+    let named = (own_source::JOBS, &*format!("rematch:{}", as_of.timestamp()));
+    let done = own::submit(work.pipeline(), &mut tx, named, wishes, as_of).await?;
     tx.commit().await?;
-    Ok(written.rematched)
-}
-
-/// The job's wish as a record; partition −1 is no place in any log.
-fn item(work: &Work<'_>, payment_id: &str) -> Item {
-    let digest: [u8; 32] = Sha256::digest(payment_id.as_bytes()).into();
-    let mut hex = hex::encode(digest);
-    hex.truncate(32);
-    let seconds = work.as_of().timestamp();
-    let message = Message {
-        record: RecordId {
-            source: Source::trusted(own_source::JOBS),
-            id: MessageId::trusted(&format!("rematch:{seconds}:{hex}")),
-        },
-        time: work.as_of(),
-        traceparent: None,
-        content_hash: digest,
-        bank_hash: digest,
-        tokens: None,
-        waited: None,
-        input: Input::Rematch(PaymentId::trusted(payment_id)),
-    };
-    let raw = RawRecordRow {
-        topic: work.pipeline().settings().topics.bank_payments.clone(),
-        partition: -1,
-        offset: 0,
-        timestamp: Some(work.as_of()),
-        key: None,
-        value: None,
-        headers: "[]".to_owned(),
-    };
-    Item { raw, decoded: Ok(message), again: false }
+    Ok(done.changed)
 }

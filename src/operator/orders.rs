@@ -12,13 +12,12 @@ use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 use crate::domain::input::{Command, Input};
 use crate::pipeline::Pipeline;
-use crate::pipeline::batch::{Item, run_in_tx};
-use crate::store::load::Locks;
+use crate::pipeline::batch::{Item, decide_in_tx};
 use crate::store::orders::{self as stored, Asked, Unread};
 use crate::store::persist::RawRecordRow;
 use crate::store::views::records::{self, RecordName, RecordRow};
 use crate::store::views::standing::{self, About, Difference};
-use crate::store::{DatabaseError, StoreError, next_id_block};
+use crate::store::{DatabaseError, StoreError};
 use crate::wire::{DecodeFailure, RawRecord, Topic, decode};
 
 /// The `source` of commands that persons wrote here. They come back by the topic, so it is none of
@@ -216,9 +215,7 @@ pub async fn try_out(
 ) -> Result<Tried, StoreError> {
     let mut tx = pipeline.pool().begin().await?;
     let before = standing::within(&mut tx, &written.about).await?;
-    let block = next_id_block(&mut tx).await?;
-    let batch = std::slice::from_ref(&written.item);
-    let ran = run_in_tx(pipeline, &mut tx, batch, block, Locks::First, at).await?;
+    let ran = decide_in_tx(pipeline, &mut tx, std::slice::from_ref(&written.item), at).await?;
     let after = standing::within(&mut tx, &written.about).await?;
     tx.rollback().await?;
     let ended = ran.ended.into_iter().next();

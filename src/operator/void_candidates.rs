@@ -2,13 +2,16 @@
 //! published like one that came from upstream. Before it everything that made the invoice a
 //! candidate is checked again; what happens after that, the command's own `candidate_since` minds.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
+use crate::domain::void_candidate::Facts;
 use crate::jobs::JobSettings;
 use crate::jobs::flag_void_candidates::rules;
 use crate::pipeline::Pipeline;
-use crate::store::StoreError;
-use crate::store::void_candidates::{self as stored, Live};
+use crate::store::void_candidates as stored;
+use crate::store::{StoreError, load};
 
 /// What is to become of a void candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +54,22 @@ pub async fn look(
 ) -> Result<Candidacy, StoreError> {
     let at = pipeline.clock().now();
     let mut tx = pipeline.pool().begin().await?;
-    let Some(Live { account_id, since }) = stored::live_in_tx(&mut tx, invoice_id).await? else {
+    let known = stored::facts(&mut tx, &[invoice_id]).await?.pop();
+    let Some((owner, since)) = known.and_then(|one| Some((one.account_id, one.candidate_since?)))
+    else {
         return Ok(Candidacy::NotACandidate);
     };
+    let account_id = owner.to_string();
     if word == Word::Confirm {
         let rules = match rules(pipeline, settings, at).await? {
-            Ok(rules) => rules,
+            Ok(given) => given.rules,
             Err(why) => return Ok(Candidacy::FeedBehind(why)),
         };
-        if !stored::holds_in_tx(&mut tx, invoice_id, &account_id, &rules).await? {
+        load::told_in_tx(&mut tx, &[account_id.clone()].into(), &BTreeSet::new()).await?;
+        let locked = stored::facts(&mut tx, &[invoice_id]).await?.pop();
+        let holds =
+            |one: Facts| one.candidate_since.is_some() && one.is_stale(&rules) == Some(true);
+        if !locked.is_some_and(holds) {
             return Ok(Candidacy::NotStale);
         }
     }

@@ -23,7 +23,7 @@ use crate::store::persist::{
     self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow, Stands,
     WaitingRow, WatermarkRow,
 };
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, next_id_block};
 use crate::wire::{DecodeFailure, encode_event, mask, own_id};
 
 /// A record with what decoding made of it.
@@ -93,6 +93,20 @@ pub async fn run_in_tx(
     run_in_turn_in_tx(pipeline, tx, items, (id_block, Turn::Queue), locks, at).await
 }
 
+/// As [`run_in_tx`], for what no lane brings: under an id block of its own, accounts locked first.
+///
+/// # Errors
+/// As [`run_in_tx`].
+pub async fn decide_in_tx(
+    pipeline: &Pipeline,
+    tx: &mut Tx<'_>,
+    items: &[Item],
+    at: DateTime<Utc>,
+) -> Result<Written, StoreError> {
+    let block = next_id_block(tx).await?;
+    run_in_tx(pipeline, tx, items, block, Locks::First, at).await
+}
+
 /// As [`run_in_tx`], with or without respect to what waits.
 ///
 /// # Errors
@@ -132,8 +146,7 @@ pub async fn run_in_turn_in_tx(
     work.record(decided);
     work.write.effects.extend(usage::conclude(&mut after)?);
     persist::batch_in_tx(tx, &before, &mut after, &work.write, locks, at).await?;
-    let events = outbox_rows(&after.events, &pipeline.settings().event_source);
-    outbox::insert_in_tx(tx, &events, at).await?;
+    publish_in_tx(pipeline, tx, &after.events, at).await?;
     let wakes_waiting = work
         .write
         .effects
@@ -144,6 +157,19 @@ pub async fn run_in_turn_in_tx(
     let missing = StoreError::Corrupt("a record without an outcome");
     let ended = work.ended.into_iter().collect::<Option<Vec<_>>>().ok_or(missing)?;
     Ok(Written { ended, wakes_waiting, rematched, touched })
+}
+
+/// Puts events on their way to Kafka: the one place that does so.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn publish_in_tx(
+    pipeline: &Pipeline,
+    tx: &mut Tx<'_>,
+    events: &[Event],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    outbox::insert_in_tx(tx, &outbox_rows(events, &pipeline.settings().event_source), at).await
 }
 
 /// Whether the record decides by what may change beside it, so that it must be locked before.

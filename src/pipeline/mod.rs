@@ -15,6 +15,7 @@ pub(crate) mod in_hand;
 mod lane;
 mod last_resort;
 mod log_place;
+pub(crate) mod own;
 mod rules;
 pub mod sweep;
 

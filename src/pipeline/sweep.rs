@@ -5,24 +5,25 @@ mod rounds;
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Pipeline;
-use super::batch::{Ended, Item, Written, run_in_tx};
-use super::decode_again;
 use chrono::{DateTime, Utc};
 
+use super::Pipeline;
+use super::batch::{Ended, Item, decide_in_tx};
+use super::decode_again;
+use super::own::{self, Outcome, Own, Wish};
 use crate::domain::effect::{BankKey, Ending, NeedKind};
-use crate::domain::ids::{MessageId, RecordId, Source, own_source};
-use crate::domain::input::{ContentHash, Input, Message, Waited};
+use crate::domain::ids::own_source;
+use crate::domain::input::{Input, Waited};
 use crate::domain::keys::joined;
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::usage::{HoldAmount, Usage};
 use crate::store::error::Disposition;
 use crate::store::failing::{self, Kind};
-use crate::store::load::Locks;
-use crate::store::persist::{RawRecordRow, Stands};
+use crate::store::inbox::{self, Update};
+use crate::store::persist::Stands;
 use crate::store::usage;
 use crate::store::waiting::{self, Turn, Waiting};
-use crate::store::{StoreError, Tx, dead_letters, in_hand, next_id_block, returns};
+use crate::store::{StoreError, Tx, in_hand, returns};
 
 pub(super) use renewed::{Touched, touched};
 pub(super) use rounds::Rounds;
@@ -114,16 +115,16 @@ impl Pipeline {
         while let Some(group) = hand.next().await? {
             for name in &group.items {
                 let Some((key, since)) = due.remove(name) else { continue };
-                let item = self.return_again(&key, since, at);
-                let again = again.is_some();
-                let one = One { kind: Kind::Return, name, item: &item, again };
-                match self.alone(one, group.alone(), at).await? {
+                let wish = || return_again(&key, since);
+                let by = (own_source::RETURNS, "return");
+                let one = One { kind: Kind::Return, name, by, again: again.is_some() };
+                match self.alone(one, wish, group.alone(), at).await? {
                     None => swept.failed = swept.failed.saturating_add(1),
-                    Some(written) if written.rematched > 0 => {
+                    Some(done) if done.changed > 0 => {
                         swept.returns_applied = swept.returns_applied.saturating_add(1);
                     }
-                    Some(written) => {
-                        let ended = written.ended.first();
+                    Some(done) => {
+                        let ended = done.ended.first();
                         let subject = ended.and_then(|ended| ended.subject.as_deref());
                         let why = subject.and_then(|subject| subject.strip_prefix("waits:"));
                         returns::tried(self.pool(), &key, why, at).await?;
@@ -139,64 +140,48 @@ impl Pipeline {
     /// nothing leaves no trace.
     async fn alone(
         &self,
-        One { kind, name, item, again }: One<'_>,
+        one: One<'_>,
+        wish: impl Fn() -> Wish,
         on_trial: bool,
         at: DateTime<Utc>,
-    ) -> Result<Option<Written>, StoreError> {
+    ) -> Result<Option<Outcome>, StoreError> {
         let turn = self.turn_unless(on_trial).await;
-        let mut tried = self.try_one(item, at).await;
+        let mut tried = self.try_one(one.by, wish(), at).await;
         if tried.as_ref().is_err_and(StoreError::is_race) {
             // A person's command, or another worker, did it meanwhile: seen anew, it may be gone.
-            tried = self.try_one(item, at).await;
+            tried = self.try_one(one.by, wish(), at).await;
         }
         drop(turn);
         match tried {
-            Ok(written) => {
-                if again {
-                    failing::clear(self.pool(), kind, &[name.to_owned()]).await?;
+            Ok(done) => {
+                if one.again {
+                    failing::clear(self.pool(), one.kind, &[one.name.to_owned()]).await?;
                 }
-                Ok(Some(written))
+                Ok(Some(done))
             }
             Err(error) if error.is_everyones() => Err(error),
             Err(error) => {
-                failing::note(self.pool(), kind, name, &error, at).await?;
+                failing::note(self.pool(), one.kind, one.name, &error, at).await?;
                 Ok(None)
             }
         }
     }
 
-    async fn try_one(&self, item: &Item, at: DateTime<Utc>) -> Result<Written, StoreError> {
+    async fn try_one(
+        &self,
+        by: (&str, &str),
+        wish: Wish,
+        at: DateTime<Utc>,
+    ) -> Result<Outcome, StoreError> {
         let mut tx = self.pool().begin().await?;
-        let block = next_id_block(&mut tx).await?;
-        let batch = std::slice::from_ref(item);
-        let written = run_in_tx(self, &mut tx, batch, block, Locks::First, at).await?;
-        let retried = matches!(&item.decoded, Ok(m) if matches!(m.input, Input::RetryReturn(_)));
-        if retried && written.rematched == 0 {
+        let retried = matches!(wish.input, Input::RetryReturn(_));
+        let done = own::submit(self, &mut tx, by, Own::Wishes(vec![wish]), at).await?;
+        if retried && done.changed == 0 {
             tx.rollback().await?;
         } else {
             tx.commit().await?;
         }
-        Ok(written)
-    }
-
-    /// A return is applied once, for ever: the same again is a duplicate.
-    fn return_again(&self, key: &BankKey, since: DateTime<Utc>, at: DateTime<Utc>) -> Item {
-        // The first part has no slash (`bank_account` is an id of ours), so this names one return.
-        // It is hashed into the id of a record that is kept for ever: it stays as it is.
-        let named = format!("return:{}/{}", key.bank_account, key.key);
-        let waited = Some(Waited { since, over: false, told: false });
-        let topic = self.settings().topics.bank_payments.clone();
-        let message = Message {
-            waited,
-            ..own_message(
-                own_source::RETURNS,
-                "return",
-                &named,
-                Input::RetryReturn(key.clone()),
-                at,
-            )
-        };
-        own_item(topic, message, at)
+        Ok(done)
     }
 
     /// Ends the holds that have come to the configured age, each in a transaction of its own and
@@ -217,10 +202,10 @@ impl Pipeline {
         while let Some(group) = hand.next().await? {
             for name in &group.items {
                 let Some(hold) = due.remove(name) else { continue };
-                let item = self.expiry(hold, at);
-                let again = again.is_some();
-                let one = One { kind: Kind::Hold, name, item: &item, again };
-                match self.alone(one, group.alone(), at).await? {
+                let wish = || expiry(hold.clone());
+                let by = (own_source::HOLDS, "expire");
+                let one = One { kind: Kind::Hold, name, by, again: again.is_some() };
+                match self.alone(one, wish, group.alone(), at).await? {
                     None => swept.failed = swept.failed.saturating_add(1),
                     Some(_) => swept.holds_expired = swept.holds_expired.saturating_add(1),
                 }
@@ -228,15 +213,6 @@ impl Pipeline {
             }
         }
         Ok(swept)
-    }
-
-    /// One expiry of a hold, for ever: the same again is a duplicate.
-    fn expiry(&self, hold: HoldAmount, at: DateTime<Utc>) -> Item {
-        // As above: an account's id has no slash.
-        let named = format!("expire:{}/{}", hold.account_id, hold.hold_id);
-        let input = Input::Usage(Usage::ExpireHold(hold));
-        let message = own_message(own_source::HOLDS, "expire", &named, input, at);
-        own_item(self.settings().topics.usage.clone(), message, at)
     }
 
     /// Gives each waiting command that is due its turn, and then those that stood behind it.
@@ -362,10 +338,7 @@ impl Pipeline {
         let (code, at) = (reason.code(), self.clock().now());
         if waiting::end_in_tx(&mut tx, &[command.id]).await? {
             waiting::dead_letter_in_tx(&mut tx, command, code, reason.sentence(), at).await?;
-            let record = &command.record;
-            let code = Some(code);
-            dead_letters::update_inbox_in_tx(&mut tx, record, Ending::DeadLettered, code, None)
-                .await?;
+            inbox::update_in_tx(&mut tx, &[Update::dead_lettered(&command.record, code)]).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -415,9 +388,7 @@ impl Pipeline {
             message.waited =
                 Some(Waited { since: command.since, over, told: kind == Some(NeedKind::Proof) });
         }
-        let block = next_id_block(tx).await?;
-        let written =
-            run_in_tx(self, tx, std::slice::from_ref(&item), block, Locks::First, at).await?;
+        let written = decide_in_tx(self, tx, std::slice::from_ref(&item), at).await?;
         self.touched.note(written.touched);
         let ended = written.ended.into_iter().next();
         let ended = ended.ok_or(StoreError::Corrupt("a record without an outcome"))?;
@@ -444,8 +415,13 @@ impl Pipeline {
             let code = code.unwrap_or("unprocessable");
             waiting::dead_letter_in_tx(tx, command, code, sentence(code), at).await?;
         }
-        let subject = ended.subject.as_deref();
-        dead_letters::update_inbox_in_tx(tx, &command.record, ended.outcome, code, subject).await?;
+        let update = Update {
+            record: command.record.clone(),
+            outcome: ended.outcome,
+            code: ended.code.clone(),
+            subject: ended.subject.clone(),
+        };
+        inbox::update_in_tx(tx, &[update]).await?;
         Ok(Some(ended))
     }
 
@@ -461,9 +437,8 @@ impl Pipeline {
         let reason = DeadLetterReason::DependencyMissing;
         let at = self.clock().now();
         waiting::dead_letter_in_tx(tx, command, reason.code(), reason.sentence(), at).await?;
-        let code = Some(reason.code());
-        dead_letters::update_inbox_in_tx(tx, &command.record, Ending::DeadLettered, code, None)
-            .await?;
+        let update = Update::dead_lettered(&command.record, reason.code());
+        inbox::update_in_tx(tx, &[update]).await?;
         tracing::warn!(
             record = %command.record,
             needs = command.needs,
@@ -471,7 +446,7 @@ impl Pipeline {
         );
         Ok(Ended {
             outcome: Ending::DeadLettered,
-            code: code.map(str::to_owned),
+            code: Some(reason.code().to_owned()),
             subject: None,
             waits: None,
         })
@@ -482,7 +457,9 @@ impl Pipeline {
 struct One<'a> {
     kind: Kind,
     name: &'a str,
-    item: &'a Item,
+    /// Who submits it, and under which key.
+    by: (&'static str, &'static str),
+    /// It failed before.
     again: bool,
 }
 
@@ -502,39 +479,22 @@ fn by_name<T>(due: Vec<T>, name: impl Fn(&T) -> String) -> (Vec<String>, HashMap
     (names, due)
 }
 
-/// A wish of our own as a record: its id is made of what it names.
-fn own_message(source: &str, kind: &str, named: &str, input: Input, at: DateTime<Utc>) -> Message {
-    use sha2::Digest;
-    let content_hash: ContentHash = sha2::Sha256::digest(named.as_bytes()).into();
-    let mut hex = hex::encode(content_hash);
-    hex.truncate(48);
-    Message {
-        record: RecordId {
-            source: Source::trusted(source),
-            id: MessageId::trusted(&format!("{kind}:{hex}")),
-        },
-        time: at,
-        traceparent: None,
-        content_hash,
-        bank_hash: content_hash,
-        tokens: None,
-        waited: None,
-        input,
+/// A return is applied once, for ever: the same again is a duplicate.
+fn return_again(key: &BankKey, since: DateTime<Utc>) -> Wish {
+    Wish {
+        // The first part has no slash (`bank_account` is an id of ours), so this names one return.
+        named: format!("return:{}/{}", key.bank_account, key.key),
+        letters: 48,
+        input: Input::RetryReturn(key.clone()),
+        waited: Some(Waited { since, over: false, told: false }),
     }
 }
 
-/// Partition −1 is no place in any log.
-fn own_item(topic: String, message: Message, at: DateTime<Utc>) -> Item {
-    let raw = RawRecordRow {
-        topic,
-        partition: -1,
-        offset: 0,
-        timestamp: Some(at),
-        key: None,
-        value: None,
-        headers: "[]".to_owned(),
-    };
-    Item { raw, decoded: Ok(message), again: false }
+/// One expiry of a hold, for ever: the same again is a duplicate.
+fn expiry(hold: HoldAmount) -> Wish {
+    // As above: an account's id has no slash.
+    let named = format!("expire:{}/{}", hold.account_id, hold.hold_id);
+    Wish { named, letters: 48, input: Input::Usage(Usage::ExpireHold(hold)), waited: None }
 }
 
 fn sentence(code: &str) -> &'static str {

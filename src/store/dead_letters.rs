@@ -8,7 +8,6 @@ use sqlx::postgres::PgRow;
 
 use super::persist::{DeadLetterRow, RawRecordRow};
 use super::{StoreError, Tx, sql};
-use crate::domain::effect::Ending;
 use crate::domain::ids::{MessageId, RecordId, Source};
 
 /// Where a dead letter stands.
@@ -449,27 +448,5 @@ pub async fn revise_in_tx(
         made_at => at,
     });
     query.execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// Sets what the inbox says of a record that was looked at again.
-///
-/// # Errors
-/// When the database fails.
-pub async fn update_inbox_in_tx(
-    tx: &mut Tx<'_>,
-    record: &RecordId,
-    outcome: Ending,
-    code: Option<&str>,
-    subject: Option<&str>,
-) -> Result<(), StoreError> {
-    sqlx::query(sql!("inbox_update"))
-        .bind(record.source.as_str())
-        .bind(record.id.as_str())
-        .bind(outcome.word())
-        .bind(code)
-        .bind(subject)
-        .execute(&mut **tx)
-        .await?;
     Ok(())
 }

@@ -96,6 +96,14 @@ pub struct Update {
     pub subject: Option<String>,
 }
 
+impl Update {
+    #[must_use]
+    pub fn dead_lettered(record: &RecordId, code: &str) -> Self {
+        let (record, code) = (record.clone(), Some(code.to_owned()));
+        Self { record, outcome: Ending::DeadLettered, code, subject: None }
+    }
+}
+
 /// Sets what the inbox says of those records; one that it does not know is left out.
 pub async fn update_in_tx(tx: &mut Tx<'_>, updates: &[Update]) -> Result<(), StoreError> {
     if updates.is_empty() {

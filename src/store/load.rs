@@ -37,7 +37,9 @@ use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
-use crate::domain::ids::{AccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use crate::domain::ids::{
+    AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
+};
 use crate::domain::input::{Command, CreateInvoice, Input, Message};
 use crate::domain::invoice::{Invoice, folded_key};
 use crate::domain::matching::text::Tokens;
@@ -364,6 +366,29 @@ async fn make_accounts_known(
     let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
     sqlx::query(sql!("accounts_make_known")).bind(ids).bind(at).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// The accounts, and the bank accounts of ours, that are told something: nothing else of them is
+/// loaded. Both are locked by id, the accounts first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn told_in_tx(
+    tx: &mut Tx<'_>,
+    owners: &BTreeSet<String>,
+    feeds: &BTreeSet<String>,
+) -> Result<WorkingSet, StoreError> {
+    let mut set = WorkingSet::default();
+    lock_accounts(tx, owners, &mut set).await?;
+    if !feeds.is_empty() {
+        let feeds: Vec<&str> = feeds.iter().map(String::as_str).collect();
+        sqlx::query(sql!("bank_feeds_known")).bind(&feeds).execute(&mut **tx).await?;
+        let query = sqlx::query(sql!("bank_feeds_lock")).bind(feeds);
+        for row in query.fetch_all(&mut **tx).await? {
+            set.feeds.insert(BankAccountId::trusted(row.try_get(0)?), row.try_get(1)?);
+        }
+    }
+    Ok(set)
 }
 
 async fn lock_accounts(

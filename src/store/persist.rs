@@ -105,6 +105,27 @@ pub async fn batch_in_tx(
     after.rebase(&rebase).map_err(StoreError::from)
 }
 
+/// Moves the sequences of all that is told something past their new events. What matching reads
+/// has not changed, but a batch that read the invoices must not write them.
+///
+/// # Errors
+/// [`StoreError::Raced`] when a sequence is not what it was under the lock.
+pub async fn told_in_tx(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    accounts(tx, before, after, &Rebase::default(), true, at).await?;
+    if after.feeds.is_empty() {
+        return Ok(());
+    }
+    let (names, numbers): (Vec<&str>, Vec<i64>) =
+        after.feeds.iter().map(|(id, number)| (id.as_str(), *number)).unzip();
+    sqlx::query(sql!("bank_feeds_number")).bind(names).bind(numbers).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// The rows that no other batch can have an interest in before this one commits.
 async fn own_rows(
     tx: &mut Tx<'_>,

@@ -1,20 +1,19 @@
 //! Reconciliation: which differences there are, which are known, and the change between the two.
 //!
 //! Differences are found in one snapshot. They are written in one transaction, with their events,
-//! under the locks of the open differences, the accounts (by id) and the bank feeds (by id).
+//! under the locks of the open differences and of all whom the events are about.
 
 mod chains;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::{StoreError, Tx, audit, rows, sql, void_candidates};
-use crate::domain::event::{Cause, DriftSubject, Event, EventKey, Fact};
+use super::{StoreError, Tx, audit, rows, sql};
+use crate::domain::event::{DriftSubject, EventKey, Fact};
 use crate::domain::ids::{AccountId, BankAccountId};
 use crate::domain::money::Money;
 
@@ -74,12 +73,12 @@ impl Drift {
     }
 }
 
-/// What became of the differences that were known.
+/// What became of the differences that were known, and what is told of it.
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
     pub opened: usize,
     pub cleared: usize,
-    pub events: Vec<Event>,
+    pub facts: Vec<(EventKey, Fact)>,
 }
 
 /// An entry of a statement.
@@ -210,9 +209,18 @@ pub async fn entries(
     Ok(found)
 }
 
+/// Whether a later instant was reconciled before: an episode is not rewritten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_past_in_tx(tx: &mut Tx<'_>, as_of: DateTime<Utc>) -> Result<bool, StoreError> {
+    let latest: Option<DateTime<Utc>> =
+        sqlx::query_scalar(sql!("drifts_latest")).fetch_one(&mut **tx).await?;
+    Ok(latest.is_some_and(|latest| latest > as_of))
+}
+
 /// Opens an episode for each difference that is new and ends those of the others, unless what was
-/// found is cut off. None, and nothing is written, when a later instant was reconciled before: an
-/// episode is not rewritten. The caller writes the events to the outbox and commits.
+/// found is cut off. The caller tells the facts.
 ///
 /// # Errors
 /// When the database fails.
@@ -220,13 +228,7 @@ pub async fn change_in_tx(
     tx: &mut Tx<'_>,
     found: &Found,
     as_of: DateTime<Utc>,
-    cause: &Arc<Cause>,
-) -> Result<Option<Changed>, StoreError> {
-    let latest: Option<DateTime<Utc>> =
-        sqlx::query_scalar(sql!("drifts_latest")).fetch_one(&mut **tx).await?;
-    if latest.is_some_and(|latest| latest > as_of) {
-        return Ok(None);
-    }
+) -> Result<Changed, StoreError> {
     let mut open: BTreeMap<DriftKey, i64> = BTreeMap::new();
     for row in sqlx::query(sql!("drifts_lock_open")).fetch_all(&mut **tx).await? {
         open.insert(DriftKey::of_row(&row)?, row.try_get("drift_id")?);
@@ -253,8 +255,7 @@ pub async fn change_in_tx(
     for drift in &gone_drifts {
         facts.push((drift.key(), Fact::DriftCleared { drift: drift.subject() }));
     }
-    let events = number(tx, facts, as_of, cause).await?;
-    Ok(Some(Changed { opened: new.len(), cleared: ids.len(), events }))
+    Ok(Changed { opened: new.len(), cleared: ids.len(), facts })
 }
 
 /// What makes two differences the same one.
@@ -317,50 +318,4 @@ async fn insert(tx: &mut Tx<'_>, new: &[&Drift], as_of: DateTime<Utc>) -> Result
         .execute(&mut **tx)
         .await?;
     super::persist::expect_rows(done.rows_affected(), new.len(), "a drift")
-}
-
-/// Gives each fact the next sequence of its key, under the locks of the keys.
-async fn number(
-    tx: &mut Tx<'_>,
-    facts: Vec<(EventKey, Fact)>,
-    as_of: DateTime<Utc>,
-    cause: &Arc<Cause>,
-) -> Result<Vec<Event>, StoreError> {
-    let (mut owners, mut feeds) = (BTreeSet::new(), BTreeSet::new());
-    for (key, _) in &facts {
-        match key {
-            EventKey::Account(id) => owners.insert(id.as_str().to_owned()),
-            EventKey::Bank(id) => feeds.insert(id.as_str().to_owned()),
-            EventKey::Payment(_) => false,
-        };
-    }
-    let (owners, feeds): (Vec<String>, Vec<String>) =
-        (owners.into_iter().collect(), feeds.into_iter().collect());
-    let mut accounts: BTreeMap<AccountId, (i64, i64)> = BTreeMap::new();
-    for row in sqlx::query(sql!("lock_accounts")).bind(owners).fetch_all(&mut **tx).await? {
-        let account = rows::account(&row)?;
-        accounts.insert(account.account_id, (account.event_sequence, account.event_sequence));
-    }
-    sqlx::query(sql!("bank_feeds_known")).bind(&feeds).execute(&mut **tx).await?;
-    let mut sequences: BTreeMap<String, i64> = BTreeMap::new();
-    for row in sqlx::query(sql!("bank_feeds_lock")).bind(&feeds).fetch_all(&mut **tx).await? {
-        sequences.insert(row.try_get(0)?, row.try_get(1)?);
-    }
-    let mut events = Vec::with_capacity(facts.len());
-    for (key, fact) in facts {
-        let missing = StoreError::Raced("the key of a drift");
-        let sequence = match &key {
-            EventKey::Account(id) => accounts.get_mut(id).map(|sequence| &mut sequence.1),
-            EventKey::Bank(id) => sequences.get_mut(id.as_str()),
-            EventKey::Payment(_) => None,
-        };
-        let sequence = sequence.ok_or(missing)?;
-        *sequence = sequence.saturating_add(1);
-        let sequence = *sequence;
-        events.push(Event { key, sequence, cause: Arc::clone(cause), fact });
-    }
-    void_candidates::number(tx, &accounts, as_of).await?;
-    let (names, numbers): (Vec<String>, Vec<i64>) = sequences.into_iter().unzip();
-    sqlx::query(sql!("bank_feeds_number")).bind(names).bind(numbers).execute(&mut **tx).await?;
-    Ok(events)
 }

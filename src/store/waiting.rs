@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row as _};
 
+use super::inbox::{self, Update};
 use super::persist::{RawRecordRow, Stands};
 use super::stretch::{Due, Row, Stretch};
 use super::{StoreError, Tx, sql};
@@ -145,7 +146,9 @@ pub async fn set_needs_in_tx(
         .bind(until)
         .execute(&mut **tx)
         .await?;
-    super::dead_letters::update_inbox_in_tx(tx, record, Ending::Waiting, Some(code), None).await
+    let (record, code) = (record.clone(), Some(code.to_owned()));
+    let update = Update { record, outcome: Ending::Waiting, code, subject: None };
+    inbox::update_in_tx(tx, &[update]).await
 }
 
 /// Makes a dead letter of a waiting command.

@@ -86,9 +86,8 @@ const BY_INDEX: [&str; 8] = [
 ];
 
 /// What walks an index from its start, and why that is not all there is.
-const IN_ORDER: [(&str, &str); 11] = [
+const IN_ORDER: [(&str, &str); 10] = [
     ("candidates_feed", "one row for each bank account"),
-    ("candidates_feed_behind", "one row for each bank account"),
     ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
     ("load_pending", "whether any is pending at all: one row"),
     ("outbox_events", "a partial index of what is to be published, up to a limit"),
@@ -230,18 +229,13 @@ const ASKED: &[(&str, &str)] = &[
     ("accounts_described", "ARRAY['BIG']"),
     ("advices_expire", "now() - interval '100 years', 5"),
     ("advices_expire", "now() + interval '100 years', 5"),
+    ("candidates_facts", "ARRAY['INV-B-1']"),
     ("candidates_feed", "interval '1 day'"),
-    ("candidates_feed_behind", "interval '1 day'"),
-    (
-        "candidates_of",
-        "now(), 30, ARRAY[''], ARRAY[]::text[], ARRAY['INV-B-1'], ARRAY[current_date]",
-    ),
-    ("candidates_live", "'INV-B-1'"),
     ("candidates_owners", "ARRAY['INV-B-1']"),
     ("candidates_zones", ""),
     ("candidates_named", "ARRAY['RF'], ARRAY['INVB-1']"),
     ("candidates_open", "'g', 'topup.bank-payments'"),
-    ("candidates_page", "now(), 30, ARRAY[''], '{}', 'INV-B-0~', 'INV-B-1', ARRAY[current_date]"),
+    ("candidates_page", "now(), 30, 'INV-B-0~', 'INV-B-1'"),
     ("candidates_page_end", "'', 5"),
     ("candidates_pending", "'', '', 5"),
     ("delete_parked_returns", "ARRAY['SG-DBS-001'], ARRAY['reversal:ORPHAN-1']"),
@@ -316,7 +310,6 @@ const ASKED: &[(&str, &str)] = &[
         "ARRAY['SG-DBS-001'], ARRAY['HELD-1'], ARRAY['BANK:SG-DBS-001:HELD-1']",
     ),
     ("rematch_suggested", "ARRAY['INV-B-1'], 5"),
-    ("load_wanted", "ARRAY['INV-B-1']"),
     (
         "insert_entry_statements",
         "ARRAY['SG-DBS-001'], ARRAY['id:HELD-1'], ARRAY['S-2'], now()",

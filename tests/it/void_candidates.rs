@@ -1,16 +1,20 @@
 //! Void candidates: flagged when nothing speaks against it, cleared when something does, and
 //! never voided by themselves.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
+use topup::domain::void_candidate::Rules;
 use topup::jobs::{Ended, Job};
 use topup::operator::void_candidates::{self, Candidacy, Word};
+use topup::store::void_candidates as stored;
 use topup::wire::Topic;
 
 use crate::harness::records::{
-    BANK, about_invoice, account, allocate, bank, credit, credit_saying, draft, envelope, invoice,
-    payment, with,
+    BANK, about_invoice, account, allocate, allocate_amount, bank, credit, credit_saying, draft,
+    envelope, invoice, payment, with,
 };
 use crate::harness::{Direct, World, by_length};
 use crate::jobs::{job_settings, runner};
@@ -373,6 +377,82 @@ async fn a_customer_has_the_days_of_its_own_zone() {
                    account SG-DBS-001 is behind";
     assert_eq!(said(&desk.run_at(monday).await), summary);
     assert_eq!(desk.candidates().await, "I-EAST I-WEST", "where it is behind, flags stay");
+    desk.direct.finish().await;
+}
+
+/// The selection of a page has all of which the rule changes the flag, and not much else.
+#[tokio::test]
+async fn the_selection_of_a_page_has_all_that_the_rule_changes() {
+    let mut desk = Desk::new("vc_rule").await;
+    for (owner, more) in [
+        ("PLAIN", json!({})),
+        ("SLOW", json!({ "stale_after_days": 60 })),
+        ("EAST", json!({ "time_zone": "Pacific/Kiritimati" })),
+        ("BEHIND", json!({ "time_zone": "Asia/Tokyo", "stale_after_days": 1 })),
+    ] {
+        desk.command("account.upsert", with(account(owner), &more)).await;
+        for number in 0..60 {
+            let id = format!("{owner}-{number:02}");
+            desk.command("invoice.create", invoice(&id, owner, &format!("{number}.50"))).await;
+        }
+        // Money that could pay some of them in full, and part of one.
+        let id = format!("PAY-{owner}");
+        desk.command("payment.record", payment(&id, owner, "8.01")).await;
+        let part = allocate_amount(&id, owner, &format!("{owner}-59"), "1.00");
+        desk.command("payment.allocate", part).await;
+    }
+    let now = Clock::System.now();
+    desk.statement(now).await;
+    // Each fact by itself; a flag as often as none.
+    for (column, of) in [
+        ("stale_since", "now() - k * interval '19 hours'"),
+        ("due_date", "CASE WHEN k % 3 > 0 THEN current_date + 4 - k % 7 END"),
+        ("keep_until", "CASE WHEN k % 5 > 2 THEN current_date + 5 - k % 11 END"),
+        ("candidate_since", "CASE WHEN k % 2 > 0 AND i.allocated = 0 THEN now() END"),
+    ] {
+        let update = format!(
+            "UPDATE invoices i SET {column} = {of} FROM (SELECT invoice_id, row_number()
+               OVER (ORDER BY md5(invoice_id || '{column}')) AS k FROM invoices) n
+              WHERE n.invoice_id = i.invoice_id"
+        );
+        desk.direct.database.execute(&update).await;
+    }
+    let every = "SELECT invoice_id FROM payable_invoices ORDER BY invoice_id";
+    let every = desk.direct.database.lines(every).await;
+    let pool = desk.direct.pipeline.pool();
+    let mut connection = pool.acquire().await.expect("a connection");
+    let facts = stored::facts(&mut connection, &every).await.expect("facts");
+    assert_eq!((every.len(), facts.len()), (240, 240));
+    let (mut changes, mut spared) = (BTreeMap::new(), 0);
+    for days in [1, 30, 90] {
+        for (ago, tokyo) in [(0, false), (40, false), (90, true)] {
+            let as_of = now - TimeDelta::days(ago);
+            let zones = ["", "Pacific/Kiritimati", "Asia/Tokyo"];
+            let zones = zones.iter().filter(|zone| tokyo || **zone != "Asia/Tokyo");
+            let rules = Rules {
+                as_of,
+                days: zones.map(|zone| ((*zone).to_owned(), as_of.date_naive())).collect(),
+                stale_after_days: days,
+                pending: every.iter().step_by(9).cloned().collect(),
+                feed_complete_through: now,
+            };
+            let suspects = stored::suspects(pool, "", None, &rules).await.expect("suspects");
+            let wrong = facts.iter().filter_map(|one| Some((one.change(&rules)?, one)));
+            let mut expected = BTreeSet::new();
+            for (change, one) in wrong {
+                let id = one.invoice_id.to_string();
+                assert!(suspects.contains(&id), "{change:?} of {one:?} is not selected");
+                *changes.entry(format!("{change:?}")).or_insert(0) += 1;
+                expected.insert(id);
+            }
+            spared += every.len() - suspects.len();
+            let page = stored::page(pool, "", None, &rules).await.expect("a page");
+            assert_eq!(page, expected.into_iter().collect::<Vec<_>>());
+        }
+    }
+    assert!(spared > 200, "{spared} were left out");
+    assert!(changes.len() == 2 && changes.values().all(|count| *count > 20), "{changes:?}");
+    drop(connection);
     desk.direct.finish().await;
 }
 

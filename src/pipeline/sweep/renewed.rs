@@ -5,18 +5,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
-
-use super::{own_item, own_message};
 use crate::domain::effect::Effect;
 use crate::domain::ids::{PaymentId, own_source};
 use crate::domain::input::Input;
 use crate::pipeline::Pipeline;
-use crate::pipeline::batch::{Item, run_in_tx};
 use crate::pipeline::in_hand::Hand;
+use crate::pipeline::own::{self, Own, Wish};
 use crate::store::failing::{self, Kind};
-use crate::store::load::Locks;
-use crate::store::{StoreError, in_hand, next_id_block, rematch};
+use crate::store::{StoreError, in_hand, rematch};
 
 /// Invoices that are kept in mind until the next sweep, and payments that it decides again.
 const INVOICES_MAX: usize = 500;
@@ -113,18 +109,16 @@ impl Pipeline {
 
     async fn renew(&self, payments: &[String]) -> Result<usize, StoreError> {
         let at = self.clock().now();
-        let items: Vec<Item> = payments.iter().map(|id| self.renewal(id, at)).collect();
+        let wish = |id: &String| Wish {
+            named: format!("renew:{}:{id}", at.timestamp_micros()),
+            letters: 48,
+            input: Input::Rematch(PaymentId::trusted(id)),
+            waited: None,
+        };
+        let wishes = Own::Wishes(payments.iter().map(wish).collect());
         let mut tx = self.pool().begin().await?;
-        let block = next_id_block(&mut tx).await?;
-        let written = run_in_tx(self, &mut tx, &items, block, Locks::First, at).await?;
+        let done = own::submit(self, &mut tx, (own_source::JOBS, "renew"), wishes, at).await?;
         tx.commit().await?;
-        Ok(written.rematched)
-    }
-
-    fn renewal(&self, payment_id: &str, at: DateTime<Utc>) -> Item {
-        let named = format!("renew:{}:{payment_id}", at.timestamp_micros());
-        let input = Input::Rematch(PaymentId::trusted(payment_id));
-        let message = own_message(own_source::JOBS, "renew", &named, input, at);
-        own_item(self.settings().topics.bank_payments.clone(), message, at)
+        Ok(done.changed)
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::matching::text;
 use crate::domain::money::Money;
 use crate::domain::review::{PayerLink, Suggestion, SuggestionStatus};
 use crate::domain::working_set::WorkingSet;
-use crate::store::{StoreError, Tx, rows, sql};
+use crate::store::{StoreError, Tx, rows, sql, void_candidates};
 
 /// The payments that a batch's review is about.
 #[derive(Debug, Default)]
@@ -106,9 +106,9 @@ pub(super) async fn wanted(
         return Ok(());
     }
     let ids: Vec<&str> = needs.review.stale.iter().map(String::as_str).collect();
-    let query = sqlx::query_scalar(sql!("load_wanted")).bind(ids);
-    let wanted: Vec<String> = query.fetch_all(&mut **tx).await?;
-    set.wanted.extend(wanted.iter().map(|id| InvoiceId::trusted(id)));
+    let known = void_candidates::facts(tx, &ids).await?;
+    let wanted = known.into_iter().filter(|one| one.wanted);
+    set.wanted.extend(wanted.map(|one| one.invoice_id));
     Ok(())
 }
 

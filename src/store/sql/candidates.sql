@@ -1,10 +1,20 @@
+-- name: candidates_facts
+-- What is known of these invoices, as far as they await payment. The rule of staleness is
+-- `domain::void_candidate`. No invoice is kept for longer than a calendar of ours goes.
+SELECT invoice_id, account_id, currency, due, allocated <> 0 AS part_paid, due_date,
+       least(keep_until, DATE '9999-12-31') AS keep_until, stale_since, stale_after_days,
+       time_zone, named OR payable AS wanted, candidate_since
+FROM candidate_facts WHERE invoice_id = ANY($1::text[])
+ORDER BY account_id, invoice_id
+
 -- name: candidates_zones
 -- The time zones of customers that have one of their own. Index: accounts_time_zone.
 SELECT DISTINCT time_zone FROM accounts WHERE time_zone IS NOT NULL ORDER BY 1
 
 -- name: candidates_feed
--- Up to when every bank account's feed is known; no row for an account means that nothing is. The
--- accounts are found one after the other, and of each the latest statement.
+-- The bank account whose feed is known for the shortest time, or not at all: no statement of it
+-- counts. It blocks what needs to know that no money came. The accounts are found one after the
+-- other, and of each the latest statement.
 -- Indexes: bank_transactions_pkey, bank_statements_through.
 WITH RECURSIVE booked (bank_account) AS (
     (SELECT bank_account FROM bank_transactions ORDER BY bank_account LIMIT 1)
@@ -19,38 +29,14 @@ told (bank_account) AS (
             ORDER BY s.bank_account LIMIT 1)
     FROM told t WHERE t.bank_account IS NOT NULL),
 feeds AS (SELECT bank_account FROM booked UNION SELECT bank_account FROM told)
-SELECT min(f.through) FROM (
-    SELECT (SELECT s.complete_through FROM bank_statements s
-             WHERE s.bank_account = b.bank_account
-               -- Who speaks of the future knows nothing.
-               AND s.complete_through <= s.recorded_at + $1
-             ORDER BY s.complete_through DESC LIMIT 1) AS through
-    FROM feeds b WHERE b.bank_account IS NOT NULL) f
-HAVING bool_and(f.through IS NOT NULL)
-
--- name: candidates_feed_behind
--- The bank account whose feed is known for the shortest time, or not at all ($1 as in
--- candidates_feed, which finds the accounts in the same way). It blocks what needs to know that no
--- money came.
-WITH RECURSIVE booked (bank_account) AS (
-    (SELECT bank_account FROM bank_transactions ORDER BY bank_account LIMIT 1)
-    UNION ALL
-    SELECT (SELECT t.bank_account FROM bank_transactions t WHERE t.bank_account > b.bank_account
-            ORDER BY t.bank_account LIMIT 1)
-    FROM booked b WHERE b.bank_account IS NOT NULL),
-told (bank_account) AS (
-    (SELECT bank_account FROM bank_statements ORDER BY bank_account LIMIT 1)
-    UNION ALL
-    SELECT (SELECT s.bank_account FROM bank_statements s WHERE s.bank_account > t.bank_account
-            ORDER BY s.bank_account LIMIT 1)
-    FROM told t WHERE t.bank_account IS NOT NULL),
-feeds AS (SELECT bank_account FROM booked UNION SELECT bank_account FROM told)
 SELECT f.bank_account, f.through,
-       EXISTS (SELECT 1 FROM bank_statements s WHERE s.bank_account = f.bank_account
-                  AND s.complete_through > s.recorded_at + $1) AS in_future
+       f.through IS NULL
+       AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.bank_account = f.bank_account
+                      AND s.complete_through > s.recorded_at + $1) AS in_future
 FROM (
     SELECT b.bank_account, (SELECT s.complete_through FROM bank_statements s
              WHERE s.bank_account = b.bank_account
+               -- Who speaks of the future knows nothing.
                AND s.complete_through <= s.recorded_at + $1
              ORDER BY s.complete_through DESC LIMIT 1) AS through
     FROM feeds b WHERE b.bank_account IS NOT NULL) f
@@ -78,20 +64,15 @@ SELECT CASE
     END
 
 -- name: candidates_page
--- Whose flag is not what it should be, on one page of the invoices that await payment. A zone that
--- is not among $3 has no day yet: the bank's feed is behind there, and its flags stay as they are.
-SELECT invoice_id, account_id, stale FROM (
-    SELECT f.invoice_id, f.account_id, f.candidate_since,
-       f.allocated = 0 AND NOT f.named AND NOT f.payable
-           AND f.stale_since + make_interval(days => coalesce(f.stale_after_days, $2)) <= $1
-           AND (f.due_date IS NULL OR f.due_date < z.today)
-           AND (f.keep_until IS NULL OR f.keep_until <= z.today)
-           AND f.invoice_id <> ALL ($4::text[]) AS stale
-    FROM candidate_facts f
-    JOIN unnest($3::text[], $7::date[]) AS z(zone, today) ON z.zone = coalesce(f.time_zone, '')
-    -- No id has a letter that is behind this one.
-    WHERE f.invoice_id > $5 AND f.invoice_id <= coalesce($6::text, '~')) page
-WHERE stale <> (candidate_since IS NOT NULL)
+-- Whose flag may have to change, on one page of the invoices that await payment: those that have
+-- one, and those that are old enough and of which nothing is paid. That is a superset of what
+-- `domain::void_candidate` changes; what may be meant for an invoice is not looked up here.
+SELECT invoice_id FROM candidate_facts
+-- No id has a letter that is behind this one.
+WHERE invoice_id > $3 AND invoice_id <= coalesce($4::text, '~')
+  AND (candidate_since IS NOT NULL
+       OR allocated = 0
+          AND stale_since + make_interval(days => coalesce(stale_after_days, $2)) <= $1)
 
 -- name: candidates_page_end
 SELECT invoice_id FROM payable_invoices WHERE invoice_id > $1 ORDER BY invoice_id
@@ -106,25 +87,6 @@ SELECT bank_account, bank_key, content_hash, status, disposition, payment_id, cr
 FROM bank_transactions
 WHERE status = 'PDNG' AND disposition = 'not_booked' AND (bank_account, bank_key) > ($1, $2)
 ORDER BY bank_account, bank_key LIMIT $3
-
--- name: candidates_of
--- The same once more, under the locks of their accounts. Where the bank's feed is behind, nothing
--- is known: `stale` is NULL.
-SELECT invoice_id, account_id, currency, due, due_date, stale_since, days, stale FROM (
-    SELECT f.invoice_id, f.account_id, f.currency, f.due, f.due_date, f.stale_since,
-       f.candidate_since, coalesce(f.stale_after_days, $2) AS days,
-       CASE WHEN z.today IS NOT NULL THEN
-           f.allocated = 0 AND NOT f.named AND NOT f.payable
-           AND f.stale_since + make_interval(days => coalesce(f.stale_after_days, $2)) <= $1
-           AND (f.due_date IS NULL OR f.due_date < z.today)
-           AND (f.keep_until IS NULL OR f.keep_until <= z.today)
-           AND f.invoice_id <> ALL ($4::text[]) END AS stale
-    FROM candidate_facts f
-    LEFT JOIN unnest($3::text[], $6::date[]) AS z(zone, today)
-        ON z.zone = coalesce(f.time_zone, '')
-    WHERE f.invoice_id = ANY($5::text[])) page
-WHERE stale IS DISTINCT FROM (candidate_since IS NOT NULL)
-ORDER BY account_id, invoice_id
 
 -- name: candidates_named
 -- The invoices that await payment and that these words name: by reference, by number, by what is
@@ -144,10 +106,6 @@ SELECT p.invoice_id
 FROM unnest($1::text[] || $2::text[]) AS word(key)
 JOIN invoice_references r ON r.reference = word.key
 JOIN payable_invoices p ON p.invoice_id = r.invoice_id
-
--- name: candidates_live
-SELECT account_id, candidate_since FROM invoices
-WHERE invoice_id = $1 AND candidate_since IS NOT NULL
 
 -- name: candidates_owners
 SELECT DISTINCT account_id FROM invoices WHERE invoice_id = ANY($1::text[])

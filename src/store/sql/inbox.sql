@@ -30,10 +30,6 @@ JOIN unnest($1::text[], $2::text[]) AS asked(source, message_id)
 ORDER BY i.source, i.message_id
 FOR NO KEY UPDATE OF i
 
--- name: inbox_update
-UPDATE inbox SET outcome = $3, code = $4, subject = coalesce($5, subject)
-WHERE source = $1 AND message_id = $2
-
 -- name: inbox_update_many
 UPDATE inbox i SET outcome = n.outcome, code = n.code, subject = coalesce(n.subject, i.subject)
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])

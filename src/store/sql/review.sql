@@ -30,11 +30,6 @@ ORDER BY s.payment_id, s.decision_id, s.suggestion_id, i.invoice_id
 -- name: load_suggested_payments
 SELECT DISTINCT payment_id FROM suggestion_payments WHERE suggestion_id = ANY($1::text[])
 
--- name: load_wanted
--- Void candidates that a payment names, is suggested for, or could pay in full.
-SELECT invoice_id FROM candidate_facts
-WHERE invoice_id = ANY($1::text[]) AND (named OR payable)
-
 -- name: supersede_suggestions
 -- Of payments that were decided or settled again: what names an account leaves that one's own. And
 -- those of other payments whose money was to be part of it, where it went elsewhere.
