@@ -16,6 +16,8 @@ use crate::domain::reversal::ReversalKind;
 
 #[path = "event_jobs.rs"]
 mod jobs;
+#[path = "event_lines.rs"]
+mod lines;
 
 fn account() -> AccountId {
     AccountId::trusted("ACC-1")
