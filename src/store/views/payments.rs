@@ -282,6 +282,8 @@ pub struct AllocatedView {
     pub amount: String,
 }
 
+/// # Errors
+/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &PaymentFilter,
