@@ -26,7 +26,16 @@ const AREAS: [Area; 6] = [
     },
     Area {
         place: "src/wire",
-        crates: &["chrono", "chrono_tz", "hex", "serde", "serde_json", "sha2", "thiserror"],
+        crates: &[
+            "base64",
+            "chrono",
+            "chrono_tz",
+            "hex",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+        ],
         modules: &["domain", "wire"],
     },
     Area {
@@ -51,7 +60,7 @@ const AREAS: [Area; 6] = [
     },
     Area {
         place: "src/config",
-        crates: &["config", "serde", "thiserror"],
+        crates: &["config", "serde", "strsim", "thiserror"],
         modules: &["config", "domain", "schedule"],
     },
     Area {
