@@ -23,7 +23,7 @@ use crate::store::persist::{
     self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow, Stands,
     WaitingRow, WatermarkRow,
 };
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, explanation};
 use crate::wire::{DecodeFailure, encode_event, mask, own_id};
 
 /// A record with what decoding made of it.
@@ -335,7 +335,7 @@ impl<'a> Work<'a> {
         self.rematched = self.rematched.saturating_add(usize::from(looked_at_again && !idle));
         for effect in done.effects {
             if let Effect::StoreDecision(decision) = effect {
-                let explanation = super::explanation::to_json(&decision);
+                let explanation = explanation::to_json(&decision);
                 let cause = message.record.clone();
                 self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
             } else if let Effect::Watermark(complete_through) = effect {

@@ -10,7 +10,6 @@
 
 mod again;
 pub mod batch;
-pub mod explanation;
 pub(crate) mod in_hand;
 mod lane;
 mod last_resort;

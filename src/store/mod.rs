@@ -18,6 +18,7 @@ pub mod clock;
 pub mod crash_guard;
 pub mod dead_letters;
 pub mod error;
+pub mod explanation;
 pub mod failing;
 pub mod in_hand;
 pub mod inbox;
