@@ -449,13 +449,11 @@ async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
 
 /// Decodes a record; its bytes are kept beside what they mean.
 fn to_item(topic: Topic, record: Record) -> Item {
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     let decoded = decode(&RawRecord {
         topic,
         key: record.key.as_deref(),
         value: record.value.as_deref(),
-        headers: &headers,
+        headers: &record.headers,
     });
     let raw = to_raw(record);
     let decoded = unless_reserved(decoded, &raw);
@@ -538,13 +536,11 @@ pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
     let former = || raw.topic.rsplitn(3, '.').nth(2).and_then(own);
     let topic = topic_kind(topics, &raw.topic).or_else(former)?;
     let headers = headers_from_json(&raw.headers);
-    let borrowed: Vec<(&str, Option<&[u8]>)> =
-        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     let decoded = decode(&RawRecord {
         topic,
         key: raw.key.as_deref(),
         value: raw.value.as_deref(),
-        headers: &borrowed,
+        headers: &headers,
     });
     let decoded = unless_reserved(decoded, raw);
     Some(Item { raw: raw.clone(), decoded, again: true })

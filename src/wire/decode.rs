@@ -13,6 +13,7 @@ use crate::domain::ids::RecordId;
 use crate::domain::input::{Command, Input, Message};
 use crate::domain::matching::text;
 use crate::domain::usage::Usage;
+use crate::kafka::Header;
 
 /// The raw parts of a Kafka record, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -20,15 +21,15 @@ pub struct RawRecord<'a> {
     pub topic: Topic,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    pub headers: &'a [Header],
 }
 
 impl<'a> RawRecord<'a> {
     /// The last header of that name, if it is text.
     pub(super) fn header_text(&self, name: &str) -> Option<&'a str> {
-        let named = |(header, _): &&(&str, _)| header.eq_ignore_ascii_case(name);
-        let (_, value) = self.headers.iter().rev().find(named)?;
-        std::str::from_utf8((*value)?).ok()
+        let named = |header: &&Header| header.name.eq_ignore_ascii_case(name);
+        let header = self.headers.iter().rev().find(named)?;
+        std::str::from_utf8(header.value.as_deref()?).ok()
     }
 }
 

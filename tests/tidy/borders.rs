@@ -36,7 +36,8 @@ const AREAS: [Area; 6] = [
             "sha2",
             "thiserror",
         ],
-        modules: &["domain", "wire"],
+        // What a header is.
+        modules: &["domain", "kafka", "wire"],
     },
     Area {
         place: "src/kafka",

@@ -115,7 +115,7 @@ fn a_byte_order_mark_is_skipped() {
     ];
     let value = format!("\u{feff}{CREATE}");
     let value = Some(value.as_bytes());
-    let raw = RawRecord { topic: Topic::Commands, key: None, value, headers: &headers };
+    let raw = RawRecord { topic: Topic::Commands, key: None, value, headers: &owned(&headers) };
     let message = decode(&raw).expect("binary mode");
     assert_eq!(message.content_hash, plain.content_hash);
     let twice = format!("\u{feff}\u{feff}{}", envelope(kind, CREATE));
