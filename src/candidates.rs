@@ -33,9 +33,6 @@ pub enum Found {
 }
 
 /// Looks at an invoice, and changes nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn look(
     pipeline: &Pipeline,
     settings: &JobSettings,

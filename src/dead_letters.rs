@@ -309,7 +309,6 @@ pub enum Became {
 }
 
 impl Became {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::WouldBeDiscarded => "would be discarded",

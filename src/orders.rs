@@ -148,7 +148,6 @@ fn about(command: &Command) -> About {
 
 impl Written {
     /// What it names, as it is kept beside person and reason.
-    #[must_use]
     pub fn subjects(&self) -> Vec<String> {
         let named = |kind: &str, ids: &[String]| {
             ids.iter().map(|id| format!("{kind}:{id}")).collect::<Vec<_>>()
@@ -167,9 +166,6 @@ impl Written {
 }
 
 /// Decides the command as a worker would, and takes it back.
-///
-/// # Errors
-/// When the database fails.
 pub async fn try_out(
     pipeline: &Pipeline,
     written: &Written,

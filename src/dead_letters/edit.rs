@@ -63,9 +63,6 @@ pub enum Edited {
 }
 
 /// Makes `value` the latest revision of an open letter, or with `dry_run` only compares.
-///
-/// # Errors
-/// When the database fails.
 pub async fn edit(
     pool: &PgPool,
     id: i64,
@@ -79,9 +76,6 @@ pub async fn edit(
 }
 
 /// The same with any change.
-///
-/// # Errors
-/// When the database fails.
 pub async fn revise(
     pool: &PgPool,
     id: i64,
@@ -294,9 +288,6 @@ pub async fn revise_all(
 }
 
 /// The bytes that count of a letter, for an editor; none when there is no such letter.
-///
-/// # Errors
-/// When the database fails.
 pub async fn current(pool: &PgPool, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let mut tx = pool.begin().await?;
     let locked = dead_letters::lock_in_tx(&mut tx, &[id]).await?;

@@ -68,7 +68,6 @@ pub enum Imported {
 }
 
 impl Imported {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Stored(_) => "imported",

@@ -192,9 +192,6 @@ async fn days(
 }
 
 /// What a run decides by; or why nothing may be flagged.
-///
-/// # Errors
-/// When the database fails.
 pub async fn rules(
     pipeline: &Pipeline,
     settings: &JobSettings,

@@ -38,7 +38,6 @@ pub struct Item {
 impl Item {
     /// The bank's fact with nothing of it looked at: recorded, and decided later. `bare` leaves
     /// out its texts as well. None for anything else than a fact of the bank.
-    #[must_use]
     pub fn only_recorded(&self, bare: bool) -> Option<Self> {
         let Ok(Message { input: Input::BankTransaction(bank), .. }) = &self.decoded else {
             return None;
@@ -532,7 +531,6 @@ enum Pass {
 }
 
 /// The identity of a record that could not be decoded: its place in the log.
-#[must_use]
 pub fn place_of(raw: &RawRecordRow) -> RecordId {
     RecordId {
         source: Source::trusted(own_source::PLACE),
@@ -541,7 +539,6 @@ pub fn place_of(raw: &RawRecordRow) -> RecordId {
 }
 
 /// The same with the first bytes of its content's hash.
-#[must_use]
 pub fn place_with_content(raw: &RawRecordRow) -> RecordId {
     let hash = bytes_hash(raw);
     let mut place = place_of(raw);
@@ -551,14 +548,12 @@ pub fn place_with_content(raw: &RawRecordRow) -> RecordId {
 }
 
 /// The content hash of a record that could not be decoded.
-#[must_use]
 pub fn bytes_hash(raw: &RawRecordRow) -> ContentHash {
     use sha2::Digest;
     sha2::Sha256::digest(raw.value.as_deref().unwrap_or_default()).into()
 }
 
 /// The public name of what was decoded.
-#[must_use]
 pub fn type_of(input: &Input) -> &'static str {
     match input {
         Input::Command(command) => command.type_name(),
@@ -572,7 +567,6 @@ pub fn type_of(input: &Input) -> &'static str {
 }
 
 /// One row for each run of events of one key: consecutive sequences, one JSON document a line.
-#[must_use]
 pub fn outbox_rows(events: &[Event], source: &str) -> Vec<OutboxRow> {
     let mut rows: Vec<OutboxRow> = Vec::new();
     let mut last = None;

@@ -476,7 +476,6 @@ fn unless_reserved(
 
 /// A sender may write any number. One that no calendar of ours has, and no database can keep, is
 /// no time.
-#[must_use]
 pub fn time_of(millis: i64) -> Option<DateTime<Utc>> {
     let time = DateTime::from_timestamp_millis(millis)?;
     (1..=9999).contains(&time.year()).then_some(time)
@@ -495,7 +494,6 @@ fn to_raw(record: Record) -> RawRecordRow {
 }
 
 /// `[{"name": …, "value_hex": …}]`; a header without a value has none.
-#[must_use]
 pub fn headers_to_json(headers: &[Header]) -> String {
     if headers.is_empty() {
         return "[]".to_owned();
@@ -513,7 +511,6 @@ pub fn headers_to_json(headers: &[Header]) -> String {
 }
 
 /// The headers of [`headers_to_json`].
-#[must_use]
 pub fn headers_from_json(json: &str) -> Vec<Header> {
     #[derive(serde::Deserialize)]
     struct Stored {
@@ -529,7 +526,6 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
 }
 
 /// Decodes stored bytes again, as when they were read.
-#[must_use]
 pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
     // What was read under another prefix is of the kind that its topic's name ends with.
     let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), &raw.topic);

@@ -60,7 +60,6 @@ pub enum Replayed {
 }
 
 impl Replayed {
-    #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Applied { .. } => "applied",
@@ -74,7 +73,6 @@ impl Replayed {
         }
     }
 
-    #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Rejected { code } | Self::StillFailing { code } => Some(code),
@@ -88,7 +86,6 @@ impl Replayed {
     }
 
     /// Whether the dead letter is closed by it.
-    #[must_use]
     pub fn resolves(&self) -> bool {
         match self {
             Self::Applied { .. } | Self::AlreadyApplied | Self::Rejected { .. } => true,
@@ -153,9 +150,6 @@ pub struct Chunk<'a> {
 
 impl Pipeline {
     /// Replays one dead letter; with `dry_run` says what would happen and changes nothing.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn replay(
         &self,
         id: i64,

@@ -35,9 +35,6 @@ pub enum Activated {
 
 /// Does it, or with `dry_run` says what would become of it and changes nothing. Of two at the
 /// same moment one waits for the other.
-///
-/// # Errors
-/// When the database fails.
 pub async fn activate(
     pool: &PgPool,
     request: &Request,

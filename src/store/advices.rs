@@ -5,9 +5,6 @@ use chrono::{DateTime, Utc};
 use super::{StoreError, Tx, sql};
 
 /// Ends the waiting of at most `limit` advices that count no more at `as_of`; returns how many.
-///
-/// # Errors
-/// When the database fails.
 pub async fn expire_in_tx(
     tx: &mut Tx<'_>,
     as_of: DateTime<Utc>,

@@ -313,9 +313,6 @@ pub async fn run(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
 }
 
 /// The same in the caller's transaction.
-///
-/// # Errors
-/// When the database fails.
 pub async fn run_in(transaction: &mut Tx<'_>) -> Result<Vec<Finding>, sqlx::Error> {
     let mut findings = Vec::new();
     for invariant in INVARIANTS {

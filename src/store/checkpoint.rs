@@ -72,9 +72,6 @@ pub struct Locked {
 }
 
 /// Takes the partition over: raises its epoch, so that every batch of an older one rolls back.
-///
-/// # Errors
-/// When the database fails.
 pub async fn take(
     pool: &PgPool,
     group: &str,

@@ -11,9 +11,6 @@ use super::{StoreError, sql};
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// What the database's clock says; none when the answer took too long to be of use.
-///
-/// # Errors
-/// When the database fails.
 pub async fn now(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
     let mut connection = pool.acquire().await?;
     let asked = Instant::now();
@@ -24,9 +21,6 @@ pub async fn now(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
 }
 
 /// Tells that this worker's clock is wrong; `since` stays what it was first.
-///
-/// # Errors
-/// When the database fails.
 pub async fn tell(
     pool: &PgPool,
     owner: &str,
@@ -40,9 +34,6 @@ pub async fn tell(
 }
 
 /// It is right, or the worker ends.
-///
-/// # Errors
-/// When the database fails.
 pub async fn right(pool: &PgPool, owner: &str) -> Result<(), StoreError> {
     sqlx::query(sql!("worker_clock_right")).bind(owner).execute(pool).await?;
     Ok(())

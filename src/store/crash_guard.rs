@@ -97,9 +97,6 @@ pub async fn start(
 
 /// Says that the owner of the partition lives, or lived on: nothing of it is on trial, and if
 /// whoever has the partition now took it for dead, that counts no more.
-///
-/// # Errors
-/// When the database fails.
 pub async fn lives(pool: &PgPool, fence: &Fence, at: DateTime<Utc>) -> Result<(), StoreError> {
     let query = sqlx::query(sql!("crash_guard_lives")).bind(&fence.topic);
     query.bind(fence.partition).bind(fence.epoch).bind(at).execute(pool).await?;
@@ -142,27 +139,23 @@ impl Guard {
     }
 
     /// Whether there are suspects, that is to say, parts to be tried apart.
-    #[must_use]
     pub fn is_careful(&self) -> bool {
         self.suspects.is_some()
     }
 
     /// Whether one suspect is left: a death at it counts, so it is tried only when the process has
     /// lived for a while.
-    #[must_use]
     pub fn is_down_to_one(&self) -> bool {
         self.suspects.as_ref().is_some_and(|suspects| suspects.start() == suspects.end())
     }
 
     /// Whether the process died at this record before, and at nothing else, often enough.
-    #[must_use]
     pub fn kills(&self, offset: i64) -> bool {
         self.alone_deaths >= DEATHS_ALONE && self.suspects == Some(offset..=offset)
     }
 
     /// How many of the records with these offsets, in order, are to be tried at once. Zero: none
     /// of them is a suspect.
-    #[must_use]
     pub fn part_of(&self, offsets: impl Iterator<Item = i64>) -> usize {
         let Some(suspects) = &self.suspects else { return 0 };
         offsets.take(self.part).take_while(|offset| offset <= suspects.end()).count()
@@ -235,9 +228,6 @@ async fn read_in_tx(tx: &mut Tx<'_>, fence: &Fence) -> Result<Option<Note>, Stor
 }
 
 /// The batch ended in order. What another worker noted since stays.
-///
-/// # Errors
-/// When the database fails.
 pub async fn clear(pool: &PgPool, fence: &Fence) -> Result<(), StoreError> {
     sqlx::query(sql!("crash_guard_clear"))
         .bind(&fence.topic)

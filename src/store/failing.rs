@@ -26,7 +26,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Command => "command",
@@ -41,9 +40,6 @@ impl Kind {
 }
 
 /// Notes that it failed; returns how often it has by now.
-///
-/// # Errors
-/// When the database fails.
 pub async fn note(
     pool: &PgPool,
     kind: Kind,
@@ -67,9 +63,6 @@ pub async fn note(
 }
 
 /// They succeeded, or are gone.
-///
-/// # Errors
-/// When the database fails.
 pub async fn clear(pool: &PgPool, kind: Kind, items: &[String]) -> Result<(), StoreError> {
     if !items.is_empty() {
         let query = sqlx::query(sql!("failing_clear")).bind(kind.word()).bind(items);
@@ -79,9 +72,6 @@ pub async fn clear(pool: &PgPool, kind: Kind, items: &[String]) -> Result<(), St
 }
 
 /// Forgets what nobody has tried for long: it is not there any more.
-///
-/// # Errors
-/// When the database fails.
 pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query(sql!("failing_forget")).bind(at).execute(pool).await?;
     Ok(())

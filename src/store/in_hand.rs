@@ -90,17 +90,11 @@ pub struct Taken {
 }
 
 /// A number for this process, which no other ever has.
-///
-/// # Errors
-/// When the database fails.
 pub async fn new_owner(pool: &PgPool) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql!("in_hand_owner")).fetch_one(pool).await?)
 }
 
 /// The owner is gone, whoever it was: what it left is suspected.
-///
-/// # Errors
-/// When the database fails.
 pub async fn bury(
     pool: &PgPool,
     kind: Kind,
@@ -136,9 +130,6 @@ async fn bury_in_tx(
 
 /// Takes items in hand. Those that nobody suspects are announced at once, unless the order wants it
 /// otherwise. What the owner left noted itself is forgotten, for it lives.
-///
-/// # Errors
-/// When the database fails.
 pub async fn take(
     pool: &PgPool,
     taker: Taker,
@@ -168,9 +159,6 @@ pub async fn take(
 
 /// Writes down that these, and nothing else, are about to be tried; returns those that nobody else
 /// has.
-///
-/// # Errors
-/// When the database fails.
 pub async fn announce(
     pool: &PgPool,
     taker: Taker,
@@ -245,9 +233,6 @@ fn lease_millis() -> i64 {
 }
 
 /// The owner still works on what it noted.
-///
-/// # Errors
-/// When the database fails.
 pub async fn renew(pool: &PgPool, taker: Taker) -> Result<(), StoreError> {
     let query = sqlx::query(sql!("in_hand_renew")).bind(taker.kind.word()).bind(taker.owner);
     query.bind(lease_millis()).execute(pool).await?;
@@ -255,9 +240,6 @@ pub async fn renew(pool: &PgPool, taker: Taker) -> Result<(), StoreError> {
 }
 
 /// What was in hand ended in order, whatever came of it; `survived` were suspects.
-///
-/// # Errors
-/// When the database fails.
 pub async fn end(pool: &PgPool, taker: Taker, survived: &[String]) -> Result<(), StoreError> {
     let query = sqlx::query(sql!("in_hand_end")).bind(taker.kind.word()).bind(taker.owner);
     query.bind(survived).execute(pool).await?;
@@ -265,9 +247,6 @@ pub async fn end(pool: &PgPool, taker: Taker, survived: &[String]) -> Result<(),
 }
 
 /// Forgets suspects that nobody came back to.
-///
-/// # Errors
-/// When the database fails.
 pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query(sql!("crash_suspects_forget")).bind(at).execute(pool).await?;
     Ok(())
@@ -276,7 +255,6 @@ pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> 
 /// The parts in which items are worked on. Where no order is to be kept: first those that nobody
 /// suspects, then those that may be cleared fast, at last those whose trial counts; what is not to
 /// be worked on is left out.
-#[must_use]
 pub fn parts(mut items: Vec<(String, Standing)>, in_order: bool) -> Vec<Part> {
     if !in_order {
         items.retain(|(_, one)| !matches!(one, Standing::Later | Standing::Elsewhere));

@@ -26,9 +26,6 @@ pub struct Place {
 }
 
 /// What the inbox holds of those records.
-///
-/// # Errors
-/// When the database fails.
 pub async fn probe_in_tx(
     tx: &mut Tx<'_>,
     records: &[&RecordId],
@@ -67,9 +64,6 @@ pub struct State {
 }
 
 /// The inbox rows of those records, locked in the order of their ids.
-///
-/// # Errors
-/// When the database fails.
 pub async fn states_in_tx(
     tx: &mut Tx<'_>,
     records: &[RecordId],
@@ -103,9 +97,6 @@ pub struct Update {
 }
 
 /// Sets what the inbox says of those records; one that it does not know is left out.
-///
-/// # Errors
-/// When the database fails.
 pub async fn update_in_tx(tx: &mut Tx<'_>, updates: &[Update]) -> Result<(), StoreError> {
     if updates.is_empty() {
         return Ok(());

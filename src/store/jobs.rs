@@ -46,9 +46,6 @@ pub struct Run {
 }
 
 /// Makes the jobs known; what was due before is not missed.
-///
-/// # Errors
-/// When the database fails.
 pub async fn ensure(pool: &PgPool, jobs: &[&str], at: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query(sql!("jobs_ensure")).bind(jobs).bind(at).execute(pool).await?;
     Ok(())
@@ -175,9 +172,6 @@ pub async fn finish(
 }
 
 /// Takes over one run whose lease has ended, if there is one.
-///
-/// # Errors
-/// When the database fails.
 pub async fn take_over(
     pool: &PgPool,
     owner: &str,
@@ -206,9 +200,6 @@ pub async fn last_tick(pool: &PgPool, job: &str) -> Result<DateTime<Utc>, StoreE
 }
 
 /// Pauses a job; false when it was paused before.
-///
-/// # Errors
-/// When the database fails.
 pub async fn pause(
     pool: &PgPool,
     job: &str,
@@ -221,9 +212,6 @@ pub async fn pause(
 }
 
 /// Resumes a job; false when it was not paused.
-///
-/// # Errors
-/// When the database fails.
 pub async fn resume(
     pool: &PgPool,
     job: &str,

@@ -85,7 +85,6 @@ pub struct ConnectOptions {
 
 impl ConnectOptions {
     /// The defaults of `topup config show` for `url`.
-    #[must_use]
     pub fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -158,9 +157,6 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 /// The next block of ids, for work that has no checkpoint to lock.
-///
-/// # Errors
-/// When the database fails.
 pub async fn next_id_block(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql!("next_id_block")).fetch_one(&mut **tx).await?)
 }

@@ -18,9 +18,6 @@ pub struct Asked<'a> {
 }
 
 /// Keeps it; the same again changes nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn note(pool: &PgPool, asked: Asked<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query(sql!("operator_command_note"))
         .bind(asked.record.source.as_str())
@@ -44,9 +41,6 @@ pub struct Unread {
 }
 
 /// The first of the kind of `asked` about the same things since then, that is not `asked` itself.
-///
-/// # Errors
-/// When the database fails.
 pub async fn unread(
     pool: &PgPool,
     asked: Asked<'_>,

@@ -88,27 +88,18 @@ impl Share {
 }
 
 /// Whether this transaction may publish that share: one relay at a time does, the others stand by.
-///
-/// # Errors
-/// When the database fails.
 pub async fn try_lead_in_tx(tx: &mut Tx<'_>, share: Share) -> Result<bool, StoreError> {
     let row = sqlx::query(sql!("outbox_lead")).bind(share.lock()).fetch_one(&mut **tx).await?;
     Ok(row.try_get(0)?)
 }
 
 /// The oldest events that are not held.
-///
-/// # Errors
-/// When the database fails.
 pub async fn events_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
     let query = sqlx::query(sql!("outbox_events")).bind(window.rows).bind(window.bytes);
     query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
 }
 
 /// The oldest events of held keys that are due; the rows of the window count keys.
-///
-/// # Errors
-/// When the database fails.
 pub async fn held_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
     let query = sqlx::query(sql!("outbox_held_due")).bind(window.rows).bind(window.bytes);
     query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
@@ -124,9 +115,6 @@ fn events_of(row: &sqlx::postgres::PgRow) -> Result<Events, StoreError> {
 }
 
 /// The oldest copies of dead letters behind `after`.
-///
-/// # Errors
-/// When the database fails.
 pub async fn letters_in_tx(
     tx: &mut Tx<'_>,
     window: Window,
@@ -142,9 +130,6 @@ pub async fn letters_in_tx(
 }
 
 /// Marks rows that Kafka has acknowledged.
-///
-/// # Errors
-/// When the database fails.
 pub async fn mark_published_in_tx(
     tx: &mut Tx<'_>,
     ids: &[i64],
@@ -155,9 +140,6 @@ pub async fn mark_published_in_tx(
 }
 
 /// Holds those rows, and the keys that they are of with what Kafka answered for each.
-///
-/// # Errors
-/// When the database fails.
 pub async fn hold_in_tx(
     tx: &mut Tx<'_>,
     ids: &[i64],
@@ -172,25 +154,16 @@ pub async fn hold_in_tx(
 }
 
 /// Keeps others from holding more rows of those keys until the transaction ends.
-///
-/// # Errors
-/// When the database fails.
 pub async fn lock_holds_in_tx(tx: &mut Tx<'_>, keys: &[Key]) -> Result<(), StoreError> {
     of_keys(tx, sql!("relay_holds_lock"), keys).await
 }
 
 /// Releases those keys of which nothing is held any more. They are locked before.
-///
-/// # Errors
-/// When the database fails.
 pub async fn end_holds_in_tx(tx: &mut Tx<'_>, keys: &[Key]) -> Result<(), StoreError> {
     of_keys(tx, sql!("relay_holds_end"), keys).await
 }
 
 /// Notes that held keys failed again; each is tried later than before.
-///
-/// # Errors
-/// When the database fails.
 pub async fn holds_failed_in_tx(tx: &mut Tx<'_>, keys: &[(Key, String)]) -> Result<(), StoreError> {
     with_codes(tx, sql!("relay_holds_failed"), keys).await
 }

@@ -18,9 +18,6 @@ pub struct PartitionState {
 }
 
 /// Notes how partitions stand; since when is kept while the state is the same.
-///
-/// # Errors
-/// When the database fails.
 pub async fn tell(
     pool: &PgPool,
     group: &str,
@@ -47,9 +44,6 @@ pub async fn tell(
 }
 
 /// Notes how many partitions a topic has, as Kafka said when it was asked at `at`.
-///
-/// # Errors
-/// When the database fails.
 pub async fn tell_count(
     pool: &PgPool,
     group: &str,
@@ -63,9 +57,6 @@ pub async fn tell_count(
 }
 
 /// A person has seen to what a log did; false when there is no such open change.
-///
-/// # Errors
-/// When the database fails.
 pub async fn settle(
     pool: &PgPool,
     change_id: i64,
@@ -98,9 +89,6 @@ pub struct Skip<'a> {
 
 /// Goes past what cannot be read, or only looks what that would do. Tells the change's id and the
 /// offsets that were passed over; nothing when the partition is not known, or is beyond it.
-///
-/// # Errors
-/// When the database fails.
 pub async fn skip(
     pool: &PgPool,
     skip: &Skip<'_>,

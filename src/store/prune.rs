@@ -20,7 +20,6 @@ pub enum Pruned {
 impl Pruned {
     pub const ALL: [Self; 3] = [Self::Outbox, Self::Inbox, Self::JobRuns];
 
-    #[must_use]
     pub fn table(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
@@ -48,9 +47,6 @@ pub enum After {
 }
 
 /// Deletes what is older than `before` in the next page of about `rows` rows.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page_in_tx(
     tx: &mut Tx<'_>,
     what: Pruned,

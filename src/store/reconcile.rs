@@ -111,9 +111,6 @@ pub struct Found {
 
 /// All differences, in the order of kind, key and subject. The bank's side is that of the facts
 /// known at `as_of`, its days those of `zone`; the accounts' side is as it is now.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Found, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
     let mut drifts = of_statements(&mut tx, as_of, zone).await?;
@@ -165,9 +162,6 @@ fn drift(row: &PgRow) -> Result<Drift, StoreError> {
 
 /// The entries of a statement: those that name it or one that it covers, and those of its days
 /// that name none.
-///
-/// # Errors
-/// When the database fails.
 pub async fn entries(
     pool: &PgPool,
     bank_account: &str,
@@ -213,9 +207,6 @@ pub async fn entries(
 /// Opens an episode for each difference that is new and ends those of the others, unless what was
 /// found is cut off. None, and nothing is written, when a later instant was reconciled before: an
 /// episode is not rewritten. The caller writes the events to the outbox and commits.
-///
-/// # Errors
-/// When the database fails.
 pub async fn change_in_tx(
     tx: &mut Tx<'_>,
     found: &Found,

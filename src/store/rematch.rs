@@ -7,9 +7,6 @@ use super::{StoreError, sql};
 
 /// A page of them after the given id, recorded until `as_of`. Read without locks: whoever decides
 /// one again reads it again under its own.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page(
     pool: &PgPool,
     after: &str,
@@ -21,9 +18,6 @@ pub async fn page(
 }
 
 /// Payments for which one of these invoices is suggested, at most so many. Read without locks, too.
-///
-/// # Errors
-/// When the database fails.
 pub async fn suggested(
     pool: &PgPool,
     invoices: &[String],

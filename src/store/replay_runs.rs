@@ -23,9 +23,6 @@ pub struct Run {
 }
 
 /// Begins a run of what is there now.
-///
-/// # Errors
-/// When the database fails.
 pub async fn start(
     pool: &PgPool,
     selection: &Selection,
@@ -57,9 +54,6 @@ pub async fn start(
 
 /// Takes a run that was cancelled, stopped or killed, with the keys that failed in it; none if it
 /// is done, still runs, or never was.
-///
-/// # Errors
-/// When the database fails.
 pub async fn resume(
     pool: &PgPool,
     id: i64,
@@ -115,9 +109,6 @@ pub async fn advance_in_tx(
 }
 
 /// Says how a run ended.
-///
-/// # Errors
-/// When the database fails.
 pub async fn end(
     pool: &PgPool,
     run: &Run,

@@ -8,9 +8,6 @@ use super::{StoreError, sql};
 use crate::domain::effect::BankKey;
 
 /// Parked returns that failed and have their turn again, with since when they are parked.
-///
-/// # Errors
-/// When the database fails.
 pub async fn again(
     pool: &PgPool,
     at: DateTime<Utc>,
@@ -26,9 +23,6 @@ pub async fn again(
 
 /// Parked returns of a stretch that are to be tried again and did not fail before, with since when
 /// they are parked.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page(
     pool: &PgPool,
     at: DateTime<Utc>,
@@ -51,9 +45,6 @@ pub async fn page(
 }
 
 /// It was tried, and waits on; `why` is the reason now.
-///
-/// # Errors
-/// When the database fails.
 pub async fn tried(
     pool: &PgPool,
     key: &BankKey,

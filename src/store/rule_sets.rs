@@ -10,18 +10,12 @@ use super::views::{Listed, Page};
 use super::{StoreError, Tx, sql};
 
 /// The version of the active rule set; 0 is the configuration.
-///
-/// # Errors
-/// When the database fails.
 pub async fn active(connection: &mut PgConnection) -> Result<i32, StoreError> {
     let version = sqlx::query_scalar(sql!("rule_sets_active")).fetch_optional(connection).await?;
     Ok(version.unwrap_or(0))
 }
 
 /// What a rule set says, as it is stored.
-///
-/// # Errors
-/// When the database fails.
 pub async fn content(
     connection: &mut PgConnection,
     version: i32,
@@ -31,18 +25,12 @@ pub async fn content(
 }
 
 /// Others that would activate wait until this transaction has ended.
-///
-/// # Errors
-/// When the database fails.
 pub async fn lock_in_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     sqlx::query(sql!("rule_sets_lock")).execute(&mut **tx).await?;
     Ok(())
 }
 
 /// The version under which this content is stored, if it is.
-///
-/// # Errors
-/// When the database fails.
 pub async fn known_in_tx(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<Option<i32>, StoreError> {
     let query = sqlx::query_scalar(sql!("rule_sets_by_hash")).bind(hash.as_slice());
     Ok(query.fetch_optional(&mut **tx).await?)
@@ -56,9 +44,6 @@ pub struct By<'a> {
 }
 
 /// Stores a rule set under the next version, under the lock.
-///
-/// # Errors
-/// When the database fails.
 pub async fn insert_in_tx(
     tx: &mut Tx<'_>,
     content: &str,
@@ -108,9 +93,6 @@ pub struct RuleSetRow {
 }
 
 /// The newest first.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list(
     pool: &PgPool,
     after: Option<i32>,

@@ -10,9 +10,6 @@ use super::{StoreError, sql};
 pub const IN_FUTURE: &str = "statement_in_future";
 
 /// Statements that speak of a time after `now`, and spoke of it when they came.
-///
-/// # Errors
-/// When the database fails.
 pub async fn of_the_future(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<Drift>, StoreError> {
     let rows = sqlx::query(sql!("statements_of_the_future")).bind(now).fetch_all(pool).await?;
     let one = |row: &sqlx::postgres::PgRow| {
@@ -33,9 +30,6 @@ pub async fn of_the_future(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<Drif
 }
 
 /// Takes a statement back; what it said is kept with who did it and why. False when there is none.
-///
-/// # Errors
-/// When the database fails.
 pub async fn reset(
     pool: &PgPool,
     (bank_account, statement_id, currency): (&str, &str, &str),

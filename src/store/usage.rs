@@ -11,9 +11,6 @@ use crate::domain::usage::HoldAmount;
 
 /// Live holds that were placed at or before `before`, the oldest first; `again` asks for those that
 /// failed before and are due by that instant. One that this version cannot read is left to another.
-///
-/// # Errors
-/// When the database fails.
 pub async fn holds_due(
     pool: &PgPool,
     before: DateTime<Utc>,
@@ -38,9 +35,6 @@ pub async fn holds_due(
 }
 
 /// Up to when usage is known, by the watermarks of all its partitions.
-///
-/// # Errors
-/// When the database fails.
 pub async fn known_through(
     pool: &PgPool,
     feed: Option<&ProofFeed>,
@@ -55,9 +49,6 @@ pub async fn known_through(
 
 /// Takes a watermark back: how far the partition is known, is not known any more until the feed
 /// says so again. False when there is none.
-///
-/// # Errors
-/// When the database fails.
 pub async fn reset_watermark(
     pool: &PgPool,
     (topic, partition): (&str, i32),

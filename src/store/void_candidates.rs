@@ -64,9 +64,6 @@ pub struct Changed {
 
 /// Up to when the feeds of all bank accounts are known; none when one of them never said. A
 /// statement that was complete up to more than `skew` after it was recorded says nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn feed_complete_through(
     pool: &PgPool,
     skew: Duration,
@@ -77,9 +74,6 @@ pub async fn feed_complete_through(
 
 /// The bank account whose feed is known for the shortest time, and whether a statement of it spoke
 /// of the future when it came.
-///
-/// # Errors
-/// When the database fails.
 pub async fn feed_behind(
     pool: &PgPool,
     skew: Duration,
@@ -90,9 +84,6 @@ pub async fn feed_behind(
 }
 
 /// Why nothing may be concluded from what the bank has not said: something it said is open.
-///
-/// # Errors
-/// When the database fails.
 pub async fn feed_open(
     pool: &PgPool,
     group: &str,
@@ -103,9 +94,6 @@ pub async fn feed_open(
 }
 
 /// The time zones of customers that have one of their own.
-///
-/// # Errors
-/// When the database fails.
 pub async fn zones(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(sql!("candidates_zones")).fetch_all(pool).await?)
 }
@@ -120,9 +108,6 @@ pub struct Announced {
 }
 
 /// A page of bank records that are not booked yet, after the given key.
-///
-/// # Errors
-/// When the database fails.
 pub async fn pending(
     pool: &PgPool,
     after: &(String, String),
@@ -145,18 +130,12 @@ pub async fn pending(
 }
 
 /// The last invoice of the page after `after`; none when it is the last page.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page_end(pool: &PgPool, after: &str, size: i64) -> Result<Option<String>, StoreError> {
     let query = sqlx::query_scalar(sql!("candidates_page_end")).bind(after).bind(size);
     Ok(query.fetch_optional(pool).await?)
 }
 
 /// Invoices of the page whose flag is not what it should be.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page(
     pool: &PgPool,
     after: &str,
@@ -237,9 +216,6 @@ pub struct Live {
 }
 
 /// The customer of an invoice's open episode, and when that began.
-///
-/// # Errors
-/// When the database fails.
 pub async fn live_in_tx(tx: &mut Tx<'_>, invoice_id: &str) -> Result<Option<Live>, StoreError> {
     let query = sqlx::query(sql!("candidates_live")).bind(invoice_id);
     let row = query.fetch_optional(&mut **tx).await?;
@@ -247,9 +223,6 @@ pub async fn live_in_tx(tx: &mut Tx<'_>, invoice_id: &str) -> Result<Option<Live
 }
 
 /// Whether a flagged invoice would be flagged now, under the lock of its account.
-///
-/// # Errors
-/// When the database fails.
 pub async fn holds_in_tx(
     tx: &mut Tx<'_>,
     invoice_id: &str,
@@ -359,9 +332,6 @@ pub(super) async fn number(
 }
 
 /// The invoices that await payment and that these records name.
-///
-/// # Errors
-/// When the database fails.
 pub async fn named_by(
     pool: &PgPool,
     transactions: &[BankTransaction],

@@ -21,9 +21,6 @@ pub struct Waiting {
 }
 
 /// Waiting commands that failed and have their turn again, each with its key.
-///
-/// # Errors
-/// When the database fails.
 pub async fn again(
     pool: &PgPool,
     at: DateTime<Utc>,
@@ -35,9 +32,6 @@ pub async fn again(
 }
 
 /// The key in whose queue a waiting command stands.
-///
-/// # Errors
-/// When the database fails.
 pub async fn key_of(pool: &PgPool, id: i64) -> Result<Option<String>, StoreError> {
     let query = sqlx::query_scalar(sql!("waiting_key_of")).bind(id);
     Ok(query.fetch_optional(pool).await?)
@@ -45,9 +39,6 @@ pub async fn key_of(pool: &PgPool, id: i64) -> Result<Option<String>, StoreError
 
 /// Waiting commands of a stretch that stand behind no other, may go on or have come to their
 /// deadline, and did not fail before, each with its key.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page(
     pool: &PgPool,
     at: DateTime<Utc>,
@@ -88,9 +79,6 @@ pub enum Turn {
 
 /// The waiting command of a key whose turn it is, unless it stands behind another; none too while
 /// another sweeper works on the key. The lock is advisory and comes before all row locks.
-///
-/// # Errors
-/// When the database fails.
 pub async fn lock_in_tx(
     tx: &mut Tx<'_>,
     key: &str,
@@ -134,18 +122,12 @@ fn of_row(row: &sqlx::postgres::PgRow) -> Result<Waiting, StoreError> {
 }
 
 /// Ends the waiting of commands; false when none of them waits any more.
-///
-/// # Errors
-/// When the database fails.
 pub async fn end_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<bool, StoreError> {
     let done = sqlx::query(sql!("waiting_end")).bind(ids).execute(&mut **tx).await?;
     Ok(done.rows_affected() > 0)
 }
 
 /// Says what a command waits for now.
-///
-/// # Errors
-/// When the database fails.
 pub async fn set_needs_in_tx(
     tx: &mut Tx<'_>,
     id: i64,
@@ -167,9 +149,6 @@ pub async fn set_needs_in_tx(
 }
 
 /// Makes a dead letter of a waiting command.
-///
-/// # Errors
-/// When the database fails.
 pub async fn dead_letter_in_tx(
     tx: &mut Tx<'_>,
     command: &Waiting,

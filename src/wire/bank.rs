@@ -150,7 +150,6 @@ pub(super) fn statement(fields: &mut Fields<'_>) -> Option<Input> {
 /// The content of a bank transaction however it was delivered: everything but its status, its
 /// statement, its entry and its place in that. The same booking, reported again in the end-of-day
 /// statement, is equal by it.
-#[must_use]
 pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
     // Destructured, so that a new field cannot be forgotten.
     let BankTransaction {

@@ -39,7 +39,6 @@ pub struct DeadLetterHeaders<'a> {
 impl DeadLetterHeaders<'_> {
     /// The original headers, then ours. Ours of an earlier death are replaced, never appended:
     /// else a record that dies often grows until no broker takes it.
-    #[must_use]
     pub fn merged(&self, original: &[Header]) -> Vec<Header> {
         let foreign = |header: &&Header| !is_ours(&header.name);
         let mut headers: Vec<Header> = original.iter().filter(foreign).cloned().collect();
@@ -76,7 +75,6 @@ fn is_ours(name: &str) -> bool {
 /// Hidden is each run of eight or more letters and digits with at least six digits, but for its
 /// last four characters. Single spaces between groups with digits do not end a run, as IBANs are
 /// often written in groups of four.
-#[must_use]
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len().min(MESSAGE_BYTES_MAX));
     let mut rest = text;

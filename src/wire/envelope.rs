@@ -215,7 +215,6 @@ fn early_record_id(raw: &RawRecord<'_>) -> Option<RecordId> {
 }
 
 /// The id of an envelope that is wrong elsewhere, if there is exactly one.
-#[must_use]
 pub fn own_id(value: &[u8]) -> Option<MessageId> {
     #[derive(Deserialize)]
     struct OnlyId {

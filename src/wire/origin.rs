@@ -31,7 +31,6 @@ pub struct Origin {
 }
 
 /// Reads the dialect whose topic is there; none when the place is missing or garbled.
-#[must_use]
 pub fn origin(headers: &[Header]) -> Option<Origin> {
     let found = if has(headers, "dlq.original.topic") {
         Found {
@@ -94,13 +93,11 @@ struct Found<'a> {
 }
 
 /// Whether the copy was made without the value of the original, as that was too large.
-#[must_use]
 pub fn is_partial(headers: &[Header]) -> bool {
     has(headers, "dlq.copy")
 }
 
 /// The headers that the original had.
-#[must_use]
 pub fn without_origin(headers: &[Header]) -> Vec<Header> {
     let original =
         |header: &&Header| !PREFIXES.iter().any(|prefix| header.name.starts_with(prefix));

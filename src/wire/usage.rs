@@ -61,7 +61,6 @@ pub(super) fn watermark(fields: &mut Fields<'_>) -> Option<Usage> {
 }
 
 /// Reads who is meant, of a record that may have any fault.
-#[must_use]
 pub fn usage_account(value: &[u8]) -> Concerns {
     let value = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value);
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(value) else {

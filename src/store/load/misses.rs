@@ -19,9 +19,6 @@ use crate::store::{StoreError, Tx, rows, sql};
 type Variants<'a> = BTreeMap<String, Vec<&'a Word>>;
 
 /// Loads what deciding asked for and did not find.
-///
-/// # Errors
-/// When the database fails.
 pub async fn misses(
     tx: &mut Tx<'_>,
     needs: &Needs,

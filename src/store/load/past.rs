@@ -52,9 +52,6 @@ pub struct PastPage {
 }
 
 /// Opens the cursor over the payments of a period, in a transaction that reads only.
-///
-/// # Errors
-/// When the database fails.
 pub async fn past(pool: &PgPool, period: &Period) -> Result<Tx<'static>, StoreError> {
     let mut tx = crate::store::audit::snapshot(pool).await?;
     sqlx::query(sql!("past_payments"))
