@@ -39,7 +39,6 @@ pub enum AppError {
 }
 
 /// How to reach the database by this configuration.
-#[must_use]
 pub fn connect_options(config: &Config, application_name: &str) -> ConnectOptions {
     let database = &config.database;
     ConnectOptions {
@@ -55,7 +54,6 @@ pub fn connect_options(config: &Config, application_name: &str) -> ConnectOption
 }
 
 /// The pipeline of this configuration on an open pool.
-#[must_use]
 pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
     let seconds = i64::try_from(config.worker.waiting_deadline_seconds).unwrap_or(i64::MAX);
     let proof = i64::try_from(config.usage.proof_deadline_seconds).unwrap_or(i64::MAX);
@@ -81,7 +79,6 @@ pub fn pipeline(config: &Config, pool: sqlx::PgPool, clock: Clock) -> Pipeline {
 }
 
 /// A job's schedule as it is configured.
-#[must_use]
 pub fn schedule_of(config: &Config, job: Job) -> &str {
     let jobs = &config.jobs;
     match job {
@@ -242,12 +239,10 @@ impl Worker {
         Ok(Self { pipeline, consumer, tasks, stop, shutdown })
     }
 
-    #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
-    #[must_use]
     pub fn status(&self) -> Option<kafka::ConsumerStatus> {
         self.consumer.as_ref().map(ConsumerHandle::status)
     }

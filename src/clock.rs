@@ -28,7 +28,6 @@ pub enum Clock {
 
 impl Clock {
     /// Now, in whole microseconds.
-    #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         let now = match self {
             Self::System => {
@@ -43,7 +42,6 @@ impl Clock {
     }
 
     /// By how much this machine's clock is ahead of the database's, if that is known.
-    #[must_use]
     pub fn off_by(&self) -> TimeDelta {
         match self {
             Self::Followed(followed) => followed.local.now() - followed.now(),
@@ -81,7 +79,6 @@ impl Eq for Followed {}
 
 impl Followed {
     /// As this machine says, until the database was asked. One for each worker, for good.
-    #[must_use]
     pub fn new(local: Clock) -> &'static Self {
         let at_base = AtomicI64::new(local.now().timestamp_micros());
         Box::leak(Box::new(Self { local, base: Instant::now(), at_base }))

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 /// Between half of the pause and the whole of it, at random.
-#[must_use]
 pub fn spread(pause: Duration) -> Duration {
     between(pause, fastrand::u64(..))
 }

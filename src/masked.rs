@@ -20,14 +20,12 @@ const PRIVATE: [&str; 8] = [
 ];
 
 /// Whether what stands under this name is a payer's.
-#[must_use]
 pub fn is_private(field: &str) -> bool {
     PRIVATE.contains(&field)
 }
 
 /// Where a record holds our mask, as a JSON pointer; what `before` has at the same place is no
 /// mask: it came so. What is no JSON was never masked.
-#[must_use]
 pub fn held(value: &[u8], before: Option<&[u8]>) -> Option<String> {
     let now: Value = serde_json::from_slice(value).ok()?;
     let before = before.and_then(|before| serde_json::from_slice::<Value>(before).ok());
@@ -59,7 +57,6 @@ fn collect(value: &Value, place: String, found: &mut Vec<String>) {
 }
 
 /// The sentence of a refusal; it names the place, never the text.
-#[must_use]
 pub fn refusal(place: &str) -> String {
     format!(
         "{CODE}: {place} holds our mask, not the text that it stands for; take it from \

@@ -68,7 +68,6 @@ struct Round {
 }
 
 impl Relay {
-    #[must_use]
     pub fn new(
         pool: PgPool,
         producer: Producer,

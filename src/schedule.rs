@@ -43,7 +43,6 @@ pub struct Timetable {
 const OVERLAP_MAX: TimeDelta = TimeDelta::hours(3);
 
 /// Why `text` is neither a schedule nor `off`, if it is not.
-#[must_use]
 pub fn fault(text: &str) -> Option<ScheduleError> {
     Timetable::parse(text, Tz::UTC).err()
 }
@@ -57,7 +56,6 @@ pub fn zone(name: &str) -> Result<Tz, ScheduleError> {
 }
 
 /// Reads `2026-12-25`.
-#[must_use]
 pub fn day(text: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
 }
@@ -71,7 +69,6 @@ pub struct Calendar {
 
 impl Calendar {
     /// The day that it is there.
-    #[must_use]
     pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.zone).date_naive()
     }
@@ -82,7 +79,6 @@ impl Calendar {
 
     /// The same time of the last business day before the one of `at`: whole days are taken off,
     /// so that on a Monday it is Friday's.
-    #[must_use]
     pub fn one_business_day_before(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let today = self.day_of(at);
         // A calendar without any business day ends after a month.
@@ -120,7 +116,6 @@ impl Timetable {
     }
 
     /// The first tick after an instant.
-    #[must_use]
     pub fn next_after(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut best: Option<DateTime<Utc>> = None;
         let from = self.on_the_wall(at).checked_sub_signed(self.overlap(at))?;
@@ -136,7 +131,6 @@ impl Timetable {
     }
 
     /// The latest ticks in between, both ends excluded, at most `most` of them, oldest first.
-    #[must_use]
     pub fn between(
         &self,
         after: DateTime<Utc>,

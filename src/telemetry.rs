@@ -47,7 +47,6 @@ fn filter(level: &str) -> EnvFilter {
 
 /// An error and its causes on one line: `outer: middle: inner`. A cause that its parent repeats
 /// word for word is printed once.
-#[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

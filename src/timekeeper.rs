@@ -15,9 +15,6 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// The clock that a worker goes by: the database's, if `local` is a machine's.
-///
-/// # Errors
-/// When the database fails.
 pub async fn clock_of(pool: &sqlx::PgPool, local: Clock) -> Result<Clock, StoreError> {
     if matches!(local, Clock::Fixed(_) | Clock::Followed(_)) {
         return Ok(local);

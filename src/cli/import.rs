@@ -124,7 +124,7 @@ impl Source {
                     place: format!("{}:{}:{}", record.topic, record.partition, record.offset),
                     key: record.key,
                     value: record.value,
-                    headers: pairs(record.headers),
+                    headers: record.headers,
                     not_masked: false,
                 });
                 Ok((Self::Topic(reader), letters.collect()))
@@ -153,17 +153,7 @@ fn of_file(path: &Path) -> Result<Vec<Incoming>, CliError> {
         let record = parse_any(&line);
         let record = record.map_err(|error| CliError::Failed(format!("{place}: {error}")))?;
         let (key, value) = (record.key, record.value);
-        letters.push(Incoming {
-            place,
-            key,
-            value,
-            headers: pairs(record.headers),
-            not_masked: false,
-        });
+        letters.push(Incoming { place, key, value, headers: record.headers, not_masked: false });
     }
     Ok(letters)
-}
-
-fn pairs(headers: Vec<cluster::Header>) -> Vec<(String, Option<Vec<u8>>)> {
-    headers.into_iter().map(|header| (header.name, header.value)).collect()
 }

@@ -61,12 +61,10 @@ fn fault_of(line: &str, topics: &Topics) -> Option<(String, String)> {
         return Some(("topic_unknown".to_owned(), problem));
     };
     let (key, value) = (record.key.as_deref(), record.value.as_deref());
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     if let Some(place) = value.and_then(|value| masked::held(value, None)) {
         return Some((masked::CODE.to_owned(), masked::refusal(&place)));
     }
-    match decode(&RawRecord { topic, key, value, headers: &headers }) {
+    match decode(&RawRecord { topic, key, value, headers: &record.headers }) {
         Ok(message) if message.record.source.is_our_own() => {
             let detail = "source: this one is topup's own".to_owned();
             Some(("source_reserved".to_owned(), detail))

@@ -273,32 +273,9 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 
 /// The known key that is spelled most like `name`, if one is close.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let distance = |key: &Key| (edits(name, key.name), key.name);
+    let distance = |key: &Key| (strsim::levenshtein(name, key.name), key.name);
     let (edits, nearest) = KEYS.iter().map(distance).min()?;
     (edits <= 3).then_some(nearest)
-}
-
-/// Levenshtein distance; both texts are short.
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        if let Some(first) = row.first_mut() {
-            *first = i.saturating_add(1);
-        }
-        for (j, b) in right.iter().enumerate() {
-            let above = row.get(j.saturating_add(1)).copied().unwrap_or(usize::MAX);
-            let before = row.get(j).copied().unwrap_or(usize::MAX);
-            let replaced = diagonal.saturating_add(usize::from(a != *b));
-            let inserted = above.min(before).saturating_add(1);
-            diagonal = above;
-            if let Some(cell) = row.get_mut(j.saturating_add(1)) {
-                *cell = replaced.min(inserted);
-            }
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

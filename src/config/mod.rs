@@ -29,13 +29,11 @@ pub use show::{Shown, mask_url};
 pub struct Secret(String);
 
 impl Secret {
-    #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
     /// The text itself, for the one place that connects with it.
-    #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -249,7 +247,6 @@ pub struct Topics {
 }
 
 impl Topics {
-    #[must_use]
     pub fn with_prefix(prefix: &str) -> Self {
         let name = |rest: &str| format!("{prefix}.{rest}.v1");
         Self {
@@ -261,7 +258,6 @@ impl Topics {
         }
     }
 
-    #[must_use]
     pub fn all(&self) -> [&str; 5] {
         [&self.commands, &self.bank_payments, &self.usage, &self.events, &self.dead_letters]
     }
@@ -282,13 +278,11 @@ impl Only {
 }
 
 impl KafkaConfig {
-    #[must_use]
     pub fn topics(&self) -> Topics {
         Topics::with_prefix(&self.topic_prefix)
     }
 
     /// The security settings under their librdkafka names.
-    #[must_use]
     pub fn security(&self) -> BTreeMap<String, String> {
         let password = self.sasl_password.as_ref().map(Secret::reveal);
         let settings = [
@@ -307,13 +301,11 @@ impl KafkaConfig {
 }
 
 impl Config {
-    #[must_use]
     pub fn topics(&self) -> Topics {
         self.kafka.topics()
     }
 
     /// Whom invoices are to be paid to: a currency of which name and number are set.
-    #[must_use]
     pub fn payment_qr(&self) -> PaymentQr {
         let set = &self.payment_qr;
         let text = |value: &Option<String>| value.clone().filter(|text| !text.trim().is_empty());
@@ -327,7 +319,6 @@ impl Config {
     }
 
     /// Everybody's levels of balances.
-    #[must_use]
     pub fn balance_levels(&self) -> Levels {
         let of = |(code, text): (&String, &String)| {
             let currency = Currency::parse(code).ok()?;
@@ -337,7 +328,6 @@ impl Config {
     }
 
     /// The rules' configurable part. Loading has checked each value, so nothing is dropped here.
-    #[must_use]
     pub fn policy(&self) -> Policy {
         let limits = &self.matching.max_auto_amounts;
         let fees = &self.matching.max_return_fees;

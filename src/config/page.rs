@@ -7,7 +7,6 @@ use config::ValueKind;
 use super::keys::{KEYS, Key, Kind};
 
 /// Each setting with its default, what it may be and what it is for, as a table of Markdown.
-#[must_use]
 pub fn settings_table() -> String {
     let mut table = "| Key | Default | May be | Meaning |\n|---|---|---|---|\n".to_owned();
     for key in &KEYS {

@@ -66,7 +66,6 @@ fn masked(key: &Key, found: &Value) -> String {
 }
 
 /// A URL without its secrets: the password, and the value of every parameter named like one.
-#[must_use]
 pub fn mask_url(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return MASK.to_owned();

@@ -72,7 +72,6 @@ impl Temporary {
         result
     }
 
-    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -71,7 +71,6 @@ impl Hostile {
         Self::Houses,
     ];
 
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::BareIds => "stranger: digits that are an id",
@@ -159,13 +158,11 @@ pub fn sample(seed: u64, cases: usize, currency: Currency) -> Result<(Sample, Ve
 }
 
 /// The rows of the table that `topup quality` prints, below those of ordinary worlds.
-#[must_use]
 pub fn table(report: &Report) -> String {
     report.iter().map(|(kind, tally)| row(kind.words(), tally)).collect()
 }
 
 /// Which of the requirements do not hold, in words; none if all do.
-#[must_use]
 pub fn failures(report: &Report) -> Vec<String> {
     let mut failures = Vec::new();
     for (kind, tally) in report {

@@ -18,7 +18,6 @@ pub use world::NOW;
 pub struct Dice(u64);
 
 impl Dice {
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -124,13 +124,11 @@ impl Operator {
     ];
 
     /// As it is written on the command line and in the ground truth.
-    #[must_use]
     pub fn name(self) -> String {
         let value = clap::ValueEnum::to_possible_value(&self);
         value.map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::Reference => "reference, as issued",
@@ -194,13 +192,11 @@ impl Operator {
     }
 
     /// Quotes the reference exactly as it was issued, for exactly the amount due.
-    #[must_use]
     pub fn is_clean(self) -> bool {
         matches!(self, Self::Reference)
     }
 
     /// Names the invoice's number in another way, without a mistake in it.
-    #[must_use]
     pub fn is_other_writing(self) -> bool {
         matches!(
             self,
@@ -223,7 +219,6 @@ impl Operator {
     }
 
     /// One mistake in the number.
-    #[must_use]
     pub fn is_mistyped_number(self) -> bool {
         matches!(
             self,
@@ -236,7 +231,6 @@ impl Operator {
         )
     }
 
-    #[must_use]
     pub fn is_single_typo(self) -> bool {
         matches!(
             self,

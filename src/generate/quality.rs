@@ -455,7 +455,6 @@ fn follow(
 }
 
 /// The report as a table for `docs/MATCHING.md`.
-#[must_use]
 pub fn table(report: &Report) -> String {
     let head = "| Payments | number | automatic, right | automatic, other invoice of the customer \
                 | automatic, **wrong customer** | suggested, right first \
@@ -490,7 +489,6 @@ pub(super) fn row(words: &str, t: &Tally) -> String {
 }
 
 /// Which of the requirements do not hold, in words; none if all do.
-#[must_use]
 pub fn failures(report: &Report) -> Vec<String> {
     let mut failures = Vec::new();
     let sum = |count: &dyn Fn(&Tally) -> u32, of: &dyn Fn(Operator) -> bool| {

@@ -35,7 +35,6 @@ impl Line {
     }
 
     /// As a line that `topup publish` reads.
-    #[must_use]
     pub fn to_ndjson(&self) -> String {
         let topic = match self.topic {
             Topic::Commands => "commands",
@@ -47,7 +46,6 @@ impl Line {
     }
 
     /// What the service reads in it; None if it would refuse it, and then generating is wrong.
-    #[must_use]
     pub fn message(&self) -> Option<Message> {
         let value = Some(self.value.as_bytes());
         let key = Some(self.key.as_bytes());

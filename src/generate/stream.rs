@@ -96,7 +96,6 @@ fn take(world: &mut World, records: &mut dyn Write) -> io::Result<()> {
 
 impl Truth {
     /// `{"payment_id", "operator", "account_id", "invoices"}`.
-    #[must_use]
     pub fn to_ndjson(&self) -> String {
         let invoices: Vec<&str> = self.invoices.iter().map(|id| id.as_str()).collect();
         let line = json!({

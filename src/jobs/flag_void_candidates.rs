@@ -185,9 +185,6 @@ pub struct Given {
 }
 
 /// What a run decides by; or why nothing may be flagged.
-///
-/// # Errors
-/// When the database fails.
 pub async fn rules(
     pipeline: &Pipeline,
     settings: &JobSettings,

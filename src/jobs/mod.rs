@@ -66,7 +66,6 @@ impl Job {
         Self::Rematch.word(),
     ];
 
-    #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Audit => "audit",
@@ -78,12 +77,10 @@ impl Job {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|job| job.word() == word)
     }
 
-    #[must_use]
     pub fn misfire(self) -> Misfire {
         match self {
             // What they look at is the present: one look makes up for all that were missed.

@@ -146,14 +146,12 @@ pub struct Runner {
 }
 
 impl Runner {
-    #[must_use]
     pub fn new(pipeline: Pipeline, settings: JobSettings, stop: watch::Receiver<bool>) -> Self {
         let (executed, looking) = (AtomicU64::new(0), AtomicBool::new(false));
         Self { pipeline, settings, stop, executed, looking }
     }
 
     /// Runs that this process has begun, taken over ones included.
-    #[must_use]
     pub fn executed(&self) -> u64 {
         self.executed.load(Ordering::Relaxed)
     }
@@ -167,9 +165,6 @@ impl Runner {
     }
 
     /// Makes all jobs known.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn prepare(&self) -> Result<(), StoreError> {
         let words: Vec<&str> = Job::ALL.into_iter().map(Job::word).collect();
         jobs::ensure(self.pipeline.pool(), &words, self.now()).await

@@ -303,7 +303,6 @@ pub enum Became {
 }
 
 impl Became {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::WouldBeDiscarded => "would be discarded",

@@ -189,7 +189,6 @@ fn about(command: &Command) -> About {
 
 impl Written {
     /// What it names, as it is kept beside person and reason.
-    #[must_use]
     pub fn subjects(&self) -> Vec<String> {
         let named = |kind: &str, ids: &[String]| {
             ids.iter().map(|id| format!("{kind}:{id}")).collect::<Vec<_>>()

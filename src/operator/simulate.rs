@@ -63,7 +63,6 @@ pub enum Change {
 }
 
 impl Change {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Automatic => "automatic",

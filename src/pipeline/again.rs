@@ -73,9 +73,6 @@ pub(super) fn seen<'a>(
 
 /// Opens the letters again that were given up and whose records came again: which records those
 /// are, with the codes of their letters.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn take_up_in_tx(
     tx: &mut Tx<'_>,
     returned: &[Returned<'_>],
@@ -120,9 +117,6 @@ pub(super) async fn take_up_in_tx(
 
 /// Dead-letters a record without deciding it, with what is kept and said of it. One that was
 /// decoded is filed under its own id, another under its place.
-///
-/// # Errors
-/// When the database fails.
 pub async fn dead_letter_raw_in_tx(
     tx: &mut Tx<'_>,
     raw: &RawRecordRow,

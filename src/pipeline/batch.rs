@@ -23,7 +23,7 @@ use crate::store::persist::{
     self, BatchWrite, DeadLetterRow, ExplainedDecision, InboxRow, RawRecordRow, RepeatRow, Stands,
     WaitingRow, WatermarkRow,
 };
-use crate::store::{StoreError, Tx, next_id_block};
+use crate::store::{StoreError, Tx, explanation, next_id_block};
 use crate::wire::{DecodeFailure, encode_event, mask, own_id};
 
 /// A record with what decoding made of it.
@@ -38,7 +38,6 @@ pub struct Item {
 impl Item {
     /// The bank's fact with nothing of it looked at: recorded, and decided later. `bare` leaves
     /// out its texts as well. None for anything else than a fact of the bank.
-    #[must_use]
     pub fn only_recorded(&self, bare: bool) -> Option<Self> {
         let Ok(Message { input: Input::BankTransaction(bank), .. }) = &self.decoded else {
             return None;
@@ -361,7 +360,7 @@ impl<'a> Work<'a> {
         self.rematched = self.rematched.saturating_add(usize::from(looked_at_again && !idle));
         for effect in done.effects {
             if let Effect::StoreDecision(decision) = effect {
-                let explanation = super::explanation::to_json(&decision);
+                let explanation = explanation::to_json(&decision);
                 let cause = message.record.clone();
                 self.write.decisions.push(ExplainedDecision { decision, explanation, cause });
             } else if let Effect::Watermark(complete_through) = effect {
@@ -558,7 +557,6 @@ enum Pass {
 }
 
 /// The identity of a record that could not be decoded: its place in the log.
-#[must_use]
 pub fn place_of(raw: &RawRecordRow) -> RecordId {
     RecordId {
         source: Source::trusted(own_source::PLACE),
@@ -567,7 +565,6 @@ pub fn place_of(raw: &RawRecordRow) -> RecordId {
 }
 
 /// The same with the first bytes of its content's hash.
-#[must_use]
 pub fn place_with_content(raw: &RawRecordRow) -> RecordId {
     let hash = bytes_hash(raw);
     let mut place = place_of(raw);
@@ -577,14 +574,12 @@ pub fn place_with_content(raw: &RawRecordRow) -> RecordId {
 }
 
 /// The content hash of a record that could not be decoded.
-#[must_use]
 pub fn bytes_hash(raw: &RawRecordRow) -> ContentHash {
     use sha2::Digest;
     sha2::Sha256::digest(raw.value.as_deref().unwrap_or_default()).into()
 }
 
 /// The public name of what was decoded.
-#[must_use]
 pub fn type_of(input: &Input) -> &'static str {
     match input {
         Input::Command(command) => command.type_name(),
@@ -598,7 +593,6 @@ pub fn type_of(input: &Input) -> &'static str {
 }
 
 /// One row for each run of events of one key: consecutive sequences, one JSON document a line.
-#[must_use]
 pub fn outbox_rows(events: &[Event], source: &str) -> Vec<OutboxRow> {
     let mut rows: Vec<OutboxRow> = Vec::new();
     let mut last = None;

@@ -449,13 +449,11 @@ async fn rest(pause: &mut Duration, cancel: &LaneCancel) -> bool {
 
 /// Decodes a record; its bytes are kept beside what they mean.
 fn to_item(topic: Topic, record: Record) -> Item {
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        record.headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     let decoded = decode(&RawRecord {
         topic,
         key: record.key.as_deref(),
         value: record.value.as_deref(),
-        headers: &headers,
+        headers: &record.headers,
     });
     let raw = to_raw(record);
     let decoded = unless_reserved(decoded, &raw);
@@ -478,7 +476,6 @@ fn unless_reserved(
 
 /// A sender may write any number. One that no calendar of ours has, and no database can keep, is
 /// no time.
-#[must_use]
 pub fn time_of(millis: i64) -> Option<DateTime<Utc>> {
     let time = DateTime::from_timestamp_millis(millis)?;
     (1..=9999).contains(&time.year()).then_some(time)
@@ -497,7 +494,6 @@ fn to_raw(record: Record) -> RawRecordRow {
 }
 
 /// `[{"name": …, "value_hex": …}]`; a header without a value has none.
-#[must_use]
 pub fn headers_to_json(headers: &[Header]) -> String {
     if headers.is_empty() {
         return "[]".to_owned();
@@ -515,7 +511,6 @@ pub fn headers_to_json(headers: &[Header]) -> String {
 }
 
 /// The headers of [`headers_to_json`].
-#[must_use]
 pub fn headers_from_json(json: &str) -> Vec<Header> {
     #[derive(serde::Deserialize)]
     struct Stored {
@@ -531,20 +526,17 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
 }
 
 /// Decodes stored bytes again, as when they were read.
-#[must_use]
 pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
     // What was read under another prefix is of the kind that its topic's name ends with.
     let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), &raw.topic);
     let former = || raw.topic.rsplitn(3, '.').nth(2).and_then(own);
     let topic = topic_kind(topics, &raw.topic).or_else(former)?;
     let headers = headers_from_json(&raw.headers);
-    let borrowed: Vec<(&str, Option<&[u8]>)> =
-        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     let decoded = decode(&RawRecord {
         topic,
         key: raw.key.as_deref(),
         value: raw.value.as_deref(),
-        headers: &borrowed,
+        headers: &headers,
     });
     let decoded = unless_reserved(decoded, raw);
     Some(Item { raw: raw.clone(), decoded, again: true })

@@ -10,7 +10,6 @@
 
 mod again;
 pub mod batch;
-pub mod explanation;
 pub(crate) mod in_hand;
 mod lane;
 mod last_resort;
@@ -38,7 +37,6 @@ use crate::store::load::ProofFeed;
 use crate::wire::{Topic, usage_account};
 
 /// Which of the topics that we read `name` is.
-#[must_use]
 pub fn topic_kind(topics: &Topics, name: &str) -> Option<Topic> {
     if name == topics.commands {
         Some(Topic::Commands)
@@ -113,7 +111,6 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    #[must_use]
     pub fn new(pool: PgPool, settings: Settings, clock: Clock) -> Self {
         let writers = Arc::new(Semaphore::new(settings.writers.max(1)));
         let sweep_wanted = Arc::new(tokio::sync::Notify::new());
@@ -137,24 +134,20 @@ impl Pipeline {
         }
     }
 
-    #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// Who says at `at` that all is known up to a later instant than this is not believed.
-    #[must_use]
     pub fn claims_until(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         at.checked_add_signed(self.settings.clock_skew).unwrap_or(at)
     }
 
     /// Whether this machine's clock is the database's, as nearly as clocks are to be.
-    #[must_use]
     pub fn clock_is_right(&self) -> bool {
         self.clock.off_by().abs() <= self.settings.clock_skew
     }
@@ -187,7 +180,6 @@ impl Pipeline {
         Arc::clone(&self.turns).write_owned().await
     }
 
-    #[must_use]
     pub fn clock(&self) -> Clock {
         self.clock
     }

@@ -224,12 +224,9 @@ impl Relay {
     /// Key, value and headers of the original unchanged, as far as the form has them, plus what we
     /// know of its death.
     fn letter_record(&self, letter: &DeadLetter, form: Form) -> OutRecord {
-        let original: Vec<(String, Option<Vec<u8>>)> = match form {
+        let original = match form {
             Form::Pointer => Vec::new(),
-            Form::Full | Form::Headers => headers_from_json(&letter.raw.headers)
-                .into_iter()
-                .map(|header| (header.name, header.value))
-                .collect(),
+            Form::Full | Form::Headers => headers_from_json(&letter.raw.headers),
         };
         let id = letter.id.to_string();
         let headers = DeadLetterHeaders {
@@ -245,11 +242,7 @@ impl Relay {
             first_failed_at: letter.first_failed_at,
             last_failed_at: letter.last_failed_at,
         };
-        let mut headers: Vec<Header> = headers
-            .merged(&original)
-            .into_iter()
-            .map(|(name, value)| Header { name, value })
-            .collect();
+        let mut headers = headers.merged(&original);
         if let Some(word) = form.word() {
             let value = Some(word.as_bytes().to_vec());
             headers.push(Header { name: "dlq.copy".to_owned(), value });

@@ -223,7 +223,6 @@ struct Said {
 
 /// The one form in which these policies are stored. What holds for everybody is written out, so
 /// that another default of a later version does not change a stored rule set.
-#[must_use]
 pub fn to_content(rules: &RuleSet) -> String {
     let global = rules.global();
     let numbers = |limits: &[Money]| -> BTreeMap<String, String> {
@@ -259,7 +258,6 @@ pub fn to_content(rules: &RuleSet) -> String {
 }
 
 /// What tells one content from another.
-#[must_use]
 pub fn hash(content: &str) -> [u8; 32] {
     sha2::Sha256::digest(content.as_bytes()).into()
 }

@@ -139,27 +139,23 @@ impl Guard {
     }
 
     /// Whether there are suspects, that is to say, parts to be tried apart.
-    #[must_use]
     pub fn is_careful(&self) -> bool {
         self.suspects.is_some()
     }
 
     /// Whether one suspect is left: a death at it counts, so it is tried only when the process has
     /// lived for a while.
-    #[must_use]
     pub fn is_down_to_one(&self) -> bool {
         self.suspects.as_ref().is_some_and(|suspects| suspects.start() == suspects.end())
     }
 
     /// Whether the process died at this record before, and at nothing else, often enough.
-    #[must_use]
     pub fn kills(&self, offset: i64) -> bool {
         self.alone_deaths >= DEATHS_ALONE && self.suspects == Some(offset..=offset)
     }
 
     /// How many of the records with these offsets, in order, are to be tried at once. Zero: none
     /// of them is a suspect.
-    #[must_use]
     pub fn part_of(&self, offsets: impl Iterator<Item = i64>) -> usize {
         let Some(suspects) = &self.suspects else { return 0 };
         offsets.take(self.part).take_while(|offset| offset <= suspects.end()).count()

@@ -22,7 +22,6 @@ pub enum LetterState {
 impl LetterState {
     pub const ALL: [Self; 3] = [Self::Open, Self::Replayed, Self::Discarded];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -31,7 +30,6 @@ impl LetterState {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
@@ -87,9 +85,6 @@ pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
 }
 
 /// When each of these customers was described last, as the records said that did.
-///
-/// # Errors
-/// When the database fails.
 pub async fn described_in_tx(
     tx: &mut Tx<'_>,
     accounts: &[&str],
@@ -99,9 +94,6 @@ pub async fn described_in_tx(
 }
 
 /// When each of those holds that live was told last, as its source says.
-///
-/// # Errors
-/// When the database fails.
 pub async fn holds_told_in_tx(
     tx: &mut Tx<'_>,
     (accounts, ids): (&[&str], &[&str]),
@@ -112,9 +104,6 @@ pub async fn holds_told_in_tx(
 }
 
 /// Locks those dead letters in the order of their ids; what does not exist is left out.
-///
-/// # Errors
-/// When the database fails.
 pub async fn lock_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = sqlx::query(sql!("dead_letters_lock")).bind(ids).fetch_all(&mut **tx).await?;
     rows.iter().map(of_row).collect()
@@ -144,9 +133,6 @@ impl Selection {
 }
 
 /// Ids of a selection's open letters behind `after` and up to `last`, oldest first.
-///
-/// # Errors
-/// When the database fails.
 pub async fn select(
     pool: &sqlx::PgPool,
     selection: &Selection,
@@ -170,9 +156,6 @@ pub async fn select(
 }
 
 /// How many those are, for a progress bar.
-///
-/// # Errors
-/// When the database fails.
 pub async fn count(
     pool: &sqlx::PgPool,
     selection: &Selection,
@@ -204,9 +187,6 @@ pub struct Meant {
 }
 
 /// Counts what a selection means; `bank` is the topic of bank records.
-///
-/// # Errors
-/// When the database fails.
 pub async fn meant(
     pool: &sqlx::PgPool,
     selection: &Selection,
@@ -231,17 +211,11 @@ pub async fn meant(
 }
 
 /// The number of the latest dead letter.
-///
-/// # Errors
-/// When the database fails.
 pub async fn last(pool: &sqlx::PgPool) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql!("dead_letters_last")).fetch_one(pool).await?)
 }
 
 /// Gives a dead letter up.
-///
-/// # Errors
-/// When the database fails.
 pub async fn discard_in_tx(
     tx: &mut Tx<'_>,
     id: i64,
@@ -268,9 +242,6 @@ pub struct GivenUp<'a> {
 }
 
 /// The letters of `asked` that were discarded: the index of what was asked, and the letter's id.
-///
-/// # Errors
-/// When the database fails.
 pub async fn given_up_in_tx(
     tx: &mut Tx<'_>,
     asked: &[GivenUp<'_>],
@@ -294,9 +265,6 @@ pub async fn given_up_in_tx(
 
 /// Takes up again what was discarded; where its record came again, at that time, the copy goes to
 /// Kafka once more. Its act is written before: the schema asks for it.
-///
-/// # Errors
-/// When the database fails.
 pub async fn reopen_in_tx(
     tx: &mut Tx<'_>,
     id: i64,
@@ -329,7 +297,6 @@ pub struct Act {
 
 impl Act {
     /// A letter that was given up is open again.
-    #[must_use]
     pub fn reopen(letter: &DeadLetter, outcome: &'static str) -> Self {
         Self {
             dead_letter_id: letter.id,
@@ -343,9 +310,6 @@ impl Act {
 }
 
 /// Appends to the audit of dead letters. Before the letters are changed: `before` is read here.
-///
-/// # Errors
-/// When the database fails.
 pub async fn act_in_tx(
     tx: &mut Tx<'_>,
     kind: &str,
@@ -371,9 +335,6 @@ pub async fn act_in_tx(
 
 /// Adds a letter that came from outside, without a copy for Kafka; none when its place and its
 /// bytes are there already.
-///
-/// # Errors
-/// When the database fails.
 pub async fn import_in_tx(
     tx: &mut Tx<'_>,
     letter: &DeadLetterRow,
@@ -400,9 +361,6 @@ pub async fn import_in_tx(
 
 /// Counts the attempt of each replayed letter and closes those that are `replayed` now. Those that
 /// failed have the code and the words that `told` has for this failure, or keep their own.
-///
-/// # Errors
-/// When the database fails.
 pub async fn tried_in_tx(
     tx: &mut Tx<'_>,
     operator: &str,
@@ -426,9 +384,6 @@ pub async fn tried_in_tx(
 }
 
 /// Adds a revision: the bytes that count from now on.
-///
-/// # Errors
-/// When the database fails.
 pub async fn revise_in_tx(
     tx: &mut Tx<'_>,
     id: i64,

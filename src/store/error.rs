@@ -68,7 +68,6 @@ impl From<Stop> for StoreError {
 }
 
 impl StoreError {
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Database(_) if self.is_unreadable() => Disposition::Unread,
@@ -83,7 +82,6 @@ impl StoreError {
     }
 
     /// Whether another writer was faster: the next attempt reads what it wrote.
-    #[must_use]
     pub fn is_race(&self) -> bool {
         match self {
             Self::Raced(_) => true,
@@ -103,7 +101,6 @@ impl StoreError {
 
     /// Whether a row has what only a later version of this program can read: a word, or a value of
     /// another form.
-    #[must_use]
     pub fn is_unreadable(&self) -> bool {
         match self {
             Self::Unreadable(_) => true,
@@ -122,21 +119,18 @@ impl StoreError {
 
     /// Whether it was cut off by a time limit, of a statement or of what we do between two (25P03):
     /// each further attempt may take as long.
-    #[must_use]
     pub fn is_cut_off(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))
             if error.code().is_some_and(|code| matches!(&*code, "57014" | "25P03")))
     }
 
     /// Whether the server had not enough of something, or took too long.
-    #[must_use]
     pub fn is_shortage(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))
             if error.code().is_some_and(|code| code == "57014" || code.starts_with("53")))
     }
 
     /// What failed, in a word or two and without data: the server's code and the constraint.
-    #[must_use]
     pub fn code(&self) -> String {
         let code = match self {
             Self::Database(sqlx::Error::Database(error)) => {
@@ -157,7 +151,6 @@ impl StoreError {
     }
 
     /// What a record is told that is refused by itself.
-    #[must_use]
     pub fn reason(&self) -> DeadLetterReason {
         let too_large = match self {
             Self::Corrupt(what) => *what == BEYOND_LIMIT,
@@ -181,7 +174,6 @@ impl StoreError {
     }
 
     /// Whether the server answered, so that another item may well succeed.
-    #[must_use]
     pub fn is_answered(&self) -> bool {
         let unanswered =
             matches!(self, Self::Database(error) if !matches!(error, sqlx::Error::Database(_)));
@@ -189,13 +181,11 @@ impl StoreError {
     }
 
     /// Whether any other item would meet it too: the deployment is at fault.
-    #[must_use]
     pub fn is_everyones(&self) -> bool {
         matches!(self, Self::RulesTooNew | Self::Migration(_) | Self::NotUtf8(_))
     }
 
     /// The name of the constraint that refused, if one did.
-    #[must_use]
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.constraint(),

@@ -26,7 +26,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Command => "command",

@@ -255,7 +255,6 @@ pub async fn forget(pool: &PgPool, at: DateTime<Utc>) -> Result<(), StoreError> 
 /// The parts in which items are worked on. Where no order is to be kept: first those that nobody
 /// suspects, then those that may be cleared fast, at last those whose trial counts; what is not to
 /// be worked on is left out.
-#[must_use]
 pub fn parts(mut items: Vec<(String, Standing)>, in_order: bool) -> Vec<Part> {
     if !in_order {
         items.retain(|(_, one)| !matches!(one, Standing::Later | Standing::Elsewhere));

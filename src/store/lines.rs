@@ -1,7 +1,6 @@
 //! A payer's lines as one text column, so that they come back exactly as they were.
 
 /// One text of all lines; none when there are none.
-#[must_use]
 pub fn join(lines: &[String]) -> Option<String> {
     if lines.is_empty() {
         return None;
@@ -25,7 +24,6 @@ pub fn join(lines: &[String]) -> Option<String> {
 }
 
 /// The lines of [`join`].
-#[must_use]
 pub fn split(text: Option<&str>) -> Vec<String> {
     text.map(|text| text.split('\n').map(unescape).collect()).unwrap_or_default()
 }

@@ -104,7 +104,6 @@ pub struct Needs {
 }
 
 impl Needs {
-    #[must_use]
     pub fn of<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Self {
         let mut needs = Self::default();
         for message in messages {

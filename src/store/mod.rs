@@ -21,6 +21,7 @@ pub mod clock;
 pub mod crash_guard;
 pub mod dead_letters;
 pub mod error;
+pub mod explanation;
 pub mod failing;
 pub mod in_hand;
 pub mod inbox;
@@ -81,7 +82,6 @@ pub struct ConnectOptions {
 
 impl ConnectOptions {
     /// The defaults of `topup config show` for `url`.
-    #[must_use]
     pub fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),

@@ -20,7 +20,6 @@ pub enum Pruned {
 impl Pruned {
     pub const ALL: [Self; 3] = [Self::Outbox, Self::Inbox, Self::JobRuns];
 
-    #[must_use]
     pub fn table(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",

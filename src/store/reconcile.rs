@@ -110,9 +110,6 @@ pub struct Found {
 
 /// All differences, in the order of kind, key and subject. The bank's side is that of the facts
 /// known at `as_of`, its days those of `zone`; the accounts' side is as it is now.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Found, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
     let mut drifts = of_statements(&mut tx, as_of, zone).await?;
@@ -164,9 +161,6 @@ fn drift(row: &PgRow) -> Result<Drift, StoreError> {
 
 /// The entries of a statement: those that name it or one that it covers, and those of its days
 /// that name none.
-///
-/// # Errors
-/// When the database fails.
 pub async fn entries(
     pool: &PgPool,
     bank_account: &str,
@@ -221,9 +215,6 @@ pub async fn is_past_in_tx(tx: &mut Tx<'_>, as_of: DateTime<Utc>) -> Result<bool
 
 /// Opens an episode for each difference that is new and ends those of the others, unless what was
 /// found is cut off. The caller tells the facts.
-///
-/// # Errors
-/// When the database fails.
 pub async fn change_in_tx(
     tx: &mut Tx<'_>,
     found: &Found,

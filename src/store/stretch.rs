@@ -22,7 +22,6 @@ pub struct Due<K, T> {
 
 impl<K> Stretch<K> {
     /// Puts together what was asked for: rows of what is due, and the one at the place of the last.
-    #[must_use]
     pub fn found<T>(&self, rows: Vec<Row<K, T>>) -> Due<K, T> {
         let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= self.due);
         let mut found = Due { due: Vec::new(), next: None };

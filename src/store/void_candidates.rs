@@ -43,9 +43,6 @@ pub async fn feed(pool: &PgPool, skew: Duration) -> Result<Option<Feed>, StoreEr
 }
 
 /// Why nothing may be concluded from what the bank has not said: something it said is open.
-///
-/// # Errors
-/// When the database fails.
 pub async fn feed_open(
     pool: &PgPool,
     group: &str,
@@ -56,9 +53,6 @@ pub async fn feed_open(
 }
 
 /// The time zones of customers that have one of their own.
-///
-/// # Errors
-/// When the database fails.
 pub async fn zones(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(sql!("candidates_zones")).fetch_all(pool).await?)
 }
@@ -73,9 +67,6 @@ pub struct Announced {
 }
 
 /// A page of bank records that are not booked yet, after the given key.
-///
-/// # Errors
-/// When the database fails.
 pub async fn pending(
     pool: &PgPool,
     after: &(String, String),
@@ -98,18 +89,12 @@ pub async fn pending(
 }
 
 /// The last invoice of the page after `after`; none when it is the last page.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page_end(pool: &PgPool, after: &str, size: i64) -> Result<Option<String>, StoreError> {
     let query = sqlx::query_scalar(sql!("candidates_page_end")).bind(after).bind(size);
     Ok(query.fetch_optional(pool).await?)
 }
 
 /// Invoices of the page whose flag is not what it should be.
-///
-/// # Errors
-/// When the database fails.
 pub async fn page(
     pool: &PgPool,
     after: &str,
@@ -239,9 +224,6 @@ async fn flag(tx: &mut Tx<'_>, stale: &[&Facts], rules: &Rules) -> Result<(), St
 }
 
 /// The invoices that await payment and that these records name.
-///
-/// # Errors
-/// When the database fails.
 pub async fn named_by(
     pool: &PgPool,
     transactions: &[BankTransaction],

@@ -2,12 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
-use super::strict::{MapOnly, Text};
 use super::values::is_label;
 use crate::domain::advice::{AdviceKey, AdviceLine, LINES_MAX, LineName, RemittanceAdvice};
 use crate::domain::ids::{AdviceId, BankAccountId, InvoiceId};
@@ -18,46 +14,14 @@ use crate::domain::money::{Currency, Money};
 const REFERENCE_BYTES_MAX: usize = 140;
 const LINE_REFERENCE_BYTES_MAX: usize = 64;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdviceData<'a> {
-    #[serde(borrow)]
-    advice_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    bank_account: Option<Text<'a>>,
-    #[serde(borrow)]
-    payer_account: Option<Text<'a>>,
-    #[serde(borrow)]
-    payment_reference: Option<Text<'a>>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-    #[serde(borrow)]
-    invoices: Option<Vec<MapOnly<LineData<'a>>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LineData<'a> {
-    #[serde(borrow)]
-    invoice_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    reference: Option<Text<'a>>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-}
-
-pub(super) fn advice(data: &str, fields: &mut Fields) -> Option<Input> {
-    let data: AdviceData<'_> = fields.object(data)?;
-    let advice_id = fields.producer_id(need("advice_id"), data.advice_id, AdviceId::parse);
-    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
-    // How they are grouped is no content.
-    let payer_account = text(fields, "payer_account", data.payer_account, weak::fold);
-    let payment_reference = text(fields, "payment_reference", data.payment_reference, weak::fold);
-    let currency = fields.currency(need("currency"), data.currency);
-    let amount = fields.money(need("amount"), data.amount, currency, Zero::Refused);
-    let lines = lines(data.invoices, currency, fields)?;
+pub(super) fn advice(fields: &mut Fields<'_>) -> Option<Input> {
+    let advice_id = fields.producer_id(need("advice_id"), AdviceId::parse);
+    let bank_account = fields.id(need("bank_account"), BankAccountId::parse);
+    let payer_account = text(fields, "payer_account");
+    let payment_reference = text(fields, "payment_reference");
+    let currency = fields.currency(need("currency"));
+    let amount = fields.money(need("amount"), currency, Zero::Refused);
+    let lines = lines(fields, currency);
     let advice = RemittanceAdvice {
         key: AdviceKey { bank_account: bank_account?, advice_id: advice_id? },
         payer_account,
@@ -76,63 +40,50 @@ pub(super) fn advice(data: &str, fields: &mut Fields) -> Option<Input> {
     Some(Input::Advice(Box::new(advice)))
 }
 
-/// A text that is compared without its separators.
-fn text(
-    fields: &mut Fields,
-    name: &'static str,
-    text: Option<Text<'_>>,
-    fold: fn(&str) -> String,
-) -> Option<String> {
-    let text = text?.0;
+/// A text that is compared without its separators: how it is grouped is no content.
+fn text(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
+    let text = fields.text(maybe(name))?;
     if text.trim().is_empty() || text.len() > REFERENCE_BYTES_MAX || !is_label(&text) {
         fields.refuse(DecodeCode::DataInvalid, maybe(name), "1 to 140 visible characters");
         return None;
     }
-    fields.put(maybe(name), &fold(&text));
+    fields.put(maybe(name), &weak::fold(&text));
     Some(text.into_owned())
 }
 
-fn lines(
-    data: Option<Vec<MapOnly<LineData<'_>>>>,
-    currency: Option<Currency>,
-    fields: &mut Fields,
-) -> Option<Vec<AdviceLine>> {
-    let data = data.unwrap_or_default();
-    if !(1..=LINES_MAX).contains(&data.len()) {
+fn lines(fields: &mut Fields<'_>, currency: Option<Currency>) -> Vec<AdviceLine> {
+    let lines = fields.list(maybe("invoices")).unwrap_or_default();
+    if !(1..=LINES_MAX).contains(&lines.len()) {
         fields.refuse(DecodeCode::DataInvalid, need("invoices"), "a list of 1 to 100 invoices");
-        return None;
     }
     let mut seen = BTreeSet::new();
-    let mut lines = Vec::with_capacity(data.len());
-    for (index, MapOnly(line)) in data.into_iter().enumerate() {
-        let at = maybe("invoices[].invoice_id").item(index);
-        let both = line.invoice_id.is_some() == line.reference.is_some();
-        let id = fields.id(at, line.invoice_id, InvoiceId::parse).map(LineName::Invoice);
-        let name = id.or_else(|| reference(fields, index, line.reference));
+    fields.each(lines, |fields| {
+        let at = maybe("invoices[].invoice_id");
+        let both = fields.has("invoice_id") == fields.has("reference");
+        let id = fields.id(at, InvoiceId::parse).map(LineName::Invoice);
+        let other = fields.text(maybe("invoices[].reference"));
+        let name = id.or_else(|| reference(fields, &other?));
         if both {
             fields.refuse(DecodeCode::DataInvalid, at, "either it or a reference");
         }
-        let amount_at = need("invoices[].amount").item(index);
-        let amount = fields.money(amount_at, line.amount, currency, Zero::Refused);
-        let (Some(name), Some(amount)) = (name, amount) else { continue };
+        let amount = fields.money(need("invoices[].amount"), currency, Zero::Refused);
+        let (name, amount) = (name?, amount?);
         if !seen.insert((name.reference_key(), name.number_key())) {
             fields.refuse(DecodeCode::DataInvalid, at, "each invoice once");
         }
-        lines.push(AdviceLine { name, amount });
-    }
-    Some(lines)
+        Some(AdviceLine { name, amount })
+    })
 }
 
-fn reference(fields: &mut Fields, index: usize, text: Option<Text<'_>>) -> Option<LineName> {
-    let text = text?.0;
-    let at = maybe("invoices[].reference").item(index);
+fn reference(fields: &mut Fields<'_>, text: &str) -> Option<LineName> {
+    let at = maybe("invoices[].reference");
     let digits = text.chars().any(char::is_numeric);
-    if !digits || text.len() > LINE_REFERENCE_BYTES_MAX || !is_label(&text) {
+    if !digits || text.len() > LINE_REFERENCE_BYTES_MAX || !is_label(text) {
         fields.refuse(DecodeCode::DataInvalid, at, "1 to 64 characters with a digit");
         return None;
     }
-    fields.put(at, upstream::fold(&text).as_deref().unwrap_or(&text));
-    Some(LineName::Reference(text.into_owned()))
+    fields.put(at, upstream::fold(text).as_deref().unwrap_or(text));
+    Some(LineName::Reference(text.to_owned()))
 }
 
 fn sum(lines: &[AdviceLine]) -> Option<Money> {

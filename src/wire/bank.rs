@@ -4,13 +4,9 @@
 //! reasons) may be anything; what is longer than what is kept is cut and marked. Identity, amounts
 //! and dates are strict.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::canonical::Canonical;
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
-use super::strict::{MapOnly, Text};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus, ReturnOf};
 use crate::domain::ids::BankAccountId;
 use crate::domain::input::{BankStatement, ContentHash, Input};
@@ -35,143 +31,38 @@ const STATUSES: [(&str, EntryStatus); 3] = [
     ("INFO", EntryStatus::Information),
 ];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TransactionData<'a> {
-    #[serde(borrow)]
-    bank_account: Option<Text<'a>>,
-    #[serde(borrow)]
-    bank_transaction_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    statement_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    entry_reference: Option<Text<'a>>,
-    #[serde(borrow)]
-    end_to_end_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    credit_debit: Option<Text<'a>>,
-    #[serde(borrow)]
-    status: Option<Text<'a>>,
-    reversal: Option<bool>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-    #[serde(borrow)]
-    charges: Option<&'a RawValue>,
-    #[serde(borrow)]
-    instructed: Option<MapOnly<InstructedData<'a>>>,
-    #[serde(borrow)]
-    detail_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    entry_amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    entry_details: Option<&'a RawValue>,
-    #[serde(borrow)]
-    booking_date: Option<Text<'a>>,
-    #[serde(borrow)]
-    value_date: Option<Text<'a>>,
-    #[serde(borrow)]
-    debtor: Option<MapOnly<DebtorData<'a>>>,
-    #[serde(borrow)]
-    virtual_account: Option<Text<'a>>,
-    #[serde(borrow)]
-    remittance: Option<MapOnly<RemittanceData<'a>>>,
-    #[serde(borrow)]
-    return_of: Option<MapOnly<ReturnOfData<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InstructedData<'a> {
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct DebtorData<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    account: Option<Text<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RemittanceData<'a> {
-    #[serde(borrow)]
-    creditor_reference: Option<Text<'a>>,
-    #[serde(borrow)]
-    unstructured: Option<Vec<Text<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReturnOfData<'a> {
-    #[serde(borrow)]
-    bank_transaction_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    end_to_end_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    reason: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StatementData<'a> {
-    #[serde(borrow)]
-    bank_account: Option<Text<'a>>,
-    #[serde(borrow)]
-    statement_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-    #[serde(borrow)]
-    opening_balance: Option<&'a RawValue>,
-    #[serde(borrow)]
-    closing_balance: Option<&'a RawValue>,
-    #[serde(borrow)]
-    entries: Option<&'a RawValue>,
-    #[serde(borrow)]
-    complete_through: Option<Text<'a>>,
-}
-
-pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
-    let data: TransactionData<'_> = fields.object(data)?;
-    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
-    let named_by_id = data.bank_transaction_id.is_some();
-    let id = maybe("bank_transaction_id");
-    let bank_transaction_id = fields.bank_id(id, data.bank_transaction_id);
-    let statement_id = fields.bank_identifier(maybe("statement_id"), data.statement_id);
-    let entry_reference = fields.bank_identifier(maybe("entry_reference"), data.entry_reference);
-    let end_to_end_id = fields.fact_name(maybe("end_to_end_id"), data.end_to_end_id);
-    let credit_debit = fields.choice(need("credit_debit"), data.credit_debit, &DIRECTIONS);
-    let status = fields.choice(need("status"), data.status, &STATUSES);
-    let reversal = fields.flag(maybe("reversal"), data.reversal);
-    let currency = fields.currency(need("currency"), data.currency);
-    let amount = fields.money(need("amount"), data.amount, currency, Zero::Allowed);
-    let charges = fields.money(maybe("charges"), data.charges, currency, Zero::Allowed);
-    let instructed = data.instructed.and_then(|MapOnly(stated)| instructed(stated, fields));
+pub(super) fn transaction(fields: &mut Fields<'_>) -> Option<Input> {
+    let bank_account = fields.id(need("bank_account"), BankAccountId::parse);
+    let named_by_id = fields.has("bank_transaction_id");
+    let bank_transaction_id = fields.bank_id(maybe("bank_transaction_id"));
+    let statement_id = fields.bank_identifier(maybe("statement_id"));
+    let entry_reference = fields.bank_identifier(maybe("entry_reference"));
+    let end_to_end_id = fields.fact_name(maybe("end_to_end_id"));
+    let credit_debit = fields.choice(need("credit_debit"), &DIRECTIONS);
+    let status = fields.choice(need("status"), &STATUSES);
+    let reversal = fields.flag(maybe("reversal"));
+    let currency = fields.currency(need("currency"));
+    let amount = fields.money(need("amount"), currency, Zero::Allowed);
+    let charges = fields.money(maybe("charges"), currency, Zero::Allowed);
+    let instructed = fields.object("instructed", instructed).flatten();
     let entry = named_by_id || statement_id.is_some() && entry_reference.is_some();
-    let detail = (data.detail_index, data.entry_amount, data.entry_details);
-    let detail = self::detail(detail, currency, entry, fields);
-    let booking_date = fields.date(need("booking_date"), data.booking_date);
-    let value_date = fields.date(maybe("value_date"), data.value_date);
-    let debtor = data.debtor.map(|debtor| debtor.0).unwrap_or_default();
-    let debtor_name = fields.fact_text(maybe("debtor.name"), debtor.name, DEBTOR_NAME_BYTES_MAX);
-    let account = maybe("debtor.account");
-    let debtor_account = fields.fact_text(account, debtor.account, DEBTOR_ACCOUNT_BYTES_MAX);
-    let virtual_account = fields.fact_name(maybe("virtual_account"), data.virtual_account);
-    let remittance = data.remittance.map(|remittance| remittance.0).unwrap_or_default();
-    let reference = maybe("remittance.creditor_reference");
-    let creditor_reference =
-        fields.fact_text(reference, remittance.creditor_reference, CREDITOR_REFERENCE_BYTES_MAX);
-    let lines = maybe("remittance.unstructured");
-    let max = (UNSTRUCTURED_LINES_MAX, UNSTRUCTURED_BYTES_MAX);
-    let unstructured = fields.fact_lines(lines, remittance.unstructured, max);
-    let return_of = data.return_of.map(|MapOnly(original)| return_of(original, fields));
+    let detail = detail(fields, currency, entry);
+    let booking_date = fields.date(need("booking_date"));
+    let value_date = fields.date(maybe("value_date"));
+    let debtor = fields.object("debtor", |debtor| {
+        let name = debtor.fact_text(maybe("debtor.name"), DEBTOR_NAME_BYTES_MAX);
+        (name, debtor.fact_text(maybe("debtor.account"), DEBTOR_ACCOUNT_BYTES_MAX))
+    });
+    let (debtor_name, debtor_account) = debtor.unwrap_or_default();
+    let virtual_account = fields.fact_name(maybe("virtual_account"));
+    let remittance = fields.object("remittance", |remittance| {
+        let reference = maybe("remittance.creditor_reference");
+        let reference = remittance.fact_text(reference, CREDITOR_REFERENCE_BYTES_MAX);
+        let max = (UNSTRUCTURED_LINES_MAX, UNSTRUCTURED_BYTES_MAX);
+        (reference, remittance.fact_lines(maybe("remittance.unstructured"), max))
+    });
+    let (creditor_reference, unstructured) = remittance.unwrap_or_default();
+    let return_of = fields.object("return_of", return_of);
     Some(Input::BankTransaction(Box::new(BankTransaction {
         bank_account: bank_account?,
         bank_transaction_id,
@@ -196,25 +87,20 @@ pub(super) fn transaction(data: &str, fields: &mut Fields) -> Option<Input> {
     })))
 }
 
-fn instructed(data: InstructedData<'_>, fields: &mut Fields) -> Option<Money> {
-    let currency = fields.currency(need("instructed.currency"), data.currency);
-    let stated = fields.money(need("instructed.amount"), data.amount, currency, Zero::Allowed);
+fn instructed(fields: &mut Fields<'_>) -> Option<Money> {
+    let currency = fields.currency(need("instructed.currency"));
+    let stated = fields.money(need("instructed.amount"), currency, Zero::Allowed);
     // Where nothing was ordered, nothing is said.
     stated.filter(|sum| sum.is_positive())
 }
 
 /// The place in an entry that was booked as one sum. `named`: whether the record says which entry.
-fn detail(
-    data: (Option<&RawValue>, Option<&RawValue>, Option<&RawValue>),
-    currency: Option<Currency>,
-    named: bool,
-    fields: &mut Fields,
-) -> Option<EntryDetail> {
+fn detail(fields: &mut Fields<'_>, currency: Option<Currency>, named: bool) -> Option<EntryDetail> {
     let at = maybe("detail_index");
-    let about_entry = data.1.is_some() || data.2.is_some();
-    let index = fields.integer(at, data.0, 1..=ENTRY_DETAILS_MAX);
-    let entry_amount = fields.money(maybe("entry_amount"), data.1, currency, Zero::Allowed);
-    let entry_details = fields.integer(maybe("entry_details"), data.2, 1..=ENTRY_DETAILS_MAX);
+    let about_entry = fields.has("entry_amount") || fields.has("entry_details");
+    let index = fields.integer(at, 1..=ENTRY_DETAILS_MAX);
+    let entry_amount = fields.money(maybe("entry_amount"), currency, Zero::Allowed);
+    let entry_details = fields.integer(maybe("entry_details"), 1..=ENTRY_DETAILS_MAX);
     let Some(index) = index else {
         if about_entry {
             let expected = "a value, beside entry_amount and entry_details";
@@ -232,28 +118,24 @@ fn detail(
     Some(EntryDetail { index, entry_amount, entry_details })
 }
 
-fn return_of(data: ReturnOfData<'_>, fields: &mut Fields) -> ReturnOf {
+fn return_of(fields: &mut Fields<'_>) -> ReturnOf {
     // An empty object still says that this is a return.
-    fields.flag(maybe("return_of"), Some(true));
-    let id = maybe("return_of.bank_transaction_id");
-    let end_to_end = maybe("return_of.end_to_end_id");
-    let reason = maybe("return_of.reason");
+    fields.put(maybe("return_of"), "true");
     ReturnOf {
-        bank_transaction_id: fields.bank_id(id, data.bank_transaction_id),
-        end_to_end_id: fields.fact_name(end_to_end, data.end_to_end_id),
-        reason: fields.fact_text(reason, data.reason, RETURN_REASON_BYTES_MAX),
+        bank_transaction_id: fields.bank_id(maybe("return_of.bank_transaction_id")),
+        end_to_end_id: fields.fact_name(maybe("return_of.end_to_end_id")),
+        reason: fields.fact_text(maybe("return_of.reason"), RETURN_REASON_BYTES_MAX),
     }
 }
 
-pub(super) fn statement(data: &str, fields: &mut Fields) -> Option<Input> {
-    let data: StatementData<'_> = fields.object(data)?;
-    let bank_account = fields.id(need("bank_account"), data.bank_account, BankAccountId::parse);
-    let statement_id = fields.bank_identifier(need("statement_id"), data.statement_id);
-    let currency = fields.currency(need("currency"), data.currency);
-    let opening = fields.bank_balance(need("opening_balance"), data.opening_balance, currency);
-    let closing = fields.bank_balance(need("closing_balance"), data.closing_balance, currency);
-    let entries = fields.integer(need("entries"), data.entries, 0..=STATEMENT_ENTRIES_MAX);
-    let complete_through = fields.instant(need("complete_through"), data.complete_through);
+pub(super) fn statement(fields: &mut Fields<'_>) -> Option<Input> {
+    let bank_account = fields.id(need("bank_account"), BankAccountId::parse);
+    let statement_id = fields.bank_identifier(need("statement_id"));
+    let currency = fields.currency(need("currency"));
+    let opening = fields.bank_balance(need("opening_balance"), currency);
+    let closing = fields.bank_balance(need("closing_balance"), currency);
+    let entries = fields.integer(need("entries"), 0..=STATEMENT_ENTRIES_MAX);
+    let complete_through = fields.instant(need("complete_through"));
     Some(Input::BankStatement(BankStatement {
         bank_account: bank_account?,
         statement_id: statement_id?,
@@ -268,7 +150,6 @@ pub(super) fn statement(data: &str, fields: &mut Fields) -> Option<Input> {
 /// The content of a bank transaction however it was delivered: everything but its status, its
 /// statement, its entry and its place in that. The same booking, reported again in the end-of-day
 /// statement, is equal by it.
-#[must_use]
 pub fn bank_content_hash(transaction: &BankTransaction) -> ContentHash {
     // Destructured, so that a new field cannot be forgotten.
     let BankTransaction {

@@ -56,7 +56,6 @@ impl DecodeCode {
     ];
 
     /// The public name, listed in `docs/ERRORS.md`.
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::EmptyValue => "empty_value",
@@ -82,7 +81,6 @@ impl DecodeCode {
     }
 
     /// One sentence for the operator.
-    #[must_use]
     pub fn message(self) -> &'static str {
         match self {
             Self::EmptyValue => "The record has no value.",

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// An owned Kafka header; Kafka allows a null value.
-pub type Header = (String, Option<Vec<u8>>);
+use crate::kafka::Header;
 
 /// The longest message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 2_048;
@@ -40,9 +39,8 @@ pub struct DeadLetterHeaders<'a> {
 impl DeadLetterHeaders<'_> {
     /// The original headers, then ours. Ours of an earlier death are replaced, never appended:
     /// else a record that dies often grows until no broker takes it.
-    #[must_use]
     pub fn merged(&self, original: &[Header]) -> Vec<Header> {
-        let foreign = |header: &&Header| !is_ours(&header.0);
+        let foreign = |header: &&Header| !is_ours(&header.name);
         let mut headers: Vec<Header> = original.iter().filter(foreign).cloned().collect();
         let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let ours = [
@@ -60,7 +58,8 @@ impl DeadLetterHeaders<'_> {
             (ORIGINAL_TOPIC, Some(self.original_topic.to_owned())),
         ];
         let present = |(name, value): (&str, Option<String>)| {
-            value.map(|value| (name.to_owned(), Some(value.into_bytes())))
+            let value = Some(value?.into_bytes());
+            Some(Header { name: name.to_owned(), value })
         };
         headers.extend(ours.into_iter().filter_map(present));
         headers
@@ -76,7 +75,6 @@ fn is_ours(name: &str) -> bool {
 /// Hidden is each run of eight or more letters and digits with at least six digits, but for its
 /// last four characters. Single spaces between groups with digits do not end a run, as IBANs are
 /// often written in groups of four.
-#[must_use]
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len().min(MESSAGE_BYTES_MAX));
     let mut rest = text;
@@ -170,15 +168,15 @@ mod tests {
     }
 
     fn own(name: &str, value: &str) -> Header {
-        (name.to_owned(), Some(value.as_bytes().to_vec()))
+        Header { name: name.to_owned(), value: Some(value.as_bytes().to_vec()) }
     }
 
     #[test]
     fn ours_follow_the_original_headers() {
-        let original = [own("ce_id", "r-1"), ("empty".to_owned(), None)];
+        let original = [own("ce_id", "r-1"), Header { name: "empty".to_owned(), value: None }];
         let expected = [
             own("ce_id", "r-1"),
-            ("empty".to_owned(), None),
+            Header { name: "empty".to_owned(), value: None },
             own("dlq.id", "42"),
             own("dlq.original.topic", "topup.bank-payments.v1"),
             own("dlq.original.partition", "3"),

@@ -10,8 +10,10 @@ use super::fields::{Fault, Fields};
 use super::strict::string_of;
 use super::{advice, bank, bank_content_hash, command, release, returns, split, usage};
 use crate::domain::ids::RecordId;
-use crate::domain::input::{Input, Message};
+use crate::domain::input::{Command, Input, Message};
 use crate::domain::matching::text;
+use crate::domain::usage::Usage;
+use crate::kafka::Header;
 
 /// The raw parts of a Kafka record, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -19,15 +21,15 @@ pub struct RawRecord<'a> {
     pub topic: Topic,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    pub headers: &'a [Header],
 }
 
 impl<'a> RawRecord<'a> {
     /// The last header of that name, if it is text.
     pub(super) fn header_text(&self, name: &str) -> Option<&'a str> {
-        let named = |(header, _): &&(&str, _)| header.eq_ignore_ascii_case(name);
-        let (_, value) = self.headers.iter().rev().find(named)?;
-        std::str::from_utf8((*value)?).ok()
+        let named = |header: &&Header| header.name.eq_ignore_ascii_case(name);
+        let header = self.headers.iter().rev().find(named)?;
+        std::str::from_utf8(header.value.as_deref()?).ok()
     }
 }
 
@@ -50,55 +52,61 @@ pub struct DecodeFailure {
     pub record: Option<RecordId>,
 }
 
-/// A record type: where it belongs and how its data is read.
-struct Route {
-    name: &'static str,
-    topic: Topic,
-    read: fn(&str, &mut Fields) -> Option<Input>,
+/// Reads the data of one type; which reader it is says where the type belongs.
+enum Reader {
+    Usage(fn(&mut Fields<'_>) -> Option<Usage>),
+    Bank(fn(&mut Fields<'_>) -> Option<Input>),
+    Command(fn(&mut Fields<'_>) -> Option<Command>),
 }
 
-const fn command_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<Input>) -> Route {
-    Route { name, topic: Topic::Commands, read }
-}
+impl Reader {
+    fn topic(&self) -> Topic {
+        match self {
+            Self::Usage(_) => Topic::Usage,
+            Self::Bank(_) => Topic::BankPayments,
+            Self::Command(_) => Topic::Commands,
+        }
+    }
 
-const fn bank_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<Input>) -> Route {
-    Route { name, topic: Topic::BankPayments, read }
-}
-
-const fn usage_route(name: &'static str, read: fn(&str, &mut Fields) -> Option<Input>) -> Route {
-    Route { name, topic: Topic::Usage, read }
+    fn read(&self, fields: &mut Fields<'_>) -> Option<Input> {
+        match self {
+            Self::Usage(read) => read(fields).map(Input::Usage),
+            Self::Bank(read) => read(fields),
+            Self::Command(read) => read(fields).map(Input::Command),
+        }
+    }
 }
 
 /// Every type that is read here: the most frequent come first.
-const ROUTES: [Route; 28] = [
-    usage_route("topup.usage.charge.v1", usage::charge),
-    bank_route("topup.bank.transaction.v1", bank::transaction),
-    bank_route("topup.bank.statement.v1", bank::statement),
-    bank_route("topup.remittance.advice.v1", advice::advice),
-    usage_route("topup.usage.refund.v1", usage::refund),
-    usage_route("topup.usage.hold.v1", usage::hold),
-    usage_route("topup.usage.release.v1", usage::release),
-    usage_route("topup.usage.watermark.v1", usage::watermark),
-    command_route("topup.account.upsert.v1", command::upsert_account),
-    command_route("topup.invoice.create.v1", command::create_invoice),
-    command_route("topup.invoice.mark-sent.v1", command::mark_invoice_sent),
-    command_route("topup.invoice.void.v1", command::void_invoice),
-    command_route("topup.invoice.keep.v1", command::keep_invoice),
-    command_route("topup.payment.record.v1", command::record_payment),
-    command_route("topup.payment.assign.v1", command::assign_payment),
-    command_route("topup.payment.allocate.v1", command::allocate_payment),
-    command_route("topup.payment.deallocate.v1", command::deallocate_payment),
-    command_route("topup.payment.remove.v1", command::remove_payment),
-    command_route("topup.match.confirm.v1", command::confirm_match),
-    command_route("topup.match.reject.v1", command::reject_match),
-    command_route("topup.payment.split.v1", split::split_payment),
-    command_route("topup.payment.unsplit.v1", split::unsplit_payment),
-    command_route("topup.return.resolve.v1", returns::resolve_return),
-    command_route("topup.payment.refund.v1", release::refund_payment),
-    command_route("topup.payment.dismiss.v1", release::dismiss_payment),
-    command_route("topup.account.close.v1", release::close_account),
-    command_route("topup.account.reopen.v1", release::reopen_account),
-    command_route("topup.command.cancel.v1", release::cancel_command),
+const ROUTES: [(&str, Reader); 28] = [
+    ("topup.usage.charge.v1", Reader::Usage(usage::charge)),
+    ("topup.bank.transaction.v1", Reader::Bank(bank::transaction)),
+    ("topup.bank.statement.v1", Reader::Bank(bank::statement)),
+    ("topup.remittance.advice.v1", Reader::Bank(advice::advice)),
+    ("topup.usage.refund.v1", Reader::Usage(usage::refund)),
+    ("topup.usage.hold.v1", Reader::Usage(usage::hold)),
+    ("topup.usage.release.v1", Reader::Usage(usage::release)),
+    ("topup.usage.watermark.v1", Reader::Usage(usage::watermark)),
+    ("topup.account.upsert.v1", Reader::Command(command::upsert_account)),
+    ("topup.invoice.create.v1", Reader::Command(command::create_invoice)),
+    ("topup.invoice.mark-sent.v1", Reader::Command(command::mark_invoice_sent)),
+    ("topup.invoice.void.v1", Reader::Command(command::void_invoice)),
+    ("topup.invoice.keep.v1", Reader::Command(command::keep_invoice)),
+    ("topup.payment.record.v1", Reader::Command(command::record_payment)),
+    ("topup.payment.assign.v1", Reader::Command(command::assign_payment)),
+    ("topup.payment.allocate.v1", Reader::Command(command::allocate_payment)),
+    ("topup.payment.deallocate.v1", Reader::Command(command::deallocate_payment)),
+    ("topup.payment.remove.v1", Reader::Command(command::remove_payment)),
+    ("topup.match.confirm.v1", Reader::Command(command::confirm_match)),
+    ("topup.match.reject.v1", Reader::Command(command::reject_match)),
+    ("topup.payment.split.v1", Reader::Command(split::split_payment)),
+    ("topup.payment.unsplit.v1", Reader::Command(split::unsplit_payment)),
+    ("topup.return.resolve.v1", Reader::Command(returns::resolve_return)),
+    ("topup.payment.refund.v1", Reader::Command(release::refund_payment)),
+    ("topup.payment.dismiss.v1", Reader::Command(release::dismiss_payment)),
+    ("topup.account.close.v1", Reader::Command(release::close_account)),
+    ("topup.account.reopen.v1", Reader::Command(release::reopen_account)),
+    ("topup.command.cancel.v1", Reader::Command(release::cancel_command)),
 ];
 
 /// Decodes a record.
@@ -112,17 +120,18 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
     let fail = |record: RecordId, code, detail: String| {
         Err(DecodeFailure { code, detail, record: Some(record) })
     };
-    let Some(route) = ROUTES.iter().find(|route| route.name == envelope.kind) else {
+    let Some((name, reader)) = ROUTES.iter().find(|(name, _)| *name == envelope.kind) else {
         let detail = "type: expected a record type of the contract, in this exact case";
         return fail(record, DecodeCode::UnknownType, detail.to_owned());
     };
-    if route.topic != raw.topic {
-        let detail = format!("type: {} is not read from this topic", route.name);
+    if reader.topic() != raw.topic {
+        let detail = format!("type: {name} is not read from this topic");
         return fail(record, DecodeCode::WrongTopic, detail);
     }
-    let mut fields = Fields::new(route.name);
+    let mut fields = Fields::new(name);
     // An absent object lacks every field; to read it as `null` says so.
-    let input = (route.read)(envelope.data.as_deref().unwrap_or("null"), &mut fields);
+    let data = envelope.data.as_deref().unwrap_or("null");
+    let input = fields.data(data, |fields| reader.read(fields));
     if envelope.time.is_none() {
         fields.note(DecodeCode::DateInvalid, || {
             "time: expected RFC 3339 with a zone, year 2000 to 2100".to_owned()
@@ -132,7 +141,7 @@ pub fn decode(raw: &RawRecord<'_>) -> Result<Message, DecodeFailure> {
         && partition_key(input).is_some_and(|expected| !is_key(key, expected))
     {
         fields.note(DecodeCode::KeyMismatch, || {
-            format!("key: expected data.{}", key_field(route.topic))
+            format!("key: expected data.{}", key_field(raw.topic))
         });
     }
     let content_hash = match fields.finish() {

@@ -164,7 +164,7 @@ fn binary_mode(raw: &RawRecord<'_>) -> bool {
     let structured = raw.header_text("content-type").is_some_and(|content_type| {
         media_type(content_type).eq_ignore_ascii_case("application/cloudevents+json")
     });
-    !structured && raw.headers.iter().any(|(name, _)| *name == "ce_specversion")
+    !structured && raw.headers.iter().any(|header| header.name == "ce_specversion")
 }
 
 fn body_attributes<'a>(body: &Body<'a>) -> Attributes<'a> {
@@ -186,14 +186,14 @@ fn body_attributes<'a>(body: &Body<'a>) -> Attributes<'a> {
 fn header_attributes<'a>(raw: &RawRecord<'a>) -> Attributes<'a> {
     // Kafka allows a header twice, `CloudEvents` does not: which one is meant cannot be known.
     let text = |name: &str| {
-        let mut found = raw.headers.iter().filter(|(header, _)| *header == name);
+        let mut found = raw.headers.iter().filter(|header| header.name == name);
         match (found.next(), found.next()) {
             (None, _) => Attribute::Absent,
-            (Some((_, Some(value))), None) => match std::str::from_utf8(value) {
-                Ok(text) => Attribute::Text(Cow::Borrowed(text)),
-                Err(_) => Attribute::Malformed,
+            (Some(header), None) => match header.value.as_deref().map(std::str::from_utf8) {
+                Some(Ok(text)) => Attribute::Text(Cow::Borrowed(text)),
+                Some(Err(_)) | None => Attribute::Malformed,
             },
-            (Some(_), _) => Attribute::Malformed,
+            (Some(_), Some(_)) => Attribute::Malformed,
         }
     };
     Attributes {
@@ -215,7 +215,6 @@ fn early_record_id(raw: &RawRecord<'_>) -> Option<RecordId> {
 }
 
 /// The id of an envelope that is wrong elsewhere, if there is exactly one.
-#[must_use]
 pub fn own_id(value: &[u8]) -> Option<MessageId> {
     #[derive(Deserialize)]
     struct OnlyId {

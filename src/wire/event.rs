@@ -1,533 +1,368 @@
 //! Facts on their way out (contract §2.4): one line of structured `CloudEvents` JSON each.
-//!
-//! Written by hand: a payment makes four events, and there is nothing here that could fail.
+
+use std::io::{Result as Written, Write};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
-use crate::domain::event::{BalanceCause, DriftSubject, Event, Fact, PartFact, SuggestedInvoice};
-use crate::domain::ids::PaymentId;
+use crate::domain::event::{
+    BalanceCause, ByHand, DriftSubject, Event, Fact, PartFact, SuggestedInvoice,
+};
+use crate::domain::ids::{
+    AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId, SuggestionId,
+};
 use crate::domain::money::Money;
-
-mod steps_back;
+use crate::domain::reversal::ReversalKind;
+use crate::domain::threshold::Direction;
 
 /// An account event takes about 550 bytes.
 const EVENT_BYTES_USUAL: usize = 640;
+
+#[derive(serde::Serialize)]
+struct Envelope<'a> {
+    specversion: &'static str,
+    id: String,
+    source: &'a str,
+    r#type: &'static str,
+    subject: &'a str,
+    time: String,
+    datacontenttype: &'static str,
+    sequence: String,
+    causationid: &'a str,
+    causationsource: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
+    data: Object<'a, Event>,
+}
 
 /// Encodes an event; `source` is the name under which this system publishes.
 ///
 /// The id is the key's kind, the key and the sequence, so that the same event has the same id
 /// however often it is written and sent. The line has no raw line break.
-#[must_use]
 pub fn encode_event(event: &Event, source: &str) -> String {
     let cause = event.cause.as_ref();
-    let key = event.key.as_str();
-    let sequence = event.sequence.to_string();
-    let mut out = String::with_capacity(EVENT_BYTES_USUAL);
-    let mut object = Object::open(&mut out);
-    object.text("specversion", "1.0");
-    object.text("id", &event.key.event_id(event.sequence));
-    object.text("source", source);
-    object.text("type", event.fact.event_type());
-    object.text("subject", key);
-    object.text("time", &cause.as_of.to_rfc3339_opts(SecondsFormat::Millis, true));
-    object.text("datacontenttype", "application/json");
-    object.text("sequence", &sequence);
-    object.text("causationid", cause.record.id.as_str());
-    object.text("causationsource", cause.record.source.as_str());
-    object.maybe_text("traceparent", cause.traceparent.as_deref());
-    object.object("data", |data| {
-        data.bare("sequence", &sequence);
-        if let Fact::CommandRejected { .. } | Fact::CommandPendingProof { .. } = event.fact {
-            data.text("command_id", cause.record.id.as_str());
-        }
-        write_fact(&event.fact, data);
-    });
-    object.close();
-    out
-}
-
-fn write_fact(fact: &Fact, data: &mut Object<'_>) {
-    match fact {
-        Fact::AccountUpserted { account_id, name } => {
-            data.text("account_id", account_id.as_str());
-            data.text("name", name);
-        }
-        Fact::InvoiceCreated { .. }
-        | Fact::InvoiceSent { .. }
-        | Fact::InvoiceProvisioned { .. }
-        | Fact::InvoiceVoided { .. }
-        | Fact::VoidCandidateFlagged { .. }
-        | Fact::VoidCandidateCleared { .. } => write_invoice_fact(fact, data),
-        Fact::PaymentRecorded { .. }
-        | Fact::PaymentAllocated { .. }
-        | Fact::PaymentParked { .. } => write_payment_fact(fact, data),
-        Fact::PaymentDeallocated { .. }
-        | Fact::PaymentDueRestored { .. }
-        | Fact::PaymentRemoved { .. }
-        | Fact::ByHand(_)
-        | Fact::PaymentReturned { .. }
-        | Fact::PaymentReturnUndone { .. }
-        | Fact::ReturnEnded { .. } => steps_back::write_step_back(fact, data),
-        Fact::PaymentSplit { payment_id, account_id, amount, unallocated, parts, reason }
-        | Fact::PaymentSplitUndone { payment_id, account_id, amount, unallocated, parts, reason } =>
-        {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.money("amount", *amount);
-            data.amount("unallocated", *unallocated);
-            data.parts(parts);
-            data.maybe_text("reason", reason.as_deref());
-        }
-        Fact::CommandPendingProof {
-            command_type,
-            account_id,
-            payment_id,
-            needs_usage_through,
-            usage_complete_through,
-        } => {
-            data.text("command_type", command_type);
-            data.text("account_id", account_id.as_str());
-            data.text("payment_id", payment_id.as_str());
-            data.instant("needs_usage_through", *needs_usage_through);
-            if let Some(known) = usage_complete_through {
-                data.instant("usage_complete_through", *known);
-            }
-        }
-        Fact::BalanceChanged { .. }
-        | Fact::BalanceOverdrawn { .. }
-        | Fact::BalanceThreshold { .. }
-        | Fact::HoldExpired { .. } => write_balance_fact(fact, data),
-        Fact::CommandRejected { command_type, account_id, code, message } => {
-            data.text("command_type", command_type);
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.text("code", code);
-            data.text("message", message);
-        }
-        Fact::DriftFound { drift, difference, detail } => {
-            write_drift(drift, data);
-            if let Some(difference) = difference {
-                data.amount("difference", *difference);
-            }
-            data.text("detail", detail);
-        }
-        Fact::DriftCleared { drift } => write_drift(drift, data),
-    }
-}
-
-fn write_drift(drift: &DriftSubject, data: &mut Object<'_>) {
-    data.text("kind", &drift.kind);
-    data.text("of", &drift.of);
-    data.text("subject", &drift.subject);
-    data.text("currency", &drift.currency);
-}
-
-fn write_balance_fact(fact: &Fact, data: &mut Object<'_>) {
-    match fact {
-        Fact::BalanceChanged { account_id, delta, balance, cause } => {
-            data.text("account_id", account_id.as_str());
-            data.amount("delta", *delta);
-            data.amount("balance", *balance);
-            data.currency(*balance);
-            match cause {
-                BalanceCause::Allocation(id) => data.text("allocation_id", &id.0.to_string()),
-                BalanceCause::Reversal(id, kind) => {
-                    data.text("allocation_id", &id.0.to_string());
-                    data.text("cause", kind.word());
-                }
-                BalanceCause::Usage { charges, refunds } => {
-                    data.bare("charges", &charges.to_string());
-                    data.bare("refunds", &refunds.to_string());
-                }
-            }
-        }
-        Fact::BalanceOverdrawn { account_id, balance, credit_limit, exceeded_by } => {
-            data.text("account_id", account_id.as_str());
-            data.amount("balance", *balance);
-            data.amount("credit_limit", *credit_limit);
-            data.amount("exceeded_by", *exceeded_by);
-            data.currency(*balance);
-        }
-        Fact::BalanceThreshold { account_id, level, balance, direction } => {
-            data.text("account_id", account_id.as_str());
-            data.text("direction", direction.word());
-            data.amount("level", *level);
-            data.amount("balance", *balance);
-            data.currency(*balance);
-        }
-        Fact::HoldExpired { account_id, hold_id, amount } => {
-            data.text("account_id", account_id.as_str());
-            data.text("hold_id", hold_id.as_str());
-            data.amount("amount", *amount);
-            data.currency(*amount);
-        }
-        Fact::AccountUpserted { .. }
-        | Fact::InvoiceCreated { .. }
-        | Fact::InvoiceSent { .. }
-        | Fact::InvoiceProvisioned { .. }
-        | Fact::InvoiceVoided { .. }
-        | Fact::VoidCandidateFlagged { .. }
-        | Fact::VoidCandidateCleared { .. }
-        | Fact::PaymentRecorded { .. }
-        | Fact::PaymentAllocated { .. }
-        | Fact::PaymentParked { .. }
-        | Fact::PaymentDeallocated { .. }
-        | Fact::PaymentDueRestored { .. }
-        | Fact::PaymentRemoved { .. }
-        | Fact::ByHand(_)
-        | Fact::PaymentReturned { .. }
-        | Fact::PaymentReturnUndone { .. }
-        | Fact::PaymentSplit { .. }
-        | Fact::PaymentSplitUndone { .. }
-        | Fact::ReturnEnded { .. }
-        | Fact::CommandPendingProof { .. }
-        | Fact::CommandRejected { .. }
-        | Fact::DriftFound { .. }
-        | Fact::DriftCleared { .. } => {}
-    }
-}
-
-fn write_invoice_fact(fact: &Fact, data: &mut Object<'_>) {
-    match fact {
-        Fact::InvoiceCreated {
-            invoice_id,
-            account_id,
-            name,
-            amount,
-            due_date,
-            payment_reference,
-        } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.text("name", name);
-            data.money("amount", *amount);
-            data.maybe_date("due_date", *due_date);
-            data.text("payment_reference", payment_reference);
-        }
-        Fact::InvoiceSent { .. } => write_sent_fact(fact, data),
-        Fact::InvoiceProvisioned { invoice_id, account_id, amount } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.money("amount", *amount);
-        }
-        Fact::InvoiceVoided { invoice_id, account_id, amount, reason } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.money("amount", *amount);
-            data.maybe_text("reason", reason.as_deref());
-        }
-        Fact::VoidCandidateFlagged { .. } => write_flagged(fact, data),
-        Fact::VoidCandidateCleared { invoice_id, account_id, reason } => {
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.text("reason", reason);
-        }
-        Fact::AccountUpserted { .. }
-        | Fact::PaymentRecorded { .. }
-        | Fact::PaymentAllocated { .. }
-        | Fact::PaymentParked { .. }
-        | Fact::BalanceChanged { .. }
-        | Fact::BalanceOverdrawn { .. }
-        | Fact::BalanceThreshold { .. }
-        | Fact::HoldExpired { .. }
-        | Fact::PaymentDeallocated { .. }
-        | Fact::PaymentDueRestored { .. }
-        | Fact::PaymentRemoved { .. }
-        | Fact::ByHand(_)
-        | Fact::PaymentReturned { .. }
-        | Fact::PaymentReturnUndone { .. }
-        | Fact::PaymentSplit { .. }
-        | Fact::PaymentSplitUndone { .. }
-        | Fact::ReturnEnded { .. }
-        | Fact::CommandPendingProof { .. }
-        | Fact::CommandRejected { .. }
-        | Fact::DriftFound { .. }
-        | Fact::DriftCleared { .. } => {}
-    }
-}
-
-fn write_flagged(fact: &Fact, data: &mut Object<'_>) {
-    let Fact::VoidCandidateFlagged {
-        invoice_id,
-        account_id,
-        amount_due,
-        due_date,
-        stale_since,
-        stale_after_days,
-    } = fact
-    else {
-        return;
+    let envelope = Envelope {
+        specversion: "1.0",
+        id: event.key.event_id(event.sequence),
+        source,
+        r#type: event.fact.event_type(),
+        subject: event.key.as_str(),
+        time: millis(cause.as_of),
+        datacontenttype: "application/json",
+        sequence: event.sequence.to_string(),
+        causationid: cause.record.id.as_str(),
+        causationsource: cause.record.source.as_str(),
+        traceparent: cause.traceparent.as_deref(),
+        data: Object(event),
     };
-    data.text("invoice_id", invoice_id.as_str());
-    data.text("account_id", account_id.as_str());
-    data.money("amount_due", *amount_due);
-    data.maybe_date("due_date", *due_date);
-    data.instant("stale_since", *stale_since);
-    data.bare("stale_after_days", &stale_after_days.to_string());
+    line_of(&envelope)
 }
 
-fn write_payment_fact(fact: &Fact, data: &mut Object<'_>) {
-    match fact {
-        Fact::PaymentRecorded {
-            payment_id,
-            account_id,
-            amount,
-            received_on,
-            origin,
-            split_from,
-        } => {
-            data.text("payment_id", payment_id.as_str());
-            data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-            data.money("amount", *amount);
-            data.maybe_date("received_on", Some(*received_on));
-            data.text("origin", origin);
-            data.maybe_text("split_from", split_from.as_ref().map(|id| id.as_str()));
+/// JSON on one line. Texts, numbers and lists always have a form, and memory takes all of it.
+fn line_of(value: &impl Serialize) -> String {
+    let mut line = Vec::with_capacity(EVENT_BYTES_USUAL);
+    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut line, OneLine));
+    debug_assert!(written.is_ok(), "{written:?}");
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Escapes what JSON demands, and what some readers of lines take for a line break (U+0085,
+/// U+2028, U+2029).
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, text: &str) -> Written<()> {
+        let breaks = |c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}');
+        let mut rest = text;
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| breaks(*c)) {
+            let (before, after) = rest.split_at(at);
+            write!(out, "{before}\\u{:04x}", u32::from(found))?;
+            rest = after.get(found.len_utf8()..).unwrap_or_default();
         }
-        Fact::PaymentAllocated {
-            payment_id,
-            invoice_id,
-            account_id,
-            allocation_id,
-            amount,
-            rule,
-            invoice_amount_due,
-            payment_unallocated,
-        } => {
-            data.text("payment_id", payment_id.as_str());
-            data.text("invoice_id", invoice_id.as_str());
-            data.text("account_id", account_id.as_str());
-            data.text("allocation_id", &allocation_id.0.to_string());
-            data.money("amount", *amount);
-            data.text("rule", rule);
-            data.amount("invoice_amount_due", *invoice_amount_due);
-            data.amount("payment_unallocated", *payment_unallocated);
+        out.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: Write + ?Sized>(&mut self, out: &mut W, c: CharEscape) -> Written<()> {
+        match c {
+            CharEscape::Backspace => out.write_all(b"\\u0008"),
+            CharEscape::FormFeed => out.write_all(b"\\u000c"),
+            other => CompactFormatter.write_char_escape(out, other),
         }
-        Fact::PaymentParked { .. } => write_parked_fact(fact, data),
-        Fact::AccountUpserted { .. }
-        | Fact::InvoiceCreated { .. }
-        | Fact::InvoiceSent { .. }
-        | Fact::InvoiceProvisioned { .. }
-        | Fact::InvoiceVoided { .. }
-        | Fact::VoidCandidateFlagged { .. }
-        | Fact::VoidCandidateCleared { .. }
-        | Fact::BalanceChanged { .. }
-        | Fact::BalanceOverdrawn { .. }
-        | Fact::BalanceThreshold { .. }
-        | Fact::HoldExpired { .. }
-        | Fact::PaymentDeallocated { .. }
-        | Fact::PaymentDueRestored { .. }
-        | Fact::PaymentRemoved { .. }
-        | Fact::ByHand(_)
-        | Fact::PaymentReturned { .. }
-        | Fact::PaymentReturnUndone { .. }
-        | Fact::PaymentSplit { .. }
-        | Fact::PaymentSplitUndone { .. }
-        | Fact::ReturnEnded { .. }
-        | Fact::CommandPendingProof { .. }
-        | Fact::CommandRejected { .. }
-        | Fact::DriftFound { .. }
-        | Fact::DriftCleared { .. } => {}
     }
 }
 
-fn write_sent_fact(fact: &Fact, data: &mut Object<'_>) {
-    let Fact::InvoiceSent {
-        invoice_id,
-        account_id,
-        amount_due,
-        due_date,
-        payment_reference,
-        payment_qr,
-    } = fact
-    else {
-        return;
+fn millis(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// What is a JSON object.
+trait Fields {
+    fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error>;
+}
+
+struct Object<'a, T>(&'a T);
+
+impl<T: Fields> Serialize for Object<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut data = serializer.serialize_map(None)?;
+        self.0.put(&mut data)?;
+        data.end()
+    }
+}
+
+/// How a value is written under a name; what there is not leaves its name out.
+trait Value {
+    fn put<M: SerializeMap>(&self, name: &'static str, data: &mut M) -> Result<(), M::Error>;
+}
+
+macro_rules! values {
+    ($($kind:ty: $value:ident => $form:expr;)*) => {
+        $(impl Value for $kind {
+            fn put<M: SerializeMap>(
+                &self,
+                name: &'static str,
+                data: &mut M,
+            ) -> Result<(), M::Error> {
+                let $value = self;
+                data.serialize_entry(name, &$form)
+            }
+        })*
     };
-    data.text("invoice_id", invoice_id.as_str());
-    data.text("account_id", account_id.as_str());
-    data.money("amount_due", *amount_due);
-    data.maybe_date("due_date", *due_date);
-    data.text("payment_reference", payment_reference);
-    if let Some((kind, text)) = payment_qr {
-        data.object("payment_qr", |code| {
-            code.text("kind", kind);
-            code.text("text", text);
-        });
+}
+
+values! {
+    &str: text => text;
+    String: text => text;
+    u16: number => number;
+    u32: number => number;
+    i64: number => number;
+    AccountId: id => id.as_str();
+    BankAccountId: id => id.as_str();
+    HoldId: id => id.as_str();
+    InvoiceId: id => id.as_str();
+    PaymentId: id => id.as_str();
+    SuggestionId: id => id.as_str();
+    AllocationId: id => id.0.to_string();
+    Money: amount => amount.number();
+    NaiveDate: date => date.to_string();
+    DateTime<Utc>: at => millis(*at);
+    ReversalKind: kind => kind.word();
+    Direction: direction => direction.word();
+}
+
+impl<T: Value> Value for Option<T> {
+    fn put<M: SerializeMap>(&self, name: &'static str, data: &mut M) -> Result<(), M::Error> {
+        self.as_ref().map_or(Ok(()), |value| value.put(name, data))
     }
 }
 
-fn write_parked_fact(fact: &Fact, data: &mut Object<'_>) {
-    let Fact::PaymentParked { payment_id, account_id, unallocated, reason, suggestions } = fact
-    else {
-        return;
+impl<T: Fields> Value for Vec<T> {
+    fn put<M: SerializeMap>(&self, name: &'static str, data: &mut M) -> Result<(), M::Error> {
+        data.serialize_entry(name, &self.iter().map(Object).collect::<Vec<_>>())
+    }
+}
+
+/// The fields of each kind of a thing in the order of the contract, each under its own name, and
+/// `field: how` where it is written in another way than its type has. All fields of a kind stand
+/// here, so that none can be forgotten, and one match has all kinds.
+macro_rules! written {
+    ($of:ident, $thing:expr, $data:expr;
+     $($kind:ident { $($field:ident $(: $how:ident)?),* })* $(; $($other:tt)*)?) => {
+        match $thing {
+            $($of::$kind { $($field),* } => {
+                $(put_field!($data, $field $(, $how)?)?;)*
+                Ok(())
+            })*
+            $($($other)*)?
+        }
     };
-    data.text("payment_id", payment_id.as_str());
-    data.maybe_text("account_id", account_id.as_ref().map(|id| id.as_str()));
-    data.amount("unallocated", *unallocated);
-    data.currency(*unallocated);
-    data.text("reason", reason);
-    data.suggestions(suggestions);
 }
 
-/// A JSON object being written. Names are our own and need no escaping.
-struct Object<'a> {
-    out: &'a mut String,
-    empty: bool,
+macro_rules! put_field {
+    ($data:expr, $field:ident) => {
+        Value::put($field, stringify!($field), $data)
+    };
+    ($data:expr, $field:ident, $how:ident) => {
+        $how(stringify!($field), $field, $data)
+    };
 }
 
-impl<'a> Object<'a> {
-    fn open(out: &'a mut String) -> Self {
-        out.push('{');
-        Self { out, empty: true }
-    }
-
-    fn close(self) {
-        self.out.push('}');
-    }
-
-    fn name(&mut self, name: &'static str) {
-        if !self.empty {
-            self.out.push(',');
-        }
-        self.empty = false;
-        self.out.push('"');
-        self.out.push_str(name);
-        self.out.push_str("\":");
-    }
-
-    /// A value that is JSON already.
-    fn bare(&mut self, name: &'static str, json: &str) {
-        self.name(name);
-        self.out.push_str(json);
-    }
-
-    fn text(&mut self, name: &'static str, value: &str) {
-        self.name(name);
-        push_string(self.out, value);
-    }
-
-    fn maybe_text(&mut self, name: &'static str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(name, value);
-        }
-    }
-
-    fn maybe_date(&mut self, name: &'static str, value: Option<NaiveDate>) {
-        if let Some(date) = value {
-            self.text(name, &date.to_string());
-        }
-    }
-
-    fn instant(&mut self, name: &'static str, value: DateTime<Utc>) {
-        self.text(name, &value.to_rfc3339_opts(SecondsFormat::Millis, true));
-    }
-
-    fn amount(&mut self, name: &'static str, value: Money) {
-        self.text(name, &value.number());
-    }
-
-    /// An amount and the currency of the object.
-    fn money(&mut self, name: &'static str, value: Money) {
-        self.amount(name, value);
-        self.currency(value);
-    }
-
-    /// The currency of all amounts in this object.
-    fn currency(&mut self, value: Money) {
-        self.text("currency", value.currency().code());
-    }
-
-    fn object(&mut self, name: &'static str, write: impl FnOnce(&mut Object<'_>)) {
-        self.name(name);
-        let mut inner = Object::open(self.out);
-        write(&mut inner);
-        inner.close();
-    }
-
-    fn parts(&mut self, parts: &[PartFact]) {
-        self.name("parts");
-        self.out.push('[');
-        for (index, part) in parts.iter().enumerate() {
-            if index > 0 {
-                self.out.push(',');
+macro_rules! rows {
+    ($($kind:ident { $($field:ident $(: $how:ident)?),* })*) => {
+        $(impl Fields for $kind {
+            fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error> {
+                let Self { $($field),* } = self;
+                $(put_field!(data, $field $(, $how)?)?;)*
+                Ok(())
             }
-            let mut object = Object::open(self.out);
-            object.text("payment_id", part.payment_id.as_str());
-            object.text("account_id", part.account_id.as_str());
-            object.amount("amount", part.amount);
-            object.close();
-        }
-        self.out.push(']');
-    }
+        })*
+    };
+}
 
-    fn suggestions(&mut self, suggestions: &[SuggestedInvoice]) {
-        self.name("suggestions");
-        self.out.push('[');
-        for (index, suggestion) in suggestions.iter().enumerate() {
-            if index > 0 {
-                self.out.push(',');
-            }
-            let SuggestedInvoice { suggestion_id, invoice_id, account_id, amount_due, with } =
-                suggestion;
-            let mut object = Object::open(self.out);
-            object.maybe_text("suggestion_id", suggestion_id.as_ref().map(|id| id.as_str()));
-            object.text("invoice_id", invoice_id.as_str());
-            object.text("account_id", account_id.as_str());
-            object.amount("amount_due", *amount_due);
-            object.currency(*amount_due);
-            if !with.is_empty() {
-                object.payments(with);
-            }
-            object.close();
+impl Fields for Event {
+    fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error> {
+        self.sequence.put("sequence", data)?;
+        if let Fact::CommandRejected { .. } | Fact::CommandPendingProof { .. } = self.fact {
+            self.cause.record.id.as_str().put("command_id", data)?;
         }
-        self.out.push(']');
-    }
-
-    fn payments(&mut self, payments: &[(PaymentId, Money)]) {
-        self.name("with_payments");
-        self.out.push('[');
-        for (index, (payment_id, amount)) in payments.iter().enumerate() {
-            if index > 0 {
-                self.out.push(',');
-            }
-            let mut object = Object::open(self.out);
-            object.text("payment_id", payment_id.as_str());
-            object.amount("amount", *amount);
-            object.close();
-        }
-        self.out.push(']');
+        self.fact.put(data)
     }
 }
 
-/// A JSON string. Escaped is what JSON demands and what some readers of lines take for a line
-/// break (U+0085, U+2028, U+2029).
-fn push_string(out: &mut String, text: &str) {
-    const HEX: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    out.push('"');
-    if text.bytes().all(plain) {
-        out.push_str(text);
-        out.push('"');
-        return;
-    }
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => {
-                out.push_str("\\u");
-                let code = u32::from(character);
-                for shift in [12, 8, 4, 0] {
-                    let digit = HEX.get(((code >> shift) & 0xf) as usize);
-                    out.push(digit.copied().unwrap_or('0'));
-                }
+impl Fields for Fact {
+    fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error> {
+        written! { Fact, self, data;
+            AccountUpserted { account_id, name }
+            InvoiceCreated {
+                invoice_id, account_id, name, amount: money, due_date, payment_reference
             }
-            other => out.push(other),
+            InvoiceSent {
+                invoice_id, account_id, amount_due: money, due_date, payment_reference,
+                payment_qr: qr
+            }
+            InvoiceProvisioned { invoice_id, account_id, amount: money }
+            InvoiceVoided { invoice_id, account_id, amount: money, reason }
+            VoidCandidateFlagged {
+                invoice_id, account_id, amount_due: money, due_date, stale_since, stale_after_days
+            }
+            VoidCandidateCleared { invoice_id, account_id, reason }
+            PaymentRecorded {
+                payment_id, account_id, amount: money, received_on, origin, split_from
+            }
+            PaymentAllocated {
+                payment_id, invoice_id, account_id, allocation_id, amount: money, rule,
+                invoice_amount_due, payment_unallocated
+            }
+            PaymentParked { payment_id, account_id, unallocated: money, reason, suggestions }
+            PaymentDeallocated {
+                payment_id, invoice_id, account_id, allocation_id, amount: money, reason,
+                invoice_amount_due, payment_unallocated
+            }
+            PaymentDueRestored { invoice_id, account_id, amount: money, amount_due, cause }
+            PaymentRemoved { payment_id, account_id, amount: money, reason }
+            PaymentReturned {
+                payment_id, account_id, amount: money, from_unallocated, from_unspent, clawed_back,
+                removed: positive, returned_total, reason
+            }
+            PaymentReturnUndone {
+                payment_id, account_id, amount: money, allocated_again, removed: positive,
+                returned_total
+            }
+            PaymentSplit { payment_id, account_id, amount: money, unallocated, parts, reason }
+            PaymentSplitUndone { payment_id, account_id, amount: money, unallocated, parts, reason }
+            ReturnEnded { account_id, bank_account, bank_key, amount: money, reason }
+            BalanceChanged { account_id, delta, balance: money, cause: balance_cause }
+            BalanceOverdrawn { account_id, balance, credit_limit, exceeded_by: money }
+            BalanceThreshold { account_id, direction, level, balance: money }
+            HoldExpired { account_id, hold_id, amount: money }
+            CommandPendingProof {
+                command_type, account_id, payment_id, needs_usage_through, usage_complete_through
+            }
+            CommandRejected { command_type, account_id, code, message }
+            DriftFound { drift: fields, difference, detail }
+            DriftCleared { drift: fields };
+            Fact::ByHand(said) => said.put(data),
         }
     }
-    out.push('"');
+}
+
+impl Fields for ByHand {
+    fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error> {
+        written! { ByHand, self, data;
+            AccountClosed { account_id, reason }
+            AccountReopened { account_id, reason }
+            PaymentRefunded { payment_id, account_id, amount: money, unallocated, reason }
+            PaymentDismissed { payment_id, amount: money, reason }
+            CommandCancelled { account_id, record: cancelled, reason }
+        }
+    }
+}
+
+rows! {
+    PartFact { payment_id, account_id, amount }
+    SuggestedInvoice { suggestion_id, invoice_id, account_id, amount_due: money, with: payments }
+    DriftSubject { kind, of, subject, currency }
+}
+
+/// An amount and the currency of all amounts in the object.
+fn money<M: SerializeMap>(name: &'static str, sum: &Money, data: &mut M) -> Result<(), M::Error> {
+    sum.put(name, data)?;
+    sum.code().put("currency", data)
+}
+
+/// Told only where there is some.
+fn positive<M: SerializeMap>(
+    name: &'static str,
+    sum: &Money,
+    data: &mut M,
+) -> Result<(), M::Error> {
+    if sum.is_positive() { sum.put(name, data) } else { Ok(()) }
+}
+
+fn fields<M: SerializeMap>(
+    _: &'static str,
+    within: &impl Fields,
+    data: &mut M,
+) -> Result<(), M::Error> {
+    within.put(data)
+}
+
+fn qr<M: SerializeMap>(
+    name: &'static str,
+    code: &Option<(&'static str, String)>,
+    data: &mut M,
+) -> Result<(), M::Error> {
+    code.as_ref().map_or(Ok(()), |code| data.serialize_entry(name, &Object(code)))
+}
+
+impl Fields for (&'static str, String) {
+    fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error> {
+        self.0.put("kind", data)?;
+        self.1.put("text", data)
+    }
+}
+
+fn payments<M: SerializeMap>(
+    _: &'static str,
+    with: &Vec<(PaymentId, Money)>,
+    data: &mut M,
+) -> Result<(), M::Error> {
+    if with.is_empty() { Ok(()) } else { with.put("with_payments", data) }
+}
+
+impl Fields for (PaymentId, Money) {
+    fn put<M: SerializeMap>(&self, data: &mut M) -> Result<(), M::Error> {
+        self.0.put("payment_id", data)?;
+        self.1.put("amount", data)
+    }
+}
+
+fn balance_cause<M: SerializeMap>(
+    name: &'static str,
+    cause: &BalanceCause,
+    data: &mut M,
+) -> Result<(), M::Error> {
+    match cause {
+        BalanceCause::Allocation(id) => id.put("allocation_id", data),
+        BalanceCause::Reversal(id, kind) => {
+            id.put("allocation_id", data)?;
+            kind.put(name, data)
+        }
+        BalanceCause::Usage { charges, refunds } => {
+            charges.put("charges", data)?;
+            refunds.put("refunds", data)
+        }
+    }
+}
+
+fn cancelled<M: SerializeMap>(
+    _: &'static str,
+    record: &RecordId,
+    data: &mut M,
+) -> Result<(), M::Error> {
+    record.id.as_str().put("cancelled_id", data)?;
+    record.source.as_str().put("cancelled_source", data)
 }
 
 #[cfg(test)]

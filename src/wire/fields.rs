@@ -1,8 +1,10 @@
-//! Reads the fields of one `data` object: checks each, notes the worst fault, and writes what it
-//! accepts into the canonical form, so that no field can be read and left out of the hash.
+//! Reads the fields of one `data` object by name: checks each, notes the worst fault, and writes
+//! what it accepts into the canonical form, so that no field can be read and left out of the hash.
+//! What nobody has read at the end is refused.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem::replace;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,7 +14,7 @@ use serde_json::value::RawValue;
 use super::canonical::Canonical;
 use super::code::DecodeCode;
 use super::kept;
-use super::strict::{MapOnly, Text, null_in, string_of};
+use super::strict::{Pair, Pairs, null_in, string_of};
 use super::values::{account_number, calendar_date, instant_of, is_label, masked_number, shortest};
 use crate::domain::ids::MalformedId;
 use crate::domain::input::ContentHash;
@@ -35,8 +37,9 @@ pub(super) struct Fault {
     pub detail: String,
 }
 
-/// The place of a field. The name is its path within `data` and its tag in the canonical form.
-/// The index of a list's item stands where the name has `[]`, else behind it.
+/// The place of a field. The name is its path within `data` and its tag in the canonical form; the
+/// object at hand has it under the last word. The index of a list's item stands where the name has
+/// `[]`, else behind it.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     name: &'static str,
@@ -78,15 +81,24 @@ pub(super) enum Zero {
 /// The reader of one `data` object.
 ///
 /// Each method returns `None` for what is absent or faulty, so that every field is looked at
-/// before the reason is chosen. A required field that is absent is a fault.
-pub(super) struct Fields {
+/// before the reason is chosen. A required field that is absent is a fault. Readers must come to
+/// each name that they know, whatever the others hold: what is left unread is refused as unknown.
+pub(super) struct Fields<'a> {
     canonical: Canonical,
     fault: Option<Fault>,
+    /// The JSON that is read, and the first byte behind which its structure is wrong.
+    text: &'a str,
+    wrong: Option<usize>,
+    /// What is not read yet of the object at hand.
+    left: Vec<Pair<'a>>,
+    /// The item at hand of the outermost list.
+    item: Option<usize>,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     pub fn new(kind: &'static str) -> Self {
-        Self { canonical: Canonical::new(kind), fault: None }
+        let canonical = Canonical::new(kind);
+        Self { canonical, fault: None, text: "", wrong: None, left: Vec::new(), item: None }
     }
 
     /// The hash of what was read, or the fault of highest precedence (the earliest of those).
@@ -98,6 +110,7 @@ impl Fields {
     }
 
     pub fn refuse(&mut self, code: DecodeCode, at: At, expected: &str) {
+        let at = At { index: at.index.or(self.item), ..at };
         self.note(code, || format!("{at}: expected {expected}"));
     }
 
@@ -107,95 +120,215 @@ impl Fields {
         }
     }
 
-    /// The strict structure: an object with no unknown field and no field of another JSON type.
-    pub fn object<'a, T: Deserialize<'a>>(&mut self, data: &'a str) -> Option<T> {
-        if !data.trim_ascii_start().starts_with('{') {
-            self.note(DecodeCode::DataInvalid, || "data: expected an object".to_owned());
-            return None;
-        }
-        if let Some(name) = null_in(data) {
+    /// Reads the record's data: an object without null.
+    pub fn data<T>(
+        &mut self,
+        data: &'a str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(name) = Some(data).filter(|data| is_object(data)).and_then(null_in) {
             // What is not known is left out: null is another JSON type than any field's.
             self.note(DecodeCode::DataInvalid, || {
                 format!("data{name}: expected a value, not null; leave the field out instead")
             });
             return None;
         }
-        match serde_json::from_str::<MapOnly<T>>(data) {
-            Ok(MapOnly(fields)) => Some(fields),
-            Err(error) => {
-                // Serde's own message quotes the record, which may name people and accounts.
-                self.note(DecodeCode::DataInvalid, || {
-                    format!(
-                        "data: an unknown field, or another JSON type than expected, at line {} \
-                         column {} of data",
-                        error.line(),
-                        error.column()
-                    )
-                });
-                None
-            }
-        }
+        self.document(data, read)
     }
 
-    fn present<T>(&mut self, at: At, value: Option<T>) -> Option<T> {
-        if value.is_none() && at.required {
-            self.refuse(DecodeCode::DataInvalid, at, "a value, the field is required");
+    /// Reads `text`, which must be an object with no unknown field and no field of another JSON
+    /// type: where its structure is wrong, nothing else is said of it.
+    pub fn document<T>(
+        &mut self,
+        text: &'a str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if !is_object(text) {
+            self.note(DecodeCode::DataInvalid, || "data: expected an object".to_owned());
+            return None;
+        }
+        let outer = (replace(&mut self.text, text), self.wrong.take(), self.fault.take());
+        let value = self.within(text, read).flatten();
+        let (wrong, fault) = (self.wrong, self.fault.take());
+        (self.text, self.wrong, self.fault) = outer;
+        if let Some(place) = wrong {
+            // Serde's own message quotes the record, which may name people and accounts.
+            let before = text.get(..place).unwrap_or(text);
+            let line = before.matches('\n').count().saturating_add(1);
+            let column = before.rsplit('\n').next().map_or(0, str::len);
+            self.note(DecodeCode::DataInvalid, || {
+                format!(
+                    "data: an unknown field, or another JSON type than expected, at line {line} \
+                     column {column} of data"
+                )
+            });
+            return None;
+        }
+        if let Some(Fault { code, detail }) = fault {
+            self.note(code, || detail);
         }
         value
+    }
+
+    /// Reads the fields of one object, all of which must be known.
+    fn within<T>(&mut self, object: &'a str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let Pairs(pairs) = self.parsed(object)?;
+        let outer = replace(&mut self.left, pairs);
+        let value = read(self);
+        for unknown in replace(&mut self.left, outer) {
+            if unknown.name.is_some() {
+                let before = self.text.get(..self.place_of(unknown.value)).unwrap_or_default();
+                self.wrong_at(before.rfind(':').unwrap_or_default());
+            } else {
+                self.parsed::<String>(unknown.key);
+            }
+        }
+        Some(value)
+    }
+
+    /// Reads an object within the one at hand, if it is there.
+    pub fn object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        let object = self.raw(maybe(name))?;
+        self.within(object, read)
+    }
+
+    /// Reads each object of a list.
+    pub fn each<T>(
+        &mut self,
+        objects: Vec<&'a RawValue>,
+        mut read: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Vec<T> {
+        let outer = self.item;
+        let mut items = Vec::with_capacity(objects.len());
+        for (index, object) in objects.into_iter().enumerate() {
+            self.item = outer.or(Some(index));
+            items.extend(self.within(object.get(), &mut read).flatten());
+        }
+        self.item = outer;
+        items
+    }
+
+    /// Reads JSON as another type than text; where it is of another, that is noted.
+    fn parsed<T: Deserialize<'a>>(&mut self, json: &'a str) -> Option<T> {
+        let read = serde_json::from_str(json);
+        read.map_err(|error| self.wrong_at(self.place_of(json).saturating_add(error.column()))).ok()
+    }
+
+    /// Where a part of the text stands in it.
+    fn place_of(&self, part: &str) -> usize {
+        part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr())
+    }
+
+    fn wrong_at(&mut self, place: usize) {
+        self.wrong = Some(self.wrong.map_or(place, |first| first.min(place)));
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|pair| pair.name.as_deref() == Some(name))
+    }
+
+    /// The field as it stands, which nobody reads again.
+    fn raw(&mut self, at: At) -> Option<&'a str> {
+        let name = at.name.rsplit_once('.').map_or(at.name, |(_, last)| last);
+        let place = self.left.iter().position(|pair| pair.name.as_deref() == Some(name));
+        if place.is_none() && at.required {
+            self.refuse(DecodeCode::DataInvalid, at, "a value, the field is required");
+        }
+        Some(self.left.swap_remove(place?).value)
+    }
+
+    fn string(&mut self, json: &'a str) -> Option<Cow<'a, str>> {
+        string_of(json).or_else(|| self.parsed::<String>(json).map(Cow::Owned))
+    }
+
+    pub fn text(&mut self, at: At) -> Option<Cow<'a, str>> {
+        let json = self.raw(at)?;
+        self.string(json)
+    }
+
+    /// What a list holds, whatever that is.
+    pub fn list(&mut self, at: At) -> Option<Vec<&'a RawValue>> {
+        let json = self.raw(at)?;
+        self.parsed(json)
+    }
+
+    fn texts(&mut self, at: At) -> Option<Vec<Cow<'a, str>>> {
+        let list = self.list(at)?;
+        Some(list.into_iter().filter_map(|json| self.string(json.get())).collect())
+    }
+
+    /// What an object has by currency, sorted by it: the order of an object's keys means nothing.
+    pub fn by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
+        let json = self.raw(at)?;
+        let Pairs(pairs) = self.parsed(json)?;
+        let mut named = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            named.extend(self.string(pair.key).map(|name| (name, pair.value)));
+        }
+        named.sort();
+        Some(named)
+    }
+
+    /// The same, where each has a list.
+    pub fn lists_by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, Vec<&'a RawValue>)>> {
+        let named = self.by_currency(at)?;
+        Some(
+            named.into_iter().filter_map(|(name, list)| Some((name, self.parsed(list)?))).collect(),
+        )
     }
 
     /// Accepts `text` if `good`, and writes it into the canonical form as it stands.
     fn accept(
         &mut self,
         at: At,
-        text: Option<Text<'_>>,
         good: impl FnOnce(&str) -> bool,
-        fault: (DecodeCode, &str),
+        expected: &str,
     ) -> Option<String> {
-        let text = self.present(at, text)?.0;
+        let text = self.text(at)?;
         if !good(&text) {
-            self.refuse(fault.0, at, fault.1);
+            self.refuse(DecodeCode::DataInvalid, at, expected);
             return None;
         }
-        self.canonical.put(at.name, text.as_bytes());
+        self.put(at, &text);
         Some(text.into_owned())
     }
 
-    pub fn id<T>(
-        &mut self,
-        at: At,
-        text: Option<Text<'_>>,
-        parse: fn(&str) -> Result<T, MalformedId>,
-    ) -> Option<T> {
-        let text = self.present(at, text)?.0;
-        let Ok(id) = parse(&text) else {
-            self.refuse(DecodeCode::IdInvalid, at, "1 to 64 of A-Z a-z 0-9 . _ : -");
-            return None;
-        };
-        self.canonical.put(at.name, text.as_bytes());
-        Some(id)
+    pub fn id<T>(&mut self, at: At, parse: fn(&str) -> Result<T, MalformedId>) -> Option<T> {
+        self.id_of(at, parse, "1 to 64 of A-Z a-z 0-9 . _ : -")
     }
 
     /// An id that a rating or charging system gave: visible ASCII.
     pub fn producer_id<T>(
         &mut self,
         at: At,
-        text: Option<Text<'_>>,
         parse: fn(&str) -> Result<T, MalformedId>,
     ) -> Option<T> {
-        let text = self.present(at, text)?.0;
+        self.id_of(at, parse, "1 to 128 visible ASCII characters")
+    }
+
+    fn id_of<T>(
+        &mut self,
+        at: At,
+        parse: fn(&str) -> Result<T, MalformedId>,
+        expected: &str,
+    ) -> Option<T> {
+        let text = self.text(at)?;
         let Ok(id) = parse(&text) else {
-            self.refuse(DecodeCode::IdInvalid, at, "1 to 128 visible ASCII characters");
+            self.refuse(DecodeCode::IdInvalid, at, expected);
             return None;
         };
-        self.canonical.put(at.name, text.as_bytes());
+        self.put(at, &text);
         Some(id)
     }
 
     /// A name that a bank gave: one that is too long keeps its beginning, and the mark tells it
     /// from others. Fields of fixed width are filled up with blanks: they are no part of it.
-    pub fn bank_identifier(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
-        let text = self.present(at, text)?.0;
+    pub fn bank_identifier(&mut self, at: At) -> Option<String> {
+        let text = self.text(at)?;
         if text.is_empty() || text.chars().any(char::is_control) {
             self.refuse(DecodeCode::IdInvalid, at, "1 character or more, no control character");
             return None;
@@ -208,83 +341,69 @@ impl Fields {
         });
         let text =
             if short(&text) { text.into_owned() } else { kept::text(text, BANK_NAME_BYTES_KEPT) };
-        self.canonical.put(at.name, text.as_bytes());
+        self.put(at, &text);
         Some(name.unwrap_or(text))
     }
 
     /// The id that a bank gave to a transaction; a word for none is none.
-    pub fn bank_id(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
-        self.bank_identifier(at, text).filter(|id| !weak::is_no_id(id))
+    pub fn bank_id(&mut self, at: At) -> Option<String> {
+        self.bank_identifier(at).filter(|id| !weak::is_no_id(id))
     }
 
     /// What payers and other banks wrote where a name of theirs belongs: anything; an empty one
     /// says nothing.
-    pub fn fact_name(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
-        let said = text.filter(|text| !text.0.is_empty());
-        self.fact_text(at, said, BANK_IDENTIFIER_BYTES_MAX)
+    pub fn fact_name(&mut self, at: At) -> Option<String> {
+        let said = self.text(at).filter(|text| !text.is_empty());
+        self.fact(at, said, BANK_IDENTIFIER_BYTES_MAX)
     }
 
     /// Text that people read and that names something: never blank.
-    pub fn name(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
+    pub fn name(&mut self, at: At) -> Option<String> {
         let good = |text: &str| is_label(text) && !text.trim().is_empty();
-        let expected = "1 to 200 characters, none a control or direction character";
-        self.accept(at, text, good, (DecodeCode::DataInvalid, expected))
+        self.accept(at, good, "1 to 200 characters, none a control or direction character")
     }
 
     /// Text that people read: a reason, a remark.
-    pub fn label(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
-        let expected = "at most 200 characters, none a control or direction character";
-        self.accept(at, text, is_label, (DecodeCode::DataInvalid, expected))
+    pub fn label(&mut self, at: At) -> Option<String> {
+        self.accept(at, is_label, "at most 200 characters, none a control or direction character")
     }
 
     /// Text that is part of a fact: anything, within a length in bytes.
-    pub fn free_text(&mut self, at: At, text: Option<Text<'_>>, max: usize) -> Option<String> {
-        let text = self.present(at, text)?.0;
-        if text.len() > max {
-            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} bytes"));
-            return None;
-        }
-        self.canonical.put(at.name, text.as_bytes());
-        Some(text.into_owned())
+    pub fn free_text(&mut self, at: At, max: usize) -> Option<String> {
+        self.accept(at, |text| text.len() <= max, &format!("at most {max} bytes"))
     }
 
     /// The same, but what is longer is cut and marked: a fact is not refused for its length.
-    pub fn fact_text(&mut self, at: At, text: Option<Text<'_>>, max: usize) -> Option<String> {
-        let text = kept::text(self.present(at, text)?.0, max);
-        self.canonical.put(at.name, text.as_bytes());
+    pub fn fact_text(&mut self, at: At, max: usize) -> Option<String> {
+        let text = self.text(at);
+        self.fact(at, text, max)
+    }
+
+    fn fact(&mut self, at: At, text: Option<Cow<'_, str>>, max: usize) -> Option<String> {
+        let text = kept::text(text?, max);
+        self.put(at, &text);
         Some(text)
     }
 
     /// Lines of a fact, cut and marked beyond `max` lines and bytes.
-    pub fn fact_lines(
-        &mut self,
-        at: At,
-        lines: Option<Vec<Text<'_>>>,
-        max: (usize, usize),
-    ) -> Vec<String> {
-        let lines = lines.unwrap_or_default().into_iter().map(|line| line.0).collect();
-        let kept = kept::lines(lines, max.0, max.1);
+    pub fn fact_lines(&mut self, at: At, max: (usize, usize)) -> Vec<String> {
+        let kept = kept::lines(self.texts(at).unwrap_or_default(), max.0, max.1);
         for line in &kept {
-            self.canonical.put(at.name, line.as_bytes());
+            self.put(at, line);
         }
         kept
     }
 
     /// Account numbers as keys: letters and digits, upper case; each once.
-    pub fn account_numbers(
-        &mut self,
-        at: At,
-        list: Option<Vec<Text<'_>>>,
-        max: usize,
-    ) -> Option<Vec<String>> {
-        let list = self.present(at, list)?;
+    pub fn account_numbers(&mut self, at: At, max: usize) -> Option<Vec<String>> {
+        let list = self.texts(at)?;
         if list.len() > max {
-            self.note(DecodeCode::DataInvalid, || format!("{at}: expected at most {max} items"));
+            self.refuse(DecodeCode::DataInvalid, at, &format!("at most {max} items"));
             return None;
         }
         let mut numbers: Vec<String> = Vec::with_capacity(list.len());
         for (index, text) in list.iter().enumerate() {
-            match account_number(&text.0).or_else(|| masked_number(&text.0)) {
+            match account_number(text).or_else(|| masked_number(text)) {
                 Some(number) if numbers.contains(&number) => {}
                 Some(number) => numbers.push(number),
                 None => {
@@ -296,7 +415,7 @@ impl Fields {
         // The count tells an empty list ("none any more") from an absent one ("as it was").
         self.count_of(at, numbers.len());
         for number in &numbers {
-            self.canonical.put(at.name, number.as_bytes());
+            self.put(at, number);
         }
         Some(numbers)
     }
@@ -308,28 +427,23 @@ impl Fields {
 
     /// Writes the length of a list in front of its items.
     pub fn count_of(&mut self, at: At, count: usize) {
-        self.canonical.put(at.name, count.to_string().as_bytes());
+        self.put(at, &count.to_string());
     }
 
-    pub fn choice<T: Copy>(
-        &mut self,
-        at: At,
-        text: Option<Text<'_>>,
-        choices: &[(&str, T)],
-    ) -> Option<T> {
-        let text = self.present(at, text)?.0;
+    pub fn choice<T: Copy>(&mut self, at: At, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(at)?;
         let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) else {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             self.refuse(DecodeCode::DataInvalid, at, &names.join(" or "));
             return None;
         };
-        self.canonical.put(at.name, text.as_bytes());
+        self.put(at, &text);
         Some(*value)
     }
 
     /// A time zone of the IANA database.
-    pub fn time_zone(&mut self, at: At, text: Option<Text<'_>>) -> Option<String> {
-        let name = self.label(at, text)?;
+    pub fn time_zone(&mut self, at: At) -> Option<String> {
+        let name = self.label(at)?;
         if name.parse::<chrono_tz::Tz>().is_err() {
             self.refuse(DecodeCode::DataInvalid, at, "a time zone such as Asia/Singapore");
             return None;
@@ -338,38 +452,36 @@ impl Fields {
     }
 
     /// Absent is the same as false.
-    pub fn flag(&mut self, at: At, value: Option<bool>) -> bool {
-        let value = value.unwrap_or(false);
+    pub fn flag(&mut self, at: At) -> bool {
+        let value = self.raw(at).and_then(|json| self.parsed(json)).unwrap_or(false);
         if value {
-            self.canonical.put(at.name, b"true");
+            self.put(at, "true");
         }
         value
     }
 
     /// A whole number, written in digits only.
-    pub fn integer(
-        &mut self,
-        at: At,
-        raw: Option<&RawValue>,
-        range: RangeInclusive<u32>,
-    ) -> Option<u32> {
-        let raw = self.present(at, raw)?.get();
-        let digits = raw.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(value) = raw.parse().ok().filter(|value| digits && range.contains(value)) else {
-            self.note(DecodeCode::DataInvalid, || {
-                let (least, most) = (range.start(), range.end());
-                format!("{at}: expected a whole number from {least} to {most}")
-            });
+    pub fn integer(&mut self, at: At, range: RangeInclusive<u32>) -> Option<u32> {
+        let json = self.raw(at)?;
+        let digits = json.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(value) = json.parse().ok().filter(|value| digits && range.contains(value)) else {
+            let (least, most) = (range.start(), range.end());
+            let expected = format!("a whole number from {least} to {most}");
+            self.refuse(DecodeCode::DataInvalid, at, &expected);
             return None;
         };
-        self.canonical.put(at.name, raw.as_bytes());
+        self.put(at, json);
         Some(value)
     }
 
     /// A non-negative amount whose currency is not known here.
-    pub fn amount(&mut self, at: At, raw: Option<&RawValue>, zero: Zero) -> Option<Amount> {
-        let raw = self.present(at, raw)?;
-        let text = string_of(raw.get());
+    pub fn amount(&mut self, at: At, zero: Zero) -> Option<Amount> {
+        let json = self.raw(at)?;
+        self.amount_of(at, json, zero)
+    }
+
+    fn amount_of(&mut self, at: At, json: &str, zero: Zero) -> Option<Amount> {
+        let text = string_of(json);
         let amount = text.as_deref().and_then(|text| Amount::parse(text).ok());
         let (Some(text), Some(amount)) = (text, amount) else {
             self.refuse(DecodeCode::AmountInvalid, at, AMOUNT);
@@ -379,115 +491,100 @@ impl Fields {
             self.refuse(DecodeCode::AmountInvalid, at, "an amount greater than zero");
             return None;
         }
-        self.canonical.put(at.name, shortest(&text).as_bytes());
+        self.put(at, shortest(&text));
         Some(amount)
     }
 
     /// An amount with at most the currency's minor units. Without a currency (absent or unknown,
     /// which is a fault of its own) only the grammar is checked.
-    pub fn money(
+    pub fn money(&mut self, at: At, currency: Option<Currency>, zero: Zero) -> Option<Money> {
+        let json = self.raw(at)?;
+        self.money_of(at, json, currency, zero)
+    }
+
+    /// The same, of what was read from a list or by its currency.
+    pub fn money_of(
         &mut self,
         at: At,
-        raw: Option<&RawValue>,
+        json: &str,
         currency: Option<Currency>,
         zero: Zero,
     ) -> Option<Money> {
-        let amount = self.amount(at, raw, zero)?;
+        let amount = self.amount_of(at, json, zero)?;
         // Nothing is nothing, however many digits say so.
         match currency? {
             currency if amount.is_zero() => Some(Money::zero(currency)),
-            currency => self.in_currency(at, amount, currency),
+            currency => {
+                let money = amount.in_currency(currency);
+                money.map_err(|error| self.refuse_number(at, error, AMOUNT)).ok()
+            }
         }
     }
 
     /// An amount of usage: up to six decimals in any currency. Zero is a free or failed call.
-    pub fn usage_amount(
-        &mut self,
-        at: At,
-        raw: Option<&RawValue>,
-        currency: Option<Currency>,
-    ) -> Option<Money> {
-        let amount = self.amount(at, raw, Zero::Allowed)?;
+    pub fn usage_amount(&mut self, at: At, currency: Option<Currency>) -> Option<Money> {
+        let amount = self.amount(at, Zero::Allowed)?;
         Some(amount.with_all_decimals(currency?))
     }
 
     /// A balance as a bank states it: it may be negative, and larger than an amount.
-    pub fn bank_balance(
-        &mut self,
-        at: At,
-        raw: Option<&RawValue>,
-        currency: Option<Currency>,
-    ) -> Option<BankBalance> {
-        let raw = self.present(at, raw)?;
-        let text = string_of(raw.get()).unwrap_or_default();
-        match BankBalance::parse(&text, currency?) {
-            Ok(balance) => {
-                self.canonical.put(at.name, balance.number().as_bytes());
-                Some(balance)
+    pub fn bank_balance(&mut self, at: At, currency: Option<Currency>) -> Option<BankBalance> {
+        let text = string_of(self.raw(at)?).unwrap_or_default();
+        let balance = BankBalance::parse(&text, currency?);
+        let balance = balance.map_err(|error| self.refuse_number(at, error, BALANCE)).ok()?;
+        self.put(at, &balance.number());
+        Some(balance)
+    }
+
+    fn refuse_number(&mut self, at: At, error: MoneyError, expected: &str) {
+        match error {
+            MoneyError::ExcessDecimals => {
+                let expected = "no more decimals than the currency has";
+                self.refuse(DecodeCode::AmountScale, at, expected);
             }
-            Err(MoneyError::ExcessDecimals) => self.refuse_scale(at),
-            Err(
-                MoneyError::Malformed
-                | MoneyError::UnknownCurrency
-                | MoneyError::CurrencyMismatch
-                | MoneyError::Overflow,
-            ) => {
-                self.refuse(DecodeCode::AmountInvalid, at, BALANCE);
-                None
-            }
+            MoneyError::Malformed
+            | MoneyError::UnknownCurrency
+            | MoneyError::CurrencyMismatch
+            | MoneyError::Overflow => self.refuse(DecodeCode::AmountInvalid, at, expected),
         }
     }
 
-    fn refuse_scale<T>(&mut self, at: At) -> Option<T> {
-        let expected = "no more decimals than the currency has";
-        self.refuse(DecodeCode::AmountScale, at, expected);
-        None
+    pub fn currency(&mut self, at: At) -> Option<Currency> {
+        let text = self.text(at)?;
+        self.currency_of(at, &text)
     }
 
-    fn in_currency(&mut self, at: At, amount: Amount, currency: Currency) -> Option<Money> {
-        match amount.in_currency(currency) {
-            Ok(money) => Some(money),
-            Err(MoneyError::ExcessDecimals) => self.refuse_scale(at),
-            Err(
-                MoneyError::Malformed
-                | MoneyError::UnknownCurrency
-                | MoneyError::CurrencyMismatch
-                | MoneyError::Overflow,
-            ) => {
-                self.refuse(DecodeCode::AmountInvalid, at, AMOUNT);
-                None
-            }
-        }
-    }
-
-    pub fn currency(&mut self, at: At, text: Option<Text<'_>>) -> Option<Currency> {
-        let text = self.present(at, text)?.0;
-        let Ok(currency) = Currency::parse(&text) else {
+    /// The same, of the name that something has in an object by currency.
+    pub fn currency_of(&mut self, at: At, text: &str) -> Option<Currency> {
+        let Ok(currency) = Currency::parse(text) else {
             self.refuse(DecodeCode::CurrencyUnknown, at, "an upper-case ISO 4217 code");
             return None;
         };
-        self.canonical.put(at.name, text.as_bytes());
+        self.put(at, text);
         Some(currency)
     }
 
-    pub fn date(&mut self, at: At, text: Option<Text<'_>>) -> Option<NaiveDate> {
-        let text = self.present(at, text)?.0;
+    pub fn date(&mut self, at: At) -> Option<NaiveDate> {
+        let text = self.text(at)?;
         let Some(date) = calendar_date(&text) else {
             self.refuse(DecodeCode::DateInvalid, at, "a calendar date YYYY-MM-DD");
             return None;
         };
-        self.canonical.put(at.name, text.as_bytes());
+        self.put(at, &text);
         Some(date)
     }
 
-    pub fn instant(&mut self, at: At, text: Option<Text<'_>>) -> Option<DateTime<Utc>> {
-        let text = self.present(at, text)?.0;
+    pub fn instant(&mut self, at: At) -> Option<DateTime<Utc>> {
+        let text = self.text(at)?;
         let Some(instant) = instant_of(&text) else {
             self.refuse(DecodeCode::DateInvalid, at, "RFC 3339 with a zone, year 2000 to 2100");
             return None;
         };
-        let micros = instant.timestamp_micros().to_string();
-        self.canonical.put(at.name, micros.as_bytes());
+        self.put(at, &instant.timestamp_micros().to_string());
         Some(instant)
     }
+}
+
+fn is_object(json: &str) -> bool {
+    json.trim_ascii_start().starts_with('{')
 }

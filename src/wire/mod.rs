@@ -9,7 +9,8 @@
 //!
 //! Pure and deterministic: no clock, no I/O, no state. What needs state (a duplicate, a conflict,
 //! an invoice that does not exist) is decided later. Nothing here rounds, trims or repairs.
-//! May import: serde, `serde_json`, sha2, chrono, thiserror, domain. Not rdkafka, not sqlx.
+//! May import: serde, `serde_json`, sha2, chrono, thiserror, domain, and what a header is from
+//! kafka. Not rdkafka, not sqlx.
 //!
 //! [`Message`]: crate::domain::input::Message
 
@@ -36,7 +37,7 @@ mod usage;
 mod values;
 
 pub use bank::bank_content_hash;
-pub use dead_letter::{DeadLetterHeaders, Header, mask};
+pub use dead_letter::{DeadLetterHeaders, mask};
 pub use decode::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
 pub use envelope::own_id;
 pub use event::encode_event;

@@ -2,8 +2,9 @@
 //! Spring (its dead letters and its retry topics) and Kafka Connect's.
 
 use super::code::DecodeCode;
-use super::dead_letter::{Header, mask};
+use super::dead_letter::mask;
 use crate::domain::rejection::DeadLetterReason;
+use crate::kafka::Header;
 
 /// What begins so tells of a death, and is no header of the original.
 const PREFIXES: [&str; 6] = [
@@ -30,7 +31,6 @@ pub struct Origin {
 }
 
 /// Reads the dialect whose topic is there; none when the place is missing or garbled.
-#[must_use]
 pub fn origin(headers: &[Header]) -> Option<Origin> {
     let found = if has(headers, "dlq.original.topic") {
         Found {
@@ -93,25 +93,24 @@ struct Found<'a> {
 }
 
 /// Whether the copy was made without the value of the original, as that was too large.
-#[must_use]
 pub fn is_partial(headers: &[Header]) -> bool {
     has(headers, "dlq.copy")
 }
 
 /// The headers that the original had.
-#[must_use]
 pub fn without_origin(headers: &[Header]) -> Vec<Header> {
-    let original = |header: &&Header| !PREFIXES.iter().any(|prefix| header.0.starts_with(prefix));
+    let original =
+        |header: &&Header| !PREFIXES.iter().any(|prefix| header.name.starts_with(prefix));
     headers.iter().filter(original).cloned().collect()
 }
 
 fn has(headers: &[Header], name: &str) -> bool {
-    headers.iter().any(|header| header.0 == name)
+    headers.iter().any(|header| header.name == name)
 }
 
 /// The first of that name: a second death appends.
 fn bytes<'a>(headers: &'a [Header], name: &str) -> Option<&'a [u8]> {
-    headers.iter().find(|header| header.0 == name)?.1.as_deref()
+    headers.iter().find(|header| header.name == name)?.value.as_deref()
 }
 
 fn text<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
@@ -133,7 +132,7 @@ mod tests {
     use super::*;
 
     fn header(name: &str, value: &[u8]) -> Header {
-        (name.to_owned(), Some(value.to_vec()))
+        Header { name: name.to_owned(), value: Some(value.to_vec()) }
     }
 
     fn spring() -> Vec<Header> {
@@ -165,7 +164,7 @@ mod tests {
         // A retry topic says it under other names, and what it adds is no header of the original.
         let retried: Vec<Header> = spring()
             .into_iter()
-            .map(|(name, value)| (name.replace("kafka_dlt-", "kafka_"), value))
+            .map(|header| Header { name: header.name.replace("kafka_dlt-", "kafka_"), ..header })
             .chain([header("retry_topic-attempts", &3_i32.to_be_bytes())])
             .collect();
         assert_eq!(origin(&retried), Some(expected(at, "unprocessable")));
@@ -199,7 +198,7 @@ mod tests {
             headers.remove(missing);
             assert_eq!(origin(&headers), None, "{missing}");
             let mut headers = spring();
-            headers[missing].1 = Some(b"\xff\xff\xff\xff\xff\xff\xff\xff".to_vec());
+            headers[missing].value = Some(b"\xff\xff\xff\xff\xff\xff\xff\xff".to_vec());
             assert_eq!(origin(&headers), None, "{missing}");
         }
     }

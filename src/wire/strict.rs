@@ -5,7 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// No field's name is longer; what is longer is somebody's text.
 const FIELD_NAME_MAX: usize = 40;
@@ -33,31 +34,38 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for MapOnly<T> {
     }
 }
 
-/// A JSON string, borrowed unless it has escapes. Serde borrows a bare `Cow` only on request and
-/// never one inside an `Option`.
-pub(super) struct Text<'a>(pub Cow<'a, str>);
+/// The fields of an object in the order given, all of it raw JSON.
+pub(super) struct Pairs<'a>(pub Vec<Pair<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+pub(super) struct Pair<'a> {
+    /// None: half a surrogate pair, which is no text.
+    pub name: Option<Cow<'a, str>>,
+    pub key: &'a str,
+    pub value: &'a str,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyText;
+        struct Raw;
 
-        impl<'de> Visitor<'de> for AnyText {
-            type Value = Text<'de>;
+        impl<'de> Visitor<'de> for Raw {
+            type Value = Pairs<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
+                f.write_str("an object")
             }
 
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::with_capacity(16);
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    let (key, value) = (key.get(), value.get());
+                    pairs.push(Pair { name: string_of(key), key, value });
+                }
+                Ok(Pairs(pairs))
             }
         }
 
-        deserializer.deserialize_str(AnyText)
+        deserializer.deserialize_map(Raw)
     }
 }
 

@@ -1,80 +1,21 @@
 //! The data of usage records (contract §2.3).
 
 use chrono::SubsecRound;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::base64;
 use super::fields::{Fields, maybe, need};
-use super::strict::Text;
 use crate::domain::ids::{AccountId, HoldId, RefundId, UsageId};
-use crate::domain::input::Input;
 use crate::domain::usage::{Charge, Concerns, HoldAmount, Refund, Usage};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChargeData<'a> {
-    #[serde(borrow)]
-    usage_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    account_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-    #[serde(borrow)]
-    occurred_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    kind: Option<Text<'a>>,
-    #[serde(borrow)]
-    hold_id: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefundData<'a> {
-    #[serde(borrow)]
-    refund_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    usage_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    account_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HoldData<'a> {
-    #[serde(borrow)]
-    hold_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    account_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    currency: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WatermarkData<'a> {
-    #[serde(borrow)]
-    complete_through: Option<Text<'a>>,
-}
-
-pub(super) fn charge(data: &str, fields: &mut Fields) -> Option<Input> {
-    let data: ChargeData<'_> = fields.object(data)?;
-    let usage_id = fields.producer_id(need("usage_id"), data.usage_id, UsageId::parse);
-    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
-    let currency = fields.currency(need("currency"), data.currency);
-    let amount = fields.usage_amount(need("amount"), data.amount, currency);
-    let occurred_at = fields.instant(need("occurred_at"), data.occurred_at);
-    let kind = fields.name(need("kind"), data.kind);
-    let hold_id = fields.producer_id(maybe("hold_id"), data.hold_id, HoldId::parse);
-    Some(Input::Usage(Usage::Charge(Charge {
+pub(super) fn charge(fields: &mut Fields<'_>) -> Option<Usage> {
+    let usage_id = fields.producer_id(need("usage_id"), UsageId::parse);
+    let account_id = fields.id(need("account_id"), AccountId::parse);
+    let currency = fields.currency(need("currency"));
+    let amount = fields.usage_amount(need("amount"), currency);
+    let occurred_at = fields.instant(need("occurred_at"));
+    let kind = fields.name(need("kind"));
+    let hold_id = fields.producer_id(maybe("hold_id"), HoldId::parse);
+    Some(Usage::Charge(Charge {
         usage_id: usage_id?,
         account_id: account_id?,
         amount: amount?,
@@ -82,49 +23,44 @@ pub(super) fn charge(data: &str, fields: &mut Fields) -> Option<Input> {
         occurred_at: occurred_at?.trunc_subsecs(6),
         kind: kind?,
         hold_id,
-    })))
+    }))
 }
 
-pub(super) fn refund(data: &str, fields: &mut Fields) -> Option<Input> {
-    let data: RefundData<'_> = fields.object(data)?;
-    let refund_id = fields.producer_id(need("refund_id"), data.refund_id, RefundId::parse);
-    let usage_id = fields.producer_id(need("usage_id"), data.usage_id, UsageId::parse);
-    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
-    let currency = fields.currency(need("currency"), data.currency);
-    let amount = fields.usage_amount(need("amount"), data.amount, currency);
-    Some(Input::Usage(Usage::Refund(Refund {
+pub(super) fn refund(fields: &mut Fields<'_>) -> Option<Usage> {
+    let refund_id = fields.producer_id(need("refund_id"), RefundId::parse);
+    let usage_id = fields.producer_id(need("usage_id"), UsageId::parse);
+    let account_id = fields.id(need("account_id"), AccountId::parse);
+    let currency = fields.currency(need("currency"));
+    let amount = fields.usage_amount(need("amount"), currency);
+    Some(Usage::Refund(Refund {
         refund_id: refund_id?,
         usage_id: usage_id?,
         account_id: account_id?,
         amount: amount?,
-    })))
+    }))
 }
 
-pub(super) fn hold(data: &str, fields: &mut Fields) -> Option<Input> {
-    Some(Input::Usage(Usage::Hold(hold_amount(data, fields)?)))
+pub(super) fn hold(fields: &mut Fields<'_>) -> Option<Usage> {
+    hold_amount(fields).map(Usage::Hold)
 }
 
-pub(super) fn release(data: &str, fields: &mut Fields) -> Option<Input> {
-    Some(Input::Usage(Usage::Release(hold_amount(data, fields)?)))
+pub(super) fn release(fields: &mut Fields<'_>) -> Option<Usage> {
+    hold_amount(fields).map(Usage::Release)
 }
 
-fn hold_amount(data: &str, fields: &mut Fields) -> Option<HoldAmount> {
-    let data: HoldData<'_> = fields.object(data)?;
-    let hold_id = fields.producer_id(need("hold_id"), data.hold_id, HoldId::parse);
-    let account_id = fields.id(need("account_id"), data.account_id, AccountId::parse);
-    let currency = fields.currency(need("currency"), data.currency);
-    let amount = fields.usage_amount(need("amount"), data.amount, currency);
+fn hold_amount(fields: &mut Fields<'_>) -> Option<HoldAmount> {
+    let hold_id = fields.producer_id(need("hold_id"), HoldId::parse);
+    let account_id = fields.id(need("account_id"), AccountId::parse);
+    let currency = fields.currency(need("currency"));
+    let amount = fields.usage_amount(need("amount"), currency);
     Some(HoldAmount { hold_id: hold_id?, account_id: account_id?, amount: amount? })
 }
 
-pub(super) fn watermark(data: &str, fields: &mut Fields) -> Option<Input> {
-    let data: WatermarkData<'_> = fields.object(data)?;
-    let complete_through = fields.instant(need("complete_through"), data.complete_through);
-    Some(Input::Usage(Usage::Watermark(complete_through?)))
+pub(super) fn watermark(fields: &mut Fields<'_>) -> Option<Usage> {
+    fields.instant(need("complete_through")).map(Usage::Watermark)
 }
 
 /// Reads who is meant, of a record that may have any fault.
-#[must_use]
 pub fn usage_account(value: &[u8]) -> Concerns {
     let value = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value);
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(value) else {

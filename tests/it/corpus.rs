@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::{Executor, Row};
-use topup::wire::{DecodeCode, Topic};
+use topup::wire::{DecodeCode, Topic, base64};
 
 use crate::harness::records::{
     about_invoice, account, allocate, allocate_amount, bank, command, credit_saying, draft,
@@ -66,7 +66,7 @@ impl Line {
 
     fn bytes(&self) -> Option<Vec<u8>> {
         match (&self.value_base64, &self.value) {
-            (Some(text), _) => Some(base64(text)),
+            (Some(text), _) => Some(base64::decode(text).expect("base64")),
             (None, value) => value.clone().map(String::into_bytes),
         }
     }
@@ -89,23 +89,6 @@ impl Line {
             (None, expected) => expected,
         }
     }
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.bytes().filter(|byte| *byte != b'=');
-    let mut bytes = Vec::new();
-    let (mut buffer, mut bits) = (0_u32, 0);
-    for digit in digits {
-        let value = ALPHABET.iter().position(|byte| *byte == digit).expect("base64");
-        buffer = buffer << 6 | u32::try_from(value).expect("below 64");
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(buffer >> bits & 0xff).expect("a byte"));
-        }
-    }
-    bytes
 }
 
 /// Fisher-Yates with a fixed generator: the same order on every machine.

@@ -26,8 +26,18 @@ const AREAS: [Area; 6] = [
     },
     Area {
         place: "src/wire",
-        crates: &["chrono", "chrono_tz", "hex", "serde", "serde_json", "sha2", "thiserror"],
-        modules: &["domain", "wire"],
+        crates: &[
+            "base64",
+            "chrono",
+            "chrono_tz",
+            "hex",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+        ],
+        // What a header is.
+        modules: &["domain", "kafka", "wire"],
     },
     Area {
         place: "src/kafka",
@@ -51,7 +61,7 @@ const AREAS: [Area; 6] = [
     },
     Area {
         place: "src/config",
-        crates: &["config", "serde", "thiserror"],
+        crates: &["config", "serde", "strsim", "thiserror"],
         modules: &["config", "domain", "schedule"],
     },
     Area {

@@ -156,8 +156,6 @@ fn changed(mut letter: DeadLetter, change: &Change) -> Result<DeadLetter, Edited
 /// document (our own answer to `show`).
 fn no_record(letter: &DeadLetter, was: Option<&[u8]>) -> Option<String> {
     let headers = headers_from_json(&letter.raw.headers);
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     // How far it is read; what a topic has to do with it comes later.
     let read = |value: Option<&[u8]>| {
         let raw = RawRecord { topic: Topic::Commands, key: None, value, headers: &headers };

@@ -13,7 +13,7 @@ use crate::domain::ids::RecordId;
 use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
 use crate::domain::working_set::WorkingSet;
-use crate::kafka;
+use crate::kafka::Header;
 use crate::masked;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
@@ -23,7 +23,7 @@ use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx, inbox};
 use crate::wire::origin::{Origin, is_partial, origin, without_origin};
-use crate::wire::{Header, RawRecord, Topic, decode};
+use crate::wire::{RawRecord, Topic, decode};
 
 /// A copy as it lies somewhere.
 #[derive(Debug, Clone)]
@@ -68,7 +68,6 @@ pub enum Imported {
 }
 
 impl Imported {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Stored(_) => "imported",
@@ -144,11 +143,8 @@ async fn import_in_tx(
     let headers = without_origin(&letter.headers);
     let decoded = {
         let (key, value) = (letter.key.as_deref(), letter.value.as_deref());
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         decode(&RawRecord { topic, key, value, headers: &headers })
     };
-    let named = |(name, value): Header| kafka::Header { name, value };
     let raw = RawRecordRow {
         topic: origin.topic,
         partition: origin.partition,
@@ -156,7 +152,7 @@ async fn import_in_tx(
         timestamp: origin.timestamp.and_then(time_of),
         key: letter.key,
         value: letter.value,
-        headers: headers_to_json(&headers.into_iter().map(named).collect::<Vec<_>>()),
+        headers: headers_to_json(&headers),
     };
     let mut code = origin.code.to_owned();
     let found = match &decoded {

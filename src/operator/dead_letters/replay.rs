@@ -59,7 +59,6 @@ pub enum Replayed {
 }
 
 impl Replayed {
-    #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Applied { .. } => "applied",
@@ -73,7 +72,6 @@ impl Replayed {
         }
     }
 
-    #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Rejected { code } | Self::StillFailing { code } => Some(code),
@@ -87,7 +85,6 @@ impl Replayed {
     }
 
     /// Whether the dead letter is closed by it.
-    #[must_use]
     pub fn resolves(&self) -> bool {
         match self {
             Self::Applied { .. } | Self::AlreadyApplied | Self::Rejected { .. } => true,

@@ -1,7 +1,7 @@
 //! Payments: what the bank said, where the money went, and the stored decisions.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgPool, Row};
 
@@ -17,6 +17,9 @@ use super::{
 };
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
+pub use crate::store::explanation::{
+    AddedView, CandidateView, ExplanationView, PolicyView, SuggestionView,
+};
 use crate::store::lines;
 use crate::store::sql;
 
@@ -194,92 +197,6 @@ row! {
         pub caused_by_id: String,
         pub decided_at: At,
     }
-}
-
-/// `decisions.explanation` as it is stored. A field that an older version did not write is empty.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ExplanationView {
-    pub free: String,
-    pub currency: String,
-    pub identity: Option<IdentityView>,
-    pub candidates: Vec<CandidateView>,
-    /// Eleven means "more than ten".
-    pub same_amount_account: Option<u64>,
-    pub same_amount_book: Option<u64>,
-    /// The amount in the invoice's currency, as the bank states it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stated: Option<StatedView>,
-    pub notes: Vec<String>,
-    /// The remittance advices that fit it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub advices: Vec<String>,
-    /// The earlier payment that this one may be again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub looks_like: Option<String>,
-    pub policies: Vec<PolicyView>,
-    pub suggestions: Vec<SuggestionView>,
-    pub allocations: Vec<AllocatedView>,
-}
-
-/// A policy that had a say.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PolicyView {
-    pub policy: String,
-    pub value: String,
-    /// It is the customer's own, and not everybody's.
-    pub own: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StatedView {
-    pub amount: String,
-    pub currency: String,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct IdentityView {
-    pub account_id: String,
-    pub strength: String,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CandidateView {
-    pub invoice_id: String,
-    pub account_id: String,
-    pub amount_due: String,
-    /// Only where it is not the payment's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-    pub named_by: String,
-    pub verdict: String,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SuggestionView {
-    /// None: it cannot be chosen, or an older version wrote it.
-    #[serde(default)]
-    pub suggestion_id: Option<String>,
-    pub invoice_id: String,
-    pub account_id: String,
-    pub amount_due: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-    /// Other payments that are held, and what each adds.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub with: Vec<AddedView>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AddedView {
-    pub payment_id: String,
-    pub amount: String,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AllocatedView {
-    pub invoice_id: String,
-    pub amount: String,
 }
 
 /// # Errors

@@ -216,6 +216,7 @@ const CE: [(&str, Option<&[u8]>); 5] = [
 
 fn decode_binary(headers: Headers<'_>, value: &str) -> Result<Message, DecodeFailure> {
     let value = Some(value.as_bytes());
+    let headers = &owned(headers);
     decode(&RawRecord { topic: Topic::Commands, key: Some(b"ACC-1"), value, headers })
 }
 
@@ -336,7 +337,7 @@ proptest! {
     #[test]
     fn any_bytes_never_panic(value in any::<Vec<u8>>(), key in any::<Option<Vec<u8>>>()) {
         for topic in [Topic::Commands, Topic::BankPayments, Topic::Usage] {
-            let raw = RawRecord { topic, key: key.as_deref(), value: Some(&value), headers: &CE };
+            let raw = RawRecord { topic, key: key.as_deref(), value: Some(&value), headers: &owned(&CE) };
             prop_assert!(decode(&raw).is_err());
         }
     }

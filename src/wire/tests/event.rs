@@ -544,8 +544,7 @@ fn a_trace_and_a_payment_key_are_carried() {
 proptest! {
     #[test]
     fn any_text_survives_on_one_line(text in any::<String>()) {
-        let mut json = String::new();
-        push_string(&mut json, &text);
+        let json = line_of(&text);
         let breaks = json.contains(|at: char| at.is_control() || at == '\u{2028}');
         prop_assert!(!breaks);
         prop_assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);

@@ -148,19 +148,18 @@ fn how_a_bank_transaction_was_delivered_does_not_count() {
 /// Hashes are stored: a change of this form would turn every redelivery into a conflict.
 #[test]
 fn the_form_is_frozen() {
-    let hex = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let message = decode_data(TRANSACTION_TYPE, TRANSACTION).expect("sample");
     assert_eq!(
-        hex(message.content_hash),
+        hex::encode(message.content_hash),
         concat!("d87aa9173b996bd9c11735ca288b88be", "89d8bea60fc8e5e4ee7c8720e29c8c63")
     );
     assert_eq!(
-        hex(message.bank_hash),
+        hex::encode(message.bank_hash),
         concat!("db5362b0fb2ff1b1dd4d322d8cdb7bd3", "4615d7705b1ff5f20d973978cac02ce8")
     );
     let allocate = hash(ALLOCATE_TYPE, ALLOCATE);
     assert_eq!(
-        hex(allocate),
+        hex::encode(allocate),
         concat!("64e599e5a1142628d1c86ca87d9b5f18", "2debd1b03ffb88b21c6f8b0bca857d49")
     );
 }

@@ -12,6 +12,7 @@ mod types;
 
 use super::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
 use crate::domain::input::{Input, Message};
+use crate::kafka::Header;
 
 const UPSERT: &str = concat!(
     r#"{"account_id":"ACC-1","name":"ACME PTE LTD""#,
@@ -118,6 +119,14 @@ const SAMPLES: [(&str, Topic, &str); 22] = [
 ];
 
 type Headers<'a> = &'a [(&'a str, Option<&'a [u8]>)];
+
+fn owned(headers: Headers<'_>) -> Vec<Header> {
+    let owned = |(name, value): &(&str, Option<&[u8]>)| Header {
+        name: (*name).to_owned(),
+        value: value.map(<[u8]>::to_vec),
+    };
+    headers.iter().map(owned).collect()
+}
 
 fn topic_of(kind: &str) -> Topic {
     match kind {
