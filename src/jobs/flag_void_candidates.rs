@@ -12,11 +12,11 @@ use super::runner::{JobSettings, Report, Work};
 use crate::domain::ids::own_source;
 use crate::domain::void_candidate::Rules;
 use crate::pipeline::Pipeline;
-use crate::pipeline::in_hand::Hand;
-use crate::pipeline::own::{self, Outcome, Own};
+use crate::pipeline::in_hand::ByHalves;
+use crate::pipeline::own::{self, Own};
 use crate::schedule::{self, Calendar};
 use crate::store::StoreError;
-use crate::store::failing::{self, Kind};
+use crate::store::failing::Kind;
 use crate::store::in_hand::{self, JOB};
 use crate::store::statements;
 use crate::store::void_candidates as candidates;
@@ -36,16 +36,15 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
                 return Ok(Report { findings: 1, summary });
             }
         };
-    let mut done = Done::default();
+    let (mut flags, mut failed) = (Flags { work, rules: &rules, flagged: 0, cleared: 0 }, 0_usize);
     let mut after = work.progress().unwrap_or_default();
     // Whoever ran this before is gone.
     in_hand::bury(work.pool(), Kind::Candidate, JOB, work.now()).await?;
     while !work.must_stop() {
         let end = candidates::page_end(work.pool(), &after, PAGE_INVOICES).await?;
         let wrong = candidates::page(work.pool(), &after, end.as_deref(), &rules).await?;
-        let mut hand = work.pipeline().take_in_hand(Kind::Candidate, JOB, &wrong).await?;
-        let changed = change_groups(work, &mut hand, &rules, &mut done).await;
-        hand.end_after(changed).await?;
+        let hand = work.pipeline().take_in_hand(Kind::Candidate, JOB, &wrong).await?;
+        failed = failed.saturating_add(hand.by_halves(&mut flags).await?);
         let mut tx = work.pool().begin().await?;
         work.step_in_tx(&mut tx, end.as_deref()).await?;
         tx.commit().await?;
@@ -54,8 +53,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
             None => break,
         }
     }
-    let Done { flagged, cleared, failed } = done;
-    let mut summary = format!("{flagged} flagged, {cleared} cleared");
+    let mut summary = format!("{} flagged, {} cleared", flags.flagged, flags.cleared);
     if behind > 0 {
         summary.push_str(&format!(
             "; left as they are: {behind} time zones, the feed of bank account {whose} is behind"
@@ -71,79 +69,27 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     Ok(Report { findings: u64::from(findings), summary })
 }
 
-/// What a run did.
-#[derive(Default)]
-struct Done {
+/// The flags of a run, and what became of them.
+struct Flags<'a> {
+    work: &'a Work<'a>,
+    rules: &'a Rules,
     flagged: usize,
     cleared: usize,
-    failed: usize,
 }
 
-async fn change_groups(
-    work: &Work<'_>,
-    hand: &mut Hand<'_>,
-    rules: &Rules,
-    done: &mut Done,
-) -> Result<(), StoreError> {
-    while let Some(group) = hand.next().await? {
-        change(work, &group.items, group.alone(), rules, done).await?;
+impl ByHalves for Flags<'_> {
+    async fn act(&mut self, part: &[String]) -> Result<(), StoreError> {
+        let (work, as_of) = (self.work, self.rules.as_of);
+        let mut tx = work.pool().begin().await?;
+        work.step_in_tx(&mut tx, None).await?;
+        let named = (own_source::JOBS, &*format!("flag-void-candidates:{}", as_of.timestamp()));
+        let flags = Own::Candidates(part, self.rules);
+        let done = own::submit(work.pipeline(), &mut tx, named, flags, as_of).await?;
+        tx.commit().await?;
+        self.flagged = self.flagged.saturating_add(done.changed);
+        self.cleared = self.cleared.saturating_add(done.cleared);
+        Ok(())
     }
-    Ok(())
-}
-
-/// Changes the flags of a page in one transaction. An invoice that fails is found by halving: its
-/// failure is noted, and the others go on.
-async fn change(
-    work: &Work<'_>,
-    wrong: &[String],
-    alone: bool,
-    rules: &Rules,
-    done: &mut Done,
-) -> Result<(), StoreError> {
-    let mut groups = vec![wrong];
-    while let Some(group) = groups.pop() {
-        let turn = work.pipeline().turn_unless(alone).await;
-        let changed = change_group(work, group, rules).await;
-        drop(turn);
-        let error = match changed {
-            Ok(changed) => {
-                done.flagged = done.flagged.saturating_add(changed.changed);
-                done.cleared = done.cleared.saturating_add(changed.cleared);
-                failing::clear(work.pool(), Kind::Candidate, group).await?;
-                continue;
-            }
-            Err(StoreError::Fenced) => return Err(StoreError::Fenced),
-            Err(error) if error.is_everyones() || !error.is_answered() => return Err(error),
-            Err(error) => error,
-        };
-        match group {
-            [] => return Err(error),
-            [one] => {
-                done.failed = done.failed.saturating_add(1);
-                failing::note(work.pool(), Kind::Candidate, one, &error, work.now()).await?;
-            }
-            several => {
-                let (first, second) = several.split_at(several.len() / 2);
-                groups.push(second);
-                groups.push(first);
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn change_group(
-    work: &Work<'_>,
-    group: &[String],
-    rules: &Rules,
-) -> Result<Outcome, StoreError> {
-    let mut tx = work.pool().begin().await?;
-    work.step_in_tx(&mut tx, None).await?;
-    let named = (own_source::JOBS, &*format!("flag-void-candidates:{}", rules.as_of.timestamp()));
-    let flags = Own::Candidates(group, rules);
-    let changed = own::submit(work.pipeline(), &mut tx, named, flags, rules.as_of).await?;
-    tx.commit().await?;
-    Ok(changed)
 }
 
 /// The day that it is in each zone in which the bank's feed is not more than a business day behind.

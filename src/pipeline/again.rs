@@ -14,10 +14,8 @@ use crate::domain::effect::Ending;
 use crate::domain::ids::RecordId;
 use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
-use crate::domain::working_set::WorkingSet;
 use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, LetterState, Who};
 use crate::store::inbox::{self, Known, Place};
-use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx};
 
@@ -140,28 +138,16 @@ pub async fn dead_letter_raw_in_tx(
             taken => taken?.pop(),
         };
         let outcome = if again.is_some() { Ending::Reopened } else { Ending::Duplicate };
-        write.repeats.push(RepeatRow {
-            topic: raw.topic.clone(),
-            partition: raw.partition,
-            offset: raw.offset,
-            record: place.clone(),
-            outcome,
-            code: again.map(|(_, code)| code),
-        });
+        let code = again.map(|(_, code)| code);
+        write.repeats.push(RepeatRow::new(raw, &place, outcome, code));
     } else {
         let unnamed = if known.contains_key(&place) { &exact } else { &place };
         let record = named.map_or(unnamed, |message| &message.record).clone();
+        let hash = named.map_or(hash, |message| message.content_hash);
+        let kind = named.map_or("unknown", |message| type_of(&message.input));
         write.inbox.push(InboxRow {
-            record: record.clone(),
-            content_hash: named.map_or(hash, |message| message.content_hash),
-            message_type: named.map_or("unknown", |message| type_of(&message.input)),
-            outcome: Ending::DeadLettered,
             code: Some(code.clone()),
-            topic: raw.topic.clone(),
-            partition: raw.partition,
-            offset: raw.offset,
-            subject: None,
-            guards: true,
+            ..InboxRow::new(raw, &record, hash, kind, Ending::DeadLettered)
         });
         write.dead_letters.push(DeadLetterRow {
             raw: kept,
@@ -171,6 +157,5 @@ pub async fn dead_letter_raw_in_tx(
             message: sentence,
         });
     }
-    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
-    persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await
+    persist::undecided_in_tx(tx, &write, at).await
 }

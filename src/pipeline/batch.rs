@@ -64,6 +64,12 @@ pub struct Ended {
     pub waits: Option<Stands>,
 }
 
+impl Ended {
+    pub(super) fn of(outcome: Ending, code: Option<String>) -> Self {
+        Self { outcome, code, subject: None, waits: None }
+    }
+}
+
 /// A decided batch, ready to be written.
 #[derive(Debug)]
 pub struct Written {
@@ -247,7 +253,7 @@ impl<'a> Work<'a> {
                             self.open.push(index);
                         }
                         Some(hash) if *hash == message.content_hash => {
-                            self.repeat(index, item, message);
+                            self.repeat(index, item, &message.record);
                             let letter = known.and_then(|known| known.dead_at.as_ref());
                             returned.extend(Returned::known(
                                 index,
@@ -280,8 +286,7 @@ impl<'a> Work<'a> {
             if let Some(repeat) = self.write.repeats.iter_mut().find(here) {
                 repeat.outcome = Ending::Reopened;
                 repeat.code.clone_from(&code);
-                let ended = Ended { outcome: Ending::Reopened, code, subject: None, waits: None };
-                self.end(*index, ended);
+                self.end(*index, Ended::of(Ending::Reopened, code));
             }
         }
     }
@@ -390,17 +395,12 @@ impl<'a> Work<'a> {
             Outcome::Duplicate => {}
         }
         if !item.again && !idle {
+            let (kind, ending) = (type_of(&message.input), done.outcome.ending());
             self.write.inbox.push(InboxRow {
-                record: message.record.clone(),
-                content_hash: message.content_hash,
-                message_type: type_of(&message.input),
-                outcome: done.outcome.ending(),
                 code: code.clone(),
-                topic: item.raw.topic.clone(),
-                partition: item.raw.partition,
-                offset: item.raw.offset,
                 subject: subject.clone(),
                 guards: guards(&message.input),
+                ..InboxRow::new(&item.raw, &message.record, message.content_hash, kind, ending)
             });
         }
         self.end(index, Ended { outcome: done.outcome.ending(), code, subject, waits });
@@ -455,10 +455,7 @@ impl<'a> Work<'a> {
         if let Some((record, earlier)) = again::seen(known, &place, &exact, &hash)
             && !item.again
         {
-            self.push_repeat(item, &place, Ending::Duplicate, None);
-            let ended =
-                Ended { outcome: Ending::Duplicate, code: None, subject: None, waits: None };
-            self.end(index, ended);
+            self.repeat(index, item, &place);
             return Returned::known(index, &item.raw, record, earlier.dead_at.as_ref());
         }
         let record = if known.contains_key(&place) { exact } else { place };
@@ -475,27 +472,14 @@ impl<'a> Work<'a> {
         content_hash: ContentHash,
     ) {
         let code = failure.code.code();
-        let ended = Ended {
-            outcome: Ending::DeadLettered,
-            code: Some(code.to_owned()),
-            subject: None,
-            waits: None,
-        };
-        self.end(index, ended);
+        self.end(index, Ended::of(Ending::DeadLettered, Some(code.to_owned())));
         if item.again {
             return;
         }
+        let dead = Ending::DeadLettered;
         self.write.inbox.push(InboxRow {
-            record: record.clone(),
-            content_hash,
-            message_type: "unknown",
-            outcome: Ending::DeadLettered,
             code: Some(code.to_owned()),
-            topic: item.raw.topic.clone(),
-            partition: item.raw.partition,
-            offset: item.raw.offset,
-            subject: None,
-            guards: true,
+            ..InboxRow::new(&item.raw, &record, content_hash, "unknown", dead)
         });
         let mut text = format!("{} {}", failure.code.message(), mask(&failure.detail));
         text.truncate(text.floor_char_boundary(2_000));
@@ -509,37 +493,19 @@ impl<'a> Work<'a> {
     }
 
     /// Same id, same content: no effect.
-    fn repeat(&mut self, index: usize, item: &Item, message: &Message) {
-        self.push_repeat(item, &message.record, Ending::Duplicate, None);
-        let ended = Ended { outcome: Ending::Duplicate, code: None, subject: None, waits: None };
-        self.end(index, ended);
+    fn repeat(&mut self, index: usize, item: &Item, record: &RecordId) {
+        self.write.repeats.push(RepeatRow::new(&item.raw, record, Ending::Duplicate, None));
+        self.end(index, Ended::of(Ending::Duplicate, None));
     }
 
     /// Same id, other content: a dead letter; nothing moves.
     fn conflict(&mut self, index: usize, item: &Item, message: &Message) {
         let code = DeadLetterReason::Conflict.code().to_owned();
-        self.push_repeat(item, &message.record, Ending::DeadLettered, Some(code.clone()));
+        let (dead, code) = (Ending::DeadLettered, Some(code));
+        let repeat = RepeatRow::new(&item.raw, &message.record, dead, code.clone());
+        self.write.repeats.push(repeat);
         self.dead_letter(item, message, DeadLetterReason::Conflict);
-        let ended =
-            Ended { outcome: Ending::DeadLettered, code: Some(code), subject: None, waits: None };
-        self.end(index, ended);
-    }
-
-    fn push_repeat(
-        &mut self,
-        item: &Item,
-        record: &RecordId,
-        outcome: Ending,
-        code: Option<String>,
-    ) {
-        self.write.repeats.push(RepeatRow {
-            topic: item.raw.topic.clone(),
-            partition: item.raw.partition,
-            offset: item.raw.offset,
-            record: record.clone(),
-            outcome,
-            code,
-        });
+        self.end(index, Ended::of(dead, code));
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::Pipeline;
 use crate::store::StoreError;
-use crate::store::failing::Kind;
+use crate::store::failing::{self, Kind};
 use crate::store::in_hand::{self, How, LEASE, Part, Taken, Taker};
 
 /// How long the process must have lived before an item is tried whose trial counts; up to as much
@@ -44,6 +44,16 @@ impl Group {
     /// Put aside: to be told, and not to be worked on.
     pub(crate) fn put_aside(&self) -> bool {
         self.how == How::Not
+    }
+}
+
+/// Work on a group of items that is done as a whole or not at all.
+pub(crate) trait ByHalves: Send {
+    fn act(&mut self, part: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether the rest is to be left.
+    fn must_stop(&self) -> bool {
+        false
     }
 }
 
@@ -133,6 +143,52 @@ impl Hand<'_> {
             self.turn = None;
         }
         Ok(None)
+    }
+
+    /// Works on all of them. Of a group that fails the halves have their turn, down to the item
+    /// that is the cause: that is noted, and the others go on. Returns how many failed.
+    pub(crate) async fn by_halves(mut self, work: &mut impl ByHalves) -> Result<usize, StoreError> {
+        let mut failed = 0_usize;
+        let worked = self.halve(work, &mut failed).await;
+        self.end_after(worked).await?;
+        Ok(failed)
+    }
+
+    async fn halve(
+        &mut self,
+        work: &mut impl ByHalves,
+        failed: &mut usize,
+    ) -> Result<(), StoreError> {
+        let (pipeline, kind) = (self.pipeline, self.taker.kind);
+        while let Some(group) = self.next().await? {
+            let mut parts = vec![group.items.as_slice()];
+            while let Some(part) = parts.pop() {
+                let turn = pipeline.turn_unless(group.alone()).await;
+                let worked = work.act(part).await;
+                drop(turn);
+                match (worked, part) {
+                    (Ok(()), _) => failing::clear(pipeline.pool(), kind, part).await?,
+                    (Err(StoreError::Fenced), _) => return Err(StoreError::Fenced),
+                    (Err(error), _) if error.is_everyones() || !error.is_answered() => {
+                        return Err(error);
+                    }
+                    (Err(error), [one]) => {
+                        *failed = failed.saturating_add(1);
+                        let at = pipeline.clock().now();
+                        failing::note(pipeline.pool(), kind, one, &error, at).await?;
+                    }
+                    (Err(_), several) => {
+                        let (first, second) = several.split_at(several.len() / 2);
+                        parts.extend([second, first]);
+                    }
+                }
+                if work.must_stop() {
+                    return Ok(());
+                }
+                self.renew().await?;
+            }
+        }
+        Ok(())
     }
 
     /// To be called between items: the note of who still works does not come to its end.

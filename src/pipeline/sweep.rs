@@ -444,12 +444,7 @@ impl Pipeline {
             needs = command.needs,
             "a command waited until its deadline: dead-lettered"
         );
-        Ok(Ended {
-            outcome: Ending::DeadLettered,
-            code: Some(reason.code().to_owned()),
-            subject: None,
-            waits: None,
-        })
+        Ok(Ended::of(Ending::DeadLettered, Some(reason.code().to_owned())))
     }
 }
 

@@ -105,6 +105,19 @@ pub async fn batch_in_tx(
     after.rebase(&rebase).map_err(StoreError::from)
 }
 
+/// Persists what became of records that are not decided.
+///
+/// # Errors
+/// As [`batch_in_tx`].
+pub async fn undecided_in_tx(
+    tx: &mut Tx<'_>,
+    write: &BatchWrite,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
+    batch_in_tx(tx, &before, &mut after, write, Locks::First, at).await
+}
+
 /// Moves the sequences of all that is told something past their new events. What matching reads
 /// has not changed, but a batch that read the invoices must not write them.
 ///

@@ -380,9 +380,9 @@ async fn a_customer_has_the_days_of_its_own_zone() {
     desk.direct.finish().await;
 }
 
-/// The selection of a page has all of which the rule changes the flag, and not much else.
-#[tokio::test]
-async fn the_selection_of_a_page_has_all_that_the_rule_changes() {
+/// Invoices with all that may speak for or against them, each fact by itself, and a flag as often
+/// as none.
+async fn mixed() -> Desk {
     let mut desk = Desk::new("vc_rule").await;
     for (owner, more) in [
         ("PLAIN", json!({})),
@@ -401,9 +401,6 @@ async fn the_selection_of_a_page_has_all_that_the_rule_changes() {
         let part = allocate_amount(&id, owner, &format!("{owner}-59"), "1.00");
         desk.command("payment.allocate", part).await;
     }
-    let now = Clock::System.now();
-    desk.statement(now).await;
-    // Each fact by itself; a flag as often as none.
     for (column, of) in [
         ("stale_since", "now() - k * interval '19 hours'"),
         ("due_date", "CASE WHEN k % 3 > 0 THEN current_date + 4 - k % 7 END"),
@@ -411,12 +408,19 @@ async fn the_selection_of_a_page_has_all_that_the_rule_changes() {
         ("candidate_since", "CASE WHEN k % 2 > 0 AND i.allocated = 0 THEN now() END"),
     ] {
         let update = format!(
-            "UPDATE invoices i SET {column} = {of} FROM (SELECT invoice_id, row_number()
-               OVER (ORDER BY md5(invoice_id || '{column}')) AS k FROM invoices) n
+            "UPDATE invoices i SET {column} = {of} FROM (SELECT invoice_id, (row_number()
+               OVER (ORDER BY md5(invoice_id || '{column}')))::integer AS k FROM invoices) n
               WHERE n.invoice_id = i.invoice_id"
         );
         desk.direct.database.execute(&update).await;
     }
+    desk
+}
+
+/// The selection of a page has all of which the rule changes the flag, and not much else.
+#[tokio::test]
+async fn the_selection_of_a_page_has_all_that_the_rule_changes() {
+    let (desk, now) = (mixed().await, Clock::System.now());
     let every = "SELECT invoice_id FROM payable_invoices ORDER BY invoice_id";
     let every = desk.direct.database.lines(every).await;
     let pool = desk.direct.pipeline.pool();

@@ -12,14 +12,12 @@ use crate::domain::effect::Ending;
 use crate::domain::ids::RecordId;
 use crate::domain::input::{ContentHash, Message};
 use crate::domain::rejection::DeadLetterReason;
-use crate::domain::working_set::WorkingSet;
 use crate::kafka::Header;
 use crate::masked;
 use crate::pipeline::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::pipeline::{headers_to_json, time_of, topic_kind};
 use crate::store::dead_letters::{self, Act, GivenUp, LetterState, Who};
 use crate::store::inbox::{Known, Place};
-use crate::store::load::Locks;
 use crate::store::persist::{self, BatchWrite, DeadLetterRow, InboxRow, RawRecordRow, RepeatRow};
 use crate::store::{StoreError, Tx, inbox};
 use crate::wire::origin::{Origin, is_partial, origin, without_origin};
@@ -170,13 +168,16 @@ async fn import_in_tx(
         }
         Seen::Conflict(record) => {
             DeadLetterReason::Conflict.code().clone_into(&mut code);
-            write.repeats.push(repeat(&raw, &record));
+            let repeat = RepeatRow::new(&raw, &record, Ending::DeadLettered, Some(code.clone()));
+            write.repeats.push(repeat);
             record
         }
         Seen::New(record, content_hash) => {
             let message_type = decoded.as_ref().map_or("unknown", |m| type_of(&m.input));
-            let code = code.clone();
-            write.inbox.push(inbox_row(&raw, record.clone(), content_hash, message_type, code));
+            write.inbox.push(InboxRow {
+                code: Some(code.clone()),
+                ..InboxRow::new(&raw, &record, content_hash, message_type, Ending::DeadLettered)
+            });
             record
         }
     };
@@ -184,8 +185,7 @@ async fn import_in_tx(
     let Some(id) = dead_letters::import_in_tx(tx, &row, at).await? else {
         return Ok((conflict_here(tx, &row).await?, row.code));
     };
-    let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
-    persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await?;
+    persist::undecided_in_tx(tx, &write, at).await?;
     dead_letters::act_in_tx(tx, "import", who, &[imported(id, &row.code)], at).await?;
     Ok((Imported::Stored(Some(id)), row.code))
 }
@@ -277,36 +277,4 @@ async fn of_place(tx: &mut Tx<'_>, raw: &RawRecordRow) -> Result<Seen, StoreErro
     }
     let record = if known.contains_key(&place) { exact } else { place };
     Ok(Seen::New(record, hash))
-}
-
-fn inbox_row(
-    raw: &RawRecordRow,
-    record: RecordId,
-    content_hash: ContentHash,
-    message_type: &'static str,
-    code: String,
-) -> InboxRow {
-    InboxRow {
-        record,
-        content_hash,
-        message_type,
-        outcome: Ending::DeadLettered,
-        code: Some(code),
-        topic: raw.topic.clone(),
-        partition: raw.partition,
-        offset: raw.offset,
-        subject: None,
-        guards: true,
-    }
-}
-
-fn repeat(raw: &RawRecordRow, record: &RecordId) -> RepeatRow {
-    RepeatRow {
-        topic: raw.topic.clone(),
-        partition: raw.partition,
-        offset: raw.offset,
-        record: record.clone(),
-        outcome: Ending::DeadLettered,
-        code: Some(DeadLetterReason::Conflict.code().to_owned()),
-    }
 }

@@ -7,7 +7,6 @@ use crate::domain::effect::{Ending, Need};
 use crate::domain::input::{Input, Message};
 use crate::domain::keys::joined;
 use crate::domain::rejection::DeadLetterReason;
-use crate::domain::working_set::WorkingSet;
 use crate::kafka::LaneCancel;
 use crate::pipeline::batch::{Item, type_of};
 use crate::pipeline::{Pipeline, log_place};
@@ -120,18 +119,12 @@ impl Pipeline {
         message: &Message,
     ) -> Result<(), StoreError> {
         let (raw, record) = (item.raw.clone(), message.record.clone());
+        let (hash, kind) = (message.content_hash, type_of(&message.input));
         let mut write = BatchWrite::default();
         write.inbox.push(InboxRow {
-            record: record.clone(),
-            content_hash: message.content_hash,
-            message_type: type_of(&message.input),
-            outcome: Ending::Waiting,
             code: Some(Need::Version.code().to_owned()),
-            topic: raw.topic.clone(),
-            partition: raw.partition,
-            offset: raw.offset,
-            subject: None,
             guards: guards(&message.input),
+            ..InboxRow::new(&raw, &record, hash, kind, Ending::Waiting)
         });
         write.waiting.push(WaitingRow {
             raw,
@@ -140,9 +133,7 @@ impl Pipeline {
             stands: Stands::of(&Need::Version, None),
             patience: self.settings().waiting_deadline,
         });
-        let (before, mut after) = (WorkingSet::default(), WorkingSet::default());
-        let at = self.clock().now();
-        persist::batch_in_tx(tx, &before, &mut after, &write, Locks::First, at).await
+        persist::undecided_in_tx(tx, &write, self.clock().now()).await
     }
 }
 

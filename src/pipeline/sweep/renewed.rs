@@ -9,9 +9,9 @@ use crate::domain::effect::Effect;
 use crate::domain::ids::{PaymentId, own_source};
 use crate::domain::input::Input;
 use crate::pipeline::Pipeline;
-use crate::pipeline::in_hand::Hand;
+use crate::pipeline::in_hand::ByHalves;
 use crate::pipeline::own::{self, Own, Wish};
-use crate::store::failing::{self, Kind};
+use crate::store::failing::Kind;
 use crate::store::{StoreError, in_hand, rematch};
 
 /// Invoices that are kept in mind until the next sweep, and payments that it decides again.
@@ -71,54 +71,34 @@ impl Pipeline {
             Some(owner) => owner,
             None => *sweeping.insert(in_hand::new_owner(self.pool()).await?),
         };
-        let mut hand = self.take_in_hand(Kind::Rematch, owner, &payments).await?;
-        let mut changed = 0;
-        let decided = self.renew_groups(&mut hand, &mut changed).await;
-        hand.end_after(decided).await?;
-        Ok(changed)
+        let hand = self.take_in_hand(Kind::Rematch, owner, &payments).await?;
+        let mut renewed = Renewed { pipeline: self, changed: 0 };
+        hand.by_halves(&mut renewed).await?;
+        Ok(renewed.changed)
     }
+}
 
-    async fn renew_groups(
-        &self,
-        hand: &mut Hand<'_>,
-        changed: &mut usize,
-    ) -> Result<(), StoreError> {
-        while let Some(group) = hand.next().await? {
-            let mut groups = vec![group.items.as_slice()];
-            while let Some(part) = groups.pop() {
-                let turn = self.turn_unless(group.alone()).await;
-                let decided = self.renew(part).await;
-                drop(turn);
-                match decided {
-                    Ok(done) => *changed = changed.saturating_add(done),
-                    Err(error) if error.is_everyones() => return Err(error),
-                    Err(error) => match part {
-                        [] => {}
-                        [one] => {
-                            let at = self.clock().now();
-                            failing::note(self.pool(), Kind::Rematch, one, &error, at).await?;
-                        }
-                        several => groups.extend(several.chunks(1)),
-                    },
-                }
-                hand.renew().await?;
-            }
-        }
-        Ok(())
-    }
+/// What is suggested is decided again.
+struct Renewed<'a> {
+    pipeline: &'a Pipeline,
+    changed: usize,
+}
 
-    async fn renew(&self, payments: &[String]) -> Result<usize, StoreError> {
-        let at = self.clock().now();
+impl ByHalves for Renewed<'_> {
+    async fn act(&mut self, part: &[String]) -> Result<(), StoreError> {
+        let at = self.pipeline.clock().now();
         let wish = |id: &String| Wish {
             named: format!("renew:{}:{id}", at.timestamp_micros()),
             letters: 48,
             input: Input::Rematch(PaymentId::trusted(id)),
             waited: None,
         };
-        let wishes = Own::Wishes(payments.iter().map(wish).collect());
-        let mut tx = self.pool().begin().await?;
-        let done = own::submit(self, &mut tx, (own_source::JOBS, "renew"), wishes, at).await?;
+        let wishes = Own::Wishes(part.iter().map(wish).collect());
+        let mut tx = self.pipeline.pool().begin().await?;
+        let named = (own_source::JOBS, "renew");
+        let done = own::submit(self.pipeline, &mut tx, named, wishes, at).await?;
         tx.commit().await?;
-        Ok(done.changed)
+        self.changed = self.changed.saturating_add(done.changed);
+        Ok(())
     }
 }

@@ -38,6 +38,34 @@ pub struct InboxRow {
     pub guards: bool,
 }
 
+impl InboxRow {
+    /// Of a record that was read there, before more is known of it; its row stays for ever.
+    #[must_use]
+    pub fn new(
+        raw: &RawRecordRow,
+        record: &RecordId,
+        content_hash: ContentHash,
+        message_type: &'static str,
+        outcome: Ending,
+    ) -> Self {
+        let (record, topic) = (record.clone(), raw.topic.clone());
+        let (partition, offset, code, subject) = (raw.partition, raw.offset, None, None);
+        let guards = true;
+        Self {
+            record,
+            content_hash,
+            message_type,
+            outcome,
+            code,
+            topic,
+            partition,
+            offset,
+            subject,
+            guards,
+        }
+    }
+}
+
 /// A record whose id had come before.
 #[derive(Debug, Clone)]
 pub struct RepeatRow {
@@ -47,6 +75,20 @@ pub struct RepeatRow {
     pub record: RecordId,
     pub outcome: Ending,
     pub code: Option<String>,
+}
+
+impl RepeatRow {
+    /// Of a record that was read there.
+    #[must_use]
+    pub fn new(
+        raw: &RawRecordRow,
+        record: &RecordId,
+        outcome: Ending,
+        code: Option<String>,
+    ) -> Self {
+        let (topic, record) = (raw.topic.clone(), record.clone());
+        Self { topic, partition: raw.partition, offset: raw.offset, record, outcome, code }
+    }
 }
 
 /// A command that waits for what it names.
