@@ -1,4 +1,4 @@
-//! What the command line asks of Kafka: the only file of `cli` that names `crate::kafka`.
+//! What the command line asks of Kafka.
 
 use std::time::Duration;
 
