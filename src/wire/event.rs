@@ -159,8 +159,12 @@ impl<T: Value> Value for Option<T> {
 
 impl<T: Fields> Value for Vec<T> {
     fn put<M: SerializeMap>(&self, name: &'static str, data: &mut M) -> Result<(), M::Error> {
-        data.serialize_entry(name, &self.iter().map(Object).collect::<Vec<_>>())
+        data.serialize_entry(name, &objects(self))
     }
+}
+
+fn objects<T>(items: &[T]) -> Vec<Object<'_, T>> {
+    items.iter().map(Object).collect()
 }
 
 /// The fields of each kind of a thing in the order of the contract, each under its own name, and
@@ -325,10 +329,10 @@ impl Fields for (&'static str, String) {
 
 fn payments<M: SerializeMap>(
     _: &'static str,
-    with: &Vec<(PaymentId, Money)>,
+    with: &[(PaymentId, Money)],
     data: &mut M,
 ) -> Result<(), M::Error> {
-    if with.is_empty() { Ok(()) } else { with.put("with_payments", data) }
+    if with.is_empty() { Ok(()) } else { data.serialize_entry("with_payments", &objects(with)) }
 }
 
 impl Fields for (PaymentId, Money) {
