@@ -12,11 +12,9 @@ pub mod clock;
 pub mod config;
 pub mod dead_letters;
 mod demo;
-pub mod domain;
 pub mod generate;
 mod jitter;
 pub mod jobs;
-pub mod kafka;
 mod masked;
 mod orders;
 pub mod pipeline;
@@ -29,3 +27,6 @@ pub mod store;
 mod telemetry;
 mod timekeeper;
 pub mod wire;
+
+pub use topup_domain as domain;
+pub use topup_kafka as kafka;
