@@ -205,7 +205,7 @@ fn names_a_variant(pattern: &syn::Pat, enums: Option<&[String]>) -> bool {
                 None => owner.starts_with(char::is_uppercase),
             });
             let shared = matches!(last.as_deref(), Some("Some" | "None" | "Ok" | "Err"));
-            // `R11` is a variant, `MAX_UTC` a constant.
+            // `Up` is a variant, `MAX_UTC` a constant.
             let constant = last.is_some_and(|last| last.len() > 3 && last == last.to_uppercase());
             self.1 |= own && !shared && !constant;
         }

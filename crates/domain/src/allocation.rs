@@ -7,52 +7,52 @@ use super::money::{Money, MoneyError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
     /// Gates before matching: internal transfer, closed account.
-    G,
-    R1,
+    Gate,
+    NamedByCommand,
     /// What a return had taken is allocated again, because the return was undone.
-    R1r,
-    R2,
+    ReturnUndone,
+    CheckedReference,
     /// A remittance advice names the invoices.
-    R2a,
-    R3,
-    R4,
-    R4b,
-    R5,
-    R5b,
-    R6,
-    R7,
-    R8,
-    R9,
-    R10,
-    R11,
-    R12,
-    R13,
-    R14,
-    R15,
+    RemittanceAdvice,
+    EndToEndId,
+    InvoiceNumber,
+    TypingMistake,
+    SeveralInvoices,
+    SeveralWithAnotherSum,
+    VirtualAccount,
+    KnownPayer,
+    EqualAmounts,
+    GroupOfInvoices,
+    BankCharges,
+    NoFittingAmount,
+    OtherCurrency,
+    PayerName,
+    AmountOnly,
+    NothingFound,
 }
 
 impl Rule {
     pub const ALL: [Self; 20] = [
-        Self::G,
-        Self::R1,
-        Self::R1r,
-        Self::R2,
-        Self::R2a,
-        Self::R3,
-        Self::R4,
-        Self::R4b,
-        Self::R5,
-        Self::R5b,
-        Self::R6,
-        Self::R7,
-        Self::R8,
-        Self::R9,
-        Self::R10,
-        Self::R11,
-        Self::R12,
-        Self::R13,
-        Self::R14,
-        Self::R15,
+        Self::Gate,
+        Self::NamedByCommand,
+        Self::ReturnUndone,
+        Self::CheckedReference,
+        Self::RemittanceAdvice,
+        Self::EndToEndId,
+        Self::InvoiceNumber,
+        Self::TypingMistake,
+        Self::SeveralInvoices,
+        Self::SeveralWithAnotherSum,
+        Self::VirtualAccount,
+        Self::KnownPayer,
+        Self::EqualAmounts,
+        Self::GroupOfInvoices,
+        Self::BankCharges,
+        Self::NoFittingAmount,
+        Self::OtherCurrency,
+        Self::PayerName,
+        Self::AmountOnly,
+        Self::NothingFound,
     ];
 
     #[must_use]
@@ -63,26 +63,26 @@ impl Rule {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::G => "G5",
-            Self::R1 => "R1",
-            Self::R1r => "R1r",
-            Self::R2 => "R2",
-            Self::R2a => "R2a",
-            Self::R3 => "R3",
-            Self::R4 => "R4",
-            Self::R4b => "R4b",
-            Self::R5 => "R5",
-            Self::R5b => "R5b",
-            Self::R6 => "R6",
-            Self::R7 => "R7",
-            Self::R8 => "R8",
-            Self::R9 => "R9",
-            Self::R10 => "R10",
-            Self::R11 => "R11",
-            Self::R12 => "R12",
-            Self::R13 => "R13",
-            Self::R14 => "R14",
-            Self::R15 => "R15",
+            Self::Gate => "G5",
+            Self::NamedByCommand => "R1",
+            Self::ReturnUndone => "R1r",
+            Self::CheckedReference => "R2",
+            Self::RemittanceAdvice => "R2a",
+            Self::EndToEndId => "R3",
+            Self::InvoiceNumber => "R4",
+            Self::TypingMistake => "R4b",
+            Self::SeveralInvoices => "R5",
+            Self::SeveralWithAnotherSum => "R5b",
+            Self::VirtualAccount => "R6",
+            Self::KnownPayer => "R7",
+            Self::EqualAmounts => "R8",
+            Self::GroupOfInvoices => "R9",
+            Self::BankCharges => "R10",
+            Self::NoFittingAmount => "R11",
+            Self::OtherCurrency => "R12",
+            Self::PayerName => "R13",
+            Self::AmountOnly => "R14",
+            Self::NothingFound => "R15",
         }
     }
 
@@ -90,26 +90,36 @@ impl Rule {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::G => "a gate before matching stopped it",
-            Self::R1 => "a person or an upstream system named payment and invoice",
-            Self::R1r => "the bank undid a return: what it had taken is allocated again",
-            Self::R2 => "a payment reference with valid check digits names the invoice",
-            Self::R2a => "a remittance advice for this payment names the invoices",
-            Self::R3 => "the end-to-end id is one that we issued for the invoice",
-            Self::R4 => "the text names the invoice number, and amount or payer agree",
-            Self::R4b => "a word of the text is one typing mistake away from an invoice",
-            Self::R5 => "the text names several invoices of one customer",
-            Self::R5b => "the text names several invoices of one customer, with another sum",
-            Self::R6 => "the account paid into is the customer's own, and one invoice fits",
-            Self::R7 => "the payer is a verified payer of the customer, and one invoice fits",
-            Self::R8 => "the customer is known, and several invoices have the amount",
-            Self::R9 => "the customer is known, and one group of invoices adds up to the amount",
-            Self::R10 => "short by no more than the charges that the bank declares",
-            Self::R11 => "the customer is known, but no invoice has this amount",
-            Self::R12 => "the invoice that the text names is in another currency",
-            Self::R13 => "the payer's name is a customer's, and one invoice has the amount",
-            Self::R14 => "nothing but the amount fits, one invoice in the whole book",
-            Self::R15 => "nothing points to an invoice or a customer",
+            Self::Gate => "a gate before matching stopped it",
+            Self::NamedByCommand => "a person or an upstream system named payment and invoice",
+            Self::ReturnUndone => "the bank undid a return: what it had taken is allocated again",
+            Self::CheckedReference => {
+                "a payment reference with valid check digits names the invoice"
+            }
+            Self::RemittanceAdvice => "a remittance advice for this payment names the invoices",
+            Self::EndToEndId => "the end-to-end id is one that we issued for the invoice",
+            Self::InvoiceNumber => "the text names the invoice number, and amount or payer agree",
+            Self::TypingMistake => "a word of the text is one typing mistake away from an invoice",
+            Self::SeveralInvoices => "the text names several invoices of one customer",
+            Self::SeveralWithAnotherSum => {
+                "the text names several invoices of one customer, with another sum"
+            }
+            Self::VirtualAccount => {
+                "the account paid into is the customer's own, and one invoice fits"
+            }
+            Self::KnownPayer => {
+                "the payer is a verified payer of the customer, and one invoice fits"
+            }
+            Self::EqualAmounts => "the customer is known, and several invoices have the amount",
+            Self::GroupOfInvoices => {
+                "the customer is known, and one group of invoices adds up to the amount"
+            }
+            Self::BankCharges => "short by no more than the charges that the bank declares",
+            Self::NoFittingAmount => "the customer is known, but no invoice has this amount",
+            Self::OtherCurrency => "the invoice that the text names is in another currency",
+            Self::PayerName => "the payer's name is a customer's, and one invoice has the amount",
+            Self::AmountOnly => "nothing but the amount fits, one invoice in the whole book",
+            Self::NothingFound => "nothing points to an invoice or a customer",
         }
     }
 }
@@ -155,6 +165,9 @@ mod tests {
         }
         // In the order of the enum, so that a new one is missed here.
         let last = Rule::ALL.iter().max();
-        assert_eq!((last, Rule::ALL.len()), (Some(&Rule::R15), Rule::R15 as usize + 1));
+        assert_eq!(
+            (last, Rule::ALL.len()),
+            (Some(&Rule::NothingFound), Rule::NothingFound as usize + 1)
+        );
     }
 }

@@ -4,6 +4,8 @@
 //! [`working_set::WorkingSet`] and returns [`effect::Effect`]s as data; the store persists them.
 //! What it may import stands in its manifest.
 
+#![warn(unreachable_pub)]
+
 pub mod account;
 pub mod advice;
 pub mod allocation;

@@ -169,7 +169,14 @@ pub fn choices(
     let choosable = suggested.iter().filter(|entry| entry.amount_due.currency() == currency);
     let entries: Vec<BookEntry> = choosable.cloned().collect();
     let rest = matches!(outcome, MatchOutcome::Allocate(_));
-    let together = !rest && matches!(rule, Rule::R2a | Rule::R5 | Rule::R5b | Rule::R9)
+    let together = !rest
+        && matches!(
+            rule,
+            Rule::RemittanceAdvice
+                | Rule::SeveralInvoices
+                | Rule::SeveralWithAnotherSum
+                | Rule::GroupOfInvoices
+        )
         || *outcome == MatchOutcome::Park(ParkReason::AboveAutoLimit);
     let accounts: BTreeSet<&AccountId> = entries.iter().map(|entry| &entry.account_id).collect();
     let sum = entries.iter().try_fold(Money::zero(currency), |sum, e| sum.add(e.amount_due));

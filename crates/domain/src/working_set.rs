@@ -481,7 +481,7 @@ impl WorkingSet {
             .insert(allocation.invoice_id.clone());
         let payment = self.payment_mut(&allocation.payment_id)?;
         payment.allocated = payment.allocated.add(allocation.amount)?;
-        if allocation.rule == Rule::R1 {
+        if allocation.rule == Rule::NamedByCommand {
             // A person said what it is for.
             payment.question = None;
         } else if payment.question.is_some() {

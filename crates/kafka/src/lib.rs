@@ -21,6 +21,8 @@
 //!
 //! It knows none of our other packages but `native_headers`.
 
+#![warn(unreachable_pub)]
+
 pub mod admin;
 mod config;
 mod consumer;

@@ -421,7 +421,7 @@ fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -
     let parts = parts_of(&payment, &invoices, &amounts)?;
     settle::check_balance_limit(recording, &allocate.account_id, &parts)?;
     review::learn(recording, &allocate.payment_id, &allocate.account_id, None)?;
-    settle::post_provisioned(recording, &allocate.payment_id, Rule::R1, &parts)?;
+    settle::post_provisioned(recording, &allocate.payment_id, Rule::NamedByCommand, &parts)?;
     advice::by_hand(recording, &allocate.payment_id)?;
     Ok(applied_payment(&allocate.payment_id))
 }

@@ -80,7 +80,7 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
             recording.add(Effect::AssignPayment { payment_id, account_id })?;
         }
         learn(recording, &payment_id, word.account_id, Some(word.suggestion_id))?;
-        settle::post_provisioned(recording, &payment_id, Rule::R1, &parts)?;
+        settle::post_provisioned(recording, &payment_id, Rule::NamedByCommand, &parts)?;
         advice::by_hand(recording, &payment_id)?;
     }
     Ok(command::applied_payment(word.payment_id))

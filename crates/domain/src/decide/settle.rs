@@ -292,7 +292,7 @@ pub(super) fn in_doubt(
     MatchDecision {
         id: recording.ids.decision(),
         payment_id: payment_id.clone(),
-        rule: Rule::G,
+        rule: Rule::Gate,
         policy_version: recording.context.rules.version(),
         free: bank.amount,
         outcome: MatchOutcome::Park(doubt.why),

@@ -219,7 +219,7 @@ fn make_one(
     if part.pays.is_empty() {
         return Ok(());
     }
-    settle::post_provisioned(recording, &made.payment_id, Rule::R1, &part.pays)
+    settle::post_provisioned(recording, &made.payment_id, Rule::NamedByCommand, &part.pays)
 }
 
 fn post(

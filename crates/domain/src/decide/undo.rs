@@ -129,7 +129,13 @@ fn restore(
     if amount.is_positive() {
         tell(recording, payment, &back, again)?;
     }
-    settle::allocate_all(recording, &payment.payment_id, (Rule::R1r, restores), posted, &parts)?;
+    settle::allocate_all(
+        recording,
+        &payment.payment_id,
+        (Rule::ReturnUndone, restores),
+        posted,
+        &parts,
+    )?;
     if removed && in_books.is_positive() && !asks {
         let payment_id = payment.payment_id.clone();
         recording.add(Effect::Ask { payment_id, question: Some(ParkReason::TakenOut) })?;

@@ -36,7 +36,7 @@ fn edge_12_of_equal_invoices_the_oldest_is_paid_in_any_order_of_arrival() {
             desk.apply(Command::CreateInvoice(invoice));
         }
         let got = desk.receive(credit_from("1", "100", "PAYERA"));
-        assert_eq!(got, (Rule::R8, PaymentState::Allocated));
+        assert_eq!(got, (Rule::EqualAmounts, PaymentState::Allocated));
         assert_eq!(desk.pays("1"), ["INV-2 100.00 SGD"], "{order:?}");
     }
 }
@@ -48,7 +48,7 @@ fn edge_12_of_equal_invoices_the_oldest_is_paid_in_any_order_of_arrival() {
 fn edge_13_the_amount_of_two_customers_from_an_unknown_payer_is_parked() {
     let mut desk = desk(&[("INV-1", "A", "100"), ("INV-2", "B", "100")]);
     let got = desk.receive(credit("1", "100"));
-    assert_eq!(got, (Rule::R15, parked(ParkReason::NoCandidate)));
+    assert_eq!(got, (Rule::NothingFound, parked(ParkReason::NoCandidate)));
     assert_eq!(desk.decision("1").explanation.same_amount_book, Some(2));
     assert_eq!((desk.owner("1"), desk.suggested("1").len()), (None, 0));
     assert_eq!((desk.balance("A"), desk.balance("B")), (money("0"), money("0")));
@@ -61,12 +61,12 @@ fn edge_14_a_single_fit_comes_before_a_group_and_the_ambiguity_is_noted() {
     let invoices = [("INV-1", "A", "300"), ("INV-2", "A", "200"), ("INV-3", "A", "100")];
     let mut known = desk(&invoices);
     let got = known.receive(credit_from("1", "300", "PAYERA"));
-    assert_eq!(got, (Rule::R7, PaymentState::Allocated));
+    assert_eq!(got, (Rule::KnownPayer, PaymentState::Allocated));
     assert_eq!(known.pays("1"), ["INV-1 300.00 SGD"]);
     assert_eq!(known.decision("1").explanation.notes, ["a group of invoices fits as well"]);
     let mut unknown = desk(&[invoices[0], ("INV-2", "B", "200"), ("INV-3", "B", "100")]);
     let got = unknown.receive(credit("1", "300"));
-    assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)));
+    assert_eq!(got, (Rule::AmountOnly, parked(ParkReason::AmountOnly)));
     assert_eq!((unknown.suggested("1"), unknown.pays("1").len()), (vec!["INV-1"], 0));
 }
 
@@ -77,7 +77,7 @@ fn edge_15_a_cent_too_much_stays_on_the_payment() {
     let mut desk = desk(&[("INV-1", "A", "100")]);
     let reference = desk.reference("INV-1");
     let got = desk.receive(credit_saying("1", "100.01", &[&reference]));
-    assert_eq!(got, (Rule::R2, PaymentState::PartlyAllocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::PartlyAllocated));
     assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
     assert_eq!(desk.payment_now("1").unallocated(), Ok(money("0.01")));
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
@@ -94,13 +94,13 @@ fn edge_16_a_bank_fee_never_gives_balance_away() {
     };
     let mut asking = desk(&[("INV-1", "A", "500")]);
     let bank = short(&asking);
-    assert_eq!(asking.receive(bank), (Rule::R10, parked(ParkReason::PartialPayment)));
+    assert_eq!(asking.receive(bank), (Rule::BankCharges, parked(ParkReason::PartialPayment)));
     assert_eq!((asking.balance("A"), asking.suggested("1")), (money("0"), vec!["INV-1"]));
     let fee = Policy { fee: PartialPolicy::Apply, ..Policy::default() };
     let mut applying = Desk::with_customers(fee);
     applying.invoice("INV-1", "A", "500");
     let bank = short(&applying);
-    assert_eq!(applying.receive(bank), (Rule::R10, PaymentState::Allocated));
+    assert_eq!(applying.receive(bank), (Rule::BankCharges, PaymentState::Allocated));
     assert_eq!(applying.balance("A"), money("485"));
     assert_eq!(applying.invoice_now("INV-1").due(), Ok(money("15")));
     assert_eq!(applying.invoice_now("INV-1").status, InvoiceStatus::AwaitingPayment);
@@ -118,12 +118,12 @@ fn edge_17_a_payment_in_two_parts_pays_one_invoice() {
     for (id, amount) in parts {
         let text = asking.reference("INV-1");
         let got = asking.receive(credit_saying(id, amount, &[&text]));
-        assert_eq!(got, (Rule::R2, parked(ParkReason::PartialPayment)));
+        assert_eq!(got, (Rule::CheckedReference, parked(ParkReason::PartialPayment)));
         assert_eq!((asking.suggested(id), asking.owner(id)), (vec!["INV-1"], Some("A")));
         assert_eq!(asking.invoice_now("INV-1").due(), Ok(money("500")));
         let text = applying.reference("INV-1");
         let got = applying.receive(credit_saying(id, amount, &[&text]));
-        assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+        assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
         applying.pass_minute();
     }
     assert_eq!(applying.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
@@ -202,7 +202,7 @@ fn edge_24_forty_invoices_are_not_searched_for_ever() {
     }
     assert_eq!(only_group(&cents, 50_201), Group::Unknown);
     let got = desk.receive(from("PAYERA", credit("1", "502.01")));
-    assert_eq!(got, (Rule::R11, PaymentState::OnAccount));
+    assert_eq!(got, (Rule::NoFittingAmount, PaymentState::OnAccount));
     let notes = &desk.decision("1").explanation.notes;
     assert_eq!(notes, &["groups of invoices were not searched to the end"]);
     assert_eq!(desk.balance("A"), money("0"));

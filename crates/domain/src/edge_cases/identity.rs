@@ -18,9 +18,9 @@ fn edge_70_a_reference_of_another_customer_steals_nothing() {
     let text = format!("{reference}\",\"account_id\":\"B\",\"status\":\"provisioned");
     let mut into = credit_saying("1", "100", &[&text]);
     into.virtual_account = Some("VIRTUALB".to_owned());
-    assert_eq!(desk.receive(into), (Rule::R2, parked(ParkReason::IdentityConflict)));
+    assert_eq!(desk.receive(into), (Rule::CheckedReference, parked(ParkReason::IdentityConflict)));
     let got = desk.receive(from("PAYERB", credit_saying("2", "100", &[&text])));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
     assert_eq!(desk.pays("2"), ["INV-1 100.00 SGD"]);
     assert_eq!((desk.balance("A"), desk.balance("B")), (money("100"), money("0")));
     assert_eq!(desk.invoice_now("INV-2").due(), Ok(money("100")));

@@ -9,7 +9,8 @@ use crate::matching::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 
-const NOTHING: (Rule, PaymentState) = (Rule::R15, PaymentState::Parked(ParkReason::NoCandidate));
+const NOTHING: (Rule, PaymentState) =
+    (Rule::NothingFound, PaymentState::Parked(ParkReason::NoCandidate));
 
 fn desk(invoices: &[(&str, &str, &str)]) -> Desk {
     let mut desk = Desk::with_customers(Policy::default());
@@ -27,7 +28,7 @@ fn edge_01_a_number_inside_a_longer_one_is_no_hit() {
     let got = desk.receive(credit_saying("1", "70", &["TI-10012"]));
     assert_eq!(got, NOTHING);
     let got = desk.receive(credit_saying("2", "100", &["TI-10012"]));
-    assert_eq!(got, (Rule::R4b, parked(ParkReason::NearReference)));
+    assert_eq!(got, (Rule::TypingMistake, parked(ParkReason::NearReference)));
     assert_eq!((desk.suggested("2"), desk.pays("2")), (vec!["TI-1001"], Vec::new()));
     desk.invoice("TI-10012", "B", "55");
     let got = desk.receive(credit_saying("3", "55", &["TI-10012"]));
@@ -49,7 +50,7 @@ fn edge_02_a_wrapped_line_is_joined_where_check_digits_verify() {
     let (head, tail) = reference.split_at(7);
     let first = format!("{:>35}", format!("topup for november {head}"));
     let got = desk.receive(credit_saying("2", "100", &[&first, &format!("{tail} thanks")]));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
     assert_eq!(desk.pays("2"), ["TI-001234 100.00 SGD"]);
 }
 
@@ -68,9 +69,9 @@ fn edge_03_a_year_and_an_amount_in_the_text_are_no_numbers() {
     for (id, amount) in [("2", "1000"), ("3", "90")] {
         let got = bare.receive(credit_saying(id, amount, &text));
         let (rule, reason) = match id {
-            "2" => (Rule::R4, ParkReason::Uncorroborated),
+            "2" => (Rule::InvoiceNumber, ParkReason::Uncorroborated),
             // Here it is not the amount, and may be a number.
-            _ => (Rule::R5, ParkReason::SeveralAccounts),
+            _ => (Rule::SeveralInvoices, ParkReason::SeveralAccounts),
         };
         assert_eq!(got, (rule, parked(reason)));
     }
@@ -87,13 +88,13 @@ fn edge_04_a_telephone_number_needs_a_second_witness() {
     let text = ["call me at 91234567"];
     let mut desk = desk(&[("91234567", "A", "100")]);
     let got = desk.receive(credit_saying("1", "60", &text));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::Uncorroborated)));
+    assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::Uncorroborated)));
     assert_eq!((desk.owner("1"), desk.suggested("1")), (None, vec!["91234567"]));
     let got = desk.receive(from("PAYERB", credit_saying("2", "100", &text)));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::IdentityConflict)));
+    assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::IdentityConflict)));
     assert_eq!(desk.balance("A"), money("0"));
     let got = desk.receive(from("PAYERA", credit_saying("3", "100", &text)));
-    assert_eq!(got, (Rule::R4, PaymentState::Allocated));
+    assert_eq!(got, (Rule::InvoiceNumber, PaymentState::Allocated));
 }
 
 /// Two references, one of an invoice that was voided: the other is paid only if the money is
@@ -105,11 +106,11 @@ fn edge_05_of_a_good_and_a_void_reference_the_good_one_is_paid_by_its_amount_onl
     let text = format!("{} {}", desk.reference("INV-1"), desk.reference("INV-2"));
     for amount in ["150", "60"] {
         let got = desk.receive(credit_saying(amount, amount, &[&text]));
-        assert_eq!(got, (Rule::R5, parked(ParkReason::SumMismatch)), "{amount}");
+        assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::SumMismatch)), "{amount}");
         assert_eq!((desk.suggested(amount), desk.pays(amount)), (vec!["INV-1"], Vec::new()));
     }
     let got = desk.receive(credit_saying("1", "100", &[&text]));
-    assert_eq!(got, (Rule::R5, PaymentState::Allocated));
+    assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated));
     assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
 }
 
@@ -125,7 +126,7 @@ fn edge_06_a_reference_given_three_times_is_one() {
         end_to_end_id: Some(reference),
         ..credit_saying("1", "100", &[&text])
     };
-    assert_eq!(desk.receive(bank), (Rule::R2, PaymentState::Allocated));
+    assert_eq!(desk.receive(bank), (Rule::CheckedReference, PaymentState::Allocated));
     assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
     assert_eq!(desk.decision("1").explanation.candidates.len(), 1);
 }
@@ -143,11 +144,11 @@ fn edge_07_a_reference_of_one_customer_from_the_account_of_another() {
     };
     let conflict = parked(ParkReason::IdentityConflict);
     let got = desk.receive(from("PAYERB", credit_saying("1", "100", &["INV-1"])));
-    assert_eq!(got, (Rule::R4, conflict));
-    assert_eq!(desk.receive(into("2", &reference)), (Rule::R2, conflict));
+    assert_eq!(got, (Rule::InvoiceNumber, conflict));
+    assert_eq!(desk.receive(into("2", &reference)), (Rule::CheckedReference, conflict));
     assert_eq!((desk.owner("1"), desk.owner("2")), (None, None));
     let got = desk.receive(from("PAYERB", credit_saying("3", "100", &[&reference])));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
     assert_eq!((desk.balance("A"), desk.balance("B")), (money("100"), money("0")));
 }
 
@@ -161,13 +162,13 @@ fn edge_08_full_width_and_invisible_characters_are_read_as_the_plain_ones() {
     };
     let mut desk = desk(&[("TI1234", "A", "100"), ("TI5678", "A", "70"), ("TI9012", "A", "30")]);
     let got = desk.receive(credit_saying("1", "100", &[&wide("TI1234")]));
-    assert_eq!(got, (Rule::R4, PaymentState::Allocated));
+    assert_eq!(got, (Rule::InvoiceNumber, PaymentState::Allocated));
     let got =
         desk.receive(credit_saying("2", "70", &["pay\u{a0}TI\u{200d}56\u{ad}78\u{a0}please"]));
-    assert_eq!(got, (Rule::R4, PaymentState::Allocated));
+    assert_eq!(got, (Rule::InvoiceNumber, PaymentState::Allocated));
     let reference = wide(&desk.reference("TI9012"));
     let got = desk.receive(credit_saying("3", "30", &[&reference]));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
     assert_eq!(desk.balance("A"), money("200"));
 }
 
@@ -179,7 +180,7 @@ fn edge_09_a_letter_typed_for_a_digit_is_read_only_under_check_digits() {
     let got = desk.receive(credit_saying("1", "70", &["TI-O001"]));
     assert_eq!(got, NOTHING);
     let got = desk.receive(credit_saying("2", "100", &["TI-O001"]));
-    assert_eq!(got, (Rule::R4b, parked(ParkReason::NearReference)));
+    assert_eq!(got, (Rule::TypingMistake, parked(ParkReason::NearReference)));
     let zero = (0..40).map(|number| format!("INV-{number}")).find(|id| {
         desk.invoice(id, "A", "5");
         desk.reference(id)[4..].contains('0')
@@ -202,7 +203,7 @@ fn edge_10_last_months_reference_parks_and_suggests_the_open_invoice() {
     desk.pass_days(30);
     desk.invoice("INV-2", "A", "100");
     let got = desk.receive(from("PAYERA", credit_saying("2", "100", &[&reference])));
-    assert_eq!(got, (Rule::R2, parked(ParkReason::AlreadyPaid)));
+    assert_eq!(got, (Rule::CheckedReference, parked(ParkReason::AlreadyPaid)));
     assert_eq!((desk.suggested("2"), desk.owner("2")), (vec!["INV-2"], Some("A")));
     assert_eq!(desk.invoice_now("INV-2").status, InvoiceStatus::AwaitingPayment);
     assert_eq!(desk.balance("A"), money("100"));

@@ -20,7 +20,7 @@ fn edge_25_money_before_the_sending_pays_when_it_is_sent() {
     desk.draft("INV-1", "A", "100");
     let reference = desk.reference("INV-1");
     let got = desk.receive(credit_saying("1", "100", &[&reference]));
-    assert_eq!(got, (Rule::R2, parked(ParkReason::NotSent)));
+    assert_eq!(got, (Rule::CheckedReference, parked(ParkReason::NotSent)));
     assert_eq!((desk.balance("A"), desk.owner("1")), (money("0"), Some("A")));
     desk.apply(mark_sent("INV-1", "A"));
     assert_eq!(desk.state("1"), PaymentState::Allocated);
@@ -42,7 +42,7 @@ fn edge_26_money_before_the_invoice_exists_pays_when_it_does() {
     desk.draft("INV-1001", "A", "100");
     assert_eq!(desk.state("1"), parked(ParkReason::NoCandidate));
     desk.apply(mark_sent("INV-1001", "A"));
-    assert_eq!(desk.decision("1").rule, Rule::R4);
+    assert_eq!(desk.decision("1").rule, Rule::InvoiceNumber);
     assert_eq!(desk.pays("1"), ["INV-1001 100.00 SGD"]);
 }
 
@@ -56,7 +56,7 @@ fn edge_29_money_a_day_after_the_void_is_parked_and_the_void_stays() {
     desk.apply(void("INV-1", "A"));
     desk.pass_days(1);
     let got = desk.receive(credit_saying("1", "100", &[&reference]));
-    assert_eq!(got, (Rule::R2, parked(ParkReason::PaidAfterVoid)));
+    assert_eq!(got, (Rule::CheckedReference, parked(ParkReason::PaidAfterVoid)));
     assert_eq!((desk.owner("1"), desk.pays("1").len()), (Some("A"), 0));
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Voided);
     assert_eq!(desk.balance("A"), money("0"));
@@ -71,11 +71,11 @@ fn edge_32_money_that_counts_before_the_sending_is_taken_only_by_name() {
     let mut desk = desk();
     desk.invoice("INV-1", "A", "100");
     let got = desk.receive(back_dated(credit_into("1", "100", "VIRTUALA")));
-    assert_eq!(got, (Rule::R6, parked(ParkReason::PaidBeforeSent)));
+    assert_eq!(got, (Rule::VirtualAccount, parked(ParkReason::PaidBeforeSent)));
     let got = desk.receive(back_dated(credit_from("2", "100", "PAYERA")));
-    assert_eq!(got, (Rule::R7, parked(ParkReason::PaidBeforeSent)));
+    assert_eq!(got, (Rule::KnownPayer, parked(ParkReason::PaidBeforeSent)));
     assert_eq!((desk.suggested("2"), desk.balance("A")), (vec!["INV-1"], money("0")));
     let reference = desk.reference("INV-1");
     let got = desk.receive(back_dated(credit_saying("3", "100", &[&reference])));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
 }

@@ -102,7 +102,7 @@ impl<'a> Matching<'a> {
         self.advice = Some(AdviceFound::One(advice.told.key.clone()));
         self.account = Some(Identity { account_id, strength: Strength::Certain });
         self.offer(&lines, Verdict::RestIsForIt);
-        Ok(Some((Rule::R2a, MatchOutcome::OnAccount)))
+        Ok(Some((Rule::RemittanceAdvice, MatchOutcome::OnAccount)))
     }
 
     /// A person says which of them it is, if any: what they name is shown.
@@ -114,7 +114,7 @@ impl<'a> Matching<'a> {
         }
         let keys = advices.iter().map(|advice| advice.told.key.clone()).collect();
         self.advice = Some(AdviceFound::Ambiguous(keys));
-        Ok((Rule::R2a, MatchOutcome::Park(reason)))
+        Ok((Rule::RemittanceAdvice, MatchOutcome::Park(reason)))
     }
 
     fn by_advice(&mut self, advice: &'a Advice, text: &Named<'a>) -> Result<Option<Step>, Stop> {
@@ -146,7 +146,7 @@ impl<'a> Matching<'a> {
                 self.note(invoice, *by, reason);
                 self.suggest([*invoice]);
             }
-            return Ok(Some((Rule::R2a, MatchOutcome::Park(reason))));
+            return Ok(Some((Rule::RemittanceAdvice, MatchOutcome::Park(reason))));
         }
         if let Some(step) = self.taken_off(&lines.named) {
             return Ok(Some(step));
@@ -157,7 +157,7 @@ impl<'a> Matching<'a> {
         }
         if let Some(reason) = self.unpayable(&lines) {
             self.offer(&lines, reason);
-            return Ok(Some((Rule::R2a, MatchOutcome::Park(reason))));
+            return Ok(Some((Rule::RemittanceAdvice, MatchOutcome::Park(reason))));
         }
         self.pay(&lines).map(Some)
     }
@@ -232,12 +232,12 @@ impl<'a> Matching<'a> {
         if owner.is_some_and(|owner| self.exceeds_auto_limit(&owner)) {
             let reason = ParkReason::AboveAutoLimit;
             self.offer(lines, reason);
-            return Ok((Rule::R2a, MatchOutcome::Park(reason)));
+            return Ok((Rule::RemittanceAdvice, MatchOutcome::Park(reason)));
         }
         for invoice in invoices {
             self.note(invoice, NamedBy::Advice, Verdict::Taken);
         }
-        Ok((Rule::R2a, MatchOutcome::Allocate(parts)))
+        Ok((Rule::RemittanceAdvice, MatchOutcome::Allocate(parts)))
     }
 
     /// A person may choose what it says: each invoice with its line's amount.

@@ -18,9 +18,9 @@ impl Matching<'_> {
         by: NamedBy,
         invoice: &Invoice,
     ) -> Result<Step, Stop> {
-        let parked = (Rule::R12, MatchOutcome::Park(ParkReason::CurrencyMismatch));
+        let parked = (Rule::OtherCurrency, MatchOutcome::Park(ParkReason::CurrencyMismatch));
         let bank = self.subject.bank;
-        let certain = matches!(rule, Rule::R2 | Rule::R3);
+        let certain = matches!(rule, Rule::CheckedReference | Rule::EndToEndId);
         // The bank states it of the whole payment, not of what is left of it.
         let whole = self.subject.free == bank.amount;
         let stated = bank.instructed.filter(|stated| stated.currency() == invoice.currency());

@@ -37,7 +37,7 @@ impl<'a> Matching<'a> {
             numbers.extend(bare_exact);
             let entries = if references.is_empty() { numbers } else { references };
             if entries.is_empty() {
-                let group = (Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated));
+                let group = (Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::Uncorroborated));
                 return match self.bare_group(&bare)? {
                     true => Ok(group),
                     false => self.by_amount_or_digits(&bare),
@@ -45,13 +45,13 @@ impl<'a> Matching<'a> {
             }
             self.push_near(entries);
             self.mark_bare(&bare);
-            return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::NearReference)));
+            return Ok((Rule::TypingMistake, MatchOutcome::Park(ParkReason::NearReference)));
         };
         let (mut own, foreign): (Vec<_>, Vec<_>) =
             references.into_iter().partition(|entry| entry.account_id == known.account_id);
         if own.is_empty() && !foreign.is_empty() && known.strength != Strength::Certain {
             self.push_near(foreign);
-            return Ok((Rule::R4b, MatchOutcome::Park(ParkReason::IdentityConflict)));
+            return Ok((Rule::TypingMistake, MatchOutcome::Park(ParkReason::IdentityConflict)));
         }
         numbers.extend(bare.iter().cloned());
         own.extend(numbers.into_iter().filter(|entry| entry.account_id == known.account_id));
@@ -60,7 +60,7 @@ impl<'a> Matching<'a> {
             let mut bare = bare;
             bare.retain(|entry| entry.account_id == known.account_id);
             if self.bare_group(&bare)? {
-                return Ok((Rule::R9, MatchOutcome::OnAccount));
+                return Ok((Rule::GroupOfInvoices, MatchOutcome::OnAccount));
             }
         }
         let currency = self.subject.free.currency();
@@ -72,7 +72,7 @@ impl<'a> Matching<'a> {
     /// there is. It is suggested, whatever the amount.
     fn by_amount_or_digits(&mut self, bare: &[BookEntry]) -> Result<Step, Stop> {
         let step = self.by_identity()?;
-        if step.0 != Rule::R15 || bare.is_empty() {
+        if step.0 != Rule::NothingFound || bare.is_empty() {
             return Ok(step);
         }
         let said = super::text::said_digits(self.subject.bank);
@@ -87,7 +87,7 @@ impl<'a> Matching<'a> {
         }
         self.push_near(entries);
         self.mark_bare(bare);
-        Ok((Rule::R4b, MatchOutcome::Park(ParkReason::NearReference)))
+        Ok((Rule::TypingMistake, MatchOutcome::Park(ParkReason::NearReference)))
     }
 
     /// Invoices one mistake away from words like references; and from words like numbers those of
@@ -337,11 +337,11 @@ impl<'a> Matching<'a> {
         if apply {
             self.note(invoice, by, Verdict::Taken);
             let parts = vec![(invoice.invoice_id.clone(), self.subject.free)];
-            return (Rule::R10, MatchOutcome::Allocate(parts));
+            return (Rule::BankCharges, MatchOutcome::Allocate(parts));
         }
         self.note(invoice, by, ParkReason::PartialPayment);
         self.suggestions.push(entry_of(invoice));
-        (Rule::R10, MatchOutcome::Park(ParkReason::PartialPayment))
+        (Rule::BankCharges, MatchOutcome::Park(ParkReason::PartialPayment))
     }
 
     /// Of very many equal invoices only the oldest are read: what is meant may be another of them.
@@ -378,7 +378,7 @@ impl<'a> Matching<'a> {
             self.explanation.notes.push("short by no more than the charges that the bank declares");
             self.push_candidate(only, NamedBy::Amount, ParkReason::PartialPayment);
             self.suggestions.push(only.clone());
-            return Ok((Rule::R10, MatchOutcome::OnAccount));
+            return Ok((Rule::BankCharges, MatchOutcome::OnAccount));
         }
         match only_group(&dues, free.to_micros()?) {
             Group::Only(places) => {
@@ -386,7 +386,7 @@ impl<'a> Matching<'a> {
                     self.push_candidate(&open.entry(), NamedBy::Amount, Verdict::OneOfTheGroup);
                     self.suggestions.push(open.entry());
                 }
-                return Ok((Rule::R9, MatchOutcome::OnAccount));
+                return Ok((Rule::GroupOfInvoices, MatchOutcome::OnAccount));
             }
             Group::None => {}
             Group::Several => self.explanation.notes.push("several groups of invoices fit"),
@@ -420,6 +420,6 @@ impl<'a> Matching<'a> {
         }
         self.push_candidate(entry, NamedBy::Name, ParkReason::NameOnly);
         self.suggestions.push(entry.clone());
-        Some((Rule::R13, MatchOutcome::Park(ParkReason::NameOnly)))
+        Some((Rule::PayerName, MatchOutcome::Park(ParkReason::NameOnly)))
     }
 }

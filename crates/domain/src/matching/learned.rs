@@ -64,6 +64,6 @@ impl Matching<'_> {
             self.note(invoice, NamedBy::Payer, ParkReason::PayerOnly);
             self.suggestions.push(entry_of(invoice));
         }
-        Ok(Some((Rule::R13, MatchOutcome::Park(ParkReason::PayerOnly))))
+        Ok(Some((Rule::PayerName, MatchOutcome::Park(ParkReason::PayerOnly))))
     }
 }

@@ -255,7 +255,7 @@ impl MatchDecision {
         Self {
             id,
             payment_id: subject.payment_id.clone(),
-            rule: Rule::G,
+            rule: Rule::Gate,
             policy_version,
             free: subject.free,
             outcome: MatchOutcome::Park(ParkReason::Undecided),

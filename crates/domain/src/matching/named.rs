@@ -193,7 +193,7 @@ impl<'a> Matching<'a> {
             self.note(invoice, NamedBy::Number, reason);
         }
         self.suggest(invoices);
-        (Rule::R4, MatchOutcome::Park(reason))
+        (Rule::InvoiceNumber, MatchOutcome::Park(reason))
     }
 
     /// What the payment pays already says nothing about its rest, except whose money it is.

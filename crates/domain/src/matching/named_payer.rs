@@ -48,23 +48,23 @@ impl<'a> Matching<'a> {
         let known = self.known.as_ref().filter(|known| known.account_id == invoice.account_id);
         let certain = known.is_some_and(|known| known.strength == Strength::Certain);
         match rule {
-            Rule::R4 | Rule::R4b => known.is_none(),
-            Rule::R7 | Rule::R8 | Rule::R9 => !certain,
-            Rule::G
-            | Rule::R1
-            | Rule::R1r
-            | Rule::R2
-            | Rule::R2a
-            | Rule::R3
-            | Rule::R5
-            | Rule::R5b
-            | Rule::R6
-            | Rule::R10
-            | Rule::R11
-            | Rule::R12
-            | Rule::R13
-            | Rule::R14
-            | Rule::R15 => false,
+            Rule::InvoiceNumber | Rule::TypingMistake => known.is_none(),
+            Rule::KnownPayer | Rule::EqualAmounts | Rule::GroupOfInvoices => !certain,
+            Rule::Gate
+            | Rule::NamedByCommand
+            | Rule::ReturnUndone
+            | Rule::CheckedReference
+            | Rule::RemittanceAdvice
+            | Rule::EndToEndId
+            | Rule::SeveralInvoices
+            | Rule::SeveralWithAnotherSum
+            | Rule::VirtualAccount
+            | Rule::BankCharges
+            | Rule::NoFittingAmount
+            | Rule::OtherCurrency
+            | Rule::PayerName
+            | Rule::AmountOnly
+            | Rule::NothingFound => false,
         }
     }
 

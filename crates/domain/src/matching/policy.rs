@@ -348,7 +348,7 @@ impl<'a> Matching<'a> {
         let (meant, others): (Vec<&Invoice>, Vec<&Invoice>) =
             fits.iter().copied().partition(|fit| self.is_meant(fit));
         self.offer_equal(meant.into_iter().chain(others));
-        (Rule::R8, MatchOutcome::OnAccount)
+        (Rule::EqualAmounts, MatchOutcome::OnAccount)
     }
 
     fn offer_equal<'b>(&mut self, fits: impl Iterator<Item = &'b Invoice>) {

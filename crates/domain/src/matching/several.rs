@@ -27,14 +27,14 @@ impl<'a> Matching<'a> {
         }
         let conflict = named.values().find_map(|(by, invoice)| self.conflict(*by, invoice));
         if let Some(reason) = conflict {
-            return Ok(self.park_named(Rule::R5, reason, named));
+            return Ok(self.park_named(Rule::SeveralInvoices, reason, named));
         }
         let mut invoices = named.values().map(|(_, invoice)| *invoice);
         if !invoices.all(|invoice| self.witnessed(invoice, named)) {
             if named.len() <= NAMED_MAX && self.others_by_digits(named)? {
-                return Ok((Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated)));
+                return Ok((Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::Uncorroborated)));
             }
-            return Ok(self.park_named(Rule::R5, ParkReason::Uncorroborated, named));
+            return Ok(self.park_named(Rule::SeveralInvoices, ParkReason::Uncorroborated, named));
         }
         if named.len() > NAMED_MAX {
             return self.many(named);
@@ -54,27 +54,27 @@ impl<'a> Matching<'a> {
         let parts = self.fill(&payable)?;
         let allocated = self.sum(parts.iter().map(|part| part.1))?;
         if parts.len() == payable.len() && allocated == self.subject.free {
-            return Ok(self.take(Rule::R5, named, parts));
+            return Ok(self.take(Rule::SeveralInvoices, named, parts));
         }
         if self.others_by_digits(named)? {
-            return Ok((Rule::R5, MatchOutcome::Park(ParkReason::SumMismatch)));
+            return Ok((Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::SumMismatch)));
         }
         if payable.len() != named.len() {
-            return Ok(self.park_named(Rule::R5, ParkReason::SumMismatch, named));
+            return Ok(self.park_named(Rule::SeveralInvoices, ParkReason::SumMismatch, named));
         }
         let sure = checked || self.known.is_some();
         if sure && !parts.is_empty() {
             self.explanation.notes.push("the invoices named add up to another amount");
             let rest = self.subject.free.sub(allocated)?;
             let paid: Vec<InvoiceId> = parts.iter().map(|part| part.0.clone()).collect();
-            let step = self.take(Rule::R5b, named, parts);
+            let step = self.take(Rule::SeveralWithAnotherSum, named, parts);
             if rest.is_positive() && self.matches_residual(&first.account_id) {
                 self.offer_for_rest(&first.account_id, &paid, rest)?;
             }
             return Ok(step);
         }
         self.suggest_split(named, &payable)?;
-        Ok((Rule::R5b, MatchOutcome::Park(ParkReason::SumMismatch)))
+        Ok((Rule::SeveralWithAnotherSum, MatchOutcome::Park(ParkReason::SumMismatch)))
     }
 
     /// More than a payment pays by itself. If they add up they are one choice: all of them.
@@ -82,7 +82,11 @@ impl<'a> Matching<'a> {
         let payable = self.payable_of(named);
         let due = payable.iter().map(|invoice| invoice.due()).collect::<Result<Vec<_>, _>>()?;
         if payable.len() != named.len() || self.sum(due)? != self.subject.free {
-            return Ok(self.park_named(Rule::R5, ParkReason::AmbiguousReference, named));
+            return Ok(self.park_named(
+                Rule::SeveralInvoices,
+                ParkReason::AmbiguousReference,
+                named,
+            ));
         }
         self.explanation.notes.push("the invoices add up to exactly the amount");
         for invoice in payable {
@@ -90,7 +94,7 @@ impl<'a> Matching<'a> {
             self.note(invoice, by, Verdict::WouldBePaid);
             self.suggestions.push(entry_of(invoice));
         }
-        Ok((Rule::R5, MatchOutcome::Park(ParkReason::AmbiguousReference)))
+        Ok((Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::AmbiguousReference)))
     }
 
     fn take(&mut self, rule: Rule, named: &Named<'a>, parts: Vec<(InvoiceId, Money)>) -> Step {
@@ -112,9 +116,9 @@ impl<'a> Matching<'a> {
         if exact && checked && open {
             self.explanation.notes.push("the invoices add up to exactly the amount");
             self.suggest_split(named, &payable)?;
-            return Ok((Rule::R5, MatchOutcome::Park(ParkReason::SeveralAccounts)));
+            return Ok((Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::SeveralAccounts)));
         }
-        Ok(self.park_named(Rule::R5, ParkReason::SeveralAccounts, named))
+        Ok(self.park_named(Rule::SeveralInvoices, ParkReason::SeveralAccounts, named))
     }
 
     /// What a person may do with the money: each invoice in full in the declared order, the last
@@ -179,7 +183,7 @@ impl<'a> Matching<'a> {
         };
         let best = named.values().min_by_key(|(_, invoice)| order(invoice)).copied();
         match best {
-            Some((by, invoice)) => self.resolved(Rule::R5, by, invoice),
+            Some((by, invoice)) => self.resolved(Rule::SeveralInvoices, by, invoice),
             None => self.by_identity(),
         }
     }

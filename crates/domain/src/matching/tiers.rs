@@ -122,7 +122,7 @@ impl<'a> Matching<'a> {
         self.set_aside_paid(&mut named);
         self.doubtful = doubtful;
         if let Some(reason) = self.gate() {
-            return Ok((Rule::G, MatchOutcome::Park(reason)));
+            return Ok((Rule::Gate, MatchOutcome::Park(reason)));
         }
         if let Some(step) = self.advised(&named)? {
             return Ok(step);
@@ -139,7 +139,7 @@ impl<'a> Matching<'a> {
                 None => return self.unnamed(),
             },
             1 if checked || one => self.one_named(&named)?,
-            1 => self.park_named(Rule::R4, ParkReason::AmbiguousReference, &named),
+            1 => self.park_named(Rule::InvoiceNumber, ParkReason::AmbiguousReference, &named),
             _ => self.several_named(&named)?,
         };
         Ok(self.two_person(step))
@@ -174,7 +174,7 @@ impl<'a> Matching<'a> {
         self.note(invoice, by, Verdict::TakenOffByAPerson);
         let account_id = invoice.account_id.clone();
         self.account = Some(Identity { account_id, strength: Strength::Certain });
-        Some((Rule::G, MatchOutcome::OnAccount))
+        Some((Rule::Gate, MatchOutcome::OnAccount))
     }
 
     pub(super) fn is_taken_off(&self, invoice: &Invoice) -> bool {
@@ -211,15 +211,15 @@ impl<'a> Matching<'a> {
             return self.by_identity();
         };
         let rule = match by {
-            NamedBy::Reference => Rule::R2,
-            NamedBy::EndToEnd => Rule::R3,
-            NamedBy::Advice => Rule::R2a,
+            NamedBy::Reference => Rule::CheckedReference,
+            NamedBy::EndToEnd => Rule::EndToEndId,
+            NamedBy::Advice => Rule::RemittanceAdvice,
             NamedBy::Number
             | NamedBy::Near
             | NamedBy::Payer
             | NamedBy::Name
             | NamedBy::Amount
-            | NamedBy::Account => Rule::R4,
+            | NamedBy::Account => Rule::InvoiceNumber,
         };
         if let Some(reason) = self.conflict(by, invoice) {
             self.note(invoice, by, reason);
@@ -228,16 +228,16 @@ impl<'a> Matching<'a> {
         }
         // In another currency nothing is decided, whatever speaks for it.
         let payable = invoice.is_payable() && self.same_currency(invoice);
-        let sure = rule != Rule::R4 || self.witnessed(invoice, named);
-        if rule == Rule::R4 && payable && !(sure && self.corroborated(invoice)?) {
+        let sure = rule != Rule::InvoiceNumber || self.witnessed(invoice, named);
+        if rule == Rule::InvoiceNumber && payable && !(sure && self.corroborated(invoice)?) {
             if self.others_by_digits(named)? {
-                return Ok((Rule::R5, MatchOutcome::Park(ParkReason::Uncorroborated)));
+                return Ok((Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::Uncorroborated)));
             }
             self.note(invoice, by, ParkReason::Uncorroborated);
             self.suggest([invoice]);
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
-        if rule == Rule::R4
+        if rule == Rule::InvoiceNumber
             && payable
             && (self.has_neighbour(invoice)?
                 || self.mistaken(invoice)?
@@ -245,7 +245,7 @@ impl<'a> Matching<'a> {
         {
             return Ok((rule, MatchOutcome::Park(ParkReason::Uncorroborated)));
         }
-        if rule != Rule::R4 {
+        if rule != Rule::InvoiceNumber {
             let account_id = invoice.account_id.clone();
             self.account = Some(Identity { account_id, strength: Strength::Certain });
         }
@@ -360,14 +360,15 @@ impl<'a> Matching<'a> {
             return self.no_single_fit(&known);
         };
         let rule = match (fits.len(), known.strength) {
-            (1, Strength::Certain) => Rule::R6,
-            (1, Strength::Strong | Strength::Weak) => Rule::R7,
-            (_, Strength::Certain | Strength::Strong | Strength::Weak) => Rule::R8,
+            (1, Strength::Certain) => Rule::VirtualAccount,
+            (1, Strength::Strong | Strength::Weak) => Rule::KnownPayer,
+            (_, Strength::Certain | Strength::Strong | Strength::Weak) => Rule::EqualAmounts,
         };
-        if rule == Rule::R7 {
+        if rule == Rule::KnownPayer {
             self.record_rivals(&known)?;
         }
-        if rule == Rule::R8 && (meant.len() > 1 || !self.takes_oldest(&known.account_id)) {
+        if rule == Rule::EqualAmounts && (meant.len() > 1 || !self.takes_oldest(&known.account_id))
+        {
             return Ok(self.choose(&fits));
         }
         if !self.sent_in_time(oldest) {
@@ -422,7 +423,7 @@ impl<'a> Matching<'a> {
             }
         }
         self.suggestions.truncate(SUGGESTIONS_MAX);
-        Ok((Rule::R11, MatchOutcome::OnAccount))
+        Ok((Rule::NoFittingAmount, MatchOutcome::OnAccount))
     }
 
     /// R14, R15: nobody is known.
@@ -436,11 +437,11 @@ impl<'a> Matching<'a> {
             return Ok(step);
         }
         let (rule, reason) = match entries.len() {
-            1 => (Rule::R14, ParkReason::AmountOnly),
-            _ => (Rule::R15, ParkReason::NoCandidate),
+            1 => (Rule::AmountOnly, ParkReason::AmountOnly),
+            _ => (Rule::NothingFound, ParkReason::NoCandidate),
         };
         for entry in entries.into_iter().take(SUGGESTIONS_MAX) {
-            let verdict = if rule == Rule::R14 {
+            let verdict = if rule == Rule::AmountOnly {
                 ParkReason::AmountOnly.into()
             } else {
                 Verdict::AmountOfSeveral
@@ -450,7 +451,7 @@ impl<'a> Matching<'a> {
                 named_by: NamedBy::Amount,
                 verdict,
             });
-            if rule == Rule::R14 {
+            if rule == Rule::AmountOnly {
                 self.suggestions.push(entry);
             }
         }

@@ -77,10 +77,10 @@ fn desk() -> Desk {
     desk
 }
 
-const PAID: (Rule, PaymentState) = (Rule::R2a, PaymentState::Allocated);
+const PAID: (Rule, PaymentState) = (Rule::RemittanceAdvice, PaymentState::Allocated);
 
 fn by_rule(reason: ParkReason) -> (Rule, PaymentState) {
-    (Rule::R2a, parked(reason))
+    (Rule::RemittanceAdvice, parked(reason))
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn an_advice_before_the_money_names_the_invoices() {
     assert_eq!(desk.owner("1"), Some("A"));
     assert_eq!(state(&desk, "ADV-1"), used("1"));
     // Used once.
-    assert_eq!(desk.receive(credit_from("2", "100", PAYER)).0, Rule::R15);
+    assert_eq!(desk.receive(credit_from("2", "100", PAYER)).0, Rule::NothingFound);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn an_advice_after_the_money_matches_it_at_once() {
     assert_eq!(desk.receive(credit_from("1", "100", PAYER)).1, parked(ParkReason::NoCandidate));
     advised(&mut desk, "ADV-1", &[("I1", "60"), ("I2", "40")]);
     assert_eq!(desk.state("1"), PaymentState::Allocated);
-    assert_eq!(desk.decision("1").rule, Rule::R2a);
+    assert_eq!(desk.decision("1").rule, Rule::RemittanceAdvice);
     assert!(desk.decision("1").explanation.notes.iter().any(|note| note.contains("after the")));
     assert_eq!(state(&desk, "ADV-1"), used("1"));
 }
@@ -117,7 +117,7 @@ fn lines_get_their_own_amounts_whatever_the_policy_for_parts_is() {
     assert_eq!(desk.pays("1"), ["I1 35.00 SGD", "I2 15.00 SGD"]);
     // More than is due: what is due is paid, the rest is kept.
     advised(&mut desk, "ADV-2", &[("I1", "30")]);
-    let kept = (Rule::R2a, PaymentState::PartlyAllocated);
+    let kept = (Rule::RemittanceAdvice, PaymentState::PartlyAllocated);
     assert_eq!(desk.receive(credit_from("2", "30", PAYER)), kept);
     assert_eq!(desk.pays("2"), ["I1 25.00 SGD"]);
 }
@@ -129,7 +129,7 @@ fn a_reference_picks_the_payment_out() {
     advice.payer_account = Some("N/A".to_owned());
     advice.payment_reference = Some("REM-2026/00417".to_owned());
     advise(&mut desk, advice);
-    assert_eq!(desk.receive(credit_from("1", "60", "N/A")).0, Rule::R14, "a placeholder");
+    assert_eq!(desk.receive(credit_from("1", "60", "N/A")).0, Rule::AmountOnly, "a placeholder");
     let bank = credit_saying("2", "60", &["your REM 2026", "00417 thanks"]);
     assert_eq!(desk.receive(bank), PAID);
     assert_eq!(state(&desk, "ADV-1"), used("2"));
@@ -169,7 +169,7 @@ fn two_advices_for_one_payment_are_a_persons_choice() {
     desk.invoice("I4", "A", "40");
     let mut named = credit_saying("3", "40", &[&desk.reference("I4")]);
     named.debtor_account = Some(PAYER.to_owned());
-    assert_eq!(desk.receive(named), (Rule::R2, PaymentState::Allocated));
+    assert_eq!(desk.receive(named), (Rule::CheckedReference, PaymentState::Allocated));
 }
 
 #[test]
@@ -254,16 +254,16 @@ fn an_advice_does_not_contradict_the_text() {
 fn an_advice_whose_invoices_are_paid_does_not_speak_against_the_text() {
     let mut desk = desk();
     let reference = desk.reference("I1");
-    assert_eq!(desk.receive(credit_saying("1", "60", &[&reference])).0, Rule::R2);
+    assert_eq!(desk.receive(credit_saying("1", "60", &[&reference])).0, Rule::CheckedReference);
     desk.invoice("I4", "A", "60");
     advised(&mut desk, "ADV-1", &[("I1", "60")]);
     assert_eq!(state(&desk, "ADV-1"), OPEN);
     let mut bank = credit_saying("2", "60", &[&desk.reference("I4")]);
     bank.debtor_account = Some(PAYER.to_owned());
-    assert_eq!(desk.receive(bank), (Rule::R2, PaymentState::Allocated));
+    assert_eq!(desk.receive(bank), (Rule::CheckedReference, PaymentState::Allocated));
     // Its money came, and pays something else.
     assert_eq!(state(&desk, "ADV-1").0, AdviceState::Ended);
-    assert_eq!(desk.receive(credit_from("3", "60", PAYER)).0, Rule::R15);
+    assert_eq!(desk.receive(credit_from("3", "60", PAYER)).0, Rule::NothingFound);
     // A payment that says nothing itself was probably paid twice.
     advised(&mut desk, "ADV-2", &[("I4", "60")]);
     assert_eq!(state(&desk, "ADV-2"), used("3"));
@@ -294,7 +294,7 @@ fn an_advice_counts_until_its_last_day() {
     desk.model.set.advices.days = 30;
     advised(&mut desk, "ADV-1", &[("I1", "60")]);
     desk.pass_days(30);
-    assert_ne!(desk.receive(credit_from("1", "60", PAYER)).0, Rule::R2a);
+    assert_ne!(desk.receive(credit_from("1", "60", PAYER)).0, Rule::RemittanceAdvice);
     advised(&mut desk, "ADV-2", &[("I2", "40")]);
     desk.pass_days(29);
     assert_eq!(desk.receive(credit_from("2", "40", PAYER)), PAID);
@@ -333,7 +333,7 @@ fn what_a_person_or_the_bank_takes_back_does_not_free_the_advice() {
     desk.bank(returned("R", "2", "40"));
     assert_eq!(desk.state("2"), PaymentState::Returned);
     assert_eq!(state(&desk, "ADV-2"), used("2"));
-    assert_ne!(desk.receive(credit_from("3", "40", PAYER)).0, Rule::R2a);
+    assert_ne!(desk.receive(credit_from("3", "40", PAYER)).0, Rule::RemittanceAdvice);
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn an_advice_of_money_that_pays_its_invoices_already_is_used() {
     assert_eq!(desk.pays("1").len(), 2);
     // The next month's money is no business of it.
     desk.invoice("I9", "A", "100");
-    assert_eq!(desk.receive(credit_from("2", "100", PAYER)).0, Rule::R14);
+    assert_eq!(desk.receive(credit_from("2", "100", PAYER)).0, Rule::AmountOnly);
 }
 
 /// A part of what it says is paid, and nothing is left: a person says what is right.

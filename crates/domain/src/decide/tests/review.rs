@@ -16,7 +16,7 @@ fn amount_only(payer: &str) -> Desk {
     let mut desk = Desk::new();
     desk.invoice("INV-1", "A", "100");
     let got = desk.receive(credit_from("1", "100", payer));
-    assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)));
+    assert_eq!(got, (Rule::AmountOnly, parked(ParkReason::AmountOnly)));
     desk
 }
 
@@ -141,7 +141,7 @@ fn a_confirmed_suggestion_is_allocated_once() {
     assert_eq!((desk.state("1"), desk.owner("1")), (PaymentState::Allocated, Some("A")));
     assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
     let rules: Vec<Rule> = desk.model.allocations().map(|part| part.rule).collect();
-    assert_eq!(rules, [Rule::R1]);
+    assert_eq!(rules, [Rule::NamedByCommand]);
     assert_eq!(status(&desk, "1"), [SuggestionStatus::Confirmed]);
     let again = confirmed(&mut desk, "1", "A");
     assert_eq!(again, Outcome::Rejected(Rejection::SuggestionClosed));
@@ -153,7 +153,7 @@ fn a_group_is_one_suggestion_and_is_taken_whole() {
     desk.invoice("INV-1", "A", "100");
     desk.invoice("INV-2", "A", "60.01");
     let got = desk.receive(credit_from("1", "160.01", "PAYERA"));
-    assert_eq!(got, (Rule::R9, PaymentState::OnAccount));
+    assert_eq!(got, (Rule::GroupOfInvoices, PaymentState::OnAccount));
     assert_eq!(all(&desk, "1").len(), 1);
     // One of them is gone meanwhile: nothing of the group is done.
     let mut gone = desk.model.clone();
@@ -256,7 +256,7 @@ fn what_was_refused_is_neither_suggested_nor_found_by_amount_again() {
     rematch(&mut desk, "1");
     assert_eq!(desk.pays("1"), ["INV-2 100.00 SGD"]);
     // Another payment is another matter.
-    assert_eq!(desk.receive(credit_from("2", "100", "PAYERX")).0, Rule::R7);
+    assert_eq!(desk.receive(credit_from("2", "100", "PAYERX")).0, Rule::KnownPayer);
     assert_eq!(desk.pays("2"), ["INV-1 100.00 SGD"]);
 }
 
@@ -278,13 +278,13 @@ fn two_confirmed_payments_make_a_payer_known() {
     desk.invoice("INV-1", "A", "50");
     desk.invoice("INV-2", "B", "50");
     let got = desk.receive(credit_from("1", "50", "PAYERX"));
-    assert_eq!(got, (Rule::R13, parked(ParkReason::PayerOnly)));
+    assert_eq!(got, (Rule::PayerName, parked(ParkReason::PayerOnly)));
     assert_eq!((desk.suggested("1"), desk.owner("1")), (vec!["INV-1"], None));
     assert_eq!(desk.decision("1").explanation.notes, [LEARNED_ONCE]);
     assert!(applied(&confirmed(&mut desk, "1", "A")));
     // Twice decides.
     desk.invoice("INV-3", "A", "50");
-    assert_eq!(desk.receive(credit_from("2", "50", "PAYERX")).0, Rule::R7);
+    assert_eq!(desk.receive(credit_from("2", "50", "PAYERX")).0, Rule::KnownPayer);
     assert_eq!((desk.pays("2"), desk.owner("2")), (vec!["INV-3 50.00 SGD".to_owned()], Some("A")));
     assert_eq!(desk.decision("2").explanation.notes, [LEARNED]);
     let used = desk.decision("2").alias.as_ref().map(|used| used.link.payer_account.as_str());
@@ -315,17 +315,17 @@ fn edge_68_a_wrong_confirmation_is_unlearnt_by_a_reversal() {
     teach(&mut desk, "T1", "PAYERX", "A", "100");
     desk.invoice("INV-1", "A", "50");
     let first = desk.receive(credit_from("1", "50", "PAYERX"));
-    assert_eq!(first, (Rule::R13, parked(ParkReason::PayerOnly)));
+    assert_eq!(first, (Rule::PayerName, parked(ParkReason::PayerOnly)));
     assert!(applied(&confirmed(&mut desk, "1", "A")));
     desk.invoice("INV-2", "A", "60");
-    assert_eq!(desk.receive(credit_from("2", "60", "PAYERX")).0, Rule::R7);
+    assert_eq!(desk.receive(credit_from("2", "60", "PAYERX")).0, Rule::KnownPayer);
     take_back(&mut desk, "2");
     assert_eq!(taught(&desk, "PAYERX", "A"), Some(0));
     for number in 3..15 {
         let (id, amount) = (number.to_string(), format!("{number}.33"));
         desk.invoice(&format!("INV-{number}"), "A", &amount);
         let (rule, state) = desk.receive(credit_from(&id, &amount, "PAYERX"));
-        assert_eq!((rule, state), (Rule::R14, parked(ParkReason::AmountOnly)));
+        assert_eq!((rule, state), (Rule::AmountOnly, parked(ParkReason::AmountOnly)));
     }
     // Earned again from the start.
     teach(&mut desk, "T3", "PAYERX", "A", "77.01");

@@ -28,10 +28,10 @@ pub(super) fn check_account(world: &WorkingSet, allocation: &Allocation) {
     }
     let known = known.map(|known| known.account_id);
     let spoken_for = match allocation.rule {
-        Rule::R2 | Rule::R3 => by_reference.contains(account_id),
-        Rule::R2a => by_advice.contains(account_id),
-        Rule::R4 => by_number.union(&by_reference).any(|owner| owner == account_id),
-        Rule::R5 => by_reference.union(&by_number).any(|owner| owner == account_id),
+        Rule::CheckedReference | Rule::EndToEndId => by_reference.contains(account_id),
+        Rule::RemittanceAdvice => by_advice.contains(account_id),
+        Rule::InvoiceNumber => by_number.union(&by_reference).any(|owner| owner == account_id),
+        Rule::SeveralInvoices => by_reference.union(&by_number).any(|owner| owner == account_id),
         // A rest belongs to the customer whose invoice took the first part.
         _ => {
             known.as_ref() == Some(account_id)
@@ -42,7 +42,7 @@ pub(super) fn check_account(world: &WorkingSet, allocation: &Allocation) {
     assert!(spoken_for, "{allocation:?} of {bank:?} saying {text}");
     // An advice is held back by what the text names beyond doubt: a plain number is not.
     let several = by_reference.len() > 1
-        && allocation.rule != Rule::R2a
+        && allocation.rule != Rule::RemittanceAdvice
         && !world.live_pairs.iter().any(|pair| pair.0 == allocation.payment_id);
     assert!(!several, "{by_reference:?} of {allocation:?} saying {text}");
 }

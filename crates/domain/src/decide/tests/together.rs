@@ -46,10 +46,10 @@ fn desk(invoices: &[(&str, &str)]) -> Desk {
 #[test]
 fn two_halves_of_a_known_payer_are_one_choice() {
     let mut desk = desk(&[("INV-1", "100.24"), ("INV-2", "70")]);
-    assert_eq!(desk.receive(credit_from("1", "50.12", "PAYERA")).0, Rule::R11);
+    assert_eq!(desk.receive(credit_from("1", "50.12", "PAYERA")).0, Rule::NoFittingAmount);
     assert!(together(&desk, "1").is_empty());
     let second = desk.receive(credit_from("2", "50.12", "PAYERA"));
-    assert_eq!(second, (Rule::R11, PaymentState::OnAccount));
+    assert_eq!(second, (Rule::NoFittingAmount, PaymentState::OnAccount));
     assert_eq!(together(&desk, "2"), ["INV-1: 50.12 + BANK:OURS:1 50.12"]);
     let candidates = &desk.decision("2").explanation.candidates;
     assert_eq!(candidates[0].verdict, Verdict::AddsUpWithOthers);
@@ -68,7 +68,7 @@ fn two_halves_of_a_known_payer_are_one_choice() {
         assert!(open(&desk, id).is_empty(), "{id}");
     }
     assert_eq!(desk.balance("A"), money("100.24"));
-    assert!(desk.model.allocations().all(|part| part.rule == Rule::R1));
+    assert!(desk.model.allocations().all(|part| part.rule == Rule::NamedByCommand));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn two_halves_that_quote_the_invoice_are_one_choice() {
     let reference = desk.reference("INV-1001");
     for id in ["1", "2"] {
         let got = desk.receive(credit_saying(id, "50", &[&reference]));
-        assert_eq!(got, (Rule::R2, parked(ParkReason::PartialPayment)), "{id}");
+        assert_eq!(got, (Rule::CheckedReference, parked(ParkReason::PartialPayment)), "{id}");
     }
     assert_eq!(together(&desk, "2"), ["INV-1001: 50.00 + BANK:OURS:1 50.00"]);
     confirm_first(&mut desk, "2");
@@ -181,7 +181,7 @@ fn the_rest_of_an_overpayment_is_a_choice_for_the_next_invoice_of_another_amount
     let mut desk = desk(&[("INV-1001", "100"), ("INV-1002", "70")]);
     let reference = desk.reference("INV-1001");
     let got = desk.receive(credit_saying("1", "130", &[&reference]));
-    assert_eq!(got, (Rule::R2, PaymentState::PartlyAllocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::PartlyAllocated));
     let choices = open(&desk, "1");
     assert_eq!(choices.len(), 1);
     assert_eq!(choices[0].parts, [(invoice("INV-1002"), money("30"))]);
@@ -237,7 +237,7 @@ fn what_several_named_invoices_leave_is_a_choice_too() {
     let mut desk = desk(&[("INV-1001", "100"), ("INV-1002", "30"), ("INV-1003", "75")]);
     let text = format!("{} {}", desk.reference("INV-1001"), desk.reference("INV-1002"));
     let got = desk.receive(credit_saying("1", "150", &[&text]));
-    assert_eq!(got, (Rule::R5b, PaymentState::PartlyAllocated));
+    assert_eq!(got, (Rule::SeveralWithAnotherSum, PaymentState::PartlyAllocated));
     let choices = open(&desk, "1");
     assert_eq!(choices.len(), 1);
     assert_eq!(choices[0].parts, [(invoice("INV-1003"), money("20"))]);

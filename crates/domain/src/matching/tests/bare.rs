@@ -70,7 +70,7 @@ fn no_stranger_pays_a_bare_number_because_the_amount_fits() {
 
 #[test]
 fn a_bare_number_with_a_witness_pays() {
-    let allocated = (Rule::R4, PaymentState::Allocated);
+    let allocated = (Rule::InvoiceNumber, PaymentState::Allocated);
     for text in ["invoice 4711", "Inv. 4711", "INV NO. 4711", "invoice no. 4711", "Rechnung 4711"] {
         let mut desk = desk(&[("4711", "A", "100")]);
         assert_eq!(desk.receive(from_stranger("1", "100", text)), allocated, "{text}");
@@ -106,7 +106,7 @@ fn a_date_or_an_amount_does_not_keep_a_known_payer_from_paying() {
             debtor_account: Some("PAYERA".to_owned()),
             ..credit_saying("1", "1000", &[text])
         };
-        assert_eq!(desk.receive(bank), (Rule::R7, PaymentState::Allocated), "{text}");
+        assert_eq!(desk.receive(bank), (Rule::KnownPayer, PaymentState::Allocated), "{text}");
     }
 }
 
@@ -114,11 +114,11 @@ fn a_date_or_an_amount_does_not_keep_a_known_payer_from_paying() {
 fn several_bare_numbers_of_one_customer_need_a_witness_too() {
     let mut desk = desk(&[("4711", "A", "60"), ("4712", "A", "40"), ("INV-9001", "A", "40")]);
     let got = desk.receive(from_stranger("1", "100", "4711 4712"));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::Uncorroborated)));
+    assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::Uncorroborated)));
     assert_eq!(desk.suggested("1"), ["4711", "4712"]);
     // A number beyond doubt names the customer for both.
     let got = desk.receive(from_stranger("2", "100", "INV-9001 and 4711"));
-    assert_eq!(got, (Rule::R5, PaymentState::Allocated));
+    assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated));
 }
 
 #[test]
@@ -132,16 +132,20 @@ fn numbers_glued_together_name_both() {
                 ..credit_saying(id, amount, &[&text])
             };
             let got = two.receive(bank);
-            assert_eq!(got, (Rule::R5, parked(ParkReason::SeveralAccounts)), "{text} {amount}");
+            assert_eq!(
+                got,
+                (Rule::SeveralInvoices, parked(ParkReason::SeveralAccounts)),
+                "{text} {amount}"
+            );
         }
         let mut one = desk(&[("INV-71523", "A", "60.53"), ("INV-71524", "A", "40")]);
         let got = one.receive(credit_saying("1", "100.53", &[&text]));
-        assert_eq!(got, (Rule::R5, PaymentState::Allocated), "{text}");
+        assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated), "{text}");
     }
     let text = "INV-71521-INV-71522-INV-71523-INV-71524";
     let mut many = desk(&[("INV-71522", "A", "60"), ("INV-71524", "B", "40")]);
     let got = many.receive(credit_saying("1", "60", &[text]));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::SeveralAccounts)));
+    assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::SeveralAccounts)));
 }
 
 #[test]
@@ -156,7 +160,7 @@ fn a_placeholder_or_masked_payer_is_nobody_whatever_was_confirmed() {
         }
         assert!(desk.model.set.aliases.is_empty(), "{nobody}");
         let got = desk.receive(credit_from("3", "33.20", nobody));
-        assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)), "{nobody}");
+        assert_eq!(got, (Rule::AmountOnly, parked(ParkReason::AmountOnly)), "{nobody}");
     }
 }
 

@@ -34,7 +34,7 @@ fn edge_65_the_account_of_an_agent_identifies_nobody() {
     for (id, amount) in [("2", "100"), ("3", "55")] {
         desk.invoice(&format!("INV-{id}"), "A", amount);
         let got = desk.receive(credit_from(id, amount, "AGENT"));
-        assert_eq!(got, (Rule::R14, parked(ParkReason::AmountOnly)));
+        assert_eq!(got, (Rule::AmountOnly, parked(ParkReason::AmountOnly)));
         assert_eq!(
             (desk.owner(id), desk.decision(id).explanation.notes.as_slice()),
             (None, &[SHARED][..])
@@ -55,7 +55,7 @@ fn a_verified_payer_outranks_what_was_learnt() {
     desk.invoice("INV-1", "A", "100");
     desk.invoice("INV-2", "B", "100");
     let got = desk.receive(credit_from("1", "100", "PAYERX"));
-    assert_eq!(got, (Rule::R7, PaymentState::Allocated));
+    assert_eq!(got, (Rule::KnownPayer, PaymentState::Allocated));
     assert_eq!((desk.owner("1"), desk.decision("1").alias.as_ref()), (Some("A"), None));
 }
 
@@ -82,7 +82,7 @@ fn edge_67_two_customers_with_the_payers_name_are_none() {
             debtor_name: Some("ACME TRADING PTE LTD".to_owned()),
             ..credit("1", "100")
         };
-        assert_eq!(desk.receive(named), (Rule::R15, parked(ParkReason::NoCandidate)));
+        assert_eq!(desk.receive(named), (Rule::NothingFound, parked(ParkReason::NoCandidate)));
         assert_eq!(desk.suggested("1"), Vec::<&str>::new());
     }
 }
@@ -123,7 +123,7 @@ fn edge_67_a_name_that_two_customers_share_is_no_witness_of_a_number() {
 #[test]
 fn edge_69_an_alias_that_nobody_used_for_400_days_is_forgotten() {
     // The lessons are of 2026-11-02; 400 days later is 2027-12-07.
-    for (booked, rule) in [("2027-12-07", Rule::R7), ("2027-12-08", Rule::R14)] {
+    for (booked, rule) in [("2027-12-07", Rule::KnownPayer), ("2027-12-08", Rule::AmountOnly)] {
         let mut desk = Desk::new();
         for id in ["T1", "T2"] {
             teach(&mut desk, id, "PAYERX", "A");
@@ -138,9 +138,9 @@ fn edge_69_an_alias_that_nobody_used_for_400_days_is_forgotten() {
         teach(&mut desk, id, "PAYERX", "A");
     }
     for (id, date, rule) in [
-        ("1", "2027-10-01", Rule::R7),
-        ("2", "2028-10-01", Rule::R7),
-        ("3", "2030-01-01", Rule::R14),
+        ("1", "2027-10-01", Rule::KnownPayer),
+        ("2", "2028-10-01", Rule::KnownPayer),
+        ("3", "2030-01-01", Rule::AmountOnly),
     ] {
         desk.invoice(&format!("INV-{id}"), "A", "100");
         let got = desk.receive(on(credit_from(id, "100", "PAYERX"), date));
@@ -152,5 +152,5 @@ fn edge_69_an_alias_that_nobody_used_for_400_days_is_forgotten() {
     }
     desk.invoice("INV-B", "B", "45");
     let got = desk.receive(on(credit_from("6", "45", "PAYERX"), "2030-04-01"));
-    assert_eq!((got.0, desk.owner("6")), (Rule::R7, Some("B")));
+    assert_eq!((got.0, desk.owner("6")), (Rule::KnownPayer, Some("B")));
 }

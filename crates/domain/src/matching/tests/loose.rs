@@ -111,7 +111,7 @@ fn no_name_is_a_witness_because_it_is_read_more_loosely() {
         desk.receive(from(credit_saying("1", "100", &["topup 4711"])));
         assert_eq!(!desk.pays("1").is_empty(), *before >= SAME, "{ours} {theirs}");
         let got = desk.receive(from(credit("2", "70")));
-        assert_eq!(got, (Rule::R13, parked(ParkReason::NameOnly)), "{ours} {theirs}");
+        assert_eq!(got, (Rule::PayerName, parked(ParkReason::NameOnly)), "{ours} {theirs}");
         assert_eq!(desk.suggested("2"), ["INV-55"], "{ours} {theirs}");
     }
 }
@@ -130,7 +130,7 @@ fn who_is_alike_in_full_is_not_lost_to_who_is_alike_loosely() {
         [("1", "ACME FOODS", "INV-A1"), ("2", "ACME FOODS PURCHASING", "INV-B1")]
     {
         let bank = BankTransaction { debtor_name: Some(name.to_owned()), ..credit(id, "70") };
-        assert_eq!(desk.receive(bank).0, Rule::R13, "{name}");
+        assert_eq!(desk.receive(bank).0, Rule::PayerName, "{name}");
         assert_eq!(desk.suggested(id), [told], "{name}");
     }
 }

@@ -25,9 +25,9 @@ impl Way {
 
     fn rule(self) -> Rule {
         match self {
-            Self::Reference => Rule::R2,
-            Self::EndToEnd => Rule::R3,
-            Self::Number => Rule::R4,
+            Self::Reference => Rule::CheckedReference,
+            Self::EndToEnd => Rule::EndToEndId,
+            Self::Number => Rule::InvoiceNumber,
         }
     }
 
@@ -131,7 +131,7 @@ fn an_invoice_in_another_currency_is_never_paid() {
         let mut bank = way.credit(&desk, "100");
         bank.bank_transaction_id = Some(format!("{way:?}"));
         let got = desk.receive(bank);
-        assert_eq!(got, (Rule::R12, parked(ParkReason::CurrencyMismatch)));
+        assert_eq!(got, (Rule::OtherCurrency, parked(ParkReason::CurrencyMismatch)));
         assert!(desk.suggested(&format!("{way:?}")).is_empty());
     }
 }
@@ -141,10 +141,10 @@ fn a_number_alone_is_no_proof() {
     let saying = |id: &str, amount: &str| credit_saying(id, amount, &["for inv-1, thanks"]);
     let mut desk = desk_with(InvoiceStatus::AwaitingPayment, PartialPolicy::Apply);
     let got = desk.receive(saying("1", "60"));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::Uncorroborated)));
+    assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::Uncorroborated)));
     assert_eq!((desk.owner("1"), desk.suggested("1")), (None, vec!["INV-1"]));
     // The exact amount corroborates it.
-    assert_eq!(desk.receive(saying("2", "100")), (Rule::R4, PaymentState::Allocated));
+    assert_eq!(desk.receive(saying("2", "100")), (Rule::InvoiceNumber, PaymentState::Allocated));
 }
 
 #[test]
@@ -153,11 +153,11 @@ fn a_number_that_differs_only_in_case_is_ambiguous() {
     desk.invoice("INV-1", "A", "100");
     desk.invoice("inv-1", "B", "100");
     let got = desk.receive(credit_saying("1", "100", &["INV-1"]));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::AmbiguousReference)));
+    assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::AmbiguousReference)));
     // A checked reference says which.
     let reference = desk.reference("inv-1");
     let got = desk.receive(credit_saying("2", "100", &[&format!("INV-1 {reference}")]));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
     assert_eq!(desk.pays("2"), ["inv-1 100.00 SGD"]);
 }
 
@@ -170,10 +170,15 @@ fn who_is_certain_outranks_what_is_written() {
     // Virtual account of B: certain. Payer of B: strong, and anybody may pay for another.
     let conflict = parked(ParkReason::IdentityConflict);
     let cases = [
-        (credit_into("1", "100", "VIRTUALB"), reference.as_str(), Rule::R2, conflict),
-        (credit_into("2", "100", "VIRTUALB"), "INV-1", Rule::R4, conflict),
-        (credit_from("3", "100", "PAYERB"), "INV-1", Rule::R4, conflict),
-        (credit_from("4", "100", "PAYERB"), &reference, Rule::R2, PaymentState::Allocated),
+        (credit_into("1", "100", "VIRTUALB"), reference.as_str(), Rule::CheckedReference, conflict),
+        (credit_into("2", "100", "VIRTUALB"), "INV-1", Rule::InvoiceNumber, conflict),
+        (credit_from("3", "100", "PAYERB"), "INV-1", Rule::InvoiceNumber, conflict),
+        (
+            credit_from("4", "100", "PAYERB"),
+            &reference,
+            Rule::CheckedReference,
+            PaymentState::Allocated,
+        ),
     ];
     for (mut bank, word, rule, state) in cases {
         let id = bank.bank_transaction_id.clone().expect("an id");
@@ -226,7 +231,11 @@ fn a_reference_is_read_however_it_is_written() {
         desk.invoice("INV-1", "A", "100");
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let got = desk.receive(credit_saying("1", "100", &lines));
-        assert_eq!(got, (Rule::R2, PaymentState::Allocated), "case {number}: {lines:?}");
+        assert_eq!(
+            got,
+            (Rule::CheckedReference, PaymentState::Allocated),
+            "case {number}: {lines:?}"
+        );
     }
 }
 
@@ -246,7 +255,11 @@ fn letters_typed_for_digits_are_read_where_the_check_digits_verify() {
         let typed = format!("{head}{}", typed.replace('8', "B"));
         read += u32::from(typed != reference);
         let got = desk.receive(credit_saying("1", "100", &[&typed]));
-        assert_eq!(got, (Rule::R2, PaymentState::Allocated), "{typed} for {reference}");
+        assert_eq!(
+            got,
+            (Rule::CheckedReference, PaymentState::Allocated),
+            "{typed} for {reference}"
+        );
     }
     assert!(read > 10, "the references had digits that look like letters");
 }
@@ -259,7 +272,7 @@ fn a_wrong_digit_pays_nothing() {
     let (kept, last) = reference.split_at(reference.len() - 1);
     let wrong = if last == "7" { "9" } else { "7" };
     let got = desk.receive(credit_saying("1", "60", &[&format!("{kept}{wrong}")]));
-    assert_eq!(got, (Rule::R4b, parked(ParkReason::NearReference)));
+    assert_eq!(got, (Rule::TypingMistake, parked(ParkReason::NearReference)));
 }
 
 #[test]
@@ -268,7 +281,7 @@ fn the_structured_reference_counts_like_the_text() {
     desk.invoice("INV-1", "A", "100");
     let bank =
         BankTransaction { creditor_reference: Some(desk.reference("INV-1")), ..credit("1", "100") };
-    assert_eq!(desk.receive(bank), (Rule::R2, PaymentState::Allocated));
+    assert_eq!(desk.receive(bank), (Rule::CheckedReference, PaymentState::Allocated));
 }
 
 #[test]
@@ -311,9 +324,9 @@ fn a_decision_beyond_the_limit_needs_two() {
         assert_eq!((desk.suggested(&id), desk.owner(&id)), (vec!["INV-1"], Some("A")));
     }
     let got = desk.receive(credit_from("9", "100", "PAYERA"));
-    assert_eq!(got, (Rule::R7, parked(ParkReason::AboveAutoLimit)));
+    assert_eq!(got, (Rule::KnownPayer, parked(ParkReason::AboveAutoLimit)));
     let got = desk.receive(credit_saying("10", "100 USD", &[&dollars]));
-    assert_eq!(got, (Rule::R2, PaymentState::Allocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated));
 }
 
 #[test]
@@ -323,5 +336,5 @@ fn a_balance_that_cannot_be_kept_parks_the_payment() {
     let full = crate::money::Money::from_micros(most, currency("SGD"));
     desk.model.set.balances.insert((account("A"), currency("SGD")), full);
     let bank = Way::Reference.credit(&desk, "100");
-    assert_eq!(desk.receive(bank), (Rule::R2, parked(ParkReason::BalanceLimit)));
+    assert_eq!(desk.receive(bank), (Rule::CheckedReference, parked(ParkReason::BalanceLimit)));
 }

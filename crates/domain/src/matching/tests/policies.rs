@@ -93,7 +93,7 @@ fn partial_counts_for_whoever_gets_the_money() {
             true => (PaymentState::Allocated, "apply"),
             false => (parked(ParkReason::PartialPayment), "suggest"),
         };
-        assert_eq!(got, (Rule::R2, state), "{whose:?}");
+        assert_eq!(got, (Rule::CheckedReference, state), "{whose:?}");
         let own = whose == Whose::Own;
         assert_eq!(told(&desk, PolicyKind::Partial), [(word.to_owned(), own)], "{whose:?}");
     }
@@ -109,7 +109,7 @@ fn fee_counts_only_within_the_declared_charges() {
             let mut bank = saying(&desk, "98", "INV-1");
             bank.charges = Some(money(charges));
             let got = desk.receive(bank);
-            let rule = if within { Rule::R10 } else { Rule::R2 };
+            let rule = if within { Rule::BankCharges } else { Rule::CheckedReference };
             let applies = whose.counts() && (within || own.partial.is_some());
             let state = match applies {
                 true => PaymentState::Allocated,
@@ -131,17 +131,17 @@ fn equal_amount_has_a_say_only_among_several() {
             let mut desk = desk(whose, &own);
             let got = desk.receive(bank);
             if whose.counts() {
-                assert_eq!(got, (Rule::R8, PaymentState::OnAccount), "{whose:?}");
+                assert_eq!(got, (Rule::EqualAmounts, PaymentState::OnAccount), "{whose:?}");
                 assert_eq!(desk.suggested("1"), ["INV-1", "INV-2"]);
                 assert_eq!(desk.owner("1"), Some("A"));
             } else {
-                assert_eq!(got, (Rule::R8, PaymentState::Allocated), "{whose:?}");
+                assert_eq!(got, (Rule::EqualAmounts, PaymentState::Allocated), "{whose:?}");
                 assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
             }
         }
         let mut desk = desk(whose, &own);
         let got = desk.receive(credit_from("1", "30", "PAYERA"));
-        assert_eq!(got, (Rule::R7, PaymentState::Allocated), "one is no choice: {whose:?}");
+        assert_eq!(got, (Rule::KnownPayer, PaymentState::Allocated), "one is no choice: {whose:?}");
         assert_eq!(told(&desk, PolicyKind::EqualAmount), []);
     }
 }
@@ -158,7 +158,7 @@ fn what_the_text_nearly_names_is_offered_first() {
         ..credit_saying("1", "100", &[near])
     };
     let got = desk.receive(bank);
-    assert_eq!(got, (Rule::R8, PaymentState::OnAccount));
+    assert_eq!(got, (Rule::EqualAmounts, PaymentState::OnAccount));
     assert_eq!(desk.suggested("1"), ["INV-2", "INV-1"]);
 }
 
@@ -172,7 +172,7 @@ fn one_of_two_equal_invoices_is_taken_when_the_other_is_gone() {
     // It watches for what is sent to this customer.
     desk.invoice("INV-5", "A", "5");
     assert_eq!(desk.pays("1"), ["INV-2 100.00 SGD"]);
-    assert_eq!(desk.decision("1").rule, Rule::R7);
+    assert_eq!(desk.decision("1").rule, Rule::KnownPayer);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn residual_hold_leaves_the_rest_on_the_payment() {
         let mut desk = desk(whose, &own);
         let bank = saying(&desk, "130", "INV-1");
         let (rule, state) = desk.receive(bank);
-        assert_eq!(rule, Rule::R2);
+        assert_eq!(rule, Rule::CheckedReference);
         if whose.counts() {
             assert_eq!(state, PaymentState::PartlyAllocated, "{whose:?}");
             assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
@@ -235,7 +235,7 @@ fn a_group_is_suggested_for_the_rest() {
     desk.invoice("INV-5", "A", "12");
     let bank = saying(&desk, "142", "INV-1");
     let got = desk.receive(bank);
-    assert_eq!(got, (Rule::R2, PaymentState::PartlyAllocated));
+    assert_eq!(got, (Rule::CheckedReference, PaymentState::PartlyAllocated));
     assert_eq!(desk.pays("1"), ["INV-1 100.00 SGD"]);
     assert_eq!(desk.suggested("1"), ["INV-3", "INV-5"], "30 and 12 are the rest");
 }

@@ -58,7 +58,7 @@ fn a_number_is_paid_however_it_is_written() {
         ("4711", "请求书4711"),
     ] {
         let (desk, got) = said(&[id], text);
-        assert_eq!(got, (Rule::R4, PaymentState::Allocated), "{text}");
+        assert_eq!(got, (Rule::InvoiceNumber, PaymentState::Allocated), "{text}");
         assert_eq!(desk.pays("1"), [format!("{id} 110.41 SGD")], "{text}");
     }
 }
@@ -68,28 +68,33 @@ fn what_is_less_certain_is_suggested() {
     let (unsure, near) = (ParkReason::Uncorroborated, ParkReason::NearReference);
     for (id, text, rule, reason) in [
         // Zeros added or left out: another number as often as not.
-        ("INV-2026-00013", "INV-2026-13", Rule::R4, unsure),
-        ("INV-00013", "INV-13", Rule::R4, unsure),
-        ("INV-1013", "INV-001013", Rule::R4, unsure),
+        ("INV-2026-00013", "INV-2026-13", Rule::InvoiceNumber, unsure),
+        ("INV-00013", "INV-13", Rule::InvoiceNumber, unsure),
+        ("INV-1013", "INV-001013", Rule::InvoiceNumber, unsure),
         // Words that may be anything.
-        ("FT-71014", "FT 71014", Rule::R4, unsure),
-        ("INV-71014", "Invoice 71014", Rule::R4, unsure),
-        ("INV-71014", "Rechnung Nr. 71014", Rule::R4, unsure),
-        ("210000000003139471430009017", "21 00000 00003 13947 14300 09017", Rule::R4, unsure),
+        ("FT-71014", "FT 71014", Rule::InvoiceNumber, unsure),
+        ("INV-71014", "Invoice 71014", Rule::InvoiceNumber, unsure),
+        ("INV-71014", "Rechnung Nr. 71014", Rule::InvoiceNumber, unsure),
+        (
+            "210000000003139471430009017",
+            "21 00000 00003 13947 14300 09017",
+            Rule::InvoiceNumber,
+            unsure,
+        ),
         // One mistake.
-        ("INV-72014", "INV-7214", Rule::R4b, near),
-        ("INV-72014", "INV-720144", Rule::R4b, near),
-        ("INV-72014", "INV-72817", Rule::R15, ParkReason::NoCandidate),
-        ("INV-72017", "INV-72817", Rule::R4b, near),
-        ("INV-72014", "INW-72014", Rule::R4b, near),
-        ("INV-72014", "IVN-72014", Rule::R4b, near),
-        ("INV-72014", "NV-72014", Rule::R4b, near),
-        ("INV-72014", "INV 7214", Rule::R4b, near),
-        ("INV-2026-00013", "INV202600013", Rule::R4b, near),
+        ("INV-72014", "INV-7214", Rule::TypingMistake, near),
+        ("INV-72014", "INV-720144", Rule::TypingMistake, near),
+        ("INV-72014", "INV-72817", Rule::NothingFound, ParkReason::NoCandidate),
+        ("INV-72017", "INV-72817", Rule::TypingMistake, near),
+        ("INV-72014", "INW-72014", Rule::TypingMistake, near),
+        ("INV-72014", "IVN-72014", Rule::TypingMistake, near),
+        ("INV-72014", "NV-72014", Rule::TypingMistake, near),
+        ("INV-72014", "INV 7214", Rule::TypingMistake, near),
+        ("INV-2026-00013", "INV202600013", Rule::TypingMistake, near),
     ] {
         let (desk, got) = said(&[id], text);
         assert_eq!(got, (rule, parked(reason)), "{text}");
-        let suggested = if rule == Rule::R15 { vec![] } else { vec![id] };
+        let suggested = if rule == Rule::NothingFound { vec![] } else { vec![id] };
         assert_eq!(desk.suggested("1"), suggested, "{text}");
         assert_eq!(desk.owner("1"), None, "{text}");
     }
@@ -105,8 +110,8 @@ fn the_number_stands_in_other_fields() {
     };
     let plain = || credit("1", "110.41");
     let end_to_end = |id: &str| BankTransaction { end_to_end_id: Some(id.to_owned()), ..plain() };
-    let paid = (Rule::R4, PaymentState::Allocated);
-    let unsure = (Rule::R4, parked(ParkReason::Uncorroborated));
+    let paid = (Rule::InvoiceNumber, PaymentState::Allocated);
+    let unsure = (Rule::InvoiceNumber, parked(ParkReason::Uncorroborated));
     assert_eq!(names_it(end_to_end("INV-71025"), "INV-71025"), paid);
     assert_eq!(names_it(end_to_end("inv/71025"), "INV-71025"), paid);
     assert_eq!(names_it(end_to_end("71025071"), "71025071"), unsure);
@@ -151,7 +156,7 @@ fn ids_that_are_alike_are_for_a_person() {
         desk.invoice(one, "A", "45.45");
         desk.invoice(other, "B", "46.45");
         let got = desk.receive(credit_saying("1", "46.45", &[text]));
-        assert_eq!(got, (Rule::R4, parked(ParkReason::AmbiguousReference)), "{text}");
+        assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::AmbiguousReference)), "{text}");
         // What has the amount first.
         assert_eq!(desk.suggested("1"), [other, one], "{text}");
     }
@@ -163,7 +168,7 @@ fn ids_that_are_alike_are_for_a_person() {
         desk.invoice("INV-71045", "A", "45.45");
         desk.invoice("INV.71045", "B", amount);
         let got = desk.receive(credit_saying("1", "45.45", &["INV-71045"]));
-        assert_eq!(got, (Rule::R4, state), "{amount}");
+        assert_eq!(got, (Rule::InvoiceNumber, state), "{amount}");
     }
 }
 
@@ -182,7 +187,7 @@ fn a_list_says_the_letters_once() {
     ] {
         let mut desk = desk(&["INV-71523", "INV-71524"]);
         let got = desk.receive(credit_saying("1", "221.82", &[text]));
-        assert_eq!(got, (Rule::R5, PaymentState::Allocated), "{text}");
+        assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated), "{text}");
         assert_eq!(desk.pays("1").len(), 2, "{text}");
     }
 }
@@ -199,19 +204,22 @@ fn a_near_number_says_which_of_the_payers_equal_invoices_is_meant() {
         ..credit_from(id, "100", "PAYERA")
     };
     let got = desk.receive(saying("1", "topup INV-7214"));
-    assert_eq!((got.0, desk.pays("1")), (Rule::R8, vec!["INV-72014 100.00 SGD".to_owned()]));
+    assert_eq!(
+        (got.0, desk.pays("1")),
+        (Rule::EqualAmounts, vec!["INV-72014 100.00 SGD".to_owned()])
+    );
     // A mistake that makes it another customer's number: the payer's own is suggested.
     let got = desk.receive(saying("2", "topup INV-72013"));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::IdentityConflict)));
+    assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::IdentityConflict)));
     desk.invoice("INV-73334", "A", "100");
     // Two of theirs are as near: a person says which.
     let got = desk.receive(saying("3", "topup INV-7333"));
-    assert_eq!(got, (Rule::R8, PaymentState::OnAccount));
+    assert_eq!(got, (Rule::EqualAmounts, PaymentState::OnAccount));
     assert_eq!(desk.suggested("3").get(..2), Some(&["INV-73333", "INV-73334"][..]));
     // One of theirs over another amount, beside one with the amount.
     desk.invoice("INV-73335", "A", "30");
     let got = desk.receive(saying("4", "topup INV-73335"));
-    assert_eq!(got, (Rule::R4, parked(ParkReason::Uncorroborated)));
+    assert_eq!(got, (Rule::InvoiceNumber, parked(ParkReason::Uncorroborated)));
     assert_eq!(desk.suggested("4").first(), Some(&"INV-73333"));
 }
 
@@ -237,7 +245,7 @@ fn sixty_invoices_that_add_up_are_one_choice() {
         .collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let got = desk.receive(credit_saying("1", "600", &lines));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::AmbiguousReference)));
+    assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::AmbiguousReference)));
     assert_eq!(desk.suggested("1").len(), 60);
     let choice = format!("{}-1", desk.decision("1").id.0);
     let paid = banked("1");

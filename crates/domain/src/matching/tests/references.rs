@@ -65,7 +65,7 @@ fn a_checked_reference_pays_its_invoice_whoever_pays() {
                 bank.creditor_reference = Some(quote.to_owned());
             }
             let (rule, state) = desk.receive(bank);
-            assert_eq!((rule, state), (Rule::R2, PaymentState::Allocated), "{quote}");
+            assert_eq!((rule, state), (Rule::CheckedReference, PaymentState::Allocated), "{quote}");
             assert_eq!(desk.owner("T1"), Some("A"), "{quote}");
         }
     }
@@ -139,7 +139,11 @@ fn a_qr_reference_is_found_without_its_zeros() {
             false => bank.unstructured = vec![quote.to_owned()],
         }
         let (rule, state) = desk.receive(bank);
-        assert_eq!((rule, state), (Rule::R2, PaymentState::Allocated), "{quote} {field}");
+        assert_eq!(
+            (rule, state),
+            (Rule::CheckedReference, PaymentState::Allocated),
+            "{quote} {field}"
+        );
         assert_eq!(desk.owner("T1"), Some("A"));
     }
 }
@@ -332,7 +336,7 @@ fn a_reference_is_found_as_banks_carry_it() {
             false => bank.unstructured = vec![quote.to_owned()],
         }
         let got = desk.receive(bank);
-        assert_eq!(got, (Rule::R2, PaymentState::Allocated), "{given} {quote}");
+        assert_eq!(got, (Rule::CheckedReference, PaymentState::Allocated), "{given} {quote}");
         assert_eq!(desk.owner("T1"), Some("A"), "{given} {quote}");
     }
 }

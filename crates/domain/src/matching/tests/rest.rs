@@ -53,7 +53,7 @@ fn another_sum_pays_in_full_what_fits_if_the_customer_is_sure() {
             "130" => PaymentState::Allocated,
             _ => PaymentState::PartlyAllocated,
         };
-        assert_eq!((rule, state), (Rule::R5b, expected), "{amount}");
+        assert_eq!((rule, state), (Rule::SeveralWithAnotherSum, expected), "{amount}");
         assert_eq!(desk.pays("1"), pays, "{amount}");
     }
 }
@@ -70,7 +70,7 @@ fn another_sum_of_plain_numbers_is_suggested_with_its_split() {
     for (amount, split) in cases {
         let mut desk = desk();
         let got = desk.receive(credit_saying("1", amount, &[text]));
-        assert_eq!(got, (Rule::R5b, parked(ParkReason::SumMismatch)), "{amount}");
+        assert_eq!(got, (Rule::SeveralWithAnotherSum, parked(ParkReason::SumMismatch)), "{amount}");
         assert_eq!(verdicts(&desk, "1"), split, "{amount}");
         assert_eq!(desk.suggested("1"), ["INV-3", "INV-1", "INV-2"], "{amount}");
         // From a payer who is known it is decided.
@@ -78,7 +78,11 @@ fn another_sum_of_plain_numbers_is_suggested_with_its_split() {
         let bank = BankTransaction { unstructured: vec![text.to_owned()], ..bank };
         let (rule, state) = desk.receive(bank);
         let nothing_fits = amount == "10";
-        assert_eq!((rule, state.reason().is_some()), (Rule::R5b, nothing_fits), "{amount}");
+        assert_eq!(
+            (rule, state.reason().is_some()),
+            (Rule::SeveralWithAnotherSum, nothing_fits),
+            "{amount}"
+        );
     }
 }
 
@@ -87,7 +91,7 @@ fn nothing_that_fits_in_full_is_suggested_even_if_the_customer_is_sure() {
     let mut desk = desk();
     let text = text_of(&desk, &["INV-1", "INV-2"]);
     let got = desk.receive(credit_saying("1", "40", &[&text]));
-    assert_eq!(got, (Rule::R5b, parked(ParkReason::SumMismatch)));
+    assert_eq!(got, (Rule::SeveralWithAnotherSum, parked(ParkReason::SumMismatch)));
     assert_eq!(verdicts(&desk, "1"), ["INV-1 would_be_paid_in_part", "INV-2 not_enough_left"]);
     assert_eq!(desk.owner("1"), Some("A"));
 }
@@ -98,7 +102,7 @@ fn nothing_that_fits_in_full_is_suggested_even_if_the_customer_is_sure() {
 fn edge_18_one_transfer_for_two_customers_is_suggested_with_its_split() {
     let mut desk = desk();
     let text = text_of(&desk, &["INV-1", "INV-9"]);
-    let several = (Rule::R5, parked(ParkReason::SeveralAccounts));
+    let several = (Rule::SeveralInvoices, parked(ParkReason::SeveralAccounts));
     assert_eq!(desk.receive(credit_saying("1", "150", &[&text])), several);
     assert_eq!(verdicts(&desk, "1"), ["INV-1 would_be_paid", "INV-9 would_be_paid"]);
     assert_eq!(desk.suggested("1"), ["INV-1", "INV-9"]);
@@ -120,7 +124,7 @@ fn edge_18_one_transfer_for_two_customers_is_suggested_with_its_split() {
 
 #[test]
 fn another_currency_is_suggested_only_with_an_amount_that_the_bank_states() {
-    let parked = (Rule::R12, parked(ParkReason::CurrencyMismatch));
+    let parked = (Rule::OtherCurrency, parked(ParkReason::CurrencyMismatch));
     let cases = [
         (None, false, None),
         (Some("100 USD"), true, Some("100 USD")),
@@ -164,7 +168,7 @@ fn a_stated_amount_is_of_no_use_to_a_plain_number_or_to_several_invoices() {
     };
     for (id, text) in [("1", "INV-1"), ("2", both.as_str())] {
         let got = desk.receive(stated(id, text));
-        assert_eq!(got, (Rule::R12, parked(ParkReason::CurrencyMismatch)), "{text}");
+        assert_eq!(got, (Rule::OtherCurrency, parked(ParkReason::CurrencyMismatch)), "{text}");
         assert!(desk.suggested(id).is_empty(), "{text}");
     }
     // By the end-to-end id it is as good as by a reference.
@@ -173,7 +177,7 @@ fn a_stated_amount_is_of_no_use_to_a_plain_number_or_to_several_invoices() {
         unstructured: Vec::new(),
         ..stated("3", "")
     };
-    assert_eq!(desk.receive(bank), (Rule::R12, parked(ParkReason::CurrencyMismatch)));
+    assert_eq!(desk.receive(bank), (Rule::OtherCurrency, parked(ParkReason::CurrencyMismatch)));
     assert_eq!(desk.suggested("3"), ["INV-2"]);
     assert_eq!(desk.decision("3").explanation.candidates[0].named_by, NamedBy::EndToEnd);
 }
@@ -198,6 +202,6 @@ fn money_counts_by_the_customers_own_day() {
         desk.invoice("INV-1", "A", "100");
         let bank = credit_from("1", "100", "PAYERA");
         let bank = BankTransaction { value_date: Some(day(day_of_value)), ..bank };
-        assert_eq!(desk.receive(bank), (Rule::R7, state), "{zone:?} {day_of_value}");
+        assert_eq!(desk.receive(bank), (Rule::KnownPayer, state), "{zone:?} {day_of_value}");
     }
 }

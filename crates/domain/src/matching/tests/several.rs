@@ -29,7 +29,7 @@ fn an_exact_sum_pays_each_in_full() {
     for text in [by_reference.as_str(), NUMBERS] {
         let mut desk = desk();
         let got = desk.receive(credit_saying("1", "180", &[text]));
-        assert_eq!(got, (Rule::R5, PaymentState::Allocated), "{text}");
+        assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated), "{text}");
         let all = ["INV-1 100.00 SGD", "INV-2 50.00 SGD", "INV-3 30.00 SGD"];
         assert_eq!(desk.pays("1"), all, "{text}");
     }
@@ -39,14 +39,14 @@ fn an_exact_sum_pays_each_in_full() {
 fn another_sum_pays_what_fits_only_if_the_customer_is_sure() {
     let mut desk = desk();
     let got = desk.receive(credit_saying("1", "140", &[NUMBERS]));
-    assert_eq!(got, (Rule::R5b, parked(ParkReason::SumMismatch)));
+    assert_eq!(got, (Rule::SeveralWithAnotherSum, parked(ParkReason::SumMismatch)));
     assert_eq!(desk.suggested("1"), ["INV-1", "INV-2", "INV-3"]);
     let sure = BankTransaction {
         debtor_account: Some("PAYERA".to_owned()),
         ..credit_saying("2", "140", &[NUMBERS])
     };
     // In the declared order, in full: the first, not the second, the third.
-    assert_eq!(desk.receive(sure), (Rule::R5b, PaymentState::PartlyAllocated));
+    assert_eq!(desk.receive(sure), (Rule::SeveralWithAnotherSum, PaymentState::PartlyAllocated));
     assert_eq!(desk.pays("2"), ["INV-1 100.00 SGD", "INV-3 30.00 SGD"]);
     assert_eq!(desk.payment_now("2").unallocated(), Ok(money("10")));
 }
@@ -72,7 +72,7 @@ fn invoices_of_several_customers_are_never_paid_together() {
     for (id, bank) in [("1", credit("1", "100")), ("2", credit_into("2", "100", "VIRTUALA"))] {
         let bank = BankTransaction { unstructured: vec![text.clone()], ..bank };
         let got = desk.receive(bank);
-        assert_eq!(got, (Rule::R5, parked(ParkReason::SeveralAccounts)));
+        assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::SeveralAccounts)));
         assert_eq!(desk.owner(id), None);
     }
 }
@@ -82,7 +82,7 @@ fn several_references_into_the_account_of_another_are_a_conflict() {
     let mut desk = desk();
     let text = references(&desk, &["INV-2", "INV-3"]);
     let bank = BankTransaction { unstructured: vec![text], ..credit_into("1", "80", "VIRTUALB") };
-    assert_eq!(desk.receive(bank), (Rule::R5, parked(ParkReason::IdentityConflict)));
+    assert_eq!(desk.receive(bank), (Rule::SeveralInvoices, parked(ParkReason::IdentityConflict)));
 }
 
 #[test]
@@ -92,11 +92,11 @@ fn an_invoice_that_is_not_payable_stops_all_but_an_exact_sum_of_the_others() {
     desk.apply(void("INV-3", "A"));
     for amount in ["180", "120", "30"] {
         let got = desk.receive(credit_saying(amount, amount, &[&text]));
-        assert_eq!(got, (Rule::R5, parked(ParkReason::SumMismatch)), "{amount}");
+        assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::SumMismatch)), "{amount}");
         assert_eq!(desk.suggested(amount), ["INV-1", "INV-2"], "{amount}");
     }
     let got = desk.receive(credit_saying("1", "150", &[&text]));
-    assert_eq!(got, (Rule::R5, PaymentState::Allocated));
+    assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn none_payable_parks_for_the_reason_that_may_still_settle_itself() {
     desk.apply(void("INV-2", "A"));
     let text = references(&desk, &["INV-2", "INV-1"]);
     let got = desk.receive(credit_saying("1", "150", &[&text]));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::NotSent)));
+    assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::NotSent)));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn the_same_invoice_twice_is_one() {
     let text = format!("{reference} INV-1 {reference}");
     assert_eq!(
         desk.receive(credit_saying("1", "100", &[&text])),
-        (Rule::R2, PaymentState::Allocated)
+        (Rule::CheckedReference, PaymentState::Allocated)
     );
 }
 
@@ -147,9 +147,9 @@ fn an_invoice_in_another_currency_among_several_stops_all_but_an_exact_sum() {
     desk.invoice("INV-0", "A", "100 USD");
     let text = references(&desk, &["INV-0", "INV-2", "INV-3"]);
     let got = desk.receive(credit_saying("1", "60", &[&text]));
-    assert_eq!(got, (Rule::R5, parked(ParkReason::SumMismatch)));
+    assert_eq!(got, (Rule::SeveralInvoices, parked(ParkReason::SumMismatch)));
     let got = desk.receive(credit_saying("2", "80", &[&text]));
-    assert_eq!(got, (Rule::R5, PaymentState::Allocated));
+    assert_eq!(got, (Rule::SeveralInvoices, PaymentState::Allocated));
     assert_eq!(desk.pays("2"), ["INV-2 50.00 SGD", "INV-3 30.00 SGD"]);
 }
 
@@ -167,7 +167,7 @@ fn very_many_invoices_that_add_up_are_one_choice() {
         let amount = (count * 10).to_string();
         let got = desk.receive(credit_saying("1", &amount, &lines));
         let reason = parked(ParkReason::AmbiguousReference);
-        assert_eq!(got, (Rule::R5, reason), "{count} in lines of {a_line}");
+        assert_eq!(got, (Rule::SeveralInvoices, reason), "{count} in lines of {a_line}");
         let known = desk.model.set.review.suggestions[&banked("1")].clone();
         assert_eq!(known.len(), 1, "{count} in lines of {a_line}");
         assert_eq!(known[0].parts.len(), count, "{count} in lines of {a_line}");

@@ -26,7 +26,7 @@ fn a_reference_of_a_draft_pays_when_the_draft_is_sent() {
     assert_eq!(desk.state("1"), parked(ParkReason::NotSent));
     desk.apply(mark_sent("INV-1", "A"));
     assert_eq!(desk.state("1"), PaymentState::Allocated);
-    assert_eq!(desk.decision("1").rule, Rule::R2);
+    assert_eq!(desk.decision("1").rule, Rule::CheckedReference);
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
     assert_eq!(desk.balance("A"), money("100"));
 }
@@ -49,7 +49,7 @@ fn a_number_pays_when_its_invoice_is_created_at_last() {
         assert_eq!(desk.state("1"), first, "a draft changes nothing");
         desk.apply(mark_sent("INV-1", "A"));
         assert_eq!(desk.state("1"), PaymentState::Allocated);
-        assert_eq!((desk.decision("1").rule, desk.owner("1")), (Rule::R4, Some("A")));
+        assert_eq!((desk.decision("1").rule, desk.owner("1")), (Rule::InvoiceNumber, Some("A")));
     }
 }
 
@@ -64,7 +64,7 @@ fn money_on_account_pays_the_first_fitting_invoice_that_is_sent() {
     assert_eq!(desk.state("1"), PaymentState::OnAccount);
     desk.invoice("INV-4", "A", "100");
     assert_eq!(desk.pays("1"), ["INV-4 100.00 SGD"]);
-    assert_eq!(desk.decision("1").rule, Rule::R7);
+    assert_eq!(desk.decision("1").rule, Rule::KnownPayer);
 }
 
 #[test]
