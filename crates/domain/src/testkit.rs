@@ -23,43 +23,43 @@ use super::split::{Share, SplitPayment};
 use super::usage::{Charge, HoldAmount, Refund, Usage};
 use super::working_set::WorkingSet;
 
-pub fn account(id: &str) -> AccountId {
+pub(crate) fn account(id: &str) -> AccountId {
     AccountId::parse(id).expect("account id")
 }
 
-pub fn invoice(id: &str) -> InvoiceId {
+pub(crate) fn invoice(id: &str) -> InvoiceId {
     InvoiceId::parse(id).expect("invoice id")
 }
 
-pub fn payment(id: &str) -> PaymentId {
+pub(crate) fn payment(id: &str) -> PaymentId {
     PaymentId::parse(id).expect("payment id")
 }
 
 /// The payment that the bank transaction `id` becomes.
-pub fn banked(id: &str) -> PaymentId {
+pub(crate) fn banked(id: &str) -> PaymentId {
     payment(&format!("BANK:OURS:{id}"))
 }
 
-pub fn currency(code: &str) -> Currency {
+pub(crate) fn currency(code: &str) -> Currency {
     Currency::parse(code).expect("currency")
 }
 
 /// `100`, `100.00` in SGD; `100 USD` in another currency.
-pub fn money(text: &str) -> Money {
+pub(crate) fn money(text: &str) -> Money {
     let (amount, code) = text.split_once(' ').unwrap_or((text, "SGD"));
     Money::parse(amount, currency(code)).expect("amount")
 }
 
-pub fn day(text: &str) -> NaiveDate {
+pub(crate) fn day(text: &str) -> NaiveDate {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").expect("date")
 }
 
 /// The first day at the desk.
-pub fn today() -> NaiveDate {
+pub(crate) fn today() -> NaiveDate {
     day("2026-11-02")
 }
 
-pub fn create(id: &str, owner: &str, amount: &str) -> CreateInvoice {
+pub(crate) fn create(id: &str, owner: &str, amount: &str) -> CreateInvoice {
     CreateInvoice {
         invoice_id: invoice(id),
         account_id: account(owner),
@@ -71,7 +71,7 @@ pub fn create(id: &str, owner: &str, amount: &str) -> CreateInvoice {
     }
 }
 
-pub fn upsert(id: &str) -> UpsertAccount {
+pub(crate) fn upsert(id: &str) -> UpsertAccount {
     UpsertAccount {
         account_id: account(id),
         name: format!("Customer {id}"),
@@ -84,7 +84,7 @@ pub fn upsert(id: &str) -> UpsertAccount {
     }
 }
 
-pub fn record(id: &str, owner: Option<&str>, amount: &str) -> RecordPayment {
+pub(crate) fn record(id: &str, owner: Option<&str>, amount: &str) -> RecordPayment {
     RecordPayment {
         payment_id: payment(id),
         account_id: owner.map(account),
@@ -97,36 +97,36 @@ pub fn record(id: &str, owner: Option<&str>, amount: &str) -> RecordPayment {
 }
 
 /// An invoice of A to which upstream gave references.
-pub fn quoted(id: &str, references: &[&str]) -> Command {
+pub(crate) fn quoted(id: &str, references: &[&str]) -> Command {
     let given = |text: &&str| GivenReference { text: (*text).to_owned(), scheme: None };
     let references = references.iter().map(given).collect();
     Command::CreateInvoice(CreateInvoice { references, ..create(id, "A", "5") })
 }
 
-pub fn mark_sent(id: &str, owner: &str) -> Command {
+pub(crate) fn mark_sent(id: &str, owner: &str) -> Command {
     Command::MarkInvoiceSent { invoice_id: invoice(id), account_id: account(owner) }
 }
 
-pub fn void(id: &str, owner: &str) -> Command {
+pub(crate) fn void(id: &str, owner: &str) -> Command {
     void_since(id, owner, None)
 }
 
 /// A void of the void candidate that was flagged for this instant.
-pub fn void_since(id: &str, owner: &str, candidate_since: Option<DateTime<Utc>>) -> Command {
+pub(crate) fn void_since(id: &str, owner: &str, candidate_since: Option<DateTime<Utc>>) -> Command {
     let (invoice_id, account_id) = (invoice(id), account(owner));
     Command::VoidInvoice { invoice_id, account_id, reason: None, candidate_since }
 }
 
-pub fn keep(id: &str, owner: &str) -> Command {
+pub(crate) fn keep(id: &str, owner: &str) -> Command {
     Command::KeepInvoice { invoice_id: invoice(id), account_id: account(owner), until: None }
 }
 
-pub fn assign(id: &str, owner: &str) -> Command {
+pub(crate) fn assign(id: &str, owner: &str) -> Command {
     Command::AssignPayment { payment_id: payment(id), account_id: account(owner) }
 }
 
 /// Parts as `("INV-1", "50")`; an empty amount means "as much as fits".
-pub fn allocate(id: &str, owner: &str, parts: &[(&str, &str)]) -> Command {
+pub(crate) fn allocate(id: &str, owner: &str, parts: &[(&str, &str)]) -> Command {
     let part = |(id, amount): &(&str, &str)| AllocationPart {
         invoice_id: invoice(id),
         amount: (!amount.is_empty()).then(|| Amount::parse(amount).expect("amount")),
@@ -138,7 +138,7 @@ pub fn allocate(id: &str, owner: &str, parts: &[(&str, &str)]) -> Command {
     })
 }
 
-pub fn deallocate(id: &str, from: &str, owner: &str) -> Command {
+pub(crate) fn deallocate(id: &str, from: &str, owner: &str) -> Command {
     Command::DeallocatePayment {
         payment_id: payment(id),
         invoice_id: invoice(from),
@@ -147,12 +147,12 @@ pub fn deallocate(id: &str, from: &str, owner: &str) -> Command {
     }
 }
 
-pub fn remove(id: &str, owner: &str) -> Command {
+pub(crate) fn remove(id: &str, owner: &str) -> Command {
     Command::RemovePayment { payment_id: payment(id), account_id: account(owner), reason: None }
 }
 
 /// Parts as `("A", "60.50", &["INV-1"])`; without invoices the money is held on the account.
-pub fn split(id: &str, owner: &str, parts: &[(&str, &str, &[&str])]) -> Command {
+pub(crate) fn split(id: &str, owner: &str, parts: &[(&str, &str, &[&str])]) -> Command {
     let pays = |id: &&str| AllocationPart { invoice_id: invoice(id), amount: None };
     let share = |(owner, amount, invoices): &(&str, &str, &[&str])| Share {
         account_id: account(owner),
@@ -167,15 +167,15 @@ pub fn split(id: &str, owner: &str, parts: &[(&str, &str, &[&str])]) -> Command 
     })
 }
 
-pub fn unsplit(id: &str, owner: &str) -> Command {
+pub(crate) fn unsplit(id: &str, owner: &str) -> Command {
     Command::UnsplitPayment { payment_id: payment(id), account_id: account(owner), reason: None }
 }
 
-pub fn confirm(id: &str, suggestion: &str, owner: &str) -> Command {
+pub(crate) fn confirm(id: &str, suggestion: &str, owner: &str) -> Command {
     Command::ConfirmMatch(word(id, suggestion, owner))
 }
 
-pub fn reject(id: &str, suggestion: &str, owner: &str) -> Command {
+pub(crate) fn reject(id: &str, suggestion: &str, owner: &str) -> Command {
     Command::RejectMatch(word(id, suggestion, owner))
 }
 
@@ -189,7 +189,7 @@ fn word(id: &str, suggestion: &str, owner: &str) -> MatchWord {
 }
 
 /// Money that arrived today and names nobody.
-pub fn credit(id: &str, amount: &str) -> BankTransaction {
+pub(crate) fn credit(id: &str, amount: &str) -> BankTransaction {
     BankTransaction {
         bank_account: BankAccountId::trusted("OURS"),
         bank_transaction_id: Some(id.to_owned()),
@@ -215,7 +215,7 @@ pub fn credit(id: &str, amount: &str) -> BankTransaction {
 }
 
 /// The bank takes back `amount` of its transaction `of`.
-pub fn returned(id: &str, of: &str, amount: &str) -> BankTransaction {
+pub(crate) fn returned(id: &str, of: &str, amount: &str) -> BankTransaction {
     BankTransaction {
         credit_debit: CreditDebit::Debit,
         reversal: true,
@@ -229,12 +229,12 @@ pub fn returned(id: &str, of: &str, amount: &str) -> BankTransaction {
 }
 
 /// The bank undoes its return `of`.
-pub fn unreturned(id: &str, of: &str, amount: &str) -> BankTransaction {
+pub(crate) fn unreturned(id: &str, of: &str, amount: &str) -> BankTransaction {
     BankTransaction { credit_debit: CreditDebit::Credit, ..returned(id, of, amount) }
 }
 
 /// As [`credit`], with the payer's lines of text.
-pub fn credit_saying(id: &str, amount: &str, lines: &[&str]) -> BankTransaction {
+pub(crate) fn credit_saying(id: &str, amount: &str, lines: &[&str]) -> BankTransaction {
     BankTransaction {
         unstructured: lines.iter().map(|line| (*line).to_owned()).collect(),
         ..credit(id, amount)
@@ -242,43 +242,43 @@ pub fn credit_saying(id: &str, amount: &str, lines: &[&str]) -> BankTransaction 
 }
 
 /// As [`credit`], from a payer's account.
-pub fn credit_from(id: &str, amount: &str, payer: &str) -> BankTransaction {
+pub(crate) fn credit_from(id: &str, amount: &str, payer: &str) -> BankTransaction {
     BankTransaction { debtor_account: Some(payer.to_owned()), ..credit(id, amount) }
 }
 
 /// As [`credit`], paid into a virtual account.
-pub fn credit_into(id: &str, amount: &str, virtual_account: &str) -> BankTransaction {
+pub(crate) fn credit_into(id: &str, amount: &str, virtual_account: &str) -> BankTransaction {
     BankTransaction { virtual_account: Some(virtual_account.to_owned()), ..credit(id, amount) }
 }
 
 /// Hands records to a model, each with an id of its own, and looks at what came of them.
 #[derive(Clone)]
-pub struct Desk {
+pub(crate) struct Desk {
     pub model: Model,
     pub now: DateTime<Utc>,
     handed_in: u32,
 }
 
 impl Desk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Policy::default())
     }
 
-    pub fn with(policy: Policy) -> Self {
+    pub(crate) fn with(policy: Policy) -> Self {
         Self::with_rules(policy.into())
     }
 
-    pub fn with_rules(rules: RuleSet) -> Self {
+    pub(crate) fn with_rules(rules: RuleSet) -> Self {
         let noon = today().and_hms_opt(12, 0, 0).expect("noon");
         Self { model: Model::new(rules), now: noon.and_utc(), handed_in: 0 }
     }
 
     /// Two customers: A pays from `PAYERA` or into `VIRTUALA`, B likewise.
-    pub fn with_customers(policy: Policy) -> Self {
+    pub(crate) fn with_customers(policy: Policy) -> Self {
         Self::customers_with(policy.into())
     }
 
-    pub fn customers_with(rules: RuleSet) -> Self {
+    pub(crate) fn customers_with(rules: RuleSet) -> Self {
         let mut desk = Self::with_rules(rules);
         for name in ["A", "B"] {
             let mut customer = upsert(name);
@@ -289,7 +289,7 @@ impl Desk {
         desk
     }
 
-    pub fn message(&mut self, input: Input) -> Message {
+    pub(crate) fn message(&mut self, input: Input) -> Message {
         self.handed_in += 1;
         // Spread over all bytes, because references are minted from them.
         let mut state = u64::from(self.handed_in) << 32 | 0x9e37_79b9;
@@ -321,53 +321,53 @@ impl Desk {
         }
     }
 
-    pub fn feed(&mut self, message: &Message) -> Outcome {
+    pub(crate) fn feed(&mut self, message: &Message) -> Outcome {
         let outcome = self.model.feed(message, self.now);
         assert_eq!(self.model.stopped, None, "deciding stopped at {message:?}");
         outcome
     }
 
-    pub fn hand_in(&mut self, command: Command) -> Outcome {
+    pub(crate) fn hand_in(&mut self, command: Command) -> Outcome {
         let message = self.message(Input::Command(command));
         self.feed(&message)
     }
 
-    pub fn apply(&mut self, command: Command) {
+    pub(crate) fn apply(&mut self, command: Command) {
         let outcome = self.hand_in(command.clone());
         assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?} for {command:?}");
     }
 
     /// Creates and sends an invoice.
-    pub fn invoice(&mut self, id: &str, owner: &str, amount: &str) {
+    pub(crate) fn invoice(&mut self, id: &str, owner: &str, amount: &str) {
         self.apply(Command::CreateInvoice(create(id, owner, amount)));
     }
 
-    pub fn draft(&mut self, id: &str, owner: &str, amount: &str) {
+    pub(crate) fn draft(&mut self, id: &str, owner: &str, amount: &str) {
         let mut draft = create(id, owner, amount);
         draft.send = false;
         self.apply(Command::CreateInvoice(draft));
     }
 
-    pub fn bank(&mut self, bank: BankTransaction) -> Outcome {
+    pub(crate) fn bank(&mut self, bank: BankTransaction) -> Outcome {
         let message = self.message(Input::BankTransaction(Box::new(bank)));
         self.feed(&message)
     }
 
     /// Hands in a bank transaction that must become a payment; where it stands and by which rule.
-    pub fn receive(&mut self, bank: BankTransaction) -> (Rule, PaymentState) {
+    pub(crate) fn receive(&mut self, bank: BankTransaction) -> (Rule, PaymentState) {
         let id = bank.bank_transaction_id.clone().expect("an id");
         let outcome = self.bank(bank);
         assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
         (self.decision(&id).rule, self.state(&id))
     }
 
-    pub fn usage(&mut self, usage: Usage) {
+    pub(crate) fn usage(&mut self, usage: Usage) {
         let message = self.message(Input::Usage(usage.clone()));
         let outcome = self.feed(&message);
         assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?} for {usage:?}");
     }
 
-    pub fn charge(&mut self, id: &str, owner: &str, amount: &str) {
+    pub(crate) fn charge(&mut self, id: &str, owner: &str, amount: &str) {
         let charge = Charge {
             usage_id: UsageId::trusted(id),
             account_id: account(owner),
@@ -380,7 +380,7 @@ impl Desk {
     }
 
     /// As [`Self::charge`], with up to six decimals.
-    pub fn charge_exactly(&mut self, id: &str, owner: &str, amount: &str) {
+    pub(crate) fn charge_exactly(&mut self, id: &str, owner: &str, amount: &str) {
         let charge = Charge {
             usage_id: UsageId::trusted(id),
             account_id: account(owner),
@@ -393,7 +393,7 @@ impl Desk {
     }
 
     /// As [`Self::refund`], with up to six decimals.
-    pub fn refund_exactly(&mut self, id: &str, of: &str, owner: &str, amount: &str) {
+    pub(crate) fn refund_exactly(&mut self, id: &str, of: &str, owner: &str, amount: &str) {
         let refund = Refund {
             refund_id: RefundId::trusted(id),
             usage_id: UsageId::trusted(of),
@@ -403,7 +403,7 @@ impl Desk {
         self.usage(Usage::Refund(refund));
     }
 
-    pub fn refund(&mut self, id: &str, of: &str, owner: &str, amount: &str) {
+    pub(crate) fn refund(&mut self, id: &str, of: &str, owner: &str, amount: &str) {
         let refund = Refund {
             refund_id: RefundId::trusted(id),
             usage_id: UsageId::trusted(of),
@@ -413,31 +413,31 @@ impl Desk {
         self.usage(Usage::Refund(refund));
     }
 
-    pub fn hold(&mut self, id: &str, owner: &str, amount: &str) {
+    pub(crate) fn hold(&mut self, id: &str, owner: &str, amount: &str) {
         let hold_id = HoldId::trusted(id);
         let (account_id, amount) = (account(owner), money(amount));
         self.usage(Usage::Hold(HoldAmount { hold_id, account_id, amount }));
     }
 
-    pub fn release(&mut self, id: &str, owner: &str, amount: &str) {
+    pub(crate) fn release(&mut self, id: &str, owner: &str, amount: &str) {
         let hold_id = HoldId::trusted(id);
         let (account_id, amount) = (account(owner), money(amount));
         self.usage(Usage::Release(HoldAmount { hold_id, account_id, amount }));
     }
 
     /// The usage feed is complete up to now.
-    pub fn watermark(&mut self) {
+    pub(crate) fn watermark(&mut self) {
         self.usage(Usage::Watermark(self.now));
     }
 
     /// What is left in each lot of an account, the oldest first.
-    pub fn lots(&self, owner: &str) -> Vec<String> {
+    pub(crate) fn lots(&self, owner: &str) -> Vec<String> {
         let lots = self.model.set.usage.lots.get(&(account(owner), currency("SGD")));
         lots.into_iter().flatten().map(|lot| lot.remaining.number()).collect()
     }
 
     /// The names of the events of the last record, without prefix and version.
-    pub fn told(&self) -> Vec<&'static str> {
+    pub(crate) fn told(&self) -> Vec<&'static str> {
         let last = self.model.set.events.last().map(|event| event.cause.record.clone());
         let events = self.model.set.events.iter();
         let own = events.filter(|event| Some(&event.cause.record) == last.as_ref());
@@ -445,56 +445,56 @@ impl Desk {
         own.map(|event| bare(event.fact.event_type())).collect()
     }
 
-    pub fn pass_days(&mut self, days: u64) {
+    pub(crate) fn pass_days(&mut self, days: u64) {
         self.now = self.now.checked_add_days(Days::new(days)).expect("in range");
     }
 
-    pub fn pass_minute(&mut self) {
+    pub(crate) fn pass_minute(&mut self) {
         self.now += TimeDelta::minutes(1);
     }
 
-    pub fn reference(&self, id: &str) -> String {
+    pub(crate) fn reference(&self, id: &str) -> String {
         self.invoice_now(id).payment_reference.clone()
     }
 
-    pub fn invoice_now(&self, id: &str) -> &Invoice {
+    pub(crate) fn invoice_now(&self, id: &str) -> &Invoice {
         self.model.set.invoices.get(&invoice(id)).expect("a known invoice")
     }
 
-    pub fn payment_now(&self, id: &str) -> &Payment {
+    pub(crate) fn payment_now(&self, id: &str) -> &Payment {
         self.model.set.payments.get(&banked(id)).expect("a known payment")
     }
 
-    pub fn state(&self, id: &str) -> PaymentState {
+    pub(crate) fn state(&self, id: &str) -> PaymentState {
         self.payment_now(id).state
     }
 
-    pub fn owner(&self, id: &str) -> Option<&str> {
+    pub(crate) fn owner(&self, id: &str) -> Option<&str> {
         self.payment_now(id).account_id.as_ref().map(AccountId::as_str)
     }
 
-    pub fn decision(&self, id: &str) -> &MatchDecision {
+    pub(crate) fn decision(&self, id: &str) -> &MatchDecision {
         self.model.last_decision(&banked(id)).expect("a decided payment")
     }
 
-    pub fn suggested(&self, id: &str) -> Vec<&str> {
+    pub(crate) fn suggested(&self, id: &str) -> Vec<&str> {
         let entries = self.decision(id).suggestions.iter();
         entries.map(|entry| entry.invoice_id.as_str()).collect()
     }
 
     /// What of each invoice the payment pays, as `INV-1 50.00 SGD`.
-    pub fn pays(&self, id: &str) -> Vec<String> {
+    pub(crate) fn pays(&self, id: &str) -> Vec<String> {
         let id = banked(id);
         let own = self.model.allocations().filter(|part| part.payment_id == id);
         own.map(|part| format!("{} {}", part.invoice_id, part.live().expect("live"))).collect()
     }
 
-    pub fn balance(&self, owner: &str) -> Money {
+    pub(crate) fn balance(&self, owner: &str) -> Money {
         self.model.set.balance(&account(owner), currency("SGD"))
     }
 }
 
-pub fn parked(reason: ParkReason) -> PaymentState {
+pub(crate) fn parked(reason: ParkReason) -> PaymentState {
     PaymentState::Parked(reason)
 }
 
@@ -519,7 +519,7 @@ fn print_of(bank: &BankTransaction) -> [u8; 32] {
 }
 
 /// What the next batch loads of this world: all rows, but no list of invoices by amount or age.
-pub fn reloaded(set: &WorkingSet) -> WorkingSet {
+pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     let mut loaded = WorkingSet::default();
     loaded.accounts.clone_from(&set.accounts);
     loaded.locked.clone_from(&set.locked);

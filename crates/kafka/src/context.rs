@@ -29,7 +29,7 @@ pub(super) struct LogContext {
 }
 
 impl LogContext {
-    pub fn quiet() -> Self {
+    pub(crate) fn quiet() -> Self {
         Self { quiet: true, ..Self::default() }
     }
 }
@@ -58,12 +58,12 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, noise: Noise::default() }
     }
 
     /// The brokers answer.
-    pub fn answered(&self) {
+    pub(crate) fn answered(&self) {
         if self.noise.over() {
             tracing::info!("Kafka answers again");
         }

@@ -23,7 +23,7 @@ struct Said {
 
 impl Noise {
     /// Whether this is to be told now: how often it came since it was told last, with this time.
-    pub fn tell(&self, what: &str, now: Instant) -> Option<u64> {
+    pub(crate) fn tell(&self, what: &str, now: Instant) -> Option<u64> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = said.get_mut(what) else {
             // What is said differs in a few words; a text that never repeats must not pile up.
@@ -42,7 +42,7 @@ impl Noise {
     }
 
     /// It is over; whether anything was said.
-    pub fn over(&self) -> bool {
+    pub(crate) fn over(&self) -> bool {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         !std::mem::take(&mut *said).is_empty()
     }

@@ -67,7 +67,7 @@ impl Drop for EndGuard {
 }
 
 impl<H: BatchHandler> PollLoop<H> {
-    pub fn run(mut self) -> ShutdownReport {
+    pub(crate) fn run(mut self) -> ShutdownReport {
         let _guard = EndGuard(self.shared.clone());
         let deadline = loop {
             if let Some(deadline) = self.shared.stop_requested() {

@@ -69,7 +69,7 @@ impl std::fmt::Debug for Request {
 }
 
 impl Probe {
-    pub fn start(
+    pub(crate) fn start(
         consumer: Arc<BaseConsumer<Context>>,
         reader: ClientConfig,
         errors: Arc<AtomicU64>,
@@ -82,19 +82,19 @@ impl Probe {
     }
 
     /// Lanes that outlive a shutdown hold clones, so the thread is stopped by a message.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // The thread being gone already is what was asked for.
         let _ = self.requests.send(Request::Stop);
     }
 
     /// How many errors the consumer has had so far.
-    pub fn errors(&self) -> u64 {
+    pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Acquire)
     }
 
     /// Asks until Kafka answers. There is no way to open a partition safely without knowing where
     /// its log ends.
-    pub async fn log(
+    pub(crate) async fn log(
         &self,
         topic: &Arc<str>,
         partition: i32,
@@ -106,14 +106,14 @@ impl Probe {
     }
 
     /// How many partitions a topic has; `None` when Kafka does not answer.
-    pub async fn partitions(&self, topic: &str) -> Option<usize> {
+    pub(crate) async fn partitions(&self, topic: &str) -> Option<usize> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Count { topic: topic.to_owned(), reply }).ok()?;
         answer.await.ok().flatten()
     }
 
     /// Asks once; `None` when Kafka does not answer.
-    pub async fn log_now(
+    pub(crate) async fn log_now(
         &self,
         topic: &Arc<str>,
         partition: i32,
@@ -125,7 +125,7 @@ impl Probe {
         self.ask_once(&request, cancel).await.map(|answer| answer.map(log))
     }
 
-    pub async fn first_from(
+    pub(crate) async fn first_from(
         &self,
         topic: &Arc<str>,
         partition: i32,

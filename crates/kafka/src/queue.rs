@@ -48,11 +48,11 @@ pub(super) enum Push {
 }
 
 impl LaneQueue {
-    pub fn new(limits: QueueLimits) -> Self {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
         Self { limits, state: Mutex::default(), filled: Notify::new() }
     }
 
-    pub fn push(&self, record: Record) -> Push {
+    pub(crate) fn push(&self, record: Record) -> Push {
         let mut state = self.lock();
         state.bytes += record.weight();
         state.records.push_back(record);
@@ -67,13 +67,13 @@ impl LaneQueue {
 
     /// True once a paused partition may flow again: below half, so that pausing (which makes
     /// librdkafka throw its prefetch of the partition away) happens once per half a queue.
-    pub fn drained(&self) -> bool {
+    pub(crate) fn drained(&self) -> bool {
         let state = self.lock();
         state.records.len() <= self.limits.records / 2 && state.bytes <= self.limits.bytes / 2
     }
 
     /// Records and bytes in the queue.
-    pub fn depth(&self) -> (usize, usize) {
+    pub(crate) fn depth(&self) -> (usize, usize) {
         let state = self.lock();
         (state.records.len(), state.bytes)
     }
@@ -84,7 +84,7 @@ impl LaneQueue {
     /// finished a batch less than a linger ago is busy: then a short batch waits while the queue
     /// keeps growing, at most one linger, because a transaction costs about the same for one
     /// record as for a hundred. A full batch never waits.
-    pub async fn next_batch(
+    pub(crate) async fn next_batch(
         &self,
         cancel: &LaneCancel,
         last_done: Option<Instant>,

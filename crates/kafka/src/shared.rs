@@ -40,7 +40,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(slots: Slots, events: Receiver<LaneEvent>, revoke_wait: Duration) -> Self {
+    pub(crate) fn new(slots: Slots, events: Receiver<LaneEvent>, revoke_wait: Duration) -> Self {
         Self {
             slots: Mutex::new(slots),
             events: Mutex::new(events),
@@ -54,23 +54,23 @@ impl Shared {
         }
     }
 
-    pub fn slots(&self) -> MutexGuard<'_, Slots> {
+    pub(crate) fn slots(&self) -> MutexGuard<'_, Slots> {
         lock(&self.slots)
     }
 
-    pub fn note_error(&self, error: String) {
+    pub(crate) fn note_error(&self, error: String) {
         *lock(&self.last_error) = Some(error);
         self.has_error.store(true, Ordering::Release);
     }
 
     /// Records flow again: what was wrong is over.
-    pub fn clear_error(&self) {
+    pub(crate) fn clear_error(&self) {
         if self.has_error.swap(false, Ordering::AcqRel) {
             *lock(&self.last_error) = None;
         }
     }
 
-    pub fn die(&self, reason: &str) {
+    pub(crate) fn die(&self, reason: &str) {
         tracing::error!(reason, "kafka consumer stops");
         self.failure.send_if_modified(|failure| {
             let first = failure.is_none();
@@ -81,33 +81,33 @@ impl Shared {
         });
     }
 
-    pub fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         self.failure.borrow().is_some()
     }
 
-    pub fn failures(&self) -> watch::Receiver<Option<String>> {
+    pub(crate) fn failures(&self) -> watch::Receiver<Option<String>> {
         self.failure.subscribe()
     }
 
-    pub fn request_stop(&self, deadline: Instant) {
+    pub(crate) fn request_stop(&self, deadline: Instant) {
         lock(&self.stop).get_or_insert(deadline);
     }
 
-    pub fn stop_requested(&self) -> Option<Instant> {
+    pub(crate) fn stop_requested(&self) -> Option<Instant> {
         *lock(&self.stop)
     }
 
     /// Until when a revoke may wait; not again once a shutdown has waited already.
-    pub fn revoke_deadline(&self) -> Instant {
+    pub(crate) fn revoke_deadline(&self) -> Instant {
         let deadline = Instant::now() + self.revoke_wait;
         self.stop_requested().map_or(deadline, |stop| stop.min(deadline))
     }
 
-    pub fn ended(&self) {
+    pub(crate) fn ended(&self) {
         self.running.store(false, Ordering::Release);
     }
 
-    pub fn status(&self) -> ConsumerStatus {
+    pub(crate) fn status(&self) -> ConsumerStatus {
         ConsumerStatus {
             running: self.running.load(Ordering::Acquire),
             partitions: self.slots().status(),
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     /// Takes in what the lanes told so far, waiting at most `wait` for the first event.
-    pub fn hear(&self, consumer: &BaseConsumer<Context>, wait: Duration) {
+    pub(crate) fn hear(&self, consumer: &BaseConsumer<Context>, wait: Duration) {
         let mut next = match wait {
             Duration::ZERO => lock(&self.events).try_recv().ok(),
             wait => lock(&self.events).recv_timeout(wait).ok(),
@@ -131,7 +131,7 @@ impl Shared {
     }
 
     /// Does what the table decided. Starting lanes is not done here: it needs the handler.
-    pub fn apply(&self, consumer: &BaseConsumer<Context>, key: &Key, action: &Action) {
+    pub(crate) fn apply(&self, consumer: &BaseConsumer<Context>, key: &Key, action: &Action) {
         let (topic, partition) = (key.0.as_ref(), key.1);
         let done = match action {
             Action::Pause => consumer.pause(&list(key, Offset::Invalid)),
@@ -174,7 +174,7 @@ impl Shared {
     }
 
     /// Waits until the lanes of `keys` have ended; false when time ran out.
-    pub fn wait_ended(
+    pub(crate) fn wait_ended(
         &self,
         consumer: &BaseConsumer<Context>,
         keys: &[Key],

@@ -102,12 +102,12 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub fn new(hold_retry: Duration) -> Self {
+    pub(crate) fn new(hold_retry: Duration) -> Self {
         Self { topics: HashMap::new(), hold_retry }
     }
 
     /// A new assignment; a slot that is still there (a revoke never came) is given up.
-    pub fn assign(&mut self, topic: &str, partition: i32, now: Instant) {
+    pub(crate) fn assign(&mut self, topic: &str, partition: i32, now: Instant) {
         let topic: Arc<str> = match self.topics.get_key_value(topic) {
             Some((known, _)) => known.clone(),
             None => topic.into(),
@@ -133,7 +133,7 @@ impl Slots {
     }
 
     /// Asks the lane of a partition to stop; nothing new is started for it.
-    pub fn close(&mut self, topic: &str, partition: i32) {
+    pub(crate) fn close(&mut self, topic: &str, partition: i32) {
         if let Some(slot) = self.slot(topic, partition) {
             slot.phase = Phase::Closing;
             if let Some(run) = &slot.run {
@@ -143,7 +143,7 @@ impl Slots {
     }
 
     /// Forgets a partition. Tells its next offset and whether its lane had ended.
-    pub fn remove(&mut self, topic: &str, partition: i32) -> Option<(Option<i64>, bool)> {
+    pub(crate) fn remove(&mut self, topic: &str, partition: i32) -> Option<(Option<i64>, bool)> {
         let slot = self.topics.get_mut(topic)?.remove(&partition)?;
         if let Some(run) = &slot.run {
             run.cancel.cancel();
@@ -151,17 +151,17 @@ impl Slots {
         Some((slot.next_offset, slot.run.is_none()))
     }
 
-    pub fn has_run(&self, topic: &str, partition: i32) -> bool {
+    pub(crate) fn has_run(&self, topic: &str, partition: i32) -> bool {
         let slot = self.topics.get(topic).and_then(|slots| slots.get(&partition));
         slot.is_some_and(|slot| slot.run.is_some())
     }
 
-    pub fn keys(&self) -> Vec<Key> {
+    pub(crate) fn keys(&self) -> Vec<Key> {
         self.iter().map(|(key, _)| key).collect()
     }
 
     /// Takes one record that was polled; `copy` makes the owned record when it is wanted.
-    pub fn offer(
+    pub(crate) fn offer(
         &mut self,
         topic: &str,
         partition: i32,
@@ -202,7 +202,7 @@ impl Slots {
     }
 
     /// A position was outside its log, and librdkafka does not say whose: all lanes open anew.
-    pub fn suspect_all(&mut self) -> Vec<(Key, Action)> {
+    pub(crate) fn suspect_all(&mut self) -> Vec<(Key, Action)> {
         let mut actions = Vec::new();
         for (topic, slots) in &mut self.topics {
             for (partition, slot) in slots {
@@ -216,13 +216,13 @@ impl Slots {
     }
 
     /// Whether the position may have been given up since the last seek.
-    pub fn is_lost(&self, topic: &str, partition: i32) -> bool {
+    pub(crate) fn is_lost(&self, topic: &str, partition: i32) -> bool {
         let slot = self.topics.get(topic).and_then(|slots| slots.get(&partition));
         slot.is_some_and(|slot| slot.lost)
     }
 
     /// Takes in what a lane tells; news of a run that was given up change nothing.
-    pub fn hear(&mut self, event: &LaneEvent, now: Instant) -> Option<Action> {
+    pub(crate) fn hear(&mut self, event: &LaneEvent, now: Instant) -> Option<Action> {
         let hold_retry = self.hold_retry;
         let slot = self.slot(&event.topic, event.partition)?;
         if slot.run.as_ref().is_none_or(|run| run.id != event.run) {
@@ -245,7 +245,7 @@ impl Slots {
     }
 
     /// What is due now: lanes to start, positions to set, partitions to resume.
-    pub fn due(&mut self, now: Instant) -> Vec<(Key, Action)> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<(Key, Action)> {
         let mut actions = Vec::new();
         for (topic, slots) in &mut self.topics {
             for (partition, slot) in slots {
@@ -258,12 +258,12 @@ impl Slots {
     }
 
     /// Whether the last run of a lane ended in trouble.
-    pub fn is_troubled(&self, topic: &str, partition: i32) -> bool {
+    pub(crate) fn is_troubled(&self, topic: &str, partition: i32) -> bool {
         let slot = self.topics.get(topic).and_then(|slots| slots.get(&partition));
         slot.is_some_and(Slot::is_troubled)
     }
 
-    pub fn started(&mut self, topic: &str, partition: i32, run: Running) {
+    pub(crate) fn started(&mut self, topic: &str, partition: i32, run: Running) {
         if let Some(slot) = self.slot(topic, partition) {
             slot.phase = Phase::Opening;
             slot.run = Some(run);
@@ -271,7 +271,7 @@ impl Slots {
     }
 
     /// A seek to `target` and the resume after it worked.
-    pub fn sought(&mut self, topic: &str, partition: i32, target: i64) {
+    pub(crate) fn sought(&mut self, topic: &str, partition: i32, target: i64) {
         if let Some(slot) = self.slot(topic, partition) {
             slot.phase = Phase::Flowing;
             slot.check = Some(target);
@@ -281,14 +281,14 @@ impl Slots {
     }
 
     /// True while something waits for a lane or a seek, so that the thread looks more often.
-    pub fn is_urgent(&self) -> bool {
+    pub(crate) fn is_urgent(&self) -> bool {
         self.iter().any(|(_, slot)| match slot.phase {
             Phase::Opening | Phase::Seeking { .. } | Phase::Full | Phase::Closing => true,
             Phase::Waiting { .. } | Phase::Flowing | Phase::Held { .. } => false,
         })
     }
 
-    pub fn status(&self) -> Vec<PartitionStatus> {
+    pub(crate) fn status(&self) -> Vec<PartitionStatus> {
         let mut partitions: Vec<PartitionStatus> =
             self.iter().map(|((topic, partition), slot)| slot.status(topic, partition)).collect();
         partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));

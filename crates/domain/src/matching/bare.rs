@@ -74,7 +74,7 @@ pub(super) struct Bare {
 
 impl Bare {
     /// A number and its year: `2026-13`.
-    pub fn is_of_a_year(&self) -> bool {
+    pub(super) fn is_of_a_year(&self) -> bool {
         !self.guessed && self.key.split_once('-').is_some_and(|(year, _)| weak::is_year(year))
     }
 }

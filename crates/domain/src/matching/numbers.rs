@@ -101,12 +101,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(line: &'a str, place: Place, amounts: &'a [i64]) -> Self {
+    pub(super) fn new(line: &'a str, place: Place, amounts: &'a [i64]) -> Self {
         Self { line, place, amounts, barred: None, reach: spans::reach(line) }
     }
 
     /// The ways in which a word of the line may be, or hold between separators, numbers.
-    pub fn read(&mut self, word: &str) -> Vec<Number> {
+    pub(super) fn read(&mut self, word: &str) -> Vec<Number> {
         if !word.is_ascii() || !word.bytes().any(|byte| byte.is_ascii_digit()) {
             return Vec::new();
         }
@@ -137,22 +137,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether what ends there is read: a line with very many numbers is only read in part.
-    pub fn reaches(&self, end: usize) -> bool {
+    pub(super) fn reaches(&self, end: usize) -> bool {
         end <= self.reach
     }
 
-    pub fn line(&self) -> &'a str {
+    pub(super) fn line(&self) -> &'a str {
         self.line
     }
 
     /// Whether something in the line is there that is no number: a date, an amount, a phone.
-    pub fn is_barred(&mut self, at: Span) -> bool {
+    pub(super) fn is_barred(&mut self, at: Span) -> bool {
         let (line, amounts) = (self.line, self.amounts);
         let barred = self.barred.get_or_insert_with(|| spans::barred(line, amounts));
         self.place == Place::Text && barred.iter().any(|(from, to)| *from < at.1 && at.0 < *to)
     }
 
-    pub fn is_reference(&self) -> bool {
+    pub(super) fn is_reference(&self) -> bool {
         self.place == Place::Reference
     }
 
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
 
     /// A year, a part of one, a date, an amount, a postal code: too common even where a word says
     /// that it is an invoice.
-    pub fn is_common(&self, text: &str) -> bool {
+    pub(super) fn is_common(&self, text: &str) -> bool {
         if weak::is_period(text) {
             return true;
         }

@@ -11,7 +11,7 @@ use crate::payment::{ParkReason, Payment, PaymentState};
 pub const HELD_MAX: usize = 32;
 
 /// What was read of them: at most two more than are looked at, which shows that there are more.
-pub type Held = HashMap<(AccountId, Currency), Vec<(PaymentId, Money)>>;
+pub(super) type Held = HashMap<(AccountId, Currency), Vec<(PaymentId, Money)>>;
 
 impl WorkingSet {
     /// Payments that wait for a customer, with what each has left, the least first: at most

@@ -24,7 +24,7 @@ impl From<MoneyError> for Stop {
 /// Noted behind a shared reference: a look-up that misses goes on with nothing found, so that one
 /// pass learns all that it lacks. What is decided meanwhile is thrown away.
 #[derive(Debug, Default)]
-pub struct Missing(Mutex<BTreeSet<Miss>>);
+pub(super) struct Missing(Mutex<BTreeSet<Miss>>);
 
 impl Clone for Missing {
     /// A copy of a working set has not missed anything yet.
