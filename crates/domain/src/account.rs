@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Days, NaiveDate, Utc};
+
 use super::ids::AccountId;
 use super::threshold::Levels;
 
@@ -82,4 +84,51 @@ impl Strength {
 pub struct Identity {
     pub account_id: AccountId,
     pub strength: Strength,
+}
+
+/// So many confirmed payments make a payer's account speak for a customer by itself.
+pub const STRONG_FROM: u32 = 2;
+
+/// An alias that was not used for so many days counts no more.
+pub const IDLE_DAYS_MAX: u64 = 400;
+
+/// A payer's account and the customer whom it pays for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PayerLink {
+    /// Normalised: letters and digits, upper case.
+    pub payer_account: String,
+    pub account_id: AccountId,
+}
+
+/// What confirmations say about a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias {
+    /// Payments that a person gave to the customer since it was last demoted.
+    pub confirmations: u32,
+    /// The latest day of a payment that made or used it.
+    pub last_used_on: NaiveDate,
+    /// Set while nothing was confirmed since a decision that used it was taken back.
+    pub demoted_at: Option<DateTime<Utc>>,
+}
+
+impl Alias {
+    /// Whether it counts for a payment of that day.
+    #[must_use]
+    pub fn counts_on(&self, day: NaiveDate) -> bool {
+        let last = self.last_used_on.checked_add_days(Days::new(IDLE_DAYS_MAX));
+        self.confirmations > 0 && last.is_none_or(|last| day <= last)
+    }
+
+    #[must_use]
+    pub fn is_strong(&self) -> bool {
+        self.confirmations >= STRONG_FROM
+    }
+}
+
+/// A decision rested on this link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasUse {
+    pub link: PayerLink,
+    /// The payment's day.
+    pub on: NaiveDate,
 }

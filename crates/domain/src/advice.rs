@@ -10,11 +10,11 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::bank::{BankTransaction, CUT_MARK};
-use super::ids::{AdviceId, BankAccountId, InvoiceId, PaymentId, RecordId};
-use super::input::ContentHash;
-use super::matching::text::{normalise, payer_account};
+use super::ids::{AdviceId, BankAccountId, ContentHash, InvoiceId, PaymentId, RecordId};
 use super::matching::{fold, upstream, weak};
 use super::money::Money;
+use crate::matching::fold::normalise;
+use crate::matching::weak::payer_account;
 
 /// Invoices of one advice: all of them are locked and paid in one transaction.
 pub const LINES_MAX: usize = 100;

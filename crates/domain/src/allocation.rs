@@ -1,7 +1,7 @@
 //! Allocations (links of part of a payment to an invoice) and the lots they open.
 
 use super::ids::{AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
-use super::money::{Money, MoneyError};
+use crate::money::{Amount, Money, MoneyError};
 
 /// Which rule put a payment on an invoice (docs/MATCHING.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,6 +152,13 @@ impl Allocation {
     pub fn live(&self) -> Result<Money, MoneyError> {
         self.amount.sub(self.reversed)
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllocationPart {
+    pub invoice_id: InvoiceId,
+    /// None: the smaller of what is free on the payment and due on the invoice.
+    pub amount: Option<Amount>,
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::fmt;
 use chrono::NaiveDate;
 
 use super::ids::BankAccountId;
-use super::matching::text::payer_account;
-use super::matching::weak::is_weak_reference;
 use super::money::Money;
 use super::reversal::OriginalKey;
+use crate::matching::weak;
+use crate::matching::weak::{is_weak_reference, payer_account};
 
 /// How the mark begins that stands where a text was too long to be kept. What begins so is no text
 /// of a payer.
@@ -247,4 +247,14 @@ impl BankTransaction {
     pub fn effective_date(&self) -> NaiveDate {
         self.value_date.unwrap_or(self.booking_date)
     }
+}
+
+/// Statement and entry, where that names an entry: some gateways write the statement's own name, or
+/// a word for none, at every entry.
+#[must_use]
+pub fn entry_of(bank: &BankTransaction) -> Option<(&str, &str)> {
+    let (statement, entry) = bank.statement_id.as_deref().zip(bank.entry_reference.as_deref())?;
+    let same = statement.trim().eq_ignore_ascii_case(entry.trim());
+    let none = weak::is_word_for_none(entry) || weak::is_word_for_none(statement);
+    (!same && !none).then_some((statement, entry))
 }

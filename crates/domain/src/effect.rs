@@ -6,30 +6,23 @@ use super::advice::{Advice, AdviceEnd, AdviceKey};
 use super::allocation::Allocation;
 use super::bank::BankTransaction;
 use super::event::{EventKey, Fact};
-use super::ids::{AccountId, InvoiceId, PaymentId, RecordId};
-use super::ids::{HoldId, UsageId};
-use super::input::{BankStatement, ContentHash, Input, UpsertAccount};
+use super::input::{BankStatement, Input, Queued, UpsertAccount};
 use super::invoice::{CandidateEnd, Invoice};
-use super::keys;
 use super::ledger::LedgerTransaction;
-use super::matching::MatchDecision;
 use super::matching::upstream::UpstreamReference;
 use super::money::Money;
 use super::payment::{ParkReason, Payment, PaymentState};
-use super::queue::Queued;
 use super::rejection::{DeadLetterReason, Rejection};
 use super::reversal::{PaymentReturn, Reversal};
 use super::review::ReviewEffect;
 use super::split::{SplitPart, TakenBack};
 use super::usage::{Charged, Hold, LotMove, Refunded};
-use super::working_set::lookalikes::Delivery;
+use crate::ids::{AccountId, ContentHash, HoldId, InvoiceId, PaymentId, RecordId, Source, UsageId};
+use crate::keys;
+use crate::matching::decision::MatchDecision;
 
-/// The identity of a bank transaction among those of its bank account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BankKey {
-    pub bank_account: String,
-    pub key: String,
-}
+pub use super::ids::BankKey;
+pub use super::keys::WatchKey;
 
 /// What became of a bank transaction that is not (yet) a payment, or that it is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -171,39 +164,6 @@ impl ReturnWaits {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|why| why.word() == word)
-    }
-}
-
-/// What a parked or held payment waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchKey(pub String);
-
-impl WatchKey {
-    #[must_use]
-    pub fn reference(reference: &str) -> Self {
-        Self(format!("ref:{reference}"))
-    }
-
-    #[must_use]
-    pub fn number(number_key: &str) -> Self {
-        Self(format!("number:{number_key}"))
-    }
-
-    #[must_use]
-    pub fn account(account_id: &AccountId, currency: super::money::Currency) -> Self {
-        Self(format!("{}{currency}", Self::account_prefix(account_id)))
-    }
-
-    /// That the closed account is opened again.
-    #[must_use]
-    pub fn reopened(account_id: &AccountId) -> Self {
-        Self(format!("reopened:{account_id}"))
-    }
-
-    /// What the keys of this account begin with, and of no other.
-    #[must_use]
-    pub fn account_prefix(account_id: &AccountId) -> String {
-        format!("account:{}:", keys::part(account_id.as_str(), ':'))
     }
 }
 
@@ -557,4 +517,11 @@ pub struct Decided {
     pub effects: Vec<Effect>,
     /// Of a command that waits, what it holds up.
     pub queued: Option<Queued>,
+}
+
+/// Who wrote a record, and when by its own word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub source: Source,
+    pub at: DateTime<Utc>,
 }

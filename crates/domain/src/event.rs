@@ -9,7 +9,6 @@ use super::ids::{
 };
 use super::money::Money;
 use super::reversal::ReversalKind;
-use super::threshold::Direction;
 
 /// The record key of an event: the account, or the payment while no account is known, or a bank
 /// account of ours when it is about its statements.
@@ -408,6 +407,25 @@ impl Fact {
             Self::CommandRejected { .. } => "topup.command.rejected.v1",
             Self::DriftFound { .. } => "topup.reconciliation.drift-found.v1",
             Self::DriftCleared { .. } => "topup.reconciliation.drift-cleared.v1",
+        }
+    }
+}
+
+/// Which way a balance went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// It was at the level or above, and is below it.
+    Down,
+    /// It was below the level, and is at it or above.
+    Up,
+}
+
+impl Direction {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
         }
     }
 }

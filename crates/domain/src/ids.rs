@@ -268,6 +268,17 @@ impl Source {
     }
 }
 
+/// The identity of a bank transaction among those of its bank account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BankKey {
+    pub bank_account: String,
+    pub key: String,
+}
+
+/// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
+/// trace do not change it.
+pub type ContentHash = [u8; 32];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,23 +1,22 @@
 //! What a decoded record asks for (a command) or reports (a bank transaction).
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::advice::RemittanceAdvice;
 use super::bank::BankTransaction;
-use super::effect::BankKey;
-use super::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId, SuggestionId};
 use super::matching::text::{self, Tokens};
 use super::matching::upstream::GivenReference;
 use super::money::{Amount, BankBalance, Currency, Money};
 use super::split::SplitPayment;
 use super::threshold::Levels;
 use super::usage::Usage;
+use crate::ids::{AccountId, BankAccountId, BankKey, InvoiceId, PaymentId, RecordId, SuggestionId};
 
-/// SHA-256 over a record's type and canonical data: whitespace, key order, envelope time and
-/// trace do not change it.
-pub type ContentHash = [u8; 32];
+pub use super::allocation::AllocationPart;
+pub use super::ids::ContentHash;
 
 /// A decoded record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -399,13 +398,6 @@ pub struct MatchWord {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AllocationPart {
-    pub invoice_id: InvoiceId,
-    /// None: the smaller of what is free on the payment and due on the invoice.
-    pub amount: Option<Amount>,
-}
-
 /// The bank's own summary of a statement; kept for reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BankStatement {
@@ -418,4 +410,24 @@ pub struct BankStatement {
     pub entries: u32,
     /// The feed's watermark: every transaction before this instant has been delivered.
     pub complete_through: DateTime<Utc>,
+}
+
+/// The payment with all that it pays.
+pub(crate) const WHOLE: &str = "whole:";
+
+/// The commands of each customer that wait, in order.
+pub type Queues = HashMap<AccountId, Vec<Queued>>;
+
+/// A command that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    pub record: RecordId,
+    pub touches: BTreeSet<String>,
+}
+
+impl Queued {
+    /// The payments of which all that they pay is touched.
+    pub fn whole_payments(&self) -> impl Iterator<Item = PaymentId> {
+        self.touches.iter().filter_map(|touch| touch.strip_prefix(WHOLE)).map(PaymentId::trusted)
+    }
 }

@@ -210,3 +210,48 @@ pub fn folded_key(invoice_id: &InvoiceId) -> String {
 pub fn number_key(invoice_id: &InvoiceId) -> String {
     invoice_id.as_str().to_ascii_uppercase()
 }
+
+/// A few invoices of the whole book, with whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookEntry {
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    pub amount_due: Money,
+}
+
+/// What an account owes by one invoice: all that suggestions and sums need of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenInvoice {
+    pub invoice_id: InvoiceId,
+    pub account_id: AccountId,
+    /// Greater than zero.
+    pub due: Money,
+    pub order: InvoiceOrder,
+}
+
+impl OpenInvoice {
+    /// None for an invoice that does not await payment.
+    ///
+    /// # Errors
+    /// [`MoneyError`] only if the row contradicts its own constraints.
+    pub fn of(invoice: &Invoice) -> Result<Option<Self>, MoneyError> {
+        if !invoice.is_payable() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            invoice_id: invoice.invoice_id.clone(),
+            account_id: invoice.account_id.clone(),
+            due: invoice.due()?,
+            order: invoice.order(),
+        }))
+    }
+
+    #[must_use]
+    pub fn entry(&self) -> BookEntry {
+        BookEntry {
+            invoice_id: self.invoice_id.clone(),
+            account_id: self.account_id.clone(),
+            amount_due: self.due,
+        }
+    }
+}

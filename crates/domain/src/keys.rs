@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+use crate::ids::AccountId;
+use crate::keys;
+
 /// A part of a key as it stands beside others: `%` and the separator are escaped as in a URL, so
 /// that nearly every part stays as people know it. `key_part` in the database does the same.
 #[must_use]
@@ -27,6 +30,39 @@ pub fn joined(first: &str, second: &str) -> String {
     format!("{}/{}", part(first, '/'), part(second, '/'))
 }
 
+/// What a parked or held payment waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchKey(pub String);
+
+impl WatchKey {
+    #[must_use]
+    pub fn reference(reference: &str) -> Self {
+        Self(format!("ref:{reference}"))
+    }
+
+    #[must_use]
+    pub fn number(number_key: &str) -> Self {
+        Self(format!("number:{number_key}"))
+    }
+
+    #[must_use]
+    pub fn account(account_id: &AccountId, currency: crate::money::Currency) -> Self {
+        Self(format!("{}{currency}", Self::account_prefix(account_id)))
+    }
+
+    /// That the closed account is opened again.
+    #[must_use]
+    pub fn reopened(account_id: &AccountId) -> Self {
+        Self(format!("reopened:{account_id}"))
+    }
+
+    /// What the keys of this account begin with, and of no other.
+    #[must_use]
+    pub fn account_prefix(account_id: &AccountId) -> String {
+        format!("account:{}:", keys::part(account_id.as_str(), ':'))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -36,11 +72,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::bank::entry_of;
     use crate::bank::{BankTransaction, CreditDebit, EntryDetail};
-    use crate::decide::bank::{bank_key, entry_of, payment_id, payment_id_instead};
-    use crate::effect::{Need, WatchKey};
+    use crate::decide::bank::{bank_key, payment_id, payment_id_instead};
+    use crate::effect::Need;
     use crate::event::EventKey;
     use crate::ids::{AccountId, BankAccountId, HoldId, InvoiceId, PaymentId, UsageId};
+    use crate::keys::WatchKey;
     use crate::money::Currency;
     use crate::testkit::credit;
 

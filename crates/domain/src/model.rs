@@ -9,20 +9,23 @@ use chrono::{DateTime, Utc};
 
 use super::account::Account;
 use super::allocation::Allocation;
-use super::decide::{self, Context};
-use super::effect::{BankKey, Effect, Need, Outcome, wait_key};
+use super::effect::{Effect, Need, Outcome, wait_key};
 use super::event::EventKey;
-use super::ids::{
-    AccountId, IdBlock, InvoiceId, MessageId, PaymentId, RecordId, Source, own_source,
-};
-use super::input::{ContentHash, Input, Message, Waited};
+use super::input::{Input, Message, Queued, Waited};
 use super::ledger::{LedgerAccount, LedgerTransaction};
-use super::matching::{MatchDecision, RuleSet};
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
-use super::queue::Queued;
 use super::rejection::DeadLetterReason;
-use super::working_set::{Stop, WorkingSet};
+use super::working_set::WorkingSet;
+use crate::decide;
+use crate::decide::Context;
+use crate::ids::{
+    AccountId, BankKey, ContentHash, IdBlock, InvoiceId, MessageId, PaymentId, RecordId, Source,
+    own_source,
+};
+use crate::matching::decision::MatchDecision;
+use crate::matching::policy::RuleSet;
+use crate::working_set::miss::Stop;
 
 /// A ledger account: its word, and the customer whose it is.
 pub type LedgerKey = (&'static str, Option<AccountId>, Currency);

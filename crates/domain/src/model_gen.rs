@@ -15,13 +15,15 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
-use super::ids::{AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
+use super::ids::{
+    AccountId, BankAccountId, ContentHash, InvoiceId, MessageId, PaymentId, RecordId, Source,
+};
 use super::input::{
-    AllocatePayment, AllocationPart, Command, ContentHash, CreateInvoice, Input, Message,
-    RecordPayment, UpsertAccount,
+    AllocatePayment, Command, CreateInvoice, Input, Message, RecordPayment, UpsertAccount,
 };
 use super::matching::reference;
 use super::money::{Amount, Currency, Money};
+use crate::allocation::AllocationPart;
 
 /// Whole units; two of them add up to another, so that subsets rival single invoices.
 const AMOUNTS: [i64; 5] = [50, 100, 100, 150, 250];

@@ -35,12 +35,14 @@
 //! cancellation: they may be what others wait for. Money that a de-allocation frees later is not
 //! waited for: it is matched when the next invoice is sent, or by the next `rematch`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::ids::{AccountId, InvoiceId, PaymentId, RecordId};
-use super::input::{Command, ReturnWord};
+use super::ids::{InvoiceId, PaymentId, RecordId};
 use super::keys::joined;
 use super::working_set::WorkingSet;
+use crate::input::{Command, ReturnWord, WHOLE};
+
+pub use super::input::Queued;
 
 /// All that there is of the customer.
 pub const EVERYTHING: &str = "*";
@@ -50,25 +52,6 @@ const OPEN: &str = "open";
 const MATCHING: &str = "matching";
 const PAYMENT: &str = "payment:";
 const INVOICE: &str = "invoice:";
-/// The payment with all that it pays.
-const WHOLE: &str = "whole:";
-
-/// The commands of each customer that wait, in order.
-pub type Queues = HashMap<AccountId, Vec<Queued>>;
-
-/// A command that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queued {
-    pub record: RecordId,
-    pub touches: BTreeSet<String>,
-}
-
-impl Queued {
-    /// The payments of which all that they pay is touched.
-    pub fn whole_payments(&self) -> impl Iterator<Item = PaymentId> {
-        self.touches.iter().filter_map(|touch| touch.strip_prefix(WHOLE)).map(PaymentId::trusted)
-    }
-}
 
 /// What the command touches, by what is known now.
 #[must_use]

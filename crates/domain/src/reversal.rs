@@ -1,12 +1,12 @@
 //! Steps back: de-allocating, removing, returning. Nothing is undone in place; each step is a
 //! posting and a record of its own.
 
-use super::effect::BankKey;
-use super::ids::{
-    AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId, ReversalId,
-};
 use super::money::{Money, MoneyError};
 use super::usage::LotMove;
+use crate::ids::{
+    AccountId, AllocationId, BankKey, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
+    ReversalId,
+};
 
 /// Why an allocation was reversed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,20 +1,17 @@
 //! What a person may choose for a payment, what they chose, and what is learnt from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use super::allocation::Rule;
 use super::ids::{AccountId, DecisionId, InvoiceId, PaymentId, RecordId, SuggestionId};
-use super::matching::{MatchDecision, MatchOutcome};
 use super::money::{Money, MoneyError};
 use super::payment::ParkReason;
-use super::working_set::BookEntry;
+use crate::invoice::BookEntry;
+use crate::matching::decision::{MatchDecision, MatchOutcome};
 
-/// So many confirmed payments make a payer's account speak for a customer by itself.
-pub const STRONG_FROM: u32 = 2;
-/// An alias that was not used for so many days counts no more.
-pub const IDLE_DAYS_MAX: u64 = 400;
+pub use super::account::{Alias, AliasUse, PayerLink, STRONG_FROM};
 
 /// Whether a suggestion can still be chosen, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,47 +71,6 @@ impl Suggestion {
         let others = self.with.iter().map(|other| other.0.clone());
         others.chain([self.payment_id.clone()]).collect()
     }
-}
-
-/// A payer's account and the customer whom it pays for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PayerLink {
-    /// Normalised: letters and digits, upper case.
-    pub payer_account: String,
-    pub account_id: AccountId,
-}
-
-/// What confirmations say about a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alias {
-    /// Payments that a person gave to the customer since it was last demoted.
-    pub confirmations: u32,
-    /// The latest day of a payment that made or used it.
-    pub last_used_on: NaiveDate,
-    /// Set while nothing was confirmed since a decision that used it was taken back.
-    pub demoted_at: Option<DateTime<Utc>>,
-}
-
-impl Alias {
-    /// Whether it counts for a payment of that day.
-    #[must_use]
-    pub fn counts_on(&self, day: NaiveDate) -> bool {
-        let last = self.last_used_on.checked_add_days(Days::new(IDLE_DAYS_MAX));
-        self.confirmations > 0 && last.is_none_or(|last| day <= last)
-    }
-
-    #[must_use]
-    pub fn is_strong(&self) -> bool {
-        self.confirmations >= STRONG_FROM
-    }
-}
-
-/// A decision rested on this link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AliasUse {
-    pub link: PayerLink,
-    /// The payment's day.
-    pub on: NaiveDate,
 }
 
 /// What review changes, as data.
@@ -217,4 +173,17 @@ pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
             })
         })
         .collect()
+}
+
+/// Aliases that count for nothing (demoted ones) may be missing: they decide nothing.
+pub type Aliases = HashMap<String, BTreeMap<AccountId, Alias>>;
+
+#[derive(Debug, Clone, Default)]
+pub struct ReviewSet {
+    /// Of the payments that a person speaks about or that are decided again.
+    pub suggestions: HashMap<PaymentId, Vec<Suggestion>>,
+    /// Normalised payer accounts of bank payments that a command names.
+    pub debtors: HashMap<PaymentId, String>,
+    /// The links that decisions and confirmations of a payment rested on or made.
+    pub uses: HashMap<PaymentId, BTreeSet<PayerLink>>,
 }

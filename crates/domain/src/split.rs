@@ -1,9 +1,9 @@
 //! One payment for several customers: a person shares it out. Each part is a payment of its own;
 //! what the parts have is not the payment's any more, and one command takes all of it back.
 
-use super::ids::{AccountId, LedgerTransactionId, PaymentId, ReturnId};
-use super::input::{AllocationPart, ContentHash};
+use super::ids::{AccountId, ContentHash, LedgerTransactionId, PaymentId, ReturnId};
 use super::money::{Amount, Money};
+use crate::allocation::AllocationPart;
 
 /// How the ids of parts begin; nobody else may give such an id.
 pub const PART_PREFIX: &str = "SPLIT:";

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
-use super::allocation::Rule;
+use super::allocation::{AllocationPart, Rule};
 use super::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use super::effect::Outcome;
 use super::ids::{
@@ -10,18 +10,19 @@ use super::ids::{
     SuggestionId, UsageId,
 };
 use super::input::{
-    AllocatePayment, AllocationPart, Command, CreateInvoice, Input, MatchWord, Message,
-    RecordPayment, UpsertAccount,
+    AllocatePayment, Command, CreateInvoice, Input, MatchWord, Message, RecordPayment,
+    UpsertAccount,
 };
 use super::invoice::Invoice;
 use super::matching::upstream::GivenReference;
-use super::matching::{MatchDecision, Policy, RuleSet};
 use super::model::Model;
 use super::money::{Amount, Currency, Money};
 use super::payment::{ParkReason, Payment, PaymentState};
 use super::split::{Share, SplitPayment};
 use super::usage::{Charge, HoldAmount, Refund, Usage};
 use super::working_set::WorkingSet;
+use crate::matching::decision::MatchDecision;
+use crate::matching::policy::{Policy, RuleSet};
 
 pub(crate) fn account(id: &str) -> AccountId {
     AccountId::parse(id).expect("account id")

@@ -7,15 +7,20 @@
 
 pub mod advices;
 pub mod alike;
+mod bank;
+mod charging;
+mod crossings;
 mod ended;
 pub mod equal_rows;
 mod held;
 pub mod lookalikes;
 pub mod lots;
+pub mod miss;
 mod missing;
 mod namesakes;
 mod near;
-pub mod owners;
+pub mod originals;
+mod owners;
 pub mod pending;
 pub mod review;
 mod splits;
@@ -30,20 +35,26 @@ pub mod watching;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::account::Account;
 use super::allocation::{Allocation, Rule};
-use super::effect::{BankDisposition, BankKey, BankRecord, Effect};
+use super::effect::{BankDisposition, BankRecord, Effect};
 use super::event::{Cause, Event, EventKey, Fact};
-use super::ids::{AccountId, AllocationId, InvoiceId, PaymentId, RecordId, ReturnId};
-use super::input::ContentHash;
-use super::invoice::{Invoice, InvoiceOrder, InvoiceStatus, folded_key};
 use super::matching::near::Word;
-use super::money::{Currency, Money, MoneyError};
+use super::money::{Currency, Money};
 use super::payment::Payment;
 use super::rejection::Rejection;
 use super::reversal::AppliedReturn;
 use super::shared::Shared;
-use owners::FormerOwners;
+use crate::ids::{
+    AccountId, AllocationId, BankKey, ContentHash, InvoiceId, PaymentId, RecordId, ReturnId,
+};
+use crate::invoice::{Invoice, InvoiceStatus, folded_key};
+use crate::keys::WatchKey;
+
+pub use super::invoice::{BookEntry, OpenInvoice};
+pub use miss::{BEYOND_LIMIT, Miss, Stop};
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
 pub const BOOK_OLDEST_MAX: usize = 64;
@@ -52,9 +63,24 @@ pub const EXACT_MIN: usize = 8;
 /// Counts over the whole book stop here: "more than ten" is all that anybody needs to know.
 pub const BOOK_COUNT_MAX: usize = 11;
 
-pub use held::HELD_MAX;
-pub use missing::BEYOND_LIMIT;
-pub use namesakes::NAMESAKES_MAX;
+/// Payments by what they watch for, and the other way round.
+#[derive(Debug, Clone, Default)]
+pub struct Watching {
+    payments: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
+    keys: HashMap<PaymentId, Vec<WatchKey>>,
+}
+
+/// By number: whose it was, and until when.
+pub type FormerOwners = HashMap<String, Vec<(AccountId, DateTime<Utc>)>>;
+
+/// So many customers of one name are read: no more are looked at.
+pub const NAMESAKES_MAX: usize = 8;
+
+/// So many payments of one customer and currency are added up, those with the least left.
+pub const HELD_MAX: usize = 32;
+
+/// What was read of them: at most two more than are looked at, which shows that there are more.
+pub(super) type Held = HashMap<(AccountId, Currency), Vec<(PaymentId, Money)>>;
 
 /// A bank transaction that was recorded before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,70 +90,6 @@ pub struct StoredBankTransaction {
     /// The payment that it became.
     pub payment_id: Option<PaymentId>,
     pub terms: terms::Terms,
-}
-
-/// A look-up that the working set could not answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Miss {
-    /// The payable invoices of an account whose due amount is exactly this many micros.
-    Exact(AccountId, String, i64),
-    /// The oldest payable invoices of an account in a currency.
-    Oldest(AccountId, String),
-    /// Payable invoices of the whole book with exactly this due amount.
-    Book(String, i64),
-    /// Payable invoices whose reference or number is this word but for one typing mistake.
-    Near(Word),
-    /// Customers that share this name, as [`names::key`](super::matching::names::key) has it.
-    Namesakes(String),
-    /// Payments of an account in a currency that have money left.
-    Held(AccountId, String),
-    /// More lots of an account in a currency than the so many that were read for this walk.
-    Lots(lots::Walk, AccountId, String, usize),
-}
-
-/// A few invoices of the whole book, with whose they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookEntry {
-    pub invoice_id: InvoiceId,
-    pub account_id: AccountId,
-    pub amount_due: Money,
-}
-
-/// What an account owes by one invoice: all that suggestions and sums need of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenInvoice {
-    pub invoice_id: InvoiceId,
-    pub account_id: AccountId,
-    /// Greater than zero.
-    pub due: Money,
-    pub order: InvoiceOrder,
-}
-
-impl OpenInvoice {
-    /// None for an invoice that does not await payment.
-    ///
-    /// # Errors
-    /// [`MoneyError`] only if the row contradicts its own constraints.
-    pub fn of(invoice: &Invoice) -> Result<Option<Self>, MoneyError> {
-        if !invoice.is_payable() {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            invoice_id: invoice.invoice_id.clone(),
-            account_id: invoice.account_id.clone(),
-            due: invoice.due()?,
-            order: invoice.order(),
-        }))
-    }
-
-    #[must_use]
-    pub fn entry(&self) -> BookEntry {
-        BookEntry {
-            invoice_id: self.invoice_id.clone(),
-            account_id: self.account_id.clone(),
-            amount_due: self.due,
-        }
-    }
 }
 
 /// Everything that a batch may read.
@@ -142,7 +104,7 @@ pub struct WorkingSet {
     pub former_payers: FormerOwners,
     pub former_virtuals: FormerOwners,
     /// What persons taught about payers' accounts.
-    pub aliases: Shared<review::Aliases>,
+    pub aliases: Shared<crate::review::Aliases>,
     pub invoices: HashMap<InvoiceId, Invoice>,
     pub by_reference: Shared<HashMap<String, InvoiceId>>,
     pub by_upstream: Shared<HashMap<String, InvoiceId>>,
@@ -160,7 +122,7 @@ pub struct WorkingSet {
     /// Pairs that a person took apart.
     pub tombstones: HashSet<(PaymentId, InvoiceId)>,
     /// The payments that a return may mean.
-    pub originals: steps_back::Originals,
+    pub originals: originals::Originals,
     pub returns: BTreeMap<ReturnId, AppliedReturn>,
     pub parked_returns: BTreeMap<BankKey, BankRecord>,
     /// All parts that payments ever had, in the order of their numbers.
@@ -176,7 +138,7 @@ pub struct WorkingSet {
     pub told_steps: told_steps::ToldSteps,
     /// Bank records of payments that watch something and may be decided again.
     pub watched: HashMap<PaymentId, BankRecord>,
-    watching: watching::Watching,
+    watching: Watching,
     /// Remittance advices that wait for a payment, or belong to one of the payments.
     pub advices: advices::Advices,
     pub balances: HashMap<(AccountId, Currency), Money>,
@@ -187,13 +149,13 @@ pub struct WorkingSet {
     /// Customers whose levels change in the batch.
     pub(super) relevelled: HashSet<AccountId>,
     /// Commands that wait, in order: later ones that depend on one wait behind it.
-    pub queues: super::queue::Queues,
+    pub queues: crate::input::Queues,
     /// Of the commands that the batch would cancel, those that wait, and whose they are.
     pub waiting: HashMap<RecordId, AccountId>,
     pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
     pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
     pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
-    pub held_payments: Shared<held::Held>,
+    pub held_payments: Shared<Held>,
     pub near: Shared<HashMap<Word, Vec<BookEntry>>>,
     /// Names of the customers in `book` and `near`: they are compared, and only suggest.
     pub names: Shared<HashMap<AccountId, String>>,
@@ -204,14 +166,14 @@ pub struct WorkingSet {
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     pub usage: usage::UsageSet,
-    pub review: review::ReviewSet,
+    pub review: crate::review::ReviewSet,
     /// Invoices for which money may have come: asked only of void candidates that are voided.
     pub wanted: BTreeSet<InvoiceId>,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
     pub complete: bool,
     /// Events in the order in which they were published.
     pub events: Vec<Event>,
-    missing: missing::Missing,
+    missing: miss::Missing,
 }
 
 /// By how much the sequences and balances that a batch assumed differ from those that are true
@@ -220,15 +182,6 @@ pub struct WorkingSet {
 pub struct Rebase {
     pub sequences: HashMap<AccountId, i64>,
     pub balances: HashMap<(AccountId, Currency), Money>,
-}
-
-/// A look-up failed because it was not loaded, or the data contradicts its own constraints.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// All that one decision looked for in vain; never empty.
-    Miss(BTreeSet<Miss>),
-    /// Money that does not add up in the database: a bug, never a business refusal.
-    Corrupt(&'static str),
 }
 
 impl WorkingSet {

@@ -4,19 +4,21 @@ use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate};
 
-use super::{Halt, Recording, settle};
+use super::settle;
 use crate::advice::{
     Advice, AdviceEnd, AdviceState, DAYS_BY_PAYER, DAYS_BY_REFERENCE, Marks, RemittanceAdvice,
 };
 use crate::bank::Direction;
+use crate::decide::recording::{Halt, Recording};
 use crate::effect::{Effect, Outcome};
 use crate::ids::{AdviceId, InvoiceId, PaymentId};
 use crate::invoice::InvoiceStatus;
 use crate::matching::advised::named_by_line;
-use crate::matching::{AdviceFound, MatchDecision};
+use crate::matching::decision::{AdviceFound, MatchDecision};
 use crate::payment::PaymentState;
 use crate::rejection::DeadLetterReason;
-use crate::working_set::{Stop, WorkingSet};
+use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
 pub(super) fn decide(
     recording: &mut Recording<'_>,
@@ -190,17 +192,6 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
         return first.map(Matched::Elsewhere);
     };
     Some(if found.is_empty() { only } else { Matched::Otherwise })
-}
-
-/// Whether the decision says something of an advice that is not kept yet.
-pub(super) fn is_new(recording: &Recording<'_>, decision: &MatchDecision) -> bool {
-    let advices = &recording.set.advices;
-    let open = |key| advices.get(key).is_some_and(|advice| advice.state == AdviceState::Open);
-    match &decision.advice {
-        None => false,
-        Some(AdviceFound::One(key) | AdviceFound::Over(key)) => open(key),
-        Some(AdviceFound::Ambiguous(keys)) => keys.iter().any(open),
-    }
 }
 
 /// Keeps which advice belongs to the payment, or that a person has to say it.

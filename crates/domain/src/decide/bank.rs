@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Halt, Recording, returns, settle};
-use crate::bank::{BankTransaction, Direction, EntryStatus};
-use crate::effect::{BankDisposition, BankKey, BankRecord, Before, Effect, Outcome, WithoutBankId};
-use crate::ids::PaymentId;
-use crate::input::ContentHash;
+use super::{returns, settle};
+use crate::bank::{BankTransaction, Direction, EntryStatus, entry_of};
+use crate::decide::recording::{Halt, Recording};
+use crate::effect::{
+    BankDisposition, BankRecord, Before, Delivery, Effect, Outcome, WithoutBankId,
+};
+use crate::ids::{BankKey, ContentHash, PaymentId};
 use crate::keys;
-use crate::matching::{MatchDecision, weak};
+use crate::matching::decision::MatchDecision;
 use crate::money::Money;
 use crate::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::rejection::DeadLetterReason;
-use crate::working_set::lookalikes::{Delivery, Doubt};
+use crate::working_set::lookalikes::Doubt;
 
 /// What a key begins with that is not simply the bank's id of a payment.
 const OTHER_KINDS: [&str; 6] = ["detail:", "entry:", "other:", "print:", "reversal:", "undone:"];
@@ -39,16 +41,6 @@ pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32
         Some(_) | None => key,
     };
     BankKey { bank_account: bank.bank_account.as_str().to_owned(), key }
-}
-
-/// Statement and entry, where that names an entry: some gateways write the statement's own name, or
-/// a word for none, at every entry.
-#[must_use]
-pub fn entry_of(bank: &BankTransaction) -> Option<(&str, &str)> {
-    let (statement, entry) = bank.statement_id.as_deref().zip(bank.entry_reference.as_deref())?;
-    let same = statement.trim().eq_ignore_ascii_case(entry.trim());
-    let none = weak::is_word_for_none(entry) || weak::is_word_for_none(statement);
-    (!same && !none).then_some((statement, entry))
 }
 
 /// The key of a record that has no name but that of its entry, where another currency or year has

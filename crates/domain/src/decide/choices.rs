@@ -1,8 +1,8 @@
 //! Choices of a payment that waits: which are open, which are new, and which can be made no more.
 
-use super::Recording;
-use crate::ids::InvoiceId;
-use crate::matching::{MatchDecision, MatchOutcome};
+use crate::decide::recording::Recording;
+use crate::ids::{AccountId, InvoiceId};
+use crate::matching::decision::{MatchDecision, MatchOutcome};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
 use crate::review::{self, SuggestionStatus};
@@ -56,7 +56,7 @@ pub(super) fn offers_anew(
 /// takes less by now, or the payment has less. What can be chosen instead is told in its place.
 fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecision) -> bool {
     let mut now = decision.clone();
-    super::settle::keep_own(&mut now, payment.account_id.as_ref());
+    keep_own(&mut now, payment.account_id.as_ref());
     let choices = review::suggestions(&now);
     let known = recording.set.review.suggestions.get(&payment.payment_id);
     let mut open = known
@@ -80,4 +80,12 @@ fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecisi
         (choice.parts.iter().any(gone) || too_much(choice))
             && !choices.iter().any(|c| c.parts == choice.parts && c.with == choice.with)
     })
+}
+
+/// It is decided again, and by now names another customer too: their invoices are no choice.
+pub(super) fn keep_own(decision: &mut MatchDecision, owner: Option<&AccountId>) {
+    if let Some(owner) = owner {
+        decision.suggestions.retain(|entry| entry.account_id == *owner);
+        decision.together.retain(|together| together.invoice.account_id == *owner);
+    }
 }

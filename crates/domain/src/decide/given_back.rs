@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::Halt;
-use super::command::asked;
 use crate::bank::BankTransaction;
-use crate::effect::{BankDisposition, BankKey, ReturnWaits};
-use crate::ids::{PaymentId, ReturnId};
-use crate::matching::text::payer_account;
+use crate::decide::asked::asked;
+use crate::decide::recording::Halt;
+use crate::effect::{BankDisposition, ReturnWaits};
+use crate::ids::{BankKey, PaymentId, ReturnId};
+use crate::matching::weak::payer_account;
 use crate::money::{Amount, Money};
 use crate::payment::{Payment, PaymentState};
 use crate::rejection::Rejection;

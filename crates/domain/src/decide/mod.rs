@@ -6,11 +6,13 @@
 //! open, then states, then currencies, then amounts.
 
 mod advice;
+mod asked;
 pub mod bank;
 mod choices;
 mod command;
 mod given_back;
 mod originals;
+mod recording;
 mod release;
 mod resolve;
 mod returns;
@@ -19,6 +21,7 @@ mod review;
 mod settle;
 mod split;
 mod split_returns;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -27,29 +30,17 @@ pub mod usage;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
-use super::effect::{Decided, Effect, Need, Outcome};
+use super::effect::{Decided, Effect, Outcome};
 use super::event::{Cause, EventKey, Fact};
 use super::ids::IdBlock;
-use super::input::{Command, Input, Message, Waited};
-use super::matching::RuleSet;
-use super::matching::text::Tokens;
-use super::queue::Queued;
+use super::input::{Command, Input, Message, Queued};
 use super::rejection::Rejection;
-use super::working_set::{Stop, WorkingSet};
+use super::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
+use recording::{Halt, Recording};
 
 pub use given_back::named_records;
-
-/// What every decision of a batch shares.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    pub rules: &'a RuleSet,
-    /// The instant that decisions are taken for.
-    pub as_of: DateTime<Utc>,
-    /// "Complete up to" is believed up to this instant: now, and what clocks may differ by.
-    pub claims_until: DateTime<Utc>,
-}
+pub use recording::Context;
 
 /// Whether only its id tells the same record, sent again, from a new one. Such an outcome is kept
 /// for ever. All else has a key of its own: the invoice, the payment, the charge, the refund or
@@ -82,68 +73,6 @@ pub fn guards(input: &Input) -> bool {
         Input::BankStatement(_) => true,
         // An advice is known by its own id, and is never forgotten.
         Input::Advice(_) | Input::Usage(_) | Input::Rematch(_) | Input::RetryReturn(_) => false,
-    }
-}
-
-/// What is refused or cannot go on; turned into an [`Outcome`] in one place.
-#[derive(Debug)]
-enum Halt {
-    Stop(Stop),
-    Outcome(Outcome),
-}
-
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
-
-impl From<super::money::MoneyError> for Halt {
-    fn from(error: super::money::MoneyError) -> Self {
-        Self::Stop(Stop::from(error))
-    }
-}
-
-impl From<Rejection> for Halt {
-    fn from(rejection: Rejection) -> Self {
-        Self::Outcome(Outcome::Rejected(rejection))
-    }
-}
-
-impl From<Need> for Halt {
-    fn from(need: Need) -> Self {
-        Self::Outcome(Outcome::Waiting(need))
-    }
-}
-
-/// The effects of one record so far, applied to the working set as they are added.
-struct Recording<'a> {
-    set: &'a mut WorkingSet,
-    ids: &'a mut IdBlock,
-    context: Context<'a>,
-    cause: Arc<Cause>,
-    content_hash: super::input::ContentHash,
-    /// What the bank says happened, without how it was delivered.
-    bank_hash: super::input::ContentHash,
-    /// What the message's own text may name, if that was read before.
-    tokens: Option<Arc<Tokens>>,
-    waited: Option<Waited>,
-    /// When it was written, as its source says.
-    written_at: DateTime<Utc>,
-    /// When it was asked for: as upstream says, but not before it came.
-    asked_at: DateTime<Utc>,
-    effects: Vec<Effect>,
-}
-
-impl Recording<'_> {
-    fn add(&mut self, effect: Effect) -> Result<(), Stop> {
-        self.set.apply(&effect, &self.cause)?;
-        self.effects.push(effect);
-        Ok(())
-    }
-
-    fn publish(&mut self, key: EventKey, fact: Fact) -> Result<(), Stop> {
-        self.add(Effect::Publish { key, fact: Box::new(fact) })
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::Recording;
 use super::split_returns::left_of_parts;
 use crate::bank::BankTransaction;
+use crate::decide::recording::Recording;
 use crate::ids::PaymentId;
-use crate::matching::text::payer_account;
+use crate::matching::weak::payer_account;
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
 use crate::reversal::OriginalKey;

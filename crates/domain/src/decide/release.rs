@@ -1,9 +1,9 @@
 //! What a person ends: money that pays no invoice leaves the books, a customer is closed, a command
 //! waits no more. Nothing of it says whose a payer's account is.
 
-use super::Recording;
-use super::command::{Result, applied_payment, asked, check_usable, known_payment};
 use super::settle::{self, event_key};
+use crate::decide::asked::{Result, applied_payment, asked, check_usable, known_payment};
+use crate::decide::recording::Recording;
 use crate::effect::{Effect, Outcome, is_of_nobody};
 use crate::event::{ByHand, EventKey, Fact};
 use crate::ids::AccountId;
@@ -12,7 +12,7 @@ use crate::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentOrigin, PaymentState};
 use crate::rejection::Rejection;
-use crate::working_set::Stop;
+use crate::working_set::miss::Stop;
 
 /// Pays unallocated money back, or says that it is no customer's. A closed customer's money may be
 /// paid back: that is what is left to do with it.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::command::{applied_payment, asked, check_owner, known_payment};
 use super::returns::{Taken, apply};
-use super::{Halt, Recording, given_back, split_returns, undo};
 use crate::bank::Direction;
+use crate::decide::asked::{applied_payment, asked, check_owner, known_payment};
+use crate::decide::recording::{Halt, Recording};
+use crate::decide::{given_back, returns, split_returns, undo};
 use crate::effect::{BankDisposition, BankRecord, Effect, Outcome};
 use crate::event::{EventKey, Fact};
 use crate::ids::PaymentId;
@@ -84,7 +85,7 @@ fn take(
     for (payment, amount, with_parts) in shares(recording.set, &known, bank.amount.sub(fee)?)? {
         let taken = Taken { amount, fee, with_parts, said };
         if with_parts {
-            split_returns::apply_whole(recording, &record, &payment, taken)?;
+            returns::apply_whole(recording, &record, &payment, taken)?;
         } else {
             apply(recording, &record, &payment, taken)?;
         }

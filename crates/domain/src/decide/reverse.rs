@@ -3,18 +3,20 @@
 
 use super::settle::event_key;
 use super::unlearn::unlearn;
-use super::{Halt, Recording};
 use crate::allocation::Allocation;
-use crate::effect::{Effect, Need, WatchKey};
+use crate::decide::recording::{Halt, Recording};
+use crate::effect::{Effect, Need};
 use crate::event::{BalanceCause, EventKey, Fact};
 use crate::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
+use crate::keys::WatchKey;
 use crate::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentOrigin, PaymentState};
 use crate::rejection::Rejection;
 use crate::reversal::{Reversal, ReversalKind};
 use crate::usage::{LotMove, MoveKind};
-use crate::working_set::{Stop, WorkingSet};
+use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
 type Result<T = ()> = std::result::Result<T, Halt>;
 

@@ -1,16 +1,18 @@
 //! A person's word on a suggestion: confirmed (everything is checked again), or refused for ever.
 
-use super::command::{self, Result};
 use super::settle::{self, Part};
-use super::{Halt, Recording, advice};
+use crate::account::{AliasUse, PayerLink};
 use crate::allocation::Rule;
+use crate::decide::asked::Result;
+use crate::decide::recording::{Halt, Recording};
+use crate::decide::{advice, asked};
 use crate::effect::Effect;
 use crate::ids::{AccountId, PaymentId, SuggestionId};
 use crate::invoice::Invoice;
 use crate::payment::{Payment, PaymentOrigin};
 use crate::rejection::Rejection;
-use crate::review::{AliasUse, PayerLink, ReviewEffect, Suggestion, SuggestionStatus};
-use crate::working_set::Stop;
+use crate::review::{ReviewEffect, Suggestion, SuggestionStatus};
+use crate::working_set::miss::Stop;
 
 /// What a command says about a suggestion.
 pub(super) struct Word<'a> {
@@ -22,12 +24,12 @@ pub(super) struct Word<'a> {
 
 /// What the word is about, if it may be said.
 fn open(recording: &Recording<'_>, word: &Word<'_>) -> Result<(Payment, Suggestion)> {
-    let payment = command::known_payment(recording, word.payment_id)?;
+    let payment = asked::known_payment(recording, word.payment_id)?;
     let known = recording.set.suggestion(word.payment_id, word.suggestion_id).cloned();
-    command::check_owner(payment.account_id.as_ref(), word.account_id)?;
-    command::check_owner(known.as_ref().map(|known| &known.account_id), word.account_id)?;
-    command::open_account(recording, word.account_id)?;
-    command::check_usable(&payment)?;
+    asked::check_owner(payment.account_id.as_ref(), word.account_id)?;
+    asked::check_owner(known.as_ref().map(|known| &known.account_id), word.account_id)?;
+    asked::open_account(recording, word.account_id)?;
+    asked::check_usable(&payment)?;
     let suggestion = known.ok_or(Rejection::SuggestionUnknown)?;
     if suggestion.status != SuggestionStatus::Open {
         return Err(Rejection::SuggestionClosed.into());
@@ -58,7 +60,7 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
         let known = recording.set.invoices.get(invoice_id).cloned();
         invoices.push(known.ok_or(Stop::Corrupt("a suggested invoice that is not loaded"))?);
     }
-    command::check_invoices(&payment, &invoices)?;
+    asked::check_invoices(&payment, &invoices)?;
     let paired = suggestion.parts.iter().any(|(invoice_id, _)| {
         let pair = (payment.payment_id.clone(), invoice_id.clone());
         recording.set.live_pairs.contains(&pair)
@@ -67,7 +69,7 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
         return Err(Rejection::AllocationExists.into());
     }
     let amounts: Vec<_> = suggestion.parts.iter().map(|part| Some(part.1)).collect();
-    let parts = command::parts_of(&payment, &invoices, &amounts)?;
+    let parts = asked::parts_of(&payment, &invoices, &amounts)?;
     let others = others(recording, word, &suggestion, &invoices)?;
     let all: Vec<Part> = parts.iter().chain(others.iter().flat_map(|o| &o.1)).cloned().collect();
     settle::check_balance_limit(recording, word.account_id, &all)?;
@@ -83,7 +85,7 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
         settle::post_provisioned(recording, &payment_id, Rule::NamedByCommand, &parts)?;
         advice::by_hand(recording, &payment_id)?;
     }
-    Ok(command::applied_payment(word.payment_id))
+    Ok(asked::applied_payment(word.payment_id))
 }
 
 /// The other payments of the suggestion, if each can still give what it was to give, and the
@@ -100,9 +102,9 @@ fn others(
     let mut left = invoice.due()?.sub(*own)?;
     let mut others = Vec::with_capacity(suggestion.with.len());
     for (payment_id, amount) in &suggestion.with {
-        let payment = command::known_payment(recording, payment_id)?;
-        command::check_owner(payment.account_id.as_ref(), word.account_id)?;
-        command::check_usable(&payment)?;
+        let payment = asked::known_payment(recording, payment_id)?;
+        asked::check_owner(payment.account_id.as_ref(), word.account_id)?;
+        asked::check_usable(&payment)?;
         if payment.question.is_some() {
             return Err(Rejection::SuggestionClosed.into());
         }
@@ -127,7 +129,7 @@ fn others(
 pub(super) fn reject(recording: &mut Recording<'_>, word: &Word<'_>) -> Result {
     open(recording, word)?;
     resolve(recording, word, SuggestionStatus::Rejected)?;
-    Ok(command::applied_payment(word.payment_id))
+    Ok(asked::applied_payment(word.payment_id))
 }
 
 /// A person said whose money a bank payment is: its payer's account is linked to the customer.

@@ -2,25 +2,29 @@
 
 use std::sync::Arc;
 
-use super::{Halt, Recording, choices};
+use super::choices;
 use crate::account::{Account, Identity};
+use crate::advice::AdviceState;
 use crate::allocation::{Allocation, Rule};
 use crate::bank::BankTransaction;
-use crate::effect::{BankRecord, Effect, WatchKey};
+use crate::decide::choices::keep_own;
+use crate::decide::recording::{Halt, Recording};
+use crate::effect::{BankRecord, Effect};
 use crate::event::{BalanceCause, EventKey, Fact, SuggestedInvoice};
 use crate::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId};
-use crate::invoice::{CandidateEnd, InvoiceStatus};
+use crate::invoice::{BookEntry, CandidateEnd, InvoiceStatus};
+use crate::keys::WatchKey;
 use crate::ledger::LedgerTransaction;
-use crate::matching::payer;
+use crate::matching::decision::{AdviceFound, Explanation, MatchDecision, MatchOutcome, Subject};
 use crate::matching::text::{self, Tokens};
-use crate::matching::{Explanation, MatchDecision, MatchOutcome, Subject, decide_match};
+use crate::matching::{decide_match, payer};
 use crate::money::Money;
 use crate::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::rejection::Rejection;
 use crate::review::{self, ReviewEffect};
 use crate::usage::{LotMove, MoveKind};
 use crate::working_set::lookalikes::Doubt;
-use crate::working_set::{BookEntry, Stop};
+use crate::working_set::miss::Stop;
 
 type Result<T> = std::result::Result<T, Halt>;
 
@@ -423,14 +427,6 @@ fn conclude(
     Ok(())
 }
 
-/// It is decided again, and by now names another customer too: their invoices are no choice.
-pub(super) fn keep_own(decision: &mut MatchDecision, owner: Option<&AccountId>) {
-    if let Some(owner) = owner {
-        decision.suggestions.retain(|entry| entry.account_id == *owner);
-        decision.together.retain(|together| together.invoice.account_id == *owner);
-    }
-}
-
 /// What is told of the choices: those of several payments first, as they are numbered.
 fn suggested(decision: &MatchDecision, choices: &[review::Suggestion]) -> Vec<SuggestedInvoice> {
     let chosen_by = |id: &InvoiceId, with: &[(PaymentId, Money)]| {
@@ -527,7 +523,7 @@ fn restate(
     let owner = payment.account_id.as_ref().or(found.as_ref());
     // The events of an account are numbered under its lock; without it, nothing can be told.
     let untold = owner.is_some_and(|owner| !recording.set.locked.contains(owner));
-    let same = same && !super::advice::is_new(recording, &decision);
+    let same = same && !is_new(recording, &decision);
     if same || untold {
         return Ok(());
     }
@@ -536,4 +532,15 @@ fn restate(
         recording.add(Effect::AssignPayment { payment_id, account_id })?;
     }
     conclude(recording, &payment.payment_id, decision)
+}
+
+/// Whether the decision says something of an advice that is not kept yet.
+pub(super) fn is_new(recording: &Recording<'_>, decision: &MatchDecision) -> bool {
+    let advices = &recording.set.advices;
+    let open = |key| advices.get(key).is_some_and(|advice| advice.state == AdviceState::Open);
+    match &decision.advice {
+        None => false,
+        Some(AdviceFound::One(key) | AdviceFound::Over(key)) => open(key),
+        Some(AdviceFound::Ambiguous(keys)) => keys.iter().any(open),
+    }
 }

@@ -1,23 +1,25 @@
 //! Sharing a payment out to several customers, and taking that back. Nothing moves between
 //! accounts: what is unallocated becomes payments of its own, and each keeps its account.
 
-use super::command::{self, Result};
 use super::reverse::{Step, check_unspent, live_links, prove, reverse, sum_of};
 use super::settle::{self, Part, event_key};
 use super::unlearn::unlearn;
-use super::{Halt, Recording, advice};
 use crate::allocation::{Allocation, Rule};
-use crate::effect::{Effect, Outcome, WatchKey};
+use crate::decide::asked::Result;
+use crate::decide::recording::{Halt, Recording};
+use crate::decide::{advice, asked};
+use crate::effect::{Effect, Outcome};
 use crate::event::{Fact, PartFact};
 use crate::ids::{AccountId, LedgerTransactionId, PaymentId};
 use crate::invoice::Invoice;
+use crate::keys::WatchKey;
 use crate::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
 use crate::money::Money;
 use crate::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::rejection::Rejection;
 use crate::reversal::ReversalKind;
 use crate::split::{Share, SplitPart, SplitPayment, TakenBack, part_id};
-use crate::working_set::Stop;
+use crate::working_set::miss::Stop;
 
 /// One part that may be made: checked, with what it pays at once.
 struct Planned {
@@ -28,25 +30,25 @@ struct Planned {
 
 /// Splits what is free of a payment, or some of it: all parts are made, or none.
 pub(super) fn split(recording: &mut Recording<'_>, command: &SplitPayment) -> Result {
-    let payment = command::known_payment(recording, &command.payment_id)?;
+    let payment = asked::known_payment(recording, &command.payment_id)?;
     let mut invoices = Vec::with_capacity(command.parts.len());
     for share in &command.parts {
         let named = share.allocations.iter();
-        let known = named.map(|part| command::known_invoice(recording, &part.invoice_id));
+        let known = named.map(|part| asked::known_invoice(recording, &part.invoice_id));
         invoices.push(known.collect::<Result<Vec<Invoice>>>()?);
     }
     check_owners(recording, &payment, command, &invoices)?;
-    command::check_usable(&payment)?;
+    asked::check_usable(&payment)?;
     if payment.origin == PaymentOrigin::Split {
         return Err(Rejection::PaymentIsPart.into());
     }
-    command::check_invoices(&payment, &invoices.concat())?;
+    asked::check_invoices(&payment, &invoices.concat())?;
     let planned = plan(recording, &payment, command, &invoices)?;
     make(recording, &payment, &planned, command.reason.as_ref())?;
     // Who pays for several customers is nobody's payer, whatever was said of this payment before.
     unlearn(recording, &payment.payment_id)?;
     advice::by_hand(recording, &payment.payment_id)?;
-    Ok(command::applied_payment(&command.payment_id))
+    Ok(asked::applied_payment(&command.payment_id))
 }
 
 fn check_owners(
@@ -55,18 +57,18 @@ fn check_owners(
     command: &SplitPayment,
     invoices: &[Vec<Invoice>],
 ) -> Result<()> {
-    command::check_owner(payment.account_id.as_ref(), &command.account_id)?;
+    asked::check_owner(payment.account_id.as_ref(), &command.account_id)?;
     let mut named = command.parts.iter().map(|share| &share.account_id);
     if payment.account_id.is_none() && !named.any(|id| *id == command.account_id) {
         return Err(Rejection::AccountMismatch.into());
     }
     for (share, invoices) in command.parts.iter().zip(invoices) {
         for invoice in invoices {
-            command::check_owner(Some(&invoice.account_id), &share.account_id)?;
+            asked::check_owner(Some(&invoice.account_id), &share.account_id)?;
         }
     }
-    command::open_account(recording, &command.account_id)?;
-    command.parts.iter().try_for_each(|share| command::open_account(recording, &share.account_id))
+    asked::open_account(recording, &command.account_id)?;
+    command.parts.iter().try_for_each(|share| asked::open_account(recording, &share.account_id))
 }
 
 /// What each part would be. Of several refusals the first in the order of precedence is told.
@@ -82,7 +84,7 @@ fn plan(
     let mut planned = Vec::with_capacity(command.parts.len());
     let mut refused: Option<Rejection> = None;
     for ((index, share), invoices) in (1_u32..).zip(&command.parts).zip(invoices) {
-        let amount = command::asked(payment, share.amount)?;
+        let amount = asked::asked(payment, share.amount)?;
         free = free.sub(amount)?;
         let number = before.saturating_add(index);
         let part = part_of(recording, payment, (share, amount), number, command.reason.as_ref());
@@ -146,8 +148,8 @@ fn pays_of(
     if recording.set.payments.contains_key(&part.payment_id) {
         return Err(Rejection::PaymentExists.into());
     }
-    let amounts = command::asked_amounts(part, &share.allocations)?;
-    let pays = command::parts_of(part, invoices, &amounts)?;
+    let amounts = asked::asked_amounts(part, &share.allocations)?;
+    let pays = asked::parts_of(part, invoices, &amounts)?;
     settle::check_balance_limit(recording, &share.account_id, &pays)?;
     Ok(pays)
 }
@@ -251,20 +253,20 @@ pub(super) fn unsplit(
     account_id: &AccountId,
     reason: Option<&String>,
 ) -> Result {
-    let payment = command::known_payment(recording, payment_id)?;
+    let payment = asked::known_payment(recording, payment_id)?;
     let parts = recording.set.parts_of(payment_id)?;
-    command::check_owner(payment.account_id.as_ref(), account_id)?;
+    asked::check_owner(payment.account_id.as_ref(), account_id)?;
     let owners = || parts.iter().filter_map(|part| part.account_id.as_ref());
     if payment.account_id.is_none() && !parts.is_empty() && !owners().any(|id| id == account_id) {
         return Err(Rejection::AccountMismatch.into());
     }
-    command::open_account(recording, account_id)?;
-    owners().try_for_each(|owner| command::open_account(recording, owner))?;
+    asked::open_account(recording, account_id)?;
+    owners().try_for_each(|owner| asked::open_account(recording, owner))?;
     if parts.is_empty() {
         return Err(Rejection::PaymentNotSplit.into());
     }
     for part in &parts {
-        command::check_usable(part)?;
+        asked::check_usable(part)?;
         if part.left()? != part.amount {
             return Err(Rejection::PaymentRemoved.into());
         }
@@ -275,7 +277,7 @@ pub(super) fn unsplit(
         prove(recording, "topup.payment.unsplit.v1", owner, payment_id)?;
     }
     take_back(recording, &payment, &parts, &links, reason)?;
-    Ok(command::applied_payment(payment_id))
+    Ok(asked::applied_payment(payment_id))
 }
 
 /// What is live of each part's allocations, if nothing of it is spent.

@@ -4,20 +4,22 @@
 
 use std::collections::BTreeSet;
 
-use super::Recording;
-use super::returns::{Plan, Posted, Taken, Taking, apply, plan, post};
 use super::reverse::live_links;
 use super::settle::event_key;
-use crate::effect::{BankRecord, Effect};
+use crate::decide::recording;
+use crate::decide::recording::Recording;
+use crate::decide::taking::{Plan, Posted, Taking, plan, post};
+use crate::effect::Effect;
 use crate::event::Fact;
 use crate::ids::{PaymentId, ReturnId};
 use crate::ledger::LedgerAccount;
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
 use crate::split::TakenBack;
-use crate::working_set::{Stop, WorkingSet};
+use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
-type Result<T = ()> = std::result::Result<T, super::Halt>;
+type Result<T = ()> = std::result::Result<T, recording::Halt>;
 
 /// What a return takes of one part.
 pub(super) struct PartTaken {
@@ -44,34 +46,6 @@ pub(super) fn is_decided(set: &WorkingSet, payment_id: &PaymentId, whole: bool) 
     let there =
         |part: &Payment| part.state != PaymentState::Removed && set.may_reverse(&part.payment_id);
     Ok(parts.is_empty() || (whole && parts.iter().all(there)))
-}
-
-/// All that is left of the payment and its parts goes back. A part that went back with it before
-/// and has money again is a payment like any other: what it has is returned of it itself.
-pub(super) fn apply_whole(
-    recording: &mut Recording<'_>,
-    record: &BankRecord,
-    payment: &Payment,
-    taken: Taken<'_>,
-) -> Result {
-    let zero = Money::zero(taken.amount.currency());
-    let again = recording.set.parts_again(&payment.payment_id)?;
-    let mut own = taken.amount;
-    for part in &again {
-        own = own.sub(part.left()?)?;
-    }
-    let mut fee = taken.fee;
-    if own.is_positive() {
-        apply(recording, record, payment, Taken { amount: own, fee, ..taken })?;
-        // It goes with the first.
-        fee = zero;
-    }
-    for part in &again {
-        let (amount, with_parts) = (part.left()?, false);
-        apply(recording, record, part, Taken { amount, fee, with_parts, ..taken })?;
-        fee = zero;
-    }
-    Ok(())
 }
 
 /// What each part gives, the last part first: all that is left of it.

@@ -2,10 +2,10 @@
 //! one or the other is parked.
 
 use super::given_back::{self, Given, Meant};
-use super::returns::{Tried, payment_of, restate};
 use super::settle::{self, Part, event_key};
-use super::{Halt, Recording};
 use crate::allocation::Rule;
+use crate::decide::recording::{Halt, Recording};
+use crate::decide::taking::{Tried, payment_of, restate};
 use crate::effect::{BankDisposition, BankRecord, Effect, ReturnWaits};
 use crate::event::Fact;
 use crate::ids::{AccountId, LedgerTransactionId};

@@ -1,9 +1,10 @@
 //! What a reversal takes back of what was learnt.
 
-use super::{Halt, Recording};
+use crate::account::AliasUse;
+use crate::decide::recording::{Halt, Recording};
 use crate::effect::Effect;
 use crate::ids::PaymentId;
-use crate::review::{AliasUse, ReviewEffect};
+use crate::review::ReviewEffect;
 
 /// A person took `payment_id` back, or an allocation of it, or shared it out: the aliases that its
 /// decisions rested on, and those that its confirmation made, are demoted and must be earned again.

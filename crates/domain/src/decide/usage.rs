@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Halt, Recording};
+use crate::decide::recording::{Halt, Recording};
 use crate::effect::{Effect, Need, Outcome};
 use crate::event::{BalanceCause, Cause, EventKey, Fact};
 use crate::ids::{AccountId, AllocationId, HoldId};
@@ -18,9 +18,10 @@ use crate::rejection::DeadLetterReason;
 use crate::usage::{
     Charge, Charged, Hold, HoldAmount, HoldState, Lot, LotMove, MoveKind, Refund, Refunded, Usage,
 };
+use crate::working_set::WorkingSet;
 use crate::working_set::lots::Walk;
+use crate::working_set::miss::Stop;
 use crate::working_set::usage::Tally;
-use crate::working_set::{Stop, WorkingSet};
 
 type Result<T = Outcome> = std::result::Result<T, Halt>;
 

@@ -4,7 +4,7 @@ use crate::effect::{Effect, Outcome};
 use crate::event::Fact;
 use crate::ids::{RefundId, UsageId};
 use crate::input::{Command, Input};
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::money::Money;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::Rejection;

@@ -2,7 +2,7 @@
 
 use super::from;
 use crate::allocation::Rule;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

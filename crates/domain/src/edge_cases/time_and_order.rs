@@ -4,7 +4,7 @@ use crate::allocation::Rule;
 use crate::bank::BankTransaction;
 use crate::effect::Outcome;
 use crate::invoice::InvoiceStatus;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

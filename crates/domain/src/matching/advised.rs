@@ -3,19 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::named::Named;
-use super::tiers::{Matching, Step};
 use super::verdict::Verdict;
-use super::{AdviceFound, MatchOutcome, NamedBy};
 use crate::account::{Identity, Strength};
 use crate::advice::{Advice, AdviceLine, AdviceState, LineName};
 use crate::allocation::Rule;
-use crate::effect::WatchKey;
 use crate::ids::{AccountId, InvoiceId};
-use crate::invoice::{Invoice, InvoiceStatus, number_key};
+use crate::invoice::{BookEntry, Invoice, InvoiceStatus, number_key};
+use crate::keys::WatchKey;
+use crate::matching::decision::{AdviceFound, MatchOutcome, NamedBy};
+use crate::matching::fold;
+use crate::matching::step::{Matching, Named, Step};
 use crate::money::Money;
 use crate::payment::ParkReason;
-use crate::working_set::{BookEntry, Stop, WorkingSet};
+use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
 /// Notes of an explanation; `payments explain` prints them as they are.
 const LATE: &str = "the remittance advice came after the money";
@@ -309,7 +310,7 @@ pub(crate) fn named_by_line<'a>(set: &'a WorkingSet, line: &AdviceLine) -> Vec<&
             }
             let alike = set.by_number.get(&line.name.number_key());
             let alike: Vec<&'a InvoiceId> = alike.into_iter().flatten().collect();
-            let word = super::text::normalise(text);
+            let word = fold::normalise(text);
             let exact = alike.iter().find(|id| number_key(id) == word).copied();
             exact.map_or(alike, |id| vec![id])
         }

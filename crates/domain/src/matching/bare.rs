@@ -377,8 +377,8 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::normalise;
     use super::*;
+    use crate::matching::fold::normalise;
 
     fn read(lines: &[&str]) -> Vec<String> {
         let lines: Vec<String> = lines.iter().map(|line| normalise(line)).collect();

@@ -1,13 +1,13 @@
 //! R12: the invoice that is named is in another currency. A rate is never invented and money never
 //! crosses currencies here; what the bank itself states of the amount is shown to a person.
 
-use super::tiers::{Matching, Step, entry_of};
 use super::verdict::Verdict;
-use super::{MatchOutcome, NamedBy};
 use crate::allocation::Rule;
 use crate::invoice::Invoice;
+use crate::matching::decision::{MatchOutcome, NamedBy};
+use crate::matching::step::{Matching, Step, entry_of};
 use crate::payment::ParkReason;
-use crate::working_set::Stop;
+use crate::working_set::miss::Stop;
 
 impl Matching<'_> {
     /// Suggests the invoice if a checked reference alone names it, the bank states the amount in

@@ -1,6 +1,8 @@
 //! One form for each invoice id, however people and software write it: `INV/2026/00013`,
 //! `INV 2026-13` and `INV–2026–00013` are `INV2026-13`. And one form for the characters of texts.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// The zero of each row of ten decimal digits in Unicode, beside those that NFKC makes ASCII.
 const ZEROS: [u32; 42] = [
     0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66,
@@ -109,6 +111,57 @@ pub(super) fn is_beside_numbers(character: char) -> bool {
         // Kana, Chinese characters, Hangul, presentation forms of Arabic.
         | 0x2e80..=0x9fff | 0xa960..=0xa97f | 0xac00..=0xd7ff | 0xf900..=0xfaff
         | 0xfb1d..=0xfdff | 0xfe70..=0xfefe | 0x20000..=0x3ffff)
+}
+
+/// NFKC, upper case, digits of any script and dashes as ASCII, no zero-width characters or soft
+/// hyphens, white space as single spaces.
+#[must_use]
+pub fn normalise(text: &str) -> String {
+    if text.is_ascii() {
+        return collapse(text.bytes().map(|byte| char::from(byte.to_ascii_uppercase())));
+    }
+    // `№INV-1` is a number behind a word, not the word NOINV.
+    let text = text.replace('№', " NO. ");
+    let visible = text.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_uppercase);
+    collapse(visible.map(plain))
+}
+
+fn collapse(characters: impl Iterator<Item = char>) -> String {
+    let mut result = String::new();
+    for character in characters {
+        if character.is_whitespace() || character.is_control() {
+            if !result.is_empty() && !result.ends_with(' ') {
+                result.push(' ');
+            }
+        } else {
+            result.push(character);
+        }
+    }
+    while result.ends_with(' ') {
+        result.pop();
+    }
+    result
+}
+
+/// Zero-width characters, joiners, soft hyphen, byte-order mark, bidirectional controls.
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+pub(super) fn is_separator(character: char) -> bool {
+    matches!(character, '.' | '_' | ':' | '-')
+}
+
+/// The last letters of `head` with at most `gap` other characters behind them, and what is before.
+pub(super) fn last_letters(head: &str, gap: usize) -> (&str, &str) {
+    let trimmed = head.trim_end_matches(|c: char| !c.is_alphanumeric());
+    if head.len().saturating_sub(trimmed.len()) > gap {
+        return ("", "");
+    }
+    let before = trimmed.trim_end_matches(char::is_alphabetic);
+    (before, trimmed.get(before.len()..).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -2,23 +2,8 @@
 //! ISO 11649 and the other way.
 
 use super::reference;
-use super::upstream::{LENGTH, Scheme};
+use crate::matching::upstream::{Scheme, unpadded};
 use crate::money::Currency;
-
-/// Digits without the zeros before them, if enough are left for a reference.
-#[must_use]
-pub(super) fn unpadded(key: &str) -> Option<&str> {
-    let digits = key.bytes().all(|byte| byte.is_ascii_digit());
-    let short = key.trim_start_matches('0');
-    (digits && short.len() < key.len() && LENGTH.contains(&short.len())).then_some(short)
-}
-
-/// Digits with the zeros before them that make a QR reference of 27.
-#[must_use]
-pub(super) fn padded(key: &str) -> Option<String> {
-    let digits = key.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && !key.is_empty() && key.len() < 27).then(|| format!("{key:0>27}"))
-}
 
 /// The other forms of a reference whose check digits verify; each of them verifies as well.
 #[must_use]

@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::named::Named;
 use super::near::Word;
 use super::subset::{Group, only_group};
-use super::tiers::{Matching, Step, entry_of};
 use super::verdict::Verdict;
-use super::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX, fold, names, weak};
+use super::{fold, names, weak};
 use crate::account::{Identity, Strength};
 use crate::allocation::Rule;
 use crate::ids::AccountId;
-use crate::invoice::{Invoice, folded_key, number_key};
+use crate::invoice::{BookEntry, Invoice, folded_key, number_key};
+use crate::matching::decision::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX};
+use crate::matching::step::{Matching, Named, Step, entry_of};
 use crate::money::Money;
 use crate::payment::ParkReason;
-use crate::working_set::{BookEntry, Stop};
+use crate::working_set::miss::Stop;
 
 /// What a text that names no invoice nearly says.
 #[derive(Default)]

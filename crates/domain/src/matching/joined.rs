@@ -1,18 +1,17 @@
 //! Numbers that people write in several words: `INV 71014`, `INV/2026/00013`, `INV #71014`, digits
 //! in groups, and numbers that leave out what the one before has: `INV-71523, 71524`.
 
-use super::numbers::{Number, Reader, is_an_invoices, is_measured, significant};
-use super::spans::{self, Span};
+use super::fold;
+use super::spans::Span;
 use super::words::{is_invoice_word, is_number_word};
-use super::{fold, weak};
-use crate::money::Currency;
+use crate::matching::numbers::{
+    AND, Number, Reader, begins_number, is_an_invoices, is_measured, significant,
+};
 
 /// Words of one number.
 const WORDS_MAX: usize = 4;
 /// Characters between two words of one number.
 const GAP_MAX: usize = 3;
-/// Letters that begin a number.
-const LETTERS_MAX: usize = 12;
 /// Digits in groups are one number from so many groups and digits on.
 const GROUPS_MIN: usize = 3;
 const GROUPED_DIGITS_MIN: usize = 12;
@@ -27,8 +26,6 @@ const MODEL_COUNTRIES: [&str; 2] = ["HR", "SI"];
 const MODEL_GROUPS_MAX: usize = 6;
 /// What a variable symbol stands behind.
 const SYMBOL: &str = "VS";
-/// Words between numbers of one list.
-const AND: [&str; 8] = ["AND", "UND", "ET", "Y", "E", "EN", "OCH", "OG"];
 
 /// Letters and digits without anything between them.
 #[derive(Clone, Copy)]
@@ -123,7 +120,7 @@ fn gap(line: &str, left: &Part<'_>, right: &Part<'_>) -> Gap {
         Gap::Break
     } else if gap.contains(' ') {
         Gap::Spaced
-    } else if gap.chars().all(super::text::is_separator) {
+    } else if gap.chars().all(fold::is_separator) {
         Gap::Inner
     } else {
         Gap::Tight
@@ -263,17 +260,6 @@ fn symbols(reader: &mut Reader<'_>, parts: &[Part<'_>], start: usize, found: &mu
     }
 }
 
-/// Whether letters may begin a number: not `TOPUP`, `SGD`, `TEL`, `JAN`.
-pub(super) fn begins_number(letters: &str) -> bool {
-    let general = weak::is_weak_word(letters)
-        || is_number_word(letters)
-        || spans::is_other_number(letters)
-        || AND.contains(&letters)
-        || letters == "RF"
-        || Currency::parse(letters).is_ok();
-    letters.len() <= LETTERS_MAX && (is_invoice_word(letters) || !general)
-}
-
 /// Digits right behind, with a mark between: what ends here is not the whole number.
 fn goes_on(line: &str, parts: &[Part<'_>], place: usize) -> bool {
     let both = parts.get(place).zip(parts.get(place.saturating_add(1)));
@@ -388,8 +374,8 @@ fn shortened(letters: &str, before: &str, digits: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::numbers::Place;
-    use super::super::text::normalise;
     use super::*;
+    use crate::matching::fold::normalise;
 
     /// The numbers of a line, folded, each with a question mark if it is doubtful.
     fn read(line: &str, place: Place) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! What persons said before: invoices they refused for the payment, and payers they confirmed.
 
-use super::tiers::{Matching, Step, entry_of};
-use super::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
-use crate::account::{Identity, Strength};
+use crate::account::{AliasUse, Identity, Strength};
 use crate::allocation::Rule;
 use crate::invoice::Invoice;
+use crate::matching::decision::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
+use crate::matching::step::{Matching, Step, entry_of};
 use crate::payment::ParkReason;
-use crate::review::{self, AliasUse};
-use crate::working_set::Stop;
+use crate::working_set::miss::Stop;
+use crate::{invoice, review};
 
 impl Matching<'_> {
     /// Whether a person refused this invoice, alone, for this payment.
@@ -19,7 +19,7 @@ impl Matching<'_> {
     /// What a person refused is not suggested again.
     pub(super) fn drop_rejected(&mut self, rule: Rule, outcome: &MatchOutcome) {
         let free = self.subject.free;
-        let refused = |entries: &Vec<crate::working_set::BookEntry>| {
+        let refused = |entries: &Vec<invoice::BookEntry>| {
             let invoices = entries.iter().map(|entry| entry.invoice_id.clone()).collect();
             self.set.is_rejected(self.subject.payment_id, &invoices)
         };

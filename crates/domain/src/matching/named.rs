@@ -1,14 +1,15 @@
 //! The invoices that a payer's text names: by references with valid check digits, and by numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::numbers::Number;
-use super::tiers::{Matching, Step};
-use super::{MatchOutcome, NamedBy, fold, text};
 use crate::account::{Identity, Strength};
 use crate::allocation::Rule;
 use crate::ids::{AccountId, InvoiceId};
 use crate::invoice::{Invoice, number_key};
+use crate::matching::decision::{MatchOutcome, NamedBy};
+use crate::matching::step::{Found, Matching, Named, Step};
+use crate::matching::{decision, fold, reference};
 use crate::payment::ParkReason;
 
 /// Why a number is doubtful.
@@ -23,19 +24,6 @@ const PLAIN: &str = "upstream's own number has no check digits, so the payer or 
                      must speak for it as well";
 const UNLIKE: &str = "the number is not written as the invoice's own, or may be a part of another, \
                       so the payer or the payer's name must speak for it as well";
-
-/// Invoices, each with the strongest way in which the text names it.
-pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
-
-/// What the text names.
-#[derive(Default)]
-pub(super) struct Found<'a> {
-    pub named: Named<'a>,
-    /// Those of them that only a doubtful number names.
-    pub doubtful: BTreeSet<InvoiceId>,
-    /// Invoices of which one is named, and the text does not say which.
-    pub ambiguous: BTreeSet<InvoiceId>,
-}
 
 /// How a number of a text is that of an invoice.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,8 +40,8 @@ impl<'a> Matching<'a> {
         let invoice = |id: &InvoiceId| self.set.invoices.get(id);
         for (reference, place) in &self.subject.tokens.references {
             let by = match place {
-                text::Found::Reference => NamedBy::Reference,
-                text::Found::EndToEnd => NamedBy::EndToEnd,
+                reference::Found::Reference => NamedBy::Reference,
+                reference::Found::EndToEnd => NamedBy::EndToEnd,
             };
             if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
                 found.named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
@@ -189,7 +177,7 @@ impl<'a> Matching<'a> {
         let free = self.subject.free;
         invoices.sort_by_key(|invoice| invoice.due().ok() != Some(free));
         let reason = ParkReason::AmbiguousReference;
-        for invoice in invoices.iter().take(super::SUGGESTIONS_MAX) {
+        for invoice in invoices.iter().take(decision::SUGGESTIONS_MAX) {
             self.note(invoice, NamedBy::Number, reason);
         }
         self.suggest(invoices);

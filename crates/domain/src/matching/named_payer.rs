@@ -1,14 +1,15 @@
 //! The payer's name is wholly that of another customer: then a number, a payer's account or an
 //! amount alone decides nothing.
 
-use super::tiers::{Matching, Step, entry_of};
 use super::verdict::Verdict;
-use super::{MatchOutcome, NamedBy, SUGGESTIONS_MAX, names, weak};
+use super::{names, weak};
 use crate::account::Strength;
 use crate::allocation::Rule;
 use crate::invoice::Invoice;
+use crate::matching::decision::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
+use crate::matching::step::{Matching, Step, entry_of};
 use crate::payment::ParkReason;
-use crate::working_set::Stop;
+use crate::working_set::miss::Stop;
 
 /// A note of an explanation; `payments explain` prints it as it is.
 const ANOTHER: &str = "the payer's name is that of another customer, who owes exactly the amount";

@@ -5,7 +5,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::text::normalise;
+use crate::matching::fold::normalise;
 
 mod loose;
 

@@ -4,11 +4,11 @@
 //! **doubtful**: it needs a witness that is not the amount. A word such as `INVOICE` right before
 //! it is one; the known payer and the customer's name are the others (`tiers.rs`).
 
-use super::fold::fold;
+use super::fold::{fold, is_separator, last_letters};
 use super::spans::{self, Span};
-use super::text::is_separator;
-use super::words::{self, Behind, Said};
-use super::{joined, weak};
+use super::weak;
+use crate::matching::words::behind::Behind;
+use crate::matching::words::{self, Said, behind, is_invoice_word, is_number_word};
 use crate::money::Currency;
 
 /// A number of fewer characters is too common to be a hit.
@@ -211,21 +211,21 @@ pub(super) fn is_an_invoices(line: &str, at: Span) -> bool {
     words::said_before(line, at.0) == Said::Invoice
         && (counted || !words::is_other_after(line, at.1))
         && (counted
-            || words::behind(line, at.1) == Behind::Harmless
+            || behind::behind(line, at.1) == Behind::Harmless
             || words::is_symbol_behind(line, at))
 }
 
 /// Whether the letters of the number stand apart from it, and what is behind says that it is money
 /// or how much of something: `INV 48272 bucks`.
 pub(super) fn is_measured(line: &str, at: Span) -> bool {
-    words::behind(line, at.1) == Behind::Other
+    behind::behind(line, at.1) == Behind::Other
 }
 
 /// Whether a word says that a number follows, of an invoice or of nobody knows what: it is looked
 /// for, and proves nothing.
 pub(super) fn is_introduced(line: &str, from: usize) -> bool {
     let head = line.get(..from).unwrap_or_default();
-    let numbered = words::is_number_word(spans::last_letters(head, 3).1);
+    let numbered = words::is_number_word(last_letters(head, 3).1);
     let tail = line.get(from..).unwrap_or_default();
     let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
     let house = || words::is_other_after(line, from.saturating_add(digits));
@@ -281,7 +281,7 @@ fn glued(word: &str) -> Vec<Span> {
                     .map(|skip| letters - skip);
                 let begins = [Some(at), inner.map(|length| at + letters - length)];
                 let spans = begins.into_iter().flatten().map(|from| (start + from, start + to));
-                if joined::begins_number(head) {
+                if begins_number(head) {
                     found.extend(spans.filter(|span| *span != (start, end)));
                 }
             }
@@ -315,7 +315,7 @@ fn in_a_row(word: &str) -> Vec<Span> {
             && digits >= GLUED_DIGITS_MIN
             && plain
             && tail.ends_with(|c: char| c.is_ascii_digit())
-            && joined::begins_number(text.get(..letters).unwrap_or_default())
+            && begins_number(text.get(..letters).unwrap_or_default())
     };
     let many = (2..=GLUED_NUMBERS_MAX).contains(&spans.len());
     if many && spans.iter().all(is_number) { spans } else { Vec::new() }
@@ -385,6 +385,23 @@ fn parts_of(word: &str) -> Vec<Span> {
     }
     parts.extend(start.map(|from| (from, word.len())));
     parts
+}
+
+/// Letters that begin a number.
+const LETTERS_MAX: usize = 12;
+
+/// Words between numbers of one list.
+pub(super) const AND: [&str; 8] = ["AND", "UND", "ET", "Y", "E", "EN", "OCH", "OG"];
+
+/// Whether letters may begin a number: not `TOPUP`, `SGD`, `TEL`, `JAN`.
+pub(super) fn begins_number(letters: &str) -> bool {
+    let general = weak::is_weak_word(letters)
+        || is_number_word(letters)
+        || spans::is_other_number(letters)
+        || AND.contains(&letters)
+        || letters == "RF"
+        || Currency::parse(letters).is_ok();
+    letters.len() <= LETTERS_MAX && (is_invoice_word(letters) || !general)
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::text;
-use crate::account::{Identity, Strength};
+use crate::account::{Alias, AliasUse, Identity, PayerLink, Strength};
 use crate::bank::BankTransaction;
 use crate::ids::AccountId;
-use crate::review::{Alias, AliasUse, PayerLink};
+use crate::matching::weak;
 use crate::working_set::WorkingSet;
 
 /// Notes of an explanation; `payments explain` prints them as they are.
@@ -59,12 +58,12 @@ pub fn payer(set: &WorkingSet, bank: &BankTransaction) -> Payer {
     let virtual_owner = bank
         .virtual_account
         .as_deref()
-        .and_then(text::payer_account)
+        .and_then(weak::payer_account)
         .and_then(|key| set.virtual_owners.get(&key));
     if let Some(account_id) = virtual_owner {
         return Payer::known(account_id, Strength::Certain);
     }
-    let Some(payer_account) = bank.debtor_account.as_deref().and_then(text::payer_account) else {
+    let Some(payer_account) = bank.debtor_account.as_deref().and_then(weak::payer_account) else {
         return Payer::default();
     };
     let verified = set.payer_owners.get(&payer_account);
@@ -80,7 +79,7 @@ pub fn payer(set: &WorkingSet, bank: &BankTransaction) -> Payer {
 /// the money is, is not said by whose the number is now.
 #[must_use]
 pub fn has_moved(set: &WorkingSet, bank: &BankTransaction, recorded_at: DateTime<Utc>) -> bool {
-    let key = |number: Option<&String>| number.map(String::as_str).and_then(text::payer_account);
+    let key = |number: Option<&String>| number.map(String::as_str).and_then(weak::payer_account);
     let before = |until: &DateTime<Utc>| recorded_at <= *until;
     let virtually = key(bank.virtual_account.as_ref()).is_some_and(|key| {
         let now = set.virtual_owners.get(&key);

@@ -3,17 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::named::Named;
-use super::tiers::{Matching, Step, entry_of};
 use super::verdict::Verdict;
-use super::{MatchOutcome, NamedBy};
 use crate::account::{Identity, Strength};
 use crate::allocation::Rule;
 use crate::ids::InvoiceId;
 use crate::invoice::{Invoice, InvoiceStatus};
+use crate::matching::decision::{MatchOutcome, NamedBy};
+use crate::matching::step::{Matching, Named, Step, entry_of};
 use crate::money::Money;
 use crate::payment::ParkReason;
-use crate::working_set::Stop;
+use crate::working_set::miss::Stop;
 
 /// The most invoices that one payment's references are allocated to.
 const NAMED_MAX: usize = 20;

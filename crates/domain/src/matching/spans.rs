@@ -1,9 +1,10 @@
 //! What in a line of text is no invoice number, however much it looks like one: dates, times,
 //! amounts, phone, card and account numbers, references of banks.
 
-use super::words::{self, Said};
 use super::{reference, weak};
 use crate::bank::BankTransaction;
+use crate::matching::fold::last_letters;
+use crate::matching::words::{self, Said, behind, is_money};
 
 /// Bytes from, and up to.
 pub(super) type Span = (usize, usize);
@@ -86,9 +87,6 @@ const OTHER_NUMBERS: [&str; 66] = [
     "UEN",
     "VAT",
 ];
-/// What stands for an amount before or after digits, beside the codes of currencies.
-const MONEY_WORDS: [&str; 12] =
-    ["RM", "RP", "RS", "KR", "FR", "EURO", "EUROS", "DOLLAR", "DOLLARS", "AMT", "AMOUNT", "SUM"];
 const HOURS: [&str; 6] = ["H", "HR", "HRS", "UHR", "AM", "PM"];
 
 /// The amounts that a text may repeat, in millionths.
@@ -322,11 +320,11 @@ impl<'a> Line<'a> {
         }
         let head = self.text.get(..first.from).unwrap_or_default().trim_end();
         let tail = self.text.get(end..).unwrap_or_default().trim_start();
-        let sign = |c: Option<char>| c.is_some_and(|c| c == '%' || words::is_currency_sign(c));
+        let sign = |c: Option<char>| c.is_some_and(|c| c == '%' || behind::is_currency_sign(c));
         let signed = sign(head.chars().last()) || sign(tail.chars().next());
         // `4711 SGD 100.00` says nothing about 4711.
         let follows = self.gap(last).is_some_and(|gap| is_money(gap.trim_matches(not_letter)));
-        let after = !follows && is_money(self.letters_after(last)) && !words::is_top_up(tail);
+        let after = !follows && is_money(self.letters_after(last)) && !behind::is_top_up(tail);
         let worded = is_money(self.letters_before(at)) || after;
         let repeats = is_amount(&digits, self.amounts)
             || cents && is_amount(digits.get(..digits.len() - 2).unwrap_or_default(), self.amounts)
@@ -374,16 +372,6 @@ fn groups(text: &str) -> Vec<Span> {
     groups
 }
 
-/// The last letters of `head` with at most `gap` other characters behind them, and what is before.
-pub(super) fn last_letters(head: &str, gap: usize) -> (&str, &str) {
-    let trimmed = head.trim_end_matches(|c: char| !c.is_alphanumeric());
-    if head.len().saturating_sub(trimmed.len()) > gap {
-        return ("", "");
-    }
-    let before = trimmed.trim_end_matches(char::is_alphabetic);
-    (before, trimmed.get(before.len()..).unwrap_or_default())
-}
-
 fn is_date_gap(gap: &str) -> bool {
     let mark = |c: char| matches!(c, '/' | '-' | '.' | ' ' | ',' | '\'' | '_' | '年' | '月' | '\\');
     !gap.is_empty() && gap.chars().count() <= 2 && gap.chars().all(mark)
@@ -427,11 +415,6 @@ fn not_letter(character: char) -> bool {
     !character.is_alphabetic()
 }
 
-/// What stands for money beside digits, wherever it stands: codes of currencies, and a few words.
-pub(super) fn is_money(word: &str) -> bool {
-    MONEY_WORDS.contains(&word) || crate::money::Currency::parse(word).is_ok()
-}
-
 /// Luhn's check digit, and a first digit that cards have.
 fn is_card(digits: &str) -> bool {
     let first = digits.bytes().next().is_some_and(|byte| (b'2'..=b'6').contains(&byte));
@@ -452,8 +435,8 @@ fn is_card(digits: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::normalise;
     use super::*;
+    use crate::matching::fold::normalise;
 
     /// What of the text stays when the barred spans are cut out; digits only, by run.
     fn left(text: &str, micros: &[i64]) -> Vec<String> {

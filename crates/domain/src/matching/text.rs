@@ -3,20 +3,22 @@
 use std::collections::BTreeSet;
 
 use chrono::Datelike;
-use unicode_normalization::UnicodeNormalization;
 
 use super::bare::Bare;
 use super::near::Word;
 use super::numbers::{self, Number, Place};
-use super::words::{self, Behind};
 use super::{bare, fold, forms, joined, near, reference, spans, upstream, weak};
 use crate::bank::{BankTransaction, CUT_MARK};
 use crate::ids::InvoiceId;
 use crate::invoice::{folded_key, number_key};
+use crate::matching::fold::is_separator;
+use crate::matching::reference::Found;
+use crate::matching::words::behind::{self, Behind};
 use crate::money::Currency;
 
-/// Letters and digits of an account number.
-const PAYER_ACCOUNT_MAX: usize = 64;
+pub use super::fold::normalise;
+pub use super::weak::payer_account;
+
 /// References of one text; what is beyond is not read.
 pub const TOKENS_MAX: usize = 128;
 /// Ways in which the words of one text may be numbers; what is beyond is not read.
@@ -35,15 +37,6 @@ const QUOTED_MAX: usize = 2;
 const SLIPS_MAX: usize = 3;
 /// `RF18 5390 0754 7034 …`: at most 25 characters in groups of four, or in one part more.
 const REFERENCE_PARTS_MAX: usize = 8;
-
-/// Where a checked reference was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Found {
-    /// In the structured reference or the payer's text (R2).
-    Reference,
-    /// In the end-to-end id: we had issued it (R3).
-    EndToEnd,
-}
 
 /// The names of invoices that a payment may hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,58 +114,6 @@ impl Tokens {
             self.numbers.push(new);
         }
     }
-}
-
-/// NFKC, upper case, digits of any script and dashes as ASCII, no zero-width characters or soft
-/// hyphens, white space as single spaces.
-#[must_use]
-pub fn normalise(text: &str) -> String {
-    if text.is_ascii() {
-        return collapse(text.bytes().map(|byte| char::from(byte.to_ascii_uppercase())));
-    }
-    // `№INV-1` is a number behind a word, not the word NOINV.
-    let text = text.replace('№', " NO. ");
-    let visible = text.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_uppercase);
-    collapse(visible.map(fold::plain))
-}
-
-fn collapse(characters: impl Iterator<Item = char>) -> String {
-    let mut result = String::new();
-    for character in characters {
-        if character.is_whitespace() || character.is_control() {
-            if !result.is_empty() && !result.ends_with(' ') {
-                result.push(' ');
-            }
-        } else {
-            result.push(character);
-        }
-    }
-    while result.ends_with(' ') {
-        result.pop();
-    }
-    result
-}
-
-/// Zero-width characters, joiners, soft hyphen, byte-order mark, bidirectional controls.
-fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Letters and digits of an account number, upper case; none if it is nobody's
-/// ([`weak::is_placeholder_payer`]).
-#[must_use]
-pub fn payer_account(text: &str) -> Option<String> {
-    // Each payment asks several times, and most accounts have nothing between their characters.
-    let (key, nobody) = if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let key = text.to_ascii_uppercase();
-        let nobody = weak::is_placeholder_key(&key);
-        (key, nobody)
-    } else {
-        (weak::fold(text), weak::is_placeholder_payer(text))
-    };
-    (key.len() <= PAYER_ACCOUNT_MAX && !nobody).then_some(key)
 }
 
 /// The tokens of a bank transaction.
@@ -297,10 +238,6 @@ fn dashed(line: String) -> String {
     characters.iter().enumerate().map(plain).collect()
 }
 
-pub(super) fn is_separator(character: char) -> bool {
-    matches!(character, '.' | '_' | ':' | '-')
-}
-
 /// Runs of characters that an identifier may have; neighbours are then no letters or digits, or
 /// letters of a script that has no spaces between words.
 fn words(line: &str) -> impl Iterator<Item = &str> {
@@ -333,7 +270,7 @@ fn scan<'a>(
         read.push((reader, found));
     }
     let begins = |line: &str| line.starts_with(|c: char| c.is_ascii_digit());
-    let told = |line: &str| words::behind(line, 0) != Behind::Harmless;
+    let told = |line: &str| behind::behind(line, 0) != Behind::Harmless;
     let both = |line: &str| (begins(line), told(line));
     let next: Vec<(bool, bool)> = read.iter().skip(1).map(|(next, _)| both(next.line())).collect();
     for (at, (mut reader, mut found)) in read.into_iter().enumerate() {

@@ -4,22 +4,26 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::named::{Found, Named};
+use super::payer::payer;
 use super::subset::{Rival, rival_subset};
 use super::verdict::Verdict;
-use super::{
-    AdviceFound, Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, RuleSet,
-    SUGGESTIONS_MAX, Subject,
-    payer::{Payer, payer},
-};
 use crate::account::{Identity, Strength};
 use crate::allocation::Rule;
-use crate::effect::WatchKey;
-use crate::ids::{AccountId, DecisionId, InvoiceId};
+use crate::ids::{AccountId, DecisionId};
+use crate::invoice;
 use crate::invoice::{Invoice, InvoiceStatus, number_key};
+use crate::keys::WatchKey;
+use crate::matching::decision::{
+    AdviceFound, Candidate, Explanation, MatchDecision, MatchOutcome, NamedBy, SUGGESTIONS_MAX,
+    Subject,
+};
+use crate::matching::policy::RuleSet;
+use crate::matching::step::{Found, Matching, Named, Step, entry_of};
+use crate::matching::weak;
 use crate::money::Money;
 use crate::payment::ParkReason;
-use crate::working_set::{BookEntry, Stop, WorkingSet};
+use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
 /// A note of an explanation; `payments explain` prints it as it is.
 const SHARED: &str = "several customers have the payer's name, so it speaks for none of them";
@@ -90,32 +94,6 @@ pub fn decide_match(
     })
 }
 
-pub(super) type Step = (Rule, MatchOutcome);
-
-pub(super) struct Matching<'a> {
-    pub(super) set: &'a WorkingSet,
-    pub(super) rules: &'a RuleSet,
-    pub(super) subject: Subject<'a>,
-    /// Who the virtual account or the payer account says it is.
-    pub(super) known: Option<Identity>,
-    pub(super) payer: Payer,
-    pub(super) explanation: Explanation,
-    pub(super) suggestions: Vec<BookEntry>,
-    pub(super) together: Vec<super::together::Together>,
-    /// Invoices of the known customer that a word nearly names, with the amount due.
-    pub(super) meant: Vec<BookEntry>,
-    /// Invoices that only a doubtful number names.
-    pub(super) doubtful: BTreeSet<InvoiceId>,
-    /// The account that the decision settled on, when it is not `known`.
-    pub(super) account: Option<Identity>,
-    pub(super) as_of: DateTime<Utc>,
-    /// The remittance advices that the decision goes by, and what their lines wait for.
-    pub(super) advice: Option<AdviceFound>,
-    pub(super) awaited: BTreeSet<WatchKey>,
-    /// Closed customers whose money it would be.
-    pub(super) closed: BTreeSet<AccountId>,
-}
-
 impl<'a> Matching<'a> {
     fn run(&mut self) -> Result<Step, Stop> {
         let Found { mut named, doubtful, ambiguous } = self.named();
@@ -147,9 +125,8 @@ impl<'a> Matching<'a> {
 
     /// Gates of domain §4 that need the working set.
     fn gate(&mut self) -> Option<ParkReason> {
-        let payer =
-            self.subject.bank.debtor_account.as_deref().and_then(super::text::payer_account);
-        let own = super::text::payer_account(self.subject.bank.bank_account.as_str());
+        let payer = self.subject.bank.debtor_account.as_deref().and_then(weak::payer_account);
+        let own = weak::payer_account(self.subject.bank.bank_account.as_str());
         let internal = payer.as_ref().is_some_and(|payer| {
             self.rules.global().own_accounts.contains(payer) || Some(payer) == own.as_ref()
         });
@@ -409,7 +386,7 @@ impl<'a> Matching<'a> {
     pub(super) fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
         let free = self.subject.free;
         let oldest = self.set.oldest(&known.account_id, free.currency())?;
-        let entries = oldest.iter().map(crate::working_set::OpenInvoice::entry);
+        let entries = oldest.iter().map(invoice::OpenInvoice::entry);
         self.add_together(&known.account_id, entries.collect())?;
         self.suggestions.append(&mut self.meant);
         for open in oldest.iter().take(SUGGESTIONS_MAX) {
@@ -562,13 +539,5 @@ impl<'a> Matching<'a> {
             keys.insert(WatchKey::number(&number.key));
         }
         keys.into_iter().collect()
-    }
-}
-
-pub(super) fn entry_of(invoice: &Invoice) -> BookEntry {
-    BookEntry {
-        invoice_id: invoice.invoice_id.clone(),
-        account_id: invoice.account_id.clone(),
-        amount_due: invoice.due().unwrap_or(invoice.amount),
     }
 }

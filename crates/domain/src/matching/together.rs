@@ -1,26 +1,20 @@
 //! Payments of one customer that are one invoice together: people pay in two halves, or send the
 //! rest later. What adds up is one choice for a person; nothing of it is done by itself.
 
-use super::tiers::Matching;
 use super::verdict::Verdict;
-use super::{NamedBy, SUGGESTIONS_MAX};
 use crate::ids::{AccountId, PaymentId};
+use crate::invoice::BookEntry;
+use crate::matching::decision::{NamedBy, SUGGESTIONS_MAX, Together};
+use crate::matching::step::Matching;
 use crate::money::Money;
-use crate::working_set::{BookEntry, HELD_MAX, Stop};
+use crate::working_set::HELD_MAX;
+use crate::working_set::miss::Stop;
 
 /// Choices of several payments that one decision offers.
 const TOGETHER_MAX: usize = 3;
 const _: () = assert!(TOGETHER_MAX <= SUGGESTIONS_MAX);
 /// A note of an explanation; `payments explain` prints it as it is.
 const SHED: &str = "the customer has many payments that wait, and not all of them were added up";
-
-/// An invoice whose due is exactly this payment and one or two others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Together {
-    pub invoice: BookEntry,
-    /// The others, each with all that is free of it.
-    pub with: Vec<(PaymentId, Money)>,
-}
 
 impl Matching<'_> {
     /// Adds the invoices of `entries` (in the declared order) that are exactly the payment and one

@@ -3,10 +3,12 @@
 
 use chrono::NaiveDate;
 
-use super::text::{Found, normalise};
-use super::words::{self, Behind, Said};
-use super::{forms, spans};
 use crate::bank::BankTransaction;
+use crate::matching::fold;
+use crate::matching::fold::normalise;
+use crate::matching::reference::Found;
+use crate::matching::words::behind::Behind;
+use crate::matching::words::{self, Said, behind};
 use crate::money::Currency;
 
 /// References that one invoice may have beside ours.
@@ -163,10 +165,10 @@ pub fn parse(given: &GivenReference, currency: Currency) -> Result<UpstreamRefer
         return Ok(UpstreamReference { key, scheme: None, text: text.to_owned() });
     };
     // Banks carry these with zeros before them, or without.
-    let padded = matches!(scheme, Scheme::Kid | Scheme::Ocr | Scheme::Viite);
-    let key = match forms::unpadded(&key).filter(|_| padded) {
+    let has_zeros = matches!(scheme, Scheme::Kid | Scheme::Ocr | Scheme::Viite);
+    let key = match unpadded(&key).filter(|_| has_zeros) {
         Some(short) => short.to_owned(),
-        None if scheme == Scheme::Qrr => forms::padded(&key).unwrap_or(key),
+        None if scheme == Scheme::Qrr => padded(&key).unwrap_or(key),
         None => key,
     };
     if scheme.verifies(&key) {
@@ -291,7 +293,7 @@ fn qrr_without_zeros(key: &str, place: Place, currency: Currency) -> Option<Stri
         Place::Slashed => return None,
     };
     let swiss = matches!(currency.code(), "CHF" | "EUR");
-    let padded = forms::padded(key).filter(|_| swiss && key.len() >= least)?;
+    let padded = padded(key).filter(|_| swiss && key.len() >= least)?;
     Scheme::Qrr.verifies(&padded).then_some(padded)
 }
 
@@ -301,7 +303,7 @@ fn is_free(line: &str, key: &str) -> bool {
     let digits = key.bytes().all(|byte| byte.is_ascii_digit());
     let Some((from, to)) = place_of(line, key).filter(|_| digits) else { return true };
     let said = words::said_before(line, from);
-    let behind = words::behind(line, to);
+    let behind = behind::behind(line, to);
     if said == Said::Other || words::is_other_after(line, to) || behind == Behind::Other {
         return false;
     }
@@ -318,9 +320,9 @@ fn is_reference_word(word: &str) -> bool {
 
 /// Whether a word right before says that a reference follows: `VIITE`, `OCR-NR:`.
 fn is_named(head: &str) -> bool {
-    let (before, word) = spans::last_letters(head, 3);
+    let (before, word) = fold::last_letters(head, 3);
     let numbered = words::is_number_word(word);
-    is_reference_word(word) || numbered && is_reference_word(spans::last_letters(before, 3).1)
+    is_reference_word(word) || numbered && is_reference_word(fold::last_letters(before, 3).1)
 }
 
 /// `VIITE497345925`: the digits behind such a word without a space.
@@ -452,6 +454,21 @@ fn weights_731(key: &str) -> bool {
         .map(|(d, w)| d * w)
         .sum();
     sum.is_multiple_of(10)
+}
+
+/// Digits without the zeros before them, if enough are left for a reference.
+#[must_use]
+pub(super) fn unpadded(key: &str) -> Option<&str> {
+    let digits = key.bytes().all(|byte| byte.is_ascii_digit());
+    let short = key.trim_start_matches('0');
+    (digits && short.len() < key.len() && LENGTH.contains(&short.len())).then_some(short)
+}
+
+/// Digits with the zeros before them that make a QR reference of 27.
+#[must_use]
+pub(super) fn padded(key: &str) -> Option<String> {
+    let digits = key.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && !key.is_empty() && key.len() < 27).then(|| format!("{key:0>27}"))
 }
 
 #[cfg(test)]

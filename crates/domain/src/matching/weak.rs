@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::text::normalise;
+use crate::matching::fold::normalise;
 use crate::money::Currency;
 
 /// Where nothing was given: for an account, a name or a reference alike. Folded: letters and
@@ -566,6 +566,24 @@ fn is_day(year: &str, month: &str, day: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// Letters and digits of an account number.
+const PAYER_ACCOUNT_MAX: usize = 64;
+
+/// Letters and digits of an account number, upper case; none if it is nobody's
+/// ([`is_placeholder_payer`]).
+#[must_use]
+pub fn payer_account(text: &str) -> Option<String> {
+    // Each payment asks several times, and most accounts have nothing between their characters.
+    let (key, nobody) = if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let key = text.to_ascii_uppercase();
+        let nobody = is_placeholder_key(&key);
+        (key, nobody)
+    } else {
+        (fold(text), is_placeholder_payer(text))
+    };
+    (key.len() <= PAYER_ACCOUNT_MAX && !nobody).then_some(key)
 }
 
 #[cfg(test)]

@@ -7,13 +7,10 @@ use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::fold::is_beside_numbers;
-use super::spans::last_letters;
+use super::fold::{is_beside_numbers, last_letters};
 
-mod behind;
+pub(super) mod behind;
 mod tables;
-
-pub(super) use behind::{Behind, behind, is_currency_sign, is_top_up};
 
 use tables::{
     ACCOUNT_SENSE, AMBIGUOUS, FILLERS, INVOICE, INVOICE_BESIDE, NUMBER, NUMBER_BESIDE, OTHER,
@@ -251,6 +248,15 @@ pub(super) fn is_like_a_house(text: &str) -> bool {
     let inner = plain.get(head..plain.len().saturating_sub(tail)).unwrap_or_default();
     let digits = !inner.is_empty() && inner.iter().all(u8::is_ascii_digit);
     digits && (1..=2).contains(&tail) && head <= 3
+}
+
+/// What stands for an amount before or after digits, beside the codes of currencies.
+const MONEY_WORDS: [&str; 12] =
+    ["RM", "RP", "RS", "KR", "FR", "EURO", "EUROS", "DOLLAR", "DOLLARS", "AMT", "AMOUNT", "SUM"];
+
+/// What stands for money beside digits, wherever it stands: codes of currencies, and a few words.
+pub(super) fn is_money(word: &str) -> bool {
+    MONEY_WORDS.contains(&word) || crate::money::Currency::parse(word).is_ok()
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use super::Generator;
 use crate::bank::{BankTransaction, CreditDebit, ReturnOf};
-use crate::effect::BankKey;
-use crate::ids::{AccountId, PaymentId};
+use crate::ids::{AccountId, BankKey, PaymentId};
 use crate::input::{
     Command, CreateInvoice, Input, ReleasePayment, ReleaseWord, ResolveReturn, ReturnWord,
     UpsertAccount,

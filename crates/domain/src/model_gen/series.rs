@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 
 use super::Generator;
+use crate::allocation::AllocationPart;
 use crate::ids::{HoldId, RefundId, UsageId};
-use crate::input::{AllocatePayment, AllocationPart, Command, CreateInvoice, Input};
+use crate::input::{AllocatePayment, Command, CreateInvoice, Input};
 use crate::money::Money;
 use crate::usage::{Charge, HoldAmount, Refund, Usage};
 

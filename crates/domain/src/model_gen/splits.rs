@@ -1,9 +1,10 @@
 //! Payments that are split, taken back, and returned by the bank.
 
 use super::Generator;
+use crate::allocation::AllocationPart;
 use crate::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
-use crate::ids::{AccountId, PaymentId};
-use crate::input::{AllocationPart, Command, ContentHash, Input};
+use crate::ids::{AccountId, ContentHash, PaymentId};
+use crate::input::{Command, Input};
 use crate::money::{Amount, Money};
 use crate::split::{Share, SplitPayment, part_id};
 use crate::usage::Usage;

@@ -1,8 +1,7 @@
 //! Whether two records of a bank may tell of one movement of money.
 
-use crate::bank::BankTransaction;
-use crate::decide::bank::entry_of;
-use crate::matching::{names, reference, text, weak};
+use crate::bank::{BankTransaction, entry_of};
+use crate::matching::{fold, names, reference, weak};
 use crate::working_set::pending::payer;
 
 /// What a record says, as it is compared.
@@ -18,7 +17,7 @@ impl Text {
         let lines = bank.creditor_reference.iter().chain(&bank.unstructured);
         let lines = lines.map(String::as_str).collect::<Vec<_>>();
         // One feed writes `für`, another of the same bank `FUER`: as names are compared.
-        let normal = names::folded(&text::normalise(&lines.join(" ")));
+        let normal = names::folded(&fold::normalise(&lines.join(" ")));
         let plain = normal.chars().filter(|c| c.is_alphanumeric()).collect();
         Self { normal, plain }
     }
@@ -82,7 +81,7 @@ pub fn are_of_one_payer(left: &BankTransaction, right: &BankTransaction) -> bool
         bank.debtor_name.clone().filter(|name| !weak::is_placeholder_name(name))
     };
     let virtually =
-        |bank: &BankTransaction| bank.virtual_account.as_deref().and_then(text::payer_account);
+        |bank: &BankTransaction| bank.virtual_account.as_deref().and_then(weak::payer_account);
     let place = |bank: &BankTransaction| bank.detail.as_ref().map(|d| d.index.to_string());
     let payers = payer(left).zip(payer(right));
     let same_payer = payers.as_ref().map(|(left, right)| are_one_account(left, right));

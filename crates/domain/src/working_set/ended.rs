@@ -1,8 +1,9 @@
 //! What a person ended.
 
-use super::{Stop, WorkingSet};
+use super::WorkingSet;
 use crate::account::Account;
 use crate::effect::Effect;
+use crate::working_set::miss::Stop;
 
 impl WorkingSet {
     pub(super) fn apply_ended(&mut self, effect: &Effect) -> Result<(), Stop> {

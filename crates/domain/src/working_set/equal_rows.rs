@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::effect::{BankDisposition, BankKey};
-use crate::ids::PaymentId;
-use crate::input::ContentHash;
-use crate::working_set::terms::Terms;
-use crate::working_set::{StoredBankTransaction, WorkingSet};
+use crate::ids::BankKey;
 
 /// The last ordinal of each print, by bank account and what the keys begin with.
 #[derive(Debug, Clone, Default)]
@@ -33,20 +29,4 @@ fn split(key: &str) -> Option<(&str, u32)> {
     let at = key.starts_with("print:").then(|| key.rfind(':')).flatten()?;
     let (print, ordinal) = key.split_at_checked(at.checked_add(1)?)?;
     Some((print, ordinal.parse().ok()?))
-}
-
-impl WorkingSet {
-    /// Takes note of a record of the bank that was recorded before.
-    pub fn know_bank(
-        &mut self,
-        key: BankKey,
-        content_hash: ContentHash,
-        disposition: BankDisposition,
-        payment_id: Option<PaymentId>,
-        terms: Terms,
-    ) {
-        self.equal_rows.note(&key);
-        let stored = StoredBankTransaction { content_hash, disposition, payment_id, terms };
-        self.bank.insert(key, stored);
-    }
 }

@@ -1,17 +1,10 @@
 //! Payments of a customer that wait with money left: one of them may be a part of an invoice.
 
-use std::collections::HashMap;
-
-use super::{Miss, Stop, WorkingSet};
 use crate::ids::{AccountId, PaymentId};
 use crate::money::{Currency, Money};
 use crate::payment::{ParkReason, Payment, PaymentState};
-
-/// So many payments of one customer and currency are added up, those with the least left.
-pub const HELD_MAX: usize = 32;
-
-/// What was read of them: at most two more than are looked at, which shows that there are more.
-pub(super) type Held = HashMap<(AccountId, Currency), Vec<(PaymentId, Money)>>;
+use crate::working_set::miss::{Miss, Stop};
+use crate::working_set::{HELD_MAX, WorkingSet};
 
 impl WorkingSet {
     /// Payments that wait for a customer, with what each has left, the least first: at most

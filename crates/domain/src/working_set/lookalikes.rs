@@ -8,22 +8,16 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::bank::BankTransaction;
 use crate::effect::BankRecord;
-use crate::ids::{BankAccountId, PaymentId, Source};
-use crate::input::ContentHash;
+use crate::ids::{BankAccountId, ContentHash, PaymentId, Source};
 use crate::money::Money;
 use crate::payment::{ParkReason, PaymentState};
 use crate::working_set::alike::{Text, alike, are_two_entries, of_one_statement, tail};
 use crate::working_set::pending::payer;
 
+pub use crate::effect::Delivery;
+
 /// Equal rows of one delivery are written within this of each other.
 const ONE_DELIVERY: TimeDelta = TimeDelta::minutes(10);
-
-/// Who wrote a record, and when by its own word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    pub source: Source,
-    pub at: DateTime<Utc>,
-}
 
 /// Payments without a bank id that say the same and name the same statement.
 #[derive(Debug, Clone)]

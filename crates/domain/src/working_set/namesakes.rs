@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Miss, WorkingSet};
 use crate::ids::AccountId;
 use crate::matching::names;
-
-/// So many customers of one name are read: no more are looked at.
-pub const NAMESAKES_MAX: usize = 8;
+use crate::working_set::miss::Miss;
+use crate::working_set::{NAMESAKES_MAX, WorkingSet};
 
 impl WorkingSet {
     /// Customers whose name is `key`, as [`names::key`] has it; up to [`NAMESAKES_MAX`].

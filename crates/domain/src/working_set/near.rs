@@ -1,13 +1,12 @@
 //! What words with one mistake in them may mean.
 
-use super::{
-    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, Miss, OpenInvoice, Stop, WorkingSet,
-};
+use super::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, EXACT_MIN, WorkingSet};
 use crate::ids::{AccountId, InvoiceId};
-use crate::invoice::folded_key;
+use crate::invoice::{BookEntry, OpenInvoice, folded_key};
 use crate::matching::fold;
 use crate::matching::near::{Word, like_reference};
 use crate::money::Money;
+use crate::working_set::miss::{Miss, Stop};
 
 impl WorkingSet {
     /// Payable invoices that `word` may have meant, in any currency, by their ids.

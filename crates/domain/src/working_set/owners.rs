@@ -1,15 +1,10 @@
 //! What is known of customers: whose account numbers are, and were.
 
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
 
 use super::WorkingSet;
 use crate::account::{self, Account};
-use crate::ids::AccountId;
 use crate::input::UpsertAccount;
-
-/// By number: whose it was, and until when.
-pub type FormerOwners = HashMap<String, Vec<(AccountId, DateTime<Utc>)>>;
 
 impl WorkingSet {
     pub(super) fn apply_upsert(&mut self, upsert: &UpsertAccount, at: DateTime<Utc>) {

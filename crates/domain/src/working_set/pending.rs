@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::Days;
 
 use crate::bank::{BankTransaction, EntryStatus, end_to_end_of};
-use crate::effect::{BankDisposition, BankKey, BankRecord};
-use crate::matching::text;
+use crate::effect::{BankDisposition, BankRecord};
+use crate::ids::BankKey;
+use crate::matching::{text, weak};
 use crate::money::Money;
-use crate::working_set::WorkingSet;
-use crate::working_set::terms::Terms;
 
 /// Days after the announced one within which a booking may be what is announced after it.
 pub const LATE_DAYS: Days = Days::new(7);
@@ -108,33 +107,6 @@ fn only_or_alike(
     same.all(|(_, other)| alike(other)).then_some(key)
 }
 
-impl WorkingSet {
-    pub(super) fn apply_bank_record(&mut self, record: &BankRecord) {
-        // One that takes the place of its own pending record was announced by that.
-        let fresh = !self.bank.contains_key(&record.key);
-        let payment_id = record.payment_id.clone();
-        let (hash, terms) = (record.content_hash, Terms::of(&record.transaction));
-        self.know_bank(record.key.clone(), hash, record.disposition, payment_id, terms);
-        self.pending.record(record);
-        if fresh && (self.complete || self.pending.looks_back) {
-            self.pending.booked(record);
-        }
-        self.lookalikes.record_with_id(record);
-        self.told_steps.record(record);
-        if let Some(payment_id) = &record.payment_id {
-            self.watched.insert(payment_id.clone(), record.clone());
-        }
-        self.index_return(record);
-    }
-
-    pub(super) fn apply_superseded(&mut self, pending: &BankKey, by: &BankKey) {
-        self.pending.superseded(pending, by);
-        if let Some(stored) = self.bank.get_mut(pending) {
-            stored.disposition = BankDisposition::Superseded;
-        }
-    }
-}
-
 /// Whether both speak of one transfer: the same bank account, direction and amount, no other
 /// payer, and the same end-to-end id; where one of them has none, the same payer's account and the
 /// same names of invoices in the text. Dates may differ: that is what booking changes. Whom a bank
@@ -165,7 +137,7 @@ pub fn end_to_end(bank: &BankTransaction) -> Option<&str> {
 /// The payer's account as it is compared, unless it is nobody's.
 #[must_use]
 pub fn payer(bank: &BankTransaction) -> Option<String> {
-    bank.debtor_account.as_deref().and_then(text::payer_account)
+    bank.debtor_account.as_deref().and_then(weak::payer_account)
 }
 
 fn words(bank: &BankTransaction) -> (Vec<String>, Vec<String>) {

@@ -1,27 +1,17 @@
 //! The part of the working set that review reads: suggestions, refusals, learnt payers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::{Stop, WorkingSet};
-use crate::ids::{AccountId, InvoiceId, PaymentId, SuggestionId};
-use crate::matching::{MatchDecision, text};
+use super::WorkingSet;
+use crate::account::{Alias, AliasUse, PayerLink};
+use crate::ids::{InvoiceId, PaymentId, SuggestionId};
+use crate::matching::decision::MatchDecision;
+use crate::matching::weak;
 use crate::payment::PaymentState;
-use crate::review::{Alias, AliasUse, PayerLink, ReviewEffect, Suggestion, SuggestionStatus};
-
-/// Aliases that count for nothing (demoted ones) may be missing: they decide nothing.
-pub type Aliases = HashMap<String, BTreeMap<AccountId, Alias>>;
-
-#[derive(Debug, Clone, Default)]
-pub struct ReviewSet {
-    /// Of the payments that a person speaks about or that are decided again.
-    pub suggestions: HashMap<PaymentId, Vec<Suggestion>>,
-    /// Normalised payer accounts of bank payments that a command names.
-    pub debtors: HashMap<PaymentId, String>,
-    /// The links that decisions and confirmations of a payment rested on or made.
-    pub uses: HashMap<PaymentId, BTreeSet<PayerLink>>,
-}
+use crate::review::{ReviewEffect, Suggestion, SuggestionStatus};
+use crate::working_set::miss::Stop;
 
 impl WorkingSet {
     #[must_use]
@@ -59,8 +49,8 @@ impl WorkingSet {
             return Some(payer.clone());
         }
         let bank = &self.watched.get(payment_id)?.transaction;
-        let own = text::payer_account(bank.bank_account.as_str());
-        let payer = bank.debtor_account.as_deref().and_then(text::payer_account)?;
+        let own = weak::payer_account(bank.bank_account.as_str());
+        let payer = bank.debtor_account.as_deref().and_then(weak::payer_account)?;
         (Some(&payer) != own.as_ref()).then_some(payer)
     }
 

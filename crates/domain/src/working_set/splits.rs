@@ -1,9 +1,10 @@
 //! Payments that are split, and their parts.
 
-use super::{Stop, WorkingSet};
+use super::WorkingSet;
 use crate::ids::PaymentId;
 use crate::payment::Payment;
 use crate::split::{SplitPart, TakenBack};
+use crate::working_set::miss::Stop;
 
 impl WorkingSet {
     pub(super) fn apply_split(&mut self, part: &SplitPart) -> Result<(), Stop> {

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
-use crate::bank::{BankTransaction, CreditDebit, end_to_end_of};
-use crate::decide::bank::entry_of;
-use crate::matching::text::{self, payer_account};
-use crate::matching::{names, weak};
+use crate::bank::{BankTransaction, CreditDebit, end_to_end_of, entry_of};
+use crate::matching::weak::payer_account;
+use crate::matching::{fold, names, text, weak};
 use crate::money::Money;
 
 /// A correction of the day of booking is no further away.
@@ -166,7 +165,7 @@ struct Numbers {
 impl Numbers {
     fn of(lines: &[String]) -> Self {
         let mut found = Self::default();
-        let text = names::folded(&text::normalise(&lines.join(" ")));
+        let text = names::folded(&fold::normalise(&lines.join(" ")));
         for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
             let digits = word.chars().filter(char::is_ascii_digit).count();
             if digits == 0 {

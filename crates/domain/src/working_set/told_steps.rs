@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::NaiveDate;
 
 use crate::bank::{BankTransaction, Direction, EntryStatus};
-use crate::effect::{BankKey, BankRecord};
-use crate::ids::BankAccountId;
+use crate::effect::BankRecord;
+use crate::ids::{BankAccountId, BankKey};
 use crate::money::Money;
 use crate::working_set::alike::{Text, are_of_one_payer, are_two_entries, of_one_statement};
 

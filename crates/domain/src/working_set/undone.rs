@@ -1,9 +1,10 @@
 //! A working set in which an allocation was not made: for deciding a payment once more.
 
-use super::{Stop, WorkingSet};
+use super::WorkingSet;
 use crate::ids::InvoiceId;
 use crate::invoice::{Invoice, InvoiceStatus};
 use crate::money::Money;
+use crate::working_set::miss::Stop;
 
 impl WorkingSet {
     /// As if this much had never been allocated to the invoice: it is due again. Returns the
@@ -39,7 +40,11 @@ impl WorkingSet {
 mod tests {
     use crate::ids::{IdBlock, PaymentId};
     use crate::input::Input;
-    use crate::matching::{MatchDecision, PartialPolicy, Policy, Subject, decide_match, text};
+    use crate::matching::decision::MatchDecision;
+    use crate::matching::decision::Subject;
+    use crate::matching::policy::PartialPolicy;
+    use crate::matching::policy::Policy;
+    use crate::matching::{decide_match, text};
     use crate::model::Model;
     use crate::model_gen::random_log;
     use crate::testkit::*;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::lots::{Reached, Walk, order};
-use super::{Stop, WorkingSet};
 use crate::event::Cause;
 use crate::ids::{AccountId, AllocationId, HoldId, LedgerTransactionId, RefundId, UsageId};
 use crate::money::{Currency, Money};
 use crate::reversal::Reversal;
-use crate::usage::{Charged, Hold, Lot, LotMove, MoveKind, Refund, Refunded};
+use crate::usage::{Charged, Hold, Lot, LotMove, MoveKind, Refund};
+use crate::working_set::lots::{Reach, Reached, Walk, order};
+use crate::working_set::miss::Stop;
 
 /// What one batch charged and gave back to one account in one currency.
 #[derive(Debug, Clone)]
@@ -105,7 +105,11 @@ impl UsageSet {
         lots.sort_by_key(order);
     }
 
-    fn apply_moves(&mut self, account_id: &AccountId, moves: &[LotMove]) -> Result<(), Stop> {
+    pub(super) fn apply_moves(
+        &mut self,
+        account_id: &AccountId,
+        moves: &[LotMove],
+    ) -> Result<(), Stop> {
         for moved in moves {
             let missing = Stop::Corrupt("a lot that is not loaded");
             let key = (account_id.clone(), moved.amount.currency());
@@ -141,7 +145,11 @@ impl UsageSet {
     }
 
     /// Of what came back to a lot after its money was clawed back, so much is owed no more.
-    fn relieve(&mut self, account_id: &AccountId, moves: &[LotMove]) -> Result<(), Stop> {
+    pub(super) fn relieve(
+        &mut self,
+        account_id: &AccountId,
+        moves: &[LotMove],
+    ) -> Result<(), Stop> {
         for moved in moves.iter().filter(|moved| moved.kind == MoveKind::Reversal) {
             let lot = self.lot_mut(account_id, moved.amount, moved.lot_id);
             let lot = lot.ok_or(Stop::Corrupt("a lot that is not loaded"))?;
@@ -175,85 +183,37 @@ impl UsageSet {
     }
 }
 
-impl WorkingSet {
-    /// Which lots `amount` burns, and what no lot has.
-    ///
-    /// # Errors
-    /// [`Stop::Corrupt`] only if a lot contradicts its own constraints.
-    pub fn burn(
-        &self,
+impl UsageSet {
+    #[must_use]
+    pub fn reached(&self, walk: Walk, account_id: &AccountId, currency: Currency) -> Reached {
+        let key = (walk, account_id.clone(), currency);
+        self.reached.get(&key).copied().unwrap_or_default()
+    }
+
+    /// Keeps the next lots of a walk, in its order; `all` when there are no more behind them.
+    pub fn load(
+        &mut self,
+        walk: Walk,
         account_id: &AccountId,
-        amount: Money,
-    ) -> Result<(Vec<LotMove>, Money), Stop> {
-        let mut left = amount;
-        let mut moves = Vec::new();
-        let mut lots = self.burning(account_id, amount.currency());
-        while left.is_positive() {
-            let Some(lot) = lots.next() else { break };
-            let part = lot.remaining.min(left)?;
-            if part.is_positive() {
-                left = left.sub(part)?;
-                moves.push(LotMove { lot_id: lot.id, kind: MoveKind::Charge, amount: part });
-            }
-        }
-        Ok((moves, left))
+        currency: Currency,
+        page: Vec<Lot>,
+        all: bool,
+    ) {
+        let known = self.reached.entry((walk, account_id.clone(), currency)).or_default();
+        known.read = known.read.saturating_add(page.len());
+        known.reach = match page.last() {
+            _ if all => Reach::All,
+            Some(last) => Reach::To(order(last)),
+            None => known.reach,
+        };
+        self.keep(account_id, currency, page);
     }
 
-    pub(super) fn apply_charge(
-        &mut self,
-        charged: &Charged,
-        cause: &Arc<Cause>,
-    ) -> Result<(), Stop> {
-        let (account_id, amount) = (&charged.charge.account_id, charged.charge.amount);
-        let name = (account_id.clone(), charged.charge.usage_id.clone());
-        self.usage.charges.insert(name, charged.clone());
-        let Some(posting) = charged.ledger_transaction_id else {
-            return Ok(());
-        };
-        self.usage.apply_moves(account_id, &charged.burnt)?;
-        let key = (account_id.clone(), amount.currency());
-        let balance = self.balance(account_id, amount.currency()).sub(amount)?;
-        let beyond = balance.add(self.usage.limit(account_id, amount.currency()))?.is_negative();
-        self.balances.insert(key, balance);
-        self.note_step(account_id, amount.negated(), cause);
-        let tally = self.usage.tally(account_id, amount.currency(), cause);
-        tally.charged = tally.charged.add(amount)?;
-        tally.charges = tally.charges.saturating_add(1);
-        tally.charge_posting = Some(posting);
-        tally.cause = Arc::clone(cause);
-        if beyond {
-            tally.overdrawn_by = Some(Arc::clone(cause));
-        }
-        Ok(())
-    }
-
-    pub(super) fn apply_refund(
-        &mut self,
-        refunded: &Refunded,
-        cause: &Arc<Cause>,
-    ) -> Result<(), Stop> {
-        let refund = &refunded.refund;
-        let (account_id, amount) = (&refund.account_id, refund.amount);
-        let name = (account_id.clone(), refund.refund_id.clone());
-        self.usage.refunds.insert(name, refund.clone());
-        let Some(posting) = refunded.ledger_transaction_id else {
-            return Ok(());
-        };
-        self.usage.apply_moves(account_id, &refunded.moves)?;
-        self.usage.relieve(account_id, &refunded.moves)?;
-        let key = (account_id.clone(), amount.currency());
-        let balance = self.balance(account_id, amount.currency()).add(amount)?;
-        self.balances.insert(key, balance);
-        self.note_step(account_id, amount, cause);
-        let tally = self.usage.tally(account_id, amount.currency(), cause);
-        tally.refunded = tally.refunded.add(amount)?;
-        tally.refunds = tally.refunds.saturating_add(1);
-        tally.refund_posting = Some(posting);
-        tally.cause = Arc::clone(cause);
-        let missing = Stop::Corrupt("a refund of a charge that is not loaded");
-        let key = (account_id.clone(), refund.usage_id.clone());
-        let charged = self.usage.charges.get_mut(&key).ok_or(missing)?;
-        charged.refunded = charged.refunded.add(amount)?;
-        Ok(())
+    /// Keeps lots that were read by their numbers. One that is here already stays as it is.
+    pub fn keep(&mut self, account_id: &AccountId, currency: Currency, found: Vec<Lot>) {
+        let lots = self.lots.entry((account_id.clone(), currency)).or_default();
+        let here: HashSet<AllocationId> = lots.iter().map(|lot| lot.id).collect();
+        lots.extend(found.into_iter().filter(|lot| !here.contains(&lot.id)));
+        lots.sort_by_key(order);
     }
 }

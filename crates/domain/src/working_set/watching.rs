@@ -1,12 +1,13 @@
 //! Which payments are decided again when an invoice is sent, or a closed customer opened.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::{Stop, WorkingSet};
-use crate::effect::WatchKey;
+use super::WorkingSet;
 use crate::ids::{AccountId, PaymentId};
 use crate::invoice::{Invoice, folded_key, number_key};
+use crate::keys::WatchKey;
 use crate::payment::PaymentState;
+use crate::working_set::miss::Stop;
 
 /// How many payments an invoice that is sent has decided again at once: of those that name it, of
 /// those whose money is exactly its amount, and of the others that are held for its customer. What
@@ -15,13 +16,6 @@ use crate::payment::PaymentState;
 pub const WATCHERS_NAMED_MAX: usize = 64;
 pub const WATCHERS_EXACT_MAX: usize = 8;
 pub const WATCHERS_HELD_MAX: usize = 16;
-
-/// Payments by what they watch for, and the other way round.
-#[derive(Debug, Clone, Default)]
-pub struct Watching {
-    payments: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
-    keys: HashMap<PaymentId, Vec<WatchKey>>,
-}
 
 impl WorkingSet {
     /// From now on the payment is decided again when what has this key happens.
@@ -108,7 +102,7 @@ impl WorkingSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matching::Policy;
+    use crate::matching::policy::Policy;
     use crate::payment::Payment;
     use crate::testkit::*;
 

@@ -8,7 +8,7 @@ use crate::bank::BankTransaction;
 use crate::effect::Outcome;
 use crate::ids::{AdviceId, BankAccountId, PaymentId};
 use crate::input::{Command, Input};
-use crate::matching::{Policy, RuleSet};
+use crate::matching::policy::{Policy, RuleSet};
 use crate::money::Money;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::DeadLetterReason;

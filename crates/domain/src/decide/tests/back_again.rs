@@ -7,7 +7,7 @@ use super::commands::release;
 use super::split::{SETTLED, disposition, parts, refused, shared, sound};
 use crate::effect::{BankDisposition, Effect, ReturnWaits};
 use crate::input::Input;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::matching::text::Tokens;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::Rejection;

@@ -2,8 +2,10 @@
 
 use crate::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::decide::bank::{bank_key, payment_id, payment_id_instead};
-use crate::effect::{BankDisposition, BankKey, Outcome};
+use crate::effect::{BankDisposition, Outcome};
+use crate::ids::BankKey;
 use crate::input::Command;
+use crate::matching::policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::DeadLetterReason;
 use crate::testkit::*;
@@ -220,7 +222,7 @@ fn equal_bookings_of_nothing_without_an_id_are_two() {
 
 #[test]
 fn money_between_our_own_accounts_is_parked() {
-    let mut desk = Desk::with(crate::matching::Policy {
+    let mut desk = Desk::with(policy::Policy {
         own_accounts: vec!["OURSECOND".to_owned()],
         ..Default::default()
     });
@@ -334,7 +336,7 @@ mod without_id {
     }
 
     fn desk() -> Desk {
-        let mut desk = Desk::with_customers(crate::matching::Policy::default());
+        let mut desk = Desk::with_customers(policy::Policy::default());
         desk.invoice("INV-1", "A", "50");
         desk.invoice("INV-2", "A", "50");
         desk

@@ -5,16 +5,17 @@ use std::collections::{BTreeSet, HashSet};
 use proptest::prelude::*;
 
 use crate::account::Account;
-use crate::decide::{Context, decide, usage};
+use crate::bank::BankTransaction;
+use crate::decide::recording::Context;
+use crate::decide::{decide, usage};
 use crate::effect::Decided;
 use crate::ids::{AccountId, AllocationId, IdBlock, PaymentId};
 use crate::input::{Command, Input, Message, ResolveReturn, ReturnWord};
-use crate::invoice::{Invoice, folded_key};
-
-use crate::bank::BankTransaction;
+use crate::invoice::{BookEntry, Invoice, OpenInvoice, folded_key};
 use crate::matching::near::Word;
-use crate::matching::policy::{EqualAmountPolicy, ResidualPolicy};
-use crate::matching::{Override, PartialPolicy, Policy, RuleSet};
+use crate::matching::policy::{
+    EqualAmountPolicy, Override, PartialPolicy, Policy, ResidualPolicy, RuleSet,
+};
 use crate::matching::{fold, foresee, names, text};
 use crate::model_gen::random_log;
 use crate::money::Money;
@@ -22,9 +23,8 @@ use crate::split::SplitPayment;
 use crate::testkit::{Desk, account, credit_from, credit_saying, currency, invoice, reloaded};
 use crate::usage::{Lot, Usage};
 use crate::working_set::lots::{Reach, Walk, order};
-use crate::working_set::{
-    BOOK_COUNT_MAX, BookEntry, Miss, NAMESAKES_MAX, OpenInvoice, Stop, WorkingSet,
-};
+use crate::working_set::miss::{Miss, Stop};
+use crate::working_set::{BOOK_COUNT_MAX, NAMESAKES_MAX, WorkingSet};
 
 const RECORDS: usize = 60;
 const BATCH: usize = 9;

@@ -3,13 +3,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::account::Account;
-use crate::effect::{BankKey, Outcome};
+use crate::effect::Outcome;
 use crate::event::{EventKey, Fact};
-use crate::ids::{AccountId, DecisionId, MessageId, PaymentId, RecordId, Source, SuggestionId};
+use crate::ids::{
+    AccountId, BankKey, DecisionId, MessageId, PaymentId, RecordId, Source, SuggestionId,
+};
 use crate::input::{
     CancelCommand, Command, ReleasePayment, ReleaseWord, ResolveReturn, ReturnWord,
 };
 use crate::invoice::InvoiceStatus;
+use crate::matching::policy;
 use crate::money::{Amount, BALANCE_MAX_MICROS, Money};
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::Rejection;
@@ -354,7 +357,7 @@ fn a_lot_opened_on_a_debt_burns_it_first() {
 
 #[test]
 fn payer_accounts_that_are_not_named_any_more_are_forgotten() {
-    let mut desk = Desk::with_customers(crate::matching::Policy::default());
+    let mut desk = Desk::with_customers(policy::Policy::default());
     let mut moved = upsert("A");
     moved.payer_accounts = Some(vec!["OTHER".to_owned()]);
     desk.apply(Command::UpsertAccount(moved));

@@ -3,7 +3,8 @@
 
 use crate::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus};
 use crate::decide::bank::{bank_key, payment_id};
-use crate::effect::{BankDisposition, BankKey, Outcome};
+use crate::effect::{BankDisposition, Outcome};
+use crate::ids::BankKey;
 use crate::rejection::DeadLetterReason;
 use crate::testkit::*;
 

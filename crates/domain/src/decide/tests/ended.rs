@@ -1,15 +1,13 @@
 //! Returns of a payment beside which others with the same words have nothing left of their money.
 
 use crate::bank::{BankTransaction, ReturnOf};
-use crate::effect::{BankDisposition, BankKey};
-use crate::ids::PaymentId;
+use crate::effect::BankDisposition;
+use crate::ids::{BankKey, PaymentId};
 use crate::input::{Command, ReleasePayment, ReleaseWord};
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::money::{Amount, Money};
 use crate::payment::{ParkReason, PaymentState};
-use crate::testkit::{
-    Desk, account, assign, banked, credit_from, money, parked, remove, returned, unreturned,
-};
+use crate::testkit::{Desk, account, assign, banked, money, parked, remove, returned, unreturned};
 
 const ORDER: &str = "E2E-4711-A";
 

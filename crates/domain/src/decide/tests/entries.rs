@@ -5,7 +5,7 @@ use crate::bank::BankTransaction;
 use crate::effect::{Effect, Outcome};
 use crate::ids::{PaymentId, Source};
 use crate::input::Input;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::DeadLetterReason;
 use crate::testkit::*;

@@ -3,16 +3,15 @@
 
 use super::split::{SETTLED, disposition, parts, refused, shared, sound};
 use crate::bank::{BankTransaction, ReturnOf};
-use crate::effect::{BankDisposition, BankKey, Effect};
-use crate::ids::PaymentId;
+use crate::effect::{BankDisposition, Effect};
+use crate::ids::{BankKey, PaymentId};
 use crate::input::{Command, ResolveReturn, ReturnWord};
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::money::Amount;
 use crate::payment::PaymentState;
 use crate::rejection::Rejection;
 use crate::testkit::{
-    Desk, account, assign, credit, credit_from, credit_saying, money, record, remove, returned,
-    unreturned,
+    Desk, account, assign, credit, credit_saying, money, record, remove, returned, unreturned,
 };
 
 /// A person's `take` on the record of that key: payments with amounts, and a fee.

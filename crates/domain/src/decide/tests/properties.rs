@@ -13,7 +13,7 @@ use crate::ids::{AccountId, InvoiceId, MessageId, PaymentId, RecordId, Source};
 use crate::input::{Command, Input, Message};
 use crate::invoice::InvoiceStatus;
 use crate::ledger::LedgerAccount;
-use crate::matching::{PartialPolicy, Policy};
+use crate::matching::policy::{PartialPolicy, Policy};
 use crate::model::Model;
 use crate::model_gen::{Random, independent_log, random_log};
 use crate::money::{Currency, Money};

@@ -6,10 +6,10 @@ use super::commands::release;
 use super::split::{disposition, sound};
 use super::split_returns::take;
 use crate::bank::BankTransaction;
-use crate::effect::{BankDisposition, BankKey};
-use crate::ids::Source;
+use crate::effect::BankDisposition;
+use crate::ids::{BankKey, Source};
 use crate::input::{Command, Input};
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::{
     Desk, allocate, assign, banked, credit_saying, money, parked, remove, returned, split,

@@ -1,10 +1,11 @@
 //! Payments that the bank takes back: from where, how much, and what becomes of the rest.
 
 use crate::bank::{BankTransaction, EntryDetail, ReturnOf};
-use crate::effect::{BankDisposition, BankKey, Effect, Outcome};
+use crate::effect::{BankDisposition, Effect, Outcome};
 use crate::event::{ByHand, Fact};
+use crate::ids::BankKey;
 use crate::invoice::InvoiceStatus;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::money::Money;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::{

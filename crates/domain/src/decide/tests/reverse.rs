@@ -4,7 +4,7 @@ use crate::effect::{Need, Outcome};
 use crate::event::Fact;
 use crate::input::Command;
 use crate::invoice::InvoiceStatus;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::PaymentState;
 use crate::rejection::Rejection;
 use crate::testkit::{

@@ -1,14 +1,15 @@
 //! What a person's word on a suggestion does, and what it teaches.
 
+use crate::account::PayerLink;
 use crate::allocation::Rule;
 use crate::effect::Outcome;
 use crate::event::Fact;
 use crate::input::{Command, Input};
-use crate::matching::Policy;
 use crate::matching::payer::{LEARNED, LEARNED_ONCE};
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::Rejection;
-use crate::review::{PayerLink, Suggestion, SuggestionStatus};
+use crate::review::{Suggestion, SuggestionStatus};
 use crate::testkit::*;
 
 /// An invoice of A over 100, and a payment of 100 from `payer` that names nobody.

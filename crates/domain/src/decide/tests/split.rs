@@ -1,12 +1,12 @@
 //! One payment for several customers: shared out by a person, taken back as one, and what a return
 //! of the bank does to it.
 
-use crate::effect::{BankDisposition, BankKey, Outcome};
+use crate::effect::{BankDisposition, Outcome};
 use crate::event::{EventKey, Fact};
-use crate::ids::{PaymentId, RefundId, UsageId};
+use crate::ids::{BankKey, PaymentId, RefundId, UsageId};
 use crate::input::{Command, Input};
 use crate::invoice::InvoiceStatus;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, Payment, PaymentOrigin, PaymentState};
 use crate::rejection::{DeadLetterReason, Rejection};
 use crate::testkit::{

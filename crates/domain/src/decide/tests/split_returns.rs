@@ -2,9 +2,9 @@
 //! that it is taken from where any return is.
 
 use super::split::{SETTLED, disposition, parts, refused, settlement, shared, sound};
-use crate::effect::{BankDisposition, BankKey};
+use crate::effect::BankDisposition;
 use crate::event::Fact;
-use crate::ids::PaymentId;
+use crate::ids::{BankKey, PaymentId};
 use crate::input::{Command, ResolveReturn, ReturnWord};
 use crate::invoice::InvoiceStatus;
 use crate::money::Amount;

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use crate::event::Fact;
+use crate::event::{Direction, Fact};
 use crate::ids::{HoldId, RefundId, UsageId};
 use crate::input::{Command, Input};
 use crate::money::Money;
 use crate::testkit::{Desk, account, currency, deallocate, money, upsert};
-use crate::threshold::{Direction, Levels};
+use crate::threshold::Levels;
 use crate::usage::{Charge, Refund, Usage};
 
 fn units(number: i64) -> Money {

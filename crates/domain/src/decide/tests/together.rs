@@ -3,7 +3,8 @@
 use crate::allocation::Rule;
 use crate::effect::Outcome;
 use crate::event::Fact;
-use crate::matching::{Policy, verdict::Verdict};
+use crate::matching::policy::Policy;
+use crate::matching::verdict::Verdict;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::Rejection;
 use crate::review::{Suggestion, SuggestionStatus};

@@ -4,6 +4,7 @@ use crate::effect::{Need, Outcome};
 use crate::ids::RecordId;
 use crate::input::{Command, Input, Message, ReleasePayment, ReleaseWord};
 use crate::invoice::InvoiceStatus;
+use crate::matching::policy;
 use crate::rejection::{DeadLetterReason, Rejection};
 use crate::testkit::*;
 
@@ -268,7 +269,7 @@ fn a_command_without_a_customer_waits_by_its_payment() {
 /// record comes next, or if none does.
 #[test]
 fn what_waits_has_its_turn_until_nothing_changes() {
-    let mut desk = Desk::with_customers(crate::matching::Policy::default());
+    let mut desk = Desk::with_customers(policy::Policy::default());
     desk.invoice("INV-1", "A", "100");
     desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "100")));
     desk.apply(allocate("PAY-1", "A", &[("INV-1", "")]));

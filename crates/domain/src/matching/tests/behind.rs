@@ -2,10 +2,9 @@
 //! stranger writes prices, units, streets and towns as well.
 
 use super::context::{filled, stranger};
-
 use crate::bank::BankTransaction;
 use crate::input::Command;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::testkit::*;
 
 /// Money, as banks and people write it behind a number.

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::bank::BankTransaction;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::money::Money;
 use crate::testkit::*;
 

@@ -2,7 +2,7 @@
 
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
-use crate::matching::{PartialPolicy, Policy};
+use crate::matching::policy::{PartialPolicy, Policy};
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

@@ -3,9 +3,9 @@
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
 use crate::input::Command;
-use crate::matching::Policy;
 use crate::matching::names::{SAME, likeness};
 use crate::matching::payer::SHARED;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
 use crate::input::Command;
-use crate::matching::Policy;
 use crate::matching::names::{SAME, likeness, plain_likeness, proven_likeness};
+use crate::matching::policy::Policy;
 use crate::payment::ParkReason;
 use crate::testkit::*;
 

@@ -2,7 +2,7 @@
 //! a person decides.
 
 use crate::input::{Command, Input};
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

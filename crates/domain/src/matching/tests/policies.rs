@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
-use crate::matching::policy::{EqualAmountPolicy, PolicyKind, ResidualPolicy};
-use crate::matching::{Override, PartialPolicy, Policy, RuleSet};
+use crate::matching::policy::{
+    EqualAmountPolicy, Override, PartialPolicy, Policy, PolicyKind, ResidualPolicy, RuleSet,
+};
 use crate::money::Money;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;

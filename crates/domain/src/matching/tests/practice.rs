@@ -1,11 +1,11 @@
 //! More texts from practice: what banks' formats, programs for remittance and clerks of many
 //! countries make of a number. Each is at least suggested, whoever pays; none pays a stranger's.
 
-use super::written::{Meant, Read, desk, lines, read};
 use Meant::{One, Other, Three, Two, Year};
 
+use super::written::{Meant, Read, desk, lines, read};
 use crate::bank::BankTransaction;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::ParkReason;
 use crate::testkit::*;
 

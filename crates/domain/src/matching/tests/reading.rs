@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

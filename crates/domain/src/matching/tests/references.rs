@@ -3,8 +3,9 @@
 use crate::allocation::Rule;
 use crate::effect::Outcome;
 use crate::input::{Command, CreateInvoice, Input};
+use crate::matching::policy::Policy;
+use crate::matching::reference;
 use crate::matching::upstream::{GivenReference, Scheme};
-use crate::matching::{Policy, reference};
 use crate::money::Money;
 use crate::payment::{ParkReason, PaymentState};
 use crate::rejection::Rejection;

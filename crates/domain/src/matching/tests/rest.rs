@@ -3,7 +3,8 @@
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
 use crate::input::Command;
-use crate::matching::{NamedBy, Policy};
+use crate::matching::decision::NamedBy;
+use crate::matching::policy::Policy;
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::bank::BankTransaction;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::testkit::*;
 
 const AMOUNTS: [&str; 10] = ["20", "50", "100", "150", "200", "250", "300", "500", "1000", "2000"];

@@ -2,16 +2,17 @@
 
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
-use crate::decide::{Context, decide};
+use crate::decide::decide;
+use crate::decide::Context;
 use crate::effect::Outcome;
 use crate::event::Fact;
 use crate::ids::IdBlock;
 use crate::input::{Command, Input};
-use crate::invoice::InvoiceStatus;
-use crate::matching::{PartialPolicy, Policy};
+use crate::invoice::{InvoiceStatus, OpenInvoice};
+use crate::matching::policy::{PartialPolicy, Policy};
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
-use crate::working_set::{OpenInvoice, WorkingSet};
+use crate::working_set::WorkingSet;
 
 fn desk() -> Desk {
     Desk::with_customers(Policy::default())

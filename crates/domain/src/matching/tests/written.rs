@@ -3,7 +3,7 @@
 use Meant::{One, Other, Three, Two, Year};
 
 use crate::bank::BankTransaction;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::payment::PaymentState;
 use crate::testkit::*;
 

@@ -2,7 +2,7 @@
 //! over others, from a stranger and from the invoice's own payer.
 
 use crate::bank::BankTransaction;
-use crate::matching::Policy;
+use crate::matching::policy::Policy;
 use crate::testkit::*;
 
 /// What becomes of the money.

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::super::fold::is_beside_numbers;
-use super::super::spans::is_money;
 use super::super::weak;
 use super::tables::{OTHER_BESIDE_AFTER, STREETS, UNITS};
-use super::{INVOICES, NUMBERS, OTHERS, plain, set};
+use crate::matching::words::{INVOICES, NUMBERS, OTHERS, is_money, plain, set};
 
 mod tables;
 
