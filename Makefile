@@ -2,8 +2,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # Most tests wait more than they work: four at a time keep two cores busy.
 TEST := TOPUP_PG_FSYNC=off RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} dev/with-services dev/slowest cargo test --locked
-# Tests of the library that need no services: the parts of their paths.
-FAST := domain:: wire::
+# What needs no services: a package, and the tests of the library by the parts of their paths.
+PURE := topup-domain
+FAST := wire::
 .PHONY: help demo up down wipe run test test-fast test-long lint bench quality sqlx-prepare
 
 help: ## list the targets
@@ -29,12 +30,13 @@ run: ## topup with the services up, for example: make run ARGS="--help"
 
 test: ## every test, against real PostgreSQL and Kafka; ARGS go to cargo test; lists the slowest
 	dev/install build
-	$(TEST) $(ARGS) $(if $(AFTER_FAST),-- $(FAST:%=--skip %))
+	$(TEST) $(ARGS) $(if $(AFTER_FAST),--workspace --exclude $(PURE) -- $(FAST:%=--skip %))
 
 test-fast: ## what needs no services: deciding, reading and writing records, the form of the code
 	dev/install build
 	cargo test --locked --test tidy
-	cargo test --locked --lib -- $(FAST)
+	cargo test --locked --package $(PURE)
+	cargo test --locked --package topup --lib -- $(FAST)
 
 test-long: ## the same with all rounds: 2,000 random sequences, 50 kills a job, 200 ticks
 	dev/install build

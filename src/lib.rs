@@ -10,11 +10,9 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod demo;
-pub mod domain;
 pub mod generate;
 mod jitter;
 pub mod jobs;
-pub mod kafka;
 mod masked;
 pub mod operator;
 pub mod pipeline;
@@ -26,3 +24,6 @@ pub mod store;
 mod telemetry;
 mod timekeeper;
 pub mod wire;
+
+pub use topup_domain as domain;
+pub use topup_kafka as kafka;

@@ -49,6 +49,11 @@ impl Source {
         self.path.ends_with(&format!(".{extension}"))
     }
 
+    /// Rust that is no test, bench or script: the root package's and that of `crates/`.
+    pub fn is_source(&self) -> bool {
+        self.is("rs") && (self.under("src") || self.under("crates"))
+    }
+
     pub fn under(&self, place: &str) -> bool {
         let rest = self.path.strip_prefix(place);
         rest.is_some_and(|rest| place.ends_with('/') || rest.is_empty() || rest.starts_with('/'))

@@ -266,7 +266,7 @@ fn payer(stored: &ExplanationView) -> String {
 
 /// A payer whom nobody verified is not called so.
 fn rule_of(word: &str, notes: &[String]) -> &'static str {
-    if word == Rule::R7.word() && notes.iter().any(|note| note == LEARNED) {
+    if word == Rule::KnownPayer.word() && notes.iter().any(|note| note == LEARNED) {
         return "a person confirmed payments of this payer for the customer, and one invoice fits";
     }
     rule_sentence(word)
@@ -285,7 +285,7 @@ fn outcome(decision: &DecisionView) -> String {
         Some(Matched::Allocated) => "allocated without a person".to_owned(),
         Some(Matched::Suggested) => format!("parked with a suggestion. {why}"),
         Some(Matched::Parked) => format!("parked. {why}"),
-        Some(Matched::OnAccount) if decision.rule == Rule::R8.word() => {
+        Some(Matched::OnAccount) if decision.rule == Rule::EqualAmounts.word() => {
             "held on the customer's account: a person says which of the equal invoices it is"
                 .to_owned()
         }
@@ -500,8 +500,8 @@ mod tests {
             assert_eq!(rule_sentence(rule.word()), rule.sentence());
         }
         assert!(rule_sentence("R99").contains("does not know"));
-        assert_eq!(rule_of("R7", &[]), Rule::R7.sentence());
+        assert_eq!(rule_of("R7", &[]), Rule::KnownPayer.sentence());
         assert!(!rule_of("R7", &[LEARNED.to_owned()]).contains("verified"));
-        assert_eq!(rule_of("R6", &[LEARNED.to_owned()]), Rule::R6.sentence());
+        assert_eq!(rule_of("R6", &[LEARNED.to_owned()]), Rule::VirtualAccount.sentence());
     }
 }

@@ -25,7 +25,9 @@ pub(super) fn returns(rows: &[ReturnRow], text: &mut Text) {
 pub(super) fn taken_off(apart: &TombstoneRow, live: &[AllocationRow]) -> String {
     let (invoice, at) = (&apart.invoice_id, apart.laid_at);
     let again = live.iter().find(|row| {
-        row.rule == Rule::R1r.word() && row.invoice_id == *invoice && row.allocated_at.0 >= at.0
+        row.rule == Rule::ReturnUndone.word()
+            && row.invoice_id == *invoice
+            && row.allocated_at.0 >= at.0
     });
     let since = match again {
         Some(row) => format!(

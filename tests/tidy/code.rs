@@ -125,7 +125,7 @@ fn nothing_banned_is_used() {
             }
         }
     }
-    for file in rust(&files).filter(|file| file.under("src")) {
+    for file in files.iter().filter(|file| file.is_source()) {
         for (name, line) in &tokens::of(file, true).calls {
             if name == "unwrap" || name == "expect" {
                 let what =
@@ -161,13 +161,13 @@ fn enums_of_ours_are_matched_in_full() {
     }
     let files = sources();
     let shipped: Vec<&Source> =
-        rust(&files).filter(|file| file.under("src") && !file.test).collect();
+        files.iter().filter(|file| file.is_source() && !file.test).collect();
     let mut enums = Enums(vec!["Self".to_owned()]);
     shipped.iter().for_each(|file| enums.visit_file(&parsed(file)));
     assert!(enums.0.len() > 100, "{:?}", enums.0);
     let mut findings = Vec::new();
     for file in shipped.into_iter().filter(|file| !file.under(GENERATED)) {
-        let enums = (!file.under("src/domain")).then_some(enums.0.as_slice());
+        let enums = (!file.under("crates/domain")).then_some(enums.0.as_slice());
         let mut wild = Wild { file, enums, findings: Vec::new() };
         wild.visit_file(&parsed(file));
         findings.extend(wild.findings);
@@ -205,7 +205,7 @@ fn names_a_variant(pattern: &syn::Pat, enums: Option<&[String]>) -> bool {
                 None => owner.starts_with(char::is_uppercase),
             });
             let shared = matches!(last.as_deref(), Some("Some" | "None" | "Ok" | "Err"));
-            // `R11` is a variant, `MAX_UTC` a constant.
+            // `Up` is a variant, `MAX_UTC` a constant.
             let constant = last.is_some_and(|last| last.len() > 3 && last == last.to_uppercase());
             self.1 |= own && !shared && !constant;
         }

@@ -39,7 +39,7 @@ fn has(text: &str, word: &str) -> bool {
 }
 
 fn is_a_place(file: &Source) -> bool {
-    !file.test && (file.under("src") || file.under("docs"))
+    !file.test && (file.is_source() || file.under("docs"))
 }
 
 #[test]

@@ -17,13 +17,13 @@ const FOR_TESTS: [(&str, &str); 7] = [
     ("src/generate/hostile.rs", "sample"),
     ("src/generate/quality.rs", "sample"),
     // Logs at random, that the model and the service play.
-    ("src/domain/model_gen.rs", ""),
+    ("crates/domain/src/model_gen.rs", ""),
     // A log without a broker, and a broker that goes away.
-    ("src/kafka/log.rs", "in_memory"),
-    ("src/kafka/mock.rs", "down"),
-    ("src/kafka/mock.rs", "up"),
+    ("crates/kafka/src/log.rs", "in_memory"),
+    ("crates/kafka/src/mock.rs", "down"),
+    ("crates/kafka/src/mock.rs", "up"),
     // What the database's reading of names is compared by.
-    ("src/domain/matching/names.rs", "company_words"),
+    ("crates/domain/src/matching/names.rs", "company_words"),
 ];
 /// Rust calls what is in it.
 const BINARY: &str = "src/main.rs";
@@ -104,8 +104,7 @@ fn is_for_tests(attribute: &syn::Attribute) -> bool {
 #[test]
 fn what_is_declared_is_used() {
     let files = sources();
-    let code: Vec<&Source> =
-        files.iter().filter(|file| file.is("rs") && file.under("src") && !file.test).collect();
+    let code: Vec<&Source> = files.iter().filter(|file| file.is_source() && !file.test).collect();
     let mut times: HashMap<String, usize> = HashMap::new();
     for file in &code {
         for (word, _) in tokens::of(file, true).words {
@@ -147,26 +146,31 @@ fn what_is_declared_is_used() {
 #[test]
 fn what_is_depended_on_is_named() {
     let files = sources();
-    let manifest = files.iter().find(|file| file.path == "Cargo.toml").expect("Cargo.toml");
     let mut findings = Vec::new();
-    let mut section = "";
-    for (index, line) in manifest.text.lines().enumerate() {
-        if line.starts_with('[') {
-            section = line;
-        }
-        let place: &[&str] = match section {
-            "[dependencies]" => &["src"],
-            "[dev-dependencies]" => &["src", "tests", "benches"],
-            _ => continue,
-        };
-        let Some((name, _)) = line.split_once(" =") else { continue };
-        let named = name.replace('-', "_");
-        let used = files
-            .iter()
-            .filter(|file| file.is("rs"))
-            .any(|file| place.iter().any(|place| file.under(place)) && names(file, &named));
-        if !used {
-            findings.push(manifest.finding(index + 1, format!("nothing uses {name}; remove it")));
+    let manifests: Vec<&Source> =
+        files.iter().filter(|file| file.path.ends_with("Cargo.toml")).collect();
+    assert!(manifests.len() > 3, "the packages of crates/ were not found");
+    for manifest in manifests {
+        let folder = manifest.path.trim_end_matches("Cargo.toml");
+        let mut section = "";
+        for (index, line) in manifest.text.lines().enumerate() {
+            if line.starts_with('[') {
+                section = line;
+            }
+            let places: &[&str] = match section {
+                "[dependencies]" => &["src"],
+                "[dev-dependencies]" => &["src", "tests", "benches"],
+                _ => continue,
+            };
+            let Some((name, _)) = line.split_once(" =") else { continue };
+            let named = name.replace('-', "_");
+            let under =
+                |file: &Source| places.iter().any(|place| file.under(&format!("{folder}{place}")));
+            let mut code = files.iter().filter(|file| file.is("rs") && under(file));
+            if !code.any(|file| names(file, &named)) {
+                let what = format!("nothing uses {name}; remove it");
+                findings.push(manifest.finding(index + 1, what));
+            }
         }
     }
     none(findings);

@@ -135,7 +135,7 @@ fn each_record_type_is_documented() {
     let files = sources();
     let contract = document(&files, "docs/CONTRACTS.md");
     let mut findings = Vec::new();
-    let places = ["src/domain/event.rs", "src/domain/input.rs", "src/wire/decode.rs"];
+    let places = ["crates/domain/src/event.rs", "crates/domain/src/input.rs", "src/wire/decode.rs"];
     for file in places.map(|place| document(&files, place)) {
         for (index, line) in file.text.lines().enumerate() {
             for name in line.split('"').filter(|text| is_type_name(text)) {
@@ -331,7 +331,7 @@ fn the_quick_start_is_true() {
 #[test]
 fn words_of_the_code_are_seen() {
     let files = sources();
-    let decide = document(&files, "src/domain/decide/mod.rs");
+    let decide = document(&files, "crates/domain/src/decide/mod.rs");
     let seen = tokens::of(decide, true);
     assert!(seen.words.len() > 100 && seen.paths.len() > 20);
 }

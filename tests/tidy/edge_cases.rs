@@ -24,7 +24,7 @@ type Named<'a> = BTreeMap<String, Vec<(&'a Source, usize)>>;
 fn tests(files: &[Source]) -> BTreeMap<u8, Named<'_>> {
     let mut found: BTreeMap<u8, Named<'_>> = BTreeMap::new();
     let code = files.iter().filter(|file| file.is("rs") && !file.under("tests/tidy"));
-    for file in code.filter(|file| file.under("src") || file.under("tests")) {
+    for file in code.filter(|file| file.is_source() || file.under("tests")) {
         let words = tokens::of(file, false).words;
         for pair in words.windows(2) {
             let [(before, _), (name, line)] = pair else { continue };

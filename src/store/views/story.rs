@@ -406,7 +406,7 @@ fn asked(act: &Act) -> StoryStep {
 
 /// What lies on invoices by a command or a person's word.
 fn by_command(payment: &PaymentView) -> impl Iterator<Item = &AllocationRow> {
-    payment.allocations.iter().filter(|row| row.rule == Rule::R1.word())
+    payment.allocations.iter().filter(|row| row.rule == Rule::NamedByCommand.word())
 }
 
 fn is_of(act: &Act, row: &AllocationRow) -> bool {

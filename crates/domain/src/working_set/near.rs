@@ -1,0 +1,160 @@
+//! What words with one mistake in them may mean.
+
+use super::{BOOK_COUNT_MAX, BOOK_OLDEST_MAX, EXACT_MIN, WorkingSet};
+use crate::ids::{AccountId, InvoiceId};
+use crate::invoice::{BookEntry, OpenInvoice, folded_key};
+use crate::matching::fold;
+use crate::matching::near::{Word, like_reference};
+use crate::money::Money;
+use crate::working_set::miss::{Miss, Stop};
+
+impl WorkingSet {
+    /// Payable invoices that `word` may have meant, in any currency, by their ids.
+    ///
+    /// Nothing is found, and a miss is noted, when they were not loaded.
+    ///
+    /// # Errors
+    /// [`Stop::Corrupt`] when an amount contradicts its row.
+    pub fn near(&self, word: &Word) -> Result<Vec<BookEntry>, Stop> {
+        let listed = match (self.near.get(word), self.complete) {
+            (Some(list), _) => list.as_slice(),
+            (None, true) => Default::default(),
+            (None, false) => {
+                self.misses(Miss::Near(word.clone()));
+                return Ok(Vec::new());
+            }
+        };
+        let mut entries = listed.to_vec();
+        entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
+        // What is loaded may have changed in this batch, or be new. Of an invoice that was listed
+        // not all references are here: it is near all the same.
+        let listed = listed.iter().map(|entry| &entry.invoice_id);
+        for id in self.ids_near(word).into_iter().chain(listed) {
+            if let Some(invoice) = self.invoices.get(id) {
+                entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
+            }
+        }
+        entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+        entries.dedup_by(|left, right| left.invoice_id == right.invoice_id);
+        Ok(entries)
+    }
+
+    fn ids_near(&self, word: &Word) -> Vec<&InvoiceId> {
+        let variants = word.variants();
+        if let Word::Digits(digits) = word {
+            let alike = |key: &String| key.ends_with(digits) && fold::digits(key) == digits;
+            let found = self.by_number.iter().filter(|(key, _)| alike(key));
+            let own = |key: &String, id: &InvoiceId| folded_key(id) == *key;
+            let ids = found.flat_map(|(key, ids)| ids.iter().filter(move |id| own(key, id)));
+            return ids.collect();
+        }
+        let of = |variant: &String| {
+            let numbers = self.by_number.get(variant).into_iter().flatten();
+            self.by_reference.get(variant).into_iter().chain(numbers).collect::<Vec<_>>()
+        };
+        variants.iter().flat_map(of).collect()
+    }
+
+    /// The same, but only those with exactly `due` due. Where few invoices have that, they are
+    /// compared with the word here: its neighbours are many, and looked up one by one. Digits
+    /// without their letters are compared with few invoices only, and never looked up.
+    ///
+    /// # Errors
+    /// As [`Self::near`].
+    pub fn near_with(&self, word: &Word, due: Money) -> Result<Vec<BookEntry>, Stop> {
+        let entries = self.book(due)?;
+        if word.is_slip() {
+            let few = entries.len() < BOOK_COUNT_MAX;
+            return Ok(if few { meant(word, entries) } else { Vec::new() });
+        }
+        let listed = self.book.get(&(due.currency(), due.to_micros()?));
+        let few = listed.map_or(self.complete, |list| list.len() < BOOK_COUNT_MAX);
+        if few && entries.len() < BOOK_COUNT_MAX && !may_be_reference(word) {
+            return Ok(meant(word, entries));
+        }
+        // Nothing is known of the amount yet: that may spare the word.
+        if listed.is_none() && !self.complete {
+            return Ok(Vec::new());
+        }
+        let mut found = self.near(word)?;
+        found.retain(|entry| entry.amount_due == due);
+        Ok(found)
+    }
+
+    /// The same, but only those of one customer in the currency of `free`.
+    ///
+    /// # Errors
+    /// As [`Self::near`].
+    pub fn near_of(
+        &self,
+        word: &Word,
+        account: &AccountId,
+        free: Money,
+    ) -> Result<Vec<BookEntry>, Stop> {
+        let currency = free.currency();
+        let entries = self.oldest(account, currency)?;
+        if word.is_slip() {
+            // Of more equal invoices not all are here in full.
+            let equal = entries.iter().filter(|entry| entry.due == free).count();
+            let few = entries.len() < BOOK_OLDEST_MAX && equal <= EXACT_MIN;
+            let entries = entries.iter().map(OpenInvoice::entry);
+            return Ok(if few { meant(word, entries) } else { Vec::new() });
+        }
+        let listed = self.oldest.get(&(account.clone(), currency));
+        let few = listed.map_or(self.complete, |list| list.len() < BOOK_OLDEST_MAX);
+        if few && entries.len() < BOOK_OLDEST_MAX && !may_be_reference(word) {
+            let found = meant(word, entries.iter().map(OpenInvoice::entry));
+            // What fits may decide, and must be here in full for that.
+            let fits = |entry: &&BookEntry| entry.amount_due == free;
+            if found.iter().filter(fits).all(|e| self.invoices.contains_key(&e.invoice_id)) {
+                return Ok(found);
+            }
+        }
+        if listed.is_none() && !self.complete {
+            return Ok(Vec::new());
+        }
+        let mut found = self.near(word)?;
+        let own = |entry: &BookEntry| {
+            entry.account_id == *account && entry.amount_due.currency() == currency
+        };
+        found.retain(own);
+        Ok(found)
+    }
+}
+
+/// Of these invoices those whose number is a neighbour of the word, by their ids as everywhere.
+fn meant(word: &Word, entries: impl IntoIterator<Item = BookEntry>) -> Vec<BookEntry> {
+    let variants = word.variants();
+    let near = |entry: &BookEntry| {
+        let key = folded_key(&entry.invoice_id);
+        variants.contains(if word.is_slip() { fold::digits(&key) } else { key.as_str() })
+    };
+    let mut found: Vec<BookEntry> = entries.into_iter().filter(near).collect();
+    found.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+    found
+}
+
+/// Whether one of its neighbours is like a reference of ours, which only its invoice tells.
+fn may_be_reference(word: &Word) -> bool {
+    word.is_long() && word.variants().iter().any(|variant| like_reference(variant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Currency;
+
+    /// The oldest come by their due dates; what is near comes by its id, however it was read.
+    #[test]
+    fn what_is_read_is_in_the_order_of_ids() {
+        let currency = Currency::parse("SGD").unwrap();
+        let entry = |id: &str| BookEntry {
+            invoice_id: InvoiceId::parse(id).unwrap(),
+            account_id: AccountId::parse("acme").unwrap(),
+            amount_due: Money::parse("5.00", currency).unwrap(),
+        };
+        let word = Word::Mistyped("INV1008".to_owned());
+        let oldest = ["INV-1002", "INV-1000", "INV-2000"].map(entry);
+        assert_eq!(meant(&word, oldest), ["INV-1000", "INV-1002"].map(entry));
+    }
+}
