@@ -7,14 +7,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
 use crate::domain::event::{
-    BalanceCause, ByHand, DriftSubject, Event, Fact, PartFact, SuggestedInvoice,
+    BalanceCause, ByHand, Direction, DriftSubject, Event, Fact, PartFact, SuggestedInvoice,
 };
 use crate::domain::ids::{
     AccountId, AllocationId, BankAccountId, HoldId, InvoiceId, PaymentId, RecordId, SuggestionId,
 };
 use crate::domain::money::Money;
 use crate::domain::reversal::ReversalKind;
-use crate::domain::threshold::Direction;
 
 /// An account event takes about 550 bytes.
 const EVENT_BYTES_USUAL: usize = 640;

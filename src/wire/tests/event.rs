@@ -127,7 +127,7 @@ fn balance_facts() -> Vec<(Fact, &'static str)> {
                 account_id: account_id.clone(),
                 level: sgd("5"),
                 balance: sgd("4.95"),
-                direction: crate::domain::threshold::Direction::Down,
+                direction: crate::domain::event::Direction::Down,
             },
             concat!(
                 r#"{"sequence":7,"account_id":"ACC-1","direction":"down","level":"5.00""#,

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::event::ByHand;
+use crate::domain::event::Direction;
 use crate::domain::ids::BankAccountId;
-use crate::domain::threshold::Direction;
 
 /// One event a line, in the order of [`all`].
 const LINES: &str = include_str!("events.jsonl");
