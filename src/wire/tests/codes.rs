@@ -337,7 +337,8 @@ proptest! {
     #[test]
     fn any_bytes_never_panic(value in any::<Vec<u8>>(), key in any::<Option<Vec<u8>>>()) {
         for topic in [Topic::Commands, Topic::BankPayments, Topic::Usage] {
-            let raw = RawRecord { topic, key: key.as_deref(), value: Some(&value), headers: &owned(&CE) };
+            let (key, headers) = (key.as_deref(), &owned(&CE));
+            let raw = RawRecord { topic, key, value: Some(&value), headers };
             prop_assert!(decode(&raw).is_err());
         }
     }
