@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use crate::bank::{BankTransaction, CreditDebit, end_to_end_of, entry_of};
 use crate::matching::weak::payer_account;
-use crate::matching::{fold, names, text, weak};
+use crate::matching::{fold, names, weak};
 use crate::money::Money;
 
 /// A correction of the day of booking is no further away.

@@ -7,7 +7,9 @@ use crate::input::{Command, ReleasePayment, ReleaseWord};
 use crate::matching::policy::Policy;
 use crate::money::{Amount, Money};
 use crate::payment::{ParkReason, PaymentState};
-use crate::testkit::{Desk, account, assign, banked, money, parked, remove, returned, unreturned};
+use crate::testkit::{
+    Desk, account, assign, banked, credit_from, money, parked, remove, returned, unreturned,
+};
 
 const ORDER: &str = "E2E-4711-A";
 

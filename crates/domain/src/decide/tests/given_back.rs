@@ -11,7 +11,8 @@ use crate::money::Amount;
 use crate::payment::PaymentState;
 use crate::rejection::Rejection;
 use crate::testkit::{
-    Desk, account, assign, credit, credit_saying, money, record, remove, returned, unreturned,
+    Desk, account, assign, credit, credit_from, credit_saying, money, record, remove, returned,
+    unreturned,
 };
 
 /// A person's `take` on the record of that key: payments with amounts, and a fee.

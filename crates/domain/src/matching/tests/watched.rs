@@ -2,8 +2,8 @@
 
 use crate::allocation::Rule;
 use crate::bank::BankTransaction;
-use crate::decide::decide;
 use crate::decide::Context;
+use crate::decide::decide;
 use crate::effect::Outcome;
 use crate::event::Fact;
 use crate::ids::IdBlock;
