@@ -14,7 +14,6 @@ use crate::effect::{Effect, Outcome};
 use crate::ids::{AdviceId, InvoiceId, PaymentId};
 use crate::invoice::InvoiceStatus;
 use crate::matching::advised::named_by_line;
-use crate::matching::decision::{AdviceFound, MatchDecision};
 use crate::payment::PaymentState;
 use crate::rejection::DeadLetterReason;
 use crate::working_set::WorkingSet;
@@ -192,32 +191,6 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
         return first.map(Matched::Elsewhere);
     };
     Some(if found.is_empty() { only } else { Matched::Otherwise })
-}
-
-/// Keeps which advice belongs to the payment, or that a person has to say it.
-pub(super) fn settle(recording: &mut Recording<'_>, decision: &MatchDecision) -> Result<(), Stop> {
-    let keys = match &decision.advice {
-        None => return Ok(()),
-        Some(AdviceFound::One(key)) => std::slice::from_ref(key),
-        Some(AdviceFound::Ambiguous(keys)) => keys.as_slice(),
-        Some(AdviceFound::Over(key)) => {
-            let open = recording.set.advices.get(key);
-            if open.is_some_and(|advice| advice.state == AdviceState::Open) {
-                let end = AdviceEnd::MoneyElsewhere(decision.payment_id.clone());
-                recording.add(Effect::EndAdvice { key: key.clone(), end })?;
-            }
-            return Ok(());
-        }
-    };
-    let one = matches!(decision.advice, Some(AdviceFound::One(_)));
-    let used_by = one.then(|| decision.payment_id.clone());
-    for key in keys {
-        let advice = recording.set.advices.get(key);
-        if advice.is_some_and(|advice| advice.state == AdviceState::Open) {
-            recording.add(Effect::SettleAdvice { key: key.clone(), used_by: used_by.clone() })?;
-        }
-    }
-    Ok(())
 }
 
 /// A person allocated money that an advice may be about: if it pays something of what the only one

@@ -6,6 +6,7 @@
 //! open, then states, then currencies, then amounts.
 
 mod advice;
+mod advised;
 mod asked;
 pub mod bank;
 mod choices;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::choices;
+use super::{advised, choices};
 use crate::account::{Account, Identity};
-use crate::advice::AdviceState;
 use crate::allocation::{Allocation, Rule};
 use crate::bank::BankTransaction;
 use crate::decide::choices::keep_own;
@@ -15,7 +14,7 @@ use crate::ids::{AccountId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId}
 use crate::invoice::{BookEntry, CandidateEnd, InvoiceStatus};
 use crate::keys::WatchKey;
 use crate::ledger::LedgerTransaction;
-use crate::matching::decision::{AdviceFound, Explanation, MatchDecision, MatchOutcome, Subject};
+use crate::matching::decision::{Explanation, MatchDecision, MatchOutcome, Subject};
 use crate::matching::text::{self, Tokens};
 use crate::matching::{decide_match, payer};
 use crate::money::Money;
@@ -408,7 +407,7 @@ fn conclude(
     let watches = decision.watches.clone();
     let choices = review::suggestions(&decision);
     let suggestions = suggested(&decision, &choices);
-    super::advice::settle(recording, &decision)?;
+    advised::settle(recording, &decision)?;
     recording.add(Effect::StoreDecision(Box::new(decision)))?;
     recording.add(Effect::SettlePayment { payment_id: payment_id.clone(), state, watches })?;
     if !choices.is_empty() {
@@ -523,7 +522,7 @@ fn restate(
     let owner = payment.account_id.as_ref().or(found.as_ref());
     // The events of an account are numbered under its lock; without it, nothing can be told.
     let untold = owner.is_some_and(|owner| !recording.set.locked.contains(owner));
-    let same = same && !is_new(recording, &decision);
+    let same = same && !advised::is_new(recording, &decision);
     if same || untold {
         return Ok(());
     }
@@ -532,15 +531,4 @@ fn restate(
         recording.add(Effect::AssignPayment { payment_id, account_id })?;
     }
     conclude(recording, &payment.payment_id, decision)
-}
-
-/// Whether the decision says something of an advice that is not kept yet.
-pub(super) fn is_new(recording: &Recording<'_>, decision: &MatchDecision) -> bool {
-    let advices = &recording.set.advices;
-    let open = |key| advices.get(key).is_some_and(|advice| advice.state == AdviceState::Open);
-    match &decision.advice {
-        None => false,
-        Some(AdviceFound::One(key) | AdviceFound::Over(key)) => open(key),
-        Some(AdviceFound::Ambiguous(keys)) => keys.iter().any(open),
-    }
 }
