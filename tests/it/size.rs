@@ -240,10 +240,14 @@ fn of_the_rest() -> Vec<Probe> {
             }),
         ),
         (
-            "a customer's payers, again",
+            "a customer's payers, own accounts and limits, again",
             each(|n| {
-                let payers = json!({ "payer_accounts": [PAYER, format!("SG00{n:04}77")] });
-                cmd(&rec("upsert", n), "account.upsert", &with(account(BIG), &payers))
+                let lists = json!({
+                    "payer_accounts": [PAYER, format!("SG00{n:04}77")],
+                    "virtual_accounts": [format!("VA{n:04}77")],
+                    "credit_limits": { "SGD": "5.00" },
+                });
+                cmd(&rec("upsert", n), "account.upsert", &with(account(BIG), &lists))
             }),
         ),
         (

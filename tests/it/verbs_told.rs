@@ -1,5 +1,7 @@
 //! What a line made and changed is printed by it: ids, amounts, customers, states.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::World;
@@ -39,6 +41,8 @@ async fn each_verb_prints_what_it_made_and_changed() {
     let send =
         told(&world, "invoices send INV-1", &[(other, "state", "draft -> awaiting_payment")]);
     assert!(change(&send, other, "sent").starts_with("- -> 20"), "{send}");
+    // Instants are told to the second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let again = told(&world, "invoices send INV-1", &[]);
     assert!(change(&again, other, "stale since").starts_with("20"), "its age is anew: {again}");
     let keep = "invoices keep INV-1 --until 2099-01-31";
