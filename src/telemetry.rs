@@ -40,8 +40,8 @@ fn start(config: &LoggingConfig, default: EnvFilter) {
     drop(started);
 }
 
-/// Our own level, which begins the names of all our packages; what is below in the stack speaks only
-/// when it is worried.
+/// Our own level, which begins the names of all our packages; what is below in the stack speaks
+/// only when it is worried.
 fn filter(level: &str) -> EnvFilter {
     EnvFilter::new(format!("warn,topup={level}"))
 }
