@@ -9,12 +9,13 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::canonical::Canonical;
 use super::code::DecodeCode;
 use super::kept;
-use super::strict::{Pair, Pairs, null_in, string_of};
+use super::strict::{MapOnly, Pair, null_in, pairs, string_of};
 use super::values::{account_number, calendar_date, instant_of, is_label, masked_number, shortest};
 use crate::domain::ids::MalformedId;
 use crate::domain::input::ContentHash;
@@ -172,7 +173,7 @@ impl<'a> Fields<'a> {
 
     /// Reads the fields of one object, all of which must be known.
     fn within<T>(&mut self, object: &'a str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let Pairs(pairs) = self.parsed(object)?;
+        let pairs = self.pairs(object)?;
         let outer = replace(&mut self.left, pairs);
         let value = read(self);
         for unknown in replace(&mut self.left, outer) {
@@ -212,6 +213,14 @@ impl<'a> Fields<'a> {
         items
     }
 
+    fn pairs(&mut self, object: &'a str) -> Option<Vec<Pair<'a>>> {
+        let pairs = pairs(object);
+        if pairs.is_none() {
+            self.parsed::<MapOnly<IgnoredAny>>(object);
+        }
+        pairs
+    }
+
     /// Reads JSON as another type than text; where it is of another, that is noted.
     fn parsed<T: Deserialize<'a>>(&mut self, json: &'a str) -> Option<T> {
         let read = serde_json::from_str(json);
@@ -238,7 +247,8 @@ impl<'a> Fields<'a> {
         if place.is_none() && at.required {
             self.refuse(DecodeCode::DataInvalid, at, "a value, the field is required");
         }
-        Some(self.left.swap_remove(place?).value)
+        // In order: most records have their fields as the contract lists them.
+        Some(self.left.remove(place?).value)
     }
 
     fn string(&mut self, json: &'a str) -> Option<Cow<'a, str>> {
@@ -264,7 +274,7 @@ impl<'a> Fields<'a> {
     /// What an object has by currency, sorted by it: the order of an object's keys means nothing.
     pub fn by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
         let json = self.raw(at)?;
-        let Pairs(pairs) = self.parsed(json)?;
+        let pairs = self.pairs(json)?;
         let mut named = Vec::with_capacity(pairs.len());
         for pair in pairs {
             named.extend(self.string(pair.key).map(|name| (name, pair.value)));

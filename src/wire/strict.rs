@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 /// No field's name is longer; what is longer is somebody's text.
 const FIELD_NAME_MAX: usize = 40;
@@ -34,9 +33,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for MapOnly<T> {
     }
 }
 
-/// The fields of an object in the order given, all of it raw JSON.
-pub(super) struct Pairs<'a>(pub Vec<Pair<'a>>);
-
+/// A field as raw JSON.
 pub(super) struct Pair<'a> {
     /// None: half a surrogate pair, which is no text.
     pub name: Option<Cow<'a, str>>,
@@ -44,29 +41,52 @@ pub(super) struct Pair<'a> {
     pub value: &'a str,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Raw;
-
-        impl<'de> Visitor<'de> for Raw {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::with_capacity(16);
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    let (key, value) = (key.get(), value.get());
-                    pairs.push(Pair { name: string_of(key), key, value });
-                }
-                Ok(Pairs(pairs))
-            }
+/// The fields of an object in the order given; `None` for what is no object. It must be valid JSON:
+/// whoever holds the record has read it once, and a second parser costs half as much again.
+pub(super) fn pairs(json: &str) -> Option<Vec<Pair<'_>>> {
+    let bytes = json.as_bytes();
+    let behind = |mut at: usize, sign: u8| {
+        let skipped = |byte: &u8| byte.is_ascii_whitespace() || *byte == sign;
+        while bytes.get(at).is_some_and(skipped) {
+            at += 1;
         }
-
-        deserializer.deserialize_map(Raw)
+        at
+    };
+    let mut at = json.find(|c: char| !c.is_ascii_whitespace())?;
+    if bytes.get(at) != Some(&b'{') {
+        return None;
     }
+    at = behind(at + 1, b',');
+    let mut pairs = Vec::with_capacity(16);
+    while bytes.get(at) == Some(&b'"') {
+        let end = string_end(bytes, at + 1);
+        let key = json.get(at..end)?;
+        at = behind(end, b':');
+        let end = value_end(bytes, at);
+        pairs.push(Pair { name: string_of(key), key, value: json.get(at..end)? });
+        at = behind(end, b',');
+    }
+    Some(pairs)
+}
+
+/// The index after the value that begins at `at`.
+fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    while let Some(&byte) = bytes.get(at) {
+        let may_end = matches!(byte, b'"' | b'}' | b']');
+        match byte {
+            b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => break,
+            b'"' => at = string_end(bytes, at + 1),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += usize::from(byte != b'"');
+        if may_end && depth == 0 {
+            break;
+        }
+    }
+    at
 }
 
 /// The text of a JSON string given as raw JSON; `None` for any other JSON value.
