@@ -335,3 +335,29 @@ fn words_of_the_code_are_seen() {
     let seen = tokens::of(decide, true);
     assert!(seen.words.len() > 100 && seen.paths.len() > 20);
 }
+
+/// The way of a record, as ARCHITECTURE draws it: each file has the functions that stand behind it.
+#[test]
+fn the_way_of_a_record_names_functions_that_exist() {
+    let files = sources();
+    let drawn = document(&files, "docs/ARCHITECTURE.md");
+    let (_, way) = drawn.text.split_once("from a polled record to its commit").expect("the way");
+    let lines = way.lines().skip_while(|line| *line != "```text").skip(1);
+    let mut findings = Vec::new();
+    let mut named = 0;
+    for line in lines.take_while(|line| *line != "```") {
+        let (path, functions) = line.trim().split_once(' ').expect("a file and its functions");
+        let functions = functions.split(':').next().unwrap_or_default();
+        let functions = functions.split(", and").next().unwrap_or_default();
+        for function in functions.split(", then").next().unwrap_or_default().split(", ") {
+            named += 1;
+            let here = format!("fn {}", function.trim());
+            if !document(&files, path).text.contains(&format!("{here}(")) {
+                let what = format!("ARCHITECTURE names `{here}`, which is not there");
+                findings.push(Finding { file: path.to_owned(), line: 0, what });
+            }
+        }
+    }
+    assert!(named > 20, "only {named} functions");
+    none(findings);
+}
