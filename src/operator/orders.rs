@@ -142,7 +142,6 @@ pub fn write(
 }
 
 /// A reason is asked for where something is taken away.
-#[must_use]
 pub fn needs_reason(kind: &str) -> bool {
     !matches!(
         kind,

@@ -13,7 +13,6 @@ pub enum Word {
 }
 
 impl Word {
-    #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
             Self::Confirm => "topup.match.confirm.v1",
@@ -42,7 +41,6 @@ pub fn command(shown: Option<&SuggestionView>) -> Result<(Fields, About), Reject
 }
 
 /// Who closed it, when, and what they said.
-#[must_use]
 pub fn closed(shown: &SuggestionView) -> Option<String> {
     let at = shown.closed_at?;
     let Some(who) = &shown.closed_by else {
@@ -57,7 +55,6 @@ pub fn closed(shown: &SuggestionView) -> Option<String> {
 }
 
 /// The payer's account that speaks for the customer from now on.
-#[must_use]
 pub fn teaches(changes: &[Difference]) -> String {
     let of_payers = changes.iter().filter(|change| change.of.starts_with("payer …"));
     let learnt: Vec<String> = of_payers

@@ -23,7 +23,6 @@ pub enum Word {
 }
 
 impl Word {
-    #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
             Self::Confirm => "topup.invoice.void.v1",

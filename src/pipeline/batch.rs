@@ -165,9 +165,6 @@ pub async fn run_in_turn_in_tx(
 }
 
 /// Puts events on their way to Kafka: the one place that does so.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn publish_in_tx(
     pipeline: &Pipeline,
     tx: &mut Tx<'_>,

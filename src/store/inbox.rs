@@ -97,7 +97,6 @@ pub struct Update {
 }
 
 impl Update {
-    #[must_use]
     pub fn dead_lettered(record: &RecordId, code: &str) -> Self {
         let (record, code) = (record.clone(), Some(code.to_owned()));
         Self { record, outcome: Ending::DeadLettered, code, subject: None }

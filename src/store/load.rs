@@ -369,9 +369,6 @@ async fn make_accounts_known(
 
 /// The accounts, and the bank accounts of ours, that are told something: nothing else of them is
 /// loaded. Both are locked by id, the accounts first.
-///
-/// # Errors
-/// When the database fails.
 pub async fn told_in_tx(
     tx: &mut Tx<'_>,
     owners: &BTreeSet<String>,

@@ -204,9 +204,6 @@ pub async fn entries(
 }
 
 /// Whether a later instant was reconciled before: an episode is not rewritten.
-///
-/// # Errors
-/// When the database fails.
 pub async fn is_past_in_tx(tx: &mut Tx<'_>, as_of: DateTime<Utc>) -> Result<bool, StoreError> {
     let latest: Option<DateTime<Utc>> =
         sqlx::query_scalar(sql!("drifts_latest")).fetch_one(&mut **tx).await?;

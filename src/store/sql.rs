@@ -76,7 +76,6 @@ const fn stands(what: &str, text: &str, at: usize) -> bool {
 }
 
 /// The text of the one statement of this name.
-#[must_use]
 pub const fn named(name: &str) -> &'static str {
     let (mut at, mut text, mut times) = (0, "", 0);
     while at < STATEMENTS.len() {

@@ -92,7 +92,6 @@ pub enum Privacy {
 }
 
 impl Privacy {
-    #[must_use]
     pub fn text(self, text: &str) -> String {
         match self {
             Self::Full => text.to_owned(),
@@ -117,7 +116,6 @@ impl Privacy {
     }
 
     /// Whether what is shown is masked: JSON says so.
-    #[must_use]
     pub fn is_masked(self) -> bool {
         self == Self::Masked
     }
@@ -164,7 +162,6 @@ pub struct Looked {
 }
 
 impl Looked {
-    #[must_use]
     pub fn sentence(&self) -> String {
         format!("Looked at {} rows, as far as {}.", self.rows, self.as_far_as)
     }
@@ -255,7 +252,6 @@ fn number(micros: i128, row: &PgRow) -> Result<String> {
 }
 
 /// An amount or a sum, which may be larger than an amount can be.
-#[must_use]
 pub fn written(micros: i128, currency: Currency) -> String {
     wide_number(micros, currency.minor_units())
 }

@@ -29,9 +29,6 @@ pub struct Feed {
 
 /// That feed; none when no bank account is known. A statement that was complete up to more than
 /// `skew` after it was recorded says nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn feed(pool: &PgPool, skew: Duration) -> Result<Option<Feed>, StoreError> {
     let row = sqlx::query(sql!("candidates_feed")).bind(skew).fetch_optional(pool).await?;
     let Some(row) = row else { return Ok(None) };
@@ -113,9 +110,6 @@ pub async fn page(
 }
 
 /// Those of the page whose flag may have to change: all of which it does, and others.
-///
-/// # Errors
-/// When the database fails.
 pub async fn suspects(
     pool: &PgPool,
     after: &str,
@@ -128,9 +122,6 @@ pub async fn suspects(
 }
 
 /// What is known of those of `invoices` that await payment, by account and invoice.
-///
-/// # Errors
-/// When the database fails.
 pub async fn facts(
     connection: &mut Connection,
     invoices: &[impl AsRef<str>],
@@ -169,9 +160,6 @@ fn facts_of(row: &PgRow) -> Result<Facts, StoreError> {
 }
 
 /// Whose invoices these are.
-///
-/// # Errors
-/// When the database fails.
 pub async fn owners_in_tx(
     tx: &mut Tx<'_>,
     invoices: &[String],

@@ -28,13 +28,11 @@ pub struct Account {
 pub type Zone = chrono_tz::Tz;
 
 /// A time zone by its IANA name; none for a name that this version does not know.
-#[must_use]
 pub fn zone(name: &str) -> Option<Zone> {
     name.parse().ok()
 }
 
 impl Account {
-    #[must_use]
     pub fn named_by_a_record(account_id: AccountId) -> Self {
         Self {
             account_id,
@@ -63,7 +61,6 @@ pub enum Strength {
 impl Strength {
     pub const ALL: [Self; 3] = [Self::Weak, Self::Strong, Self::Certain];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Weak => "weak",
@@ -73,7 +70,6 @@ impl Strength {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|strength| strength.word() == word)
     }
@@ -113,13 +109,11 @@ pub struct Alias {
 
 impl Alias {
     /// Whether it counts for a payment of that day.
-    #[must_use]
     pub fn counts_on(&self, day: NaiveDate) -> bool {
         let last = self.last_used_on.checked_add_days(Days::new(IDLE_DAYS_MAX));
         self.confirmations > 0 && last.is_none_or(|last| day <= last)
     }
 
-    #[must_use]
     pub fn is_strong(&self) -> bool {
         self.confirmations >= STRONG_FROM
     }

@@ -56,7 +56,6 @@ impl fmt::Debug for LineName {
 
 impl LineName {
     /// The checked reference that it may be.
-    #[must_use]
     pub fn reference_key(&self) -> Option<String> {
         match self {
             Self::Invoice(_) => None,
@@ -65,7 +64,6 @@ impl LineName {
     }
 
     /// The number that it may be, folded.
-    #[must_use]
     pub fn number_key(&self) -> String {
         match self {
             Self::Invoice(id) => fold::fold(id.as_str()),
@@ -106,14 +104,12 @@ impl fmt::Debug for RemittanceAdvice {
 
 impl RemittanceAdvice {
     /// The payer's account as payments are compared with it; none if it is nobody's.
-    #[must_use]
     pub fn payer_key(&self) -> Option<String> {
         self.payer_account.as_deref().and_then(payer_account)
     }
 
     /// What it says without its id: two of the same words are the same, told twice, or are about
     /// two payments.
-    #[must_use]
     pub fn words(&self) -> String {
         let line = |line: &AdviceLine| {
             let (name, exact) = (line.name.number_key(), line.name.reference_key());
@@ -127,7 +123,6 @@ impl RemittanceAdvice {
     }
 
     /// The reference as payments are compared with it; none if anybody may write the same.
-    #[must_use]
     pub fn reference_key(&self) -> Option<String> {
         let text = self.payment_reference.as_deref()?;
         (!weak::is_weak_reference(text)).then(|| weak::fold(text))
@@ -161,7 +156,6 @@ pub enum AdviceEnd {
 }
 
 impl AdviceEnd {
-    #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::MoneyElsewhere(_) => "money_elsewhere",
@@ -171,7 +165,6 @@ impl AdviceEnd {
     }
 
     /// The payment, or the other advice, that ended it.
-    #[must_use]
     pub fn about(&self) -> &str {
         match self {
             Self::MoneyElsewhere(payment_id) | Self::ByHand(payment_id) => payment_id.as_str(),
@@ -184,7 +177,6 @@ impl AdviceState {
     pub const ALL: [Self; 5] =
         [Self::Open, Self::Used, Self::Ambiguous, Self::Expired, Self::Ended];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -195,7 +187,6 @@ impl AdviceState {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
@@ -219,14 +210,12 @@ pub struct Advice {
 
 impl Advice {
     /// Whether it may still fit a payment at `at`.
-    #[must_use]
     pub fn is_live(&self, at: DateTime<Utc>) -> bool {
         let waits = matches!(self.state, AdviceState::Open | AdviceState::Ambiguous);
         waits && at < self.expires_at
     }
 
     /// Whether `marks`, those of a payment of its amount, say that it is about that payment.
-    #[must_use]
     pub fn is_about(&self, marks: &Marks) -> bool {
         let payer = self.told.payer_key();
         let by_payer = payer.is_some() && payer == marks.payer;
@@ -244,7 +233,6 @@ pub struct Marks {
 impl Marks {
     /// The payer's account, the end-to-end id, and the words of the text, alone and up to four in
     /// a row; those that anybody may write are left out.
-    #[must_use]
     pub fn of(bank: &BankTransaction) -> Self {
         let payer = bank.debtor_account.as_deref().and_then(payer_account);
         let mut references = BTreeSet::new();

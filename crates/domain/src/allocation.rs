@@ -55,12 +55,10 @@ impl Rule {
         Self::NothingFound,
     ];
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.word() == word)
     }
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Gate => "G5",
@@ -87,7 +85,6 @@ impl Rule {
     }
 
     /// The rule in words, for a finance person.
-    #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Gate => "a gate before matching stopped it",

@@ -94,13 +94,11 @@ pub struct ReturnOf {
 
 /// An end-to-end id or an account as the bank wrote it, unless it is one of the words that banks
 /// write where there is none.
-#[must_use]
 pub fn identity_of(text: &str) -> Option<&str> {
     payer_account(text).is_some().then_some(text)
 }
 
 /// An end-to-end id that names one payment: payers write `TOPUP` or `N/A` there as well.
-#[must_use]
 pub fn end_to_end_of(text: &str) -> Option<&str> {
     identity_of(text).filter(|id| !is_weak_reference(id))
 }
@@ -118,7 +116,6 @@ pub struct Told<'a> {
 
 impl Told<'_> {
     /// The keys of it.
-    #[must_use]
     pub fn keys(&self) -> Vec<OriginalKey> {
         let own = self.bank_account;
         // Of an entry that was booked as one sum the id may be that of all its details.
@@ -148,7 +145,6 @@ pub enum Direction {
 }
 
 impl BankTransaction {
-    #[must_use]
     pub fn direction(&self) -> Direction {
         match (self.credit_debit, self.reversal, self.return_of.is_some()) {
             (CreditDebit::Credit, false, _) => Direction::Payment,
@@ -159,7 +155,6 @@ impl BankTransaction {
     }
 
     /// Whether the transaction, booked or not, takes something back: it then needs an original.
-    #[must_use]
     pub fn is_step_back_booked_or_not(&self) -> bool {
         match self.direction() {
             Direction::Return | Direction::BouncedRefund => true,
@@ -168,14 +163,12 @@ impl BankTransaction {
     }
 
     /// Whether the transaction takes money back now: booked, and of more than nothing.
-    #[must_use]
     pub fn is_booked_step_back(&self) -> bool {
         let booked = self.status == EntryStatus::Booked && self.amount.is_positive();
         booked && self.is_step_back_booked_or_not()
     }
 
     /// What names the original of a return, most telling first.
-    #[must_use]
     pub fn original_keys(&self) -> Vec<OriginalKey> {
         let of = self.return_of.as_ref();
         let own = self.bank_account.as_str();
@@ -196,14 +189,12 @@ impl BankTransaction {
     }
 
     /// The end-to-end id of what a return returns.
-    #[must_use]
     pub fn original_end_to_end(&self) -> Option<&str> {
         let of = self.return_of.as_ref().and_then(|of| of.end_to_end_id.as_deref());
         of.or(self.end_to_end_id.as_deref()).and_then(end_to_end_of)
     }
 
     /// What the bank says that the original was, where it takes its fee in the same booking.
-    #[must_use]
     pub fn stated_original(&self) -> Option<Money> {
         let stated = self.instructed.filter(|sum| sum.currency() == self.amount.currency());
         let by_charges = self.charges.and_then(|charges| self.amount.sub(charges).ok());
@@ -214,7 +205,6 @@ impl BankTransaction {
     }
 
     /// What a payment that this became is found by when it is returned.
-    #[must_use]
     pub fn own_keys(&self) -> Vec<OriginalKey> {
         let told = Told {
             bank_account: self.bank_account.as_str(),
@@ -229,7 +219,6 @@ impl BankTransaction {
 
     /// The same money without what people wrote and without whom it came from: what is left when
     /// nothing else of a record can be stored.
-    #[must_use]
     pub fn without_texts(&self) -> Self {
         Self {
             end_to_end_id: None,
@@ -243,7 +232,6 @@ impl BankTransaction {
     }
 
     /// The day the funds count: the value date, else the booking date.
-    #[must_use]
     pub fn effective_date(&self) -> NaiveDate {
         self.value_date.unwrap_or(self.booking_date)
     }
@@ -251,7 +239,6 @@ impl BankTransaction {
 
 /// Statement and entry, where that names an entry: some gateways write the statement's own name, or
 /// a word for none, at every entry.
-#[must_use]
 pub fn entry_of(bank: &BankTransaction) -> Option<(&str, &str)> {
     let (statement, entry) = bank.statement_id.as_deref().zip(bank.entry_reference.as_deref())?;
     let same = statement.trim().eq_ignore_ascii_case(entry.trim());

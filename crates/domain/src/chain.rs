@@ -105,7 +105,6 @@ pub struct Placed {
 impl Placed {
     /// The difference that is told of it, in entries and in money: what is not told of those that
     /// it covers.
-    #[must_use]
     pub fn own(&self) -> Count {
         let net = self.differs.minus(self.told);
         let told = |differs: bool| self.checked && differs;
@@ -136,7 +135,6 @@ pub struct Chain {
 }
 
 impl Chain {
-    #[must_use]
     pub fn of(mut stated: Vec<Stated>, booked: Vec<Booked>) -> Self {
         let order = |one: &Stated| (one.through, one.entries, one.opening, one.closing);
         stated.sort_by(|left, right| (order(left), &left.id).cmp(&(order(right), &right.id)));
@@ -156,7 +154,6 @@ impl Chain {
     }
 
     /// Entries whose statements never came, though a later one did: by the first of their names.
-    #[must_use]
     pub fn missing(&self) -> BTreeMap<&str, (Count, NaiveDate)> {
         let last = self.placed.iter().filter_map(|placed| self.stated.get(placed.at));
         let last = last.map(|one| one.end).max();
@@ -175,7 +172,6 @@ impl Chain {
 
     /// The days of the entries that mean the statement by its id: after the first day, and up to
     /// the second. The bank may use a number again; an entry means the one that ends next.
-    #[must_use]
     pub fn days_of(&self, at: usize) -> (Option<NaiveDate>, Option<NaiveDate>) {
         let Some(one) = self.stated.get(at) else { return (None, None) };
         let same = self.occurrences.get(&one.id).map(Vec::as_slice).unwrap_or_default();

@@ -58,7 +58,6 @@ impl BankDisposition {
         Self::NoMoney,
     ];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Payment => "payment",
@@ -143,7 +142,6 @@ impl ReturnWaits {
         Self::PossibleDuplicate,
     ];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::NoOriginal => "no_original",
@@ -161,7 +159,6 @@ impl ReturnWaits {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|why| why.word() == word)
     }
@@ -336,7 +333,6 @@ impl NeedKind {
         Self::Queue,
     ];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Invoice => "invoice",
@@ -351,7 +347,6 @@ impl NeedKind {
     }
 
     /// The kind of a stored key, and what it says of the thing.
-    #[must_use]
     pub fn of(key: &str) -> Option<(Self, &str)> {
         let (word, rest) = key.split_once(':').unwrap_or((key, ""));
         Self::ALL.into_iter().find(|kind| kind.word() == word).map(|kind| (kind, rest))
@@ -359,7 +354,6 @@ impl NeedKind {
 }
 
 impl Need {
-    #[must_use]
     pub fn kind(&self) -> NeedKind {
         match self {
             Self::Invoice(_) => NeedKind::Invoice,
@@ -373,7 +367,6 @@ impl Need {
     }
 
     /// `invoice:INV-1`, `payment:PAY-1`, `behind:crm/cmd-1`.
-    #[must_use]
     pub fn key(&self) -> String {
         let kind = self.kind().word();
         match self {
@@ -391,7 +384,6 @@ impl Need {
         }
     }
 
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invoice(_) => "invoice_unknown",
@@ -407,7 +399,6 @@ impl Need {
 
 /// The queue that a record waits in, in order: a customer's commands, or what names the same charge
 /// or hold: a refund that came too early stops no other.
-#[must_use]
 pub fn wait_key(input: &Input, need: &Need) -> String {
     match input {
         // Of a payment without a customer the words keep their order by the payment. No id has a
@@ -427,7 +418,6 @@ pub fn wait_key(input: &Input, need: &Need) -> String {
 }
 
 /// Whether a queue is no customer's: no id has a stroke.
-#[must_use]
 pub fn is_of_nobody(wait_key: &str) -> bool {
     wait_key.contains('/')
 }
@@ -464,7 +454,6 @@ impl Ending {
         Self::Reopened,
     ];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -476,14 +465,12 @@ impl Ending {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ending| ending.word() == word)
     }
 }
 
 impl Outcome {
-    #[must_use]
     pub fn ending(&self) -> Ending {
         match self {
             Self::Applied { .. } => Ending::Applied,
@@ -494,12 +481,10 @@ impl Outcome {
         }
     }
 
-    #[must_use]
     pub fn word(&self) -> &'static str {
         self.ending().word()
     }
 
-    #[must_use]
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Self::Applied { .. } | Self::Duplicate => None,

@@ -20,7 +20,6 @@ pub enum EventKey {
 }
 
 impl EventKey {
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Account(id) => id.as_str(),
@@ -30,7 +29,6 @@ impl EventKey {
     }
 
     /// Keeps an account and a payment of the same name apart.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Account(_) => "account",
@@ -40,7 +38,6 @@ impl EventKey {
     }
 
     /// The id of the event with this sequence. No part but the last has a slash.
-    #[must_use]
     pub fn event_id(&self, sequence: i64) -> String {
         format!("{}/{}/{sequence}", self.kind(), self.as_str())
     }
@@ -377,7 +374,6 @@ pub struct DriftSubject {
 
 impl Fact {
     /// The public name of the event.
-    #[must_use]
     pub fn event_type(&self) -> &'static str {
         match self {
             Self::AccountUpserted { .. } => "topup.account.upserted.v1",
@@ -421,7 +417,6 @@ pub enum Direction {
 }
 
 impl Direction {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Down => "down",

@@ -14,7 +14,6 @@ pub const ID_BYTES_MAX: usize = 64;
 pub struct MalformedId;
 
 /// Whether `text` is an identifier by the contract's grammar.
-#[must_use]
 pub fn is_id(text: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
@@ -27,13 +26,11 @@ pub const PRODUCER_ID_MAX: usize = 128;
 pub const SOURCE_BYTES_MAX: usize = 255;
 
 /// Whether `text` is an id that a rating or charging system gave: visible ASCII characters.
-#[must_use]
 pub fn is_producer_id(text: &str) -> bool {
     (1..=PRODUCER_ID_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether `text` can be the id of a record: visible characters of any script.
-#[must_use]
 pub fn is_message_id(text: &str) -> bool {
     let hidden = |character: char| {
         character.is_control()
@@ -49,7 +46,6 @@ pub fn is_message_id(text: &str) -> bool {
 
 /// Whether `text` is made as a URI reference is (RFC 3986): its characters, whole escapes, at most
 /// one fragment.
-#[must_use]
 pub fn is_source(text: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
@@ -80,12 +76,10 @@ macro_rules! text_id {
             }
 
             /// Wraps what the database holds, which has the same CHECK as [`Self::parse`].
-            #[must_use]
             pub fn trusted(text: &str) -> Self {
                 Self(Arc::from(text))
             }
 
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -195,7 +189,6 @@ impl IdBlock {
     pub const SIZE: i64 = 1 << 20;
 
     /// The block with ordinal `ordinal` (a database sequence gives each ordinal once).
-    #[must_use]
     pub fn new(ordinal: i64) -> Self {
         Self { next: ordinal.saturating_mul(Self::SIZE) }
     }
@@ -262,7 +255,6 @@ pub mod own_source {
 
 impl Source {
     /// Whether only records that we make ourselves may have it.
-    #[must_use]
     pub fn is_our_own(&self) -> bool {
         own_source::ALL.contains(&self.as_str())
     }

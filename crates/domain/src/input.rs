@@ -50,7 +50,6 @@ pub struct Waited {
 
 impl Message {
     /// What the text of `bank`, the transaction of this message, may name.
-    #[must_use]
     pub fn tokens_of(&self, bank: &BankTransaction) -> Arc<Tokens> {
         self.tokens.clone().unwrap_or_else(|| Arc::new(text::tokens(bank)))
     }
@@ -72,7 +71,6 @@ pub enum Input {
 
 impl Input {
     /// What a command is about first of all.
-    #[must_use]
     pub fn subject(&self) -> Option<String> {
         if let Self::Command(command) = self { command.subject() } else { None }
     }
@@ -140,7 +138,6 @@ pub enum Command {
 
 impl Command {
     /// The account the command is about; none where it is about a payment of nobody.
-    #[must_use]
     pub fn account_id(&self) -> Option<&AccountId> {
         match self {
             Self::UpsertAccount(command) => Some(&command.account_id),
@@ -164,7 +161,6 @@ impl Command {
     }
 
     /// Whether the command brings something new and so depends on nothing: it never waits.
-    #[must_use]
     pub fn introduces(&self) -> bool {
         match self {
             Self::UpsertAccount(_)
@@ -190,7 +186,6 @@ impl Command {
     }
 
     /// The public name of the command (contract §2.1).
-    #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::UpsertAccount(_) => "topup.account.upsert.v1",
@@ -220,7 +215,6 @@ impl Command {
         }
     }
 
-    #[must_use]
     pub fn payment_id(&self) -> Option<&PaymentId> {
         match self {
             Self::RecordPayment(command) => Some(&command.payment_id),
@@ -252,7 +246,6 @@ impl Command {
     }
 
     /// All accounts that the command names: a split names several.
-    #[must_use]
     pub fn account_ids(&self) -> Vec<&AccountId> {
         let mut all: Vec<&AccountId> = self.account_id().into_iter().collect();
         if let Self::SplitPayment(command) = self {
@@ -262,7 +255,6 @@ impl Command {
     }
 
     /// The invoices that the command names.
-    #[must_use]
     pub fn invoice_ids(&self) -> Vec<&InvoiceId> {
         match self {
             Self::CreateInvoice(command) => vec![&command.invoice_id],

@@ -21,7 +21,6 @@ impl InvoiceStatus {
     pub const ALL: [Self; 4] =
         [Self::Draft, Self::AwaitingPayment, Self::Provisioned, Self::Voided];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Draft => "draft",
@@ -31,7 +30,6 @@ impl InvoiceStatus {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.word() == word)
     }
@@ -76,7 +74,6 @@ pub enum CandidateEnd {
 }
 
 impl CandidateEnd {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Paid => "paid",
@@ -93,7 +90,6 @@ impl CandidateEnd {
 pub type InvoiceOrder = (NaiveDate, DateTime<Utc>, InvoiceId);
 
 impl Invoice {
-    #[must_use]
     pub fn currency(&self) -> Currency {
         self.amount.currency()
     }
@@ -107,12 +103,10 @@ impl Invoice {
     }
 
     /// Awaiting payment with something due.
-    #[must_use]
     pub fn is_payable(&self) -> bool {
         self.status == InvoiceStatus::AwaitingPayment
     }
 
-    #[must_use]
     pub fn order(&self) -> InvoiceOrder {
         (
             self.due_date.unwrap_or(NaiveDate::MAX),
@@ -200,13 +194,11 @@ impl Invoice {
 }
 
 /// The form by which invoices are looked up, however their number is written in a payer's text.
-#[must_use]
 pub fn folded_key(invoice_id: &InvoiceId) -> String {
     super::matching::fold::fold(invoice_id.as_str())
 }
 
 /// The form in which a payer's text has the invoice's number exactly.
-#[must_use]
 pub fn number_key(invoice_id: &InvoiceId) -> String {
     invoice_id.as_str().to_ascii_uppercase()
 }
@@ -246,7 +238,6 @@ impl OpenInvoice {
         }))
     }
 
-    #[must_use]
     pub fn entry(&self) -> BookEntry {
         BookEntry {
             invoice_id: self.invoice_id.clone(),

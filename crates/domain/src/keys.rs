@@ -8,7 +8,6 @@ use crate::keys;
 
 /// A part of a key as it stands beside others: `%` and the separator are escaped as in a URL, so
 /// that nearly every part stays as people know it. `key_part` in the database does the same.
-#[must_use]
 pub fn part(text: &str, separator: char) -> Cow<'_, str> {
     if !text.contains(['%', separator]) {
         return Cow::Borrowed(text);
@@ -18,14 +17,12 @@ pub fn part(text: &str, separator: char) -> Cow<'_, str> {
 }
 
 /// A part as it was before [`part`] escaped it.
-#[must_use]
 pub fn whole(part: &str, separator: char) -> String {
     let escaped = format!("%{:02X}", u32::from(separator));
     part.replace(&escaped, separator.encode_utf8(&mut [0; 4])).replace("%25", "%")
 }
 
 /// Two parts with a slash between them.
-#[must_use]
 pub fn joined(first: &str, second: &str) -> String {
     format!("{}/{}", part(first, '/'), part(second, '/'))
 }
@@ -35,29 +32,24 @@ pub fn joined(first: &str, second: &str) -> String {
 pub struct WatchKey(pub String);
 
 impl WatchKey {
-    #[must_use]
     pub fn reference(reference: &str) -> Self {
         Self(format!("ref:{reference}"))
     }
 
-    #[must_use]
     pub fn number(number_key: &str) -> Self {
         Self(format!("number:{number_key}"))
     }
 
-    #[must_use]
     pub fn account(account_id: &AccountId, currency: crate::money::Currency) -> Self {
         Self(format!("{}{currency}", Self::account_prefix(account_id)))
     }
 
     /// That the closed account is opened again.
-    #[must_use]
     pub fn reopened(account_id: &AccountId) -> Self {
         Self(format!("reopened:{account_id}"))
     }
 
     /// What the keys of this account begin with, and of no other.
-    #[must_use]
     pub fn account_prefix(account_id: &AccountId) -> String {
         format!("account:{}:", keys::part(account_id.as_str(), ':'))
     }

@@ -19,7 +19,6 @@ pub enum LedgerAccount {
 }
 
 impl LedgerAccount {
-    #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::BankClearing => "bank_clearing",
@@ -66,7 +65,6 @@ pub enum LedgerKind {
 }
 
 impl LedgerKind {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::PaymentReceived => "payment_received",
@@ -176,7 +174,6 @@ impl LedgerTransaction {
     }
 
     /// A balance paid for usage, or got it back.
-    #[must_use]
     pub fn usage(
         id: LedgerTransactionId,
         kind: LedgerKind,
@@ -191,7 +188,6 @@ impl LedgerTransaction {
     }
 
     /// A step back of `payment_id`; entries of zero are left out.
-    #[must_use]
     pub fn step_back(
         id: LedgerTransactionId,
         kind: LedgerKind,
@@ -204,13 +200,11 @@ impl LedgerTransaction {
     }
 
     /// The same with what a person said.
-    #[must_use]
     pub fn saying(self, said: Option<String>) -> Self {
         Self { said, ..self }
     }
 
     /// Whether the entries sum to zero; the database checks the same at commit.
-    #[must_use]
     pub fn is_balanced(&self) -> bool {
         let mut entries = self.entries.iter();
         let Some(first) = entries.next() else {

@@ -14,7 +14,6 @@ const SEPARATORS_MAX: usize = 3;
 const SHOWN_MAX: usize = 4;
 
 /// Hides all but the last characters, and never shows more than a third of the text.
-#[must_use]
 pub fn hide(text: &str) -> String {
     let length = text.chars().count();
     let kept = SHOWN_MAX.min(length / 3);
@@ -23,7 +22,6 @@ pub fn hide(text: &str) -> String {
 }
 
 /// Hides what may be an account or card number within a text, and leaves the rest.
-#[must_use]
 pub fn hide_numbers(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let folded: Vec<char> = characters.iter().map(|c| folded(*c)).collect();
@@ -50,7 +48,6 @@ pub fn hide_numbers(text: &str) -> String {
 }
 
 /// The same for the lines of one text: a number may go on in the next line.
-#[must_use]
 pub fn hide_numbers_in_lines(lines: &[String]) -> Vec<String> {
     // A line that has a line's end in it stays one line.
     if lines.iter().any(|line| line.contains('\n')) {
@@ -166,7 +163,6 @@ fn is_iban(text: &str) -> bool {
 }
 
 /// Whether a text is our mask, or holds one.
-#[must_use]
 pub fn is_mask(text: &str) -> bool {
     let mut before = None;
     for (at, c) in text.char_indices() {

@@ -105,7 +105,6 @@ fn claims_until(as_of: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 impl Model {
-    #[must_use]
     pub fn new(rules: impl Into<RuleSet>) -> Self {
         let mut model = Self { rules: rules.into(), ..Self::default() };
         model.set.complete = true;
@@ -190,12 +189,10 @@ impl Model {
         self.set.queues.clear();
     }
 
-    #[must_use]
     pub fn outcome_of(&self, record: &RecordId) -> Option<&Outcome> {
         self.inbox.get(record).map(|(_, outcome)| outcome)
     }
 
-    #[must_use]
     pub fn last_decision(&self, payment_id: &PaymentId) -> Option<&MatchDecision> {
         self.decisions.get(payment_id).and_then(|all| all.last())
     }
@@ -326,7 +323,6 @@ impl Model {
 
     /// What is posted to an account of ours, over all bank accounts, in the one currency used.
     #[cfg(test)]
-    #[must_use]
     pub fn ledger_of(&self, account: &str) -> Money {
         let mut sums = self.ledger.iter().filter(|(key, _)| key.0 == account);
         let zero = || Money::zero(super::money::Currency::parse("SGD").expect("a currency"));
@@ -503,7 +499,6 @@ impl Model {
     }
 
     /// A snapshot without numbers that depend on the order of records of different accounts.
-    #[must_use]
     pub fn summary(&self) -> Summary {
         let mut summary = Summary {
             ledger: self.ledger.clone(),

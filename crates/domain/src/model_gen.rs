@@ -33,14 +33,12 @@ const MINUTES_PER_RECORD: i64 = 240;
 
 /// A log of `length` records of three accounts that get in each other's way: shared payer
 /// accounts, references to foreign invoices, duplicates, conflicts, commands that come too early.
-#[must_use]
 pub fn random_log(seed: u64, length: usize) -> Vec<Message> {
     log(World::shared(), seed, length)
 }
 
 /// A log of one account that shares nothing with the logs of other groups: no payer, no text, no
 /// amount, no bank account. Logs of different groups may be interleaved in any way.
-#[must_use]
 pub fn independent_log(group: u8, seed: u64, length: usize) -> Vec<Message> {
     log(World::of_group(group), seed, length)
 }
@@ -50,7 +48,6 @@ pub fn independent_log(group: u8, seed: u64, length: usize) -> Vec<Message> {
 pub struct Random(u64);
 
 impl Random {
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         // Zero is a fixed point of the shifts; the multiplier spreads neighbouring seeds.
         let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;

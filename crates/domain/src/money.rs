@@ -64,14 +64,12 @@ impl Currency {
         Ok(Self { code: bytes, minor_units })
     }
 
-    #[must_use]
     pub fn code(&self) -> &str {
         // The constructor only stores what was a `&str`.
         std::str::from_utf8(&self.code).unwrap_or("???")
     }
 
     /// Decimals of the minor unit: SGD 2, JPY 0, KWD 3.
-    #[must_use]
     pub fn minor_units(self) -> u32 {
         u32::from(self.minor_units)
     }
@@ -121,12 +119,10 @@ impl Amount {
     }
 
     /// The amount with all its decimals, for usage: balances, lots and ledger keep six.
-    #[must_use]
     pub fn with_all_decimals(self, currency: Currency) -> Money {
         Money::from_micros(self.micros, currency)
     }
 
-    #[must_use]
     pub fn is_zero(self) -> bool {
         self.micros == 0
     }
@@ -195,25 +191,21 @@ impl BankBalance {
     }
 
     /// From micros, as it is at rest.
-    #[must_use]
     pub fn from_micros(micros: i128, currency: Currency) -> Self {
         Self { micros, currency }
     }
 
-    #[must_use]
     pub fn micros(self) -> i128 {
         self.micros
     }
 
     /// The bare number with at least the currency's minor units.
-    #[must_use]
     pub fn number(self) -> String {
         wide_number(self.micros, self.currency.minor_units())
     }
 }
 
 /// Micros of any size as a bare number with at least so many decimals.
-#[must_use]
 pub fn wide_number(micros: i128, decimals_min: u32) -> String {
     const MICRO: u128 = 1_000_000;
     let (whole, rest) = (micros.unsigned_abs() / MICRO, micros.unsigned_abs() % MICRO);
@@ -243,7 +235,6 @@ pub struct Money {
 }
 
 impl Money {
-    #[must_use]
     pub fn zero(currency: Currency) -> Self {
         Self { amount: Decimal::ZERO, currency }
     }
@@ -257,7 +248,6 @@ impl Money {
     }
 
     /// From micros, 1e-6 of the currency's major unit.
-    #[must_use]
     pub fn from_micros(micros: i64, currency: Currency) -> Self {
         Self { amount: Decimal::new(micros, SCALE_AT_REST), currency }
     }
@@ -273,33 +263,27 @@ impl Money {
         i64::try_from(scaled.mantissa()).map_err(|_| MoneyError::Overflow)
     }
 
-    #[must_use]
     pub fn currency(self) -> Currency {
         self.currency
     }
 
     /// The currency's code, borrowed.
-    #[must_use]
     pub fn code(&self) -> &str {
         self.currency.code()
     }
 
-    #[must_use]
     pub fn amount(self) -> Decimal {
         self.amount
     }
 
-    #[must_use]
     pub fn is_zero(self) -> bool {
         self.amount.is_zero()
     }
 
-    #[must_use]
     pub fn is_positive(self) -> bool {
         self.amount.is_sign_positive() && !self.amount.is_zero()
     }
 
-    #[must_use]
     pub fn is_negative(self) -> bool {
         self.amount.is_sign_negative() && !self.amount.is_zero()
     }
@@ -343,7 +327,6 @@ impl Money {
         self.bounded(Some(self.amount.trunc_with_scale(self.currency.minor_units())))
     }
 
-    #[must_use]
     pub fn negated(self) -> Self {
         Self { amount: -self.amount, currency: self.currency }
     }
@@ -362,7 +345,6 @@ impl Money {
     }
 
     /// The bare number with at least the currency's minor units: `100.00`, `0.004`.
-    #[must_use]
     pub fn number(self) -> String {
         let mut amount = self.amount.normalize();
         if amount.scale() < self.currency.minor_units() {

@@ -16,7 +16,6 @@ pub enum PaymentOrigin {
 impl PaymentOrigin {
     pub const ALL: [Self; 3] = [Self::Bank, Self::Manual, Self::Split];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Bank => "bank",
@@ -25,7 +24,6 @@ impl PaymentOrigin {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|origin| origin.word() == word)
     }
@@ -124,7 +122,6 @@ impl ParkReason {
         Self::Undecided,
     ];
 
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::PossibleDuplicate => "possible_duplicate",
@@ -158,7 +155,6 @@ impl ParkReason {
         }
     }
 
-    #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
         // As it was called before, and is stored where it was decided then.
         let code = if code == "two_person_limit" { "above_auto_limit" } else { code };
@@ -168,7 +164,6 @@ impl ParkReason {
     /// Whether only a person decides it: whether it is money that was not there before, or what
     /// becomes of what a person took apart or out. It stays so whatever happens to the payment
     /// ([`Payment::question`]).
-    #[must_use]
     pub fn is_question(self) -> bool {
         matches!(
             self,
@@ -177,13 +172,11 @@ impl ParkReason {
     }
 
     /// Whether it may be money that was there before.
-    #[must_use]
     pub fn is_doubt(self) -> bool {
         matches!(self, Self::PossibleDuplicate | Self::TooManyAlike)
     }
 
     /// What it means, for the person who has to act.
-    #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
             Self::PossibleDuplicate => {
@@ -251,7 +244,6 @@ pub enum PaymentState {
 }
 
 impl PaymentState {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Allocated => "allocated",
@@ -264,7 +256,6 @@ impl PaymentState {
         }
     }
 
-    #[must_use]
     pub fn reason(self) -> Option<ParkReason> {
         match self {
             Self::Parked(reason) => Some(reason),
@@ -278,7 +269,6 @@ impl PaymentState {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_words(word: &str, reason: Option<&str>) -> Option<Self> {
         match word {
             "allocated" => Some(Self::Allocated),
@@ -319,7 +309,6 @@ pub struct Payment {
 }
 
 impl Payment {
-    #[must_use]
     pub fn currency(&self) -> Currency {
         self.amount.currency()
     }
@@ -342,14 +331,12 @@ impl Payment {
 
     /// Whether some of it is with its parts. A part that went back has none of its own, and may
     /// have money again.
-    #[must_use]
     pub fn has_parts(&self) -> bool {
         self.split.is_positive() && self.origin != PaymentOrigin::Split
     }
 
     /// Whether it may be money that was there before: a person has not said yet. What they removed
     /// as the same is answered.
-    #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         let removed = self.state == PaymentState::Removed;
         !removed && self.question.is_some_and(ParkReason::is_doubt)

@@ -38,7 +38,6 @@ const EPC_BYTES_MAX: usize = 331;
 
 impl PaymentQr {
     /// The kind and the text of the code for a payment; none if there is no payee in its currency.
-    #[must_use]
     pub fn of(&self, amount: Money, reference: &str) -> Option<(&'static str, String)> {
         if !amount.is_positive() || amount.to_micros().ok()? > MICROS_MAX {
             return None;

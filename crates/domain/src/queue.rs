@@ -54,7 +54,6 @@ const PAYMENT: &str = "payment:";
 const INVOICE: &str = "invoice:";
 
 /// What the command touches, by what is known now.
-#[must_use]
 pub fn touches(set: &WorkingSet, command: &Command) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = command.invoice_ids().into_iter().map(of_invoice).collect();
     all.extend(command.payment_id().map(of_payment));
@@ -127,7 +126,6 @@ fn whole(set: &WorkingSet, payment_id: &PaymentId, all: &mut BTreeSet<String>) {
 }
 
 /// The last of the commands that wait of which this one depends.
-#[must_use]
 pub fn behind(set: &WorkingSet, command: &Command) -> Option<RecordId> {
     let queue = set.queues.get(command.account_id()?).filter(|queue| !queue.is_empty())?;
     let touched = touches(set, command);

@@ -84,7 +84,6 @@ impl Rejection {
         Self::Cancelled,
     ];
 
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::AccountMismatch => "account_mismatch",
@@ -127,13 +126,11 @@ impl Rejection {
         }
     }
 
-    #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rejection| rejection.code() == code)
     }
 
     /// The sentence that the requester gets.
-    #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
             Self::AccountMismatch => {
@@ -237,7 +234,6 @@ impl DeadLetterReason {
         Self::CrashLoop,
     ];
 
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::Conflict => "conflict",
@@ -254,7 +250,6 @@ impl DeadLetterReason {
         }
     }
 
-    #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Conflict => "This id was used before with other content.",

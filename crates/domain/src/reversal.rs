@@ -22,7 +22,6 @@ pub enum ReversalKind {
 impl ReversalKind {
     pub const ALL: [Self; 3] = [Self::Deallocated, Self::Removed, Self::Returned];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Deallocated => "deallocated",
@@ -32,7 +31,6 @@ impl ReversalKind {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
@@ -142,27 +140,22 @@ pub enum OriginalKey {
 }
 
 impl OriginalKey {
-    #[must_use]
     pub fn bank_id(bank_account: &str, id: &str) -> Self {
         Self::BankId { bank_account: bank_account.to_owned(), id: id.to_owned() }
     }
 
-    #[must_use]
     pub fn detail(bank_account: &str, id: &str, amount: Money) -> Self {
         Self::Detail { bank_account: bank_account.to_owned(), id: id.to_owned(), amount }
     }
 
-    #[must_use]
     pub fn undone(bank_account: &str, id: &str, amount: Money) -> Self {
         Self::Undone { bank_account: bank_account.to_owned(), id: id.to_owned(), amount }
     }
 
-    #[must_use]
     pub fn end_to_end(bank_account: &str, id: &str) -> Self {
         Self::EndToEnd { bank_account: bank_account.to_owned(), id: id.to_owned() }
     }
 
-    #[must_use]
     pub fn payer(bank_account: &str, payer: &str, amount: Money) -> Self {
         let (bank_account, payer) = (bank_account.to_owned(), payer.to_owned());
         Self::Payer { bank_account, payer, amount }

@@ -28,7 +28,6 @@ pub enum SuggestionStatus {
 impl SuggestionStatus {
     pub const ALL: [Self; 4] = [Self::Open, Self::Confirmed, Self::Rejected, Self::Superseded];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -39,7 +38,6 @@ impl SuggestionStatus {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.word() == word)
     }
@@ -60,13 +58,11 @@ pub struct Suggestion {
 }
 
 impl Suggestion {
-    #[must_use]
     pub fn invoices(&self) -> BTreeSet<InvoiceId> {
         self.parts.iter().map(|part| part.0.clone()).collect()
     }
 
     /// All payments that would be allocated.
-    #[must_use]
     pub fn payments(&self) -> BTreeSet<PaymentId> {
         let others = self.with.iter().map(|other| other.0.clone());
         others.chain([self.payment_id.clone()]).collect()
@@ -111,7 +107,6 @@ pub fn left(outcome: &MatchOutcome, free: Money) -> Result<Money, MoneyError> {
 /// What a person may choose for what a decision leaves, best first, with the amounts: one invoice
 /// each, or all together where the rule means a group, or where the rest is exactly their sum. What
 /// is in another currency cannot be chosen.
-#[must_use]
 pub fn choices(
     rule: Rule,
     outcome: &MatchOutcome,
@@ -147,7 +142,6 @@ pub fn choices(
 
 /// The suggestions of a decision. Their ids are the decision's, and a number: the same decision
 /// always gives the same ids.
-#[must_use]
 pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
     let Ok(left) = left(&decision.outcome, decision.free) else {
         return Vec::new();

@@ -58,7 +58,6 @@ pub struct TakenBack {
 
 /// The id of a part: a function of the command's content, which names the payment, and of the
 /// part's number among all that the payment ever had.
-#[must_use]
 pub fn part_id(content_hash: &ContentHash, number: u32) -> PaymentId {
     let mut hex = hex::encode(content_hash);
     hex.truncate(32);

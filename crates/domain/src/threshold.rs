@@ -19,7 +19,6 @@ pub struct Levels(BTreeMap<Currency, Vec<Money>>);
 
 impl Levels {
     /// Levels as they are given; those of one currency stand once each.
-    #[must_use]
     pub fn new(given: impl IntoIterator<Item = (Currency, Vec<Money>)>) -> Self {
         let mut levels: BTreeMap<Currency, Vec<Money>> = BTreeMap::new();
         for (currency, list) in given {
@@ -32,7 +31,6 @@ impl Levels {
     }
 
     /// None: nothing is said of this currency.
-    #[must_use]
     pub fn of(&self, currency: Currency) -> Option<&[Money]> {
         self.0.get(&currency).map(Vec::as_slice)
     }

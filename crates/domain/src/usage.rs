@@ -21,7 +21,6 @@ pub enum Usage {
 }
 
 impl Usage {
-    #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Charge(_) => "topup.usage.charge.v1",
@@ -33,7 +32,6 @@ impl Usage {
         }
     }
 
-    #[must_use]
     pub fn account_id(&self) -> Option<&AccountId> {
         match self {
             Self::Charge(charge) => Some(&charge.account_id),
@@ -46,7 +44,6 @@ impl Usage {
     }
 
     /// The hold that it names.
-    #[must_use]
     pub fn hold_id(&self) -> Option<&HoldId> {
         match self {
             Self::Charge(charge) => charge.hold_id.as_ref(),
@@ -56,7 +53,6 @@ impl Usage {
     }
 
     /// The charge that it is or names.
-    #[must_use]
     pub fn usage_id(&self) -> Option<&UsageId> {
         match self {
             Self::Charge(charge) => Some(&charge.usage_id),
@@ -112,7 +108,6 @@ pub struct Lot {
 
 impl Lot {
     /// Opened, and nothing of it burnt since.
-    #[must_use]
     pub fn opened(
         id: AllocationId,
         amount: Money,
@@ -149,7 +144,6 @@ pub enum MoveKind {
 }
 
 impl MoveKind {
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Charge => "charge",
@@ -161,7 +155,6 @@ impl MoveKind {
     }
 
     /// Whether the lot becomes less.
-    #[must_use]
     pub fn burns(self) -> bool {
         match self {
             Self::Charge | Self::Debt | Self::Reversal => true,
@@ -216,7 +209,6 @@ pub enum HoldState {
 impl HoldState {
     pub const ALL: [Self; 4] = [Self::Live, Self::Captured, Self::Released, Self::Expired];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Live => "live",

@@ -57,13 +57,11 @@ pub enum Change {
 
 impl Facts {
     /// The days after which it is stale.
-    #[must_use]
     pub fn days(&self, rules: &Rules) -> u16 {
         self.stale_after_days.unwrap_or(rules.stale_after_days)
     }
 
     /// Whether nothing speaks for it; none where the bank's feed is behind: nothing is known.
-    #[must_use]
     pub fn is_stale(&self, rules: &Rules) -> Option<bool> {
         let today = rules.days.get(self.time_zone.as_deref().unwrap_or_default())?;
         // An instant that no calendar has never comes.
@@ -79,7 +77,6 @@ impl Facts {
     }
 
     /// How its flag is not what it should be, if it is not.
-    #[must_use]
     pub fn change(&self, rules: &Rules) -> Option<Change> {
         match (self.is_stale(rules)?, self.candidate_since.is_some()) {
             (true, false) => Some(Change::Flag),
@@ -89,7 +86,6 @@ impl Facts {
     }
 
     /// What the change is told as.
-    #[must_use]
     pub fn told(&self, change: Change, rules: &Rules) -> Fact {
         let (invoice_id, account_id) = (self.invoice_id.clone(), self.account_id.clone());
         match change {

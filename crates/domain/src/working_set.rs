@@ -290,7 +290,6 @@ impl WorkingSet {
     }
 
     /// The name of a customer, if it is known here.
-    #[must_use]
     pub fn name_of(&self, account: &AccountId) -> Option<&str> {
         let account_name = self.accounts.get(account).and_then(|a| a.name.as_deref());
         account_name.or_else(|| self.names.get(account).map(String::as_str))
@@ -323,7 +322,6 @@ impl WorkingSet {
     }
 
     /// The balance of an account; zero if nothing was ever posted.
-    #[must_use]
     pub fn balance(&self, account: &AccountId, currency: Currency) -> Money {
         let key = (account.clone(), currency);
         self.balances.get(&key).copied().unwrap_or_else(|| Money::zero(currency))

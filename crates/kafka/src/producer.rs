@@ -73,7 +73,6 @@ pub struct OutRecord {
 
 impl OutRecord {
     /// What the record carries, without what Kafka adds.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         let headers = self.headers.iter().map(|header| header.name.len() + length(&header.value));
@@ -94,7 +93,6 @@ pub enum SendError {
 
 impl SendError {
     /// Whether the record, or the batch that it was sent in, was too large.
-    #[must_use]
     pub fn is_too_large(&self) -> bool {
         use RDKafkaErrorCode::{InvalidMessageSize, MessageBatchTooLarge, MessageSizeTooLarge};
         matches!(
@@ -105,7 +103,6 @@ impl SendError {
 
     /// Whether Kafka does not take the record as it is, or another of its batch, whatever its size:
     /// a topic that is compacted takes none without a key.
-    #[must_use]
     pub fn is_not_taken(&self) -> bool {
         use RDKafkaErrorCode::{InvalidDifferentRecord, InvalidRecord, InvalidTimestamp};
         matches!(
@@ -115,7 +112,6 @@ impl SendError {
     }
 
     /// What Kafka or the client answered, in one word.
-    #[must_use]
     pub fn word(&self) -> String {
         match self {
             Self::Failed { code } => format!("{code:?}"),

@@ -19,7 +19,6 @@ pub struct Header {
 }
 
 /// All headers of a record, in order.
-#[must_use]
 pub fn all(headers: &BorrowedHeaders) -> Vec<Header> {
     (0..headers.count()).filter_map(|index| header(headers, index)).collect()
 }

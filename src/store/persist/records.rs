@@ -40,7 +40,6 @@ pub struct InboxRow {
 
 impl InboxRow {
     /// Of a record that was read there, before more is known of it; its row stays for ever.
-    #[must_use]
     pub fn new(
         raw: &RawRecordRow,
         record: &RecordId,
@@ -79,7 +78,6 @@ pub struct RepeatRow {
 
 impl RepeatRow {
     /// Of a record that was read there.
-    #[must_use]
     pub fn new(
         raw: &RawRecordRow,
         record: &RecordId,
@@ -113,7 +111,6 @@ pub struct Stands {
 }
 
 impl Stands {
-    #[must_use]
     pub fn of(need: &Need, queued: Option<&Queued>) -> Self {
         let everything = || vec![EVERYTHING.to_owned()];
         // What waits holds up something, also by the table's own rule.

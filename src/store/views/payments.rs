@@ -53,7 +53,6 @@ pub struct PaymentFilter {
 
 impl PaymentFilter {
     /// Whether one or a few are looked for.
-    #[must_use]
     pub fn is_search(&self) -> bool {
         self.amount.is_some()
             || self.currency.is_some()
@@ -199,8 +198,6 @@ row! {
     }
 }
 
-/// # Errors
-/// What the database says.
 pub async fn list(
     pool: &PgPool,
     filter: &PaymentFilter,

@@ -25,7 +25,6 @@ pub struct Reading {
 }
 
 impl Reading {
-    #[must_use]
     pub fn of(word: &str, today: NaiveDate) -> Self {
         Self {
             word: word.to_owned(),
@@ -38,7 +37,6 @@ impl Reading {
     }
 
     /// What it was read as, for the person who wrote it.
-    #[must_use]
     pub fn told(&self) -> Vec<String> {
         let mut told: Vec<String> =
             self.amounts.iter().map(|micros| format!("amount {}", written(*micros))).collect();
@@ -54,14 +52,12 @@ impl Reading {
     }
 
     /// The number as a record may have it: no separators, no zeros behind the point.
-    #[must_use]
     pub fn plain(&self) -> String {
         self.amounts.first().map_or_else(|| self.word.to_lowercase(), |micros| written(*micros))
     }
 }
 
 /// The words of a line, in its order.
-#[must_use]
 pub fn of(line: &str, today: NaiveDate) -> Vec<Reading> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut found = Vec::new();
@@ -154,7 +150,6 @@ fn written(micros: i64) -> String {
 }
 
 /// Amounts that a word may be: `1000`, `1,000.00`, `1.000,50`, `S$1000`, `SGD1000`, `1000EUR`.
-#[must_use]
 pub fn amounts(word: &str) -> Vec<i64> {
     let is_mark = |c: char| !c.is_ascii_digit();
     let start = word.trim_start_matches(is_mark);

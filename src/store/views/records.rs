@@ -130,7 +130,6 @@ pub struct RecordView {
 
 impl RecordCursor {
     /// Reads `TIME/SOURCE/ID`, with slashes of the source escaped.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '/');
         let processed_at = DateTime::parse_from_rfc3339(parts.next()?).ok()?;
@@ -145,7 +144,6 @@ impl RecordCursor {
 impl RecordName {
     /// `ID`, `SOURCE/ID` or `TOPIC:PARTITION:OFFSET`. Ids may hold colons, so what looks like a
     /// position may be an id: [`find`] tries that first.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         if let Some((source, id)) = text.split_once('/') {
             return Self::Key { source: source.to_owned(), id: id.to_owned() };

@@ -17,13 +17,11 @@ pub struct Word {
 }
 
 impl Word {
-    #[must_use]
     pub fn new(word: &str) -> Self {
         let number = word.chars().any(|c| c.is_ascii_digit()).then(|| fold::fold(word));
         Self { text: names::folded(word), number: number.filter(|number| number.len() > 2) }
     }
 
-    #[must_use]
     pub fn is_in(&self, text: &Said) -> bool {
         let number = |number: &String| has(&text.number, number);
         has(&text.text, &self.text) || self.number.as_ref().is_some_and(number)
@@ -52,7 +50,6 @@ pub struct Said {
 }
 
 impl Said {
-    #[must_use]
     pub fn new(text: &str) -> Self {
         let text = names::folded(text);
         Self { number: fold::fold(&text), text }
@@ -60,12 +57,10 @@ impl Said {
 }
 
 impl Words {
-    #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.split_whitespace().map(Word::new).collect())
     }
 
-    #[must_use]
     pub fn are_in(&self, text: &str) -> bool {
         let said = Said::new(text);
         self.0.iter().all(|word| word.is_in(&said))
@@ -80,7 +75,6 @@ pub enum Alike {
     End,
 }
 
-#[must_use]
 pub fn is_account(number: &str, wanted: &str) -> Option<Alike> {
     let (number, wanted) = (weak::fold(number), weak::fold(wanted));
     if wanted.is_empty() {

@@ -141,7 +141,6 @@ fn words(kind: &str) -> [&'static str; 4] {
 
 impl Standing {
     /// What is another in `after`.
-    #[must_use]
     pub fn differences(&self, after: &Self) -> Vec<Difference> {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
         let mut found = Vec::new();

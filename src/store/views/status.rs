@@ -78,13 +78,11 @@ pub struct CheckpointRow {
 
 impl CheckpointRow {
     /// Whether it does not flow, and a person has to look.
-    #[must_use]
     pub fn is_held(&self) -> bool {
         matches!(self.state.as_str(), "held" | "unreadable" | "unauthorised")
     }
 
     /// A partition that Kafka has and no worker of this group has ever opened.
-    #[must_use]
     pub fn unopened(group: &str, topic: &str, partition: i32) -> Self {
         Self {
             consumer_group: group.to_owned(),
@@ -105,7 +103,6 @@ impl CheckpointRow {
 
     /// That records wait here for the workers of this group, and that none of them reads it. A
     /// group that was given up has nobody who waits for it.
-    #[must_use]
     pub fn unread(&self, group: &str) -> Option<String> {
         let nobody = matches!(self.state.as_str(), "left" | "unknown" | "unopened");
         let lag = self.lag.filter(|lag| *lag > 0 && nobody && self.consumer_group == group)?;

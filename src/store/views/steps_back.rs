@@ -90,7 +90,6 @@ impl ReversalRow {
     }
 
     /// The step in the life of the invoice, in words.
-    #[must_use]
     pub fn sentence(&self) -> String {
         let money = format!("{} {} of payment {}", self.amount, self.currency, self.payment_id);
         let what = match ReversalKind::from_word(&self.kind) {

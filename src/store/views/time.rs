@@ -35,7 +35,6 @@ pub struct Day(pub NaiveDate);
 
 impl At {
     /// With all the digits that the database keeps, so that it can be a cursor.
-    #[must_use]
     pub fn exact(&self) -> String {
         self.0.to_rfc3339_opts(SecondsFormat::Micros, true)
     }

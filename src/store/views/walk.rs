@@ -101,7 +101,6 @@ struct Walk<'a> {
 }
 
 /// Whether a cursor is one of the order that this filter has.
-#[must_use]
 pub fn is_cursor(filter: &PaymentFilter, cursor: &str) -> bool {
     if filter.sort == Some(Sort::Amount) {
         return by_amount(cursor).is_some();

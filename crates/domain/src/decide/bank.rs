@@ -23,7 +23,6 @@ const OTHER_KINDS: [&str; 6] = ["detail:", "entry:", "other:", "print:", "revers
 /// an ordinal, because two equal payments on one day are two payments. Of an entry that was booked
 /// as one sum the id may be that of the entry: its details are told apart by their place in it.
 /// What comes last stands as it is; what stands before a separator is escaped.
-#[must_use]
 pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32) -> BankKey {
     let key = match (&bank.bank_transaction_id, entry_of(bank)) {
         // A reversal may bear the id of what it reverses, and so may what undoes it.
@@ -45,7 +44,6 @@ pub fn bank_key(bank: &BankTransaction, content_hash: &ContentHash, ordinal: u32
 
 /// The key of a record that has no name but that of its entry, where another currency or year has
 /// that name already: statements are numbered by both.
-#[must_use]
 pub fn key_in_book(bank: &BankTransaction) -> Option<BankKey> {
     if bank.bank_transaction_id.is_some() {
         return None;
@@ -62,7 +60,6 @@ pub fn key_in_book(bank: &BankTransaction) -> Option<BankKey> {
 
 /// Money that has no name but that of its entry: gateways use those again. What has an id of the
 /// bank is what the bank says that it is.
-#[must_use]
 pub fn may_be_used_again(bank: &BankTransaction) -> bool {
     bank.status == EntryStatus::Booked
         && bank.direction() == Direction::Payment
@@ -73,7 +70,6 @@ pub fn may_be_used_again(bank: &BankTransaction) -> bool {
 
 /// The key of money that came under the name of an entry which is other money already: one for each
 /// content.
-#[must_use]
 pub fn key_of_other(entry: &BankKey, content_hash: &ContentHash) -> BankKey {
     let key = format!("other:{}:{:032x}", hex::encode(content_hash), fnv128(entry.key.as_bytes()));
     BankKey { bank_account: entry.bank_account.clone(), key }
@@ -81,14 +77,12 @@ pub fn key_of_other(entry: &BankKey, content_hash: &ContentHash) -> BankKey {
 
 /// Whether the key needs an ordinal. The same step back without any name, told again, is one: two
 /// would take the money twice.
-#[must_use]
 pub fn needs_ordinal(bank: &BankTransaction) -> bool {
     let named = bank.bank_transaction_id.is_some() || entry_of(bank).is_some();
     !named && !bank.is_step_back_booked_or_not()
 }
 
 /// What the keys of equal records without any id begin with; their ordinal follows.
-#[must_use]
 pub fn print_of(content_hash: &ContentHash) -> String {
     format!("print:{}:", hex::encode(content_hash))
 }
@@ -96,7 +90,6 @@ pub fn print_of(content_hash: &ContentHash) -> String {
 /// The payment that a bank transaction becomes: its id is a function of the bank key, so that
 /// everybody who knows the bank's record can name it. It can be read where no other key reads the
 /// same and it is an id by our grammar; else it is a digest, which has no second colon.
-#[must_use]
 pub fn payment_id(key: &BankKey) -> PaymentId {
     match readable(key) {
         Some(readable) => {
@@ -109,7 +102,6 @@ pub fn payment_id(key: &BankKey) -> PaymentId {
 
 /// Its id if somebody has recorded a payment by hand under the one that it has by right: what the
 /// bank booked is recorded all the same.
-#[must_use]
 pub fn payment_id_instead(key: &BankKey) -> PaymentId {
     digest(&format!("%%{}", exact(key)))
 }

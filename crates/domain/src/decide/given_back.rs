@@ -119,7 +119,6 @@ fn is_here(set: &WorkingSet, payment_id: &PaymentId) -> bool {
 }
 
 /// The records that a reversed debit may mean, by the bank's ids: a return, or our own debit.
-#[must_use]
 pub fn named_records(bank: &BankTransaction) -> Vec<BankKey> {
     let key = |key: String| BankKey { bank_account: bank.bank_account.as_str().to_owned(), key };
     let both = |id: &str| [key(format!("reversal:{id}")), key(format!("id:{id}"))];

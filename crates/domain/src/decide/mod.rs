@@ -46,7 +46,6 @@ pub use recording::Context;
 /// Whether only its id tells the same record, sent again, from a new one. Such an outcome is kept
 /// for ever. All else has a key of its own: the invoice, the payment, the charge, the refund or
 /// the hold that it brings, or the bank's name for the entry.
-#[must_use]
 pub fn guards(input: &Input) -> bool {
     match input {
         Input::Command(command) => match command {

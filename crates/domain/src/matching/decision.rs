@@ -40,7 +40,6 @@ pub enum MatchOutcome {
 }
 
 impl MatchOutcome {
-    #[must_use]
     pub fn ending(&self, suggestions: bool) -> Matched {
         match self {
             Self::Allocate(_) => Matched::Allocated,
@@ -50,7 +49,6 @@ impl MatchOutcome {
         }
     }
 
-    #[must_use]
     pub fn word(&self, suggestions: bool) -> &'static str {
         self.ending(suggestions).word()
     }
@@ -69,7 +67,6 @@ pub enum Matched {
 impl Matched {
     pub const ALL: [Self; 4] = [Self::Allocated, Self::OnAccount, Self::Suggested, Self::Parked];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Allocated => "allocated",
@@ -80,7 +77,6 @@ impl Matched {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ending| ending.word() == word)
     }
@@ -117,7 +113,6 @@ impl NamedBy {
         Self::Account,
     ];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Reference => "reference",
@@ -133,7 +128,6 @@ impl NamedBy {
     }
 
     /// Reads what the database holds.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|way| way.word() == word)
     }
@@ -205,7 +199,6 @@ pub struct MatchDecision {
 
 impl MatchDecision {
     /// Nothing is decided: matching could not finish. The rematch job decides it.
-    #[must_use]
     pub fn put_off(
         subject: Subject<'_>,
         id: DecisionId,

@@ -15,31 +15,26 @@ const ZEROS: [u32; 42] = [
 /// one hyphen, all others are nothing; a group of digits has no zeros before it.
 ///
 /// The column `invoices.folded_key` holds the same (SQL function `folded_number`).
-#[must_use]
 pub fn fold(text: &str) -> String {
     runs(text, true)
 }
 
 /// The same with the zeros as they are written.
-#[must_use]
 pub fn with_zeros(text: &str) -> String {
     runs(text, false)
 }
 
 /// A folded number without the letters before its digits: what people quote of it.
-#[must_use]
 pub fn digits(folded: &str) -> &str {
     folded.trim_start_matches(|c: char| c.is_ascii_uppercase())
 }
 
 /// Whether a folded number is digits alone, and enough of them to tell anything.
-#[must_use]
 pub fn is_digits(folded: &str) -> bool {
     folded.len() >= 4 && folded.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Digits without a mark.
-#[must_use]
 pub fn is_plain_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -76,7 +71,6 @@ fn runs(text: &str, strip: bool) -> String {
 
 /// A character of a text as it is read: decimal digits of any script are ASCII, hyphens, dashes and
 /// minus signs one hyphen, slashes one slash.
-#[must_use]
 pub(crate) fn plain(character: char) -> char {
     match character {
         '\0'..='\u{ac}' => character,
@@ -103,7 +97,6 @@ fn digit(character: char) -> char {
 
 /// Whether a letter belongs to a script that is written without spaces between words, or that
 /// nobody takes for Latin: a number may stand right beside it.
-#[must_use]
 pub(super) fn is_beside_numbers(character: char) -> bool {
     matches!(u32::from(character),
         // Hebrew to Arabic, the scripts of India, Thai, Lao, Tibetan, Burmese, Georgian, Hangul.
@@ -115,7 +108,6 @@ pub(super) fn is_beside_numbers(character: char) -> bool {
 
 /// NFKC, upper case, digits of any script and dashes as ASCII, no zero-width characters or soft
 /// hyphens, white space as single spaces.
-#[must_use]
 pub fn normalise(text: &str) -> String {
     if text.is_ascii() {
         return collapse(text.bytes().map(|byte| char::from(byte.to_ascii_uppercase())));

@@ -6,7 +6,6 @@ use crate::matching::upstream::{Scheme, unpadded};
 use crate::money::Currency;
 
 /// The other forms of a reference whose check digits verify; each of them verifies as well.
-#[must_use]
 pub(super) fn others(key: &str, currency: Currency) -> Vec<String> {
     let mut found = Vec::new();
     let body = key.get(4..).filter(|_| reference::verifies(key)).unwrap_or(key);

@@ -129,7 +129,6 @@ const CUT_LIKENESS: usize = 95;
 const NUMBER_MIN: usize = 4;
 
 /// How alike two names are, in hundredths, as loosely as a person reads them. It suggests.
-#[must_use]
 pub fn likeness(left: &str, right: &str) -> usize {
     let alike = plain_likeness(left, right);
     if alike < SAME { alike.max(loose_likeness(left, right)) } else { alike }
@@ -137,7 +136,6 @@ pub fn likeness(left: &str, right: &str) -> usize {
 
 /// Words in any order, without legal forms and accents; a name that was cut is as good as the
 /// whole.
-#[must_use]
 pub fn plain_likeness(left: &str, right: &str) -> usize {
     let alike = proven_likeness(left, right);
     if alike < SAME && is_cut(left, right) { CUT_LIKENESS } else { alike }
@@ -170,7 +168,6 @@ fn loose(name: &str) -> Vec<String> {
 }
 
 /// As [`plain_likeness`], for names that are there to their end: such a name is a witness.
-#[must_use]
 pub fn proven_likeness(left: &str, right: &str) -> usize {
     let (mut left, mut right) = (plain(left), plain(right));
     if is_cyrillic(&left) != is_cyrillic(&right) {
@@ -188,7 +185,6 @@ pub fn company_words() -> impl Iterator<Item = &'static str> {
 
 /// The name by which customers are compared with each other, as the SQL function `name_key` has it:
 /// words in any order, without accents, marks and kinds of companies. Empty where nothing is left.
-#[must_use]
 pub fn key(name: &str) -> String {
     let upper = |c: char| {
         let mut upper = c.to_uppercase();
@@ -229,7 +225,6 @@ fn is_cut(left: &str, right: &str) -> bool {
 
 /// Without accents, upper case; `ue` and `ü` are `u`; kana large and without long vowels. Two texts
 /// that a person takes for the same are the same in it.
-#[must_use]
 pub fn folded(name: &str) -> String {
     let name = normalise(name);
     if name.is_ascii() {

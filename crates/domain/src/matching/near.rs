@@ -32,7 +32,6 @@ pub enum Word {
 
 impl Word {
     /// Whether it is like a reference of ours.
-    #[must_use]
     pub fn is_reference(&self) -> bool {
         match self {
             Self::Mistyped(word) => like_reference(word),
@@ -42,20 +41,17 @@ impl Word {
     }
 
     /// Whether it is a payer's word, and like a number.
-    #[must_use]
     pub fn is_mistyped_number(&self) -> bool {
         matches!(self, Self::Mistyped(_) | Self::Digits(_)) && !self.is_reference()
     }
 
     /// Whether its neighbours are the digits of numbers, which nothing is looked up by.
-    #[must_use]
     pub fn is_slip(&self) -> bool {
         matches!(self, Self::Slipped(_))
     }
 
     /// Whether a neighbour of it may be as long as a reference of ours: one letter more or less is
     /// one mistake, and folding only takes away.
-    #[must_use]
     pub fn is_long(&self) -> bool {
         match self {
             Self::Mistyped(word)
@@ -67,7 +63,6 @@ impl Word {
     }
 
     /// What is looked for: references, and folded numbers.
-    #[must_use]
     pub fn variants(&self) -> BTreeSet<String> {
         match self {
             Self::Mistyped(word) if like_reference(word) => references(word.as_bytes()),
@@ -81,7 +76,6 @@ impl Word {
 }
 
 /// Whether `word` may be a reference of ours with one mistake in it.
-#[must_use]
 pub fn like_reference(word: &str) -> bool {
     let bytes = word.as_bytes();
     let plain = bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());

@@ -68,7 +68,6 @@ impl Number {
         !self.word.bytes().any(|byte| byte.is_ascii_alphabetic())
     }
 
-    #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.at.0 < other.at.1 && other.at.0 < self.at.1
     }

@@ -40,7 +40,6 @@ impl Payer {
     }
 
     /// What the explanation says about it.
-    #[must_use]
     pub fn note(&self) -> Option<&'static str> {
         if self.shared {
             Some(SHARED)
@@ -53,7 +52,6 @@ impl Payer {
 }
 
 /// Who `bank` comes from.
-#[must_use]
 pub fn payer(set: &WorkingSet, bank: &BankTransaction) -> Payer {
     let virtual_owner = bank
         .virtual_account
@@ -77,7 +75,6 @@ pub fn payer(set: &WorkingSet, bank: &BankTransaction) -> Payer {
 
 /// Whether a number that `bank` came by was another customer's when the payment was recorded: whose
 /// the money is, is not said by whose the number is now.
-#[must_use]
 pub fn has_moved(set: &WorkingSet, bank: &BankTransaction, recorded_at: DateTime<Utc>) -> bool {
     let key = |number: Option<&String>| number.map(String::as_str).and_then(weak::payer_account);
     let before = |until: &DateTime<Utc>| recorded_at <= *until;
@@ -127,7 +124,6 @@ fn one(
 }
 
 /// Every customer whom a payer's account is known to pay for: verified, or confirmed by a person.
-#[must_use]
 pub fn customers_of(set: &WorkingSet, payer_account: &str) -> BTreeSet<AccountId> {
     let verified = set.payer_owners.get(payer_account).into_iter().flatten();
     let learned = set.aliases.get(payer_account).into_iter().flatten();

@@ -43,13 +43,11 @@ pub enum ResidualPolicy {
 pub trait Choice: Copy + PartialEq + Sized + 'static {
     const ALL: &'static [(Self, &'static str)];
 
-    #[must_use]
     fn word(self) -> &'static str {
         let known = Self::ALL.iter().find(|(choice, _)| *choice == self);
         known.map_or("unknown", |(_, word)| word)
     }
 
-    #[must_use]
     fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == word).map(|(choice, _)| *choice)
     }
@@ -89,13 +87,11 @@ pub struct Policy {
 
 impl Policy {
     /// The limit of automatic decisions in a currency.
-    #[must_use]
     pub fn auto_limit(&self, currency: Currency) -> Option<Money> {
         self.max_auto_amounts.iter().find(|limit| limit.currency() == currency).copied()
     }
 
     /// The limit of a bank's fee inside a return of the payment.
-    #[must_use]
     pub fn return_fee_limit(&self, payment: Money) -> Money {
         let currency = payment.currency();
         let own = self.max_return_fees.iter().find(|limit| limit.currency() == currency);
@@ -152,36 +148,30 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    #[must_use]
     pub fn new(version: i32, global: Policy, overrides: BTreeMap<AccountId, Override>) -> Self {
         let resolved = overrides.iter().map(|(id, own)| (id.clone(), own.on(&global))).collect();
         Self { version, global, overrides, resolved }
     }
 
     /// 0 is the configuration, when no rule set is active.
-    #[must_use]
     pub fn version(&self) -> i32 {
         self.version
     }
 
-    #[must_use]
     pub fn global(&self) -> &Policy {
         &self.global
     }
 
-    #[must_use]
     pub fn overrides(&self) -> &BTreeMap<AccountId, Override> {
         &self.overrides
     }
 
     /// The policy for money that this customer would receive; everybody's if none is known.
-    #[must_use]
     pub fn for_account(&self, account: Option<&AccountId>) -> &Policy {
         account.and_then(|account| self.resolved.get(account)).unwrap_or(&self.global)
     }
 
     /// The same rules under a number, with what the configuration says of our own accounts.
-    #[must_use]
     pub fn numbered(mut self, version: i32, own_accounts: &[String]) -> Self {
         self.version = version;
         self.global.own_accounts = own_accounts.to_vec();
@@ -189,7 +179,6 @@ impl RuleSet {
     }
 
     /// Each value that it says, as `(scope, key, value)`: `everybody`, or a customer.
-    #[must_use]
     pub fn lines(&self) -> Vec<(String, String, String)> {
         let mut lines = Vec::new();
         let global = &self.global;
@@ -249,13 +238,11 @@ impl PolicyKind {
         [Self::Partial, Self::Fee, Self::EqualAmount, Self::Residual, Self::MaxAutoAmount];
 
     /// Reads what is stored of a decision.
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
     /// Its key in a rule set.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Partial => "partial",

@@ -13,7 +13,6 @@ pub(super) const LENGTH: std::ops::RangeInclusive<usize> = 5..=25;
 
 /// The reference that is minted if those before it are taken, the first of all by 0: another one
 /// for each number, without end.
-#[must_use]
 pub fn mint_nth(entropy: &[u8; 32], number: usize) -> String {
     let mut turned = *entropy;
     let turns = turned.len();
@@ -27,7 +26,6 @@ pub fn mint_nth(entropy: &[u8; 32], number: usize) -> String {
 }
 
 /// Mints the reference that `entropy` (a record's content hash) determines.
-#[must_use]
 pub fn mint(entropy: &[u8; 32]) -> String {
     let mut body = String::with_capacity(BODY_LENGTH);
     // Two bytes a character: 65,536 values over 31 leave a bias below 0.05 %.
@@ -40,14 +38,12 @@ pub fn mint(entropy: &[u8; 32]) -> String {
 }
 
 /// The reference with that body: digits and capital letters.
-#[must_use]
 pub(super) fn of_body(body: &str) -> String {
     let check = 98_u32.saturating_sub(remainder(body.bytes().chain(*b"RF00")).unwrap_or(0));
     format!("RF{check:02}{body}")
 }
 
 /// Whether `text` (upper case, no separators) is a reference whose check digits verify.
-#[must_use]
 pub fn verifies(text: &str) -> bool {
     let bytes = text.as_bytes();
     if !LENGTH.contains(&bytes.len()) || !text.starts_with("RF") {
@@ -59,7 +55,6 @@ pub fn verifies(text: &str) -> bool {
 }
 
 /// Whether letters and digits are an international bank account number: the same check digits.
-#[must_use]
 pub fn is_iban(text: &str) -> bool {
     let rotated = text.bytes().skip(4).chain(text.bytes().take(4));
     may_begin_iban(text) && remainder(rotated) == Some(1)

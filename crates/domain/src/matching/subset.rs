@@ -29,7 +29,6 @@ pub enum Group {
 }
 
 /// Whether two to five of `dues` (micros, all positive) add up to exactly `target`.
-#[must_use]
 pub fn rival_subset(dues: &[i64], target: i64) -> Rival {
     let mut search = Search::of(dues, target, RIVAL_NODES_MAX, 1);
     search.find(0, target, SUBSET_SIZE_MAX);
@@ -41,13 +40,11 @@ pub fn rival_subset(dues: &[i64], target: i64) -> Rival {
 }
 
 /// The group of two to five of `dues` that adds up to exactly `target`, if there is only one.
-#[must_use]
 pub fn only_group(dues: &[i64], target: i64) -> Group {
     searched(dues, target).0
 }
 
 /// As [`only_group`], with the steps that it took.
-#[must_use]
 pub fn searched(dues: &[i64], target: i64) -> (Group, u32) {
     let mut search = Search::of(dues, target, GROUP_NODES_MAX, 2);
     search.find(0, target, SUBSET_SIZE_MAX);

@@ -53,7 +53,6 @@ pub struct Tokens {
 
 impl Tokens {
     /// For a payment that is only recorded.
-    #[must_use]
     pub fn unread() -> Self {
         Self { unread: true, ..Self::default() }
     }
@@ -64,7 +63,6 @@ impl Tokens {
     }
 
     /// Words that may be mistyped. Digits alone are like too many, unless the payer is known.
-    #[must_use]
     pub fn mistyped(&self, payer_is_known: bool) -> Vec<Word> {
         let mut words: Vec<Word> = self.near.iter().cloned().map(Word::Mistyped).collect();
         for run in &self.numbers {
@@ -117,7 +115,6 @@ impl Tokens {
 }
 
 /// The tokens of a bank transaction.
-#[must_use]
 pub fn tokens(bank: &BankTransaction) -> Tokens {
     let mut tokens = Tokens::default();
     let mut seen = BTreeSet::new();
@@ -153,7 +150,6 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
 
 /// What is looked for where a payment names no invoice: words that may be mistyped, digits without
 /// the letters of our numbers, and what stands alone where a reference belongs.
-#[must_use]
 pub fn sought(bank: &BankTransaction, tokens: &Tokens, payer_is_known: bool) -> Vec<Word> {
     let mut words = tokens.mistyped(payer_is_known);
     let written = bank.unstructured.iter().filter(|line| !line.starts_with(CUT_MARK));

@@ -55,7 +55,6 @@ impl Scheme {
     pub const ALL: [Self; 7] =
         [Self::Rf, Self::Qrr, Self::Ogm, Self::Kid, Self::Ocr, Self::Viite, Self::Txid];
 
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Rf => "rf",
@@ -68,13 +67,11 @@ impl Scheme {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scheme| scheme.word() == word)
     }
 
     /// Whether `key` (letters and digits, upper case) is a reference of this scheme.
-    #[must_use]
     pub fn verifies(self, key: &str) -> bool {
         let digits = |range: std::ops::RangeInclusive<usize>| {
             range.contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_digit())
@@ -127,7 +124,6 @@ pub enum Refused {
 }
 
 /// Letters and digits of what is written in groups; none if there is anything else in it.
-#[must_use]
 pub fn fold(text: &str) -> Option<String> {
     let separator = |c: char| matches!(c, ' ' | '-' | '/' | '.' | '+' | '*' | '_' | ':' | '\u{a0}');
     let mut key = String::with_capacity(text.len());
@@ -245,7 +241,6 @@ enum Place {
 }
 
 /// What a payment may quote of such references, each once: only these are looked up.
-#[must_use]
 pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
     let mut found: Vec<(String, Found)> = Vec::new();
     let currency = bank.amount.currency();
@@ -353,7 +348,6 @@ fn place_of(line: &str, digits: &str) -> Option<(usize, usize)> {
 }
 
 /// A line that is nothing but a reference, if it is long enough to be told from other numbers.
-#[must_use]
 pub(super) fn alone(line: &str) -> Option<String> {
     let digits = |key: &String| key.bytes().filter(u8::is_ascii_digit).count();
     fold(line).filter(|key| LENGTH.contains(&key.len()) && digits(key) >= TELLING_MIN)
@@ -457,7 +451,6 @@ fn weights_731(key: &str) -> bool {
 }
 
 /// Digits without the zeros before them, if enough are left for a reference.
-#[must_use]
 pub(super) fn unpadded(key: &str) -> Option<&str> {
     let digits = key.bytes().all(|byte| byte.is_ascii_digit());
     let short = key.trim_start_matches('0');
@@ -465,7 +458,6 @@ pub(super) fn unpadded(key: &str) -> Option<&str> {
 }
 
 /// Digits with the zeros before them that make a QR reference of 27.
-#[must_use]
 pub(super) fn padded(key: &str) -> Option<String> {
     let digits = key.bytes().all(|byte| byte.is_ascii_digit());
     (digits && !key.is_empty() && key.len() < 27).then(|| format!("{key:0>27}"))

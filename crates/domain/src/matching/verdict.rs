@@ -54,7 +54,6 @@ impl Verdict {
     ];
 
     /// As it is stored.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Taken => "taken",
@@ -77,13 +76,11 @@ impl Verdict {
         }
     }
 
-    #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         let own = Self::OWN.into_iter().find(|verdict| verdict.word() == word);
         own.or_else(|| ParkReason::from_code(word).map(Self::Parked))
     }
 
-    #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Taken => "Taken.",

@@ -256,7 +256,6 @@ const MASKED_DIGITS_MAX: usize = 6;
 const PATTERN_MIN: usize = 6;
 
 /// Letters and digits, upper case.
-#[must_use]
 pub fn fold(text: &str) -> String {
     normalise(text).chars().filter(char::is_ascii_alphanumeric).collect()
 }
@@ -264,7 +263,6 @@ pub fn fold(text: &str) -> String {
 /// Whether a payer's account number is nobody's: empty, a word for "none", masked, all one digit,
 /// or digits that only count up. Such a value identifies no customer, is not learnt, is not
 /// registered, and tells no two payments apart or together.
-#[must_use]
 pub fn is_placeholder_payer(text: &str) -> bool {
     let normal = without_marks(normalise(text));
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -312,7 +310,6 @@ fn is_nothing_glued(key: &str) -> bool {
 }
 
 /// Whether a name says nothing about who paid.
-#[must_use]
 pub fn is_placeholder_name(text: &str) -> bool {
     let normal = normalise(text);
     let letters = normal.chars().any(char::is_alphabetic);
@@ -322,7 +319,6 @@ pub fn is_placeholder_name(text: &str) -> bool {
 }
 
 /// Whether it is a word that is written where there is nothing to say.
-#[must_use]
 pub fn is_word_for_none(text: &str) -> bool {
     let normal = normalise(text);
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -331,7 +327,6 @@ pub fn is_word_for_none(text: &str) -> bool {
 
 /// Whether what stands where a bank's own id belongs is none: a word for none, signs only, zeros,
 /// a mask. A bank that has no id to give writes such a thing at every record.
-#[must_use]
 pub fn is_no_id(text: &str) -> bool {
     let key = fold(text);
     let all = |one: u8| !key.is_empty() && key.bytes().all(|byte| byte == one);
@@ -340,7 +335,6 @@ pub fn is_no_id(text: &str) -> bool {
 
 /// Whether a reference that a payer gave (an end-to-end id, a text) names no single payment: a word
 /// for "none", general words, months, dates, amounts, short numbers, or nothing but these.
-#[must_use]
 pub fn is_weak_reference(text: &str) -> bool {
     let normal = normalise(text);
     let key: String = normal.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -388,13 +382,11 @@ fn is_general(word: &str) -> bool {
 }
 
 /// Whether a word (folded) names nobody and nothing by itself.
-#[must_use]
 pub fn is_weak_word(word: &str) -> bool {
     is_nothing_or_general(word) || is_month(word)
 }
 
 /// `NOV`, `NOVEMBER`, `SEPT`.
-#[must_use]
 pub fn is_month(word: &str) -> bool {
     MONTHS.contains(&word) || MONTH_NAMES.contains(&word) || word == "SEPT"
 }
@@ -476,7 +468,6 @@ fn is_pattern(key: &str) -> bool {
 }
 
 /// A day, a month or a year, or all of them together.
-#[must_use]
 pub fn is_date_part(digits: &str) -> bool {
     digits.len() <= 2 || is_year(digits) || is_date_digits(digits)
 }
@@ -496,7 +487,6 @@ const PERIODS: [(&str, u32); 10] = [
 ];
 
 /// A part of a year: `Q4-2026`, `2026W48`, `KW48`, `FY26`, `FY2026`. Upper case.
-#[must_use]
 pub fn is_period(text: &str) -> bool {
     let (mut unit, mut numbers) = (None, Vec::new());
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
@@ -526,13 +516,11 @@ pub fn is_period(text: &str) -> bool {
 }
 
 /// `1990` to `2099`: what people mean by four such digits is a year.
-#[must_use]
 pub fn is_year(digits: &str) -> bool {
     digits.len() == 4 && ("1990".."2100").contains(&digits)
 }
 
 /// `20261128`, `28112026`, `11282026`, `281126`, `261128`, `202611`, `112026`.
-#[must_use]
 pub fn is_date_digits(digits: &str) -> bool {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
@@ -573,7 +561,6 @@ const PAYER_ACCOUNT_MAX: usize = 64;
 
 /// Letters and digits of an account number, upper case; none if it is nobody's
 /// ([`is_placeholder_payer`]).
-#[must_use]
 pub fn payer_account(text: &str) -> Option<String> {
     // Each payment asks several times, and most accounts have nothing between their characters.
     let (key, nobody) = if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {

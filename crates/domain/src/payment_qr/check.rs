@@ -49,7 +49,6 @@ const IBAN_LENGTHS: [(&[u8; 2], usize); 41] = [
 
 /// An account number of the euro payment area without spaces, upper case; none if its check digits
 /// or its length are wrong.
-#[must_use]
 pub fn iban(text: &str) -> Option<String> {
     let iban = glued(text);
     let length = IBAN_LENGTHS.iter().find(|(country, _)| iban.as_bytes().starts_with(*country))?.1;
@@ -60,7 +59,6 @@ pub fn iban(text: &str) -> Option<String> {
 }
 
 /// A bank's code of 8 or 11 characters, upper case.
-#[must_use]
 pub fn bic(text: &str) -> Option<String> {
     let bic = glued(text);
     let bytes = bic.as_bytes();
@@ -70,7 +68,6 @@ pub fn bic(text: &str) -> Option<String> {
 }
 
 /// The number of an entity in Singapore, with or without the three characters that banks add.
-#[must_use]
 pub fn uen(text: &str) -> Option<String> {
     let uen = glued(text);
     let bytes = uen.as_bytes();

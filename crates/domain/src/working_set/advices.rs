@@ -27,12 +27,10 @@ impl Default for Advices {
 }
 
 impl Advices {
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    #[must_use]
     pub fn get(&self, key: &AdviceKey) -> Option<&Advice> {
         self.all.get(key)
     }
@@ -43,7 +41,6 @@ impl Advices {
     }
 
     /// When an advice that comes at `at` counts no more.
-    #[must_use]
     pub fn expiry(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         at.checked_add_days(Days::new(u64::from(self.days))).unwrap_or(at)
     }
@@ -80,7 +77,6 @@ impl Advices {
 
     /// Those that say the same and came before it, the newest last: of the same bank account, used
     /// or waiting.
-    #[must_use]
     pub fn twins_of(&self, advice: &Advice) -> Vec<&Advice> {
         let place = (advice.told.key.bank_account.clone(), advice.told.amount);
         let keys = self.by_amount.get(&place).into_iter().flatten();
@@ -98,13 +94,11 @@ impl Advices {
     }
 
     /// The advice that belongs to the payment.
-    #[must_use]
     pub fn of_payment(&self, payment_id: &PaymentId) -> Option<&Advice> {
         self.all.get(self.bound.get(payment_id)?)
     }
 
     /// The advices that may be about the payment and belong to none, in the order of their keys.
-    #[must_use]
     pub fn fitting(&self, bank: &BankTransaction, at: DateTime<Utc>) -> Vec<&Advice> {
         let place = (bank.bank_account.clone(), bank.amount);
         let Some(keys) = self.by_amount.get(&place) else { return Vec::new() };

@@ -12,7 +12,6 @@ pub struct Text {
 }
 
 impl Text {
-    #[must_use]
     pub fn of(bank: &BankTransaction) -> Self {
         let lines = bank.creditor_reference.iter().chain(&bank.unstructured);
         let lines = lines.map(String::as_str).collect::<Vec<_>>();
@@ -33,7 +32,6 @@ impl Text {
     }
 
     /// Whether one of them holds the other.
-    #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.holds(other) || other.holds(self)
     }
@@ -45,13 +43,11 @@ impl Text {
 }
 
 /// Rows of one statement are as many entries, whatever they say.
-#[must_use]
 pub fn of_one_statement(left: &BankTransaction, right: &BankTransaction) -> bool {
     left.statement_id.is_some() && left.statement_id == right.statement_id
 }
 
 /// Whether one statement has both under two names.
-#[must_use]
 pub fn are_two_entries(left: &BankTransaction, right: &BankTransaction) -> bool {
     let names = entry_of(left).zip(entry_of(right));
     of_one_statement(left, right) && names.is_some_and(|(left, right)| left != right)
@@ -59,7 +55,6 @@ pub fn are_two_entries(left: &BankTransaction, right: &BankTransaction) -> bool 
 
 /// Whether nothing that both say tells them apart: the payer, the end-to-end id, the place in an
 /// entry, and of their texts one holds the other.
-#[must_use]
 pub fn alike(
     (left, left_text): (&BankTransaction, &Text),
     (right, right_text): (&BankTransaction, &Text),
@@ -75,7 +70,6 @@ pub fn alike(
 }
 
 /// Whether neither payer nor the account that was paid to nor the place in an entry differs.
-#[must_use]
 pub fn are_of_one_payer(left: &BankTransaction, right: &BankTransaction) -> bool {
     let name = |bank: &BankTransaction| {
         bank.debtor_name.clone().filter(|name| !weak::is_placeholder_name(name))
@@ -99,7 +93,6 @@ const TAIL: usize = 8;
 
 /// What the forms of one payer's account number have in common; the `TAIL` of the statements that
 /// look for payments which may be one.
-#[must_use]
 pub fn tail(payer: &str) -> &str {
     let from = payer.len().saturating_sub(TAIL);
     payer.get(from..).unwrap_or(payer)

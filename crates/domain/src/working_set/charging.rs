@@ -28,7 +28,6 @@ impl WorkingSet {
 
     /// `lot`, which is the next of a walk as far as it is loaded. None, and a miss is noted, when
     /// there may be one before it that is not here.
-    #[must_use]
     pub fn walked<'a>(
         &self,
         walk: Walk,

@@ -17,7 +17,6 @@ impl EqualRows {
     }
 
     /// 0 if there is none.
-    #[must_use]
     pub fn last(&self, bank_account: &str, print: &str) -> u32 {
         let key = (bank_account.to_owned(), print.to_owned());
         self.0.get(&key).copied().unwrap_or_default()

@@ -123,7 +123,6 @@ impl Lookalikes {
     /// The earlier payment that this record may be again: the first, if there are several. Where
     /// there are more than are compared it is in doubt whatever it says. Two that the bank gave an
     /// id each are never one.
-    #[must_use]
     pub fn earlier(
         &self,
         bank: &BankTransaction,

@@ -49,7 +49,6 @@ impl Reached {
     }
 }
 
-#[must_use]
 pub fn order(lot: &Lot) -> LotOrder {
     (lot.opened_at, lot.id)
 }

@@ -11,7 +11,6 @@ impl WorkingSet {
     /// Customers whose name is `key`, as [`names::key`] has it; up to [`NAMESAKES_MAX`].
     ///
     /// Nothing is found, and a miss is noted, when they were not loaded.
-    #[must_use]
     pub fn named(&self, key: &str) -> BTreeSet<AccountId> {
         self.known_by(key).unwrap_or_default()
     }
@@ -19,7 +18,6 @@ impl WorkingSet {
     /// Whether another customer has the name of this one.
     ///
     /// True, and a miss is noted, when that was not loaded.
-    #[must_use]
     pub fn shares_name(&self, account: &AccountId) -> bool {
         let key = self.name_of(account).map(names::key).unwrap_or_default();
         if key.is_empty() {

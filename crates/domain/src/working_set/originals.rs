@@ -39,13 +39,11 @@ impl Originals {
         self.common.insert(key);
     }
 
-    #[must_use]
     pub fn get(&self, key: &OriginalKey) -> Option<&BTreeSet<PaymentId>> {
         self.by_key.get(key)
     }
 
     /// Whether all payments that have this in common were read.
-    #[must_use]
     pub fn has_all(&self, key: &OriginalKey) -> bool {
         !self.common.contains(key)
     }
@@ -71,7 +69,6 @@ impl Originals {
         self.by_key.extend(undone.map(|(key, payments)| (key.clone(), payments.clone())));
     }
 
-    #[must_use]
     pub fn payer_of(&self, payment_id: &PaymentId) -> Option<&String> {
         self.payers.get(payment_id)
     }

@@ -77,13 +77,11 @@ impl Pending {
 
     /// The record that announced `booked`. Of several that nobody could tell apart it is the first
     /// by key; if they differ in what they say, it is none.
-    #[must_use]
     pub fn announced(&self, booked: &BankTransaction) -> Option<&BankKey> {
         only_or_alike(self.pending.of(booked.amount)?, |pending| is_same(pending, booked))
     }
 
     /// What is booked already of that which `pending` announces: on its day, or in the week after.
-    #[must_use]
     pub fn announced_late(&self, pending: &BankTransaction) -> Option<&BankKey> {
         let from = pending.booking_date;
         let to = from.checked_add_days(LATE_DAYS).unwrap_or(from);
@@ -129,13 +127,11 @@ fn is_same(pending: &BankTransaction, booked: &BankTransaction) -> bool {
 }
 
 /// The end-to-end id, unless anybody may have given the same.
-#[must_use]
 pub fn end_to_end(bank: &BankTransaction) -> Option<&str> {
     bank.end_to_end_id.as_deref().and_then(end_to_end_of)
 }
 
 /// The payer's account as it is compared, unless it is nobody's.
-#[must_use]
 pub fn payer(bank: &BankTransaction) -> Option<String> {
     bank.debtor_account.as_deref().and_then(weak::payer_account)
 }

@@ -14,13 +14,11 @@ use crate::review::{ReviewEffect, Suggestion, SuggestionStatus};
 use crate::working_set::miss::Stop;
 
 impl WorkingSet {
-    #[must_use]
     pub fn suggestion(&self, payment_id: &PaymentId, id: &SuggestionId) -> Option<&Suggestion> {
         self.review.suggestions.get(payment_id)?.iter().find(|known| known.id == *id)
     }
 
     /// Whether a person refused exactly these invoices for this payment.
-    #[must_use]
     pub fn is_rejected(&self, payment_id: &PaymentId, invoices: &BTreeSet<InvoiceId>) -> bool {
         let known = self.review.suggestions.get(payment_id).into_iter().flatten();
         let mut refused = known.filter(|known| known.status == SuggestionStatus::Rejected);
@@ -28,7 +26,6 @@ impl WorkingSet {
     }
 
     /// Whether a person refused that these payments are the invoice together.
-    #[must_use]
     pub fn is_refused_together(
         &self,
         payments: &BTreeSet<PaymentId>,
@@ -43,7 +40,6 @@ impl WorkingSet {
     }
 
     /// The account that a bank payment came from, if it is no account of ours.
-    #[must_use]
     pub fn payer_of(&self, payment_id: &PaymentId) -> Option<String> {
         if let Some(payer) = self.review.debtors.get(payment_id) {
             return Some(payer.clone());
@@ -54,7 +50,6 @@ impl WorkingSet {
         (Some(&payer) != own.as_ref()).then_some(payer)
     }
 
-    #[must_use]
     pub fn alias(&self, link: &PayerLink) -> Option<&Alias> {
         self.aliases.get(&link.payer_account)?.get(&link.account_id)
     }

@@ -37,7 +37,6 @@ impl WorkingSet {
     }
 
     /// How many parts the payment ever had.
-    #[must_use]
     pub fn parts_ever(&self, payment_id: &PaymentId) -> usize {
         self.parts.get(payment_id).map_or(0, Vec::len)
     }

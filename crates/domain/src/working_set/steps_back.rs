@@ -145,7 +145,6 @@ impl WorkingSet {
     }
 
     /// Whether all that is live of the payment is here, so that it may go back.
-    #[must_use]
     pub fn may_reverse(&self, payment_id: &PaymentId) -> bool {
         self.complete || self.reversible.contains(payment_id)
     }

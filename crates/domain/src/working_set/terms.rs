@@ -42,7 +42,6 @@ pub struct Terms {
 }
 
 impl Terms {
-    #[must_use]
     pub fn of(bank: &BankTransaction) -> Self {
         let returns = bank.return_of.as_ref().and_then(|of| of.bank_transaction_id.clone());
         Self {
@@ -65,7 +64,6 @@ impl Terms {
 
     /// Whether the record says the same of the money, in other words: banks tell more of it in a
     /// later statement. What only one of them says tells nothing apart.
-    #[must_use]
     pub fn are_told_again(&self, bank: &BankTransaction) -> bool {
         let other = Self::of(bank);
         let same = |left: Option<String>, right: Option<String>| {
@@ -86,7 +84,6 @@ impl Terms {
 
     /// Whether one statement has both under two names: then they are two entries, whatever the
     /// bank's id says. Some banks give the id of a batch to each of its entries.
-    #[must_use]
     pub fn are_another_entry(&self, bank: &BankTransaction) -> bool {
         let named = |entry: &Option<String>| entry.clone().filter(|entry| !weak::is_no_id(entry));
         let names = named(&self.entry).zip(named(&bank.entry_reference));
@@ -120,7 +117,6 @@ impl Terms {
 
     /// Whether an entry of this name is another one: statements are numbered by currency, and each
     /// year anew. The same amount near the end of a year may be a corrected day.
-    #[must_use]
     pub fn are_of_another_book(&self, bank: &BankTransaction) -> bool {
         let apart = self.booking_date.signed_duration_since(bank.booking_date).abs();
         let near = self.amount == bank.amount && apart <= CORRECTED_WITHIN;

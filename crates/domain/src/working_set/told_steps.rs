@@ -34,7 +34,6 @@ impl ToldSteps {
     }
 
     /// The earlier record that this one may be again.
-    #[must_use]
     pub fn earlier(&self, bank: &BankTransaction) -> Option<&BankKey> {
         let known = self.by_money.get(&same_money(bank))?;
         let text = Text::of(bank);

@@ -80,13 +80,11 @@ impl UsageSet {
         self.holds.insert(key, hold.clone());
     }
 
-    #[must_use]
     pub fn limit(&self, account_id: &AccountId, currency: Currency) -> Money {
         let key = (account_id.clone(), currency);
         self.limits.get(&key).copied().unwrap_or_else(|| Money::zero(currency))
     }
 
-    #[must_use]
     pub fn lot(
         &self,
         account_id: &AccountId,
@@ -184,7 +182,6 @@ impl UsageSet {
 }
 
 impl UsageSet {
-    #[must_use]
     pub fn reached(&self, walk: Walk, account_id: &AccountId, currency: Currency) -> Reached {
         let key = (walk, account_id.clone(), currency);
         self.reached.get(&key).copied().unwrap_or_default()

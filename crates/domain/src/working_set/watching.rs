@@ -58,7 +58,6 @@ impl WorkingSet {
 
     /// The payments that are to be decided again because `invoice` was sent, oldest first: a
     /// bounded number of them, the same that the store loads.
-    #[must_use]
     pub fn watchers_of(&self, invoice: &Invoice) -> Vec<PaymentId> {
         let due = invoice.due().ok();
         let watching = |key: &WatchKey| self.watching.payments.get(key).into_iter().flatten();
@@ -85,7 +84,6 @@ impl WorkingSet {
     }
 
     /// The payments that are to be decided again because the account is open again, oldest first.
-    #[must_use]
     pub fn watchers_of_reopened(&self, account_id: &AccountId) -> Vec<PaymentId> {
         let watching = self.watching.payments.get(&WatchKey::reopened(account_id));
         self.oldest_first(watching.into_iter().flatten().take(WATCHERS_NAMED_MAX))
