@@ -1,5 +1,5 @@
 //! When an invoice that awaits payment is a void candidate: it is old, and nothing speaks for it.
-//! `sql/candidates_page.sql` only selects invoices whose flag may have to change: a superset.
+//! The statement `candidates_page` only selects invoices whose flag may have to change: a superset.
 
 use std::collections::{BTreeMap, BTreeSet};
 
