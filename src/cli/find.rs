@@ -10,7 +10,7 @@ use super::output::{Output, Printer, Text};
 use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::views::find::{self, Found, Results, Search, WORDS_MAX};
+use crate::store::views::find::{self, Hit, Results, Search, WORDS_MAX};
 use crate::store::views::near::Kind;
 use crate::store::views::readings;
 
@@ -108,7 +108,7 @@ fn sentences(results: &Results) -> Vec<String> {
     lines
 }
 
-table!(Found:
+table!(Hit:
     kind id account_id currency amount state on what fits;
     row => "kind": row.kind, "id": row.id, "account": row.account_id, "amount": row.amount,
     "currency": row.currency, "state": row.state, "on": row.on, "fits": row.fits.join("; "),

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::domain::invoice::InvoiceStatus;
 use crate::store::views::Page;
 use crate::store::views::invoices::{
-    self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, Step,
+    self, AllocationRow, InvoiceFilter, InvoiceRow, InvoiceView, LifeStep,
 };
 use crate::store::views::near::Kind;
 
@@ -119,7 +119,7 @@ table!(InvoiceRow:
     "currency": row.currency, "amount": row.amount, "due": row.amount_due,
     "reference": row.payment_reference, "due date": row.due_date);
 
-table!(Step:
+table!(LifeStep:
     at what;
     row => "at": row.at, "what": row.what);
 

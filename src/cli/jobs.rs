@@ -14,7 +14,7 @@ use super::table::cell;
 use super::table::table;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::{Ended, Job, Runner};
+use crate::jobs::{Job, JobEnded, Runner};
 use crate::schedule::{self, Timetable};
 use crate::store::views::Page;
 use crate::store::views::jobs::{self, JobRow, RunRow};
@@ -144,16 +144,18 @@ pub async fn run(
 }
 
 /// How a run that a person wanted ended.
-fn told(job: Job, ended: Ended) -> Result<Exit, CliError> {
+fn told(job: Job, ended: JobEnded) -> Result<Exit, CliError> {
     let (exit, sentence) = match ended {
-        Ended::Done(report) if report.findings == 0 => (Exit::Ok, report.summary),
-        Ended::Done(report) => (Exit::Findings, report.summary),
-        Ended::Failed(why) => (Exit::Failed, format!("failed: {why}")),
-        Ended::Busy => failed("another run of it still goes on; this one was skipped"),
-        Ended::NotYet => failed("refused: --as-of is after now. No job decides for a time to come"),
-        Ended::Stopped => failed("stopped before its end; the next runner goes on"),
-        Ended::Lost => failed("taken over by another runner"),
-        Ended::Taken | Ended::Paused => failed("somebody else has this tick"),
+        JobEnded::Done(report) if report.findings == 0 => (Exit::Ok, report.summary),
+        JobEnded::Done(report) => (Exit::Findings, report.summary),
+        JobEnded::Failed(why) => (Exit::Failed, format!("failed: {why}")),
+        JobEnded::Busy => failed("another run of it still goes on; this one was skipped"),
+        JobEnded::NotYet => {
+            failed("refused: --as-of is after now. No job decides for a time to come")
+        }
+        JobEnded::Stopped => failed("stopped before its end; the next runner goes on"),
+        JobEnded::Lost => failed("taken over by another runner"),
+        JobEnded::Taken | JobEnded::Paused => failed("somebody else has this tick"),
     };
     write(&format!("{}: {sentence}\n", job.word()))?;
     Ok(exit)

@@ -54,7 +54,7 @@ pub async fn run(
         let why = "--as-of is after now: nothing is known of it yet";
         return Err(CliError::Usage(why.to_owned()));
     }
-    let reconcile::Found { mut drifts, cut_off } =
+    let reconcile::Drifts { mut drifts, cut_off } =
         reconcile::find(pool, as_of, &config.jobs.time_zone).await?;
     drifts.extend(statements::of_the_future(pool, as_of).await?);
     if printer.output != Output::Table || !drifts.is_empty() {

@@ -3,7 +3,7 @@
 use super::stage::{Stage, story_error};
 use super::{DemoError, spent};
 use crate::clock::Clock;
-use crate::jobs::{Ended, Job, Runner};
+use crate::jobs::{Job, JobEnded, Runner};
 use crate::operator::dead_letters::edit::{Edited, edit};
 use crate::operator::dead_letters::replay::Replayed;
 use crate::pipeline::Pipeline;
@@ -197,7 +197,7 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
     let runner = Runner::new(month.clone(), stage.jobs().clone(), stop);
     runner.prepare().await?;
     let ended = runner.run_by(Job::FlagVoidCandidates, "demo", later).await?;
-    let Ended::Done(report) = ended else {
+    let JobEnded::Done(report) = ended else {
         return Err(story_error(&format!("the job ended {ended:?}")));
     };
     line(&format!("The job of that day: {}.", report.summary));

@@ -96,14 +96,14 @@ impl Hostile {
 }
 
 /// Per kind.
-pub type Report = BTreeMap<Hostile, Tally>;
+pub type HostileTallies = BTreeMap<Hostile, Tally>;
 
 /// Generates at least `payments` payments in hostile worlds and decides them.
 ///
 /// # Errors
 /// When deciding stopped, or a record was refused: a bug.
-pub fn measure(seed: u64, payments: u32, currency: Currency) -> Result<Report, String> {
-    let mut report = Report::new();
+pub fn measure(seed: u64, payments: u32, currency: Currency) -> Result<HostileTallies, String> {
+    let mut report = HostileTallies::new();
     let (mut done, mut worlds) = (0_u32, seed);
     let mut many = payments >= LONG_RUN;
     while done < payments {
@@ -158,12 +158,12 @@ pub fn sample(seed: u64, cases: usize, currency: Currency) -> Result<(Sample, Ve
 }
 
 /// The rows of the table that `topup quality` prints, below those of ordinary worlds.
-pub fn table(report: &Report) -> String {
+pub fn table(report: &HostileTallies) -> String {
     report.iter().map(|(kind, tally)| row(kind.words(), tally)).collect()
 }
 
 /// Which of the requirements do not hold, in words; none if all do.
-pub fn failures(report: &Report) -> Vec<String> {
+pub fn failures(report: &HostileTallies) -> Vec<String> {
     let mut failures = Vec::new();
     for (kind, tally) in report {
         let words = kind.words();

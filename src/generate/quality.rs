@@ -41,7 +41,7 @@ pub struct Tally {
 }
 
 /// Per operator, in the order of [`Operator::ALL`].
-pub type Report = BTreeMap<Operator, Tally>;
+pub type OperatorTallies = BTreeMap<Operator, Tally>;
 
 /// What a case leaves to be judged.
 pub(super) struct Case {
@@ -57,8 +57,12 @@ pub(super) struct Case {
 ///
 /// # Errors
 /// When deciding stopped: a bug.
-pub fn measure(seed: u64, payments: u32, currencies: [Currency; 2]) -> Result<Report, String> {
-    let mut report = Report::new();
+pub fn measure(
+    seed: u64,
+    payments: u32,
+    currencies: [Currency; 2],
+) -> Result<OperatorTallies, String> {
+    let mut report = OperatorTallies::new();
     let mut done = 0_u32;
     let mut worlds = seed;
     while done < payments {
@@ -455,7 +459,7 @@ fn follow(
 }
 
 /// The report as a table for `docs/MATCHING.md`.
-pub fn table(report: &Report) -> String {
+pub fn table(report: &OperatorTallies) -> String {
     let head = "| Payments | number | automatic, right | automatic, other invoice of the customer \
                 | automatic, **wrong customer** | suggested, right first \
                 | suggested, other first | parked | miscounted | payments right, % \
@@ -489,7 +493,7 @@ pub(super) fn row(words: &str, t: &Tally) -> String {
 }
 
 /// Which of the requirements do not hold, in words; none if all do.
-pub fn failures(report: &Report) -> Vec<String> {
+pub fn failures(report: &OperatorTallies) -> Vec<String> {
     let mut failures = Vec::new();
     let sum = |count: &dyn Fn(&Tally) -> u32, of: &dyn Fn(Operator) -> bool| {
         let tallies = report.iter().filter(|(operator, _)| of(**operator));

@@ -1,10 +1,10 @@
 //! `audit`: every invariant, as `topup audit` checks them.
 
-use super::runner::{Report, Work};
+use super::runner::{JobReport, Work};
 use crate::store::StoreError;
 use crate::store::audit;
 
-pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let findings = audit::run(work.pool()).await?;
     let violated: Vec<_> = findings.iter().filter(|finding| !finding.info).collect();
     for finding in &violated {
@@ -22,5 +22,5 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         0 => format!("{checked} invariants checked: all of them hold"),
         count => format!("{checked} invariants checked: {count} findings for {}", codes.join(", ")),
     };
-    Ok(Report { findings: violated.len() as u64, summary })
+    Ok(JobReport { findings: violated.len() as u64, summary })
 }

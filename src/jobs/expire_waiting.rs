@@ -2,13 +2,13 @@
 //! their deadline. The worker sweeps by itself while it reads commands; the job does it where none
 //! does, and leaves a trace.
 
-use super::runner::{Report, Work};
+use super::runner::{JobReport, Work};
 use crate::store::{StoreError, advices};
 
 /// Remittance advices that one transaction ends.
 const ADVICES_OF_ONE_STEP: i64 = 1_000;
 
-pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let (mut released, mut expired, mut holds, mut failed) = (0_usize, 0_usize, 0_usize, 0_usize);
     // Twice at the end with nothing done between: nothing that waits was left out.
     let mut idle_rounds = 0_usize;
@@ -40,7 +40,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     if failed > 0 {
         summary.push_str(&format!(", {failed} failed: they are tried again by themselves"));
     }
-    Ok(Report { findings: u64::try_from(failed).unwrap_or(u64::MAX), summary })
+    Ok(JobReport { findings: u64::try_from(failed).unwrap_or(u64::MAX), summary })
 }
 
 /// Ends the waiting of advices whose payment did not come, some of them.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sqlx::PgPool;
 
-use super::runner::{JobSettings, Report, Work};
+use super::runner::{JobReport, JobSettings, Work};
 use crate::domain::ids::own_source;
 use crate::domain::void_candidate::Rules;
 use crate::pipeline::Pipeline;
@@ -27,13 +27,13 @@ const PAGE_INVOICES: i64 = 1_000;
 /// words: there are no more of these than there are, however many records wait for their booking.
 const PENDING_PAGE: i64 = 1_000;
 
-pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let Given { rules, behind, unreadable, whose } =
         match rules(work.pipeline(), work.settings(), work.as_of()).await? {
             Ok(given) => given,
             Err(why) => {
                 let summary = format!("nothing flagged: {why}");
-                return Ok(Report { findings: 1, summary });
+                return Ok(JobReport { findings: 1, summary });
             }
         };
     let (mut flags, mut failed) = (Flags { work, rules: &rules, flagged: 0, cleared: 0 }, 0_usize);
@@ -66,7 +66,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         summary.push_str(&format!("; a later version wrote {unreadable} pending bank records"));
     }
     let findings = behind > 0 || failed > 0 || unreadable > 0;
-    Ok(Report { findings: u64::from(findings), summary })
+    Ok(JobReport { findings: u64::from(findings), summary })
 }
 
 /// The flags of a run, and what became of them.

@@ -17,7 +17,7 @@ mod rematch;
 pub mod runner;
 mod timer;
 
-pub use runner::{Ended, JobSettings, Keep, Report, Runner};
+pub use runner::{JobEnded, JobReport, JobSettings, Keep, Runner};
 
 /// The jobs that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,7 +4,7 @@
 
 use chrono::Duration;
 
-use super::runner::{Report, Work};
+use super::runner::{JobReport, Work};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
 use crate::store::in_hand;
@@ -13,7 +13,7 @@ use crate::store::prune::{self, After, Pruned};
 /// Rows of one transaction.
 const PAGE_ROWS: i64 = 5_000;
 
-pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let mut counts = Vec::new();
     let mut failed = 0_u64;
     for what in Pruned::ALL {
@@ -34,7 +34,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     }
     failing::forget(work.pool(), work.now()).await?;
     in_hand::forget(work.pool(), work.now()).await?;
-    Ok(Report { findings: failed, summary: format!("deleted {}", counts.join(", ")) })
+    Ok(JobReport { findings: failed, summary: format!("deleted {}", counts.join(", ")) })
 }
 
 async fn prune_table(work: &Work<'_>, what: Pruned) -> Result<u64, StoreError> {

@@ -1,12 +1,12 @@
 //! `reconcile`: the bank's statements against what was recorded, and each account's tables against
 //! each other. A difference is told once, when it is first found, and once more when it is gone.
 
-use super::runner::{Report, Work};
+use super::runner::{JobReport, Work};
 use crate::domain::ids::own_source;
 use crate::pipeline::own::{self, Own};
 use crate::store::{StoreError, reconcile, statements};
 
-pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let as_of = work.as_of();
     let zone = work.settings().calendar.zone.name();
     let found = reconcile::find(work.pool(), as_of, zone).await?;
@@ -35,5 +35,5 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
         summary.push_str(&format!("; {count} statements speak of the future, one of {of}"));
     }
     let findings = u64::try_from(drifts.saturating_add(future.len())).unwrap_or(u64::MAX);
-    Ok(Report { findings, summary })
+    Ok(JobReport { findings, summary })
 }

@@ -2,7 +2,7 @@
 //! those that watch for it at once; this job is for what nobody watches, such as a payer's account
 //! that a customer was given since. A payment that stays as it is leaves no trace.
 
-use super::runner::{Report, Work};
+use super::runner::{JobReport, Work};
 use crate::domain::ids::{PaymentId, own_source};
 use crate::domain::input::Input;
 use crate::pipeline::in_hand::ByHalves;
@@ -14,7 +14,7 @@ use crate::store::{StoreError, rematch};
 /// Payments of one transaction.
 const PAGE_PAYMENTS: i64 = 200;
 
-pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
+pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
     let as_of = work.as_of();
     let mut again = Again { work, apart: false, looked_at: 0, changed: 0 };
     let mut failed = 0_usize;
@@ -41,7 +41,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<Report, StoreError> {
     if failed > 0 {
         summary.push_str(&format!(", {failed} failed and are left as they are"));
     }
-    Ok(Report { findings: u64::try_from(failed).unwrap_or(u64::MAX), summary })
+    Ok(JobReport { findings: u64::try_from(failed).unwrap_or(u64::MAX), summary })
 }
 
 /// The payments of a run, and what became of them.

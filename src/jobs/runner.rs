@@ -14,7 +14,7 @@ use super::timer::{self, Due};
 use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune, reconcile, rematch};
 use crate::pipeline::Pipeline;
 use crate::schedule::{Calendar, Timetable};
-use crate::store::jobs::{self, Claim, Claimed, Ending, Run};
+use crate::store::jobs::{self, Claim, Claimed, Ending, JobRun};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
 
@@ -50,15 +50,15 @@ pub struct JobSettings {
 
 /// What a run found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct JobReport {
     pub findings: u64,
     pub summary: String,
 }
 
 /// How a claim or a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    Done(Report),
+pub enum JobEnded {
+    Done(JobReport),
     /// The sentence says why; the chain is in the log.
     Failed(String),
     /// Told to stop: the next runner goes on where this one was.
@@ -77,7 +77,7 @@ pub enum Ended {
 /// What a job may use while it runs.
 pub(super) struct Work<'a> {
     runner: &'a Runner,
-    run: &'a Run,
+    run: &'a JobRun,
     lost: &'a AtomicBool,
 }
 
@@ -293,7 +293,7 @@ impl Runner {
         job: Job,
         scheduled_for: DateTime<Utc>,
         cause: &'static str,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<JobEnded, StoreError> {
         self.run_claim(job, scheduled_for, cause, None, scheduled_for).await
     }
 
@@ -306,7 +306,7 @@ impl Runner {
         job: Job,
         operator: &str,
         as_of: DateTime<Utc>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<JobEnded, StoreError> {
         self.run_claim(job, self.now(), "operator", Some(operator), as_of).await
     }
 
@@ -317,10 +317,10 @@ impl Runner {
         cause: &'static str,
         operator: Option<&str>,
         as_of: DateTime<Utc>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<JobEnded, StoreError> {
         let now = self.now();
         if as_of > now + AHEAD_MAX {
-            return Ok(Ended::NotYet);
+            return Ok(JobEnded::NotYet);
         }
         let claim = Claim {
             job: job.word(),
@@ -333,14 +333,14 @@ impl Runner {
         };
         Ok(match jobs::claim(self.pipeline.pool(), claim, now).await? {
             Claimed::Mine(run) => self.execute(job, &run).await,
-            Claimed::Busy => Ended::Busy,
-            Claimed::Taken => Ended::Taken,
-            Claimed::Paused => Ended::Paused,
+            Claimed::Busy => JobEnded::Busy,
+            Claimed::Taken => JobEnded::Taken,
+            Claimed::Paused => JobEnded::Paused,
         })
     }
 
     /// Runs a claimed tick beside a heartbeat that keeps its lease.
-    async fn execute(&self, job: Job, run: &Run) -> Ended {
+    async fn execute(&self, job: Job, run: &JobRun) -> JobEnded {
         self.executed.fetch_add(1, Ordering::Relaxed);
         let lost = AtomicBool::new(false);
         let (end, ended) = watch::channel(false);
@@ -360,51 +360,51 @@ impl Runner {
         };
         let (result, ()) = tokio::join!(job_itself, self.heartbeat(run, &lost, ended));
         if lost.load(Ordering::Relaxed) {
-            return Ended::Lost;
+            return JobEnded::Lost;
         }
         match self.conclude(run, result).await {
             Ok(ended) => ended,
-            Err(StoreError::Fenced) => Ended::Lost,
+            Err(StoreError::Fenced) => JobEnded::Lost,
             Err(error) => {
                 // The lease will end; whoever takes the run over does it again.
                 tracing::warn!(error = %telemetry::chain(&error), "a run's end was not written");
-                Ended::Stopped
+                JobEnded::Stopped
             }
         }
     }
 
     async fn conclude(
         &self,
-        run: &Run,
-        result: Result<Report, StoreError>,
-    ) -> Result<Ended, StoreError> {
+        run: &JobRun,
+        result: Result<JobReport, StoreError>,
+    ) -> Result<JobEnded, StoreError> {
         let pool = self.pipeline.pool();
         match result {
             // It may have ended early: the lease ends now, and the next runner goes on.
             Ok(_) if *self.stop.borrow() => {
                 jobs::renew(pool, run, self.now()).await?;
-                Ok(Ended::Stopped)
+                Ok(JobEnded::Stopped)
             }
             Ok(report) => {
                 let (findings, summary) = (report.findings, report.summary.as_str());
                 let ending = Ending { failed: false, findings, summary };
                 jobs::finish(pool, run, ending, self.now()).await?;
-                Ok(Ended::Done(report))
+                Ok(JobEnded::Done(report))
             }
-            Err(StoreError::Fenced) => Ok(Ended::Lost),
+            Err(StoreError::Fenced) => Ok(JobEnded::Lost),
             Err(error) => {
                 tracing::error!(job = run.job, error = %telemetry::chain(&error), "a job failed");
                 let summary = error.to_string();
                 let ending = Ending { failed: true, findings: 0, summary: &summary };
                 jobs::finish(pool, run, ending, self.now()).await?;
-                Ok(Ended::Failed(summary))
+                Ok(JobEnded::Failed(summary))
             }
         }
     }
 
     /// Extends the lease every third of it. A database that does not answer is no reason to give
     /// up: the lease ends by itself, and the epoch guards what is written.
-    async fn heartbeat(&self, run: &Run, lost: &AtomicBool, mut ended: watch::Receiver<bool>) {
+    async fn heartbeat(&self, run: &JobRun, lost: &AtomicBool, mut ended: watch::Receiver<bool>) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.settings.lease / 3) => {}
@@ -424,19 +424,19 @@ impl Runner {
         }
     }
 
-    fn tell(&self, job: Job, ended: Result<Ended, StoreError>) {
+    fn tell(&self, job: Job, ended: Result<JobEnded, StoreError>) {
         let job = job.word();
         match ended {
-            Ok(Ended::Done(report)) => {
+            Ok(JobEnded::Done(report)) => {
                 tracing::info!(job, findings = report.findings, "{}", report.summary);
             }
-            Ok(Ended::Failed(_) | Ended::Taken | Ended::Paused) => {}
-            Ok(Ended::Stopped) => tracing::info!(job, "stopped; it goes on at the next runner"),
-            Ok(Ended::Lost) => tracing::warn!(job, "taken over by another runner"),
-            Ok(Ended::NotYet) => {
+            Ok(JobEnded::Failed(_) | JobEnded::Taken | JobEnded::Paused) => {}
+            Ok(JobEnded::Stopped) => tracing::info!(job, "stopped; it goes on at the next runner"),
+            Ok(JobEnded::Lost) => tracing::warn!(job, "taken over by another runner"),
+            Ok(JobEnded::NotYet) => {
                 tracing::warn!(job, "not run: its instant is after this machine's clock");
             }
-            Ok(Ended::Busy) => tracing::warn!(job, "skipped: the run before it still goes on"),
+            Ok(JobEnded::Busy) => tracing::warn!(job, "skipped: the run before it still goes on"),
             Err(error) => {
                 tracing::warn!(job, error = %telemetry::chain(&error), "a tick was not claimed");
             }

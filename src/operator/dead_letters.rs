@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::pipeline::Pipeline;
 use crate::store::dead_letters::{self, Act, LetterState, Selection, Who};
 use crate::store::failing::{self, Kind};
-use crate::store::replay_runs::{self, Run};
+use crate::store::replay_runs::{self, ReplayRun};
 use crate::store::{StoreError, in_hand};
 
 /// Letters of one transaction. One of a few hundred takes some 100 ms, and that long the accounts
@@ -121,7 +121,7 @@ pub async fn replay_with(
 async fn begin(
     pipeline: &Pipeline,
     args: &ReplayArgs,
-) -> Result<Option<(Run, HashSet<String>)>, StoreError> {
+) -> Result<Option<(ReplayRun, HashSet<String>)>, StoreError> {
     let (pool, at) = (pipeline.pool(), pipeline.clock().now());
     let selection = match &args.what {
         What::Run(id) => {
@@ -136,7 +136,7 @@ async fn begin(
     };
     let reason = args.reason.as_deref();
     let run = if args.dry_run {
-        Run {
+        ReplayRun {
             id: 0,
             epoch: 0,
             selection: selection.clone(),
@@ -155,7 +155,7 @@ struct Replay<'a> {
     pipeline: &'a Pipeline,
     args: &'a ReplayArgs,
     control: &'a Control,
-    run: Run,
+    run: ReplayRun,
     failing: HashSet<String>,
     letters: Vec<(i64, Replayed)>,
 }

@@ -145,7 +145,7 @@ impl BatchHandler for Pipeline {
         if lane.guard.is_some() && !suspected {
             self.end_guard(lane).await;
         }
-        if step == Step::Committed {
+        if step == GroupEnd::Committed {
             lane.proven = true;
             lane.place.read(mark);
         }
@@ -188,13 +188,13 @@ fn next_step(error: &StoreError, attempts: u32, records: usize, of: usize) -> Ne
 
 /// How a group of records ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum GroupEnd {
     Committed,
     Fenced,
     Cancelled,
 }
 
-impl Step {
+impl GroupEnd {
     /// What a batch that ends at `last` came to.
     fn processed(self, last: i64) -> Processed {
         match self {
@@ -236,7 +236,12 @@ impl Pipeline {
     }
 
     /// Records that nobody suspects: beside all others.
-    async fn write_records(&self, lane: &Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Step {
+    async fn write_records(
+        &self,
+        lane: &Lane,
+        batch: Vec<Record>,
+        cancel: &LaneCancel,
+    ) -> GroupEnd {
         let turn = self.turn().await;
         let items: Vec<Item> = batch.into_iter().map(|r| to_item(lane.topic, r)).collect();
         drop(turn);
@@ -245,7 +250,7 @@ impl Pipeline {
 
     /// Writes `items` in one transaction; bisects when one of them is refused. Groups are kept on
     /// a stack, first record on top, so that order within the partition holds.
-    async fn write(&self, fence: &Fence, items: &[Item], cancel: &LaneCancel) -> Step {
+    async fn write(&self, fence: &Fence, items: &[Item], cancel: &LaneCancel) -> GroupEnd {
         let mut groups: Vec<&[Item]> = vec![items];
         let mut pause = RETRY_FIRST;
         let mut attempts = 0_u32;
@@ -267,7 +272,7 @@ impl Pipeline {
                 continue;
             }
             match next_step(&error, attempts, group.len(), items.len()) {
-                Next::Abandon => return Step::Fenced,
+                Next::Abandon => return GroupEnd::Fenced,
                 Next::Halve => {
                     let (first, second) = group.split_at(group.len() / 2);
                     groups.push(second);
@@ -277,14 +282,14 @@ impl Pipeline {
                     continue;
                 }
                 Next::GiveUp => match self.give_up(fence, group, &error, cancel).await {
-                    Step::Committed => {
+                    GroupEnd::Committed => {
                         (attempts, pause) = (0, RETRY_FIRST);
                         continue;
                     }
                     step => return step,
                 },
                 Next::Keep => match self.keep(fence, group, &error, cancel).await {
-                    Step::Committed => {
+                    GroupEnd::Committed => {
                         (attempts, pause) = (0, RETRY_FIRST);
                         continue;
                     }
@@ -295,10 +300,10 @@ impl Pipeline {
             log_retry(&fence.topic, fence.partition, &error, pause);
             groups.push(group);
             if rest(&mut pause, cancel).await {
-                return Step::Cancelled;
+                return GroupEnd::Cancelled;
             }
         }
-        Step::Committed
+        GroupEnd::Committed
     }
 
     /// One transaction. A commit whose answer was lost is seen by the next attempt: the
@@ -336,9 +341,9 @@ impl Pipeline {
         group: &[Item],
         error: &StoreError,
         cancel: &LaneCancel,
-    ) -> Step {
+    ) -> GroupEnd {
         let Some(item) = group.first() else {
-            return Step::Committed;
+            return GroupEnd::Committed;
         };
         let (topic, partition, offset) = (&fence.topic, fence.partition, item.raw.offset);
         let constraint = error.constraint().unwrap_or_default();
@@ -377,17 +382,17 @@ impl Pipeline {
         decoded: Option<&Message>,
         reason: DeadLetterReason,
         cancel: &LaneCancel,
-    ) -> Step {
+    ) -> GroupEnd {
         let mut pause = RETRY_FIRST;
         let (mut keeps, mut attempts) = (Keeps::All, 0_u32);
         loop {
             let done = self.dead_letter_once(fence, raw, keeps, decoded, reason).await;
             let Err(error) = done else {
-                return Step::Committed;
+                return GroupEnd::Committed;
             };
             attempts = attempts.saturating_add(1);
             match error.disposition() {
-                Disposition::Abandon => return Step::Fenced,
+                Disposition::Abandon => return GroupEnd::Fenced,
                 Disposition::Retry | Disposition::Unread => {}
                 Disposition::Suspect | Disposition::Bisect => {
                     if attempts >= last_resort::patience(&error) {
@@ -397,7 +402,7 @@ impl Pipeline {
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
-                return Step::Cancelled;
+                return GroupEnd::Cancelled;
             }
         }
     }

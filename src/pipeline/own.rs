@@ -19,7 +19,7 @@ use crate::domain::input::{ContentHash, Input, Message, Waited};
 use crate::domain::void_candidate::{Change, Rules};
 use crate::domain::working_set::WorkingSet;
 use crate::store::persist::RawRecordRow;
-use crate::store::reconcile::{self, Found};
+use crate::store::reconcile::{self, Drifts};
 use crate::store::{StoreError, Tx, load, persist, void_candidates};
 
 /// What is submitted.
@@ -29,7 +29,7 @@ pub(crate) enum Own<'a> {
     /// Invoices whose flag may not be what it should be.
     Candidates(&'a [String], &'a Rules),
     /// All differences that there are.
-    Drifts(&'a Found),
+    Drifts(&'a Drifts),
 }
 
 /// A wish, and what makes its id: the same words are the same wish for ever. So they, and how
@@ -44,7 +44,7 @@ pub(crate) struct Wish {
 
 /// What became of it.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct Submitted {
     /// How each wish ended.
     pub ended: Vec<Ended>,
     /// Payments that are not as they were, invoices that were flagged, drifts that are new.
@@ -63,13 +63,13 @@ pub(crate) async fn submit(
     (source, key): (&str, &str),
     own: Own<'_>,
     at: DateTime<Utc>,
-) -> Result<Outcome, StoreError> {
+) -> Result<Submitted, StoreError> {
     match own {
         Own::Wishes(wishes) => {
             let item = |wish| item(pipeline, source, key, wish, at);
             let items: Vec<Item> = wishes.into_iter().map(item).collect();
             let written = decide_in_tx(pipeline, tx, &items, at).await?;
-            Ok(Outcome { ended: written.ended, changed: written.rematched, cleared: 0 })
+            Ok(Submitted { ended: written.ended, changed: written.rematched, cleared: 0 })
         }
         Own::Candidates(invoices, rules) => {
             let owners = void_candidates::owners_in_tx(tx, invoices).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn submit(
             tell(pipeline, tx, set, told, at).await?;
             let changed = changes.iter().filter(|(_, change)| *change == Change::Flag).count();
             let cleared = changes.len().saturating_sub(changed);
-            Ok(Outcome { ended: Vec::new(), changed, cleared })
+            Ok(Submitted { ended: Vec::new(), changed, cleared })
         }
         Own::Drifts(found) => {
             let reconcile::Changed { opened, cleared, facts } =
@@ -97,7 +97,7 @@ pub(crate) async fn submit(
             }
             let set = load::told_in_tx(tx, &owners, &feeds).await?;
             tell(pipeline, tx, set, (record(source, key), facts), at).await?;
-            Ok(Outcome { ended: Vec::new(), changed: opened, cleared })
+            Ok(Submitted { ended: Vec::new(), changed: opened, cleared })
         }
     }
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::Pipeline;
 use super::batch::{Ended, Item, decide_in_tx};
 use super::decode_again;
-use super::own::{self, Outcome, Own, Wish};
+use super::own::{self, Own, Submitted, Wish};
 use crate::domain::effect::{BankKey, Ending, NeedKind};
 use crate::domain::ids::own_source;
 use crate::domain::input::{Input, Waited};
@@ -144,7 +144,7 @@ impl Pipeline {
         wish: impl Fn() -> Wish,
         on_trial: bool,
         at: DateTime<Utc>,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Option<Submitted>, StoreError> {
         let turn = self.turn_unless(on_trial).await;
         let mut tried = self.try_one(one.by, wish(), at).await;
         if tried.as_ref().is_err_and(StoreError::is_race) {
@@ -172,7 +172,7 @@ impl Pipeline {
         by: (&str, &str),
         wish: Wish,
         at: DateTime<Utc>,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<Submitted, StoreError> {
         let mut tx = self.pool().begin().await?;
         let retried = matches!(wish.input, Input::RetryReturn(_));
         let done = own::submit(self, &mut tx, by, Own::Wishes(vec![wish]), at).await?;

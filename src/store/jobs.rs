@@ -26,7 +26,7 @@ pub struct Claim<'a> {
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    Mine(Run),
+    Mine(JobRun),
     /// Another run of the job goes on; the tick is recorded as skipped.
     Busy,
     /// Somebody else has this tick.
@@ -36,7 +36,7 @@ pub enum Claimed {
 
 /// A run as its runner holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub struct JobRun {
     pub job: String,
     pub scheduled_for: DateTime<Utc>,
     pub as_of: DateTime<Utc>,
@@ -98,7 +98,7 @@ pub async fn claim(
     if busy {
         return Ok(Claimed::Busy);
     }
-    Ok(Claimed::Mine(Run {
+    Ok(Claimed::Mine(JobRun {
         job: claim.job.to_owned(),
         scheduled_for: claim.scheduled_for,
         as_of: claim.as_of,
@@ -113,7 +113,7 @@ pub async fn claim(
 /// [`StoreError::Fenced`] when somebody has taken the run over.
 pub async fn renew_in_tx(
     tx: &mut Tx<'_>,
-    run: &Run,
+    run: &JobRun,
     lease_until: DateTime<Utc>,
     progress: Option<&str>,
 ) -> Result<(), StoreError> {
@@ -132,7 +132,11 @@ pub async fn renew_in_tx(
 ///
 /// # Errors
 /// [`StoreError::Fenced`] when somebody has taken the run over.
-pub async fn renew(pool: &PgPool, run: &Run, lease_until: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn renew(
+    pool: &PgPool,
+    run: &JobRun,
+    lease_until: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let mut tx = pool.begin().await?;
     renew_in_tx(&mut tx, run, lease_until, None).await?;
     tx.commit().await?;
@@ -153,7 +157,7 @@ pub struct Ending<'a> {
 /// [`StoreError::Fenced`] when somebody has taken the run over.
 pub async fn finish(
     pool: &PgPool,
-    run: &Run,
+    run: &JobRun,
     ending: Ending<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -177,12 +181,12 @@ pub async fn take_over(
     owner: &str,
     at: DateTime<Utc>,
     lease_until: DateTime<Utc>,
-) -> Result<Option<Run>, StoreError> {
+) -> Result<Option<JobRun>, StoreError> {
     let query = sqlx::query(sql!("job_run_take_over")).bind(at).bind(owner).bind(lease_until);
     let Some(row) = query.fetch_optional(pool).await? else {
         return Ok(None);
     };
-    Ok(Some(Run {
+    Ok(Some(JobRun {
         job: row.try_get(0)?,
         scheduled_for: row.try_get(1)?,
         as_of: row.try_get(2)?,

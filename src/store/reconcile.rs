@@ -100,9 +100,9 @@ pub struct Entry {
     pub counted: bool,
 }
 
-/// What was found.
+/// The drifts that there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Drifts {
     pub drifts: Vec<Drift>,
     /// There are more than [`DRIFTS_MAX`] on a side: one that is not here may still be there.
     pub cut_off: bool,
@@ -110,7 +110,7 @@ pub struct Found {
 
 /// All differences, in the order of kind, key and subject. The bank's side is that of the facts
 /// known at `as_of`, its days those of `zone`; the accounts' side is as it is now.
-pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Found, StoreError> {
+pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Drifts, StoreError> {
     let mut tx = audit::snapshot(pool).await?;
     let mut drifts = of_statements(&mut tx, as_of, zone).await?;
     let bank = sqlx::query(sql!("reconcile_bank")).bind(as_of).bind(DRIFTS_MAX);
@@ -125,7 +125,7 @@ pub async fn find(pool: &PgPool, as_of: DateTime<Utc>, zone: &str) -> Result<Fou
     drifts.truncate(max);
     let accounts = accounts.iter().map(drift).collect::<Result<Vec<_>, _>>()?;
     drifts.extend(accounts);
-    Ok(Found { drifts, cut_off })
+    Ok(Drifts { drifts, cut_off })
 }
 
 /// What differs in statements, one bank account after the other: only the days and statements of
@@ -214,7 +214,7 @@ pub async fn is_past_in_tx(tx: &mut Tx<'_>, as_of: DateTime<Utc>) -> Result<bool
 /// found is cut off. The caller tells the facts.
 pub async fn change_in_tx(
     tx: &mut Tx<'_>,
-    found: &Found,
+    found: &Drifts,
     as_of: DateTime<Utc>,
 ) -> Result<Changed, StoreError> {
     let mut open: BTreeMap<DriftKey, i64> = BTreeMap::new();

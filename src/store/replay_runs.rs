@@ -12,7 +12,7 @@ const SILENT_SECONDS: i64 = 60;
 
 /// A run as its runner holds it.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct ReplayRun {
     pub id: i64,
     pub epoch: i64,
     pub selection: Selection,
@@ -29,7 +29,7 @@ pub async fn start(
     operator: &str,
     reason: Option<&str>,
     at: DateTime<Utc>,
-) -> Result<Run, StoreError> {
+) -> Result<ReplayRun, StoreError> {
     let last_letter = super::dead_letters::last(pool).await?;
     let json = serde_json::to_string(selection);
     let json = json.map_err(|_| StoreError::Corrupt("a selection that is no JSON"))?;
@@ -41,7 +41,7 @@ pub async fn start(
         .bind(at)
         .fetch_one(pool)
         .await?;
-    Ok(Run {
+    Ok(ReplayRun {
         id,
         epoch: 1,
         selection: selection.clone(),
@@ -58,7 +58,7 @@ pub async fn resume(
     pool: &PgPool,
     id: i64,
     at: DateTime<Utc>,
-) -> Result<Option<(Run, Vec<String>)>, StoreError> {
+) -> Result<Option<(ReplayRun, Vec<String>)>, StoreError> {
     let silent = at - Duration::seconds(SILENT_SECONDS);
     let row = sqlx::query(sql!("replay_run_resume"))
         .bind(id)
@@ -71,7 +71,7 @@ pub async fn resume(
     };
     let selection: &str = row.try_get(0)?;
     let selection = serde_json::from_str(selection);
-    let run = Run {
+    let run = ReplayRun {
         id,
         epoch: row.try_get("epoch")?,
         selection: selection.map_err(|_| StoreError::Corrupt("a selection of a run"))?,
@@ -90,7 +90,7 @@ pub async fn resume(
 /// [`StoreError::Fenced`] when somebody else has resumed the run.
 pub async fn advance_in_tx(
     tx: &mut Tx<'_>,
-    run: &Run,
+    run: &ReplayRun,
     cursor: i64,
     looked_at: i64,
     failed: i64,
@@ -111,7 +111,7 @@ pub async fn advance_in_tx(
 /// Says how a run ended.
 pub async fn end(
     pool: &PgPool,
-    run: &Run,
+    run: &ReplayRun,
     state: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {

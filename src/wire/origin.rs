@@ -33,7 +33,7 @@ pub struct Origin {
 /// Reads the dialect whose topic is there; none when the place is missing or garbled.
 pub fn origin(headers: &[Header]) -> Option<Origin> {
     let found = if has(headers, "dlq.original.topic") {
-        Found {
+        Place {
             topic: text(headers, "dlq.original.topic")?,
             partition: number(headers, "dlq.original.partition")?,
             offset: number(headers, "dlq.original.offset")?,
@@ -41,7 +41,7 @@ pub fn origin(headers: &[Header]) -> Option<Origin> {
             message: text(headers, "dlq.error.message"),
         }
     } else if has(headers, "__connect.errors.topic") {
-        Found {
+        Place {
             topic: text(headers, "__connect.errors.topic")?,
             partition: number(headers, "__connect.errors.partition")?,
             offset: number(headers, "__connect.errors.offset")?,
@@ -71,11 +71,11 @@ pub fn origin(headers: &[Header]) -> Option<Origin> {
 }
 
 /// Numbers are big-endian bytes; the headers of the two dialects differ in how they begin.
-fn of_spring<'a>(headers: &'a [Header], prefix: &str, message: &str) -> Option<Found<'a>> {
+fn of_spring<'a>(headers: &'a [Header], prefix: &str, message: &str) -> Option<Place<'a>> {
     let named = |name: &str| bytes(headers, &format!("{prefix}{name}"));
     let long = |name: &str| Some(i64::from_be_bytes(named(name)?.try_into().ok()?));
     let partition = named("partition")?.try_into().ok()?;
-    Some(Found {
+    Some(Place {
         topic: std::str::from_utf8(named("topic")?).ok()?,
         partition: i64::from(i32::from_be_bytes(partition)),
         offset: long("offset")?,
@@ -84,7 +84,8 @@ fn of_spring<'a>(headers: &'a [Header], prefix: &str, message: &str) -> Option<F
     })
 }
 
-struct Found<'a> {
+/// What a dialect says, unchecked.
+struct Place<'a> {
     topic: &'a str,
     partition: i64,
     offset: i64,

@@ -6,7 +6,7 @@ use std::process::Command;
 use chrono::Utc;
 use serde_json::{Value, json};
 use topup::clock::Clock;
-use topup::jobs::{Ended as JobEnded, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::{Ended, Item, run_in_tx};
 use topup::store::load::Locks;
 use topup::store::{StoreError, Tx, next_id_block};

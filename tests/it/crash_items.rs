@@ -230,7 +230,7 @@ async fn a_payment_that_kills_rematch_is_left_out_and_no_other() {
     let later = Clock::System.now() + TimeDelta::minutes(61);
     let (runner, _stop) = runner_at(&direct, later);
     let ended = runner.run_by(Job::Rematch, "alice", later).await.expect("ran");
-    assert!(matches!(ended, topup::jobs::Ended::Done(_)), "{ended:?}");
+    assert!(matches!(ended, topup::jobs::JobEnded::Done(_)), "{ended:?}");
     assert_eq!(direct.database.value(decided).await, "40");
     assert_eq!(direct.database.value("SELECT count(*) FROM failing_items").await, "0");
     direct.finish().await;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::operator::dead_letters::replay::Replayed;
 use topup::pipeline::batch::Item;
 use topup::store::reconcile;
@@ -73,7 +73,7 @@ async fn flag(direct: &Direct, as_of: &str) -> String {
     let (runner, _stop) = runner(direct, "test", None);
     runner.prepare().await.expect("prepared");
     match runner.run_by(Job::FlagVoidCandidates, "alice", instant(as_of)).await.expect("ran") {
-        Ended::Done(report) => report.summary,
+        JobEnded::Done(report) => report.summary,
         other => panic!("{other:?}"),
     }
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job, Report};
+use topup::jobs::{Job, JobEnded, JobReport};
 use topup::pipeline::Pipeline;
 use topup::pipeline::batch::Item;
 use topup::wire::Topic;
@@ -50,7 +50,7 @@ async fn pruning_lets_nothing_happen_twice() {
     let (runner, _stop) = runner_at(&direct, later);
     runner.prepare().await.expect("prepared");
     let ended = runner.run_by(Job::Prune, "alice", later).await.expect("ran");
-    assert!(matches!(ended, Ended::Done(_)), "{ended:?}");
+    assert!(matches!(ended, JobEnded::Done(_)), "{ended:?}");
     assert_eq!(direct.database.value("SELECT count(*) FROM inbox").await, "3");
     for item in &items {
         direct.run(std::slice::from_ref(item)).await;
@@ -70,7 +70,7 @@ async fn no_job_decides_for_an_instant_to_come() {
     runner.prepare().await.expect("prepared");
     for job in Job::ALL {
         let ended = runner.run_by(job, "alice", now + TimeDelta::days(1)).await.expect("answered");
-        assert_eq!(ended, Ended::NotYet, "{job:?}");
+        assert_eq!(ended, JobEnded::NotYet, "{job:?}");
     }
     assert_eq!(direct.database.value("SELECT count(*) FROM job_runs").await, "0");
     let ahead = "INSERT INTO job_runs (job, scheduled_for, cause, operator, as_of, state, owner,
@@ -394,11 +394,11 @@ async fn a_table_that_cannot_be_pruned_stops_no_other() {
     direct.finish().await;
 }
 
-async fn run_job(direct: &Direct, job: Job, at: DateTime<Utc>) -> Report {
+async fn run_job(direct: &Direct, job: Job, at: DateTime<Utc>) -> JobReport {
     let (runner, _stop) = runner_at(direct, at);
     runner.prepare().await.expect("prepared");
     match runner.run_by(job, "alice", at).await.expect("ran") {
-        Ended::Done(report) => report,
+        JobEnded::Done(report) => report,
         other => panic!("{other:?}"),
     }
 }
@@ -452,7 +452,8 @@ async fn rematch_leaves_out_what_fails_and_what_it_cannot_read() {
     let now = Clock::System.now();
     let (runner, _stop) = runner_at(&direct, now);
     runner.prepare().await.expect("prepared");
-    let Ended::Done(report) = runner.run_by(Job::Rematch, "alice", now).await.expect("ran") else {
+    let JobEnded::Done(report) = runner.run_by(Job::Rematch, "alice", now).await.expect("ran")
+    else {
         panic!("not done");
     };
     assert_eq!(report.summary, "2 looked at again, 2 changed, 2 failed and are left as they are");
@@ -466,7 +467,7 @@ async fn rematch_leaves_out_what_fails_and_what_it_cannot_read() {
         .await;
     let later = now + TimeDelta::seconds(1);
     let (runner, _stop) = runner_at(&direct, later);
-    let Ended::Done(report) = runner.run_by(Job::Rematch, "alice", later).await.expect("ran")
+    let JobEnded::Done(report) = runner.run_by(Job::Rematch, "alice", later).await.expect("ran")
     else {
         panic!("not done");
     };

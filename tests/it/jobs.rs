@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job, JobSettings, Keep, Runner};
+use topup::jobs::{Job, JobEnded, JobSettings, Keep, Runner};
 use topup::schedule::{Calendar, Timetable, zone};
 use topup::store::StoreError;
 use topup::store::jobs::{self, Claim, Claimed, Ending};
@@ -237,7 +237,7 @@ async fn a_tick_is_taken_skipped_or_paused_with_its_reason() {
     // A person may run it all the same.
     let (by_hand, _stop) = runner(&direct, "cli", None);
     let ended = by_hand.run_by(Job::Audit, "alice", now).await.expect("ran");
-    assert!(matches!(ended, Ended::Done(report) if report.findings == 0));
+    assert!(matches!(ended, JobEnded::Done(report) if report.findings == 0));
     assert!(jobs::resume(pool, "audit", "bob", later).await.expect("resumed"));
     assert_eq!(jobs::last_tick(pool, "audit").await.expect("known"), later);
     let acts = "SELECT act, operator, reason FROM job_acts ORDER BY act_id";
@@ -272,13 +272,13 @@ async fn pruning_takes_what_is_old_and_no_money() {
         by_hand.run_by(Job::Prune, "alice", soon).await.expect("ran")
     };
     // The first row of the outbox is not published: nothing behind it may go.
-    assert!(matches!(prune(1).await, Ended::Done(_)));
+    assert!(matches!(prune(1).await, JobEnded::Done(_)));
     let left = "SELECT (SELECT count(*) FROM outbox) || ' ' || (SELECT count(*) FROM inbox) || ' '
                 || (SELECT count(*) FROM inbox_repeats)";
     let rows = direct.database.value(left).await;
     assert!(!rows.starts_with("0 ") && rows.ends_with(" 3 0"), "{rows}");
     direct.database.execute("UPDATE outbox SET published_at = now()").await;
-    assert!(matches!(prune(2).await, Ended::Done(_)));
+    assert!(matches!(prune(2).await, JobEnded::Done(_)));
     // An allocation has no name of its own: its outcome is what tells it again.
     assert_eq!(direct.database.value(left).await, "0 3 0");
     assert_eq!(direct.database.fingerprint(&tables).await, before);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::store::jobs::{self, Claim, Claimed};
 
 use crate::harness::records::{
@@ -204,7 +204,7 @@ async fn each_job_that_is_killed_ends_as_the_undisturbed_one() {
     runner.prepare().await.expect("prepared");
     for job in [Job::ExpireWaiting, Job::Rematch, Job::Reconcile, Job::Prune, Job::Audit] {
         let ended = runner.run_by(job, "alice", as_of).await.expect("ran");
-        assert!(matches!(ended, Ended::Done(_)), "{job:?}: {ended:?}");
+        assert!(matches!(ended, JobEnded::Done(_)), "{job:?}: {ended:?}");
         // Each tick after the first finds its work done; it must change nothing, killed or not.
         let mut kills = 0;
         while kills < kills_max() {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sqlx::Executor;
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::store::{reconcile, void_candidates};
 use topup::wire::Topic;
 
@@ -78,7 +78,7 @@ impl Desk {
         let (runner, _stop) = runner(&self.direct, "test", None);
         runner.prepare().await.expect("prepared");
         match runner.run_by(Job::Rematch, "alice", Clock::System.now()).await.expect("ran") {
-            Ended::Done(report) => report.summary,
+            JobEnded::Done(report) => report.summary,
             other => panic!("{other:?}"),
         }
     }

@@ -4,7 +4,7 @@
 use chrono::{Duration, Utc};
 use serde_json::json;
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::store::dead_letters::Selection;
 use topup::wire::Topic;
 
@@ -185,7 +185,7 @@ async fn flagged(direct: &Direct) -> String {
     runner.prepare().await.expect("prepared");
     let ended = runner.run_by(Job::FlagVoidCandidates, "alice", Clock::System.now()).await;
     match ended.expect("ran") {
-        Ended::Done(report) => report.summary,
+        JobEnded::Done(report) => report.summary,
         other => panic!("{other:?}"),
     }
 }

@@ -6,9 +6,9 @@ use std::cell::Cell;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::Item;
-use topup::store::reconcile::{self, Drift, Found};
+use topup::store::reconcile::{self, Drift, Drifts};
 use topup::wire::Topic;
 
 use crate::harness::counted::{Statements, counted};
@@ -97,7 +97,7 @@ impl Desk {
         let (runner, _stop) = runner_at(&self.direct, at);
         runner.prepare().await.expect("prepared");
         match runner.run_by(Job::Reconcile, "alice", as_of).await.expect("ran") {
-            Ended::Done(report) => format!("{}: {}", report.findings, report.summary),
+            JobEnded::Done(report) => format!("{}: {}", report.findings, report.summary),
             other => panic!("{other:?}"),
         }
     }
@@ -230,7 +230,7 @@ async fn what_was_cut_off_ends_no_episode() {
     assert_eq!(desk.run(first).await, "1: 1 drifts, 1 new, 0 gone");
     let at = first + TimeDelta::seconds(1);
     for (cut_off, cleared) in [(true, 0), (false, 1)] {
-        let found = Found { drifts: Vec::new(), cut_off };
+        let found = Drifts { drifts: Vec::new(), cut_off };
         let mut tx = desk.direct.pipeline.pool().begin().await.expect("begin");
         let changed = reconcile::change_in_tx(&mut tx, &found, at).await.expect("changed");
         assert_eq!((changed.cleared, changed.facts.len()), (cleared, cleared));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::wire::Topic;
 
 use crate::harness::records::{about_invoice, account, bank, credit, credit_saying, invoice, with};
@@ -13,7 +13,7 @@ async fn run(direct: &Direct) -> String {
     let (runner, _stop) = runner(direct, "test", None);
     runner.prepare().await.expect("prepared");
     match runner.run_by(Job::Rematch, "alice", Clock::System.now()).await.expect("ran") {
-        Ended::Done(report) => report.summary,
+        JobEnded::Done(report) => report.summary,
         other => panic!("{other:?}"),
     }
 }

@@ -7,7 +7,7 @@ use topup::domain::effect::Effect;
 use topup::domain::ids::{AccountId, MessageId, PaymentId, RecordId, Source};
 use topup::domain::review::{Alias, AliasUse, PayerLink, ReviewEffect};
 use topup::domain::working_set::WorkingSet;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::{Item, run_in_tx};
 use topup::store::load::Locks;
 use topup::store::next_id_block;
@@ -108,9 +108,9 @@ impl Desk {
     }
 }
 
-fn said(ended: &Ended) -> String {
+fn said(ended: &JobEnded) -> String {
     match ended {
-        Ended::Done(report) => report.summary.clone(),
+        JobEnded::Done(report) => report.summary.clone(),
         other => panic!("{other:?}"),
     }
 }

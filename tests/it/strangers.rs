@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
@@ -50,7 +50,7 @@ impl Feed {
         let (runner, _stop) = runner(&self.direct, "test", None);
         runner.prepare().await.expect("prepared");
         match runner.run_by(Job::Rematch, "alice", Clock::System.now()).await.expect("ran") {
-            Ended::Done(report) => report.summary,
+            JobEnded::Done(report) => report.summary,
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::domain::matching::{Policy, RuleSet};
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::operator::simulate::{Difference, Period, simulate};
 use topup::store::{StoreError, void_candidates};
 use topup::wire::Topic;
@@ -250,7 +250,7 @@ async fn jobs_leave_out_what_a_later_version_wrote() {
     runner.prepare().await.expect("prepared");
     for job in Job::ALL {
         let ended = runner.run_by(job, "alice", now).await.expect("answered");
-        assert!(matches!(ended, Ended::Done(_)), "{job:?}: {ended:?}");
+        assert!(matches!(ended, JobEnded::Done(_)), "{job:?}: {ended:?}");
     }
     for (table, change) in [
         ("bank_transactions", "credit_debit = 'CRDT' WHERE bank_key LIKE '%P-1'"),
@@ -441,8 +441,8 @@ async fn what_people_and_jobs_look_at_goes_on_beside_words_of_a_later_version() 
         let (runner, _stop) = runner_at(&direct, now);
         runner.prepare().await.expect("prepared");
         match runner.run_by(job, "alice", now).await.expect("answered") {
-            Ended::Done(report) => report.summary,
-            Ended::Failed(why) => format!("failed: {why}"),
+            JobEnded::Done(report) => report.summary,
+            JobEnded::Failed(why) => format!("failed: {why}"),
             other => panic!("{job:?}: {other:?}"),
         }
     };

@@ -61,7 +61,7 @@ async fn a_return_is_shown_on_its_payment_its_invoice_and_its_lot() {
     assert_eq!((shown.row.status.as_str(), shown.row.amount_due.as_str()), {
         ("awaiting_payment", "30.00")
     });
-    let restored = |step: &&invoices::Step| step.what.ends_with("payment is due again");
+    let restored = |step: &&invoices::LifeStep| step.what.ends_with("payment is due again");
     assert_eq!(shown.timeline.iter().filter(restored).count(), 2, "{:?}", shown.timeline);
     assert!(shown.timeline.iter().any(|step| step.what.contains("(10.00 of it had been spent")));
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
 use topup::domain::void_candidate::Rules;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::operator::void_candidates::{self, Candidacy, Word};
 use topup::store::void_candidates as stored;
 use topup::wire::Topic;
@@ -66,11 +66,11 @@ impl Desk {
         self.direct.database.execute(&update).await;
     }
 
-    async fn run(&self) -> Ended {
+    async fn run(&self) -> JobEnded {
         self.run_at(Clock::System.now()).await
     }
 
-    async fn run_at(&self, as_of: DateTime<Utc>) -> Ended {
+    async fn run_at(&self, as_of: DateTime<Utc>) -> JobEnded {
         let (runner, _stop) = runner(&self.direct, "test", None);
         runner.prepare().await.expect("prepared");
         runner.run_by(Job::FlagVoidCandidates, "alice", as_of).await.expect("ran")
@@ -98,9 +98,9 @@ impl Desk {
     }
 }
 
-fn said(ended: &Ended) -> &str {
+fn said(ended: &JobEnded) -> &str {
     match ended {
-        Ended::Done(report) => &report.summary,
+        JobEnded::Done(report) => &report.summary,
         other => panic!("{other:?}"),
     }
 }
@@ -221,7 +221,7 @@ async fn two_runs_at_once_flag_each_invoice_once() {
     // Two ticks of the same job never overlap, so the second is told apart by hand.
     let (first, second) = tokio::join!(desk.run_at(now), desk.run_at(now));
     let mut ends = [first, second].map(|ended| match ended {
-        Ended::Done(report) => report.summary,
+        JobEnded::Done(report) => report.summary,
         other => format!("{other:?}"),
     });
     ends.sort();

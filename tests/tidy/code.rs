@@ -1,5 +1,7 @@
 //! Sizes, banned items, exhaustive matches, unused files.
 
+use std::collections::HashMap;
+
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -213,6 +215,34 @@ fn names_a_variant(pattern: &syn::Pat, enums: Option<&[String]>) -> bool {
     let mut variant = Variant(enums, false);
     variant.visit_pat(pattern);
     variant.1
+}
+
+/// Words that fit everything: the second type that takes one has a better name.
+const PALE: [&str; 7] = ["Act", "Ended", "Found", "Outcome", "Report", "Run", "Step"];
+
+#[test]
+fn a_pale_word_names_one_type() {
+    let files = sources();
+    let mut first: HashMap<String, String> = HashMap::new();
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| file.is_source()) {
+        let words = tokens::of(file, false).words;
+        for pair in words.windows(2) {
+            let [(keyword, _), (name, line)] = pair else { continue };
+            let declares = matches!(keyword.as_str(), "struct" | "enum" | "type" | "trait");
+            if !declares || !PALE.contains(&name.as_str()) {
+                continue;
+            }
+            let here = format!("{}:{line}", file.path);
+            if let Some(place) = first.get(name) {
+                let what = format!("`{name}` is a type of {place} too; say what this one is");
+                findings.push(file.finding(*line, what));
+            } else {
+                first.insert(name.clone(), here);
+            }
+        }
+    }
+    none(findings);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::store::dead_letters::{self, Act, DeadLetter, LetterState, Who};
 use crate::store::error::Disposition;
 use crate::store::inbox::{self, Update};
 use crate::store::load::Locks;
-use crate::store::replay_runs::{self, Run};
+use crate::store::replay_runs::{self, ReplayRun};
 use crate::store::{StoreError, Tx, next_id_block};
 use crate::wire::DecodeCode;
 
@@ -144,7 +144,7 @@ pub struct Chunk<'a> {
     pub operator: &'a str,
     pub reason: Option<&'a str>,
     pub dry_run: bool,
-    pub run: Option<&'a Run>,
+    pub run: Option<&'a ReplayRun>,
 }
 
 impl Pipeline {

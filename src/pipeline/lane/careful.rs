@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Lane, RETRY_FIRST, Step, log_retry, rest, to_item, to_raw};
+use super::{GroupEnd, Lane, RETRY_FIRST, log_retry, rest, to_item, to_raw};
 use crate::domain::rejection::DeadLetterReason;
 use crate::kafka::{LaneCancel, Record};
 use crate::pipeline::Pipeline;
@@ -39,7 +39,7 @@ impl Pipeline {
         fence: &Fence,
         batch: RangeInclusive<i64>,
         cancel: &LaneCancel,
-    ) -> Result<Option<Guard>, Step> {
+    ) -> Result<Option<Guard>, GroupEnd> {
         let mut pause = RETRY_FIRST;
         loop {
             let noted = crash_guard::start(self.pool(), fence, batch.clone(), self.now()).await;
@@ -48,7 +48,7 @@ impl Pipeline {
                 Err(error) => error,
             };
             match error.disposition() {
-                Disposition::Abandon => return Err(Step::Fenced),
+                Disposition::Abandon => return Err(GroupEnd::Fenced),
                 Disposition::Retry => log_retry(&fence.topic, fence.partition, &error, pause),
                 Disposition::Bisect | Disposition::Suspect | Disposition::Unread => {
                     tracing::warn!(error = %telemetry::chain(&error), "crash guard not written");
@@ -56,7 +56,7 @@ impl Pipeline {
                 }
             }
             if rest(&mut pause, cancel).await {
-                return Err(Step::Cancelled);
+                return Err(GroupEnd::Cancelled);
             }
         }
     }
@@ -94,19 +94,19 @@ impl Pipeline {
         fence: &Fence,
         first: i64,
         cancel: &LaneCancel,
-    ) -> Result<bool, Step> {
+    ) -> Result<bool, GroupEnd> {
         let mut pause = RETRY_FIRST;
         if guard.kills(first) && self.live_a_while(cancel).await {
-            return Err(Step::Cancelled);
+            return Err(GroupEnd::Cancelled);
         }
         while guard.kills(first) {
             match guard.look_again(self.pool(), fence).await {
                 Ok(()) => return Ok(guard.kills(first)),
-                Err(StoreError::Fenced) => return Err(Step::Fenced),
+                Err(StoreError::Fenced) => return Err(GroupEnd::Fenced),
                 Err(error) => log_retry(&fence.topic, fence.partition, &error, pause),
             }
             if rest(&mut pause, cancel).await {
-                return Err(Step::Cancelled);
+                return Err(GroupEnd::Cancelled);
             }
         }
         Ok(false)
@@ -126,7 +126,7 @@ impl Pipeline {
         lane: &mut Lane,
         mut batch: Vec<Record>,
         cancel: &LaneCancel,
-    ) -> Step {
+    ) -> GroupEnd {
         while let Some(guard) = lane.guard.as_mut() {
             let part = guard.part_of(batch.iter().map(|record| record.offset));
             let rest = batch.split_off(part);
@@ -142,11 +142,11 @@ impl Pipeline {
             let step = if kills {
                 self.divert(&lane.fence, part, cancel).await
             } else if guard.is_down_to_one() && self.live_a_while(cancel).await {
-                Step::Cancelled
+                GroupEnd::Cancelled
             } else {
                 self.try_alone(guard, &lane.fence, lane.topic, part, cancel).await
             };
-            if step != Step::Committed {
+            if step != GroupEnd::Committed {
                 return step;
             }
             guard.survived(last);
@@ -154,13 +154,18 @@ impl Pipeline {
                 return step;
             }
         }
-        Step::Cancelled
+        GroupEnd::Cancelled
     }
 
     /// The log goes on behind the suspects: a batch like any other, and noted like it.
-    async fn write_behind(&self, lane: &mut Lane, batch: Vec<Record>, cancel: &LaneCancel) -> Step {
+    async fn write_behind(
+        &self,
+        lane: &mut Lane,
+        batch: Vec<Record>,
+        cancel: &LaneCancel,
+    ) -> GroupEnd {
         let ends = (batch.first().map(|r| r.offset), batch.last().map(|r| r.offset));
-        let (Some(first), Some(last)) = ends else { return Step::Committed };
+        let (Some(first), Some(last)) = ends else { return GroupEnd::Committed };
         match self.note(&lane.fence, first..=last, cancel).await {
             Ok(guard) => lane.guard = guard,
             Err(step) => return step,
@@ -177,9 +182,9 @@ impl Pipeline {
         topic: Topic,
         part: Vec<Record>,
         cancel: &LaneCancel,
-    ) -> Step {
+    ) -> GroupEnd {
         let ends = (part.first().map(|r| r.offset), part.last().map(|r| r.offset));
-        let (Some(first), Some(last)) = ends else { return Step::Committed };
+        let (Some(first), Some(last)) = ends else { return GroupEnd::Committed };
         let (mut pause, mut items) = (RETRY_FIRST, None);
         for _ in 0..ALONE_ATTEMPTS {
             let turn = self.turn_alone().await;
@@ -195,19 +200,19 @@ impl Pipeline {
             };
             let Err(error) = result else {
                 *self.on_trial.lock() = None;
-                return Step::Committed;
+                return GroupEnd::Committed;
             };
             self.say_alive(fence).await;
             drop(turn);
             match error.disposition() {
-                Disposition::Abandon => return Step::Fenced,
+                Disposition::Abandon => return GroupEnd::Fenced,
                 Disposition::Bisect | Disposition::Unread => break,
                 Disposition::Suspect | Disposition::Retry => {
                     log_retry(&fence.topic, fence.partition, &error, pause);
                 }
             }
             if rest(&mut pause, cancel).await {
-                return Step::Cancelled;
+                return GroupEnd::Cancelled;
             }
         }
         let decode = || part.iter().map(|r| to_item(topic, r.clone())).collect();
@@ -215,7 +220,7 @@ impl Pipeline {
     }
 
     /// What killed the process is put aside as it came.
-    async fn divert(&self, fence: &Fence, part: Vec<Record>, cancel: &LaneCancel) -> Step {
+    async fn divert(&self, fence: &Fence, part: Vec<Record>, cancel: &LaneCancel) -> GroupEnd {
         for record in part {
             tracing::error!(
                 topic = fence.topic,
@@ -225,10 +230,10 @@ impl Pipeline {
             );
             let (raw, reason) = (to_raw(record), DeadLetterReason::CrashLoop);
             let step = self.dead_letter_alone(fence, &raw, None, reason, cancel).await;
-            if step != Step::Committed {
+            if step != GroupEnd::Committed {
                 return step;
             }
         }
-        Step::Committed
+        GroupEnd::Committed
     }
 }

@@ -1,6 +1,6 @@
 //! What meets a row that a later version wrote: kept, and done by a worker that can read it.
 
-use super::{Next, RETRY_FIRST, Step, log_retry, next_step, rest};
+use super::{GroupEnd, Next, RETRY_FIRST, log_retry, next_step, rest};
 use crate::domain::decide::bank::bank_key;
 use crate::domain::decide::guards;
 use crate::domain::effect::{Ending, Need};
@@ -27,9 +27,9 @@ impl Pipeline {
         group: &[Item],
         error: &StoreError,
         cancel: &LaneCancel,
-    ) -> Step {
+    ) -> GroupEnd {
         let Some(item) = group.first() else {
-            return Step::Committed;
+            return GroupEnd::Committed;
         };
         let (topic, partition, offset) = (&fence.topic, fence.partition, item.raw.offset);
         let error = telemetry::chain(error);
@@ -50,14 +50,14 @@ impl Pipeline {
         let mut pause = RETRY_FIRST;
         loop {
             let Err(error) = self.wait_for_version(fence, item, message).await else {
-                return Step::Committed;
+                return GroupEnd::Committed;
             };
             if error.disposition() == Disposition::Abandon {
-                return Step::Fenced;
+                return GroupEnd::Fenced;
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
-                return Step::Cancelled;
+                return GroupEnd::Cancelled;
             }
         }
     }
@@ -68,7 +68,7 @@ impl Pipeline {
         fence: &Fence,
         item: &Item,
         cancel: &LaneCancel,
-    ) -> Option<Step> {
+    ) -> Option<GroupEnd> {
         let mut pause = RETRY_FIRST;
         let mut attempts = 0_u32;
         loop {
@@ -77,17 +77,17 @@ impl Pipeline {
             let result = self.attempt(fence, items, Locks::First).await;
             drop(turn);
             let Err(error) = result else {
-                return Some(Step::Committed);
+                return Some(GroupEnd::Committed);
             };
             attempts = attempts.saturating_add(1);
             match next_step(&error, attempts, 1, 1) {
-                Next::Abandon => return Some(Step::Fenced),
+                Next::Abandon => return Some(GroupEnd::Fenced),
                 Next::GiveUp | Next::Keep => return None,
                 Next::Again | Next::Halve => {}
             }
             log_retry(&fence.topic, fence.partition, &error, pause);
             if rest(&mut pause, cancel).await {
-                return Some(Step::Cancelled);
+                return Some(GroupEnd::Cancelled);
             }
         }
     }

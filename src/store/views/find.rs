@@ -54,7 +54,7 @@ pub struct Search {
 #[derive(Debug, Clone, Serialize)]
 pub struct Results {
     pub words: Vec<WordRead>,
-    pub items: Vec<Found>,
+    pub items: Vec<Hit>,
     /// Whether more fit than are shown.
     pub more: usize,
     /// How far back texts of payments were looked at.
@@ -70,7 +70,7 @@ pub struct WordRead {
 
 /// One thing that fits.
 #[derive(Debug, Clone, Serialize)]
-pub struct Found {
+pub struct Hit {
     /// `payment`, `invoice`, `account`, `dead letter`, `waiting command`.
     pub kind: &'static str,
     pub id: String,

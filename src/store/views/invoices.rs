@@ -49,7 +49,7 @@ row! {
 
 /// One step of an invoice's life.
 #[derive(Debug, Clone, Serialize)]
-pub struct Step {
+pub struct LifeStep {
     pub at: At,
     pub what: String,
 }
@@ -63,7 +63,7 @@ pub struct InvoiceView {
     pub keep_until: Option<String>,
     /// Those that upstream gave, as it gave them.
     pub references: Vec<String>,
-    pub timeline: Vec<Step>,
+    pub timeline: Vec<LifeStep>,
     pub allocations: Vec<AllocationRow>,
     /// What went back of them.
     pub reversals: Vec<ReversalRow>,
@@ -161,7 +161,7 @@ fn timeline(
     row: &PgRow,
     allocations: &[AllocationRow],
     reversals: &[ReversalRow],
-) -> Result<Vec<Step>> {
+) -> Result<Vec<LifeStep>> {
     let mut steps = Vec::new();
     let stamps = [
         ("created_at", "created as a draft"),
@@ -175,10 +175,10 @@ fn timeline(
         let (payment, amount) = (&paid.payment_id, &paid.amount);
         let what =
             format!("{amount} {} allocated from payment {payment} by {}", paid.currency, paid.rule);
-        steps.push(Step { at: paid.allocated_at, what });
+        steps.push(LifeStep { at: paid.allocated_at, what });
     }
     for back in reversals {
-        steps.push(Step { at: back.reversed_at, what: back.sentence() });
+        steps.push(LifeStep { at: back.reversed_at, what: back.sentence() });
     }
     push_stamps(row, &last, &mut steps)?;
     // A stable sort: what happened in one step stays in the order of cause.
@@ -188,11 +188,11 @@ fn timeline(
     Ok(steps)
 }
 
-fn push_stamps(row: &PgRow, stamps: &[(&str, &str)], steps: &mut Vec<Step>) -> Result<()> {
+fn push_stamps(row: &PgRow, stamps: &[(&str, &str)], steps: &mut Vec<LifeStep>) -> Result<()> {
     for (column, what) in stamps {
         let at: Option<At> = row.try_get(*column)?;
         if let Some(at) = at {
-            steps.push(Step { at, what: (*what).to_owned() });
+            steps.push(LifeStep { at, what: (*what).to_owned() });
         }
     }
     Ok(())

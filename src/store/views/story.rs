@@ -60,7 +60,7 @@ pub struct StoryStep {
 row! {
     /// What a person asked for by the command line.
     #[derive(Debug, Clone)]
-    struct Act {
+    struct AskedCommand {
         record: String = record,
         command_type: String,
         operator: String,
@@ -82,12 +82,12 @@ pub async fn of(
     payment: &PaymentView,
     decisions: &[DecisionView],
 ) -> Result<Vec<StoryStep>> {
-    let acts = rows_of::<Act>(pool, ACTS, &payment.row.payment_id).await?;
+    let acts = rows_of::<AskedCommand>(pool, ACTS, &payment.row.payment_id).await?;
     let released = rows_of::<Release>(pool, RELEASES, &payment.row.payment_id).await?;
     let mut steps = vec![came(payment)];
     steps.extend(all_decided(payment, decisions));
     steps.extend(payment.suggestions.iter().filter_map(spoken));
-    let shown = |act: &&Act| !is_told(act, payment) && !is_released(act, &released);
+    let shown = |act: &&AskedCommand| !is_told(act, payment) && !is_released(act, &released);
     steps.extend(acts.iter().filter(shown).map(asked));
     steps.extend(by_hand(payment, &acts));
     steps.extend(released.iter().map(|release| gone(release, &acts)));
@@ -183,14 +183,15 @@ fn money(row: &PgRow, _column: &str) -> Result<String> {
     Ok(format!("{} {}", amount(row, "amount")?, row.try_get::<&str, _>("currency")?))
 }
 
-fn is_released(act: &Act, released: &[Release]) -> bool {
+fn is_released(act: &AskedCommand, released: &[Release]) -> bool {
     act.is_applied() && released.iter().any(|release| act.is(release.verb.word()))
 }
 
 /// Who ended it, why, and how much went.
-fn gone(release: &Release, acts: &[Act]) -> StoryStep {
-    let asked =
-        |act: &&Act| act.is_applied() && act.is(release.verb.word()) && act.asked_at <= release.at;
+fn gone(release: &Release, acts: &[AskedCommand]) -> StoryStep {
+    let asked = |act: &&AskedCommand| {
+        act.is_applied() && act.is(release.verb.word()) && act.asked_at <= release.at
+    };
     let (who, why) = match acts.iter().rfind(asked) {
         Some(act) => (act.operator.clone(), act.reason.clone()),
         None => by_whom(release.said.as_deref()),
@@ -318,7 +319,7 @@ fn by_whom(reason: Option<&str>) -> (String, Option<String>) {
     }
 }
 
-impl Act {
+impl AskedCommand {
     fn is(&self, kind: &str) -> bool {
         self.command_type == format!("topup.payment.{kind}.v1")
     }
@@ -363,7 +364,7 @@ impl Act {
 }
 
 /// Whether what came of it is told by itself, with its amounts.
-fn is_told(act: &Act, payment: &PaymentView) -> bool {
+fn is_told(act: &AskedCommand, payment: &PaymentView) -> bool {
     act.is_applied()
         && (act.is("deallocate") && payment.reversals.iter().any(|row| !row.is_returned())
             || (act.is("split") || act.is("unsplit")) && !payment.parts.is_empty()
@@ -372,7 +373,7 @@ fn is_told(act: &Act, payment: &PaymentView) -> bool {
 }
 
 /// A word on a suggestion, which is told with the suggestion.
-fn is_word(act: &Act, payment: &PaymentView) -> bool {
+fn is_word(act: &AskedCommand, payment: &PaymentView) -> bool {
     let status = match act.command_type.as_str() {
         "topup.match.confirm.v1" => SuggestionStatus::Confirmed.word(),
         "topup.match.reject.v1" => SuggestionStatus::Rejected.word(),
@@ -384,7 +385,7 @@ fn is_word(act: &Act, payment: &PaymentView) -> bool {
         .any(|said| said.status == status && by_whom(said.reason.as_deref()).0 == act.operator)
 }
 
-fn asked(act: &Act) -> StoryStep {
+fn asked(act: &AskedCommand) -> StoryStep {
     let why = in_brackets(act.reason.clone());
     let (done, ask) = act.words();
     let record = &act.record;
@@ -409,14 +410,18 @@ fn by_command(payment: &PaymentView) -> impl Iterator<Item = &AllocationRow> {
     payment.allocations.iter().filter(|row| row.rule == Rule::NamedByCommand.word())
 }
 
-fn is_of(act: &Act, row: &AllocationRow) -> bool {
+fn is_of(act: &AskedCommand, row: &AllocationRow) -> bool {
     act.is("allocate")
         && act.asked_at <= row.allocated_at
         && act.names(&format!("invoice:{}", row.invoice_id))
 }
 
 /// Who put it there, and why: by a command of his own, or by his word on a suggestion.
-fn whose(row: &AllocationRow, payment: &PaymentView, acts: &[Act]) -> (String, Option<String>) {
+fn whose(
+    row: &AllocationRow,
+    payment: &PaymentView,
+    acts: &[AskedCommand],
+) -> (String, Option<String>) {
     let act = acts.iter().rfind(|act| act.is_applied() && is_of(act, row));
     if let Some(act) = act {
         return (act.operator.clone(), act.reason.clone());
@@ -459,7 +464,7 @@ fn told(payment: &PaymentView, advice: &AdviceRow) -> StoryStep {
 }
 
 /// What a command put on invoices, and what it shared out.
-fn by_hand(payment: &PaymentView, acts: &[Act]) -> Vec<StoryStep> {
+fn by_hand(payment: &PaymentView, acts: &[AskedCommand]) -> Vec<StoryStep> {
     let mut steps = Vec::new();
     for row in by_command(payment) {
         let (who, why) = whose(row, payment, acts);

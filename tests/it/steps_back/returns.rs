@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use topup::clock::Clock;
-use topup::jobs::{Ended, Job};
+use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::Item;
 use topup::wire::Topic;
 
@@ -198,7 +198,7 @@ pub async fn reconciled(direct: &Direct) -> String {
     let (runner, _stop) = runner(direct, "test", None);
     runner.prepare().await.expect("prepared");
     match runner.run_by(Job::Reconcile, "alice", Clock::System.now()).await.expect("ran") {
-        Ended::Done(report) => report.summary,
+        JobEnded::Done(report) => report.summary,
         other => panic!("{other:?}"),
     }
 }

@@ -17,7 +17,8 @@ use crate::reversal::OriginalKey;
 /// After so long a return that names an original which never came is looked for by its payer.
 const IN_FLIGHT: TimeDelta = TimeDelta::days(1);
 
-pub(super) enum Found {
+/// The payment that a return takes back.
+pub(super) enum Original {
     Payment(PaymentId),
     /// What it names is a payment of another payer or amount.
     Contradicted,
@@ -27,7 +28,7 @@ pub(super) enum Found {
 /// By the bank's id, then the end-to-end id; by payer and amount only if it names neither, or if
 /// what it names has not come for a day. An original that came in this very batch is found when
 /// the return is tried again.
-pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Found {
+pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Original {
     let set = &recording.set;
     let named = bank
         .return_of
@@ -42,7 +43,7 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Found {
             && record.transaction.own_keys().iter().any(|own| keys.contains(own))
     });
     if unready {
-        return Found::Nothing;
+        return Original::Nothing;
     }
     let mut contradicted = false;
     for key in &keys {
@@ -70,13 +71,13 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Found {
             return it_or_its_twin(recording, bank, only);
         }
     }
-    if contradicted { Found::Contradicted } else { Found::Nothing }
+    if contradicted { Original::Contradicted } else { Original::Nothing }
 }
 
 /// What was removed as told twice is the transfer that it was told again of, if that is the same
 /// customer's and has so much. Several of those cannot be told apart.
-fn it_or_its_twin(recording: &Recording<'_>, bank: &BankTransaction, found: &Payment) -> Found {
-    let itself = Found::Payment(found.payment_id.clone());
+fn it_or_its_twin(recording: &Recording<'_>, bank: &BankTransaction, found: &Payment) -> Original {
+    let itself = Original::Payment(found.payment_id.clone());
     if found.state != PaymentState::Removed {
         return itself;
     }
@@ -87,8 +88,8 @@ fn it_or_its_twin(recording: &Recording<'_>, bank: &BankTransaction, found: &Pay
     let living = known.filter(same).filter(|twin| has_so_much(recording, bank, twin));
     match living.collect::<Vec<_>>().as_slice() {
         [] => itself,
-        [twin] => Found::Payment(twin.payment_id.clone()),
-        _ => Found::Nothing,
+        [twin] => Original::Payment(twin.payment_id.clone()),
+        _ => Original::Nothing,
     }
 }
 

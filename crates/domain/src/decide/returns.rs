@@ -1,7 +1,7 @@
 //! Payments that the bank takes back, and returns that it undoes. Facts: applied to what is there,
 //! never to more than the original, and never silently. What cannot be applied yet is parked.
 
-use super::originals::{self, Found};
+use super::originals::{self, Original};
 use super::reverse::live_links;
 use super::settle::event_key;
 use super::{split_returns, undo};
@@ -84,9 +84,9 @@ pub(super) fn retry(recording: &mut Recording<'_>, key: &BankKey) -> Result<Outc
 
 fn take(recording: &mut Recording<'_>, record: &BankRecord) -> Result<Tried> {
     let payment_id = match originals::find(recording, &record.transaction) {
-        Found::Payment(payment_id) => payment_id,
-        Found::Contradicted => return Ok(Tried::Waits(ReturnWaits::Contradicted)),
-        Found::Nothing => return Ok(Tried::Waits(ReturnWaits::NoOriginal)),
+        Original::Payment(payment_id) => payment_id,
+        Original::Contradicted => return Ok(Tried::Waits(ReturnWaits::Contradicted)),
+        Original::Nothing => return Ok(Tried::Waits(ReturnWaits::NoOriginal)),
     };
     let payment = payment_of(recording.set, &payment_id)?.clone();
     if payment.is_in_doubt() {

@@ -47,7 +47,7 @@ pub(super) fn deallocate(
     for link in &links {
         let amount = link.live()?;
         let zero = Money::zero(amount.currency());
-        let step = Step { kind: ReversalKind::Deallocated, return_id: None, posted };
+        let step = StepBack { kind: ReversalKind::Deallocated, return_id: None, posted };
         reverse(recording, link, amount, zero, &step, reason.clone())?;
     }
     let laid = Effect::LayTombstone { payment_id, invoice_id: invoice_id.clone() };
@@ -113,7 +113,7 @@ pub(super) fn remove(
     for link in &links {
         let live = link.live()?;
         let zero = Money::zero(live.currency());
-        let step = Step { kind: ReversalKind::Removed, return_id: None, posted };
+        let step = StepBack { kind: ReversalKind::Removed, return_id: None, posted };
         reverse(recording, link, live, zero, &step, reason.clone())?;
     }
     // Also where nothing was allocated: an assignment teaches whose the payer is.
@@ -209,7 +209,7 @@ pub(super) fn prove(
 }
 
 /// What all reversals of one step back share.
-pub(super) struct Step {
+pub(super) struct StepBack {
     pub kind: ReversalKind,
     pub return_id: Option<ReturnId>,
     pub posted: LedgerTransactionId,
@@ -222,7 +222,7 @@ pub(super) fn reverse(
     link: &Allocation,
     unspent: Money,
     spent: Money,
-    step: &Step,
+    step: &StepBack,
     reason: Option<String>,
 ) -> Result {
     let amount = unspent.add(spent)?;

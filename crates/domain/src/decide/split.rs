@@ -1,7 +1,7 @@
 //! Sharing a payment out to several customers, and taking that back. Nothing moves between
 //! accounts: what is unallocated becomes payments of its own, and each keeps its account.
 
-use super::reverse::{Step, check_unspent, live_links, prove, reverse, sum_of};
+use super::reverse::{StepBack, check_unspent, live_links, prove, reverse, sum_of};
 use super::settle::{self, Part, event_key};
 use super::unlearn::unlearn;
 use crate::allocation::{Allocation, Rule};
@@ -359,7 +359,7 @@ fn take_one_back(
     for link in links {
         let live = link.live()?;
         let zero = Money::zero(live.currency());
-        let step = Step { kind: ReversalKind::Removed, return_id: None, posted };
+        let step = StepBack { kind: ReversalKind::Removed, return_id: None, posted };
         reverse(recording, link, live, zero, &step, reason.cloned())?;
     }
     recording.add(Effect::TakeBack(Box::new(TakenBack {

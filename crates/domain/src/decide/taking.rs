@@ -2,7 +2,7 @@
 
 use crate::allocation::Allocation;
 use crate::decide::recording::{Halt, Recording};
-use crate::decide::reverse::{Step, reverse};
+use crate::decide::reverse::{StepBack, reverse};
 use crate::effect::{Effect, ReturnWaits};
 use crate::ids::{LedgerTransactionId, PaymentId, ReturnId};
 use crate::ledger::{LedgerAccount, LedgerKind, LedgerTransaction};
@@ -37,12 +37,12 @@ pub(super) fn reverse_planned(
     let (kind, return_id) = (ReversalKind::Returned, Some(return_id));
     let all = || planned.iter().flat_map(|(plan, to)| plan.parts.iter().map(move |of| (of, *to)));
     for (part, (taken, _)) in all().filter(|(part, _)| part.unspent.is_positive()) {
-        let step = Step { kind, return_id, posted: taken };
+        let step = StepBack { kind, return_id, posted: taken };
         let none = Money::zero(part.unspent.currency());
         reverse(recording, &part.link, part.unspent, none, &step, None)?;
     }
     for (part, (_, clawed)) in all().filter(|(part, _)| part.spent.is_positive()) {
-        let step = Step { kind, return_id, posted: clawed };
+        let step = StepBack { kind, return_id, posted: clawed };
         let none = Money::zero(part.spent.currency());
         reverse(recording, &part.link, none, part.spent, &step, None)?;
     }

@@ -12,7 +12,7 @@ use crate::invoice::{BookEntry, Invoice, InvoiceStatus, number_key};
 use crate::keys::WatchKey;
 use crate::matching::decision::{AdviceFound, MatchOutcome, NamedBy};
 use crate::matching::fold;
-use crate::matching::step::{Matching, Named, Step};
+use crate::matching::step::{Matching, Named, RuleOutcome};
 use crate::money::Money;
 use crate::payment::ParkReason;
 use crate::working_set::WorkingSet;
@@ -40,7 +40,7 @@ struct Lines<'a> {
 
 impl<'a> Matching<'a> {
     /// None if no advice is about the payment, or no more.
-    pub(super) fn advised(&mut self, text: &Named<'a>) -> Result<Option<Step>, Stop> {
+    pub(super) fn advised(&mut self, text: &Named<'a>) -> Result<Option<RuleOutcome>, Stop> {
         if self.set.advices.is_empty() {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ impl<'a> Matching<'a> {
 
     /// The payment pays some of what its advice names, and has a rest: what else the advice names
     /// is what the rest is for. A person takes it.
-    fn advised_rest(&mut self) -> Result<Option<Step>, Stop> {
+    fn advised_rest(&mut self) -> Result<Option<RuleOutcome>, Stop> {
         let set = self.set;
         let bound = set.advices.of_payment(self.subject.payment_id);
         let fitting = set.advices.fitting(self.subject.bank, self.as_of);
@@ -107,7 +107,7 @@ impl<'a> Matching<'a> {
     }
 
     /// A person says which of them it is, if any: what they name is shown.
-    fn several_advices(&mut self, advices: &[&'a Advice]) -> Result<Step, Stop> {
+    fn several_advices(&mut self, advices: &[&'a Advice]) -> Result<RuleOutcome, Stop> {
         let reason = ParkReason::AdviceAmbiguous;
         for advice in advices {
             let lines = self.lines_of(advice)?;
@@ -118,7 +118,11 @@ impl<'a> Matching<'a> {
         Ok((Rule::RemittanceAdvice, MatchOutcome::Park(reason)))
     }
 
-    fn by_advice(&mut self, advice: &'a Advice, text: &Named<'a>) -> Result<Option<Step>, Stop> {
+    fn by_advice(
+        &mut self,
+        advice: &'a Advice,
+        text: &Named<'a>,
+    ) -> Result<Option<RuleOutcome>, Stop> {
         let lines = self.lines_of(advice)?;
         let open = |(_, invoice): &(NamedBy, &Invoice)| {
             matches!(invoice.status, InvoiceStatus::AwaitingPayment | InvoiceStatus::Draft)
@@ -215,7 +219,7 @@ impl<'a> Matching<'a> {
     }
 
     /// Each invoice gets what its lines say, and no more than is due.
-    fn pay(&mut self, lines: &Lines<'a>) -> Result<Step, Stop> {
+    fn pay(&mut self, lines: &Lines<'a>) -> Result<RuleOutcome, Stop> {
         let mut invoices: Vec<&'a Invoice> = lines.named.values().map(|named| named.1).collect();
         invoices.sort_by_key(|invoice| invoice.order());
         let mut parts = Vec::with_capacity(invoices.len());

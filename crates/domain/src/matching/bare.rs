@@ -84,7 +84,7 @@ impl Bare {
 pub(super) fn words(lines: &[String], amounts: &[i64], year: i32) -> Vec<Bare> {
     let (said, guessed) = (false, false);
     let (words, short) = (Vec::new(), Vec::new());
-    let mut found = Found { words, short, seen: BTreeSet::new(), said, guessed };
+    let mut found = BareWords { words, short, seen: BTreeSet::new(), said, guessed };
     for line in lines {
         of_line(line, amounts, &mut found);
     }
@@ -99,7 +99,7 @@ pub(super) fn words(lines: &[String], amounts: &[i64], year: i32) -> Vec<Bare> {
     found.words
 }
 
-struct Found {
+struct BareWords {
     words: Vec<Bare>,
     /// Digits that are too few to be looked for by themselves.
     short: Vec<String>,
@@ -109,7 +109,7 @@ struct Found {
     guessed: bool,
 }
 
-impl Found {
+impl BareWords {
     fn push(&mut self, text: &str) {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let key = fold::fold(text);
@@ -156,7 +156,7 @@ fn groups(line: &str) -> Vec<Group<'_>> {
     groups
 }
 
-fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
+fn of_line(line: &str, amounts: &[i64], found: &mut BareWords) {
     let mut reader = numbers::Reader::new(line, Place::Text, amounts);
     // A long line is not read to its end: else each of its digits would be held against each.
     let mut groups = groups(line);
@@ -220,7 +220,7 @@ fn of_line(line: &str, amounts: &[i64], found: &mut Found) {
 }
 
 /// `71014 to 71016`, `71014-16`: what lies between is meant as well.
-fn range(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+fn range(line: &str, groups: &[Group<'_>], start: usize, found: &mut BareWords) {
     let next = groups.get(start).zip(groups.get(start.saturating_add(1)));
     let Some((low, high)) = next.filter(|(low, _)| DIGITS.contains(&low.text.len())) else {
         return;
@@ -245,7 +245,7 @@ fn words_of(gap: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `13 of 2026`, `0001 and 0002 of 2026`: the year of all of them.
-fn of_year(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+fn of_year(line: &str, groups: &[Group<'_>], start: usize, found: &mut BareWords) {
     let mut last: Option<&Group<'_>> = None;
     for group in groups.iter().skip(start).take(GROUPS_MAX) {
         let gap = last.and_then(|last| line.get(last.to..group.from));
@@ -266,7 +266,7 @@ fn of_year(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
 }
 
 /// `9007/11/2026`: a number of a month of a year.
-fn of_month(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+fn of_month(line: &str, groups: &[Group<'_>], start: usize, found: &mut BareWords) {
     let Some([number, month, year]) = groups.get(start..).and_then(|rest| rest.first_chunk())
     else {
         return;
@@ -281,7 +281,7 @@ fn of_month(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
 }
 
 /// `71014,15` and `71014/15/16`: what follows has the first digits of the one before.
-fn shortened(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) {
+fn shortened(line: &str, groups: &[Group<'_>], start: usize, found: &mut BareWords) {
     let Some(whole) = groups.get(start).filter(|group| DIGITS.contains(&group.text.len())) else {
         return;
     };
@@ -301,7 +301,7 @@ fn shortened(line: &str, groups: &[Group<'_>], start: usize, found: &mut Found) 
 }
 
 /// The last word of a line and the first of the next, with nothing between.
-fn across(left: &str, right: &str, found: &mut Found) {
+fn across(left: &str, right: &str, found: &mut BareWords) {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.' | '_');
     let head = left.rsplit(|c| !part(c)).next().unwrap_or_default();
     let tail = right.split(|c| !part(c)).next().unwrap_or_default();
@@ -316,7 +316,7 @@ fn across(left: &str, right: &str, found: &mut Found) {
     found.push(digits.get(..end).unwrap_or_default());
 }
 
-impl Found {
+impl BareWords {
     fn push_short(&mut self, text: &str) {
         let key = fold::fold(text);
         if key != "0" && self.short.len() < WORDS_MAX && !self.short.contains(&key) {

@@ -8,7 +8,7 @@ use crate::matching::decision::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
 use crate::matching::policy::{
     Choice as _, EqualAmountPolicy, PartialPolicy, Policy, PolicyKind, PolicyNote, ResidualPolicy,
 };
-use crate::matching::step::{Matching, Step};
+use crate::matching::step::{Matching, RuleOutcome};
 use crate::matching::subset::{Group, only_group};
 use crate::matching::verdict::Verdict;
 use crate::money::Money;
@@ -73,7 +73,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R8 where a person chooses: held for the customer, what the text nearly names first.
-    pub(super) fn choose(&mut self, fits: &[&'a Invoice]) -> Step {
+    pub(super) fn choose(&mut self, fits: &[&'a Invoice]) -> RuleOutcome {
         let (meant, others): (Vec<&Invoice>, Vec<&Invoice>) =
             fits.iter().copied().partition(|fit| self.is_meant(fit));
         self.offer_equal(meant.into_iter().chain(others));
@@ -149,7 +149,7 @@ impl<'a> Matching<'a> {
 
     /// What is left of a payment that pays something already, where it names nothing else and is
     /// not to be tried again.
-    pub(super) fn held_residual(&mut self) -> Result<Option<Step>, Stop> {
+    pub(super) fn held_residual(&mut self) -> Result<Option<RuleOutcome>, Stop> {
         let payment = self.set.payments.get(self.subject.payment_id);
         let paying = payment.filter(|payment| payment.allocated.is_positive());
         let Some(account_id) = paying.and_then(|payment| payment.account_id.clone()) else {

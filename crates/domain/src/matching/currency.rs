@@ -5,7 +5,7 @@ use super::verdict::Verdict;
 use crate::allocation::Rule;
 use crate::invoice::Invoice;
 use crate::matching::decision::{MatchOutcome, NamedBy};
-use crate::matching::step::{Matching, Step, entry_of};
+use crate::matching::step::{Matching, RuleOutcome, entry_of};
 use crate::payment::ParkReason;
 use crate::working_set::miss::Stop;
 
@@ -17,7 +17,7 @@ impl Matching<'_> {
         rule: Rule,
         by: NamedBy,
         invoice: &Invoice,
-    ) -> Result<Step, Stop> {
+    ) -> Result<RuleOutcome, Stop> {
         let parked = (Rule::OtherCurrency, MatchOutcome::Park(ParkReason::CurrencyMismatch));
         let bank = self.subject.bank;
         let certain = matches!(rule, Rule::CheckedReference | Rule::EndToEndId);

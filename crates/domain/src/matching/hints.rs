@@ -12,7 +12,7 @@ use crate::allocation::Rule;
 use crate::ids::AccountId;
 use crate::invoice::{BookEntry, Invoice, folded_key, number_key};
 use crate::matching::decision::{Candidate, MatchOutcome, NamedBy, SUGGESTIONS_MAX};
-use crate::matching::step::{Matching, Named, Step, entry_of};
+use crate::matching::step::{Matching, Named, RuleOutcome, entry_of};
 use crate::money::Money;
 use crate::payment::ParkReason;
 use crate::working_set::miss::Stop;
@@ -29,7 +29,7 @@ struct Near {
 impl<'a> Matching<'a> {
     /// No invoice is named. A mistyped word says which of the known customer's invoices is meant; a
     /// mistyped reference of another customer keeps the amount from deciding.
-    pub(super) fn unnamed(&mut self) -> Result<Step, Stop> {
+    pub(super) fn unnamed(&mut self) -> Result<RuleOutcome, Stop> {
         let Near { references, mut numbers, bare } = self.mistyped()?;
         let Some(known) = self.known.clone() else {
             let free = self.subject.free;
@@ -70,7 +70,7 @@ impl<'a> Matching<'a> {
 
     /// Nobody is known and no amount tells: what the text says of an invoice's number is all that
     /// there is. It is suggested, whatever the amount.
-    fn by_amount_or_digits(&mut self, bare: &[BookEntry]) -> Result<Step, Stop> {
+    fn by_amount_or_digits(&mut self, bare: &[BookEntry]) -> Result<RuleOutcome, Stop> {
         let step = self.by_identity()?;
         if step.0 != Rule::NothingFound || bare.is_empty() {
             return Ok(step);
@@ -332,7 +332,12 @@ impl<'a> Matching<'a> {
     }
 
     /// R10: only what arrived is provisioned; the invoice still awaits the rest.
-    pub(super) fn short_by_charges(&mut self, invoice: &Invoice, by: NamedBy, apply: bool) -> Step {
+    pub(super) fn short_by_charges(
+        &mut self,
+        invoice: &Invoice,
+        by: NamedBy,
+        apply: bool,
+    ) -> RuleOutcome {
         self.explanation.notes.push("short by no more than the charges that the bank declares");
         if apply {
             self.note(invoice, by, Verdict::Taken);
@@ -363,7 +368,7 @@ impl<'a> Matching<'a> {
 
     /// R9, R10: the customer is known and no single invoice fits; else R11. The money is held for
     /// the customer, and what a person may choose is suggested.
-    pub(super) fn no_single_fit(&mut self, known: &Identity) -> Result<Step, Stop> {
+    pub(super) fn no_single_fit(&mut self, known: &Identity) -> Result<RuleOutcome, Stop> {
         let free = self.subject.free;
         let book = self.set.oldest(&known.account_id, free.currency())?;
         let mut dues = Vec::with_capacity(book.len());
@@ -398,7 +403,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R13: of the invoices with this amount, one customer's name is the payer's, with one invoice.
-    pub(super) fn by_name(&mut self, entries: &[BookEntry]) -> Option<Step> {
+    pub(super) fn by_name(&mut self, entries: &[BookEntry]) -> Option<RuleOutcome> {
         if entries.len() >= crate::working_set::BOOK_COUNT_MAX {
             return None;
         }

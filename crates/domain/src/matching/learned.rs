@@ -4,7 +4,7 @@ use crate::account::{AliasUse, Identity, Strength};
 use crate::allocation::Rule;
 use crate::invoice::Invoice;
 use crate::matching::decision::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
-use crate::matching::step::{Matching, Step, entry_of};
+use crate::matching::step::{Matching, RuleOutcome, entry_of};
 use crate::payment::ParkReason;
 use crate::working_set::miss::Stop;
 use crate::{invoice, review};
@@ -51,7 +51,7 @@ impl Matching<'_> {
     }
 
     /// R13: the payer's account was confirmed once, and invoices of that customer have the amount.
-    pub(super) fn by_learned_payer(&mut self) -> Result<Option<Step>, Stop> {
+    pub(super) fn by_learned_payer(&mut self) -> Result<Option<RuleOutcome>, Stop> {
         let Some(weak) = self.payer.weak.clone() else {
             return Ok(None);
         };

@@ -8,8 +8,9 @@ use crate::allocation::Rule;
 use crate::ids::{AccountId, InvoiceId};
 use crate::invoice::{Invoice, number_key};
 use crate::matching::decision::{MatchOutcome, NamedBy};
-use crate::matching::step::{Found, Matching, Named, Step};
-use crate::matching::{decision, fold, reference};
+use crate::matching::reference::ReferencePlace;
+use crate::matching::step::{Matching, Named, RuleOutcome, TextNames};
+use crate::matching::{decision, fold};
 use crate::payment::ParkReason;
 
 /// Why a number is doubtful.
@@ -35,13 +36,13 @@ enum Written {
 }
 
 impl<'a> Matching<'a> {
-    pub(super) fn named(&self) -> Found<'a> {
-        let mut found = Found::default();
+    pub(super) fn named(&self) -> TextNames<'a> {
+        let mut found = TextNames::default();
         let invoice = |id: &InvoiceId| self.set.invoices.get(id);
         for (reference, place) in &self.subject.tokens.references {
             let by = match place {
-                reference::Found::Reference => NamedBy::Reference,
-                reference::Found::EndToEnd => NamedBy::EndToEnd,
+                ReferencePlace::Reference => NamedBy::Reference,
+                ReferencePlace::EndToEnd => NamedBy::EndToEnd,
             };
             if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
                 found.named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
@@ -115,7 +116,7 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn add(&self, number: &Number, ids: &[&'a InvoiceId], found: &mut Found<'a>) {
+    fn add(&self, number: &Number, ids: &[&'a InvoiceId], found: &mut TextNames<'a>) {
         let [id] = ids else {
             found.ambiguous.extend(ids.iter().map(|id| (*id).clone()));
             return;
@@ -171,7 +172,7 @@ impl<'a> Matching<'a> {
     }
 
     /// The text fits several invoices alike: a person says which.
-    pub(super) fn several_alike(&mut self, ids: &BTreeSet<InvoiceId>) -> Step {
+    pub(super) fn several_alike(&mut self, ids: &BTreeSet<InvoiceId>) -> RuleOutcome {
         let invoices = ids.iter().filter_map(|id| self.set.invoices.get(id));
         let mut invoices: Vec<&Invoice> = invoices.collect();
         let free = self.subject.free;

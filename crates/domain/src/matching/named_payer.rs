@@ -7,7 +7,7 @@ use crate::account::Strength;
 use crate::allocation::Rule;
 use crate::invoice::Invoice;
 use crate::matching::decision::{MatchOutcome, NamedBy, SUGGESTIONS_MAX};
-use crate::matching::step::{Matching, Step, entry_of};
+use crate::matching::step::{Matching, RuleOutcome, entry_of};
 use crate::payment::ParkReason;
 use crate::working_set::miss::Stop;
 
@@ -17,7 +17,10 @@ const ANOTHER: &str = "the payer's name is that of another customer, who owes ex
 impl<'a> Matching<'a> {
     /// Leaves to a person what would be paid for one customer, if the payer's name is that of
     /// another one who owes exactly the amount, and not of the one who would be paid.
-    pub(super) fn unless_another_is_named(&mut self, step: Step) -> Result<Step, Stop> {
+    pub(super) fn unless_another_is_named(
+        &mut self,
+        step: RuleOutcome,
+    ) -> Result<RuleOutcome, Stop> {
         let (rule, MatchOutcome::Allocate(parts)) = &step else { return Ok(step) };
         let set = self.set;
         let first = parts.first().and_then(|(id, _)| set.invoices.get(id));

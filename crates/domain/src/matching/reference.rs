@@ -77,7 +77,7 @@ fn remainder(characters: impl Iterator<Item = u8>) -> Option<u32> {
 
 /// Where a checked reference was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Found {
+pub enum ReferencePlace {
     /// In the structured reference or the payer's text (R2).
     Reference,
     /// In the end-to-end id: we had issued it (R3).

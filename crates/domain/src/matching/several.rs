@@ -9,7 +9,7 @@ use crate::allocation::Rule;
 use crate::ids::InvoiceId;
 use crate::invoice::{Invoice, InvoiceStatus};
 use crate::matching::decision::{MatchOutcome, NamedBy};
-use crate::matching::step::{Matching, Named, Step, entry_of};
+use crate::matching::step::{Matching, Named, RuleOutcome, entry_of};
 use crate::money::Money;
 use crate::payment::ParkReason;
 use crate::working_set::miss::Stop;
@@ -19,7 +19,7 @@ const NAMED_MAX: usize = 20;
 
 impl<'a> Matching<'a> {
     /// R5: several invoices are named.
-    pub(super) fn several_named(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
+    pub(super) fn several_named(&mut self, named: &Named<'a>) -> Result<RuleOutcome, Stop> {
         let accounts: BTreeSet<_> = named.values().map(|(_, i)| &i.account_id).collect();
         if accounts.len() > 1 {
             return self.several_customers(named);
@@ -77,7 +77,7 @@ impl<'a> Matching<'a> {
     }
 
     /// More than a payment pays by itself. If they add up they are one choice: all of them.
-    fn many(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
+    fn many(&mut self, named: &Named<'a>) -> Result<RuleOutcome, Stop> {
         let payable = self.payable_of(named);
         let due = payable.iter().map(|invoice| invoice.due()).collect::<Result<Vec<_>, _>>()?;
         if payable.len() != named.len() || self.sum(due)? != self.subject.free {
@@ -96,7 +96,12 @@ impl<'a> Matching<'a> {
         Ok((Rule::SeveralInvoices, MatchOutcome::Park(ParkReason::AmbiguousReference)))
     }
 
-    fn take(&mut self, rule: Rule, named: &Named<'a>, parts: Vec<(InvoiceId, Money)>) -> Step {
+    fn take(
+        &mut self,
+        rule: Rule,
+        named: &Named<'a>,
+        parts: Vec<(InvoiceId, Money)>,
+    ) -> RuleOutcome {
         for (by, invoice) in named.values() {
             let taken = parts.iter().any(|part| part.0 == invoice.invoice_id);
             self.note(invoice, *by, if taken { Verdict::Taken } else { Verdict::NotEnoughLeft });
@@ -106,7 +111,7 @@ impl<'a> Matching<'a> {
 
     /// The invoices of several customers: never automatic. If each is named by a reference with
     /// valid check digits and together they are exactly the amount, the split is plain to see.
-    fn several_customers(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
+    fn several_customers(&mut self, named: &Named<'a>) -> Result<RuleOutcome, Stop> {
         let payable = self.payable_of(named);
         let due = payable.iter().map(|invoice| invoice.due()).collect::<Result<Vec<_>, _>>()?;
         let exact = payable.len() == named.len() && self.sum(due)? == self.subject.free;
@@ -172,7 +177,7 @@ impl<'a> Matching<'a> {
         Ok(parts)
     }
 
-    fn none_payable(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
+    fn none_payable(&mut self, named: &Named<'a>) -> Result<RuleOutcome, Stop> {
         // Draft before paid before voided: the reason that may still settle by itself first.
         let order = |invoice: &Invoice| match invoice.status {
             InvoiceStatus::Draft => 0,

@@ -107,7 +107,7 @@ pub(super) fn is_amount(digits: &str, amounts: &[i64]) -> bool {
 
 /// A run of digits in a line.
 #[derive(Clone, Copy)]
-struct Run<'a> {
+struct DigitRun<'a> {
     from: usize,
     to: usize,
     text: &'a str,
@@ -115,7 +115,7 @@ struct Run<'a> {
 
 struct Line<'a> {
     text: &'a str,
-    runs: Vec<Run<'a>>,
+    runs: Vec<DigitRun<'a>>,
     amounts: &'a [i64],
     found: Vec<Span>,
 }
@@ -150,7 +150,7 @@ pub(super) fn is_other_number(word: &str) -> bool {
     OTHER_NUMBERS.contains(&word)
 }
 
-fn runs(text: &str) -> Vec<Run<'_>> {
+fn runs(text: &str) -> Vec<DigitRun<'_>> {
     let mut runs = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|_| runs.len() < RUNS_MAX) {
@@ -158,14 +158,18 @@ fn runs(text: &str) -> Vec<Run<'_>> {
         let tail = rest.get(start..).unwrap_or_default();
         let length = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
         let from = at + start;
-        runs.push(Run { from, to: from + length, text: tail.get(..length).unwrap_or_default() });
+        runs.push(DigitRun {
+            from,
+            to: from + length,
+            text: tail.get(..length).unwrap_or_default(),
+        });
         at = from + length;
     }
     runs
 }
 
 impl<'a> Line<'a> {
-    fn run(&self, at: usize) -> Option<Run<'a>> {
+    fn run(&self, at: usize) -> Option<DigitRun<'a>> {
         self.runs.get(at).copied()
     }
 
@@ -442,7 +446,8 @@ mod tests {
     fn left(text: &str, micros: &[i64]) -> Vec<String> {
         let text = normalise(text);
         let spans = barred(&text, micros);
-        let free = |run: &Run<'_>| !spans.iter().any(|(from, to)| *from < run.to && run.from < *to);
+        let free =
+            |run: &DigitRun<'_>| !spans.iter().any(|(from, to)| *from < run.to && run.from < *to);
         runs(&text).into_iter().filter(free).map(|run| run.text.to_owned()).collect()
     }
 

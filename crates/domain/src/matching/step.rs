@@ -16,7 +16,8 @@ use crate::matching::payer::Payer;
 use crate::matching::policy::RuleSet;
 use crate::working_set::WorkingSet;
 
-pub(super) type Step = (Rule, MatchOutcome);
+/// Which rule decided, and what.
+pub(super) type RuleOutcome = (Rule, MatchOutcome);
 
 pub(super) struct Matching<'a> {
     pub(super) set: &'a WorkingSet,
@@ -55,7 +56,7 @@ pub(super) type Named<'a> = BTreeMap<InvoiceId, (NamedBy, &'a Invoice)>;
 
 /// What the text names.
 #[derive(Default)]
-pub(super) struct Found<'a> {
+pub(super) struct TextNames<'a> {
     pub named: Named<'a>,
     /// Those of them that only a doubtful number names.
     pub doubtful: BTreeSet<InvoiceId>,

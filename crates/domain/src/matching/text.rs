@@ -12,7 +12,7 @@ use crate::bank::{BankTransaction, CUT_MARK};
 use crate::ids::InvoiceId;
 use crate::invoice::{folded_key, number_key};
 use crate::matching::fold::is_separator;
-use crate::matching::reference::Found;
+use crate::matching::reference::ReferencePlace;
 use crate::matching::words::behind::{self, Behind};
 use crate::money::Currency;
 
@@ -42,7 +42,7 @@ const REFERENCE_PARTS_MAX: usize = 8;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// References whose check digits verify, each once.
-    pub references: Vec<(String, Found)>,
+    pub references: Vec<(String, ReferencePlace)>,
     /// Whole words that may be invoice numbers, longest first within one run of text.
     pub numbers: Vec<Vec<Number>>,
     /// Words like references of ours, as they are with typed letters read as digits.
@@ -91,9 +91,9 @@ impl Tokens {
         let others = known.iter().flat_map(|(reference, found)| {
             forms::others(reference, currency).into_iter().map(|other| (other, *found))
         });
-        let new = |other: &(String, Found)| !known.iter().any(|known| known.0 == other.0);
+        let new = |other: &(String, ReferencePlace)| !known.iter().any(|known| known.0 == other.0);
         let room = TOKENS_MAX.saturating_sub(known.len());
-        let others: Vec<(String, Found)> = others.filter(new).take(room).collect();
+        let others: Vec<(String, ReferencePlace)> = others.filter(new).take(room).collect();
         self.references.extend(others);
     }
 
@@ -128,16 +128,16 @@ pub fn tokens(bank: &BankTransaction) -> Tokens {
     if lines.len() > 1 {
         // Banks cut at 35 characters, mid-word: what only the joined forms show must verify.
         for joined in [lines.concat(), lines.join(" ")] {
-            scan_grouped_reference(&joined, Found::Reference, &mut tokens, &mut seen);
+            scan_grouped_reference(&joined, ReferencePlace::Reference, &mut tokens, &mut seen);
             for word in words(&joined) {
-                scan_word_for_references(word, Found::Reference, &mut tokens, &mut seen);
+                scan_word_for_references(word, ReferencePlace::Reference, &mut tokens, &mut seen);
             }
         }
     }
     let end_to_end_id = bank.end_to_end_id.as_ref().filter(|id| !id.contains(CUT_MARK));
     if let Some(end_to_end_id) = end_to_end_id {
         let key = normalise(end_to_end_id).replace(|c: char| !c.is_ascii_alphanumeric(), "");
-        push_reference(&key, Found::EndToEnd, &mut tokens, &mut seen);
+        push_reference(&key, ReferencePlace::EndToEnd, &mut tokens, &mut seen);
     }
     if tokens.names_nothing() {
         elsewhere(bank, &amounts, &mut tokens, &mut seen);
@@ -253,11 +253,12 @@ fn scan<'a>(
     let mut room = NUMBERS_MAX;
     let mut read = Vec::new();
     for (line, place) in lines {
-        scan_grouped_reference(line, Found::Reference, tokens, seen);
+        scan_grouped_reference(line, ReferencePlace::Reference, tokens, seen);
         let mut reader = numbers::Reader::new(line, place, amounts);
         let mut found = Vec::new();
         for word in words(line) {
-            if !scan_word_for_references(word, Found::Reference, tokens, seen) && found.len() < room
+            if !scan_word_for_references(word, ReferencePlace::Reference, tokens, seen)
+                && found.len() < room
             {
                 found.extend(reader.read(word));
             }
@@ -289,7 +290,7 @@ fn scan<'a>(
 /// A word, or what it holds between separators: `RF18…`, `RF18-5390-…`, `REF:RF18…-NOV`.
 fn scan_word_for_references(
     word: &str,
-    found: Found,
+    found: ReferencePlace,
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) -> bool {
@@ -312,7 +313,7 @@ fn scan_word_for_references(
 /// People write `RF18 5390 0754 7034`: groups of two to four after a word that starts with RF.
 fn scan_grouped_reference(
     line: &str,
-    found: Found,
+    found: ReferencePlace,
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) {
@@ -325,7 +326,7 @@ fn scan_grouped_reference(
 /// reference verifies by chance, so the search goes on after a hit: only ours are ever known.
 fn push_joined_parts(
     parts: &[&str],
-    found: Found,
+    found: ReferencePlace,
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) -> bool {
@@ -347,7 +348,12 @@ fn push_joined_parts(
 }
 
 /// A reference of ours without its first letters, or with other ones: the check digits tell.
-fn push_bare(word: &str, found: Found, tokens: &mut Tokens, seen: &mut BTreeSet<String>) -> bool {
+fn push_bare(
+    word: &str,
+    found: ReferencePlace,
+    tokens: &mut Tokens,
+    seen: &mut BTreeSet<String>,
+) -> bool {
     let body = match word.len() {
         BARE => word,
         GLUED => word.get(2..).unwrap_or_default(),
@@ -361,7 +367,7 @@ fn push_bare(word: &str, found: Found, tokens: &mut Tokens, seen: &mut BTreeSet<
 /// Adds `key`, and what it is with typed letters read as digits, where the check digits verify.
 fn push_reference(
     key: &str,
-    found: Found,
+    found: ReferencePlace,
     tokens: &mut Tokens,
     seen: &mut BTreeSet<String>,
 ) -> bool {
@@ -441,7 +447,7 @@ mod tests {
 
     #[test]
     fn references_are_found_however_they_are_written() {
-        let expected = vec![("RF18539007547034".to_owned(), Found::Reference)];
+        let expected = vec![("RF18539007547034".to_owned(), ReferencePlace::Reference)];
         for text in [
             "RF18539007547034",
             "payment rf18539007547034 thank you",
@@ -457,7 +463,11 @@ mod tests {
         assert!(scan(&["RF18539007547043 RF19539007547034"]).references.is_empty());
         let minted = reference::mint(&[9; 32]);
         for text in [minted.replacen("RF", "", 1), minted.replacen("RF", "RE", 1)] {
-            assert_eq!(scan(&[&text]).references, [(minted.clone(), Found::Reference)], "{text}");
+            assert_eq!(
+                scan(&[&text]).references,
+                [(minted.clone(), ReferencePlace::Reference)],
+                "{text}"
+            );
         }
     }
 
@@ -465,7 +475,7 @@ mod tests {
     fn a_reference_glued_to_other_words_is_found() {
         let minted = reference::mint(&[7; 32]);
         for text in [format!("{minted}THANKS"), format!("TOPUP{minted}"), format!("A{minted}B")] {
-            let wanted = (minted.clone(), Found::Reference);
+            let wanted = (minted.clone(), ReferencePlace::Reference);
             assert!(scan(&[&text]).references.contains(&wanted), "{text}");
         }
     }
@@ -488,7 +498,7 @@ mod tests {
             ];
             for text in texts {
                 let found = scan(&[&text]).references;
-                let wanted = (minted.clone(), Found::Reference);
+                let wanted = (minted.clone(), ReferencePlace::Reference);
                 assert!(found.contains(&wanted), "{text}: {found:?}");
             }
         }

@@ -18,7 +18,7 @@ use crate::matching::decision::{
     Subject,
 };
 use crate::matching::policy::RuleSet;
-use crate::matching::step::{Found, Matching, Named, Step, entry_of};
+use crate::matching::step::{Matching, Named, RuleOutcome, TextNames, entry_of};
 use crate::matching::weak;
 use crate::money::Money;
 use crate::payment::ParkReason;
@@ -95,8 +95,8 @@ pub fn decide_match(
 }
 
 impl<'a> Matching<'a> {
-    fn run(&mut self) -> Result<Step, Stop> {
-        let Found { mut named, doubtful, ambiguous } = self.named();
+    fn run(&mut self) -> Result<RuleOutcome, Stop> {
+        let TextNames { mut named, doubtful, ambiguous } = self.named();
         self.set_aside_paid(&mut named);
         self.doubtful = doubtful;
         if let Some(reason) = self.gate() {
@@ -145,7 +145,7 @@ impl<'a> Matching<'a> {
 
     /// The text names an invoice that a person took this payment off: it is held for the customer,
     /// and a person says what becomes of it.
-    pub(super) fn taken_off(&mut self, named: &Named<'a>) -> Option<Step> {
+    pub(super) fn taken_off(&mut self, named: &Named<'a>) -> Option<RuleOutcome> {
         let (by, invoice) =
             named.values().find(|(_, invoice)| self.is_taken_off(invoice)).copied()?;
         self.note(invoice, by, Verdict::TakenOffByAPerson);
@@ -174,7 +174,12 @@ impl<'a> Matching<'a> {
         account.is_some_and(|account| account.closed)
     }
 
-    pub(super) fn park_named(&mut self, rule: Rule, reason: ParkReason, named: &Named<'_>) -> Step {
+    pub(super) fn park_named(
+        &mut self,
+        rule: Rule,
+        reason: ParkReason,
+        named: &Named<'_>,
+    ) -> RuleOutcome {
         for (by, invoice) in named.values() {
             self.note(invoice, *by, reason);
         }
@@ -183,7 +188,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R2, R3, R4: exactly one invoice is named.
-    fn one_named(&mut self, named: &Named<'a>) -> Result<Step, Stop> {
+    fn one_named(&mut self, named: &Named<'a>) -> Result<RuleOutcome, Stop> {
         let Some((by, invoice)) = named.values().next().copied() else {
             return self.by_identity();
         };
@@ -275,7 +280,7 @@ impl<'a> Matching<'a> {
         rule: Rule,
         by: NamedBy,
         invoice: &'a Invoice,
-    ) -> Result<Step, Stop> {
+    ) -> Result<RuleOutcome, Stop> {
         let park = match invoice.status {
             InvoiceStatus::Draft => Some(ParkReason::NotSent),
             InvoiceStatus::Provisioned => Some(ParkReason::AlreadyPaid),
@@ -323,7 +328,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R6 to R8, R11: the account is known; R14, R15: it is not.
-    pub(super) fn by_identity(&mut self) -> Result<Step, Stop> {
+    pub(super) fn by_identity(&mut self) -> Result<RuleOutcome, Stop> {
         let Some(known) = self.known.clone() else {
             return self.by_amount();
         };
@@ -383,7 +388,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R11: held on the account; the oldest invoices are suggested.
-    pub(super) fn hold(&mut self, known: &Identity) -> Result<Step, Stop> {
+    pub(super) fn hold(&mut self, known: &Identity) -> Result<RuleOutcome, Stop> {
         let free = self.subject.free;
         let oldest = self.set.oldest(&known.account_id, free.currency())?;
         let entries = oldest.iter().map(invoice::OpenInvoice::entry);
@@ -404,7 +409,7 @@ impl<'a> Matching<'a> {
     }
 
     /// R14, R15: nobody is known.
-    fn by_amount(&mut self) -> Result<Step, Stop> {
+    fn by_amount(&mut self) -> Result<RuleOutcome, Stop> {
         if let Some(step) = self.by_learned_payer()? {
             return Ok(step);
         }
@@ -436,7 +441,7 @@ impl<'a> Matching<'a> {
     }
 
     /// Above the limit a person confirms what would have been automatic.
-    fn two_person(&mut self, step: Step) -> Step {
+    fn two_person(&mut self, step: RuleOutcome) -> RuleOutcome {
         let (rule, outcome) = step;
         let MatchOutcome::Allocate(parts) = &outcome else {
             return (rule, outcome);

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use crate::bank::BankTransaction;
 use crate::matching::fold;
 use crate::matching::fold::normalise;
-use crate::matching::reference::Found;
+use crate::matching::reference::ReferencePlace;
 use crate::matching::words::behind::Behind;
 use crate::matching::words::{self, Said, behind};
 use crate::money::Currency;
@@ -241,14 +241,17 @@ enum Place {
 }
 
 /// What a payment may quote of such references, each once: only these are looked up.
-pub fn candidates(bank: &BankTransaction) -> Vec<(String, Found)> {
-    let mut found: Vec<(String, Found)> = Vec::new();
+pub fn candidates(bank: &BankTransaction) -> Vec<(String, ReferencePlace)> {
+    let mut found: Vec<(String, ReferencePlace)> = Vec::new();
     let currency = bank.amount.currency();
     let mut push_one = |key: String, place: Place| {
         let known = found.iter().any(|(other, _)| *other == key);
         if !known && found.len() < CANDIDATES_MAX && verifies(&key, place, currency) {
             let end_to_end = matches!(place, Place::EndToEnd);
-            found.push((key, if end_to_end { Found::EndToEnd } else { Found::Reference }));
+            found.push((
+                key,
+                if end_to_end { ReferencePlace::EndToEnd } else { ReferencePlace::Reference },
+            ));
         }
     };
     let mut push = |key: String, place: Place| {
@@ -555,17 +558,20 @@ mod tests {
             ("/ROC/7d9f0335a1f24c0c8f60f6c2a1b2c3d4/", "BRL", "7D9F0335A1F24C0C8F60F6C2A1B2C3D4"),
         ] {
             let found = candidates(&paid_in(code, credit_saying("T1", "1.00", &[line])));
-            assert!(found.contains(&(key.to_owned(), Found::Reference)), "{line}: {found:?}");
+            assert!(
+                found.contains(&(key.to_owned(), ReferencePlace::Reference)),
+                "{line}: {found:?}"
+            );
         }
         let mut bank = credit("T1", "1.00");
         bank.creditor_reference = Some("21 00000 00003 13947 14300 09017".to_owned());
         bank.end_to_end_id = Some("7d9f0335a1f24c0c8f60f6c2a1b2c3d4".to_owned());
         // Ids that banks make look the same: only where the id is the payer's reference.
-        assert_eq!(candidates(&bank), [(qrr.to_owned(), Found::Reference)]);
-        assert_eq!(candidates(&paid_in("BRL", bank))[1].1, Found::EndToEnd);
+        assert_eq!(candidates(&bank), [(qrr.to_owned(), ReferencePlace::Reference)]);
+        assert_eq!(candidates(&paid_in("BRL", bank))[1].1, ReferencePlace::EndToEnd);
         let cut = ["pay 2100000000031394", "71430009017"];
         let found = candidates(&credit_saying("T1", "1.00", &cut));
-        assert!(found.contains(&(qrr.to_owned(), Found::Reference)), "{found:?}");
+        assert!(found.contains(&(qrr.to_owned(), ReferencePlace::Reference)), "{found:?}");
         for line in ["INV-1001 thanks", "1234567897", "1234561", "call 555 0000"] {
             assert!(candidates(&credit_saying("T1", "1.00", &[line])).is_empty(), "{line}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::{Found, Search};
+use super::{Hit, Search};
 use crate::domain::matching::{fold, weak};
 use crate::store::sql;
 use crate::store::views::readings::Reading;
@@ -146,7 +146,7 @@ impl Facts<'_> {
         sqlx::query(sql).bind(ids).fetch_all(self.pool).await
     }
 
-    pub(super) async fn payments(&self, ids: &BTreeSet<String>) -> Result<Vec<Found>> {
+    pub(super) async fn payments(&self, ids: &BTreeSet<String>) -> Result<Vec<Hit>> {
         let mut found = Vec::new();
         for row in &self.rows(PAYMENTS, ids).await? {
             found.extend(self.payment(row)?);
@@ -154,7 +154,7 @@ impl Facts<'_> {
         Ok(found)
     }
 
-    fn payment(&self, row: &PgRow) -> Result<Option<Found>> {
+    fn payment(&self, row: &PgRow) -> Result<Option<Hit>> {
         let mut fields = money(row)?;
         let id: String = row.try_get("payment_id")?;
         let gone = ["allocated", "returned", "refunded", "split"];
@@ -183,7 +183,7 @@ impl Facts<'_> {
         let from = payer.map(|name| format!("from {}", privacy.text(&name)));
         let said = said.map(|text| privacy.within(&text.replace('\n', " | ")));
         let what: Vec<String> = from.into_iter().chain(said).collect();
-        Ok(Some(Found {
+        Ok(Some(Hit {
             kind: "payment",
             id,
             account_id: row.try_get("account_id")?,
@@ -197,7 +197,7 @@ impl Facts<'_> {
         }))
     }
 
-    pub(super) async fn invoices(&self, ids: &BTreeSet<String>) -> Result<Vec<Found>> {
+    pub(super) async fn invoices(&self, ids: &BTreeSet<String>) -> Result<Vec<Hit>> {
         let mut found = Vec::new();
         for row in &self.rows(INVOICES, ids).await? {
             let mut fields = money(row)?;
@@ -216,7 +216,7 @@ impl Facts<'_> {
             let title = text(row, "title")?;
             fields.extend(title.iter().map(|name| Field::Words(Fit::Text, Said::new(name))));
             let Some((fits, rank)) = ranked(&fields, &self.search.words) else { continue };
-            found.push(Found {
+            found.push(Hit {
                 kind: "invoice",
                 id,
                 account_id: row.try_get("account_id")?,
@@ -232,7 +232,7 @@ impl Facts<'_> {
         Ok(found)
     }
 
-    pub(super) async fn accounts(&self, ids: &BTreeSet<String>) -> Result<Vec<Found>> {
+    pub(super) async fn accounts(&self, ids: &BTreeSet<String>) -> Result<Vec<Hit>> {
         let mut found = Vec::new();
         for row in &self.rows(ACCOUNTS, ids).await? {
             let id: String = row.try_get("account_id")?;
@@ -244,7 +244,7 @@ impl Facts<'_> {
             let Some((fits, rank)) = ranked(&fields, &self.search.words) else { continue };
             let closed: Option<At> = row.try_get("closed_at")?;
             let created: At = row.try_get("created_at")?;
-            found.push(Found {
+            found.push(Hit {
                 kind: "account",
                 account_id: Some(id.clone()),
                 id,

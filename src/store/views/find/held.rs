@@ -3,7 +3,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::{Found, is_long};
+use super::{Hit, is_long};
 use crate::store::sql;
 use crate::store::views::Result;
 use crate::store::views::readings::Reading;
@@ -51,7 +51,7 @@ fn ranked(row: &PgRow, words: &[Reading], by_number: bool) -> Result<(Vec<String
     Ok((told, rank))
 }
 
-pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Found>> {
+pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>> {
     let numbers: Vec<i64> = words.iter().filter_map(|word| word.number).collect();
     let (spelt, plain) = spelt(words);
     let rows = sqlx::query(LETTERS)
@@ -61,7 +61,7 @@ pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Foun
         .bind(&numbers)
         .fetch_all(pool)
         .await?;
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: Vec<Hit> = Vec::new();
     for row in &rows {
         let letter: i64 = row.try_get("dead_letter_id")?;
         let id = letter.to_string();
@@ -72,7 +72,7 @@ pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Foun
         let failed: At = row.try_get("last_failed_at")?;
         let code: String = row.try_get("code")?;
         let message: Option<String> = row.try_get("message_id")?;
-        found.push(Found {
+        found.push(Hit {
             kind: "dead letter",
             id,
             account_id: None,
@@ -91,7 +91,7 @@ pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Foun
     Ok(found)
 }
 
-pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Found>> {
+pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>> {
     let (spelt, plain) = spelt(words);
     let rows = sqlx::query(WAITING).bind(spelt).bind(plain).bind(LOOK_MAX).fetch_all(pool).await?;
     let mut found = Vec::new();
@@ -100,7 +100,7 @@ pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Foun
         let (source, id): (String, String) = (row.try_get("source")?, row.try_get("message_id")?);
         let (kind, needs): (String, String) = (row.try_get("message_type")?, row.try_get("needs")?);
         let since: At = row.try_get("since")?;
-        found.push(Found {
+        found.push(Hit {
             kind: "waiting command",
             id: format!("{source}/{id}"),
             account_id: Some(row.try_get("wait_key")?),

@@ -80,7 +80,7 @@ fn naive(levels: &[i64], deltas: &[i64]) -> Vec<(i64, i64, Direction)> {
 
 /// What one record of the property does.
 #[derive(Debug, Clone, Copy)]
-enum Act {
+enum RecordAction {
     Topup(i64),
     TakeOff,
     Charge(i64),
@@ -90,34 +90,34 @@ enum Act {
     EndBatch,
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn act() -> impl Strategy<Value = RecordAction> {
     prop_oneof![
-        (1..40_i64).prop_map(Act::Topup),
-        Just(Act::TakeOff),
-        (0..25_i64).prop_map(Act::Charge),
-        Just(Act::Refund),
-        Just(Act::Again),
-        Just(Act::EndBatch),
+        (1..40_i64).prop_map(RecordAction::Topup),
+        Just(RecordAction::TakeOff),
+        (0..25_i64).prop_map(RecordAction::Charge),
+        Just(RecordAction::Refund),
+        Just(RecordAction::Again),
+        Just(RecordAction::EndBatch),
     ]
 }
 
 /// Runs the acts; what each did to the balance.
-fn play(desk: &mut Desk, acts: &[Act]) -> Vec<i64> {
+fn play(desk: &mut Desk, acts: &[RecordAction]) -> Vec<i64> {
     let (mut deltas, mut charges, mut topups) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
     for (number, act) in acts.iter().enumerate() {
         let (usage, delta) = match *act {
-            Act::EndBatch => {
+            RecordAction::EndBatch => {
                 desk.model.end_batch();
                 continue;
             }
-            Act::Again => {
+            RecordAction::Again => {
                 if let Some(message) = &last {
                     desk.model.feed_in_batch(message, desk.now);
                 }
                 continue;
             }
-            Act::Topup(amount) => {
+            RecordAction::Topup(amount) => {
                 desk.model.end_batch();
                 let (invoice, payment) = (format!("I{number}"), format!("P{number}"));
                 desk.invoice(&invoice, "A", &amount.to_string());
@@ -129,7 +129,7 @@ fn play(desk: &mut Desk, acts: &[Act]) -> Vec<i64> {
                 deltas.push(amount);
                 continue;
             }
-            Act::TakeOff => {
+            RecordAction::TakeOff => {
                 desk.model.end_batch();
                 desk.watermark();
                 let Some((invoice, payment, amount)) = topups.pop() else { continue };
@@ -139,11 +139,11 @@ fn play(desk: &mut Desk, acts: &[Act]) -> Vec<i64> {
                 deltas.extend((before != after).then_some(-amount));
                 continue;
             }
-            Act::Charge(amount) => {
+            RecordAction::Charge(amount) => {
                 charges.push((number, amount));
                 (charge(desk, number, amount), -amount)
             }
-            Act::Refund => {
+            RecordAction::Refund => {
                 let Some((of, amount)) = charges.pop() else { continue };
                 (refund(of, amount), amount)
             }
@@ -184,10 +184,18 @@ proptest! {
 #[test]
 fn a_batch_that_goes_down_and_up_again_tells_both() {
     let mut desk = with_levels(&[5, 20]);
-    let amount = play(&mut desk, &[Act::Topup(30)]);
+    let amount = play(&mut desk, &[RecordAction::Topup(30)]);
     assert_eq!(amount, [30]);
     assert_eq!(told(&desk), [(5, 30, Direction::Up), (20, 30, Direction::Up)]);
-    play(&mut desk, &[Act::EndBatch, Act::Charge(27), Act::Refund, Act::Again]);
+    play(
+        &mut desk,
+        &[
+            RecordAction::EndBatch,
+            RecordAction::Charge(27),
+            RecordAction::Refund,
+            RecordAction::Again,
+        ],
+    );
     let both = [
         (20, 3, Direction::Down),
         (5, 3, Direction::Down),
@@ -203,12 +211,12 @@ fn own_levels_stand_in_the_place_of_everybodys() {
     let everybodys = Levels::new([(currency("SGD"), vec![money("10"), money("5")])]);
     desk.model.set.default_levels = everybodys.into();
     desk.apply(Command::UpsertAccount(upsert("A")));
-    play(&mut desk, &[Act::Topup(7)]);
+    play(&mut desk, &[RecordAction::Topup(7)]);
     assert_eq!(told(&desk), [(5, 7, Direction::Up)]);
     let mut customer = upsert("A");
     customer.balance_levels = Some(Levels::new([(currency("SGD"), Vec::new())]));
     desk.apply(Command::UpsertAccount(customer.clone()));
-    play(&mut desk, &[Act::EndBatch, Act::Charge(3), Act::Refund]);
+    play(&mut desk, &[RecordAction::EndBatch, RecordAction::Charge(3), RecordAction::Refund]);
     assert_eq!(told(&desk).len(), 1, "none are wanted");
     // Other currencies than those that are named stay with everybody's.
     customer.balance_levels = Some(Levels::new([(currency("USD"), vec![money("1")])]));
@@ -226,7 +234,7 @@ fn own_levels_stand_in_the_place_of_everybodys() {
 #[test]
 fn levels_that_change_in_a_batch_are_those_of_their_moment() {
     let mut desk = with_levels(&[5]);
-    play(&mut desk, &[Act::Topup(30)]);
+    play(&mut desk, &[RecordAction::Topup(30)]);
     let levels = |desk: &mut Desk, of: &[i64]| {
         let mut customer = upsert("A");
         let of = of.iter().map(|level| units(*level)).collect();
