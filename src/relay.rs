@@ -24,8 +24,8 @@ use crate::config::Topics;
 use crate::jitter;
 use crate::kafka::{Header, OutRecord, Producer, SendError};
 use crate::pipeline::headers_from_json;
-use crate::store::dead_letters::DeadLetter;
-use crate::store::outbox::{self, Events, Key, Letter, Share, Window};
+use crate::store::dead_letters::{self, DeadLetter, Letter};
+use crate::store::outbox::{self, Events, Key, Share, Window};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
 use crate::wire::{DeadLetterHeaders, mask};
@@ -197,11 +197,11 @@ impl Relay {
 
     async fn letters_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
         let tried = self.letters_tried.load(Ordering::Relaxed);
-        let mut rows = outbox::letters_in_tx(tx, LETTERS, tried).await?;
+        let mut rows = dead_letters::copies_in_tx(tx, LETTERS, tried).await?;
         if rows.is_empty() && tried > 0 {
             // From the beginning, in this round: else each end would look like one without work,
             // and the pause between attempts would begin anew.
-            rows = outbox::letters_in_tx(tx, LETTERS, 0).await?;
+            rows = dead_letters::copies_in_tx(tx, LETTERS, 0).await?;
         }
         let Some(last) = rows.last() else {
             self.letters_tried.store(0, Ordering::Relaxed);

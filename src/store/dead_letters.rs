@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::outbox::{self, Window};
 use super::persist::{DeadLetterRow, RawRecordRow};
 use super::{StoreError, Tx, sql};
 use crate::domain::ids::{MessageId, RecordId, Source};
@@ -53,7 +54,7 @@ pub struct DeadLetter {
     pub order_key: String,
 }
 
-pub(super) fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
+fn of_row(row: &PgRow) -> Result<DeadLetter, StoreError> {
     let source: Option<&str> = row.try_get("source")?;
     let message_id: Option<&str> = row.try_get("message_id")?;
     let record = source.zip(message_id).map(|(source, id)| RecordId {
@@ -270,8 +271,32 @@ pub async fn reopen_in_tx(
     id: i64,
     came_again: Option<DateTime<Utc>>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("dead_letter_reopen")).bind(id).bind(came_again).execute(&mut **tx).await?;
-    Ok(())
+    let query = sqlx::query(sql!("dead_letter_reopen")).bind(id).bind(came_again);
+    let opened = query.execute(&mut **tx).await?.rows_affected() > 0;
+    match came_again {
+        Some(at) if opened => outbox::copies_in_tx(tx, &[id], at).await,
+        _ => Ok(()),
+    }
+}
+
+/// A copy that is to be published.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub outbox_id: i64,
+    pub letter: DeadLetter,
+}
+
+/// The oldest copies behind `after`.
+pub async fn copies_in_tx(
+    tx: &mut Tx<'_>,
+    window: Window,
+    after: i64,
+) -> Result<Vec<Letter>, StoreError> {
+    let query = sqlx::query(sql!("outbox_letters")).bind(window.rows).bind(window.bytes);
+    let rows = query.bind(after).fetch_all(&mut **tx).await?;
+    let letter =
+        |row: &PgRow| Ok(Letter { outbox_id: row.try_get("outbox_id")?, letter: of_row(row)? });
+    rows.iter().map(letter).collect()
 }
 
 /// Who acts, and why.

@@ -98,8 +98,15 @@ pub struct Update {
 
 impl Update {
     pub fn dead_lettered(record: &RecordId, code: &str) -> Self {
-        let (record, code) = (record.clone(), Some(code.to_owned()));
-        Self { record, outcome: Ending::DeadLettered, code, subject: None }
+        Self::ended(record, Ending::DeadLettered, code)
+    }
+
+    pub fn rejected(record: &RecordId, code: &str) -> Self {
+        Self::ended(record, Ending::Rejected, code)
+    }
+
+    fn ended(record: &RecordId, outcome: Ending, code: &str) -> Self {
+        Self { record: record.clone(), outcome, code: Some(code.to_owned()), subject: None }
     }
 }
 

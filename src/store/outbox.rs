@@ -32,6 +32,16 @@ pub async fn insert_in_tx(
     Ok(())
 }
 
+/// Adds the copies of these dead letters.
+pub async fn copies_in_tx(
+    tx: &mut Tx<'_>,
+    letters: &[i64],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("outbox_copies")).bind(letters).bind(at).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Events of one key that are to be published.
 #[derive(Debug, Clone)]
 pub struct Events {
@@ -47,13 +57,6 @@ pub struct Events {
 pub struct Key {
     pub kind: String,
     pub key: String,
-}
-
-/// The copy of a dead letter that is to be published.
-#[derive(Debug, Clone)]
-pub struct Letter {
-    pub outbox_id: i64,
-    pub letter: super::dead_letters::DeadLetter,
 }
 
 /// How much is taken at once.
@@ -108,21 +111,6 @@ fn events_of(row: &sqlx::postgres::PgRow) -> Result<Events, StoreError> {
         payload: row.try_get("payload")?,
         behind: row.try_get("behind")?,
     })
-}
-
-/// The oldest copies of dead letters behind `after`.
-pub async fn letters_in_tx(
-    tx: &mut Tx<'_>,
-    window: Window,
-    after: i64,
-) -> Result<Vec<Letter>, StoreError> {
-    let query = sqlx::query(sql!("outbox_letters")).bind(window.rows).bind(window.bytes);
-    let rows = query.bind(after).fetch_all(&mut **tx).await?;
-    let letter = |row: &sqlx::postgres::PgRow| {
-        let letter = super::dead_letters::of_row(row)?;
-        Ok(Letter { outbox_id: row.try_get("outbox_id")?, letter })
-    };
-    rows.iter().map(letter).collect()
 }
 
 /// Marks rows that Kafka has acknowledged.

@@ -7,7 +7,7 @@ use topup::clock::Clock;
 use topup::config::Only;
 use topup::kafka::{Header, OutRecord};
 use topup::relay::LETTERS;
-use topup::store::outbox::{self, Letter};
+use topup::store::dead_letters::{self, Letter};
 use topup::store::prune::{self, After, Pruned};
 use topup::store::views::status;
 
@@ -287,7 +287,7 @@ async fn copies_of_large_letters_are_in_hand_a_few_at_a_time() {
     let mut tx = direct.pipeline.pool().begin().await.expect("a transaction");
     let (mut seen, mut after, mut rounds) = (0, 0, 0);
     loop {
-        let letters = outbox::letters_in_tx(&mut tx, LETTERS, after).await.expect("letters");
+        let letters = dead_letters::copies_in_tx(&mut tx, LETTERS, after).await.expect("letters");
         let Some(last) = letters.last() else { break };
         after = last.outbox_id;
         let value = |letter: &Letter| letter.letter.raw.value.as_ref().map_or(0, Vec::len);

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::expect_rows;
 use super::rows::Rows;
+use crate::domain::ids::RecordId;
 use crate::domain::rejection::Rejection;
+use crate::store::inbox::{self, Update};
 use crate::store::{StoreError, Tx};
 
 pub(super) async fn all(
@@ -23,7 +25,8 @@ pub(super) async fn all(
     let done = store!(tx, "waiting_cancel", for record in cancelled {
         source: record.source.as_str(),
         message_id: record.id.as_str(),
-        code => Rejection::Cancelled.code(),
     });
-    expect_rows(done, cancelled.len(), "a command that waits")
+    expect_rows(done, cancelled.len(), "a command that waits")?;
+    let refused = |record: &&RecordId| Update::rejected(record, Rejection::Cancelled.code());
+    inbox::update_in_tx(tx, &cancelled.iter().map(refused).collect::<Vec<_>>()).await
 }

@@ -1,12 +1,13 @@
 //! What became of each record: inbox, repeats, waiting commands, dead letters.
 
 use chrono::{DateTime, Duration, Utc};
+use sqlx::Row as _;
 
 use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::RecordId;
 use crate::domain::input::ContentHash;
 use crate::domain::queue::{EVERYTHING, Queued};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, outbox};
 
 /// Where a record was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,7 +231,10 @@ pub async fn dead_letters(
     rows: &[DeadLetterRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    store!(tx, "insert_dead_letters", for r in rows {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let letters = bound!("insert_dead_letters", for r in rows {
         topic: r.raw.topic.as_str(),
         partition: r.raw.partition,
         record_offset: r.raw.offset,
@@ -246,5 +250,7 @@ pub async fn dead_letters(
         named_source: r.named.0.as_deref(),
         named_id: r.named.1.as_deref(),
     });
-    Ok(())
+    let letters = letters.fetch_all(&mut **tx).await?;
+    let ids = letters.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    outbox::copies_in_tx(tx, &ids, at).await
 }

@@ -5,6 +5,14 @@ FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[])
      WITH ORDINALITY AS n(key_kind, record_key, first_sequence, events, payload, position)
 ORDER BY n.position
 
+-- name: outbox_copies
+-- Copies of dead letters, in the order of the array.
+INSERT INTO outbox (topic, key_kind, record_key, events, dead_letter_id, created_at)
+SELECT 'dead-letters', 'record', encode(d.record_key, 'hex'), 1, d.dead_letter_id, $2
+FROM unnest($1::bigint[]) WITH ORDINALITY AS n(id, position)
+JOIN dead_letters d ON d.dead_letter_id = n.id
+ORDER BY n.position
+
 -- name: outbox_lead
 SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))
 
