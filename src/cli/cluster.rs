@@ -7,11 +7,8 @@ use tokio::task::spawn_blocking;
 use super::error::CliError;
 use crate::config::KafkaConfig;
 use crate::kafka::admin::{Cluster, PartitionLag, TopicInfo, TopicSpec};
-use crate::kafka::{Producer, ProducerConfig, Record};
-
-pub use crate::kafka::KafkaError;
-pub use crate::kafka::reader::{Tail, TopicReader};
-pub use crate::kafka::{Header, OutRecord};
+use crate::kafka::reader::{Tail, TopicReader};
+use crate::kafka::{KafkaError, OutRecord, Producer, ProducerConfig, Record};
 
 /// A person waits for the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);

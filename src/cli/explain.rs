@@ -14,10 +14,10 @@ use crate::domain::matching::verdict::Verdict;
 use crate::domain::matching::{Matched, NamedBy};
 use crate::domain::payment::{ParkReason, PaymentOrigin, PaymentState};
 use crate::domain::review::SuggestionStatus;
-use crate::store::views::payments::{
-    AddedView, CandidateView, DecisionView, ExplanationView, PaymentView, PolicyView,
-    SuggestionRow, SuggestionView,
+use crate::store::explanation::{
+    AddedView, CandidateView, ExplanationView, PolicyView, SuggestionView,
 };
+use crate::store::views::payments::{DecisionView, PaymentView, SuggestionRow};
 
 /// Counting stops here: eleven stands for "more than ten".
 const COUNT_MAX: u64 = 10;

@@ -14,6 +14,7 @@ use super::output::{Output, Printer};
 use super::stream::Stream;
 use super::table::table;
 use crate::config::Config;
+use crate::kafka::reader::TopicReader;
 use crate::operator::dead_letters::import::{Imported, Incoming, Taken, import};
 
 pub const HELP: &str = "Examples:
@@ -111,7 +112,7 @@ pub async fn run(
 /// Where copies come from. A topic may hold more than memory does.
 enum Source {
     File(Vec<Incoming>),
-    Topic(cluster::TopicReader),
+    Topic(TopicReader),
 }
 
 impl Source {

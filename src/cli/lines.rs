@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::cluster::{Header, OutRecord};
 use super::error::CliError;
 use super::{args, escape, reshape};
 use crate::config::Topics;
+use crate::kafka::{Header, OutRecord};
 use crate::wire::base64;
 
 /// The longest line: a record of Kafka's usual limit (1 MiB), in base64, with its envelope.

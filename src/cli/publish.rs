@@ -9,11 +9,12 @@ use std::time::Duration;
 use clap::Args;
 use sqlx::PgPool;
 
-use super::cluster::{self, OutRecord};
+use super::cluster;
 use super::error::{CliError, Exit};
 use super::lines::{Lines, parse};
 use super::output::{Printer, write};
 use crate::config::{Config, Needs, Topics};
+use crate::kafka::OutRecord;
 use crate::kafka::Producer;
 use crate::masked;
 

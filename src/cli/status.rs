@@ -5,13 +5,15 @@ use std::time::Duration;
 use clap::Args;
 use sqlx::PgPool;
 
-use super::cluster::{self, Tail};
+use super::cluster;
 use super::error::{CliError, Exit};
 use super::escape;
 use super::output::{self, Output, Printer, Text};
 use super::table::table;
 use crate::config::KafkaConfig;
 use crate::domain::effect::{NeedKind, ReturnWaits};
+use crate::kafka::KafkaError;
+use crate::kafka::reader::Tail;
 use crate::store::views::jobs::JobRow;
 use crate::store::views::status::{
     self, AdvicesGroup, BalanceTotal, BlockingSession, CheckpointRow, FailingGroup, HeldKey,
@@ -96,7 +98,7 @@ async fn show(
 pub(super) async fn add_lag(
     checkpoints: &mut Vec<CheckpointRow>,
     kafka: &KafkaConfig,
-) -> Result<(), cluster::KafkaError> {
+) -> Result<(), KafkaError> {
     let mut topics: Vec<String> = checkpoints.iter().map(|row| row.topic.clone()).collect();
     let read = kafka.topics();
     let read = [read.commands, read.bank_payments, read.usage];

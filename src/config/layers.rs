@@ -12,7 +12,7 @@ use super::keys::{
 };
 use super::show::Shown;
 use super::{Config, Secret, compact, levels_of};
-use crate::domain::matching::text;
+use crate::domain::matching::weak;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::check;
 use crate::schedule::{self, ScheduleError};
@@ -384,7 +384,7 @@ fn is_list_of_accounts(found: &Value) -> bool {
         return false;
     };
     values.iter().all(|value| match &value.kind {
-        ValueKind::String(account) => text::payer_account(account).is_some(),
+        ValueKind::String(account) => weak::payer_account(account).is_some(),
         _ => false,
     })
 }

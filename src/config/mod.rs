@@ -14,7 +14,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::domain::matching::policy::Choice;
-use crate::domain::matching::{PartialPolicy, Policy, text};
+use crate::domain::matching::{PartialPolicy, Policy, weak};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::{EuroPayee, PayNowPayee, PaymentQr};
 use crate::domain::threshold::Levels;
@@ -337,7 +337,7 @@ impl Config {
             fee: self.matching.fee.policy(),
             max_auto_amounts: limits.iter().filter_map(|(c, a)| limit(c, a)).collect(),
             max_return_fees: fees.iter().filter_map(|(c, a)| limit(c, a)).collect(),
-            own_accounts: own.iter().filter_map(|own| text::payer_account(own)).collect(),
+            own_accounts: own.iter().filter_map(|own| weak::payer_account(own)).collect(),
             equal_amount: Choice::from_word(&self.matching.equal_amount).unwrap_or_default(),
             residual: Choice::from_word(&self.matching.residual).unwrap_or_default(),
         }

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 
 use super::batch::{bytes_hash, place_of, place_with_content, type_of};
 use crate::domain::effect::Ending;
-use crate::domain::ids::RecordId;
-use crate::domain::input::{ContentHash, Message};
+use crate::domain::ids::{ContentHash, RecordId};
+use crate::domain::input::Message;
 use crate::domain::rejection::DeadLetterReason;
 use crate::store::dead_letters::{self, Act, DeadLetter, GivenUp, LetterState, Who};
 use crate::store::inbox::{self, Known, Place};

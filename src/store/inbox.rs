@@ -6,8 +6,7 @@ use sqlx::Row;
 
 use super::{StoreError, Tx, sql};
 use crate::domain::effect::Ending;
-use crate::domain::ids::{MessageId, RecordId, Source};
-use crate::domain::input::ContentHash;
+use crate::domain::ids::{ContentHash, MessageId, RecordId, Source};
 
 /// What became of a record that was processed before.
 #[derive(Debug, Clone, PartialEq, Eq)]

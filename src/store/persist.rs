@@ -15,9 +15,10 @@ use chrono::{DateTime, Utc};
 
 use super::load::{self, Locks};
 use super::{StoreError, Tx, sql};
-use crate::domain::effect::{Effect, WatchKey};
+use crate::domain::effect::Effect;
 use crate::domain::ids::{PaymentId, RecordId};
 use crate::domain::invoice::{Invoice, number_key};
+use crate::domain::keys::WatchKey;
 use crate::domain::matching::{MatchDecision, MatchOutcome, RULE_SET_VERSION};
 use crate::domain::money::Money;
 use crate::domain::working_set::{BEYOND_LIMIT, Rebase, WorkingSet};

@@ -5,7 +5,7 @@ use sqlx::{PgPool, Row as _};
 
 use super::stretch::{Due, Row, Stretch};
 use super::{StoreError, sql};
-use crate::domain::effect::BankKey;
+use crate::domain::ids::BankKey;
 
 /// Parked returns that failed and have their turn again, with since when they are parked.
 pub async fn again(

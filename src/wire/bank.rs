@@ -8,8 +8,8 @@ use super::canonical::Canonical;
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryDetail, EntryStatus, ReturnOf};
-use crate::domain::ids::BankAccountId;
-use crate::domain::input::{BankStatement, ContentHash, Input};
+use crate::domain::ids::{BankAccountId, ContentHash};
+use crate::domain::input::{BankStatement, Input};
 use crate::domain::money::{Currency, Money};
 
 const DEBTOR_NAME_BYTES_MAX: usize = 512;

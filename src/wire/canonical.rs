@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::input::ContentHash;
+use crate::domain::ids::ContentHash;
 
 /// Content as name and value pairs in a fixed order. Absent fields are skipped, so that a new
 /// optional field changes no stored hash. Each value carries its length: two contents can only

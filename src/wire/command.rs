@@ -9,10 +9,10 @@ use super::code::DecodeCode;
 use super::fields::{At, Fields, Zero, maybe, need};
 use super::strict::string_of;
 use super::values::is_label;
+use crate::domain::allocation::AllocationPart;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId, SuggestionId};
 use crate::domain::input::{
-    AllocatePayment, AllocationPart, Command, CreateInvoice, MatchWord, RecordPayment,
-    UpsertAccount,
+    AllocatePayment, Command, CreateInvoice, MatchWord, RecordPayment, UpsertAccount,
 };
 use crate::domain::matching::upstream::{self, GivenReference, REFERENCES_MAX, Scheme};
 use crate::domain::money::Money;

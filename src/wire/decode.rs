@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use super::code::DecodeCode;
+use super::code::DecodeCode;
 use super::envelope;
 use super::fields::{Fault, Fields};
 use super::strict::string_of;

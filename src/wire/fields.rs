@@ -17,8 +17,7 @@ use super::code::DecodeCode;
 use super::kept;
 use super::strict::{MapOnly, Pair, null_in, pairs, string_of};
 use super::values::{account_number, calendar_date, instant_of, is_label, masked_number, shortest};
-use crate::domain::ids::MalformedId;
-use crate::domain::input::ContentHash;
+use crate::domain::ids::{ContentHash, MalformedId};
 use crate::domain::matching::weak;
 use crate::domain::money::{Amount, BankBalance, Currency, Money, MoneyError};
 

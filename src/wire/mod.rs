@@ -37,8 +37,9 @@ mod usage;
 mod values;
 
 pub use bank::bank_content_hash;
+pub use code::DecodeCode;
 pub use dead_letter::{DeadLetterHeaders, mask};
-pub use decode::{DecodeCode, DecodeFailure, RawRecord, Topic, decode};
+pub use decode::{DecodeFailure, RawRecord, Topic, decode};
 pub use envelope::own_id;
 pub use event::encode_event;
 pub use usage::usage_account;

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::code::DecodeCode;
 use super::fields::{Fields, Zero, maybe, need};
-use crate::domain::effect::BankKey;
-use crate::domain::ids::{AccountId, BankAccountId, PaymentId};
+use crate::domain::ids::{AccountId, BankAccountId, BankKey, PaymentId};
 use crate::domain::input::{Command, ResolveReturn, ReturnWord};
 use crate::domain::money::Amount;
 

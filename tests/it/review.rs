@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use topup::clock::Clock;
+use topup::domain::account::{Alias, AliasUse, PayerLink};
 use topup::domain::effect::Effect;
 use topup::domain::ids::{AccountId, MessageId, PaymentId, RecordId, Source};
-use topup::domain::review::{Alias, AliasUse, PayerLink, ReviewEffect};
+use topup::domain::review::ReviewEffect;
 use topup::domain::working_set::WorkingSet;
 use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::{Item, run_in_tx};

@@ -50,7 +50,7 @@ pub struct BankTransaction {
     pub booking_date: NaiveDate,
     pub value_date: Option<NaiveDate>,
     pub debtor_name: Option<String>,
-    /// As the bank wrote it; see `matching::text::payer_account` for the key.
+    /// As the bank wrote it; see `matching::weak::payer_account` for the key.
     pub debtor_account: Option<String>,
     pub virtual_account: Option<String>,
     pub creditor_reference: Option<String>,

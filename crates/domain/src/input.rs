@@ -15,7 +15,7 @@ use super::threshold::Levels;
 use super::usage::Usage;
 use crate::ids::{AccountId, BankAccountId, BankKey, InvoiceId, PaymentId, RecordId, SuggestionId};
 
-pub use super::allocation::AllocationPart;
+use super::allocation::AllocationPart;
 pub use super::ids::ContentHash;
 
 /// A decoded record.

@@ -11,7 +11,8 @@ use super::payment::ParkReason;
 use crate::invoice::BookEntry;
 use crate::matching::decision::{MatchDecision, MatchOutcome};
 
-pub use super::account::{Alias, AliasUse, PayerLink, STRONG_FROM};
+use super::account::AliasUse;
+pub use super::account::{Alias, PayerLink};
 
 /// Whether a suggestion can still be chosen, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,8 +11,6 @@ use super::event::Cause;
 use super::ids::AccountId;
 use super::money::{Currency, Money};
 
-pub use super::event::Direction;
-
 /// The levels of each currency, ascending; a currency without any is not watched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Levels(BTreeMap<Currency, Vec<Money>>);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::effect::BankKey;
+use crate::domain::ids::BankKey;
 use crate::pipeline::Pipeline;
 use crate::store::stretch::{Due, Stretch};
 use crate::store::{StoreError, returns, waiting};

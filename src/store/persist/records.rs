@@ -4,9 +4,9 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::Row as _;
 
 use crate::domain::effect::{Ending, Need};
-use crate::domain::ids::RecordId;
-use crate::domain::input::ContentHash;
-use crate::domain::queue::{EVERYTHING, Queued};
+use crate::domain::ids::{ContentHash, RecordId};
+use crate::domain::input::Queued;
+use crate::domain::queue::EVERYTHING;
 use crate::store::{StoreError, Tx, outbox};
 
 /// Where a record was read.

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::rows::{Line, LineKind, Rows};
 use super::{ExplainedDecision, expect_rows, micros};
+use crate::domain::account::PayerLink;
 use crate::domain::ids::PaymentId;
 use crate::domain::matching::payer::customers_of;
-use crate::domain::review::{PayerLink, SuggestionStatus};
+use crate::domain::review::SuggestionStatus;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, sql};
 

@@ -4,20 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::account::AliasUse;
 use crate::domain::advice::AdviceKey;
 use crate::domain::allocation::Allocation;
 use crate::domain::effect::{
-    BankDisposition, BankKey, BankRecord, Before, Effect, ReturnWaits, WatchKey, WithoutBankId,
+    BankDisposition, BankRecord, Before, Effect, ReturnWaits, WithoutBankId,
 };
 use crate::domain::event::EventKey;
-use crate::domain::ids::{AccountId, HoldId, InvoiceId, PaymentId, RecordId, SuggestionId};
+use crate::domain::ids::{
+    AccountId, BankKey, HoldId, InvoiceId, PaymentId, RecordId, SuggestionId,
+};
 use crate::domain::input::{BankStatement, UpsertAccount};
 use crate::domain::invoice::CandidateEnd;
+use crate::domain::keys::WatchKey;
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::matching::upstream::UpstreamReference;
 use crate::domain::payment::PaymentState;
 use crate::domain::reversal::{PaymentReturn, Reversal};
-use crate::domain::review::{AliasUse, ReviewEffect, Suggestion, SuggestionStatus};
+use crate::domain::review::{ReviewEffect, Suggestion, SuggestionStatus};
 use crate::domain::split::{SplitPart, TakenBack};
 use crate::domain::usage::{Charged, Hold, LotMove, Refunded};
 

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::rows::Rows;
 use super::{expect_rows, micros};
-use crate::domain::effect::{BankKey, ReturnWaits};
-use crate::domain::ids::{AllocationId, PaymentId};
+use crate::domain::effect::ReturnWaits;
+use crate::domain::ids::{AllocationId, BankKey, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx};

@@ -8,7 +8,7 @@ use super::steps_back::{self, ReversalRow};
 use super::time::{At, Day};
 use super::{Listed, Page, Result, amount, difference, rows_of};
 use crate::domain::invoice::InvoiceStatus;
-use crate::domain::matching::text::normalise;
+use crate::domain::matching::fold::normalise;
 use crate::domain::matching::{fold, upstream};
 use crate::store::sql;
 

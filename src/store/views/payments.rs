@@ -17,9 +17,7 @@ use super::{
 };
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
-pub use crate::store::explanation::{
-    AddedView, CandidateView, ExplanationView, PolicyView, SuggestionView,
-};
+use crate::store::explanation::ExplanationView;
 use crate::store::lines;
 use crate::store::sql;
 

@@ -7,9 +7,9 @@ use sqlx::{PgPool, Row};
 
 use super::time::{At, Day};
 use super::{Listed, Page, Privacy, Result, amount, free_of, park_reason};
+use crate::domain::account::STRONG_FROM;
 use crate::domain::allocation::Rule;
 use crate::domain::payment::{ParkReason, PaymentState};
-use crate::domain::review::STRONG_FROM;
 use crate::store::sql;
 
 const LIST: &str = sql!("views_review");

@@ -6,7 +6,7 @@ use sqlx::{PgPool, Row};
 
 use super::advices::{self, AdviceRow};
 use super::invoices::AllocationRow;
-use super::payments::{DecisionView, ExplanationView, PaymentView, SuggestionRow};
+use super::payments::{DecisionView, PaymentView, SuggestionRow};
 use super::splits::PartRow;
 use super::steps_back::ReturnRow;
 use super::time::At;
@@ -17,6 +17,7 @@ use crate::domain::ledger::LedgerKind;
 use crate::domain::matching::Matched;
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
+use crate::store::explanation::ExplanationView;
 use crate::store::sql;
 
 const RELEASES: &str = sql!("views_releases_of_payment");

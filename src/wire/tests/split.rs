@@ -3,7 +3,8 @@
 use DecodeCode::{AmountInvalid, DataInvalid, IdInvalid};
 
 use super::*;
-use crate::domain::input::{AllocationPart, Command};
+use crate::domain::allocation::AllocationPart;
+use crate::domain::input::Command;
 use crate::domain::money::Amount;
 use crate::domain::split::{Share, SplitPayment};
 

@@ -1,11 +1,11 @@
 //! Each record type: what it becomes, and what its fields refuse.
 
 use super::*;
+use crate::domain::allocation::AllocationPart;
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, SuggestionId};
 use crate::domain::input::{
-    AllocatePayment, AllocationPart, BankStatement, Command, CreateInvoice, MatchWord,
-    RecordPayment, UpsertAccount,
+    AllocatePayment, BankStatement, Command, CreateInvoice, MatchWord, RecordPayment, UpsertAccount,
 };
 use crate::domain::money::{Amount, BankBalance, Currency, Money};
 use DecodeCode::{

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use topup::domain::advice::{LineName, RemittanceAdvice};
+use topup::domain::allocation::AllocationPart;
 use topup::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use topup::domain::ids::PaymentId;
 use topup::domain::input::{
-    AllocatePayment, AllocationPart, Command, Input, Message, ReleasePayment, ReleaseWord,
-    ResolveReturn, ReturnWord, UpsertAccount,
+    AllocatePayment, Command, Input, Message, ReleasePayment, ReleaseWord, ResolveReturn,
+    ReturnWord, UpsertAccount,
 };
 use topup::domain::matching::reference;
 use topup::domain::matching::upstream::{GivenReference, Scheme};

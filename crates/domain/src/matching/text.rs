@@ -16,7 +16,7 @@ use crate::matching::reference::ReferencePlace;
 use crate::matching::words::behind::{self, Behind};
 use crate::money::Currency;
 
-pub use super::fold::normalise;
+use super::fold::normalise;
 pub use super::weak::payer_account;
 
 /// References of one text; what is beyond is not read.

@@ -1,7 +1,8 @@
 //! What upstream says of its customers: levels of balances.
 
 use super::{Generator, MICROS_PER_UNIT};
-use crate::input::{AllocatePayment, AllocationPart, Command, CreateInvoice, Input, UpsertAccount};
+use crate::allocation::AllocationPart;
+use crate::input::{AllocatePayment, Command, CreateInvoice, Input, UpsertAccount};
 use crate::money::Money;
 use crate::threshold::Levels;
 use crate::usage::{Charge, Usage};
