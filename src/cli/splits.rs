@@ -13,8 +13,7 @@ use crate::domain::money::Currency;
 use crate::domain::payment::PaymentState;
 use crate::operator::orders::Fields;
 use crate::store::views::near::Kind;
-use crate::store::views::payments::{self, PaymentView};
-use crate::store::views::splits::PartRow;
+use crate::store::views::payments::{self, PartRow, PaymentView};
 use crate::store::views::standing::About;
 use crate::store::views::{Privacy, invoices, written};
 

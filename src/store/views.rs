@@ -58,7 +58,6 @@ pub mod returns;
 pub mod review;
 pub mod same_id;
 pub mod search;
-pub mod splits;
 pub mod standing;
 pub mod statements;
 pub mod status;

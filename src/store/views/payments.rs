@@ -6,7 +6,6 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgPool, Row};
 
 use super::invoices::AllocationRow;
-use super::splits::{self, PartRow};
 use super::steps_back::{self, ReturnRow, ReversalRow, TombstoneRow};
 use super::story::{self, StoryStep};
 use super::time::{At, Day};
@@ -25,6 +24,7 @@ const SHOW: &str = sql!("views_payment_show");
 const BANK: &str = sql!("views_bank_of_payment");
 const ALLOCATIONS: &str = sql!("views_allocations_of_payment");
 const SUGGESTIONS: &str = sql!("views_suggestions_of_payment");
+const PARTS: &str = sql!("views_parts_of_payment");
 const DECISIONS: &str = sql!("views_decisions_of_payment");
 
 #[derive(Debug, Clone, Default)]
@@ -81,6 +81,29 @@ row! {
         pub origin: String,
         pub received_on: Day,
         pub recorded_at: At,
+    }
+}
+
+row! {
+    /// A part of a payment, as it was made and where it stands now.
+    #[derive(Debug, Clone, Serialize)]
+    pub struct PartRow {
+        pub part_id: String,
+        /// The payment that it was split from.
+        pub payment_id: String,
+        pub part: i32,
+        pub account_id: String,
+        pub currency: String,
+        pub amount: String = amount,
+        /// Where the payment stands that the part is.
+        pub state: String,
+        /// What the person said who split it.
+        pub reason: Option<String>,
+        pub split_at: At,
+        /// When it went back, by a command or with a return of the bank.
+        pub undone_at: Option<At>,
+        pub return_id: Option<i64>,
+        pub undone_reason: Option<String>,
     }
 }
 
@@ -242,7 +265,7 @@ pub async fn show(pool: &PgPool, id: &str, privacy: Privacy) -> Result<Option<Pa
         returns: steps_back::returns(pool, id).await?,
         taken_off: steps_back::tombstones(pool, id).await?,
         suggestions: rows_of(pool, SUGGESTIONS, id).await?,
-        parts: splits::parts(pool, id).await?,
+        parts: parts(pool, id).await?,
         story: Vec::new(),
     };
     let decisions = decisions(pool, id).await?;
@@ -274,6 +297,11 @@ fn said(row: &PgRow, column: &str, privacy: Privacy) -> Result<Option<String>> {
 /// The stored decisions on a payment, oldest first.
 pub async fn decisions(pool: &PgPool, payment_id: &str) -> Result<Vec<DecisionView>> {
     rows_of(pool, DECISIONS, payment_id).await
+}
+
+/// The parts of the payment, or of a part the one row that says what it was split from.
+async fn parts(pool: &PgPool, payment_id: &str) -> Result<Vec<PartRow>> {
+    rows_of(pool, PARTS, payment_id).await
 }
 
 fn stored(row: &PgRow, column: &str) -> Result<ExplanationView> {

@@ -6,8 +6,7 @@ use sqlx::{PgPool, Row};
 
 use super::advices::{self, AdviceRow};
 use super::invoices::AllocationRow;
-use super::payments::{DecisionView, PaymentView, SuggestionRow};
-use super::splits::PartRow;
+use super::payments::{DecisionView, PartRow, PaymentView, SuggestionRow};
 use super::steps_back::ReturnRow;
 use super::time::At;
 use super::{Result, amount, rows_of};

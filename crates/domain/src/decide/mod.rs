@@ -26,7 +26,6 @@ mod taking;
 #[cfg(test)]
 mod tests;
 mod undo;
-mod unlearn;
 pub mod usage;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //! usage feed must prove. Nothing is changed in place: each step back is posted.
 
 use super::settle::event_key;
-use super::unlearn::unlearn;
+use crate::account::AliasUse;
 use crate::allocation::Allocation;
 use crate::decide::recording::{Halt, Recording};
 use crate::effect::{Effect, Need};
@@ -14,6 +14,7 @@ use crate::money::Money;
 use crate::payment::{Payment, PaymentOrigin, PaymentState};
 use crate::rejection::Rejection;
 use crate::reversal::{Reversal, ReversalKind};
+use crate::review::ReviewEffect;
 use crate::usage::{LotMove, MoveKind};
 use crate::working_set::WorkingSet;
 use crate::working_set::miss::Stop;
@@ -301,4 +302,25 @@ fn tell(
         cause: BalanceCause::Reversal(link.id, kind),
     };
     Ok(recording.publish(key, changed)?)
+}
+
+/// A person took `payment_id` back, or an allocation of it, or shared it out: the aliases that its
+/// decisions rested on, and those that its confirmation made, are demoted and must be earned again.
+/// A return by the bank says nothing about whose money it was and does not come here.
+pub(super) fn unlearn(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result {
+    let links = recording.set.review.uses.get(payment_id).cloned().unwrap_or_default();
+    for link in links {
+        let alias = recording.set.alias(&link).filter(|alias| alias.confirmations > 0);
+        let Some(on) = alias.map(|alias| alias.last_used_on) else {
+            continue;
+        };
+        let effect = ReviewEffect::Unlink {
+            used: AliasUse { link, on },
+            payment_id: payment_id.clone(),
+            at: recording.context.as_of,
+            cause: recording.cause.record.clone(),
+        };
+        recording.add(Effect::Review(Box::new(effect)))?;
+    }
+    Ok(())
 }

@@ -1,9 +1,8 @@
 //! Sharing a payment out to several customers, and taking that back. Nothing moves between
 //! accounts: what is unallocated becomes payments of its own, and each keeps its account.
 
-use super::reverse::{StepBack, check_unspent, live_links, prove, reverse, sum_of};
+use super::reverse::{StepBack, check_unspent, live_links, prove, reverse, sum_of, unlearn};
 use super::settle::{self, Part, event_key};
-use super::unlearn::unlearn;
 use crate::allocation::{Allocation, Rule};
 use crate::decide::asked::Result;
 use crate::decide::recording::{Halt, Recording};
