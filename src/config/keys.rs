@@ -140,6 +140,8 @@ const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 pub(super) const AMOUNTS: &str = "matching.max_auto_amounts";
 pub(super) const RETURN_FEES: &str = "matching.max_return_fees";
 pub(super) const BALANCE_LEVELS: &str = "balances.levels";
+/// Tables from currency to something.
+pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS];
 pub(super) const OWN_ACCOUNTS: &str = "matching.own_accounts";
 pub(super) const HOLIDAYS: &str = "jobs.holidays";
 

@@ -7,18 +7,14 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::keys::{
-    AMOUNTS, BALANCE_LEVELS, HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, RETURN_FEES, find, nearest,
-};
-use super::show::Shown;
+use super::keys::{HOLIDAYS, KEYS, Key, Kind, OWN_ACCOUNTS, PER_CURRENCY, find, nearest};
+use super::show::{Shown, origin_of};
 use super::{Config, Secret, compact, levels_of};
 use crate::domain::matching::weak;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment_qr::check;
 use crate::schedule::{self, ScheduleError};
 
-/// Tables from currency to something.
-pub(super) const PER_CURRENCY: [&str; 3] = [AMOUNTS, RETURN_FEES, BALANCE_LEVELS];
 /// What `*_FILE` may stand for.
 const FROM_FILES: [&str; 2] = ["database.url", "kafka.sasl_password"];
 /// The usual short forms.
@@ -266,10 +262,6 @@ fn merge(layers: [Layer; 5], problems: &mut Vec<Problem>) -> BTreeMap<String, Va
         }
     }
     merged
-}
-
-pub(super) fn origin_of(found: &Value) -> String {
-    found.origin().unwrap_or("an unnamed layer").to_owned()
 }
 
 /// The table and the currency of a key that is one of a table by currency.

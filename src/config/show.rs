@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use config::{Value, ValueKind};
 use serde::Serialize;
 
-use super::keys::{KEYS, Key, Kind, find};
-use super::layers::PER_CURRENCY;
-use super::layers::origin_of;
+use super::keys::{KEYS, Key, Kind, PER_CURRENCY, find};
 
 const MASK: &str = "***";
 
@@ -45,6 +43,10 @@ impl Shown {
         };
         Self { key: name.to_owned(), value: found.map(|found| masked(key, found)), origin }
     }
+}
+
+pub(super) fn origin_of(found: &Value) -> String {
+    found.origin().unwrap_or("an unnamed layer").to_owned()
 }
 
 fn masked(key: &Key, found: &Value) -> String {

@@ -5,7 +5,6 @@
 //! the broker, and nothing is left behind.
 
 mod postgres;
-mod spent;
 mod stage;
 mod story;
 
@@ -13,17 +12,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use thiserror::Error;
 
 use crate::app::{self, AppError, Worker};
 use crate::clock::Clock;
-use crate::config::{ConfigError, Flags, Loaded, Needs, Only, Secret, Topics};
-use crate::kafka::KafkaError;
+use crate::config::{Flags, Loaded, Needs, Only, Secret, Topics};
 use crate::kafka::admin::{Cluster, TopicSpec};
 use crate::kafka::mock::MockKafka;
-use crate::store::{self, ConnectOptions, StoreError};
+use crate::store::{self, ConnectOptions};
 
-pub use postgres::PostgresError;
+pub use stage::DemoError;
 
 /// Partitions of each topic of the demo.
 const PARTITIONS: i32 = 2;
@@ -46,26 +43,6 @@ pub struct DemoArgs {
 
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
-}
-
-#[derive(Debug, Error)]
-pub enum DemoError {
-    #[error("the temporary PostgreSQL did not start")]
-    Postgres(#[from] PostgresError),
-    #[error("the broker did not start")]
-    Kafka(#[from] KafkaError),
-    #[error("the settings of the demo are not valid")]
-    Config(#[from] ConfigError),
-    #[error("the worker did not start")]
-    App(#[from] AppError),
-    #[error("the database failed")]
-    Store(#[from] StoreError),
-    #[error("the database refused a question")]
-    Database(#[from] sqlx::Error),
-    #[error("a task of the demo was lost")]
-    Task(#[from] tokio::task::JoinError),
-    #[error("the story stopped: {0}")]
-    Story(String),
 }
 
 /// Plays the demo.

@@ -6,17 +6,39 @@ use std::time::{Duration, Instant};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_NO_BORDERS;
 use sqlx::{PgPool, Row};
+use thiserror::Error;
 
-use super::DemoError;
-use crate::app::Worker;
-use crate::config::Topics;
+use super::postgres::PostgresError;
+use crate::app::{AppError, Worker};
+use crate::config::{ConfigError, Topics};
 use crate::domain::effect::Ending;
 use crate::jobs::JobSettings;
-use crate::kafka::{OutRecord, Producer, ProducerConfig};
+use crate::kafka::{KafkaError, OutRecord, Producer, ProducerConfig};
 use crate::pipeline::Pipeline;
 use crate::pipeline::batch::{Item, decide_in_tx};
+use crate::store::StoreError;
 use crate::store::persist::RawRecordRow;
 use crate::wire::{RawRecord, Topic, decode};
+
+#[derive(Debug, Error)]
+pub enum DemoError {
+    #[error("the temporary PostgreSQL did not start")]
+    Postgres(#[from] PostgresError),
+    #[error("the broker did not start")]
+    Kafka(#[from] KafkaError),
+    #[error("the settings of the demo are not valid")]
+    Config(#[from] ConfigError),
+    #[error("the worker did not start")]
+    App(#[from] AppError),
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    #[error("the database refused a question")]
+    Database(#[from] sqlx::Error),
+    #[error("a task of the demo was lost")]
+    Task(#[from] tokio::task::JoinError),
+    #[error("the story stopped: {0}")]
+    Story(String),
+}
 
 /// Far beyond what any step takes.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,8 +1,8 @@
 //! The story: what is played, what must come of it, what is printed.
 
-use super::stage::{Stage, story_error};
-use super::{DemoError, spent};
+use super::stage::{DemoError, Stage, story_error};
 use crate::clock::Clock;
+use crate::domain::rejection::Rejection;
 use crate::jobs::{Job, JobEnded, Runner};
 use crate::operator::dead_letters::edit::{Edited, edit};
 use crate::operator::dead_letters::replay::Replayed;
@@ -17,19 +17,19 @@ pub async fn tell(stage: &Stage) -> Result<(), DemoError> {
     unknown(stage).await?;
     dead_letters(stage).await?;
     nobody_pays(stage).await?;
-    spent::tell(stage).await?;
+    spent(stage).await?;
     ending(stage).await
 }
 
-pub(super) fn chapter(number: u8, title: &str) {
+fn chapter(number: u8, title: &str) {
     println!("\n{number}. {title}");
 }
 
-pub(super) fn line(text: &str) {
+fn line(text: &str) {
     println!("     {text}");
 }
 
-pub(super) async fn expect(stage: &Stage, fixture: &str, outcome: &str) -> Result<(), DemoError> {
+async fn expect(stage: &Stage, fixture: &str, outcome: &str) -> Result<(), DemoError> {
     let got = stage.play(fixture).await?;
     if got == outcome {
         return Ok(());
@@ -78,7 +78,7 @@ async fn payments(stage: &Stage) -> Result<(), DemoError> {
     balances(stage).await
 }
 
-pub(super) async fn balances(stage: &Stage) -> Result<(), DemoError> {
+async fn balances(stage: &Stage) -> Result<(), DemoError> {
     stage
         .table(
             &["customer", "prepaid balance"],
@@ -213,6 +213,34 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
              FROM void_candidates c JOIN invoices i USING (invoice_id) ORDER BY c.invoice_id",
         )
         .await
+}
+
+/// A person may not take back what is spent. The bank does, and then it is owed.
+async fn spent(stage: &Stage) -> Result<(), DemoError> {
+    chapter(8, "Calls are made; then a payment is to be removed, and the bank takes one back");
+    expect(stage, "usage-calls", "applied").await?;
+    line("Acme calls for 130.00: all of INV-1001's money and 30.00 of INV-1002's.");
+    let refusal = Rejection::LotSpent;
+    expect(stage, "remove-spent", &format!("rejected ({})", refusal.code())).await?;
+    line(&format!("Remove the payment of INV-1001: refused ({}).", refusal.code()));
+    line(refusal.sentence());
+    expect(stage, "payment-returned", "applied").await?;
+    line("The bank returns the payment of INV-1002, account closed (AC04):");
+    stage
+        .table(
+            &["taken back", "was unspent", "clawed back", "invoice", "now", "due"],
+            "SELECT to_char(r.amount / 1e6, 'FM999999999990.00'),
+                    to_char(r.unspent / 1e6, 'FM999999999990.00'),
+                    to_char(r.clawed_back / 1e6, 'FM999999999990.00'), i.invoice_id,
+                    replace(i.status, '_', ' '),
+                    to_char((i.amount - i.allocated) / 1e6, 'FM999999999990.00')
+             FROM payment_returns r JOIN allocation_reversals v USING (return_id)
+             JOIN allocations a USING (allocation_id) JOIN invoices i USING (invoice_id)
+             GROUP BY r.return_id, i.invoice_id",
+        )
+        .await?;
+    line("What was spent is owed: the balance of Acme is below zero.");
+    balances(stage).await
 }
 
 async fn ending(stage: &Stage) -> Result<(), DemoError> {

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::operator::Operator;
-use super::quality::Case;
-use super::world::{CENT, Owed, World, payer};
+use super::world::{CENT, Case, Owed, World, payer};
 use crate::domain::bank::BankTransaction;
 
 /// What is told before the money; `owed` is what it is meant for.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 use serde_json::json;
 
-use super::quality::{Case, Sample, Tally, judge, row, sound};
-use super::world::{CENT, Owed, World, account, payer};
+use super::quality::{Sample, Tally, judge, row, sound};
+use super::world::{CENT, Case, Owed, World, account, payer};
 use crate::domain::bank::{BankTransaction, CreditDebit, ReturnOf};
 use crate::domain::effect::Outcome;
 use crate::domain::ids::{AccountId, PaymentId};

@@ -2,9 +2,8 @@
 //! numbers of a year.
 
 use super::operator::Operator;
-use super::quality::Case;
 use super::text;
-use super::world::{Owed, World, payer};
+use super::world::{Case, Owed, World, payer};
 use crate::domain::bank::BankTransaction;
 use crate::domain::matching::upstream::Scheme;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::operator::Operator;
 use super::record::Line;
 use super::text;
-use super::world::{CENT, Owed, World, account, payer};
+use super::world::{CENT, Case, Owed, World, account, payer};
 use super::{advised, listed};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus, ReturnOf};
 use crate::domain::effect::Outcome;
@@ -42,16 +42,6 @@ pub struct Tally {
 
 /// Per operator, in the order of [`Operator::ALL`].
 pub type OperatorTallies = BTreeMap<Operator, Tally>;
-
-/// What a case leaves to be judged.
-pub(super) struct Case {
-    pub payments: Vec<PaymentId>,
-    pub customer: usize,
-    pub meant: BTreeSet<InvoiceId>,
-    /// How many of those each payment is for.
-    pub each: u32,
-    pub miscounted: bool,
-}
 
 /// Generates at least `payments` payments from `seed` and decides them.
 ///

@@ -1,12 +1,12 @@
 //! A world of some customers with open invoices, fed to the model of the service.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde_json::{Value, json};
 
-use super::Dice;
 use super::record::{Line, TIME, bank_data};
+use super::{Dice, NOW};
 use crate::domain::bank::{BankTransaction, CreditDebit, EntryStatus};
 use crate::domain::decide::bank::{bank_key, needs_ordinal, payment_id};
 use crate::domain::effect::{Effect, Outcome};
@@ -17,8 +17,6 @@ use crate::domain::model::Model;
 use crate::domain::money::{Currency, Money};
 use crate::wire::Topic;
 
-/// The second of November 2026, noon.
-pub const NOW: i64 = 1_793_620_800;
 const ADVICE: &str = "topup.remittance.advice.v1";
 const BANK_TRANSACTION: &str = "topup.bank.transaction.v1";
 const CUSTOMERS: usize = 60;
@@ -53,6 +51,16 @@ pub(super) struct Owed {
     pub id: InvoiceId,
     pub micros: i64,
     pub reference: String,
+}
+
+/// What a case leaves to be judged.
+pub(super) struct Case {
+    pub payments: Vec<PaymentId>,
+    pub customer: usize,
+    pub meant: BTreeSet<InvoiceId>,
+    /// How many of those each payment is for.
+    pub each: u32,
+    pub miscounted: bool,
 }
 
 pub(super) struct World {

@@ -13,10 +13,10 @@ use super::config::ConsumerConfig;
 use super::context::Context;
 use super::error::KafkaError;
 use super::lane::BatchHandler;
-use super::poll_loop::PollLoop;
+use super::poll_loop::{PollLoop, ShutdownReport};
 use super::probe::Probe;
 use super::shared::Shared;
-use super::slots::{Key, Slots};
+use super::slots::Slots;
 use super::status::ConsumerStatus;
 
 /// Leaving the group after the lanes are through: measured 0.1 to 2 s. When the brokers are away
@@ -28,21 +28,6 @@ pub struct ConsumerHandle {
     shared: Arc<Shared>,
     probe: Probe,
     report: Option<oneshot::Receiver<ShutdownReport>>,
-}
-
-/// How the end went. Nothing in it is needed for correctness: the next owner starts where the
-/// database stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShutdownReport {
-    /// All batches in flight came to their end in time.
-    pub drained: bool,
-    /// Partitions whose batch was still in flight.
-    pub abandoned: Vec<Key>,
-    /// The group knows all offsets that the database has.
-    pub committed: bool,
-    /// The consumer left the group and is gone.
-    pub closed: bool,
-    pub took: Duration,
 }
 
 /// Joins the group and starts the lanes on `runtime`, which needs its time driver.

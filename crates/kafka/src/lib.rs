@@ -47,10 +47,11 @@ mod status;
 mod trouble;
 
 pub use config::{ConsumerConfig, GroupProtocol};
-pub use consumer::{CLOSE_GRACE, ConsumerHandle, ShutdownReport, Topics, start};
+pub use consumer::{CLOSE_GRACE, ConsumerHandle, Topics, start};
 pub use error::KafkaError;
 pub use lane::{BatchHandler, Checked, LaneCancel, Opened, Processed};
 pub use log::{LogSilence, PartitionLog};
+pub use poll_loop::ShutdownReport;
 pub use producer::{OutRecord, Producer, ProducerConfig, SendError};
 pub use record::{Header, Record};
 pub use shown::Shown;

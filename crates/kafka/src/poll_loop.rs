@@ -17,7 +17,6 @@ use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use tokio::runtime::Handle;
 
-use super::consumer::ShutdownReport;
 use super::context::{Context, pause};
 use super::lane::{BatchHandler, LaneCancel};
 use super::lane_task::{self, LaneEnd, LaneEvent, LaneRun, Reporter, RunId};
@@ -49,6 +48,21 @@ pub(super) struct PollLoop<H> {
     pub suspected: Option<Instant>,
     pub out_of_range: bool,
     pub runs: RunId,
+}
+
+/// How the end went. Nothing in it is needed for correctness: the next owner starts where the
+/// database stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// All batches in flight came to their end in time.
+    pub drained: bool,
+    /// Partitions whose batch was still in flight.
+    pub abandoned: Vec<Key>,
+    /// The group knows all offsets that the database has.
+    pub committed: bool,
+    /// The consumer left the group and is gone.
+    pub closed: bool,
+    pub took: Duration,
 }
 
 /// Lanes are opened anew for an error of the client at most this often.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use super::RuleFile;
+use super::file::RuleFile;
 use crate::rules::{hash, to_content};
 use crate::store::rule_sets::{self as stored_sets, By};
 use crate::store::{StoreError, Tx};
