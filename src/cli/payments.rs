@@ -27,16 +27,8 @@ use crate::store::views::payments::{
 };
 use crate::store::views::walk::{self, Sort};
 
-const STATES: [&str; 8] = [
-    "allocated",
-    "partly_allocated",
-    "on_account",
-    "parked",
-    "returned",
-    "removed",
-    "ignored",
-    "split",
-];
+const STATES: [&str; 7] =
+    ["allocated", "partly_allocated", "on_account", "parked", "returned", "removed", "split"];
 
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {

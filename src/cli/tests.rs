@@ -6,7 +6,7 @@ use super::dead_letters::DeadLettersCommand;
 use super::*;
 use crate::clock::Clock;
 use crate::config::{Only, Topics};
-use crate::domain::payment::ParkReason;
+use crate::domain::payment::{ParkReason, PaymentState};
 use crate::domain::rejection::{DeadLetterReason, Rejection};
 use crate::operator::dead_letters::What;
 
@@ -40,6 +40,20 @@ fn every_command_has_examples() {
     let mut missing = Vec::new();
     visit(&Cli::command(), &mut missing);
     assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn each_state_of_a_list_is_one_that_payments_have() {
+    let cli = Cli::command();
+    let list = cli.find_subcommand("payments").and_then(|noun| noun.find_subcommand("list"));
+    let mut options = list.expect("a list").get_arguments();
+    let state = options.find(|option| option.get_id() == "state").expect("a state");
+    let offered = state.get_possible_values();
+    assert_eq!(offered.len(), 7);
+    for state in offered {
+        let known = PaymentState::from_words(state.get_name(), Some(ParkReason::NotSent.code()));
+        assert!(known.is_some(), "{state:?}");
+    }
 }
 
 /// What is wrong with a text of the help: it is there, it begins with a capital letter, it is one
