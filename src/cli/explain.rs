@@ -109,7 +109,7 @@ fn one(decision: &DecisionView, text: &mut Text) {
     for note in &stored.notes {
         text.line(&format!("  Note: {note}."));
     }
-    for policy in &stored.policies {
+    for policy in stored.policies.iter().flatten() {
         text.line(&format!("  Policy: {}.", policy_words(policy, decision.policy_version)));
     }
     if !stored.advices.is_empty() {

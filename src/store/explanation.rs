@@ -29,7 +29,9 @@ pub struct ExplanationView {
     /// The earlier payment that this one may be again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<String>,
-    pub policies: Vec<PolicyView>,
+    /// Stored only where one had a say; whoever shows it shows none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Vec<PolicyView>>,
     pub suggestions: Vec<SuggestionView>,
     pub allocations: Vec<AllocatedView>,
 }
@@ -115,6 +117,7 @@ fn of(decision: &MatchDecision) -> ExplanationView {
         value: note.value.clone(),
         own: note.own,
     });
+    let policies: Vec<PolicyView> = policies.collect();
     let allocations = match &decision.outcome {
         MatchOutcome::Allocate(parts) => parts.as_slice(),
         MatchOutcome::OnAccount | MatchOutcome::Park(_) => &[],
@@ -144,7 +147,7 @@ fn of(decision: &MatchDecision) -> ExplanationView {
         notes: explanation.notes.iter().map(|note| (*note).to_owned()).collect(),
         advices: explanation.advices.iter().map(|key| key.advice_id.to_string()).collect(),
         looks_like: explanation.looks_like.as_ref().map(ToString::to_string),
-        policies: policies.collect(),
+        policies: (!policies.is_empty()).then_some(policies),
         suggestions: together.chain(alone).collect(),
         allocations: allocations.collect(),
     }

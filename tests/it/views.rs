@@ -1,6 +1,7 @@
 //! The reads behind the command line: every file prepares, and each view says what is stored.
 
 use crate::harness::sound::{Database, execute};
+use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection, PgPool, SqlSafeStr};
 use topup::store::sql::{Named, STATEMENTS};
 use topup::store::views::accounts;
@@ -103,6 +104,12 @@ async fn one_of_each(pool: &PgPool) {
     let decisions = payments::decisions(pool, "PAY-2").await.expect("reads");
     assert_eq!(decisions.len(), 3);
     assert_eq!(decisions[0].explanation.candidates[0].verdict, "amount_only");
+    // What had no say is shown as nothing, and stored not at all.
+    let shown = serde_json::to_value(&decisions[0].explanation).expect("JSON");
+    assert_eq!(shown["policies"], json!([]));
+    let empty = "SELECT count(*) FROM decisions WHERE explanation LIKE '%\"policies\":[]%'";
+    let empty: i64 = sqlx::query_scalar(empty).fetch_one(pool).await.expect("counts");
+    assert_eq!(empty, 0);
 
     let account = accounts::show(pool, "ACC-1", Privacy::Masked).await.expect("reads");
     let account = account.expect("there");

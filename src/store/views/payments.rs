@@ -305,5 +305,8 @@ async fn parts(pool: &PgPool, payment_id: &str) -> Result<Vec<PartRow>> {
 }
 
 fn stored(row: &PgRow, column: &str) -> Result<ExplanationView> {
-    serde_json::from_str(row.try_get(column)?).map_err(|error| decode(column, error))
+    let read = serde_json::from_str(row.try_get(column)?);
+    let mut stored: ExplanationView = read.map_err(|error| decode(column, error))?;
+    stored.policies.get_or_insert_default();
+    Ok(stored)
 }
