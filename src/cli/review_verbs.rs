@@ -89,6 +89,8 @@ fn human(answer: &Answer, text: &mut Text) {
             None => shown.account_id.clone(),
         };
         let currency = &shown.currency;
+        // With what is due before and after, where that changes.
+        let told = answer.confirms && answer.told.done;
         text.fields(&[
             ("payment", Some(shown.payment_id.clone()).filter(|_| one)),
             ("received", Some(shown.received_on.to_string()).filter(|_| one)),
@@ -96,13 +98,14 @@ fn human(answer: &Answer, text: &mut Text) {
             ("amount", Some(format!("{} {currency}", shown.amount)).filter(|_| one)),
             ("unallocated", Some(format!("{} {currency}", shown.unallocated)).filter(|_| one)),
             ("customer", Some(customer)),
+            ("invoices", Some(invoices(shown)).filter(|_| !told)),
             ("rule", Some(shown.rule.clone())),
             ("teaches", answer.teaches.clone()),
         ]);
         if shown.payments.len() > 1 {
             text.section("Payments, taken together", &shown.payments);
         }
-        if answer.confirms && answer.told.done {
+        if told {
             text.section("Invoices", &shown.invoices);
         }
     }
@@ -110,6 +113,11 @@ fn human(answer: &Answer, text: &mut Text) {
         text.line(closed);
     }
     verbs::human(&answer.told, text);
+}
+
+fn invoices(shown: &SuggestionView) -> String {
+    let ids: Vec<&str> = shown.invoices.iter().map(|one| one.invoice_id.as_str()).collect();
+    ids.join(" + ")
 }
 
 /// Name and number, as far as they are known.
@@ -136,10 +144,6 @@ table!(Answer:
     suggestion;
     row => {
         let shown = row.suggestion.as_ref();
-        let invoices = shown.map(|shown| {
-            let ids = shown.invoices.iter().map(|one| one.invoice_id.as_str());
-            ids.collect::<Vec<_>>().join(" + ")
-        });
         let payments = shown.map(|shown| {
             let ids = shown.payments.iter().map(|one| one.payment_id.as_str());
             ids.collect::<Vec<_>>().join(" + ")
@@ -147,4 +151,4 @@ table!(Answer:
     }
     "suggestion": row.suggestion_id, "outcome": row.told.outcome, "code": row.told.code,
     "payment": payments, "customer": shown.map(|shown| &shown.account_id),
-    "invoices": invoices, "teaches": row.teaches, "closed": row.closed);
+    "invoices": shown.map(invoices), "teaches": row.teaches, "closed": row.closed);

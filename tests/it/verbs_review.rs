@@ -73,6 +73,8 @@ async fn confirming_reads_back_and_tells_who_was_first() {
     let unknown = topup(&world, &["review", "reject", "1-1", "--yes"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(said(&unknown).contains("suggestion_unknown"), "{}", said(&unknown));
+    let shown = said(&topup(&world, &["review", "reject", &second]));
+    assert!(shown.contains("would be applied") && shown.contains("INV-2"), "{shown}");
     let sent = done(&world, &["review", "reject", &second, "--no-wait"]);
     assert_eq!(sent[0]["outcome"], "sent");
     let status = format!("SELECT status FROM suggestions WHERE suggestion_id = '{second}'");
