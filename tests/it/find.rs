@@ -145,6 +145,38 @@ async fn what_fits_most_words_comes_first() {
     direct.finish().await;
 }
 
+/// An amount is a whole number of the record: no part of another one, of a time or of a day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_amount_finds_the_dead_letters_that_have_it() {
+    let mut direct = world("find_letters").await;
+    for (id, amount) in [("d-41", "140.50"), ("d-2", "41.00"), ("d-3", "2410.00")] {
+        let data = with(invoice("INV-41", "ACC-2", amount), &json!({ "colour": "red" }));
+        let item = direct.command(id, "invoice.create", &data);
+        assert_eq!(direct.run(&[item]).await[0].outcome, "dead_lettered");
+    }
+    let letters = |line: &str| -> Vec<String> {
+        let told = json_of(&direct, &["find", line]);
+        let items = told["items"].as_array().expect("items").iter();
+        let letters = items.filter(|row| row["kind"] == "dead letter");
+        letters.map(|row| row["what"].as_str().expect("text").to_owned()).collect()
+    };
+    let ids = |found: Vec<String>| -> Vec<String> {
+        found.iter().filter_map(|what| what.rsplit(' ').next()).map(str::to_owned).collect()
+    };
+    for (line, expected) in [
+        ("41.00", vec!["d-2"]),
+        ("S$41", vec!["d-2"]),
+        ("140.5", vec!["d-41"]),
+        ("2,410.00", vec!["d-3"]),
+        ("2410", vec!["d-3"]),
+        ("10.00", vec![]),
+        ("2026", vec![]),
+    ] {
+        assert_eq!(ids(letters(line)), expected, "{line}");
+    }
+    direct.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_says_how_words_were_read_and_hides_what_is_hidden_elsewhere() {
     let direct = world("find_read").await;

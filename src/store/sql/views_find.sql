@@ -120,8 +120,8 @@ SELECT l.dead_letter_id, l.code, l.topic, l.source, l.message_id, l.status, l.la
         UNION ALL (SELECT * FROM dead_letters WHERE dead_letter_id = ANY($4))) l
  CROSS JOIN LATERAL (
        SELECT array_agg(position(encode(convert_to(w.word, 'UTF8'), 'escape') IN s.said) > 0
-                        OR position(w.plain IN s.said) > 0 ORDER BY w.place) AS fits
-         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (word, plain, place)
+                        OR coalesce(s.said ~ w.amount, false) ORDER BY w.place) AS fits
+         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (word, amount, place)
         CROSS JOIN (SELECT lower(concat_ws(' ', l.message_id, l.code,
                         encode(l.record_key, 'escape'),
                         encode(substr(l.record_value, 1, 20000), 'escape'))) AS said OFFSET 0) s) f
@@ -136,8 +136,8 @@ SELECT l.source, l.message_id, l.wait_key, l.needs, l.since, i.message_type, f.f
   JOIN inbox i ON i.source = l.source AND i.message_id = l.message_id
  CROSS JOIN LATERAL (
        SELECT array_agg(position(encode(convert_to(w.word, 'UTF8'), 'escape') IN s.said) > 0
-                        OR position(w.plain IN s.said) > 0 ORDER BY w.place) AS fits
-         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (word, plain, place)
+                        OR coalesce(s.said ~ w.amount, false) ORDER BY w.place) AS fits
+         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (word, amount, place)
         CROSS JOIN (SELECT lower(concat_ws(' ', l.message_id, l.needs, l.wait_key,
                         encode(substr(l.record_value, 1, 20000), 'escape'))) AS said OFFSET 0) s) f
  WHERE true = ANY(f.fits)

@@ -51,9 +51,21 @@ impl Reading {
         told
     }
 
-    /// The number as a record may have it: no separators, no zeros behind the point.
-    pub fn plain(&self) -> String {
-        self.amounts.first().map_or_else(|| self.word.to_lowercase(), |micros| written(*micros))
+    /// How a record may have the amounts, as a regular expression. Neither a part of another number
+    /// nor of a time or a day is one; plain digits may be a part of an id as well.
+    pub fn as_amount(&self) -> Option<String> {
+        let amounts: Vec<String> = self.amounts.iter().map(|micros| as_written(*micros)).collect();
+        if amounts.is_empty() {
+            return None;
+        }
+        let before = r#"^|[^0-9.,:-]|":"#;
+        let after = r"$|[^0-9.,:a-z-]|[.,]($|[^0-9])";
+        let amount = format!("({before})({})({after})", amounts.join("|"));
+        if !self.word.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(amount);
+        }
+        let after = r"(?!-[0-9][0-9]-[0-9][0-9])($|[^0-9.,]|[.,]($|[^0-9]))";
+        Some(format!("{amount}|(^|[^0-9.,]){}{after}", self.word))
     }
 }
 
@@ -146,6 +158,24 @@ fn written(micros: i64) -> String {
     match fraction.trim_end_matches('0') {
         "" => whole.to_string(),
         digits => format!("{whole}.{digits:0<2}"),
+    }
+}
+
+/// The same with or without points between thousands and zeros at its end.
+fn as_written(micros: i64) -> String {
+    let text = written(micros);
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let mut pattern = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        let left = whole.len().saturating_sub(index);
+        if index > 0 && left % 3 == 0 {
+            pattern.push_str("[.,']?");
+        }
+        pattern.push(digit);
+    }
+    match fraction.trim_end_matches('0') {
+        "" => format!("{pattern}([.,]0+)?"),
+        digits => format!("{pattern}[.,]{digits}0*"),
     }
 }
 

@@ -15,23 +15,18 @@ const WAITING: &str = sql!("views_find_waiting");
 /// The newest of each that are looked at.
 const LOOK_MAX: i64 = 2_000;
 
-/// The words as they may be written in a record.
-fn spelt(words: &[Reading]) -> (Vec<String>, Vec<String>) {
+/// The words as they may be written in a record, and as a pattern those that are amounts.
+fn spelt(words: &[Reading]) -> (Vec<String>, Vec<Option<String>>) {
     // What no record has stands for a word that is too short, or in every record.
     let none = || "\u{1}".to_owned();
     let long =
         |word: &Reading| is_long(&word.word) && word.currency.is_none() && word.days.is_empty();
-    let clean = |text: String| text.replace('\0', "\u{1}");
-    words
-        .iter()
-        .map(|word| {
-            if long(word) {
-                (clean(word.word.to_lowercase()), clean(word.plain()))
-            } else {
-                (none(), none())
-            }
-        })
-        .unzip()
+    let of = |word: &Reading| match word.as_amount() {
+        _ if !long(word) => (none(), None),
+        Some(amount) => (none(), Some(amount)),
+        None => (word.word.to_lowercase().replace('\0', "\u{1}"), None),
+    };
+    words.iter().map(of).unzip()
 }
 
 /// Which words fit, and their rank: bytes of a record prove little.
@@ -53,10 +48,10 @@ fn ranked(row: &PgRow, words: &[Reading], by_number: bool) -> Result<(Vec<String
 
 pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>> {
     let numbers: Vec<i64> = words.iter().filter_map(|word| word.number).collect();
-    let (spelt, plain) = spelt(words);
+    let (spelt, amounts) = spelt(words);
     let rows = sqlx::query(LETTERS)
         .bind(spelt)
-        .bind(plain)
+        .bind(amounts)
         .bind(LOOK_MAX)
         .bind(&numbers)
         .fetch_all(pool)
@@ -92,8 +87,9 @@ pub(super) async fn letters(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>
 }
 
 pub(super) async fn waiting(pool: &PgPool, words: &[Reading]) -> Result<Vec<Hit>> {
-    let (spelt, plain) = spelt(words);
-    let rows = sqlx::query(WAITING).bind(spelt).bind(plain).bind(LOOK_MAX).fetch_all(pool).await?;
+    let (spelt, amounts) = spelt(words);
+    let query = sqlx::query(WAITING).bind(spelt).bind(amounts).bind(LOOK_MAX);
+    let rows = query.fetch_all(pool).await?;
     let mut found = Vec::new();
     for row in &rows {
         let (fits, rank) = ranked(row, words, false)?;
