@@ -1,6 +1,6 @@
 //! `audit`: every invariant, as `topup audit` checks them.
 
-use super::runner::{JobReport, Work};
+use super::work::{JobReport, Work};
 use crate::store::StoreError;
 use crate::store::audit;
 

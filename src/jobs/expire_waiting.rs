@@ -2,7 +2,7 @@
 //! their deadline. The worker sweeps by itself while it reads commands; the job does it where none
 //! does, and leaves a trace.
 
-use super::runner::{JobReport, Work};
+use super::work::{JobReport, Work};
 use crate::store::{StoreError, advices};
 
 /// Remittance advices that one transaction ends.

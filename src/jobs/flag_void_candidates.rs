@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sqlx::PgPool;
 
-use super::runner::{JobReport, JobSettings, Work};
+use super::work::{JobReport, JobSettings, Work};
 use crate::domain::ids::own_source;
 use crate::domain::void_candidate::Rules;
 use crate::pipeline::Pipeline;

@@ -16,8 +16,10 @@ mod reconcile;
 mod rematch;
 pub mod runner;
 mod timer;
+mod work;
 
-pub use runner::{JobEnded, JobReport, JobSettings, Keep, Runner};
+pub use runner::{JobEnded, Runner};
+pub use work::{JobReport, JobSettings, Keep};
 
 /// The jobs that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

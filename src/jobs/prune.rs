@@ -4,7 +4,7 @@
 
 use chrono::Duration;
 
-use super::runner::{JobReport, Work};
+use super::work::{JobReport, Work};
 use crate::store::StoreError;
 use crate::store::failing::{self, Kind};
 use crate::store::in_hand;

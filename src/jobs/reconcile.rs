@@ -1,7 +1,7 @@
 //! `reconcile`: the bank's statements against what was recorded, and each account's tables against
 //! each other. A difference is told once, when it is first found, and once more when it is gone.
 
-use super::runner::{JobReport, Work};
+use super::work::{JobReport, Work};
 use crate::domain::ids::own_source;
 use crate::pipeline::own::{self, Own};
 use crate::store::{StoreError, reconcile, statements};

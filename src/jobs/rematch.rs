@@ -2,7 +2,7 @@
 //! those that watch for it at once; this job is for what nobody watches, such as a payer's account
 //! that a customer was given since. A payment that stays as it is leaves no trace.
 
-use super::runner::{JobReport, Work};
+use super::work::{JobReport, Work};
 use crate::domain::ids::{PaymentId, own_source};
 use crate::domain::input::Input;
 use crate::pipeline::in_hand::ByHalves;

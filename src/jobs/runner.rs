@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::timer::{self, Due};
+use super::work::{JobReport, JobSettings, Work};
 use super::{Job, Misfire, audit, expire_waiting, flag_void_candidates, prune, reconcile, rematch};
 use crate::pipeline::Pipeline;
-use crate::schedule::{Calendar, Timetable};
+use crate::store::StoreError;
 use crate::store::jobs::{self, Claim, Claimed, Ending, JobRun};
-use crate::store::{StoreError, Tx};
 use crate::telemetry;
 
 /// Ticks that wait for the runner; it only spawns, so one would do.
@@ -25,35 +24,6 @@ const TAKE_OVER_EVERY: Duration = Duration::from_secs(2);
 
 /// A tick comes at its instant: by so little may a clock that was set meanwhile be behind it.
 const AHEAD_MAX: TimeDelta = TimeDelta::seconds(1);
-
-/// How long things that guard no money are kept, in days.
-#[derive(Debug, Clone, Copy)]
-pub struct Keep {
-    pub events_days: i64,
-    pub records_days: i64,
-    pub runs_days: i64,
-}
-
-#[derive(Debug, Clone)]
-pub struct JobSettings {
-    /// Names this process in the runs.
-    pub owner: String,
-    /// A run that gives no sign of life for so long is taken over.
-    pub lease: Duration,
-    pub keep: Keep,
-    pub calendar: Calendar,
-    /// For accounts that say nothing else.
-    pub stale_after_days: u16,
-    /// The jobs that run by themselves.
-    pub timetables: Vec<(Job, Timetable)>,
-}
-
-/// What a run found and did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobReport {
-    pub findings: u64,
-    pub summary: String,
-}
 
 /// How a claim or a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,66 +42,6 @@ pub enum JobEnded {
     Paused,
     /// The instant that it would decide for has not come: nothing was claimed, nothing done.
     NotYet,
-}
-
-/// What a job may use while it runs.
-pub(super) struct Work<'a> {
-    runner: &'a Runner,
-    run: &'a JobRun,
-    lost: &'a AtomicBool,
-}
-
-impl Work<'_> {
-    pub(super) fn pool(&self) -> &PgPool {
-        self.runner.pipeline.pool()
-    }
-
-    pub(super) fn pipeline(&self) -> &Pipeline {
-        &self.runner.pipeline
-    }
-
-    pub(super) fn settings(&self) -> &JobSettings {
-        &self.runner.settings
-    }
-
-    pub(super) fn as_of(&self) -> DateTime<Utc> {
-        self.run.as_of
-    }
-
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.runner.now()
-    }
-
-    /// Where an earlier runner of this tick was.
-    pub(super) fn progress(&self) -> Option<String> {
-        self.run.progress.clone()
-    }
-
-    /// Whether the job should end at the next place where it can go on later.
-    pub(super) fn must_stop(&self) -> bool {
-        *self.runner.stop.borrow() || self.lost.load(Ordering::Relaxed)
-    }
-
-    /// Begins a step of its own transaction: a runner that was taken over writes no more.
-    pub(super) async fn step_in_tx(
-        &self,
-        tx: &mut Tx<'_>,
-        progress: Option<&str>,
-    ) -> Result<(), StoreError> {
-        jobs::renew_in_tx(tx, self.run, self.runner.lease_until(), progress).await
-    }
-
-    /// Notes how far the run is, where its steps did not.
-    pub(super) async fn step_to(&self, progress: &str) -> Result<(), StoreError> {
-        let mut tx = self.pool().begin().await?;
-        self.step_in_tx(&mut tx, Some(progress)).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// The same between steps that have transactions elsewhere.
-    pub(super) async fn step(&self) -> Result<(), StoreError> {
-        jobs::renew(self.pool(), self.run, self.runner.lease_until()).await
-    }
 }
 
 /// Runs jobs of one process.
@@ -161,7 +71,7 @@ impl Runner {
     }
 
     fn lease_until(&self) -> DateTime<Utc> {
-        self.now() + self.settings.lease
+        self.settings.lease_until(self.now())
     }
 
     /// Makes all jobs known.
@@ -344,7 +254,8 @@ impl Runner {
         self.executed.fetch_add(1, Ordering::Relaxed);
         let lost = AtomicBool::new(false);
         let (end, ended) = watch::channel(false);
-        let work = Work { runner: self, run, lost: &lost };
+        let (pipeline, settings) = (&self.pipeline, &self.settings);
+        let work = Work { pipeline, settings, run, stop: &self.stop, lost: &lost };
         let job_itself = async {
             let result = match job {
                 Job::Audit => audit::run(&work).await,
