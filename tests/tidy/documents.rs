@@ -336,28 +336,36 @@ fn words_of_the_code_are_seen() {
     assert!(seen.words.len() > 100 && seen.paths.len() > 20);
 }
 
-/// The way of a record, as ARCHITECTURE draws it: each file has the functions that stand behind it.
+/// The walks that ARCHITECTURE draws: each file has the functions that stand behind it, and stands
+/// in a walk once.
 #[test]
-fn the_way_of_a_record_names_functions_that_exist() {
+fn the_walks_name_functions_that_exist_and_each_file_once() {
     let files = sources();
     let drawn = document(&files, "docs/ARCHITECTURE.md");
-    let (_, way) = drawn.text.split_once("from a polled record to its commit").expect("the way");
-    let lines = way.lines().skip_while(|line| *line != "```text").skip(1);
+    let (_, section) = drawn.text.split_once("\n## Three walks").expect("the walks");
+    let section = section.split("\n## ").next().unwrap_or_default();
     let mut findings = Vec::new();
-    let mut named = 0;
-    for line in lines.take_while(|line| *line != "```") {
-        let (path, functions) = line.trim().split_once(' ').expect("a file and its functions");
-        let functions = functions.split(':').next().unwrap_or_default();
-        let functions = functions.split(", and").next().unwrap_or_default();
-        for function in functions.split(", then").next().unwrap_or_default().split(", ") {
-            named += 1;
-            let here = format!("fn {}", function.trim());
-            if !document(&files, path).text.contains(&format!("{here}(")) {
-                let what = format!("ARCHITECTURE names `{here}`, which is not there");
+    let (mut walks, mut named) = (0, 0);
+    for walk in section.split("```text\n").skip(1) {
+        walks += 1;
+        let mut seen = BTreeSet::new();
+        for line in walk.lines().take_while(|line| *line != "```") {
+            let (path, functions) = line.trim().split_once(' ').expect("a file and its functions");
+            let mut finding = |what: String| {
                 findings.push(Finding { file: path.to_owned(), line: 0, what });
+            };
+            if !seen.insert(path) {
+                finding("a walk of ARCHITECTURE meets this file twice".to_owned());
+            }
+            for function in functions.split(':').next().unwrap_or_default().split(", ") {
+                named += 1;
+                let here = format!("fn {}", function.trim());
+                if !document(&files, path).text.contains(&format!("{here}(")) {
+                    finding(format!("ARCHITECTURE names `{here}`, which is not there"));
+                }
             }
         }
     }
-    assert!(named > 20, "only {named} functions");
+    assert!(walks == 3 && named > 60, "only {walks} walks, {named} functions");
     none(findings);
 }
