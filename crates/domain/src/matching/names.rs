@@ -204,12 +204,12 @@ pub fn key(name: &str) -> String {
     words.join(" ")
 }
 
-fn alike(left: &[char], right: &[char]) -> usize {
+fn alike(left: &Vec<char>, right: &Vec<char>) -> usize {
     let longest = left.len().max(right.len());
     if left.is_empty() || right.is_empty() {
         return 0;
     }
-    let kept = longest.saturating_sub(distance(left, right));
+    let kept = longest.saturating_sub(strsim::generic_levenshtein(left, right));
     kept.saturating_mul(100).checked_div(longest).unwrap_or(0)
 }
 
@@ -430,24 +430,6 @@ fn without_places(name: &str) -> String {
         plain.push_str(if place { after } else { part });
     }
     plain
-}
-
-/// Levenshtein distance.
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, from) in left.iter().enumerate() {
-        let mut before = line;
-        let mut last = line.saturating_add(1);
-        let mut next = vec![last];
-        for (above, to) in row.iter().skip(1).zip(right) {
-            let replaced = before.saturating_add(usize::from(from != to));
-            last = replaced.min(above.saturating_add(1)).min(last.saturating_add(1));
-            before = *above;
-            next.push(last);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
