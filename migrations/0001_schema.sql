@@ -771,14 +771,8 @@ CREATE TABLE bank_statements (
     recorded_at      timestamptz NOT NULL,
     day              date NOT NULL GENERATED ALWAYS AS
         (((complete_through AT TIME ZONE 'UTC') - interval '1 microsecond')::date) STORED,
-    -- The day as a number of days: by it a worker that knows no `day` replaces a statement.
-    year             integer NOT NULL GENERATED ALWAYS AS
-        (((complete_through AT TIME ZONE 'UTC') - interval '1 microsecond')::date
-         - date '1970-01-01') STORED,
     PRIMARY KEY (bank_account, statement_id, currency, day)
 );
-CREATE UNIQUE INDEX bank_statements_of_earlier_workers
-    ON bank_statements (bank_account, statement_id, currency, year);
 -- How far each bank account's feed is known, without its whole history.
 CREATE INDEX bank_statements_through ON bank_statements (bank_account, complete_through);
 
