@@ -1,9 +1,27 @@
 -- topup: the whole schema. Each rule that the domain states in Rust stands here again.
 --
--- Amounts are BIGINT micros (1e-6 of the currency's major unit). A NUMERIC view of each table
--- that an operator sums is below. No index key or predicate names a column that paying an
--- invoice changes: such an index would turn every HOT update into a full one. Patterns have no
--- bounded repetition ({1,64} makes PostgreSQL's matcher twenty times slower than a length check).
+-- It is ordered by what it is about, and each table has its constraints, indexes and triggers
+-- beside it: accounts, invoices, payments, records of the bank, statements, ledger, allocations and
+-- lots, returns and splits, usage, matching, review, remittance advices, void candidates, records
+-- of Kafka (checkpoint, inbox, waiting commands), dead letters, outbox, jobs, operators, the
+-- worker's role.
+--
+-- Amounts are BIGINT micros (1e-6 of the currency's major unit). No index key or predicate names a
+-- column that paying an invoice changes: such an index would turn every HOT update into a full one.
+-- Patterns have no bounded repetition ({1,64} makes PostgreSQL's matcher twenty times slower than a
+-- length check).
+--
+-- Locking order of the whole system: checkpoint, watch keys (advisory), accounts by id, payments by
+-- id, invoices by id. The account's row lock is the one that serialises.
+--
+-- References are checked in three ways. A foreign key, where rows are few. A trigger for a whole
+-- statement, where a batch writes many (ADR 0005): each look-up is a subquery with a LIMIT, which
+-- can only be done row by row through an index, also by a plan that was made and kept while the
+-- table was empty. And the audit alone, where each payment would lock one row that all share. The
+-- rows referred to are never deleted, and what is compared never changes.
+
+---------------------------------------------------------------------------------------------
+-- Words that all tables share.
 
 -- Three capital letters; checked for every amount that is written, so without a pattern.
 CREATE DOMAIN currency_code AS text COLLATE "C"
@@ -12,9 +30,99 @@ CREATE DOMAIN currency_code AS text COLLATE "C"
 -- One number per batch; the batch derives its ids from it (domain::ids::IdBlock).
 CREATE SEQUENCE id_blocks MINVALUE 1;
 
+CREATE FUNCTION refuse_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was recorded is never deleted' USING ERRCODE = '42501';
+END $$;
+
+-- Append-only also for those whom privileges do not stop.
+CREATE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger is append-only: corrections are reversing transactions'
+        USING ERRCODE = '42501';
+END $$;
+
+CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what operators did is append-only' USING ERRCODE = '42501';
+END $$;
+
+CREATE FUNCTION refuse_change_of_delivery() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'how a payment was delivered is never changed' USING ERRCODE = '42501';
+END $$;
+
+-- A row that names an account names one that exists. For a whole statement at once.
+CREATE FUNCTION check_account_exists() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM changed n WHERE n.account_id IS NOT NULL AND
+                (SELECT true FROM accounts a WHERE a.account_id = n.account_id LIMIT 1) IS NULL)
+    THEN
+        RAISE EXCEPTION 'a row of % for an account that does not exist', TG_TABLE_NAME
+            USING ERRCODE = '23503', CONSTRAINT = TG_TABLE_NAME || '_have_their_account';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Keys that are made of several parts never collide: what separates the parts is escaped in them.
+-- As domain::keys::part with a slash.
+CREATE FUNCTION key_part(part text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN replace(replace(part, '%', '%25'), '/', '%2F');
+
+-- A part of a key as it was before it was escaped: the reverse of `key_part` for a slash.
+CREATE FUNCTION key_whole(part text) RETURNS text LANGUAGE sql IMMUTABLE
+    RETURN replace(replace(part, '%2F', '/'), '%25', '%');
+
+-- Two names with a slash between them, escaped within the names: one key has one pair. The program
+-- makes it as `domain::keys::joined`.
+CREATE FUNCTION key_joined(first text, second text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN key_part(first) || '/' || key_part(second);
+
+-- A payer's account as it is compared: letters and digits, upper case.
+CREATE FUNCTION payer_key(account text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN upper(regexp_replace(account, '[^A-Za-z0-9]', '', 'g') COLLATE "C");
+
 ---------------------------------------------------------------------------------------------
--- Accounts. Locking order of the whole system: checkpoint, watch keys (advisory), accounts by
--- id, payments by id, invoices by id. The account's row lock is the one that serialises.
+-- Accounts.
+
+CREATE FUNCTION name_words(name text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN regexp_split_to_array(lower(name), '[^[:alnum:]]+');
+
+-- The name of a customer as it is compared with others': two customers that share it are told
+-- apart by no payer's name. Words in any order, without accents, marks and kinds of companies; the
+-- worker has the same function (`matching::names::key`), and a test holds the two together.
+CREATE FUNCTION name_key(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (
+        SELECT coalesce(string_agg(word, ' ' ORDER BY word COLLATE "C"), '')
+          FROM (SELECT DISTINCT word
+                  FROM regexp_split_to_table(
+                           replace(replace(replace(
+                               regexp_replace(upper(normalize(name, NFKD)),
+                                              '[\u0300-\u036f.''"\u2018\u2019]', '', 'g'),
+                               'UE', 'U'), 'OE', 'O'), 'AE', 'A'),
+                           '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f]+')
+                       AS word) AS words
+         WHERE word <> '' AND word <> ALL (ARRAY[
+            'PTE', 'LTD', 'LIMITED', 'SDN', 'BHD', 'SENDIRIAN', 'BERHAD', 'INC', 'INCORPORATED',
+            'LLC', 'LLP', 'LP', 'CO', 'CORP', 'CORPORATION', 'PLC', 'COMPANY', 'PT', 'TBK',
+            'PVT', 'PRIVATE', 'PTY', 'CV', 'GMBH', 'MBH', 'AG', 'KG', 'KGAA', 'OHG', 'GBR',
+            'UG', 'EV', 'EK', 'SE', 'GESELLSCHAFT', 'AKTIENGESELLSCHAFT', 'SA', 'SAS', 'SASU',
+            'SARL', 'EURL', 'SNC', 'SCA', 'SCS', 'SCI', 'SOCIETE', 'ANONYME', 'SL', 'SLU',
+            'SLL', 'SC', 'SAPI', 'SAU', 'SOCIEDAD', 'ANONIMA', 'LIMITADA', 'LTDA', 'EIRELI',
+            'CIA', 'SRL', 'SRLS', 'SPA', 'SAPA', 'SOCIETA', 'SS', 'BV', 'NV', 'VOF', 'BVBA',
+            'SRO', 'AB', 'HB', 'KB', 'AS', 'ASA', 'ANS', 'APS', 'IS', 'OY', 'OYJ', 'KY',
+            'AKTIEBOLAG', 'OSAKEYHTIO', 'EHF', 'HF', 'ZOO', 'SP', 'KFT', 'ZRT', 'BT', 'DOO',
+            'AD', 'EOOD', 'OOD', 'UAB', 'SIA', 'OU', 'ООО', 'ОАО', 'ЗАО', 'ПАО', 'АО', 'ИП',
+            'ТОВ', 'ТОО', 'ФОП', 'ЧП', 'НКО', 'WLL', 'FZE', 'FZCO', 'FZLLC', 'FZC', 'JSC',
+            'PJSC', 'OJSC', 'ذمم', 'شمم', 'شذمم', 'شمع', 'OOO', 'ZAO', 'OAO', 'PAO', 'AO', 'IP',
+            'TOV', 'ΑΕ', 'ΕΠΕ', 'ΟΕ', 'ΙΚΕ', 'בעמ', 'STI', 'STE', 'ETS', 'SOC', 'UNIPERSONALE',
+            'PUBL', 'STICHTING', 'STIFTUNG', 'SPOLKA', 'LDA', 'ME', 'EPP', 'GMBHCO',
+            'PERSEROAN', 'TERBATAS', 'BHDSDN', 'АД', 'ДОО', 'شركه', 'موسسه', 'المحدوده',
+            'محدوده', 'THE', 'AND', 'UND', 'ET', 'Y', 'DE', 'MR', 'MRS', 'MS', 'MISS', 'MDM',
+            'MME', 'MLLE', 'HERR', 'FRAU', 'DR', 'PROF', 'SR', 'SRA', 'SIG', 'SIGRA', 'DOTT',
+            'ING', 'MEVR', 'DHR', 'FRU', 'ENCIK']));
 
 CREATE TABLE accounts (
     account_id       text COLLATE "C" PRIMARY KEY
@@ -30,8 +138,31 @@ CREATE TABLE accounts (
     book_version     bigint NOT NULL DEFAULT 0 CHECK (book_version >= 0),
     closed_at        timestamptz,
     created_at       timestamptz NOT NULL,
-    updated_at       timestamptz NOT NULL
+    updated_at       timestamptz NOT NULL,
+    -- The customer's own zone: the day of its due dates and the business day that the bank's feed
+    -- may be behind are that zone's.
+    time_zone        text COLLATE "C"
+        CHECK (time_zone !~ '[^A-Za-z0-9/_+-]' AND length(time_zone) BETWEEN 1 AND 64),
+    -- When the record was written that described the customer last, as its source says. A record
+    -- that is older and comes again by hand would take the customer back to what was known before.
+    described_at     timestamptz,
+    -- Levels of balances that were set for this customer: a currency and an amount each, by their
+    -- places; a currency whose amount is NULL has none. NULL: everybody's levels.
+    level_currencies text[],
+    level_amounts    bigint[],
+    CONSTRAINT accounts_levels_are_pairs CHECK (
+        (level_currencies IS NULL) = (level_amounts IS NULL)
+        AND cardinality(level_currencies) = cardinality(level_amounts)
+        AND cardinality(level_currencies) <= 200
+        AND array_position(level_currencies, NULL) IS NULL),
+    CONSTRAINT accounts_levels_are_amounts CHECK (0 <= ALL (array_remove(level_amounts, NULL)))
 ) WITH (fillfactor = 70);
+CREATE INDEX accounts_time_zone ON accounts (time_zone) WHERE time_zone IS NOT NULL;
+-- Customers are looked for by words of their names, and compared by their whole names.
+CREATE INDEX accounts_name_words ON accounts USING gin (name_words(name));
+CREATE INDEX accounts_name_key ON accounts (name_key(name));
+CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 CREATE TABLE credit_limits (
     account_id text COLLATE "C" NOT NULL REFERENCES accounts,
@@ -57,8 +188,36 @@ CREATE TABLE virtual_accounts (
 );
 CREATE INDEX virtual_accounts_account ON virtual_accounts (account_id);
 
+-- Whose a payer's or a virtual account was before. A number that the next customer gets does not
+-- bring that customer what came while it was another's: a person says whose that is.
+CREATE TABLE former_owners (
+    kind       text COLLATE "C" NOT NULL CHECK (kind IN ('payer', 'virtual')),
+    number     text COLLATE "C" NOT NULL
+        CHECK (number !~ '[^A-Z0-9]' AND length(number) BETWEEN 1 AND 64),
+    account_id text COLLATE "C" NOT NULL REFERENCES accounts,
+    until      timestamptz NOT NULL,
+    PRIMARY KEY (number, kind, account_id)
+);
+
 ---------------------------------------------------------------------------------------------
 -- Invoices.
+
+-- People and software write invoice numbers in many ways: INV/2026/00013, INV 2026-13. Each id has
+-- one form by which it is looked up: upper case; marks between digits are one hyphen, all others
+-- are nothing; a group of digits has no zeros before it. The worker folds what texts say in the
+-- same way.
+CREATE FUNCTION folded_number(id text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN regexp_replace(regexp_replace(regexp_replace(
+    upper(id COLLATE "C"), '[^A-Z0-9]+', '-', 'g'),
+    '(?<![0-9])0+(?=[0-9])', '', 'g'),
+    '(?<![0-9])-|-(?![0-9])', '', 'g');
+
+-- People quote the digits of a number without its letters: `Rechnung 71014` for INV-71014. What has
+-- the digits is only ever suggested.
+CREATE FUNCTION number_digits(folded text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN ltrim(folded, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') COLLATE "C";
 
 CREATE TABLE invoices (
     invoice_id        text COLLATE "C" PRIMARY KEY
@@ -86,6 +245,10 @@ CREATE TABLE invoices (
     keep_until        date,
     -- The instant from which staleness counts: sent, re-sent, or de-allocated.
     stale_since       timestamptz,
+    -- Since when it is a void candidate: a flag and no status, the invoice stays payable.
+    candidate_since   timestamptz,
+    folded_key        text COLLATE "C" NOT NULL
+                      GENERATED ALWAYS AS (folded_number(invoice_id)) STORED,
     CONSTRAINT invoice_provisioned_iff_covered
         CHECK ((status = 'provisioned') = (allocated = amount)),
     CONSTRAINT invoice_provisioned_iff_stamped
@@ -96,11 +259,20 @@ CREATE TABLE invoices (
         CHECK (status IN ('awaiting_payment', 'provisioned') OR allocated = 0),
     CONSTRAINT invoice_sent_is_stamped
         CHECK (status NOT IN ('awaiting_payment', 'provisioned') OR sent_at IS NOT NULL),
-    CONSTRAINT invoice_draft_is_not_sent CHECK (status <> 'draft' OR sent_at IS NULL)
+    CONSTRAINT invoice_draft_is_not_sent CHECK (status <> 'draft' OR sent_at IS NULL),
+    CONSTRAINT invoice_candidate_awaits_payment
+        CHECK (candidate_since IS NULL OR (status = 'awaiting_payment' AND allocated = 0))
 ) WITH (fillfactor = 90);
 CREATE INDEX invoices_account ON invoices (account_id, invoice_id);
 CREATE INDEX invoices_number_key ON invoices (number_key);
+-- Not unique: two ids may be alike, and then a person says which is meant.
+CREATE INDEX invoices_folded_key ON invoices (folded_key);
+CREATE INDEX invoices_number_digits ON invoices (number_digits(folded_key), invoice_id);
 CREATE INDEX invoices_sent_at ON invoices (sent_at);
+-- People look for invoices by amount.
+CREATE INDEX invoices_amount ON invoices (amount, created_at);
+CREATE TRIGGER invoices_stay BEFORE DELETE OR TRUNCATE ON invoices
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 CREATE FUNCTION refuse_invoice_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -108,17 +280,90 @@ BEGIN
         USING ERRCODE = '23514', CONSTRAINT = 'invoice_transition';
 END $$;
 -- A batch writes the net change, so a draft that is sent and paid in one batch goes from draft to
--- provisioned; that it was sent is what invoice_sent_is_stamped demands.
+-- provisioned (that it was sent is what invoice_sent_is_stamped demands), and an invoice that was
+-- unpaid and voided in one batch from provisioned to voided, if nothing is allocated to it any
+-- more.
 CREATE TRIGGER invoice_transition BEFORE UPDATE ON invoices FOR EACH ROW
     WHEN (
         (OLD.status IS DISTINCT FROM NEW.status AND (OLD.status, NEW.status) NOT IN (
             ('draft', 'awaiting_payment'), ('draft', 'provisioned'), ('draft', 'voided'),
             ('awaiting_payment', 'provisioned'), ('awaiting_payment', 'voided'),
-            ('provisioned', 'awaiting_payment')))
+            ('provisioned', 'awaiting_payment'), ('provisioned', 'voided')))
         OR (OLD.invoice_id, OLD.amount, OLD.account_id, OLD.currency, OLD.payment_reference)
             IS DISTINCT FROM
            (NEW.invoice_id, NEW.amount, NEW.account_id, NEW.currency, NEW.payment_reference))
     EXECUTE FUNCTION refuse_invoice_transition();
+CREATE FUNCTION check_unpaid_before_void() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM allocations a
+                WHERE a.invoice_id = NEW.invoice_id AND a.reversed < a.amount) THEN
+        RAISE EXCEPTION 'invoice % may not go from provisioned to voided', NEW.invoice_id
+            USING ERRCODE = '23514', CONSTRAINT = 'invoice_transition';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER invoice_unpaid_before_void BEFORE UPDATE ON invoices FOR EACH ROW
+    WHEN (OLD.status = 'provisioned' AND NEW.status = 'voided')
+    EXECUTE FUNCTION check_unpaid_before_void();
+
+CREATE TABLE invoice_references (
+    -- As texts are compared with it: letters and digits, or the folded form of a plain number,
+    -- which is long enough as it is written (`S00042` is compared as `S42`).
+    reference  text COLLATE "C" PRIMARY KEY,
+    invoice_id text COLLATE "C" NOT NULL REFERENCES invoices,
+    -- NULL: a plain number without check digits.
+    scheme     text COLLATE "C"
+        CHECK (scheme IN ('rf', 'qrr', 'ogm', 'kid', 'ocr', 'viite', 'txid')),
+    given      text NOT NULL CHECK (char_length(given) BETWEEN 1 AND 64),
+    CONSTRAINT invoice_references_reference_check CHECK (
+        reference !~ '[^A-Z0-9-]'
+        AND length(reference) BETWEEN CASE WHEN scheme IS NULL THEN 2 ELSE 4 END AND 35),
+    CONSTRAINT invoice_references_are_of_their_scheme CHECK (CASE scheme
+        WHEN 'rf' THEN reference ~ '^RF[0-9][0-9][A-Z0-9]+$'
+        WHEN 'qrr' THEN reference !~ '[^0-9]' AND length(reference) = 27
+        WHEN 'ogm' THEN reference !~ '[^0-9]' AND length(reference) = 12
+        WHEN 'txid' THEN reference !~ '-' AND length(reference) >= 26
+        WHEN 'kid' THEN reference !~ '[^0-9]'
+        WHEN 'ocr' THEN reference !~ '[^0-9]'
+        WHEN 'viite' THEN reference !~ '[^0-9]' AND length(reference) <= 20
+        ELSE true END)
+);
+CREATE INDEX invoice_references_invoice ON invoice_references (invoice_id);
+
+CREATE FUNCTION refuse_reference_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the references of an invoice stay as they were given'
+        USING ERRCODE = '23514', CONSTRAINT = 'invoice_references_stay';
+END $$;
+CREATE TRIGGER invoice_references_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON invoice_references
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_reference_change();
+
+-- The reference that we mint, and those that upstream gave, are one space of names: what is given
+-- is none that we minted, …
+CREATE FUNCTION check_reference_is_free() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM invoices i WHERE i.payment_reference = NEW.reference) THEN
+        RAISE EXCEPTION 'the reference is the minted one of an invoice'
+            USING ERRCODE = '23505', CONSTRAINT = 'invoice_references_pkey';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER invoice_references_are_free BEFORE INSERT ON invoice_references
+    FOR EACH ROW WHEN (NEW.scheme = 'rf') EXECUTE FUNCTION check_reference_is_free();
+-- … and what we mint is none that upstream gave another invoice before: a payment that quotes it
+-- would be paid on one of the two, and nobody could say which is meant. Both under the constraint's
+-- name by which a reference that is taken is known.
+CREATE FUNCTION check_minted_is_free() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM minted m
+                 JOIN invoice_references r ON r.reference = m.payment_reference) THEN
+        RAISE EXCEPTION 'the minted reference is one that upstream gave an invoice'
+            USING ERRCODE = '23505', CONSTRAINT = 'invoice_references_pkey';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER invoices_minted_is_free AFTER INSERT ON invoices
+    REFERENCING NEW TABLE AS minted FOR EACH STATEMENT EXECUTE FUNCTION check_minted_is_free();
 
 -- Exactly the invoices that await payment, in the order in which matching takes them. A table
 -- and not a partial index on invoices, so that paying stays a HOT update there.
@@ -133,28 +378,563 @@ CREATE TABLE payable_invoices (
 CREATE INDEX payable_invoices_exact
     ON payable_invoices (account_id, currency, due, due_date, sent_at, invoice_id);
 CREATE INDEX payable_invoices_book ON payable_invoices (currency, due);
+-- The oldest invoices of a customer are read in their order up to a limit, and not all of them from
+-- the index that has their amounts.
 CREATE INDEX payable_invoices_oldest
-    ON payable_invoices (account_id, currency, due_date, sent_at, invoice_id);
+    ON payable_invoices (account_id, currency, due_date, sent_at, invoice_id) INCLUDE (due);
 
 ---------------------------------------------------------------------------------------------
--- Ledger: append-only, double entry. Credits are positive, debits negative. A customer's
--- balance is a liability, so it rises with credits.
+-- Payments.
+
+CREATE TABLE payments (
+    payment_id     text COLLATE "C" PRIMARY KEY
+        CHECK (payment_id !~ '[^A-Za-z0-9._:-]' AND length(payment_id) BETWEEN 1 AND 64),
+    -- Refers to accounts: check_account_exists.
+    account_id     text COLLATE "C",
+    currency       currency_code NOT NULL,
+    amount         bigint NOT NULL CHECK (amount > 0 AND amount < 1000000000000000000),
+    allocated      bigint NOT NULL DEFAULT 0 CHECK (allocated >= 0),
+    returned       bigint NOT NULL DEFAULT 0 CHECK (returned >= 0),
+    refunded       bigint NOT NULL DEFAULT 0 CHECK (refunded >= 0),
+    state          text COLLATE "C" NOT NULL CHECK (state IN ('allocated', 'partly_allocated',
+                   'on_account', 'parked', 'returned', 'removed', 'ignored', 'split')),
+    -- Why it is parked or ignored, a stable code (docs/ERRORS.md).
+    reason         text COLLATE "C"
+                    CHECK (reason !~ '[^a-z0-9_]' AND length(reason) BETWEEN 1 AND 40),
+    origin         text COLLATE "C" NOT NULL CHECK (origin IN ('bank', 'manual', 'split')),
+    received_on    date NOT NULL,
+    method         text CHECK (char_length(method) <= 200),
+    reference      text CHECK (char_length(reference) <= 200),
+    remark         text CHECK (char_length(remark) <= 200),
+    -- Last sequence of events keyed by this payment, while it had no account.
+    event_sequence bigint NOT NULL DEFAULT 0 CHECK (event_sequence >= 0),
+    recorded_at    timestamptz NOT NULL,
+    -- What a payment gave to its parts; of a part that was taken back, what it gave back.
+    split          bigint NOT NULL DEFAULT 0 CHECK (split >= 0),
+    -- What only a person answers about a payment: whether it is money that was not there before, or
+    -- what becomes of what a person took apart or out. It stays while the payment is returned,
+    -- split or removed, until a person assigns or allocates it: no rule allocates it, which the
+    -- check says.
+    question       text COLLATE "C"
+        CHECK (question IN ('possible_duplicate', 'too_many_alike', 'split_undone', 'taken_out')),
+    CONSTRAINT payment_never_gives_more_than_it_has
+        CHECK (allocated + returned + refunded + split <= amount),
+    CONSTRAINT payment_state_follows_amounts CHECK (CASE state
+        WHEN 'allocated' THEN allocated + returned + refunded + split = amount AND allocated > 0
+        WHEN 'partly_allocated'
+            THEN allocated > 0 AND allocated + returned + refunded + split < amount
+        WHEN 'on_account' THEN allocated = 0 AND account_id IS NOT NULL
+        WHEN 'parked' THEN allocated = 0 AND reason IS NOT NULL
+        -- Of a part, what was returned by itself and what went back with the whole.
+        WHEN 'returned' THEN returned + refunded + CASE origin WHEN 'split' THEN split ELSE 0 END
+                             = amount
+        WHEN 'ignored' THEN allocated = 0 AND reason IS NOT NULL
+        WHEN 'split' THEN allocated = 0 AND split > 0 AND returned + refunded + split = amount
+        ELSE allocated = 0 END),
+    CONSTRAINT payment_allocation_needs_account CHECK (allocated = 0 OR account_id IS NOT NULL),
+    -- A part belongs to somebody, and nobody else gives such ids.
+    CONSTRAINT payment_part_is_owned
+        CHECK (origin <> 'split' OR (account_id IS NOT NULL AND payment_id LIKE 'SPLIT:%')),
+    CONSTRAINT payments_in_question_pay_nothing CHECK (question IS NULL OR allocated = 0)
+) WITH (fillfactor = 90);
+-- People look for payments by day, by amount and of one customer. None of these columns changes
+-- when something is paid, so updates stay HOT. Equal values share an entry: a batch adds little at
+-- the end of each. `account_id` changes only when a payment is assigned.
+CREATE INDEX payments_days ON payments (received_on, recorded_at);
+CREATE INDEX payments_amount ON payments (amount, received_on, recorded_at);
+CREATE INDEX payments_account_days ON payments (account_id, received_on, recorded_at);
+CREATE TRIGGER payments_stay BEFORE DELETE OR TRUNCATE ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+CREATE TRIGGER payments_inserted AFTER INSERT ON payments
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
+CREATE TRIGGER payments_updated AFTER UPDATE ON payments
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
+
+-- Money that was ever allocated stays with the account and the currency that it was allocated in.
+CREATE FUNCTION refuse_new_owner() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM allocations a WHERE a.payment_id = OLD.payment_id) THEN
+        RAISE EXCEPTION 'payment % has allocations: it keeps its account', OLD.payment_id
+            USING ERRCODE = '23503', CONSTRAINT = 'payment_keeps_its_owner';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payment_keeps_its_owner AFTER UPDATE ON payments FOR EACH ROW
+    WHEN (OLD.account_id IS NOT NULL AND (OLD.payment_id, OLD.account_id, OLD.currency)
+            IS DISTINCT FROM (NEW.payment_id, NEW.account_id, NEW.currency))
+    EXECUTE FUNCTION refuse_new_owner();
+
+-- Who parks a payment for a reason that only a person answers asks the question.
+CREATE FUNCTION keep_question() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.question := NEW.reason;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER payments_keep_question BEFORE INSERT OR UPDATE OF state, reason ON payments
+    FOR EACH ROW WHEN (NEW.question IS NULL AND NEW.reason IN
+        ('possible_duplicate', 'too_many_alike', 'split_undone', 'taken_out'))
+    EXECUTE FUNCTION keep_question();
+
+-- A part gives all that is left of it back, or nothing. What it has after that came back to it by a
+-- return that was undone.
+CREATE FUNCTION check_part_is_whole() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM payment_returns r
+                    WHERE r.payment_id = NEW.payment_id AND r.undoes IS NOT NULL) THEN
+        RAISE EXCEPTION 'a part that went back has money'
+            USING ERRCODE = '23514', CONSTRAINT = 'payment_part_is_whole';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER payment_part_is_whole AFTER INSERT OR UPDATE ON payments
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.origin = 'split' AND NEW.split > 0
+          AND (NEW.allocated > 0 OR NEW.returned + NEW.refunded + NEW.split < NEW.amount))
+    EXECUTE FUNCTION check_part_is_whole();
+
+-- The payments that still have money to give, and nothing else: `rematch`, the guard of the void
+-- candidates and `status` look here and not through all payments. A table and not a partial index,
+-- so that what changes a payment stays a HOT update there. The database keeps it by itself.
+CREATE TABLE open_payments (
+    payment_id text COLLATE "C" PRIMARY KEY REFERENCES payments,
+    -- Whether the bank reported it: only these are decided again.
+    bank       boolean NOT NULL,
+    account_id text COLLATE "C",
+    currency   currency_code NOT NULL,
+    free       bigint NOT NULL CHECK (free > 0)
+) WITH (fillfactor = 70);
+CREATE INDEX open_payments_bank ON open_payments (payment_id) WHERE bank;
+-- The held payment of an amount is found among the payments that have money left. An index of
+-- `payments` on what paying changes would turn each of its HOT updates into a full one.
+CREATE INDEX open_payments_amount ON open_payments (account_id, currency, free, payment_id);
+-- An advice looks for the money that was there before it. Payments with exactly its money are read
+-- in the order of their ids: without the id in the index a large book was walked in that order
+-- instead.
+CREATE INDEX open_payments_by_money ON open_payments (free, currency, payment_id) WHERE bank;
+
+CREATE FUNCTION keep_open_payments() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM open_payments o USING changed n
+         WHERE o.payment_id = n.payment_id
+           AND (n.state IN ('allocated', 'returned', 'removed', 'ignored', 'split')
+                OR n.amount = n.allocated + n.returned + n.refunded + n.split);
+    END IF;
+    INSERT INTO open_payments AS o (payment_id, bank, account_id, currency, free)
+    SELECT payment_id, origin = 'bank', account_id, currency,
+           amount - allocated - returned - refunded - split
+      FROM changed
+     WHERE state NOT IN ('allocated', 'returned', 'removed', 'ignored', 'split')
+       AND amount > allocated + returned + refunded + split
+    ON CONFLICT (payment_id) DO UPDATE
+       SET account_id = EXCLUDED.account_id, free = EXCLUDED.free
+     WHERE (o.account_id, o.free) IS DISTINCT FROM (EXCLUDED.account_id, EXCLUDED.free);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER open_payments_inserted AFTER INSERT ON payments
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_open_payments();
+CREATE TRIGGER open_payments_updated AFTER UPDATE ON payments
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_open_payments();
+
+---------------------------------------------------------------------------------------------
+-- Records of the bank.
+
+-- Everything that a bank feed reported, also what moved no money.
+CREATE TABLE bank_transactions (
+    bank_account        text COLLATE "C" NOT NULL
+        CHECK (bank_account !~ '[^A-Za-z0-9._:-]' AND length(bank_account) BETWEEN 1 AND 64),
+    -- 'id:…' by the bank's own id, 'entry:…' by statement and entry, 'print:…' by content. Two
+    -- names of 128 characters of which each may be escaped to three.
+    bank_key            text COLLATE "C" NOT NULL CHECK (length(bank_key) BETWEEN 1 AND 800),
+    content_hash        bytea NOT NULL CHECK (length(content_hash) = 32),
+    status              text COLLATE "C" NOT NULL CHECK (status IN ('BOOK', 'PDNG', 'INFO')),
+    -- What became of it: a payment, or why not. Banks book entries of 0.00 to say something, and
+    -- count them in their statements: they are recorded and are no payment.
+    disposition         text COLLATE "C" NOT NULL CHECK (disposition IN ('payment', 'not_booked',
+                        'superseded', 'return_parked', 'returned', 'return_undone', 'return_ended',
+                        'refund_bounced', 'outgoing', 'no_money')),
+    payment_id          text COLLATE "C" UNIQUE,
+    credit_debit        text COLLATE "C" NOT NULL CHECK (credit_debit IN ('CRDT', 'DBIT')),
+    reversal            boolean NOT NULL,
+    currency            currency_code NOT NULL,
+    amount              bigint NOT NULL CHECK (amount >= 0),
+    charges             bigint CHECK (charges >= 0),
+    booking_date        date NOT NULL,
+    value_date          date,
+    bank_transaction_id text,
+    statement_id        text,
+    entry_reference     text,
+    end_to_end_id       text,
+    debtor_name         text,
+    debtor_account      text,
+    virtual_account     text,
+    creditor_reference  text,
+    -- The payer's lines, one per line; backslash, line feed and NUL are kept as \\, \n and \0.
+    unstructured        text,
+    return_of           jsonb,
+    recorded_at         timestamptz NOT NULL,
+    -- The amount that the payer ordered.
+    instructed_currency currency_code,
+    instructed_amount   bigint CHECK (instructed_amount > 0),
+    -- Of an entry that was booked as one sum: which of its transactions this is, what the entry is
+    -- in all, how many it has.
+    detail_index        integer CHECK (detail_index BETWEEN 1 AND 100000),
+    entry_amount        bigint CHECK (entry_amount >= 0),
+    entry_details       integer,
+    -- Of a pending record whose money was booked under another id: the key of the booking, in the
+    -- same bank account.
+    superseded_by       text COLLATE "C",
+    -- A booking that took the place of its own pending record was announced by that.
+    announced           boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (bank_account, bank_key),
+    CONSTRAINT bank_payment_iff_disposition
+        CHECK ((disposition = 'payment') = (payment_id IS NOT NULL)),
+    CONSTRAINT bank_payment_is_booked_credit CHECK (disposition <> 'payment'
+        OR (status = 'BOOK' AND credit_debit = 'CRDT' AND NOT reversal)),
+    CONSTRAINT bank_no_money_moves_none
+        CHECK ((disposition = 'no_money') = (status = 'BOOK' AND amount = 0)),
+    CONSTRAINT bank_instructed_is_money
+        CHECK ((instructed_currency IS NULL) = (instructed_amount IS NULL)),
+    CONSTRAINT bank_entry_has_details CHECK (detail_index IS NOT NULL
+        OR (entry_amount IS NULL AND entry_details IS NULL)),
+    CONSTRAINT bank_detail_within_entry CHECK (detail_index <= entry_details
+        AND entry_details <= 100000),
+    -- What its details belong together by.
+    CONSTRAINT bank_entry_is_named CHECK (detail_index IS NULL
+        OR bank_transaction_id IS NOT NULL
+        OR (statement_id IS NOT NULL AND entry_reference IS NOT NULL)),
+    CONSTRAINT bank_superseded_was_pending CHECK (disposition <> 'superseded'
+        OR (status = 'PDNG' AND superseded_by IS NOT NULL)),
+    CONSTRAINT bank_superseded_by_another CHECK (superseded_by IS NULL
+        OR (disposition = 'superseded' AND superseded_by <> bank_key))
+);
+-- What is not booked yet, for the guard against money that is on its way.
+CREATE INDEX bank_transactions_pending ON bank_transactions (bank_account, bank_key)
+    WHERE status = 'PDNG' AND disposition = 'not_booked';
+-- What only announces money, by what its booking will say too.
+CREATE INDEX bank_transactions_pending_payer
+    ON bank_transactions (bank_account, currency, amount, payer_key(debtor_account), bank_key)
+    WHERE status = 'PDNG' AND disposition = 'not_booked';
+CREATE INDEX bank_transactions_pending_order
+    ON bank_transactions (bank_account, currency, amount, end_to_end_id, bank_key)
+    WHERE status = 'PDNG' AND disposition = 'not_booked';
+CREATE INDEX bank_transactions_superseded ON bank_transactions (bank_account, superseded_by)
+    WHERE superseded_by IS NOT NULL;
+-- For what is announced after it was booked. Written for next to nothing.
+CREATE INDEX bank_transactions_days ON bank_transactions USING brin (booking_date)
+    WITH (pages_per_range = 16);
+-- The last of equal records without any id: the next one has the next ordinal, however many there
+-- are. Length comes first: an ordinal of more digits is greater.
+CREATE INDEX bank_transactions_equal
+    ON bank_transactions (bank_account, left(bank_key, 71), length(bank_key), bank_key)
+    WHERE bank_key LIKE 'print:%';
+-- Payments are found by amount and value date; those of another value date by this.
+CREATE INDEX bank_transactions_other_day
+    ON bank_transactions (bank_account, booking_date, amount)
+    WHERE disposition = 'payment' AND bank_transaction_id IS NOT NULL
+      AND value_date <> booking_date;
+-- For the rare look-up of an original by what the bank repeats of it. Written for next to nothing.
+CREATE INDEX bank_transactions_return_hints ON bank_transactions
+    USING brin (end_to_end_id text_bloom_ops, debtor_account text_bloom_ops)
+    WITH (pages_per_range = 32);
+-- A return may name the entry that its original is a detail of.
+CREATE INDEX bank_transactions_detail_id
+    ON bank_transactions (bank_account, bank_transaction_id, currency, amount)
+    WHERE detail_index IS NOT NULL AND bank_transaction_id IS NOT NULL;
+-- What the bank took back, and undid of that: the same may be told again.
+CREATE INDEX bank_transactions_steps_back
+    ON bank_transactions (bank_account, booking_date, currency, amount)
+    WHERE bank_transaction_id IS NOT NULL
+      AND disposition IN ('return_parked', 'returned', 'return_undone', 'return_ended',
+                          'refund_bounced');
+CREATE INDEX bank_transactions_nameless_back
+    ON bank_transactions (bank_account, booking_date, currency, amount)
+    WHERE bank_transaction_id IS NULL
+      AND disposition IN ('return_parked', 'returned', 'return_undone', 'return_ended',
+                          'refund_bounced');
+
+-- A record that is a payment has it.
+CREATE FUNCTION check_bank_payments() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM changed n WHERE n.payment_id IS NOT NULL AND
+                (SELECT true FROM payments p WHERE p.payment_id = n.payment_id LIMIT 1) IS NULL)
+    THEN
+        RAISE EXCEPTION 'a bank transaction without its payment'
+            USING ERRCODE = '23503', CONSTRAINT = 'bank_transaction_has_payment';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bank_transactions_inserted AFTER INSERT ON bank_transactions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
+CREATE TRIGGER bank_transactions_updated AFTER UPDATE ON bank_transactions
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
+
+-- Payments that the bank gave no id. The same money may come again with another text or in another
+-- delivery: what looks like an earlier one is parked, and a person says which it is.
+CREATE TABLE payments_without_bank_id (
+    payment_id   text COLLATE "C" PRIMARY KEY REFERENCES payments,
+    bank_account text COLLATE "C" NOT NULL,
+    booking_date date NOT NULL,
+    currency     currency_code NOT NULL,
+    amount       bigint NOT NULL CHECK (amount > 0),
+    -- Who delivered it, and when by its own word.
+    source       text,
+    delivered_at timestamptz,
+    -- The earlier payment that this one may be again, with a bank id or without.
+    looks_like   text COLLATE "C" REFERENCES payments,
+    -- Of equal money without an id only that of the same payer, or of nobody, may be the same. No
+    -- payer: nobody's account.
+    payer        text COLLATE "C" CHECK (payer <> ''),
+    CONSTRAINT without_id_delivered CHECK ((source IS NULL) = (delivered_at IS NULL)),
+    CONSTRAINT without_id_looks_like_another CHECK (looks_like <> payment_id)
+);
+-- One payer's account comes as an IBAN and as the national number that the IBAN holds: it is looked
+-- for by the end of the number, which both forms share.
+CREATE INDEX payments_without_bank_id_same ON payments_without_bank_id
+    (bank_account, booking_date, currency, amount, right(payer, 8), delivered_at);
+CREATE TRIGGER payments_without_bank_id_stay BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON payments_without_bank_id FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_delivery();
+
+-- Whether money without a bank id came to these bank accounts on these days, as it is at this
+-- moment and not when the statement began: it is asked once the locks are held that a batch takes
+-- alone which brings such money.
+CREATE FUNCTION came_without_id(accounts text[], since date, until date) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM payments_without_bank_id w
+                    WHERE w.bank_account = ANY(accounts)
+                      AND w.booking_date BETWEEN since AND until);
+END $$;
+
+-- What a bank's record says may have been told before, in another way: a credit once with the
+-- bank's id and once without, a return in a daily and in a monthly statement. A person says what it
+-- is.
+CREATE TABLE told_again (
+    bank_account text COLLATE "C" NOT NULL,
+    bank_key     text COLLATE "C" NOT NULL,
+    -- The earlier record of the same bank account that it may be.
+    earlier_key  text COLLATE "C" NOT NULL,
+    PRIMARY KEY (bank_account, bank_key),
+    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions,
+    FOREIGN KEY (bank_account, earlier_key) REFERENCES bank_transactions,
+    CONSTRAINT told_again_is_another CHECK (earlier_key <> bank_key)
+);
+CREATE INDEX told_again_earlier ON told_again (bank_account, earlier_key);
+CREATE TRIGGER told_again_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON told_again
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_delivery();
+
+-- Whoever writes what a payment without a bank id looks like writes it here too.
+CREATE FUNCTION note_told_again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO told_again (bank_account, bank_key, earlier_key)
+    SELECT b.bank_account, b.bank_key, e.bank_key
+      FROM came w
+      JOIN bank_transactions b ON b.payment_id = w.payment_id
+      JOIN bank_transactions e ON e.payment_id = w.looks_like
+     WHERE w.looks_like IS NOT NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payments_without_bank_id_told_again AFTER INSERT ON payments_without_bank_id
+    REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION note_told_again();
+
+-- A bank account of ours as a key of events.
+CREATE TABLE bank_feeds (
+    bank_account   text COLLATE "C" PRIMARY KEY,
+    event_sequence bigint NOT NULL DEFAULT 0 CHECK (event_sequence >= 0)
+);
+
+---------------------------------------------------------------------------------------------
+-- Statements of the bank, and what is wrong with them.
+
+-- A statement is told apart by its number, its currency and the day that it is complete up to:
+-- banks use the same number for each currency of an account, and use it again, some each year and
+-- some each month. It is the same statement, issued again, only if it ends on the same day; two of
+-- one number stand beside each other.
+CREATE TABLE bank_statements (
+    bank_account     text COLLATE "C" NOT NULL,
+    statement_id     text NOT NULL,
+    currency         currency_code NOT NULL,
+    -- What a bank says of its own account may be larger than one amount of ours (IDR, VND):
+    -- eighteen digits, and six decimals.
+    opening_balance  numeric(24, 0) NOT NULL,
+    closing_balance  numeric(24, 0) NOT NULL,
+    entries          integer NOT NULL CHECK (entries >= 0),
+    complete_through timestamptz NOT NULL,
+    recorded_at      timestamptz NOT NULL,
+    day              date NOT NULL GENERATED ALWAYS AS
+        (((complete_through AT TIME ZONE 'UTC') - interval '1 microsecond')::date) STORED,
+    PRIMARY KEY (bank_account, statement_id, currency, day)
+);
+-- How far each bank account's feed is known, without its whole history.
+CREATE INDEX bank_statements_through ON bank_statements (bank_account, complete_through);
+
+-- What a statement said before it was issued again with other content. Written by the database, so
+-- that no way of storing a statement can forget it.
+CREATE TABLE bank_statement_issues (
+    bank_account     text COLLATE "C" NOT NULL,
+    statement_id     text NOT NULL,
+    issue            integer NOT NULL CHECK (issue > 0),
+    currency         currency_code NOT NULL,
+    opening_balance  numeric(24, 0) NOT NULL,
+    closing_balance  numeric(24, 0) NOT NULL,
+    entries          integer NOT NULL,
+    complete_through timestamptz NOT NULL,
+    recorded_at      timestamptz NOT NULL,
+    PRIMARY KEY (bank_account, statement_id, issue)
+);
+CREATE FUNCTION keep_statement_issue() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO bank_statement_issues (bank_account, statement_id, issue, currency,
+        opening_balance, closing_balance, entries, complete_through, recorded_at)
+    SELECT OLD.bank_account, OLD.statement_id,
+           1 + (SELECT count(*) FROM bank_statement_issues i
+                 WHERE i.bank_account = OLD.bank_account AND i.statement_id = OLD.statement_id),
+           OLD.currency, OLD.opening_balance, OLD.closing_balance, OLD.entries,
+           OLD.complete_through, OLD.recorded_at;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bank_statement_issued_again AFTER UPDATE ON bank_statements FOR EACH ROW
+    WHEN ((OLD.currency, OLD.opening_balance, OLD.closing_balance, OLD.entries,
+           OLD.complete_through)
+          IS DISTINCT FROM
+          (NEW.currency, NEW.opening_balance, NEW.closing_balance, NEW.entries,
+           NEW.complete_through))
+    EXECUTE FUNCTION keep_statement_issue();
+CREATE TRIGGER bank_statement_issues_stay BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON bank_statement_issues FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- A statement that is not to be believed is taken back by a person; what it said stays here.
+CREATE TABLE statement_resets (
+    reset_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    bank_account     text COLLATE "C" NOT NULL,
+    statement_id     text COLLATE "C" NOT NULL,
+    currency         currency_code NOT NULL,
+    opening_balance  numeric(24, 0) NOT NULL,
+    closing_balance  numeric(24, 0) NOT NULL,
+    entries          integer NOT NULL,
+    complete_through timestamptz NOT NULL,
+    recorded_at      timestamptz NOT NULL,
+    operator         text NOT NULL CHECK (operator <> ''),
+    reason           text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1024),
+    reset_at         timestamptz NOT NULL
+);
+CREATE TRIGGER statement_resets_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON statement_resets FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- A statement goes only with the name of who took it back.
+CREATE FUNCTION check_statement_reset() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM statement_resets r
+                    WHERE r.bank_account = OLD.bank_account AND r.statement_id = OLD.statement_id
+                      AND r.currency = OLD.currency AND r.complete_through = OLD.complete_through
+                      AND r.xmin = pg_current_xact_id()::xid) THEN
+        RAISE EXCEPTION 'a statement of % goes without a reset', OLD.bank_account
+            USING ERRCODE = '23514', CONSTRAINT = 'statement_goes_with_a_reset';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER statement_goes_with_a_reset AFTER DELETE ON bank_statements
+    FOR EACH ROW EXECUTE FUNCTION check_statement_reset();
+
+-- An entry is of every statement that names it: the intraday report and the statement of the day
+-- tell of the same one. The first statement, or the one that books what was pending, stands with
+-- the entry; here stand the others. Of one that a person took for an earlier one told of the same
+-- money, the statement is read from told_again.
+CREATE TABLE entry_statements (
+    bank_account text COLLATE "C" NOT NULL,
+    bank_key     text COLLATE "C" NOT NULL,
+    statement_id text NOT NULL CHECK (statement_id <> ''),
+    recorded_at  timestamptz NOT NULL,
+    PRIMARY KEY (bank_account, bank_key, statement_id),
+    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions
+);
+
+-- What is only announced is in no statement's sum.
+CREATE FUNCTION check_entry_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM named n
+                 JOIN bank_transactions b USING (bank_account, bank_key)
+                WHERE b.status <> 'BOOK') THEN
+        RAISE EXCEPTION 'an entry that is not booked is in no statement'
+            USING ERRCODE = '23514', CONSTRAINT = 'entry_of_a_statement_is_booked';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER entry_of_a_statement_is_booked AFTER INSERT ON entry_statements
+    REFERENCING NEW TABLE AS named FOR EACH STATEMENT EXECUTE FUNCTION check_entry_statement();
+CREATE TRIGGER entry_statements_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON entry_statements
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_delivery();
+
+-- What the bank's statements say against what was recorded, and what each account's tables say
+-- against each other: a difference is a drift. One row an episode: from being found to being found
+-- no more.
+CREATE TABLE drifts (
+    drift_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text COLLATE "C" NOT NULL CHECK (kind IN ('statement_sum', 'statement_entries',
+               'statement_gap', 'statement_missing', 'statement_double', 'bank_payments',
+               'return_parked', 'entry_details', 'account_payments', 'account_invoices',
+               'account_ledger', 'account_lots')),
+    -- Whose it is: a bank account of ours or a customer's account.
+    key_kind   text COLLATE "C" NOT NULL CHECK (key_kind IN ('bank', 'account')),
+    record_key text COLLATE "C" NOT NULL,
+    -- The statement, or the currency.
+    subject    text NOT NULL,
+    currency   currency_code NOT NULL,
+    -- What is there less what should be, in micros; a number of entries for statement_entries.
+    difference bigint NOT NULL,
+    detail     text NOT NULL CHECK (char_length(detail) <= 1000),
+    -- The instants it was found for, and not found for any more.
+    opened_at  timestamptz NOT NULL,
+    cleared_at timestamptz,
+    CONSTRAINT drift_is_cleared_after_it_opened CHECK (cleared_at >= opened_at),
+    CONSTRAINT drift_of_its_key CHECK ((key_kind = 'account') = (kind LIKE 'account%'))
+);
+CREATE UNIQUE INDEX drifts_open ON drifts (kind, record_key, subject, currency)
+    WHERE cleared_at IS NULL;
+CREATE TRIGGER drifts_stay BEFORE DELETE OR TRUNCATE ON drifts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+---------------------------------------------------------------------------------------------
+-- Ledger: append-only, double entry. Credits are positive, debits negative. A customer's balance is
+-- a liability, so it rises with credits.
 
 CREATE TABLE ledger_transactions (
     ledger_transaction_id bigint PRIMARY KEY,
-    kind                  text COLLATE "C" NOT NULL
-                         
-                    CHECK (kind IN ('payment_received', 'payment_provisioned', 'provisioned')),
-    payment_id            text COLLATE "C" NOT NULL,
-    posted_at             timestamptz NOT NULL
+    kind                  text COLLATE "C" NOT NULL CHECK (kind IN ('payment_received',
+                          'payment_provisioned', 'provisioned', 'usage_charged', 'usage_refunded',
+                          'deallocated', 'payment_removed', 'payment_returned', 'claw_back',
+                          'return_undone', 'payment_split', 'split_undone', 'payment_refunded',
+                          'payment_dismissed')),
+    -- NULL for usage, which names its account by its entries: one ledger transaction holds all that
+    -- one batch charged one account in one currency.
+    payment_id            text COLLATE "C",
+    posted_at             timestamptz NOT NULL,
+    -- What a person said who took money out of the books: paid back, or no customer's.
+    said                  text CHECK (char_length(said) <= 200),
+    CONSTRAINT ledger_transaction_names_its_payment
+        CHECK ((kind IN ('usage_charged', 'usage_refunded')) = (payment_id IS NULL)),
+    CONSTRAINT ledger_said_of_a_release CHECK (said IS NULL
+        OR kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed'))
 );
+CREATE INDEX ledger_releases ON ledger_transactions (payment_id)
+    WHERE kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed');
+CREATE TRIGGER ledger_transactions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON ledger_transactions FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
 CREATE TABLE ledger_entries (
     ledger_transaction_id bigint NOT NULL,
     line                  smallint NOT NULL CHECK (line > 0),
     ledger_account        text COLLATE "C" NOT NULL CHECK (ledger_account IN
         ('bank_clearing', 'unallocated_cash', 'customer_balance', 'usage_revenue',
-         'claw_back_receivable', 'fees')),
+         'claw_back_receivable', 'fees', 'split_clearing')),
     account_id            text COLLATE "C",
     currency              currency_code NOT NULL,
     amount                bigint NOT NULL CHECK (amount <> 0),
@@ -162,6 +942,8 @@ CREATE TABLE ledger_entries (
     CONSTRAINT ledger_customer_entry_names_account
         CHECK ((ledger_account = 'customer_balance') = (account_id IS NOT NULL))
 );
+CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
 -- First fence: entries are written in the database transaction that writes their ledger
 -- transaction, never later: what was posted and checked stays as it was. (A savepoint between the
@@ -187,8 +969,8 @@ CREATE TRIGGER ledger_entries_inserted AFTER INSERT ON ledger_entries
     FOR EACH STATEMENT EXECUTE FUNCTION check_ledger_entries();
 
 -- Second fence, at commit: a transaction has entries, at least two per currency, and they sum to
--- zero. It runs
--- once per transaction, so it pins no plan: the worker's sessions do that for themselves.
+-- zero. It runs once per transaction, so it pins no plan: the worker's sessions do that for
+-- themselves.
 CREATE FUNCTION check_ledger_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE currencies integer; off integer; first text; last text; total numeric; lines integer;
 BEGIN
@@ -210,17 +992,6 @@ END $$;
 CREATE CONSTRAINT TRIGGER ledger_transaction_balances AFTER INSERT ON ledger_transactions
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_transaction();
 
--- Append-only also for those whom privileges do not stop.
-CREATE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the ledger is append-only: corrections are reversing transactions'
-        USING ERRCODE = '42501';
-END $$;
-CREATE TRIGGER ledger_transactions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
-    ON ledger_transactions FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
-CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
-    ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
-
 -- A derived sum: the audit recomputes it from the ledger.
 CREATE TABLE balances (
     -- Refers to accounts: check_account_exists, below.
@@ -230,101 +1001,12 @@ CREATE TABLE balances (
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, currency)
 ) WITH (fillfactor = 70);
+CREATE TRIGGER balances_inserted AFTER INSERT ON balances
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
 
 ---------------------------------------------------------------------------------------------
--- Payments.
-
-CREATE TABLE payments (
-    payment_id     text COLLATE "C" PRIMARY KEY
-        CHECK (payment_id !~ '[^A-Za-z0-9._:-]' AND length(payment_id) BETWEEN 1 AND 64),
-    -- Refers to accounts: check_account_exists, below.
-    account_id     text COLLATE "C",
-    currency       currency_code NOT NULL,
-    amount         bigint NOT NULL CHECK (amount > 0 AND amount < 1000000000000000000),
-    allocated      bigint NOT NULL DEFAULT 0 CHECK (allocated >= 0),
-    returned       bigint NOT NULL DEFAULT 0 CHECK (returned >= 0),
-    refunded       bigint NOT NULL DEFAULT 0 CHECK (refunded >= 0),
-    state          text COLLATE "C" NOT NULL CHECK (state IN ('allocated', 'partly_allocated',
-                   'on_account', 'parked', 'returned', 'removed', 'ignored')),
-    -- Why it is parked or ignored, a stable code (docs/ERRORS.md).
-    reason         text COLLATE "C"
-                    CHECK (reason !~ '[^a-z0-9_]' AND length(reason) BETWEEN 1 AND 40),
-    origin         text COLLATE "C" NOT NULL CHECK (origin IN ('bank', 'manual')),
-    received_on    date NOT NULL,
-    method         text CHECK (char_length(method) <= 200),
-    reference      text CHECK (char_length(reference) <= 200),
-    remark         text CHECK (char_length(remark) <= 200),
-    -- Last sequence of events keyed by this payment, while it had no account.
-    event_sequence bigint NOT NULL DEFAULT 0 CHECK (event_sequence >= 0),
-    recorded_at    timestamptz NOT NULL,
-    CONSTRAINT payment_never_gives_more_than_it_has
-        CHECK (allocated + returned + refunded <= amount),
-    CONSTRAINT payment_state_follows_amounts CHECK (CASE state
-        WHEN 'allocated' THEN allocated + returned + refunded = amount AND allocated > 0
-        WHEN 'partly_allocated' THEN allocated > 0 AND allocated + returned + refunded < amount
-        WHEN 'on_account' THEN allocated = 0 AND account_id IS NOT NULL
-        WHEN 'parked' THEN allocated = 0 AND reason IS NOT NULL
-        WHEN 'returned' THEN returned + refunded = amount
-        WHEN 'ignored' THEN allocated = 0 AND reason IS NOT NULL
-        ELSE allocated = 0 END),
-    CONSTRAINT payment_allocation_needs_account CHECK (allocated = 0 OR account_id IS NOT NULL)
-) WITH (fillfactor = 90);
--- For lists and for the void-candidate guard. `account_id` changes only when a payment is assigned.
-CREATE INDEX payments_account ON payments (account_id, payment_id);
-
--- Everything that a bank feed reported, also what moved no money.
-CREATE TABLE bank_transactions (
-    bank_account        text COLLATE "C" NOT NULL
-        CHECK (bank_account !~ '[^A-Za-z0-9._:-]' AND length(bank_account) BETWEEN 1 AND 64),
-    -- 'id:…' by the bank's own id, 'entry:…' by statement and entry, 'print:…' by content.
-    bank_key            text COLLATE "C" NOT NULL CHECK (length(bank_key) BETWEEN 1 AND 300),
-    content_hash        bytea NOT NULL CHECK (length(content_hash) = 32),
-    status              text COLLATE "C" NOT NULL CHECK (status IN ('BOOK', 'PDNG', 'INFO')),
-    -- What became of it: a payment, or why not.
-    disposition         text COLLATE "C" NOT NULL CHECK (disposition IN ('payment', 'not_booked',
-                        'return_parked', 'refund_bounced', 'outgoing')),
-    payment_id          text COLLATE "C" UNIQUE,
-    credit_debit        text COLLATE "C" NOT NULL CHECK (credit_debit IN ('CRDT', 'DBIT')),
-    reversal            boolean NOT NULL,
-    currency            currency_code NOT NULL,
-    amount              bigint NOT NULL CHECK (amount > 0),
-    charges             bigint CHECK (charges >= 0),
-    booking_date        date NOT NULL,
-    value_date          date,
-    bank_transaction_id text,
-    statement_id        text,
-    entry_reference     text,
-    end_to_end_id       text,
-    debtor_name         text,
-    debtor_account      text,
-    virtual_account     text,
-    creditor_reference  text,
-    -- The payer's lines, one per line; backslash, line feed and NUL are kept as \\, \n and \0.
-    unstructured        text,
-    return_of           jsonb,
-    recorded_at         timestamptz NOT NULL,
-    PRIMARY KEY (bank_account, bank_key),
-    CONSTRAINT bank_payment_iff_disposition
-        CHECK ((disposition = 'payment') = (payment_id IS NOT NULL)),
-    CONSTRAINT bank_payment_is_booked_credit CHECK (disposition <> 'payment'
-        OR (status = 'BOOK' AND credit_debit = 'CRDT' AND NOT reversal))
-);
-
-CREATE TABLE bank_statements (
-    bank_account     text COLLATE "C" NOT NULL,
-    statement_id     text NOT NULL,
-    currency         currency_code NOT NULL,
-    opening_balance  bigint NOT NULL,
-    closing_balance  bigint NOT NULL,
-    entries          integer NOT NULL CHECK (entries >= 0),
-    complete_through timestamptz NOT NULL,
-    recorded_at      timestamptz NOT NULL,
-    PRIMARY KEY (bank_account, statement_id)
-);
-
----------------------------------------------------------------------------------------------
--- Allocations and the lots they open. check_allocations is the fence that keeps one customer's
--- money from another: payment, invoice and allocation share account and currency.
+-- Allocations and the lots they open.
 
 CREATE TABLE allocations (
     allocation_id         bigint PRIMARY KEY,
@@ -336,32 +1018,27 @@ CREATE TABLE allocations (
     rule                  text COLLATE "C" NOT NULL CHECK (rule ~ '^R[0-9][0-9]?[a-z]?$'),
     ledger_transaction_id bigint NOT NULL,
     allocated_at          timestamptz NOT NULL,
-    reversed_at           timestamptz
+    reversed_at           timestamptz,
+    -- An allocation is live by what was not reversed of it.
+    reversed              bigint NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND amount),
+    -- The undone return that opened it again; such a link may stand beside what was left of the
+    -- first.
+    restores              bigint,
+    CONSTRAINT allocation_reversed_iff_stamped
+        CHECK ((reversed = amount AND reversed > 0) = (reversed_at IS NOT NULL))
 );
 -- At most one live link between a payment and an invoice.
 CREATE UNIQUE INDEX allocations_live_pair ON allocations (payment_id, invoice_id)
-    WHERE reversed_at IS NULL;
+    WHERE reversed_at IS NULL AND restores IS NULL;
+CREATE UNIQUE INDEX allocations_restored ON allocations (restores, invoice_id)
+    WHERE restores IS NOT NULL;
 CREATE INDEX allocations_invoice ON allocations (invoice_id);
+CREATE TRIGGER allocations_stay BEFORE DELETE OR TRUNCATE ON allocations
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
-CREATE TABLE lots (
-    -- The allocation that opened it: one lot per allocation, for ever.
-    lot_id     bigint PRIMARY KEY,
-    account_id text COLLATE "C" NOT NULL,
-    currency   currency_code NOT NULL,
-    amount     bigint NOT NULL CHECK (amount > 0),
-    remaining  bigint NOT NULL CHECK (remaining BETWEEN 0 AND amount),
-    held       bigint NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND remaining),
-    opened_at  timestamptz NOT NULL,
-    closed_at  timestamptz
-) WITH (fillfactor = 90);
-
--- What foreign keys would guard, for a whole statement at once (ADR 0005): an allocation has its
--- payment and its invoice, both of its account and currency, and its posting; a payment that has
--- an account, and a balance, have one that exists; a lot has its allocation (of the same account,
--- currency and amount), a bank transaction its payment. The rows referred to are never deleted
--- (refuse_delete), and what is compared never changes (invoice_transition,
--- payment_keeps_its_owner). Each look-up is a subquery with a LIMIT: that can only be done row by
--- row through an index, also by a plan that was made and kept while the table was empty.
+-- The fence that keeps one customer's money from another: payment, invoice and allocation share
+-- account and currency, and the allocation is posted. (What is compared never changes:
+-- invoice_transition, payment_keeps_its_owner.)
 CREATE FUNCTION check_allocations() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE broken record;
@@ -391,41 +1068,100 @@ CREATE TRIGGER allocations_updated AFTER UPDATE ON allocations
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
 
-CREATE FUNCTION check_account_exists() RETURNS trigger LANGUAGE plpgsql
+-- What an allocation was made for never changes, and what was reversed of it never comes back.
+CREATE FUNCTION refuse_allocation_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'allocation % may only be reversed', OLD.allocation_id
+        USING ERRCODE = '23514', CONSTRAINT = 'allocation_stays';
+END $$;
+CREATE TRIGGER allocation_stays BEFORE UPDATE ON allocations FOR EACH ROW
+    WHEN (NEW.reversed < OLD.reversed
+        OR (OLD.allocation_id, OLD.payment_id, OLD.invoice_id, OLD.account_id, OLD.currency,
+            OLD.amount, OLD.ledger_transaction_id)
+            IS DISTINCT FROM
+           (NEW.allocation_id, NEW.payment_id, NEW.invoice_id, NEW.account_id, NEW.currency,
+            NEW.amount, NEW.ledger_transaction_id))
+    EXECUTE FUNCTION refuse_allocation_change();
+
+-- A pair that a person took apart: automatic matching does not put it together again.
+CREATE TABLE tombstones (
+    payment_id text COLLATE "C" NOT NULL REFERENCES payments,
+    invoice_id text COLLATE "C" NOT NULL REFERENCES invoices,
+    laid_at    timestamptz NOT NULL,
+    PRIMARY KEY (payment_id, invoice_id)
+);
+CREATE TRIGGER tombstones_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tombstones
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- Only a command may put together what a person took apart. While there is no tombstone at all,
+-- nothing is looked up.
+CREATE FUNCTION check_tombstones() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM changed n WHERE n.account_id IS NOT NULL AND
-                (SELECT true FROM accounts a WHERE a.account_id = n.account_id LIMIT 1) IS NULL)
+    IF EXISTS (SELECT 1 FROM tombstones) AND EXISTS (
+        SELECT 1 FROM changed n WHERE n.rule NOT IN ('R1', 'R1r') AND
+            (SELECT true FROM tombstones t WHERE t.payment_id = n.payment_id
+                AND t.invoice_id = n.invoice_id LIMIT 1) IS NOT NULL)
     THEN
-        RAISE EXCEPTION 'a row of % for an account that does not exist', TG_TABLE_NAME
-            USING ERRCODE = '23503', CONSTRAINT = TG_TABLE_NAME || '_have_their_account';
+        RAISE EXCEPTION 'an automatic allocation of a pair that a person took apart'
+            USING ERRCODE = '23514', CONSTRAINT = 'tombstone_is_respected';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER payments_inserted AFTER INSERT ON payments
+CREATE TRIGGER allocations_respect_tombstones AFTER INSERT ON allocations
     REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
-CREATE TRIGGER payments_updated AFTER UPDATE ON payments
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
-CREATE TRIGGER balances_inserted AFTER INSERT ON balances
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
+    FOR EACH STATEMENT EXECUTE FUNCTION check_tombstones();
 
--- Money that was ever allocated stays with the account and the currency that it was allocated in.
-CREATE FUNCTION refuse_new_owner() RETURNS trigger LANGUAGE plpgsql AS $$
+-- What an advice has paid was paid by that advice.
+CREATE FUNCTION check_allocation_is_advised() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM allocations a WHERE a.payment_id = OLD.payment_id) THEN
-        RAISE EXCEPTION 'payment % has allocations: it keeps its account', OLD.payment_id
-            USING ERRCODE = '23503', CONSTRAINT = 'payment_keeps_its_owner';
+    IF NOT EXISTS (SELECT FROM remittance_advices a
+                    WHERE a.used_by_payment = NEW.payment_id) THEN
+        RAISE EXCEPTION 'no remittance advice belongs to the payment'
+            USING ERRCODE = '23514', CONSTRAINT = 'allocations_are_advised';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER payment_keeps_its_owner AFTER UPDATE ON payments FOR EACH ROW
-    WHEN (OLD.account_id IS NOT NULL AND (OLD.payment_id, OLD.account_id, OLD.currency)
-            IS DISTINCT FROM (NEW.payment_id, NEW.account_id, NEW.currency))
-    EXECUTE FUNCTION refuse_new_owner();
+CREATE CONSTRAINT TRIGGER allocations_are_advised AFTER INSERT ON allocations
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.rule = 'R2a')
+    EXECUTE FUNCTION check_allocation_is_advised();
 
+CREATE TABLE lots (
+    -- The allocation that opened it: one lot per allocation, for ever.
+    lot_id       bigint PRIMARY KEY,
+    account_id   text COLLATE "C" NOT NULL,
+    currency     currency_code NOT NULL,
+    amount       bigint NOT NULL CHECK (amount > 0),
+    remaining    bigint NOT NULL CHECK (remaining BETWEEN 0 AND amount),
+    -- Unused: what is held of a lot follows from the live holds, which lie on the oldest money.
+    held         bigint NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND remaining),
+    opened_at    timestamptz NOT NULL,
+    closed_at    timestamptz,
+    -- What it burnt of a debt when it was opened, less what refunds gave back of it.
+    debt_cleared bigint NOT NULL DEFAULT 0,
+    -- Changes only when a lot is used up or comes back, so burning stays a HOT update.
+    is_open      boolean GENERATED ALWAYS AS (remaining > 0) STORED,
+    -- What was reversed, and of that what had been spent and was clawed back from the account. A
+    -- refund of what had been spent makes `clawed_back` less again.
+    reversed     bigint NOT NULL DEFAULT 0,
+    clawed_back  bigint NOT NULL DEFAULT 0,
+    CONSTRAINT lots_debt_within_what_is_burnt
+        CHECK (debt_cleared BETWEEN 0 AND amount - remaining),
+    CONSTRAINT lots_reversed_within_amount
+        CHECK (reversed BETWEEN 0 AND amount AND clawed_back BETWEEN 0 AND reversed
+               AND remaining + reversed - clawed_back <= amount),
+    CONSTRAINT lots_closed_iff_reversed CHECK ((closed_at IS NULL) = (reversed < amount))
+) WITH (fillfactor = 90);
+COMMENT ON COLUMN lots.held IS
+    'unused: what is held of a lot follows from the live holds, which lie on the oldest money';
+-- Lots are read in the order in which they burn, and those that cleared a debt from the newest, as
+-- far as a batch needs them: what a customer's history costs does not grow with it.
+CREATE INDEX lots_open_order ON lots (account_id, currency, opened_at, lot_id) WHERE is_open;
+CREATE INDEX lots_cleared_order ON lots (account_id, currency, opened_at, lot_id)
+    WHERE debt_cleared > 0;
+CREATE INDEX lots_clawed_back ON lots (account_id) WHERE clawed_back > 0;
+
+-- A lot has its allocation, of the same account, currency and amount.
 CREATE FUNCTION check_lots_allocated() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
@@ -442,44 +1178,487 @@ CREATE TRIGGER lots_allocated AFTER INSERT ON lots
     REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION check_lots_allocated();
 
-CREATE FUNCTION check_bank_payments() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION refuse_lot_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'lot % may only burn and be given back', OLD.lot_id
+        USING ERRCODE = '23514', CONSTRAINT = 'lot_stays';
+END $$;
+CREATE TRIGGER lot_stays BEFORE UPDATE ON lots FOR EACH ROW
+    WHEN ((OLD.lot_id, OLD.account_id, OLD.currency, OLD.amount, OLD.opened_at)
+        IS DISTINCT FROM (NEW.lot_id, NEW.account_id, NEW.currency, NEW.amount, NEW.opened_at))
+    EXECUTE FUNCTION refuse_lot_change();
+
+-- Which lot a charge burnt, a refund filled again, or a debt burnt: lots.remaining is
+-- lots.amount less the sum of these.
+CREATE TABLE lot_consumptions (
+    -- The charge, the refund, or for the debt that a new lot cleared the lot itself.
+    cause_id   bigint NOT NULL,
+    lot_id     bigint NOT NULL,
+    kind       text COLLATE "C" NOT NULL
+               CHECK (kind IN ('charge', 'debt', 'refund', 'debt_refund', 'reversal')),
+    account_id text COLLATE "C" NOT NULL,
+    -- Positive: the lot became less.
+    amount     bigint NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (cause_id, lot_id, kind),
+    CONSTRAINT consumption_sign CHECK ((amount > 0) = (kind IN ('charge', 'debt', 'reversal')))
+);
+CREATE TRIGGER lot_consumptions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON lot_consumptions FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+CREATE FUNCTION check_consumptions() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM changed n WHERE n.payment_id IS NOT NULL AND
-                (SELECT true FROM payments p WHERE p.payment_id = n.payment_id LIMIT 1) IS NULL)
-    THEN
-        RAISE EXCEPTION 'a bank transaction without its payment'
-            USING ERRCODE = '23503', CONSTRAINT = 'bank_transaction_has_payment';
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT lot_id, account_id FROM inserted OFFSET 0) n
+                WHERE (SELECT true FROM lots l WHERE l.lot_id = n.lot_id
+                         AND l.account_id = n.account_id LIMIT 1) IS NULL) THEN
+        RAISE EXCEPTION 'a consumption of a lot of another account'
+            USING ERRCODE = '23503', CONSTRAINT = 'consumption_has_its_lot';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER bank_transactions_inserted AFTER INSERT ON bank_transactions
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
-CREATE TRIGGER bank_transactions_updated AFTER UPDATE ON bank_transactions
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_bank_payments();
-
-CREATE FUNCTION refuse_delete() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'what was recorded is never deleted' USING ERRCODE = '42501';
-END $$;
-CREATE TRIGGER payments_stay BEFORE DELETE OR TRUNCATE ON payments
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
-CREATE TRIGGER allocations_stay BEFORE DELETE OR TRUNCATE ON allocations
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
-CREATE TRIGGER invoices_stay BEFORE DELETE OR TRUNCATE ON invoices
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
-CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON accounts
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+CREATE TRIGGER lot_consumptions_inserted AFTER INSERT ON lot_consumptions
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_consumptions();
 
 ---------------------------------------------------------------------------------------------
--- Matching: decisions and the durable watch.
+-- Steps back: de-allocated, removed and returned payments, and payments that are split. What was
+-- posted stays; each step back is a posting of its own, and a row that says how much of which
+-- allocation went back and why.
+
+-- Returns of bank payments, and what undid them.
+CREATE TABLE payment_returns (
+    return_id    bigint PRIMARY KEY,
+    bank_account text COLLATE "C" NOT NULL,
+    bank_key     text COLLATE "C" NOT NULL,
+    payment_id   text COLLATE "C" NOT NULL REFERENCES payments,
+    -- The return that this one undoes: the money came after all.
+    undoes       bigint REFERENCES payment_returns,
+    currency     currency_code NOT NULL,
+    amount       bigint NOT NULL,
+    -- Where a return was taken from, in this order; of an undone one where it went.
+    unallocated  bigint NOT NULL CHECK (unallocated >= 0),
+    unspent      bigint NOT NULL CHECK (unspent >= 0),
+    clawed_back  bigint NOT NULL CHECK (clawed_back >= 0),
+    reason       text,
+    returned_at  timestamptz NOT NULL,
+    -- The part of `unallocated` that was removed before: recorded and not posted.
+    removed      bigint NOT NULL DEFAULT 0,
+    -- What the bank took beside it for itself, in the same booking.
+    fee          bigint NOT NULL DEFAULT 0 CHECK (fee >= 0),
+    bank_transaction_id   text,
+    -- NULL where nothing of it was in the books.
+    ledger_transaction_id bigint,
+    -- Who pointed a parked return at the payment, and why.
+    said         text CHECK (char_length(said) <= 200),
+    -- One booking may take from several payments, from each once, and undoes each return once.
+    CONSTRAINT payment_returns_once
+        UNIQUE NULLS NOT DISTINCT (bank_account, bank_key, payment_id, undoes),
+    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions,
+    CONSTRAINT return_is_taken_in_full CHECK (amount = unallocated + unspent + clawed_back),
+    CONSTRAINT undoing_claws_nothing_back CHECK (undoes IS NULL OR clawed_back = 0),
+    CONSTRAINT return_removed_is_unallocated CHECK (removed BETWEEN 0 AND unallocated),
+    -- What undoes a return may be of its fee alone.
+    CONSTRAINT return_is_of_something
+        CHECK (amount > 0 OR (amount = 0 AND fee > 0 AND undoes IS NOT NULL))
+);
+CREATE INDEX payment_returns_payment ON payment_returns (payment_id);
+CREATE INDEX payment_returns_undoes ON payment_returns (undoes) WHERE undoes IS NOT NULL;
+CREATE INDEX payment_returns_bank_id ON payment_returns (bank_account, bank_transaction_id)
+    WHERE bank_transaction_id IS NOT NULL;
+CREATE TRIGGER payment_returns_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment_returns
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- A payment has returned what its returns sum to. Of a return no more comes back than it took: of
+-- the payment, of removed money, and of the fee.
+CREATE FUNCTION check_returns() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT payment_id FROM inserted OFFSET 0) n
+                JOIN payments p USING (payment_id)
+               WHERE p.returned <>
+                     (SELECT sum(CASE WHEN r.undoes IS NULL THEN r.amount ELSE -r.amount END)
+                        FROM payment_returns r WHERE r.payment_id = p.payment_id)) THEN
+        RAISE EXCEPTION 'a return that its payment does not have'
+            USING ERRCODE = '23514', CONSTRAINT = 'returns_sum_up';
+    END IF;
+    IF EXISTS (SELECT 1 FROM inserted n JOIN payment_returns r ON r.return_id = n.undoes
+               CROSS JOIN LATERAL (SELECT sum(u.amount) AS amount, sum(u.removed) AS removed,
+                                          sum(u.fee) AS fee
+                                     FROM payment_returns u WHERE u.undoes = r.return_id) u
+               WHERE r.undoes IS NOT NULL OR r.payment_id <> n.payment_id
+                  OR r.currency <> n.currency OR r.amount < u.amount OR r.removed < u.removed
+                  OR r.fee < u.fee) THEN
+        RAISE EXCEPTION 'more of a return is undone than there is'
+            USING ERRCODE = '23514', CONSTRAINT = 'undone_within_return';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payment_returns_inserted AFTER INSERT ON payment_returns
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_returns();
+
+CREATE TABLE allocation_reversals (
+    reversal_id   bigint PRIMARY KEY,
+    allocation_id bigint NOT NULL REFERENCES allocations,
+    kind          text COLLATE "C" NOT NULL CHECK (kind IN ('deallocated', 'removed', 'returned')),
+    amount        bigint NOT NULL CHECK (amount > 0),
+    -- What had been spent, taken from the account all the same.
+    clawed_back   bigint NOT NULL CHECK (clawed_back BETWEEN 0 AND amount),
+    return_id     bigint REFERENCES payment_returns,
+    reason        text CHECK (char_length(reason) <= 200),
+    ledger_transaction_id bigint NOT NULL,
+    reversed_at   timestamptz NOT NULL,
+    CONSTRAINT reversal_of_a_return CHECK ((kind = 'returned') = (return_id IS NOT NULL)),
+    -- Only the bank may take back what was spent.
+    CONSTRAINT reversal_is_of_unspent CHECK (kind = 'returned' OR clawed_back = 0)
+);
+CREATE INDEX allocation_reversals_allocation ON allocation_reversals (allocation_id);
+CREATE INDEX allocation_reversals_return ON allocation_reversals (return_id)
+    WHERE return_id IS NOT NULL;
+CREATE TRIGGER allocation_reversals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON allocation_reversals FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- What is said of an allocation and its lot is what their reversals sum to, and each is posted.
+CREATE FUNCTION check_reversals() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT allocation_id FROM inserted OFFSET 0) n
+                JOIN allocations a USING (allocation_id)
+                JOIN lots l ON l.lot_id = a.allocation_id
+               WHERE a.reversed <> l.reversed OR a.reversed <>
+                     (SELECT sum(r.amount) FROM allocation_reversals r
+                       WHERE r.allocation_id = a.allocation_id)) THEN
+        RAISE EXCEPTION 'a reversal that its allocation or its lot does not have'
+            USING ERRCODE = '23514', CONSTRAINT = 'reversals_sum_up';
+    END IF;
+    IF EXISTS (SELECT 1 FROM inserted n
+                WHERE NOT EXISTS (SELECT 1 FROM ledger_transactions t
+                                   WHERE t.ledger_transaction_id = n.ledger_transaction_id)) THEN
+        RAISE EXCEPTION 'a reversal without its posting'
+            USING ERRCODE = '23503', CONSTRAINT = 'reversal_is_posted';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER allocation_reversals_inserted AFTER INSERT ON allocation_reversals
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_reversals();
+
+-- Returns that cannot be applied yet, and when that is tried again.
+CREATE TABLE parked_returns (
+    bank_account text COLLATE "C" NOT NULL,
+    bank_key     text COLLATE "C" NOT NULL,
+    -- The bank's id of the original, if the return gives it.
+    original_key text COLLATE "C",
+    why          text COLLATE "C" NOT NULL CHECK (why IN ('no_original', 'exceeds_payment',
+                 'contradicted', 'no_return', 'fee_above_limit', 'split_payment',
+                 'possible_duplicate', 'undecided', 'several_payments', 'exceeds_return',
+                 'original_in_doubt')),
+    parked_at    timestamptz NOT NULL,
+    tried_at     timestamptz NOT NULL,
+    -- When a person did what it may have waited for: it is tried again at once.
+    woken_at     timestamptz,
+    PRIMARY KEY (bank_account, bank_key),
+    FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions
+) WITH (fillfactor = 50);
+CREATE INDEX parked_returns_tried ON parked_returns (tried_at);
+CREATE INDEX parked_returns_wait_for_persons ON parked_returns (bank_account, why)
+    WHERE why IN ('original_in_doubt', 'split_payment');
+
+-- One payment for several customers: a person shares it out. Each part is a payment of its own with
+-- its own account, so that no allocation crosses accounts.
+CREATE TABLE payment_splits (
+    -- The payment that the part is.
+    part_id     text COLLATE "C" PRIMARY KEY REFERENCES payments,
+    -- The payment that it was split from.
+    payment_id  text COLLATE "C" NOT NULL REFERENCES payments,
+    -- 1, 2, 3… for each payment, over all its splits.
+    part        integer NOT NULL CHECK (part > 0),
+    account_id  text COLLATE "C" NOT NULL REFERENCES accounts,
+    currency    currency_code NOT NULL,
+    amount      bigint NOT NULL CHECK (amount > 0),
+    reason      text CHECK (char_length(reason) <= 200),
+    -- The posting of the part.
+    ledger_transaction_id bigint NOT NULL,
+    split_at    timestamptz NOT NULL,
+    UNIQUE (payment_id, part),
+    CONSTRAINT split_part_is_another_payment CHECK (part_id <> payment_id)
+);
+CREATE TRIGGER payment_splits_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment_splits
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- A part that went back: by a command, or because the bank took back the whole payment.
+CREATE TABLE split_undos (
+    part_id     text COLLATE "C" PRIMARY KEY REFERENCES payment_splits,
+    amount      bigint NOT NULL CHECK (amount > 0),
+    return_id   bigint REFERENCES payment_returns,
+    reason      text CHECK (char_length(reason) <= 200),
+    ledger_transaction_id bigint NOT NULL,
+    undone_at   timestamptz NOT NULL
+);
+CREATE TRIGGER split_undos_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON split_undos
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- A part is what it was split from: same currency, same day, and not itself a part. A payment has
+-- given what its parts have, and each step is posted. Both tables are written by one statement.
+CREATE FUNCTION check_splits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM payment_splits s
+                JOIN payments p ON p.payment_id = s.part_id
+                JOIN payments w ON w.payment_id = s.payment_id
+               WHERE s.part_id IN (SELECT part_id FROM inserted)
+                 AND (p.origin <> 'split' OR w.origin = 'split' OR p.received_on <> w.received_on
+                      OR (p.account_id, p.currency, p.amount)
+                         IS DISTINCT FROM (s.account_id, s.currency, s.amount)
+                      OR p.currency <> w.currency)) THEN
+        RAISE EXCEPTION 'a part that is not what it was split from'
+            USING ERRCODE = '23514', CONSTRAINT = 'split_part_is_of_its_payment';
+    END IF;
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT s.payment_id FROM payment_splits s
+                               WHERE s.part_id IN (SELECT part_id FROM inserted) OFFSET 0) n
+                JOIN payments w USING (payment_id)
+               WHERE w.split <> (SELECT sum(s.amount) - coalesce(sum(u.amount), 0)
+                                   FROM payment_splits s LEFT JOIN split_undos u USING (part_id)
+                                  WHERE s.payment_id = w.payment_id)) THEN
+        RAISE EXCEPTION 'a payment has not given what its parts have'
+            USING ERRCODE = '23514', CONSTRAINT = 'splits_sum_up';
+    END IF;
+    IF EXISTS (SELECT 1 FROM inserted n
+                WHERE NOT EXISTS (SELECT 1 FROM ledger_transactions t
+                                   WHERE t.ledger_transaction_id = n.ledger_transaction_id
+                                     AND t.payment_id = n.part_id)) THEN
+        RAISE EXCEPTION 'a part without its posting'
+            USING ERRCODE = '23503', CONSTRAINT = 'split_is_posted';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payment_splits_inserted AFTER INSERT ON payment_splits
+    REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION check_splits();
+CREATE TRIGGER split_undos_inserted AFTER INSERT ON split_undos
+    REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION check_splits();
+CREATE FUNCTION check_split_undos() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM inserted n JOIN payments p ON p.payment_id = n.part_id
+               WHERE p.split <> n.amount) THEN
+        RAISE EXCEPTION 'a part has not given back what is said of it'
+            USING ERRCODE = '23514', CONSTRAINT = 'split_undo_is_of_its_part';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER split_undos_given_back AFTER INSERT ON split_undos
+    REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION check_split_undos();
+
+---------------------------------------------------------------------------------------------
+-- Usage: charges, refunds, holds and watermarks. Facts: what they do to a balance is never refused,
+-- and what was recorded never changes. Amounts are micros, with all six decimals.
+
+-- A free or failed call is remembered, so that it counts once; it posts nothing. Its id is what
+-- rating and charging systems give: visible ASCII.
+CREATE TABLE usage_charges (
+    account_id  text COLLATE "C" NOT NULL,
+    usage_id    text COLLATE "C" NOT NULL
+                CHECK (usage_id !~ '[^!-~]' AND length(usage_id) BETWEEN 1 AND 128),
+    charge_id   bigint NOT NULL,
+    currency    currency_code NOT NULL,
+    amount      bigint NOT NULL CHECK (amount >= 0),
+    -- What no lot had when it was charged: debt.
+    uncovered   bigint NOT NULL CHECK (uncovered BETWEEN 0 AND amount),
+    kind        text NOT NULL CHECK (char_length(kind) BETWEEN 1 AND 200),
+    hold_id     text COLLATE "C",
+    occurred_at timestamptz NOT NULL,
+    ledger_transaction_id bigint,
+    charged_at  timestamptz NOT NULL,
+    PRIMARY KEY (account_id, usage_id),
+    CONSTRAINT usage_charges_post_what_is_charged
+        CHECK ((ledger_transaction_id IS NULL) = (amount = 0))
+);
+CREATE TRIGGER usage_charges_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_charges
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+CREATE TABLE usage_refunds (
+    account_id  text COLLATE "C" NOT NULL,
+    refund_id   text COLLATE "C" NOT NULL
+                CHECK (refund_id !~ '[^!-~]' AND length(refund_id) BETWEEN 1 AND 128),
+    refund_number bigint NOT NULL,
+    usage_id    text COLLATE "C" NOT NULL,
+    currency    currency_code NOT NULL,
+    amount      bigint NOT NULL CHECK (amount >= 0),
+    ledger_transaction_id bigint,
+    refunded_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, refund_id),
+    FOREIGN KEY (account_id, usage_id) REFERENCES usage_charges,
+    CONSTRAINT usage_refunds_post_what_is_refunded
+        CHECK ((ledger_transaction_id IS NULL) = (amount = 0))
+);
+CREATE INDEX usage_refunds_charge ON usage_refunds (account_id, usage_id);
+CREATE TRIGGER usage_refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_refunds
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- The fence between customers: all charges (refunds) of a ledger transaction are written by one
+-- statement and sum to what that transaction took from (gave to) the balance of their account.
+CREATE FUNCTION check_usage_posted() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM (
+            SELECT n.ledger_transaction_id, n.account_id, n.currency, sum(n.amount) AS total
+              FROM inserted n WHERE n.amount > 0 GROUP BY 1, 2, 3 OFFSET 0) sums
+         WHERE sums.total IS DISTINCT FROM (
+            SELECT abs(e.amount) FROM ledger_entries e
+             WHERE e.ledger_transaction_id = sums.ledger_transaction_id
+               AND e.ledger_account = 'customer_balance'
+               AND e.account_id = sums.account_id AND e.currency = sums.currency
+               AND (e.amount < 0) = (TG_TABLE_NAME = 'usage_charges') LIMIT 1))
+    THEN
+        RAISE EXCEPTION 'usage that is not what the ledger says'
+            USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER usage_charges_inserted AFTER INSERT ON usage_charges
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_usage_posted();
+CREATE TRIGGER usage_refunds_inserted AFTER INSERT ON usage_refunds
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_usage_posted();
+
+CREATE FUNCTION check_refunds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM usage_charges c
+         WHERE c.account_id = NEW.account_id AND c.usage_id = NEW.usage_id
+           AND c.currency = NEW.currency
+           AND c.amount >= (SELECT sum(r.amount) FROM usage_refunds r
+                             WHERE r.account_id = NEW.account_id AND r.usage_id = NEW.usage_id))
+    THEN
+        RAISE EXCEPTION 'more is refunded than was charged for %', NEW.usage_id
+            USING ERRCODE = '23514', CONSTRAINT = 'refunds_within_charge';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER refunds_within_charge AFTER INSERT ON usage_refunds
+    FOR EACH ROW EXECUTE FUNCTION check_refunds();
+
+CREATE TABLE holds (
+    account_id text COLLATE "C" NOT NULL REFERENCES accounts,
+    hold_id    text COLLATE "C" NOT NULL
+               CHECK (hold_id !~ '[^!-~]' AND length(hold_id) BETWEEN 1 AND 128),
+    currency   currency_code NOT NULL,
+    -- Zero: its charge came first.
+    amount     bigint NOT NULL CHECK (amount >= 0),
+    released   bigint NOT NULL CHECK (released BETWEEN 0 AND amount),
+    state      text COLLATE "C" NOT NULL
+               CHECK (state IN ('live', 'captured', 'released', 'expired')),
+    placed_at  timestamptz NOT NULL,
+    ended_at   timestamptz,
+    -- When the record was written that said last what is held, as its source says. An older one
+    -- that is replayed by hand sets nothing back. None: it never came.
+    told_at    timestamptz,
+    PRIMARY KEY (account_id, hold_id),
+    CONSTRAINT hold_ended_iff_stamped CHECK ((state = 'live') = (ended_at IS NULL)),
+    CONSTRAINT hold_released_in_full CHECK (state <> 'released' OR released = amount),
+    CONSTRAINT hold_live_holds_something CHECK (state <> 'live' OR released < amount)
+);
+CREATE INDEX holds_live ON holds (placed_at) WHERE state = 'live';
+CREATE INDEX holds_live_of_account ON holds (account_id) WHERE state = 'live';
+CREATE TRIGGER holds_stay BEFORE DELETE OR TRUNCATE ON holds
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- A live hold may be set to any amount, also to what it was before a part was released: then all of
+-- it is held again. What has ended stays as it ended, and its age begins no earlier than it did.
+CREATE FUNCTION refuse_hold_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'hold % has ended, or would become older or another', OLD.hold_id
+        USING ERRCODE = '23514', CONSTRAINT = 'hold_stays_ended';
+END $$;
+CREATE TRIGGER hold_stays_ended BEFORE UPDATE ON holds FOR EACH ROW
+    WHEN (OLD.state <> 'live' OR NEW.placed_at < OLD.placed_at
+        OR (OLD.account_id, OLD.hold_id, OLD.currency)
+            IS DISTINCT FROM (NEW.account_id, NEW.hold_id, NEW.currency))
+    EXECUTE FUNCTION refuse_hold_change();
+
+-- Every usage record before that instant has been read from that partition. No feed's clock and
+-- ours differ by a day: a watermark beyond that is nobody's knowledge.
+CREATE TABLE usage_watermarks (
+    topic            text COLLATE "C" NOT NULL,
+    partition        integer NOT NULL,
+    complete_through timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    PRIMARY KEY (topic, partition),
+    CONSTRAINT watermark_is_of_the_past CHECK (complete_through <= updated_at + interval '1 day')
+) WITH (fillfactor = 50);
+
+-- What says "there is no more before T" is believed up to now only. A person may take it back.
+CREATE TABLE watermark_resets (
+    reset_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic            text COLLATE "C" NOT NULL,
+    partition        integer NOT NULL,
+    complete_through timestamptz NOT NULL,
+    operator         text NOT NULL CHECK (operator <> ''),
+    reason           text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1024),
+    reset_at         timestamptz NOT NULL
+);
+CREATE TRIGGER watermark_resets_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON watermark_resets FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- A watermark goes only with the name of who took it back.
+CREATE FUNCTION check_watermark_reset() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM watermark_resets r
+                    WHERE r.topic = OLD.topic AND r.partition = OLD.partition
+                      AND r.complete_through = OLD.complete_through
+                      AND r.xmin = pg_current_xact_id()::xid) THEN
+        RAISE EXCEPTION 'a watermark of % goes without a reset', OLD.topic
+            USING ERRCODE = '23514', CONSTRAINT = 'watermark_goes_with_a_reset';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER watermark_goes_with_a_reset AFTER DELETE ON usage_watermarks
+    FOR EACH ROW EXECUTE FUNCTION check_watermark_reset();
+
+---------------------------------------------------------------------------------------------
+-- Matching: rule sets, decisions and the durable watch.
+
+-- Policies of matching as numbered rule sets.
+CREATE TABLE rule_sets (
+    version      integer PRIMARY KEY CHECK (version >= 0),
+    -- JSON in one form only (rules::canonical): the same policies are the same text.
+    content      text NOT NULL CHECK (length(content) BETWEEN 2 AND 4194304),
+    content_hash bytea NOT NULL UNIQUE CHECK (length(content_hash) = 32),
+    created_at   timestamptz NOT NULL,
+    operator     text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    comment      text CHECK (char_length(comment) <= 200),
+    CONSTRAINT rule_set_hash_is_of_its_content
+        CHECK (content_hash = sha256(convert_to(content, 'UTF8')))
+);
+-- Version 0 stands for the settings of the configuration, so that every decision names a rule set.
+INSERT INTO rule_sets (version, content, content_hash, created_at, operator, comment)
+VALUES (0, '{}', sha256(convert_to('{}', 'UTF8')), now(), 'topup', 'the configuration');
+
+-- The latest row says which is active; none means version 0.
+CREATE TABLE rule_set_activations (
+    activation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version       integer NOT NULL REFERENCES rule_sets,
+    activated_at  timestamptz NOT NULL,
+    operator      text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason        text CHECK (char_length(reason) BETWEEN 1 AND 2000)
+);
+
+CREATE FUNCTION refuse_change_of_rules() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rule sets and their activations are append-only' USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER rule_sets_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON rule_sets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_rules();
+CREATE TRIGGER rule_set_activations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON rule_set_activations FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_rules();
+
+-- Two batches may decide a payment at once, one after the other by its locks: the one that began
+-- first may write last. So each decision takes its place when it is written.
+CREATE SEQUENCE decision_places;
 
 CREATE TABLE decisions (
     decision_id      bigint NOT NULL,
     payment_id       text COLLATE "C" NOT NULL,
     rule             text COLLATE "C" NOT NULL CHECK (rule ~ '^(R[0-9][0-9]?[a-z]?|G[0-9])$'),
+    -- The version of the rules in the code.
     rule_set_version integer NOT NULL,
     outcome          text COLLATE "C" NOT NULL
                      CHECK (outcome IN ('allocated', 'suggested', 'on_account', 'parked')),
@@ -490,6 +1669,11 @@ CREATE TABLE decisions (
     caused_by_source text COLLATE "C" NOT NULL,
     caused_by_id     text COLLATE "C" NOT NULL,
     decided_at       timestamptz NOT NULL,
+    -- Which policies decided. No foreign key: every payment would lock one row (ADR 0005); the
+    -- audit compares (A34).
+    policy_version   integer NOT NULL DEFAULT 0 CHECK (policy_version >= 0),
+    -- NULL stands before all that have a place.
+    place            bigint,
     PRIMARY KEY (payment_id, decision_id)
 );
 
@@ -502,7 +1686,344 @@ CREATE TABLE watches (
 CREATE INDEX watches_payment ON watches (payment_id);
 
 ---------------------------------------------------------------------------------------------
--- Records: checkpoint, inbox, repeats, waiting commands, dead letters, outbox.
+-- Review: what a person may choose for a payment, what became of each choice, and what is learnt.
+
+CREATE TABLE suggestions (
+    -- The decision, and which of its choices: '1048577-1'.
+    suggestion_id text COLLATE "C" PRIMARY KEY
+        CHECK (suggestion_id !~ '[^A-Za-z0-9._:-]' AND length(suggestion_id) BETWEEN 1 AND 64),
+    payment_id    text COLLATE "C" NOT NULL,
+    decision_id   bigint NOT NULL,
+    account_id    text COLLATE "C" NOT NULL REFERENCES accounts,
+    currency      currency_code NOT NULL,
+    status        text COLLATE "C" NOT NULL DEFAULT 'open'
+                  CHECK (status IN ('open', 'confirmed', 'rejected', 'superseded')),
+    suggested_at  timestamptz NOT NULL,
+    resolved_at   timestamptz,
+    -- The record in which a person said so, and what they said.
+    resolved_by_source text COLLATE "C",
+    resolved_by_id     text COLLATE "C",
+    reason        text CHECK (char_length(reason) <= 200),
+    FOREIGN KEY (payment_id, decision_id) REFERENCES decisions,
+    CONSTRAINT suggestion_closed_iff_stamped CHECK ((status = 'open') = (resolved_at IS NULL)),
+    CONSTRAINT suggestion_person_iff_recorded
+        CHECK ((status IN ('confirmed', 'rejected'))
+               = (resolved_by_source IS NOT NULL AND resolved_by_id IS NOT NULL)),
+    CONSTRAINT suggestion_reason_needs_person
+        CHECK (reason IS NULL OR resolved_by_id IS NOT NULL)
+);
+CREATE INDEX suggestions_payment ON suggestions (payment_id);
+CREATE INDEX suggestions_open ON suggestions (account_id) WHERE status = 'open';
+CREATE FUNCTION refuse_suggestion_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'suggestion % is % and stays as it is', OLD.suggestion_id, OLD.status
+        USING ERRCODE = '23514', CONSTRAINT = 'suggestion_stays';
+END $$;
+-- A suggestion is closed once, and says for ever what it suggested.
+CREATE TRIGGER suggestion_stays BEFORE UPDATE ON suggestions FOR EACH ROW
+    WHEN (OLD.status <> 'open'
+          OR (OLD.suggestion_id, OLD.payment_id, OLD.decision_id, OLD.account_id, OLD.currency,
+              OLD.suggested_at)
+             IS DISTINCT FROM
+             (NEW.suggestion_id, NEW.payment_id, NEW.decision_id, NEW.account_id, NEW.currency,
+              NEW.suggested_at))
+    EXECUTE FUNCTION refuse_suggestion_change();
+CREATE TRIGGER suggestions_are_kept BEFORE DELETE OR TRUNCATE ON suggestions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- Several invoices of one suggestion are taken together.
+CREATE TABLE suggestion_invoices (
+    suggestion_id text COLLATE "C" NOT NULL REFERENCES suggestions,
+    invoice_id    text COLLATE "C" NOT NULL REFERENCES invoices,
+    -- What the invoice would get.
+    amount        bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (suggestion_id, invoice_id)
+);
+CREATE INDEX suggestion_invoices_invoice ON suggestion_invoices (invoice_id);
+CREATE TRIGGER suggestion_invoices_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON suggestion_invoices FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- Payments that are one invoice together: the choice of one of them names the others.
+CREATE TABLE suggestion_payments (
+    suggestion_id text COLLATE "C" NOT NULL REFERENCES suggestions,
+    payment_id    text COLLATE "C" NOT NULL REFERENCES payments,
+    -- What the invoice would get of this payment.
+    amount        bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (suggestion_id, payment_id)
+);
+CREATE INDEX suggestion_payments_payment ON suggestion_payments (payment_id);
+CREATE TRIGGER suggestion_payments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON suggestion_payments FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- The others are not the payment itself, are of the same currency, and of no other customer.
+CREATE FUNCTION check_suggestion_payments() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE wrong text;
+BEGIN
+    SELECT n.suggestion_id INTO wrong
+      FROM added n
+      JOIN suggestions s ON s.suggestion_id = n.suggestion_id
+      JOIN payments p ON p.payment_id = n.payment_id
+     WHERE p.payment_id = s.payment_id OR p.currency <> s.currency
+        OR p.account_id <> s.account_id OR n.amount > p.amount
+     LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'suggestion % names a payment that cannot be part of it', wrong
+            USING ERRCODE = '23514', CONSTRAINT = 'suggestion_payments_fit';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER suggestion_payments_fit AFTER INSERT ON suggestion_payments
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION check_suggestion_payments();
+
+-- Aliases: a payer's account that persons gave to a customer. Nobody has verified it.
+CREATE TABLE payer_aliases (
+    payer_account text COLLATE "C" NOT NULL
+                    CHECK (payer_account !~ '[^A-Z0-9]' AND length(payer_account) BETWEEN 1 AND 64),
+    account_id    text COLLATE "C" NOT NULL REFERENCES accounts,
+    -- Payments that were confirmed since it was last demoted; two make it strong.
+    confirmations integer NOT NULL CHECK (confirmations >= 0),
+    -- The latest day of a payment that made or used it; after 400 days more it counts for nothing.
+    last_used_on  date NOT NULL,
+    demoted_at    timestamptz,
+    -- A page of what was learnt ends with a number: a payer's account is no business of a cursor.
+    alias_id      bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (payer_account, account_id),
+    CONSTRAINT alias_demoted_iff_nothing_confirmed
+        CHECK ((confirmations = 0) = (demoted_at IS NOT NULL))
+);
+CREATE INDEX payer_aliases_account ON payer_aliases (account_id);
+CREATE UNIQUE INDEX payer_aliases_id ON payer_aliases (alias_id);
+CREATE TRIGGER payer_aliases_are_kept BEFORE DELETE OR TRUNCATE ON payer_aliases
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- What made an alias, what rested on it, and what took it back.
+CREATE TABLE payer_alias_uses (
+    use_id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    payer_account    text COLLATE "C" NOT NULL,
+    account_id       text COLLATE "C" NOT NULL,
+    payment_id       text COLLATE "C" NOT NULL,
+    kind             text COLLATE "C" NOT NULL CHECK (kind IN ('confirmed', 'used', 'demoted')),
+    -- The decision that rested on it.
+    decision_id      bigint,
+    -- The suggestion whose confirmation made it, if it was one.
+    suggestion_id    text COLLATE "C" REFERENCES suggestions,
+    -- The payment's day.
+    used_on          date NOT NULL,
+    caused_by_source text COLLATE "C" NOT NULL,
+    caused_by_id     text COLLATE "C" NOT NULL,
+    recorded_at      timestamptz NOT NULL,
+    FOREIGN KEY (payer_account, account_id) REFERENCES payer_aliases,
+    FOREIGN KEY (payment_id, decision_id) REFERENCES decisions,
+    CONSTRAINT alias_use_iff_decision CHECK ((kind = 'used') = (decision_id IS NOT NULL)),
+    CONSTRAINT alias_suggestion_was_confirmed CHECK (suggestion_id IS NULL OR kind = 'confirmed')
+);
+-- Each payment teaches once.
+CREATE UNIQUE INDEX payer_alias_confirmed_once ON payer_alias_uses
+    (payment_id, payer_account, account_id) WHERE kind = 'confirmed';
+CREATE INDEX payer_alias_uses_payment ON payer_alias_uses (payment_id);
+CREATE INDEX payer_alias_uses_alias ON payer_alias_uses (payer_account, account_id, use_id);
+CREATE TRIGGER payer_alias_uses_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON payer_alias_uses FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+---------------------------------------------------------------------------------------------
+-- Remittance advices: what a payment is for, told beside it.
+
+-- A claim and no money: it belongs to one payment of its bank account, currency and amount, and is
+-- used once. One that is of no use any more ends with its reason: its money paid something else, it
+-- was told twice, or a person allocated its money.
+CREATE TABLE remittance_advices (
+    bank_account      text COLLATE "C" NOT NULL,
+    advice_id         text COLLATE "C" NOT NULL CHECK (length(advice_id) BETWEEN 1 AND 128),
+    content_hash      bytea NOT NULL CHECK (length(content_hash) = 32),
+    payer_account     text CHECK (char_length(payer_account) BETWEEN 1 AND 140),
+    payment_reference text CHECK (char_length(payment_reference) BETWEEN 1 AND 140),
+    -- As payments are compared with them; NULL where anybody may have written the same.
+    payer_key         text COLLATE "C" CHECK (payer_key ~ '^[A-Z0-9]+$'),
+    reference_key     text COLLATE "C" CHECK (reference_key ~ '^[A-Z0-9]+$'),
+    currency          currency_code NOT NULL,
+    amount            bigint NOT NULL CHECK (amount > 0),
+    state             text COLLATE "C" NOT NULL
+        CHECK (state IN ('open', 'used', 'ambiguous', 'expired', 'ended')),
+    used_by_payment   text COLLATE "C" REFERENCES payments,
+    received_at       timestamptz NOT NULL,
+    expires_at        timestamptz NOT NULL,
+    source            text COLLATE "C" NOT NULL,
+    message_id        text COLLATE "C" NOT NULL,
+    -- What it says without its id: the same told again is found by it.
+    same_hash         bytea CHECK (length(same_hash) = 32),
+    end_reason        text COLLATE "C"
+        CHECK (end_reason IN ('money_elsewhere', 'told_twice', 'by_hand')),
+    -- The payment, or the other advice, that ended it.
+    ended_about       text COLLATE "C" CHECK (ended_about <> ''),
+    PRIMARY KEY (bank_account, advice_id),
+    CONSTRAINT remittance_advices_one_per_payment UNIQUE (used_by_payment),
+    CONSTRAINT remittance_advices_name_a_payment
+        CHECK (payer_key IS NOT NULL OR reference_key IS NOT NULL),
+    CONSTRAINT remittance_advices_keys_are_of_texts
+        CHECK ((payer_key IS NULL OR payer_account IS NOT NULL)
+           AND (reference_key IS NULL OR payment_reference IS NOT NULL)),
+    CONSTRAINT remittance_advices_used_by_one
+        CHECK ((state = 'used') = (used_by_payment IS NOT NULL)),
+    CONSTRAINT remittance_advices_expire_later CHECK (expires_at > received_at),
+    CONSTRAINT remittance_advices_end_has_its_reason
+        CHECK ((state = 'ended') = (end_reason IS NOT NULL)
+           AND (state = 'ended') = (ended_about IS NOT NULL))
+) WITH (fillfactor = 80);
+CREATE INDEX remittance_advices_payer
+    ON remittance_advices (payer_key, amount, currency, bank_account)
+    WHERE state IN ('open', 'ambiguous');
+CREATE INDEX remittance_advices_reference
+    ON remittance_advices (reference_key, amount, currency, bank_account)
+    WHERE state IN ('open', 'ambiguous');
+CREATE INDEX remittance_advices_waiting
+    ON remittance_advices (bank_account) WHERE state IN ('open', 'ambiguous');
+CREATE INDEX remittance_advices_unused
+    ON remittance_advices (state, currency, received_at) WHERE state <> 'used';
+CREATE INDEX remittance_advices_by_age
+    ON remittance_advices (received_at DESC, bank_account, advice_id);
+CREATE INDEX remittance_advices_expiry
+    ON remittance_advices (expires_at) WHERE state IN ('open', 'ambiguous');
+CREATE INDEX remittance_advices_same ON remittance_advices (bank_account, same_hash);
+
+CREATE TABLE remittance_advice_lines (
+    bank_account text COLLATE "C" NOT NULL,
+    advice_id    text COLLATE "C" NOT NULL,
+    line         integer NOT NULL CHECK (line BETWEEN 1 AND 100),
+    -- Not a foreign key: it may name an invoice that is not known yet.
+    invoice_id   text COLLATE "C" CHECK (length(invoice_id) BETWEEN 1 AND 64),
+    reference    text CHECK (char_length(reference) BETWEEN 1 AND 64),
+    amount       bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (bank_account, advice_id, line),
+    FOREIGN KEY (bank_account, advice_id) REFERENCES remittance_advices,
+    CONSTRAINT remittance_advice_lines_name_one CHECK ((invoice_id IS NULL) <> (reference IS NULL)),
+    CONSTRAINT remittance_advice_lines_name_each_once UNIQUE (bank_account, advice_id, invoice_id)
+);
+
+-- The lines are the amount: checked at the end of the transaction, when all of them are there.
+CREATE FUNCTION check_advice_sum() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.amount IS DISTINCT FROM (SELECT sum(l.amount)::bigint FROM remittance_advice_lines l
+                 WHERE l.bank_account = NEW.bank_account AND l.advice_id = NEW.advice_id) THEN
+        RAISE EXCEPTION 'the lines of a remittance advice are not its amount'
+            USING ERRCODE = '23514', CONSTRAINT = 'remittance_advices_sum_up';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER remittance_advices_sum_up AFTER INSERT ON remittance_advices
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_advice_sum();
+
+-- What was told stays as it was told; what is used, ended or expired stays so.
+CREATE FUNCTION check_advice_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state IN ('used', 'expired', 'ended')
+       OR (OLD.state = 'ambiguous' AND NEW.state IN ('open', 'used'))
+       OR (OLD.bank_account, OLD.advice_id, OLD.content_hash, OLD.payer_account,
+           OLD.payment_reference, OLD.payer_key, OLD.reference_key, OLD.currency, OLD.amount,
+           OLD.received_at, OLD.expires_at, OLD.source, OLD.message_id, OLD.same_hash)
+          IS DISTINCT FROM
+          (NEW.bank_account, NEW.advice_id, NEW.content_hash, NEW.payer_account,
+           NEW.payment_reference, NEW.payer_key, NEW.reference_key, NEW.currency, NEW.amount,
+           NEW.received_at, NEW.expires_at, NEW.source, NEW.message_id, NEW.same_hash) THEN
+        RAISE EXCEPTION 'a remittance advice is used once, and stays as it was told'
+            USING ERRCODE = '23514', CONSTRAINT = 'remittance_advices_stay';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER remittance_advices_stay BEFORE UPDATE ON remittance_advices
+    FOR EACH ROW EXECUTE FUNCTION check_advice_change();
+
+CREATE FUNCTION refuse_advice_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a remittance advice stays as it was told'
+        USING ERRCODE = '23514', CONSTRAINT = 'remittance_advices_stay';
+END $$;
+CREATE TRIGGER remittance_advices_are_kept BEFORE DELETE OR TRUNCATE ON remittance_advices
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_advice_change();
+CREATE TRIGGER remittance_advice_lines_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON remittance_advice_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_advice_change();
+
+-- It belongs to a payment of its own bank account, currency and amount.
+CREATE FUNCTION check_advice_use() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM bank_transactions b
+                    WHERE b.payment_id = NEW.used_by_payment
+                      AND b.bank_account = NEW.bank_account
+                      AND b.currency = NEW.currency AND b.amount = NEW.amount) THEN
+        RAISE EXCEPTION 'a remittance advice belongs to a payment of its amount'
+            USING ERRCODE = '23514', CONSTRAINT = 'remittance_advices_fit_their_payment';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER remittance_advices_fit_their_payment
+    BEFORE INSERT OR UPDATE ON remittance_advices
+    FOR EACH ROW WHEN (NEW.used_by_payment IS NOT NULL) EXECUTE FUNCTION check_advice_use();
+
+-- Whether an advice waits for money of these bank accounts, as it is at this moment and not when
+-- the statement began: it is asked once the locks are held that an advice takes alone.
+CREATE FUNCTION advices_wait(accounts text[]) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM remittance_advices a
+                    WHERE a.bank_account = ANY(accounts) AND a.state IN ('open', 'ambiguous'));
+END $$;
+
+---------------------------------------------------------------------------------------------
+-- Void candidates: a flag with its evidence, never a status. The invoice stays payable.
+
+-- One row an episode: from being flagged to being none any more.
+CREATE TABLE void_candidates (
+    invoice_id       text COLLATE "C" NOT NULL REFERENCES invoices,
+    episode          integer NOT NULL CHECK (episode > 0),
+    account_id       text COLLATE "C" NOT NULL,
+    currency         currency_code NOT NULL,
+    amount_due       bigint NOT NULL CHECK (amount_due > 0),
+    due_date         date,
+    -- The evidence: since when it is stale, after how many days, how far the bank's feed is known.
+    stale_since      timestamptz NOT NULL,
+    stale_after_days integer NOT NULL CHECK (stale_after_days BETWEEN 1 AND 3650),
+    feed_complete_through timestamptz NOT NULL,
+    -- The instant it was flagged for.
+    flagged_at       timestamptz NOT NULL,
+    cleared_at       timestamptz,
+    cleared_by       text COLLATE "C"
+                     CHECK (cleared_by IN ('paid', 'resent', 'kept', 'voided', 'not_stale')),
+    PRIMARY KEY (invoice_id, episode),
+    CONSTRAINT candidate_cleared_iff_stamped
+        CHECK ((cleared_at IS NULL) = (cleared_by IS NULL)),
+    CONSTRAINT candidate_was_stale
+        CHECK (stale_since + make_interval(days => stale_after_days) <= flagged_at)
+);
+-- At most one episode of an invoice at a time.
+CREATE UNIQUE INDEX void_candidates_live ON void_candidates (invoice_id)
+    WHERE cleared_at IS NULL;
+
+-- What the job decides by, for each invoice that awaits payment. A page of them is read from its
+-- first to its last, and for each of them what may be meant for it. Each look-up is a subquery with
+-- a LIMIT: that can only be done row by row through an index, also by a plan that was made for many
+-- rows; an EXISTS is also done by reading all there is into a hash table. An invoice that a person
+-- may still choose for a payment is no void candidate.
+CREATE VIEW candidate_facts AS
+SELECT p.invoice_id, i.account_id, i.currency, p.due, i.due_date, i.stale_since, i.keep_until,
+       i.candidate_since, i.allocated, i.payment_reference, i.number_key, i.stale_after_days,
+       -- Money that may be meant for it: a payment that names it or for which it is suggested, …
+       (SELECT true FROM watches w WHERE w.watch_key
+           IN ('ref:' || i.payment_reference, 'number:' || i.number_key) LIMIT 1) IS NOT NULL
+       OR (SELECT true FROM suggestion_invoices si
+             JOIN suggestions s ON s.suggestion_id = si.suggestion_id
+            WHERE si.invoice_id = i.invoice_id AND s.status = 'open' LIMIT 1) IS NOT NULL AS named,
+       -- … or that could pay it in full from the same account.
+       (SELECT true FROM open_payments m
+         WHERE m.account_id = i.account_id AND m.currency = i.currency
+           AND m.free >= p.due LIMIT 1) IS NOT NULL AS payable,
+       i.time_zone
+FROM payable_invoices p
+CROSS JOIN LATERAL (
+    SELECT x.*, a.stale_after_days, a.time_zone
+      FROM invoices x JOIN accounts a ON a.account_id = x.account_id
+     WHERE x.invoice_id = p.invoice_id LIMIT 1) i;
+
+---------------------------------------------------------------------------------------------
+-- Records of Kafka: checkpoints, the log under its reader, inbox, waiting commands.
 
 CREATE TABLE checkpoints (
     consumer_group text COLLATE "C" NOT NULL,
@@ -514,8 +2035,112 @@ CREATE TABLE checkpoints (
     next_offset    bigint CHECK (next_offset >= 0),
     owner          text NOT NULL,
     updated_at     timestamptz NOT NULL,
-    PRIMARY KEY (consumer_group, topic, partition)
+    -- Raised when the log is another one than before: its offsets begin again.
+    incarnation    integer NOT NULL DEFAULT 1 CHECK (incarnation > 0),
+    -- The last record that was processed, and one that was looked at in the log again since: both
+    -- must still be there, or the log is not the one that we read.
+    last_offset    bigint,
+    last_hash      bytea CHECK (length(last_hash) = 32),
+    anchor_offset  bigint,
+    anchor_hash    bytea CHECK (length(anchor_hash) = 32),
+    PRIMARY KEY (consumer_group, topic, partition),
+    CONSTRAINT checkpoint_last_is_whole CHECK ((last_offset IS NULL) = (last_hash IS NULL)),
+    CONSTRAINT checkpoint_anchor_is_whole CHECK ((anchor_offset IS NULL) = (anchor_hash IS NULL)),
+    CONSTRAINT checkpoint_last_is_processed CHECK (last_offset < next_offset)
 ) WITH (fillfactor = 50);
+
+-- What a log did under its reader, and where reading went on. A row is closed by a person.
+CREATE TABLE log_changes (
+    change_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consumer_group text COLLATE "C" NOT NULL,
+    topic          text COLLATE "C" NOT NULL,
+    partition      integer NOT NULL,
+    -- replaced: another log under the same name. deleted: records went unread. skipped: a person
+    -- went past what cannot be read.
+    kind           text COLLATE "C" NOT NULL CHECK (kind IN ('replaced', 'deleted', 'skipped')),
+    reason         text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1024),
+    -- The offset that was to come next, and the one that reading went on with.
+    expected       bigint NOT NULL CHECK (expected >= 0),
+    went_on_at     bigint NOT NULL CHECK (went_on_at >= 0),
+    incarnation    integer NOT NULL,
+    -- Offsets that were passed over unread; a replaced log does not say.
+    lost           bigint CHECK (lost > 0),
+    found_at       timestamptz NOT NULL,
+    -- Who told it to go on, when it was a person.
+    operator       text,
+    settled_at     timestamptz,
+    settled_by     text,
+    settlement     text CHECK (length(settlement) BETWEEN 1 AND 1024),
+    CONSTRAINT log_change_lost CHECK ((kind = 'replaced') = (lost IS NULL)),
+    CONSTRAINT log_change_lost_range CHECK (lost = went_on_at - expected),
+    CONSTRAINT log_change_by_a_person CHECK ((kind = 'skipped') = (operator IS NOT NULL)),
+    CONSTRAINT log_change_settled CHECK ((settled_at IS NULL) = (settled_by IS NULL)
+        AND (settled_at IS NULL) = (settlement IS NULL))
+);
+CREATE INDEX log_changes_open ON log_changes (change_id) WHERE settled_at IS NULL;
+CREATE TRIGGER log_changes_stay BEFORE DELETE OR TRUNCATE ON log_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- How each partition stands with the worker that reads it, as that worker last told.
+CREATE TABLE partition_states (
+    consumer_group text COLLATE "C" NOT NULL,
+    topic          text COLLATE "C" NOT NULL,
+    partition      integer NOT NULL,
+    state          text COLLATE "C" NOT NULL CHECK (state IN ('waiting', 'opening', 'flowing',
+        'full', 'held', 'unreadable', 'unauthorised', 'left')),
+    reason         text NOT NULL CHECK (length(reason) <= 1024),
+    owner          text NOT NULL,
+    since          timestamptz NOT NULL,
+    told_at        timestamptz NOT NULL,
+    PRIMARY KEY (consumer_group, topic, partition)
+);
+
+-- How many partitions a feed has by Kafka's word, and when Kafka was asked: one that nobody has
+-- opened yet may hold what nobody knows of.
+CREATE TABLE feed_partitions (
+    consumer_group text COLLATE "C" NOT NULL,
+    topic          text COLLATE "C" NOT NULL,
+    partitions     integer NOT NULL CHECK (partitions > 0),
+    asked_at       timestamptz NOT NULL,
+    PRIMARY KEY (consumer_group, topic)
+);
+
+-- Workers whose clock is off from this database's by more than is allowed. They run no job.
+CREATE TABLE worker_clocks (
+    owner          text PRIMARY KEY,
+    consumer_group text COLLATE "C" NOT NULL,
+    -- Below zero: behind.
+    ahead_ms       bigint NOT NULL,
+    since          timestamptz NOT NULL,
+    told_at        timestamptz NOT NULL
+);
+
+-- The crash guard: something in a record may kill the process. It narrows down which offsets are
+-- suspected, which are on trial at this moment, and how often the process died while nothing but
+-- the one suspect was on trial. That one is diverted undecoded. A process that lives and has lost
+-- its partition while a record was on trial is no death: it says so, and whoever counted it takes
+-- that back.
+CREATE TABLE crash_guards (
+    topic          text COLLATE "C" NOT NULL,
+    partition      integer NOT NULL,
+    first_offset   bigint NOT NULL,
+    last_offset    bigint NOT NULL,
+    starts         integer NOT NULL CHECK (starts > 0),
+    updated_at     timestamptz NOT NULL,
+    trial_first    bigint,
+    trial_last     bigint,
+    -- Nothing else of the process was decoded or decided meanwhile.
+    trial_alone    boolean NOT NULL DEFAULT false,
+    alone_deaths   integer NOT NULL DEFAULT 0 CHECK (alone_deaths >= 0),
+    -- The owner of the partition who wrote this.
+    epoch          bigint,
+    -- The owners whose deaths are in alone_deaths.
+    counted_epochs bigint[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (topic, partition),
+    CONSTRAINT crash_guard_trial_is_a_range
+        CHECK ((trial_first IS NULL) = (trial_last IS NULL) AND trial_first <= trial_last),
+    CONSTRAINT crash_guard_blames_one CHECK (alone_deaths = 0 OR first_offset = last_offset)
+);
 
 -- Each record once, by its idempotency id. A record that could not be decoded is here under
 -- source 'kafka' and id 'topic:partition:offset'.
@@ -525,7 +2150,6 @@ CREATE TABLE inbox (
     content_hash   bytea NOT NULL CHECK (length(content_hash) = 32),
     message_type   text COLLATE "C" NOT NULL,
     outcome        text COLLATE "C" NOT NULL
-                  
         CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
     code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     topic          text COLLATE "C" NOT NULL,
@@ -534,6 +2158,8 @@ CREATE TABLE inbox (
     -- What it changed, for people: 'payment:PAY-1'.
     subject        text COLLATE "C",
     processed_at   timestamptz NOT NULL,
+    -- Whether it is all that tells the same record, sent again, from a new one. NULL: not said.
+    guards         boolean,
     PRIMARY KEY (source, message_id),
     CONSTRAINT inbox_refusals_have_codes
         CHECK (outcome NOT IN ('rejected', 'dead_lettered', 'waiting') OR code IS NOT NULL)
@@ -541,42 +2167,117 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_processed ON inbox USING brin (processed_at);
 -- The rows an operator looks for are few; applied ones are not in it.
 CREATE INDEX inbox_not_applied ON inbox (outcome, processed_at) WHERE outcome <> 'applied';
+-- What may be pruned is read in the order of its age, whatever stays for ever before it.
+CREATE INDEX inbox_prunable ON inbox (processed_at)
+    WHERE outcome IN ('applied', 'duplicate')
+      AND NOT coalesce(guards, message_type NOT IN ('topup.invoice.create.v1',
+          'topup.payment.record.v1', 'topup.usage.charge.v1', 'topup.usage.refund.v1'));
 
--- A record whose id had been processed before: a duplicate, or a conflict (dead-lettered).
+CREATE FUNCTION refuse_guard_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an outcome that guards money or an act is never deleted'
+        USING ERRCODE = '42501', CONSTRAINT = 'inbox_guard_stays';
+END $$;
+CREATE TRIGGER inbox_guard_stays BEFORE DELETE ON inbox FOR EACH ROW
+    WHEN (OLD.guards OR OLD.outcome NOT IN ('applied', 'duplicate'))
+    EXECUTE FUNCTION refuse_guard_delete();
+
+-- A record whose id had been processed before: a duplicate, a conflict (dead-lettered), or the
+-- record of a letter that had been given up, which is open again.
 CREATE TABLE inbox_repeats (
     topic         text COLLATE "C" NOT NULL,
     partition     integer NOT NULL,
     record_offset bigint NOT NULL,
     source        text COLLATE "C" NOT NULL,
     message_id    text COLLATE "C" NOT NULL,
-    outcome       text COLLATE "C" NOT NULL CHECK (outcome IN ('duplicate', 'dead_lettered')),
+    outcome       text COLLATE "C" NOT NULL
+                  CHECK (outcome IN ('duplicate', 'dead_lettered', 'reopened')),
     code          text COLLATE "C",
     seen_at       timestamptz NOT NULL,
-    PRIMARY KEY (topic, partition, record_offset)
+    PRIMARY KEY (topic, partition, record_offset),
+    CONSTRAINT inbox_repeat_reopened_has_code CHECK (outcome <> 'reopened' OR code IS NOT NULL)
 );
 CREATE INDEX inbox_repeats_record ON inbox_repeats (source, message_id);
+CREATE INDEX inbox_repeats_seen ON inbox_repeats (seen_at) WHERE outcome = 'duplicate';
 
--- Commands that name what is not known yet, in order per key, until a deadline.
+-- Commands that name what is not known yet, in order per key, until a deadline. One holds up only
+-- those that depend on it (domain::queue has the rule).
 CREATE TABLE waiting_commands (
-    waiting_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    wait_key      text COLLATE "C" NOT NULL,
-    topic         text COLLATE "C" NOT NULL,
-    partition     integer NOT NULL,
-    record_offset bigint NOT NULL,
-    source        text COLLATE "C" NOT NULL,
-    message_id    text COLLATE "C" NOT NULL,
-    -- What is missing: 'invoice:INV-1', 'payment:PAY-1', or 'queue' behind an earlier one.
-    needs         text COLLATE "C" NOT NULL,
-    record_key    bytea,
-    record_value  bytea NOT NULL,
-    record_headers jsonb NOT NULL,
+    waiting_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    wait_key         text COLLATE "C" NOT NULL,
+    topic            text COLLATE "C" NOT NULL,
+    partition        integer NOT NULL,
+    record_offset    bigint NOT NULL,
+    source           text COLLATE "C" NOT NULL,
+    message_id       text COLLATE "C" NOT NULL,
+    -- What is missing: 'invoice:INV-1', 'payment:PAY-1', or what it stands behind.
+    needs            text COLLATE "C" NOT NULL,
+    record_key       bytea,
+    record_value     bytea NOT NULL,
+    record_headers   jsonb NOT NULL,
     record_timestamp timestamptz,
-    since         timestamptz NOT NULL,
-    deadline      timestamptz NOT NULL,
-    UNIQUE (source, message_id)
+    since            timestamptz NOT NULL,
+    deadline         timestamptz NOT NULL,
+    -- What it touches; '*' is everything, as usage does.
+    touches          text[] COLLATE "C" NOT NULL DEFAULT '{*}' CHECK (cardinality(touches) > 0),
+    -- The last one before it of which it depends, while that waits. None: it may have its turn.
+    behind           bigint REFERENCES waiting_commands ON DELETE SET NULL
+                     CHECK (behind < waiting_id),
+    UNIQUE (source, message_id),
+    CONSTRAINT behind_what_it_depends_on
+        CHECK (behind IS NULL OR needs LIKE 'behind:%' OR touches = '{*}')
 );
 CREATE INDEX waiting_commands_key ON waiting_commands (wait_key, waiting_id);
 CREATE INDEX waiting_commands_deadline ON waiting_commands (deadline);
+-- What of a feed is open is looked up before anything is proven by it.
+CREATE INDEX waiting_commands_topic ON waiting_commands (topic);
+CREATE INDEX waiting_commands_behind ON waiting_commands (behind) WHERE behind IS NOT NULL;
+-- What may have its turn, and what stood behind another one that waits no more.
+CREATE INDEX waiting_commands_turn ON waiting_commands (wait_key, waiting_id)
+ WHERE behind IS NULL;
+CREATE INDEX waiting_commands_freed ON waiting_commands (wait_key, waiting_id)
+ WHERE behind IS NULL AND (touches = '{*}' OR needs LIKE 'behind:%');
+
+-- What touches everything stands behind the last of its key, whoever puts it there.
+CREATE FUNCTION stand_behind_the_last() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT w.waiting_id INTO NEW.behind
+      FROM waiting_commands w
+     WHERE w.wait_key = NEW.wait_key AND w.waiting_id < NEW.waiting_id
+     ORDER BY w.waiting_id DESC LIMIT 1 FOR KEY SHARE;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stand_behind_the_last BEFORE INSERT ON waiting_commands
+    FOR EACH ROW WHEN (NEW.behind IS NULL AND NEW.touches = '{*}')
+    EXECUTE FUNCTION stand_behind_the_last();
+
+---------------------------------------------------------------------------------------------
+-- Dead letters: the record as it came, what operators did with it, and runs of replays.
+
+-- The type and the names of the fields of `data`: what was sent alike is repaired alike. Only
+-- names that look like names are shown, as a record may hold anything anywhere.
+CREATE FUNCTION dead_letter_shape(value bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE document jsonb; fields jsonb; kind text; names text;
+BEGIN
+    IF coalesce(length(value), 0) = 0 THEN
+        RETURN 'empty';
+    ELSIF length(value) > 65536 THEN
+        RETURN 'too long';
+    END IF;
+    BEGIN
+        document := convert_from(value, 'UTF8')::jsonb;
+    EXCEPTION WHEN OTHERS THEN
+        RETURN 'not JSON';
+    END;
+    IF jsonb_typeof(document) <> 'object' THEN
+        RETURN 'JSON ' || jsonb_typeof(document);
+    END IF;
+    kind := coalesce(substring(document ->> 'type' FROM '^[a-z0-9.-]{1,80}$'), 'no type');
+    fields := CASE jsonb_typeof(document -> 'data') WHEN 'object' THEN document -> 'data' END;
+    SELECT string_agg(DISTINCT coalesce(substring(n FROM '^[A-Za-z_]{1,40}$'), '?'), ',')
+        INTO names FROM (SELECT jsonb_object_keys(fields) AS n ORDER BY 1 LIMIT 20) AS named;
+    RETURN kind || ' {' || left(coalesce(names, ''), 300) || '}';
+END $$;
 
 CREATE TABLE dead_letters (
     dead_letter_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -600,47 +2301,117 @@ CREATE TABLE dead_letters (
                      CHECK (status IN ('open', 'replayed', 'discarded')),
     resolved_at      timestamptz,
     resolution       text,
-    CHECK ((status = 'open') = (resolved_at IS NULL))
+    shape            text COLLATE "C" GENERATED ALWAYS AS (dead_letter_shape(record_value)) STORED,
+    -- What a record calls itself that could not be read as a whole: its own id, and its source if
+    -- that could be read too. The dead letter stands under its place in the log; by these it is
+    -- found under the name that its sender knows.
+    named_source     text COLLATE "C"
+        CHECK (named_source IS NULL OR length(named_source) BETWEEN 1 AND 255),
+    named_id         text COLLATE "C"
+        CHECK (named_id IS NULL OR length(named_id) BETWEEN 1 AND 128),
+    CHECK ((status = 'open') = (resolved_at IS NULL)),
+    CONSTRAINT dead_letters_named CHECK (named_source IS NULL OR named_id IS NOT NULL)
 );
 -- The bytes belong to the identity: a topic that is created anew starts its offsets again.
 CREATE UNIQUE INDEX dead_letters_place ON dead_letters
     (topic, partition, record_offset, md5(coalesce(record_value, '')));
 CREATE INDEX dead_letters_open ON dead_letters (code, dead_letter_id) WHERE status = 'open';
-CREATE INDEX dead_letters_key ON dead_letters (topic, record_key, dead_letter_id);
-
+CREATE INDEX dead_letters_open_ids ON dead_letters (dead_letter_id) WHERE status = 'open';
+CREATE INDEX dead_letters_open_topic ON dead_letters (topic) WHERE status = 'open';
+CREATE INDEX dead_letters_groups ON dead_letters (code, topic, shape)
+    INCLUDE (first_failed_at, last_failed_at) WHERE status = 'open';
+-- A key may be longer than an index row; equal keys are found by their digest.
+CREATE INDEX dead_letters_key ON dead_letters (topic, md5(record_key), dead_letter_id);
+-- For pruning and for `topup records show`: what became of a record.
+CREATE INDEX dead_letters_record ON dead_letters (source, message_id);
+CREATE INDEX dead_letters_named_id ON dead_letters (named_id) WHERE named_id IS NOT NULL;
 CREATE TRIGGER dead_letters_stay BEFORE DELETE OR TRUNCATE ON dead_letters
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- One replay of a selection. Cursor and counts move in the transaction that replays the letters,
+-- so a run that was killed goes on exactly behind its last commit.
+CREATE TABLE replay_runs (
+    run_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    selection   jsonb NOT NULL,
+    operator    text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason      text,
+    -- The last letter there was at the start: a letter that comes later is not meant.
+    last_letter bigint NOT NULL,
+    cursor      bigint NOT NULL DEFAULT 0,
+    looked_at   bigint NOT NULL DEFAULT 0 CHECK (looked_at >= 0),
+    failed      bigint NOT NULL DEFAULT 0 CHECK (failed >= 0),
+    state       text COLLATE "C" NOT NULL DEFAULT 'running'
+                CHECK (state IN ('running', 'cancelled', 'stopped', 'done')),
+    -- Raised by each resume: whoever ran before may write no more.
+    epoch       bigint NOT NULL DEFAULT 1 CHECK (epoch > 0),
+    started_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL
+) WITH (fillfactor = 70);
+CREATE TRIGGER replay_runs_stay BEFORE DELETE OR TRUNCATE
+    ON replay_runs FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 -- Every act of an operator on a dead letter; never updated.
 CREATE TABLE dead_letter_acts (
     act_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dead_letter_id bigint NOT NULL REFERENCES dead_letters,
-    act            text NOT NULL CHECK (act IN ('replay', 'discard')),
+    act            text NOT NULL CHECK (act IN ('replay', 'discard', 'edit', 'import', 'reopen')),
     operator       text NOT NULL,
     reason         text,
     outcome        text NOT NULL,
     code           text,
-    acted_at       timestamptz NOT NULL
+    acted_at       timestamptz NOT NULL,
+    before         jsonb,
+    after          jsonb,
+    run_id         bigint REFERENCES replay_runs
 );
 CREATE INDEX dead_letter_acts_letter ON dead_letter_acts (dead_letter_id);
+CREATE INDEX dead_letter_acts_failed ON dead_letter_acts (run_id)
+    WHERE run_id IS NOT NULL AND outcome = 'still_failing';
+CREATE TRIGGER dead_letter_acts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON dead_letter_acts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
 
--- A third start at the same record diverts it undecoded: something in it kills the process.
-CREATE TABLE crash_guards (
-    topic         text COLLATE "C" NOT NULL,
-    partition     integer NOT NULL,
-    first_offset  bigint NOT NULL,
-    last_offset   bigint NOT NULL,
-    starts        integer NOT NULL CHECK (starts > 0),
-    updated_at    timestamptz NOT NULL,
-    PRIMARY KEY (topic, partition)
+-- What was replayed had its effect, for ever. What was given up is open again only by an act that
+-- says so and that came after the act that gave it up.
+CREATE FUNCTION check_dead_letter_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status = 'discarded' AND NEW.status = 'open' AND
+       (SELECT a.act FROM dead_letter_acts a
+         WHERE a.dead_letter_id = NEW.dead_letter_id AND a.act IN ('discard', 'reopen')
+         ORDER BY a.act_id DESC LIMIT 1) IS NOT DISTINCT FROM 'reopen' THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a dead letter that was % is not made %', OLD.status, NEW.status
+        USING ERRCODE = '23514', CONSTRAINT = 'dead_letter_status_moves';
+END $$;
+CREATE TRIGGER dead_letter_status_moves BEFORE UPDATE OF status ON dead_letters FOR EACH ROW
+    WHEN (OLD.status <> 'open' AND NEW.status <> OLD.status)
+    EXECUTE FUNCTION check_dead_letter_status();
+
+-- An edit is a new revision; `dead_letters` keeps the record as it came. The latest one counts.
+CREATE TABLE dead_letter_revisions (
+    dead_letter_id bigint NOT NULL REFERENCES dead_letters,
+    revision       integer NOT NULL CHECK (revision > 0),
+    record_key     bytea,
+    record_value   bytea,
+    record_headers jsonb NOT NULL,
+    operator       text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason         text NOT NULL CHECK (char_length(reason) BETWEEN 1 AND 2000),
+    made_at        timestamptz NOT NULL,
+    PRIMARY KEY (dead_letter_id, revision)
 );
+CREATE TRIGGER dead_letter_revisions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON dead_letter_revisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
+
+---------------------------------------------------------------------------------------------
+-- Outbox.
 
 -- One row holds the consecutive events of one key that one record caused: newline-separated
 -- JSON in `payload`. Rows are inserted under the key's lock, so outbox_id order is key order.
 CREATE TABLE outbox (
     outbox_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic          text COLLATE "C" NOT NULL CHECK (topic IN ('events', 'dead-letters')),
-    key_kind       text COLLATE "C" NOT NULL CHECK (key_kind IN ('account', 'payment', 'record')),
+    key_kind       text COLLATE "C" NOT NULL
+                   CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
     record_key     text COLLATE "C",
     first_sequence bigint,
     events         smallint NOT NULL CHECK (events > 0),
@@ -649,9 +2420,30 @@ CREATE TABLE outbox (
     dead_letter_id bigint,
     created_at     timestamptz NOT NULL,
     published_at   timestamptz,
+    -- An event that stands behind one which could not be published.
+    held           boolean NOT NULL DEFAULT false,
     CHECK ((topic = 'events') = (payload IS NOT NULL AND first_sequence IS NOT NULL)),
-    CHECK ((topic = 'dead-letters') = (dead_letter_id IS NOT NULL))
+    CHECK ((topic = 'dead-letters') = (dead_letter_id IS NOT NULL)),
+    CONSTRAINT outbox_only_events_are_held CHECK (NOT held OR topic = 'events')
 ) WITH (fillfactor = 90);
+-- A matched payment's events are just too long for a row that is not compressed, and pglz takes
+-- ten times as long over them as lz4. A server that was built without lz4 keeps pglz.
+DO $$
+BEGIN
+    ALTER TABLE outbox ALTER COLUMN payload SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
+    NULL;
+END $$;
+CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence)
+    WHERE topic = 'events';
+-- Each unpublished row is in one of three, so that writing it costs one entry.
+CREATE INDEX outbox_ready ON outbox (outbox_id)
+    WHERE published_at IS NULL AND topic = 'events' AND NOT held;
+CREATE INDEX outbox_held ON outbox (key_kind, record_key, outbox_id)
+    WHERE held AND published_at IS NULL;
+CREATE INDEX outbox_letters ON outbox (outbox_id)
+    WHERE published_at IS NULL AND topic = 'dead-letters';
+
 -- A foreign key would queue a check for each event, none of which has a dead letter.
 CREATE FUNCTION check_outbox_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -663,14 +2455,234 @@ BEGIN
 END $$;
 CREATE TRIGGER outbox_dead_letter AFTER INSERT OR UPDATE OF dead_letter_id ON outbox FOR EACH ROW
     WHEN (NEW.dead_letter_id IS NOT NULL) EXECUTE FUNCTION check_outbox_dead_letter();
-CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence)
-    WHERE topic = 'events';
-CREATE INDEX outbox_unpublished ON outbox (outbox_id) WHERE published_at IS NULL;
--- A matched payment's events are just too long for a row that is not compressed, and pglz takes
--- ten times as long over them as lz4. A server that was built without lz4 keeps pglz.
+
+-- Keys whose next event cannot be published: the events of others go on.
+CREATE TABLE relay_holds (
+    key_kind   text COLLATE "C" NOT NULL,
+    record_key text COLLATE "C" NOT NULL,
+    -- What Kafka or its client answered.
+    code       text COLLATE "C" NOT NULL CHECK (length(code) BETWEEN 1 AND 100),
+    attempts   integer NOT NULL CHECK (attempts > 0),
+    since      timestamptz NOT NULL,
+    tried_at   timestamptz NOT NULL,
+    next_try   timestamptz NOT NULL,
+    PRIMARY KEY (key_kind, record_key)
+);
+CREATE INDEX relay_holds_due ON relay_holds (next_try);
+
+---------------------------------------------------------------------------------------------
+-- Jobs, what failed when its turn came, and what is in hand.
+
+-- The tick is the unique thing. Whoever inserts (job, scheduled_for) runs it; the lease and its
+-- epoch say who still may write what comes of it.
+CREATE TABLE jobs (
+    job          text COLLATE "C" PRIMARY KEY
+                 CHECK (job !~ '[^a-z-]' AND length(job) BETWEEN 1 AND 40),
+    -- The first instant that the schedule answers for: what was due before it was never missed.
+    known_since  timestamptz NOT NULL,
+    paused_at    timestamptz,
+    paused_by    text CHECK (char_length(paused_by) BETWEEN 1 AND 200),
+    pause_reason text CHECK (char_length(pause_reason) <= 200),
+    CONSTRAINT job_paused_by_somebody CHECK ((paused_at IS NULL) = (paused_by IS NULL))
+);
+
+CREATE TABLE job_runs (
+    job           text COLLATE "C" NOT NULL REFERENCES jobs,
+    scheduled_for timestamptz NOT NULL,
+    -- Who wanted it: the schedule, the schedule for a tick that was missed, or a person.
+    cause         text COLLATE "C" NOT NULL CHECK (cause IN ('schedule', 'misfire', 'operator')),
+    operator      text CHECK (char_length(operator) BETWEEN 1 AND 200),
+    -- The instant that it decides for.
+    as_of         timestamptz NOT NULL,
+    state         text COLLATE "C" NOT NULL
+                  CHECK (state IN ('running', 'done', 'failed', 'skipped')),
+    -- Raised when a run whose lease ended is taken over: the earlier runner may write no more.
+    epoch         bigint NOT NULL DEFAULT 1 CHECK (epoch > 0),
+    owner         text NOT NULL,
+    lease_until   timestamptz NOT NULL,
+    -- Where a run that was cut off goes on.
+    progress      text,
+    started_at    timestamptz NOT NULL,
+    finished_at   timestamptz,
+    findings      bigint NOT NULL DEFAULT 0 CHECK (findings >= 0),
+    -- What it did, or why not, in a sentence.
+    summary       text CHECK (char_length(summary) <= 2000),
+    PRIMARY KEY (job, scheduled_for),
+    CONSTRAINT job_run_finished_iff_stamped
+        CHECK ((state = 'running') = (finished_at IS NULL)),
+    CONSTRAINT job_run_operator_is_named
+        CHECK ((cause = 'operator') = (operator IS NOT NULL)),
+    -- A job decides for no instant to come. (A clock that was set back meanwhile is allowed for.)
+    CONSTRAINT job_run_is_of_the_past CHECK (as_of <= started_at + interval '1 minute')
+) WITH (fillfactor = 70);
+-- At most one run of a job at a time.
+CREATE UNIQUE INDEX job_runs_running ON job_runs (job) WHERE state = 'running';
+CREATE INDEX job_runs_started ON job_runs (started_at);
+
+-- Every act of an operator on a job but running it, which `job_runs` keeps; never updated.
+CREATE TABLE job_acts (
+    act_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job      text COLLATE "C" NOT NULL REFERENCES jobs,
+    act      text COLLATE "C" NOT NULL CHECK (act IN ('pause', 'resume')),
+    operator text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason   text CHECK (char_length(reason) <= 200),
+    acted_at timestamptz NOT NULL
+);
+
+-- Up to when a table was pruned: the audit does not miss what was taken away on purpose.
+CREATE TABLE pruned (
+    table_name text COLLATE "C" PRIMARY KEY CHECK (table_name IN ('outbox', 'inbox', 'job_runs')),
+    before     timestamptz NOT NULL
+);
+
+-- What failed when its turn came, and when it is tried again: each by itself. Who succeeds leaves.
+CREATE TABLE failing_items (
+    kind      text COLLATE "C" NOT NULL CHECK (kind IN
+                  ('command', 'return', 'hold', 'rematch', 'candidate', 'letter', 'prune')),
+    -- The key of the waiting command, the return, the hold, the payment, the invoice, the letter,
+    -- the table. A key of a bank record has up to 800 characters, each of which may be escaped to
+    -- three.
+    item      text COLLATE "C" NOT NULL CHECK (length(item) BETWEEN 1 AND 2000),
+    attempts  integer NOT NULL CHECK (attempts > 0),
+    -- Why the last attempt failed: a stable code, never data.
+    code      text COLLATE "C" NOT NULL CHECK (code ~ '^[a-zA-Z0-9_ ]+$' AND length(code) <= 100),
+    failed_at timestamptz NOT NULL,
+    tried_at  timestamptz NOT NULL,
+    PRIMARY KEY (kind, item),
+    CONSTRAINT failing_item_failed_before CHECK (tried_at >= failed_at)
+) WITH (fillfactor = 50);
+CREATE INDEX failing_items_tried ON failing_items (kind, tried_at);
+
+-- One second after the first failure, twice as long after each further one, at most five minutes.
+CREATE FUNCTION next_try(tried_at timestamptz, attempts integer) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT tried_at + least(interval '1 second' * power(2, least(attempts, 20) - 1),
+                            interval '5 minutes')
+$$;
+
+-- What kills its process is tried again too, and seldom: after an hour, then two, half a day at
+-- the most. A later version may do better.
+CREATE FUNCTION next_try(tried_at timestamptz, attempts integer, code text) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN code = 'crash_loop'
+                THEN tried_at + least(interval '1 hour' * power(2, least(attempts, 10) - 1),
+                                      interval '12 hours')
+                ELSE next_try(tried_at, attempts) END
+$$;
+
+CREATE FUNCTION refuse_early_try() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'attempts of a failing item are counted one by one'
+        USING ERRCODE = '23514', CONSTRAINT = 'failing_item_counts';
+END $$;
+CREATE TRIGGER failing_item_counts BEFORE UPDATE ON failing_items FOR EACH ROW
+    WHEN (NEW.attempts <> OLD.attempts + 1 OR NEW.tried_at < OLD.tried_at
+          OR NEW.failed_at <> OLD.failed_at)
+    EXECUTE FUNCTION refuse_early_try();
+
+-- What a process works on outside of Kafka's batches: written before the work begins, and taken
+-- away when it has ended in order. What is still there when its time is over was in hand at a
+-- death. Who holds an item keeps others from it meanwhile.
+CREATE SEQUENCE guard_owners AS bigint;
+
+CREATE TABLE items_in_hand (
+    kind        text COLLATE "C" NOT NULL CHECK (kind IN
+                    ('command', 'return', 'hold', 'rematch', 'candidate', 'letter')),
+    -- The number of a process; 0: whoever runs the job, one at a time; a run of a replay.
+    owner       bigint NOT NULL CHECK (owner >= 0),
+    items       text[] COLLATE "C" NOT NULL,
+    -- The only item in hand, with nothing else of the process decoded or decided: a death counts.
+    counted     boolean NOT NULL,
+    lease_until timestamptz NOT NULL,
+    PRIMARY KEY (kind, owner),
+    CONSTRAINT items_in_hand_some CHECK (cardinality(items) > 0),
+    CONSTRAINT items_in_hand_counts_one CHECK (NOT counted OR cardinality(items) = 1)
+) WITH (fillfactor = 50);
+
+-- Items that were in hand when a process died. It is no more than a suspicion: they are tried
+-- apart, and who survives leaves.
+CREATE TABLE crash_suspects (
+    kind     text COLLATE "C" NOT NULL CHECK (kind IN
+                 ('command', 'return', 'hold', 'rematch', 'candidate', 'letter')),
+    item     text COLLATE "C" NOT NULL CHECK (length(item) BETWEEN 1 AND 2000),
+    deaths   integer NOT NULL CHECK (deaths > 0),
+    -- It was once the only item in hand at a death.
+    singly   boolean NOT NULL,
+    -- Deaths that count.
+    counted  integer NOT NULL CHECK (counted >= 0),
+    died_at  timestamptz NOT NULL,
+    PRIMARY KEY (kind, item),
+    CONSTRAINT crash_suspect_counts_one CHECK (counted = 0 OR singly),
+    CONSTRAINT crash_suspect_counts_deaths CHECK (counted <= deaths)
+);
+
+---------------------------------------------------------------------------------------------
+-- Operators.
+
+-- What persons asked for by the command line: the ordinary command went to its topic, and this says
+-- who wrote it and why. The inbox has what became of it.
+CREATE TABLE operator_commands (
+    source       text COLLATE "C" NOT NULL,
+    message_id   text COLLATE "C" NOT NULL,
+    command_type text COLLATE "C" NOT NULL,
+    operator     text NOT NULL CHECK (char_length(operator) BETWEEN 1 AND 200),
+    reason       text CHECK (char_length(reason) BETWEEN 1 AND 2000),
+    -- What it names: `payment:P`, `invoice:I`, `account:A`.
+    subjects     text[] NOT NULL CHECK (cardinality(subjects) BETWEEN 1 AND 500),
+    asked_at     timestamptz NOT NULL,
+    PRIMARY KEY (source, message_id)
+);
+CREATE INDEX operator_commands_subjects ON operator_commands USING gin (subjects);
+CREATE TRIGGER operator_commands_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON operator_commands FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
+
+---------------------------------------------------------------------------------------------
+-- The worker's role: it may do what the worker does and nothing else. The ledger is append-only for
+-- it by privilege, the triggers are the second fence.
+
+-- Roles belong to the whole server, so another database's migration may be creating it now.
 DO $$
 BEGIN
-    ALTER TABLE outbox ALTER COLUMN payload SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
+    CREATE ROLE topup_worker NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END $$;
+DO $$
+BEGIN
+    EXECUTE format('GRANT topup_worker TO %I', current_user);
+EXCEPTION WHEN OTHERS THEN
+    -- Already granted, or granted at this moment by another migration: both are what we want.
+    IF NOT pg_has_role(current_user, 'topup_worker', 'MEMBER') THEN
+        RAISE;
+    END IF;
+END $$;
+
+GRANT USAGE ON SCHEMA public TO topup_worker;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
+GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
+REVOKE INSERT ON candidate_facts, _sqlx_migrations FROM topup_worker;
+
+-- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
+-- sets, acts of operators. They are append-only by privilege.
+GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, payments,
+    open_payments, bank_transactions, bank_statements, bank_feeds, drifts, balances, allocations,
+    lots, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
+    void_candidates, checkpoints, log_changes, partition_states, feed_partitions, worker_clocks,
+    crash_guards, inbox, waiting_commands, dead_letters, replay_runs, outbox, relay_holds, jobs,
+    job_runs, pruned, failing_items, items_in_hand, crash_suspects TO topup_worker;
+
+-- What goes: what is only a state of now, and what may be pruned when it is old (published events,
+-- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,
+-- bank transaction, decision or dead letter.
+GRANT DELETE ON payer_accounts, virtual_accounts, credit_limits, payable_invoices, open_payments,
+    bank_statements, watches, parked_returns, usage_watermarks, worker_clocks, crash_guards, inbox,
+    inbox_repeats, waiting_commands, outbox, relay_holds, job_runs, failing_items, items_in_hand,
+    crash_suspects TO topup_worker;
+
+GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_dead_letter_id_seq,
+    dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq, outbox_outbox_id_seq,
+    payer_alias_uses_use_id_seq, replay_runs_run_id_seq, rule_set_activations_activation_id_seq,
+    waiting_commands_waiting_id_seq TO topup_worker;
+GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
+    name_words(text), name_key(text), came_without_id(text[], date, date),
+    next_try(timestamptz, integer, text) TO topup_worker;

@@ -1,5 +1,5 @@
-//! What workers of earlier versions write beside the newer schema, in their own words: the
-//! statements are those of these versions.
+//! What a worker of another version writes beside this schema: it does not say all that this one
+//! says, and the schema fills in what is safe.
 
 use topup::clock::Clock;
 use topup::store::{checkpoint, crash_guard};
@@ -7,7 +7,7 @@ use topup::store::{checkpoint, crash_guard};
 use crate::harness::Direct;
 use crate::harness::records::{about_invoice, draft};
 
-/// Before `0090` all that waited of a customer stood in one line.
+/// It does not say what its commands touch: then all that waits of a customer stands in one line.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_earlier_worker_lets_wait_holds_up_what_is_behind_it() {
     const COLUMNS: &str = "wait_key, topic, partition, record_offset, source, message_id, needs,
@@ -45,7 +45,7 @@ async fn what_an_earlier_worker_lets_wait_holds_up_what_is_behind_it() {
     direct.finish().await;
 }
 
-/// Before `0115` a note of the crash guard had no owner: a death counts, and nobody takes it back.
+/// Its note of the crash guard has no owner: a death counts, and nobody takes it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_earlier_worker_notes_before_it_dies_counts() {
     let direct = Direct::new("ea_guard").await;

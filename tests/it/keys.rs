@@ -70,51 +70,6 @@ async fn the_database_escapes_a_part_as_the_program_does() {
     direct.finish().await;
 }
 
-/// What was recorded under a key of the old form is known under the new one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_an_old_key_gets_the_new_one() {
-    let mut direct = Direct::new("keys_old").await;
-    let records = [
-        entry("2026/11", "28/1", "77.00"),
-        with(entry("S%", "1", "78.00"), &json!({ "detail_index": 2, "entry_details": 3 })),
-        credit("B1", "9.00"),
-        with(
-            credit("R1", "4.00"),
-            &json!({ "credit_debit": "DBIT", "return_of": { "bank_transaction_id": "B1" } }),
-        ),
-        with(
-            credit("U1", "4.00"),
-            &json!({ "reversal": true, "return_of": { "bank_transaction_id": "R1" } }),
-        ),
-    ];
-    for (number, data) in records.iter().enumerate() {
-        let id = format!("b-{number}");
-        assert_eq!(booked(&mut direct, &id, "OURS", data.clone()).await, "applied");
-    }
-    let keys = "SELECT bank_key FROM bank_transactions ORDER BY bank_key";
-    let new = direct.database.lines(keys).await;
-    let old = "ALTER TABLE payment_returns DISABLE TRIGGER USER,
-            DROP CONSTRAINT payment_returns_bank_account_bank_key_fkey;
-        UPDATE bank_transactions SET bank_key = CASE
-            WHEN bank_key LIKE 'undone:%' THEN 'reversal:' || bank_transaction_id
-            WHEN bank_key LIKE '%entry:%' THEN replace(replace(bank_key, '%2F', '/'), '%25', '%')
-            ELSE bank_key END;
-        UPDATE payment_returns SET bank_key = replace(bank_key, 'undone:', 'reversal:');
-        ALTER TABLE payment_returns ENABLE TRIGGER USER,
-            ADD FOREIGN KEY (bank_account, bank_key) REFERENCES bank_transactions;
-        DROP FUNCTION key_joined(text, text);
-        DROP FUNCTION key_part(text);";
-    let migration = include_str!("../../migrations/0028_keys.sql");
-    let sql = format!("BEGIN; {old} {migration} COMMIT");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&direct.database.admin).await.expect("ran");
-    assert_eq!(direct.database.lines(keys).await, new);
-    for (number, data) in records.iter().enumerate() {
-        let id = format!("again-{number}");
-        assert_eq!(booked(&mut direct, &id, "OURS", data.clone()).await, "duplicate");
-    }
-    direct.finish().await;
-}
-
 /// A key of two names is one of them alone, and the database makes it as the program does: what
 /// failed is found again by it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -287,40 +287,6 @@ async fn a_newer_schema_below_a_running_worker_changes_nothing() {
     world.finish().await;
 }
 
-/// A worker of a version before statements were told apart by their day writes them as it did.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_earlier_worker_replaces_statements_as_before() {
-    const THEN: &str = "INSERT INTO bank_statements (bank_account, statement_id, currency,
-            opening_balance, closing_balance, entries, complete_through, recorded_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (bank_account, statement_id, currency, year) DO UPDATE
-        SET opening_balance = EXCLUDED.opening_balance,
-            closing_balance = EXCLUDED.closing_balance, entries = EXCLUDED.entries,
-            complete_through = EXCLUDED.complete_through, recorded_at = EXCLUDED.recorded_at";
-    let database = Database::new("up_statements").await;
-    for (day, closing) in [("05", 5_i64), ("05", 7), ("06", 9)] {
-        let through = format!("2026-02-{day}T23:00:00Z");
-        let through: chrono::DateTime<chrono::Utc> = through.parse().expect("an instant");
-        let written = sqlx::query(THEN)
-            .bind(BANK)
-            .bind("1")
-            .bind("SGD")
-            .bind(0_i64)
-            .bind(closing)
-            .bind(1_i32)
-            .bind(through)
-            .bind(through)
-            .execute(&database.admin)
-            .await;
-        written.expect("written");
-    }
-    let stands = "SELECT day || ' ' || closing_balance FROM bank_statements ORDER BY day";
-    assert_eq!(database.lines(stands).await, ["2026-02-05 7", "2026-02-06 9"]);
-    let issues = "SELECT closing_balance FROM bank_statement_issues";
-    assert_eq!(database.lines(issues).await, ["5"]);
-    database.finish().await;
-}
-
 /// What earlier versions wrote lacks what was added since.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_of_earlier_versions_are_read_on() {
