@@ -40,7 +40,8 @@ pub fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError> {
     Ok(out)
 }
 
-fn line(out: &mut String, cells: &[String]) -> Result<(), CliError> {
+/// One line of cells that are finished.
+pub fn line(out: &mut String, cells: &[String]) -> Result<(), CliError> {
     let mut builder = ::csv::WriterBuilder::new();
     let mut writer = builder.terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(cells).map_err(|error| CliError::failed(&error))?;
@@ -58,7 +59,7 @@ fn of_value(value: &Value) -> String {
 }
 
 /// What stands in the file for a text.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let text = escape::text(text);
     if text.trim_start().starts_with(FORMULA) && !is_number(&text) {
         return format!("'{text}");

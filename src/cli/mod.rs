@@ -6,6 +6,7 @@ mod account_verbs;
 mod accounts;
 mod advices;
 mod args;
+mod as_of;
 mod audit;
 mod balances;
 mod cluster;
@@ -29,6 +30,7 @@ mod invoice_verbs;
 mod invoices;
 mod jobs;
 mod keys;
+mod ledger;
 mod letter;
 mod lines;
 mod manual;
@@ -237,6 +239,9 @@ enum Command {
     /// Sums for the books
     #[command(subcommand, after_help = "Example:\n  topup report unallocated --by customer,age")]
     Report(report::ReportCommand),
+    /// The books, for a program that checks them by itself
+    #[command(subcommand, after_help = "Example:\n  topup ledger export --format beancount")]
+    Ledger(ledger::LedgerCommand),
     /// Policies of matching, as numbered rule sets
     #[command(subcommand, after_help = "Example:\n  topup rules list")]
     Rules(rules::RulesCommand),
@@ -303,6 +308,7 @@ impl Command {
             | Self::Statements(_)
             | Self::Reconcile(_)
             | Self::Report(_)
+            | Self::Ledger(_)
             | Self::Rules(_)
             | Self::Simulate(_)
             | Self::Audit => Needs::DATABASE,
@@ -437,6 +443,7 @@ async fn look(
         Command::Audit => return audit::run(pool, printer).await,
         Command::Reconcile(args) => return reconcile::run(&args, pool, config, printer).await,
         Command::Report(command) => return report::run(&command, pool, config, printer).await,
+        Command::Ledger(command) => ledger::run(&command, pool, config, printer).await?,
         Command::Rules(command) => return rules::run(&command, pool, config, printer).await,
         Command::Simulate(args) => simulate::run(&args, pool, config, printer).await?,
         Command::Demo(_)

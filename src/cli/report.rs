@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
-use chrono_tz::Tz;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::args::{Since, since};
+use super::as_of::{AsOf, as_of};
 use super::error::{CliError, Exit};
 use super::output::Printer;
 use super::stream::Stream;
@@ -47,19 +45,6 @@ enum By {
     Kind,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum AsOf {
-    EndOf(NaiveDate),
-    At(Since),
-}
-
-fn as_of(text: &str) -> Result<AsOf, String> {
-    match text.parse::<NaiveDate>() {
-        Ok(day) => Ok(AsOf::EndOf(day)),
-        Err(_) => since(text).map(AsOf::At),
-    }
-}
-
 /// Money of one group.
 #[derive(Debug, Clone, Serialize)]
 struct GroupRow {
@@ -89,7 +74,10 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let ReportCommand::Unallocated(args) = command;
     let zone = &config.jobs.time_zone;
-    let as_of = instant(args.as_of, zone)?;
+    let as_of = match args.as_of {
+        Some(as_of) => as_of.instant(zone)?,
+        None => Clock::System.now(),
+    };
     let found = unallocated::at(pool, as_of, zone).await?;
     let totals = totals(&found);
     let mut sentences: Vec<String> = totals.iter().map(sentence).collect();
@@ -151,31 +139,6 @@ fn sentence(total: &Total) -> String {
 
 fn amount(micros: i128, code: &str) -> String {
     Currency::parse(code).map_or_else(|_| micros.to_string(), |code| written(micros, code))
-}
-
-fn instant(as_of: Option<AsOf>, zone: &str) -> Result<DateTime<Utc>, CliError> {
-    let now = Clock::System.now();
-    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    let wanted = match as_of {
-        None => now,
-        Some(AsOf::At(since)) => since.instant(Clock::System),
-        Some(AsOf::EndOf(day)) if day == now.with_timezone(&zone).date_naive() => now,
-        Some(AsOf::EndOf(day)) => {
-            let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
-            // Where midnight is skipped, the day ends an hour into it.
-            let hours = (0..=3).filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0));
-            let mut starts =
-                hours.filter_map(|hour| zone.from_local_datetime(&next.and_time(hour)).earliest());
-            // Posted before that midnight; the database keeps microseconds.
-            let end = starts.next().map_or(now, |start| start.to_utc());
-            end.checked_sub_signed(chrono::TimeDelta::microseconds(1)).unwrap_or(end)
-        }
-    };
-    if wanted > now {
-        let why = "--as-of is after now: nothing is known of it yet";
-        return Err(CliError::Usage(why.to_owned()));
-    }
-    Ok(wanted)
 }
 
 type Sums<K> = BTreeMap<(String, K), (u64, i128)>;

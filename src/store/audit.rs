@@ -6,7 +6,7 @@
 
 use futures::TryStreamExt;
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use super::{Tx, sql};
 
@@ -336,17 +336,25 @@ pub async fn run_in(transaction: &mut Tx<'_>) -> Result<Vec<Finding>, sqlx::Erro
 
 /// A transaction that reads one state of the whole database, table by table.
 pub(super) async fn snapshot(pool: &PgPool) -> Result<Tx<'static>, sqlx::Error> {
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut transaction = pool.begin_with(begin).await?;
-    // An audit reads whole tables: the limit of everyday statements is not meant for it.
-    sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
-    // Nor is the worker's habit of finding rows by index: here whole tables are joined.
+    let mut transaction = pool.begin_with(SNAPSHOT).await?;
+    read_whole_tables(&mut transaction).await?;
+    Ok(transaction)
+}
+
+/// Begins such a transaction.
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Makes a transaction one that reads whole tables.
+pub(super) async fn read_whole_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     for setting in [
+        // The limit of everyday statements is not meant for it.
+        "SET LOCAL statement_timeout = 0",
+        // Nor is the worker's habit of finding rows by index: here whole tables are joined.
         "SET LOCAL enable_seqscan = on",
         "SET LOCAL enable_hashjoin = on",
         "SET LOCAL enable_mergejoin = on",
     ] {
-        sqlx::query(setting).execute(&mut *transaction).await?;
+        sqlx::query(setting).execute(&mut *connection).await?;
     }
-    Ok(transaction)
+    Ok(())
 }

@@ -24,7 +24,7 @@ const FILES: &[&str] = files![
     "accounts" "advices" "audit_money" "audit_records" "bank" "candidates" "checkpoint"
     "dead_letters" "holds" "inbox" "invoices" "jobs" "ledger" "outbox" "payments" "prune"
     "reconcile" "returns" "review" "rules" "usage" "views_accounts" "views_find" "views_invoices"
-    "views_payments" "views_records" "views_review" "views_status" "waiting" "worker"
+    "views_ledger" "views_payments" "views_records" "views_review" "views_status" "waiting" "worker"
 ];
 
 /// Room for more than there are; beyond it nothing compiles.

@@ -49,6 +49,7 @@ pub mod health;
 pub mod invoices;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod near;
 pub mod partitions;
 pub mod payments;

@@ -24,6 +24,7 @@ mod edge_cases;
 mod entry_names;
 mod events;
 mod exactly_once;
+mod export;
 mod find;
 mod flow;
 mod generous;

@@ -84,7 +84,7 @@ async fn in_hostile_worlds_every_record_has_an_outcome_and_no_money_the_wrong_cu
 
 /// All records in their order, in batches that know nothing of cases: mixed ones, and such as a
 /// lane has, of one topic.
-async fn play(direct: &mut Direct, sample: &Sample) {
+pub async fn play(direct: &mut Direct, sample: &Sample) {
     let at = DateTime::from_timestamp(NOW, 0).expect("an instant");
     let pipeline = direct.at(at);
     let mut items = Vec::new();

@@ -30,6 +30,20 @@ impl LedgerAccount {
             Self::Fees => "fees",
         }
     }
+
+    /// The account of such a word; a balance has its customer. None of a later version's.
+    pub fn of(word: &str, account_id: Option<&str>) -> Option<Self> {
+        match (word, account_id) {
+            ("bank_clearing", None) => Some(Self::BankClearing),
+            ("unallocated_cash", None) => Some(Self::UnallocatedCash),
+            ("customer_balance", Some(id)) => Some(Self::CustomerBalance(AccountId::trusted(id))),
+            ("usage_revenue", None) => Some(Self::UsageRevenue),
+            ("claw_back_receivable", None) => Some(Self::ClawBackReceivable),
+            ("split_clearing", None) => Some(Self::SplitClearing),
+            ("fees", None) => Some(Self::Fees),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +233,26 @@ impl LedgerTransaction {
 mod tests {
     use super::*;
     use crate::money::Currency;
+
+    #[test]
+    fn each_account_is_found_by_its_word() {
+        let id = AccountId::trusted("ACC-1");
+        for account in [
+            LedgerAccount::BankClearing,
+            LedgerAccount::UnallocatedCash,
+            LedgerAccount::UsageRevenue,
+            LedgerAccount::ClawBackReceivable,
+            LedgerAccount::SplitClearing,
+            LedgerAccount::Fees,
+        ] {
+            assert_eq!(LedgerAccount::of(account.word(), None), Some(account.clone()));
+            assert_eq!(LedgerAccount::of(account.word(), Some("ACC-1")), None);
+        }
+        let balance = LedgerAccount::CustomerBalance(id);
+        assert_eq!(LedgerAccount::of(balance.word(), Some("ACC-1")), Some(balance.clone()));
+        assert_eq!(LedgerAccount::of(balance.word(), None), None);
+        assert_eq!(LedgerAccount::of("of a later version", None), None);
+    }
 
     #[test]
     fn postings_balance() {
