@@ -189,7 +189,7 @@ async fn the_demos_books_are_right_for_beancount_and_hledger() {
     let played = topup(&database, &["demo", "--database-url", &database.url]);
     assert!(played.status.success(), "{}", text(&played));
     let expected = ours(&database);
-    assert!(expected.len() > 2, "{expected:?}");
+    assert!(expected.len() > 1, "{expected:?}");
     proven(&database, &[], &expected);
     database.finish().await;
 }
@@ -241,13 +241,13 @@ async fn odd_world(test: &str) -> Direct {
     // One customer with two currencies.
     let dollars = json!({ "currency": "USD" });
     let payer = json!({ "debtor": { "name": "Jane Roe", "account": "DE89370400440532013000" } });
-    for (kind, data) in [
-        ("invoice.create", with(invoice("INV-D", "cus_7", "80.00"), &dollars)),
-        ("payment.record", with(payment("PAY-D", "cus_7", "80.00"), &dollars)),
-        ("payment.allocate", allocate_amount("PAY-D", "cus_7", "INV-D", "79.99")),
-        ("invoice.create", invoice("INV-B", "cus_7", "40.00")),
+    for (id, kind, data) in [
+        ("d-1", "invoice.create", with(invoice("INV-D", "cus_7", "80.00"), &dollars)),
+        ("d-2", "payment.record", with(payment("PAY-D", "cus_7", "80.00"), &dollars)),
+        ("d-3", "payment.allocate", allocate_amount("PAY-D", "cus_7", "INV-D", "79.99")),
+        ("d-4", "invoice.create", invoice("INV-B", "cus_7", "40.00")),
     ] {
-        let item = direct.command(&format!("{kind}-d"), kind, &data);
+        let item = direct.command(id, kind, &data);
         direct.applied(item).await;
     }
     let data = with(credit_saying("TX-1", "40.00", "lunch with Jim"), &payer);
