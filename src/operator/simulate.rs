@@ -15,9 +15,10 @@ use crate::domain::ids::{IdBlock, InvoiceId};
 use crate::domain::matching::{self, MatchDecision, MatchOutcome, RuleSet, Subject, decide_match};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::ParkReason;
-use crate::domain::working_set::{Miss, Stop, WorkingSet};
+use crate::domain::want::Want;
+use crate::domain::working_set::{Stop, WorkingSet};
+use crate::store::load::{Locks, PastPage, load_misses, next_page, past, with_book};
 pub use crate::store::load::{Past, Period, StoredDecision};
-use crate::store::load::{PastPage, load_misses, next_page, past, with_book};
 use crate::store::{StoreError, Tx};
 
 /// How a payment would be decided.
@@ -204,9 +205,9 @@ async fn decide_page(
     }
     let mut loaded = HashSet::new();
     loop {
-        let misses: Vec<Miss> = missing.drain().collect();
+        let misses: Vec<Want> = missing.drain().collect();
         loaded.extend(misses.iter().cloned());
-        load_misses(tx, &page.needs, &misses, &mut page.set).await?;
+        load_misses(tx, &page.needs, Locks::Last, &misses, &mut page.set).await?;
         let mut decided = Vec::with_capacity(page.payments.len());
         for past in &page.payments {
             match both(&mut page.set, past, active, other) {

@@ -15,7 +15,8 @@ use crate::domain::input::{Input, Message};
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::{self, RuleSet};
 use crate::domain::rejection::DeadLetterReason;
-use crate::domain::working_set::{Miss, Stop, WorkingSet};
+use crate::domain::want::Want;
+use crate::domain::working_set::{Stop, WorkingSet};
 use crate::store::inbox::{self, Known};
 use crate::store::load::{self, Locks, Needs};
 use crate::store::outbox::{self, OutboxRow};
@@ -145,7 +146,8 @@ pub async fn run_in_turn_in_tx(
     if turn == Turn::First {
         before.queues.clear();
     }
-    let (before, mut after, decided) = work.decide_all(tx, before, &needs, id_block).await?;
+    let (before, mut after, decided) =
+        work.decide_all(tx, before, (&needs, locks), id_block).await?;
     let only_usage = work.messages().all(|m| matches!(m.input, Input::Usage(_)));
     work.write.only_usage = only_usage;
     work.record(decided);
@@ -294,18 +296,18 @@ impl<'a> Work<'a> {
         &mut self,
         tx: &mut Tx<'_>,
         mut before: WorkingSet,
-        needs: &Needs,
+        (needs, locks): (&Needs, Locks),
         id_block: i64,
     ) -> Result<(WorkingSet, WorkingSet, Vec<Decided>), StoreError> {
-        let mut loaded: BTreeSet<Miss> = BTreeSet::new();
+        let mut loaded: BTreeSet<Want> = BTreeSet::new();
         for message in self.messages() {
             if let Input::BankTransaction(bank) = &message.input {
                 loaded.extend(matching::foresee(&before, bank, &message.tokens_of(bank))?);
             }
         }
         if !loaded.is_empty() {
-            let foreseen: Vec<Miss> = loaded.iter().cloned().collect();
-            load::load_misses(tx, needs, &foreseen, &mut before).await?;
+            let foreseen: Vec<Want> = loaded.iter().cloned().collect();
+            load::load_misses(tx, needs, locks, &foreseen, &mut before).await?;
         }
         // Each round loads something new, so that there is an end, however much is looked for.
         loop {
@@ -314,11 +316,11 @@ impl<'a> Work<'a> {
             match self.decide_pass(&mut after, &mut ids) {
                 Ok(decided) => return Ok((before, after, decided)),
                 Err(Pass::Missing(missing)) => {
-                    let fresh: Vec<Miss> = missing.difference(&loaded).cloned().collect();
+                    let fresh: Vec<Want> = missing.difference(&loaded).cloned().collect();
                     if fresh.is_empty() {
                         return Err(StoreError::Corrupt("what was loaded is asked for again"));
                     }
-                    load::load_misses(tx, needs, &fresh, &mut before).await?;
+                    load::load_misses(tx, needs, locks, &fresh, &mut before).await?;
                     loaded.extend(fresh);
                 }
                 Err(Pass::Corrupt(what)) => return Err(StoreError::Corrupt(what)),
@@ -330,7 +332,7 @@ impl<'a> Work<'a> {
         let claims_until = self.pipeline.claims_until(self.at);
         let context = Context { rules: self.rules, as_of: self.at, claims_until };
         let mut decided = Vec::with_capacity(self.open.len());
-        let mut missing: BTreeSet<Miss> = BTreeSet::new();
+        let mut missing: BTreeSet<Want> = BTreeSet::new();
         for message in self.messages() {
             match decide(set, message, ids, context) {
                 Ok(done) => decided.push(done),
@@ -515,7 +517,7 @@ fn named(failure: &DecodeFailure, raw: &RawRecordRow) -> (Option<String>, Option
 }
 
 enum Pass {
-    Missing(BTreeSet<Miss>),
+    Missing(BTreeSet<Want>),
     Corrupt(&'static str),
 }
 

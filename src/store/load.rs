@@ -3,7 +3,7 @@
 //! First accounts that commands name are made known; then references are resolved, without locks;
 //! then watch keys are locked (advisory) where a payment may begin to wait for an invoice that
 //! appears at this moment; then the accounts are locked by id; only then are watchers, payments,
-//! invoices and balances read. What deciding still lacks is loaded by
+//! invoices and balances read. What deciding still wants is loaded by
 //! [`load_misses`].
 //!
 //! A batch of bank records locks its accounts last ([`Locks::Last`]): it reads each account's
@@ -41,12 +41,12 @@ use crate::domain::ids::{
     AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
 };
 use crate::domain::input::{Command, CreateInvoice, Input, Message};
-use crate::domain::invoice::{Invoice, folded_key};
+use crate::domain::matching::reference;
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::upstream::{UpstreamReference, parse};
-use crate::domain::matching::{reference, text};
 use crate::domain::money::{Currency, Money};
 use crate::domain::queue::{EVERYTHING, Queued};
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 
 /// So many commands of one account that wait are looked at one by one. Where more wait, what comes
@@ -70,6 +70,7 @@ pub struct Needs {
     payers: BTreeSet<String>,
     virtuals: BTreeSet<String>,
     bank_keys: BTreeSet<BankKey>,
+    last_equal: BTreeSet<(String, String)>,
     bank_facts: bank_facts::BankFacts,
     advices: advices::AdviceNeeds,
     announced: pending::Announced,
@@ -100,7 +101,7 @@ pub struct Needs {
     review: review::ReviewNeeds,
     has_commands: bool,
     /// How many payments of each amount the batch has, to bound the candidates that are read.
-    same_amount: HashMap<(String, i64), i64>,
+    same_amount: HashMap<(Currency, i64), i64>,
 }
 
 impl Needs {
@@ -233,17 +234,11 @@ impl Needs {
     }
 
     fn add_bank(&mut self, bank: &BankTransaction, tokens: &Tokens) {
-        self.references.extend(tokens.references.iter().map(|(reference, _)| reference.clone()));
-        for number in tokens.numbers.iter().flatten() {
-            self.numbers.insert(number.key.clone());
-            if number.awaited {
-                self.awaited.insert(number.key.clone());
-            }
-        }
-        self.payers.extend(bank.debtor_account.as_deref().and_then(text::payer_account));
-        self.virtuals.extend(bank.virtual_account.as_deref().and_then(text::payer_account));
+        Want::named_by(bank, tokens).for_each(|want| self.want(want));
+        let awaited = tokens.numbers.iter().flatten().filter(|number| number.awaited);
+        self.awaited.extend(awaited.map(|number| number.key.clone()));
         if let Ok(micros) = bank.amount.to_micros() {
-            let key = (bank.amount.currency().code().to_owned(), micros);
+            let key = (bank.amount.currency(), micros);
             let count = self.same_amount.entry(key).or_default();
             *count = count.saturating_add(1);
         }
@@ -297,17 +292,10 @@ pub async fn working_set(
     let read = resolve::payers(tx, needs, &mut set).await?;
     owners.extend(needs.accounts.iter().cloned());
     owners.extend(found.owners.values().cloned());
-    owners.extend(set.payer_owners.values().flatten().map(|id| id.as_str().to_owned()));
-    let learned = set.aliases.values().flat_map(|of_payer| of_payer.keys());
-    owners.extend(learned.map(|id| id.as_str().to_owned()));
-    owners.extend(set.virtual_owners.values().map(|id| id.as_str().to_owned()));
+    owners.extend(set.owners_here().map(|id| id.as_str().to_owned()));
     if locks == Locks::Last {
-        found.keep_unlocked(&mut set);
-        found.name_invoices(&mut set);
-        for account in read {
-            set.accounts.entry(account.account_id.clone()).or_insert(account);
-        }
-        read_accounts(tx, &owners, &mut set).await?;
+        unlocked(tx, found, read, &owners, &mut set).await?;
+        needs.asked(&mut set);
         return Ok(set);
     }
     lock_accounts(tx, &owners, &mut set).await?;
@@ -336,7 +324,24 @@ pub async fn working_set(
     }
     // Also where no customer is named: what would be ended may name none.
     cancelled(tx, needs, &mut set).await?;
+    needs.asked(&mut set);
     Ok(set)
+}
+
+/// Takes what was found as it was read: its accounts are locked later.
+async fn unlocked(
+    tx: &mut Tx<'_>,
+    mut found: resolve::Found,
+    read: Vec<Account>,
+    owners: &BTreeSet<String>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    found.keep_unlocked(set);
+    found.name_invoices(set);
+    for account in read {
+        set.accounts.entry(account.account_id.clone()).or_insert(account);
+    }
+    read_accounts(tx, owners, set).await
 }
 
 async fn lock_keys(
@@ -495,16 +500,9 @@ async fn invoices(
         return Ok(());
     }
     for row in sqlx::query(sql!("load_invoices")).bind(ids).fetch_all(&mut **tx).await? {
-        index(rows::invoice(&row)?, set);
+        set.know_invoice(rows::invoice(&row)?);
     }
     Ok(())
-}
-
-fn index(invoice: Invoice, set: &mut WorkingSet) {
-    let id = invoice.invoice_id.clone();
-    set.by_reference.insert(invoice.payment_reference.clone(), id.clone());
-    set.by_number.entry(folded_key(&id)).or_default().insert(id.clone());
-    set.invoices.insert(id, invoice);
 }
 
 async fn balances(

@@ -89,4 +89,5 @@ mod verbs_told;
 mod views;
 mod views_back;
 mod void_candidates;
+mod wants;
 mod watch_race;

@@ -7,6 +7,7 @@ use topup::domain::account::{Alias, AliasUse, PayerLink};
 use topup::domain::effect::Effect;
 use topup::domain::ids::{AccountId, MessageId, PaymentId, RecordId, Source};
 use topup::domain::review::ReviewEffect;
+use topup::domain::want::Want;
 use topup::domain::working_set::WorkingSet;
 use topup::jobs::{Job, JobEnded};
 use topup::pipeline::batch::{Item, run_in_tx};
@@ -402,8 +403,9 @@ async fn what_is_unlearnt_decides_nothing_any_more() {
     let on = "2099-01-05".parse().expect("a day");
     let alias = Alias { confirmations: 0, last_used_on: on, demoted_at: Some(at) };
     let mut after = WorkingSet::default();
-    let of_payer = after.aliases.entry(link.payer_account.clone()).or_default();
-    of_payer.insert(link.account_id.clone(), alias);
+    after.ask([Want::Payer(link.payer_account.clone())]);
+    let customers = after.payer_mut(link.payer_account.clone());
+    customers.learnt.insert(link.account_id.clone(), alias);
     let unlink = ReviewEffect::Unlink {
         used: AliasUse { link, on },
         payment_id: PaymentId::trusted(&paid("T2")),

@@ -35,6 +35,7 @@ pub mod split;
 pub mod threshold;
 pub mod usage;
 pub mod void_candidate;
+pub mod want;
 pub mod working_set;
 
 #[cfg(test)]

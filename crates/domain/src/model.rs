@@ -106,9 +106,8 @@ fn claims_until(as_of: DateTime<Utc>) -> DateTime<Utc> {
 
 impl Model {
     pub fn new(rules: impl Into<RuleSet>) -> Self {
-        let mut model = Self { rules: rules.into(), ..Self::default() };
-        model.set.complete = true;
-        model
+        let set = WorkingSet::default().complete();
+        Self { set, rules: rules.into(), ..Self::default() }
     }
 
     /// Takes one record. `as_of` is the instant that the decision is taken for.

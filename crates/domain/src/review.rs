@@ -1,6 +1,6 @@
 //! What a person may choose for a payment, what they chose, and what is learnt from it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -169,9 +169,6 @@ pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
         })
         .collect()
 }
-
-/// Aliases that count for nothing (demoted ones) may be missing: they decide nothing.
-pub type Aliases = HashMap<String, BTreeMap<AccountId, Alias>>;
 
 #[derive(Debug, Clone, Default)]
 pub struct ReviewSet {

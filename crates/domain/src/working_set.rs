@@ -2,7 +2,7 @@
 //!
 //! The store fills it under the accounts' locks; deciding reads it; each effect is applied to it
 //! at once, so that record 7 sees what record 3 did. A look-up of something that was not loaded
-//! is noted as a [`Miss`]: the store loads it and the batch is decided again from the start.
+//! is noted as a [`Want`]: the store loads it and the batch is decided again from the start.
 //! A complete working set (the model in the tests) never misses.
 
 pub mod advices;
@@ -11,16 +11,16 @@ mod bank;
 mod charging;
 mod crossings;
 mod ended;
-pub mod equal_rows;
 mod held;
+mod known;
+mod listed;
 pub mod lookalikes;
 pub mod lots;
 pub mod miss;
-mod missing;
 mod namesakes;
 mod near;
 pub mod originals;
-mod owners;
+pub mod owners;
 pub mod pending;
 pub mod review;
 mod splits;
@@ -34,8 +34,6 @@ pub mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
 
 use super::account::Account;
 use super::allocation::{Allocation, Rule};
@@ -51,11 +49,13 @@ use crate::ids::{
     AccountId, AllocationId, BankAccountId, BankKey, ContentHash, InvoiceId, PaymentId, RecordId,
     ReturnId,
 };
-use crate::invoice::{Invoice, InvoiceStatus, folded_key};
+use crate::invoice::{Invoice, InvoiceStatus};
 use crate::keys::WatchKey;
+use crate::want::Want;
 
 pub use super::invoice::{BookEntry, OpenInvoice};
-pub use miss::{BEYOND_LIMIT, Miss, Stop};
+use known::{Answer, Known};
+pub use miss::{BEYOND_LIMIT, Stop};
 
 /// How many invoices of an account a suggestion or the search for rival subsets looks at.
 pub const BOOK_OLDEST_MAX: usize = 64;
@@ -71,17 +71,14 @@ pub struct Watching {
     keys: HashMap<PaymentId, Vec<WatchKey>>,
 }
 
-/// By number: whose it was, and until when.
-pub type FormerOwners = HashMap<String, Vec<(AccountId, DateTime<Utc>)>>;
-
 /// So many customers of one name are read: no more are looked at.
 pub const NAMESAKES_MAX: usize = 8;
 
 /// So many payments of one customer and currency are added up, those with the least left.
 pub const HELD_MAX: usize = 32;
 
-/// What was read of them: at most two more than are looked at, which shows that there are more.
-pub(super) type Held = HashMap<(AccountId, Currency), Vec<(PaymentId, Money)>>;
+/// Payments with what each has left.
+type Held = Vec<(PaymentId, Money)>;
 
 /// A bank transaction that was recorded before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,18 +96,13 @@ pub struct WorkingSet {
     pub accounts: HashMap<AccountId, Account>,
     /// Accounts whose rows are locked: only these may get money in this batch.
     pub locked: Shared<HashSet<AccountId>>,
-    pub payer_owners: Shared<HashMap<String, BTreeSet<AccountId>>>,
-    pub virtual_owners: HashMap<String, AccountId>,
-    /// Whose payers' and virtual accounts were before.
-    pub former_payers: FormerOwners,
-    pub former_virtuals: FormerOwners,
-    /// What persons taught about payers' accounts.
-    pub aliases: Shared<crate::review::Aliases>,
+    payers: Shared<Known<String, owners::Customers>>,
+    virtuals: Shared<Known<String, owners::Holder>>,
     pub invoices: HashMap<InvoiceId, Invoice>,
-    pub by_reference: Shared<HashMap<String, InvoiceId>>,
-    pub by_upstream: Shared<HashMap<String, InvoiceId>>,
+    by_reference: Shared<Known<String, InvoiceId>>,
+    by_upstream: Shared<HashMap<String, InvoiceId>>,
     /// By the folded number: several may be alike.
-    pub by_number: Shared<HashMap<String, BTreeSet<InvoiceId>>>,
+    by_number: Shared<Known<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
     /// Ids that bank payments of the batch would have, and that other payments have already.
     pub taken: HashSet<PaymentId>,
@@ -128,9 +120,9 @@ pub struct WorkingSet {
     pub parked_returns: BTreeMap<BankKey, BankRecord>,
     /// All parts that payments ever had, in the order of their numbers.
     pub parts: HashMap<PaymentId, Vec<PaymentId>>,
-    pub bank: HashMap<BankKey, StoredBankTransaction>,
+    bank: Known<BankKey, StoredBankTransaction>,
     /// The last of the records of `bank` that have no id and are equal.
-    pub equal_rows: equal_rows::EqualRows,
+    equal: Known<(String, String), u32>,
     /// Records that announce what a booking of the batch may be.
     pub pending: pending::Pending,
     /// Payments without a bank id of the days and amounts of the batch.
@@ -155,14 +147,15 @@ pub struct WorkingSet {
     pub waiting: HashMap<RecordId, AccountId>,
     /// The numbers of the last events of bank accounts of ours that are told of.
     pub feeds: BTreeMap<BankAccountId, i64>,
-    pub exact: Shared<HashMap<(AccountId, Currency, i64), Vec<InvoiceId>>>,
-    pub oldest: Shared<HashMap<(AccountId, Currency), Vec<OpenInvoice>>>,
-    pub book: Shared<HashMap<(Currency, i64), Vec<BookEntry>>>,
-    pub held_payments: Shared<Held>,
-    pub near: Shared<HashMap<Word, Vec<BookEntry>>>,
+    exact: Shared<Known<(AccountId, Currency, i64), Vec<InvoiceId>>>,
+    oldest: Shared<Known<(AccountId, Currency), Vec<OpenInvoice>>>,
+    book: Shared<Known<(Currency, i64), Vec<BookEntry>>>,
+    /// At most two more than are looked at, which shows that there are more.
+    held_payments: Shared<Known<(AccountId, Currency), Held>>,
+    near: Shared<Known<Word, Vec<BookEntry>>>,
     /// Names of the customers in `book` and `near`: they are compared, and only suggest.
     pub names: Shared<HashMap<AccountId, String>>,
-    pub namesakes: Shared<HashMap<String, Vec<AccountId>>>,
+    namesakes: Shared<Known<String, Vec<AccountId>>>,
     /// Customers that were described since this was loaded, by the same key; of a complete set all.
     called: Shared<HashMap<String, BTreeSet<AccountId>>>,
     /// Invoices created, sent or paid in part in this batch, by account: the lists above were
@@ -173,7 +166,7 @@ pub struct WorkingSet {
     /// Invoices for which money may have come: asked only of void candidates that are voided.
     pub wanted: BTreeSet<InvoiceId>,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
-    pub complete: bool,
+    complete: bool,
     /// Events in the order in which they were published.
     pub events: Vec<Event>,
     missing: miss::Missing,
@@ -188,6 +181,35 @@ pub struct Rebase {
 }
 
 impl WorkingSet {
+    /// The maps hold the whole world: what is not here is not there.
+    #[must_use]
+    pub fn complete(self) -> Self {
+        Self { complete: true, ..self }
+    }
+
+    /// These were asked for: what there is of them is here, or is added before anything is decided.
+    /// What was read of payers' and virtual accounts before counts no more.
+    pub fn ask(&mut self, wants: impl IntoIterator<Item = Want>) {
+        for want in wants {
+            match want {
+                Want::Payer(payer) => self.payers.ask_anew(payer),
+                Want::Virtual(number) => self.virtuals.ask_anew(number),
+                Want::Reference(reference) => self.by_reference.ask(reference),
+                Want::Number(number) => self.by_number.ask(number),
+                Want::Bank(key) => self.bank.ask(key),
+                Want::LastEqual(bank_account, print) => self.equal.ask((bank_account, print)),
+                Want::Exact(account, currency, due) => self.exact.ask((account, currency, due)),
+                Want::Oldest(account, currency) => self.oldest.ask((account, currency)),
+                Want::Book(currency, due) => self.book.ask((currency, due)),
+                Want::Near(word) => self.near.ask(word),
+                Want::Namesakes(name) => self.namesakes.ask(name),
+                Want::Held(account, currency) => self.held_payments.ask((account, currency)),
+                // How far they were read stands with the lots.
+                Want::Lots(..) => {}
+            }
+        }
+    }
+
     /// Payable invoices of `account` with exactly `due` due, in the declared order.
     ///
     /// Nothing is found, and a miss is noted, when they were not loaded.
@@ -198,15 +220,9 @@ impl WorkingSet {
         let micros = due.to_micros()?;
         let currency = due.currency();
         let key = (account.clone(), currency, micros);
-        let listed = match (self.exact.get(&key), self.complete) {
-            (Some(list), _) => list.iter().collect(),
-            (None, true) => self.ids_of(account),
-            (None, false) => {
-                let code = currency.code().to_owned();
-                self.misses(Miss::Exact(account.clone(), code, micros));
-                return Ok(Vec::new());
-            }
-        };
+        let want = |(account, currency, micros)| Want::Exact(account, currency, micros);
+        let listed = self.all(&self.exact, &key, want).found().into_iter().flatten();
+        let listed = listed.chain(self.all_of(account)).collect();
         let mut found = self.payable_of(account, currency, listed);
         found.retain(|invoice| invoice.due().is_ok_and(|left| left == due));
         Ok(found)
@@ -223,17 +239,9 @@ impl WorkingSet {
         account: &AccountId,
         currency: Currency,
     ) -> Result<Vec<OpenInvoice>, Stop> {
-        let key = (account.clone(), currency);
-        let (listed, known) = match (self.oldest.get(&key), self.complete) {
-            (Some(list), _) => (list.as_slice(), Vec::new()),
-            (None, true) => (Default::default(), self.ids_of(account)),
-            (None, false) => {
-                self.misses(Miss::Oldest(account.clone(), currency.code().to_owned()));
-                return Ok(Vec::new());
-            }
-        };
-        let mut found = Vec::with_capacity(listed.len());
-        for open in listed {
+        let listed = self.listed_oldest(account, currency).found();
+        let mut found = Vec::with_capacity(listed.map_or(0, Vec::len));
+        for open in listed.into_iter().flatten() {
             // An invoice that is loaded may have changed in this batch.
             match self.invoices.get(&open.invoice_id) {
                 Some(invoice) => found.extend(OpenInvoice::of(invoice)?),
@@ -241,7 +249,7 @@ impl WorkingSet {
             }
         }
         let fresh = self.fresh.get(account).into_iter().flatten();
-        for id in fresh.chain(known) {
+        for id in fresh.chain(self.all_of(account)) {
             if let Some(invoice) = self.invoices.get(id) {
                 found.extend(OpenInvoice::of(invoice)?);
             }
@@ -260,16 +268,7 @@ impl WorkingSet {
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.
     pub fn book(&self, due: Money) -> Result<Vec<BookEntry>, Stop> {
-        let micros = due.to_micros()?;
-        let currency = due.currency();
-        let mut entries = match (self.book.get(&(currency, micros)), self.complete) {
-            (Some(list), _) => list.clone(),
-            (None, true) => Vec::new(),
-            (None, false) => {
-                self.misses(Miss::Book(currency.code().to_owned(), micros));
-                return Ok(Vec::new());
-            }
-        };
+        let mut entries = self.listed_in_book(due)?.found().cloned().unwrap_or_default();
         let fits =
             |invoice: &Invoice| invoice.is_payable() && invoice.due().is_ok_and(|left| left == due);
         entries.retain(|entry| self.invoices.get(&entry.invoice_id).is_none_or(fits));
@@ -289,6 +288,20 @@ impl WorkingSet {
         Ok(entries)
     }
 
+    fn listed_oldest(
+        &self,
+        account: &AccountId,
+        currency: Currency,
+    ) -> Answer<'_, Vec<OpenInvoice>> {
+        let want = |(account, currency)| Want::Oldest(account, currency);
+        self.all(&self.oldest, &(account.clone(), currency), want)
+    }
+
+    fn listed_in_book(&self, due: Money) -> Result<Answer<'_, Vec<BookEntry>>, Stop> {
+        let want = |(currency, micros)| Want::Book(currency, micros);
+        Ok(self.all(&self.book, &(due.currency(), due.to_micros()?), want))
+    }
+
     /// The name of a customer, if it is known here.
     pub fn name_of(&self, account: &AccountId) -> Option<&str> {
         let account_name = self.accounts.get(account).and_then(|a| a.name.as_deref());
@@ -299,9 +312,11 @@ impl WorkingSet {
         self.fresh.get(&invoice.account_id).is_some_and(|ids| ids.contains(&invoice.invoice_id))
     }
 
-    fn ids_of(&self, account: &AccountId) -> Vec<&InvoiceId> {
-        let all = self.invoices.values().filter(|invoice| invoice.account_id == *account);
-        all.map(|invoice| &invoice.invoice_id).collect()
+    /// All invoices of the account, of a complete set: of another one those are listed that count.
+    fn all_of(&self, account: &AccountId) -> impl Iterator<Item = &InvoiceId> {
+        let all = self.complete.then(|| self.invoices.values()).into_iter().flatten();
+        let all = all.filter(|invoice| invoice.account_id == *account);
+        all.map(|invoice| &invoice.invoice_id)
     }
 
     fn payable_of<'a>(
@@ -414,10 +429,8 @@ impl WorkingSet {
 
     fn apply_invoice(&mut self, invoice: &Invoice) {
         let id = invoice.invoice_id.clone();
-        self.by_reference.insert(invoice.payment_reference.clone(), id.clone());
-        self.by_number.entry(folded_key(&id)).or_default().insert(id.clone());
-        self.fresh.entry(invoice.account_id.clone()).or_default().insert(id.clone());
-        self.invoices.insert(id, invoice.clone());
+        self.fresh.entry(invoice.account_id.clone()).or_default().insert(id);
+        self.know_invoice(invoice.clone());
     }
 
     fn apply_allocation(

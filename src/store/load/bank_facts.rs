@@ -17,6 +17,7 @@ use crate::domain::effect::{BankDisposition, BankKey};
 use crate::domain::ids::PaymentId;
 use crate::domain::input::ContentHash;
 use crate::domain::money::Money;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::terms::Terms;
 use crate::store::{StoreError, Tx, lines, rows, sql};
@@ -144,7 +145,7 @@ pub(super) async fn load(
     let known = keys(tx, needs, &shared, set).await?.or(known);
     // Only where the name of an entry is known with other content.
     let used = |(key, hash): &&(BankKey, ContentHash)| {
-        set.bank.get(key).is_some_and(|stored| stored.content_hash != *hash)
+        set.bank_here().get(key).is_some_and(|stored| stored.content_hash != *hash)
     };
     let again = needs.bank_facts.entries.iter().filter(used);
     let again: Vec<BankKey> = again.map(|(key, hash)| key_of_other(key, hash)).collect();
@@ -152,7 +153,8 @@ pub(super) async fn load(
         needs.bank_keys.extend(again);
         keys(tx, needs, &BTreeSet::new(), set).await?;
     }
-    last_equal(tx, &needs.bank_facts, set).await?;
+    let equal = needs.bank_facts.equal.keys().cloned().collect();
+    last_equal(tx, equal, set).await?;
     Ok(known)
 }
 
@@ -184,20 +186,22 @@ pub(super) async fn keys(
     Ok(known)
 }
 
-async fn last_equal(
+/// Reads the last of equal records, by bank account and what their keys begin with.
+pub(super) async fn last_equal(
     tx: &mut Tx<'_>,
-    facts: &BankFacts,
+    equal: BTreeSet<(String, String)>,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    if facts.equal.is_empty() {
+    if equal.is_empty() {
         return Ok(());
     }
     let (accounts, prints): (Vec<&str>, Vec<&str>) =
-        facts.equal.keys().map(|(account, print)| (account.as_str(), print.as_str())).unzip();
+        equal.iter().map(|(account, print)| (account.as_str(), print.as_str())).unzip();
     let query = sqlx::query(sql!("load_last_equal")).bind(accounts).bind(prints);
     for row in query.fetch_all(&mut **tx).await? {
         know(&row, set)?;
     }
+    set.ask(equal.into_iter().map(|(account, print)| Want::LastEqual(account, print)));
     Ok(())
 }
 
@@ -239,9 +243,9 @@ pub(super) async fn taken_ids(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let mut new: Vec<BankKey> =
-        needs.bank_keys.iter().filter(|key| !set.bank.contains_key(key)).cloned().collect();
+        needs.bank_keys.iter().filter(|key| !set.bank_here().contains_key(key)).cloned().collect();
     for ((account, print), equal) in &needs.bank_facts.equal {
-        let last = set.equal_rows.last(account, print);
+        let last = set.last_equal(account, print);
         // The last may be one that is not booked yet.
         let ordinals = last.max(1)..=last.saturating_add(equal.count);
         new.extend(ordinals.map(|ordinal| bank_key(&equal.bank, &equal.hash, ordinal)));

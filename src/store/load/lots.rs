@@ -9,8 +9,9 @@ use super::usage::lot;
 use crate::domain::ids::AccountId;
 use crate::domain::money::Currency;
 use crate::domain::usage::Lot;
+use crate::domain::want::Want;
+use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::lots::{Reach, Walk};
-use crate::domain::working_set::{Miss, WorkingSet};
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// Lots of the first page of an account; each further page has as many as were read before it.
@@ -49,14 +50,13 @@ fn there(set: &WorkingSet, account_id: &AccountId, currency: Currency) -> i64 {
 /// Loads what walks lacked.
 pub(super) async fn misses(
     tx: &mut Tx<'_>,
-    misses: &[Miss],
+    wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let mut wanted: BTreeMap<Walk, BTreeSet<Whose>> = BTreeMap::new();
-    for miss in misses {
-        if let Miss::Lots(walk, account_id, code, _) = miss {
-            let whose = (account_id.clone(), rows::currency(code)?);
-            wanted.entry(*walk).or_default().insert(whose);
+    for want in wants {
+        if let Want::Lots(walk, account_id, currency, _) = want {
+            wanted.entry(*walk).or_default().insert((account_id.clone(), *currency));
         }
     }
     for (walk, whose) in wanted {

@@ -1,63 +1,125 @@
-//! What deciding asked for and did not find.
+//! What deciding wants and was not loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 
 use chrono::NaiveDate;
 use sqlx::Row;
 
-use super::{Needs, invoices};
+use super::{Locks, Needs, balances, bank_facts, invoices, lock_accounts, resolve, unlocked};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
+use crate::domain::want::Want;
 use crate::domain::working_set::{
-    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, HELD_MAX, Miss, NAMESAKES_MAX,
-    OpenInvoice, WorkingSet,
+    BOOK_COUNT_MAX, BOOK_OLDEST_MAX, BookEntry, EXACT_MIN, HELD_MAX, NAMESAKES_MAX, OpenInvoice,
+    WorkingSet, owners::Customers,
 };
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// What is looked up, and the words that it is a neighbour of.
 type Variants<'a> = BTreeMap<String, Vec<&'a Word>>;
 
-/// Loads what deciding asked for and did not find.
+impl Needs {
+    /// Takes note of what may be wanted before anything is decided; lists come after.
+    pub(super) fn want(&mut self, want: Want) {
+        let _new = match want {
+            Want::Payer(payer) => self.payers.insert(payer),
+            Want::Virtual(number) => self.virtuals.insert(number),
+            Want::Reference(reference) => self.references.insert(reference),
+            Want::Number(number) => self.numbers.insert(number),
+            Want::Bank(key) => self.bank_keys.insert(key),
+            Want::LastEqual(bank_account, print) => self.last_equal.insert((bank_account, print)),
+            Want::Exact(..)
+            | Want::Oldest(..)
+            | Want::Book(..)
+            | Want::Near(_)
+            | Want::Namesakes(_)
+            | Want::Held(..)
+            | Want::Lots(..) => false,
+        };
+    }
+
+    /// Tells the working set what was looked for.
+    pub(super) fn asked(&mut self, set: &mut WorkingSet) {
+        let references = take(&mut self.references).into_iter().chain(take(&mut self.given));
+        let references = references.chain(take(&mut self.minted).into_keys());
+        set.ask(references.map(Want::Reference));
+        let numbers = take(&mut self.numbers).into_iter().chain(take(&mut self.given_numbers));
+        set.ask(numbers.map(Want::Number));
+        set.ask(take(&mut self.bank_keys).into_iter().map(Want::Bank));
+    }
+}
+
+/// Loads what deciding wants, for a batch that takes its `locks` so.
 pub async fn misses(
     tx: &mut Tx<'_>,
     needs: &Needs,
-    misses: &[Miss],
+    locks: Locks,
+    wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    exact(tx, needs, misses, set).await?;
-    oldest(tx, misses, set).await?;
-    book(tx, misses, set).await?;
-    near(tx, misses, set).await?;
-    namesakes(tx, misses, set).await?;
-    held(tx, misses, set).await?;
-    super::lots::misses(tx, misses, set).await?;
-    let listed = set.exact.values().flatten();
-    // Numbers that are one mistake away may decide between equal invoices.
-    let numbers = set.near.iter().filter(|(word, _)| word.is_mistyped_number());
-    let near = numbers.flat_map(|(_, entries)| entries).map(|entry| &entry.invoice_id);
-    let ids: Vec<String> = listed.chain(near).map(|id| id.as_str().to_owned()).collect();
+    set.ask(wants.iter().cloned());
+    named(tx, locks, wants, set).await?;
+    exact(tx, needs, wants, set).await?;
+    oldest(tx, wants, set).await?;
+    book(tx, wants, set).await?;
+    near(tx, wants, set).await?;
+    namesakes(tx, wants, set).await?;
+    held(tx, wants, set).await?;
+    super::lots::misses(tx, wants, set).await?;
+    let ids = set.listed_in_full().map(|id| id.as_str().to_owned()).collect();
     invoices(tx, ids, set).await
+}
+
+/// What records name is loaded before anything is decided. Where that was not foreseen it is read
+/// here, as there but for the locks of words: a payment that begins to wait for one at the very
+/// moment in which its invoice is sent is found by the rematch job.
+async fn named(
+    tx: &mut Tx<'_>,
+    locks: Locks,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let mut needs = Needs::default();
+    wants.iter().cloned().for_each(|want| needs.want(want));
+    bank_facts::keys(tx, &needs, &BTreeSet::new(), set).await?;
+    bank_facts::last_equal(tx, take(&mut needs.last_equal), set).await?;
+    let mut found = resolve::invoices(tx, &needs).await?;
+    let read = resolve::payers(tx, &needs, set).await?;
+    let payers = needs.payers.iter().filter_map(|payer| set.customers(payer));
+    let holders = needs.virtuals.iter().filter_map(|number| set.holder(number)?.now.as_ref());
+    let owners = payers.flat_map(Customers::all).chain(holders).map(|id| id.as_str().to_owned());
+    let mut owners: BTreeSet<String> = owners.chain(found.owners.values().cloned()).collect();
+    if owners.is_empty() {
+        return Ok(());
+    }
+    if locks == Locks::Last {
+        return unlocked(tx, found, read, &owners, set).await;
+    }
+    owners.retain(|id| !set.locked.contains(&AccountId::trusted(id)));
+    lock_accounts(tx, &owners, set).await?;
+    found.name_invoices(set);
+    invoices(tx, take(&mut found.owners).into_keys().collect(), set).await?;
+    balances(tx, &owners, set).await
 }
 
 async fn exact(
     tx: &mut Tx<'_>,
     needs: &Needs,
-    misses: &[Miss],
+    wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let (mut accounts, mut currencies, mut dues, mut limits) = (vec![], vec![], vec![], vec![]);
     let least = i64::try_from(EXACT_MIN).unwrap_or(i64::MAX);
-    for miss in misses {
-        if let Miss::Exact(account, currency, due) = miss {
-            let same = needs.same_amount.get(&(currency.clone(), *due)).copied().unwrap_or(0);
+    for want in wants {
+        if let Want::Exact(account, currency, due) = want {
+            let same = needs.same_amount.get(&(*currency, *due)).copied().unwrap_or(0);
             accounts.push(account.as_str().to_owned());
-            currencies.push(currency.clone());
+            currencies.push(currency.code());
             dues.push(*due);
             // Each payment of the batch may take one, and two more show whether there is a rival.
             limits.push(same.saturating_add(least));
-            let key = (account.clone(), rows::currency(currency)?, *due);
-            set.exact.insert(key, Vec::new());
         }
     }
     if accounts.is_empty() {
@@ -71,20 +133,19 @@ async fn exact(
         .fetch_all(&mut **tx)
         .await?;
     for row in rows {
-        let currency = rows::currency(row.try_get(1)?)?;
-        let key = (AccountId::trusted(row.try_get(0)?), currency, row.try_get(2)?);
-        set.exact.entry(key).or_default().push(InvoiceId::trusted(row.try_get(3)?));
+        let due = (rows::currency(row.try_get(1)?)?, row.try_get(2)?);
+        let account_id = AccountId::trusted(row.try_get(0)?);
+        set.list_exact(account_id, due, InvoiceId::trusted(row.try_get(3)?));
     }
     Ok(())
 }
 
-async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+async fn oldest(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
     let (mut accounts, mut currencies) = (vec![], vec![]);
-    for miss in misses {
-        if let Miss::Oldest(account, currency) = miss {
+    for want in wants {
+        if let Want::Oldest(account, currency) = want {
             accounts.push(account.as_str().to_owned());
-            currencies.push(currency.clone());
-            set.oldest.insert((account.clone(), rows::currency(currency)?), Vec::new());
+            currencies.push(currency.code());
         }
     }
     if accounts.is_empty() {
@@ -105,22 +166,21 @@ async fn oldest(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Resul
         let order = (due_date.unwrap_or(NaiveDate::MAX), row.try_get(5)?, invoice_id.clone());
         let open = OpenInvoice {
             invoice_id,
-            account_id: account_id.clone(),
+            account_id,
             due: Money::from_micros(row.try_get(3)?, currency),
             order,
         };
-        set.oldest.entry((account_id, currency)).or_default().push(open);
+        set.list_oldest(open);
     }
     Ok(())
 }
 
-async fn held(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+async fn held(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
     let (mut accounts, mut currencies) = (vec![], vec![]);
-    for miss in misses {
-        if let Miss::Held(account, currency) = miss {
+    for want in wants {
+        if let Want::Held(account, currency) = want {
             accounts.push(account.as_str().to_owned());
-            currencies.push(currency.clone());
-            set.held_payments.insert((account.clone(), rows::currency(currency)?), Vec::new());
+            currencies.push(currency.code());
         }
     }
     if accounts.is_empty() {
@@ -131,21 +191,19 @@ async fn held(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
     let query = sqlx::query(sql!("load_held")).bind(accounts).bind(currencies).bind(limit);
     for row in query.fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(1)?)?;
-        let key = (AccountId::trusted(row.try_get(0)?), currency);
-        let held =
-            (PaymentId::trusted(row.try_get(2)?), Money::from_micros(row.try_get(3)?, currency));
-        set.held_payments.entry(key).or_default().push(held);
+        let left = Money::from_micros(row.try_get(3)?, currency);
+        let payment_id = PaymentId::trusted(row.try_get(2)?);
+        set.list_held(AccountId::trusted(row.try_get(0)?), payment_id, left);
     }
     Ok(())
 }
 
-async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+async fn book(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
     let (mut currencies, mut dues) = (vec![], vec![]);
-    for miss in misses {
-        if let Miss::Book(currency, due) = miss {
-            currencies.push(currency.clone());
+    for want in wants {
+        if let Want::Book(currency, due) = want {
+            currencies.push(currency.code());
             dues.push(*due);
-            set.book.insert((rows::currency(currency)?, *due), Vec::new());
         }
     }
     if currencies.is_empty() {
@@ -163,25 +221,25 @@ async fn book(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
         let due: i64 = row.try_get(1)?;
         let account_id = AccountId::trusted(row.try_get(3)?);
         keep_name(set, &account_id, row.try_get(4)?);
-        set.book.entry((currency, due)).or_default().push(BookEntry {
+        let entry = BookEntry {
             invoice_id: InvoiceId::trusted(row.try_get(2)?),
             account_id,
             amount_due: Money::from_micros(due, currency),
-        });
+        };
+        set.list_in_book((currency, due), entry);
     }
     Ok(())
 }
 
 async fn namesakes(
     tx: &mut Tx<'_>,
-    misses: &[Miss],
+    wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let mut asked = Vec::new();
-    for miss in misses {
-        if let Miss::Namesakes(name) = miss {
-            asked.push(name.clone());
-            set.namesakes.insert(name.clone(), Vec::new());
+    for want in wants {
+        if let Want::Namesakes(name) = want {
+            asked.push(name.as_str());
         }
     }
     if asked.is_empty() {
@@ -190,8 +248,7 @@ async fn namesakes(
     let limit = i64::try_from(NAMESAKES_MAX).unwrap_or(i64::MAX);
     let query = sqlx::query(sql!("load_namesakes")).bind(asked).bind(limit);
     for row in query.fetch_all(&mut **tx).await? {
-        let found = set.namesakes.entry(row.try_get(0)?).or_default();
-        found.push(AccountId::trusted(row.try_get(1)?));
+        set.list_namesake(row.try_get(0)?, AccountId::trusted(row.try_get(1)?));
     }
     Ok(())
 }
@@ -202,12 +259,12 @@ fn keep_name(set: &mut WorkingSet, account_id: &AccountId, name: Option<String>)
     }
 }
 
-async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<(), StoreError> {
+async fn near(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
     // Words of one batch are alike: what is a neighbour of several is looked up once.
     let (mut numbers, mut references): (Variants<'_>, Variants<'_>) = Default::default();
     let mut digits = Variants::default();
-    for miss in misses {
-        if let Miss::Near(word) = miss {
+    for want in wants {
+        if let Want::Near(word) = want {
             for variant in word.variants() {
                 if matches!(word, Word::Digits(_)) {
                     digits.entry(variant).or_default().push(word);
@@ -218,7 +275,6 @@ async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
                 }
                 numbers.entry(variant).or_default().push(word);
             }
-            set.near.insert(word.clone(), Vec::new());
         }
     }
     if numbers.is_empty() && digits.is_empty() {
@@ -243,10 +299,7 @@ async fn near(tx: &mut Tx<'_>, misses: &[Miss], set: &mut WorkingSet) -> Result<
             amount_due: Money::from_micros(row.try_get(5)?, currency),
         };
         for word in words.into_iter().flatten() {
-            let found = set.near.entry((*word).clone()).or_default();
-            if !found.contains(&entry) {
-                found.push(entry.clone());
-            }
+            set.list_near(word, &entry);
         }
     }
     Ok(())

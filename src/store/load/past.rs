@@ -122,7 +122,7 @@ pub async fn with_book(tx: &mut Tx<'_>, mut payments: Vec<Past>) -> Result<PastP
         needs.add_bank(&past.record.transaction, &past.tokens);
     }
     pays(tx, &mut payments).await?;
-    let set = looked_at(tx, &needs, &payments).await?;
+    let set = looked_at(tx, &mut needs, &payments).await?;
     Ok(PastPage { payments, set, needs })
 }
 
@@ -147,7 +147,7 @@ async fn pays(tx: &mut Tx<'_>, payments: &mut [Past]) -> Result<(), StoreError> 
 /// theirs is in it: they are to be decided as if they were new.
 async fn looked_at(
     tx: &mut Tx<'_>,
-    needs: &Needs,
+    needs: &mut Needs,
     payments: &[Past],
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
@@ -157,11 +157,11 @@ async fn looked_at(
     let paid = payments.iter().flat_map(|past| &past.pays);
     invoices(tx, paid.map(|(id, _)| id.as_str().to_owned()).collect(), &mut set).await?;
     let named = set.invoices.values().map(|invoice| &invoice.account_id);
-    let payers = set.payer_owners.values().flatten().chain(set.virtual_owners.values());
-    let owners = named.chain(payers).map(|id| id.as_str().to_owned()).collect();
+    let owners = named.chain(set.owners_here()).map(|id| id.as_str().to_owned()).collect();
     read_accounts(tx, &owners, &mut set).await?;
     // What a person took apart stays apart, whatever the rules are.
     let ids: Vec<&str> = payments.iter().map(|past| past.payment_id.as_str()).collect();
     tombstones(tx, &ids, &mut set).await?;
+    needs.asked(&mut set);
     Ok(set)
 }

@@ -85,7 +85,8 @@ pub(super) async fn load(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let new = |set: &WorkingSet, all: &[One]| -> Vec<One> {
-        let known = |one: &&One| one.key.as_ref().is_some_and(|key| set.bank.contains_key(key));
+        let known =
+            |one: &&One| one.key.as_ref().is_some_and(|key| set.bank_here().contains_key(key));
         all.iter().filter(|one| !known(one)).cloned().collect()
     };
     let bookings = new(set, &announced.bookings);

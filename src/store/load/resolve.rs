@@ -14,6 +14,7 @@ use crate::domain::matching::upstream::{Scheme, UpstreamReference};
 use crate::domain::matching::{reference, text};
 use crate::domain::money::Currency;
 use crate::domain::review::Alias;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::watching::{
     WATCHERS_EXACT_MAX, WATCHERS_HELD_MAX, WATCHERS_NAMED_MAX,
@@ -71,7 +72,7 @@ impl Found {
             set.accounts.entry(id).or_insert(account);
         }
         for invoice in self.invoices.drain(..) {
-            super::index(invoice, set);
+            set.know_invoice(invoice);
         }
     }
 }
@@ -316,9 +317,7 @@ pub(super) async fn payers(
 ) -> Result<Vec<Account>, StoreError> {
     let mut read = Vec::new();
     if !needs.payers.is_empty() {
-        set.payer_owners.clear();
-        set.former_payers.clear();
-        set.aliases.clear();
+        set.ask(needs.payers.iter().cloned().map(Want::Payer));
         let payers: Vec<&str> = needs.payers.iter().map(String::as_str).collect();
         let rows = sqlx::query(sql!("resolve_payers")).bind(payers).fetch_all(&mut **tx).await?;
         for row in rows {
@@ -326,18 +325,16 @@ pub(super) async fn payers(
         }
     }
     if !needs.virtuals.is_empty() {
+        set.ask(needs.virtuals.iter().cloned().map(Want::Virtual));
         let virtuals: Vec<&str> = needs.virtuals.iter().map(String::as_str).collect();
         let rows =
             sqlx::query(sql!("resolve_virtuals")).bind(virtuals).fetch_all(&mut **tx).await?;
-        set.former_virtuals.clear();
         for row in rows {
             let owner = AccountId::trusted(row.try_get(1)?);
-            let number: String = row.try_get(0)?;
+            let known = set.holder_mut(row.try_get(0)?);
             match row.try_get(2)? {
-                None => drop(set.virtual_owners.insert(number, owner)),
-                Some(until) => {
-                    set.former_virtuals.entry(number).or_default().push((owner, until));
-                }
+                None => known.now = Some(owner),
+                Some(until) => known.former.push((owner, until)),
             }
         }
     }
@@ -347,15 +344,14 @@ pub(super) async fn payers(
 /// One customer of one payer's account: verified, or learnt from persons.
 fn payer(row: &PgRow, set: &mut WorkingSet) -> Result<Account, StoreError> {
     let account = rows::account(row)?;
-    let payer_account: String = row.try_get("payer_account")?;
+    let customers = set.payer_mut(row.try_get("payer_account")?);
     let account_id = account.account_id.clone();
     if let Some(until) = row.try_get("until")? {
-        let former = set.former_payers.entry(payer_account).or_default();
-        former.push((account_id, until));
+        customers.former.push((account_id, until));
         return Ok(account);
     }
     if row.try_get("verified")? {
-        set.payer_owners.entry(payer_account).or_default().insert(account_id);
+        customers.verified.insert(account_id);
         return Ok(account);
     }
     let confirmations: i32 = row.try_get("confirmations")?;
@@ -364,6 +360,6 @@ fn payer(row: &PgRow, set: &mut WorkingSet) -> Result<Account, StoreError> {
         last_used_on: row.try_get("last_used_on")?,
         demoted_at: None,
     };
-    set.aliases.entry(payer_account).or_default().insert(account_id, alias);
+    customers.learnt.insert(account_id, alias);
     Ok(account)
 }

@@ -9,6 +9,7 @@ use crate::domain::matching::text;
 use crate::domain::money::Money;
 use crate::domain::review::{PayerLink, Suggestion, SuggestionStatus};
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::owners::Customers;
 use crate::store::{StoreError, Tx, rows, sql, void_candidates};
 
 /// The payments that a batch's review is about.
@@ -123,8 +124,7 @@ pub(super) async fn payers_again(
         return Ok(());
     }
     super::resolve::payers(tx, needs, set).await?;
-    let learned = set.aliases.values().flat_map(|of_payer| of_payer.keys());
-    let mut owners = set.payer_owners.values().flatten().chain(learned);
+    let mut owners = set.payers_here().values().flat_map(Customers::all);
     if owners.any(|owner| !set.locked.contains(owner)) {
         return Err(StoreError::Raced("a payer's customers"));
     }

@@ -78,8 +78,11 @@ async fn transactions(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (known, new): (Vec<&BankRecord>, Vec<&BankRecord>) =
-        rows.bank.values().copied().partition(|record| before.bank.contains_key(&record.key));
+    let (known, new): (Vec<&BankRecord>, Vec<&BankRecord>) = rows
+        .bank
+        .values()
+        .copied()
+        .partition(|record| before.bank_here().contains_key(&record.key));
     transactions!(tx, "upsert_bank_transactions", known, at);
     transactions!(tx, "insert_bank_transactions", new, at);
     Ok(())

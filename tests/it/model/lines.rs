@@ -60,7 +60,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let told = if word == "waiting" { None } else { outcome.code() };
         lines.push(format!("inbox {} {word} {}", record.id.as_str(), told.unwrap_or("-")));
     }
-    for (key, stored) in &model.set.bank {
+    for (key, stored) in model.set.bank_here() {
         let (account, word) = (&key.bank_account, stored.disposition.word());
         lines.push(format!("bank {account} {} {word}", key.key));
     }
@@ -69,7 +69,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let used_by = advice.used_by.as_ref().map_or("-", |id| id.as_str());
         lines.push(format!("advice {id} {state} {used_by}"));
     }
-    for (reference, invoice) in &*model.set.by_upstream {
+    for (reference, invoice) in model.set.given_here() {
         lines.push(format!("reference {reference} {invoice}"));
     }
     for event in &model.set.events {
@@ -128,8 +128,8 @@ fn of_review(model: &Model) -> Vec<String> {
         let with = with.join(",");
         lines.push(format!("suggestion {payment} {account} {status} {parts} with {with}"));
     }
-    for (payer, aliases) in &*model.set.aliases {
-        for (account, alias) in aliases {
+    for (payer, known) in model.set.payers_here() {
+        for (account, alias) in &known.learnt {
             let (count, last) = (alias.confirmations, alias.last_used_on);
             lines.push(format!("alias {payer} {account} {count} {last}"));
         }

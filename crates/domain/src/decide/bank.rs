@@ -144,7 +144,7 @@ pub(super) fn decide(
     let (key, used_by) = free_key(recording, bank);
     // The hash of the message covers delivery details; this one is what the bank says happened.
     let content_hash = recording.bank_hash;
-    if let Some(stored) = recording.set.bank.get(&key) {
+    if let Some(stored) = recording.set.bank(&key) {
         // A booking of nothing stands in no money's way, and another one says nothing new.
         let nothing = stored.disposition == BankDisposition::NoMoney;
         let open = is_open(stored.disposition) || nothing && bank.amount.is_positive();
@@ -170,7 +170,7 @@ pub(super) fn decide(
         }
     }
     // What takes the place of its own pending record takes that of no other.
-    let fresh = !recording.set.bank.contains_key(&key);
+    let fresh = recording.set.bank(&key).is_none();
     let announced = fresh.then(|| announced(recording, bank, &key)).flatten();
     if bank.is_booked_step_back() {
         let outcome = returns::receive(recording, bank, key, content_hash)?;
@@ -302,10 +302,10 @@ fn match_new(
 fn free_key(recording: &Recording<'_>, bank: &BankTransaction) -> (BankKey, Option<PaymentId>) {
     let key = next_key(recording, bank);
     let hash = &recording.bank_hash;
-    let stored = recording.set.bank.get(&key);
+    let stored = recording.set.bank(&key);
     let elsewhere = stored.is_some_and(|stored| stored.terms.are_of_another_book(bank));
     let key = key_in_book(bank).filter(|_| elsewhere).unwrap_or(key);
-    let stored = recording.set.bank.get(&key).filter(|_| may_be_used_again(bank));
+    let stored = recording.set.bank(&key).filter(|_| may_be_used_again(bank));
     let other = stored.filter(|stored| stored.content_hash != *hash);
     match other.and_then(|stored| stored.payment_id.clone()) {
         Some(other) => (key_of_other(&key, hash), Some(other)),
@@ -321,8 +321,8 @@ fn next_key(recording: &Recording<'_>, bank: &BankTransaction) -> BankKey {
     if !needs_ordinal(bank) {
         return bank_key(bank, hash, 1);
     }
-    let last = recording.set.equal_rows.last(bank.bank_account.as_str(), &print_of(hash));
-    let stored = |key: &BankKey| recording.set.bank.get(key).map(|stored| stored.disposition);
+    let last = recording.set.last_equal(bank.bank_account.as_str(), &print_of(hash));
+    let stored = |key: &BankKey| recording.set.bank(key).map(|stored| stored.disposition);
     let key = bank_key(bank, hash, last.max(1));
     let free = stored(&key).is_none_or(is_open);
     if free { key } else { bank_key(bank, hash, last.saturating_add(1)) }

@@ -120,7 +120,7 @@ fn own_invoice(
 
 fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Result {
     let taken = upsert.virtual_accounts.iter().flatten().any(|virtual_account| {
-        let owner = recording.set.virtual_owners.get(virtual_account);
+        let owner = recording.set.holder(virtual_account).and_then(|known| known.now.as_ref());
         owner.is_some_and(|owner| *owner != upsert.account_id)
     });
     open_account(recording, &upsert.account_id)?;
@@ -191,7 +191,7 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
 /// to what would be minted. There is always another one.
 fn mint(recording: &Recording<'_>, given: &[UpstreamReference]) -> String {
     let taken = |minted: &String| {
-        recording.set.by_reference.contains_key(minted)
+        recording.set.referenced(minted).is_some()
             || given.iter().any(|reference| reference.key == *minted)
     };
     let mut number = 0_usize;
@@ -217,8 +217,8 @@ fn references(recording: &Recording<'_>, create: &CreateInvoice) -> Result<Vec<U
     }
     let set = &recording.set;
     let taken = |reference: &UpstreamReference| {
-        set.by_upstream.contains_key(&reference.key)
-            || reference.scheme.is_some() && set.by_reference.contains_key(&reference.key)
+        reference.scheme.is_some() && set.referenced(&reference.key).is_some()
+            || set.upstream(&reference.key).is_some()
     };
     if references.iter().any(taken) {
         return Err(Rejection::ReferenceTaken.into());

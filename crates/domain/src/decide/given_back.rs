@@ -59,7 +59,7 @@ pub(super) fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
             several => of_several(set, bank, several),
         };
     }
-    let stored = |key: &BankKey| set.bank.get(key).map(|stored| stored.disposition);
+    let stored = |key: &BankKey| set.bank(key).map(|stored| stored.disposition);
     let returns = named_records(bank);
     if returns.iter().any(|key| stored(key) == Some(BankDisposition::ReturnParked)) {
         return Ok(Meant::Unknown(ReturnWaits::NoReturn));

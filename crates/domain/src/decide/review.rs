@@ -149,8 +149,8 @@ pub(super) fn learn(
     };
     let on = payment.received_on;
     let ours = recording.context.rules.global().own_accounts.contains(&payer_account);
-    let verified = recording.set.payer_owners.get(&payer_account);
-    let verified = verified.is_some_and(|owners| owners.contains(account_id));
+    let customers = recording.set.customers(&payer_account);
+    let verified = customers.is_some_and(|known| known.verified.contains(account_id));
     let link = PayerLink { payer_account, account_id: account_id.clone() };
     let uses = recording.set.review.uses.get(payment_id);
     if ours || verified || uses.is_some_and(|uses| uses.contains(&link)) {

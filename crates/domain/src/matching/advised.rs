@@ -309,10 +309,10 @@ pub(crate) fn named_by_line<'a>(set: &'a WorkingSet, line: &AdviceLine) -> Vec<&
         }
         LineName::Reference(text) => {
             let key = line.name.reference_key();
-            if let Some(id) = key.and_then(|key| set.by_reference.get(&key)) {
+            if let Some(id) = key.and_then(|key| set.referenced(&key)) {
                 return vec![id];
             }
-            let alike = set.by_number.get(&line.name.number_key());
+            let alike = set.numbered(&line.name.number_key());
             let alike: Vec<&'a InvoiceId> = alike.into_iter().flatten().collect();
             let word = fold::normalise(text);
             let exact = alike.iter().find(|id| number_key(id) == word).copied();

@@ -36,11 +36,14 @@ pub mod verdict;
 pub mod weak;
 mod words;
 
+use std::collections::BTreeSet;
+
 use super::account::{Identity, Strength};
 use super::bank::BankTransaction;
 use super::ids::AccountId;
 use super::working_set::WorkingSet;
-use crate::working_set::miss::{Miss, Stop};
+use crate::want::Want;
+use crate::working_set::miss::Stop;
 use near::Word;
 use numbers::Number;
 use text::Tokens;
@@ -64,51 +67,60 @@ pub fn foresee(
     set: &WorkingSet,
     bank: &BankTransaction,
     tokens: &Tokens,
-) -> Result<Vec<Miss>, Stop> {
+) -> Result<BTreeSet<Want>, Stop> {
+    let foreseen = probably(set, bank, tokens).map(|wants| wants.into_iter().collect());
+    match set.unless_missed(foreseen) {
+        Err(Stop::Miss(missing)) => Ok(missing),
+        Err(Stop::Corrupt(what)) => Err(Stop::Corrupt(what)),
+        Ok(foreseen) => Ok(foreseen),
+    }
+}
+
+fn probably(set: &WorkingSet, bank: &BankTransaction, tokens: &Tokens) -> Result<Vec<Want>, Stop> {
     if tokens.unread || !bank.amount.is_positive() {
         return Ok(Vec::new());
     }
-    let known = |reference: &String| set.by_reference.contains_key(reference);
+    let known = |reference: &String| set.referenced(reference).is_some();
     if tokens.references.iter().any(|(reference, _)| known(reference)) {
         return Ok(Vec::new());
     }
     let numbers = || tokens.numbers.iter().flatten();
-    let found = numbers().find_map(|number: &Number| set.by_number.get(&number.key));
+    let found = numbers().find_map(|number: &Number| set.numbered(&number.key));
     if let Some(id) = found.and_then(|ids| ids.first()) {
         // A number without a known payer is compared with its neighbours (R4).
         if identity(set, bank)?.is_some() {
             return Ok(Vec::new());
         }
         let owner = set.invoices.get(id).map(|invoice| &invoice.account_id);
-        let rivals = text::rivals(bank, id).map(Miss::Near);
+        let rivals = text::rivals(bank, id).map(Want::Near);
         return Ok(rivals.chain(namesakes(set, bank, owner)).collect());
     }
-    let (code, micros) = (bank.amount.currency().code().to_owned(), bank.amount.to_micros()?);
+    let (currency, micros) = (bank.amount.currency(), bank.amount.to_micros()?);
     let payer = payer::payer(set, bank);
     // Numbers with a mistake are compared with few invoices first: those of the amount, or of the
     // customer.
     let words = text::sought(bank, tokens, payer.known.is_some()).into_iter();
     let words = words.filter(|word| word.is_reference() || matches!(word, Word::Digits(_)));
-    let near = words.map(Miss::Near);
+    let near = words.map(Want::Near);
     Ok(match payer.known {
         Some(Identity { account_id, strength }) => {
             let sure = strength == Strength::Certain;
             let named = if sure { None } else { namesakes(set, bank, Some(&account_id)) };
-            let exact = Miss::Exact(account_id.clone(), code.clone(), micros);
-            near.chain(named).chain([exact, Miss::Oldest(account_id, code)]).collect()
+            let exact = Want::Exact(account_id.clone(), currency, micros);
+            near.chain(named).chain([exact, Want::Oldest(account_id, currency)]).collect()
         }
         None => {
-            let weak = payer.weak.map(|weak| Miss::Exact(weak.account_id, code.clone(), micros));
-            near.chain(weak).chain([Miss::Book(code, micros)]).collect()
+            let weak = payer.weak.map(|weak| Want::Exact(weak.account_id, currency, micros));
+            near.chain(weak).chain([Want::Book(currency, micros)]).collect()
         }
     })
 }
 
 /// One sign alone speaks for `owner`: the payer's name may be that of another customer.
-fn namesakes(set: &WorkingSet, bank: &BankTransaction, owner: Option<&AccountId>) -> Option<Miss> {
+fn namesakes(set: &WorkingSet, bank: &BankTransaction, owner: Option<&AccountId>) -> Option<Want> {
     let key = bank.debtor_name.as_deref().and_then(named_payer::payers_key)?;
     let own = owner.and_then(|owner| set.name_of(owner)).map(names::key);
-    (own.as_ref() != Some(&key)).then_some(Miss::Namesakes(key))
+    (own.as_ref() != Some(&key)).then_some(Want::Namesakes(key))
 }
 
 /// Who the payment comes from, without its references: the virtual account, then the payer.

@@ -44,7 +44,7 @@ impl<'a> Matching<'a> {
                 ReferencePlace::Reference => NamedBy::Reference,
                 ReferencePlace::EndToEnd => NamedBy::EndToEnd,
             };
-            if let Some(invoice) = self.set.by_reference.get(reference).and_then(invoice) {
+            if let Some(invoice) = self.set.referenced(reference).and_then(invoice) {
                 found.named.entry(invoice.invoice_id.clone()).or_insert((by, invoice));
             }
         }
@@ -109,7 +109,7 @@ impl<'a> Matching<'a> {
 
     /// The invoices whose number it is.
     fn written(&self, number: &Number, written: Written) -> Vec<&'a InvoiceId> {
-        let alike = self.set.by_number.get(&number.key).into_iter().flatten();
+        let alike = self.set.numbered(&number.key).into_iter().flatten();
         match written {
             Written::Exactly => alike.filter(|id| number_key(id) == number.word).collect(),
             Written::Otherwise => alike.collect(),
@@ -144,7 +144,7 @@ impl<'a> Matching<'a> {
         let key = fold::fold(id.as_str());
         let numbers = || self.subject.tokens.numbers.iter().flatten();
         let Some(number) = numbers().find(|number| number.key == key) else {
-            let of_upstream = |number: &Number| self.set.by_upstream.get(&number.key) == Some(id);
+            let of_upstream = |number: &Number| self.set.upstream(&number.key) == Some(id);
             return if numbers().any(of_upstream) { PLAIN } else { UNLIKE };
         };
         if number.length() < number.word.len() {
@@ -161,7 +161,7 @@ impl<'a> Matching<'a> {
     /// Numbers of the text that no invoice has yet, those first that are waited for.
     pub(super) fn unknown_numbers(&self) -> impl Iterator<Item = &'a Number> {
         let tokens = self.subject.tokens;
-        let known = |number: &&Number| self.set.by_number.contains_key(&number.key);
+        let known = |number: &&Number| self.set.numbered(&number.key).is_some();
         let apart = move |run: &'a Vec<Number>| {
             let hits: Vec<&Number> = run.iter().filter(known).collect();
             run.iter().filter(move |number| !hits.iter().any(|hit| hit.overlaps(number)))

@@ -10,6 +10,7 @@ use crate::bank::BankTransaction;
 use crate::ids::AccountId;
 use crate::matching::weak;
 use crate::working_set::WorkingSet;
+use crate::working_set::owners::{Customers, Holder};
 
 /// Notes of an explanation; `payments explain` prints them as they are.
 pub const LEARNED: &str = "the payer's account is known from payments that a person confirmed";
@@ -57,14 +58,14 @@ pub fn payer(set: &WorkingSet, bank: &BankTransaction) -> Payer {
         .virtual_account
         .as_deref()
         .and_then(weak::payer_account)
-        .and_then(|key| set.virtual_owners.get(&key));
+        .and_then(|key| set.holder(&key)?.now.as_ref());
     if let Some(account_id) = virtual_owner {
         return Payer::known(account_id, Strength::Certain);
     }
     let Some(payer_account) = bank.debtor_account.as_deref().and_then(weak::payer_account) else {
         return Payer::default();
     };
-    let verified = set.payer_owners.get(&payer_account);
+    let verified = set.customers(&payer_account).map(|known| &known.verified);
     match verified.map(|owners| (owners.len(), owners.first())) {
         Some((1, Some(account_id))) => Payer::known(account_id, Strength::Strong),
         // An account that pays for several customers identifies none of them.
@@ -79,18 +80,19 @@ pub fn has_moved(set: &WorkingSet, bank: &BankTransaction, recorded_at: DateTime
     let key = |number: Option<&String>| number.map(String::as_str).and_then(weak::payer_account);
     let before = |until: &DateTime<Utc>| recorded_at <= *until;
     let virtually = key(bank.virtual_account.as_ref()).is_some_and(|key| {
-        let now = set.virtual_owners.get(&key);
-        let former = set.former_virtuals.get(&key).into_iter().flatten();
-        former.filter(|(_, until)| before(until)).any(|(owner, _)| now != Some(owner))
+        set.holder(&key).is_some_and(|Holder { now, former }| {
+            let mut former = former.iter().filter(|(_, until)| before(until));
+            former.any(|(owner, _)| now.as_ref() != Some(owner))
+        })
     });
     let payer = || {
         key(bank.debtor_account.as_ref()).is_some_and(|key| {
-            let now = set.payer_owners.get(&key);
-            let former = set.former_payers.get(&key).into_iter().flatten();
             // Taken off a customer and given to nobody: it was a mistake.
-            let given = now.filter(|now| !now.is_empty());
-            let mut former = former.filter(|(_, until)| before(until));
-            given.is_some_and(|now| former.any(|(owner, _)| !now.contains(owner)))
+            let given = set.customers(&key).filter(|known| !known.verified.is_empty());
+            given.is_some_and(|known| {
+                let mut former = known.former.iter().filter(|(_, until)| before(until));
+                former.any(|(owner, _)| !known.verified.contains(owner))
+            })
         })
     };
     virtually || payer()
@@ -98,7 +100,7 @@ pub fn has_moved(set: &WorkingSet, bank: &BankTransaction, recorded_at: DateTime
 
 fn learned(set: &WorkingSet, bank: &BankTransaction, payer_account: String) -> Payer {
     let on = bank.effective_date();
-    let all = set.aliases.get(&payer_account).into_iter().flatten();
+    let all = set.customers(&payer_account).into_iter().flat_map(|known| &known.learnt);
     let mut live = all.filter(|(_, alias)| alias.counts_on(on));
     let (first, second) = (live.next(), live.next());
     match (first, second) {
@@ -125,7 +127,6 @@ fn one(
 
 /// Every customer whom a payer's account is known to pay for: verified, or confirmed by a person.
 pub fn customers_of(set: &WorkingSet, payer_account: &str) -> BTreeSet<AccountId> {
-    let verified = set.payer_owners.get(payer_account).into_iter().flatten();
-    let learned = set.aliases.get(payer_account).into_iter().flatten();
-    verified.chain(learned.map(|(account_id, _)| account_id)).cloned().collect()
+    let known = set.customers(payer_account);
+    known.into_iter().flat_map(Customers::all).cloned().collect()
 }

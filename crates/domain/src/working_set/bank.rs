@@ -2,10 +2,37 @@
 
 use crate::effect::{BankDisposition, BankRecord};
 use crate::ids::{BankKey, ContentHash, PaymentId};
+use crate::want::Want;
 use crate::working_set::terms::Terms;
 use crate::working_set::{StoredBankTransaction, WorkingSet};
 
 impl WorkingSet {
+    /// What the bank's record of this key became.
+    pub fn bank(&self, key: &BankKey) -> Option<&StoredBankTransaction> {
+        let here = self.bank.here().get(key);
+        match split(&key.key).filter(|_| here.is_none()) {
+            // Of equal records the last is asked for, and none comes after it.
+            Some((print, _)) => {
+                self.last_equal(&key.bank_account, print);
+                None
+            }
+            None => self.one(&self.bank, key, Want::Bank),
+        }
+    }
+
+    /// The ordinal of the last of the bank's equal records without an id: each is a payment,
+    /// however many come. `print` is what their keys begin with; 0 if there is none.
+    pub fn last_equal(&self, bank_account: &str, print: &str) -> u32 {
+        let key = (bank_account.to_owned(), print.to_owned());
+        let want = |(bank_account, print)| Want::LastEqual(bank_account, print);
+        self.all(&self.equal, &key, want).found().copied().unwrap_or_default()
+    }
+
+    /// What is here of the bank's records: for whoever loads, writes or compares them.
+    pub fn bank_here(&self) -> &std::collections::HashMap<BankKey, StoredBankTransaction> {
+        self.bank.here()
+    }
+
     /// Takes note of a record of the bank that was recorded before.
     pub fn know_bank(
         &mut self,
@@ -15,16 +42,27 @@ impl WorkingSet {
         payment_id: Option<PaymentId>,
         terms: Terms,
     ) {
-        self.equal_rows.note(&key);
+        if let Some((print, ordinal)) = split(&key.key) {
+            let print = (key.bank_account.clone(), print.to_owned());
+            let last = self.equal.here_mut().entry(print).or_default();
+            *last = ordinal.max(*last);
+        }
         let stored = StoredBankTransaction { content_hash, disposition, payment_id, terms };
-        self.bank.insert(key, stored);
+        self.bank.here_mut().insert(key, stored);
     }
+}
+
+/// The print with its separator, and the ordinal; none for a key of another kind.
+fn split(key: &str) -> Option<(&str, u32)> {
+    let at = key.starts_with("print:").then(|| key.rfind(':')).flatten()?;
+    let (print, ordinal) = key.split_at_checked(at.checked_add(1)?)?;
+    Some((print, ordinal.parse().ok()?))
 }
 
 impl WorkingSet {
     pub(super) fn apply_bank_record(&mut self, record: &BankRecord) {
         // One that takes the place of its own pending record was announced by that.
-        let fresh = !self.bank.contains_key(&record.key);
+        let fresh = !self.bank.here().contains_key(&record.key);
         let payment_id = record.payment_id.clone();
         let (hash, terms) = (record.content_hash, Terms::of(&record.transaction));
         self.know_bank(record.key.clone(), hash, record.disposition, payment_id, terms);
@@ -42,7 +80,7 @@ impl WorkingSet {
 
     pub(super) fn apply_superseded(&mut self, pending: &BankKey, by: &BankKey) {
         self.pending.superseded(pending, by);
-        if let Some(stored) = self.bank.get_mut(pending) {
+        if let Some(stored) = self.bank.here_mut().get_mut(pending) {
             stored.disposition = BankDisposition::Superseded;
         }
     }

@@ -6,9 +6,10 @@ use crate::event::Cause;
 use crate::ids::AccountId;
 use crate::money::{Currency, Money};
 use crate::usage::{Charged, Lot, LotMove, MoveKind, Refunded};
+use crate::want::Want;
 use crate::working_set::WorkingSet;
 use crate::working_set::lots::{Reach, Walk};
-use crate::working_set::miss::{Miss, Stop};
+use crate::working_set::miss::Stop;
 
 impl WorkingSet {
     /// The lots of an account that may have money, in the order in which they burn. Whoever has
@@ -40,8 +41,7 @@ impl WorkingSet {
         if passes || self.complete {
             return lot;
         }
-        let code = currency.code().to_owned();
-        self.misses(Miss::Lots(walk, account_id.clone(), code, known.read));
+        self.misses(Want::Lots(walk, account_id.clone(), currency, known.read));
         None
     }
 }

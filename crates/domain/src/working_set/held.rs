@@ -3,7 +3,8 @@
 use crate::ids::{AccountId, PaymentId};
 use crate::money::{Currency, Money};
 use crate::payment::{ParkReason, Payment, PaymentState};
-use crate::working_set::miss::{Miss, Stop};
+use crate::want::Want;
+use crate::working_set::miss::Stop;
 use crate::working_set::{HELD_MAX, WorkingSet};
 
 impl WorkingSet {
@@ -20,14 +21,9 @@ impl WorkingSet {
         currency: Currency,
     ) -> Result<Vec<(PaymentId, Money)>, Stop> {
         let key = (account_id.clone(), currency);
-        let mut found = match (self.held_payments.get(&key), self.complete) {
-            (Some(listed), _) => listed.clone(),
-            (None, true) => Vec::new(),
-            (None, false) => {
-                self.misses(Miss::Held(account_id.clone(), currency.code().to_owned()));
-                return Ok(Vec::new());
-            }
-        };
+        let want = |(account_id, currency)| Want::Held(account_id, currency);
+        let listed = self.all(&self.held_payments, &key, want).found();
+        let mut found = listed.cloned().unwrap_or_default();
         // What is loaded may have changed in this batch, or be new.
         found.retain(|(payment_id, _)| !self.payments.contains_key(payment_id));
         let own = self.payments.values().filter(|p| p.account_id.as_ref() == Some(account_id));

@@ -3,35 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use crate::ids::AccountId;
-use crate::matching::near::Word;
+use super::WorkingSet;
 use crate::money::MoneyError;
-use crate::working_set::lots::Walk;
-
-/// A look-up that the working set could not answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Miss {
-    /// The payable invoices of an account whose due amount is exactly this many micros.
-    Exact(AccountId, String, i64),
-    /// The oldest payable invoices of an account in a currency.
-    Oldest(AccountId, String),
-    /// Payable invoices of the whole book with exactly this due amount.
-    Book(String, i64),
-    /// Payable invoices whose reference or number is this word but for one typing mistake.
-    Near(Word),
-    /// Customers that share this name, as [`names::key`](crate::matching::names::key) has it.
-    Namesakes(String),
-    /// Payments of an account in a currency that have money left.
-    Held(AccountId, String),
-    /// More lots of an account in a currency than the so many that were read for this walk.
-    Lots(Walk, AccountId, String, usize),
-}
+use crate::want::Want;
 
 /// A look-up failed because it was not loaded, or the data contradicts its own constraints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
     /// All that one decision looked for in vain; never empty.
-    Miss(BTreeSet<Miss>),
+    Miss(BTreeSet<Want>),
     /// Money that does not add up in the database: a bug, never a business refusal.
     Corrupt(&'static str),
 }
@@ -54,7 +34,7 @@ impl From<MoneyError> for Stop {
 /// Noted behind a shared reference: a look-up that misses goes on with nothing found, so that one
 /// pass learns all that it lacks. What is decided meanwhile is thrown away.
 #[derive(Debug, Default)]
-pub(super) struct Missing(pub(super) Mutex<BTreeSet<Miss>>);
+pub(super) struct Missing(Mutex<BTreeSet<Want>>);
 
 impl Clone for Missing {
     /// A copy of a working set has not missed anything yet.
@@ -63,8 +43,25 @@ impl Clone for Missing {
     }
 }
 
-impl Missing {
-    pub(super) fn taken(&self) -> BTreeSet<Miss> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+impl WorkingSet {
+    /// Notes that a look-up found nothing because it was not loaded.
+    pub(super) fn misses(&self, want: Want) {
+        let mut noted = self.missing.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Want::Exact(account, currency, _) = &want {
+            // What fits is looked at beside its rivals: both in one round.
+            noted.insert(Want::Oldest(account.clone(), *currency));
+        }
+        noted.insert(want);
+    }
+
+    /// `decided`, unless a look-up missed since the last time that this was asked: then what was
+    /// decided, or why it could not be, means nothing.
+    ///
+    /// # Errors
+    /// [`Stop::Miss`] with all that is missing, or the error of `decided`.
+    pub fn unless_missed<T>(&self, decided: Result<T, Stop>) -> Result<T, Stop> {
+        let mut noted = self.missing.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = std::mem::take(&mut *noted);
+        if missing.is_empty() { decided } else { Err(Stop::Miss(missing)) }
     }
 }

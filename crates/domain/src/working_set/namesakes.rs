@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::ids::AccountId;
 use crate::matching::names;
-use crate::working_set::miss::Miss;
+use crate::want::Want;
+use crate::working_set::known::Answer;
 use crate::working_set::{NAMESAKES_MAX, WorkingSet};
 
 impl WorkingSet {
@@ -27,13 +28,10 @@ impl WorkingSet {
     }
 
     fn known_by(&self, key: &str) -> Option<BTreeSet<AccountId>> {
-        let mut found: BTreeSet<AccountId> = match (self.namesakes.get(key), self.complete) {
-            (Some(listed), _) => listed.iter().cloned().collect(),
-            (None, true) => BTreeSet::new(),
-            (None, false) => {
-                self.misses(Miss::Namesakes(key.to_owned()));
-                return None;
-            }
+        let mut found: BTreeSet<AccountId> = match self.all(&self.namesakes, key, Want::Namesakes) {
+            Answer::There(listed) => listed.iter().cloned().collect(),
+            Answer::NotThere => BTreeSet::new(),
+            Answer::NotLoaded => return None,
         };
         // What was loaded may be called otherwise by now.
         let name = |id: &AccountId| self.accounts.get(id).and_then(|known| known.name.as_deref());

@@ -6,7 +6,9 @@ use crate::invoice::{BookEntry, OpenInvoice, folded_key};
 use crate::matching::fold;
 use crate::matching::near::{Word, like_reference};
 use crate::money::Money;
-use crate::working_set::miss::{Miss, Stop};
+use crate::want::Want;
+use crate::working_set::known::Answer;
+use crate::working_set::miss::Stop;
 
 impl WorkingSet {
     /// Payable invoices that `word` may have meant, in any currency, by their ids.
@@ -16,14 +18,8 @@ impl WorkingSet {
     /// # Errors
     /// [`Stop::Corrupt`] when an amount contradicts its row.
     pub fn near(&self, word: &Word) -> Result<Vec<BookEntry>, Stop> {
-        let listed = match (self.near.get(word), self.complete) {
-            (Some(list), _) => list.as_slice(),
-            (None, true) => Default::default(),
-            (None, false) => {
-                self.misses(Miss::Near(word.clone()));
-                return Ok(Vec::new());
-            }
-        };
+        let listed = self.all(&self.near, word, Want::Near).found().map(Vec::as_slice);
+        let listed = listed.unwrap_or_default();
         let mut entries = listed.to_vec();
         entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
         // What is loaded may have changed in this batch, or be new. Of an invoice that was listed
@@ -43,14 +39,14 @@ impl WorkingSet {
         let variants = word.variants();
         if let Word::Digits(digits) = word {
             let alike = |key: &String| key.ends_with(digits) && fold::digits(key) == digits;
-            let found = self.by_number.iter().filter(|(key, _)| alike(key));
+            let found = self.by_number.here().iter().filter(|(key, _)| alike(key));
             let own = |key: &String, id: &InvoiceId| folded_key(id) == *key;
             let ids = found.flat_map(|(key, ids)| ids.iter().filter(move |id| own(key, id)));
             return ids.collect();
         }
         let of = |variant: &String| {
-            let numbers = self.by_number.get(variant).into_iter().flatten();
-            self.by_reference.get(variant).into_iter().chain(numbers).collect::<Vec<_>>()
+            let numbers = self.by_number.here().get(variant).into_iter().flatten();
+            self.by_reference.here().get(variant).into_iter().chain(numbers).collect::<Vec<_>>()
         };
         variants.iter().flat_map(of).collect()
     }
@@ -67,14 +63,14 @@ impl WorkingSet {
             let few = entries.len() < BOOK_COUNT_MAX;
             return Ok(if few { meant(word, entries) } else { Vec::new() });
         }
-        let listed = self.book.get(&(due.currency(), due.to_micros()?));
-        let few = listed.map_or(self.complete, |list| list.len() < BOOK_COUNT_MAX);
+        let few = match self.listed_in_book(due)? {
+            Answer::There(list) => list.len() < BOOK_COUNT_MAX,
+            Answer::NotThere => true,
+            // Nothing is known of the amount yet: that may spare the word.
+            Answer::NotLoaded => return Ok(Vec::new()),
+        };
         if few && entries.len() < BOOK_COUNT_MAX && !may_be_reference(word) {
             return Ok(meant(word, entries));
-        }
-        // Nothing is known of the amount yet: that may spare the word.
-        if listed.is_none() && !self.complete {
-            return Ok(Vec::new());
         }
         let mut found = self.near(word)?;
         found.retain(|entry| entry.amount_due == due);
@@ -100,8 +96,11 @@ impl WorkingSet {
             let entries = entries.iter().map(OpenInvoice::entry);
             return Ok(if few { meant(word, entries) } else { Vec::new() });
         }
-        let listed = self.oldest.get(&(account.clone(), currency));
-        let few = listed.map_or(self.complete, |list| list.len() < BOOK_OLDEST_MAX);
+        let few = match self.listed_oldest(account, currency) {
+            Answer::There(list) => list.len() < BOOK_OLDEST_MAX,
+            Answer::NotThere => true,
+            Answer::NotLoaded => return Ok(Vec::new()),
+        };
         if few && entries.len() < BOOK_OLDEST_MAX && !may_be_reference(word) {
             let found = meant(word, entries.iter().map(OpenInvoice::entry));
             // What fits may decide, and must be here in full for that.
@@ -109,9 +108,6 @@ impl WorkingSet {
             if found.iter().filter(fits).all(|e| self.invoices.contains_key(&e.invoice_id)) {
                 return Ok(found);
             }
-        }
-        if listed.is_none() && !self.complete {
-            return Ok(Vec::new());
         }
         let mut found = self.near(word)?;
         let own = |entry: &BookEntry| {

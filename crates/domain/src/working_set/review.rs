@@ -51,7 +51,7 @@ impl WorkingSet {
     }
 
     pub fn alias(&self, link: &PayerLink) -> Option<&Alias> {
-        self.aliases.get(&link.payer_account)?.get(&link.account_id)
+        self.customers(&link.payer_account)?.learnt.get(&link.account_id)
     }
 
     /// A newer decision takes the place of what an older one suggested.
@@ -90,7 +90,7 @@ impl WorkingSet {
     }
 
     fn change_alias(&mut self, link: &PayerLink, on: NaiveDate, change: impl FnOnce(&mut Alias)) {
-        let of_payer = self.aliases.entry(link.payer_account.clone()).or_default();
+        let of_payer = &mut self.payer_mut(link.payer_account.clone()).learnt;
         let unknown = Alias { confirmations: 0, last_used_on: on, demoted_at: None };
         change(of_payer.entry(link.account_id.clone()).or_insert(unknown));
     }

@@ -105,7 +105,7 @@ impl WorkingSet {
                 self.told_steps.in_doubt.insert(key.clone());
             }
             Before::Payment(earlier) => {
-                let own = self.bank.get(key).and_then(|stored| stored.payment_id.as_ref());
+                let own = self.bank.here().get(key).and_then(|stored| stored.payment_id.as_ref());
                 if let Some(own) = own {
                     self.originals.add_told_twice(earlier, own);
                 }

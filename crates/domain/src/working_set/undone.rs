@@ -48,6 +48,7 @@ mod tests {
     use crate::model::Model;
     use crate::model_gen::random_log;
     use crate::testkit::*;
+    use crate::want::Want;
 
     /// Decides the payment again as if it had not been allocated.
     fn again(model: &Model, id: &PaymentId) -> MatchDecision {
@@ -112,10 +113,12 @@ mod tests {
         let mut set = reloaded(&desk.model.set);
         let (a, due) = (account("A"), money("100.00"));
         let micros = due.to_micros().expect("micros");
-        set.exact.insert((a.clone(), due.currency(), micros), Vec::new());
-        set.oldest.insert((a.clone(), due.currency()), Vec::new());
-        set.book.insert((due.currency(), micros), Vec::new());
-        set.near.insert(crate::matching::near::Word::Mistyped(reference.clone()), Vec::new());
+        let currency = due.currency();
+        set.ask([
+            Want::Exact(a.clone(), currency, micros),
+            Want::Oldest(a.clone(), currency),
+            Want::Book(currency, micros),
+        ]);
         assert_eq!(set.exact(&a, due), Ok(Vec::new()));
         let before = set.take_back(&invoice("INV-1001"), due).expect("it was paid");
         assert_eq!(set.exact(&a, due).expect("loaded").len(), 1);

@@ -66,7 +66,7 @@ impl WorkingSet {
             WatchKey::number(&number_key(&invoice.invoice_id)),
             WatchKey::number(&folded_key(&invoice.invoice_id)),
         ];
-        for (key, _) in self.by_upstream.iter().filter(|(_, id)| **id == invoice.invoice_id) {
+        for (key, _) in self.given_here().filter(|(_, id)| **id == invoice.invoice_id) {
             named.extend([WatchKey::reference(key), WatchKey::number(key)]);
         }
         let held = WatchKey::account(&invoice.account_id, invoice.currency());

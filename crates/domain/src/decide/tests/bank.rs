@@ -16,7 +16,7 @@ fn with_status(status: EntryStatus, bank: BankTransaction) -> BankTransaction {
 
 fn disposition(desk: &Desk, key: &str) -> BankDisposition {
     let key = BankKey { bank_account: "OURS".to_owned(), key: key.to_owned() };
-    desk.model.set.bank[&key].disposition
+    desk.model.set.bank_here()[&key].disposition
 }
 
 fn payments(desk: &Desk) -> usize {
@@ -109,9 +109,9 @@ fn any_number_of_equal_rows_are_as_many_payments() {
     }
     // One that is only pending has a place of its own, which its booking takes.
     desk.bank(BankTransaction { status: EntryStatus::Pending, ..anonymous() });
-    assert_eq!(desk.model.set.bank.len(), 121);
+    assert_eq!(desk.model.set.bank_here().len(), 121);
     desk.bank(anonymous());
-    assert_eq!((payments(&desk), desk.model.set.bank.len()), (121, 121));
+    assert_eq!((payments(&desk), desk.model.set.bank_here().len()), (121, 121));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn equal_bookings_of_nothing_without_an_id_are_two() {
     for _ in 0..2 {
         assert!(matches!(desk.bank(bank.clone()), Outcome::Applied { .. }));
     }
-    assert_eq!((payments(&desk), desk.model.set.bank.len()), (0, 2));
+    assert_eq!((payments(&desk), desk.model.set.bank_here().len()), (0, 2));
 }
 
 #[test]
@@ -538,6 +538,6 @@ mod without_id {
         desk.apply(remove(second.as_str(), "A"));
         assert_eq!(state(&desk, &second), PaymentState::Removed);
         assert_eq!(desk.balance("A"), money("50"));
-        assert!(desk.model.set.aliases.is_empty());
+        assert!(desk.model.set.payers_here().values().all(|known| known.learnt.is_empty()));
     }
 }

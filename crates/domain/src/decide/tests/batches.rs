@@ -1,4 +1,4 @@
-//! A batch that loads lists only when it misses them decides what a complete set decides.
+//! A batch that loads only what it misses decides what a complete set decides.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -6,32 +6,30 @@ use proptest::prelude::*;
 
 use crate::account::Account;
 use crate::bank::BankTransaction;
+use crate::decide::bank::bank_key;
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
 use crate::effect::Decided;
-use crate::ids::{AccountId, AllocationId, IdBlock, PaymentId};
+use crate::ids::{AllocationId, IdBlock, InvoiceId, PaymentId};
 use crate::input::{Command, Input, Message, ResolveReturn, ReturnWord};
-use crate::invoice::{BookEntry, Invoice, OpenInvoice, folded_key};
-use crate::matching::near::Word;
 use crate::matching::policy::{
     EqualAmountPolicy, Override, PartialPolicy, Policy, ResidualPolicy, RuleSet,
 };
-use crate::matching::{fold, foresee, names, text};
+use crate::matching::{foresee, text};
 use crate::model_gen::random_log;
-use crate::money::Money;
 use crate::split::SplitPayment;
-use crate::testkit::{Desk, account, credit_from, credit_saying, currency, invoice, reloaded};
-use crate::usage::{Lot, Usage};
-use crate::working_set::lots::{Reach, Walk, order};
-use crate::working_set::miss::{Miss, Stop};
-use crate::working_set::{BOOK_COUNT_MAX, NAMESAKES_MAX, WorkingSet};
+use crate::testkit::{
+    Desk, account, credit_from, credit_saying, invoice, know_invoice, load, reloaded, until_loaded,
+};
+use crate::usage::Usage;
+use crate::want::Want;
+use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
 const RECORDS: usize = 60;
 const BATCH: usize = 9;
-/// Passes until nothing is missing: as deep as look-ups depend on each other, and no deeper.
-const ROUNDS_MAX: usize = 12;
-/// Lots of a first page: so few that nearly every walk misses.
-const LOTS: usize = 1;
+/// Logs of which each batch is decided again and again with one look-up left out.
+const LEFT_OUT_SEEDS: u64 = 12;
 
 /// The three accounts of a random log, known and locked from the start.
 fn world() -> WorkingSet {
@@ -46,6 +44,18 @@ fn world() -> WorkingSet {
     set
 }
 
+/// A random log in which payers have the names of customers, and others.
+fn log(seed: u64) -> Vec<Message> {
+    let names = ["Customer ACC-0", "Customer ACC-1", "Globex"];
+    let mut log = random_log(seed, RECORDS);
+    for (number, message) in log.iter_mut().enumerate() {
+        if let Input::BankTransaction(bank) = &mut message.input {
+            bank.debtor_name = names.get(number % 4).map(|name| (*name).to_owned());
+        }
+    }
+    log
+}
+
 /// A return of what came in the same batch waits for the sweep, so each begins a batch here.
 fn batches(log: &[Message]) -> Vec<&[Message]> {
     let is_booked_step_back = |message: &Message| match &message.input {
@@ -54,101 +64,6 @@ fn batches(log: &[Message]) -> Vec<&[Message]> {
     };
     let parts = log.chunk_by(|_, next| !is_booked_step_back(next));
     parts.flat_map(|part| part.chunks(BATCH)).collect()
-}
-
-/// What the database would answer, as it was before the batch.
-fn load(before: &WorkingSet, set: &mut WorkingSet, miss: Miss) {
-    let payable = |fits: &dyn Fn(&Invoice) -> bool| {
-        let all = before.invoices.values().filter(|invoice| invoice.is_payable() && fits(invoice));
-        let mut found: Vec<&Invoice> = all.collect();
-        found.sort_by_key(|invoice| invoice.order());
-        found
-    };
-    let ids = |found: Vec<&Invoice>| found.iter().map(|i| i.invoice_id.clone()).collect();
-    match miss {
-        Miss::Exact(account_id, code, micros) => {
-            let due = Money::from_micros(micros, currency(&code));
-            let found = payable(&|i| i.account_id == account_id && i.due() == Ok(due));
-            set.exact.insert((account_id, currency(&code), micros), ids(found));
-        }
-        Miss::Oldest(account_id, code) => {
-            let currency = currency(&code);
-            let found = payable(&|i| i.account_id == account_id && i.currency() == currency);
-            let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
-            let open: Vec<OpenInvoice> = open.collect();
-            set.oldest.insert((account_id, currency), open);
-        }
-        Miss::Book(code, micros) => {
-            let due = Money::from_micros(micros, currency(&code));
-            let mut entries: Vec<BookEntry> = payable(&|i| i.due() == Ok(due))
-                .into_iter()
-                .map(|invoice| BookEntry {
-                    invoice_id: invoice.invoice_id.clone(),
-                    account_id: invoice.account_id.clone(),
-                    amount_due: due,
-                })
-                .collect();
-            entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
-            // As many more as a batch may use up.
-            entries.truncate(BOOK_COUNT_MAX + BATCH);
-            set.book.insert((currency(&code), micros), entries);
-        }
-        Miss::Namesakes(name) => {
-            let named = |a: &&Account| a.name.as_deref().is_some_and(|n| names::key(n) == name);
-            let found = before.accounts.values().filter(named).map(|a| a.account_id.clone());
-            set.namesakes.insert(name.clone(), found.take(NAMESAKES_MAX).collect());
-        }
-        Miss::Held(account_id, code) => {
-            let mut world = before.clone();
-            world.complete = true;
-            let held = world.held_payments(&account_id, currency(&code)).expect("amounts");
-            set.held_payments.insert((account_id, currency(&code)), held);
-        }
-        Miss::Near(word) => {
-            let variants = word.variants();
-            let found = payable(&|i| {
-                let key = folded_key(&i.invoice_id);
-                match &word {
-                    Word::Digits(digits) => fold::digits(&key) == digits,
-                    _ => variants.contains(&i.payment_reference) || variants.contains(&key),
-                }
-            });
-            let open = found.into_iter().map(|i| OpenInvoice::of(i).expect("due").expect("open"));
-            set.near.insert(word, open.map(|open| open.entry()).collect());
-        }
-        Miss::Lots(walk, account_id, code, _) => load_lots(before, set, walk, &account_id, &code),
-    }
-}
-
-/// The next page of a walk over an account's lots.
-fn load_lots(
-    before: &WorkingSet,
-    set: &mut WorkingSet,
-    walk: Walk,
-    account_id: &AccountId,
-    code: &str,
-) {
-    let currency = currency(code);
-    let known = set.usage.reached(walk, account_id, currency);
-    let of = before.usage.lots.get(&(account_id.clone(), currency));
-    let mut found: Vec<Lot> = of.into_iter().flatten().cloned().collect();
-    found.retain(|lot| match walk {
-        Walk::Open => lot.remaining.is_positive(),
-        Walk::Cleared => lot.debt_cleared.is_positive(),
-    });
-    if walk == Walk::Cleared {
-        found.reverse();
-    }
-    found.retain(|lot| match (known.reach, walk) {
-        (Reach::Nothing, _) => true,
-        (Reach::To(last), Walk::Open) => order(lot) > last,
-        (Reach::To(last), Walk::Cleared) => order(lot) < last,
-        (Reach::All, _) => panic!("all lots are loaded, and more are asked for"),
-    });
-    let size = known.read.max(LOTS);
-    let all = found.len() < size;
-    found.truncate(size);
-    set.usage.load(walk, account_id, currency, found, all);
 }
 
 /// Leaves the lots that the store reads by their numbers: those of refunded charges, and those of
@@ -212,7 +127,7 @@ fn decide_all(
         Err(Stop::Miss(missing)) => Some(missing.clone()),
         Ok(_) | Err(Stop::Corrupt(_)) => None,
     });
-    let missing: BTreeSet<Miss> = missing.flatten().collect();
+    let missing: BTreeSet<Want> = missing.flatten().collect();
     if !missing.is_empty() {
         return Err(Stop::Miss(missing));
     }
@@ -221,15 +136,22 @@ fn decide_all(
     Ok(decided)
 }
 
-/// Decides the batch again from a fresh copy until nothing is missing, as the service does.
-fn in_a_batch(
-    before: &WorkingSet,
-    batch: &[Message],
-    first: i64,
-    rules: &RuleSet,
-) -> (WorkingSet, Vec<Decided>) {
-    let mut loaded = reloaded(before);
+/// What the service loads for a batch without being asked.
+fn first_load(world: &WorkingSet, batch: &[Message]) -> WorkingSet {
+    let mut loaded = reloaded(world);
     for message in batch {
+        // The invoices that it names, or that may be due again, by all their names.
+        let invoices: Vec<&InvoiceId> = match &message.input {
+            Input::Command(command) if command.payment_id().is_none() => command.invoice_ids(),
+            Input::BankTransaction(bank) if !bank.is_booked_step_back() => Vec::new(),
+            Input::Command(_) | Input::BankTransaction(_) | Input::RetryReturn(_) => {
+                world.invoices.keys().collect()
+            }
+            Input::Usage(_) | Input::BankStatement(_) | Input::Advice(_) | Input::Rematch(_) => {
+                Vec::new()
+            }
+        };
+        invoices.into_iter().for_each(|id| know_invoice(world, &mut loaded, id));
         if let Input::Command(
             Command::DeallocatePayment { payment_id, .. }
             | Command::RemovePayment { payment_id, .. }
@@ -238,7 +160,7 @@ fn in_a_batch(
         ) = &message.input
         {
             loaded.reversible.insert(payment_id.clone());
-            let parts = before.parts.get(payment_id).into_iter().flatten();
+            let parts = world.parts.get(payment_id).into_iter().flatten();
             loaded.reversible.extend(parts.cloned());
         }
         if let Input::Command(Command::ResolveReturn(ResolveReturn {
@@ -249,22 +171,8 @@ fn in_a_batch(
             loaded.reversible.extend(payments.iter().map(|taken| taken.0.clone()));
         }
     }
-    forget_lots(before, &mut loaded, batch);
-    // Each round tells all that it lacks, so that their number does not grow with the batch.
-    for _ in 0..ROUNDS_MAX {
-        let mut set = loaded.clone();
-        match decide_all(&mut set, batch, first, rules) {
-            Ok(decided) => {
-                remember_lots(before, &mut set);
-                return (set, decided);
-            }
-            Err(Stop::Miss(misses)) => {
-                misses.into_iter().for_each(|miss| load(before, &mut loaded, miss));
-            }
-            Err(stop) => panic!("{stop:?}"),
-        }
-    }
-    panic!("it always lacks something more");
+    forget_lots(world, &mut loaded, batch);
+    loaded
 }
 
 /// Policies of some of the customers, a function of the seed.
@@ -305,8 +213,13 @@ fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
     let rules = RuleSet::from(Policy::default());
     for bank in banks {
         let mut loaded = reloaded(&desk.model.set);
-        let misses = foresee(&loaded, &bank, &text::tokens(&bank)).expect("amounts");
-        misses.into_iter().for_each(|miss| load(&desk.model.set, &mut loaded, miss));
+        let tokens = text::tokens(&bank);
+        // What the store loads first, and then what is foreseen.
+        let named =
+            Want::named_by(&bank, &tokens).chain([Want::Bank(bank_key(&bank, &[0; 32], 1))]);
+        named.for_each(|want| load(&desk.model.set, &mut loaded, want));
+        let foreseen = foresee(&loaded, &bank, &tokens).expect("amounts");
+        foreseen.into_iter().for_each(|want| load(&desk.model.set, &mut loaded, want));
         let message = desk.message(Input::BankTransaction(Box::new(bank)));
         let decided = decide_all(&mut loaded, std::slice::from_ref(&message), 1, &rules);
         assert!(decided.is_ok(), "{decided:?} for {message:?}");
@@ -331,25 +244,111 @@ proptest! {
         prop_assert_eq!(plain.summary(), empty.summary());
     }
 
+    /// Each batch begins with nothing of what can be wanted: what it misses is loaded, and the
+    /// result is that of the complete set.
     #[test]
     fn a_batch_decides_like_a_complete_set(seed: u64, apply: bool) {
         let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
         let rules = some_rules(seed, Policy { partial, ..Policy::default() });
-        let mut complete = world();
-        complete.complete = true;
-        let mut batched = world();
-        let log = random_log(seed, RECORDS);
+        let mut complete = world().complete();
+        let log = log(seed);
         for (number, batch) in (0..).zip(batches(&log)) {
-            let first = number * 100;
-            let expected = decide_all(&mut complete, batch, first, &rules);
-            let (after, decided) = in_a_batch(&batched, batch, first, &rules);
+            let before = complete.clone();
+            let expected = decide_all(&mut complete, batch, number * 100, &rules);
+            let (mut after, decided) =
+                until_loaded(&before, &mut first_load(&before, batch), |set| {
+                    decide_all(set, batch, number * 100, &rules)
+                });
             prop_assert_eq!(Ok(decided), expected);
-            batched = after;
+            remember_lots(&before, &mut after);
+            prop_assert_eq!(&after.payments, &complete.payments);
+            prop_assert_eq!(&after.invoices, &complete.invoices);
+            prop_assert_eq!(&after.balances, &complete.balances);
+            prop_assert_eq!(&after.usage.lots, &complete.usage.lots);
+            prop_assert_eq!(&after.usage.holds, &complete.usage.holds);
         }
-        prop_assert_eq!(batched.payments, complete.payments);
-        prop_assert_eq!(batched.invoices, complete.invoices);
-        prop_assert_eq!(batched.balances, complete.balances);
-        prop_assert_eq!(batched.usage.lots, complete.usage.lots);
-        prop_assert_eq!(batched.usage.holds, complete.usage.holds);
     }
+}
+
+/// Which kind of want it is: each new one belongs here, and is asked for in the test below.
+fn kind(want: &Want) -> usize {
+    match want {
+        Want::Payer(_) => 0,
+        Want::Virtual(_) => 1,
+        Want::Reference(_) => 2,
+        Want::Number(_) => 3,
+        Want::Bank(_) => 4,
+        Want::LastEqual(..) => 5,
+        Want::Exact(..) => 6,
+        Want::Oldest(..) => 7,
+        Want::Book(..) => 8,
+        Want::Near(_) => 9,
+        Want::Namesakes(_) => 10,
+        Want::Held(..) => 11,
+        Want::Lots(..) => 12,
+    }
+}
+
+const KINDS: usize = 13;
+
+/// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
+/// each kind: it is missed, or nothing depends on it.
+fn leave_out_each(
+    complete: &mut WorkingSet,
+    batch: &[Message],
+    first: i64,
+    rules: &RuleSet,
+    missed: &mut [usize; KINDS],
+) {
+    let before = complete.clone();
+    let decide = |set: &mut WorkingSet| decide_all(set, batch, first, rules);
+    let expected = decide(complete).expect("a complete set misses nothing");
+    let mut wants = Vec::new();
+    until_loaded(&before, &mut first_load(&before, batch), |set| {
+        let decided = decide(set);
+        if let Err(Stop::Miss(missing)) = &decided {
+            wants.extend(missing.iter().cloned());
+        }
+        decided
+    });
+    for left_out in (0..KINDS).filter_map(|of| wants.iter().rfind(|want| kind(want) == of)) {
+        let mut but_one = first_load(&before, batch);
+        let others = wants.iter().filter(|want| *want != left_out);
+        others.for_each(|want| load(&before, &mut but_one, want.clone()));
+        let (_, decided) = until_loaded(&before, &mut but_one, |set| {
+            let decided = decide(set);
+            if let Err(Stop::Miss(missing)) = &decided {
+                missed[kind(left_out)] += usize::from(missing.contains(left_out));
+            }
+            decided
+        });
+        assert_eq!(decided, expected, "without {left_out:?}");
+    }
+}
+
+/// A payment that names an invoice over its amount by its number, of a payer with another name.
+fn by_another_name(world: &WorkingSet, like: &Message) -> Option<Message> {
+    let invoice = world.invoices.values().find(|invoice| invoice.is_payable())?;
+    let bank = BankTransaction {
+        amount: invoice.due().expect("due"),
+        debtor_name: Some("Globex".to_owned()),
+        ..credit_saying("ANOTHER", "1", &[invoice.invoice_id.as_str()])
+    };
+    Some(Message { input: Input::BankTransaction(Box::new(bank)), tokens: None, ..like.clone() })
+}
+
+#[test]
+fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
+    let mut missed = [0; KINDS];
+    for seed in 0..LEFT_OUT_SEEDS {
+        let rules = some_rules(seed, Policy::default());
+        let mut complete = world().complete();
+        let log = log(seed);
+        for (number, batch) in (0..).zip(batches(&log)) {
+            leave_out_each(&mut complete, batch, number * 100, &rules, &mut missed);
+        }
+        let last = log.last().and_then(|like| by_another_name(&complete, like));
+        leave_out_each(&mut complete, last.as_slice(), 90_000, &rules, &mut missed);
+    }
+    assert!(missed.iter().all(|times| *times > 0), "never missed alone: {missed:?}");
 }

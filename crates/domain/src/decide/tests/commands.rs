@@ -368,7 +368,7 @@ fn payer_accounts_that_are_not_named_any_more_are_forgotten() {
     assert_eq!(desk.state("2"), PaymentState::Allocated);
     // Parts that a command leaves out stay as they are.
     desk.apply(Command::UpsertAccount(upsert("A")));
-    assert_eq!(desk.model.set.payer_owners["OTHER"].len(), 1);
+    assert_eq!(desk.model.set.customers("OTHER").expect("known").verified.len(), 1);
 }
 
 #[test]

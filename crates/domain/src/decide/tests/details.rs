@@ -19,7 +19,7 @@ fn key_of(bank: &BankTransaction) -> String {
 
 fn disposition(desk: &Desk, key: &str) -> BankDisposition {
     let key = BankKey { bank_account: "OURS".to_owned(), key: key.to_owned() };
-    desk.model.set.bank[&key].disposition
+    desk.model.set.bank_here()[&key].disposition
 }
 
 fn announced(bank: BankTransaction) -> BankTransaction {
@@ -120,7 +120,7 @@ fn edge_40_announced_without_an_id() {
         let stored: &crate::working_set::StoredBankTransaction = stored;
         stored.disposition == BankDisposition::NotBooked
     };
-    assert_eq!(desk.model.set.bank.iter().filter(pending).count(), 0);
+    assert_eq!(desk.model.set.bank_here().iter().filter(pending).count(), 0);
 }
 
 #[test]

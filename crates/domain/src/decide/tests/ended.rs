@@ -33,7 +33,7 @@ fn back(id: &str, amount: &str) -> BankTransaction {
 
 fn disposition(desk: &Desk, id: &str) -> BankDisposition {
     let key = BankKey { bank_account: "OURS".to_owned(), key: format!("reversal:{id}") };
-    desk.model.set.bank[&key].disposition
+    desk.model.set.bank_here()[&key].disposition
 }
 
 fn went_back(desk: &Desk, id: &PaymentId) -> Money {

@@ -490,7 +490,7 @@ fn random_logs_reach_every_corner() {
         for part in model.allocations() {
             count(format!("allocated by {}", part.rule.word()));
         }
-        for stored in model.set.bank.values() {
+        for stored in model.set.bank_here().values() {
             count(format!("bank {}", stored.disposition.word()));
         }
         for payment in model.set.payments.values() {

@@ -29,8 +29,7 @@ fn spread() -> Desk {
 
 fn disposition(desk: &Desk, id: &str) -> BankDisposition {
     let key = |kind: &str| BankKey { bank_account: "OURS".to_owned(), key: format!("{kind}:{id}") };
-    let stored =
-        desk.model.set.bank.get(&key("reversal")).or(desk.model.set.bank.get(&key("undone")));
+    let stored = desk.model.set.bank(&key("reversal")).or(desk.model.set.bank(&key("undone")));
     stored.expect("recorded").disposition
 }
 

@@ -71,7 +71,7 @@ pub(super) fn refused(desk: &mut Desk, command: Command, rejection: Rejection) {
 
 pub(super) fn disposition(desk: &Desk, id: &str) -> BankDisposition {
     let key = |word: &str| BankKey { bank_account: "OURS".to_owned(), key: format!("{word}:{id}") };
-    let known = ["reversal", "undone"].iter().find_map(|word| desk.model.set.bank.get(&key(word)));
+    let known = ["reversal", "undone"].iter().find_map(|word| desk.model.set.bank(&key(word)));
     known.expect("a bank transaction").disposition
 }
 

@@ -61,14 +61,14 @@ fn by_reference(world: &WorkingSet, bank: &BankTransaction) -> BTreeSet<AccountI
     let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let said = (words(&text), plain(&text), fold::fold(&plain(&text)));
     let given = |invoice: &Invoice| {
-        let own = world.by_upstream.iter().filter(|(_, id)| **id == invoice.invoice_id);
+        let own = world.given_here().filter(|(_, id)| **id == invoice.invoice_id);
         // A reference is kept without its zeros: `Q0000000000X` is `Q0X`, which any text may hold.
         own.map(|(key, _)| key.replace('-', "")).any(|key| {
             let long = key.len() >= *LENGTH.start();
             said.0.contains(&key) || long && (said.1.contains(&key) || said.2.contains(&key))
         })
     };
-    let checked = world.by_upstream.get(&end_to_end).filter(|_| end_to_end.starts_with("RF"));
+    let checked = world.upstream(&end_to_end).filter(|_| end_to_end.starts_with("RF"));
     let ours = |invoice: &Invoice| {
         text.contains(&invoice.payment_reference)
             || end_to_end == invoice.payment_reference
@@ -77,7 +77,7 @@ fn by_reference(world: &WorkingSet, bank: &BankTransaction) -> BTreeSet<AccountI
     let by_reference = owners(world, &|invoice| ours(invoice) || given(invoice));
     // A number without check digits is read in the end-to-end id where the text names nothing.
     let sent = fold::fold(&end_to_end);
-    let sends = |invoice: &Invoice| world.by_upstream.get(&sent) == Some(&invoice.invoice_id);
+    let sends = |invoice: &Invoice| world.upstream(&sent) == Some(&invoice.invoice_id);
     let by_end_to_end =
         if by_reference.is_empty() { owners(world, &sends) } else { BTreeSet::new() };
     by_reference.union(&by_end_to_end).cloned().collect()

@@ -8,7 +8,7 @@ use crate::effect::Outcome;
 use crate::event::Fact;
 use crate::ids::IdBlock;
 use crate::input::{Command, Input};
-use crate::invoice::{InvoiceStatus, OpenInvoice};
+use crate::invoice::InvoiceStatus;
 use crate::matching::policy::{PartialPolicy, Policy};
 use crate::payment::{ParkReason, PaymentState};
 use crate::testkit::*;
@@ -252,27 +252,22 @@ fn a_due_amount_that_the_batch_itself_changed_is_found() {
         Desk::with_customers(Policy { partial: PartialPolicy::Apply, ..Policy::default() });
     desk.invoice("INV-1", "A", "100");
     // What a batch loads: the lists are those of before the batch, when a hundred was due.
-    let mut set = reloaded(&desk.model.set);
-    for due in [40, 60] {
-        let micros = due * 1_000_000;
-        set.exact.insert((account("A"), currency("SGD"), micros), Vec::new());
-        set.book.insert((currency("SGD"), micros), Vec::new());
-    }
-    let open = OpenInvoice::of(&set.invoices[&invoice("INV-1")]).expect("due");
-    set.oldest.insert((account("A"), currency("SGD")), open.into_iter().collect());
+    let world = desk.model.set.clone();
     let reference = desk.reference("INV-1");
     let records = [credit_saying("1", "60", &[&reference]), credit_from("2", "40", "PAYERA")];
-    for bank in records {
-        let message = desk.message(Input::BankTransaction(Box::new(bank)));
-        let context = Context {
-            rules: &desk.model.rules,
-            as_of: desk.now,
-            claims_until: chrono::DateTime::<chrono::Utc>::MAX_UTC,
-        };
-        let decided = decide(&mut set, &message, &mut IdBlock::new(9), context);
-        let outcome = decided.expect("nothing is missing").outcome;
-        assert!(matches!(outcome, Outcome::Applied { .. }));
-    }
+    let messages = records.map(|bank| desk.message(Input::BankTransaction(Box::new(bank))));
+    let context = Context {
+        rules: &desk.model.rules,
+        as_of: desk.now,
+        claims_until: chrono::DateTime::<chrono::Utc>::MAX_UTC,
+    };
+    let (set, _) = until_loaded(&world, &mut reloaded(&world), |set| {
+        for message in &messages {
+            let outcome = decide(set, message, &mut IdBlock::new(9), context)?.outcome;
+            assert!(matches!(outcome, Outcome::Applied { .. }));
+        }
+        Ok(())
+    });
     assert_eq!(set.payments[&banked("2")].state, PaymentState::Allocated);
     assert_eq!(set.invoices[&invoice("INV-1")].status, InvoiceStatus::Provisioned);
 }

@@ -1,0 +1,57 @@
+//! What deciding may ask for: the one vocabulary between it and whoever loads the working set.
+
+use crate::bank::BankTransaction;
+use crate::ids::{AccountId, BankKey};
+use crate::matching::near::Word;
+use crate::matching::text::Tokens;
+use crate::matching::weak::payer_account;
+use crate::money::Currency;
+use crate::working_set::lots::Walk;
+
+/// A key that deciding looks up. What was not loaded under it is a miss, never "not there".
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Want {
+    /// The customers of a payer's account: verified, learnt from persons, and former ones.
+    Payer(String),
+    /// Whose a virtual account is, and was.
+    Virtual(String),
+    /// The invoice of a payment reference: ours, or one of upstream that has check digits.
+    Reference(String),
+    /// The invoices whose folded number this is, or to which upstream gave it as a plain number.
+    Number(String),
+    /// What the bank's record of this key became.
+    Bank(BankKey),
+    /// The last of the bank's equal records without an id: the bank account, and what their keys
+    /// begin with.
+    LastEqual(String, String),
+    /// The payable invoices of an account whose due amount is exactly this many micros.
+    Exact(AccountId, Currency, i64),
+    /// The oldest payable invoices of an account in a currency.
+    Oldest(AccountId, Currency),
+    /// Payable invoices of the whole book with exactly this due amount.
+    Book(Currency, i64),
+    /// Payable invoices whose reference or number is this word but for one typing mistake.
+    Near(Word),
+    /// Customers that share this name, as [`names::key`](crate::matching::names::key) has it.
+    Namesakes(String),
+    /// Payments of an account in a currency that have money left.
+    Held(AccountId, Currency),
+    /// More lots of an account in a currency than the so many that were read for this walk.
+    Lots(Walk, AccountId, Currency, usize),
+}
+
+impl Want {
+    /// What a payment names: its text, and whom its accounts belong to.
+    pub fn named_by<'a>(
+        bank: &'a BankTransaction,
+        tokens: &'a Tokens,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let references = tokens.references.iter().map(|found| Self::Reference(found.0.clone()));
+        let numbers = tokens.numbers.iter().flatten();
+        let numbers = numbers.map(|number| Self::Number(number.key.clone()));
+        let account = |written: &Option<String>| written.as_deref().and_then(payer_account);
+        let payer = account(&bank.debtor_account).map(Self::Payer);
+        let holder = account(&bank.virtual_account).map(Self::Virtual);
+        references.chain(numbers).chain(payer).chain(holder)
+    }
+}
