@@ -903,94 +903,126 @@ CREATE TRIGGER drifts_stay BEFORE DELETE OR TRUNCATE ON drifts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 ---------------------------------------------------------------------------------------------
--- Ledger: append-only, double entry. Credits are positive, debits negative. A customer's balance is
--- a liability, so it rises with credits.
+-- Ledger: append-only, double entry. A customer's balance is a liability, so credits raise it.
 
-CREATE TABLE ledger_transactions (
-    ledger_transaction_id bigint PRIMARY KEY,
-    kind                  text COLLATE "C" NOT NULL CHECK (kind IN ('payment_received',
-                          'payment_provisioned', 'provisioned', 'usage_charged', 'usage_refunded',
-                          'deallocated', 'payment_removed', 'payment_returned', 'claw_back',
-                          'return_undone', 'payment_split', 'split_undone', 'payment_refunded',
-                          'payment_dismissed')),
-    -- NULL for usage, which names its account by its entries: one ledger transaction holds all that
-    -- one batch charged one account in one currency.
-    payment_id            text COLLATE "C",
-    posted_at             timestamptz NOT NULL,
-    -- What a person said who took money out of the books: paid back, or no customer's.
-    said                  text CHECK (char_length(said) <= 200),
-    CONSTRAINT ledger_transaction_names_its_payment
-        CHECK ((kind IN ('usage_charged', 'usage_refunded')) = (payment_id IS NULL)),
-    CONSTRAINT ledger_said_of_a_release CHECK (said IS NULL
-        OR kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed'))
-);
-CREATE INDEX ledger_releases ON ledger_transactions (payment_id)
-    WHERE kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed');
-CREATE TRIGGER ledger_transactions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
-    ON ledger_transactions FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+CREATE TYPE ledger_account AS ENUM ('bank_clearing', 'unallocated_cash', 'customer_balance',
+    'usage_revenue', 'claw_back_receivable', 'fees', 'split_clearing');
+CREATE TYPE ledger_kind AS ENUM ('payment_received', 'payment_provisioned', 'provisioned',
+    'usage_charged', 'usage_refunded', 'deallocated', 'payment_removed', 'payment_returned',
+    'claw_back', 'return_undone', 'payment_split', 'split_undone', 'payment_refunded',
+    'payment_dismissed');
 
-CREATE TABLE ledger_entries (
+-- A row takes one amount from one ledger account to another: it balances by what it is, and needs
+-- no check at commit. A ledger transaction is one such transfer or several, its legs. Columns of
+-- one width stand together, so that nothing is lost between them.
+CREATE TABLE ledger_transfers (
     ledger_transaction_id bigint NOT NULL,
-    line                  smallint NOT NULL CHECK (line > 0),
-    ledger_account        text COLLATE "C" NOT NULL CHECK (ledger_account IN
-        ('bank_clearing', 'unallocated_cash', 'customer_balance', 'usage_revenue',
-         'claw_back_receivable', 'fees', 'split_clearing')),
-    account_id            text COLLATE "C",
-    currency              currency_code NOT NULL,
-    amount                bigint NOT NULL CHECK (amount <> 0),
-    PRIMARY KEY (ledger_transaction_id, line),
-    CONSTRAINT ledger_customer_entry_names_account
-        CHECK ((ledger_account = 'customer_balance') = (account_id IS NOT NULL))
+    amount         bigint NOT NULL CHECK (amount > 0),
+    posted_at      timestamptz NOT NULL,
+    kind           ledger_kind NOT NULL,
+    debit          ledger_account NOT NULL,
+    credit         ledger_account NOT NULL,
+    -- 1, 2, 3… within its ledger transaction.
+    leg            smallint NOT NULL CHECK (leg > 0),
+    currency       currency_code NOT NULL,
+    -- Whose balance it is.
+    debit_account  text COLLATE "C",
+    credit_account text COLLATE "C",
+    -- NULL for usage: one ledger transaction holds all that one batch charged one account in one
+    -- currency.
+    payment_id     text COLLATE "C",
+    -- What a person said who took money out of the books: paid back, or no customer's.
+    said           text CHECK (char_length(said) <= 200),
+    PRIMARY KEY (ledger_transaction_id, leg),
+    CONSTRAINT transfer_debits_a_customer_by_name
+        CHECK ((debit = 'customer_balance') = (debit_account IS NOT NULL)),
+    CONSTRAINT transfer_credits_a_customer_by_name
+        CHECK ((credit = 'customer_balance') = (credit_account IS NOT NULL)),
+    CONSTRAINT transfer_names_its_payment
+        CHECK ((kind IN ('usage_charged', 'usage_refunded')) = (payment_id IS NULL)),
+    CONSTRAINT transfer_of_usage_stands_alone CHECK (payment_id IS NOT NULL OR leg = 1),
+    CONSTRAINT transfer_said_of_a_release CHECK (said IS NULL
+        OR kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed')),
+    -- From where to where a kind takes money: never from one customer to another.
+    CONSTRAINT transfer_goes_the_way_of_its_kind CHECK ((kind, debit, credit) IN (
+        ('usage_charged', 'customer_balance', 'usage_revenue'),
+        ('usage_refunded', 'usage_revenue', 'customer_balance'),
+        ('payment_received', 'bank_clearing', 'unallocated_cash'),
+        ('payment_provisioned', 'bank_clearing', 'customer_balance'),
+        ('payment_provisioned', 'bank_clearing', 'unallocated_cash'),
+        ('provisioned', 'unallocated_cash', 'customer_balance'),
+        ('deallocated', 'customer_balance', 'unallocated_cash'),
+        ('payment_removed', 'customer_balance', 'bank_clearing'),
+        ('payment_removed', 'unallocated_cash', 'bank_clearing'),
+        ('payment_refunded', 'unallocated_cash', 'bank_clearing'),
+        ('payment_dismissed', 'unallocated_cash', 'bank_clearing'),
+        ('payment_returned', 'customer_balance', 'bank_clearing'),
+        ('payment_returned', 'unallocated_cash', 'bank_clearing'),
+        ('payment_returned', 'claw_back_receivable', 'bank_clearing'),
+        ('payment_returned', 'split_clearing', 'bank_clearing'),
+        ('payment_returned', 'fees', 'bank_clearing'),
+        -- A part goes back to what it was split from.
+        ('payment_returned', 'customer_balance', 'split_clearing'),
+        ('payment_returned', 'unallocated_cash', 'split_clearing'),
+        ('payment_returned', 'claw_back_receivable', 'split_clearing'),
+        ('claw_back', 'customer_balance', 'claw_back_receivable'),
+        ('return_undone', 'bank_clearing', 'customer_balance'),
+        ('return_undone', 'bank_clearing', 'unallocated_cash'),
+        ('return_undone', 'bank_clearing', 'fees'),
+        ('payment_split', 'unallocated_cash', 'split_clearing'),
+        ('payment_split', 'split_clearing', 'unallocated_cash'),
+        ('split_undone', 'customer_balance', 'split_clearing'),
+        ('split_undone', 'unallocated_cash', 'split_clearing'),
+        ('split_undone', 'split_clearing', 'unallocated_cash')))
 );
-CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
-    ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+CREATE INDEX ledger_releases ON ledger_transfers (payment_id)
+    WHERE kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed');
+CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
--- First fence: entries are written in the database transaction that writes their ledger
--- transaction, never later: what was posted and checked stays as it was. (A savepoint between the
--- two makes them look apart; nothing here uses one.) A plan made while the tables were small must
--- not scan them when they are large: see check_allocations.
-CREATE FUNCTION check_ledger_entries() RETURNS trigger LANGUAGE plpgsql
+-- A leg is written in the database transaction that writes the one before it, never later, and says
+-- the same of their ledger transaction: what was posted stays as it was. (A savepoint between the
+-- two makes them look apart; nothing here uses one.) A plan made while the table was small must not
+-- scan it when it is large: see check_allocations.
+CREATE FUNCTION check_legs() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE stray bigint;
 BEGIN
     SELECT n.ledger_transaction_id INTO stray FROM inserted n
-     WHERE (SELECT true FROM ledger_transactions t
-             WHERE t.ledger_transaction_id = n.ledger_transaction_id
-               AND t.xmin = pg_current_xact_id()::xid LIMIT 1) IS NULL
+     WHERE n.leg > 1 AND
+           (SELECT true FROM ledger_transfers t
+             WHERE t.ledger_transaction_id = n.ledger_transaction_id AND t.leg = n.leg - 1
+               AND t.xmin = pg_current_xact_id()::xid
+               AND (t.kind, t.currency, t.payment_id, t.said, t.posted_at)
+                   IS NOT DISTINCT FROM (n.kind, n.currency, n.payment_id, n.said, n.posted_at)
+             LIMIT 1) IS NULL
      LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'a ledger entry without a ledger transaction % written with it', stray
-            USING ERRCODE = '23503', CONSTRAINT = 'ledger_entry_has_transaction';
+        RAISE EXCEPTION 'a leg of ledger transaction % without the one before it', stray
+            USING ERRCODE = '23503', CONSTRAINT = 'leg_is_of_its_ledger_transaction';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER ledger_entries_inserted AFTER INSERT ON ledger_entries
+CREATE TRIGGER ledger_transfers_inserted AFTER INSERT ON ledger_transfers
     REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_ledger_entries();
+    FOR EACH STATEMENT EXECUTE FUNCTION check_legs();
 
--- Second fence, at commit: a transaction has entries, at least two per currency, and they sum to
--- zero. It runs once per transaction, so it pins no plan: the worker's sessions do that for
--- themselves.
-CREATE FUNCTION check_ledger_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE currencies integer; off integer; first text; last text; total numeric; lines integer;
-BEGIN
-    -- Nearly every transaction has one currency: then one pass without groups is enough.
-    SELECT min(currency), max(currency), sum(amount), count(*) INTO first, last, total, lines
-      FROM ledger_entries WHERE ledger_transaction_id = NEW.ledger_transaction_id;
-    IF first = last AND total = 0 AND lines >= 2 THEN
-        RETURN NULL;
-    END IF;
-    SELECT count(*), count(*) FILTER (WHERE s.total <> 0 OR s.lines < 2) INTO currencies, off
-      FROM (SELECT sum(amount) AS total, count(*) AS lines FROM ledger_entries
-             WHERE ledger_transaction_id = NEW.ledger_transaction_id GROUP BY currency) s;
-    IF currencies = 0 OR off > 0 THEN
-        RAISE EXCEPTION 'ledger transaction % does not balance', NEW.ledger_transaction_id
-            USING ERRCODE = '23514', CONSTRAINT = 'ledger_transaction_balances';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER ledger_transaction_balances AFTER INSERT ON ledger_transactions
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_transaction();
+-- Both sides of each transfer: credits are positive, debits negative.
+CREATE VIEW ledger_entries AS
+SELECT ledger_transaction_id, (2 * leg - 1)::smallint AS line,
+       debit::text COLLATE "C" AS ledger_account, debit_account AS account_id, currency,
+       -amount AS amount, kind::text COLLATE "C" AS kind, payment_id, posted_at
+  FROM ledger_transfers
+ UNION ALL
+SELECT ledger_transaction_id, (2 * leg)::smallint, credit::text COLLATE "C", credit_account,
+       currency, amount, kind::text COLLATE "C", payment_id, posted_at
+  FROM ledger_transfers;
+
+-- What the legs of a ledger transaction say alike.
+CREATE VIEW ledger_transactions AS
+SELECT ledger_transaction_id, kind::text COLLATE "C" AS kind, payment_id, posted_at, said
+  FROM ledger_transfers
+ WHERE leg = 1;
 
 -- A derived sum: the audit recomputes it from the ledger.
 CREATE TABLE balances (
@@ -1037,8 +1069,8 @@ CREATE TRIGGER allocations_stay BEFORE DELETE OR TRUNCATE ON allocations
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 -- The fence that keeps one customer's money from another: payment, invoice and allocation share
--- account and currency, and the allocation is posted. (What is compared never changes:
--- invoice_transition, payment_keeps_its_owner.)
+-- account and currency, and the same amount of the payment was posted to that account. (What is
+-- compared never changes: invoice_transition, payment_keeps_its_owner.)
 CREATE FUNCTION check_allocations() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE broken record;
@@ -1048,12 +1080,14 @@ BEGIN
                    AND p.account_id = n.account_id AND p.currency = n.currency LIMIT 1) AS payment,
                (SELECT true FROM invoices i WHERE i.invoice_id = n.invoice_id
                    AND i.account_id = n.account_id AND i.currency = n.currency LIMIT 1) AS invoice,
-               (SELECT true FROM ledger_transactions t
-                 WHERE t.ledger_transaction_id = n.ledger_transaction_id LIMIT 1) AS posting
+               (SELECT true FROM ledger_transfers t
+                 WHERE t.ledger_transaction_id = n.ledger_transaction_id
+                   AND t.credit_account = n.account_id AND t.currency = n.currency
+                   AND t.amount = n.amount AND t.payment_id = n.payment_id LIMIT 1) AS posting
           FROM changed n OFFSET 0) found
      WHERE (payment AND invoice AND posting) IS NULL LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'an allocation without its payment, invoice or ledger transaction'
+        RAISE EXCEPTION 'an allocation without its payment, invoice or posting'
             USING ERRCODE = '23503', CONSTRAINT = CASE
                 WHEN broken.payment IS NULL THEN 'allocation_has_its_payment'
                 WHEN broken.invoice IS NULL THEN 'allocation_has_its_invoice'
@@ -1317,7 +1351,8 @@ CREATE INDEX allocation_reversals_return ON allocation_reversals (return_id)
 CREATE TRIGGER allocation_reversals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON allocation_reversals FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
--- What is said of an allocation and its lot is what their reversals sum to, and each is posted.
+-- What is said of an allocation and its lot is what their reversals sum to, and each was posted:
+-- taken from the account's balance.
 CREATE FUNCTION check_reversals() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM (SELECT DISTINCT allocation_id FROM inserted OFFSET 0) n
@@ -1329,9 +1364,11 @@ BEGIN
         RAISE EXCEPTION 'a reversal that its allocation or its lot does not have'
             USING ERRCODE = '23514', CONSTRAINT = 'reversals_sum_up';
     END IF;
-    IF EXISTS (SELECT 1 FROM inserted n
-                WHERE NOT EXISTS (SELECT 1 FROM ledger_transactions t
-                                   WHERE t.ledger_transaction_id = n.ledger_transaction_id)) THEN
+    IF EXISTS (SELECT 1 FROM inserted n JOIN allocations a USING (allocation_id)
+                WHERE NOT EXISTS (SELECT 1 FROM ledger_transfers t
+                                   WHERE t.ledger_transaction_id = n.ledger_transaction_id
+                                     AND t.debit_account = a.account_id
+                                     AND t.currency = a.currency)) THEN
         RAISE EXCEPTION 'a reversal without its posting'
             USING ERRCODE = '23503', CONSTRAINT = 'reversal_is_posted';
     END IF;
@@ -1421,9 +1458,9 @@ BEGIN
             USING ERRCODE = '23514', CONSTRAINT = 'splits_sum_up';
     END IF;
     IF EXISTS (SELECT 1 FROM inserted n
-                WHERE NOT EXISTS (SELECT 1 FROM ledger_transactions t
+                WHERE NOT EXISTS (SELECT 1 FROM ledger_transfers t
                                    WHERE t.ledger_transaction_id = n.ledger_transaction_id
-                                     AND t.payment_id = n.part_id)) THEN
+                                     AND t.leg = 1 AND t.payment_id = n.part_id)) THEN
         RAISE EXCEPTION 'a part without its posting'
             USING ERRCODE = '23503', CONSTRAINT = 'split_is_posted';
     END IF;
@@ -1501,11 +1538,12 @@ BEGIN
             SELECT n.ledger_transaction_id, n.account_id, n.currency, sum(n.amount) AS total
               FROM inserted n WHERE n.amount > 0 GROUP BY 1, 2, 3 OFFSET 0) sums
          WHERE sums.total IS DISTINCT FROM (
-            SELECT abs(e.amount) FROM ledger_entries e
-             WHERE e.ledger_transaction_id = sums.ledger_transaction_id
-               AND e.ledger_account = 'customer_balance'
-               AND e.account_id = sums.account_id AND e.currency = sums.currency
-               AND (e.amount < 0) = (TG_TABLE_NAME = 'usage_charges') LIMIT 1))
+            SELECT t.amount FROM ledger_transfers t
+             WHERE t.ledger_transaction_id = sums.ledger_transaction_id AND t.leg = 1
+               AND t.kind = CASE TG_TABLE_NAME WHEN 'usage_charges' THEN 'usage_charged'
+                                               ELSE 'usage_refunded' END::ledger_kind
+               AND coalesce(t.debit_account, t.credit_account) = sums.account_id
+               AND t.currency = sums.currency LIMIT 1))
     THEN
         RAISE EXCEPTION 'usage that is not what the ledger says'
             USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
@@ -2660,7 +2698,8 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON candidate_facts, _sqlx_migrations FROM topup_worker;
+REVOKE INSERT ON candidate_facts, ledger_entries, ledger_transactions, _sqlx_migrations
+    FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators. They are append-only by privilege.

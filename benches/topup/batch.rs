@@ -43,7 +43,7 @@ pub struct Batch {
     sequences: Vec<i64>,
     ledger: Vec<i64>,
     ledger_kinds: Vec<String>,
-    entries: Entries,
+    credits: Vec<&'static str>,
     links: Links,
     decisions: Vec<i64>,
     rules: Vec<String>,
@@ -55,15 +55,6 @@ pub struct Batch {
     watches: (Vec<String>, Vec<String>),
     /// What each account's balance gains, in the order of the accounts.
     gains: (Vec<String>, Vec<i64>),
-}
-
-#[derive(Default)]
-struct Entries {
-    ledger: Vec<i64>,
-    lines: Vec<i16>,
-    accounts: Vec<&'static str>,
-    owners: Vec<Option<String>>,
-    amounts: Vec<i64>,
 }
 
 #[derive(Default)]
@@ -129,6 +120,8 @@ impl Batch {
         self.sequences.push(p.sequence);
         self.ledger.push(p.ledger_id);
         self.ledger_kinds.push(p.ledger_kind.clone());
+        let matched = p.allocation.is_some();
+        self.credits.push(if matched { "customer_balance" } else { "unallocated_cash" });
         self.decisions.push(p.decision_id);
         self.rules.push(p.rule.clone());
         self.outcomes.push(p.outcome.clone());
@@ -143,18 +136,6 @@ impl Batch {
     }
 
     fn add_links(&mut self, p: &Payment) {
-        let owner = p.allocation.as_ref().map(|allocation| allocation.account_id.clone());
-        let credit = if owner.is_some() { "customer_balance" } else { "unallocated_cash" };
-        let entries = &mut self.entries;
-        for (line, account, owner, amount) in
-            [(1, "bank_clearing", None, -p.amount), (2, credit, owner, p.amount)]
-        {
-            entries.ledger.push(p.ledger_id);
-            entries.lines.push(line);
-            entries.accounts.push(account);
-            entries.owners.push(owner);
-            entries.amounts.push(amount);
-        }
         let Some(allocation) = &p.allocation else {
             return;
         };
@@ -279,20 +260,17 @@ impl Batch {
     }
 
     async fn write_ledger(&self, tx: &mut Tx) -> Result<()> {
-        let insert = "INSERT INTO ledger_transactions \
-                      (ledger_transaction_id, kind, payment_id, posted_at) \
-                      SELECT n.*, now() FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n";
-        let insert = sqlx::query(insert).bind(&self.ledger).bind(&self.ledger_kinds);
-        insert.bind(&self.payments).execute(&mut **tx).await?;
-        let insert = "INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, \
-                      account_id, currency, amount) \
-                      SELECT n.id, n.line, n.account, n.owner, $6, n.amount \
-                      FROM (SELECT unnest($1::bigint[]) AS id, \
-                      unnest($2::smallint[]) AS line, unnest($3::text[]) AS account, \
-                      unnest($4::text[]) AS owner, unnest($5::bigint[]) AS amount) AS n";
-        let entries = &self.entries;
-        let insert = sqlx::query(insert).bind(&entries.ledger).bind(&entries.lines);
-        let insert = insert.bind(&entries.accounts).bind(&entries.owners).bind(&entries.amounts);
+        let insert = sqlx::query(
+            "INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit,
+                 credit, credit_account, currency, amount, posted_at)
+             SELECT n.id, 1, n.kind::ledger_kind, n.payment, 'bank_clearing',
+                    n.credit::ledger_account, n.owner, $7, n.amount, now()
+             FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS kind,
+                 unnest($3::text[]) AS payment, unnest($4::text[]) AS credit,
+                 unnest($5::text[]) AS owner, unnest($6::bigint[]) AS amount) AS n",
+        );
+        let insert = insert.bind(&self.ledger).bind(&self.ledger_kinds).bind(&self.payments);
+        let insert = insert.bind(&self.credits).bind(&self.owners).bind(&self.amounts);
         insert.bind(CURRENCY).execute(&mut **tx).await?;
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::recorded::Payment;
 use crate::rows::Rate;
 
 /// Tables in the order in which their keys need each other.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 9] = [
     "inbox (source, message_id, content_hash, message_type, outcome, topic, partition, \
      record_offset, subject, processed_at)",
     "payments (payment_id, account_id, currency, amount, allocated, state, reason, origin, \
@@ -33,8 +33,8 @@ const TABLES: [&str; 10] = [
     "bank_transactions (bank_account, bank_key, content_hash, status, disposition, payment_id, \
      credit_debit, reversal, currency, amount, booking_date, value_date, bank_transaction_id, \
      end_to_end_id, debtor_name, debtor_account, unstructured, recorded_at)",
-    "ledger_transactions (ledger_transaction_id, kind, payment_id, posted_at)",
-    "ledger_entries (ledger_transaction_id, line, ledger_account, account_id, currency, amount)",
+    "ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit, \
+     credit_account, currency, amount, posted_at)",
     "allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule, \
      ledger_transaction_id, allocated_at)",
     "lots (lot_id, account_id, currency, amount, remaining, opened_at)",
@@ -164,7 +164,7 @@ fn texts(payments: &[Payment], first: &mut i64) -> Texts {
         *first += i64::from(p.events);
         let (key, payload) = (owner.unwrap_or(&p.payment_id), escaped(&p.payload));
         let kind = &p.key_kind;
-        put!(texts[9], "events\t{kind}\t{key}\t{first}\t{}\t{payload}\tnow", p.events);
+        put!(texts[8], "events\t{kind}\t{key}\t{first}\t{}\t{payload}\tnow", p.events);
     }
     texts
 }
@@ -191,11 +191,11 @@ fn add_records(texts: &mut Texts, p: &Payment) {
     let (decision, rule, outcome) = (p.decision_id, &p.rule, &p.outcome);
     let (reason, explanation) = (or_null(p.reason.as_deref()), escaped(&p.explanation));
     put!(
-        texts[7],
+        texts[6],
         "{decision}\t{id}\t{rule}\t1\t{outcome}\t{reason}\t{explanation}\t{source}\t{message}\tnow"
     );
     for key in &p.watches {
-        put!(texts[8], "{key}\t{id}");
+        put!(texts[7], "{key}\t{id}");
     }
 }
 
@@ -210,17 +210,20 @@ fn add_money(texts: &mut Texts, p: &Payment, owner: Option<&str>) {
         "{id}\t{account}\t{CURRENCY}\t{amount}\t{allocated}\t{state}\t{reason}\tbank\t{booked}\t\
          {sequence}\tnow"
     );
-    put!(texts[3], "{ledger}\t{}\t{id}\tnow", p.ledger_kind);
     let credit = if owner.is_some() { "customer_balance" } else { "unallocated_cash" };
-    put!(texts[4], "{ledger}\t1\tbank_clearing\t\\N\t{CURRENCY}\t-{amount}");
-    put!(texts[4], "{ledger}\t2\t{credit}\t{account}\t{CURRENCY}\t{amount}");
+    let kind = &p.ledger_kind;
+    put!(
+        texts[3],
+        "{ledger}\t1\t{kind}\t{id}\tbank_clearing\t{credit}\t{account}\t{CURRENCY}\t{amount}\t\
+         now"
+    );
     if let Some(allocation) = &p.allocation {
         let (link, invoice, rule) = (allocation.id, &allocation.invoice_id, &p.rule);
         put!(
-            texts[5],
+            texts[4],
             "{link}\t{id}\t{invoice}\t{account}\t{CURRENCY}\t{amount}\t{rule}\t{ledger}\tnow"
         );
-        put!(texts[6], "{link}\t{account}\t{CURRENCY}\t{amount}\t{amount}\tnow");
+        put!(texts[5], "{link}\t{account}\t{CURRENCY}\t{amount}\t{amount}\tnow");
     }
 }
 

@@ -55,14 +55,13 @@ BEGIN
     VALUES (p_bank_account, p_bank_key, p_bank_hash, 'BOOK', 'payment', p_payment, 'CRDT', false,
         p_currency, p_amount, p_booked, p_booked, p_bank_id, p_end_to_end, p_debtor_name,
         p_debtor_account, p_text, now());
-    INSERT INTO ledger_transactions (ledger_transaction_id, kind, payment_id, posted_at)
-    VALUES (p_ledger, CASE WHEN v_account IS NULL THEN 'payment_received'
-                           ELSE 'payment_provisioned' END, p_payment, now());
-    INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, account_id, currency,
-                                amount)
-    VALUES (p_ledger, 1, 'bank_clearing', NULL, p_currency, -p_amount),
-           (p_ledger, 2, CASE WHEN v_account IS NULL THEN 'unallocated_cash'
-                              ELSE 'customer_balance' END, v_account, p_currency, p_amount);
+    INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit,
+                                  credit_account, currency, amount, posted_at)
+    VALUES (p_ledger, 1, CASE WHEN v_account IS NULL THEN 'payment_received'
+                              ELSE 'payment_provisioned' END::ledger_kind, p_payment,
+            'bank_clearing', CASE WHEN v_account IS NULL THEN 'unallocated_cash'
+                                  ELSE 'customer_balance' END::ledger_account,
+            v_account, p_currency, p_amount, now());
 
     IF v_account IS NOT NULL THEN
         INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,

@@ -214,20 +214,16 @@ async fn record(tx: &mut Tx, p: &Payment, owner: Option<&str>) -> Result<()> {
     let bank = bank.bind(CURRENCY).bind(p.amount).bind(p.booking_date).bind(&p.bank_id);
     let bank = bank.bind(&p.end_to_end).bind(&p.debtor_name).bind(&p.debtor_account);
     bank.bind(&p.text).execute(&mut **tx).await?;
-    let transaction = sqlx::query(
-        "INSERT INTO ledger_transactions (ledger_transaction_id, kind, payment_id, posted_at)
-         VALUES ($1, $2, $3, now())",
-    );
-    let transaction = transaction.bind(p.ledger_id).bind(&p.ledger_kind).bind(&p.payment_id);
-    transaction.execute(&mut **tx).await?;
-    let entries = sqlx::query(
-        "INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, account_id,
-             currency, amount)
-         VALUES ($1, 1, 'bank_clearing', NULL, $2, -$3), ($1, 2, $4, $5, $2, $3)",
+    let transfer = sqlx::query(
+        "INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit,
+             credit_account, currency, amount, posted_at)
+         VALUES ($1, 1, $2::text::ledger_kind, $3, 'bank_clearing', $4::text::ledger_account, $5,
+                 $6, $7, now())",
     );
     let credit = if owner.is_some() { "customer_balance" } else { "unallocated_cash" };
-    let entries = entries.bind(p.ledger_id).bind(CURRENCY).bind(p.amount).bind(credit).bind(owner);
-    entries.execute(&mut **tx).await?;
+    let transfer = transfer.bind(p.ledger_id).bind(&p.ledger_kind).bind(&p.payment_id);
+    let transfer = transfer.bind(credit).bind(owner).bind(CURRENCY).bind(p.amount);
+    transfer.execute(&mut **tx).await?;
     Ok(())
 }
 

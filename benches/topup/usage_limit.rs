@@ -180,19 +180,14 @@ impl Batch {
 
     async fn write_ledger(&self, tx: &mut Tx, at: DateTime<Utc>) -> Result<()> {
         let count = self.accounts.len();
-        let insert = sqlx::query(sql!("insert_ledger_transactions")).bind(&self.postings);
-        let insert = insert.bind(vec!["usage_charged"; count]).bind(vec![None::<String>; count]);
-        insert.bind(at).execute(&mut **tx).await?;
-        let both = |first: &[i64], second: Vec<i64>| [first, &second].concat();
-        let taken = self.totals.iter().map(|total| -total).collect::<Vec<_>>();
-        let owners = self.accounts.iter().map(Some).chain(std::iter::repeat_n(None, count));
-        let words = [vec!["customer_balance"; count], vec!["usage_revenue"; count]].concat();
-        let lines = [vec![1_i16; count], vec![2_i16; count]].concat();
-        let insert = sqlx::query(sql!("insert_ledger_entries"));
-        let insert = insert.bind(both(&self.postings, self.postings.clone())).bind(lines);
-        let insert = insert.bind(words).bind(owners.collect::<Vec<_>>());
-        let insert = insert.bind(vec![CURRENCY; 2 * count]);
-        insert.bind(both(&taken, self.totals.clone())).execute(&mut **tx).await?;
+        let nobody = || vec![None::<String>; count];
+        let insert = sqlx::query(sql!("insert_ledger_transfers")).bind(&self.postings);
+        let insert = insert.bind(vec![1_i16; count]).bind(vec!["usage_charged"; count]);
+        let insert = insert.bind(nobody()).bind(nobody());
+        let insert = insert.bind(vec!["customer_balance"; count]).bind(&self.accounts);
+        let insert = insert.bind(vec!["usage_revenue"; count]).bind(nobody());
+        let insert = insert.bind(vec![CURRENCY; count]).bind(&self.totals).bind(at);
+        insert.execute(&mut **tx).await?;
         Ok(())
     }
 

@@ -468,7 +468,7 @@ mod tests {
     #[test]
     fn a_role_that_can_change_the_ledger_fails() {
         let table = |may_change| TablePrivileges {
-            table: "ledger_entries".to_owned(),
+            table: "ledger_transfers".to_owned(),
             exists: true,
             may_write: Some(true),
             may_change: Some(may_change),

@@ -50,10 +50,14 @@ macro_rules! invariant {
 pub const INVARIANTS: &[Invariant] = &[
     invariant!(
         "I1",
-        "transactions_balance",
-        "Each ledger transaction has at least two entries and sums to zero per currency."
+        "transactions_are_whole",
+        "A ledger transaction has all its legs, which say the same of it."
     ),
-    invariant!("I2", "ledger_sums_to_zero", "The whole ledger sums to zero in each currency."),
+    invariant!(
+        "I2",
+        "transfers_move_money",
+        "Each transfer takes an amount from one ledger account to another, never between customers."
+    ),
     invariant!(
         "I3",
         "balance_is_sum_of_entries",

@@ -70,55 +70,128 @@ async fn all_refused(database: &Database, cases: &[Case]) {
     }
 }
 
+/// A transfer of PAY-1: leg, kind, debit, whose, credit, whose, currency, amount.
+fn transfer(values: &str) -> String {
+    format!(
+        "INSERT INTO ledger_transfers (ledger_transaction_id, posted_at, payment_id, leg, kind,
+             debit, debit_account, credit, credit_account, currency, amount)
+         VALUES (1, now(), 'PAY-1', {values});"
+    )
+}
+
+const RECEIVED: &str =
+    "1, 'payment_received', 'bank_clearing', NULL, 'unallocated_cash', NULL, 'SGD', 5";
+
+/// A transfer takes an amount from one side and gives it to the other: there is no statement that
+/// leaves the two apart.
 #[tokio::test]
-async fn a_ledger_transaction_that_does_not_balance_is_refused() {
-    let direct = world("k_balance").await;
-    let rule = "ledger_transaction_balances";
-    let cases: [Case; 5] = [
+async fn a_transfer_that_moves_nothing_or_goes_astray_is_refused() {
+    let direct = world("k_transfer").await;
+    let cases = [
+        (RECEIVED.replace(", 5", ", 0"), "ledger_transfers_amount_check"),
+        (RECEIVED.replace(", 5", ", -5"), "ledger_transfers_amount_check"),
+        (RECEIVED.replacen('1', "0", 1), "ledger_transfers_leg_check"),
         (
-            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now());
-             INSERT INTO ledger_entries VALUES (1, 1, 'bank_clearing', NULL, 'SGD', -5),
-                                               (1, 2, 'unallocated_cash', NULL, 'SGD', 4)",
-            Stage::Commit,
-            "23514",
-            rule,
+            RECEIVED.replace("bank_clearing", "unallocated_cash"),
+            "transfer_goes_the_way_of_its_kind",
         ),
-        // Balanced over two currencies is not balanced.
+        // One customer's money for another, also under a kind that takes from balances.
         (
-            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now());
-             INSERT INTO ledger_entries VALUES (1, 1, 'bank_clearing', NULL, 'SGD', -5),
-                                               (1, 2, 'unallocated_cash', NULL, 'USD', 5)",
-            Stage::Commit,
-            "23514",
-            rule,
-        ),
-        // Added later, balanced or not: what was posted stays as it was checked.
-        (
-            "INSERT INTO ledger_entries
-             SELECT min(ledger_transaction_id), v.* FROM ledger_transactions,
-                 (VALUES (8, 'bank_clearing', NULL, 'SGD', -1),
-                         (9, 'customer_balance', 'ACC-1', 'SGD', 1)) AS v GROUP BY 2, 3, 4, 5, 6",
-            Stage::Statement,
-            "23503",
-            "ledger_entry_has_transaction",
-        ),
-        // No entries at all: caught at commit.
-        (
-            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now())",
-            Stage::Commit,
-            "23514",
-            rule,
+            "1, 'deallocated', 'customer_balance', 'ACC-1', 'customer_balance', 'ACC-2', 'SGD', 5"
+                .to_owned(),
+            "transfer_goes_the_way_of_its_kind",
         ),
         (
-            "INSERT INTO ledger_transactions VALUES (1, 'payment_received', 'PAY-1', now());
-             INSERT INTO ledger_entries VALUES (1, 1, 'customer_balance', NULL, 'SGD', -5),
-                                               (1, 2, 'unallocated_cash', NULL, 'SGD', 5)",
-            Stage::Statement,
+            "1, 'deallocated', 'customer_balance', NULL, 'unallocated_cash', NULL, 'SGD', 5"
+                .to_owned(),
+            "transfer_debits_a_customer_by_name",
+        ),
+        (
+            "1, 'provisioned', 'unallocated_cash', 'ACC-1', 'customer_balance', 'ACC-1', 'SGD', 5"
+                .to_owned(),
+            "transfer_debits_a_customer_by_name",
+        ),
+        (
+            "1, 'provisioned', 'unallocated_cash', NULL, 'customer_balance', NULL, 'SGD', 5"
+                .to_owned(),
+            "transfer_credits_a_customer_by_name",
+        ),
+        (
+            RECEIVED.replace("unallocated_cash', NULL", "unallocated_cash', 'ACC-1'"),
+            "transfer_credits_a_customer_by_name",
+        ),
+        // Each kind has its way: what was received is not the house's, nor a customer's at once.
+        (RECEIVED.replace("unallocated_cash", "fees"), "transfer_goes_the_way_of_its_kind"),
+        (
+            "1, 'payment_received', 'bank_clearing', NULL, 'customer_balance', 'ACC-1', 'SGD', 5"
+                .to_owned(),
+            "transfer_goes_the_way_of_its_kind",
+        ),
+        (
+            "1, 'payment_received', 'unallocated_cash', NULL, 'bank_clearing', NULL, 'SGD', 5"
+                .to_owned(),
+            "transfer_goes_the_way_of_its_kind",
+        ),
+        (
+            "1, 'usage_charged', 'customer_balance', 'ACC-1', 'usage_revenue', NULL, 'SGD', 5"
+                .to_owned(),
+            "transfer_names_its_payment",
+        ),
+        (RECEIVED.replace("SGD", "sgd"), "currency_code_check"),
+    ];
+    for (values, constraint) in cases {
+        let expected = (Stage::Statement, "23514".to_owned(), constraint.to_owned());
+        let found = refusal(&direct.database.admin, &transfer(&values)).await;
+        assert_eq!(found, expected, "{values}");
+    }
+    let unknown = transfer(&RECEIVED.replace("bank_clearing", "petty_cash"));
+    let expected = (Stage::Statement, "22P02".to_owned(), String::new());
+    assert_eq!(refusal(&direct.database.admin, &unknown).await, expected);
+    direct.finish().await;
+}
+
+/// What was posted stays as it was: nothing is added to it, and its legs are of one piece.
+#[tokio::test]
+async fn a_leg_is_written_with_the_one_before_it_or_not_at_all() {
+    let direct = world("k_legs").await;
+    let rule = "leg_is_of_its_ledger_transaction";
+    let leg = transfer(&RECEIVED.replacen('1', "2", 1));
+    let second = |from: &str, to: &str| {
+        assert!(leg.contains(from), "{from}");
+        format!("{}{}", transfer(RECEIVED), leg.replacen(from, to, 1))
+    };
+    let added = "INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit,
+            debit_account, credit, credit_account, currency, amount, posted_at, said)
+        SELECT ledger_transaction_id, LEG, kind, payment_id, debit, debit_account, credit,
+               credit_account, currency, 1, posted_at, said FROM ledger_transfers
+         WHERE leg = 1 AND payment_id = 'PAY-1' LIMIT 1";
+    let cases = [
+        // Added later to what was there before.
+        (added.replace("LEG", "2"), "23503", rule),
+        (added.replace("LEG", "leg"), "23505", "ledger_transfers_pkey"),
+        // Without the first, and with one left out.
+        (leg.clone(), "23503", rule),
+        (second("'PAY-1', 2", "'PAY-1', 3"), "23503", rule),
+        // Balanced over two currencies is not one posting; nor is one of two kinds or payments.
+        (second("SGD", "USD"), "23503", rule),
+        (second("'payment_received'", "'payment_provisioned'"), "23503", rule),
+        (second("'PAY-1'", "'PAY-2'"), "23503", rule),
+        (second("now()", "now() - interval '1 day'"), "23503", rule),
+        // Usage is one transfer, which its charges add up to.
+        (
+            transfer(
+                "2, 'usage_charged', 'customer_balance', 'ACC-1', 'usage_revenue', NULL,
+                'SGD', 5",
+            )
+            .replace("'PAY-1'", "NULL"),
             "23514",
-            "ledger_customer_entry_names_account",
+            "transfer_of_usage_stands_alone",
         ),
     ];
-    all_refused(&direct.database, &cases).await;
+    for (statements, code, constraint) in cases {
+        let expected = (Stage::Statement, code.to_owned(), constraint.to_owned());
+        assert_eq!(refusal(&direct.database.admin, &statements).await, expected, "{statements}");
+    }
     direct.finish().await;
 }
 
@@ -127,20 +200,32 @@ async fn nothing_in_the_ledger_is_ever_changed_or_deleted() {
     let direct = world("k_append").await;
     let worker = connect(&ConnectOptions::new(&direct.database.url)).await;
     let worker = worker.expect("a pool");
-    for table in ["ledger_transactions", "ledger_entries"] {
-        let column = "ledger_transaction_id";
-        let changes = [
-            ("UPDATE", format!("UPDATE {table} SET {column} = {column}")),
-            ("DELETE", format!("DELETE FROM {table}")),
-            ("TRUNCATE", format!("TRUNCATE {table} CASCADE")),
-        ];
-        for (privilege, change) in changes {
-            let expected = (Stage::Statement, "42501".to_owned(), String::new());
-            assert_eq!(refusal(&worker, &change).await, expected, "worker: {change}");
-            let granted = format!("has_table_privilege('topup_worker', '{table}', '{privilege}')");
-            assert_eq!(direct.database.value(&granted).await, "false", "{change}");
-            let owner = refusal(&direct.database.admin, &change).await;
-            assert_eq!(owner, expected, "owner: {change}");
+    for (privilege, change) in [
+        ("UPDATE", "UPDATE ledger_transfers SET leg = leg"),
+        ("DELETE", "DELETE FROM ledger_transfers"),
+        ("TRUNCATE", "TRUNCATE ledger_transfers CASCADE"),
+    ] {
+        let expected = (Stage::Statement, "42501".to_owned(), String::new());
+        assert_eq!(refusal(&worker, change).await, expected, "worker: {change}");
+        let granted =
+            format!("has_table_privilege('topup_worker', 'ledger_transfers', '{privilege}')");
+        assert_eq!(direct.database.value(&granted).await, "false", "{change}");
+        let owner = refusal(&direct.database.admin, change).await;
+        assert_eq!(owner, expected, "owner: {change}");
+    }
+    // The views of it are for reading: none is a way around.
+    for view in ["ledger_entries", "ledger_transactions"] {
+        for privilege in ["INSERT", "UPDATE", "DELETE"] {
+            let granted = format!("has_table_privilege('topup_worker', '{view}', '{privilege}')");
+            assert_eq!(direct.database.value(&granted).await, "false", "{view} {privilege}");
+        }
+        let changes =
+            [format!("UPDATE {view} SET payment_id = 'PAY-2'"), format!("DELETE FROM {view}")];
+        for change in changes {
+            let (stage, code, _) = refusal(&direct.database.admin, &change).await;
+            assert_eq!(stage, Stage::Statement);
+            // Not possible through both sides at once, and refused below the other.
+            assert!(["55000", "42501"].contains(&code.as_str()), "{change}: {code}");
         }
     }
     worker.close().await;
@@ -168,6 +253,8 @@ async fn an_allocation_never_crosses_accounts_or_currencies_and_is_there_once() 
         ("'PAY-1', 'INV-U', 'ACC-1', 'USD', 5", "23503", payment),
         ("'PAY-1', 'INV-H', 'ACC-1', 'SGD', 5", "23505", "allocations_live_pair"),
         ("'PAY-1', 'INV-S', 'ACC-1', 'SGD', 0", "23514", "allocations_amount_check"),
+        // Posted to the account, and not this amount.
+        ("'PAY-1', 'INV-S', 'ACC-1', 'SGD', 5", "23503", "allocation_is_posted"),
     ];
     for (values, code, constraint) in cases {
         let expected = (Stage::Statement, code.to_owned(), constraint.to_owned());

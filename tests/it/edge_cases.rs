@@ -375,7 +375,7 @@ async fn edge_60_a_payment_is_never_deleted() {
     ];
     let direct = direct("e_60", &steps).await;
     let before = direct.database.fingerprint(&[]).await;
-    for table in ["payments", "allocations", "invoices", "ledger_entries", "ledger_transactions"] {
+    for table in ["payments", "allocations", "invoices", "ledger_transfers"] {
         let granted = format!("has_table_privilege('topup_worker', '{table}', 'DELETE')");
         assert_eq!(direct.database.value(&granted).await, "false", "{table}");
         let delete = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));

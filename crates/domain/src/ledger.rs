@@ -1,5 +1,6 @@
-//! Double-entry postings: one function per business fact. Credits are positive, debits are
-//! negative; a customer's balance is a liability and rises with credits.
+//! Double-entry postings: one function per business fact. What is posted are transfers from one
+//! ledger account to another, so that nothing can be out of balance. A customer's balance is a
+//! liability: credits raise it.
 
 use super::ids::{AccountId, LedgerTransactionId, PaymentId};
 use super::money::{Money, MoneyError};
@@ -44,6 +45,28 @@ impl LedgerAccount {
             _ => None,
         }
     }
+
+    /// Whose balance it is.
+    pub fn owner(&self) -> Option<&AccountId> {
+        match self {
+            Self::CustomerBalance(account_id) => Some(account_id),
+            Self::BankClearing
+            | Self::UnallocatedCash
+            | Self::UsageRevenue
+            | Self::ClawBackReceivable
+            | Self::SplitClearing
+            | Self::Fees => None,
+        }
+    }
+}
+
+/// Why something cannot be posted: a bug, never a business refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PostingError {
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error("it moves no amount above zero from one ledger account to another")]
+    MovesNothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,118 +122,159 @@ impl LedgerKind {
     }
 }
 
+/// One amount, above zero, that is taken from one ledger account and given to another. It is
+/// balanced by what it is; only a [`LedgerTransaction`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerEntry {
-    pub account: LedgerAccount,
-    pub amount: Money,
+pub struct Transfer {
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    amount: Money,
 }
 
+impl Transfer {
+    /// Whose sum becomes less.
+    pub fn debit(&self) -> &LedgerAccount {
+        &self.debit
+    }
+
+    /// Whose sum becomes more.
+    pub fn credit(&self) -> &LedgerAccount {
+        &self.credit
+    }
+
+    pub fn amount(&self) -> &Money {
+        &self.amount
+    }
+}
+
+/// What one business fact posts: one transfer or more, its legs, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerTransaction {
     pub id: LedgerTransactionId,
     pub kind: LedgerKind,
-    /// None for usage: its entries name the account, its charges the transaction.
+    /// None for usage: its transfer names the account, its charges the transaction.
     pub payment_id: Option<PaymentId>,
     /// What a person said by whose word the money left the books.
     pub said: Option<String>,
-    pub entries: Vec<LedgerEntry>,
+    legs: Vec<Transfer>,
 }
 
 impl LedgerTransaction {
+    /// Transfers of nothing are left out.
+    fn new(
+        id: LedgerTransactionId,
+        kind: LedgerKind,
+        payment_id: Option<PaymentId>,
+        transfers: impl IntoIterator<Item = Transfer>,
+    ) -> Result<Self, PostingError> {
+        let moved = transfers.into_iter().filter(|transfer| !transfer.amount.is_zero());
+        let legs: Vec<Transfer> = moved.collect();
+        let first = legs.first().ok_or(PostingError::MovesNothing)?;
+        for leg in &legs {
+            if !leg.amount.is_positive() || leg.debit.word() == leg.credit.word() {
+                return Err(PostingError::MovesNothing);
+            }
+            if leg.amount.currency() != first.amount.currency() {
+                return Err(MoneyError::CurrencyMismatch.into());
+            }
+        }
+        Ok(Self { id, kind, payment_id, said: None, legs })
+    }
+
     /// A payment of `received` came in; `provisioned` are the parts that were allocated at once.
     ///
     /// # Errors
-    /// [`MoneyError`] when the parts exceed the payment or mix currencies.
+    /// [`PostingError`] when the parts exceed the payment or mix currencies.
     pub fn receive(
         id: LedgerTransactionId,
         payment_id: PaymentId,
         received: Money,
         provisioned: &[(AccountId, Money)],
-    ) -> Result<Self, MoneyError> {
-        let mut entries =
-            vec![LedgerEntry { account: LedgerAccount::BankClearing, amount: received.negated() }];
+    ) -> Result<Self, PostingError> {
         let mut rest = received;
+        let mut into = Vec::with_capacity(provisioned.len().saturating_add(1));
         for (account_id, amount) in provisioned {
             rest = rest.sub(*amount)?;
-            entries.push(LedgerEntry {
-                account: LedgerAccount::CustomerBalance(account_id.clone()),
-                amount: *amount,
-            });
+            into.push((LedgerAccount::CustomerBalance(account_id.clone()), *amount));
         }
-        if rest.is_negative() {
-            return Err(MoneyError::Overflow);
-        }
-        if !rest.is_zero() {
-            entries.push(LedgerEntry { account: LedgerAccount::UnallocatedCash, amount: rest });
-        }
+        into.push((LedgerAccount::UnallocatedCash, rest));
         let kind = if provisioned.is_empty() {
             LedgerKind::PaymentReceived
         } else {
             LedgerKind::PaymentProvisioned
         };
-        Ok(Self { id, kind, payment_id: Some(payment_id), said: None, entries })
+        Self::spread(id, kind, payment_id, LedgerAccount::BankClearing, into)
     }
 
     /// Money that lay unallocated is provisioned.
     ///
     /// # Errors
-    /// [`MoneyError`] when the parts mix currencies.
+    /// [`PostingError`] when the parts mix currencies, or there are none.
     pub fn provision(
         id: LedgerTransactionId,
         payment_id: PaymentId,
         parts: &[(AccountId, Money)],
-    ) -> Result<Self, MoneyError> {
-        let mut entries = Vec::with_capacity(parts.len().saturating_add(1));
-        let mut total: Option<Money> = None;
-        for (account_id, amount) in parts {
-            total = Some(match total {
-                Some(total) => total.add(*amount)?,
-                None => *amount,
-            });
-            entries.push(LedgerEntry {
-                account: LedgerAccount::CustomerBalance(account_id.clone()),
-                amount: *amount,
-            });
-        }
-        if let Some(total) = total {
-            entries.insert(
-                0,
-                LedgerEntry { account: LedgerAccount::UnallocatedCash, amount: total.negated() },
-            );
-        }
-        Ok(Self {
-            id,
-            kind: LedgerKind::Provisioned,
-            payment_id: Some(payment_id),
-            said: None,
-            entries,
-        })
+    ) -> Result<Self, PostingError> {
+        let balance = |account_id: &AccountId| LedgerAccount::CustomerBalance(account_id.clone());
+        let into = parts.iter().map(|(account_id, amount)| (balance(account_id), *amount));
+        let into = into.collect();
+        Self::spread(id, LedgerKind::Provisioned, payment_id, LedgerAccount::UnallocatedCash, into)
     }
 
     /// A balance paid for usage, or got it back.
+    ///
+    /// # Errors
+    /// [`PostingError`] when that is nothing.
     pub fn usage(
         id: LedgerTransactionId,
         kind: LedgerKind,
         account_id: AccountId,
         to_balance: Money,
-    ) -> Self {
-        let entries = vec![
-            LedgerEntry { account: LedgerAccount::CustomerBalance(account_id), amount: to_balance },
-            LedgerEntry { account: LedgerAccount::UsageRevenue, amount: to_balance.negated() },
-        ];
-        Self { id, kind, payment_id: None, said: None, entries }
+    ) -> Result<Self, PostingError> {
+        let (balance, revenue) =
+            (LedgerAccount::CustomerBalance(account_id), LedgerAccount::UsageRevenue);
+        let transfer = if to_balance.is_negative() {
+            Transfer { debit: balance, credit: revenue, amount: to_balance.negated() }
+        } else {
+            Transfer { debit: revenue, credit: balance, amount: to_balance }
+        };
+        Self::new(id, kind, None, [transfer])
     }
 
-    /// A step back of `payment_id`; entries of zero are left out.
-    pub fn step_back(
+    /// Money of `payment_id` goes from one ledger account to others.
+    ///
+    /// # Errors
+    /// [`PostingError`] when a part is below zero, parts mix currencies, or nothing moves.
+    pub fn spread(
         id: LedgerTransactionId,
         kind: LedgerKind,
         payment_id: PaymentId,
-        entries: Vec<(LedgerAccount, Money)>,
-    ) -> Self {
-        let moved = entries.into_iter().filter(|(_, amount)| !amount.is_zero());
-        let entries = moved.map(|(account, amount)| LedgerEntry { account, amount }).collect();
-        Self { id, kind, payment_id: Some(payment_id), said: None, entries }
+        from: LedgerAccount,
+        into: Vec<(LedgerAccount, Money)>,
+    ) -> Result<Self, PostingError> {
+        let transfers = into.into_iter().map(|(credit, amount)| {
+            let debit = from.clone();
+            Transfer { debit, credit, amount }
+        });
+        Self::new(id, kind, Some(payment_id), transfers)
+    }
+
+    /// Money of `payment_id` goes from several ledger accounts to one.
+    ///
+    /// # Errors
+    /// [`PostingError`] when a part is below zero, parts mix currencies, or nothing moves.
+    pub fn collect(
+        id: LedgerTransactionId,
+        kind: LedgerKind,
+        payment_id: PaymentId,
+        into: LedgerAccount,
+        from: Vec<(LedgerAccount, Money)>,
+    ) -> Result<Self, PostingError> {
+        let transfers = from.into_iter().map(|(debit, amount)| {
+            let credit = into.clone();
+            Transfer { debit, credit, amount }
+        });
+        Self::new(id, kind, Some(payment_id), transfers)
     }
 
     /// The same with what a person said.
@@ -218,14 +282,25 @@ impl LedgerTransaction {
         Self { said, ..self }
     }
 
-    /// Whether the entries sum to zero; the database checks the same at commit.
-    pub fn is_balanced(&self) -> bool {
-        let mut entries = self.entries.iter();
-        let Some(first) = entries.next() else {
-            return false;
-        };
-        let sum = entries.try_fold(first.amount, |sum, entry| sum.add(entry.amount));
-        matches!(sum, Ok(sum) if sum.is_zero())
+    pub fn legs(&self) -> &[Transfer] {
+        &self.legs
+    }
+
+    /// What all legs move together.
+    ///
+    /// # Errors
+    /// [`PostingError`] when that is too much to be kept.
+    pub fn total(&self) -> Result<Money, PostingError> {
+        let mut amounts = self.legs.iter().map(|leg| leg.amount);
+        let first = amounts.next().ok_or(PostingError::MovesNothing)?;
+        Ok(amounts.try_fold(first, Money::add)?)
+    }
+
+    /// Both sides of each leg: credits are positive, debits negative.
+    pub fn entries(&self) -> impl Iterator<Item = (&LedgerAccount, Money)> {
+        self.legs
+            .iter()
+            .flat_map(|leg| [(&leg.debit, leg.amount.negated()), (&leg.credit, leg.amount)])
     }
 }
 
@@ -233,6 +308,20 @@ impl LedgerTransaction {
 mod tests {
     use super::*;
     use crate::money::Currency;
+
+    fn sgd(text: &str) -> Money {
+        Money::parse(text, Currency::parse("SGD").expect("SGD")).expect("an amount")
+    }
+
+    /// Where money went, as `from > to amount`.
+    fn moves(posted: &LedgerTransaction) -> Vec<String> {
+        let legs = posted.legs().iter();
+        let told = legs.map(|leg| {
+            let amount = leg.amount().to_micros().expect("small") / 1_000_000;
+            format!("{} > {} {amount}", leg.debit().word(), leg.credit().word())
+        });
+        told.collect()
+    }
 
     #[test]
     fn each_account_is_found_by_its_word() {
@@ -255,26 +344,61 @@ mod tests {
     }
 
     #[test]
-    fn postings_balance() {
-        let sgd = Currency::parse("SGD").expect("SGD");
-        let hundred = Money::parse("100.00", sgd).expect("amount");
-        let forty = Money::parse("40.00", sgd).expect("amount");
-        let account = AccountId::trusted("ACC-1");
-        let payment = PaymentId::trusted("PAY-1");
+    fn a_payment_goes_to_balances_and_the_rest_to_unallocated_cash() {
+        let (account, payment) = (AccountId::trusted("ACC-1"), PaymentId::trusted("PAY-1"));
         let id = LedgerTransactionId(1);
-        let cases = [
-            LedgerTransaction::receive(id, payment.clone(), hundred, &[]),
-            LedgerTransaction::receive(id, payment.clone(), hundred, &[(account.clone(), forty)]),
-            LedgerTransaction::receive(id, payment.clone(), hundred, &[(account.clone(), hundred)]),
-            LedgerTransaction::provision(id, payment.clone(), &[(account.clone(), forty)]),
-        ];
-        let spent = forty.negated();
-        let usage = LedgerTransaction::usage(id, LedgerKind::UsageCharged, account.clone(), spent);
-        assert!(usage.is_balanced());
-        for case in cases {
-            assert!(case.expect("posts").is_balanced());
-        }
-        let over = [(account.clone(), hundred), (account, forty)];
-        assert!(LedgerTransaction::receive(id, payment, hundred, &over).is_err());
+        let hundred = sgd("100.00");
+        let part = |text: &str| (account.clone(), sgd(text));
+        let receive = |parts: &[(AccountId, Money)]| {
+            LedgerTransaction::receive(id, payment.clone(), hundred, parts)
+        };
+        let free = receive(&[]).expect("posts");
+        assert_eq!(moves(&free), ["bank_clearing > unallocated_cash 100"]);
+        let some = receive(&[part("40.00")]).expect("posts");
+        let expected =
+            ["bank_clearing > customer_balance 40", "bank_clearing > unallocated_cash 60"];
+        assert_eq!(moves(&some), expected);
+        assert_eq!(some.total(), Ok(hundred));
+        let sum = some.entries().try_fold(sgd("0.00"), |sum, (_, amount)| sum.add(amount));
+        assert_eq!(sum, Ok(sgd("0.00")));
+        let all = receive(&[part("60.00"), part("40.00")]).expect("posts");
+        assert_eq!(all.legs().len(), 2);
+        assert!(receive(&[part("100.00"), part("40.00")]).is_err());
+        let later = LedgerTransaction::provision(id, payment, &[part("40.00")]).expect("posts");
+        assert_eq!(moves(&later), ["unallocated_cash > customer_balance 40"]);
+    }
+
+    #[test]
+    fn usage_goes_one_way_and_refunds_the_other() {
+        let account = AccountId::trusted("ACC-1");
+        let post = |kind, amount| {
+            LedgerTransaction::usage(LedgerTransactionId(1), kind, account.clone(), amount)
+        };
+        let charged = post(LedgerKind::UsageCharged, sgd("4.00").negated()).expect("posts");
+        assert_eq!(moves(&charged), ["customer_balance > usage_revenue 4"]);
+        let refunded = post(LedgerKind::UsageRefunded, sgd("4.00")).expect("posts");
+        assert_eq!(moves(&refunded), ["usage_revenue > customer_balance 4"]);
+        assert!(post(LedgerKind::UsageCharged, sgd("0.00")).is_err());
+    }
+
+    #[test]
+    fn what_moves_nothing_or_in_two_currencies_is_not_posted() {
+        let payment = PaymentId::trusted("PAY-1");
+        let (id, kind) = (LedgerTransactionId(1), LedgerKind::PaymentReturned);
+        let clearing = LedgerAccount::BankClearing;
+        let collect = |from: Vec<(LedgerAccount, Money)>| {
+            LedgerTransaction::collect(id, kind, payment.clone(), clearing.clone(), from)
+        };
+        let nothing = Err(PostingError::MovesNothing);
+        assert_eq!(collect(Vec::new()), nothing);
+        assert_eq!(collect(vec![(LedgerAccount::Fees, sgd("0.00"))]), nothing);
+        assert_eq!(collect(vec![(LedgerAccount::Fees, sgd("1.00").negated())]), nothing);
+        assert_eq!(collect(vec![(LedgerAccount::BankClearing, sgd("1.00"))]), nothing);
+        let yen = Currency::parse("JPY").expect("JPY");
+        let yen = Money::parse("100", yen).expect("an amount");
+        let both = vec![(LedgerAccount::Fees, sgd("1.00")), (LedgerAccount::UnallocatedCash, yen)];
+        assert_eq!(collect(both), Err(MoneyError::CurrencyMismatch.into()));
+        let one = vec![(LedgerAccount::Fees, sgd("0.00")), (LedgerAccount::SplitClearing, yen)];
+        assert_eq!(moves(&collect(one).expect("posts")), ["split_clearing > bank_clearing 100"]);
     }
 }

@@ -12,7 +12,7 @@ use super::allocation::Allocation;
 use super::effect::{Effect, Need, Outcome, wait_key};
 use super::event::EventKey;
 use super::input::{Input, Message, Queued, Waited};
-use super::ledger::{LedgerAccount, LedgerTransaction};
+use super::ledger::LedgerTransaction;
 use super::money::{Currency, Money};
 use super::payment::ParkReason;
 use super::rejection::DeadLetterReason;
@@ -329,23 +329,11 @@ impl Model {
     }
 
     fn post(&mut self, transaction: &LedgerTransaction) -> Result<(), Stop> {
-        if !transaction.is_balanced() {
-            return Err(Stop::Corrupt("a ledger transaction does not balance"));
-        }
-        for entry in &transaction.entries {
-            let owner = match &entry.account {
-                LedgerAccount::BankClearing
-                | LedgerAccount::UnallocatedCash
-                | LedgerAccount::UsageRevenue
-                | LedgerAccount::ClawBackReceivable
-                | LedgerAccount::SplitClearing
-                | LedgerAccount::Fees => None,
-                LedgerAccount::CustomerBalance(account_id) => Some(account_id.clone()),
-            };
-            let currency = entry.amount.currency();
-            let key = (entry.account.word(), owner, currency);
+        for (account, amount) in transaction.entries() {
+            let currency = amount.currency();
+            let key = (account.word(), account.owner().cloned(), currency);
             let sum = self.ledger.entry(key).or_insert(Money::zero(currency));
-            *sum = sum.add(entry.amount)?;
+            *sum = sum.add(amount)?;
         }
         Ok(())
     }

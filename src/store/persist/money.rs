@@ -71,43 +71,30 @@ pub(super) async fn ledger(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let transactions = &rows.ledger;
-    if !transactions.iter().all(|transaction| transaction.is_balanced()) {
-        return Err(StoreError::Corrupt("a ledger transaction that does not balance"));
+    let mut transfers = Vec::new();
+    for transaction in &rows.ledger {
+        let numbered = (1_i16..).zip(transaction.legs());
+        transfers.extend(numbered.map(|(leg, transfer)| (*transaction, leg, transfer)));
     }
-    store!(tx, "insert_ledger_transactions", for transaction in transactions {
+    store!(tx, "insert_ledger_transfers", for (transaction, leg, transfer) in transfers {
         ledger_transaction_id: transaction.id.0,
+        leg: *leg,
         kind: transaction.kind.word(),
         payment_id: transaction.payment_id.as_ref().map(|id| id.as_str()),
-        posted_at => at,
         said: transaction.said.as_deref(),
-    });
-    let mut entries = Vec::new();
-    for transaction in transactions {
-        let numbered = (1_i16..).zip(&transaction.entries);
-        entries.extend(numbered.map(|(line, entry)| (transaction.id.0, line, entry)));
-    }
-    store!(tx, "insert_ledger_entries", for (transaction, line, entry) in entries {
-        ledger_transaction_id: *transaction,
-        line: *line,
-        ledger_account: entry.account.word(),
-        account_id: customer(&entry.account),
-        currency: entry.amount.code(),
-        amount: micros(entry.amount)?,
+        debit: transfer.debit().word(),
+        debit_account: owner(transfer.debit()),
+        credit: transfer.credit().word(),
+        credit_account: owner(transfer.credit()),
+        currency: transfer.amount().code(),
+        amount: micros(*transfer.amount())?,
+        posted_at => at,
     });
     Ok(())
 }
 
-fn customer(account: &LedgerAccount) -> Option<&str> {
-    match account {
-        LedgerAccount::CustomerBalance(account_id) => Some(account_id.as_str()),
-        LedgerAccount::BankClearing
-        | LedgerAccount::UnallocatedCash
-        | LedgerAccount::UsageRevenue
-        | LedgerAccount::ClawBackReceivable
-        | LedgerAccount::SplitClearing
-        | LedgerAccount::Fees => None,
-    }
+fn owner(account: &LedgerAccount) -> Option<&str> {
+    account.owner().map(|id| id.as_str())
 }
 
 /// Allocations and the lots they open.

@@ -1,20 +1,24 @@
--- name: audit_transactions_balance
-SELECT format('ledger transaction %s', t.ledger_transaction_id) AS subject,
-       CASE WHEN e.currency IS NULL THEN 'it has no entries'
-            ELSE format('%s entries in %s sum to %s micros', e.lines, e.currency, e.total)
-       END AS detail
-  FROM ledger_transactions t
-  LEFT JOIN (SELECT ledger_transaction_id, currency, count(*) AS lines, sum(amount) AS total
-               FROM ledger_entries GROUP BY ledger_transaction_id, currency) e
-    USING (ledger_transaction_id)
- WHERE e.currency IS NULL OR e.lines < 2 OR e.total <> 0
+-- name: audit_transactions_are_whole
+-- The legs are numbered from one on, and say the same of their ledger transaction.
+SELECT format('ledger transaction %s', ledger_transaction_id) AS subject,
+       format('it has %s legs, from %s to %s, of %s kinds, payments and instants', count(*),
+              min(leg), max(leg), count(DISTINCT (kind, currency, payment_id, said, posted_at)))
+           AS detail
+  FROM ledger_transfers
+ GROUP BY ledger_transaction_id
+HAVING (count(*), min(leg), count(DISTINCT leg)) <> (max(leg), 1, max(leg))
+    OR count(DISTINCT (kind, currency, payment_id, said, posted_at)) <> 1
 
--- name: audit_ledger_sums_to_zero
-SELECT format('currency %s', currency) AS subject,
-       format('all entries sum to %s micros', sum(amount)) AS detail
-  FROM ledger_entries
- GROUP BY currency
-HAVING sum(amount) <> 0
+-- name: audit_transfers_move_money
+-- The sum of the ledger is zero whatever stands in it: each amount is on both sides.
+SELECT format('ledger transaction %s, leg %s', ledger_transaction_id, leg) AS subject,
+       format('%s micros %s go from %s of %s to %s of %s', amount, currency, debit,
+              coalesce(debit_account, 'nobody'), credit, coalesce(credit_account, 'nobody'))
+           AS detail
+  FROM ledger_transfers
+ WHERE amount <= 0 OR debit = credit
+    OR (debit = 'customer_balance') <> (debit_account IS NOT NULL)
+    OR (credit = 'customer_balance') <> (credit_account IS NOT NULL)
 
 -- name: audit_balance_is_sum_of_entries
 SELECT format('account %s, %s', account_id, currency) AS subject,
@@ -94,9 +98,9 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
        format('%s micros %s were provisioned and %s allocated', coalesce(e.total, 0), currency,
               coalesce(a.total, 0)) AS detail
   FROM (SELECT ledger_transaction_id, account_id, currency, sum(amount) AS total
-          FROM ledger_entries JOIN ledger_transactions t USING (ledger_transaction_id)
+          FROM ledger_entries
          WHERE ledger_account = 'customer_balance'
-           AND t.kind IN ('payment_provisioned', 'provisioned', 'return_undone')
+           AND kind IN ('payment_provisioned', 'provisioned', 'return_undone')
          GROUP BY ledger_transaction_id, account_id, currency) e
   FULL JOIN (SELECT a.ledger_transaction_id, i.account_id, i.currency, sum(a.amount) AS total
                FROM allocations a JOIN invoices i USING (invoice_id)
@@ -147,15 +151,15 @@ SELECT format('account %s, %s', r.account_id, r.currency) AS subject,
   FROM (SELECT e.account_id, e.currency, e.ledger_transaction_id,
                sum(e.amount) OVER (PARTITION BY e.account_id, e.currency
                    -- As each batch left it: its postings become visible together.
-                  ORDER BY t.posted_at
+                  ORDER BY e.posted_at
                    RANGE UNBOUNDED PRECEDING)
                -- A batch is stamped when it begins, and the account may be locked by one that
                -- began after it: of batches that overlapped the money may have come first.
                + coalesce(sum(greatest(e.amount, 0)) OVER (PARTITION BY e.account_id, e.currency
-                  ORDER BY t.posted_at
+                  ORDER BY e.posted_at
                    RANGE BETWEEN CURRENT ROW AND interval '5 seconds' FOLLOWING EXCLUDE GROUP), 0)
                    AS balance
-          FROM ledger_entries e JOIN ledger_transactions t USING (ledger_transaction_id)
+          FROM ledger_entries e
          WHERE e.ledger_account = 'customer_balance') r
   LEFT JOIN credit_limits l ON l.account_id = r.account_id AND l.currency = r.currency
  WHERE r.balance < -coalesce(l.amount, 0)
@@ -229,11 +233,10 @@ WITH booked AS (
     SELECT coalesce(r.bank_account, b.bank_account) AS bank_account, e.currency,
            -sum(e.amount) AS total
       FROM ledger_entries e
-      JOIN ledger_transactions t USING (ledger_transaction_id)
-      LEFT JOIN payment_returns r ON r.ledger_transaction_id = t.ledger_transaction_id
-      LEFT JOIN bank_transactions b ON b.payment_id = t.payment_id
+      LEFT JOIN payment_returns r ON r.ledger_transaction_id = e.ledger_transaction_id
+      LEFT JOIN bank_transactions b ON b.payment_id = e.payment_id
      WHERE e.ledger_account = 'bank_clearing'
-       AND t.kind NOT IN ('payment_removed', 'payment_refunded', 'payment_dismissed')
+       AND e.kind NOT IN ('payment_removed', 'payment_refunded', 'payment_dismissed')
        AND coalesce(r.bank_account, b.bank_account) IS NOT NULL
      GROUP BY 1, 2
 )
@@ -319,14 +322,14 @@ SELECT format('payment %s', payment_id) AS subject,
                CASE state WHEN 'removed' THEN 0
                           ELSE amount - allocated - returned - refunded - split END AS free
           FROM payments) p
-  FULL JOIN (SELECT t.payment_id, e.currency,
-                    -coalesce(sum(e.amount) FILTER (WHERE ledger_account
+  FULL JOIN (SELECT payment_id, currency,
+                    -coalesce(sum(amount) FILTER (WHERE ledger_account
                         IN ('bank_clearing', 'split_clearing', 'fees')), 0) AS cleared,
-                    coalesce(sum(e.amount) FILTER (WHERE ledger_account = 'unallocated_cash'), 0)
+                    coalesce(sum(amount) FILTER (WHERE ledger_account = 'unallocated_cash'), 0)
                         AS free
-               FROM ledger_transactions t JOIN ledger_entries e USING (ledger_transaction_id)
-              WHERE t.payment_id IS NOT NULL
-              GROUP BY t.payment_id, e.currency) l USING (payment_id, currency)
+               FROM ledger_entries
+              WHERE payment_id IS NOT NULL
+              GROUP BY payment_id, currency) l USING (payment_id, currency)
  WHERE p.amount IS NULL
     OR p.amount <> coalesce(l.cleared, 0)
     OR p.free <> coalesce(l.free, 0)
@@ -358,9 +361,9 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
        format('the ledger has %s micros %s of usage and its records %s', coalesce(e.total, 0),
               currency, coalesce(u.total, 0)) AS detail
   FROM (SELECT ledger_transaction_id, account_id, currency, sum(amount) AS total
-          FROM ledger_entries JOIN ledger_transactions t USING (ledger_transaction_id)
+          FROM ledger_entries
          WHERE ledger_account = 'customer_balance'
-           AND t.kind IN ('usage_charged', 'usage_refunded')
+           AND kind IN ('usage_charged', 'usage_refunded')
          GROUP BY ledger_transaction_id, account_id, currency) e
   FULL JOIN (SELECT ledger_transaction_id, account_id, currency, sum(amount) AS total
                FROM (SELECT ledger_transaction_id, account_id, currency, -amount AS amount
@@ -386,10 +389,10 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
        format('%s micros %s were taken from the balance and %s reversed', coalesce(e.total, 0),
               currency, coalesce(r.total, 0)) AS detail
   FROM (SELECT ledger_transaction_id, account_id, currency, -sum(amount) AS total
-          FROM ledger_entries JOIN ledger_transactions t USING (ledger_transaction_id)
+          FROM ledger_entries
          WHERE ledger_account = 'customer_balance'
-           AND t.kind IN ('deallocated', 'payment_removed', 'payment_returned', 'claw_back',
-                          'split_undone')
+           AND kind IN ('deallocated', 'payment_removed', 'payment_returned', 'claw_back',
+                        'split_undone')
          GROUP BY ledger_transaction_id, account_id, currency) e
   FULL JOIN (SELECT v.ledger_transaction_id, a.account_id, a.currency, sum(v.amount) AS total
                FROM allocation_reversals v JOIN allocations a USING (allocation_id)
@@ -527,9 +530,8 @@ SELECT format('part %s', p.payment_id),
 SELECT format('payment %s', payment_id) AS subject,
        format('%s micros %s are posted between it and its other half, its splits say %s',
               coalesce(l.total, 0), currency, coalesce(s.total, 0)) AS detail
-  FROM (SELECT t.payment_id, e.currency, sum(e.amount) AS total
-          FROM ledger_entries e JOIN ledger_transactions t USING (ledger_transaction_id)
-         WHERE e.ledger_account = 'split_clearing' GROUP BY t.payment_id, e.currency) l
+  FROM (SELECT payment_id, currency, sum(amount) AS total FROM ledger_entries
+         WHERE ledger_account = 'split_clearing' GROUP BY payment_id, currency) l
   FULL JOIN (SELECT payment_id, currency, sum(total) AS total
                FROM (SELECT s.payment_id, s.currency, s.amount - coalesce(u.amount, 0) AS total
                        FROM payment_splits s LEFT JOIN split_undos u USING (part_id)

@@ -1,17 +1,14 @@
--- name: insert_ledger_transactions
-INSERT INTO ledger_transactions (ledger_transaction_id, kind, payment_id, said, posted_at)
-SELECT n.*, $4 FROM (SELECT unnest($1::bigint[]) AS ledger_transaction_id,
-    unnest($2::text[]) AS kind,
-    unnest($3::text[]) AS payment_id,
-    unnest($5::text[]) AS said) AS n
-
--- name: insert_ledger_entries
-INSERT INTO ledger_entries (ledger_transaction_id, line, ledger_account, account_id, currency,
-                            amount)
-SELECT n.* FROM (SELECT unnest($1::bigint[]) AS ledger_transaction_id,
-    unnest($2::smallint[]) AS line,
-    unnest($3::text[]) AS ledger_account, unnest($4::text[]) AS account_id,
-    unnest($5::text[]) AS currency, unnest($6::bigint[]) AS amount) AS n
+-- name: insert_ledger_transfers
+INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, said, debit,
+    debit_account, credit, credit_account, currency, amount, posted_at)
+SELECT n.ledger_transaction_id, n.leg, n.kind::ledger_kind, n.payment_id, n.said,
+       n.debit::ledger_account, n.debit_account, n.credit::ledger_account, n.credit_account,
+       n.currency, n.amount, $12
+  FROM (SELECT unnest($1::bigint[]) AS ledger_transaction_id, unnest($2::smallint[]) AS leg,
+    unnest($3::text[]) AS kind, unnest($4::text[]) AS payment_id, unnest($5::text[]) AS said,
+    unnest($6::text[]) AS debit, unnest($7::text[]) AS debit_account,
+    unnest($8::text[]) AS credit, unnest($9::text[]) AS credit_account,
+    unnest($10::text[]) AS currency, unnest($11::bigint[]) AS amount) AS n
 
 -- name: load_balances
 SELECT account_id, currency, amount FROM balances WHERE account_id = ANY($1::text[])

@@ -94,11 +94,10 @@ SELECT currency, count(*) AS payments, sum(free)::text AS unallocated
 -- Money of each payment that lay unallocated at $1: what is open now, less what came and went
 -- since. Age by the days of zone $2. A report of a month's end: it reads the ledger since $1.
 WITH since AS (
-    SELECT t.payment_id, sum(e.amount)::bigint AS moved
-      FROM ledger_transactions t
-      JOIN ledger_entries e ON e.ledger_transaction_id = t.ledger_transaction_id
-     WHERE t.posted_at > $1 AND e.ledger_account = 'unallocated_cash'
-     GROUP BY t.payment_id),
+    SELECT payment_id, sum(amount)::bigint AS moved
+      FROM ledger_entries
+     WHERE posted_at > $1 AND ledger_account = 'unallocated_cash'
+     GROUP BY payment_id),
 held AS (
     SELECT coalesce(o.payment_id, s.payment_id) AS payment_id, coalesce(s.moved, 0) <> 0 AS moved,
            coalesce(o.free, 0) - coalesce(s.moved, 0) AS free
@@ -122,12 +121,11 @@ SELECT h.payment_id, p.account_id, p.currency, h.free::text AS unallocated, p.re
 
 -- name: views_unallocated_ledger
 -- What the ledger held as unallocated cash at $1, by currency: what the report must add up to.
-SELECT e.currency, sum(e.amount)::text AS unallocated
-  FROM ledger_entries e
-  JOIN ledger_transactions t ON t.ledger_transaction_id = e.ledger_transaction_id
- WHERE e.ledger_account = 'unallocated_cash' AND t.posted_at <= $1
- GROUP BY e.currency
- ORDER BY e.currency
+SELECT currency, sum(amount)::text AS unallocated
+  FROM ledger_entries
+ WHERE ledger_account = 'unallocated_cash' AND posted_at <= $1
+ GROUP BY currency
+ ORDER BY currency
 
 -- name: views_standing
 -- How things stand that a command may change: payments $1 with their parts, invoices $2 and those

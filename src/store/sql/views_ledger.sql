@@ -7,11 +7,10 @@
 -- books. It reads the whole ledger: what is sorted lies in the server's files, and a row is made
 -- when it is asked for.
 WITH lines AS NOT MATERIALIZED (
-    SELECT t.ledger_transaction_id AS posting_id, t.kind, t.payment_id, t.posted_at,
-           e.line, e.ledger_account, e.account_id, e.currency::text AS currency, e.amount
-      FROM ledger_transactions t
-      JOIN ledger_entries e ON e.ledger_transaction_id = t.ledger_transaction_id
-     WHERE $3::text IS NULL OR t.ledger_transaction_id IN (
+    SELECT ledger_transaction_id AS posting_id, kind, payment_id, posted_at,
+           line, ledger_account, account_id, currency::text AS currency, amount
+      FROM ledger_entries
+     WHERE $3::text IS NULL OR ledger_transaction_id IN (
            SELECT ledger_transaction_id FROM ledger_entries WHERE account_id = $3)),
 sums AS MATERIALIZED (
     SELECT ledger_account, account_id, currency, min(posted_at) AS opened_at,

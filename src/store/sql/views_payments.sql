@@ -155,16 +155,13 @@ SELECT invoice_id, laid_at
  LIMIT 100
 
 -- name: views_releases_of_payment
--- What left the books of one payment by a person's word, in that order. Indexes: ledger_releases,
--- ledger_entries_pkey, payments_pkey.
-SELECT t.kind, t.said, t.posted_at, p.currency, e.amount
-  FROM ledger_transactions t
-  JOIN ledger_entries e ON e.ledger_transaction_id = t.ledger_transaction_id
-   AND e.ledger_account = 'bank_clearing'
-  JOIN payments p ON p.payment_id = t.payment_id
- WHERE t.payment_id = $1
-   AND t.kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed')
- ORDER BY t.posted_at, t.ledger_transaction_id
+-- What left the books of one payment by a person's word, in that order. Index: ledger_releases.
+SELECT kind::text AS kind, said, posted_at, currency, sum(amount)::bigint AS amount
+  FROM ledger_transfers
+ WHERE payment_id = $1
+   AND kind IN ('payment_removed', 'payment_refunded', 'payment_dismissed')
+ GROUP BY ledger_transaction_id, kind, said, posted_at, currency
+ ORDER BY posted_at, ledger_transaction_id
  LIMIT 100
 
 -- name: views_acts_on_payment

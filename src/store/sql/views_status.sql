@@ -152,7 +152,7 @@ SELECT t.name AS table_name,
        r.oid IS NOT NULL AS role_exists,
        coalesce(r.rolsuper, false) AS role_is_superuser,
        coalesce(pg_has_role(current_user, r.oid, 'MEMBER'), false) AS may_become
-  FROM unnest(ARRAY['ledger_transactions', 'ledger_entries', 'decisions', 'dead_letter_acts'])
+  FROM unnest(ARRAY['ledger_transfers', 'decisions', 'dead_letter_acts'])
        AS t (name)
   LEFT JOIN pg_roles r ON r.rolname = $1
  ORDER BY t.name

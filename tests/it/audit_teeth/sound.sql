@@ -41,27 +41,22 @@ INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, dis
     ('OUR-1', 'id:B3', sha256('B3'), 'BOOK', 'outgoing', NULL, 'DBIT', false, 'SGD', 1000000,
      '2026-11-02', NULL, '2026-11-02Z');
 
-INSERT INTO ledger_transactions VALUES
-    (5, 'usage_charged', NULL, '2026-11-04Z'),
-    (6, 'usage_refunded', NULL, '2026-11-04Z'),
-    (1, 'payment_provisioned', 'PAY-1', '2026-11-02Z'),
-    (2, 'payment_received', 'PAY-2', '2026-11-02Z'),
-    (3, 'payment_received', 'PAY-3', '2026-11-02Z'),
-    (4, 'provisioned', 'PAY-3', '2026-11-03Z');
-INSERT INTO ledger_entries VALUES
-    (1, 1, 'bank_clearing', NULL, 'SGD', -130000000),
-    (1, 2, 'customer_balance', 'ACC-1', 'SGD', 100000000),
-    (1, 3, 'customer_balance', 'ACC-1', 'SGD', 30000000),
-    (2, 1, 'bank_clearing', NULL, 'SGD', -60000000),
-    (2, 2, 'unallocated_cash', NULL, 'SGD', 60000000),
-    (3, 1, 'bank_clearing', NULL, 'JPY', -9000000000),
-    (3, 2, 'unallocated_cash', NULL, 'JPY', 9000000000),
-    (4, 1, 'unallocated_cash', NULL, 'JPY', -7000000000),
-    (4, 2, 'customer_balance', 'ACC-2', 'JPY', 7000000000),
-    (5, 1, 'customer_balance', 'ACC-1', 'SGD', -10000000),
-    (5, 2, 'usage_revenue', NULL, 'SGD', 10000000),
-    (6, 1, 'customer_balance', 'ACC-1', 'SGD', 4000000),
-    (6, 2, 'usage_revenue', NULL, 'SGD', -4000000);
+INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, posted_at, debit,
+        debit_account, credit, credit_account, currency, amount) VALUES
+    (5, 1, 'usage_charged', NULL, '2026-11-04Z',
+     'customer_balance', 'ACC-1', 'usage_revenue', NULL, 'SGD', 10000000),
+    (6, 1, 'usage_refunded', NULL, '2026-11-04Z',
+     'usage_revenue', NULL, 'customer_balance', 'ACC-1', 'SGD', 4000000),
+    (1, 1, 'payment_provisioned', 'PAY-1', '2026-11-02Z',
+     'bank_clearing', NULL, 'customer_balance', 'ACC-1', 'SGD', 100000000),
+    (1, 2, 'payment_provisioned', 'PAY-1', '2026-11-02Z',
+     'bank_clearing', NULL, 'customer_balance', 'ACC-1', 'SGD', 30000000),
+    (2, 1, 'payment_received', 'PAY-2', '2026-11-02Z',
+     'bank_clearing', NULL, 'unallocated_cash', NULL, 'SGD', 60000000),
+    (3, 1, 'payment_received', 'PAY-3', '2026-11-02Z',
+     'bank_clearing', NULL, 'unallocated_cash', NULL, 'JPY', 9000000000),
+    (4, 1, 'provisioned', 'PAY-3', '2026-11-03Z',
+     'unallocated_cash', NULL, 'customer_balance', 'ACC-2', 'JPY', 7000000000);
 INSERT INTO balances VALUES
     ('ACC-1', 'SGD', 124000000, '2026-11-04Z'), ('ACC-2', 'JPY', 7000000000, '2026-11-03Z');
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,

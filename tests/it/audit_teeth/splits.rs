@@ -45,14 +45,13 @@ pub const PLANTS: &[Plant] = &[
         "A41",
         "a part whose money came from nowhere",
         "
-        UPDATE ledger_entries SET ledger_account = 'fees'
-         WHERE ledger_transaction_id = 82 AND line = 1",
+        UPDATE ledger_transfers SET debit = 'fees' WHERE ledger_transaction_id = 82",
     ),
     plant(
         "A41",
         "money of one payment that is posted as another's",
         "
-        UPDATE ledger_transactions SET payment_id = 'PAY-9' WHERE ledger_transaction_id = 85",
+        UPDATE ledger_transfers SET payment_id = 'PAY-9' WHERE ledger_transaction_id = 85",
     ),
     plant(
         "A42",

@@ -139,9 +139,9 @@ async fn on_server(sql: &str) {
 /// Each rule with the query that finds what breaks it.
 const AUDIT: [(&str, &str); 12] = [
     (
-        "a ledger transaction balances",
-        "SELECT ledger_transaction_id, currency, sum(amount) FROM ledger_entries
-         GROUP BY 1, 2 HAVING sum(amount) <> 0",
+        "a ledger transaction has its legs",
+        "SELECT ledger_transaction_id FROM ledger_transfers
+         GROUP BY 1 HAVING count(*) <> max(leg) OR count(DISTINCT (kind, payment_id)) <> 1",
     ),
     (
         "a balance is the sum of its ledger entries",

@@ -8,6 +8,7 @@ use crate::effect::{Effect, Need, Outcome};
 use crate::event::{Cause, EventKey, Fact};
 use crate::ids::{ContentHash, IdBlock};
 use crate::input::Waited;
+use crate::ledger::PostingError;
 use crate::matching::policy::RuleSet;
 use crate::matching::text::Tokens;
 use crate::money::MoneyError;
@@ -40,6 +41,12 @@ impl From<Stop> for Halt {
 
 impl From<MoneyError> for Halt {
     fn from(error: MoneyError) -> Self {
+        Self::Stop(Stop::from(error))
+    }
+}
+
+impl From<PostingError> for Halt {
+    fn from(error: PostingError) -> Self {
         Self::Stop(Stop::from(error))
     }
 }

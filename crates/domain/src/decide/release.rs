@@ -63,13 +63,11 @@ fn post(
     amount: Money,
     (kind, why): (LedgerKind, &str),
 ) -> Result<()> {
-    let entries = vec![
-        (LedgerAccount::BankClearing, amount),
-        (LedgerAccount::UnallocatedCash, amount.negated()),
-    ];
+    let (into, from) =
+        (LedgerAccount::BankClearing, vec![(LedgerAccount::UnallocatedCash, amount)]);
     let posted = recording.ids.ledger_transaction();
     let payment_id = payment.payment_id.clone();
-    let posting = LedgerTransaction::step_back(posted, kind, payment_id, entries);
+    let posting = LedgerTransaction::collect(posted, kind, payment_id, into, from)?;
     Ok(recording.add(Effect::Post(posting.saying(Some(why.to_owned()))))?)
 }
 

@@ -172,7 +172,7 @@ pub(super) fn apply(
     let links = live_links(recording.set, &payment.payment_id, None)?;
     let plan = plan(recording.set, &links, own.sub(free)?)?;
     let taking = Taking {
-        from: (LedgerAccount::BankClearing, amount.sub(removed)?.add(fee)?),
+        to: (LedgerAccount::BankClearing, amount.sub(removed)?.add(fee)?),
         parts: given,
         free: free.sub(removed)?,
         unspent: plan.unspent,
@@ -180,7 +180,7 @@ pub(super) fn apply(
         fee,
     };
     let all = split_returns::sum_with_parts(&taking, &parts)?;
-    let posts = taking.from.1.is_positive();
+    let posts = taking.to.1.is_positive();
     let postings = if posts { Some(post(recording, payment, &taking)?) } else { None };
     let returned = PaymentReturn {
         id: recording.ids.payment_return(),

@@ -37,13 +37,10 @@ pub(super) fn deallocate(
     prove(recording, "topup.payment.deallocate.v1", &account_id, &payment.payment_id)?;
     let total = sum_of(&links, payment.currency())?;
     let posted = recording.ids.ledger_transaction();
-    let entries = vec![
-        (LedgerAccount::CustomerBalance(account_id.clone()), total.negated()),
-        (LedgerAccount::UnallocatedCash, total),
-    ];
+    let from = vec![(LedgerAccount::CustomerBalance(account_id.clone()), total)];
     let payment_id = payment.payment_id.clone();
-    let kind = LedgerKind::Deallocated;
-    let posting = LedgerTransaction::step_back(posted, kind, payment_id.clone(), entries);
+    let (kind, into) = (LedgerKind::Deallocated, LedgerAccount::UnallocatedCash);
+    let posting = LedgerTransaction::collect(posted, kind, payment_id.clone(), into, from)?;
     recording.add(Effect::Post(posting))?;
     for link in &links {
         let amount = link.live()?;
@@ -95,13 +92,12 @@ pub(super) fn remove(
     let free = payment.unallocated()?;
     let amount = total.add(free)?;
     let posted = recording.ids.ledger_transaction();
-    let entries = vec![
-        (LedgerAccount::BankClearing, amount),
-        (LedgerAccount::UnallocatedCash, free.negated()),
-        (LedgerAccount::CustomerBalance(account_id.clone()), total.negated()),
+    let from = vec![
+        (LedgerAccount::UnallocatedCash, free),
+        (LedgerAccount::CustomerBalance(account_id.clone()), total),
     ];
-    let kind = LedgerKind::PaymentRemoved;
-    let posting = LedgerTransaction::step_back(posted, kind, payment_id.clone(), entries);
+    let (kind, into) = (LedgerKind::PaymentRemoved, LedgerAccount::BankClearing);
+    let posting = LedgerTransaction::collect(posted, kind, payment_id.clone(), into, from)?;
     recording.add(Effect::Post(posting.saying(reason.clone())))?;
     let told = reason.clone();
     let fact = Fact::PaymentRemoved {

@@ -165,9 +165,9 @@ fn make(
         sum = sum.add(part.payment.amount)?;
         parts.push(fact_of(&part.payment, part.payment.amount)?);
     }
-    let entries =
-        vec![(LedgerAccount::UnallocatedCash, sum.negated()), (LedgerAccount::SplitClearing, sum)];
-    post(recording, LedgerKind::PaymentSplit, &payment.payment_id, entries)?;
+    let from = vec![(LedgerAccount::UnallocatedCash, sum)];
+    let to_parts = (LedgerKind::PaymentSplit, LedgerAccount::SplitClearing);
+    post(recording, to_parts, &payment.payment_id, from)?;
     let told = Fact::PaymentSplit {
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
@@ -203,11 +203,9 @@ fn make_one(
     let account_id = made.account_id.clone();
     let account_id = account_id.ok_or(Stop::Corrupt("a part without an account"))?;
     settle::record_part(recording, made.clone(), Some(payment.payment_id.clone()))?;
-    let entries = vec![
-        (LedgerAccount::SplitClearing, made.amount.negated()),
-        (LedgerAccount::UnallocatedCash, made.amount),
-    ];
-    let posted = post(recording, LedgerKind::PaymentSplit, &made.payment_id, entries)?;
+    let from = vec![(LedgerAccount::SplitClearing, made.amount)];
+    let to_part = (LedgerKind::PaymentSplit, LedgerAccount::UnallocatedCash);
+    let posted = post(recording, to_part, &made.payment_id, from)?;
     recording.add(Effect::Split(Box::new(SplitPart {
         part_id: made.payment_id.clone(),
         payment_id: payment.payment_id.clone(),
@@ -225,12 +223,12 @@ fn make_one(
 
 fn post(
     recording: &mut Recording<'_>,
-    kind: LedgerKind,
+    (kind, into): (LedgerKind, LedgerAccount),
     payment_id: &PaymentId,
-    entries: Vec<(LedgerAccount, Money)>,
+    from: Vec<(LedgerAccount, Money)>,
 ) -> Result<LedgerTransactionId> {
     let id = recording.ids.ledger_transaction();
-    let posting = LedgerTransaction::step_back(id, kind, payment_id.clone(), entries);
+    let posting = LedgerTransaction::collect(id, kind, payment_id.clone(), into, from)?;
     recording.add(Effect::Post(posting))?;
     Ok(id)
 }
@@ -313,9 +311,9 @@ fn take_back(
         sum = sum.add(part.amount)?;
         facts.push(fact_of(part, part.amount)?);
     }
-    let entries =
-        vec![(LedgerAccount::SplitClearing, sum.negated()), (LedgerAccount::UnallocatedCash, sum)];
-    post(recording, LedgerKind::SplitUndone, &payment.payment_id, entries)?;
+    let from = vec![(LedgerAccount::SplitClearing, sum)];
+    let to_payment = (LedgerKind::SplitUndone, LedgerAccount::UnallocatedCash);
+    post(recording, to_payment, &payment.payment_id, from)?;
     let told = Fact::PaymentSplitUndone {
         payment_id: payment.payment_id.clone(),
         account_id: payment.account_id.clone(),
@@ -342,12 +340,12 @@ fn take_one_back(
     let account_id = account_id.ok_or(Stop::Corrupt("a part without an account"))?;
     let allocated = sum_of(links, part.currency())?;
     let free = part.unallocated()?;
-    let entries = vec![
-        (LedgerAccount::UnallocatedCash, free.negated()),
-        (LedgerAccount::CustomerBalance(account_id.clone()), allocated.negated()),
-        (LedgerAccount::SplitClearing, free.add(allocated)?),
+    let from = vec![
+        (LedgerAccount::UnallocatedCash, free),
+        (LedgerAccount::CustomerBalance(account_id.clone()), allocated),
     ];
-    let posted = post(recording, LedgerKind::SplitUndone, &part.payment_id, entries)?;
+    let from_part = (LedgerKind::SplitUndone, LedgerAccount::SplitClearing);
+    let posted = post(recording, from_part, &part.payment_id, from)?;
     let fact = Fact::PaymentRemoved {
         payment_id: part.payment_id.clone(),
         account_id,

@@ -131,8 +131,8 @@ pub(super) fn sum_with_parts(own: &Taking, parts: &[PartTaken]) -> Result<Taking
         unspent = unspent.add(taken.plan.unspent)?;
         spent = spent.add(taken.plan.spent)?;
     }
-    let (from, parts, fee) = (own.from.clone(), own.parts, own.fee);
-    Ok(Taking { from, parts, free, unspent, spent, fee })
+    let (to, parts, fee) = (own.to.clone(), own.parts, own.fee);
+    Ok(Taking { to, parts, free, unspent, spent, fee })
 }
 
 /// Posts that all parts go back to the payment, whatever was spent of them, and tells it.
@@ -148,7 +148,7 @@ fn post_part(recording: &mut Recording<'_>, taken: &PartTaken) -> Result<Posted>
     let amount = part.left()?;
     let zero = Money::zero(amount.currency());
     let taking = Taking {
-        from: (LedgerAccount::SplitClearing, amount),
+        to: (LedgerAccount::SplitClearing, amount),
         parts: zero,
         free: taken.free,
         unspent: taken.plan.unspent,

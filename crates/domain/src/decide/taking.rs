@@ -52,7 +52,7 @@ pub(super) fn reverse_planned(
 /// What a return takes of one payment, and where the money goes.
 pub(super) struct Taking {
     /// To the bank, or from a part to what it was split from.
-    pub from: (LedgerAccount, Money),
+    pub to: (LedgerAccount, Money),
     /// What its parts give.
     pub parts: Money,
     pub free: Money,
@@ -115,31 +115,30 @@ pub(super) fn post(
     taking: &Taking,
 ) -> Result<Posted> {
     let taken = recording.ids.ledger_transaction();
-    let mut entries = vec![
-        taking.from.clone(),
-        (LedgerAccount::SplitClearing, taking.parts.negated()),
-        (LedgerAccount::UnallocatedCash, taking.free.negated()),
-        (LedgerAccount::ClawBackReceivable, taking.spent.negated()),
-        (LedgerAccount::Fees, taking.fee.negated()),
+    let mut from = vec![
+        (LedgerAccount::SplitClearing, taking.parts),
+        (LedgerAccount::UnallocatedCash, taking.free),
+        (LedgerAccount::ClawBackReceivable, taking.spent),
+        (LedgerAccount::Fees, taking.fee),
     ];
     if let Some(account_id) = &payment.account_id {
-        let balance = LedgerAccount::CustomerBalance(account_id.clone());
-        entries.push((balance, taking.unspent.negated()));
+        from.push((LedgerAccount::CustomerBalance(account_id.clone()), taking.unspent));
     }
     let payment_id = || payment.payment_id.clone();
     let kind = LedgerKind::PaymentReturned;
-    let posting = LedgerTransaction::step_back(taken, kind, payment_id(), entries);
+    let (into, total) = taking.to.clone();
+    let posting = LedgerTransaction::collect(taken, kind, payment_id(), into, from)?;
+    if posting.total()? != total {
+        return Err(Stop::Corrupt("a return that is not what it takes").into());
+    }
     recording.add(Effect::Post(posting))?;
     let Some(account_id) = payment.account_id.clone().filter(|_| taking.spent.is_positive()) else {
         return Ok((taken, taken));
     };
     let clawed = recording.ids.ledger_transaction();
-    let entries = vec![
-        (LedgerAccount::ClawBackReceivable, taking.spent),
-        (LedgerAccount::CustomerBalance(account_id), taking.spent.negated()),
-    ];
-    let kind = LedgerKind::ClawBack;
-    let posting = LedgerTransaction::step_back(clawed, kind, payment_id(), entries);
+    let from = vec![(LedgerAccount::CustomerBalance(account_id), taking.spent)];
+    let (kind, into) = (LedgerKind::ClawBack, LedgerAccount::ClawBackReceivable);
+    let posting = LedgerTransaction::collect(clawed, kind, payment_id(), into, from)?;
     recording.add(Effect::Post(posting))?;
     Ok((taken, clawed))
 }

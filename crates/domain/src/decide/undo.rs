@@ -14,6 +14,7 @@ use crate::money::Money;
 use crate::payment::{ParkReason, Payment, PaymentState};
 use crate::reversal::{AppliedReturn, PaymentReturn};
 use crate::working_set::WorkingSet;
+use crate::working_set::miss::Stop;
 
 type Result<T = ()> = std::result::Result<T, Halt>;
 
@@ -96,7 +97,7 @@ fn restore(
     let posted = recording.ids.ledger_transaction();
     let posts = in_books.add(back.fee)?.is_positive();
     if posts {
-        post(recording, payment, &back, again, posted)?;
+        post(recording, payment, &back, (again, &parts), posted)?;
     }
     let now_refunded = match (removed, in_books.is_positive()) {
         (true, true) => payment.unallocated()?.add(back.removed)?,
@@ -160,19 +161,23 @@ fn post(
     recording: &mut Recording<'_>,
     payment: &Payment,
     back: &Back,
-    again: Money,
+    (again, parts): (Money, &[Part]),
     posted: LedgerTransactionId,
 ) -> Result {
     let in_books = back.payment.sub(back.removed)?;
-    let balance = payment.account_id.clone().map(LedgerAccount::CustomerBalance);
-    let mut entries = vec![
-        (LedgerAccount::BankClearing, in_books.add(back.fee)?.negated()),
+    let mut into = vec![
         (LedgerAccount::UnallocatedCash, in_books.sub(again)?),
         (LedgerAccount::Fees, back.fee),
     ];
-    entries.extend(balance.map(|balance| (balance, again)));
+    // Each allocation has a transfer of its own.
+    for part in parts {
+        let owner = payment.account_id.clone();
+        let owner = owner.ok_or(Stop::Corrupt("parts of a payment without an account"))?;
+        into.push((LedgerAccount::CustomerBalance(owner), part.amount));
+    }
     let (kind, payment_id) = (LedgerKind::ReturnUndone, payment.payment_id.clone());
-    let posting = LedgerTransaction::step_back(posted, kind, payment_id, entries);
+    let from = LedgerAccount::BankClearing;
+    let posting = LedgerTransaction::spread(posted, kind, payment_id, from, into)?;
     Ok(recording.add(Effect::Post(posting))?)
 }
 

@@ -380,7 +380,7 @@ pub fn conclude(set: &mut WorkingSet) -> std::result::Result<Vec<Effect>, Stop> 
         ];
         for (id, kind, amount) in postings {
             if let Some(id) = id {
-                let posted = LedgerTransaction::usage(id, kind, account_id.clone(), amount);
+                let posted = LedgerTransaction::usage(id, kind, account_id.clone(), amount)?;
                 effects.push(Effect::Post(posted));
             }
         }

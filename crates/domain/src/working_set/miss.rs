@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::WorkingSet;
+use crate::ledger::PostingError;
 use crate::money::MoneyError;
 use crate::want::Want;
 
@@ -28,6 +29,15 @@ impl From<MoneyError> for Stop {
             | MoneyError::UnknownCurrency
             | MoneyError::CurrencyMismatch => "amounts of one row contradict each other",
         })
+    }
+}
+
+impl From<PostingError> for Stop {
+    fn from(error: PostingError) -> Self {
+        match error {
+            PostingError::Money(error) => error.into(),
+            PostingError::MovesNothing => Self::Corrupt("a posting that moves nothing"),
+        }
     }
 }
 
