@@ -394,14 +394,11 @@ fn peak(process: u32) -> u64 {
 async fn large_books_need_no_more_memory_and_may_be_left_at_any_time() {
     let database = Database::new("export_large").await;
     let fill = format!(
-        "INSERT INTO ledger_transactions (ledger_transaction_id, kind, posted_at)
-         SELECT n, 'usage_charged', now() FROM generate_series(1, {MANY}) n;
-         INSERT INTO ledger_entries
-             (ledger_transaction_id, line, ledger_account, account_id, currency, amount)
-         SELECT n, 1, 'customer_balance', 'ACC-' || n % 10, 'SGD', -n
-           FROM generate_series(1, {MANY}) n
-          UNION ALL
-         SELECT n, 2, 'usage_revenue', NULL, 'SGD', n FROM generate_series(1, {MANY}) n"
+        "INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, debit, debit_account,
+                                       credit, currency, amount, posted_at)
+         SELECT n, 1, 'usage_charged', 'customer_balance', 'ACC-' || n % 10, 'usage_revenue',
+                'SGD', n, now()
+           FROM generate_series(1, {MANY}) n"
     );
     database.execute(&fill).await;
     let start = || {
