@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Between half of the pause and the whole of it, at random.
-pub fn spread(pause: Duration) -> Duration {
+pub(crate) fn spread(pause: Duration) -> Duration {
     between(pause, fastrand::u64(..))
 }
 

@@ -5,6 +5,8 @@
 //! [`jobs`] run by the clock.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
+
 pub mod app;
 pub mod cli;
 pub mod clock;

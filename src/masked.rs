@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::domain::mask::is_mask;
 
 /// The code of a refusal, in `docs/ERRORS.md`.
-pub const CODE: &str = "masked_value";
+pub(crate) const CODE: &str = "masked_value";
 
 /// Fields of records that hold a payer's name or account number, at any depth.
 const PRIVATE: [&str; 8] = [
@@ -20,13 +20,13 @@ const PRIVATE: [&str; 8] = [
 ];
 
 /// Whether what stands under this name is a payer's.
-pub fn is_private(field: &str) -> bool {
+pub(crate) fn is_private(field: &str) -> bool {
     PRIVATE.contains(&field)
 }
 
 /// Where a record holds our mask, as a JSON pointer; what `before` has at the same place is no
 /// mask: it came so. What is no JSON was never masked.
-pub fn held(value: &[u8], before: Option<&[u8]>) -> Option<String> {
+pub(crate) fn held(value: &[u8], before: Option<&[u8]>) -> Option<String> {
     let now: Value = serde_json::from_slice(value).ok()?;
     let before = before.and_then(|before| serde_json::from_slice::<Value>(before).ok());
     let mut found = Vec::new();
@@ -57,7 +57,7 @@ fn collect(value: &Value, place: String, found: &mut Vec<String>) {
 }
 
 /// The sentence of a refusal; it names the place, never the text.
-pub fn refusal(place: &str) -> String {
+pub(crate) fn refusal(place: &str) -> String {
     format!(
         "{CODE}: {place} holds our mask, not the text that it stands for; take it from \
          `--unmasked`"

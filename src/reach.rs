@@ -17,7 +17,7 @@ const GREETING_MAX: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The first thing that is in the way.
-pub async fn reach(options: &ConnectOptions, tables: bool) -> Result<(), Unreachable> {
+pub(crate) async fn reach(options: &ConnectOptions, tables: bool) -> Result<(), Unreachable> {
     let place = reach::place(options)?;
     if let Some((host, port)) = &place.address {
         let why = match timeout(ANSWER_MAX, answers(host, *port)).await {

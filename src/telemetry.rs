@@ -12,13 +12,13 @@ use crate::config::{LogFormat, LoggingConfig};
 const CHAIN_MAX: usize = 16;
 
 /// Starts logging for the worker. A second call changes nothing: tests start it more than once.
-pub fn init(config: &LoggingConfig) {
+pub(crate) fn init(config: &LoggingConfig) {
     start(config, filter(&config.level));
 }
 
 /// For commands that a person runs: they tell their errors themselves, so nothing is logged
 /// unless `RUST_LOG` asks for it.
-pub fn init_quiet(config: &LoggingConfig) {
+pub(crate) fn init_quiet(config: &LoggingConfig) {
     start(config, EnvFilter::new("off"));
 }
 
@@ -48,7 +48,7 @@ fn filter(level: &str) -> EnvFilter {
 
 /// An error and its causes on one line: `outer: middle: inner`. A cause that its parent repeats
 /// word for word is printed once.
-pub fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     for _ in 0..CHAIN_MAX {

@@ -15,7 +15,7 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// The clock that a worker goes by: the database's, if `local` is a machine's.
-pub async fn clock_of(pool: &sqlx::PgPool, local: Clock) -> Result<Clock, StoreError> {
+pub(crate) async fn clock_of(pool: &sqlx::PgPool, local: Clock) -> Result<Clock, StoreError> {
     if matches!(local, Clock::Fixed(_) | Clock::Followed(_)) {
         return Ok(local);
     }
@@ -27,7 +27,7 @@ pub async fn clock_of(pool: &sqlx::PgPool, local: Clock) -> Result<Clock, StoreE
 }
 
 /// Asks again and again until it is told to stop.
-pub async fn keep(pipeline: Pipeline, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn keep(pipeline: Pipeline, mut stop: watch::Receiver<bool>) {
     let Clock::Followed(followed) = pipeline.clock() else { return };
     let (pool, owner) = (pipeline.pool(), pipeline.settings().owner.clone());
     let mut told: Option<Instant> = None;

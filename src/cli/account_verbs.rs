@@ -12,7 +12,7 @@ use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, accounts};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum AccountVerb {
+pub(super) enum AccountVerb {
     /// Creates or changes a customer; what is not given stays as it is
     #[command(after_help = "Examples:\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
         --operator alice --yes\n  topup accounts upsert ACC-1001 --name 'Acme Pte Ltd' \
@@ -29,7 +29,7 @@ pub enum AccountVerb {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct OneArgs {
+pub(super) struct OneArgs {
     /// The customer, as `topup accounts list` names it
     account_id: String,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub struct OneArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct UpsertArgs {
+pub(super) struct UpsertArgs {
     /// The customer's id: letters, digits and `-_.:`
     account_id: String,
     #[command(flatten)]
@@ -87,7 +87,7 @@ impl UpsertArgs {
     }
 }
 
-pub async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: &AccountVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         AccountVerb::Upsert(args) => {
             args.new.check_near(place, &args.account_id).await?;

@@ -17,7 +17,7 @@ use crate::store::views::accounts::{self, AccountRow, AccountView, LearnedPayer,
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum AccountsCommand {
+pub(super) enum AccountsCommand {
     /// Customers in the order of their ids
     #[command(after_help = "Examples:\n  topup accounts list --limit 20\n  \
                             topup accounts list --name initech\n  \
@@ -40,7 +40,7 @@ pub enum AccountsCommand {
     Verb(AccountVerb),
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &AccountsCommand,
     pool: &PgPool,
     config: &Config,

@@ -15,7 +15,7 @@ use crate::store::views::advices::{self, AdviceRow};
 const STATES: [&str; 5] = ["open", "used", "ambiguous", "expired", "ended"];
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum AdvicesCommand {
+pub(super) enum AdvicesCommand {
     /// Remittance advices, the newest first, with the payment that each belongs to
     #[command(after_help = "Examples:\n  topup advices list\n  \
         topup advices list --state open\n  topup advices list --state ambiguous --output json")]
@@ -33,7 +33,7 @@ pub enum AdvicesCommand {
     },
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &AdvicesCommand,
     pool: &PgPool,
     printer: Printer,

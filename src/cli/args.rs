@@ -37,7 +37,7 @@ impl PageArgs {
 
 /// Who acts, where it is done at once. Whatever changes something asks for it and keeps it.
 #[derive(Debug, Clone, Args)]
-pub struct Operator {
+pub(super) struct Operator {
     /// Who does it, for the audit
     #[arg(long, env = OPERATOR, value_parser = operator)]
     pub operator: String,
@@ -57,7 +57,7 @@ fn operator(text: &str) -> Result<String, String> {
 
 /// Whether it is done.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Doing {
+pub(super) struct Doing {
     /// Do it
     #[arg(long)]
     yes: bool,
@@ -66,14 +66,14 @@ pub struct Doing {
 impl Doing {
     /// Whether the command only says what it would do: so every command that changes something,
     /// and is no more than that, begins.
-    pub fn dry_run(self) -> bool {
+    pub(super) fn dry_run(self) -> bool {
         !self.yes
     }
 }
 
 /// Who acts, where a dry run comes first, which needs no name.
 #[derive(Debug, Clone, Args)]
-pub struct Acting {
+pub(super) struct Acting {
     /// Who does it, for the audit; needed with --yes
     #[arg(long, env = OPERATOR)]
     operator: Option<String>,
@@ -82,11 +82,11 @@ pub struct Acting {
 }
 
 impl Acting {
-    pub fn dry_run(&self) -> bool {
+    pub(super) fn dry_run(&self) -> bool {
         self.doing.dry_run()
     }
 
-    pub fn checked(&self) -> Result<String, CliError> {
+    pub(super) fn checked(&self) -> Result<String, CliError> {
         match self.operator.as_deref().map(operator) {
             Some(Ok(name)) => Ok(name),
             None if self.dry_run() => Ok("nobody".to_owned()),
@@ -97,7 +97,7 @@ impl Acting {
 
 /// Why something is done, where it may be left out.
 #[derive(Debug, Clone, Args)]
-pub struct Reason {
+pub(super) struct Reason {
     /// Why; it is kept for ever
     #[arg(long)]
     pub reason: Option<String>,
@@ -105,14 +105,14 @@ pub struct Reason {
 
 /// Why something is done.
 #[derive(Debug, Clone, Args)]
-pub struct Because {
+pub(super) struct Because {
     /// Why; it is kept for ever
     #[arg(long)]
     pub reason: String,
 }
 
 /// The reason where there is one; a blank is none.
-pub fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>, CliError> {
+pub(super) fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>, CliError> {
     let reason = text.map(str::trim).filter(|reason| !reason.is_empty());
     if reason.is_none() && needed {
         return Err(CliError::Usage("say why: --reason TEXT".to_owned()));
@@ -122,13 +122,13 @@ pub fn why(text: Option<&str>, needed: bool) -> Result<Option<&str>, CliError> {
 
 /// A point in time: an instant, a day, or how long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
+pub(super) enum Since {
     At(DateTime<Utc>),
     Ago(Duration),
 }
 
 impl Since {
-    pub fn instant(self, clock: Clock) -> DateTime<Utc> {
+    pub(super) fn instant(self, clock: Clock) -> DateTime<Utc> {
         match self {
             Self::At(instant) => instant,
             Self::Ago(ago) => clock.now().checked_sub_signed(ago).unwrap_or_default(),
@@ -136,7 +136,7 @@ impl Since {
     }
 
     /// The day of it; one that was written as a day is that day in every zone.
-    pub fn day(self, clock: Clock, zone: &str) -> NaiveDate {
+    pub(super) fn day(self, clock: Clock, zone: &str) -> NaiveDate {
         let instant = self.instant(clock);
         match (self, zone.parse::<Tz>()) {
             (Self::At(at), _) if at.time() == NaiveTime::MIN => at.date_naive(),
@@ -163,7 +163,7 @@ impl fmt::Display for Since {
 }
 
 /// Reads `2026-11-22T10:00:00Z`, `2026-11-22`, `90s`, `15m`, `2h`, `7d`.
-pub fn since(text: &str) -> Result<Since, String> {
+pub(super) fn since(text: &str) -> Result<Since, String> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Ok(Since::At(instant.with_timezone(&Utc)));
     }
@@ -190,7 +190,7 @@ fn expected() -> String {
 }
 
 /// Reads an amount as people write it: `1000`, `1,000.00`, `1.000,50`; in micros.
-pub fn amount(text: &str) -> Result<i64, String> {
+pub(super) fn amount(text: &str) -> Result<i64, String> {
     match readings::amounts(text).as_slice() {
         [micros] => Ok(*micros),
         [] => Err("expected an amount above zero, such as 1000 or 1,000.00".to_owned()),
@@ -199,7 +199,7 @@ pub fn amount(text: &str) -> Result<i64, String> {
 }
 
 /// An amount in micros, as it is typed: `1000.50`.
-pub fn amount_words(micros: i64) -> String {
+pub(super) fn amount_words(micros: i64) -> String {
     let digits = format!("{:07}", micros.unsigned_abs());
     let (whole, decimals) = digits.split_at(digits.len().saturating_sub(6));
     match decimals.trim_end_matches('0') {
@@ -212,7 +212,7 @@ pub fn amount_words(micros: i64) -> String {
 const TWINS: [(&str, &str); 2] = [("--status", "--state"), ("--state", "--status")];
 
 /// The name by which an option was given that has two.
-pub fn typed(option: &'static str) -> &'static str {
+pub(super) fn typed(option: &'static str) -> &'static str {
     typed_in(option, &std::env::args_os().collect::<Vec<_>>())
 }
 
@@ -225,7 +225,7 @@ fn typed_in(option: &'static str, words: &[OsString]) -> &'static str {
 }
 
 /// The error names an option as it was typed.
-pub fn as_typed(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+pub(super) fn as_typed(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     if let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) {
         let twin = TWINS.into_iter().find(|(name, _)| named.starts_with(&format!("{name} ")));
         if let Some((name, _)) = twin {
@@ -239,33 +239,33 @@ pub fn as_typed(mut error: clap::Error, words: &[OsString]) -> clap::Error {
 }
 
 /// Reads the number of a dead letter.
-pub fn letter(text: &str) -> Result<i64, String> {
+pub(super) fn letter(text: &str) -> Result<i64, String> {
     let expected = "expected the number of a dead letter, such as 17: `topup dead-letters list` \
                     has it";
     text.parse().map_err(|_| expected.to_owned())
 }
 
 /// Reads a day.
-pub fn day(text: &str) -> Result<NaiveDate, String> {
+pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
     let expected = || "expected a day as YYYY-MM-DD, such as 2026-12-31".to_owned();
     text.parse().map_err(|_| expected())
 }
 
 /// Reads the code of a currency.
-pub fn currency(text: &str) -> Result<String, String> {
+pub(super) fn currency(text: &str) -> Result<String, String> {
     let code = text.to_ascii_uppercase();
     let known = Currency::parse(&code);
     known.map(|_| code).map_err(|_| "expected a currency of ISO 4217, such as SGD".to_owned())
 }
 
 /// Reads `SGD=100.00`.
-pub fn money(text: &str) -> Result<(String, String), String> {
+pub(super) fn money(text: &str) -> Result<(String, String), String> {
     let (code, amount) = text.split_once('=').ok_or("expected CURRENCY=AMOUNT")?;
     Ok((currency(code)?, amount.to_owned()))
 }
 
 /// The name of a topic; the short ones stand for those that the settings name.
-pub fn topic(text: &str, topics: &Topics) -> String {
+pub(super) fn topic(text: &str, topics: &Topics) -> String {
     match text {
         "commands" => topics.commands.clone(),
         "bank" => topics.bank_payments.clone(),
@@ -275,12 +275,12 @@ pub fn topic(text: &str, topics: &Topics) -> String {
 }
 
 /// The topics that are read.
-pub fn topics_read(topics: Topics) -> [String; 3] {
+pub(super) fn topics_read(topics: Topics) -> [String; 3] {
     [topics.commands, topics.bank_payments, topics.usage]
 }
 
 /// One of some words, in any case; the word as it is stored.
-pub fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
+pub(super) fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
     let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim()));
     found.copied().ok_or_else(|| {
         let wanted = text.to_lowercase();
@@ -294,17 +294,17 @@ pub fn one_of<'a>(words: &[&'a str], text: &str) -> Result<&'a str, String> {
 }
 
 /// Reads the name of a rule, such as `R4b`, in any case.
-pub fn rule(text: &str) -> Result<String, String> {
+pub(super) fn rule(text: &str) -> Result<String, String> {
     one_of(&Rule::ALL.map(Rule::word), text).map(str::to_owned)
 }
 
 /// Reads why a payment is parked, in any case.
-pub fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     one_of(&ParkReason::ALL.map(ParkReason::code), text).map(str::to_owned)
 }
 
 /// Reads `section.key=value`.
-pub fn setting(text: &str) -> Result<(String, String), String> {
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or_else(|| "expected section.key=value".to_owned())?;
     Ok((key.trim().to_owned(), value.to_owned()))

@@ -14,7 +14,7 @@ use crate::store::views::accounts::{self, BalanceRow, HoldRow, LotRow};
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum BalancesCommand {
+pub(super) enum BalancesCommand {
     /// Balances in the order of account and currency
     #[command(after_help = "Examples:\n  topup balances list --currency SGD\n  \
                             topup balances list --after ACC-1001/SGD --output json")]
@@ -33,7 +33,7 @@ pub enum BalancesCommand {
     },
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &BalancesCommand,
     pool: &PgPool,
     printer: Printer,

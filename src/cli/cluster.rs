@@ -16,13 +16,13 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All topics that the cluster has.
-pub async fn topics(kafka: &KafkaConfig) -> Result<Vec<TopicInfo>, KafkaError> {
+pub(super) async fn topics(kafka: &KafkaConfig) -> Result<Vec<TopicInfo>, KafkaError> {
     let cluster = cluster(kafka);
     answer(spawn_blocking(move || cluster.list_topics(TIMEOUT)).await)
 }
 
 /// Where the log of each partition begins and ends.
-pub async fn ends(
+pub(super) async fn ends(
     kafka: &KafkaConfig,
     topics: Vec<String>,
 ) -> Result<Vec<PartitionLag>, KafkaError> {
@@ -36,7 +36,7 @@ pub async fn ends(
 }
 
 /// Those of `tails` that hold no record, only what transactions leave in a log.
-pub async fn without_records(
+pub(super) async fn without_records(
     kafka: &KafkaConfig,
     tails: Vec<Tail>,
 ) -> Result<Vec<Tail>, KafkaError> {
@@ -48,13 +48,15 @@ pub async fn without_records(
 }
 
 /// What is in a topic now, to be read page by page.
-pub async fn reader(kafka: &KafkaConfig, topic: String) -> Result<TopicReader, KafkaError> {
+pub(super) async fn reader(kafka: &KafkaConfig, topic: String) -> Result<TopicReader, KafkaError> {
     let cluster = cluster(kafka);
     answer(spawn_blocking(move || cluster.topic_reader(&topic, READ_TIMEOUT)).await)
 }
 
 /// The next page of it, empty at the end.
-pub async fn next_page(mut reader: TopicReader) -> Result<(TopicReader, Vec<Record>), KafkaError> {
+pub(super) async fn next_page(
+    mut reader: TopicReader,
+) -> Result<(TopicReader, Vec<Record>), KafkaError> {
     let read = spawn_blocking(move || {
         let page = reader.next_page()?;
         Ok((reader, page))
@@ -63,7 +65,7 @@ pub async fn next_page(mut reader: TopicReader) -> Result<(TopicReader, Vec<Reco
 }
 
 /// Makes the topics that are missing, and names them.
-pub async fn create_topics(
+pub(super) async fn create_topics(
     kafka: &KafkaConfig,
     names: Vec<String>,
     partitions: i32,
@@ -88,7 +90,7 @@ const LOOKS: usize = 6;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Tells soon which of these topics are missing: a producer would try for half a minute.
-pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), CliError> {
+pub(super) async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), CliError> {
     if kafka.brokers.is_empty() {
         let problem = "no brokers are set: KAFKA_BROKERS or TOPUP__KAFKA__BROKERS";
         return Err(CliError::Usage(problem.to_owned()));
@@ -113,7 +115,7 @@ pub async fn check_topics(kafka: &KafkaConfig, wanted: &[&str]) -> Result<(), Cl
 }
 
 /// Sends one record and waits for Kafka's answer.
-pub async fn send(
+pub(super) async fn send(
     kafka: &KafkaConfig,
     topic: String,
     key: Option<&str>,
@@ -134,7 +136,7 @@ pub async fn send(
 }
 
 /// A producer for `publish`.
-pub fn producer(kafka: &KafkaConfig) -> Result<Producer, KafkaError> {
+pub(super) fn producer(kafka: &KafkaConfig) -> Result<Producer, KafkaError> {
     let mut config = ProducerConfig::new(&kafka.brokers);
     config.client_id.clone_from(&kafka.client_id);
     config.extra = kafka.security();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::error::CliError;
 
 /// The fields of one row.
-pub type Fields = Vec<(String, Value)>;
+pub(super) type Fields = Vec<(String, Value)>;
 
 struct Ordered(Fields);
 
@@ -36,14 +36,14 @@ impl<'de> Deserialize<'de> for Ordered {
     }
 }
 
-pub fn fields<T: Serialize>(row: &T) -> Result<Fields, CliError> {
+pub(super) fn fields<T: Serialize>(row: &T) -> Result<Fields, CliError> {
     let text = serde_json::to_string(row)?;
     let ordered: Ordered = serde_json::from_str(&text)?;
     Ok(ordered.0)
 }
 
 /// The names that all rows have together, each once.
-pub fn names(rows: &[Fields]) -> Vec<String> {
+pub(super) fn names(rows: &[Fields]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in rows.iter().flatten() {
         if !names.contains(name) {
@@ -54,7 +54,7 @@ pub fn names(rows: &[Fields]) -> Vec<String> {
 }
 
 /// What stands in a cell. The parts of a list are joined by a plus.
-pub fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -19,7 +19,7 @@ use crate::store::views::standing::About;
 use crate::store::views::time::At;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum CommandsCommand {
+pub(super) enum CommandsCommand {
     /// Commands that wait, with what each waits for
     #[command(after_help = "Examples:\n  topup commands waiting\n  \
                             topup commands waiting --account ACC-1001")]
@@ -37,7 +37,7 @@ pub enum CommandsCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct CancelArgs {
+pub(super) struct CancelArgs {
     /// Its ID, or SOURCE/ID
     record: String,
     #[command(flatten)]
@@ -57,7 +57,7 @@ struct Row {
     deadline: At,
 }
 
-pub async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &CommandsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
         CommandsCommand::Waiting { account, page } => {
             let pool = place.pool;

@@ -14,7 +14,7 @@ use super::table::Tabular;
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// The header has the names that the fields have in JSON, also where there are no rows.
-pub fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
+pub(super) fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
     let names = match rows {
         [] => T::FIELDS.iter().map(|name| (*name).to_owned()).collect(),
         rows => columns::names(rows),
@@ -28,7 +28,7 @@ pub fn document<T: Tabular>(rows: &[Fields]) -> Result<String, CliError> {
 }
 
 /// The lines of more rows, without a header.
-pub fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError> {
+pub(super) fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError> {
     let mut out = String::new();
     for row in rows {
         let value = |name: &String| {

@@ -25,7 +25,7 @@ use crate::store::views::Page;
 use crate::store::views::dead_letters::{self, ActRow, GroupRow, LetterFilter, LetterRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum DeadLettersCommand {
+pub(super) enum DeadLettersCommand {
     /// Open dead letters by code and topic
     #[command(after_help = "Example:\n  topup dead-letters groups")]
     Groups,
@@ -66,7 +66,7 @@ pub enum DeadLettersCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ListArgs {
+pub(super) struct ListArgs {
     /// Only with this code, such as conflict
     #[arg(long)]
     code: Option<String>,
@@ -91,7 +91,7 @@ pub struct ListArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ReplayOptions {
+pub(super) struct ReplayOptions {
     /// Which; several may be given
     #[arg(value_name = "ID", value_parser = args::letter)]
     letters: Vec<i64>,
@@ -121,7 +121,7 @@ fn rate(text: &str) -> Result<u32, String> {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct DiscardOptions {
+pub(super) struct DiscardOptions {
     /// Which; several may be given
     #[arg(value_name = "ID", value_parser = args::letter)]
     letters: Vec<i64>,
@@ -137,7 +137,7 @@ pub struct DiscardOptions {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ReopenOptions {
+pub(super) struct ReopenOptions {
     /// Which; several may be given
     #[arg(required = true, value_name = "ID", value_parser = args::letter)]
     ids: Vec<i64>,
@@ -186,7 +186,7 @@ impl DiscardOptions {
     }
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &DeadLettersCommand,
     pool: &PgPool,
     config: &Config,

@@ -36,14 +36,14 @@ const STATEMENTS: &str = "bank statements";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(super) enum Verdict {
     Ok,
     Warn,
     Fail,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub(super) struct Check {
     pub verdict: Verdict,
     pub check: &'static str,
     pub found: String,
@@ -63,7 +63,7 @@ fn verdict(
     Check { verdict, check, found: found.into(), what_to_do: what_to_do.into() }
 }
 
-pub async fn run(config: &Config, printer: Printer) -> Result<Exit, CliError> {
+pub(super) async fn run(config: &Config, printer: Printer) -> Result<Exit, CliError> {
     let mut checks = database(config).await;
     checks.extend(kafka(&config.kafka).await);
     checks.extend(codes::judged(config));

@@ -19,7 +19,7 @@ use crate::operator::dead_letters::edit::{
 use crate::store::dead_letters::Selection;
 use crate::store::views::Privacy;
 
-pub const HELP: &str = "Examples:
+pub(super) const HELP: &str = "Examples:
   topup dead-letters edit 17 --unmasked --reason 'amount in cents'
   topup dead-letters edit 17 --file mended.json --reason 'amount in cents' --yes
   topup dead-letters edit --code amount_invalid --reason 'their fault of 3 May' \\
@@ -30,7 +30,7 @@ and numbers of payers, so it needs --unmasked. A patch is RFC 6902, given itself
 as -.";
 
 #[derive(Debug, Clone, Args)]
-pub struct EditOptions {
+pub(super) struct EditOptions {
     /// This dead letter; several are named by --id, --code and so on, and only patched
     #[arg(value_parser = args::letter)]
     letter: Option<i64>,

@@ -5,7 +5,7 @@ use super::near;
 
 /// The filters of a list, as they were given.
 #[derive(Debug, Clone, Default)]
-pub struct Filters(Vec<Filter>);
+pub(super) struct Filters(Vec<Filter>);
 
 #[derive(Debug, Clone)]
 struct Filter {
@@ -17,26 +17,26 @@ struct Filter {
 
 impl Filters {
     /// One that may have been given.
-    pub fn with(mut self, option: &'static str, value: Option<impl ToString>) -> Self {
+    pub(super) fn with(mut self, option: &'static str, value: Option<impl ToString>) -> Self {
         let filter = |value: String| Filter { option, value, known: Vec::new() };
         self.0.extend(value.map(|value| filter(value.to_string())));
         self
     }
 
     /// The values that an option may have, for "did you mean".
-    pub fn known(mut self, option: &str, values: &[String]) -> Self {
+    pub(super) fn known(mut self, option: &str, values: &[String]) -> Self {
         for filter in self.0.iter_mut().filter(|filter| filter.option == option) {
             filter.known.extend_from_slice(values);
         }
         self
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// That nothing of the kind fits, with the values that may be meant.
-    pub fn sentence(&self, kind: &str) -> String {
+    pub(super) fn sentence(&self, kind: &str) -> String {
         let written = |option: &str, value: &str| {
             let plain = |c: char| c.is_alphanumeric() || "-_.:,/@".contains(c);
             if !value.is_empty() && value.chars().all(plain) {
@@ -59,7 +59,7 @@ impl Filters {
     }
 
     /// Tells it where nothing was found; without a filter an empty list says enough.
-    pub fn tell(&self, nothing: bool, kind: &str) {
+    pub(super) fn tell(&self, nothing: bool, kind: &str) {
         if nothing && !self.is_empty() {
             eprintln!("{}", escape::text(&self.sentence(kind)));
         }

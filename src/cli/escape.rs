@@ -18,7 +18,7 @@ fn is_hostile(c: char) -> bool {
 }
 
 /// For people: each hostile character as `\n`, `\t` or `\u{202e}`.
-pub fn text(input: &str) -> String {
+pub(super) fn text(input: &str) -> String {
     if !input.chars().any(is_hostile) {
         return input.to_owned();
     }
@@ -35,7 +35,7 @@ pub fn text(input: &str) -> String {
 
 /// For JSON that is finished: hostile characters can only be inside strings there, where
 /// `\uXXXX` means the same. Line breaks between values stay.
-pub fn json(document: &str) -> String {
+pub(super) fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     for c in document.chars() {
         if !is_hostile(c) || c == '\n' {

@@ -15,7 +15,7 @@ use crate::store::views::near::Kind;
 use crate::store::views::readings;
 
 #[derive(Debug, Clone, Args)]
-pub struct FindArgs {
+pub(super) struct FindArgs {
     /// Amounts, names, ids, references, days, words of texts
     #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
@@ -27,7 +27,7 @@ pub struct FindArgs {
     limit: u16,
 }
 
-pub async fn run(
+pub(super) async fn run(
     args: &FindArgs,
     pool: &PgPool,
     config: &Config,

@@ -10,14 +10,14 @@ const CUT: [&str; 8] = ["name", "message", "reason", "value", "owner", "summary"
 /// Sentences that a person has to read to the end: they go on in the next line.
 const WRAPPED: [&str; 6] = ["what to do", "found", "detail", "what must hold", "why", "for"];
 /// Of these also a word is cut: people typed them, and none is a code or an id.
-pub const TYPED: [&str; 3] = ["name", "value", "payer"];
+pub(super) const TYPED: [&str; 3] = ["name", "value", "payer"];
 /// A column of text is never made narrower.
 const NARROWEST: usize = 12;
 /// The blanks between two cells.
 const PADDING: usize = 2;
 
 /// Shortens the cells of the widest text columns until a row fits, or none can give way.
-pub fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
+pub(super) fn shrink(headers: &[&str], rows: &mut [Vec<String>], width: usize) {
     let natural = |column: usize, header: &str| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| measured(cell)).max().unwrap_or(0).max(measured(header))

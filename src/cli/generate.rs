@@ -14,7 +14,7 @@ use crate::generate::operator::Operator;
 use crate::generate::stream::{Order, write};
 
 #[derive(Debug, Clone, Args)]
-pub struct GenerateArgs {
+pub(super) struct GenerateArgs {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     seed: u64,

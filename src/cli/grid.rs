@@ -9,12 +9,12 @@ const GAP: &str = "  ";
 const NARROWEST: usize = 20;
 
 /// Columns that a text takes on a terminal.
-pub fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
 /// What is drawn: the header, the rows, and which columns stand at the right.
-pub struct Grid<'a> {
+pub(super) struct Grid<'a> {
     pub headers: &'a [&'a str],
     pub rows: &'a [Vec<String>],
     pub right: &'a [bool],
@@ -31,14 +31,14 @@ impl Grid<'_> {
     }
 
     /// Columns of a line.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         let widths = self.widths();
         let gaps = GAP.len().saturating_mul(widths.len().saturating_sub(1));
         widths.iter().sum::<usize>().saturating_add(gaps)
     }
 
     /// The header comes first, as one line.
-    pub fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         let widths = self.widths();
         let header: Vec<&str> = self.headers.to_vec();
         let mut lines = vec![self.line(&header, &widths)];
@@ -73,7 +73,7 @@ impl Grid<'_> {
     }
 
     /// One row below the other, a line for each cell: for what is too wide for columns.
-    pub fn records(&self, columns: usize) -> Vec<String> {
+    pub(super) fn records(&self, columns: usize) -> Vec<String> {
         let name = self.headers.iter().map(|header| width(header)).max().unwrap_or(0);
         let indent = name.saturating_add(GAP.len());
         let mut lines = Vec::new();
@@ -91,7 +91,7 @@ impl Grid<'_> {
 
 /// A name, and what it stands for from `indent` on, in lines of so many columns. A word that does
 /// not fit there has a line of its own and begins as far to the left as it must.
-pub fn pair(name: &str, text: &str, indent: usize, columns: usize) -> Vec<String> {
+pub(super) fn pair(name: &str, text: &str, indent: usize, columns: usize) -> Vec<String> {
     let room = columns.saturating_sub(indent).max(NARROWEST);
     let mut lines = Vec::new();
     let mut left = name.to_owned();
@@ -110,7 +110,7 @@ pub fn pair(name: &str, text: &str, indent: usize, columns: usize) -> Vec<String
 
 /// The text in lines of so many columns, broken between words only: a word that is longer has a
 /// line of its own. Always at least one line.
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0_usize;

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::kafka::reader::TopicReader;
 use crate::operator::dead_letters::import::{Imported, Incoming, Taken, import};
 
-pub const HELP: &str = "Examples:
+pub(super) const HELP: &str = "Examples:
   topup dead-letters import --from-topic
   topup dead-letters import --from-topic crm.DLT --reason 'they gave up' --yes
   topup dead-letters import --file letters.ndjson --reason 'after the restore' --yes
@@ -27,7 +27,7 @@ The headers say where a record came from: ours, Spring's or Kafka Connect's.";
 
 #[derive(Debug, Clone, Args)]
 #[group(id = "from", required = true, multiple = false, args = ["file", "from_topic"])]
-pub struct ImportOptions {
+pub(super) struct ImportOptions {
     /// NDJSON, as `publish` reads it; - is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -64,7 +64,7 @@ table!(Row:
     place outcome dead_letter_id code;
     row => "place": row.place, "outcome": row.outcome, "id": row.dead_letter_id, "code": row.code);
 
-pub async fn run(
+pub(super) async fn run(
     options: &ImportOptions,
     pool: &PgPool,
     config: &Config,

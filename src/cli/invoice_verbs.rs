@@ -12,7 +12,7 @@ use crate::store::views::invoices;
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum InvoiceVerb {
+pub(super) enum InvoiceVerb {
     /// Creates an invoice; with --send it awaits payment at once
     #[command(after_help = "Example:\n  topup invoices create INV-1001 --account ACC-1001 \
         --amount 100.00 --currency SGD --name 'November topup' --send --operator alice --yes")]
@@ -31,7 +31,7 @@ pub enum InvoiceVerb {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct CreateArgs {
+pub(super) struct CreateArgs {
     /// The id that the new invoice gets
     invoice_id: String,
     /// The customer
@@ -62,7 +62,7 @@ pub struct CreateArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct OneArgs {
+pub(super) struct OneArgs {
     /// The invoice, as `topup invoices list` names it
     invoice_id: String,
     #[command(flatten)]
@@ -70,7 +70,7 @@ pub struct OneArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct KeepArgs {
+pub(super) struct KeepArgs {
     /// The invoice, as `topup invoices list` names it
     invoice_id: String,
     /// The first day on which it may be a candidate again
@@ -80,7 +80,7 @@ pub struct KeepArgs {
     ask: Ask,
 }
 
-pub async fn run(verb: &InvoiceVerb, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: &InvoiceVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         InvoiceVerb::Create(args) => {
             args.new.check(place, &args.account).await?;

@@ -21,7 +21,7 @@ use crate::store::views::invoices::{
 use crate::store::views::near::Kind;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum InvoicesCommand {
+pub(super) enum InvoicesCommand {
     /// Invoices in the order of their ids
     #[command(after_help = "Examples:\n  topup invoices list --account ACC-1001\n  \
                             topup invoices list --reference 'RF18 5390 0754 7034'\n  \
@@ -51,7 +51,7 @@ pub enum InvoicesCommand {
     Verb(InvoiceVerb),
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &InvoicesCommand,
     pool: &PgPool,
     config: &Config,

@@ -22,7 +22,7 @@ use crate::store::views::time::At;
 use crate::{app, store};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum JobsCommand {
+pub(super) enum JobsCommand {
     /// Jobs with their schedule, next and last run
     #[command(after_help = "Examples:\n  topup jobs list\n  topup jobs list --output json")]
     List,
@@ -69,7 +69,7 @@ pub enum JobsCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct JobArg {
+pub(super) struct JobArg {
     /// Which job
     #[arg(value_parser = words())]
     job: Job,
@@ -99,7 +99,7 @@ fn next_run(config: &Config, job: &str, now: DateTime<Utc>) -> (String, Option<D
     (text, next)
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &JobsCommand,
     pool: &PgPool,
     config: &Config,

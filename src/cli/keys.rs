@@ -11,7 +11,7 @@ use crate::store::views::Page;
 use crate::store::views::keys::{self, ParkedRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum KeysCommand {
+pub(super) enum KeysCommand {
     /// Keys whose commands wait, with what for and how many behind it
     #[command(after_help = "Examples:\n  topup keys parked\n  topup keys parked --output json")]
     Parked {
@@ -20,7 +20,11 @@ pub enum KeysCommand {
     },
 }
 
-pub async fn run(command: &KeysCommand, pool: &PgPool, printer: Printer) -> Result<(), CliError> {
+pub(super) async fn run(
+    command: &KeysCommand,
+    pool: &PgPool,
+    printer: Printer,
+) -> Result<(), CliError> {
     let KeysCommand::Parked { page } = command;
     let of = async |page: Page| Ok(keys::parked(pool, &page).await?);
     printer.pages(page, of).await.map(|_| ())

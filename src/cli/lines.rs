@@ -18,20 +18,20 @@ use crate::wire::base64;
 const LINE_BYTES_MAX: u64 = 2 << 20;
 
 /// A file, line by line.
-pub struct Lines {
+pub(super) struct Lines {
     name: String,
     number: usize,
     reader: Box<dyn BufRead + Send>,
 }
 
 impl Lines {
-    pub fn open(path: &Path) -> Result<Self, CliError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let name = escape::text(&path.display().to_string());
         Ok(Self { name, number: 0, reader: open(path)? })
     }
 
     /// The next line that holds something, with its place.
-    pub fn next(&mut self) -> Result<Option<(String, String)>, CliError> {
+    pub(super) fn next(&mut self) -> Result<Option<(String, String)>, CliError> {
         loop {
             self.number += 1;
             let place = format!("{}:{}", self.name, self.number);
@@ -62,7 +62,7 @@ fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
 
 /// Why a line is no record.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum LineError {
+pub(super) enum LineError {
     #[error("not a record: {0}")]
     Json(String),
     #[error("give `value` or `value_base64`, not both")]
@@ -91,7 +91,7 @@ struct Line<'a> {
 /// Reads one line: `{"topic", "key"?, "headers"?, "headers_base64"?, "value" | "value_base64"}`.
 /// An object is sent as compact JSON with its keys, digits and repeats as they stand; a string is
 /// sent as it is. `commands`, `bank` and `usage` stand for the configured topics.
-pub fn parse(line: &str, topics: &Topics) -> Result<OutRecord, LineError> {
+pub(super) fn parse(line: &str, topics: &Topics) -> Result<OutRecord, LineError> {
     let mut record = parse_any(line)?;
     if record.topic.is_empty() {
         return Err(LineError::NoTopic);
@@ -101,7 +101,7 @@ pub fn parse(line: &str, topics: &Topics) -> Result<OutRecord, LineError> {
 }
 
 /// The same for a record that goes nowhere: it needs no topic.
-pub fn parse_any(line: &str) -> Result<OutRecord, LineError> {
+pub(super) fn parse_any(line: &str) -> Result<OutRecord, LineError> {
     let read: Line<'_> =
         serde_json::from_str(line).map_err(|error| LineError::Json(error.to_string()))?;
     let value = match (read.value, read.value_base64) {

@@ -10,25 +10,25 @@ use super::error::CliError;
 use super::output::write;
 
 #[derive(Debug, Clone, Args)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// The shell to complete in
     shell: Shell,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ManArgs {
+pub(super) struct ManArgs {
     /// Write one page per command into this folder, instead of the first page to standard output
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-pub fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
+pub(super) fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "topup", &mut script);
     write(&String::from_utf8_lossy(&script))
 }
 
-pub fn man(args: &ManArgs) -> Result<(), CliError> {
+pub(super) fn man(args: &ManArgs) -> Result<(), CliError> {
     match &args.dir {
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(CliError::Output)?;

@@ -16,7 +16,7 @@ const TAIL_MAX: usize = 3;
 
 /// The id as it is stored: exactly this one, or the only one that is the same but for the case of
 /// its letters.
-pub async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliError> {
+pub(super) async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliError> {
     let mut same = same_id::of(pool, kind, id, SAME_MAX).await?;
     if same.iter().any(|one| one == id) {
         return Ok(id.to_owned());
@@ -28,7 +28,7 @@ pub async fn resolve(pool: &PgPool, kind: Kind, id: &str) -> Result<String, CliE
     }
 }
 
-pub fn word(kind: Kind) -> &'static str {
+pub(super) fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Account => "account",
         Kind::Invoice => "invoice",
@@ -37,7 +37,7 @@ pub fn word(kind: Kind) -> &'static str {
 }
 
 /// The same of a filter, where it was given.
-pub async fn filter(
+pub(super) async fn filter(
     pool: &PgPool,
     kind: Kind,
     id: Option<&String>,
@@ -49,7 +49,7 @@ pub async fn filter(
 }
 
 /// The error for an id that is not there, with its neighbours if there are any.
-pub async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
+pub(super) async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
     match nearby(pool, kind, id).await {
         near if near.is_empty() => CliError::not_found(word(kind), id),
         near => CliError::Unknown { kind: word(kind), id: id.to_owned(), near },
@@ -57,7 +57,7 @@ pub async fn unknown(pool: &PgPool, kind: Kind, id: &str) -> CliError {
 }
 
 /// The error for one of a few things that are all known here.
-pub fn unknown_of(kind: &'static str, id: &str, all: Vec<String>) -> CliError {
+pub(super) fn unknown_of(kind: &'static str, id: &str, all: Vec<String>) -> CliError {
     match nearest(id, all) {
         near if near.is_empty() => CliError::not_found(kind, id),
         near => CliError::Unknown { kind, id: id.to_owned(), near },
@@ -66,7 +66,7 @@ pub fn unknown_of(kind: &'static str, id: &str, all: Vec<String>) -> CliError {
 
 /// The neighbours of an id. They are looked for among ids that begin alike, so that a large book
 /// costs no more than a small one.
-pub async fn nearby(pool: &PgPool, kind: Kind, id: &str) -> Vec<String> {
+pub(super) async fn nearby(pool: &PgPool, kind: Kind, id: &str) -> Vec<String> {
     for spelling in [id.to_owned(), id.to_uppercase(), id.to_lowercase()] {
         let letters: Vec<char> = spelling.chars().collect();
         for tail in 0..=TAIL_MAX {
@@ -88,7 +88,7 @@ pub async fn nearby(pool: &PgPool, kind: Kind, id: &str) -> Vec<String> {
 }
 
 /// Those that are nearest to an id, the nearest first.
-pub fn nearest(id: &str, ids: Vec<String>) -> Vec<String> {
+pub(super) fn nearest(id: &str, ids: Vec<String>) -> Vec<String> {
     let wanted = id.to_uppercase();
     let distance = |other: &str| strsim::osa_distance(&wanted, &other.to_uppercase());
     let mut found: Vec<(usize, String)> =

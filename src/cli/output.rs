@@ -261,12 +261,12 @@ fn tell_looked(looked: Option<&Looked>) {
 }
 
 /// Whether standard output is a terminal.
-pub fn is_terminal() -> bool {
+pub(super) fn is_terminal() -> bool {
     stdout().is_terminal()
 }
 
 /// A terminal that understands no escape codes.
-pub fn is_dumb() -> bool {
+pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
@@ -278,7 +278,7 @@ fn document<T: Serialize>(value: &T, pretty: bool) -> Result<String, CliError> {
 }
 
 /// Writes finished text to standard output.
-pub fn write(text: &str) -> Result<(), CliError> {
+pub(super) fn write(text: &str) -> Result<(), CliError> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }

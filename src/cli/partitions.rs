@@ -16,7 +16,7 @@ use crate::store;
 use crate::store::views::partitions::{self, ChangeRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum PartitionsCommand {
+pub(super) enum PartitionsCommand {
     /// Logs that changed under their reader; exits 3 when one is open
     #[command(after_help = "Examples:\n  topup partitions changes\n  \
                             topup partitions changes --all --output json")]
@@ -58,7 +58,7 @@ pub enum PartitionsCommand {
     },
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &PartitionsCommand,
     pool: &PgPool,
     kafka: &KafkaConfig,

@@ -13,7 +13,7 @@ use crate::store::views::near::Kind;
 use crate::store::views::{Privacy, payments};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum PaymentVerb {
+pub(super) enum PaymentVerb {
     /// Records money that does not come through the bank's feed
     #[command(after_help = "Example:\n  topup payments record CASH-7 --account ACC-1001 \
         --amount 50.00 --currency SGD --received-on 2026-11-22 --method cash \
@@ -48,7 +48,7 @@ pub enum PaymentVerb {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct RefundArgs {
+pub(super) struct RefundArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// So much of it; without it all that is unallocated
@@ -59,7 +59,7 @@ pub struct RefundArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct DismissArgs {
+pub(super) struct DismissArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub struct DismissArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct RecordArgs {
+pub(super) struct RecordArgs {
     /// The id that the new payment gets
     payment_id: String,
     /// The customer, if known
@@ -98,7 +98,7 @@ pub struct RecordArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct AssignArgs {
+pub(super) struct AssignArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// The customer whose money it is
@@ -114,7 +114,7 @@ pub struct AssignArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct AllocateArgs {
+pub(super) struct AllocateArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// INVOICE, or INVOICE=AMOUNT; without an amount as much as fits
@@ -128,7 +128,7 @@ pub struct AllocateArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct DeallocateArgs {
+pub(super) struct DeallocateArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// The invoice that it is taken off
@@ -139,7 +139,7 @@ pub struct DeallocateArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct OneArgs {
+pub(super) struct OneArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// The customer; only of a payment that has none yet
@@ -149,7 +149,7 @@ pub struct OneArgs {
     ask: Ask,
 }
 
-pub async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: &PaymentVerb, place: Place<'_>) -> Result<Exit, CliError> {
     match verb {
         PaymentVerb::Record(args) => {
             let account = match &args.account {

@@ -31,7 +31,7 @@ const STATES: [&str; 7] =
     ["allocated", "partly_allocated", "on_account", "parked", "returned", "removed", "split"];
 
 #[derive(Debug, Clone, Args)]
-pub struct ListArgs {
+pub(super) struct ListArgs {
     /// Only of this account
     #[arg(long)]
     account: Option<String>,
@@ -124,7 +124,7 @@ impl ListArgs {
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum PaymentsCommand {
+pub(super) enum PaymentsCommand {
     /// Payments: all in the order of their ids, or what is looked for, the newest first
     #[command(after_help = "Examples:\n  topup payments list --state parked\n  \
                             topup payments list --amount 1,000.00 --since 2026-11-01\n  \
@@ -160,7 +160,7 @@ pub enum PaymentsCommand {
     Verb(PaymentVerb),
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &PaymentsCommand,
     pool: &PgPool,
     config: &Config,

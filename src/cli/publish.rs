@@ -21,7 +21,7 @@ use crate::masked;
 /// Records that are on their way at once.
 const BATCH: usize = 1_000;
 #[derive(Debug, Clone, Args)]
-pub struct PublishArgs {
+pub(super) struct PublishArgs {
     /// NDJSON files; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -42,7 +42,7 @@ pub struct PublishArgs {
 
 impl PublishArgs {
     /// What must be set for it.
-    pub fn needs(&self) -> Needs {
+    pub(super) fn needs(&self) -> Needs {
         match (self.check, self.wait) {
             (true, _) => Needs::NOTHING,
             (false, true) => Needs::ALL,
@@ -51,7 +51,7 @@ impl PublishArgs {
     }
 }
 
-pub async fn run(
+pub(super) async fn run(
     args: &PublishArgs,
     config: &Config,
     pool: Option<&PgPool>,

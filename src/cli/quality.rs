@@ -9,7 +9,7 @@ use crate::generate::hostile;
 use crate::generate::quality::{failures, measure, table};
 
 #[derive(Debug, Clone, Args)]
-pub struct QualityArgs {
+pub(super) struct QualityArgs {
     /// How many payments
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
     payments: u32,

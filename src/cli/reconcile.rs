@@ -16,7 +16,7 @@ use crate::store::reconcile::{self, Drift, Entry};
 use crate::store::statements;
 
 #[derive(Debug, Clone, Args)]
-pub struct ReconcileArgs {
+pub(super) struct ReconcileArgs {
     /// By what was known then: an instant, a day, or 15m, 2h, 7d ago; now, if absent
     #[arg(long, value_parser = since, value_name = "WHEN")]
     as_of: Option<Since>,
@@ -28,7 +28,7 @@ pub struct ReconcileArgs {
     bank_account: Option<String>,
 }
 
-pub async fn run(
+pub(super) async fn run(
     args: &ReconcileArgs,
     pool: &PgPool,
     config: &Config,

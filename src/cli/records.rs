@@ -20,7 +20,7 @@ use crate::store::views::records::{
 const OUTCOMES: [&str; 5] = ["applied", "duplicate", "rejected", "waiting", "dead_lettered"];
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum RecordsCommand {
+pub(super) enum RecordsCommand {
     /// Records, the newest first; of the last day unless --since says otherwise
     #[command(after_help = "Examples:\n  topup records list --outcome rejected --since 2h\n  \
                             topup records list --source crm --since 2026-11-22\n  \
@@ -37,7 +37,7 @@ pub enum RecordsCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ListArgs {
+pub(super) struct ListArgs {
     /// Only with this outcome
     #[arg(long, value_parser = OUTCOMES)]
     outcome: Option<String>,
@@ -54,7 +54,7 @@ pub struct ListArgs {
     page: PageArgs,
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &RecordsCommand,
     pool: &PgPool,
     config: &Config,

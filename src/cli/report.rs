@@ -19,7 +19,7 @@ use crate::store::views::unallocated::{self, Unallocated, UnallocatedRow};
 use crate::store::views::written;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum ReportCommand {
+pub(super) enum ReportCommand {
     /// Parked money, money on account and rests of payments; the sums are the ledger's
     #[command(after_help = "Examples:\n  topup report unallocated\n  \
                             topup report unallocated --as-of 2026-11-30 --by customer,age\n  \
@@ -28,7 +28,7 @@ pub enum ReportCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct UnallocatedArgs {
+pub(super) struct UnallocatedArgs {
     /// What was recorded by then, whenever it was received: the end of a day, an instant, or 15m,
     /// 2h, 7d ago; now, if absent
     #[arg(long, value_parser = as_of, value_name = "WHEN")]
@@ -66,7 +66,7 @@ struct Total {
     equal: bool,
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &ReportCommand,
     pool: &PgPool,
     config: &Config,

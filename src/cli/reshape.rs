@@ -2,7 +2,7 @@
 //! leave them.
 
 /// Without the white space between tokens.
-pub fn compact(json: &str) -> String {
+pub(super) fn compact(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     walk(json, |c, in_string| {
         if in_string || !c.is_ascii_whitespace() {
@@ -13,7 +13,7 @@ pub fn compact(json: &str) -> String {
 }
 
 /// A line for each member, for a person.
-pub fn spread(json: &str) -> String {
+pub(super) fn spread(json: &str) -> String {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     let mut depth = 0_usize;
     let mut opened = false;

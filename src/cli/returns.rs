@@ -16,7 +16,7 @@ use crate::store::views::standing::About;
 use crate::store::views::{Privacy, payments};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum ReturnsCommand {
+pub(super) enum ReturnsCommand {
     /// Returns that are parked, with why, the longest parked first
     #[command(after_help = "Examples:\n  topup returns list\n  topup returns list --output json")]
     List {
@@ -34,7 +34,7 @@ pub enum ReturnsCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct TakeArgs {
+pub(super) struct TakeArgs {
     #[command(flatten)]
     pub which: WhichArgs,
     /// A payment, with how much of it: PAYMENT=AMOUNT; of a single one the amount may be left out
@@ -46,7 +46,7 @@ pub struct TakeArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct WhichArgs {
+pub(super) struct WhichArgs {
     /// The bank account of ours, as `topup returns list` names it
     pub bank_account: String,
     /// The return's key there, such as reversal:R-7
@@ -58,7 +58,7 @@ pub struct WhichArgs {
     pub ask: Ask,
 }
 
-pub async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &ReturnsCommand, place: Place<'_>) -> Result<Exit, CliError> {
     match command {
         ReturnsCommand::List { page } => {
             let Place { pool, printer, .. } = place;

@@ -17,7 +17,7 @@ use crate::store::views::near::Kind;
 use crate::store::views::review::{self, AliasRow, ReviewFilter, ReviewRow, UseRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum ReviewCommand {
+pub(super) enum ReviewCommand {
     /// Suggestions and parked payments, the oldest first
     #[command(after_help = "Examples:\n  topup review list\n  \
                             topup review list --account ACC-1001 --output json\n  \
@@ -66,7 +66,7 @@ pub enum ReviewCommand {
     },
 }
 
-pub async fn run(command: &ReviewCommand, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(command: &ReviewCommand, place: Place<'_>) -> Result<Exit, CliError> {
     let Place { pool, printer, .. } = place;
     match command {
         ReviewCommand::List { account, reason, rule, older_than, page } => {

@@ -13,7 +13,7 @@ use crate::operator::review::{self, Word, closed};
 use crate::store::views::suggestion::{self, SuggestedInvoice, SuggestedPayment, SuggestionView};
 
 #[derive(Debug, Clone, Args)]
-pub struct Suggestions {
+pub(super) struct Suggestions {
     /// Which suggestions, by the ids of `topup review list`
     #[arg(required = true, value_name = "SUGGESTION")]
     suggestions: Vec<String>,
@@ -36,7 +36,11 @@ struct Answer {
     confirms: bool,
 }
 
-pub async fn run(word: Word, which: &Suggestions, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(
+    word: Word,
+    which: &Suggestions,
+    place: Place<'_>,
+) -> Result<Exit, CliError> {
     which.ask.check_for(which.suggestions.len())?;
     let mut answers = Vec::with_capacity(which.suggestions.len());
     for id in &which.suggestions {

@@ -19,7 +19,7 @@ use crate::operator::rules::{self, Activated, Request, RuleFile};
 use crate::store::rule_sets::{self, RuleSetRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum RulesCommand {
+pub(super) enum RulesCommand {
     /// Stored rule sets, the newest first
     #[command(after_help = "Examples:\n  topup rules list\n  topup rules list --output json")]
     List {
@@ -51,7 +51,7 @@ pub enum RulesCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ActivateArgs {
+pub(super) struct ActivateArgs {
     /// The file with the policies, as TOML
     #[arg(required_unless_present = "version")]
     pub file: Option<PathBuf>,
@@ -92,7 +92,7 @@ struct ChangedRow {
 }
 
 /// `check`, which needs no database.
-pub fn check(file: &Path, printer: Printer) -> Result<(), CliError> {
+pub(super) fn check(file: &Path, printer: Printer) -> Result<(), CliError> {
     let read = read(file)?;
     printer.rows(&rows(&read.rules))?;
     let own = read.rules.overrides().len();
@@ -100,7 +100,7 @@ pub fn check(file: &Path, printer: Printer) -> Result<(), CliError> {
     Ok(())
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &RulesCommand,
     pool: &PgPool,
     config: &Config,

@@ -8,7 +8,7 @@ use super::table::table;
 use crate::config::{Loaded, Shown};
 
 #[derive(Debug, Clone, Copy, Subcommand)]
-pub enum ConfigCommand {
+pub(super) enum ConfigCommand {
     /// Reads all layers and says everything that is wrong; exits 0 or 2
     #[command(after_help = "Examples:\n  topup config check\n  \
                             topup --config topup.toml config check")]
@@ -19,7 +19,11 @@ pub enum ConfigCommand {
     Show,
 }
 
-pub fn run(command: ConfigCommand, loaded: &Loaded, printer: Printer) -> Result<(), CliError> {
+pub(super) fn run(
+    command: ConfigCommand,
+    loaded: &Loaded,
+    printer: Printer,
+) -> Result<(), CliError> {
     match command {
         ConfigCommand::Check => write("The settings can be used.\n"),
         ConfigCommand::Show => printer.rows(&loaded.shown),

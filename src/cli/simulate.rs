@@ -20,7 +20,7 @@ use crate::operator::simulate::{Difference, Period, Totals, Verdict, simulate};
 use crate::store::views::Privacy;
 
 #[derive(Debug, Clone, Args)]
-pub struct SimulateArgs {
+pub(super) struct SimulateArgs {
     /// The other policies: a file, as `topup rules check` reads it
     #[arg(long, value_name = "FILE")]
     pub rules: PathBuf,
@@ -82,7 +82,7 @@ struct ChangeRow {
     currency: String,
 }
 
-pub async fn run(
+pub(super) async fn run(
     args: &SimulateArgs,
     pool: &PgPool,
     config: &Config,

@@ -18,7 +18,7 @@ use crate::store::views::standing::About;
 use crate::store::views::{Privacy, invoices, written};
 
 #[derive(Debug, Clone, Args)]
-pub struct SplitArgs {
+pub(super) struct SplitArgs {
     /// The payment, as `topup payments list` names it
     payment_id: String,
     /// What one customer gets: ACCOUNT=AMOUNT, then /INVOICE or /INVOICE=AMOUNT for each invoice
@@ -37,7 +37,7 @@ pub struct SplitArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct UnsplitArgs {
+pub(super) struct UnsplitArgs {
     /// The payment that was split
     payment_id: String,
     #[command(flatten)]
@@ -49,7 +49,7 @@ type Pays = Vec<(String, Option<String>)>;
 
 /// What one customer gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
+pub(super) struct Share {
     account: String,
     amount: String,
     invoices: Pays,
@@ -69,7 +69,7 @@ fn share(text: &str) -> Result<Share, String> {
     Ok(Share { account: account.to_owned(), amount: amount.to_owned(), invoices })
 }
 
-pub async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn split(args: &SplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
     let view = known(&args.payment_id, place).await?;
     let parts = shares(args, &view.row.currency, place).await?;
     for share in &parts {
@@ -122,7 +122,7 @@ async fn shares(
     Ok(parts)
 }
 
-pub async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn unsplit(args: &UnsplitArgs, place: Place<'_>) -> Result<Exit, CliError> {
     let view = known(&args.payment_id, place).await?;
     let live = view.parts.iter().find(|part| part.undone_at.is_none());
     // Of a payment without a customer and without parts nobody can say whose the act is.

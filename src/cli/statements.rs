@@ -20,7 +20,7 @@ use crate::store::views::statements::{self, StatementRow};
 const EACH_MAX: i64 = 100_000;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum StatementsCommand {
+pub(super) enum StatementsCommand {
     /// The latest statements of each bank account; exits 3 when one speaks of the future
     #[command(after_help = "Example:\n  topup statements list --bank-account DBS-1")]
     List {
@@ -54,7 +54,7 @@ pub enum StatementsCommand {
     },
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &StatementsCommand,
     pool: &PgPool,
     config: &Config,

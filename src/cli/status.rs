@@ -25,14 +25,14 @@ use crate::telemetry::chain;
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 
 #[derive(Debug, Clone, Args)]
-pub struct StatusArgs {
+pub(super) struct StatusArgs {
     /// Shows it again every so many seconds (2 if none are given), until Ctrl-C
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     watch: Option<u64>,
 }
 
-pub async fn run(
+pub(super) async fn run(
     args: &StatusArgs,
     pool: &PgPool,
     kafka: &KafkaConfig,

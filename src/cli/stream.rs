@@ -52,7 +52,7 @@ impl Printer {
     }
 }
 
-pub struct Stream {
+pub(super) struct Stream {
     printer: Printer,
     began: bool,
     /// The columns of CSV: those of the first rows.
@@ -60,17 +60,17 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(printer: Printer) -> Self {
+    pub(super) fn new(printer: Printer) -> Self {
         Self { printer, began: false, names: Vec::new() }
     }
 
     /// Whether nothing was printed.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         !self.began
     }
 
     /// Prints some rows.
-    pub fn rows<T: Tabular + Serialize>(&mut self, rows: &[T]) -> Result<(), CliError> {
+    pub(super) fn rows<T: Tabular + Serialize>(&mut self, rows: &[T]) -> Result<(), CliError> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -106,7 +106,7 @@ impl Stream {
 
     /// Prints the sums: in JSON beside the items, else as sentences; where a program reads lines,
     /// they go to standard error.
-    pub fn end<T: Tabular + Serialize, S: Serialize>(
+    pub(super) fn end<T: Tabular + Serialize, S: Serialize>(
         &self,
         sums: &S,
         sentences: &[String],

@@ -34,7 +34,7 @@ macro_rules! table {
 pub(super) use table;
 
 /// What stands in a cell; `-` where there is nothing.
-pub trait Cell {
+pub(super) trait Cell {
     fn cell(&self) -> String;
 }
 
@@ -62,6 +62,6 @@ macro_rules! shown {
 shown!(String, str, bool, i16, i32, i64, i128, u16, u32, u64, usize, At, Day);
 
 /// A cell for something that may be missing.
-pub fn cell<T: ToString>(value: Option<&T>) -> String {
+pub(super) fn cell<T: ToString>(value: Option<&T>) -> String {
     value.map_or_else(|| "-".to_owned(), ToString::to_string)
 }

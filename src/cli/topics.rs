@@ -11,7 +11,7 @@ use super::table::table;
 use crate::config::Config;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum TopicsCommand {
+pub(super) enum TopicsCommand {
     /// Topics of this prefix, and how many partitions each has
     #[command(after_help = "Example:\n  topup topics list")]
     List,
@@ -22,7 +22,7 @@ pub enum TopicsCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct CreateArgs {
+pub(super) struct CreateArgs {
     /// As many as you will ever want workers for: changing it later breaks the order of keys;
     /// without it 12
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1_000))]
@@ -44,13 +44,13 @@ struct Row {
 const PARTITIONS: i32 = 12;
 
 /// Makes what is missing, for `doctor --fix`.
-pub async fn make_missing(config: &Config) -> Result<(), CliError> {
+pub(super) async fn make_missing(config: &Config) -> Result<(), CliError> {
     let names = config.topics().all().iter().map(ToString::to_string).collect();
     cluster::create_topics(&config.kafka, names, PARTITIONS, None).await?;
     Ok(())
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &TopicsCommand,
     config: &Config,
     printer: Printer,

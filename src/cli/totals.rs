@@ -11,7 +11,7 @@ const SUMMED: [&str; 5] = ["amount", "unallocated", "amount_due", "balance", "he
 
 /// The sum of one field in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Total {
+pub(super) struct Total {
     pub currency: String,
     pub of: &'static str,
     pub total: String,
@@ -21,7 +21,7 @@ pub struct Total {
 
 /// Sums that grow with each page.
 #[derive(Debug, Clone, Default)]
-pub struct Totals {
+pub(super) struct Totals {
     /// In millionths, by currency and the field's place.
     sums: BTreeMap<(String, usize), i128>,
     /// Decimals that the currency's amounts have.
@@ -31,7 +31,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub fn add(&mut self, rows: &[Fields]) {
+    pub(super) fn add(&mut self, rows: &[Fields]) {
         for row in rows {
             let value = |name: &str| {
                 let found = row.iter().find(|(field, _)| field == name);
@@ -52,7 +52,7 @@ impl Totals {
         }
     }
 
-    pub fn all(&self) -> Vec<Total> {
+    pub(super) fn all(&self) -> Vec<Total> {
         let one = |((currency, place), sum): (&(String, usize), &i128)| {
             let decimals = self.decimals.get(currency).copied().unwrap_or(6);
             let of = SUMMED.get(*place)?;
@@ -63,7 +63,7 @@ impl Totals {
     }
 
     /// For a person: a line for each currency. `whole` when no more rows follow.
-    pub fn lines(&self, whole: bool) -> Vec<String> {
+    pub(super) fn lines(&self, whole: bool) -> Vec<String> {
         let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for total in self.all() {
             let part = format!("{} {}", total.of, total.total);
@@ -113,7 +113,7 @@ fn shown(micros: i128, decimals: usize) -> String {
 
 /// The sums beside a list, as a program reads them.
 #[derive(Debug, Serialize)]
-pub struct WithTotals<'a, T> {
+pub(super) struct WithTotals<'a, T> {
     #[serde(flatten)]
     pub list: &'a T,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -121,7 +121,7 @@ pub struct WithTotals<'a, T> {
 }
 
 /// Whether the rows have money at all.
-pub fn have_money(rows: &[Fields]) -> bool {
+pub(super) fn have_money(rows: &[Fields]) -> bool {
     let named = |name: &str| rows.first().is_some_and(|row| row.iter().any(|(f, _)| f == name));
     named("currency") && SUMMED.into_iter().any(named)
 }

@@ -15,7 +15,7 @@ use crate::store;
 use crate::store::views::watermarks::{self, WatermarkRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum UsageCommand {
+pub(super) enum UsageCommand {
     /// Up to when usage is known, by partition; exits 3 when one says so of the future
     #[command(after_help = "Example:\n  topup usage watermarks")]
     Watermarks,
@@ -36,7 +36,7 @@ pub enum UsageCommand {
     },
 }
 
-pub async fn run(
+pub(super) async fn run(
     command: &UsageCommand,
     pool: &PgPool,
     config: &Config,

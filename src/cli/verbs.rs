@@ -32,7 +32,7 @@ pub(super) const NOT_YET: &str = "Nothing is done yet: --yes does it.";
 
 /// Who asks, why, and how far the command is followed.
 #[derive(Debug, Clone, Args)]
-pub struct Ask {
+pub(super) struct Ask {
     #[command(flatten)]
     pub operator: Acting,
     #[command(flatten)]
@@ -131,14 +131,14 @@ pub(super) fn worst<'a>(told: impl Iterator<Item = &'a Told>) -> Exit {
 
 /// Where a command is tried and sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub(super) struct Place<'a> {
     pub pool: &'a PgPool,
     pub config: &'a Config,
     pub printer: Printer,
 }
 
 /// Tries the command out, and with `--yes` sends it; prints what became of it.
-pub async fn ask(
+pub(super) async fn ask(
     place: Place<'_>,
     ask: &Ask,
     kind: &'static str,
@@ -219,7 +219,7 @@ fn unread_words(unread: &Unread) -> String {
 
 /// For a word that may be about a customer whom nobody knows yet.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct NewCustomer {
+pub(super) struct NewCustomer {
     /// The customer may be one whom nobody has named before
     #[arg(long)]
     new_customer: bool,

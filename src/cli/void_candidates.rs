@@ -22,7 +22,7 @@ use crate::store::views::standing::About;
 use crate::store::views::void_candidates::{self, CandidateRow};
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum VoidCandidatesCommand {
+pub(super) enum VoidCandidatesCommand {
     /// Stale invoices with the evidence; they stay payable
     #[command(after_help = "Examples:\n  topup void-candidates list\n  \
                             topup void-candidates list --account ACC-1001 --output json")]
@@ -44,7 +44,7 @@ pub enum VoidCandidatesCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Which {
+pub(super) struct Which {
     /// Which invoices, as `topup void-candidates list` names them
     #[arg(required = true, value_name = "INVOICE")]
     invoices: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Which {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct KeepArgs {
+pub(super) struct KeepArgs {
     #[command(flatten)]
     which: Which,
     /// Not flagged again before this day
@@ -71,7 +71,10 @@ struct Answer {
     detail: Option<String>,
 }
 
-pub async fn run(command: &VoidCandidatesCommand, place: Place<'_>) -> Result<Exit, CliError> {
+pub(super) async fn run(
+    command: &VoidCandidatesCommand,
+    place: Place<'_>,
+) -> Result<Exit, CliError> {
     let (which, word, until) = match command {
         VoidCandidatesCommand::List { account, page } => {
             let account = near::filter(place.pool, Kind::Account, account.as_ref()).await?;

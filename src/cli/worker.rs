@@ -9,7 +9,7 @@ use crate::reach;
 use crate::store::reach::Unreachable;
 
 #[derive(Debug, Clone, Args)]
-pub struct WorkerArgs {
+pub(super) struct WorkerArgs {
     /// Run only these parts
     #[arg(long, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<Part>,
@@ -25,7 +25,7 @@ enum Part {
 }
 
 impl WorkerArgs {
-    pub fn only(&self) -> Only {
+    pub(super) fn only(&self) -> Only {
         if self.only.is_empty() {
             return Only::ALL;
         }

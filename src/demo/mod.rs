@@ -20,7 +20,7 @@ use crate::kafka::admin::{Cluster, TopicSpec};
 use crate::kafka::mock::MockKafka;
 use crate::store::{self, ConnectOptions};
 
-pub use stage::DemoError;
+pub(crate) use stage::DemoError;
 
 /// Partitions of each topic of the demo.
 const PARTITIONS: i32 = 2;
@@ -29,7 +29,7 @@ const WAITING_SECONDS: &str = "2";
 
 /// What the command line says.
 #[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Keep everything running until Ctrl-C
     #[arg(long)]
     keep: bool,
@@ -49,7 +49,7 @@ fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
 ///
 /// # Errors
 /// When something of it cannot be started, or the story does not come out as told.
-pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
+pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
     let started = Instant::now();
     println!("topup demo: bank money becomes prepaid balance, exactly once\n");
     let prefix = match args.kafka {

@@ -38,7 +38,7 @@ fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> PostgresError {
 
 /// A running server and its folder.
 #[derive(Debug)]
-pub struct Temporary {
+pub(super) struct Temporary {
     folder: PathBuf,
     server: Child,
     url: String,
@@ -49,7 +49,7 @@ impl Temporary {
     ///
     /// # Errors
     /// [`PostgresError::Missing`] names the command that installs what is needed.
-    pub fn start() -> Result<Self, PostgresError> {
+    pub(super) fn start() -> Result<Self, PostgresError> {
         let programs = find_programs().ok_or(PostgresError::Missing)?;
         let user = server_user()?;
         let folder = std::env::temp_dir().join(format!("topup-demo-{}", std::process::id()));
@@ -72,7 +72,7 @@ impl Temporary {
         result
     }
 
-    pub fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 

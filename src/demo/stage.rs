@@ -80,7 +80,7 @@ const FIXTURES: &[(&str, &str)] = fixtures![
     "void-3002",
 ];
 
-pub struct Stage {
+pub(super) struct Stage {
     worker: Worker,
     pool: PgPool,
     producer: Producer,
@@ -89,7 +89,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(
+    pub(super) fn new(
         worker: Worker,
         pool: PgPool,
         brokers: &str,
@@ -101,31 +101,31 @@ impl Stage {
         Ok(Self { worker, pool, producer: Producer::new(&config)?, topics, jobs })
     }
 
-    pub fn pipeline(&self) -> &Pipeline {
+    pub(super) fn pipeline(&self) -> &Pipeline {
         self.worker.pipeline()
     }
 
-    pub fn jobs(&self) -> &JobSettings {
+    pub(super) fn jobs(&self) -> &JobSettings {
         &self.jobs
     }
 
-    pub fn pool(&self) -> &PgPool {
+    pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         self.worker.shutdown().await;
         self.pool.close().await;
     }
 
     /// Publishes a fixture and waits until it has an outcome; the outcome with its code.
-    pub async fn play(&self, name: &str) -> Result<String, DemoError> {
+    pub(super) async fn play(&self, name: &str) -> Result<String, DemoError> {
         let place = self.publish(name).await?;
         self.outcome_at(name, &place).await
     }
 
     /// Publishes a fixture; its place in the log as `partition:offset` and its topic.
-    pub async fn publish(&self, name: &str) -> Result<(String, i32, i64), DemoError> {
+    pub(super) async fn publish(&self, name: &str) -> Result<(String, i32, i64), DemoError> {
         let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
         let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
         let text = self.fill_in(text).await?;
@@ -151,7 +151,11 @@ impl Stage {
     }
 
     /// Has a record processed at the time of `pipeline`, as a worker of that day would.
-    pub async fn process_then(&self, pipeline: &Pipeline, name: &str) -> Result<(), DemoError> {
+    pub(super) async fn process_then(
+        &self,
+        pipeline: &Pipeline,
+        name: &str,
+    ) -> Result<(), DemoError> {
         let found = FIXTURES.iter().find(|fixture| fixture.0 == name);
         let text = found.ok_or_else(|| story_error(&format!("no fixture {name}")))?.1;
         let text = self.fill_in(text).await?;
@@ -226,7 +230,11 @@ impl Stage {
     }
 
     /// Waits until `look` finds something.
-    pub async fn eventually<T, F>(&self, what: &str, look: impl Fn() -> F) -> Result<T, DemoError>
+    pub(super) async fn eventually<T, F>(
+        &self,
+        what: &str,
+        look: impl Fn() -> F,
+    ) -> Result<T, DemoError>
     where
         F: Future<Output = Result<Option<T>, DemoError>>,
     {
@@ -241,7 +249,11 @@ impl Stage {
     }
 
     /// Prints what a query gives; all its columns are text.
-    pub async fn table(&self, headings: &[&str], sql: &'static str) -> Result<(), DemoError> {
+    pub(super) async fn table(
+        &self,
+        headings: &[&str],
+        sql: &'static str,
+    ) -> Result<(), DemoError> {
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
         let mut table = Table::new();
         table.load_style(UTF8_NO_BORDERS).set_header(headings.to_vec());
@@ -261,7 +273,7 @@ impl Stage {
         Ok(())
     }
 
-    pub async fn value(&self, sql: &'static str) -> Result<String, DemoError> {
+    pub(super) async fn value(&self, sql: &'static str) -> Result<String, DemoError> {
         let found: Option<String> = sqlx::query_scalar(sql).fetch_one(&self.pool).await?;
         Ok(found.unwrap_or_default())
     }
@@ -274,6 +286,6 @@ struct Fixture {
     value: Box<serde_json::value::RawValue>,
 }
 
-pub fn story_error(what: &str) -> DemoError {
+pub(super) fn story_error(what: &str) -> DemoError {
     DemoError::Story(what.to_owned())
 }

@@ -9,7 +9,7 @@ use crate::operator::dead_letters::replay::Replayed;
 use crate::pipeline::Pipeline;
 
 /// Plays every step; each checks that what it tells is what happened.
-pub async fn tell(stage: &Stage) -> Result<(), DemoError> {
+pub(super) async fn tell(stage: &Stage) -> Result<(), DemoError> {
     invoices(stage).await?;
     payments(stage).await?;
     twice(stage).await?;

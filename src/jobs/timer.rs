@@ -18,7 +18,7 @@ const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// A tick of a job's schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
+pub(super) struct Due {
     pub job: Job,
     pub at: DateTime<Utc>,
 }
@@ -42,7 +42,7 @@ impl Schedule<Tz> for Ticks {
 }
 
 /// Sends the job's ticks until it is told to stop.
-pub async fn run(
+pub(super) async fn run(
     job: Job,
     timetable: Timetable,
     due: mpsc::Sender<Due>,

@@ -22,21 +22,21 @@ use crate::wire::{DecodeFailure, RawRecord, Topic, decode};
 
 /// The `source` of commands that persons wrote here. They come back by the topic, so it is none of
 /// ours.
-pub const SOURCE: &str = "operators";
+pub(crate) const SOURCE: &str = "operators";
 /// A reason in a command has at most so many characters (contract §2).
 const REASON_MAX: usize = 200;
 
 /// The fields of a command; what is absent is left out.
 #[derive(Debug, Clone, Default)]
-pub struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
     }
 
-    pub fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+    pub(crate) fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -46,7 +46,7 @@ impl Fields {
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub(crate) struct Order {
     pub kind: &'static str,
     pub data: Fields,
     pub operator: String,
@@ -59,7 +59,7 @@ pub struct Order {
 
 /// A command, ready to be sent.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub(crate) struct Written {
     pub record: RecordId,
     pub kind: &'static str,
     pub value: Vec<u8>,
@@ -70,7 +70,7 @@ pub struct Written {
 
 /// What it would do.
 #[derive(Debug, Clone)]
-pub struct Tried {
+pub(crate) struct Tried {
     pub outcome: Ending,
     pub code: Option<String>,
     pub needs: Option<String>,
@@ -82,7 +82,7 @@ pub struct Tried {
 ///
 /// # Errors
 /// What makes it no command: the field, and what is expected there.
-pub fn write(
+pub(crate) fn write(
     pipeline: &Pipeline,
     order: &Order,
     at: DateTime<Utc>,
@@ -142,7 +142,7 @@ pub fn write(
 }
 
 /// A reason is asked for where something is taken away.
-pub fn needs_reason(kind: &str) -> bool {
+pub(crate) fn needs_reason(kind: &str) -> bool {
     !matches!(
         kind,
         "topup.account.upsert.v1"
@@ -188,7 +188,7 @@ fn about(command: &Command) -> About {
 
 impl Written {
     /// What it names, as it is kept beside person and reason.
-    pub fn subjects(&self) -> Vec<String> {
+    pub(crate) fn subjects(&self) -> Vec<String> {
         let named = |kind: &str, ids: &[String]| {
             ids.iter().map(|id| format!("{kind}:{id}")).collect::<Vec<_>>()
         };
@@ -206,7 +206,7 @@ impl Written {
 }
 
 /// Decides the command as a worker would, and takes it back.
-pub async fn try_out(
+pub(crate) async fn try_out(
     pipeline: &Pipeline,
     written: &Written,
     at: DateTime<Utc>,
@@ -227,14 +227,18 @@ pub async fn try_out(
 }
 
 /// Keeps who asks for it, and why.
-pub async fn note(pool: &PgPool, order: &Order, written: &Written) -> Result<(), StoreError> {
+pub(crate) async fn note(
+    pool: &PgPool,
+    order: &Order,
+    written: &Written,
+) -> Result<(), StoreError> {
     let subjects = written.subjects();
     stored::note(pool, asked(order, written, &subjects), Clock::System.now()).await
 }
 
 /// Another command of the same kind about the same things that was sent within a day and that no
 /// worker has read.
-pub async fn unread(
+pub(crate) async fn unread(
     pool: &PgPool,
     order: &Order,
     written: &Written,
@@ -258,7 +262,7 @@ fn asked<'a>(order: &'a Order, written: &'a Written, subjects: &'a [String]) -> 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What became of a record, once something did.
-pub async fn outcome_of(
+pub(crate) async fn outcome_of(
     pool: &PgPool,
     name: &RecordName,
     patience: Duration,

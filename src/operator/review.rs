@@ -7,13 +7,13 @@ use crate::store::views::standing::{About, Difference};
 use crate::store::views::suggestion::SuggestionView;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub(crate) enum Word {
     Confirm,
     Reject,
 }
 
 impl Word {
-    pub fn kind(self) -> &'static str {
+    pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Confirm => "topup.match.confirm.v1",
             Self::Reject => "topup.match.reject.v1",
@@ -23,7 +23,7 @@ impl Word {
 
 /// The command's own fields, and what it changes and does not name; or why nothing can be said of
 /// the suggestion any more.
-pub fn command(shown: Option<&SuggestionView>) -> Result<(Fields, About), Rejection> {
+pub(crate) fn command(shown: Option<&SuggestionView>) -> Result<(Fields, About), Rejection> {
     let shown = shown.ok_or(Rejection::SuggestionUnknown)?;
     if shown.status != SuggestionStatus::Open.word() {
         return Err(Rejection::SuggestionClosed);
@@ -41,7 +41,7 @@ pub fn command(shown: Option<&SuggestionView>) -> Result<(Fields, About), Reject
 }
 
 /// Who closed it, when, and what they said.
-pub fn closed(shown: &SuggestionView) -> Option<String> {
+pub(crate) fn closed(shown: &SuggestionView) -> Option<String> {
     let at = shown.closed_at?;
     let Some(who) = &shown.closed_by else {
         return Some(format!("The payment was decided again at {at}."));
@@ -55,7 +55,7 @@ pub fn closed(shown: &SuggestionView) -> Option<String> {
 }
 
 /// The payer's account that speaks for the customer from now on.
-pub fn teaches(changes: &[Difference]) -> String {
+pub(crate) fn teaches(changes: &[Difference]) -> String {
     let of_payers = changes.iter().filter(|change| change.of.starts_with("payer …"));
     let learnt: Vec<String> = of_payers
         .map(|change| {

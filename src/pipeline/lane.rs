@@ -531,7 +531,7 @@ pub fn headers_from_json(json: &str) -> Vec<Header> {
 }
 
 /// Decodes stored bytes again, as when they were read.
-pub fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
+pub(crate) fn decode_again(topics: &Topics, raw: &RawRecordRow) -> Option<Item> {
     // What was read under another prefix is of the kind that its topic's name ends with.
     let own = |prefix: &str| topic_kind(&Topics::with_prefix(prefix), &raw.topic);
     let former = || raw.topic.rsplitn(3, '.').nth(2).and_then(own);

@@ -10,14 +10,14 @@ use crate::domain::ids::ContentHash;
 pub(super) struct Canonical(Vec<u8>);
 
 impl Canonical {
-    pub fn new(kind: &'static str) -> Self {
+    pub(super) fn new(kind: &'static str) -> Self {
         let mut form = Vec::with_capacity(768);
         form.extend_from_slice(kind.as_bytes());
         form.push(0);
         Self(form)
     }
 
-    pub fn put(&mut self, name: &'static str, value: &[u8]) {
+    pub(super) fn put(&mut self, name: &'static str, value: &[u8]) {
         self.0.extend_from_slice(name.as_bytes());
         self.0.push(0);
         // Values are parts of a record of at most 64 KiB.
@@ -26,13 +26,13 @@ impl Canonical {
         self.0.extend_from_slice(value);
     }
 
-    pub fn put_text(&mut self, name: &'static str, value: Option<&str>) {
+    pub(super) fn put_text(&mut self, name: &'static str, value: Option<&str>) {
         if let Some(value) = value {
             self.put(name, value.as_bytes());
         }
     }
 
-    pub fn hash(&self) -> ContentHash {
+    pub(super) fn hash(&self) -> ContentHash {
         Sha256::digest(&self.0).into()
     }
 }

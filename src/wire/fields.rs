@@ -56,7 +56,7 @@ pub(super) const fn maybe(name: &'static str) -> At {
 }
 
 impl At {
-    pub const fn item(self, index: usize) -> Self {
+    pub(super) const fn item(self, index: usize) -> Self {
         Self { index: Some(index), ..self }
     }
 }
@@ -78,6 +78,8 @@ pub(super) enum Zero {
     Refused,
 }
 
+type List<'a> = Vec<&'a RawValue>;
+
 /// The reader of one `data` object.
 ///
 /// Each method returns `None` for what is absent or faulty, so that every field is looked at
@@ -96,32 +98,32 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub fn new(kind: &'static str) -> Self {
+    pub(super) fn new(kind: &'static str) -> Self {
         let canonical = Canonical::new(kind);
         Self { canonical, fault: None, text: "", wrong: None, left: Vec::new(), item: None }
     }
 
     /// The hash of what was read, or the fault of highest precedence (the earliest of those).
-    pub fn finish(self) -> Result<ContentHash, Fault> {
+    pub(super) fn finish(self) -> Result<ContentHash, Fault> {
         match self.fault {
             Some(fault) => Err(fault),
             None => Ok(self.canonical.hash()),
         }
     }
 
-    pub fn refuse(&mut self, code: DecodeCode, at: At, expected: &str) {
+    pub(super) fn refuse(&mut self, code: DecodeCode, at: At, expected: &str) {
         let at = At { index: at.index.or(self.item), ..at };
         self.note(code, || format!("{at}: expected {expected}"));
     }
 
-    pub fn note(&mut self, code: DecodeCode, detail: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, code: DecodeCode, detail: impl FnOnce() -> String) {
         if self.fault.as_ref().is_none_or(|earlier| code < earlier.code) {
             self.fault = Some(Fault { code, detail: detail() });
         }
     }
 
     /// Reads the record's data: an object without null.
-    pub fn data<T>(
+    pub(super) fn data<T>(
         &mut self,
         data: &'a str,
         read: impl FnOnce(&mut Self) -> Option<T>,
@@ -138,7 +140,7 @@ impl<'a> Fields<'a> {
 
     /// Reads `text`, which must be an object with no unknown field and no field of another JSON
     /// type: where its structure is wrong, nothing else is said of it.
-    pub fn document<T>(
+    pub(super) fn document<T>(
         &mut self,
         text: &'a str,
         read: impl FnOnce(&mut Self) -> Option<T>,
@@ -187,7 +189,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads an object within the one at hand, if it is there.
-    pub fn object<T>(
+    pub(super) fn object<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(&mut Self) -> T,
@@ -197,9 +199,9 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads each object of a list.
-    pub fn each<T>(
+    pub(super) fn each<T>(
         &mut self,
-        objects: Vec<&'a RawValue>,
+        objects: List<'a>,
         mut read: impl FnMut(&mut Self) -> Option<T>,
     ) -> Vec<T> {
         let outer = self.item;
@@ -235,7 +237,7 @@ impl<'a> Fields<'a> {
         self.wrong = Some(self.wrong.map_or(place, |first| first.min(place)));
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.left.iter().any(|pair| pair.name.as_deref() == Some(name))
     }
 
@@ -254,13 +256,13 @@ impl<'a> Fields<'a> {
         string_of(json).or_else(|| self.parsed::<String>(json).map(Cow::Owned))
     }
 
-    pub fn text(&mut self, at: At) -> Option<Cow<'a, str>> {
+    pub(super) fn text(&mut self, at: At) -> Option<Cow<'a, str>> {
         let json = self.raw(at)?;
         self.string(json)
     }
 
     /// What a list holds, whatever that is.
-    pub fn list(&mut self, at: At) -> Option<Vec<&'a RawValue>> {
+    pub(super) fn list(&mut self, at: At) -> Option<List<'a>> {
         let json = self.raw(at)?;
         self.parsed(json)
     }
@@ -271,7 +273,7 @@ impl<'a> Fields<'a> {
     }
 
     /// What an object has by currency, sorted by it: the order of an object's keys means nothing.
-    pub fn by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
+    pub(super) fn by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
         let json = self.raw(at)?;
         let pairs = self.pairs(json)?;
         let mut named = Vec::with_capacity(pairs.len());
@@ -283,7 +285,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The same, where each has a list.
-    pub fn lists_by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, Vec<&'a RawValue>)>> {
+    pub(super) fn lists_by_currency(&mut self, at: At) -> Option<Vec<(Cow<'a, str>, List<'a>)>> {
         let named = self.by_currency(at)?;
         Some(
             named.into_iter().filter_map(|(name, list)| Some((name, self.parsed(list)?))).collect(),
@@ -306,12 +308,12 @@ impl<'a> Fields<'a> {
         Some(text.into_owned())
     }
 
-    pub fn id<T>(&mut self, at: At, parse: fn(&str) -> Result<T, MalformedId>) -> Option<T> {
+    pub(super) fn id<T>(&mut self, at: At, parse: fn(&str) -> Result<T, MalformedId>) -> Option<T> {
         self.id_of(at, parse, "1 to 64 of A-Z a-z 0-9 . _ : -")
     }
 
     /// An id that a rating or charging system gave: visible ASCII.
-    pub fn producer_id<T>(
+    pub(super) fn producer_id<T>(
         &mut self,
         at: At,
         parse: fn(&str) -> Result<T, MalformedId>,
@@ -336,7 +338,7 @@ impl<'a> Fields<'a> {
 
     /// A name that a bank gave: one that is too long keeps its beginning, and the mark tells it
     /// from others. Fields of fixed width are filled up with blanks: they are no part of it.
-    pub fn bank_identifier(&mut self, at: At) -> Option<String> {
+    pub(super) fn bank_identifier(&mut self, at: At) -> Option<String> {
         let text = self.text(at)?;
         if text.is_empty() || text.chars().any(char::is_control) {
             self.refuse(DecodeCode::IdInvalid, at, "1 character or more, no control character");
@@ -355,35 +357,35 @@ impl<'a> Fields<'a> {
     }
 
     /// The id that a bank gave to a transaction; a word for none is none.
-    pub fn bank_id(&mut self, at: At) -> Option<String> {
+    pub(super) fn bank_id(&mut self, at: At) -> Option<String> {
         self.bank_identifier(at).filter(|id| !weak::is_no_id(id))
     }
 
     /// What payers and other banks wrote where a name of theirs belongs: anything; an empty one
     /// says nothing.
-    pub fn fact_name(&mut self, at: At) -> Option<String> {
+    pub(super) fn fact_name(&mut self, at: At) -> Option<String> {
         let said = self.text(at).filter(|text| !text.is_empty());
         self.fact(at, said, BANK_IDENTIFIER_BYTES_MAX)
     }
 
     /// Text that people read and that names something: never blank.
-    pub fn name(&mut self, at: At) -> Option<String> {
+    pub(super) fn name(&mut self, at: At) -> Option<String> {
         let good = |text: &str| is_label(text) && !text.trim().is_empty();
         self.accept(at, good, "1 to 200 characters, none a control or direction character")
     }
 
     /// Text that people read: a reason, a remark.
-    pub fn label(&mut self, at: At) -> Option<String> {
+    pub(super) fn label(&mut self, at: At) -> Option<String> {
         self.accept(at, is_label, "at most 200 characters, none a control or direction character")
     }
 
     /// Text that is part of a fact: anything, within a length in bytes.
-    pub fn free_text(&mut self, at: At, max: usize) -> Option<String> {
+    pub(super) fn free_text(&mut self, at: At, max: usize) -> Option<String> {
         self.accept(at, |text| text.len() <= max, &format!("at most {max} bytes"))
     }
 
     /// The same, but what is longer is cut and marked: a fact is not refused for its length.
-    pub fn fact_text(&mut self, at: At, max: usize) -> Option<String> {
+    pub(super) fn fact_text(&mut self, at: At, max: usize) -> Option<String> {
         let text = self.text(at);
         self.fact(at, text, max)
     }
@@ -395,7 +397,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Lines of a fact, cut and marked beyond `max` lines and bytes.
-    pub fn fact_lines(&mut self, at: At, max: (usize, usize)) -> Vec<String> {
+    pub(super) fn fact_lines(&mut self, at: At, max: (usize, usize)) -> Vec<String> {
         let kept = kept::lines(self.texts(at).unwrap_or_default(), max.0, max.1);
         for line in &kept {
             self.put(at, line);
@@ -404,7 +406,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Account numbers as keys: letters and digits, upper case; each once.
-    pub fn account_numbers(&mut self, at: At, max: usize) -> Option<Vec<String>> {
+    pub(super) fn account_numbers(&mut self, at: At, max: usize) -> Option<Vec<String>> {
         let list = self.texts(at)?;
         if list.len() > max {
             self.refuse(DecodeCode::DataInvalid, at, &format!("at most {max} items"));
@@ -430,16 +432,16 @@ impl<'a> Fields<'a> {
     }
 
     /// Writes what was read elsewhere.
-    pub fn put(&mut self, at: At, text: &str) {
+    pub(super) fn put(&mut self, at: At, text: &str) {
         self.canonical.put(at.name, text.as_bytes());
     }
 
     /// Writes the length of a list in front of its items.
-    pub fn count_of(&mut self, at: At, count: usize) {
+    pub(super) fn count_of(&mut self, at: At, count: usize) {
         self.put(at, &count.to_string());
     }
 
-    pub fn choice<T: Copy>(&mut self, at: At, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, at: At, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(at)?;
         let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) else {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
@@ -451,7 +453,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A time zone of the IANA database.
-    pub fn time_zone(&mut self, at: At) -> Option<String> {
+    pub(super) fn time_zone(&mut self, at: At) -> Option<String> {
         let name = self.label(at)?;
         if name.parse::<chrono_tz::Tz>().is_err() {
             self.refuse(DecodeCode::DataInvalid, at, "a time zone such as Asia/Singapore");
@@ -461,7 +463,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Absent is the same as false.
-    pub fn flag(&mut self, at: At) -> bool {
+    pub(super) fn flag(&mut self, at: At) -> bool {
         let value = self.raw(at).and_then(|json| self.parsed(json)).unwrap_or(false);
         if value {
             self.put(at, "true");
@@ -470,7 +472,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number, written in digits only.
-    pub fn integer(&mut self, at: At, range: RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn integer(&mut self, at: At, range: RangeInclusive<u32>) -> Option<u32> {
         let json = self.raw(at)?;
         let digits = json.bytes().all(|byte| byte.is_ascii_digit());
         let Some(value) = json.parse().ok().filter(|value| digits && range.contains(value)) else {
@@ -484,7 +486,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A non-negative amount whose currency is not known here.
-    pub fn amount(&mut self, at: At, zero: Zero) -> Option<Amount> {
+    pub(super) fn amount(&mut self, at: At, zero: Zero) -> Option<Amount> {
         let json = self.raw(at)?;
         self.amount_of(at, json, zero)
     }
@@ -506,13 +508,13 @@ impl<'a> Fields<'a> {
 
     /// An amount with at most the currency's minor units. Without a currency (absent or unknown,
     /// which is a fault of its own) only the grammar is checked.
-    pub fn money(&mut self, at: At, currency: Option<Currency>, zero: Zero) -> Option<Money> {
+    pub(super) fn money(&mut self, at: At, of: Option<Currency>, zero: Zero) -> Option<Money> {
         let json = self.raw(at)?;
-        self.money_of(at, json, currency, zero)
+        self.money_of(at, json, of, zero)
     }
 
     /// The same, of what was read from a list or by its currency.
-    pub fn money_of(
+    pub(super) fn money_of(
         &mut self,
         at: At,
         json: &str,
@@ -531,15 +533,14 @@ impl<'a> Fields<'a> {
     }
 
     /// An amount of usage: up to six decimals in any currency. Zero is a free or failed call.
-    pub fn usage_amount(&mut self, at: At, currency: Option<Currency>) -> Option<Money> {
-        let amount = self.amount(at, Zero::Allowed)?;
-        Some(amount.with_all_decimals(currency?))
+    pub(super) fn usage_amount(&mut self, at: At, currency: Option<Currency>) -> Option<Money> {
+        Some(self.amount(at, Zero::Allowed)?.with_all_decimals(currency?))
     }
 
     /// A balance as a bank states it: it may be negative, and larger than an amount.
-    pub fn bank_balance(&mut self, at: At, currency: Option<Currency>) -> Option<BankBalance> {
+    pub(super) fn bank_balance(&mut self, at: At, of: Option<Currency>) -> Option<BankBalance> {
         let text = string_of(self.raw(at)?).unwrap_or_default();
-        let balance = BankBalance::parse(&text, currency?);
+        let balance = BankBalance::parse(&text, of?);
         let balance = balance.map_err(|error| self.refuse_number(at, error, BALANCE)).ok()?;
         self.put(at, &balance.number());
         Some(balance)
@@ -558,13 +559,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub fn currency(&mut self, at: At) -> Option<Currency> {
+    pub(super) fn currency(&mut self, at: At) -> Option<Currency> {
         let text = self.text(at)?;
         self.currency_of(at, &text)
     }
 
     /// The same, of the name that something has in an object by currency.
-    pub fn currency_of(&mut self, at: At, text: &str) -> Option<Currency> {
+    pub(super) fn currency_of(&mut self, at: At, text: &str) -> Option<Currency> {
         let Ok(currency) = Currency::parse(text) else {
             self.refuse(DecodeCode::CurrencyUnknown, at, "an upper-case ISO 4217 code");
             return None;
@@ -573,7 +574,7 @@ impl<'a> Fields<'a> {
         Some(currency)
     }
 
-    pub fn date(&mut self, at: At) -> Option<NaiveDate> {
+    pub(super) fn date(&mut self, at: At) -> Option<NaiveDate> {
         let text = self.text(at)?;
         let Some(date) = calendar_date(&text) else {
             self.refuse(DecodeCode::DateInvalid, at, "a calendar date YYYY-MM-DD");
@@ -583,7 +584,7 @@ impl<'a> Fields<'a> {
         Some(date)
     }
 
-    pub fn instant(&mut self, at: At) -> Option<DateTime<Utc>> {
+    pub(super) fn instant(&mut self, at: At) -> Option<DateTime<Utc>> {
         let text = self.text(at)?;
         let Some(instant) = instant_of(&text) else {
             self.refuse(DecodeCode::DateInvalid, at, "RFC 3339 with a zone, year 2000 to 2100");

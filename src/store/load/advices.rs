@@ -41,7 +41,7 @@ pub(super) struct AdviceNeeds {
 }
 
 impl AdviceNeeds {
-    pub fn add(&mut self, told: &RemittanceAdvice) {
+    pub(super) fn add(&mut self, told: &RemittanceAdvice) {
         self.told.push(told.clone());
     }
 

@@ -67,7 +67,7 @@ struct Equal {
 
 impl BankFacts {
     /// Takes note of a record; returns its key if that does not depend on its equals.
-    pub fn add(&mut self, bank: &BankTransaction, hash: &ContentHash) -> Option<BankKey> {
+    pub(super) fn add(&mut self, bank: &BankTransaction, hash: &ContentHash) -> Option<BankKey> {
         let account = || bank.bank_account.as_str().to_owned();
         match bank.status {
             EntryStatus::Pending => {
@@ -112,7 +112,7 @@ impl BankFacts {
     }
 
     /// Takes note of an advice: it must see all that is booked there.
-    pub fn advise(&mut self, bank_account: &str) {
+    pub(super) fn advise(&mut self, bank_account: &str) {
         self.alone.insert(bank_account.to_owned());
     }
 

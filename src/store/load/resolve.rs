@@ -135,7 +135,7 @@ async fn named(tx: &mut Tx<'_>, needs: &Needs, minted: bool) -> Result<Found, St
 
 /// Words that one batch locks at the most: with eight batches at once on one server, 4,352 of the
 /// 6,900 locks that PostgreSQL has room for as it comes. All words of one record are fewer.
-pub const WATCH_LOCKS_MAX: usize = 544;
+pub(super) const WATCH_LOCKS_MAX: usize = 544;
 const _: () = assert!(text::TOKENS_MAX + text::NUMBERS_MAX < WATCH_LOCKS_MAX);
 
 /// Locks the words that a payment may begin to watch, and the invoices that may be sent, so that

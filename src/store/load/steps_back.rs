@@ -64,24 +64,24 @@ pub(super) struct StepsBack {
 }
 
 impl StepsBack {
-    pub fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
+    pub(super) fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
         self.payments.insert(payment_id.as_str().to_owned());
         self.commanded.insert(account_id.as_str().to_owned());
     }
 
     /// A payment of which money is paid out, or that is said to be nobody's: it may have parts.
-    pub fn add_release(&mut self, payment_id: &PaymentId) {
+    pub(super) fn add_release(&mut self, payment_id: &PaymentId) {
         self.payments.insert(payment_id.as_str().to_owned());
     }
 
-    pub fn add_resolved(&mut self, command: &ResolveReturn) {
+    pub(super) fn add_resolved(&mut self, command: &ResolveReturn) {
         self.parked.insert(command.key.clone());
         if let ReturnWord::Take { payments, .. } = &command.word {
             self.resolved.extend(payments.iter().map(|(id, _)| id.as_str().to_owned()));
         }
     }
 
-    pub fn add_bank(&mut self, bank: &BankTransaction) {
+    pub(super) fn add_bank(&mut self, bank: &BankTransaction) {
         if !bank.is_booked_step_back() {
             return;
         }

@@ -33,7 +33,7 @@ pub(super) struct UsageNeeds {
 }
 
 impl UsageNeeds {
-    pub fn add(&mut self, usage: &Usage) {
+    pub(super) fn add(&mut self, usage: &Usage) {
         let Some(account_id) = usage.account_id() else {
             return;
         };
