@@ -186,7 +186,7 @@ async fn health(database: &Database) {
     assert!(migrations.applied > 0);
     assert!(migrations.missing.is_empty() && migrations.changed.is_empty());
     let tables = examined.privileges("topup_worker").await.expect("reads");
-    assert_eq!(tables.len(), 4);
+    assert_eq!(tables.len(), 3);
     assert!(tables.iter().all(|t| t.may_write == Some(true) && t.may_change == Some(false)));
     let unknown = examined.privileges("nobody_of_this_name").await.expect("reads");
     assert!(unknown.iter().all(|table| !table.role_exists));
