@@ -104,8 +104,10 @@ fn bean_check(database: &Database, content: &str) -> Output {
 
 fn hledger(database: &Database, content: &str, words: &[&str]) -> Output {
     let file = Written::new(database, "journal", content);
-    let output = Command::new("hledger").args(words).arg("-f").arg(&file.0).output();
-    output.expect("hledger is there: run dev/install books")
+    let mut command = Command::new("hledger");
+    // Ids of records may be of any script: it reads them only where text is UTF-8.
+    command.args(words).arg("-f").arg(&file.0).env("LC_ALL", "C.UTF-8");
+    command.output().expect("hledger is there: run dev/install books")
 }
 
 fn by_beancount(database: &Database, content: &str) -> Sums {
