@@ -9,13 +9,13 @@ use crate::clock::Clock;
 
 /// The end of a day, or an instant.
 #[derive(Debug, Clone, Copy)]
-pub enum AsOf {
+pub(crate) enum AsOf {
     EndOf(NaiveDate),
     At(Since),
 }
 
 /// Reads `2026-11-30`, and what [`since`] reads.
-pub fn as_of(text: &str) -> Result<AsOf, String> {
+pub(crate) fn as_of(text: &str) -> Result<AsOf, String> {
     match text.parse::<NaiveDate>() {
         Ok(day) => Ok(AsOf::EndOf(day)),
         Err(_) => since(text).map(AsOf::At),
@@ -24,7 +24,7 @@ pub fn as_of(text: &str) -> Result<AsOf, String> {
 
 impl AsOf {
     /// The instant in a zone; the end of today is now.
-    pub fn instant(self, zone: &str) -> Result<DateTime<Utc>, CliError> {
+    pub(crate) fn instant(self, zone: &str) -> Result<DateTime<Utc>, CliError> {
         let now = Clock::System.now();
         let zone = zone_of(zone);
         let wanted = match self {
@@ -50,6 +50,6 @@ impl AsOf {
 }
 
 /// The zone of that name; UTC where it is none.
-pub fn zone_of(name: &str) -> Tz {
+pub(crate) fn zone_of(name: &str) -> Tz {
     name.parse().unwrap_or(Tz::UTC)
 }

@@ -41,7 +41,7 @@ pub(super) fn body(rows: &[Fields], names: &[String]) -> Result<String, CliError
 }
 
 /// One line of cells that are finished.
-pub fn line(out: &mut String, cells: &[String]) -> Result<(), CliError> {
+pub(crate) fn line(out: &mut String, cells: &[String]) -> Result<(), CliError> {
     let mut builder = ::csv::WriterBuilder::new();
     let mut writer = builder.terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(cells).map_err(|error| CliError::failed(&error))?;
@@ -59,7 +59,7 @@ fn of_value(value: &Value) -> String {
 }
 
 /// What stands in the file for a text.
-pub fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let text = escape::text(text);
     if text.trim_start().starts_with(FORMULA) && !is_number(&text) {
         return format!("'{text}");

@@ -29,7 +29,7 @@ use crate::store::views::written;
 const CHUNK: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum LedgerCommand {
+pub(crate) enum LedgerCommand {
     /// All postings, with each customer's balance to check them by
     #[command(after_help = "Examples:\n  \
         topup ledger export --format beancount > books.beancount\n  \
@@ -40,7 +40,7 @@ pub enum LedgerCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// The program that reads it
     #[arg(long, value_enum)]
     format: Format,
@@ -63,7 +63,7 @@ enum Format {
     Csv,
 }
 
-pub async fn run(
+pub(crate) async fn run(
     command: &LedgerCommand,
     pool: &PgPool,
     config: &Config,

@@ -24,11 +24,11 @@ const COLUMNS: [&str; 15] = [
     "refunds",
 ];
 
-pub fn head(out: &mut String) -> Result<(), CliError> {
+pub(crate) fn head(out: &mut String) -> Result<(), CliError> {
     csv::line(out, &COLUMNS.map(str::to_owned))
 }
 
-pub fn part(part: &Part, out: &mut String) -> Result<(), CliError> {
+pub(crate) fn part(part: &Part, out: &mut String) -> Result<(), CliError> {
     match part {
         Part::Posting(posting) => {
             for (at, one) in posting.entries.iter().enumerate() {

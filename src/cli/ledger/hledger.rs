@@ -6,12 +6,12 @@ use super::{CliError, amount, facts, names, narration};
 use crate::cli::escape;
 use crate::store::views::ledger::{Account, Balance, Part, Posting};
 
-pub fn head(about: &str, out: &mut String) {
+pub(crate) fn head(about: &str, out: &mut String) {
     out.push_str(about);
     out.push_str("decimal-mark .\n");
 }
 
-pub fn part(part: &Part, after: NaiveDate, out: &mut String) -> Result<(), CliError> {
+pub(crate) fn part(part: &Part, after: NaiveDate, out: &mut String) -> Result<(), CliError> {
     match part {
         Part::Currency { code } => out.push_str(&format!("commodity 1000.000000 {code}\n")),
         Part::Account(one) => account(one, out)?,

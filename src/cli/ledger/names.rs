@@ -10,7 +10,7 @@ use crate::domain::ledger::LedgerAccount;
 const ID: &str = "Id-";
 
 /// The name of a ledger account, in the chart that beancount and hledger share.
-pub fn account(word: &str, account_id: Option<&str>) -> Result<String, CliError> {
+pub(crate) fn account(word: &str, account_id: Option<&str>) -> Result<String, CliError> {
     let Some(account) = LedgerAccount::of(word, account_id) else {
         let what = "that this version does not know: export with the version of the workers";
         return Err(CliError::Failed(format!("the ledger has an account `{word}` {what}")));
@@ -28,7 +28,7 @@ pub fn account(word: &str, account_id: Option<&str>) -> Result<String, CliError>
 }
 
 /// The account of a customer's balance: `ACC-1001` as it is, `cus_7` as `Id-cus--5F-7`.
-pub fn customer(id: &str) -> String {
+pub(crate) fn customer(id: &str) -> String {
     let name = escaped(id, |c| c.is_ascii_alphanumeric(), '-', '-');
     let begins = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
     let id = if name.starts_with(begins) && !name.starts_with(ID) { "" } else { ID };
@@ -36,7 +36,7 @@ pub fn customer(id: &str) -> String {
 }
 
 /// What ties the postings of one thing together: `payment/BANK/DBS-1/TX-7`.
-pub fn link(kind: &str, id: &str) -> String {
+pub(crate) fn link(kind: &str, id: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     format!("{kind}/{}", escaped(id, plain, ':', '/'))
 }
