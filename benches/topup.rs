@@ -2,9 +2,11 @@
 //! same data on the same machine, in one run.
 //!
 //! Parts, in turn: `ours` (a worker, then the relay), `rows` (row at a time, and one database
-//! function per payment), `limit` (the same rows set-based from memory, and plain COPY),
-//! `variants` (one hot account; a small book), `usage` (charges, and their own limit), `memory`,
-//! `latency`, `fsync`, `subset` (the search for a group of invoices).
+//! function per payment), `limit` (the same rows set-based from memory, and plain COPY), `natural`
+//! (row at a time and set-based in the tables of a textbook), `variants` (one hot account; a small
+//! book), `usage` (charges, and their own limit), `memory`, `latency`, `previous` and
+//! `previous-usage` (this commit's worker against another's), `fsync`, `subset` (the search for a
+//! group of invoices).
 //! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
 //! figures mean.
 //!
@@ -18,12 +20,16 @@ mod args;
 mod batch;
 #[path = "topup/cluster.rs"]
 mod cluster;
+#[path = "topup/commands.rs"]
+mod commands;
 #[path = "topup/copy.rs"]
 mod copy;
 #[path = "topup/data.rs"]
 mod data;
 #[path = "topup/database.rs"]
 mod database;
+#[path = "topup/disk.rs"]
+mod disk;
 #[path = "topup/latency.rs"]
 mod latency;
 #[path = "topup/limit.rs"]
@@ -32,8 +38,16 @@ mod limit;
 mod machine;
 #[path = "topup/memory.rs"]
 mod memory;
+#[path = "topup/natural.rs"]
+mod natural;
+#[path = "topup/natural_limit.rs"]
+mod natural_limit;
 #[path = "topup/ours.rs"]
 mod ours;
+#[path = "topup/previous.rs"]
+mod previous;
+#[path = "topup/program.rs"]
+mod program;
 #[path = "topup/recorded.rs"]
 mod recorded;
 #[path = "topup/report.rs"]
@@ -126,7 +140,7 @@ impl World {
         if args.needs_book() {
             self.server.seed("base", &self.book).await;
         }
-        if args.runs(Part::Ours) || args.runs(Part::Rows) || args.runs(Part::Limit) {
+        if args.runs_ours() {
             let (run, recorded) = ours::part(self, args.payments).await;
             let recorded = std::sync::Arc::new(recorded);
             report.ours = Some(run);
@@ -136,6 +150,9 @@ impl World {
             if args.runs(Part::Limit) {
                 report.limit = limit::part(self, &recorded).await;
                 report.copy = copy::part(self, &recorded).await;
+            }
+            if args.runs(Part::Natural) {
+                report.natural = natural::part(self, args.payments).await;
             }
         }
         if args.runs(Part::Variants) {
@@ -149,6 +166,9 @@ impl World {
         }
         if args.runs(Part::Latency) {
             report.latency = Some(latency::part(self).await);
+        }
+        if args.runs(Part::Previous) || args.runs(Part::PreviousUsage) {
+            report.contests = previous::part(self, args).await;
         }
         report.say_ratios();
         report

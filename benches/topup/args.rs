@@ -7,8 +7,11 @@ pub enum Part {
     Ours,
     Rows,
     Limit,
+    Natural,
     Variants,
     Usage,
+    Previous,
+    PreviousUsage,
     Memory,
     Latency,
     Fsync,
@@ -32,6 +35,13 @@ pub struct Args {
     /// Records that lie in Kafka before the worker of the memory part starts.
     #[arg(long, default_value_t = 500_000)]
     pub backlog: usize,
+    /// The commit that the parts `previous` and `previous-usage` compare with; without it the one
+    /// that docs/PERFORMANCE.md names.
+    #[arg(long)]
+    pub previous: Option<String>,
+    /// Turns of each of the two workers of these parts.
+    #[arg(long, default_value_t = 3)]
+    pub turns: usize,
     /// Only this part; may be given several times.
     #[arg(long, value_enum)]
     pub only: Vec<Part>,
@@ -64,8 +74,22 @@ impl Args {
         self.payments.max(most)
     }
 
+    /// The commit to compare with.
+    pub fn commit(&self) -> &str {
+        match &self.previous {
+            Some(commit) => commit,
+            None => crate::program::named_commit(),
+        }
+    }
+
+    /// Whether anything is compared with what `ours` does.
+    pub fn runs_ours(&self) -> bool {
+        [Part::Ours, Part::Rows, Part::Limit, Part::Natural].iter().any(|part| self.runs(*part))
+    }
+
+    /// What the parts that clone the template need.
     pub fn needs_book(&self) -> bool {
-        let without = [Part::Fsync, Part::Subset];
+        let without = [Part::Fsync, Part::Subset, Part::Previous, Part::PreviousUsage];
         self.only.is_empty() || self.only.iter().any(|part| !without.contains(part))
     }
 }

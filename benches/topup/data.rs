@@ -7,6 +7,8 @@
 
 use topup::domain::matching::reference::mint;
 
+use crate::commands;
+
 /// In cents. The first invoice of an account has an amount that its other invoices have not.
 const MENU: [i64; 12] =
     [1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 25_000, 30_000, 50_000, 100_000];
@@ -24,6 +26,8 @@ const BANK_ACCOUNTS: [&str; 8] = [
 /// The account of the hot variant.
 const HOT: &str = "ACC-HOT";
 pub const CURRENCY: &str = "SGD";
+/// Behind it, so that no money is there before its invoice.
+const BOOKED: &str = "2026-11-22";
 pub const SENT_AT: &str = "2026-11-01 08:00:00+00";
 pub const BANK_SOURCE: &str = "bank-gateway";
 
@@ -49,12 +53,24 @@ pub struct Expected {
 }
 
 /// How a payment names what it pays.
-enum Way {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
     /// By the reference of this invoice.
     Reference(usize),
     /// By payer and amount of this invoice.
     Payer(usize),
     Unknown,
+}
+
+/// A payment as the bank tells it, and what it pays.
+pub struct Fact {
+    pub index: usize,
+    pub bank_account: &'static str,
+    pub way: Way,
+    pub invoice: Option<Invoice>,
+    pub debtor_account: String,
+    pub text: String,
+    pub cents: i64,
 }
 
 pub struct Book {
@@ -66,6 +82,10 @@ pub struct Book {
     by_reference: Vec<u32>,
     /// Invoices that are paid by payer and amount: the first of their accounts.
     by_payer: Vec<u32>,
+    /// Where the reference of an invoice comes from: its number, or the command that creates it.
+    of_commands: bool,
+    /// The day on which all payments are booked.
+    booked: String,
 }
 
 impl Book {
@@ -81,16 +101,24 @@ impl Book {
         shuffle(&mut by_reference, 3);
         let needed = count(payments, Kind::Reference);
         assert!(needed <= by_reference.len(), "too few invoices for {payments} payments");
-        Self { accounts, invoices, hot, by_reference, by_payer: firsts }
+        let booked = BOOKED.to_owned();
+        Self { accounts, invoices, hot, by_reference, by_payer: firsts, of_commands: false, booked }
+    }
+
+    /// The same book for a worker that is given its invoices by command: it mints the references
+    /// itself, and the invoices are sent today.
+    pub fn of_commands(self) -> Self {
+        let booked = chrono::Utc::now().date_naive().to_string();
+        Self { of_commands: true, booked, ..self }
     }
 
     /// The invoice with this number; the hot account's come last.
     pub fn invoice(&self, index: usize) -> Invoice {
-        let reference = mint(&seed(index));
         let id = format!("INV-{index:07}");
         if index >= self.invoices {
             // Every amount once, so that an amount names one of them as on any other account.
             let cents = 100_000 + i64::try_from(index - self.invoices).expect("small") * 10;
+            let reference = mint(&seed(index));
             return Invoice { id, account: HOT.to_owned(), cents, reference };
         }
         let account = index % self.accounts;
@@ -98,7 +126,12 @@ impl Book {
         let first = account % MENU.len();
         let other = first + 1 + hash(index as u64, 7) as usize % (MENU.len() - 1);
         let cents = MENU[if slot == 0 { first } else { other % MENU.len() }];
-        Invoice { id, account: account_id(account), cents, reference }
+        let reference = if self.of_commands { String::new() } else { mint(&seed(index)) };
+        let mut invoice = Invoice { id, account: account_id(account), cents, reference };
+        if self.of_commands {
+            invoice.reference = commands::reference(&invoice);
+        }
+        invoice
     }
 
     pub fn account_ids(&self) -> impl Iterator<Item = String> {
@@ -108,7 +141,12 @@ impl Book {
 
     /// The first `count` payments.
     pub fn records(&self, count: usize) -> impl Iterator<Item = Record> {
-        (0..count).map(|index| self.record(index, &self.way(index)))
+        self.facts(count).map(|fact| self.record(&fact))
+    }
+
+    /// The same, before they are written as JSON.
+    pub fn facts(&self, count: usize) -> impl Iterator<Item = Fact> {
+        (0..count).map(|index| self.fact(index, self.way(index)))
     }
 
     /// As many payments, all of the hot account, in the same mix.
@@ -121,7 +159,7 @@ impl Book {
                 Kind::Payer => Way::Payer(invoice),
                 Kind::Unknown => Way::Unknown,
             };
-            self.record(index, &way)
+            self.record(&self.fact(index, way))
         })
     }
 
@@ -139,37 +177,51 @@ impl Book {
         }
     }
 
-    fn record(&self, index: usize, way: &Way) -> Record {
-        let key = BANK_ACCOUNTS[index % BANK_ACCOUNTS.len()];
-        let (payer, text, cents) = match way {
-            Way::Reference(invoice) => {
-                let invoice = self.invoice(*invoice);
-                let text = format!("Topup {}", invoice.reference);
-                (payer_account(&invoice.account), text, invoice.cents)
-            }
-            Way::Payer(invoice) => {
-                let invoice = self.invoice(*invoice);
-                (payer_account(&invoice.account), "Prepaid topup".to_owned(), invoice.cents)
-            }
-            Way::Unknown => {
-                (format!("SG99NOBODY{index:08}"), "Transfer".to_owned(), MENU[index % MENU.len()])
-            }
+    fn fact(&self, index: usize, way: Way) -> Fact {
+        let bank_account = BANK_ACCOUNTS[index % BANK_ACCOUNTS.len()];
+        let invoice = match way {
+            Way::Reference(invoice) | Way::Payer(invoice) => Some(self.invoice(invoice)),
+            Way::Unknown => None,
         };
-        let amount = format!("{}.{:02}", cents / 100, cents % 100);
+        let text = match (way, &invoice) {
+            (Way::Reference(_), Some(invoice)) => format!("Topup {}", invoice.reference),
+            (Way::Payer(_), _) => "Prepaid topup".to_owned(),
+            (Way::Reference(_) | Way::Unknown, _) => "Transfer".to_owned(),
+        };
+        let (debtor_account, cents) = match &invoice {
+            Some(invoice) => (payer_account(&invoice.account), invoice.cents),
+            None => (format!("SG99NOBODY{index:08}"), MENU[index % MENU.len()]),
+        };
+        Fact { index, bank_account, way, invoice, debtor_account, text, cents }
+    }
+
+    fn record(&self, fact: &Fact) -> Record {
         let value = format!(
             concat!(
                 r#"{{"specversion":"1.0","id":"bank-{0:08}","source":"{1}","#,
                 r#""type":"topup.bank.transaction.v1","time":"2026-11-22T10:00:00Z","data":{{"#,
                 r#""bank_account":"{2}","bank_transaction_id":"T{0:08}","#,
                 r#""end_to_end_id":"NOTPROVIDED","credit_debit":"CRDT","status":"BOOK","#,
-                r#""amount":"{3}","currency":"{4}","booking_date":"2026-11-22","#,
-                r#""value_date":"2026-11-22","debtor":{{"name":"Customer {0}","account":"{5}"}},"#,
+                r#""amount":"{3}","currency":"{4}","booking_date":"{7}","#,
+                r#""value_date":"{7}","debtor":{{"name":"Customer {0}","account":"{5}"}},"#,
                 r#""remittance":{{"unstructured":["{6}"]}}}}}}"#
             ),
-            index, BANK_SOURCE, key, amount, CURRENCY, payer, text
+            fact.index,
+            BANK_SOURCE,
+            fact.bank_account,
+            decimal(fact.cents),
+            CURRENCY,
+            fact.debtor_account,
+            fact.text,
+            self.booked
         );
-        Record { key, value }
+        Record { key: fact.bank_account, value }
     }
+}
+
+/// Cents as an amount of the contract.
+pub fn decimal(cents: i64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 fn account_id(index: usize) -> String {

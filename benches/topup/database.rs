@@ -83,18 +83,24 @@ impl Server {
         Database { name, url, pool: pool.expect("own database") }
     }
 
-    /// A database with the schema and `book`, to be cloned.
-    pub async fn seed(&self, part: &str, book: &Book) {
-        let started = std::time::Instant::now();
+    /// A database without any tables.
+    pub async fn empty(&self, part: &str) -> Database {
         let database = self.create(part, None).await;
-        let pool = &database.pool;
-        topup::store::migrate(pool).await.expect("migrations");
         for extension in ["pg_stat_statements", "pg_prewarm"] {
             let sql = format!("CREATE EXTENSION IF NOT EXISTS {extension}");
-            if pool.execute(AssertSqlSafe(sql)).await.is_err() {
+            if database.pool.execute(AssertSqlSafe(sql)).await.is_err() {
                 eprintln!("without {extension}: the server does not have it");
             }
         }
+        database
+    }
+
+    /// A database with the schema and `book`, to be cloned.
+    pub async fn seed(&self, part: &str, book: &Book) {
+        let started = std::time::Instant::now();
+        let database = self.empty(part).await;
+        let pool = &database.pool;
+        topup::store::migrate(pool).await.expect("migrations");
         copy(pool, "accounts (account_id, name, created_at, updated_at)", accounts(book)).await;
         copy(pool, "payer_accounts (payer_account, account_id)", payers(book)).await;
         let columns = "invoices (invoice_id, account_id, name, currency, amount, status, \
@@ -170,7 +176,7 @@ impl Database {
     }
 }
 
-async fn copy(pool: &PgPool, table: &str, lines: impl Iterator<Item = String>) {
+pub async fn copy(pool: &PgPool, table: &str, lines: impl Iterator<Item = String>) {
     let sql = format!("COPY {table} FROM STDIN");
     let mut copy = pool.copy_in_raw(&sql).await.expect("COPY");
     let mut buffer = String::with_capacity(COPY_BYTES + 1_000);
@@ -190,7 +196,7 @@ fn accounts(book: &Book) -> impl Iterator<Item = String> {
     book.account_ids().map(|id| format!("{id}\tCustomer {id}\t{SENT_AT}\t{SENT_AT}"))
 }
 
-fn payers(book: &Book) -> impl Iterator<Item = String> {
+pub fn payers(book: &Book) -> impl Iterator<Item = String> {
     book.account_ids().map(|id| format!("{}\t{id}", payer_account(&id)))
 }
 

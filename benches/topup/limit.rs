@@ -2,7 +2,10 @@
 //! straight from arrays in memory. No Kafka, no JSON, no decisions: what remains is what
 //! PostgreSQL itself needs for the rows, the look-ups and the account locks.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use sqlx::PgPool;
 
 use crate::World;
 use crate::batch::Batch;
@@ -11,36 +14,44 @@ use crate::database::Database;
 use crate::machine::Cpu;
 use crate::ours::{audit, check};
 use crate::recorded::Payment;
-use crate::rows::Rate;
+use crate::rows::{Rate, Result};
 
 pub const BATCH: usize = 1_000;
 
 /// How the payments are shared out to the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shares {
+pub enum Shares {
     /// As they come: batches of several connections want the same accounts and wait for each other.
     AsTheyCome,
     /// Each connection has accounts of its own.
     ByAccount,
 }
 
+pub const PLAN: [(u32, Shares, &str); 3] = [
+    (1, Shares::AsTheyCome, "1 connection"),
+    (2, Shares::AsTheyCome, "2 connections"),
+    (2, Shares::ByAccount, "2 connections with accounts of their own"),
+];
+
 /// Batches for each connection.
-type Queues = Vec<Vec<Batch>>;
+type Queues<B> = Vec<Vec<Arc<B>>>;
 
 pub async fn part(world: &World, payments: &[Payment]) -> Vec<Rate> {
     println!("\n== limit: set-based SQL from arrays in memory, batches of {BATCH}");
-    let plan = [
-        (1, Shares::AsTheyCome, "1 connection"),
-        (2, Shares::AsTheyCome, "2 connections"),
-        (2, Shares::ByAccount, "2 connections with accounts of their own"),
-    ];
     let mut rates = Vec::new();
-    for (index, (connections, shares, what)) in plan.into_iter().enumerate() {
-        let queues = queues(payments, connections, shares);
+    for (index, (connections, shares, what)) in PLAN.into_iter().enumerate() {
+        let owner = |p: &Payment| {
+            p.allocation.as_ref().map_or(&p.payment_id, |found| &found.account_id).clone()
+        };
+        let batch = |payments: &[&Payment]| Batch::of(payments.iter().copied());
+        let queues = queues(payments, connections, shares, owner, batch);
         let part = format!("limit{index}");
         let database = world.server.clone_of("base", &part).await;
         let before = Cpu::now(&database.pool).await;
-        let seconds = all(&database, queues).await;
+        let seconds = drive(&database, queues, |pool: PgPool, batch: Arc<Batch>| async move {
+            batch.write(&pool).await
+        })
+        .await;
         let used = Cpu::now(&database.pool).await.since(before);
         check(&database, Book::expected(payments.len())).await;
         audit(&database).await;
@@ -59,24 +70,28 @@ pub async fn part(world: &World, payments: &[Payment]) -> Vec<Rate> {
     rates
 }
 
-fn queues(payments: &[Payment], connections: u32, shares: Shares) -> Queues {
+/// Shares payments out, and makes batches of them.
+pub fn queues<P, B>(
+    payments: &[P],
+    connections: u32,
+    shares: Shares,
+    owner: impl Fn(&P) -> String,
+    batch: impl Fn(&[&P]) -> B,
+) -> Queues<B> {
     let count = connections as usize;
-    let mut queues: Queues = (0..count).map(|_| Vec::new()).collect();
+    let mut queues: Queues<B> = (0..count).map(|_| Vec::new()).collect();
     match shares {
         Shares::AsTheyCome => {
-            for (index, chunk) in payments.chunks(BATCH).enumerate() {
-                queues[index % count].push(Batch::of(chunk.iter()));
+            let all: Vec<&P> = payments.iter().collect();
+            for (index, chunk) in all.chunks(BATCH).enumerate() {
+                queues[index % count].push(Arc::new(batch(chunk)));
             }
         }
         Shares::ByAccount => {
-            let share = |p: &Payment| {
-                let owner = p.allocation.as_ref().map(|a| &a.account_id);
-                let bytes = owner.unwrap_or(&p.payment_id).bytes();
-                bytes.map(usize::from).sum::<usize>() % count
-            };
+            let share = |p: &P| owner(p).bytes().map(usize::from).sum::<usize>() % count;
             for (index, queue) in queues.iter_mut().enumerate() {
-                let own: Vec<&Payment> = payments.iter().filter(|p| share(p) == index).collect();
-                queue.extend(own.chunks(BATCH).map(|c| Batch::of(c.iter().copied())));
+                let own: Vec<&P> = payments.iter().filter(|p| share(p) == index).collect();
+                queue.extend(own.chunks(BATCH).map(|chunk| Arc::new(batch(chunk))));
             }
         }
     }
@@ -84,7 +99,12 @@ fn queues(payments: &[Payment], connections: u32, shares: Shares) -> Queues {
 }
 
 /// Seconds until all is committed.
-async fn all(database: &Database, queues: Queues) -> f64 {
+pub async fn drive<B, F, Written>(database: &Database, queues: Queues<B>, write: F) -> f64
+where
+    B: Send + Sync + 'static,
+    F: Fn(PgPool, Arc<B>) -> Written + Copy + Send + 'static,
+    Written: Future<Output = Result<()>> + Send,
+{
     let connections = u32::try_from(queues.len()).expect("a few");
     let pool = database.connections(connections).await;
     let started = Instant::now();
@@ -93,8 +113,8 @@ async fn all(database: &Database, queues: Queues) -> f64 {
         .map(|queue| {
             let pool = pool.clone();
             tokio::spawn(async move {
-                for batch in &queue {
-                    batch.write(&pool).await.expect("a batch");
+                for batch in queue {
+                    write(pool.clone(), batch).await.expect("a batch");
                 }
             })
         })

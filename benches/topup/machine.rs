@@ -34,16 +34,21 @@ pub struct Used {
 impl Cpu {
     /// PostgreSQL and Kafka count as zero when they run on another machine.
     pub async fn now(pool: &PgPool) -> Self {
+        Self::beside(pool, Some(std::process::id())).await
+    }
+
+    /// The same with `worker` in the place of this process; none has not been started yet.
+    pub async fn beside(pool: &PgPool, worker: Option<u32>) -> Self {
         let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
             .fetch_one(pool)
             .await
             .expect("a process id");
-        Self::read(u32::try_from(backend).expect("a process id"))
+        Self::read(u32::try_from(backend).expect("a process id"), worker)
     }
 
-    fn read(backend: u32) -> Self {
+    fn read(backend: u32, worker: Option<u32>) -> Self {
         let processes = processes();
-        let own = processes.get(&std::process::id()).map_or(0.0, |own| own.used);
+        let own = worker.and_then(|pid| processes.get(&pid)).map_or(0.0, |own| own.used);
         // The server's main process reaps its children: their time is in its `waited`.
         let is_postgres =
             |pid: &u32| command(*pid).is_some_and(|name| name.starts_with("postgres"));

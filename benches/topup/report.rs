@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::World;
 use crate::args::Args;
 use crate::latency::Latency;
 use crate::machine;
 use crate::memory::Memory;
 use crate::ours::Run;
+use crate::previous::{Contest, Contests};
 use crate::rows::{Rate, Rates};
 use crate::subset::Subset;
 use crate::usage::Usage;
 use crate::variants::Ratios;
+use crate::{World, natural, previous};
 
 pub struct Report {
     facts: Value,
@@ -21,6 +22,8 @@ pub struct Report {
     pub rows: Rates,
     pub limit: Vec<Rate>,
     pub copy: Vec<Rate>,
+    pub natural: natural::Rates,
+    pub contests: Contests,
     pub variants: Option<Ratios>,
     pub usage: Option<Usage>,
     pub memory: Option<Memory>,
@@ -53,7 +56,9 @@ impl Report {
             "payments": args.payments,
             "accounts": args.accounts,
             "invoices": args.invoices,
+            "charges": args.charges,
             "backlog": args.backlog,
+            "previous": args.commit(),
         });
         println!("{facts}");
         Self {
@@ -64,6 +69,8 @@ impl Report {
             rows: Rates::default(),
             limit: Vec::new(),
             copy: Vec::new(),
+            natural: natural::Rates::default(),
+            contests: Contests::default(),
             variants: None,
             usage: None,
             memory: None,
@@ -82,19 +89,31 @@ impl Report {
         Some(self.ours.as_ref()?.rate() / other?)
     }
 
-    fn row(&self, connections: u32) -> Option<f64> {
-        let rate = self.rows.rows.iter().find(|rate| rate.connections == connections);
-        rate.map(|rate| rate.rate)
+    fn figures(&self) -> Vec<(String, Option<f64>)> {
+        let own = self.own_figures().into_iter();
+        let mut figures: Vec<_> = own.map(|(name, value)| (name.to_owned(), value)).collect();
+        for (before, contest) in [("", &self.contests.payments), ("usage_", &self.contests.charges)]
+        {
+            let values = contest.as_ref().map(Contest::values);
+            let value = |index: usize| values.and_then(|values| values.get(index).copied());
+            let named = previous::FIGURES.iter().enumerate();
+            figures.extend(named.map(|(index, name)| (format!("{before}{name}"), value(index))));
+        }
+        figures
     }
 
-    fn figures(&self) -> Vec<(&'static str, Option<f64>)> {
+    fn own_figures(&self) -> Vec<(&'static str, Option<f64>)> {
+        let one = |rates: &[Rate]| rates.iter().find(|rate| rate.connections == 1).map(|r| r.rate);
         vec![
             ("payments_per_s", self.ours.as_ref().map(Run::rate)),
-            ("ratio_row_1", self.against(self.row(1))),
+            ("ratio_row_1", self.against(one(&self.rows.rows))),
             ("ratio_row_best", self.against(best(&self.rows.rows))),
             ("ratio_function_best", self.against(best(&self.rows.function))),
             ("ratio_limit", self.against(best(&self.limit))),
             ("ratio_copy_bound", self.against(best(&self.copy))),
+            ("ratio_row_1_natural", self.against(one(&self.natural.rows))),
+            ("ratio_row_best_natural", self.against(best(&self.natural.rows))),
+            ("ratio_limit_natural", self.against(best(&self.natural.limit))),
             ("fsync_ms", self.fsync_ms),
             ("hot_account_ratio", self.variants.map(|ratios| ratios.hot_account)),
             ("open_invoices_ratio", self.variants.map(|ratios| ratios.open_invoices)),
@@ -117,8 +136,8 @@ impl Report {
         println!("\n== figures");
         for (name, value) in self.figures() {
             match value {
-                Some(value) => println!("{name:<22} {value:>12.3}"),
-                None => println!("{name:<22} not measured"),
+                Some(value) => println!("{name:<30} {value:>12.3}"),
+                None => println!("{name:<30} not measured"),
             }
         }
         println!();
@@ -129,7 +148,7 @@ impl Report {
         let mut all = self.facts.clone();
         if let Value::Object(all) = &mut all {
             let figures = self.figures().into_iter();
-            all.extend(figures.map(|(name, value)| (name.to_owned(), short(value))));
+            all.extend(figures.map(|(name, value)| (name, short(value))));
         }
         all
     }

@@ -3,6 +3,7 @@
 //! the invoice and check it under the account's lock; ids, explanations and event payloads are
 //! given to them.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -41,60 +42,76 @@ enum Form {
 
 pub async fn part(world: &World, payments: &Arc<Vec<Payment>>) -> Rates {
     println!("\n== row at a time, already parsed records, no Kafka");
-    let rows = series(world, payments, Form::Statements).await;
-    let function = series(world, payments, Form::Function).await;
+    let rows = on_ours(world, payments, Form::Statements).await;
+    let function = on_ours(world, payments, Form::Function).await;
     Rates { rows, function }
 }
 
-/// One clone for all numbers of connections; each gets payments of its own.
-async fn series(world: &World, payments: &Arc<Vec<Payment>>, form: Form) -> Vec<Rate> {
+/// In our own tables.
+async fn on_ours(world: &World, payments: &Arc<Vec<Payment>>, form: Form) -> Vec<Rate> {
     let name = if form == Form::Statements { "rows" } else { "function" };
     let database = world.server.clone_of("base", name).await;
     execute(&database.pool, include_str!("pay.sql")).await;
-    let mut rates = Vec::new();
-    let mut from = 0;
-    for (connections, most) in PLAN {
-        let until = (from + most).min(payments.len());
-        if from >= until {
-            println!("{name}: no payments left for {connections} connections");
-            break;
+    let rates = series(&database, name, payments.len(), {
+        let payments = Arc::clone(payments);
+        move |pool, index| {
+            let payments = Arc::clone(&payments);
+            async move {
+                match form {
+                    Form::Statements => pay(&pool, &payments[index]).await,
+                    Form::Function => call(&pool, &payments[index]).await,
+                }
+            }
         }
-        let rate = one(&database, payments, from..until, connections, form).await;
-        println!("{name}, {connections} connections: {rate:.0} payments/s");
-        rates.push(Rate { connections, rate });
-        from = until;
-    }
+    })
+    .await;
     crate::ours::audit(&database).await;
     world.server.drop(database).await;
     rates
 }
 
-async fn one(
-    database: &Database,
-    payments: &Arc<Vec<Payment>>,
-    range: std::ops::Range<usize>,
-    connections: u32,
-    form: Form,
-) -> f64 {
+/// One database for all numbers of connections; each gets payments of its own.
+pub async fn series<F, Paid>(database: &Database, name: &str, count: usize, pay: F) -> Vec<Rate>
+where
+    F: Fn(PgPool, usize) -> Paid + Clone + Send + 'static,
+    Paid: Future<Output = Result<()>> + Send,
+{
+    let mut rates = Vec::new();
+    let mut from = 0;
+    for (connections, most) in PLAN {
+        let until = (from + most).min(count);
+        if from >= until {
+            println!("{name}: no payments left for {connections} connections");
+            break;
+        }
+        let rate = one(database, from..until, connections, pay.clone()).await;
+        println!("{name}, {connections} connections: {rate:.0} payments/s");
+        rates.push(Rate { connections, rate });
+        from = until;
+    }
+    rates
+}
+
+async fn one<F, Paid>(database: &Database, range: Range<usize>, connections: u32, pay: F) -> f64
+where
+    F: Fn(PgPool, usize) -> Paid + Clone + Send + 'static,
+    Paid: Future<Output = Result<()>> + Send,
+{
     let pool = database.connections(connections).await;
     let next = Arc::new(AtomicUsize::new(range.start));
     let started = Instant::now();
     let tasks: Vec<_> = (0..connections)
         .map(|_| {
             let (pool, next, end) = (pool.clone(), Arc::clone(&next), range.end);
-            let payments = Arc::clone(payments);
+            let pay = pay.clone();
             tokio::spawn(async move {
                 let mut done = 0_usize;
                 while started.elapsed() < LONGEST {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(payment) = payments.get(..end).and_then(|p| p.get(index)) else {
+                    if index >= end {
                         break;
-                    };
-                    let paid = match form {
-                        Form::Statements => pay(&pool, payment).await,
-                        Form::Function => call(&pool, payment).await,
-                    };
-                    paid.expect("paid");
+                    }
+                    pay(pool.clone(), index).await.expect("paid");
                     done += 1;
                 }
                 done
@@ -111,7 +128,7 @@ async fn one(
 }
 
 type Tx = Transaction<'static, Postgres>;
-type Result<T> = std::result::Result<T, sqlx::Error>;
+pub type Result<T> = std::result::Result<T, sqlx::Error>;
 type Statement = Query<'static, Postgres, PgArguments>;
 
 /// The invoice that a payment pays, under the lock of its account.

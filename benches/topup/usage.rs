@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use topup::config::Only;
+use topup::config::{Only, Topics};
 use topup::kafka::OutRecord;
 
 use crate::World;
@@ -16,7 +16,6 @@ use crate::{ours, usage_limit};
 /// Topups before the charges: so many customers have a lot, or a few.
 pub const TOPUPS: usize = 20_000;
 const USAGE: Only = Only { commands: false, bank: false, usage: true, relay: false, jobs: false };
-const CHUNK: usize = 10_000;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
@@ -35,9 +34,7 @@ pub async fn part(world: &World, charges: usize) -> Usage {
     let owners: Vec<String> =
         sqlx::query_scalar(sql).fetch_all(&topped_up.pool).await.expect("customers");
     let hot = owners.first().expect("a customer").clone();
-    let mixed = |index: usize| {
-        if index.is_multiple_of(10) { hot.clone() } else { owners[index % owners.len()].clone() }
-    };
+    let mixed = |index: usize| mixed(&owners, index).to_owned();
     // A template has no connections.
     topped_up.pool.close().await;
     let database = world.server.clone_of("usage", "usage_ours").await;
@@ -60,6 +57,11 @@ pub async fn part(world: &World, charges: usize) -> Usage {
     Usage { per_s, hot_per_s, limit_per_s, hot_limit_per_s }
 }
 
+/// Who is charged: customers in turn, and a tenth of all is the first one's.
+pub fn mixed(owners: &[String], index: usize) -> &str {
+    if index.is_multiple_of(10) { &owners[0] } else { &owners[index % owners.len()] }
+}
+
 /// Charges a second, from the start of the first batch to the last checkpoint.
 async fn run(
     world: &World,
@@ -69,23 +71,8 @@ async fn run(
     owner: impl Fn(usize) -> String,
 ) -> f64 {
     let topics = world.cluster.create_topics(part).await;
-    let producer = world.cluster.producer(std::time::Duration::from_millis(20));
-    let mut chunk: Vec<OutRecord> = Vec::with_capacity(CHUNK);
-    for index in 0..charges {
-        let account = owner(index);
-        chunk.push(OutRecord {
-            topic: topics.usage.clone(),
-            key: Some(account.as_bytes().to_vec()),
-            value: Some(charge(part, index, &account).into_bytes()),
-            headers: Vec::new(),
-            timestamp_ms: None,
-        });
-        if chunk.len() == CHUNK || index + 1 == charges {
-            for delivered in producer.send_all(std::mem::take(&mut chunk)).await {
-                delivered.expect("delivered");
-            }
-        }
-    }
+    let record = |index| out_record(&topics, part, index, &owner(index));
+    world.cluster.send((0..charges).map(record)).await;
     let pool = &database.pool;
     let before = usize::try_from(number(pool, ours::COMMITTED).await).expect("a count");
     let since: DateTime<Utc> = Utc::now();
@@ -118,6 +105,17 @@ async fn run(
         println!("  {line}");
     }
     rate
+}
+
+/// A charge as it lies in Kafka.
+pub fn out_record(topics: &Topics, part: &str, index: usize, account: &str) -> OutRecord {
+    OutRecord {
+        topic: topics.usage.clone(),
+        key: Some(account.as_bytes().to_vec()),
+        value: Some(charge(part, index, account).into_bytes()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
 }
 
 fn charge(part: &str, index: usize, account: &str) -> String {
