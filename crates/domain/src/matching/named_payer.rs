@@ -20,7 +20,7 @@ impl<'a> Matching<'a> {
     pub(super) fn unless_another_is_named(&mut self, step: Step) -> Result<Step, Stop> {
         let (rule, MatchOutcome::Allocate(parts)) = &step else { return Ok(step) };
         let set = self.set;
-        let first = parts.first().and_then(|(id, _)| set.invoices.get(id));
+        let first = parts.first().and_then(|(id, _)| set.invoice(id));
         let Some(invoice) = first.filter(|invoice| self.rests_on_one_sign(*rule, invoice)) else {
             return Ok(step);
         };
