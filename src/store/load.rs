@@ -305,7 +305,9 @@ pub async fn working_set(
         resolve::watchers(tx, needs, &mut set).await?;
         advices::again(tx, needs, &mut set).await?;
         found.extend(resolve::invoices(tx, needs).await?);
-        resolve::payers(tx, needs, &mut set).await?;
+        found.keep_accounts(&mut set);
+        let read = resolve::payers(tx, needs, &mut set).await?;
+        read.into_iter().for_each(|account| set.keep_account(account));
     } else {
         review::payers_again(tx, needs, &mut set).await?;
     }
@@ -338,9 +340,7 @@ async fn unlocked(
 ) -> Result<(), StoreError> {
     found.keep_unlocked(set);
     found.name_invoices(set);
-    for account in read {
-        set.accounts.entry(account.account_id.clone()).or_insert(account);
-    }
+    read.into_iter().for_each(|account| set.keep_account(account));
     read_accounts(tx, owners, set).await
 }
 
@@ -404,7 +404,7 @@ async fn lock_accounts(
     for row in sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await? {
         let account = rows::account(&row)?;
         set.locked.insert(account.account_id.clone());
-        set.accounts.insert(account.account_id.clone(), account);
+        set.know_account(account);
     }
     Ok(())
 }
@@ -416,15 +416,16 @@ async fn read_accounts(
     owners: &BTreeSet<String>,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let unread = |id: &&str| !set.accounts.contains_key(&AccountId::trusted(id));
+    let unread = |id: &&str| !set.accounts_here().contains_key(&AccountId::trusted(id));
     let ids: Vec<&str> = owners.iter().map(String::as_str).filter(unread).collect();
     if !ids.is_empty() {
         for row in sqlx::query(sql!("load_accounts")).bind(ids).fetch_all(&mut **tx).await? {
             let account = rows::account(&row)?;
-            set.accounts.insert(account.account_id.clone(), account);
+            set.know_account(account);
         }
     }
-    set.locked.extend(set.accounts.keys().cloned());
+    let known: Vec<AccountId> = set.accounts_here().keys().cloned().collect();
+    set.locked.extend(known);
     Ok(())
 }
 
@@ -437,7 +438,7 @@ pub async fn lock_read_accounts(
     tx: &mut Tx<'_>,
     read: &WorkingSet,
 ) -> Result<Vec<Account>, StoreError> {
-    let ids: Vec<&str> = read.accounts.keys().map(AccountId::as_str).collect();
+    let ids: Vec<&str> = read.accounts_here().keys().map(AccountId::as_str).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -445,7 +446,7 @@ pub async fn lock_read_accounts(
     let mut now = Vec::with_capacity(rows.len());
     for row in rows {
         let account = rows::account(&row)?;
-        let was = read.accounts.get(&account.account_id);
+        let was = read.accounts_here().get(&account.account_id);
         let holds = was.is_some_and(|was| {
             was.book_version == account.book_version && was.closed == account.closed
         });
@@ -454,7 +455,11 @@ pub async fn lock_read_accounts(
         }
         now.push(account);
     }
-    if now.len() == read.accounts.len() { Ok(now) } else { Err(StoreError::Raced("an account")) }
+    if now.len() == read.accounts_here().len() {
+        Ok(now)
+    } else {
+        Err(StoreError::Raced("an account"))
+    }
 }
 
 /// Reads and locks the payments that are named (one without an account has no other protection),
@@ -493,12 +498,13 @@ async fn invoices(
     mut ids: Vec<String>,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    ids.retain(|id| !set.invoices.contains_key(&InvoiceId::trusted(id)));
+    ids.retain(|id| !set.invoices_here().contains_key(&InvoiceId::trusted(id)));
     ids.sort();
     ids.dedup();
     if ids.is_empty() {
         return Ok(());
     }
+    set.ask_invoices(ids.iter().map(|id| InvoiceId::trusted(id)));
     for row in sqlx::query(sql!("load_invoices")).bind(ids).fetch_all(&mut **tx).await? {
         set.know_invoice(rows::invoice(&row)?);
     }

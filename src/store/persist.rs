@@ -86,7 +86,8 @@ pub async fn batch_in_tx(
         // What is checked at commit is checked now, while nobody waits for us.
         sqlx::query(sql!("check_constraints_now")).execute(&mut **tx).await?;
         for account in load::lock_read_accounts(tx, before).await? {
-            let was = before.accounts.get(&account.account_id).map_or(0, |was| was.event_sequence);
+            let was =
+                before.accounts_here().get(&account.account_id).map_or(0, |was| was.event_sequence);
             let moved = account.event_sequence.saturating_sub(was);
             if moved != 0 {
                 rebase.sequences.insert(account.account_id, moved);
@@ -149,7 +150,7 @@ async fn own_rows(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    insert_invoices(tx, &these(&after.invoices, &rows.invoices.new)?).await?;
+    insert_invoices(tx, &these(after.invoices_here(), &rows.invoices.new)?).await?;
     accounts::references(tx, rows).await?;
     payments(tx, before, after, rows, at).await?;
     bank::all(tx, before, rows, at).await?;
@@ -189,8 +190,8 @@ async fn accounts(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut moved = Vec::new();
-    for (id, account) in &after.accounts {
-        let was = before.accounts.get(id).map_or(0, |account| account.event_sequence);
+    for (id, account) in after.accounts_here() {
+        let was = before.accounts_here().get(id).map_or(0, |account| account.event_sequence);
         if was != account.event_sequence {
             let by = rebase.sequences.get(id).copied().unwrap_or(0);
             moved.push((id, was.saturating_add(by), account.event_sequence.saturating_add(by)));
@@ -230,8 +231,8 @@ async fn changed_invoices(
     after: &WorkingSet,
     rows: &Rows<'_>,
 ) -> Result<(), StoreError> {
-    let created = these(&after.invoices, &rows.invoices.new)?;
-    let changed = changes(&before.invoices, &after.invoices, &rows.invoices.changed)?;
+    let created = these(after.invoices_here(), &rows.invoices.new)?;
+    let changed = changes(before.invoices_here(), after.invoices_here(), &rows.invoices.changed)?;
     let is_only_paid = |(was, invoice): &(&Invoice, &Invoice)| {
         was.is_payable()
             && was.sent_at == invoice.sent_at

@@ -92,3 +92,43 @@ async fn what_was_not_foreseen_is_loaded_to_the_same_result() {
     }
     direct.finish().await;
 }
+
+/// Commands lock first: what they are about is loaded late to the same result too.
+#[tokio::test]
+async fn what_commands_are_about_is_loaded_late_to_the_same_result() {
+    let mut direct = Direct::new("wants_commands").await;
+    let steps = [
+        ("account.upsert", account("ACC-1")),
+        ("invoice.create", invoice("INV-1", "ACC-1", "100.00")),
+        ("invoice.create", invoice("INV-2", "ACC-1", "70.00")),
+    ];
+    for (number, (kind, data)) in (1..).zip(steps) {
+        let item: Item = direct.command(&format!("c-{number}"), kind, &data);
+        direct.applied(item).await;
+    }
+    let void = json!({ "invoice_id": "INV-1", "account_id": "ACC-1", "reason": "duplicate" });
+    let commands = [
+        ("invoice.create", invoice("INV-3", "ACC-1", "5.00"), applied as fn(&Outcome) -> bool),
+        ("invoice.create", invoice("INV-1", "ACC-1", "5.00"), rejected),
+        ("invoice.void", void, applied),
+    ];
+    for (number, (kind, data, ends)) in (10..).zip(commands) {
+        let item = direct.command(&format!("c-{number}"), kind, &data);
+        let message = item.decoded.expect("decoded");
+        let how = (Locks::First, direct.pipeline.clock().now());
+        let (expected, _) = decided(&direct, &message, Needs::of([&message]), how).await;
+        let (late, missed) = decided(&direct, &message, Needs::default(), how).await;
+        assert_eq!(late, expected, "{kind} {data}");
+        assert!(ends(&late.outcome), "{:?}", late.outcome);
+        assert!(!missed.is_empty(), "{kind}");
+    }
+    direct.finish().await;
+}
+
+fn applied(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Applied { .. })
+}
+
+fn rejected(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Rejected(_))
+}

@@ -215,10 +215,7 @@ impl Model {
 
     /// An account is known, and locked, from the first command that names it.
     fn know(&mut self, account_id: &AccountId) {
-        if !self.set.accounts.contains_key(account_id) {
-            let account = Account::named_by_a_record(account_id.clone());
-            self.set.accounts.insert(account_id.clone(), account);
-        }
+        self.set.keep_account(Account::named_by_a_record(account_id.clone()));
         self.set.locked.insert(account_id.clone());
     }
 
@@ -460,7 +457,7 @@ impl Model {
     /// Whether what the command waits for is known by now.
     fn may_be_decided(&self, message: &Message) -> bool {
         match self.outcome_of(&message.record) {
-            Some(Outcome::Waiting(Need::Invoice(id))) => self.set.invoices.contains_key(id),
+            Some(Outcome::Waiting(Need::Invoice(id))) => self.set.invoice(id).is_some(),
             Some(Outcome::Waiting(Need::Payment(id))) => self.set.payments.contains_key(id),
             Some(Outcome::Waiting(Need::Charge(account_id, id))) => {
                 self.set.usage.charges.contains_key(&(account_id.clone(), id.clone()))
@@ -492,7 +489,7 @@ impl Model {
             stopped: self.stopped.clone(),
             ..Summary::default()
         };
-        for (id, invoice) in &self.set.invoices {
+        for (id, invoice) in self.set.invoices_here() {
             let line = InvoiceSummary {
                 status: invoice.status.word(),
                 allocated: invoice.allocated,

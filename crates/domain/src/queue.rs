@@ -64,7 +64,7 @@ pub fn touches(set: &WorkingSet, command: &Command) -> BTreeSet<String> {
         | Command::CancelCommand(_) => all.clear(),
         Command::KeepInvoice { .. } => {}
         Command::VoidInvoice { invoice_id, .. } => {
-            if set.invoices.get(invoice_id).is_some_and(|known| known.check_payable().is_ok()) {
+            if set.invoice(invoice_id).is_some_and(|known| known.check_payable().is_ok()) {
                 add(&mut all, OPEN);
             }
         }

@@ -25,7 +25,7 @@ use super::usage::{Charge, HoldAmount, Refund, Usage};
 use super::working_set::WorkingSet;
 use crate::matching::decision::MatchDecision;
 use crate::matching::policy::{Policy, RuleSet};
-pub(crate) use loading::{know_invoice, load, until_loaded};
+pub(crate) use loading::{load, until_loaded};
 
 pub(crate) fn account(id: &str) -> AccountId {
     AccountId::parse(id).expect("account id")
@@ -462,7 +462,7 @@ impl Desk {
     }
 
     pub(crate) fn invoice_now(&self, id: &str) -> &Invoice {
-        self.model.set.invoices.get(&invoice(id)).expect("a known invoice")
+        self.model.set.invoice(&invoice(id)).expect("a known invoice")
     }
 
     pub(crate) fn payment_now(&self, id: &str) -> &Payment {
@@ -526,9 +526,7 @@ fn print_of(bank: &BankTransaction) -> [u8; 32] {
 /// a [`Want`](crate::want::Want) is among it.
 pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     let mut loaded = WorkingSet::default();
-    loaded.accounts.clone_from(&set.accounts);
     loaded.locked.clone_from(&set.locked);
-    loaded.invoices.clone_from(&set.invoices);
     loaded.payments.clone_from(&set.payments);
     loaded.live_pairs.clone_from(&set.live_pairs);
     loaded.allocations.clone_from(&set.allocations);

@@ -11,6 +11,8 @@ use crate::working_set::lots::Walk;
 /// A key that deciding looks up. What was not loaded under it is a miss, never "not there".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Want {
+    /// What is known of a customer. It is read and not locked: that alone brings no money there.
+    Account(AccountId),
     /// The customers of a payer's account: verified, learnt from persons, and former ones.
     Payer(String),
     /// Whose a virtual account is, and was.

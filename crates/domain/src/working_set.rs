@@ -8,6 +8,7 @@
 pub mod advices;
 pub mod alike;
 mod bank;
+mod by_id;
 mod charging;
 mod crossings;
 mod ended;
@@ -93,12 +94,12 @@ pub struct StoredBankTransaction {
 /// Everything that a batch may read.
 #[derive(Debug, Clone, Default)]
 pub struct WorkingSet {
-    pub accounts: HashMap<AccountId, Account>,
+    accounts: Known<AccountId, Account>,
     /// Accounts whose rows are locked: only these may get money in this batch.
     pub locked: Shared<HashSet<AccountId>>,
     payers: Shared<Known<String, owners::Customers>>,
     virtuals: Shared<Known<String, owners::Holder>>,
-    pub invoices: HashMap<InvoiceId, Invoice>,
+    invoices: Known<InvoiceId, Invoice>,
     by_reference: Shared<Known<String, InvoiceId>>,
     by_upstream: Shared<HashMap<String, InvoiceId>>,
     /// By the folded number: several may be alike.
@@ -192,6 +193,7 @@ impl WorkingSet {
     pub fn ask(&mut self, wants: impl IntoIterator<Item = Want>) {
         for want in wants {
             match want {
+                Want::Account(id) => self.accounts.ask(id),
                 Want::Payer(payer) => self.payers.ask_anew(payer),
                 Want::Virtual(number) => self.virtuals.ask_anew(number),
                 Want::Reference(reference) => self.by_reference.ask(reference),
@@ -243,14 +245,14 @@ impl WorkingSet {
         let mut found = Vec::with_capacity(listed.map_or(0, Vec::len));
         for open in listed.into_iter().flatten() {
             // An invoice that is loaded may have changed in this batch.
-            match self.invoices.get(&open.invoice_id) {
+            match self.invoices.here().get(&open.invoice_id) {
                 Some(invoice) => found.extend(OpenInvoice::of(invoice)?),
                 None => found.push(open.clone()),
             }
         }
         let fresh = self.fresh.get(account).into_iter().flatten();
         for id in fresh.chain(self.all_of(account)) {
-            if let Some(invoice) = self.invoices.get(id) {
+            if let Some(invoice) = self.invoices.here().get(id) {
                 found.extend(OpenInvoice::of(invoice)?);
             }
         }
@@ -271,8 +273,8 @@ impl WorkingSet {
         let mut entries = self.listed_in_book(due)?.found().cloned().unwrap_or_default();
         let fits =
             |invoice: &Invoice| invoice.is_payable() && invoice.due().is_ok_and(|left| left == due);
-        entries.retain(|entry| self.invoices.get(&entry.invoice_id).is_none_or(fits));
-        let all = self.invoices.values();
+        entries.retain(|entry| self.invoices.here().get(&entry.invoice_id).is_none_or(fits));
+        let all = self.invoices.here().values();
         let fitting = all.filter(|invoice| fits(invoice));
         for invoice in fitting.filter(|invoice| self.complete || self.is_fresh(invoice)) {
             if !entries.iter().any(|entry| entry.invoice_id == invoice.invoice_id) {
@@ -304,7 +306,7 @@ impl WorkingSet {
 
     /// The name of a customer, if it is known here.
     pub fn name_of(&self, account: &AccountId) -> Option<&str> {
-        let account_name = self.accounts.get(account).and_then(|a| a.name.as_deref());
+        let account_name = self.accounts.here().get(account).and_then(|a| a.name.as_deref());
         account_name.or_else(|| self.names.get(account).map(String::as_str))
     }
 
@@ -314,7 +316,7 @@ impl WorkingSet {
 
     /// All invoices of the account, of a complete set: of another one those are listed that count.
     fn all_of(&self, account: &AccountId) -> impl Iterator<Item = &InvoiceId> {
-        let all = self.complete.then(|| self.invoices.values()).into_iter().flatten();
+        let all = self.complete.then(|| self.invoices.here().values()).into_iter().flatten();
         let all = all.filter(|invoice| invoice.account_id == *account);
         all.map(|invoice| &invoice.invoice_id)
     }
@@ -328,7 +330,7 @@ impl WorkingSet {
         ids.extend(self.fresh.get(account).into_iter().flatten());
         let mut found: Vec<&Invoice> = ids
             .into_iter()
-            .filter_map(|id| self.invoices.get(id))
+            .filter_map(|id| self.invoice(id))
             .filter(|invoice| invoice.is_payable() && invoice.currency() == currency)
             .collect();
         found.sort_by_key(|invoice| invoice.order());
@@ -481,7 +483,10 @@ impl WorkingSet {
         let counter = match key {
             EventKey::Account(id) => {
                 let missing = Stop::Corrupt("an event of an account that is not loaded");
-                &mut self.accounts.get_mut(id).ok_or(missing)?.event_sequence
+                if self.account(id).is_none() {
+                    return Err(missing);
+                }
+                &mut self.accounts.here_mut().get_mut(id).ok_or(missing)?.event_sequence
             }
             EventKey::Payment(id) => &mut self.payment_mut(id)?.event_sequence,
             EventKey::Bank(id) => {
@@ -506,7 +511,7 @@ impl WorkingSet {
     /// [`Stop::Corrupt`] when a balance leaves what can be kept.
     pub fn rebase(&mut self, by: &Rebase) -> Result<(), Stop> {
         for (id, moved) in &by.sequences {
-            if let Some(account) = self.accounts.get_mut(id) {
+            if let Some(account) = self.accounts.here_mut().get_mut(id) {
                 account.event_sequence = account.event_sequence.saturating_add(*moved);
             }
         }
@@ -526,10 +531,6 @@ impl WorkingSet {
             }
         }
         Ok(())
-    }
-
-    fn invoice_mut(&mut self, id: &InvoiceId) -> Result<&mut Invoice, Stop> {
-        self.invoices.get_mut(id).ok_or(Stop::Corrupt("an invoice that is not loaded"))
     }
 
     fn payment_mut(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {

@@ -30,7 +30,8 @@ impl Needs {
             Want::Number(number) => self.numbers.insert(number),
             Want::Bank(key) => self.bank_keys.insert(key),
             Want::LastEqual(bank_account, print) => self.last_equal.insert((bank_account, print)),
-            Want::Exact(..)
+            Want::Account(_)
+            | Want::Exact(..)
             | Want::Oldest(..)
             | Want::Book(..)
             | Want::Near(_)
@@ -60,6 +61,8 @@ pub async fn misses(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     set.ask(wants.iter().cloned());
+    // Before their books: a version must not be newer than what was read of its book.
+    accounts(tx, wants, set).await?;
     named(tx, locks, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;
@@ -70,6 +73,22 @@ pub async fn misses(
     super::lots::misses(tx, wants, set).await?;
     let ids = set.listed_in_full().map(|id| id.as_str().to_owned()).collect();
     invoices(tx, ids, set).await
+}
+
+async fn accounts(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
+    let mut asked = Vec::new();
+    for want in wants {
+        if let Want::Account(account) = want {
+            asked.push(account.as_str());
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    for row in sqlx::query(sql!("load_accounts")).bind(asked).fetch_all(&mut **tx).await? {
+        set.keep_account(rows::account(&row)?);
+    }
+    Ok(())
 }
 
 /// What records name is loaded before anything is decided. Where that was not foreseen it is read

@@ -156,7 +156,7 @@ async fn looked_at(
     resolve::payers(tx, needs, &mut set).await?;
     let paid = payments.iter().flat_map(|past| &past.pays);
     invoices(tx, paid.map(|(id, _)| id.as_str().to_owned()).collect(), &mut set).await?;
-    let named = set.invoices.values().map(|invoice| &invoice.account_id);
+    let named = set.invoices_here().values().map(|invoice| &invoice.account_id);
     let owners = named.chain(set.owners_here()).map(|id| id.as_str().to_owned()).collect();
     read_accounts(tx, &owners, &mut set).await?;
     // What a person took apart stays apart, whatever the rules are.

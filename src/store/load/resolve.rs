@@ -39,6 +39,7 @@ impl Found {
         self.owners.extend(other.owners);
         self.references.extend(other.references);
         self.named.extend(other.named);
+        self.accounts.extend(other.accounts);
     }
 
     fn add(&mut self, row: &PgRow) -> Result<&Invoice, StoreError> {
@@ -65,12 +66,15 @@ impl Found {
         }
     }
 
+    /// Takes the accounts as they were found. What an earlier look-up read of one stays.
+    pub(super) fn keep_accounts(&mut self, set: &mut WorkingSet) {
+        self.accounts.drain().for_each(|(_, account)| set.keep_account(account));
+    }
+
     /// Takes the accounts and invoices as they were found, for a batch that locks last. What an
     /// earlier look-up read of an account stays: a version must not be newer than its book.
     pub(super) fn keep_unlocked(&mut self, set: &mut WorkingSet) {
-        for (id, account) in self.accounts.drain() {
-            set.accounts.entry(id).or_insert(account);
-        }
+        self.keep_accounts(set);
         for invoice in self.invoices.drain(..) {
             set.know_invoice(invoice);
         }

@@ -52,7 +52,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
     }
     lines.extend(of_money(model));
     lines.extend(of_review(model));
-    let closed = model.set.accounts.values().filter(|account| account.closed);
+    let closed = model.set.accounts_here().values().filter(|account| account.closed);
     lines.extend(closed.map(|account| format!("closed {}", account.account_id)));
     let own = |record: &&RecordId| record.source.as_str() != "topup-jobs";
     for (record, (_, outcome)) in model.inbox.iter().filter(|entry| own(&entry.0)) {

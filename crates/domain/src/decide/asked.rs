@@ -17,12 +17,12 @@ pub(super) fn applied_payment(payment_id: &PaymentId) -> Outcome {
 }
 
 pub(super) fn open_account(recording: &Recording<'_>, account_id: &AccountId) -> Result<()> {
-    let closed = recording.set.accounts.get(account_id).is_some_and(|account| account.closed);
+    let closed = recording.set.account(account_id).is_some_and(|account| account.closed);
     if closed { Err(Rejection::AccountClosed.into()) } else { Ok(()) }
 }
 
 pub(super) fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -> Result<Invoice> {
-    let known = recording.set.invoices.get(invoice_id).cloned();
+    let known = recording.set.invoice(invoice_id).cloned();
     known.ok_or_else(|| Need::Invoice(invoice_id.clone()).into())
 }
 

@@ -64,7 +64,7 @@ fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecisi
         .flatten()
         .filter(|s| s.status == SuggestionStatus::Open && s.payment_id == payment.payment_id);
     let gone = |part: &(InvoiceId, Money)| {
-        let invoice = recording.set.invoices.get(&part.0);
+        let invoice = recording.set.invoice(&part.0);
         invoice.is_some_and(|invoice| {
             let fits = invoice.due().and_then(|due| part.1.compare(due));
             !invoice.is_payable() || fits.is_ok_and(std::cmp::Ordering::is_gt)

@@ -144,7 +144,7 @@ fn upsert_account(recording: &mut Recording<'_>, upsert: &UpsertAccount) -> Resu
 
 fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Result {
     open_account(recording, &create.account_id)?;
-    if recording.set.invoices.contains_key(&create.invoice_id) {
+    if recording.set.invoice(&create.invoice_id).is_some() {
         return Err(Rejection::InvoiceExists.into());
     }
     let references = references(recording, create)?;
@@ -241,7 +241,7 @@ fn send(recording: &mut Recording<'_>, invoice_id: &InvoiceId) -> Result<()> {
     let at = recording.context.as_of;
     settle::clear_candidate(recording, invoice_id, CandidateEnd::Resent)?;
     recording.add(Effect::SendInvoice { invoice_id: invoice_id.clone(), at })?;
-    let sent = recording.set.invoices.get(invoice_id).cloned();
+    let sent = recording.set.invoice(invoice_id).cloned();
     let invoice = sent.ok_or_else(|| Need::Invoice(invoice_id.clone()))?;
     let (amount_due, payment_reference) = (invoice.due()?, invoice.payment_reference.clone());
     let payment_qr = recording.set.payment_qr.of(amount_due, &payment_reference);

@@ -129,7 +129,7 @@ pub(super) fn close(
     closed: bool,
     reason: Option<&String>,
 ) -> Result {
-    let was = recording.set.accounts.get(account_id).is_some_and(|account| account.closed);
+    let was = recording.set.account(account_id).is_some_and(|account| account.closed);
     let (account, reason) = (account_id.clone(), reason.cloned());
     let told = match (was, closed) {
         (true, true) => return Err(Rejection::AccountClosed.into()),

@@ -266,7 +266,7 @@ fn tell(
 ) -> Result {
     let key = EventKey::Account(link.account_id.clone());
     let missing = || Stop::Corrupt("a payment or an invoice that is not loaded");
-    let invoice = recording.set.invoices.get(&link.invoice_id).ok_or_else(missing)?;
+    let invoice = recording.set.invoice(&link.invoice_id).ok_or_else(missing)?;
     let amount_due = invoice.due()?;
     let payment = recording.set.payments.get(&link.payment_id).ok_or_else(missing)?;
     let payment_unallocated = payment.unallocated()?;

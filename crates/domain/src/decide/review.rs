@@ -57,7 +57,7 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
     let (payment, suggestion) = open(recording, word)?;
     let mut invoices = Vec::with_capacity(suggestion.parts.len());
     for (invoice_id, _) in &suggestion.parts {
-        let known = recording.set.invoices.get(invoice_id).cloned();
+        let known = recording.set.invoice(invoice_id).cloned();
         invoices.push(known.ok_or(Stop::Corrupt("a suggested invoice that is not loaded"))?);
     }
     asked::check_invoices(&payment, &invoices)?;

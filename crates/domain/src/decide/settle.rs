@@ -129,7 +129,7 @@ fn shares_of(recording: &Recording<'_>, parts: &[Part]) -> Result<Vec<(AccountId
     parts
         .iter()
         .map(|part| {
-            let invoice = recording.set.invoices.get(&part.invoice_id).ok_or_else(missing)?;
+            let invoice = recording.set.invoice(&part.invoice_id).ok_or_else(missing)?;
             Ok((invoice.account_id.clone(), part.amount))
         })
         .collect()
@@ -144,7 +144,7 @@ pub(super) fn allocate_all(
     parts: &[Part],
 ) -> Result<()> {
     for part in parts {
-        let invoice = recording.set.invoices.get(&part.invoice_id);
+        let invoice = recording.set.invoice(&part.invoice_id);
         let account_id =
             invoice.ok_or(Stop::Corrupt("an invoice that is not loaded"))?.account_id.clone();
         clear_candidate(recording, &part.invoice_id, CandidateEnd::Paid)?;
@@ -179,7 +179,7 @@ pub(super) fn clear_candidate(
     invoice_id: &InvoiceId,
     end: CandidateEnd,
 ) -> Result<()> {
-    let invoice = recording.set.invoices.get(invoice_id);
+    let invoice = recording.set.invoice(invoice_id);
     let Some(invoice) = invoice.filter(|invoice| invoice.candidate_since.is_some()) else {
         return Ok(());
     };
@@ -214,7 +214,7 @@ fn publish_allocation(
 ) -> Result<()> {
     let key = EventKey::Account(account_id.clone());
     let payment_unallocated = payment_of(recording, payment_id)?.unallocated()?;
-    let invoice = recording.set.invoices.get(&part.invoice_id);
+    let invoice = recording.set.invoice(&part.invoice_id);
     let invoice = invoice.ok_or(Stop::Corrupt("an invoice that is not loaded"))?;
     let provisioned = invoice.status == InvoiceStatus::Provisioned;
     let invoice_amount = invoice.amount;
@@ -314,7 +314,7 @@ pub(super) fn in_doubt(
 }
 
 fn over_limit(recording: &Recording<'_>, parts: &[(InvoiceId, Money)]) -> bool {
-    let Some(invoice) = parts.first().and_then(|part| recording.set.invoices.get(&part.0)) else {
+    let Some(invoice) = parts.first().and_then(|part| recording.set.invoice(&part.0)) else {
         return false;
     };
     let balance = recording.set.balance(&invoice.account_id, invoice.currency());
@@ -341,7 +341,7 @@ fn account_of(decision: &MatchDecision) -> Option<&Identity> {
 /// always does; a payment that is decided again may by now be due to an account that it does not.
 fn within_locks(recording: &Recording<'_>, parts: &[Part]) -> bool {
     parts.iter().all(|part| {
-        let invoice = recording.set.invoices.get(&part.invoice_id);
+        let invoice = recording.set.invoice(&part.invoice_id);
         invoice.is_some_and(|invoice| recording.set.locked.contains(&invoice.account_id))
     })
 }
@@ -356,7 +356,7 @@ pub(super) fn receive_matched(
     let payment_id = payment.payment_id.clone();
     let parts = parts_of(&decision);
     let owner = match parts.first() {
-        Some(part) => recording.set.invoices.get(&part.invoice_id).map(|i| i.account_id.clone()),
+        Some(part) => recording.set.invoice(&part.invoice_id).map(|i| i.account_id.clone()),
         None => account_of(&decision).map(|identity| identity.account_id.clone()),
     };
     if !within_locks(recording, &parts) {
@@ -375,9 +375,8 @@ pub(super) fn receive_matched(
 }
 
 pub(super) fn ensure_account(recording: &mut Recording<'_>, account_id: &AccountId) {
-    let accounts = &mut recording.set.accounts;
-    if !accounts.contains_key(account_id) {
-        accounts.insert(account_id.clone(), Account::named_by_a_record(account_id.clone()));
+    if recording.set.account(account_id).is_none() {
+        recording.set.know_account(Account::named_by_a_record(account_id.clone()));
     }
 }
 
@@ -470,7 +469,7 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     }
     let decision = matching(recording, payment_id, &bank, None, free)?;
     let parts = parts_of(&decision);
-    let Some(owner) = parts.first().and_then(|p| recording.set.invoices.get(&p.invoice_id)) else {
+    let Some(owner) = parts.first().and_then(|p| recording.set.invoice(&p.invoice_id)) else {
         return restate(recording, &payment, decision);
     };
     let owner = owner.account_id.clone();

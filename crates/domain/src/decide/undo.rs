@@ -194,7 +194,7 @@ fn parts_of(
     let mut left = amount;
     let mut parts: Vec<Part> = Vec::new();
     for (invoice_id, taken) in &known.parts {
-        let Some(invoice) = recording.set.invoices.get(invoice_id) else { continue };
+        let Some(invoice) = recording.set.invoice(invoice_id) else { continue };
         if !invoice.is_payable() || invoice.account_id != *account_id {
             continue;
         }
@@ -219,7 +219,7 @@ fn parts_of(
 }
 
 fn is_open(set: &WorkingSet, account_id: &AccountId) -> bool {
-    set.accounts.get(account_id).is_some_and(|account| !account.closed)
+    set.account(account_id).is_some_and(|account| !account.closed)
 }
 
 fn fits_balance(recording: &Recording<'_>, account_id: &AccountId, parts: &[Part]) -> bool {

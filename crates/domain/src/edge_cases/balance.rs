@@ -153,7 +153,7 @@ fn edge_59_nothing_is_credited_to_a_closed_account() {
     desk.draft("INV-1", "A", "100");
     let reference = desk.reference("INV-1");
     desk.receive(credit_saying("1", "100", &[&reference]));
-    desk.model.set.accounts.get_mut(&account("A")).expect("A").closed = true;
+    desk.model.set.accounts_mut().get_mut(&account("A")).expect("A").closed = true;
     let closed = Outcome::Rejected(Rejection::AccountClosed);
     assert_eq!(desk.hand_in(mark_sent("INV-1", "A")), closed);
     assert_eq!(desk.hand_in(allocate("BANK:OURS:1", "A", &[("INV-1", "")])), closed);

@@ -275,7 +275,7 @@ impl<'a> Matching<'a> {
                         .extend(line.name.reference_key().map(|key| WatchKey::reference(&key)));
                 }
                 [id] => {
-                    let Some(invoice) = self.set.invoices.get(*id) else { continue };
+                    let Some(invoice) = self.set.invoice(*id) else { continue };
                     lines.named.insert((*id).clone(), (NamedBy::Advice, invoice));
                     let sum = match lines.amounts.get(*id) {
                         Some(sum) => sum.add(line.amount)?,
@@ -305,7 +305,7 @@ fn only_the_first_of_the_same(all: &mut Vec<&Advice>) {
 pub(crate) fn named_by_line<'a>(set: &'a WorkingSet, line: &AdviceLine) -> Vec<&'a InvoiceId> {
     match &line.name {
         LineName::Invoice(id) => {
-            set.invoices.get_key_value(id).map(|(id, _)| id).into_iter().collect()
+            set.invoice(id).map(|invoice| &invoice.invoice_id).into_iter().collect()
         }
         LineName::Reference(text) => {
             let key = line.name.reference_key();

@@ -353,7 +353,7 @@ impl<'a> Matching<'a> {
     pub(super) fn add_meant(&self, fits: &mut Vec<&'a Invoice>) {
         let free = self.subject.free;
         let meant = self.meant.iter().filter(|entry| entry.amount_due == free);
-        for invoice in meant.filter_map(|entry| self.set.invoices.get(&entry.invoice_id)) {
+        for invoice in meant.filter_map(|entry| self.set.invoice(&entry.invoice_id)) {
             let known = fits.iter().any(|fit| fit.invoice_id == invoice.invoice_id);
             if !known && invoice.is_payable() && !self.is_taken_off(invoice) {
                 fits.push(invoice);

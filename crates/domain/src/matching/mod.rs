@@ -91,7 +91,7 @@ fn probably(set: &WorkingSet, bank: &BankTransaction, tokens: &Tokens) -> Result
         if identity(set, bank)?.is_some() {
             return Ok(Vec::new());
         }
-        let owner = set.invoices.get(id).map(|invoice| &invoice.account_id);
+        let owner = set.invoice(id).map(|invoice| &invoice.account_id);
         let rivals = text::rivals(bank, id).map(Want::Near);
         return Ok(rivals.chain(namesakes(set, bank, owner)).collect());
     }

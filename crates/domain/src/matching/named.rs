@@ -38,7 +38,7 @@ enum Written {
 impl<'a> Matching<'a> {
     pub(super) fn named(&self) -> TextNames<'a> {
         let mut found = TextNames::default();
-        let invoice = |id: &InvoiceId| self.set.invoices.get(id);
+        let invoice = |id: &InvoiceId| self.set.invoice(id);
         for (reference, place) in &self.subject.tokens.references {
             let by = match place {
                 ReferencePlace::Reference => NamedBy::Reference,
@@ -97,7 +97,7 @@ impl<'a> Matching<'a> {
     }
 
     fn owners(&self, ids: &[&InvoiceId]) -> BTreeSet<&'a AccountId> {
-        let invoices = ids.iter().filter_map(|id| self.set.invoices.get(*id));
+        let invoices = ids.iter().filter_map(|id| self.set.invoice(*id));
         invoices.map(|invoice| &invoice.account_id).collect()
     }
 
@@ -121,7 +121,7 @@ impl<'a> Matching<'a> {
             found.ambiguous.extend(ids.iter().map(|id| (*id).clone()));
             return;
         };
-        let Some(invoice) = self.set.invoices.get(*id) else { return };
+        let Some(invoice) = self.set.invoice(*id) else { return };
         // Another number of zeros is another number as often as not.
         let zeros = fold::with_zeros(&number.word) != fold::with_zeros(id.as_str());
         let doubtful = number.doubtful || zeros;
@@ -173,7 +173,7 @@ impl<'a> Matching<'a> {
 
     /// The text fits several invoices alike: a person says which.
     pub(super) fn several_alike(&mut self, ids: &BTreeSet<InvoiceId>) -> RuleOutcome {
-        let invoices = ids.iter().filter_map(|id| self.set.invoices.get(id));
+        let invoices = ids.iter().filter_map(|id| self.set.invoice(id));
         let mut invoices: Vec<&Invoice> = invoices.collect();
         let free = self.subject.free;
         invoices.sort_by_key(|invoice| invoice.due().ok() != Some(free));

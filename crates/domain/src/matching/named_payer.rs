@@ -23,7 +23,7 @@ impl<'a> Matching<'a> {
     ) -> Result<RuleOutcome, Stop> {
         let (rule, MatchOutcome::Allocate(parts)) = &step else { return Ok(step) };
         let set = self.set;
-        let first = parts.first().and_then(|(id, _)| set.invoices.get(id));
+        let first = parts.first().and_then(|(id, _)| set.invoice(id));
         let Some(invoice) = first.filter(|invoice| self.rests_on_one_sign(*rule, invoice)) else {
             return Ok(step);
         };

@@ -170,7 +170,7 @@ impl<'a> Matching<'a> {
     }
 
     pub(super) fn is_closed(&self, account_id: &AccountId) -> bool {
-        let account = self.set.accounts.get(account_id);
+        let account = self.set.account(account_id);
         account.is_some_and(|account| account.closed)
     }
 
@@ -447,7 +447,7 @@ impl<'a> Matching<'a> {
             return (rule, outcome);
         };
         let invoices: Vec<&Invoice> =
-            parts.iter().filter_map(|part| self.set.invoices.get(&part.0)).collect();
+            parts.iter().filter_map(|part| self.set.invoice(&part.0)).collect();
         let receives = invoices.first().map(|invoice| &invoice.account_id);
         if !receives.is_some_and(|account| self.exceeds_auto_limit(account)) {
             return (rule, outcome);
@@ -465,7 +465,7 @@ impl<'a> Matching<'a> {
     /// The funds count on or after the day on which the invoice was sent: the customer's day.
     pub(super) fn sent_in_time(&self, invoice: &Invoice) -> bool {
         let day = self.subject.bank.effective_date();
-        let zone = self.set.accounts.get(&invoice.account_id).and_then(|a| a.time_zone);
+        let zone = self.set.account(&invoice.account_id).and_then(|a| a.time_zone);
         let sent_on = |sent_at: DateTime<Utc>| match zone {
             Some(zone) => sent_at.with_timezone(&zone).date_naive(),
             None => sent_at.date_naive(),

@@ -43,12 +43,15 @@ pub(crate) fn until_loaded<T>(
 pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
     set.ask([want.clone()]);
     match want {
+        Want::Account(id) => know_account(world, set, &id),
         Want::Payer(payer) => {
             let known = world.customers(&payer).cloned().unwrap_or_default();
+            known.all().for_each(|id| know_account(world, set, id));
             *set.payer_mut(payer) = known;
         }
         Want::Virtual(number) => {
             let known = world.holder(&number).cloned().unwrap_or_default();
+            known.now.iter().for_each(|id| know_account(world, set, id));
             *set.holder_mut(number) = known;
         }
         Want::Reference(reference) => {
@@ -69,6 +72,8 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
             for invoice in payable(world, |i| i.account_id == account_id && i.due() == Ok(due)) {
                 let id = invoice.invoice_id.clone();
                 set.list_exact(account_id.clone(), (currency, micros), id);
+                // What may decide is here in full.
+                know_invoice(world, set, &invoice.invoice_id);
             }
         }
         Want::Oldest(account_id, currency) => {
@@ -85,7 +90,7 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         }
         Want::Namesakes(name) => {
             let named = |a: &&Account| a.name.as_deref().is_some_and(|n| names::key(n) == name);
-            let found = world.accounts.values().filter(named).take(NAMESAKES_MAX);
+            let found = world.accounts_here().values().filter(named).take(NAMESAKES_MAX);
             found.for_each(|known| set.list_namesake(name.clone(), known.account_id.clone()));
         }
         Want::Held(account_id, currency) => {
@@ -100,7 +105,8 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
 }
 
 fn payable(world: &WorkingSet, fits: impl Fn(&Invoice) -> bool) -> Vec<&Invoice> {
-    let all = world.invoices.values().filter(|invoice| invoice.is_payable() && fits(invoice));
+    let all =
+        world.invoices_here().values().filter(|invoice| invoice.is_payable() && fits(invoice));
     let mut found: Vec<&Invoice> = all.collect();
     found.sort_by_key(|invoice| invoice.order());
     found
@@ -124,13 +130,21 @@ fn load_near(world: &WorkingSet, set: &mut WorkingSet, word: &Word) {
     };
     for invoice in payable(world, is_near) {
         set.list_near(word, &open(invoice).entry());
+        if word.is_mistyped_number() {
+            know_invoice(world, set, &invoice.invoice_id);
+        }
     }
 }
 
-/// The invoice is here, by its own names and by those of upstream.
-pub(crate) fn know_invoice(world: &WorkingSet, set: &mut WorkingSet, id: &InvoiceId) {
-    let Some(invoice) = world.invoices.get(id) else { return };
+fn know_account(world: &WorkingSet, set: &mut WorkingSet, id: &AccountId) {
+    world.account(id).into_iter().for_each(|account| set.keep_account(account.clone()));
+}
+
+/// The invoice is here with its customer, by its own names and by those of upstream.
+fn know_invoice(world: &WorkingSet, set: &mut WorkingSet, id: &InvoiceId) {
+    let Some(invoice) = world.invoice(id) else { return };
     set.know_invoice(invoice.clone());
+    know_account(world, set, &invoice.account_id);
     for (key, _) in world.given_here().filter(|given| given.1 == id) {
         let scheme = (world.referenced(key) == Some(id)).then_some(Scheme::Rf);
         let reference = UpstreamReference { key: key.clone(), scheme, text: key.clone() };

@@ -13,7 +13,7 @@ use crate::working_set::miss::Stop;
 impl WorkingSet {
     /// The levels of an account: its own, else everybody's.
     fn levels_of(&self, account_id: &AccountId, currency: Currency) -> &[Money] {
-        let own = self.accounts.get(account_id).and_then(|account| account.levels.as_ref());
+        let own = self.account(account_id).and_then(|account| account.levels.as_ref());
         let own = own.and_then(|levels| levels.of(currency));
         own.or_else(|| self.default_levels.of(currency)).unwrap_or_default()
     }
@@ -24,7 +24,7 @@ impl WorkingSet {
         // back from the end.
         let watched = !self.levels_of(account_id, delta.currency()).is_empty();
         if watched || self.relevelled.contains(account_id) {
-            let own = self.accounts.get(account_id).and_then(|account| account.levels.clone());
+            let own = self.account(account_id).and_then(|account| account.levels.clone());
             let (account_id, cause) = (account_id.clone(), Arc::clone(cause));
             self.steps.push(Step { account_id, delta, cause, levels: own });
         }
@@ -33,7 +33,7 @@ impl WorkingSet {
     /// Other levels count from now on.
     pub(super) fn set_levels(&mut self, account_id: &AccountId, levels: &Levels) {
         self.relevelled.insert(account_id.clone());
-        if let Some(account) = self.accounts.get_mut(account_id) {
+        if let Some(account) = self.accounts.here_mut().get_mut(account_id) {
             account.levels = Some(Arc::new(levels.clone()));
         }
     }

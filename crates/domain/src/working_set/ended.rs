@@ -16,7 +16,8 @@ impl WorkingSet {
         }
         if let Effect::CloseAccount { account_id, closed } = effect {
             let unknown = || Account::named_by_a_record(account_id.clone());
-            let account = self.accounts.entry(account_id.clone()).or_insert_with(unknown);
+            let account =
+                self.accounts.here_mut().entry(account_id.clone()).or_insert_with(unknown);
             account.closed = *closed;
         }
         if let Effect::CancelWaiting(record) = effect {

@@ -34,7 +34,8 @@ impl WorkingSet {
             Answer::NotLoaded => return None,
         };
         // What was loaded may be called otherwise by now.
-        let name = |id: &AccountId| self.accounts.get(id).and_then(|known| known.name.as_deref());
+        let name =
+            |id: &AccountId| self.accounts.here().get(id).and_then(|known| known.name.as_deref());
         found.retain(|id| name(id).is_none_or(|name| names::key(name) == key));
         found.extend(self.called.get(key).into_iter().flatten().cloned());
         Some(found.into_iter().take(NAMESAKES_MAX).collect())

@@ -21,12 +21,12 @@ impl WorkingSet {
         let listed = self.all(&self.near, word, Want::Near).found().map(Vec::as_slice);
         let listed = listed.unwrap_or_default();
         let mut entries = listed.to_vec();
-        entries.retain(|entry| !self.invoices.contains_key(&entry.invoice_id));
+        entries.retain(|entry| !self.invoices.here().contains_key(&entry.invoice_id));
         // What is loaded may have changed in this batch, or be new. Of an invoice that was listed
         // not all references are here: it is near all the same.
         let listed = listed.iter().map(|entry| &entry.invoice_id);
         for id in self.ids_near(word).into_iter().chain(listed) {
-            if let Some(invoice) = self.invoices.get(id) {
+            if let Some(invoice) = self.invoices.here().get(id) {
                 entries.extend(OpenInvoice::of(invoice)?.map(|open| open.entry()));
             }
         }
@@ -105,7 +105,7 @@ impl WorkingSet {
             let found = meant(word, entries.iter().map(OpenInvoice::entry));
             // What fits may decide, and must be here in full for that.
             let fits = |entry: &&BookEntry| entry.amount_due == free;
-            if found.iter().filter(fits).all(|e| self.invoices.contains_key(&e.invoice_id)) {
+            if found.iter().filter(fits).all(|e| self.invoices.here().contains_key(&e.invoice_id)) {
                 return Ok(found);
             }
         }

@@ -68,8 +68,10 @@ impl WorkingSet {
 
     pub(super) fn apply_upsert(&mut self, upsert: &UpsertAccount, at: DateTime<Utc>) {
         let account_id = &upsert.account_id;
+        self.account(account_id);
         let account = self
             .accounts
+            .here_mut()
             .entry(account_id.clone())
             .or_insert_with(|| Account::named_by_a_record(account_id.clone()));
         let was = account.name.replace(upsert.name.clone());

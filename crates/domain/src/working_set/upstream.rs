@@ -40,7 +40,7 @@ impl WorkingSet {
         let reference = invoice.payment_reference.clone();
         self.by_reference.here_mut().insert(reference, id.clone());
         self.by_number.here_mut().entry(folded_key(&id)).or_default().insert(id.clone());
-        self.invoices.insert(id, invoice);
+        self.invoices.here_mut().insert(id, invoice);
     }
 
     pub(super) fn name_all(&mut self, invoice_id: &InvoiceId, references: &[UpstreamReference]) {

@@ -109,7 +109,7 @@ mod tests {
     fn a_send_looks_at_what_fits_and_at_a_few_others() {
         let mut desk = Desk::with_customers(Policy::default());
         desk.invoice("INV-1", "A", "77.77");
-        let invoice = desk.model.set.invoices[&invoice("INV-1")].clone();
+        let invoice = desk.model.set.invoices_here()[&invoice("INV-1")].clone();
         let key = WatchKey::account(&account("A"), invoice.currency());
         desk.receive(credit_saying("T", "5.00", &["thanks"]));
         let held = desk.model.set.payments[&banked("T")].clone();
@@ -133,7 +133,7 @@ mod tests {
     fn a_word_that_everybody_writes_costs_the_same() {
         let mut desk = Desk::with_customers(Policy::default());
         desk.invoice("INV-1", "A", "77.77");
-        let invoice = desk.model.set.invoices[&invoice("INV-1")].clone();
+        let invoice = desk.model.set.invoices_here()[&invoice("INV-1")].clone();
         let mut set = desk.model.set.clone();
         for number in 0..500 {
             let id = payment(&format!("P-{number:03}"));

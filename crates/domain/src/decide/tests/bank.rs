@@ -240,7 +240,7 @@ fn money_between_our_own_accounts_is_parked() {
 fn money_for_a_closed_account_is_parked() {
     let mut desk = Desk::with_customers(Default::default());
     desk.invoice("INV-1", "A", "5");
-    desk.model.set.accounts.get_mut(&account("A")).expect("A").closed = true;
+    desk.model.set.accounts_mut().get_mut(&account("A")).expect("A").closed = true;
     desk.receive(credit_from("1", "5", "PAYERA"));
     let reference = desk.reference("INV-1");
     desk.receive(credit_saying("2", "5", &[&reference]));

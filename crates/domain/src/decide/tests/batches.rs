@@ -1,6 +1,7 @@
 //! A batch that loads only what it misses decides what a complete set decides.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 use proptest::prelude::*;
 
@@ -10,7 +11,7 @@ use crate::decide::bank::bank_key;
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
 use crate::effect::Decided;
-use crate::ids::{AllocationId, IdBlock, InvoiceId, PaymentId};
+use crate::ids::{AllocationId, IdBlock, PaymentId};
 use crate::input::{Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::matching::policy::{
     EqualAmountPolicy, Override, PartialPolicy, Policy, ResidualPolicy, RuleSet,
@@ -19,7 +20,7 @@ use crate::matching::{foresee, text};
 use crate::model_gen::random_log;
 use crate::split::SplitPayment;
 use crate::testkit::{
-    Desk, account, credit_from, credit_saying, invoice, know_invoice, load, reloaded, until_loaded,
+    Desk, account, credit_from, credit_saying, invoice, load, reloaded, until_loaded,
 };
 use crate::usage::Usage;
 use crate::want::Want;
@@ -37,8 +38,7 @@ fn world() -> WorkingSet {
     set.usage.keeps_lots = true;
     for number in 0..3 {
         let id = account(&format!("ACC-{number}"));
-        let named = Account::named_by_a_record(id.clone());
-        set.accounts.insert(id.clone(), named);
+        set.know_account(Account::named_by_a_record(id.clone()));
         set.locked.insert(id);
     }
     set
@@ -107,6 +107,13 @@ fn remember_lots(before: &WorkingSet, after: &mut WorkingSet) {
     after.usage.lots.retain(|_, lots| !lots.is_empty());
 }
 
+fn with_what_was<K: Hash + Eq + Clone, V: Clone>(
+    before: &HashMap<K, V>,
+    after: &HashMap<K, V>,
+) -> HashMap<K, V> {
+    before.iter().chain(after).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 fn decide_all(
     set: &mut WorkingSet,
     batch: &[Message],
@@ -140,18 +147,6 @@ fn decide_all(
 fn first_load(world: &WorkingSet, batch: &[Message]) -> WorkingSet {
     let mut loaded = reloaded(world);
     for message in batch {
-        // The invoices that it names, or that may be due again, by all their names.
-        let invoices: Vec<&InvoiceId> = match &message.input {
-            Input::Command(command) if command.payment_id().is_none() => command.invoice_ids(),
-            Input::BankTransaction(bank) if !bank.is_booked_step_back() => Vec::new(),
-            Input::Command(_) | Input::BankTransaction(_) | Input::RetryReturn(_) => {
-                world.invoices.keys().collect()
-            }
-            Input::Usage(_) | Input::BankStatement(_) | Input::Advice(_) | Input::Rematch(_) => {
-                Vec::new()
-            }
-        };
-        invoices.into_iter().for_each(|id| know_invoice(world, &mut loaded, id));
         if let Input::Command(
             Command::DeallocatePayment { payment_id, .. }
             | Command::RemovePayment { payment_id, .. }
@@ -184,7 +179,7 @@ fn some_rules(seed: u64, global: Policy) -> RuleSet {
         fee: (number & 8 == 8).then_some(PartialPolicy::Apply),
         ..Override::default()
     };
-    let names = world().accounts.into_keys().collect::<BTreeSet<_>>();
+    let names = world().accounts_here().keys().cloned().collect::<BTreeSet<_>>();
     let overrides = (0_u32..).zip(names).map(|(at, id)| (id, own(seed >> (4 * (at % 16)))));
     RuleSet::new(1, global, overrides.collect())
 }
@@ -196,7 +191,7 @@ fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
     let mut desk = Desk::with_customers(Policy::default());
     desk.invoice("INV-71014", "A", "100");
     desk.invoice("INV-82025", "B", "70");
-    let reference = desk.model.set.invoices[&invoice("INV-71014")].payment_reference.clone();
+    let reference = desk.model.set.invoices_here()[&invoice("INV-71014")].payment_reference.clone();
     let named = |bank: BankTransaction, name: &str| BankTransaction {
         debtor_name: Some(name.to_owned()),
         ..bank
@@ -234,7 +229,9 @@ proptest! {
     fn an_empty_rule_set_changes_nothing(seed: u64, apply: bool) {
         let partial = if apply { PartialPolicy::Apply } else { PartialPolicy::Suggest };
         let global = Policy { partial, ..Policy::default() };
-        let said = world().accounts.into_keys().map(|id| (id, Override::default())).collect();
+        let known = world();
+        let names = known.accounts_here().keys().cloned();
+        let said = names.map(|id| (id, Override::default())).collect();
         let mut plain = crate::model::Model::new(global.clone());
         let mut empty = crate::model::Model::new(RuleSet::new(7, global, said));
         for message in random_log(seed, RECORDS) {
@@ -262,7 +259,8 @@ proptest! {
             prop_assert_eq!(Ok(decided), expected);
             remember_lots(&before, &mut after);
             prop_assert_eq!(&after.payments, &complete.payments);
-            prop_assert_eq!(&after.invoices, &complete.invoices);
+            let invoices = with_what_was(before.invoices_here(), after.invoices_here());
+            prop_assert_eq!(&invoices, complete.invoices_here());
             prop_assert_eq!(&after.balances, &complete.balances);
             prop_assert_eq!(&after.usage.lots, &complete.usage.lots);
             prop_assert_eq!(&after.usage.holds, &complete.usage.holds);
@@ -286,10 +284,11 @@ fn kind(want: &Want) -> usize {
         Want::Namesakes(_) => 10,
         Want::Held(..) => 11,
         Want::Lots(..) => 12,
+        Want::Account(_) => 13,
     }
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.
@@ -328,7 +327,7 @@ fn leave_out_each(
 
 /// A payment that names an invoice over its amount by its number, of a payer with another name.
 fn by_another_name(world: &WorkingSet, like: &Message) -> Option<Message> {
-    let invoice = world.invoices.values().find(|invoice| invoice.is_payable())?;
+    let invoice = world.invoices_here().values().find(|invoice| invoice.is_payable())?;
     let bank = BankTransaction {
         amount: invoice.due().expect("due"),
         debtor_name: Some("Globex".to_owned()),

@@ -22,7 +22,7 @@ use crate::testkit::*;
 /// Nothing but the store closes accounts and removes payments, so tests do it by hand.
 pub(super) fn close(desk: &mut Desk, id: &str) {
     let named = Account::named_by_a_record(account(id));
-    let accounts = &mut desk.model.set.accounts;
+    let accounts = desk.model.set.accounts_mut();
     accounts.entry(account(id)).or_insert(named).closed = true;
 }
 
@@ -382,7 +382,8 @@ fn a_void_candidate_is_none_any_more_once_something_happens_to_it() {
     for (command, reason) in cases {
         let mut desk = stage();
         let now = desk.now;
-        desk.model.set.invoices.get_mut(&invoice("S")).expect("S").candidate_since = Some(now);
+        desk.model.set.invoices_mut().get_mut(&invoice("S")).expect("S").candidate_since =
+            Some(now);
         let before = desk.model.set.events.len();
         desk.apply(command);
         let told: Vec<&Fact> =
@@ -394,7 +395,7 @@ fn a_void_candidate_is_none_any_more_once_something_happens_to_it() {
             matches!(found[0], Fact::VoidCandidateCleared { reason: said, .. } if *said == reason),
             "{found:?}"
         );
-        assert_eq!(desk.model.set.invoices[&invoice("S")].candidate_since, None, "{reason}");
+        assert_eq!(desk.model.set.invoices_here()[&invoice("S")].candidate_since, None, "{reason}");
     }
 }
 
@@ -404,7 +405,7 @@ fn a_void_of_a_void_candidate_minds_what_came_since() {
     let stage_of = |flagged: Option<DateTime<Utc>>| {
         let mut desk = stage();
         let set = &mut desk.model.set;
-        set.invoices.get_mut(&invoice("S")).expect("S").candidate_since = flagged;
+        set.invoices_mut().get_mut(&invoice("S")).expect("S").candidate_since = flagged;
         desk
     };
     let now = Desk::new().now;

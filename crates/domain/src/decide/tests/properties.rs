@@ -83,7 +83,7 @@ fn check_books(model: &Model) {
             model.allocations().filter(|part| of_currency(&part.amount)).collect();
         let allocated = sum(currency, parts.iter().map(live));
         assert_eq!(received.sub(unallocated), Ok(allocated));
-        for account_id in model.set.accounts.keys() {
+        for account_id in model.set.accounts_here().keys() {
             let own = parts.iter().filter(|part| part.account_id == *account_id);
             let own = sum(currency, own.map(live));
             let usage = model.set.usage.charges.values().filter(|charged| {
@@ -128,7 +128,7 @@ fn check_debt(model: &Model, account_id: &AccountId, balance: Money) {
 
 /// Each invoice and each payment agrees with its allocations and with its state.
 fn check_documents(model: &Model) {
-    for invoice in model.set.invoices.values() {
+    for invoice in model.set.invoices_here().values() {
         let own = model.allocations().filter(|part| part.invoice_id == invoice.invoice_id);
         let own: Vec<&Allocation> = own.collect();
         let allocated = sum(invoice.currency(), own.iter().map(live));
@@ -197,8 +197,7 @@ fn feed_watching_rivals(model: &mut Model, message: &Message) {
             && let Some(account_id) = &payment.account_id
         {
             // Named for the first time by this record: the model knows it, the copy not yet.
-            let account = model.set.accounts[account_id].clone();
-            world.accounts.entry(account_id.clone()).or_insert(account);
+            world.keep_account(model.set.accounts_here()[account_id].clone());
         }
         if let Effect::Publish { .. } = effect {
             continue;
@@ -209,7 +208,7 @@ fn feed_watching_rivals(model: &mut Model, message: &Message) {
 
 fn check_rule(world: &WorkingSet, allocation: &Allocation) {
     let free = world.payments[&allocation.payment_id].unallocated().expect("sums up");
-    let fitting = world.invoices.values().filter(|invoice| {
+    let fitting = world.invoices_here().values().filter(|invoice| {
         invoice.account_id == allocation.account_id
             && invoice.status == InvoiceStatus::AwaitingPayment
             && invoice.due() == Ok(free)

@@ -138,10 +138,8 @@ fn a_part_that_is_named_gives_what_is_named_for_it_and_no_more() {
 #[test]
 fn who_may_say_it_is_the_payments_customer_or_one_of_its_parts() {
     let mut desk = spent("40");
-    desk.model
-        .set
-        .accounts
-        .extend(desk.model.set.accounts.get(&account("A")).cloned().map(|a| (account("C"), a)));
+    let known = desk.model.set.account(&account("A")).expect("A").clone();
+    desk.model.set.accounts_mut().insert(account("C"), known);
     refused(&mut desk, take("C", &[(SETTLED, "")], None), Rejection::AccountMismatch);
     let part = parts(&desk)[1].payment_id.clone();
     refused(&mut desk, take("A", &[(part.as_str(), "")], None), Rejection::AccountMismatch);

@@ -49,7 +49,7 @@ pub(super) fn check_account(world: &WorkingSet, allocation: &Allocation) {
 
 /// Whose invoices they are.
 fn owners(world: &WorkingSet, named: &dyn Fn(&Invoice) -> bool) -> BTreeSet<AccountId> {
-    let invoices = world.invoices.values().filter(|invoice| named(invoice));
+    let invoices = world.invoices_here().values().filter(|invoice| named(invoice));
     invoices.map(|invoice| invoice.account_id.clone()).collect()
 }
 

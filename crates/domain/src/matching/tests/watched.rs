@@ -225,7 +225,7 @@ fn a_payment_of_an_account_that_is_not_locked_is_left_as_it_is() {
     assert_eq!(desk.state("1"), parked(ParkReason::PartialPayment));
     // B creates the other invoice that the text names; A's row is neither locked nor loaded.
     desk.model.set.locked.remove(&account("A"));
-    desk.model.set.accounts.remove(&account("A"));
+    desk.model.set.accounts_mut().remove(&account("A"));
     desk.invoice("INV-2", "B", "60");
     assert_eq!(desk.state("1"), parked(ParkReason::PartialPayment));
     assert_eq!(desk.balance("B"), money("0"));
@@ -269,5 +269,5 @@ fn a_due_amount_that_the_batch_itself_changed_is_found() {
         Ok(())
     });
     assert_eq!(set.payments[&banked("2")].state, PaymentState::Allocated);
-    assert_eq!(set.invoices[&invoice("INV-1")].status, InvoiceStatus::Provisioned);
+    assert_eq!(set.invoices_here()[&invoice("INV-1")].status, InvoiceStatus::Provisioned);
 }
