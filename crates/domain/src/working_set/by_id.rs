@@ -58,12 +58,16 @@ impl WorkingSet {
 }
 
 #[cfg(test)]
-impl WorkingSet {
-    pub(crate) fn accounts_mut(&mut self) -> &mut HashMap<AccountId, Account> {
-        self.accounts.here_mut()
-    }
+mod for_tests {
+    use super::*;
 
-    pub(crate) fn invoices_mut(&mut self) -> &mut HashMap<InvoiceId, Invoice> {
-        self.invoices.here_mut()
+    impl WorkingSet {
+        pub(crate) fn accounts_mut(&mut self) -> &mut HashMap<AccountId, Account> {
+            self.accounts.here_mut()
+        }
+
+        pub(crate) fn invoices_mut(&mut self) -> &mut HashMap<InvoiceId, Invoice> {
+            self.invoices.here_mut()
+        }
     }
 }
