@@ -124,7 +124,7 @@ fn told_before(set: &WorkingSet, advice: &Advice) -> Result<Option<AdviceId>, St
     for line in &advice.told.lines {
         let named = named_by_line(set, line);
         let [id] = named.as_slice() else { continue };
-        let Some(invoice) = set.invoice(*id) else { continue };
+        let Some(invoice) = set.invoice(id) else { continue };
         let takes = matches!(invoice.status, InvoiceStatus::AwaitingPayment | InvoiceStatus::Draft);
         let mut all = line.amount;
         for _ in 0..waiting {

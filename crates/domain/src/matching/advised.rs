@@ -275,7 +275,7 @@ impl<'a> Matching<'a> {
                         .extend(line.name.reference_key().map(|key| WatchKey::reference(&key)));
                 }
                 [id] => {
-                    let Some(invoice) = self.set.invoice(*id) else { continue };
+                    let Some(invoice) = self.set.invoice(id) else { continue };
                     lines.named.insert((*id).clone(), (NamedBy::Advice, invoice));
                     let sum = match lines.amounts.get(*id) {
                         Some(sum) => sum.add(line.amount)?,

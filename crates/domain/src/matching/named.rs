@@ -97,7 +97,7 @@ impl<'a> Matching<'a> {
     }
 
     fn owners(&self, ids: &[&InvoiceId]) -> BTreeSet<&'a AccountId> {
-        let invoices = ids.iter().filter_map(|id| self.set.invoice(*id));
+        let invoices = ids.iter().filter_map(|id| self.set.invoice(id));
         invoices.map(|invoice| &invoice.account_id).collect()
     }
 
@@ -121,7 +121,7 @@ impl<'a> Matching<'a> {
             found.ambiguous.extend(ids.iter().map(|id| (*id).clone()));
             return;
         };
-        let Some(invoice) = self.set.invoice(*id) else { return };
+        let Some(invoice) = self.set.invoice(id) else { return };
         // Another number of zeros is another number as often as not.
         let zeros = fold::with_zeros(&number.word) != fold::with_zeros(id.as_str());
         let doubtful = number.doubtful || zeros;
