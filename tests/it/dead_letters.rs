@@ -38,8 +38,10 @@ const OURS: [&str; 12] = [
     "kafka_dlt-original-topic",
 ];
 
-/// What the running worker tells of the logs that it reads, whatever else happens.
-const TOLD_ALL_THE_TIME: [&str; 1] = ["feed_partitions"];
+/// What a running worker writes whatever else happens: how its logs and partitions stand, again
+/// every half a minute, and what its jobs did by the clock.
+const TOLD_ALL_THE_TIME: [&str; 6] =
+    ["feed_partitions", "partition_states", "checkpoints", "worker_clocks", "jobs", "job_runs"];
 
 /// Key, value and foreign headers arrive unchanged, even those that are no text; what an earlier
 /// death wrote is replaced.
