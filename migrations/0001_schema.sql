@@ -136,9 +136,15 @@ CREATE TABLE accounts (
     -- paying an invoice (each such update is guarded by itself). A batch of bank payments reads
     -- without locks and compares this at its end (ADR 0011).
     book_version     bigint NOT NULL DEFAULT 0 CHECK (book_version >= 0),
+    -- The balance in the first currency that the customer had one in: nearly all have no other. It
+    -- changes in the update that moves the sequence. See further_balances and the view balances.
+    balance          bigint NOT NULL DEFAULT 0
+        CHECK (balance BETWEEN -9000000000000000000 AND 9000000000000000000),
     closed_at        timestamptz,
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
+    balance_at       timestamptz,
+    balance_currency currency_code,
     -- The customer's own zone: the day of its due dates and the business day that the bank's feed
     -- may be behind are that zone's.
     time_zone        text COLLATE "C"
@@ -155,7 +161,10 @@ CREATE TABLE accounts (
         AND cardinality(level_currencies) = cardinality(level_amounts)
         AND cardinality(level_currencies) <= 200
         AND array_position(level_currencies, NULL) IS NULL),
-    CONSTRAINT accounts_levels_are_amounts CHECK (0 <= ALL (array_remove(level_amounts, NULL)))
+    CONSTRAINT accounts_levels_are_amounts CHECK (0 <= ALL (array_remove(level_amounts, NULL))),
+    CONSTRAINT accounts_balance_is_whole CHECK (
+        (balance_currency IS NULL) = (balance_at IS NULL)
+        AND (balance_currency IS NOT NULL OR balance = 0))
 ) WITH (fillfactor = 70);
 CREATE INDEX accounts_time_zone ON accounts (time_zone) WHERE time_zone IS NOT NULL;
 -- Customers are looked for by words of their names, and compared by their whole names.
@@ -163,6 +172,17 @@ CREATE INDEX accounts_name_words ON accounts USING gin (name_words(name));
 CREATE INDEX accounts_name_key ON accounts (name_key(name));
 CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- A balance never becomes one of another currency.
+CREATE FUNCTION refuse_new_currency() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the balance of % is one in %', OLD.account_id, OLD.balance_currency
+        USING ERRCODE = '23514', CONSTRAINT = 'balance_keeps_its_currency';
+END $$;
+CREATE TRIGGER balance_keeps_its_currency BEFORE UPDATE ON accounts FOR EACH ROW
+    WHEN (OLD.balance_currency IS NOT NULL
+            AND OLD.balance_currency IS DISTINCT FROM NEW.balance_currency)
+    EXECUTE FUNCTION refuse_new_currency();
 
 CREATE TABLE credit_limits (
     account_id text COLLATE "C" NOT NULL REFERENCES accounts,
@@ -1024,18 +1044,41 @@ SELECT ledger_transaction_id, kind::text COLLATE "C" AS kind, payment_id, posted
   FROM ledger_transfers
  WHERE leg = 1;
 
--- A derived sum: the audit recomputes it from the ledger.
-CREATE TABLE balances (
-    -- Refers to accounts: check_account_exists, below.
+-- Balances in other currencies than the customer's first.
+CREATE TABLE further_balances (
     account_id text COLLATE "C" NOT NULL,
     currency   currency_code NOT NULL,
     amount     bigint NOT NULL CHECK (amount BETWEEN -9000000000000000000 AND 9000000000000000000),
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, currency)
 ) WITH (fillfactor = 70);
-CREATE TRIGGER balances_inserted AFTER INSERT ON balances
+-- The customer has a first balance, in another currency: there is one balance of each currency.
+-- (A customer's first currency never changes.)
+CREATE FUNCTION check_further_balances() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM changed n WHERE
+                (SELECT true FROM accounts a WHERE a.account_id = n.account_id
+                    AND a.balance_currency <> n.currency LIMIT 1) IS NULL)
+    THEN
+        RAISE EXCEPTION 'a further balance in the first currency, or without a first'
+            USING ERRCODE = '23503', CONSTRAINT = 'further_balances_are_further';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER further_balances_inserted AFTER INSERT ON further_balances
     REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
+    FOR EACH STATEMENT EXECUTE FUNCTION check_further_balances();
+CREATE TRIGGER further_balances_updated AFTER UPDATE ON further_balances
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_further_balances();
+
+-- Derived sums: the audit recomputes them from the ledger.
+CREATE VIEW balances AS
+SELECT account_id, balance_currency AS currency, balance AS amount, balance_at AS updated_at
+  FROM accounts WHERE balance_currency IS NOT NULL
+ UNION ALL
+SELECT account_id, currency, amount, updated_at FROM further_balances;
 
 ---------------------------------------------------------------------------------------------
 -- Allocations and the lots they open.
@@ -2698,14 +2741,14 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON candidate_facts, ledger_entries, ledger_transactions, _sqlx_migrations
+REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, _sqlx_migrations
     FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators. They are append-only by privilege.
 GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, payments,
-    open_payments, bank_transactions, bank_statements, bank_feeds, drifts, balances, allocations,
-    lots, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
+    open_payments, bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
+    allocations, lots, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
     void_candidates, checkpoints, log_changes, partition_states, feed_partitions, worker_clocks,
     crash_guards, inbox, waiting_commands, dead_letters, replay_runs, outbox, relay_holds, jobs,
     job_runs, pruned, failing_items, items_in_hand, crash_suspects TO topup_worker;

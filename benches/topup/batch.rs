@@ -191,6 +191,10 @@ impl Batch {
     }
 
     /// Sequences and balances, one row per account.
+    fn gains(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.gains.0.iter().map(String::as_str).zip(self.gains.1.iter().copied())
+    }
+
     async fn write_accounts(&self, tx: &mut Tx, was: &HashMap<String, i64>) -> Result<()> {
         let mut now: BTreeMap<&str, i64> = BTreeMap::new();
         for (owner, events) in self.owners.iter().zip(&self.events) {
@@ -199,20 +203,17 @@ impl Batch {
                 *now.entry(owner).or_insert(start) += i64::from(*events);
             }
         }
+        let gains: HashMap<&str, i64> = self.gains().collect();
+        let gained = now.keys().map(|id| gains.get(id).copied().unwrap_or(0)).collect::<Vec<_>>();
+        assert!(gains.keys().all(|id| now.contains_key(id)), "money that no event tells");
         let (ids, now): (Vec<&str>, Vec<i64>) = now.into_iter().unzip();
-        let update = "UPDATE accounts a SET event_sequence = n.now, updated_at = now() \
+        let update = "UPDATE accounts a SET event_sequence = n.now, updated_at = now(), \
+                      balance = a.balance + n.gain, balance_currency = $4, balance_at = now() \
                       FROM (SELECT unnest($1::text[]) AS account_id, \
-                      unnest($2::bigint[]) AS now) AS n \
+                      unnest($2::bigint[]) AS now, unnest($3::bigint[]) AS gain) AS n \
                       WHERE a.account_id = n.account_id";
-        sqlx::query(update).bind(ids).bind(now).execute(&mut **tx).await?;
-        let gain = "INSERT INTO balances AS b (account_id, currency, amount, updated_at) \
-                    SELECT n.account_id, $3, n.amount, now() \
-                    FROM (SELECT unnest($1::text[]) AS account_id, \
-                    unnest($2::bigint[]) AS amount) AS n \
-                    ON CONFLICT (account_id, currency) DO UPDATE \
-                    SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at";
-        let gain = sqlx::query(gain).bind(&self.gains.0).bind(&self.gains.1).bind(CURRENCY);
-        gain.execute(&mut **tx).await?;
+        let update = sqlx::query(update).bind(ids).bind(now).bind(gained).bind(CURRENCY);
+        update.execute(&mut **tx).await?;
         Ok(())
     }
 

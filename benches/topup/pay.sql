@@ -76,11 +76,9 @@ BEGIN
            AND status = 'awaiting_payment';
         IF NOT FOUND THEN RAISE EXCEPTION 'invoice % was not open', v_invoice; END IF;
         DELETE FROM payable_invoices WHERE invoice_id = v_invoice;
-        INSERT INTO balances AS b (account_id, currency, amount, updated_at)
-        VALUES (v_account, p_currency, p_amount, now())
-        ON CONFLICT (account_id, currency)
-        DO UPDATE SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at;
-        UPDATE accounts SET event_sequence = event_sequence + p_events, updated_at = now()
+        UPDATE accounts SET event_sequence = event_sequence + p_events, updated_at = now(),
+                            balance_currency = p_currency, balance = balance + p_amount,
+                            balance_at = now()
          WHERE account_id = v_account;
     ELSE
         INSERT INTO watches (watch_key, payment_id) SELECT k, p_payment FROM unnest(p_watches) k;

@@ -271,10 +271,8 @@ async fn allocate(tx: &mut Tx, p: &Payment, found: &Found) -> Result<()> {
     let payable = sqlx::query("DELETE FROM payable_invoices WHERE invoice_id = $1");
     payable.bind(&found.invoice_id).execute(&mut **tx).await?;
     let balance = sqlx::query(
-        "INSERT INTO balances AS b (account_id, currency, amount, updated_at)
-         VALUES ($1, $2, $3, now())
-         ON CONFLICT (account_id, currency)
-         DO UPDATE SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at",
+        "UPDATE accounts SET balance_currency = $2, balance = balance + $3, balance_at = now()
+          WHERE account_id = $1",
     );
     let balance = balance.bind(&found.account_id).bind(CURRENCY).bind(p.amount);
     balance.execute(&mut **tx).await?;

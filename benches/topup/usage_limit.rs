@@ -17,6 +17,9 @@ use crate::database::{Database, number};
 use crate::limit::BATCH;
 use crate::machine::Cpu;
 
+/// So many lots of each account are read at first, as by the worker.
+const LOTS: i64 = 8;
+
 type Tx = Transaction<'static, Postgres>;
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -161,7 +164,9 @@ impl Batch {
         self.write_ledger(&mut tx, at).await?;
         self.write_charges(&mut tx, at).await?;
         self.write_inbox(&mut tx, at).await?;
-        self.write_accounts(&mut tx, &was, at).await?;
+        let balances: Vec<i64> =
+            locked.iter().map(|row| row.try_get("balance")).collect::<Result<_>>()?;
+        self.write_accounts(&mut tx, (&was, &balances), at).await?;
         let place = self.charges.first().map_or(0, |charge| charge.partition);
         let checkpoint = "UPDATE checkpoints SET updated_at = $2 WHERE partition = $1";
         sqlx::query(checkpoint).bind(place).bind(at).execute(&mut *tx).await?;
@@ -170,7 +175,10 @@ impl Batch {
 
     /// Under the locks: what is there to burn, how far it may go, and whether it was burnt before.
     async fn look_up(&self, tx: &mut Tx) -> Result<()> {
-        sqlx::query(sql!("load_lots")).bind(&self.accounts).fetch_all(&mut **tx).await?;
+        let count = self.accounts.len();
+        let lots = sqlx::query(sql!("load_lots")).bind(&self.accounts);
+        let lots = lots.bind(vec![CURRENCY; count]).bind(vec![None::<DateTime<Utc>>; count]);
+        lots.bind(vec![0_i64; count]).bind(vec![LOTS; count]).fetch_all(&mut **tx).await?;
         sqlx::query(sql!("load_limits")).bind(&self.accounts).fetch_all(&mut **tx).await?;
         let known = sqlx::query(sql!("load_charges")).bind(self.each(|c| c.account_id.clone()));
         let known = known.bind(self.each(|c| c.usage_id.clone()));
@@ -237,16 +245,19 @@ impl Batch {
     }
 
     /// Sequences, balances, and the events that tell them.
-    async fn write_accounts(&self, tx: &mut Tx, was: &[i64], at: DateTime<Utc>) -> Result<()> {
+    async fn write_accounts(
+        &self,
+        tx: &mut Tx,
+        (was, balances): (&[i64], &[i64]),
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         let count = self.accounts.len();
         let now = was.iter().zip(&self.events).map(|(was, events)| was + i64::from(*events));
-        let update = sqlx::query(sql!("update_account_sequences")).bind(&self.accounts).bind(was);
+        let update = sqlx::query(sql!("move_accounts")).bind(&self.accounts).bind(was);
         let update = update.bind(now.collect::<Vec<_>>()).bind(at).bind(0_i64);
-        update.execute(&mut **tx).await?;
-        let taken = self.totals.iter().map(|total| -total).collect::<Vec<_>>();
-        let change = sqlx::query(sql!("change_balances")).bind(&self.accounts);
-        let change = change.bind(vec![CURRENCY; count]).bind(taken).bind(at);
-        change.fetch_all(&mut **tx).await?;
+        let left = balances.iter().zip(&self.totals).map(|(balance, total)| balance - total);
+        let update = update.bind(vec![CURRENCY; count]).bind(balances);
+        update.bind(left.collect::<Vec<_>>()).execute(&mut **tx).await?;
         let insert = sqlx::query(sql!("insert_outbox")).bind(vec!["account"; count]);
         let insert = insert.bind(&self.accounts);
         let insert = insert.bind(was.iter().map(|was| was + 1).collect::<Vec<_>>());

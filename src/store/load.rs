@@ -429,6 +429,13 @@ async fn read_accounts(
     Ok(())
 }
 
+/// An account under its lock, with its balance in its first currency in micros.
+#[derive(Debug)]
+pub struct LockedAccount {
+    pub account: Account,
+    pub balance: i64,
+}
+
 /// Locks the accounts of a batch that read them without locks, in the order of their ids, and
 /// returns them as they are now.
 ///
@@ -437,7 +444,7 @@ async fn read_accounts(
 pub async fn lock_read_accounts(
     tx: &mut Tx<'_>,
     read: &WorkingSet,
-) -> Result<Vec<Account>, StoreError> {
+) -> Result<Vec<LockedAccount>, StoreError> {
     let ids: Vec<&str> = read.accounts_here().keys().map(AccountId::as_str).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -453,7 +460,7 @@ pub async fn lock_read_accounts(
         if !holds {
             return Err(StoreError::Raced("an account's book"));
         }
-        now.push(account);
+        now.push(LockedAccount { account, balance: row.try_get("balance")? });
     }
     if now.len() == read.accounts_here().len() {
         Ok(now)

@@ -25,6 +25,7 @@ use crate::domain::working_set::{BEYOND_LIMIT, Rebase, WorkingSet};
 
 mod accounts;
 mod advices;
+mod balances;
 mod bank;
 mod ended;
 mod money;
@@ -39,6 +40,7 @@ pub use records::dead_letters as dead_letters_in_tx;
 pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, Stands, WaitingRow};
 pub use usage::WatermarkRow;
 
+use balances::Moves;
 use rows::Rows;
 
 /// A decision with its explanation as JSON and the record that caused it.
@@ -82,23 +84,25 @@ pub async fn batch_in_tx(
     let rows = Rows::of(&write.effects);
     own_rows(tx, before, after, write, &rows, at).await?;
     let mut rebase = Rebase::default();
+    let mut locked = Vec::new();
     if locks == Locks::Last {
         // What is checked at commit is checked now, while nobody waits for us.
         sqlx::query(sql!("check_constraints_now")).execute(&mut **tx).await?;
-        for account in load::lock_read_accounts(tx, before).await? {
+        locked = load::lock_read_accounts(tx, before).await?;
+        for now in locked.iter().map(|locked| &locked.account) {
             let was =
-                before.accounts_here().get(&account.account_id).map_or(0, |was| was.event_sequence);
-            let moved = account.event_sequence.saturating_sub(was);
+                before.accounts_here().get(&now.account_id).map_or(0, |was| was.event_sequence);
+            let moved = now.event_sequence.saturating_sub(was);
             if moved != 0 {
-                rebase.sequences.insert(account.account_id, moved);
+                rebase.sequences.insert(now.account_id.clone(), moved);
             }
         }
     }
     let raises_books = locks == Locks::First && !write.only_usage;
-    money::balances(tx, before, after, &mut rebase, locks, at).await?;
+    let moves = balances::moves(tx, before, after, (locks, &locked), &mut rebase).await?;
     // Only now is it known what the balances were.
     after.tell_crossings(&rebase.balances)?;
-    accounts(tx, before, after, &rebase, raises_books, at).await?;
+    balances::accounts(tx, before, after, (&rebase, &moves), raises_books, at).await?;
     accounts::upserts(tx, &rows.accounts, at).await?;
     ended::all(tx, &rows, at).await?;
     review::aliases(tx, after, &write.decisions, &rows, at).await?;
@@ -131,7 +135,8 @@ pub async fn told_in_tx(
     after: &WorkingSet,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    accounts(tx, before, after, &Rebase::default(), true, at).await?;
+    let unmoved = (&Rebase::default(), &Moves::default());
+    balances::accounts(tx, before, after, unmoved, true, at).await?;
     if after.feeds.is_empty() {
         return Ok(());
     }
@@ -178,33 +183,6 @@ pub(super) fn micros(money: Money) -> Result<i64, StoreError> {
 
 pub(super) fn expect_rows(done: u64, rows: usize, what: &'static str) -> Result<(), StoreError> {
     if usize::try_from(done) == Ok(rows) { Ok(()) } else { Err(StoreError::Raced(what)) }
-}
-
-/// The event sequences of the accounts.
-async fn accounts(
-    tx: &mut Tx<'_>,
-    before: &WorkingSet,
-    after: &WorkingSet,
-    rebase: &Rebase,
-    raises_books: bool,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let mut moved = Vec::new();
-    for (id, account) in after.accounts_here() {
-        let was = before.accounts_here().get(id).map_or(0, |account| account.event_sequence);
-        if was != account.event_sequence {
-            let by = rebase.sequences.get(id).copied().unwrap_or(0);
-            moved.push((id, was.saturating_add(by), account.event_sequence.saturating_add(by)));
-        }
-    }
-    let done = store!(tx, "update_account_sequences", for (id, was, now) in moved {
-        account_id: id.as_str(),
-        was: *was,
-        now: *now,
-        updated_at => at,
-        raised => i64::from(raises_books),
-    });
-    expect_rows(done, moved.len(), "an account's event sequence")
 }
 
 /// What the working set has of these.

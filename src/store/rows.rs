@@ -49,6 +49,10 @@ pub(super) fn account(row: &PgRow) -> Result<Account, StoreError> {
         account_id: AccountId::trusted(row.try_get("account_id")?),
         event_sequence: row.try_get("event_sequence")?,
         book_version: row.try_get("book_version")?,
+        balance_currency: row
+            .try_get::<Option<&str>, _>("balance_currency")?
+            .map(currency)
+            .transpose()?,
         closed: row.try_get("closed")?,
         name: row.try_get("account_name")?,
         time_zone: row.try_get::<Option<&str>, _>("time_zone")?.and_then(account::zone),

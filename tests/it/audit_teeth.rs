@@ -128,14 +128,32 @@ const PLANTS: &[Plant] = &[
         "I3",
         "a balance that is too high",
         "
-        UPDATE balances SET amount = amount + 1 WHERE account_id = 'ACC-1'",
+        UPDATE accounts SET balance = balance + 1 WHERE account_id = 'ACC-1'",
     ),
-    plant("I3", "entries without a balance", "DELETE FROM balances WHERE account_id = 'ACC-2'"),
+    plant(
+        "I3",
+        "a balance in two rows",
+        "
+        INSERT INTO further_balances VALUES ('ACC-1', 'SGD', 124000000, now())",
+    ),
+    plant(
+        "I3",
+        "a further balance that nothing explains",
+        "
+        INSERT INTO further_balances VALUES ('ACC-1', 'USD', 1, now())",
+    ),
+    plant(
+        "I3",
+        "entries without a balance",
+        "
+        UPDATE accounts SET balance = 0, balance_currency = NULL, balance_at = NULL
+         WHERE account_id = 'ACC-2'",
+    ),
     plant(
         "I4",
         "a balance below its limit",
         "
-        UPDATE balances SET amount = -50000001 WHERE account_id = 'ACC-1'",
+        UPDATE accounts SET balance = -50000001 WHERE account_id = 'ACC-1'",
     ),
     plant(
         "I5",

@@ -353,8 +353,9 @@ async fn the_auditor_finds_what_breaks_its_rules() {
         ),
         (
             "a balance from nowhere",
-            "INSERT INTO balances VALUES ('ACC', 'SGD', 5, now())",
-            "DELETE FROM balances",
+            "UPDATE accounts SET balance_currency = 'SGD', balance = 5, balance_at = now()
+              WHERE account_id = 'ACC'",
+            "UPDATE accounts SET balance = 0 WHERE account_id = 'ACC'",
         ),
         (
             "an invoice that is paid by nothing",

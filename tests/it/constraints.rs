@@ -364,7 +364,7 @@ async fn the_states_of_an_invoice_only_go_where_they_may_and_void_is_final() {
 async fn a_payment_never_gives_more_than_it_has_and_its_state_follows_its_amounts() {
     let direct = world("k_payment").await;
     let now = Stage::Statement;
-    let cases: [Case; 9] = [
+    let cases: [Case; 16] = [
         (
             "UPDATE payments SET allocated = amount + 1 WHERE payment_id = 'PAY-1'",
             now,
@@ -408,6 +408,51 @@ async fn a_payment_never_gives_more_than_it_has_and_its_state_follows_its_amount
             now,
             "23503",
             "payments_have_their_account",
+        ),
+        // One balance of each currency, and none turns into another.
+        (
+            "UPDATE accounts SET balance_currency = 'USD' WHERE account_id = 'ACC-1'",
+            now,
+            "23514",
+            "balance_keeps_its_currency",
+        ),
+        (
+            "UPDATE accounts SET balance_currency = NULL, balance = 0, balance_at = NULL
+              WHERE account_id = 'ACC-1'",
+            now,
+            "23514",
+            "balance_keeps_its_currency",
+        ),
+        (
+            "UPDATE accounts SET balance = 5 WHERE account_id = 'ACC-2'",
+            now,
+            "23514",
+            "accounts_balance_is_whole",
+        ),
+        (
+            "INSERT INTO further_balances VALUES ('ACC-1', 'SGD', 5, now())",
+            now,
+            "23503",
+            "further_balances_are_further",
+        ),
+        (
+            "INSERT INTO further_balances VALUES ('ACC-1', 'USD', 5, now());
+             UPDATE further_balances SET currency = 'SGD'",
+            now,
+            "23503",
+            "further_balances_are_further",
+        ),
+        (
+            "INSERT INTO further_balances VALUES ('ACC-2', 'USD', 5, now())",
+            now,
+            "23503",
+            "further_balances_are_further",
+        ),
+        (
+            "INSERT INTO further_balances VALUES ('ACC-9', 'USD', 5, now())",
+            now,
+            "23503",
+            "further_balances_are_further",
         ),
         // The allocations refer to account and currency, so neither can be changed under them.
         (

@@ -14,7 +14,7 @@ use crate::harness::records::{
 use crate::harness::{Direct, World, out_record};
 
 /// Eight records of a customer: applied, refused, duplicate, undecodable, and one that waits.
-fn records_of(world: &World, number: usize) -> Vec<OutRecord> {
+pub fn records_of(world: &World, number: usize) -> Vec<OutRecord> {
     let name = format!("ACC-{number}");
     let (by_hand, by_bank) = (format!("IA-{number}00"), format!("IB-{number}00"));
     let (paid, missing) = (format!("PAY-{number}"), format!("NONE-{number}"));

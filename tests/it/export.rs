@@ -328,7 +328,7 @@ async fn books_that_are_wrong_by_a_millionth_are_refused_by_both() {
     };
     let said = ["does not balance", "could not balance"];
     refused(&wrong("beancount"), &wrong("hledger"), said);
-    let by = "UPDATE balances SET amount = amount + 1 WHERE account_id = 'x'";
+    let by = "UPDATE accounts SET balance = balance + 1 WHERE account_id = 'x'";
     database.execute(by).await;
     let files = ["beancount", "hledger"].map(|format| export(database, format, &[]));
     refused(&files[0], &files[1], ["Balance failed", "balance assertion"]);

@@ -88,6 +88,52 @@ async fn two_batches_of_one_account_are_numbered_and_summed_one_after_the_other(
     direct.finish().await;
 }
 
+/// The first currency is whichever came first; both sums are true whoever waits for whom.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn balances_in_two_currencies_are_summed_one_after_the_other() {
+    let mut direct = world("ll_currencies").await;
+    let dollars = json!({ "currency": "USD" });
+    let amounts = ["10.00", "20.00", "40.00"];
+    for (number, amount) in (1..).zip(amounts) {
+        let id = format!("USD-{number}");
+        let data = with(invoice(&id, "ACC-1", amount), &dollars);
+        let item = direct.command(&format!("u-{number}"), "invoice.create", &data);
+        direct.applied(item).await;
+    }
+    let mut paying = Vec::new();
+    for (number, amount) in (1..).zip(amounts) {
+        let sql =
+            format!("SELECT payment_reference FROM invoices WHERE invoice_id = 'USD-{number}'");
+        let reference = direct.database.value(&sql).await;
+        let id = format!("D-{number}");
+        let value = bank(&id, &with(credit_saying(&id, amount, &reference), &dollars));
+        paying.push(direct.item(Topic::BankPayments, None, value.as_bytes()));
+    }
+    let singapore = by_reference(&mut direct, "T-1", "INV-1", "100.00").await;
+    // The first of each currency, one behind the other, while neither sees the other.
+    let pool = direct.pipeline.pool().clone();
+    for (first, second) in [(singapore, paying.remove(0)), (paying.remove(0), paying.remove(0))] {
+        let mut open = pool.begin().await.expect("begin");
+        let block = next_id_block(&mut open).await.expect("ids");
+        let at = direct.pipeline.clock().now();
+        let batch = std::slice::from_ref(&first);
+        let written = run_in_tx(&direct.pipeline, &mut open, batch, block, Locks::Last, at);
+        written.await.expect("written");
+        let (waited, ()) = tokio::join!(late(&direct, second), async {
+            somebody_waits(&direct).await;
+            open.commit().await.expect("commit");
+        });
+        assert_eq!(waited.expect("written")[0].outcome.word(), "applied");
+    }
+    let balances = "SELECT currency, amount / 10000 FROM balances ORDER BY currency";
+    assert_eq!(direct.database.lines(balances).await, ["SGD|10000", "USD|7000"]);
+    let told = "SELECT (regexp_matches(payload, '\"balance\":\"([0-9.]+)\"'))[1] FROM outbox
+                WHERE record_key = 'ACC-1' AND payload LIKE '%\"balance\":%'
+                ORDER BY first_sequence";
+    assert_eq!(direct.database.lines(told).await, ["100.00", "10.00", "30.00", "70.00"]);
+    direct.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invoice_that_is_sent_meanwhile_is_not_missed() {
     let mut direct = world("ll_sent").await;

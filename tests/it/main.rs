@@ -8,6 +8,7 @@ mod any_bytes;
 mod audit_teeth;
 mod auditor;
 mod bank;
+mod cells;
 mod claims;
 mod clock;
 mod commands;

@@ -264,8 +264,8 @@ async fn each_table_of_an_account_is_held_against_the_others() {
             vec!["account_lots SGD"],
         ),
         (
-            "UPDATE balances SET amount = amount - 5",
-            "UPDATE balances SET amount = amount + 5",
+            "UPDATE accounts SET balance = balance - 5",
+            "UPDATE accounts SET balance = balance + 5",
             vec!["account_ledger SGD", "account_lots SGD"],
         ),
         (

@@ -206,13 +206,15 @@ async fn exit_codes_are_what_the_page_says() {
     let said = String::from_utf8_lossy(&run(&world, &mistyped).stderr).into_owned();
     assert!(said.contains("did you mean `ACC-1001`?"), "{said}");
     // A balance that no ledger explains is a finding.
-    let unexplained = "INSERT INTO balances (account_id, currency, amount, updated_at)
-         VALUES ('ACC-1001', 'SGD', 1000000, now())";
+    let unexplained =
+        "UPDATE accounts SET balance_currency = 'SGD', balance = 1000000, balance_at = now()
+          WHERE account_id = 'ACC-1001'";
     world.database.execute(unexplained).await;
     for line in ["topup audit", "topup audit --output csv", "topup jobs run audit"] {
         run(&world, &Line { words: split(line), exit: 3 });
     }
-    world.database.execute("DELETE FROM balances").await;
+    let mended = "UPDATE accounts SET balance = 0 WHERE account_id = 'ACC-1001'";
+    world.database.execute(mended).await;
     let settings = run(&world, &Line { words: split("topup config show --output json"), exit: 0 });
     assert!(!settings.stdout.contains(&0x1b), "no escape codes in a pipe");
     let mut child = topup(&world, &split("config show --output ndjson"))

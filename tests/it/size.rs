@@ -377,7 +377,9 @@ const NOT_MEASURED: [(&str, &str); 37] = [
     ("worker_clock_", "one row of each worker"),
 ];
 /// The same, by their whole names: the rows that they are given, by number or key.
-const BY_KEY: [&str; 13] = [
+const BY_KEY: [&str; 15] = [
+    "change_further_balances",
+    "load_accounts",
     "resolve_suggestions",
     "statement_reset",
     "statements_of_the_future",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::ids::AccountId;
+use super::money::Currency;
 use super::threshold::Levels;
 
 /// A customer account as the working set holds it.
@@ -17,6 +18,8 @@ pub struct Account {
     pub event_sequence: i64,
     /// Changes whenever something that matching reads of this account does, payments apart.
     pub book_version: i64,
+    /// The first currency that it had a balance in; none while it had no balance.
+    pub balance_currency: Option<Currency>,
     pub closed: bool,
     /// Where the customer's days begin; none: in UTC.
     pub time_zone: Option<Zone>,
@@ -39,6 +42,7 @@ impl Account {
             name: None,
             event_sequence: 0,
             book_version: 0,
+            balance_currency: None,
             closed: false,
             time_zone: None,
             levels: None,

@@ -1,18 +1,14 @@
-//! Payments, ledger, allocations, lots, balances.
+//! Payments, ledger, allocations, lots.
 
 use chrono::{DateTime, Utc};
-use sqlx::Row;
 
 use super::rows::Rows;
 use super::{expect_rows, micros};
 use crate::domain::allocation::Allocation;
-use crate::domain::ids::AccountId;
 use crate::domain::ledger::LedgerAccount;
-use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment};
-use crate::domain::working_set::{Rebase, WorkingSet};
-use crate::store::load::Locks;
-use crate::store::{StoreError, Tx, rows};
+use crate::domain::working_set::WorkingSet;
+use crate::store::{StoreError, Tx};
 
 pub(super) async fn insert_payments(
     tx: &mut Tx<'_>,
@@ -130,50 +126,5 @@ pub(super) async fn allocations(
         remaining: micros(allocation.lot_remaining)?,
         opened_at => at,
     });
-    Ok(())
-}
-
-/// The change of each balance, in the order of the accounts. A batch that locks last has not read
-/// them: it decided as if they were zero, which is the same unless one is a debt that a new lot
-/// would have cleared first. `rebase` learns what they were.
-pub(super) async fn balances(
-    tx: &mut Tx<'_>,
-    before: &WorkingSet,
-    after: &WorkingSet,
-    rebase: &mut Rebase,
-    locks: Locks,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let mut changes = Vec::new();
-    for ((account_id, currency), now) in &after.balances {
-        let was = before.balance(account_id, *currency);
-        if was != *now {
-            let delta = now.sub(was).map_err(|_| StoreError::Corrupt("a balance change"))?;
-            changes.push((account_id.as_str(), currency.code(), micros(delta)?));
-        }
-    }
-    if changes.is_empty() {
-        return Ok(());
-    }
-    changes.sort();
-    let query = bound!("change_balances", for (account_id, currency, delta) in changes {
-        account_id: *account_id,
-        currency: *currency,
-        amount: *delta,
-        updated_at => at,
-    });
-    for row in query.fetch_all(&mut **tx).await? {
-        let currency = rows::currency(row.try_get(1)?)?;
-        let key = (AccountId::trusted(row.try_get(0)?), currency);
-        let now = Money::from_micros(row.try_get(2)?, currency);
-        let expected = after.balance(&key.0, currency);
-        let moved = now.sub(expected).map_err(|_| StoreError::Corrupt("a balance"))?;
-        if moved.is_negative() || (locks == Locks::First && !moved.is_zero()) {
-            return Err(StoreError::Raced("a balance"));
-        }
-        if !moved.is_zero() {
-            rebase.balances.insert(key, moved);
-        }
-    }
     Ok(())
 }

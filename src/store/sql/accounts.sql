@@ -13,14 +13,14 @@ SELECT account_id, described_at FROM accounts
 -- name: lock_accounts
 SELECT account_id, name AS account_name, event_sequence, book_version,
        closed_at IS NOT NULL AS closed, time_zone,
-       level_currencies, level_amounts
+       level_currencies, level_amounts, balance_currency, balance
 FROM accounts WHERE account_id = ANY($1::text[])
 ORDER BY account_id FOR NO KEY UPDATE
 
 -- name: load_accounts
 SELECT account_id, name AS account_name, event_sequence, book_version,
        closed_at IS NOT NULL AS closed, time_zone,
-       level_currencies, level_amounts
+       level_currencies, level_amounts, balance_currency
 FROM accounts WHERE account_id = ANY($1::text[])
 
 -- name: update_accounts
@@ -37,10 +37,18 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $5::text[], $6::timestamptz[]
          level_amounts)
 WHERE a.account_id = n.account_id
 
--- name: update_account_sequences
-UPDATE accounts a SET event_sequence = n.now, book_version = a.book_version + $5, updated_at = $4
-FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS n(account_id, was, now)
+-- name: move_accounts
+-- Their event sequences, and where one changed the balance in the first currency ($6 to $8). The
+-- first change makes the currency.
+UPDATE accounts a SET event_sequence = n.now, book_version = a.book_version + $5, updated_at = $4,
+       balance = coalesce(n.balance, a.balance),
+       balance_currency = coalesce(a.balance_currency, n.currency),
+       balance_at = CASE WHEN n.balance IS NULL THEN a.balance_at ELSE $4 END
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $6::text[], $7::bigint[], $8::bigint[])
+     AS n(account_id, was, now, currency, balance_was, balance)
 WHERE a.account_id = n.account_id AND a.event_sequence = n.was
+  AND (n.balance IS NULL
+       OR (a.balance = n.balance_was AND coalesce(a.balance_currency, n.currency) = n.currency))
 
 -- name: close_accounts
 UPDATE accounts a SET closed_at = CASE WHEN n.closed THEN $3::timestamptz END, updated_at = $3
@@ -89,7 +97,7 @@ ON CONFLICT (number, kind, account_id) DO UPDATE SET until = greatest(f.until, e
 SELECT o.payer_account, o.verified, o.confirmations, o.last_used_on, o.until, a.account_id,
        a.name AS account_name, a.event_sequence, a.book_version,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
-       a.level_currencies, a.level_amounts
+       a.level_currencies, a.level_amounts, a.balance_currency
 FROM (SELECT payer_account, account_id, true AS verified, NULL::integer AS confirmations,
              NULL::date AS last_used_on, NULL::timestamptz AS until
         FROM payer_accounts WHERE payer_account = ANY($1::text[])

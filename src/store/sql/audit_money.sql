@@ -26,7 +26,8 @@ SELECT format('account %s, %s', account_id, currency) AS subject,
               coalesce(e.total, 0)) AS detail
   FROM (SELECT account_id, currency, sum(amount) AS total FROM ledger_entries
          WHERE ledger_account = 'customer_balance' GROUP BY account_id, currency) e
-  FULL JOIN balances b USING (account_id, currency)
+  FULL JOIN (SELECT account_id, currency, sum(amount) AS amount FROM balances
+              GROUP BY account_id, currency) b USING (account_id, currency)
  WHERE coalesce(e.total, 0) <> coalesce(b.amount, 0)
 
 -- name: audit_balance_within_limit

@@ -74,7 +74,7 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.
        i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
        a.book_version, a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
-       a.level_currencies, a.level_amounts,
+       a.level_currencies, a.level_amounts, a.balance_currency,
        NULL::text AS upstream, NULL::text AS scheme
 FROM invoices i JOIN accounts a ON a.account_id = i.account_id
 WHERE i.payment_reference = ANY($1::text[])
@@ -84,7 +84,7 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.
        i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
        a.book_version, a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
-       a.level_currencies, a.level_amounts,
+       a.level_currencies, a.level_amounts, a.balance_currency,
        r.reference, r.scheme
 FROM invoice_references r JOIN invoices i ON i.invoice_id = r.invoice_id
 JOIN accounts a ON a.account_id = i.account_id
@@ -97,7 +97,7 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.
        i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
        a.book_version, a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
-       a.level_currencies, a.level_amounts,
+       a.level_currencies, a.level_amounts, a.balance_currency,
        NULL::text AS upstream, NULL::text AS scheme
 FROM invoices i JOIN accounts a ON a.account_id = i.account_id
 WHERE i.folded_key = ANY($1::text[])
@@ -107,7 +107,7 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.
        i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
        a.book_version, a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
-       a.level_currencies, a.level_amounts,
+       a.level_currencies, a.level_amounts, a.balance_currency,
        r.reference, r.scheme
 FROM invoice_references r JOIN invoices i ON i.invoice_id = r.invoice_id
 JOIN accounts a ON a.account_id = i.account_id

@@ -13,8 +13,12 @@ SELECT n.ledger_transaction_id, n.leg, n.kind::ledger_kind, n.payment_id, n.said
 -- name: load_balances
 SELECT account_id, currency, amount FROM balances WHERE account_id = ANY($1::text[])
 
--- name: change_balances
-INSERT INTO balances AS b (account_id, currency, amount, updated_at)
+-- name: load_further_balances
+SELECT account_id, currency, amount FROM further_balances WHERE account_id = ANY($1::text[])
+
+-- name: change_further_balances
+-- Balances in other currencies than the customer's first.
+INSERT INTO further_balances AS b (account_id, currency, amount, updated_at)
 SELECT n.*, $4 FROM (SELECT unnest($1::text[]) AS account_id, unnest($2::text[]) AS currency,
     unnest($3::bigint[]) AS amount) AS n
 ON CONFLICT (account_id, currency)

@@ -57,8 +57,10 @@ INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, post
      'bank_clearing', NULL, 'unallocated_cash', NULL, 'JPY', 9000000000),
     (4, 1, 'provisioned', 'PAY-3', '2026-11-03Z',
      'unallocated_cash', NULL, 'customer_balance', 'ACC-2', 'JPY', 7000000000);
-INSERT INTO balances VALUES
-    ('ACC-1', 'SGD', 124000000, '2026-11-04Z'), ('ACC-2', 'JPY', 7000000000, '2026-11-03Z');
+UPDATE accounts SET balance_currency = 'SGD', balance = 124000000, balance_at = '2026-11-04Z'
+ WHERE account_id = 'ACC-1';
+UPDATE accounts SET balance_currency = 'JPY', balance = 7000000000, balance_at = '2026-11-03Z'
+ WHERE account_id = 'ACC-2';
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
                          ledger_transaction_id, allocated_at) VALUES
     (1, 'PAY-1', 'INV-1', 'ACC-1', 'SGD', 100000000, 'R5', 1, '2026-11-02Z'),

@@ -62,7 +62,8 @@ INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, post
      'customer_balance', 'ACC-5', 'split_clearing', NULL, 'SGD', 10000000),
     (92, 1, 'payment_returned', 'PAY-9', '2026-11-06Z',
      'split_clearing', NULL, 'bank_clearing', NULL, 'SGD', 10000000);
-INSERT INTO balances VALUES ('ACC-5', 'SGD', 30000000, '2026-11-06Z');
+UPDATE accounts SET balance_currency = 'SGD', balance = 30000000, balance_at = '2026-11-06Z'
+ WHERE account_id = 'ACC-5';
 
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
         ledger_transaction_id, allocated_at, reversed, reversed_at) VALUES

@@ -73,7 +73,8 @@ INSERT INTO ledger_transfers (ledger_transaction_id, leg, kind, payment_id, post
     (52, 1, 'return_undone', 'PAY-7', '2026-11-09Z',
      'bank_clearing', NULL, 'customer_balance', 'ACC-3', 'SGD', 60000000);
 -- 40 came, 15 were spent, 30 went back: 5 were owed, which the new lot of 60 cleared.
-INSERT INTO balances VALUES ('ACC-3', 'SGD', 55000000, '2026-11-09Z');
+UPDATE accounts SET balance_currency = 'SGD', balance = 55000000, balance_at = '2026-11-09Z'
+ WHERE account_id = 'ACC-3';
 
 -- The return that was undone comes first: allocation 8 names what restored it.
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
