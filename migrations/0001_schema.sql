@@ -1083,25 +1083,42 @@ SELECT account_id, currency, amount, updated_at FROM further_balances;
 ---------------------------------------------------------------------------------------------
 -- Allocations and the lots they open.
 
+-- An allocation opens a lot: the money that it put on the balance, which burns and is given back.
+-- Both are one row; the view lots has the second half.
 CREATE TABLE allocations (
     allocation_id         bigint PRIMARY KEY,
+    amount                bigint NOT NULL CHECK (amount > 0),
+    -- What is left of the lot.
+    remaining             bigint NOT NULL,
+    -- What it burnt of a debt when it was opened, less what refunds gave back of it.
+    debt_cleared          bigint NOT NULL DEFAULT 0,
+    -- An allocation is live by what was not reversed of it.
+    reversed              bigint NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND amount),
+    -- Of that, what had been spent and was clawed back from the account. A refund of what had been
+    -- spent makes it less again.
+    clawed_back           bigint NOT NULL DEFAULT 0,
+    ledger_transaction_id bigint NOT NULL,
+    -- The undone return that opened it again; such a link may stand beside what was left of the
+    -- first.
+    restores              bigint,
+    allocated_at          timestamptz NOT NULL,
+    reversed_at           timestamptz,
     payment_id            text COLLATE "C" NOT NULL,
     invoice_id            text COLLATE "C" NOT NULL,
     account_id            text COLLATE "C" NOT NULL,
     currency              currency_code NOT NULL,
-    amount                bigint NOT NULL CHECK (amount > 0),
     rule                  text COLLATE "C" NOT NULL CHECK (rule ~ '^R[0-9][0-9]?[a-z]?$'),
-    ledger_transaction_id bigint NOT NULL,
-    allocated_at          timestamptz NOT NULL,
-    reversed_at           timestamptz,
-    -- An allocation is live by what was not reversed of it.
-    reversed              bigint NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND amount),
-    -- The undone return that opened it again; such a link may stand beside what was left of the
-    -- first.
-    restores              bigint,
+    -- Changes only when a lot is used up or comes back, so burning stays a HOT update.
+    is_open               boolean GENERATED ALWAYS AS (remaining > 0) STORED,
     CONSTRAINT allocation_reversed_iff_stamped
-        CHECK ((reversed = amount AND reversed > 0) = (reversed_at IS NOT NULL))
-);
+        CHECK ((reversed = amount AND reversed > 0) = (reversed_at IS NOT NULL)),
+    CONSTRAINT lot_has_no_more_than_its_amount CHECK (remaining BETWEEN 0 AND amount),
+    CONSTRAINT lot_debt_within_what_is_burnt
+        CHECK (debt_cleared BETWEEN 0 AND amount - remaining),
+    CONSTRAINT lot_reversed_within_amount
+        CHECK (clawed_back BETWEEN 0 AND reversed
+               AND remaining + reversed - clawed_back <= amount)
+) WITH (fillfactor = 90);
 -- At most one live link between a payment and an invoice.
 CREATE UNIQUE INDEX allocations_live_pair ON allocations (payment_id, invoice_id)
     WHERE reversed_at IS NULL AND restores IS NULL;
@@ -1145,19 +1162,20 @@ CREATE TRIGGER allocations_updated AFTER UPDATE ON allocations
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
 
--- What an allocation was made for never changes, and what was reversed of it never comes back.
+-- What an allocation was made for never changes, and what was reversed of it never comes back. Its
+-- lot burns and is given back.
 CREATE FUNCTION refuse_allocation_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'allocation % may only be reversed', OLD.allocation_id
+    RAISE EXCEPTION 'allocation % may only burn, be given back and be reversed', OLD.allocation_id
         USING ERRCODE = '23514', CONSTRAINT = 'allocation_stays';
 END $$;
 CREATE TRIGGER allocation_stays BEFORE UPDATE ON allocations FOR EACH ROW
     WHEN (NEW.reversed < OLD.reversed
         OR (OLD.allocation_id, OLD.payment_id, OLD.invoice_id, OLD.account_id, OLD.currency,
-            OLD.amount, OLD.ledger_transaction_id)
+            OLD.amount, OLD.rule, OLD.ledger_transaction_id, OLD.restores, OLD.allocated_at)
             IS DISTINCT FROM
            (NEW.allocation_id, NEW.payment_id, NEW.invoice_id, NEW.account_id, NEW.currency,
-            NEW.amount, NEW.ledger_transaction_id))
+            NEW.amount, NEW.rule, NEW.ledger_transaction_id, NEW.restores, NEW.allocated_at))
     EXECUTE FUNCTION refuse_allocation_change();
 
 -- A pair that a person took apart: automatic matching does not put it together again.
@@ -1203,70 +1221,23 @@ CREATE CONSTRAINT TRIGGER allocations_are_advised AFTER INSERT ON allocations
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.rule = 'R2a')
     EXECUTE FUNCTION check_allocation_is_advised();
 
-CREATE TABLE lots (
-    -- The allocation that opened it: one lot per allocation, for ever.
-    lot_id       bigint PRIMARY KEY,
-    account_id   text COLLATE "C" NOT NULL,
-    currency     currency_code NOT NULL,
-    amount       bigint NOT NULL CHECK (amount > 0),
-    remaining    bigint NOT NULL CHECK (remaining BETWEEN 0 AND amount),
-    -- Unused: what is held of a lot follows from the live holds, which lie on the oldest money.
-    held         bigint NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND remaining),
-    opened_at    timestamptz NOT NULL,
-    closed_at    timestamptz,
-    -- What it burnt of a debt when it was opened, less what refunds gave back of it.
-    debt_cleared bigint NOT NULL DEFAULT 0,
-    -- Changes only when a lot is used up or comes back, so burning stays a HOT update.
-    is_open      boolean GENERATED ALWAYS AS (remaining > 0) STORED,
-    -- What was reversed, and of that what had been spent and was clawed back from the account. A
-    -- refund of what had been spent makes `clawed_back` less again.
-    reversed     bigint NOT NULL DEFAULT 0,
-    clawed_back  bigint NOT NULL DEFAULT 0,
-    CONSTRAINT lots_debt_within_what_is_burnt
-        CHECK (debt_cleared BETWEEN 0 AND amount - remaining),
-    CONSTRAINT lots_reversed_within_amount
-        CHECK (reversed BETWEEN 0 AND amount AND clawed_back BETWEEN 0 AND reversed
-               AND remaining + reversed - clawed_back <= amount),
-    CONSTRAINT lots_closed_iff_reversed CHECK ((closed_at IS NULL) = (reversed < amount))
-) WITH (fillfactor = 90);
-COMMENT ON COLUMN lots.held IS
-    'unused: what is held of a lot follows from the live holds, which lie on the oldest money';
 -- Lots are read in the order in which they burn, and those that cleared a debt from the newest, as
 -- far as a batch needs them: what a customer's history costs does not grow with it.
-CREATE INDEX lots_open_order ON lots (account_id, currency, opened_at, lot_id) WHERE is_open;
-CREATE INDEX lots_cleared_order ON lots (account_id, currency, opened_at, lot_id)
+CREATE INDEX lots_open_order ON allocations (account_id, currency, allocated_at, allocation_id)
+    WHERE is_open;
+CREATE INDEX lots_cleared_order ON allocations (account_id, currency, allocated_at, allocation_id)
     WHERE debt_cleared > 0;
-CREATE INDEX lots_clawed_back ON lots (account_id) WHERE clawed_back > 0;
+CREATE INDEX lots_clawed_back ON allocations (account_id) WHERE clawed_back > 0;
 
--- A lot has its allocation, of the same account, currency and amount.
-CREATE FUNCTION check_lots_allocated() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-BEGIN
-    IF EXISTS (SELECT 1 FROM inserted n WHERE
-                (SELECT true FROM allocations a WHERE a.allocation_id = n.lot_id
-                    AND a.account_id = n.account_id AND a.currency = n.currency
-                    AND a.amount = n.amount LIMIT 1) IS NULL) THEN
-        RAISE EXCEPTION 'a lot without its allocation'
-            USING ERRCODE = '23503', CONSTRAINT = 'lot_has_allocation';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER lots_allocated AFTER INSERT ON lots
-    REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_lots_allocated();
+-- Allocations as the money that they put on the balance.
+CREATE VIEW lots AS
+SELECT allocation_id AS lot_id, account_id, currency, amount, remaining,
+       allocated_at AS opened_at, reversed_at AS closed_at, debt_cleared, is_open, reversed,
+       clawed_back
+  FROM allocations;
 
-CREATE FUNCTION refuse_lot_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'lot % may only burn and be given back', OLD.lot_id
-        USING ERRCODE = '23514', CONSTRAINT = 'lot_stays';
-END $$;
-CREATE TRIGGER lot_stays BEFORE UPDATE ON lots FOR EACH ROW
-    WHEN ((OLD.lot_id, OLD.account_id, OLD.currency, OLD.amount, OLD.opened_at)
-        IS DISTINCT FROM (NEW.lot_id, NEW.account_id, NEW.currency, NEW.amount, NEW.opened_at))
-    EXECUTE FUNCTION refuse_lot_change();
-
--- Which lot a charge burnt, a refund filled again, or a debt burnt: lots.remaining is
--- lots.amount less the sum of these.
+-- Which lot a charge burnt, a refund filled again, or a debt burnt: what is left of a lot is
+-- its amount less the sum of these.
 CREATE TABLE lot_consumptions (
     -- The charge, the refund, or for the debt that a new lot cleared the lot itself.
     cause_id   bigint NOT NULL,
@@ -1286,8 +1257,8 @@ CREATE FUNCTION check_consumptions() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM (SELECT DISTINCT lot_id, account_id FROM inserted OFFSET 0) n
-                WHERE (SELECT true FROM lots l WHERE l.lot_id = n.lot_id
-                         AND l.account_id = n.account_id LIMIT 1) IS NULL) THEN
+                WHERE (SELECT true FROM allocations a WHERE a.allocation_id = n.lot_id
+                         AND a.account_id = n.account_id LIMIT 1) IS NULL) THEN
         RAISE EXCEPTION 'a consumption of a lot of another account'
             USING ERRCODE = '23503', CONSTRAINT = 'consumption_has_its_lot';
     END IF;
@@ -1394,17 +1365,16 @@ CREATE INDEX allocation_reversals_return ON allocation_reversals (return_id)
 CREATE TRIGGER allocation_reversals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON allocation_reversals FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
--- What is said of an allocation and its lot is what their reversals sum to, and each was posted:
+-- What is said of an allocation is what its reversals sum to, and each was posted:
 -- taken from the account's balance.
 CREATE FUNCTION check_reversals() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM (SELECT DISTINCT allocation_id FROM inserted OFFSET 0) n
                 JOIN allocations a USING (allocation_id)
-                JOIN lots l ON l.lot_id = a.allocation_id
-               WHERE a.reversed <> l.reversed OR a.reversed <>
+               WHERE a.reversed <>
                      (SELECT sum(r.amount) FROM allocation_reversals r
                        WHERE r.allocation_id = a.allocation_id)) THEN
-        RAISE EXCEPTION 'a reversal that its allocation or its lot does not have'
+        RAISE EXCEPTION 'a reversal that its allocation does not have'
             USING ERRCODE = '23514', CONSTRAINT = 'reversals_sum_up';
     END IF;
     IF EXISTS (SELECT 1 FROM inserted n JOIN allocations a USING (allocation_id)
@@ -2240,7 +2210,7 @@ CREATE TABLE inbox (
     subject        text COLLATE "C",
     processed_at   timestamptz NOT NULL,
     -- Whether it is all that tells the same record, sent again, from a new one. NULL: not said.
-    guards         boolean,
+    guards         boolean NOT NULL,
     PRIMARY KEY (source, message_id),
     CONSTRAINT inbox_refusals_have_codes
         CHECK (outcome NOT IN ('rejected', 'dead_lettered', 'waiting') OR code IS NOT NULL)
@@ -2251,8 +2221,7 @@ CREATE INDEX inbox_not_applied ON inbox (outcome, processed_at) WHERE outcome <>
 -- What may be pruned is read in the order of its age, whatever stays for ever before it.
 CREATE INDEX inbox_prunable ON inbox (processed_at)
     WHERE outcome IN ('applied', 'duplicate')
-      AND NOT coalesce(guards, message_type NOT IN ('topup.invoice.create.v1',
-          'topup.payment.record.v1', 'topup.usage.charge.v1', 'topup.usage.refund.v1'));
+      AND NOT guards;
 
 CREATE FUNCTION refuse_guard_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -2741,14 +2710,14 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, _sqlx_migrations
-    FROM topup_worker;
+REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, lots,
+    _sqlx_migrations FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators. They are append-only by privilege.
 GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, payments,
     open_payments, bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
-    allocations, lots, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
+    allocations, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
     void_candidates, checkpoints, log_changes, partition_states, feed_partitions, worker_clocks,
     crash_guards, inbox, waiting_commands, dead_letters, replay_runs, outbox, relay_holds, jobs,
     job_runs, pruned, failing_items, items_in_hand, crash_suspects TO topup_worker;

@@ -276,13 +276,14 @@ impl Batch {
         Ok(())
     }
 
-    /// Allocations, lots, invoices.
+    /// Allocations with their lots, invoices.
     async fn write_links(&self, tx: &mut Tx) -> Result<()> {
         let links = &self.links;
         let insert = sqlx::query(
             "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
-                 amount, rule, ledger_transaction_id, allocated_at)
-             SELECT n.id, n.payment, n.invoice, n.owner, $8, n.amount, n.rule, n.ledger, now()
+                 amount, remaining, rule, ledger_transaction_id, allocated_at)
+             SELECT n.id, n.payment, n.invoice, n.owner, $8, n.amount, n.amount, n.rule, n.ledger,
+                 now()
              FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS payment,
                  unnest($3::text[]) AS invoice, unnest($4::text[]) AS owner,
                  unnest($5::bigint[]) AS amount, unnest($6::text[]) AS rule,
@@ -291,12 +292,6 @@ impl Batch {
         let insert = insert.bind(&links.ids).bind(&links.payments).bind(&links.invoices);
         let insert = insert.bind(&links.owners).bind(&links.amounts).bind(&links.rules);
         insert.bind(&links.ledger).bind(CURRENCY).execute(&mut **tx).await?;
-        let insert = "INSERT INTO lots (lot_id, account_id, currency, amount, remaining, \
-                      opened_at) SELECT n.id, n.owner, $4, n.amount, n.amount, now() \
-                      FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS owner,
-                 unnest($3::bigint[]) AS amount) AS n";
-        let insert = sqlx::query(insert).bind(&links.ids).bind(&links.owners).bind(&links.amounts);
-        insert.bind(CURRENCY).execute(&mut **tx).await?;
         let update = "UPDATE invoices i SET allocated = i.allocated + n.amount, \
                       status = 'provisioned', provisioned_at = now() \
                       FROM (SELECT unnest($1::text[]) AS id, unnest($2::bigint[]) AS amount) AS n \
@@ -331,9 +326,9 @@ impl Batch {
         sqlx::query(insert).bind(keys).bind(payments).execute(&mut **tx).await?;
         let insert = sqlx::query(
             "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-                 partition, record_offset, subject, processed_at)
+                 partition, record_offset, subject, processed_at, guards)
              SELECT n.source, n.message, n.hash, n.type, 'applied', n.topic, n.partition,
-                 n.record_offset, n.subject, now()
+                 n.record_offset, n.subject, now(), false
              FROM (SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS message,
                  unnest($3::bytea[]) AS hash, unnest($4::text[]) AS type,
                  unnest($5::text[]) AS topic, unnest($6::integer[]) AS partition,

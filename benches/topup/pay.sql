@@ -14,9 +14,9 @@ DECLARE
     v_fits boolean;
 BEGIN
     INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic, partition,
-                       record_offset, subject, processed_at)
+                       record_offset, subject, processed_at, guards)
     VALUES (p_source, p_message, p_hash, p_type, 'applied', p_topic, p_partition, p_offset,
-            p_subject, now()) ON CONFLICT DO NOTHING;
+            p_subject, now(), false) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN RETURN 'duplicate'; END IF;
 
     IF p_reference IS NOT NULL THEN
@@ -65,11 +65,9 @@ BEGIN
 
     IF v_account IS NOT NULL THEN
         INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
-                                 amount, rule, ledger_transaction_id, allocated_at)
-        VALUES (p_allocation, p_payment, v_invoice, v_account, p_currency, p_amount, p_rule,
-                p_ledger, now());
-        INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at)
-        VALUES (p_allocation, v_account, p_currency, p_amount, p_amount, now());
+                                 amount, remaining, rule, ledger_transaction_id, allocated_at)
+        VALUES (p_allocation, p_payment, v_invoice, v_account, p_currency, p_amount, p_amount,
+                p_rule, p_ledger, now());
         UPDATE invoices SET allocated = allocated + p_amount, status = 'provisioned',
                             provisioned_at = now()
          WHERE invoice_id = v_invoice AND allocated + p_amount = amount

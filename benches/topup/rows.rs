@@ -142,8 +142,8 @@ async fn pay(pool: &PgPool, p: &Payment) -> Result<()> {
     let mut tx = pool.begin().await?;
     let new = sqlx::query(
         "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-             partition, record_offset, subject, processed_at)
-         VALUES ($1, $2, $3, $4, 'applied', $5, $6, $7, $8, now()) ON CONFLICT DO NOTHING",
+             partition, record_offset, subject, processed_at, guards)
+         VALUES ($1, $2, $3, $4, 'applied', $5, $6, $7, $8, now(), false) ON CONFLICT DO NOTHING",
     );
     let new = new.bind(&p.source).bind(&p.message_id).bind(&p.content_hash).bind(&p.message_type);
     let new = new.bind(&p.topic).bind(p.partition).bind(p.offset).bind(&p.subject);
@@ -249,18 +249,12 @@ async fn allocate(tx: &mut Tx, p: &Payment, found: &Found) -> Result<()> {
     let id = p.allocation.as_ref().map(|allocation| allocation.id);
     let allocation = sqlx::query(
         "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
-             amount, rule, ledger_transaction_id, allocated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())",
+             amount, remaining, rule, ledger_transaction_id, allocated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, now())",
     );
     let allocation = allocation.bind(id).bind(&p.payment_id).bind(&found.invoice_id);
     let allocation = allocation.bind(&found.account_id).bind(CURRENCY).bind(p.amount);
     allocation.bind(&p.rule).bind(p.ledger_id).execute(&mut **tx).await?;
-    let lot = sqlx::query(
-        "INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at)
-         VALUES ($1, $2, $3, $4, $4, now())",
-    );
-    let lot = lot.bind(id).bind(&found.account_id).bind(CURRENCY).bind(p.amount);
-    lot.execute(&mut **tx).await?;
     let invoice = sqlx::query(
         "UPDATE invoices SET allocated = allocated + $2, status = 'provisioned',
              provisioned_at = now()

@@ -106,12 +106,15 @@ pub(super) async fn run(
     printer: Printer,
 ) -> Result<Exit, CliError> {
     let runner = runner(pool, config)?;
-    // Makes the jobs known where no worker has done so yet.
-    runner.prepare().await?;
     let now = Clock::System.now();
+    if !matches!(command, JobsCommand::List | JobsCommand::Runs { .. }) {
+        // Makes the jobs known where no worker has done so yet.
+        runner.prepare().await?;
+    }
     match command {
         JobsCommand::List => {
-            let listed = jobs::jobs(pool).await?;
+            let known: Vec<&str> = Job::ALL.into_iter().map(Job::word).collect();
+            let listed = jobs::jobs(pool, &known).await?;
             let rows: Vec<Scheduled> = listed
                 .into_iter()
                 .map(|row| {

@@ -278,8 +278,7 @@ async fn refuse_unknown(pool: &PgPool, tried: &Tried) -> Result<(), CliError> {
             | NeedKind::Hold
             | NeedKind::Proof
             | NeedKind::Behind
-            | NeedKind::Version
-            | NeedKind::Queue,
+            | NeedKind::Version,
             _,
         ))
         | None => Ok(()),

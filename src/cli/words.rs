@@ -24,7 +24,6 @@ pub(super) fn needs_words(needs: &str) -> String {
             "the usage feed: it must be known up to the command".to_owned()
         }
         Some((NeedKind::Behind, record)) => format!("command {record}, which waits"),
-        Some((NeedKind::Queue, _)) => "an earlier command of this customer".to_owned(),
         Some((NeedKind::Charge | NeedKind::Hold | NeedKind::Version, _)) | None => needs.to_owned(),
     }
 }

@@ -382,7 +382,7 @@ impl Pipeline {
             .ok_or(StoreError::Corrupt("a waiting command of another topic"))?;
         // It stood behind another: its own time begins with its turn.
         let kind = NeedKind::of(&command.needs).map(|(kind, _)| kind);
-        let first = matches!(kind, Some(NeedKind::Queue | NeedKind::Behind));
+        let first = kind == Some(NeedKind::Behind);
         let over = !first && command.deadline <= at;
         if let Ok(message) = &mut item.decoded {
             message.waited =

@@ -153,8 +153,8 @@ pub const INVARIANTS: &[Invariant] = &[
     ),
     invariant!(
         "A4",
-        "one_lot_per_allocation",
-        "Each allocation opened one lot of its amount, account and currency."
+        "lot_within_allocation",
+        "What is left of an allocation's lot, was reversed and clawed back fits its amount."
     ),
     invariant!(
         "A5",

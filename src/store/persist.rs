@@ -161,11 +161,11 @@ async fn own_rows(
     bank::all(tx, before, rows, at).await?;
     advices::all(tx, after, rows).await?;
     money::ledger(tx, rows, at).await?;
-    steps_back::allocations(tx, before, after, rows, at).await?;
+    money::lots(tx, before, after, rows, at).await?;
     money::allocations(tx, after, rows, at).await?;
     steps_back::all(tx, before, after, rows, at).await?;
     splits::all(tx, rows, at).await?;
-    usage::all(tx, before, after, rows, &write.watermarks, at).await?;
+    usage::all(tx, after, rows, &write.watermarks, at).await?;
     steps_back::reversals(tx, rows, at).await?;
     decisions(tx, &write.decisions).await?;
     watches(tx, rows).await?;

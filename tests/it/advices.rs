@@ -414,8 +414,8 @@ async fn only_the_advised_payment_pays_by_an_advice(direct: &Direct) {
     direct.database.execute(alone).await;
     let unadvised = format!(
         "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
-             amount, rule, ledger_transaction_id, allocated_at)
-         SELECT 999, 'BANK:{BANK}:T3', invoice_id, account_id, currency, amount, rule,
+             amount, remaining, rule, ledger_transaction_id, allocated_at)
+         SELECT 999, 'BANK:{BANK}:T3', invoice_id, account_id, currency, amount, amount, rule,
              ledger_transaction_id, allocated_at FROM allocations LIMIT 1"
     );
     assert_eq!(direct.database.refused(&unadvised).await, "allocations_are_advised");

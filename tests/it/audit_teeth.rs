@@ -319,12 +319,11 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE invoices SET allocated = 20000000 WHERE invoice_id = 'INV-2'",
     ),
-    plant("A4", "an allocation without a lot", "DELETE FROM lots WHERE lot_id = 2"),
     plant(
         "A4",
-        "a lot of another account",
+        "a lot that was taken back and is still there",
         "
-        UPDATE lots SET account_id = 'ACC-2' WHERE lot_id = 2",
+        UPDATE allocations SET reversed = 1 WHERE allocation_id = 2",
     ),
     plant(
         "A4",
@@ -334,9 +333,9 @@ const PLANTS: &[Plant] = &[
     ),
     plant(
         "A4",
-        "a lot from nowhere",
+        "a debt that was cleared by nothing",
         "
-        INSERT INTO lots VALUES (9, 'ACC-1', 'SGD', 1, 0, 0, now())",
+        UPDATE allocations SET debt_cleared = 1 WHERE allocation_id = 2",
     ),
     plant("A5", "a lot that was burnt in secret", "UPDATE lots SET remaining = 0 WHERE lot_id = 2"),
     plant(

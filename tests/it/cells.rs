@@ -40,10 +40,14 @@ async fn a_cell_that_stops_under_load_is_not_noticed_by_the_other() {
     assert_eq!(north.value("SELECT count(*) FROM inbox").await, left, "who wrote here?");
     let again = north.start().await;
     all_came(&north).await;
-    let lines = "SELECT account_id, currency, amount FROM balances ORDER BY 1, 2";
+    // What a payment pays may depend on which of two topics is read first: not what came.
+    let lines = "SELECT payment_id, account_id, currency, amount FROM payments
+                 WHERE origin = 'manual' UNION ALL
+                 SELECT payment_id, NULL, currency, amount FROM payments
+                 WHERE origin = 'bank' ORDER BY 1";
     let (one, other) = (north.database.lines(lines).await, south.database.lines(lines).await);
+    assert_eq!(one.len(), 2 * CUSTOMERS);
     assert_eq!(one, other);
-    assert!(!one.is_empty());
     again.shutdown().await;
     running.shutdown().await;
     north.finish().await;
@@ -73,8 +77,8 @@ async fn what_only_looks_works_where_nothing_can_be_written() {
         &["balances", "show", "ACC-1"],
         &["records", "show", "c-1-1"],
         &["dead-letters", "list"],
-        &["commands", "list"],
-        &["keys", "list"],
+        &["commands", "waiting"],
+        &["keys", "parked"],
         &["void-candidates", "list"],
         &["review", "list"],
         &["returns", "list"],

@@ -236,8 +236,8 @@ async fn nothing_in_the_ledger_is_ever_changed_or_deleted() {
 fn allocation(values: &str) -> String {
     format!(
         "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
-           amount, rule, ledger_transaction_id, allocated_at)
-         SELECT 1, v.*, 'R1', (SELECT min(ledger_transaction_id) FROM ledger_transactions), now()
+           amount, remaining, rule, ledger_transaction_id, allocated_at)
+         SELECT 1, v.*, 0, 'R1', (SELECT min(ledger_transaction_id) FROM ledger_transactions), now()
          FROM (VALUES ({values})) AS v"
     )
 }
@@ -478,9 +478,13 @@ async fn a_payment_never_gives_more_than_it_has_and_its_state_follows_its_amount
 async fn lots_payables_and_sequences_have_fences_of_their_own() {
     let direct = world("k_fences").await;
     let now = Stage::Statement;
-    let cases: [Case; 6] = [
-        ("UPDATE lots SET remaining = amount + 1", now, "23514", "lots_check"),
-        ("UPDATE lots SET held = remaining + 1", now, "23514", "lots_check1"),
+    let cases: [Case; 10] = [
+        ("UPDATE allocations SET remaining = -1", now, "23514", "lot_has_no_more_than_its_amount"),
+        ("UPDATE allocations SET debt_cleared = 1", now, "23514", "lot_debt_within_what_is_burnt"),
+        ("UPDATE allocations SET reversed = 1", now, "23514", "lot_reversed_within_amount"),
+        ("UPDATE allocations SET rule = 'R5'", now, "23514", "allocation_stays"),
+        ("UPDATE allocations SET invoice_id = 'INV-S'", now, "23514", "allocation_stays"),
+        ("UPDATE lots SET opened_at = now()", now, "23514", "allocation_stays"),
         ("UPDATE payable_invoices SET due = 0", now, "23514", "payable_invoices_due_check"),
         (
             "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,

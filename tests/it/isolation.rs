@@ -373,9 +373,9 @@ async fn a_table_that_cannot_be_pruned_stops_no_other() {
         direct.database.execute(statement).await;
     }
     let old = "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-                   partition, record_offset, processed_at)
+                   partition, record_offset, processed_at, guards)
                VALUES ('old', 'old', decode(repeat('00', 32), 'hex'), 'topup.invoice.create.v1',
-                   'applied', 'old', 0, 1, now())";
+                   'applied', 'old', 0, 1, now(), false)";
     direct.database.execute(old).await;
     let later = now + TimeDelta::days(500);
     let report = run_job(&direct, Job::Prune, later).await;

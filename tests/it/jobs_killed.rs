@@ -172,9 +172,9 @@ async fn busy(test: &str) -> Direct {
     for statement in [
         "UPDATE waiting_commands SET deadline = now() - interval '1 hour'",
         "INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, topic,
-                partition, record_offset, processed_at)
+                partition, record_offset, processed_at, guards)
              SELECT 'old', 'old-' || i, decode(repeat('00', 32), 'hex'), 'old', 'applied', 'old', 0,
-                i, now() - interval '500 days' FROM generate_series(1, 100000) i",
+                i, now() - interval '500 days', false FROM generate_series(1, 100000) i",
         "ANALYZE",
     ] {
         direct.database.execute(statement).await;

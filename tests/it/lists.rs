@@ -154,7 +154,7 @@ async fn short_lists_are_whole_for_programs_and_have_the_form_of_the_others() {
         .execute(
             "INSERT INTO waiting_commands (source, message_id, topic, partition, record_offset,
                  record_value, record_headers, wait_key, needs, since, deadline)
-             SELECT 'crm', 'w-' || n, 't', 0, n, '', '[]', 'K-' || n, 'queue', now(), now()
+             SELECT 'crm', 'w-' || n, 't', 0, n, '', '[]', 'K-' || n, 'version', now(), now()
                FROM generate_series(1, 60) n",
         )
         .await;

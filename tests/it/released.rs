@@ -312,39 +312,6 @@ async fn a_correction_that_waits_holds_up_only_what_depends_on_it() {
     direct.finish().await;
 }
 
-/// What an older version put there means that all behind it waits, in order.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_that_an_older_version_queued_keep_their_order() {
-    let mut direct = Direct::new("re_older").await;
-    let sent = draft("INV-1", "ACC-1", "100.00");
-    assert_eq!(said(&mut direct, "i-1", "invoice.create", sent).await, "applied");
-    for (id, kind, data) in [
-        ("w-1", "invoice.void", about_invoice("INV-9", "ACC-1")),
-        ("w-2", "invoice.keep", about_invoice("INV-9", "ACC-1")),
-    ] {
-        said(&mut direct, id, kind, data).await;
-    }
-    let older = "
-        WITH gone AS (DELETE FROM waiting_commands RETURNING *)
-        INSERT INTO waiting_commands (wait_key, topic, partition, record_offset, source, message_id,
-            needs, record_value, record_headers, since, deadline)
-        SELECT wait_key, topic, partition, record_offset, source, message_id,
-               CASE message_id WHEN 'w-2' THEN 'queue' ELSE needs END,
-               record_value, record_headers, since, deadline
-          FROM gone ORDER BY waiting_id";
-    direct.database.execute(older).await;
-    let void = about_invoice("INV-1", "ACC-1");
-    let answer = said(&mut direct, "w-3", "invoice.void", void).await;
-    assert_eq!(answer, "waiting behind_waiting");
-    assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 0);
-    let data = draft("INV-9", "ACC-1", "1.00");
-    assert_eq!(said(&mut direct, "i-9", "invoice.create", data).await, "applied");
-    assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 3);
-    assert_eq!(outcome(&direct, "w-2").await, "rejected invoice_voided");
-    assert_eq!(outcome(&direct, "w-3").await, "applied");
-    direct.finish().await;
-}
-
 /// What comes before the payment of nobody that it is about waits by the payment: it has its turn
 /// when the payment comes, and ends at its deadline.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -258,17 +258,18 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "23503",
-        "UPDATE allocations SET reversed = amount, reversed_at = now() WHERE invoice_id = 'INV-3';
-         UPDATE lots SET reversed = amount, remaining = 0, closed_at = now() WHERE lot_id =
-           (SELECT allocation_id FROM allocations WHERE invoice_id = 'INV-3');
+        "UPDATE allocations SET reversed = amount, remaining = 0, reversed_at = now()
+          WHERE invoice_id = 'INV-3';
          INSERT INTO allocation_reversals SELECT 1, allocation_id, 'deallocated', amount, 0, NULL,
            NULL, -1, now() FROM allocations WHERE invoice_id = 'INV-3'",
     ),
     // A pair that a person took apart.
     (
         "23514",
-        "INSERT INTO allocations SELECT 1, payment_id, invoice_id, account_id, currency, amount,
-           'R2', ledger_transaction_id, now() FROM allocations WHERE invoice_id = 'INV-1'",
+        "INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency,
+           amount, remaining, rule, ledger_transaction_id, allocated_at)
+         SELECT 1, payment_id, invoice_id, account_id, currency, amount, amount, 'R2',
+           ledger_transaction_id, now() FROM allocations WHERE invoice_id = 'INV-1'",
     ),
     // Returns.
     ("23514", "UPDATE payments SET returned = amount + 1 WHERE returned > 0"),

@@ -249,11 +249,11 @@ async fn a_refund_gives_back_in_the_reverse_of_the_order_of_burning() {
     topped_up(&mut direct, 1, "10.00").await;
     topped_up(&mut direct, 2, "10.00").await;
     // The lot with the larger number was opened first.
-    direct.database.execute("ALTER TABLE lots DISABLE TRIGGER lot_stays").await;
+    direct.database.execute("ALTER TABLE allocations DISABLE TRIGGER allocation_stays").await;
     let turned = "UPDATE lots SET opened_at = CASE lot_id WHEN (SELECT max(lot_id) FROM lots)
                   THEN timestamptz '2026-01-01Z' ELSE '2026-01-02Z' END";
     direct.database.execute(turned).await;
-    direct.database.execute("ALTER TABLE lots ENABLE TRIGGER lot_stays").await;
+    direct.database.execute("ALTER TABLE allocations ENABLE TRIGGER allocation_stays").await;
     let item = usage(&mut direct, "u1", "charge", &charge("U1", "A", "15"));
     direct.applied(item).await;
     let item = usage(&mut direct, "r1", "refund", &refund("R1", "U1", "A", "5"));

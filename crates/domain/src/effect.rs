@@ -317,12 +317,10 @@ pub enum NeedKind {
     Proof,
     Behind,
     Version,
-    /// As earlier versions kept it: behind some earlier command of the customer.
-    Queue,
 }
 
 impl NeedKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Invoice,
         Self::Payment,
         Self::Charge,
@@ -330,7 +328,6 @@ impl NeedKind {
         Self::Proof,
         Self::Behind,
         Self::Version,
-        Self::Queue,
     ];
 
     pub fn word(self) -> &'static str {
@@ -342,7 +339,6 @@ impl NeedKind {
             Self::Proof => "proof",
             Self::Behind => "behind",
             Self::Version => "version",
-            Self::Queue => "queue",
         }
     }
 

@@ -1,12 +1,17 @@
 //! Payments, ledger, allocations, lots.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 
 use super::rows::Rows;
 use super::{expect_rows, micros};
 use crate::domain::allocation::Allocation;
+use crate::domain::ids::AllocationId;
 use crate::domain::ledger::LedgerAccount;
+use crate::domain::money::Money;
 use crate::domain::payment::{ParkReason, Payment};
+use crate::domain::usage::Lot;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx};
 
@@ -93,19 +98,31 @@ fn owner(account: &LedgerAccount) -> Option<&str> {
     account.owner().map(|id| id.as_str())
 }
 
-/// Allocations and the lots they open.
+/// Allocations with the lots that they open, as the batch leaves them.
 pub(super) async fn allocations(
     tx: &mut Tx<'_>,
     after: &WorkingSet,
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let allocations = &rows.allocations;
-    // What the same batch took back already is inserted as such: the pair may be there again.
-    let reversed = |allocation: &Allocation| {
-        after.allocations.get(&allocation.id).map_or(Ok(0), |link| micros(link.reversed))
-    };
-    store!(tx, "insert_allocations", for allocation in allocations {
+    if rows.allocations.is_empty() {
+        return Ok(());
+    }
+    // Here where anything may burn or be taken back.
+    let lots: HashMap<AllocationId, &Lot> =
+        after.usage.lots.values().flatten().map(|lot| (lot.id, lot)).collect();
+    let mut opened = Vec::with_capacity(rows.allocations.len());
+    for allocation in &rows.allocations {
+        let lot = match lots.get(&allocation.id) {
+            Some(lot) => sums_of(lot),
+            None if after.usage.keeps_lots => {
+                return Err(StoreError::Corrupt("an allocation without its lot"));
+            }
+            None => opened_sums(allocation)?,
+        };
+        opened.push((allocation, lot));
+    }
+    store!(tx, "insert_allocations", for (allocation, [remaining, cleared, reversed, owed]) in opened {
         allocation_id: allocation.id.0,
         payment_id: allocation.payment_id.as_str(),
         invoice_id: allocation.invoice_id.as_str(),
@@ -115,16 +132,63 @@ pub(super) async fn allocations(
         rule: allocation.rule.word(),
         ledger_transaction_id: allocation.ledger_transaction_id.0,
         restores: allocation.restores.map(|id| id.0),
-        reversed: reversed(allocation)?,
+        remaining: micros(*remaining)?,
+        debt_cleared: micros(*cleared)?,
+        reversed: micros(*reversed)?,
+        clawed_back: micros(*owed)?,
         allocated_at => at,
     });
-    store!(tx, "insert_lots", for allocation in allocations {
-        lot_id: allocation.id.0,
-        account_id: allocation.account_id.as_str(),
-        currency: allocation.amount.code(),
-        amount: micros(allocation.amount)?,
-        remaining: micros(allocation.lot_remaining)?,
-        opened_at => at,
-    });
     Ok(())
+}
+
+/// What is left of a lot, what it cleared of a debt, what was reversed, and of that clawed back.
+fn sums_of(lot: &Lot) -> [Money; 4] {
+    [lot.remaining, lot.debt_cleared, lot.reversed, lot.clawed_back]
+}
+
+fn opened_sums(allocation: &Allocation) -> Result<[Money; 4], StoreError> {
+    let cleared = allocation.amount.sub(allocation.lot_remaining);
+    let cleared = cleared.map_err(|_| StoreError::Corrupt("a lot"))?;
+    let zero = Money::zero(allocation.amount.currency());
+    Ok([allocation.lot_remaining, cleared, zero, zero])
+}
+
+/// What the batch made of each lot that was there before: burnt, given back, reversed. Written
+/// before new allocations are: the same pair may be put together again.
+pub(super) async fn lots(
+    tx: &mut Tx<'_>,
+    before: &WorkingSet,
+    after: &WorkingSet,
+    rows: &Rows<'_>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if !after.usage.keeps_lots {
+        return if rows.reversals.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Corrupt("a reversal without its lot"))
+        };
+    }
+    let earlier: HashMap<AllocationId, [Money; 4]> =
+        before.usage.lots.values().flatten().map(|lot| (lot.id, sums_of(lot))).collect();
+    let opened: HashSet<AllocationId> = rows.allocations.iter().map(|opened| opened.id).collect();
+    let mut changed: Vec<([Money; 4], &Lot)> = Vec::new();
+    for lot in after.usage.lots.values().flatten().filter(|lot| !opened.contains(&lot.id)) {
+        let was = earlier.get(&lot.id).ok_or(StoreError::Corrupt("a lot from nowhere"))?;
+        if *was != sums_of(lot) {
+            changed.push((*was, lot));
+        }
+    }
+    changed.sort_by_key(|(_, lot)| lot.id);
+    let done = store!(tx, "update_lots", for ([remaining, _, reversed, _], lot) in changed {
+        lot_id: lot.id.0,
+        was: micros(*remaining)?,
+        was_reversed: micros(*reversed)?,
+        remaining: micros(lot.remaining)?,
+        debt_cleared: micros(lot.debt_cleared)?,
+        reversed: micros(lot.reversed)?,
+        clawed_back: micros(lot.clawed_back)?,
+        at => at,
+    });
+    expect_rows(done, changed.len(), "a lot")
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::rows::Rows;
 use super::{expect_rows, micros};
 use crate::domain::effect::ReturnWaits;
-use crate::domain::ids::{AllocationId, BankKey, PaymentId};
+use crate::domain::ids::{BankKey, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx};
@@ -52,31 +52,7 @@ async fn returns(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<
     Ok(())
 }
 
-/// How much of each allocation that was there before is reversed by now. Written before new ones
-/// are: the same pair may be put together again.
-pub(super) async fn allocations(
-    tx: &mut Tx<'_>,
-    before: &WorkingSet,
-    after: &WorkingSet,
-    rows: &Rows<'_>,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let ids: BTreeSet<AllocationId> = rows.reversals.iter().map(|r| r.allocation_id).collect();
-    let reversed = |set: &WorkingSet, id: &AllocationId| {
-        let gone = StoreError::Corrupt("an allocation that is not loaded");
-        micros(set.allocations.get(id).ok_or(gone)?.reversed)
-    };
-    let ids: Vec<_> = ids.iter().filter(|id| before.allocations.contains_key(id)).collect();
-    let done = store!(tx, "update_allocations", for id in ids {
-        allocation_id: id.0,
-        was: reversed(before, id)?,
-        now: reversed(after, id)?,
-        at => at,
-    });
-    expect_rows(done, ids.len(), "an allocation")
-}
-
-/// One row for each step back; allocations and lots say the same already.
+/// One row for each step back; allocations say the same already.
 pub(super) async fn reversals(
     tx: &mut Tx<'_>,
     rows: &Rows<'_>,

@@ -1,14 +1,10 @@
 //! Charges, refunds, holds, lots, watermarks. After the ledger, which the charges are checked by.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 
+use super::micros;
 use super::rows::Rows;
-use super::{expect_rows, micros};
-use crate::domain::ids::AllocationId;
-use crate::domain::money::Money;
-use crate::domain::usage::{Hold, Lot, LotMove};
+use crate::domain::usage::{Hold, LotMove};
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx};
 
@@ -24,7 +20,6 @@ pub struct WatermarkRow {
 
 pub(super) async fn all(
     tx: &mut Tx<'_>,
-    before: &WorkingSet,
     after: &WorkingSet,
     rows: &Rows<'_>,
     watermarks: &[WatermarkRow],
@@ -46,8 +41,7 @@ pub(super) async fn all(
     }
     charges(tx, rows, at).await?;
     refunds(tx, rows, at).await?;
-    holds(tx, rows).await?;
-    lots(tx, before, after, rows, at).await
+    holds(tx, rows).await
 }
 
 async fn charges(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -113,46 +107,4 @@ async fn holds(tx: &mut Tx<'_>, rows: &Rows<'_>) -> Result<(), StoreError> {
         ended_at: hold.ended_at,
     });
     Ok(())
-}
-
-fn sums_of(lot: &Lot) -> [Money; 4] {
-    [lot.remaining, lot.debt_cleared, lot.reversed, lot.clawed_back]
-}
-
-/// The net change of each lot, once for a batch; those that it opened were inserted as opened.
-async fn lots(
-    tx: &mut Tx<'_>,
-    before: &WorkingSet,
-    after: &WorkingSet,
-    rows: &Rows<'_>,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let mut earlier: HashMap<AllocationId, [Money; 4]> = HashMap::new();
-    for lot in before.usage.lots.values().flatten() {
-        earlier.insert(lot.id, sums_of(lot));
-    }
-    for opened in &rows.allocations {
-        let cleared = opened.amount.sub(opened.lot_remaining);
-        let cleared = cleared.map_err(|_| StoreError::Corrupt("a lot"))?;
-        let zero = Money::zero(opened.amount.currency());
-        earlier.insert(opened.id, [opened.lot_remaining, cleared, zero, zero]);
-    }
-    let mut changed: Vec<(Money, &Lot)> = Vec::new();
-    for lot in after.usage.lots.values().flatten() {
-        let before = earlier.get(&lot.id).ok_or(StoreError::Corrupt("a lot from nowhere"))?;
-        if *before != sums_of(lot) {
-            changed.push((before[0], lot));
-        }
-    }
-    changed.sort_by_key(|(_, lot)| lot.id);
-    let done = store!(tx, "update_lots", for (was, lot) in changed {
-        lot_id: lot.id.0,
-        was: micros(*was)?,
-        remaining: micros(lot.remaining)?,
-        debt_cleared: micros(lot.debt_cleared)?,
-        reversed: micros(lot.reversed)?,
-        clawed_back: micros(lot.clawed_back)?,
-        at => at,
-    });
-    expect_rows(done, changed.len(), "a lot")
 }

@@ -279,19 +279,15 @@ SELECT format('invoice %s', i.invoice_id) AS subject,
               GROUP BY invoice_id) a USING (invoice_id)
  WHERE i.allocated <> coalesce(a.total, 0)
 
--- name: audit_one_lot_per_allocation
-SELECT format('allocation %s', coalesce(a.allocation_id, l.lot_id)) AS subject,
-       CASE WHEN l.lot_id IS NULL THEN 'it has no lot'
-            WHEN a.allocation_id IS NULL THEN 'its lot has no allocation'
-            ELSE format('its lot is %s of %s micros for %s in %s', l.remaining, l.amount,
-                        l.account_id, l.currency)
-       END AS detail
-  FROM allocations a
-  FULL JOIN lots l ON l.lot_id = a.allocation_id
- WHERE l.lot_id IS NULL
-    OR a.allocation_id IS NULL
-    OR (l.amount, l.account_id, l.currency) <> (a.amount, a.account_id, a.currency)
-    OR l.remaining NOT BETWEEN 0 AND l.amount
+-- name: audit_lot_within_allocation
+SELECT format('allocation %s', allocation_id) AS subject,
+       format('of %s micros its lot has %s, %s were reversed and %s of those clawed back', amount,
+              remaining, reversed, clawed_back) AS detail
+  FROM allocations
+ WHERE remaining NOT BETWEEN 0 AND amount
+    OR clawed_back NOT BETWEEN 0 AND reversed
+    OR remaining + reversed - clawed_back > amount
+    OR debt_cleared NOT BETWEEN 0 AND amount - remaining
 
 -- name: audit_lots_make_the_balance
 SELECT format('account %s, %s', account_id, currency) AS subject,
@@ -403,17 +399,16 @@ SELECT format('ledger transaction %s, account %s', ledger_transaction_id, accoun
 
 -- name: audit_reversed_is_recorded
 SELECT format('allocation %s', a.allocation_id) AS subject,
-       format('%s micros are reversed, of its lot %s (%s of them owed), its reversals are %s',
-              a.reversed, l.reversed, l.clawed_back, coalesce(r.total, 0)) AS detail
+       format('%s micros are reversed (%s of them owed), its reversals are %s',
+              a.reversed, a.clawed_back, coalesce(r.total, 0)) AS detail
   FROM allocations a
-  JOIN lots l ON l.lot_id = a.allocation_id
   LEFT JOIN (SELECT allocation_id, sum(amount) AS total FROM allocation_reversals
               GROUP BY allocation_id) r ON r.allocation_id = a.allocation_id
   LEFT JOIN (SELECT lot_id, sum(amount) AS total FROM lot_consumptions WHERE kind = 'reversal'
-              GROUP BY lot_id) c ON c.lot_id = l.lot_id
- WHERE a.reversed <> l.reversed OR a.reversed <> coalesce(r.total, 0)
+              GROUP BY lot_id) c ON c.lot_id = a.allocation_id
+ WHERE a.reversed <> coalesce(r.total, 0)
     -- What was reversed and is not owed was taken out of the lot.
-    OR l.reversed - l.clawed_back <> coalesce(c.total, 0)
+    OR a.reversed - a.clawed_back <> coalesce(c.total, 0)
     OR (a.reversed = a.amount) <> (a.reversed_at IS NOT NULL)
 
 -- name: audit_returns_sum_up

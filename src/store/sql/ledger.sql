@@ -25,13 +25,6 @@ ON CONFLICT (account_id, currency)
 DO UPDATE SET amount = b.amount + EXCLUDED.amount, updated_at = EXCLUDED.updated_at
 RETURNING b.account_id, b.currency, b.amount
 
--- name: insert_lots
-INSERT INTO lots (lot_id, account_id, currency, amount, remaining, debt_cleared, opened_at)
-SELECT n.*, n.amount - n.remaining, $6 FROM (
-    SELECT unnest($1::bigint[]) AS lot_id, unnest($2::text[]) AS account_id,
-    unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
-    unnest($5::bigint[]) AS remaining) AS n
-
 -- name: load_lots
 -- The next lots that have money, the oldest first, behind the last that was read of each account.
 -- Index: lots_open_order.
@@ -66,12 +59,14 @@ CROSS JOIN LATERAL (
 ORDER BY n.account_id, n.currency, l.opened_at DESC, l.lot_id DESC
 
 -- name: update_lots
-UPDATE lots l SET remaining = n.remaining, debt_cleared = n.debt_cleared, reversed = n.reversed,
-       clawed_back = n.clawed_back,
-       closed_at = CASE WHEN n.reversed = l.amount THEN coalesce(l.closed_at, $7::timestamptz) END
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-     AS n(lot_id, was, remaining, debt_cleared, reversed, clawed_back)
-WHERE l.lot_id = n.lot_id AND l.remaining = n.was
+UPDATE allocations a SET remaining = n.remaining, debt_cleared = n.debt_cleared,
+       reversed = n.reversed, clawed_back = n.clawed_back,
+       reversed_at = CASE WHEN n.reversed = a.amount
+                          THEN coalesce(a.reversed_at, $8::timestamptz) END
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::bigint[])
+     AS n(lot_id, was, was_reversed, remaining, debt_cleared, reversed, clawed_back)
+WHERE a.allocation_id = n.lot_id AND a.remaining = n.was AND a.reversed = n.was_reversed
 
 -- name: insert_consumptions
 INSERT INTO lot_consumptions (cause_id, lot_id, kind, account_id, amount)

@@ -53,16 +53,18 @@ WHERE p.question IS NULL
   AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.payment_id = o.payment_id)
 
 -- name: insert_allocations
+-- With the lots that they open.
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount,
-                         rule, ledger_transaction_id, restores, reversed, allocated_at,
-                         reversed_at)
-SELECT n.*, $11, CASE WHEN n.reversed = n.amount THEN $11::timestamptz END
+                         rule, ledger_transaction_id, restores, remaining, debt_cleared, reversed,
+                         clawed_back, allocated_at, reversed_at)
+SELECT n.*, $14, CASE WHEN n.reversed = n.amount THEN $14::timestamptz END
   FROM (SELECT unnest($1::bigint[]) AS allocation_id,
     unnest($2::text[]) AS payment_id, unnest($3::text[]) AS invoice_id,
     unnest($4::text[]) AS account_id, unnest($5::text[]) AS currency,
     unnest($6::bigint[]) AS amount, unnest($7::text[]) AS rule,
     unnest($8::bigint[]) AS ledger_transaction_id, unnest($9::bigint[]) AS restores,
-    unnest($10::bigint[]) AS reversed) AS n
+    unnest($10::bigint[]) AS remaining, unnest($11::bigint[]) AS debt_cleared,
+    unnest($12::bigint[]) AS reversed, unnest($13::bigint[]) AS clawed_back) AS n
 
 -- name: load_allocations
 -- The index of live pairs leaves out what an undone return opened again: that is found by it.
@@ -87,12 +89,6 @@ SELECT payment_id, invoice_id
   FROM allocations
  WHERE restores IN (SELECT return_id FROM payment_returns WHERE payment_id = ANY($1::text[]))
    AND payment_id = ANY($1::text[]) AND reversed_at IS NULL
-
--- name: update_allocations
-UPDATE allocations a SET reversed = n.now,
-       reversed_at = CASE WHEN n.now = a.amount THEN $4::timestamptz END
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n(allocation_id, was, now)
-WHERE a.allocation_id = n.allocation_id AND a.reversed = n.was
 
 -- name: insert_watches
 INSERT INTO watches (watch_key, payment_id) SELECT * FROM unnest($1::text[], $2::text[])

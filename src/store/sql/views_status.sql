@@ -218,10 +218,12 @@ SELECT change_id, consumer_group, topic, partition, kind, reason, expected, went
  LIMIT 1000
 
 -- name: views_jobs
+-- Those of this version ($1), and others that ran here.
 SELECT j.job, j.paused_at, j.paused_by, j.pause_reason, r.scheduled_for, r.cause, r.operator,
        r.as_of, r.state, r.owner, r.started_at, r.finished_at, r.findings, r.summary,
        extract(epoch FROM r.finished_at - r.started_at)::bigint AS seconds
-FROM jobs j
+FROM (SELECT coalesce(known.job, s.job) AS job, s.paused_at, s.paused_by, s.pause_reason
+        FROM unnest($1::text[]) AS known(job) FULL JOIN jobs s ON s.job = known.job) j
 LEFT JOIN LATERAL (SELECT * FROM job_runs r WHERE r.job = j.job
                     ORDER BY r.started_at DESC, r.scheduled_for DESC LIMIT 1) r ON true
 ORDER BY j.job

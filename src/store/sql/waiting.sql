@@ -61,7 +61,7 @@ SELECT w.wait_key, w.waiting_id, w.place, d.due, w.since
     SELECT (SELECT true FROM failing_items f
              WHERE f.kind = 'command' AND f.item = w.waiting_id::text LIMIT 1) IS NULL
        AND (w.deadline <= $1 OR coalesce(CASE
-           WHEN w.needs IN ('queue', 'version') OR w.needs LIKE 'behind:%' THEN true
+           WHEN w.needs = 'version' OR w.needs LIKE 'behind:%' THEN true
            -- Usage is known up to the instant that its proof needs, in microseconds.
            WHEN w.needs LIKE 'proof:%' THEN substr(w.needs, 7)::bigint <= $3
            WHEN w.needs LIKE 'invoice:%' THEN

@@ -42,8 +42,9 @@ pub struct RunRow {
     pub summary: Option<String>,
 }
 
-pub async fn jobs(pool: &PgPool) -> Result<Vec<JobRow>> {
-    sqlx::query_as(JOBS).fetch_all(pool).await
+/// Those that ran here or are known here, and those that the caller knows.
+pub async fn jobs(pool: &PgPool, known: &[&str]) -> Result<Vec<JobRow>> {
+    sqlx::query_as(JOBS).bind(known).fetch_all(pool).await
 }
 
 /// None for a job that has never run.

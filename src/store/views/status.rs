@@ -255,7 +255,7 @@ pub async fn read(pool: &PgPool) -> Result<StatusView> {
         failing: rows(pool, FAILING).await?,
         balances: rows(pool, BALANCES).await?,
         void_candidates: sqlx::query_scalar(CANDIDATES).fetch_one(pool).await?,
-        jobs: jobs::jobs(pool).await?,
+        jobs: jobs::jobs(pool, &[]).await?,
     })
 }
 

@@ -62,14 +62,10 @@ UPDATE accounts SET balance_currency = 'SGD', balance = 124000000, balance_at = 
 UPDATE accounts SET balance_currency = 'JPY', balance = 7000000000, balance_at = '2026-11-03Z'
  WHERE account_id = 'ACC-2';
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
-                         ledger_transaction_id, allocated_at) VALUES
-    (1, 'PAY-1', 'INV-1', 'ACC-1', 'SGD', 100000000, 'R5', 1, '2026-11-02Z'),
-    (2, 'PAY-1', 'INV-2', 'ACC-1', 'SGD', 30000000, 'R5', 1, '2026-11-02Z'),
-    (3, 'PAY-3', 'INV-5', 'ACC-2', 'JPY', 7000000000, 'R1', 4, '2026-11-03Z');
-INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at) VALUES
-    (1, 'ACC-1', 'SGD', 100000000, 94000000, '2026-11-02Z'),
-    (2, 'ACC-1', 'SGD', 30000000, 30000000, '2026-11-02Z'),
-    (3, 'ACC-2', 'JPY', 7000000000, 7000000000, '2026-11-03Z');
+                         ledger_transaction_id, allocated_at, remaining) VALUES
+    (1, 'PAY-1', 'INV-1', 'ACC-1', 'SGD', 100000000, 'R5', 1, '2026-11-02Z', 94000000),
+    (2, 'PAY-1', 'INV-2', 'ACC-1', 'SGD', 30000000, 'R5', 1, '2026-11-02Z', 30000000),
+    (3, 'PAY-3', 'INV-5', 'ACC-2', 'JPY', 7000000000, 'R1', 4, '2026-11-03Z', 7000000000);
 
 INSERT INTO lot_consumptions VALUES
     (11, 1, 'charge', 'ACC-1', 10000000), (12, 1, 'refund', 'ACC-1', -4000000);
@@ -91,22 +87,22 @@ INSERT INTO payer_alias_uses (payer_account, account_id, payment_id, kind, used_
     ('DBS123', 'ACC-1', 'PAY-1', 'confirmed', '2026-11-02', 'crm', 'C1', '2026-11-02Z');
 
 INSERT INTO inbox (source, message_id, content_hash, message_type, outcome, code, topic, partition,
-                   record_offset, subject, processed_at) VALUES
+                   record_offset, subject, processed_at, guards) VALUES
     ('crm', 'C1', sha256('1'), 'topup.invoice.create.v1', 'applied', NULL, 'c', 0, 0,
-     'invoice:INV-1', '2026-11-01Z'),
+     'invoice:INV-1', '2026-11-01Z', true),
     ('crm', 'C2', sha256('2'), 'topup.invoice.void.v1', 'rejected', 'invoice_voided', 'c', 0, 1,
-     NULL, '2026-11-01Z'),
+     NULL, '2026-11-01Z', true),
     ('crm', 'C3', sha256('3'), 'topup.invoice.void.v1', 'waiting', 'invoice_unknown', 'c', 0, 2,
-     NULL, '2026-11-01Z'),
+     NULL, '2026-11-01Z', true),
     ('crm', 'C4', sha256('4'), 'topup.invoice.void.v1', 'dead_lettered', 'dependency_missing', 'c',
-     0, 3, NULL, '2026-11-01Z'),
+     0, 3, NULL, '2026-11-01Z', true),
     ('kafka', 'c:0:6', sha256('six'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6, NULL,
-     '2026-11-01Z'),
+     '2026-11-01Z', true),
     -- The topic was created anew: other bytes, and a sound record, at the places of letters.
     ('kafka', 'c:0:6~00000000', sha256('new'), 'unknown', 'dead_lettered', 'malformed', 'c', 0, 6,
-     NULL, '2026-11-01Z'),
+     NULL, '2026-11-01Z', true),
     ('crm', 'C5', sha256('5'), 'topup.invoice.void.v1', 'applied', NULL, 'c', 0, 3, NULL,
-     '2026-11-01Z');
+     '2026-11-01Z', true);
 INSERT INTO inbox_repeats VALUES
     -- The whole topic was read again: the place of the record itself.
     ('c', 0, 0, 'crm', 'C1', 'duplicate', NULL, '2026-11-01Z'),

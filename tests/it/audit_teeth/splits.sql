@@ -66,14 +66,11 @@ UPDATE accounts SET balance_currency = 'SGD', balance = 30000000, balance_at = '
  WHERE account_id = 'ACC-5';
 
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
-        ledger_transaction_id, allocated_at, reversed, reversed_at) VALUES
-    (9, 'SPLIT:book:1', 'INV-10', 'ACC-5', 'SGD', 30000000, 'R1', 83, '2026-11-03Z', 0, NULL),
+        ledger_transaction_id, allocated_at, reversed, reversed_at, remaining) VALUES
+    (9, 'SPLIT:book:1', 'INV-10', 'ACC-5', 'SGD', 30000000, 'R1', 83, '2026-11-03Z', 0, NULL,
+     30000000),
     (10, 'SPLIT:book:3', 'INV-11', 'ACC-5', 'SGD', 10000000, 'R1', 90, '2026-11-03Z', 10000000,
-     '2026-11-06Z');
-INSERT INTO lots (lot_id, account_id, currency, amount, remaining, opened_at, closed_at, reversed)
-VALUES
-    (9, 'ACC-5', 'SGD', 30000000, 30000000, '2026-11-03Z', NULL, 0),
-    (10, 'ACC-5', 'SGD', 10000000, 0, '2026-11-03Z', '2026-11-06Z', 10000000);
+     '2026-11-06Z', 0);
 INSERT INTO lot_consumptions VALUES (68, 10, 'reversal', 'ACC-5', 10000000);
 
 INSERT INTO payment_returns (return_id, bank_account, bank_key, payment_id, undoes, currency,

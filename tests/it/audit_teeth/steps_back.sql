@@ -78,22 +78,18 @@ UPDATE accounts SET balance_currency = 'SGD', balance = 55000000, balance_at = '
 
 -- The return that was undone comes first: allocation 8 names what restored it.
 INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule,
-        ledger_transaction_id, allocated_at, reversed, reversed_at, restores) VALUES
+        ledger_transaction_id, allocated_at, reversed, reversed_at, restores, remaining,
+        debt_cleared, clawed_back) VALUES
     (4, 'PAY-4', 'INV-6', 'ACC-3', 'SGD', 50000000, 'R1', 41, '2026-11-02Z', 50000000,
-     '2026-11-03Z', NULL),
+     '2026-11-03Z', NULL, 0, 0, 0),
     (5, 'PAY-5', 'INV-7', 'ACC-3', 'SGD', 20000000, 'R1', 44, '2026-11-02Z', 20000000,
-     '2026-11-03Z', NULL),
-    (6, 'PAY-6', 'INV-8', 'ACC-3', 'SGD', 40000000, 'R2', 48, '2026-11-04Z', 30000000, NULL, NULL),
+     '2026-11-03Z', NULL, 0, 0, 0),
+    (6, 'PAY-6', 'INV-8', 'ACC-3', 'SGD', 40000000, 'R2', 48, '2026-11-04Z', 30000000, NULL, NULL,
+     0, 0, 5000000),
     (7, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R2', 46, '2026-11-04Z', 60000000,
-     '2026-11-05Z', NULL),
-    (8, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R1r', 52, '2026-11-09Z', 0, NULL, 73);
-INSERT INTO lots (lot_id, account_id, currency, amount, remaining, debt_cleared, opened_at,
-                  closed_at, reversed, clawed_back) VALUES
-    (4, 'ACC-3', 'SGD', 50000000, 0, 0, '2026-11-02Z', '2026-11-03Z', 50000000, 0),
-    (5, 'ACC-3', 'SGD', 20000000, 0, 0, '2026-11-02Z', '2026-11-03Z', 20000000, 0),
-    (6, 'ACC-3', 'SGD', 40000000, 0, 0, '2026-11-04Z', NULL, 30000000, 5000000),
-    (7, 'ACC-3', 'SGD', 60000000, 0, 0, '2026-11-04Z', '2026-11-05Z', 60000000, 0),
-    (8, 'ACC-3', 'SGD', 60000000, 55000000, 5000000, '2026-11-09Z', NULL, 0, 0);
+     '2026-11-05Z', NULL, 0, 0, 0),
+    (8, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R1r', 52, '2026-11-09Z', 0, NULL, 73,
+     55000000, 5000000, 0);
 INSERT INTO lot_consumptions VALUES
     (61, 4, 'reversal', 'ACC-3', 50000000), (62, 5, 'reversal', 'ACC-3', 20000000),
     (63, 7, 'reversal', 'ACC-3', 60000000), (64, 6, 'reversal', 'ACC-3', 25000000),
