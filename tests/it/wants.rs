@@ -1,6 +1,8 @@
 //! What the first load of a batch did not foresee is loaded when deciding misses it, to the same
 //! result.
 
+mod usage;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use topup::domain::decide::{Context, decide};

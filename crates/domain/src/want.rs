@@ -1,7 +1,7 @@
 //! What deciding may ask for: the one vocabulary between it and whoever loads the working set.
 
 use crate::bank::BankTransaction;
-use crate::ids::{AccountId, BankKey};
+use crate::ids::{AccountId, BankKey, HoldId, RefundId, UsageId};
 use crate::matching::near::Word;
 use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
@@ -40,6 +40,16 @@ pub enum Want {
     Held(AccountId, Currency),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(Walk, AccountId, Currency, usize),
+    /// What an account has in each currency.
+    Balances(AccountId),
+    /// How far an account may go below zero.
+    Limits(AccountId),
+    /// What live holds set aside of an account's money.
+    SetAside(AccountId),
+    /// A charge, with what was refunded of it, and the lots that it burnt.
+    Charge(AccountId, UsageId),
+    Refund(AccountId, RefundId),
+    Hold(AccountId, HoldId),
 }
 
 impl Want {

@@ -145,11 +145,12 @@ pub(super) async fn balances(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut changes = Vec::new();
-    for ((account_id, currency), now) in &after.balances {
-        let was = before.balance(account_id, *currency);
-        if was != *now {
+    for (account_id, now) in after.balances_here() {
+        let currency = now.currency();
+        let was = before.balance(account_id, currency);
+        if was != now {
             let delta = now.sub(was).map_err(|_| StoreError::Corrupt("a balance change"))?;
-            changes.push((account_id.as_str(), currency.code(), micros(delta)?));
+            changes.push((account_id.as_str(), currency, micros(delta)?));
         }
     }
     if changes.is_empty() {
@@ -158,7 +159,7 @@ pub(super) async fn balances(
     changes.sort();
     let query = bound!("change_balances", for (account_id, currency, delta) in changes {
         account_id: *account_id,
-        currency: *currency,
+        currency: currency.code(),
         amount: *delta,
         updated_at => at,
     });

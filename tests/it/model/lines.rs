@@ -86,12 +86,12 @@ pub fn of_model(model: &Model) -> Vec<String> {
 /// Holds, charges, lots, and what was taken apart or waits to be.
 fn of_money(model: &Model) -> Vec<String> {
     let mut lines = Vec::new();
-    for hold in model.set.usage.holds.values() {
+    for hold in model.set.usage.holds_here().values() {
         let (account, id, state) = (&hold.account_id, &hold.hold_id, hold.state.word());
         let (amount, released) = (micros(hold.amount), micros(hold.released));
         lines.push(format!("hold {account} {id} {state} {amount} {released}"));
     }
-    for charged in model.set.usage.charges.values() {
+    for charged in model.set.usage.charges_here().values() {
         let (account, id) = (&charged.charge.account_id, &charged.charge.usage_id);
         let (amount, uncovered) = (micros(charged.charge.amount), micros(charged.uncovered));
         let refunded = micros(charged.refunded);
