@@ -1,7 +1,8 @@
 //! What deciding may ask for: the one vocabulary between it and whoever loads the working set.
 
+use crate::advice::{AdviceKey, Marks};
 use crate::bank::BankTransaction;
-use crate::ids::{AccountId, BankKey, HoldId, RefundId, UsageId};
+use crate::ids::{AccountId, BankAccountId, BankKey, HoldId, PaymentId, RefundId, UsageId};
 use crate::matching::near::Word;
 use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
@@ -50,6 +51,17 @@ pub enum Want {
     Charge(AccountId, UsageId),
     Refund(AccountId, RefundId),
     Hold(AccountId, HoldId),
+    /// What was ever suggested for a payment, also together with others, and what was said of it.
+    Suggested(PaymentId),
+    /// Whom a bank payment comes from, and the links that rest on what was said of it.
+    Taught(PaymentId),
+    Advice(AdviceKey),
+    /// The advice that belongs to a payment.
+    AdviceOf(PaymentId),
+    /// The newest advices of a bank account that say exactly this.
+    Twins(BankAccountId, String),
+    /// Advices that wait for so much there, and may be about a payment with these marks.
+    Fitting(BankAccountId, Currency, i64, Marks),
 }
 
 impl Want {

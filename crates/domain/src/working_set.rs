@@ -106,6 +106,8 @@ pub struct WorkingSet {
     /// By the folded number: several may be alike.
     by_number: Shared<Known<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
+    /// Payments that begin in this batch.
+    begun: HashSet<PaymentId>,
     /// Ids that bank payments of the batch would have, and that other payments have already.
     pub taken: HashSet<PaymentId>,
     /// Live links of the payments that were there before.
@@ -165,7 +167,7 @@ pub struct WorkingSet {
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     pub usage: usage::UsageSet,
-    pub review: crate::review::ReviewSet,
+    pub review: review::ReviewSet,
     /// Invoices for which money may have come: asked only of void candidates that are voided.
     pub wanted: BTreeSet<InvoiceId>,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
@@ -216,6 +218,14 @@ impl WorkingSet {
                 Want::Charge(account, id) => self.usage.charges.ask((account, id)),
                 Want::Refund(account, id) => self.usage.refunds.ask((account, id)),
                 Want::Hold(account, id) => self.usage.holds.ask((account, id)),
+                Want::Suggested(payment) => self.review.suggestions.ask(payment),
+                Want::Taught(payment) => self.review.taught.ask(payment),
+                Want::Advice(key) => self.advices.all.ask(key),
+                Want::AdviceOf(payment) => self.advices.bound.ask(payment),
+                Want::Twins(account, words) => self.advices.twins.ask((account, words)),
+                Want::Fitting(account, currency, micros, marks) => {
+                    self.advices.fitting.ask((account, currency, micros, marks));
+                }
             }
         }
     }
@@ -370,6 +380,7 @@ impl WorkingSet {
                 self.invoice_mut(invoice_id)?.candidate_since = None;
             }
             Effect::RecordPayment(payment) => {
+                self.begin(payment.payment_id.clone());
                 self.payments.insert(payment.payment_id.clone(), payment.as_ref().clone());
             }
             Effect::AssignPayment { payment_id, account_id } => {

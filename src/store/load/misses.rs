@@ -43,7 +43,13 @@ impl Needs {
             | Want::SetAside(_)
             | Want::Charge(..)
             | Want::Refund(..)
-            | Want::Hold(..) => false,
+            | Want::Hold(..)
+            | Want::Suggested(_)
+            | Want::Taught(_)
+            | Want::Advice(_)
+            | Want::AdviceOf(_)
+            | Want::Twins(..)
+            | Want::Fitting(..) => false,
         };
     }
 
@@ -72,6 +78,8 @@ pub async fn misses(
     named(tx, locks, wants, set).await?;
     missed_balances(tx, locks, wants, set).await?;
     super::usage::misses(tx, wants, set).await?;
+    super::review::misses(tx, wants, set).await?;
+    super::advices::misses(tx, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;
     book(tx, wants, set).await?;

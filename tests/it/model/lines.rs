@@ -64,7 +64,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let (account, word) = (&key.bank_account, stored.disposition.word());
         lines.push(format!("bank {account} {} {word}", key.key));
     }
-    for advice in model.set.advices.all() {
+    for advice in model.set.advices.here().values() {
         let (id, state) = (&advice.told.key.advice_id, advice.state.word());
         let used_by = advice.used_by.as_ref().map_or("-", |id| id.as_str());
         lines.push(format!("advice {id} {state} {used_by}"));
@@ -116,7 +116,7 @@ fn of_money(model: &Model) -> Vec<String> {
 /// Suggestions without their numbers, which are those of decisions; and what was learnt.
 fn of_review(model: &Model) -> Vec<String> {
     let mut lines = Vec::new();
-    for suggestion in model.set.review.suggestions.values().flatten() {
+    for suggestion in model.set.suggestions_here().values().flatten() {
         let part = |(invoice, amount): &(_, Money)| format!("{invoice} {}", micros(*amount));
         let mut parts: Vec<String> = suggestion.parts.iter().map(part).collect();
         parts.sort();

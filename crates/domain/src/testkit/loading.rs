@@ -1,5 +1,6 @@
 //! What a database would answer, which is a complete world as it was before a batch.
 
+mod review;
 mod usage;
 
 use super::*;
@@ -96,6 +97,14 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         Want::Charge(account_id, id) => usage::charge(world, set, (account_id, id)),
         Want::Refund(account_id, id) => usage::refund(world, set, (account_id, id)),
         Want::Hold(account_id, id) => usage::hold(world, set, (account_id, id)),
+        Want::Suggested(payment_id) => review::suggested(world, set, &payment_id),
+        Want::Taught(payment_id) => review::taught(world, set, payment_id),
+        Want::Advice(key) => review::advice(world, set, &key),
+        Want::AdviceOf(payment_id) => review::advice_of(world, set, &payment_id),
+        Want::Twins(place, words) => review::twins(world, set, (place, words)),
+        Want::Fitting(place, currency, micros, marks) => {
+            review::fitting(world, set, &place, Money::from_micros(micros, currency), &marks);
+        }
     }
 }
 

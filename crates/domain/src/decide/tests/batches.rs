@@ -215,6 +215,7 @@ fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
         named.for_each(|want| load(&desk.model.set, &mut loaded, want));
         let read: Vec<AccountId> = loaded.accounts_here().keys().cloned().collect();
         loaded.ask(read.into_iter().map(Want::Balances));
+        loaded.advices.know_quiet(bank.bank_account.clone());
         let foreseen = foresee(&loaded, &bank, &tokens).expect("amounts");
         foreseen.into_iter().for_each(|want| load(&desk.model.set, &mut loaded, want));
         let message = desk.message(Input::BankTransaction(Box::new(bank)));
@@ -294,10 +295,16 @@ fn kind(want: &Want) -> usize {
         Want::Charge(..) => 17,
         Want::Refund(..) => 18,
         Want::Hold(..) => 19,
+        Want::Suggested(_) => 20,
+        Want::Taught(_) => 21,
+        Want::Advice(_) => 22,
+        Want::AdviceOf(_) => 23,
+        Want::Twins(..) => 24,
+        Want::Fitting(..) => 25,
     }
 }
 
-const KINDS: usize = 20;
+const KINDS: usize = 26;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.

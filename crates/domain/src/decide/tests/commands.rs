@@ -47,7 +47,7 @@ pub(super) fn refuse_before(desk: &mut Desk) {
         with: Vec::new(),
         status: SuggestionStatus::Rejected,
     };
-    desk.model.set.review.suggestions.insert(payment("FREE"), vec![refused]);
+    desk.model.set.review.know_suggestion(refused);
 }
 
 /// Account A with a draft D, a sent S, a provisioned P (paid by PAID), a voided V and a partly

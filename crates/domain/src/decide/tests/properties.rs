@@ -139,7 +139,7 @@ fn check_documents(model: &Model) {
         let unpaid = matches!(invoice.status, InvoiceStatus::Draft | InvoiceStatus::Voided);
         assert!(!unpaid || allocated.is_zero(), "{invoice:?}");
     }
-    for known in model.set.review.suggestions.values() {
+    for known in model.set.suggestions_here().values() {
         let open = || known.iter().filter(|one| one.status == SuggestionStatus::Open);
         let same = |one: &Suggestion| open().filter(|other| offers(one) == offers(other)).count();
         assert!(open().all(|one| same(one) == 1), "the same is offered twice: {known:?}");
