@@ -319,7 +319,7 @@ pub async fn working_set(
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
     balances(tx, &owners, &mut set).await?;
-    usage::load(tx, &needs.usage, &mut set).await?;
+    usage::load(tx, &mut needs.usage, &mut set).await?;
     steps_back::lots(tx, needs, &mut set).await?;
     if needs.has_commands && !needs.accounts.is_empty() {
         queues(tx, needs, &mut set).await?;
@@ -425,6 +425,8 @@ async fn read_accounts(
         }
     }
     let known: Vec<AccountId> = set.accounts_here().keys().cloned().collect();
+    // What they have is learnt under their locks.
+    set.ask(known.iter().cloned().map(Want::Balances));
     set.locked.extend(known);
     Ok(())
 }
@@ -529,9 +531,10 @@ async fn balances(
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
     for row in sqlx::query(sql!("load_balances")).bind(ids).fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(1)?)?;
-        let key = (AccountId::trusted(row.try_get(0)?), currency);
-        set.balances.insert(key, Money::from_micros(row.try_get(2)?, currency));
+        let account_id = AccountId::trusted(row.try_get(0)?);
+        set.know_balance(&account_id, Money::from_micros(row.try_get(2)?, currency));
     }
+    set.ask(owners.iter().map(|id| Want::Balances(AccountId::trusted(id))));
     Ok(())
 }
 

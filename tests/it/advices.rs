@@ -19,11 +19,11 @@ use crate::late_locks::late;
 
 const PAYER: &str = "NL55BANK0420417164";
 
-fn lines(of: &[(&str, &str)]) -> Value {
+pub fn lines(of: &[(&str, &str)]) -> Value {
     of.iter().map(|(id, amount)| json!({ "invoice_id": id, "amount": amount })).collect()
 }
 
-fn told(id: &str, amount: &str, invoices: &Value) -> Value {
+pub fn told(id: &str, amount: &str, invoices: &Value) -> Value {
     json!({
         "advice_id": id,
         "bank_account": BANK,
@@ -34,18 +34,18 @@ fn told(id: &str, amount: &str, invoices: &Value) -> Value {
     })
 }
 
-fn advice(direct: &mut Direct, record: &str, data: &Value) -> Item {
+pub fn advice(direct: &mut Direct, record: &str, data: &Value) -> Item {
     let value = envelope(record, "lockbox", "topup.remittance.advice.v1", data);
     direct.item(Topic::BankPayments, Some(BANK), value.as_bytes())
 }
 
-fn money(direct: &mut Direct, id: &str, amount: &str) -> Item {
+pub fn money(direct: &mut Direct, id: &str, amount: &str) -> Item {
     let payer = json!({ "debtor": { "account": PAYER, "name": "Jane Roe" } });
     let value = bank(id, &with(credit(id, amount), &payer));
     direct.item(Topic::BankPayments, Some(BANK), value.as_bytes())
 }
 
-async fn sent(direct: &mut Direct, id: &str, account: &str, amount: &str) {
+pub async fn sent(direct: &mut Direct, id: &str, account: &str, amount: &str) {
     let item = direct.command(&format!("c-{id}"), "invoice.create", &invoice(id, account, amount));
     direct.applied(item).await;
 }

@@ -1,6 +1,9 @@
 //! What the first load of a batch did not foresee is loaded when deciding misses it, to the same
 //! result.
 
+mod advices;
+mod usage;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use topup::domain::decide::{Context, decide};

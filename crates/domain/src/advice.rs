@@ -224,7 +224,7 @@ impl Advice {
 }
 
 /// What of a payment an advice may name.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Marks {
     pub payer: Option<String>,
     pub references: BTreeSet<String>,

@@ -460,10 +460,10 @@ impl Model {
             Some(Outcome::Waiting(Need::Invoice(id))) => self.set.invoice(id).is_some(),
             Some(Outcome::Waiting(Need::Payment(id))) => self.set.payments.contains_key(id),
             Some(Outcome::Waiting(Need::Charge(account_id, id))) => {
-                self.set.usage.charges.contains_key(&(account_id.clone(), id.clone()))
+                self.set.usage.charges_here().contains_key(&(account_id.clone(), id.clone()))
             }
             Some(Outcome::Waiting(Need::Hold(account_id, id))) => {
-                self.set.usage.holds.contains_key(&(account_id.clone(), id.clone()))
+                self.set.usage.holds_here().contains_key(&(account_id.clone(), id.clone()))
             }
             Some(Outcome::Waiting(Need::Proof(through))) => {
                 self.set.usage.complete_through.is_some_and(|known| known >= *through)
@@ -509,8 +509,8 @@ impl Model {
             };
             summary.payments.insert(id.clone(), line);
         }
-        let balances = self.set.balances.iter();
-        summary.balances = balances.map(|(key, sum)| (key.clone(), *sum)).collect();
+        let balances = self.set.balances_here();
+        summary.balances = balances.map(|(id, sum)| ((id.clone(), sum.currency()), sum)).collect();
         self.summarise_allocations(&mut summary);
         for event in &self.set.events {
             let count = summary.events.entry(event.key.clone()).or_default();

@@ -1,6 +1,6 @@
 //! What a person may choose for a payment, what they chose, and what is learnt from it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
@@ -168,14 +168,4 @@ pub fn suggestions(decision: &MatchDecision) -> Vec<Suggestion> {
             })
         })
         .collect()
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct ReviewSet {
-    /// Of the payments that a person speaks about or that are decided again.
-    pub suggestions: HashMap<PaymentId, Vec<Suggestion>>,
-    /// Normalised payer accounts of bank payments that a command names.
-    pub debtors: HashMap<PaymentId, String>,
-    /// The links that decisions and confirmations of a payment rested on or made.
-    pub uses: HashMap<PaymentId, BTreeSet<PayerLink>>,
 }

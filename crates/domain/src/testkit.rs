@@ -548,10 +548,11 @@ pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.told_steps.clone_from(&set.told_steps);
     loaded.watched.clone_from(&set.watched);
     loaded.watches_as(set);
-    loaded.advices.clone_from(&set.advices);
-    loaded.balances.clone_from(&set.balances);
-    loaded.usage.clone_from(&set.usage);
-    loaded.review.clone_from(&set.review);
+    loaded.advices.days = set.advices.days;
+    loaded.usage.lots.clone_from(&set.usage.lots);
+    loaded.usage.keeps_lots = set.usage.keeps_lots;
+    loaded.usage.complete_through = set.usage.complete_through;
+    loaded.usage.unproven.clone_from(&set.usage.unproven);
     loaded.queues.clone_from(&set.queues);
     loaded
 }

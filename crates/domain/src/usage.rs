@@ -177,7 +177,7 @@ pub struct LotMove {
 pub struct Charged {
     pub id: ChargeId,
     pub charge: Charge,
-    /// Which lots it burnt, the first burnt first. Empty where nobody asks.
+    /// Which lots it burnt, the first burnt first.
     pub burnt: Vec<LotMove>,
     /// What no lot had: it is debt, or was when it was charged.
     pub uncovered: Money,

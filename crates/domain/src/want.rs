@@ -1,7 +1,8 @@
 //! What deciding may ask for: the one vocabulary between it and whoever loads the working set.
 
+use crate::advice::{AdviceKey, Marks};
 use crate::bank::BankTransaction;
-use crate::ids::{AccountId, BankKey};
+use crate::ids::{AccountId, BankAccountId, BankKey, HoldId, PaymentId, RefundId, UsageId};
 use crate::matching::near::Word;
 use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
@@ -40,6 +41,27 @@ pub enum Want {
     Held(AccountId, Currency),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(Walk, AccountId, Currency, usize),
+    /// What an account has in each currency.
+    Balances(AccountId),
+    /// How far an account may go below zero.
+    Limits(AccountId),
+    /// What live holds set aside of an account's money.
+    SetAside(AccountId),
+    /// A charge, with what was refunded of it, and the lots that it burnt.
+    Charge(AccountId, UsageId),
+    Refund(AccountId, RefundId),
+    Hold(AccountId, HoldId),
+    /// What was ever suggested for a payment, also together with others, and what was said of it.
+    Suggested(PaymentId),
+    /// Whom a bank payment comes from, and the links that rest on what was said of it.
+    Taught(PaymentId),
+    Advice(AdviceKey),
+    /// The advice that belongs to a payment.
+    AdviceOf(PaymentId),
+    /// The newest advices of a bank account that say exactly this.
+    Twins(BankAccountId, String),
+    /// Advices that wait for so much there, and may be about a payment with these marks.
+    Fitting(BankAccountId, Currency, i64, Marks),
 }
 
 impl Want {

@@ -7,6 +7,7 @@
 
 pub mod advices;
 pub mod alike;
+mod balances;
 mod bank;
 mod by_id;
 mod charging;
@@ -105,6 +106,8 @@ pub struct WorkingSet {
     /// By the folded number: several may be alike.
     by_number: Shared<Known<String, BTreeSet<InvoiceId>>>,
     pub payments: HashMap<PaymentId, Payment>,
+    /// Payments that begin in this batch.
+    begun: HashSet<PaymentId>,
     /// Ids that bank payments of the batch would have, and that other payments have already.
     pub taken: HashSet<PaymentId>,
     /// Live links of the payments that were there before.
@@ -135,7 +138,8 @@ pub struct WorkingSet {
     watching: Watching,
     /// Remittance advices that wait for a payment, or belong to one of the payments.
     pub advices: advices::Advices,
-    pub balances: HashMap<(AccountId, Currency), Money>,
+    /// One sum for each currency.
+    balances: Known<AccountId, Vec<Money>>,
     pub default_levels: Shared<super::threshold::Levels>,
     pub payment_qr: Shared<super::payment_qr::PaymentQr>,
     /// What the batch did to balances that have levels.
@@ -163,7 +167,7 @@ pub struct WorkingSet {
     /// loaded before that.
     fresh: HashMap<AccountId, BTreeSet<InvoiceId>>,
     pub usage: usage::UsageSet,
-    pub review: crate::review::ReviewSet,
+    pub review: review::ReviewSet,
     /// Invoices for which money may have come: asked only of void candidates that are voided.
     pub wanted: BTreeSet<InvoiceId>,
     /// True when the maps hold the whole world: look-ups are computed and never miss.
@@ -208,6 +212,20 @@ impl WorkingSet {
                 Want::Held(account, currency) => self.held_payments.ask((account, currency)),
                 // How far they were read stands with the lots.
                 Want::Lots(..) => {}
+                Want::Balances(account) => self.balances.ask(account),
+                Want::Limits(account) => self.usage.limits.ask(account),
+                Want::SetAside(account) => self.usage.others_held.ask(account),
+                Want::Charge(account, id) => self.usage.charges.ask((account, id)),
+                Want::Refund(account, id) => self.usage.refunds.ask((account, id)),
+                Want::Hold(account, id) => self.usage.holds.ask((account, id)),
+                Want::Suggested(payment) => self.review.suggestions.ask(payment),
+                Want::Taught(payment) => self.review.taught.ask(payment),
+                Want::Advice(key) => self.advices.all.ask(key),
+                Want::AdviceOf(payment) => self.advices.bound.ask(payment),
+                Want::Twins(account, words) => self.advices.twins.ask((account, words)),
+                Want::Fitting(account, currency, micros, marks) => {
+                    self.advices.fitting.ask((account, currency, micros, marks));
+                }
             }
         }
     }
@@ -338,12 +356,6 @@ impl WorkingSet {
         found
     }
 
-    /// The balance of an account; zero if nothing was ever posted.
-    pub fn balance(&self, account: &AccountId, currency: Currency) -> Money {
-        let key = (account.clone(), currency);
-        self.balances.get(&key).copied().unwrap_or_else(|| Money::zero(currency))
-    }
-
     /// Applies one effect; events get their sequence here.
     ///
     /// # Errors
@@ -368,6 +380,7 @@ impl WorkingSet {
                 self.invoice_mut(invoice_id)?.candidate_since = None;
             }
             Effect::RecordPayment(payment) => {
+                self.begin(payment.payment_id.clone());
                 self.payments.insert(payment.payment_id.clone(), payment.as_ref().clone());
             }
             Effect::AssignPayment { payment_id, account_id } => {
@@ -459,10 +472,8 @@ impl WorkingSet {
         if payment.unallocated()?.is_negative() {
             return Err(Stop::Corrupt("more was allocated than the payment has"));
         }
-        let key = (allocation.account_id.clone(), allocation.amount.currency());
-        let balance = self.balance(&key.0, key.1).add(allocation.amount)?;
-        self.note_step(&key.0, allocation.amount, cause);
-        self.balances.insert(key, balance);
+        self.move_balance(&allocation.account_id, allocation.amount)?;
+        self.note_step(&allocation.account_id, allocation.amount, cause);
         if self.complete || self.usage.keeps_lots {
             let (id, amount, left) = (allocation.id, allocation.amount, allocation.lot_remaining);
             let cleared = amount.sub(left)?;
@@ -516,8 +527,7 @@ impl WorkingSet {
             }
         }
         for (key, moved) in &by.balances {
-            let balance = self.balance(&key.0, key.1).add(*moved)?;
-            self.balances.insert(key.clone(), balance);
+            self.move_balance(&key.0, *moved)?;
         }
         for event in &mut self.events {
             if let EventKey::Account(id) = &event.key {

@@ -16,7 +16,8 @@ use crate::domain::bank::{BankTransaction, Direction};
 use crate::domain::ids::{
     AdviceId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
 };
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -45,15 +46,26 @@ impl AdviceNeeds {
         self.told.push(told.clone());
     }
 
-    fn mark(&mut self, bank: &BankTransaction) {
+    fn mark(&mut self, bank: &BankTransaction, set: &mut WorkingSet) {
         let Ok(micros) = bank.amount.to_micros() else { return };
-        let marks = Marks::of(bank);
-        let mut add = |key: String, payer| {
-            let account = bank.bank_account.as_str().to_owned();
-            self.marks.insert((account, bank.amount.code().to_owned(), micros, key, payer));
+        let (marks, currency) = (Marks::of(bank), bank.amount.currency());
+        self.add_marks(&bank.bank_account, currency, micros, &marks);
+        set.ask([Want::Fitting(bank.bank_account.clone(), currency, micros, marks)]);
+    }
+
+    fn add_marks(
+        &mut self,
+        bank_account: &BankAccountId,
+        currency: Currency,
+        micros: i64,
+        marks: &Marks,
+    ) {
+        let mut add = |key: &String, payer| {
+            let (account, code) = (bank_account.as_str().to_owned(), currency.code().to_owned());
+            self.marks.insert((account, code, micros, key.clone(), payer));
         };
-        marks.references.into_iter().for_each(|key| add(key, false));
-        marks.payer.into_iter().for_each(|key| add(key, true));
+        marks.references.iter().for_each(|key| add(key, false));
+        marks.payer.iter().for_each(|key| add(key, true));
     }
 }
 
@@ -70,9 +82,12 @@ pub(super) async fn load(
     if !needs.advices.told.is_empty() {
         owners = advised_payments(tx, needs, set, at).await?;
     }
-    if waiting || !needs.advices.told.is_empty() {
-        for bank in std::mem::take(&mut needs.advices.banked) {
-            needs.advices.mark(&bank);
+    let quiet = !waiting && needs.advices.told.is_empty();
+    for bank in std::mem::take(&mut needs.advices.banked) {
+        if quiet {
+            set.advices.know_quiet(bank.bank_account);
+        } else {
+            needs.advices.mark(&bank, set);
         }
     }
     for told in std::mem::take(&mut needs.advices.told) {
@@ -97,7 +112,8 @@ pub(super) async fn again(
     let mut new = !needs.advices.loaded;
     for (payment_id, bank) in watched {
         if needs.advices.payments.insert(payment_id.as_str().to_owned()) {
-            needs.advices.mark(&bank);
+            needs.advices.mark(&bank, set);
+            set.ask([Want::AdviceOf(payment_id)]);
             new = true;
         }
     }
@@ -107,23 +123,65 @@ pub(super) async fn again(
     if none || !new {
         return Ok(());
     }
+    let keys: Vec<AdviceKey> = asked.told.iter().map(|told| told.key.clone()).collect();
+    let words = asked.told.iter().map(|told| (told.key.bank_account.clone(), told.words()));
+    let words: Vec<_> = words.collect();
+    for advice in find(tx, asked, &keys, &words).await? {
+        lines(needs, &advice.told);
+        set.advices.insert(advice);
+    }
+    set.ask(keys.into_iter().map(Want::Advice));
+    set.ask(words.into_iter().map(|(place, words)| Want::Twins(place, words)));
+    Ok(())
+}
+
+/// Loads what was not foreseen of advices.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let (mut asked, mut keys, mut words) = (AdviceNeeds::default(), Vec::new(), Vec::new());
+    for want in wants {
+        if let Want::Advice(key) = want {
+            keys.push(key.clone());
+        } else if let Want::AdviceOf(payment_id) = want {
+            asked.payments.insert(payment_id.as_str().to_owned());
+        } else if let Want::Twins(place, said) = want {
+            words.push((place.clone(), said.clone()));
+        } else if let Want::Fitting(place, currency, micros, marks) = want {
+            asked.add_marks(place, *currency, *micros, marks);
+        }
+    }
+    let none = keys.is_empty() && words.is_empty();
+    if none && asked.payments.is_empty() && asked.marks.is_empty() {
+        return Ok(());
+    }
+    for advice in find(tx, &asked, &keys, &words).await? {
+        set.advices.insert(advice);
+    }
+    Ok(())
+}
+
+/// The advices of these keys, those of payments and marks, and the newest that say these words.
+async fn find(
+    tx: &mut Tx<'_>,
+    asked: &AdviceNeeds,
+    keys: &[AdviceKey],
+    words: &[(BankAccountId, String)],
+) -> Result<Vec<Advice>, StoreError> {
     let query = sqlx::query(sql!("load_advices"))
-        .bind(asked.told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(asked.told.iter().map(|told| told.key.advice_id.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.advice_id.as_str()).collect::<Vec<_>>())
         .bind(asked.payments.iter().map(String::as_str).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.0.as_str()).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.1.as_str()).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.2).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.3.as_str()).collect::<Vec<_>>())
         .bind(asked.marks.iter().map(|mark| mark.4).collect::<Vec<_>>())
-        .bind(asked.told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(asked.told.iter().map(RemittanceAdvice::words).collect::<Vec<_>>());
-    for row in query.fetch_all(&mut **tx).await? {
-        let advice = advice(&row)?;
-        lines(needs, &advice.told);
-        set.advices.insert(advice);
-    }
-    Ok(())
+        .bind(words.iter().map(|of| of.0.as_str()).collect::<Vec<_>>())
+        .bind(words.iter().map(|of| of.1.as_str()).collect::<Vec<_>>());
+    query.fetch_all(&mut **tx).await?.iter().map(advice).collect()
 }
 
 /// The payments that the batch's advices may be about. What their texts name is looked up too.

@@ -37,7 +37,19 @@ impl Needs {
             | Want::Near(_)
             | Want::Namesakes(_)
             | Want::Held(..)
-            | Want::Lots(..) => false,
+            | Want::Lots(..)
+            | Want::Balances(_)
+            | Want::Limits(_)
+            | Want::SetAside(_)
+            | Want::Charge(..)
+            | Want::Refund(..)
+            | Want::Hold(..)
+            | Want::Suggested(_)
+            | Want::Taught(_)
+            | Want::Advice(_)
+            | Want::AdviceOf(_)
+            | Want::Twins(..)
+            | Want::Fitting(..) => false,
         };
     }
 
@@ -64,6 +76,10 @@ pub async fn misses(
     // Before their books: a version must not be newer than what was read of its book.
     accounts(tx, wants, set).await?;
     named(tx, locks, wants, set).await?;
+    missed_balances(tx, locks, wants, set).await?;
+    super::usage::misses(tx, wants, set).await?;
+    super::review::misses(tx, wants, set).await?;
+    super::advices::misses(tx, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;
     book(tx, wants, set).await?;
@@ -89,6 +105,23 @@ async fn accounts(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Resu
         set.keep_account(rows::account(&row)?);
     }
     Ok(())
+}
+
+/// As they are, for whoever only compares them: where accounts are locked last, nothing is read.
+async fn missed_balances(
+    tx: &mut Tx<'_>,
+    locks: Locks,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let of = |want: &Want| match want {
+        Want::Balances(account_id) => Some(account_id.as_str().to_owned()),
+        _ => None,
+    };
+    match locks {
+        Locks::First => balances(tx, &wants.iter().filter_map(of).collect(), set).await,
+        Locks::Last => Ok(()),
+    }
 }
 
 /// What records name is loaded before anything is decided. Where that was not foreseen it is read

@@ -162,6 +162,11 @@ async fn looked_at(
     // What a person took apart stays apart, whatever the rules are.
     let ids: Vec<&str> = payments.iter().map(|past| past.payment_id.as_str()).collect();
     tombstones(tx, &ids, &mut set).await?;
+    for past in payments {
+        // Nothing else was said of them: no suggestion was refused, and no advice is about them.
+        set.begin(past.payment_id.clone());
+        set.advices.know_quiet(past.record.transaction.bank_account.clone());
+    }
     needs.asked(&mut set);
     Ok(set)
 }

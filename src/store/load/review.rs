@@ -8,6 +8,7 @@ use crate::domain::input::Command;
 use crate::domain::matching::text;
 use crate::domain::money::Money;
 use crate::domain::review::{PayerLink, Suggestion, SuggestionStatus};
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::owners::Customers;
 use crate::store::{StoreError, Tx, rows, sql, void_candidates};
@@ -70,15 +71,26 @@ pub(super) async fn debtors(
     }
     others(tx, needs).await?;
     let ids: Vec<&str> = needs.review.learns.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_debtors")).bind(ids).fetch_all(&mut **tx).await? {
+    needs.payers.extend(payers_of(tx, &ids, set).await?);
+    Ok(())
+}
+
+/// Whom the payments come from; returns the payers' accounts.
+async fn payers_of(
+    tx: &mut Tx<'_>,
+    payments: &[&str],
+    set: &mut WorkingSet,
+) -> Result<Vec<String>, StoreError> {
+    let mut payers = Vec::new();
+    for row in sqlx::query(sql!("load_debtors")).bind(payments).fetch_all(&mut **tx).await? {
         let own = text::payer_account(row.try_get(1)?);
         let payer = text::payer_account(row.try_get(2)?).filter(|p| Some(p) != own.as_ref());
         if let Some(payer) = payer {
-            needs.payers.insert(payer.clone());
-            set.review.debtors.insert(PaymentId::trusted(row.try_get(0)?), payer);
+            payers.push(payer.clone());
+            set.review.taught_mut(PaymentId::trusted(row.try_get(0)?)).payer = Some(payer);
         }
     }
-    Ok(())
+    Ok(payers)
 }
 
 /// The other payments of suggestions that are confirmed: they are locked, and teach, like the
@@ -137,55 +149,94 @@ pub(super) async fn load(
     needs: &mut Needs,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let decided_again = set.watched.keys().map(PaymentId::as_str);
-    let mut ids: Vec<&str> = needs.review.chosen.iter().map(String::as_str).collect();
-    ids.extend(decided_again);
-    if !ids.is_empty() {
-        let rows = sqlx::query(sql!("load_suggestions")).bind(ids).fetch_all(&mut **tx).await?;
-        for row in rows {
-            let (payment_id, invoice_id) = suggested(&row, set)?;
-            let again = set.watched.contains_key(&PaymentId::trusted(&payment_id));
-            let open = row.try_get::<&str, _>("status")? == SuggestionStatus::Open.word();
-            if needs.review.chosen.contains(&payment_id) || (again && open) {
-                needs.invoices.insert(invoice_id);
-            }
+    let decided_again = set.watched.keys().cloned();
+    let chosen = needs.review.chosen.iter().map(|id| PaymentId::trusted(id));
+    let ids: Vec<PaymentId> = decided_again.chain(chosen).collect();
+    for suggestion in suggestions(tx, &ids).await? {
+        let again = set.watched.contains_key(&suggestion.payment_id);
+        let open = suggestion.status == SuggestionStatus::Open;
+        if needs.review.chosen.contains(suggestion.payment_id.as_str()) || (again && open) {
+            let invoices = suggestion.parts.iter().map(|part| part.0.as_str().to_owned());
+            needs.invoices.extend(invoices);
+        }
+        set.review.know_suggestion(suggestion);
+    }
+    set.ask(ids.into_iter().map(Want::Suggested));
+    let ids: Vec<&str> = needs.review.learns.iter().map(String::as_str).collect();
+    links(tx, &ids, set).await?;
+    set.ask(ids.into_iter().map(|id| Want::Taught(PaymentId::trusted(id))));
+    Ok(())
+}
+
+/// Loads what was not foreseen of review.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let (mut asked, mut taught) = (Vec::new(), Vec::new());
+    for want in wants {
+        if let Want::Suggested(payment_id) = want {
+            asked.push(payment_id.clone());
+        } else if let Want::Taught(payment_id) = want {
+            taught.push(payment_id.as_str());
         }
     }
-    if needs.review.learns.is_empty() {
+    for suggestion in suggestions(tx, &asked).await? {
+        set.review.know_suggestion(suggestion);
+    }
+    if !taught.is_empty() {
+        payers_of(tx, &taught, set).await?;
+    }
+    links(tx, &taught, set).await
+}
+
+/// The links that rest on what was said of the payments.
+async fn links(tx: &mut Tx<'_>, payments: &[&str], set: &mut WorkingSet) -> Result<(), StoreError> {
+    if payments.is_empty() {
         return Ok(());
     }
-    let ids: Vec<&str> = needs.review.learns.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_alias_uses")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(sql!("load_alias_uses")).bind(payments).fetch_all(&mut **tx).await? {
         let account_id = AccountId::trusted(row.try_get(2)?);
         let link = PayerLink { payer_account: row.try_get(1)?, account_id };
-        let uses = set.review.uses.entry(PaymentId::trusted(row.try_get(0)?)).or_default();
-        uses.insert(link);
+        set.review.taught_mut(PaymentId::trusted(row.try_get(0)?)).links.insert(link);
     }
     Ok(())
 }
 
-/// One invoice of one suggestion; returns the ids of the payment and the invoice.
-fn suggested(
-    row: &sqlx::postgres::PgRow,
-    set: &mut WorkingSet,
-) -> Result<(String, String), StoreError> {
+/// What was ever suggested for the payments, and for others together with them.
+async fn suggestions(
+    tx: &mut Tx<'_>,
+    payments: &[PaymentId],
+) -> Result<Vec<Suggestion>, StoreError> {
+    let mut found: Vec<Suggestion> = Vec::new();
+    if payments.is_empty() {
+        return Ok(found);
+    }
+    let ids: Vec<&str> = payments.iter().map(PaymentId::as_str).collect();
+    for row in sqlx::query(sql!("load_suggestions")).bind(ids).fetch_all(&mut **tx).await? {
+        suggested(&row, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// One invoice of one suggestion: all of one follow each other.
+fn suggested(row: &sqlx::postgres::PgRow, found: &mut Vec<Suggestion>) -> Result<(), StoreError> {
     let id = SuggestionId::trusted(row.try_get("suggestion_id")?);
     let payment_id = PaymentId::trusted(row.try_get("payment_id")?);
     let invoice_id = InvoiceId::trusted(row.try_get("invoice_id")?);
     let currency = rows::currency(row.try_get("currency")?)?;
-    let part = (invoice_id.clone(), Money::from_micros(row.try_get("amount")?, currency));
-    let ids = (payment_id.as_str().to_owned(), invoice_id.as_str().to_owned());
-    let known = set.review.suggestions.entry(payment_id.clone()).or_default();
-    if let Some(last) = known.last_mut().filter(|last| last.id == id) {
+    let part = (invoice_id, Money::from_micros(row.try_get("amount")?, currency));
+    if let Some(last) = found.last_mut().filter(|last| last.id == id) {
         last.parts.push(part);
-        return Ok(ids);
+        return Ok(());
     }
     let status = SuggestionStatus::from_word(row.try_get("status")?);
     let with: Vec<String> = row.try_get("with_payments")?;
     let amounts: Vec<i64> = row.try_get("with_amounts")?;
     let amounts = amounts.into_iter().map(|amount| Money::from_micros(amount, currency));
     let with = with.into_iter().map(|id| PaymentId::trusted(&id)).zip(amounts).collect();
-    known.push(Suggestion {
+    found.push(Suggestion {
         id,
         payment_id,
         decision_id: DecisionId(row.try_get("decision_id")?),
@@ -194,5 +245,5 @@ fn suggested(
         with,
         status: status.ok_or(StoreError::Unreadable("a suggestion's status"))?,
     });
-    Ok(ids)
+    Ok(())
 }

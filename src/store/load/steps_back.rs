@@ -36,7 +36,6 @@ pub struct ProofFeed {
 
 /// So many open records of the feed are looked into; where there are more, nothing is proven.
 const OPEN_RECORDS_MAX: i64 = 1_000;
-const MISCOUNTED: StoreError = StoreError::Corrupt("what holds set aside does not add up");
 
 /// What the steps back of a batch name.
 #[derive(Debug, Default)]
@@ -473,17 +472,7 @@ pub(super) async fn lots(
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = set.allocations.keys().map(|id| id.0).collect();
     super::lots::by_id(tx, ids, set).await?;
-    if !needs.steps_back.commanded.is_empty() {
-        let ids: Vec<&str> = needs.steps_back.commanded.iter().map(String::as_str).collect();
-        for row in sqlx::query(sql!("load_live_holds")).bind(ids).fetch_all(&mut **tx).await? {
-            let currency = rows::currency(row.try_get(1)?)?;
-            let account_id = AccountId::trusted(row.try_get(0)?);
-            let held = Money::from_micros(row.try_get(2)?, currency);
-            // Those that are here by themselves are counted by themselves.
-            let here = set.held(&account_id, currency).map_err(|_| MISCOUNTED)?;
-            let others = held.sub(here).map_err(|_| MISCOUNTED)?;
-            set.usage.held.insert((account_id, currency), others);
-        }
-    }
-    Ok(())
+    let commanded = needs.steps_back.commanded.iter();
+    let commanded: Vec<AccountId> = commanded.map(|id| AccountId::trusted(id)).collect();
+    super::usage::set_aside(tx, &commanded, set).await
 }

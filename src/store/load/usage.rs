@@ -2,6 +2,7 @@
 //! All of it is read under the accounts' locks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::take;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -14,10 +15,11 @@ use crate::domain::money::Money;
 use crate::domain::usage::{
     Charge, Charged, Hold, HoldState, Lot, LotMove, MoveKind, Refund, Usage,
 };
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, rows, sql};
 
-type Pairs = BTreeSet<(String, String)>;
+const MISCOUNTED: StoreError = StoreError::Corrupt("what holds set aside does not add up");
 
 /// What the usage records of a batch name.
 #[derive(Debug, Default)]
@@ -25,11 +27,9 @@ pub(super) struct UsageNeeds {
     pub accounts: BTreeSet<String>,
     /// What charges come to, in micros: account and currency.
     charged: BTreeMap<(String, String), i64>,
-    charges: Pairs,
-    /// Of these the lots are needed that they burnt.
-    refunded: Pairs,
-    refunds: Pairs,
-    holds: Pairs,
+    charges: BTreeSet<(AccountId, UsageId)>,
+    refunds: BTreeSet<(AccountId, RefundId)>,
+    holds: BTreeSet<(AccountId, HoldId)>,
 }
 
 impl UsageNeeds {
@@ -37,13 +37,12 @@ impl UsageNeeds {
         let Some(account_id) = usage.account_id() else {
             return;
         };
-        let of = |id: &str| (account_id.as_str().to_owned(), id.to_owned());
         self.accounts.insert(account_id.as_str().to_owned());
         if let Some(usage_id) = usage.usage_id() {
-            self.charges.insert(of(usage_id.as_str()));
+            self.charges.insert((account_id.clone(), usage_id.clone()));
         }
         if let Some(hold_id) = usage.hold_id() {
-            self.holds.insert(of(hold_id.as_str()));
+            self.holds.insert((account_id.clone(), hold_id.clone()));
         }
         if let Usage::Charge(charge) = usage {
             let code = charge.amount.currency().code().to_owned();
@@ -52,35 +51,108 @@ impl UsageNeeds {
             *sum = sum.saturating_add(charge.amount.to_micros().unwrap_or(i64::MAX));
         }
         if let Usage::Refund(refund) = usage {
-            self.refunds.insert(of(refund.refund_id.as_str()));
-            self.refunded.insert(of(refund.usage_id.as_str()));
+            self.refunds.insert((account_id.clone(), refund.refund_id.clone()));
         }
     }
 }
 
-fn columns(pairs: &Pairs) -> (Vec<&str>, Vec<&str>) {
-    pairs.iter().map(|(account_id, id)| (account_id.as_str(), id.as_str())).unzip()
-}
-
+/// Loads what the usage records name. What is loaded here is asked for here.
 pub(super) async fn load(
     tx: &mut Tx<'_>,
-    needs: &UsageNeeds,
+    needs: &mut UsageNeeds,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     if needs.accounts.is_empty() {
         return Ok(());
     }
     set.usage.keeps_lots = true;
-    let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_limits")).bind(&ids).fetch_all(&mut **tx).await? {
-        let currency = rows::currency(row.try_get(1)?)?;
-        let key = (AccountId::trusted(row.try_get(0)?), currency);
-        set.usage.limits.insert(key, Money::from_micros(row.try_get(2)?, currency));
-    }
+    let ids: Vec<AccountId> = needs.accounts.iter().map(|id| AccountId::trusted(id)).collect();
+    limits(tx, &ids, set).await?;
+    set.ask(ids.into_iter().map(Want::Limits));
     lots::for_charges(tx, &needs.charged, set).await?;
-    charges(tx, needs, set).await?;
-    refunds(tx, needs, set).await?;
-    holds(tx, needs, set).await
+    let (named, returned) = (take(&mut needs.charges), take(&mut needs.refunds));
+    charges(tx, &named, set).await?;
+    refunds(tx, &returned, set).await?;
+    let held = take(&mut needs.holds);
+    holds(tx, &held, set).await?;
+    set.ask(named.into_iter().map(|(account_id, id)| Want::Charge(account_id, id)));
+    set.ask(returned.into_iter().map(|(account_id, id)| Want::Refund(account_id, id)));
+    set.ask(held.into_iter().map(|(account_id, id)| Want::Hold(account_id, id)));
+    Ok(())
+}
+
+/// Loads what was not foreseen of usage.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let mut of = Missed::default();
+    wants.iter().for_each(|want| of.add(want));
+    set.usage.keeps_lots |= of.any;
+    limits(tx, &of.limits, set).await?;
+    charges(tx, &of.charges, set).await?;
+    refunds(tx, &of.refunds, set).await?;
+    holds(tx, &of.holds, set).await?;
+    set_aside(tx, &of.set_aside, set).await
+}
+
+/// What was not foreseen, kind by kind.
+#[derive(Default)]
+struct Missed {
+    limits: Vec<AccountId>,
+    charges: BTreeSet<(AccountId, UsageId)>,
+    refunds: BTreeSet<(AccountId, RefundId)>,
+    holds: BTreeSet<(AccountId, HoldId)>,
+    set_aside: Vec<AccountId>,
+    /// Whether there is anything for which lots change.
+    any: bool,
+}
+
+impl Missed {
+    fn add(&mut self, want: &Want) {
+        match want {
+            Want::Limits(account_id) => self.limits.push(account_id.clone()),
+            Want::SetAside(account_id) => self.set_aside.push(account_id.clone()),
+            Want::Charge(account_id, id) => {
+                self.charges.insert((account_id.clone(), id.clone()));
+            }
+            Want::Refund(account_id, id) => {
+                self.refunds.insert((account_id.clone(), id.clone()));
+            }
+            Want::Hold(account_id, id) => {
+                self.holds.insert((account_id.clone(), id.clone()));
+            }
+            Want::Lots(..) => {}
+            _ => return,
+        }
+        self.any = true;
+    }
+}
+
+fn columns<Id>(
+    pairs: &BTreeSet<(AccountId, Id)>,
+    text: impl Fn(&Id) -> &str,
+) -> (Vec<&str>, Vec<&str>) {
+    pairs.iter().map(|(account_id, id)| (account_id.as_str(), text(id))).unzip()
+}
+
+async fn limits(
+    tx: &mut Tx<'_>,
+    accounts: &[AccountId],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+    let mut found: HashMap<AccountId, Vec<Money>> = HashMap::new();
+    for row in sqlx::query(sql!("load_limits")).bind(ids).fetch_all(&mut **tx).await? {
+        let limit = Money::from_micros(row.try_get(2)?, rows::currency(row.try_get(1)?)?);
+        found.entry(AccountId::trusted(row.try_get(0)?)).or_default().push(limit);
+    }
+    found.into_iter().for_each(|(account_id, limits)| set.usage.know_limits(account_id, limits));
+    Ok(())
 }
 
 pub(super) fn lot(row: &PgRow) -> Result<(AccountId, Lot), StoreError> {
@@ -98,120 +170,144 @@ pub(super) fn lot(row: &PgRow) -> Result<(AccountId, Lot), StoreError> {
     Ok((AccountId::trusted(row.try_get("account_id")?), lot))
 }
 
+/// The charges of these names, with what they burnt and what was refunded of them.
 async fn charges(
     tx: &mut Tx<'_>,
-    needs: &UsageNeeds,
+    named: &BTreeSet<(AccountId, UsageId)>,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    if needs.charges.is_empty() {
+    if named.is_empty() {
         return Ok(());
     }
-    let (accounts, ids) = columns(&needs.charges);
+    let (accounts, ids) = columns(named, UsageId::as_str);
     let query = sqlx::query(sql!("load_charges")).bind(accounts).bind(ids);
+    let mut found = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
-        let currency = rows::currency(row.try_get("currency")?)?;
-        let charge = Charge {
-            usage_id: UsageId::trusted(row.try_get("usage_id")?),
-            account_id: AccountId::trusted(row.try_get("account_id")?),
-            amount: Money::from_micros(row.try_get("amount")?, currency),
-            occurred_at: row.try_get("occurred_at")?,
-            kind: row.try_get("kind")?,
-            hold_id: row.try_get::<Option<&str>, _>("hold_id")?.map(HoldId::trusted),
-        };
-        let key = (charge.account_id.clone(), charge.usage_id.clone());
-        let charged = Charged {
-            id: ChargeId(row.try_get("charge_id")?),
-            charge,
-            burnt: Vec::new(),
-            uncovered: Money::from_micros(row.try_get("uncovered")?, currency),
-            refunded: Money::zero(currency),
-            ledger_transaction_id: row
-                .try_get::<Option<i64>, _>("ledger_transaction_id")?
-                .map(LedgerTransactionId),
-        };
-        set.usage.charges.insert(key, charged);
+        let charged = charge(&row)?;
+        found.insert(charged.id, charged);
     }
-    Ok(())
+    if found.is_empty() {
+        return Ok(());
+    }
+    refunded(tx, &mut found).await?;
+    burnt(tx, &mut found).await?;
+    let moved = found.values().flat_map(|charged| &charged.burnt);
+    let lots: Vec<i64> = moved.map(|moved| moved.lot_id.0).collect();
+    found.into_values().for_each(|charged| set.usage.know_charge(charged));
+    lots::by_id(tx, lots, set).await
 }
 
-/// The refunds that are named, and of the charges that they name what they burnt and what was
-/// refunded before.
-async fn refunds(
+fn charge(row: &PgRow) -> Result<Charged, StoreError> {
+    let currency = rows::currency(row.try_get("currency")?)?;
+    let charge = Charge {
+        usage_id: UsageId::trusted(row.try_get("usage_id")?),
+        account_id: AccountId::trusted(row.try_get("account_id")?),
+        amount: Money::from_micros(row.try_get("amount")?, currency),
+        occurred_at: row.try_get("occurred_at")?,
+        kind: row.try_get("kind")?,
+        hold_id: row.try_get::<Option<&str>, _>("hold_id")?.map(HoldId::trusted),
+    };
+    let posted: Option<i64> = row.try_get("ledger_transaction_id")?;
+    Ok(Charged {
+        id: ChargeId(row.try_get("charge_id")?),
+        charge,
+        burnt: Vec::new(),
+        uncovered: Money::from_micros(row.try_get("uncovered")?, currency),
+        refunded: Money::zero(currency),
+        ledger_transaction_id: posted.map(LedgerTransactionId),
+    })
+}
+
+async fn refunded(
     tx: &mut Tx<'_>,
-    needs: &UsageNeeds,
-    set: &mut WorkingSet,
+    found: &mut HashMap<ChargeId, Charged>,
 ) -> Result<(), StoreError> {
-    if needs.refunds.is_empty() {
-        return Ok(());
+    let mut named: HashMap<(AccountId, UsageId), &mut Charged> = HashMap::new();
+    for charged in found.values_mut() {
+        let charge = &charged.charge;
+        named.insert((charge.account_id.clone(), charge.usage_id.clone()), charged);
     }
-    let (accounts, ids) = columns(&needs.refunds);
-    let query = sqlx::query(sql!("load_refunds")).bind(accounts).bind(ids);
-    for row in query.fetch_all(&mut **tx).await? {
-        let currency = rows::currency(row.try_get("currency")?)?;
-        let refund = Refund {
-            refund_id: RefundId::trusted(row.try_get("refund_id")?),
-            usage_id: UsageId::trusted(row.try_get("usage_id")?),
-            account_id: AccountId::trusted(row.try_get("account_id")?),
-            amount: Money::from_micros(row.try_get("amount")?, currency),
-        };
-        let key = (refund.account_id.clone(), refund.refund_id.clone());
-        set.usage.refunds.insert(key, refund);
-    }
-    let (accounts, ids) = columns(&needs.refunded);
+    let (accounts, ids): (Vec<&str>, Vec<&str>) =
+        named.keys().map(|(account_id, id)| (account_id.as_str(), id.as_str())).unzip();
     let query = sqlx::query(sql!("load_refunds_of_charges")).bind(accounts).bind(ids);
     for row in query.fetch_all(&mut **tx).await? {
         let key = (AccountId::trusted(row.try_get(0)?), UsageId::trusted(row.try_get(1)?));
-        if let Some(charged) = set.usage.charges.get_mut(&key) {
+        if let Some(charged) = named.get_mut(&key) {
             let currency = charged.charge.amount.currency();
             charged.refunded = Money::from_micros(row.try_get(2)?, currency);
         }
     }
-    let burnt = burnt(tx, needs, set).await?;
-    lots::by_id(tx, burnt, set).await
+    Ok(())
 }
 
-/// What the charges burnt that are refunded, in the order in which they did; returns the lots.
-async fn burnt(
-    tx: &mut Tx<'_>,
-    needs: &UsageNeeds,
-    set: &mut WorkingSet,
-) -> Result<Vec<i64>, StoreError> {
-    let mut keys = HashMap::new();
-    for (account_id, usage_id) in &needs.refunded {
-        let key = (AccountId::trusted(account_id), UsageId::trusted(usage_id));
-        if let Some(charged) = set.usage.charges.get(&key) {
-            keys.insert(charged.id, key);
-        }
-    }
-    let ids: Vec<i64> = keys.keys().map(|id| id.0).collect();
-    let mut lots = Vec::new();
+/// What the charges burnt, in the order in which they did.
+async fn burnt(tx: &mut Tx<'_>, found: &mut HashMap<ChargeId, Charged>) -> Result<(), StoreError> {
+    let ids: Vec<i64> = found.keys().map(|id| id.0).collect();
     let query = sqlx::query(sql!("load_consumptions")).bind(ids);
     for row in query.fetch_all(&mut **tx).await? {
-        let id = ChargeId(row.try_get(0)?);
-        let charged = keys.get(&id).and_then(|key| set.usage.charges.get_mut(key));
+        let charged = found.get_mut(&ChargeId(row.try_get(0)?));
         let charged = charged.ok_or(StoreError::Corrupt("a consumption of no charge"))?;
         let lot_id = AllocationId(row.try_get(1)?);
         let amount = Money::from_micros(row.try_get(2)?, charged.charge.amount.currency());
-        lots.push(lot_id.0);
         charged.burnt.push(LotMove { lot_id, kind: MoveKind::Charge, amount });
     }
-    Ok(lots)
+    Ok(())
+}
+
+async fn refunds(
+    tx: &mut Tx<'_>,
+    named: &BTreeSet<(AccountId, RefundId)>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let (accounts, ids) = columns(named, RefundId::as_str);
+    let query = sqlx::query(sql!("load_refunds")).bind(accounts).bind(ids);
+    for row in query.fetch_all(&mut **tx).await? {
+        let currency = rows::currency(row.try_get("currency")?)?;
+        set.usage.know_refund(Refund {
+            refund_id: RefundId::trusted(row.try_get("refund_id")?),
+            usage_id: UsageId::trusted(row.try_get("usage_id")?),
+            account_id: AccountId::trusted(row.try_get("account_id")?),
+            amount: Money::from_micros(row.try_get("amount")?, currency),
+        });
+    }
+    Ok(())
 }
 
 async fn holds(
     tx: &mut Tx<'_>,
-    needs: &UsageNeeds,
+    named: &BTreeSet<(AccountId, HoldId)>,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    if needs.holds.is_empty() {
+    if named.is_empty() {
         return Ok(());
     }
-    let (accounts, ids) = columns(&needs.holds);
+    let (accounts, ids) = columns(named, HoldId::as_str);
     let query = sqlx::query(sql!("load_holds")).bind(accounts).bind(ids);
     for row in query.fetch_all(&mut **tx).await? {
-        let hold = hold(&row)?;
-        set.usage.holds.insert((hold.account_id.clone(), hold.hold_id.clone()), hold);
+        set.usage.know_hold(hold(&row)?).map_err(|_| MISCOUNTED)?;
     }
+    Ok(())
+}
+
+/// What live holds set aside of these accounts' money.
+pub(super) async fn set_aside(
+    tx: &mut Tx<'_>,
+    accounts: &[AccountId],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+    for row in sqlx::query(sql!("load_live_holds")).bind(ids).fetch_all(&mut **tx).await? {
+        let account_id = AccountId::trusted(row.try_get(0)?);
+        let held = Money::from_micros(row.try_get(2)?, rows::currency(row.try_get(1)?)?);
+        set.usage.know_set_aside(account_id, held).map_err(|_| MISCOUNTED)?;
+    }
+    set.ask(accounts.iter().cloned().map(Want::SetAside));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ pub(super) async fn all(
     rows: &Rows<'_>,
 ) -> Result<(), StoreError> {
     let kept = |key: &AdviceKey| {
-        after.advices.get(key).ok_or(StoreError::Corrupt("an advice that was told is gone"))
+        after.advices.here().get(key).ok_or(StoreError::Corrupt("an advice that was told is gone"))
     };
     let new = rows.advices.iter().map(|key| kept(key)).collect::<Result<Vec<_>, _>>()?;
     insert(tx, &new).await?;

@@ -40,10 +40,10 @@ pub(super) async fn moves(
     rebase: &mut Rebase,
 ) -> Result<Moves, StoreError> {
     let mut changed = BTreeMap::new();
-    for ((account_id, currency), now) in &after.balances {
-        let was = before.balance(account_id, *currency);
-        if was != *now {
-            changed.insert((account_id, *currency), Move { was, now: *now });
+    for (account_id, now) in after.balances_here() {
+        let was = before.balance(account_id, now.currency());
+        if was != now {
+            changed.insert((account_id, now.currency()), Move { was, now });
         }
     }
     let mut moves = Moves::default();

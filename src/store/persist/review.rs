@@ -114,8 +114,9 @@ async fn supersede(
     let gone: Vec<&str> = gone.map(|id| id.as_str()).collect();
     let mut open = Vec::new();
     for suggestion in &rows.suggestions {
-        let known = after.suggestion(&suggestion.payment_id, &suggestion.id);
-        if known.is_some_and(|known| known.status == SuggestionStatus::Open) {
+        let known = after.suggestions_here().get(&suggestion.payment_id).into_iter().flatten();
+        let mut known = known.filter(|known| known.id == suggestion.id);
+        if known.any(|known| known.status == SuggestionStatus::Open) {
             open.push(suggestion.id.as_str());
         } else {
             settled.entry(&suggestion.payment_id).or_insert(None);

@@ -64,7 +64,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let (account, word) = (&key.bank_account, stored.disposition.word());
         lines.push(format!("bank {account} {} {word}", key.key));
     }
-    for advice in model.set.advices.all() {
+    for advice in model.set.advices.here().values() {
         let (id, state) = (&advice.told.key.advice_id, advice.state.word());
         let used_by = advice.used_by.as_ref().map_or("-", |id| id.as_str());
         lines.push(format!("advice {id} {state} {used_by}"));
@@ -86,12 +86,12 @@ pub fn of_model(model: &Model) -> Vec<String> {
 /// Holds, charges, lots, and what was taken apart or waits to be.
 fn of_money(model: &Model) -> Vec<String> {
     let mut lines = Vec::new();
-    for hold in model.set.usage.holds.values() {
+    for hold in model.set.usage.holds_here().values() {
         let (account, id, state) = (&hold.account_id, &hold.hold_id, hold.state.word());
         let (amount, released) = (micros(hold.amount), micros(hold.released));
         lines.push(format!("hold {account} {id} {state} {amount} {released}"));
     }
-    for charged in model.set.usage.charges.values() {
+    for charged in model.set.usage.charges_here().values() {
         let (account, id) = (&charged.charge.account_id, &charged.charge.usage_id);
         let (amount, uncovered) = (micros(charged.charge.amount), micros(charged.uncovered));
         let refunded = micros(charged.refunded);
@@ -116,7 +116,7 @@ fn of_money(model: &Model) -> Vec<String> {
 /// Suggestions without their numbers, which are those of decisions; and what was learnt.
 fn of_review(model: &Model) -> Vec<String> {
     let mut lines = Vec::new();
-    for suggestion in model.set.review.suggestions.values().flatten() {
+    for suggestion in model.set.suggestions_here().values().flatten() {
         let part = |(invoice, amount): &(_, Money)| format!("{invoice} {}", micros(*amount));
         let mut parts: Vec<String> = suggestion.parts.iter().map(part).collect();
         parts.sort();

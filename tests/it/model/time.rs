@@ -24,12 +24,12 @@ pub fn may_pass(model: &Model) -> bool {
             hold.state == HoldState::Live
                 && matches!(&message.input, Input::Command(command) if of(command))
         };
-        model.set.usage.holds.values().any(live)
+        model.set.usage.holds_here().values().any(live)
     };
     let taken = |message: &Message| match &message.input {
         Input::Usage(Usage::Refund(refund)) => {
             let key = (refund.account_id.clone(), refund.refund_id.clone());
-            model.set.usage.refunds.contains_key(&key)
+            model.set.usage.refunds_here().contains_key(&key)
         }
         _ => false,
     };
@@ -43,7 +43,7 @@ pub async fn pass(direct: &Direct, model: &mut Model, now: DateTime<Utc>, covera
     let then = now + TimeDelta::days(LONG);
     model.expire(then);
     model.retry_returns(then);
-    let live = model.set.usage.holds.values().filter(|hold| hold.state == HoldState::Live);
+    let live = model.set.usage.holds_here().values().filter(|hold| hold.state == HoldState::Live);
     let due: Vec<HoldAmount> = live
         .map(|hold| HoldAmount {
             hold_id: hold.hold_id.clone(),

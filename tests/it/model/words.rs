@@ -14,7 +14,7 @@ use crate::harness::Direct;
 /// Confirms or rejects every suggestion that is open, in turn; what one word closes, the next
 /// finds closed, on both sides.
 pub async fn said(direct: &mut Direct, model: &mut Model, now: DateTime<Utc>, seed: u64) {
-    let all = model.set.review.suggestions.values().flatten();
+    let all = model.set.suggestions_here().values().flatten();
     let open = all.filter(|known| known.status == SuggestionStatus::Open);
     let mut open: Vec<Suggestion> = open.cloned().collect();
     open.sort_by_key(|known| (known.payment_id.clone(), known.payments(), known.invoices()));

@@ -24,7 +24,7 @@ pub(super) fn decide(
     told: &RemittanceAdvice,
 ) -> Result<Outcome, Halt> {
     let key = &told.key;
-    if let Some(known) = recording.set.advices.get(key) {
+    if let Some(known) = recording.set.advice(key) {
         if known.content_hash == recording.content_hash {
             return Ok(Outcome::Duplicate);
         }
@@ -118,7 +118,7 @@ enum Matched {
 
 /// An advice that said the same before, if the invoices do not take the money of both.
 fn told_before(set: &WorkingSet, advice: &Advice) -> Result<Option<AdviceId>, Stop> {
-    let twins = set.advices.twins_of(advice);
+    let twins = set.twins_of(advice);
     let Some(last) = twins.last() else { return Ok(None) };
     let waiting = twins.iter().filter(|twin| twin.state != AdviceState::Used).count();
     for line in &advice.told.lines {
@@ -156,7 +156,7 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
         let same = bank.bank_account == advice.told.key.bank_account
             && bank.amount == advice.told.amount
             && bank.direction() == Direction::Payment
-            && set.advices.of_payment(payment_id).is_none();
+            && set.advice_of(payment_id).is_none();
         let Some(payment) = set.payments.get(payment_id).filter(|_| same) else { continue };
         let rest = match payment.state {
             PaymentState::Allocated => false,
@@ -198,10 +198,10 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
 pub(super) fn by_hand(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<(), Stop> {
     let set = &recording.set;
     let Some(record) = set.watched.get(payment_id) else { return Ok(()) };
-    if set.advices.is_empty() || set.advices.of_payment(payment_id).is_some() {
+    if set.advice_of(payment_id).is_some() {
         return Ok(());
     }
-    let fitting = set.advices.fitting(&record.transaction, recording.context.as_of);
+    let fitting = set.advices_fitting(&record.transaction, recording.context.as_of);
     let pays = |advice: &&Advice| {
         let mut lines = advice.told.lines.iter();
         lines.any(|line| match named_by_line(set, line).as_slice() {

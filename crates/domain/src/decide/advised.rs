@@ -8,8 +8,8 @@ use crate::working_set::miss::Stop;
 
 /// Whether the decision says something of an advice that is not kept yet.
 pub(super) fn is_new(recording: &Recording<'_>, decision: &MatchDecision) -> bool {
-    let advices = &recording.set.advices;
-    let open = |key| advices.get(key).is_some_and(|advice| advice.state == AdviceState::Open);
+    let set = &recording.set;
+    let open = |key| set.advice(key).is_some_and(|advice| advice.state == AdviceState::Open);
     match &decision.advice {
         None => false,
         Some(AdviceFound::One(key) | AdviceFound::Over(key)) => open(key),
@@ -24,7 +24,7 @@ pub(super) fn settle(recording: &mut Recording<'_>, decision: &MatchDecision) ->
         Some(AdviceFound::One(key)) => std::slice::from_ref(key),
         Some(AdviceFound::Ambiguous(keys)) => keys.as_slice(),
         Some(AdviceFound::Over(key)) => {
-            let open = recording.set.advices.get(key);
+            let open = recording.set.advice(key);
             if open.is_some_and(|advice| advice.state == AdviceState::Open) {
                 let end = AdviceEnd::MoneyElsewhere(decision.payment_id.clone());
                 recording.add(Effect::EndAdvice { key: key.clone(), end })?;
@@ -35,7 +35,7 @@ pub(super) fn settle(recording: &mut Recording<'_>, decision: &MatchDecision) ->
     let one = matches!(decision.advice, Some(AdviceFound::One(_)));
     let used_by = one.then(|| decision.payment_id.clone());
     for key in keys {
-        let advice = recording.set.advices.get(key);
+        let advice = recording.set.advice(key);
         if advice.is_some_and(|advice| advice.state == AdviceState::Open) {
             recording.add(Effect::SettleAdvice { key: key.clone(), used_by: used_by.clone() })?;
         }

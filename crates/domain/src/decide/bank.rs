@@ -294,6 +294,7 @@ fn match_new(
     payment_id: &PaymentId,
 ) -> Result<MatchDecision, Halt> {
     let tokens = recording.tokens.clone();
+    recording.set.begin(payment_id.clone());
     settle::matching(recording, payment_id, bank, tokens, bank.amount)
 }
 

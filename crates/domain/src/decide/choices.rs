@@ -33,8 +33,8 @@ fn open_choices<'a>(
     recording: &'a Recording<'_>,
     payment: &Payment,
 ) -> impl Iterator<Item = &'a review::Suggestion> {
-    let known = recording.set.review.suggestions.get(&payment.payment_id);
-    known.into_iter().flatten().filter(|one| one.status == SuggestionStatus::Open)
+    let known = recording.set.suggested(&payment.payment_id);
+    known.iter().filter(|one| one.status == SuggestionStatus::Open)
 }
 
 /// Whether the choice is not open already.
@@ -58,10 +58,9 @@ fn is_stale(recording: &Recording<'_>, payment: &Payment, decision: &MatchDecisi
     let mut now = decision.clone();
     keep_own(&mut now, payment.account_id.as_ref());
     let choices = review::suggestions(&now);
-    let known = recording.set.review.suggestions.get(&payment.payment_id);
+    let known = recording.set.suggested(&payment.payment_id);
     let mut open = known
-        .into_iter()
-        .flatten()
+        .iter()
         .filter(|s| s.status == SuggestionStatus::Open && s.payment_id == payment.payment_id);
     let gone = |part: &(InvoiceId, Money)| {
         let invoice = recording.set.invoice(&part.0);

@@ -304,7 +304,7 @@ fn tell(
 /// decisions rested on, and those that its confirmation made, are demoted and must be earned again.
 /// A return by the bank says nothing about whose money it was and does not come here.
 pub(super) fn unlearn(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result {
-    let links = recording.set.review.uses.get(payment_id).cloned().unwrap_or_default();
+    let links = recording.set.links_of(payment_id).cloned().unwrap_or_default();
     for link in links {
         let alias = recording.set.alias(&link).filter(|alias| alias.confirmations > 0);
         let Some(on) = alias.map(|alias| alias.last_used_on) else {

@@ -152,8 +152,8 @@ pub(super) fn learn(
     let customers = recording.set.customers(&payer_account);
     let verified = customers.is_some_and(|known| known.verified.contains(account_id));
     let link = PayerLink { payer_account, account_id: account_id.clone() };
-    let uses = recording.set.review.uses.get(payment_id);
-    if ours || verified || uses.is_some_and(|uses| uses.contains(&link)) {
+    let links = recording.set.links_of(payment_id);
+    if ours || verified || links.is_some_and(|links| links.contains(&link)) {
         return Ok(());
     }
     let effect = ReviewEffect::Link {

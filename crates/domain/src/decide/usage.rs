@@ -53,7 +53,7 @@ fn conflict() -> Halt {
 
 fn charge(recording: &mut Recording<'_>, charge: &Charge) -> Result {
     let key = (charge.account_id.clone(), charge.usage_id.clone());
-    if let Some(known) = recording.set.usage.charges.get(&key) {
+    if let Some(known) = recording.set.charge(&key) {
         return if known.charge == *charge { Ok(Outcome::Duplicate) } else { Err(conflict()) };
     }
     let currency = charge.amount.currency();
@@ -89,7 +89,7 @@ fn capture(
 ) -> Result<()> {
     let at = recording.context.as_of;
     let zero = Money::zero(currency);
-    let known = recording.set.usage.holds.get(&(account_id.clone(), hold_id.clone()));
+    let known = recording.set.hold(&(account_id.clone(), hold_id.clone()));
     let hold = match known {
         Some(hold) if hold.state != HoldState::Live => return Ok(()),
         Some(hold) => hold.clone(),
@@ -111,11 +111,11 @@ fn capture(
 /// A refund of a charge that has not come yet waits for it.
 fn refund(recording: &mut Recording<'_>, refund: &Refund) -> Result {
     let key = (refund.account_id.clone(), refund.refund_id.clone());
-    if let Some(known) = recording.set.usage.refunds.get(&key) {
+    if let Some(known) = recording.set.refund(&key) {
         return if known == refund { Ok(Outcome::Duplicate) } else { Err(conflict()) };
     }
     let key = (refund.account_id.clone(), refund.usage_id.clone());
-    let Some(charged) = recording.set.usage.charges.get(&key).cloned() else {
+    let Some(charged) = recording.set.charge(&key).cloned() else {
         if refund.amount.is_zero() {
             // Nothing comes back, whatever was charged: there is nothing to wait for.
             return Ok(Outcome::Applied { subject: Some(format!("usage:{}", refund.usage_id)) });
@@ -253,7 +253,7 @@ impl Gift<'_> {
 fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
     let applied = Outcome::Applied { subject: Some(format!("hold:{}", hold.hold_id)) };
     let key = (hold.account_id.clone(), hold.hold_id.clone());
-    match recording.set.usage.holds.get(&key).cloned() {
+    match recording.set.hold(&key).cloned() {
         Some(known) if known.amount.currency() != hold.amount.currency() => {
             return Err(conflict());
         }
@@ -271,7 +271,7 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
         Some(_) | None => {}
     }
     // The clocks of two workers differ a little: its age never grows.
-    let known = recording.set.usage.holds.get(&key).map(|known| known.placed_at);
+    let known = recording.set.hold(&key).map(|known| known.placed_at);
     let placed_at = recording.context.as_of.max(known.unwrap_or(recording.context.as_of));
     let told_at = told_last(recording, &key);
     recording.add(Effect::SetHold(Hold {
@@ -289,7 +289,7 @@ fn place(recording: &mut Recording<'_>, hold: &HoldAmount) -> Result {
 
 /// When the hold was told last, with this record.
 fn told_last(recording: &Recording<'_>, key: &(AccountId, HoldId)) -> Option<DateTime<Utc>> {
-    let known = recording.set.usage.holds.get(key).and_then(|known| known.told_at);
+    let known = recording.set.hold(key).and_then(|known| known.told_at);
     known.max(Some(recording.written_at))
 }
 
@@ -308,7 +308,7 @@ fn end_of_hold(
     key: &(AccountId, HoldId),
     applied: Outcome,
 ) -> Result {
-    let known = recording.set.usage.holds.get(key).cloned();
+    let known = recording.set.hold(key).cloned();
     let hold = known.ok_or(Stop::Corrupt("a hold that is not loaded"))?;
     let ended_at = Some(recording.context.as_of);
     let (released, state) = (hold.amount, HoldState::Released);
@@ -320,7 +320,7 @@ fn end_of_hold(
 fn release(recording: &mut Recording<'_>, release: &HoldAmount) -> Result {
     let key = (release.account_id.clone(), release.hold_id.clone());
     let applied = Outcome::Applied { subject: Some(format!("hold:{}", release.hold_id)) };
-    let Some(hold) = recording.set.usage.holds.get(&key).cloned() else {
+    let Some(hold) = recording.set.hold(&key).cloned() else {
         if release.amount.is_zero() {
             return Ok(applied);
         }
@@ -351,7 +351,7 @@ fn release(recording: &mut Recording<'_>, release: &HoldAmount) -> Result {
 /// A hold that has come to the configured age: whoever placed it has forgotten it.
 fn expire(recording: &mut Recording<'_>, named: &HoldAmount) -> Result {
     let key = (named.account_id.clone(), named.hold_id.clone());
-    let known = recording.set.usage.holds.get(&key).cloned();
+    let known = recording.set.hold(&key).cloned();
     let Some(hold) = known.filter(|hold| hold.state == HoldState::Live) else {
         return Ok(Outcome::Duplicate);
     };
@@ -411,7 +411,7 @@ fn tell(
     let Some(cause) = &tally.overdrawn_by else {
         return Ok(());
     };
-    let credit_limit = set.usage.limit(account_id, currency);
+    let credit_limit = set.limit(account_id, currency);
     let exceeded_by = balance.add(credit_limit)?.negated();
     if !exceeded_by.is_positive() {
         // A refund of the same batch has made it good.

@@ -41,16 +41,13 @@ struct Lines<'a> {
 impl<'a> Matching<'a> {
     /// None if no advice is about the payment, or no more.
     pub(super) fn advised(&mut self, text: &Named<'a>) -> Result<Option<RuleOutcome>, Stop> {
-        if self.set.advices.is_empty() {
-            return Ok(None);
-        }
         // It speaks of the whole payment.
         if self.subject.free != self.subject.bank.amount {
             return self.advised_rest();
         }
         let set = self.set;
-        let bound = set.advices.of_payment(self.subject.payment_id);
-        let fitting = set.advices.fitting(self.subject.bank, self.as_of);
+        let bound = set.advice_of(self.subject.payment_id);
+        let fitting = set.advices_fitting(self.subject.bank, self.as_of);
         let mut all: Vec<&'a Advice> = bound.into_iter().chain(fitting).collect();
         only_the_first_of_the_same(&mut all);
         self.explanation.advices = all.iter().map(|advice| advice.told.key.clone()).collect();
@@ -70,8 +67,8 @@ impl<'a> Matching<'a> {
     /// is what the rest is for. A person takes it.
     fn advised_rest(&mut self) -> Result<Option<RuleOutcome>, Stop> {
         let set = self.set;
-        let bound = set.advices.of_payment(self.subject.payment_id);
-        let fitting = set.advices.fitting(self.subject.bank, self.as_of);
+        let bound = set.advice_of(self.subject.payment_id);
+        let fitting = set.advices_fitting(self.subject.bank, self.as_of);
         let all: Vec<&'a Advice> = bound.into_iter().chain(fitting).collect();
         let [advice] = all.as_slice() else { return Ok(None) };
         if advice.state == AdviceState::Ambiguous {
@@ -133,7 +130,7 @@ impl<'a> Matching<'a> {
         if spent && beside && lines.alike.is_empty() {
             // What it was for is paid by now; the payment says itself what it is for.
             self.explanation.advices.clear();
-            let bound = self.set.advices.of_payment(self.subject.payment_id).is_some();
+            let bound = self.set.advice_of(self.subject.payment_id).is_some();
             self.advice = (!bound).then(|| AdviceFound::Over(advice.told.key.clone()));
             return Ok(None);
         }

@@ -61,9 +61,8 @@ impl Matching<'_> {
     }
 
     fn is_refused(&self, entry: &BookEntry, with: &[(PaymentId, Money)]) -> bool {
-        let others = with.iter().map(|other| other.0.clone());
-        let payments = others.chain([self.subject.payment_id.clone()]).collect();
-        self.set.is_refused_together(&payments, &entry.invoice_id)
+        let others = with.iter().map(|other| &other.0);
+        self.set.is_refused_together(self.subject.payment_id, others, &entry.invoice_id)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a database would answer, which is a complete world as it was before a batch.
 
+mod review;
+mod usage;
+
 use super::*;
 use crate::account::Account;
 use crate::ids::BankKey;
@@ -67,27 +70,14 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
             let last = world.last_equal(&bank_account, &print);
             know_bank(world, set, BankKey { bank_account, key: format!("{print}{last}") });
         }
-        Want::Exact(account_id, currency, micros) => {
-            let due = Money::from_micros(micros, currency);
-            for invoice in payable(world, |i| i.account_id == account_id && i.due() == Ok(due)) {
-                let id = invoice.invoice_id.clone();
-                set.list_exact(account_id.clone(), (currency, micros), id);
-                // What may decide is here in full.
-                know_invoice(world, set, &invoice.invoice_id);
-            }
+        Want::Exact(account_id, currency, due) => {
+            load_exact(world, set, &account_id, (currency, due));
         }
         Want::Oldest(account_id, currency) => {
             let found = payable(world, |i| i.account_id == account_id && i.currency() == currency);
             found.into_iter().for_each(|invoice| set.list_oldest(open(invoice)));
         }
-        Want::Book(currency, micros) => {
-            let due = Money::from_micros(micros, currency);
-            let found = payable(world, |i| i.due() == Ok(due));
-            let mut entries: Vec<BookEntry> = found.into_iter().map(|i| open(i).entry()).collect();
-            entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
-            entries.truncate(BOOK_COUNT_MAX + BATCH);
-            entries.into_iter().for_each(|entry| set.list_in_book((currency, micros), entry));
-        }
+        Want::Book(currency, due) => load_book(world, set, (currency, due)),
         Want::Namesakes(name) => {
             let named = |a: &&Account| a.name.as_deref().is_some_and(|n| names::key(n) == name);
             let found = world.accounts_here().values().filter(named).take(NAMESAKES_MAX);
@@ -101,7 +91,45 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         Want::Lots(walk, account_id, currency, _) => {
             load_lots(world, set, walk, &account_id, currency);
         }
+        Want::Balances(account_id) => usage::balances(world, set, &account_id),
+        Want::Limits(account_id) => usage::limits(world, set, account_id),
+        Want::SetAside(account_id) => usage::set_aside(world, set, &account_id),
+        Want::Charge(account_id, id) => usage::charge(world, set, (account_id, id)),
+        Want::Refund(account_id, id) => usage::refund(world, set, (account_id, id)),
+        Want::Hold(account_id, id) => usage::hold(world, set, (account_id, id)),
+        Want::Suggested(payment_id) => review::suggested(world, set, &payment_id),
+        Want::Taught(payment_id) => review::taught(world, set, payment_id),
+        Want::Advice(key) => review::advice(world, set, &key),
+        Want::AdviceOf(payment_id) => review::advice_of(world, set, &payment_id),
+        Want::Twins(place, words) => review::twins(world, set, (place, words)),
+        Want::Fitting(place, currency, micros, marks) => {
+            review::fitting(world, set, &place, Money::from_micros(micros, currency), &marks);
+        }
     }
+}
+
+fn load_exact(
+    world: &WorkingSet,
+    set: &mut WorkingSet,
+    account_id: &AccountId,
+    (currency, micros): (Currency, i64),
+) {
+    let due = Money::from_micros(micros, currency);
+    for invoice in payable(world, |i| i.account_id == *account_id && i.due() == Ok(due)) {
+        let id = invoice.invoice_id.clone();
+        set.list_exact(account_id.clone(), (currency, micros), id);
+        // What may decide is here in full.
+        know_invoice(world, set, &invoice.invoice_id);
+    }
+}
+
+fn load_book(world: &WorkingSet, set: &mut WorkingSet, (currency, micros): (Currency, i64)) {
+    let due = Money::from_micros(micros, currency);
+    let found = payable(world, |i| i.due() == Ok(due));
+    let mut entries: Vec<BookEntry> = found.into_iter().map(|i| open(i).entry()).collect();
+    entries.sort_by(|left, right| left.invoice_id.cmp(&right.invoice_id));
+    entries.truncate(BOOK_COUNT_MAX + BATCH);
+    entries.into_iter().for_each(|entry| set.list_in_book((currency, micros), entry));
 }
 
 fn payable(world: &WorkingSet, fits: impl Fn(&Invoice) -> bool) -> Vec<&Invoice> {

@@ -77,15 +77,13 @@ impl WorkingSet {
     ) -> Result<(), Stop> {
         let (account_id, amount) = (&charged.charge.account_id, charged.charge.amount);
         let name = (account_id.clone(), charged.charge.usage_id.clone());
-        self.usage.charges.insert(name, charged.clone());
+        self.usage.charges.here_mut().insert(name, charged.clone());
         let Some(posting) = charged.ledger_transaction_id else {
             return Ok(());
         };
         self.usage.apply_moves(account_id, &charged.burnt)?;
-        let key = (account_id.clone(), amount.currency());
-        let balance = self.balance(account_id, amount.currency()).sub(amount)?;
-        let beyond = balance.add(self.usage.limit(account_id, amount.currency()))?.is_negative();
-        self.balances.insert(key, balance);
+        let balance = self.move_balance(account_id, amount.negated())?;
+        let beyond = balance.add(self.limit(account_id, amount.currency()))?.is_negative();
         self.note_step(account_id, amount.negated(), cause);
         let tally = self.usage.tally(account_id, amount.currency(), cause);
         tally.charged = tally.charged.add(amount)?;
@@ -106,15 +104,13 @@ impl WorkingSet {
         let refund = &refunded.refund;
         let (account_id, amount) = (&refund.account_id, refund.amount);
         let name = (account_id.clone(), refund.refund_id.clone());
-        self.usage.refunds.insert(name, refund.clone());
+        self.usage.refunds.here_mut().insert(name, refund.clone());
         let Some(posting) = refunded.ledger_transaction_id else {
             return Ok(());
         };
         self.usage.apply_moves(account_id, &refunded.moves)?;
         self.usage.relieve(account_id, &refunded.moves)?;
-        let key = (account_id.clone(), amount.currency());
-        let balance = self.balance(account_id, amount.currency()).add(amount)?;
-        self.balances.insert(key, balance);
+        self.move_balance(account_id, amount)?;
         self.note_step(account_id, amount, cause);
         let tally = self.usage.tally(account_id, amount.currency(), cause);
         tally.refunded = tally.refunded.add(amount)?;
@@ -123,7 +119,7 @@ impl WorkingSet {
         tally.cause = Arc::clone(cause);
         let missing = Stop::Corrupt("a refund of a charge that is not loaded");
         let key = (account_id.clone(), refund.usage_id.clone());
-        let charged = self.usage.charges.get_mut(&key).ok_or(missing)?;
+        let charged = self.usage.charges.here_mut().get_mut(&key).ok_or(missing)?;
         charged.refunded = charged.refunded.add(amount)?;
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use super::WorkingSet;
+use crate::ids::PaymentId;
 use crate::shared::Shared;
 use crate::want::Want;
 
@@ -85,6 +86,25 @@ impl WorkingSet {
         }
         self.misses(want(key.to_owned()));
         Answer::NotLoaded
+    }
+
+    /// As [`Self::all`] of what is known of a payment: one that begins in this batch has only what
+    /// the batch gave it.
+    pub(super) fn of_payment<'a, V>(
+        &self,
+        known: &'a Known<PaymentId, V>,
+        payment_id: &PaymentId,
+        want: impl FnOnce(PaymentId) -> Want,
+    ) -> Option<&'a V> {
+        if self.begun.contains(payment_id) {
+            return known.here.get(payment_id);
+        }
+        self.all(known, payment_id, want).found()
+    }
+
+    /// The payment begins here: nothing was said of it before.
+    pub fn begin(&mut self, payment_id: PaymentId) {
+        self.begun.insert(payment_id);
     }
 
     /// As [`Self::all`] where a key has one value: what is here of it is all of it.

@@ -93,10 +93,7 @@ impl WorkingSet {
             }
         }
         if let Some(limits) = &upsert.credit_limits {
-            self.usage.limits.retain(|(owner, _), _| owner != account_id);
-            for limit in limits {
-                self.usage.limits.insert((account_id.clone(), limit.currency()), *limit);
-            }
+            self.usage.limits.here_mut().insert(account_id.clone(), limits.clone());
         }
         if let Some(virtuals) = &upsert.virtual_accounts {
             for (number, known) in self.virtuals.here_mut() {

@@ -1,47 +1,97 @@
 //! The part of the working set that review reads: suggestions, refusals, learnt payers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::WorkingSet;
+use super::known::Known;
 use crate::account::{Alias, AliasUse, PayerLink};
 use crate::ids::{InvoiceId, PaymentId, SuggestionId};
 use crate::matching::decision::MatchDecision;
 use crate::matching::weak;
 use crate::payment::PaymentState;
 use crate::review::{ReviewEffect, Suggestion, SuggestionStatus};
+use crate::want::Want;
 use crate::working_set::miss::Stop;
+
+/// What persons may choose for payments, what they said, and what that taught.
+#[derive(Debug, Clone, Default)]
+pub struct ReviewSet {
+    /// Whoever asks for a payment's gets those of others too that it is part of.
+    pub(super) suggestions: Known<PaymentId, Vec<Suggestion>>,
+    pub(super) taught: Known<PaymentId, Taught>,
+}
+
+/// What a bank payment taught.
+#[derive(Debug, Clone, Default)]
+pub struct Taught {
+    /// Its payer's account, normalised, where that is not ours.
+    pub payer: Option<String>,
+    /// The links that decisions and confirmations of it rested on or made.
+    pub links: BTreeSet<PayerLink>,
+}
+
+impl ReviewSet {
+    /// A suggestion that was read, unless it is here: that stays.
+    pub fn know_suggestion(&mut self, suggestion: Suggestion) {
+        let known = self.suggestions.here_mut().entry(suggestion.payment_id.clone()).or_default();
+        if !known.iter().any(|known| known.id == suggestion.id) {
+            known.push(suggestion);
+        }
+    }
+
+    /// For whoever loads it: what a payment taught.
+    pub fn taught_mut(&mut self, payment_id: PaymentId) -> &mut Taught {
+        self.taught.here_mut().entry(payment_id).or_default()
+    }
+}
 
 impl WorkingSet {
     pub fn suggestion(&self, payment_id: &PaymentId, id: &SuggestionId) -> Option<&Suggestion> {
-        self.review.suggestions.get(payment_id)?.iter().find(|known| known.id == *id)
+        self.suggested(payment_id).iter().find(|known| known.id == *id)
+    }
+
+    /// All that was ever suggested for the payment.
+    pub fn suggested(&self, payment_id: &PaymentId) -> &[Suggestion] {
+        let known = self.of_payment(&self.review.suggestions, payment_id, Want::Suggested);
+        known.map_or(&[], Vec::as_slice)
+    }
+
+    /// The suggestions that are here: for whoever writes or compares them.
+    pub fn suggestions_here(&self) -> &HashMap<PaymentId, Vec<Suggestion>> {
+        self.review.suggestions.here()
     }
 
     /// Whether a person refused exactly these invoices for this payment.
     pub fn is_rejected(&self, payment_id: &PaymentId, invoices: &BTreeSet<InvoiceId>) -> bool {
-        let known = self.review.suggestions.get(payment_id).into_iter().flatten();
+        let known = self.suggested(payment_id).iter();
         let mut refused = known.filter(|known| known.status == SuggestionStatus::Rejected);
         refused.any(|known| known.with.is_empty() && known.invoices() == *invoices)
     }
 
-    /// Whether a person refused that these payments are the invoice together.
-    pub fn is_refused_together(
+    /// Whether a person refused that the payment and others are the invoice together: whichever of
+    /// them it was suggested for.
+    pub fn is_refused_together<'a>(
         &self,
-        payments: &BTreeSet<PaymentId>,
+        payment_id: &'a PaymentId,
+        others: impl Iterator<Item = &'a PaymentId>,
         invoice_id: &InvoiceId,
     ) -> bool {
-        let known = self.review.suggestions.values().flatten();
+        self.suggested(payment_id);
+        let payments: BTreeSet<PaymentId> = others.chain([payment_id]).cloned().collect();
+        let known = self.review.suggestions.here().values().flatten();
         let mut refused = known.filter(|known| known.status == SuggestionStatus::Rejected);
         refused.any(|known| {
             let invoice = known.parts.iter().any(|part| part.0 == *invoice_id);
-            !known.with.is_empty() && invoice && known.payments() == *payments
+            !known.with.is_empty() && invoice && known.payments() == payments
         })
     }
 
     /// The account that a bank payment came from, if it is no account of ours.
     pub fn payer_of(&self, payment_id: &PaymentId) -> Option<String> {
-        if let Some(payer) = self.review.debtors.get(payment_id) {
+        let taught = self.taught(payment_id);
+        if let Some(payer) = taught.and_then(|taught| taught.payer.as_ref()) {
             return Some(payer.clone());
         }
         let bank = &self.watched.get(payment_id)?.transaction;
@@ -50,13 +100,22 @@ impl WorkingSet {
         (Some(&payer) != own.as_ref()).then_some(payer)
     }
 
+    /// The links that decisions and confirmations of the payment rested on or made.
+    pub fn links_of(&self, payment_id: &PaymentId) -> Option<&BTreeSet<PayerLink>> {
+        self.taught(payment_id).map(|taught| &taught.links)
+    }
+
+    fn taught(&self, payment_id: &PaymentId) -> Option<&Taught> {
+        self.of_payment(&self.review.taught, payment_id, Want::Taught)
+    }
+
     pub fn alias(&self, link: &PayerLink) -> Option<&Alias> {
         self.customers(&link.payer_account)?.learnt.get(&link.account_id)
     }
 
     /// A newer decision takes the place of what an older one suggested.
     pub(super) fn note_decision(&mut self, decision: &MatchDecision) {
-        if let Some(known) = self.review.suggestions.get_mut(&decision.payment_id) {
+        if let Some(known) = self.review.suggestions.here_mut().get_mut(&decision.payment_id) {
             close(known, |_| true);
         }
         if let Some(used) = &decision.alias {
@@ -71,9 +130,9 @@ impl WorkingSet {
         let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
         if !held {
             let with = |known: &Suggestion| known.with.iter().any(|with| with.0 == *payment_id);
-            self.review.suggestions.values_mut().for_each(|known| close(known, with));
+            self.review.suggestions.here_mut().values_mut().for_each(|known| close(known, with));
         }
-        let Some(known) = self.review.suggestions.get_mut(payment_id) else {
+        let Some(known) = self.review.suggestions.here_mut().get_mut(payment_id) else {
             return;
         };
         let foreign = |known: &Suggestion| owner.as_ref().is_some_and(|o| *o != known.account_id);
@@ -81,8 +140,7 @@ impl WorkingSet {
     }
 
     fn use_alias(&mut self, used: &AliasUse, payment_id: &PaymentId) {
-        let uses = self.review.uses.entry(payment_id.clone()).or_default();
-        uses.insert(used.link.clone());
+        self.review.taught_mut(payment_id.clone()).links.insert(used.link.clone());
         let later = self.alias(&used.link).is_some_and(|alias| alias.last_used_on < used.on);
         if later {
             self.change_alias(&used.link, used.on, |alias| alias.last_used_on = used.on);
@@ -99,13 +157,12 @@ impl WorkingSet {
         match effect {
             ReviewEffect::Suggest(suggestions) => {
                 for suggestion in suggestions {
-                    let known = &mut self.review.suggestions;
-                    let known = known.entry(suggestion.payment_id.clone()).or_default();
-                    known.push(suggestion.clone());
+                    self.review.know_suggestion(suggestion.clone());
                 }
             }
             ReviewEffect::Resolve { payment_id, suggestion_id, status, .. } => {
-                let known = self.review.suggestions.get_mut(payment_id).into_iter().flatten();
+                let known =
+                    self.review.suggestions.here_mut().get_mut(payment_id).into_iter().flatten();
                 let mut named = known.filter(|known| known.id == *suggestion_id);
                 let missing = Stop::Corrupt("a suggestion that is not loaded");
                 named.next().ok_or(missing)?.status = *status;

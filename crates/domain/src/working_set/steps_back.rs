@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::WorkingSet;
 use crate::effect::{BankDisposition, BankRecord, Before, WithoutBankId};
 use crate::event::Cause;
-use crate::ids::{AccountId, BankKey, PaymentId};
-use crate::money::{Currency, Money};
+use crate::ids::{BankKey, PaymentId};
+use crate::money::Money;
 use crate::reversal::{AppliedReturn, OriginalKey, PaymentReturn, Reversal};
-use crate::usage::HoldState;
 use crate::working_set::miss::Stop;
 
 pub use super::originals::ORIGINALS_MAX;
@@ -30,10 +29,8 @@ impl WorkingSet {
         fresh.insert(reversal.invoice_id.clone());
         let payment = self.payment_mut(&reversal.payment_id)?;
         payment.allocated = payment.allocated.sub(reversal.amount)?;
-        let key = (reversal.account_id.clone(), reversal.amount.currency());
-        let balance = self.balance(&key.0, key.1).sub(reversal.amount)?;
-        self.note_step(&key.0, reversal.amount.negated(), cause);
-        self.balances.insert(key, balance);
+        self.move_balance(&reversal.account_id, reversal.amount.negated())?;
+        self.note_step(&reversal.account_id, reversal.amount.negated(), cause);
         self.usage.apply_reversal(reversal)?;
         let taken_by = reversal.return_id.and_then(|id| self.returns.get_mut(&id));
         if let Some(taken_by) = taken_by {
@@ -126,22 +123,6 @@ impl WorkingSet {
         } else {
             self.parked_returns.remove(&record.key);
         }
-    }
-
-    /// What live holds set aside of the account's money.
-    ///
-    /// # Errors
-    /// [`Stop::Corrupt`] only if a hold contradicts its own constraints.
-    pub fn held(&self, account_id: &AccountId, currency: Currency) -> Result<Money, Stop> {
-        let others = self.usage.held.get(&(account_id.clone(), currency));
-        let mut held = others.copied().unwrap_or_else(|| Money::zero(currency));
-        for hold in self.usage.holds.values() {
-            let live = hold.state == HoldState::Live && hold.account_id == *account_id;
-            if live && hold.amount.currency() == currency {
-                held = held.add(hold.amount.sub(hold.released)?)?;
-            }
-        }
-        Ok(held)
     }
 
     /// Whether all that is live of the payment is here, so that it may go back.

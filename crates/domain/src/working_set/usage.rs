@@ -11,6 +11,7 @@ use crate::ids::{AccountId, AllocationId, HoldId, LedgerTransactionId, RefundId,
 use crate::money::{Currency, Money};
 use crate::reversal::Reversal;
 use crate::usage::{Charged, Hold, Lot, LotMove, MoveKind, Refund};
+use crate::working_set::known::Known;
 use crate::working_set::lots::{Reach, Reached, Walk, order};
 use crate::working_set::miss::Stop;
 
@@ -54,16 +55,16 @@ pub struct UsageSet {
     pub reached: HashMap<(Walk, AccountId, Currency), Reached>,
     /// Whether `lots` is kept: payments alone need none.
     pub keeps_lots: bool,
-    pub limits: HashMap<(AccountId, Currency), Money>,
+    pub(super) limits: Known<AccountId, Vec<Money>>,
     /// Every usage record before that instant is known.
     pub complete_through: Option<DateTime<Utc>>,
     /// Accounts that an open dead letter or a waiting record of the feed names.
     pub unproven: HashSet<AccountId>,
-    pub charges: HashMap<(AccountId, UsageId), Charged>,
-    pub refunds: HashMap<(AccountId, RefundId), Refund>,
-    pub holds: HashMap<(AccountId, HoldId), Hold>,
-    /// What live holds that are not among those set aside of the accounts of commands.
-    pub held: HashMap<(AccountId, Currency), Money>,
+    pub(super) charges: Known<(AccountId, UsageId), Charged>,
+    pub(super) refunds: Known<(AccountId, RefundId), Refund>,
+    pub(super) holds: Known<(AccountId, HoldId), Hold>,
+    /// What live holds that are not among those set aside.
+    pub(super) others_held: Known<AccountId, Vec<Money>>,
     /// Sorted, so that the events of a batch have one order.
     pub tallies: BTreeMap<(AccountId, Currency), Tally>,
 }
@@ -77,12 +78,46 @@ impl UsageSet {
     /// Holds begin, grow and end under their ids.
     pub(super) fn set_hold(&mut self, hold: &Hold) {
         let key = (hold.account_id.clone(), hold.hold_id.clone());
-        self.holds.insert(key, hold.clone());
+        self.holds.here_mut().insert(key, hold.clone());
     }
 
-    pub fn limit(&self, account_id: &AccountId, currency: Currency) -> Money {
-        let key = (account_id.clone(), currency);
-        self.limits.get(&key).copied().unwrap_or_else(|| Money::zero(currency))
+    /// The charges that are here: for whoever writes or compares them.
+    pub fn charges_here(&self) -> &HashMap<(AccountId, UsageId), Charged> {
+        self.charges.here()
+    }
+
+    /// As [`Self::charges_here`]: the refunds.
+    pub fn refunds_here(&self) -> &HashMap<(AccountId, RefundId), Refund> {
+        self.refunds.here()
+    }
+
+    /// As [`Self::charges_here`]: the credit limits of accounts.
+    #[cfg(test)]
+    pub(crate) fn limits_here(&self) -> &HashMap<AccountId, Vec<Money>> {
+        self.limits.here()
+    }
+
+    /// As [`Self::charges_here`]: the holds.
+    pub fn holds_here(&self) -> &HashMap<(AccountId, HoldId), Hold> {
+        self.holds.here()
+    }
+
+    /// A charge that was read, in full, unless it is here: that stays.
+    pub fn know_charge(&mut self, charged: Charged) {
+        let charge = &charged.charge;
+        let key = (charge.account_id.clone(), charge.usage_id.clone());
+        self.charges.here_mut().entry(key).or_insert(charged);
+    }
+
+    /// As [`Self::know_charge`]: a refund.
+    pub fn know_refund(&mut self, refund: Refund) {
+        let key = (refund.account_id.clone(), refund.refund_id.clone());
+        self.refunds.here_mut().entry(key).or_insert(refund);
+    }
+
+    /// All credit limits of an account.
+    pub fn know_limits(&mut self, account_id: AccountId, limits: Vec<Money>) {
+        self.limits.here_mut().insert(account_id, limits);
     }
 
     pub fn lot(

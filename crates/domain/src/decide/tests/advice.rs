@@ -57,7 +57,7 @@ fn advised(desk: &mut Desk, id: &str, lines: &[(&str, &str)]) {
 
 fn state(desk: &Desk, id: &str) -> (AdviceState, Option<String>) {
     let key = told(id, &[]).key;
-    let advice = desk.model.set.advices.get(&key).expect("told");
+    let advice = desk.model.set.advice(&key).expect("told");
     (advice.state, advice.used_by.as_ref().map(|payment| payment.as_str().to_owned()))
 }
 

@@ -33,7 +33,7 @@ pub(super) fn take_away(desk: &mut Desk, id: &str) {
 
 pub(super) fn fill_balance(desk: &mut Desk, id: &str) {
     let full = Money::from_micros(BALANCE_MAX_MICROS, currency("SGD"));
-    desk.model.set.balances.insert((account(id), currency("SGD")), full);
+    desk.model.set.know_balance(&account(id), full);
 }
 
 /// Payment FREE has the suggestion 1-1, which was refused.
@@ -47,7 +47,7 @@ pub(super) fn refuse_before(desk: &mut Desk) {
         with: Vec::new(),
         status: SuggestionStatus::Rejected,
     };
-    desk.model.set.review.suggestions.insert(payment("FREE"), vec![refused]);
+    desk.model.set.review.know_suggestion(refused);
 }
 
 /// Account A with a draft D, a sent S, a provisioned P (paid by PAID), a voided V and a partly
@@ -346,8 +346,7 @@ fn a_lot_opened_on_a_debt_burns_it_first() {
         let units = |units: i64| Money::from_micros(units * 1_000_000, currency("SGD"));
         let mut desk = Desk::new();
         desk.invoice("INV-1", "A", "100");
-        let key = (account("A"), currency("SGD"));
-        desk.model.set.balances.insert(key, units(before));
+        desk.model.set.know_balance(&account("A"), units(before));
         desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "100")));
         desk.apply(allocate("PAY-1", "A", &[("INV-1", "")]));
         let lot = desk.model.allocations().next().expect("a lot").lot_remaining;

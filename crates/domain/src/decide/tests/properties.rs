@@ -86,7 +86,7 @@ fn check_books(model: &Model) {
         for account_id in model.set.accounts_here().keys() {
             let own = parts.iter().filter(|part| part.account_id == *account_id);
             let own = sum(currency, own.map(live));
-            let usage = model.set.usage.charges.values().filter(|charged| {
+            let usage = model.set.usage.charges_here().values().filter(|charged| {
                 charged.charge.account_id == *account_id && of_currency(&charged.charge.amount)
             });
             let spent = usage.map(|c| c.charge.amount.sub(c.refunded).expect("a refund fits"));
@@ -112,7 +112,7 @@ fn check_debt(model: &Model, account_id: &AccountId, balance: Money) {
     let mine = |charged: &&Charged| {
         charged.charge.account_id == *account_id && charged.charge.amount.currency() == currency
     };
-    let charges = model.set.usage.charges.values().filter(mine);
+    let charges = model.set.usage.charges_here().values().filter(mine);
     let uncovered = charges.map(|charged| {
         let given_back = charged.uncovered.min(charged.refunded).expect("one currency");
         charged.uncovered.sub(given_back).expect("no more than it was")
@@ -139,7 +139,7 @@ fn check_documents(model: &Model) {
         let unpaid = matches!(invoice.status, InvoiceStatus::Draft | InvoiceStatus::Voided);
         assert!(!unpaid || allocated.is_zero(), "{invoice:?}");
     }
-    for known in model.set.review.suggestions.values() {
+    for known in model.set.suggestions_here().values() {
         let open = || known.iter().filter(|one| one.status == SuggestionStatus::Open);
         let same = |one: &Suggestion| open().filter(|other| offers(one) == offers(other)).count();
         assert!(open().all(|one| same(one) == 1), "the same is offered twice: {known:?}");

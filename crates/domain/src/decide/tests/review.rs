@@ -22,7 +22,7 @@ fn amount_only(payer: &str) -> Desk {
 }
 
 fn all(desk: &Desk, id: &str) -> Vec<Suggestion> {
-    desk.model.set.review.suggestions.get(&banked(id)).cloned().unwrap_or_default()
+    desk.model.set.suggested(&banked(id)).to_vec()
 }
 
 /// The first invoice of each choice of payment 1, and how the choice stands.

@@ -86,8 +86,8 @@ fn by_reference(world: &WorkingSet, bank: &BankTransaction) -> BTreeSet<AccountI
 /// Whether an advice about the payment names the invoice that it pays.
 fn is_advised(world: &WorkingSet, paid: &Allocation, invoice: &Invoice) -> bool {
     let bank = &world.watched[&paid.payment_id].transaction;
-    let live = world.advices.fitting(bank, chrono::DateTime::UNIX_EPOCH);
-    let mut advices = live.into_iter().chain(world.advices.of_payment(&paid.payment_id));
+    let live = world.advices_fitting(bank, chrono::DateTime::UNIX_EPOCH);
+    let mut advices = live.into_iter().chain(world.advice_of(&paid.payment_id));
     let names = |line: &AdviceLine| match &line.name {
         LineName::Invoice(id) => *id == invoice.invoice_id,
         LineName::Reference(text) => *text == invoice.payment_reference,

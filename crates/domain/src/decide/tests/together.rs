@@ -11,7 +11,7 @@ use crate::review::{Suggestion, SuggestionStatus};
 use crate::testkit::*;
 
 fn open(desk: &Desk, id: &str) -> Vec<Suggestion> {
-    let known = desk.model.set.review.suggestions.get(&banked(id)).cloned().unwrap_or_default();
+    let known = desk.model.set.suggested(&banked(id)).to_vec();
     known.into_iter().filter(|known| known.status == SuggestionStatus::Open).collect()
 }
 

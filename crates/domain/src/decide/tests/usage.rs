@@ -161,7 +161,7 @@ fn what_came_too_early_waits_and_stops_nothing_else() {
     charged(&mut desk, "U1", "3");
     assert_eq!(balance(&desk), "-4.00");
     applied(&mut desk, Usage::Hold(held("H1", "1")));
-    let hold = &desk.model.set.usage.holds[&(account("A"), HoldId::trusted("H1"))];
+    let hold = &desk.model.set.usage.holds_here()[&(account("A"), HoldId::trusted("H1"))];
     assert_eq!(hold.state, HoldState::Released);
     assert!(desk.model.waiting.is_empty());
 }
@@ -170,7 +170,7 @@ fn what_came_too_early_waits_and_stops_nothing_else() {
 fn a_hold_ends_once_captured_released_or_expired() {
     let mut desk = Desk::new();
     let state = |desk: &Desk, id: &str| {
-        desk.model.set.usage.holds[&(account("A"), HoldId::trusted(id))].state
+        desk.model.set.usage.holds_here()[&(account("A"), HoldId::trusted(id))].state
     };
     for id in ["H1", "H2", "H3"] {
         applied(&mut desk, Usage::Hold(held(id, "5")));
@@ -233,7 +233,7 @@ fn a_charge_of_nothing_is_remembered_and_ends_its_hold() {
     let free = charge(&desk, "U1", "0", Some("H1"));
     applied(&mut desk, free.clone());
     assert_eq!(feed(&mut desk, free), Outcome::Duplicate);
-    let hold = &desk.model.set.usage.holds[&(account("A"), HoldId::trusted("H1"))];
+    let hold = &desk.model.set.usage.holds_here()[&(account("A"), HoldId::trusted("H1"))];
     assert_eq!(hold.state, HoldState::Captured);
     let dead = Outcome::DeadLettered(DeadLetterReason::UsageConflict);
     let costs = charge(&desk, "U1", "0.01", Some("H1"));
@@ -260,7 +260,7 @@ fn a_charge_of_nothing_is_remembered_and_ends_its_hold() {
 fn a_hold_is_set_anew_under_its_id() {
     let mut desk = Desk::new();
     let of = |desk: &Desk, id: &str| {
-        let hold = &desk.model.set.usage.holds[&(account("A"), HoldId::trusted(id))];
+        let hold = &desk.model.set.usage.holds_here()[&(account("A"), HoldId::trusted(id))];
         let open = hold.amount.sub(hold.released).expect("open");
         (open.number(), hold.state, hold.placed_at)
     };
@@ -284,7 +284,9 @@ fn a_hold_is_set_anew_under_its_id() {
     applied(&mut desk, Usage::Hold(held("H1", "9")));
     assert_eq!(of(&desk, "H1").1, HoldState::Released);
     applied(&mut desk, Usage::Hold(held("H2", "0")));
-    assert!(!desk.model.set.usage.holds.contains_key(&(account("A"), HoldId::trusted("H2"))));
+    assert!(
+        !desk.model.set.usage.holds_here().contains_key(&(account("A"), HoldId::trusted("H2")))
+    );
     let capture = charge(&desk, "U1", "1", Some("H3"));
     applied(&mut desk, Usage::Hold(held("H3", "2")));
     applied(&mut desk, capture);
@@ -299,6 +301,7 @@ fn nothing_is_given_back_of_what_is_not_known() {
     desk.refund("R-1", "NEVER", "A", "0");
     desk.release("NEVER", "A", "0");
     assert!(desk.model.waiting.is_empty());
-    assert!(desk.model.set.usage.refunds.is_empty() && desk.model.set.usage.holds.is_empty());
+    let usage = &desk.model.set.usage;
+    assert!(usage.refunds_here().is_empty() && usage.holds_here().is_empty());
     assert!(desk.balance("A").is_zero());
 }

@@ -334,7 +334,7 @@ fn a_balance_that_cannot_be_kept_parks_the_payment() {
     let mut desk = desk_with(InvoiceStatus::AwaitingPayment, PartialPolicy::Suggest);
     let most = crate::money::BALANCE_MAX_MICROS;
     let full = crate::money::Money::from_micros(most, currency("SGD"));
-    desk.model.set.balances.insert((account("A"), currency("SGD")), full);
+    desk.model.set.know_balance(&account("A"), full);
     let bank = Way::Reference.credit(&desk, "100");
     assert_eq!(desk.receive(bank), (Rule::CheckedReference, parked(ParkReason::BalanceLimit)));
 }

@@ -168,7 +168,7 @@ fn very_many_invoices_that_add_up_are_one_choice() {
         let got = desk.receive(credit_saying("1", &amount, &lines));
         let reason = parked(ParkReason::AmbiguousReference);
         assert_eq!(got, (Rule::SeveralInvoices, reason), "{count} in lines of {a_line}");
-        let known = desk.model.set.review.suggestions[&banked("1")].clone();
+        let known = desk.model.set.suggested(&banked("1")).to_vec();
         assert_eq!(known.len(), 1, "{count} in lines of {a_line}");
         assert_eq!(known[0].parts.len(), count, "{count} in lines of {a_line}");
         desk.apply(confirm(banked("1").as_str(), known[0].id.as_str(), "A"));
