@@ -458,7 +458,7 @@ impl Model {
     fn may_be_decided(&self, message: &Message) -> bool {
         match self.outcome_of(&message.record) {
             Some(Outcome::Waiting(Need::Invoice(id))) => self.set.invoice(id).is_some(),
-            Some(Outcome::Waiting(Need::Payment(id))) => self.set.payments.contains_key(id),
+            Some(Outcome::Waiting(Need::Payment(id))) => self.set.payment(id).is_some(),
             Some(Outcome::Waiting(Need::Charge(account_id, id))) => {
                 self.set.usage.charges.contains_key(&(account_id.clone(), id.clone()))
             }
@@ -497,7 +497,7 @@ impl Model {
             };
             summary.invoices.insert(id.clone(), line);
         }
-        for (id, payment) in &self.set.payments {
+        for (id, payment) in self.set.payments_here() {
             let line = PaymentSummary {
                 account_id: payment.account_id.clone(),
                 state: payment.state.word(),

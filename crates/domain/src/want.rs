@@ -1,7 +1,7 @@
 //! What deciding may ask for: the one vocabulary between it and whoever loads the working set.
 
 use crate::bank::BankTransaction;
-use crate::ids::{AccountId, BankKey};
+use crate::ids::{AccountId, BankKey, PaymentId};
 use crate::matching::near::Word;
 use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
@@ -38,6 +38,12 @@ pub enum Want {
     Namesakes(String),
     /// Payments of an account in a currency that have money left.
     Held(AccountId, Currency),
+    /// A payment, with what it pays and what persons took it off.
+    Payment(PaymentId),
+    /// Whether some payment has this id.
+    Taken(PaymentId),
+    /// All parts that a payment ever had, and what is live of its allocations and of theirs.
+    Whole(PaymentId),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(Walk, AccountId, Currency, usize),
 }

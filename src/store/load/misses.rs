@@ -37,6 +37,9 @@ impl Needs {
             | Want::Near(_)
             | Want::Namesakes(_)
             | Want::Held(..)
+            | Want::Payment(_)
+            | Want::Taken(_)
+            | Want::Whole(_)
             | Want::Lots(..) => false,
         };
     }
@@ -64,6 +67,7 @@ pub async fn misses(
     // Before their books: a version must not be newer than what was read of its book.
     accounts(tx, wants, set).await?;
     named(tx, locks, wants, set).await?;
+    super::payments::misses(tx, locks, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;
     book(tx, wants, set).await?;

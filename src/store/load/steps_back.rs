@@ -13,12 +13,14 @@ use crate::domain::bank::{BankTransaction, Direction, Told};
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{
-    AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
+    AccountId, AllocationId, ContentHash, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
 };
 use crate::domain::input::{ResolveReturn, ReturnWord};
 use crate::domain::money::Money;
 use crate::domain::reversal::{AppliedReturn, OriginalKey};
+use crate::domain::split::{SplitPayment, part_id};
 use crate::domain::usage::Concerns;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::domain::working_set::steps_back::ORIGINALS_MAX;
 use crate::store::{StoreError, Tx, rows, sql};
@@ -61,12 +63,24 @@ pub(super) struct StepsBack {
     given: BTreeSet<String>,
     /// Accounts that a command is about: what they hold counts.
     commanded: BTreeSet<String>,
+    /// Payments that are split, with the hash of the command and the number of parts.
+    shares: Vec<(PaymentId, ContentHash, usize)>,
 }
 
 impl StepsBack {
     pub(super) fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
         self.payments.insert(payment_id.as_str().to_owned());
         self.commanded.insert(account_id.as_str().to_owned());
+    }
+
+    /// A payment of which something may go back.
+    pub(super) fn may_go_back(&mut self, payment_id: &PaymentId) {
+        self.payments.insert(payment_id.as_str().to_owned());
+    }
+
+    /// How many parts a payment gets, and what their ids are made of.
+    pub(super) fn add_shares(&mut self, split: &SplitPayment, hash: ContentHash) {
+        self.shares.push((split.payment_id.clone(), hash, split.parts.len()));
     }
 
     /// A payment of which money is paid out, or that is said to be nobody's: it may have parts.
@@ -113,6 +127,21 @@ impl StepsBack {
                 }
             }
         }
+    }
+}
+
+impl StepsBack {
+    /// The ids of the parts that this batch may make, if another split of it comes first too.
+    fn new_parts(&self, set: &WorkingSet) -> Vec<PaymentId> {
+        let mut ids = Vec::new();
+        for (payment_id, hash, _) in &self.shares {
+            let first = set.parts_here(payment_id).saturating_add(1);
+            let of_it = self.shares.iter().filter(|share| share.0 == *payment_id);
+            let last = of_it.fold(first, |last, share| last.saturating_add(share.2));
+            let numbers = (first..last).filter_map(|number| u32::try_from(number).ok());
+            ids.extend(numbers.map(|number| part_id(hash, number)));
+        }
+        ids
     }
 }
 
@@ -216,7 +245,19 @@ async fn resolved(
     }
     // Also one that this batch records: all that is live of it will be here.
     steps.payments.extend(steps.resolved.iter().cloned());
-    let ids: Vec<&str> = steps.resolved.iter().map(String::as_str).collect();
+    let resolved = std::mem::take(&mut steps.resolved);
+    owners_of(tx, &resolved, steps, owners).await?;
+    steps.resolved = resolved;
+    Ok(())
+}
+
+async fn owners_of(
+    tx: &mut Tx<'_>,
+    payments: &BTreeSet<String>,
+    steps: &mut StepsBack,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = payments.iter().map(String::as_str).collect();
     let rows = sqlx::query(sql!("load_payment_owners")).bind(ids).fetch_all(&mut **tx).await?;
     for row in rows {
         let payment_id: &str = row.try_get(0)?;
@@ -224,6 +265,25 @@ async fn resolved(
         owners.extend(row.try_get::<Option<String>, _>(1)?);
     }
     Ok(())
+}
+
+/// Finds, without locks, whose the payments are that deciding wants, and their parts if something
+/// may go back of them.
+pub(super) async fn late(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    set: &mut WorkingSet,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut owners = BTreeSet::new();
+    needs.payments.extend(needs.steps_back.payments.iter().cloned());
+    if needs.payments.is_empty() {
+        return Ok(owners);
+    }
+    owners_of(tx, &needs.payments, &mut needs.steps_back, &mut owners).await?;
+    parts(tx, needs, set, &mut owners).await?;
+    needs.payments.extend(needs.steps_back.payments.iter().cloned());
+    set.usage.keeps_lots |= !needs.steps_back.payments.is_empty();
+    Ok(owners)
 }
 
 async fn originals(
@@ -387,15 +447,14 @@ async fn parts(
     }
     for (payment_id, part_id, account_id) in all_parts(tx, &steps.payments).await? {
         steps.found.insert(part_id.as_str().to_owned());
+        steps.payments.insert(part_id.as_str().to_owned());
         owners.insert(account_id.clone());
         if !steps.commanded.is_empty() {
             steps.commanded.insert(account_id);
         }
-        set.parts.entry(payment_id).or_default().push(part_id);
+        set.know_part(payment_id, part_id);
     }
-    let found = set.parts.values().flatten();
-    steps.payments.extend(found.map(|id| id.as_str().to_owned()));
-    Ok(())
+    super::payments::taken(tx, steps.new_parts(set), set).await
 }
 
 async fn all_parts(
@@ -426,16 +485,19 @@ pub(super) async fn allocations(
     }
     for id in &needs.steps_back.payments {
         let payment_id = PaymentId::trusted(id);
-        let owner = set.payments.get(&payment_id).and_then(|payment| payment.account_id.as_ref());
+        let known = set.payments_here().get(&payment_id);
+        let owner = known.and_then(|payment| payment.account_id.as_ref());
         let unlocked = owner.is_some_and(|owner| !set.locked.contains(owner));
         // A command that names somebody else's payment is refused.
         if unlocked && needs.steps_back.found.contains(id) {
             return Err(StoreError::Raced("a payment's owner"));
         }
         // Of one that this batch records itself, all that is live will be here.
+        set.ask([Want::Whole(payment_id.clone())]);
         set.reversible.insert(payment_id);
     }
-    let known: usize = set.parts.values().map(Vec::len).sum();
+    let ids = needs.steps_back.payments.iter().map(|id| PaymentId::trusted(id));
+    let known: usize = ids.map(|id| set.parts_here(&id)).sum();
     if all_parts(tx, &needs.steps_back.payments).await?.len() != known {
         return Err(StoreError::Raced("the parts of a payment"));
     }
@@ -471,7 +533,8 @@ pub(super) async fn lots(
     needs: &Needs,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let ids: Vec<i64> = set.allocations.keys().map(|id| id.0).collect();
+    let theirs = |link: &&Allocation| needs.steps_back.payments.contains(link.payment_id.as_str());
+    let ids = set.allocations.values().filter(theirs).map(|link| link.id.0).collect();
     super::lots::by_id(tx, ids, set).await?;
     if !needs.steps_back.commanded.is_empty() {
         let ids: Vec<&str> = needs.steps_back.commanded.iter().map(String::as_str).collect();

@@ -146,8 +146,9 @@ async fn wake(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let in_doubt =
-        |set: &WorkingSet, id: &PaymentId| set.payments.get(id).is_some_and(Payment::is_in_doubt);
+    let in_doubt = |set: &WorkingSet, id: &PaymentId| {
+        set.payments_here().get(id).is_some_and(Payment::is_in_doubt)
+    };
     let mut woken: BTreeSet<(&PaymentId, &str)> = BTreeSet::new();
     for id in rows.asked.iter().copied().chain(rows.settled.iter().map(|one| one.payment_id)) {
         if in_doubt(before, id) && !in_doubt(after, id) {

@@ -115,7 +115,7 @@ fn is_here(set: &WorkingSet, payment_id: &PaymentId) -> bool {
     let here = |known: &Payment| {
         known.state != PaymentState::Removed && known.refunded.is_zero() && known.returned.is_zero()
     };
-    set.payments.get(payment_id).is_some_and(here)
+    set.payment(payment_id).is_some_and(here)
 }
 
 /// The records that a reversed debit may mean, by the bank's ids: a return, or our own debit.
@@ -153,12 +153,12 @@ fn is_of(known: &AppliedReturn, bank: &BankTransaction) -> bool {
 }
 
 fn is_part(set: &WorkingSet, of: &PaymentId, id: &PaymentId) -> bool {
-    set.parts.get(of).is_some_and(|parts| parts.contains(id))
+    set.parts_ever(of).contains(id)
 }
 
 /// Whether `of` was removed as told twice, and `id` is the payment that it was.
 fn is_told_twice(set: &WorkingSet, of: &PaymentId, id: &PaymentId) -> bool {
-    let removed = set.payments.get(of).is_some_and(|of| of.state == PaymentState::Removed);
+    let removed = set.payment(of).is_some_and(|of| of.state == PaymentState::Removed);
     removed && set.originals.told_twice(of).any(|twin| twin == id)
 }
 

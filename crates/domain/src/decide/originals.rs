@@ -52,7 +52,7 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Origina
         }
         let mut fit = Vec::new();
         for payment_id in set.originals.get(key).into_iter().flatten() {
-            let Some(payment) = set.payments.get(payment_id) else { continue };
+            let Some(payment) = set.payment(payment_id) else { continue };
             if payment.currency() == bank.amount.currency() && set.may_reverse(payment_id) {
                 fit.push(payment);
             }
@@ -83,7 +83,7 @@ fn it_or_its_twin(recording: &Recording<'_>, bank: &BankTransaction, found: &Pay
     }
     let set = &recording.set;
     let twins = set.originals.told_twice(&found.payment_id);
-    let known = twins.filter(|id| set.may_reverse(id)).filter_map(|id| set.payments.get(id));
+    let known = twins.filter(|id| set.may_reverse(id)).filter_map(|id| set.payment(id));
     let same = |twin: &&Payment| twin.account_id == found.account_id;
     let living = known.filter(same).filter(|twin| has_so_much(recording, bank, twin));
     match living.collect::<Vec<_>>().as_slice() {

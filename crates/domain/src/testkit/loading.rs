@@ -1,5 +1,7 @@
 //! What a database would answer, which is a complete world as it was before a batch.
 
+mod payments;
+
 use super::*;
 use crate::account::Account;
 use crate::ids::BankKey;
@@ -68,13 +70,7 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
             know_bank(world, set, BankKey { bank_account, key: format!("{print}{last}") });
         }
         Want::Exact(account_id, currency, micros) => {
-            let due = Money::from_micros(micros, currency);
-            for invoice in payable(world, |i| i.account_id == account_id && i.due() == Ok(due)) {
-                let id = invoice.invoice_id.clone();
-                set.list_exact(account_id.clone(), (currency, micros), id);
-                // What may decide is here in full.
-                know_invoice(world, set, &invoice.invoice_id);
-            }
+            load_exact(world, set, &account_id, (currency, micros));
         }
         Want::Oldest(account_id, currency) => {
             let found = payable(world, |i| i.account_id == account_id && i.currency() == currency);
@@ -97,10 +93,25 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
             let held = world.held_payments(&account_id, currency).expect("amounts");
             held.into_iter().for_each(|(id, left)| set.list_held(account_id.clone(), id, left));
         }
+        Want::Payment(_) | Want::Taken(_) | Want::Whole(_) => payments::load(world, set, want),
         Want::Near(word) => load_near(world, set, &word),
         Want::Lots(walk, account_id, currency, _) => {
             load_lots(world, set, walk, &account_id, currency);
         }
+    }
+}
+
+fn load_exact(
+    world: &WorkingSet,
+    set: &mut WorkingSet,
+    account_id: &AccountId,
+    key: (Currency, i64),
+) {
+    let due = Money::from_micros(key.1, key.0);
+    for invoice in payable(world, |i| i.account_id == *account_id && i.due() == Ok(due)) {
+        set.list_exact(account_id.clone(), key, invoice.invoice_id.clone());
+        // What may decide is here in full.
+        know_invoice(world, set, &invoice.invoice_id);
     }
 }
 

@@ -45,7 +45,7 @@ impl WorkingSet {
                 && other.live().is_ok_and(Money::is_positive)
         });
         if !live {
-            self.live_pairs.remove(&pair);
+            self.pays_no_more(&pair.0, &pair.1);
         }
         Ok(())
     }
@@ -144,7 +144,8 @@ impl WorkingSet {
         Ok(held)
     }
 
-    /// Whether all that is live of the payment is here, so that it may go back.
+    /// Whether something may be taken back of the payment in this batch: its account is locked. Of
+    /// what is not here that is no look-up, but a permission.
     pub fn may_reverse(&self, payment_id: &PaymentId) -> bool {
         self.complete || self.reversible.contains(payment_id)
     }

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 
 use crate::account::Account;
 use crate::bank::BankTransaction;
-use crate::decide::bank::bank_key;
+use crate::decide::bank::{bank_key, payment_id, payment_id_instead};
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
 use crate::effect::Decided;
-use crate::ids::{AllocationId, IdBlock, PaymentId};
+use crate::ids::{AllocationId, IdBlock};
 use crate::input::{Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::matching::policy::{
     EqualAmountPolicy, Override, PartialPolicy, Policy, ResidualPolicy, RuleSet,
@@ -66,33 +66,16 @@ fn batches(log: &[Message]) -> Vec<&[Message]> {
     parts.flat_map(|part| part.chunks(BATCH)).collect()
 }
 
-/// Leaves the lots that the store reads by their numbers: those of refunded charges, and those of
-/// payments that may go back.
+/// Leaves the lots that the store reads by their numbers: those of refunded charges.
 fn forget_lots(before: &WorkingSet, loaded: &mut WorkingSet, batch: &[Message]) {
     let mut kept: HashSet<AllocationId> = HashSet::new();
-    let mut named: HashSet<PaymentId> = HashSet::new();
     for message in batch {
-        match &message.input {
-            Input::Usage(Usage::Refund(refund)) => {
-                let key = (refund.account_id.clone(), refund.usage_id.clone());
-                let burnt = before.usage.charges.get(&key).into_iter().flat_map(|c| &c.burnt);
-                kept.extend(burnt.map(|burnt| burnt.lot_id));
-            }
-            Input::Command(Command::ResolveReturn(_)) => {
-                named.extend(before.payments.keys().cloned());
-            }
-            Input::Command(command) => named.extend(command.payment_id().cloned()),
-            // What they mean is any payment.
-            Input::BankTransaction(bank) if !bank.reversal => {}
-            Input::BankTransaction(_) => named.extend(before.payments.keys().cloned()),
-            _ => {}
+        if let Input::Usage(Usage::Refund(refund)) = &message.input {
+            let key = (refund.account_id.clone(), refund.usage_id.clone());
+            let burnt = before.usage.charges.get(&key).into_iter().flat_map(|c| &c.burnt);
+            kept.extend(burnt.map(|burnt| burnt.lot_id));
         }
     }
-    let parts: Vec<PaymentId> =
-        named.iter().filter_map(|id| before.parts.get(id)).flatten().cloned().collect();
-    named.extend(parts);
-    let links = before.allocations.values().filter(|link| named.contains(&link.payment_id));
-    kept.extend(links.map(|link| link.id));
     loaded.usage.reached.clear();
     for lots in loaded.usage.lots.values_mut() {
         lots.retain(|lot| kept.contains(&lot.id));
@@ -155,8 +138,7 @@ fn first_load(world: &WorkingSet, batch: &[Message]) -> WorkingSet {
         ) = &message.input
         {
             loaded.reversible.insert(payment_id.clone());
-            let parts = world.parts.get(payment_id).into_iter().flatten();
-            loaded.reversible.extend(parts.cloned());
+            loaded.reversible.extend(world.parts_ever(payment_id).iter().cloned());
         }
         if let Input::Command(Command::ResolveReturn(ResolveReturn {
             word: ReturnWord::Take { payments, .. },
@@ -210,8 +192,9 @@ fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
         let mut loaded = reloaded(&desk.model.set);
         let tokens = text::tokens(&bank);
         // What the store loads first, and then what is foreseen.
-        let named =
-            Want::named_by(&bank, &tokens).chain([Want::Bank(bank_key(&bank, &[0; 32], 1))]);
+        let key = bank_key(&bank, &[0; 32], 1);
+        let ids = [payment_id(&key), payment_id_instead(&key)].map(Want::Taken);
+        let named = Want::named_by(&bank, &tokens).chain(ids).chain([Want::Bank(key)]);
         named.for_each(|want| load(&desk.model.set, &mut loaded, want));
         let foreseen = foresee(&loaded, &bank, &tokens).expect("amounts");
         foreseen.into_iter().for_each(|want| load(&desk.model.set, &mut loaded, want));
@@ -258,7 +241,8 @@ proptest! {
                 });
             prop_assert_eq!(Ok(decided), expected);
             remember_lots(&before, &mut after);
-            prop_assert_eq!(&after.payments, &complete.payments);
+            let payments = with_what_was(before.payments_here(), after.payments_here());
+            prop_assert_eq!(&payments, complete.payments_here());
             let invoices = with_what_was(before.invoices_here(), after.invoices_here());
             prop_assert_eq!(&invoices, complete.invoices_here());
             prop_assert_eq!(&after.balances, &complete.balances);
@@ -285,10 +269,13 @@ fn kind(want: &Want) -> usize {
         Want::Held(..) => 11,
         Want::Lots(..) => 12,
         Want::Account(_) => 13,
+        Want::Payment(_) => 14,
+        Want::Taken(_) => 15,
+        Want::Whole(_) => 16,
     }
 }
 
-const KINDS: usize = 14;
+const KINDS: usize = 17;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.

@@ -220,7 +220,7 @@ fn a_bounced_refund_of_ours_is_nobodys_payment() {
         BankTransaction { credit_debit: crate::bank::CreditDebit::Debit, ..credit("8", "100") };
     desk.bank(outgoing);
     assert_eq!(disposition(&desk, "9"), BankDisposition::RefundBounced);
-    assert!(desk.model.set.payments.is_empty());
+    assert!(desk.model.set.payments_here().is_empty());
 }
 
 #[test]
