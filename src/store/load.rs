@@ -19,6 +19,7 @@ mod past;
 mod payments;
 mod pending;
 mod resolve;
+mod returns;
 mod review;
 mod steps_back;
 mod told_steps;

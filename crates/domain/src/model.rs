@@ -348,7 +348,7 @@ impl Model {
         let standing = |model: &Self| {
             let waiting = model.waiting.values().flatten().map(|message| &message.record);
             let needs = waiting.map(|record| model.outcome_of(record).cloned());
-            (needs.collect::<Vec<_>>(), model.set.parked_returns.len())
+            (needs.collect::<Vec<_>>(), model.set.parked_here().len())
         };
         loop {
             let before = standing(self);
@@ -424,7 +424,7 @@ impl Model {
 
     /// Tries parked returns again, in the order in which they came: one may undo another.
     pub fn retry_returns(&mut self, as_of: DateTime<Utc>) {
-        let mut keys: Vec<BankKey> = self.set.parked_returns.keys().cloned().collect();
+        let mut keys: Vec<BankKey> = self.set.parked_here().keys().cloned().collect();
         keys.sort_by_key(|key| (self.parked_at.get(key).copied(), key.clone()));
         for key in keys {
             let since = self.parked_at.get(&key).copied().unwrap_or(as_of);

@@ -527,16 +527,6 @@ fn print_of(bank: &BankTransaction) -> [u8; 32] {
 pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     let mut loaded = WorkingSet::default();
     loaded.locked.clone_from(&set.locked);
-    loaded.reversible.extend(set.payments_here().keys().cloned());
-    for (payment_id, record) in &set.watched {
-        for key in record.transaction.own_keys() {
-            loaded.originals.add(key, payment_id);
-        }
-        loaded.originals.add_payer(payment_id, record.transaction.debtor_account.as_deref());
-    }
-    loaded.originals.told_as(&set.originals);
-    loaded.returns.clone_from(&set.returns);
-    loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.pending.clone_from(&set.pending);
     loaded.pending.looks_back = true;
     loaded.lookalikes.clone_from(&set.lookalikes);

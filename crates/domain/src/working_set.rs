@@ -45,11 +45,9 @@ use super::matching::near::Word;
 use super::money::{Currency, Money};
 use super::payment::Payment;
 use super::rejection::Rejection;
-use super::reversal::AppliedReturn;
 use super::shared::Shared;
 use crate::ids::{
     AccountId, AllocationId, BankAccountId, BankKey, ContentHash, InvoiceId, PaymentId, RecordId,
-    ReturnId,
 };
 use crate::invoice::{Invoice, InvoiceStatus};
 use crate::keys::WatchKey;
@@ -120,9 +118,9 @@ pub struct WorkingSet {
     /// What persons took payments off.
     tombstones: HashMap<PaymentId, BTreeSet<InvoiceId>>,
     /// The payments that a return may mean.
-    pub originals: originals::Originals,
-    pub returns: BTreeMap<ReturnId, AppliedReturn>,
-    pub parked_returns: BTreeMap<BankKey, BankRecord>,
+    originals: originals::Originals,
+    returns: originals::Returns,
+    parked_returns: Known<BankKey, BankRecord>,
     /// All parts that payments ever had, in the order of their numbers. Of those that were asked
     /// for `allocations` has all that is live, also of the parts.
     parts: Known<PaymentId, Vec<PaymentId>>,
@@ -214,6 +212,11 @@ impl WorkingSet {
                 Want::Payment(id) => self.payments.ask(id),
                 Want::Taken(id) => self.taken.ask(id),
                 Want::Whole(id) => self.parts.ask(id),
+                Want::Original(key) => self.originals.ask(key),
+                Want::ToldTwice(id) => self.originals.ask_told_twice(id),
+                Want::Returned(bank_account, id) => self.returns.ask_named(bank_account, id),
+                Want::ReturnsOf(id) => self.returns.ask_of(id),
+                Want::Parked(key) => self.parked_returns.ask(key),
                 // How far they were read stands with the lots.
                 Want::Lots(..) => {}
             }

@@ -40,6 +40,11 @@ impl Needs {
             | Want::Payment(_)
             | Want::Taken(_)
             | Want::Whole(_)
+            | Want::Original(_)
+            | Want::ToldTwice(_)
+            | Want::Returned(..)
+            | Want::ReturnsOf(_)
+            | Want::Parked(_)
             | Want::Lots(..) => false,
         };
     }

@@ -88,13 +88,15 @@ pub(super) async fn misses(
     for want in wants {
         match want {
             Want::Taken(id) => ids.push(id.clone()),
-            Want::Payment(id) => drop(late.payments.insert(id.as_str().to_owned())),
-            Want::Whole(id) => late.steps_back.may_go_back(id),
-            _ => {}
+            Want::Payment(id) => {
+                late.payments.insert(id.as_str().to_owned());
+            }
+            other => late.steps_back.want(other),
         }
     }
     taken(tx, ids, set).await?;
     let mut owners = steps_back::late(tx, &mut late, set).await?;
+    late.asked(set);
     if late.payments.is_empty() {
         return Ok(());
     }

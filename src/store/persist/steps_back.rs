@@ -114,7 +114,7 @@ async fn parked(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let waited = |key: &&BankKey| before.parked_returns.contains_key(*key);
+    let waited = |key: &&BankKey| before.parked_here().contains_key(*key);
     // A return that a person took has several records of one key.
     let ended: BTreeSet<&BankKey> = rows.unparked.iter().copied().filter(waited).collect();
     let ended: Vec<&BankKey> = ended.into_iter().collect();

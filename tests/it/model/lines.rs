@@ -107,7 +107,7 @@ fn of_money(model: &Model) -> Vec<String> {
     for (payment, invoice) in model.set.taken_off_here() {
         lines.push(format!("tombstone {payment} {invoice}"));
     }
-    for key in model.set.parked_returns.keys() {
+    for key in model.set.parked_here().keys() {
         lines.push(format!("parked {}", key.key));
     }
     lines

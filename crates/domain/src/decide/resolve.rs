@@ -26,7 +26,7 @@ pub(super) fn resolve(recording: &mut Recording<'_>, command: &ResolveReturn) ->
 }
 
 fn parked(recording: &Recording<'_>, command: &ResolveReturn) -> Result<BankRecord> {
-    let record = recording.set.parked_returns.get(&command.key).cloned();
+    let record = recording.set.parked_return(&command.key).cloned();
     record.ok_or_else(|| Rejection::ReturnNotParked.into())
 }
 

@@ -1,6 +1,7 @@
 //! What a database would answer, which is a complete world as it was before a batch.
 
 mod payments;
+mod returns;
 
 use super::*;
 use crate::account::Account;
@@ -94,6 +95,11 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
             held.into_iter().for_each(|(id, left)| set.list_held(account_id.clone(), id, left));
         }
         Want::Payment(_) | Want::Taken(_) | Want::Whole(_) => payments::load(world, set, want),
+        Want::Original(_)
+        | Want::ToldTwice(_)
+        | Want::Returned(..)
+        | Want::ReturnsOf(_)
+        | Want::Parked(_) => returns::load(world, set, want),
         Want::Near(word) => load_near(world, set, &word),
         Want::Lots(walk, account_id, currency, _) => {
             load_lots(world, set, walk, &account_id, currency);

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use proptest::prelude::*;
 
 use crate::account::Account;
-use crate::bank::BankTransaction;
+use crate::bank::{BankTransaction, ReturnOf};
 use crate::decide::bank::{bank_key, payment_id, payment_id_instead};
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
@@ -20,7 +20,8 @@ use crate::matching::{foresee, text};
 use crate::model_gen::random_log;
 use crate::split::SplitPayment;
 use crate::testkit::{
-    Desk, account, credit_from, credit_saying, invoice, load, reloaded, until_loaded,
+    Desk, account, credit_from, credit_saying, invoice, load, reloaded, returned, unreturned,
+    until_loaded,
 };
 use crate::usage::Usage;
 use crate::want::Want;
@@ -272,10 +273,15 @@ fn kind(want: &Want) -> usize {
         Want::Payment(_) => 14,
         Want::Taken(_) => 15,
         Want::Whole(_) => 16,
+        Want::Original(_) => 17,
+        Want::ToldTwice(_) => 18,
+        Want::Returned(..) => 19,
+        Want::ReturnsOf(_) => 20,
+        Want::Parked(_) => 21,
     }
 }
 
-const KINDS: usize = 17;
+const KINDS: usize = 22;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.
@@ -323,6 +329,29 @@ fn by_another_name(world: &WorkingSet, like: &Message) -> Option<Message> {
     Some(Message { input: Input::BankTransaction(Box::new(bank)), tokens: None, ..like.clone() })
 }
 
+/// A world, and what undoes a return of it by the end-to-end id of what was returned.
+fn undone_by_its_order() -> (WorkingSet, Message) {
+    let order = Some("E2E-7F3A".to_owned());
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.receive(BankTransaction {
+        end_to_end_id: order.clone(),
+        ..credit_from("1", "50", "PAYERA")
+    });
+    desk.bank(returned("R1", "1", "50"));
+    let of = ReturnOf { bank_transaction_id: None, end_to_end_id: order, reason: None };
+    let back = BankTransaction { return_of: Some(of), ..unreturned("U1", "-", "50") };
+    let message = desk.message(Input::BankTransaction(Box::new(back)));
+    (with_locks(desk), message)
+}
+
+fn with_locks(desk: Desk) -> WorkingSet {
+    let mut world = desk.model.set;
+    world.usage.keeps_lots = true;
+    let all: Vec<_> = world.accounts_here().keys().cloned().collect();
+    world.locked.extend(all);
+    world
+}
+
 #[test]
 fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
     let mut missed = [0; KINDS];
@@ -336,5 +365,8 @@ fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
         let last = log.last().and_then(|like| by_another_name(&complete, like));
         leave_out_each(&mut complete, last.as_slice(), 90_000, &rules, &mut missed);
     }
+    let plain = RuleSet::from(Policy::default());
+    let (mut world, back) = undone_by_its_order();
+    leave_out_each(&mut world, &[back], 91_000, &plain, &mut missed);
     assert!(missed.iter().all(|times| *times > 0), "never missed alone: {missed:?}");
 }

@@ -25,8 +25,13 @@ fn know_payment(world: &WorkingSet, set: &mut WorkingSet, id: &PaymentId) {
 }
 
 /// The payment with its parts, and the allocations of all of them with their lots.
-fn know_whole(world: &WorkingSet, set: &mut WorkingSet, id: &PaymentId) {
+pub(super) fn know_whole(world: &WorkingSet, set: &mut WorkingSet, id: &PaymentId) {
+    // Found in several ways, it is here once.
+    if set.parts_here(id) > 0 {
+        return;
+    }
     let parts = world.parts_ever(id);
+    set.ask([Want::Whole(id.clone())]);
     for part in parts {
         set.know_part(id.clone(), part.clone());
         set.ask([Want::Whole(part.clone())]);
