@@ -438,7 +438,7 @@ fn placeholder_return(world: &mut World) -> Case {
     });
     world.bank(&back);
     let taken = case.payments.iter().any(|payment| {
-        let stands = world.model.as_ref().and_then(|model| model.set.payments.get(payment));
+        let stands = world.model.as_ref().and_then(|model| model.set.payment(payment));
         stands.is_some_and(|payment| !payment.returned.is_zero())
     });
     case.miscounted |= taken;

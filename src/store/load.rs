@@ -16,8 +16,10 @@ mod lookalikes;
 mod lots;
 mod misses;
 mod past;
+mod payments;
 mod pending;
 mod resolve;
+mod returns;
 mod review;
 mod steps_back;
 mod told_steps;
@@ -111,8 +113,11 @@ impl Needs {
             match &message.input {
                 Input::Command(command) => {
                     needs.add_command(command);
+                    let hash = message.content_hash;
+                    if let Command::SplitPayment(split) = command {
+                        needs.steps_back.add_shares(split, hash);
+                    }
                     if let Command::CreateInvoice(create) = command {
-                        let hash = message.content_hash;
                         needs.minted.insert(reference::mint(&hash), (hash, 0));
                         for given in given_by(create) {
                             let of = match given.scheme {
@@ -272,6 +277,7 @@ pub async fn working_set(
     at: DateTime<Utc>,
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
+    set.writing_proves_ids = locks == Locks::Last;
     make_accounts_known(tx, needs, at).await?;
     let known = bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {
@@ -311,7 +317,7 @@ pub async fn working_set(
     } else {
         review::payers_again(tx, needs, &mut set).await?;
     }
-    payments(tx, needs, &mut set).await?;
+    payments::load(tx, needs, &mut set).await?;
     steps_back::allocations(tx, needs, &mut set).await?;
     review::load(tx, needs, &mut set).await?;
     review::wanted(tx, needs, &mut set).await?;
@@ -471,37 +477,6 @@ pub async fn lock_read_accounts(
     }
 }
 
-/// Reads and locks the payments that are named (one without an account has no other protection),
-/// and reads their live links.
-async fn payments(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    if needs.payments.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = needs.payments.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("lock_payments")).bind(&ids).fetch_all(&mut **tx).await? {
-        let payment = rows::payment(&row)?;
-        set.payments.insert(payment.payment_id.clone(), payment);
-    }
-    for row in sqlx::query(sql!("load_live_pairs")).bind(&ids).fetch_all(&mut **tx).await? {
-        let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
-        set.live_pairs.insert(pair);
-    }
-    tombstones(tx, &ids, set).await
-}
-
-/// The invoices that persons took these payments off.
-async fn tombstones(
-    tx: &mut Tx<'_>,
-    payments: &[&str],
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    for row in sqlx::query(sql!("load_tombstones")).bind(payments).fetch_all(&mut **tx).await? {
-        let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
-        set.tombstones.insert(pair);
-    }
-    Ok(())
-}
-
 async fn invoices(
     tx: &mut Tx<'_>,
     mut ids: Vec<String>,
@@ -565,14 +540,10 @@ async fn queues(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<
         }
     }
     let whole = set.queues.values().flatten().flat_map(Queued::whole_payments);
-    let whole: Vec<String> = whole.map(|id| id.as_str().to_owned()).collect();
-    if !whole.is_empty() {
-        let query = sqlx::query(sql!("load_live_pairs")).bind(whole);
-        for row in query.fetch_all(&mut **tx).await? {
-            let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
-            set.live_pairs.insert(pair);
-        }
-    }
+    let whole: Vec<PaymentId> = whole.collect();
+    let ids: Vec<&str> = whole.iter().map(PaymentId::as_str).collect();
+    payments::pairs(tx, &ids, set).await?;
+    set.ask_what_they_pay(whole);
     Ok(())
 }
 

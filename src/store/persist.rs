@@ -324,8 +324,8 @@ async fn payments(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let objects = &rows.payments;
-    money::insert_payments(tx, &these(&after.payments, &objects.new)?, at).await?;
-    let changed = changes(&before.payments, &after.payments, &objects.changed)?;
+    money::insert_payments(tx, &these(after.payments_here(), &objects.new)?, at).await?;
+    let changed = changes(before.payments_here(), after.payments_here(), &objects.changed)?;
     money::update_payments(tx, &changed).await
 }
 

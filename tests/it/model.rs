@@ -237,12 +237,12 @@ fn feed(model: &mut Model, message: &Message, now: DateTime<Utc>) -> (Outcome, b
         waiting.map(|record| (record.clone(), model.outcome_of(record).cloned())).collect()
     };
     let before = needs(model);
-    let parked = model.set.parked_returns.len();
+    let parked = model.set.parked_here().len();
     let outcome = model.feed_in_batch(message, now);
     let after = needs(model);
     // A return of what came in the same batch is applied after it, by the sweep.
     let tried = may_step_back(message)
-        || parked != model.set.parked_returns.len()
+        || parked != model.set.parked_here().len()
         || before.iter().any(|waited| !after.contains(waited));
     (outcome, tried)
 }

@@ -18,7 +18,10 @@ use topup::store::load::{Locks, Needs, load_misses, working_set};
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{account, bank, credit, credit_saying, invoice, with};
+use crate::harness::records::{
+    about_payment, account, allocate, bank, credit, credit_saying, invoice, payment as payment_of,
+    with,
+};
 
 fn payment(direct: &mut Direct, id: &str, data: &impl std::fmt::Display) -> Message {
     let item = direct.item(Topic::BankPayments, None, bank(id, data).as_bytes());
@@ -126,6 +129,118 @@ async fn what_commands_are_about_is_loaded_late_to_the_same_result() {
         assert!(!missed.is_empty(), "{kind}");
     }
     direct.finish().await;
+}
+
+/// The payments that commands name are foreseen, and are loaded late to the same result.
+#[tokio::test]
+async fn payments_that_commands_name_are_loaded_late_to_the_same_result() {
+    let mut direct = Direct::new("wants_payments").await;
+    let steps = [
+        ("account.upsert", account("ACC-1")),
+        ("account.upsert", account("ACC-2")),
+        ("invoice.create", invoice("INV-1", "ACC-1", "100.00")),
+        ("invoice.create", invoice("INV-2", "ACC-1", "100.00")),
+        ("payment.record", payment_of("PAY-1", "ACC-1", "150.00")),
+        ("payment.record", payment_of("PAY-2", "ACC-1", "60.00")),
+        ("payment.allocate", allocate("PAY-1", "ACC-1", "INV-1")),
+    ];
+    for (number, (kind, data)) in (1..).zip(steps) {
+        let item: Item = direct.command(&format!("c-{number}"), kind, &data);
+        direct.applied(item).await;
+    }
+    let shares = json!([{ "account_id": "ACC-1", "amount": "20" }, { "account_id": "ACC-2", "amount": "5" }]);
+    let shares = with(about_payment("PAY-2", "ACC-1"), &json!({ "parts": shares }));
+    let commands = [
+        ("payment.record", payment_of("PAY-3", "ACC-1", "5.00"), applied as fn(&Outcome) -> bool),
+        ("payment.record", payment_of("PAY-1", "ACC-1", "5.00"), rejected),
+        ("payment.allocate", allocate("PAY-1", "ACC-1", "INV-2"), applied),
+        ("payment.allocate", allocate("PAY-2", "ACC-2", "INV-2"), rejected),
+        ("payment.split", shares, applied),
+        ("payment.remove", about_payment("PAY-2", "ACC-1"), applied),
+    ];
+    for (number, (kind, data, ends)) in (20..).zip(commands) {
+        let item = direct.command(&format!("c-{number}"), kind, &data);
+        let message = item.decoded.expect("decoded");
+        let how = (Locks::First, direct.pipeline.clock().now());
+        let (expected, foreseen) = decided(&direct, &message, Needs::of([&message]), how).await;
+        assert!(!foreseen.iter().any(is_of_payments), "{kind}: {foreseen:?}");
+        let (late, missed) = decided(&direct, &message, Needs::default(), how).await;
+        assert_eq!(late, expected, "{kind} {data}");
+        assert!(ends(&late.outcome), "{:?}", late.outcome);
+        assert!(missed.iter().any(is_of_payments), "{kind}: {missed:?}");
+    }
+    direct.finish().await;
+}
+
+/// What returns mean is foreseen too, and what they undo.
+#[tokio::test]
+async fn what_returns_mean_is_loaded_late_to_the_same_result() {
+    let mut direct = Direct::new("wants_returns").await;
+    let steps = [
+        ("account.upsert", account("ACC-1")),
+        ("invoice.create", invoice("INV-1", "ACC-1", "100.00")),
+    ];
+    for (number, (kind, data)) in (1..).zip(steps) {
+        let item: Item = direct.command(&format!("c-{number}"), kind, &data);
+        direct.applied(item).await;
+    }
+    let back = |id: &str, of: &str, credit_debit: &str| {
+        let of = json!({ "bank_transaction_id": of, "reason": "AC04" });
+        let fields = json!({ "credit_debit": credit_debit, "reversal": true, "return_of": of });
+        with(credit(id, "100.00"), &fields)
+    };
+    // Of money that is there, and of money that never came; then the bank undoes both.
+    let banks = [
+        (credit_saying("T-1", "100.00", "Topup INV-1"), false),
+        (back("R-1", "T-1", "DBIT"), true),
+        (back("R-2", "T-2", "DBIT"), true),
+        (back("R-3", "R-1", "CRDT"), true),
+        (back("R-4", "R-2", "CRDT"), true),
+        (back("R-5", "T-1", "DBIT"), true),
+    ];
+    for (number, (data, is_step_back)) in (1..).zip(banks) {
+        let id = format!("b-{number}");
+        let message = payment(&mut direct, &id, &data);
+        let how = (Locks::First, direct.pipeline.clock().now());
+        if is_step_back {
+            let (expected, foreseen) = decided(&direct, &message, Needs::of([&message]), how).await;
+            assert!(!foreseen.iter().any(is_of_returns), "{data}: {foreseen:?}");
+            let (late, missed) = decided(&direct, &message, Needs::default(), how).await;
+            assert_eq!(late, expected, "{data}");
+            assert!(missed.iter().any(is_of_returns), "{data}: {missed:?}");
+        }
+        let item = direct.item(Topic::BankPayments, None, bank(&id, &data).as_bytes());
+        direct.applied(item).await;
+    }
+    // A person ends the one that waits.
+    let end = json!({
+        "account_id": "ACC-1", "bank_account": "SG-DBS-001", "bank_key": "reversal:R-2",
+        "action": "end", "reason": "a charge of the bank",
+    });
+    let item = direct.command("c-9", "return.resolve", &end);
+    let message = item.decoded.expect("decoded");
+    let how = (Locks::First, direct.pipeline.clock().now());
+    let (expected, foreseen) = decided(&direct, &message, Needs::of([&message]), how).await;
+    assert!(!foreseen.iter().any(is_of_returns), "{foreseen:?}");
+    let (late, missed) = decided(&direct, &message, Needs::default(), how).await;
+    assert_eq!(late, expected);
+    assert!(applied(&late.outcome) && missed.iter().any(is_of_returns), "{missed:?}");
+    direct.finish().await;
+}
+
+fn is_of_returns(want: &Want) -> bool {
+    matches!(
+        want,
+        Want::Original(_)
+            | Want::ToldTwice(_)
+            | Want::Returned(..)
+            | Want::ReturnsOf(_)
+            | Want::Parked(_)
+    ) || is_of_payments(want)
+}
+
+fn is_of_payments(want: &Want) -> bool {
+    matches!(want, Want::Payment(_) | Want::Taken(_) | Want::Whole(_))
 }
 
 fn applied(outcome: &Outcome) -> bool {

@@ -348,7 +348,7 @@ impl Model {
         let standing = |model: &Self| {
             let waiting = model.waiting.values().flatten().map(|message| &message.record);
             let needs = waiting.map(|record| model.outcome_of(record).cloned());
-            (needs.collect::<Vec<_>>(), model.set.parked_returns.len())
+            (needs.collect::<Vec<_>>(), model.set.parked_here().len())
         };
         loop {
             let before = standing(self);
@@ -424,7 +424,7 @@ impl Model {
 
     /// Tries parked returns again, in the order in which they came: one may undo another.
     pub fn retry_returns(&mut self, as_of: DateTime<Utc>) {
-        let mut keys: Vec<BankKey> = self.set.parked_returns.keys().cloned().collect();
+        let mut keys: Vec<BankKey> = self.set.parked_here().keys().cloned().collect();
         keys.sort_by_key(|key| (self.parked_at.get(key).copied(), key.clone()));
         for key in keys {
             let since = self.parked_at.get(&key).copied().unwrap_or(as_of);
@@ -458,7 +458,7 @@ impl Model {
     fn may_be_decided(&self, message: &Message) -> bool {
         match self.outcome_of(&message.record) {
             Some(Outcome::Waiting(Need::Invoice(id))) => self.set.invoice(id).is_some(),
-            Some(Outcome::Waiting(Need::Payment(id))) => self.set.payments.contains_key(id),
+            Some(Outcome::Waiting(Need::Payment(id))) => self.set.payment(id).is_some(),
             Some(Outcome::Waiting(Need::Charge(account_id, id))) => {
                 self.set.usage.charges_here().contains_key(&(account_id.clone(), id.clone()))
             }
@@ -497,7 +497,7 @@ impl Model {
             };
             summary.invoices.insert(id.clone(), line);
         }
-        for (id, payment) in &self.set.payments {
+        for (id, payment) in self.set.payments_here() {
             let line = PaymentSummary {
                 account_id: payment.account_id.clone(),
                 state: payment.state.word(),

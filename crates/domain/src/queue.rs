@@ -86,7 +86,7 @@ pub fn touches(set: &WorkingSet, command: &Command) -> BTreeSet<String> {
         }
         Command::DeallocatePayment { .. } => add(&mut all, LOTS),
         Command::RemovePayment { payment_id, .. } => {
-            let known = set.payments.get(payment_id);
+            let known = set.payment(payment_id);
             if known.is_none_or(|known| known.allocated.is_positive()) {
                 add(&mut all, LOTS);
             }
@@ -119,8 +119,7 @@ pub fn touches(set: &WorkingSet, command: &Command) -> BTreeSet<String> {
 
 /// The payment and its parts, with all that they pay.
 fn whole(set: &WorkingSet, payment_id: &PaymentId, all: &mut BTreeSet<String>) {
-    let parts = set.parts.get(payment_id).into_iter().flatten();
-    for id in parts.chain([payment_id]) {
+    for id in set.parts_ever(payment_id).iter().chain([payment_id]) {
         all.extend([of_payment(id), format!("{WHOLE}{id}")]);
     }
 }
@@ -152,9 +151,8 @@ fn depend(set: &WorkingSet, left: &BTreeSet<String>, right: &BTreeSet<String>) -
 fn pays(set: &WorkingSet, whole: &BTreeSet<String>, invoices: &BTreeSet<String>) -> bool {
     let all = whole.iter().filter_map(|touch| touch.strip_prefix(WHOLE));
     all.map(PaymentId::trusted).any(|payment_id| {
-        let named = invoices.iter().filter_map(|touch| touch.strip_prefix(INVOICE));
-        let mut pairs = named.map(|id| (payment_id.clone(), InvoiceId::trusted(id)));
-        pairs.any(|pair| set.live_pairs.contains(&pair))
+        let mut named = invoices.iter().filter_map(|touch| touch.strip_prefix(INVOICE));
+        named.any(|id| set.pays(&payment_id, &InvoiceId::trusted(id)))
     })
 }
 

@@ -1,7 +1,11 @@
 //! Steps back: de-allocating, removing, returning. Nothing is undone in place; each step is a
 //! posting and a record of its own.
 
-use super::money::{Money, MoneyError};
+use std::cmp::Ordering;
+
+use rust_decimal::Decimal;
+
+use super::money::{Currency, Money, MoneyError};
 use super::usage::LotMove;
 use crate::ids::{
     AccountId, AllocationId, BankKey, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
@@ -139,7 +143,31 @@ pub enum OriginalKey {
     Payer { bank_account: String, payer: String, amount: Money },
 }
 
+impl Ord for OriginalKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.columns().cmp(&other.columns())
+    }
+}
+
+impl PartialOrd for OriginalKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl OriginalKey {
+    /// Amounts of money have no order of their own, as there are currencies.
+    fn columns(&self) -> (u8, &str, &str, Option<(Currency, Decimal)>) {
+        let (kind, bank_account, word, amount) = match self {
+            Self::BankId { bank_account, id } => (0, bank_account, id, None),
+            Self::Detail { bank_account, id, amount } => (1, bank_account, id, Some(amount)),
+            Self::Undone { bank_account, id, amount } => (2, bank_account, id, Some(amount)),
+            Self::EndToEnd { bank_account, id } => (3, bank_account, id, None),
+            Self::Payer { bank_account, payer, amount } => (4, bank_account, payer, Some(amount)),
+        };
+        (kind, bank_account, word, amount.map(|money| (money.currency(), money.amount())))
+    }
+
     pub fn bank_id(bank_account: &str, id: &str) -> Self {
         Self::BankId { bank_account: bank_account.to_owned(), id: id.to_owned() }
     }

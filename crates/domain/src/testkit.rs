@@ -466,7 +466,7 @@ impl Desk {
     }
 
     pub(crate) fn payment_now(&self, id: &str) -> &Payment {
-        self.model.set.payments.get(&banked(id)).expect("a known payment")
+        self.model.set.payments_here().get(&banked(id)).expect("a known payment")
     }
 
     pub(crate) fn state(&self, id: &str) -> PaymentState {
@@ -527,21 +527,6 @@ fn print_of(bank: &BankTransaction) -> [u8; 32] {
 pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     let mut loaded = WorkingSet::default();
     loaded.locked.clone_from(&set.locked);
-    loaded.payments.clone_from(&set.payments);
-    loaded.live_pairs.clone_from(&set.live_pairs);
-    loaded.allocations.clone_from(&set.allocations);
-    loaded.reversible.extend(set.payments.keys().cloned());
-    loaded.tombstones.clone_from(&set.tombstones);
-    for (payment_id, record) in &set.watched {
-        for key in record.transaction.own_keys() {
-            loaded.originals.add(key, payment_id);
-        }
-        loaded.originals.add_payer(payment_id, record.transaction.debtor_account.as_deref());
-    }
-    loaded.originals.told_as(&set.originals);
-    loaded.parts.clone_from(&set.parts);
-    loaded.returns.clone_from(&set.returns);
-    loaded.parked_returns.clone_from(&set.parked_returns);
     loaded.pending.clone_from(&set.pending);
     loaded.pending.looks_back = true;
     loaded.lookalikes.clone_from(&set.lookalikes);

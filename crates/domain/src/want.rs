@@ -7,6 +7,7 @@ use crate::matching::near::Word;
 use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
 use crate::money::Currency;
+use crate::reversal::OriginalKey;
 use crate::working_set::lots::Walk;
 
 /// A key that deciding looks up. What was not loaded under it is a miss, never "not there".
@@ -39,6 +40,23 @@ pub enum Want {
     Namesakes(String),
     /// Payments of an account in a currency that have money left.
     Held(AccountId, Currency),
+    /// A payment, with what it pays and what persons took it off.
+    Payment(PaymentId),
+    /// Whether some payment has this id.
+    Taken(PaymentId),
+    /// All parts that a payment ever had, and what is live of its allocations and of theirs.
+    Whole(PaymentId),
+    /// The payments that a return means which says this, with who paid them; as [`Self::Whole`].
+    Original(OriginalKey),
+    /// The payments that may be one transfer with this one, told twice.
+    ToldTwice(PaymentId),
+    /// The returns that the bank's id in one of its accounts may name: theirs, or that of what they
+    /// returned.
+    Returned(String, String),
+    /// What was returned of a payment and of its parts.
+    ReturnsOf(PaymentId),
+    /// A return that waits, by its key.
+    Parked(BankKey),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(Walk, AccountId, Currency, usize),
     /// What an account has in each currency.

@@ -23,6 +23,7 @@ mod namesakes;
 mod near;
 pub mod originals;
 pub mod owners;
+mod payments;
 pub mod pending;
 pub mod review;
 mod splits;
@@ -45,11 +46,9 @@ use super::matching::near::Word;
 use super::money::{Currency, Money};
 use super::payment::Payment;
 use super::rejection::Rejection;
-use super::reversal::AppliedReturn;
 use super::shared::Shared;
 use crate::ids::{
     AccountId, AllocationId, BankAccountId, BankKey, ContentHash, InvoiceId, PaymentId, RecordId,
-    ReturnId,
 };
 use crate::invoice::{Invoice, InvoiceStatus};
 use crate::keys::WatchKey;
@@ -105,25 +104,29 @@ pub struct WorkingSet {
     by_upstream: Shared<HashMap<String, InvoiceId>>,
     /// By the folded number: several may be alike.
     by_number: Shared<Known<String, BTreeSet<InvoiceId>>>,
-    pub payments: HashMap<PaymentId, Payment>,
+    payments: Known<PaymentId, Payment>,
     /// Payments that begin in this batch.
     begun: HashSet<PaymentId>,
-    /// Ids that bank payments of the batch would have, and that other payments have already.
-    pub taken: HashSet<PaymentId>,
-    /// Live links of the payments that were there before.
-    pub live_pairs: HashSet<(PaymentId, InvoiceId)>,
+    /// Ids that payments of the batch would have, and that other payments have already.
+    taken: Shared<Known<PaymentId, ()>>,
+    /// Nobody else may have the id of a new payment: writing it proves that, and a batch for which
+    /// it is not so is decided again.
+    pub writing_proves_ids: bool,
+    /// What payments pay now. Of those of the batch it comes with them.
+    live_pairs: Known<PaymentId, BTreeSet<InvoiceId>>,
     /// Allocations of the payments that may go back, in the order in which they were made.
     pub allocations: BTreeMap<AllocationId, Allocation>,
-    /// Payments of which `allocations` has all that is live.
+    /// Payments of which something may be taken back in this batch: a permission, as `locked` is.
     pub reversible: HashSet<PaymentId>,
-    /// Pairs that a person took apart.
-    pub tombstones: HashSet<(PaymentId, InvoiceId)>,
+    /// What persons took payments off.
+    tombstones: HashMap<PaymentId, BTreeSet<InvoiceId>>,
     /// The payments that a return may mean.
-    pub originals: originals::Originals,
-    pub returns: BTreeMap<ReturnId, AppliedReturn>,
-    pub parked_returns: BTreeMap<BankKey, BankRecord>,
-    /// All parts that payments ever had, in the order of their numbers.
-    pub parts: HashMap<PaymentId, Vec<PaymentId>>,
+    originals: originals::Originals,
+    returns: originals::Returns,
+    parked_returns: Known<BankKey, BankRecord>,
+    /// All parts that payments ever had, in the order of their numbers. Of those that were asked
+    /// for `allocations` has all that is live, also of the parts.
+    parts: Known<PaymentId, Vec<PaymentId>>,
     bank: Known<BankKey, StoredBankTransaction>,
     /// The last of the records of `bank` that have no id and are equal.
     equal: Known<(String, String), u32>,
@@ -210,6 +213,14 @@ impl WorkingSet {
                 Want::Near(word) => self.near.ask(word),
                 Want::Namesakes(name) => self.namesakes.ask(name),
                 Want::Held(account, currency) => self.held_payments.ask((account, currency)),
+                Want::Payment(id) => self.payments.ask(id),
+                Want::Taken(id) => self.taken.ask(id),
+                Want::Whole(id) => self.parts.ask(id),
+                Want::Original(key) => self.originals.ask(key),
+                Want::ToldTwice(id) => self.originals.ask_told_twice(id),
+                Want::Returned(bank_account, id) => self.returns.ask_named(bank_account, id),
+                Want::ReturnsOf(id) => self.returns.ask_of(id),
+                Want::Parked(key) => self.parked_returns.ask(key),
                 // How far they were read stands with the lots.
                 Want::Lots(..) => {}
                 Want::Balances(account) => self.balances.ask(account),
@@ -381,7 +392,7 @@ impl WorkingSet {
             }
             Effect::RecordPayment(payment) => {
                 self.begin(payment.payment_id.clone());
-                self.payments.insert(payment.payment_id.clone(), payment.as_ref().clone());
+                self.know_payment(payment.as_ref().clone());
             }
             Effect::AssignPayment { payment_id, account_id } => {
                 self.payment_mut(payment_id)?.account_id = Some(account_id.clone());
@@ -395,7 +406,7 @@ impl WorkingSet {
                 self.apply_ended(effect)?;
             }
             Effect::LayTombstone { payment_id, invoice_id } => {
-                self.tombstones.insert((payment_id.clone(), invoice_id.clone()));
+                self.know_taken_off(payment_id.clone(), invoice_id.clone());
             }
             Effect::Return(returned) => self.apply_return(returned)?,
             Effect::Split(part) => self.apply_split(part)?,
@@ -481,8 +492,7 @@ impl WorkingSet {
             self.usage.open(&allocation.account_id, lot);
             self.allocations.insert(id, allocation.clone());
         }
-        let pair = (allocation.payment_id.clone(), allocation.invoice_id.clone());
-        self.live_pairs.insert(pair);
+        self.know_pays(allocation.payment_id.clone(), allocation.invoice_id.clone());
         Ok(())
     }
 
@@ -541,9 +551,5 @@ impl WorkingSet {
             }
         }
         Ok(())
-    }
-
-    fn payment_mut(&mut self, id: &PaymentId) -> Result<&mut Payment, Stop> {
-        self.payments.get_mut(id).ok_or(Stop::Corrupt("a payment that is not loaded"))
     }
 }

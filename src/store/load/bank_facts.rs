@@ -252,12 +252,5 @@ pub(super) async fn taken_ids(
     }
     let ids: Vec<PaymentId> =
         new.iter().flat_map(|key| [payment_id(key), payment_id_instead(key)]).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = ids.iter().map(PaymentId::as_str).collect();
-    for row in sqlx::query(sql!("load_taken_ids")).bind(ids).fetch_all(&mut **tx).await? {
-        set.taken.insert(PaymentId::trusted(row.try_get(0)?));
-    }
-    Ok(())
+    super::payments::taken(tx, ids, set).await
 }

@@ -37,6 +37,14 @@ impl Needs {
             | Want::Near(_)
             | Want::Namesakes(_)
             | Want::Held(..)
+            | Want::Payment(_)
+            | Want::Taken(_)
+            | Want::Whole(_)
+            | Want::Original(_)
+            | Want::ToldTwice(_)
+            | Want::Returned(..)
+            | Want::ReturnsOf(_)
+            | Want::Parked(_)
             | Want::Lots(..)
             | Want::Balances(_)
             | Want::Limits(_)
@@ -80,6 +88,7 @@ pub async fn misses(
     super::usage::misses(tx, wants, set).await?;
     super::review::misses(tx, wants, set).await?;
     super::advices::misses(tx, wants, set).await?;
+    super::payments::misses(tx, locks, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;
     book(tx, wants, set).await?;

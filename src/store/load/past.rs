@@ -4,11 +4,13 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
-use super::{Needs, invoices, read_accounts, resolve, tombstones};
+use super::payments::tombstones;
+use super::{Needs, invoices, read_accounts, resolve};
 use crate::domain::effect::BankRecord;
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::matching::text::{self, Tokens};
 use crate::domain::money::Money;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
 use crate::store::{StoreError, Tx, rows, sql};
 
@@ -162,6 +164,7 @@ async fn looked_at(
     // What a person took apart stays apart, whatever the rules are.
     let ids: Vec<&str> = payments.iter().map(|past| past.payment_id.as_str()).collect();
     tombstones(tx, &ids, &mut set).await?;
+    set.ask(payments.iter().map(|past| Want::Payment(past.payment_id.clone())));
     for past in payments {
         // Nothing else was said of them: no suggestion was refused, and no advice is about them.
         set.begin(past.payment_id.clone());

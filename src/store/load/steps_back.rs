@@ -1,26 +1,25 @@
 //! What de-allocations, removals and returns need: the payments that returns mean, what is live of
 //! their allocations, the lots of their accounts, the live holds, and how far usage is known.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 
-use super::Needs;
+use super::{Needs, returns};
 use crate::domain::allocation::{Allocation, Rule};
-use crate::domain::bank::{BankTransaction, Direction, Told};
-use crate::domain::decide::named_records;
+use crate::domain::bank::{BankTransaction, Direction};
 use crate::domain::effect::BankKey;
 use crate::domain::ids::{
-    AccountId, AllocationId, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
+    AccountId, AllocationId, ContentHash, InvoiceId, LedgerTransactionId, PaymentId, ReturnId,
 };
 use crate::domain::input::{ResolveReturn, ReturnWord};
 use crate::domain::money::Money;
-use crate::domain::reversal::{AppliedReturn, OriginalKey};
+use crate::domain::reversal::OriginalKey;
+use crate::domain::split::{SplitPayment, part_id};
 use crate::domain::usage::Concerns;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::domain::working_set::steps_back::ORIGINALS_MAX;
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// The usage feed whose watermarks prove what is unspent.
@@ -41,31 +40,42 @@ const OPEN_RECORDS_MAX: i64 = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct StepsBack {
     /// Parked returns that are tried again.
-    pub parked: BTreeSet<BankKey>,
+    pub(super) parked: BTreeSet<BankKey>,
+    /// All that returns say of what they mean.
+    pub(super) keys: BTreeSet<OriginalKey>,
     /// Bank account and id, with currency and micros for the details of an entry of that id; bank
     /// account and end-to-end id.
-    ids: BTreeSet<(String, String, String, i64)>,
-    end_to_end: BTreeSet<(String, String)>,
+    pub(super) ids: BTreeSet<(String, String, String, i64)>,
+    pub(super) end_to_end: BTreeSet<(String, String)>,
     /// Bank account, payer, currency, micros.
-    payers: BTreeSet<(String, String, String, i64)>,
+    pub(super) payers: BTreeSet<(String, String, String, i64)>,
     /// Bank account and id of what is undone, or the end-to-end id of what was returned.
-    undone: BTreeSet<(String, String)>,
-    undone_end_to_end: BTreeSet<(String, String)>,
+    pub(super) undone: BTreeSet<(String, String)>,
+    pub(super) undone_end_to_end: BTreeSet<(String, String)>,
     /// Payments of which something may go back, and those of them that a return means.
-    payments: BTreeSet<String>,
-    found: BTreeSet<String>,
+    pub(super) payments: BTreeSet<String>,
+    pub(super) found: BTreeSet<String>,
     /// Payments that a person says a return takes, and those that get money back by one that is
     /// undone.
-    resolved: BTreeSet<String>,
-    given: BTreeSet<String>,
+    pub(super) resolved: BTreeSet<String>,
+    pub(super) given: BTreeSet<String>,
+    /// Payments of which it is wanted what they may be told again of.
+    pub(super) twins: BTreeSet<String>,
     /// Accounts that a command is about: what they hold counts.
     commanded: BTreeSet<String>,
+    /// Payments that are split, with the hash of the command and the number of parts.
+    shares: Vec<(PaymentId, ContentHash, usize)>,
 }
 
 impl StepsBack {
     pub(super) fn add_command(&mut self, payment_id: &PaymentId, account_id: &AccountId) {
         self.payments.insert(payment_id.as_str().to_owned());
         self.commanded.insert(account_id.as_str().to_owned());
+    }
+
+    /// How many parts a payment gets, and what their ids are made of.
+    pub(super) fn add_shares(&mut self, split: &SplitPayment, hash: ContentHash) {
+        self.shares.push((split.payment_id.clone(), hash, split.parts.len()));
     }
 
     /// A payment of which money is paid out, or that is said to be nobody's: it may have parts.
@@ -86,40 +96,87 @@ impl StepsBack {
         }
         let undoes = bank.direction() == Direction::BouncedRefund;
         for key in bank.original_keys() {
-            match key {
-                OriginalKey::BankId { bank_account, id } => {
-                    if undoes {
-                        self.undone.insert((bank_account, id));
-                    }
+            match &key {
+                OriginalKey::BankId { bank_account, id } if undoes => {
+                    self.undone.insert((bank_account.clone(), id.clone()));
                 }
-                // Found by one look with the id itself, which is always asked for.
-                OriginalKey::Undone { .. } => {}
-                OriginalKey::Detail { bank_account, id, amount } => {
-                    let micros = amount.to_micros().unwrap_or_default();
-                    self.ids.insert((bank_account, id, amount.code().to_owned(), micros));
+                OriginalKey::EndToEnd { bank_account, id } if undoes => {
+                    self.undone_end_to_end.insert((bank_account.clone(), id.clone()));
                 }
-                OriginalKey::EndToEnd { bank_account, id } => {
-                    if undoes {
-                        self.undone_end_to_end.insert((bank_account.clone(), id.clone()));
-                    }
-                    self.end_to_end.insert((bank_account, id));
-                }
-                OriginalKey::Payer { bank_account, payer, amount } => {
-                    if let Ok(micros) = amount.to_micros() {
-                        let code = amount.code().to_owned();
-                        self.payers.insert((bank_account, payer, code, micros));
-                    }
+                OriginalKey::BankId { .. }
+                | OriginalKey::EndToEnd { .. }
+                | OriginalKey::Detail { .. }
+                | OriginalKey::Undone { .. }
+                | OriginalKey::Payer { .. } => {}
+            }
+            self.add_key(key);
+        }
+    }
+
+    /// What is looked up by it: the id itself, its details and what was undone under it by one look.
+    fn add_key(&mut self, key: OriginalKey) {
+        match &key {
+            // Found by one look with a detail of it, which every return asks for.
+            OriginalKey::BankId { .. } => {}
+            OriginalKey::Undone { bank_account, id, amount }
+            | OriginalKey::Detail { bank_account, id, amount } => {
+                let micros = amount.to_micros().unwrap_or_default();
+                let (own, id) = (bank_account.clone(), id.clone());
+                self.ids.insert((own, id, amount.code().to_owned(), micros));
+            }
+            OriginalKey::EndToEnd { bank_account, id } => {
+                self.end_to_end.insert((bank_account.clone(), id.clone()));
+            }
+            OriginalKey::Payer { bank_account, payer, amount } => {
+                if let Ok(micros) = amount.to_micros() {
+                    let (own, payer) = (bank_account.clone(), payer.clone());
+                    self.payers.insert((own, payer, amount.code().to_owned(), micros));
                 }
             }
         }
+        self.keys.insert(key);
+    }
+
+    /// What deciding wants and was not foreseen.
+    pub(super) fn want(&mut self, want: &Want) {
+        let _new = match want {
+            Want::Whole(id) => self.payments.insert(id.as_str().to_owned()),
+            Want::ToldTwice(id) => self.twins.insert(id.as_str().to_owned()),
+            Want::ReturnsOf(id) => self.given.insert(id.as_str().to_owned()),
+            Want::Returned(own, id) => self.undone.insert((own.clone(), id.clone())),
+            Want::Parked(key) => self.parked.insert(key.clone()),
+            Want::Original(key) => {
+                if let OriginalKey::BankId { bank_account, id } = key {
+                    self.ids.insert((bank_account.clone(), id.clone(), String::new(), 0));
+                }
+                self.add_key(key.clone());
+                true
+            }
+            _ => false,
+        };
     }
 }
 
-fn columns(pairs: &BTreeSet<(String, String)>) -> (Vec<&str>, Vec<&str>) {
+impl StepsBack {
+    /// The ids of the parts that this batch may make, if another split of it comes first too.
+    fn new_parts(&self, set: &WorkingSet) -> Vec<PaymentId> {
+        let mut ids = Vec::new();
+        for (payment_id, hash, _) in &self.shares {
+            let first = set.parts_here(payment_id).saturating_add(1);
+            let of_it = self.shares.iter().filter(|share| share.0 == *payment_id);
+            let last = of_it.fold(first, |last, share| last.saturating_add(share.2));
+            let numbers = (first..last).filter_map(|number| u32::try_from(number).ok());
+            ids.extend(numbers.map(|number| part_id(hash, number)));
+        }
+        ids
+    }
+}
+
+pub(super) fn columns(pairs: &BTreeSet<(String, String)>) -> (Vec<&str>, Vec<&str>) {
     pairs.iter().map(|(own, word)| (own.as_str(), word.as_str())).unzip()
 }
 
-fn key_columns(keys: &BTreeSet<BankKey>) -> (Vec<&str>, Vec<&str>) {
+pub(super) fn key_columns(keys: &BTreeSet<BankKey>) -> (Vec<&str>, Vec<&str>) {
     keys.iter().map(|key| (key.bank_account.as_str(), key.key.as_str())).unzip()
 }
 
@@ -130,10 +187,10 @@ pub(super) async fn resolve(
     set: &mut WorkingSet,
 ) -> Result<BTreeSet<String>, StoreError> {
     let mut owners = BTreeSet::new();
-    parked(tx, needs, set).await?;
-    originals(tx, needs, set, &mut owners).await?;
+    returns::parked(tx, needs, set).await?;
+    returns::originals(tx, needs, set, &mut owners).await?;
     resolved(tx, needs, &mut owners).await?;
-    returns(tx, needs, set, &mut owners).await?;
+    returns::applied(tx, needs, set, &mut owners).await?;
     parts(tx, needs, set, &mut owners).await?;
     let steps = &needs.steps_back;
     needs.payments.extend(steps.payments.iter().cloned());
@@ -175,34 +232,6 @@ async fn proof_in_tx(
     Ok(known)
 }
 
-async fn parked(
-    tx: &mut Tx<'_>,
-    needs: &mut Needs,
-    set: &mut WorkingSet,
-) -> Result<(), StoreError> {
-    if needs.steps_back.parked.is_empty() {
-        return Ok(());
-    }
-    let (accounts, keys) = key_columns(&needs.steps_back.parked);
-    let query = sqlx::query(sql!("load_parked_returns")).bind(accounts).bind(keys);
-    for row in query.fetch_all(&mut **tx).await? {
-        let record = rows::bank_record(&row)?;
-        if row.try_get("in_doubt")? {
-            set.told_steps.in_doubt.insert(record.key.clone());
-        }
-        needs.steps_back.add_bank(&record.transaction);
-        if record.transaction.direction() == Direction::BouncedRefund {
-            let named = needs.steps_back.resolved.clone();
-            needs.steps_back.given.extend(named);
-        }
-        needs.bank_keys.insert(record.key.clone());
-        needs.bank_keys.extend(named_records(&record.transaction));
-        set.parked_returns.insert(record.key.clone(), record);
-    }
-    super::bank_facts::keys(tx, needs, &BTreeSet::new(), set).await?;
-    Ok(())
-}
-
 /// Whose the payments are that a person names.
 async fn resolved(
     tx: &mut Tx<'_>,
@@ -215,7 +244,19 @@ async fn resolved(
     }
     // Also one that this batch records: all that is live of it will be here.
     steps.payments.extend(steps.resolved.iter().cloned());
-    let ids: Vec<&str> = steps.resolved.iter().map(String::as_str).collect();
+    let resolved = std::mem::take(&mut steps.resolved);
+    owners_of(tx, &resolved, steps, owners).await?;
+    steps.resolved = resolved;
+    Ok(())
+}
+
+async fn owners_of(
+    tx: &mut Tx<'_>,
+    payments: &BTreeSet<String>,
+    steps: &mut StepsBack,
+    owners: &mut BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = payments.iter().map(String::as_str).collect();
     let rows = sqlx::query(sql!("load_payment_owners")).bind(ids).fetch_all(&mut **tx).await?;
     for row in rows {
         let payment_id: &str = row.try_get(0)?;
@@ -225,152 +266,26 @@ async fn resolved(
     Ok(())
 }
 
-async fn originals(
+/// Finds, without locks, the payments that deciding wants or that the wanted returns mean, and whose
+/// they are.
+pub(super) async fn late(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
     set: &mut WorkingSet,
-    owners: &mut BTreeSet<String>,
-) -> Result<(), StoreError> {
-    let steps = &mut needs.steps_back;
-    if steps.ids.is_empty() && steps.end_to_end.is_empty() && steps.payers.is_empty() {
-        return Ok(());
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut owners = BTreeSet::new();
+    returns::parked(tx, needs, set).await?;
+    returns::originals(tx, needs, set, &mut owners).await?;
+    returns::applied(tx, needs, set, &mut owners).await?;
+    needs.payments.extend(needs.steps_back.payments.iter().cloned());
+    if needs.payments.is_empty() {
+        return Ok(owners);
     }
-    let by_end = columns(&steps.end_to_end);
-    let (ids, payers) = (|| steps.ids.iter(), || steps.payers.iter());
-    let query = sqlx::query(sql!("load_originals"))
-        .bind(ids().map(|id| id.0.as_str()).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.1.as_str()).collect::<Vec<_>>())
-        .bind(by_end.0)
-        .bind(by_end.1)
-        .bind(payers().map(|payer| payer.0.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.1.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.2.as_str()).collect::<Vec<_>>())
-        .bind(payers().map(|payer| payer.3).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.2.as_str()).collect::<Vec<_>>())
-        .bind(ids().map(|id| id.3).collect::<Vec<_>>())
-        .bind(i64::try_from(ORIGINALS_MAX.saturating_add(1)).unwrap_or(i64::MAX));
-    let mut read: HashMap<OriginalKey, usize> = HashMap::new();
-    for row in query.fetch_all(&mut **tx).await? {
-        let (key, told) = original(&row)?;
-        let payment_id = PaymentId::trusted(row.try_get("payment_id")?);
-        steps.payments.insert(payment_id.as_str().to_owned());
-        steps.found.insert(payment_id.as_str().to_owned());
-        owners.extend(row.try_get::<Option<String>, _>("account_id")?);
-        set.originals.add_payer(&payment_id, told.payer);
-        if let OriginalKey::EndToEnd { bank_account, id } = &key
-            && steps.undone_end_to_end.contains(&(bank_account.clone(), id.clone()))
-        {
-            steps.given.insert(payment_id.as_str().to_owned());
-        }
-        let of_key = read.entry(key.clone()).or_default();
-        *of_key = of_key.saturating_add(1);
-        // Found by one thing, it has others in common with what was asked for too.
-        for key in told.keys().into_iter().chain([key]) {
-            set.originals.add(key, &payment_id);
-        }
-    }
-    for (key, _) in read.into_iter().filter(|(_, rows)| *rows > ORIGINALS_MAX) {
-        set.originals.note_common(key);
-    }
-    told_twice(tx, steps, set, owners).await
-}
-
-/// What the payments that were found may be told again of, or that of them: if one of both was
-/// removed, the other has the money.
-async fn told_twice(
-    tx: &mut Tx<'_>,
-    steps: &mut StepsBack,
-    set: &mut WorkingSet,
-    owners: &mut BTreeSet<String>,
-) -> Result<(), StoreError> {
-    if steps.payments.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = steps.payments.iter().map(String::as_str).collect();
-    let most = i64::try_from(ORIGINALS_MAX).unwrap_or(i64::MAX);
-    let query = sqlx::query(sql!("load_told_twice")).bind(ids).bind(most);
-    for row in query.fetch_all(&mut **tx).await? {
-        let (one, other) = (row.try_get("payment_id")?, row.try_get("other")?);
-        let (one, other) = (PaymentId::trusted(one), PaymentId::trusted(other));
-        steps.payments.insert(other.as_str().to_owned());
-        steps.found.insert(other.as_str().to_owned());
-        owners.extend(row.try_get::<Option<String>, _>("account_id")?);
-        if !steps.undone.is_empty() {
-            steps.given.insert(other.as_str().to_owned());
-        }
-        set.originals.add_told_twice(&one, &other);
-    }
-    Ok(())
-}
-
-/// By what a payment was found, and all that its bank told of it.
-fn original(row: &PgRow) -> Result<(OriginalKey, Told<'_>), StoreError> {
-    let how: &str = row.try_get("how")?;
-    let (own, word): (&str, &str) = (row.try_get("bank_account")?, row.try_get("word")?);
-    let currency = rows::currency(row.try_get("currency")?)?;
-    let money = |micros: i64| Money::from_micros(micros, currency);
-    let amount = money(row.try_get("amount")?);
-    let key = match how {
-        "id" => OriginalKey::bank_id(own, word),
-        "detail" => OriginalKey::detail(own, word, amount),
-        "undone" => OriginalKey::undone(own, word, amount),
-        "e2e" => OriginalKey::end_to_end(own, word),
-        _ => OriginalKey::payer(own, word, amount),
-    };
-    let told = Told {
-        bank_account: own,
-        id: row.try_get("bank_transaction_id")?,
-        is_detail: row.try_get::<Option<i32>, _>("detail_index")?.is_some(),
-        end_to_end: row.try_get("end_to_end_id")?,
-        payer: row.try_get("debtor_account")?,
-        amount: money(row.try_get("booked")?),
-    };
-    Ok((key, told))
-}
-
-async fn returns(
-    tx: &mut Tx<'_>,
-    needs: &mut Needs,
-    set: &mut WorkingSet,
-    owners: &mut BTreeSet<String>,
-) -> Result<(), StoreError> {
-    let steps = &mut needs.steps_back;
-    if steps.undone.is_empty() && steps.given.is_empty() {
-        return Ok(());
-    }
-    let (accounts, ids) = columns(&steps.undone);
-    let given: Vec<&str> = steps.given.iter().map(String::as_str).collect();
-    let query = sqlx::query(sql!("load_returns")).bind(accounts).bind(ids).bind(given);
-    for row in query.fetch_all(&mut **tx).await? {
-        let currency = rows::currency(row.try_get("currency")?)?;
-        let money = |micros: i64| Money::from_micros(micros, currency);
-        let known = AppliedReturn {
-            id: ReturnId(row.try_get("return_id")?),
-            bank_account: row.try_get("bank_account")?,
-            bank_transaction_id: row.try_get("bank_transaction_id")?,
-            payment_id: PaymentId::trusted(row.try_get("payment_id")?),
-            amount: money(row.try_get("amount")?),
-            undone: money(row.try_get("undone")?),
-            removed: money(row.try_get("removed")?),
-            fee: money(row.try_get("fee")?),
-            parts: Vec::new(),
-        };
-        steps.payments.insert(known.payment_id.as_str().to_owned());
-        steps.found.insert(known.payment_id.as_str().to_owned());
-        owners.extend(row.try_get::<Option<String>, _>("account_id")?);
-        set.returns.insert(known.id, known);
-    }
-    let numbers: Vec<i64> = set.returns.keys().map(|id| id.0).collect();
-    let query = sqlx::query(sql!("load_return_parts")).bind(numbers);
-    for row in query.fetch_all(&mut **tx).await? {
-        let known = set.returns.get_mut(&ReturnId(row.try_get(0)?));
-        let Some(known) = known else { continue };
-        let invoice_id: &str = row.try_get(1)?;
-        needs.invoices.insert(invoice_id.to_owned());
-        let amount = Money::from_micros(row.try_get(2)?, known.amount.currency());
-        known.parts.push((InvoiceId::trusted(invoice_id), amount));
-    }
-    Ok(())
+    owners_of(tx, &needs.payments, &mut needs.steps_back, &mut owners).await?;
+    parts(tx, needs, set, &mut owners).await?;
+    needs.payments.extend(needs.steps_back.payments.iter().cloned());
+    set.usage.keeps_lots |= !needs.steps_back.payments.is_empty();
+    Ok(owners)
 }
 
 /// The parts of payments that are split: they go back with the payment.
@@ -386,15 +301,14 @@ async fn parts(
     }
     for (payment_id, part_id, account_id) in all_parts(tx, &steps.payments).await? {
         steps.found.insert(part_id.as_str().to_owned());
+        steps.payments.insert(part_id.as_str().to_owned());
         owners.insert(account_id.clone());
         if !steps.commanded.is_empty() {
             steps.commanded.insert(account_id);
         }
-        set.parts.entry(payment_id).or_default().push(part_id);
+        set.know_part(payment_id, part_id);
     }
-    let found = set.parts.values().flatten();
-    steps.payments.extend(found.map(|id| id.as_str().to_owned()));
-    Ok(())
+    super::payments::taken(tx, steps.new_parts(set), set).await
 }
 
 async fn all_parts(
@@ -425,16 +339,19 @@ pub(super) async fn allocations(
     }
     for id in &needs.steps_back.payments {
         let payment_id = PaymentId::trusted(id);
-        let owner = set.payments.get(&payment_id).and_then(|payment| payment.account_id.as_ref());
+        let known = set.payments_here().get(&payment_id);
+        let owner = known.and_then(|payment| payment.account_id.as_ref());
         let unlocked = owner.is_some_and(|owner| !set.locked.contains(owner));
         // A command that names somebody else's payment is refused.
         if unlocked && needs.steps_back.found.contains(id) {
             return Err(StoreError::Raced("a payment's owner"));
         }
         // Of one that this batch records itself, all that is live will be here.
+        set.ask([Want::Whole(payment_id.clone())]);
         set.reversible.insert(payment_id);
     }
-    let known: usize = set.parts.values().map(Vec::len).sum();
+    let ids = needs.steps_back.payments.iter().map(|id| PaymentId::trusted(id));
+    let known: usize = ids.map(|id| set.parts_here(&id)).sum();
     if all_parts(tx, &needs.steps_back.payments).await?.len() != known {
         return Err(StoreError::Raced("the parts of a payment"));
     }
@@ -470,7 +387,8 @@ pub(super) async fn lots(
     needs: &Needs,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let ids: Vec<i64> = set.allocations.keys().map(|id| id.0).collect();
+    let theirs = |link: &&Allocation| needs.steps_back.payments.contains(link.payment_id.as_str());
+    let ids = set.allocations.values().filter(theirs).map(|link| link.id.0).collect();
     super::lots::by_id(tx, ids, set).await?;
     let commanded = needs.steps_back.commanded.iter();
     let commanded: Vec<AccountId> = commanded.map(|id| AccountId::trusted(id)).collect();

@@ -81,7 +81,7 @@ fn settled<'a>(
 ) -> BTreeMap<&'a PaymentId, Option<&'a str>> {
     let mut settled: BTreeMap<&PaymentId, Option<&str>> = BTreeMap::new();
     for one in &rows.settled {
-        let owner = after.payments.get(one.payment_id).and_then(|p| p.account_id.as_ref());
+        let owner = after.payments_here().get(one.payment_id).and_then(|p| p.account_id.as_ref());
         match (one.held, owner) {
             (false, _) => {
                 settled.insert(one.payment_id, None);
@@ -95,7 +95,7 @@ fn settled<'a>(
     for decided in decisions {
         settled.insert(&decided.decision.payment_id, None);
     }
-    settled.retain(|payment_id, _| before.payments.contains_key(*payment_id));
+    settled.retain(|payment_id, _| before.payments_here().contains_key(*payment_id));
     settled
 }
 
@@ -110,7 +110,7 @@ async fn supersede(
     let mut settled = settled(before, after, decisions, rows);
     // Payments that were there before and wait no more as they did: they are part of no suggestion.
     let gone = rows.settled.iter().filter(|one| !one.held).map(|one| one.payment_id);
-    let gone = gone.filter(|id| before.payments.contains_key(*id));
+    let gone = gone.filter(|id| before.payments_here().contains_key(*id));
     let gone: Vec<&str> = gone.map(|id| id.as_str()).collect();
     let mut open = Vec::new();
     for suggestion in &rows.suggestions {

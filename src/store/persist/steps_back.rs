@@ -90,7 +90,7 @@ async fn parked(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let waited = |key: &&BankKey| before.parked_returns.contains_key(*key);
+    let waited = |key: &&BankKey| before.parked_here().contains_key(*key);
     // A return that a person took has several records of one key.
     let ended: BTreeSet<&BankKey> = rows.unparked.iter().copied().filter(waited).collect();
     let ended: Vec<&BankKey> = ended.into_iter().collect();
@@ -122,8 +122,9 @@ async fn wake(
     rows: &Rows<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let in_doubt =
-        |set: &WorkingSet, id: &PaymentId| set.payments.get(id).is_some_and(Payment::is_in_doubt);
+    let in_doubt = |set: &WorkingSet, id: &PaymentId| {
+        set.payments_here().get(id).is_some_and(Payment::is_in_doubt)
+    };
     let mut woken: BTreeSet<(&PaymentId, &str)> = BTreeSet::new();
     for id in rows.asked.iter().copied().chain(rows.settled.iter().map(|one| one.payment_id)) {
         if in_doubt(before, id) && !in_doubt(after, id) {

@@ -25,7 +25,7 @@ pub fn of_model(model: &Model) -> Vec<String> {
         let (state, reason) = (payment.state, payment.reason.unwrap_or("-"));
         let (allocated, amount) = (micros(payment.allocated), micros(payment.amount));
         let (returned, split) = (micros(payment.returned), micros(payment.split));
-        let refunded = micros(model.set.payments[id].refunded);
+        let refunded = micros(model.set.payments_here()[id].refunded);
         lines.push(format!(
             "payment {id} {account} {state} {reason} {allocated} {returned} {refunded} {split} \
              {amount}"
@@ -104,10 +104,10 @@ fn of_money(model: &Model) -> Vec<String> {
         let sums = sums.map(|sum| micros(sum).to_string()).join(" ");
         lines.push(format!("lot {} {} {sums}", link.payment_id, link.invoice_id));
     }
-    for (payment, invoice) in &model.set.tombstones {
+    for (payment, invoice) in model.set.taken_off_here() {
         lines.push(format!("tombstone {payment} {invoice}"));
     }
-    for key in model.set.parked_returns.keys() {
+    for key in model.set.parked_here().keys() {
         lines.push(format!("parked {}", key.key));
     }
     lines

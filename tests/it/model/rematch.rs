@@ -13,7 +13,7 @@ use crate::harness::Direct;
 
 /// Decides every payment again, on both sides, each in a batch of its own.
 pub async fn all(direct: &Direct, model: &mut Model, now: DateTime<Utc>) {
-    let mut ids: Vec<PaymentId> = model.set.payments.keys().cloned().collect();
+    let mut ids: Vec<PaymentId> = model.set.payments_here().keys().cloned().collect();
     ids.sort();
     for id in ids {
         let message = wish(&id, now);

@@ -84,7 +84,7 @@ fn payments_of(set: &WorkingSet, advice: &Advice) -> Vec<PaymentId> {
         let same = bank.bank_account == advice.told.key.bank_account
             && bank.amount == advice.told.amount
             && bank.direction() == Direction::Payment;
-        let Some(payment) = set.payments.get(payment_id).filter(|_| same) else { continue };
+        let Some(payment) = set.payment(payment_id).filter(|_| same) else { continue };
         let whole = payment.unallocated().ok() == Some(advice.told.amount);
         let waits = match payment.state {
             PaymentState::Parked(_) | PaymentState::OnAccount => {
@@ -157,7 +157,7 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
             && bank.amount == advice.told.amount
             && bank.direction() == Direction::Payment
             && set.advice_of(payment_id).is_none();
-        let Some(payment) = set.payments.get(payment_id).filter(|_| same) else { continue };
+        let Some(payment) = set.payment(payment_id).filter(|_| same) else { continue };
         let rest = match payment.state {
             PaymentState::Allocated => false,
             PaymentState::PartlyAllocated => true,
@@ -168,7 +168,7 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
             | PaymentState::Split => continue,
         };
         let pays = |ids: &&Vec<&InvoiceId>| match ids.as_slice() {
-            [id] => set.live_pairs.contains(&(payment_id.clone(), (*id).clone())),
+            [id] => set.pays(payment_id, id),
             _ => false,
         };
         let paid = lines.iter().filter(pays).count();
@@ -205,7 +205,7 @@ pub(super) fn by_hand(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
     let pays = |advice: &&Advice| {
         let mut lines = advice.told.lines.iter();
         lines.any(|line| match named_by_line(set, line).as_slice() {
-            [id] => set.live_pairs.contains(&(payment_id.clone(), (*id).clone())),
+            [id] => set.pays(payment_id, id),
             _ => false,
         })
     };

@@ -27,7 +27,7 @@ pub(super) fn known_invoice(recording: &Recording<'_>, invoice_id: &InvoiceId) -
 }
 
 pub(super) fn known_payment(recording: &Recording<'_>, payment_id: &PaymentId) -> Result<Payment> {
-    let known = recording.set.payments.get(payment_id).cloned();
+    let known = recording.set.payment(payment_id).cloned();
     known.ok_or_else(|| Need::Payment(payment_id.clone()).into())
 }
 

@@ -201,9 +201,8 @@ pub(super) fn decide(
 /// The id of the payment, whatever ids people have given to theirs.
 fn free_id(recording: &Recording<'_>, key: &BankKey) -> PaymentId {
     let set = &recording.set;
-    let taken = |id: &PaymentId| set.payments.contains_key(id) || set.taken.contains(id);
-    let mut ids = [payment_id(key), payment_id_instead(key)].into_iter();
-    let free = ids.find(|id| !taken(id));
+    let ids = [payment_id, payment_id_instead];
+    let free = ids.into_iter().map(|id_of| id_of(key)).find(|id| !set.is_taken(id));
     free.unwrap_or_else(|| payment_id_at_last(key, recording.context.as_of))
 }
 
@@ -284,7 +283,8 @@ fn looks_like(
     delivery: &Delivery,
 ) -> Option<Doubt> {
     let set = &recording.set;
-    let state = |id: &PaymentId| set.payments.get(id).map(|payment| payment.state);
+    // Whose doubt was there before is loaded with it: only what the batch changed counts beside it.
+    let state = |id: &PaymentId| set.payments_here().get(id).map(|payment| payment.state);
     set.lookalikes.earlier(bank, &recording.bank_hash, delivery, state)
 }
 

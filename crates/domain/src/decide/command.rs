@@ -290,7 +290,7 @@ fn record_payment(recording: &mut Recording<'_>, record: &RecordPayment) -> Resu
     if let Some(account_id) = &record.account_id {
         open_account(recording, account_id)?;
     }
-    if recording.set.payments.contains_key(&record.payment_id) {
+    if recording.set.payment(&record.payment_id).is_some() {
         return Err(Rejection::PaymentExists.into());
     }
     let state = match record.account_id {
@@ -374,10 +374,10 @@ fn allocate_payment(recording: &mut Recording<'_>, allocate: &AllocatePayment) -
     check_usable(&payment)?;
     check_invoices(&payment, &invoices)?;
     let amounts = asked_amounts(&payment, &allocate.allocations)?;
-    let paired = allocate.allocations.iter().any(|part| {
-        let pair = (payment.payment_id.clone(), part.invoice_id.clone());
-        recording.set.live_pairs.contains(&pair)
-    });
+    let paired = allocate
+        .allocations
+        .iter()
+        .any(|part| recording.set.pays(&payment.payment_id, &part.invoice_id));
     if paired {
         return Err(Rejection::AllocationExists.into());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bank::BankTransaction;
+use crate::bank::{BankTransaction, identity_of};
 use crate::decide::asked::asked;
 use crate::decide::recording::Halt;
 use crate::effect::{BankDisposition, ReturnWaits};
@@ -77,12 +77,12 @@ pub(super) fn meant(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
 fn by_end_to_end(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
     let Some(id) = bank.original_end_to_end() else { return Ok(Meant::Ours) };
     let key = OriginalKey::end_to_end(bank.bank_account.as_str(), id);
-    let payments = set.originals.get(&key);
+    let payments = set.originals(&key);
     let payer = bank.debtor_account.as_deref().and_then(payer_account);
     let own = payer_account(bank.bank_account.as_str());
     let payer = payer.filter(|payer| Some(payer) != own.as_ref());
     let (mut open, mut fit) = (Vec::new(), Vec::new());
-    for known in set.returns.values().filter(|known| is_of(known, bank)) {
+    for known in set.returns_of(payments.into_iter().flatten()).filter(|known| is_of(known, bank)) {
         let id = &known.payment_id;
         let mut payments = payments.into_iter().flatten();
         let rest = known.left_with_fee()?;
@@ -90,7 +90,7 @@ fn by_end_to_end(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
             continue;
         }
         open.push(known);
-        let theirs = set.originals.payer_of(&known.payment_id);
+        let theirs = set.original_payer(&known.payment_id);
         let agrees = match (&payer, theirs) {
             (Some(payer), Some(theirs)) => payer == theirs && !bank.amount.compare(rest)?.is_gt(),
             (None, _) | (_, None) => rest == bank.amount || known.left()? == bank.amount,
@@ -103,7 +103,7 @@ fn by_end_to_end(set: &WorkingSet, bank: &BankTransaction) -> Result<Meant> {
     let may_come = explicit && payments.into_iter().flatten().any(|id| is_here(set, id));
     Ok(match (fit.as_slice(), open.as_slice()) {
         (_, []) if !may_come => Meant::Ours,
-        ([only], _) if set.originals.has_all(&key) => {
+        ([only], _) if set.has_all_originals(&key) => {
             Meant::Returns(vec![of_one(only, bank.amount)?])
         }
         _ => Meant::Unknown(ReturnWaits::NoReturn),
@@ -115,7 +115,7 @@ fn is_here(set: &WorkingSet, payment_id: &PaymentId) -> bool {
     let here = |known: &Payment| {
         known.state != PaymentState::Removed && known.refunded.is_zero() && known.returned.is_zero()
     };
-    set.payments.get(payment_id).is_some_and(here)
+    set.payment(payment_id).is_some_and(here)
 }
 
 /// The records that a reversed debit may mean, by the bank's ids: a return, or our own debit.
@@ -133,8 +133,9 @@ fn ids_of(bank: &BankTransaction) -> impl Iterator<Item = &str> {
 
 /// The returns that the bank's id may name.
 fn known_by<'a>(set: &'a WorkingSet, bank: &BankTransaction, id: &str) -> Vec<&'a AppliedReturn> {
-    let original = set.originals.get(&OriginalKey::bank_id(bank.bank_account.as_str(), id));
-    let all = set.returns.values().filter(|known| is_of(known, bank));
+    let own = bank.bank_account.as_str();
+    let original = set.originals(&OriginalKey::bank_id(own, id));
+    let all = set.returns_named(own, id).filter(|known| is_of(known, bank));
     let by_id = |known: &&AppliedReturn| known.bank_transaction_id.as_deref() == Some(id);
     // What a person took from the parts of a payment was returned of it, and so was what was taken
     // of the payment that it was told again of.
@@ -153,13 +154,13 @@ fn is_of(known: &AppliedReturn, bank: &BankTransaction) -> bool {
 }
 
 fn is_part(set: &WorkingSet, of: &PaymentId, id: &PaymentId) -> bool {
-    set.parts.get(of).is_some_and(|parts| parts.contains(id))
+    set.parts_ever(of).contains(id)
 }
 
 /// Whether `of` was removed as told twice, and `id` is the payment that it was.
 fn is_told_twice(set: &WorkingSet, of: &PaymentId, id: &PaymentId) -> bool {
-    let removed = set.payments.get(of).is_some_and(|of| of.state == PaymentState::Removed);
-    removed && set.originals.told_twice(of).any(|twin| twin == id)
+    let removed = set.payment(of).is_some_and(|of| of.state == PaymentState::Removed);
+    removed && set.told_twice(of).any(|twin| twin == id)
 }
 
 /// Of one return: all of the payment, or all of the fee, if it is just that; so little that it may
@@ -221,8 +222,9 @@ fn of_several(set: &WorkingSet, bank: &BankTransaction, open: &[&AppliedReturn])
 fn is_told(set: &WorkingSet, bank: &BankTransaction, known: &AppliedReturn) -> bool {
     let own = bank.bank_account.as_str();
     let end_to_end = bank.original_end_to_end().map(|id| OriginalKey::end_to_end(own, id));
-    let payer = bank.debtor_account.as_deref().map(|id| OriginalKey::payer(own, id, bank.amount));
-    let mut named = end_to_end.into_iter().chain(payer).filter_map(|key| set.originals.get(&key));
+    let payer = bank.debtor_account.as_deref().and_then(identity_of);
+    let payer = payer.map(|id| OriginalKey::payer(own, id, bank.amount));
+    let mut named = end_to_end.into_iter().chain(payer).filter_map(|key| set.originals(&key));
     named.any(|payments| payments.contains(&known.payment_id))
 }
 
@@ -331,7 +333,8 @@ fn may_give<'a>(
     let by_bank: BTreeSet<ReturnId> = by_bank.map(|known| known.id).collect();
     let mut found = Vec::new();
     let currency = bank.amount.currency();
-    for known in set.returns.values().filter(|known| known.amount.currency() == currency) {
+    let theirs = set.returns_of(payments.iter().copied());
+    for known in theirs.filter(|known| known.amount.currency() == currency) {
         let of = |id: &&PaymentId| **id == known.payment_id || is_part(set, id, &known.payment_id);
         let meant = by_bank.contains(&known.id) || payments.iter().any(of);
         if meant && set.may_reverse(&known.payment_id) && known.left_with_fee()?.is_positive() {

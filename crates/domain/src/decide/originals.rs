@@ -37,6 +37,10 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Origina
     let since = recording.waited.map_or(recording.context.as_of, |waited| waited.since);
     let by_payer = !named || recording.context.as_of.signed_duration_since(since) >= IN_FLIGHT;
     let keys = bank.original_keys();
+    // What is not here of them is loaded at once, before anything is told by what is.
+    if keys.iter().filter(|key| set.lacks_originals(key)).count() > 0 {
+        return Original::Nothing;
+    }
     // What came in this very batch may be meant too, and cannot be taken from yet.
     let unready = set.watched.iter().any(|(payment_id, record)| {
         !set.may_reverse(payment_id)
@@ -51,8 +55,8 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Origina
             continue;
         }
         let mut fit = Vec::new();
-        for payment_id in set.originals.get(key).into_iter().flatten() {
-            let Some(payment) = set.payments.get(payment_id) else { continue };
+        for payment_id in set.originals(key).into_iter().flatten() {
+            let Some(payment) = set.payment(payment_id) else { continue };
             if payment.currency() == bank.amount.currency() && set.may_reverse(payment_id) {
                 fit.push(payment);
             }
@@ -62,7 +66,7 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Origina
             // What was undone before is of its amount.
             let undone = matches!(key, OriginalKey::Undone { .. });
             fit.retain(|payment| agrees(recording, bank, payment, undone));
-            contradicted |= named_any && fit.is_empty() && set.originals.has_all(key);
+            contradicted |= named_any && fit.is_empty() && set.has_all_originals(key);
         }
         if !matches!(key, OriginalKey::BankId { .. }) {
             narrow(recording, bank, (key, &keys), &mut fit);
@@ -82,8 +86,8 @@ fn it_or_its_twin(recording: &Recording<'_>, bank: &BankTransaction, found: &Pay
         return itself;
     }
     let set = &recording.set;
-    let twins = set.originals.told_twice(&found.payment_id);
-    let known = twins.filter(|id| set.may_reverse(id)).filter_map(|id| set.payments.get(id));
+    let twins = set.told_twice(&found.payment_id);
+    let known = twins.filter(|id| set.may_reverse(id)).filter_map(|id| set.payment(id));
     let same = |twin: &&Payment| twin.account_id == found.account_id;
     let living = known.filter(same).filter(|twin| has_so_much(recording, bank, twin));
     match living.collect::<Vec<_>>().as_slice() {
@@ -103,7 +107,7 @@ fn agrees(
     exact: bool,
 ) -> bool {
     let whole = exact || is_whole(bank, payment);
-    let theirs = recording.set.originals.payer_of(&payment.payment_id);
+    let theirs = recording.set.original_payer(&payment.payment_id);
     match (payer_of(recording, bank), theirs) {
         (Some(payer), Some(theirs)) => payer == *theirs,
         (None, _) | (_, None) => whole,
@@ -133,14 +137,14 @@ fn narrow(
     (by, keys): (&OriginalKey, &[OriginalKey]),
     fit: &mut Vec<&Payment>,
 ) {
-    let originals = &recording.set.originals;
-    let mut all = originals.has_all(by);
+    let set = &recording.set;
+    let mut all = set.has_all_originals(by);
     for key in keys {
-        let other: Option<&BTreeSet<PaymentId>> = originals.get(key);
+        let other: Option<&BTreeSet<PaymentId>> = set.originals(key);
         let Some(other) = other.filter(|_| fit.len() > 1 || !all) else { continue };
         if fit.iter().any(|payment| other.contains(&payment.payment_id)) {
             fit.retain(|payment| other.contains(&payment.payment_id));
-            all |= originals.has_all(key);
+            all |= set.has_all_originals(key);
         }
     }
     if !all {
@@ -183,7 +187,7 @@ fn left(recording: &Recording<'_>, payment: &Payment) -> Option<Money> {
 
 /// Whether both are one customer's; of money of nobody, whether they are one payer's.
 fn are_of_one(recording: &Recording<'_>, left: &Payment, right: &Payment) -> bool {
-    let payer = |payment: &Payment| recording.set.originals.payer_of(&payment.payment_id);
+    let payer = |payment: &Payment| recording.set.original_payer(&payment.payment_id);
     match (&left.account_id, &right.account_id) {
         (Some(left), Some(right)) => left == right,
         (None, _) | (_, None) => payer(left).is_some() && payer(left) == payer(right),

@@ -84,7 +84,7 @@ fn refund(recording: &mut Recording<'_>, payment: &Payment, amount: Money, why: 
         reason: why.to_owned(),
     };
     recording.publish(event_key(payment), Fact::ByHand(told))?;
-    let now = recording.set.payments.get(&payment_id);
+    let now = recording.set.payment(&payment_id);
     let now = now.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
     // What is left waits as it did; it may still be matched.
     if unallocated.is_zero() {

@@ -26,7 +26,7 @@ pub(super) fn resolve(recording: &mut Recording<'_>, command: &ResolveReturn) ->
 }
 
 fn parked(recording: &Recording<'_>, command: &ResolveReturn) -> Result<BankRecord> {
-    let record = recording.set.parked_returns.get(&command.key).cloned();
+    let record = recording.set.parked_return(&command.key).cloned();
     record.ok_or_else(|| Rejection::ReturnNotParked.into())
 }
 
@@ -100,9 +100,9 @@ fn take(
 fn check_first(set: &WorkingSet, first: &Payment, command: &ResolveReturn) -> Result<()> {
     check_owner(first.account_id.as_ref(), &command.account_id)?;
     let parts = set.parts_with_money(&first.payment_id)?;
-    let ever = set.parts.get(&first.payment_id).into_iter().flatten();
-    let owner = |id: &PaymentId| set.payments.get(id).and_then(|part| part.account_id.as_ref());
-    let mut owners = ever.filter_map(owner);
+    let ever = set.parts_ever(&first.payment_id);
+    let owner = |id: &PaymentId| set.payment(id).and_then(|part| part.account_id.as_ref());
+    let mut owners = ever.iter().filter_map(owner);
     let nobodys = first.account_id.is_none() && !parts.is_empty();
     if nobodys && !owners.any(|owner| *owner == command.account_id) {
         return Err(Rejection::AccountMismatch.into());

@@ -65,7 +65,7 @@ pub(super) fn receive(
 
 /// Tries a parked return again. One that still waits leaves no trace.
 pub(super) fn retry(recording: &mut Recording<'_>, key: &BankKey) -> Result<Outcome> {
-    let Some(record) = recording.set.parked_returns.get(key).cloned() else {
+    let Some(record) = recording.set.parked_return(key).cloned() else {
         return Ok(Outcome::Duplicate);
     };
     if recording.set.told_steps.in_doubt.contains(key) {

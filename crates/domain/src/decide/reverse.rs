@@ -60,7 +60,7 @@ fn settle_again(
     payment: &Payment,
     account_id: &AccountId,
 ) -> Result {
-    let now = recording.set.payments.get(&payment.payment_id);
+    let now = recording.set.payment(&payment.payment_id);
     let now = now.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
     let state =
         if now.allocated.is_zero() { PaymentState::OnAccount } else { now.settled_state()? };
@@ -119,14 +119,18 @@ pub(super) fn remove(
     Ok(recording.add(Effect::SettlePayment { payment_id, state, watches: Vec::new() })?)
 }
 
-/// What is live of a payment's allocations, the newest first.
+/// What is live of a payment's allocations, the newest first. None is found, and a miss is noted,
+/// when they were not loaded.
 pub(super) fn live_links(
     set: &WorkingSet,
     payment_id: &PaymentId,
     invoice_id: Option<&InvoiceId>,
 ) -> Result<Vec<Allocation>> {
+    if !set.has_whole(payment_id) {
+        return Ok(Vec::new());
+    }
     if !set.may_reverse(payment_id) {
-        return Err(Stop::Corrupt("a payment whose allocations are not loaded").into());
+        return Err(Stop::Corrupt("a payment that may not go back").into());
     }
     let mut links = Vec::new();
     for link in set.allocations.values().rev() {
@@ -268,7 +272,7 @@ fn tell(
     let missing = || Stop::Corrupt("a payment or an invoice that is not loaded");
     let invoice = recording.set.invoice(&link.invoice_id).ok_or_else(missing)?;
     let amount_due = invoice.due()?;
-    let payment = recording.set.payments.get(&link.payment_id).ok_or_else(missing)?;
+    let payment = recording.set.payment(&link.payment_id).ok_or_else(missing)?;
     let payment_unallocated = payment.unallocated()?;
     if kind == ReversalKind::Deallocated {
         let fact = Fact::PaymentDeallocated {

@@ -61,10 +61,10 @@ pub(super) fn confirm(recording: &mut Recording<'_>, word: &Word<'_>) -> Result 
         invoices.push(known.ok_or(Stop::Corrupt("a suggested invoice that is not loaded"))?);
     }
     asked::check_invoices(&payment, &invoices)?;
-    let paired = suggestion.parts.iter().any(|(invoice_id, _)| {
-        let pair = (payment.payment_id.clone(), invoice_id.clone());
-        recording.set.live_pairs.contains(&pair)
-    });
+    let paired = suggestion
+        .parts
+        .iter()
+        .any(|(invoice_id, _)| recording.set.pays(&payment.payment_id, invoice_id));
     if paired {
         return Err(Rejection::AllocationExists.into());
     }
@@ -108,8 +108,7 @@ fn others(
         if payment.question.is_some() {
             return Err(Rejection::SuggestionClosed.into());
         }
-        let pair = (payment_id.clone(), invoice.invoice_id.clone());
-        if recording.set.live_pairs.contains(&pair) {
+        if recording.set.pays(payment_id, &invoice.invoice_id) {
             return Err(Rejection::AllocationExists.into());
         }
         if amount.compare(payment.unallocated()?)?.is_gt() {
@@ -143,7 +142,7 @@ pub(super) fn learn(
     let Some(payer_account) = recording.set.payer_of(payment_id) else {
         return Ok(());
     };
-    let payment = recording.set.payments.get(payment_id);
+    let payment = recording.set.payment(payment_id);
     let Some(payment) = payment.filter(|payment| payment.origin == PaymentOrigin::Bank) else {
         return Ok(());
     };

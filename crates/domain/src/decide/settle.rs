@@ -74,7 +74,7 @@ pub(super) fn post_received(
     shares: &[(AccountId, Money)],
 ) -> Result<LedgerTransactionId> {
     let id = recording.ids.ledger_transaction();
-    let payment = recording.set.payments.get(payment_id);
+    let payment = recording.set.payment(payment_id);
     let amount = payment.ok_or(Stop::Corrupt("a payment that was not recorded"))?.amount;
     let transaction = LedgerTransaction::receive(id, payment_id.clone(), amount, shares)?;
     recording.add(Effect::Post(transaction))?;
@@ -120,7 +120,7 @@ pub(super) fn post_provisioned(
 }
 
 fn payment_of<'a>(recording: &'a Recording<'_>, payment_id: &PaymentId) -> Result<&'a Payment> {
-    let payment = recording.set.payments.get(payment_id);
+    let payment = recording.set.payment(payment_id);
     payment.ok_or(Halt::Stop(Stop::Corrupt("a payment that was not recorded")))
 }
 
@@ -271,7 +271,7 @@ pub(super) fn matching(
         decision.explanation.notes.push("the balance would become larger than can be kept");
     }
     // Held for nobody, and decided again. What has a customer stays that customer's.
-    let again = recording.set.payments.get(payment_id).filter(|held| held.account_id.is_none());
+    let again = recording.set.payment(payment_id).filter(|held| held.account_id.is_none());
     if let Some(held) = again
         && !matches!(decision.outcome, MatchOutcome::Park(_))
         && payer::has_moved(recording.set, bank, held.recorded_at)
@@ -473,10 +473,7 @@ pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> 
         return restate(recording, &payment, decision);
     };
     let owner = owner.account_id.clone();
-    let paired = parts.iter().any(|part| {
-        let pair = (payment_id.clone(), part.invoice_id.clone());
-        recording.set.live_pairs.contains(&pair)
-    });
+    let paired = parts.iter().any(|part| recording.set.pays(payment_id, &part.invoice_id));
     let foreign = payment.account_id.as_ref().is_some_and(|account| *account != owner);
     if paired || foreign || !within_locks(recording, &parts) {
         return Ok(());

@@ -79,7 +79,8 @@ fn plan(
 ) -> Result<Vec<Planned>> {
     let mut free = payment.unallocated()?;
     let nothing = !free.is_positive();
-    let before = u32::try_from(recording.set.parts_ever(&payment.payment_id)).unwrap_or(u32::MAX);
+    let before =
+        u32::try_from(recording.set.parts_ever(&payment.payment_id).len()).unwrap_or(u32::MAX);
     let mut planned = Vec::with_capacity(command.parts.len());
     let mut refused: Option<Rejection> = None;
     for ((index, share), invoices) in (1_u32..).zip(&command.parts).zip(invoices) {
@@ -144,7 +145,7 @@ fn pays_of(
     share: &Share,
     invoices: &[Invoice],
 ) -> Result<Vec<Part>> {
-    if recording.set.payments.contains_key(&part.payment_id) {
+    if recording.set.is_taken(&part.payment_id) {
         return Err(Rejection::PaymentExists.into());
     }
     let amounts = asked::asked_amounts(part, &share.allocations)?;
@@ -239,7 +240,7 @@ fn fact_of(part: &Payment, amount: Money) -> Result<PartFact> {
 }
 
 fn payment_now(recording: &Recording<'_>, payment_id: &PaymentId) -> Result<Payment> {
-    let now = recording.set.payments.get(payment_id).cloned();
+    let now = recording.set.payment(payment_id).cloned();
     Ok(now.ok_or(Stop::Corrupt("a payment that is not loaded"))?)
 }
 

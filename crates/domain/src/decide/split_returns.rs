@@ -30,7 +30,7 @@ pub(super) struct PartTaken {
 
 /// What is left of all parts of the payment, also of those that have money again.
 pub(super) fn left_of_parts(set: &WorkingSet, payment_id: &PaymentId) -> Result<Money> {
-    let payment = set.payments.get(payment_id);
+    let payment = set.payment(payment_id);
     let payment = payment.ok_or(Stop::Corrupt("a payment that is not loaded"))?;
     let mut left = Money::zero(payment.currency());
     for part in set.parts_with_money(payment_id)? {

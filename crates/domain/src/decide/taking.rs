@@ -20,7 +20,7 @@ pub(super) enum Tried {
 }
 
 pub(super) fn payment_of<'a>(set: &'a WorkingSet, payment_id: &PaymentId) -> Result<&'a Payment> {
-    Ok(set.payments.get(payment_id).ok_or(Stop::Corrupt("a payment that is not loaded"))?)
+    Ok(set.payment(payment_id).ok_or(Stop::Corrupt("a payment that is not loaded"))?)
 }
 
 /// What is taken back of a payment whose money is being taken, and what is clawed back of it.
@@ -170,7 +170,7 @@ pub(super) fn restate(recording: &mut Recording<'_>, before: &Payment, again: bo
         match (&now.account_id, now.question) {
             (Some(_), _) => PaymentState::OnAccount,
             (None, Some(question)) => PaymentState::Parked(question),
-            (None, None) if recording.set.parts_ever(&before.payment_id) > 0 => {
+            (None, None) if !recording.set.parts_ever(&before.payment_id).is_empty() => {
                 PaymentState::Parked(ParkReason::SplitUndone)
             }
             (None, None) => PaymentState::Parked(ParkReason::NoCandidate),

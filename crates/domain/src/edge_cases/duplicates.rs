@@ -39,7 +39,7 @@ fn edge_38_two_equal_transfers_without_an_id_are_two_payments() {
     for message in &messages {
         assert_eq!(desk.feed(message), Outcome::Duplicate);
     }
-    let payments = &desk.model.set.payments;
+    let payments = desk.model.set.payments_here();
     assert_eq!(payments.len(), 2);
     for payment in payments.values() {
         assert_eq!(payment.amount, money("50"));
@@ -64,7 +64,7 @@ fn edge_39_one_entry_in_three_reports_is_one_payment() {
         for report in reports {
             assert_eq!(desk.bank(reported(report)), Outcome::Duplicate, "{report}");
         }
-        assert_eq!(desk.model.set.payments.len(), 1);
+        assert_eq!(desk.model.set.payments_here().len(), 1);
         // A report of what was pending before it was booked comes late.
         let late = BankTransaction { status: EntryStatus::Pending, ..reported("camt.052") };
         assert_eq!(desk.bank(late), Outcome::Duplicate);

@@ -224,7 +224,7 @@ fn edge_11_a_stop_value_is_neither_identity_nor_key() {
         };
         assert_eq!(desk.receive(bank), NOTHING);
     }
-    assert_eq!(desk.model.set.payments.len(), 400);
+    assert_eq!(desk.model.set.payments_here().len(), 400);
     assert!(desk.decision("0").watches.is_empty());
     let recorded = |fact: &Fact| matches!(fact, Fact::PaymentRecorded { .. });
     let told = desk.model.set.events.iter().filter(|event| recorded(&event.fact));

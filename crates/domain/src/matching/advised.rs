@@ -76,9 +76,8 @@ impl<'a> Matching<'a> {
         }
         let mut lines = self.lines_of(advice)?;
         let before = lines.named.len();
-        let pays = |id: &InvoiceId| {
-            set.live_pairs.contains(&(self.subject.payment_id.clone(), id.clone()))
-        };
+        let payment_id = self.subject.payment_id;
+        let pays = |id: &InvoiceId| set.pays(payment_id, id);
         let owner = lines.named.iter().find(|(id, _)| pays(id));
         let owner = owner.map(|(_, (_, invoice))| invoice.account_id.clone());
         lines.named.retain(|id, _| !pays(id));
@@ -134,7 +133,7 @@ impl<'a> Matching<'a> {
             self.advice = (!bound).then(|| AdviceFound::Over(advice.told.key.clone()));
             return Ok(None);
         }
-        let payment = self.set.payments.get(self.subject.payment_id);
+        let payment = self.set.payment(self.subject.payment_id);
         let late = payment.is_some_and(|payment| payment.recorded_at <= advice.received_at);
         self.explanation.notes.push(if late { LATE } else { BEFORE });
         self.advice = Some(AdviceFound::One(advice.told.key.clone()));

@@ -150,7 +150,7 @@ impl<'a> Matching<'a> {
     /// What is left of a payment that pays something already, where it names nothing else and is
     /// not to be tried again.
     pub(super) fn held_residual(&mut self) -> Result<Option<RuleOutcome>, Stop> {
-        let payment = self.set.payments.get(self.subject.payment_id);
+        let payment = self.set.payment(self.subject.payment_id);
         let paying = payment.filter(|payment| payment.allocated.is_positive());
         let Some(account_id) = paying.and_then(|payment| payment.account_id.clone()) else {
             return Ok(None);

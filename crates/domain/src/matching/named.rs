@@ -187,9 +187,8 @@ impl<'a> Matching<'a> {
 
     /// What the payment pays already says nothing about its rest, except whose money it is.
     pub(super) fn set_aside_paid(&mut self, named: &mut Named<'a>) {
-        let payment_id = self.subject.payment_id;
-        let pairs = &self.set.live_pairs;
-        let pays = |id: &InvoiceId| pairs.contains(&(payment_id.clone(), id.clone()));
+        let (set, payment_id) = (self.set, self.subject.payment_id);
+        let pays = |id: &InvoiceId| set.pays(payment_id, id);
         let paid = named.iter().find(|(id, _)| pays(id));
         let owner = paid.map(|(_, (_, invoice))| invoice.account_id.clone());
         named.retain(|id, _| !pays(id));

@@ -155,16 +155,16 @@ impl<'a> Matching<'a> {
     }
 
     pub(super) fn is_taken_off(&self, invoice: &Invoice) -> bool {
-        let pair = (self.subject.payment_id.clone(), invoice.invoice_id.clone());
-        self.set.tombstones.contains(&pair)
+        let taken_off = self.set.taken_off(self.subject.payment_id);
+        taken_off.is_some_and(|invoices| invoices.contains(&invoice.invoice_id))
     }
 
     /// Payable invoices of the account with exactly this due, but for those that a person took
     /// this payment off.
     pub(super) fn exact(&self, account: &AccountId, due: Money) -> Result<Vec<&'a Invoice>, Stop> {
         let mut found = self.set.exact(account, due)?;
-        if !self.set.tombstones.is_empty() {
-            found.retain(|invoice| !self.is_taken_off(invoice));
+        if let Some(taken_off) = self.set.taken_off(self.subject.payment_id) {
+            found.retain(|invoice| !taken_off.contains(&invoice.invoice_id));
         }
         Ok(found)
     }

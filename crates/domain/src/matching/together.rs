@@ -30,7 +30,7 @@ impl Matching<'_> {
             due.currency() == free.currency() && due.compare(free).is_ok_and(|order| order.is_gt())
         };
         let entries: Vec<BookEntry> = entries.into_iter().filter(short).collect();
-        if entries.is_empty() || !self.set.tombstones.is_empty() && self.was_taken_off() {
+        if entries.is_empty() || self.was_taken_off() {
             return Ok(());
         }
         let mut held = self.set.held_payments(account_id, free.currency())?;
@@ -57,7 +57,7 @@ impl Matching<'_> {
 
     /// What a person took off an invoice is left to that person.
     fn was_taken_off(&self) -> bool {
-        self.set.tombstones.iter().any(|(payment_id, _)| payment_id == self.subject.payment_id)
+        self.set.taken_off(self.subject.payment_id).is_some()
     }
 
     fn is_refused(&self, entry: &BookEntry, with: &[(PaymentId, Money)]) -> bool {

@@ -1,5 +1,7 @@
 //! What a database would answer, which is a complete world as it was before a batch.
 
+mod payments;
+mod returns;
 mod review;
 mod usage;
 
@@ -87,6 +89,12 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
             let held = world.held_payments(&account_id, currency).expect("amounts");
             held.into_iter().for_each(|(id, left)| set.list_held(account_id.clone(), id, left));
         }
+        Want::Payment(_) | Want::Taken(_) | Want::Whole(_) => payments::load(world, set, want),
+        Want::Original(_)
+        | Want::ToldTwice(_)
+        | Want::Returned(..)
+        | Want::ReturnsOf(_)
+        | Want::Parked(_) => returns::load(world, set, want),
         Want::Near(word) => load_near(world, set, &word),
         Want::Lots(walk, account_id, currency, _) => {
             load_lots(world, set, walk, &account_id, currency);

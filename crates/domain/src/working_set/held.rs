@@ -25,15 +25,16 @@ impl WorkingSet {
         let listed = self.all(&self.held_payments, &key, want).found();
         let mut found = listed.cloned().unwrap_or_default();
         // What is loaded may have changed in this batch, or be new.
-        found.retain(|(payment_id, _)| !self.payments.contains_key(payment_id));
-        let own = self.payments.values().filter(|p| p.account_id.as_ref() == Some(account_id));
+        found.retain(|(payment_id, _)| !self.payments_here().contains_key(payment_id));
+        let own =
+            self.payments_here().values().filter(|p| p.account_id.as_ref() == Some(account_id));
         for payment in own.filter(|payment| payment.currency() == currency && waits(payment)) {
             let left = payment.unallocated()?;
             if left.is_positive() {
                 found.push((payment.payment_id.clone(), left));
             }
         }
-        found.retain(|(id, _)| !self.tombstones.iter().any(|pair| pair.0 == *id));
+        found.retain(|(id, _)| !self.tombstones.contains_key(id));
         let micros = |held: &(PaymentId, Money)| held.1.to_micros().unwrap_or(i64::MAX);
         found.sort_by_cached_key(|held| (micros(held), held.0.clone()));
         found.truncate(HELD_MAX.saturating_add(2));

@@ -102,8 +102,9 @@ impl WorkingSet {
         self.all(known, payment_id, want).found()
     }
 
-    /// The payment begins here: nothing was said of it before.
+    /// The payment begins here: nothing of it was there, and nothing was said of it, before.
     pub fn begin(&mut self, payment_id: PaymentId) {
+        self.payments.ask(payment_id.clone());
         self.begun.insert(payment_id);
     }
 

@@ -126,7 +126,7 @@ impl WorkingSet {
     /// Money that went elsewhere cannot be given away again; a customer who was found leaves only
     /// what is theirs.
     pub(super) fn note_settled(&mut self, payment_id: &PaymentId, state: PaymentState) {
-        let owner = self.payments.get(payment_id).and_then(|payment| payment.account_id.clone());
+        let owner = self.payment(payment_id).and_then(|payment| payment.account_id.clone());
         let held = matches!(state, PaymentState::Parked(_) | PaymentState::OnAccount);
         if !held {
             let with = |known: &Suggestion| known.with.iter().any(|with| with.0 == *payment_id);

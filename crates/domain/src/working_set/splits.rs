@@ -4,6 +4,8 @@ use super::WorkingSet;
 use crate::ids::PaymentId;
 use crate::payment::Payment;
 use crate::split::{SplitPart, TakenBack};
+use crate::want::Want;
+use crate::working_set::known::Answer;
 use crate::working_set::miss::Stop;
 
 impl WorkingSet {
@@ -13,9 +15,10 @@ impl WorkingSet {
         if payment.unallocated()?.is_negative() {
             return Err(Stop::Corrupt("more was split off than the payment has"));
         }
-        let parts = self.parts.entry(part.payment_id.clone()).or_default();
+        let parts = self.parts.here_mut().entry(part.payment_id.clone()).or_default();
         parts.push(part.part_id.clone());
         // All that will be live of it is made in this very batch.
+        self.parts.ask(part.part_id.clone());
         if self.reversible.contains(&part.payment_id) {
             self.reversible.insert(part.part_id.clone());
         }
@@ -36,9 +39,24 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// How many parts the payment ever had.
-    pub fn parts_ever(&self, payment_id: &PaymentId) -> usize {
-        self.parts.get(payment_id).map_or(0, Vec::len)
+    /// The parts that the payment ever had, in the order of their numbers.
+    pub fn parts_ever(&self, payment_id: &PaymentId) -> &[PaymentId] {
+        self.all(&self.parts, payment_id, Want::Whole).found().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the parts of the payment are here, and all that is live of its allocations.
+    pub fn has_whole(&self, payment_id: &PaymentId) -> bool {
+        !matches!(self.all(&self.parts, payment_id, Want::Whole), Answer::NotLoaded)
+    }
+
+    /// How many parts of the payment are here: for whoever loads them.
+    pub fn parts_here(&self, payment_id: &PaymentId) -> usize {
+        self.parts.here().get(payment_id).map_or(0, Vec::len)
+    }
+
+    /// The next part that the payment ever had.
+    pub fn know_part(&mut self, payment_id: PaymentId, part_id: PaymentId) {
+        self.parts.here_mut().entry(payment_id).or_default().push(part_id);
     }
 
     /// The parts that were not taken back, the last one first.
@@ -47,8 +65,8 @@ impl WorkingSet {
     /// [`Stop::Corrupt`] when one of them is not loaded.
     pub fn parts_of(&self, payment_id: &PaymentId) -> Result<Vec<Payment>, Stop> {
         let mut parts = Vec::new();
-        for id in self.parts.get(payment_id).into_iter().flatten().rev() {
-            let part = self.payments.get(id).ok_or(Stop::Corrupt("a part that is not loaded"))?;
+        for id in self.parts_ever(payment_id).iter().rev() {
+            let part = self.payment(id).ok_or(Stop::Corrupt("a part that is not loaded"))?;
             if part.split.is_zero() {
                 parts.push(part.clone());
             }
@@ -71,8 +89,8 @@ impl WorkingSet {
     /// As [`Self::parts_of`].
     pub fn parts_again(&self, payment_id: &PaymentId) -> Result<Vec<Payment>, Stop> {
         let mut parts = Vec::new();
-        for id in self.parts.get(payment_id).into_iter().flatten().rev() {
-            let part = self.payments.get(id).ok_or(Stop::Corrupt("a part that is not loaded"))?;
+        for id in self.parts_ever(payment_id).iter().rev() {
+            let part = self.payment(id).ok_or(Stop::Corrupt("a part that is not loaded"))?;
             if part.split.is_positive() && part.left()?.is_positive() {
                 parts.push(part.clone());
             }
@@ -88,5 +106,21 @@ impl WorkingSet {
         let mut parts = self.parts_of(payment_id)?;
         parts.extend(self.parts_again(payment_id)?);
         Ok(parts)
+    }
+}
+
+#[cfg(test)]
+mod for_tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    impl WorkingSet {
+        pub(crate) fn all_parts_here(&self) -> &HashMap<PaymentId, Vec<PaymentId>> {
+            self.parts.here()
+        }
+
+        pub(crate) fn parts_mut(&mut self) -> &mut HashMap<PaymentId, Vec<PaymentId>> {
+            self.parts.here_mut()
+        }
     }
 }

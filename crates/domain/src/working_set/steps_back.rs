@@ -32,7 +32,7 @@ impl WorkingSet {
         self.move_balance(&reversal.account_id, reversal.amount.negated())?;
         self.note_step(&reversal.account_id, reversal.amount.negated(), cause);
         self.usage.apply_reversal(reversal)?;
-        let taken_by = reversal.return_id.and_then(|id| self.returns.get_mut(&id));
+        let taken_by = reversal.return_id.and_then(|id| self.return_mut(id));
         if let Some(taken_by) = taken_by {
             taken_by.parts.push((reversal.invoice_id.clone(), reversal.amount));
         }
@@ -42,7 +42,7 @@ impl WorkingSet {
                 && other.live().is_ok_and(Money::is_positive)
         });
         if !live {
-            self.live_pairs.remove(&pair);
+            self.pays_no_more(&pair.0, &pair.1);
         }
         Ok(())
     }
@@ -51,7 +51,7 @@ impl WorkingSet {
         let amount = returned.amount;
         if let Some(undone) = &returned.undoes {
             let missing = Stop::Corrupt("a return that is not loaded");
-            let known = self.returns.get_mut(undone).ok_or(missing)?;
+            let known = self.return_mut(*undone).ok_or(missing)?;
             known.undone = known.undone.add(amount)?;
             known.removed = known.removed.sub(returned.removed)?;
             known.fee = known.fee.sub(returned.fee)?;
@@ -60,7 +60,7 @@ impl WorkingSet {
             payment.refunded = payment.refunded.add(returned.now_refunded)?;
             if let Some(id) = &returned.bank_transaction_id {
                 let key = OriginalKey::undone(&returned.key.bank_account, id, amount);
-                self.originals.add(key, &returned.payment_id);
+                self.know_original(key, &returned.payment_id);
             }
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl WorkingSet {
             // The reversals that follow say where it was taken from.
             parts: Vec::new(),
         };
-        self.returns.insert(returned.id, applied);
+        self.know_return(applied);
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl WorkingSet {
     pub(super) fn apply_without_id(&mut self, came: &WithoutBankId) {
         let like = came.looks_like.as_ref();
         if let Some((like, own)) = like.zip(came.record.payment_id.as_ref()) {
-            self.originals.add_told_twice(like, own);
+            self.know_told_twice(like, own);
         }
         self.lookalikes.came(&came.record, came.delivery.clone(), like);
     }
@@ -102,9 +102,9 @@ impl WorkingSet {
                 self.told_steps.in_doubt.insert(key.clone());
             }
             Before::Payment(earlier) => {
-                let own = self.bank.here().get(key).and_then(|stored| stored.payment_id.as_ref());
+                let own = self.bank.here().get(key).and_then(|stored| stored.payment_id.clone());
                 if let Some(own) = own {
-                    self.originals.add_told_twice(earlier, own);
+                    self.know_told_twice(earlier, &own);
                 }
             }
         }
@@ -114,18 +114,19 @@ impl WorkingSet {
     pub(super) fn index_return(&mut self, record: &BankRecord) {
         if let (true, Some(payment_id)) = (self.complete, &record.payment_id) {
             for key in record.transaction.own_keys() {
-                self.originals.add(key, payment_id);
+                self.know_original(key, payment_id);
             }
-            self.originals.add_payer(payment_id, record.transaction.debtor_account.as_deref());
+            self.know_payer(payment_id, record.transaction.debtor_account.as_deref());
         }
         if record.disposition == BankDisposition::ReturnParked {
-            self.parked_returns.insert(record.key.clone(), record.clone());
+            self.know_parked(record.clone());
         } else {
-            self.parked_returns.remove(&record.key);
+            self.parked_returns.here_mut().remove(&record.key);
         }
     }
 
-    /// Whether all that is live of the payment is here, so that it may go back.
+    /// Whether something may be taken back of the payment in this batch: its account is locked. Of
+    /// what is not here that is no look-up, but a permission.
     pub fn may_reverse(&self, payment_id: &PaymentId) -> bool {
         self.complete || self.reversible.contains(payment_id)
     }

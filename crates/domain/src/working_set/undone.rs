@@ -53,8 +53,8 @@ mod tests {
     /// Decides the payment again as if it had not been allocated.
     fn again(model: &Model, id: &PaymentId) -> MatchDecision {
         let mut set = model.set.clone();
-        set.live_pairs.retain(|pair| pair.0 != *id);
-        let payment = set.payments.remove(id).expect("recorded");
+        set.forget_what_it_pays(id);
+        let payment = set.payments_mut().remove(id).expect("recorded");
         for part in model.allocations().filter(|part| part.payment_id == *id) {
             // Some may have gone back at once, by a return that was there before.
             set.take_back(&part.invoice_id, part.live().expect("sums up")).expect("allocated");
@@ -78,13 +78,13 @@ mod tests {
                 if seed.is_multiple_of(2) { PartialPolicy::Apply } else { PartialPolicy::Suggest };
             let mut model = Model::new(Policy { partial, ..Policy::default() });
             for message in random_log(seed, 60) {
-                let known = model.set.payments.len();
+                let known = model.set.payments_here().len();
                 let waited = waiting(&model);
                 model.feed(&message, message.time);
                 let received = matches!(message.input, Input::BankTransaction(_));
                 // A command that waited for the payment may have changed the book after it.
                 let alone = waiting(&model) == waited;
-                if !received || !alone || model.set.payments.len() == known {
+                if !received || !alone || model.set.payments_here().len() == known {
                     continue;
                 }
                 let fresh = model.decisions.iter().filter(|(_, all)| all.len() == 1);
@@ -97,7 +97,7 @@ mod tests {
                     let (now, then) =
                         ((decided.rule, &decided.outcome), (all[0].rule, &all[0].outcome));
                     assert_eq!(now, then, "seed {seed}: {decided:?} {:?} {message:?}", all[0]);
-                    compared += usize::from(!model.set.payments[id].allocated.is_zero());
+                    compared += usize::from(!model.set.payments_here()[id].allocated.is_zero());
                 }
             }
         }

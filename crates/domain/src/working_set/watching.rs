@@ -71,7 +71,7 @@ impl WorkingSet {
         }
         let held = WatchKey::account(&invoice.account_id, invoice.currency());
         let fits = |id: &&PaymentId| {
-            let payment = self.payments.get(id);
+            let payment = self.payment(id);
             payment.and_then(|payment| payment.unallocated().ok()) == due
         };
         let mut found: BTreeSet<&PaymentId> = BTreeSet::new();
@@ -90,7 +90,7 @@ impl WorkingSet {
     }
 
     fn oldest_first<'a>(&self, found: impl IntoIterator<Item = &'a PaymentId>) -> Vec<PaymentId> {
-        let recorded = |id: &PaymentId| self.payments.get(id).map(|payment| payment.recorded_at);
+        let recorded = |id: &PaymentId| self.payment(id).map(|payment| payment.recorded_at);
         let mut found: Vec<PaymentId> = found.into_iter().cloned().collect();
         found.sort_by_cached_key(|id| (recorded(id), id.clone()));
         found
@@ -112,13 +112,14 @@ mod tests {
         let invoice = desk.model.set.invoices_here()[&invoice("INV-1")].clone();
         let key = WatchKey::account(&account("A"), invoice.currency());
         desk.receive(credit_saying("T", "5.00", &["thanks"]));
-        let held = desk.model.set.payments[&banked("T")].clone();
+        let held = desk.model.set.payments_here()[&banked("T")].clone();
         let mut set = desk.model.set.clone();
         for number in 0..500 {
             let amount = if number == 499 { "77.77" } else { "5.00" };
             let id = payment(&format!("P-{number:03}"));
-            let held = Payment { amount: money(amount), ..held.clone() };
-            set.payments.insert(id.clone(), held);
+            let (payment_id, amount) = (id.clone(), money(amount));
+            let held = Payment { payment_id, amount, ..held.clone() };
+            set.know_payment(held);
             set.watch(key.clone(), &id);
         }
         let found = set.watchers_of(&invoice);

@@ -180,7 +180,7 @@ fn an_advice_is_about_no_money_that_is_in_doubt() {
             desk.receive(credit_from(id, "100", PAYER));
         }
         let first = PaymentId::trusted("BANK:OURS:1");
-        let payment = desk.model.set.payments.get_mut(&first).expect("received");
+        let payment = desk.model.set.payments_mut().get_mut(&first).expect("received");
         payment.state = PaymentState::Parked(doubt);
         payment.question = Some(doubt);
         advised(&mut desk, "ADV-1", &[("I1", "60"), ("I2", "40")]);
@@ -451,7 +451,7 @@ fn what_a_person_allocates_ends_the_advice_of_its_money() {
         let mut desk = desk();
         desk.receive(credit_from("1", "40", PAYER));
         let first = PaymentId::trusted("BANK:OURS:1");
-        let payment = desk.model.set.payments.get_mut(&first).expect("received");
+        let payment = desk.model.set.payments_mut().get_mut(&first).expect("received");
         payment.state = PaymentState::Parked(ParkReason::PossibleDuplicate);
         payment.question = payment.state.reason();
         advised(&mut desk, "ADV-1", &[(names, "40")]);

@@ -20,7 +20,7 @@ fn disposition(desk: &Desk, key: &str) -> BankDisposition {
 }
 
 fn payments(desk: &Desk) -> usize {
-    desk.model.set.payments.len()
+    desk.model.set.payments_here().len()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn what_the_bank_books_is_recorded_whatever_id_a_person_gave_to_a_payment() {
     let mut desk = Desk::new();
     desk.apply(Command::RecordPayment(record("BANK:OURS:1", None, "5")));
     assert!(matches!(desk.bank(credit("1", "7")), Outcome::Applied { .. }));
-    let amounts: Vec<_> = desk.model.set.payments.values().map(|p| p.amount).collect();
+    let amounts: Vec<_> = desk.model.set.payments_here().values().map(|p| p.amount).collect();
     assert_eq!((amounts.len(), amounts.contains(&money("7"))), (2, true));
     assert_eq!(desk.bank(credit("1", "7")), Outcome::Duplicate);
 }
@@ -120,7 +120,7 @@ fn a_booked_credit_is_a_payment_whatever_ids_are_taken() {
     let bank = credit("1", "5");
     let key = bank_key(&bank, &[0; 32], 1);
     for id in [payment_id(&key), payment_id_instead(&key)] {
-        desk.model.set.taken.insert(id);
+        desk.model.set.know_taken(id);
     }
     assert!(matches!(desk.bank(bank), Outcome::Applied { .. }));
     assert_eq!(payments(&desk), 1);
@@ -310,12 +310,12 @@ fn two_payments_whose_names_read_the_same_when_joined_are_two() {
     for bank in &all {
         assert!(matches!(desk.bank(bank.clone()), Outcome::Applied { .. }), "{bank:?}");
     }
-    assert_eq!(desk.model.set.payments.len(), all.len());
+    assert_eq!(desk.model.set.payments_here().len(), all.len());
     for bank in all {
         assert_eq!(desk.bank(bank), Outcome::Duplicate);
     }
     // What people read stays as it was where nothing has to be escaped.
-    let named = desk.model.set.payments.keys().map(|id| id.as_str().to_owned());
+    let named = desk.model.set.payments_here().keys().map(|id| id.as_str().to_owned());
     let named: std::collections::BTreeSet<String> = named.collect();
     assert!(named.contains("BANK:DBS:SGD:0001") && named.contains("BANK:OURS:detail:1:id:X"));
 }
@@ -355,7 +355,7 @@ mod without_id {
     }
 
     fn state(desk: &Desk, id: &PaymentId) -> PaymentState {
-        desk.model.set.payments[id].state
+        desk.model.set.payments_here()[id].state
     }
 
     const AGAIN: PaymentState = PaymentState::Parked(ParkReason::PossibleDuplicate);
@@ -511,7 +511,7 @@ mod without_id {
             let ids: std::collections::BTreeSet<_> =
                 kinds.iter().filter(|kind| **kind > 0).collect();
             let rows = kinds.iter().filter(|kind| **kind == 0).count();
-            let payments = desk.model.set.payments.values();
+            let payments = desk.model.set.payments_here().values();
             let (again, paid): (Vec<_>, Vec<_>) = payments.partition(|p| p.state == AGAIN);
             assert!(!paid.is_empty() && paid.len() <= ids.len().max(rows), "{kinds:?}");
             assert_eq!(paid.len() + again.len(), ids.len() + rows, "{kinds:?}");

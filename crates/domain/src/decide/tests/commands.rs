@@ -27,7 +27,7 @@ pub(super) fn close(desk: &mut Desk, id: &str) {
 }
 
 pub(super) fn take_away(desk: &mut Desk, id: &str) {
-    let payment = desk.model.set.payments.get_mut(&payment(id)).expect("a payment");
+    let payment = desk.model.set.payments_mut().get_mut(&payment(id)).expect("a payment");
     payment.state = PaymentState::Removed;
 }
 
@@ -82,10 +82,10 @@ pub(super) fn split_free(desk: &mut Desk) {
 pub(super) fn split_onto(desk: &mut Desk, invoices: &[&str]) {
     desk.apply(split("FREE", "A", &[("A", "60", invoices)]));
     let set = &mut desk.model.set;
-    let made = set.parts.insert(payment("FREE"), vec![payment(PART)]).expect("a part");
-    let mut part = set.payments.remove(&made[0]).expect("a part");
+    let made = set.parts_mut().insert(payment("FREE"), vec![payment(PART)]).expect("a part");
+    let mut part = set.payments_mut().remove(&made[0]).expect("a part");
     part.payment_id = payment(PART);
-    set.payments.insert(payment(PART), part);
+    set.payments_mut().insert(payment(PART), part);
     for link in set.allocations.values_mut().filter(|link| link.payment_id == made[0]) {
         link.payment_id = payment(PART);
     }
@@ -294,7 +294,7 @@ fn an_invoice_goes_from_draft_to_paid() {
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Provisioned);
     assert_eq!(desk.invoice_now("INV-1").due(), Ok(money("0")));
     assert_eq!(desk.balance("A"), money("100"));
-    let state = |id| desk.model.set.payments[&payment(id)].state;
+    let state = |id| desk.model.set.payments_here()[&payment(id)].state;
     assert_eq!(state("PAY-1"), PaymentState::PartlyAllocated);
     assert_eq!(state("PAY-2"), PaymentState::Allocated);
 }
@@ -324,7 +324,7 @@ fn a_draft_and_an_unpaid_invoice_may_be_voided() {
 #[test]
 fn a_payment_recorded_by_hand_waits_for_a_person() {
     let desk = stage();
-    let state = |id| desk.model.set.payments[&payment(id)].state;
+    let state = |id| desk.model.set.payments_here()[&payment(id)].state;
     assert_eq!(state("FREE"), PaymentState::OnAccount);
     assert_eq!(state("NOBODYS"), PaymentState::Parked(ParkReason::NoAccount));
 }

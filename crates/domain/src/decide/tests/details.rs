@@ -60,7 +60,7 @@ fn edge_46_the_details_of_one_entry_are_payments_of_their_own() {
         let outcome = desk.bank(detail(index, credit("X", "5")));
         assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     }
-    assert_eq!(desk.model.set.payments.len(), 40);
+    assert_eq!(desk.model.set.payments_here().len(), 40);
     // Delivered again, perhaps by a feed that knows less of the entry.
     for index in 1..=40 {
         let mut again = detail(index, credit("X", "5"));
@@ -72,7 +72,7 @@ fn edge_46_the_details_of_one_entry_are_payments_of_their_own() {
     }
     let conflict = Outcome::DeadLettered(DeadLetterReason::BankConflict);
     assert_eq!(desk.bank(detail(7, credit("X", "6"))), conflict);
-    assert_eq!(desk.model.set.payments.len(), 40);
+    assert_eq!(desk.model.set.payments_here().len(), 40);
 }
 
 /// What was announced is on its way no more, and is no second payment.
@@ -84,7 +84,7 @@ fn edge_40_booked_under_another_id_than_announced() {
     assert_eq!(disposition(&desk, "id:1"), BankDisposition::NotBooked);
     desk.bank(from("2"));
     assert_eq!(disposition(&desk, "id:1"), BankDisposition::Superseded);
-    assert_eq!(desk.model.set.payments.len(), 1);
+    assert_eq!(desk.model.set.payments_here().len(), 1);
     // Announced once more: nothing changes.
     assert_eq!(desk.bank(announced(from("1"))), Outcome::Duplicate);
     assert_eq!(disposition(&desk, "id:1"), BankDisposition::Superseded);
@@ -92,7 +92,7 @@ fn edge_40_booked_under_another_id_than_announced() {
     // If the bank books it under its own id after all, these were two transfers: money is a fact.
     assert!(matches!(desk.bank(from("1")), Outcome::Applied { .. }));
     assert_eq!(disposition(&desk, "id:1"), BankDisposition::Payment);
-    assert_eq!(desk.model.set.payments.len(), 2);
+    assert_eq!(desk.model.set.payments_here().len(), 2);
 }
 
 /// What was announced over another amount is booked: it announces nothing any more, and what comes
@@ -115,7 +115,7 @@ fn edge_40_announced_without_an_id() {
     let mut desk = Desk::new();
     desk.bank(announced(nameless));
     desk.bank(credit_from("2", "5", "PAYER"));
-    assert_eq!(desk.model.set.payments.len(), 1);
+    assert_eq!(desk.model.set.payments_here().len(), 1);
     let pending = |(_, stored): &(&BankKey, &_)| {
         let stored: &crate::working_set::StoredBankTransaction = stored;
         stored.disposition == BankDisposition::NotBooked

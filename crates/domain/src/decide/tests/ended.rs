@@ -37,7 +37,7 @@ fn disposition(desk: &Desk, id: &str) -> BankDisposition {
 }
 
 fn went_back(desk: &Desk, id: &PaymentId) -> Money {
-    desk.model.set.payments[id].returned
+    desk.model.set.payments_here()[id].returned
 }
 
 /// A customer's payment `1`, and what looks like it and came without an id.
@@ -46,7 +46,7 @@ fn twice() -> (Desk, PaymentId) {
     desk.invoice("I1", "A", "100");
     desk.bank(ordered("1", "PAYERA"));
     desk.bank(BankTransaction { bank_transaction_id: None, ..ordered("-", "PAYERA") });
-    let all = desk.model.set.payments.values();
+    let all = desk.model.set.payments_here().values();
     let second = all.into_iter().find(|known| known.payment_id != banked("1"));
     let second = second.expect("another payment");
     assert_eq!(second.state, parked(ParkReason::PossibleDuplicate));
@@ -82,7 +82,7 @@ fn a_return_that_names_a_removed_duplicate_takes_the_payment_that_it_was() {
         let mut desk = Desk::with_customers(Policy::default());
         desk.invoice("I1", "A", "100");
         desk.bank(nameless());
-        let first = desk.model.set.payments.keys().next().expect("a payment").clone();
+        let first = desk.model.set.payments_here().keys().next().expect("a payment").clone();
         desk.bank(ordered("1", "PAYERA"));
         assert_eq!(desk.state("1"), parked(ParkReason::PossibleDuplicate));
         desk.apply(remove("BANK:OURS:1", "A"));

@@ -37,7 +37,7 @@ fn stands(desk: &Desk) -> Vec<String> {
     let mut all: Vec<String> = desk
         .model
         .set
-        .payments
+        .payments_here()
         .values()
         .map(|p| format!("{} {}", p.amount, p.state.reason().map_or("", ParkReason::code)))
         .collect();
@@ -62,7 +62,7 @@ fn the_statements_own_name_or_a_word_for_none_names_no_entry() {
             send(&mut desk, &row("STMTREF12345", entry, amount, text), 600);
         }
         let doubts = stands(&desk).iter().filter(|p| p.ends_with("possible_duplicate")).count();
-        assert_eq!((desk.model.set.payments.len(), doubts), (6, 3), "{entry}");
+        assert_eq!((desk.model.set.payments_here().len(), doubts), (6, 3), "{entry}");
     }
 }
 
@@ -77,7 +77,7 @@ fn money_under_the_name_of_another_entry_is_recorded_and_a_persons_to_say() {
     let (_, second) = send(&mut desk, &other, 0);
     let second = second.expect("recorded");
     assert_eq!((desk.balance("A"), desk.balance("B")), (money("50"), money("0")));
-    let state = desk.model.set.payments[&second].state;
+    let state = desk.model.set.payments_here()[&second].state;
     assert_eq!(state, PaymentState::Parked(ParkReason::PossibleDuplicate));
     let decision = desk.model.last_decision(&second).expect("a decision");
     assert_eq!(decision.explanation.looks_like, paid);
@@ -131,7 +131,7 @@ fn more_equal_money_than_is_compared_is_never_paid_by_itself() {
             ..row("S-1", &number.to_string(), "50", &format!("Rent{number}"))
         };
         let (_, id) = send(&mut desk, &bank, 0);
-        let state = desk.model.set.payments[&id.expect("recorded")].state;
+        let state = desk.model.set.payments_here()[&id.expect("recorded")].state;
         reasons.push(state.reason());
     }
     let too_many = Some(ParkReason::TooManyAlike);

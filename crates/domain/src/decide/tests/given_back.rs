@@ -138,7 +138,10 @@ fn of_two() -> Desk {
 
 fn gone(desk: &Desk) -> [String; 2] {
     ["P1", "P2"].map(|id| {
-        desk.model.set.payments[&PaymentId::trusted(id)].returned.to_string().replace(" SGD", "")
+        desk.model.set.payments_here()[&PaymentId::trusted(id)]
+            .returned
+            .to_string()
+            .replace(" SGD", "")
     })
 }
 

@@ -60,8 +60,12 @@ fn check_books(model: &Model) {
         let of_currency = |amount: &Money| amount.currency() == currency;
         let ledger = summary.ledger.iter().filter(|(key, _)| key.2 == currency);
         assert!(sum(currency, ledger.map(|(_, sum)| *sum)).is_zero(), "the ledger sums to zero");
-        let payments: Vec<_> =
-            model.set.payments.values().filter(|payment| of_currency(&payment.amount)).collect();
+        let payments: Vec<_> = model
+            .set
+            .payments_here()
+            .values()
+            .filter(|payment| of_currency(&payment.amount))
+            .collect();
         let here = |payment: &&&Payment| payment.state != PaymentState::Removed;
         let payments: Vec<_> = payments.iter().filter(here).collect();
         let received = payments.iter().map(|p| p.left().expect("no more than it has"));
@@ -144,13 +148,13 @@ fn check_documents(model: &Model) {
         let same = |one: &Suggestion| open().filter(|other| offers(one) == offers(other)).count();
         assert!(open().all(|one| same(one) == 1), "the same is offered twice: {known:?}");
     }
-    for (payment_id, parts) in &model.set.parts {
-        let whole = &model.set.payments[payment_id];
-        let parts: Vec<&Payment> = parts.iter().map(|id| &model.set.payments[id]).collect();
+    for (payment_id, parts) in model.set.all_parts_here() {
+        let whole = &model.set.payments_here()[payment_id];
+        let parts: Vec<&Payment> = parts.iter().map(|id| &model.set.payments_here()[id]).collect();
         let given = parts.iter().map(|part| part.amount.sub(part.split).expect("its own"));
         assert_eq!(whole.split, sum(whole.currency(), given), "{whole:?} {parts:?}");
     }
-    for payment in model.set.payments.values() {
+    for payment in model.set.payments_here().values() {
         let own = model.allocations().filter(|part| part.payment_id == payment.payment_id);
         let own: Vec<&Allocation> = own.collect();
         assert_eq!(payment.allocated, sum(payment.currency(), own.iter().map(live)));
@@ -207,7 +211,7 @@ fn feed_watching_rivals(model: &mut Model, message: &Message) {
 }
 
 fn check_rule(world: &WorkingSet, allocation: &Allocation) {
-    let free = world.payments[&allocation.payment_id].unallocated().expect("sums up");
+    let free = world.payments_here()[&allocation.payment_id].unallocated().expect("sums up");
     let fitting = world.invoices_here().values().filter(|invoice| {
         invoice.account_id == allocation.account_id
             && invoice.status == InvoiceStatus::AwaitingPayment
@@ -492,7 +496,7 @@ fn random_logs_reach_every_corner() {
         for stored in model.set.bank_here().values() {
             count(format!("bank {}", stored.disposition.word()));
         }
-        for payment in model.set.payments.values() {
+        for payment in model.set.payments_here().values() {
             let reason = payment.state.reason().map(crate::payment::ParkReason::code);
             count(format!("{} {}", payment.state.word(), reason.unwrap_or_default()));
         }

@@ -104,7 +104,7 @@ fn a_return_of_what_is_in_question_waits_for_a_person() {
     desk.bank(returned("2", "1", "100"));
     assert_eq!(disposition(&desk, "2"), BankDisposition::ReturnParked);
     assert_eq!(desk.balance("A"), money("100"));
-    let paid = desk.model.set.payments.keys().find(|id| id.as_str() != TWIN);
+    let paid = desk.model.set.payments_here().keys().find(|id| id.as_str() != TWIN);
     let paid = paid.expect("the first").as_str().to_owned();
     desk.apply(take("A", &[(&paid, "")], None));
     assert_eq!(disposition(&desk, "2"), BankDisposition::Returned);

@@ -220,7 +220,7 @@ fn a_bounced_refund_of_ours_is_nobodys_payment() {
         BankTransaction { credit_debit: crate::bank::CreditDebit::Debit, ..credit("8", "100") };
     desk.bank(outgoing);
     assert_eq!(disposition(&desk, "9"), BankDisposition::RefundBounced);
-    assert!(desk.model.set.payments.is_empty());
+    assert!(desk.model.set.payments_here().is_empty());
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn a_return_that_is_a_detail_of_an_entry_can_be_undone() {
     assert_eq!(back(&desk)[2], money("0"));
     // The one that waited knows now which is meant.
     assert_eq!(back(&desk)[1], money("0"));
-    assert!(desk.model.set.parked_returns.is_empty());
+    assert!(desk.model.set.parked_here().is_empty());
 }
 
 #[test]
@@ -527,7 +527,7 @@ fn a_return_without_any_id_is_one_however_often_it_is_told() {
     // Told again, in another statement.
     assert_eq!(desk.bank(nameless("8")), Outcome::Duplicate);
     assert_eq!(desk.payment_now("2").returned, money("0"));
-    assert!(desk.model.set.parked_returns.is_empty());
+    assert!(desk.model.set.parked_here().is_empty());
 }
 
 #[test]

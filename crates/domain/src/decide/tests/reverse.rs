@@ -36,7 +36,7 @@ fn refused(desk: &mut Desk, command: Command, rejection: Rejection) {
 }
 
 fn state(desk: &Desk, id: &str) -> PaymentState {
-    desk.model.set.payments[&payment(id)].state
+    desk.model.set.payments_here()[&payment(id)].state
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn what_was_taken_off_is_due_again_and_lies_on_the_payment() {
     assert_eq!((billed.status, billed.due()), (InvoiceStatus::AwaitingPayment, Ok(money("100"))));
     assert_eq!(billed.stale_since, Some(desk.now), "its age counts from now");
     assert_eq!(billed.provisioned_at, None);
-    let paid = &desk.model.set.payments[&payment("P1")];
+    let paid = &desk.model.set.payments_here()[&payment("P1")];
     assert_eq!((paid.state, paid.unallocated()), (PaymentState::OnAccount, Ok(money("100"))));
     assert_eq!(desk.balance("A"), money("100"));
     // The other way round it is allowed: a command may put together what a command took apart.
@@ -225,7 +225,7 @@ fn edge_63_after_the_last_part_is_taken_off_the_invoice_may_be_voided() {
     refused(&mut desk, void("I", "A"), Rejection::InvoiceHasAllocations);
     desk.apply(deallocate("P", "I", "A"));
     desk.apply(void("I", "A"));
-    assert!(!desk.model.set.live_pairs.iter().any(|pair| pair.1 == invoice("I")));
+    assert!(!desk.model.set.pairs_here().values().flatten().any(|id| *id == invoice("I")));
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub(super) fn shared() -> Desk {
 
 /// All parts that the settlement ever had, the first one first.
 pub(super) fn parts(desk: &Desk) -> Vec<Payment> {
-    let ids: &[PaymentId] = desk.model.set.parts.get(&banked("1")).map_or(&[], Vec::as_slice);
-    ids.iter().map(|id| desk.model.set.payments[id].clone()).collect()
+    let ids: &[PaymentId] = desk.model.set.parts_ever(&banked("1"));
+    ids.iter().map(|id| desk.model.set.payments_here()[id].clone()).collect()
 }
 
 /// Every payment's money is somewhere, and the ledger has it there.
@@ -51,7 +51,7 @@ pub(super) fn sound(desk: &Desk) {
     };
     assert_eq!(ledger("split_clearing"), money("0"));
     let (mut free, mut here) = (money("0"), money("0"));
-    for payment in desk.model.set.payments.values() {
+    for payment in desk.model.set.payments_here().values() {
         assert_eq!(payment.state_follows_amounts(), Ok(true), "{payment:?}");
         if payment.state != PaymentState::Removed {
             free = free.add(payment.unallocated().expect("free")).expect("sum");
@@ -286,10 +286,10 @@ fn a_payment_recorded_by_hand_is_split_like_any_other() {
     let mut desk = Desk::with_customers(Policy::default());
     desk.apply(Command::RecordPayment(record("P1", Some("A"), "100")));
     desk.apply(split("P1", "A", &[("B", "30", &[]), ("A", "70", &[])]));
-    assert_eq!(desk.model.set.payments[&payment("P1")].state, PaymentState::Split);
+    assert_eq!(desk.model.set.payments_here()[&payment("P1")].state, PaymentState::Split);
     desk.watermark();
     desk.apply(unsplit("P1", "A"));
-    assert_eq!(desk.model.set.payments[&payment("P1")].state, PaymentState::OnAccount);
+    assert_eq!(desk.model.set.payments_here()[&payment("P1")].state, PaymentState::OnAccount);
     sound(&desk);
 }
 

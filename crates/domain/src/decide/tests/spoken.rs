@@ -36,14 +36,15 @@ pub(super) fn check_account(world: &WorkingSet, allocation: &Allocation) {
         _ => {
             known.as_ref() == Some(account_id)
                 || by_reference.contains(account_id)
-                || world.payments[&allocation.payment_id].account_id.as_ref() == Some(account_id)
+                || world.payments_here()[&allocation.payment_id].account_id.as_ref()
+                    == Some(account_id)
         }
     };
     assert!(spoken_for, "{allocation:?} of {bank:?} saying {text}");
     // An advice is held back by what the text names beyond doubt: a plain number is not.
     let several = by_reference.len() > 1
         && allocation.rule != Rule::RemittanceAdvice
-        && !world.live_pairs.iter().any(|pair| pair.0 == allocation.payment_id);
+        && world.pairs_here().get(&allocation.payment_id).is_none_or(BTreeSet::is_empty);
     assert!(!several, "{by_reference:?} of {allocation:?} saying {text}");
 }
 

@@ -268,6 +268,6 @@ fn a_due_amount_that_the_batch_itself_changed_is_found() {
         }
         Ok(())
     });
-    assert_eq!(set.payments[&banked("2")].state, PaymentState::Allocated);
+    assert_eq!(set.payments_here()[&banked("2")].state, PaymentState::Allocated);
     assert_eq!(set.invoices_here()[&invoice("INV-1")].status, InvoiceStatus::Provisioned);
 }
