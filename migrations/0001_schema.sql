@@ -2717,10 +2717,11 @@ REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions,
 -- sets, acts of operators. They are append-only by privilege.
 GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, payments,
     open_payments, bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
-    allocations, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
-    void_candidates, checkpoints, log_changes, partition_states, feed_partitions, worker_clocks,
-    crash_guards, inbox, waiting_commands, dead_letters, replay_runs, outbox, relay_holds, jobs,
-    job_runs, pruned, failing_items, items_in_hand, crash_suspects TO topup_worker;
+    allocations, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
+    remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
+    feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
+    replay_runs, outbox, relay_holds, jobs, job_runs, pruned, failing_items, items_in_hand,
+    crash_suspects TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,

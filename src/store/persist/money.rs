@@ -122,7 +122,7 @@ pub(super) async fn allocations(
         };
         opened.push((allocation, lot));
     }
-    store!(tx, "insert_allocations", for (allocation, [remaining, cleared, reversed, owed]) in opened {
+    store!(tx, "insert_allocations", for (allocation, [left, cleared, reversed, owed]) in opened {
         allocation_id: allocation.id.0,
         payment_id: allocation.payment_id.as_str(),
         invoice_id: allocation.invoice_id.as_str(),
@@ -132,7 +132,7 @@ pub(super) async fn allocations(
         rule: allocation.rule.word(),
         ledger_transaction_id: allocation.ledger_transaction_id.0,
         restores: allocation.restores.map(|id| id.0),
-        remaining: micros(*remaining)?,
+        remaining: micros(*left)?,
         debt_cleared: micros(*cleared)?,
         reversed: micros(*reversed)?,
         clawed_back: micros(*owed)?,

@@ -59,8 +59,8 @@ SELECT hold_id, currency, amount - released AS held, placed_at FROM holds
 -- invoices_account, allocations_invoice, holds_live_of_account.
 SELECT l.allocation_id AS lot_id, l.invoice_id, l.payment_id, l.currency, l.amount, l.remaining,
        l.reversed, l.clawed_back,
-       least(l.remaining, greatest(0, coalesce(h.held, 0) - (sum(l.remaining) OVER (
-           PARTITION BY l.currency ORDER BY l.allocated_at, l.allocation_id) - l.remaining)))::bigint AS held,
+       least(l.remaining, greatest(0, coalesce(h.held, 0) - (sum(l.remaining) OVER older
+           - l.remaining)))::bigint AS held,
        l.allocated_at AS opened_at, l.reversed_at AS closed_at
   FROM invoices i
   JOIN allocations l ON l.invoice_id = i.invoice_id
@@ -68,6 +68,7 @@ SELECT l.allocation_id AS lot_id, l.invoice_id, l.payment_id, l.currency, l.amou
               WHERE account_id = $1 AND state = 'live' GROUP BY currency) h
     ON h.currency = l.currency
  WHERE i.account_id = $1
+WINDOW older AS (PARTITION BY l.currency ORDER BY l.allocated_at, l.allocation_id)
  ORDER BY l.allocated_at DESC, l.allocation_id DESC
  LIMIT $2
 
