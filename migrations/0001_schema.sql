@@ -2447,22 +2447,16 @@ CREATE TRIGGER dead_letter_revisions_append_only BEFORE UPDATE OR DELETE OR TRUN
 -- JSON in `payload`. Rows are inserted under the key's lock, so outbox_id order is key order.
 CREATE TABLE outbox (
     outbox_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    topic          text COLLATE "C" NOT NULL CHECK (topic IN ('events', 'dead-letters')),
     key_kind       text COLLATE "C" NOT NULL
                    CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
-    record_key     text COLLATE "C",
-    first_sequence bigint,
+    record_key     text COLLATE "C" NOT NULL,
+    first_sequence bigint NOT NULL,
     events         smallint NOT NULL CHECK (events > 0),
-    payload        text,
-    -- Refers to dead_letters: outbox_dead_letter, below.
-    dead_letter_id bigint,
+    payload        text NOT NULL,
     created_at     timestamptz NOT NULL,
     published_at   timestamptz,
     -- An event that stands behind one which could not be published.
-    held           boolean NOT NULL DEFAULT false,
-    CHECK ((topic = 'events') = (payload IS NOT NULL AND first_sequence IS NOT NULL)),
-    CHECK ((topic = 'dead-letters') = (dead_letter_id IS NOT NULL)),
-    CONSTRAINT outbox_only_events_are_held CHECK (NOT held OR topic = 'events')
+    held           boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 90);
 -- A matched payment's events are just too long for a row that is not compressed, and pglz takes
 -- ten times as long over them as lz4. A server that was built without lz4 keeps pglz.
@@ -2472,27 +2466,21 @@ BEGIN
 EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
     NULL;
 END $$;
-CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence)
-    WHERE topic = 'events';
--- Each unpublished row is in one of three, so that writing it costs one entry.
-CREATE INDEX outbox_ready ON outbox (outbox_id)
-    WHERE published_at IS NULL AND topic = 'events' AND NOT held;
+CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence);
+-- Each unpublished row is in one of two, so that writing it costs one entry.
+CREATE INDEX outbox_ready ON outbox (outbox_id) WHERE published_at IS NULL AND NOT held;
 CREATE INDEX outbox_held ON outbox (key_kind, record_key, outbox_id)
     WHERE held AND published_at IS NULL;
-CREATE INDEX outbox_letters ON outbox (outbox_id)
-    WHERE published_at IS NULL AND topic = 'dead-letters';
 
--- A foreign key would queue a check for each event, none of which has a dead letter.
-CREATE FUNCTION check_outbox_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.dead_letter_id = NEW.dead_letter_id) THEN
-        RAISE EXCEPTION 'an outbox row of a dead letter that does not exist'
-            USING ERRCODE = '23503', CONSTRAINT = 'outbox_dead_letter';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER outbox_dead_letter AFTER INSERT OR UPDATE OF dead_letter_id ON outbox FOR EACH ROW
-    WHEN (NEW.dead_letter_id IS NOT NULL) EXECUTE FUNCTION check_outbox_dead_letter();
+-- Copies of dead letters on their way to Kafka. They are few and have no order to keep, so each
+-- says by itself whether it was published.
+CREATE TABLE letter_copies (
+    copy_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dead_letter_id bigint NOT NULL REFERENCES dead_letters,
+    created_at     timestamptz NOT NULL,
+    published_at   timestamptz
+) WITH (fillfactor = 80);
+CREATE INDEX letter_copies_waiting ON letter_copies (copy_id) WHERE published_at IS NULL;
 
 -- Keys whose next event cannot be published: the events of others go on.
 CREATE TABLE relay_holds (
@@ -2569,7 +2557,8 @@ CREATE TABLE job_acts (
 
 -- Up to when a table was pruned: the audit does not miss what was taken away on purpose.
 CREATE TABLE pruned (
-    table_name text COLLATE "C" PRIMARY KEY CHECK (table_name IN ('outbox', 'inbox', 'job_runs')),
+    table_name text COLLATE "C" PRIMARY KEY
+               CHECK (table_name IN ('outbox', 'letter_copies', 'inbox', 'job_runs')),
     before     timestamptz NOT NULL
 );
 
@@ -2707,20 +2696,20 @@ GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoic
     open_payments, bank_transactions, bank_statements, bank_feeds, drifts, balances, allocations,
     lots, parked_returns, holds, usage_watermarks, suggestions, payer_aliases, remittance_advices,
     void_candidates, checkpoints, log_changes, partition_states, feed_partitions, worker_clocks,
-    crash_guards, inbox, waiting_commands, dead_letters, replay_runs, outbox, relay_holds, jobs,
-    job_runs, pruned, failing_items, items_in_hand, crash_suspects TO topup_worker;
+    crash_guards, inbox, waiting_commands, dead_letters, replay_runs, outbox, letter_copies,
+    relay_holds, jobs, job_runs, pruned, failing_items, items_in_hand, crash_suspects TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,
 -- bank transaction, decision or dead letter.
 GRANT DELETE ON payer_accounts, virtual_accounts, credit_limits, payable_invoices, open_payments,
     bank_statements, watches, parked_returns, usage_watermarks, worker_clocks, crash_guards, inbox,
-    inbox_repeats, waiting_commands, outbox, relay_holds, job_runs, failing_items, items_in_hand,
-    crash_suspects TO topup_worker;
+    inbox_repeats, waiting_commands, outbox, letter_copies, relay_holds, job_runs, failing_items,
+    items_in_hand, crash_suspects TO topup_worker;
 
 GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_dead_letter_id_seq,
-    dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq, outbox_outbox_id_seq,
-    payer_alias_uses_use_id_seq, replay_runs_run_id_seq, rule_set_activations_activation_id_seq,
+    dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq,
+    letter_copies_copy_id_seq, outbox_outbox_id_seq, payer_alias_uses_use_id_seq, replay_runs_run_id_seq, rule_set_activations_activation_id_seq,
     waiting_commands_waiting_id_seq TO topup_worker;
 GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
     name_words(text), name_key(text), came_without_id(text[], date, date),

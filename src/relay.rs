@@ -207,9 +207,9 @@ impl Relay {
             self.letters_tried.store(0, Ordering::Relaxed);
             return Ok(Round::default());
         };
-        self.letters_tried.store(last.outbox_id, Ordering::Relaxed);
+        self.letters_tried.store(last.copy_id, Ordering::Relaxed);
         let (done, failed) = self.send_letters(&rows).await;
-        outbox::mark_published_in_tx(tx, &done, self.clock.now()).await?;
+        outbox::mark_copies_in_tx(tx, &done, self.clock.now()).await?;
         Ok(Round { rows: rows.len(), moved: done.len(), failed })
     }
 }

@@ -359,9 +359,8 @@ impl Batch {
             *first += i64::from(*events);
         }
         let insert = sqlx::query(
-            "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
-                 created_at)
-             SELECT 'events', n.*, now()
+            "INSERT INTO outbox (key_kind, record_key, first_sequence, events, payload, created_at)
+             SELECT n.*, now()
              FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[]) AS n",
         );
         let insert = insert.bind(&self.key_kinds).bind(keys).bind(firsts).bind(&self.events);

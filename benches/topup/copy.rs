@@ -41,7 +41,7 @@ const TABLES: [&str; 9] = [
     "decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason, explanation, \
      caused_by_source, caused_by_id, decided_at)",
     "watches (watch_key, payment_id)",
-    "outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at)",
+    "outbox (key_kind, record_key, first_sequence, events, payload, created_at)",
 ];
 
 type Texts = [String; TABLES.len()];
@@ -164,7 +164,7 @@ fn texts(payments: &[Payment], first: &mut i64) -> Texts {
         *first += i64::from(p.events);
         let (key, payload) = (owner.unwrap_or(&p.payment_id), escaped(&p.payload));
         let kind = &p.key_kind;
-        put!(texts[8], "events\t{kind}\t{key}\t{first}\t{}\t{payload}\tnow", p.events);
+        put!(texts[8], "{kind}\t{key}\t{first}\t{}\t{payload}\tnow", p.events);
     }
     texts
 }

@@ -90,8 +90,8 @@ BEGIN
                            explanation, caused_by_source, caused_by_id, decided_at)
     VALUES (p_decision, p_payment, p_rule, 1, p_outcome, p_reason, p_explanation::json, p_source,
             p_message, now());
-    INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at)
-    VALUES ('events', p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,
+    INSERT INTO outbox (key_kind, record_key, first_sequence, events, payload, created_at)
+    VALUES (p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,
             p_payload, now());
     RETURN 'applied';
 END $$

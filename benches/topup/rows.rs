@@ -302,9 +302,8 @@ async fn conclude(tx: &mut Tx, p: &Payment, found: Option<&Found>) -> Result<()>
         None => (&p.payment_id, 1),
     };
     let outbox = sqlx::query(
-        "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
-             created_at)
-         VALUES ('events', $1, $2, $3, $4, $5, now())",
+        "INSERT INTO outbox (key_kind, record_key, first_sequence, events, payload, created_at)
+         VALUES ($1, $2, $3, $4, $5, now())",
     );
     let outbox = outbox.bind(&p.key_kind).bind(key).bind(first).bind(p.events).bind(&p.payload);
     outbox.execute(&mut **tx).await?;

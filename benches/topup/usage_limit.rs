@@ -93,7 +93,7 @@ pub struct Recorded {
 pub async fn read(database: &Database, part: &str) -> Recorded {
     let rows = sqlx::query(READ).bind(part).fetch_all(&database.pool).await.expect("charges");
     let last = "SELECT DISTINCT ON (record_key) record_key, events, payload FROM outbox \
-                WHERE topic = 'events' AND key_kind = 'account' \
+                WHERE key_kind = 'account' \
                 ORDER BY record_key, first_sequence DESC";
     let last = sqlx::query(last).fetch_all(&database.pool).await.expect("events");
     let events = last.iter().map(|row| (row.get(0), (row.get(1), row.get(2))));

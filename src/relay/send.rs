@@ -183,7 +183,7 @@ impl Relay {
                 other => other.map(|_| ()),
             };
             match result {
-                Ok(()) => done.push(row.outbox_id),
+                Ok(()) => done.push(row.copy_id),
                 // Sent with the next round.
                 Err(SendError::AfterFailure) => {}
                 Err(error) if failed.is_none() => {

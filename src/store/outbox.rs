@@ -38,7 +38,7 @@ pub async fn copies_in_tx(
     letters: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("outbox_copies")).bind(letters).bind(at).execute(&mut **tx).await?;
+    sqlx::query(sql!("insert_letter_copies")).bind(letters).bind(at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -120,6 +120,16 @@ pub async fn mark_published_in_tx(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(sql!("outbox_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Marks copies of dead letters that Kafka has acknowledged.
+pub async fn mark_copies_in_tx(
+    tx: &mut Tx<'_>,
+    ids: &[i64],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(sql!("letter_copies_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -207,7 +207,8 @@ impl World {
 
     /// Waits until all that was decided is in Kafka.
     pub async fn relayed(&self) {
-        let unpublished = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
+        let unpublished = "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL)
+            + (SELECT count(*) FROM letter_copies WHERE published_at IS NULL)";
         self.until(unpublished, "0").await;
     }
 

@@ -81,8 +81,7 @@ async fn copies_without_a_key_are_pointers_where_the_topic_is_compacted() {
     world.publish_all((0..70).map(bad).chain([keyed]).collect()).await;
     let worker = world.start().await;
     world.until("SELECT count(*) FROM dead_letters", "71").await;
-    let left = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
-    world.until(left, "0").await;
+    world.relayed().await;
     let copies = world.dead_letter_records().await;
     let pointers = copies.iter().filter(|copy| copy.header("dlq.copy") == ["pointer"]).count();
     assert_eq!((copies.len(), pointers), (71, 70));
@@ -245,8 +244,7 @@ async fn many_copies_that_are_too_large_hold_no_customer_back() {
         world.until(&told, "0").await;
     }
     grows_to(&world, letters, count).await;
-    let copied = "SELECT count(*) FROM outbox WHERE dead_letter_id IS NOT NULL
-        AND published_at IS NOT NULL";
+    let copied = "SELECT count(*) FROM letter_copies WHERE published_at IS NOT NULL";
     grows_to(&world, copied, count).await;
     world.applied("after", "account.upsert", "AFTER", account("AFTER")).await;
     let events = world.events().await;
@@ -279,8 +277,8 @@ async fn copies_of_large_letters_are_in_hand_a_few_at_a_time() {
            SELECT 'commands', 0, n, convert_to(repeat('x', {EACH}), 'UTF8'), '[]', 'data_invalid',
                   'no', now(), now() FROM generate_series(1, {COUNT}) n
            RETURNING dead_letter_id)
-         INSERT INTO outbox (topic, key_kind, events, dead_letter_id, created_at)
-         SELECT 'dead-letters', 'record', 1, dead_letter_id, now() FROM made"
+         INSERT INTO letter_copies (dead_letter_id, created_at)
+         SELECT dead_letter_id, now() FROM made"
     );
     direct.database.execute(&rows).await;
     let window = usize::try_from(LETTERS.bytes).expect("bytes");
@@ -289,7 +287,7 @@ async fn copies_of_large_letters_are_in_hand_a_few_at_a_time() {
     loop {
         let letters = dead_letters::copies_in_tx(&mut tx, LETTERS, after).await.expect("letters");
         let Some(last) = letters.last() else { break };
-        after = last.outbox_id;
+        after = last.copy_id;
         let value = |letter: &Letter| letter.letter.raw.value.as_ref().map_or(0, Vec::len);
         let bytes: usize = letters.iter().map(value).sum();
         assert!(bytes <= window + EACH, "{bytes} bytes in hand");

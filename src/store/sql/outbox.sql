@@ -1,17 +1,14 @@
 -- name: insert_outbox
-INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at)
-SELECT 'events', n.key_kind, n.record_key, n.first_sequence, n.events, n.payload, $6
+INSERT INTO outbox (key_kind, record_key, first_sequence, events, payload, created_at)
+SELECT n.key_kind, n.record_key, n.first_sequence, n.events, n.payload, $6
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[])
      WITH ORDINALITY AS n(key_kind, record_key, first_sequence, events, payload, position)
 ORDER BY n.position
 
--- name: outbox_copies
--- Copies of dead letters, in the order of the array.
-INSERT INTO outbox (topic, key_kind, record_key, events, dead_letter_id, created_at)
-SELECT 'dead-letters', 'record', encode(d.record_key, 'hex'), 1, d.dead_letter_id, $2
-FROM unnest($1::bigint[]) WITH ORDINALITY AS n(id, position)
-JOIN dead_letters d ON d.dead_letter_id = n.id
-ORDER BY n.position
+-- name: insert_letter_copies
+-- In the order of the array.
+INSERT INTO letter_copies (dead_letter_id, created_at)
+SELECT n.id, $2 FROM unnest($1::bigint[]) WITH ORDINALITY AS n(id, position) ORDER BY n.position
 
 -- name: outbox_lead
 SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))
@@ -23,31 +20,35 @@ FROM (SELECT o.outbox_id, o.key_kind, o.record_key, o.payload,
              sum(octet_length(o.payload)) OVER (ORDER BY o.outbox_id)
              - octet_length(o.payload) AS before
       FROM (SELECT outbox_id, key_kind, record_key, payload FROM outbox
-            WHERE published_at IS NULL AND topic = 'events' AND NOT held
+            WHERE published_at IS NULL AND NOT held
             ORDER BY outbox_id LIMIT $1) o) n
 LEFT JOIN relay_holds h ON h.key_kind = n.key_kind AND h.record_key = n.record_key
 WHERE n.before < $2
 ORDER BY n.outbox_id
 
--- name: outbox_letters
+-- name: letter_copies_next
 -- The next copies of dead letters behind $3, as many as fit into so many bytes, and one at least.
-SELECT n.outbox_id, d.dead_letter_id, d.topic, d.partition, d.record_offset, d.record_timestamp,
+-- Index: letter_copies_waiting.
+SELECT n.copy_id, d.dead_letter_id, d.topic, d.partition, d.record_offset, d.record_timestamp,
        d.record_key, d.record_value, d.record_headers::text AS record_headers, d.source,
        d.message_id, d.code, d.message, d.attempts, d.first_failed_at, d.last_failed_at, d.status,
        0 AS revision, '' AS order_key
-FROM (SELECT s.outbox_id, s.dead_letter_id,
-             sum(s.size) OVER (ORDER BY s.outbox_id) - s.size AS before
-      FROM (SELECT o.outbox_id, o.dead_letter_id,
+FROM (SELECT s.copy_id, s.dead_letter_id,
+             sum(s.size) OVER (ORDER BY s.copy_id) - s.size AS before
+      FROM (SELECT c.copy_id, c.dead_letter_id,
                    coalesce(octet_length(l.record_key), 0)
                    + coalesce(octet_length(l.record_value), 0)
                    + octet_length(l.record_headers::text) AS size
-            FROM (SELECT outbox_id, dead_letter_id FROM outbox
-                  WHERE published_at IS NULL AND topic = 'dead-letters' AND outbox_id > $3
-                  ORDER BY outbox_id LIMIT $1) o
-            JOIN dead_letters l ON l.dead_letter_id = o.dead_letter_id) s) n
+            FROM (SELECT copy_id, dead_letter_id FROM letter_copies
+                  WHERE published_at IS NULL AND copy_id > $3
+                  ORDER BY copy_id LIMIT $1) c
+            JOIN dead_letters l ON l.dead_letter_id = c.dead_letter_id) s) n
 JOIN dead_letters d ON d.dead_letter_id = n.dead_letter_id
 WHERE n.before < $2
-ORDER BY n.outbox_id
+ORDER BY n.copy_id
+
+-- name: letter_copies_mark
+UPDATE letter_copies SET published_at = $2 WHERE copy_id = ANY($1::bigint[])
 
 -- name: outbox_held_due
 -- The first events of held keys that are due. Indexes: relay_holds_due, outbox_held.

@@ -33,11 +33,10 @@ DELETE FROM inbox_repeats WHERE (topic, partition, record_offset) IN (
 -- name: prune_outbox
 -- The next page behind $1. The first row that must stay is to be published, or was published
 -- lately. All before it may go that is published, so that what is left of each key is an unbroken
--- end of it: held events stand behind what was published of their key, and copies of dead letters
--- have no key to keep. Behind it nothing is looked at: `until` is NULL then, and at the end.
+-- end of it: held events stand behind what was published of their key. Behind it nothing is looked at: `until` is NULL then, and at the end.
 WITH page AS MATERIALIZED (
     SELECT outbox_id, published_at,
-           coalesce(published_at >= $3, topic = 'events' AND NOT held) AS stays
+           coalesce(published_at >= $3, NOT held) AS stays
     FROM outbox WHERE outbox_id > $1 ORDER BY outbox_id LIMIT $2),
 bound AS MATERIALIZED (SELECT min(outbox_id) AS first FROM page WHERE stays),
 gone AS (
@@ -48,6 +47,15 @@ gone AS (
 SELECT CASE WHEN (SELECT first FROM bound) IS NULL
             THEN (SELECT max(outbox_id) FROM page) END AS until,
        (SELECT count(*) FROM gone) AS gone
+
+-- name: prune_letter_copies
+-- The next page behind $1; the letters themselves stay.
+WITH page AS MATERIALIZED (
+    SELECT copy_id, published_at FROM letter_copies WHERE copy_id > $1 ORDER BY copy_id LIMIT $2),
+gone AS (
+    DELETE FROM letter_copies WHERE copy_id IN (SELECT copy_id FROM page WHERE published_at < $3)
+    RETURNING 1)
+SELECT (SELECT max(copy_id) FROM page) AS until, (SELECT count(*) FROM gone) AS gone
 
 -- name: prune_job_runs
 -- Index: job_runs_started.

@@ -202,15 +202,15 @@ const AUDIT: [(&str, &str); 12] = [
     (
         "the events of a key are numbered without gaps",
         "SELECT key_kind, record_key, min(first_sequence), sum(events) FROM outbox
-         WHERE topic = 'events' GROUP BY 1, 2
+         GROUP BY 1, 2
          HAVING min(first_sequence) <> 1
              OR max(first_sequence + events - 1) <> sum(events)",
     ),
     (
         "an account's last sequence is that of its last event",
         "SELECT account_id, event_sequence FROM accounts WHERE event_sequence <>
-           (SELECT coalesce(sum(events), 0) FROM outbox WHERE topic = 'events'
-             AND key_kind = 'account' AND record_key = account_id)
+           (SELECT coalesce(sum(events), 0) FROM outbox
+             WHERE key_kind = 'account' AND record_key = account_id)
          AND NOT EXISTS (SELECT FROM pruned WHERE table_name = 'outbox')",
     ),
     (
@@ -220,9 +220,10 @@ const AUDIT: [(&str, &str); 12] = [
            USING (source, message_id) WHERE waiting_id IS NULL OR outcome IS NULL",
     ),
     (
-        "every dead letter that died here was put in the outbox",
+        "every dead letter that died here was put on its way as a copy",
         "SELECT dead_letter_id FROM dead_letters d WHERE NOT EXISTS
-           (SELECT 1 FROM outbox o WHERE o.dead_letter_id = d.dead_letter_id)
+           (SELECT 1 FROM letter_copies c WHERE c.dead_letter_id = d.dead_letter_id)
+           AND NOT EXISTS (SELECT FROM pruned WHERE table_name = 'letter_copies')
            AND NOT EXISTS (SELECT 1 FROM dead_letter_acts a
             WHERE a.dead_letter_id = d.dead_letter_id AND a.act = 'import')",
     ),
