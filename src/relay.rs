@@ -150,7 +150,7 @@ impl Relay {
         let mut failed = None;
         for refused in sent.refused {
             // While nothing at all gets through it is not the key: nothing is held for that.
-            if refused.too_large || sent.reached {
+            if refused.by_itself || sent.reached {
                 tracing::error!(
                     key_kind = refused.key.kind,
                     key = mask(&refused.key.key),

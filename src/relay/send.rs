@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::store::packed::Unreadable;
+
 use super::{
     DeadLetter, DeadLetterHeaders, Events, Header, Key, Letter, OutRecord, Relay, SendError,
     headers_from_json,
@@ -29,8 +31,8 @@ pub(super) struct Refused {
     pub(super) key: Key,
     /// What Kafka or the client answered.
     pub(super) code: String,
-    /// The row itself was too large, and not the batch that it was in.
-    pub(super) too_large: bool,
+    /// It is the row itself, and neither the batch that it was in nor that nothing gets through.
+    pub(super) by_itself: bool,
     /// The row and those behind it.
     pub(super) ids: Vec<i64>,
 }
@@ -41,11 +43,17 @@ enum State {
     Done,
     Failed(SendError),
     NotSent,
+    /// It cannot be read here; what is behind it waits.
+    Unreadable(Unreadable),
 }
 
 /// Whether one of its events may be more than a topic takes.
-fn is_large(row: &Events) -> bool {
-    row.payload.len() > LARGE && row.payload.split('\n').any(|event| event.len() > LARGE)
+fn is_large(payload: &str) -> bool {
+    payload.len() > LARGE && payload.split('\n').any(|event| event.len() > LARGE)
+}
+
+fn ids(rows: &[&Events]) -> Vec<i64> {
+    rows.iter().map(|row| row.outbox_id).collect()
 }
 
 fn refuse(key: &Key, rest: &[&Events], error: &SendError, sent: &mut Sent) {
@@ -54,10 +62,14 @@ fn refuse(key: &Key, rest: &[&Events], error: &SendError, sent: &mut Sent) {
         sent.refused.push(Refused {
             key: key.clone(),
             code: error.word(),
-            too_large: error.is_too_large(),
-            ids: rest.iter().map(|row| row.outbox_id).collect(),
+            by_itself: error.is_too_large(),
+            ids: ids(rest),
         });
     }
+}
+
+fn unreadable(key: &Key, rest: &[&Events], why: Unreadable) -> Refused {
+    Refused { key: key.clone(), code: why.word().to_owned(), by_itself: true, ids: ids(rest) }
 }
 
 /// How much of a dead letter its copy carries.
@@ -91,12 +103,16 @@ impl Relay {
         let mut waited_for: BTreeSet<&Key> = BTreeSet::new();
         let mut states: Vec<State> = vec![State::Done; rows.len()];
         for ((index, row), state) in rows.iter().enumerate().zip(&mut states) {
-            if is_large(row) || waited_for.contains(&row.key) {
-                waited_for.insert(&row.key);
-                *state = State::NotSent;
-                continue;
-            }
-            let of_row = self.event_records(row);
+            let payload = match &row.payload {
+                Ok(payload) if !is_large(payload) && !waited_for.contains(&row.key) => payload,
+                other => {
+                    waited_for.insert(&row.key);
+                    let unreadable = other.as_ref().err().copied();
+                    *state = unreadable.map_or(State::NotSent, State::Unreadable);
+                    continue;
+                }
+            };
+            let of_row = self.event_records(&row.key, payload);
             owners.extend(of_row.iter().map(|_| index));
             records.extend(of_row);
         }
@@ -121,6 +137,7 @@ impl Relay {
                 Some((_, State::Failed(error))) if !error.is_too_large() => {
                     refuse(key, &rest, &error, &mut sent);
                 }
+                Some((_, State::Unreadable(why))) => sent.refused.push(unreadable(key, &rest, why)),
                 // It may have been the batch: Kafka refuses a batch as a whole.
                 Some(_) => self.send_alone(key, rest, &mut alone, &mut sent).await,
                 None => {}
@@ -137,7 +154,14 @@ impl Relay {
                 return;
             }
             *alone = alone.saturating_sub(1);
-            for record in self.event_records(row) {
+            let payload = match &row.payload {
+                Ok(payload) => payload,
+                Err(why) => {
+                    let rest = rest.get(index..).unwrap_or_default();
+                    return sent.refused.push(unreadable(key, rest, *why));
+                }
+            };
+            for record in self.event_records(key, payload) {
                 if let Err(error) = self.send_one(record).await {
                     return refuse(key, rest.get(index..).unwrap_or_default(), &error, sent);
                 }
@@ -152,10 +176,10 @@ impl Relay {
         delivered.into_iter().next().unwrap_or(Err(SendError::AfterFailure)).map(|_| ())
     }
 
-    fn event_records(&self, row: &Events) -> Vec<OutRecord> {
+    fn event_records(&self, key: &Key, payload: &str) -> Vec<OutRecord> {
         let record = |json: &str| OutRecord {
             topic: self.topics.events.clone(),
-            key: Some(row.key.key.clone().into_bytes()),
+            key: Some(key.key.clone().into_bytes()),
             value: Some(json.as_bytes().to_vec()),
             headers: vec![Header {
                 name: "content-type".to_owned(),
@@ -163,7 +187,7 @@ impl Relay {
             }],
             timestamp_ms: None,
         };
-        row.payload.split('\n').map(record).collect()
+        payload.split('\n').map(record).collect()
     }
 
     /// Sends copies of dead letters. Returns the rows that were delivered in some form, and the

@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
+use super::packed::{Packer, Unpacker, Unreadable};
 use super::{StoreError, Tx, sql};
 
 /// Consecutive events of one key that one record caused, one JSON document a line.
@@ -21,12 +23,16 @@ pub async fn insert_in_tx(
     rows: &[OutboxRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    store!(tx, "insert_outbox", for r in rows {
+    let mut packer = Packer::new();
+    let packed: Vec<(&OutboxRow, (i16, Vec<u8>))> =
+        rows.iter().map(|row| (row, packer.pack(&row.payload))).collect();
+    store!(tx, "insert_outbox", for (r, (form, payload)) in packed {
         key_kind: r.key_kind,
         record_key: r.record_key.as_str(),
         first_sequence: r.first_sequence,
         events: r.events,
-        payload: r.payload.as_str(),
+        form: form,
+        payload: payload,
         created_at => at,
     });
     Ok(())
@@ -47,7 +53,8 @@ pub async fn copies_in_tx(
 pub struct Events {
     pub outbox_id: i64,
     pub key: Key,
-    pub payload: String,
+    /// One JSON document a line, or why it cannot be had.
+    pub payload: Result<String, Unreadable>,
     /// An earlier event of the key is held: this one joins it.
     pub behind: bool,
 }
@@ -95,22 +102,36 @@ pub async fn try_lead_in_tx(tx: &mut Tx<'_>, share: Share) -> Result<bool, Store
 /// The oldest events that are not held.
 pub async fn events_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
     let query = sqlx::query(sql!("outbox_events")).bind(window.rows).bind(window.bytes);
-    query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
+    unpacked(query.fetch_all(&mut **tx).await?, window)
 }
 
 /// The oldest events of held keys that are due; the rows of the window count keys.
 pub async fn held_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
     let query = sqlx::query(sql!("outbox_held_due")).bind(window.rows).bind(window.bytes);
-    query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
+    unpacked(query.fetch_all(&mut **tx).await?, window)
 }
 
-fn events_of(row: &sqlx::postgres::PgRow) -> Result<Events, StoreError> {
-    Ok(Events {
-        outbox_id: row.try_get("outbox_id")?,
-        key: Key { kind: row.try_get("key_kind")?, key: row.try_get("record_key")? },
-        payload: row.try_get("payload")?,
-        behind: row.try_get("behind")?,
-    })
+/// As many of the rows as fit into so many bytes once they are unpacked, and one at least: the
+/// others are read again by the next round.
+fn unpacked(rows: Vec<PgRow>, window: Window) -> Result<Vec<Events>, StoreError> {
+    let mut unpacker = Unpacker::new();
+    let mut left = usize::try_from(window.bytes).unwrap_or(usize::MAX);
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        let payload = unpacker.unpack(row.try_get("form")?, row.try_get("payload")?);
+        let length = payload.as_ref().map_or(0, String::len);
+        events.push(Events {
+            outbox_id: row.try_get("outbox_id")?,
+            key: Key { kind: row.try_get("key_kind")?, key: row.try_get("record_key")? },
+            payload,
+            behind: row.try_get("behind")?,
+        });
+        if length >= left {
+            break;
+        }
+        left = left.saturating_sub(length);
+    }
+    Ok(events)
 }
 
 /// Marks rows that Kafka has acknowledged.

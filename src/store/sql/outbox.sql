@@ -1,8 +1,8 @@
 -- name: insert_outbox
-INSERT INTO outbox (key_kind, record_key, first_sequence, events, payload, created_at)
-SELECT n.key_kind, n.record_key, n.first_sequence, n.events, n.payload, $6
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[])
-     WITH ORDINALITY AS n(key_kind, record_key, first_sequence, events, payload, position)
+INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload, created_at)
+SELECT n.key_kind, n.record_key, n.first_sequence, n.events, n.form, n.payload, $7
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::smallint[], $6::bytea[])
+     WITH ORDINALITY AS n(key_kind, record_key, first_sequence, events, form, payload, position)
 ORDER BY n.position
 
 -- name: insert_letter_copies
@@ -15,11 +15,11 @@ SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))
 
 -- name: outbox_events
 -- The next events, as many as fit into so many bytes, and one row at least. Index: outbox_ready.
-SELECT n.outbox_id, n.key_kind, n.record_key, n.payload, h.record_key IS NOT NULL AS behind
-FROM (SELECT o.outbox_id, o.key_kind, o.record_key, o.payload,
+SELECT n.outbox_id, n.key_kind, n.record_key, n.form, n.payload, h.record_key IS NOT NULL AS behind
+FROM (SELECT o.outbox_id, o.key_kind, o.record_key, o.form, o.payload,
              sum(octet_length(o.payload)) OVER (ORDER BY o.outbox_id)
              - octet_length(o.payload) AS before
-      FROM (SELECT outbox_id, key_kind, record_key, payload FROM outbox
+      FROM (SELECT outbox_id, key_kind, record_key, form, payload FROM outbox
             WHERE published_at IS NULL AND NOT held
             ORDER BY outbox_id LIMIT $1) o) n
 LEFT JOIN relay_holds h ON h.key_kind = n.key_kind AND h.record_key = n.record_key
@@ -52,15 +52,15 @@ UPDATE letter_copies SET published_at = $2 WHERE copy_id = ANY($1::bigint[])
 
 -- name: outbox_held_due
 -- The first events of held keys that are due. Indexes: relay_holds_due, outbox_held.
-SELECT n.outbox_id, n.key_kind, n.record_key, n.payload, false AS behind
-FROM (SELECT o.outbox_id, h.key_kind, h.record_key, o.payload,
+SELECT n.outbox_id, n.key_kind, n.record_key, n.form, n.payload, false AS behind
+FROM (SELECT o.outbox_id, h.key_kind, h.record_key, o.form, o.payload,
              sum(octet_length(o.payload)) OVER (ORDER BY h.next_try, h.key_kind, h.record_key,
                                                          o.outbox_id)
              - octet_length(o.payload) AS before
       FROM (SELECT key_kind, record_key, next_try FROM relay_holds
             WHERE next_try <= clock_timestamp() ORDER BY next_try LIMIT $1) h
       CROSS JOIN LATERAL (
-            SELECT outbox_id, payload FROM outbox
+            SELECT outbox_id, form, payload FROM outbox
             WHERE held AND published_at IS NULL AND key_kind = h.key_kind
               AND record_key = h.record_key
             ORDER BY outbox_id LIMIT 100) o) n

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
 
+use topup::store::packed::Unpacker;
+
 use super::{env, template};
 
 pub struct Database {
@@ -33,6 +35,7 @@ impl Database {
 
     /// One value of one row, as text; empty for NULL.
     pub async fn value(&self, sql: &str) -> String {
+        self.unpack_for(sql).await;
         let sql = format!("SELECT ({sql})::text");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
             .fetch_one(&self.admin)
@@ -43,6 +46,7 @@ impl Database {
 
     /// All rows, their columns joined by `|`.
     pub async fn lines(&self, sql: &str) -> Vec<String> {
+        self.unpack_for(sql).await;
         let sql = format!(
             "SELECT concat_ws('|', VARIADIC ARRAY(SELECT v FROM json_each_text(
             row_to_json(q)) AS e(k, v))) FROM ({sql}) AS q"
@@ -50,6 +54,35 @@ impl Database {
         let rows =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).fetch_all(&self.admin).await;
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Whoever asks for `told.outbox` finds there what the outbox holds, with its text unpacked.
+    async fn unpack_for(&self, sql: &str) {
+        if !sql.contains("told.outbox") {
+            return;
+        }
+        let mut tx = self.admin.begin().await.expect("begin");
+        for sql in [
+            "SELECT pg_advisory_xact_lock(7)",
+            "CREATE SCHEMA IF NOT EXISTS told",
+            "CREATE TABLE IF NOT EXISTS told.outbox (outbox_id bigint PRIMARY KEY, key_kind text,
+                record_key text, first_sequence bigint, events smallint, payload text)",
+        ] {
+            tx.execute(sql).await.expect(sql);
+        }
+        tx.execute("DELETE FROM told.outbox").await.expect("emptied");
+        let rows = "SELECT outbox_id, form, payload FROM outbox";
+        let rows = sqlx::query(rows).fetch_all(&mut *tx).await.expect(rows);
+        let mut unpacker = Unpacker::new();
+        for row in rows {
+            let text = unpacker.unpack(row.get("form"), row.get("payload")).expect("a text");
+            let add = "INSERT INTO told.outbox SELECT outbox_id, key_kind, record_key,
+                       first_sequence, events, $2 FROM outbox WHERE outbox_id = $1";
+            let id: i64 = row.get("outbox_id");
+            let added = sqlx::query(add).bind(id).bind(text).execute(&mut *tx).await;
+            added.expect(add);
+        }
+        tx.commit().await.expect("commit");
     }
 
     /// A hash of every row of every table but those in `without`.

@@ -147,7 +147,7 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'crossing', d ->> 'account_id',
            ((d ->> 'level')::numeric * 1000000)::bigint,
            ((d ->> 'balance')::numeric * 1000000)::bigint, d ->> 'direction')
-         FROM (SELECT (e::jsonb) -> 'data' AS d, e::jsonb ->> 'type' AS kind FROM outbox,
+         FROM (SELECT (e::jsonb) -> 'data' AS d, e::jsonb ->> 'type' AS kind FROM told.outbox,
                  unnest(string_to_array(payload, E'\\n')) AS e) told
          WHERE kind = 'topup.balance.threshold.v1'",
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
