@@ -255,7 +255,8 @@ async fn ending(stage: &Stage) -> Result<(), DemoError> {
         .await?;
     stage
         .eventually("empty outbox", || async {
-            const LEFT: &str = "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL)
+            const LEFT: &str = "SELECT (SELECT count(*) FROM outbox_next(NULL))
+                 + (SELECT count(*) FROM outbox_held)
                  + (SELECT count(*) FROM letter_copies WHERE published_at IS NULL)";
             let left: i64 = sqlx::query_scalar(LEFT).fetch_one(stage.pool()).await?;
             Ok((left == 0).then_some(()))

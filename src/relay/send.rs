@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::store::packed::Unreadable;
 
 use super::{
-    DeadLetter, DeadLetterHeaders, Events, Header, Key, Letter, OutRecord, Relay, SendError,
+    DeadLetter, DeadLetterHeaders, Events, Header, Hold, Key, Letter, OutRecord, Relay, SendError,
     headers_from_json,
 };
 
@@ -28,9 +28,8 @@ pub(super) struct Sent {
 /// A key whose next row was not taken.
 #[derive(Debug)]
 pub(super) struct Refused {
-    pub(super) key: Key,
-    /// What Kafka or the client answered.
-    pub(super) code: String,
+    /// The key from that row on, with what Kafka or the client answered.
+    pub(super) hold: Hold,
     /// It is the row itself, and neither the batch that it was in nor that nothing gets through.
     pub(super) by_itself: bool,
     /// The row and those behind it.
@@ -52,24 +51,21 @@ fn is_large(payload: &str) -> bool {
     payload.len() > LARGE && payload.split('\n').any(|event| event.len() > LARGE)
 }
 
-fn ids(rows: &[&Events]) -> Vec<i64> {
-    rows.iter().map(|row| row.outbox_id).collect()
-}
-
-fn refuse(key: &Key, rest: &[&Events], error: &SendError, sent: &mut Sent) {
-    // What was not sent because of another key is sent with the next round.
-    if let SendError::Failed { .. } = error {
-        sent.refused.push(Refused {
-            key: key.clone(),
-            code: error.word(),
-            by_itself: error.is_too_large(),
-            ids: ids(rest),
-        });
+impl Refused {
+    /// `rest` is the row that was not taken and those of its key behind it.
+    fn of(rest: &[&Events], code: &str, by_itself: bool) -> Option<Self> {
+        let first = rest.first()?;
+        let (key, from_sequence) = (first.key.clone(), first.first_sequence);
+        let hold = Hold { key, from_sequence, code: code.to_owned() };
+        Some(Self { hold, by_itself, ids: rest.iter().map(|row| row.outbox_id).collect() })
     }
 }
 
-fn unreadable(key: &Key, rest: &[&Events], why: Unreadable) -> Refused {
-    Refused { key: key.clone(), code: why.word().to_owned(), by_itself: true, ids: ids(rest) }
+fn refuse(rest: &[&Events], error: &SendError, sent: &mut Sent) {
+    // What was not sent because of another key is sent with the next round.
+    if let SendError::Failed { .. } = error {
+        sent.refused.extend(Refused::of(rest, &error.word(), error.is_too_large()));
+    }
 }
 
 /// How much of a dead letter its copy carries.
@@ -135,9 +131,11 @@ impl Relay {
             let rest: Vec<&Events> = of_key.iter().skip(done).map(|(row, _)| *row).collect();
             match of_key.into_iter().nth(done) {
                 Some((_, State::Failed(error))) if !error.is_too_large() => {
-                    refuse(key, &rest, &error, &mut sent);
+                    refuse(&rest, &error, &mut sent);
                 }
-                Some((_, State::Unreadable(why))) => sent.refused.push(unreadable(key, &rest, why)),
+                Some((_, State::Unreadable(why))) => {
+                    sent.refused.extend(Refused::of(&rest, why.word(), true));
+                }
                 // It may have been the batch: Kafka refuses a batch as a whole.
                 Some(_) => self.send_alone(key, rest, &mut alone, &mut sent).await,
                 None => {}
@@ -158,12 +156,12 @@ impl Relay {
                 Ok(payload) => payload,
                 Err(why) => {
                     let rest = rest.get(index..).unwrap_or_default();
-                    return sent.refused.push(unreadable(key, rest, *why));
+                    return sent.refused.extend(Refused::of(rest, why.word(), true));
                 }
             };
             for record in self.event_records(key, payload) {
                 if let Err(error) = self.send_one(record).await {
-                    return refuse(key, rest.get(index..).unwrap_or_default(), &error, sent);
+                    return refuse(rest.get(index..).unwrap_or_default(), &error, sent);
                 }
                 sent.reached = true;
             }

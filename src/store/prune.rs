@@ -9,7 +9,7 @@ use super::{StoreError, Tx, sql};
 /// What may be pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pruned {
-    /// Published rows of the outbox, by the instant of their publishing.
+    /// Published rows of the outbox, by the instant of their writing.
     Outbox,
     /// Published copies of dead letters, by the instant of their publishing.
     LetterCopies,

@@ -85,13 +85,11 @@ const BY_INDEX: [&str; 8] = [
 ];
 
 /// What walks an index from its start, and why that is not all there is.
-const IN_ORDER: [(&str, &str); 10] = [
+const IN_ORDER: [(&str, &str); 8] = [
     ("candidates_feed", "one row for each bank account"),
     ("letter_copies_next", "a partial index of what is to be published, up to a limit"),
     ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
     ("load_pending", "whether any is pending at all: one row"),
-    ("outbox_events", "a partial index of what is to be published, up to a limit"),
-    ("relay_holds_end", "a partial index of held rows"),
     ("views_find_bank_id", "one row for each bank account"),
     ("views_find_letters", "the newest of those that are open, up to a limit"),
     ("views_find_waiting", "the newest of those that wait, up to a limit"),

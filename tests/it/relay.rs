@@ -1,5 +1,7 @@
 //! The relay: nothing that Kafka refuses holds back what it takes.
 
+mod progress;
+
 use std::process::{Child, Command, Stdio};
 
 use topup::app::Worker;
@@ -12,7 +14,7 @@ use topup::store::prune::{self, After, Pruned};
 use topup::store::views::status;
 
 use crate::harness::records::{account, draft, envelope};
-use crate::harness::{Direct, World, by_length};
+use crate::harness::{Database, Direct, World, by_length};
 use crate::usage::charge;
 
 /// What a broker with its usual settings takes of a record, about.
@@ -29,6 +31,15 @@ fn noise(length: usize) -> Vec<u8> {
 
 fn hostile(topic: &str, value: Option<Vec<u8>>, headers: Vec<Header>) -> OutRecord {
     OutRecord { topic: topic.to_owned(), key: None, value, headers, timestamp_ms: None }
+}
+
+/// The code and the constraint with which a statement is refused.
+async fn refused_as(database: &Database, sql: &str) -> (String, String) {
+    let done = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&database.admin).await;
+    let error = done.expect_err("refused");
+    let error = error.as_database_error().expect("by the database");
+    let code = error.code().unwrap_or_default().into_owned();
+    (code, error.constraint().unwrap_or_default().to_owned())
 }
 
 /// Changes rows of the outbox, which nothing does but a test.
@@ -117,8 +128,9 @@ async fn an_event_that_is_refused_holds_its_key_only() {
     }
     let relaying = Only { commands: false, bank: false, usage: false, jobs: false, ..Only::ALL };
     let relay = Worker::start(&world.config(), relaying, Clock::System).await.expect("starts");
-    let waiting = "SELECT string_agg(DISTINCT record_key || ' ' || held, ',') FROM outbox
-                   WHERE published_at IS NULL";
+    let waiting = "SELECT string_agg(DISTINCT record_key || ' ' || held, ',') FROM (
+                     SELECT record_key, true AS held FROM outbox_held UNION ALL
+                     SELECT record_key, false FROM outbox_next(NULL)) waiting";
     world.until(waiting, "BIG true").await;
     // One more of that key joins it.
     world.applied("big-last", "account.upsert", "BIG", account("BIG")).await;
@@ -130,7 +142,8 @@ async fn an_event_that_is_refused_holds_its_key_only() {
     assert_eq!((key.key.as_str(), key.code.as_str(), key.rows), ("BIG", "MessageSizeTooLarge", 5));
     // Its rows do not keep others from being pruned.
     let before = chrono::Utc::now() + chrono::Duration::hours(1);
-    let others = "SELECT count(*) FROM outbox WHERE published_at IS NOT NULL";
+    world.until("SELECT isempty(passed) FROM relay_progress", "true").await;
+    let others = "SELECT count(*) FROM outbox WHERE record_key <> 'BIG'";
     let others: u64 = world.database.value(others).await.parse().expect("a number");
     let mut tx = world.database.admin.begin().await.expect("a transaction");
     let (mut gone, mut next) = (0, Some(After::Start));
@@ -240,10 +253,8 @@ async fn many_copies_that_are_too_large_hold_no_customer_back() {
         let value = envelope(&id, "rating", "topup.usage.charge.v1", &data);
         world.publish(&world.topics.usage, &customer, &value).await;
         assert_eq!(world.outcome(&id).await.0, "applied");
-        let told = format!(
-            "SELECT count(*) FROM outbox WHERE record_key = '{customer}'
-            AND published_at IS NULL"
-        );
+        let told =
+            format!("SELECT count(*) FROM outbox_next(NULL) WHERE record_key = '{customer}'");
         world.until(&told, "0").await;
     }
     grows_to(&world, letters, count).await;

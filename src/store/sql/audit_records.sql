@@ -33,7 +33,9 @@ SELECT format('dead letter %s', d.dead_letter_id) AS subject,
 SELECT 'outbox' AS subject,
        format('%s rows are not published, the oldest since %s', count(*),
               min(created_at)) AS detail
-  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL
+  FROM (SELECT created_at FROM outbox_next(NULL)
+        UNION ALL
+        SELECT created_at FROM outbox_held
         UNION ALL
         SELECT created_at FROM letter_copies WHERE published_at IS NULL) waiting
 HAVING count(*) > 0

@@ -121,6 +121,17 @@ impl Database {
         self.admin = connected(&self.url).await;
     }
 
+    /// All rows of the outbox from this one on are published.
+    pub async fn published(&self, from: i64) {
+        let all = format!(
+            "UPDATE relay_progress SET passed = CASE WHEN {from} > 1
+               THEN int8multirange(int8range({from}, m.last, '[]')) ELSE '{{}}' END,
+               horizon = CASE WHEN {from} > 1 THEN horizon ELSE m.last END
+             FROM (SELECT max(outbox_id) AS last FROM outbox) m"
+        );
+        self.execute(&all).await;
+    }
+
     /// Runs a statement that must be refused; returns the name of what refused it.
     pub async fn refused(&self, sql: &str) -> String {
         let done = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.admin).await;
