@@ -42,8 +42,7 @@ pub struct Payment {
     pub explanation: String,
     pub key_kind: String,
     pub events: i16,
-    /// The text of the events, and the same as the outbox keeps it.
-    pub payload: String,
+    /// The events as the outbox keeps them.
     pub form: i16,
     pub packed: Vec<u8>,
     pub watches: Vec<String>,
@@ -65,7 +64,7 @@ SELECT i.source, i.message_id, i.content_hash, i.message_type, i.topic, i.partit
        b.debtor_account, b.unstructured, p.payment_id, p.state, p.reason, p.event_sequence,
        t.ledger_transaction_id, t.kind, a.allocation_id, a.invoice_id, a.account_id,
        d.decision_id, d.rule, d.outcome, d.explanation::text AS explanation, o.key_kind,
-       o.events, o.form, o.payload AS packed, n.payload, coalesce(w.keys, '{}') AS watches
+       o.events, o.form, o.payload AS packed, coalesce(w.keys, '{}') AS watches
   FROM payments p
   JOIN inbox i ON i.subject = 'payment:' || p.payment_id
   JOIN bank_transactions b ON b.payment_id = p.payment_id
@@ -146,7 +145,6 @@ fn payment(row: &PgRow) -> Result<Payment, sqlx::Error> {
         explanation: row.try_get("explanation")?,
         key_kind: row.try_get("key_kind")?,
         events: row.try_get("events")?,
-        payload: row.try_get("payload")?,
         form: row.try_get("form")?,
         packed: row.try_get("packed")?,
         watches: row.try_get("watches")?,

@@ -65,7 +65,7 @@ async fn write(pool: PgPool, keys: Arc<Vec<Mutex<i64>>>, seed: u64, rounds: usiz
         let mut held = Vec::new();
         for key in which {
             let last = keys[key].lock().await;
-            run(&mut *tx, &insert(&format!("K{key}"), *last + 1)).await;
+            run(&mut tx, &insert(&format!("K{key}"), *last + 1)).await;
             held.push(last);
         }
         tokio::time::sleep(Duration::from_millis(dice.u64(..8))).await;
@@ -87,7 +87,7 @@ async fn nothing_is_skipped_whoever_commits_late() {
     let world = World::with_partitions("rp_late", 1).await;
     let pool = connections(&world.database).await;
     let mut late = pool.begin().await.expect("begins");
-    run(&mut *late, &insert("LATE", 1)).await;
+    run(&mut late, &insert("LATE", 1)).await;
     let keys: Arc<Vec<_>> = Arc::new((0..KEYS).map(|_| Mutex::new(0)).collect());
     let first = relay(&world).await;
     let rounds = by_length(120, 1_200);
@@ -129,12 +129,12 @@ async fn the_horizon_catches_up_after_a_long_transaction() {
     world.database.execute(&insert("A", 1)).await;
     world.until(SETTLED, "true").await;
     let mut long = pool.begin().await.expect("begins");
-    run(&mut *long, &insert("LONG", 1)).await;
+    run(&mut long, &insert("LONG", 1)).await;
     for sequence in 2..60 {
         world.database.execute(&insert("A", sequence)).await;
         if sequence % 20 == 0 {
             let mut failing = pool.begin().await.expect("begins");
-            run(&mut *failing, &insert("B", 1)).await;
+            run(&mut failing, &insert("B", 1)).await;
             failing.rollback().await.expect("rolled back");
         }
     }
@@ -157,7 +157,7 @@ async fn a_relay_that_dies_before_its_commit_is_followed_by_another() {
     let world = World::with_partitions("rp_killed", 1).await;
     let pool = connections(&world.database).await;
     let mut stopped = pool.begin().await.expect("begins");
-    run(&mut *stopped, "SELECT FROM relay_progress FOR UPDATE").await;
+    run(&mut stopped, "SELECT FROM relay_progress FOR UPDATE").await;
     for sequence in 1..=20 {
         world.database.execute(&insert("A", sequence)).await;
     }
@@ -193,7 +193,7 @@ async fn a_dump_that_is_restored_goes_on_where_it_was() {
     let worker = relay(&world).await;
     world.until(SETTLED, "true").await;
     let mut open = pool.begin().await.expect("begins");
-    run(&mut *open, &insert("OPEN", 1)).await;
+    run(&mut open, &insert("OPEN", 1)).await;
     world.database.execute(&insert("A", 2)).await;
     world.relayed().await;
     worker.shutdown().await;
