@@ -2455,70 +2455,125 @@ CREATE TRIGGER dead_letter_revisions_append_only BEFORE UPDATE OR DELETE OR TRUN
 ---------------------------------------------------------------------------------------------
 -- Outbox.
 
--- One row holds the consecutive events of one key that one record caused: newline-separated
--- JSON in `payload`. Rows are inserted under the key's lock, so outbox_id order is key order.
+-- One row holds the consecutive events of one key that one record caused. Rows are inserted under
+-- the key's lock, so outbox_id order is key order.
 CREATE TABLE outbox (
-    outbox_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    topic          text COLLATE "C" NOT NULL CHECK (topic IN ('events', 'dead-letters')),
+    -- No id is kept for later: each is given out under the lock that the insert takes on the table,
+    -- which is how the relay knows who may still commit one (`relay_progress`).
+    outbox_id      bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
     key_kind       text COLLATE "C" NOT NULL
                    CHECK (key_kind IN ('account', 'payment', 'record', 'bank')),
-    record_key     text COLLATE "C",
-    first_sequence bigint,
+    record_key     text COLLATE "C" NOT NULL,
+    first_sequence bigint NOT NULL,
     events         smallint NOT NULL CHECK (events > 0),
-    payload        text,
-    -- Refers to dead_letters: outbox_dead_letter, below.
-    dead_letter_id bigint,
-    created_at     timestamptz NOT NULL,
-    published_at   timestamptz,
-    -- An event that stands behind one which could not be published.
-    held           boolean NOT NULL DEFAULT false,
-    CHECK ((topic = 'events') = (payload IS NOT NULL AND first_sequence IS NOT NULL)),
-    CHECK ((topic = 'dead-letters') = (dead_letter_id IS NOT NULL)),
-    CONSTRAINT outbox_only_events_are_held CHECK (NOT held OR topic = 'events')
-) WITH (fillfactor = 90);
--- A matched payment's events are just too long for a row that is not compressed, and pglz takes
--- ten times as long over them as lz4. A server that was built without lz4 keeps pglz.
-DO $$
+    -- One JSON document a line: 0 as it is, 1 packed by zstd with the dictionary of the program.
+    form           smallint NOT NULL CHECK (form IN (0, 1)),
+    payload        bytea NOT NULL CHECK (octet_length(payload) > 0),
+    created_at     timestamptz NOT NULL
+);
+-- What is packed becomes no shorter by packing it again.
+ALTER TABLE outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence);
+-- What was decided is published byte for byte, however late.
+CREATE FUNCTION refuse_change_of_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    ALTER TABLE outbox ALTER COLUMN payload SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
-    NULL;
+    RAISE EXCEPTION 'what is to be published is never changed' USING ERRCODE = '42501';
 END $$;
-CREATE UNIQUE INDEX outbox_gapless ON outbox (key_kind, record_key, first_sequence)
-    WHERE topic = 'events';
--- Each unpublished row is in one of three, so that writing it costs one entry.
-CREATE INDEX outbox_ready ON outbox (outbox_id)
-    WHERE published_at IS NULL AND topic = 'events' AND NOT held;
-CREATE INDEX outbox_held ON outbox (key_kind, record_key, outbox_id)
-    WHERE held AND published_at IS NULL;
-CREATE INDEX outbox_letters ON outbox (outbox_id)
-    WHERE published_at IS NULL AND topic = 'dead-letters';
+CREATE TRIGGER outbox_append_only BEFORE UPDATE OR TRUNCATE ON outbox FOR EACH STATEMENT
+    EXECUTE FUNCTION refuse_change_of_outbox();
 
--- A foreign key would queue a check for each event, none of which has a dead letter.
-CREATE FUNCTION check_outbox_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$
+-- How far the relay came, in one row, so that publishing changes no row of the outbox. What is
+-- passed was published, or is held with its key (`relay_holds`), or is no row and never will be.
+CREATE TABLE relay_progress (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    -- Every id up to it is passed.
+    horizon  bigint NOT NULL DEFAULT 0 CHECK (horizon >= 0),
+    -- What is passed above it. Between the ranges are ids of transactions that are still open, that
+    -- failed, or whose rows are to be published.
+    passed   int8multirange NOT NULL DEFAULT '{}',
+    CONSTRAINT relay_passed_is_above CHECK (isempty(passed) OR lower(passed) > horizon),
+    CONSTRAINT relay_passed_is_finite CHECK (NOT lower_inf(passed) AND NOT upper_inf(passed))
+) WITH (fillfactor = 10);
+INSERT INTO relay_progress DEFAULT VALUES;
+
+-- An id that is given out later is above the horizon, and what is passed is never sent anew.
+CREATE FUNCTION check_relay_progress() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.dead_letter_id = NEW.dead_letter_id) THEN
-        RAISE EXCEPTION 'an outbox row of a dead letter that does not exist'
-            USING ERRCODE = '23503', CONSTRAINT = 'outbox_dead_letter';
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'how far the relay came is never forgotten'
+            USING ERRCODE = '23514', CONSTRAINT = 'relay_progress_stays';
     END IF;
-    RETURN NULL;
+    IF NEW.horizon < OLD.horizon
+       OR NOT OLD.passed <@ (NEW.passed + int8multirange(int8range(NULL, NEW.horizon, '[]'))) THEN
+        RAISE EXCEPTION 'the relay does not go back'
+            USING ERRCODE = '23514', CONSTRAINT = 'relay_progress_goes_on';
+    END IF;
+    IF NEW.horizon > coalesce(pg_sequence_last_value('outbox_outbox_id_seq'), 0) THEN
+        RAISE EXCEPTION 'the horizon is above the last id of the outbox'
+            USING ERRCODE = '23514', CONSTRAINT = 'relay_horizon_is_known';
+    END IF;
+    RETURN NEW;
 END $$;
-CREATE TRIGGER outbox_dead_letter AFTER INSERT OR UPDATE OF dead_letter_id ON outbox FOR EACH ROW
-    WHEN (NEW.dead_letter_id IS NOT NULL) EXECUTE FUNCTION check_outbox_dead_letter();
+CREATE TRIGGER relay_progress_checked BEFORE UPDATE OR DELETE ON relay_progress FOR EACH ROW
+    EXECUTE FUNCTION check_relay_progress();
 
--- Keys whose next event cannot be published: the events of others go on.
+-- The first rows that are not passed, in the order of their ids; NULL asks for all. Each gap
+-- between what is passed is looked up by itself, so that nothing that is passed is read again,
+-- however far it is to the horizon.
+CREATE FUNCTION outbox_next(most bigint) RETURNS SETOF outbox LANGUAGE sql STABLE AS $$
+    SELECT o.* FROM relay_progress p
+    CROSS JOIN LATERAL unnest(int8multirange(int8range(p.horizon, NULL, '()')) - p.passed) AS g(gap)
+    CROSS JOIN LATERAL (
+        SELECT * FROM outbox
+         WHERE outbox_id >= lower(g.gap)
+           AND outbox_id < coalesce(upper(g.gap), 9223372036854775807)
+         ORDER BY outbox_id LIMIT most) o
+    -- Says that it is one row, before anybody has counted.
+    WHERE p.only_row
+    ORDER BY o.outbox_id LIMIT most
+$$;
+
+-- Copies of dead letters on their way to Kafka. They are few and have no order to keep, so each
+-- says by itself whether it was published.
+CREATE TABLE letter_copies (
+    copy_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dead_letter_id bigint NOT NULL REFERENCES dead_letters,
+    created_at     timestamptz NOT NULL,
+    published_at   timestamptz
+) WITH (fillfactor = 80);
+CREATE INDEX letter_copies_waiting ON letter_copies (copy_id) WHERE published_at IS NULL;
+
+-- Keys whose next event cannot be published: the events of others go on. What is held of a key is
+-- what the relay has passed from that event on.
 CREATE TABLE relay_holds (
-    key_kind   text COLLATE "C" NOT NULL,
-    record_key text COLLATE "C" NOT NULL,
-    -- What Kafka or its client answered.
-    code       text COLLATE "C" NOT NULL CHECK (length(code) BETWEEN 1 AND 100),
-    attempts   integer NOT NULL CHECK (attempts > 0),
-    since      timestamptz NOT NULL,
-    tried_at   timestamptz NOT NULL,
-    next_try   timestamptz NOT NULL,
+    key_kind      text COLLATE "C" NOT NULL,
+    record_key    text COLLATE "C" NOT NULL,
+    -- All events of the key before this one are published.
+    from_sequence bigint NOT NULL CHECK (from_sequence > 0),
+    -- What Kafka or its client answered, or why the event cannot be read.
+    code          text COLLATE "C" NOT NULL CHECK (length(code) BETWEEN 1 AND 100),
+    attempts      integer NOT NULL CHECK (attempts > 0),
+    since         timestamptz NOT NULL,
+    tried_at      timestamptz NOT NULL,
+    next_try      timestamptz NOT NULL,
     PRIMARY KEY (key_kind, record_key)
 );
 CREATE INDEX relay_holds_due ON relay_holds (next_try);
+CREATE FUNCTION refuse_earlier_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was published of a key is not held again'
+        USING ERRCODE = '23514', CONSTRAINT = 'relay_hold_goes_on';
+END $$;
+CREATE TRIGGER relay_hold_goes_on BEFORE UPDATE ON relay_holds FOR EACH ROW
+    WHEN (NEW.from_sequence < OLD.from_sequence) EXECUTE FUNCTION refuse_earlier_hold();
+
+CREATE VIEW outbox_held AS
+SELECT o.outbox_id, o.key_kind, o.record_key, o.first_sequence, o.events, o.created_at
+  FROM relay_progress p
+  CROSS JOIN relay_holds h
+  JOIN outbox o ON o.key_kind = h.key_kind AND o.record_key = h.record_key
+               AND o.first_sequence >= h.from_sequence
+ WHERE p.only_row AND (o.outbox_id <= p.horizon OR o.outbox_id <@ p.passed);
 
 ---------------------------------------------------------------------------------------------
 -- Jobs, what failed when its turn came, and what is in hand.
@@ -2581,7 +2636,8 @@ CREATE TABLE job_acts (
 
 -- Up to when a table was pruned: the audit does not miss what was taken away on purpose.
 CREATE TABLE pruned (
-    table_name text COLLATE "C" PRIMARY KEY CHECK (table_name IN ('outbox', 'inbox', 'job_runs')),
+    table_name text COLLATE "C" PRIMARY KEY
+               CHECK (table_name IN ('outbox', 'letter_copies', 'inbox', 'job_runs')),
     before     timestamptz NOT NULL
 );
 
@@ -2710,31 +2766,32 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, lots,
-    _sqlx_migrations FROM topup_worker;
+REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, lots, outbox_held,
+    relay_progress, _sqlx_migrations FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
--- sets, acts of operators. They are append-only by privilege.
+-- sets, acts of operators, the outbox. They are append-only by privilege.
 GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, payments,
     open_payments, bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
     allocations, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
     remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
     feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
-    replay_runs, outbox, relay_holds, jobs, job_runs, pruned, failing_items, items_in_hand,
-    crash_suspects TO topup_worker;
+    replay_runs, letter_copies, relay_progress, relay_holds, jobs, job_runs, pruned, failing_items,
+    items_in_hand, crash_suspects TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,
 -- bank transaction, decision or dead letter.
 GRANT DELETE ON payer_accounts, virtual_accounts, credit_limits, payable_invoices, open_payments,
     bank_statements, watches, parked_returns, usage_watermarks, worker_clocks, crash_guards, inbox,
-    inbox_repeats, waiting_commands, outbox, relay_holds, job_runs, failing_items, items_in_hand,
-    crash_suspects TO topup_worker;
+    inbox_repeats, waiting_commands, outbox, letter_copies, relay_holds, job_runs, failing_items,
+    items_in_hand, crash_suspects TO topup_worker;
 
 GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_dead_letter_id_seq,
-    dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq, outbox_outbox_id_seq,
-    payer_alias_uses_use_id_seq, replay_runs_run_id_seq, rule_set_activations_activation_id_seq,
+    dead_letter_acts_act_id_seq, drifts_drift_id_seq, job_acts_act_id_seq,
+    letter_copies_copy_id_seq, outbox_outbox_id_seq, payer_alias_uses_use_id_seq,
+    replay_runs_run_id_seq, rule_set_activations_activation_id_seq,
     waiting_commands_waiting_id_seq TO topup_worker;
 GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
     name_words(text), name_key(text), came_without_id(text[], date, date),
-    next_try(timestamptz, integer, text) TO topup_worker;
+    next_try(timestamptz, integer, text), outbox_next(bigint) TO topup_worker;

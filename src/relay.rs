@@ -3,13 +3,14 @@
 //! Three shares are published apart, so that none holds another back: events, events that could
 //! not be published before, and copies of dead letters. One relay leads each (a transaction-scoped
 //! advisory lock); others stand by, so two may run. Rows are taken by number and by bytes, sent in
-//! `outbox_id` order, which is the order of each key, and marked only when Kafka has acknowledged
-//! them.
+//! `outbox_id` order, which is the order of each key, and their ids noted as passed only when Kafka
+//! has acknowledged them.
 //!
 //! An event that Kafka refuses holds its key and no other: later rows of the key join it, and go
 //! after it. A copy of a dead letter that is too large for its topic goes without its value, then
 //! as a pointer.
 
+mod horizon;
 mod send;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::clock::Clock;
 use crate::config::Topics;
@@ -25,11 +26,12 @@ use crate::jitter;
 use crate::kafka::{Header, OutRecord, Producer, SendError};
 use crate::pipeline::headers_from_json;
 use crate::store::dead_letters::{self, DeadLetter, Letter};
-use crate::store::outbox::{self, Events, Key, Share, Window};
+use crate::store::outbox::{self, Events, Hold, Key, Share, Window};
 use crate::store::{StoreError, Tx};
 use crate::telemetry;
 use crate::wire::{DeadLetterHeaders, mask};
 
+use horizon::Horizon;
 use send::Refused;
 
 /// Taken at once: a few milliseconds of sending, far below the idle-in-transaction limit, and
@@ -55,6 +57,7 @@ pub struct Relay {
     /// Copies of dead letters up to this one were tried: those that are refused, whatever it is
     /// for, come again once the others had their turn.
     letters_tried: AtomicI64,
+    horizon: Mutex<Horizon>,
 }
 
 /// What one round did.
@@ -65,6 +68,8 @@ struct Round {
     moved: usize,
     /// What was not published and is tried again, masked, and why.
     failed: Option<(String, String)>,
+    /// The horizon moved.
+    settled: bool,
 }
 
 impl Relay {
@@ -75,7 +80,8 @@ impl Relay {
         group: String,
         clock: Clock,
     ) -> Self {
-        Self { pool, producer, topics, group, clock, letters_tried: AtomicI64::new(0) }
+        let (letters_tried, horizon) = (AtomicI64::new(0), Mutex::default());
+        Self { pool, producer, topics, group, clock, letters_tried, horizon }
     }
 
     /// Publishes until `stop` says so; the rounds in hand are finished first.
@@ -126,7 +132,7 @@ impl Relay {
                 Share::Letters => self.letters_in_tx(&mut tx).await?,
             };
         }
-        if round.moved > 0 || round.failed.is_some() {
+        if round.moved > 0 || round.settled || round.failed.is_some() {
             tx.commit().await?;
         } else {
             tx.rollback().await?;
@@ -136,38 +142,46 @@ impl Relay {
 
     async fn events_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
         let rows = outbox::events_in_tx(tx, EVENTS).await?;
+        let round =
+            if rows.is_empty() { Round::default() } else { self.pass_in_tx(tx, rows).await? };
+        let settled = self.horizon.lock().await.look_in_tx(tx).await?;
+        Ok(Round { settled, ..round })
+    }
+
+    async fn pass_in_tx(&self, tx: &mut Tx<'_>, rows: Vec<Events>) -> Result<Round, StoreError> {
         let taken = rows.len();
-        if taken == 0 {
-            return Ok(Round::default());
-        }
         let (behind, rows): (Vec<Events>, Vec<Events>) =
             rows.into_iter().partition(|row| row.behind);
         let sent = self.send_events(&rows).await;
-        let mut held: Vec<i64> = behind.iter().map(|row| row.outbox_id).collect();
-        // They have a code already, which stays.
-        let mut keys: BTreeMap<Key, String> =
-            behind.into_iter().map(|row| (row.key, "AfterFailure".to_owned())).collect();
+        let mut passed = sent.done;
+        let mut holds: BTreeMap<Key, Hold> = BTreeMap::new();
+        for row in behind {
+            passed.push(row.outbox_id);
+            // It has a code already, which stays.
+            let (key, code) = (row.key, "AfterFailure".to_owned());
+            let hold = Hold { key: key.clone(), from_sequence: row.first_sequence, code };
+            holds.entry(key).or_insert(hold);
+        }
         let mut failed = None;
-        for refused in sent.refused {
+        for Refused { hold, by_itself, ids } in sent.refused {
             // While nothing at all gets through it is not the key: nothing is held for that.
-            if refused.too_large || sent.reached {
+            if by_itself || sent.reached {
                 tracing::error!(
-                    key_kind = refused.key.kind,
-                    key = mask(&refused.key.key),
-                    code = refused.code,
-                    rows = refused.ids.len(),
+                    key_kind = hold.key.kind,
+                    key = mask(&hold.key.key),
+                    code = hold.code,
+                    rows = ids.len(),
                     "Kafka refused an event: the events of this key are held"
                 );
-                held.extend(&refused.ids);
-                keys.insert(refused.key, refused.code);
+                passed.extend(ids);
+                holds.insert(hold.key.clone(), hold);
             } else if failed.is_none() {
-                failed = Some((mask(&refused.key.key), refused.code));
+                failed = Some((mask(&hold.key.key), hold.code));
             }
         }
-        outbox::mark_published_in_tx(tx, &sent.done, self.clock.now()).await?;
-        outbox::hold_in_tx(tx, &held, &keys.into_iter().collect::<Vec<_>>()).await?;
-        let moved = sent.done.len().saturating_add(held.len());
-        Ok(Round { rows: taken, moved, failed })
+        outbox::pass_in_tx(tx, &passed).await?;
+        outbox::hold_in_tx(tx, &holds.into_values().collect::<Vec<_>>()).await?;
+        Ok(Round { rows: taken, moved: passed.len(), failed, settled: false })
     }
 
     /// Held keys, each tried again when it is due.
@@ -181,18 +195,23 @@ impl Relay {
         }
         let sent = self.send_events(&rows).await;
         outbox::lock_holds_in_tx(tx, &keys).await?;
-        outbox::mark_published_in_tx(tx, &sent.done, self.clock.now()).await?;
+        let done = rows.iter().filter(|row| sent.done.binary_search(&row.outbox_id).is_ok());
+        // Of each key the last one counts: rows are in the order of their keys.
+        let published: BTreeMap<&Key, i64> =
+            done.map(|row| (&row.key, row.next_sequence())).collect();
+        outbox::advance_holds_in_tx(tx, &published.into_iter().collect::<Vec<_>>()).await?;
+        let holds = sent.refused.iter().map(|refused| &refused.hold);
         let failed: Vec<(Key, String)> =
-            sent.refused.iter().map(|one| (one.key.clone(), one.code.clone())).collect();
+            holds.map(|hold| (hold.key.clone(), hold.code.clone())).collect();
         outbox::holds_failed_in_tx(tx, &failed).await?;
         outbox::end_holds_in_tx(tx, &keys).await?;
-        for Refused { key, code, .. } in &sent.refused {
+        for (key, code) in &failed {
             let key_name = mask(&key.key);
             tracing::warn!(key_kind = key.kind, key = key_name, code, "events are still held");
         }
         // What failed is due later: the others go on at once.
         let moved = sent.done.len().saturating_add(failed.len());
-        Ok(Round { rows: rows.len(), moved, failed: None })
+        Ok(Round { rows: rows.len(), moved, ..Round::default() })
     }
 
     async fn letters_in_tx(&self, tx: &mut Tx<'_>) -> Result<Round, StoreError> {
@@ -207,9 +226,9 @@ impl Relay {
             self.letters_tried.store(0, Ordering::Relaxed);
             return Ok(Round::default());
         };
-        self.letters_tried.store(last.outbox_id, Ordering::Relaxed);
+        self.letters_tried.store(last.copy_id, Ordering::Relaxed);
         let (done, failed) = self.send_letters(&rows).await;
-        outbox::mark_published_in_tx(tx, &done, self.clock.now()).await?;
-        Ok(Round { rows: rows.len(), moved: done.len(), failed })
+        outbox::mark_copies_in_tx(tx, &done, self.clock.now()).await?;
+        Ok(Round { rows: rows.len(), moved: done.len(), failed, settled: false })
     }
 }

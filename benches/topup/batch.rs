@@ -51,7 +51,8 @@ pub struct Batch {
     explanations: Vec<String>,
     key_kinds: Vec<String>,
     events: Vec<i16>,
-    payloads: Vec<String>,
+    forms: Vec<i16>,
+    payloads: Vec<Vec<u8>>,
     watches: (Vec<String>, Vec<String>),
     /// What each account's balance gains, in the order of the accounts.
     gains: (Vec<String>, Vec<i64>),
@@ -128,7 +129,8 @@ impl Batch {
         self.explanations.push(p.explanation.clone());
         self.key_kinds.push(p.key_kind.clone());
         self.events.push(p.events);
-        self.payloads.push(p.payload.clone());
+        self.forms.push(p.form);
+        self.payloads.push(p.packed.clone());
         for key in &p.watches {
             self.watches.0.push(key.clone());
             self.watches.1.push(p.payment_id.clone());
@@ -355,13 +357,14 @@ impl Batch {
             *first += i64::from(*events);
         }
         let insert = sqlx::query(
-            "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
+            "INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload,
                  created_at)
-             SELECT 'events', n.*, now()
-             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::text[]) AS n",
+             SELECT n.*, now()
+             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::smallint[],
+                 $6::bytea[]) AS n",
         );
         let insert = insert.bind(&self.key_kinds).bind(keys).bind(firsts).bind(&self.events);
-        insert.bind(&self.payloads).execute(&mut **tx).await?;
+        insert.bind(&self.forms).bind(&self.payloads).execute(&mut **tx).await?;
         Ok(())
     }
 }

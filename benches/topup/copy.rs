@@ -41,7 +41,7 @@ const TABLES: [&str; 9] = [
     "decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason, explanation, \
      caused_by_source, caused_by_id, decided_at)",
     "watches (watch_key, payment_id)",
-    "outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at)",
+    "outbox (key_kind, record_key, first_sequence, events, form, payload, created_at)",
 ];
 
 type Texts = [String; TABLES.len()];
@@ -162,9 +162,9 @@ fn texts(payments: &[Payment], first: &mut i64) -> Texts {
         add_records(&mut texts, p);
         add_money(&mut texts, p, owner);
         *first += i64::from(p.events);
-        let (key, payload) = (owner.unwrap_or(&p.payment_id), escaped(&p.payload));
+        let (key, payload) = (owner.unwrap_or(&p.payment_id), hex(&p.packed));
         let kind = &p.key_kind;
-        put!(texts[8], "events\t{kind}\t{key}\t{first}\t{}\t{payload}\tnow", p.events);
+        put!(texts[8], "{kind}\t{key}\t{first}\t{}\t{}\t{payload}\tnow", p.events, p.form);
     }
     texts
 }

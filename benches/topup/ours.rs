@@ -238,7 +238,7 @@ async fn relay(world: &World, database: &Database) {
     let before = Cpu::now(pool).await;
     let started = Instant::now();
     let worker = start(world, database, "ours", RELAY).await;
-    let left = "SELECT count(*) FROM (SELECT FROM outbox WHERE published_at IS NULL LIMIT 1) o";
+    let left = "SELECT count(*) FROM outbox_next(1)";
     while number(pool, left).await > 0 {
         assert!(started.elapsed() < PATIENCE * 5, "the relay does not come to an end");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -6,7 +6,7 @@ CREATE FUNCTION bench_pay(
     p_end_to_end text, p_debtor_name text, p_debtor_account text, p_text text, p_payment text,
     p_sequence bigint, p_ledger bigint, p_allocation bigint, p_decision bigint, p_rule text,
     p_outcome text, p_reason text, p_explanation text, p_key_kind text, p_events smallint,
-    p_payload text, p_watches text[]) RETURNS text LANGUAGE plpgsql AS $$
+    p_form smallint, p_payload bytea, p_watches text[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_invoice text;
     v_account text;
@@ -86,8 +86,9 @@ BEGIN
                            explanation, caused_by_source, caused_by_id, decided_at)
     VALUES (p_decision, p_payment, p_rule, 1, p_outcome, p_reason, p_explanation::json, p_source,
             p_message, now());
-    INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at)
-    VALUES ('events', p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,
-            p_payload, now());
+    INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload,
+                        created_at)
+    VALUES (p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,
+            p_form, p_payload, now());
     RETURN 'applied';
 END $$

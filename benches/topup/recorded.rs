@@ -4,6 +4,7 @@
 use chrono::NaiveDate;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use topup::store::packed::Unpacker;
 
 use crate::database::Database;
 
@@ -41,7 +42,9 @@ pub struct Payment {
     pub explanation: String,
     pub key_kind: String,
     pub events: i16,
-    pub payload: String,
+    /// The events as the outbox keeps them.
+    pub form: i16,
+    pub packed: Vec<u8>,
     pub watches: Vec<String>,
     /// The reference in the payer's text.
     pub reference: Option<String>,
@@ -61,20 +64,40 @@ SELECT i.source, i.message_id, i.content_hash, i.message_type, i.topic, i.partit
        b.debtor_account, b.unstructured, p.payment_id, p.state, p.reason, p.event_sequence,
        t.ledger_transaction_id, t.kind, a.allocation_id, a.invoice_id, a.account_id,
        d.decision_id, d.rule, d.outcome, d.explanation::text AS explanation, o.key_kind,
-       o.events, o.payload, coalesce(w.keys, '{}') AS watches
+       o.events, o.form, o.payload AS packed, coalesce(w.keys, '{}') AS watches
   FROM payments p
   JOIN inbox i ON i.subject = 'payment:' || p.payment_id
   JOIN bank_transactions b ON b.payment_id = p.payment_id
   JOIN ledger_transactions t ON t.payment_id = p.payment_id
   JOIN decisions d ON d.payment_id = p.payment_id
-  JOIN outbox o ON split_part(o.payload, E'\\n', 1)::json->'data'->>'payment_id' = p.payment_id
+  JOIN unpacked n ON split_part(n.payload, E'\\n', 1)::json->'data'->>'payment_id' = p.payment_id
+  JOIN outbox o USING (outbox_id)
   LEFT JOIN allocations a ON a.payment_id = p.payment_id
   LEFT JOIN (SELECT payment_id, array_agg(watch_key::text) AS keys FROM watches GROUP BY 1) w
          ON w.payment_id = p.payment_id
  ORDER BY i.record_offset, i.partition";
 
+/// The events of the outbox as text, by the row's id: PostgreSQL cannot unpack them.
+async fn unpack(database: &Database) {
+    let made = "CREATE TABLE unpacked (outbox_id bigint PRIMARY KEY, payload text NOT NULL)";
+    sqlx::query(made).execute(&database.pool).await.expect("a table");
+    let rows = sqlx::query("SELECT outbox_id, form, payload FROM outbox");
+    let rows = rows.fetch_all(&database.pool).await.expect("events");
+    let mut unpacker = Unpacker::new();
+    let (mut ids, mut texts) = (Vec::<i64>::new(), Vec::new());
+    for row in rows {
+        ids.push(row.get("outbox_id"));
+        texts.push(unpacker.unpack(row.get("form"), row.get("payload")).expect("a text"));
+    }
+    let insert = "INSERT INTO unpacked SELECT * FROM unnest($1::bigint[], $2::text[])";
+    let insert = sqlx::query(insert).bind(ids).bind(texts);
+    insert.execute(&database.pool).await.expect("texts");
+}
+
 pub async fn read(database: &Database) -> Vec<Payment> {
+    unpack(database).await;
     let rows = sqlx::query(READ).fetch_all(&database.pool).await.expect("the worker's rows");
+    sqlx::query("DROP TABLE unpacked").execute(&database.pool).await.expect("dropped");
     rows.iter().map(|row| payment(row).expect("a payment's rows")).collect()
 }
 
@@ -122,7 +145,8 @@ fn payment(row: &PgRow) -> Result<Payment, sqlx::Error> {
         explanation: row.try_get("explanation")?,
         key_kind: row.try_get("key_kind")?,
         events: row.try_get("events")?,
-        payload: row.try_get("payload")?,
+        form: row.try_get("form")?,
+        packed: row.try_get("packed")?,
         watches: row.try_get("watches")?,
         reference,
     })

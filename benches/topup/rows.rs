@@ -294,11 +294,12 @@ async fn conclude(tx: &mut Tx, p: &Payment, found: Option<&Found>) -> Result<()>
         None => (&p.payment_id, 1),
     };
     let outbox = sqlx::query(
-        "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
+        "INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload,
              created_at)
-         VALUES ('events', $1, $2, $3, $4, $5, now())",
+         VALUES ($1, $2, $3, $4, $5, $6, now())",
     );
-    let outbox = outbox.bind(&p.key_kind).bind(key).bind(first).bind(p.events).bind(&p.payload);
+    let outbox = outbox.bind(&p.key_kind).bind(key).bind(first).bind(p.events);
+    let outbox = outbox.bind(p.form).bind(&p.packed);
     outbox.execute(&mut **tx).await?;
     Ok(())
 }
@@ -307,7 +308,8 @@ async fn conclude(tx: &mut Tx, p: &Payment, found: Option<&Found>) -> Result<()>
 async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call: Statement = sqlx::query(
         "SELECT bench_pay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
+             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,
+             $34)",
     );
     let call = call.bind(p.source.clone()).bind(p.message_id.clone()).bind(p.content_hash.clone());
     let call = call.bind(p.message_type.clone()).bind(p.topic.clone()).bind(p.partition);
@@ -320,7 +322,7 @@ async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call = call.bind(p.allocation.as_ref().map(|allocation| allocation.id));
     let call = call.bind(p.decision_id).bind(p.rule.clone()).bind(p.outcome.clone());
     let call = call.bind(p.reason.clone()).bind(p.explanation.clone()).bind(p.key_kind.clone());
-    let call = call.bind(p.events).bind(p.payload.clone()).bind(p.watches.clone());
+    let call = call.bind(p.events).bind(p.form).bind(p.packed.clone()).bind(p.watches.clone());
     call.execute(pool).await?;
     Ok(())
 }

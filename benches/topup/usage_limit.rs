@@ -88,18 +88,21 @@ fn charge(row: &PgRow) -> Result<Charge> {
 /// What one run of the worker wrote.
 pub struct Recorded {
     charges: Vec<Arc<Charge>>,
-    /// The last events of each account: how many, and their text.
-    events: HashMap<String, (i16, String)>,
+    /// The last events of each account.
+    events: HashMap<String, Told>,
 }
+
+/// The events of a row: how many, their form and their bytes.
+type Told = (i16, i16, Vec<u8>);
 
 /// Reads what the worker wrote for the charges of `part`.
 pub async fn read(database: &Database, part: &str) -> Recorded {
     let rows = sqlx::query(READ).bind(part).fetch_all(&database.pool).await.expect("charges");
-    let last = "SELECT DISTINCT ON (record_key) record_key, events, payload FROM outbox \
-                WHERE topic = 'events' AND key_kind = 'account' \
+    let last = "SELECT DISTINCT ON (record_key) record_key, events, form, payload FROM outbox \
+                WHERE key_kind = 'account' \
                 ORDER BY record_key, first_sequence DESC";
     let last = sqlx::query(last).fetch_all(&database.pool).await.expect("events");
-    let events = last.iter().map(|row| (row.get(0), (row.get(1), row.get(2))));
+    let events = last.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3))));
     Recorded {
         charges: rows.iter().map(|row| Arc::new(charge(row).expect("a charge's rows"))).collect(),
         events: events.collect(),
@@ -114,7 +117,8 @@ struct Batch {
     totals: Vec<i64>,
     postings: Vec<i64>,
     events: Vec<i16>,
-    payloads: Vec<String>,
+    forms: Vec<i16>,
+    payloads: Vec<Vec<u8>>,
     /// Per charge.
     posted: Vec<i64>,
     /// Per lot.
@@ -122,7 +126,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn of(charges: &[Arc<Charge>], recorded: &HashMap<String, (i16, String)>, id: i64) -> Self {
+    fn of(charges: &[Arc<Charge>], recorded: &HashMap<String, Told>, id: i64) -> Self {
         let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
         let mut lots: BTreeMap<i64, i64> = BTreeMap::new();
         for charge in charges {
@@ -133,7 +137,8 @@ impl Batch {
         }
         let posting: HashMap<&str, i64> = sums.keys().copied().zip(id..).collect();
         let told = |account: &&str| recorded.get(*account).expect("an event").clone();
-        let (events, payloads) = sums.keys().map(told).unzip();
+        let (events, (forms, payloads)) =
+            sums.keys().map(told).map(|(events, form, bytes)| (events, (form, bytes))).unzip();
         Self {
             posted: charges.iter().map(|charge| posting[charge.account_id.as_str()]).collect(),
             charges: charges.to_vec(),
@@ -141,6 +146,7 @@ impl Batch {
             postings: sums.keys().map(|account| posting[*account]).collect(),
             totals: sums.values().copied().collect(),
             events,
+            forms,
             payloads,
             lots: lots.into_iter().unzip(),
         }
@@ -261,7 +267,13 @@ impl Batch {
         let insert = sqlx::query(sql!("insert_outbox")).bind(vec!["account"; count]);
         let insert = insert.bind(&self.accounts);
         let insert = insert.bind(was.iter().map(|was| was + 1).collect::<Vec<_>>());
-        insert.bind(&self.events).bind(&self.payloads).bind(at).execute(&mut **tx).await?;
+        insert
+            .bind(&self.events)
+            .bind(&self.forms)
+            .bind(&self.payloads)
+            .bind(at)
+            .execute(&mut **tx)
+            .await?;
         Ok(())
     }
 }

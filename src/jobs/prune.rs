@@ -40,7 +40,7 @@ pub(super) async fn run(work: &Work<'_>) -> Result<JobReport, StoreError> {
 async fn prune_table(work: &Work<'_>, what: Pruned) -> Result<u64, StoreError> {
     let keep = work.settings().keep;
     let days = match what {
-        Pruned::Outbox => keep.events_days,
+        Pruned::Outbox | Pruned::LetterCopies => keep.events_days,
         Pruned::Inbox => keep.records_days,
         Pruned::JobRuns => keep.runs_days,
     };

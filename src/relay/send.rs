@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::store::packed::Unreadable;
+
 use super::{
-    DeadLetter, DeadLetterHeaders, Events, Header, Key, Letter, OutRecord, Relay, SendError,
+    DeadLetter, DeadLetterHeaders, Events, Header, Hold, Key, Letter, OutRecord, Relay, SendError,
     headers_from_json,
 };
 
@@ -26,11 +28,10 @@ pub(super) struct Sent {
 /// A key whose next row was not taken.
 #[derive(Debug)]
 pub(super) struct Refused {
-    pub(super) key: Key,
-    /// What Kafka or the client answered.
-    pub(super) code: String,
-    /// The row itself was too large, and not the batch that it was in.
-    pub(super) too_large: bool,
+    /// The key from that row on, with what Kafka or the client answered.
+    pub(super) hold: Hold,
+    /// It is the row itself, and neither the batch that it was in nor that nothing gets through.
+    pub(super) by_itself: bool,
     /// The row and those behind it.
     pub(super) ids: Vec<i64>,
 }
@@ -41,22 +42,29 @@ enum State {
     Done,
     Failed(SendError),
     NotSent,
+    /// It cannot be read here; what is behind it waits.
+    Unreadable(Unreadable),
 }
 
 /// Whether one of its events may be more than a topic takes.
-fn is_large(row: &Events) -> bool {
-    row.payload.len() > LARGE && row.payload.split('\n').any(|event| event.len() > LARGE)
+fn is_large(payload: &str) -> bool {
+    payload.len() > LARGE && payload.split('\n').any(|event| event.len() > LARGE)
 }
 
-fn refuse(key: &Key, rest: &[&Events], error: &SendError, sent: &mut Sent) {
+impl Refused {
+    /// `rest` is the row that was not taken and those of its key behind it.
+    fn of(rest: &[&Events], code: &str, by_itself: bool) -> Option<Self> {
+        let first = rest.first()?;
+        let (key, from_sequence) = (first.key.clone(), first.first_sequence);
+        let hold = Hold { key, from_sequence, code: code.to_owned() };
+        Some(Self { hold, by_itself, ids: rest.iter().map(|row| row.outbox_id).collect() })
+    }
+}
+
+fn refuse(rest: &[&Events], error: &SendError, sent: &mut Sent) {
     // What was not sent because of another key is sent with the next round.
     if let SendError::Failed { .. } = error {
-        sent.refused.push(Refused {
-            key: key.clone(),
-            code: error.word(),
-            too_large: error.is_too_large(),
-            ids: rest.iter().map(|row| row.outbox_id).collect(),
-        });
+        sent.refused.extend(Refused::of(rest, &error.word(), error.is_too_large()));
     }
 }
 
@@ -91,12 +99,16 @@ impl Relay {
         let mut waited_for: BTreeSet<&Key> = BTreeSet::new();
         let mut states: Vec<State> = vec![State::Done; rows.len()];
         for ((index, row), state) in rows.iter().enumerate().zip(&mut states) {
-            if is_large(row) || waited_for.contains(&row.key) {
-                waited_for.insert(&row.key);
-                *state = State::NotSent;
-                continue;
-            }
-            let of_row = self.event_records(row);
+            let payload = match &row.payload {
+                Ok(payload) if !is_large(payload) && !waited_for.contains(&row.key) => payload,
+                other => {
+                    waited_for.insert(&row.key);
+                    let unreadable = other.as_ref().err().copied();
+                    *state = unreadable.map_or(State::NotSent, State::Unreadable);
+                    continue;
+                }
+            };
+            let of_row = self.event_records(&row.key, payload);
             owners.extend(of_row.iter().map(|_| index));
             records.extend(of_row);
         }
@@ -119,7 +131,10 @@ impl Relay {
             let rest: Vec<&Events> = of_key.iter().skip(done).map(|(row, _)| *row).collect();
             match of_key.into_iter().nth(done) {
                 Some((_, State::Failed(error))) if !error.is_too_large() => {
-                    refuse(key, &rest, &error, &mut sent);
+                    refuse(&rest, &error, &mut sent);
+                }
+                Some((_, State::Unreadable(why))) => {
+                    sent.refused.extend(Refused::of(&rest, why.word(), true));
                 }
                 // It may have been the batch: Kafka refuses a batch as a whole.
                 Some(_) => self.send_alone(key, rest, &mut alone, &mut sent).await,
@@ -137,9 +152,16 @@ impl Relay {
                 return;
             }
             *alone = alone.saturating_sub(1);
-            for record in self.event_records(row) {
+            let payload = match &row.payload {
+                Ok(payload) => payload,
+                Err(why) => {
+                    let rest = rest.get(index..).unwrap_or_default();
+                    return sent.refused.extend(Refused::of(rest, why.word(), true));
+                }
+            };
+            for record in self.event_records(key, payload) {
                 if let Err(error) = self.send_one(record).await {
-                    return refuse(key, rest.get(index..).unwrap_or_default(), &error, sent);
+                    return refuse(rest.get(index..).unwrap_or_default(), &error, sent);
                 }
                 sent.reached = true;
             }
@@ -152,10 +174,10 @@ impl Relay {
         delivered.into_iter().next().unwrap_or(Err(SendError::AfterFailure)).map(|_| ())
     }
 
-    fn event_records(&self, row: &Events) -> Vec<OutRecord> {
+    fn event_records(&self, key: &Key, payload: &str) -> Vec<OutRecord> {
         let record = |json: &str| OutRecord {
             topic: self.topics.events.clone(),
-            key: Some(row.key.key.clone().into_bytes()),
+            key: Some(key.key.clone().into_bytes()),
             value: Some(json.as_bytes().to_vec()),
             headers: vec![Header {
                 name: "content-type".to_owned(),
@@ -163,7 +185,7 @@ impl Relay {
             }],
             timestamp_ms: None,
         };
-        row.payload.split('\n').map(record).collect()
+        payload.split('\n').map(record).collect()
     }
 
     /// Sends copies of dead letters. Returns the rows that were delivered in some form, and the
@@ -183,7 +205,7 @@ impl Relay {
                 other => other.map(|_| ()),
             };
             match result {
-                Ok(()) => done.push(row.outbox_id),
+                Ok(()) => done.push(row.copy_id),
                 // Sent with the next round.
                 Err(SendError::AfterFailure) => {}
                 Err(error) if failed.is_none() => {

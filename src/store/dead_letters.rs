@@ -282,7 +282,7 @@ pub async fn reopen_in_tx(
 /// A copy that is to be published.
 #[derive(Debug, Clone)]
 pub struct Letter {
-    pub outbox_id: i64,
+    pub copy_id: i64,
     pub letter: DeadLetter,
 }
 
@@ -292,10 +292,10 @@ pub async fn copies_in_tx(
     window: Window,
     after: i64,
 ) -> Result<Vec<Letter>, StoreError> {
-    let query = sqlx::query(sql!("outbox_letters")).bind(window.rows).bind(window.bytes);
+    let query = sqlx::query(sql!("letter_copies_next")).bind(window.rows).bind(window.bytes);
     let rows = query.bind(after).fetch_all(&mut **tx).await?;
     let letter =
-        |row: &PgRow| Ok(Letter { outbox_id: row.try_get("outbox_id")?, letter: of_row(row)? });
+        |row: &PgRow| Ok(Letter { copy_id: row.try_get("copy_id")?, letter: of_row(row)? });
     rows.iter().map(letter).collect()
 }
 

@@ -30,6 +30,7 @@ pub mod lines;
 pub mod load;
 pub mod orders;
 pub mod outbox;
+pub mod packed;
 pub mod partitions;
 pub mod persist;
 pub mod prune;

@@ -1,9 +1,12 @@
 //! Events and dead letters on their way to Kafka. Rows are written under the lock of their key,
-//! so that `outbox_id` order is the order of the key; no cursor ever skips a late commit.
+//! so that `outbox_id` order is the order of the key, and never changed: how far the relay came is
+//! kept apart, and a late commit is never skipped.
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
+use super::packed::{Packer, Unpacker, Unreadable};
 use super::{StoreError, Tx, sql};
 
 /// Consecutive events of one key that one record caused, one JSON document a line.
@@ -21,12 +24,16 @@ pub async fn insert_in_tx(
     rows: &[OutboxRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    store!(tx, "insert_outbox", for r in rows {
+    let mut packer = Packer::new();
+    let packed: Vec<(&OutboxRow, (i16, Vec<u8>))> =
+        rows.iter().map(|row| (row, packer.pack(&row.payload))).collect();
+    store!(tx, "insert_outbox", for (r, (form, payload)) in packed {
         key_kind: r.key_kind,
         record_key: r.record_key.as_str(),
         first_sequence: r.first_sequence,
         events: r.events,
-        payload: r.payload.as_str(),
+        form: form,
+        payload: payload,
         created_at => at,
     });
     Ok(())
@@ -38,7 +45,7 @@ pub async fn copies_in_tx(
     letters: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("outbox_copies")).bind(letters).bind(at).execute(&mut **tx).await?;
+    sqlx::query(sql!("insert_letter_copies")).bind(letters).bind(at).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -47,9 +54,44 @@ pub async fn copies_in_tx(
 pub struct Events {
     pub outbox_id: i64,
     pub key: Key,
-    pub payload: String,
+    pub first_sequence: i64,
+    pub events: i16,
+    /// One JSON document a line, or why it cannot be had.
+    pub payload: Result<String, Unreadable>,
     /// An earlier event of the key is held: this one joins it.
     pub behind: bool,
+}
+
+impl Events {
+    /// The sequence of the event after these.
+    pub fn next_sequence(&self) -> i64 {
+        self.first_sequence.saturating_add(i64::from(self.events))
+    }
+}
+
+/// A key whose events are held from one on, and what Kafka answered.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    pub key: Key,
+    pub from_sequence: i64,
+    pub code: String,
+}
+
+/// What the server knows of ids that were given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    pub last: i64,
+    /// Where the horizon is.
+    pub horizon: i64,
+    /// Which run of which server says so.
+    pub server: String,
+}
+
+/// A transaction that may still commit rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    pub name: String,
+    pub prepared: bool,
 }
 
 /// Whose events are in order.
@@ -92,48 +134,110 @@ pub async fn try_lead_in_tx(tx: &mut Tx<'_>, share: Share) -> Result<bool, Store
     Ok(row.try_get(0)?)
 }
 
-/// The oldest events that are not held.
+/// The oldest events that are not passed.
 pub async fn events_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
     let query = sqlx::query(sql!("outbox_events")).bind(window.rows).bind(window.bytes);
-    query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
+    unpacked(query.fetch_all(&mut **tx).await?, window)
 }
 
 /// The oldest events of held keys that are due; the rows of the window count keys.
 pub async fn held_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, StoreError> {
     let query = sqlx::query(sql!("outbox_held_due")).bind(window.rows).bind(window.bytes);
-    query.fetch_all(&mut **tx).await?.iter().map(events_of).collect()
+    unpacked(query.fetch_all(&mut **tx).await?, window)
 }
 
-fn events_of(row: &sqlx::postgres::PgRow) -> Result<Events, StoreError> {
-    Ok(Events {
-        outbox_id: row.try_get("outbox_id")?,
-        key: Key { kind: row.try_get("key_kind")?, key: row.try_get("record_key")? },
-        payload: row.try_get("payload")?,
-        behind: row.try_get("behind")?,
+/// As many of the rows as fit into so many bytes once they are unpacked, and one at least: the
+/// others are read again by the next round.
+fn unpacked(rows: Vec<PgRow>, window: Window) -> Result<Vec<Events>, StoreError> {
+    let mut unpacker = Unpacker::new();
+    let mut left = usize::try_from(window.bytes).unwrap_or(usize::MAX);
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        let payload = unpacker.unpack(row.try_get("form")?, row.try_get("payload")?);
+        let length = payload.as_ref().map_or(0, String::len);
+        events.push(Events {
+            outbox_id: row.try_get("outbox_id")?,
+            key: Key { kind: row.try_get("key_kind")?, key: row.try_get("record_key")? },
+            first_sequence: row.try_get("first_sequence")?,
+            events: row.try_get("events")?,
+            payload,
+            behind: row.try_get("behind")?,
+        });
+        if length >= left {
+            break;
+        }
+        left = left.saturating_sub(length);
+    }
+    Ok(events)
+}
+
+/// Notes that Kafka has acknowledged those rows, or that they are held with their keys.
+pub async fn pass_in_tx(tx: &mut Tx<'_>, ids: &[i64]) -> Result<(), StoreError> {
+    if !ids.is_empty() {
+        sqlx::query(sql!("outbox_pass")).bind(ids).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// The last id that was given out. Asked before [`writers_in_tx`].
+pub async fn noted_in_tx(tx: &mut Tx<'_>) -> Result<Noted, StoreError> {
+    let row = sqlx::query(sql!("outbox_noted")).fetch_one(&mut **tx).await?;
+    Ok(Noted {
+        last: row.try_get("last")?,
+        horizon: row.try_get("horizon")?,
+        server: row.try_get("server")?,
     })
 }
 
-/// Marks rows that Kafka has acknowledged.
-pub async fn mark_published_in_tx(
+/// Who may still commit rows under ids that were given out before.
+pub async fn writers_in_tx(tx: &mut Tx<'_>) -> Result<Vec<Writer>, StoreError> {
+    let rows = sqlx::query(sql!("outbox_writers")).fetch_all(&mut **tx).await?;
+    let writer = |row: &PgRow| {
+        Ok(Writer { name: row.try_get("virtualtransaction")?, prepared: row.try_get("prepared")? })
+    };
+    rows.iter().map(writer).collect()
+}
+
+/// Moves the horizon to that id if all that is visible up to it is passed; says whether it moved.
+/// Nobody may commit a row up to it any more.
+pub async fn advance_in_tx(tx: &mut Tx<'_>, to: i64) -> Result<bool, StoreError> {
+    let moved = sqlx::query(sql!("outbox_advance")).bind(to).execute(&mut **tx).await?;
+    Ok(moved.rows_affected() > 0)
+}
+
+/// Marks copies of dead letters that Kafka has acknowledged.
+pub async fn mark_copies_in_tx(
     tx: &mut Tx<'_>,
     ids: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql!("outbox_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
+    sqlx::query(sql!("letter_copies_mark")).bind(ids).bind(at).execute(&mut **tx).await?;
     Ok(())
 }
 
-/// Holds those rows, and the keys that they are of with what Kafka answered for each.
-pub async fn hold_in_tx(
-    tx: &mut Tx<'_>,
-    ids: &[i64],
-    keys: &[(Key, String)],
-) -> Result<(), StoreError> {
-    if keys.is_empty() {
+/// Holds those keys, each from an event on. The rows that were read of them are passed before.
+pub async fn hold_in_tx(tx: &mut Tx<'_>, holds: &[Hold]) -> Result<(), StoreError> {
+    if holds.is_empty() {
         return Ok(());
     }
-    with_codes(tx, sql!("relay_holds_add"), keys).await?;
-    sqlx::query(sql!("outbox_hold")).bind(ids).execute(&mut **tx).await?;
+    sqlx::query(sql!("relay_holds_add"))
+        .bind(holds.iter().map(|hold| hold.key.kind.as_str()).collect::<Vec<_>>())
+        .bind(holds.iter().map(|hold| hold.key.key.as_str()).collect::<Vec<_>>())
+        .bind(holds.iter().map(|hold| hold.code.as_str()).collect::<Vec<_>>())
+        .bind(holds.iter().map(|hold| hold.from_sequence).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Of each of those keys all events before the given one are published.
+pub async fn advance_holds_in_tx(tx: &mut Tx<'_>, to: &[(&Key, i64)]) -> Result<(), StoreError> {
+    sqlx::query(sql!("relay_holds_advance"))
+        .bind(to.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>())
+        .bind(to.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
+        .bind(to.iter().map(|(_, from)| *from).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -149,27 +253,19 @@ pub async fn end_holds_in_tx(tx: &mut Tx<'_>, keys: &[Key]) -> Result<(), StoreE
 
 /// Notes that held keys failed again; each is tried later than before.
 pub async fn holds_failed_in_tx(tx: &mut Tx<'_>, keys: &[(Key, String)]) -> Result<(), StoreError> {
-    with_codes(tx, sql!("relay_holds_failed"), keys).await
+    sqlx::query(sql!("relay_holds_failed"))
+        .bind(keys.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 async fn of_keys(tx: &mut Tx<'_>, sql: &'static str, keys: &[Key]) -> Result<(), StoreError> {
     sqlx::query(sql)
         .bind(keys.iter().map(|key| key.kind.as_str()).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
-async fn with_codes(
-    tx: &mut Tx<'_>,
-    sql: &'static str,
-    keys: &[(Key, String)],
-) -> Result<(), StoreError> {
-    sqlx::query(sql)
-        .bind(keys.iter().map(|(key, _)| key.kind.as_str()).collect::<Vec<_>>())
-        .bind(keys.iter().map(|(key, _)| key.key.as_str()).collect::<Vec<_>>())
-        .bind(keys.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -9,8 +9,10 @@ use super::{StoreError, Tx, sql};
 /// What may be pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pruned {
-    /// Published rows of the outbox, by the instant of their publishing.
+    /// Published rows of the outbox, by the instant of their writing.
     Outbox,
+    /// Published copies of dead letters, by the instant of their publishing.
+    LetterCopies,
     /// Duplicates and outcomes of records, by the instant of their processing.
     Inbox,
     /// Runs of jobs that ended, by their start.
@@ -18,11 +20,12 @@ pub enum Pruned {
 }
 
 impl Pruned {
-    pub const ALL: [Self; 3] = [Self::Outbox, Self::Inbox, Self::JobRuns];
+    pub const ALL: [Self; 4] = [Self::Outbox, Self::LetterCopies, Self::Inbox, Self::JobRuns];
 
     pub fn table(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
+            Self::LetterCopies => "letter_copies",
             Self::Inbox => "inbox",
             Self::JobRuns => "job_runs",
         }
@@ -55,12 +58,9 @@ pub async fn page_in_tx(
     rows: i64,
 ) -> Result<Page, StoreError> {
     let page = match what {
-        Pruned::Outbox => {
-            let row = if let After::Row(row) = after { row } else { i64::MIN };
-            let query = sqlx::query(sql!("prune_outbox")).bind(row).bind(rows).bind(before);
-            let found = query.fetch_one(&mut **tx).await?;
-            let until: Option<i64> = found.try_get(0)?;
-            Page { deleted: count(found.try_get(1)?), next: until.map(After::Row) }
+        Pruned::Outbox => numbered_page(tx, sql!("prune_outbox"), before, after, rows).await?,
+        Pruned::LetterCopies => {
+            numbered_page(tx, sql!("prune_letter_copies"), before, after, rows).await?
         }
         Pruned::Inbox => inbox_page(tx, before, after, rows).await?,
         Pruned::JobRuns => {
@@ -74,6 +74,20 @@ pub async fn page_in_tx(
         mark.execute(&mut **tx).await?;
     }
     Ok(page)
+}
+
+/// Of a table whose rows are numbered in the order in which they came.
+async fn numbered_page(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    before: DateTime<Utc>,
+    after: After,
+    rows: i64,
+) -> Result<Page, StoreError> {
+    let row = if let After::Row(row) = after { row } else { i64::MIN };
+    let found = sqlx::query(sql).bind(row).bind(rows).bind(before).fetch_one(&mut **tx).await?;
+    let until: Option<i64> = found.try_get(0)?;
+    Ok(Page { deleted: count(found.try_get(1)?), next: until.map(After::Row) })
 }
 
 /// Repeats go first: who was repeated lately stays.

@@ -261,7 +261,13 @@ const PLANTS: &[Plant] = &[
         "
         UPDATE inbox SET outcome = 'applied' WHERE message_id = 'C4'",
     ),
-    plant("I21", "an event that waits", "UPDATE outbox SET published_at = NULL"),
+    plant("I21", "an event that waits", "UPDATE relay_progress SET horizon = 3"),
+    plant(
+        "I21",
+        "an event that is held",
+        "
+        INSERT INTO relay_holds VALUES ('account', 'ACC-1', 3, 'x', 1, now(), now(), now())",
+    ),
     plant(
         "I25",
         "half a cent",

@@ -72,7 +72,7 @@ async fn skewed(test: &str, by: TimeDelta) {
         ("inbox", "processed_at"),
         ("accounts", "created_at"),
         ("checkpoints", "updated_at"),
-        ("outbox", "published_at"),
+        ("outbox", "created_at"),
         ("waiting_commands", "deadline - interval '10 minutes'"),
     ] {
         let off = format!(

@@ -497,8 +497,8 @@ async fn lots_payables_and_sequences_have_fences_of_their_own() {
         ("UPDATE lots SET opened_at = now()", now, "23514", "allocation_stays"),
         ("UPDATE payable_invoices SET due = 0", now, "23514", "payable_invoices_due_check"),
         (
-            "INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload,
-               created_at) VALUES ('events', 'account', 'ACC-1', 1, 1, '{}', now())",
+            "INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload,
+               created_at) VALUES ('account', 'ACC-1', 1, 1, 0, '{}', now())",
             now,
             "23505",
             "outbox_gapless",

@@ -30,6 +30,11 @@ pub use kafka::Read;
 /// Far beyond what any wait needs; reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many rows are still to be published.
+pub const UNPUBLISHED: &str = "SELECT (SELECT count(*) FROM outbox_next(NULL))
+    + (SELECT count(*) FROM outbox_held)
+    + (SELECT count(*) FROM letter_copies WHERE published_at IS NULL)";
+
 /// How often, or how many: less in the daily run, all of it in `make test-long`.
 pub fn by_length<T>(daily: T, long: T) -> T {
     if std::env::var_os("TOPUP_TEST_LONG").is_some() { long } else { daily }
@@ -207,8 +212,7 @@ impl World {
 
     /// Waits until all that was decided is in Kafka.
     pub async fn relayed(&self) {
-        let unpublished = "SELECT count(*) FROM outbox WHERE published_at IS NULL";
-        self.until(unpublished, "0").await;
+        self.until(UNPUBLISHED, "0").await;
     }
 
     /// All events published so far, each once; their sequences are checked.
@@ -222,6 +226,13 @@ impl World {
     pub async fn dead_letter_records(&self) -> Vec<Read> {
         self.relayed().await;
         kafka::read_topic(&self.brokers, &self.topics.dead_letters).await
+    }
+
+    /// Ends a test whose rows no record caused.
+    pub async fn abandon(self) {
+        self.database.abandon().await;
+        let topics = self.topics.all().map(str::to_owned);
+        kafka::delete_topics(&self.brokers, topics.to_vec()).await;
     }
 
     /// Ends the test: what must hold in every database, then database and topics go.

@@ -363,8 +363,7 @@ async fn a_table_that_cannot_be_pruned_stops_no_other() {
     command(&mut direct, "c-1", "account.upsert", account("ACC")).await;
     let now = Clock::System.now();
     run_job(&direct, Job::Reconcile, now).await;
-    let published = "UPDATE outbox SET published_at = now()";
-    direct.database.execute(published).await;
+    direct.database.published(1).await;
     for statement in [
         "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$
              BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514', CONSTRAINT = 'test'; END $$",

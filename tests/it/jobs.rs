@@ -262,8 +262,9 @@ async fn pruning_takes_what_is_old_and_no_money() {
     }
     let repeated = direct.command("c-1", "invoice.create", &invoice("INV-1", "ACC-1", "100.00"));
     direct.run(std::slice::from_ref(&repeated)).await;
-    direct.database.execute("UPDATE outbox SET published_at = now() WHERE outbox_id > 1").await;
-    let tables = ["outbox", "inbox", "inbox_repeats", "job_runs", "jobs", "pruned"];
+    direct.database.published(2).await;
+    let tables =
+        ["outbox", "relay_progress", "inbox", "inbox_repeats", "job_runs", "jobs", "pruned"];
     let before = direct.database.fingerprint(&tables).await;
     let soon = Clock::System.now() + TimeDelta::days(500);
     let prune = async |seconds| {
@@ -277,7 +278,7 @@ async fn pruning_takes_what_is_old_and_no_money() {
                 || (SELECT count(*) FROM inbox_repeats)";
     let rows = direct.database.value(left).await;
     assert!(!rows.starts_with("0 ") && rows.ends_with(" 3 0"), "{rows}");
-    direct.database.execute("UPDATE outbox SET published_at = now()").await;
+    direct.database.published(1).await;
     assert!(matches!(prune(2).await, JobEnded::Done(_)));
     // An allocation has no name of its own: its outcome is what tells it again.
     assert_eq!(direct.database.value(left).await, "0 3 0");

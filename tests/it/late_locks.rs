@@ -81,7 +81,7 @@ async fn two_batches_of_one_account_are_numbered_and_summed_one_after_the_other(
     assert_eq!(waited.expect("written")[0].outcome.word(), "applied");
     let balance = "SELECT amount / 10000 FROM balances WHERE account_id = 'ACC-1'";
     assert_eq!(direct.database.value(balance).await, "17000");
-    let told = "SELECT (regexp_matches(payload, '\"balance\":\"([0-9.]+)\"'))[1] FROM outbox
+    let told = "SELECT (regexp_matches(payload, '\"balance\":\"([0-9.]+)\"'))[1] FROM told.outbox
                 WHERE record_key = 'ACC-1' ORDER BY first_sequence";
     assert_eq!(direct.database.lines(told).await, ["100.00", "170.00"]);
     // Gapless sequences and the balance are invariants of the audit, which finish() runs.

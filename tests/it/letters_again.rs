@@ -20,7 +20,7 @@ const STATES: &str = "SELECT dead_letter_id, code, status FROM dead_letters ORDE
 const ACTS: &str =
     "SELECT dead_letter_id, act, operator, outcome FROM dead_letter_acts ORDER BY act_id";
 const REPEATS: &str = "SELECT record_offset, outcome, code FROM inbox_repeats ORDER BY 1";
-const COPIES: &str = "SELECT count(*) FROM outbox WHERE topic = 'dead-letters'";
+const COPIES: &str = "SELECT count(*) FROM letter_copies";
 
 /// A command that cannot be decoded, but has an id.
 fn hostile() -> String {

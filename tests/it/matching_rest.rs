@@ -201,7 +201,7 @@ async fn another_currency_is_shown_with_what_the_bank_states() {
         format!("R12|{}|{outcome}|currency_mismatch", topup::domain::matching::RULE_SET_VERSION)
     });
     assert_eq!(desk.direct.database.lines(decisions).await, expected);
-    let told = "SELECT payload FROM outbox WHERE payload LIKE '%T-2%parked%'";
+    let told = "SELECT payload FROM told.outbox WHERE payload LIKE '%T-2%parked%'";
     let told = desk.direct.database.lines(told).await.concat();
     assert!(told.contains(r#""amount_due":"100.00""#), "{told}");
     let without = desk.explained("BANK:SG-DBS-001:T-1");

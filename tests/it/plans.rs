@@ -84,13 +84,11 @@ const BY_INDEX: [&str; 8] = [
 ];
 
 /// What walks an index from its start, and why that is not all there is.
-const IN_ORDER: [(&str, &str); 10] = [
+const IN_ORDER: [(&str, &str); 8] = [
     ("candidates_feed", "one row for each bank account"),
+    ("letter_copies_next", "a partial index of what is to be published, up to a limit"),
     ("load_originals", "a summary of each 32 pages says where not to look, once there are more"),
     ("load_pending", "whether any is pending at all: one row"),
-    ("outbox_events", "a partial index of what is to be published, up to a limit"),
-    ("outbox_letters", "a partial index of what is to be published, up to a limit"),
-    ("relay_holds_end", "a partial index of held rows"),
     ("views_find_bank_id", "one row for each bank account"),
     ("views_find_letters", "the newest of those that are open, up to a limit"),
     ("views_find_waiting", "the newest of those that wait, up to a limit"),
@@ -321,7 +319,7 @@ const ASKED: &[(&str, &str)] = &[
          ARRAY[8]",
     ),
     ("outbox_events", "10, 1000000"),
-    ("outbox_letters", "10, 1000000, 0"),
+    ("letter_copies_next", "10, 1000000, 0"),
     ("outbox_held_due", "10, 1000000"),
     ("returns_again", "now(), 5"),
     ("wake_returns", "ARRAY['BANK:SG-DBS-001:PARK-1'], ARRAY['original_in_doubt'], now(), 64"),
@@ -330,6 +328,7 @@ const ASKED: &[(&str, &str)] = &[
     ("prune_inbox", "now() + interval '1 day', 5, NULL"),
     ("prune_inbox", "now() - interval '100 years', 5, NULL"),
     ("prune_job_runs", "now(), 5"),
+    ("prune_letter_copies", "0, 5, now()"),
     ("prune_outbox", "0, 5, now()"),
     ("prune_repeats", "now(), 5"),
     ("rematch_page", "'', 5, now() + interval '1 day'"),

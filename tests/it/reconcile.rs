@@ -105,7 +105,7 @@ impl Desk {
     pub async fn told(&self, what: &str) -> String {
         let sql = format!(
             "SELECT count(*) FROM (SELECT regexp_matches(payload,
-               'topup.reconciliation.drift-{what}.v1', 'g') FROM outbox) events"
+               'topup.reconciliation.drift-{what}.v1', 'g') FROM told.outbox) events"
         );
         self.direct.database.value(&sql).await
     }

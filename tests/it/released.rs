@@ -59,7 +59,7 @@ async fn money_of_an_unknown_payer_is_paid_back_and_teaches_nothing() {
     assert_eq!(direct.database.value("SELECT count(*) FROM payer_aliases").await, "0");
     let answer = said(&mut direct, "r-5", "payment.refund", refund(&id)).await;
     assert_eq!(answer, "rejected payment_removed");
-    let told = "SELECT count(*) FROM outbox WHERE payload LIKE '%topup.payment.refunded.v1%'";
+    let told = "SELECT count(*) FROM told.outbox WHERE payload LIKE '%topup.payment.refunded.v1%'";
     assert_eq!(direct.database.value(told).await, "2");
     // The bank takes it back as well: there is nothing left of it, and a person has to look.
     let back = json!({ "credit_debit": "DBIT", "reversal": true,

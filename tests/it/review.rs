@@ -129,7 +129,8 @@ async fn a_confirmed_suggestion_is_allocated_once_whoever_says_it_again() {
     assert_eq!(desk.state("T1").await, "parked|amount_only");
     assert_eq!(desk.suggestions().await, ["A|open|INV-1 100000000"]);
     // The event carries the id that a person has to say.
-    let told = desk.value("SELECT payload FROM outbox WHERE payload LIKE '%amount_only%'").await;
+    let told =
+        desk.value("SELECT payload FROM told.outbox WHERE payload LIKE '%amount_only%'").await;
     let suggestion = desk.suggestion("T1").await;
     assert!(told.contains(&format!(r#"{{"suggestion_id":"{suggestion}","#)), "{told}");
     assert_eq!(desk.confirm("T1", "A").await, "applied");

@@ -56,7 +56,7 @@ pub async fn outcome(direct: &Direct, id: &str) -> String {
 pub async fn told(direct: &Direct, kind: &str) -> String {
     let sql = format!(
         "SELECT count(*) FROM (SELECT regexp_matches(payload, '\"type\":\"topup.{kind}.v1\"', 'g')
-           FROM outbox) events"
+           FROM told.outbox) events"
     );
     direct.database.value(&sql).await
 }

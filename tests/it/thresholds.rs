@@ -15,7 +15,7 @@ async fn told(direct: &Direct) -> String {
     let sql = "SELECT coalesce(string_agg(concat_ws(' ', d->>'direction', d->>'level',
                  d->>'balance'), ', ' ORDER BY (d->>'sequence')::bigint), '')
       FROM (SELECT line::jsonb AS event, line::jsonb->'data' AS d
-              FROM outbox, regexp_split_to_table(payload, E'\\n') AS line) e
+              FROM told.outbox, regexp_split_to_table(payload, E'\\n') AS line) e
      WHERE event->>'type' = 'topup.balance.threshold.v1'";
     direct.database.value(sql).await
 }

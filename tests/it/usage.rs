@@ -144,7 +144,8 @@ async fn a_hold_counts_until_it_expires_with_an_event() {
     let late = direct.at(Utc::now() + Duration::days(3_651));
     assert_eq!(late.sweep().await.expect("swept").holds_expired, 1);
     assert_eq!(late.sweep().await.expect("swept").holds_expired, 0);
-    let events = "SELECT count(*)::text FROM outbox WHERE payload LIKE '%balance.hold-expired%'";
+    let events =
+        "SELECT count(*)::text FROM told.outbox WHERE payload LIKE '%balance.hold-expired%'";
     assert_eq!(direct.database.value(events).await, "1");
     direct.database.audit().await;
     direct.finish().await;

@@ -86,7 +86,7 @@ impl Desk {
     async fn told(&self, what: &str) -> String {
         let sql = format!(
             "SELECT count(*) FROM (SELECT regexp_matches(payload,
-               'topup.invoice.void-candidate-{what}.v1', 'g') FROM outbox) events"
+               'topup.invoice.void-candidate-{what}.v1', 'g') FROM told.outbox) events"
         );
         self.direct.database.value(&sql).await
     }

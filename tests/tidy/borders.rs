@@ -29,7 +29,16 @@ const AREAS: [Area; 4] = [
     },
     Area {
         place: "src/store",
-        crates: &["chrono", "futures", "serde", "serde_json", "sqlx", "thiserror", "tracing"],
+        crates: &[
+            "chrono",
+            "futures",
+            "serde",
+            "serde_json",
+            "sqlx",
+            "thiserror",
+            "tracing",
+            "zstd",
+        ],
         modules: &["domain", "store"],
     },
     Area {
@@ -45,8 +54,12 @@ const AREAS: [Area; 4] = [
 ];
 
 /// Crates that one place owns.
-const OWNED: [(&str, &str); 3] =
-    [("apalis", "src/jobs"), ("apalis_cron", "src/jobs"), ("sqlx", "src/store")];
+const OWNED: [(&str, &str); 4] = [
+    ("apalis", "src/jobs"),
+    ("apalis_cron", "src/jobs"),
+    ("sqlx", "src/store"),
+    ("zstd", "src/store"),
+];
 /// Outside the store a pool may be held and handed on; no statement may be run with it.
 const HANDED_ON: &str = "sqlx::PgPool";
 /// The demo asks the database what it shows; it is no part of a worker.

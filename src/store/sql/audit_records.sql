@@ -33,8 +33,11 @@ SELECT format('dead letter %s', d.dead_letter_id) AS subject,
 SELECT 'outbox' AS subject,
        format('%s rows are not published, the oldest since %s', count(*),
               min(created_at)) AS detail
-  FROM outbox
- WHERE published_at IS NULL
+  FROM (SELECT created_at FROM outbox_next(NULL)
+        UNION ALL
+        SELECT created_at FROM outbox_held
+        UNION ALL
+        SELECT created_at FROM letter_copies WHERE published_at IS NULL) waiting
 HAVING count(*) > 0
 
 -- name: audit_advices_sum_up
@@ -81,7 +84,7 @@ WITH cut AS (
            lag(first_sequence + events, 1,
                CASE WHEN (SELECT short FROM cut) THEN first_sequence ELSE 1 END) OVER (
                PARTITION BY key_kind, record_key ORDER BY first_sequence) AS expected
-      FROM outbox WHERE topic = 'events'
+      FROM outbox
 ), counters AS (
     SELECT 'account' AS key_kind, account_id AS record_key, event_sequence FROM accounts
     UNION ALL

@@ -28,23 +28,35 @@ DELETE FROM inbox_repeats WHERE (topic, partition, record_offset) IN (
     WHERE seen_at < $1 AND outcome = 'duplicate' ORDER BY seen_at LIMIT $2)
 
 -- name: prune_outbox
--- The next page behind $1. The first row that must stay is to be published, or was published
--- lately. All before it may go that is published, so that what is left of each key is an unbroken
--- end of it: held events stand behind what was published of their key, and copies of dead letters
--- have no key to keep. Behind it nothing is looked at: `until` is NULL then, and at the end.
+-- The next page behind $1. The first row that must stay is above the horizon of the relay, or new.
+-- All before it may go that no hold needs, so that what is left of each key is an unbroken end of
+-- it: a hold needs all of its key from one event on. Behind it nothing is looked at: `until` is
+-- NULL then, and at the end.
 WITH page AS MATERIALIZED (
-    SELECT outbox_id, published_at,
-           coalesce(published_at >= $3, topic = 'events' AND NOT held) AS stays
-    FROM outbox WHERE outbox_id > $1 ORDER BY outbox_id LIMIT $2),
+    SELECT o.outbox_id, o.outbox_id > p.horizon OR o.created_at >= $3 AS stays,
+           EXISTS (SELECT FROM relay_holds h
+                   WHERE h.key_kind = o.key_kind AND h.record_key = o.record_key
+                     AND h.from_sequence <= o.first_sequence) AS held
+    FROM outbox o CROSS JOIN relay_progress p
+    WHERE p.only_row AND o.outbox_id > $1 ORDER BY o.outbox_id LIMIT $2),
 bound AS MATERIALIZED (SELECT min(outbox_id) AS first FROM page WHERE stays),
 gone AS (
-    DELETE FROM outbox WHERE published_at < $3 AND outbox_id IN (
+    DELETE FROM outbox WHERE outbox_id IN (
         SELECT p.outbox_id FROM page p, bound b
-        WHERE p.published_at < $3 AND (b.first IS NULL OR p.outbox_id < b.first))
+        WHERE NOT p.stays AND NOT p.held AND (b.first IS NULL OR p.outbox_id < b.first))
     RETURNING 1)
 SELECT CASE WHEN (SELECT first FROM bound) IS NULL
             THEN (SELECT max(outbox_id) FROM page) END AS until,
        (SELECT count(*) FROM gone) AS gone
+
+-- name: prune_letter_copies
+-- The next page behind $1; the letters themselves stay.
+WITH page AS MATERIALIZED (
+    SELECT copy_id, published_at FROM letter_copies WHERE copy_id > $1 ORDER BY copy_id LIMIT $2),
+gone AS (
+    DELETE FROM letter_copies WHERE copy_id IN (SELECT copy_id FROM page WHERE published_at < $3)
+    RETURNING 1)
+SELECT (SELECT max(copy_id) FROM page) AS until, (SELECT count(*) FROM gone) AS gone
 
 -- name: prune_job_runs
 -- Index: job_runs_started.

@@ -16,29 +16,25 @@ SELECT consumer_group, topic, partition, coalesce(c.epoch, 0) AS epoch, c.next_o
  LIMIT 1000
 
 -- name: views_status_outbox
--- Indexes: outbox_ready, outbox_held, outbox_letters.
+-- Indexes: outbox_pkey, outbox_gapless, letter_copies_waiting.
 SELECT count(*) AS unpublished, min(created_at) AS oldest,
        extract(epoch FROM clock_timestamp() - min(created_at))::bigint AS oldest_seconds,
        count(*) FILTER (WHERE kind = 'held') AS held,
        count(*) FILTER (WHERE kind = 'copy') AS copies
-  FROM (SELECT 'ready' AS kind, created_at FROM outbox
-         WHERE published_at IS NULL AND topic = 'events' AND NOT held
+  FROM (SELECT 'ready' AS kind, created_at FROM outbox_next(NULL)
         UNION ALL
-        SELECT 'held', created_at FROM outbox WHERE published_at IS NULL AND held
+        SELECT 'held', created_at FROM outbox_held
         UNION ALL
-        SELECT 'copy', created_at FROM outbox
-         WHERE published_at IS NULL AND topic = 'dead-letters') waiting
+        SELECT 'copy', created_at FROM letter_copies WHERE published_at IS NULL) waiting
 
 -- name: views_relay_holds
 -- Keys whose events are held, the longest first.
 SELECT h.key_kind, h.record_key, h.code, h.attempts, h.since, h.next_try,
-       (SELECT count(*) FROM outbox o
-         WHERE o.held AND o.published_at IS NULL AND o.key_kind = h.key_kind
-           AND o.record_key = h.record_key) AS rows
+       (SELECT count(*) FROM outbox_held o
+         WHERE o.key_kind = h.key_kind AND o.record_key = h.record_key) AS rows
   FROM relay_holds h
- WHERE EXISTS (SELECT 1 FROM outbox o
-                WHERE o.held AND o.published_at IS NULL AND o.key_kind = h.key_kind
-                  AND o.record_key = h.record_key)
+ WHERE EXISTS (SELECT FROM outbox_held o
+                WHERE o.key_kind = h.key_kind AND o.record_key = h.record_key)
  ORDER BY h.since, h.key_kind, h.record_key
  LIMIT 100
 
@@ -185,14 +181,13 @@ SELECT format('%s %s of kind %s fail since %s: %s', count(*),
  UNION ALL
 SELECT format('events wait for %s s', round(extract(epoch FROM clock_timestamp() - created_at))),
        'events'
-  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL AND topic = 'events' AND NOT held
-         ORDER BY outbox_id LIMIT 1) ready
+  FROM outbox_next(1)
  WHERE created_at < clock_timestamp() - interval '60 seconds'
  UNION ALL
 SELECT format('copies of dead letters wait for %s s',
               round(extract(epoch FROM clock_timestamp() - created_at))), 'copies'
-  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL AND topic = 'dead-letters'
-         ORDER BY outbox_id LIMIT 1) letters
+  FROM (SELECT created_at FROM letter_copies WHERE published_at IS NULL
+         ORDER BY copy_id LIMIT 1) letters
  WHERE created_at < clock_timestamp() - interval '60 seconds'
 
 -- name: views_health_partitions

@@ -127,12 +127,12 @@ INSERT INTO dead_letter_acts (dead_letter_id, act, operator, reason, outcome, ac
 SELECT dead_letter_id, 'discard', 'alice', 'twice', 'discarded', '2026-11-02Z',
        '{"status": "open"}', '{"status": "discarded"}'
   FROM dead_letters WHERE status = 'discarded';
-INSERT INTO outbox (topic, key_kind, record_key, first_sequence, events, payload, created_at,
-                    published_at) VALUES
-    ('events', 'account', 'ACC-1', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),
-    ('events', 'account', 'ACC-1', 3, 1, '{}', '2026-11-01Z', '2026-11-01Z'),
-    ('events', 'account', 'ACC-2', 1, 2, '{}', '2026-11-01Z', '2026-11-01Z'),
-    ('events', 'payment', 'PAY-2', 1, 1, '{}', '2026-11-01Z', '2026-11-01Z');
+INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload, created_at) VALUES
+    ('account', 'ACC-1', 1, 2, 0, '{}', '2026-11-01Z'),
+    ('account', 'ACC-1', 3, 1, 0, '{}', '2026-11-01Z'),
+    ('account', 'ACC-2', 1, 2, 0, '{}', '2026-11-01Z'),
+    ('payment', 'PAY-2', 1, 1, 0, '{}', '2026-11-01Z');
+UPDATE relay_progress SET horizon = 4;
 -- One belongs to a payment, one waits.
 INSERT INTO remittance_advices (bank_account, advice_id, content_hash, payer_account, payer_key,
         currency, amount, state, used_by_payment, received_at, expires_at, source, message_id)

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
 
+use topup::store::packed::Unpacker;
+
 use super::{env, template};
 
 pub struct Database {
@@ -33,6 +35,7 @@ impl Database {
 
     /// One value of one row, as text; empty for NULL.
     pub async fn value(&self, sql: &str) -> String {
+        self.unpack_for(sql).await;
         let sql = format!("SELECT ({sql})::text");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
             .fetch_one(&self.admin)
@@ -43,6 +46,7 @@ impl Database {
 
     /// All rows, their columns joined by `|`.
     pub async fn lines(&self, sql: &str) -> Vec<String> {
+        self.unpack_for(sql).await;
         let sql = format!(
             "SELECT concat_ws('|', VARIADIC ARRAY(SELECT v FROM json_each_text(
             row_to_json(q)) AS e(k, v))) FROM ({sql}) AS q"
@@ -50,6 +54,35 @@ impl Database {
         let rows =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).fetch_all(&self.admin).await;
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Whoever asks for `told.outbox` finds there what the outbox holds, with its text unpacked.
+    async fn unpack_for(&self, sql: &str) {
+        if !sql.contains("told.outbox") {
+            return;
+        }
+        let mut tx = self.admin.begin().await.expect("begin");
+        for sql in [
+            "SELECT pg_advisory_xact_lock(7)",
+            "CREATE SCHEMA IF NOT EXISTS told",
+            "CREATE TABLE IF NOT EXISTS told.outbox (outbox_id bigint PRIMARY KEY, key_kind text,
+                record_key text, first_sequence bigint, events smallint, payload text)",
+        ] {
+            tx.execute(sql).await.expect(sql);
+        }
+        tx.execute("DELETE FROM told.outbox").await.expect("emptied");
+        let rows = "SELECT outbox_id, form, payload FROM outbox";
+        let rows = sqlx::query(rows).fetch_all(&mut *tx).await.expect(rows);
+        let mut unpacker = Unpacker::new();
+        for row in rows {
+            let text = unpacker.unpack(row.get("form"), row.get("payload")).expect("a text");
+            let add = "INSERT INTO told.outbox SELECT outbox_id, key_kind, record_key,
+                       first_sequence, events, $2 FROM outbox WHERE outbox_id = $1";
+            let id: i64 = row.get("outbox_id");
+            let added = sqlx::query(add).bind(id).bind(text).execute(&mut *tx).await;
+            added.expect(add);
+        }
+        tx.commit().await.expect("commit");
     }
 
     /// A hash of every row of every table but those in `without`.
@@ -86,6 +119,17 @@ impl Database {
         on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
         on_server(&format!("ALTER DATABASE {0}_b RENAME TO {0}", self.name)).await;
         self.admin = connected(&self.url).await;
+    }
+
+    /// All rows of the outbox from this one on are published.
+    pub async fn published(&self, from: i64) {
+        let all = format!(
+            "UPDATE relay_progress SET passed = CASE WHEN {from} > 1
+               THEN int8multirange(int8range({from}, m.last, '[]')) ELSE '{{}}' END,
+               horizon = CASE WHEN {from} > 1 THEN horizon ELSE m.last END
+             FROM (SELECT max(outbox_id) AS last FROM outbox) m"
+        );
+        self.execute(&all).await;
     }
 
     /// Runs a statement that must be refused; returns the name of what refused it.
@@ -202,15 +246,15 @@ const AUDIT: [(&str, &str); 12] = [
     (
         "the events of a key are numbered without gaps",
         "SELECT key_kind, record_key, min(first_sequence), sum(events) FROM outbox
-         WHERE topic = 'events' GROUP BY 1, 2
+         GROUP BY 1, 2
          HAVING min(first_sequence) <> 1
              OR max(first_sequence + events - 1) <> sum(events)",
     ),
     (
         "an account's last sequence is that of its last event",
         "SELECT account_id, event_sequence FROM accounts WHERE event_sequence <>
-           (SELECT coalesce(sum(events), 0) FROM outbox WHERE topic = 'events'
-             AND key_kind = 'account' AND record_key = account_id)
+           (SELECT coalesce(sum(events), 0) FROM outbox
+             WHERE key_kind = 'account' AND record_key = account_id)
          AND NOT EXISTS (SELECT FROM pruned WHERE table_name = 'outbox')",
     ),
     (
@@ -220,9 +264,10 @@ const AUDIT: [(&str, &str); 12] = [
            USING (source, message_id) WHERE waiting_id IS NULL OR outcome IS NULL",
     ),
     (
-        "every dead letter that died here was put in the outbox",
+        "every dead letter that died here was put on its way as a copy",
         "SELECT dead_letter_id FROM dead_letters d WHERE NOT EXISTS
-           (SELECT 1 FROM outbox o WHERE o.dead_letter_id = d.dead_letter_id)
+           (SELECT 1 FROM letter_copies c WHERE c.dead_letter_id = d.dead_letter_id)
+           AND NOT EXISTS (SELECT FROM pruned WHERE table_name = 'letter_copies')
            AND NOT EXISTS (SELECT 1 FROM dead_letter_acts a
             WHERE a.dead_letter_id = d.dead_letter_id AND a.act = 'import')",
     ),

@@ -5,7 +5,7 @@ DECLARE
 BEGIN
   SET LOCAL session_replication_role = replica;
   FOR name IN SELECT tablename FROM pg_tables
-    WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'
+    WHERE schemaname = 'public' AND tablename NOT IN ('_sqlx_migrations', 'relay_progress')
   LOOP
     EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO filled;
     IF filled THEN

@@ -147,8 +147,8 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'crossing', d ->> 'account_id',
            ((d ->> 'level')::numeric * 1000000)::bigint,
            ((d ->> 'balance')::numeric * 1000000)::bigint, d ->> 'direction')
-         FROM (SELECT (e::jsonb) -> 'data' AS d, e::jsonb ->> 'type' AS kind FROM outbox,
-                 unnest(string_to_array(payload, E'\\n')) AS e WHERE topic = 'events') told
+         FROM (SELECT (e::jsonb) -> 'data' AS d, e::jsonb ->> 'type' AS kind FROM told.outbox,
+                 unnest(string_to_array(payload, E'\\n')) AS e) told
          WHERE kind = 'topup.balance.threshold.v1'",
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
          FROM invoices",
@@ -161,7 +161,7 @@ pub async fn of_database(database: &Database) -> Vec<String> {
         "SELECT concat_ws(' ', 'ledger', ledger_account, coalesce(account_id, '-'), currency,
            sum(amount)) FROM ledger_entries GROUP BY ledger_account, account_id, currency",
         "SELECT concat_ws(' ', 'events', key_kind, record_key, sum(events)) FROM outbox
-         WHERE topic = 'events' GROUP BY key_kind, record_key",
+         GROUP BY key_kind, record_key",
         "SELECT concat_ws(' ', 'hold', account_id, hold_id, state, amount, released) FROM holds",
         "SELECT concat_ws(' ', 'charge', account_id, usage_id, amount, uncovered,
            coalesce((SELECT sum(r.amount) FROM usage_refunds r

@@ -29,7 +29,8 @@ BEGIN
                        THEN attname || $x$ || '-x' || k$x$
                    WHEN atttypid = 'bigint'::regtype AND attname = ANY(ARRAY['lot_id',
                        'allocation_id', 'ledger_transaction_id', 'charge_id', 'cause_id',
-                       'decision_id', 'outbox_id', 'dead_letter_id', 'waiting_id', 'refund_number',
+                       'decision_id', 'outbox_id', 'copy_id', 'dead_letter_id', 'waiting_id',
+                       'refund_number',
                        'reversal_id', 'return_id', 'undoes', 'restores', 'use_id', 'act_id'])
                        THEN attname || ' + k * 10000000000000000'
                    WHEN attname = 'processed_at' THEN $x$processed_at + k * interval '1 hour'$x$
