@@ -127,7 +127,7 @@ async fn balances_in_two_currencies_are_summed_one_after_the_other() {
     }
     let balances = "SELECT currency, amount / 10000 FROM balances ORDER BY currency";
     assert_eq!(direct.database.lines(balances).await, ["SGD|10000", "USD|7000"]);
-    let told = "SELECT (regexp_matches(payload, '\"balance\":\"([0-9.]+)\"'))[1] FROM outbox
+    let told = "SELECT (regexp_matches(payload, '\"balance\":\"([0-9.]+)\"'))[1] FROM told.outbox
                 WHERE record_key = 'ACC-1' AND payload LIKE '%\"balance\":%'
                 ORDER BY first_sequence";
     assert_eq!(direct.database.lines(told).await, ["100.00", "10.00", "30.00", "70.00"]);
