@@ -137,7 +137,7 @@ impl Needs {
                 }
                 Input::BankTransaction(bank) => {
                     let key = needs.bank_facts.add(bank, &message.bank_hash);
-                    needs.announced.add(bank, key.as_ref());
+                    needs.announced.add(bank, key.as_ref(), &message.bank_hash);
                     needs.bank_keys.extend(key);
                     needs.lookalikes.add(bank);
                     if bank.is_booked_step_back() {

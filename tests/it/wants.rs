@@ -148,7 +148,8 @@ async fn payments_that_commands_name_are_loaded_late_to_the_same_result() {
         let item: Item = direct.command(&format!("c-{number}"), kind, &data);
         direct.applied(item).await;
     }
-    let shares = json!([{ "account_id": "ACC-1", "amount": "20" }, { "account_id": "ACC-2", "amount": "5" }]);
+    let share = |owner: &str, amount: &str| json!({ "account_id": owner, "amount": amount });
+    let shares = [share("ACC-1", "20"), share("ACC-2", "5")];
     let shares = with(about_payment("PAY-2", "ACC-1"), &json!({ "parts": shares }));
     let commands = [
         ("payment.record", payment_of("PAY-3", "ACC-1", "5.00"), applied as fn(&Outcome) -> bool),
@@ -226,6 +227,65 @@ async fn what_returns_mean_is_loaded_late_to_the_same_result() {
     assert_eq!(late, expected);
     assert!(applied(&late.outcome) && missed.iter().any(is_of_returns), "{missed:?}");
     direct.finish().await;
+}
+
+/// So is what a record may be again, and what announced it.
+#[tokio::test]
+async fn what_may_be_told_twice_is_loaded_late_to_the_same_result() {
+    let mut direct = Direct::new("wants_told").await;
+    let item: Item = direct.command("c-1", "account.upsert", &account("ACC-1"));
+    direct.applied(item).await;
+    let paid = |id: &str, amount: &str, more: serde_json::Value| {
+        let payer = json!({ "debtor": { "account": "072-000-1234" } });
+        with(with(credit(id, amount), &payer), &more)
+    };
+    let (nameless, plain) = (json!({ "bank_transaction_id": null }), json!({}));
+    let pending = json!({ "status": "PDNG" });
+    let back = |id: &str, more: &serde_json::Value| {
+        let of = json!({ "bank_transaction_id": "T-1", "reason": "AC04" });
+        let fields = json!({ "credit_debit": "DBIT", "reversal": true, "return_of": of });
+        with(with(credit(id, "50.00"), &fields), more)
+    };
+    let banks = [
+        paid("T-1", "50.00", plain.clone()),
+        paid("T-1n", "50.00", nameless.clone()),
+        paid("T-2", "50.00", plain.clone()),
+        paid("P-1", "60.00", pending.clone()),
+        paid("T-3", "60.00", plain.clone()),
+        paid("T-4", "61.00", plain.clone()),
+        paid("P-2", "61.00", pending),
+        back("R-1", &plain),
+        back("R-1n", &nameless),
+    ];
+    for (number, data) in (1..).zip(banks) {
+        let id = format!("b-{number}");
+        let message = payment(&mut direct, &id, &data);
+        let how = (Locks::First, direct.pipeline.clock().now());
+        let (expected, foreseen) = decided(&direct, &message, Needs::of([&message]), how).await;
+        assert!(!foreseen.iter().any(is_told), "{data}: {foreseen:?}");
+        let (late, missed) = decided(&direct, &message, Needs::default(), how).await;
+        assert_eq!(late, expected, "{data}");
+        assert!(missed.iter().any(is_told), "{data}: {missed:?}");
+        let item = direct.item(Topic::BankPayments, None, bank(&id, &data).as_bytes());
+        direct.applied(item).await;
+    }
+    let sql = "SELECT string_agg(reason, ' ' ORDER BY payment_id) FROM payments";
+    let reasons = direct.database.value(sql).await;
+    assert_eq!(reasons.matches("possible_duplicate").count(), 1, "{reasons}");
+    let sql = "SELECT count(*) FROM bank_transactions WHERE disposition = 'superseded'";
+    assert_eq!(direct.database.value(sql).await, "2");
+    direct.finish().await;
+}
+
+fn is_told(want: &Want) -> bool {
+    matches!(
+        want,
+        Want::Announced(..)
+            | Want::BookedAlready(..)
+            | Want::WithoutId(..)
+            | Want::WithId(..)
+            | Want::ToldSteps(..)
+    )
 }
 
 fn is_of_returns(want: &Want) -> bool {

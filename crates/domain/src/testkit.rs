@@ -527,10 +527,6 @@ fn print_of(bank: &BankTransaction) -> [u8; 32] {
 pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     let mut loaded = WorkingSet::default();
     loaded.locked.clone_from(&set.locked);
-    loaded.pending.clone_from(&set.pending);
-    loaded.pending.looks_back = true;
-    loaded.lookalikes.clone_from(&set.lookalikes);
-    loaded.told_steps.clone_from(&set.told_steps);
     loaded.watched.clone_from(&set.watched);
     loaded.watches_as(set);
     loaded.advices.days = set.advices.days;

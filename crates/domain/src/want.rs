@@ -1,5 +1,7 @@
 //! What deciding may ask for: the one vocabulary between it and whoever loads the working set.
 
+use chrono::NaiveDate;
+
 use crate::advice::{AdviceKey, Marks};
 use crate::bank::BankTransaction;
 use crate::ids::{AccountId, BankAccountId, BankKey, HoldId, PaymentId, RefundId, UsageId};
@@ -8,7 +10,9 @@ use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
 use crate::money::Currency;
 use crate::reversal::OriginalKey;
+use crate::working_set::alike::SameMoney;
 use crate::working_set::lots::Walk;
+use crate::working_set::pending::Transfer;
 
 /// A key that deciding looks up. What was not loaded under it is a miss, never "not there".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +61,18 @@ pub enum Want {
     ReturnsOf(PaymentId),
     /// A return that waits, by its key.
     Parked(BankKey),
+    /// The records that announced what is booked under a key, by what both have in common.
+    Announced(BankKey, Transfer),
+    /// What is booked already of that which a record announces: on its day, or soon after.
+    BookedAlready(BankKey, Transfer, NaiveDate),
+    /// Payments of one bank account, day and amount that the bank gave no id, of a payer (the end
+    /// of the number) and of nobody; of everybody if the payer is nobody.
+    WithoutId(SameMoney, Option<String>),
+    /// As [`Self::WithoutId`]: those that have an id.
+    WithId(SameMoney, Option<String>),
+    /// What the bank took back, or gave back again, of one bank account, day and amount; only what
+    /// has no id, or all.
+    ToldSteps(SameMoney, bool),
     /// More lots of an account in a currency than the so many that were read for this walk.
     Lots(Walk, AccountId, Currency, usize),
     /// What an account has in each currency.

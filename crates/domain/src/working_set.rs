@@ -221,6 +221,11 @@ impl WorkingSet {
                 Want::Returned(bank_account, id) => self.returns.ask_named(bank_account, id),
                 Want::ReturnsOf(id) => self.returns.ask_of(id),
                 Want::Parked(key) => self.parked_returns.ask(key),
+                Want::Announced(key, _) => self.pending.ask_booking(key),
+                Want::BookedAlready(key, ..) => self.pending.ask_announcement(key),
+                Want::WithoutId(same, payer) => self.lookalikes.ask(same, payer),
+                Want::WithId(same, payer) => self.lookalikes.ask_with_id(same, payer),
+                Want::ToldSteps(same, all) => self.told_steps.ask(same, all),
                 // How far they were read stands with the lots.
                 Want::Lots(..) => {}
                 Want::Balances(account) => self.balances.ask(account),

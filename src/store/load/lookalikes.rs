@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use crate::domain::bank::{BankTransaction, Direction, EntryStatus};
-use crate::domain::ids::{BankAccountId, Source};
-use crate::domain::matching::text;
-use crate::domain::money::Money;
+use crate::domain::ids::Source;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::domain::working_set::lookalikes::{Delivery, OF_NOBODY_MAX, OF_ONE_PAYER_MAX};
+use crate::domain::working_set::alike::SameMoney;
+use crate::domain::working_set::lookalikes::{
+    Delivery, OF_NOBODY_MAX, OF_ONE_PAYER_MAX, payer_tail,
+};
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// One more shows that there are too many: those are not decided by themselves.
@@ -18,15 +20,15 @@ fn and_one(most: usize) -> i64 {
     i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
-type One = (String, NaiveDate, String, i64, Option<String>);
-type Asked = BTreeSet<One>;
+/// Bank account, day and amount, and the end of the payer's number.
+type Asked = BTreeSet<(SameMoney, Option<String>)>;
 
 /// The bank accounts, days, amounts and payers of a batch's payments.
 #[derive(Debug, Default)]
 pub(super) struct Sought {
     without_id: Asked,
     /// Of those that the bank gave an id: asked for only where money without one came.
-    with_id: Vec<(BankAccountId, NaiveDate, Money, Option<String>)>,
+    with_id: Vec<(SameMoney, Option<String>)>,
 }
 
 impl Sought {
@@ -35,33 +37,30 @@ impl Sought {
             return;
         }
         if bank.bank_transaction_id.is_none() {
-            self.without_id.extend(asked(
-                &bank.bank_account,
-                bank.booking_date,
-                bank.amount,
-                bank.debtor_account.as_deref(),
-            ));
+            self.without_id
+                .insert((SameMoney::of(bank), payer_tail(bank.debtor_account.as_deref())));
         } else {
-            self.with_id.push((
-                bank.bank_account.clone(),
-                bank.booking_date,
-                bank.amount,
-                bank.debtor_account.clone(),
-            ));
+            self.with_id.push((SameMoney::of(bank), bank.debtor_account.clone()));
         }
     }
 }
 
-fn asked(
-    bank_account: &BankAccountId,
-    booking_date: NaiveDate,
-    amount: Money,
-    debtor_account: Option<&str>,
-) -> Option<One> {
-    let micros = amount.to_micros().ok()?;
-    let account = bank_account.as_str().to_owned();
-    let payer = debtor_account.and_then(text::payer_account);
-    Some((account, booking_date, amount.code().to_owned(), micros, payer))
+/// Loads what deciding wants of that.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let (mut without, mut with) = (Asked::new(), Asked::new());
+    for want in wants {
+        if let Want::WithoutId(same, payer) = want {
+            without.insert((same.clone(), payer.clone()));
+        } else if let Want::WithId(same, payer) = want {
+            with.insert((same.clone(), payer.clone()));
+        }
+    }
+    without_id(tx, &without, set).await?;
+    with_ids(tx, &with, set).await
 }
 
 /// Reads them; nothing is asked if the bank gives ids and nobody else told of its money.
@@ -71,11 +70,16 @@ pub(super) async fn load(
     nameless: bool,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
+    if !nameless {
+        for (same, _) in &sought.with_id {
+            set.lookalikes.none_without_id(&same.bank_account, same.day);
+        }
+    }
     let with_id = sought.with_id.iter().filter(|_| nameless);
-    let with_id =
-        with_id.filter_map(|(own, day, amount, payer)| asked(own, *day, *amount, payer.as_deref()));
+    let with_id = with_id.map(|(same, payer)| (same.clone(), payer_tail(payer.as_deref())));
     let all: Asked = with_id.chain(sought.without_id.iter().cloned()).collect();
     without_id(tx, &all, set).await?;
+    set.lookalikes.sees_ids = false;
     with_ids(tx, &sought.without_id, set).await
 }
 
@@ -97,15 +101,16 @@ async fn without_id(
             delivery.map(|(source, at)| Delivery { source: Source::trusted(source), at });
         set.lookalikes.record(&rows::bank_record(&row)?, delivery, row.try_get("in_doubt")?);
     }
+    set.ask(asked.iter().cloned().map(|(same, payer)| Want::WithoutId(same, payer)));
     Ok(())
 }
 
 /// Payments that the bank gave an id, which one of the batch without an id may be.
 async fn with_ids(tx: &mut Tx<'_>, asked: &Asked, set: &mut WorkingSet) -> Result<(), StoreError> {
-    set.lookalikes.sees_ids = !asked.is_empty();
     if asked.is_empty() {
         return Ok(());
     }
+    set.ask(asked.iter().cloned().map(|(same, payer)| Want::WithId(same, payer)));
     let query = bind(sqlx::query(sql!("load_lookalikes_with_id")), asked);
     for row in query.bind(and_one(OF_NOBODY_MAX)).fetch_all(&mut **tx).await? {
         set.lookalikes.record_with_id(&rows::bank_record(&row)?);
@@ -117,9 +122,9 @@ type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArgume
 
 fn bind<'q>(query: Query<'q>, asked: &'q Asked) -> Query<'q> {
     query
-        .bind(asked.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
-        .bind(asked.iter().map(|key| key.1).collect::<Vec<_>>())
-        .bind(asked.iter().map(|key| key.2.as_str()).collect::<Vec<_>>())
-        .bind(asked.iter().map(|key| key.3).collect::<Vec<_>>())
-        .bind(asked.iter().map(|key| key.4.as_deref()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|key| key.0.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|key| key.0.day).collect::<Vec<_>>())
+        .bind(asked.iter().map(|key| key.0.amount.code()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|key| key.0.micros()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|key| key.1.as_deref()).collect::<Vec<_>>())
 }

@@ -6,7 +6,10 @@ use std::mem::take;
 use chrono::NaiveDate;
 use sqlx::Row;
 
-use super::{Locks, Needs, balances, bank_facts, invoices, lock_accounts, resolve, unlocked};
+use super::{
+    Locks, Needs, balances, bank_facts, invoices, lock_accounts, lookalikes, pending, resolve,
+    told_steps, unlocked,
+};
 use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::matching::near::{Word, like_reference};
 use crate::domain::money::Money;
@@ -45,6 +48,11 @@ impl Needs {
             | Want::Returned(..)
             | Want::ReturnsOf(_)
             | Want::Parked(_)
+            | Want::Announced(..)
+            | Want::BookedAlready(..)
+            | Want::WithoutId(..)
+            | Want::WithId(..)
+            | Want::ToldSteps(..)
             | Want::Lots(..)
             | Want::Balances(_)
             | Want::Limits(_)
@@ -88,6 +96,9 @@ pub async fn misses(
     super::usage::misses(tx, wants, set).await?;
     super::review::misses(tx, wants, set).await?;
     super::advices::misses(tx, wants, set).await?;
+    pending::misses(tx, wants, set).await?;
+    lookalikes::misses(tx, wants, set).await?;
+    told_steps::misses(tx, wants, set).await?;
     super::payments::misses(tx, locks, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;

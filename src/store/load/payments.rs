@@ -86,12 +86,12 @@ pub(super) async fn misses(
 ) -> Result<(), StoreError> {
     let (mut late, mut ids) = (Needs::default(), Vec::new());
     for want in wants {
-        match want {
-            Want::Taken(id) => ids.push(id.clone()),
-            Want::Payment(id) => {
-                late.payments.insert(id.as_str().to_owned());
-            }
-            other => late.steps_back.want(other),
+        if let Want::Taken(id) = want {
+            ids.push(id.clone());
+        } else if let Want::Payment(id) = want {
+            late.payments.insert(id.as_str().to_owned());
+        } else {
+            late.steps_back.want(want);
         }
     }
     taken(tx, ids, set).await?;

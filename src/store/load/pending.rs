@@ -7,26 +7,25 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
 use crate::domain::bank::{BankTransaction, EntryStatus};
+use crate::domain::decide::bank::print_of;
 use crate::domain::effect::BankKey;
-use crate::domain::money::Currency;
+use crate::domain::input::ContentHash;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-use crate::domain::working_set::pending::{LATE_DAYS, end_to_end, payer};
+use crate::domain::working_set::pending::{LATE_DAYS, Transfer};
 use crate::store::{StoreError, Tx, rows, sql};
 
 /// Pending records of one payer or order and one amount that a booking is compared with: the first
 /// of them, which is the one that is taken where they are alike.
 const ALIKE_MAX: i64 = 64;
 
-/// What a booking has in common with the record that announced it.
+/// A record that is booked or announced.
 #[derive(Debug, Clone)]
 struct One {
-    /// None where the key is one of several: that the first is known says nothing.
-    key: Option<BankKey>,
-    bank_account: String,
-    currency: Currency,
-    micros: i64,
-    payer: Option<String>,
-    end_to_end_id: Option<String>,
+    /// Of several that are equal what their keys begin with: that the first is known says nothing.
+    key: BankKey,
+    of_equals: bool,
+    transfer: Transfer,
     day: NaiveDate,
 }
 
@@ -38,29 +37,54 @@ pub(super) struct Announced {
 }
 
 impl Announced {
-    pub(super) fn add(&mut self, bank: &BankTransaction, key: Option<&BankKey>) {
+    pub(super) fn add(
+        &mut self,
+        bank: &BankTransaction,
+        key: Option<&BankKey>,
+        hash: &ContentHash,
+    ) {
         let list = match bank.status {
             EntryStatus::Booked => &mut self.bookings,
             EntryStatus::Pending => &mut self.pending,
             EntryStatus::Information => return,
         };
-        // What a text column cannot hold equals nothing that is stored.
-        let end_to_end_id = end_to_end(bank).filter(|id| !id.contains('\0')).map(str::to_owned);
-        let payer = payer(bank);
-        let Ok(micros) = bank.amount.to_micros() else { return };
-        if payer.is_none() && end_to_end_id.is_none() {
-            return;
-        }
+        let Some(transfer) = Transfer::of(bank) else { return };
+        let bank_account = bank.bank_account.as_str();
+        let print = || BankKey { bank_account: bank_account.to_owned(), key: print_of(hash) };
         list.push(One {
-            key: key.cloned(),
-            bank_account: bank.bank_account.as_str().to_owned(),
-            currency: bank.amount.currency(),
-            micros,
-            payer,
-            end_to_end_id,
+            key: key.cloned().unwrap_or_else(print),
+            of_equals: key.is_none(),
+            transfer,
             day: bank.booking_date,
         });
     }
+
+    /// What deciding wants and was not foreseen.
+    fn of(wants: &[Want]) -> Self {
+        let mut all = Self::default();
+        for want in wants {
+            let one = |key: &BankKey, transfer: &Transfer, day| {
+                let (key, transfer) = (key.clone(), transfer.clone());
+                One { key, of_equals: false, transfer, day }
+            };
+            if let Want::Announced(key, transfer) = want {
+                // The day of a booking is not looked at.
+                all.bookings.push(one(key, transfer, NaiveDate::default()));
+            } else if let Want::BookedAlready(key, transfer, day) = want {
+                all.pending.push(one(key, transfer, *day));
+            }
+        }
+        all
+    }
+}
+
+/// Loads what deciding wants of that.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    load(tx, &Announced::of(wants), set).await
 }
 
 /// Binds what is looked for.
@@ -68,12 +92,15 @@ fn of<'q>(
     query: Query<'q, Postgres, PgArguments>,
     all: &'q [One],
 ) -> Query<'q, Postgres, PgArguments> {
+    // What a text column cannot hold equals nothing that is stored.
+    let end_to_end =
+        |one: &'q One| one.transfer.end_to_end.as_deref().filter(|id| !id.contains('\0'));
     query
-        .bind(all.iter().map(|one| one.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(all.iter().map(|one| one.currency.code()).collect::<Vec<_>>())
-        .bind(all.iter().map(|one| one.micros).collect::<Vec<_>>())
-        .bind(all.iter().map(|one| one.payer.as_deref()).collect::<Vec<_>>())
-        .bind(all.iter().map(|one| one.end_to_end_id.as_deref()).collect::<Vec<_>>())
+        .bind(all.iter().map(|one| one.transfer.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(all.iter().map(|one| one.transfer.currency.code()).collect::<Vec<_>>())
+        .bind(all.iter().map(|one| one.transfer.micros).collect::<Vec<_>>())
+        .bind(all.iter().map(|one| one.transfer.payer.as_deref()).collect::<Vec<_>>())
+        .bind(all.iter().map(end_to_end).collect::<Vec<_>>())
 }
 
 /// Reads what the bookings that are not known yet may have been announced as, and what announces
@@ -85,8 +112,7 @@ pub(super) async fn load(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let new = |set: &WorkingSet, all: &[One]| -> Vec<One> {
-        let known =
-            |one: &&One| one.key.as_ref().is_some_and(|key| set.bank_here().contains_key(key));
+        let known = |one: &&One| !one.of_equals && set.bank_here().contains_key(&one.key);
         all.iter().filter(|one| !known(one)).cloned().collect()
     };
     let bookings = new(set, &announced.bookings);
@@ -98,8 +124,9 @@ pub(super) async fn load(
             }
         }
     }
+    announced.bookings.iter().for_each(|one| set.pending.ask_booking(one.key.clone()));
     let pending = new(set, &announced.pending);
-    set.pending.looks_back = !announced.pending.is_empty();
+    announced.pending.iter().for_each(|one| set.pending.ask_announcement(one.key.clone()));
     let (Some(first), Some(last)) =
         (pending.iter().map(|one| one.day).min(), pending.iter().map(|one| one.day).max())
     else {

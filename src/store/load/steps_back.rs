@@ -113,7 +113,8 @@ impl StepsBack {
         }
     }
 
-    /// What is looked up by it: the id itself, its details and what was undone under it by one look.
+    /// What is looked up by it: the id itself, its details and what was undone under it by one
+    /// look.
     fn add_key(&mut self, key: OriginalKey) {
         match &key {
             // Found by one look with a detail of it, which every return asks for.
@@ -139,21 +140,22 @@ impl StepsBack {
 
     /// What deciding wants and was not foreseen.
     pub(super) fn want(&mut self, want: &Want) {
-        let _new = match want {
-            Want::Whole(id) => self.payments.insert(id.as_str().to_owned()),
-            Want::ToldTwice(id) => self.twins.insert(id.as_str().to_owned()),
-            Want::ReturnsOf(id) => self.given.insert(id.as_str().to_owned()),
-            Want::Returned(own, id) => self.undone.insert((own.clone(), id.clone())),
-            Want::Parked(key) => self.parked.insert(key.clone()),
-            Want::Original(key) => {
-                if let OriginalKey::BankId { bank_account, id } = key {
-                    self.ids.insert((bank_account.clone(), id.clone(), String::new(), 0));
-                }
-                self.add_key(key.clone());
-                true
+        if let Want::Whole(id) = want {
+            self.payments.insert(id.as_str().to_owned());
+        } else if let Want::ToldTwice(id) = want {
+            self.twins.insert(id.as_str().to_owned());
+        } else if let Want::ReturnsOf(id) = want {
+            self.given.insert(id.as_str().to_owned());
+        } else if let Want::Returned(own, id) = want {
+            self.undone.insert((own.clone(), id.clone()));
+        } else if let Want::Parked(key) = want {
+            self.parked.insert(key.clone());
+        } else if let Want::Original(key) = want {
+            if let OriginalKey::BankId { bank_account, id } = key {
+                self.ids.insert((bank_account.clone(), id.clone(), String::new(), 0));
             }
-            _ => false,
-        };
+            self.add_key(key.clone());
+        }
     }
 }
 
@@ -266,8 +268,8 @@ async fn owners_of(
     Ok(())
 }
 
-/// Finds, without locks, the payments that deciding wants or that the wanted returns mean, and whose
-/// they are.
+/// Finds, without locks, the payments that deciding wants or that the wanted returns mean, and
+/// whose they are.
 pub(super) async fn late(
     tx: &mut Tx<'_>,
     needs: &mut Needs,

@@ -2,26 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-
 use crate::domain::bank::BankTransaction;
+use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
+use crate::domain::working_set::alike::SameMoney;
 use crate::domain::working_set::told_steps::OF_ONE_DAY_MAX;
 use crate::store::{StoreError, Tx, rows, sql};
 
-/// The bank accounts, days, currencies and amounts of a batch's steps back, and whether one of each
+/// The bank accounts, days and amounts of a batch's steps back, and whether one of each
 /// has no id.
 #[derive(Debug, Default)]
-pub(super) struct Steps(BTreeMap<(String, NaiveDate, String, i64), bool>);
+pub(super) struct Steps(BTreeMap<SameMoney, bool>);
 
 impl Steps {
     pub(super) fn add(&mut self, bank: &BankTransaction) {
-        if let Ok(micros) = bank.amount.to_micros() {
-            let own = bank.bank_account.as_str().to_owned();
-            let key = (own, bank.booking_date, bank.amount.code().to_owned(), micros);
-            *self.0.entry(key).or_default() |= bank.bank_transaction_id.is_none();
+        let without_id = bank.bank_transaction_id.is_none();
+        *self.0.entry(SameMoney::of(bank)).or_default() |= without_id;
+    }
+}
+
+/// Loads what deciding wants of that.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let mut steps = Steps::default();
+    for want in wants {
+        if let Want::ToldSteps(same, all) = want {
+            *steps.0.entry(same.clone()).or_default() |= all;
         }
     }
+    load(tx, &steps, set).await
 }
 
 /// Reads them; nothing is asked if the batch takes nothing back.
@@ -34,10 +46,10 @@ pub(super) async fn load(
         return Ok(());
     }
     let rows = sqlx::query(sql!("load_told_steps"))
-        .bind(asked.keys().map(|key| key.0.as_str()).collect::<Vec<_>>())
-        .bind(asked.keys().map(|key| key.1).collect::<Vec<_>>())
-        .bind(asked.keys().map(|key| key.2.as_str()).collect::<Vec<_>>())
-        .bind(asked.keys().map(|key| key.3).collect::<Vec<_>>())
+        .bind(asked.keys().map(|same| same.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(asked.keys().map(|same| same.day).collect::<Vec<_>>())
+        .bind(asked.keys().map(|same| same.amount.code()).collect::<Vec<_>>())
+        .bind(asked.keys().map(SameMoney::micros).collect::<Vec<_>>())
         .bind(asked.values().copied().collect::<Vec<_>>())
         // One more shows that there are too many to be compared.
         .bind(i64::try_from(OF_ONE_DAY_MAX.saturating_add(1)).unwrap_or(i64::MAX))
@@ -46,5 +58,6 @@ pub(super) async fn load(
     for row in rows {
         set.told_steps.record(&rows::bank_record(&row)?);
     }
+    set.ask(asked.iter().map(|(same, all)| Want::ToldSteps(same.clone(), *all)));
     Ok(())
 }

@@ -104,8 +104,9 @@ fn of_money(model: &Model) -> Vec<String> {
         let sums = sums.map(|sum| micros(sum).to_string()).join(" ");
         lines.push(format!("lot {} {} {sums}", link.payment_id, link.invoice_id));
     }
-    for (payment, invoice) in model.set.taken_off_here() {
-        lines.push(format!("tombstone {payment} {invoice}"));
+    for payment in model.set.payments_here().keys() {
+        let taken_off = model.set.taken_off(payment).into_iter().flatten();
+        lines.extend(taken_off.map(|invoice| format!("tombstone {payment} {invoice}")));
     }
     for key in model.set.parked_here().keys() {
         lines.push(format!("parked {}", key.key));

@@ -214,10 +214,10 @@ fn is_open(disposition: BankDisposition) -> bool {
 /// That a pending record under another key announced what is now booked, or that what is announced
 /// now is booked already under another key.
 fn announced(recording: &Recording<'_>, bank: &BankTransaction, key: &BankKey) -> Option<Effect> {
-    let known = &recording.set.pending;
+    let set = &recording.set;
     let (pending, by) = match bank.status {
-        EntryStatus::Booked => (known.announced(bank)?, key),
-        EntryStatus::Pending => (key, known.announced_late(bank)?),
+        EntryStatus::Booked => (set.announced(bank, key)?, key),
+        EntryStatus::Pending => (key, set.announced_late(bank, key)?),
         EntryStatus::Information => return None,
     };
     let (pending, by) = (pending.clone(), by.clone());
@@ -285,7 +285,7 @@ fn looks_like(
     let set = &recording.set;
     // Whose doubt was there before is loaded with it: only what the batch changed counts beside it.
     let state = |id: &PaymentId| set.payments_here().get(id).map(|payment| payment.state);
-    set.lookalikes.earlier(bank, &recording.bank_hash, delivery, state)
+    set.looks_like(bank, &recording.bank_hash, delivery, state)
 }
 
 fn match_new(

@@ -33,7 +33,7 @@ pub(super) fn receive(
         transaction: bank.clone(),
     };
     // Two would take the money twice: nothing is looked for before a person has said what it is.
-    if let Some(earlier) = recording.set.told_steps.earlier(bank).cloned() {
+    if let Some(earlier) = recording.set.told_before(bank).cloned() {
         let key = record.key.clone();
         recording.add(Effect::RecordBankTransaction(Box::new(record)))?;
         let why = ReturnWaits::PossibleDuplicate;

@@ -3,6 +3,7 @@
 mod payments;
 mod returns;
 mod review;
+mod told;
 mod usage;
 
 use super::*;
@@ -95,6 +96,11 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         | Want::Returned(..)
         | Want::ReturnsOf(_)
         | Want::Parked(_) => returns::load(world, set, want),
+        Want::Announced(..)
+        | Want::BookedAlready(..)
+        | Want::WithoutId(..)
+        | Want::WithId(..)
+        | Want::ToldSteps(..) => told::load(world, set, want),
         Want::Near(word) => load_near(world, set, &word),
         Want::Lots(walk, account_id, currency, _) => {
             load_lots(world, set, walk, &account_id, currency);

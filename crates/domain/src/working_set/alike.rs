@@ -1,8 +1,52 @@
 //! Whether two records of a bank may tell of one movement of money.
 
+use std::cmp::Ordering;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
 use crate::bank::{BankTransaction, entry_of};
+use crate::ids::BankAccountId;
 use crate::matching::{fold, names, reference, weak};
+use crate::money::{Currency, Money};
 use crate::working_set::pending::payer;
+
+/// What records of one movement of money have in common, whatever else they say.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SameMoney {
+    pub bank_account: BankAccountId,
+    pub day: NaiveDate,
+    pub amount: Money,
+}
+
+impl SameMoney {
+    pub fn of(bank: &BankTransaction) -> Self {
+        let (bank_account, day) = (bank.bank_account.clone(), bank.booking_date);
+        Self { bank_account, day, amount: bank.amount }
+    }
+
+    /// The amount as it is stored; none has one that cannot be.
+    pub fn micros(&self) -> Option<i64> {
+        self.amount.to_micros().ok()
+    }
+
+    /// Amounts of money have no order of their own, as there are currencies.
+    fn columns(&self) -> (&BankAccountId, NaiveDate, Currency, Decimal) {
+        (&self.bank_account, self.day, self.amount.currency(), self.amount.amount())
+    }
+}
+
+impl Ord for SameMoney {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.columns().cmp(&other.columns())
+    }
+}
+
+impl PartialOrd for SameMoney {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// What a record says, as it is compared.
 #[derive(Debug, Clone)]

@@ -53,7 +53,7 @@ impl WorkingSet {
 }
 
 /// The print with its separator, and the ordinal; none for a key of another kind.
-fn split(key: &str) -> Option<(&str, u32)> {
+pub(super) fn split(key: &str) -> Option<(&str, u32)> {
     let at = key.starts_with("print:").then(|| key.rfind(':')).flatten()?;
     let (print, ordinal) = key.split_at_checked(at.checked_add(1)?)?;
     Some((print, ordinal.parse().ok()?))

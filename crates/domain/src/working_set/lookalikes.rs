@@ -9,10 +9,12 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::bank::BankTransaction;
 use crate::effect::BankRecord;
 use crate::ids::{BankAccountId, ContentHash, PaymentId, Source};
-use crate::money::Money;
+use crate::matching::weak;
 use crate::payment::{ParkReason, PaymentState};
-use crate::working_set::alike::{Text, alike, are_two_entries, of_one_statement, tail};
-use crate::working_set::pending::payer;
+use crate::shared::Shared;
+use crate::want::Want;
+use crate::working_set::WorkingSet;
+use crate::working_set::alike::{SameMoney, Text, alike, are_two_entries, of_one_statement, tail};
 
 pub use crate::effect::Delivery;
 
@@ -34,7 +36,6 @@ struct Equals {
     delivered: BTreeMap<Source, [(DateTime<Utc>, PaymentId); 2]>,
 }
 
-type SameMoney = (BankAccountId, NaiveDate, Money);
 type Said = (ContentHash, Option<String>);
 
 /// Equal amounts of one payer (or of payers whose numbers end alike), bank account and day that a
@@ -58,11 +59,23 @@ pub struct Lookalikes {
     with_id: HashMap<SameMoney, OneDay>,
     /// Whether the batch has payments without an id, which those with one are compared with.
     pub sees_ids: bool,
+    /// What was asked for of each.
+    asked: Shared<HashSet<(SameMoney, Option<String>)>>,
+    asked_with_id: Shared<HashSet<(SameMoney, Option<String>)>>,
+    /// The first and the last of the days of which there is none without an id.
+    days: Shared<HashMap<BankAccountId, (NaiveDate, NaiveDate)>>,
 }
 
 impl Default for Lookalikes {
     fn default() -> Self {
-        Self { without_id: HashMap::new(), with_id: HashMap::new(), sees_ids: true }
+        Self {
+            without_id: HashMap::new(),
+            with_id: HashMap::new(),
+            sees_ids: true,
+            asked: HashSet::new().into(),
+            asked_with_id: HashSet::new().into(),
+            days: HashMap::new().into(),
+        }
     }
 }
 
@@ -81,12 +94,9 @@ struct OneDay {
 }
 
 /// The end of the payer's account, unless it is nobody's.
-fn payer_tail(bank: &BankTransaction) -> Option<String> {
-    payer(bank).map(|payer| tail(&payer).to_owned())
-}
-
-fn same_money(bank: &BankTransaction) -> SameMoney {
-    (bank.bank_account.clone(), bank.booking_date, bank.amount)
+pub fn payer_tail(debtor_account: Option<&str>) -> Option<String> {
+    let payer = debtor_account.and_then(weak::payer_account);
+    payer.map(|payer| tail(&payer).to_owned())
 }
 
 impl Lookalikes {
@@ -95,7 +105,7 @@ impl Lookalikes {
         let Some(payment_id) = &record.payment_id else { return };
         let bank = &record.transaction;
         let said = (record.content_hash, bank.statement_id.clone());
-        let day = self.without_id.entry(same_money(bank)).or_default();
+        let day = self.without_id.entry(SameMoney::of(bank)).or_default();
         if let Some(equals) = day.add(payment_id, record, said) {
             equals.all.push((payment_id.clone(), in_doubt));
             equals.came(payment_id, delivery);
@@ -104,7 +114,7 @@ impl Lookalikes {
 
     /// Takes a payment without an id of this batch, and what it looks like.
     pub fn came(&mut self, record: &BankRecord, delivery: Delivery, like: Option<&PaymentId>) {
-        let day = self.with_id.get(&same_money(&record.transaction));
+        let day = self.with_id.get(&SameMoney::of(&record.transaction));
         let in_doubt = like.is_some_and(|like| day.is_some_and(|day| day.known.contains(like)));
         self.record(record, Some(delivery), in_doubt);
     }
@@ -117,24 +127,17 @@ impl Lookalikes {
             return;
         }
         let said = (record.content_hash, bank.statement_id.clone());
-        self.with_id.entry(same_money(bank)).or_default().add(payment_id, record, said);
+        self.with_id.entry(SameMoney::of(bank)).or_default().add(payment_id, record, said);
     }
 
-    /// The earlier payment that this record may be again: the first, if there are several. Where
-    /// there are more than are compared it is in doubt whatever it says. Two that the bank gave an
-    /// id each are never one.
-    pub fn earlier(
+    fn earlier(
         &self,
-        bank: &BankTransaction,
+        (bank, same): (&BankTransaction, &SameMoney),
         hash: &ContentHash,
         delivery: &Delivery,
         state: impl Fn(&PaymentId) -> Option<PaymentState>,
     ) -> Option<Doubt> {
-        if self.without_id.is_empty() && self.with_id.is_empty() {
-            return None;
-        }
-        let same = same_money(bank);
-        let (without, with) = (self.without_id.get(&same), self.with_id.get(&same));
+        let (without, with) = (self.without_id.get(same), self.with_id.get(same));
         let text = Text::of(bank);
         if bank.bank_transaction_id.is_some() {
             return without?.doubt(bank, |other| other.is_told_without_id(bank, &text, &state));
@@ -143,6 +146,64 @@ impl Lookalikes {
         let doubt = without.and_then(|day| day.doubt(bank, again));
         let told = |other: &Equals| other.is_same(bank, &text).then(|| other.first.clone());
         doubt.or_else(|| with?.doubt(bank, told))
+    }
+}
+
+impl Lookalikes {
+    pub(super) fn ask(&mut self, same: SameMoney, payer: Option<String>) {
+        self.asked.insert((same, payer));
+    }
+
+    pub(super) fn ask_with_id(&mut self, same: SameMoney, payer: Option<String>) {
+        self.sees_ids = true;
+        self.asked_with_id.insert((same, payer));
+    }
+
+    /// The bank gave all payments of this day an id, in this account, and of all days between it
+    /// and the others of which this is said.
+    pub fn none_without_id(&mut self, own: &BankAccountId, day: NaiveDate) {
+        match self.days.get_mut(own) {
+            Some(days) => *days = (days.0.min(day), days.1.max(day)),
+            None => drop(self.days.insert(own.clone(), (day, day))),
+        }
+    }
+
+    /// Whether what is here of those without an id is only what this batch brought.
+    fn has_none_of(&self, bank: &BankTransaction) -> bool {
+        let days = self.days.get(&bank.bank_account);
+        days.is_some_and(|(first, last)| (*first..=*last).contains(&bank.booking_date))
+    }
+}
+
+impl WorkingSet {
+    /// The earlier payment that this record may be again: the first, if there are several. Where
+    /// there are more than are compared it is in doubt whatever it says. Two that the bank gave an
+    /// id each are never one.
+    pub fn looks_like(
+        &self,
+        bank: &BankTransaction,
+        hash: &ContentHash,
+        delivery: &Delivery,
+        state: impl Fn(&PaymentId) -> Option<PaymentState>,
+    ) -> Option<Doubt> {
+        let known = &self.lookalikes;
+        let has_id = bank.bank_transaction_id.is_some();
+        let none = has_id && known.has_none_of(bank);
+        let nothing = known.without_id.is_empty() && (has_id || known.with_id.is_empty());
+        if (self.complete || none) && nothing {
+            return None;
+        }
+        let same = SameMoney::of(bank);
+        if !self.complete && !none {
+            let key = (same.clone(), payer_tail(bank.debtor_account.as_deref()));
+            if !known.asked.contains(&key) {
+                self.misses(Want::WithoutId(key.0.clone(), key.1.clone()));
+            }
+            if !has_id && !known.asked_with_id.contains(&key) {
+                self.misses(Want::WithId(key.0, key.1));
+            }
+        }
+        known.earlier((bank, &same), hash, delivery, state)
     }
 }
 
@@ -177,11 +238,11 @@ impl OneDay {
             return None;
         }
         let bank = &record.transaction;
-        self.count(payer_tail(bank));
+        self.count(payer_tail(bank.debtor_account.as_deref()));
         let next = self.equals.len();
         let at = *self.by_said.entry(said).or_insert(next);
         if at == next {
-            self.by_payer.entry(payer_tail(bank)).or_default().push(next);
+            self.by_payer.entry(payer_tail(bank.debtor_account.as_deref())).or_default().push(next);
             self.equals.push(Equals {
                 transaction: bank.clone(),
                 text: Text::of(bank),
@@ -201,11 +262,12 @@ impl OneDay {
         again: impl Fn(&Equals) -> Option<PaymentId>,
     ) -> Option<Doubt> {
         let at = |at: &usize| again(self.equals.get(*at)?);
-        let earlier = match payer_tail(bank) {
+        let payer = payer_tail(bank.debtor_account.as_deref());
+        let earlier = match &payer {
             None => (0..self.equals.len()).find_map(|one| at(&one)),
             // Whoever is another payer is not looked at.
             own => {
-                let groups = [self.by_payer.get(&own), self.by_payer.get(&None)];
+                let groups = [self.by_payer.get(own), self.by_payer.get(&None)];
                 let groups = groups.into_iter().flatten();
                 let found =
                     groups.filter_map(|all| all.iter().find_map(|one| Some((*one, at(one)?))));
@@ -215,7 +277,7 @@ impl OneDay {
         if let Some(earlier) = earlier {
             return Some(Doubt { why: ParkReason::PossibleDuplicate, earlier });
         }
-        let one = self.equals.first().filter(|_| self.too_many(payer_tail(bank).as_deref()))?;
+        let one = self.equals.first().filter(|_| self.too_many(payer.as_deref()))?;
         Some(Doubt { why: ParkReason::TooManyAlike, earlier: one.first.clone() })
     }
 }
@@ -307,5 +369,22 @@ impl Equals {
         let (source, [first, last]) = self.delivered.iter().find(|one| other(*one))?;
         let of_first = *source != delivery.source || apart(&first);
         Some(if of_first { &first.1 } else { &last.1 })
+    }
+}
+
+#[cfg(test)]
+mod for_tests {
+    use super::*;
+
+    impl Lookalikes {
+        /// All of that day, as the other has it.
+        pub(crate) fn know_day(&mut self, other: &Self, same: &SameMoney, with_id: bool) {
+            let of = |all: &HashMap<SameMoney, OneDay>| all.get(same).cloned();
+            if with_id {
+                self.with_id.extend(of(&other.with_id).map(|day| (same.clone(), day)));
+            } else {
+                self.without_id.extend(of(&other.without_id).map(|day| (same.clone(), day)));
+            }
+        }
     }
 }

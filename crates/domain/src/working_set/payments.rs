@@ -70,12 +70,6 @@ impl WorkingSet {
         self.tombstones.get(id)
     }
 
-    /// What is here of that.
-    pub fn taken_off_here(&self) -> impl Iterator<Item = (&PaymentId, &InvoiceId)> {
-        let all = self.tombstones.iter();
-        all.flat_map(|(id, invoices)| invoices.iter().map(move |invoice| (id, invoice)))
-    }
-
     /// A person took the payment off the invoice.
     pub fn know_taken_off(&mut self, payment_id: PaymentId, invoice_id: InvoiceId) {
         self.tombstones.entry(payment_id).or_default().insert(invoice_id);

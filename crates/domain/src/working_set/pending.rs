@@ -1,14 +1,18 @@
 //! Bank records that announce money: what is booked later under another id takes their place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::Days;
 
 use crate::bank::{BankTransaction, EntryStatus, end_to_end_of};
 use crate::effect::{BankDisposition, BankRecord};
-use crate::ids::BankKey;
+use crate::ids::{BankAccountId, BankKey};
 use crate::matching::{text, weak};
-use crate::money::Money;
+use crate::money::{Currency, Money};
+use crate::shared::Shared;
+use crate::want::Want;
+use crate::working_set::WorkingSet;
+use crate::working_set::bank::split;
 
 /// Days after the announced one within which a booking may be what is announced after it.
 pub const LATE_DAYS: Days = Days::new(7);
@@ -46,6 +50,27 @@ impl ByAmount {
     }
 }
 
+/// What a booking and the record that announced it have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Transfer {
+    pub bank_account: BankAccountId,
+    pub currency: Currency,
+    pub micros: i64,
+    pub payer: Option<String>,
+    pub end_to_end: Option<String>,
+}
+
+impl Transfer {
+    /// None if nothing tells it from others: then nothing announced it.
+    pub fn of(bank: &BankTransaction) -> Option<Self> {
+        let (payer, end_to_end) = (payer(bank), end_to_end(bank).map(str::to_owned));
+        (payer.is_some() || end_to_end.is_some()).then_some(())?;
+        let (currency, micros) = (bank.amount.currency(), bank.amount.to_micros().ok()?);
+        let bank_account = bank.bank_account.clone();
+        Some(Self { bank_account, currency, micros, payer, end_to_end })
+    }
+}
+
 /// Pending records by their amount, and the bookings that no record announced.
 #[derive(Debug, Clone, Default)]
 pub struct Pending {
@@ -53,6 +78,10 @@ pub struct Pending {
     booked: ByAmount,
     /// Whether the batch announces something that may be booked already.
     pub looks_back: bool,
+    /// Bookings, and announcements, for which the other was looked up, by their keys; of equal
+    /// records by what those begin with.
+    bookings: Shared<HashSet<BankKey>>,
+    announcements: Shared<HashSet<BankKey>>,
 }
 
 impl Pending {
@@ -75,19 +104,61 @@ impl Pending {
         self.booked.remove(by);
     }
 
+    /// What announced the booking is here, or comes before anything is decided.
+    pub fn ask_booking(&mut self, key: BankKey) {
+        self.bookings.insert(key);
+    }
+
+    /// As [`Self::ask_booking`]: what is booked already.
+    pub fn ask_announcement(&mut self, key: BankKey) {
+        self.looks_back = true;
+        self.announcements.insert(key);
+    }
+
     /// The record that announced `booked`. Of several that nobody could tell apart it is the first
     /// by key; if they differ in what they say, it is none.
-    pub fn announced(&self, booked: &BankTransaction) -> Option<&BankKey> {
+    fn announced(&self, booked: &BankTransaction) -> Option<&BankKey> {
         only_or_alike(self.pending.of(booked.amount)?, |pending| is_same(pending, booked))
     }
 
     /// What is booked already of that which `pending` announces: on its day, or in the week after.
-    pub fn announced_late(&self, pending: &BankTransaction) -> Option<&BankKey> {
+    fn announced_late(&self, pending: &BankTransaction) -> Option<&BankKey> {
         let from = pending.booking_date;
         let to = from.checked_add_days(LATE_DAYS).unwrap_or(from);
         only_or_alike(self.booked.of(pending.amount)?, |booked| {
             (from..=to).contains(&booked.booking_date) && is_same(pending, booked)
         })
+    }
+}
+
+impl WorkingSet {
+    /// The record that announced `booked`, which has this key.
+    pub fn announced(&self, booked: &BankTransaction, key: &BankKey) -> Option<&BankKey> {
+        if self.lacks(&self.pending.bookings, key)
+            && let Some(of) = Transfer::of(booked)
+        {
+            self.misses(Want::Announced(key.clone(), of));
+        }
+        self.pending.announced(booked)
+    }
+
+    /// What is booked already of that which `pending`, which has this key, announces.
+    pub fn announced_late(&self, pending: &BankTransaction, key: &BankKey) -> Option<&BankKey> {
+        if self.lacks(&self.pending.announcements, key)
+            && let Some(of) = Transfer::of(pending)
+        {
+            self.misses(Want::BookedAlready(key.clone(), of, pending.booking_date));
+        }
+        self.pending.announced_late(pending)
+    }
+
+    fn lacks(&self, asked: &HashSet<BankKey>, key: &BankKey) -> bool {
+        let by_print = || {
+            let (print, _) = split(&key.key)?;
+            Some(BankKey { bank_account: key.bank_account.clone(), key: print.to_owned() })
+        };
+        let asked = |key: &BankKey| asked.contains(key);
+        !self.complete && !asked(key) && !by_print().is_some_and(|print| asked(&print))
     }
 }
 
@@ -143,4 +214,23 @@ fn words(bank: &BankTransaction) -> (Vec<String>, Vec<String>) {
     // Of the text alone: the end-to-end ids are compared before.
     let numbers = tokens.numbers.iter().flatten().filter(|number| number.awaited);
     (references, numbers.map(|number| number.key.clone()).collect())
+}
+
+#[cfg(test)]
+mod for_tests {
+    use super::*;
+
+    impl Pending {
+        /// All of that amount, as the other has it.
+        pub(crate) fn know_amount(&mut self, other: &Self, amount: Money, booked: bool) {
+            let (from, to) = match booked {
+                true => (&other.booked, &mut self.booked),
+                false => (&other.pending, &mut self.pending),
+            };
+            for (key, bank) in from.of(amount).into_iter().flatten() {
+                to.amounts.insert(key.clone(), amount);
+                to.groups.entry(amount).or_default().insert(key.clone(), bank.clone());
+            }
+        }
+    }
 }

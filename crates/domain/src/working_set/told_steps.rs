@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::NaiveDate;
-
 use crate::bank::{BankTransaction, Direction, EntryStatus};
 use crate::effect::BankRecord;
-use crate::ids::{BankAccountId, BankKey};
-use crate::money::Money;
-use crate::working_set::alike::{Text, are_of_one_payer, are_two_entries, of_one_statement};
+use crate::ids::BankKey;
+use crate::want::Want;
+use crate::working_set::WorkingSet;
+use crate::working_set::alike::{
+    SameMoney, Text, are_of_one_payer, are_two_entries, of_one_statement,
+};
 
 /// Steps back of one bank account, day and amount that a record is compared with. Where there are
 /// more, a person says what it is.
@@ -18,7 +19,9 @@ pub const OF_ONE_DAY_MAX: usize = 5_000;
 /// Earlier steps back, and those that may be one of them.
 #[derive(Debug, Clone, Default)]
 pub struct ToldSteps {
-    by_money: HashMap<(BankAccountId, NaiveDate, Money), BTreeMap<BankKey, BankTransaction>>,
+    by_money: HashMap<SameMoney, BTreeMap<BankKey, BankTransaction>>,
+    /// What was asked for: of what is true here all, else what has no id.
+    asked: HashMap<SameMoney, bool>,
     /// Records that wait for a person's word whether they are earlier ones.
     pub in_doubt: HashSet<BankKey>,
 }
@@ -28,14 +31,17 @@ impl ToldSteps {
     pub fn record(&mut self, record: &BankRecord) {
         let bank = &record.transaction;
         if is_step(bank) {
-            let of = self.by_money.entry(same_money(bank)).or_default();
+            let of = self.by_money.entry(SameMoney::of(bank)).or_default();
             of.insert(record.key.clone(), bank.clone());
         }
     }
 
-    /// The earlier record that this one may be again.
-    pub fn earlier(&self, bank: &BankTransaction) -> Option<&BankKey> {
-        let known = self.by_money.get(&same_money(bank))?;
+    pub(super) fn ask(&mut self, same: SameMoney, all: bool) {
+        *self.asked.entry(same).or_default() |= all;
+    }
+
+    fn earlier(&self, bank: &BankTransaction, same: &SameMoney) -> Option<&BankKey> {
+        let known = self.by_money.get(same)?;
         let text = Text::of(bank);
         let again = known.iter().find(|(_, other)| may_be(bank, &text, other));
         let too_many = known.len() > OF_ONE_DAY_MAX;
@@ -43,8 +49,18 @@ impl ToldSteps {
     }
 }
 
-fn same_money(bank: &BankTransaction) -> (BankAccountId, NaiveDate, Money) {
-    (bank.bank_account.clone(), bank.booking_date, bank.amount)
+impl WorkingSet {
+    /// The earlier record that this step back may be again.
+    pub fn told_before(&self, bank: &BankTransaction) -> Option<&BankKey> {
+        let same = SameMoney::of(bank);
+        // Two that have an id are never one.
+        let all = bank.bank_transaction_id.is_none();
+        if !self.complete && self.told_steps.asked.get(&same).is_none_or(|known| all && !known) {
+            self.misses(Want::ToldSteps(same, all));
+            return None;
+        }
+        self.told_steps.earlier(bank, &same)
+    }
 }
 
 fn is_step(bank: &BankTransaction) -> bool {
@@ -74,6 +90,19 @@ fn may_be(bank: &BankTransaction, text: &Text, other: &BankTransaction) -> bool 
     !two && !apart
         && are_of_one_payer(bank, other)
         && (same_original || text.is_like(&Text::of(other)))
+}
+
+#[cfg(test)]
+mod for_tests {
+    use super::*;
+
+    impl ToldSteps {
+        /// All of that day, as the other has it.
+        pub(crate) fn know_day(&mut self, other: &Self, same: &SameMoney) {
+            let all = other.by_money.get(same).cloned();
+            self.by_money.extend(all.map(|all| (same.clone(), all)));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use proptest::prelude::*;
 
 use crate::account::Account;
-use crate::bank::{BankTransaction, ReturnOf};
+use crate::bank::{BankTransaction, EntryStatus, ReturnOf};
 use crate::decide::bank::{bank_key, payment_id, payment_id_instead};
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
@@ -191,6 +191,8 @@ fn a_batch_of_ordinary_payments_is_decided_in_one_pass() {
         // What the store loads first, and then what is foreseen.
         let key = bank_key(&bank, &[0; 32], 1);
         let ids = [payment_id(&key), payment_id_instead(&key)].map(Want::Taken);
+        loaded.lookalikes.none_without_id(&bank.bank_account, bank.booking_date);
+        loaded.pending.ask_booking(key.clone());
         let named = Want::named_by(&bank, &tokens).chain(ids).chain([Want::Bank(key)]);
         named.for_each(|want| load(&desk.model.set, &mut loaded, want));
         let read: Vec<AccountId> = loaded.accounts_here().keys().cloned().collect();
@@ -290,10 +292,15 @@ fn kind(want: &Want) -> usize {
         Want::Returned(..) => 31,
         Want::ReturnsOf(_) => 32,
         Want::Parked(_) => 33,
+        Want::Announced(..) => 34,
+        Want::BookedAlready(..) => 35,
+        Want::WithoutId(..) => 36,
+        Want::WithId(..) => 37,
+        Want::ToldSteps(..) => 38,
     }
 }
 
-const KINDS: usize = 34;
+const KINDS: usize = 39;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.
@@ -356,6 +363,26 @@ fn undone_by_its_order() -> (WorkingSet, Message) {
     (with_locks(desk), message)
 }
 
+/// A world, and records that may be some of it again, or that announced it or were announced.
+fn told_twice_or_announced() -> (WorkingSet, Vec<Message>) {
+    let pending = |bank: BankTransaction| BankTransaction { status: EntryStatus::Pending, ..bank };
+    let nameless = |bank: BankTransaction| BankTransaction { bank_transaction_id: None, ..bank };
+    let of_a = |id: &str, amount: &str| credit_from(id, amount, "PAYERA");
+    let mut desk = Desk::with_customers(Policy::default());
+    desk.receive(of_a("1", "50"));
+    desk.bank(pending(of_a("P1", "60")));
+    desk.receive(of_a("2", "61"));
+    desk.bank(returned("R1", "1", "20"));
+    let records = [
+        nameless(of_a("-", "50")),
+        of_a("3", "60"),
+        pending(of_a("P2", "61")),
+        nameless(returned("-", "1", "20")),
+    ];
+    let messages = records.map(|bank| desk.message(Input::BankTransaction(Box::new(bank))));
+    (with_locks(desk), messages.into())
+}
+
 fn with_locks(desk: Desk) -> WorkingSet {
     let mut world = desk.model.set;
     world.usage.keeps_lots = true;
@@ -380,5 +407,9 @@ fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
     let plain = RuleSet::from(Policy::default());
     let (mut world, back) = undone_by_its_order();
     leave_out_each(&mut world, &[back], 91_000, &plain, &mut missed);
+    let (mut world, records) = told_twice_or_announced();
+    for (number, record) in (92_000..).step_by(100).zip(records) {
+        leave_out_each(&mut world, &[record], number, &plain, &mut missed);
+    }
     assert!(missed.iter().all(|times| *times > 0), "never missed alone: {missed:?}");
 }
