@@ -17,6 +17,7 @@ mod lots;
 mod misses;
 mod past;
 mod pending;
+mod queues;
 mod resolve;
 mod review;
 mod steps_back;
@@ -24,6 +25,7 @@ mod told_steps;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::take;
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -37,21 +39,14 @@ use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
-use crate::domain::ids::{
-    AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
-};
+use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
 use crate::domain::input::{Command, CreateInvoice, Input, Message};
 use crate::domain::matching::reference;
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::upstream::{UpstreamReference, parse};
 use crate::domain::money::{Currency, Money};
-use crate::domain::queue::{EVERYTHING, Queued};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-
-/// So many commands of one account that wait are looked at one by one. Where more wait, what comes
-/// waits behind them, whatever it is about.
-const QUEUE_MAX: i64 = 256;
 
 /// What the records of a batch name.
 #[derive(Debug, Default)]
@@ -321,11 +316,12 @@ pub async fn working_set(
     balances(tx, &owners, &mut set).await?;
     usage::load(tx, &mut needs.usage, &mut set).await?;
     steps_back::lots(tx, needs, &mut set).await?;
-    if needs.has_commands && !needs.accounts.is_empty() {
-        queues(tx, needs, &mut set).await?;
+    if needs.has_commands {
+        let accounts = needs.accounts.iter().map(|id| AccountId::trusted(id)).collect();
+        queues::load(tx, needs.own_turn.as_ref(), accounts, &mut set).await?;
     }
     // Also where no customer is named: what would be ended may name none.
-    cancelled(tx, needs, &mut set).await?;
+    queues::cancelled(tx, take(&mut needs.cancels), &mut set).await?;
     needs.asked(&mut set);
     Ok(set)
 }
@@ -528,61 +524,5 @@ async fn balances(
         set.know_balance(&account_id, Money::from_micros(row.try_get(2)?, currency));
     }
     set.ask(owners.iter().map(|id| Want::Balances(AccountId::trusted(id))));
-    Ok(())
-}
-
-/// What waits of the accounts, and which invoices a payment pays that is touched as a whole.
-async fn queues(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let own = needs.own_turn.as_ref();
-    let query = sqlx::query(sql!("load_queues"))
-        .bind(ids)
-        .bind(own.map(|record| record.source.as_str()))
-        .bind(own.map(|record| record.id.as_str()))
-        .bind(QUEUE_MAX.saturating_add(1));
-    for row in query.fetch_all(&mut **tx).await? {
-        let record = RecordId {
-            source: Source::trusted(row.try_get(1)?),
-            id: MessageId::trusted(row.try_get(2)?),
-        };
-        let touches: Vec<String> = row.try_get(3)?;
-        let queue = set.queues.entry(AccountId::trusted(row.try_get(0)?)).or_default();
-        queue.push(Queued { record, touches: touches.into_iter().collect() });
-    }
-    for queue in set.queues.values_mut() {
-        if i64::try_from(queue.len()).unwrap_or(i64::MAX) > QUEUE_MAX
-            && let Some(first) = queue.first_mut()
-        {
-            // What stands before it is not here.
-            first.touches.insert(EVERYTHING.to_owned());
-        }
-    }
-    let whole = set.queues.values().flatten().flat_map(Queued::whole_payments);
-    let whole: Vec<String> = whole.map(|id| id.as_str().to_owned()).collect();
-    if !whole.is_empty() {
-        let query = sqlx::query(sql!("load_live_pairs")).bind(whole);
-        for row in query.fetch_all(&mut **tx).await? {
-            let pair = (PaymentId::trusted(row.try_get(0)?), InvoiceId::trusted(row.try_get(1)?));
-            set.live_pairs.insert(pair);
-        }
-    }
-    Ok(())
-}
-
-/// Of the commands that the batch would cancel, those that wait.
-async fn cancelled(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    if needs.cancels.is_empty() {
-        return Ok(());
-    }
-    let sources: Vec<&str> = needs.cancels.iter().map(|record| record.source.as_str()).collect();
-    let ids: Vec<&str> = needs.cancels.iter().map(|record| record.id.as_str()).collect();
-    let query = sqlx::query(sql!("load_waiting_named")).bind(sources).bind(ids);
-    for row in query.fetch_all(&mut **tx).await? {
-        let record = RecordId {
-            source: Source::trusted(row.try_get(0)?),
-            id: MessageId::trusted(row.try_get(1)?),
-        };
-        set.waiting.insert(record, AccountId::trusted(row.try_get(2)?));
-    }
     Ok(())
 }

@@ -532,7 +532,7 @@ pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.allocations.clone_from(&set.allocations);
     loaded.reversible.extend(set.payments.keys().cloned());
     loaded.tombstones.clone_from(&set.tombstones);
-    for (payment_id, record) in &set.watched {
+    for (payment_id, record) in set.watched_here() {
         for key in record.transaction.own_keys() {
             loaded.originals.add(key, payment_id);
         }
@@ -546,13 +546,14 @@ pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     loaded.pending.looks_back = true;
     loaded.lookalikes.clone_from(&set.lookalikes);
     loaded.told_steps.clone_from(&set.told_steps);
-    loaded.watched.clone_from(&set.watched);
-    loaded.watches_as(set);
+    for (payment_id, record) in set.watched_here() {
+        // An advice may be about any of them.
+        loaded.know_watched(payment_id.clone(), record.clone());
+    }
     loaded.advices.days = set.advices.days;
     loaded.usage.lots.clone_from(&set.usage.lots);
     loaded.usage.keeps_lots = set.usage.keeps_lots;
     loaded.usage.complete_through = set.usage.complete_through;
     loaded.usage.unproven.clone_from(&set.usage.unproven);
-    loaded.queues.clone_from(&set.queues);
     loaded
 }

@@ -38,7 +38,7 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Origina
     let by_payer = !named || recording.context.as_of.signed_duration_since(since) >= IN_FLIGHT;
     let keys = bank.original_keys();
     // What came in this very batch may be meant too, and cannot be taken from yet.
-    let unready = set.watched.iter().any(|(payment_id, record)| {
+    let unready = set.watched_here().iter().any(|(payment_id, record)| {
         !set.may_reverse(payment_id)
             && record.transaction.own_keys().iter().any(|own| keys.contains(own))
     });

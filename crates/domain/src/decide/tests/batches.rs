@@ -11,8 +11,8 @@ use crate::decide::bank::bank_key;
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
 use crate::effect::Decided;
-use crate::ids::{AccountId, AllocationId, IdBlock, PaymentId};
-use crate::input::{Command, Input, Message, ResolveReturn, ReturnWord};
+use crate::ids::{AccountId, AllocationId, IdBlock, MessageId, PaymentId, RecordId};
+use crate::input::{CancelCommand, Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::matching::policy::{
     EqualAmountPolicy, Override, PartialPolicy, Policy, ResidualPolicy, RuleSet,
 };
@@ -301,10 +301,15 @@ fn kind(want: &Want) -> usize {
         Want::AdviceOf(_) => 23,
         Want::Twins(..) => 24,
         Want::Fitting(..) => 25,
+        Want::BankRecord(_) => 26,
+        Want::Watchers(_) => 27,
+        Want::Holders(..) => 28,
+        Want::Queue(_) => 29,
+        Want::Waits(_) => 30,
     }
 }
 
-const KINDS: usize = 26;
+const KINDS: usize = 31;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.
@@ -352,6 +357,18 @@ fn by_another_name(world: &WorkingSet, like: &Message) -> Option<Message> {
     Some(Message { input: Input::BankTransaction(Box::new(bank)), tokens: None, ..like.clone() })
 }
 
+/// The end of a command that waits.
+fn cancelled(like: &Message, waits: &RecordId) -> Message {
+    let cancel = CancelCommand {
+        account_id: Some(account("ACC-0")),
+        record: waits.clone(),
+        reason: "wrong".to_owned(),
+    };
+    let id = MessageId::trusted("CANCEL");
+    let record = RecordId { id, ..like.record.clone() };
+    Message { record, input: Input::Command(Command::CancelCommand(cancel)), ..like.clone() }
+}
+
 #[test]
 fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
     let mut missed = [0; KINDS];
@@ -364,6 +381,10 @@ fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
         }
         let last = log.last().and_then(|like| by_another_name(&complete, like));
         leave_out_each(&mut complete, last.as_slice(), 90_000, &rules, &mut missed);
+        let Some(like) = log.last() else { continue };
+        complete.know_waits(like.record.clone(), account("ACC-0"));
+        let cancel = cancelled(like, &like.record);
+        leave_out_each(&mut complete, &[cancel], 91_000, &rules, &mut missed);
     }
     assert!(missed.iter().all(|times| *times > 0), "never missed alone: {missed:?}");
 }
