@@ -144,7 +144,7 @@ pub async fn run_in_turn_in_tx(
     before.default_levels = pipeline.settings().balance_levels.clone().into();
     before.payment_qr = pipeline.settings().payment_qr.clone().into();
     if turn == Turn::First {
-        before.queues.clear();
+        before.pass_queues();
     }
     let (before, mut after, decided) =
         work.decide_all(tx, before, (&needs, locks), id_block).await?;

@@ -18,6 +18,7 @@ mod misses;
 mod past;
 mod payments;
 mod pending;
+mod queues;
 mod resolve;
 mod returns;
 mod review;
@@ -26,6 +27,7 @@ mod told_steps;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::take;
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -39,21 +41,14 @@ use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
-use crate::domain::ids::{
-    AccountId, BankAccountId, InvoiceId, MessageId, PaymentId, RecordId, Source,
-};
+use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
 use crate::domain::input::{Command, CreateInvoice, Input, Message};
 use crate::domain::matching::reference;
 use crate::domain::matching::text::Tokens;
 use crate::domain::matching::upstream::{UpstreamReference, parse};
 use crate::domain::money::{Currency, Money};
-use crate::domain::queue::{EVERYTHING, Queued};
 use crate::domain::want::Want;
 use crate::domain::working_set::WorkingSet;
-
-/// So many commands of one account that wait are looked at one by one. Where more wait, what comes
-/// waits behind them, whatever it is about.
-const QUEUE_MAX: i64 = 256;
 
 /// What the records of a batch name.
 #[derive(Debug, Default)]
@@ -327,11 +322,12 @@ pub async fn working_set(
     balances(tx, &owners, &mut set).await?;
     usage::load(tx, &mut needs.usage, &mut set).await?;
     steps_back::lots(tx, needs, &mut set).await?;
-    if needs.has_commands && !needs.accounts.is_empty() {
-        queues(tx, needs, &mut set).await?;
+    if needs.has_commands {
+        let accounts = needs.accounts.iter().map(|id| AccountId::trusted(id)).collect();
+        queues::load(tx, needs.own_turn.as_ref(), accounts, &mut set).await?;
     }
     // Also where no customer is named: what would be ended may name none.
-    cancelled(tx, needs, &mut set).await?;
+    queues::cancelled(tx, take(&mut needs.cancels), &mut set).await?;
     needs.asked(&mut set);
     Ok(set)
 }
@@ -510,57 +506,5 @@ async fn balances(
         set.know_balance(&account_id, Money::from_micros(row.try_get(2)?, currency));
     }
     set.ask(owners.iter().map(|id| Want::Balances(AccountId::trusted(id))));
-    Ok(())
-}
-
-/// What waits of the accounts, and which invoices a payment pays that is touched as a whole.
-async fn queues(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    let ids: Vec<&str> = needs.accounts.iter().map(String::as_str).collect();
-    let own = needs.own_turn.as_ref();
-    let query = sqlx::query(sql!("load_queues"))
-        .bind(ids)
-        .bind(own.map(|record| record.source.as_str()))
-        .bind(own.map(|record| record.id.as_str()))
-        .bind(QUEUE_MAX.saturating_add(1));
-    for row in query.fetch_all(&mut **tx).await? {
-        let record = RecordId {
-            source: Source::trusted(row.try_get(1)?),
-            id: MessageId::trusted(row.try_get(2)?),
-        };
-        let touches: Vec<String> = row.try_get(3)?;
-        let queue = set.queues.entry(AccountId::trusted(row.try_get(0)?)).or_default();
-        queue.push(Queued { record, touches: touches.into_iter().collect() });
-    }
-    for queue in set.queues.values_mut() {
-        if i64::try_from(queue.len()).unwrap_or(i64::MAX) > QUEUE_MAX
-            && let Some(first) = queue.first_mut()
-        {
-            // What stands before it is not here.
-            first.touches.insert(EVERYTHING.to_owned());
-        }
-    }
-    let whole = set.queues.values().flatten().flat_map(Queued::whole_payments);
-    let whole: Vec<PaymentId> = whole.collect();
-    let ids: Vec<&str> = whole.iter().map(PaymentId::as_str).collect();
-    payments::pairs(tx, &ids, set).await?;
-    set.ask_what_they_pay(whole);
-    Ok(())
-}
-
-/// Of the commands that the batch would cancel, those that wait.
-async fn cancelled(tx: &mut Tx<'_>, needs: &Needs, set: &mut WorkingSet) -> Result<(), StoreError> {
-    if needs.cancels.is_empty() {
-        return Ok(());
-    }
-    let sources: Vec<&str> = needs.cancels.iter().map(|record| record.source.as_str()).collect();
-    let ids: Vec<&str> = needs.cancels.iter().map(|record| record.id.as_str()).collect();
-    let query = sqlx::query(sql!("load_waiting_named")).bind(sources).bind(ids);
-    for row in query.fetch_all(&mut **tx).await? {
-        let record = RecordId {
-            source: Source::trusted(row.try_get(0)?),
-            id: MessageId::trusted(row.try_get(1)?),
-        };
-        set.waiting.insert(record, AccountId::trusted(row.try_get(2)?));
-    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod advices;
 mod usage;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;

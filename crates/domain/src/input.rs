@@ -1,6 +1,6 @@
 //! What a decoded record asks for (a command) or reports (a bank transaction).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -406,9 +406,6 @@ pub struct BankStatement {
 
 /// The payment with all that it pays.
 pub(crate) const WHOLE: &str = "whole:";
-
-/// The commands of each customer that wait, in order.
-pub type Queues = HashMap<AccountId, Vec<Queued>>;
 
 /// A command that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

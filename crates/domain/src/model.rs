@@ -175,7 +175,7 @@ impl Model {
         for (_, key) in all {
             let Some(queue) = self.waiting.get_mut(&key) else { continue };
             let Some(mut message) = queue.pop_front() else { continue };
-            self.set.queues.clear();
+            self.set.pass_queues();
             message.waited = message.waited.map(|waited| Waited { over: true, ..waited });
             let outcome = match self.decide(&message, as_of) {
                 Outcome::Waiting(_) => Outcome::DeadLettered(DeadLetterReason::DependencyMissing),
@@ -185,7 +185,7 @@ impl Model {
             self.remember(&message, &outcome);
         }
         self.waiting.clear();
-        self.set.queues.clear();
+        self.set.pass_queues();
     }
 
     pub fn outcome_of(&self, record: &RecordId) -> Option<&Outcome> {
@@ -375,20 +375,20 @@ impl Model {
             };
             // What comes behind in the queue was asked for later: it holds up nothing before it.
             let account = AccountId::trusted(&key);
-            let mut queued = self.set.queues.remove(&account).unwrap_or_default();
+            let mut queued = std::mem::take(self.set.queue_mut(account.clone()));
             let mut still = VecDeque::new();
             while let Some(mut message) = queue.pop_front() {
                 let is_own = |one: &Queued| one.record == message.record;
                 let own = queued.iter().position(is_own).map(|at| queued.remove(at));
                 if !self.may_be_decided(&message) {
-                    self.set.queues.entry(account.clone()).or_default().extend(own);
+                    self.set.queue_mut(account.clone()).extend(own);
                     still.push_back(message);
                     self.waiting.insert(key.clone(), still.clone());
                     continue;
                 }
                 if let Some(outcome) = self.waits_on(&message, as_of) {
                     self.remember(&message, &outcome);
-                    self.set.queues.entry(account.clone()).or_default().extend(own);
+                    self.set.queue_mut(account.clone()).extend(own);
                     still.push_back(message);
                     self.waiting.insert(key.clone(), still.clone());
                     continue;

@@ -126,7 +126,10 @@ fn whole(set: &WorkingSet, payment_id: &PaymentId, all: &mut BTreeSet<String>) {
 
 /// The last of the commands that wait of which this one depends.
 pub fn behind(set: &WorkingSet, command: &Command) -> Option<RecordId> {
-    let queue = set.queues.get(command.account_id()?).filter(|queue| !queue.is_empty())?;
+    let queue = set.queue(command.account_id()?);
+    if queue.is_empty() {
+        return None;
+    }
     let touched = touches(set, command);
     let before = queue.iter().rev().find(|queued| depend(set, &queued.touches, &touched));
     before.map(|queued| queued.record.clone())

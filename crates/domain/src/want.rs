@@ -4,7 +4,10 @@ use chrono::NaiveDate;
 
 use crate::advice::{AdviceKey, Marks};
 use crate::bank::BankTransaction;
-use crate::ids::{AccountId, BankAccountId, BankKey, HoldId, PaymentId, RefundId, UsageId};
+use crate::ids::{
+    AccountId, BankAccountId, BankKey, HoldId, PaymentId, RecordId, RefundId, UsageId,
+};
+use crate::keys::WatchKey;
 use crate::matching::near::Word;
 use crate::matching::text::Tokens;
 use crate::matching::weak::payer_account;
@@ -96,6 +99,16 @@ pub enum Want {
     Twins(BankAccountId, String),
     /// Advices that wait for so much there, and may be about a payment with these marks.
     Fitting(BankAccountId, Currency, i64, Marks),
+    /// The bank's record of a payment that may be decided again, with the payment.
+    BankRecord(PaymentId),
+    /// The first payments that are decided again when what has this key happens.
+    Watchers(WatchKey),
+    /// Payments that are held for a customer, and wait for an invoice of so many micros.
+    Holders(AccountId, Currency, i64),
+    /// The commands of a customer that wait.
+    Queue(AccountId),
+    /// Whether a command waits, and whose it is.
+    Waits(RecordId),
 }
 
 impl Want {

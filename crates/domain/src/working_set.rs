@@ -25,6 +25,7 @@ pub mod originals;
 pub mod owners;
 mod payments;
 pub mod pending;
+mod queues;
 pub mod review;
 mod splits;
 pub mod steps_back;
@@ -50,8 +51,8 @@ use super::shared::Shared;
 use crate::ids::{
     AccountId, AllocationId, BankAccountId, BankKey, ContentHash, InvoiceId, PaymentId, RecordId,
 };
+use crate::input::Queued;
 use crate::invoice::{Invoice, InvoiceStatus};
-use crate::keys::WatchKey;
 use crate::want::Want;
 
 pub use super::invoice::{BookEntry, OpenInvoice};
@@ -64,13 +65,6 @@ pub const BOOK_OLDEST_MAX: usize = 64;
 pub const EXACT_MIN: usize = 8;
 /// Counts over the whole book stop here: "more than ten" is all that anybody needs to know.
 pub const BOOK_COUNT_MAX: usize = 11;
-
-/// Payments by what they watch for, and the other way round.
-#[derive(Debug, Clone, Default)]
-pub struct Watching {
-    payments: BTreeMap<WatchKey, BTreeSet<PaymentId>>,
-    keys: HashMap<PaymentId, Vec<WatchKey>>,
-}
 
 /// So many customers of one name are read: no more are looked at.
 pub const NAMESAKES_MAX: usize = 8;
@@ -137,8 +131,8 @@ pub struct WorkingSet {
     /// What the bank took back on the days of the batch's steps back.
     pub told_steps: told_steps::ToldSteps,
     /// Bank records of payments that watch something and may be decided again.
-    pub watched: HashMap<PaymentId, BankRecord>,
-    watching: Watching,
+    watched: Known<PaymentId, BankRecord>,
+    watching: watching::Watching,
     /// Remittance advices that wait for a payment, or belong to one of the payments.
     pub advices: advices::Advices,
     /// One sum for each currency.
@@ -150,9 +144,9 @@ pub struct WorkingSet {
     /// Customers whose levels change in the batch.
     pub(super) relevelled: HashSet<AccountId>,
     /// Commands that wait, in order: later ones that depend on one wait behind it.
-    pub queues: crate::input::Queues,
+    queues: Known<AccountId, Vec<Queued>>,
     /// Of the commands that the batch would cancel, those that wait, and whose they are.
-    pub waiting: HashMap<RecordId, AccountId>,
+    waiting: Known<RecordId, AccountId>,
     /// The numbers of the last events of bank accounts of ours that are told of.
     pub feeds: BTreeMap<BankAccountId, i64>,
     exact: Shared<Known<(AccountId, Currency, i64), Vec<InvoiceId>>>,
@@ -242,6 +236,13 @@ impl WorkingSet {
                 Want::Fitting(account, currency, micros, marks) => {
                     self.advices.fitting.ask((account, currency, micros, marks));
                 }
+                Want::BankRecord(payment) => self.watched.ask(payment),
+                Want::Watchers(key) => self.watching.payments.ask(key),
+                Want::Holders(account, currency, due) => {
+                    self.watching.held.ask((account, currency, due));
+                }
+                Want::Queue(account) => self.queues.ask(account),
+                Want::Waits(record) => self.waiting.ask(record),
             }
         }
     }

@@ -105,7 +105,7 @@ pub(super) async fn again(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let watched: Vec<(PaymentId, BankTransaction)> = set
-        .watched
+        .watched_here()
         .iter()
         .map(|(payment_id, record)| (payment_id.clone(), record.transaction.clone()))
         .collect();
@@ -217,7 +217,8 @@ async fn advised_payments(
         needs.payments.insert(payment_id.as_str().to_owned());
         let tokens = crate::domain::matching::text::tokens(&record.transaction);
         needs.add_bank(&record.transaction, &tokens);
-        set.watched.insert(payment_id, record);
+        set.ask([Want::BankRecord(payment_id.clone())]);
+        set.know_watched(payment_id, record);
     }
     Ok(owners)
 }

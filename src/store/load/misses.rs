@@ -65,7 +65,12 @@ impl Needs {
             | Want::Advice(_)
             | Want::AdviceOf(_)
             | Want::Twins(..)
-            | Want::Fitting(..) => false,
+            | Want::Fitting(..)
+            | Want::BankRecord(_)
+            | Want::Watchers(_)
+            | Want::Holders(..)
+            | Want::Queue(_)
+            | Want::Waits(_) => false,
         };
     }
 
@@ -100,6 +105,8 @@ pub async fn misses(
     lookalikes::misses(tx, wants, set).await?;
     told_steps::misses(tx, wants, set).await?;
     super::payments::misses(tx, locks, wants, set).await?;
+    resolve::misses(tx, wants, set).await?;
+    super::queues::misses(tx, needs, wants, set).await?;
     exact(tx, needs, wants, set).await?;
     oldest(tx, wants, set).await?;
     book(tx, wants, set).await?;
@@ -134,12 +141,14 @@ async fn missed_balances(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let of = |want: &Want| match want {
-        Want::Balances(account_id) => Some(account_id.as_str().to_owned()),
-        _ => None,
-    };
+    let mut owners = BTreeSet::new();
+    for want in wants {
+        if let Want::Balances(account_id) = want {
+            owners.insert(account_id.as_str().to_owned());
+        }
+    }
     match locks {
-        Locks::First => balances(tx, &wants.iter().filter_map(of).collect(), set).await,
+        Locks::First => balances(tx, &owners, set).await,
         Locks::Last => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use super::Needs;
 use crate::domain::account::Account;
 use crate::domain::effect::WatchKey;
-use crate::domain::ids::{AccountId, InvoiceId};
+use crate::domain::ids::{AccountId, InvoiceId, PaymentId};
 use crate::domain::invoice::{Invoice, folded_key, number_key};
 use crate::domain::matching::upstream::{Scheme, UpstreamReference};
 use crate::domain::matching::{reference, text};
@@ -195,10 +195,16 @@ pub(super) async fn lock_watch_keys(
 
 /// What the invoices are that this batch may send: the keys of their names (and those of customers
 /// who are opened), and whose, in which currency and how much they are.
+#[derive(Default)]
 struct Sent {
     named: BTreeSet<WatchKey>,
     held: BTreeMap<(String, Currency, i64), i64>,
     upstream: Vec<(InvoiceId, UpstreamReference)>,
+}
+
+/// What a payment may have read a name of upstream as.
+fn by_name(key: &str) -> [WatchKey; 2] {
+    [WatchKey::reference(key), WatchKey::number(key)]
 }
 
 async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
@@ -209,20 +215,19 @@ async fn sent(tx: &mut Tx<'_>, needs: &Needs) -> Result<Sent, StoreError> {
     let rows = sqlx::query(sql!("load_send_keys")).bind(&sends).fetch_all(&mut **tx).await?;
     for row in rows {
         let key: &str = row.try_get(0)?;
-        let is_number: bool = row.try_get(1)?;
-        named.insert(if is_number { WatchKey::number(key) } else { WatchKey::reference(key) });
-        let whose = (row.try_get(2)?, rows::currency(row.try_get(3)?)?, row.try_get(4)?);
+        named.insert(WatchKey::reference(key));
+        let whose = (row.try_get(1)?, rows::currency(row.try_get(2)?)?, row.try_get(3)?);
         let count: &mut i64 = held.entry(whose).or_default();
         *count = count.saturating_add(1);
-        if let Some(id) = row.try_get::<Option<&str>, _>(5)? {
-            let scheme = row.try_get::<Option<&str>, _>(6)?.and_then(Scheme::from_word);
+        if let Some(id) = row.try_get::<Option<&str>, _>(4)? {
+            named.extend(by_name(key));
+            let scheme = row.try_get::<Option<&str>, _>(5)?.and_then(Scheme::from_word);
             let (key, text) = (key.to_owned(), key.to_owned());
             upstream.push((InvoiceId::trusted(id), UpstreamReference { key, scheme, text }));
         }
     }
-    let minted = needs.minted.keys().chain(&needs.given);
-    named.extend(minted.map(|reference| WatchKey::reference(reference)));
-    named.extend(needs.given_numbers.iter().map(|number| WatchKey::number(number)));
+    named.extend(needs.minted.keys().map(|reference| WatchKey::reference(reference)));
+    named.extend(needs.given.iter().chain(&needs.given_numbers).flat_map(|key| by_name(key)));
     for id in &needs.sends {
         let id = InvoiceId::trusted(id);
         named.insert(WatchKey::number(&number_key(&id)));
@@ -269,6 +274,15 @@ pub(super) async fn watchers(
     for (invoice_id, reference) in &sent.upstream {
         set.name_invoice(invoice_id, reference);
     }
+    watching(tx, needs, sent, set).await
+}
+
+async fn watching(
+    tx: &mut Tx<'_>,
+    needs: &mut Needs,
+    sent: Sent,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
     let rows = watched_rows(tx, &sent).await?;
     for row in rows {
         let record = rows::bank_record(&row)?;
@@ -279,9 +293,37 @@ pub(super) async fn watchers(
         set.watch(key, &payment_id);
         needs.payments.insert(payment_id.as_str().to_owned());
         needs.add_bank(&record.transaction, &text::tokens(&record.transaction));
-        set.watched.insert(payment_id, record);
+        set.ask([Want::BankRecord(payment_id.clone())]);
+        set.know_watched(payment_id, record);
     }
+    set.ask(sent.named.into_iter().map(Want::Watchers));
+    let held = sent.held.into_keys();
+    set.ask(held.map(|(id, currency, due)| Want::Holders(AccountId::trusted(&id), currency, due)));
     Ok(())
+}
+
+/// Loads payments that may be decided again and were not foreseen. What their texts name, and all
+/// else of them, is asked for when they are decided.
+pub(super) async fn misses(
+    tx: &mut Tx<'_>,
+    wants: &[Want],
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    let (mut needs, mut sent) = (Needs::default(), Sent::default());
+    for want in wants {
+        if let Want::BankRecord(payment_id) = want {
+            needs.rematches.insert(payment_id.as_str().to_owned());
+        } else if let Want::Watchers(key) = want {
+            sent.named.insert(key.clone());
+        } else if let Want::Holders(account_id, currency, due) = want {
+            sent.held.insert((account_id.as_str().to_owned(), *currency, *due), 1);
+        }
+    }
+    if !sent.named.is_empty() || !sent.held.is_empty() {
+        watching(tx, &mut needs, sent, set).await?;
+    }
+    rematched(tx, &mut needs, set).await?;
+    super::payments(tx, &needs, set).await
 }
 
 /// Reads the payments that are to be decided again, and those whose money a person places. Adds
@@ -297,6 +339,7 @@ pub(super) async fn rematched(
         return Ok(owners);
     }
     let ids: Vec<&String> = needs.rematches.union(&needs.placed).collect();
+    set.ask(ids.iter().map(|id| Want::BankRecord(PaymentId::trusted(id))));
     for row in sqlx::query(sql!("load_rematched")).bind(ids).fetch_all(&mut **tx).await? {
         let record = rows::bank_record(&row)?;
         let Some(payment_id) = record.payment_id.clone() else {
@@ -307,7 +350,7 @@ pub(super) async fn rematched(
         if needs.rematches.contains(payment_id.as_str()) {
             needs.add_bank(&record.transaction, &text::tokens(&record.transaction));
         }
-        set.watched.insert(payment_id, record);
+        set.know_watched(payment_id, record);
     }
     Ok(owners)
 }

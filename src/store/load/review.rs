@@ -149,11 +149,11 @@ pub(super) async fn load(
     needs: &mut Needs,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let decided_again = set.watched.keys().cloned();
+    let decided_again = set.watched_here().keys().cloned();
     let chosen = needs.review.chosen.iter().map(|id| PaymentId::trusted(id));
     let ids: Vec<PaymentId> = decided_again.chain(chosen).collect();
     for suggestion in suggestions(tx, &ids).await? {
-        let again = set.watched.contains_key(&suggestion.payment_id);
+        let again = set.watched_here().contains_key(&suggestion.payment_id);
         let open = suggestion.status == SuggestionStatus::Open;
         if needs.review.chosen.contains(suggestion.payment_id.as_str()) || (again && open) {
             let invoices = suggestion.parts.iter().map(|part| part.0.as_str().to_owned());

@@ -111,20 +111,18 @@ struct Missed {
 
 impl Missed {
     fn add(&mut self, want: &Want) {
-        match want {
-            Want::Limits(account_id) => self.limits.push(account_id.clone()),
-            Want::SetAside(account_id) => self.set_aside.push(account_id.clone()),
-            Want::Charge(account_id, id) => {
-                self.charges.insert((account_id.clone(), id.clone()));
-            }
-            Want::Refund(account_id, id) => {
-                self.refunds.insert((account_id.clone(), id.clone()));
-            }
-            Want::Hold(account_id, id) => {
-                self.holds.insert((account_id.clone(), id.clone()));
-            }
-            Want::Lots(..) => {}
-            _ => return,
+        if let Want::Limits(account_id) = want {
+            self.limits.push(account_id.clone());
+        } else if let Want::SetAside(account_id) = want {
+            self.set_aside.push(account_id.clone());
+        } else if let Want::Charge(account_id, id) = want {
+            self.charges.insert((account_id.clone(), id.clone()));
+        } else if let Want::Refund(account_id, id) = want {
+            self.refunds.insert((account_id.clone(), id.clone()));
+        } else if let Want::Hold(account_id, id) = want {
+            self.holds.insert((account_id.clone(), id.clone()));
+        } else if !matches!(want, Want::Lots(..)) {
+            return;
         }
         self.any = true;
     }

@@ -29,7 +29,7 @@ pub fn may_pass(model: &Model) -> bool {
     let taken = |message: &Message| match &message.input {
         Input::Usage(Usage::Refund(refund)) => {
             let key = (refund.account_id.clone(), refund.refund_id.clone());
-            model.set.usage.refunds_here().contains_key(&key)
+            model.set.refund(&key).is_some()
         }
         _ => false,
     };

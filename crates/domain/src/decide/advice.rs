@@ -79,7 +79,7 @@ pub(super) fn decide(
 /// The payments that it may be about, of which nothing is allocated: the oldest first.
 fn payments_of(set: &WorkingSet, advice: &Advice) -> Vec<PaymentId> {
     let mut found = Vec::new();
-    for (payment_id, record) in &set.watched {
+    for (payment_id, record) in set.watched_here() {
         let bank = &record.transaction;
         let same = bank.bank_account == advice.told.key.bank_account
             && bank.amount == advice.told.amount
@@ -151,7 +151,7 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
     let lines = advice.told.lines.iter().map(|line| named_by_line(set, line));
     let lines: Vec<_> = lines.collect();
     let (mut found, mut elsewhere) = (Vec::new(), BTreeSet::new());
-    for (payment_id, record) in &set.watched {
+    for (payment_id, record) in set.watched_here() {
         let bank = &record.transaction;
         let same = bank.bank_account == advice.told.key.bank_account
             && bank.amount == advice.told.amount
@@ -197,7 +197,7 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
 /// names, that is its advice from now on. Else the advice waits for nothing any more.
 pub(super) fn by_hand(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<(), Stop> {
     let set = &recording.set;
-    let Some(record) = set.watched.get(payment_id) else { return Ok(()) };
+    let Some(record) = set.bank_record(payment_id) else { return Ok(()) };
     if set.advice_of(payment_id).is_some() {
         return Ok(());
     }

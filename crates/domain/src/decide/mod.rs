@@ -161,7 +161,7 @@ fn queue(recording: &mut Recording<'_>, command: &Command) -> Queued {
     let touches = super::queue::touches(recording.set, command);
     let queued = Queued { record: recording.cause.record.clone(), touches };
     if let Some(account_id) = command.account_id() {
-        recording.set.queues.entry(account_id.clone()).or_default().push(queued.clone());
+        recording.set.queue_mut(account_id.clone()).push(queued.clone());
     }
     queued
 }

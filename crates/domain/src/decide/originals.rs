@@ -42,7 +42,7 @@ pub(super) fn find(recording: &Recording<'_>, bank: &BankTransaction) -> Origina
         return Original::Nothing;
     }
     // What came in this very batch may be meant too, and cannot be taken from yet.
-    let unready = set.watched.iter().any(|(payment_id, record)| {
+    let unready = set.watched_here().iter().any(|(payment_id, record)| {
         !set.may_reverse(payment_id)
             && record.transaction.own_keys().iter().any(|own| keys.contains(own))
     });

@@ -149,7 +149,7 @@ pub(super) fn close(
 /// The command that waits is refused, and those behind it have their turn. Of one that names no
 /// customer nothing is told: its payment is nobody's, or is not known, and its outcome says it.
 pub(super) fn cancel(recording: &mut Recording<'_>, command: &CancelCommand) -> Result {
-    let waits = recording.set.waiting.get(&command.record);
+    let waits = recording.set.waits(&command.record);
     let own = waits.is_some_and(|waits| match &command.account_id {
         Some(account_id) => waits.as_str() == account_id.as_str(),
         None => is_of_nobody(waits.as_str()),

@@ -451,7 +451,7 @@ pub(super) fn watchers(recording: &mut Recording<'_>, waiting: &[PaymentId]) -> 
 
 /// Decides one parked or held payment again. A decision that changes nothing is not stored.
 pub(super) fn rematch(recording: &mut Recording<'_>, payment_id: &PaymentId) -> Result<()> {
-    let Some(bank) = recording.set.watched.get(payment_id).map(|r| r.transaction.clone()) else {
+    let Some(bank) = recording.set.bank_record(payment_id).map(|r| r.transaction.clone()) else {
         return Ok(());
     };
     let payment = payment_of(recording, payment_id)?.clone();

@@ -5,6 +5,7 @@ mod returns;
 mod review;
 mod told;
 mod usage;
+mod watching;
 
 use super::*;
 use crate::account::Account;
@@ -119,6 +120,11 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         Want::Fitting(place, currency, micros, marks) => {
             review::fitting(world, set, &place, Money::from_micros(micros, currency), &marks);
         }
+        Want::BankRecord(payment_id) => watching::record(world, set, payment_id),
+        Want::Watchers(key) => watching::watchers(world, set, &key),
+        Want::Holders(owner, currency, _) => watching::holders(world, set, &owner, currency),
+        Want::Queue(owner) => set.queue_mut(owner.clone()).extend_from_slice(world.queue(&owner)),
+        Want::Waits(record) => watching::waits(world, set, record),
     }
 }
 

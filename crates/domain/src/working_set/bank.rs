@@ -73,7 +73,7 @@ impl WorkingSet {
         self.lookalikes.record_with_id(record);
         self.told_steps.record(record);
         if let Some(payment_id) = &record.payment_id {
-            self.watched.insert(payment_id.clone(), record.clone());
+            self.know_watched(payment_id.clone(), record.clone());
         }
         self.index_return(record);
     }

@@ -21,10 +21,7 @@ impl WorkingSet {
             account.closed = *closed;
         }
         if let Effect::CancelWaiting(record) = effect {
-            let owner = self.waiting.remove(record);
-            if let Some(queue) = owner.and_then(|owner| self.queues.get_mut(&owner)) {
-                queue.retain(|queued| queued.record != *record);
-            }
+            self.cancel_waiting(record);
         }
         Ok(())
     }

@@ -94,7 +94,7 @@ impl WorkingSet {
         if let Some(payer) = taught.and_then(|taught| taught.payer.as_ref()) {
             return Some(payer.clone());
         }
-        let bank = &self.watched.get(payment_id)?.transaction;
+        let bank = &self.watched.here().get(payment_id)?.transaction;
         let own = weak::payer_account(bank.bank_account.as_str());
         let payer = bank.debtor_account.as_deref().and_then(weak::payer_account)?;
         (Some(&payer) != own.as_ref()).then_some(payer)

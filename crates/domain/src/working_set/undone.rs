@@ -59,7 +59,7 @@ mod tests {
             // Some may have gone back at once, by a return that was there before.
             set.take_back(&part.invoice_id, part.live().expect("sums up")).expect("allocated");
         }
-        let bank = &model.set.watched[id].transaction;
+        let bank = &model.set.watched_here()[id].transaction;
         let tokens = text::tokens(bank);
         let subject = Subject { payment_id: id, bank, tokens: &tokens, free: payment.amount };
         let decision = IdBlock::new(0).decision();

@@ -86,11 +86,6 @@ impl UsageSet {
         self.charges.here()
     }
 
-    /// As [`Self::charges_here`]: the refunds.
-    pub fn refunds_here(&self) -> &HashMap<(AccountId, RefundId), Refund> {
-        self.refunds.here()
-    }
-
     /// As [`Self::charges_here`]: the credit limits of accounts.
     #[cfg(test)]
     pub(crate) fn limits_here(&self) -> &HashMap<AccountId, Vec<Money>> {

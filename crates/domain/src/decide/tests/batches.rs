@@ -11,8 +11,8 @@ use crate::decide::bank::{bank_key, payment_id, payment_id_instead};
 use crate::decide::recording::Context;
 use crate::decide::{decide, usage};
 use crate::effect::Decided;
-use crate::ids::{AccountId, IdBlock};
-use crate::input::{Command, Input, Message, ResolveReturn, ReturnWord};
+use crate::ids::{AccountId, IdBlock, MessageId, RecordId};
+use crate::input::{CancelCommand, Command, Input, Message, ResolveReturn, ReturnWord};
 use crate::matching::policy::{
     EqualAmountPolicy, Override, PartialPolicy, Policy, ResidualPolicy, RuleSet,
 };
@@ -297,10 +297,15 @@ fn kind(want: &Want) -> usize {
         Want::WithoutId(..) => 36,
         Want::WithId(..) => 37,
         Want::ToldSteps(..) => 38,
+        Want::BankRecord(_) => 39,
+        Want::Watchers(_) => 40,
+        Want::Holders(..) => 41,
+        Want::Queue(_) => 42,
+        Want::Waits(_) => 43,
     }
 }
 
-const KINDS: usize = 39;
+const KINDS: usize = 44;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.
@@ -391,6 +396,18 @@ fn with_locks(desk: Desk) -> WorkingSet {
     world
 }
 
+/// The end of a command that waits.
+fn cancelled(like: &Message, waits: &RecordId) -> Message {
+    let cancel = CancelCommand {
+        account_id: Some(account("ACC-0")),
+        record: waits.clone(),
+        reason: "wrong".to_owned(),
+    };
+    let id = MessageId::trusted("CANCEL");
+    let record = RecordId { id, ..like.record.clone() };
+    Message { record, input: Input::Command(Command::CancelCommand(cancel)), ..like.clone() }
+}
+
 #[test]
 fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
     let mut missed = [0; KINDS];
@@ -403,6 +420,10 @@ fn what_alone_is_not_loaded_is_missed_and_never_counts_as_not_there() {
         }
         let last = log.last().and_then(|like| by_another_name(&complete, like));
         leave_out_each(&mut complete, last.as_slice(), 90_000, &rules, &mut missed);
+        let Some(like) = log.last() else { continue };
+        complete.know_waits(like.record.clone(), account("ACC-0"));
+        let cancel = cancelled(like, &like.record);
+        leave_out_each(&mut complete, &[cancel], 91_000, &rules, &mut missed);
     }
     let plain = RuleSet::from(Policy::default());
     let (mut world, back) = undone_by_its_order();

@@ -14,7 +14,7 @@ use crate::working_set::WorkingSet;
 
 /// The account that gets the money is one that the payment itself speaks for.
 pub(super) fn check_account(world: &WorkingSet, allocation: &Allocation) {
-    let bank = &world.watched[&allocation.payment_id].transaction;
+    let bank = &world.watched_here()[&allocation.payment_id].transaction;
     let text = bank.unstructured.concat().to_uppercase();
     let by_reference = by_reference(world, bank);
     let owners = |named: &dyn Fn(&Invoice) -> bool| owners(world, named);
@@ -86,7 +86,7 @@ fn by_reference(world: &WorkingSet, bank: &BankTransaction) -> BTreeSet<AccountI
 
 /// Whether an advice about the payment names the invoice that it pays.
 fn is_advised(world: &WorkingSet, paid: &Allocation, invoice: &Invoice) -> bool {
-    let bank = &world.watched[&paid.payment_id].transaction;
+    let bank = &world.watched_here()[&paid.payment_id].transaction;
     let live = world.advices_fitting(bank, chrono::DateTime::UNIX_EPOCH);
     let mut advices = live.into_iter().chain(world.advice_of(&paid.payment_id));
     let names = |line: &AdviceLine| match &line.name {

@@ -301,7 +301,8 @@ fn nothing_is_given_back_of_what_is_not_known() {
     desk.refund("R-1", "NEVER", "A", "0");
     desk.release("NEVER", "A", "0");
     assert!(desk.model.waiting.is_empty());
-    let usage = &desk.model.set.usage;
-    assert!(usage.refunds_here().is_empty() && usage.holds_here().is_empty());
+    let set = &desk.model.set;
+    assert!(set.refund(&(account("A"), RefundId::trusted("R-1"))).is_none());
+    assert!(set.usage.holds_here().is_empty());
     assert!(desk.balance("A").is_zero());
 }

@@ -43,7 +43,7 @@ fn what_introduces_something_never_waits() {
     desk.apply(Command::UpsertAccount(upsert("A")));
     desk.apply(Command::RecordPayment(record("PAY-1", Some("A"), "5")));
     desk.invoice("INV-2", "A", "5");
-    assert!(!desk.model.set.queues[&account("A")].is_empty());
+    assert!(!desk.model.set.queue(&account("A")).is_empty());
 }
 
 /// It waits behind that record.
@@ -76,7 +76,7 @@ fn later_commands_that_depend_on_it_keep_their_order() {
     assert!(desk.invoice_now("INV-1").sent_at.is_some());
     assert_eq!(desk.invoice_now("INV-1").status, InvoiceStatus::Voided);
     assert!(desk.model.waiting.is_empty());
-    assert!(desk.model.set.queues.values().all(Vec::is_empty));
+    assert!(desk.model.set.queues_here().all(Vec::is_empty));
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_correction_that_waits_holds_up_what_depends_on_it_and_nothing_else() {
         before.watermark();
         let done = outcome_now(&before, &correction.record);
         assert!(matches!(done, Outcome::Applied { .. }), "{command:?} {done:?}");
-        assert!(before.model.set.queues.values().all(Vec::is_empty));
+        assert!(before.model.set.queues_here().all(Vec::is_empty));
         let (mut after, _) = corrected();
         after.watermark();
         after.apply(command.clone());
