@@ -41,7 +41,7 @@ use crate::domain::account::Account;
 use crate::domain::bank::BankTransaction;
 use crate::domain::decide::named_records;
 use crate::domain::effect::BankKey;
-use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, PaymentId, RecordId};
+use crate::domain::ids::{AccountId, BankAccountId, InvoiceId, RecordId};
 use crate::domain::input::{Command, CreateInvoice, Input, Message};
 use crate::domain::matching::reference;
 use crate::domain::matching::text::Tokens;
@@ -58,6 +58,8 @@ pub struct Needs {
     cancels: Vec<RecordId>,
     /// The record that waits and has its turn: only what came before it may hold it up.
     pub own_turn: Option<RecordId>,
+    /// The instant that the batch decides for.
+    at: Option<DateTime<Utc>>,
     invoices: BTreeSet<String>,
     payments: BTreeSet<String>,
     references: BTreeSet<String>,
@@ -273,6 +275,7 @@ pub async fn working_set(
 ) -> Result<WorkingSet, StoreError> {
     let mut set = WorkingSet::default();
     set.writing_proves_ids = locks == Locks::Last;
+    needs.at = Some(at);
     make_accounts_known(tx, needs, at).await?;
     let known = bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {

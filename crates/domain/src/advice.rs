@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::bank::{BankTransaction, CUT_MARK};
 use super::ids::{AdviceId, BankAccountId, ContentHash, InvoiceId, PaymentId, RecordId};
 use super::matching::{fold, upstream, weak};
-use super::money::Money;
+use super::money::{Currency, Money};
 use crate::matching::fold::normalise;
 use crate::matching::weak::payer_account;
 
@@ -38,7 +38,7 @@ pub struct AdviceKey {
 }
 
 /// How a line names its invoice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LineName {
     Invoice(InvoiceId),
     /// Our payment reference, one of upstream, or a number, as it was written.
@@ -102,7 +102,50 @@ impl fmt::Debug for RemittanceAdvice {
     }
 }
 
+/// What an advice's money is looked for by, if it came before the advice.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AdvisedMoney {
+    pub bank_account: BankAccountId,
+    pub currency: Currency,
+    pub micros: i64,
+    /// As payments are compared with them.
+    pub payer: Option<String>,
+    pub reference: Option<String>,
+    /// The invoices that it may pay something of.
+    pub lines: Vec<LineName>,
+}
+
+impl fmt::Debug for AdvisedMoney {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdvisedMoney")
+            .field("bank_account", &self.bank_account)
+            .field("lines", &self.lines)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AdvisedMoney {
+    /// Whether a payment with these marks may be it.
+    pub fn has(&self, marks: &Marks) -> bool {
+        let same = |one: &Option<String>| self.payer.is_some() && *one == self.payer;
+        let named = self.reference.as_ref().is_some_and(|key| marks.references.contains(key));
+        same(&marks.payer) || named
+    }
+}
+
 impl RemittanceAdvice {
+    /// Its money; none if it is more than any payment can be.
+    pub fn money(&self) -> Option<AdvisedMoney> {
+        Some(AdvisedMoney {
+            bank_account: self.key.bank_account.clone(),
+            currency: self.amount.currency(),
+            micros: self.amount.to_micros().ok()?,
+            payer: self.payer_key(),
+            reference: self.reference_key(),
+            lines: self.lines.iter().map(|line| line.name.clone()).collect(),
+        })
+    }
+
     /// The payer's account as payments are compared with it; none if it is nobody's.
     pub fn payer_key(&self) -> Option<String> {
         self.payer_account.as_deref().and_then(payer_account)

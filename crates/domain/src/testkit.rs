@@ -527,10 +527,6 @@ fn print_of(bank: &BankTransaction) -> [u8; 32] {
 pub(crate) fn reloaded(set: &WorkingSet) -> WorkingSet {
     let mut loaded = WorkingSet::default();
     loaded.locked.clone_from(&set.locked);
-    for (payment_id, record) in set.watched_here() {
-        // An advice may be about any of them.
-        loaded.know_watched(payment_id.clone(), record.clone());
-    }
     loaded.advices.days = set.advices.days;
     loaded.usage.lots.clone_from(&set.usage.lots);
     loaded.usage.keeps_lots = set.usage.keeps_lots;

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::advice::{AdviceKey, Marks};
+use crate::advice::{AdviceKey, AdvisedMoney, Marks};
 use crate::bank::BankTransaction;
 use crate::ids::{
     AccountId, BankAccountId, BankKey, HoldId, PaymentId, RecordId, RefundId, UsageId,
@@ -99,6 +99,8 @@ pub enum Want {
     Twins(BankAccountId, String),
     /// Advices that wait for so much there, and may be about a payment with these marks.
     Fitting(BankAccountId, Currency, i64, Marks),
+    /// The payments that an advice with this money may be about.
+    Advised(AdvisedMoney),
     /// The bank's record of a payment that may be decided again, with the payment.
     BankRecord(PaymentId),
     /// The first payments that are decided again when what has this key happens.

@@ -236,6 +236,7 @@ impl WorkingSet {
                 Want::Fitting(account, currency, micros, marks) => {
                     self.advices.fitting.ask((account, currency, micros, marks));
                 }
+                Want::Advised(money) => self.advices.money.ask(money),
                 Want::BankRecord(payment) => self.watched.ask(payment),
                 Want::Watchers(key) => self.watching.payments.ask(key),
                 Want::Holders(account, currency, due) => {

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 
 use super::Needs;
 use crate::domain::advice::{
-    Advice, AdviceKey, AdviceLine, AdviceState, DAYS_BY_REFERENCE, LineName, Marks,
+    Advice, AdviceKey, AdviceLine, AdviceState, AdvisedMoney, DAYS_BY_REFERENCE, LineName, Marks,
     RemittanceAdvice,
 };
 use crate::domain::bank::{BankTransaction, Direction};
@@ -78,10 +78,9 @@ pub(super) async fn load(
     (waiting, at): (bool, DateTime<Utc>),
     set: &mut WorkingSet,
 ) -> Result<BTreeSet<String>, StoreError> {
-    let mut owners = BTreeSet::new();
-    if !needs.advices.told.is_empty() {
-        owners = advised_payments(tx, needs, set, at).await?;
-    }
+    let money: Vec<AdvisedMoney> =
+        needs.advices.told.iter().filter_map(RemittanceAdvice::money).collect();
+    let owners = advised_payments(tx, needs, &money, set, Some(at)).await?;
     let quiet = !waiting && needs.advices.told.is_empty();
     for bank in std::mem::take(&mut needs.advices.banked) {
         if quiet {
@@ -140,8 +139,10 @@ pub(super) async fn misses(
     tx: &mut Tx<'_>,
     wants: &[Want],
     set: &mut WorkingSet,
+    at: Option<DateTime<Utc>>,
 ) -> Result<(), StoreError> {
     let (mut asked, mut keys, mut words) = (AdviceNeeds::default(), Vec::new(), Vec::new());
+    let mut money = Vec::new();
     for want in wants {
         if let Want::Advice(key) = want {
             keys.push(key.clone());
@@ -151,8 +152,11 @@ pub(super) async fn misses(
             words.push((place.clone(), said.clone()));
         } else if let Want::Fitting(place, currency, micros, marks) = want {
             asked.add_marks(place, *currency, *micros, marks);
+        } else if let Want::Advised(of) = want {
+            money.push(of.clone());
         }
     }
+    advised_payments(tx, &mut Needs::default(), &money, set, at).await?;
     let none = keys.is_empty() && words.is_empty();
     if none && asked.payments.is_empty() && asked.marks.is_empty() {
         return Ok(());
@@ -184,34 +188,30 @@ async fn find(
     query.fetch_all(&mut **tx).await?.iter().map(advice).collect()
 }
 
-/// The payments that the batch's advices may be about. What their texts name is looked up too.
+/// The payments that advices of this money may be about. What their texts name is looked up too.
 async fn advised_payments(
     tx: &mut Tx<'_>,
     needs: &mut Needs,
+    money: &[AdvisedMoney],
     set: &mut WorkingSet,
-    at: DateTime<Utc>,
+    at: Option<DateTime<Utc>>,
 ) -> Result<BTreeSet<String>, StoreError> {
-    let told = &needs.advices.told;
-    let micros = |told: &RemittanceAdvice| {
-        told.amount.to_micros().map_err(|_| StoreError::Corrupt("an advice beyond what is kept"))
-    };
+    let mut owners = BTreeSet::new();
+    if money.is_empty() {
+        return Ok(owners);
+    }
     let query = sqlx::query(sql!("load_advised"))
-        .bind(told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(told.iter().map(|told| told.amount.code()).collect::<Vec<_>>())
-        .bind(told.iter().map(micros).collect::<Result<Vec<_>, _>>()?)
+        .bind(money.iter().map(|of| of.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(money.iter().map(|of| of.currency.code()).collect::<Vec<_>>())
+        .bind(money.iter().map(|of| of.micros).collect::<Vec<_>>())
         .bind(PAYMENTS_MAX);
     let mut found = query.fetch_all(&mut **tx).await?;
-    found.extend(matched(tx, told).await?);
-    found.extend(placed(tx, told, at).await?);
-    let keys: BTreeSet<String> = told.iter().filter_map(RemittanceAdvice::payer_key).collect();
-    let references: BTreeSet<String> =
-        told.iter().filter_map(RemittanceAdvice::reference_key).collect();
-    let mut owners = BTreeSet::new();
+    found.extend(matched(tx, money).await?);
+    found.extend(placed(tx, money, at).await?);
     for row in found {
         let record = rows::bank_record(&row)?;
         let marks = Marks::of(&record.transaction);
-        let named = marks.payer.as_ref().is_some_and(|payer| keys.contains(payer))
-            || !marks.references.is_disjoint(&references);
+        let named = money.iter().any(|of| of.has(&marks));
         let Some(payment_id) = record.payment_id.clone().filter(|_| named) else { continue };
         owners.extend(row.try_get::<Option<String>, _>("owner")?);
         needs.payments.insert(payment_id.as_str().to_owned());
@@ -220,48 +220,43 @@ async fn advised_payments(
         set.ask([Want::BankRecord(payment_id.clone())]);
         set.know_watched(payment_id, record);
     }
+    set.ask(money.iter().cloned().map(Want::Advised));
     Ok(owners)
 }
 
 /// Payments of their money that pay something of what the advices name already.
-async fn matched(tx: &mut Tx<'_>, told: &[RemittanceAdvice]) -> Result<Vec<PgRow>, StoreError> {
-    let lines: Vec<(&RemittanceAdvice, &AdviceLine)> =
-        told.iter().flat_map(|told| told.lines.iter().map(move |line| (told, line))).collect();
-    let id = |line: &AdviceLine| match &line.name {
+async fn matched(tx: &mut Tx<'_>, money: &[AdvisedMoney]) -> Result<Vec<PgRow>, StoreError> {
+    let lines: Vec<(&AdvisedMoney, &LineName)> =
+        money.iter().flat_map(|of| of.lines.iter().map(move |line| (of, line))).collect();
+    let id = |line: &LineName| match line {
         LineName::Invoice(id) => Some(id.as_str().to_owned()),
         LineName::Reference(_) => None,
     };
-    let number = |line: &AdviceLine| match &line.name {
+    let number = |line: &LineName| match line {
         LineName::Invoice(_) => None,
-        LineName::Reference(_) => Some(line.name.number_key()),
-    };
-    let micros = |told: &RemittanceAdvice| {
-        told.amount.to_micros().map_err(|_| StoreError::Corrupt("an advice beyond what is kept"))
+        LineName::Reference(_) => Some(line.number_key()),
     };
     let query = sqlx::query(sql!("load_advised_matched"))
-        .bind(lines.iter().map(|(told, _)| told.key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(told, _)| told.amount.code()).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(told, _)| micros(told)).collect::<Result<Vec<_>, _>>()?)
+        .bind(lines.iter().map(|(of, _)| of.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(lines.iter().map(|(of, _)| of.currency.code()).collect::<Vec<_>>())
+        .bind(lines.iter().map(|(of, _)| of.micros).collect::<Vec<_>>())
         .bind(lines.iter().map(|(_, line)| id(line)).collect::<Vec<_>>())
         .bind(lines.iter().map(|(_, line)| number(line)).collect::<Vec<_>>())
-        .bind(lines.iter().map(|(_, line)| line.name.reference_key()).collect::<Vec<_>>());
+        .bind(lines.iter().map(|(_, line)| line.reference_key()).collect::<Vec<_>>());
     Ok(query.fetch_all(&mut **tx).await?)
 }
 
 /// Payments of their money that came lately and have nothing, or not all, to give any more.
 async fn placed(
     tx: &mut Tx<'_>,
-    told: &[RemittanceAdvice],
-    at: DateTime<Utc>,
+    money: &[AdvisedMoney],
+    at: Option<DateTime<Utc>>,
 ) -> Result<Vec<PgRow>, StoreError> {
-    let since = at.date_naive().checked_sub_days(Days::new(DAYS_BY_REFERENCE));
-    let micros = |told: &RemittanceAdvice| {
-        told.amount.to_micros().map_err(|_| StoreError::Corrupt("an advice beyond what is kept"))
-    };
+    let since = at.and_then(|at| at.date_naive().checked_sub_days(Days::new(DAYS_BY_REFERENCE)));
     let query = sqlx::query(sql!("load_advised_placed"))
-        .bind(told.iter().map(|told| told.key.bank_account.as_str()).collect::<Vec<_>>())
-        .bind(told.iter().map(|told| told.amount.code()).collect::<Vec<_>>())
-        .bind(told.iter().map(micros).collect::<Result<Vec<_>, _>>()?)
+        .bind(money.iter().map(|of| of.bank_account.as_str()).collect::<Vec<_>>())
+        .bind(money.iter().map(|of| of.currency.code()).collect::<Vec<_>>())
+        .bind(money.iter().map(|of| of.micros).collect::<Vec<_>>())
         .bind(since)
         .bind(PLACED_MAX);
     Ok(query.fetch_all(&mut **tx).await?)

@@ -66,6 +66,7 @@ impl Needs {
             | Want::AdviceOf(_)
             | Want::Twins(..)
             | Want::Fitting(..)
+            | Want::Advised(_)
             | Want::BankRecord(_)
             | Want::Watchers(_)
             | Want::Holders(..)
@@ -100,7 +101,7 @@ pub async fn misses(
     missed_balances(tx, locks, wants, set).await?;
     super::usage::misses(tx, wants, set).await?;
     super::review::misses(tx, wants, set).await?;
-    super::advices::misses(tx, wants, set).await?;
+    super::advices::misses(tx, wants, set, needs.at).await?;
     pending::misses(tx, wants, set).await?;
     lookalikes::misses(tx, wants, set).await?;
     told_steps::misses(tx, wants, set).await?;

@@ -322,8 +322,9 @@ pub(super) async fn misses(
     if !sent.named.is_empty() || !sent.held.is_empty() {
         watching(tx, &mut needs, sent, set).await?;
     }
+    // Whoever decides them wants the payments themselves, under the locks of their customers.
     rematched(tx, &mut needs, set).await?;
-    super::payments(tx, &needs, set).await
+    Ok(())
 }
 
 /// Reads the payments that are to be decided again, and those whose money a person places. Adds

@@ -40,6 +40,15 @@ async fn what_an_advice_says_is_loaded_late_to_the_same_result() {
     let message = advice(&mut direct, "a-3", &other).decoded.expect("decoded");
     let outcome = late_as_foreseen(&direct, &message, &both[..1]).await;
     assert!(matches!(outcome, Outcome::DeadLettered(_)), "{outcome:?}");
+    // Its money is here already, and waits for a person.
+    let item = money(&mut direct, "T2", "75.00");
+    direct.applied(item).await;
+    sent(&mut direct, "I2", "A", "40.00").await;
+    sent(&mut direct, "I3", "A", "35.00").await;
+    let of_two = told("ADV-5", "75.00", &lines(&[("I2", "40.00"), ("I3", "35.00")]));
+    let message = advice(&mut direct, "a-5", &of_two).decoded.expect("decoded");
+    let outcome = late_as_foreseen(&direct, &message, &both[..1]).await;
+    assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     // The invoice does not take the money of both.
     let again = with(first, &json!({ "advice_id": "ADV-2" }));
     let message = advice(&mut direct, "a-4", &again).decoded.expect("decoded");

@@ -4,11 +4,14 @@ use serde_json::json;
 use topup::domain::effect::{Need, Outcome};
 use topup::domain::ids::PaymentId;
 use topup::domain::input::{Input, Message};
+use topup::domain::want::Want;
 use topup::store::load::{Locks, Needs};
 use topup::wire::Topic;
 
 use crate::harness::Direct;
-use crate::harness::records::{BANK, about_invoice, account, bank, credit_saying};
+use crate::harness::records::{
+    BANK, about_invoice, account, bank, credit_saying, draft, invoice, with,
+};
 
 async fn late_as_foreseen(direct: &Direct, message: &Message) -> Outcome {
     let how = (Locks::First, direct.pipeline.clock().now());
@@ -50,5 +53,46 @@ async fn a_payment_is_decided_again_late_to_the_same_result() {
     let message = Message { input: Input::Rematch(payment_id), tokens: None, ..like };
     let outcome = late_as_foreseen(&direct, &message).await;
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
+    direct.finish().await;
+}
+
+/// What is sent is decided in one pass as far as watchers, balances and queues go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_for_what_is_sent_is_foreseen() {
+    let mut direct = Direct::new("wants_sent").await;
+    let given = json!({ "references": ["SO/2026/10045", "RF18539007547034"] });
+    let item = direct.command("c-1", "invoice.create", &with(draft("D-1", "A", "9.00"), &given));
+    direct.applied(item).await;
+    let value = bank("m-1", &credit_saying("T-1", "9.00", "SO/2026/10045"));
+    let item = direct.item(Topic::BankPayments, Some(BANK), value.as_bytes());
+    direct.applied(item).await;
+    let other = json!({ "references": ["SO/2026/10046", "RF712348231"] });
+    let sent = [
+        ("invoice.create", with(invoice("I-2", "A", "5.00"), &other)),
+        ("invoice.mark-sent", about_invoice("D-1", "A")),
+    ];
+    for (number, (kind, data)) in (2..).zip(sent) {
+        let item = direct.command(&format!("c-{number}"), kind, &data);
+        let message = item.decoded.expect("decoded");
+        let how = (Locks::First, direct.pipeline.clock().now());
+        let needs = Needs::of([&message]);
+        let (decided, more) = super::decided(&direct, &message, needs, how).await;
+        assert!(matches!(decided.outcome, Outcome::Applied { .. }), "{decided:?}");
+        let is_of_this = |want: &&Want| {
+            matches!(
+                want,
+                Want::Watchers(_)
+                    | Want::Holders(..)
+                    | Want::Queue(_)
+                    | Want::Balances(_)
+                    | Want::BankRecord(_)
+                    | Want::Suggested(_)
+                    | Want::AdviceOf(_)
+                    | Want::Fitting(..)
+            )
+        };
+        let unforeseen = more.iter().filter(is_of_this);
+        assert_eq!(unforeseen.count(), 0, "{more:?}");
+    }
     direct.finish().await;
 }

@@ -8,7 +8,6 @@ use super::settle;
 use crate::advice::{
     Advice, AdviceEnd, AdviceState, DAYS_BY_PAYER, DAYS_BY_REFERENCE, Marks, RemittanceAdvice,
 };
-use crate::bank::Direction;
 use crate::decide::recording::{Halt, Recording};
 use crate::effect::{Effect, Outcome};
 use crate::ids::{AdviceId, InvoiceId, PaymentId};
@@ -79,12 +78,9 @@ pub(super) fn decide(
 /// The payments that it may be about, of which nothing is allocated: the oldest first.
 fn payments_of(set: &WorkingSet, advice: &Advice) -> Vec<PaymentId> {
     let mut found = Vec::new();
-    for (payment_id, record) in set.watched_here() {
+    for (payment_id, record) in set.money_of(&advice.told) {
         let bank = &record.transaction;
-        let same = bank.bank_account == advice.told.key.bank_account
-            && bank.amount == advice.told.amount
-            && bank.direction() == Direction::Payment;
-        let Some(payment) = set.payment(payment_id).filter(|_| same) else { continue };
+        let Some(payment) = set.payment(payment_id) else { continue };
         let whole = payment.unallocated().ok() == Some(advice.told.amount);
         let waits = match payment.state {
             PaymentState::Parked(_) | PaymentState::OnAccount => {
@@ -151,13 +147,12 @@ fn matched_by(set: &WorkingSet, advice: &Advice) -> Option<Matched> {
     let lines = advice.told.lines.iter().map(|line| named_by_line(set, line));
     let lines: Vec<_> = lines.collect();
     let (mut found, mut elsewhere) = (Vec::new(), BTreeSet::new());
-    for (payment_id, record) in set.watched_here() {
+    for (payment_id, record) in set.money_of(&advice.told) {
         let bank = &record.transaction;
-        let same = bank.bank_account == advice.told.key.bank_account
-            && bank.amount == advice.told.amount
-            && bank.direction() == Direction::Payment
-            && set.advice_of(payment_id).is_none();
-        let Some(payment) = set.payment(payment_id).filter(|_| same) else { continue };
+        if set.advice_of(payment_id).is_some() {
+            continue;
+        }
+        let Some(payment) = set.payment(payment_id) else { continue };
         let rest = match payment.state {
             PaymentState::Allocated => false,
             PaymentState::PartlyAllocated => true,

@@ -106,25 +106,24 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         Want::Lots(walk, account_id, currency, _) => {
             load_lots(world, set, walk, &account_id, currency);
         }
-        Want::Balances(account_id) => usage::balances(world, set, &account_id),
-        Want::Limits(account_id) => usage::limits(world, set, account_id),
-        Want::SetAside(account_id) => usage::set_aside(world, set, &account_id),
-        Want::Charge(account_id, id) => usage::charge(world, set, (account_id, id)),
-        Want::Refund(account_id, id) => usage::refund(world, set, (account_id, id)),
-        Want::Hold(account_id, id) => usage::hold(world, set, (account_id, id)),
-        Want::Suggested(payment_id) => review::suggested(world, set, &payment_id),
-        Want::Taught(payment_id) => review::taught(world, set, payment_id),
-        Want::Advice(key) => review::advice(world, set, &key),
-        Want::AdviceOf(payment_id) => review::advice_of(world, set, &payment_id),
-        Want::Twins(place, words) => review::twins(world, set, (place, words)),
-        Want::Fitting(place, currency, micros, marks) => {
-            review::fitting(world, set, &place, Money::from_micros(micros, currency), &marks);
-        }
-        Want::BankRecord(payment_id) => watching::record(world, set, payment_id),
-        Want::Watchers(key) => watching::watchers(world, set, &key),
-        Want::Holders(owner, currency, _) => watching::holders(world, set, &owner, currency),
-        Want::Queue(owner) => set.queue_mut(owner.clone()).extend_from_slice(world.queue(&owner)),
-        Want::Waits(record) => watching::waits(world, set, record),
+        Want::Balances(_)
+        | Want::Limits(_)
+        | Want::SetAside(_)
+        | Want::Charge(..)
+        | Want::Refund(..)
+        | Want::Hold(..) => usage::load(world, set, want),
+        Want::Suggested(_)
+        | Want::Taught(_)
+        | Want::Advice(_)
+        | Want::AdviceOf(_)
+        | Want::Twins(..)
+        | Want::Fitting(..) => review::load(world, set, want),
+        Want::Advised(_)
+        | Want::BankRecord(_)
+        | Want::Watchers(_)
+        | Want::Holders(..)
+        | Want::Queue(_)
+        | Want::Waits(_) => watching::load(world, set, want),
     }
 }
 

@@ -6,8 +6,11 @@ use chrono::{DateTime, Days, Utc};
 
 use super::WorkingSet;
 use super::known::{Answer, Known};
-use crate::advice::{Advice, AdviceEnd, AdviceKey, AdviceState, DAYS_DEFAULT, Marks};
-use crate::bank::BankTransaction;
+use crate::advice::{
+    Advice, AdviceEnd, AdviceKey, AdviceState, AdvisedMoney, DAYS_DEFAULT, Marks, RemittanceAdvice,
+};
+use crate::bank::{BankTransaction, Direction};
+use crate::effect::BankRecord;
 use crate::ids::{BankAccountId, PaymentId};
 use crate::money::{Currency, Money};
 use crate::shared::Shared;
@@ -25,6 +28,8 @@ pub struct Advices {
     /// Of these two only what was asked for: what was found is in `by_amount`.
     pub(super) fitting: Known<Fit, ()>,
     pub(super) twins: Known<(BankAccountId, String), ()>,
+    /// The same of money that came before its advice: what was found is in the watched payments.
+    pub(super) money: Known<AdvisedMoney, ()>,
     /// Bank accounts where none waits: nothing more is asked of them.
     quiet: Shared<HashSet<BankAccountId>>,
     /// How many days an advice waits for its payment.
@@ -39,6 +44,7 @@ impl Default for Advices {
             bound: Known::default(),
             fitting: Known::default(),
             twins: Known::default(),
+            money: Known::default(),
             quiet: HashSet::new().into(),
             days: DAYS_DEFAULT,
         }
@@ -106,6 +112,21 @@ impl WorkingSet {
     pub fn advice_of(&self, payment_id: &PaymentId) -> Option<&Advice> {
         let key = self.of_payment(&self.advices.bound, payment_id, Want::AdviceOf)?;
         self.advices.all.here().get(key)
+    }
+
+    /// The payments of the advice's amount in its bank account: those that it may be about are
+    /// among them.
+    pub fn money_of(&self, told: &RemittanceAdvice) -> Vec<(&PaymentId, &BankRecord)> {
+        let Some(money) = told.money() else { return Vec::new() };
+        if let Answer::NotLoaded = self.all(&self.advices.money, &money, Want::Advised) {
+            return Vec::new();
+        }
+        let is_such = |bank: &BankTransaction| {
+            bank.bank_account == told.key.bank_account
+                && bank.amount == told.amount
+                && bank.direction() == Direction::Payment
+        };
+        self.watched_here().iter().filter(|(_, record)| is_such(&record.transaction)).collect()
     }
 
     /// Those that say the same and came before it, the newest last: of the same bank account, used

@@ -302,10 +302,11 @@ fn kind(want: &Want) -> usize {
         Want::Holders(..) => 41,
         Want::Queue(_) => 42,
         Want::Waits(_) => 43,
+        Want::Advised(_) => 44,
     }
 }
 
-const KINDS: usize = 44;
+const KINDS: usize = 45;
 
 /// Decides the batch on the complete set; then, of all that it wanted, leaves out exactly one, of
 /// each kind: it is missed, or nothing depends on it.
