@@ -1,5 +1,5 @@
-//! A cell is a database with topics of its own (docs/SCALING.md). Cells share nothing, and what only
-//! looks needs no database that can be written.
+//! A cell is a database with topics of its own (docs/SCALING.md). Cells share nothing, and what
+//! only looks needs no database that can be written.
 
 use std::process::Command;
 

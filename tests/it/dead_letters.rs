@@ -39,9 +39,16 @@ const OURS: [&str; 12] = [
 ];
 
 /// What a running worker writes whatever else happens: how its logs and partitions stand, again
-/// every half a minute, and what its jobs did by the clock.
-const TOLD_ALL_THE_TIME: [&str; 6] =
-    ["feed_partitions", "partition_states", "checkpoints", "worker_clocks", "jobs", "job_runs"];
+/// every half a minute, how far events are published, and what its jobs did by the clock.
+const TOLD_ALL_THE_TIME: [&str; 7] = [
+    "feed_partitions",
+    "partition_states",
+    "checkpoints",
+    "worker_clocks",
+    "relay_progress",
+    "jobs",
+    "job_runs",
+];
 
 /// Key, value and foreign headers arrive unchanged, even those that are no text; what an earlier
 /// death wrote is replaced.

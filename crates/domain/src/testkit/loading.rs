@@ -50,30 +50,13 @@ pub(crate) fn until_loaded<T>(
 pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
     set.ask([want.clone()]);
     match want {
-        Want::Account(id) => know_account(world, set, &id),
-        Want::Payer(payer) => {
-            let known = world.customers(&payer).cloned().unwrap_or_default();
-            known.all().for_each(|id| know_account(world, set, id));
-            *set.payer_mut(payer) = known;
-        }
-        Want::Virtual(number) => {
-            let known = world.holder(&number).cloned().unwrap_or_default();
-            known.now.iter().for_each(|id| know_account(world, set, id));
-            *set.holder_mut(number) = known;
-        }
-        Want::Reference(reference) => {
-            let found = world.referenced(&reference);
-            found.into_iter().for_each(|id| know_invoice(world, set, id));
-        }
-        Want::Number(number) => {
-            let found = world.numbered(&number).into_iter().flatten();
-            found.for_each(|id| know_invoice(world, set, id));
-        }
-        Want::Bank(key) => know_bank(world, set, key),
-        Want::LastEqual(bank_account, print) => {
-            let last = world.last_equal(&bank_account, &print);
-            know_bank(world, set, BankKey { bank_account, key: format!("{print}{last}") });
-        }
+        Want::Account(_)
+        | Want::Payer(_)
+        | Want::Virtual(_)
+        | Want::Reference(_)
+        | Want::Number(_)
+        | Want::Bank(_)
+        | Want::LastEqual(..) => load_named(world, set, want),
         Want::Exact(account_id, currency, due) => {
             load_exact(world, set, &account_id, (currency, due));
         }
@@ -124,6 +107,36 @@ pub(crate) fn load(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
         | Want::Holders(..)
         | Want::Queue(_)
         | Want::Waits(_) => watching::load(world, set, want),
+    }
+}
+
+fn load_named(world: &WorkingSet, set: &mut WorkingSet, want: Want) {
+    match want {
+        Want::Account(id) => know_account(world, set, &id),
+        Want::Payer(payer) => {
+            let known = world.customers(&payer).cloned().unwrap_or_default();
+            known.all().for_each(|id| know_account(world, set, id));
+            *set.payer_mut(payer) = known;
+        }
+        Want::Virtual(number) => {
+            let known = world.holder(&number).cloned().unwrap_or_default();
+            known.now.iter().for_each(|id| know_account(world, set, id));
+            *set.holder_mut(number) = known;
+        }
+        Want::Reference(reference) => {
+            let found = world.referenced(&reference);
+            found.into_iter().for_each(|id| know_invoice(world, set, id));
+        }
+        Want::Number(number) => {
+            let found = world.numbered(&number).into_iter().flatten();
+            found.for_each(|id| know_invoice(world, set, id));
+        }
+        Want::Bank(key) => know_bank(world, set, key),
+        Want::LastEqual(bank_account, print) => {
+            let last = world.last_equal(&bank_account, &print);
+            know_bank(world, set, BankKey { bank_account, key: format!("{print}{last}") });
+        }
+        _ => {}
     }
 }
 
