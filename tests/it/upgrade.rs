@@ -302,7 +302,6 @@ async fn rows_of_earlier_versions_are_read_on() {
             "last_offset = NULL, last_hash = NULL, anchor_offset = NULL,
              anchor_hash = NULL",
         ),
-        ("inbox", "guards = NULL"),
         ("decisions", "policy_version = 0"),
         (
             "bank_transactions",
