@@ -12,7 +12,7 @@ use crate::harness::records::{
     about_payment, allocate, bank, credit_saying, invoice, payment, with,
 };
 use crate::steps_back::{outcome, taken_back, told, without_proof};
-use crate::usage::{charge, until_written, usage};
+use crate::usage::{charge, hold, until_written, usage};
 
 pub const SETTLED: &str = "BANK:SG-DBS-001:T-1";
 
@@ -124,6 +124,24 @@ async fn a_split_is_not_undone_when_one_part_is_spent() {
     let undone = unsplit(&mut direct, "u-1", "A");
     direct.run(&[undone]).await;
     assert_eq!(outcome(&direct, "u-1").await, "rejected lot_spent");
+    direct.finish().await;
+}
+
+/// Whoever undoes it: what another customer's calls have set aside is not taken from them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_is_not_undone_while_one_part_is_set_aside() {
+    let mut direct = settlement("sp_set_aside").await;
+    let made = split(&mut direct, "s-1", "A", &both());
+    direct.applied(made).await;
+    let set_aside = usage(&mut direct, "H1", "hold", &hold("H1", "B", "0.01"));
+    direct.applied(set_aside).await;
+    let undone = unsplit(&mut direct, "u-1", "A");
+    direct.run(&[undone]).await;
+    assert_eq!(outcome(&direct, "u-1").await, "rejected lot_held");
+    let released = usage(&mut direct, "L1", "release", &hold("H1", "B", "0.01"));
+    direct.applied(released).await;
+    let undone = unsplit(&mut direct, "u-2", "A");
+    direct.applied(undone).await;
     direct.finish().await;
 }
 
