@@ -203,7 +203,8 @@ impl Worker {
         let mut tasks = Vec::new();
         tasks.push(tokio::spawn(timekeeper::keep(pipeline.clone(), stopped.clone())));
         if let Some(consumer) = &consumer {
-            let telling = tell_states(pipeline.clone(), consumer.watch(), stopped.clone());
+            let (watch, topics) = (consumer.watch(), consumer.topics());
+            let telling = tell_states(pipeline.clone(), watch, topics, stopped.clone());
             tasks.push(tokio::spawn(telling));
         }
         if let Some(consumer) = consumer.as_ref().filter(|_| only.usage) {
@@ -296,6 +297,7 @@ const STATES_TELL: Duration = Duration::from_secs(30);
 async fn tell_states(
     pipeline: Pipeline,
     status: impl Fn() -> kafka::ConsumerStatus,
+    topics: kafka::Topics,
     mut stop: watch::Receiver<bool>,
 ) {
     let (group, owner) = (&pipeline.settings().group, &pipeline.settings().owner);
@@ -308,9 +310,11 @@ async fn tell_states(
             old.state != LEFT
                 && !now.iter().any(|s| (&s.topic, s.partition) == (&old.topic, old.partition))
         });
-        let gone =
-            gone.map(|old| PartitionState { state: LEFT, reason: String::new(), ..old.clone() });
-        let news: Vec<PartitionState> = gone.chain(now.iter().cloned()).collect();
+        let mut news = Vec::with_capacity(now.len());
+        for old in gone {
+            news.push(given_up(&topics, old).await);
+        }
+        news.extend(now.iter().cloned());
         if news != told || (!now.is_empty() && told_at.elapsed() >= STATES_TELL) {
             let at = pipeline.clock().now();
             match partitions::tell(pipeline.pool(), group, owner, &news, at).await {
@@ -355,6 +359,16 @@ async fn count_partitions(
 }
 
 const LEFT: &str = "left";
+
+/// A partition that this worker does not have any more. If its topic is gone nobody has it, and
+/// that is told until it comes back.
+async fn given_up(topics: &kafka::Topics, old: &PartitionState) -> PartitionState {
+    let (state, reason) = match topics.lost(&old.topic, old.partition).await {
+        Some(trouble) => (trouble.held_as.word(), trouble.reason),
+        None => (LEFT, String::new()),
+    };
+    PartitionState { state, reason, ..old.clone() }
+}
 
 fn states(partitions: &[kafka::PartitionStatus]) -> Vec<PartitionState> {
     let state = |partition: &kafka::PartitionStatus| PartitionState {

@@ -18,6 +18,7 @@ use super::probe::Probe;
 use super::shared::Shared;
 use super::slots::Slots;
 use super::status::ConsumerStatus;
+use super::trouble::{Trouble, not_there};
 
 /// Leaving the group after the lanes are through: measured 0.1 to 2 s. When the brokers are away
 /// it can take the session timeout; then the thread is left behind and the process may exit.
@@ -139,6 +140,11 @@ impl Topics {
     /// How many partitions a topic has; `None` when Kafka does not answer, or does not know it.
     pub async fn partitions(&self, topic: &str) -> Option<usize> {
         self.0.partitions(topic).await
+    }
+
+    /// Why a partition cannot be read that the group gave up: Kafka says that it is not there.
+    pub async fn lost(&self, topic: &str, partition: i32) -> Option<Trouble> {
+        self.0.lacks(topic, partition).await.then(not_there)
     }
 }
 

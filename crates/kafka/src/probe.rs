@@ -49,6 +49,7 @@ enum Request {
     Ends { topic: Arc<str>, partition: i32, reply: oneshot::Sender<Answer<(i64, i64)>> },
     First { topic: Arc<str>, partition: i32, offset: i64, reply: FirstReply },
     Count { topic: String, reply: oneshot::Sender<Option<usize>> },
+    Missing { topic: String, partition: i32, reply: oneshot::Sender<bool> },
     Stop,
 }
 
@@ -110,6 +111,14 @@ impl Probe {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Count { topic: topic.to_owned(), reply }).ok()?;
         answer.await.ok().flatten()
+    }
+
+    /// Whether Kafka says that there is no such partition. Where it does not answer, it says
+    /// nothing.
+    pub(crate) async fn lacks(&self, topic: &str, partition: i32) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Missing { topic: topic.to_owned(), partition, reply };
+        self.requests.send(request).is_ok() && answer.await.unwrap_or(false)
     }
 
     /// Asks once; `None` when Kafka does not answer.
@@ -200,6 +209,9 @@ impl Server {
                         let count = topics.map(|topic| topic.partitions().len()).sum();
                         (count > 0).then_some(count)
                     }));
+                }
+                Ok(Request::Missing { topic, partition, reply }) => {
+                    let _ = reply.send(self.is_missing(&topic, partition));
                 }
                 Ok(Request::Ends { topic, partition, reply }) => {
                     let answer = ends(&self.consumer, &topic, partition, PROBE_TIMEOUT);

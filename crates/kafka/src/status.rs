@@ -56,9 +56,7 @@ impl PartitionPhase {
             Self::Opening | Self::Seeking => "opening",
             Self::Flowing => "flowing",
             Self::Full => "full",
-            Self::Held { held_as: HeldAs::Held, .. } => "held",
-            Self::Held { held_as: HeldAs::Unreadable, .. } => "unreadable",
-            Self::Held { held_as: HeldAs::Unauthorised, .. } => "unauthorised",
+            Self::Held { held_as, .. } => held_as.word(),
             Self::Closing => "left",
         }
     }

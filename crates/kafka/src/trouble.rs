@@ -13,6 +13,17 @@ pub enum HeldAs {
     Unauthorised,
 }
 
+impl HeldAs {
+    /// As partitions are told to stand.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Unreadable => "unreadable",
+            Self::Unauthorised => "unauthorised",
+        }
+    }
+}
+
 /// Why a partition cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
