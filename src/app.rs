@@ -5,6 +5,7 @@
 //! left alone, and the process ends. What is not done by then is done by whoever comes next,
 //! because the database says where to go on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -310,10 +311,7 @@ async fn tell_states(
             old.state != LEFT
                 && !now.iter().any(|s| (&s.topic, s.partition) == (&old.topic, old.partition))
         });
-        let mut news = Vec::with_capacity(now.len());
-        for old in gone {
-            news.push(given_up(&topics, old).await);
-        }
+        let mut news = given_up(&topics, gone.cloned().collect()).await;
         news.extend(now.iter().cloned());
         if news != told || (!now.is_empty() && told_at.elapsed() >= STATES_TELL) {
             let at = pipeline.clock().now();
@@ -360,14 +358,22 @@ async fn count_partitions(
 
 const LEFT: &str = "left";
 
-/// A partition that this worker does not have any more. If its topic is gone nobody has it, and
-/// that is told until it comes back.
-async fn given_up(topics: &kafka::Topics, old: &PartitionState) -> PartitionState {
-    let (state, reason) = match topics.lost(&old.topic, old.partition).await {
-        Some(trouble) => (trouble.held_as.word(), trouble.reason),
-        None => (LEFT, String::new()),
-    };
-    PartitionState { state, reason, ..old.clone() }
+/// Partitions that this worker does not have any more. If a topic is gone nobody has them, and that
+/// is told until it comes back. Kafka is asked once for each topic: a group may give up many.
+async fn given_up(topics: &kafka::Topics, mut gone: Vec<PartitionState>) -> Vec<PartitionState> {
+    let of: BTreeSet<String> = gone.iter().map(|old| old.topic.clone()).collect();
+    for topic in of {
+        let own = gone.iter().filter(|old| old.topic == topic).map(|old| old.partition);
+        let (lost, trouble) = topics.lost(&topic, own.collect()).await;
+        for old in gone.iter_mut().filter(|old| old.topic == topic) {
+            (old.state, old.reason) = if lost.contains(&old.partition) {
+                (trouble.held_as.word(), trouble.reason.clone())
+            } else {
+                (LEFT, String::new())
+            };
+        }
+    }
+    gone
 }
 
 fn states(partitions: &[kafka::PartitionStatus]) -> Vec<PartitionState> {

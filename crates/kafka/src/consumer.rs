@@ -142,9 +142,10 @@ impl Topics {
         self.0.partitions(topic).await
     }
 
-    /// Why a partition cannot be read that the group gave up: Kafka says that it is not there.
-    pub async fn lost(&self, topic: &str, partition: i32) -> Option<Trouble> {
-        self.0.lacks(topic, partition).await.then(not_there)
+    /// Of partitions that the group gave up, those that Kafka says are not there, and how that is
+    /// told.
+    pub async fn lost(&self, topic: &str, partitions: Vec<i32>) -> (Vec<i32>, Trouble) {
+        (self.0.lacks(topic, partitions).await, not_there())
     }
 }
 

@@ -49,7 +49,7 @@ enum Request {
     Ends { topic: Arc<str>, partition: i32, reply: oneshot::Sender<Answer<(i64, i64)>> },
     First { topic: Arc<str>, partition: i32, offset: i64, reply: FirstReply },
     Count { topic: String, reply: oneshot::Sender<Option<usize>> },
-    Missing { topic: String, partition: i32, reply: oneshot::Sender<bool> },
+    Missing { topic: String, partitions: Vec<i32>, reply: oneshot::Sender<Vec<i32>> },
     Stop,
 }
 
@@ -113,12 +113,15 @@ impl Probe {
         answer.await.ok().flatten()
     }
 
-    /// Whether Kafka says that there is no such partition. Where it does not answer, it says
-    /// nothing.
-    pub(crate) async fn lacks(&self, topic: &str, partition: i32) -> bool {
+    /// Which of the partitions Kafka says are not there, by one question. Where it does not answer,
+    /// it says nothing.
+    pub(crate) async fn lacks(&self, topic: &str, partitions: Vec<i32>) -> Vec<i32> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Missing { topic: topic.to_owned(), partition, reply };
-        self.requests.send(request).is_ok() && answer.await.unwrap_or(false)
+        let request = Request::Missing { topic: topic.to_owned(), partitions, reply };
+        if self.requests.send(request).is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
     }
 
     /// Asks once; `None` when Kafka does not answer.
@@ -210,8 +213,8 @@ impl Server {
                         (count > 0).then_some(count)
                     }));
                 }
-                Ok(Request::Missing { topic, partition, reply }) => {
-                    let _ = reply.send(self.is_missing(&topic, partition));
+                Ok(Request::Missing { topic, partitions, reply }) => {
+                    let _ = reply.send(self.missing(&topic, partitions));
                 }
                 Ok(Request::Ends { topic, partition, reply }) => {
                     let answer = ends(&self.consumer, &topic, partition, PROBE_TIMEOUT);
@@ -266,11 +269,16 @@ impl Server {
 
     /// Whether a broker says so; no broker says nothing.
     fn is_missing(&self, topic: &str, partition: i32) -> bool {
-        let metadata = self.consumer.fetch_metadata(Some(topic), PROBE_TIMEOUT);
-        metadata.is_ok_and(|metadata| {
-            let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-            !partitions.any(|known| known.id() == partition)
-        })
+        !self.missing(topic, vec![partition]).is_empty()
+    }
+
+    fn missing(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {
+        let Ok(metadata) = self.consumer.fetch_metadata(Some(topic), PROBE_TIMEOUT) else {
+            return Vec::new();
+        };
+        let known = || metadata.topics().iter().flat_map(|topic| topic.partitions());
+        partitions.retain(|partition| !known().any(|known| known.id() == *partition));
+        partitions
     }
 }
 
