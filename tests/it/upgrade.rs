@@ -524,6 +524,8 @@ async fn the_relay_goes_on_beside_rows_of_a_later_version() {
     let process = spawn_only(&world, &[]);
     world.applied("c-1", "account.upsert", "ACC", account("ACC")).await;
     world.until("SELECT string_agg(record_key, ' ') FROM relay_holds", "T-2").await;
+    // What was written while the relay took these rows is published in its next round.
+    world.until("SELECT count(*) FROM outbox_next(NULL)", "0").await;
     let hold = "SELECT code FROM relay_holds";
     assert_eq!(world.value(hold).await, "needs_later_version");
     let view = status::read(&world.database.admin).await.expect("a status").outbox;
