@@ -10,6 +10,13 @@
 //! book version not after anything of its book, and no balances; `persist` compares the versions
 //! under the locks. ADR 0011 has the argument.
 
+/// What is wanted of one kind.
+macro_rules! of_kind {
+    ($wants:expr, $kind:pat => $key:expr) => {
+        $wants.iter().filter_map(|want| if let $kind = want { Some($key) } else { None })
+    };
+}
+
 mod advices;
 mod bank_facts;
 mod lookalikes;

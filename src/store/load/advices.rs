@@ -141,21 +141,13 @@ pub(super) async fn misses(
     set: &mut WorkingSet,
     at: Option<DateTime<Utc>>,
 ) -> Result<(), StoreError> {
-    let (mut asked, mut keys, mut words) = (AdviceNeeds::default(), Vec::new(), Vec::new());
-    let mut money = Vec::new();
-    for want in wants {
-        if let Want::Advice(key) = want {
-            keys.push(key.clone());
-        } else if let Want::AdviceOf(payment_id) = want {
-            asked.payments.insert(payment_id.as_str().to_owned());
-        } else if let Want::Twins(place, said) = want {
-            words.push((place.clone(), said.clone()));
-        } else if let Want::Fitting(place, currency, micros, marks) = want {
-            asked.add_marks(place, *currency, *micros, marks);
-        } else if let Want::Advised(of) = want {
-            money.push(of.clone());
-        }
-    }
+    let mut asked = AdviceNeeds::default();
+    asked.payments = of_kind!(wants, Want::AdviceOf(id) => id.as_str().to_owned()).collect();
+    let fitting = of_kind!(wants, Want::Fitting(at, of, due, marks) => (at, *of, *due, marks));
+    fitting.for_each(|(at, of, due, marks)| asked.add_marks(at, of, due, marks));
+    let keys: Vec<AdviceKey> = of_kind!(wants, Want::Advice(key) => key.clone()).collect();
+    let words: Vec<_> = of_kind!(wants, Want::Twins(at, said) => (at.clone(), said.clone())).collect();
+    let money: Vec<AdvisedMoney> = of_kind!(wants, Want::Advised(of) => of.clone()).collect();
     advised_payments(tx, &mut Needs::default(), &money, set, at).await?;
     let none = keys.is_empty() && words.is_empty();
     if none && asked.payments.is_empty() && asked.marks.is_empty() {

@@ -51,16 +51,10 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let (mut without, mut with) = (Asked::new(), Asked::new());
-    for want in wants {
-        if let Want::WithoutId(same, payer) = want {
-            without.insert((same.clone(), payer.clone()));
-        } else if let Want::WithId(same, payer) = want {
-            with.insert((same.clone(), payer.clone()));
-        }
-    }
-    without_id(tx, &without, set).await?;
-    with_ids(tx, &with, set).await
+    let asked = of_kind!(wants, Want::WithoutId(same, payer) => (same.clone(), payer.clone()));
+    without_id(tx, &asked.collect(), set).await?;
+    let asked = of_kind!(wants, Want::WithId(same, payer) => (same.clone(), payer.clone()));
+    with_ids(tx, &asked.collect(), set).await
 }
 
 /// Reads them; nothing is asked if the bank gives ids and nobody else told of its money.

@@ -54,11 +54,8 @@ pub(super) async fn misses(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let mut wanted: BTreeMap<Walk, BTreeSet<Whose>> = BTreeMap::new();
-    for want in wants {
-        if let Want::Lots(walk, account_id, currency, _) = want {
-            wanted.entry(*walk).or_default().insert((account_id.clone(), *currency));
-        }
-    }
+    let asked = of_kind!(wants, Want::Lots(walk, whose, of, _) => (*walk, (whose.clone(), *of)));
+    asked.for_each(|(walk, whose)| _ = wanted.entry(walk).or_default().insert(whose));
     for (walk, whose) in wanted {
         pages(tx, walk, whose, set).await?;
     }

@@ -120,12 +120,7 @@ pub async fn misses(
 }
 
 async fn accounts(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let mut asked = Vec::new();
-    for want in wants {
-        if let Want::Account(account) = want {
-            asked.push(account.as_str());
-        }
-    }
+    let asked: Vec<&str> = of_kind!(wants, Want::Account(id) => id.as_str()).collect();
     if asked.is_empty() {
         return Ok(());
     }
@@ -142,12 +137,7 @@ async fn missed_balances(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let mut owners = BTreeSet::new();
-    for want in wants {
-        if let Want::Balances(account_id) = want {
-            owners.insert(account_id.as_str().to_owned());
-        }
-    }
+    let owners = of_kind!(wants, Want::Balances(id) => id.as_str().to_owned()).collect();
     match locks {
         Locks::First => balances(tx, &owners, set).await,
         Locks::Last => Ok(()),
@@ -194,15 +184,13 @@ async fn exact(
 ) -> Result<(), StoreError> {
     let (mut accounts, mut currencies, mut dues, mut limits) = (vec![], vec![], vec![], vec![]);
     let least = i64::try_from(EXACT_MIN).unwrap_or(i64::MAX);
-    for want in wants {
-        if let Want::Exact(account, currency, due) = want {
-            let same = needs.same_amount.get(&(*currency, *due)).copied().unwrap_or(0);
-            accounts.push(account.as_str().to_owned());
-            currencies.push(currency.code());
-            dues.push(*due);
-            // Each payment of the batch may take one, and two more show whether there is a rival.
-            limits.push(same.saturating_add(least));
-        }
+    for (whose, of, due) in of_kind!(wants, Want::Exact(whose, of, due) => (whose, of, due)) {
+        let same = needs.same_amount.get(&(*of, *due)).copied().unwrap_or(0);
+        accounts.push(whose.as_str());
+        currencies.push(of.code());
+        dues.push(*due);
+        // Each payment of the batch may take one, and two more show whether there is a rival.
+        limits.push(same.saturating_add(least));
     }
     if accounts.is_empty() {
         return Ok(());
@@ -223,13 +211,8 @@ async fn exact(
 }
 
 async fn oldest(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut accounts, mut currencies) = (vec![], vec![]);
-    for want in wants {
-        if let Want::Oldest(account, currency) = want {
-            accounts.push(account.as_str().to_owned());
-            currencies.push(currency.code());
-        }
-    }
+    let asked = of_kind!(wants, Want::Oldest(whose, of) => (whose.as_str(), of.code()));
+    let (accounts, currencies): (Vec<&str>, Vec<&str>) = asked.unzip();
     if accounts.is_empty() {
         return Ok(());
     }
@@ -258,13 +241,8 @@ async fn oldest(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result
 }
 
 async fn held(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut accounts, mut currencies) = (vec![], vec![]);
-    for want in wants {
-        if let Want::Held(account, currency) = want {
-            accounts.push(account.as_str().to_owned());
-            currencies.push(currency.code());
-        }
-    }
+    let asked = of_kind!(wants, Want::Held(whose, of) => (whose.as_str(), of.code()));
+    let (accounts, currencies): (Vec<&str>, Vec<&str>) = asked.unzip();
     if accounts.is_empty() {
         return Ok(());
     }
@@ -281,13 +259,8 @@ async fn held(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(
 }
 
 async fn book(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(), StoreError> {
-    let (mut currencies, mut dues) = (vec![], vec![]);
-    for want in wants {
-        if let Want::Book(currency, due) = want {
-            currencies.push(currency.code());
-            dues.push(*due);
-        }
-    }
+    let asked = of_kind!(wants, Want::Book(currency, due) => (currency.code(), *due));
+    let (currencies, dues): (Vec<&str>, Vec<i64>) = asked.unzip();
     if currencies.is_empty() {
         return Ok(());
     }
@@ -318,12 +291,7 @@ async fn namesakes(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let mut asked = Vec::new();
-    for want in wants {
-        if let Want::Namesakes(name) = want {
-            asked.push(name.as_str());
-        }
-    }
+    let asked: Vec<&str> = of_kind!(wants, Want::Namesakes(name) => name.as_str()).collect();
     if asked.is_empty() {
         return Ok(());
     }
@@ -345,18 +313,16 @@ async fn near(tx: &mut Tx<'_>, wants: &[Want], set: &mut WorkingSet) -> Result<(
     // Words of one batch are alike: what is a neighbour of several is looked up once.
     let (mut numbers, mut references): (Variants<'_>, Variants<'_>) = Default::default();
     let mut digits = Variants::default();
-    for want in wants {
-        if let Want::Near(word) = want {
-            for variant in word.variants() {
-                if matches!(word, Word::Digits(_)) {
-                    digits.entry(variant).or_default().push(word);
-                    continue;
-                }
-                if like_reference(&variant) {
-                    references.entry(variant.clone()).or_default().push(word);
-                }
-                numbers.entry(variant).or_default().push(word);
+    for word in of_kind!(wants, Want::Near(word) => word) {
+        for variant in word.variants() {
+            if matches!(word, Word::Digits(_)) {
+                digits.entry(variant).or_default().push(word);
+                continue;
             }
+            if like_reference(&variant) {
+                references.entry(variant.clone()).or_default().push(word);
+            }
+            numbers.entry(variant).or_default().push(word);
         }
     }
     if numbers.is_empty() && digits.is_empty() {

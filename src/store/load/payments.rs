@@ -84,17 +84,10 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let (mut late, mut ids) = (Needs::default(), Vec::new());
-    for want in wants {
-        if let Want::Taken(id) = want {
-            ids.push(id.clone());
-        } else if let Want::Payment(id) = want {
-            late.payments.insert(id.as_str().to_owned());
-        } else {
-            late.steps_back.want(want);
-        }
-    }
-    taken(tx, ids, set).await?;
+    let mut late = Needs::default();
+    late.payments = of_kind!(wants, Want::Payment(id) => id.as_str().to_owned()).collect();
+    late.steps_back = steps_back::StepsBack::of(wants);
+    taken(tx, of_kind!(wants, Want::Taken(id) => id.clone()).collect(), set).await?;
     let mut owners = steps_back::late(tx, &mut late, set).await?;
     late.asked(set);
     if late.payments.is_empty() {

@@ -88,14 +88,7 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let (mut accounts, mut records) = (Vec::new(), Vec::new());
-    for want in wants {
-        if let Want::Queue(account_id) = want {
-            accounts.push(account_id.clone());
-        } else if let Want::Waits(record) = want {
-            records.push(record.clone());
-        }
-    }
+    let accounts = of_kind!(wants, Want::Queue(id) => id.clone()).collect();
     load(tx, needs.own_turn.as_ref(), accounts, set).await?;
-    cancelled(tx, records, set).await
+    cancelled(tx, of_kind!(wants, Want::Waits(record) => record.clone()).collect(), set).await
 }

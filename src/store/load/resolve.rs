@@ -310,15 +310,10 @@ pub(super) async fn misses(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let (mut needs, mut sent) = (Needs::default(), Sent::default());
-    for want in wants {
-        if let Want::BankRecord(payment_id) = want {
-            needs.rematches.insert(payment_id.as_str().to_owned());
-        } else if let Want::Watchers(key) = want {
-            sent.named.insert(key.clone());
-        } else if let Want::Holders(account_id, currency, due) = want {
-            sent.held.insert((account_id.as_str().to_owned(), *currency, *due), 1);
-        }
-    }
+    needs.rematches = of_kind!(wants, Want::BankRecord(id) => id.as_str().to_owned()).collect();
+    sent.named = of_kind!(wants, Want::Watchers(key) => key.clone()).collect();
+    let held = of_kind!(wants, Want::Holders(id, of, due) => (id.as_str().to_owned(), *of, *due));
+    sent.held = held.map(|whose| (whose, 1)).collect();
     if !sent.named.is_empty() || !sent.held.is_empty() {
         watching(tx, &mut needs, sent, set).await?;
     }

@@ -174,14 +174,8 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let (mut asked, mut taught) = (Vec::new(), Vec::new());
-    for want in wants {
-        if let Want::Suggested(payment_id) = want {
-            asked.push(payment_id.clone());
-        } else if let Want::Taught(payment_id) = want {
-            taught.push(payment_id.as_str());
-        }
-    }
+    let asked: Vec<PaymentId> = of_kind!(wants, Want::Suggested(id) => id.clone()).collect();
+    let taught: Vec<&str> = of_kind!(wants, Want::Taught(id) => id.as_str()).collect();
     for suggestion in suggestions(tx, &asked).await? {
         set.review.know_suggestion(suggestion);
     }

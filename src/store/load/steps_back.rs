@@ -139,23 +139,22 @@ impl StepsBack {
     }
 
     /// What deciding wants and was not foreseen.
-    pub(super) fn want(&mut self, want: &Want) {
-        if let Want::Whole(id) = want {
-            self.payments.insert(id.as_str().to_owned());
-        } else if let Want::ToldTwice(id) = want {
-            self.twins.insert(id.as_str().to_owned());
-        } else if let Want::ReturnsOf(id) = want {
-            self.given.insert(id.as_str().to_owned());
-        } else if let Want::Returned(own, id) = want {
-            self.undone.insert((own.clone(), id.clone()));
-        } else if let Want::Parked(key) = want {
-            self.parked.insert(key.clone());
-        } else if let Want::Original(key) = want {
+    pub(super) fn of(wants: &[Want]) -> Self {
+        let mut steps = Self {
+            payments: of_kind!(wants, Want::Whole(id) => id.as_str().to_owned()).collect(),
+            twins: of_kind!(wants, Want::ToldTwice(id) => id.as_str().to_owned()).collect(),
+            given: of_kind!(wants, Want::ReturnsOf(id) => id.as_str().to_owned()).collect(),
+            undone: of_kind!(wants, Want::Returned(own, id) => (own.clone(), id.clone())).collect(),
+            parked: of_kind!(wants, Want::Parked(key) => key.clone()).collect(),
+            ..Self::default()
+        };
+        for key in of_kind!(wants, Want::Original(key) => key) {
             if let OriginalKey::BankId { bank_account, id } = key {
-                self.ids.insert((bank_account.clone(), id.clone(), String::new(), 0));
+                steps.ids.insert((bank_account.clone(), id.clone(), String::new(), 0));
             }
-            self.add_key(key.clone());
+            steps.add_key(key.clone());
         }
+        steps
     }
 }
 

@@ -28,10 +28,8 @@ pub(super) async fn misses(
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
     let mut steps = Steps::default();
-    for want in wants {
-        if let Want::ToldSteps(same, all) = want {
-            *steps.0.entry(same.clone()).or_default() |= all;
-        }
+    for (same, all) in of_kind!(wants, Want::ToldSteps(same, all) => (same, all)) {
+        *steps.0.entry(same.clone()).or_default() |= all;
     }
     load(tx, &steps, set).await
 }

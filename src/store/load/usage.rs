@@ -87,45 +87,28 @@ pub(super) async fn misses(
     wants: &[Want],
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
-    let mut of = Missed::default();
-    wants.iter().for_each(|want| of.add(want));
-    set.usage.keeps_lots |= of.any;
-    limits(tx, &of.limits, set).await?;
-    charges(tx, &of.charges, set).await?;
-    refunds(tx, &of.refunds, set).await?;
-    holds(tx, &of.holds, set).await?;
-    set_aside(tx, &of.set_aside, set).await
-}
-
-/// What was not foreseen, kind by kind.
-#[derive(Default)]
-struct Missed {
-    limits: Vec<AccountId>,
-    charges: BTreeSet<(AccountId, UsageId)>,
-    refunds: BTreeSet<(AccountId, RefundId)>,
-    holds: BTreeSet<(AccountId, HoldId)>,
-    set_aside: Vec<AccountId>,
-    /// Whether there is anything for which lots change.
-    any: bool,
-}
-
-impl Missed {
-    fn add(&mut self, want: &Want) {
-        if let Want::Limits(account_id) = want {
-            self.limits.push(account_id.clone());
-        } else if let Want::SetAside(account_id) = want {
-            self.set_aside.push(account_id.clone());
-        } else if let Want::Charge(account_id, id) = want {
-            self.charges.insert((account_id.clone(), id.clone()));
-        } else if let Want::Refund(account_id, id) = want {
-            self.refunds.insert((account_id.clone(), id.clone()));
-        } else if let Want::Hold(account_id, id) = want {
-            self.holds.insert((account_id.clone(), id.clone()));
-        } else if !matches!(want, Want::Lots(..)) {
-            return;
-        }
-        self.any = true;
-    }
+    let of_lots = |want: &Want| {
+        matches!(
+            want,
+            Want::Limits(_)
+                | Want::SetAside(_)
+                | Want::Charge(..)
+                | Want::Refund(..)
+                | Want::Hold(..)
+                | Want::Lots(..)
+        )
+    };
+    set.usage.keeps_lots |= wants.iter().any(of_lots);
+    let asked: Vec<AccountId> = of_kind!(wants, Want::Limits(id) => id.clone()).collect();
+    limits(tx, &asked, set).await?;
+    let asked = of_kind!(wants, Want::Charge(whose, id) => (whose.clone(), id.clone())).collect();
+    charges(tx, &asked, set).await?;
+    let asked = of_kind!(wants, Want::Refund(whose, id) => (whose.clone(), id.clone())).collect();
+    refunds(tx, &asked, set).await?;
+    let asked = of_kind!(wants, Want::Hold(whose, id) => (whose.clone(), id.clone())).collect();
+    holds(tx, &asked, set).await?;
+    let asked: Vec<AccountId> = of_kind!(wants, Want::SetAside(id) => id.clone()).collect();
+    set_aside(tx, &asked, set).await
 }
 
 fn columns<Id>(
