@@ -146,7 +146,8 @@ pub(super) async fn misses(
     let fitting = of_kind!(wants, Want::Fitting(at, of, due, marks) => (at, *of, *due, marks));
     fitting.for_each(|(at, of, due, marks)| asked.add_marks(at, of, due, marks));
     let keys: Vec<AdviceKey> = of_kind!(wants, Want::Advice(key) => key.clone()).collect();
-    let words: Vec<_> = of_kind!(wants, Want::Twins(at, said) => (at.clone(), said.clone())).collect();
+    let words: Vec<_> =
+        of_kind!(wants, Want::Twins(at, said) => (at.clone(), said.clone())).collect();
     let money: Vec<AdvisedMoney> = of_kind!(wants, Want::Advised(of) => of.clone()).collect();
     advised_payments(tx, &mut Needs::default(), &money, set, at).await?;
     let none = keys.is_empty() && words.is_empty();
