@@ -151,6 +151,11 @@ impl Book {
 
     /// As many payments, all of the hot account, in the same mix.
     pub fn hot_records(&self, count: usize) -> impl Iterator<Item = Record> {
+        self.hot_records_from(0, count)
+    }
+
+    /// The same, their bank records numbered from `number`.
+    pub fn hot_records_from(&self, number: usize, count: usize) -> impl Iterator<Item = Record> {
         assert!(count <= self.hot, "the hot account has only {} invoices", self.hot);
         (0..count).map(|index| {
             let invoice = self.invoices + index;
@@ -159,7 +164,7 @@ impl Book {
                 Kind::Payer => Way::Payer(invoice),
                 Kind::Unknown => Way::Unknown,
             };
-            self.record(&self.fact(index, way))
+            self.record(&self.fact(number + index, way))
         })
     }
 
