@@ -157,7 +157,7 @@ impl Book {
     /// The same, their bank records numbered from `number`.
     pub fn hot_records_from(&self, number: usize, count: usize) -> impl Iterator<Item = Record> {
         assert!(count <= self.hot, "the hot account has only {} invoices", self.hot);
-        (0..count).map(|index| {
+        (0..count).map(move |index| {
             let invoice = self.invoices + index;
             let way = match kind(index) {
                 Kind::Reference => Way::Reference(invoice),
