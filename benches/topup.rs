@@ -6,7 +6,7 @@
 //! (row at a time and set-based in the tables of a textbook), `variants` (one hot account; a small
 //! book), `usage` (charges, and their own limit), `memory`, `latency`, `previous` and
 //! `previous-usage` (this commit's worker against another's), `fsync`, `subset` (the search for a
-//! group of invoices).
+//! group of invoices); and, only if it is named, `growth` (years of history).
 //! Each starts from a clone of the same template database. `docs/PERFORMANCE.md` says what the
 //! figures mean.
 //!
@@ -30,6 +30,8 @@ mod data;
 mod database;
 #[path = "topup/disk.rs"]
 mod disk;
+#[path = "topup/growth.rs"]
+mod growth;
 #[path = "topup/latency.rs"]
 mod latency;
 #[path = "topup/limit.rs"]
@@ -169,6 +171,9 @@ impl World {
         }
         if args.runs(Part::Previous) || args.runs(Part::PreviousUsage) {
             report.contests = previous::part(self, args).await;
+        }
+        if args.runs(Part::Growth) {
+            report.growth = Some(growth::part(self, args).await);
         }
         report.say_ratios();
         report

@@ -16,6 +16,8 @@ pub enum Part {
     Latency,
     Fsync,
     Subset,
+    /// Only if it is named: it takes an hour.
+    Growth,
 }
 
 #[derive(Debug, Parser)]
@@ -39,6 +41,9 @@ pub struct Args {
     /// that docs/PERFORMANCE.md names.
     #[arg(long)]
     pub previous: Option<String>,
+    /// Payments of history of the part `growth`.
+    #[arg(long, default_value_t = 5_000_000)]
+    pub history: usize,
     /// Turns of each of the two workers of these parts.
     #[arg(long, default_value_t = 3)]
     pub turns: usize,
@@ -55,7 +60,7 @@ pub struct Args {
 
 impl Args {
     pub fn runs(&self, part: Part) -> bool {
-        self.only.is_empty() || self.only.contains(&part)
+        self.only.contains(&part) || (self.only.is_empty() && part != Part::Growth)
     }
 
     /// Payments of each variant: a fifth of the main part, so that it takes a fifth of the time.
@@ -89,7 +94,8 @@ impl Args {
 
     /// What the parts that clone the template need.
     pub fn needs_book(&self) -> bool {
-        let without = [Part::Fsync, Part::Subset, Part::Previous, Part::PreviousUsage];
+        let without =
+            [Part::Fsync, Part::Subset, Part::Previous, Part::PreviousUsage, Part::Growth];
         self.only.is_empty() || self.only.iter().any(|part| !without.contains(part))
     }
 }

@@ -151,15 +151,20 @@ impl Book {
 
     /// As many payments, all of the hot account, in the same mix.
     pub fn hot_records(&self, count: usize) -> impl Iterator<Item = Record> {
+        self.hot_records_from(0, count)
+    }
+
+    /// The same, their bank records numbered from `number`.
+    pub fn hot_records_from(&self, number: usize, count: usize) -> impl Iterator<Item = Record> {
         assert!(count <= self.hot, "the hot account has only {} invoices", self.hot);
-        (0..count).map(|index| {
+        (0..count).map(move |index| {
             let invoice = self.invoices + index;
             let way = match kind(index) {
                 Kind::Reference => Way::Reference(invoice),
                 Kind::Payer => Way::Payer(invoice),
                 Kind::Unknown => Way::Unknown,
             };
-            self.record(&self.fact(index, way))
+            self.record(&self.fact(number + index, way))
         })
     }
 

@@ -97,6 +97,11 @@ impl Server {
 
     /// A database with the schema and `book`, to be cloned.
     pub async fn seed(&self, part: &str, book: &Book) {
+        self.seeded(part, book).await.pool.close().await;
+    }
+
+    /// A database with the schema and `book`.
+    pub async fn seeded(&self, part: &str, book: &Book) -> Database {
         let started = std::time::Instant::now();
         let database = self.empty(part).await;
         let pool = &database.pool;
@@ -110,18 +115,25 @@ impl Server {
         copy(pool, columns, payable(book)).await;
         execute(pool, "VACUUM (FREEZE, ANALYZE)").await;
         let size = number(pool, "SELECT pg_database_size(current_database()) / 1000000").await;
-        pool.close().await;
         let invoices = book.invoices + book.hot;
         println!(
             "template {part}: {invoices} open invoices of {} accounts, {size} MB, in {:.1} s",
             book.accounts,
             started.elapsed().as_secs_f64()
         );
+        database
     }
 
     /// A fresh copy of the template, in cache, checkpointed.
     pub async fn clone_of(&self, template: &str, part: &str) -> Database {
         let database = self.create(part, Some(template)).await;
+        self.warm(&database).await;
+        database
+    }
+
+    /// Makes it ready to be measured: in cache as far as it fits, its statistics and plans as the
+    /// worker has them.
+    pub async fn warm(&self, database: &Database) {
         let pool = &database.pool;
         let prewarm = "SELECT count(pg_prewarm(oid)) FROM pg_class \
                        WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace";
@@ -134,7 +146,6 @@ impl Server {
             let name = &database.name;
             execute(pool, &format!("ALTER DATABASE {name} SET {setting} = off")).await;
         }
-        database
     }
 
     pub async fn drop(&self, database: Database) {

@@ -102,6 +102,12 @@ impl Program {
         })
     }
 
+    /// How a command ends.
+    pub fn run(&self, arguments: &[&str], variables: &Variables) -> String {
+        let output = self.command(arguments, variables).output().expect("a process");
+        output.status.to_string()
+    }
+
     /// The product's own invariants.
     pub fn audit(&self, variables: &Variables) {
         let output = self.command(&["audit"], variables).output().expect("a process");

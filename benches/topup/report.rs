@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::growth::Growth;
 use crate::latency::Latency;
 use crate::machine;
 use crate::memory::Memory;
@@ -28,6 +29,7 @@ pub struct Report {
     pub usage: Option<Usage>,
     pub memory: Option<Memory>,
     pub latency: Option<Latency>,
+    pub growth: Option<Growth>,
 }
 
 fn best(rates: &[Rate]) -> Option<f64> {
@@ -75,6 +77,7 @@ impl Report {
             usage: None,
             memory: None,
             latency: None,
+            growth: None,
         }
     }
 
@@ -129,6 +132,9 @@ impl Report {
             ("rss_mib_max", self.memory.map(|memory| memory.max_mib)),
             ("p50_ms", self.latency.map(|latency| latency.p50_ms)),
             ("p99_ms", self.latency.map(|latency| latency.p99_ms)),
+            ("growth_ratio", self.growth.map(|growth| growth.many)),
+            ("growth_one_customer_ratio", self.growth.map(|growth| growth.one)),
+            ("growth_job_ms_max", self.growth.map(|growth| growth.job_ms)),
         ]
     }
 
