@@ -7,7 +7,8 @@
 -- worker's role.
 --
 -- Amounts are BIGINT micros (1e-6 of the currency's major unit). No index key or predicate names a
--- column that paying an invoice changes: such an index would turn every HOT update into a full one.
+-- column that paying an invoice changes, but that of what is due, which nearly always goes with its
+-- row: such an index would turn every HOT update into a full one.
 -- Patterns have no bounded repetition ({1,64} makes PostgreSQL's matcher twenty times slower than a
 -- length check).
 --
@@ -239,6 +240,9 @@ CREATE FUNCTION number_digits(folded text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ltrim(folded, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') COLLATE "C";
 
+-- What an invoice is and what was done with it: written when it is created, sent, voided, kept or
+-- taken off its payment, and not when it is paid. What is due of it is in payable_invoices; the
+-- view invoice_states has both, with the status that follows.
 CREATE TABLE invoices (
     invoice_id        text COLLATE "C" PRIMARY KEY
         CHECK (invoice_id !~ '[^A-Za-z0-9._:-]' AND length(invoice_id) BETWEEN 1 AND 64),
@@ -246,10 +250,6 @@ CREATE TABLE invoices (
     name              text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     currency          currency_code NOT NULL,
     amount            bigint NOT NULL CHECK (amount > 0 AND amount < 1000000000000000000),
-    -- Sum of the live allocations; amount due = amount - allocated.
-    allocated         bigint NOT NULL DEFAULT 0 CHECK (allocated BETWEEN 0 AND amount),
-    status            text COLLATE "C" NOT NULL
-                      CHECK (status IN ('draft', 'awaiting_payment', 'provisioned', 'voided')),
     payment_reference text COLLATE "C" NOT NULL UNIQUE
                       CHECK (payment_reference ~ '^RF[0-9][0-9][0-9A-Z]+$'
                              AND length(payment_reference) <= 25),
@@ -258,30 +258,14 @@ CREATE TABLE invoices (
     due_date          date,
     created_at        timestamptz NOT NULL,
     sent_at           timestamptz,
-    provisioned_at    timestamptz,
     voided_at         timestamptz,
     void_reason       text CHECK (char_length(void_reason) <= 200),
     -- Keep: never a void candidate before that day ('infinity' = never at all).
     keep_until        date,
     -- The instant from which staleness counts: sent, re-sent, or de-allocated.
     stale_since       timestamptz,
-    -- Since when it is a void candidate: a flag and no status, the invoice stays payable.
-    candidate_since   timestamptz,
     folded_key        text COLLATE "C" NOT NULL
-                      GENERATED ALWAYS AS (folded_number(invoice_id)) STORED,
-    CONSTRAINT invoice_provisioned_iff_covered
-        CHECK ((status = 'provisioned') = (allocated = amount)),
-    CONSTRAINT invoice_provisioned_iff_stamped
-        CHECK ((status = 'provisioned') = (provisioned_at IS NOT NULL)),
-    CONSTRAINT invoice_voided_iff_stamped
-        CHECK ((status = 'voided') = (voided_at IS NOT NULL)),
-    CONSTRAINT invoice_allocation_needs_sent
-        CHECK (status IN ('awaiting_payment', 'provisioned') OR allocated = 0),
-    CONSTRAINT invoice_sent_is_stamped
-        CHECK (status NOT IN ('awaiting_payment', 'provisioned') OR sent_at IS NOT NULL),
-    CONSTRAINT invoice_draft_is_not_sent CHECK (status <> 'draft' OR sent_at IS NULL),
-    CONSTRAINT invoice_candidate_awaits_payment
-        CHECK (candidate_since IS NULL OR (status = 'awaiting_payment' AND allocated = 0))
+                      GENERATED ALWAYS AS (folded_number(invoice_id)) STORED
 ) WITH (fillfactor = 90);
 CREATE INDEX invoices_account ON invoices (account_id, invoice_id);
 CREATE INDEX invoices_number_key ON invoices (number_key);
@@ -294,21 +278,19 @@ CREATE INDEX invoices_amount ON invoices (amount, created_at);
 CREATE TRIGGER invoices_stay BEFORE DELETE OR TRUNCATE ON invoices
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
+-- What is voided stays voided, what was sent stays sent, and what an invoice is of never changes.
+-- All other ways between draft, awaiting payment, provisioned and voided are open, for a batch
+-- writes the net change: it may send and pay a draft, or unpay and void what was provisioned. Where
+-- it leads follows from what is allocated, which invoice_due_follows compares.
 CREATE FUNCTION refuse_invoice_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'invoice % may not go from % to %', OLD.invoice_id, OLD.status, NEW.status
+    RAISE EXCEPTION 'invoice % may not go back, and stays what it is', OLD.invoice_id
         USING ERRCODE = '23514', CONSTRAINT = 'invoice_transition';
 END $$;
--- A batch writes the net change, so a draft that is sent and paid in one batch goes from draft to
--- provisioned (that it was sent is what invoice_sent_is_stamped demands), and an invoice that was
--- unpaid and voided in one batch from provisioned to voided, if nothing is allocated to it any
--- more.
 CREATE TRIGGER invoice_transition BEFORE UPDATE ON invoices FOR EACH ROW
-    WHEN (
-        (OLD.status IS DISTINCT FROM NEW.status AND (OLD.status, NEW.status) NOT IN (
-            ('draft', 'awaiting_payment'), ('draft', 'provisioned'), ('draft', 'voided'),
-            ('awaiting_payment', 'provisioned'), ('awaiting_payment', 'voided'),
-            ('provisioned', 'awaiting_payment'), ('provisioned', 'voided')))
+    WHEN ((OLD.sent_at IS NOT NULL AND NEW.sent_at IS NULL)
+        OR (OLD.voided_at IS NOT NULL
+            AND (OLD.voided_at, OLD.sent_at) IS DISTINCT FROM (NEW.voided_at, NEW.sent_at))
         OR (OLD.invoice_id, OLD.amount, OLD.account_id, OLD.currency, OLD.payment_reference)
             IS DISTINCT FROM
            (NEW.invoice_id, NEW.amount, NEW.account_id, NEW.currency, NEW.payment_reference))
@@ -317,13 +299,13 @@ CREATE FUNCTION check_unpaid_before_void() RETURNS trigger LANGUAGE plpgsql AS $
 BEGIN
     IF EXISTS (SELECT 1 FROM allocations a
                 WHERE a.invoice_id = NEW.invoice_id AND a.reversed < a.amount) THEN
-        RAISE EXCEPTION 'invoice % may not go from provisioned to voided', NEW.invoice_id
-            USING ERRCODE = '23514', CONSTRAINT = 'invoice_transition';
+        RAISE EXCEPTION 'invoice % has allocations and may not be voided', NEW.invoice_id
+            USING ERRCODE = '23514', CONSTRAINT = 'invoice_unpaid_before_void';
     END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER invoice_unpaid_before_void BEFORE UPDATE ON invoices FOR EACH ROW
-    WHEN (OLD.status = 'provisioned' AND NEW.status = 'voided')
+    WHEN (OLD.voided_at IS NULL AND NEW.voided_at IS NOT NULL)
     EXECUTE FUNCTION check_unpaid_before_void();
 
 CREATE TABLE invoice_references (
@@ -385,15 +367,20 @@ END $$;
 CREATE TRIGGER invoices_minted_is_free AFTER INSERT ON invoices
     REFERENCING NEW TABLE AS minted FOR EACH STATEMENT EXECUTE FUNCTION check_minted_is_free();
 
--- Exactly the invoices that await payment, in the order in which matching takes them. A table
--- and not a partial index on invoices, so that paying stays a HOT update there.
+-- The half of an invoice that paying changes: exactly the invoices that await payment, with what is
+-- still due, in the order in which matching takes them. Paying in full deletes the row, in part
+-- lowers what is due; what a payment is taken off comes back (ADR 0004).
 CREATE TABLE payable_invoices (
-    invoice_id text COLLATE "C" PRIMARY KEY REFERENCES invoices,
-    account_id text COLLATE "C" NOT NULL,
-    currency   currency_code NOT NULL,
-    due        bigint NOT NULL CHECK (due > 0),
-    due_date   date,
-    sent_at    timestamptz NOT NULL
+    invoice_id      text COLLATE "C" PRIMARY KEY REFERENCES invoices,
+    account_id      text COLLATE "C" NOT NULL,
+    currency        currency_code NOT NULL,
+    -- amount - live allocations: invoice_due_follows.
+    due             bigint NOT NULL CHECK (due > 0),
+    due_date        date,
+    sent_at         timestamptz NOT NULL,
+    -- Since when it is a void candidate: a flag and no status, the invoice stays payable. It goes
+    -- with the row, and of what is partly paid there is none.
+    candidate_since timestamptz
 ) WITH (fillfactor = 90);
 CREATE INDEX payable_invoices_exact
     ON payable_invoices (account_id, currency, due, due_date, sent_at, invoice_id);
@@ -402,6 +389,166 @@ CREATE INDEX payable_invoices_book ON payable_invoices (currency, due);
 -- the index that has their amounts.
 CREATE INDEX payable_invoices_oldest
     ON payable_invoices (account_id, currency, due_date, sent_at, invoice_id) INCLUDE (due);
+
+CREATE FUNCTION refuse_payable_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what is payable changes by what is due'
+        USING ERRCODE = '23514', CONSTRAINT = 'payable_stays';
+END $$;
+CREATE TRIGGER payable_stays BEFORE UPDATE ON payable_invoices FOR EACH ROW
+    WHEN ((OLD.invoice_id, OLD.account_id, OLD.currency)
+        IS DISTINCT FROM (NEW.invoice_id, NEW.account_id, NEW.currency))
+    EXECUTE FUNCTION refuse_payable_change();
+CREATE TRIGGER payable_invoices_stay BEFORE TRUNCATE ON payable_invoices
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_payable_change();
+
+-- due = amount - live allocations, whatever the program does: both ways, since each of the two may
+-- be forgotten. What changes in the book of payable invoices is compared at once, for it is written
+-- last. Allocations come before it, and so does what is done with an invoice: these are noted here,
+-- and the commit needs that each was compared since. One row for a database transaction, which no
+-- other ever sees, so none is ever restored. Only the triggers write it: they act for its owner,
+-- and the worker may not.
+CREATE UNLOGGED TABLE unsettled_invoices (
+    transaction_id xid8 PRIMARY KEY,
+    invoices       text[] COLLATE "C" NOT NULL,
+    -- The sum of their hashes, less that of those which were compared since: zero when that were
+    -- exactly these. NULL: more was noted after the first was compared. What is not zero has all of
+    -- them compared at the commit; so nearly always nothing is looked up twice.
+    owed           numeric,
+    settles        boolean NOT NULL
+);
+CREATE FUNCTION note_unsettled(noted text[], sum_of_hashes numeric) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO unsettled_invoices AS u (transaction_id, invoices, owed, settles)
+    SELECT pg_current_xact_id(), noted, sum_of_hashes, false WHERE noted IS NOT NULL
+    ON CONFLICT (transaction_id) DO UPDATE
+       SET invoices = u.invoices || EXCLUDED.invoices,
+           owed = CASE WHEN NOT u.settles THEN u.owed + EXCLUDED.owed END
+$$;
+CREATE FUNCTION note_settled(sum_of_hashes numeric) RETURNS void LANGUAGE sql AS $$
+    UPDATE unsettled_invoices SET owed = owed - sum_of_hashes, settles = true
+     WHERE transaction_id = pg_current_xact_id() AND sum_of_hashes IS NOT NULL
+$$;
+REVOKE EXECUTE ON FUNCTION note_unsettled(text[], numeric), note_settled(numeric) FROM PUBLIC;
+
+-- What enters the book of payable invoices or changes there has exactly what is still due, of an
+-- invoice that is sent and not voided, and says the same of it.
+CREATE FUNCTION check_payable() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    us xid := pg_current_xact_id()::xid;
+    broken text;
+    settled numeric;
+BEGIN
+    SELECT min(n.invoice_id) FILTER (WHERE n.follows IS NOT TRUE),
+           sum(hashtextextended(n.invoice_id, 0)) FILTER (WHERE n.was_noted)
+      INTO broken, settled
+      FROM (SELECT c.invoice_id, live.is_ours OR i.xmin = us AS was_noted,
+                   i.voided_at IS NULL AND c.due = i.amount - live.total
+                   AND (c.account_id, c.currency, c.sent_at)
+                       = (i.account_id, i.currency, i.sent_at)
+                   AND c.due_date IS NOT DISTINCT FROM i.due_date
+                   AND (c.candidate_since IS NULL OR c.due = i.amount) AS follows
+              FROM changed c
+             CROSS JOIN LATERAL (SELECT coalesce(sum(a.amount - a.reversed), 0) AS total,
+                                        coalesce(bool_or(a.xmin = us), false) AS is_ours
+                                   FROM allocations a WHERE a.invoice_id = c.invoice_id) live
+             CROSS JOIN LATERAL (SELECT x.*, x.xmin FROM invoices x
+                                  WHERE x.invoice_id = c.invoice_id LIMIT 1) i) n;
+    IF broken IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is payable by another amount, or by none', broken
+            USING ERRCODE = '23514', CONSTRAINT = 'invoice_due_follows';
+    END IF;
+    PERFORM note_settled(settled);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payable_added AFTER INSERT ON payable_invoices
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION check_payable();
+CREATE TRIGGER payable_changed AFTER UPDATE ON payable_invoices
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION check_payable();
+-- What leaves it is covered, or voided with nothing allocated.
+CREATE FUNCTION check_payable_gone() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    us xid := pg_current_xact_id()::xid;
+    broken text;
+    settled numeric;
+BEGIN
+    SELECT min(n.invoice_id) FILTER (WHERE n.follows IS NOT TRUE),
+           sum(hashtextextended(n.invoice_id, 0)) FILTER (WHERE n.was_noted)
+      INTO broken, settled
+      FROM (SELECT g.invoice_id, live.is_ours OR i.xmin = us AS was_noted,
+                   live.total = CASE WHEN i.voided_at IS NULL THEN i.amount ELSE 0 END AS follows
+              FROM gone g
+             CROSS JOIN LATERAL (SELECT coalesce(sum(a.amount - a.reversed), 0) AS total,
+                                        coalesce(bool_or(a.xmin = us), false) AS is_ours
+                                   FROM allocations a WHERE a.invoice_id = g.invoice_id) live
+             CROSS JOIN LATERAL (SELECT x.amount, x.voided_at, x.xmin FROM invoices x
+                                  WHERE x.invoice_id = g.invoice_id LIMIT 1) i) n;
+    IF broken IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is no longer payable and was not paid', broken
+            USING ERRCODE = '23514', CONSTRAINT = 'invoice_provisioned_iff_covered';
+    END IF;
+    PERFORM note_settled(settled);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payable_gone AFTER DELETE ON payable_invoices
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION check_payable_gone();
+
+-- Compares these invoices as they are at the commit.
+CREATE FUNCTION refuse_other_due(asked text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE broken text;
+BEGIN
+    SELECT n.invoice_id INTO broken
+      FROM (SELECT i.invoice_id, CASE
+                   WHEN i.sent_at IS NULL OR i.voided_at IS NOT NULL
+                       THEN p.invoice_id IS NULL AND live.total = 0
+                   WHEN p.invoice_id IS NULL THEN live.total = i.amount
+                   ELSE p.due = i.amount - live.total AND p.sent_at = i.sent_at
+                        AND p.due_date IS NOT DISTINCT FROM i.due_date
+                        AND (p.candidate_since IS NULL OR live.total = 0)
+                   END AS follows
+              FROM unnest(asked) AS one(id)
+             CROSS JOIN LATERAL (SELECT x.* FROM invoices x
+                                  WHERE x.invoice_id = one.id LIMIT 1) i
+             CROSS JOIN LATERAL (SELECT coalesce(sum(a.amount - a.reversed), 0) AS total
+                                   FROM allocations a WHERE a.invoice_id = one.id) live
+              LEFT JOIN LATERAL (SELECT y.* FROM payable_invoices y
+                                  WHERE y.invoice_id = one.id LIMIT 1) p ON true) n
+     WHERE n.follows IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'what is due of invoice % does not follow from its allocations', broken
+            USING ERRCODE = '23514', CONSTRAINT = 'invoice_due_follows';
+    END IF;
+END $$;
+CREATE FUNCTION check_settled() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE noted unsettled_invoices;
+BEGIN
+    DELETE FROM unsettled_invoices WHERE transaction_id = NEW.transaction_id
+    RETURNING * INTO noted;
+    IF noted.owed IS DISTINCT FROM 0 THEN
+        PERFORM refuse_other_due(noted.invoices);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER invoices_are_settled AFTER INSERT ON unsettled_invoices
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_settled();
+
+-- A draft that is created has nothing to compare.
+CREATE FUNCTION note_invoices() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+BEGIN
+    PERFORM note_unsettled(array_agg(n.invoice_id), sum(hashtextextended(n.invoice_id, 0)))
+       FROM written n WHERE TG_OP = 'UPDATE' OR n.sent_at IS NOT NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER invoices_noted AFTER INSERT ON invoices
+    REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION note_invoices();
+CREATE TRIGGER invoices_noted_again AFTER UPDATE ON invoices
+    REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION note_invoices();
 
 ---------------------------------------------------------------------------------------------
 -- Payments.
@@ -1161,6 +1308,46 @@ CREATE TRIGGER allocations_inserted AFTER INSERT ON allocations
 CREATE TRIGGER allocations_updated AFTER UPDATE ON allocations
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
+
+-- What is allocated changes what is due: unsettled_invoices.
+CREATE FUNCTION note_allocated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+BEGIN
+    PERFORM note_unsettled(array_agg(n.invoice_id), sum(hashtextextended(n.invoice_id, 0)))
+       FROM (SELECT DISTINCT invoice_id FROM changed) n;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER allocations_noted AFTER INSERT ON allocations
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION note_allocated();
+-- And what goes back, which is rare: burning, which is not, costs nothing here.
+CREATE FUNCTION check_reversed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refuse_other_due(ARRAY[NEW.invoice_id]);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER invoice_due_follows_reversal AFTER UPDATE ON allocations
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.reversed <> NEW.reversed) EXECUTE FUNCTION check_reversed();
+
+-- Invoices with all that follows from what is payable and what is allocated. Where nobody asks for
+-- it, nothing is looked up.
+CREATE VIEW invoice_states AS
+SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount,
+       -- The sum of the live allocations; amount due = amount - allocated.
+       CASE WHEN i.sent_at IS NULL OR i.voided_at IS NOT NULL THEN 0
+            ELSE i.amount - coalesce(p.due, 0) END AS allocated,
+       CASE WHEN i.voided_at IS NOT NULL THEN 'voided' WHEN i.sent_at IS NULL THEN 'draft'
+            WHEN p.invoice_id IS NULL THEN 'provisioned' ELSE 'awaiting_payment'
+            END COLLATE "C" AS status,
+       i.payment_reference, i.number_key, i.due_date, i.created_at, i.sent_at,
+       -- When the last of what covers it was allocated.
+       CASE WHEN i.sent_at IS NOT NULL AND i.voided_at IS NULL AND p.invoice_id IS NULL
+            THEN (SELECT max(a.allocated_at) FROM allocations a
+                   WHERE a.invoice_id = i.invoice_id AND a.reversed < a.amount)
+            END AS provisioned_at,
+       i.voided_at, i.void_reason, i.keep_until, i.stale_since, p.candidate_since, i.folded_key
+  FROM invoices i
+  LEFT JOIN payable_invoices p ON p.invoice_id = i.invoice_id;
 
 -- What an allocation was made for never changes, and what was reversed of it never comes back. Its
 -- lot burns and is given back.
@@ -2055,7 +2242,8 @@ CREATE UNIQUE INDEX void_candidates_live ON void_candidates (invoice_id)
 -- may still choose for a payment is no void candidate.
 CREATE VIEW candidate_facts AS
 SELECT p.invoice_id, i.account_id, i.currency, p.due, i.due_date, i.stale_since, i.keep_until,
-       i.candidate_since, i.allocated, i.payment_reference, i.number_key, i.stale_after_days,
+       p.candidate_since, i.amount - p.due AS allocated, i.payment_reference, i.number_key,
+       i.stale_after_days,
        -- Money that may be meant for it: a payment that names it or for which it is suggested, …
        (SELECT true FROM watches w WHERE w.watch_key
            IN ('ref:' || i.payment_reference, 'number:' || i.number_key) LIMIT 1) IS NOT NULL
@@ -2766,8 +2954,8 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, lots, outbox_held,
-    relay_progress, _sqlx_migrations FROM topup_worker;
+REVOKE INSERT ON balances, candidate_facts, invoice_states, ledger_entries, ledger_transactions,
+    lots, outbox_held, relay_progress, unsettled_invoices, _sqlx_migrations FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.

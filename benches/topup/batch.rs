@@ -294,16 +294,12 @@ impl Batch {
         let insert = insert.bind(&links.ids).bind(&links.payments).bind(&links.invoices);
         let insert = insert.bind(&links.owners).bind(&links.amounts).bind(&links.rules);
         insert.bind(&links.ledger).bind(CURRENCY).execute(&mut **tx).await?;
-        let update = "UPDATE invoices i SET allocated = i.allocated + n.amount, \
-                      status = 'provisioned', provisioned_at = now() \
-                      FROM (SELECT unnest($1::text[]) AS id, unnest($2::bigint[]) AS amount) AS n \
-                      WHERE i.invoice_id = n.id AND i.status = 'awaiting_payment' \
-                      AND i.allocated + n.amount = i.amount";
-        let update = sqlx::query(update).bind(&links.invoices).bind(&links.amounts);
-        let updated = update.execute(&mut **tx).await?.rows_affected();
-        assert_eq!(usize::try_from(updated), Ok(links.ids.len()), "invoices updated");
-        let delete = "DELETE FROM payable_invoices WHERE invoice_id = ANY($1)";
-        sqlx::query(delete).bind(&links.invoices).execute(&mut **tx).await?;
+        let delete = "DELETE FROM payable_invoices p \
+                      USING (SELECT unnest($1::text[]) AS id, unnest($2::bigint[]) AS amount) AS n \
+                      WHERE p.invoice_id = n.id AND p.due = n.amount";
+        let delete = sqlx::query(delete).bind(&links.invoices).bind(&links.amounts);
+        let paid = delete.execute(&mut **tx).await?.rows_affected();
+        assert_eq!(usize::try_from(paid), Ok(links.ids.len()), "invoices paid");
         Ok(())
     }
 

@@ -171,9 +171,9 @@ pub async fn check(database: &Database, expected: Expected) {
     is("parked", "SELECT count(*) FROM payments WHERE state = 'parked'", parked).await;
     is("allocations", "SELECT count(*) FROM allocations", expected.matched).await;
     is("lots", "SELECT count(*) FROM lots", expected.matched).await;
-    let paid = "SELECT count(*) FROM invoices WHERE status = 'provisioned'";
+    let paid = "SELECT count(*) FROM invoice_states WHERE status = 'provisioned'";
     is("invoices", paid, expected.matched).await;
-    let open = "SELECT count(*) - (SELECT count(*) FROM payable_invoices) FROM invoices \
+    let open = "SELECT count(*) - (SELECT count(*) FROM payable_invoices) FROM invoice_states \
                 WHERE status = 'awaiting_payment'";
     is("payable", open, 0).await;
     is("letters", "SELECT count(*) FROM dead_letters", 0).await;

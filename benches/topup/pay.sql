@@ -31,9 +31,9 @@ BEGIN
         SELECT event_sequence INTO v_sequence
           FROM accounts WHERE account_id = v_account FOR NO KEY UPDATE;
         IF v_invoice IS NOT NULL THEN
-            SELECT amount - allocated = p_amount AND status = 'awaiting_payment'
-                   AND currency = p_currency INTO v_fits
-              FROM invoices WHERE invoice_id = v_invoice;
+            SELECT coalesce((SELECT due = p_amount AND currency = p_currency
+                               FROM payable_invoices WHERE invoice_id = v_invoice), false)
+              INTO v_fits;
             IF NOT v_fits THEN v_invoice := NULL; END IF;
         ELSE
             SELECT invoice_id INTO v_invoice FROM payable_invoices
@@ -68,12 +68,8 @@ BEGIN
                                  amount, remaining, rule, ledger_transaction_id, allocated_at)
         VALUES (p_allocation, p_payment, v_invoice, v_account, p_currency, p_amount, p_amount,
                 p_rule, p_ledger, now());
-        UPDATE invoices SET allocated = allocated + p_amount, status = 'provisioned',
-                            provisioned_at = now()
-         WHERE invoice_id = v_invoice AND allocated + p_amount = amount
-           AND status = 'awaiting_payment';
+        DELETE FROM payable_invoices WHERE invoice_id = v_invoice AND due = p_amount;
         IF NOT FOUND THEN RAISE EXCEPTION 'invoice % was not open', v_invoice; END IF;
-        DELETE FROM payable_invoices WHERE invoice_id = v_invoice;
         UPDATE accounts SET event_sequence = event_sequence + p_events, updated_at = now(),
                             balance_currency = p_currency, balance = balance + p_amount,
                             balance_at = now()

@@ -192,8 +192,8 @@ async fn find(tx: &mut Tx, p: &Payment) -> Result<Option<Found>> {
     let sequence: i64 = lock.fetch_one(&mut **tx).await?;
     let invoice_id = match named {
         Some(invoice_id) => {
-            let check = "SELECT amount - allocated = $2 AND status = 'awaiting_payment' \
-                         AND currency = $3 FROM invoices WHERE invoice_id = $1";
+            let check = "SELECT EXISTS (SELECT FROM payable_invoices \
+                         WHERE invoice_id = $1 AND due = $2 AND currency = $3)";
             let check = sqlx::query_scalar(check).bind(&invoice_id).bind(p.amount).bind(CURRENCY);
             let fits: bool = check.fetch_one(&mut **tx).await?;
             fits.then_some(invoice_id)
@@ -255,15 +255,9 @@ async fn allocate(tx: &mut Tx, p: &Payment, found: &Found) -> Result<()> {
     let allocation = allocation.bind(id).bind(&p.payment_id).bind(&found.invoice_id);
     let allocation = allocation.bind(&found.account_id).bind(CURRENCY).bind(p.amount);
     allocation.bind(&p.rule).bind(p.ledger_id).execute(&mut **tx).await?;
-    let invoice = sqlx::query(
-        "UPDATE invoices SET allocated = allocated + $2, status = 'provisioned',
-             provisioned_at = now()
-         WHERE invoice_id = $1 AND allocated + $2 = amount AND status = 'awaiting_payment'",
-    );
-    let invoice = invoice.bind(&found.invoice_id).bind(p.amount).execute(&mut **tx).await?;
-    assert_eq!(invoice.rows_affected(), 1, "the invoice was not open");
-    let payable = sqlx::query("DELETE FROM payable_invoices WHERE invoice_id = $1");
-    payable.bind(&found.invoice_id).execute(&mut **tx).await?;
+    let payable = sqlx::query("DELETE FROM payable_invoices WHERE invoice_id = $1 AND due = $2");
+    let payable = payable.bind(&found.invoice_id).bind(p.amount).execute(&mut **tx).await?;
+    assert_eq!(payable.rows_affected(), 1, "the invoice was not open");
     let balance = sqlx::query(
         "UPDATE accounts SET balance_currency = $2, balance = balance + $3, balance_at = now()
           WHERE account_id = $1",

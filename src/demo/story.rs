@@ -55,7 +55,7 @@ async fn invoices(stage: &Stage) -> Result<(), DemoError> {
             &["invoice", "customer", "amount", "status", "payment reference (minted)"],
             "SELECT invoice_id, account_id, to_char(amount / 1e6, 'FM999999999990.00') || ' ' ||
                     currency, replace(status, '_', ' '), payment_reference
-             FROM invoices ORDER BY invoice_id",
+             FROM invoice_states ORDER BY invoice_id",
         )
         .await
 }
@@ -104,7 +104,7 @@ async fn before_sent(stage: &Stage) -> Result<(), DemoError> {
     line(&format!("The payment is {}.", stage.value(parked).await?));
     expect(stage, "invoice-2002-sent", "applied").await?;
     let now = "SELECT i.invoice_id || ' is ' || i.status || ', paid by ' || a.payment_id
-               FROM invoices i JOIN allocations a USING (invoice_id)
+               FROM invoice_states i JOIN allocations a USING (invoice_id)
                WHERE i.invoice_id = 'INV-2002'";
     line(&format!("The invoice is sent: {}.", stage.value(now).await?));
     Ok(())
@@ -210,7 +210,8 @@ async fn nobody_pays(stage: &Stage) -> Result<(), DemoError> {
             &["void candidate", "stale since", "what a person did", "invoice now"],
             "SELECT c.invoice_id, to_char(c.stale_since, 'YYYY-MM-DD'), c.cleared_by,
                     replace(i.status, '_', ' ') || coalesce(' (' || i.void_reason || ')', '')
-             FROM void_candidates c JOIN invoices i USING (invoice_id) ORDER BY c.invoice_id",
+             FROM void_candidates c JOIN invoice_states i USING (invoice_id)
+             ORDER BY c.invoice_id",
         )
         .await
 }
@@ -235,8 +236,8 @@ async fn spent(stage: &Stage) -> Result<(), DemoError> {
                     replace(i.status, '_', ' '),
                     to_char((i.amount - i.allocated) / 1e6, 'FM999999999990.00')
              FROM payment_returns r JOIN allocation_reversals v USING (return_id)
-             JOIN allocations a USING (allocation_id) JOIN invoices i USING (invoice_id)
-             GROUP BY r.return_id, i.invoice_id",
+             JOIN allocations a USING (allocation_id) JOIN invoice_states i USING (invoice_id)
+             GROUP BY r.return_id, i.invoice_id, i.status, i.amount, i.allocated",
         )
         .await?;
     line("What was spent is owed: the balance of Acme is below zero.");

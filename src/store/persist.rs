@@ -203,6 +203,8 @@ fn changes<'a, Id: Ord + Hash, T>(
     Ok(these(before, ids)?.into_iter().zip(these(after, ids)?).collect())
 }
 
+/// Invoices that were sent, voided, kept or reopened, and what is payable of all that changed. The
+/// last rows of a batch: what is due is compared with allocations and invoices as they are now.
 async fn changed_invoices(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
@@ -211,20 +213,15 @@ async fn changed_invoices(
 ) -> Result<(), StoreError> {
     let created = these(after.invoices_here(), &rows.invoices.new)?;
     let changed = changes(before.invoices_here(), after.invoices_here(), &rows.invoices.changed)?;
-    let is_only_paid = |(was, invoice): &(&Invoice, &Invoice)| {
-        was.is_payable()
-            && was.sent_at == invoice.sent_at
-            && was.voided_at == invoice.voided_at
-            && was.keep_until == invoice.keep_until
-            && was.stale_since == invoice.stale_since
-            && was.candidate_since == invoice.candidate_since
+    let acted = |(was, invoice): &&(&Invoice, &Invoice)| {
+        was.sent_at != invoice.sent_at
+            || was.voided_at != invoice.voided_at
+            || was.keep_until != invoice.keep_until
+            || was.stale_since != invoice.stale_since
     };
-    let all: Vec<&Invoice> =
-        created.into_iter().chain(changed.iter().map(|(_, invoice)| *invoice)).collect();
-    let (paid, other): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_only_paid);
-    update_paid(tx, &paid).await?;
-    update_other(tx, &other).await?;
-    payable(tx, &all).await
+    let acted: Vec<(&Invoice, &Invoice)> = changed.iter().filter(acted).copied().collect();
+    update_invoices(tx, &acted).await?;
+    payable(tx, &created, &changed).await
 }
 
 async fn insert_invoices(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreError> {
@@ -234,14 +231,11 @@ async fn insert_invoices(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), S
         name: i.name.as_str(),
         currency: i.amount.code(),
         amount: micros(i.amount)?,
-        allocated: micros(i.allocated)?,
-        status: i.status.word(),
         payment_reference: i.payment_reference.as_str(),
         number_key: number_key(&i.invoice_id),
         due_date: i.due_date,
         created_at: i.created_at,
         sent_at: i.sent_at,
-        provisioned_at: i.provisioned_at,
         voided_at: i.voided_at,
         void_reason: i.void_reason.as_deref(),
         keep_until: keep_until(i),
@@ -256,32 +250,16 @@ fn keep_until(invoice: &Invoice) -> Option<chrono::NaiveDate> {
     invoice.keep_until.map(|until| last.map_or(until, |last| until.min(last)))
 }
 
-/// Invoices of which only the allocated amount changed: the path that must be fast.
-async fn update_paid(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<(), StoreError> {
-    let done = store!(tx, "update_invoices_paid", for (before, after) in rows {
-        invoice_id: after.invoice_id.as_str(),
-        was: micros(before.allocated)?,
-        now: micros(after.allocated)?,
-        status: after.status.word(),
-        provisioned_at: after.provisioned_at,
-    });
-    expect_rows(done, rows.len(), "an invoice")
-}
-
-async fn update_other(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<(), StoreError> {
+async fn update_invoices(tx: &mut Tx<'_>, rows: &[(&Invoice, &Invoice)]) -> Result<(), StoreError> {
     let done = store!(tx, "update_invoices", for (before, after) in rows {
         invoice_id: after.invoice_id.as_str(),
-        was_allocated: micros(before.allocated)?,
-        was_status: before.status.word(),
-        allocated: micros(after.allocated)?,
-        status: after.status.word(),
+        was_sent: before.sent_at,
+        was_voided: before.voided_at,
         sent_at: after.sent_at,
-        provisioned_at: after.provisioned_at,
         voided_at: after.voided_at,
         void_reason: after.void_reason.as_deref(),
         keep_until: keep_until(after),
         stale_since: after.stale_since,
-        candidate_since: after.candidate_since,
     });
     expect_rows(done, rows.len(), "an invoice")
 }
@@ -297,19 +275,54 @@ async fn candidates(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Resu
     expect_rows(done, ended.len(), "a void candidate")
 }
 
-/// Keeps `payable_invoices` equal to the invoices that await payment.
-async fn payable(tx: &mut Tx<'_>, invoices: &[&Invoice]) -> Result<(), StoreError> {
-    let (open, gone): (Vec<&Invoice>, Vec<&Invoice>) =
-        invoices.iter().partition(|invoice| invoice.is_payable());
-    if !gone.is_empty() {
-        let ids: Vec<&str> = gone.iter().map(|invoice| invoice.invoice_id.as_str()).collect();
-        sqlx::query(sql!("delete_payable")).bind(ids).execute(&mut **tx).await?;
+/// What is still to be paid, in micros.
+fn due(invoice: &Invoice) -> Result<i64, StoreError> {
+    micros(invoice.due().map_err(|_| StoreError::Corrupt("an amount due"))?)
+}
+
+/// Keeps `payable_invoices` equal to the invoices that await payment. The row is what two payments
+/// of one invoice meet at: whoever comes second finds another amount due than it had read.
+async fn payable(
+    tx: &mut Tx<'_>,
+    created: &[&Invoice],
+    changed: &[(&Invoice, &Invoice)],
+) -> Result<(), StoreError> {
+    let mut new: Vec<&Invoice> =
+        created.iter().copied().filter(|invoice| invoice.is_payable()).collect();
+    let (mut gone, mut kept) = (Vec::new(), Vec::new());
+    for (was, invoice) in changed {
+        match (was.is_payable(), invoice.is_payable()) {
+            (false, true) => new.push(invoice),
+            (true, false) => gone.push(*was),
+            (true, true) => {
+                let same = was.allocated == invoice.allocated
+                    && was.sent_at == invoice.sent_at
+                    && was.candidate_since == invoice.candidate_since;
+                if !same {
+                    kept.push((*was, *invoice));
+                }
+            }
+            (false, false) => {}
+        }
     }
-    store!(tx, "upsert_payable", for i in open {
+    let done = store!(tx, "delete_payable", for was in gone {
+        invoice_id: was.invoice_id.as_str(),
+        was: due(was)?,
+    });
+    expect_rows(done, gone.len(), "an invoice")?;
+    let done = store!(tx, "update_payable", for (was, invoice) in kept {
+        invoice_id: invoice.invoice_id.as_str(),
+        was: due(was)?,
+        due: due(invoice)?,
+        sent_at: invoice.sent_at,
+        candidate_since: invoice.candidate_since,
+    });
+    expect_rows(done, kept.len(), "an invoice")?;
+    store!(tx, "insert_payable", for i in new {
         invoice_id: i.invoice_id.as_str(),
         account_id: i.account_id.as_str(),
         currency: i.amount.code(),
-        due: micros(i.due().map_err(|_| StoreError::Corrupt("an amount due"))?)?,
+        due: due(i)?,
         due_date: i.due_date,
         sent_at: i.sent_at,
     });

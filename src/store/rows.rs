@@ -34,7 +34,6 @@ pub(super) fn invoice(row: &PgRow) -> Result<Invoice, StoreError> {
         due_date: row.try_get("due_date")?,
         created_at: row.try_get("created_at")?,
         sent_at: row.try_get("sent_at")?,
-        provisioned_at: row.try_get("provisioned_at")?,
         voided_at: row.try_get("voided_at")?,
         void_reason: row.try_get("void_reason")?,
         keep_until: row.try_get("keep_until")?,

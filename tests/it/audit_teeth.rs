@@ -183,9 +183,16 @@ const PLANTS: &[Plant] = &[
         "I8",
         "provisioned without a time",
         "
-        UPDATE invoices SET provisioned_at = NULL WHERE invoice_id = 'INV-1'",
+        DELETE FROM allocations WHERE invoice_id = 'INV-1'",
     ),
     plant("I8", "a sent draft", "UPDATE invoices SET sent_at = now() WHERE invoice_id = 'INV-3'"),
+    plant(
+        "I8",
+        "a draft that is payable",
+        "
+        INSERT INTO payable_invoices VALUES
+            ('INV-3', 'ACC-1', 'SGD', 20000000, NULL, '2026-11-01Z')",
+    ),
     plant(
         "I9",
         "an allocation that was never posted",
@@ -220,7 +227,14 @@ const PLANTS: &[Plant] = &[
         "I13",
         "a voided invoice that was paid",
         "
-        UPDATE invoices SET provisioned_at = now() WHERE invoice_id = 'INV-4'",
+        UPDATE allocations SET invoice_id = 'INV-4' WHERE allocation_id = 3",
+    ),
+    plant(
+        "I13",
+        "a voided invoice that is payable",
+        "
+        INSERT INTO payable_invoices VALUES
+            ('INV-4', 'ACC-2', 'JPY', 5000000000, NULL, '2026-11-01Z')",
     ),
     plant(
         "I15",
@@ -314,6 +328,11 @@ const PLANTS: &[Plant] = &[
     ),
     plant("A1", "another day", "UPDATE payable_invoices SET due_date = '2026-12-01'"),
     plant(
+        "A1",
+        "a flag of an invoice that is partly paid",
+        "UPDATE payable_invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
+    ),
+    plant(
         "A2",
         "a payment that forgot",
         "
@@ -323,7 +342,7 @@ const PLANTS: &[Plant] = &[
         "A3",
         "an invoice that forgot",
         "
-        UPDATE invoices SET allocated = 20000000 WHERE invoice_id = 'INV-2'",
+        UPDATE payable_invoices SET due = 60000000 WHERE invoice_id = 'INV-2'",
     ),
     plant(
         "A4",
@@ -447,7 +466,7 @@ const PLANTS: &[Plant] = &[
     plant(
         "A11",
         "a flag without its episode",
-        "UPDATE invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
+        "UPDATE payable_invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
     ),
     plant(
         "A11",

@@ -27,7 +27,7 @@ async fn reference_of(world: &World, invoice: &str) -> String {
 }
 
 async fn invoice_status(world: &World, invoice: &str) -> String {
-    let sql = format!("SELECT status FROM invoices WHERE invoice_id = '{invoice}'");
+    let sql = format!("SELECT status FROM invoice_states WHERE invoice_id = '{invoice}'");
     world.value(&sql).await
 }
 
@@ -113,7 +113,7 @@ async fn a_partial_payment_is_suggested_or_by_policy_applied() {
     world.set("MATCHING__PARTIAL", "apply");
     let worker = world.start().await;
     applied(&world, "b-2", credit_saying("T-2", "60.00", &reference)).await;
-    let due = "SELECT status || ' ' || (amount - allocated)::text FROM invoices";
+    let due = "SELECT status || ' ' || (amount - allocated)::text FROM invoice_states";
     assert_eq!(world.value(due).await, "awaiting_payment 40000000");
     worker.shutdown().await;
     world.finish().await;

@@ -40,13 +40,13 @@ fn invoice_commands() -> Vec<Step> {
         (
             "invoice.create",
             draft("INV-1", "ACC-1", "100.00"),
-            "SELECT status FROM invoices WHERE invoice_id = 'INV-1'",
+            "SELECT status FROM invoice_states WHERE invoice_id = 'INV-1'",
             "draft",
         ),
         (
             "invoice.mark-sent",
             about_invoice("INV-1", "ACC-1"),
-            "SELECT status FROM invoices WHERE invoice_id = 'INV-1'",
+            "SELECT status FROM invoice_states WHERE invoice_id = 'INV-1'",
             "awaiting_payment",
         ),
         (
@@ -74,7 +74,7 @@ fn payment_commands() -> Vec<Step> {
         (
             "payment.allocate",
             allocate("PAY-1", "ACC-1", "INV-1"),
-            "SELECT amount - allocated FROM invoices WHERE invoice_id = 'INV-1'",
+            "SELECT amount - allocated FROM invoice_states WHERE invoice_id = 'INV-1'",
             "60000000",
         ),
         (
@@ -104,7 +104,7 @@ fn payment_commands() -> Vec<Step> {
         (
             "invoice.void",
             about_invoice("INV-2", "ACC-1"),
-            "SELECT status FROM invoices WHERE invoice_id = 'INV-2'",
+            "SELECT status FROM invoice_states WHERE invoice_id = 'INV-2'",
             "voided",
         ),
     ]
@@ -305,7 +305,7 @@ async fn every_refusal_reaches_the_requester_and_changes_nothing() {
     let worker = world.start().await;
     fixture(&world).await;
     let money = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM
-        (SELECT (i.*)::text FROM invoices i UNION ALL SELECT (p.*)::text FROM payments p
+        (SELECT (i.*)::text FROM invoice_states i UNION ALL SELECT (p.*)::text FROM payments p
          UNION ALL SELECT (a.*)::text FROM allocations a UNION ALL SELECT (b.*)::text
          FROM balances b UNION ALL SELECT (l.*)::text FROM ledger_entries l) t";
     let before = world.value(money).await;
@@ -370,7 +370,7 @@ async fn a_command_waits_for_what_it_names_and_keeps_the_order_of_its_account() 
     // The void came after the allocation: were the order lost, it would have been applied.
     let code = Some("invoice_already_provisioned".to_owned());
     assert_eq!(world.outcome("w-2").await, ("rejected".to_owned(), code));
-    let status = "SELECT status FROM invoices WHERE invoice_id = 'INV-1'";
+    let status = "SELECT status FROM invoice_states WHERE invoice_id = 'INV-1'";
     assert_eq!(world.value(status).await, "provisioned");
     worker.shutdown().await;
     world.finish().await;

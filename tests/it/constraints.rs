@@ -1,5 +1,7 @@
 //! The rules of money as the database sees them: what no program can do, with any bug.
 
+mod invoices;
+
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use topup::store::{ConnectOptions, connect};
 
@@ -261,102 +263,6 @@ async fn an_allocation_never_crosses_accounts_or_currencies_and_is_there_once() 
         let found = refusal(&direct.database.admin, &allocation(values)).await;
         assert_eq!(found, expected, "{values}");
     }
-    direct.finish().await;
-}
-
-#[tokio::test]
-async fn an_invoice_is_provisioned_exactly_when_nothing_is_due() {
-    let direct = world("k_invoice").await;
-    let now = Stage::Statement;
-    let cases: [Case; 5] = [
-        (
-            "UPDATE invoices SET status = 'provisioned', provisioned_at = now()
-             WHERE invoice_id = 'INV-H'",
-            now,
-            "23514",
-            "invoice_provisioned_iff_covered",
-        ),
-        (
-            "UPDATE invoices SET allocated = amount WHERE invoice_id = 'INV-S'",
-            now,
-            "23514",
-            "invoice_provisioned_iff_covered",
-        ),
-        (
-            "UPDATE invoices SET status = 'provisioned', allocated = amount
-             WHERE invoice_id = 'INV-S'",
-            now,
-            "23514",
-            "invoice_provisioned_iff_stamped",
-        ),
-        (
-            "UPDATE invoices SET allocated = amount + 1 WHERE invoice_id = 'INV-S'",
-            now,
-            "23514",
-            "invoices_check",
-        ),
-        (
-            "UPDATE invoices SET status = 'voided', voided_at = now() WHERE invoice_id = 'INV-H'",
-            now,
-            "23514",
-            "invoice_allocation_needs_sent",
-        ),
-    ];
-    all_refused(&direct.database, &cases).await;
-    direct.finish().await;
-}
-
-#[tokio::test]
-async fn the_states_of_an_invoice_only_go_where_they_may_and_void_is_final() {
-    let direct = world("k_states").await;
-    let now = Stage::Statement;
-    let cases: [Case; 7] = [
-        (
-            "UPDATE invoices SET status = 'voided', voided_at = now() WHERE invoice_id = 'INV-P'",
-            now,
-            "23514",
-            "invoice_transition",
-        ),
-        (
-            "UPDATE invoices SET status = 'awaiting_payment', voided_at = NULL
-             WHERE invoice_id = 'INV-V'",
-            now,
-            "23514",
-            "invoice_transition",
-        ),
-        (
-            "UPDATE invoices SET status = 'provisioned', provisioned_at = now(),
-               allocated = amount WHERE invoice_id = 'INV-D'",
-            now,
-            "23514",
-            "invoice_sent_is_stamped",
-        ),
-        (
-            "UPDATE invoices SET status = 'draft', sent_at = NULL WHERE invoice_id = 'INV-S'",
-            now,
-            "23514",
-            "invoice_transition",
-        ),
-        (
-            "UPDATE invoices SET allocated = 5 WHERE invoice_id = 'INV-D'",
-            now,
-            "23514",
-            "invoice_allocation_needs_sent",
-        ),
-        (
-            "UPDATE invoices SET amount = amount + 1 WHERE invoice_id = 'INV-S'",
-            now,
-            "23514",
-            "invoice_transition",
-        ),
-        (
-            "UPDATE invoices SET account_id = 'ACC-2' WHERE invoice_id = 'INV-S'",
-            now,
-            "23514",
-            "invoice_transition",
-        ),
-    ];
-    all_refused(&direct.database, &cases).await;
     direct.finish().await;
 }
 

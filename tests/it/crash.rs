@@ -226,7 +226,7 @@ async fn a_replay_goes_before_what_waits_behind_it() {
     assert_eq!(replayed.word(), "applied", "{replayed:?}");
     direct.pipeline.sweep().await.expect("swept");
     assert_eq!(direct.database.value(waiting).await, "0");
-    let status = "SELECT status FROM invoices";
+    let status = "SELECT status FROM invoice_states";
     assert_eq!(direct.database.value(status).await, "awaiting_payment");
     direct.finish().await;
 }

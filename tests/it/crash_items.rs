@@ -124,13 +124,13 @@ async fn sent_too_early(direct: &mut Direct, count: usize) {
 async fn a_waiting_command_that_kills_is_a_dead_letter_and_no_other() {
     let mut direct = Direct::new("ci_command").await;
     sent_too_early(&mut direct, 60).await;
-    deadly(&direct, "invoices", "NEW.invoice_id = 'INV-33' AND NEW.status <> 'draft'").await;
+    deadly(&direct, "invoices", "NEW.invoice_id = 'INV-33' AND NEW.sent_at IS NOT NULL").await;
     let deaths = deaths_until(&direct, "SELECT count(*) FROM waiting_commands", "0").await;
     let letters = "SELECT code, status, count(*) FROM dead_letters GROUP BY 1, 2";
     assert_eq!(direct.database.lines(letters).await, ["crash_loop|open|1"]);
     let outcome = "SELECT outcome, code FROM inbox WHERE message_id = 's-INV-33'";
     assert_eq!(direct.database.lines(outcome).await, ["dead_lettered|crash_loop"]);
-    let sent = "SELECT count(*) FROM invoices WHERE status = 'awaiting_payment'";
+    let sent = "SELECT count(*) FROM invoice_states WHERE status = 'awaiting_payment'";
     assert_eq!(direct.database.value(sent).await, "59");
     assert!((3..=6).contains(&deaths), "{deaths} deaths");
     direct.database.execute("DROP TRIGGER deadly ON invoices").await;
@@ -286,7 +286,7 @@ async fn kills_from_outside_put_no_item_aside() {
     pass_time(&direct).await;
     let done = "SELECT count(*) FROM waiting_commands";
     assert_eq!(deaths_until(&direct, done, "0").await, 0);
-    let sent = "SELECT count(*) FROM invoices WHERE status = 'awaiting_payment'";
+    let sent = "SELECT count(*) FROM invoice_states WHERE status = 'awaiting_payment'";
     assert_eq!(direct.database.value(sent).await, count.to_string());
     for table in ["failing_items", "dead_letters"] {
         let count = format!("SELECT count(*) FROM {table}");

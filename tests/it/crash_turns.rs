@@ -68,7 +68,7 @@ async fn an_invoice_whose_flag_kills_when_it_goes_keeps_it_and_no_other() {
     let done = "SELECT state FROM job_runs WHERE job = 'flag-void-candidates'
                 ORDER BY scheduled_for DESC LIMIT 1";
     assert_eq!(deaths_until(&direct, done, "done").await, 0);
-    let flagged = "SELECT count(*) FROM invoices WHERE candidate_since IS NOT NULL";
+    let flagged = "SELECT count(*) FROM invoice_states WHERE candidate_since IS NOT NULL";
     assert_eq!(direct.database.value(flagged).await, "40");
     // Money of each customer has come, by hand: it may be meant for the invoice.
     for number in 0..40 {
@@ -77,11 +77,11 @@ async fn an_invoice_whose_flag_kills_when_it_goes_keeps_it_and_no_other() {
         direct.applied(item).await;
     }
     let kills = "NEW.invoice_id = 'INV-21' AND NEW.candidate_since IS NULL";
-    deadly(&direct, "invoices", kills).await;
+    deadly(&direct, "payable_invoices", kills).await;
     claimed_by_the_dead(&direct, Job::FlagVoidCandidates).await;
     let deaths = deaths_until(&direct, done, "done").await;
     assert_eq!(direct.database.lines(PUT_ASIDE).await, ["candidate|INV-21|crash_loop|1"]);
-    let left = "SELECT invoice_id FROM invoices WHERE candidate_since IS NOT NULL";
+    let left = "SELECT invoice_id FROM invoice_states WHERE candidate_since IS NOT NULL";
     assert_eq!(direct.database.lines(left).await, ["INV-21"]);
     assert!((3..=6).contains(&deaths), "{deaths} deaths");
     direct.finish().await;

@@ -46,7 +46,7 @@ async fn naming(direct: &mut Direct, id: &str, amount: &str, invoice: &str) -> I
 
 async fn state_of(direct: &Direct, table: &str, id: &str) -> String {
     let sql = match table {
-        "invoice" => format!("SELECT status FROM invoices WHERE invoice_id = '{id}'"),
+        "invoice" => format!("SELECT status FROM invoice_states WHERE invoice_id = '{id}'"),
         _ => {
             format!("SELECT concat_ws(' ', state, reason) FROM payments WHERE payment_id = '{id}'")
         }
@@ -113,7 +113,7 @@ async fn edge_28_nothing_is_flagged_while_the_feed_is_three_days_late() {
     let thursday = "2026-11-19T10:00:00Z";
     let said = flag(&direct, thursday).await;
     assert!(said.starts_with("nothing flagged") && said.contains("known only up to"), "{said}");
-    let flagged = "SELECT count(*) FROM invoices WHERE candidate_since IS NOT NULL";
+    let flagged = "SELECT count(*) FROM invoice_states WHERE candidate_since IS NOT NULL";
     assert_eq!(direct.database.value(flagged).await, "0");
     statement(&mut direct, "S-2", ("0.00", 0), "2026-11-19T09:00:00Z").await;
     assert_eq!(flag(&direct, thursday).await, "1 flagged, 0 cleared");
@@ -323,7 +323,7 @@ async fn edge_44_a_bad_record_blocks_nobody_and_a_waiting_one_only_its_account()
     let swept = "SELECT message_id, outcome FROM inbox WHERE message_id IN ('c-2', 'c-3', 'c-4')
                  ORDER BY 1";
     assert_eq!(direct.database.lines(swept).await, ["c-2|applied", "c-3|applied", "c-4|applied"]);
-    let sent = "SELECT sent_at IS NOT NULL AND status = 'voided' FROM invoices
+    let sent = "SELECT sent_at IS NOT NULL AND status = 'voided' FROM invoice_states
                 WHERE invoice_id = 'INV-2'";
     assert_eq!(direct.database.value(sent).await, "true");
     direct.finish().await;

@@ -39,7 +39,7 @@ async fn a_customer_with_many_held_payments_can_be_invoiced() {
         let last = invoice("INV-2", "ACC", &cents(held - 1));
         let fits = direct.command("i-2", "invoice.create", &last);
         direct.applied(fits).await;
-        let status = "SELECT status FROM invoices WHERE invoice_id = 'INV-2'";
+        let status = "SELECT status FROM invoice_states WHERE invoice_id = 'INV-2'";
         assert_eq!(direct.database.value(status).await, "provisioned", "{held}");
         direct.finish().await;
     }
@@ -139,7 +139,7 @@ async fn booked_money_is_recorded_when_matching_cannot_finish() {
         }
     }
     let undecided = "SELECT count(*) FROM payments WHERE state = 'parked' AND reason = 'undecided'";
-    let paid = "SELECT count(*) FROM invoices WHERE status = 'provisioned'";
+    let paid = "SELECT count(*) FROM invoice_states WHERE status = 'provisioned'";
     assert_eq!(world.value(undecided).await, "4");
     assert_eq!(world.value(paid).await, "8");
     assert_eq!(world.value("SELECT count(*) FROM dead_letters").await, "0");

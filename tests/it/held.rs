@@ -272,7 +272,7 @@ async fn a_thousand_invoices_are_sent_beside_much_held_money() {
     }
     println!("a thousand sends: {all:?}");
     assert!(all.rows <= 1_000 * ROWS_MAX && all.statements <= STATEMENTS_MAX, "{all:?}");
-    let paid = "SELECT count(*) FROM invoices WHERE status = 'provisioned'";
+    let paid = "SELECT count(*) FROM invoice_states WHERE status = 'provisioned'";
     assert_eq!(direct.database.value(paid).await, FEW.to_string());
     direct.finish().await;
 }

@@ -198,7 +198,7 @@ async fn customers_that_wait_for_proof_do_not_starve_another() {
     command(&mut direct, "v-3", "payment.record", payment("V-P", "VICTIM", "10.00")).await;
     let swept = direct.pipeline.sweep().await.expect("swept");
     assert_eq!((swept.released, swept.expired, swept.failed), (1, 0, 0));
-    let victim = "SELECT status FROM invoices WHERE invoice_id = 'V-1'";
+    let victim = "SELECT status FROM invoice_states WHERE invoice_id = 'V-1'";
     assert_eq!(direct.database.value(victim).await, "provisioned");
     direct.finish().await;
 }
@@ -417,14 +417,11 @@ pub(crate) async fn long_unpaid(direct: &mut Direct, count: usize) {
     let value = envelope("s-1", "bank-gateway", "topup.bank.statement.v1", &statement);
     let item = direct.item(Topic::BankPayments, None, value.as_bytes());
     direct.applied(item).await;
-    for old in [
-        "UPDATE invoices SET sent_at = now() - interval '40 days',
-             stale_since = now() - interval '40 days'",
-        "UPDATE payable_invoices p SET sent_at = i.sent_at FROM invoices i
-          WHERE i.invoice_id = p.invoice_id",
-    ] {
-        direct.database.execute(old).await;
-    }
+    let old = "UPDATE invoices SET sent_at = now() - interval '40 days',
+                   stale_since = now() - interval '40 days';
+               UPDATE payable_invoices p SET sent_at = i.sent_at FROM invoices i
+                WHERE i.invoice_id = p.invoice_id";
+    direct.database.execute(old).await;
 }
 
 /// One payment that cannot be decided, and one that a later version has to read, keep `rematch`

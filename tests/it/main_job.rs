@@ -13,7 +13,7 @@ async fn a_payment_by_reference_is_matched_and_provisioned() {
     let data = credit_saying("T-1", "100.00", &format!("topup {reference}"));
     world.bank("b-1", data).await;
     assert_eq!(world.outcome("b-1").await, ("applied".to_owned(), None));
-    assert_eq!(world.value("SELECT status FROM invoices").await, "provisioned");
+    assert_eq!(world.value("SELECT status FROM invoice_states").await, "provisioned");
     assert_eq!(world.value("SELECT amount FROM balances").await, "100000000");
     assert_eq!(world.value("SELECT rule FROM allocations").await, "R2");
     assert_eq!(world.value("SELECT sum(amount) FROM ledger_entries").await, "0");
@@ -57,7 +57,7 @@ async fn a_payment_by_reference_that_comes_before_its_invoice_exists_is_settled(
     assert_eq!(world.value("SELECT state FROM payments").await, "parked");
     world.command("c-1", "invoice.create", "ACC-1", &sent_invoice(1)).await;
     assert_eq!(world.outcome("c-1").await, ("applied".to_owned(), None));
-    assert_eq!(world.value("SELECT status FROM invoices").await, "provisioned");
+    assert_eq!(world.value("SELECT status FROM invoice_states").await, "provisioned");
     worker.shutdown().await;
     world.finish().await;
 }
@@ -74,7 +74,7 @@ async fn a_backlog_of_payments_and_invoices_never_misses_a_pair() {
     }
     let worker = world.start().await;
     world.until("SELECT count(*) FROM inbox WHERE outcome = 'applied'", "120").await;
-    let open = "SELECT count(*) FROM invoices WHERE status <> 'provisioned'";
+    let open = "SELECT count(*) FROM invoice_states WHERE status <> 'provisioned'";
     assert_eq!(world.value(open).await, "0");
     worker.shutdown().await;
     world.finish().await;

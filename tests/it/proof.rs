@@ -264,7 +264,7 @@ async fn a_worker_gives_nothing_back_while_a_charge_is_an_open_dead_letter() {
     world.command("d-1", "payment.deallocate", "PR", off).await;
     let stands = "SELECT concat_ws(' ', (SELECT outcome || ' ' || code FROM inbox
           WHERE message_id = 'd-1'), (SELECT amount / 10000 FROM balances WHERE account_id = 'PR'),
-          (SELECT status FROM invoices WHERE invoice_id = 'PR-1'))";
+          (SELECT status FROM invoice_states WHERE invoice_id = 'PR-1'))";
     let waits = "waiting usage_proof_pending 1000 provisioned";
     world.until(stands, waits).await;
     // After a later watermark and a charge that can be read nothing is given back: the letter is

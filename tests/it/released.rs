@@ -85,7 +85,7 @@ async fn the_rest_of_an_overpayment_is_paid_back() {
     assert_eq!(said(&mut direct, "r-2", "payment.refund", own).await, "applied");
     assert_eq!(direct.database.value(PAYMENT).await, "allocated 115 15");
     assert_eq!(direct.database.value(UNALLOCATED).await, "0");
-    assert_eq!(direct.database.value("SELECT status FROM invoices").await, "provisioned");
+    assert_eq!(direct.database.value("SELECT status FROM invoice_states").await, "provisioned");
     direct.finish().await;
 }
 
@@ -181,7 +181,7 @@ async fn a_customer_is_closed_and_opened_again() {
     assert_eq!(said(&mut direct, "o-2", "account.reopen", closed("ACC-1")).await, "applied");
     // Its money is decided again at once.
     let paid =
-        "SELECT p.state || ' ' || p.account_id || ' ' || i.status FROM payments p, invoices i";
+        "SELECT concat_ws(' ', state, p.account_id, status) FROM payments p, invoice_states i";
     assert_eq!(direct.database.value(paid).await, "allocated ACC-1 provisioned");
     assert_eq!(direct.database.value("SELECT count(*) FROM watches").await, "0");
     assert_eq!(said(&mut direct, "i-3", "invoice.create", other()).await, "applied");
@@ -215,7 +215,7 @@ async fn a_command_that_waits_is_cancelled_and_those_behind_it_go_on() {
                      ORDER BY message_id";
     let expected = ["w-1|rejected|cancelled", "w-2|applied"];
     assert_eq!(direct.database.lines(outcomes).await, expected);
-    assert_eq!(direct.database.value("SELECT status FROM invoices").await, "voided");
+    assert_eq!(direct.database.value("SELECT status FROM invoice_states").await, "voided");
     assert_eq!(direct.database.value("SELECT count(*) FROM waiting_commands").await, "0");
     let answer = said(&mut direct, "x-4", "command.cancel", cancel("ACC-1", "w-1")).await;
     assert_eq!(answer, "rejected command_not_waiting");

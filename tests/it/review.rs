@@ -484,7 +484,7 @@ async fn an_invoice_that_is_suggested_is_no_void_candidate() {
         let ran = runner.run_by(Job::FlagVoidCandidates, "alice", Clock::System.now()).await;
         said(&ran.expect("ran"))
     };
-    let candidates = "SELECT string_agg(invoice_id, ' ' ORDER BY invoice_id) FROM invoices
+    let candidates = "SELECT string_agg(invoice_id, ' ' ORDER BY invoice_id) FROM invoice_states
                       WHERE candidate_since IS NOT NULL";
     assert_eq!(flag().await, "1 flagged, 0 cleared");
     assert_eq!(desk.value(candidates).await, "INV-2");
@@ -528,7 +528,7 @@ async fn two_halves_are_confirmed_by_one_word() {
         desk.lines(allocated).await,
         [format!("{first}|INV-1|R1|40000000"), format!("{second}|INV-1|R1|60000000")]
     );
-    assert_eq!(desk.value("SELECT status FROM invoices").await, "provisioned");
+    assert_eq!(desk.value("SELECT status FROM invoice_states").await, "provisioned");
     assert_eq!(desk.confirm("T2", "A").await, "suggestion_closed");
     desk.direct.finish().await;
 }

@@ -53,7 +53,7 @@ pub async fn stands(direct: &Direct) -> Vec<String> {
          SELECT 1 AS part, CASE origin WHEN 'split' THEN 'part ' || account_id ELSE origin END
                 || ' ' || state || coalesce(' ' || reason, '') || ' ' || allocated / 10000 || ' '
                 || split / 10000 || ' ' || returned / 10000 AS line FROM payments
-         UNION ALL SELECT 2, invoice_id || ' ' || status FROM invoices
+         UNION ALL SELECT 2, invoice_id || ' ' || status FROM invoice_states
          UNION ALL SELECT 3, 'balance ' || account_id || ' ' || amount / 10000 FROM balances
        ) q ORDER BY part, line";
     direct.database.lines(sql).await

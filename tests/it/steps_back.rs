@@ -146,7 +146,7 @@ async fn at_its_deadline_a_step_back_without_proof_is_refused_with_an_event() {
     assert_eq!(direct.database.value("SELECT count(*) FROM dead_letters").await, "0");
     assert_eq!(told(&direct, "command.rejected").await, "1");
     assert_eq!(told(&direct, "command.pending-proof").await, "1");
-    assert_eq!(direct.database.value("SELECT status FROM invoices").await, "provisioned");
+    assert_eq!(direct.database.value("SELECT status FROM invoice_states").await, "provisioned");
     // The proof that comes too late changes nothing.
     mark(&mut direct, "w-2", 1, Utc::now()).await;
     assert_eq!(direct.pipeline.sweep().await.expect("swept").released, 0);
@@ -325,11 +325,7 @@ const REFUSED: &[(&str, &str)] = &[
            FROM payment_returns LIMIT 1",
     ),
     // A paid invoice is not voided over its payment.
-    (
-        "23514",
-        "UPDATE invoices SET status = 'voided', allocated = 0, voided_at = now(),
-           provisioned_at = NULL WHERE invoice_id = 'INV-3'",
-    ),
+    ("23514", "UPDATE invoices SET voided_at = now() WHERE invoice_id = 'INV-3'"),
     ("42501", "UPDATE allocation_reversals SET amount = amount"),
     ("42501", "DELETE FROM allocation_reversals"),
     ("42501", "UPDATE payment_returns SET amount = amount"),

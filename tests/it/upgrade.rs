@@ -88,7 +88,7 @@ async fn customers(world: &World) {
 
 const LATER: [(&str, &str); 6] = [
     ("payments", "state = 'quarantined' WHERE payment_id = 'PAY-S'"),
-    ("invoices", "status = 'disputed' WHERE invoice_id = 'INV-I'"),
+    ("invoices", "currency = 'ZZZ' WHERE invoice_id = 'INV-I'"),
     ("allocations", "rule = 'R99' WHERE payment_id = 'PAY-R'"),
     ("holds", "state = 'frozen' WHERE hold_id = 'H1'"),
     ("bank_transactions", "disposition = 'screened' WHERE bank_key LIKE '%B-KNOWN'"),
@@ -96,7 +96,7 @@ const LATER: [(&str, &str); 6] = [
 ];
 const AS_BEFORE: [(&str, &str); 6] = [
     ("payments", "state = 'on_account' WHERE payment_id = 'PAY-S'"),
-    ("invoices", "status = 'awaiting_payment' WHERE invoice_id = 'INV-I'"),
+    ("invoices", "currency = 'SGD' WHERE invoice_id = 'INV-I'"),
     ("allocations", "rule = 'R1' WHERE payment_id = 'PAY-R'"),
     ("holds", "state = 'live' WHERE hold_id = 'H1'"),
     ("bank_transactions", "disposition = 'not_booked' WHERE bank_key LIKE '%B-KNOWN'"),
@@ -229,7 +229,7 @@ async fn jobs_leave_out_what_a_later_version_wrote() {
     let named = void_candidates::named_by(direct.pipeline.pool(), &transactions).await;
     assert_eq!(named.expect("looked up"), ["INV-1"]);
     let now = Clock::System.now();
-    // One of two booked payments names an invoice of a later state.
+    // One of two booked payments names an invoice in a currency of a later version.
     let other = "SELECT payment_reference FROM invoices WHERE invoice_id = 'INV-2'";
     let other = direct.database.value(other).await;
     for (id, text) in [("B-1", other.as_str()), ("B-2", "nothing")] {
@@ -237,8 +237,8 @@ async fn jobs_leave_out_what_a_later_version_wrote() {
         let item = direct.item(Topic::BankPayments, None, value.as_bytes());
         direct.applied(item).await;
     }
-    let disputed = [("invoices", "status = 'disputed' WHERE invoice_id = 'INV-2'")];
-    known_later(&direct.database, &disputed).await;
+    let foreign = [("invoices", "currency = 'ZZZ' WHERE invoice_id = 'INV-2'")];
+    known_later(&direct.database, &foreign).await;
     let period =
         Period { since: now - TimeDelta::days(1), until: Clock::System.now(), account: None };
     let rules = RuleSet::from(Policy::default());
@@ -255,7 +255,7 @@ async fn jobs_leave_out_what_a_later_version_wrote() {
     }
     for (table, change) in [
         ("bank_transactions", "credit_debit = 'CRDT' WHERE bank_key LIKE '%P-1'"),
-        ("invoices", "status = 'provisioned' WHERE invoice_id = 'INV-2'"),
+        ("invoices", "currency = 'SGD' WHERE invoice_id = 'INV-2'"),
     ] {
         write_as_later(&direct.database, table, change).await;
     }
@@ -333,7 +333,7 @@ async fn round(world: &World, name: &str) {
     let charge = crate::usage::charge(&id("U"), name, "2.50");
     usage(world, &id("usage"), "charge", name, &charge).await;
     assert_eq!(world.outcome(&id("usage")).await, ("applied".to_owned(), None));
-    let paid = format!("SELECT status FROM invoices WHERE invoice_id = '{}'", id("INV"));
+    let paid = format!("SELECT status FROM invoice_states WHERE invoice_id = '{}'", id("INV"));
     world.until(&paid, "provisioned").await;
 }
 

@@ -77,7 +77,7 @@ impl Desk {
     }
 
     async fn candidates(&self) -> String {
-        let sql = "SELECT string_agg(invoice_id, ' ' ORDER BY invoice_id) FROM invoices
+        let sql = "SELECT string_agg(invoice_id, ' ' ORDER BY invoice_id) FROM invoice_states
                    WHERE candidate_since IS NOT NULL";
         self.direct.database.value(sql).await
     }
@@ -149,7 +149,7 @@ async fn only_invoices_that_nothing_speaks_for_are_flagged() {
     assert_eq!(said(&desk.run().await), "0 flagged, 0 cleared");
     assert_eq!(desk.told("flagged").await, "3");
     // All of them still await payment.
-    let voided = "SELECT count(*) FROM invoices WHERE status = 'voided'";
+    let voided = "SELECT count(*) FROM invoice_states WHERE status = 'voided'";
     assert_eq!(desk.direct.database.value(voided).await, "0");
     desk.direct.finish().await;
 }
@@ -269,7 +269,7 @@ async fn an_operator_confirms_or_keeps_and_everything_is_checked_again() {
         let ended = desk.direct.run(&[item]).await;
         assert_eq!(ended[0].code.as_deref().unwrap_or_default(), expected, "{id}");
     }
-    let statuses = "SELECT invoice_id, status FROM invoices ORDER BY invoice_id";
+    let statuses = "SELECT invoice_id, status FROM invoice_states ORDER BY invoice_id";
     let expected =
         ["FRESH|awaiting_payment", "GONE|voided", "HOPE|awaiting_payment", "KEPT|awaiting_payment"];
     assert_eq!(desk.direct.database.lines(statuses).await, expected);
@@ -328,7 +328,7 @@ async fn a_word_on_void_candidates_is_an_ordinary_command() {
     assert_eq!(done(&world, &until)[0]["outcome"], "applied");
     let sent = done(&world, &["void-candidates", "keep", "PAID", "--no-wait"]);
     assert_eq!(sent[0]["outcome"], "sent");
-    world.until("SELECT count(*) FROM invoices WHERE candidate_since IS NOT NULL", "0").await;
+    world.until("SELECT count(*) FROM invoice_states WHERE candidate_since IS NOT NULL", "0").await;
     let kept = "SELECT i.source || ' ' || i.message_type || ' ' || i.partition || ' ' || o.operator
                   || coalesce(' ' || o.reason, '')
                   FROM operator_commands o JOIN inbox i USING (source, message_id)
@@ -405,15 +405,22 @@ async fn mixed() -> Desk {
         ("stale_since", "now() - k * interval '19 hours'"),
         ("due_date", "CASE WHEN k % 3 > 0 THEN current_date + 4 - k % 7 END"),
         ("keep_until", "CASE WHEN k % 5 > 2 THEN current_date + 5 - k % 11 END"),
-        ("candidate_since", "CASE WHEN k % 2 > 0 AND i.allocated = 0 THEN now() END"),
     ] {
         let update = format!(
             "UPDATE invoices i SET {column} = {of} FROM (SELECT invoice_id, (row_number()
                OVER (ORDER BY md5(invoice_id || '{column}')))::integer AS k FROM invoices) n
-              WHERE n.invoice_id = i.invoice_id"
+              WHERE n.invoice_id = i.invoice_id;
+             UPDATE payable_invoices p SET due_date = i.due_date FROM invoices i
+              WHERE i.invoice_id = p.invoice_id"
         );
         desk.direct.database.execute(&update).await;
     }
+    let flag = "UPDATE payable_invoices p SET candidate_since = now()
+                  FROM (SELECT invoice_id, amount, row_number()
+                          OVER (ORDER BY md5(invoice_id || 'candidate_since')) AS k
+                          FROM invoices) n
+                 WHERE n.invoice_id = p.invoice_id AND p.due = n.amount AND k % 2 > 0";
+    desk.direct.database.execute(flag).await;
     desk
 }
 

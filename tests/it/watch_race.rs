@@ -44,7 +44,7 @@ async fn a_payment_and_the_sending_of_its_invoice_see_each_other() {
         let (first, second) = if payment_first { (&paid, &sent) } else { (&sent, &paid) };
         let ended = beside(&direct, first, second).await;
         assert!(ended.iter().all(|end| end.outcome == "applied"), "{ended:?}");
-        let status = format!("SELECT status FROM invoices WHERE invoice_id = '{id}'");
+        let status = format!("SELECT status FROM invoice_states WHERE invoice_id = '{id}'");
         assert_eq!(direct.database.value(&status).await, "provisioned", "{id} {payment_first}");
     }
     direct.finish().await;
@@ -71,7 +71,7 @@ async fn the_last_of_very_many_words_is_not_missed() {
         let (first, second) = if payment_first { (&paid, &sent) } else { (&sent, &paid) };
         let ended = beside(&direct, first, second).await;
         assert!(ended.iter().all(|end| end.outcome == "applied"), "{ended:?}");
-        let status = format!("SELECT status FROM invoices WHERE invoice_id = '{id}'");
+        let status = format!("SELECT status FROM invoice_states WHERE invoice_id = '{id}'");
         if payment_first {
             assert_eq!(direct.database.value(&status).await, "awaiting_payment");
             let (runner, _stop) = runner(&direct, "test", None);

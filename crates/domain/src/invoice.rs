@@ -50,7 +50,6 @@ pub struct Invoice {
     pub due_date: Option<NaiveDate>,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
-    pub provisioned_at: Option<DateTime<Utc>>,
     pub voided_at: Option<DateTime<Utc>>,
     pub void_reason: Option<String>,
     pub keep_until: Option<NaiveDate>,
@@ -158,7 +157,7 @@ impl Invoice {
     ///
     /// # Errors
     /// [`Rejection::AmountExceedsDue`], or the refusals of [`Self::check_payable`].
-    pub fn allocate(&mut self, amount: Money, at: DateTime<Utc>) -> Result<(), Rejection> {
+    pub fn allocate(&mut self, amount: Money) -> Result<(), Rejection> {
         self.check_payable()?;
         let due = self.due().map_err(|_| Rejection::AmountExceedsDue)?;
         let over = amount.compare(due).map_err(|_| Rejection::CurrencyMismatch)?;
@@ -168,7 +167,6 @@ impl Invoice {
         self.allocated = self.allocated.add(amount).map_err(|_| Rejection::AmountExceedsDue)?;
         if over.is_eq() {
             self.status = InvoiceStatus::Provisioned;
-            self.provisioned_at = Some(at);
         }
         Ok(())
     }
@@ -187,7 +185,6 @@ impl Invoice {
         }
         self.allocated = left;
         self.status = InvoiceStatus::AwaitingPayment;
-        self.provisioned_at = None;
         self.stale_since = Some(at);
         Ok(())
     }

@@ -473,7 +473,7 @@ impl WorkingSet {
     ) -> Result<(), Stop> {
         let refused = |_: Rejection| Stop::Corrupt("an allocation was decided that is not allowed");
         let invoice = self.invoice_mut(&allocation.invoice_id)?;
-        invoice.allocate(allocation.amount, cause.as_of).map_err(refused)?;
+        invoice.allocate(allocation.amount).map_err(refused)?;
         // What is due now is not what was due when the lists above were loaded.
         self.fresh
             .entry(allocation.account_id.clone())

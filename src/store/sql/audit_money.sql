@@ -66,20 +66,21 @@ HAVING sum(a.amount - a.reversed) > i.amount
 SELECT format('invoice %s', i.invoice_id) AS subject,
        format('it is %s with %s of %s micros allocated', i.status, coalesce(a.total, 0),
               i.amount) AS detail
-  FROM invoices i
+  FROM invoice_states i
   LEFT JOIN (SELECT invoice_id, sum(amount - reversed) AS total FROM allocations
               GROUP BY invoice_id) a USING (invoice_id)
  WHERE (i.status = 'provisioned') <> (coalesce(a.total, 0) = i.amount)
 
 -- name: audit_status_iff_stamped
-SELECT format('invoice %s', invoice_id) AS subject,
-       format('it is %s; sent %s, provisioned %s, voided %s', status, sent_at, provisioned_at,
-              voided_at) AS detail
-  FROM invoices
- WHERE (status = 'provisioned') <> (provisioned_at IS NOT NULL)
-    OR (status = 'voided') <> (voided_at IS NOT NULL)
-    OR (status IN ('awaiting_payment', 'provisioned') AND sent_at IS NULL)
-    OR (status = 'draft' AND sent_at IS NOT NULL)
+-- What was sent and is not payable has an allocation that covered it; what is payable was sent and
+-- is not voided.
+SELECT format('invoice %s', i.invoice_id) AS subject,
+       format('it is %s; sent %s, provisioned %s, voided %s', i.status, i.sent_at,
+              i.provisioned_at, i.voided_at) AS detail
+  FROM invoice_states i
+  LEFT JOIN payable_invoices p USING (invoice_id)
+ WHERE (i.status = 'provisioned') <> (i.provisioned_at IS NOT NULL)
+    OR (p.invoice_id IS NOT NULL AND (i.sent_at IS NULL OR i.voided_at IS NOT NULL))
 
 -- name: audit_allocation_posted_once
 SELECT format('allocation %s', a.allocation_id) AS subject,
@@ -124,15 +125,18 @@ SELECT format('allocation %s', a.allocation_id) AS subject,
 SELECT format('allocation %s', a.allocation_id) AS subject,
        format('it is live on invoice %s, which is %s', i.invoice_id, i.status) AS detail
   FROM allocations a
-  JOIN invoices i USING (invoice_id)
+  JOIN invoice_states i USING (invoice_id)
  WHERE a.reversed < a.amount AND i.status IN ('draft', 'voided')
 
 -- name: audit_voided_was_never_paid
-SELECT format('invoice %s', invoice_id) AS subject,
-       format('it is voided with %s micros allocated, provisioned %s', allocated,
-              provisioned_at) AS detail
-  FROM invoices
- WHERE status = 'voided' AND (provisioned_at IS NOT NULL OR allocated <> 0)
+SELECT format('invoice %s', i.invoice_id) AS subject,
+       format('it is voided with %s micros allocated, and payable by %s', coalesce(a.total, 0),
+              coalesce(p.due, 0)) AS detail
+  FROM invoices i
+  LEFT JOIN (SELECT invoice_id, sum(amount - reversed) AS total FROM allocations
+              GROUP BY invoice_id) a USING (invoice_id)
+  LEFT JOIN payable_invoices p USING (invoice_id)
+ WHERE i.voided_at IS NOT NULL AND (coalesce(a.total, 0) <> 0 OR p.invoice_id IS NOT NULL)
 
 -- name: audit_one_payment_per_transaction
 SELECT format('payment %s', b.payment_id) AS subject,
@@ -248,18 +252,24 @@ SELECT format('bank account %s in %s', bank_account, currency) AS subject,
  WHERE coalesce(k.total, 0) <> coalesce(c.total, 0)
 
 -- name: audit_payable_is_awaiting
+-- What awaits payment is said by the invoices and their allocations alone.
 SELECT format('invoice %s', coalesce(i.invoice_id, p.invoice_id)) AS subject,
        CASE WHEN i.invoice_id IS NULL THEN 'it is payable and does not await payment'
             WHEN p.invoice_id IS NULL THEN 'it awaits payment and is not payable'
-            ELSE format('due %s for %s, of %s in %s for %s in %s', p.due, i.amount - i.allocated,
+            ELSE format('due %s for %s, of %s in %s for %s in %s', p.due, i.due,
                         p.account_id, p.currency, i.account_id, i.currency)
        END AS detail
-  FROM (SELECT * FROM invoices WHERE status = 'awaiting_payment') i
+  FROM (SELECT x.*, x.amount - coalesce(a.total, 0) AS due FROM invoices x
+          LEFT JOIN (SELECT invoice_id, sum(amount - reversed) AS total FROM allocations
+                      GROUP BY invoice_id) a USING (invoice_id)
+         WHERE x.sent_at IS NOT NULL AND x.voided_at IS NULL
+           AND x.amount > coalesce(a.total, 0)) i
   FULL JOIN payable_invoices p ON p.invoice_id = i.invoice_id
  WHERE i.invoice_id IS NULL
     OR p.invoice_id IS NULL
     OR (p.due, p.currency, p.account_id, p.due_date, p.sent_at) IS DISTINCT FROM
-       (i.amount - i.allocated, i.currency, i.account_id, i.due_date, i.sent_at)
+       (i.due, i.currency, i.account_id, i.due_date, i.sent_at)
+    OR (p.candidate_since IS NOT NULL AND p.due <> i.amount)
 
 -- name: audit_payment_allocated_sum
 SELECT format('payment %s', p.payment_id) AS subject,
@@ -274,7 +284,7 @@ SELECT format('payment %s', p.payment_id) AS subject,
 SELECT format('invoice %s', i.invoice_id) AS subject,
        format('it says %s and its live allocations sum to %s micros', i.allocated,
               coalesce(a.total, 0)) AS detail
-  FROM invoices i
+  FROM invoice_states i
   LEFT JOIN (SELECT invoice_id, sum(amount - reversed) AS total FROM allocations
               GROUP BY invoice_id) a USING (invoice_id)
  WHERE i.allocated <> coalesce(a.total, 0)

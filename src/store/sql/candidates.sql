@@ -112,11 +112,10 @@ SELECT DISTINCT account_id FROM invoices WHERE invoice_id = ANY($1::text[])
 
 -- name: candidates_flag
 WITH flagged AS (
-    UPDATE invoices i SET candidate_since = $6
-    FROM unnest($1::text[]) AS n(invoice_id)
-    WHERE i.invoice_id = n.invoice_id AND i.candidate_since IS NULL
-      AND i.status = 'awaiting_payment' AND i.allocated = 0
-    RETURNING i.invoice_id, i.account_id, i.currency, i.amount, i.due_date
+    UPDATE payable_invoices p SET candidate_since = $6
+    FROM unnest($1::text[], $2::bigint[]) AS n(invoice_id, due)
+    WHERE p.invoice_id = n.invoice_id AND p.due = n.due AND p.candidate_since IS NULL
+    RETURNING p.invoice_id, p.account_id, p.currency, p.due_date
 )
 INSERT INTO void_candidates (invoice_id, episode, account_id, currency, amount_due, due_date,
     stale_since, stale_after_days, feed_complete_through, flagged_at)
@@ -129,7 +128,7 @@ JOIN unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::integer[])
      AS n(invoice_id, due, stale_since, days) ON n.invoice_id = f.invoice_id
 
 -- name: candidates_unflag
-UPDATE invoices SET candidate_since = NULL
+UPDATE payable_invoices SET candidate_since = NULL
 WHERE invoice_id = ANY($1::text[]) AND candidate_since IS NOT NULL
 
 -- name: clear_candidates

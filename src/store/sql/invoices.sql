@@ -1,10 +1,9 @@
 -- name: insert_invoices
-INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
-    payment_reference, number_key, due_date, created_at, sent_at, provisioned_at, voided_at,
-    void_reason, keep_until, stale_since)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-    $7::text[], $8::text[], $9::text[], $10::date[], $11::timestamptz[], $12::timestamptz[],
-    $13::timestamptz[], $14::timestamptz[], $15::text[], $16::date[], $17::timestamptz[])
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_reference,
+    number_key, due_date, created_at, sent_at, voided_at, void_reason, keep_until, stale_since)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+    $7::text[], $8::date[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+    $12::text[], $13::date[], $14::timestamptz[])
 
 -- name: insert_invoice_references
 INSERT INTO invoice_references (reference, invoice_id, scheme, given)
@@ -12,37 +11,38 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 
 -- name: load_invoices
 SELECT invoice_id, account_id, name, currency, amount, allocated, status, payment_reference,
-       due_date, created_at, sent_at, provisioned_at, voided_at, void_reason, keep_until,
-       stale_since, candidate_since
-FROM invoices WHERE invoice_id = ANY($1::text[])
+       due_date, created_at, sent_at, voided_at, void_reason, keep_until, stale_since,
+       candidate_since
+FROM invoice_states WHERE invoice_id = ANY($1::text[])
 
 -- name: update_invoices
-UPDATE invoices i SET allocated = n.allocated, status = n.status, sent_at = n.sent_at,
-       provisioned_at = n.provisioned_at, voided_at = n.voided_at, void_reason = n.void_reason,
-       keep_until = n.keep_until, stale_since = n.stale_since,
-       candidate_since = n.candidate_since
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[],
-            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::date[], $11::timestamptz[],
-            $12::timestamptz[])
-     AS n(invoice_id, was_allocated, was_status, allocated, status, sent_at, provisioned_at,
-          voided_at, void_reason, keep_until, stale_since, candidate_since)
-WHERE i.invoice_id = n.invoice_id AND i.allocated = n.was_allocated AND i.status = n.was_status
+-- What is done with an invoice but paying it, which is what is payable.
+UPDATE invoices i SET sent_at = n.sent_at, voided_at = n.voided_at, void_reason = n.void_reason,
+       keep_until = n.keep_until, stale_since = n.stale_since
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[],
+            $5::timestamptz[], $6::text[], $7::date[], $8::timestamptz[])
+     AS n(invoice_id, was_sent, was_voided, sent_at, voided_at, void_reason, keep_until,
+          stale_since)
+WHERE i.invoice_id = n.invoice_id AND i.sent_at IS NOT DISTINCT FROM n.was_sent
+  AND i.voided_at IS NOT DISTINCT FROM n.was_voided
 
--- name: update_invoices_paid
-UPDATE invoices i SET allocated = n.now, status = n.status, provisioned_at = n.provisioned_at
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[])
-     AS n(invoice_id, was, now, status, provisioned_at)
-WHERE i.invoice_id = n.invoice_id AND i.allocated = n.was AND i.status = 'awaiting_payment'
-
--- name: upsert_payable
+-- name: insert_payable
 INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::date[],
                      $6::timestamptz[])
-ON CONFLICT (invoice_id) DO UPDATE
-SET due = EXCLUDED.due, due_date = EXCLUDED.due_date, sent_at = EXCLUDED.sent_at
+
+-- name: update_payable
+UPDATE payable_invoices p SET due = n.due, sent_at = n.sent_at,
+       candidate_since = n.candidate_since
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
+     AS n(invoice_id, was, due, sent_at, candidate_since)
+WHERE p.invoice_id = n.invoice_id AND p.due = n.was
 
 -- name: delete_payable
-DELETE FROM payable_invoices WHERE invoice_id = ANY($1::text[])
+-- What is paid in full, or voided. Whoever was faster has changed what was due.
+DELETE FROM payable_invoices p
+USING unnest($1::text[], $2::bigint[]) AS n(invoice_id, was)
+WHERE p.invoice_id = n.invoice_id AND p.due = n.was
 
 -- name: lock_watch_keys
 -- Exclusive for words that name no invoice yet, shared for invoices that may be sent: two
@@ -60,55 +60,55 @@ FROM (SELECT hash, bool_or(exclusive) AS exclusive
 -- By what payments may watch for these invoices: the minted reference, and those of upstream.
 SELECT payment_reference, account_id, currency, amount - allocated AS due,
        NULL::text AS named, NULL::text AS scheme
-FROM invoices WHERE invoice_id = ANY($1::text[])
+FROM invoice_states WHERE invoice_id = ANY($1::text[])
 UNION ALL
 SELECT r.reference, i.account_id, i.currency, i.amount - i.allocated, r.invoice_id, r.scheme
-FROM invoice_references r JOIN invoices i ON i.invoice_id = r.invoice_id
+FROM invoice_references r JOIN invoice_states i ON i.invoice_id = r.invoice_id
 WHERE r.invoice_id = ANY($1::text[])
 
 -- name: resolve_references
 -- The account in the same snapshot: its version must not be newer than what was read of its book.
 SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.status,
-       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.provisioned_at, i.voided_at,
-       i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
-       a.book_version, a.name AS account_name,
+       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.voided_at, i.void_reason,
+       i.keep_until, i.stale_since, i.candidate_since, a.event_sequence, a.book_version,
+       a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
        a.level_currencies, a.level_amounts, a.balance_currency,
        NULL::text AS upstream, NULL::text AS scheme
-FROM invoices i JOIN accounts a ON a.account_id = i.account_id
+FROM invoice_states i JOIN accounts a ON a.account_id = i.account_id
 WHERE i.payment_reference = ANY($1::text[])
 UNION ALL
 SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.status,
-       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.provisioned_at, i.voided_at,
-       i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
-       a.book_version, a.name AS account_name,
+       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.voided_at, i.void_reason,
+       i.keep_until, i.stale_since, i.candidate_since, a.event_sequence, a.book_version,
+       a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
        a.level_currencies, a.level_amounts, a.balance_currency,
        r.reference, r.scheme
-FROM invoice_references r JOIN invoices i ON i.invoice_id = r.invoice_id
+FROM invoice_references r JOIN invoice_states i ON i.invoice_id = r.invoice_id
 JOIN accounts a ON a.account_id = i.account_id
 WHERE r.reference = ANY($1::text[]) AND r.scheme IS NOT NULL
 
 -- name: resolve_numbers
 -- The account in the same snapshot: its version must not be newer than what was read of its book.
 SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.status,
-       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.provisioned_at, i.voided_at,
-       i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
-       a.book_version, a.name AS account_name,
+       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.voided_at, i.void_reason,
+       i.keep_until, i.stale_since, i.candidate_since, a.event_sequence, a.book_version,
+       a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
        a.level_currencies, a.level_amounts, a.balance_currency,
        NULL::text AS upstream, NULL::text AS scheme
-FROM invoices i JOIN accounts a ON a.account_id = i.account_id
+FROM invoice_states i JOIN accounts a ON a.account_id = i.account_id
 WHERE i.folded_key = ANY($1::text[])
 UNION ALL
 SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.status,
-       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.provisioned_at, i.voided_at,
-       i.void_reason, i.keep_until, i.stale_since, i.candidate_since, a.event_sequence,
-       a.book_version, a.name AS account_name,
+       i.payment_reference, i.due_date, i.created_at, i.sent_at, i.voided_at, i.void_reason,
+       i.keep_until, i.stale_since, i.candidate_since, a.event_sequence, a.book_version,
+       a.name AS account_name,
        a.closed_at IS NOT NULL AS closed, a.time_zone,
        a.level_currencies, a.level_amounts, a.balance_currency,
        r.reference, r.scheme
-FROM invoice_references r JOIN invoices i ON i.invoice_id = r.invoice_id
+FROM invoice_references r JOIN invoice_states i ON i.invoice_id = r.invoice_id
 JOIN accounts a ON a.account_id = i.account_id
 WHERE r.reference = ANY($1::text[]) AND r.scheme IS NULL
 

@@ -123,7 +123,7 @@ WITH live AS (
     SELECT account_id, currency, sum(allocated) AS total FROM payments
      WHERE allocated > 0 GROUP BY 1, 2
 ), covered AS (
-    SELECT account_id, currency, sum(allocated) AS total FROM invoices
+    SELECT account_id, currency, sum(allocated) AS total FROM invoice_states
      WHERE allocated > 0 GROUP BY 1, 2
 ), posted AS (
     SELECT account_id, currency, sum(amount) AS total FROM ledger_entries

@@ -169,7 +169,7 @@ SELECT 'balance', account_id, '', currency, NULL, NULL, amount, NULL
   FROM balances WHERE account_id = ANY($3)
 UNION ALL
 SELECT w.kind, i.invoice_id, '', i.currency, w.state, w.text, w.amount, w.at
-  FROM invoices i
+  FROM invoice_states i
  CROSS JOIN LATERAL (
        VALUES ('invoice', i.status, i.account_id,
                CASE i.status WHEN 'voided' THEN 0 ELSE i.amount - i.allocated END, i.sent_at),

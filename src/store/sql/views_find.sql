@@ -95,7 +95,7 @@ SELECT i.invoice_id, i.account_id, a.name, i.name AS title, i.currency, i.amount
        i.status, i.payment_reference, i.due_date, i.created_at,
        ARRAY(SELECT r.given FROM invoice_references r WHERE r.invoice_id = i.invoice_id
               LIMIT 20) AS references
-  FROM invoices i
+  FROM invoice_states i
   JOIN accounts a ON a.account_id = i.account_id
  WHERE i.invoice_id = ANY($1)
 

@@ -2,7 +2,7 @@
 -- Invoices in the order of their ids. Index: invoices_pkey.
 SELECT invoice_id, account_id, name, currency, amount, allocated, status,
        payment_reference, due_date, created_at, sent_at
-  FROM invoices
+  FROM invoice_states
  WHERE invoice_id > coalesce($1::text, '')
    AND ($2::text IS NULL OR status = $2)
  ORDER BY invoice_id
@@ -12,7 +12,7 @@ SELECT invoice_id, account_id, name, currency, amount, allocated, status,
 -- Invoices of one account in the order of their ids. Index: invoices_account.
 SELECT invoice_id, account_id, name, currency, amount, allocated, status,
        payment_reference, due_date, created_at, sent_at
-  FROM invoices
+  FROM invoice_states
  WHERE account_id = $4
    AND invoice_id > coalesce($1::text, '')
    AND ($2::text IS NULL OR status = $2)
@@ -25,9 +25,9 @@ SELECT invoice_id, account_id, name, currency, amount, allocated, status, paymen
        due_date, created_at, sent_at, provisioned_at, voided_at, void_reason,
        CASE WHEN keep_until >= '9999-12-31' THEN 'always' ELSE keep_until::text END AS keep_until,
        stale_since,
-       ARRAY(SELECT r.given FROM invoice_references r WHERE r.invoice_id = invoices.invoice_id
+       ARRAY(SELECT r.given FROM invoice_references r WHERE r.invoice_id = invoice_states.invoice_id
               ORDER BY r.reference) AS given
-  FROM invoices
+  FROM invoice_states
  WHERE invoice_id = $1
 
 -- name: views_invoices_referred
@@ -45,7 +45,7 @@ UNION (SELECT invoice_id FROM invoices WHERE number_digits(folded_key) = $4
 -- These invoices, in the order of their ids. Index: invoices_pkey.
 SELECT invoice_id, account_id, name, currency, amount, allocated, status,
        payment_reference, due_date, created_at, sent_at
-  FROM invoices
+  FROM invoice_states
  WHERE invoice_id = ANY($1) AND invoice_id > coalesce($2::text, '')
    AND ($3::text IS NULL OR status = $3)
    AND ($5::text IS NULL OR account_id = $5)
@@ -58,7 +58,7 @@ SELECT invoice_id, account_id, name, currency, amount, allocated, status,
 SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount, i.allocated, i.status,
        i.payment_reference, i.due_date, i.created_at, i.sent_at
   FROM payable_invoices p
-  JOIN invoices i ON i.invoice_id = p.invoice_id
+  JOIN invoice_states i ON i.invoice_id = p.invoice_id
  WHERE p.account_id = $1
  ORDER BY p.account_id, p.currency, p.due_date, p.sent_at, p.invoice_id
  LIMIT $2

@@ -18,13 +18,13 @@ SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, 
         CROSS JOIN LATERAL (
               SELECT bool_and(k.status IN ('provisioned', 'voided')) AS is_over,
                      bool_or(k.status = 'awaiting_payment') AS sent
-                FROM (SELECT status FROM invoices
+                FROM (SELECT status FROM invoice_states
                        WHERE folded_key = substring(w.watch_key FROM '^number:(.*)$')
                       UNION ALL
-                      SELECT status FROM invoices
+                      SELECT status FROM invoice_states
                        WHERE number_key = substring(w.watch_key FROM '^number:(.*)$')
                       UNION ALL
-                      SELECT status FROM invoices
+                      SELECT status FROM invoice_states
                        WHERE payment_reference = substring(w.watch_key FROM '^ref:(.*)$')) k) i
         WHERE w.payment_id = p.payment_id AND NOT coalesce(i.is_over, false)) n ON true
  WHERE payment_id = $1

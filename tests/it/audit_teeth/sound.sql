@@ -7,21 +7,17 @@ INSERT INTO accounts (account_id, name, event_sequence, created_at, updated_at) 
     ('ACC-2', NULL, 2, '2026-11-01Z', '2026-11-02Z');
 INSERT INTO credit_limits VALUES ('ACC-1', 'SGD', 50000000);
 
-INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
-                      payment_reference, number_key, created_at, sent_at, provisioned_at,
-                      voided_at) VALUES
-    ('INV-1', 'ACC-1', 'Topup', 'SGD', 100000000, 100000000, 'provisioned', 'RF11A1', 'INV-1',
-     '2026-11-01Z', '2026-11-01Z', '2026-11-02Z', NULL),
-    ('INV-2', 'ACC-1', 'Topup', 'SGD', 80000000, 30000000, 'awaiting_payment', 'RF11A2', 'INV-2',
-     '2026-11-01Z', '2026-11-01Z', NULL, NULL),
-    ('INV-3', 'ACC-1', 'Topup', 'SGD', 20000000, 0, 'draft', 'RF11A3', 'INV-3',
-     '2026-11-01Z', NULL, NULL, NULL),
-    ('INV-4', 'ACC-2', 'Topup', 'JPY', 5000000000, 0, 'voided', 'RF11A4', 'INV-4',
-     '2026-11-01Z', '2026-11-01Z', NULL, '2026-11-02Z'),
-    ('INV-5', 'ACC-2', 'Topup', 'JPY', 7000000000, 7000000000, 'provisioned', 'RF11A5', 'INV-5',
-     '2026-11-01Z', '2026-11-01Z', '2026-11-02Z', NULL);
-INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
-    ('INV-2', 'ACC-1', 'SGD', 50000000, NULL, '2026-11-01Z');
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_reference,
+                      number_key, created_at, sent_at, voided_at) VALUES
+    ('INV-1', 'ACC-1', 'Topup', 'SGD', 100000000, 'RF11A1', 'INV-1', '2026-11-01Z',
+     '2026-11-01Z', NULL),
+    ('INV-2', 'ACC-1', 'Topup', 'SGD', 80000000, 'RF11A2', 'INV-2', '2026-11-01Z',
+     '2026-11-01Z', NULL),
+    ('INV-3', 'ACC-1', 'Topup', 'SGD', 20000000, 'RF11A3', 'INV-3', '2026-11-01Z', NULL, NULL),
+    ('INV-4', 'ACC-2', 'Topup', 'JPY', 5000000000, 'RF11A4', 'INV-4', '2026-11-01Z',
+     '2026-11-01Z', '2026-11-02Z'),
+    ('INV-5', 'ACC-2', 'Topup', 'JPY', 7000000000, 'RF11A5', 'INV-5', '2026-11-01Z',
+     '2026-11-01Z', NULL);
 
 INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason, origin,
                       received_on, event_sequence, recorded_at) VALUES
@@ -66,6 +62,8 @@ INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, curr
     (1, 'PAY-1', 'INV-1', 'ACC-1', 'SGD', 100000000, 'R5', 1, '2026-11-02Z', 94000000),
     (2, 'PAY-1', 'INV-2', 'ACC-1', 'SGD', 30000000, 'R5', 1, '2026-11-02Z', 30000000),
     (3, 'PAY-3', 'INV-5', 'ACC-2', 'JPY', 7000000000, 'R1', 4, '2026-11-03Z', 7000000000);
+INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
+    ('INV-2', 'ACC-1', 'SGD', 50000000, NULL, '2026-11-01Z');
 
 INSERT INTO lot_consumptions VALUES
     (11, 1, 'charge', 'ACC-1', 10000000), (12, 1, 'refund', 'ACC-1', -4000000);

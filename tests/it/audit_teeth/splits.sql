@@ -6,14 +6,12 @@ INSERT INTO accounts (account_id, name, event_sequence, created_at, updated_at) 
     ('ACC-4', 'Lim Brothers', 0, '2026-11-01Z', '2026-11-02Z'),
     ('ACC-5', 'Tan and Sons', 0, '2026-11-01Z', '2026-11-02Z');
 
-INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
-                      payment_reference, number_key, created_at, sent_at, provisioned_at) VALUES
-    ('INV-10', 'ACC-5', 'Topup', 'SGD', 30000000, 30000000, 'provisioned', 'RF11B1', 'INV-10',
-     '2026-11-01Z', '2026-11-01Z', '2026-11-03Z'),
-    ('INV-11', 'ACC-5', 'Topup', 'SGD', 10000000, 0, 'awaiting_payment', 'RF11B2', 'INV-11',
-     '2026-11-01Z', '2026-11-01Z', NULL);
-INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
-    ('INV-11', 'ACC-5', 'SGD', 10000000, NULL, '2026-11-01Z');
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_reference,
+                      number_key, created_at, sent_at) VALUES
+    ('INV-10', 'ACC-5', 'Topup', 'SGD', 30000000, 'RF11B1', 'INV-10', '2026-11-01Z',
+     '2026-11-01Z'),
+    ('INV-11', 'ACC-5', 'Topup', 'SGD', 10000000, 'RF11B2', 'INV-11', '2026-11-01Z',
+     '2026-11-01Z');
 
 INSERT INTO payments (payment_id, account_id, currency, amount, allocated, returned, split, state,
                       origin, received_on, event_sequence, recorded_at) VALUES
@@ -71,6 +69,8 @@ INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, curr
      30000000),
     (10, 'SPLIT:book:3', 'INV-11', 'ACC-5', 'SGD', 10000000, 'R1', 90, '2026-11-03Z', 10000000,
      '2026-11-06Z', 0);
+INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
+    ('INV-11', 'ACC-5', 'SGD', 10000000, NULL, '2026-11-01Z');
 INSERT INTO lot_consumptions VALUES (68, 10, 'reversal', 'ACC-5', 10000000);
 
 INSERT INTO payment_returns (return_id, bank_account, bank_key, payment_id, undoes, currency,

@@ -5,20 +5,12 @@ BEGIN;
 INSERT INTO accounts (account_id, name, event_sequence, created_at, updated_at) VALUES
     ('ACC-3', 'Orchard Foods', 0, '2026-11-01Z', '2026-11-02Z');
 
-INSERT INTO invoices (invoice_id, account_id, name, currency, amount, allocated, status,
-                      payment_reference, number_key, created_at, sent_at, provisioned_at) VALUES
-    ('INV-6', 'ACC-3', 'Topup', 'SGD', 50000000, 0, 'awaiting_payment', 'RF11A6', 'INV-6',
-     '2026-11-01Z', '2026-11-01Z', NULL),
-    ('INV-7', 'ACC-3', 'Topup', 'SGD', 20000000, 0, 'awaiting_payment', 'RF11A7', 'INV-7',
-     '2026-11-01Z', '2026-11-01Z', NULL),
-    ('INV-8', 'ACC-3', 'Topup', 'SGD', 40000000, 10000000, 'awaiting_payment', 'RF11A8', 'INV-8',
-     '2026-11-01Z', '2026-11-01Z', NULL),
-    ('INV-9', 'ACC-3', 'Topup', 'SGD', 60000000, 60000000, 'provisioned', 'RF11A9', 'INV-9',
-     '2026-11-01Z', '2026-11-01Z', '2026-11-09Z');
-INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
-    ('INV-6', 'ACC-3', 'SGD', 50000000, NULL, '2026-11-01Z'),
-    ('INV-7', 'ACC-3', 'SGD', 20000000, NULL, '2026-11-01Z'),
-    ('INV-8', 'ACC-3', 'SGD', 30000000, NULL, '2026-11-01Z');
+INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_reference,
+                      number_key, created_at, sent_at) VALUES
+    ('INV-6', 'ACC-3', 'Topup', 'SGD', 50000000, 'RF11A6', 'INV-6', '2026-11-01Z', '2026-11-01Z'),
+    ('INV-7', 'ACC-3', 'Topup', 'SGD', 20000000, 'RF11A7', 'INV-7', '2026-11-01Z', '2026-11-01Z'),
+    ('INV-8', 'ACC-3', 'Topup', 'SGD', 40000000, 'RF11A8', 'INV-8', '2026-11-01Z', '2026-11-01Z'),
+    ('INV-9', 'ACC-3', 'Topup', 'SGD', 60000000, 'RF11A9', 'INV-9', '2026-11-01Z', '2026-11-01Z');
 
 INSERT INTO payments (payment_id, account_id, currency, amount, allocated, returned, state, origin,
                       received_on, event_sequence, recorded_at) VALUES
@@ -90,6 +82,10 @@ INSERT INTO allocations (allocation_id, payment_id, invoice_id, account_id, curr
      '2026-11-05Z', NULL, 0, 0, 0),
     (8, 'PAY-7', 'INV-9', 'ACC-3', 'SGD', 60000000, 'R1r', 52, '2026-11-09Z', 0, NULL, 73,
      55000000, 5000000, 0);
+INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, sent_at) VALUES
+    ('INV-6', 'ACC-3', 'SGD', 50000000, NULL, '2026-11-01Z'),
+    ('INV-7', 'ACC-3', 'SGD', 20000000, NULL, '2026-11-01Z'),
+    ('INV-8', 'ACC-3', 'SGD', 30000000, NULL, '2026-11-01Z');
 INSERT INTO lot_consumptions VALUES
     (61, 4, 'reversal', 'ACC-3', 50000000), (62, 5, 'reversal', 'ACC-3', 20000000),
     (63, 7, 'reversal', 'ACC-3', 60000000), (64, 6, 'reversal', 'ACC-3', 25000000),

@@ -221,7 +221,7 @@ const AUDIT: [(&str, &str); 12] = [
     ),
     (
         "an invoice has been allocated what its live allocations say",
-        "SELECT invoice_id, allocated FROM invoices i WHERE allocated <> (SELECT
+        "SELECT invoice_id, allocated FROM invoice_states i WHERE allocated <> (SELECT
            coalesce(sum(a.amount - a.reversed), 0) FROM allocations a
            WHERE a.invoice_id = i.invoice_id)",
     ),
@@ -234,14 +234,14 @@ const AUDIT: [(&str, &str); 12] = [
     (
         "payable_invoices holds exactly the invoices that await payment",
         "(SELECT invoice_id, account_id, currency::text, amount - allocated, due_date, sent_at
-            FROM invoices WHERE status = 'awaiting_payment'
+            FROM invoice_states WHERE status = 'awaiting_payment'
           EXCEPT SELECT invoice_id, account_id, currency::text, due, due_date, sent_at
             FROM payable_invoices)
          UNION ALL
          (SELECT invoice_id, account_id, currency::text, due, due_date, sent_at
             FROM payable_invoices
           EXCEPT SELECT invoice_id, account_id, currency::text, amount - allocated, due_date,
-            sent_at FROM invoices WHERE status = 'awaiting_payment')",
+            sent_at FROM invoice_states WHERE status = 'awaiting_payment')",
     ),
     (
         "the events of a key are numbered without gaps",

@@ -152,7 +152,7 @@ pub async fn of_database(database: &Database) -> Vec<String> {
                  unnest(string_to_array(payload, E'\\n')) AS e) told
          WHERE kind = 'topup.balance.threshold.v1'",
         "SELECT concat_ws(' ', 'invoice', invoice_id, status, allocated, amount - allocated)
-         FROM invoices",
+         FROM invoice_states",
         "SELECT concat_ws(' ', 'payment', payment_id, coalesce(account_id, '-'), state,
            coalesce(reason, '-'), allocated, returned, refunded, split, amount) FROM payments",
         "SELECT concat_ws(' ', 'balance', account_id, currency, amount) FROM balances",

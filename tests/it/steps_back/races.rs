@@ -54,7 +54,8 @@ async fn stands(direct: &Direct, account: &str) -> String {
     let sql = format!(
         "SELECT concat_ws(' ', (SELECT amount / 1000000 FROM balances WHERE account_id = a),
            (SELECT 'lacked ' || uncovered / 1000000 FROM usage_charges WHERE account_id = a),
-           (SELECT status FROM invoices WHERE account_id = a)) FROM (SELECT '{account}' AS a) q"
+           (SELECT status FROM invoice_states WHERE account_id = a))
+           FROM (SELECT '{account}' AS a) q"
     );
     direct.database.value(&sql).await
 }

@@ -21,7 +21,7 @@ async fn stands(direct: &Direct) -> Vec<String> {
            SELECT 1 AS part, payment_id AS key, concat_ws(' ', state, {p_allocated}, 'of', {amount},
                   'returned', {returned}) AS line FROM payments
            UNION ALL SELECT 2, invoice_id, concat_ws(' ', invoice_id, status, {p_allocated})
-             FROM invoices
+             FROM invoice_states
            UNION ALL SELECT 3, to_char(lot_id, '0000000000'), concat_ws(' ', 'lot', {amount}, 'has',
                   {remaining}, 'reversed', {reversed}, 'clawed', {clawed}) FROM lots
            UNION ALL SELECT 4, account_id, 'balance ' || {amount} FROM balances

@@ -160,7 +160,6 @@ fn create_invoice(recording: &mut Recording<'_>, create: &CreateInvoice) -> Resu
         due_date: create.due_date,
         created_at: recording.context.as_of,
         sent_at: None,
-        provisioned_at: None,
         voided_at: None,
         void_reason: None,
         keep_until: None,

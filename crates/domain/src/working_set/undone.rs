@@ -22,7 +22,6 @@ impl WorkingSet {
         invoice.allocated = allocated;
         if invoice.status == InvoiceStatus::Provisioned {
             invoice.status = InvoiceStatus::AwaitingPayment;
-            invoice.provisioned_at = None;
         }
         // The lists of payable invoices were loaded when it was not due.
         let account = before.account_id.clone();

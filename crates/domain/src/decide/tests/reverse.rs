@@ -60,7 +60,6 @@ fn what_was_taken_off_is_due_again_and_lies_on_the_payment() {
     let billed = desk.invoice_now("I1");
     assert_eq!((billed.status, billed.due()), (InvoiceStatus::AwaitingPayment, Ok(money("100"))));
     assert_eq!(billed.stale_since, Some(desk.now), "its age counts from now");
-    assert_eq!(billed.provisioned_at, None);
     let paid = &desk.model.set.payments_here()[&payment("P1")];
     assert_eq!((paid.state, paid.unallocated()), (PaymentState::OnAccount, Ok(money("100"))));
     assert_eq!(desk.balance("A"), money("100"));
