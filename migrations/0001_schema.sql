@@ -1714,9 +1714,8 @@ CREATE TABLE decisions (
     outcome          text COLLATE "C" NOT NULL
                      CHECK (outcome IN ('allocated', 'suggested', 'on_account', 'parked')),
     reason           text COLLATE "C",
-    -- JSON: candidates, why each was refused, counts (domain::matching::Explanation). As text,
-    -- because parsing it again costs as much as storing it.
-    explanation      text NOT NULL,
+    -- JSON: candidates, why each was refused, counts (domain::matching::Explanation).
+    explanation      bytea NOT NULL CHECK (octet_length(explanation) > 0),
     caused_by_source text COLLATE "C" NOT NULL,
     caused_by_id     text COLLATE "C" NOT NULL,
     decided_at       timestamptz NOT NULL,
@@ -1725,8 +1724,12 @@ CREATE TABLE decisions (
     policy_version   integer NOT NULL DEFAULT 0 CHECK (policy_version >= 0),
     -- NULL stands before all that have a place.
     place            bigint,
+    -- Of the explanation: 0 as it is, 1 packed by zstd with the dictionary of the program.
+    form             smallint NOT NULL DEFAULT 0 CHECK (form IN (0, 1)),
     PRIMARY KEY (payment_id, decision_id)
 );
+-- What is packed becomes no shorter by packing it again.
+ALTER TABLE decisions ALTER COLUMN explanation SET STORAGE EXTERNAL;
 
 -- What a parked payment waits for: 'ref:RF…', 'number:INV-1', 'account:ACC-1:SGD'.
 CREATE TABLE watches (

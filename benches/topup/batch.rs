@@ -48,7 +48,7 @@ pub struct Batch {
     decisions: Vec<i64>,
     rules: Vec<String>,
     outcomes: Vec<String>,
-    explanations: Vec<String>,
+    whys: (Vec<i16>, Vec<Vec<u8>>),
     key_kinds: Vec<String>,
     events: Vec<i16>,
     forms: Vec<i16>,
@@ -126,7 +126,8 @@ impl Batch {
         self.decisions.push(p.decision_id);
         self.rules.push(p.rule.clone());
         self.outcomes.push(p.outcome.clone());
-        self.explanations.push(p.explanation.clone());
+        self.whys.0.push(p.why.0);
+        self.whys.1.push(p.why.1.clone());
         self.key_kinds.push(p.key_kind.clone());
         self.events.push(p.events);
         self.forms.push(p.form);
@@ -311,16 +312,18 @@ impl Batch {
     async fn write_records(&self, tx: &mut Tx) -> Result<()> {
         let insert = sqlx::query(
             "INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome,
-                 reason, explanation, caused_by_source, caused_by_id, decided_at)
-             SELECT n.id, n.payment, n.rule, 1, n.outcome, n.reason, n.explanation::json, n.source,
+                 reason, form, explanation, caused_by_source, caused_by_id, decided_at)
+             SELECT n.id, n.payment, n.rule, 1, n.outcome, n.reason, n.form, n.why, n.source,
                  n.message, now()
              FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS payment,
                  unnest($3::text[]) AS rule, unnest($4::text[]) AS outcome,
-                 unnest($5::text[]) AS reason, unnest($6::text[]) AS explanation,
-                 unnest($7::text[]) AS source, unnest($8::text[]) AS message) AS n",
+                 unnest($5::text[]) AS reason, unnest($6::smallint[]) AS form,
+                 unnest($7::bytea[]) AS why,
+                 unnest($8::text[]) AS source, unnest($9::text[]) AS message) AS n",
         );
         let insert = insert.bind(&self.decisions).bind(&self.payments).bind(&self.rules);
-        let insert = insert.bind(&self.outcomes).bind(&self.reasons).bind(&self.explanations);
+        let insert = insert.bind(&self.outcomes).bind(&self.reasons).bind(&self.whys.0);
+        let insert = insert.bind(&self.whys.1);
         insert.bind(&self.sources).bind(&self.messages).execute(&mut **tx).await?;
         let insert = "INSERT INTO watches (watch_key, payment_id) \
                       SELECT * FROM unnest($1::text[], $2::text[])";

@@ -38,8 +38,8 @@ const TABLES: [&str; 9] = [
     "allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule, \
      ledger_transaction_id, allocated_at)",
     "lots (lot_id, account_id, currency, amount, remaining, opened_at)",
-    "decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason, explanation, \
-     caused_by_source, caused_by_id, decided_at)",
+    "decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason, form, \
+     explanation, caused_by_source, caused_by_id, decided_at)",
     "watches (watch_key, payment_id)",
     "outbox (key_kind, record_key, first_sequence, events, form, payload, created_at)",
 ];
@@ -189,10 +189,12 @@ fn add_records(texts: &mut Texts, p: &Payment) {
          {booked}\t{bank_id}\t{end}\t{name}\t{debtor}\t{text}\tnow"
     );
     let (decision, rule, outcome) = (p.decision_id, &p.rule, &p.outcome);
-    let (reason, explanation) = (or_null(p.reason.as_deref()), escaped(&p.explanation));
+    let (reason, form) = (or_null(p.reason.as_deref()), p.why.0);
+    let why = hex(&p.why.1);
     put!(
         texts[6],
-        "{decision}\t{id}\t{rule}\t1\t{outcome}\t{reason}\t{explanation}\t{source}\t{message}\tnow"
+        "{decision}\t{id}\t{rule}\t1\t{outcome}\t{reason}\t{form}\t{why}\t{source}\t\
+         {message}\tnow"
     );
     for key in &p.watches {
         put!(texts[7], "{key}\t{id}");

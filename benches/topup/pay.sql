@@ -5,8 +5,8 @@ CREATE FUNCTION bench_pay(
     p_bank_hash bytea, p_bank_id text, p_currency text, p_amount bigint, p_booked date,
     p_end_to_end text, p_debtor_name text, p_debtor_account text, p_text text, p_payment text,
     p_sequence bigint, p_ledger bigint, p_allocation bigint, p_decision bigint, p_rule text,
-    p_outcome text, p_reason text, p_explanation text, p_key_kind text, p_events smallint,
-    p_form smallint, p_payload bytea, p_watches text[]) RETURNS text LANGUAGE plpgsql AS $$
+    p_outcome text, p_reason text, p_why_form smallint, p_why bytea, p_key_kind text,
+    p_events smallint, p_form smallint, p_payload bytea, p_watches text[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_invoice text;
     v_account text;
@@ -83,9 +83,9 @@ BEGIN
     END IF;
 
     INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
-                           explanation, caused_by_source, caused_by_id, decided_at)
-    VALUES (p_decision, p_payment, p_rule, 1, p_outcome, p_reason, p_explanation::json, p_source,
-            p_message, now());
+                           form, explanation, caused_by_source, caused_by_id, decided_at)
+    VALUES (p_decision, p_payment, p_rule, 1, p_outcome, p_reason, p_why_form, p_why,
+            p_source, p_message, now());
     INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload,
                         created_at)
     VALUES (p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,

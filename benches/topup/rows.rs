@@ -277,11 +277,11 @@ async fn allocate(tx: &mut Tx, p: &Payment, found: &Found) -> Result<()> {
 async fn conclude(tx: &mut Tx, p: &Payment, found: Option<&Found>) -> Result<()> {
     let decision = sqlx::query(
         "INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
-             explanation, caused_by_source, caused_by_id, decided_at)
-         VALUES ($1, $2, $3, 1, $4, $5, $6::json, $7, $8, now())",
+             form, explanation, caused_by_source, caused_by_id, decided_at)
+         VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, now())",
     );
     let decision = decision.bind(p.decision_id).bind(&p.payment_id).bind(&p.rule).bind(&p.outcome);
-    let decision = decision.bind(&p.reason).bind(&p.explanation).bind(&p.source);
+    let decision = decision.bind(&p.reason).bind(p.why.0).bind(&p.why.1).bind(&p.source);
     decision.bind(&p.message_id).execute(&mut **tx).await?;
     let (key, first) = match found {
         Some(found) => {
@@ -309,7 +309,7 @@ async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call: Statement = sqlx::query(
         "SELECT bench_pay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
              $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,
-             $34)",
+             $34, $35)",
     );
     let call = call.bind(p.source.clone()).bind(p.message_id.clone()).bind(p.content_hash.clone());
     let call = call.bind(p.message_type.clone()).bind(p.topic.clone()).bind(p.partition);
@@ -321,7 +321,8 @@ async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call = call.bind(p.payment_id.clone()).bind(p.sequence).bind(p.ledger_id);
     let call = call.bind(p.allocation.as_ref().map(|allocation| allocation.id));
     let call = call.bind(p.decision_id).bind(p.rule.clone()).bind(p.outcome.clone());
-    let call = call.bind(p.reason.clone()).bind(p.explanation.clone()).bind(p.key_kind.clone());
+    let call = call.bind(p.reason.clone()).bind(p.why.0).bind(p.why.1.clone());
+    let call = call.bind(p.key_kind.clone());
     let call = call.bind(p.events).bind(p.form).bind(p.packed.clone()).bind(p.watches.clone());
     call.execute(pool).await?;
     Ok(())

@@ -14,6 +14,7 @@ use std::hash::Hash;
 use chrono::{DateTime, Utc};
 
 use super::load::{self, Locks};
+use super::packed::{EXPLANATIONS, Packer};
 use super::{StoreError, Tx, sql};
 use crate::domain::effect::Effect;
 use crate::domain::ids::{PaymentId, RecordId};
@@ -334,14 +335,20 @@ async fn decisions(tx: &mut Tx<'_>, decisions: &[ExplainedDecision]) -> Result<(
         MatchOutcome::Park(reason) => Some(reason.code()),
         MatchOutcome::Allocate(_) | MatchOutcome::OnAccount => None,
     };
-    store!(tx, "insert_decisions", for explained in decisions {
+    let mut packer = Packer::new(&EXPLANATIONS);
+    let packed: Vec<(&ExplainedDecision, (i16, Vec<u8>))> = decisions
+        .iter()
+        .map(|explained| (explained, packer.pack(&explained.explanation)))
+        .collect();
+    store!(tx, "insert_decisions", for (explained, (form, explanation)) in packed {
         decision_id: explained.decision.id.0,
         payment_id: explained.decision.payment_id.as_str(),
         rule: explained.decision.rule.word(),
         rule_set_version => RULE_SET_VERSION,
         outcome: explained.decision.outcome.word(!explained.decision.suggestions.is_empty()),
         reason: reason(&explained.decision),
-        explanation: explained.explanation.as_str(),
+        form: *form,
+        explanation: explanation.as_slice(),
         source: explained.cause.source.as_str(),
         id: explained.cause.id.as_str(),
         decided_at: explained.decision.decided_at,

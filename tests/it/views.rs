@@ -107,7 +107,8 @@ async fn one_of_each(pool: &PgPool) {
     // What had no say is shown as nothing, and stored not at all.
     let shown = serde_json::to_value(&decisions[0].explanation).expect("JSON");
     assert_eq!(shown["policies"], json!([]));
-    let empty = "SELECT count(*) FROM decisions WHERE explanation LIKE '%\"policies\":[]%'";
+    let empty = "SELECT count(*) FROM decisions
+                  WHERE convert_from(explanation, 'UTF8') LIKE '%\"policies\":[]%'";
     let empty: i64 = sqlx::query_scalar(empty).fetch_one(pool).await.expect("counts");
     assert_eq!(empty, 0);
 

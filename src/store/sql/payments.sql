@@ -131,13 +131,14 @@ DELETE FROM watches WHERE payment_id = ANY($1::text[])
 -- Under the locks of the payments, so that of one payment the later place is the later decision,
 -- whichever batch began first.
 INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
-    explanation, caused_by_source, caused_by_id, decided_at, policy_version, place)
-SELECT n.decision_id, n.payment_id, n.rule, $4, n.outcome, n.reason, n.explanation,
+    form, explanation, caused_by_source, caused_by_id, decided_at, policy_version, place)
+SELECT n.decision_id, n.payment_id, n.rule, $4, n.outcome, n.reason, n.form, n.explanation,
        n.source, n.id, n.decided_at, n.policy_version, (SELECT nextval('decision_places'))
 FROM (SELECT unnest($1::bigint[]) AS decision_id, unnest($2::text[]) AS payment_id,
     unnest($3::text[]) AS rule, unnest($5::text[]) AS outcome, unnest($6::text[]) AS reason,
-    unnest($7::text[]) AS explanation, unnest($8::text[]) AS source, unnest($9::text[]) AS id,
-    unnest($10::timestamptz[]) AS decided_at, unnest($11::integer[]) AS policy_version) AS n
+    unnest($7::smallint[]) AS form, unnest($8::bytea[]) AS explanation,
+    unnest($9::text[]) AS source, unnest($10::text[]) AS id,
+    unnest($11::timestamptz[]) AS decided_at, unnest($12::integer[]) AS policy_version) AS n
 
 -- name: insert_splits
 -- Parts, and those of them or of earlier ones that went back: what a payment gave is what both say,
