@@ -584,6 +584,25 @@ CREATE TABLE payments (
     -- check says.
     question       text COLLATE "C"
         CHECK (question IN ('possible_duplicate', 'too_many_alike', 'split_undone', 'taken_out')),
+    -- What was decided when it was recorded, if anything was: nearly all payments have this
+    -- decision and no other. Later ones are in further_decisions, where the columns are explained;
+    -- the view decisions has them all.
+    first_decision_id      bigint,
+    first_rule_set_version integer,
+    first_policy_version   integer CHECK (first_policy_version >= 0),
+    first_form             smallint CHECK (first_form IN (0, 1)),
+    first_rule             text COLLATE "C" CHECK (first_rule ~ '^(R[0-9][0-9]?[a-z]?|G[0-9])$'),
+    first_outcome          text COLLATE "C"
+        CHECK (first_outcome IN ('allocated', 'suggested', 'on_account', 'parked')),
+    first_reason           text COLLATE "C",
+    first_explanation      bytea CHECK (octet_length(first_explanation) > 0),
+    first_caused_by_source text COLLATE "C",
+    first_caused_by_id     text COLLATE "C",
+    CONSTRAINT payment_first_decision_is_whole
+        CHECK (num_nulls(first_decision_id, first_rule_set_version, first_policy_version,
+                   first_form, first_rule, first_outcome, first_explanation,
+                   first_caused_by_source, first_caused_by_id) IN (0, 9)
+               AND (first_reason IS NULL OR first_decision_id IS NOT NULL)),
     CONSTRAINT payment_never_gives_more_than_it_has
         CHECK (allocated + returned + refunded + split <= amount),
     CONSTRAINT payment_state_follows_amounts CHECK (CASE state
@@ -610,8 +629,32 @@ CREATE TABLE payments (
 CREATE INDEX payments_days ON payments (received_on, recorded_at);
 CREATE INDEX payments_amount ON payments (amount, received_on, recorded_at);
 CREATE INDEX payments_account_days ON payments (account_id, received_on, recorded_at);
+-- What is packed becomes no shorter by packing it again.
+ALTER TABLE payments ALTER COLUMN first_explanation SET STORAGE EXTERNAL;
 CREATE TRIGGER payments_stay BEFORE DELETE OR TRUNCATE ON payments
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+-- What was decided first is never changed, nor given to a payment afterwards. An update that names
+-- none of these columns, as all of the worker's do, does not come by here.
+CREATE FUNCTION refuse_change_of_first_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was decided first on payment % stays as it is', OLD.payment_id
+        USING ERRCODE = '42501', CONSTRAINT = 'payment_first_decision_stays';
+END $$;
+CREATE TRIGGER payment_first_decision_stays BEFORE UPDATE OF payment_id, recorded_at,
+    first_decision_id, first_rule_set_version, first_policy_version, first_form, first_rule,
+    first_outcome, first_reason, first_explanation, first_caused_by_source, first_caused_by_id
+    ON payments FOR EACH ROW
+    WHEN ((OLD.payment_id, OLD.recorded_at, OLD.first_decision_id, OLD.first_rule_set_version,
+           OLD.first_policy_version, OLD.first_form, OLD.first_rule, OLD.first_outcome,
+           OLD.first_reason, OLD.first_explanation, OLD.first_caused_by_source,
+           OLD.first_caused_by_id)
+          IS DISTINCT FROM
+          (NEW.payment_id, NEW.recorded_at, NEW.first_decision_id, NEW.first_rule_set_version,
+           NEW.first_policy_version, NEW.first_form, NEW.first_rule, NEW.first_outcome,
+           NEW.first_reason, NEW.first_explanation, NEW.first_caused_by_source,
+           NEW.first_caused_by_id))
+    EXECUTE FUNCTION refuse_change_of_first_decision();
 CREATE TRIGGER payments_inserted AFTER INSERT ON payments
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
@@ -1892,28 +1935,84 @@ CREATE TRIGGER rule_set_activations_append_only BEFORE UPDATE OR DELETE OR TRUNC
 -- first may write last. So each decision takes its place when it is written.
 CREATE SEQUENCE decision_places;
 
-CREATE TABLE decisions (
+-- Decisions but for that which was made when the payment was recorded: that one is in the payment's
+-- row.
+CREATE TABLE further_decisions (
     decision_id      bigint NOT NULL,
-    payment_id       text COLLATE "C" NOT NULL,
+    payment_id       text COLLATE "C" NOT NULL REFERENCES payments,
     rule             text COLLATE "C" NOT NULL CHECK (rule ~ '^(R[0-9][0-9]?[a-z]?|G[0-9])$'),
     -- The version of the rules in the code.
     rule_set_version integer NOT NULL,
     outcome          text COLLATE "C" NOT NULL
                      CHECK (outcome IN ('allocated', 'suggested', 'on_account', 'parked')),
     reason           text COLLATE "C",
-    -- JSON: candidates, why each was refused, counts (domain::matching::Explanation). As text,
-    -- because parsing it again costs as much as storing it.
-    explanation      text NOT NULL,
+    -- JSON: candidates, why each was refused, counts (domain::matching::Explanation).
+    explanation      bytea NOT NULL CHECK (octet_length(explanation) > 0),
     caused_by_source text COLLATE "C" NOT NULL,
     caused_by_id     text COLLATE "C" NOT NULL,
     decided_at       timestamptz NOT NULL,
     -- Which policies decided. No foreign key: every payment would lock one row (ADR 0005); the
     -- audit compares (A34).
     policy_version   integer NOT NULL DEFAULT 0 CHECK (policy_version >= 0),
-    -- NULL stands before all that have a place.
-    place            bigint,
+    place            bigint NOT NULL DEFAULT nextval('decision_places'),
+    -- Of the explanation: 0 as it is, 1 packed by zstd with the dictionary of the program.
+    form             smallint NOT NULL DEFAULT 0 CHECK (form IN (0, 1)),
     PRIMARY KEY (payment_id, decision_id)
 );
+ALTER TABLE further_decisions ALTER COLUMN explanation SET STORAGE EXTERNAL;
+CREATE FUNCTION refuse_change_of_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was decided is never changed' USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER further_decisions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON further_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_decision();
+
+-- A decision stands in one place. (The payment is there before, and its first decision stays.)
+CREATE FUNCTION check_further_decisions() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM made n
+                WHERE (SELECT p.first_decision_id FROM payments p
+                        WHERE p.payment_id = n.payment_id LIMIT 1) = n.decision_id) THEN
+        RAISE EXCEPTION 'a decision that the payment has already'
+            USING ERRCODE = '23505', CONSTRAINT = 'decision_stands_once';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER decision_stands_once AFTER INSERT ON further_decisions
+    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION check_further_decisions();
+
+-- All decisions. The first one was made when the payment was recorded; its place is NULL, which
+-- stands before all that have one.
+CREATE VIEW decisions AS
+SELECT first_decision_id AS decision_id, payment_id, first_rule AS rule,
+       first_rule_set_version AS rule_set_version, first_outcome AS outcome,
+       first_reason AS reason, first_explanation AS explanation,
+       first_caused_by_source AS caused_by_source, first_caused_by_id AS caused_by_id,
+       recorded_at AS decided_at, first_policy_version AS policy_version, NULL::bigint AS place,
+       first_form AS form
+  FROM payments WHERE first_decision_id IS NOT NULL
+ UNION ALL
+SELECT decision_id, payment_id, rule, rule_set_version, outcome, reason, explanation,
+       caused_by_source, caused_by_id, decided_at, policy_version, place, form
+  FROM further_decisions;
+
+-- What names a decision names one that was made. For a whole statement at once; no decision goes
+-- or changes, and neither do those who name it.
+CREATE FUNCTION check_decision_exists() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM changed n WHERE n.decision_id IS NOT NULL
+                AND (SELECT true FROM payments p WHERE p.payment_id = n.payment_id
+                        AND p.first_decision_id = n.decision_id LIMIT 1) IS NULL
+                AND (SELECT true FROM further_decisions d WHERE d.payment_id = n.payment_id
+                        AND d.decision_id = n.decision_id LIMIT 1) IS NULL)
+    THEN
+        RAISE EXCEPTION 'a row of % by a decision that was not made', TG_TABLE_NAME
+            USING ERRCODE = '23503', CONSTRAINT = TG_TABLE_NAME || '_have_their_decision';
+    END IF;
+    RETURN NULL;
+END $$;
 
 -- What a parked payment waits for: 'ref:RF…', 'number:INV-1', 'account:ACC-1:SGD'.
 CREATE TABLE watches (
@@ -1931,6 +2030,7 @@ CREATE TABLE suggestions (
     suggestion_id text COLLATE "C" PRIMARY KEY
         CHECK (suggestion_id !~ '[^A-Za-z0-9._:-]' AND length(suggestion_id) BETWEEN 1 AND 64),
     payment_id    text COLLATE "C" NOT NULL,
+    -- Refers to decisions: check_decision_exists.
     decision_id   bigint NOT NULL,
     account_id    text COLLATE "C" NOT NULL REFERENCES accounts,
     currency      currency_code NOT NULL,
@@ -1942,7 +2042,6 @@ CREATE TABLE suggestions (
     resolved_by_source text COLLATE "C",
     resolved_by_id     text COLLATE "C",
     reason        text CHECK (char_length(reason) <= 200),
-    FOREIGN KEY (payment_id, decision_id) REFERENCES decisions,
     CONSTRAINT suggestion_closed_iff_stamped CHECK ((status = 'open') = (resolved_at IS NULL)),
     CONSTRAINT suggestion_person_iff_recorded
         CHECK ((status IN ('confirmed', 'rejected'))
@@ -1966,6 +2065,8 @@ CREATE TRIGGER suggestion_stays BEFORE UPDATE ON suggestions FOR EACH ROW
              (NEW.suggestion_id, NEW.payment_id, NEW.decision_id, NEW.account_id, NEW.currency,
               NEW.suggested_at))
     EXECUTE FUNCTION refuse_suggestion_change();
+CREATE TRIGGER suggestions_have_their_decision AFTER INSERT ON suggestions
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION check_decision_exists();
 CREATE TRIGGER suggestions_are_kept BEFORE DELETE OR TRUNCATE ON suggestions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
@@ -2042,7 +2143,7 @@ CREATE TABLE payer_alias_uses (
     account_id       text COLLATE "C" NOT NULL,
     payment_id       text COLLATE "C" NOT NULL,
     kind             text COLLATE "C" NOT NULL CHECK (kind IN ('confirmed', 'used', 'demoted')),
-    -- The decision that rested on it.
+    -- The decision that rested on it. Refers to decisions: check_decision_exists.
     decision_id      bigint,
     -- The suggestion whose confirmation made it, if it was one.
     suggestion_id    text COLLATE "C" REFERENCES suggestions,
@@ -2052,7 +2153,6 @@ CREATE TABLE payer_alias_uses (
     caused_by_id     text COLLATE "C" NOT NULL,
     recorded_at      timestamptz NOT NULL,
     FOREIGN KEY (payer_account, account_id) REFERENCES payer_aliases,
-    FOREIGN KEY (payment_id, decision_id) REFERENCES decisions,
     CONSTRAINT alias_use_iff_decision CHECK ((kind = 'used') = (decision_id IS NOT NULL)),
     CONSTRAINT alias_suggestion_was_confirmed CHECK (suggestion_id IS NULL OR kind = 'confirmed')
 );
@@ -2061,6 +2161,8 @@ CREATE UNIQUE INDEX payer_alias_confirmed_once ON payer_alias_uses
     (payment_id, payer_account, account_id) WHERE kind = 'confirmed';
 CREATE INDEX payer_alias_uses_payment ON payer_alias_uses (payment_id);
 CREATE INDEX payer_alias_uses_alias ON payer_alias_uses (payer_account, account_id, use_id);
+CREATE TRIGGER payer_alias_uses_have_their_decision AFTER INSERT ON payer_alias_uses
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION check_decision_exists();
 CREATE TRIGGER payer_alias_uses_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     ON payer_alias_uses FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
@@ -2954,18 +3056,22 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, invoice_states, ledger_entries, ledger_transactions,
-    lots, outbox_held, relay_progress, unsettled_invoices, _sqlx_migrations FROM topup_worker;
+REVOKE INSERT ON balances, candidate_facts, decisions, invoice_states, ledger_entries,
+    ledger_transactions, lots, outbox_held, relay_progress, unsettled_invoices, _sqlx_migrations
+    FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.
-GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, payments,
-    open_payments, bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
+GRANT UPDATE ON accounts, credit_limits, former_owners, invoices, payable_invoices, open_payments,
+    bank_transactions, bank_statements, bank_feeds, drifts, further_balances,
     allocations, parked_returns, holds, usage_watermarks, suggestions, payer_aliases,
     remittance_advices, void_candidates, checkpoints, log_changes, partition_states,
     feed_partitions, worker_clocks, crash_guards, inbox, waiting_commands, dead_letters,
     replay_runs, letter_copies, relay_progress, relay_holds, jobs, job_runs, pruned, failing_items,
     items_in_hand, crash_suspects TO topup_worker;
+-- Of a payment: what it was, and what was decided first, stays.
+GRANT UPDATE (account_id, allocated, returned, refunded, split, state, reason, question,
+    event_sequence) ON payments TO topup_worker;
 
 -- What goes: what is only a state of now, and what may be pruned when it is old (published events,
 -- outcomes of records, runs). Nothing that money rests on: no payment, allocation, lot, ledger row,

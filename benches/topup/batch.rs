@@ -48,7 +48,7 @@ pub struct Batch {
     decisions: Vec<i64>,
     rules: Vec<String>,
     outcomes: Vec<String>,
-    explanations: Vec<String>,
+    whys: (Vec<i16>, Vec<Vec<u8>>),
     key_kinds: Vec<String>,
     events: Vec<i16>,
     forms: Vec<i16>,
@@ -126,7 +126,8 @@ impl Batch {
         self.decisions.push(p.decision_id);
         self.rules.push(p.rule.clone());
         self.outcomes.push(p.outcome.clone());
-        self.explanations.push(p.explanation.clone());
+        self.whys.0.push(p.why.0);
+        self.whys.1.push(p.why.1.clone());
         self.key_kinds.push(p.key_kind.clone());
         self.events.push(p.events);
         self.forms.push(p.form);
@@ -222,18 +223,28 @@ impl Batch {
     async fn write_payments(&self, tx: &mut Tx) -> Result<()> {
         let insert = sqlx::query(
             "INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state,
-                 reason, origin, received_on, event_sequence, recorded_at)
+                 reason, origin, received_on, event_sequence, recorded_at, first_decision_id,
+                 first_rule_set_version, first_policy_version, first_form, first_rule,
+                 first_outcome, first_reason, first_explanation, first_caused_by_source,
+                 first_caused_by_id)
              SELECT n.id, n.owner, $3, n.amount, n.allocated, n.state, n.reason, 'bank',
-                 n.received_on, n.sequence, now()
+                 n.received_on, n.sequence, now(), n.decision, 1, 0, n.form, n.rule, n.outcome,
+                 n.reason, n.why, n.source, n.message
              FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS owner,
                  unnest($4::bigint[]) AS amount, unnest($5::bigint[]) AS allocated,
                  unnest($6::text[]) AS state, unnest($7::text[]) AS reason,
-                 unnest($8::date[]) AS received_on, unnest($9::bigint[]) AS sequence) AS n",
+                 unnest($8::date[]) AS received_on, unnest($9::bigint[]) AS sequence,
+                 unnest($10::bigint[]) AS decision, unnest($11::smallint[]) AS form,
+                 unnest($12::text[]) AS rule, unnest($13::text[]) AS outcome,
+                 unnest($14::bytea[]) AS why, unnest($15::text[]) AS source,
+                 unnest($16::text[]) AS message) AS n",
         );
         let insert = insert.bind(&self.payments).bind(&self.owners).bind(CURRENCY);
         let insert = insert.bind(&self.amounts).bind(&self.allocated).bind(&self.states);
         let insert = insert.bind(&self.reasons).bind(&self.dates).bind(&self.sequences);
-        insert.execute(&mut **tx).await?;
+        let insert = insert.bind(&self.decisions).bind(&self.whys.0).bind(&self.rules);
+        let insert = insert.bind(&self.outcomes).bind(&self.whys.1).bind(&self.sources);
+        insert.bind(&self.messages).execute(&mut **tx).await?;
         Ok(())
     }
 
@@ -303,21 +314,8 @@ impl Batch {
         Ok(())
     }
 
-    /// Decisions, watches, the inbox.
+    /// Watches, the inbox.
     async fn write_records(&self, tx: &mut Tx) -> Result<()> {
-        let insert = sqlx::query(
-            "INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome,
-                 reason, explanation, caused_by_source, caused_by_id, decided_at)
-             SELECT n.id, n.payment, n.rule, 1, n.outcome, n.reason, n.explanation::json, n.source,
-                 n.message, now()
-             FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS payment,
-                 unnest($3::text[]) AS rule, unnest($4::text[]) AS outcome,
-                 unnest($5::text[]) AS reason, unnest($6::text[]) AS explanation,
-                 unnest($7::text[]) AS source, unnest($8::text[]) AS message) AS n",
-        );
-        let insert = insert.bind(&self.decisions).bind(&self.payments).bind(&self.rules);
-        let insert = insert.bind(&self.outcomes).bind(&self.reasons).bind(&self.explanations);
-        insert.bind(&self.sources).bind(&self.messages).execute(&mut **tx).await?;
         let insert = "INSERT INTO watches (watch_key, payment_id) \
                       SELECT * FROM unnest($1::text[], $2::text[])";
         let (keys, payments) = &self.watches;

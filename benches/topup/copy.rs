@@ -25,21 +25,20 @@ use crate::recorded::Payment;
 use crate::rows::Rate;
 
 /// Tables in the order in which their keys need each other.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 7] = [
     "inbox (source, message_id, content_hash, message_type, outcome, topic, partition, \
      record_offset, subject, processed_at)",
     "payments (payment_id, account_id, currency, amount, allocated, state, reason, origin, \
-     received_on, event_sequence, recorded_at)",
+     received_on, event_sequence, recorded_at, first_decision_id, first_rule_set_version, \
+     first_policy_version, first_form, first_rule, first_outcome, first_reason, \
+     first_explanation, first_caused_by_source, first_caused_by_id)",
     "bank_transactions (bank_account, bank_key, content_hash, status, disposition, payment_id, \
      credit_debit, reversal, currency, amount, booking_date, value_date, bank_transaction_id, \
      end_to_end_id, debtor_name, debtor_account, unstructured, recorded_at)",
     "ledger_transfers (ledger_transaction_id, leg, kind, payment_id, debit, credit, \
      credit_account, currency, amount, posted_at)",
-    "allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, rule, \
-     ledger_transaction_id, allocated_at)",
-    "lots (lot_id, account_id, currency, amount, remaining, opened_at)",
-    "decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason, explanation, \
-     caused_by_source, caused_by_id, decided_at)",
+    "allocations (allocation_id, payment_id, invoice_id, account_id, currency, amount, \
+     remaining, rule, ledger_transaction_id, allocated_at)",
     "watches (watch_key, payment_id)",
     "outbox (key_kind, record_key, first_sequence, events, form, payload, created_at)",
 ];
@@ -164,12 +163,12 @@ fn texts(payments: &[Payment], first: &mut i64) -> Texts {
         *first += i64::from(p.events);
         let (key, payload) = (owner.unwrap_or(&p.payment_id), hex(&p.packed));
         let kind = &p.key_kind;
-        put!(texts[8], "{kind}\t{key}\t{first}\t{}\t{}\t{payload}\tnow", p.events, p.form);
+        put!(texts[6], "{kind}\t{key}\t{first}\t{}\t{}\t{payload}\tnow", p.events, p.form);
     }
     texts
 }
 
-/// Inbox, bank transaction, decision, watches.
+/// Inbox, bank transaction, watches.
 fn add_records(texts: &mut Texts, p: &Payment) {
     let (id, source, message) = (&p.payment_id, &p.source, &p.message_id);
     let (hash, kind, topic) = (hex(&p.content_hash), &p.message_type, &p.topic);
@@ -188,27 +187,25 @@ fn add_records(texts: &mut Texts, p: &Payment) {
         "{account}\t{key}\t{hash}\tBOOK\tpayment\t{id}\tCRDT\tf\t{CURRENCY}\t{amount}\t{booked}\t\
          {booked}\t{bank_id}\t{end}\t{name}\t{debtor}\t{text}\tnow"
     );
-    let (decision, rule, outcome) = (p.decision_id, &p.rule, &p.outcome);
-    let (reason, explanation) = (or_null(p.reason.as_deref()), escaped(&p.explanation));
-    put!(
-        texts[6],
-        "{decision}\t{id}\t{rule}\t1\t{outcome}\t{reason}\t{explanation}\t{source}\t{message}\tnow"
-    );
     for key in &p.watches {
-        put!(texts[7], "{key}\t{id}");
+        put!(texts[5], "{key}\t{id}");
     }
 }
 
-/// Payment, posting, allocation, lot.
+/// Payment with its decision, posting, allocation with its lot.
 fn add_money(texts: &mut Texts, p: &Payment, owner: Option<&str>) {
     let (id, amount, ledger, state) = (&p.payment_id, p.amount, p.ledger_id, &p.state);
     let (account, reason) = (or_null(owner), or_null(p.reason.as_deref()));
     let (booked, sequence) = (p.booking_date, p.sequence);
     let allocated = owner.map_or(0, |_| amount);
+    let (decision, rule, outcome) = (p.decision_id, &p.rule, &p.outcome);
+    let (form, why) = (p.why.0, hex(&p.why.1));
+    let (source, message) = (&p.source, &p.message_id);
     put!(
         texts[1],
         "{id}\t{account}\t{CURRENCY}\t{amount}\t{allocated}\t{state}\t{reason}\tbank\t{booked}\t\
-         {sequence}\tnow"
+         {sequence}\tnow\t{decision}\t1\t0\t{form}\t{rule}\t{outcome}\t{reason}\t{why}\t{source}\t\
+         {message}"
     );
     let credit = if owner.is_some() { "customer_balance" } else { "unallocated_cash" };
     let kind = &p.ledger_kind;
@@ -218,12 +215,12 @@ fn add_money(texts: &mut Texts, p: &Payment, owner: Option<&str>) {
          now"
     );
     if let Some(allocation) = &p.allocation {
-        let (link, invoice, rule) = (allocation.id, &allocation.invoice_id, &p.rule);
+        let (link, invoice) = (allocation.id, &allocation.invoice_id);
         put!(
             texts[4],
-            "{link}\t{id}\t{invoice}\t{account}\t{CURRENCY}\t{amount}\t{rule}\t{ledger}\tnow"
+            "{link}\t{id}\t{invoice}\t{account}\t{CURRENCY}\t{amount}\t{amount}\t{rule}\t\
+             {ledger}\tnow"
         );
-        put!(texts[5], "{link}\t{account}\t{CURRENCY}\t{amount}\t{amount}\tnow");
     }
 }
 

@@ -5,8 +5,9 @@ CREATE FUNCTION bench_pay(
     p_bank_hash bytea, p_bank_id text, p_currency text, p_amount bigint, p_booked date,
     p_end_to_end text, p_debtor_name text, p_debtor_account text, p_text text, p_payment text,
     p_sequence bigint, p_ledger bigint, p_allocation bigint, p_decision bigint, p_rule text,
-    p_outcome text, p_reason text, p_explanation text, p_key_kind text, p_events smallint,
-    p_form smallint, p_payload bytea, p_watches text[]) RETURNS text LANGUAGE plpgsql AS $$
+    p_outcome text, p_reason text, p_why_form smallint, p_why bytea, p_key_kind text,
+    p_events smallint, p_form smallint, p_payload bytea, p_watches text[])
+RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_invoice text;
     v_account text;
@@ -44,11 +45,15 @@ BEGIN
     END IF;
 
     INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason,
-                          origin, received_on, event_sequence, recorded_at)
+                          origin, received_on, event_sequence, recorded_at, first_decision_id,
+                          first_rule_set_version, first_policy_version, first_form, first_rule,
+                          first_outcome, first_reason, first_explanation,
+                          first_caused_by_source, first_caused_by_id)
     VALUES (p_payment, v_account, p_currency, p_amount,
             CASE WHEN v_account IS NULL THEN 0 ELSE p_amount END,
             CASE WHEN v_account IS NULL THEN 'parked' ELSE 'allocated' END, p_reason, 'bank',
-            p_booked, p_sequence, now());
+            p_booked, p_sequence, now(), p_decision, 1, 0, p_why_form, p_rule, p_outcome, p_reason,
+            p_why, p_source, p_message);
     INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
         payment_id, credit_debit, reversal, currency, amount, booking_date, value_date,
         bank_transaction_id, end_to_end_id, debtor_name, debtor_account, unstructured, recorded_at)
@@ -78,10 +83,6 @@ BEGIN
         INSERT INTO watches (watch_key, payment_id) SELECT k, p_payment FROM unnest(p_watches) k;
     END IF;
 
-    INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
-                           explanation, caused_by_source, caused_by_id, decided_at)
-    VALUES (p_decision, p_payment, p_rule, 1, p_outcome, p_reason, p_explanation::json, p_source,
-            p_message, now());
     INSERT INTO outbox (key_kind, record_key, first_sequence, events, form, payload,
                         created_at)
     VALUES (p_key_kind, coalesce(v_account, p_payment), v_sequence + 1, p_events,

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-use topup::store::packed::Unpacker;
+use topup::store::packed::{EVENTS, Unpacker};
 
 use crate::database::Database;
 
@@ -39,7 +39,8 @@ pub struct Payment {
     pub decision_id: i64,
     pub rule: String,
     pub outcome: String,
-    pub explanation: String,
+    /// Why, as decisions keep it.
+    pub why: (i16, Vec<u8>),
     pub key_kind: String,
     pub events: i16,
     /// The events as the outbox keeps them.
@@ -63,7 +64,7 @@ SELECT i.source, i.message_id, i.content_hash, i.message_type, i.topic, i.partit
        b.bank_transaction_id, b.amount, b.booking_date, b.end_to_end_id, b.debtor_name,
        b.debtor_account, b.unstructured, p.payment_id, p.state, p.reason, p.event_sequence,
        t.ledger_transaction_id, t.kind, a.allocation_id, a.invoice_id, a.account_id,
-       d.decision_id, d.rule, d.outcome, d.explanation::text AS explanation, o.key_kind,
+       d.decision_id, d.rule, d.outcome, d.form AS why_form, d.explanation, o.key_kind,
        o.events, o.form, o.payload AS packed, coalesce(w.keys, '{}') AS watches
   FROM payments p
   JOIN inbox i ON i.subject = 'payment:' || p.payment_id
@@ -83,7 +84,7 @@ async fn unpack(database: &Database) {
     sqlx::query(made).execute(&database.pool).await.expect("a table");
     let rows = sqlx::query("SELECT outbox_id, form, payload FROM outbox");
     let rows = rows.fetch_all(&database.pool).await.expect("events");
-    let mut unpacker = Unpacker::new();
+    let mut unpacker = Unpacker::new(&EVENTS);
     let (mut ids, mut texts) = (Vec::<i64>::new(), Vec::new());
     for row in rows {
         ids.push(row.get("outbox_id"));
@@ -142,7 +143,7 @@ fn payment(row: &PgRow) -> Result<Payment, sqlx::Error> {
         decision_id: row.try_get("decision_id")?,
         rule: row.try_get("rule")?,
         outcome: row.try_get("outcome")?,
-        explanation: row.try_get("explanation")?,
+        why: (row.try_get("why_form")?, row.try_get("explanation")?),
         key_kind: row.try_get("key_kind")?,
         events: row.try_get("events")?,
         form: row.try_get("form")?,

@@ -209,16 +209,21 @@ async fn find(tx: &mut Tx, p: &Payment) -> Result<Option<Found>> {
     Ok(invoice_id.map(|invoice_id| Found { invoice_id, account_id, sequence }))
 }
 
-/// The payment, the bank's record and the posting.
+/// The payment with its decision, the bank's record and the posting.
 async fn record(tx: &mut Tx, p: &Payment, owner: Option<&str>) -> Result<()> {
     let payment = sqlx::query(
         "INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason,
-             origin, received_on, event_sequence, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'bank', $8, $9, now())",
+             origin, received_on, event_sequence, recorded_at, first_decision_id,
+             first_rule_set_version, first_policy_version, first_form, first_rule, first_outcome,
+             first_reason, first_explanation, first_caused_by_source, first_caused_by_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'bank', $8, $9, now(), $10, 1, 0, $11, $12, $13, $7,
+             $14, $15, $16)",
     );
     let payment = payment.bind(&p.payment_id).bind(owner).bind(CURRENCY).bind(p.amount);
     let payment = payment.bind(owner.map_or(0, |_| p.amount)).bind(&p.state).bind(&p.reason);
-    payment.bind(p.booking_date).bind(p.sequence).execute(&mut **tx).await?;
+    let payment = payment.bind(p.booking_date).bind(p.sequence).bind(p.decision_id);
+    let payment = payment.bind(p.why.0).bind(&p.rule).bind(&p.outcome).bind(&p.why.1);
+    payment.bind(&p.source).bind(&p.message_id).execute(&mut **tx).await?;
     let bank = sqlx::query(
         "INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
              payment_id, credit_debit, reversal, currency, amount, booking_date, value_date,
@@ -267,16 +272,8 @@ async fn allocate(tx: &mut Tx, p: &Payment, found: &Found) -> Result<()> {
     Ok(())
 }
 
-/// The decision, and the events with the account's next sequences.
+/// The events with the account's next sequences.
 async fn conclude(tx: &mut Tx, p: &Payment, found: Option<&Found>) -> Result<()> {
-    let decision = sqlx::query(
-        "INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
-             explanation, caused_by_source, caused_by_id, decided_at)
-         VALUES ($1, $2, $3, 1, $4, $5, $6::json, $7, $8, now())",
-    );
-    let decision = decision.bind(p.decision_id).bind(&p.payment_id).bind(&p.rule).bind(&p.outcome);
-    let decision = decision.bind(&p.reason).bind(&p.explanation).bind(&p.source);
-    decision.bind(&p.message_id).execute(&mut **tx).await?;
     let (key, first) = match found {
         Some(found) => {
             let next = "UPDATE accounts SET event_sequence = event_sequence + $2, \
@@ -303,7 +300,7 @@ async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call: Statement = sqlx::query(
         "SELECT bench_pay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
              $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,
-             $34)",
+             $34, $35)",
     );
     let call = call.bind(p.source.clone()).bind(p.message_id.clone()).bind(p.content_hash.clone());
     let call = call.bind(p.message_type.clone()).bind(p.topic.clone()).bind(p.partition);
@@ -315,7 +312,8 @@ async fn call(pool: &PgPool, p: &Payment) -> Result<()> {
     let call = call.bind(p.payment_id.clone()).bind(p.sequence).bind(p.ledger_id);
     let call = call.bind(p.allocation.as_ref().map(|allocation| allocation.id));
     let call = call.bind(p.decision_id).bind(p.rule.clone()).bind(p.outcome.clone());
-    let call = call.bind(p.reason.clone()).bind(p.explanation.clone()).bind(p.key_kind.clone());
+    let call = call.bind(p.reason.clone()).bind(p.why.0).bind(p.why.1.clone());
+    let call = call.bind(p.key_kind.clone());
     let call = call.bind(p.events).bind(p.form).bind(p.packed.clone()).bind(p.watches.clone());
     call.execute(pool).await?;
     Ok(())

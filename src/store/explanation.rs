@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::packed::{EXPLANATIONS, Unpacker};
 use crate::domain::ids::PaymentId;
 use crate::domain::matching::{MatchDecision, MatchOutcome};
 use crate::domain::money::Money;
@@ -95,6 +96,24 @@ pub struct AllocatedView {
     pub invoice_id: String,
     pub amount: String,
 }
+
+/// The explanation that was stored in this form.
+///
+/// # Errors
+/// When a later version stored it, or the bytes are not what was written.
+pub fn read(form: i16, bytes: Vec<u8>) -> Result<ExplanationView, Unread> {
+    let text = Unpacker::new(&EXPLANATIONS).unpack(form, bytes);
+    let text = text.map_err(|unreadable| Unread(unreadable.word().to_owned()))?;
+    let read = serde_json::from_str(&text);
+    let mut stored: ExplanationView = read.map_err(|error| Unread(error.to_string()))?;
+    stored.policies.get_or_insert_default();
+    Ok(stored)
+}
+
+/// Why a stored explanation cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unread(String);
 
 /// The explanation of `decision`, as one JSON object.
 pub fn to_json(decision: &MatchDecision) -> String {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::packed::{Packer, Unpacker, Unreadable};
+use super::packed::{EVENTS, Packer, Unpacker, Unreadable};
 use super::{StoreError, Tx, sql};
 
 /// Consecutive events of one key that one record caused, one JSON document a line.
@@ -24,7 +24,7 @@ pub async fn insert_in_tx(
     rows: &[OutboxRow],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut packer = Packer::new();
+    let mut packer = Packer::new(&EVENTS);
     let packed: Vec<(&OutboxRow, (i16, Vec<u8>))> =
         rows.iter().map(|row| (row, packer.pack(&row.payload))).collect();
     store!(tx, "insert_outbox", for (r, (form, payload)) in packed {
@@ -149,7 +149,7 @@ pub async fn held_in_tx(tx: &mut Tx<'_>, window: Window) -> Result<Vec<Events>, 
 /// As many of the rows as fit into so many bytes once they are unpacked, and one at least: the
 /// others are read again by the next round.
 fn unpacked(rows: Vec<PgRow>, window: Window) -> Result<Vec<Events>, StoreError> {
-    let mut unpacker = Unpacker::new();
+    let mut unpacker = Unpacker::new(&EVENTS);
     let mut left = usize::try_from(window.bytes).unwrap_or(usize::MAX);
     let mut events = Vec::with_capacity(rows.len());
     for row in rows {

@@ -1,8 +1,9 @@
-//! The text of an outbox row as it is stored: packed with a dictionary of our own.
+//! Texts as they are stored: the events of the outbox and the explanations of decisions, packed
+//! with dictionaries of our own.
 //!
-//! Events of one kind are alike, and one row alone is too short to show it. The dictionary holds
+//! Texts of one kind are alike, and one row alone is too short to show it. The dictionary holds
 //! what they have in common. It is frozen with the first release, as rows are packed with it; a
-//! better one would be another form beside this one. `examples/outbox_dictionary.rs` trains it.
+//! better one would be another form beside this one. `examples/dictionaries.rs` trains both.
 
 use std::sync::LazyLock;
 
@@ -15,23 +16,37 @@ pub const PLAIN: i16 = 0;
 /// zstd with the dictionary.
 pub const PACKED: i16 = 1;
 
-pub const DICTIONARY: &[u8] = include_bytes!("packed.dict");
 const LEVEL: i32 = 3;
 /// No value of a row can be longer. What claims to be is broken, and asks for memory in vain.
 const TEXT_MAX: u64 = 1 << 30;
 
-static ENCODER: LazyLock<EncoderDictionary<'static>> =
-    LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, LEVEL));
-static DECODER: LazyLock<DecoderDictionary<'static>> =
-    LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
+/// What texts of one kind have in common.
+pub struct Dictionary {
+    pub bytes: &'static [u8],
+    encoder: LazyLock<EncoderDictionary<'static>>,
+    decoder: LazyLock<DecoderDictionary<'static>>,
+}
+
+/// Of the rows of the outbox.
+pub static EVENTS: Dictionary = Dictionary {
+    bytes: include_bytes!("packed.dict"),
+    encoder: LazyLock::new(|| EncoderDictionary::copy(EVENTS.bytes, LEVEL)),
+    decoder: LazyLock::new(|| DecoderDictionary::copy(EVENTS.bytes)),
+};
+/// Of what decisions say about themselves.
+pub static EXPLANATIONS: Dictionary = Dictionary {
+    bytes: include_bytes!("explanations.dict"),
+    encoder: LazyLock::new(|| EncoderDictionary::copy(EXPLANATIONS.bytes, LEVEL)),
+    decoder: LazyLock::new(|| DecoderDictionary::copy(EXPLANATIONS.bytes)),
+};
 
 /// Packs texts; what it needs for that is made once for all texts of a batch.
 pub struct Packer(Option<Compressor<'static>>);
 
 impl Packer {
     /// Without memory for it texts stay as they are: nothing fails for that.
-    pub fn new() -> Self {
-        Self(Compressor::with_prepared_dictionary(&ENCODER).ok())
+    pub fn new(dictionary: &'static Dictionary) -> Self {
+        Self(Compressor::with_prepared_dictionary(&dictionary.encoder).ok())
     }
 
     /// The form and the bytes. What would not become shorter stays as it is.
@@ -41,12 +56,6 @@ impl Packer {
             Some(packed) if packed.len() < text.len() => (PACKED, packed),
             _ => (PLAIN, text.as_bytes().to_vec()),
         }
-    }
-}
-
-impl Default for Packer {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -71,8 +80,8 @@ impl Unreadable {
 pub struct Unpacker(Option<Decompressor<'static>>);
 
 impl Unpacker {
-    pub fn new() -> Self {
-        Self(Decompressor::with_prepared_dictionary(&DECODER).ok())
+    pub fn new(dictionary: &'static Dictionary) -> Self {
+        Self(Decompressor::with_prepared_dictionary(&dictionary.decoder).ok())
     }
 
     /// The text that was packed, byte for byte.
@@ -96,12 +105,6 @@ impl Unpacker {
     }
 }
 
-impl Default for Unpacker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,20 +112,39 @@ mod tests {
     /// Rows that were written are packed with exactly these bytes: another dictionary is another
     /// form.
     #[test]
-    fn the_dictionary_is_frozen() {
+    fn the_dictionaries_are_frozen() {
         use sha2::Digest;
-        let hash = hex::encode(sha2::Sha256::digest(DICTIONARY));
-        assert_eq!(hash, "1de4a46f6b654fe7ec4a9acd797e2708e3a23ffd57b3b91120cfec95dfff280c");
-        assert!((4_096..=8_192).contains(&DICTIONARY.len()), "{}", DICTIONARY.len());
+        let frozen = [
+            (&EVENTS, "1de4a46f6b654fe7ec4a9acd797e2708e3a23ffd57b3b91120cfec95dfff280c"),
+            (&EXPLANATIONS, "3be951530ec44b32a08a3446f7b03b80ee96d12746d6bcfeb76f78c491b0cab8"),
+        ];
+        for (dictionary, hash) in frozen {
+            assert_eq!(hex::encode(sha2::Sha256::digest(dictionary.bytes)), hash);
+            let length = dictionary.bytes.len();
+            assert!((4_096..=8_192).contains(&length), "{length}");
+        }
     }
 
     /// What was stored once is read by every later version: a row of each form, as it was written.
     #[test]
     fn a_row_that_was_written_is_read_for_ever() {
-        let mut unpacker = Unpacker::new();
-        let packed = hex::decode(GOLDEN).expect("hex");
-        assert_eq!(unpacker.unpack(PACKED, packed).as_deref(), Ok(TEXT));
-        assert_eq!(unpacker.unpack(PLAIN, b"{}".to_vec()).as_deref(), Ok("{}"));
+        let written = [(&EVENTS, TEXT, GOLDEN), (&EXPLANATIONS, WHY, GOLDEN_WHY)];
+        for (dictionary, text, golden) in written {
+            let mut unpacker = Unpacker::new(dictionary);
+            let packed = hex::decode(golden).expect("hex");
+            assert_eq!(unpacker.unpack(PACKED, packed).as_deref(), Ok(text));
+            assert_eq!(unpacker.unpack(PLAIN, b"{}".to_vec()).as_deref(), Ok("{}"));
+        }
+    }
+
+    /// What is packed with one dictionary is never read by the other as something else.
+    #[test]
+    fn each_kind_of_text_has_its_own_dictionary() {
+        for (with, other) in [(&EVENTS, &EXPLANATIONS), (&EXPLANATIONS, &EVENTS)] {
+            let (form, packed) = Packer::new(with).pack(TEXT);
+            assert_eq!(form, PACKED);
+            assert_eq!(Unpacker::new(other).unpack(form, packed), Err(Unreadable::Broken));
+        }
     }
 
     const TEXT: &str = concat!(
@@ -136,9 +158,21 @@ mod tests {
         "0a0110ebec89d130efd56e35314b41f303c42e73f740ba4932d3b734f073",
     );
 
+    const WHY: &str = concat!(
+        r#"{"free":"60.00","currency":"SGD","identity":{"account_id":"ACC-1","#,
+        r#""strength":"certain"},"candidates":[{"invoice_id":"INV-7","account_id":"ACC-1","#,
+        r#""amount_due":"60.00","named_by":"reference","verdict":"exact"}],"#,
+        r#""same_amount_account":null,"same_amount_book":null,"notes":[],"suggestions":[],"#,
+        r#""allocations":[{"invoice_id":"INV-7","amount":"60.00"}]}"#,
+    );
+    const GOLDEN_WHY: &str = concat!(
+        "28b52ffd630233d66158006d01004036316578617d5d7d0dfcb39a629b24161fd0eef1d00d454b06",
+        "c6d92b7bfa122343259b42f41ecc385328ff18",
+    );
+
     #[test]
     fn texts_come_back_as_they_were() {
-        let (mut packer, mut unpacker) = (Packer::new(), Unpacker::new());
+        let (mut packer, mut unpacker) = (Packer::new(&EVENTS), Unpacker::new(&EVENTS));
         let large = "é{\"n\":1}\n".repeat(100_000);
         let mut state = 7_u64;
         let noise: String = std::iter::repeat_with(|| {
@@ -158,9 +192,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_and_harms_nobody() {
-        let mut unpacker = Unpacker::new();
+        let mut unpacker = Unpacker::new(&EVENTS);
         assert_eq!(unpacker.unpack(2, Vec::new()), Err(Unreadable::LaterForm));
-        let (form, packed) = Packer::new().pack(TEXT);
+        let (form, packed) = Packer::new(&EVENTS).pack(TEXT);
         for cut in 0..packed.len() {
             let short = packed.get(..cut).expect("a part").to_vec();
             assert_eq!(unpacker.unpack(form, short), Err(Unreadable::Broken), "{cut}");

@@ -19,7 +19,7 @@ use crate::domain::effect::Effect;
 use crate::domain::ids::{PaymentId, RecordId};
 use crate::domain::invoice::{Invoice, number_key};
 use crate::domain::keys::WatchKey;
-use crate::domain::matching::{MatchDecision, MatchOutcome, RULE_SET_VERSION};
+use crate::domain::matching::MatchDecision;
 use crate::domain::money::Money;
 use crate::domain::working_set::{BEYOND_LIMIT, Rebase, WorkingSet};
 
@@ -27,6 +27,7 @@ mod accounts;
 mod advices;
 mod balances;
 mod bank;
+mod decisions;
 mod ended;
 mod money;
 mod records;
@@ -41,6 +42,7 @@ pub use records::{DeadLetterRow, InboxRow, RawRecordRow, RepeatRow, Stands, Wait
 pub use usage::WatermarkRow;
 
 use balances::Moves;
+use decisions::Decisions;
 use rows::Rows;
 
 /// A decision with its explanation as JSON and the record that caused it.
@@ -157,7 +159,8 @@ async fn own_rows(
 ) -> Result<(), StoreError> {
     insert_invoices(tx, &these(after.invoices_here(), &rows.invoices.new)?).await?;
     accounts::references(tx, rows).await?;
-    payments(tx, before, after, rows, at).await?;
+    let decisions = Decisions::of(&write.decisions, &rows.payments.new, at);
+    payments(tx, before, after, (rows, &decisions), at).await?;
     bank::all(tx, before, rows, at).await?;
     advices::all(tx, after, rows).await?;
     money::ledger(tx, rows, at).await?;
@@ -167,7 +170,7 @@ async fn own_rows(
     splits::all(tx, rows, at).await?;
     usage::all(tx, after, rows, &write.watermarks, at).await?;
     steps_back::reversals(tx, rows, at).await?;
-    decisions(tx, &write.decisions).await?;
+    decisions.insert_further(tx).await?;
     watches(tx, rows).await?;
     review::suggestions(tx, before, after, &write.decisions, rows, at).await?;
     records::inbox(tx, &write.inbox, at).await?;
@@ -333,34 +336,14 @@ async fn payments(
     tx: &mut Tx<'_>,
     before: &WorkingSet,
     after: &WorkingSet,
-    rows: &Rows<'_>,
+    (rows, decisions): (&Rows<'_>, &Decisions<'_>),
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let objects = &rows.payments;
-    money::insert_payments(tx, &these(after.payments_here(), &objects.new)?, at).await?;
+    let new = these(after.payments_here(), &objects.new)?;
+    money::insert_payments(tx, &new, decisions, at).await?;
     let changed = changes(before.payments_here(), after.payments_here(), &objects.changed)?;
     money::update_payments(tx, &changed).await
-}
-
-async fn decisions(tx: &mut Tx<'_>, decisions: &[ExplainedDecision]) -> Result<(), StoreError> {
-    let reason = |decision: &MatchDecision| match decision.outcome {
-        MatchOutcome::Park(reason) => Some(reason.code()),
-        MatchOutcome::Allocate(_) | MatchOutcome::OnAccount => None,
-    };
-    store!(tx, "insert_decisions", for explained in decisions {
-        decision_id: explained.decision.id.0,
-        payment_id: explained.decision.payment_id.as_str(),
-        rule: explained.decision.rule.word(),
-        rule_set_version => RULE_SET_VERSION,
-        outcome: explained.decision.outcome.word(!explained.decision.suggestions.is_empty()),
-        reason: reason(&explained.decision),
-        explanation: explained.explanation.as_str(),
-        source: explained.cause.source.as_str(),
-        id: explained.cause.id.as_str(),
-        decided_at: explained.decision.decided_at,
-        policy_version: explained.decision.policy_version,
-    });
-    Ok(())
 }
 
 /// What the payments of the batch wait for from now on: the last word on each payment counts.

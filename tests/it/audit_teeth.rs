@@ -1,6 +1,7 @@
 //! Each invariant of the audit is silent on a sound book and finds its planted violation: a query
 //! that cannot fail proves nothing.
 
+mod decisions;
 mod ledger;
 mod splits;
 mod steps_back;
@@ -508,25 +509,15 @@ const PLANTS: &[Plant] = &[
         "a watermark of a year to come",
         "INSERT INTO usage_watermarks VALUES ('usage', 0, '2999-01-01Z', now())",
     ),
-    plant(
-        "A34",
-        "a decision by a rule set that is not stored",
-        "
-        INSERT INTO decisions VALUES (9, 'PAY-1', 'R2', 2, 'allocated', NULL, '{}', 's', 'i',
-            now(), 99)",
-    ),
-    plant(
-        "A34",
-        "a decision by a rule set that nobody activated",
-        "
-        INSERT INTO rule_sets VALUES (5, '{} ', sha256('{} '), now(), 'alice', NULL);
-        INSERT INTO decisions VALUES (9, 'PAY-1', 'R2', 2, 'allocated', NULL, '{}', 's', 'i',
-            now(), 5)",
-    ),
 ];
 
 fn all() -> impl Iterator<Item = &'static Plant> {
-    PLANTS.iter().chain(ledger::PLANTS).chain(steps_back::PLANTS).chain(splits::PLANTS)
+    PLANTS
+        .iter()
+        .chain(decisions::PLANTS)
+        .chain(ledger::PLANTS)
+        .chain(steps_back::PLANTS)
+        .chain(splits::PLANTS)
 }
 
 /// What keeps such states out of a real database: constraints and unique indexes. Dropped inside

@@ -20,6 +20,7 @@ mod crash_turns;
 mod dead_letter_import;
 mod dead_letter_tools;
 mod dead_letters;
+mod decisions;
 mod earlier;
 mod edge_cases;
 mod entry_names;

@@ -135,7 +135,7 @@ async fn a_name_that_two_customers_share_is_no_witness_of_a_number() {
     receive(&mut direct, &[paying("T4", "4713", "ACME TRADING")]).await;
     let sql = "SELECT string_agg(state, ' ' ORDER BY recorded_at, payment_id) FROM payments";
     assert_eq!(direct.database.value(sql).await, "allocated parked parked parked");
-    let sql = "SELECT count(*) FROM decisions WHERE explanation
+    let sql = "SELECT count(*) FROM told.decisions WHERE explanation
                 LIKE '%several customers have the payer%'";
     assert_eq!(direct.database.value(sql).await, "3");
 }

@@ -302,7 +302,7 @@ async fn payers_are_learnt_from_two_confirmed_payments_and_shared_by_a_third() {
         format!("used|{}|true|false", paid("T3")),
     ];
     assert_eq!(desk.lines(uses).await, expected);
-    let explained = "SELECT explanation FROM decisions WHERE payment_id LIKE '%T3'";
+    let explained = "SELECT explanation FROM told.decisions WHERE payment_id LIKE '%T3'";
     assert!(desk.value(explained).await.contains("payments that a person confirmed"));
     let pool = desk.direct.pipeline.pool();
     let page = Page { after: None, limit: 5 };
@@ -339,7 +339,7 @@ async fn payers_are_learnt_from_two_confirmed_payments_and_shared_by_a_third() {
     // What counts for A and B is nobody's, even when it is confirmed once more.
     desk.receive("T6", "9.00", "someone").await;
     assert_eq!(desk.state("T6").await, "parked|no_candidate");
-    let explained = "SELECT explanation FROM decisions WHERE payment_id LIKE '%T6'";
+    let explained = "SELECT explanation FROM told.decisions WHERE payment_id LIKE '%T6'";
     assert!(desk.value(explained).await.contains("shared"));
     desk.direct.finish().await;
 }

@@ -127,7 +127,8 @@ async fn both_are_shown(direct: &mut Direct, case: &str) {
     let shown = payments::show(direct.pipeline.pool(), &second, Privacy::Full).await;
     let shown = shown.expect("read").expect("is there").row;
     assert_eq!(shown.looks_like.as_deref(), Some(first.as_str()), "{case}");
-    let stored = "SELECT explanation::json ->> 'looks_like' FROM decisions WHERE payment_id = ";
+    let stored = "SELECT explanation::json ->> 'looks_like' FROM told.decisions
+                  WHERE payment_id = ";
     let explained = direct.database.value(&format!("{stored}'{second}'")).await;
     assert_eq!(explained, first, "{case}");
     statement(direct, 1, "50.18").await;

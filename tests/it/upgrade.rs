@@ -302,7 +302,8 @@ async fn rows_of_earlier_versions_are_read_on() {
             "last_offset = NULL, last_hash = NULL, anchor_offset = NULL,
              anchor_hash = NULL",
         ),
-        ("decisions", "policy_version = 0"),
+        ("payments", "first_policy_version = 0 WHERE first_decision_id IS NOT NULL"),
+        ("further_decisions", "policy_version = 0"),
         (
             "bank_transactions",
             "instructed_currency = NULL, instructed_amount = NULL,

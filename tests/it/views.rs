@@ -16,9 +16,9 @@ fn page(after: Option<&str>, limit: i64) -> Page {
     Page { after: after.map(str::to_owned), limit }
 }
 
-/// Two decisions on the parked payment: what `payments explain` reads.
+/// Two more decisions on the parked payment: what `payments explain` reads.
 const DECISION: &str = r#"
-    INSERT INTO decisions VALUES
+    INSERT INTO further_decisions VALUES
     (1, 'PAY-2', 'R14', 1, 'suggested', 'amount_only',
      '{"free":"60.00","currency":"SGD","identity":null,"candidates":[{"invoice_id":"INV-7",
        "account_id":"ACC-1","amount_due":"60.00","named_by":"amount","verdict":"amount_only"}],
@@ -103,11 +103,12 @@ async fn one_of_each(pool: &PgPool) {
 
     let decisions = payments::decisions(pool, "PAY-2").await.expect("reads");
     assert_eq!(decisions.len(), 3);
-    assert_eq!(decisions[0].explanation.candidates[0].verdict, "amount_only");
+    assert_eq!(decisions[1].explanation.candidates[0].verdict, "amount_only");
     // What had no say is shown as nothing, and stored not at all.
-    let shown = serde_json::to_value(&decisions[0].explanation).expect("JSON");
+    let shown = serde_json::to_value(&decisions[1].explanation).expect("JSON");
     assert_eq!(shown["policies"], json!([]));
-    let empty = "SELECT count(*) FROM decisions WHERE explanation LIKE '%\"policies\":[]%'";
+    let empty = "SELECT count(*) FROM decisions
+                  WHERE convert_from(explanation, 'UTF8') LIKE '%\"policies\":[]%'";
     let empty: i64 = sqlx::query_scalar(empty).fetch_one(pool).await.expect("counts");
     assert_eq!(empty, 0);
 

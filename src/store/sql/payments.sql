@@ -1,15 +1,23 @@
 -- name: insert_payments
 INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason, origin,
     received_on, method, reference, remark, event_sequence, split, refunded,
-    returned, question, recorded_at)
-SELECT n.*, $18 FROM (SELECT unnest($1::text[]) AS payment_id, unnest($2::text[]) AS account_id,
+    returned, question, first_decision_id, first_rule_set_version, first_policy_version,
+    first_form, first_rule, first_outcome, first_reason, first_explanation,
+    first_caused_by_source, first_caused_by_id, recorded_at)
+SELECT n.*, $28 FROM (SELECT unnest($1::text[]) AS payment_id, unnest($2::text[]) AS account_id,
     unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount,
     unnest($5::bigint[]) AS allocated, unnest($6::text[]) AS state, unnest($7::text[]) AS reason,
     unnest($8::text[]) AS origin, unnest($9::date[]) AS received_on,
     unnest($10::text[]) AS method, unnest($11::text[]) AS reference,
     unnest($12::text[]) AS remark, unnest($13::bigint[]) AS event_sequence,
     unnest($14::bigint[]) AS split, unnest($15::bigint[]) AS refunded,
-    unnest($16::bigint[]) AS returned, unnest($17::text[]) AS question) AS n
+    unnest($16::bigint[]) AS returned, unnest($17::text[]) AS question,
+    unnest($18::bigint[]) AS first_decision_id, unnest($19::integer[]) AS first_rule_set_version,
+    unnest($20::integer[]) AS first_policy_version, unnest($21::smallint[]) AS first_form,
+    unnest($22::text[]) AS first_rule, unnest($23::text[]) AS first_outcome,
+    unnest($24::text[]) AS first_reason, unnest($25::bytea[]) AS first_explanation,
+    unnest($26::text[]) AS first_caused_by_source,
+    unnest($27::text[]) AS first_caused_by_id) AS n
 
 -- name: lock_payments
 SELECT payment_id, account_id, currency, amount, allocated, returned, refunded, split, state,
@@ -128,16 +136,17 @@ JOIN bank_transactions b ON b.payment_id = w.payment_id
 DELETE FROM watches WHERE payment_id = ANY($1::text[])
 
 -- name: insert_decisions
--- Under the locks of the payments, so that of one payment the later place is the later decision,
--- whichever batch began first.
-INSERT INTO decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
-    explanation, caused_by_source, caused_by_id, decided_at, policy_version, place)
-SELECT n.decision_id, n.payment_id, n.rule, $4, n.outcome, n.reason, n.explanation,
+-- Those that are not in the rows of their payments. Under the locks of the payments, so that of one
+-- payment the later place is the later decision, whichever batch began first.
+INSERT INTO further_decisions (decision_id, payment_id, rule, rule_set_version, outcome, reason,
+    form, explanation, caused_by_source, caused_by_id, decided_at, policy_version, place)
+SELECT n.decision_id, n.payment_id, n.rule, $4, n.outcome, n.reason, n.form, n.explanation,
        n.source, n.id, n.decided_at, n.policy_version, (SELECT nextval('decision_places'))
 FROM (SELECT unnest($1::bigint[]) AS decision_id, unnest($2::text[]) AS payment_id,
     unnest($3::text[]) AS rule, unnest($5::text[]) AS outcome, unnest($6::text[]) AS reason,
-    unnest($7::text[]) AS explanation, unnest($8::text[]) AS source, unnest($9::text[]) AS id,
-    unnest($10::timestamptz[]) AS decided_at, unnest($11::integer[]) AS policy_version) AS n
+    unnest($7::smallint[]) AS form, unnest($8::bytea[]) AS explanation,
+    unnest($9::text[]) AS source, unnest($10::text[]) AS id,
+    unnest($11::timestamptz[]) AS decided_at, unnest($12::integer[]) AS policy_version) AS n
 
 -- name: insert_splits
 -- Parts, and those of them or of earlier ones that went back: what a payment gave is what both say,

@@ -161,7 +161,7 @@ SELECT p.payment_id, p.received_on, p.recorded_at, t.debtor_name, t.debtor_accou
 
 -- name: views_payments_fitting
 -- Of these payments, in their order, those that fit. Indexes: payments_pkey,
--- bank_transactions_payment_id_key, decisions_pkey, allocations_live_pair.
+-- bank_transactions_payment_id_key, further_decisions_pkey, allocations_live_pair.
 SELECT p.payment_id, p.account_id, p.currency, p.amount, p.allocated, p.returned, p.refunded,
        p.split, p.state, p.reason, p.origin, p.received_on, p.recorded_at,
        (SELECT e.payment_id FROM bank_transactions t

@@ -78,9 +78,9 @@ SELECT s.suggestion_id, s.account_id, s.currency, s.status, s.reason, s.resolved
 
 -- name: views_decisions_of_payment
 -- The decisions on one payment, in the order in which each replaced
--- the one before. Index: decisions_payment.
+-- the one before. Indexes: payments_pkey, further_decisions_pkey.
 SELECT decision_id, payment_id, rule, rule_set_version, policy_version, outcome, reason,
-       explanation, caused_by_source, caused_by_id, decided_at
+       explanation, form, caused_by_source, caused_by_id, decided_at
   FROM decisions
  WHERE payment_id = $1
  ORDER BY place NULLS FIRST, decision_id

@@ -1,7 +1,7 @@
 -- name: views_review
 -- What a person has to look at, the oldest first: each open suggestion, and each parked payment
--- that has none. Reads the payments that wait; indexes: suggestions_payment, decisions_pkey,
--- suggestion_invoices_pkey, bank_transactions_payment_id_key.
+-- that has none. Reads the payments that wait; indexes: suggestions_payment, payments_pkey,
+-- further_decisions_pkey, suggestion_invoices_pkey, bank_transactions_payment_id_key.
 SELECT p.payment_id, p.account_id AS owner, p.currency, p.amount, p.allocated, p.returned,
        p.refunded, p.split, p.state, p.reason, p.recorded_at, s.suggestion_id, s.account_id, d.rule,
        coalesce(i.invoices, '{}') AS invoices,
@@ -47,7 +47,8 @@ SELECT s.suggestion_id, s.payment_id, s.account_id, a.name AS account_name, s.cu
   FROM suggestions s
   JOIN accounts a ON a.account_id = s.account_id
   JOIN payments p ON p.payment_id = s.payment_id
-  JOIN decisions d ON d.payment_id = s.payment_id AND d.decision_id = s.decision_id
+  CROSS JOIN LATERAL (SELECT x.rule FROM decisions x WHERE x.payment_id = s.payment_id
+                         AND x.decision_id = s.decision_id LIMIT 1) d
   LEFT JOIN bank_transactions b ON b.payment_id = s.payment_id
   LEFT JOIN operator_commands o
          ON o.source = s.resolved_by_source AND o.message_id = s.resolved_by_id

@@ -144,11 +144,16 @@ SELECT t.name AS table_name,
        CASE WHEN r.oid IS NULL OR to_regclass(t.name) IS NULL THEN NULL
             ELSE has_table_privilege(r.oid, to_regclass(t.name), 'UPDATE')
               OR has_table_privilege(r.oid, to_regclass(t.name), 'DELETE')
-              OR has_table_privilege(r.oid, to_regclass(t.name), 'TRUNCATE') END AS may_change,
+              OR has_table_privilege(r.oid, to_regclass(t.name), 'TRUNCATE')
+              -- The first decision on a payment stands in its row.
+              OR t.name = 'further_decisions' AND EXISTS (SELECT FROM pg_attribute a
+                  WHERE a.attrelid = to_regclass('payments') AND a.attname LIKE 'first\_%'
+                    AND has_column_privilege(r.oid, a.attrelid, a.attnum, 'UPDATE'))
+            END AS may_change,
        r.oid IS NOT NULL AS role_exists,
        coalesce(r.rolsuper, false) AS role_is_superuser,
        coalesce(pg_has_role(current_user, r.oid, 'MEMBER'), false) AS may_become
-  FROM unnest(ARRAY['ledger_transfers', 'decisions', 'dead_letter_acts'])
+  FROM unnest(ARRAY['ledger_transfers', 'further_decisions', 'dead_letter_acts'])
        AS t (name)
   LEFT JOIN pg_roles r ON r.rolname = $1
  ORDER BY t.name

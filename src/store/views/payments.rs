@@ -16,7 +16,7 @@ use super::{
 };
 use crate::domain::payment::ParkReason;
 use crate::domain::review::SuggestionStatus;
-use crate::store::explanation::ExplanationView;
+use crate::store::explanation::{self, ExplanationView};
 use crate::store::lines;
 use crate::store::sql;
 
@@ -305,8 +305,6 @@ async fn parts(pool: &PgPool, payment_id: &str) -> Result<Vec<PartRow>> {
 }
 
 fn stored(row: &PgRow, column: &str) -> Result<ExplanationView> {
-    let read = serde_json::from_str(row.try_get(column)?);
-    let mut stored: ExplanationView = read.map_err(|error| decode(column, error))?;
-    stored.policies.get_or_insert_default();
-    Ok(stored)
+    let read = explanation::read(row.try_get("form")?, row.try_get(column)?);
+    read.map_err(|error| decode(column, error))
 }

@@ -20,13 +20,16 @@ INSERT INTO invoices (invoice_id, account_id, name, currency, amount, payment_re
      '2026-11-01Z', NULL);
 
 INSERT INTO payments (payment_id, account_id, currency, amount, allocated, state, reason, origin,
-                      received_on, event_sequence, recorded_at) VALUES
+                      received_on, event_sequence, recorded_at, first_decision_id,
+                      first_rule_set_version, first_policy_version, first_form, first_rule,
+                      first_outcome, first_reason, first_explanation, first_caused_by_source,
+                      first_caused_by_id) VALUES
     ('PAY-1', 'ACC-1', 'SGD', 130000000, 130000000, 'allocated', NULL, 'bank', '2026-11-02', 0,
-     '2026-11-02Z'),
+     '2026-11-02Z', 20, 3, 0, 0, 'R5', 'allocated', NULL, '{}', 'bank', 'B1'),
     ('PAY-2', NULL, 'SGD', 60000000, 0, 'parked', 'no_candidate', 'bank', '2026-11-02', 1,
-     '2026-11-02Z'),
+     '2026-11-02Z', 21, 3, 0, 0, 'R14', 'suggested', 'amount_only', '{}', 'bank', 'B2'),
     ('PAY-3', 'ACC-2', 'JPY', 9000000000, 7000000000, 'partly_allocated', NULL, 'manual',
-     '2026-11-02', 0, '2026-11-02Z');
+     '2026-11-02', 0, '2026-11-02Z', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO bank_transactions (bank_account, bank_key, content_hash, status, disposition,
         payment_id, credit_debit, reversal, currency, amount, booking_date, unstructured,
         recorded_at) VALUES
@@ -74,8 +77,6 @@ INSERT INTO usage_refunds VALUES
     ('ACC-1', 'R-1', 12, 'U-1', 'SGD', 4000000, 6, '2026-11-04Z');
 
 -- A parked payment with a suggestion, and a payer that a person confirmed once.
-INSERT INTO decisions VALUES
-    (21, 'PAY-2', 'R14', 3, 'suggested', 'amount_only', '{}', 'bank', 'B2', '2026-11-02Z');
 INSERT INTO suggestions (suggestion_id, payment_id, decision_id, account_id, currency, suggested_at)
 VALUES ('21-1', 'PAY-2', 21, 'ACC-1', 'SGD', '2026-11-02Z');
 INSERT INTO suggestion_invoices VALUES ('21-1', 'INV-2', 50000000);

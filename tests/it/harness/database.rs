@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
 
-use topup::store::packed::Unpacker;
+use topup::store::packed::{Dictionary, EVENTS, EXPLANATIONS, Unpacker};
 
 use super::{env, template};
 
@@ -56,33 +56,14 @@ impl Database {
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Whoever asks for `told.outbox` finds there what the outbox holds, with its text unpacked.
+    /// Whoever asks for `told.outbox` or `told.decisions` finds there what the outbox holds, or
+    /// why each payment was decided as it was, with the text unpacked.
     async fn unpack_for(&self, sql: &str) {
-        if !sql.contains("told.outbox") {
-            return;
+        for told in [&OUTBOX, &DECISIONS] {
+            if sql.contains(told.name) {
+                told.unpack(&self.admin).await;
+            }
         }
-        let mut tx = self.admin.begin().await.expect("begin");
-        for sql in [
-            "SELECT pg_advisory_xact_lock(7)",
-            "CREATE SCHEMA IF NOT EXISTS told",
-            "CREATE TABLE IF NOT EXISTS told.outbox (outbox_id bigint PRIMARY KEY, key_kind text,
-                record_key text, first_sequence bigint, events smallint, payload text)",
-        ] {
-            tx.execute(sql).await.expect(sql);
-        }
-        tx.execute("DELETE FROM told.outbox").await.expect("emptied");
-        let rows = "SELECT outbox_id, form, payload FROM outbox";
-        let rows = sqlx::query(rows).fetch_all(&mut *tx).await.expect(rows);
-        let mut unpacker = Unpacker::new();
-        for row in rows {
-            let text = unpacker.unpack(row.get("form"), row.get("payload")).expect("a text");
-            let add = "INSERT INTO told.outbox SELECT outbox_id, key_kind, record_key,
-                       first_sequence, events, $2 FROM outbox WHERE outbox_id = $1";
-            let id: i64 = row.get("outbox_id");
-            let added = sqlx::query(add).bind(id).bind(text).execute(&mut *tx).await;
-            added.expect(add);
-        }
-        tx.commit().await.expect("commit");
     }
 
     /// A hash of every row of every table but those in `without`.
@@ -272,3 +253,54 @@ const AUDIT: [(&str, &str); 12] = [
             WHERE a.dead_letter_id = d.dead_letter_id AND a.act = 'import')",
     ),
 ];
+
+/// A table of texts as they were before they were packed.
+struct Told {
+    name: &'static str,
+    columns: &'static str,
+    /// The form and the bytes, and all columns but the text.
+    read: &'static str,
+    add: &'static str,
+    dictionary: &'static Dictionary,
+}
+
+const OUTBOX: Told = Told {
+    name: "told.outbox",
+    columns: "outbox_id bigint PRIMARY KEY, key_kind text, record_key text, first_sequence bigint,
+        events smallint, payload text",
+    read: "SELECT form, payload, outbox_id AS id, NULL AS payment FROM outbox",
+    add: "SELECT outbox_id, key_kind, record_key, first_sequence, events, $3 FROM outbox
+           WHERE outbox_id = $1 AND $2::text IS NULL",
+    dictionary: &EVENTS,
+};
+const DECISIONS: Told = Told {
+    name: "told.decisions",
+    columns: "payment_id text, decision_id bigint, explanation text",
+    read: "SELECT form, explanation, decision_id AS id, payment_id AS payment FROM decisions",
+    add: "SELECT $2, $1, $3",
+    dictionary: &EXPLANATIONS,
+};
+
+impl Told {
+    async fn unpack(&self, admin: &PgPool) {
+        let mut tx = admin.begin().await.expect("begin");
+        for sql in [
+            "SELECT pg_advisory_xact_lock(7)".to_owned(),
+            "CREATE SCHEMA IF NOT EXISTS told".to_owned(),
+            format!("CREATE TABLE IF NOT EXISTS {} ({})", self.name, self.columns),
+            format!("DELETE FROM {}", self.name),
+        ] {
+            tx.execute(sqlx::AssertSqlSafe(sql)).await.expect("a table");
+        }
+        let rows = sqlx::query(self.read).fetch_all(&mut *tx).await.expect(self.read);
+        let mut unpacker = Unpacker::new(self.dictionary);
+        for row in rows {
+            let text = unpacker.unpack(row.get(0), row.get(1)).expect("a text");
+            let add = sqlx::AssertSqlSafe(format!("INSERT INTO {} {}", self.name, self.add));
+            let (id, payment): (i64, Option<String>) = (row.get(2), row.get(3));
+            let added = sqlx::query(add).bind(id).bind(payment).bind(text).execute(&mut *tx).await;
+            added.expect("a text");
+        }
+        tx.commit().await.expect("commit");
+    }
+}

@@ -25,12 +25,12 @@ BEGIN
                        'hold_id', 'refund_id', 'wait_key', 'watch_key', 'needs', 'number_key',
                        'suggestion_id', 'original_key', 'statement_id', 'part_id', 'subject',
                        'superseded_by', 'end_to_end_id', 'caused_by_id', 'item', 'advice_id',
-                       'used_by_payment', 'ended_about'])
+                       'first_caused_by_id', 'used_by_payment', 'ended_about'])
                        THEN attname || $x$ || '-x' || k$x$
                    WHEN atttypid = 'bigint'::regtype AND attname = ANY(ARRAY['lot_id',
                        'allocation_id', 'ledger_transaction_id', 'charge_id', 'cause_id',
-                       'decision_id', 'outbox_id', 'copy_id', 'dead_letter_id', 'waiting_id',
-                       'refund_number',
+                       'decision_id', 'first_decision_id', 'outbox_id', 'copy_id',
+                       'dead_letter_id', 'waiting_id', 'refund_number',
                        'reversal_id', 'return_id', 'undoes', 'restores', 'use_id', 'act_id'])
                        THEN attname || ' + k * 10000000000000000'
                    WHEN attname = 'processed_at' THEN $x$processed_at + k * interval '1 hour'$x$
