@@ -179,7 +179,7 @@ BEGIN
     RAISE EXCEPTION 'the balance of % is one in %', OLD.account_id, OLD.balance_currency
         USING ERRCODE = '23514', CONSTRAINT = 'balance_keeps_its_currency';
 END $$;
-CREATE TRIGGER balance_keeps_its_currency BEFORE UPDATE ON accounts FOR EACH ROW
+CREATE TRIGGER balance_keeps_its_currency AFTER UPDATE ON accounts FOR EACH ROW
     WHEN (OLD.balance_currency IS NOT NULL
             AND OLD.balance_currency IS DISTINCT FROM NEW.balance_currency)
     EXECUTE FUNCTION refuse_new_currency();
@@ -1129,8 +1129,9 @@ CREATE TRIGGER allocations_stay BEFORE DELETE OR TRUNCATE ON allocations
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 -- The fence that keeps one customer's money from another: payment, invoice and allocation share
--- account and currency, and the same amount of the payment was posted to that account. (What is
--- compared never changes: invoice_transition, payment_keeps_its_owner.)
+-- account and currency, and the same amount of the payment was posted to that account. It is
+-- compared once: none of it ever changes (allocation_stays, invoice_transition,
+-- payment_keeps_its_owner, ledger_transfers_append_only).
 CREATE FUNCTION check_allocations() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE broken record;
@@ -1158,18 +1159,15 @@ END $$;
 CREATE TRIGGER allocations_inserted AFTER INSERT ON allocations
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
-CREATE TRIGGER allocations_updated AFTER UPDATE ON allocations
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
 
 -- What an allocation was made for never changes, and what was reversed of it never comes back. Its
--- lot burns and is given back.
+-- lot burns and is given back. (Before the update, the trigger would lock each row by itself.)
 CREATE FUNCTION refuse_allocation_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'allocation % may only burn, be given back and be reversed', OLD.allocation_id
         USING ERRCODE = '23514', CONSTRAINT = 'allocation_stays';
 END $$;
-CREATE TRIGGER allocation_stays BEFORE UPDATE ON allocations FOR EACH ROW
+CREATE TRIGGER allocation_stays AFTER UPDATE ON allocations FOR EACH ROW
     WHEN (NEW.reversed < OLD.reversed
         OR (OLD.allocation_id, OLD.payment_id, OLD.invoice_id, OLD.account_id, OLD.currency,
             OLD.amount, OLD.rule, OLD.ledger_transaction_id, OLD.restores, OLD.allocated_at)
