@@ -1586,7 +1586,8 @@ CREATE TRIGGER refunds_within_charge AFTER INSERT ON usage_refunds
     FOR EACH ROW EXECUTE FUNCTION check_refunds();
 
 CREATE TABLE holds (
-    account_id text COLLATE "C" NOT NULL REFERENCES accounts,
+    -- Refers to accounts: check_account_exists.
+    account_id text COLLATE "C" NOT NULL,
     hold_id    text COLLATE "C" NOT NULL
                CHECK (hold_id !~ '[^!-~]' AND length(hold_id) BETWEEN 1 AND 128),
     currency   currency_code NOT NULL,
@@ -1609,6 +1610,10 @@ CREATE INDEX holds_live ON holds (placed_at) WHERE state = 'live';
 CREATE INDEX holds_live_of_account ON holds (account_id) WHERE state = 'live';
 CREATE TRIGGER holds_stay BEFORE DELETE OR TRUNCATE ON holds
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+-- Whose it is never changes: hold_stays_ended.
+CREATE TRIGGER holds_inserted AFTER INSERT ON holds
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
 
 -- A live hold may be set to any amount, also to what it was before a part was released: then all of
 -- it is held again. What has ended stays as it ended, and its age begins no earlier than it did.
@@ -1617,7 +1622,7 @@ BEGIN
     RAISE EXCEPTION 'hold % has ended, or would become older or another', OLD.hold_id
         USING ERRCODE = '23514', CONSTRAINT = 'hold_stays_ended';
 END $$;
-CREATE TRIGGER hold_stays_ended BEFORE UPDATE ON holds FOR EACH ROW
+CREATE TRIGGER hold_stays_ended AFTER UPDATE ON holds FOR EACH ROW
     WHEN (OLD.state <> 'live' OR NEW.placed_at < OLD.placed_at
         OR (OLD.account_id, OLD.hold_id, OLD.currency)
             IS DISTINCT FROM (NEW.account_id, NEW.hold_id, NEW.currency))

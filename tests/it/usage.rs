@@ -99,6 +99,7 @@ async fn the_database_refuses_usage_that_contradicts_itself() {
         ("23503", "INSERT INTO lot_consumptions SELECT 9, lot_id, 'charge', 'B', 1 FROM lots"),
         ("23514", "INSERT INTO lot_consumptions SELECT 9, lot_id, 'refund', 'A', 1 FROM lots"),
         ("23514", "INSERT INTO holds SELECT 'A', 'H', 'SGD', 1, 1, 'live', now(), NULL"),
+        ("23503", "INSERT INTO holds VALUES ('NOBODY', 'H', 'SGD', 1, 0, 'live', now())"),
     ];
     for (code, sql) in refused {
         let tried = format!(
