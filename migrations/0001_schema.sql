@@ -1234,8 +1234,8 @@ SELECT allocation_id AS lot_id, account_id, currency, amount, remaining,
        clawed_back
   FROM allocations;
 
--- Which lot a charge burnt, a refund filled again, or a debt burnt: what is left of a lot is
--- its amount less the sum of these.
+-- Which lots a charge burnt, a refund filled again, or a debt burnt. A charge that burnt one lot
+-- alone says so itself (usage_charges.lot_id), as nearly all do; the view lot_moves has both.
 CREATE TABLE lot_consumptions (
     -- The charge, the refund, or for the debt that a new lot cleared the lot itself.
     cause_id   bigint NOT NULL,
@@ -1500,22 +1500,25 @@ CREATE TRIGGER split_undos_given_back AFTER INSERT ON split_undos
 -- A free or failed call is remembered, so that it counts once; it posts nothing. Its id is what
 -- rating and charging systems give: visible ASCII.
 CREATE TABLE usage_charges (
-    account_id  text COLLATE "C" NOT NULL,
-    usage_id    text COLLATE "C" NOT NULL
-                CHECK (usage_id !~ '[^!-~]' AND length(usage_id) BETWEEN 1 AND 128),
     charge_id   bigint NOT NULL,
-    currency    currency_code NOT NULL,
     amount      bigint NOT NULL CHECK (amount >= 0),
     -- What no lot had when it was charged: debt.
     uncovered   bigint NOT NULL CHECK (uncovered BETWEEN 0 AND amount),
-    kind        text NOT NULL CHECK (char_length(kind) BETWEEN 1 AND 200),
-    hold_id     text COLLATE "C",
-    occurred_at timestamptz NOT NULL,
+    -- The lot that had all the rest. NULL: several had it (lot_consumptions), or there is no rest.
+    lot_id      bigint,
     ledger_transaction_id bigint,
+    occurred_at timestamptz NOT NULL,
     charged_at  timestamptz NOT NULL,
+    currency    currency_code NOT NULL,
+    kind        text NOT NULL CHECK (char_length(kind) BETWEEN 1 AND 200),
+    account_id  text COLLATE "C" NOT NULL,
+    usage_id    text COLLATE "C" NOT NULL
+                CHECK (usage_id !~ '[^!-~]' AND length(usage_id) BETWEEN 1 AND 128),
+    hold_id     text COLLATE "C",
     PRIMARY KEY (account_id, usage_id),
     CONSTRAINT usage_charges_post_what_is_charged
-        CHECK ((ledger_transaction_id IS NULL) = (amount = 0))
+        CHECK ((ledger_transaction_id IS NULL) = (amount = 0)),
+    CONSTRAINT usage_charges_lot_burnt_something CHECK (lot_id IS NULL OR uncovered < amount)
 );
 CREATE TRIGGER usage_charges_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_charges
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
@@ -1539,9 +1542,41 @@ CREATE INDEX usage_refunds_charge ON usage_refunds (account_id, usage_id);
 CREATE TRIGGER usage_refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_refunds
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
--- The fence between customers: all charges (refunds) of a ledger transaction are written by one
--- statement and sum to what that transaction took from (gave to) the balance of their account.
-CREATE FUNCTION check_usage_posted() RETURNS trigger LANGUAGE plpgsql
+-- The fence between customers: all charges of a ledger transaction are written by one statement and
+-- sum to what that transaction took from the balance of their account, and a charge that names a
+-- lot burnt its own customer's money. (Nothing here depends on the trigger, so that the plan is
+-- made once.)
+CREATE FUNCTION check_charges() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM inserted n WHERE n.lot_id IS NOT NULL AND
+                (SELECT true FROM allocations a WHERE a.allocation_id = n.lot_id
+                    AND a.account_id = n.account_id AND a.currency = n.currency LIMIT 1) IS NULL)
+    THEN
+        RAISE EXCEPTION 'a charge that burnt a lot of another account or currency'
+            USING ERRCODE = '23503', CONSTRAINT = 'charge_has_its_lot';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM (
+            SELECT n.ledger_transaction_id, n.account_id, n.currency, sum(n.amount) AS total
+              FROM inserted n WHERE n.amount > 0 GROUP BY 1, 2, 3 OFFSET 0) sums
+         WHERE sums.total IS DISTINCT FROM (
+            SELECT t.amount FROM ledger_transfers t
+             WHERE t.ledger_transaction_id = sums.ledger_transaction_id AND t.leg = 1
+               AND t.kind = 'usage_charged' AND t.debit_account = sums.account_id
+               AND t.currency = sums.currency LIMIT 1))
+    THEN
+        RAISE EXCEPTION 'charges that are not what the ledger says'
+            USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER usage_charges_inserted AFTER INSERT ON usage_charges
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_charges();
+
+-- As for charges: what a ledger transaction gave to the balance of their account.
+CREATE FUNCTION check_refunds_posted() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     IF EXISTS (
@@ -1551,22 +1586,25 @@ BEGIN
          WHERE sums.total IS DISTINCT FROM (
             SELECT t.amount FROM ledger_transfers t
              WHERE t.ledger_transaction_id = sums.ledger_transaction_id AND t.leg = 1
-               AND t.kind = CASE TG_TABLE_NAME WHEN 'usage_charges' THEN 'usage_charged'
-                                               ELSE 'usage_refunded' END::ledger_kind
-               AND coalesce(t.debit_account, t.credit_account) = sums.account_id
+               AND t.kind = 'usage_refunded' AND t.credit_account = sums.account_id
                AND t.currency = sums.currency LIMIT 1))
     THEN
-        RAISE EXCEPTION 'usage that is not what the ledger says'
+        RAISE EXCEPTION 'refunds that are not what the ledger says'
             USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER usage_charges_inserted AFTER INSERT ON usage_charges
-    REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_usage_posted();
 CREATE TRIGGER usage_refunds_inserted AFTER INSERT ON usage_refunds
     REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_usage_posted();
+    FOR EACH STATEMENT EXECUTE FUNCTION check_refunds_posted();
+
+-- What each lot lost and was given back: what is left of it is its amount less the sum of these.
+CREATE VIEW lot_moves AS
+SELECT charge_id AS cause_id, lot_id, 'charge' COLLATE "C" AS kind, account_id,
+       amount - uncovered AS amount
+  FROM usage_charges WHERE lot_id IS NOT NULL
+ UNION ALL
+SELECT cause_id, lot_id, kind, account_id, amount FROM lot_consumptions;
 
 CREATE FUNCTION check_refunds() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -2769,8 +2807,8 @@ END $$;
 GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
-REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, lots, outbox_held,
-    relay_progress, _sqlx_migrations FROM topup_worker;
+REVOKE INSERT ON balances, candidate_facts, ledger_entries, ledger_transactions, lots, lot_moves,
+    outbox_held, relay_progress, _sqlx_migrations FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.
