@@ -2237,21 +2237,21 @@ CREATE TABLE crash_guards (
 -- Each record once, by its idempotency id. A record that could not be decoded is here under
 -- source 'kafka' and id 'topic:partition:offset'.
 CREATE TABLE inbox (
+    processed_at   timestamptz NOT NULL,
+    record_offset  bigint NOT NULL,
+    partition      integer NOT NULL,
+    -- Whether it is all that tells the same record, sent again, from a new one.
+    guards         boolean NOT NULL,
     source         text COLLATE "C" NOT NULL,
     message_id     text COLLATE "C" NOT NULL,
     content_hash   bytea NOT NULL CHECK (length(content_hash) = 32),
     message_type   text COLLATE "C" NOT NULL,
     outcome        text COLLATE "C" NOT NULL
         CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
-    code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     topic          text COLLATE "C" NOT NULL,
-    partition      integer NOT NULL,
-    record_offset  bigint NOT NULL,
-    -- What it changed, for people: 'payment:PAY-1'.
+    code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
+    -- What it changed, for people: 'payment:PAY-1'. NULL where the row says it anyway: see about().
     subject        text COLLATE "C",
-    processed_at   timestamptz NOT NULL,
-    -- Whether it is all that tells the same record, sent again, from a new one. NULL: not said.
-    guards         boolean NOT NULL,
     PRIMARY KEY (source, message_id),
     CONSTRAINT inbox_refusals_have_codes
         CHECK (outcome NOT IN ('rejected', 'dead_lettered', 'waiting') OR code IS NOT NULL)
@@ -2263,6 +2263,13 @@ CREATE INDEX inbox_not_applied ON inbox (outcome, processed_at) WHERE outcome <>
 CREATE INDEX inbox_prunable ON inbox (processed_at)
     WHERE outcome IN ('applied', 'duplicate')
       AND NOT guards;
+
+-- What a record changed, for people. An applied charge whose record bears the charge's own id, as
+-- nearly all do, does not say it once more.
+CREATE FUNCTION about(record inbox) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(record.subject, CASE
+    WHEN record.message_type = 'topup.usage.charge.v1' AND record.outcome = 'applied'
+    THEN 'usage:' || record.message_id END);
 
 CREATE FUNCTION refuse_guard_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -2835,4 +2842,4 @@ GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_d
     waiting_commands_waiting_id_seq TO topup_worker;
 GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
     name_words(text), name_key(text), came_without_id(text[], date, date),
-    next_try(timestamptz, integer, text), outbox_next(bigint) TO topup_worker;
+    next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox) TO topup_worker;

@@ -40,7 +40,7 @@ struct Charge {
     topic: String,
     partition: i32,
     offset: i64,
-    subject: String,
+    subject: Option<String>,
     account_id: String,
     usage_id: String,
     charge_id: i64,

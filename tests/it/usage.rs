@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use topup::pipeline::Pipeline;
 use topup::pipeline::batch::Item;
 use topup::store::load::Locks;
+use topup::store::views::records::{RecordName, find};
 use topup::wire::Topic;
 
 use crate::harness::records::{account, allocate, credit_saying, envelope, invoice, payment, with};
@@ -508,4 +509,29 @@ async fn a_charge_that_another_record_told_before_is_one_charge() {
     assert_eq!(world.value(charged).await, "U1 2000000, U2 5000000");
     worker.shutdown().await;
     world.finish().await;
+}
+
+/// What a record is about is told alike, whether its row says it or its id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_is_told_of_by_its_id_whatever_its_record_is_called() {
+    let mut direct = Direct::new("usage_about").await;
+    for id in ["U1", "other"] {
+        let usage_id = if id == "U1" { "U1" } else { "U2" };
+        let item = usage(&mut direct, id, "charge", &charge(usage_id, "A", "1"));
+        direct.applied(item).await;
+    }
+    let again = usage(&mut direct, "U3", "charge", &charge("U2", "A", "1"));
+    assert_eq!(direct.run(&[again]).await[0].outcome, "duplicate");
+    let kept = "SELECT message_id, coalesce(subject, '-'), coalesce(about(inbox), '-') FROM inbox
+                 ORDER BY message_id";
+    let kept = format!("SELECT * FROM ({kept}) AS q (id, kept, about)");
+    let kept = direct.database.lines(&kept).await;
+    assert_eq!(kept, ["U1|-|usage:U1", "U3|-|-", "other|usage:U2|usage:U2"]);
+    for (id, about) in [("U1", Some("usage:U1")), ("other", Some("usage:U2")), ("U3", None)] {
+        let name = RecordName::Id(id.to_owned());
+        let found = find(direct.pipeline.pool(), &name).await.expect("read");
+        let subjects: Vec<_> = found.iter().map(|row| row.subject.as_deref()).collect();
+        assert_eq!(subjects, [about], "{id}");
+    }
+    direct.finish().await;
 }
