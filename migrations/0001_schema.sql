@@ -180,7 +180,7 @@ BEGIN
     RAISE EXCEPTION 'the balance of % is one in %', OLD.account_id, OLD.balance_currency
         USING ERRCODE = '23514', CONSTRAINT = 'balance_keeps_its_currency';
 END $$;
-CREATE TRIGGER balance_keeps_its_currency BEFORE UPDATE ON accounts FOR EACH ROW
+CREATE TRIGGER balance_keeps_its_currency AFTER UPDATE ON accounts FOR EACH ROW
     WHEN (OLD.balance_currency IS NOT NULL
             AND OLD.balance_currency IS DISTINCT FROM NEW.balance_currency)
     EXECUTE FUNCTION refuse_new_currency();
@@ -1319,8 +1319,9 @@ CREATE TRIGGER allocations_stay BEFORE DELETE OR TRUNCATE ON allocations
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
 
 -- The fence that keeps one customer's money from another: payment, invoice and allocation share
--- account and currency, and the same amount of the payment was posted to that account. (What is
--- compared never changes: invoice_transition, payment_keeps_its_owner.)
+-- account and currency, and the same amount of the payment was posted to that account. It is
+-- compared once: none of it ever changes (allocation_stays, invoice_transition,
+-- payment_keeps_its_owner, ledger_transfers_append_only).
 CREATE FUNCTION check_allocations() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE broken record;
@@ -1346,9 +1347,6 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER allocations_inserted AFTER INSERT ON allocations
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
-CREATE TRIGGER allocations_updated AFTER UPDATE ON allocations
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION check_allocations();
 
@@ -1393,13 +1391,13 @@ SELECT i.invoice_id, i.account_id, i.name, i.currency, i.amount,
   LEFT JOIN payable_invoices p ON p.invoice_id = i.invoice_id;
 
 -- What an allocation was made for never changes, and what was reversed of it never comes back. Its
--- lot burns and is given back.
+-- lot burns and is given back. (Before the update, the trigger would lock each row by itself.)
 CREATE FUNCTION refuse_allocation_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'allocation % may only burn, be given back and be reversed', OLD.allocation_id
         USING ERRCODE = '23514', CONSTRAINT = 'allocation_stays';
 END $$;
-CREATE TRIGGER allocation_stays BEFORE UPDATE ON allocations FOR EACH ROW
+CREATE TRIGGER allocation_stays AFTER UPDATE ON allocations FOR EACH ROW
     WHEN (NEW.reversed < OLD.reversed
         OR (OLD.allocation_id, OLD.payment_id, OLD.invoice_id, OLD.account_id, OLD.currency,
             OLD.amount, OLD.rule, OLD.ledger_transaction_id, OLD.restores, OLD.allocated_at)
@@ -1466,8 +1464,8 @@ SELECT allocation_id AS lot_id, account_id, currency, amount, remaining,
        clawed_back
   FROM allocations;
 
--- Which lot a charge burnt, a refund filled again, or a debt burnt: what is left of a lot is
--- its amount less the sum of these.
+-- Which lots a charge burnt, a refund filled again, or a debt burnt. A charge that burnt one lot
+-- alone says so itself (usage_charges.lot_id), as nearly all do; the view lot_moves has both.
 CREATE TABLE lot_consumptions (
     -- The charge, the refund, or for the debt that a new lot cleared the lot itself.
     cause_id   bigint NOT NULL,
@@ -1732,22 +1730,25 @@ CREATE TRIGGER split_undos_given_back AFTER INSERT ON split_undos
 -- A free or failed call is remembered, so that it counts once; it posts nothing. Its id is what
 -- rating and charging systems give: visible ASCII.
 CREATE TABLE usage_charges (
-    account_id  text COLLATE "C" NOT NULL,
-    usage_id    text COLLATE "C" NOT NULL
-                CHECK (usage_id !~ '[^!-~]' AND length(usage_id) BETWEEN 1 AND 128),
     charge_id   bigint NOT NULL,
-    currency    currency_code NOT NULL,
     amount      bigint NOT NULL CHECK (amount >= 0),
     -- What no lot had when it was charged: debt.
     uncovered   bigint NOT NULL CHECK (uncovered BETWEEN 0 AND amount),
-    kind        text NOT NULL CHECK (char_length(kind) BETWEEN 1 AND 200),
-    hold_id     text COLLATE "C",
-    occurred_at timestamptz NOT NULL,
+    -- The lot that had all the rest. NULL: several had it (lot_consumptions), or there is no rest.
+    lot_id      bigint,
     ledger_transaction_id bigint,
+    occurred_at timestamptz NOT NULL,
     charged_at  timestamptz NOT NULL,
+    currency    currency_code NOT NULL,
+    kind        text NOT NULL CHECK (char_length(kind) BETWEEN 1 AND 200),
+    account_id  text COLLATE "C" NOT NULL,
+    usage_id    text COLLATE "C" NOT NULL
+                CHECK (usage_id !~ '[^!-~]' AND length(usage_id) BETWEEN 1 AND 128),
+    hold_id     text COLLATE "C",
     PRIMARY KEY (account_id, usage_id),
     CONSTRAINT usage_charges_post_what_is_charged
-        CHECK ((ledger_transaction_id IS NULL) = (amount = 0))
+        CHECK ((ledger_transaction_id IS NULL) = (amount = 0)),
+    CONSTRAINT usage_charges_lot_burnt_something CHECK (lot_id IS NULL OR uncovered < amount)
 );
 CREATE TRIGGER usage_charges_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_charges
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
@@ -1771,9 +1772,41 @@ CREATE INDEX usage_refunds_charge ON usage_refunds (account_id, usage_id);
 CREATE TRIGGER usage_refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_refunds
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
--- The fence between customers: all charges (refunds) of a ledger transaction are written by one
--- statement and sum to what that transaction took from (gave to) the balance of their account.
-CREATE FUNCTION check_usage_posted() RETURNS trigger LANGUAGE plpgsql
+-- The fence between customers: all charges of a ledger transaction are written by one statement and
+-- sum to what that transaction took from the balance of their account, and a charge that names a
+-- lot burnt its own customer's money. (Nothing here depends on the trigger, so that the plan is
+-- made once.)
+CREATE FUNCTION check_charges() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM inserted n WHERE n.lot_id IS NOT NULL AND
+                (SELECT true FROM allocations a WHERE a.allocation_id = n.lot_id
+                    AND a.account_id = n.account_id AND a.currency = n.currency LIMIT 1) IS NULL)
+    THEN
+        RAISE EXCEPTION 'a charge that burnt a lot of another account or currency'
+            USING ERRCODE = '23503', CONSTRAINT = 'charge_has_its_lot';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM (
+            SELECT n.ledger_transaction_id, n.account_id, n.currency, sum(n.amount) AS total
+              FROM inserted n WHERE n.amount > 0 GROUP BY 1, 2, 3 OFFSET 0) sums
+         WHERE sums.total IS DISTINCT FROM (
+            SELECT t.amount FROM ledger_transfers t
+             WHERE t.ledger_transaction_id = sums.ledger_transaction_id AND t.leg = 1
+               AND t.kind = 'usage_charged' AND t.debit_account = sums.account_id
+               AND t.currency = sums.currency LIMIT 1))
+    THEN
+        RAISE EXCEPTION 'charges that are not what the ledger says'
+            USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER usage_charges_inserted AFTER INSERT ON usage_charges
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION check_charges();
+
+-- As for charges: what a ledger transaction gave to the balance of their account.
+CREATE FUNCTION check_refunds_posted() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     IF EXISTS (
@@ -1783,22 +1816,25 @@ BEGIN
          WHERE sums.total IS DISTINCT FROM (
             SELECT t.amount FROM ledger_transfers t
              WHERE t.ledger_transaction_id = sums.ledger_transaction_id AND t.leg = 1
-               AND t.kind = CASE TG_TABLE_NAME WHEN 'usage_charges' THEN 'usage_charged'
-                                               ELSE 'usage_refunded' END::ledger_kind
-               AND coalesce(t.debit_account, t.credit_account) = sums.account_id
+               AND t.kind = 'usage_refunded' AND t.credit_account = sums.account_id
                AND t.currency = sums.currency LIMIT 1))
     THEN
-        RAISE EXCEPTION 'usage that is not what the ledger says'
+        RAISE EXCEPTION 'refunds that are not what the ledger says'
             USING ERRCODE = '23503', CONSTRAINT = 'usage_is_posted';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER usage_charges_inserted AFTER INSERT ON usage_charges
-    REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_usage_posted();
 CREATE TRIGGER usage_refunds_inserted AFTER INSERT ON usage_refunds
     REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_usage_posted();
+    FOR EACH STATEMENT EXECUTE FUNCTION check_refunds_posted();
+
+-- What each lot lost and was given back: what is left of it is its amount less the sum of these.
+CREATE VIEW lot_moves AS
+SELECT charge_id AS cause_id, lot_id, 'charge' COLLATE "C" AS kind, account_id,
+       amount - uncovered AS amount
+  FROM usage_charges WHERE lot_id IS NOT NULL
+ UNION ALL
+SELECT cause_id, lot_id, kind, account_id, amount FROM lot_consumptions;
 
 CREATE FUNCTION check_refunds() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1818,7 +1854,8 @@ CREATE TRIGGER refunds_within_charge AFTER INSERT ON usage_refunds
     FOR EACH ROW EXECUTE FUNCTION check_refunds();
 
 CREATE TABLE holds (
-    account_id text COLLATE "C" NOT NULL REFERENCES accounts,
+    -- Refers to accounts: check_account_exists.
+    account_id text COLLATE "C" NOT NULL,
     hold_id    text COLLATE "C" NOT NULL
                CHECK (hold_id !~ '[^!-~]' AND length(hold_id) BETWEEN 1 AND 128),
     currency   currency_code NOT NULL,
@@ -1841,6 +1878,10 @@ CREATE INDEX holds_live ON holds (placed_at) WHERE state = 'live';
 CREATE INDEX holds_live_of_account ON holds (account_id) WHERE state = 'live';
 CREATE TRIGGER holds_stay BEFORE DELETE OR TRUNCATE ON holds
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+-- Whose it is never changes: hold_stays_ended.
+CREATE TRIGGER holds_inserted AFTER INSERT ON holds
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION check_account_exists();
 
 -- A live hold may be set to any amount, also to what it was before a part was released: then all of
 -- it is held again. What has ended stays as it ended, and its age begins no earlier than it did.
@@ -1849,7 +1890,7 @@ BEGIN
     RAISE EXCEPTION 'hold % has ended, or would become older or another', OLD.hold_id
         USING ERRCODE = '23514', CONSTRAINT = 'hold_stays_ended';
 END $$;
-CREATE TRIGGER hold_stays_ended BEFORE UPDATE ON holds FOR EACH ROW
+CREATE TRIGGER hold_stays_ended AFTER UPDATE ON holds FOR EACH ROW
     WHEN (OLD.state <> 'live' OR NEW.placed_at < OLD.placed_at
         OR (OLD.account_id, OLD.hold_id, OLD.currency)
             IS DISTINCT FROM (NEW.account_id, NEW.hold_id, NEW.currency))
@@ -2486,21 +2527,21 @@ CREATE TABLE crash_guards (
 -- Each record once, by its idempotency id. A record that could not be decoded is here under
 -- source 'kafka' and id 'topic:partition:offset'.
 CREATE TABLE inbox (
+    processed_at   timestamptz NOT NULL,
+    record_offset  bigint NOT NULL,
+    partition      integer NOT NULL,
+    -- Whether it is all that tells the same record, sent again, from a new one.
+    guards         boolean NOT NULL,
     source         text COLLATE "C" NOT NULL,
     message_id     text COLLATE "C" NOT NULL,
     content_hash   bytea NOT NULL CHECK (length(content_hash) = 32),
     message_type   text COLLATE "C" NOT NULL,
     outcome        text COLLATE "C" NOT NULL
         CHECK (outcome IN ('applied', 'duplicate', 'rejected', 'waiting', 'dead_lettered')),
-    code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
     topic          text COLLATE "C" NOT NULL,
-    partition      integer NOT NULL,
-    record_offset  bigint NOT NULL,
-    -- What it changed, for people: 'payment:PAY-1'.
+    code           text COLLATE "C" CHECK (code !~ '[^a-z0-9_]' AND length(code) BETWEEN 1 AND 40),
+    -- What it changed, for people: 'payment:PAY-1'. NULL where the row says it anyway: see about().
     subject        text COLLATE "C",
-    processed_at   timestamptz NOT NULL,
-    -- Whether it is all that tells the same record, sent again, from a new one. NULL: not said.
-    guards         boolean NOT NULL,
     PRIMARY KEY (source, message_id),
     CONSTRAINT inbox_refusals_have_codes
         CHECK (outcome NOT IN ('rejected', 'dead_lettered', 'waiting') OR code IS NOT NULL)
@@ -2512,6 +2553,13 @@ CREATE INDEX inbox_not_applied ON inbox (outcome, processed_at) WHERE outcome <>
 CREATE INDEX inbox_prunable ON inbox (processed_at)
     WHERE outcome IN ('applied', 'duplicate')
       AND NOT guards;
+
+-- What a record changed, for people. An applied charge whose record bears the charge's own id, as
+-- nearly all do, does not say it once more.
+CREATE FUNCTION about(record inbox) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(record.subject, CASE
+    WHEN record.message_type = 'topup.usage.charge.v1' AND record.outcome = 'applied'
+    THEN 'usage:' || record.message_id END);
 
 CREATE FUNCTION refuse_guard_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -3057,8 +3105,8 @@ GRANT USAGE ON SCHEMA public TO topup_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO topup_worker;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO topup_worker;
 REVOKE INSERT ON balances, candidate_facts, decisions, invoice_states, ledger_entries,
-    ledger_transactions, lots, outbox_held, relay_progress, unsettled_invoices, _sqlx_migrations
-    FROM topup_worker;
+    ledger_transactions, lot_moves, lots, outbox_held, relay_progress, unsettled_invoices,
+    _sqlx_migrations FROM topup_worker;
 
 -- What changes. Not here: ledger, decisions, usage, returns and splits, suggestions' contents, rule
 -- sets, acts of operators, the outbox. They are append-only by privilege.
@@ -3088,4 +3136,4 @@ GRANT USAGE ON SEQUENCE id_blocks, decision_places, guard_owners, dead_letters_d
     waiting_commands_waiting_id_seq TO topup_worker;
 GRANT EXECUTE ON FUNCTION key_part(text), key_joined(text, text), payer_key(text),
     name_words(text), name_key(text), came_without_id(text[], date, date),
-    next_try(timestamptz, integer, text), outbox_next(bigint) TO topup_worker;
+    next_try(timestamptz, integer, text), outbox_next(bigint), about(inbox) TO topup_worker;

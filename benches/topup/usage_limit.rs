@@ -1,7 +1,8 @@
 //! The limit of usage: the rows that charges cause, in the same tables under the same constraints,
 //! by the worker's own statements straight from arrays in memory. No Kafka, no JSON, no decisions.
 //! What decides whether a charge may be written at all is looked up, as in the limit of payments:
-//! whether its record or the charge came before, the locked accounts, their lots and limits.
+//! whether its record came before, the locked accounts, their lots and limits. Whether the charge
+//! came before its key says, as for the worker.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -39,7 +40,7 @@ struct Charge {
     topic: String,
     partition: i32,
     offset: i64,
-    subject: String,
+    subject: Option<String>,
     account_id: String,
     usage_id: String,
     charge_id: i64,
@@ -58,7 +59,7 @@ SELECT i.source, i.message_id, i.content_hash, i.message_type, i.topic, i.partit
   FROM inbox i
   JOIN usage_charges c ON c.usage_id = i.message_id
   LEFT JOIN (SELECT cause_id, array_agg(lot_id) AS lots, array_agg(amount) AS burnt
-               FROM lot_consumptions WHERE kind = 'charge' GROUP BY 1) l
+               FROM lot_moves WHERE kind = 'charge' GROUP BY 1) l
          ON l.cause_id = c.charge_id
  WHERE i.message_id LIKE $1 || '-%'
  ORDER BY i.partition, i.record_offset";
@@ -179,16 +180,13 @@ impl Batch {
         tx.commit().await
     }
 
-    /// Under the locks: what is there to burn, how far it may go, and whether it was burnt before.
+    /// Under the locks: what is there to burn, and how far it may go.
     async fn look_up(&self, tx: &mut Tx) -> Result<()> {
         let count = self.accounts.len();
         let lots = sqlx::query(sql!("load_lots")).bind(&self.accounts);
         let lots = lots.bind(vec![CURRENCY; count]).bind(vec![None::<DateTime<Utc>>; count]);
         lots.bind(vec![0_i64; count]).bind(vec![LOTS; count]).fetch_all(&mut **tx).await?;
         sqlx::query(sql!("load_limits")).bind(&self.accounts).fetch_all(&mut **tx).await?;
-        let known = sqlx::query(sql!("load_charges")).bind(self.each(|c| c.account_id.clone()));
-        let known = known.bind(self.each(|c| c.usage_id.clone()));
-        assert!(known.fetch_all(&mut **tx).await?.is_empty(), "charges that came before");
         Ok(())
     }
 
@@ -208,7 +206,8 @@ impl Batch {
     async fn write_charges(&self, tx: &mut Tx, at: DateTime<Utc>) -> Result<()> {
         let count = self.charges.len();
         let (mut causes, mut lots, mut owners, mut burnt) = (vec![], vec![], vec![], vec![]);
-        for charge in &self.charges {
+        let several = |charge: &&Arc<Charge>| charge.lots.len() > 1;
+        for charge in self.charges.iter().filter(several) {
             for (lot, amount) in charge.lots.iter().zip(&charge.burnt) {
                 causes.push(charge.charge_id);
                 lots.push(*lot);
@@ -216,9 +215,11 @@ impl Batch {
                 burnt.push(*amount);
             }
         }
-        let insert = sqlx::query(sql!("insert_consumptions")).bind(&causes).bind(lots);
-        let insert = insert.bind(vec!["charge"; causes.len()]).bind(owners).bind(burnt);
-        insert.execute(&mut **tx).await?;
+        if !causes.is_empty() {
+            let insert = sqlx::query(sql!("insert_consumptions")).bind(&causes).bind(lots);
+            let insert = insert.bind(vec!["charge"; causes.len()]).bind(owners).bind(burnt);
+            insert.execute(&mut **tx).await?;
+        }
         let insert = sqlx::query(sql!("insert_charges"));
         let insert = insert.bind(self.each(|c| c.account_id.clone()));
         let insert = insert.bind(self.each(|c| c.usage_id.clone()));
@@ -226,6 +227,10 @@ impl Batch {
         let insert = insert.bind(self.each(|c| c.amount)).bind(self.each(|c| c.uncovered));
         let insert = insert.bind(self.each(|c| c.kind.clone())).bind(vec![None::<String>; count]);
         let insert = insert.bind(self.each(|c| c.occurred_at)).bind(&self.posted);
+        let insert = insert.bind(self.each(|c| match c.lots.as_slice() {
+            [lot] => Some(*lot),
+            _ => None,
+        }));
         insert.bind(at).execute(&mut **tx).await?;
         let burn = "UPDATE lots l SET remaining = l.remaining - n.burnt \
                     FROM unnest($1::bigint[], $2::bigint[]) AS n(lot_id, burnt) \
@@ -246,7 +251,8 @@ impl Batch {
         let insert = insert.bind(vec!["applied"; count]).bind(vec![None::<String>; count]);
         let insert = insert.bind(&first.topic).bind(first.partition);
         let insert = insert.bind(self.each(|c| c.offset));
-        insert.bind(self.each(|c| c.subject.clone())).bind(at).execute(&mut **tx).await?;
+        let insert = insert.bind(self.each(|c| c.subject.clone())).bind(at);
+        insert.bind(vec![false; count]).execute(&mut **tx).await?;
         Ok(())
     }
 

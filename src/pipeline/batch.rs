@@ -137,6 +137,10 @@ pub async fn run_in_turn_in_tx(
     // Only lanes halve; what they bring is new and has a place in a log.
     needs.may_be_halved =
         items.len() > 1 && items.iter().all(|item| !item.again && item.raw.partition >= 0);
+    if locks == Locks::Last {
+        // Whoever would lock last tries again when it was wrong.
+        needs.take_charges_as_new();
+    }
     let first = work.messages().any(locks_first);
     let locks = if first { Locks::First } else { locks };
     let mut before = load::working_set(tx, &mut needs, locks, at).await?;

@@ -189,6 +189,12 @@ impl Needs {
         }
     }
 
+    /// Takes the charges that the batch brings as new, without a look: of one that is not, the row
+    /// is refused, and the batch must be tried again.
+    pub fn take_charges_as_new(&mut self) {
+        self.usage.writing_proves_new = true;
+    }
+
     fn add_command(&mut self, command: &Command) {
         self.has_commands = true;
         self.by_hand(command);
@@ -283,7 +289,9 @@ pub async fn working_set(
     let mut set = WorkingSet::default();
     set.writing_proves_ids = locks == Locks::Last;
     needs.at = Some(at);
-    make_accounts_known(tx, needs, at).await?;
+    if locks == Locks::Last || needs.has_commands {
+        make_accounts_known(tx, needs, at).await?;
+    }
     let known = bank_facts::load(tx, needs, &mut set).await?;
     if locks == Locks::First {
         bank_facts::taken_ids(tx, needs, &mut set).await?;
@@ -309,7 +317,7 @@ pub async fn working_set(
         needs.asked(&mut set);
         return Ok(set);
     }
-    lock_accounts(tx, &owners, &mut set).await?;
+    lock_owners(tx, needs, &owners, &mut set).await?;
     if !needs.sends.is_empty() || !needs.reopened.is_empty() {
         // Under the accounts' locks, so that a payment held for one of them is not missed. What
         // else their texts name is read but not locked, and so gets no money in this batch.
@@ -329,7 +337,7 @@ pub async fn working_set(
     found.name_invoices(&mut set);
     let ids: Vec<String> = found.owners.into_keys().chain(needs.invoices.iter().cloned()).collect();
     invoices(tx, ids, &mut set).await?;
-    balances(tx, &owners, &mut set).await?;
+    further_balances(tx, &owners, &mut set).await?;
     usage::load(tx, &mut needs.usage, &mut set).await?;
     steps_back::lots(tx, needs, &mut set).await?;
     if needs.has_commands {
@@ -404,6 +412,25 @@ pub async fn told_in_tx(
     Ok(set)
 }
 
+/// Whoever spends is nearly always known, which is seen under the lock. Who is not is made known
+/// then, and locked last: two batches that lock somebody new in another order than by id may stand
+/// in each other's way, once, and one of them is tried again.
+async fn lock_owners(
+    tx: &mut Tx<'_>,
+    needs: &Needs,
+    owners: &BTreeSet<String>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    lock_accounts(tx, owners, set).await?;
+    if needs.has_commands || set.locked.len() == owners.len() {
+        return Ok(());
+    }
+    let at = needs.at.ok_or(StoreError::Corrupt("a batch without its instant"))?;
+    make_accounts_known(tx, needs, at).await?;
+    lock_accounts(tx, owners, set).await
+}
+
+/// Locks the accounts, and learns their balances in their first currencies.
 async fn lock_accounts(
     tx: &mut Tx<'_>,
     owners: &BTreeSet<String>,
@@ -416,6 +443,10 @@ async fn lock_accounts(
     for row in sqlx::query(sql!("lock_accounts")).bind(ids).fetch_all(&mut **tx).await? {
         let account = rows::account(&row)?;
         set.locked.insert(account.account_id.clone());
+        if let Some(currency) = account.balance_currency {
+            let balance = Money::from_micros(row.try_get("balance")?, currency);
+            set.know_balance(&account.account_id, balance);
+        }
         set.know_account(account);
     }
     Ok(())
@@ -501,8 +532,27 @@ async fn invoices(
     Ok(())
 }
 
+/// All balances of the accounts.
 async fn balances(
     tx: &mut Tx<'_>,
+    owners: &BTreeSet<String>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    balances_by(tx, sql!("load_balances"), owners, set).await
+}
+
+/// The balances of locked accounts in other currencies than their first, which are known.
+async fn further_balances(
+    tx: &mut Tx<'_>,
+    owners: &BTreeSet<String>,
+    set: &mut WorkingSet,
+) -> Result<(), StoreError> {
+    balances_by(tx, sql!("load_further_balances"), owners, set).await
+}
+
+async fn balances_by(
+    tx: &mut Tx<'_>,
+    statement: &'static str,
     owners: &BTreeSet<String>,
     set: &mut WorkingSet,
 ) -> Result<(), StoreError> {
@@ -510,7 +560,7 @@ async fn balances(
         return Ok(());
     }
     let ids: Vec<&str> = owners.iter().map(String::as_str).collect();
-    for row in sqlx::query(sql!("load_balances")).bind(ids).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(statement).bind(ids).fetch_all(&mut **tx).await? {
         let currency = rows::currency(row.try_get(1)?)?;
         let account_id = AccountId::trusted(row.try_get(0)?);
         set.know_balance(&account_id, Money::from_micros(row.try_get(2)?, currency));

@@ -204,7 +204,7 @@ async fn payments(pool: &PgPool, found: &mut Vec<String>) {
 
 /// A lot has what its allocation gave, less what was taken out of it.
 async fn lots(pool: &PgPool, found: &mut Vec<String>) {
-    let burnt = sums_of_two(pool, "SELECT lot_id::text, '', amount FROM lot_consumptions").await;
+    let burnt = sums_of_two(pool, "SELECT lot_id::text, '', amount FROM lot_moves").await;
     let rows = "SELECT l.lot_id::text, l.amount, l.remaining, l.reversed, a.amount, a.reversed
         FROM lots l LEFT JOIN allocations a ON a.allocation_id = l.lot_id";
     for row in all(pool, rows).await {

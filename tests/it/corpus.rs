@@ -266,7 +266,7 @@ async fn fixture(direct: &mut Direct) {
 async fn each_line_alone_in_the_state_of_the_corpus_ends_as_expected() {
     let mut direct = Direct::new("x_alone").await;
     fixture(&mut direct).await;
-    let before = direct.database.lines("SELECT * FROM inbox ORDER BY 1, 2").await;
+    let before = direct.database.lines("SELECT * FROM inbox ORDER BY source, message_id").await;
     let named: BTreeMap<&str, &str> =
         NAMES_AN_INVOICE.iter().map(|(id, expected, _)| (*id, *expected)).collect();
     let mut wrong = Vec::new();
@@ -294,7 +294,7 @@ async fn each_line_alone_in_the_state_of_the_corpus_ends_as_expected() {
         }
         tx.rollback().await.expect("rollback");
     }
-    let after = direct.database.lines("SELECT * FROM inbox ORDER BY 1, 2").await;
+    let after = direct.database.lines("SELECT * FROM inbox ORDER BY source, message_id").await;
     assert_eq!(after, before, "nothing was left behind");
     assert!(wrong.is_empty(), "{wrong:?}");
     direct.finish().await;

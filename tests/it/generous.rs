@@ -107,9 +107,10 @@ async fn a_charge_of_nothing_counts_once_and_moves_nothing() {
     let balance = "SELECT amount::text FROM balances";
     assert_eq!(direct.database.value(balance).await, "6000000");
     let free =
-        "INSERT INTO usage_charges SELECT account_id, 'U9', 9, currency, 0, 0, kind, hold_id,
-                  occurred_at, ledger_transaction_id, charged_at
-                  FROM usage_charges WHERE amount > 0";
+        "INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount, uncovered,
+                                    kind, occurred_at, ledger_transaction_id, charged_at)
+         SELECT account_id, 'U9', 9, currency, 0, 0, kind, occurred_at, ledger_transaction_id,
+                charged_at FROM usage_charges WHERE amount > 0";
     assert_eq!(direct.database.refused(free).await, "usage_charges_post_what_is_charged");
     direct.finish().await;
 }

@@ -86,6 +86,15 @@ fn world(size: usize) -> Vec<Draft> {
         let waits = about_invoice(&format!("NONE-{n}"), &format!("WAITS-{n}"));
         records.push(cmd(&id("waits"), "invoice.mark-sent", &waits));
     }
+    // A charge that burnt two lots, of a customer of its own.
+    for n in 0..2 {
+        let id = |kind: &str| format!("w-{kind}-wide-{n}");
+        let (paid, billed) = (format!("P-W-{n}"), format!("INV-W-{n}"));
+        records.push(cmd(&id("bill"), "invoice.create", &invoice(&billed, "WIDE", "17.00")));
+        records.push(cmd(&id("pay"), "payment.record", &payment(&paid, "WIDE", "17.00")));
+        records.push(cmd(&id("link"), "payment.allocate", &allocate(&paid, "WIDE", &billed)));
+    }
+    records.push(used("w-use-wide", "charge", &charge("U-WIDE", "WIDE", "25.00")));
     records
 }
 
@@ -260,6 +269,10 @@ fn of_the_rest() -> Vec<Probe> {
                 let data = refund(&format!("R-{n}"), &format!("U-{n}"), BIG, "0.01");
                 used(&rec("r", n), "refund", &data)
             }),
+        ),
+        (
+            "a refund of what two lots gave",
+            vec![used("r-wide", "refund", &refund("R-WIDE", "U-WIDE", "WIDE", "9.00"))],
         ),
         ("advices of money that has not come", each(|n| told(&rec("told", n), 50_000 + n))),
         ("holds", each(|n| used(&rec("h", n), "hold", &hold(&format!("NH-{n}"), BIG, "0.01")))),

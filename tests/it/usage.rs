@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use topup::pipeline::Pipeline;
 use topup::pipeline::batch::Item;
 use topup::store::load::Locks;
+use topup::store::views::records::{RecordName, find};
 use topup::wire::Topic;
 
 use crate::harness::records::{account, allocate, credit_saying, envelope, invoice, payment, with};
@@ -93,12 +94,15 @@ async fn the_database_refuses_usage_that_contradicts_itself() {
         ("23505", "INSERT INTO usage_charges SELECT * FROM usage_charges"),
         (
             "23503",
-            "INSERT INTO usage_charges SELECT account_id, 'U2', 7, currency, amount + 1, uncovered,
-               kind, hold_id, occurred_at, ledger_transaction_id, charged_at FROM usage_charges",
+            "INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount,
+                    uncovered, kind, occurred_at, ledger_transaction_id, charged_at)
+             SELECT account_id, 'U2', 7, currency, amount + 1, uncovered, kind, occurred_at,
+                    ledger_transaction_id, charged_at FROM usage_charges",
         ),
         ("23503", "INSERT INTO lot_consumptions SELECT 9, lot_id, 'charge', 'B', 1 FROM lots"),
         ("23514", "INSERT INTO lot_consumptions SELECT 9, lot_id, 'refund', 'A', 1 FROM lots"),
         ("23514", "INSERT INTO holds SELECT 'A', 'H', 'SGD', 1, 1, 'live', now(), NULL"),
+        ("23503", "INSERT INTO holds VALUES ('NOBODY', 'H', 'SGD', 1, 0, 'live', now())"),
     ];
     for (code, sql) in refused {
         let tried = format!(
@@ -329,4 +333,205 @@ async fn what_takes_a_balance_beyond_all_limits_is_refused_by_itself() {
     }
     worker.shutdown().await;
     world.finish().await;
+}
+
+/// Customer A's money as a list: what is left of each lot, the oldest first, and what each charge
+/// burnt of which lot.
+#[derive(Default)]
+struct Purse {
+    lots: Vec<u64>,
+    burnt: Vec<Vec<(usize, u64)>>,
+    given_back: Vec<Vec<(usize, u64)>>,
+}
+
+impl Purse {
+    /// The oldest money first; what is not there is owed.
+    fn charge(&mut self, mut amount: u64) {
+        let mut burnt = Vec::new();
+        for (lot, left) in self.lots.iter_mut().enumerate() {
+            let part = amount.min(*left);
+            if part > 0 {
+                (*left, amount) = (*left - part, amount - part);
+                burnt.push((lot, part));
+            }
+        }
+        self.given_back.push(burnt.clone());
+        self.burnt.push(burnt);
+    }
+
+    /// Gives back what the charge burnt last, first.
+    fn refund(&mut self, charge: usize, mut amount: u64) {
+        while amount > 0 {
+            let (lot, left) = self.given_back[charge].pop().expect("more than was charged");
+            let part = amount.min(left);
+            (self.lots[lot], amount) = (self.lots[lot] + part, amount - part);
+            if part < left {
+                self.given_back[charge].push((lot, left - part));
+            }
+        }
+    }
+
+    /// A line for each charge: its number, and lots and micros.
+    fn lines(&self) -> Vec<String> {
+        let parts = |burnt: &Vec<(usize, u64)>| {
+            let parts = burnt.iter().map(|(lot, part)| format!("{}:{part}", lot + 1));
+            parts.collect::<Vec<_>>().join(" ")
+        };
+        (0..).zip(&self.burnt).map(|(number, burnt)| format!("{number}|{}", parts(burnt))).collect()
+    }
+}
+
+/// Whatever is kept of what a charge burnt, and where: each charge says of each lot what it burnt
+/// there, and each refund finds its way back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_charge_burnt_what_a_plain_list_says() {
+    let mut direct = Direct::new("usage_list").await;
+    let mut purse = Purse::default();
+    let mut dice = 12_345_u64;
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % sides
+    };
+    for round in 1..=8 {
+        let cents = 300 + roll(900);
+        topped_up(&mut direct, round, &format!("{}.{:02}", cents / 100, cents % 100)).await;
+        purse.lots.push(cents * 10_000);
+        let mut batch = Vec::new();
+        for record in 0..12 {
+            let id = format!("u{round}-{record}");
+            let known = purse.burnt.len();
+            // The charge that is given back is whole up to now, or it is another's turn.
+            let turns = u64::try_from(known).expect("few") + 1;
+            let charge_of = usize::try_from(roll(turns)).expect("few");
+            let left = purse.given_back.get(charge_of).map_or(0, |it| it.iter().map(|p| p.1).sum());
+            if left > 1 && roll(3) == 0 {
+                let micros = (1 + roll(left)).min(999_999);
+                let amount = format!("0.{micros:06}");
+                let data = refund(&id, &format!("C{charge_of}"), "A", &amount);
+                batch.push(usage(&mut direct, &id, "refund", &data));
+                purse.refund(charge_of, micros);
+                continue;
+            }
+            // Now and then of nothing, and now and then more than the oldest lot has.
+            let most = purse.lots.iter().sum::<u64>();
+            let micros = if roll(8) == 0 { 0 } else { roll(1 + most / 3) };
+            let amount = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+            let data = charge(&format!("C{known}"), "A", &amount);
+            batch.push(usage(&mut direct, &id, "charge", &data));
+            purse.charge(micros);
+        }
+        let ended = direct.run(&batch).await;
+        assert!(ended.iter().all(|one| one.outcome == "applied"), "{ended:?}");
+    }
+    // More than there is, and then all of it owed.
+    let most = purse.lots.iter().sum::<u64>() + 1;
+    for micros in [most, 5_000_000] {
+        let number = purse.burnt.len();
+        let amount = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+        let data = charge(&format!("C{number}"), "A", &amount);
+        let item = usage(&mut direct, &format!("last-{number}"), "charge", &data);
+        direct.applied(item).await;
+        purse.charge(micros);
+    }
+    let burnt = "SELECT substr(c.usage_id, 2)::integer || '|' || coalesce(string_agg(
+               l.place || ':' || m.amount, ' ' ORDER BY l.place), '')
+          FROM usage_charges c
+          LEFT JOIN lot_moves m ON m.cause_id = c.charge_id AND m.kind = 'charge'
+          LEFT JOIN (SELECT lot_id, row_number() OVER (ORDER BY opened_at, lot_id) AS place
+                       FROM lots) l ON l.lot_id = m.lot_id
+         GROUP BY c.usage_id ORDER BY substr(c.usage_id, 2)::integer";
+    assert_eq!(direct.database.lines(burnt).await, purse.lines());
+    let left = "SELECT remaining FROM lots ORDER BY opened_at, lot_id";
+    let wanted: Vec<String> = purse.lots.iter().map(u64::to_string).collect();
+    assert_eq!(direct.database.lines(left).await, wanted);
+    // Both ways to keep it were tried.
+    let alone = "SELECT count(*) FILTER (WHERE lot_id IS NOT NULL) > 20
+                    AND count(*) FILTER (WHERE lot_id IS NULL AND amount > uncovered) > 3
+                    AND count(*) FILTER (WHERE uncovered > 0) = 2 FROM usage_charges";
+    assert_eq!(direct.database.value(alone).await, "true");
+    direct.database.audit().await;
+    direct.finish().await;
+}
+
+/// A charge that names another customer's lot, or money in another currency, or a lot of which it
+/// burnt nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_burns_its_own_customers_money_or_none() {
+    let mut direct = Direct::new("usage_own_lot").await;
+    topped_up(&mut direct, 1, "10.00").await;
+    for (id, account) in [("U1", "A"), ("U2", "B")] {
+        let item = usage(&mut direct, id, "charge", &charge(id, account, "3"));
+        direct.applied(item).await;
+    }
+    let found = "SELECT account_id || ' ' || (lot_id IS NULL) || ' ' || uncovered
+                   FROM usage_charges ORDER BY 1";
+    assert_eq!(direct.database.lines(found).await, ["A false 0", "B true 3000000"]);
+    let as_it_is = "INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount,
+            uncovered, kind, occurred_at, ledger_transaction_id, charged_at, lot_id)
+        SELECT account_id, 'U9', 9, currency, amount, uncovered, kind, occurred_at,
+               ledger_transaction_id, charged_at, lot_id FROM usage_charges WHERE usage_id = 'U1'";
+    let cases = [
+        (("SELECT account_id,", "SELECT 'B',"), "charge_has_its_lot"),
+        (("'U9', 9, currency", "'U9', 9, 'EUR'"), "charge_has_its_lot"),
+        (("charged_at, lot_id FROM", "charged_at, lot_id + 1 FROM"), "charge_has_its_lot"),
+        (("amount, uncovered, kind", "amount, amount, kind"), "usage_charges_lot_burnt_something"),
+    ];
+    for ((part, other), constraint) in cases {
+        let sql = as_it_is.replace(part, other);
+        assert_ne!(sql, as_it_is, "{part}");
+        assert_eq!(direct.database.refused(&sql).await, constraint, "{other}");
+    }
+    direct.finish().await;
+}
+
+/// A batch takes the charges that it brings as new; where one is not, the database says so, and the
+/// batch is decided again with what is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_that_another_record_told_before_is_one_charge() {
+    let world = World::new("usage_told_before").await;
+    let worker = world.start().await;
+    let tell = async |id: &str, usage_id: &str, amount: &str| {
+        let data = charge(usage_id, "A", amount);
+        let value = envelope(id, "rating", "topup.usage.charge.v1", &data);
+        world.publish(&world.topics.usage, "A", &value).await;
+    };
+    tell("r-1", "U1", "2").await;
+    assert_eq!(world.outcome("r-1").await.0, "applied");
+    tell("r-2", "U1", "2").await;
+    tell("r-3", "U1", "3").await;
+    tell("r-4", "U2", "5").await;
+    assert_eq!(world.outcome("r-4").await.0, "applied");
+    assert_eq!(world.outcome("r-2").await.0, "duplicate");
+    let refused = ("dead_lettered".to_owned(), Some("usage_conflict".to_owned()));
+    assert_eq!(world.outcome("r-3").await, refused);
+    let charged = "SELECT string_agg(usage_id || ' ' || amount, ', ' ORDER BY usage_id)
+                     FROM usage_charges";
+    assert_eq!(world.value(charged).await, "U1 2000000, U2 5000000");
+    worker.shutdown().await;
+    world.finish().await;
+}
+
+/// What a record is about is told alike, whether its row says it or its id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_is_told_of_by_its_id_whatever_its_record_is_called() {
+    let mut direct = Direct::new("usage_about").await;
+    for id in ["U1", "other"] {
+        let usage_id = if id == "U1" { "U1" } else { "U2" };
+        let item = usage(&mut direct, id, "charge", &charge(usage_id, "A", "1"));
+        direct.applied(item).await;
+    }
+    let again = usage(&mut direct, "U3", "charge", &charge("U2", "A", "1"));
+    assert_eq!(direct.run(&[again]).await[0].outcome, "duplicate");
+    let kept = "SELECT message_id, coalesce(subject, '-'), coalesce(about(inbox), '-') FROM inbox
+                 ORDER BY message_id";
+    let kept = format!("SELECT * FROM ({kept}) AS q (id, kept, about)");
+    let kept = direct.database.lines(&kept).await;
+    assert_eq!(kept, ["U1|-|usage:U1", "U3|-|-", "other|usage:U2|usage:U2"]);
+    for (id, about) in [("U1", Some("usage:U1")), ("other", Some("usage:U2")), ("U3", None)] {
+        let name = RecordName::Id(id.to_owned());
+        let found = find(direct.pipeline.pool(), &name).await.expect("read");
+        let subjects: Vec<_> = found.iter().map(|row| row.subject.as_deref()).collect();
+        assert_eq!(subjects, [about], "{id}");
+    }
+    direct.finish().await;
 }

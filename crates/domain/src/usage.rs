@@ -21,9 +21,12 @@ pub enum Usage {
 }
 
 impl Usage {
+    /// The type of a charge's records.
+    pub const CHARGE: &'static str = "topup.usage.charge.v1";
+
     pub fn type_name(&self) -> &'static str {
         match self {
-            Self::Charge(_) => "topup.usage.charge.v1",
+            Self::Charge(_) => Self::CHARGE,
             Self::Refund(_) => "topup.usage.refund.v1",
             Self::Hold(_) => "topup.usage.hold.v1",
             Self::Release(_) => "topup.usage.release.v1",
@@ -49,15 +52,6 @@ impl Usage {
             Self::Charge(charge) => charge.hold_id.as_ref(),
             Self::Hold(hold) | Self::Release(hold) | Self::ExpireHold(hold) => Some(&hold.hold_id),
             Self::Refund(_) | Self::Watermark(_) => None,
-        }
-    }
-
-    /// The charge that it is or names.
-    pub fn usage_id(&self) -> Option<&UsageId> {
-        match self {
-            Self::Charge(charge) => Some(&charge.usage_id),
-            Self::Refund(refund) => Some(&refund.usage_id),
-            Self::Hold(_) | Self::Release(_) | Self::ExpireHold(_) | Self::Watermark(_) => None,
         }
     }
 }
@@ -184,6 +178,18 @@ pub struct Charged {
     pub refunded: Money,
     /// None for a charge of nothing: it is only remembered.
     pub ledger_transaction_id: Option<LedgerTransactionId>,
+}
+
+impl Charged {
+    /// The lot that it burnt, where one had all that was not uncovered.
+    pub fn only_lot(&self) -> Option<AllocationId> {
+        match self.burnt.as_slice() {
+            [burnt] if burnt.amount.add(self.uncovered) == Ok(self.charge.amount) => {
+                Some(burnt.lot_id)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A refund that was recorded.

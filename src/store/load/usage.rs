@@ -27,7 +27,11 @@ pub(super) struct UsageNeeds {
     pub accounts: BTreeSet<String>,
     /// What charges come to, in micros: account and currency.
     charged: BTreeMap<(String, String), i64>,
+    /// Charges that the batch brings, and those that refunds name.
+    brought: BTreeSet<(AccountId, UsageId)>,
     charges: BTreeSet<(AccountId, UsageId)>,
+    /// Whether what the batch brings is taken as new: if it is not, its rows are refused.
+    pub writing_proves_new: bool,
     refunds: BTreeSet<(AccountId, RefundId)>,
     holds: BTreeSet<(AccountId, HoldId)>,
 }
@@ -38,19 +42,18 @@ impl UsageNeeds {
             return;
         };
         self.accounts.insert(account_id.as_str().to_owned());
-        if let Some(usage_id) = usage.usage_id() {
-            self.charges.insert((account_id.clone(), usage_id.clone()));
-        }
         if let Some(hold_id) = usage.hold_id() {
             self.holds.insert((account_id.clone(), hold_id.clone()));
         }
         if let Usage::Charge(charge) = usage {
             let code = charge.amount.currency().code().to_owned();
             let key = (account_id.as_str().to_owned(), code);
+            self.brought.insert((account_id.clone(), charge.usage_id.clone()));
             let sum = self.charged.entry(key).or_default();
             *sum = sum.saturating_add(charge.amount.to_micros().unwrap_or(i64::MAX));
         }
         if let Usage::Refund(refund) = usage {
+            self.charges.insert((account_id.clone(), refund.usage_id.clone()));
             self.refunds.insert((account_id.clone(), refund.refund_id.clone()));
         }
     }
@@ -70,7 +73,13 @@ pub(super) async fn load(
     limits(tx, &ids, set).await?;
     set.ask(ids.into_iter().map(Want::Limits));
     lots::for_charges(tx, &needs.charged, set).await?;
-    let (named, returned) = (take(&mut needs.charges), take(&mut needs.refunds));
+    let (mut named, returned) = (take(&mut needs.charges), take(&mut needs.refunds));
+    let brought = take(&mut needs.brought);
+    if needs.writing_proves_new {
+        set.ask(brought.into_iter().map(|(account_id, id)| Want::Charge(account_id, id)));
+    } else {
+        named.extend(brought);
+    }
     charges(tx, &named, set).await?;
     refunds(tx, &returned, set).await?;
     let held = take(&mut needs.holds);
@@ -188,12 +197,20 @@ fn charge(row: &PgRow) -> Result<Charged, StoreError> {
         kind: row.try_get("kind")?,
         hold_id: row.try_get::<Option<&str>, _>("hold_id")?.map(HoldId::trusted),
     };
+    let uncovered = Money::from_micros(row.try_get("uncovered")?, currency);
+    let covered = charge.amount.sub(uncovered).map_err(|_| StoreError::Corrupt("a charge"))?;
+    let only_lot: Option<i64> = row.try_get("lot_id")?;
+    let burnt = only_lot.map(|id| LotMove {
+        lot_id: AllocationId(id),
+        kind: MoveKind::Charge,
+        amount: covered,
+    });
     let posted: Option<i64> = row.try_get("ledger_transaction_id")?;
     Ok(Charged {
         id: ChargeId(row.try_get("charge_id")?),
         charge,
-        burnt: Vec::new(),
-        uncovered: Money::from_micros(row.try_get("uncovered")?, currency),
+        burnt: burnt.into_iter().collect(),
+        uncovered,
         refunded: Money::zero(currency),
         ledger_transaction_id: posted.map(LedgerTransactionId),
     })
@@ -221,9 +238,14 @@ async fn refunded(
     Ok(())
 }
 
-/// What the charges burnt, in the order in which they did.
+/// What those charges burnt that burnt several lots, in the order in which they did.
 async fn burnt(tx: &mut Tx<'_>, found: &mut HashMap<ChargeId, Charged>) -> Result<(), StoreError> {
-    let ids: Vec<i64> = found.keys().map(|id| id.0).collect();
+    let several =
+        |charged: &&Charged| charged.burnt.is_empty() && charged.uncovered != charged.charge.amount;
+    let ids: Vec<i64> = found.values().filter(several).map(|charged| charged.id.0).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
     let query = sqlx::query(sql!("load_consumptions")).bind(ids);
     for row in query.fetch_all(&mut **tx).await? {
         let charged = found.get_mut(&ChargeId(row.try_get(0)?));

@@ -7,6 +7,7 @@ use crate::domain::effect::{Ending, Need};
 use crate::domain::ids::{ContentHash, RecordId};
 use crate::domain::input::Queued;
 use crate::domain::queue::EVERYTHING;
+use crate::domain::usage::Usage;
 use crate::store::{StoreError, Tx, outbox};
 
 /// Where a record was read.
@@ -63,6 +64,16 @@ impl InboxRow {
             subject,
             guards,
         }
+    }
+}
+
+impl InboxRow {
+    /// What it changed, where its row does not say so anyway: as `about` of the schema.
+    fn own_subject(&self) -> Option<&str> {
+        let is_charge = self.message_type == Usage::CHARGE && self.outcome == Ending::Applied;
+        let subject = self.subject.as_deref()?;
+        let same = subject.strip_prefix("usage:") == Some(self.record.id.as_str());
+        (!(is_charge && same)).then_some(subject)
     }
 }
 
@@ -171,7 +182,7 @@ async fn inbox_of_partition(
         topic => &first.topic,
         partition => first.partition,
         record_offset: r.offset,
-        subject: r.subject.as_deref(),
+        subject: r.own_subject(),
         processed_at => at,
         guards: r.guards,
     });

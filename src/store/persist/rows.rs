@@ -133,7 +133,8 @@ pub(super) struct Rows<'a> {
     pub taken_back: Vec<&'a TakenBack>,
     pub charges: Vec<&'a Charged>,
     pub refunds: Vec<&'a Refunded>,
-    /// What is taken from a lot or given back to it: by which id, and whose it is.
+    /// What is taken from a lot or given back to it: by which id, and whose it is. Not of a charge
+    /// that burnt one lot alone: its row says it.
     pub consumptions: Vec<(i64, &'a AccountId, &'a LotMove)>,
     pub holds: BTreeMap<(&'a AccountId, &'a HoldId), &'a Hold>,
     pub accounts: Told<'a>,
@@ -273,7 +274,9 @@ impl<'a> Rows<'a> {
     }
 
     fn charge(&mut self, charged: &'a Charged) {
-        self.consume(charged.id.0, &charged.charge.account_id, &charged.burnt);
+        if charged.only_lot().is_none() {
+            self.consume(charged.id.0, &charged.charge.account_id, &charged.burnt);
+        }
         self.charges.push(charged);
     }
 

@@ -57,6 +57,7 @@ async fn charges(tx: &mut Tx<'_>, rows: &Rows<'_>, at: DateTime<Utc>) -> Result<
         hold_id: c.charge.hold_id.as_ref().map(|id| id.as_str()),
         occurred_at: c.charge.occurred_at,
         ledger_transaction_id: c.ledger_transaction_id.map(|id| id.0),
+        lot_id: c.only_lot().map(|id| id.0),
         charged_at => at,
     });
     Ok(())

@@ -349,7 +349,7 @@ SELECT format('lot %s', coalesce(l.lot_id, c.lot_id)) AS subject,
   FROM lots l
   FULL JOIN (SELECT lot_id, sum(amount) AS burnt,
                     coalesce(sum(amount) FILTER (WHERE kind IN ('debt', 'debt_refund')), 0) AS debt
-               FROM lot_consumptions GROUP BY lot_id) c ON c.lot_id = l.lot_id
+               FROM lot_moves GROUP BY lot_id) c ON c.lot_id = l.lot_id
  WHERE l.lot_id IS NULL
     OR l.amount - l.remaining <> coalesce(c.burnt, 0)
     OR l.debt_cleared <> coalesce(c.debt, 0)
@@ -359,7 +359,7 @@ SELECT format('charge %s of account %s', c.usage_id, c.account_id) AS subject,
        format('of %s micros it burnt %s and %s were uncovered', c.amount, coalesce(b.burnt, 0),
               c.uncovered) AS detail
   FROM usage_charges c
-  LEFT JOIN (SELECT cause_id, sum(amount) AS burnt FROM lot_consumptions
+  LEFT JOIN (SELECT cause_id, sum(amount) AS burnt FROM lot_moves
               WHERE kind = 'charge' GROUP BY cause_id) b ON b.cause_id = c.charge_id
  WHERE c.amount <> coalesce(b.burnt, 0) + c.uncovered
 

@@ -75,7 +75,8 @@ SELECT n.* FROM (SELECT unnest($1::bigint[]) AS cause_id, unnest($2::bigint[]) A
     unnest($5::bigint[]) AS amount) AS n
 
 -- name: load_consumptions
--- In the order in which lots burn: a refund gives back in the reverse of it.
+-- What charges burnt of several lots, in the order in which lots burn: a refund gives back in the
+-- reverse of it.
 SELECT c.cause_id, c.lot_id, c.amount FROM lot_consumptions c
 JOIN lots l ON l.lot_id = c.lot_id
 WHERE c.cause_id = ANY($1::bigint[]) AND c.kind = 'charge'

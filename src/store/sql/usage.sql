@@ -1,15 +1,15 @@
 -- name: insert_charges
 INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount, uncovered, kind,
-                           hold_id, occurred_at, ledger_transaction_id, charged_at)
-SELECT n.*, $11 FROM (SELECT unnest($1::text[]) AS account_id, unnest($2::text[]) AS usage_id,
+                           hold_id, occurred_at, ledger_transaction_id, lot_id, charged_at)
+SELECT n.*, $12 FROM (SELECT unnest($1::text[]) AS account_id, unnest($2::text[]) AS usage_id,
     unnest($3::bigint[]) AS charge_id, unnest($4::text[]) AS currency,
     unnest($5::bigint[]) AS amount, unnest($6::bigint[]) AS uncovered, unnest($7::text[]) AS kind,
     unnest($8::text[]) AS hold_id, unnest($9::timestamptz[]) AS occurred_at,
-    unnest($10::bigint[]) AS ledger_transaction_id) AS n
+    unnest($10::bigint[]) AS ledger_transaction_id, unnest($11::bigint[]) AS lot_id) AS n
 
 -- name: load_charges
 SELECT c.account_id, c.usage_id, c.charge_id, c.currency, c.amount, c.uncovered, c.kind, c.hold_id,
-       c.occurred_at, c.ledger_transaction_id
+       c.occurred_at, c.ledger_transaction_id, c.lot_id
 FROM unnest($1::text[], $2::text[]) AS n(account_id, usage_id)
 JOIN usage_charges c ON c.account_id = n.account_id AND c.usage_id = n.usage_id
 

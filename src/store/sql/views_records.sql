@@ -2,7 +2,7 @@
 -- Records of a time, newest first. Index: inbox_processed (BRIN), which finds the time; the rows
 -- of that time are sorted. $1 to $3 are the cursor of the page before.
 SELECT source, message_id, message_type, outcome, code, topic, partition, record_offset,
-       subject, processed_at
+       about(inbox) AS subject, processed_at
   FROM inbox
  WHERE processed_at >= $4
    AND processed_at <= coalesce($1::timestamptz, 'infinity')
@@ -17,7 +17,7 @@ SELECT source, message_id, message_type, outcome, code, topic, partition, record
 -- name: views_records_by_outcome
 -- Records that were not applied, newest first. Index: inbox_not_applied.
 SELECT source, message_id, message_type, outcome, code, topic, partition, record_offset,
-       subject, processed_at
+       about(inbox) AS subject, processed_at
   FROM inbox
  WHERE outcome = $5 AND outcome <> 'applied'
    AND processed_at >= $4
@@ -32,7 +32,7 @@ SELECT source, message_id, message_type, outcome, code, topic, partition, record
 -- name: views_record_by_key
 -- One record by source and id. Index: inbox_pkey.
 SELECT source, message_id, message_type, outcome, code, topic, partition, record_offset,
-       subject, processed_at
+       about(inbox) AS subject, processed_at
   FROM inbox
  WHERE source = $1 AND message_id = $2
 
@@ -47,7 +47,7 @@ WITH RECURSIVE sources (source) AS (
      WHERE s.source IS NOT NULL
 )
 SELECT i.source, i.message_id, message_type, outcome, code, topic, partition, record_offset,
-       subject, processed_at
+       about(i) AS subject, processed_at
   FROM sources s
   JOIN inbox i ON i.source = s.source AND i.message_id = $1
  WHERE s.source IS NOT NULL
@@ -58,7 +58,7 @@ SELECT i.source, i.message_id, message_type, outcome, code, topic, partition, re
 -- The record at one place of the log. No index has the place: a place of a dead letter or a
 -- repeat is looked up there first, so this scan is for applied records only.
 SELECT source, message_id, message_type, outcome, code, topic, partition, record_offset,
-       subject, processed_at
+       about(inbox) AS subject, processed_at
   FROM inbox
  WHERE topic = $1 AND partition = $2 AND record_offset = $3
  LIMIT 20

@@ -146,6 +146,24 @@ pub const PLANTS: &[Plant] = &[
         "
         UPDATE usage_charges SET uncovered = 1 WHERE usage_id = 'U-2'",
     ),
+    plant(
+        "A12",
+        "a charge that burnt another lot than it says",
+        "
+        UPDATE usage_charges SET lot_id = 4 WHERE usage_id = 'U-2'",
+    ),
+    plant(
+        "A13",
+        "a charge that does not say what it burnt",
+        "
+        UPDATE usage_charges SET lot_id = NULL WHERE usage_id = 'U-2'",
+    ),
+    plant(
+        "A13",
+        "a charge that burnt one lot alone, and another",
+        "
+        INSERT INTO lot_consumptions VALUES (66, 8, 'charge', 'ACC-3', 1)",
+    ),
     plant("A20", "a pair that may be matched again", "DELETE FROM tombstones"),
     plant(
         "A20",

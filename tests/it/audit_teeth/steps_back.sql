@@ -89,10 +89,10 @@ INSERT INTO payable_invoices (invoice_id, account_id, currency, due, due_date, s
 INSERT INTO lot_consumptions VALUES
     (61, 4, 'reversal', 'ACC-3', 50000000), (62, 5, 'reversal', 'ACC-3', 20000000),
     (63, 7, 'reversal', 'ACC-3', 60000000), (64, 6, 'reversal', 'ACC-3', 25000000),
-    (66, 6, 'charge', 'ACC-3', 15000000), (8, 8, 'debt', 'ACC-3', 5000000);
+    (8, 8, 'debt', 'ACC-3', 5000000);
 INSERT INTO usage_charges (account_id, usage_id, charge_id, currency, amount, uncovered, kind,
-        occurred_at, ledger_transaction_id, charged_at) VALUES
-    ('ACC-3', 'U-2', 66, 'SGD', 15000000, 0, 'call', '2026-11-05Z', 49, '2026-11-05Z');
+        occurred_at, ledger_transaction_id, charged_at, lot_id) VALUES
+    ('ACC-3', 'U-2', 66, 'SGD', 15000000, 0, 'call', '2026-11-05Z', 49, '2026-11-05Z', 6);
 
 INSERT INTO payment_returns (return_id, bank_account, bank_key, payment_id, undoes, currency,
         amount, unallocated, unspent, clawed_back, reason, returned_at) VALUES
