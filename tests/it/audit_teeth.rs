@@ -2,6 +2,7 @@
 //! that cannot fail proves nothing.
 
 mod decisions;
+mod invoices;
 mod ledger;
 mod splits;
 mod steps_back;
@@ -169,32 +170,6 @@ const PLANTS: &[Plant] = &[
         UPDATE invoices SET amount = 29000000 WHERE invoice_id = 'INV-2'",
     ),
     plant(
-        "I7",
-        "provisioned and not covered",
-        "
-        UPDATE allocations SET amount = 99000000 WHERE allocation_id = 1",
-    ),
-    plant(
-        "I7",
-        "covered and not provisioned",
-        "
-        UPDATE invoices SET amount = 30000000 WHERE invoice_id = 'INV-2'",
-    ),
-    plant(
-        "I8",
-        "provisioned without a time",
-        "
-        DELETE FROM allocations WHERE invoice_id = 'INV-1'",
-    ),
-    plant("I8", "a sent draft", "UPDATE invoices SET sent_at = now() WHERE invoice_id = 'INV-3'"),
-    plant(
-        "I8",
-        "a draft that is payable",
-        "
-        INSERT INTO payable_invoices VALUES
-            ('INV-3', 'ACC-1', 'SGD', 20000000, NULL, '2026-11-01Z')",
-    ),
-    plant(
         "I9",
         "an allocation that was never posted",
         "
@@ -223,19 +198,6 @@ const PLANTS: &[Plant] = &[
         "money on a voided invoice",
         "
         UPDATE allocations SET invoice_id = 'INV-4' WHERE allocation_id = 3",
-    ),
-    plant(
-        "I13",
-        "a voided invoice that was paid",
-        "
-        UPDATE allocations SET invoice_id = 'INV-4' WHERE allocation_id = 3",
-    ),
-    plant(
-        "I13",
-        "a voided invoice that is payable",
-        "
-        INSERT INTO payable_invoices VALUES
-            ('INV-4', 'ACC-2', 'JPY', 5000000000, NULL, '2026-11-01Z')",
     ),
     plant(
         "I15",
@@ -314,36 +276,11 @@ const PLANTS: &[Plant] = &[
         UPDATE payments SET amount = 131000000 WHERE payment_id = 'PAY-1'",
     ),
     plant("I26", "a payment that vanished", "DELETE FROM payments WHERE payment_id = 'PAY-2'"),
-    plant("A1", "an invoice that matching cannot see", "DELETE FROM payable_invoices"),
-    plant(
-        "A1",
-        "a paid invoice that is payable",
-        "
-        INSERT INTO payable_invoices VALUES ('INV-1', 'ACC-1', 'SGD', 1, NULL, now())",
-    ),
-    plant(
-        "A1",
-        "the amount before a part was paid",
-        "
-        UPDATE payable_invoices SET due = 80000000",
-    ),
-    plant("A1", "another day", "UPDATE payable_invoices SET due_date = '2026-12-01'"),
-    plant(
-        "A1",
-        "a flag of an invoice that is partly paid",
-        "UPDATE payable_invoices SET candidate_since = now() WHERE invoice_id = 'INV-2'",
-    ),
     plant(
         "A2",
         "a payment that forgot",
         "
         UPDATE payments SET allocated = 0 WHERE payment_id = 'PAY-3'",
-    ),
-    plant(
-        "A3",
-        "an invoice that forgot",
-        "
-        UPDATE payable_invoices SET due = 60000000 WHERE invoice_id = 'INV-2'",
     ),
     plant(
         "A4",
@@ -512,12 +449,14 @@ const PLANTS: &[Plant] = &[
 ];
 
 fn all() -> impl Iterator<Item = &'static Plant> {
-    PLANTS
-        .iter()
-        .chain(decisions::PLANTS)
-        .chain(ledger::PLANTS)
-        .chain(steps_back::PLANTS)
-        .chain(splits::PLANTS)
+    let more = [
+        decisions::PLANTS,
+        invoices::PLANTS,
+        ledger::PLANTS,
+        steps_back::PLANTS,
+        splits::PLANTS,
+    ];
+    PLANTS.iter().chain(more.into_iter().flatten())
 }
 
 /// What keeps such states out of a real database: constraints and unique indexes. Dropped inside

@@ -124,7 +124,7 @@ async fn waiting_commands_that_fail_stop_no_other_customer() {
     for number in 0..250 {
         sent_too_early(&mut direct, &format!("BAD-{number}")).await;
     }
-    refuse(&direct, "invoices", "NEW.account_id LIKE 'BAD-%' AND NEW.status <> 'draft'").await;
+    refuse(&direct, "invoices", "NEW.account_id LIKE 'BAD-%' AND NEW.sent_at IS NOT NULL").await;
     let now = Clock::System.now();
     let swept = direct.at(now).sweep().await.expect("swept");
     assert_eq!((swept.failed, swept.released), (200, 0));
@@ -143,7 +143,7 @@ async fn waiting_commands_that_fail_stop_no_other_customer() {
     // All but one are sound again.
     accept(&direct, "invoices").await;
     direct.database.execute("DROP FUNCTION refuse_invoices").await;
-    refuse(&direct, "invoices", "NEW.account_id = 'BAD-7' AND NEW.status <> 'draft'").await;
+    refuse(&direct, "invoices", "NEW.account_id = 'BAD-7' AND NEW.sent_at IS NOT NULL").await;
     command(&mut direct, "keep", "invoice.keep", about_invoice("BAD-7-X", "BAD-7")).await;
     let mut released = 0;
     for minutes in 1..=10 {

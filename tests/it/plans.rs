@@ -344,6 +344,10 @@ const ASKED: &[(&str, &str)] = &[
         "ARRAY['SG-DBS-001'], ARRAY['A-1'], ARRAY['used'], ARRAY['P-1'], ARRAY[NULL], ARRAY[NULL]",
     ),
     ("supersede_suggestions", "ARRAY['P-1'], ARRAY['BIG'], ARRAY['x'], now(), ARRAY['P-1']"),
+    (
+        "update_payable",
+        "ARRAY['INV-B-1'], ARRAY[1], ARRAY[1], ARRAY[now()], ARRAY[NULL]::timestamptz[]",
+    ),
     ("usage_open_records", "'topup.usage', 11"),
     ("usage_proof", "'g', 'topup.usage', now()"),
     ("views_advices_list", "NULL, NULL, NULL, NULL, NULL, 5"),

@@ -128,7 +128,7 @@ async fn a_step_back_waits_until_usage_is_known_in_every_partition() {
     assert_eq!(outcome(&direct, "d-2").await, "rejected allocation_not_found");
     let database = &direct.database;
     let stands = "SELECT state || ' ' || status || ' ' || l.remaining || ' ' || b.amount || ' '
-               || r.kind FROM payments, invoices, lots l, balances b, allocation_reversals r";
+               || r.kind FROM payments, invoice_states, lots l, balances b, allocation_reversals r";
     assert_eq!(database.value(stands).await, "on_account awaiting_payment 0 0 deallocated");
     assert_eq!(database.value("SELECT count(*) FROM tombstones").await, "1");
     assert_eq!(told(&direct, "command.pending-proof").await, "1");
