@@ -449,13 +449,8 @@ const PLANTS: &[Plant] = &[
 ];
 
 fn all() -> impl Iterator<Item = &'static Plant> {
-    let more = [
-        decisions::PLANTS,
-        invoices::PLANTS,
-        ledger::PLANTS,
-        steps_back::PLANTS,
-        splits::PLANTS,
-    ];
+    let more =
+        [decisions::PLANTS, invoices::PLANTS, ledger::PLANTS, steps_back::PLANTS, splits::PLANTS];
     PLANTS.iter().chain(more.into_iter().flatten())
 }
 
